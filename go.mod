@@ -1,0 +1,3 @@
+module github.com/portcullis-authz/portcullis
+
+go 1.26

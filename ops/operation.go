@@ -1,0 +1,191 @@
+package ops
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// Operation is what an ACL allows or denies, and what a request asks to do. Its
+// value is Kafka's wire code (AclOperation). The zero Operation is Unknown.
+type Operation int8
+
+// The operations, with Kafka's wire codes.
+const (
+	Unknown         Operation = 0 // a code this version does not know
+	Any             Operation = 1 // in a filter only: every operation
+	All             Operation = 2 // in an ACL: every operation
+	Read            Operation = 3
+	Write           Operation = 4
+	Create          Operation = 5
+	Delete          Operation = 6
+	Alter           Operation = 7
+	Describe        Operation = 8
+	ClusterAction   Operation = 9
+	DescribeConfigs Operation = 10
+	AlterConfigs    Operation = 11
+	IdempotentWrite Operation = 12
+	CreateTokens    Operation = 13
+	DescribeTokens  Operation = 14
+	TwoPhaseCommit  Operation = 15 // since Kafka 4.1 (KIP-939)
+)
+
+var operationNames = enum.Names{
+	"UNKNOWN", "ANY", "ALL", "READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE",
+	"CLUSTER_ACTION", "DESCRIBE_CONFIGS", "ALTER_CONFIGS", "IDEMPOTENT_WRITE",
+	"CREATE_TOKENS", "DESCRIBE_TOKENS", "TWO_PHASE_COMMIT",
+}
+
+// OperationFromCode returns the operation with Kafka's wire code, or Unknown for
+// a code that is none of Kafka's.
+func OperationFromCode(code int8) Operation {
+	if !operationNames.Known(int(code)) {
+		return Unknown
+	}
+	return Operation(code)
+}
+
+// ParseOperation returns the operation that s names, without regard to case and
+// with or without the underscores: "DESCRIBE_CONFIGS", "DescribeConfigs". White
+// space is not trimmed. The canonical spelling is that of [Operation.String]. On
+// error the result is Unknown.
+//
+// Source: Kafka's AclOperation.fromString and SecurityUtils.operation, which take
+// one half of these spellings each.
+func ParseOperation(s string) (Operation, error) {
+	code, err := operationNames.ParseFold("operation", s)
+	return Operation(code), err
+}
+
+// IsKnown reports whether o is one of Kafka's operations other than Unknown.
+func (o Operation) IsKnown() bool { return o > Unknown && operationNames.Known(int(o)) }
+
+// String returns Kafka's name of o, such as "DESCRIBE_CONFIGS", or
+// "Operation(99)" for a value that is none of Kafka's.
+func (o Operation) String() string { return operationNames.String("Operation", int(o)) }
+
+// DisplayName returns the Pascal-case name of o, such as "DescribeConfigs".
+func (o Operation) DisplayName() string { return operationNames.DisplayName("Operation", int(o)) }
+
+// MarshalText returns the name of o. A value that is none of Kafka's is an error.
+func (o Operation) MarshalText() ([]byte, error) {
+	return operationNames.MarshalText("Operation", int(o))
+}
+
+// UnmarshalText sets o to the operation that text names, as [ParseOperation]
+// reads it. On error o is unchanged.
+func (o *Operation) UnmarshalText(text []byte) error {
+	v, err := ParseOperation(string(text))
+	if err == nil {
+		*o = v
+	}
+	return err
+}
+
+// Set is a set of operations: bit n stands for the operation with code n, as in
+// the authorized-operations fields of KIP-430. The zero Set is empty.
+type Set uint16
+
+// SetOf returns the set of the given operations. Values that are none of Kafka's
+// are left out.
+func SetOf(operations ...Operation) Set {
+	var s Set
+	for _, o := range operations {
+		if operationNames.Known(int(o)) {
+			s |= 1 << o
+		}
+	}
+	return s
+}
+
+// Has reports whether o is in s. A value that is none of Kafka's is in no set.
+func (s Set) Has(o Operation) bool { return o >= 0 && s>>uint8(o)&1 != 0 }
+
+// All yields the operations in s in order of their codes.
+func (s Set) All() iter.Seq[Operation] {
+	return func(yield func(Operation) bool) {
+		for o := Unknown; int(o) < len(operationNames); o++ {
+			if s.Has(o) && !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+// everyOperation is what All stands for: each operation there is, also one that
+// a request names only by mistake. Kafka's authorizer compares an ACL of ALL with
+// nothing.
+const everyOperation Set = 1<<16 - 1
+
+// impliedBy says which operations an ALLOW of an operation grants beside itself.
+//
+// Source: Kafka's documentation ("Operations in Kafka"); KIP-11 for Describe,
+// KIP-133 for DescribeConfigs. A DENY implies nothing.
+var impliedBy = [...]struct{ Implied, By Operation }{
+	{Describe, Read},
+	{Describe, Write},
+	{Describe, Delete},
+	{Describe, Alter},
+	{DescribeConfigs, AlterConfigs},
+}
+
+// AllowedBy returns the operations that an ALLOW of o grants: o itself, for
+// All every operation, and what o implies (Read, Write, Delete and Alter imply
+// Describe; AlterConfigs implies DescribeConfigs).
+func AllowedBy(o Operation) Set {
+	s := DeniedBy(o)
+	for _, rule := range impliedBy {
+		if rule.By == o {
+			s |= SetOf(rule.Implied)
+		}
+	}
+	return s
+}
+
+// DeniedBy returns the operations that a DENY of o refuses: o itself, and for
+// All every operation. A DENY implies nothing.
+func DeniedBy(o Operation) Set {
+	if o == All {
+		return everyOperation
+	}
+	return SetOf(o)
+}
+
+// supported lists the operations that requests ask about for each resource
+// type, in wire order.
+//
+// Source: Kafka's AclEntry.supportedOperations, 4.2.
+var supported = map[resource.Type]Set{
+	resource.Topic:           SetOf(Read, Write, Create, Delete, Alter, Describe, DescribeConfigs, AlterConfigs),
+	resource.Group:           SetOf(Read, Delete, Describe, DescribeConfigs, AlterConfigs),
+	resource.Cluster:         SetOf(Create, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs, IdempotentWrite),
+	resource.TransactionalID: SetOf(Write, Describe, TwoPhaseCommit),
+	resource.DelegationToken: SetOf(Describe),
+	resource.User:            SetOf(CreateTokens, DescribeTokens),
+}
+
+// Supported returns the operations that a resource type supports, without All.
+// The set of a type that no resource has is empty. Kafka accepts ACLs of other
+// operations too; no request ever asks about those.
+func Supported(t resource.Type) Set { return supported[t] }
+
+// ValidateByType reports whether a by-type question (Kafka's
+// authorizeByResourceType) can be asked of an operation and a resource type: both
+// must be specific, though All is allowed as an operation. Package snapshot
+// denies what this function refuses.
+func ValidateByType(o Operation, t resource.Type) error {
+	switch {
+	case t == resource.Any:
+		return fmt.Errorf("resource type ANY is for filters: a by-type check needs one of %v", resource.Types())
+	case !t.IsConcrete():
+		return fmt.Errorf("resource type %v is not known: a by-type check needs one of %v", t, resource.Types())
+	case o == Any:
+		return fmt.Errorf("operation ANY is for filters: a by-type check needs one of %v", slices.Collect(Supported(t).All()))
+	case !o.IsKnown():
+		return fmt.Errorf("operation %v is not known: a by-type check needs one of %v", o, slices.Collect(Supported(t).All()))
+	}
+	return nil
+}
