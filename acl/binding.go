@@ -1,0 +1,71 @@
+package acl
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// WildcardHost is the host of an entry that applies from everywhere.
+const WildcardHost = "*"
+
+// Entry says who may, or may not, do what from where. The zero Entry grants
+// nothing.
+//
+// Source: Kafka's AccessControlEntry.
+type Entry struct {
+	// Principal is "Type:name", compared as it stands, or principal.Wildcard.
+	// It is text, as in Kafka, so that what a cluster holds can be shown
+	// unchanged, whether or not it is a principal.
+	Principal string
+	// Host is WildcardHost, an address, or, in the Documented semantics, a
+	// network such as "10.0.0.0/8" (KIP-1276). Any other text matches no client.
+	Host       string
+	Operation  ops.Operation
+	Permission PermissionType
+}
+
+// String returns e as Kafka prints it. Nothing is escaped.
+func (e Entry) String() string {
+	return "(principal=" + e.Principal + ", host=" + e.Host + ", operation=" + e.Operation.String() +
+		", permissionType=" + e.Permission.String() + ")"
+}
+
+// Binding attaches an entry to a resource pattern: one ACL. Bindings are
+// comparable with ==. The zero Binding grants nothing and is not valid.
+//
+// Source: Kafka's AclBinding.
+type Binding struct {
+	Pattern resource.Pattern
+	Entry   Entry
+}
+
+// String returns b as Kafka prints it. Nothing is escaped.
+func (b Binding) String() string {
+	return "(pattern=" + b.Pattern.String() + ", entry=" + b.Entry.String() + ")"
+}
+
+// Compare orders bindings by resource type, resource name, pattern type (LITERAL
+// first), principal, host, operation and permission (DENY first). Text is
+// compared byte by byte, codes as numbers. It returns a negative number, 0 or a
+// positive number, and 0 only for equal bindings.
+func (b Binding) Compare(c Binding) int {
+	return cmp.Or(
+		ComparePatterns(b.Pattern, c.Pattern),
+		strings.Compare(b.Entry.Principal, c.Entry.Principal),
+		strings.Compare(b.Entry.Host, c.Entry.Host),
+		cmp.Compare(b.Entry.Operation, c.Entry.Operation),
+		cmp.Compare(b.Entry.Permission, c.Entry.Permission),
+	)
+}
+
+// ComparePatterns orders resource patterns as [Binding.Compare] does.
+func ComparePatterns(p, q resource.Pattern) int {
+	return cmp.Or(
+		cmp.Compare(p.Type, q.Type),
+		strings.Compare(p.Name, q.Name),
+		cmp.Compare(p.PatternType, q.PatternType),
+	)
+}
