@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"iter"
+	"math/bits"
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
@@ -103,6 +104,9 @@ func SetOf(operations ...Operation) Set {
 
 // Has reports whether o is in s. A value that is none of Kafka's is in no set.
 func (s Set) Has(o Operation) bool { return o >= 0 && s>>uint8(o)&1 != 0 }
+
+// Len returns how many operations are in s.
+func (s Set) Len() int { return bits.OnesCount16(uint16(s)) }
 
 // All yields the operations in s in order of their codes.
 func (s Set) All() iter.Seq[Operation] {

@@ -1,0 +1,106 @@
+package snapshot
+
+import (
+	"fmt"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// Reason says which rule decided. The zero Reason is DefaultDeny.
+type Reason uint8
+
+// The reasons, denials first.
+const (
+	DefaultDeny   Reason = iota // no ACL matched
+	NotReady                    // the first load is not complete, and the subject is no super user
+	MatchingDeny                // a DENY matched
+	MatchingAllow               // an ALLOW matched and no DENY did
+	DefaultAllow                // no ACL covers the resource, and Config.AllowIfNoACL is set
+	SuperUser                   // the subject is a super user
+)
+
+var reasonNames = enum.Names{
+	"default deny", "not ready", "matching deny", "matching allow", "default allow", "super user",
+}
+
+// String returns the reason in words, such as "matching deny", or "Reason(99)" for
+// a value that is none of the constants.
+func (r Reason) String() string { return reasonNames.String("Reason", int(r)) }
+
+// Decision is the answer to one check. The zero Decision is a denial. Only a
+// check makes any other: there is no way to build an allow by hand. A Decision
+// keeps nothing alive but the ACL that it names.
+type Decision struct {
+	record     *record // of the ACL that decided; nil if none did
+	generation uint64
+	reason     Reason
+	operation  ops.Operation // of the ACL that decided
+}
+
+// Allowed reports whether the subject may do it.
+func (d Decision) Allowed() bool { return d.reason >= MatchingAllow }
+
+// Reason returns which rule decided.
+func (d Decision) Reason() Reason { return d.reason }
+
+// Generation returns the generation of the [Snapshot] that decided; 0 for the
+// zero Decision and for a store that has published nothing.
+func (d Decision) Generation() uint64 { return d.generation }
+
+// Binding returns the ACL that decided, and whether there is one: the reason is
+// MatchingDeny or MatchingAllow. Of several that match it is always the same one:
+//
+//   - Documented: the one with the most specific pattern (LITERAL of this name,
+//     then the longest prefix, then LITERAL "*"), and of those the first by
+//     operation, principal and host.
+//   - KafkaExact: the one that Kafka's audit log names. For a denial that is the
+//     same one; for an allow it is the last that Kafka's scan comes across, which
+//     is the least specific.
+func (d Decision) Binding() (b acl.Binding, ok bool) {
+	switch {
+	case d.record == nil:
+		return b, false
+	case d.reason == MatchingDeny:
+		return d.record.binding(d.operation, acl.Deny), true
+	default:
+		return d.record.binding(d.operation, acl.Allow), true
+	}
+}
+
+// String returns the verdict, the reason and the ACL that decided, if one did.
+// Nothing is escaped.
+func (d Decision) String() string {
+	verdict := "denied"
+	if d.Allowed() {
+		verdict = "allowed"
+	}
+	if b, ok := d.Binding(); ok {
+		return fmt.Sprintf("%s (%s): %s", verdict, d.reason, b)
+	}
+	return fmt.Sprintf("%s (%s)", verdict, d.reason)
+}
+
+// Request is one question: may the subject do Operation on the resource? The zero
+// Request is always denied to all but super users.
+type Request struct {
+	Operation ops.Operation
+	Type      resource.Type
+	Name      string
+}
+
+// NewRequest returns the question about the resource that p names. A check is
+// about one resource, so p must be LITERAL and of a concrete type; Kafka refuses
+// others with an IllegalArgumentException. On error the result is the zero
+// Request.
+func NewRequest(op ops.Operation, p resource.Pattern) (Request, error) {
+	switch {
+	case p.PatternType != resource.Literal:
+		return Request{}, fmt.Errorf("a check is about one resource: pattern type %v is for ACLs and filters, expected LITERAL", p.PatternType)
+	case !p.Type.IsConcrete():
+		return Request{}, fmt.Errorf("a check is about one resource: type %v is not one, expected one of %v", p.Type, resource.Types())
+	}
+	return Request{Operation: op, Type: p.Type, Name: p.Name}, nil
+}

@@ -1,0 +1,43 @@
+// Package snapshot decides: may this subject do this operation on this resource?
+//
+// A [Store] holds the ACLs in force. Writers change it in transactions
+// ([Store.Update]); each publishes one immutable [Snapshot] with the next
+// generation number. Readers never wait for writers: a check is one atomic load
+// and then reads of memory that nobody changes.
+//
+//	store := snapshot.NewStore(snapshot.Config{SuperUsers: admins})
+//	err := store.Update(func(tx *snapshot.Tx) error { tx.Add(binding); return nil })
+//	session := store.Session(subject) // once a connection
+//	d := session.Check(ops.Write, resource.Topic, "payments.eu")
+//
+// # How a check is decided
+//
+//  1. A super user is allowed.
+//  2. Before the first load is complete everyone else is denied: not ready.
+//  3. If a DENY matches, the answer is deny.
+//  4. If an ALLOW matches, the answer is allow.
+//  5. If Config.AllowIfNoACL is set and no ACL of any principal covers the
+//     resource, the answer is allow.
+//  6. The answer is deny.
+//
+// An ACL matches if its pattern covers the resource, its principal is one of the
+// subject's or User:*, its host is the client's or *, and its operation is the
+// one asked for or ALL. An ALLOW also grants what it implies: READ, WRITE, DELETE
+// and ALTER grant DESCRIBE, ALTER_CONFIGS grants DESCRIBE_CONFIGS.
+//
+// # Two semantics
+//
+// [Documented] is what Kafka's documentation and KIPs promise. [KafkaExact] is
+// what Kafka's StandardAuthorizer answers, defects included. They differ in
+// this, and in nothing else:
+//
+//   - LITERAL "*" on a longer name that begins with an asterisk: Documented
+//     applies it, KafkaExact does not.
+//   - Hosts: Documented compares addresses and matches networks (KIP-1276);
+//     KafkaExact compares the text that Java prints for the client's address.
+//   - By-type checks: Documented answers whether some resource name would be
+//     allowed; KafkaExact answers as Kafka's default method does.
+//   - Which of several matching ACLs a Decision names.
+//
+// Where Kafka throws or loops forever, both give the documented answer.
+package snapshot

@@ -1,0 +1,120 @@
+package snapshot
+
+import (
+	"iter"
+
+	"github.com/google/btree"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// Snapshot is a set of ACLs with the configuration to decide by them. It is
+// immutable once published. It is safe for concurrent use by any number of
+// goroutines. The zero Snapshot is empty and not ready: it denies everything.
+type Snapshot struct {
+	generation uint64
+	ready      bool
+	semantics  Semantics
+	defaultTo  Reason              // DefaultDeny or DefaultAllow where no ACL covers a resource
+	superUsers map[string]struct{} // by their text
+	records    *btree.BTreeG[*record]
+	bindings   int
+	index      index
+}
+
+// Generation returns the number of transactions that were published before this
+// snapshot and with it. It grows by one with each.
+func (n *Snapshot) Generation() uint64 { return n.generation }
+
+// Ready reports whether the first load was complete. A snapshot that is not ready
+// denies everyone but super users.
+func (n *Snapshot) Ready() bool { return n.ready }
+
+// Len returns the number of bindings.
+func (n *Snapshot) Len() int { return n.bindings }
+
+// Has reports whether b is one of the bindings. Its cost grows with the logarithm
+// of their number.
+func (n *Snapshot) Has(b acl.Binding) bool {
+	r := n.record(b)
+	if r == nil {
+		return false
+	}
+	switch b.Entry.Permission {
+	case acl.Allow:
+		return r.allow.Has(b.Entry.Operation)
+	case acl.Deny:
+		return r.deny.Has(b.Entry.Operation)
+	default:
+		return false
+	}
+}
+
+// record returns the record that b is or would be in, or nil.
+func (n *Snapshot) record(b acl.Binding) *record {
+	if n.records == nil {
+		return nil
+	}
+	r, _ := n.records.Get(&record{pattern: b.Pattern, principal: b.Entry.Principal, host: b.Entry.Host})
+	return r
+}
+
+// All yields every binding once, in the order of [acl.Binding.Compare].
+func (n *Snapshot) All() iter.Seq[acl.Binding] { return n.Matching(acl.AnyBinding) }
+
+// Matching yields every binding that f selects, in the order of
+// [acl.Binding.Compare]. If f names a resource type, and if it names a resource
+// too, only the bindings of these are looked at.
+func (n *Snapshot) Matching(f acl.Filter) iter.Seq[acl.Binding] {
+	return func(yield func(acl.Binding) bool) {
+		if n.records == nil {
+			return
+		}
+		from, inRange := n.searchRange(f.Pattern)
+		n.records.AscendGreaterOrEqual(from, func(r *record) bool {
+			if !inRange(r) {
+				return false
+			}
+			for b := range r.bindings() {
+				if f.Matches(b) && !yield(b) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+}
+
+// searchRange returns where the records that f can select begin, and whether a
+// record behind that is still among them.
+func (n *Snapshot) searchRange(f resource.PatternFilter) (from *record, inRange func(*record) bool) {
+	from = &record{}
+	switch {
+	case f.Type == resource.Any:
+		return from, func(*record) bool { return true }
+	case f.Name == nil || f.PatternType == resource.PatternMatch:
+		from.pattern.Type = f.Type
+		return from, func(r *record) bool { return r.pattern.Type == f.Type }
+	default:
+		from.pattern.Type, from.pattern.Name = f.Type, *f.Name
+		return from, func(r *record) bool { return r.pattern.Type == f.Type && r.pattern.Name == *f.Name }
+	}
+}
+
+// Check decides whether subject may do op on the resource (t, name). It gives the
+// same answers as a [Session], but looks the subject up each time, which
+// allocates.
+//
+// A value of op that is none of Kafka's, and a t that no resource has, are denied
+// to everyone.
+func (n *Snapshot) Check(subject Subject, op ops.Operation, t resource.Type, name string) Decision {
+	return n.resolve(&subject).decide(op, t, name)
+}
+
+// CheckAny decides whether subject may do op on any resource of type t: see
+// [Session.CheckAny].
+func (n *Snapshot) CheckAny(subject Subject, op ops.Operation, t resource.Type) Decision {
+	return n.resolve(&subject).decideAny(op, t)
+}
