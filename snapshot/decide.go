@@ -25,7 +25,7 @@ func (v *view) decide(op ops.Operation, t resource.Type, name string) Decision {
 	}
 	m := match{bit: bit, typ: t, name: name, semantics: v.snapshot.semantics}
 	if m.semantics == KafkaExact {
-		m.secondPass = v.snapshot.secondPassOf(t, name)
+		m.secondPass = v.snapshot.index.secondPassOf(t, name)
 	}
 	m.run(v.scopes)
 	if m.semantics == KafkaExact && v.kafkaFails(&m) {

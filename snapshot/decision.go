@@ -57,8 +57,9 @@ func (d Decision) Generation() uint64 { return d.generation }
 //     then the longest prefix, then LITERAL "*"), and of those the first by
 //     operation, principal and host.
 //   - KafkaExact: the one that Kafka's audit log names. For a denial that is the
-//     same one; for an allow it is the last that Kafka's scan comes across, which
-//     is the least specific.
+//     same one, save that an ACL with an empty name, which Kafka refuses to
+//     create, may be named where Kafka names LITERAL "*"; for an allow it is the
+//     last that Kafka's scan comes across, which is the least specific.
 func (d Decision) Binding() (b acl.Binding, ok bool) {
 	switch {
 	case d.record == nil:

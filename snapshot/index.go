@@ -15,7 +15,14 @@ type index struct {
 	// malformed holds the records whose principal is none: it has no colon. They
 	// match nobody, but Kafka throws when it comes across one.
 	malformed *scope
-	covered   typed[int32] // how many records there are on each pattern; kept only if asked for
+	// covered counts the records on each pattern. It is kept only for
+	// Config.AllowIfNoACL.
+	covered      typed[int32]
+	keepsCovered bool
+	// below counts, by type, the records with each name that begins below "*", and
+	// those on PREFIXED "*". It is kept only for KafkaExact.
+	below      [typeCount]trie[int32]
+	keepsBelow bool
 }
 
 // holder is one principal: where it may come from.
@@ -32,8 +39,12 @@ type scope struct {
 	typed[*leaf]
 }
 
+// typeCount is the number of concrete resource types; arrays by type begin with
+// Topic.
+const typeCount = resource.User - resource.Topic + 1
+
 // typed holds a names for each resource type; nil where there is no pattern.
-type typed[V any] [resource.User - resource.Topic + 1]*names[V]
+type typed[V any] [typeCount]*names[V]
 
 // of returns the names of a concrete type.
 func (t *typed[V]) of(rt resource.Type) **names[V] { return &t[rt-resource.Topic] }
@@ -108,14 +119,17 @@ func (n *names[V]) each(t resource.Type, yield func(resource.Pattern, V) bool) {
 }
 
 // change replaces a record by another on the same pattern, principal and host;
-// nil stands for none. countCovered says whether to keep index.covered.
-func (x *index) change(e *edit, old, new *record, countCovered bool) {
+// nil stands for none.
+func (x *index) change(e *edit, old, new *record) {
 	r := new
 	if r == nil {
 		r = old
 	}
-	if countCovered {
-		x.count(e, r.pattern, old, new)
+	if x.keepsCovered {
+		x.countCovered(e, r.pattern, old, new)
+	}
+	if x.keepsBelow {
+		x.countBelow(e, r.pattern, old, new)
 	}
 	if !strings.Contains(r.principal, ":") {
 		x.malformed = x.malformed.change(e, r, old, new)
@@ -134,16 +148,22 @@ func (x *index) change(e *edit, old, new *record, countCovered bool) {
 	}
 }
 
-func (x *index) count(e *edit, p resource.Pattern, old, new *record) {
+func (x *index) countCovered(e *edit, p resource.Pattern, old, new *record) {
 	slot := x.covered.of(p.Type)
 	n, _ := (*slot).get(p)
+	n += count(old, new)
+	*slot = (*slot).set(e, p, n, n > 0)
+}
+
+// count returns how many records more there are when old is replaced by new.
+func count(old, new *record) (n int32) {
 	if old == nil {
 		n++
 	}
 	if new == nil {
 		n--
 	}
-	*slot = (*slot).set(e, p, n, n > 0)
+	return n
 }
 
 func (h *holder) change(e *edit, host hostKey, r, old, new *record) *holder {

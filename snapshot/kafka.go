@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strings"
@@ -62,47 +63,43 @@ const (
 //
 // It steps down from "*" one name at a time: over patterns that cover the name,
 // until one shares nothing with it, which ends the pass, or shares a part only,
-// which sends it back to a beginning of its own starting point "*". All names that
-// share a first character stand together, so it is enough to look at those.
-func (n *Snapshot) secondPassOf(t resource.Type, name string) secondPass {
-	if name == "" || name[0] >= resource.Wildcard[0] {
-		return stops
-	}
-	if n.records == nil {
-		return stops
-	}
-	below := &record{pattern: resource.Pattern{Type: t, Name: resource.Wildcard, PatternType: resource.Prefixed}}
-	prefixedStar := false
-	n.records.AscendGreaterOrEqual(below, func(r *record) bool {
-		prefixedStar = r.pattern == below.pattern
-		return false
-	})
-	if prefixedStar {
+// which sends it back to a beginning of its own starting point "*". Names that
+// share a first character stand together, so that the pass ends before it comes to
+// them if a name stands between them and "*", and else comes to all of them.
+func (x *index) secondPassOf(t resource.Type, name string) secondPass {
+	top := x.below[t-resource.Topic].root
+	if top == nil || name == "" || name[0] >= resource.Wildcard[0] || top.first[len(top.first)-1] > name[0] {
 		return stops
 	}
 	result := stops
-	for last := resource.Wildcard; ; {
-		r := n.lastBelow(t, last)
-		switch {
-		case r == nil || r.pattern.Name == "" || r.pattern.Name[0] != name[0]:
-			return result
-		case !strings.HasPrefix(name, r.pattern.Name):
+	for n, rest := top.next(name); n != nil; n, rest = n.next(rest) {
+		result = rescan
+		if len(n.kids) > 1 {
 			return fails
 		}
-		result = rescan
-		last = r.pattern.Name
+		if len(n.kids) == 1 && !strings.HasPrefix(rest, n.kids[0].label) {
+			return fails
+		}
 	}
+	if result == stops && bytes.IndexByte(top.first, name[0]) >= 0 {
+		return fails // all names of that first character part from this one
+	}
+	return result
 }
 
-// lastBelow returns a record with the last name before name, or nil.
-func (n *Snapshot) lastBelow(t resource.Type, name string) (found *record) {
-	n.records.DescendLessOrEqual(&record{pattern: resource.Pattern{Type: t, Name: name}}, func(r *record) bool {
-		if r.pattern.Type == t {
-			found = r
-		}
-		return false
-	})
-	return found
+// countBelow keeps index.below: the names that the second pass can come to.
+func (x *index) countBelow(e *edit, p resource.Pattern, old, new *record) {
+	isPrefixedStar := p.Name == resource.Wildcard && p.PatternType == resource.Prefixed
+	if p.Name == "" || p.Name[0] >= resource.Wildcard[0] && !isPrefixedStar {
+		return
+	}
+	below := &x.below[p.Type-resource.Topic]
+	n, _ := below.get(p.Name)
+	if n += count(old, new); n > 0 {
+		*below = below.set(e, p.Name, n)
+	} else {
+		*below = below.delete(e, p.Name)
+	}
 }
 
 // kafkaFails reports whether Kafka would throw, or loop for ever, instead of
@@ -185,7 +182,7 @@ func (v *view) kafkaAny(op ops.Operation, t resource.Type) (d Decision, ok bool)
 	}
 	taken := newTakenNames()
 	for _, deny := range denies {
-		if deny.record.pattern.Name != "" { // Kafka never looks for the empty prefix
+		if deny.record.pattern != resource.PrefixedPattern(t, "") { // Kafka never looks for it
 			taken.add(deny.record.pattern)
 		}
 	}

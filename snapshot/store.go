@@ -37,8 +37,10 @@ func NewStore(config Config) *Store {
 	for _, p := range config.SuperUsers {
 		first.superUsers[p.String()] = struct{}{}
 	}
+	first.index.keepsBelow = config.Semantics == KafkaExact
 	if config.AllowIfNoACL {
 		first.defaultTo = DefaultAllow
+		first.index.keepsCovered = true
 	}
 	s.current.Store(first)
 	return s
@@ -201,7 +203,7 @@ func (tx *Tx) set(b acl.Binding, present bool) bool {
 	} else {
 		tx.next.records.Delete(old)
 	}
-	tx.next.index.change(tx.edit, old, new, tx.next.defaultTo == DefaultAllow)
+	tx.next.index.change(tx.edit, old, new)
 	if present {
 		tx.next.bindings++
 	} else {

@@ -1,0 +1,433 @@
+package snapshot_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+var (
+	alice = snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}
+	bob   = snapshot.Subject{Principal: principal.User("bob"), Host: netip.MustParseAddr("10.0.0.2")}
+)
+
+// allow and deny build the ACL of one operation from everywhere.
+func allow(who string, op ops.Operation, p resource.Pattern) acl.Binding {
+	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: op, Permission: acl.Allow}}
+}
+
+func deny(who string, op ops.Operation, p resource.Pattern) acl.Binding {
+	b := allow(who, op, p)
+	b.Entry.Permission = acl.Deny
+	return b
+}
+
+func topic(name string) resource.Pattern  { return resource.LiteralPattern(resource.Topic, name) }
+func topics(name string) resource.Pattern { return resource.PrefixedPattern(resource.Topic, name) }
+
+func newStore(t testing.TB, config snapshot.Config, bindings ...acl.Binding) *snapshot.Store {
+	t.Helper()
+	store := snapshot.NewStore(config)
+	add(t, store, bindings...)
+	return store
+}
+
+func add(t testing.TB, store *snapshot.Store, bindings ...acl.Binding) {
+	t.Helper()
+	if err := store.Update(func(tx *snapshot.Tx) error {
+		for _, b := range bindings {
+			tx.Add(b)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantDecision(t testing.TB, d snapshot.Decision, want snapshot.Reason, by ...acl.Binding) {
+	t.Helper()
+	b, ok := d.Binding()
+	if d.Reason() != want || ok != (len(by) > 0) || ok && b != by[0] {
+		t.Errorf("got %v, want %v %v", d, want, by)
+	}
+}
+
+// TestZeroValuesDeny asks every zero value for what is easiest to get.
+func TestZeroValuesDeny(t *testing.T) {
+	everyone := allow(principal.Wildcard, ops.All, topic("*"))
+	open := newStore(t, snapshot.Config{AllowIfNoACL: true, SuperUsers: []principal.Principal{{}}}, everyone)
+	var (
+		store    snapshot.Store
+		snap     snapshot.Snapshot
+		session  snapshot.Session
+		decision snapshot.Decision
+	)
+	for name, d := range map[string]snapshot.Decision{
+		"decision":                     decision,
+		"session":                      session.Check(ops.Read, resource.Topic, "a"),
+		"session, by type":             session.CheckAny(ops.Read, resource.Topic),
+		"session, batch":               session.CheckBatch(nil, make([]snapshot.Request, 1))[0],
+		"store":                        store.Check(alice, ops.Read, resource.Topic, "a"),
+		"store, session":               store.Session(alice).Check(ops.Read, resource.Topic, "a"),
+		"snapshot":                     snap.Check(alice, ops.Read, resource.Topic, "a"),
+		"snapshot, by type":            snap.CheckAny(alice, ops.Read, resource.Topic),
+		"subject":                      open.Check(snapshot.Subject{}, ops.Read, resource.Topic, "a"),
+		"subject, by type":             open.Load().CheckAny(snapshot.Subject{}, ops.Read, resource.Topic),
+		"subject without an address":   open.Check(snapshot.Subject{Principal: alice.Principal}, ops.Read, resource.Topic, "a"),
+		"subject without a principal":  open.Check(snapshot.Subject{Host: alice.Host}, ops.Read, resource.Topic, "a"),
+		"request":                      open.Session(alice).CheckBatch(nil, make([]snapshot.Request, 1))[0],
+		"resource type of a filter":    open.Check(alice, ops.Read, resource.Any, "a"),
+		"resource type out of range":   open.Check(alice, ops.Read, resource.Type(99), "a"),
+		"resource type below range":    open.Check(alice, ops.Read, resource.Type(-1), "a"),
+		"operation out of range":       open.Check(alice, ops.Operation(16), resource.Topic, "a"),
+		"operation below range":        open.Check(alice, ops.Operation(-128), resource.Topic, "a"),
+		"by type, operation of filter": open.Load().CheckAny(alice, ops.Any, resource.Topic),
+	} {
+		if d.Allowed() {
+			t.Errorf("zero or senseless %s: %v", name, d)
+		}
+	}
+	wantDecision(t, open.Check(alice, ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, everyone)
+	if snap.Len() != 0 || len(slices.Collect(snap.All())) != 0 || snap.Has(everyone) || store.Load().Generation() != 0 {
+		t.Error("a zero snapshot holds something")
+	}
+	if err := store.Update(func(tx *snapshot.Tx) error { tx.Add(everyone); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	wantDecision(t, store.Check(alice, ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, everyone)
+}
+
+func TestReadiness(t *testing.T) {
+	super := snapshot.Config{SuperUsers: []principal.Principal{principal.User("admin")}, AllowIfNoACL: true}
+	admin := snapshot.Subject{Principal: principal.User("admin"), Host: alice.Host}
+
+	store := snapshot.NewStore(super)
+	wantDecision(t, store.Check(alice, ops.Read, resource.Topic, "a"), snapshot.NotReady)
+	wantDecision(t, store.Load().CheckAny(alice, ops.Read, resource.Topic), snapshot.NotReady)
+	wantDecision(t, store.Check(admin, ops.Read, resource.Topic, "a"), snapshot.SuperUser)
+	add(t, store) // an empty first load is a load
+	wantDecision(t, store.Check(alice, ops.Read, resource.Topic, "a"), snapshot.DefaultAllow)
+
+	super.AwaitInitialLoad = true
+	store = snapshot.NewStore(super)
+	session := store.Session(alice)
+	add(t, store, allow("User:alice", ops.Read, topic("a")))
+	wantDecision(t, session.Check(ops.Read, resource.Topic, "a"), snapshot.NotReady)
+	before := store.Load()
+	store.CompleteInitialLoad()
+	wantDecision(t, session.Check(ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, allow("User:alice", ops.Read, topic("a")))
+	if before.Ready() || !store.Load().Ready() || store.Load().Generation() != 2 {
+		t.Errorf("ready before: %t, after: %t at generation %d", before.Ready(), store.Load().Ready(), store.Load().Generation())
+	}
+	store.CompleteInitialLoad()
+	if store.Load().Generation() != 2 {
+		t.Error("completing twice published something")
+	}
+}
+
+// TestUpdateIsAllOrNothing fails a transaction in each way there is.
+func TestUpdateIsAllOrNothing(t *testing.T) {
+	kept := allow("User:alice", ops.Read, topic("a"))
+	store := newStore(t, snapshot.Config{}, kept)
+	before := store.Load()
+	boom := errors.New("boom")
+
+	change := func(tx *snapshot.Tx) {
+		tx.RemoveMatching(acl.AnyBinding)
+		tx.Add(allow("User:mallory", ops.All, topic("*")))
+	}
+	if err := store.Update(func(tx *snapshot.Tx) error { change(tx); return boom }); !errors.Is(err, boom) {
+		t.Errorf("got %v", err)
+	}
+	err := store.Update(func(tx *snapshot.Tx) error {
+		change(tx)
+		for _, b := range []acl.Binding{
+			{},
+			allow("User:mallory", ops.Any, topic("*")),
+			allow("User:mallory", ops.Read, resource.Pattern{Type: resource.Any, PatternType: resource.Literal, Name: "x"}),
+			allow("User:mallory", ops.Read, resource.Pattern{Type: resource.Topic, PatternType: resource.PatternMatch, Name: "x"}),
+			allow("User:mallory", ops.Operation(99), topic("x")),
+			allow("User:mallory", ops.Read, resource.Pattern{Type: 99, PatternType: resource.Literal, Name: "x"}),
+		} {
+			if tx.Add(b) {
+				t.Errorf("%v was added", b)
+			}
+			if tx.Remove(b) {
+				t.Errorf("%v was removed", b)
+			}
+		}
+		return nil
+	})
+	var invalid *acl.InvalidError
+	var binding *snapshot.BindingError
+	if !errors.As(err, &invalid) || !errors.As(err, &binding) || binding.Index != 1 {
+		t.Errorf("got %v", err)
+	}
+	if n := strings.Count(fmt.Sprint(err), "binding "); n != 6 {
+		t.Errorf("%d of 6 invalid bindings reported: %v", n, err)
+	}
+	func() {
+		defer func() {
+			if recover() != any(boom) {
+				t.Error("the panic was lost")
+			}
+		}()
+		_ = store.Update(func(tx *snapshot.Tx) error { change(tx); panic(boom) })
+	}()
+	if store.Load() != before || !slices.Equal(slices.Collect(before.All()), []acl.Binding{kept}) {
+		t.Errorf("a failed transaction left a trace: %v", slices.Collect(store.Load().All()))
+	}
+	// The writers' lock is free again, and what was added is added once.
+	add(t, store, kept, kept)
+	if store.Load() != before {
+		t.Error("a transaction without a change was published")
+	}
+}
+
+func TestUpdateKeepsOldSnapshots(t *testing.T) {
+	read := allow("User:alice", ops.Read, topics("pay"))
+	store := newStore(t, snapshot.Config{}, read)
+	session := store.Session(alice)
+	old := store.Load()
+	wantDecision(t, session.Check(ops.Read, resource.Topic, "payments"), snapshot.MatchingAllow, read)
+	if err := store.Update(func(tx *snapshot.Tx) error {
+		if got := tx.RemoveMatching(acl.FilterOf(read)); !slices.Equal(got, []acl.Binding{read}) || tx.Len() != 0 {
+			t.Errorf("removed %v", got)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	wantDecision(t, session.Check(ops.Read, resource.Topic, "payments"), snapshot.DefaultDeny)
+	wantDecision(t, old.Check(alice, ops.Read, resource.Topic, "payments"), snapshot.MatchingAllow, read)
+	if !old.Has(read) || store.Load().Has(read) || old.Generation() != 1 || store.Load().Generation() != 2 {
+		t.Error("the snapshots are not apart")
+	}
+	if d := session.Check(ops.Read, resource.Topic, "payments"); d.Generation() != 2 {
+		t.Errorf("decided by generation %d", d.Generation())
+	}
+}
+
+func TestGroupsAndSuperUsers(t *testing.T) {
+	member := alice
+	member.Groups = []principal.Principal{{Type: "Group", Name: "ops"}, {}}
+	groupAllow := allow("Group:ops", ops.Read, topic("a"))
+	groupDeny := deny("Group:ops", ops.Write, topic("a"))
+	own := allow("User:alice", ops.All, topic("a"))
+	store := newStore(t, snapshot.Config{}, groupAllow, groupDeny, own)
+	wantDecision(t, store.Check(member, ops.Write, resource.Topic, "a"), snapshot.MatchingDeny, groupDeny)
+	wantDecision(t, store.Check(member, ops.Delete, resource.Topic, "a"), snapshot.MatchingAllow, own)
+	wantDecision(t, store.Check(alice, ops.Write, resource.Topic, "a"), snapshot.MatchingAllow, own)
+	wantDecision(t, store.Check(bob, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
+
+	everything := deny(principal.Wildcard, ops.All, topic("*"))
+	store = newStore(t, snapshot.Config{SuperUsers: []principal.Principal{{Type: "Group", Name: "ops"}, principal.User("*")}}, everything)
+	wantDecision(t, store.Check(member, ops.Write, resource.Topic, "a"), snapshot.SuperUser)
+	wantDecision(t, store.Check(alice, ops.Write, resource.Topic, "a"), snapshot.MatchingDeny, everything)
+
+	// The caller's slices are its own.
+	session := store.Session(member)
+	member.Groups[0].Name = "nobody"
+	wantDecision(t, session.Check(ops.Write, resource.Topic, "a"), snapshot.SuperUser)
+
+	// The text of this principal is that of User:a, but it is another one.
+	split := snapshot.Subject{Principal: principal.Principal{Type: "User:a", Name: "b"}, Host: alice.Host}
+	store = newStore(t, snapshot.Config{}, allow("User:a:b", ops.Read, topic("a")))
+	wantDecision(t, store.Check(split, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
+}
+
+// TestNamedACL pins which of several matching ACLs a decision names.
+func TestNamedACL(t *testing.T) {
+	literal, wild := allow("User:alice", ops.Read, topic("abc")), allow("User:alice", ops.All, topic("*"))
+	long, short := allow(principal.Wildcard, ops.All, topics("ab")), allow("User:alice", ops.Read, topics("a"))
+	second := allow("User:alice", ops.Read, topics("ab"))
+	for _, tt := range []struct {
+		acls              []acl.Binding
+		documented, kafka acl.Binding
+	}{
+		{[]acl.Binding{wild, short, long, literal}, literal, wild},
+		{[]acl.Binding{short, long, literal}, literal, short},
+		{[]acl.Binding{wild, long, short}, long, wild},
+		{[]acl.Binding{second, long}, long, second}, // ALL is 2, READ is 3
+	} {
+		for range 2 {
+			wantDecision(t, newStore(t, snapshot.Config{}, tt.acls...).Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.documented)
+			wantDecision(t, newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, tt.acls...).Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.kafka)
+			slices.Reverse(tt.acls)
+		}
+	}
+	// Characters beyond the BMP come before U+E000 in Kafka's order.
+	emoji, private := deny("User:\U0001F600", ops.Read, topic("a")), deny("User:\ue000", ops.Read, topic("a"))
+	both := alice
+	both.Groups = []principal.Principal{principal.User("\U0001F600"), principal.User("\ue000")}
+	wantDecision(t, newStore(t, snapshot.Config{}, private, emoji).Check(both, ops.Read, resource.Topic, "a"), snapshot.MatchingDeny, emoji)
+}
+
+// TestNamesThatKafkaLoopsOn asks what sends Kafka's authorizer into an endless
+// loop, or out of bounds. Both semantics give the documented answer.
+func TestNamesThatKafkaLoopsOn(t *testing.T) {
+	group := func(name string) resource.Pattern { return resource.LiteralPattern(resource.Group, name) }
+	acls := []acl.Binding{
+		allow("User:alice", ops.Read, group("!z")), allow("User:alice", ops.Read, group("!x")),
+		allow("User:alice", ops.Read, group("!xz")), allow("User:alice", ops.Read, group(" ")),
+		allow("User:alice", ops.Read, group("\x00\x00")), allow("alice", ops.Read, group("*")),
+	}
+	for _, semantics := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact} {
+		store := newStore(t, snapshot.Config{Semantics: semantics}, acls...)
+		session := store.Session(alice)
+		wantDecision(t, session.Check(ops.Read, resource.Group, "!z"), snapshot.MatchingAllow, acls[0])
+		for _, name := range []string{"", "!", "!y", "!xy", "*", "*a", "\x00", "\x00\x00\x00", "\xff\xfe", strings.Repeat("!", 1<<16), strings.Repeat("*", 1<<16)} {
+			wantDecision(t, session.Check(ops.Read, resource.Group, name), snapshot.DefaultDeny)
+			session.CheckAny(ops.Read, resource.Group)
+		}
+	}
+}
+
+func TestStarName(t *testing.T) {
+	denied := deny(principal.Wildcard, ops.Read, resource.LiteralPattern(resource.Group, "*"))
+	allowed := allow("User:alice", ops.Read, resource.PrefixedPattern(resource.Group, "*"))
+	wantDecision(t, newStore(t, snapshot.Config{}, denied, allowed).Check(alice, ops.Read, resource.Group, "*a"), snapshot.MatchingDeny, denied)
+	wantDecision(t, newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, denied, allowed).Check(alice, ops.Read, resource.Group, "*a"), snapshot.MatchingAllow, allowed)
+	// PREFIXED "*" is no wildcard in either.
+	wantDecision(t, newStore(t, snapshot.Config{}, allowed).Check(alice, ops.Read, resource.Group, "a"), snapshot.DefaultDeny)
+}
+
+func TestHosts(t *testing.T) {
+	from := func(host string) acl.Binding {
+		b := allow("User:alice", ops.Read, topic("a"))
+		b.Entry.Host = host
+		return b
+	}
+	for _, tt := range []struct {
+		host, client      string
+		documented, exact bool
+	}{
+		{"*", "10.0.0.1", true, true},
+		{"10.0.0.1", "10.0.0.1", true, true},
+		{"10.0.0.1", "::ffff:10.0.0.1", true, true},
+		{"::ffff:10.0.0.1", "10.0.0.1", true, false},
+		{"::1", "::1", true, false},
+		{"0:0:0:0:0:0:0:1", "::1", true, true},
+		{"2001:DB8::A", "2001:db8::a", true, false},
+		{"fe80:0:0:0:0:0:0:1%2", "fe80::1%2", true, true},
+		{"fe80::1%3", "fe80::1%2", false, false},
+		{"fe80::1", "fe80::1%2", true, false},
+		{"fe80:0:0:0:0:0:0:1", "fe80::1%2", true, false},
+		{"10.0.0.0/8", "10.255.255.255", true, false},
+		{"10.0.0.0/8", "10.0.0.0", true, false},
+		{"10.0.0.0/8", "11.0.0.0", false, false},
+		{"10.1.2.3/8", "10.9.9.9", true, false},
+		{"0.0.0.0/0", "203.0.113.9", true, false},
+		{"0.0.0.0/0", "::1", false, false},
+		{"::/0", "::1", true, false},
+		{"::/0", "10.0.0.1", false, false},
+		{"::ffff:10.0.0.0/104", "10.9.9.9", true, false},
+		{"::ffff:0:0/96", "10.9.9.9", true, false},
+		{"fe80::/10", "fe80::1%eth0", true, false},
+		{"10.0.0.1/32", "10.0.0.1", true, false},
+		{"10.0.0.0/33", "10.0.0.0", false, false},
+		{"localhost", "127.0.0.1", false, false},
+		{"010.0.0.1", "10.0.0.1", false, false},
+		{" 10.0.0.1", "10.0.0.1", false, false},
+		{"", "10.0.0.1", false, false},
+	} {
+		for semantics, want := range map[snapshot.Semantics]bool{snapshot.Documented: tt.documented, snapshot.KafkaExact: tt.exact} {
+			store := newStore(t, snapshot.Config{Semantics: semantics}, from(tt.host))
+			subject := snapshot.Subject{Principal: alice.Principal, Host: netip.MustParseAddr(tt.client)}
+			if d := store.Check(subject, ops.Read, resource.Topic, "a"); d.Allowed() != want {
+				t.Errorf("host %q, client %s, %v: %v", tt.host, tt.client, semantics, d)
+			}
+		}
+	}
+	// One address, written in many ways: one decision, and each can go by itself.
+	spellings := []string{"::1", "0::1", "0:0:0:0:0:0:0:1", "::0001"}
+	var acls []acl.Binding
+	for _, s := range spellings {
+		acls = append(acls, from(s))
+	}
+	store := newStore(t, snapshot.Config{}, acls...)
+	subject := snapshot.Subject{Principal: alice.Principal, Host: netip.IPv6Loopback()}
+	for range spellings {
+		d := store.Check(subject, ops.Read, resource.Topic, "a")
+		b, ok := d.Binding()
+		if !ok {
+			t.Fatalf("got %v", d)
+		}
+		if err := store.Update(func(tx *snapshot.Tx) error { tx.Remove(b); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantDecision(t, store.Check(subject, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
+}
+
+// TestConcurrentReadersSeeWholeTransactions flips between two sets of ACLs, in
+// each of which exactly one of two topics may be read, while readers ask for both
+// in one batch.
+func TestConcurrentReadersSeeWholeTransactions(t *testing.T) {
+	a, b := allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topics("b"))
+	store := newStore(t, snapshot.Config{}, a)
+	shared := store.Session(alice)
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	batches := make([]int, 4)
+	for i := range batches {
+		readers.Go(func() {
+			session := shared
+			if i%2 == 0 {
+				session = store.Session(alice)
+			}
+			requests := []snapshot.Request{{ops.Read, resource.Topic, "a"}, {ops.Read, resource.Topic, "bb"}}
+			var got []snapshot.Decision
+			var last uint64
+			for {
+				got = session.CheckBatch(got[:0], requests)
+				batches[i]++
+				if got[0].Allowed() == got[1].Allowed() || got[0].Generation() != got[1].Generation() {
+					t.Errorf("a batch saw half a transaction: %v", got)
+					return
+				}
+				if got[0].Generation() < last || (got[0].Generation()%2 == 1) != got[0].Allowed() {
+					t.Errorf("generation %d after %d: %v", got[0].Generation(), last, got)
+					return
+				}
+				last = got[0].Generation()
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for i := range 2000 {
+		gone, come := a, b
+		if i%2 == 1 {
+			gone, come = b, a
+		}
+		if err := store.Update(func(tx *snapshot.Tx) error {
+			if !tx.Remove(gone) || !tx.Add(come) {
+				return fmt.Errorf("update %d: the set is not what it was", i)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	readers.Wait()
+	for i, n := range batches {
+		if n == 0 {
+			t.Errorf("reader %d read nothing", i)
+		}
+	}
+}
