@@ -137,7 +137,7 @@ func (t *tokens) next(expected string) (json.Token, span, *problem) {
 	case rest.text == "":
 		return nil, rest, &problem{rest.offset, "the end of the JSON text", expected}
 	case err != nil:
-		return nil, rest, &problem{rest.offset, enum.Quote(rest.text) + " (" + err.Error() + ")", expected}
+		return nil, rest, &problem{rest.offset, enum.Quote(rest.text) + " (not valid JSON)", expected}
 	}
 	return token, span{rest.text[:t.read()-rest.offset], rest.offset}, nil
 }
@@ -206,7 +206,7 @@ func (t *tokens) object(keys []string, value func(key int) *problem) *problem {
 			return wrong
 		}
 	}
-	return t.delim('}', "a closing brace")
+	return t.delim('}', "a closing brace and no comma before it")
 }
 
 // expectKeys names the keys that are not seen yet.

@@ -115,7 +115,10 @@ func findControl(s span) *problem {
 func (p *textParser) heading(line span) []problem {
 	if body, ok := line.cutPrefix(principalHeading); ok {
 		p.headed = false // a resource must follow
-		return missingEnd(body, "`")
+		if wrong := missingEnd(body, "`"); wrong != nil {
+			return []problem{*wrong}
+		}
+		return nil
 	}
 	body, ok := line.cutPrefix(currentHeading)
 	if !ok {
@@ -128,11 +131,15 @@ func (p *textParser) heading(line span) []problem {
 	return p.resourceHeading(body)
 }
 
-func missingEnd(s span, suffix string) []problem {
+// missingEnd says what is wrong with a line that does not end in suffix.
+func missingEnd(s span, suffix string) *problem {
 	if strings.HasSuffix(s.text, suffix) {
 		return nil
 	}
-	return []problem{{s.end(), "the end of the line", suffix}}
+	if trimmed := strings.TrimRight(s.text, " "); strings.HasSuffix(trimmed, suffix) {
+		return &problem{s.offset + len(trimmed), "more than one space at the end of the line", "at most one after " + strconv.Quote(suffix)}
+	}
+	return &problem{s.end(), "the end of the line", strconv.Quote(suffix) + " before it"}
 }
 
 // resourceHeading reads what follows the opening backquote.
@@ -142,10 +149,10 @@ func (p *textParser) resourceHeading(body span) []problem {
 	if since24 {
 		p.form = &entryForm24
 	}
-	name, ok := body.cutSuffix("`:")
-	if !ok {
-		return missingEnd(body, "`:")
+	if wrong := missingEnd(body, "`:"); wrong != nil {
+		return []problem{*wrong}
 	}
+	name, _ := body.cutSuffix("`:")
 	if since24 {
 		return p.pattern24(name)
 	}
@@ -226,9 +233,10 @@ func (f *entryForm) split(entry span) ([]fieldText, *problem) {
 	if !ok {
 		return nil, &problem{entry.offset, enum.Quote(entry.text), "an entry such as " + f.example}
 	}
-	if rest, ok = rest.cutSuffix(f.suffix); !ok {
-		return nil, &problem{entry.end(), "the end of the line", f.suffix + " after an entry such as " + f.example}
+	if wrong := missingEnd(rest, f.suffix); wrong != nil {
+		return nil, wrong
 	}
+	rest, _ = rest.cutSuffix(f.suffix)
 	texts := make([]fieldText, 0, len(f.fields)+1)
 	for _, s := range f.fields {
 		before, after, ok := rest.cutLast(s.by)

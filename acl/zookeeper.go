@@ -91,14 +91,11 @@ func readPath(path span) (Binding, []problem) {
 	patternType := span{resource.Literal.String(), path.offset}
 	rest, ok := path.cutPrefix(literalPath)
 	if !ok {
-		var kind span
-		rest, ok = path.cutPrefix(extendedPath)
-		kind, rest, _ = rest.cutFirst("/")
-		if !ok || !strings.EqualFold(kind.text, prefixed) {
-			return b, []problem{{path.offset, enum.Quote(path.text),
-				"a path below " + literalPath + " or " + extendedPath + prefixed + "/"}}
-		}
+		rest, ok = cutExtended(path)
 		patternType.text = resource.Prefixed.String()
+	}
+	if !ok {
+		return b, []problem{{path.offset, enum.Quote(path.text), "a path below " + literalPath + " or " + extendedPath + prefixed + "/"}}
 	}
 	typ, name, ok := rest.cutFirst("/")
 	if !ok || !isNodeOfType(typ.text) {
@@ -108,6 +105,13 @@ func readPath(path span) (Binding, []problem) {
 		return b, []problem{*wrong}
 	}
 	return b, b.setFields(fieldText{patternTypeField, patternType}, fieldText{resourceTypeField, typ}, fieldText{nameField, name})
+}
+
+// cutExtended returns what follows the node of the prefixed patterns.
+func cutExtended(path span) (span, bool) {
+	rest, below := path.cutPrefix(extendedPath)
+	patternType, rest, deeper := rest.cutFirst("/")
+	return rest, below && deeper && strings.EqualFold(patternType.text, prefixed)
 }
 
 func isNodeOfType(node string) bool {

@@ -1,0 +1,129 @@
+package acl_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+const allKeys = `"resourceType" or "name" or "patternType" or "principal" or "host" or "operation" or "permission"`
+
+func TestReadJSON(t *testing.T) {
+	// Keys in any order, white space between tokens, every spelling of the enumerations.
+	read(t, "\t{ \"name\" : \"foo\",\"patternType\":\"LITERAL\" , \"resourceType\":\"topic\",\"permission\":\"Allow\",\r\"host\":\"*\","+
+		"\"operation\":\"read\",\"principal\":\"User:alice\" } \n", acl.FormatJSON, one)
+	// Escapes, among them pairs, and U+FFFD where it is meant.
+	read(t, strings.Replace(oneJSON, "foo", `\u0066\ud83d\ude00\ufffd\\ud800\n\/`, 1)+strings.Replace(oneJSON, "foo", "\uFFFD", 1),
+		acl.FormatJSON, topic("f😀\uFFFD\\ud800\n/", "User:alice"), topic("\uFFFD", "User:alice"))
+}
+
+func TestReadJSONRefuses(t *testing.T) {
+	with := func(old, new string) string { return strings.Replace(strings.TrimSpace(oneJSON), old, new, 1) }
+	for _, test := range []struct{ line, want string }{
+		{`null`, `1: found "null", expected a JSON object`},
+		{`[]`, `1: found "[", expected a JSON object`},
+		{`"{}"`, `1: found "\"{}\"", expected a JSON object`},
+		{`{"host":"*"`, `12: found the end of the JSON text, expected the key "resourceType" or "name" or "patternType" or "principal" or "operation" or "permission"`},
+		{`{"host":"*" "name":"x"}`, `13: found "\"name\":\"x\"}" (not valid JSON), expected the key "resourceType" or "name" or "patternType" or "principal" or "operation" or "permission"`},
+		{with(`"host"`, `"Host"`), `87: found the key "Host", expected the key "host" or "operation" or "permission"`},
+		{with(`"host"`, `"name"`), `87: found the key "name", expected the key "host" or "operation" or "permission"`},
+		{with(`"host"`, `host`), `87: found "host:\"*\",\"operation\":\"READ\",\"permission\":\"ALLOW\"}" (not valid JSON), expected the key "host" or "operation" or "permission"`},
+		{with(`,"permission":"ALLOW"`, ``), `116: found "}", expected the key "permission"`},
+		{with(`"ALLOW"}`, `"ALLOW","note":"x"}`), `138: found "\"note\"", expected a closing brace and no comma before it`},
+		{with(`"ALLOW"}`, `"ALLOW",}`), `138: found "}" (not valid JSON), expected a closing brace and no comma before it`},
+		{with(`"ALLOW"}`, `"ALLOW"`), `137: found the end of the JSON text, expected a closing brace and no comma before it`},
+		{with(`}`, `} {}`), `139: found "{}", expected nothing more on this line`},
+		{with(`}`, `},`), `138: found ",", expected nothing more on this line`},
+		{with(`"*"`, `null`), `94: found "null", expected a JSON string`},
+		{with(`"*"`, `7`), `94: found "7", expected a JSON string`},
+		{with(`"*"`, `true`), `94: found "true", expected a JSON string`},
+		{with(`"*"`, `["*"]`), `94: found "[", expected a JSON string`},
+		{with(`"*"`, `{}`), `94: found "{", expected a JSON string`},
+		{with(`foo`, `\ud83d\u0041`), `33: found \ud83d, expected both halves of the UTF-16 pair of a character`},
+		{with(`foo`, `a\\\n\u0041\ude00`), `44: found \ude00, expected both halves of the UTF-16 pair of a character`},
+		{with(`foo`, `a\ud83d\ude00\udbff`), `46: found \udbff, expected both halves of the UTF-16 pair of a character`},
+		{with(`"host"`, `"host\ud800"`), `92: found \ud800, expected both halves of the UTF-16 pair of a character`},
+		{with(`foo`, "f\too"), `32: found "\"f\too\",\"patternType\":\"LITERAL\",\"principal\":\"User:alice\",\"host\":\""… (not valid JSON), expected a JSON string`},
+		{with(`READ`, `ANY`), `110: found operation "ANY", ` + someOperation},
+		{with(`LITERAL`, `literal`), `52: found pattern type "literal", expected one of LITERAL, PREFIXED`},
+		{with(`foo`, ``), `32: found resource name "", expected a name, or "*" for all resources of the type`},
+	} {
+		refuse(t, oneJSON+test.line, acl.FormatJSON, "dump.txt:2:"+test.want)
+	}
+	// All fields of a line are looked at.
+	refuse(t, with("TOPIC", "Q")+"\n"+strings.NewReplacer("alice", "bob", "User:", "", "*", "", "ALLOW", "ANY").Replace(oneJSON), acl.FormatJSON,
+		`dump.txt:1:17: found resource type "Q", `+someType,
+		`dump.txt:2:74: found principal "bob", `+somePrincipal,
+		`dump.txt:2:87: found host "", `+someHost,
+		`dump.txt:2:122: found permission type "ANY", expected one of ALLOW, DENY`)
+}
+
+func TestBindingJSON(t *testing.T) {
+	nasty := binding(resource.PrefixedPattern(resource.TransactionalID, "a\n\"<\x00😀\u2028"), "User:CN=a, OU=b", "10.0.0.0/8", ops.TwoPhaseCommit)
+	text, err := json.Marshal([]acl.Binding{one, nasty})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []acl.Binding
+	if err := json.Unmarshal(text, &got); err != nil || len(got) != 2 || got[0] != one || got[1] != nasty {
+		t.Errorf("Unmarshal(%s) = %v, %v, want %v and %v", text, got, err, one, nasty)
+	}
+	if own, err := one.MarshalJSON(); err != nil || string(own)+"\n" != oneJSON {
+		t.Errorf("MarshalJSON() = %s, %v, want %s", own, err, oneJSON)
+	}
+}
+
+func TestMarshalJSONRefusesWhatCannotBeReadBack(t *testing.T) {
+	for _, test := range []struct {
+		binding acl.Binding
+		want    string
+	}{
+		{acl.Binding{}, `acl: the binding of UNKNOWN "" (UNKNOWN), UNKNOWN UNKNOWN for "" from host "" cannot be written as json: ` +
+			`reading it back finds resource type "UNKNOWN", where it expects one of TOPIC, GROUP, CLUSTER, TRANSACTIONAL_ID, DELEGATION_TOKEN, USER`},
+		{topic("a\xff", "User:a"), `acl: the binding of TOPIC "a\xff" (LITERAL), ALLOW READ for "User:a" from host "*" cannot be written as json: ` +
+			`it would be read back as another one`},
+		{topic("a", "alice"), `acl: the binding of TOPIC "a" (LITERAL), ALLOW READ for "alice" from host "*" cannot be written as json: ` +
+			`reading it back finds principal "alice", where it expects Type:name, such as User:alice, or "User:*" for everyone`},
+	} {
+		text, err := test.binding.MarshalJSON()
+		if len(text) > 0 || err == nil || err.Error() != test.want {
+			t.Errorf("MarshalJSON of %v = %q, %v\nwant %s", test.binding, text, err, test.want)
+		}
+	}
+}
+
+func TestUnmarshalJSONLeavesTheBindingOnError(t *testing.T) {
+	indented := "{\n  \"resourceType\": \"TOPIC\",\n  \"name\": \"foo\",\n  \"patternType\": \"LITERAL\",\n  \"principal\": \"User:alice\",\n" +
+		"  \"host\": \"*\",\n  \"operation\": \"READ\",\n  \"permission\": \"ALLOW\"\n}"
+	for _, test := range []struct{ text, want string }{
+		{strings.Replace(indented, "READ", "SWIM", 1), `7:16: found operation "SWIM", ` + someOperation},
+		{strings.Replace(indented, `"name"`, `"title"`, 1), `3:3: found the key "title", expected the key "name" or "patternType" or "principal" or "host" or "operation" or "permission"`},
+		{"null", `1:1: found "null", expected a JSON object`},
+		{"{}", `1:2: found "}", expected the key ` + allKeys},
+		{strings.Replace(indented, "foo", "f\xffo", 1), `3:13: found the byte "\xff", expected valid UTF-8`},
+	} {
+		b := one
+		if err := json.Unmarshal([]byte(test.text), &b); err == nil || err.Error() != test.want || b != one {
+			t.Errorf("Unmarshal(%s) = %v, leaves %v\nwant %s", test.text, err, b, test.want)
+		}
+	}
+	var b acl.Binding
+	if err := json.Unmarshal([]byte(indented), &b); err != nil || b != one {
+		t.Errorf("Unmarshal(%s) = %v, %v, want %v", indented, b, err, one)
+	}
+}
+
+func ExampleBinding_MarshalJSON() {
+	b := acl.Binding{
+		Pattern: resource.PrefixedPattern(resource.Topic, "orders-"),
+		Entry:   acl.Entry{Principal: "User:alice", Host: acl.WildcardHost, Operation: ops.Read, Permission: acl.Allow},
+	}
+	text, err := json.Marshal(b)
+	fmt.Println(string(text), err)
+	// Output: {"resourceType":"TOPIC","name":"orders-","patternType":"PREFIXED","principal":"User:alice","host":"*","operation":"READ","permission":"ALLOW"} <nil>
+}
