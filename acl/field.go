@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -89,11 +90,14 @@ func (b *Binding) setField(f field, text span) *problem {
 		err = c.Validate()
 	}
 	if err != nil {
-		return &problem{text.offset, fields[f].noun + " " + enum.Quote(text.text), fields[f].expected}
+		return text.problem(fields[f].noun+" "+enum.Quote(text.text), fields[f].expected)
 	}
 	*b = c
 	return nil
 }
+
+// problem is what is wrong at one place of a line.
+type problem = lines.Problem
 
 // fieldText is the text of one field.
 type fieldText struct {
@@ -110,7 +114,7 @@ func (b *Binding) setFields(texts ...fieldText) []problem {
 			problems = append(problems, *wrong)
 		}
 	}
-	slices.SortStableFunc(problems, func(p, q problem) int { return p.offset - q.offset })
+	slices.SortStableFunc(problems, func(p, q problem) int { return p.Offset - q.Offset })
 	return problems
 }
 
@@ -119,6 +123,17 @@ type span struct {
 	text   string
 	offset int
 }
+
+// problem says what is wrong with s.
+func (s span) problem(found, expected string) *problem {
+	return &problem{Offset: s.offset, Found: found, Expected: expected}
+}
+
+// unlike says that s is none of what is expected.
+func (s span) unlike(expected string) *problem { return s.problem(enum.Quote(s.text), expected) }
+
+// end returns the empty span behind s.
+func (s span) end() span { return span{"", s.offset + len(s.text)} }
 
 // cut splits s before byte i and drops the n bytes that follow.
 func (s span) cut(i, n int) (before, after span) {
@@ -159,6 +174,3 @@ func (s span) cutLast(sep string) (before, after span, ok bool) {
 	before, after = s.cut(i, len(sep))
 	return before, after, true
 }
-
-// end returns the offset of what follows s.
-func (s span) end() int { return s.offset + len(s.text) }

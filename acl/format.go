@@ -105,6 +105,6 @@ func detect(line string) (Format, *problem) {
 			return first.format, nil
 		}
 	}
-	return FormatAuto, &problem{0, enum.Quote(line),
-		fmt.Sprintf("a dump of ACLs that begins with %s…`: (kafka-acls), { (json) or %s (zookeeper)", currentHeading, literalPath)}
+	return FormatAuto, span{line, 0}.unlike(fmt.Sprintf(
+		"a dump of ACLs that begins with %s…`: (kafka-acls), { (json) or %s (zookeeper)", currentHeading, literalPath))
 }

@@ -3,6 +3,8 @@ package acl
 import (
 	"fmt"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // MaxParseErrors is how many errors of one file [Read] reports. What mends a file
@@ -51,12 +53,6 @@ func (e ParseErrors) Unwrap() []error {
 	return list
 }
 
-// problem is what is wrong at one place of a line.
-type problem struct {
-	offset          int // in bytes, from 0
-	found, expected string
-}
-
 // errorList gathers the errors of a file, up to MaxParseErrors.
 type errorList struct {
 	file     string
@@ -65,14 +61,14 @@ type errorList struct {
 	from, at int // line and column of the first that is left out
 }
 
-func (l *errorList) add(line int, problems ...problem) {
+func (l *errorList) add(line int, problems ...lines.Problem) {
 	for _, p := range problems {
 		if len(l.list) < MaxParseErrors {
-			l.list = append(l.list, &ParseError{l.file, line, p.offset + 1, p.found, p.expected})
+			l.list = append(l.list, &ParseError{l.file, line, p.Offset + 1, p.Found, p.Expected})
 			continue
 		}
 		if l.leftOut == 0 {
-			l.from, l.at = line, p.offset+1
+			l.from, l.at = line, p.Offset+1
 		}
 		l.leftOut++
 	}

@@ -1,21 +1,17 @@
 package acl
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // MaxLineBytes is the longest line that [Read] reads, without its line break. A
 // line of the ZooKeeper format holds a whole node, and no node is larger than
 // 1 MiB unless somebody has raised ZooKeeper's jute.maxbuffer.
 const MaxLineBytes = 1 << 20
-
-// byteOrderMark may stand at the beginning of a file and means nothing.
-const byteOrderMark = "\uFEFF"
 
 // Read reads all bindings of r, in the order of the file, repeated ones
 // included. Blank lines are skipped. Every binding passes [Binding.Validate].
@@ -31,7 +27,7 @@ const byteOrderMark = "\uFEFF"
 // Source: Kafka's AclCommand and AccessControlEntry.toString (text), AclEntry and
 // ZkData (ZooKeeper).
 func Read(r io.Reader, file string, format Format) ([]Binding, error) {
-	d := reader{lines: lineReader{input: bufio.NewReader(r)}, errors: errorList{file: file}, texts: map[string]string{}}
+	d := reader{lines: lines.NewReader(r, MaxLineBytes), errors: errorList{file: file}, texts: map[string]string{}}
 	if format != FormatAuto {
 		c, err := codecOf(format)
 		if err != nil {
@@ -50,7 +46,7 @@ func Read(r io.Reader, file string, format Format) ([]Binding, error) {
 
 // reader reads one file.
 type reader struct {
-	lines    lineReader
+	lines    *lines.Reader
 	parser   lineParser // nil until the format is known
 	bindings []Binding
 	errors   errorList
@@ -58,35 +54,34 @@ type reader struct {
 }
 
 func (d *reader) readAll() error {
-	for d.lines.next() {
-		problems := d.lines.check()
-		if len(problems) == 0 && d.parser == nil {
-			problems = d.chooseParser(d.lines.text)
+	for d.lines.Next() {
+		problems := d.readLine(d.lines.Text)
+		for i := range problems {
+			problems[i].Offset += d.lines.Offset
 		}
-		if len(problems) == 0 {
-			problems = d.parseLine(d.lines.text)
-		}
-		for _, p := range problems {
-			p.offset += d.lines.offset
-			d.errors.add(d.lines.number, p)
-		}
+		d.errors.add(d.lines.Number, problems...)
 		if d.parser == nil {
 			return nil // nothing sensible can be said of what follows
 		}
 	}
-	return d.lines.err
+	return d.lines.Err()
 }
 
-func (d *reader) chooseParser(line string) []problem {
-	format, wrong := detect(line)
-	if wrong != nil {
-		return []problem{*wrong}
+func (d *reader) readLine(line string) []lines.Problem {
+	if wrong := d.lines.Check(); wrong != nil {
+		return []lines.Problem{*wrong}
 	}
-	d.parser = codecs[format].newParser()
-	return nil
+	if d.parser == nil {
+		format, wrong := detect(line)
+		if wrong != nil {
+			return []lines.Problem{*wrong}
+		}
+		d.parser = codecs[format].newParser()
+	}
+	return d.parseLine(line)
 }
 
-func (d *reader) parseLine(line string) []problem {
+func (d *reader) parseLine(line string) []lines.Problem {
 	old := len(d.bindings)
 	all, problems := d.parser.appendLine(d.bindings, line)
 	if len(problems) > 0 || len(d.errors.list) > 0 {
@@ -110,83 +105,4 @@ func (d *reader) intern(s string) string {
 		d.texts[kept] = kept
 	}
 	return kept
-}
-
-// lineReader reads lines that are not blank.
-type lineReader struct {
-	input  *bufio.Reader
-	buffer []byte
-
-	text    string // the line without its line break, or the beginning of one that is too long
-	offset  int    // of text in the line: where a byte order mark ends
-	number  int    // from 1
-	tooLong bool
-	err     error // of the input, other than io.EOF
-}
-
-// next moves on to the next line that is not blank, and reports whether there is
-// one.
-func (l *lineReader) next() bool {
-	for l.readLine() {
-		if l.tooLong || strings.Trim(l.text, " \t") != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// readLine reads one line. What exceeds MaxLineBytes is passed over, not kept.
-func (l *lineReader) readLine() bool {
-	l.buffer, l.tooLong, l.offset = l.buffer[:0], false, 0
-	for l.err == nil {
-		part, err := l.input.ReadSlice('\n')
-		if room := MaxLineBytes + len("\r\n") - len(l.buffer); len(part) > room {
-			part, l.tooLong = part[:room], true
-		}
-		l.buffer = append(l.buffer, part...)
-		if err == bufio.ErrBufferFull {
-			continue
-		}
-		if err != nil && err != io.EOF {
-			l.err = err
-		}
-		if err == io.EOF && len(l.buffer) == 0 || l.err != nil {
-			return false
-		}
-		l.number++
-		l.finishLine()
-		return true
-	}
-	return false
-}
-
-func (l *lineReader) finishLine() {
-	l.text = strings.TrimSuffix(strings.TrimSuffix(string(l.buffer), "\n"), "\r")
-	l.tooLong = l.tooLong || len(l.text) > MaxLineBytes
-	if l.number > 1 {
-		return
-	}
-	if text, ok := strings.CutPrefix(l.text, byteOrderMark); ok {
-		l.text, l.offset = text, len(byteOrderMark)
-	}
-}
-
-// check says what is wrong with a line in every format.
-func (l *lineReader) check() []problem {
-	if l.tooLong {
-		return []problem{{MaxLineBytes, "a longer line", fmt.Sprintf("no line of more than %d bytes", MaxLineBytes)}}
-	}
-	return findInvalidUTF8(l.text)
-}
-
-func findInvalidUTF8(s string) []problem {
-	if utf8.ValidString(s) {
-		return nil
-	}
-	for i, r := range s {
-		if _, size := utf8.DecodeRuneInString(s[i:]); r == utf8.RuneError && size == 1 {
-			return []problem{{i, "the byte " + strconv.Quote(s[i:i+1]), "valid UTF-8"}}
-		}
-	}
-	return nil
 }

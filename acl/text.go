@@ -107,8 +107,9 @@ func findControl(s span) *problem {
 		return nil
 	}
 	r, _ := utf8.DecodeRuneInString(s.text[i:])
-	return &problem{s.offset + i, "control character " + strconv.QuoteRune(r),
-		"printable text only: the json format can hold the names that this one cannot"}
+	_, at := s.cut(i, 0)
+	return at.problem("control character "+strconv.QuoteRune(r),
+		"printable text only: the json format can hold the names that this one cannot")
 }
 
 // heading reads a line that says what the entries below it are for.
@@ -125,8 +126,8 @@ func (p *textParser) heading(line span) []problem {
 		body, ok = line.cutPrefix(addingHeading)
 	}
 	if !ok {
-		return []problem{{line.offset, enum.Quote(line.text),
-			"a heading such as " + currentHeading + pattern24Example + "`: or, after a tab, an entry such as " + entryForm24.example}}
+		return []problem{*line.unlike("a heading such as " + currentHeading + pattern24Example +
+			"`: or, after a tab, an entry such as " + entryForm24.example)}
 	}
 	return p.resourceHeading(body)
 }
@@ -137,9 +138,10 @@ func missingEnd(s span, suffix string) *problem {
 		return nil
 	}
 	if trimmed := strings.TrimRight(s.text, " "); strings.HasSuffix(trimmed, suffix) {
-		return &problem{s.offset + len(trimmed), "more than one space at the end of the line", "at most one after " + strconv.Quote(suffix)}
+		_, spaces := s.cut(len(trimmed), 0)
+		return spaces.problem("more than one space at the end of the line", "at most one after "+strconv.Quote(suffix))
 	}
-	return &problem{s.end(), "the end of the line", strconv.Quote(suffix) + " before it"}
+	return s.end().problem("the end of the line", strconv.Quote(suffix)+" before it")
 }
 
 // resourceHeading reads what follows the opening backquote.
@@ -168,7 +170,7 @@ func (p *textParser) pattern24(s span) []problem {
 	inner, patternType, typed := inner.cutLast(", patternType=")
 	typ, name, named := inner.cutFirst(", name=")
 	if !closed || !typed || !named {
-		return []problem{{s.offset, enum.Quote(s.text), "a resource such as " + pattern24Example}}
+		return []problem{*s.unlike("a resource such as " + pattern24Example)}
 	}
 	return p.resource.setFields(fieldText{resourceTypeField, typ}, fieldText{nameField, name}, fieldText{patternTypeField, patternType})
 }
@@ -182,7 +184,7 @@ func (p *textParser) pattern24(s span) []problem {
 func (p *textParser) pattern09(s span) []problem {
 	typ, name, ok := s.cutFirst(":")
 	if !ok {
-		return []problem{{s.offset, enum.Quote(s.text), "a resource such as " + pattern24Example + " or Topic:orders"}}
+		return []problem{*s.unlike("a resource such as " + pattern24Example + " or Topic:orders")}
 	}
 	patternType := span{resource.Literal.String(), name.offset}
 	if before, after, ok := name.cutFirst(":"); ok && isSpecific(before.text) {
@@ -203,8 +205,8 @@ func (p *textParser) appendEntry(dst []Binding, entry span) ([]Binding, []proble
 	}
 	var problems []problem
 	if !p.headed {
-		problems = append(problems, problem{entry.offset, "an entry before any resource",
-			"a heading above it, such as " + currentHeading + pattern24Example + "`:"})
+		problems = append(problems, *entry.problem("an entry before any resource",
+			"a heading above it, such as "+currentHeading+pattern24Example+"`:"))
 		*p = textParser{headed: true, resource: standIn} // it is said once
 	}
 	form := p.form
@@ -231,7 +233,7 @@ func formOf(entry span) *entryForm {
 func (f *entryForm) split(entry span) ([]fieldText, *problem) {
 	rest, ok := entry.cutPrefix(f.prefix)
 	if !ok {
-		return nil, &problem{entry.offset, enum.Quote(entry.text), "an entry such as " + f.example}
+		return nil, entry.unlike("an entry such as " + f.example)
 	}
 	if wrong := missingEnd(rest, f.suffix); wrong != nil {
 		return nil, wrong
@@ -241,8 +243,7 @@ func (f *entryForm) split(entry span) ([]fieldText, *problem) {
 	for _, s := range f.fields {
 		before, after, ok := rest.cutLast(s.by)
 		if !ok {
-			return nil, &problem{rest.offset, enum.Quote(rest.text) + " without " + strconv.Quote(s.by),
-				"an entry such as " + f.example}
+			return nil, rest.problem(enum.Quote(rest.text)+" without "+strconv.Quote(s.by), "an entry such as "+f.example)
 		}
 		texts = append(texts, fieldText{s.field, after})
 		rest = before

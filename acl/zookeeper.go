@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
@@ -43,8 +43,10 @@ type zooKeeperACL struct {
 
 var (
 	documentKeys = []string{"version", "acls"}
-	aclKeys      = []string{"principal", "permissionType", "operation", "host"}
-	aclFields    = []field{principalField, permissionField, operationField, hostField}
+	aclJSON      = object{
+		[]string{"principal", "permissionType", "operation", "host"},
+		[]field{principalField, permissionField, operationField, hostField},
+	}
 )
 
 func renderZooKeeper(buf *bytes.Buffer, p resource.Pattern, entries []Entry) {
@@ -76,8 +78,8 @@ func (zooKeeperParser) appendLine(dst []Binding, line string) ([]Binding, []prob
 	// A name that holds " {" ends too early here; what follows is then no document.
 	path, document, ok := span{line, 0}.cutFirst(" {")
 	if !ok {
-		return dst, []problem{{len(line), "the end of the line",
-			`a node's path, a space and its document, such as ` + literalPath + `Topic/orders {"version":1,"acls":[]}`}}
+		return dst, []problem{*path.end().problem("the end of the line",
+			`a node's path, a space and its document, such as `+literalPath+`Topic/orders {"version":1,"acls":[]}`)}
 	}
 	document = span{line[document.offset-1:], document.offset - 1}
 	pattern, problems := readPath(path)
@@ -95,11 +97,11 @@ func readPath(path span) (Binding, []problem) {
 		patternType.text = resource.Prefixed.String()
 	}
 	if !ok {
-		return b, []problem{{path.offset, enum.Quote(path.text), "a path below " + literalPath + " or " + extendedPath + prefixed + "/"}}
+		return b, []problem{*path.unlike("a path below " + literalPath + " or " + extendedPath + prefixed + "/")}
 	}
 	typ, name, ok := rest.cutFirst("/")
 	if !ok || !isNodeOfType(typ.text) {
-		return b, []problem{{typ.offset, enum.Quote(typ.text), "the node of a resource type, one of " + typeNodes() + ", and a name below it"}}
+		return b, []problem{*typ.unlike("the node of a resource type, one of " + typeNodes() + ", and a name below it")}
 	}
 	if wrong := findForbidden(name); wrong != nil {
 		return b, []problem{*wrong}
@@ -140,7 +142,7 @@ var forbiddenRanges = []struct{ from, to rune }{
 func findForbidden(name span) *problem {
 	const expected = "a name that ZooKeeper can hold: the json format can hold any"
 	if name.text == "." || name.text == ".." {
-		return &problem{name.offset, enum.Quote(name.text), expected}
+		return name.unlike(expected)
 	}
 	i := strings.IndexFunc(name.text, func(r rune) bool {
 		for _, forbidden := range forbiddenRanges {
@@ -154,59 +156,32 @@ func findForbidden(name span) *problem {
 		return nil
 	}
 	r, _ := utf8.DecodeRuneInString(name.text[i:])
-	return &problem{name.offset + i, "the character " + strconv.QuoteRune(r) + " in a name", expected}
+	_, at := name.cut(i, 0)
+	return at.problem("the character "+strconv.QuoteRune(r)+" in a name", expected)
 }
 
 // appendDocument appends the bindings of a node's document to dst. on is a valid
 // binding whose pattern they get.
 func appendDocument(dst []Binding, on Binding, document span) ([]Binding, []problem) {
-	t := newTokens(document)
+	j := lines.NewJSON(document.text, document.offset)
 	var problems []problem
-	wrong := t.object(documentKeys, func(key int) *problem {
-		if documentKeys[key] == "version" {
-			return t.version()
+	readACL := func() *problem {
+		b := on
+		wrong := aclJSON.read(j, &b, &problems)
+		dst = append(dst, b)
+		return wrong
+	}
+	wrong := j.Object(documentKeys, nil, func(key string) *problem {
+		if key == "version" {
+			return j.Number(zooKeeperVersion)
 		}
-		return t.array(func() *problem {
-			b := on
-			wrong := t.object(aclKeys, func(key int) *problem {
-				s, wrong := t.string("a JSON string")
-				if wrong == nil {
-					problems = append(problems, b.setFields(fieldText{aclFields[key], s})...)
-				}
-				return wrong
-			})
-			dst = append(dst, b)
-			return wrong
-		})
+		return j.Array(readACL)
 	})
 	if wrong == nil {
-		wrong = t.end()
+		wrong = j.End()
 	}
 	if wrong != nil {
 		problems = append(problems, *wrong)
 	}
 	return dst, problems
-}
-
-// version reads the version of a document.
-func (t *tokens) version() *problem {
-	const expected = "version " + zooKeeperVersion
-	token, text, wrong := t.next(expected)
-	if wrong == nil && token != json.Number(zooKeeperVersion) {
-		wrong = &problem{text.offset, enum.Quote(text.text), expected}
-	}
-	return wrong
-}
-
-// array reads an array and calls element for each of its elements.
-func (t *tokens) array(element func() *problem) *problem {
-	if wrong := t.delim('[', "a JSON array"); wrong != nil {
-		return wrong
-	}
-	for t.decoder.More() {
-		if wrong := element(); wrong != nil {
-			return wrong
-		}
-	}
-	return t.delim(']', "an object, or a closing bracket")
 }

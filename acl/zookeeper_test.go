@@ -56,16 +56,16 @@ func TestReadZooKeeperRefuses(t *testing.T) {
 		{"/kafka-acl/Group/a\u0085b" + empty, `19: found the character '\u0085' in a name, ` + hold},
 		{"/kafka-acl/Group/é😀" + empty, `20: found the character '😀' in a name, ` + hold},
 		{"/kafka-acl/Group/\uE000" + empty, `18: found the character '\ue000' in a name, ` + hold},
-		{`/kafka-acl/Group/g {"version":2,"acls":[]}`, `31: found "2", expected version 1`},
-		{`/kafka-acl/Group/g {"version":1.0,"acls":[]}`, `31: found "1.0", expected version 1`},
-		{`/kafka-acl/Group/g {"version":"1","acls":[]}`, `31: found "\"1\"", expected version 1`},
+		{`/kafka-acl/Group/g {"version":2,"acls":[]}`, `31: found "2", expected the number 1`},
+		{`/kafka-acl/Group/g {"version":1.0,"acls":[]}`, `31: found "1.0", expected the number 1`},
+		{`/kafka-acl/Group/g {"version":"1","acls":[]}`, `31: found "\"1\"", expected the number 1`},
 		{`/kafka-acl/Group/g {"acls":[]}`, `30: found "}", expected the key "version"`},
 		{`/kafka-acl/Group/g {"version":1}`, `32: found "}", expected the key "acls"`},
 		{`/kafka-acl/Group/g {"version":1,"acls":{}}`, `40: found "{", expected a JSON array`},
 		{`/kafka-acl/Group/g {"version":1,"acls":[null]}`, `41: found "null", expected a JSON object`},
 		{`/kafka-acl/Group/g {"version":1,"acls":[` + acls + `,]}`, `119: found "]}" (not valid JSON), expected a JSON object`},
-		{`/kafka-acl/Group/g {"version":1,"acls":[` + acls, `118: found the end of the JSON text, expected an object, or a closing bracket`},
-		{`/kafka-acl/Group/g {"version":1,"acls":[}`, `41: found "}" (not valid JSON), expected an object, or a closing bracket`},
+		{`/kafka-acl/Group/g {"version":1,"acls":[` + acls, `118: found the end of the JSON text, expected another element, or a closing bracket`},
+		{`/kafka-acl/Group/g {"version":1,"acls":[}`, `41: found "}" (not valid JSON), expected another element, or a closing bracket`},
 		{`/kafka-acl/Group/g {"version":1,"acls":[` + strings.Replace(acls, `"host"`, `"hosts"`, 1) + `]}`, `107: found the key "hosts", expected the key "host"`},
 		{`/kafka-acl/Group/g {"version":1,"acls":[` + strings.Replace(acls, `"*"`, `["*"]`, 1) + `]}`, `114: found "[", expected a JSON string`},
 		{`/kafka-acl/Group/g {"version":1,"acls":[` + strings.Replace(acls, `User:a`, `User:\udc00`, 1) + `]}`, `60: found \udc00, expected both halves of the UTF-16 pair of a character`},
@@ -80,5 +80,5 @@ func TestReadZooKeeperRefuses(t *testing.T) {
 		`dump.txt:1:54: found principal "a", `+somePrincipal,
 		`dump.txt:1:95: found operation "Any", `+someOperation,
 		`dump.txt:1:152: found permission type "Any", expected one of ALLOW, DENY`,
-		`dump.txt:1:190: found "\"x\"", expected a closing brace and no comma before it`)
+		`dump.txt:1:190: found the key "x", expected a closing brace and no comma before it`)
 }
