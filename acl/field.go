@@ -1,0 +1,164 @@
+package acl
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// field is one of the seven parts of a binding.
+type field uint8
+
+const (
+	resourceTypeField field = iota
+	nameField
+	patternTypeField
+	principalField
+	hostField
+	operationField
+	permissionField
+)
+
+// fields names the parts of a binding, in the order in which they are written.
+var fields = [...]struct {
+	key      string // in JSON
+	noun     string
+	expected string // what to write instead of one that is refused
+}{
+	resourceTypeField: {"resourceType", "resource type", oneOf(resource.Types())},
+	nameField:         {"name", "resource name", fmt.Sprintf("a name, or %q for all resources of the type", resource.Wildcard)},
+	patternTypeField:  {"patternType", "pattern type", oneOf([]resource.PatternType{resource.Literal, resource.Prefixed})},
+	principalField:    {"principal", "principal", fmt.Sprintf("Type:name, such as User:alice, or %q for everyone", principal.Wildcard)},
+	hostField: {"host", "host", fmt.Sprintf("an address, %q for all, or a network in CIDR notation such as 10.0.0.0/8",
+		WildcardHost)},
+	operationField:  {"operation", "operation", oneOf(operations())},
+	permissionField: {"permission", "permission type", oneOf([]PermissionType{Allow, Deny})},
+}
+
+func oneOf[T fmt.Stringer](values []T) string {
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = v.String()
+	}
+	return "one of " + strings.Join(names, ", ")
+}
+
+// operations returns the operations that an ACL can have.
+func operations() []ops.Operation {
+	list := []ops.Operation{}
+	for o := ops.All; o.IsKnown(); o++ {
+		list = append(list, o)
+	}
+	return list
+}
+
+// standIn is what a binding is before its fields are read: valid, so that each
+// field can be checked by itself, and never granting anything.
+var standIn = Binding{
+	Pattern: resource.LiteralPattern(resource.Topic, "unread"),
+	Entry:   Entry{Principal: principal.Anonymous.String(), Host: WildcardHost, Operation: ops.All, Permission: Deny},
+}
+
+// setField reads the text of one field into b, which must be valid and stays so.
+// A text that is refused leaves b as it was.
+func (b *Binding) setField(f field, text span) *problem {
+	c := *b
+	var err error
+	switch f {
+	case resourceTypeField:
+		c.Pattern.Type, err = resource.ParseType(text.text)
+	case nameField:
+		c.Pattern.Name = text.text
+	case patternTypeField:
+		c.Pattern.PatternType, err = resource.ParsePatternType(text.text)
+	case principalField:
+		c.Entry.Principal = text.text
+	case hostField:
+		c.Entry.Host = text.text
+	case operationField:
+		c.Entry.Operation, err = ops.ParseOperation(text.text)
+	case permissionField:
+		c.Entry.Permission, err = ParsePermissionType(text.text)
+	}
+	if err == nil {
+		err = c.Validate()
+	}
+	if err != nil {
+		return &problem{text.offset, fields[f].noun + " " + enum.Quote(text.text), fields[f].expected}
+	}
+	*b = c
+	return nil
+}
+
+// fieldText is the text of one field.
+type fieldText struct {
+	field field
+	span  span
+}
+
+// setFields reads fields as setField does, and says what is wrong with them in
+// the order of the line.
+func (b *Binding) setFields(texts ...fieldText) []problem {
+	var problems []problem
+	for _, t := range texts {
+		if wrong := b.setField(t.field, t.span); wrong != nil {
+			problems = append(problems, *wrong)
+		}
+	}
+	slices.SortStableFunc(problems, func(p, q problem) int { return p.offset - q.offset })
+	return problems
+}
+
+// span is a part of a line and where it begins.
+type span struct {
+	text   string
+	offset int
+}
+
+// cut splits s before byte i and drops the n bytes that follow.
+func (s span) cut(i, n int) (before, after span) {
+	return span{s.text[:i], s.offset}, span{s.text[i+n:], s.offset + i + n}
+}
+
+// cutPrefix returns s without a prefix, and whether s had it.
+func (s span) cutPrefix(prefix string) (span, bool) {
+	if !strings.HasPrefix(s.text, prefix) {
+		return s, false
+	}
+	_, after := s.cut(0, len(prefix))
+	return after, true
+}
+
+// cutSuffix returns s without a suffix, and whether s had it.
+func (s span) cutSuffix(suffix string) (span, bool) {
+	text, ok := strings.CutSuffix(s.text, suffix)
+	return span{text, s.offset}, ok
+}
+
+// cutFirst splits s around the first sep.
+func (s span) cutFirst(sep string) (before, after span, ok bool) {
+	i := strings.Index(s.text, sep)
+	if i < 0 {
+		return s, span{}, false
+	}
+	before, after = s.cut(i, len(sep))
+	return before, after, true
+}
+
+// cutLast splits s around the last sep.
+func (s span) cutLast(sep string) (before, after span, ok bool) {
+	i := strings.LastIndex(s.text, sep)
+	if i < 0 {
+		return s, span{}, false
+	}
+	before, after = s.cut(i, len(sep))
+	return before, after, true
+}
+
+// end returns the offset of what follows s.
+func (s span) end() int { return s.offset + len(s.text) }

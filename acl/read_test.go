@@ -1,0 +1,228 @@
+package acl_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unsafe"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// binding returns an ALLOW, for tests that are about names.
+func binding(p resource.Pattern, principal, host string, op ops.Operation) acl.Binding {
+	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: principal, Host: host, Operation: op, Permission: acl.Allow}}
+}
+
+func topic(name, principal string) acl.Binding {
+	return binding(resource.LiteralPattern(resource.Topic, name), principal, "*", ops.Read)
+}
+
+// read fails the test unless text is read as exactly want.
+func read(t *testing.T, text string, format acl.Format, want ...acl.Binding) {
+	t.Helper()
+	got, err := acl.Read(strings.NewReader(text), "dump.txt", format)
+	if err != nil {
+		t.Fatalf("Read(%q): %v", text, err)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("Read(%q)\n = %v\nwant %v", text, got, want)
+	}
+}
+
+// refuse fails the test unless text is refused with exactly these lines and no
+// binding.
+func refuse(t *testing.T, text string, format acl.Format, want ...string) {
+	t.Helper()
+	got, err := acl.Read(strings.NewReader(text), "dump.txt", format)
+	if err == nil {
+		t.Fatalf("Read(%q) = %v, want an error", text, got)
+	}
+	if got != nil {
+		t.Errorf("Read(%q) returns bindings beside an error: %v", text, got)
+	}
+	if list := strings.Join(want, "\n"); err.Error() != list {
+		t.Errorf("Read(%q)\n%v\nwant\n%v", text, err, list)
+	}
+	var list acl.ParseErrors
+	if !errors.As(err, &list) || len(list) != len(want) {
+		t.Errorf("Read(%q) = %T, want ParseErrors of length %d", text, err, len(want))
+	}
+	var first *acl.ParseError
+	if !errors.As(err, &first) || first != list[0] {
+		t.Errorf("Read(%q): errors.As finds %v, want the first error", text, first)
+	}
+}
+
+const (
+	oneText = "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=foo, patternType=LITERAL)`:\n" +
+		"\t(principal=User:alice, host=*, operation=READ, permissionType=ALLOW)\n\n"
+	oneJSON = `{"resourceType":"TOPIC","name":"foo","patternType":"LITERAL","principal":"User:alice",` +
+		`"host":"*","operation":"READ","permission":"ALLOW"}` + "\n"
+	oneZooKeeper = `/kafka-acl/Topic/foo {"version":1,"acls":[{"principal":"User:alice","permissionType":"Allow",` +
+		`"operation":"Read","host":"*"}]}` + "\n"
+)
+
+var one = topic("foo", "User:alice")
+
+func TestReadKnowsTheFormat(t *testing.T) {
+	for _, text := range []string{
+		oneText,
+		strings.Replace(oneText, "Current", "Adding", 1),
+		"ACLs for principal `User:alice`\n" + oneText,
+		oneJSON,
+		oneZooKeeper,
+	} {
+		for _, before := range []string{"", "\n", " \t \r\n\n", "\uFEFF", "\uFEFF\r\n"} {
+			read(t, before+text, acl.FormatAuto, one)
+		}
+	}
+	read(t, "", acl.FormatAuto)
+	read(t, "\n \n", acl.FormatAuto)
+}
+
+func TestReadRefusesWhatNoFormatBeginsWith(t *testing.T) {
+	const expected = "expected a dump of ACLs that begins with Current ACLs for resource `…`: (kafka-acls), { (json) or /kafka-acl/ (zookeeper)"
+	refuse(t, "\nKafkaPrincipal,ResourceType\n"+oneText, acl.FormatAuto, `dump.txt:2:1: found "KafkaPrincipal,ResourceType", `+expected)
+	refuse(t, "\uFEFFx", acl.FormatAuto, `dump.txt:1:4: found "x", `+expected)
+	refuse(t, "\xff\xfe{\x00", acl.FormatAuto, `dump.txt:1:1: found the byte "\xff", expected valid UTF-8`)
+}
+
+func TestReadOfAFormatThatThereIsNot(t *testing.T) {
+	if got, err := acl.Read(strings.NewReader(oneText), "", acl.Format(99)); err == nil || got != nil {
+		t.Errorf("Read with Format(99) = %v, %v, want an error", got, err)
+	}
+}
+
+func TestReadLineBreaks(t *testing.T) {
+	for _, text := range []string{oneText, oneJSON, oneZooKeeper} {
+		read(t, strings.ReplaceAll(text, "\n", "\r\n"), acl.FormatAuto, one)
+		read(t, strings.TrimRight(text, "\n"), acl.FormatAuto, one)
+	}
+	refuse(t, strings.ReplaceAll(oneText, ":\n", ":\r\r\n"), acl.FormatAuto,
+		`dump.txt:1:96: found control character '\r', expected printable text only: the json format can hold the names that this one cannot`)
+}
+
+func TestReadTellsWhereBytesAreNotUTF8(t *testing.T) {
+	refuse(t, oneJSON+"\n"+strings.Replace(oneJSON, "foo", "\uFFFDo\xf0\x9f", 1), acl.FormatJSON,
+		`dump.txt:3:37: found the byte "\xf0", expected valid UTF-8`)
+}
+
+func TestReadTakesALineOfMaxLineBytesAndNoMore(t *testing.T) {
+	rest := len(strings.TrimSpace(oneJSON)) - len("foo")
+	longest := strings.Repeat("n", acl.MaxLineBytes-rest)
+	for _, lineBreak := range []string{"\n", "\r\n"} {
+		text := strings.ReplaceAll(strings.Replace(oneJSON, "foo", longest, 1), "\n", lineBreak)
+		read(t, text+oneJSON, acl.FormatJSON, topic(longest, "User:alice"), one)
+		// Reading goes on behind a longer one, and says what else is wrong.
+		text = strings.Replace(text, "nnn", "nnnn", 1)
+		refuse(t, oneJSON+text+"{}\n", acl.FormatJSON,
+			"dump.txt:2:1048577: found a longer line, expected no line of more than 1048576 bytes",
+			`dump.txt:3:2: found "}", expected the key "resourceType" or "name" or "patternType" or "principal" or "host" or "operation" or "permission"`)
+	}
+}
+
+func TestReadOfALineWithoutEndKeepsLittle(t *testing.T) {
+	const size = 64 << 20
+	endless := io.LimitReader(zeros{}, size)
+	allocated := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			endless = io.LimitReader(zeros{}, size)
+			if _, err := acl.Read(endless, "", acl.FormatJSON); err == nil {
+				b.Error("no error")
+			}
+		}
+	}).AllocedBytesPerOp()
+	if allocated > 8*acl.MaxLineBytes {
+		t.Errorf("a line of %d bytes makes Read allocate %d", size, allocated)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '0'
+	}
+	return len(p), nil
+}
+
+func TestReadReportsEveryErrorUpToTheMost(t *testing.T) {
+	for _, n := range []int{1, acl.MaxParseErrors, acl.MaxParseErrors + 1, acl.MaxParseErrors + 50} {
+		text := oneJSON + strings.Repeat("nonsense\n", n) + oneJSON
+		got, err := acl.Read(strings.NewReader(text), "f", acl.FormatJSON)
+		var list acl.ParseErrors
+		if got != nil || !errors.As(err, &list) {
+			t.Fatalf("%d errors: got %d bindings, %T", n, len(got), err)
+		}
+		if n <= acl.MaxParseErrors {
+			if len(list) != n {
+				t.Errorf("%d errors: %d are reported", n, len(list))
+			}
+			continue
+		}
+		last := list[len(list)-1].Error()
+		want := fmt.Sprintf("f:%d:1: found %d more errors from here on, expected the ones above to be mended first",
+			2+acl.MaxParseErrors, n-acl.MaxParseErrors)
+		if len(list) != acl.MaxParseErrors+1 || last != want {
+			t.Errorf("%d errors: %d are reported, the last is\n%s\nwant\n%s", n, len(list), last, want)
+		}
+	}
+}
+
+func TestReadReturnsTheErrorOfItsInput(t *testing.T) {
+	broken := errors.New("broken pipe")
+	got, err := acl.Read(io.MultiReader(strings.NewReader(oneText), iotest.ErrReader(broken)), "dump.txt", acl.FormatAuto)
+	if got != nil || !errors.Is(err, broken) || err.Error() != "dump.txt: broken pipe" {
+		t.Errorf("Read = %v, %v, want no binding and the error of the input", got, err)
+	}
+}
+
+func TestReadKeepsEqualTextsOnce(t *testing.T) {
+	text := strings.Repeat(oneJSON, 2)
+	got, err := acl.Read(strings.NewReader(text), "", acl.FormatJSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := got[0], got[1]
+	for _, pair := range [][2]string{
+		{a.Pattern.Name, b.Pattern.Name}, {a.Entry.Principal, b.Entry.Principal}, {a.Entry.Host, b.Entry.Host},
+	} {
+		if unsafe.StringData(pair[0]) != unsafe.StringData(pair[1]) {
+			t.Errorf("%q is kept twice", pair[0])
+		}
+	}
+}
+
+func TestParseErrorWithoutAFile(t *testing.T) {
+	err := &acl.ParseError{Line: 3, Column: 7, Found: "this", Expected: "that"}
+	if got, want := err.Error(), "3:7: found this, expected that"; got != want {
+		t.Errorf("Error() = %q, want %q", got, want)
+	}
+}
+
+func TestFormatNames(t *testing.T) {
+	for f, name := range map[acl.Format]string{
+		acl.FormatAuto: "auto", acl.FormatText: "kafka-acls", acl.FormatText3: "kafka-acls-3",
+		acl.FormatJSON: "json", acl.FormatZooKeeper: "zookeeper",
+	} {
+		if got, err := acl.ParseFormat(name); err != nil || got != f || f.String() != name {
+			t.Errorf("ParseFormat(%q) = %v, %v, want %v", name, got, err, f)
+		}
+	}
+	for _, name := range []string{"", "JSON", "text", "kafka-acls "} {
+		if got, err := acl.ParseFormat(name); err == nil || got != acl.FormatAuto {
+			t.Errorf("ParseFormat(%q) = %v, %v, want an error", name, got, err)
+		}
+	}
+	if got := acl.Format(99).String(); got != "Format(99)" {
+		t.Errorf("Format(99).String() = %q", got)
+	}
+}

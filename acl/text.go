@@ -1,0 +1,262 @@
+package acl
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// The headings of kafka-acls. What it adds, it prints like what there is; the
+// principal of a list is said again in every entry.
+//
+// Source: Kafka's AclCommand.
+const (
+	currentHeading   = "Current ACLs for resource `"
+	addingHeading    = "Adding ACLs for resource `"
+	principalHeading = "ACLs for principal `"
+)
+
+// entryForm is how a release prints an entry. It is read from its fixed ends:
+// what stands between them may hold any of the separators, save the last field.
+type entryForm struct {
+	prefix, suffix string
+	// The fields from right to left, each with what stands before it. What is left
+	// of the last is the principal.
+	fields  []separated
+	example string
+}
+
+type separated struct {
+	by    string
+	field field
+}
+
+var (
+	// Source: Kafka's AccessControlEntry.toString, since 2.4.
+	entryForm24 = entryForm{"(principal=", ")", []separated{
+		{", permissionType=", permissionField},
+		{", operation=", operationField},
+		{", host=", hostField},
+	}, "(principal=User:alice, host=*, operation=READ, permissionType=ALLOW)"}
+
+	// Source: kafka.security.auth.Acl.toString, up to 2.3.
+	entryForm09 = entryForm{"", "", []separated{
+		{" from hosts: ", hostField},
+		{" permission for operations: ", operationField},
+		{" has ", permissionField},
+	}, "User:alice has Allow permission for operations: Read from hosts: *"}
+)
+
+// patternForm24 is how releases since 2.4 print a resource.
+const (
+	pattern24        = "ResourcePattern(resourceType="
+	pattern24Example = pattern24 + "TOPIC, name=orders, patternType=LITERAL)"
+)
+
+// textParser reads what any release of kafka-acls prints. The zero textParser is
+// before the first heading.
+type textParser struct {
+	headed   bool       // entries may follow
+	resource Binding    // its pattern is that of the last heading
+	form     *entryForm // of the entries below the last heading; nil if it could not be read
+}
+
+func newTextParser() lineParser { return &textParser{} }
+
+func (p *textParser) appendLine(dst []Binding, line string) ([]Binding, []problem) {
+	text := span{line, 0}
+	if entry, ok := cutIndent(text); ok {
+		return p.appendEntry(dst, trimOneSpace(entry))
+	}
+	// Whatever is wrong with a heading, entries may follow: they are not at fault.
+	*p = textParser{headed: true, resource: standIn}
+	if found := findControl(text); found != nil {
+		return dst, []problem{*found}
+	}
+	return dst, p.heading(trimOneSpace(text))
+}
+
+// cutIndent returns an entry without what kafka-acls prints before it: a tab,
+// and before 4.1, in the first entry of a resource, a space as well.
+func cutIndent(line span) (span, bool) {
+	indented := line
+	if strings.HasPrefix(line.text, " \t") {
+		_, indented = line.cut(1, 0)
+	}
+	return indented.cutPrefix("\t")
+}
+
+// trimOneSpace drops the space that kafka-acls before 4.1 prints after headings
+// and after the last entry of a resource.
+func trimOneSpace(line span) span {
+	line, _ = line.cutSuffix(" ")
+	return line
+}
+
+// findControl finds the first control character. Kafka prints names as they are,
+// so that one that holds a line break fakes or breaks lines, and other control
+// characters fool whoever looks at a dump.
+func findControl(s span) *problem {
+	i := strings.IndexFunc(s.text, unicode.IsControl)
+	if i < 0 {
+		return nil
+	}
+	r, _ := utf8.DecodeRuneInString(s.text[i:])
+	return &problem{s.offset + i, "control character " + strconv.QuoteRune(r),
+		"printable text only: the json format can hold the names that this one cannot"}
+}
+
+// heading reads a line that says what the entries below it are for.
+func (p *textParser) heading(line span) []problem {
+	if body, ok := line.cutPrefix(principalHeading); ok {
+		p.headed = false // a resource must follow
+		return missingEnd(body, "`")
+	}
+	body, ok := line.cutPrefix(currentHeading)
+	if !ok {
+		body, ok = line.cutPrefix(addingHeading)
+	}
+	if !ok {
+		return []problem{{line.offset, enum.Quote(line.text),
+			"a heading such as " + currentHeading + pattern24Example + "`: or, after a tab, an entry such as " + entryForm24.example}}
+	}
+	return p.resourceHeading(body)
+}
+
+func missingEnd(s span, suffix string) []problem {
+	if strings.HasSuffix(s.text, suffix) {
+		return nil
+	}
+	return []problem{{s.end(), "the end of the line", suffix}}
+}
+
+// resourceHeading reads what follows the opening backquote.
+func (p *textParser) resourceHeading(body span) []problem {
+	p.form = &entryForm09
+	since24 := strings.HasPrefix(body.text, pattern24)
+	if since24 {
+		p.form = &entryForm24
+	}
+	name, ok := body.cutSuffix("`:")
+	if !ok {
+		return missingEnd(body, "`:")
+	}
+	if since24 {
+		return p.pattern24(name)
+	}
+	return p.pattern09(name)
+}
+
+// pattern24 reads "ResourcePattern(resourceType=TOPIC, name=orders,
+// patternType=LITERAL)". The type comes first and holds no comma, the pattern
+// type comes last: the name may hold anything.
+func (p *textParser) pattern24(s span) []problem {
+	inner, closed := s.cutSuffix(")")
+	inner, _ = inner.cutPrefix(pattern24)
+	inner, patternType, typed := inner.cutLast(", patternType=")
+	typ, name, named := inner.cutFirst(", name=")
+	if !closed || !typed || !named {
+		return []problem{{s.offset, enum.Quote(s.text), "a resource such as " + pattern24Example}}
+	}
+	return p.resource.setFields(fieldText{resourceTypeField, typ}, fieldText{nameField, name}, fieldText{patternTypeField, patternType})
+}
+
+// pattern09 reads "Topic:orders", as releases before 2.0 print a resource, and
+// "Topic:LITERAL:orders", as 2.0 to 2.3 do. A name that begins with "LITERAL:"
+// or "PREFIXED:" in a dump of the former would be taken for the latter; topics
+// cannot have such names, and nobody was seen to give them to groups.
+//
+// Source: kafka.security.auth.Resource.toString.
+func (p *textParser) pattern09(s span) []problem {
+	typ, name, ok := s.cutFirst(":")
+	if !ok {
+		return []problem{{s.offset, enum.Quote(s.text), "a resource such as " + pattern24Example + " or Topic:orders"}}
+	}
+	patternType := span{resource.Literal.String(), name.offset}
+	if before, after, ok := name.cutFirst(":"); ok && isSpecific(before.text) {
+		patternType, name = before, after
+	}
+	return p.resource.setFields(fieldText{resourceTypeField, typ}, fieldText{nameField, name}, fieldText{patternTypeField, patternType})
+}
+
+func isSpecific(s string) bool {
+	p, err := resource.ParsePatternType(s)
+	return err == nil && p.IsSpecific()
+}
+
+// appendEntry reads a line below a heading, without its indent.
+func (p *textParser) appendEntry(dst []Binding, entry span) ([]Binding, []problem) {
+	if found := findControl(entry); found != nil {
+		return dst, []problem{*found}
+	}
+	var problems []problem
+	if !p.headed {
+		problems = append(problems, problem{entry.offset, "an entry before any resource",
+			"a heading above it, such as " + currentHeading + pattern24Example + "`:"})
+		*p = textParser{headed: true, resource: standIn} // it is said once
+	}
+	form := p.form
+	if form == nil {
+		form = formOf(entry)
+	}
+	b := p.resource
+	texts, wrong := form.split(entry)
+	if wrong != nil {
+		return dst, append(problems, *wrong)
+	}
+	problems = append(problems, b.setFields(texts...)...)
+	return append(dst, b), problems
+}
+
+func formOf(entry span) *entryForm {
+	if strings.HasPrefix(entry.text, entryForm24.prefix) {
+		return &entryForm24
+	}
+	return &entryForm09
+}
+
+// split finds the fields of an entry.
+func (f *entryForm) split(entry span) ([]fieldText, *problem) {
+	rest, ok := entry.cutPrefix(f.prefix)
+	if !ok {
+		return nil, &problem{entry.offset, enum.Quote(entry.text), "an entry such as " + f.example}
+	}
+	if rest, ok = rest.cutSuffix(f.suffix); !ok {
+		return nil, &problem{entry.end(), "the end of the line", f.suffix + " after an entry such as " + f.example}
+	}
+	texts := make([]fieldText, 0, len(f.fields)+1)
+	for _, s := range f.fields {
+		before, after, ok := rest.cutLast(s.by)
+		if !ok {
+			return nil, &problem{rest.offset, enum.Quote(rest.text) + " without " + strconv.Quote(s.by),
+				"an entry such as " + f.example}
+		}
+		texts = append(texts, fieldText{s.field, after})
+		rest = before
+	}
+	return append(texts, fieldText{principalField, rest}), nil
+}
+
+func renderText(buf *bytes.Buffer, p resource.Pattern, entries []Entry) {
+	buf.WriteString(currentHeading + p.String() + "`:\n")
+	for _, e := range entries {
+		buf.WriteString("\t" + e.String() + "\n")
+	}
+	buf.WriteByte('\n')
+}
+
+func renderText3(buf *bytes.Buffer, p resource.Pattern, entries []Entry) {
+	buf.WriteString(currentHeading + p.String() + "`: \n ")
+	for i, e := range entries {
+		if i > 0 {
+			buf.WriteByte('\n')
+		}
+		buf.WriteString("\t" + e.String())
+	}
+	buf.WriteString(" \n\n")
+}
