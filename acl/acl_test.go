@@ -1,0 +1,126 @@
+package acl_test
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// Kafka's own rows about filters and validation are replayed by
+// fuzz.TestConformance.
+
+var valid = acl.Binding{
+	Pattern: resource.LiteralPattern(resource.Topic, "payments"),
+	Entry:   acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Read, Permission: acl.Allow},
+}
+
+// TestValidateNamesTheField breaks one field at a time: the error must say which,
+// and how to mend it.
+func TestValidateNamesTheField(t *testing.T) {
+	if err := valid.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		breakIt     func(b *acl.Binding)
+		field, mend string
+	}{
+		{func(b *acl.Binding) { b.Pattern.Type = resource.Any }, "resourceType", "TOPIC"},
+		{func(b *acl.Binding) { b.Pattern.Type = 99 }, "resourceType", "TOPIC"},
+		{func(b *acl.Binding) { b.Pattern.PatternType = resource.PatternMatch }, "patternType", "LITERAL or PREFIXED"},
+		{func(b *acl.Binding) { b.Pattern.PatternType = 99 }, "patternType", "LITERAL or PREFIXED"},
+		{func(b *acl.Binding) { b.Pattern.Name = "" }, "name", `"*"`},
+		{func(b *acl.Binding) { b.Entry.Operation = ops.Any }, "operation", "READ"},
+		{func(b *acl.Binding) { b.Entry.Operation = ops.Unknown }, "operation", "READ"},
+		{func(b *acl.Binding) { b.Entry.Permission = acl.PermissionAny }, "permissionType", "ALLOW or DENY"},
+		{func(b *acl.Binding) { b.Entry.Permission = -1 }, "permissionType", "ALLOW or DENY"},
+		{func(b *acl.Binding) { b.Entry.Principal = "alice" }, "principal", "User:alice"},
+		{func(b *acl.Binding) { b.Entry.Host = "" }, "host", `"*"`},
+		{func(b *acl.Binding) { b.Entry.Host = "10.0.0.0/33" }, "host", "10.0.0.0/8"},
+		{func(b *acl.Binding) { b.Entry.Host = "example.com/test" }, "host", "10.0.0.0/8"},
+		{func(b *acl.Binding) { b.Entry.Host = "fe80::1%eth0/64" }, "host", "10.0.0.0/8"},
+	} {
+		b := valid
+		tt.breakIt(&b)
+		var invalid *acl.InvalidError
+		if err := b.Validate(); !errors.As(err, &invalid) || invalid.Field != tt.field || !strings.Contains(invalid.Msg, tt.mend) {
+			t.Errorf("%v: got %v, want field %s and %q", b, err, tt.field, tt.mend)
+		}
+	}
+	for _, host := range []string{"10.0.0.0/8", "10.1.2.3/8", "2001:db8::/32", "::/0", "example.com", "10.0.0.1"} {
+		b := valid
+		b.Entry.Host = host
+		if err := b.Validate(); err != nil {
+			t.Errorf("host %s: %v", host, err)
+		}
+	}
+	if (acl.Binding{}).Validate() == nil || (acl.Filter{}).Validate() == nil || acl.AnyBinding.Validate() != nil {
+		t.Error("a zero value is valid, or the filter for all is not")
+	}
+}
+
+// TestCompareSorts pins the order of listings, by pairs that differ in one field.
+func TestCompareSorts(t *testing.T) {
+	change := func(f func(b *acl.Binding)) acl.Binding { b := valid; f(&b); return b }
+	sorted := []acl.Binding{
+		change(func(b *acl.Binding) { b.Pattern.Name = "a" }),
+		valid,
+		change(func(b *acl.Binding) { b.Entry.Permission = acl.Deny; b.Entry.Operation = ops.Write }),
+		change(func(b *acl.Binding) { b.Entry.Operation = ops.Write }),
+		change(func(b *acl.Binding) { b.Entry.Host = "10.0.0.1" }),
+		change(func(b *acl.Binding) { b.Entry.Principal = "User:bob" }),
+		change(func(b *acl.Binding) { b.Pattern.PatternType = resource.Prefixed }),
+		change(func(b *acl.Binding) { b.Pattern.Type = resource.Group }),
+	}
+	for i, a := range sorted {
+		for j, b := range sorted {
+			if got := a.Compare(b); (got < 0) != (i < j) || (got == 0) != (i == j) {
+				t.Errorf("%v and %v compare %d", a, b, got)
+			}
+		}
+	}
+}
+
+// TestFilterOfSelectsOnlyItself checks every pair of some bindings.
+func TestFilterOfSelectsOnlyItself(t *testing.T) {
+	other := valid
+	other.Entry.Principal = "User:*"
+	star := valid
+	star.Pattern.Name = "*"
+	all := []acl.Binding{valid, other, star}
+	for i, b := range all {
+		f := acl.FilterOf(b)
+		if !f.MatchesAtMostOne() || f.Validate() != nil {
+			t.Errorf("%v: %s", f, f.IndefiniteField())
+		}
+		if got := slices.IndexFunc(all, f.Matches); got != i {
+			t.Errorf("%v selects %d, want %d", f, got, i)
+		}
+	}
+}
+
+func TestPermissionTypeRoundTrip(t *testing.T) {
+	for code := -128; code <= 127; code++ {
+		p := acl.PermissionType(code)
+		known := code >= 0 && code <= 3
+		text, err := p.MarshalText()
+		if (err == nil) != known || (acl.PermissionTypeFromCode(int8(code)) == p) != known {
+			t.Errorf("%v: text %q, %v", p, text, err)
+		}
+		var back acl.PermissionType
+		if known && (back.UnmarshalText([]byte(p.DisplayName())) != nil || back != p) {
+			t.Errorf("%v: read back as %v", p, back)
+		}
+	}
+}
+
+func TestHostAddressOfNoAddress(t *testing.T) {
+	if got := acl.HostAddress(netip.Addr{}); got != "" {
+		t.Errorf("got %q", got)
+	}
+}

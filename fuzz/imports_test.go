@@ -1,0 +1,97 @@
+package fuzz_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/portcullis-authz/portcullis/"
+
+// mayImport is the direction of imports: what each package of the root module may
+// import of this module, tests aside. Leaves import internal packages only.
+var mayImport = map[string][]string{
+	"internal/enum": {},
+	"resource":      {"internal/enum"},
+	"principal":     {"internal/enum"},
+	"ops":           {"internal/enum", "resource"},
+	"acl":           {"internal/enum", "principal", "resource", "ops"},
+	"snapshot":      {"internal/enum", "principal", "resource", "ops", "acl"},
+	"fuzz":          {},
+}
+
+// mayImportOthers is which packages outside the standard library a package may
+// import, tests aside.
+var mayImportOthers = map[string][]string{
+	"snapshot": {"github.com/google/btree"},
+}
+
+// onlyUser names the one package that may import a package, tests aside: atomics
+// are hard to get right, and stand in one place.
+var onlyUser = map[string]string{"sync/atomic": "snapshot"}
+
+// TestImportDirection reads the imports of every package of the root module.
+func TestImportDirection(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir("..", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if file != ".." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata" || isModule(file)) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		pkg := filepath.ToSlash(filepath.Dir(strings.TrimPrefix(file, ".."+string(filepath.Separator))))
+		seen[pkg] = true
+		allowed, ok := mayImport[pkg]
+		if !ok {
+			t.Errorf("package %s is not in the table of this test", pkg)
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if own, isOwn := strings.CutPrefix(imported, module); isOwn {
+				if !slices.Contains(allowed, own) {
+					t.Errorf("%s imports %s", file, own)
+				}
+			} else if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") && !slices.Contains(mayImportOthers[pkg], imported) {
+				t.Errorf("%s imports %s", file, imported)
+			}
+			if user, one := onlyUser[imported]; one && user != pkg {
+				t.Errorf("%s imports %s, which only %s may", file, imported, user)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range mayImport {
+		if !seen[pkg] {
+			t.Errorf("package %s is in the table, but has no file", pkg)
+		}
+	}
+}
+
+// isModule reports whether dir is the root of a nested module.
+func isModule(dir string) bool {
+	matches, _ := filepath.Glob(path.Join(dir, "go.mod"))
+	return dir != ".." && len(matches) > 0
+}
