@@ -17,13 +17,14 @@ const module = "github.com/portcullis-authz/portcullis/"
 // mayImport is the direction of imports: what each package of the root module may
 // import of this module, tests aside. Leaves import internal packages only.
 var mayImport = map[string][]string{
-	"internal/enum": {},
-	"resource":      {"internal/enum"},
-	"principal":     {"internal/enum"},
-	"ops":           {"internal/enum", "resource"},
-	"acl":           {"internal/enum", "principal", "resource", "ops"},
-	"snapshot":      {"internal/enum", "principal", "resource", "ops", "acl"},
-	"fuzz":          {},
+	"internal/enum":  {},
+	"internal/lines": {"internal/enum"},
+	"resource":       {"internal/enum"},
+	"principal":      {"internal/enum"},
+	"ops":            {"internal/enum", "resource"},
+	"acl":            {"internal/enum", "internal/lines", "principal", "resource", "ops"},
+	"snapshot":       {"internal/enum", "principal", "resource", "ops", "acl"},
+	"fuzz":           {},
 }
 
 // mayImportOthers is which packages outside the standard library a package may

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// writeAnswer writes one answer.
+type writeAnswer func(w io.Writer, q *question, d snapshot.Decision) error
+
+// reasonNotes says more of the reasons that name no ACL.
+var reasonNotes = map[snapshot.Reason]string{
+	snapshot.DefaultDeny:  "no ACL matches",
+	snapshot.DefaultAllow: "no ACL covers the resource, and everyone is allowed then",
+	snapshot.SuperUser:    "no ACL is looked at",
+	snapshot.NotReady:     "the ACLs are not loaded",
+}
+
+// writeTwoLines writes what was asked and its answer, and below it the reason.
+func writeTwoLines(w io.Writer, q *question, d snapshot.Decision) error {
+	_, err := fmt.Fprintf(w, "%s\n%s\n", verdictText(q, d), reasonText(d))
+	return err
+}
+
+// writeLine writes the same in a line.
+func writeLine(w io.Writer, q *question, d snapshot.Decision) error {
+	_, err := fmt.Fprintf(w, "%s; %s\n", verdictText(q, d), reasonText(d))
+	return err
+}
+
+// verdictText returns who asks, from where, what of what, and the answer.
+func verdictText(q *question, d snapshot.Decision) string {
+	who := printable(q.subject.Principal.String())
+	for i, g := range q.subject.Groups {
+		who += []string{" with ", ", "}[min(i, 1)] + printable(g.String())
+	}
+	return fmt.Sprintf("%s: %s from %s, %s on %s %s", verdict(d), who, printable(q.subject.Host.String()),
+		q.request.Operation.DisplayName(), q.request.Type.DisplayName(), printable(q.request.Name))
+}
+
+func verdict(d snapshot.Decision) string {
+	if d.Allowed() {
+		return "allowed"
+	}
+	return "denied"
+}
+
+func reasonText(d snapshot.Decision) string {
+	note := reasonNotes[d.Reason()]
+	if b, ok := d.Binding(); ok {
+		note = aclText(b)
+	}
+	return fmt.Sprintf("reason: %v: %s", d.Reason(), note)
+}
+
+// aclText returns b as kafka-acls prints it, on one line.
+func aclText(b acl.Binding) string {
+	e, p := b.Entry, b.Pattern
+	e.Principal, e.Host, p.Name = printable(e.Principal), printable(e.Host), printable(p.Name)
+	return e.String() + " on " + p.String()
+}
+
+// printable returns s as it is, or quoted if it would be taken for something else:
+// if it is empty, has spaces at its ends, or holds quotation marks or characters
+// that are not printable, such as the control characters of a terminal.
+func printable(s string) string {
+	quoted := strconv.Quote(s)
+	if s == "" || s != strings.TrimSpace(s) || quoted[1:len(quoted)-1] != s {
+		return quoted
+	}
+	return s
+}
+
+// answerObject is an answer in JSON.
+type answerObject struct {
+	Allowed      bool         `json:"allowed"`
+	Reason       string       `json:"reason"`
+	Principal    string       `json:"principal"`
+	Groups       []string     `json:"groups,omitempty"`
+	Host         string       `json:"host"`
+	Operation    string       `json:"operation"`
+	ResourceType string       `json:"resourceType"`
+	Name         string       `json:"name"`
+	ACL          *acl.Binding `json:"acl,omitempty"` // the one that decided
+}
+
+// writeJSON writes an answer as a line of JSON.
+func writeJSON(w io.Writer, q *question, d snapshot.Decision) error {
+	object := answerObject{
+		Allowed:      d.Allowed(),
+		Reason:       d.Reason().String(),
+		Principal:    q.subject.Principal.String(),
+		Host:         q.subject.Host.String(),
+		Operation:    q.request.Operation.String(),
+		ResourceType: q.request.Type.String(),
+		Name:         q.request.Name,
+	}
+	for _, g := range q.subject.Groups {
+		object.Groups = append(object.Groups, g.String())
+	}
+	if b, ok := d.Binding(); ok {
+		object.ACL = &b
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(object)
+}
+
+// writeWarnings tells of questions that Kafka never asks: they are answered, but
+// are probably not what was meant. It tells once of each operation and resource
+// type.
+func writeWarnings(w io.Writer, file string, questions []question) {
+	told := map[string]bool{}
+	for _, q := range questions {
+		if q.isSupported() {
+			continue
+		}
+		var supported []string
+		for o := range ops.Supported(q.request.Type).All() {
+			supported = append(supported, o.DisplayName())
+		}
+		text := fmt.Sprintf("warning: Kafka never asks for %s on %s, only for %s", q.request.Operation.DisplayName(),
+			q.request.Type.DisplayName(), strings.Join(supported, ", "))
+		if told[text] {
+			continue
+		}
+		told[text] = true
+		if q.line > 0 {
+			text = fmt.Sprintf("%s:%d: %s", file, q.line, text)
+		}
+		fmt.Fprintln(w, text)
+	}
+}

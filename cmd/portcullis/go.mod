@@ -1,0 +1,23 @@
+module github.com/portcullis-authz/portcullis/cmd/portcullis
+
+go 1.26
+
+require (
+	github.com/portcullis-authz/portcullis v0.0.0
+	github.com/rogpeppe/go-internal v1.14.1
+	github.com/schollz/progressbar/v3 v3.19.0
+	github.com/spf13/cobra v1.10.2
+	golang.org/x/term v0.40.0
+)
+
+require (
+	github.com/google/btree v1.1.3 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
+	golang.org/x/sys v0.41.0 // indirect
+	golang.org/x/tools v0.26.0 // indirect
+)
+
+replace github.com/portcullis-authz/portcullis => ../..

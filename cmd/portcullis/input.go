@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// standardInput is the name that stands for standard input instead of a file.
+const standardInput = "-"
+
+// aclInput is the flags that say where ACLs come from.
+type aclInput struct {
+	files  []string
+	format *once
+}
+
+func newACLInput(cmd *cobra.Command) *aclInput {
+	in := &aclInput{}
+	cmd.Flags().StringArrayVar(&in.files, "acls", nil, "`file` of ACLs, or - for standard input; may be repeated: the ACLs of all files count")
+	if err := cmd.MarkFlagRequired("acls"); err != nil {
+		panic(err) // there is no such flag
+	}
+	if err := cmd.MarkFlagFilename("acls"); err != nil {
+		panic(err)
+	}
+	names := append([]string{acl.FormatAuto.String()}, formatNames()...)
+	in.format = onceFlag(cmd, "format", acl.FormatAuto.String(), "`format` of the ACLs: auto, kafka-acls, kafka-acls-3, json or zookeeper", names...)
+	return in
+}
+
+// load returns a store with the ACLs of all files, or everything that is wrong
+// with them.
+func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Store, error) {
+	format, err := acl.ParseFormat(in.format.text)
+	if err != nil {
+		return nil, fmt.Errorf("--format: %w", err)
+	}
+	var bindings []acl.Binding
+	var wrong []error
+	for _, file := range in.files {
+		list, err := readFile(file, stdin, func(r io.Reader) ([]acl.Binding, error) { return acl.Read(r, fileName(file), format) })
+		bindings, wrong = append(bindings, list...), append(wrong, err)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return nil, err
+	}
+	store := snapshot.NewStore(config)
+	err = store.Update(func(tx *snapshot.Tx) error {
+		for _, b := range bindings {
+			tx.Add(b)
+		}
+		return nil
+	})
+	return store, err
+}
+
+// readFile reads a file or standard input.
+func readFile[T any](file string, stdin io.Reader, read func(io.Reader) (T, error)) (T, error) {
+	if file == standardInput {
+		return read(stdin)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer f.Close() // it was only read
+	return read(f)
+}
+
+// fileName returns what file is called in errors.
+func fileName(file string) string {
+	if file == standardInput {
+		return "standard input"
+	}
+	return file
+}
+
+// checkStandardInput refuses standard input as more than one file.
+func checkStandardInput(files ...string) error {
+	n := 0
+	for _, file := range files {
+		if file == standardInput {
+			n++
+		}
+	}
+	if n > 1 {
+		return errors.New("standard input (-) can be read once: name files for the others")
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+// Command portcullis reads Kafka ACLs from files, answers what they allow, lists
+// them and converts them between formats.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/acl"
+)
+
+// The exit statuses. A script that only asks whether the status is 0 never takes
+// an error for an allow.
+const (
+	exitDone   = 0 // every question is answered with allowed, or the work is done
+	exitDenied = 1 // at least one question is answered with denied
+	exitError  = 2 // bad input or usage; nothing was written to standard output
+)
+
+// errDenied ends a command whose answer is on standard output.
+var errDenied = errors.New("denied")
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is the whole program: it returns the exit status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errDenied):
+		return exitDenied
+	}
+	printError(stderr, err)
+	return exitError
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "portcullis",
+		Short: "Answer what Kafka ACLs allow, from a dump of them",
+		Long: `portcullis reads Kafka ACLs from files, answers what they allow as Kafka would,
+lists them and converts them between formats.
+
+Files of ACLs are read in any of four formats, recognised by themselves: what
+kafka-acls --list prints (kafka-acls, and kafka-acls-3 with the spacing before
+Kafka 4.1), JSON lines (json), and the nodes of ZooKeeper (zookeeper).
+
+Exit status: 0 allowed or done, 1 denied, 2 bad input or usage.`,
+		Version:       version(),
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// Without a command nothing is answered, and 0 would mean allowed.
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("no command is given: see portcullis --help")
+		},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
+	})
+	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand())
+	return root
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+// printError prints errors one a line. Those that name a place in a file stand
+// alone, as editors expect.
+func printError(w io.Writer, err error) {
+	var place *acl.ParseError
+	var several interface{ Unwrap() []error }
+	switch {
+	case errors.As(err, &several):
+		for _, e := range several.Unwrap() {
+			printError(w, e)
+		}
+	case errors.As(err, &place):
+		fmt.Fprintln(w, place)
+	default:
+		fmt.Fprintln(w, "portcullis:", strings.ReplaceAll(err.Error(), "\n", "\nportcullis: "))
+	}
+}

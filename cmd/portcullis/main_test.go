@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the scripts run the program as a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"portcullis": main})
+}
+
+func TestScripts(t *testing.T) {
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("EXAMPLES", examples)
+			return nil
+		},
+	})
+}
+
+// result is what a run of the program leaves.
+type result struct {
+	status         int
+	stdout, stderr string
+}
+
+func runWith(stdin string, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	status := run(args, strings.NewReader(stdin), &stdout, &stderr)
+	return result{status, stdout.String(), stderr.String()}
+}
+
+// expect fails the test unless the program ends with this status and writes
+// exactly this. What it writes with status 2 goes to standard error alone.
+func expect(t *testing.T, status int, stdout, stderr, stdin string, args ...string) {
+	t.Helper()
+	got := runWith(stdin, args...)
+	if want := (result{status, stdout, stderr}); got != want {
+		t.Errorf("portcullis %q\nstatus %d\nstdout %s\nstderr %s\nwant status %d\nstdout %s\nstderr %s", args,
+			got.status, got.stdout, got.stderr, want.status, want.stdout, want.stderr)
+	}
+}
+
+// refuse fails the test unless the program ends with status 2 and exactly these
+// lines on standard error.
+func refuse(t *testing.T, stdin string, args []string, lines ...string) {
+	t.Helper()
+	expect(t, exitError, "", strings.Join(lines, "\n")+"\n", stdin, args...)
+}
+
+// file writes a file for one test and returns its name.
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func readAll(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+const acme = "../../examples/acme/"
+
+func TestUsage(t *testing.T) {
+	refuse(t, "", nil, "portcullis: no command is given: see portcullis --help")
+	refuse(t, "", []string{"chekc"}, `portcullis: unknown command "chekc" for "portcullis"`)
+	refuse(t, "", []string{"list", "--nonsense"}, "portcullis: unknown flag: --nonsense: see portcullis list --help")
+	refuse(t, "", []string{"list", "acls.txt"}, `portcullis: unknown command "acls.txt" for "portcullis list"`)
+	for _, command := range []string{"check", "list"} {
+		refuse(t, "", []string{command}, `portcullis: required flag(s) "acls" not set`)
+	}
+	refuse(t, "", []string{"convert"}, `portcullis: required flag(s) "acls", "to" not set`)
+	refuse(t, "", []string{"list", "--acls", "no such file"}, "portcullis: open no such file: no such file or directory")
+	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "--format", "yaml"},
+		`portcullis: --format: unknown format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper`)
+	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "-o", "yaml"}, `portcullis: --output "yaml": expected text or json`)
+	refuse(t, "", []string{"list", "--acls", "-", "--acls", "-"}, "portcullis: standard input (-) can be read once: name files for the others")
+}
+
+func TestHelpVersionAndCompletion(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"help", "check"}, {"check", "--help"}, {"list", "-h"}, {"--version"}, {"completion", "bash"}} {
+		if got := runWith("", args...); got.status != exitDone || got.stdout == "" || got.stderr != "" {
+			t.Errorf("portcullis %q ends with %+v", args, got)
+		}
+	}
+	for flag, want := range map[string]string{
+		"--operation": "DescribeConfigs\n", "--semantics": "kafka-exact\n", "--format": "kafka-acls-3\n", "--output": "json\n",
+	} {
+		if got := runWith("", "__complete", "check", flag, ""); !strings.Contains(got.stdout, want) {
+			t.Errorf("completion of %s offers %q, not %q", flag, got.stdout, want)
+		}
+	}
+}
+
+type failingWriter struct{}
+
+var errFull = errors.New("no space left")
+
+func (failingWriter) Write([]byte) (int, error) { return 0, errFull }
+
+// An answer that is not written must not look like an allow.
+func TestOutputThatFails(t *testing.T) {
+	for _, args := range [][]string{
+		{"check", "--acls", acme + "acls.txt", "--principal", "User:billing", "--operation", "Write", "--topic", "payments.eu"},
+		{"list", "--acls", acme + "acls.txt"},
+		{"convert", "--acls", acme + "acls.txt", "--to", "json"},
+	} {
+		var stderr bytes.Buffer
+		if status := run(args, strings.NewReader(""), failingWriter{}, &stderr); status != exitError || stderr.String() != "portcullis: no space left\n" {
+			t.Errorf("portcullis %q ends with status %d, %s", args, status, &stderr)
+		}
+	}
+}

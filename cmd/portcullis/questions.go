@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// questionReader reads a file of questions: all of them, or everything that is
+// wrong with them.
+type questionReader struct {
+	file      string
+	host      string // of questions that name none
+	questions []question
+	errors    acl.ParseErrors
+}
+
+// readQuestions reads questions as JSON lines or as CSV with a header. The first
+// character tells which: no header begins with a brace.
+func readQuestions(r io.Reader, file, host string) ([]question, error) {
+	q := &questionReader{file: file, host: host}
+	input := bufio.NewReader(r)
+	start, err := input.Peek(input.Size())
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	read := q.readCSV
+	if bytes.HasPrefix(bytes.TrimLeft(start, "\uFEFF \t\r\n"), []byte("{")) {
+		read = q.readJSON
+	}
+	if err := read(input); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	switch {
+	case len(q.questions) == 0 && len(q.errors) == 0:
+		q.add(1, 1, "no question", "at least one")
+	case q.full():
+		last := q.errors[len(q.errors)-1]
+		q.add(last.Line, last.Column, "more errors than are worth reading", "the ones above to be mended first")
+	}
+	if len(q.errors) > 0 {
+		return nil, q.errors
+	}
+	return q.questions, nil
+}
+
+// add adds what is wrong at a place.
+func (r *questionReader) add(line, column int, found, expected string) {
+	r.errors = append(r.errors, &acl.ParseError{File: r.file, Line: line, Column: column, Found: found, Expected: expected})
+}
+
+// full reports whether enough errors are reported.
+func (r *questionReader) full() bool { return len(r.errors) >= acl.MaxParseErrors }
+
+// newQuestion returns a question without its required parts.
+func (r *questionReader) newQuestion(line int) question {
+	q := question{line: line}
+	q.set(hostPart, r.host)
+	return q
+}
+
+// readJSON reads one object a line: the required parts and "host" are strings,
+// "groups" is an array of strings.
+func (r *questionReader) readJSON(input io.Reader) error {
+	l := lines.NewReader(input, acl.MaxLineBytes)
+	for !r.full() && l.Next() {
+		wrong := l.Check()
+		if wrong == nil {
+			wrong = r.readObject(l)
+		}
+		if wrong != nil {
+			r.add(l.Number, l.Offset+wrong.Offset+1, wrong.Found, wrong.Expected)
+		}
+	}
+	return l.Err()
+}
+
+func (r *questionReader) readObject(l *lines.Reader) *lines.Problem {
+	j := lines.NewJSON(l.Text, 0)
+	q := r.newQuestion(l.Number)
+	readString := func(part string) *lines.Problem {
+		text, offset, wrong := j.String()
+		if wrong != nil {
+			return wrong
+		}
+		if expected := q.set(part, text); expected != "" {
+			r.add(l.Number, l.Offset+offset+1, part+" "+enum.Quote(text), expected)
+		}
+		return nil
+	}
+	wrong := j.Object(requiredParts, optionalParts, func(part string) *lines.Problem {
+		if part == groupsPart {
+			return j.Array(func() *lines.Problem { return readString(part) })
+		}
+		return readString(part)
+	})
+	if wrong == nil {
+		wrong = j.End()
+	}
+	r.questions = append(r.questions, q)
+	return wrong
+}
+
+// readCSV reads a header with the names of the parts in any order, and a question
+// a record. Groups are separated by semicolons; an empty host is the default one.
+func (r *questionReader) readCSV(input io.Reader) error {
+	c := csv.NewReader(skipByteOrderMark(input))
+	header, err := r.nextRecord(c)
+	if header != nil && r.checkHeader(c, header) {
+		err = r.readRecords(c, header)
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// nextRecord returns a record, or nil if something is wrong with it.
+func (r *questionReader) nextRecord(c *csv.Reader) ([]string, error) {
+	record, err := c.Read()
+	var syntax *csv.ParseError
+	if !errors.As(err, &syntax) {
+		return record, err
+	}
+	if errors.Is(err, csv.ErrFieldCount) {
+		r.add(syntax.Line, syntax.Column, fmt.Sprintf("%d fields", len(record)), fmt.Sprintf("%d as in the header", c.FieldsPerRecord))
+	} else {
+		r.add(syntax.Line, syntax.Column, syntax.Err.Error(), "double quotes only around a whole field, and twice inside of it")
+	}
+	return nil, nil
+}
+
+func (r *questionReader) readRecords(c *csv.Reader, header []string) error {
+	for !r.full() {
+		record, err := r.nextRecord(c)
+		if err != nil {
+			return err
+		}
+		if record != nil {
+			r.readRecord(c, header, record)
+		}
+	}
+	return nil
+}
+
+func skipByteOrderMark(input io.Reader) io.Reader {
+	const mark = "\uFEFF"
+	b := bufio.NewReader(input)
+	if start, err := b.Peek(len(mark)); err == nil && string(start) == mark {
+		b.Discard(len(mark)) // it was peeked at
+	}
+	return b
+}
+
+// checkHeader reports whether records can be read under this header.
+func (r *questionReader) checkHeader(c *csv.Reader, header []string) bool {
+	parts := slices.Concat(requiredParts, optionalParts)
+	for i, name := range header {
+		if !slices.Contains(parts, name) || slices.Contains(header[:i], name) {
+			line, column := c.FieldPos(i)
+			r.add(line, column, "the column "+enum.Quote(name), "each of "+strings.Join(parts, ", ")+" once at the most")
+		}
+	}
+	for _, part := range requiredParts {
+		if !slices.Contains(header, part) {
+			line, column := c.FieldPos(0)
+			r.add(line, column, "a header without "+part, "a header such as "+strings.Join(parts, ",")+", or JSON lines")
+		}
+	}
+	return len(r.errors) == 0
+}
+
+func (r *questionReader) readRecord(c *csv.Reader, header, record []string) {
+	line, _ := c.FieldPos(0)
+	q := r.newQuestion(line)
+	for i, part := range header {
+		line, column := c.FieldPos(i)
+		for _, text := range cellTexts(part, record[i]) {
+			if expected := q.set(part, text); expected != "" {
+				r.add(line, column, part+" "+enum.Quote(text), expected)
+			}
+		}
+	}
+	r.questions = append(r.questions, q)
+}
+
+// cellTexts returns the texts of a part in a cell: one, or none or more of groups.
+func cellTexts(part, cell string) []string {
+	switch {
+	case part == hostPart && cell == "":
+		return nil
+	case part != groupsPart:
+		return []string{cell}
+	}
+	groups, err := principal.ParseList(cell)
+	if err != nil {
+		return []string{cell}
+	}
+	var texts []string
+	for _, g := range groups {
+		texts = append(texts, g.String())
+	}
+	return texts
+}
