@@ -18,8 +18,8 @@ const MaxLineBytes = 1 << 20
 //
 // It is all or nothing: if anything is wrong with the file, no binding is
 // returned, and the error is a [ParseErrors] that says everything that is wrong,
-// where, and what to write instead. An error of r itself is returned as it is,
-// wrapped, with file before it. An empty file holds no binding and is no error.
+// where, and what to write instead. An error of r itself is wrapped and returned
+// instead. An empty file holds no binding and is no error.
 //
 // file is the name of the file in errors and may be empty. Memory grows with what
 // is read; texts that occur many times are kept once.
@@ -36,7 +36,7 @@ func Read(r io.Reader, file string, format Format) ([]Binding, error) {
 		d.parser = c.newParser()
 	}
 	if err := d.readAll(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("acl: read %q: %w", file, err)
 	}
 	if err := d.errors.err(); err != nil {
 		return nil, err

@@ -177,7 +177,7 @@ func TestReadReportsEveryErrorUpToTheMost(t *testing.T) {
 func TestReadReturnsTheErrorOfItsInput(t *testing.T) {
 	broken := errors.New("broken pipe")
 	got, err := acl.Read(io.MultiReader(strings.NewReader(oneText), iotest.ErrReader(broken)), "dump.txt", acl.FormatAuto)
-	if got != nil || !errors.Is(err, broken) || err.Error() != "dump.txt: broken pipe" {
+	if got != nil || !errors.Is(err, broken) || err.Error() != `acl: read "dump.txt": broken pipe` {
 		t.Errorf("Read = %v, %v, want no binding and the error of the input", got, err)
 	}
 }

@@ -52,7 +52,9 @@ var (
 	}, "User:alice has Allow permission for operations: Read from hosts: *"}
 )
 
-// patternForm24 is how releases since 2.4 print a resource.
+// How releases since 2.4 print a resource.
+//
+// Source: Kafka's ResourcePattern.toString.
 const (
 	pattern24        = "ResourcePattern(resourceType="
 	pattern24Example = pattern24 + "TOPIC, name=orders, patternType=LITERAL)"
@@ -176,9 +178,9 @@ func (p *textParser) pattern24(s span) []problem {
 }
 
 // pattern09 reads "Topic:orders", as releases before 2.0 print a resource, and
-// "Topic:LITERAL:orders", as 2.0 to 2.3 do. A name that begins with "LITERAL:"
-// or "PREFIXED:" in a dump of the former would be taken for the latter; topics
-// cannot have such names, and nobody was seen to give them to groups.
+// "Topic:LITERAL:orders", as 2.0 to 2.3 do. The two cannot be told apart where a
+// name in a dump of the former begins with "LITERAL:" or "PREFIXED:", words that
+// meant nothing then; it is read as the latter. No topic can have such a name.
 //
 // Source: kafka.security.auth.Resource.toString.
 func (p *textParser) pattern09(s span) []problem {
