@@ -13,9 +13,9 @@ import (
 // number of goroutines. It must not be copied after first use. The zero Session
 // denies everything.
 type Session struct {
-	store   *Store
-	subject Subject
-	current atomic.Pointer[view]
+	store    *Store
+	identity identity
+	current  atomic.Pointer[view]
 }
 
 // Check decides whether the subject may do op on the resource (t, name). It takes
@@ -79,7 +79,7 @@ func (s *Session) view() *view {
 	n := s.store.Load()
 	v := s.current.Load()
 	if v == nil || v.snapshot != n {
-		v = n.resolve(&s.subject)
+		v = n.resolve(&s.identity, v)
 		s.current.Store(v)
 	}
 	return v
