@@ -127,7 +127,7 @@ func (e *evaluation) someItem(c Condition) bool {
 // askEach asks about the resource of each entry that passes so far.
 func (e *evaluation) askEach(n int, s *Step) {
 	entry, holderPasses := s.Name.entry(), true
-	for i := range e.out.Items {
+	for i := 0; i < len(e.out.Items); i++ { // a failure of the whole request empties the list
 		it := &e.out.Items[i]
 		if it.Parent < 0 {
 			holderPasses = it.passes()
@@ -216,7 +216,7 @@ func (e *evaluation) guard(n int) {
 }
 
 func (e *evaluation) guardEach(g *Guard) {
-	for i := range e.out.Items {
+	for i := 0; i < len(e.out.Items); i++ { // as in askEach
 		it := &e.out.Items[i]
 		if it.passes() && (g.Configs == 0 || g.Configs&it.Config != 0) && (!g.When.isOfItem() || g.When.holdsFor(e.r, it)) {
 			e.deny(&g.Effect, it)

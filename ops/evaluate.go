@@ -143,14 +143,14 @@ func (e *evaluation) askOnce(n int, s *Step) {
 	if allowed {
 		e.passed |= 1 << (n - 1)
 	}
-	if s.Denied.Scope == FieldWithheld {
+	denied := !allowed && s.Combine != Sufficient
+	switch {
+	case s.Denied.Scope == FieldWithheld:
 		e.out.HasClusterOperations = true
-		if allowed {
+		if !denied {
 			e.out.ClusterOperations = e.operations(resource.Cluster, resource.ClusterName)
 		}
-		return
-	}
-	if !allowed && s.Combine != Sufficient {
+	case denied:
 		e.refuse(&s.Denied)
 	}
 }
@@ -209,7 +209,7 @@ func (e *evaluation) fail(code ErrorCode) {
 // askAll asks about names that must all be allowed.
 func (e *evaluation) askAll(s *Step, names []string) {
 	for _, name := range names {
-		if !e.a.Allowed(s.Operation, s.Type, name) {
+		if !e.a.Allowed(s.Operation, s.Type, name) && s.Combine != Sufficient {
 			e.refuse(&s.Denied)
 			return
 		}
@@ -219,8 +219,12 @@ func (e *evaluation) askAll(s *Step, names []string) {
 // askMatched asks which topics a subscribed pattern may resolve to.
 func (e *evaluation) askMatched(s *Step) {
 	for _, name := range e.r.Matched {
-		if e.a.Allowed(s.Operation, s.Type, name) {
+		switch {
+		case e.a.Allowed(s.Operation, s.Type, name) || s.Combine == Sufficient || s.Denied.Scope == Ignored:
 			e.out.Matched = append(e.out.Matched, name)
+		case s.Denied.Scope != LeftOut:
+			e.fail(s.Denied.Code)
+			return
 		}
 	}
 }
