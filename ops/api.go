@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,38 +17,38 @@ import (
 // Source of every row: the request handlers of Kafka 4.2.1 that Handlers names;
 // for the keys that 4.0 removed, those of the last release that had them.
 type API struct {
-	Key        APIKey
-	MinVersion int16
-	MaxVersion int16 // of Kafka 4.2.1, or of the last release that had the API
-	RemovedIn  string
+	Key        APIKey `json:"key"`
+	MinVersion int16  `json:"minVersion"`
+	MaxVersion int16  `json:"maxVersion"` // of Kafka 4.2.1, or of the last release that had the API
+	RemovedIn  string `json:"removedIn,omitzero"`
 	// Listeners are the endpoints that accept the request; a broker of the
 	// ZooKeeper era counts as a broker.
-	Listeners   []Endpoint
-	Forwarded   bool // a broker passes it on to the controller
-	Forwardable bool // an Envelope may carry it
-	Handlers    []string
-	Documented  []Permission // what Kafka's documentation lists
-	Items       []ItemList   // what the response has an entry for
-	Steps       []Step       // the checks, in order
-	Guards      []Guard      // errors that are no question to the authorizer
+	Listeners   []Endpoint   `json:"listeners"`
+	Forwarded   bool         `json:"forwarded,omitzero"`   // a broker passes it on to the controller
+	Forwardable bool         `json:"forwardable,omitzero"` // an Envelope may carry it
+	Handlers    []string     `json:"handlers,omitzero"`
+	Documented  []Permission `json:"documented"`      // what Kafka's documentation lists
+	Items       []ItemList   `json:"items,omitzero"`  // what the response has an entry for
+	Steps       []Step       `json:"steps"`           // the checks, in order
+	Guards      []Guard      `json:"guards,omitzero"` // errors that are no question to the authorizer
 	// OperationFields are the authorized-operations fields of KIP-430 that the
 	// entries of the response carry. The field of the cluster belongs to a step.
-	OperationFields []OperationField
+	OperationFields []OperationField `json:"operationFields,omitzero"`
 	// AllOrNothing is the error of every entry that would have passed when
 	// another entry (of the same transaction) fails; None if entries stand alone.
-	AllOrNothing ErrorCode
+	AllOrNothing ErrorCode `json:"allOrNothing,omitzero"`
 	// MayBeSilent says that a request can ask for no response (Produce with
 	// acks=0): any error then closes the connection.
-	MayBeSilent bool
-	Placement   string   // where the error of a whole request stands in the response
-	Differences []string // where the documentation says something else
-	Notes       []string
+	MayBeSilent bool     `json:"mayBeSilent,omitzero"`
+	Placement   string   `json:"placement"`            // where the error of a whole request stands in the response
+	Differences []string `json:"differences,omitzero"` // where the documentation says something else
+	Notes       []string `json:"notes,omitzero"`
 }
 
 // Permission is an operation on a resource type.
 type Permission struct {
-	Operation Operation
-	Type      resource.Type
+	Operation Operation     `json:"operation"`
+	Type      resource.Type `json:"type"`
 }
 
 // String returns the permission as "Read on Topic".
@@ -56,34 +57,34 @@ func (p Permission) String() string { return p.Operation.DisplayName() + " on " 
 // ItemList says that the response has an entry for each resource of a list of
 // the request. At most one list of a row applies to a request.
 type ItemList struct {
-	Of         NameSource
-	WithTopics bool     // also an entry for each topic of a group or a transaction that passes
-	Endpoint   Endpoint // 0: at both
-	MinVersion int16
-	MaxVersion int16 // 0: up to the newest
+	Of         NameSource `json:"of"`
+	WithTopics bool       `json:"withTopics,omitzero"` // also an entry for each topic of a group or a transaction that passes
+	Endpoint   Endpoint   `json:"endpoint,omitzero"`   // 0: at both
+	MinVersion int16      `json:"minVersion,omitzero"`
+	MaxVersion int16      `json:"maxVersion,omitzero"` // 0: up to the newest
 }
 
 // Step is one question to the authorizer, or one for each resource of a list.
 // The zero Step asks for an unknown operation, and its denial fails the whole
 // request.
 type Step struct {
-	Operation  Operation
-	Type       resource.Type
-	Name       NameSource
-	Path       string // where the name stands in the request, in the field names of Kafka's schema
-	When       Condition
-	Configs    ConfigType // only resources of these types, of a request about configurations
-	Endpoint   Endpoint   // 0: at both
-	MinVersion int16
-	MaxVersion int16 // 0: up to the newest
-	Combine    Combine
-	FallbackOf int // with Fallback: the number of the step, from 1, whose denial leads here
+	Operation  Operation     `json:"operation"`
+	Type       resource.Type `json:"type"`
+	Name       NameSource    `json:"name"`
+	Path       string        `json:"path,omitzero"` // where the name stands in the request, in the field names of Kafka's schema
+	When       Condition     `json:"when,omitzero"`
+	Configs    ConfigType    `json:"configs,omitzero"`  // only resources of these types, of a request about configurations
+	Endpoint   Endpoint      `json:"endpoint,omitzero"` // 0: at both
+	MinVersion int16         `json:"minVersion,omitzero"`
+	MaxVersion int16         `json:"maxVersion,omitzero"` // 0: up to the newest
+	Combine    Combine       `json:"combine"`
+	FallbackOf int           `json:"fallbackOf,omitzero"` // with Fallback: the number of the step, from 1, whose denial leads here
 	// PerItem says that the verdict is for each resource by itself; otherwise one
 	// denial is a denial of the step.
-	PerItem bool
-	Denied  Effect
-	Since   string // the first release that asks
-	Note    string
+	PerItem bool   `json:"perItem,omitzero"`
+	Denied  Effect `json:"denied,omitzero"`
+	Since   string `json:"since,omitzero"` // the first release that asks
+	Note    string `json:"note,omitzero"`
 }
 
 // Combine says how a step stands to the others.
@@ -108,20 +109,20 @@ func (c Combine) MarshalText() ([]byte, error) { return combineNames.MarshalText
 // any without a code that needs one, fails the whole request with
 // UNKNOWN_SERVER_ERROR; the table has it only where a denial has no effect.
 type Effect struct {
-	Scope Scope
-	Code  ErrorCode
+	Scope Scope     `json:"scope"`
+	Code  ErrorCode `json:"code,omitzero"`
 	// CodeFrom is the first version of the response that can carry the code.
-	CodeFrom int16
+	CodeFrom int16 `json:"codeFrom,omitzero"`
 	// WholeBelow is the version below which the request names one resource only,
 	// so that its error is that of the whole request.
-	WholeBelow int16
+	WholeBelow int16 `json:"wholeBelow,omitzero"`
 	// WhenAll is the scope instead, if it is not 0, in a request for every topic.
-	WhenAll Scope
+	WhenAll Scope `json:"whenAll,omitzero"`
 	// WhenByID is the scope instead, if it is not 0, for a topic named by its id.
-	WhenByID Scope
+	WhenByID Scope `json:"whenById,omitzero"`
 	// HidesName withholds the name of a topic that the request names by its id
 	// from an entry that carries an error.
-	HidesName bool
+	HidesName bool `json:"hidesName,omitzero"`
 }
 
 // Scope is how much of the response an effect touches.
@@ -149,21 +150,21 @@ func (s Scope) MarshalText() ([]byte, error) { return scopeNames.MarshalText("Sc
 // what exists. It is in the table because its place among the steps decides who
 // may see it.
 type Guard struct {
-	After      int // the number of the step it comes after; 0: before any step
-	When       Condition
-	Configs    ConfigType
-	Endpoint   Endpoint
-	MinVersion int16
-	MaxVersion int16
-	Effect     Effect
+	After      int        `json:"after,omitzero"` // the number of the step it comes after; 0: before any step
+	When       Condition  `json:"when,omitzero"`
+	Configs    ConfigType `json:"configs,omitzero"`
+	Endpoint   Endpoint   `json:"endpoint,omitzero"`
+	MinVersion int16      `json:"minVersion,omitzero"`
+	MaxVersion int16      `json:"maxVersion,omitzero"`
+	Effect     Effect     `json:"effect,omitzero"`
 }
 
 // OperationField is an authorized-operations field (KIP-430) of the entries of a
 // resource type.
 type OperationField struct {
-	Type       resource.Type
-	MinVersion int16
-	Always     bool // no flag of the request asks for it
+	Type       resource.Type `json:"type"`
+	MinVersion int16         `json:"minVersion,omitzero"`
+	Always     bool          `json:"always,omitzero"` // no flag of the request asks for it
 }
 
 // Endpoint is the kind of listener that a request arrives at. The zero Endpoint
@@ -219,6 +220,15 @@ func (t ConfigType) String() string {
 
 // MarshalText returns the name of t, or the names of the set t.
 func (t ConfigType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// MarshalJSON returns the row as a JSON object, with the name of its API.
+func (api API) MarshalJSON() ([]byte, error) {
+	type plain API
+	return json.Marshal(struct {
+		Name string `json:"name"`
+		plain
+	}{api.Key.String(), plain(api)})
+}
 
 // clone returns a copy of api that shares no memory with it.
 func (api *API) clone() API {
