@@ -547,10 +547,10 @@ func itemName(r *ops.Request, it *ops.Item) string {
 	case it.Config != 0 || len(r.Resources) > 0:
 		for name, t := range configTypes {
 			if t == it.Config {
-				return name + ":" + it.Name
+				return name + ":" + r.NameOf(it)
 			}
 		}
-		return "UNKNOWN:" + it.Name
+		return "UNKNOWN:" + r.NameOf(it)
 	case it.Parent >= 0 && len(r.Groups) > 0:
 		g := r.Groups[it.Parent]
 		return g.Name + "/" + topicName(&g.Topics[it.Index])
@@ -560,7 +560,7 @@ func itemName(r *ops.Request, it *ops.Item) string {
 	case it.Type == resource.Topic:
 		return topicName(&r.Topics[it.Index])
 	default:
-		return it.Name
+		return r.NameOf(it)
 	}
 }
 
@@ -617,7 +617,7 @@ func (m *comparison) compareItemFields(r *ops.Request, out *ops.Outcome, want *c
 		}
 		if shown, ok := want.Names[name]; ok {
 			m.check("name withheld of "+name, it.NameWithheld, shown == nil)
-			m.check("name of "+name, it.Name, deref(shown))
+			m.check("name of "+name, r.NameOf(it), deref(shown))
 		}
 	}
 	if want.TopicOperations != nil {

@@ -205,15 +205,15 @@ func (c Condition) holdsFor(r *Request, it *Item) bool {
 	case topicToCreate:
 		return !r.AllTopics && r.createsTopics() && !r.topic(it).Exists && !it.ByID
 	case topicInvalid:
-		return !validTopicName(it.Name)
+		return !validTopicName(r.name(it))
 	case topicInternal:
-		return isInternalTopic(it.Name)
+		return isInternalTopic(r.name(it))
 	case topicIsMetadataLog:
-		return it.Name == metadataLog
+		return r.name(it) == metadataLog
 	case topicRepeated:
-		return it.repeated
+		return it.marks&repeated != 0
 	case topicIDUnknown:
-		return it.ByID && it.Name == ""
+		return it.ByID && r.name(it) == ""
 	case groupTopicsNamed:
 		return !r.Groups[it.Parent].AllTopics
 	case groupTopicsAll:

@@ -35,12 +35,15 @@ func (e *evaluation) list() {
 }
 
 func (e *evaluation) listTopics() {
-	e.out.Items = make([]Item, len(e.r.Topics))
-	for i := range e.out.Items {
-		t, it := &e.r.Topics[i], &e.out.Items[i]
+	items := make([]Item, len(e.r.Topics))
+	missing, byID := false, false
+	for i := range items {
+		t, it := &e.r.Topics[i], &items[i]
 		it.Type, it.list, it.Index, it.Parent = resource.Topic, eachTopic, int32(i), -1
-		it.Name, it.ByID = t.Name, t.ByID
+		it.ByID = t.ByID
+		missing, byID = missing || !t.Exists, byID || t.ByID
 	}
+	e.out.Items, e.someMissing, e.someByID = items, missing, byID
 }
 
 // listHolders makes an entry for each group or transaction, for each of its
@@ -52,16 +55,15 @@ func (e *evaluation) listHolders(holders []Holder, holder, topic NameSource, sel
 	}
 	items := make([]Item, 0, size)
 	for i := range holders {
-		h := &holders[i]
 		if self {
-			items = append(items, Item{Type: entryTypes[holder], list: holder, Index: int32(i), Parent: -1, Name: h.Name})
+			items = append(items, Item{Type: entryTypes[holder], list: holder, Index: int32(i), Parent: -1})
 		}
-		for j := 0; topics && j < len(h.Topics); j++ {
-			t := &h.Topics[j]
-			items = append(items, Item{Type: resource.Topic, list: topic, Index: int32(j), Parent: int32(i), Name: t.Name, ByID: t.ByID})
+		for j := 0; topics && j < len(holders[i].Topics); j++ {
+			items = append(items, Item{Type: resource.Topic, list: topic, Index: int32(j), Parent: int32(i), ByID: holders[i].Topics[j].ByID})
 		}
 	}
-	e.out.Items = items
+	e.out.Items, e.mixed, e.untidy = items, self && topics, self && topics
+	e.someMissing, e.someByID = true, true
 }
 
 // keyTypes are the resource types of the keys of FindCoordinator.
@@ -72,8 +74,8 @@ func (e *evaluation) listKeys() {
 		return
 	}
 	e.out.Items = make([]Item, len(e.r.Keys))
-	for i, key := range e.r.Keys {
-		e.out.Items[i] = Item{Type: keyTypes[e.r.KeyType], list: eachKey, Index: int32(i), Parent: -1, Name: key}
+	for i := range e.r.Keys {
+		e.out.Items[i] = Item{Type: keyTypes[e.r.KeyType], list: eachKey, Index: int32(i), Parent: -1}
 	}
 }
 
@@ -81,14 +83,14 @@ func (e *evaluation) listConfigs() {
 	e.out.Items = make([]Item, len(e.r.Resources))
 	for i := range e.r.Resources {
 		c := &e.r.Resources[i]
-		e.out.Items[i] = Item{Config: c.Type, list: eachConfig, Index: int32(i), Parent: -1, Name: c.Name}
+		e.out.Items[i] = Item{Config: c.Type, list: eachConfig, Index: int32(i), Parent: -1}
 	}
 }
 
 func (e *evaluation) listTokens() {
 	e.out.Items = make([]Item, len(e.r.Tokens))
 	for i := range e.r.Tokens {
-		e.out.Items[i] = Item{Type: resource.DelegationToken, list: eachToken, Index: int32(i), Parent: -1, Name: e.r.Tokens[i].ID}
+		e.out.Items[i] = Item{Type: resource.DelegationToken, list: eachToken, Index: int32(i), Parent: -1}
 	}
 }
 
@@ -107,7 +109,8 @@ func (e *evaluation) markRepeated() {
 			key = topic{id: t.ID}
 		}
 		if j, ok := first[key]; ok {
-			e.out.Items[i].repeated, e.out.Items[j].repeated = true, true
+			e.out.Items[i].marks |= repeated
+			e.out.Items[j].marks |= repeated
 		} else {
 			first[key] = i
 		}
@@ -117,46 +120,65 @@ func (e *evaluation) markRepeated() {
 // someItem reports whether a condition holds for an entry that passes so far.
 func (e *evaluation) someItem(c Condition) bool {
 	for i := range e.out.Items {
-		if it := &e.out.Items[i]; it.Code == None && !it.gone && c.holdsFor(e.r, it) {
+		if it := &e.out.Items[i]; it.passes() && c.holdsFor(e.r, it) {
 			return true
 		}
 	}
 	return false
 }
 
-// askEach asks about the resource of each entry that passes so far.
+// askEach asks about the resource of each entry that passes so far. A step that
+// concerns every entry, and asks about its own name, goes the short way through
+// the loop: Produce and Metadata name hundreds of topics.
 func (e *evaluation) askEach(n int, s *Step) {
-	entry, holderPasses := s.Name.entry(), true
+	var holder *Item
+	special := e.mixed || s.Configs != 0 || s.When.isOfItem() || s.Combine == Fallback
+	ownName := s.Type != resource.Cluster && s.Name.entry() == s.Name
+	a, op, t, list := e.a, s.Operation, s.Type, s.Name.entry()
 	for i := 0; i < len(e.out.Items); i++ { // a failure of the whole request empties the list
 		it := &e.out.Items[i]
 		if it.Parent < 0 {
-			holderPasses = it.passes()
+			holder = it
 		}
-		switch {
-		case it.list != entry || !holderPasses || !it.passes():
-		case s.Configs != 0 && s.Configs&it.Config == 0:
-		case s.When.isOfItem() && !s.When.holdsFor(e.r, it):
-		case s.Combine == Fallback && it.passed.has(s.FallbackOf):
-		case e.asksFor(s, it):
+		if it.list != list || !it.passes() || special && !e.concerns(s, it, holder) {
+			continue
+		}
+		switch allowed := ownName && a.Allowed(op, t, e.r.name(it)) || !ownName && e.asksFor(s, it); {
+		case allowed && s.Combine == Sufficient:
 			it.passed |= 1 << (n - 1)
-		case s.Combine == Sufficient:
-		default:
+		case !allowed && s.Combine != Sufficient:
 			e.deny(&s.Denied, it)
 		}
 	}
 }
 
-// passes reports whether nothing has been held against the entry so far.
-func (it *Item) passes() bool { return it.Code == None && !it.gone }
+// concerns reports whether a step asks about an entry that passes so far, which
+// belongs to holder if that is another entry.
+func (e *evaluation) concerns(s *Step, it, holder *Item) bool {
+	switch {
+	case s.Configs != 0 && s.Configs&it.Config == 0:
+		return false
+	case s.Combine == Fallback && it.passed.has(s.FallbackOf):
+		return false
+	case s.When.isOfItem() && !s.When.holdsFor(e.r, it):
+		return false
+	default:
+		return holder == nil || holder.passes()
+	}
+}
 
-// asksFor asks a question about the resource of one entry.
+// passes reports whether nothing has been held against the entry so far.
+func (it *Item) passes() bool { return it.Code == None && it.marks&gone == 0 }
+
+// asksFor asks a question that one entry depends on and that is not about its own
+// name.
 func (e *evaluation) asksFor(s *Step, it *Item) bool {
 	switch {
 	case s.Type == resource.Cluster:
 		return e.a.Allowed(s.Operation, s.Type, resource.ClusterName)
 	case s.Name == eachTokenOwner:
 		return e.a.Allowed(s.Operation, s.Type, e.r.Tokens[it.Index].Owner)
-	case s.Name == eachMemberTopic:
+	default: // eachMemberTopic
 		topics := e.r.Groups[it.Index].Topics
 		for i := range topics {
 			if !e.a.Allowed(s.Operation, s.Type, topics[i].Name) {
@@ -164,8 +186,6 @@ func (e *evaluation) asksFor(s *Step, it *Item) bool {
 			}
 		}
 		return true
-	default:
-		return e.a.Allowed(s.Operation, s.Type, it.Name)
 	}
 }
 
@@ -173,7 +193,10 @@ func (e *evaluation) asksFor(s *Step, it *Item) bool {
 func (e *evaluation) deny(f *Effect, it *Item) {
 	scope := f.Scope
 	if it.ByID {
-		it.hides = it.hides || f.HidesName
+		if f.HidesName {
+			it.marks |= hidesName
+			e.untidy = true
+		}
 		if f.WhenByID != 0 {
 			scope = f.WhenByID
 		}
@@ -184,7 +207,8 @@ func (e *evaluation) deny(f *Effect, it *Item) {
 	switch {
 	case scope == Ignored:
 	case scope == LeftOut:
-		it.gone = true
+		it.marks |= gone
+		e.untidy = true
 	case f.Code == None:
 		e.fail(None)
 	case scope == FieldWithheld:
@@ -205,7 +229,9 @@ func (e *evaluation) guard(n int) {
 		}
 		switch {
 		case g.When.isOfItem():
-			e.guardEach(g)
+			if e.mayHold(g.When) {
+				e.guardEach(g)
+			}
 		case !g.When.holds(e.r):
 		case g.Configs != 0:
 			e.guardEach(g)

@@ -101,6 +101,25 @@ type evaluation struct {
 	// passed are the steps that allowed the request as a whole.
 	passed stepSet
 	over   bool // the whole request has failed
+	// What is known of the entries, so that they need not be gone through in vain.
+	someMissing bool // a topic does not exist
+	someByID    bool // a topic is named by its id
+	mixed       bool // entries of groups or transactions stand before those of their topics
+	untidy      bool // an entry is to be taken out, or its name
+}
+
+// mayHold reports whether a condition on a resource can hold for an entry at all.
+func (e *evaluation) mayHold(c Condition) bool {
+	switch c {
+	case topicMissing:
+		return e.someMissing
+	case topicToCreate:
+		return e.someMissing && !e.r.AllTopics && e.r.createsTopics()
+	case topicIDUnknown:
+		return e.someByID
+	default:
+		return true
+	}
 }
 
 // reaches reports whether a step or a guard that is bound to an endpoint and to
@@ -119,7 +138,11 @@ func (e *evaluation) step(n int) {
 	if !e.reaches(s.Endpoint, s.MinVersion, s.MaxVersion) || s.Combine == Fallback && e.passed.has(s.FallbackOf) {
 		return
 	}
-	if !s.When.isOfItem() && !s.When.holds(e.r) {
+	if s.When.isOfItem() {
+		if !e.mayHold(s.When) {
+			return
+		}
+	} else if !s.When.holds(e.r) {
 		return
 	}
 	switch {

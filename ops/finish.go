@@ -15,7 +15,9 @@ func (e *evaluation) finish() {
 	if e.api.AllOrNothing != None {
 		e.failTogether()
 	}
-	e.takeOut()
+	if e.untidy {
+		e.takeOut()
+	}
 	if e.api.MayBeSilent && e.r.NoResponse {
 		e.closeOnError()
 	}
@@ -31,7 +33,7 @@ func (e *evaluation) fillOperations() {
 		}
 		for i := range e.out.Items {
 			if it := &e.out.Items[i]; it.Type == f.Type && it.passes() {
-				it.Operations, it.HasOperations = e.operations(f.Type, it.Name), true
+				it.Operations, it.HasOperations = e.operations(f.Type, e.r.name(it)), true
 			}
 		}
 	}
@@ -44,10 +46,10 @@ func (e *evaluation) fillCreate() {
 		switch {
 		case s.Name == newTopics && len(e.out.CannotCreate) == 0:
 			e.out.Create = e.r.NewTopics
-		case s.Name == eachTopic && s.When == topicToCreate:
+		case s.Name == eachTopic && s.When == topicToCreate && e.mayHold(topicToCreate):
 			for i := range e.out.Items {
 				if it := &e.out.Items[i]; it.passes() && topicToCreate.holdsFor(e.r, it) {
-					e.out.Create = append(e.out.Create, it.Name)
+					e.out.Create = append(e.out.Create, e.r.name(it))
 				}
 			}
 		}
@@ -78,14 +80,14 @@ func (e *evaluation) takeOut() {
 	kept, holderPasses := e.out.Items[:0], true
 	for i := range e.out.Items {
 		it := &e.out.Items[i]
-		if it.hides && it.Code != None {
-			it.Name, it.NameWithheld = "", true
+		if it.marks&hidesName != 0 && it.Code != None {
+			it.NameWithheld = true
 		}
 		if it.Parent < 0 {
 			holderPasses = it.passes()
 		}
 		switch {
-		case it.gone:
+		case it.marks&gone != 0:
 			e.out.Filtered = append(e.out.Filtered, *it)
 		case !holderPasses && it.Parent >= 0:
 		case len(kept) == i:

@@ -35,11 +35,17 @@ type Outcome struct {
 	Inner *Outcome
 }
 
-// Item is one entry of a response. The zero Item is an entry without a name that
-// passed.
+// Item is one entry of a response; [Request.NameOf] names the resource that it is
+// about. The zero Item is the entry of the first topic of the request, and passed.
+//
+// It is 24 bytes without pointers, since making the entries is half of what
+// evaluating a request of hundreds of topics costs; a test holds it.
 type Item struct {
-	Type   resource.Type // of the entry; Unknown for a share key or a configuration
-	Config ConfigType    // what the configuration belongs to, or 0
+	// Index is the position in the list of the request that the entry is of. For
+	// a topic of a group or a transaction, Parent is the position of that one in
+	// its list, and Index the position within; otherwise Parent is -1.
+	Index  int32
+	Parent int32
 	// Code is None if authorization passed; errors that have nothing to do with it
 	// may still follow.
 	Code ErrorCode
@@ -47,27 +53,26 @@ type Item struct {
 	// when that is withheld.
 	ConfigCode ErrorCode
 	// Operations is the KIP-430 field, which the entry has if HasOperations.
-	Operations    Set
+	Operations Set
+	passed     stepSet // the steps that allowed it, where a later step looks at that
+
+	Type          resource.Type // of the entry; Unknown for a share key or a configuration
+	Config        ConfigType    // what the configuration belongs to, or 0
+	list          NameSource
+	marks         itemMarks
 	HasOperations bool
 	ByID          bool // the request names the topic by its id
-	// NameWithheld says that the name of the topic must not be shown beside the
-	// error; Name is empty then.
-	NameWithheld bool
-
-	// What the evaluation notes on the entry.
-	list     NameSource
-	hides    bool // a denied step hides the name
-	repeated bool // an earlier or later entry is the same topic
-	gone     bool // filtered
-	passed   stepSet
-
-	// Index is the position in the list of the request that the entry is of. For
-	// a topic of a group or a transaction, Parent is the position of that one in
-	// its list, and Index the position within; otherwise Parent is -1.
-	Index  int32
-	Parent int32
-	Name   string
+	NameWithheld  bool // the name of the topic must not be shown beside the error
 }
+
+// itemMarks is what the evaluation notes on an entry.
+type itemMarks uint8
+
+const (
+	hidesName itemMarks = 1 << iota // a denied step hides the name
+	repeated                        // another entry is of the same topic
+	gone                            // filtered
+)
 
 // Passes reports whether nothing of the request was refused, withheld or left
 // out.

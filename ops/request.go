@@ -236,3 +236,32 @@ func (r *Request) topic(it *Item) *Topic {
 		return &r.Topics[it.Index]
 	}
 }
+
+// name returns the name of the resource that an entry of the response is about.
+func (r *Request) name(it *Item) string {
+	switch it.list {
+	case eachTopic:
+		return r.Topics[it.Index].Name
+	case eachGroup:
+		return r.Groups[it.Index].Name
+	case eachTransaction:
+		return r.Transactions[it.Index].Name
+	case eachKey:
+		return r.Keys[it.Index]
+	case eachConfig:
+		return r.Resources[it.Index].Name
+	case eachToken:
+		return r.Tokens[it.Index].ID
+	default:
+		return r.topic(it).Name
+	}
+}
+
+// NameOf returns the name of the resource that an entry of the response is about,
+// or "" if the name must not be shown. The entry must be of an outcome of r.
+func (r *Request) NameOf(it *Item) string {
+	if it.NameWithheld {
+		return ""
+	}
+	return r.name(it)
+}
