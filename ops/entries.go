@@ -56,7 +56,7 @@ func (e *evaluation) listHolders(holders []Holder, holder, topic NameSource, sel
 	items := make([]Item, 0, size)
 	for i := range holders {
 		if self {
-			items = append(items, Item{Type: entryTypes[holder], list: holder, Index: int32(i), Parent: -1})
+			items = append(items, Item{Type: holderTypes[holder], list: holder, Index: int32(i), Parent: -1})
 		}
 		for j := 0; topics && j < len(holders[i].Topics); j++ {
 			items = append(items, Item{Type: resource.Topic, list: topic, Index: int32(j), Parent: int32(i), ByID: holders[i].Topics[j].ByID})
@@ -103,6 +103,9 @@ func (e *evaluation) markRepeated() {
 	}
 	first := make(map[topic]int, len(e.out.Items))
 	for i := range e.out.Items {
+		if !topicRepeated.concerns(e.out.Items[i].list) {
+			continue
+		}
 		t := e.r.topic(&e.out.Items[i])
 		key := topic{name: t.Name}
 		if t.ByID {

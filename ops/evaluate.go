@@ -14,6 +14,9 @@ import "github.com/portcullis-authz/portcullis/resource"
 // response. Only the outcome is allocated. Neither the request nor what it holds
 // is changed. Evaluate is safe for concurrent use if the authorizer is.
 func Evaluate(a Authorizer, r *Request) Outcome {
+	if r == nil {
+		r = new(Request)
+	}
 	api := row(r.Key)
 	if api == nil {
 		return refused(r.Key)
@@ -31,6 +34,9 @@ func EvaluateEnvelope(a Authorizer, r *Request, session func(principal, clientAd
 	out := Evaluate(a, r)
 	if !out.Passes() || r.Embedded == nil || r.Embedded.Request == nil {
 		return out
+	}
+	if session == nil {
+		session = func(string, string) Authorizer { return nil }
 	}
 	inner := *r.Embedded.Request
 	inner.Endpoint = Controller

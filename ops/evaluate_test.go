@@ -53,6 +53,9 @@ func TestNilAndZeroDeny(t *testing.T) {
 	if out := new(ops.API).Evaluate(allowAll{}, &ops.Request{Endpoint: ops.Broker}); out.Passes() {
 		t.Error("the zero API serves a request")
 	}
+	if out := ops.Evaluate(allowAll{}, nil); out.Passes() {
+		t.Error("no request passes")
+	}
 	r := manyTopics(3, 9, 1)
 	if out := ops.Evaluate(nil, r); out.Passes() || out.Items[0].Code != ops.TopicAuthorizationFailed {
 		t.Errorf("a nil authorizer gives %+v", out)

@@ -76,19 +76,10 @@ func (n NameSource) entry() NameSource {
 }
 
 // isList reports whether the resources of n can have entries in the response.
-func (n NameSource) isList() bool { return n >= eachTopic }
+func (n NameSource) isList() bool { return n >= eachTopic && nameSourceNames.Known(int(n)) }
 
-// isNested reports whether the resources of n belong to a group or a transaction
-// of the request.
-func (n NameSource) isNested() bool { return n == eachGroupTopic || n == eachTransactionTopic }
-
-// entryTypes are the resource types of the entries of a list, where the list
-// alone decides them.
-var entryTypes = [...]resource.Type{
-	eachTopic:            resource.Topic,
-	eachGroup:            resource.Group,
-	eachGroupTopic:       resource.Topic,
-	eachTransaction:      resource.TransactionalID,
-	eachTransactionTopic: resource.Topic,
-	eachToken:            resource.DelegationToken,
+// holderTypes are the resource types of the lists whose resources have topics.
+var holderTypes = [...]resource.Type{
+	eachGroup:       resource.Group,
+	eachTransaction: resource.TransactionalID,
 }
