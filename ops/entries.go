@@ -138,19 +138,28 @@ func (e *evaluation) askEach(n int, s *Step) {
 	special := e.mixed || s.Configs != 0 || s.When.isOfItem() || s.Combine == Fallback
 	ownName := s.Type != resource.Cluster && s.Name.entry() == s.Name
 	a, op, t, list := e.a, s.Operation, s.Type, s.Name.entry()
-	for i := 0; i < len(e.out.Items); i++ { // a failure of the whole request empties the list
-		it := &e.out.Items[i]
+	items := e.out.Items
+	for i := range items {
+		it := &items[i]
 		if it.Parent < 0 {
 			holder = it
 		}
 		if it.list != list || !it.passes() || special && !e.concerns(s, it, holder) {
 			continue
 		}
-		switch allowed := ownName && a.Allowed(op, t, e.r.name(it)) || !ownName && e.asksFor(s, it); {
-		case allowed && s.Combine == Sufficient:
+		var allowed bool
+		if ownName {
+			allowed = a.Allowed(op, t, e.r.name(it))
+		} else {
+			allowed = e.asksFor(s, it)
+		}
+		if allowed {
 			it.passed |= 1 << (n - 1)
-		case !allowed && s.Combine != Sufficient:
+		} else if s.Combine != Sufficient {
 			e.deny(&s.Denied, it)
+		}
+		if e.over {
+			return
 		}
 	}
 }
@@ -212,6 +221,7 @@ func (e *evaluation) deny(f *Effect, it *Item) {
 	case scope == LeftOut:
 		it.marks |= gone
 		e.untidy = true
+		e.filtered++
 	case f.Code == None:
 		e.fail(None)
 	case scope == FieldWithheld:
@@ -245,8 +255,12 @@ func (e *evaluation) guard(n int) {
 }
 
 func (e *evaluation) guardEach(g *Guard) {
-	for i := 0; i < len(e.out.Items); i++ { // as in askEach
-		it := &e.out.Items[i]
+	items := e.out.Items
+	for i := range items {
+		if e.over {
+			return
+		}
+		it := &items[i]
 		if it.passes() && (g.Configs == 0 || g.Configs&it.Config != 0) && (!g.When.isOfItem() || g.When.holdsFor(e.r, it)) {
 			e.deny(&g.Effect, it)
 		}

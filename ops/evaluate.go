@@ -112,6 +112,7 @@ type evaluation struct {
 	someByID    bool // a topic is named by its id
 	mixed       bool // entries of groups or transactions stand before those of their topics
 	untidy      bool // an entry is to be taken out, or its name
+	filtered    int  // how many entries are to be taken out
 }
 
 // mayHold reports whether a condition on a resource can hold for an entry at all.
@@ -247,6 +248,7 @@ func (e *evaluation) askAll(s *Step, names []string) {
 
 // askMatched asks which topics a subscribed pattern may resolve to.
 func (e *evaluation) askMatched(s *Step) {
+	e.out.Matched = make([]string, 0, len(e.r.Matched))
 	for _, name := range e.r.Matched {
 		switch {
 		case e.a.Allowed(s.Operation, s.Type, name) || s.Combine == Sufficient || s.Denied.Scope == Ignored:

@@ -126,6 +126,7 @@ func TestEvaluateAllocatesTheOutcomeOnly(t *testing.T) {
 	}{
 		{"Metadata of 500 topics", manyTopics(3, 9, 500), 1},
 		{"Produce of 500 topics", manyTopics(0, 9, 500), 1},
+		{"Metadata with authorized operations", withOperations(manyTopics(3, 9, 500)), 1},
 		{"a heartbeat", &ops.Request{Key: 12, Version: 4, Endpoint: ops.Broker, Group: "g"}, 0},
 		{"a refused request", &ops.Request{Key: 999}, 0},
 	} {
@@ -133,6 +134,20 @@ func TestEvaluateAllocatesTheOutcomeOnly(t *testing.T) {
 			t.Errorf("%s: Evaluate allocates %v times, want %v", test.name, got, test.want)
 		}
 	}
+}
+
+// TestEvaluateAllocatesForDenials has every topic left out.
+func TestEvaluateAllocatesForDenials(t *testing.T) {
+	r := manyTopics(3, 9, 500)
+	r.AllTopics = true
+	if got := testing.AllocsPerRun(100, func() { ops.Evaluate(nil, r) }); got != 2 {
+		t.Errorf("Evaluate allocates %v times, want 2: the entries and those left out", got)
+	}
+}
+
+func withOperations(r *ops.Request) *ops.Request {
+	r.IncludeOperations = true
+	return r
 }
 
 func TestItemIsSmall(t *testing.T) {

@@ -47,13 +47,27 @@ func (e *evaluation) fillCreate() {
 		case s.Name == newTopics && len(e.out.CannotCreate) == 0:
 			e.out.Create = e.r.NewTopics
 		case s.Name == eachTopic && s.When == topicToCreate && e.mayHold(topicToCreate):
-			for i := range e.out.Items {
-				if it := &e.out.Items[i]; it.passes() && topicToCreate.holdsFor(e.r, it) {
-					e.out.Create = append(e.out.Create, e.r.name(it))
-				}
-			}
+			e.out.Create = e.topicsToCreate()
 		}
 	}
+}
+
+// topicsToCreate returns the topics that may be described, may be created, and do
+// not exist.
+func (e *evaluation) topicsToCreate() []string {
+	n := 0
+	for i := range e.out.Items {
+		if it := &e.out.Items[i]; it.passes() && topicToCreate.holdsFor(e.r, it) {
+			n++
+		}
+	}
+	names := make([]string, 0, n)
+	for i := range e.out.Items {
+		if it := &e.out.Items[i]; it.passes() && topicToCreate.holdsFor(e.r, it) {
+			names = append(names, e.r.name(it))
+		}
+	}
+	return names
 }
 
 // failTogether gives the entries that would have passed the error of a request
@@ -78,6 +92,9 @@ func (e *evaluation) failTogether() {
 // drops the topics of a group or a transaction that is itself refused.
 func (e *evaluation) takeOut() {
 	kept, holderPasses := e.out.Items[:0], true
+	if e.filtered > 0 && !e.over {
+		e.out.Filtered = make([]Item, 0, e.filtered)
+	}
 	for i := range e.out.Items {
 		it := &e.out.Items[i]
 		if it.marks&hidesName != 0 && it.Code != None {

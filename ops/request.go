@@ -239,9 +239,15 @@ func (r *Request) topic(it *Item) *Topic {
 
 // name returns the name of the resource that an entry of the response is about.
 func (r *Request) name(it *Item) string {
-	switch it.list {
-	case eachTopic:
+	if it.list == eachTopic { // apart, so that the commonest case is inlined
 		return r.Topics[it.Index].Name
+	}
+	return r.otherName(it)
+}
+
+// otherName is name for the lists other than that of the topics.
+func (r *Request) otherName(it *Item) string {
+	switch it.list {
 	case eachGroup:
 		return r.Groups[it.Index].Name
 	case eachTransaction:
