@@ -94,6 +94,7 @@ func (m *opsComparison) compare(r *ops.Request, out *ops.Outcome, want *opsCaseO
 	if !want.ConnectionClosed {
 		m.check("request error", out.Error, opsDefault(want.RequestError, "NONE"))
 	}
+	m.comparePlacement(r.Key, want.Placement)
 	m.check("connection closed", out.CloseConnection, want.ConnectionClosed)
 	items := make(map[string]string)
 	for i := range out.Items {
