@@ -50,7 +50,7 @@ func (c *opsCase) request(key ops.APIKey, version int16, principal string, data 
 		Follower:                 q.ReplicaID != nil && *q.ReplicaID >= 0,
 		NoResponse:               q.Acks != nil && *q.Acks == 0,
 		TwoPhaseCommit:           q.Enable2PC,
-		AllowAutoCreate:          q.AllowAutoTopicCreation == nil || *q.AllowAutoTopicCreation,
+		AllowAutoCreate:          version >= 4 && (q.AllowAutoTopicCreation == nil || *q.AllowAutoTopicCreation),
 		AutoCreateDisabled:       c.Config.AutoCreateTopicsEnable != nil && !*c.Config.AutoCreateTopicsEnable,
 		IncludeClusterOperations: q.IncludeClusterAuthorizedOps,
 		IncludeOperations:        q.IncludeTopicAuthorizedOps || q.IncludeAuthorizedOperations,

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
-	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // Client is a kind of Kafka client and what it sends, from which the permissions
@@ -184,11 +183,12 @@ func ParseClient(s string) (Client, error) {
 
 // Needs returns the smallest set of grants with which everything that the client
 // sends is answered in full, ordered by resource type, name and operation. It is
-// found by evaluating the requests: of sets of one size, that with the narrower
-// resources is taken. The cost is some thousand evaluations.
+// found by evaluating the requests; of several sets of one size it is the first in
+// that order, which has a topic rather than the cluster. The cost is some thousand
+// evaluations.
 func (c Client) Needs() []Grant {
 	candidates := questions(c.requests)
-	slices.SortFunc(candidates, preferGrant)
+	slices.SortFunc(candidates, compareGrants)
 	var needed, open grants
 	for i, g := range candidates {
 		if !candidates.without(i).suffice(c.requests) {
@@ -229,20 +229,4 @@ func (g grants) extend(open grants, size int, requests []Request) grants {
 // compareGrants orders grants by resource type, name and operation.
 func compareGrants(a, b Grant) int {
 	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Operation, b.Operation))
-}
-
-// preferGrant orders grants by how much they open up: those on the cluster last,
-// those on any resource before them.
-func preferGrant(a, b Grant) int {
-	width := func(g Grant) int {
-		switch {
-		case g.Type == resource.Cluster:
-			return 2
-		case g.Name == anyName:
-			return 1
-		default:
-			return 0
-		}
-	}
-	return cmp.Or(cmp.Compare(width(a), width(b)), compareGrants(a, b))
 }

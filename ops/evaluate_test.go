@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -179,89 +180,100 @@ func TestEnvelopeWithoutSession(t *testing.T) {
 	}
 }
 
-// FuzzEvaluate evaluates requests made of arbitrary bytes. Whatever they are:
-// nothing panics, entries are neither lost nor made up, allowing more never shows
-// less, and what passes without any permission passes for everybody.
-func FuzzEvaluate(f *testing.F) {
-	for _, api := range ops.APIs() {
-		f.Add(int16(api.Key), api.MaxVersion, uint16(0xffff), uint64(1<<30-1), uint8(7))
-		f.Add(int16(api.Key), api.MinVersion, uint16(0x0108), uint64(0x5a5a5a5a), uint8(2))
-	}
-	f.Fuzz(func(t *testing.T, key, version int16, allowed uint16, bits uint64, n uint8) {
-		r := fuzzRequest(ops.APIKey(key), version, bits, int(n%8))
-		none, some, all := ops.Evaluate(nil, r), ops.Evaluate(maskAuthorizer(allowed), r), ops.Evaluate(allowAll{}, r)
-		if none.Passes() && !some.Passes() || some.Passes() && !all.Passes() {
-			t.Errorf("allowing more refuses more: %+v, %+v, %+v", none, some, all)
+// TestEnvelopeIsTheClients creates a token for the client itself through an
+// Envelope: neither its permissions nor the broker's connection matter, but its
+// principal does.
+func TestEnvelopeIsTheClients(t *testing.T) {
+	for principal, want := range map[string]ops.ErrorCode{"User:alice": ops.None, "User:eve": ops.DelegationTokenAuthorizationFailed} {
+		r := &ops.Request{Key: 58, Endpoint: ops.Controller, Caller: ops.Caller{Principal: "User:broker"}, Embedded: &ops.Embedded{
+			Principal: principal,
+			Request:   &ops.Request{Key: 38, Version: 3, Owner: "User:alice"},
+		}}
+		out := ops.EvaluateEnvelope(allowAll{}, r, nil)
+		if out.Inner == nil || out.Inner.Error != want {
+			t.Errorf("%s: %+v, want %v", principal, out.Inner, want)
 		}
-		for _, out := range []*ops.Outcome{&none, &some, &all} {
-			checkOutcome(t, r, out)
-		}
-		if len(some.Filtered) < len(all.Filtered) {
-			t.Errorf("allowing more filters more: %+v, %+v", some, all)
-		}
-	})
-}
-
-// maskAuthorizer allows the operations of a set on the resources whose name has
-// an even length.
-type maskAuthorizer ops.Set
-
-func (m maskAuthorizer) Allowed(op ops.Operation, _ resource.Type, name string) bool {
-	return ops.Set(m).Has(op) && len(name)%2 == 0
-}
-
-func (m maskAuthorizer) AllowedAny(op ops.Operation, _ resource.Type) bool { return ops.Set(m).Has(op) }
-
-// checkOutcome checks what holds of every outcome.
-func checkOutcome(t *testing.T, r *ops.Request, out *ops.Outcome) {
-	type place struct{ parent, index int32 }
-	seen := make(map[place]bool)
-	for _, items := range [][]ops.Item{out.Items, out.Filtered} {
-		for i := range items {
-			it := &items[i]
-			p := place{it.Parent, it.Index}
-			if seen[p] {
-				t.Errorf("entry %v comes twice in %+v", p, out)
-			}
-			seen[p] = true
-			if it.NameWithheld && (it.Code == ops.None || r.NameOf(it) != "") {
-				t.Errorf("name withheld of %+v", it)
-			}
-		}
-	}
-	if out.Error != ops.None && len(out.Items)+len(out.Create)+len(out.CannotCreate) > 0 {
-		t.Errorf("a failed request has entries: %+v", out)
-	}
-	if len(out.Create) > 0 && len(out.CannotCreate) > 0 {
-		t.Errorf("creates some topics only: %+v", out)
 	}
 }
 
-// fuzzRequest makes a request with lists of n resources and flags from bits.
-func fuzzRequest(key ops.APIKey, version int16, bits uint64, n int) *ops.Request {
-	bit := func(i int) bool { return bits>>i&1 != 0 }
-	r := requestOfEverything(key, version)
-	r.Endpoint = ops.Endpoint(bits >> 60)
-	r.Topics, r.Groups, r.Transactions, r.Keys, r.Resources, r.Tokens = nil, nil, nil, nil, nil, nil
-	names := []string{"", "a", "bb", "__consumer_offsets", "a/b", "a", "ccc", "__cluster_metadata"}
-	for i, name := range names[:n] {
-		topic := ops.Topic{Name: name, ByID: bit(i), Exists: bit(i + 8)}
-		r.Topics = append(r.Topics, topic)
-		h := ops.Holder{Name: name, Topics: r.Topics[:i], AllTopics: bit(i + 16)}
-		r.Groups, r.Transactions = append(r.Groups, h), append(r.Transactions, h)
-		r.Keys = append(r.Keys, name)
-		r.Resources = append(r.Resources, ops.ConfigResource{Type: ops.ConfigType(bits >> i), Name: name, OtherNode: bit(i)})
-		r.Tokens = append(r.Tokens, ops.Token{ID: name, Owner: "User:alice", Expired: bit(i)})
+// questions counts what is asked of an authorizer that denies.
+type questions map[string]int
+
+func (q questions) Allowed(op ops.Operation, t resource.Type, name string) bool {
+	q[op.String()+" "+t.String()+" "+name]++
+	return false
+}
+
+func (q questions) AllowedAny(op ops.Operation, t resource.Type) bool { return q.Allowed(op, t, "any") }
+
+// TestNothingIsAskedAfterADenial denies the group, the transactional id or the
+// topic that later steps are about.
+func TestNothingIsAskedAfterADenial(t *testing.T) {
+	for key, want := range map[ops.APIKey]questions{
+		8:  {"READ GROUP g": 1},
+		9:  {"DESCRIBE GROUP g": 1},
+		20: {"DELETE CLUSTER kafka-cluster": 1, "DESCRIBE TOPIC t": 1},
+		28: {"WRITE TRANSACTIONAL_ID x": 1},
+		65: {"DESCRIBE TRANSACTIONAL_ID x": 1},
+		69: {"DESCRIBE GROUP g": 1},
+		16: {"DESCRIBE CLUSTER kafka-cluster": 1, "DESCRIBE GROUP g": 1},
+		22: {"WRITE TRANSACTIONAL_ID x": 1},
+		41: {"DESCRIBE DELEGATION_TOKEN d": 1, "DESCRIBE_TOKENS USER User:bob": 1},
+	} {
+		api, _ := ops.Lookup(key)
+		got := questions{}
+		out := ops.Evaluate(got, requestOfEverything(key, api.MaxVersion))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%v asks %v, want %v", key, got, want)
+		}
+		if key == 9 && len(out.Filtered) != 0 {
+			t.Errorf("the topics of a refused group count as filtered: %+v", out)
+		}
 	}
-	r.Subscribed, r.Matched, r.NewTopics = r.Keys, r.Keys, r.Keys
-	r.KeyType, r.AllTopics, r.Follower = ops.KeyType(bits>>24&7)-1, bit(27), bit(28)
-	r.TransactionalRecords, r.NoResponse, r.TwoPhaseCommit, r.AllowAutoCreate = bit(29), bit(30), bit(31), bit(32)
-	r.IncludeClusterOperations, r.IncludeOperations, r.Forwarded = bit(33), bit(34), bit(35)
-	if bit(36) {
-		r.TransactionalID = nil
+}
+
+// TestLateFailureShowsNothing fails a request after the steps have allowed much.
+func TestLateFailureShowsNothing(t *testing.T) {
+	for _, key := range []ops.APIKey{3, 60, 68, 88} {
+		api, _ := ops.Lookup(key)
+		api.Guards = append(api.Guards, ops.Guard{After: len(api.Steps), Effect: ops.Effect{Code: ops.InvalidRequest}})
+		r := requestOfEverything(key, api.MaxVersion)
+		r.IncludeClusterOperations, r.AllowAutoCreate = true, true
+		r.Topics = append(r.Topics, ops.Topic{Name: "new"})
+		if out, want := api.Evaluate(allowAll{}, r), (ops.Outcome{Error: ops.InvalidRequest}); !reflect.DeepEqual(out, want) {
+			t.Errorf("%v: %+v", key, out)
+		}
 	}
-	if bit(37) {
-		r.Embedded = &ops.Embedded{Principal: "User:a", Request: &ops.Request{Key: ops.APIKey(bits >> 40), Version: version}}
+}
+
+func TestOperationFieldsHaveAVersion(t *testing.T) {
+	for version, want := range map[int16]bool{7: false, 8: true} {
+		if out := ops.Evaluate(allowAll{}, withOperations(manyTopics(3, version, 1))); out.Items[0].HasOperations != want {
+			t.Errorf("version %d: authorized operations %v, want %v", version, !want, want)
+		}
 	}
-	return r
+}
+
+func TestTopicNames(t *testing.T) {
+	long := strings.Repeat("x", 249)
+	for name, want := range map[string]ops.ErrorCode{
+		"a.B_c-9": ops.None, long: ops.None, "...": ops.None,
+		"": ops.InvalidTopicException, ".": ops.InvalidTopicException, "..": ops.InvalidTopicException,
+		long + "x": ops.InvalidTopicException, "a b": ops.InvalidTopicException, "é": ops.InvalidTopicException, "a\x00": ops.InvalidTopicException,
+	} {
+		r := &ops.Request{Key: 61, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: name, Exists: true}}}
+		if got := ops.Evaluate(allowAll{}, r).Items[0].Code; got != want {
+			t.Errorf("DescribeProducers of %q: %v, want %v", name, got, want)
+		}
+	}
+	id := "x"
+	for name, want := range map[string]ops.ErrorCode{
+		"__consumer_offsets": ops.TopicAuthorizationFailed, "__transaction_state": ops.TopicAuthorizationFailed,
+		"__share_group_state": ops.TopicAuthorizationFailed, "__mine": ops.None,
+	} {
+		r := &ops.Request{Key: 24, Version: 3, Endpoint: ops.Broker, TransactionalID: &id, Topics: []ops.Topic{{Name: name, Exists: true}}}
+		if got := ops.Evaluate(allowAll{}, r).Items[0].Code; got != want {
+			t.Errorf("AddPartitionsToTxn of %q: %v, want %v", name, got, want)
+		}
+	}
 }
