@@ -203,7 +203,7 @@ func (c Condition) holdsFor(r *Request, it *Item) bool {
 	case topicExists:
 		return r.topic(it).Exists
 	case topicToCreate:
-		return !r.AllTopics && r.createsTopics() && !r.topic(it).Exists && !it.ByID
+		return !r.topic(it).Exists && !it.ByID // and the request creates topics, which mayHold looks at
 	case topicInvalid:
 		return !validTopicName(r.name(it))
 	case topicInternal:

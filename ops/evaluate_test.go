@@ -246,6 +246,36 @@ func TestLateFailureShowsNothing(t *testing.T) {
 	}
 }
 
+// TestFailureStopsTheQuestions has two keys in a version that knows one.
+func TestFailureStopsTheQuestions(t *testing.T) {
+	got := questions{}
+	out := ops.Evaluate(got, &ops.Request{Key: 10, Version: 3, Endpoint: ops.Broker, Keys: []string{"a", "b"}})
+	if want := (questions{"DESCRIBE GROUP a": 1}); !reflect.DeepEqual(got, want) || out.Error != ops.GroupAuthorizationFailed {
+		t.Errorf("asks %v, want %v: %+v", got, want, out)
+	}
+}
+
+// TestAllTopicsCreatesNone has a topic that vanished in a request for every topic.
+func TestAllTopicsCreatesNone(t *testing.T) {
+	r := &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, AllTopics: true, Topics: []ops.Topic{{Name: "t"}}}
+	if out := ops.Evaluate(allowAll{}, r); len(out.Create) != 0 {
+		t.Errorf("creates %v", out.Create)
+	}
+}
+
+// TestNobodyOwnsNoToken has tokens and callers without a principal.
+func TestNobodyOwnsNoToken(t *testing.T) {
+	for _, key := range []ops.APIKey{39, 40, 41} {
+		r := &ops.Request{
+			Key: key, Version: 2, Endpoint: ops.Broker, Caller: ops.Caller{Protocol: ops.SASLSSL},
+			Tokens: []ops.Token{{ID: "k", Renewers: []string{""}}},
+		}
+		if out := ops.Evaluate(nil, r); out.Passes() {
+			t.Errorf("%v: %+v", key, out)
+		}
+	}
+}
+
 func TestOperationFieldsHaveAVersion(t *testing.T) {
 	for version, want := range map[int16]bool{7: false, 8: true} {
 		if out := ops.Evaluate(allowAll{}, withOperations(manyTopics(3, version, 1))); out.Items[0].HasOperations != want {
