@@ -28,6 +28,7 @@ var families = []family{
 	{"filter", replayFilter, 1000, 7601},
 	{"parse", replayParse, 238, 238},
 	{"acl_validation", replayACLValidation, 402, 402},
+	{"ops_cases", replayOpsCases, 335, 1152},
 }
 
 // maxShown is how many mismatches of a family are printed.

@@ -19,21 +19,11 @@ type opsCase struct {
 	Principal             string          `json:"principal"`
 	Host                  string          `json:"host"`
 	Request               json.RawMessage `json:"request"`
-	ACLs                  []opsCaseACL    `json:"acls"`
+	ACLs                  []aclRow        `json:"acls"`
 	Config                opsCaseConfig   `json:"config"`
 	Expect                opsCaseOutcome  `json:"expect"`
 	Why                   string          `json:"why"`
 	Source                string          `json:"source"`
-}
-
-type opsCaseACL struct {
-	ResourceType string `json:"resourceType"`
-	Name         string `json:"name"`
-	PatternType  string `json:"patternType"`
-	Principal    string `json:"principal"`
-	Host         string `json:"host"`
-	Operation    string `json:"operation"`
-	Permission   string `json:"permission"`
 }
 
 // opsCaseConfig is the state of the cluster and of the connection.

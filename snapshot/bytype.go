@@ -10,7 +10,7 @@ import (
 )
 
 // decideAny answers a by-type question.
-func (v *view) decideAny(op ops.Operation, t resource.Type) Decision {
+func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
 	d := Decision{generation: v.snapshot.generation, asked: op}
 	switch {
 	case v.standing == nobody || ops.ValidateByType(op, t) != nil:
@@ -39,7 +39,7 @@ const scalarValues = utf8.MaxRune + 1 - (0xE000 - 0xD800)
 // exactAny reports whether there is a name for which the documented rules allow
 // the operation. Such a name is, if there is any, one that a wildcard or PREFIXED
 // ALLOW covers, the name of a LITERAL one, or one that no ACL covers.
-func (v *view) exactAny(bit ops.Set, t resource.Type) Reason {
+func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 	prefixes := 0
 	for _, s := range v.documented {
 		n := s.of(t)
@@ -86,7 +86,7 @@ func (v *view) exactAny(bit ops.Set, t resource.Type) Reason {
 
 // anyName looks for a name that the ACLs of a subject do not deny.
 type anyName struct {
-	view  *view
+	view  *View
 	bit   ops.Set
 	typ   resource.Type
 	taken *takenNames // the denied names; nil as long as that is not needed

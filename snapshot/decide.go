@@ -11,7 +11,7 @@ import (
 
 // decide answers one question. See the package documentation for the rules and
 // their order.
-func (v *view) decide(op ops.Operation, t resource.Type, name string) Decision {
+func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	n := v.snapshot
 	q := question{name: name, bit: ops.SetOf(op), typ: t, semantics: n.semantics}
 	switch {

@@ -109,7 +109,7 @@ func (x *index) countBelow(e *edit, p resource.Pattern, old, new *record) {
 //   - on an ACL whose principal has no colon, if the scan comes to it before a
 //     DENY;
 //   - in its second pass (see secondPassOf), if it comes to that.
-func (v *view) kafkaFails(q question, deny candidate) bool {
+func (v *View) kafkaFails(q question, deny candidate) bool {
 	if v.standing == wildcard {
 		return true
 	}
@@ -121,7 +121,7 @@ func (v *view) kafkaFails(q question, deny candidate) bool {
 
 // meetsMalformed reports whether the scan comes to an ACL without a principal
 // before it comes to deny.
-func (v *view) meetsMalformed(q question, deny candidate) bool {
+func (v *View) meetsMalformed(q question, deny candidate) bool {
 	every := question{name: q.name, bit: everything, typ: q.typ, semantics: KafkaExact}
 	denying, allowing := every.ask([]*scope{v.snapshot.index.malformed})
 	for _, met := range []candidate{denying, allowing} {
@@ -157,7 +157,7 @@ func (r *record) beginsBefore(c claim) bool {
 // and at last looks for an allowed pattern that no denied one dominates.
 //
 // Source: Kafka's Authorizer.authorizeByResourceType.
-func (v *view) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
+func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	const probe = "hardcode"
 	q := question{name: probe, bit: ops.SetOf(op), typ: t, semantics: KafkaExact, last: true}
 	if deny, _ := q.ask(v.scopes); v.kafkaFails(q, deny) {
@@ -215,7 +215,7 @@ func (c claim) before(o claim) bool { return compareOnPattern(c, o) < 0 }
 // walkMeetsMalformed reports whether Kafka's walk over the ACLs of a type, in its
 // order, comes to one whose host is the client's but whose principal has no colon,
 // before it comes to end, if there is one: a DENY on LITERAL "*", which ends it.
-func (v *view) walkMeetsMalformed(op ops.Operation, t resource.Type, end *record) (meets bool) {
+func (v *View) walkMeetsMalformed(op ops.Operation, t resource.Type, end *record) (meets bool) {
 	if v.snapshot.index.malformed == nil {
 		return false
 	}

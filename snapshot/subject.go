@@ -83,8 +83,10 @@ func (n *Snapshot) identify(s *Subject) identity {
 	return id
 }
 
-// view is a subject resolved against one snapshot. It is immutable.
-type view struct {
+// View is what one snapshot says of a subject: see [Session.View]. It implements
+// ops.Authorizer. View is immutable once built. It is safe for concurrent use by any
+// number of goroutines. The zero View denies everything.
+type View struct {
 	*identity
 	snapshot *Snapshot
 	holders  []*holder // of the identity's texts; nil where no ACL names one
@@ -99,8 +101,8 @@ type view struct {
 
 // resolve returns the identity as seen by the snapshot. It allocates. If the view
 // before it, which may be nil, found the same ACLs, it does little else.
-func (n *Snapshot) resolve(id *identity, before *view) *view {
-	v := &view{identity: id, snapshot: n}
+func (n *Snapshot) resolve(id *identity, before *View) *View {
+	v := &View{identity: id, snapshot: n}
 	if before != nil && before.stillHolds(n) {
 		v.holders, v.scopes, v.documented = before.holders, before.scopes, before.documented
 		return v
@@ -118,7 +120,7 @@ func (n *Snapshot) resolve(id *identity, before *view) *view {
 }
 
 // stillHolds reports whether n says of the subject what v's snapshot said.
-func (v *view) stillHolds(n *Snapshot) bool {
+func (v *View) stillHolds(n *Snapshot) bool {
 	for i, text := range v.texts {
 		if h, _ := n.index.principals.get(v.hashes[i], text); h != v.holders[i] {
 			return false
