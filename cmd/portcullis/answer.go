@@ -67,12 +67,12 @@ func aclText(b acl.Binding) string {
 	return e.String() + " on " + p.String()
 }
 
-// printable returns s as it is, or quoted if it would be taken for something else:
-// if it is empty, has spaces at its ends, or holds quotation marks or characters
-// that are not printable, such as the control characters of a terminal.
+// printable returns s as it is, or quoted if it could be taken for something else:
+// if it is empty, has spaces, as the words around it have, or holds quotation
+// marks or characters that are not printable, such as those that act on a terminal.
 func printable(s string) string {
 	quoted := strconv.Quote(s)
-	if s == "" || s != strings.TrimSpace(s) || quoted[1:len(quoted)-1] != s {
+	if s == "" || strings.Contains(s, " ") || quoted[1:len(quoted)-1] != s {
 		return quoted
 	}
 	return s

@@ -13,7 +13,6 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/internal/lines"
-	"github.com/portcullis-authz/portcullis/principal"
 )
 
 // questionReader reads a file of questions: all of them, or everything that is
@@ -202,13 +201,11 @@ func cellTexts(part, cell string) []string {
 	case part != groupsPart:
 		return []string{cell}
 	}
-	groups, err := principal.ParseList(cell)
-	if err != nil {
-		return []string{cell}
+	var groups []string
+	for group := range strings.SplitSeq(cell, ";") {
+		if group = strings.TrimSpace(group); group != "" {
+			groups = append(groups, group)
+		}
 	}
-	var texts []string
-	for _, g := range groups {
-		texts = append(texts, g.String())
-	}
-	return texts
+	return groups
 }
