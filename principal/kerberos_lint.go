@@ -27,8 +27,8 @@ const (
 // all they apply to, whose pattern fits nothing their format makes (such as
 // "[1:$1](.*@REALM)", where only the realm could bring the "@"), and rules that no
 // name reaches because an earlier one takes it. The findings are in the order of
-// the rules. What is found by "never" is proved; a rule that is not found may still
-// be useless. The cost is quadratic in the lengths of a format and its pattern.
+// the rules, no more than one for each. "never-matches" is proved; a rule that is
+// not found may still be useless. The cost for each rule is bounded.
 func (k *KerberosRules) Lint() []RuleFinding {
 	var findings []RuleFinding
 	taken := takenNames{dialect: k.dialect, conditions: map[string]int{}}
@@ -44,7 +44,7 @@ func (k *KerberosRules) Lint() []RuleFinding {
 
 func (k *KerberosRules) lintRule(rule *kerberosRule, taken *takenNames) (check, msg string) {
 	if by := taken.before(rule); by >= 0 {
-		return CheckUnreachable, fmt.Sprintf("rule %d takes every name that this one applies to", by)
+		return CheckUnreachable, fmt.Sprintf("rule %d takes every name that this one applies to", by) + k.exception(by)
 	}
 	if rule.isDefault {
 		return "", ""
@@ -59,6 +59,18 @@ func (k *KerberosRules) lintRule(rule *kerberosRule, taken *takenNames) (check, 
 		return CheckAlwaysFails, `a name it matches is refused: the format holds "/" or "@", and nothing takes that away`
 	}
 	return k.lintPattern(rule, taken)
+}
+
+// matchesAny reports whether the pattern is the usual one for any text.
+func (r *kerberosRule) matchesAny() bool { return strings.HasSuffix(r.condition, "(.*)") }
+
+// exception says which names a rule that takes every name does not take: in Java's
+// patterns a dot is no line terminator.
+func (k *KerberosRules) exception(rule int) string {
+	if k.dialect == kafkaDialect && k.rules[rule].matchesAny() {
+		return ", unless it holds a line terminator"
+	}
+	return ""
 }
 
 // The characters, in Go's syntax for classes, of components and realms.
@@ -163,7 +175,7 @@ func (t *takenNames) add(i int, rule *kerberosRule) {
 		t.conditions[rule.condition] = i
 	}
 	// A format at fault refuses the names, and so takes them too.
-	everything := rule.match == nil || rule.format.fault(rule.components) != ""
+	everything := rule.match == nil || rule.matchesAny() || rule.format.fault(rule.components) != ""
 	switch {
 	case !everything:
 	case rule.components < 0:

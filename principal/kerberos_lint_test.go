@@ -28,6 +28,7 @@ func TestKerberosLint(t *testing.T) {
 		{[]string{"DEFAULT", "DEFAULT"}, []string{"1 unreachable"}},
 		{[]string{"RULE:[1:$1]", "RULE:[1:$1](a)", "RULE:[2:$1](a)", "DEFAULT"}, []string{"1 unreachable"}},
 		{[]string{"RULE:[1:$1]", "RULE:[2:$1]", "DEFAULT"}, []string{"2 unreachable"}},
+		{[]string{"RULE:[1:$1](.*)s/a/b/", "RULE:[1:$1](a.*)", "RULE:[2:$1](a.*)"}, []string{"1 unreachable"}},
 		{[]string{"RULE:[1:$3]", "RULE:[2:$1]", "DEFAULT"}, []string{"0 always-fails", "2 unreachable"}},
 		{[]string{"RULE:[1:$1](a.*)s/a/b/", "RULE:[1:$1](a.*)/L", "DEFAULT"}, []string{"1 unreachable"}},
 		{[]string{"DEFAULT", `RULE:[1:$1@$0](.*@EXAMPLE\.COM)s/@.*//`}, []string{"1 unreachable"}},

@@ -48,6 +48,10 @@ type Mapper struct {
 // user of that name in this one. A difference is an [ErrForgedName]. Nor is
 // creds.UserName used: a PAC sets it to the account's name.
 //
+// Neither gokrb5 nor Map looks at the realms that a ticket passed through: that the
+// KDC of the service's realm refuses wrong paths, as MIT krb5's does unless
+// reject_bad_transit is off, is taken for granted.
+//
 // The groups are those of the ticket's PAC, which Active Directory fills in, mapped
 // by Groups; there are none if Groups is nil or the PAC was not decoded. On error
 // there is neither principal nor group.
