@@ -163,6 +163,12 @@ func TestMITRulesRefused(t *testing.T) {
 		{"RULE:([[=a=]])", 7, "collating"},
 		{"RULE:([a-c-e])", 10, "hyphen"},
 		{"RULE:s/a)/b/", 8, "closes nothing"},
+		{"RULE:(a^)", 7, `"^" inside`},
+		{"RULE:s/(a)(^b)/x/", 11, `"^" inside`},
+		{"RULE:(a$b)", 7, `"$" inside`},
+		{"RULE:s/(a|b$)c/x/", 11, `"$" inside`},
+		{"RULE:s/(^a)*b/x/", 8, "an anchor in what is repeated"},
+		{"RULE:s/b(c|a$)?/x/", 12, "an anchor in what is repeated"},
 		{"RULE:(a\xff)", 7, "UTF-8"},
 	}
 	for _, test := range tests {

@@ -26,9 +26,10 @@ type posixPattern struct {
 // compilePOSIX compiles pattern as regcomp with REG_EXTENDED would. What POSIX
 // leaves undefined is refused, and so is what Go cannot keep: back references,
 // GNU's letter escapes, collating elements, and repetitions of more than
-// maxRepeat.
+// maxRepeat. So are anchors inside a pattern and in what is repeated, which the GNU C
+// library lets match beside line ends.
 func compilePOSIX(pattern string) (*posixPattern, error) {
-	t := posixTranslator{in: pattern}
+	t := posixTranslator{in: pattern, level: posixLevel{first: true, atFirst: true}}
 	if err := t.run(); err != nil {
 		return nil, err
 	}
@@ -47,11 +48,23 @@ func compilePOSIX(pattern string) (*posixPattern, error) {
 
 // posixTranslator rewrites a POSIX extended pattern in Go's syntax.
 type posixTranslator struct {
-	in    string
-	pos   int
-	depth int  // open parentheses
-	atom  bool // what was written last can be repeated
-	out   strings.Builder
+	in       string
+	pos      int
+	atom     bool         // what was written last can be repeated
+	anchored int          // the last anchor of the group that was written last, if that is what was
+	level    posixLevel   // the group that is open, or the whole pattern
+	outer    []posixLevel // the groups around it
+	out      strings.Builder
+}
+
+// posixLevel is what is known of a group that is being read. Offsets of anchors are
+// one more than they are, so that 0 is none.
+type posixLevel struct {
+	first    bool // the group is at the beginning of the pattern
+	atFirst  bool // what comes next is
+	dollar   int  // the last "$" of the alternative that is being read
+	dollars  int  // the last "$" of the alternatives before
+	anchored int  // the last anchor
 }
 
 func (t *posixTranslator) fail(offset int, format string, args ...any) error {
@@ -64,7 +77,7 @@ func (t *posixTranslator) run() error {
 			return err
 		}
 	}
-	if t.depth > 0 {
+	if len(t.outer) > 0 {
 		return t.fail(len(t.in), `expected ")"`)
 	}
 	return nil
@@ -80,34 +93,82 @@ func (t *posixTranslator) step() error {
 	case '*', '+', '?', '{':
 		return t.repetition(c)
 	case '(':
-		t.depth++
-		t.copyByte(c, false)
+		return t.open()
 	case ')':
-		if t.depth == 0 {
-			return t.fail(t.pos, `")" closes nothing; write "\)" for the character`)
+		return t.close()
+	case '|':
+		t.level.dollars = max(t.level.dollars, t.level.dollar)
+		t.level.dollar, t.level.atFirst = 0, t.level.first
+		t.copyByte(c, false)
+	case '^':
+		if !t.level.atFirst {
+			return t.fail(t.pos, `"^" inside a pattern is not supported; write "\^" for the character`)
 		}
-		t.depth--
-		t.copyByte(c, true)
-	case '^', '$', '|':
+		t.level.anchored = t.pos + 1
+		t.copyByte(c, false)
+	case '$':
+		t.level.dollar, t.level.anchored = t.pos+1, t.pos+1
 		t.copyByte(c, false)
 	case '.':
+		if err := t.consume(); err != nil {
+			return err
+		}
 		t.copyByte(c, true)
 	default:
-		t.literal(c)
+		return t.literal(c)
 	}
+	return nil
+}
+
+// consume notes that something comes next that is no anchor.
+func (t *posixTranslator) consume() error {
+	if t.level.dollar > 0 {
+		return t.fail(t.level.dollar-1, `"$" inside a pattern is not supported; write "\$" for the character`)
+	}
+	t.level.atFirst = false
+	return nil
+}
+
+// open begins a group.
+func (t *posixTranslator) open() error {
+	first := t.level.atFirst
+	if err := t.consume(); err != nil {
+		return err
+	}
+	t.outer = append(t.outer, t.level)
+	t.level = posixLevel{first: first, atFirst: first}
+	t.copyByte('(', false)
+	return nil
+}
+
+// close ends a group. Its anchors are the surrounding one's, too.
+func (t *posixTranslator) close() error {
+	if len(t.outer) == 0 {
+		return t.fail(t.pos, `")" closes nothing; write "\)" for the character`)
+	}
+	inner := t.level
+	t.level, t.outer = t.outer[len(t.outer)-1], t.outer[:len(t.outer)-1]
+	t.level.dollar = max(inner.dollar, inner.dollars)
+	t.level.anchored = max(t.level.anchored, inner.anchored)
+	t.copyByte(')', true)
+	t.anchored = inner.anchored
 	return nil
 }
 
 func (t *posixTranslator) copyByte(c byte, atom bool) {
 	t.out.WriteByte(c)
 	t.pos++
-	t.atom = atom
+	t.atom, t.anchored = atom, 0
 }
 
-func (t *posixTranslator) literal(c byte) {
+func (t *posixTranslator) literal(c byte) error {
+	if err := t.consume(); err != nil {
+		return err
+	}
 	t.out.WriteString(regexp.QuoteMeta(string(rune(c))))
 	t.pos++
-	t.atom = true
+	t.atom, t.anchored = true, 0
+	return nil
 }
 
 // escape translates a backslash and what it quotes. GNU gives letters, digits
@@ -122,8 +183,7 @@ func (t *posixTranslator) escape() error {
 			enum.Quote(t.in[t.pos+1:t.pos+2]))
 	}
 	t.pos++
-	t.literal(c)
-	return nil
+	return t.literal(c)
 }
 
 func isASCIIAlnum(c byte) bool {
@@ -135,6 +195,9 @@ func isASCIIAlnum(c byte) bool {
 func (t *posixTranslator) repetition(c byte) error {
 	if !t.atom {
 		return t.fail(t.pos, "%q has nothing to repeat; put what it repeats in parentheses", string(c))
+	}
+	if t.anchored > 0 {
+		return t.fail(t.anchored-1, "an anchor in what is repeated is not supported")
 	}
 	if c != '{' {
 		t.copyByte(c, false)
@@ -180,6 +243,9 @@ var bracketClasses = map[string]bool{
 // themselves there, and so is "]" at the beginning.
 func (t *posixTranslator) bracket() error {
 	start := t.pos
+	if err := t.consume(); err != nil {
+		return err
+	}
 	t.pos++
 	t.out.WriteByte('[')
 	if strings.HasPrefix(t.in[t.pos:], "^") {
@@ -192,9 +258,7 @@ func (t *posixTranslator) bracket() error {
 		case rest == "":
 			return t.fail(start, `"[" has no "]"; write "\[" for the character`)
 		case rest[0] == ']' && !first:
-			t.out.WriteByte(']')
-			t.pos++
-			t.atom = true
+			t.copyByte(']', true)
 			return nil
 		case strings.HasPrefix(rest, "[:"):
 			if err := t.namedClass(); err != nil {
