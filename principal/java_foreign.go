@@ -140,9 +140,7 @@ type speller struct {
 }
 
 // spelledWord is what \b looks for.
-const (
-	spelledWord = `[0-9A-Z_a-z]`
-)
+const spelledWord = `[0-9A-Z_a-z]`
 
 // spelledAssertions are the positions, by what look-around sees there.
 var spelledAssertions = map[assertion]string{
@@ -159,6 +157,10 @@ var spelledAssertions = map[assertion]string{
 }
 
 func (s *speller) spell(n *node) (string, error) {
+	sealed := n.op == opLook || n.op == opAtomic || n.op == opRepeat && n.quantifier == possessive
+	if sealed && captures(n.subs[0]) { // Java leaves such a group set when the part fails
+		return "", &patternError{n.offset, constructIrregularGroup, constructIrregularGroup + ": make it (?:…)"}
+	}
 	switch n.op {
 	case opSet:
 		return spelledSet(n.set), nil
@@ -208,13 +210,13 @@ func (s *speller) wrap(n *node, body string) (string, error) {
 func (s *speller) repeat(n *node, body string) (string, error) {
 	sub := n.subs[0]
 	if !n.optional && sub.zeroWidth() && (!isGroup(sub) || deterministic(sub)) {
-		if captures(sub) {
-			return "", &patternError{n.offset, constructEmptyCapture, constructEmptyCapture + ": take the repetition out"}
-		}
 		if n.min == 0 {
 			return "(?:)", nil
 		}
 		return body, nil
+	}
+	if sub.nullable() && !n.optional {
+		return "", &patternError{n.offset, constructIrregularEmpty, constructIrregularEmpty + ": engines disagree on it"}
 	}
 	bound := fmt.Sprintf("{%d,%d}", n.min, n.max)
 	if n.max < 0 {
@@ -230,29 +232,32 @@ func (s *speller) repeat(n *node, body string) (string, error) {
 	return body, nil
 }
 
-// look spells look-around. Behind the position Java tries lengths from the shortest
-// on, others read from the right, so that the groups inside could differ; and Java
-// refuses a part that has no greatest length.
+// look spells look-around. Java refuses to look behind for most of what has no
+// greatest length.
 func (s *speller) look(n *node, body string) (string, error) {
-	if !n.behind {
-		if n.negative {
-			return "(?!" + body + ")", nil
-		}
-		return "(?=" + body + ")", nil
-	}
-	if captures(n.subs[0]) || !bounded(n.subs[0]) {
-		return "", &patternError{n.offset, constructLookBehind, constructLookBehind + ": it must have a greatest length and no capturing groups"}
-	}
+	kind := "="
 	if n.negative {
-		return "(?<!" + body + ")", nil
+		kind = "!"
 	}
-	return "(?<=" + body + ")", nil
+	if n.behind {
+		if !bounded(n.subs[0]) {
+			return "", &patternError{n.offset, constructLookBehind, constructLookBehind + ": what it looks for must have a greatest length"}
+		}
+		kind = "<" + kind
+	}
+	return "(?" + kind + body + ")", nil
 }
 
-// bounded reports whether what n matches has a greatest length.
+// bounded reports whether what n matches has a greatest length that Java sees: it
+// does not for a repeated group that has alternatives.
 func bounded(n *node) bool {
-	if n.op == opBackReference || n.op == opRepeat && n.max < 0 {
+	switch n.op {
+	case opBackReference:
 		return false
+	case opRepeat:
+		if n.max < 0 || !n.optional && isGroup(n.subs[0]) && !deterministic(n.subs[0]) {
+			return false
+		}
 	}
 	return !slices.ContainsFunc(n.subs, func(sub *node) bool { return !bounded(sub) })
 }

@@ -31,6 +31,8 @@ const (
 	constructLineBreak      = `repeated \R`
 	constructInnerCapture   = "capturing group inside a repeated group without alternatives"
 	constructEmptyCapture   = "repeated capturing group that matches nothing but the empty string"
+	constructIrregularGroup = "capturing group inside look-around, an atomic group or a possessive repetition"
+	constructIrregularEmpty = "repeated group that may match nothing, in a pattern that needs an engine that backtracks"
 	constructSize           = "pattern of more than 4096 instructions"
 )
 
@@ -39,7 +41,8 @@ var constructs = [...]string{
 	constructLookAhead, constructLookBehind, constructBackReference, constructPossessive, constructAtomic,
 	constructPreviousMatch, constructGrapheme, constructCharacterName, constructComments, constructUnicodeFolding,
 	constructUnicodeClass, constructFoldedProperty, constructProperty, constructIntersection, constructSurrogate,
-	constructRequantified, constructLineBreak, constructInnerCapture, constructEmptyCapture, constructSize,
+	constructRequantified, constructLineBreak, constructInnerCapture, constructEmptyCapture,
+	constructIrregularGroup, constructIrregularEmpty, constructSize,
 }
 
 // patternError says why a pattern is refused.

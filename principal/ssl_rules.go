@@ -75,7 +75,8 @@ func (e *SSLNameError) Unwrap() error { return e.Reason }
 // UnsupportedConstructs returns every construct of java.util.regex that
 // [ParseSSLRules] refuses because it cannot be kept exactly. The first five,
 // look-ahead, look-behind, back reference, possessive quantifier and atomic group,
-// are accepted if there is a [PatternEngine].
+// are accepted if there is a [PatternEngine], except for look-behind without a
+// greatest length and back references under (?i).
 func UnsupportedConstructs() []string { return append([]string(nil), constructs[:]...) }
 
 // SSLRules maps the distinguished names of certificates to principal names, by the

@@ -113,6 +113,8 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{`repeated \R`, `(?:a\R)+`, 0},
 		{"capturing group inside a repeated group without alternatives", `((a)b)*`, 0},
 		{"repeated capturing group that matches nothing but the empty string", `a(^)*`, 1},
+		{"capturing group inside look-around, an atomic group or a possessive repetition", `(?=(a))`, 0},
+		{"repeated group that may match nothing, in a pattern that needs an engine that backtracks", `(?=a)(?:b|)*`, 11},
 		{"pattern of more than 4096 instructions", `(?:[ab]{100}){100}`, 0},
 		{"", `(a`, 0},
 		{"", `a)`, 1},
@@ -131,7 +133,11 @@ func TestSSLRulesRefusals(t *testing.T) {
 	}
 	for _, test := range tests {
 		list := "DEFAULT, RULE:" + test.pattern + "/x/"
-		rules, err := principal.ParseSSLRules(list, nil)
+		var engine principal.PatternEngine
+		if strings.Contains(test.construct, "possessive repetition") || strings.Contains(test.construct, "backtracks") {
+			engine = func(string) (principal.PatternSearch, error) { return nil, errors.New("not to be asked") }
+		}
+		rules, err := principal.ParseSSLRules(list, engine)
 		var fault *principal.SSLRulesError
 		if rules != nil || !errors.As(err, &fault) {
 			t.Errorf("%s: %v, %v, want a refusal", test.pattern, rules, err)
