@@ -87,7 +87,8 @@ func UnsupportedConstructs() []string { return append([]string(nil), constructs[
 // name.
 type SSLRules struct {
 	rules    []sslRule
-	matchers sync.Pool // of *matcher
+	dropped  map[int][]string // by the index of the rule behind, the texts that Kafka skips
+	matchers sync.Pool        // of *matcher
 }
 
 // sslRule is one rule. The zero caseFold leaves the name as it is.
@@ -144,8 +145,11 @@ func ParseSSLRules(list string, engine PatternEngine) (*SSLRules, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed := &SSLRules{}
+	parsed := &SSLRules{dropped: map[int][]string{}}
 	for _, source := range sources {
+		if source.skipped != "" {
+			parsed.dropped[len(parsed.rules)] = append(parsed.dropped[len(parsed.rules)], source.skipped)
+		}
 		rule, fault := parseSSLRule(grammar, source, engine)
 		if fault != nil {
 			fault.Rule = len(parsed.rules)
@@ -160,8 +164,9 @@ func ParseSSLRules(list string, engine PatternEngine) (*SSLRules, error) {
 
 // sslSource is the text of one rule and where it stands in the list.
 type sslSource struct {
-	text   string
-	offset int
+	text    string
+	offset  int
+	skipped string // what stands before it and belongs to no rule
 }
 
 func isJavaTrimmed(r rune) bool { return r <= ' ' }
@@ -184,13 +189,15 @@ func splitSSLRules(list string) ([]sslSource, error) {
 	var m matcher
 	m.reset(splitter.program, text)
 	var sources []sslSource
+	done := 0
 	for pos := 0; m.find(pos); {
 		begin, end := int(m.slots[0]), int(m.slots[1])
 		from, to := int(m.slots[2]), int(m.slots[3])
 		if splitsCharacter(text, from) {
 			return nil, &SSLRulesError{Rule: len(sources), Text: text, Offset: base + from, Msg: "text that is no rule"}
 		}
-		sources = append(sources, sslSource{text[from:to], base + from})
+		sources = append(sources, sslSource{text[from:to], base + from, text[done:begin]})
+		done = end
 		if pos = end; begin == end {
 			pos = nextUnit(text, end)
 		}
