@@ -30,7 +30,9 @@ var mayImport = map[string][]string{
 // mayImportOthers is which packages outside the standard library a package may
 // import, tests aside.
 var mayImportOthers = map[string][]string{
-	"snapshot": {"github.com/google/btree"},
+	"principal":      {"golang.org/x/text/cases", "golang.org/x/text/language"},
+	"principal/krb5": {"github.com/jcmturner/gokrb5/v8/credentials", "github.com/jcmturner/gokrb5/v8/messages"},
+	"snapshot":       {"github.com/google/btree"},
 }
 
 // onlyUser names the one package that may import a package, tests aside: atomics
