@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"internal/lines": {"internal/enum"},
 	"resource":       {"internal/enum"},
 	"principal":      {"internal/enum"},
+	"principal/krb5": {"internal/enum", "principal"},
 	"ops":            {"internal/enum", "resource"},
 	"acl":            {"internal/enum", "internal/lines", "principal", "resource", "ops"},
 	"snapshot":       {"internal/enum", "principal", "resource", "ops", "acl"},

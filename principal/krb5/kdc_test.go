@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,8 +22,12 @@ import (
 	"github.com/jcmturner/gokrb5/v8/service"
 	"github.com/jcmturner/gokrb5/v8/types"
 
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/principal/krb5"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // requireKDC names the variable that, when set, makes the absence of a KDC a
@@ -255,6 +260,31 @@ func TestKDC(t *testing.T) {
 		checkMapped(t, "MIT", mit, req, creds, test.mit)
 		checkMapped(t, "Kafka", kafka, req, creds, test.kafka)
 	}
+
+	// The mapped principal is the one that ACLs are for.
+	t.Run("authorized by ACLs", func(t *testing.T) {
+		store := snapshot.NewStore(snapshot.Config{})
+		if err := store.Update(func(tx *snapshot.Tx) error {
+			tx.Add(acl.Binding{
+				Pattern: resource.PrefixedPattern(resource.Topic, "payments."),
+				Entry:   acl.Entry{Principal: "User:bob", Host: "127.0.0.1", Operation: ops.Write, Permission: acl.Allow},
+			})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for login, want := range map[string]bool{"bob/admin": true, "alice": false} {
+			req, creds := verifyRequest(t, request(t, k.login(t, login), realm), settings)
+			who, groups, err := (&krb5.Mapper{Rules: kafka}).Map(req, creds)
+			if err != nil {
+				t.Fatal(err)
+			}
+			session := store.Session(snapshot.Subject{Principal: who, Groups: groups, Host: netip.MustParseAddr("127.0.0.1")})
+			if d := session.Check(ops.Write, resource.Topic, "payments.eu"); d.Allowed() != want {
+				t.Errorf("%s is %v: %v, want %t", login, who, d, want)
+			}
+		}
+	})
 
 	t.Run("forged realm", func(t *testing.T) {
 		req, creds := verifyRequest(t, request(t, k.login(t, "alice"), "PARTNER.ORG"), settings)
