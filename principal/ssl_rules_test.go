@@ -63,6 +63,10 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:\s+(.*)/<$1>/`, "\vx", "<x>"}, // not white space in Go
 		{`RULE:\p{Alpha}\p{IsGreek}\P{L}(.*)/<$1>/`, "aσ1x", "<x>"},
 		{`RULE:(?<u>a)\b(?<v>.*)/${v}${u}/`, "a-b", "-ba"},
+		{`RULE:^(.+)$/$1/L`, "CN=ΣΑΣ,OU=Σ/ΑΣ ΣΣ", "cn=σας,ou=σ/ας σς"},
+		{`RULE:^(.+)$/$1/L`, "ΑΣ1Β ΑΣ-Β ΑΣ1,1Β ΑΣ,Β ΑΣ]Β 1Σ1", "ασ1β ασ-β ασ1,1β ας,β ας]β 1σ1"},
+		{`RULE:^(.+)$/$1/U`, "straße ﬁ ŉ", "STRASSE FI ʼN"},
+		{`RULE:^(.+)$/$1/L`, "İI", "i̇i"},
 		{`RULE:x{3,1}?|y(.*)/$1/`, "", ""},
 		{`RULE:x*//`, "\U0001F600", ""}, // no match
 		{`RULE:(?:x*|\x{1F600})//`, "\U0001F600", "\U0001F600"},
@@ -169,6 +173,7 @@ func TestSSLNameErrors(t *testing.T) {
 		{"RULE:a/x/", "b", -1, principal.ErrNoSSLRule},
 		{"RULE:b/x/,RULE:a/$1/,DEFAULT", "a", 1, principal.ErrSSLRuleFailed},
 		{`RULE:.*\bb/x/,DEFAULT`, "é b", 0, principal.ErrSSLRuleFailed},
+		{"RULE:(.*)/$1/L,DEFAULT", "ΑΣ\u0301Β", 0, principal.ErrSSLRuleFailed}, // a mark behind a sigma
 		{"DEFAULT", "\xff", -1, principal.ErrNotMappableName},
 		{"DEFAULT", strings.Repeat("a", 200_000), -1, principal.ErrNotMappableName},
 		{"RULE:.*/$0$0$0$0/", strings.Repeat("a", 100_000), 0, principal.ErrSSLRuleFailed},
