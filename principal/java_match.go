@@ -227,17 +227,21 @@ func (m *matcher) before(pos, from int) int {
 // lazy takes no character, or, if it has returned before, one more. It returns the
 // next position to try, with what is left on the stack.
 func (m *matcher) lazy(in *instruction, at int32, pos int, again bool) int {
+	word, mask := int(in.arg>>6), uint64(1)<<(in.arg&63)
+	set, text, marks, row := in.set, m.text, m.marks, m.row
 	for {
 		if again {
-			if pos < len(m.text) && m.text[pos] < utf8.RuneSelf && in.set.containsASCII(m.text[pos]) {
+			if pos < len(text) && text[pos] < utf8.RuneSelf && set.containsASCII(text[pos]) {
 				pos++
-			} else if pos = m.step(in.set, pos); pos < 0 {
+			} else if pos = m.step(set, pos); pos < 0 {
 				return -1
 			}
 		}
-		if !m.visit(in.arg, pos) {
+		mark := &marks[pos*row+word]
+		if *mark&mask != 0 {
 			return -1
 		}
+		*mark |= mask
 		if m.mayFollow(in.follow, pos) {
 			m.stack = append(m.stack, choice{at, int32(pos), 0})
 			return pos

@@ -66,12 +66,16 @@ func javaUpper(s string) string {
 }
 
 // javaLower returns s in lower case as Java's toLowerCase(Locale.ENGLISH) does: by
-// the full mappings of Unicode, with the final sigma.
-func javaLower(s string) string {
+// the full mappings of Unicode, with the final sigma where Java sees one.
+func javaLower(s string) (string, error) {
 	if isASCII(s) {
-		return strings.ToLower(s)
+		return strings.ToLower(s), nil
 	}
-	return cases.Lower(language.Und).String(s)
+	s, err := lowerSigmas(s)
+	if err != nil {
+		return "", err
+	}
+	return cases.Lower(language.Und).String(s), nil
 }
 
 func isASCII(s string) bool {

@@ -201,7 +201,10 @@ func (k *KerberosRules) finish(m *matcher, step KerberosStep, rule *kerberosRule
 	}
 	switch rule.fold {
 	case "L":
-		result = javaLower(result)
+		var err error
+		if result, err = javaLower(result); err != nil {
+			return step.fail(name, ErrKerberosRuleFailed, err.Error())
+		}
 	case "U":
 		result = javaUpper(result)
 	}

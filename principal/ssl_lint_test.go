@@ -34,6 +34,7 @@ func TestSSLLint(t *testing.T) {
 		{`RULE:(.*)CN=([^,]*).*/$2/`, []string{"0 unanchored"}}, // a group that is not used skips as well
 		{`RULE:(?:.+,)?CN=(?<cn>[^,]*).*/${cn}/`, []string{"0 unanchored"}},
 		{`RULE:(?:[^,]*=[^,]*,)*CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
+		{`RULE:[^=]*=([^,]*).*/$1/`, nil}, // cannot skip an attribute
 		{`RULE:OU=[^,]*,CN=([^,]*).*/$1/`, nil},
 		{`RULE:.*CN=admin.*/x/`, nil}, // keeps nothing of the name
 		{`RULE:(?:.*x|CN=(a))/$1/`, nil},

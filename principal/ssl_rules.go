@@ -131,7 +131,11 @@ const (
 // which may be nil, the not regular ones among them are accepted.
 //
 // A fault in a replacement, such as $2 where there is no group, is an error of
-// [SSLRules.Name], because Kafka finds it only there.
+// [SSLRules.Name], because Kafka finds it only there. So is what releases of Java
+// may see differently: \b in a name that is not ASCII, and the lower case of a capital
+// sigma beside letters without case or marks. What a letter is and
+// which case it has is Unicode 15's answer, as in JDK 21; letters that are newer than
+// JDK 17's Unicode 13 differ there.
 //
 // An error is a [SSLRulesError], and then there are no rules.
 //
@@ -320,9 +324,9 @@ func (r *sslRule) apply(m *matcher, dn string, step *SSLStep) (name string, appl
 	}
 	switch r.fold {
 	case "L":
-		name = javaLower(name)
+		name, err = javaLower(name)
 	case "U":
 		name = javaUpper(name)
 	}
-	return name, true, nil
+	return name, err == nil, err
 }

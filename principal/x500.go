@@ -256,7 +256,8 @@ func (r *derReader) expect(tag byte, what string) (derValue, error) {
 }
 
 // next returns the next element. Lengths must be definite and in the shortest
-// form, tags of one byte: DER has no other encoding, and Java refuses them too.
+// form, tags of one byte: a name has no other encoding in DER, and crypto/x509 takes
+// no other either.
 func (r *derReader) next(what string) (derValue, error) {
 	if len(r.rest) < 2 {
 		return derValue{}, r.fault("the encoding ends where " + what + " was expected")

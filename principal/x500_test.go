@@ -49,6 +49,10 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("0603550403", "0c03f09f98"), "CN=\ufffd"}, // one character cut short
 		{rdn("0603550403", "0c03eda080"), "CN=\ufffd"}, // a surrogate
 		{rdn("0603550403", "0c02c080"), "CN=\ufffd\ufffd"},
+		{rdn("0603550403", "0c02e080"), "CN=\ufffd\ufffd"}, // too long an encoding
+		{rdn("0603550403", "0c02f080"), "CN=\ufffd\ufffd"},
+		{rdn("0603550403", "0c02f490"), "CN=\ufffd\ufffd"}, // above U+10FFFF
+		{rdn("0603550403", "0c03e18041"), "CN=\ufffdA"},
 		{rdn("0603550403", "0c0121") + "ff", "CN=!"}, // what follows the name is ignored
 	} {
 		der, err := hex.DecodeString(test.der)
@@ -74,6 +78,7 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{"3080", 0, "indefinite"},
 		{"308100", 0, "shortest form"},
 		{"30820010", 0, "shortest form"},
+		{"3081020500", 0, "shortest form"},
 		{"3084000000", 0, "too large"},
 		{"30023000", 2, "tag 0x30 where an RDN"},
 		{"30023100", 4, "ends where an attribute"},
