@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"internal/lines": {"internal/enum"},
 	"resource":       {"internal/enum"},
 	"principal":      {"internal/enum"},
+	"principal/krb5": {"internal/enum", "principal"},
 	"ops":            {"internal/enum", "resource"},
 	"acl":            {"internal/enum", "internal/lines", "principal", "resource", "ops"},
 	"snapshot":       {"internal/enum", "principal", "resource", "ops", "acl"},
@@ -30,7 +31,9 @@ var mayImport = map[string][]string{
 // mayImportOthers is which packages outside the standard library a package may
 // import, tests aside.
 var mayImportOthers = map[string][]string{
-	"snapshot": {"github.com/google/btree"},
+	"principal":      {"golang.org/x/text/cases", "golang.org/x/text/language"},
+	"principal/krb5": {"github.com/jcmturner/gokrb5/v8/credentials", "github.com/jcmturner/gokrb5/v8/messages"},
+	"snapshot":       {"github.com/google/btree"},
 }
 
 // onlyUser names the one package that may import a package, tests aside: atomics

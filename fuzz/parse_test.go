@@ -11,7 +11,6 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // parseRow holds the fields of every kind of row about names and texts.
@@ -165,7 +164,7 @@ func (r parseRow) replayFromString() (mismatches []string) {
 }
 
 func (r parseRow) replaySuperUsers() []string {
-	config, err := snapshot.ConfigFromProperties(map[string]string{"super.users": r.input()})
+	config, err := principal.ParseSettings(map[string]string{"super.users": r.input()}, principal.SettingsOptions{})
 	if (err != nil) != (r.ErrorClass != "") {
 		return mismatch("%q: error %v, want %q", r.input(), err, r.ErrorClass)
 	}
@@ -181,9 +180,9 @@ func (r parseRow) replaySuperUsers() []string {
 }
 
 func (r parseRow) replayAllowEveryone() []string {
-	config, err := snapshot.ConfigFromProperties(map[string]string{"allow.everyone.if.no.acl.found": r.input()})
-	if err != nil || config.AllowIfNoACL != (r.DefaultResult == "ALLOWED") {
-		return mismatch("%q: got %t (%v), want %s", r.input(), config.AllowIfNoACL, err, r.DefaultResult)
+	config, err := principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": r.input()}, principal.SettingsOptions{})
+	if err != nil || config.AllowEveryoneIfNoACLs != (r.DefaultResult == "ALLOWED") {
+		return mismatch("%q: got %t (%v), want %s", r.input(), config.AllowEveryoneIfNoACLs, err, r.DefaultResult)
 	}
 	return nil
 }

@@ -1,6 +1,11 @@
 // Package principal names who is asking: the [Principal] that Kafka's ACLs are
 // written for.
 //
+// A [Builder] names the peer of a connection that has just been authenticated. What
+// it is made of can be used alone: [DistinguishedName] prints the subject of a
+// certificate, [SSLRules] and [KerberosRules] map names by the rules of a broker's
+// configuration, and [ParseWire] reads the principal of a forwarded request.
+//
 // The package is a leaf: it imports nothing of this module's other public
 // packages. Its values are plain data and safe for concurrent use.
 package principal

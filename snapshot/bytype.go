@@ -10,8 +10,8 @@ import (
 )
 
 // decideAny answers a by-type question.
-func (v *view) decideAny(op ops.Operation, t resource.Type) Decision {
-	d := Decision{generation: v.snapshot.generation}
+func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
+	d := Decision{generation: v.snapshot.generation, asked: op}
 	switch {
 	case v.standing == nobody || ops.ValidateByType(op, t) != nil:
 		return d
@@ -23,72 +23,138 @@ func (v *view) decideAny(op ops.Operation, t resource.Type) Decision {
 		return d
 	}
 	if v.snapshot.semantics == KafkaExact {
-		if answer, ok := v.kafkaAny(op, t); ok {
-			return answer
+		if reason, ok := v.kafkaAny(op, t); ok {
+			d.reason = reason
+			return d
 		}
 	}
-	return v.exactAny(op, t, d)
+	d.reason = v.exactAny(ops.SetOf(op), t)
+	return d
 }
 
-// claimsOn collects from the scopes, in the order of their patterns, what pick
-// finds in each leaf for each permission. pick returns the zero claim where there is
-// nothing.
-func claimsOn(scopes []*scope, t resource.Type, pick func(l *leaf, allow bool) claim) (allows, denies []claim) {
-	for _, s := range scopes {
-		(*s.of(t)).each(t, func(_ resource.Pattern, l *leaf) bool {
-			if c := pick(l, true); c.record != nil {
-				allows = append(allows, c)
-			}
-			if c := pick(l, false); c.record != nil {
-				denies = append(denies, c)
+// scalarValues is how many characters Unicode has room for: a prefix can be
+// followed by that many different ones.
+const scalarValues = utf8.MaxRune + 1 - (0xE000 - 0xD800)
+
+// exactAny reports whether there is a name for which the documented rules allow
+// the operation. Such a name is, if there is any, one that a wildcard or PREFIXED
+// ALLOW covers, the name of a LITERAL one, or one that no ACL covers.
+func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
+	prefixes := 0
+	for _, s := range v.documented {
+		n := s.of(t)
+		if n == nil {
+			continue
+		}
+		if n.wild != nil && n.wild.refuses&bit != 0 {
+			return MatchingDeny
+		}
+		prefixes += n.prefixes.n
+	}
+	a := anyName{view: v, bit: bit, typ: t}
+	if prefixes >= scalarValues {
+		a.takeDenied()
+	}
+	for _, s := range v.documented {
+		n := s.of(t)
+		if n == nil {
+			continue
+		}
+		if n.wild != nil && n.wild.grants&bit != 0 && a.leavesBelow("") {
+			return MatchingAllow
+		}
+		found := false
+		n.prefixes.root.eachMarked(bit, func(prefix string, r *record) bool {
+			found = r.open()&bit != 0 && a.leavesBelow(prefix)
+			return !found
+		})
+		if !found {
+			n.literals.root.eachMarked(bit, func(name string, r *record) bool {
+				found = r.open()&bit != 0 && name != "" && !a.deniesLiteral(name)
+				return !found
+			})
+		}
+		if found {
+			return MatchingAllow
+		}
+	}
+	if v.snapshot.defaultTo == DefaultAllow && v.snapshot.leavesUncovered(t) {
+		return DefaultAllow
+	}
+	return DefaultDeny
+}
+
+// anyName looks for a name that the ACLs of a subject do not deny.
+type anyName struct {
+	view  *View
+	bit   ops.Set
+	typ   resource.Type
+	taken *takenNames // the denied names; nil as long as that is not needed
+}
+
+// leavesBelow reports whether a name that begins with prefix is not denied. If no
+// deny covers all of them, there is one: the denied prefixes are too few to take
+// every character that could follow.
+func (a *anyName) leavesBelow(prefix string) bool {
+	if a.taken != nil {
+		return a.taken.leavesBelow(prefix)
+	}
+	return !a.denies(prefix, false)
+}
+
+func (a *anyName) deniesLiteral(name string) bool { return a.denies(name, true) }
+
+// denies reports whether a PREFIXED deny covers name or, if literals is set, any.
+// Wildcards are the caller's to handle.
+func (a *anyName) denies(name string, literals bool) bool {
+	q := question{name: name, bit: a.bit, typ: a.typ}
+	for _, s := range a.view.documented {
+		n := s.of(a.typ)
+		if n == nil {
+			continue
+		}
+		if deny, _ := q.askPrefixes(n, candidate{}, candidate{}); deny.record != nil {
+			return true
+		}
+		if r := n.get(resource.LiteralPattern(a.typ, name)); literals && r != nil && r.refuses&a.bit != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// takeDenied collects all names that are denied.
+func (a *anyName) takeDenied() {
+	a.taken = newTakenNames()
+	for _, s := range a.view.documented {
+		s.of(a.typ).each(func(r *record) bool {
+			if r.refuses&a.bit != 0 {
+				a.taken.add(r)
 			}
 			return true
 		})
 	}
-	for _, claims := range [][]claim{allows, denies} {
-		slices.SortFunc(claims, func(a, b claim) int { return compareRecords(a.record, b.record) })
-	}
-	return allows, denies
-}
-
-// exactAny reports in d whether there is a name for which the documented rules
-// allow op. Such a name is, if there is any, the name of a LITERAL ALLOW, or one
-// that a PREFIXED or wildcard ALLOW covers, or one that no ACL covers.
-func (v *view) exactAny(op ops.Operation, t resource.Type, d Decision) Decision {
-	allows, denies := claimsOn(v.documented, t, func(l *leaf, allow bool) claim {
-		c := candidate{leaf: l, bit: ops.SetOf(op), allow: allow}
-		return c.claim()
-	})
-	taken := newTakenNames()
-	for _, deny := range denies {
-		if deny.record.pattern.IsWildcard() {
-			return d.by(deny, MatchingDeny)
-		}
-		taken.add(deny.record.pattern)
-	}
-	taken.sort()
-	for _, allow := range allows {
-		if taken.leaves(allow.record.pattern) {
-			return d.by(allow, MatchingAllow)
-		}
-	}
-	if v.snapshot.defaultTo == DefaultAllow && v.snapshot.leavesUncovered(t) {
-		d.reason = DefaultAllow
-	}
-	return d
+	a.taken.sort()
 }
 
 // leavesUncovered reports whether there is a name that no ACL of type t covers.
 func (n *Snapshot) leavesUncovered(t resource.Type) bool {
+	patterns := n.index.covered.of(t)
+	switch {
+	case patterns == nil:
+		return true
+	case patterns.wild != nil:
+		return false
+	case patterns.prefixes.n < scalarValues:
+		return patterns.get(resource.PrefixedPattern(t, "")) == nil
+	}
 	taken := newTakenNames()
-	wild := false
-	(*n.index.covered.of(t)).each(t, func(p resource.Pattern, _ int32) bool {
-		wild = p.IsWildcard()
-		taken.add(p)
-		return !wild
+	patterns.each(func(r *record) bool {
+		taken.add(r)
+		return true
 	})
 	taken.sort()
-	return !wild && taken.leaves(resource.PrefixedPattern(t, ""))
+	return taken.leavesBelow("")
 }
 
 // takenNames is a set of names: some one by one, some by prefix.
@@ -99,33 +165,19 @@ type takenNames struct {
 
 func newTakenNames() *takenNames { return &takenNames{literals: make(map[string]struct{})} }
 
-// add takes the names that p covers. LITERAL "*" is the caller's to handle.
-func (t *takenNames) add(p resource.Pattern) {
-	if p.PatternType == resource.Prefixed {
-		t.prefixes = append(t.prefixes, p.Name)
+// add takes the names that the pattern of r covers. LITERAL "*" is the caller's to
+// handle.
+func (t *takenNames) add(r *record) {
+	if r.pattern == resource.Prefixed {
+		t.prefixes = append(t.prefixes, r.name)
 	} else {
-		t.literals[p.Name] = struct{}{}
+		t.literals[r.name] = struct{}{}
 	}
 }
 
 func (t *takenNames) sort() {
 	slices.Sort(t.prefixes)
 	t.prefixes = slices.Compact(t.prefixes)
-}
-
-// leaves reports whether p covers a name that is not taken.
-func (t *takenNames) leaves(p resource.Pattern) bool {
-	if p.IsWildcard() {
-		return t.leavesBelow("")
-	}
-	if t.takesPrefixOf(p.Name) {
-		return false
-	}
-	if p.PatternType == resource.Prefixed {
-		return t.leavesBelow(p.Name)
-	}
-	_, taken := t.literals[p.Name]
-	return !taken && p.Name != ""
 }
 
 func (t *takenNames) takesPrefixOf(name string) bool {
@@ -136,10 +188,6 @@ func (t *takenNames) takesPrefixOf(name string) bool {
 	}
 	return false
 }
-
-// scalarValues is how many characters Unicode has room for: a prefix can be
-// followed by that many different ones.
-const scalarValues = utf8.MaxRune + 1 - (0xE000 - 0xD800)
 
 // leavesBelow reports whether a name that begins with prefix is not taken. If
 // there is a character that no taken prefix continues with, the names that begin

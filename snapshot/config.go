@@ -42,7 +42,8 @@ func (s Semantics) String() string {
 }
 
 // Config is what a [Store] decides by beside its ACLs. The zero Config is usable:
-// Documented semantics, no super users, deny by default.
+// Documented semantics, no super users, deny by default. principal.ParseSettings
+// reads a broker's super.users and allow.everyone.if.no.acl.found.
 type Config struct {
 	Semantics Semantics
 
@@ -59,21 +60,4 @@ type Config struct {
 	// [Store.CompleteInitialLoad]. It is for programs that load their ACLs in
 	// several transactions. Without it the first transaction makes the store ready.
 	AwaitInitialLoad bool
-}
-
-// ConfigFromProperties reads the keys of a Kafka server.properties that a Config
-// is made of: super.users (semicolons separate; see principal.ParseList) and
-// allow.everyone.if.no.acl.found ("true" without regard to case or surrounding
-// white space; anything else is false, as in Kafka). Other keys are ignored. On
-// error the result is the zero Config.
-func ConfigFromProperties(properties map[string]string) (Config, error) {
-	const superUsers, allowEveryone = "super.users", "allow.everyone.if.no.acl.found"
-	list, err := principal.ParseList(properties[superUsers])
-	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", superUsers, err)
-	}
-	return Config{
-		SuperUsers:   list,
-		AllowIfNoACL: strings.EqualFold(strings.TrimSpace(properties[allowEveryone]), "true"),
-	}, nil
 }

@@ -4,63 +4,57 @@ import (
 	"cmp"
 	"math"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // decide answers one question. See the package documentation for the rules and
 // their order.
-func (v *view) decide(op ops.Operation, t resource.Type, name string) Decision {
-	d := Decision{generation: v.snapshot.generation}
-	bit := ops.SetOf(op)
+func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
+	n := v.snapshot
+	q := question{name: name, bit: ops.SetOf(op), typ: t, semantics: n.semantics}
 	switch {
-	case v.standing == nobody || bit == 0 || !t.IsConcrete():
-		return d
+	case v.standing == nobody || q.bit == 0 || !t.IsConcrete():
+		return Decision{generation: n.generation}
 	case v.standing == super:
-		d.reason = SuperUser
-		return d
-	case !v.snapshot.ready:
-		d.reason = NotReady
-		return d
+		return Decision{generation: n.generation, reason: SuperUser}
+	case !n.ready:
+		return Decision{generation: n.generation, reason: NotReady}
 	}
-	m := match{bit: bit, typ: t, name: name, semantics: v.snapshot.semantics}
-	if m.semantics == KafkaExact {
-		m.secondPass = v.snapshot.index.secondPassOf(t, name)
+	if q.semantics == KafkaExact {
+		q.last, q.secondPass = true, n.index.secondPassOf(t, name)
 	}
-	m.run(v.scopes)
-	if m.semantics == KafkaExact && v.kafkaFails(&m) {
-		m = match{bit: bit, typ: t, name: name, semantics: Documented}
-		m.run(v.documented)
+	deny, allow := q.ask(v.scopes)
+	if q.semantics == KafkaExact && v.kafkaFails(q, deny) {
+		q = question{name: name, bit: q.bit, typ: t, semantics: Documented}
+		deny, allow = q.ask(v.documented)
 	}
 	switch {
-	case m.deny.leaf != nil:
-		return d.by(m.deny.claim(), MatchingDeny)
-	case m.allow.leaf != nil:
-		return d.by(m.allow.claim(), MatchingAllow)
-	case !v.snapshot.covers(t, name, m.semantics):
-		d.reason = v.snapshot.defaultTo
+	case deny.record != nil:
+		return Decision{deny.record, n.generation, MatchingDeny, op, false}
+	case allow.record != nil:
+		return Decision{allow.record, n.generation, MatchingAllow, op, q.last}
+	case n.defaultTo != DefaultDeny && !n.covers(q):
+		return Decision{generation: n.generation, reason: n.defaultTo}
 	}
-	return d
+	return Decision{generation: n.generation}
 }
 
-// match collects what the ACLs of some scopes say of one request.
-type match struct {
+// question is what is asked of the ACLs.
+type question struct {
+	name       string
 	bit        ops.Set // of the operation asked for
 	typ        resource.Type
-	name       string
 	semantics  Semantics
+	last       bool       // of several ALLOW the last in Kafka's scan counts
 	secondPass secondPass // in KafkaExact
-	deny       candidate
-	allow      candidate
 }
 
-// candidate is the leaf in which the deciding ACL stands, of those seen so far.
+// candidate is the record in which the deciding ACL stands, of those seen so far.
 type candidate struct {
-	leaf  *leaf
-	place int // of its pattern: the highest wins
-	bit   ops.Set
-	allow bool // it is about ALLOW entries
-	last  bool // of several ACLs on one pattern the last decides, else the first
+	record *record
+	place  int // of its pattern: the highest wins
 }
 
 // The places of patterns. Where the most specific ACL decides, a LITERAL pattern
@@ -70,44 +64,54 @@ const (
 	placeWild    = -1
 )
 
-func (m *match) run(scopes []*scope) {
-	m.deny = candidate{bit: m.bit}
-	m.allow = candidate{bit: m.bit, allow: true, last: m.semantics == KafkaExact}
-	hash := hashString(m.name)
+// ask looks at every pattern of the scopes that covers the name, and returns which
+// records decide, if any speak about the operation.
+func (q *question) ask(scopes []*scope) (deny, allow candidate) {
+	hash := hashString(q.name)
 	for _, s := range scopes {
-		(*s.of(m.typ)).covering(m.name, hash, m.semantics, func(l *leaf, place int) bool {
-			if l.deny&m.bit != 0 {
-				m.deny.offer(l, place)
+		n := s.of(q.typ)
+		if n == nil {
+			continue
+		}
+		if n.literals.n > 0 {
+			if r, ok := n.literals.get(hash, q.name); ok && r.speaksOf(q.bit) {
+				deny, allow = q.weigh(r, placeLiteral, deny, allow)
 			}
-			if l.allow&m.bit != 0 {
-				if m.semantics == KafkaExact {
-					place = kafkaAllowPlace(place, m.name, m.secondPass)
-				}
-				m.allow.offer(l, place)
-			}
-			return true
-		})
-	}
-}
-
-// covering calls yield for the value of every pattern that covers name, with the
-// pattern's place, until yield returns false. hash is that of name. n may be nil.
-func (n *names[V]) covering(name string, hash uint64, semantics Semantics, yield func(val V, place int) bool) {
-	if n == nil {
-		return
-	}
-	if val, ok := n.literals.get(hash, name); ok && !yield(val, placeLiteral) {
-		return
-	}
-	for node, rest := n.prefixes.root, name; node != nil; node, rest = node.next(rest) {
-		if node.has && !yield(node.val, len(name)-len(rest)) {
-			return
+		}
+		if len(n.lengths) > 0 {
+			deny, allow = q.askPrefixes(n, deny, allow)
+		}
+		if n.wild != nil && n.wild.speaksOf(q.bit) && wildcardApplies(q.name, q.semantics) {
+			deny, allow = q.weigh(n.wild, wildPlace(q.name), deny, allow)
 		}
 	}
-	if n.hasWild && wildcardApplies(name, semantics) {
-		yield(n.wild, wildPlace(name))
-	}
+	return deny, allow
 }
+
+// askPrefixes is ask for the PREFIXED patterns of n alone. It hashes the beginnings
+// of the name as hashString would.
+func (q *question) askPrefixes(n *names, deny, allow candidate) (_, _ candidate) {
+	name := q.name
+	state, taken, word := secret0, 0, wordAt(name, 0)
+	for _, l := range n.lengths {
+		bytes := int(l.bytes)
+		if bytes > len(name) {
+			break
+		}
+		for bytes-taken >= wordSize {
+			state = takeIn(state, word)
+			taken += wordSize
+			word = wordAt(name, taken)
+		}
+		if r, ok := n.prefixes.get(finish(state, word, bytes), name[:bytes]); ok && r.speaksOf(q.bit) {
+			deny, allow = q.weigh(r, bytes, deny, allow)
+		}
+	}
+	return deny, allow
+}
+
+// speaksOf reports whether an ACL of r allows or denies the operation.
+func (r *record) speaksOf(bit ops.Set) bool { return (r.grants|r.refuses)&bit != 0 }
 
 // wildcardApplies reports whether LITERAL "*" covers name. Kafka's scan skips it
 // for longer names that begin with an asterisk: it takes the pattern for a LITERAL
@@ -124,43 +128,35 @@ func wildPlace(name string) int {
 	return placeWild
 }
 
-// offer makes l the candidate if it beats the one so far.
-func (c *candidate) offer(l *leaf, place int) {
-	switch {
-	case c.leaf == nil || place > c.place:
-		c.leaf, c.place = l, place
-	case place == c.place:
-		// The same pattern for another principal or host.
-		o := *c
-		o.leaf = l
-		if c.before(&o) == c.last {
-			c.leaf = l
-		}
+// weigh returns the candidates once r, which is on a pattern that covers the name,
+// is counted among them.
+func (q *question) weigh(r *record, place int, deny, allow candidate) (_, _ candidate) {
+	if r.refuses&q.bit != 0 {
+		deny = deny.or(candidate{r, place}, q.bit, acl.Deny, false)
 	}
+	if r.grants&q.bit != 0 {
+		if q.last {
+			place = kafkaAllowPlace(place, q.name, q.secondPass)
+		}
+		allow = allow.or(candidate{r, place}, q.bit, acl.Allow, q.last)
+	}
+	return deny, allow
 }
 
-// before reports whether the ACL that c stands for comes before o's in Kafka's
-// order.
-func (c *candidate) before(o *candidate) bool { return compareOnPattern(c.claim(), o.claim()) < 0 }
-
-// claim returns the ACL that decides.
-func (c *candidate) claim() (picked claim) {
-	for _, r := range c.leaf.records {
-		set, grants := r.deny, ops.DeniedBy
-		if c.allow {
-			set, grants = r.allow, ops.AllowedBy
-		}
-		for op := range set.All() {
-			if grants(op)&c.bit == 0 {
-				continue
-			}
-			next := claim{r, op}
-			if picked.record == nil || (compareOnPattern(next, picked) > 0) == c.last {
-				picked = next
-			}
-		}
+// or returns the one of two candidates that decides. Among records on one pattern
+// that is the one whose ACL comes first in Kafka's order, or last.
+func (c candidate) or(o candidate, bit ops.Set, permission acl.PermissionType, last bool) candidate {
+	switch {
+	case c.record == nil || o.place > c.place:
+		return o
+	case o.place < c.place:
+		return c
 	}
-	return picked
+	order := compareOnPattern(o.record.pick(bit, permission, last), c.record.pick(bit, permission, last))
+	if (order > 0) == last {
+		return o
+	}
+	return c
 }
 
 // claim is one ACL that speaks about a request. The zero claim is none.
@@ -169,10 +165,25 @@ type claim struct {
 	operation ops.Operation
 }
 
-// by returns d with reason and the ACL that decided.
-func (d Decision) by(c claim, reason Reason) Decision {
-	d.reason, d.record, d.operation = reason, c.record, c.operation
-	return d
+// pick returns the first, or last, of the ACLs of r with a permission that speak
+// about an operation, in Kafka's order.
+func (r *record) pick(bit ops.Set, permission acl.PermissionType, last bool) (picked claim) {
+	for v := range r.all() {
+		written, means := v.allow, ops.AllowedBy
+		if permission == acl.Deny {
+			written, means = v.deny, ops.DeniedBy
+		}
+		for op := range written.All() {
+			if means(op)&bit == 0 {
+				continue
+			}
+			next := claim{v, op}
+			if picked.record == nil || (compareOnPattern(next, picked) > 0) == last {
+				picked = next
+			}
+		}
+	}
+	return picked
 }
 
 // compareOnPattern is the order of Kafka's StandardAcl among the ACLs of one
@@ -180,8 +191,8 @@ func (d Decision) by(c claim, reason Reason) Decision {
 func compareOnPattern(a, b claim) int {
 	return cmp.Or(
 		cmp.Compare(a.operation, b.operation),
-		compareUTF16(a.record.principal, b.record.principal),
-		compareUTF16(a.record.host, b.record.host),
+		compareUTF16(a.record.who.principal, b.record.who.principal),
+		compareUTF16(a.record.who.host, b.record.who.host),
 	)
 }
 
@@ -201,12 +212,10 @@ func compareUTF16(a, b string) int {
 	return cmp.Compare(x, y)
 }
 
-// covers reports whether any ACL, for whomever, is on a pattern that covers the
-// resource. It is only known, and only asked, where Config.AllowIfNoACL is set.
-func (n *Snapshot) covers(t resource.Type, name string, semantics Semantics) (covered bool) {
-	(*n.index.covered.of(t)).covering(name, hashString(name), semantics, func(int32, int) bool {
-		covered = true
-		return false
-	})
-	return covered
+// covers reports whether any ACL, for whomever, is on a pattern that covers what q
+// asks about. It is only known where Config.AllowIfNoACL is set.
+func (n *Snapshot) covers(q question) bool {
+	q.bit, q.last = everything, false
+	_, any := q.ask([]*scope{n.index.covered})
+	return any.record != nil
 }

@@ -34,10 +34,11 @@ func (r Reason) String() string { return reasonNames.String("Reason", int(r)) }
 // check makes any other: there is no way to build an allow by hand. A Decision
 // keeps nothing alive but the ACL that it names.
 type Decision struct {
-	record     *record // of the ACL that decided; nil if none did
+	record     *record // in which the ACL stands that decided; nil if none did
 	generation uint64
 	reason     Reason
-	operation  ops.Operation // of the ACL that decided
+	asked      ops.Operation
+	last       bool // of the ACLs in record that could decide, the last did; else the first
 }
 
 // Allowed reports whether the subject may do it.
@@ -50,8 +51,9 @@ func (d Decision) Reason() Reason { return d.reason }
 // zero Decision and for a store that has published nothing.
 func (d Decision) Generation() uint64 { return d.generation }
 
-// Binding returns the ACL that decided, and whether there is one: the reason is
-// MatchingDeny or MatchingAllow. Of several that match it is always the same one:
+// Binding returns the ACL that decided a check, and whether there is one: the reason
+// is MatchingDeny or MatchingAllow, and the question was not a by-type one, which
+// many ACLs decide together. Of several that match it is always the same one:
 //
 //   - Documented: the one with the most specific pattern (LITERAL of this name,
 //     then the longest prefix, then LITERAL "*"), and of those the first by
@@ -61,14 +63,15 @@ func (d Decision) Generation() uint64 { return d.generation }
 //     create, may be named where Kafka names LITERAL "*"; for an allow it is the
 //     last that Kafka's scan comes across, which is the least specific.
 func (d Decision) Binding() (b acl.Binding, ok bool) {
-	switch {
-	case d.record == nil:
+	if d.record == nil {
 		return b, false
-	case d.reason == MatchingDeny:
-		return d.record.binding(d.operation, acl.Deny), true
-	default:
-		return d.record.binding(d.operation, acl.Allow), true
 	}
+	permission := acl.Allow
+	if d.reason == MatchingDeny {
+		permission = acl.Deny
+	}
+	c := d.record.pick(ops.SetOf(d.asked), permission, d.last)
+	return c.record.binding(c.operation, permission), true
 }
 
 // String returns the verdict, the reason and the ACL that decided, if one did.

@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"hash/maphash"
 	"net/netip"
 	"strings"
 
@@ -19,8 +18,6 @@ type hostKey struct {
 }
 
 const wholeAddress = -1
-
-func hashHost(k hostKey) uint64 { return maphash.Comparable(hashSeed, k) }
 
 func (k hostKey) isNetwork() bool { return k.addr.IsValid() && k.bits != wholeAddress }
 
@@ -57,17 +54,17 @@ func networkKey(network netip.Prefix) hostKey {
 	return hostKey{addr: netip.PrefixFrom(addr, bits).Masked().Addr(), bits: int16(bits)}
 }
 
-// addressKeys returns the keys of the entries that name a client's address
-// itself in the Documented semantics. An entry without a zone is met by the
-// address on any link, an entry with a zone on that link only.
-func addressKeys(addr netip.Addr) []hostKey {
-	addr = addr.Unmap()
-	keys := []hostKey{
-		{addr: addr, bits: wholeAddress},
-		{addr: addr, bits: wholeAddress, foreign: true},
+// addressKeys returns the keys of the entries that name a client's address, which
+// must be unmapped, itself. In the Documented semantics an entry without a zone is
+// met by the address on any link, an entry with a zone on that link only.
+func addressKeys(addr netip.Addr, semantics Semantics) []hostKey {
+	keys := []hostKey{{addr: addr, bits: wholeAddress}}
+	if semantics == KafkaExact {
+		return keys
 	}
+	keys = append(keys, hostKey{addr: addr, bits: wholeAddress, foreign: true})
 	if addr.Zone() != "" {
-		keys = append(keys, addressKeys(addr.WithZone(""))...)
+		keys = append(keys, addressKeys(addr.WithZone(""), semantics)...)
 	}
 	return keys
 }
@@ -91,12 +88,12 @@ func (s *networkSizes) count(key hostKey, present bool) *networkSizes {
 	return &c
 }
 
-// keys appends the keys of the networks that hold addr.
+// keys appends the keys of the networks that hold addr, which must be unmapped.
 func (s *networkSizes) keys(dst []hostKey, addr netip.Addr) []hostKey {
 	if s == nil {
 		return dst
 	}
-	addr = addr.Unmap().WithZone("")
+	addr = addr.WithZone("")
 	for bits, n := range s[family(addr)] {
 		if n > 0 && bits <= addr.BitLen() {
 			dst = append(dst, networkKey(netip.PrefixFrom(addr, bits)))

@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
@@ -11,111 +13,152 @@ import (
 // depends on the length of the resource's name only. It is persistent: an update
 // shares all but the changed paths with the index before it.
 type index struct {
-	principals hashMap[string, *holder] // by the principal's text
+	principals table[string, *holder] // by the principal's text
 	// malformed holds the records whose principal is none: it has no colon. They
 	// match nobody, but Kafka throws when it comes across one.
 	malformed *scope
-	// covered counts the records on each pattern. It is kept only for
-	// Config.AllowIfNoACL.
-	covered      typed[int32]
+	// covered holds one record for each pattern that any ACL is on, with the number
+	// of these. It is kept only for Config.AllowIfNoACL.
+	covered      *scope
 	keepsCovered bool
 	// below counts, by type, the records with each name that begins below "*", and
 	// those on PREFIXED "*". It is kept only for KafkaExact.
-	below      [typeCount]trie[int32]
+	below      [typeCount]trie
 	keepsBelow bool
 }
 
 // holder is one principal: where it may come from.
 type holder struct {
 	edit     *edit
-	hosts    hashMap[hostKey, *scope]
+	anywhere *scope // of the host "*", as nearly all are
+	hosts    table[hostKey, *scope]
 	networks *networkSizes
 }
 
 // scope is one principal on one host: what the ACLs say of it.
 type scope struct {
-	edit      *edit
-	principal string
-	typed[*leaf]
+	edit  *edit
+	party *party            // of the first record there was
+	types [typeCount]*names // nil where there is no pattern
 }
 
 // typeCount is the number of concrete resource types; arrays by type begin with
 // Topic.
 const typeCount = resource.User - resource.Topic + 1
 
-// typed holds a names for each resource type; nil where there is no pattern.
-type typed[V any] [typeCount]*names[V]
+// of returns what s has for a concrete type, or nil. s may be nil.
+func (s *scope) of(t resource.Type) *names {
+	if s == nil {
+		return nil
+	}
+	return s.types[t-resource.Topic]
+}
 
-// of returns the names of a concrete type.
-func (t *typed[V]) of(rt resource.Type) **names[V] { return &t[rt-resource.Topic] }
-
-// names maps the patterns of one resource type to values.
-type names[V any] struct {
+// names maps the patterns of one resource type to records.
+type names struct {
 	edit     *edit
-	hasWild  bool
-	wild     V                  // of LITERAL "*"
-	literals hashMap[string, V] // of the other LITERAL patterns
-	prefixes trie[V]            // of the PREFIXED patterns
+	wild     *record                // of LITERAL "*"
+	literals table[string, *record] // of the other LITERAL patterns
+	prefixes table[string, *record] // of the PREFIXED patterns
+	lengths  []prefixLength         // that are in use, ascending; immutable
 }
 
-func (n *names[V]) get(p resource.Pattern) (val V, ok bool) {
+// prefixLength says how many prefixes have a length. A name is looked up once for
+// each length in use that does not exceed its own. A path-compressed trie was
+// tried first: it is slower from a few thousand prefixes on, since every step is a
+// cache miss.
+type prefixLength struct{ bytes, count int32 }
+
+// everything is the set of all operations.
+const everything ops.Set = 1<<16 - 1
+
+// The kinds of the tables in an index.
+var (
+	holders = &kind[string, *holder]{hash: hashString}
+	hosts   = &kind[hostKey, *scope]{hash: hashHost}
+	records = &kind[string, *record]{hash: hashString, marks: (*record).open}
+)
+
+// open returns the operations that r grants and does not itself refuse: what a
+// by-type check looks for.
+func (r *record) open() ops.Set { return r.grants &^ r.refuses }
+
+// get returns the record on p, or nil. n may be nil.
+func (n *names) get(p resource.Pattern) (r *record) {
 	switch {
 	case n == nil:
-		return val, false
 	case p.IsWildcard():
-		return n.wild, n.hasWild
+		r = n.wild
 	case p.PatternType == resource.Literal:
-		return n.literals.get(hashString(p.Name), p.Name)
+		r, _ = n.literals.get(hashString(p.Name), p.Name)
 	default:
-		return n.prefixes.get(p.Name)
+		r, _ = n.prefixes.get(hashString(p.Name), p.Name)
 	}
+	return r
 }
 
-// set returns n with p bound to val or, if present is false, without p. n may be
-// nil. The result is nil when it is empty.
-func (n *names[V]) set(e *edit, p resource.Pattern, val V, present bool) *names[V] {
-	switch {
-	case n == nil:
-		n = &names[V]{edit: e}
-	case n.edit != e:
-		c := *n
-		c.edit = e
-		n = &c
-	}
+// set returns n with p bound to r or, if r is nil, without p. n may be nil. The
+// result is nil when it is empty.
+func (n *names) set(e *edit, p resource.Pattern, r *record) *names {
+	n = own(n, e, func(n *names) **edit { return &n.edit })
+	before := n.prefixes.n
 	switch {
 	case p.IsWildcard():
-		n.hasWild, n.wild = present, val
-	case p.PatternType == resource.Literal && present:
-		n.literals = n.literals.set(e, hashString(p.Name), p.Name, val)
+		n.wild = r
 	case p.PatternType == resource.Literal:
-		n.literals = n.literals.delete(e, hashString(p.Name), p.Name)
-	case present:
-		n.prefixes = n.prefixes.set(e, p.Name, val)
+		n.literals = records.bind(e, n.literals, p.Name, r, r != nil)
 	default:
-		n.prefixes = n.prefixes.delete(e, p.Name)
+		n.prefixes = records.bind(e, n.prefixes, p.Name, r, r != nil)
 	}
-	if !n.hasWild && n.literals.len() == 0 && n.prefixes.n == 0 {
+	if grown := n.prefixes.n - before; grown != 0 {
+		n.lengths = countLength(n.lengths, int32(len(p.Name)), int32(grown))
+	}
+	if n.wild == nil && n.literals.n == 0 && n.prefixes.n == 0 {
 		return nil
 	}
 	return n
 }
 
-// each calls yield for every pattern and its value until yield returns false.
-func (n *names[V]) each(t resource.Type, yield func(resource.Pattern, V) bool) {
-	if n == nil {
+// countLength returns lengths with a change in the number of prefixes of a length.
+func countLength(lengths []prefixLength, bytes, change int32) []prefixLength {
+	lengths = slices.Clone(lengths)
+	i, found := slices.BinarySearchFunc(lengths, bytes, func(l prefixLength, b int32) int { return int(l.bytes - b) })
+	if !found {
+		return slices.Insert(lengths, i, prefixLength{bytes, change})
+	}
+	if lengths[i].count += change; lengths[i].count == 0 {
+		return slices.Delete(lengths, i, i+1)
+	}
+	return lengths
+}
+
+// each calls yield for every record until yield returns false. n may be nil.
+func (n *names) each(yield func(*record) bool) {
+	if n == nil || n.wild != nil && !yield(n.wild) {
 		return
 	}
-	if n.hasWild && !yield(resource.LiteralPattern(t, resource.Wildcard), n.wild) {
-		return
-	}
-	for name, val := range n.literals.all() {
-		if !yield(resource.LiteralPattern(t, name), val) {
-			return
-		}
-	}
-	n.prefixes.each(func(name string, val V) bool {
-		return yield(resource.PrefixedPattern(t, name), val)
+	more := true
+	n.literals.each(func(_ string, r *record) bool {
+		more = yield(r)
+		return more
 	})
+	if more {
+		n.prefixes.each(func(_ string, r *record) bool { return yield(r) })
+	}
+}
+
+// own returns n itself if the transaction made it, else a copy that it may change;
+// a new one for nil. editOf returns where n keeps its edit.
+func own[T any](n *T, e *edit, editOf func(*T) **edit) *T {
+	if n != nil && *editOf(n) == e {
+		return n
+	}
+	var c T
+	if n != nil {
+		c = *n
+	}
+	*editOf(&c) = e
+	return &c
 }
 
 // change replaces a record by another on the same pattern, principal and host;
@@ -126,33 +169,40 @@ func (x *index) change(e *edit, old, new *record) {
 		r = old
 	}
 	if x.keepsCovered {
-		x.countCovered(e, r.pattern, old, new)
+		x.countCovered(e, r, old, new)
 	}
 	if x.keepsBelow {
-		x.countBelow(e, r.pattern, old, new)
+		x.countBelow(e, r.patternOf(), old, new)
 	}
-	if !strings.Contains(r.principal, ":") {
+	if !strings.Contains(r.who.principal, ":") {
 		x.malformed = x.malformed.change(e, r, old, new)
 		return
 	}
-	host, ok := parseHost(r.host)
+	host, ok := parseHost(r.who.host)
 	if !ok {
 		return // it never matches
 	}
-	hash := hashString(r.principal)
-	h, _ := x.principals.get(hash, r.principal)
-	if h = h.change(e, host, r, old, new); h == nil {
-		x.principals = x.principals.delete(e, hash, r.principal)
-	} else {
-		x.principals = x.principals.set(e, hash, r.principal, h)
+	h, _ := x.principals.get(hashString(r.who.principal), r.who.principal)
+	after := h.change(e, host, r, old, new)
+	if after != h {
+		x.principals = holders.bind(e, x.principals, r.who.principal, after, after != nil)
 	}
 }
 
-func (x *index) countCovered(e *edit, p resource.Pattern, old, new *record) {
-	slot := x.covered.of(p.Type)
-	n, _ := (*slot).get(p)
-	n += count(old, new)
-	*slot = (*slot).set(e, p, n, n > 0)
+func (x *index) countCovered(e *edit, r, old, new *record) {
+	change := count(old, new)
+	if change == 0 {
+		return
+	}
+	before := x.covered.of(r.typ).get(r.patternOf())
+	after := &record{name: r.name, typ: r.typ, pattern: r.pattern, grants: everything, count: change}
+	if before != nil {
+		after.count += before.count
+	}
+	if after.count == 0 {
+		after = nil
+	}
+	x.covered = x.covered.bind(e, r.patternOf(), after)
 }
 
 // count returns how many records more there are when old is replaced by new.
@@ -166,27 +216,43 @@ func count(old, new *record) (n int32) {
 	return n
 }
 
+// party returns the party of these texts that a scope of the index has, or else a
+// new one.
+func (x *index) party(principal, host string) *party {
+	if h, ok := x.principals.get(hashString(principal), principal); ok {
+		if key, ok := parseHost(host); ok {
+			if s := h.scope(key); s != nil && s.party.host == host {
+				return s.party
+			}
+		}
+	}
+	return &party{principal, host}
+}
+
+// scope returns the scope of a host, or nil.
+func (h *holder) scope(key hostKey) *scope {
+	if key == (hostKey{}) {
+		return h.anywhere
+	}
+	s, _ := h.hosts.get(hashHost(key), key)
+	return s
+}
+
+// change returns nil when nothing is left. h may be nil.
 func (h *holder) change(e *edit, host hostKey, r, old, new *record) *holder {
-	switch {
-	case h == nil:
-		h = &holder{edit: e}
-	case h.edit != e:
-		c := *h
-		c.edit = e
-		h = &c
-	}
-	hash := hashHost(host)
-	before, had := h.hosts.get(hash, host)
+	h = own(h, e, func(h *holder) **edit { return &h.edit })
+	before := h.scope(host)
 	after := before.change(e, r, old, new)
-	if after == nil {
-		h.hosts = h.hosts.delete(e, hash, host)
-	} else {
-		h.hosts = h.hosts.set(e, hash, host, after)
+	switch {
+	case host == hostKey{}:
+		h.anywhere = after
+	case after != before:
+		h.hosts = hosts.bind(e, h.hosts, host, after, after != nil)
 	}
-	if has := after != nil; host.isNetwork() && had != has {
+	if has := after != nil; host.isNetwork() && has != (before != nil) {
 		h.networks = h.networks.count(host, has)
 	}
-	if h.hosts.len() == 0 {
+	if h.anywhere == nil && h.hosts.n == 0 {
 		return nil
 	}
 	return h
@@ -194,19 +260,21 @@ func (h *holder) change(e *edit, host hostKey, r, old, new *record) *holder {
 
 // change returns nil when nothing is left. s may be nil.
 func (s *scope) change(e *edit, r, old, new *record) *scope {
-	switch {
-	case s == nil:
-		s = &scope{edit: e, principal: r.principal}
-	case s.edit != e:
-		c := *s
-		c.edit = e
-		s = &c
+	p := r.patternOf()
+	after := s.bind(e, p, s.of(r.typ).get(p).replaceVariant(old, new))
+	if after != nil && after.party == nil {
+		after.party = r.who
 	}
-	slot := s.of(r.pattern.Type)
-	before, _ := (*slot).get(r.pattern)
-	after := before.replace(old, new)
-	*slot = (*slot).set(e, r.pattern, after, after != nil)
-	for _, n := range s.typed {
+	return after
+}
+
+// bind returns s with p bound to r or, if r is nil, without p. s may be nil. The
+// result is nil when it is empty.
+func (s *scope) bind(e *edit, p resource.Pattern, r *record) *scope {
+	s = own(s, e, func(s *scope) **edit { return &s.edit })
+	slot := &s.types[p.Type-resource.Topic]
+	*slot = (*slot).set(e, p, r)
+	for _, n := range s.types {
 		if n != nil {
 			return s
 		}

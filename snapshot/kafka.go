@@ -103,39 +103,47 @@ func (x *index) countBelow(e *edit, p resource.Pattern, old, new *record) {
 }
 
 // kafkaFails reports whether Kafka would throw, or loop for ever, instead of
-// finding what m found:
+// answering q. deny is what decides against it, if anything does. It happens:
 //
 //   - for a principal named User:*, on every check;
 //   - on an ACL whose principal has no colon, if the scan comes to it before a
 //     DENY;
 //   - in its second pass (see secondPassOf), if it comes to that.
-func (v *view) kafkaFails(m *match) bool {
+func (v *View) kafkaFails(q question, deny candidate) bool {
 	if v.standing == wildcard {
 		return true
 	}
-	if v.snapshot.index.malformed != nil && v.meetsMalformed(m) {
+	if v.snapshot.index.malformed != nil && v.meetsMalformed(q, deny) {
 		return true
 	}
-	return m.deny.leaf == nil && m.secondPass == fails
+	return deny.record == nil && q.secondPass == fails
 }
 
 // meetsMalformed reports whether the scan comes to an ACL without a principal
-// before it comes to the DENY that m found.
-func (v *view) meetsMalformed(m *match) (meets bool) {
-	patterns := *v.snapshot.index.malformed.of(m.typ)
-	patterns.covering(m.name, hashString(m.name), KafkaExact, func(l *leaf, place int) bool {
-		meets = m.deny.leaf == nil || place > m.deny.place ||
-			place == m.deny.place && slices.ContainsFunc(l.records, m.deny.claim().isAfter)
-		return !meets
-	})
-	return meets
+// before it comes to deny.
+func (v *View) meetsMalformed(q question, deny candidate) bool {
+	every := question{name: q.name, bit: everything, typ: q.typ, semantics: KafkaExact}
+	denying, allowing := every.ask([]*scope{v.snapshot.index.malformed})
+	for _, met := range []candidate{denying, allowing} {
+		if met.record == nil {
+			continue
+		}
+		if deny.record == nil || met.place > deny.place ||
+			met.place == deny.place && met.record.beginsBefore(deny.record.pick(q.bit, acl.Deny, false)) {
+			return true
+		}
+	}
+	return false
 }
 
-// isAfter reports whether an ACL of r comes before c, on the same pattern.
-func (c claim) isAfter(r *record) bool {
-	for op := range (r.allow | r.deny).All() {
-		if compareOnPattern(claim{r, op}, c) < 0 {
-			return true
+// beginsBefore reports whether an ACL of r, whatever its operation, comes before
+// c, which is on the same pattern.
+func (r *record) beginsBefore(c claim) bool {
+	for v := range r.all() {
+		for op := range (v.allow | v.deny).All() {
+			if compareOnPattern(claim{v, op}, c) < 0 {
+				return true
+			}
 		}
 	}
 	return false
@@ -149,74 +157,76 @@ func (c claim) isAfter(r *record) bool {
 // and at last looks for an allowed pattern that no denied one dominates.
 //
 // Source: Kafka's Authorizer.authorizeByResourceType.
-func (v *view) kafkaAny(op ops.Operation, t resource.Type) (d Decision, ok bool) {
+func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	const probe = "hardcode"
-	m := match{bit: ops.SetOf(op), typ: t, name: probe, semantics: KafkaExact}
-	m.run(v.scopes)
-	if v.kafkaFails(&m) {
-		return d, false
+	q := question{name: probe, bit: ops.SetOf(op), typ: t, semantics: KafkaExact, last: true}
+	if deny, _ := q.ask(v.scopes); v.kafkaFails(q, deny) {
+		return DefaultDeny, false
 	}
-	if d = v.decide(op, t, probe); d.Allowed() {
-		return d, true
+	if d := v.decide(op, t, probe); d.Allowed() {
+		return d.reason, true
 	}
-	allows, denies := claimsOn(v.scopes, t, func(l *leaf, allow bool) claim {
-		for _, r := range l.records {
-			for _, written := range []ops.Operation{ops.All, op} {
-				if allow && r.allow.Has(written) || !allow && r.deny.Has(written) {
-					return claim{r, written}
-				}
-			}
-		}
-		return claim{}
-	})
-	d = Decision{generation: v.snapshot.generation}
-	onWildcard := func(c claim) bool { return c.record.pattern.IsWildcard() }
-	if i := slices.IndexFunc(denies, onWildcard); i >= 0 {
-		return d.by(denies[i], MatchingDeny), !v.walkMeetsMalformed(t, &denies[i])
-	}
-	if v.walkMeetsMalformed(t, nil) {
-		return d, false
-	}
-	if i := slices.IndexFunc(allows, onWildcard); i >= 0 {
-		return d.by(allows[i], MatchingAllow), true
-	}
+	written := ops.SetOf(op, ops.All)
 	taken := newTakenNames()
-	for _, deny := range denies {
-		if deny.record.pattern != resource.PrefixedPattern(t, "") { // Kafka never looks for it
-			taken.add(deny.record.pattern)
-		}
+	var allowed []*record
+	var end *record // a DENY on LITERAL "*"
+	for _, s := range v.scopes {
+		s.of(t).each(func(r *record) bool {
+			var allow, deny ops.Set
+			for variant := range r.all() {
+				allow, deny = allow|variant.allow, deny|variant.deny
+			}
+			if allow&written != 0 {
+				allowed = append(allowed, r)
+			}
+			switch {
+			case deny&written == 0:
+			case r.isWildcard():
+				if end == nil || r.pick(q.bit, acl.Deny, false).before(end.pick(q.bit, acl.Deny, false)) {
+					end = r
+				}
+			case r.name != "" || r.pattern == resource.Literal: // Kafka never looks for PREFIXED ""
+				taken.add(r)
+			}
+			return true
+		})
 	}
 	taken.sort()
-	for _, allow := range allows {
-		p := allow.record.pattern
-		_, denied := taken.literals[p.Name]
-		if !taken.takesPrefixOf(p.Name) && !(denied && p.PatternType == resource.Literal) {
-			return d.by(allow, MatchingAllow), true
-		}
+	switch {
+	case v.walkMeetsMalformed(op, t, end):
+		return DefaultDeny, false
+	case end != nil:
+		return MatchingDeny, true
+	case slices.ContainsFunc(allowed, (*record).isWildcard), slices.ContainsFunc(allowed, taken.spares):
+		return MatchingAllow, true
 	}
-	return d, true
+	return DefaultDeny, true
 }
+
+// spares reports whether no taken pattern dominates that of r, by Kafka's notion:
+// a LITERAL one only takes a LITERAL one of the same name.
+func (t *takenNames) spares(r *record) bool {
+	_, taken := t.literals[r.name]
+	return !t.takesPrefixOf(r.name) && !(taken && r.pattern == resource.Literal)
+}
+
+func (c claim) before(o claim) bool { return compareOnPattern(c, o) < 0 }
 
 // walkMeetsMalformed reports whether Kafka's walk over the ACLs of a type, in its
 // order, comes to one whose host is the client's but whose principal has no colon,
 // before it comes to end, if there is one: a DENY on LITERAL "*", which ends it.
-func (v *view) walkMeetsMalformed(t resource.Type, end *claim) (meets bool) {
+func (v *View) walkMeetsMalformed(op ops.Operation, t resource.Type, end *record) (meets bool) {
 	if v.snapshot.index.malformed == nil {
 		return false
 	}
-	(*v.snapshot.index.malformed.of(t)).each(t, func(p resource.Pattern, l *leaf) bool {
-		for _, r := range l.records {
-			if r.host != acl.WildcardHost && r.host != v.host {
-				continue
-			}
-			switch {
-			case end == nil, p.Name > resource.Wildcard:
+	v.snapshot.index.malformed.of(t).each(func(r *record) bool {
+		for variant := range r.all() {
+			switch host := variant.who.host; {
+			case host != acl.WildcardHost && host != v.hostText:
+			case end == nil, r.name > resource.Wildcard:
 				meets = true
-			case p.IsWildcard():
-				meets = end.isAfter(r)
-			}
-			if meets {
-				break
+			case r.isWildcard():
+				meets = meets || variant.beginsBefore(end.pick(ops.SetOf(op), acl.Deny, false))
 			}
 		}
 		return !meets

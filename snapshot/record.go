@@ -12,29 +12,66 @@ import (
 
 // record holds the bindings of one principal and host on one pattern: all that
 // differs between them is the operation and the permission. It is immutable.
+//
+// A million records are a usual number, so that a record is kept small: what many
+// have in common they point to.
 type record struct {
-	pattern   resource.Pattern
+	name    string
+	who     *party
+	allow   ops.Set // the operations of its ALLOW entries, as they were written
+	deny    ops.Set // the same for DENY
+	grants  ops.Set // what the ALLOW entries grant, implied operations included
+	refuses ops.Set // what the DENY entries refuse
+	typ     resource.Type
+	pattern resource.PatternType
+	count   int32 // in index.covered: how many records are on the pattern
+	// variants is set in a record that stands for several in the index: their hosts
+	// are one, but were written differently ("::1" and "::01"). Of such a record
+	// only grants, refuses, typ, pattern and name count.
+	variants *[]*record
+}
+
+// party is a principal and a host as an entry names them.
+type party struct {
 	principal string
 	host      string
-	allow     ops.Set // the operations of its ALLOW entries, as they were written
-	deny      ops.Set // the same for DENY
+}
+
+// recordFor returns a record without entries, on the pattern of b.
+func recordFor(b acl.Binding, who *party) *record {
+	return &record{name: b.Pattern.Name, who: who, typ: b.Pattern.Type, pattern: b.Pattern.PatternType}
 }
 
 // compareRecords orders records as acl.Binding.Compare orders their bindings.
 func compareRecords(a, b *record) int {
-	return cmp.Or(
-		acl.ComparePatterns(a.pattern, b.pattern),
-		strings.Compare(a.principal, b.principal),
-		strings.Compare(a.host, b.host),
-	)
+	if c := cmp.Compare(a.typ, b.typ); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.name, b.name); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.pattern, b.pattern); c != 0 || a.who == b.who {
+		return c
+	}
+	if c := strings.Compare(a.who.principal, b.who.principal); c != 0 {
+		return c
+	}
+	return strings.Compare(a.who.host, b.who.host)
 }
 
-func (r *record) len() int { return r.allow.Len() + r.deny.Len() }
+func (r *record) patternOf() resource.Pattern {
+	return resource.Pattern{Type: r.typ, PatternType: r.pattern, Name: r.name}
+}
+
+// isWildcard reports whether r is on LITERAL "*".
+func (r *record) isWildcard() bool {
+	return r.pattern == resource.Literal && r.name == resource.Wildcard
+}
 
 func (r *record) binding(op ops.Operation, permission acl.PermissionType) acl.Binding {
 	return acl.Binding{
-		Pattern: r.pattern,
-		Entry:   acl.Entry{Principal: r.principal, Host: r.host, Operation: op, Permission: permission},
+		Pattern: r.patternOf(),
+		Entry:   acl.Entry{Principal: r.who.principal, Host: r.who.host, Operation: op, Permission: permission},
 	}
 }
 
@@ -52,62 +89,70 @@ func (r *record) bindings() iter.Seq[acl.Binding] {
 	}
 }
 
-// with returns r with the entry of b added or, if present is false, taken out,
-// and whether that changes it. r may be nil. The result is nil when nothing is
+// has reports whether the entry with op and permission is in r.
+func (r *record) has(op ops.Operation, permission acl.PermissionType) bool {
+	return permission == acl.Allow && r.allow.Has(op) || permission == acl.Deny && r.deny.Has(op)
+}
+
+// toggle returns r with one entry more or, if it has that, less; nil if nothing is
 // left.
-func (r *record) with(b acl.Binding, present bool) (_ *record, changed bool) {
-	c := record{pattern: b.Pattern, principal: b.Entry.Principal, host: b.Entry.Host}
-	if r != nil {
-		c = *r // keeps the strings it has, so that equal text is held once
+func (r *record) toggle(op ops.Operation, permission acl.PermissionType) *record {
+	c := *r
+	if permission == acl.Deny {
+		c.deny ^= ops.SetOf(op)
+	} else {
+		c.allow ^= ops.SetOf(op)
 	}
-	set := &c.allow
-	if b.Entry.Permission == acl.Deny {
-		set = &c.deny
-	}
-	if set.Has(b.Entry.Operation) == present {
-		return r, false
-	}
-	*set ^= ops.SetOf(b.Entry.Operation)
 	if c.allow == 0 && c.deny == 0 {
-		return nil, true
+		return nil
 	}
-	return &c, true
+	c.grants, c.refuses = 0, 0
+	for op := range c.allow.All() {
+		c.grants |= ops.AllowedBy(op)
+	}
+	for op := range c.deny.All() {
+		c.refuses |= ops.DeniedBy(op)
+	}
+	return &c
 }
 
-// leaf is what a check finds: the records on one pattern for one principal and
-// one host. Nearly always there is one record; there are more only where a host
-// was written in several ways ("::1" and "::01"). It is immutable and never
-// empty.
-type leaf struct {
-	allow   ops.Set // the operations that some record allows, implied ones included
-	deny    ops.Set // the operations that some record denies
-	records []*record
-}
-
-// replace returns l with old (nil: none) replaced by new (nil: none), or nil when
-// no record is left. l may be nil.
-func (l *leaf) replace(old, new *record) *leaf {
-	c := &leaf{}
-	if l != nil {
-		for _, r := range l.records {
-			if r != old {
-				c.records = append(c.records, r)
+// all returns the records that r stands for: itself, if it has no variants.
+func (r *record) all() iter.Seq[*record] {
+	return func(yield func(*record) bool) {
+		if r.variants == nil {
+			yield(r)
+			return
+		}
+		for _, v := range *r.variants {
+			if !yield(v) {
+				return
 			}
 		}
 	}
+}
+
+// replaceVariant returns the record that stands for those of r with old (nil:
+// none) replaced by new (nil: none), or nil when none is left. r may be nil.
+func (r *record) replaceVariant(old, new *record) *record {
+	if r == nil || r == old {
+		return new
+	}
+	var variants []*record
+	for v := range r.all() {
+		if v != old {
+			variants = append(variants, v)
+		}
+	}
 	if new != nil {
-		c.records = append(c.records, new)
+		variants = append(variants, new)
 	}
-	if len(c.records) == 0 {
-		return nil
+	if len(variants) == 1 {
+		return variants[0]
 	}
-	for _, r := range c.records {
-		for op := range r.allow.All() {
-			c.allow |= ops.AllowedBy(op)
-		}
-		for op := range r.deny.All() {
-			c.deny |= ops.DeniedBy(op)
-		}
+	c := &record{name: r.name, typ: r.typ, pattern: r.pattern, variants: &variants}
+	for _, v := range variants {
+		c.grants |= v.grants
+		c.refuses |= v.refuses
 	}
 	return c
 }

@@ -13,14 +13,55 @@ import (
 // number of goroutines. It must not be copied after first use. The zero Session
 // denies everything.
 type Session struct {
-	store   *Store
-	subject Subject
-	current atomic.Pointer[view]
+	store    *Store
+	identity identity
+	current  atomic.Pointer[View]
 }
 
-// Check decides whether the subject may do op on the resource (t, name). It takes
-// no lock. It does not allocate, but for the first check after each update, which
-// looks the subject up anew. Its cost grows with the length of the name, and with
+// View returns what the snapshot in force says of the subject. Use it where several
+// checks must agree, as those of one request do (ops.Evaluate): they all see the
+// ACLs of one generation. It is never nil. It does not allocate, but for the first
+// call after an update.
+func (s *Session) View() *View {
+	if s.store == nil {
+		return new(View)
+	}
+	n := s.store.Load()
+	v := s.current.Load()
+	if v == nil || v.snapshot != n {
+		v = n.resolve(&s.identity, v)
+		s.current.Store(v)
+	}
+	return v
+}
+
+// Check decides whether the subject may do op on the resource (t, name), by the
+// snapshot in force. It takes no lock. It does not allocate, but for the first
+// check after an update. See [View.Check] for what counts and what it costs.
+func (s *Session) Check(op ops.Operation, t resource.Type, name string) Decision {
+	return s.View().Check(op, t, name)
+}
+
+// CheckBatch appends the decisions on requests to dst, in their order, and returns
+// it. Calls see exactly one Snapshot: the one current when the call began. It
+// allocates only to grow dst, and as Check does.
+func (s *Session) CheckBatch(dst []Decision, requests []Request) []Decision {
+	dst = slices.Grow(dst, len(requests))
+	v := s.View()
+	for _, r := range requests {
+		dst = append(dst, v.Check(r.Operation, r.Type, r.Name))
+	}
+	return dst
+}
+
+// CheckAny decides whether the subject may do op on any resource of type t, by the
+// snapshot in force: see [View.CheckAny].
+func (s *Session) CheckAny(op ops.Operation, t resource.Type) Decision {
+	return s.View().CheckAny(op, t)
+}
+
+// Check decides whether the subject may do op on the resource (t, name). It takes no
+// lock and does not allocate. Its cost grows with the length of the name, and with
 // the number of the subject's principals and of the mask lengths of networks that
 // hold its address; not with the number of ACLs, of principals, of prefixes or of
 // hosts.
@@ -29,58 +70,44 @@ type Session struct {
 // to everyone.
 //
 // Source: Kafka's StandardAuthorizer.authorize.
-func (s *Session) Check(op ops.Operation, t resource.Type, name string) Decision {
-	v := s.view()
-	if v == nil {
+func (v *View) Check(op ops.Operation, t resource.Type, name string) Decision {
+	if v.identity == nil {
 		return Decision{}
 	}
 	return v.decide(op, t, name)
 }
 
-// CheckBatch appends the decisions on requests to dst, in their order, and returns
-// it. Calls see exactly one Snapshot: the one current when the call began. It
-// allocates only to grow dst, and as Check does.
-func (s *Session) CheckBatch(dst []Decision, requests []Request) []Decision {
-	dst = slices.Grow(dst, len(requests))
-	v := s.view()
-	for _, r := range requests {
-		if v == nil {
-			dst = append(dst, Decision{})
-		} else {
-			dst = append(dst, v.decide(r.Operation, r.Type, r.Name))
-		}
-	}
-	return dst
-}
-
-// CheckAny decides whether the subject may do op on any resource of type t
-// (Kafka's authorizeByResourceType). In the Documented semantics the answer is
-// allow if and only if there is a name, a Unicode text that is not empty, for
-// which Check would allow; the Decision names an ACL that makes it so. In
-// KafkaExact it is the answer of Kafka's default method, which does not consider
-// implied operations and probes the name "hardcode".
+// CheckAny decides whether the subject may do op on any resource of type t (Kafka's
+// authorizeByResourceType). In the Documented semantics the answer is allow if and
+// only if there is a name, a Unicode text that is not empty, for which Check would
+// allow. In KafkaExact it is the answer of Kafka's default method, which does not
+// consider implied operations and probes the name "hardcode".
 //
-// What [ops.ValidateByType] refuses is denied to everyone. Its cost grows with the
-// number of ACLs of the subject for type t, and it allocates.
-func (s *Session) CheckAny(op ops.Operation, t resource.Type) Decision {
-	v := s.view()
-	if v == nil {
+// What [ops.ValidateByType] refuses is denied to everyone. An ALLOW that nothing
+// denies is found in a number of steps that grows with the logarithm of the number
+// of the subject's ACLs; only ALLOW that are all denied are gone through one by one,
+// and in KafkaExact all ACLs of the subject are.
+func (v *View) CheckAny(op ops.Operation, t resource.Type) Decision {
+	if v.identity == nil {
 		return Decision{}
 	}
 	return v.decideAny(op, t)
 }
 
-// view returns the subject as the current snapshot sees it, or nil for the zero
-// Session.
-func (s *Session) view() *view {
-	if s.store == nil {
-		return nil
+// Allowed reports whether [View.Check] allows.
+func (v *View) Allowed(op ops.Operation, t resource.Type, name string) bool {
+	return v.Check(op, t, name).Allowed()
+}
+
+// AllowedAny reports whether [View.CheckAny] allows.
+func (v *View) AllowedAny(op ops.Operation, t resource.Type) bool {
+	return v.CheckAny(op, t).Allowed()
+}
+
+// Generation returns the generation of the snapshot that the view is of.
+func (v *View) Generation() uint64 {
+	if v.snapshot == nil {
+		return 0
 	}
-	n := s.store.Load()
-	v := s.current.Load()
-	if v == nil || v.snapshot != n {
-		v = n.resolve(&s.subject)
-		s.current.Store(v)
-	}
-	return v
+	return v.snapshot.generation
 }

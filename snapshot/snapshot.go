@@ -39,17 +39,7 @@ func (n *Snapshot) Len() int { return n.bindings }
 // of their number.
 func (n *Snapshot) Has(b acl.Binding) bool {
 	r := n.record(b)
-	if r == nil {
-		return false
-	}
-	switch b.Entry.Permission {
-	case acl.Allow:
-		return r.allow.Has(b.Entry.Operation)
-	case acl.Deny:
-		return r.deny.Has(b.Entry.Operation)
-	default:
-		return false
-	}
+	return r != nil && r.has(b.Entry.Operation, b.Entry.Permission)
 }
 
 // record returns the record that b is or would be in, or nil.
@@ -57,7 +47,7 @@ func (n *Snapshot) record(b acl.Binding) *record {
 	if n.records == nil {
 		return nil
 	}
-	r, _ := n.records.Get(&record{pattern: b.Pattern, principal: b.Entry.Principal, host: b.Entry.Host})
+	r, _ := n.records.Get(recordFor(b, &party{b.Entry.Principal, b.Entry.Host}))
 	return r
 }
 
@@ -90,16 +80,16 @@ func (n *Snapshot) Matching(f acl.Filter) iter.Seq[acl.Binding] {
 // searchRange returns where the records that f can select begin, and whether a
 // record behind that is still among them.
 func (n *Snapshot) searchRange(f resource.PatternFilter) (from *record, inRange func(*record) bool) {
-	from = &record{}
+	from = &record{who: &party{}}
 	switch {
 	case f.Type == resource.Any:
 		return from, func(*record) bool { return true }
 	case f.Name == nil || f.PatternType == resource.PatternMatch:
-		from.pattern.Type = f.Type
-		return from, func(r *record) bool { return r.pattern.Type == f.Type }
+		from.typ = f.Type
+		return from, func(r *record) bool { return r.typ == f.Type }
 	default:
-		from.pattern.Type, from.pattern.Name = f.Type, *f.Name
-		return from, func(r *record) bool { return r.pattern.Type == f.Type && r.pattern.Name == *f.Name }
+		from.typ, from.name = f.Type, *f.Name
+		return from, func(r *record) bool { return r.typ == f.Type && r.name == *f.Name }
 	}
 }
 
@@ -110,11 +100,13 @@ func (n *Snapshot) searchRange(f resource.PatternFilter) (from *record, inRange 
 // A value of op that is none of Kafka's, and a t that no resource has, are denied
 // to everyone.
 func (n *Snapshot) Check(subject Subject, op ops.Operation, t resource.Type, name string) Decision {
-	return n.resolve(&subject).decide(op, t, name)
+	id := n.identify(&subject)
+	return n.resolve(&id, nil).decide(op, t, name)
 }
 
 // CheckAny decides whether subject may do op on any resource of type t: see
 // [Session.CheckAny].
 func (n *Snapshot) CheckAny(subject Subject, op ops.Operation, t resource.Type) Decision {
-	return n.resolve(&subject).decideAny(op, t)
+	id := n.identify(&subject)
+	return n.resolve(&id, nil).decideAny(op, t)
 }

@@ -57,11 +57,10 @@ func (s *Store) Load() *Snapshot {
 	return &emptySnapshot
 }
 
-// Session returns a session for subject, which it copies. It does no work: the
-// first check looks the subject up.
+// Session returns a session for subject, of which it keeps no memory. It allocates;
+// the first check looks the subject up.
 func (s *Store) Session(subject Subject) *Session {
-	subject.Groups = slices.Clone(subject.Groups)
-	return &Session{store: s, subject: subject}
+	return &Session{store: s, identity: s.Load().identify(&subject)}
 }
 
 // Check is [Snapshot.Check] on the snapshot in force.
@@ -194,10 +193,15 @@ func (tx *Tx) Len() int { return tx.next.bindings }
 
 func (tx *Tx) set(b acl.Binding, present bool) bool {
 	old := tx.next.record(b)
-	new, changed := old.with(b, present)
-	if !changed {
+	op, permission := b.Entry.Operation, b.Entry.Permission
+	if (old != nil && old.has(op, permission)) == present {
 		return false
 	}
+	from := old
+	if from == nil {
+		from = recordFor(b, tx.next.index.party(b.Entry.Principal, b.Entry.Host))
+	}
+	new := from.toggle(op, permission)
 	if new != nil {
 		tx.next.records.ReplaceOrInsert(new)
 	} else {

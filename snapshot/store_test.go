@@ -70,11 +70,15 @@ func TestZeroValuesDeny(t *testing.T) {
 		store    snapshot.Store
 		snap     snapshot.Snapshot
 		session  snapshot.Session
+		view     snapshot.View
 		decision snapshot.Decision
 	)
 	for name, d := range map[string]snapshot.Decision{
 		"decision":                     decision,
 		"session":                      session.Check(ops.Read, resource.Topic, "a"),
+		"session, view":                session.View().Check(ops.Read, resource.Topic, "a"),
+		"view":                         view.Check(ops.Read, resource.Topic, "a"),
+		"view, by type":                view.CheckAny(ops.Read, resource.Topic),
 		"session, by type":             session.CheckAny(ops.Read, resource.Topic),
 		"session, batch":               session.CheckBatch(nil, make([]snapshot.Request, 1))[0],
 		"store":                        store.Check(alice, ops.Read, resource.Topic, "a"),

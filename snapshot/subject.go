@@ -21,18 +21,17 @@ type Subject struct {
 	Host      netip.Addr            // an IPv4-mapped IPv6 address is the IPv4 address
 }
 
-// view is a subject resolved against one snapshot. It is immutable.
-type view struct {
-	snapshot *Snapshot
+// identity is a subject as the ACLs know it: what can be told of it without
+// looking at any.
+type identity struct {
 	standing standing
-	// scopes are what the ACLs say of the subject, in the semantics of the
-	// snapshot, sorted by principal and host key so that answers do not depend on
-	// chance.
-	scopes []*scope
-	// documented is the same in the Documented semantics. KafkaExact falls back on
-	// it where Kafka gives no answer.
-	documented []*scope
-	host       string // as Kafka compares it
+	texts    []string // of the principals that an ACL can name, User:* among them; sorted
+	hashes   []uint64 // of texts
+	host     netip.Addr
+	hostText string // as Kafka compares it
+	// keys are the hosts of ACLs that name the address itself, in the semantics of
+	// the store; networks come beside them.
+	keys []hostKey
 }
 
 // standing is what is known of a subject before any ACL is read.
@@ -45,17 +44,17 @@ const (
 	super                    // allowed everything
 )
 
-// resolve returns s as seen by the snapshot. It allocates.
-func (n *Snapshot) resolve(s *Subject) *view {
-	v := &view{snapshot: n}
+// identify returns s as ACLs know it.
+func (n *Snapshot) identify(s *Subject) identity {
+	id := identity{host: s.Host.Unmap()}
 	if s.Principal.IsZero() || !s.Host.IsValid() {
-		return v
+		return id
 	}
-	v.standing, v.host = ordinary, acl.HostAddress(s.Host)
+	id.standing = ordinary
 	if s.Principal.String() == principal.Wildcard {
-		v.standing = wildcard
+		id.standing = wildcard
 	}
-	texts := []string{principal.Wildcard}
+	id.texts = append(id.texts, principal.Wildcard)
 	for i := range len(s.Groups) + 1 {
 		p := s.Principal
 		if i > 0 {
@@ -66,43 +65,85 @@ func (n *Snapshot) resolve(s *Subject) *view {
 		}
 		text := p.String()
 		if _, ok := n.superUsers[text]; ok {
-			v.standing = super
-			return v
+			return identity{standing: super}
 		}
 		// The type of an ACL's principal ends at the first colon, so a type with a
 		// colon equals none, though the texts could be equal.
 		if !strings.Contains(p.Type, ":") {
-			texts = append(texts, text)
+			id.texts = append(id.texts, text)
 		}
 	}
-	slices.Sort(texts)
-	texts = slices.Compact(texts)
-	v.scopes = n.index.scopes(texts, s.Host, n.semantics)
+	slices.Sort(id.texts)
+	id.texts = slices.Compact(id.texts)
+	for _, text := range id.texts {
+		id.hashes = append(id.hashes, hashString(text))
+	}
+	id.hostText = acl.HostAddress(s.Host)
+	id.keys = addressKeys(id.host, n.semantics)
+	return id
+}
+
+// View is what one snapshot says of a subject: see [Session.View]. It implements
+// ops.Authorizer. View is immutable once built. It is safe for concurrent use by any
+// number of goroutines. The zero View denies everything.
+type View struct {
+	*identity
+	snapshot *Snapshot
+	holders  []*holder // of the identity's texts; nil where no ACL names one
+	// scopes are what the ACLs say of the subject, in the semantics of the
+	// snapshot, sorted by principal and host key so that answers do not depend on
+	// chance.
+	scopes []*scope
+	// documented is the same in the Documented semantics. KafkaExact falls back on
+	// it where Kafka gives no answer.
+	documented []*scope
+}
+
+// resolve returns the identity as seen by the snapshot. It allocates. If the view
+// before it, which may be nil, found the same ACLs, it does little else.
+func (n *Snapshot) resolve(id *identity, before *View) *View {
+	v := &View{identity: id, snapshot: n}
+	if before != nil && before.stillHolds(n) {
+		v.holders, v.scopes, v.documented = before.holders, before.scopes, before.documented
+		return v
+	}
+	v.holders = make([]*holder, len(id.texts))
+	for i, text := range id.texts {
+		v.holders[i], _ = n.index.principals.get(id.hashes[i], text)
+	}
+	v.scopes = id.scopes(v.holders, id.keys, n.semantics)
 	v.documented = v.scopes
 	if n.semantics == KafkaExact {
-		v.documented = n.index.scopes(texts, s.Host, Documented)
+		v.documented = id.scopes(v.holders, addressKeys(id.host, Documented), Documented)
 	}
 	return v
 }
 
-// scopes returns what the ACLs say of the principals with these texts at host.
-func (x *index) scopes(texts []string, host netip.Addr, semantics Semantics) []*scope {
-	keys := []hostKey{{}, {addr: host.Unmap(), bits: wholeAddress}}
-	if semantics == Documented {
-		keys = append(keys[:1], addressKeys(host)...)
+// stillHolds reports whether n says of the subject what v's snapshot said.
+func (v *View) stillHolds(n *Snapshot) bool {
+	for i, text := range v.texts {
+		if h, _ := n.index.principals.get(v.hashes[i], text); h != v.holders[i] {
+			return false
+		}
 	}
-	var found []*scope
-	for _, text := range texts {
-		h, ok := x.principals.get(hashString(text), text)
-		if !ok {
+	return true
+}
+
+// scopes returns what is said of the holders at the identity's host.
+func (id *identity) scopes(holders []*holder, keys []hostKey, semantics Semantics) (found []*scope) {
+	for _, h := range holders {
+		if h == nil {
 			continue
 		}
-		keys := keys
-		if semantics == Documented {
-			keys = h.networks.keys(slices.Clip(keys), host)
+		if h.anywhere != nil {
+			found = append(found, h.anywhere)
 		}
-		for _, key := range keys {
-			if s, ok := h.hosts.get(hashHost(key), key); ok {
+		at := keys
+		if semantics == Documented {
+			at = h.networks.keys(slices.Clip(keys), id.host)
+		}
+		for _, key := range at {
+			if s := h.scope(key); s != nil {
 				found = append(found, s)
 			}
 		}

@@ -6,28 +6,28 @@ import (
 	"strings"
 )
 
-// trie is a persistent path-compressed trie of byte strings. It answers which of
+// trie is a persistent path-compressed trie that counts byte strings. It answers which of
 // its keys are prefixes of a name in one walk down, of at most as many steps as
 // the name has bytes. An update copies the path to one key and shares the rest.
 // The zero trie is empty.
-type trie[V any] struct {
-	root *trieNode[V] // its label is empty
+type trie struct {
+	root *trieNode // its label is empty
 	n    int
 }
 
 // trieNode stands for the key made of the labels from the root down to it.
-type trieNode[V any] struct {
+type trieNode struct {
 	edit  *edit
 	label string
 	has   bool // the key is in the trie, with val
-	val   V
-	first []byte         // first[i] is the first byte of kids[i].label; sorted
-	kids  []*trieNode[V] // with labels that are not empty
+	val   int32
+	first []byte      // first[i] is the first byte of kids[i].label; sorted
+	kids  []*trieNode // with labels that are not empty
 }
 
 // next returns the child on the way to rest, and what of rest remains behind its
 // label, or nil if no key continues with rest.
-func (n *trieNode[V]) next(rest string) (*trieNode[V], string) {
+func (n *trieNode) next(rest string) (*trieNode, string) {
 	if rest == "" {
 		return nil, ""
 	}
@@ -42,7 +42,7 @@ func (n *trieNode[V]) next(rest string) (*trieNode[V], string) {
 	return kid, rest[len(kid.label):]
 }
 
-func (t trie[V]) get(key string) (val V, ok bool) {
+func (t trie) get(key string) (val int32, ok bool) {
 	n, rest := t.root, key
 	for n != nil && rest != "" {
 		n, rest = n.next(rest)
@@ -54,13 +54,13 @@ func (t trie[V]) get(key string) (val V, ok bool) {
 }
 
 // each calls yield for every key in byte order until it returns false.
-func (t trie[V]) each(yield func(key string, val V) bool) {
+func (t trie) each(yield func(key string, val int32) bool) {
 	if t.root != nil {
 		t.root.each("", yield)
 	}
 }
 
-func (n *trieNode[V]) each(prefix string, yield func(string, V) bool) bool {
+func (n *trieNode) each(prefix string, yield func(string, int32) bool) bool {
 	key := prefix + n.label
 	if n.has && !yield(key, n.val) {
 		return false
@@ -74,10 +74,10 @@ func (n *trieNode[V]) each(prefix string, yield func(string, V) bool) bool {
 }
 
 // set returns the trie with key bound to val.
-func (t trie[V]) set(e *edit, key string, val V) trie[V] {
+func (t trie) set(e *edit, key string, val int32) trie {
 	root := t.root
 	if root == nil {
-		root = &trieNode[V]{edit: e}
+		root = &trieNode{edit: e}
 	}
 	root, added := root.set(e, key, val)
 	t.root = root
@@ -87,7 +87,7 @@ func (t trie[V]) set(e *edit, key string, val V) trie[V] {
 	return t
 }
 
-func (n *trieNode[V]) set(e *edit, rest string, val V) (_ *trieNode[V], added bool) {
+func (n *trieNode) set(e *edit, rest string, val int32) (_ *trieNode, added bool) {
 	n = n.own(e)
 	if rest == "" {
 		added = !n.has
@@ -97,7 +97,7 @@ func (n *trieNode[V]) set(e *edit, rest string, val V) (_ *trieNode[V], added bo
 	i, found := slices.BinarySearch(n.first, rest[0])
 	if !found {
 		n.first = slices.Insert(n.first, i, rest[0])
-		n.kids = slices.Insert(n.kids, i, &trieNode[V]{edit: e, label: rest, has: true, val: val})
+		n.kids = slices.Insert(n.kids, i, &trieNode{edit: e, label: rest, has: true, val: val})
 		return n, true
 	}
 	kid := n.kids[i]
@@ -111,9 +111,9 @@ func (n *trieNode[V]) set(e *edit, rest string, val V) (_ *trieNode[V], added bo
 
 // split returns a node for the first at bytes of n's label, with the rest of n
 // as its only child.
-func (n *trieNode[V]) split(e *edit, at int) *trieNode[V] {
+func (n *trieNode) split(e *edit, at int) *trieNode {
 	lower := n.own(e)
-	upper := &trieNode[V]{edit: e, label: lower.label[:at], first: []byte{lower.label[at]}, kids: []*trieNode[V]{lower}}
+	upper := &trieNode{edit: e, label: lower.label[:at], first: []byte{lower.label[at]}, kids: []*trieNode{lower}}
 	lower.label = lower.label[at:]
 	return upper
 }
@@ -129,7 +129,7 @@ func sharedPrefix(a, b string) int {
 }
 
 // delete returns the trie without key.
-func (t trie[V]) delete(e *edit, key string) trie[V] {
+func (t trie) delete(e *edit, key string) trie {
 	if _, ok := t.get(key); !ok {
 		return t
 	}
@@ -144,11 +144,10 @@ func (t trie[V]) delete(e *edit, key string) trie[V] {
 // delete takes out a key that is there. It returns nil for a node that has
 // nothing left, and joins a node with its only child, so that a trie that shrank
 // is shaped as if it had never been larger.
-func (n *trieNode[V]) delete(e *edit, rest string) *trieNode[V] {
+func (n *trieNode) delete(e *edit, rest string) *trieNode {
 	n = n.own(e)
 	if rest == "" {
-		var zero V
-		n.has, n.val = false, zero
+		n.has, n.val = false, 0
 	} else {
 		i, _ := slices.BinarySearch(n.first, rest[0])
 		kid := n.kids[i]
@@ -172,7 +171,7 @@ func (n *trieNode[V]) delete(e *edit, rest string) *trieNode[V] {
 
 // own returns n itself if the transaction made it, else a copy that it may
 // change.
-func (n *trieNode[V]) own(e *edit) *trieNode[V] {
+func (n *trieNode) own(e *edit) *trieNode {
 	if n.edit == e {
 		return n
 	}

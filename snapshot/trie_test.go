@@ -15,18 +15,18 @@ func TestTrieAgainstMap(t *testing.T) {
 	key := rapid.StringMatching(`[ab*é]{0,6}`)
 	rapid.Check(t, func(t *rapid.T) {
 		type version struct {
-			t    trie[int]
-			want map[string]int
+			t    trie
+			want map[string]int32
 		}
 		var published []version
-		current := version{want: map[string]int{}}
+		current := version{want: map[string]int32{}}
 		for range rapid.IntRange(1, 8).Draw(t, "transactions") {
 			e := &edit{}
 			current.want = maps.Clone(current.want)
 			for range rapid.IntRange(1, 30).Draw(t, "changes") {
 				k := key.Draw(t, "key")
 				if rapid.Bool().Draw(t, "set") {
-					v := rapid.Int().Draw(t, "val")
+					v := rapid.Int32().Draw(t, "val")
 					current.t = current.t.set(e, k, v)
 					current.want[k] = v
 				} else {
@@ -39,7 +39,7 @@ func TestTrieAgainstMap(t *testing.T) {
 		name := key.Draw(t, "name")
 		for _, v := range published {
 			var keys []string
-			v.t.each(func(k string, val int) bool {
+			v.t.each(func(k string, val int32) bool {
 				if val != v.want[k] {
 					t.Fatalf("%q is %d, want %d", k, val, v.want[k])
 				}
@@ -75,7 +75,7 @@ func TestTrieAgainstMap(t *testing.T) {
 }
 
 // checkTrieNode asserts that every node but the root holds a key or branches.
-func checkTrieNode(t *rapid.T, n *trieNode[int], root bool) {
+func checkTrieNode(t *rapid.T, n *trieNode, root bool) {
 	if root != (n.label == "") {
 		t.Fatalf("label %q, root %t", n.label, root)
 	}

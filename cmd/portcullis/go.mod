@@ -1,6 +1,6 @@
 module github.com/portcullis-authz/portcullis/cmd/portcullis
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/portcullis-authz/portcullis v0.0.0
@@ -16,8 +16,9 @@ require (
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
-	golang.org/x/sys v0.41.0 // indirect
-	golang.org/x/tools v0.26.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
 )
 
 replace github.com/portcullis-authz/portcullis => ../..

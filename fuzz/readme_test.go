@@ -1,0 +1,96 @@
+package fuzz_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// fenced finds the code blocks of a Markdown page.
+var fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+
+// TestREADME builds and runs the program in the README, and runs its commands: what
+// they print must be what the README says.
+func TestREADME(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := map[string][]string{}
+	for _, m := range fenced.FindAllStringSubmatch(string(readme), -1) {
+		blocks[m[1]] = append(blocks[m[1]], m[2])
+	}
+	if n := strings.Count(string(readme), "\n"); n > 200 {
+		t.Errorf("the README has %d lines, 200 is the most", n)
+	}
+
+	t.Run("program", func(t *testing.T) {
+		if len(blocks["go"]) != 1 {
+			t.Fatalf("%d programs, want 1", len(blocks["go"]))
+		}
+		// The program stands in a folder of the root module, so that it finds it.
+		dir, err := os.MkdirTemp(root, ".readme-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(blocks["go"][0]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out := runIn(t, root, nil, "go run ./"+filepath.Base(dir))
+		if want := strings.TrimSpace(out); !strings.Contains(string(readme), "It prints `"+want+"`") {
+			t.Errorf("it prints %q, which is not what the README says", out)
+		}
+	})
+
+	t.Run("commands", func(t *testing.T) {
+		bin := t.TempDir()
+		runIn(t, root, nil, "go build -o "+bin+" ./cmd/portcullis")
+		env := append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+		commands := 0
+		for _, block := range blocks["console"] {
+			for _, part := range strings.Split("\n"+block, "\n$ ")[1:] {
+				command, want, _ := strings.Cut(part, "\n")
+				commands++
+				if got := runIn(t, root, env, command); strings.TrimRight(got, "\n") != strings.TrimRight(want, "\n") {
+					t.Errorf("%s\nprints:\n%s\nthe README says:\n%s", command, got, want)
+				}
+			}
+		}
+		if commands < 4 {
+			t.Errorf("%d commands found, 4 expected", commands)
+		}
+	})
+
+	t.Run("set-up", func(t *testing.T) {
+		lines := strings.Split(strings.TrimSpace(blocks["sh"][0]), "\n")
+		if len(lines) != 2 || lines[1] != "go test work" {
+			t.Fatalf("the set-up is %q, want a first command and the tests", lines)
+		}
+		if out := runIn(t, root, nil, lines[0]); !strings.HasPrefix(out, "allowed: ") {
+			t.Errorf("the first command prints %q", out)
+		}
+	})
+}
+
+// runIn runs a shell command in a folder and returns what it prints. An exit status
+// of 1 is an answer (denied), others are failures.
+func runIn(t *testing.T, dir string, env []string, command string) string {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Dir, cmd.Env = dir, env
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil && cmd.ProcessState.ExitCode() != 1 {
+		t.Fatalf("%s: %v\n%s", command, err, stderr.String())
+	}
+	return string(out)
+}

@@ -1,0 +1,230 @@
+package ops
+
+import "github.com/portcullis-authz/portcullis/internal/enum"
+
+// Condition says when a step is asked or a guard holds. The zero Condition is
+// always. Conditions on the resource are decided for each resource of the list.
+type Condition int8
+
+const (
+	always Condition = iota
+	fromFollower
+	fromClient
+	atController
+	transactionalRecords
+	withTransactionalID
+	withoutTransactionalID
+	twoPhaseCommit
+	wantsClusterOperations
+	groupKeys
+	transactionKeys
+	shareKeys
+	unknownKeys
+	withoutProtocol
+	saslSession
+	ownerIsAnother
+	channelForbidden
+	tokensDisabled
+	renewerNotUser
+	tokenMissing
+	tokenExpired
+	tokenOfOthers
+	unknownConfigs
+	featureDisabled
+	principalUnreadable
+	embeddedNotForwardable
+	embeddedUnreadable
+	// From here on the conditions are on one resource of a list.
+	topicMissing
+	topicExists
+	topicToCreate
+	topicInvalid
+	topicInternal
+	topicIsMetadataLog
+	topicRepeated
+	topicIDUnknown
+	groupTopicsNamed
+	groupTopicsAll
+	configUnsupported
+	configOfOtherNode
+	configTopicMissing
+	tokenNotOwn
+)
+
+var conditionNames = enum.Names{
+	always:                 "always",
+	fromFollower:           "the request is a follower's (its replica id is not negative)",
+	fromClient:             "the request is a consumer's",
+	atController:           "the request arrives at the controller itself",
+	transactionalRecords:   "the records are transactional",
+	withTransactionalID:    "the transactional id is not null (an empty one counts)",
+	withoutTransactionalID: "the transactional id is null",
+	twoPhaseCommit:         "the transactional id is not null and two-phase commit is asked for",
+	wantsClusterOperations: "the request asks for the authorized operations of the cluster",
+	groupKeys:              "the keys are groups",
+	transactionKeys:        "the keys are transactional ids",
+	shareKeys:              "the keys are share groups' partitions",
+	unknownKeys:            "the key type is none of Kafka's",
+	withoutProtocol:        "the protocol type or name is missing",
+	saslSession:            "the connection is past authentication",
+	ownerIsAnother:         "the owner is given and is not the caller",
+	channelForbidden:       "the caller is authenticated by a token, or its connection is plaintext, or TLS without a client certificate (a forwarded request: the first only)",
+	tokensDisabled:         "delegation tokens are switched off",
+	renewerNotUser:         "a renewer's principal type is not User",
+	tokenMissing:           "there is no such token",
+	tokenExpired:           "the token has expired",
+	tokenOfOthers:          "the caller is neither the owner nor a renewer of the token",
+	unknownConfigs:         "a resource has a type without configuration",
+	featureDisabled:        "the feature is switched off",
+	principalUnreadable:    "the forwarded principal cannot be read",
+	embeddedNotForwardable: "the embedded request is of an API that is never forwarded",
+	embeddedUnreadable:     "the embedded request cannot be parsed",
+	topicMissing:           "the topic does not exist",
+	topicExists:            "the topic exists",
+	topicToCreate:          "the topic does not exist, is named, and is to be created automatically",
+	topicInvalid:           "the name cannot be a topic's",
+	topicInternal:          "the topic is internal to Kafka",
+	topicIsMetadataLog:     "the topic is the cluster's metadata log",
+	topicRepeated:          "the request has the topic more than once",
+	topicIDUnknown:         "no topic has the id",
+	groupTopicsNamed:       "the request names topics of the group",
+	groupTopicsAll:         "the request is for every topic of the group",
+	configUnsupported:      "the resource's type is not one that the request can alter",
+	configOfOtherNode:      "the resource names another node",
+	configTopicMissing:     "the topic does not exist",
+	tokenNotOwn:            "the caller is neither owner, requester nor renewer of the token",
+}
+
+// String returns c in words.
+func (c Condition) String() string { return conditionNames.String("Condition", int(c)) }
+
+// MarshalText returns c in words. A value without words is an error.
+func (c Condition) MarshalText() ([]byte, error) {
+	return conditionNames.MarshalText("Condition", int(c))
+}
+
+// isOfItem reports whether c is decided for one resource of a list.
+func (c Condition) isOfItem() bool { return c >= topicMissing }
+
+// holds reports whether a condition on the request holds. It is a switch, not a
+// table of functions, so that the request does not escape to the heap.
+func (c Condition) holds(r *Request) bool {
+	switch c {
+	case always, saslSession:
+		return true
+	case fromFollower:
+		return r.Follower
+	case fromClient:
+		return !r.Follower
+	case atController:
+		return r.Endpoint == Controller
+	case transactionalRecords:
+		return r.TransactionalRecords
+	case withTransactionalID:
+		return r.TransactionalID != nil
+	case withoutTransactionalID:
+		return r.TransactionalID == nil
+	case twoPhaseCommit:
+		return r.TransactionalID != nil && r.TwoPhaseCommit
+	case wantsClusterOperations:
+		return r.IncludeClusterOperations
+	case groupKeys:
+		return r.KeyType == GroupKey
+	case transactionKeys:
+		return r.KeyType == TransactionKey
+	case shareKeys:
+		return r.KeyType == ShareKey
+	case unknownKeys:
+		return r.KeyType < GroupKey || r.KeyType > ShareKey
+	case withoutProtocol:
+		return r.NoProtocol
+	case unknownConfigs:
+		return r.hasUnknownConfig()
+	case featureDisabled:
+		return r.FeatureDisabled
+	case principalUnreadable:
+		return r.Embedded == nil || r.Embedded.Principal == ""
+	case embeddedUnreadable:
+		return r.Embedded == nil || r.Embedded.Request == nil
+	case embeddedNotForwardable:
+		return r.Embedded != nil && r.Embedded.Request != nil && !r.Embedded.Request.forwardable()
+	default:
+		return c.holdsForTokens(r)
+	}
+}
+
+// holdsForTokens reports whether a condition of the delegation token APIs holds.
+// A condition that is none is taken to hold: an unknown guard refuses, and an
+// unknown step asks.
+func (c Condition) holdsForTokens(r *Request) bool {
+	switch c {
+	case ownerIsAnother:
+		return r.Owner != "" && r.Owner != r.Caller.Principal
+	case channelForbidden:
+		return !r.Caller.mayUseTokens(r.Forwarded)
+	case tokensDisabled:
+		return r.TokensDisabled
+	case renewerNotUser:
+		return r.hasForeignRenewer()
+	case tokenMissing:
+		return len(r.Tokens) == 0
+	case tokenExpired:
+		return len(r.Tokens) != 0 && r.Tokens[0].Expired
+	case tokenOfOthers:
+		return len(r.Tokens) == 0 || !r.Tokens[0].mayBeRenewedBy(r.Caller.Principal)
+	default:
+		return true
+	}
+}
+
+// concerns reports whether c says something about the entries of a list.
+func (c Condition) concerns(list NameSource) bool {
+	switch {
+	case c >= tokenNotOwn:
+		return list == eachToken
+	case c >= configUnsupported:
+		return list == eachConfig
+	case c >= groupTopicsNamed:
+		return list == eachGroupTopic
+	default:
+		return list == eachTopic || list == eachGroupTopic || list == eachTransactionTopic
+	}
+}
+
+// holdsFor reports whether c, a condition on a resource, holds for one entry of
+// the response.
+func (c Condition) holdsFor(r *Request, it *Item) bool {
+	if !c.concerns(it.list) {
+		return false
+	}
+	switch c {
+	case topicMissing:
+		return !r.topic(it).Exists
+	case topicExists:
+		return r.topic(it).Exists
+	case topicToCreate:
+		return !r.topic(it).Exists && !it.ByID // and the request creates topics, which mayHold looks at
+	case topicInvalid:
+		return !validTopicName(r.name(it))
+	case topicInternal:
+		return isInternalTopic(r.name(it))
+	case topicIsMetadataLog:
+		return r.name(it) == metadataLog
+	case topicRepeated:
+		return it.marks&repeated != 0
+	case topicIDUnknown:
+		return it.ByID && r.name(it) == ""
+	case groupTopicsNamed:
+		return !r.Groups[it.Parent].AllTopics
+	case groupTopicsAll:
+		return r.Groups[it.Parent].AllTopics
+	case configUnsupported:
+		return !it.Config.isOne()
+	case configOfOtherNode:
+		return r.Resources[it.Index].OtherNode
+	case configTopicMissing:
+		return !r.Resources[it.Index].Exists
+	default:
+		return !r.Tokens[it.Index].isKnownTo(r.Caller.Principal)
+	}
+}

@@ -1,0 +1,121 @@
+package ops
+
+import "github.com/portcullis-authz/portcullis/resource"
+
+// list makes the entries of the response, all of which pass as yet.
+func (e *evaluation) list() {
+	for i := range e.api.Items {
+		l := &e.api.Items[i]
+		if !e.reaches(l.Endpoint, l.MinVersion, l.MaxVersion) {
+			continue
+		}
+		switch l.Of {
+		case eachTopic:
+			e.listTopics()
+		case eachGroup:
+			e.listHolders(e.r.Groups, eachGroup, eachGroupTopic, true, l.WithTopics)
+		case eachTransaction:
+			e.listHolders(e.r.Transactions, eachTransaction, eachTransactionTopic, true, l.WithTopics)
+		case eachTransactionTopic:
+			e.listHolders(e.r.Transactions, eachTransaction, eachTransactionTopic, false, true)
+		case eachKey:
+			e.listKeys()
+		case eachConfig:
+			e.listConfigs()
+		case eachToken:
+			e.listTokens()
+		}
+		break
+	}
+	for i := range e.api.Guards {
+		if e.api.Guards[i].When == topicRepeated {
+			e.markRepeated()
+		}
+	}
+}
+
+func (e *evaluation) listTopics() {
+	items := make([]Item, len(e.r.Topics))
+	missing, byID := false, false
+	for i := range items {
+		t, it := &e.r.Topics[i], &items[i]
+		it.Type, it.list, it.Index, it.Parent = resource.Topic, eachTopic, int32(i), -1
+		it.ByID = t.ByID
+		missing, byID = missing || !t.Exists, byID || t.ByID
+	}
+	e.out.Items, e.someMissing, e.someByID = items, missing, byID
+}
+
+// listHolders makes an entry for each group or transaction, for each of its
+// topics, or for both; an entry of a topic follows that of its holder.
+func (e *evaluation) listHolders(holders []Holder, holder, topic NameSource, self, topics bool) {
+	size := len(holders)
+	for i := range holders {
+		size += len(holders[i].Topics)
+	}
+	items := make([]Item, 0, size)
+	for i := range holders {
+		if self {
+			items = append(items, Item{Type: holderTypes[holder], list: holder, Index: int32(i), Parent: -1})
+		}
+		for j := 0; topics && j < len(holders[i].Topics); j++ {
+			items = append(items, Item{Type: resource.Topic, list: topic, Index: int32(j), Parent: int32(i), ByID: holders[i].Topics[j].ByID})
+		}
+	}
+	e.out.Items, e.mixed, e.untidy = items, self && topics, self && topics
+	e.someMissing, e.someByID = true, true
+}
+
+// keyTypes are the resource types of the keys of FindCoordinator.
+var keyTypes = [...]resource.Type{GroupKey: resource.Group, TransactionKey: resource.TransactionalID, ShareKey: resource.Unknown}
+
+func (e *evaluation) listKeys() {
+	if unknownKeys.holds(e.r) {
+		return
+	}
+	e.out.Items = make([]Item, len(e.r.Keys))
+	for i := range e.r.Keys {
+		e.out.Items[i] = Item{Type: keyTypes[e.r.KeyType], list: eachKey, Index: int32(i), Parent: -1}
+	}
+}
+
+func (e *evaluation) listConfigs() {
+	e.out.Items = make([]Item, len(e.r.Resources))
+	for i := range e.r.Resources {
+		c := &e.r.Resources[i]
+		e.out.Items[i] = Item{Config: c.Type, list: eachConfig, Index: int32(i), Parent: -1}
+	}
+}
+
+func (e *evaluation) listTokens() {
+	e.out.Items = make([]Item, len(e.r.Tokens))
+	for i := range e.r.Tokens {
+		e.out.Items[i] = Item{Type: resource.DelegationToken, list: eachToken, Index: int32(i), Parent: -1}
+	}
+}
+
+// markRepeated marks the topics that the request has more than once. Only the
+// APIs that refuse such topics pay for the map.
+func (e *evaluation) markRepeated() {
+	type topic struct {
+		name string
+		id   [16]byte
+	}
+	first := make(map[topic]int, len(e.out.Items))
+	for i := range e.out.Items {
+		if !topicRepeated.concerns(e.out.Items[i].list) {
+			continue
+		}
+		t := e.r.topic(&e.out.Items[i])
+		key := topic{name: t.Name}
+		if t.ByID {
+			key = topic{id: t.ID}
+		}
+		if j, ok := first[key]; ok {
+			e.out.Items[i].marks |= repeated
+			e.out.Items[j].marks |= repeated
+		} else {
+			first[key] = i
+		}
+	}
+}

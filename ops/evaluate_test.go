@@ -1,0 +1,320 @@
+package ops_test
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// allowOnly allows the permissions that it lists, on every resource of the type.
+type allowOnly []ops.Permission
+
+func (a allowOnly) Allowed(op ops.Operation, t resource.Type, _ string) bool {
+	return slices.Contains(a, ops.Permission{Operation: op, Type: t})
+}
+
+func (a allowOnly) AllowedAny(op ops.Operation, t resource.Type) bool { return a.Allowed(op, t, "") }
+
+func TestUnknownRequestsAreRefused(t *testing.T) {
+	served := 0
+	for key := math.MinInt16; key <= math.MaxInt16; key++ {
+		api, known := ops.Lookup(ops.APIKey(key))
+		for _, version := range []int16{math.MinInt16, -1, 0, api.MinVersion, api.MaxVersion, api.MinVersion - 1, api.MaxVersion + 1, math.MaxInt16} {
+			for endpoint := ops.Endpoint(-1); endpoint <= 3; endpoint++ {
+				out := ops.Evaluate(allowAll{}, &ops.Request{Key: ops.APIKey(key), Version: version, Endpoint: endpoint})
+				refused := out.Error == ops.UnsupportedVersion && !out.Passes()
+				serves := known && version >= api.MinVersion && version <= api.MaxVersion && slices.Contains(api.Listeners, endpoint)
+				if refused == serves && key != 58 { // an empty envelope is unreadable
+					t.Errorf("API %d version %d at %v: refused %v, want %v", key, version, endpoint, refused, !serves)
+				}
+				if !serves && out.CloseConnection == (key == 18) {
+					t.Errorf("API %d version %d at %v: connection closed %v", key, version, endpoint, out.CloseConnection)
+				}
+				if serves {
+					served++
+				}
+			}
+		}
+	}
+	if served == 0 {
+		t.Error("no request was served")
+	}
+}
+
+func TestNilAndZeroDeny(t *testing.T) {
+	if out := ops.Evaluate(allowAll{}, new(ops.Request)); out.Passes() {
+		t.Error("the zero Request passes")
+	}
+	if out := new(ops.API).Evaluate(allowAll{}, &ops.Request{Endpoint: ops.Broker}); out.Passes() {
+		t.Error("the zero API serves a request")
+	}
+	if out := ops.Evaluate(allowAll{}, nil); out.Passes() {
+		t.Error("no request passes")
+	}
+	r := manyTopics(3, 9, 1)
+	if out := ops.Evaluate(nil, r); out.Passes() || out.Items[0].Code != ops.TopicAuthorizationFailed {
+		t.Errorf("a nil authorizer gives %+v", out)
+	}
+	zeroStep := ops.API{Listeners: []ops.Endpoint{ops.Broker}, Steps: make([]ops.Step, 1)}
+	if out := zeroStep.Evaluate(nil, &ops.Request{Endpoint: ops.Broker}); out.Passes() || out.Error != ops.UnknownServerError {
+		t.Errorf("the zero Step denied gives %+v", out)
+	}
+}
+
+// passesWithNothing are the APIs that answer in full who may do nothing: those
+// that everybody may send, and at a broker DescribeCluster.
+var passesWithNothing = []ops.APIKey{18, 60, 71, 72}
+
+// TestNothingAllowedPassesNothing sends every version of every API, with one of
+// everything, to each of its listeners, with nothing allowed.
+func TestNothingAllowedPassesNothing(t *testing.T) {
+	sent := 0
+	for _, api := range ops.APIs() {
+		for version := api.MinVersion; version <= api.MaxVersion; version++ {
+			for _, endpoint := range api.Listeners {
+				r := requestOfEverything(api.Key, version)
+				r.Endpoint = endpoint
+				sent++
+				want := slices.Contains(passesWithNothing, api.Key) && (api.Key != 60 || endpoint == ops.Broker)
+				if out := ops.Evaluate(nil, r); out.Passes() != want {
+					t.Errorf("%v version %d at %v: passes %v with nothing allowed: %+v", api.Key, version, endpoint, !want, out)
+				}
+			}
+		}
+	}
+	if sent < 300 {
+		t.Errorf("%d requests sent, want more", sent)
+	}
+}
+
+// requestOfEverything returns a request in which every list has one resource that
+// exists.
+func requestOfEverything(key ops.APIKey, version int16) *ops.Request {
+	id := "x"
+	topics := []ops.Topic{{Name: "t", Exists: true}}
+	return &ops.Request{
+		Key: key, Version: version, Endpoint: ops.Broker,
+		Caller: ops.Caller{Principal: "User:alice", Protocol: ops.SASLSSL},
+		Topics: topics, Group: "g", Groups: []ops.Holder{{Name: "g", Topics: topics}},
+		TransactionalID: &id, Transactions: []ops.Holder{{Name: "x", Topics: topics}},
+		Keys: []string{"k"}, Resources: []ops.ConfigResource{{Type: ops.TopicConfig, Name: "t", Exists: true}},
+		Subscribed: []string{"t"}, Matched: []string{"t"}, NewTopics: []string{"n"},
+		Tokens: []ops.Token{{ID: "d", Owner: "User:bob"}}, Owner: "User:bob",
+	}
+}
+
+func TestEvaluateKeepsTheRequest(t *testing.T) {
+	for _, api := range ops.APIs() {
+		r, same := requestOfEverything(api.Key, api.MaxVersion), requestOfEverything(api.Key, api.MaxVersion)
+		ops.Evaluate(allowOnly{{Operation: ops.Describe, Type: resource.Topic}}, r)
+		if !reflect.DeepEqual(r, same) {
+			t.Errorf("%v changes its request", api.Key)
+		}
+	}
+}
+
+// TestRepeatedEvaluationIsEqual compares two outcomes of the same request.
+func TestRepeatedEvaluationIsEqual(t *testing.T) {
+	for _, api := range ops.APIs() {
+		r := requestOfEverything(api.Key, api.MaxVersion)
+		if a, b := ops.Evaluate(allowAll{}, r), ops.Evaluate(allowAll{}, r); !reflect.DeepEqual(a, b) {
+			t.Errorf("%v: %+v, then %+v", api.Key, a, b)
+		}
+	}
+}
+
+func TestEvaluateAllocatesTheOutcomeOnly(t *testing.T) {
+	all := ops.Authorizer(allowAll{})
+	for _, test := range []struct {
+		name    string
+		request *ops.Request
+		want    float64
+	}{
+		{"Metadata of 500 topics", manyTopics(3, 9, 500), 1},
+		{"Produce of 500 topics", manyTopics(0, 9, 500), 1},
+		{"Metadata with authorized operations", withOperations(manyTopics(3, 9, 500)), 1},
+		{"a heartbeat", &ops.Request{Key: 12, Version: 4, Endpoint: ops.Broker, Group: "g"}, 0},
+		{"a refused request", &ops.Request{Key: 999}, 0},
+	} {
+		if got := testing.AllocsPerRun(100, func() { ops.Evaluate(all, test.request) }); got != test.want {
+			t.Errorf("%s: Evaluate allocates %v times, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// TestEvaluateAllocatesForDenials has every topic left out.
+func TestEvaluateAllocatesForDenials(t *testing.T) {
+	r := manyTopics(3, 9, 500)
+	r.AllTopics = true
+	if got := testing.AllocsPerRun(100, func() { ops.Evaluate(nil, r) }); got != 2 {
+		t.Errorf("Evaluate allocates %v times, want 2: the entries and those left out", got)
+	}
+}
+
+func withOperations(r *ops.Request) *ops.Request {
+	r.IncludeOperations = true
+	return r
+}
+
+func TestItemIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(ops.Item{}); size != 24 {
+		t.Errorf("an Item has %d bytes, want 24", size)
+	}
+}
+
+// TestEnvelopeWithoutSession answers the embedded request of a principal that has
+// no session with a refusal.
+func TestEnvelopeWithoutSession(t *testing.T) {
+	r := &ops.Request{Key: 58, Endpoint: ops.Controller, Embedded: &ops.Embedded{
+		Principal: "User:alice", ClientAddress: "10.0.0.1",
+		Request: &ops.Request{Key: 19, Version: 7, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: "t"}}},
+	}}
+	var principal, address string
+	out := ops.EvaluateEnvelope(allowAll{}, r, func(p, a string) ops.Authorizer { principal, address = p, a; return nil })
+	if out.Error != ops.None || out.Inner == nil || out.Passes() || out.Inner.Items[0].Code != ops.TopicAuthorizationFailed {
+		t.Errorf("got %+v", out)
+	}
+	if principal != "User:alice" || address != "10.0.0.1" {
+		t.Errorf("the session is of %q at %q", principal, address)
+	}
+	if r.Embedded.Request.Forwarded || r.Embedded.Request.Endpoint != ops.Broker {
+		t.Error("the embedded request was changed")
+	}
+	if inner := ops.Evaluate(allowAll{}, r).Inner; inner != nil {
+		t.Errorf("Evaluate alone answers the embedded request: %+v", inner)
+	}
+}
+
+// TestEnvelopeIsTheClients creates a token for the client itself through an
+// Envelope: neither its permissions nor the broker's connection matter, but its
+// principal does.
+func TestEnvelopeIsTheClients(t *testing.T) {
+	for principal, want := range map[string]ops.ErrorCode{"User:alice": ops.None, "User:eve": ops.DelegationTokenAuthorizationFailed} {
+		r := &ops.Request{Key: 58, Endpoint: ops.Controller, Caller: ops.Caller{Principal: "User:broker"}, Embedded: &ops.Embedded{
+			Principal: principal,
+			Request:   &ops.Request{Key: 38, Version: 3, Owner: "User:alice"},
+		}}
+		out := ops.EvaluateEnvelope(allowAll{}, r, nil)
+		if out.Inner == nil || out.Inner.Error != want {
+			t.Errorf("%s: %+v, want %v", principal, out.Inner, want)
+		}
+	}
+}
+
+// questions counts what is asked of an authorizer that denies.
+type questions map[string]int
+
+func (q questions) Allowed(op ops.Operation, t resource.Type, name string) bool {
+	q[op.String()+" "+t.String()+" "+name]++
+	return false
+}
+
+func (q questions) AllowedAny(op ops.Operation, t resource.Type) bool { return q.Allowed(op, t, "any") }
+
+// TestNothingIsAskedAfterADenial denies the group, the transactional id or the
+// topic that later steps are about.
+func TestNothingIsAskedAfterADenial(t *testing.T) {
+	for key, want := range map[ops.APIKey]questions{
+		8:  {"READ GROUP g": 1},
+		9:  {"DESCRIBE GROUP g": 1},
+		20: {"DELETE CLUSTER kafka-cluster": 1, "DESCRIBE TOPIC t": 1},
+		28: {"WRITE TRANSACTIONAL_ID x": 1},
+		65: {"DESCRIBE TRANSACTIONAL_ID x": 1},
+		69: {"DESCRIBE GROUP g": 1},
+		16: {"DESCRIBE CLUSTER kafka-cluster": 1, "DESCRIBE GROUP g": 1},
+		22: {"WRITE TRANSACTIONAL_ID x": 1},
+		41: {"DESCRIBE DELEGATION_TOKEN d": 1, "DESCRIBE_TOKENS USER User:bob": 1},
+	} {
+		api, _ := ops.Lookup(key)
+		got := questions{}
+		out := ops.Evaluate(got, requestOfEverything(key, api.MaxVersion))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%v asks %v, want %v", key, got, want)
+		}
+		if key == 9 && len(out.Filtered) != 0 {
+			t.Errorf("the topics of a refused group count as filtered: %+v", out)
+		}
+	}
+}
+
+// TestLateFailureShowsNothing fails a request after the steps have allowed much.
+func TestLateFailureShowsNothing(t *testing.T) {
+	for _, key := range []ops.APIKey{3, 60, 68, 88} {
+		api, _ := ops.Lookup(key)
+		api.Guards = append(api.Guards, ops.Guard{After: len(api.Steps), Effect: ops.Effect{Code: ops.InvalidRequest}})
+		r := requestOfEverything(key, api.MaxVersion)
+		r.IncludeClusterOperations, r.AllowAutoCreate = true, true
+		r.Topics = append(r.Topics, ops.Topic{Name: "new"})
+		if out, want := api.Evaluate(allowAll{}, r), (ops.Outcome{Error: ops.InvalidRequest}); !reflect.DeepEqual(out, want) {
+			t.Errorf("%v: %+v", key, out)
+		}
+	}
+}
+
+// TestFailureStopsTheQuestions has two keys in a version that knows one.
+func TestFailureStopsTheQuestions(t *testing.T) {
+	got := questions{}
+	out := ops.Evaluate(got, &ops.Request{Key: 10, Version: 3, Endpoint: ops.Broker, Keys: []string{"a", "b"}})
+	if want := (questions{"DESCRIBE GROUP a": 1}); !reflect.DeepEqual(got, want) || out.Error != ops.GroupAuthorizationFailed {
+		t.Errorf("asks %v, want %v: %+v", got, want, out)
+	}
+}
+
+// TestAllTopicsCreatesNone has a topic that vanished in a request for every topic.
+func TestAllTopicsCreatesNone(t *testing.T) {
+	r := &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, AllTopics: true, Topics: []ops.Topic{{Name: "t"}}}
+	if out := ops.Evaluate(allowAll{}, r); len(out.Create) != 0 {
+		t.Errorf("creates %v", out.Create)
+	}
+}
+
+// TestNobodyOwnsNoToken has tokens and callers without a principal.
+func TestNobodyOwnsNoToken(t *testing.T) {
+	for _, key := range []ops.APIKey{39, 40, 41} {
+		r := &ops.Request{
+			Key: key, Version: 2, Endpoint: ops.Broker, Caller: ops.Caller{Protocol: ops.SASLSSL},
+			Tokens: []ops.Token{{ID: "k", Renewers: []string{""}}},
+		}
+		if out := ops.Evaluate(nil, r); out.Passes() {
+			t.Errorf("%v: %+v", key, out)
+		}
+	}
+}
+
+func TestOperationFieldsHaveAVersion(t *testing.T) {
+	for version, want := range map[int16]bool{7: false, 8: true} {
+		if out := ops.Evaluate(allowAll{}, withOperations(manyTopics(3, version, 1))); out.Items[0].HasOperations != want {
+			t.Errorf("version %d: authorized operations %v, want %v", version, !want, want)
+		}
+	}
+}
+
+func TestTopicNames(t *testing.T) {
+	long := strings.Repeat("x", 249)
+	for name, want := range map[string]ops.ErrorCode{
+		"a.B_c-9": ops.None, long: ops.None, "...": ops.None,
+		"": ops.InvalidTopicException, ".": ops.InvalidTopicException, "..": ops.InvalidTopicException,
+		long + "x": ops.InvalidTopicException, "a b": ops.InvalidTopicException, "é": ops.InvalidTopicException, "a\x00": ops.InvalidTopicException,
+	} {
+		r := &ops.Request{Key: 61, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: name, Exists: true}}}
+		if got := ops.Evaluate(allowAll{}, r).Items[0].Code; got != want {
+			t.Errorf("DescribeProducers of %q: %v, want %v", name, got, want)
+		}
+	}
+	id := "x"
+	for name, want := range map[string]ops.ErrorCode{
+		"__consumer_offsets": ops.TopicAuthorizationFailed, "__transaction_state": ops.TopicAuthorizationFailed,
+		"__share_group_state": ops.TopicAuthorizationFailed, "__mine": ops.None,
+	} {
+		r := &ops.Request{Key: 24, Version: 3, Endpoint: ops.Broker, TransactionalID: &id, Topics: []ops.Topic{{Name: name, Exists: true}}}
+		if got := ops.Evaluate(allowAll{}, r).Items[0].Code; got != want {
+			t.Errorf("AddPartitionsToTxn of %q: %v, want %v", name, got, want)
+		}
+	}
+}

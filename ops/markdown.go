@@ -1,0 +1,220 @@
+package ops
+
+import (
+	"fmt"
+	"strings"
+)
+
+// AppendMarkdown appends the rows to dst as Markdown, a section for each API, and
+// returns the extended slice.
+func AppendMarkdown(dst []byte, apis ...API) []byte {
+	for i := range apis {
+		dst = apis[i].appendMarkdown(dst)
+	}
+	return dst
+}
+
+func (api *API) appendMarkdown(dst []byte) []byte {
+	dst = fmt.Appendf(dst, "## %d %v\n\n", int(api.Key), api.Key)
+	dst = fmt.Appendf(dst, "Versions %d to %d, at %s.", api.MinVersion, api.MaxVersion, api.reception())
+	if api.RemovedIn != "" {
+		dst = fmt.Appendf(dst, " Removed in Kafka %s.", api.RemovedIn)
+	}
+	dst = fmt.Appendf(dst, "\nDocumented: %s. Source: %s.\n", documented(api.Documented), strings.Join(api.Handlers, ", "))
+	dst = api.appendSteps(dst)
+	dst = api.appendGuards(dst)
+	dst = append(dst, "\nThe error of the whole request stands in: "+api.Placement+".\n"...)
+	for _, f := range api.OperationFields {
+		dst = append(dst, "\n"+f.describe()+"\n"...)
+	}
+	if api.AllOrNothing != None {
+		dst = fmt.Appendf(dst, "\nIf one entry fails, the others get `%v`.\n", api.AllOrNothing)
+	}
+	if api.MayBeSilent {
+		dst = append(dst, "\nA request that wants no response has its connection closed instead of an error.\n"...)
+	}
+	dst = appendList(dst, "Not as documented", api.Differences)
+	dst = appendList(dst, "Notes", api.Notes)
+	return append(dst, '\n')
+}
+
+// reception says where the request arrives and what becomes of it.
+func (api *API) reception() string {
+	names := make([]string, len(api.Listeners))
+	for i, e := range api.Listeners {
+		names[i] = strings.ToLower(e.String())
+	}
+	where := strings.Join(names, " and ")
+	switch {
+	case api.Forwarded:
+		return where + "; a broker forwards it to the controller"
+	case api.Forwardable:
+		return where + "; an envelope may carry it"
+	default:
+		return where
+	}
+}
+
+func documented(permissions []Permission) string {
+	if len(permissions) == 0 {
+		return "nothing"
+	}
+	texts := make([]string, len(permissions))
+	for i, p := range permissions {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (api *API) appendSteps(dst []byte) []byte {
+	if len(api.Steps) == 0 {
+		return append(dst, "\nNothing is asked of the authorizer.\n"...)
+	}
+	dst = append(dst, "\n| | operation | resource | when | denied |\n| --- | --- | --- | --- | --- |\n"...)
+	for i := range api.Steps {
+		s := &api.Steps[i]
+		dst = fmt.Appendf(dst, "| %d | %s | %s | %s | %s |\n", i+1,
+			s.Operation.DisplayName(), s.resource(), s.condition(), s.consequence())
+	}
+	for i := range api.Steps {
+		if note := api.Steps[i].Note; note != "" {
+			dst = fmt.Appendf(dst, "\n%d: %s\n", i+1, note)
+		}
+	}
+	return dst
+}
+
+func (s *Step) resource() string {
+	text := s.Type.DisplayName() + ": " + s.Name.String()
+	if s.Configs != 0 {
+		text += " of type " + s.Configs.String()
+	}
+	if s.Path != "" {
+		text += " (`" + s.Path + "`)"
+	}
+	return text
+}
+
+func (s *Step) condition() string {
+	var parts []string
+	if s.Combine == Fallback {
+		parts = append(parts, fmt.Sprintf("step %d did not allow", s.FallbackOf))
+	}
+	if s.When != always || len(parts) == 0 && s.Endpoint == 0 && s.MinVersion == 0 && s.MaxVersion == 0 {
+		parts = append(parts, s.When.String())
+	}
+	parts = append(parts, bounds(s.Endpoint, s.MinVersion, s.MaxVersion)...)
+	if s.Since != "" {
+		parts = append(parts, "since Kafka "+s.Since)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// bounds says which endpoint and versions a step or a guard is bound to.
+func bounds(at Endpoint, minVersion, maxVersion int16) []string {
+	var parts []string
+	if at != 0 {
+		parts = append(parts, "at the "+strings.ToLower(at.String()))
+	}
+	if minVersion != 0 {
+		parts = append(parts, fmt.Sprintf("from version %d", minVersion))
+	}
+	if maxVersion != 0 {
+		parts = append(parts, fmt.Sprintf("up to version %d", maxVersion))
+	}
+	return parts
+}
+
+func (s *Step) consequence() string {
+	if s.Combine == Sufficient {
+		return "no error: the fallback is asked"
+	}
+	return s.Denied.describe()
+}
+
+// scopeTexts says what an effect does, by scope; %v is the error code.
+var scopeTexts = [...]string{
+	WholeRequest:  "`%v` for the whole request",
+	OneItem:       "`%v` for the entry",
+	LeftOut:       "left out without an error",
+	EmptyResponse: "an empty response with `%v`",
+	FieldWithheld: "one field withheld",
+	Ignored:       "no error",
+}
+
+func (s Scope) describe(code ErrorCode) string {
+	if !scopeNames.Known(int(s)) {
+		return s.String()
+	}
+	text := scopeTexts[s]
+	if s == FieldWithheld && code != None {
+		text += " with `%v`"
+	}
+	if strings.Contains(text, "%v") {
+		return fmt.Sprintf(text, code)
+	}
+	return text
+}
+
+func (f *Effect) describe() string {
+	parts := []string{f.Scope.describe(f.Code)}
+	if f.CodeFrom != 0 {
+		parts = append(parts, fmt.Sprintf("the error from version %d", f.CodeFrom))
+	}
+	if f.WholeBelow != 0 {
+		parts = append(parts, fmt.Sprintf("for the whole request below version %d", f.WholeBelow))
+	}
+	if f.WhenAll != 0 {
+		parts = append(parts, "in a request for every topic "+f.WhenAll.describe(f.Code))
+	}
+	if f.WhenByID != 0 {
+		parts = append(parts, "of a topic by id "+f.WhenByID.describe(f.Code))
+	}
+	if f.HidesName {
+		parts = append(parts, "an error of a topic by id does not show its name")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (api *API) appendGuards(dst []byte) []byte {
+	if len(api.Guards) == 0 {
+		return dst
+	}
+	dst = append(dst, "\nErrors that depend on no ACL:\n\n"...)
+	for i := range api.Guards {
+		g := &api.Guards[i]
+		place := "before the steps"
+		if g.After > 0 {
+			place = fmt.Sprintf("after step %d", g.After)
+		}
+		condition := []string{g.When.String()}
+		if g.Configs != 0 {
+			condition = append(condition, "of type "+g.Configs.String())
+		}
+		condition = append(condition, bounds(g.Endpoint, g.MinVersion, g.MaxVersion)...)
+		dst = fmt.Appendf(dst, "- %s: %s: %s\n", place, strings.Join(condition, "; "), g.Effect.describe())
+	}
+	return dst
+}
+
+func (f *OperationField) describe() string {
+	text := "The authorized operations of each " + strings.ToLower(f.Type.DisplayName()) + " are shown (KIP-430)"
+	if f.MinVersion != 0 {
+		text += fmt.Sprintf(" from version %d", f.MinVersion)
+	}
+	if f.Always {
+		return text + ", always."
+	}
+	return text + ", if the request asks for them."
+}
+
+func appendList(dst []byte, title string, items []string) []byte {
+	if len(items) == 0 {
+		return dst
+	}
+	dst = append(dst, "\n"+title+":\n\n"...)
+	for _, item := range items {
+		dst = append(dst, "- "+item+"\n"...)
+	}
+	return dst
+}

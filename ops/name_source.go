@@ -1,0 +1,85 @@
+package ops
+
+import (
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// NameSource says which resources of a request a step asks about. The zero
+// NameSource is the cluster.
+type NameSource int8
+
+const (
+	theCluster NameSource = iota
+	anyResource
+	theGroup
+	theTransactionalID
+	theOwner
+	subscribedTopics
+	matchedTopics
+	newTopics
+	// From here on the sources are lists whose resources can have entries of
+	// their own in the response.
+	eachTopic
+	eachGroup
+	eachGroupTopic
+	eachMemberTopic
+	eachTransaction
+	eachTransactionTopic
+	eachKey
+	eachConfig
+	eachToken
+	eachTokenOwner
+)
+
+var nameSourceNames = enum.Names{
+	theCluster:           "the cluster",
+	anyResource:          "any resource of the type",
+	theGroup:             "the group",
+	theTransactionalID:   "the transactional id",
+	theOwner:             "the owner of the new token",
+	subscribedTopics:     "all topics that the member subscribes to or its topology names",
+	matchedTopics:        "each topic that matches the subscribed pattern",
+	newTopics:            "all topics that the coordinator wants to create",
+	eachTopic:            "each topic",
+	eachGroup:            "each group",
+	eachGroupTopic:       "each topic of each group",
+	eachMemberTopic:      "the topics that the members of each group are assigned",
+	eachTransaction:      "each transactional id",
+	eachTransactionTopic: "each topic of each transaction",
+	eachKey:              "each key",
+	eachConfig:           "each resource",
+	eachToken:            "each token",
+	eachTokenOwner:       "the owner of each token",
+}
+
+// String returns what n selects, such as "each topic of each group".
+func (n NameSource) String() string { return nameSourceNames.String("NameSource", int(n)) }
+
+// MarshalText returns the text of n. A value without one is an error.
+func (n NameSource) MarshalText() ([]byte, error) {
+	return nameSourceNames.MarshalText("NameSource", int(n))
+}
+
+// entry returns the list whose entries in the response the verdict on n
+// concerns: the group for the topics of its members, the token for its owner,
+// else n itself.
+func (n NameSource) entry() NameSource {
+	switch n {
+	case eachMemberTopic:
+		return eachGroup
+	case eachTokenOwner:
+		return eachToken
+	default:
+		return n
+	}
+}
+
+// isList reports whether the resources of n can have entries in the response.
+func (n NameSource) isList() bool { return n >= eachTopic && nameSourceNames.Known(int(n)) }
+
+// holderTypes are the resource types of the lists whose resources have topics.
+var holderTypes = [...]resource.Type{
+	eachGroup:       resource.Group,
+	eachTransaction: resource.TransactionalID,
+}

@@ -1,0 +1,14 @@
+package ops
+
+// Where the error of a whole request stands in the response, as [API.Placement]
+// words it.
+const (
+	topLevel          = "the error code of the response"
+	everyPartition    = "every partition of the request; the response has no error code of its own"
+	topAndPartitions  = "the error code of the response, and every partition"
+	perTopic          = "each topic"
+	perGroup          = "each group"
+	perResource       = "each resource"
+	groupTopThenParts = "of the group: the error code of the response; of a topic: each of its partitions"
+	neverAnError      = "nowhere: a denial is never an error"
+)

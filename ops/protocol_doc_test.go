@@ -1,0 +1,59 @@
+package ops_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/ops"
+)
+
+var update = flag.Bool("update", false, "write docs/protocol.md and docs/protocol.json")
+
+// protocolHeader explains the page; the sections come from the table.
+const protocolHeader = `<!-- Rendered from the table in package ops by "go test ./ops -run TestProtocolDocs -update". Do not edit. -->
+# What each Kafka request needs
+
+Which questions Kafka 4.2.1 asks its authorizer about each request, in order, and what a denial does to the response.
+The same table as JSON is [protocol.json](protocol.json).
+
+A request passes when no step denies it. The steps are asked in order. A step whose denial is "no error" is enough by
+itself: when it allows, the steps that are its fallback are not asked. An *entry* is the part of the response that is about
+one topic, group, transactional id or other resource; a step about each topic is asked once for each. Steps that come after a
+denial of the whole request, or of their entry, are not asked. At a controller means also: of what a broker forwards to it.
+
+Errors that depend on no ACL are listed where they decide what a caller may learn: one that comes before the steps is seen
+by everybody, one that comes after them only by who was allowed.
+
+`
+
+func TestProtocolDocs(t *testing.T) {
+	apis := ops.APIs()
+	page := ops.AppendMarkdown([]byte(protocolHeader), apis...)
+	page = append(bytes.TrimRight(page, "\n"), '\n')
+	data, err := json.MarshalIndent(apis, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]byte{"protocol.md": page, "protocol.json": append(data, '\n')} {
+		path := filepath.Join("..", "docs", name)
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("docs/%s is not what the table gives: run go test ./ops -run TestProtocolDocs -update", name)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package ops
+
+// connectionAPIs are the requests that need no authorization.
+var connectionAPIs = []API{
+	{
+		Key:        17, // SaslHandshake
+		MinVersion: 0, MaxVersion: 1,
+		Listeners: onBoth,
+		Handlers:  []string{"KafkaApis.handleSaslHandshakeRequest", "ControllerApis.handleSaslHandshakeRequest"},
+		Guards:    []Guard{guardRequest(0, saslSession, IllegalSASLState)},
+		Placement: topLevel,
+		Notes:     []string{saslIsOver},
+	},
+	{
+		Key:        18, // ApiVersions
+		MinVersion: 0, MaxVersion: 4,
+		Listeners: onBoth,
+		Handlers:  []string{"KafkaApis.handleApiVersionsRequest", "ControllerApis.handleApiVersionsRequest"},
+		Placement: topLevel,
+		Notes:     []string{neverAuthorized},
+	},
+	{
+		Key:        36, // SaslAuthenticate
+		MinVersion: 0, MaxVersion: 2,
+		Listeners: onBoth,
+		Handlers:  []string{"KafkaApis.handleSaslAuthenticateRequest", "ControllerApis.handleSaslAuthenticateRequest"},
+		Guards:    []Guard{guardRequest(0, saslSession, IllegalSASLState)},
+		Placement: topLevel,
+		Notes:     []string{saslIsOver},
+	},
+	{
+		Key:        71, // GetTelemetrySubscriptions
+		MinVersion: 0, MaxVersion: 0,
+		Listeners: onBroker,
+		Handlers:  []string{"KafkaApis.handleGetTelemetrySubscriptionsRequest"},
+		Placement: topLevel,
+		Notes:     []string{neverAuthorized},
+	},
+	{
+		Key:        72, // PushTelemetry
+		MinVersion: 0, MaxVersion: 0,
+		Listeners: onBroker,
+		Handlers:  []string{"KafkaApis.handlePushTelemetryRequest"},
+		Placement: topLevel,
+		Notes:     []string{neverAuthorized},
+	},
+}
+
+const (
+	neverAuthorized = "Everybody may send it."
+	saslIsOver      = "Authentication takes the request before it is authorized. One that arrives later is in an illegal state, whoever sends it."
+)

@@ -1,0 +1,115 @@
+package ops
+
+import "github.com/portcullis-authz/portcullis/resource"
+
+// consumerAPIs are the requests that read records and offsets.
+var consumerAPIs = []API{
+	{
+		Key:        1, // Fetch
+		MinVersion: 4, MaxVersion: 18,
+		Listeners:  onBoth,
+		Handlers:   []string{"KafkaApis.handleFetchRequest", "ControllerApis.handleFetch"},
+		Documented: documents(ClusterAction.on(resource.Cluster), Read.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachTopic, Endpoint: Broker}},
+		Steps: []Step{
+			requireCluster(ClusterAction).when(fromFollower).at(Broker).
+				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed}).
+				note("The error is that of topics, on every partition. No topic is asked about for a follower."),
+			requireEach(Read, resource.Topic, eachTopic, "topics[].topic; topics[].topicId from version 13").when(fromClient).at(Broker).hidesName().
+				note("The topics are those of the fetch session, also those that this request does not name."),
+			requireCluster(ClusterAction).at(Controller).
+				note("The log of the metadata quorum."),
+		},
+		Guards: []Guard{
+			guardItem(0, topicIDUnknown, UnknownTopicID),
+			guardItem(3, topicMissing, UnknownTopicOrPartition),
+		},
+		Placement: "at a controller the error code of the response, and below version 13 every partition too; at a broker no error is of the whole request",
+		Differences: []string{
+			"A follower that is refused sees the error of topics on every partition, not that of the cluster.",
+			"At a controller every fetch needs ClusterAction on the cluster, which is not documented.",
+		},
+	},
+	{
+		Key:        2, // ListOffsets
+		MinVersion: 1, MaxVersion: 11,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleListOffsetRequest"},
+		Documented: documents(Describe.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachTopic}},
+		Steps:      []Step{requireEach(Describe, resource.Topic, eachTopic, "topics[].name")},
+		Guards:     []Guard{guardItem(1, topicMissing, UnknownTopicOrPartition)},
+		Placement:  everyPartition,
+	},
+	{
+		Key:        8, // OffsetCommit
+		MinVersion: 2, MaxVersion: 10,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleOffsetCommitRequest"},
+		Documented: documents(Read.on(resource.Group), Read.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachTopic}},
+		Steps: []Step{
+			require(Read, resource.Group, theGroup, "groupId"),
+			requireEach(Read, resource.Topic, eachTopic, "topics[].name; topics[].topicId from version 10").hidesName(),
+		},
+		Guards: []Guard{
+			guardItem(0, topicIDUnknown, UnknownTopicID),
+			guardItem(2, topicMissing, UnknownTopicOrPartition),
+		},
+		Placement: everyPartition,
+		Notes:     []string{"Of an unknown topic id Kafka asks about a topic without a name and ignores the answer; here nothing is asked."},
+	},
+	{
+		Key:        9, // OffsetFetch
+		MinVersion: 1, MaxVersion: 10,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleOffsetFetchRequest", "KafkaApis.fetchAllOffsetsForGroup", "KafkaApis.fetchOffsetsForGroup"},
+		Documented: documents(Describe.on(resource.Group), Describe.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachGroup, WithTopics: true}},
+		Steps: []Step{
+			requireEach(Describe, resource.Group, eachGroup, "groupId; groups[].groupId from version 8"),
+			requireEach(Describe, resource.Topic, eachGroupTopic, "topics[].name; groups[].topics[].name from version 8, topicId from version 10").when(groupTopicsNamed).hidesName(),
+			requireEach(Describe, resource.Topic, eachGroupTopic, "").when(groupTopicsAll).leavesOut().
+				note("The topics are those with a committed offset in the group."),
+		},
+		Guards:      []Guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
+		Placement:   "of a group: its entry from version 8, the error code of the response in versions 2 to 7, every partition in version 1 (an empty list without an error there before Kafka 4.1)",
+		Differences: []string{"A request for every topic of a group leaves out the topics that may not be described, without an error."},
+	},
+	{
+		Key:        10, // FindCoordinator
+		MinVersion: 0, MaxVersion: 6,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.getCoordinator", "KafkaApis.handleFindCoordinatorRequestV4AndAbove", "KafkaApis.handleFindCoordinatorRequestLessThanV4"},
+		Documented: documents(Describe.on(resource.Group), Describe.on(resource.TransactionalID)),
+		Items:      []ItemList{{Of: eachKey}},
+		Steps: []Step{
+			requireEach(Describe, resource.Group, eachKey, "key; coordinatorKeys[] from version 4").when(groupKeys).
+				denied(Effect{Scope: OneItem, Code: GroupAuthorizationFailed, WholeBelow: 4}),
+			requireEach(Describe, resource.TransactionalID, eachKey, "key; coordinatorKeys[] from version 4").when(transactionKeys).
+				denied(Effect{Scope: OneItem, Code: TransactionalIDAuthorizationFailed, WholeBelow: 4}),
+			requireCluster(ClusterAction).when(shareKeys).versions(6, 0).
+				note("Asked before the form of the keys is looked at; every key gets the error."),
+		},
+		Guards: []Guard{
+			guardRequest(0, unknownKeys, InvalidRequest),
+			{When: shareKeys, MaxVersion: 5, Effect: Effect{Scope: OneItem, Code: InvalidRequest, WholeBelow: 4}},
+		},
+		Placement:   "each key from version 4, the error code of the response below",
+		Differences: []string{"Keys of share groups, which need ClusterAction on the cluster, are not documented."},
+	},
+	{
+		Key:        23, // OffsetForLeaderEpoch
+		MinVersion: 2, MaxVersion: 4,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleOffsetForLeaderEpochRequest"},
+		Documented: documents(ClusterAction.on(resource.Cluster), Describe.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachTopic}},
+		Steps: []Step{
+			requireCluster(ClusterAction).suffices(),
+			requireEach(Describe, resource.Topic, eachTopic, "topics[].topic").fallbackOf(1),
+		},
+		Guards:    []Guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
+		Placement: everyPartition,
+	},
+}

@@ -1,0 +1,90 @@
+package ops
+
+import "github.com/portcullis-authz/portcullis/resource"
+
+// quorumAPIs are the requests to the controllers, most of them from brokers and
+// other controllers.
+var quorumAPIs = []API{
+	toController(52, 0, 2, "ControllerApis.handleVote"),
+	toController(53, 0, 1, "ControllerApis.handleBeginQuorumEpoch"),
+	toController(54, 0, 1, "ControllerApis.handleEndQuorumEpoch"),
+	{
+		Key:        55, // DescribeQuorum
+		MinVersion: 0, MaxVersion: 2,
+		Listeners: onBoth, Forwarded: true, Forwardable: true,
+		Handlers:   []string{"ControllerApis.handleDescribeQuorum"},
+		Documented: documents(Describe.on(resource.Cluster)),
+		Steps:      []Step{requireCluster(Describe).at(Controller)},
+		Placement:  topLevel,
+	},
+	toController(56, 2, 3, "ControllerApis.handleAlterPartitionRequest"),
+	{
+		Key:        58, // Envelope
+		MinVersion: 0, MaxVersion: 0,
+		Listeners:  onController,
+		Handlers:   []string{"ControllerApis.handleEnvelopeRequest", "EnvelopeUtils.handleEnvelopeRequest"},
+		Documented: documents(ClusterAction.on(resource.Cluster)),
+		Steps: []Step{
+			requireCluster(ClusterAction).at(Controller).
+				note("Asked of the broker that forwards. The embedded request is then authorized as the client's, from the client's address. A client whose broker is refused sees UNKNOWN_SERVER_ERROR."),
+		},
+		Guards: []Guard{
+			guardRequest(1, principalUnreadable, PrincipalDeserializationFailure),
+			guardRequest(1, embeddedNotForwardable, InvalidRequest),
+			guardRequest(1, embeddedUnreadable, UnsupportedVersion),
+		},
+		Placement: "the error code of the envelope's response",
+	},
+	toController(59, 0, 1, "ControllerApis.handleFetchSnapshot"),
+	toController(62, 0, 4, "ControllerApis.handleBrokerRegistration"),
+	toController(63, 0, 1, "ControllerApis.handleBrokerHeartBeatRequest"),
+	allocateProducerIDs(),
+	toController(70, 0, 0, "ControllerApis.handleControllerRegistration"),
+	toController(73, 0, 0, "ControllerApis.handleAssignReplicasToDirs"),
+	raftVoter(80, 1, "ControllerApis.handleAddRaftVoter"),
+	raftVoter(81, 0, "ControllerApis.handleRemoveRaftVoter"),
+	updateRaftVoter(),
+}
+
+// toController is the row of a request that brokers and controllers send to a
+// controller.
+func toController(key APIKey, minVersion, maxVersion int16, handler string) API {
+	return API{
+		Key: key, MinVersion: minVersion, MaxVersion: maxVersion,
+		Listeners:  onController,
+		Handlers:   []string{handler},
+		Documented: documents(ClusterAction.on(resource.Cluster)),
+		Steps:      []Step{requireCluster(ClusterAction).at(Controller)},
+		Placement:  topLevel,
+	}
+}
+
+// allocateProducerIDs is the row of AllocateProducerIds.
+func allocateProducerIDs() API {
+	api := toController(67, 0, 0, "ControllerApis.handleAllocateProducerIdsRequest")
+	api.Forwardable = true
+	api.Notes = []string{"An Envelope may carry it, but brokers send it to the controller themselves, and no broker takes it from a client."}
+	return api
+}
+
+const votersUndocumented = "The documentation does not have the API."
+
+// raftVoter is the row of a request that adds or removes a voter of the quorum.
+func raftVoter(key APIKey, maxVersion int16, handler string) API {
+	return API{
+		Key: key, MaxVersion: maxVersion,
+		Listeners: onBoth, Forwarded: true, Forwardable: true,
+		Handlers:    []string{handler},
+		Steps:       []Step{requireCluster(Alter).at(Controller)},
+		Placement:   topLevel,
+		Differences: []string{votersUndocumented},
+	}
+}
+
+// updateRaftVoter is the row of UpdateRaftVoter, which a voter sends about itself.
+func updateRaftVoter() API {
+	api := toController(82, 0, 0, "ControllerApis.handleUpdateRaftVoter")
+	api.Documented = nil
+	api.Differences = []string{votersUndocumented}
+	return api
+}

@@ -1,0 +1,141 @@
+package ops
+
+import "github.com/portcullis-authz/portcullis/resource"
+
+// shareAPIs are the requests about share groups and their state.
+var shareAPIs = []API{
+	{
+		Key:        76, // ShareGroupHeartbeat
+		MinVersion: 1, MaxVersion: 1,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleShareGroupHeartbeat"},
+		Documented: documents(Read.on(resource.Group)),
+		Steps: []Step{
+			require(Read, resource.Group, theGroup, "groupId"),
+			require(Describe, resource.Topic, subscribedTopics, "subscribedTopicNames[]").since("4.1").
+				note("One topic that may not be described fails the heartbeat."),
+		},
+		Guards:      []Guard{guardRequest(0, featureDisabled, UnsupportedVersion)},
+		Placement:   topLevel,
+		Differences: []string{"Describe on the subscribed topics, needed since 4.1, is not documented."},
+	},
+	{
+		Key:        77, // ShareGroupDescribe
+		MinVersion: 1, MaxVersion: 1,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleShareGroupDescribe"},
+		Documented: documents(Describe.on(resource.Group)),
+		Items:      []ItemList{{Of: eachGroup}},
+		Steps: []Step{
+			requireEach(Describe, resource.Group, eachGroup, "groupIds[]"),
+			requireEach(Describe, resource.Topic, eachMemberTopic, "").since("4.1").
+				note("One topic that may not be described puts an error in place of the group with its members."),
+		},
+		OperationFields: []OperationField{{Type: resource.Group}},
+		Placement:       perGroup,
+		Differences:     []string{"Describe on the topics of the members, needed since 4.1, is not documented."},
+	},
+	{
+		Key:        78, // ShareFetch
+		MinVersion: 1, MaxVersion: 2,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleShareFetchRequest", "KafkaApis.handleFetchFromShareFetchRequest", "KafkaApis.handleAcknowledgements"},
+		Documented: documents(Read.on(resource.Group), Read.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachTopic}},
+		Steps: []Step{
+			require(Read, resource.Group, theGroup, "groupId"),
+			requireEach(Read, resource.Topic, eachTopic, "topics[].topicId").hidesName().
+				note("The topics are those of the share session. The acknowledgements that the request carries get the same error."),
+		},
+		Guards:    []Guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
+		Placement: groupTopThenParts,
+		Notes:     []string{"As its code reads, Kafka 4.2.1 fails the whole request on a topic id that it cannot resolve; here that topic alone is refused."},
+	},
+	{
+		Key:        79, // ShareAcknowledge
+		MinVersion: 1, MaxVersion: 2,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleShareAcknowledgeRequest", "KafkaApis.handleAcknowledgements"},
+		Documented: documents(Read.on(resource.Group), Read.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachTopic}},
+		Steps: []Step{
+			require(Read, resource.Group, theGroup, "groupId"),
+			requireEach(Read, resource.Topic, eachTopic, "topics[].topicId").hidesName(),
+		},
+		Guards:    []Guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
+		Placement: groupTopThenParts,
+		Notes:     []string{"A topic id that cannot be resolved is treated as in ShareFetch."},
+	},
+	shareState(83, 0, "KafkaApis.handleInitializeShareGroupStateRequest", shareStateSince),
+	shareState(84, 0, "KafkaApis.handleReadShareGroupStateRequest", ""),
+	shareState(85, 1, "KafkaApis.handleWriteShareGroupStateRequest", ""),
+	shareState(86, 0, "KafkaApis.handleDeleteShareGroupStateRequest", shareStateSince),
+	shareState(87, 1, "KafkaApis.handleReadShareGroupStateSummaryRequest", shareStateSince),
+	{
+		Key:        90, // DescribeShareGroupOffsets
+		MinVersion: 0, MaxVersion: 1,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleDescribeShareGroupOffsetsRequest", "KafkaApis.describeShareGroupAllOffsetsForGroup", "KafkaApis.describeShareGroupOffsetsForGroup"},
+		Documented: documents(Describe.on(resource.Group), Describe.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachGroup, WithTopics: true}},
+		Steps: []Step{
+			requireEach(Describe, resource.Group, eachGroup, "groups[].groupId"),
+			requireEach(Describe, resource.Topic, eachGroupTopic, "groups[].topics[].topicName").when(groupTopicsNamed),
+			requireEach(Describe, resource.Topic, eachGroupTopic, "").when(groupTopicsAll).leavesOut().
+				note("The topics are those that the group has offsets of."),
+		},
+		Guards:      []Guard{{When: featureDisabled, Effect: Effect{Scope: OneItem, Code: UnsupportedVersion}}},
+		Placement:   perGroup,
+		Differences: []string{"A request for every topic of a group leaves out the topics that may not be described, without an error."},
+	},
+	{
+		Key:        91, // AlterShareGroupOffsets
+		MinVersion: 0, MaxVersion: 0,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleAlterShareGroupOffsetsRequest"},
+		Documented: documents(Read.on(resource.Group), Read.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachTopic}},
+		Steps: []Step{
+			require(Read, resource.Group, theGroup, "groupId"),
+			requireEach(Read, resource.Topic, eachTopic, "topics[].topicName"),
+		},
+		Guards:    []Guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
+		Placement: groupTopThenParts,
+	},
+	{
+		Key:        92, // DeleteShareGroupOffsets
+		MinVersion: 0, MaxVersion: 0,
+		Listeners:  onBroker,
+		Handlers:   []string{"KafkaApis.handleDeleteShareGroupOffsetsRequest"},
+		Documented: documents(Delete.on(resource.Group), Read.on(resource.Topic)),
+		Items:      []ItemList{{Of: eachTopic}},
+		Steps: []Step{
+			require(Delete, resource.Group, theGroup, "groupId"),
+			requireEach(Read, resource.Topic, eachTopic, "topics[].topicName"),
+		},
+		Guards:    []Guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
+		Placement: "of the group: the error code of the response; of a topic: its entry",
+	},
+}
+
+// shareStateSince is the difference of the state APIs that were not implemented
+// in Kafka 4.0.
+const shareStateSince = "Documented from the start, asked for since 4.1; before, the API answered UNSUPPORTED_VERSION to everybody."
+
+// shareState is the row of a request between brokers about the state of share
+// groups.
+func shareState(key APIKey, maxVersion int16, handler, difference string) API {
+	api := API{
+		Key: key, MaxVersion: maxVersion,
+		Listeners:  onBroker,
+		Handlers:   []string{handler},
+		Documented: documents(ClusterAction.on(resource.Cluster)),
+		Steps:      []Step{requireCluster(ClusterAction)},
+		Placement:  everyPartition,
+		Notes:      []string{"Served whether or not share groups are switched on."},
+	}
+	if difference != "" {
+		api.Differences = []string{difference}
+	}
+	return api
+}

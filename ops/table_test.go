@@ -1,0 +1,165 @@
+package ops_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+func TestTableIsWhole(t *testing.T) {
+	apis := ops.APIs()
+	if len(apis) != 93 {
+		t.Fatalf("%d rows, want 93", len(apis))
+	}
+	steps, different := 0, 0
+	for i, api := range apis {
+		if int(api.Key) != i || !api.Key.IsKnown() {
+			t.Errorf("row %d is of API %d", i, api.Key)
+		}
+		if api.MinVersion > api.MaxVersion || len(api.Listeners) == 0 || len(api.Handlers) == 0 || api.Placement == "" {
+			t.Errorf("%v: incomplete: %+v", api.Key, api)
+		}
+		if api.Forwarded && !api.Forwardable {
+			t.Errorf("%v: forwarded, but no envelope may carry it", api.Key)
+		}
+		if len(api.Steps) > 16 {
+			t.Errorf("%v: %d steps, more than a set of steps holds", api.Key, len(api.Steps))
+		}
+		for n := range api.Steps {
+			checkStep(t, &api, n)
+		}
+		for _, g := range api.Guards {
+			if g.After < 0 || g.After > len(api.Steps) || g.Effect.Code == ops.None {
+				t.Errorf("%v: guard %+v", api.Key, g)
+			}
+		}
+		steps += len(api.Steps)
+		if len(api.Differences) > 0 {
+			different++
+		}
+	}
+	if steps != 140 {
+		t.Errorf("%d steps, want 140", steps)
+	}
+	if different != 35 {
+		t.Errorf("%d APIs are not as documented, want 35", different)
+	}
+}
+
+func checkStep(t *testing.T, api *ops.API, n int) {
+	s := &api.Steps[n]
+	fail := func(text string) { t.Errorf("%v step %d: %s: %+v", api.Key, n+1, text, s) }
+	if !s.Type.IsConcrete() || !s.Operation.IsKnown() {
+		fail("asks about nothing")
+	}
+	// Kafka's own tables leave out one pair that it asks about.
+	deleteCluster := s.Operation == ops.Delete && s.Type == resource.Cluster
+	if !ops.Supported(s.Type).Has(s.Operation) && !deleteCluster {
+		fail("the type does not support the operation")
+	}
+	if (s.Combine == ops.Fallback) != (s.FallbackOf != 0) {
+		fail("a fallback needs a step it is the fallback of")
+	}
+	if s.Combine == ops.Fallback && (s.FallbackOf > n || api.Steps[s.FallbackOf-1].Combine != ops.Sufficient) {
+		fail("a fallback is of an earlier step that suffices")
+	}
+	if s.Combine == ops.Fallback && s.When != api.Steps[s.FallbackOf-1].When {
+		fail("a fallback has the condition of the step it is the fallback of")
+	}
+	if s.Combine == ops.Sufficient && s.Denied != (ops.Effect{}) {
+		fail("a step that suffices has no effect")
+	}
+	if s.Combine == ops.Sufficient && !slices.ContainsFunc(api.Steps, func(f ops.Step) bool { return f.FallbackOf == n+1 }) {
+		fail("a step that suffices needs a fallback")
+	}
+	wantsCode := s.Combine != ops.Sufficient && s.Denied.Scope != ops.LeftOut && s.Denied.Scope != ops.FieldWithheld
+	if wantsCode && s.Denied.Code == ops.None {
+		fail("a denial without a code")
+	}
+}
+
+func TestRowsAreTheCallers(t *testing.T) {
+	api, ok := ops.Lookup(3)
+	if !ok {
+		t.Fatal("no row for Metadata")
+	}
+	api.Steps[0].Operation = ops.Unknown
+	api.Listeners[0] = 0
+	ops.APIs()[3].Steps[0].Denied.Code = ops.None
+	again, _ := ops.Lookup(3)
+	if again.Steps[0].Operation != ops.Describe || again.Listeners[0] != ops.Broker || again.Steps[0].Denied.Code != ops.TopicAuthorizationFailed {
+		t.Errorf("the table was changed through a row: %+v", again)
+	}
+	if api, ok := ops.Lookup(93); ok || api.Steps != nil {
+		t.Errorf("a row for API 93: %+v", api)
+	}
+}
+
+// TestEveryCodeIsNamed goes through all codes: those that the table gives have
+// Kafka's name, and no others.
+func TestEveryCodeIsNamed(t *testing.T) {
+	given := map[ops.ErrorCode]bool{ops.None: true, ops.UnsupportedVersion: true}
+	for _, api := range ops.APIs() {
+		given[api.AllOrNothing] = true
+		for _, s := range api.Steps {
+			given[s.Denied.Code] = true
+		}
+		for _, g := range api.Guards {
+			given[g.Effect.Code] = true
+		}
+	}
+	for c := ops.ErrorCode(-1000); c < 1000; c++ {
+		text, err := c.MarshalText()
+		if named := err == nil; named != given[c] {
+			t.Errorf("%v: named %v, given %v", c, named, given[c])
+		}
+		if err == nil && string(text) != c.String() || err != nil && !strings.HasPrefix(c.String(), "ErrorCode(") {
+			t.Errorf("%v: text %q, %v", c, text, err)
+		}
+	}
+	for _, typ := range resource.Types() {
+		if code, ok := ops.AuthorizationError(typ); ok != (typ != resource.User) || ok && !given[code] && typ != resource.DelegationToken {
+			t.Errorf("%v: %v, %v", typ, code, ok)
+		}
+	}
+}
+
+func TestEnumsOfTheTablePrint(t *testing.T) {
+	type enum interface {
+		String() string
+		MarshalText() ([]byte, error)
+	}
+	for v := -128; v < 128; v++ {
+		for _, e := range []enum{ops.Combine(v), ops.Scope(v), ops.Endpoint(v), ops.Condition(v), ops.NameSource(v)} {
+			text, err := e.MarshalText()
+			if (err == nil) == strings.Contains(e.String(), "(") && !strings.Contains(e.String(), " ") {
+				t.Errorf("%T(%d): %q, %v", e, v, e, err)
+			}
+			if err == nil && string(text) != e.String() {
+				t.Errorf("%T(%d): %q and %q", e, v, text, e)
+			}
+		}
+	}
+	for set, want := range map[ops.ConfigType]string{
+		0: "ConfigType(0)", 2: "TOPIC", 12: "BROKER, BROKER_LOGGER", 62: "TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP", 65: "ConfigType(65)", 3: "TOPIC, ConfigType(1)",
+	} {
+		if got := set.String(); got != want {
+			t.Errorf("ConfigType %d: %q, want %q", uint8(set), got, want)
+		}
+	}
+}
+
+// TestMarkdownOfAnyRow renders rows that the table does not have.
+func TestMarkdownOfAnyRow(t *testing.T) {
+	row := ops.API{Key: 999, Steps: []ops.Step{{Combine: 9, Denied: ops.Effect{Scope: 99, WhenAll: -1}, FallbackOf: -3}}, Guards: []ops.Guard{{After: 7, When: -1}}}
+	if text := ops.AppendMarkdown(nil, row, ops.API{}); !strings.Contains(string(text), "Scope(99)") {
+		t.Errorf("got %s", text)
+	}
+	if _, err := json.Marshal(row); err == nil {
+		t.Error("a row with unknown values has JSON")
+	}
+}

@@ -1,0 +1,42 @@
+package ops
+
+// metadataLog is the topic that holds the cluster's metadata, which no client
+// may create.
+const metadataLog = "__cluster_metadata"
+
+// maxTopicName is the length of the longest topic name, in bytes.
+//
+// Source: Kafka's org.apache.kafka.common.internals.Topic.
+const maxTopicName = 249
+
+// isInternalTopic reports whether name is that of a topic which Kafka writes by
+// itself.
+//
+// Source: Kafka 4.2, Topic.isInternal.
+func isInternalTopic(name string) bool {
+	switch name {
+	case "__consumer_offsets", "__transaction_state", "__share_group_state":
+		return true
+	}
+	return false
+}
+
+// validTopicName reports whether a topic can have the name.
+//
+// Source: Kafka's Topic.validate.
+func validTopicName(name string) bool {
+	if name == "" || name == "." || name == ".." || len(name) > maxTopicName {
+		return false
+	}
+	for i := range len(name) {
+		if !isTopicNameByte(name[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isTopicNameByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		c == '.' || c == '_' || c == '-'
+}

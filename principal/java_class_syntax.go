@@ -1,0 +1,93 @@
+package principal
+
+// class reads a class from behind its opening bracket to behind the closing one.
+func (p *javaParser) class() runeSet {
+	p.enter()
+	defer func() { p.depth-- }()
+	offset := p.tokens[p.pos-1].offset
+	negated := p.accept('^')
+	set, items := runeSet{}, 0
+	for ; ; items++ {
+		switch {
+		case p.tokens[p.pos].r == end:
+			p.fail(offset, "", "a class that is not closed")
+		case p.peek() == ']' && items > 0:
+			p.pos++
+			if negated {
+				set = set.complement()
+			}
+			return set
+		case p.peek() == '&' && p.peekAt(1) == '&':
+			if items == 0 {
+				p.fail(p.offset(), constructIntersection, "put something before &&")
+			}
+			p.pos += 2
+			set = set.intersect(p.rightOperand())
+			continue
+		}
+		set = set.union(p.classItem())
+	}
+}
+
+// rightOperand reads what stands between && and the end of the class: one nested
+// class, or characters and ranges. Java gives other shapes other meanings than they
+// seem to have, and different ones in different releases.
+func (p *javaParser) rightOperand() runeSet {
+	offset := p.offset()
+	if p.accept('[') {
+		set := p.class()
+		if p.peek() != ']' {
+			p.fail(p.offset(), constructIntersection, "close the class here")
+		}
+		return set
+	}
+	set := runeSet{}
+	if c := p.peek(); c == ']' || c == '^' {
+		p.fail(offset, constructIntersection, "put the right side into brackets of its own")
+	}
+	for p.peek() != ']' {
+		if p.tokens[p.pos].r == end {
+			p.fail(offset, "", "a class that is not closed")
+		}
+		if p.peek() == '[' || p.peek() == '&' {
+			p.fail(p.offset(), constructIntersection, "put the right side into brackets of its own")
+		}
+		set = set.union(p.classItem())
+	}
+	return set
+}
+
+// classItem reads a nested class, an escaped set, a range or a character.
+func (p *javaParser) classItem() runeSet {
+	if p.accept('[') {
+		return p.class()
+	}
+	offset := p.offset()
+	set, lo := p.classCharacter()
+	if set != nil {
+		return set
+	}
+	hi := lo
+	if next := p.peekAt(1); p.peek() == '-' && next != '[' && next != ']' {
+		p.pos++
+		if p.tokens[p.pos].r == end {
+			p.fail(offset, "", "a class that is not closed")
+		}
+		if set, hi = p.classCharacter(); set != nil || hi < lo {
+			p.fail(offset, "", "a range whose end is no character, or one before its start")
+		}
+	}
+	return p.folded(runeRange{lo, hi}, offset)
+}
+
+func (p *javaParser) classCharacter() (runeSet, rune) {
+	if p.peek() == '\\' {
+		if c := p.peekAt(1); c == 'R' || c == 'X' || c == 'b' || c == 'B' || c == 'G' || c == 'k' {
+			p.fail(p.offset(), "", "no character of a class: \\"+string(c))
+		}
+		return p.escapedSet()
+	}
+	r := p.tokens[p.pos].r
+	p.pos++
+	return nil, r
+}

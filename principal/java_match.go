@@ -1,0 +1,368 @@
+package principal
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// matcher runs a program over a text: depth first, in the order in which
+// java.util.regex tries things, but each choice at most once at each position, so
+// that the time is linear in the length of the text where Java's can be
+// exponential. A second visit could only fail as the first did: what comes after
+// does not depend on what the groups captured.
+//
+// Positions are bytes. Java's are UTF-16 units: a character above U+FFFF, which has
+// four bytes here, has a position inside it there, which is the third byte here.
+// Only an attempt to match begins at such a position, never a character inside a
+// match.
+//
+// A matcher keeps its memory for the next text. It is not safe for concurrent use.
+type matcher struct {
+	program *program
+	text    string
+	stack   []choice // what is left to try, the next last
+	marks   []uint64 // a row of bits for each position: the choices already visited
+	row     int      // words in a row
+	slots   []int32  // where groups begin and end; -1 if they took no part
+	begin   int32    // where the match began
+	buffer  []byte   // for the result of a rewriting
+}
+
+// choice is something left to try, or a slot to restore.
+type choice struct {
+	at   int32 // the instruction; for a slot its complement
+	pos  int32 // the position; for a slot the old value
+	from int32 // for a span that is in progress, where it began; else fresh
+}
+
+const fresh int32 = -1
+
+// maxKept is how many words of marks a matcher keeps when it is put away, so that
+// a long name does not hold its memory for ever.
+const maxKept = 1 << 12
+
+// reset takes up a program and a text, with all marks forgotten.
+func (m *matcher) reset(p *program, text string) {
+	m.program, m.text = p, text
+	m.row = (p.choices + 63) / 64
+	m.marks = slices.Grow(m.marks[:0], m.row*(len(text)+1))[:m.row*(len(text)+1)]
+	clear(m.marks)
+	m.slots = slices.Grow(m.slots[:0], p.slots)[:p.slots]
+}
+
+// putAway forgets the text, and memory that only a long one needs. It returns
+// whether the rest is worth keeping.
+func (m *matcher) putAway() bool {
+	m.program, m.text = nil, ""
+	return cap(m.marks) <= maxKept && cap(m.stack) <= maxKept && cap(m.buffer) <= 8*maxKept
+}
+
+// start begins an attempt to match at pos.
+func (m *matcher) start(pos int) {
+	m.begin = int32(pos)
+	for i := range m.slots {
+		m.slots[i] = -1
+	}
+	m.stack = append(m.stack[:0], choice{0, int32(pos), fresh})
+}
+
+// next returns the end of the next match of the attempt, in the order of
+// preference, or -1. The slots are those of that match.
+func (m *matcher) next() int {
+	for len(m.stack) > 0 {
+		c := m.stack[len(m.stack)-1]
+		m.stack = m.stack[:len(m.stack)-1]
+		if c.at < 0 {
+			m.slots[^c.at] = c.pos
+			continue
+		}
+		if end := m.run(c); end >= 0 {
+			m.slots[0], m.slots[1] = m.begin, int32(end)
+			return end
+		}
+	}
+	return -1
+}
+
+// run follows one choice until it fails or reaches the end of the pattern.
+func (m *matcher) run(c choice) int {
+	at, pos, from := c.at, int(c.pos), c.from
+	for {
+		in := &m.program.code[at]
+		next := -1
+		switch in.op {
+		case doSet:
+			next = m.step(in.set, pos)
+		case doLiteral:
+			if strings.HasPrefix(m.text[pos:], in.text) {
+				next = pos + len(in.text)
+			}
+		case doSplit:
+			if !m.visit(in.arg, pos) {
+				return -1
+			}
+			m.stack = append(m.stack, choice{in.alt, int32(pos), fresh})
+			next = pos
+		case doJump:
+			next = pos
+		case doSave:
+			m.stack = append(m.stack, choice{^in.arg, m.slots[in.arg], fresh})
+			m.slots[in.arg] = int32(pos)
+			next = pos
+		case doAssert:
+			if m.holds(in.assertion, pos) {
+				next = pos
+			}
+		case doGreedy:
+			next = m.greedy(in, at, pos, int(from))
+		case doLazy:
+			next = m.lazy(in, at, pos, from != fresh)
+		case doMatch:
+			return pos
+		}
+		if next < 0 {
+			return -1
+		}
+		at, pos, from = in.out, next, fresh
+	}
+}
+
+// visit marks a choice at a position and reports whether it was not marked before.
+func (m *matcher) visit(bit int32, pos int) bool {
+	word, mask := &m.marks[pos*m.row+int(bit>>6)], uint64(1)<<(bit&63)
+	if *word&mask != 0 {
+		return false
+	}
+	*word |= mask
+	return true
+}
+
+// step returns the position behind the character at pos, or -1 if it is not in set.
+func (m *matcher) step(set *matchSet, pos int) int {
+	if pos >= len(m.text) {
+		return -1
+	}
+	if c := m.text[pos]; c < utf8.RuneSelf {
+		if set.containsASCII(c) {
+			return pos + 1
+		}
+		return -1
+	}
+	if r, size := m.runeAt(pos); set.above.contains(r) {
+		return pos + size
+	}
+	return -1
+}
+
+// runeAt returns the character at pos, which is not behind the end, and its length:
+// inside a character above U+FFFF, the second half of its surrogate pair.
+func (m *matcher) runeAt(pos int) (rune, int) {
+	if c := m.text[pos]; c&0xC0 == 0x80 {
+		r, _ := utf8.DecodeRuneInString(m.text[pos-2:])
+		return 0xDC00 | (r-0x10000)&0x3FF, 2
+	}
+	return utf8.DecodeRuneInString(m.text[pos:])
+}
+
+// greedy takes characters from pos on, or, if it has done so before, gives the last
+// one back. It returns the first position to try, with what is left on the stack.
+//
+// Characters that another visit took are left out: the positions behind them have
+// been tried.
+func (m *matcher) greedy(in *instruction, at int32, pos, from int) int {
+	if from < 0 {
+		if from = pos; !m.visit(in.arg, pos) {
+			return -1
+		}
+		pos = m.take(in, pos)
+	}
+	for ; ; pos = m.before(pos, from) {
+		if m.mayFollow(in.follow, pos) {
+			if pos > from {
+				m.stack = append(m.stack, choice{at, int32(m.before(pos, from)), int32(from)})
+			}
+			return pos
+		}
+		if pos == from {
+			return -1
+		}
+	}
+}
+
+// take returns the last position that the characters of a greedy span lead to and
+// that no visit has marked, and marks all on the way.
+func (m *matcher) take(in *instruction, pos int) int {
+	word, mask := int(in.arg>>6), uint64(1)<<(in.arg&63)
+	set, text, marks, row := in.set, m.text, m.marks, m.row
+	for pos < len(text) {
+		next := pos + 1
+		if c := text[pos]; c < utf8.RuneSelf {
+			if !set.containsASCII(c) {
+				break
+			}
+		} else if next = m.step(set, pos); next < 0 {
+			break
+		}
+		mark := &marks[next*row+word]
+		if *mark&mask != 0 {
+			break
+		}
+		*mark |= mask
+		pos = next
+	}
+	return pos
+}
+
+// before returns the position one character before pos, which is behind from.
+func (m *matcher) before(pos, from int) int {
+	pos--
+	for pos > from && m.text[pos]&0xC0 == 0x80 {
+		pos--
+	}
+	return pos
+}
+
+// lazy takes no character, or, if it has returned before, one more. It returns the
+// next position to try, with what is left on the stack.
+func (m *matcher) lazy(in *instruction, at int32, pos int, again bool) int {
+	word, mask := int(in.arg>>6), uint64(1)<<(in.arg&63)
+	set, text, marks, row := in.set, m.text, m.marks, m.row
+	for {
+		if again {
+			if pos < len(text) && text[pos] < utf8.RuneSelf && set.containsASCII(text[pos]) {
+				pos++
+			} else if pos = m.step(set, pos); pos < 0 {
+				return -1
+			}
+		}
+		mark := &marks[pos*row+word]
+		if *mark&mask != 0 {
+			return -1
+		}
+		*mark |= mask
+		if m.mayFollow(in.follow, pos) {
+			m.stack = append(m.stack, choice{at, int32(pos), 0})
+			return pos
+		}
+		again = true
+	}
+}
+
+// mayFollow reports whether a character of set may stand at pos. A nil set is not
+// known.
+func (m *matcher) mayFollow(set *matchSet, pos int) bool {
+	if set == nil {
+		return true
+	}
+	if pos >= len(m.text) {
+		return false
+	}
+	c := m.text[pos]
+	return c >= utf8.RuneSelf || set.containsASCII(c)
+}
+
+// holds reports whether an assertion holds at pos.
+func (m *matcher) holds(a assertion, pos int) bool {
+	switch a {
+	case assertBegin:
+		return pos == 0
+	case assertEnd:
+		return pos == len(m.text)
+	case assertFinal:
+		return m.atLineEnd(pos) && isLastLineBreak(m.text[pos:])
+	case assertUnixFinal:
+		return m.text[pos:] == "" || m.text[pos:] == "\n"
+	case assertLineBegin, assertUnixLineBegin:
+		return m.atLineBegin(pos, a == assertUnixLineBegin)
+	case assertLineEnd:
+		return m.atLineEnd(pos)
+	case assertUnixLineEnd:
+		return pos == len(m.text) || m.text[pos] == '\n'
+	}
+	return (m.isWord(pos-1) != m.isWord(pos)) == (a == assertWordBoundary)
+}
+
+// atLineEnd reports whether the text, or a line of it, ends at pos. "\r\n" is one
+// line end, and there is none between its halves.
+func (m *matcher) atLineEnd(pos int) bool {
+	if pos == len(m.text) {
+		return true
+	}
+	if r, _ := m.runeAt(pos); r != '\n' {
+		return lineTerminators.contains(r)
+	}
+	return pos == 0 || m.text[pos-1] != '\r'
+}
+
+// isLastLineBreak reports whether rest, which begins with a line terminator, if it
+// is not empty, is no more than that.
+func isLastLineBreak(rest string) bool {
+	_, size := utf8.DecodeRuneInString(rest)
+	return size == len(rest) || rest == "\r\n"
+}
+
+// atLineBegin reports whether a line begins at pos. Behind the last line terminator
+// none does, and none does in an empty text.
+func (m *matcher) atLineBegin(pos int, unix bool) bool {
+	if pos == len(m.text) {
+		return false
+	}
+	if pos == 0 {
+		return true
+	}
+	r, _ := utf8.DecodeLastRuneInString(m.text[:pos])
+	if unix || r == '\n' {
+		return r == '\n'
+	}
+	return lineTerminators.contains(r) && !(r == '\r' && m.text[pos] == '\n')
+}
+
+// isWord reports whether the byte at pos is an ASCII letter, digit or underscore.
+// Whether other characters count depends on the release of Java, so that texts with
+// such characters are refused before they come here.
+func (m *matcher) isWord(pos int) bool {
+	return pos >= 0 && pos < len(m.text) && m.text[pos] < unicode.MaxASCII && wordSet.contains(rune(m.text[pos]))
+}
+
+// find looks for the next match that begins at pos or later, as java.util.regex
+// does: at every UTF-16 unit. It reports whether there is one; then the slots are
+// its groups.
+//
+// The marks of earlier attempts stand. Positions behind an earlier match were only
+// visited by attempts that failed, and at its end the marks are taken back.
+func (m *matcher) find(pos int) bool {
+	for ; pos <= len(m.text); pos = nextUnit(m.text, pos) {
+		m.start(pos)
+		if end := m.next(); end >= 0 {
+			m.release(end)
+			return true
+		}
+	}
+	return false
+}
+
+// release takes the marks at the end of a match back: some stand for the match
+// itself.
+func (m *matcher) release(end int) { clear(m.marks[end*m.row : (end+1)*m.row]) }
+
+// nextUnit returns the position one UTF-16 unit behind pos.
+func nextUnit(text string, pos int) int {
+	if pos >= len(text) || text[pos] < utf8.RuneSelf {
+		return pos + 1
+	}
+	if text[pos]&0xC0 == 0x80 {
+		return pos + 2
+	}
+	_, size := utf8.DecodeRuneInString(text[pos:])
+	if size == 4 {
+		size = 2
+	}
+	return pos + size
+}
+
+// splitsCharacter reports whether pos is inside a character of text.
+func splitsCharacter(text string, pos int) bool {
+	return pos < len(text) && text[pos]&0xC0 == 0x80
+}

@@ -1,0 +1,114 @@
+package principal
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// errUnclearSigma refuses a capital sigma beside characters whose part in words
+// Java's releases are free to change.
+var errUnclearSigma = errors.New("the lower case of its capital sigma depends on where a word ends, and beside other characters than letters with case and ASCII that is Java's own affair")
+
+// lowerSigmas returns s with every capital sigma in the lower case that Java gives it:
+// the final form if there is a letter with case before it in the same word and none
+// behind it. Java's words are not Unicode's: "aΣ1b" is one.
+//
+// Source: JDK 17, ConditionalSpecialCasing.isFinalCased, and the word rules of
+// java.text.BreakIterator.
+func lowerSigmas(s string) (string, error) {
+	if !strings.ContainsRune(s, 'Σ') {
+		return s, nil
+	}
+	text := []rune(s)
+	clear := true
+	for _, r := range text {
+		clear = clear && (r < utf8.RuneSelf || isCasedLetter(r))
+	}
+	for begin := 0; begin < len(text); {
+		end := begin + 1
+		if clear {
+			end = wordEnd(text, begin)
+		} else if !isSeparator(text[begin]) {
+			for end < len(text) && !isSeparator(text[end]) {
+				end++
+			}
+			if !isPlainWord(text[begin:end]) {
+				return "", errUnclearSigma
+			}
+		}
+		lowerWord(text[begin:end])
+		begin = end
+	}
+	return string(text), nil
+}
+
+// lowerWord lowers the capital sigmas of one word.
+func lowerWord(word []rune) {
+	last := len(word) - 1
+	for last >= 0 && !isCasedLetter(word[last]) {
+		last--
+	}
+	seen := false
+	for i, r := range word {
+		if r == 'Σ' {
+			word[i] = 'σ'
+			if seen && i == last {
+				word[i] = 'ς'
+			}
+		}
+		seen = seen || isCasedLetter(r)
+	}
+}
+
+// isPlainWord reports whether text is a word in anybody's eyes, or has no sigma.
+func isPlainWord(text []rune) bool {
+	plain, sigma := true, false
+	for _, r := range text {
+		plain = plain && isCasedLetter(r)
+		sigma = sigma || r == 'Σ'
+	}
+	return plain || !sigma
+}
+
+func isCasedLetter(r rune) bool { return unicode.In(r, unicode.Lu, unicode.Ll, unicode.Lt) }
+
+func isSeparator(r rune) bool { return strings.ContainsRune(` ,=+;<>\/@`, r) }
+
+func isDigit(r rune) bool { return r >= '0' && r <= '9' }
+
+// wordEnd returns the end of the word that begins at i, of letters with case and
+// ASCII: words and numbers by turns, the first perhaps behind a sign. A word may have
+// single marks inside it, such as "-" and "_", and so may a number, such as ",": hence
+// the two lists.
+func wordEnd(text []rune, i int) int {
+	at := run(text, i, isCasedLetter, `-"'._`)
+	if at == i && strings.ContainsRune("$#.", text[i]) {
+		at++
+	}
+	for {
+		number := run(text, at, isDigit, `"',.`)
+		if number == at {
+			return max(at, i+1)
+		}
+		if at = run(text, number, isCasedLetter, `-"'._`); at == number {
+			if at < len(text) && strings.ContainsRune("%&", text[at]) {
+				at++
+			}
+			return at
+		}
+	}
+}
+
+// run returns the end of the members from i on, with single characters of inner
+// between them.
+func run(text []rune, i int, member func(rune) bool, inner string) int {
+	for i < len(text) && member(text[i]) {
+		i++
+		if i+1 < len(text) && strings.ContainsRune(inner, text[i]) && member(text[i+1]) {
+			i++
+		}
+	}
+	return i
+}

@@ -1,0 +1,88 @@
+package principal
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+)
+
+// decodeJavaUTF8 returns b decoded as Java's new String(b, UTF_8) does: every
+// malformed sequence becomes one U+FFFD. How many bytes such a sequence has is
+// Java's choice, which is not Go's: Go replaces each byte of it.
+func decodeJavaUTF8(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	text := make([]byte, 0, len(b)+16)
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		if r == utf8.RuneError && size <= 1 {
+			size = malformedLength(b)
+		}
+		text = utf8.AppendRune(text, r)
+		b = b[size:]
+	}
+	return string(text)
+}
+
+// malformedLength returns how many bytes at the start of b, which are no
+// character, Java replaces by one U+FFFD: as many as could begin a character, and
+// all three of an encoded surrogate.
+func malformedLength(b []byte) int {
+	low, high, length := byte(0x80), byte(0xBF), 0
+	switch lead := b[0]; {
+	case lead >= 0xE0 && lead <= 0xEF:
+		length = 3
+		if lead == 0xE0 {
+			low = 0xA0
+		}
+	case lead >= 0xF0 && lead <= 0xF4:
+		length = 4
+		if lead == 0xF0 {
+			low = 0x90
+		} else if lead == 0xF4 {
+			high = 0x8F
+		}
+	default:
+		return 1
+	}
+	n := 1
+	for n < length && n < len(b) && b[n] >= low && b[n] <= high {
+		low, high = 0x80, 0xBF
+		n++
+	}
+	return n
+}
+
+// javaUpper returns s in upper case as Java's toUpperCase(Locale.ENGLISH) does: by
+// the full mappings of Unicode, so that "ß" becomes "SS".
+func javaUpper(s string) string {
+	if isASCII(s) {
+		return strings.ToUpper(s)
+	}
+	return cases.Upper(language.Und).String(s)
+}
+
+// javaLower returns s in lower case as Java's toLowerCase(Locale.ENGLISH) does: by
+// the full mappings of Unicode, with the final sigma where Java sees one.
+func javaLower(s string) (string, error) {
+	if isASCII(s) {
+		return strings.ToLower(s), nil
+	}
+	s, err := lowerSigmas(s)
+	if err != nil {
+		return "", err
+	}
+	return cases.Lower(language.Und).String(s), nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}

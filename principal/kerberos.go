@@ -1,0 +1,202 @@
+package principal
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
+)
+
+// Why a Kerberos name has no short name, for [errors.Is]. Each comes wrapped in a
+// [KerberosNameError].
+var (
+	ErrMalformedKerberosName = errors.New("malformed Kerberos name")
+	ErrNoKerberosRule        = errors.New("no rule applies")
+	ErrNotSimpleName         = errors.New("the rule makes a name that is not simple")
+	ErrKerberosRuleFailed    = errors.New("the rule cannot be applied")
+)
+
+// errNoDefaultRealm refuses a list for MIT's dialect.
+var errNoDefaultRealm = errors.New("auth_to_local needs a default realm: without one MIT krb5 maps no name")
+
+// Limits of a list of rules. They bound what a hostile configuration costs;
+// real lists have tens of rules of some hundred bytes.
+const (
+	maxKerberosRules      = 4096
+	maxKerberosRuleLength = 8192
+)
+
+// kerberosDialect says whose auth_to_local a list of rules is written in. The
+// zero kerberosDialect is none: nothing is mapped.
+type kerberosDialect int8
+
+const (
+	kafkaDialect kerberosDialect = iota + 1
+	mitDialect
+)
+
+// KerberosRules maps the names of Kerberos principals to short names, by the
+// first rule of a list that applies. [ParseKerberosRules] makes one that does as
+// Kafka does, [ParseMITRules] one that does as MIT krb5 does.
+//
+// KerberosRules is immutable once built. It is safe for concurrent use by any
+// number of goroutines. KerberosRules must not be copied after first use. The zero
+// KerberosRules refuses every name.
+type KerberosRules struct {
+	dialect      kerberosDialect
+	defaultRealm string
+	names        map[string]string // MIT's auth_to_local_names; nil in Kafka's dialect
+	rules        []kerberosRule
+	matchers     sync.Pool // of *matcher
+}
+
+// KerberosRuleError says where a list of rules cannot be read.
+type KerberosRuleError struct {
+	Rule   int    // index in the list, from 0
+	Text   string // the rule
+	Offset int    // where in Text, in bytes from 0
+	// Construct is the part of Java's regular expressions that cannot be kept, one of
+	// [UnsupportedConstructs]; empty for what is a fault anywhere, and in MIT's dialect.
+	Construct string
+	Msg       string // what is wrong there, and what would be right
+}
+
+// Error returns the index, the rule (cut at 64 bytes), the offset and the fault.
+func (e *KerberosRuleError) Error() string {
+	return fmt.Sprintf("Kerberos rule %d %s, at offset %d: %s", e.Rule, enum.Quote(e.Text), e.Offset, e.Msg)
+}
+
+// KerberosNameError says why a name has no short name.
+type KerberosNameError struct {
+	Name   string // the name that was to be mapped
+	Rule   int    // index of the rule that refused it, or -1
+	Detail string // more about the reason; may be empty
+	Reason error  // one of the errors above
+}
+
+// Error returns the name (cut at 64 bytes), the reason and the rule.
+func (e *KerberosNameError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Kerberos name %s: %s", enum.Quote(e.Name), e.Reason)
+	if e.Detail != "" {
+		b.WriteString(": " + e.Detail)
+	}
+	if e.Rule >= 0 {
+		fmt.Fprintf(&b, " (rule %d)", e.Rule)
+	}
+	return b.String()
+}
+
+// Unwrap returns the reason.
+func (e *KerberosNameError) Unwrap() error { return e.Reason }
+
+// ShortName returns the short name of a principal, such as "alice" for
+// "alice@EXAMPLE.COM". An error is a [KerberosNameError], and then the result is
+// empty: the client must be refused.
+//
+// In Kafka's dialect a name is "primary[/host]@REALM". Text without "@" is its own
+// short name, and no rule is asked. A rule whose result holds "/" or "@" is an
+// error that ends the search, and so is one that refers to a component or group
+// that does not exist. Source: KerberosName.parse and KerberosShortNamer.shortName.
+//
+// In MIT's dialect a name has any number of components, a backslash quotes, and
+// text without "@" is of the default realm. Source: MIT krb5,
+// krb5_aname_to_localname.
+//
+// The cost is that of matching each rule up to the one that applies, linear in
+// the length of the name for each, quadratic for a global substitution in MIT's
+// dialect. Names longer than 4096 bytes are refused.
+func (k *KerberosRules) ShortName(name string) (string, error) {
+	return k.walk(name, nil)
+}
+
+// ShortNameOf is [KerberosRules.ShortName] for a name that is already in parts,
+// as a ticket holds it. A name without components or without a realm is an error.
+// In Kafka's dialect so is a component that holds "/" or "@": Kafka would read its
+// text as another principal.
+func (k *KerberosRules) ShortNameOf(components []string, realm string) (string, error) {
+	name := kerberosName{realm: realm, components: components}
+	name.text = name.withoutRealm() + "@" + mitQuoter.Replace(realm)
+	fault := checkNameText(name.text)
+	switch {
+	case fault != "":
+	case len(components) == 0 || realm == "":
+		fault = "has no component or no realm"
+	case k.dialect == mitDialect:
+		fault = name.faultMIT()
+	case strings.ContainsAny(strings.Join(components, ""), "/@"):
+		fault = `has "/" or "@" in a component`
+	default:
+		return k.walk(strings.Join(components, "/")+"@"+realm, nil)
+	}
+	if fault != "" {
+		return "", &KerberosNameError{name.text, -1, fault, ErrMalformedKerberosName}
+	}
+	return k.apply(&name, nil)
+}
+
+// Rules returns the rules in canonical form: the constructor reads them back as
+// an equal list. The caller owns the slice.
+func (k *KerberosRules) Rules() []string {
+	list := make([]string, len(k.rules))
+	for i := range k.rules {
+		list[i] = k.rules[i].text
+	}
+	return list
+}
+
+// walk is ShortName; it tells trace, unless that is nil, what each rule did.
+func (k *KerberosRules) walk(text string, trace *KerberosTrace) (string, error) {
+	name, fault := k.parseName(text)
+	if fault != "" {
+		return "", &KerberosNameError{text, -1, fault, ErrMalformedKerberosName}
+	}
+	return k.apply(&name, trace)
+}
+
+func (k *KerberosRules) parseName(text string) (kerberosName, string) {
+	switch k.dialect {
+	case kafkaDialect:
+		return parseKafkaName(text)
+	case mitDialect:
+		return parseMITName(text, k.defaultRealm)
+	default:
+		return kerberosName{}, "there are no rules to read it by"
+	}
+}
+
+// apply asks the rules in order.
+func (k *KerberosRules) apply(name *kerberosName, trace *KerberosTrace) (string, error) {
+	trace.begin(name)
+	if name.simple {
+		return name.text, nil
+	}
+	if k.dialect == mitDialect {
+		if short, ok := k.names[name.withoutRealm()]; ok {
+			trace.listed()
+			return short, nil
+		}
+	}
+	m, ok := k.matchers.Get().(*matcher)
+	if !ok {
+		m = &matcher{}
+	}
+	defer func() {
+		if m.putAway() {
+			k.matchers.Put(m)
+		}
+	}()
+	for i := range k.rules {
+		step := k.applyRule(m, i, name)
+		trace.add(step)
+		switch step.Outcome {
+		case RuleMapped:
+			return step.Result, nil
+		case RuleFailed:
+			return "", step.Err
+		}
+	}
+	return "", &KerberosNameError{name.text, -1, "", ErrNoKerberosRule}
+}

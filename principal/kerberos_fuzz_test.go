@@ -1,0 +1,84 @@
+package principal_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// FuzzKerberosRules reads any text as the rules of either dialect, one a line, and
+// maps any name by them. What is read prints back to itself; what is refused leaves
+// nothing and says where; a name is mapped or refused with a reason, and the trace
+// agrees.
+func FuzzKerberosRules(f *testing.F) {
+	for _, rules := range []string{
+		"DEFAULT",
+		"RULE:[1:$1]",
+		"RULE:[1:$1@$0](.*@EXAMPLE.COM)s/@.*//\nDEFAULT",
+		"RULE:[2:$1](App\\..*)s/App\\.(.*)/$1/g/L\nRULE:[02:$2]U",
+		"RULE:[1:$1]s/x*/-/g\nRULE:[1:$3$]s/a/$9/",
+		"RULE:[1:$1]s/(a)|b/$1$0/g/\nRULE:[:$1](",
+		"RULE:\nRULE:(.*tail)s/birds/bees/g  s/bees/birds/",
+		"RULE:[3:$3.$2.$1]([[:alpha:]]+|[]a-]{1,2})s/^a//g s/u|us|user/Z/",
+		"RULE:[1:$1](a\\1)\nRULE:[1:ü](ü)",
+	} {
+		for _, name := range []string{"alice", "alice@EXAMPLE.COM", "App.svc/host@EXAMPLE.COM", "a/b/c@X", `x\/y@X`, "ü@", "@"} {
+			f.Add(rules, name)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text, name string) {
+		list := strings.Split(text, "\n")
+		parsers := map[string]func([]string) (*principal.KerberosRules, error){
+			"Kafka": func(list []string) (*principal.KerberosRules, error) {
+				return principal.ParseKerberosRules(list, "EXAMPLE.COM", nil)
+			},
+			"MIT": func(list []string) (*principal.KerberosRules, error) {
+				return principal.ParseMITRules(list, "EXAMPLE.COM", map[string]string{"boss": "carol"})
+			},
+		}
+		for dialect, parse := range parsers {
+			rules, err := parse(list)
+			if err != nil {
+				var fault *principal.KerberosRuleError
+				if rules != nil || !errors.As(err, &fault) || fault.Rule >= len(list) ||
+					fault.Text != list[fault.Rule] || fault.Offset < 0 || fault.Offset > len(fault.Text) {
+					t.Fatalf("%s %q: %v beside %v", dialect, list, err, rules)
+				}
+				continue
+			}
+			again, err := parse(rules.Rules())
+			if err != nil || !slices.Equal(again.Rules(), rules.Rules()) {
+				t.Fatalf("%s %q: printed as %q, which is read as %v, %v", dialect, list, rules.Rules(), again, err)
+			}
+			checkShortName(t, rules, again, name)
+			rules.Lint()
+		}
+	})
+}
+
+// checkShortName maps name by two lists that ought to be equal.
+func checkShortName(t *testing.T, rules, again *principal.KerberosRules, name string) {
+	t.Helper()
+	short, err := rules.ShortName(name)
+	if err != nil {
+		var fault *principal.KerberosNameError
+		if short != "" || !errors.As(err, &fault) || fault.Reason == nil {
+			t.Fatalf("%q: %q beside %v", name, short, err)
+		}
+	}
+	if !utf8.ValidString(short) || len(short) > 3*4096 {
+		t.Fatalf("%q became %q", name, short)
+	}
+	other, errOther := again.ShortName(name)
+	if other != short || (err == nil) != (errOther == nil) {
+		t.Fatalf("%q: %q, %v by the rules and %q, %v by their canonical form", name, short, err, other, errOther)
+	}
+	trace := rules.Trace(name)
+	if trace.ShortName != short || (trace.Err == nil) != (err == nil) {
+		t.Fatalf("%q: %q, %v, but the trace has %q, %v", name, short, err, trace.ShortName, trace.Err)
+	}
+}

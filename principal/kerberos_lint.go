@@ -1,0 +1,228 @@
+package principal
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// RuleFinding is something about a rule that its author cannot have meant.
+type RuleFinding struct {
+	Rule  int    // index in the list, from 0
+	Check string // which check found it: one word or two with a hyphen
+	Msg   string // what is wrong, and with which effect
+}
+
+// The checks of [KerberosRules.Lint].
+const (
+	CheckNeverApplies = "never-applies" // no name has as many components
+	CheckAlwaysFails  = "always-fails"  // every name that the rule applies to is refused
+	CheckNeverMatches = "never-matches" // the pattern matches no text that the format can make
+	CheckUnusualNames = "unusual-names" // it matches only texts with characters that names seldom hold
+	CheckUnreachable  = "unreachable"   // earlier rules leave it no name
+)
+
+// Lint returns the rules that can never make a short name, or only of names that
+// are unlike any: rules for a number of components that no name has, that refuse
+// all they apply to, whose pattern fits nothing their format makes (such as
+// "[1:$1](.*@REALM)", where only the realm could bring the "@"), and rules that no
+// name reaches because an earlier one takes it. The findings are in the order of
+// the rules, no more than one for each. "never-matches" is proved; a rule that is
+// not found may still be useless. The cost for each rule is bounded.
+func (k *KerberosRules) Lint() []RuleFinding {
+	var findings []RuleFinding
+	taken := takenNames{dialect: k.dialect, conditions: map[string]int{}}
+	for i := range k.rules {
+		rule := &k.rules[i]
+		if check, msg := k.lintRule(rule, &taken); check != "" {
+			findings = append(findings, RuleFinding{i, check, msg})
+		}
+		taken.add(i, rule)
+	}
+	return findings
+}
+
+func (k *KerberosRules) lintRule(rule *kerberosRule, taken *takenNames) (check, msg string) {
+	if by := taken.before(rule); by >= 0 {
+		return CheckUnreachable, fmt.Sprintf("rule %d takes every name that this one applies to", by) + k.exception(by)
+	}
+	if rule.isDefault {
+		return "", ""
+	}
+	if rule.components == 0 || k.dialect == kafkaDialect && rule.components > 2 {
+		return CheckNeverApplies, fmt.Sprintf("no name has %d components", rule.components)
+	}
+	if fault := rule.format.fault(rule.components); fault != "" {
+		return CheckAlwaysFails, "names of so many components are refused here: " + fault
+	}
+	if k.dialect == kafkaDialect && len(rule.substitutions) == 0 && rule.format.holds("/@") {
+		return CheckAlwaysFails, `a name it matches is refused: the format holds "/" or "@", and nothing takes that away`
+	}
+	return k.lintPattern(rule, taken)
+}
+
+// matchesAny reports whether the pattern is the usual one for any text.
+func (r *kerberosRule) matchesAny() bool { return strings.HasSuffix(r.condition, "(.*)") }
+
+// exception says which names a rule that takes every name does not take: in Java's
+// patterns a dot is no line terminator.
+func (k *KerberosRules) exception(rule int) string {
+	if k.dialect == kafkaDialect && k.rules[rule].matchesAny() {
+		return ", unless it holds a line terminator"
+	}
+	return ""
+}
+
+// The characters, in Go's syntax for classes, of components and realms.
+const (
+	kafkaChars    = `^/@`   // those two would end it
+	mitChars      = `^\x00` // the others can be quoted
+	ordinaryChars = `0-9A-Za-z._$+\x{80}-\x{10FFFF}-`
+)
+
+// lintPattern compares the pattern with what the format can make.
+func (k *KerberosRules) lintPattern(rule *kerberosRule, taken *takenNames) (check, msg string) {
+	if rule.match == nil || rule.match.goSyntax() == "" {
+		return "", ""
+	}
+	pattern, chars := rule.match.goSyntax(), mitChars
+	if k.dialect == kafkaDialect {
+		chars = kafkaChars
+	}
+	part, ordinary := "["+chars+"]*", "["+ordinaryChars+"]*"
+	if !patternsOverlap(pattern, k.selectionPattern(rule, part, part)) {
+		return CheckNeverMatches, "the pattern matches nothing that the format can make"
+	}
+	if by := taken.defaultBefore(rule); by >= 0 &&
+		!patternsOverlap(pattern, k.selectionPattern(rule, part, otherThan(k.asMatched(k.defaultRealm), chars))) {
+		return CheckUnreachable, fmt.Sprintf("it matches only names of the default realm, and rule %d, DEFAULT, takes those", by)
+	}
+	if !patternsOverlap(pattern, k.selectionPattern(rule, ordinary, ordinary)) {
+		return CheckUnusualNames, "the pattern matches what the format makes only of a name that holds unusual characters"
+	}
+	return "", ""
+}
+
+// selectionPattern returns a pattern of all texts that the rule compares, if
+// components and realms are as the two patterns say.
+func (k *KerberosRules) selectionPattern(rule *kerberosRule, component, realm string) string {
+	if rule.components < 0 {
+		return component + "(?:/" + component + ")*"
+	}
+	var b strings.Builder
+	for _, part := range rule.format {
+		switch {
+		case part.parameter < 0:
+			b.WriteString(regexp.QuoteMeta(k.asMatched(part.literal)))
+		case part.parameter == 0:
+			b.WriteString("(?:" + realm + ")")
+		default:
+			b.WriteString("(?:" + component + ")")
+		}
+	}
+	return b.String()
+}
+
+// asMatched returns text as the patterns of the dialect see it.
+func (k *KerberosRules) asMatched(text string) string {
+	if k.dialect == mitDialect {
+		return widen(text)
+	}
+	return text
+}
+
+// otherThan returns a pattern of the texts that are not exactly text, of the
+// characters of a negated class: the beginnings of text, each alone or followed by
+// another character and more, and text itself followed by more.
+func otherThan(text, negated string) string {
+	var b strings.Builder
+	var beginning string
+	for _, r := range text {
+		fmt.Fprintf(&b, `%s(?:[%s\x{%x}][%s]*)?|`, regexp.QuoteMeta(beginning), negated, r, negated)
+		beginning += string(r)
+	}
+	return b.String() + regexp.QuoteMeta(text) + "[" + negated + "]+"
+}
+
+// holds reports whether a literal part of f has one of chars.
+func (f kerberosFormat) holds(chars string) bool {
+	for _, part := range f {
+		if part.parameter < 0 && strings.ContainsAny(part.literal, chars) {
+			return true
+		}
+	}
+	return false
+}
+
+// takenNames is which names the rules before the present one leave nothing of.
+type takenNames struct {
+	dialect    kerberosDialect
+	byCount    map[int]int    // number of components to the rule that takes all such names
+	all        int            // 1 + the rule that takes every name
+	byDefault  int            // 1 + the first DEFAULT
+	conditions map[string]int // selector and pattern to the rule that has them
+}
+
+// add counts in what the rule at index i takes.
+func (t *takenNames) add(i int, rule *kerberosRule) {
+	if rule.isDefault {
+		if t.byDefault == 0 {
+			t.byDefault = i + 1
+		}
+		return
+	}
+	if _, ok := t.conditions[rule.condition]; !ok {
+		t.conditions[rule.condition] = i
+	}
+	// A format at fault refuses the names, and so takes them too.
+	everything := rule.match == nil || rule.matchesAny() || rule.format.fault(rule.components) != ""
+	switch {
+	case !everything:
+	case rule.components < 0:
+		if t.all == 0 {
+			t.all = i + 1
+		}
+	default:
+		if t.byCount == nil {
+			t.byCount = map[int]int{}
+		}
+		if _, ok := t.byCount[rule.components]; !ok {
+			t.byCount[rule.components] = i
+		}
+	}
+}
+
+// before returns the rule that leaves no name to this one, or -1. Where several
+// leave none only together, it is the last of them.
+func (t *takenNames) before(rule *kerberosRule) int {
+	if t.all > 0 {
+		return t.all - 1
+	}
+	if !rule.isDefault {
+		if by, ok := t.byCount[rule.components]; ok {
+			return by
+		}
+		if by, ok := t.conditions[rule.condition]; ok {
+			return by
+		}
+		return -1
+	}
+	if t.byDefault > 0 {
+		return t.byDefault - 1
+	}
+	one, ok1 := t.byCount[1]
+	two, ok2 := t.byCount[2]
+	if ok1 && ok2 {
+		return max(one, two)
+	}
+	return -1
+}
+
+// defaultBefore returns the DEFAULT that takes every name of the default realm
+// that this rule applies to, or -1.
+func (t *takenNames) defaultBefore(rule *kerberosRule) int {
+	if t.dialect == mitDialect && rule.components != 1 {
+		return -1
+	}
+	return t.byDefault - 1
+}

@@ -1,0 +1,112 @@
+package principal
+
+import (
+	"maps"
+	"strconv"
+	"strings"
+)
+
+// ParseMITRules reads rules in MIT krb5's dialect: the auth_to_local values of the
+// default realm in krb5.conf, in their order, and its auth_to_local_names. Each rule
+// is DEFAULT or
+//
+//	RULE:[n:format](pattern)s/from/to/g s/from/to/ …
+//
+// where all after "RULE:" may be left out. Without "[n:format]" the rule applies to
+// names of any number of components, and what it compares is the name without its
+// realm, whatever that is. The patterns are POSIX extended regular expressions,
+// leftmost-longest; pattern must match the whole, and to is plain text. DEFAULT maps
+// the names of defaultRealm that have one component, or a second that is the realm
+// again, to their first component. Without any rule DEFAULT applies.
+//
+// A name that is a key of names, without its realm, has that value as its short
+// name, before any rule and whatever its realm. names is copied.
+//
+// MIT krb5 reads a rule when it applies it and skips one whose pattern it cannot
+// read. Here such a rule is an error, and so is what MIT krb5 would read
+// otherwise than it is written ("$x" for the realm), and a global substitution
+// whose pattern matches the empty text, in which MIT krb5 never ends. An empty
+// default realm is an error: MIT krb5 maps nothing then.
+//
+// An error about a rule is a [KerberosRuleError]; on any error there are no rules.
+//
+// Source: MIT krb5 1.21 documentation, krb5.conf, "auth_to_local"; its localauth_rule.c.
+func ParseMITRules(rules []string, defaultRealm string, names map[string]string) (*KerberosRules, error) {
+	if defaultRealm == "" {
+		return nil, errNoDefaultRealm
+	}
+	if len(rules) == 0 {
+		rules = []string{DefaultKerberosRules}
+	}
+	k := &KerberosRules{dialect: mitDialect, defaultRealm: defaultRealm, names: maps.Clone(names)}
+	if err := k.parse(rules, parseMITRule, compilePOSIXRulePattern); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// parseMITRule reads one rule in MIT's dialect.
+func parseMITRule(s *ruleScanner) (kerberosRule, *KerberosRuleError) {
+	if s.text == "DEFAULT" {
+		return kerberosRule{text: s.text, isDefault: true}, nil
+	}
+	if !s.skip("RULE:") {
+		return kerberosRule{}, s.fail(0, "expected DEFAULT or RULE:")
+	}
+	rule := kerberosRule{components: -1}
+	var canonical strings.Builder
+	canonical.WriteString("RULE:")
+	if strings.HasPrefix(s.text[s.pos:], "[") {
+		start := s.pos
+		components, format, err := s.selector()
+		if err != nil {
+			return kerberosRule{}, err
+		}
+		rule.components, rule.format = components, parseFormat(format)
+		if fault := rule.format.fault(components); fault != "" {
+			return kerberosRule{}, s.fail(start, fault)
+		}
+		canonical.WriteString("[" + strconv.Itoa(components) + ":" + format + "]")
+	}
+	pattern, match, err := s.pattern()
+	if err != nil {
+		return kerberosRule{}, err
+	}
+	if match != nil {
+		rule.match = match
+		canonical.WriteString("(" + pattern + ")")
+	}
+	rule.condition = canonical.String()
+	if err := rule.parseMITSubstitutions(s, &canonical); err != nil {
+		return kerberosRule{}, err
+	}
+	rule.text = canonical.String()
+	return rule, nil
+}
+
+// parseMITSubstitutions reads s/from/to/ expressions with white space before each
+// up to the end of the rule.
+func (r *kerberosRule) parseMITSubstitutions(s *ruleScanner, canonical *strings.Builder) *KerberosRuleError {
+	for s.pos < len(s.text) {
+		for s.pos < len(s.text) && strings.IndexByte(javaSpace, s.text[s.pos]) >= 0 {
+			s.pos++
+		}
+		start := s.pos
+		sub, err := s.substitution()
+		if err != nil {
+			return err
+		}
+		if sub.text == "" {
+			return s.fail(start, "expected s/from/to/ or the end of the rule here")
+		}
+		if empty, _ := sub.from.matches(nil, ""); sub.all && empty {
+			return s.fail(start, "a global substitution must not match the empty text: MIT krb5 would never end")
+		}
+		if len(r.substitutions) > 0 {
+			canonical.WriteByte(' ')
+		}
+		canonical.WriteString(sub.text)
+		r.substitutions = append(r.substitutions, sub.from.substitution(sub.to, sub.all))
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package principal_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+const mitRealm = "KRBTEST.COM"
+
+// mitCase is what MIT krb5 made of one name under one configuration.
+type mitCase struct {
+	Rules        []string          `json:"auth_to_local"`
+	Names        map[string]string `json:"auth_to_local_names"`
+	NamesSection string            `json:"names_section"`
+	Principal    string            `json:"principal"`
+	Result       *string           `json:"result"`
+	Error        *string           `json:"error"`
+}
+
+func (c mitCase) check(t *testing.T) {
+	t.Helper()
+	names := c.Names
+	if c.NamesSection != "" && c.NamesSection != "default" {
+		names = nil // another realm's section
+	}
+	rules, err := principal.ParseMITRules(c.Rules, mitRealm, names)
+	got := ""
+	if err == nil {
+		got, err = rules.ShortName(c.Principal)
+	}
+	switch {
+	case c.Result == nil && err == nil:
+		t.Errorf("rules %q, names %v: %q became %q, but MIT krb5 refuses it", c.Rules, names, c.Principal, got)
+	case c.Result != nil && err != nil:
+		t.Errorf("rules %q, names %v: %q was refused (%v), but MIT krb5 makes it %q", c.Rules, names, c.Principal, err, *c.Result)
+	case c.Result != nil && got != *c.Result:
+		t.Errorf("rules %q, names %v: %q became %q, but MIT krb5 makes it %q", c.Rules, names, c.Principal, got, *c.Result)
+	case err != nil && got != "":
+		t.Errorf("rules %q: %q is refused and yet became %q", c.Rules, c.Principal, got)
+	}
+}
+
+func TestMITOwnCases(t *testing.T) {
+	data, err := os.ReadFile("testdata/mit_localauth_cases.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Source string
+		Cases  []mitCase
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&file); err != nil {
+		t.Fatal(err)
+	}
+	if want := 29; len(file.Cases) != want {
+		t.Fatalf("%d cases, want %d", len(file.Cases), want)
+	}
+	for _, c := range file.Cases {
+		c.check(t)
+	}
+}
+
+// TestMITCaptured replays what the libkrb5 of Debian 12 (1.20.1, in the C
+// locale) answered to krb5_aname_to_localname. A result that is no UTF-8 counts as
+// an error.
+func TestMITCaptured(t *testing.T) {
+	checks := 0
+	for _, line := range gzipLines(t, "testdata/mit_auth_to_local.jsonl.gz") {
+		var row struct {
+			mitCase
+			Cases []mitCase `json:"cases"`
+		}
+		decoder := json.NewDecoder(bytes.NewReader(line))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&row); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range row.Cases {
+			c.Rules, c.Names = row.Rules, row.Names
+			c.check(t)
+			checks++
+		}
+	}
+	if want := 6760; checks != want {
+		t.Errorf("%d cases, want %d", checks, want)
+	}
+}
+
+func gzipLines(t *testing.T, name string) [][]byte {
+	t.Helper()
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines [][]byte
+	scanner := bufio.NewScanner(unzipped)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		lines = append(lines, bytes.Clone(scanner.Bytes()))
+	}
+	if err := scanner.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func TestMITRulesRefused(t *testing.T) {
+	tests := []struct {
+		rule   string
+		offset int
+		words  string // of the message
+	}{
+		{"", 0, "expected DEFAULT or RULE:"},
+		{"RULE", 0, "expected DEFAULT or RULE:"},
+		{"default", 0, "expected DEFAULT or RULE:"},
+		{"DEFAULT ", 0, "expected DEFAULT or RULE:"},
+		{"UNRECOGNIZED:stuff", 0, "expected DEFAULT or RULE:"},
+		{"RULE:[", 6, "expected digits"},
+		{"RULE:[:$1]", 6, "number of components"},
+		{"RULE:[ 1:$1]", 6, "expected digits"},
+		{"RULE:[-1:$1]", 6, "expected digits"},
+		{"RULE:[99999999999:$1]", 6, "number of components"},
+		{"RULE:[1:$1", 8, `expected "]"`},
+		{"RULE:[1:$2]", 5, "outside of the valid range"},
+		{"RULE:[1:$x]", 5, "no component number"},
+		{"RULE:[1:$99999999999]", 5, "no component number"},
+		{"RULE:[1:$1](a", 11, `expected ")"`},
+		{"RULE:[1:$1](a)b", 14, "expected s/from/to/ or the end"},
+		{"RULE:[1:$1](a)s/b/c", 14, "expected s/from/to/"},
+		{"RULE:[1:$1]s/a/b/ ", 18, "expected s/from/to/ or the end"},
+		{"RULE:[1:$1]s/a/b//L", 17, "expected s/from/to/ or the end"},
+		{"RULE:[1:$1]s/x*/y/g", 11, "must not match the empty text"},
+		{"RULE:((a)b)", 8, `expected ")"`},
+		{"RULE:(a**)", 8, "nothing to repeat"},
+		{"RULE:(*a)", 6, "nothing to repeat"},
+		{`RULE:(a\1)`, 7, "backslash before"},
+		{`RULE:(a\w)`, 7, "backslash before"},
+		{`RULE:(\<a)`, 6, "backslash before"},
+		{`RULE:(a\)`, 7, "quotes nothing"},
+		{"RULE:(a{2)", 7, `no "}"`},
+		{"RULE:(a{,2})", 7, "expected {m}"},
+		{"RULE:(a{3,2})", 7, "expected {m}"},
+		{"RULE:(a{1,1001})", 7, "expected {m}"},
+		{"RULE:([a)", 6, `has no "]"`},
+		{"RULE:([z-a])", 7, "ends before it begins"},
+		{"RULE:([[:word:]])", 7, "POSIX's classes"},
+		{"RULE:([[.a.]])", 7, "collating"},
+		{"RULE:([[=a=]])", 7, "collating"},
+		{"RULE:([a-c-e])", 10, "hyphen"},
+		{"RULE:s/a)/b/", 8, "closes nothing"},
+		{"RULE:(a^)", 7, `"^" inside`},
+		{"RULE:s/(a)(^b)/x/", 11, `"^" inside`},
+		{"RULE:(a$b)", 7, `"$" inside`},
+		{"RULE:s/(a|b$)c/x/", 11, `"$" inside`},
+		{"RULE:s/(^a)*b/x/", 8, "an anchor in what is repeated"},
+		{"RULE:s/b(c|a$)?/x/", 12, "an anchor in what is repeated"},
+		{"RULE:(a\xff)", 7, "UTF-8"},
+	}
+	for _, test := range tests {
+		rules, err := principal.ParseMITRules([]string{"DEFAULT", test.rule}, mitRealm, nil)
+		var fault *principal.KerberosRuleError
+		if !errors.As(err, &fault) {
+			t.Errorf("%q: error %v, want a KerberosRuleError", test.rule, err)
+			continue
+		}
+		if fault.Rule != 1 || fault.Text != test.rule || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.words) {
+			t.Errorf("%q: %v; want offset %d and %q", test.rule, err, test.offset, test.words)
+		}
+		if rules != nil {
+			t.Errorf("%q: rules beside the error", test.rule)
+		}
+	}
+}
+
+func TestMITNeedsDefaultRealm(t *testing.T) {
+	if rules, err := principal.ParseMITRules([]string{"DEFAULT"}, "", nil); err == nil || rules != nil {
+		t.Errorf("got %v, %v; want an error", rules, err)
+	}
+}
+
+func TestMITNamesRefused(t *testing.T) {
+	rules, err := principal.ParseMITRules([]string{"RULE:"}, mitRealm, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		`a\`, "a@b@c", "a@b/c", "a@", `a\0b@R`, `a@R\0`, "a\x00b@R", "\xff@R", strings.Repeat("a", 4096) + "@R",
+	} {
+		got, err := rules.ShortName(name)
+		if !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
+			t.Errorf("%q became %q, %v; want it malformed", name, got, err)
+		}
+	}
+}
+
+// A substitution can double a name; no list of them may fill the memory.
+func TestMITGrowthIsBounded(t *testing.T) {
+	rule := "RULE:" + strings.TrimSpace(strings.Repeat("s/a/aa/g ", 100))
+	rules, err := principal.ParseMITRules([]string{rule}, mitRealm, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := rules.ShortName("a@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
+		t.Errorf("got %d bytes, %v; want an error", len(got), err)
+	}
+}
+
+// Patterns see bytes, as in the C locale; a name that they break is refused.
+func TestMITBytes(t *testing.T) {
+	rules, err := principal.ParseMITRules([]string{"RULE:[1:$1](.{5})s/^.//", "RULE:[1:$1]s/^../u/"}, mitRealm, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := rules.ShortName("über@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
+		t.Errorf("half a character: %q, %v; want an error", got, err)
+	}
+	if got, err := rules.ShortName("übe@R"); got != "ube" || err != nil {
+		t.Errorf("got %q, %v; want ube", got, err)
+	}
+}
+
+// The caller's map is not the mapping's.
+func TestMITNamesAreCopied(t *testing.T) {
+	names := map[string]string{"user": "alice"}
+	rules, err := principal.ParseMITRules(nil, mitRealm, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names["user"] = "root"
+	if got, err := rules.ShortName("user@KRBTEST.COM"); got != "alice" || err != nil {
+		t.Errorf("got %q, %v; want alice", got, err)
+	}
+}

@@ -1,0 +1,161 @@
+package principal
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// patternCompiler compiles a pattern of a rule; the error is a *patternError.
+type patternCompiler func(pattern string) (rulePattern, error)
+
+// parse adds the rules that parseRule reads to k.
+func (k *KerberosRules) parse(
+	rules []string, parseRule func(*ruleScanner) (kerberosRule, *KerberosRuleError), compile patternCompiler,
+) error {
+	if len(rules) > maxKerberosRules {
+		last := ruleScanner{index: maxKerberosRules, text: rules[maxKerberosRules]}
+		return last.fail(0, "expected no more than "+strconv.Itoa(maxKerberosRules)+" rules")
+	}
+	for i, text := range rules {
+		scanner := &ruleScanner{index: i, text: text, compile: compile}
+		if len(text) > maxKerberosRuleLength {
+			return scanner.fail(maxKerberosRuleLength,
+				"expected a rule of no more than "+strconv.Itoa(maxKerberosRuleLength)+" bytes")
+		}
+		if at := invalidUTF8(text); at >= 0 {
+			return scanner.fail(at, "is not valid UTF-8")
+		}
+		rule, err := parseRule(scanner)
+		if err != nil {
+			return err
+		}
+		k.rules = append(k.rules, rule)
+	}
+	return nil
+}
+
+// invalidUTF8 returns the offset of the first byte of s that is no part of a
+// character, or -1.
+func invalidUTF8(s string) int {
+	for i, r := range s {
+		if r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD") {
+			return i
+		}
+	}
+	return -1
+}
+
+// ruleScanner walks over the text of one rule.
+type ruleScanner struct {
+	index   int // of the rule in its list
+	text    string
+	pos     int
+	compile patternCompiler
+}
+
+func (s *ruleScanner) fail(offset int, msg string) *KerberosRuleError {
+	return &KerberosRuleError{Rule: s.index, Text: s.text, Offset: offset, Msg: msg}
+}
+
+// failPattern returns the error of compiling the pattern that begins at offset.
+func (s *ruleScanner) failPattern(offset int, err error) *KerberosRuleError {
+	var fault *patternError
+	if !errors.As(err, &fault) {
+		return s.fail(offset, err.Error())
+	}
+	refused := s.fail(offset+fault.offset, fault.msg)
+	refused.Construct = fault.construct
+	return refused
+}
+
+// skip steps over prefix, if the rest begins with it.
+func (s *ruleScanner) skip(prefix string) bool {
+	if !strings.HasPrefix(s.text[s.pos:], prefix) {
+		return false
+	}
+	s.pos += len(prefix)
+	return true
+}
+
+// until returns the text before the next delimiter and steps over that.
+func (s *ruleScanner) until(delimiter byte) (string, bool) {
+	end := strings.IndexByte(s.text[s.pos:], delimiter)
+	if end < 0 {
+		return "", false
+	}
+	part := s.text[s.pos : s.pos+end]
+	s.pos += end + 1
+	return part, true
+}
+
+// selector reads "[n:format]".
+func (s *ruleScanner) selector() (components int, format string, err *KerberosRuleError) {
+	if !s.skip("[") {
+		return 0, "", s.fail(s.pos, `expected "[", as in RULE:[1:$1]`)
+	}
+	start := s.pos
+	digits := len(s.text[start:]) - len(strings.TrimLeft(s.text[start:], "0123456789"))
+	s.pos += digits
+	if !s.skip(":") {
+		return 0, "", s.fail(s.pos, `expected digits and ":", as in RULE:[1:$1]`)
+	}
+	components, ok := parseCount(s.text[start:start+digits], math.MaxInt32)
+	if !ok {
+		return 0, "", s.fail(start, "expected the number of components, from 0 to 2147483647")
+	}
+	if format, ok = s.until(']'); !ok {
+		return 0, "", s.fail(s.pos, `expected "]" after the format`)
+	}
+	return components, format, nil
+}
+
+// pattern reads "(pattern)", if that is what comes next, and compiles it.
+func (s *ruleScanner) pattern() (string, rulePattern, *KerberosRuleError) {
+	if !s.skip("(") {
+		return "", nil, nil
+	}
+	start := s.pos
+	text, ok := s.until(')')
+	if !ok {
+		return "", nil, s.fail(start-1, `expected ")" after the pattern`)
+	}
+	compiled, err := s.compile(text)
+	if err != nil {
+		return "", nil, s.failPattern(start, err)
+	}
+	return text, compiled, nil
+}
+
+// substitutionText is an s/from/to/, taken apart.
+type substitutionText struct {
+	text string // all of it; empty if there is none
+	from rulePattern
+	to   string
+	all  bool // the flag g
+}
+
+// substitution reads "s/from/to/" and the flag g, if that is what comes next.
+func (s *ruleScanner) substitution() (substitutionText, *KerberosRuleError) {
+	begin := s.pos
+	if !s.skip("s/") {
+		return substitutionText{}, nil
+	}
+	start := s.pos
+	from, ok := s.until('/')
+	to, okTo := "", false
+	if ok {
+		to, okTo = s.until('/')
+	}
+	if !okTo {
+		return substitutionText{}, s.fail(begin, "expected s/from/to/")
+	}
+	compiled, err := s.compile(from)
+	if err != nil {
+		return substitutionText{}, s.failPattern(start, err)
+	}
+	all := s.skip("g")
+	return substitutionText{s.text[begin:s.pos], compiled, to, all}, nil
+}

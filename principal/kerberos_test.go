@@ -1,0 +1,279 @@
+package principal_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+func kafkaRules(t testing.TB, rules ...string) *principal.KerberosRules {
+	t.Helper()
+	r, err := principal.ParseKerberosRules(rules, "EXAMPLE.COM", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestKerberosRulesRefused(t *testing.T) {
+	tests := []struct {
+		rule   string
+		offset int
+		words  string // of the message
+	}{
+		{"", 0, "expected DEFAULT or RULE:"},
+		{"default", 0, "expected DEFAULT or RULE:"},
+		{" DEFAULT", 0, "expected DEFAULT or RULE:"},
+		{"DEFAULT/L", 7, "expected the end"},
+		{"RULE:", 5, `expected "["`},
+		{"RULE:(a)", 5, `expected "["`},
+		{"RULE:[:$1]", 6, "number of components"},
+		{"RULE:[-1:$1]", 6, "expected digits"},
+		{"RULE:[99999999999:$1]", 6, "number of components"},
+		{"RULE:[1$1]", 7, "expected digits"},
+		{"RULE:[1:$1/L", 8, `expected "]"`},
+		{"RULE:[1:$1](a*", 11, `expected ")"`},
+		{"RULE:[1:$1](())", 12, ""},
+		{"RULE:[1:$1]((a)b)", 12, ""},
+		{"RULE:[1:$1]([)", 12, ""},
+		{"RULE:[1:$1]s/a/b", 11, "expected s/from/to/"},
+		{"RULE:[1:$1]s/(/b/", 13, ""},
+		{"RULE:[1:$1]/l", 12, "expected the end"},
+		{"RULE:[1:$1]//L", 12, "expected the end"},
+		{"RULE:[1:$1](ABC.*)s/ABC/XYZ/L/g", 29, "expected the end"},
+		{"RULE:[1:$1] ", 11, "expected the end"},
+		{"RULE:[1:\xff]", 8, "UTF-8"},
+		{"RULE:[1:" + strings.Repeat("a", 8192) + "]", 8192, "no more than 8192 bytes"},
+	}
+	for _, test := range tests {
+		rules, err := principal.ParseKerberosRules([]string{"DEFAULT", test.rule}, "EXAMPLE.COM", nil)
+		var fault *principal.KerberosRuleError
+		if !errors.As(err, &fault) {
+			t.Errorf("%.60q: error %v, want a KerberosRuleError", test.rule, err)
+			continue
+		}
+		if fault.Rule != 1 || fault.Text != test.rule || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.words) {
+			t.Errorf("%.60q: %v; want offset %d and %q", test.rule, err, test.offset, test.words)
+		}
+		if rules != nil {
+			t.Errorf("%.60q: rules beside the error", test.rule)
+		}
+	}
+	if _, err := principal.ParseKerberosRules(slices.Repeat([]string{"DEFAULT"}, 4097), "R", nil); err == nil {
+		t.Error("4097 rules are accepted")
+	}
+}
+
+// The reasons for which a name is refused, as callers branch on them.
+func TestKerberosNameErrors(t *testing.T) {
+	rules := kafkaRules(t, "RULE:[1:$1@$0](a.*)", "RULE:[1:$1](b.*)s/b/$9/", "RULE:[1:$2](.*)", "RULE:[2:$1](a.*)")
+	tests := []struct {
+		name   string
+		reason error
+		rule   int
+	}{
+		{"a@b@R", principal.ErrMalformedKerberosName, -1},
+		{"a/b/c@R", principal.ErrMalformedKerberosName, -1},
+		{"a@R/b", principal.ErrMalformedKerberosName, -1},
+		{"\xff@R", principal.ErrMalformedKerberosName, -1},
+		{strings.Repeat("a", 4096) + "@R", principal.ErrMalformedKerberosName, -1},
+		{"alice@R", principal.ErrNotSimpleName, 0},
+		{"c@R", principal.ErrKerberosRuleFailed, 2},
+		{"c/h@R", principal.ErrNoKerberosRule, -1},
+	}
+	for _, test := range tests {
+		got, err := rules.ShortName(test.name)
+		var fault *principal.KerberosNameError
+		if !errors.As(err, &fault) || !errors.Is(err, test.reason) || fault.Rule != test.rule || fault.Name != test.name || got != "" {
+			t.Errorf("%.60q: %q, %v; want the reason %q and rule %d", test.name, got, err, test.reason, test.rule)
+		}
+	}
+	var zero principal.KerberosRules
+	for _, name := range []string{"alice", "alice@R", ""} {
+		if got, err := zero.ShortName(name); err == nil || got != "" {
+			t.Errorf("the zero KerberosRules made %q of %q", got, name)
+		}
+		if got, err := zero.ShortNameOf([]string{"alice"}, "R"); err == nil || got != "" {
+			t.Errorf("the zero KerberosRules made %q of parts", got)
+		}
+	}
+}
+
+// Rules can multiply a name; none may make it longer than names are.
+func TestKerberosGrowthIsBounded(t *testing.T) {
+	rules := kafkaRules(t, "RULE:[1:$1$1]", "RULE:[2:$1]s/a/$0$0/g")
+	half := strings.Repeat("a", 2048)
+	if got, err := rules.ShortName(half + "@R"); got != half+half || err != nil {
+		t.Errorf("%d bytes, %v; want 4096", len(got), err)
+	}
+	for _, name := range []string{half + "a@R", half + "a/h@R"} {
+		if got, err := rules.ShortName(name); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
+			t.Errorf("%d bytes, %v; want an error", len(got), err)
+		}
+	}
+	literal := kafkaRules(t, "RULE:[1:"+strings.Repeat("a", 4097)+"]")
+	if got, err := literal.ShortName("a@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
+		t.Errorf("%d bytes, %v; want an error", len(got), err)
+	}
+}
+
+// What Java matches and a linear engine cannot is refused by name, or goes to the
+// engine that can.
+func TestKerberosPatternEngine(t *testing.T) {
+	list := []string{"RULE:[1:$1](a++b)s/a++/x/"}
+	_, err := principal.ParseKerberosRules(list, "R", nil)
+	var fault *principal.KerberosRuleError
+	if !errors.As(err, &fault) || fault.Construct != "possessive quantifier" || fault.Offset != 13 {
+		t.Errorf("%v, construct %q; want a possessive quantifier at 13", err, fault.Construct)
+	}
+	var compiled []string
+	engine := func(pattern string) (principal.PatternSearch, error) {
+		compiled = append(compiled, pattern)
+		return func([]rune, int) ([]int, error) { return nil, errors.New("out of time") }, nil
+	}
+	rules, err := principal.ParseKerberosRules(list, "R", engine)
+	if err != nil || len(compiled) == 0 {
+		t.Fatalf("%v; the engine was asked for %q", err, compiled)
+	}
+	if got, err := rules.ShortName("aab@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
+		t.Errorf("an engine that gives up: %q, %v; want an error", got, err)
+	}
+	rules.Lint()
+}
+
+func TestSplitKerberosRules(t *testing.T) {
+	tests := []struct {
+		value string
+		want  []string
+	}{
+		{"", nil},
+		{" \t\x01", nil},
+		{"DEFAULT", []string{"DEFAULT"}},
+		{" RULE:[1:$1]/L ,\n DEFAULT ", []string{"RULE:[1:$1]/L", "DEFAULT"}},
+		{"DEFAULT,", []string{"DEFAULT", ""}},
+		{",", []string{"", ""}},
+		{"a\u00a0, b", []string{"a\u00a0", "b"}},
+		{"RULE:[1:$1](a{1,2}),DEFAULT", []string{"RULE:[1:$1](a{1", "2})", "DEFAULT"}},
+	}
+	for _, test := range tests {
+		if got := principal.SplitKerberosRules(test.value); !slices.Equal(got, test.want) {
+			t.Errorf("%q: %q, want %q", test.value, got, test.want)
+		}
+	}
+}
+
+func TestKerberosRulesCanonical(t *testing.T) {
+	for rule, want := range map[string]string{
+		"RULE:[01:$1]":             "RULE:[1:$1]",
+		"RULE:[1:$1]/":             "RULE:[1:$1]",
+		"RULE:[1:$1]L":             "RULE:[1:$1]/L",
+		"RULE:[1:$1]s/a/b/gU":      "RULE:[1:$1]s/a/b/g/U",
+		"RULE:[1:$1](a)s/a/b//L":   "RULE:[1:$1](a)s/a/b//L",
+		"RULE:[1:$1](a)s/a/b/L":    "RULE:[1:$1](a)s/a/b//L",
+		"RULE:[2:$1;$2]()s/;.*//g": "RULE:[2:$1;$2]()s/;.*//g",
+	} {
+		rules := kafkaRules(t, rule)
+		if got := rules.Rules(); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s is printed as %q, want %s", rule, got, want)
+		}
+		again := kafkaRules(t, want)
+		if got := again.Rules(); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s is printed as %q", want, got)
+		}
+	}
+}
+
+func TestKerberosTrace(t *testing.T) {
+	rules := kafkaRules(t, "RULE:[2:$1]", "RULE:[1:$1@$0](.*@OTHER)", "RULE:[1:$1](App.*)s/([a-z]*)\\.([a-z]*)/$2/g", "DEFAULT")
+	got := rules.Trace("App.svc.x.y@EXAMPLE.COM")
+	want := principal.KerberosTrace{
+		Name: "App.svc.x.y@EXAMPLE.COM", Realm: "EXAMPLE.COM", Components: []string{"App.svc.x.y"},
+		Steps: []principal.KerberosStep{
+			{Rule: 0, Text: "RULE:[2:$1]", Outcome: principal.RuleNotApplicable},
+			{Rule: 1, Text: "RULE:[1:$1@$0](.*@OTHER)", Outcome: principal.RuleNoMatch, Selection: "App.svc.x.y@EXAMPLE.COM"},
+			{
+				Rule: 2, Text: `RULE:[1:$1](App.*)s/([a-z]*)\.([a-z]*)/$2/g`, Outcome: principal.RuleMapped,
+				Selection: "App.svc.x.y", Result: "Asvcxy",
+				Substitutions: []principal.KerberosSubstitution{{
+					Before: "App.svc.x.y", After: "Asvcxy",
+					Matches: [][]string{{"pp.svc", "pp", "svc"}, {".x", "", "x"}, {".y", "", "y"}},
+				}},
+			},
+		},
+		ShortName: "Asvcxy",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("\n got %+v\nwant %+v", got, want)
+	}
+
+	got = rules.Trace("a@b@c")
+	if got.Err == nil || got.Steps != nil || got.ShortName != "" {
+		t.Errorf("a malformed name: %+v", got)
+	}
+	got = rules.Trace("alice@OTHER")
+	if n := len(got.Steps); n != 2 || got.Steps[1].Outcome != principal.RuleFailed || !errors.Is(got.Err, principal.ErrNotSimpleName) ||
+		got.Steps[1].Err != got.Err {
+		t.Errorf("a rule that refuses: %+v", got)
+	}
+	listed, err := principal.ParseMITRules(nil, "R", map[string]string{"a": "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := listed.Trace("a@X"); !got.Listed || got.Steps != nil || got.ShortName != "b" {
+		t.Errorf("a listed name: %+v", got)
+	}
+}
+
+// Parts of a name must not be read as another name.
+func TestShortNameOf(t *testing.T) {
+	rules := kafkaRules(t, "DEFAULT")
+	if got, err := rules.ShortNameOf([]string{"kafka", "host"}, "EXAMPLE.COM"); got != "kafka" || err != nil {
+		t.Errorf("got %q, %v; want kafka", got, err)
+	}
+	for _, test := range []struct {
+		components []string
+		realm      string
+	}{
+		{nil, "EXAMPLE.COM"}, {[]string{"a"}, ""}, {[]string{"admin/x"}, "EXAMPLE.COM"}, {[]string{"admin@EXAMPLE.COM"}, "R"},
+		{[]string{"a", "b", "c"}, "EXAMPLE.COM"}, {[]string{"a"}, "R@EXAMPLE.COM"}, {[]string{"\xff"}, "EXAMPLE.COM"},
+	} {
+		if got, err := rules.ShortNameOf(test.components, test.realm); !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
+			t.Errorf("%q of %q became %q, %v", test.components, test.realm, got, err)
+		}
+	}
+}
+
+func ExampleParseKerberosRules() {
+	rules, err := principal.ParseKerberosRules(
+		principal.SplitKerberosRules("RULE:[2:$1@$0](kafka@EXAMPLE.COM)s/.*/broker/, RULE:[1:$1]/L"), "EXAMPLE.COM", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(rules.ShortName("kafka/b1.example.com@EXAMPLE.COM"))
+	fmt.Println(rules.ShortName("Alice@PARTNER.ORG"))
+	fmt.Println(rules.ShortName("http/b1.example.com@EXAMPLE.COM"))
+	// Output:
+	// broker <nil>
+	// alice <nil>
+	//  Kerberos name "http/b1.example.com@EXAMPLE.COM": no rule applies
+}
+
+func ExampleParseMITRules() {
+	rules, err := principal.ParseMITRules(
+		[]string{"RULE:[2:$1;$2](.*;admin)s/;/-/", "DEFAULT"}, "EXAMPLE.COM", map[string]string{"boss": "carol"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(rules.ShortName("joe/admin@EXAMPLE.COM"))
+	fmt.Println(rules.ShortName("boss@EXAMPLE.COM"))
+	// Output:
+	// joe-admin <nil>
+	// carol <nil>
+}

@@ -1,0 +1,109 @@
+package krb5
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jcmturner/gokrb5/v8/credentials"
+	"github.com/jcmturner/gokrb5/v8/messages"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// maxGroups is how many group SIDs of one ticket are looked up. Windows puts no
+// more than 1,024 into a ticket; the KDC of a trusted realm might put in more.
+const maxGroups = 4096
+
+// Errors of [Mapper.Map], for [errors.Is].
+var (
+	// ErrNotVerified is the error for credentials that do not come from a
+	// verification that succeeded, or have expired since.
+	ErrNotVerified = errors.New("krb5: the credentials are not those of a verified ticket")
+	// ErrForgedName is the error for a client that names itself otherwise than the
+	// KDC does.
+	ErrForgedName = errors.New("krb5: the client claims another name than its ticket holds")
+)
+
+// Mapper makes principals of verified tickets. Its fields must not be changed
+// while it is in use; then it is safe for concurrent use by any number of
+// goroutines, if Groups is. The zero Mapper refuses every ticket.
+type Mapper struct {
+	// Rules makes short names of Kerberos names.
+	Rules *principal.KerberosRules
+	// Groups, unless nil, returns the principal of a group, by its SID, such as
+	// "S-1-5-21-1-2-3-513". It reports false for a group that no ACL can name. An
+	// error refuses the client: an ACL that denies the group would be missed.
+	Groups func(sid string) (group principal.Principal, ok bool, err error)
+}
+
+// Map returns who the client is that sent req, and its groups, without
+// repetitions, in the order of the ticket. creds must be what service.VerifyAPREQ
+// returned for req, with true and without an error.
+//
+// The name is the one that the KDC sealed in the ticket. gokrb5 v8.4.4 takes the
+// realm in creds from the authenticator, which the client writes, and does not
+// compare it with the ticket's: a client of a trusted realm could pass for the
+// user of that name in this one. A difference is an [ErrForgedName]. Nor is
+// creds.UserName used: a PAC sets it to the account's name.
+//
+// Neither gokrb5 nor Map looks at the realms that a ticket passed through: that the
+// KDC of the service's realm refuses wrong paths, as MIT krb5's does unless
+// reject_bad_transit is off, is taken for granted.
+//
+// The groups are those of the ticket's PAC, which Active Directory fills in, mapped
+// by Groups; there are none if Groups is nil or the PAC was not decoded. On error
+// there is neither principal nor group.
+func (m *Mapper) Map(
+	req *messages.APReq, creds *credentials.Credentials,
+) (who principal.Principal, groups []principal.Principal, err error) {
+	if req == nil || creds == nil || !creds.Authenticated() || creds.Expired() {
+		return principal.Principal{}, nil, ErrNotVerified
+	}
+	if m.Rules == nil {
+		return principal.Principal{}, nil, errors.New("krb5: the mapper has no rules")
+	}
+	sealed := &req.Ticket.DecryptedEncPart // verification has decrypted it
+	if len(sealed.CName.NameString) == 0 || sealed.CRealm == "" {
+		return principal.Principal{}, nil, ErrNotVerified
+	}
+	if !sealed.CName.Equal(creds.CName()) || sealed.CRealm != creds.Realm() {
+		return principal.Principal{}, nil, fmt.Errorf("%w: %s@%s, not %s@%s", ErrForgedName,
+			enum.Quote(creds.CName().PrincipalNameString()), enum.Quote(creds.Realm()),
+			enum.Quote(sealed.CName.PrincipalNameString()), enum.Quote(sealed.CRealm))
+	}
+	short, err := m.Rules.ShortNameOf(sealed.CName.NameString, sealed.CRealm)
+	if err != nil {
+		return principal.Principal{}, nil, err
+	}
+	if groups, err = m.groups(creds); err != nil {
+		return principal.Principal{}, nil, err
+	}
+	return principal.User(short), groups, nil
+}
+
+// groups looks up the SIDs of the PAC.
+func (m *Mapper) groups(creds *credentials.Credentials) ([]principal.Principal, error) {
+	if m.Groups == nil {
+		return nil, nil
+	}
+	sids := creds.GetADCredentials().GroupMembershipSIDs
+	if len(sids) > maxGroups {
+		return nil, fmt.Errorf("krb5: the ticket names %d groups: expected no more than %d", len(sids), maxGroups)
+	}
+	var groups []principal.Principal
+	for _, sid := range sids {
+		group, ok, err := m.Groups(sid)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("krb5: looking up the group %s: %w", enum.Quote(sid), err)
+		case !ok || slices.ContainsFunc(groups, group.Equal):
+		case group.IsZero():
+			return nil, fmt.Errorf("krb5: the group %s was looked up as nobody", enum.Quote(sid))
+		default:
+			groups = append(groups, group)
+		}
+	}
+	return groups, nil
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package principal_test
+
+const raceEnabled = false

@@ -1,0 +1,438 @@
+package principal
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
+)
+
+// maxRepeat is the largest number in a POSIX interval: Go's own limit.
+const maxRepeat = 1000
+
+// posixPattern is a POSIX extended regular expression without back references,
+// matched leftmost-longest in linear time. It works as in the C locale, which a C
+// program has that sets no other: each byte is a character, and the named classes
+// hold only ASCII. For that, Go's engine is given each byte as a character of its
+// own, U+0000 to U+00FF; see [widen].
+type posixPattern struct {
+	search *regexp.Regexp // leftmost-longest, unanchored
+	full   *regexp.Regexp // anchored at both ends
+}
+
+// compilePOSIX compiles pattern as regcomp with REG_EXTENDED would. What POSIX
+// leaves undefined is refused, and so is what Go cannot keep: back references,
+// GNU's letter escapes, collating elements, and repetitions of more than
+// maxRepeat. So are anchors inside a pattern and in what is repeated, which the GNU C
+// library lets match beside line ends.
+func compilePOSIX(pattern string) (*posixPattern, error) {
+	t := posixTranslator{in: pattern, level: posixLevel{first: true, atFirst: true}}
+	if err := t.run(); err != nil {
+		return nil, err
+	}
+	translated := t.out.String()
+	search, err := regexp.Compile("(?s)" + translated)
+	if err != nil {
+		return nil, &patternError{msg: "is no regular expression that can be matched in linear time: " + err.Error()}
+	}
+	search.Longest()
+	full, err := regexp.Compile(`(?s)^(?:` + translated + `)$`)
+	if err != nil {
+		return nil, &patternError{msg: "is no regular expression that can be matched in linear time: " + err.Error()}
+	}
+	return &posixPattern{search, full}, nil
+}
+
+// posixTranslator rewrites a POSIX extended pattern in Go's syntax.
+type posixTranslator struct {
+	in       string
+	pos      int
+	atom     bool         // what was written last can be repeated
+	anchored int          // the last anchor of the group that was written last, if that is what was
+	level    posixLevel   // the group that is open, or the whole pattern
+	outer    []posixLevel // the groups around it
+	out      strings.Builder
+}
+
+// posixLevel is what is known of a group that is being read. Offsets of anchors are
+// one more than they are, so that 0 is none.
+type posixLevel struct {
+	first    bool // the group is at the beginning of the pattern
+	atFirst  bool // what comes next is
+	dollar   int  // the last "$" of the alternative that is being read
+	dollars  int  // the last "$" of the alternatives before
+	anchored int  // the last anchor
+}
+
+func (t *posixTranslator) fail(offset int, format string, args ...any) error {
+	return &patternError{offset: offset, msg: fmt.Sprintf(format, args...)}
+}
+
+func (t *posixTranslator) run() error {
+	for t.pos < len(t.in) {
+		if err := t.step(); err != nil {
+			return err
+		}
+	}
+	if len(t.outer) > 0 {
+		return t.fail(len(t.in), `expected ")"`)
+	}
+	return nil
+}
+
+// step translates one character or construct.
+func (t *posixTranslator) step() error {
+	switch c := t.in[t.pos]; c {
+	case '\\':
+		return t.escape()
+	case '[':
+		return t.bracket()
+	case '*', '+', '?', '{':
+		return t.repetition(c)
+	case '(':
+		return t.open()
+	case ')':
+		return t.close()
+	case '|':
+		t.level.dollars = max(t.level.dollars, t.level.dollar)
+		t.level.dollar, t.level.atFirst = 0, t.level.first
+		t.copyByte(c, false)
+	case '^':
+		if !t.level.atFirst {
+			return t.fail(t.pos, `"^" inside a pattern is not supported; write "\^" for the character`)
+		}
+		t.level.anchored = t.pos + 1
+		t.copyByte(c, false)
+	case '$':
+		t.level.dollar, t.level.anchored = t.pos+1, t.pos+1
+		t.copyByte(c, false)
+	case '.':
+		if err := t.consume(); err != nil {
+			return err
+		}
+		t.copyByte(c, true)
+	default:
+		return t.literal(c)
+	}
+	return nil
+}
+
+// consume notes that something comes next that is no anchor.
+func (t *posixTranslator) consume() error {
+	if t.level.dollar > 0 {
+		return t.fail(t.level.dollar-1, `"$" inside a pattern is not supported; write "\$" for the character`)
+	}
+	t.level.atFirst = false
+	return nil
+}
+
+// open begins a group.
+func (t *posixTranslator) open() error {
+	first := t.level.atFirst
+	if err := t.consume(); err != nil {
+		return err
+	}
+	t.outer = append(t.outer, t.level)
+	t.level = posixLevel{first: first, atFirst: first}
+	t.copyByte('(', false)
+	return nil
+}
+
+// close ends a group. Its anchors are the surrounding one's, too.
+func (t *posixTranslator) close() error {
+	if len(t.outer) == 0 {
+		return t.fail(t.pos, `")" closes nothing; write "\)" for the character`)
+	}
+	inner := t.level
+	t.level, t.outer = t.outer[len(t.outer)-1], t.outer[:len(t.outer)-1]
+	t.level.dollar = max(inner.dollar, inner.dollars)
+	t.level.anchored = max(t.level.anchored, inner.anchored)
+	t.copyByte(')', true)
+	t.anchored = inner.anchored
+	return nil
+}
+
+func (t *posixTranslator) copyByte(c byte, atom bool) {
+	t.out.WriteByte(c)
+	t.pos++
+	t.atom, t.anchored = atom, 0
+}
+
+func (t *posixTranslator) literal(c byte) error {
+	if err := t.consume(); err != nil {
+		return err
+	}
+	t.out.WriteString(regexp.QuoteMeta(string(rune(c))))
+	t.pos++
+	t.atom, t.anchored = true, 0
+	return nil
+}
+
+// escape translates a backslash and what it quotes. GNU gives letters, digits
+// and four signs meanings of their own (\w, \1, \<); POSIX gives them none.
+func (t *posixTranslator) escape() error {
+	if t.pos+1 == len(t.in) {
+		return t.fail(t.pos, "a backslash at the end quotes nothing")
+	}
+	c := t.in[t.pos+1]
+	if c <= ' ' || c >= 0x7f || isASCIIAlnum(c) || strings.IndexByte("<>`'", c) >= 0 {
+		return t.fail(t.pos, `a backslash before %s is not supported: POSIX defines it only before a special character`,
+			enum.Quote(t.in[t.pos+1:t.pos+2]))
+	}
+	t.pos++
+	return t.literal(c)
+}
+
+func isASCIIAlnum(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// repetition translates "*", "+", "?" and intervals. Go reads a second "?" or "+"
+// as another kind of repetition, so a repetition of a repetition is refused.
+func (t *posixTranslator) repetition(c byte) error {
+	if !t.atom {
+		return t.fail(t.pos, "%q has nothing to repeat; put what it repeats in parentheses", string(c))
+	}
+	if t.anchored > 0 {
+		return t.fail(t.anchored-1, "an anchor in what is repeated is not supported")
+	}
+	if c != '{' {
+		t.copyByte(c, false)
+		return nil
+	}
+	end := strings.IndexByte(t.in[t.pos:], '}')
+	if end < 0 {
+		return t.fail(t.pos, `"{" has no "}"; write "\{" for the character`)
+	}
+	interval := t.in[t.pos+1 : t.pos+end]
+	low, high, ranged := strings.Cut(interval, ",")
+	from, ok := parseCount(low, maxRepeat)
+	to, okTo := from, ok
+	if ranged && high != "" {
+		to, okTo = parseCount(high, maxRepeat)
+	}
+	if !ok || !okTo || from > to {
+		return t.fail(t.pos, "expected {m}, {m,} or {m,n} with m <= n <= %d", maxRepeat)
+	}
+	t.out.WriteString("{" + interval + "}")
+	t.pos += end + 1
+	t.atom = false
+	return nil
+}
+
+// parseCount reads a decimal number of digits only, no greater than limit.
+func parseCount(s string, limit int) (int, bool) {
+	if s == "" || strings.TrimLeft(s, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil && n <= limit
+}
+
+// bracketClasses are the classes that POSIX names; Go has them all, with the
+// members they have in the C locale.
+var bracketClasses = map[string]bool{
+	"alnum": true, "alpha": true, "blank": true, "cntrl": true, "digit": true, "graph": true,
+	"lower": true, "print": true, "punct": true, "space": true, "upper": true, "xdigit": true,
+}
+
+// bracket translates a bracket expression. In POSIX a backslash and "[" are
+// themselves there, and so is "]" at the beginning.
+func (t *posixTranslator) bracket() error {
+	start := t.pos
+	if err := t.consume(); err != nil {
+		return err
+	}
+	t.pos++
+	t.out.WriteByte('[')
+	if strings.HasPrefix(t.in[t.pos:], "^") {
+		t.out.WriteByte('^')
+		t.pos++
+	}
+	for first := true; ; first = false {
+		rest := t.in[t.pos:]
+		switch {
+		case rest == "":
+			return t.fail(start, `"[" has no "]"; write "\[" for the character`)
+		case rest[0] == ']' && !first:
+			t.copyByte(']', true)
+			return nil
+		case strings.HasPrefix(rest, "[:"):
+			if err := t.namedClass(); err != nil {
+				return err
+			}
+		default:
+			if err := t.bracketRange(first); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (t *posixTranslator) namedClass() error {
+	name, _, closed := strings.Cut(t.in[t.pos+2:], ":]")
+	if !closed || !bracketClasses[name] {
+		return t.fail(t.pos, `"[:" does not begin one of POSIX's classes, such as [:alpha:]`)
+	}
+	t.out.WriteString("[:" + name + ":]")
+	t.pos += len("[::]") + len(name)
+	return nil
+}
+
+// bracketRange translates one character of a bracket expression, or a range. A
+// hyphen that is neither first nor last nor between two characters is undefined.
+func (t *posixTranslator) bracketRange(first bool) error {
+	start := t.pos
+	if rest := t.in[start:]; !first && rest[0] == '-' && !strings.HasPrefix(rest, "-]") {
+		return t.fail(start, `a hyphen for itself must be first or last between "[" and "]"`)
+	}
+	low, err := t.bracketChar()
+	if err != nil {
+		return err
+	}
+	t.writeClassRune(low)
+	rest := t.in[t.pos:]
+	if len(rest) < 2 || rest[0] != '-' || rest[1] == ']' {
+		return nil
+	}
+	t.pos++
+	high, err := t.bracketChar()
+	if err != nil {
+		return err
+	}
+	if high < low {
+		return t.fail(start, "the range ends before it begins")
+	}
+	t.out.WriteByte('-')
+	t.writeClassRune(high)
+	return nil
+}
+
+func (t *posixTranslator) bracketChar() (rune, error) {
+	rest := t.in[t.pos:]
+	if rest == "" {
+		return 0, t.fail(t.pos, `expected "]"`)
+	}
+	if len(rest) > 1 && rest[0] == '[' && strings.IndexByte(".=:", rest[1]) >= 0 {
+		return 0, t.fail(t.pos, "collating symbols, equivalence classes and ranges of classes are not supported")
+	}
+	t.pos++
+	return rune(rest[0]), nil
+}
+
+func (t *posixTranslator) writeClassRune(r rune) {
+	if r < utf8.RuneSelf && !isASCIIAlnum(byte(r)) && r > ' ' && r != 0x7f {
+		t.out.WriteByte('\\')
+	}
+	t.out.WriteRune(r)
+}
+
+// compilePOSIXRulePattern is compilePOSIX as the parser of the rules wants it.
+func compilePOSIXRulePattern(pattern string) (rulePattern, error) {
+	p, err := compilePOSIX(pattern)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// widen returns s with each byte written as the character of that number.
+func widen(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		b.WriteRune(rune(s[i]))
+	}
+	return b.String()
+}
+
+// narrow is the inverse of widen.
+func narrow(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for _, r := range s {
+		b = append(b, byte(r))
+	}
+	return string(b)
+}
+
+func (p *posixPattern) matches(_ *matcher, s string) (bool, error) {
+	return p.full.MatchString(widen(s)), nil
+}
+
+// find returns the bounds in s, which is wide, of each match that replace
+// replaces, and of its groups. MIT krb5 begins anew behind a match, as if the text
+// began there, so that "^" matches there again. An empty match would be found for
+// ever; it ends the search.
+func (p *posixPattern) find(s string, all bool) [][]int {
+	var list [][]int
+	for at := 0; ; {
+		m := p.search.FindStringSubmatchIndex(s[at:])
+		if m == nil {
+			return list
+		}
+		for i := range m {
+			if m[i] >= 0 {
+				m[i] += at
+			}
+		}
+		list = append(list, m)
+		if !all || m[0] == m[1] {
+			return list
+		}
+		at = m[1]
+	}
+}
+
+func (p *posixPattern) goSyntax() string { return p.full.String() }
+
+func (p *posixPattern) substitution(to string, all bool) substitution {
+	return &posixSubstitution{p, to, all}
+}
+
+// posixSubstitution replaces matches by plain text.
+type posixSubstitution struct {
+	from *posixPattern
+	to   string
+	all  bool
+}
+
+func (p *posixSubstitution) apply(_ *matcher, s string, record *[][]string) (string, error) {
+	wide := widen(s)
+	var b strings.Builder
+	at := 0
+	for _, m := range p.from.find(wide, p.all) {
+		b.WriteString(narrow(wide[at:m[0]]))
+		b.WriteString(p.to)
+		at = m[1]
+		if b.Len() > maxKerberosName {
+			return "", errTooLong
+		}
+		if record != nil {
+			*record = append(*record, narrowGroups(wide, m))
+		}
+	}
+	b.WriteString(narrow(wide[at:]))
+	if b.Len() > maxKerberosName {
+		return "", errTooLong
+	}
+	return b.String(), nil
+}
+
+// narrowGroups returns the text of a match and of its groups.
+func narrowGroups(wide string, bounds []int) []string {
+	groups := make([]string, len(bounds)/2)
+	for i := range groups {
+		if bounds[2*i] >= 0 {
+			groups[i] = narrow(wide[bounds[2*i]:bounds[2*i+1]])
+		}
+	}
+	return groups
+}

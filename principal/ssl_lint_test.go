@@ -1,0 +1,97 @@
+package principal_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+func TestSSLLint(t *testing.T) {
+	for _, test := range []struct {
+		list string
+		want []string // "rule check"
+	}{
+		{"DEFAULT", nil},
+		{"", nil},
+		{`RULE:^CN=([^,]*),.*$/$1/L,RULE:CN=(.*?),OU=x.*/$1/,DEFAULT`, nil},
+		{"RULE:CN=(.*)/$1/\nRULE:a/b/\nDEFAULT", []string{"0 dropped"}},
+		{"RULE:a/b/, RULE:c/d/\nDEFAULT,RULE:e/f/\nRULE:g/h/", []string{"1 dropped", "2 dropped", "2 unreachable"}},
+		{"DEFAULT\nDEFAULT", []string{"0 dropped"}},
+		{"DEFAULT,RULE:a/b/", []string{"1 unreachable"}},
+		{"RULE:(.*)/$1/L,DEFAULT,RULE:a/b/", []string{"1 unreachable", "2 unreachable"}},
+		{"RULE:^(?:(.*?))$/$1/,DEFAULT", []string{"1 unreachable"}},
+		{"RULE:a|(?s).*/x/,DEFAULT", []string{"1 unreachable"}},
+		{"RULE:.+/x/,RULE:[^,]*/x/,RULE:.*a/x/,DEFAULT", nil},
+		{"RULE:a/b/,RULE:a/c/", []string{"1 unreachable"}},
+		{"RULE:a/$1/,DEFAULT", []string{"0 always-fails"}},
+		{"RULE:(a)/$1$/,DEFAULT", []string{"0 always-fails"}},
+		{`RULE:.*CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
+		{`RULE:^.*[Cc][Nn]=([a-zA-Z0-9.]*).*$/$1/L`, []string{"0 unanchored"}},
+		{`RULE:(.*)CN=([^,]*).*/$2/`, []string{"0 unanchored"}}, // a group that is not used skips as well
+		{`RULE:(?:.+,)?CN=(?<cn>[^,]*).*/${cn}/`, []string{"0 unanchored"}},
+		{`RULE:(?:[^,]*=[^,]*,)*CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
+		{`RULE:[^=]*=([^,]*).*/$1/`, nil}, // cannot skip an attribute
+		{`RULE:OU=[^,]*,CN=([^,]*).*/$1/`, nil},
+		{`RULE:.*CN=admin.*/x/`, nil}, // keeps nothing of the name
+		{`RULE:(?:.*x|CN=(a))/$1/`, nil},
+	} {
+		var got []string
+		for _, f := range mustParse(t, test.list).Lint() {
+			got = append(got, fmt.Sprintf("%d %s", f.Rule, f.Check))
+			if f.Msg == "" {
+				t.Errorf("%q: %v says nothing", test.list, f)
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%q: %v, want %v", test.list, got, test.want)
+		}
+	}
+}
+
+// TestUnanchoredIsHarmful shows what the finding warns of.
+func TestUnanchoredIsHarmful(t *testing.T) {
+	rules := mustParse(t, `RULE:.*CN=([^,]*).*/$1/`)
+	if name, err := rules.Name("CN=guest,OU=x,CN=admin"); name != "admin" {
+		t.Errorf("%q, %v", name, err)
+	}
+}
+
+func TestSSLTrace(t *testing.T) {
+	rules := mustParse(t, `RULE:OU=(.*)/$1/,RULE:(a|b)*(c)?/<$1$2>/U,DEFAULT`)
+	trace := rules.Trace("abc")
+	want := []principal.SSLStep{
+		{Rule: 0, Text: "RULE:OU=(.*)/$1/"},
+		{Rule: 1, Text: "RULE:(a|b)*(c)?/<$1$2>/U", Applies: true, Matches: [][]string{{"abc", "b", "c"}, {"", "", ""}}, Name: "<BC><>"},
+	}
+	if trace.DN != "abc" || trace.Name != "<BC><>" || trace.Err != nil || !reflect.DeepEqual(trace.Steps, want) {
+		t.Errorf("%+v", trace)
+	}
+	trace = mustParse(t, `RULE:x/y/,RULE:a/$1/,DEFAULT`).Trace("a")
+	if len(trace.Steps) != 2 || trace.Steps[0].Applies || !errors.Is(trace.Steps[1].Err, principal.ErrSSLRuleFailed) || trace.Err != trace.Steps[1].Err {
+		t.Errorf("%+v", trace)
+	}
+	trace = mustParse(t, `RULE:x/y/`).Trace("a")
+	if len(trace.Steps) != 1 || !errors.Is(trace.Err, principal.ErrNoSSLRule) || trace.Name != "" {
+		t.Errorf("%+v", trace)
+	}
+}
+
+func ExampleSSLRules_Trace() {
+	rules, err := principal.ParseSSLRules(`RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/, RULE:^CN=([^,]*).*$/$1/L`, nil)
+	if err != nil {
+		panic(err)
+	}
+	trace := rules.Trace("CN=Alice,OU=Sales")
+	for _, step := range trace.Steps {
+		fmt.Printf("%s applies: %t %q\n", step.Text, step.Applies, step.Matches)
+	}
+	fmt.Println(trace.Name)
+	// Output:
+	// RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/ applies: false []
+	// RULE:^CN=([^,]*).*$/$1/L applies: true [["CN=Alice,OU=Sales" "Alice"]]
+	// alice
+}

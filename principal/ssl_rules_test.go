@@ -1,0 +1,288 @@
+package principal_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+func ExampleParseSSLRules() {
+	rules, err := principal.ParseSSLRules(`RULE:^CN=([^,]+),OU=ServiceUsers.*$/svc-$1/L, DEFAULT`, nil)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(rules.Name("CN=Billing,OU=ServiceUsers,C=DE"))
+	fmt.Println(rules.Name("CN=alice,C=DE"))
+	// Output:
+	// svc-billing <nil>
+	// CN=alice,C=DE <nil>
+}
+
+func mustParse(t testing.TB, list string) *principal.SSLRules {
+	t.Helper()
+	rules, err := principal.ParseSSLRules(list, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+// TestSSLRulesOfJavaSyntax has expectations that were taken from JDK 17.
+func TestSSLRulesOfJavaSyntax(t *testing.T) {
+	for _, test := range []struct{ rule, dn, want string }{
+		{`RULE:(a*)*/<$1>/`, "aa", "<><>"}, // the second iteration matches nothing and is kept
+		{`RULE:(a?)*/<$1>/`, "a", "<><>"},
+		{`RULE:(|a)*/<$1>/`, "a", "<>a<>"},
+		{`RULE:(a|b*){2,3}/<$1>/`, "abb", "<><>"},
+		{`RULE:(a*)*?b/<$1>/`, "aab", "<aa>"},
+		{`RULE:(?:(a)|b)*x/<$1>/`, "abx", "<a>"},
+		{`RULE:(?:(a+)b)*aab/<$1>/`, "aabaab", "<aa>"},
+		{`RULE:((?:CN=)?.)(?i)[k]/<$1>/`, "CN=aK", "<CN=a>"},
+		{`RULE:(?i)[j-l\x{e9}]+(.*)/<$1>/`, "Ké\u212aÉ", "<\u212aÉ>"}, // only ASCII is folded
+		{`RULE:(?i:cn)=(\p{Lu}.*)/<$1>/`, "cN=Ä", "<Ä>"},
+		{`RULE:(?s)(.*?)$\s*/<$1>/`, "a\r\n", "<a><>"},
+		{`RULE:(?s)(.*?)\Z\s*/<$1>/`, "a\u2028", "<a><>\u2028<>"},
+		{`RULE:(?sm)(.*?)^b/<$1>/`, "a\r\nb", "<a\r\n>"},
+		{`RULE:(?dms)(.*?)^b/<$1>/`, "a\rb", ""}, // no match: a line does not begin there
+		{`RULE:(?dms)(.*?)^b/<$1>/`, "a\nb", "<a\n>"},
+		{`RULE:(?d)a.b(\n?)$/<$1>/`, "a\rb", "<>"},
+		{`RULE:a\R(.*)/<$1>/`, "a\r\nb", "<b>"},
+		{`RULE:[a-c&&[^b]]+(.*)/<$1>/`, "acb", "<b>"},
+		{`RULE:[^a-c&&bc]+(.*)/<$1>/`, "aab", "<b>"},
+		{`RULE:[[:alpha:]]+(.*)/<$1>/`, "alpha:x", "<x>"}, // a nested class of the letters and the colon
+		{`RULE:[]a]+(.*)/<$1>/`, "]ab", "<b>"},
+		{`RULE:\Q.*\E(.*)/<$1>/`, ".*x", "<x>"},
+		{`RULE:[\Qa]\E]+(.*)/<$1>/`, "]ab", "<b>"},
+		{`RULE:\x41\u0042\0103\x{44}\cA\e(.*)/<$1>/`, "ABCD\x01\x1bx", "<x>"},
+		{`RULE:\ud83d\ude00(.*)/<$1>/`, "\U0001F600x", "<x>"},
+		{`RULE:\h+\H\v+\V(.*)/<$1>/`, "\u00a0\ta\u2029bx", "<x>"},
+		{`RULE:\s+(.*)/<$1>/`, "\vx", "<x>"}, // not white space in Go
+		{`RULE:\p{Alpha}\p{IsGreek}\P{L}(.*)/<$1>/`, "aσ1x", "<x>"},
+		{`RULE:(?<u>a)\b(?<v>.*)/${v}${u}/`, "a-b", "-ba"},
+		{`RULE:^(.+)$/$1/L`, "CN=ΣΑΣ,OU=Σ/ΑΣ ΣΣ", "cn=σας,ou=σ/ας σς"},
+		{`RULE:^(.+)$/$1/L`, "ΑΣ1Β ΑΣ-Β ΑΣ1,1Β ΑΣ,Β ΑΣ]Β 1Σ1", "ασ1β ασ-β ασ1,1β ας,β ας]β 1σ1"},
+		{`RULE:^(.+)$/$1/U`, "straße ﬁ ŉ", "STRASSE FI ʼN"},
+		{`RULE:^(.+)$/$1/L`, "İI", "i̇i"},
+		{`RULE:x*//`, "\U0001F600", ""}, // no match
+		{`RULE:(?:x*|\x{1F600})//`, "\U0001F600", "\U0001F600"},
+	} {
+		rules, err := principal.ParseSSLRules(test.rule, nil)
+		if err != nil {
+			t.Errorf("%s: %v", test.rule, err)
+			continue
+		}
+		if got, err := rules.Name(test.dn); got != test.want || (err != nil) != (test.want == "") {
+			t.Errorf("%s on %q: %q, %v, want %q", test.rule, test.dn, got, err, test.want)
+		}
+	}
+}
+
+// TestSSLRulesRefusals has a rule for every construct that cannot be kept, and
+// checks where it is found.
+func TestSSLRulesRefusals(t *testing.T) {
+	tests := []struct {
+		construct, pattern string
+		offset             int
+	}{
+		{"look-ahead", `CN=(?=a).*`, 3},
+		{"look-behind", `.*(?<!a)b`, 2},
+		{"back reference", `(a)\1`, 3},
+		{"back reference", `(?<n>a)\k<n>`, 7},
+		{"possessive quantifier", `a.*+`, 2},
+		{"atomic group", `(?>a)`, 0},
+		{`\G`, `\Ga`, 0},
+		{`\X and \b{g}`, `a\X`, 1},
+		{`\X and \b{g}`, `a\b{g}`, 1},
+		{`\N{…}`, `\N{DIGIT ONE}`, 0},
+		{"comments mode (?x)", `(?x)a b`, 2},
+		{"Unicode case folding, (?iu) and (?iU)", `(?iu)a`, 5},
+		{`\b, \d, \s, \w or \p under (?U)`, `(?U)a\w`, 5},
+		{`\b, \d, \s, \w or \p under (?U)`, `(?U)a\b`, 5},
+		{`\p under (?i)`, `(?i)\p{Lu}`, 4},
+		{`\p of a property other than a POSIX class, a general category or a script`, `\p{InGreek}`, 0},
+		{"intersection of classes other than [A&&B]", `[a&&]`, 4},
+		{"intersection of classes other than [A&&B]", `[a&&[b]c]`, 7},
+		{"intersection of classes other than [A&&B]", `[&&a]`, 1},
+		{"half of a surrogate pair", `\ud83d`, 0},
+		{"quantifier without a character, class or group before it", `a{2}{3}`, 4},
+		{"quantifier without a character, class or group before it", `(a|{2})`, 3},
+		{`repeated \R`, `a\R+`, 3},
+		{`repeated \R`, `(?:a\R)+`, 0},
+		{"capturing group inside a repeated group without alternatives", `((a)b)*`, 0},
+		{"repeated capturing group that matches nothing but the empty string", `a(^)*`, 1},
+		{"capturing group inside look-around, an atomic group or a possessive repetition", `(?=(a))`, 0},
+		{"repeated group that may match nothing, in a pattern that needs an engine that backtracks", `(?=a)(?:b|)*`, 11},
+		{"pattern of more than 4096 instructions", `(?:[ab]{100}){100}`, 0},
+		{"", `(a`, 0},
+		{"", `a)`, 1},
+		{"", `[a`, 0},
+		{"", `[b-a]`, 1},
+		{"", `a**`, 2},
+		{"", `a{3,1}`, 2},
+		{"", `a{3`, 3},
+		{"", `\y`, 0},
+		{"", `(?P<n>a)`, 2},
+		{"", `(?<1>a)`, 3},
+		{"", `(?<n>a)(?<n>b)`, 10},
+		{"", `\x{110000}`, 0},
+		{"", `[\b]`, 1},
+		{"", strings.Repeat("(", 300) + strings.Repeat(")", 300), 200},
+	}
+	for _, test := range tests {
+		list := "DEFAULT, RULE:" + test.pattern + "/x/"
+		var engine principal.PatternEngine
+		if strings.Contains(test.construct, "possessive repetition") || strings.Contains(test.construct, "backtracks") {
+			engine = func(string) (principal.PatternSearch, error) { return nil, errors.New("not to be asked") }
+		}
+		rules, err := principal.ParseSSLRules(list, engine)
+		var fault *principal.SSLRulesError
+		if rules != nil || !errors.As(err, &fault) {
+			t.Errorf("%s: %v, %v, want a refusal", test.pattern, rules, err)
+			continue
+		}
+		if fault.Rule != 1 || fault.Offset != len("DEFAULT, RULE:")+test.offset || fault.Construct != test.construct || fault.Msg == "" {
+			t.Errorf("%s: %+v, want a refusal at %d for %q", test.pattern, fault, test.offset, test.construct)
+		}
+	}
+	for _, construct := range principal.UnsupportedConstructs() {
+		if !slices.ContainsFunc(tests, func(test struct {
+			construct, pattern string
+			offset             int
+		}) bool {
+			return test.construct == construct
+		}) {
+			t.Errorf("no test of %q", construct)
+		}
+	}
+}
+
+func TestSSLNameErrors(t *testing.T) {
+	for _, test := range []struct {
+		list, dn string
+		rule     int
+		reason   error
+	}{
+		{"", "CN=a", -1, principal.ErrNoSSLRule},
+		{"RULE:a/x/", "b", -1, principal.ErrNoSSLRule},
+		{"RULE:b/x/,RULE:a/$1/,DEFAULT", "a", 1, principal.ErrSSLRuleFailed},
+		{`RULE:.*\bb/x/,DEFAULT`, "é b", 0, principal.ErrSSLRuleFailed},
+		{"RULE:(.*)/$1/L,DEFAULT", "ΑΣ\u0301Β", 0, principal.ErrSSLRuleFailed}, // a mark behind a sigma
+		{"DEFAULT", "\xff", -1, principal.ErrNotMappableName},
+		{"DEFAULT", strings.Repeat("a", 200_000), -1, principal.ErrNotMappableName},
+		{"RULE:.*/$0$0$0$0/", strings.Repeat("a", 100_000), 0, principal.ErrSSLRuleFailed},
+		{"RULE:x*|./-/", "\U0001F600", 0, principal.ErrSSLRuleFailed}, // half a character before the "-"
+	} {
+		name, err := mustParse(t, test.list).Name(test.dn)
+		var fault *principal.SSLNameError
+		if name != "" || !errors.Is(err, test.reason) || !errors.As(err, &fault) || fault.Rule != test.rule || fault.DN != test.dn {
+			t.Errorf("%s on %.20q: %q, %v", test.list, test.dn, name, err)
+		}
+	}
+	if _, err := new(principal.SSLRules).Name("CN=a"); !errors.Is(err, principal.ErrNoSSLRule) {
+		t.Errorf("the zero SSLRules: %v", err)
+	}
+}
+
+func TestSSLRulesListErrors(t *testing.T) {
+	for _, test := range []struct {
+		list         string
+		rule, offset int
+	}{
+		{" DEFAULT, default", 1, 10},
+		{"RULE:a/b/ L", 0, 9},
+		{"DEFAULT\xff", 0, 0},
+		{strings.Repeat(" ", 1<<18+1), 0, 1 << 18},
+	} {
+		rules, err := principal.ParseSSLRules(test.list, nil)
+		var fault *principal.SSLRulesError
+		if rules != nil || !errors.As(err, &fault) || fault.Rule != test.rule || fault.Offset != test.offset || fault.Construct != "" {
+			t.Errorf("%.40q: %v, %v", test.list, rules, err)
+		}
+	}
+}
+
+// TestSSLNameAllocations holds the cost of a mapping: the name, and no more.
+func TestSSLNameAllocations(t *testing.T) {
+	rules := mustParse(t, typicalSSLRules.list)
+	dn := typicalSSLRules.names[0].dn
+	if n := testing.AllocsPerRun(100, func() { rules.Name(dn) }); n > 1 && !raceEnabled {
+		t.Errorf("%v allocations for a name, want 1", n)
+	}
+}
+
+// TestHostileNames maps long names on which an engine that backtracks would not
+// end: the test would run into its time limit.
+func TestHostileNames(t *testing.T) {
+	for _, test := range []struct{ list, dn string }{
+		{`RULE:(a|aa|a*)*b/x/`, strings.Repeat("a", 1<<16)},
+		{`RULE:^CN=((\\, *|\w)+)(,.*|$)/$1/`, "CN=" + strings.Repeat("a", 1<<16) + "!"},
+		{`RULE:((a|b)*(b|a)*)*c/x/`, strings.Repeat("ab", 1<<15)},
+		{`RULE:(?:a?){30}a{30}b/x/`, strings.Repeat("a", 1<<10)},
+	} {
+		if name, err := mustParse(t, test.list).Name(test.dn); name != "" || !errors.Is(err, principal.ErrNoSSLRule) {
+			t.Errorf("%s: %.20q, %.200v", test.list, name, err)
+		}
+	}
+}
+
+// TestSSLNameConcurrently maps names of different lengths at once: the memory that
+// is reused must not leak from one into the other.
+func TestSSLNameConcurrently(t *testing.T) {
+	rules := mustParse(t, `RULE:CN=(a*)(b*),.*/$2$1/,RULE:(.*)x/$1/U`)
+	var group sync.WaitGroup
+	for worker := range 8 {
+		group.Go(func() {
+			for i := range 300 {
+				as, bs := strings.Repeat("a", i*worker), strings.Repeat("b", worker)
+				if got, err := rules.Name("CN=" + as + bs + ",O=x"); err != nil || got != bs+as {
+					t.Errorf("%q, %v, want %q", got, err, bs+as)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// FuzzParseSSLRules checks that what is refused leaves nothing, that what is
+// accepted prints back to itself, and that names come out as text.
+func FuzzParseSSLRules(f *testing.F) {
+	for _, seed := range []string{
+		"DEFAULT", " RULE:^CN=(.*?),OU=x.*$/$1/L , DEFAULT", "RULE:a/b/\nDEFAULT", `RULE:\/(a|b*)*\//\$1$2/U`,
+		`RULE:(?i)[^a-c&&[b]]{2,3}\R?$/x/`, "RULE:(?<n>x)*/${n}/", "RULE:(.*?)/$1@$4$5/,,", "RULE:(|a)*.*?(?m)^/$0/L",
+		"RULE:\\Qa\\E\\x{1F600}+/$10/,DEFAULT", "\x01DEFAULT\t,\u00a0",
+	} {
+		f.Add(seed, "CN=a,OU=x\u00e9\U0001F600")
+	}
+	f.Fuzz(func(t *testing.T, list, dn string) {
+		if len(list) > 512 || len(dn) > 512 {
+			t.Skip("nothing new in long input")
+		}
+		rules, err := principal.ParseSSLRules(list, nil)
+		if err != nil {
+			var fault *principal.SSLRulesError
+			if rules != nil || !errors.As(err, &fault) || fault.Offset < 0 || fault.Offset > len(list) {
+				t.Fatalf("%q: %v, %v", list, rules, err)
+			}
+			return
+		}
+		text := rules.String()
+		again, err := principal.ParseSSLRules(text, nil)
+		if err != nil || again.String() != text {
+			t.Fatalf("%q prints as %q, which parses as %v, %v", list, text, again, err)
+		}
+		name, err := rules.Name(dn)
+		if err != nil && name != "" || !utf8.ValidString(name) {
+			t.Fatalf("%q on %q: %q, %v", list, dn, name, err)
+		}
+		if other, otherErr := again.Name(dn); other != name || (otherErr == nil) != (err == nil) {
+			t.Fatalf("%q on %q: %q, %v; read back: %q, %v", list, dn, name, err, other, otherErr)
+		}
+	})
+}

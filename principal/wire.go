@@ -1,0 +1,157 @@
+package principal
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Limits of the wire form.
+const (
+	// maxWireString is Kafka's limit of a compact string, in bytes.
+	maxWireString = math.MaxInt16
+	// maxWireLength leaves room for two such strings and as much again in tagged
+	// fields, of which Kafka has none yet.
+	maxWireLength = 1 << 17
+	// wireVersion is the one version of Kafka's DefaultPrincipalData.
+	wireVersion = 0
+)
+
+// WireError says why bytes are not the wire form of a principal, or why a
+// principal has none.
+type WireError struct {
+	Offset int    // where the fault is, in bytes from 0; -1 if it is in a principal
+	Msg    string // what is wrong there
+}
+
+// Error returns the offset, if there is one, and the fault.
+func (e *WireError) Error() string {
+	if e.Offset < 0 {
+		return "principal for the wire: " + e.Msg
+	}
+	return "principal from the wire, at byte " + strconv.Itoa(e.Offset) + ": " + e.Msg
+}
+
+// AppendWire appends the wire form of p to dst: what a broker puts into the
+// envelope of a request that it forwards. A type or a name of more than 32,767
+// bytes, or one that is not UTF-8 and would arrive as another, is a [WireError]
+// with a nil slice. It allocates only to grow dst.
+//
+// Source: KIP-590; Kafka's DefaultPrincipalData version 0, in the flexible encoding.
+func (p Principal) AppendWire(dst []byte) ([]byte, error) {
+	dst = binary.BigEndian.AppendUint16(dst, wireVersion)
+	for _, field := range [...]struct{ name, text string }{{"type", p.Type}, {"name", p.Name}} {
+		if len(field.text) > maxWireString {
+			return nil, &WireError{-1, fmt.Sprintf("its %s has %d bytes, the limit is %d", field.name, len(field.text), maxWireString)}
+		}
+		if !utf8.ValidString(field.text) {
+			return nil, &WireError{-1, "its " + field.name + " is not valid UTF-8"}
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(field.text))+1)
+		dst = append(dst, field.text...)
+	}
+	authenticated := byte(0)
+	if p.TokenAuthenticated {
+		authenticated = 1
+	}
+	return append(dst, authenticated, 0), nil // no tagged fields
+}
+
+// ParseWire reads the wire form of a principal. As Kafka does, it skips tagged
+// fields, in whatever order, ignores what follows them, takes any byte but 0 as
+// true, and replaces malformed UTF-8 by U+FFFD. Another version than 0, a null or
+// cut string and a string of more than 32,767 bytes are a [WireError], and so is
+// input of more than 128 KiB, which Kafka would take; then the result is the zero
+// Principal.
+//
+// A proxy must read this only from a peer that it trusts as a broker: the bytes are
+// not signed.
+//
+// Source: KIP-590; Kafka's DefaultKafkaPrincipalBuilder.deserialize.
+func ParseWire(data []byte) (Principal, error) {
+	if len(data) > maxWireLength {
+		return Principal{}, &WireError{maxWireLength, fmt.Sprintf("longer than %d bytes", maxWireLength)}
+	}
+	r := wireReader{data: data}
+	version := int16(binary.BigEndian.Uint16(r.take(2, "the version")))
+	if r.err == nil && version != wireVersion {
+		r.offset = 0
+		r.fail(fmt.Sprintf("version %d, only version %d is known", version, wireVersion))
+	}
+	p := Principal{Type: r.text("type"), Name: r.text("name")}
+	p.TokenAuthenticated = r.take(1, "the flag of a delegation token")[0] != 0
+	for n := r.varint("the number of tagged fields"); n > 0 && r.err == nil; n-- {
+		r.varint("a tag")
+		if size := r.varint("the size of a tagged field"); size < 0 {
+			r.fail("a tagged field of negative size")
+		} else {
+			r.take(int(size), "a tagged field")
+		}
+	}
+	if r.err != nil {
+		return Principal{}, r.err
+	}
+	return p, nil
+}
+
+// wireReader reads fields one after the other. After the first fault it keeps the
+// error and yields zeros.
+type wireReader struct {
+	data   []byte
+	offset int
+	err    error
+}
+
+// zeros is what a reader yields after a fault, to those who take one or two bytes.
+var zeros = [2]byte{}
+
+func (r *wireReader) fail(msg string) {
+	if r.err == nil {
+		r.err = &WireError{r.offset, msg}
+	}
+}
+
+func (r *wireReader) take(n int, what string) []byte {
+	if left := len(r.data) - r.offset; r.err == nil && n > left {
+		r.fail(fmt.Sprintf("%s needs %d bytes, %d are left", what, n, left))
+	}
+	if r.err != nil {
+		return zeros[:]
+	}
+	r.offset += n
+	return r.data[r.offset-n : r.offset]
+}
+
+// varint reads an unsigned varint of at most five bytes as Kafka does: into 32
+// bits, which callers then take as signed.
+func (r *wireReader) varint(what string) int32 {
+	var value uint32
+	for shift := 0; shift < 35; shift += 7 {
+		c := r.take(1, what)[0]
+		value |= uint32(c&0x7F) << shift
+		if c < 0x80 {
+			return int32(value)
+		}
+	}
+	r.fail(what + " is a varint of more than 5 bytes")
+	return 0
+}
+
+func (r *wireReader) text(field string) string {
+	// The length is kept plus one, so that zero is null. Subtracting in 64 bits keeps
+	// the least value from wrapping round into a length.
+	length := int64(r.varint("the length of the "+field)) - 1
+	switch {
+	case r.err != nil:
+		return ""
+	case length < 0:
+		r.fail("the " + field + " is null")
+		return ""
+	case length > maxWireString:
+		r.fail(fmt.Sprintf("the %s has %d bytes, the limit is %d", field, length, maxWireString))
+		return ""
+	}
+	return decodeJavaUTF8(r.take(int(length), "the "+field))
+}

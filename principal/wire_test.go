@@ -1,0 +1,109 @@
+package principal_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+func ExampleParseWire() {
+	wire, err := principal.User("alice").AppendWire(nil)
+	fmt.Printf("%x %v\n", wire, err)
+	fmt.Println(principal.ParseWire(wire))
+	// Output:
+	// 0000055573657206616c6963650000 <nil>
+	// User:alice <nil>
+}
+
+func TestWireLimits(t *testing.T) {
+	longest := principal.User(strings.Repeat("n", 32767))
+	wire, err := longest.AppendWire([]byte("kept"))
+	if err != nil || !bytes.HasPrefix(wire, []byte("kept")) {
+		t.Fatal(len(wire), err)
+	}
+	if got, err := principal.ParseWire(wire[4:]); err != nil || got != longest {
+		t.Errorf("%d bytes of name came back as %d, %v", len(longest.Name), len(got.Name), err)
+	}
+	for _, p := range []principal.Principal{
+		principal.User(longest.Name + "n"), {Type: longest.Name + "n"}, principal.User("\xff"), {Type: "\xff"},
+	} {
+		var fault *principal.WireError
+		if got, err := p.AppendWire([]byte("kept")); got != nil || !errors.As(err, &fault) || fault.Offset != -1 {
+			t.Errorf("%.20q: %x, %v", p, got, err)
+		}
+	}
+	if _, err := principal.ParseWire(append(wire[4:], make([]byte, 1<<17)...)); err == nil {
+		t.Error("accepted more than 128 KiB")
+	}
+}
+
+func TestWireFaults(t *testing.T) {
+	for _, test := range []struct {
+		hex    string
+		offset int
+		msg    string
+	}{
+		{"00", 0, "the version needs 2 bytes, 1 are left"},
+		{"0001", 0, "version 1"},
+		{"ffff", 0, "version -1"},
+		{"0000", 2, "the length of the type needs 1 bytes"},
+		{"000000", 3, "the type is null"},
+		{"00008080808008", 7, "the type is null"}, // the least length there is
+		{"000080808080ff", 7, "more than 5 bytes"},
+		{"0000818002", 5, "the type has 32768 bytes"},
+		{"00000561", 3, "the type needs 4 bytes, 1 are left"},
+		{"00000101", 4, "the flag of a delegation token"},
+		{"0000010100", 5, "the number of tagged fields"},
+		{"000001010001", 6, "a tag needs"},
+		{"00000101000100", 7, "the size of a tagged field needs"},
+		{"0000010100010002ff", 8, "a tagged field needs 2 bytes, 1 are left"},
+		{"00000101000100ffffffff0f", 12, "negative size"},
+	} {
+		wire, err := hex.DecodeString(test.hex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := principal.ParseWire(wire)
+		var fault *principal.WireError
+		if got != (principal.Principal{}) || !errors.As(err, &fault) || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.msg) {
+			t.Errorf("%s: %#v, %v, want a refusal at %d: %s", test.hex, got, err, test.offset, test.msg)
+		}
+	}
+}
+
+// FuzzParseWire checks that what is refused leaves nothing and that what is
+// accepted goes back to the wire and comes from it as the same principal.
+func FuzzParseWire(f *testing.F) {
+	for _, seed := range []string{"", "0000", "0000055573657206616c6963650000", "0000055573657206616c69636501020001610101620f",
+		"000001010000", "000005557365720361ff0000", "0000ffffffff0f55", "00000104803a620000"} {
+		wire, err := hex.DecodeString(seed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(wire)
+	}
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		p, err := principal.ParseWire(wire)
+		if err != nil {
+			if p != (principal.Principal{}) {
+				t.Fatalf("refused, but left %#v", p)
+			}
+			return
+		}
+		again, err := p.AppendWire(nil)
+		if err != nil {
+			if len(p.Type) <= 32767 && len(p.Name) <= 32767 { // U+FFFD can be longer than what it replaces
+				t.Fatalf("%#v has no wire form: %v", p, err)
+			}
+			return
+		}
+		if q, err := principal.ParseWire(again); err != nil || q != p {
+			t.Fatalf("%#v comes back as %#v, %v", p, q, err)
+		}
+	})
+}

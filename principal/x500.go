@@ -1,0 +1,289 @@
+package principal
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
+)
+
+// Limits of an encoded name. A name in a certificate has a few hundred bytes.
+const (
+	// maxNameLength is what a TLS stack could still be sent in a certificate chain.
+	// With every byte escaped the text is at most three times as long, or, for text
+	// that is not UTF-8, replaced character by character, as long.
+	maxNameLength = 1 << 16
+	// maxOIDLength bounds the arithmetic on one component of an object identifier,
+	// which is quadratic. A UUID, the longest in use, has 19 bytes.
+	maxOIDLength = 64
+)
+
+// DER tags of what a name is made of. The string types are those that Java
+// decodes; every other value is printed in hexadecimal.
+const (
+	tagOID      = 0x06
+	tagSequence = 0x30
+	tagSet      = 0x31
+
+	tagUTF8String      = 0x0C
+	tagPrintableString = 0x13
+	tagT61String       = 0x14
+	tagIA5String       = 0x16
+	tagGeneralString   = 0x1B
+	tagBMPString       = 0x1E
+)
+
+// attributeKeywords are the attribute types that RFC 2253 names, by the content
+// bytes of their object identifier. Java knows no others in this form of a name.
+var attributeKeywords = map[string]string{
+	"\x55\x04\x03": "CN",
+	"\x55\x04\x06": "C",
+	"\x55\x04\x07": "L",
+	"\x55\x04\x08": "ST",
+	"\x55\x04\x0A": "O",
+	"\x55\x04\x0B": "OU",
+	"\x55\x04\x09": "STREET",
+	"\x09\x92\x26\x89\x93\xF2\x2C\x64\x01\x19": "DC",
+	"\x09\x92\x26\x89\x93\xF2\x2C\x64\x01\x01": "UID",
+}
+
+// DistinguishedNameError says why bytes are not a DER encoded X.500 name.
+type DistinguishedNameError struct {
+	Offset int    // where the fault is, in bytes from 0
+	Msg    string // what is wrong there
+}
+
+// Error returns the offset and the fault.
+func (e *DistinguishedNameError) Error() string {
+	return "X.500 name, at byte " + strconv.Itoa(e.Offset) + ": " + e.Msg
+}
+
+// DistinguishedName returns the text of a DER encoded X.500 name, such as
+// [crypto/x509.Certificate.RawSubject], exactly as Java's X500Principal.getName
+// prints it and as Kafka hands it to ssl.principal.mapping.rules: RFC 2253, the
+// last RDN first, the attributes of an RDN in the order of the encoding.
+// [crypto/x509/pkix.Name.String] prints other text.
+//
+// The attributes CN, C, L, ST, O, OU, STREET, DC and UID are printed by keyword if
+// their value is a string: its bytes decoded as UTF-8 whatever the string type,
+// malformed ones replaced by U+FFFD; ',', '+', '"', '\', '<', '>', ';', '=', '#'
+// and leading and trailing spaces (and carriage returns) behind a backslash; NUL
+// as \00. All others are their dotted object identifier, and a value that is not
+// decoded is '#' and the hexadecimal of its DER encoding. The empty name is "".
+// Bytes after the name are ignored, as Java ignores them.
+//
+// A malformed encoding, or one longer than 64 KiB, is a
+// [DistinguishedNameError], with the empty string. The time is linear in the
+// length of der.
+//
+// Source: JDK 17, sun.security.x509.X500Name, RDN and AVA.
+func DistinguishedName(der []byte) (string, error) {
+	if len(der) > maxNameLength {
+		return "", &DistinguishedNameError{maxNameLength, fmt.Sprintf("longer than %d bytes", maxNameLength)}
+	}
+	reader := derReader{rest: der}
+	sequence, err := reader.expect(tagSequence, "a SEQUENCE of RDNs")
+	if err != nil {
+		return "", err
+	}
+	var rdns []derValue
+	for names := sequence.reader(); len(names.rest) > 0; {
+		rdn, err := names.expect(tagSet, "an RDN, which is a SET")
+		if err != nil {
+			return "", err
+		}
+		rdns = append(rdns, rdn)
+	}
+	text := make([]byte, 0, 2*len(der))
+	for i := len(rdns) - 1; i >= 0; i-- {
+		if text, err = appendRDN(text, rdns[i]); err != nil {
+			return "", err
+		}
+		if i > 0 {
+			text = append(text, ',')
+		}
+	}
+	return string(text), nil
+}
+
+// appendRDN appends the attributes of one RDN, in the order of the encoding.
+func appendRDN(text []byte, rdn derValue) ([]byte, error) {
+	attributes := rdn.reader()
+	for first := true; first || len(attributes.rest) > 0; first = false {
+		if !first {
+			text = append(text, '+')
+		}
+		attribute, err := attributes.expect(tagSequence, "an attribute, which is a SEQUENCE")
+		if err != nil {
+			return nil, err
+		}
+		parts := attribute.reader()
+		typ, err := parts.expect(tagOID, "the type of an attribute, which is an OBJECT IDENTIFIER")
+		if err != nil {
+			return nil, err
+		}
+		value, err := parts.next("the value of an attribute")
+		if err != nil {
+			return nil, err
+		}
+		if len(parts.rest) > 0 {
+			return nil, parts.fault("an attribute has a type and a value, and nothing more")
+		}
+		if text, err = appendAttribute(text, typ, value); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+func appendAttribute(text []byte, typ, value derValue) ([]byte, error) {
+	keyword, known := attributeKeywords[string(typ.content)]
+	if known {
+		text = append(text, keyword...)
+	} else {
+		oid, err := dottedOID(typ)
+		if err != nil {
+			return nil, err
+		}
+		text = append(text, oid...)
+	}
+	text = append(text, '=')
+	if !known || !value.isText() {
+		text = append(text, '#')
+		return hex.AppendEncode(text, value.encoded), nil
+	}
+	return appendEscaped(text, decodeJavaUTF8(value.content)), nil
+}
+
+// appendEscaped appends an attribute value behind the backslashes that Java puts.
+func appendEscaped(text []byte, value string) []byte {
+	const padding = " \r"
+	lead := len(value) - len(strings.TrimLeft(value, padding))
+	trail := len(strings.TrimRight(value, padding))
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c == 0:
+			text = append(text, `\00`...)
+		case i < lead || i >= trail || strings.IndexByte(`,+"\<>;=#`, c) >= 0:
+			text = append(text, '\\', c)
+		default:
+			text = append(text, c)
+		}
+	}
+	return text
+}
+
+// dottedOID returns an object identifier as decimal components between dots.
+func dottedOID(oid derValue) (string, error) {
+	fault := func(msg string) (string, error) {
+		return "", &DistinguishedNameError{oid.offset, "object identifier " + enum.Quote(string(oid.content)) + " " + msg}
+	}
+	switch n := len(oid.content); {
+	case n == 0:
+		return fault("is empty")
+	case n > maxOIDLength:
+		return fault(fmt.Sprintf("has more than %d bytes", maxOIDLength))
+	case oid.content[n-1] >= 0x80:
+		return fault("ends inside a component")
+	}
+	var b strings.Builder
+	component, start := new(big.Int), true
+	for _, c := range oid.content {
+		if start && c == 0x80 {
+			return fault("has a component with a leading zero")
+		}
+		component.Lsh(component, 7).Or(component, big.NewInt(int64(c&0x7F)))
+		if start = c < 0x80; !start {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		} else { // the first byte sequence holds two components
+			first := min(component.Int64()/40, 2)
+			if !component.IsInt64() {
+				first = 2
+			}
+			b.WriteString(strconv.FormatInt(first, 10) + ".")
+			component.Sub(component, big.NewInt(40*first))
+		}
+		b.WriteString(component.String())
+		component.SetInt64(0)
+	}
+	return b.String(), nil
+}
+
+// derValue is one element of a DER encoding.
+type derValue struct {
+	tag     byte
+	offset  int    // of its tag
+	encoded []byte // tag, length and content
+	content []byte
+}
+
+// isText reports whether v is of a string type that Java decodes.
+func (v derValue) isText() bool {
+	switch v.tag {
+	case tagUTF8String, tagPrintableString, tagT61String, tagIA5String, tagGeneralString, tagBMPString:
+		return true
+	}
+	return false
+}
+
+// reader returns a reader of the elements inside v.
+func (v derValue) reader() derReader {
+	return derReader{rest: v.content, offset: v.offset + len(v.encoded) - len(v.content)}
+}
+
+// derReader takes a DER encoding apart.
+type derReader struct {
+	rest   []byte
+	offset int // of rest
+}
+
+func (r *derReader) fault(msg string) error { return &DistinguishedNameError{r.offset, msg} }
+
+// expect returns the next element, which must have the tag.
+func (r *derReader) expect(tag byte, what string) (derValue, error) {
+	at := *r
+	v, err := r.next(what)
+	if err == nil && v.tag != tag {
+		return derValue{}, at.fault(fmt.Sprintf("tag 0x%02x where %s (0x%02x) was expected", v.tag, what, tag))
+	}
+	return v, err
+}
+
+// next returns the next element. Lengths must be definite and in the shortest
+// form, tags of one byte: a name has no other encoding in DER, and crypto/x509 takes
+// no other either.
+func (r *derReader) next(what string) (derValue, error) {
+	if len(r.rest) < 2 {
+		return derValue{}, r.fault("the encoding ends where " + what + " was expected")
+	}
+	if r.rest[0]&0x1F == 0x1F {
+		return derValue{}, r.fault("a tag of more than one byte")
+	}
+	header, length := 2, int(r.rest[1])
+	if length >= 0x80 {
+		n := length & 0x7F
+		if n == 0 || n > 3 || len(r.rest) < 2+n {
+			return derValue{}, r.fault("a length that is indefinite, cut short or too large")
+		}
+		header, length = 2+n, 0
+		for _, c := range r.rest[2:header] {
+			length = length<<8 | int(c)
+		}
+		if length < 0x80 || length>>(8*(n-1)) == 0 {
+			return derValue{}, r.fault("a length that is not in its shortest form")
+		}
+	}
+	if length > len(r.rest)-header {
+		return derValue{}, r.fault(fmt.Sprintf("%d bytes of content are announced, %d are there", length, len(r.rest)-header))
+	}
+	v := derValue{tag: r.rest[0], offset: r.offset, encoded: r.rest[:header+length], content: r.rest[header : header+length]}
+	r.rest = r.rest[header+length:]
+	r.offset += header + length
+	return v, nil
+}

@@ -1,0 +1,157 @@
+package principal_test
+
+import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+func ExampleDistinguishedName() {
+	name := pkix.Name{CommonName: "alice", OrganizationalUnit: []string{"Sales, EMEA"}, Country: []string{"DE"}}
+	der, err := asn1.Marshal(name.ToRDNSequence())
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(principal.DistinguishedName(der))
+	// Output: CN=alice,OU=Sales\, EMEA,C=DE <nil>
+}
+
+// rdn is the DER of a SEQUENCE of one RDN of one attribute.
+func rdn(typ, value string) string {
+	attribute := "30" + length(len(typ)/2+len(value)/2) + typ + value
+	set := "31" + length(len(attribute)/2) + attribute
+	return "30" + length(len(set)/2) + set
+}
+
+func length(n int) string { return fmt.Sprintf("%02x", n) }
+
+func TestDistinguishedNameOfOddTypes(t *testing.T) {
+	uuidMax := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 128), big.NewInt(1))
+	for _, test := range []struct{ der, want string }{
+		{rdn("06020c7f", "0500"), "0.12.127=#0500"},
+		{rdn("060127", "0500"), "0.39=#0500"},
+		{rdn("060128", "0500"), "1.0=#0500"},
+		{rdn("06014f", "0500"), "1.39=#0500"},
+		{rdn("060150", "0500"), "2.0=#0500"},
+		{rdn("06028837", "0500"), "2.999=#0500"},
+		// 2.25 and a UUID, whose number needs 128 bits
+		{rdn("061469"+"83"+strings.Repeat("ff", 17)+"7f", "0500"), "2.25." + uuidMax.String() + "=#0500"},
+		{rdn("0603550403", "2c0161"), "CN=#2c0161"},    // a constructed string is no string
+		{rdn("0603550403", "0c020d61"), "CN=\\\ra"},    // a carriage return counts as padding
+		{rdn("0603550403", "0c03f09f98"), "CN=\ufffd"}, // one character cut short
+		{rdn("0603550403", "0c03eda080"), "CN=\ufffd"}, // a surrogate
+		{rdn("0603550403", "0c02c080"), "CN=\ufffd\ufffd"},
+		{rdn("0603550403", "0c02e080"), "CN=\ufffd\ufffd"}, // too long an encoding
+		{rdn("0603550403", "0c02f080"), "CN=\ufffd\ufffd"},
+		{rdn("0603550403", "0c02f490"), "CN=\ufffd\ufffd"}, // above U+10FFFF
+		{rdn("0603550403", "0c03e18041"), "CN=\ufffdA"},
+		{rdn("0603550403", "0c0121") + "ff", "CN=!"}, // what follows the name is ignored
+	} {
+		der, err := hex.DecodeString(test.der)
+		if err != nil {
+			t.Fatal(test.der, err)
+		}
+		if got, err := principal.DistinguishedName(der); err != nil || got != test.want {
+			t.Errorf("%s: %q, %v, want %q", test.der, got, err, test.want)
+		}
+	}
+}
+
+func TestDistinguishedNameRefusals(t *testing.T) {
+	for _, test := range []struct {
+		der    string
+		offset int
+		msg    string
+	}{
+		{"", 0, "ends where a SEQUENCE"},
+		{"30", 0, "ends where a SEQUENCE"},
+		{"3100", 0, "tag 0x31 where a SEQUENCE"},
+		{"3001", 0, "1 bytes of content are announced, 0 are there"},
+		{"3080", 0, "indefinite"},
+		{"308100", 0, "shortest form"},
+		{"30820010", 0, "shortest form"},
+		{"3081020500", 0, "shortest form"},
+		{"3084000000", 0, "too large"},
+		{"30023000", 2, "tag 0x30 where an RDN"},
+		{"30023100", 4, "ends where an attribute"},
+		{"300431023000", 6, "ends where the type"},
+		{"3006310430020500", 6, "tag 0x05 where the type"},
+		{rdn("0600", "0500"), 6, "is empty"},
+		{rdn("060185", "0500"), 6, "ends inside a component"},
+		{rdn("06028001", "0500"), 6, "leading zero"},
+		{rdn("0641"+strings.Repeat("01", 65), "0500"), 6, "more than 64 bytes"},
+		{rdn("0603550403", ""), 11, "ends where the value"},
+		{rdn("0603550403", "1f2101"), 11, "more than one byte"},
+		{rdn("0603550403", "0c02"), 11, "2 bytes of content are announced, 0 are there"},
+		{rdn("0603550403", "05000500"), 13, "nothing more"},
+		{"3083010001" + strings.Repeat("00", 65537), 65536, "longer than 65536 bytes"},
+	} {
+		der, err := hex.DecodeString(test.der)
+		if err != nil {
+			t.Fatal(test.der, err)
+		}
+		got, err := principal.DistinguishedName(der)
+		var fault *principal.DistinguishedNameError
+		if got != "" || !errors.As(err, &fault) || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.msg) {
+			t.Errorf("%.60s: %q, %v, want a refusal at %d: %s", test.der, got, err, test.offset, test.msg)
+		}
+	}
+}
+
+// FuzzDistinguishedName checks that what is refused leaves nothing, and that the
+// text of what is accepted has as many RDNs and attributes as another decoder
+// finds: no value can break out of its place.
+func FuzzDistinguishedName(f *testing.F) {
+	for _, seed := range []string{"3000", rdn("0603550403", "0c012c"), rdn("0603550403", "0c035c2c2b"),
+		rdn("0603550403", "1e040020002c"), rdn("06092a864886f70d010901", "1601402c"), "30023100", rdn("06028837", "0500")} {
+		der, err := hex.DecodeString(seed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(der)
+	}
+	type attribute struct{ Type, Value asn1.RawValue }
+	type rdnSET []attribute
+	f.Fuzz(func(t *testing.T, der []byte) {
+		text, err := principal.DistinguishedName(der)
+		if err != nil {
+			if text != "" {
+				t.Fatalf("refused, but left %q", text)
+			}
+			return
+		}
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			t.Fatalf("%q is no clean text", text)
+		}
+		var rdns []rdnSET
+		if _, err := asn1.Unmarshal(der, &rdns); err != nil {
+			t.Fatalf("%q from what encoding/asn1 refuses: %v", text, err)
+		}
+		attributes := 0
+		for _, set := range rdns {
+			attributes += len(set)
+		}
+		commas, pluses := 0, 0
+		for i := 0; i < len(text); i++ {
+			switch text[i] {
+			case '\\':
+				i++
+			case ',':
+				commas++
+			case '+':
+				pluses++
+			}
+		}
+		if len(rdns) > 0 && (commas != len(rdns)-1 || commas+pluses != attributes-1) {
+			t.Fatalf("%q: %d commas and %d pluses for %d RDNs of %d attributes", text, commas, pluses, len(rdns), attributes)
+		}
+	})
+}

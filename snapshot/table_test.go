@@ -1,0 +1,139 @@
+package snapshot
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/ops"
+)
+
+// TestTableAgainstMap drives a table and a Go map through the same changes, in
+// transactions, with hashes that collide in part or in whole. Every published
+// version must keep its content, and its shape.
+func TestTableAgainstMap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		// The fewer bits of the hash are used, the more collide, down to all of them.
+		mask := rapid.SampledFrom([]uint64{0, 1, 1 << 62, 0x3ff, 0xf00000000000000f, ^uint64(0)}).Draw(t, "mask")
+		k := &kind[string, int]{
+			hash:  func(key string) uint64 { return hashString(key) & mask },
+			marks: func(val int) ops.Set { return ops.Set(val) },
+		}
+		type version struct {
+			t    table[string, int]
+			want map[string]int
+		}
+		var published []version
+		current := version{want: map[string]int{}}
+		keys := rapid.SampledFrom([]int{5, 40, 400}).Draw(t, "keys")
+		for range rapid.IntRange(1, 6).Draw(t, "transactions") {
+			e := &edit{}
+			current.want = maps.Clone(current.want)
+			for range rapid.IntRange(1, 2).Draw(t, "runs") {
+				// A run of neighbouring keys fills or empties pages.
+				first, n := rapid.IntRange(0, keys).Draw(t, "first"), rapid.IntRange(1, keys).Draw(t, "run")
+				set, val := rapid.Bool().Draw(t, "set"), rapid.IntRange(0, 1<<16-1).Draw(t, "val")
+				for i := first; i < first+n; i++ {
+					key := fmt.Sprint(i)
+					if set {
+						current.t = k.set(e, current.t, key, val)
+						current.want[key] = val
+					} else {
+						current.t = k.delete(e, current.t, key)
+						delete(current.want, key)
+					}
+				}
+			}
+			published = append(published, current)
+		}
+		marked := ops.Set(1 << rapid.IntRange(0, 15).Draw(t, "mark"))
+		for _, v := range published {
+			got := map[string]int{}
+			v.t.each(func(key string, val int) bool { got[key] = val; return true })
+			if !maps.Equal(got, v.want) || v.t.n != len(v.want) {
+				t.Fatalf("holds %v (%d), want %v", got, v.t.n, v.want)
+			}
+			for i := range 2 * keys {
+				key := fmt.Sprint(i)
+				got, ok := v.t.get(k.hash(key), key)
+				want, wantOK := v.want[key]
+				if got != want || ok != wantOK {
+					t.Fatalf("get %s: %d, %t, want %d, %t", key, got, ok, want, wantOK)
+				}
+			}
+			found := map[string]bool{}
+			v.t.root.eachMarked(marked, func(key string, _ int) bool { found[key] = true; return true })
+			for key, val := range v.want {
+				if ops.Set(val)&marked != 0 && !found[key] {
+					t.Fatalf("%s is marked %b, and was not found by %b", key, val, marked)
+				}
+			}
+			checkSlot(t, k, v.t.root, 0)
+		}
+	})
+}
+
+// checkSlot asserts what keeps look-ups short and marks true.
+func checkSlot(t *rapid.T, k *kind[string, int], s slot[string, int], shift int) (items int) {
+	if b := s.branch; b != nil {
+		for i, kid := range b.kids {
+			from, to := b.shared(i)
+			if n := to - from; n&(n-1) != 0 || from%n != 0 || kid.branch == nil && kid.page == nil || kid.branch != nil && n > 1 {
+				t.Fatalf("slots %d to %d share %v", from, to, kid)
+			}
+			if b.marks[i] != k.marksOf(kid) {
+				t.Fatalf("marks %b of a kid with %b", b.marks[i], k.marksOf(kid))
+			}
+			if i == from {
+				items += checkSlot(t, k, kid, shift+digitBits)
+			}
+		}
+		if items <= pageSize/2 || s.page != nil {
+			t.Fatalf("a branch of %d items, which half a page could hold", items)
+		}
+		return items
+	}
+	for p := s.page; p != nil; p = p.next {
+		if n := len(p.items); n > pageSize || n == 0 && shift == 0 || p.next != nil && shift < hashBits {
+			t.Fatalf("a page of %d items at depth %d", n, shift)
+		}
+		for i := range pageSize {
+			if want := i < len(p.items); (p.tag(i) != 0) != want || want && p.tag(i) != tagOf(k.hash(p.items[i].key))&0xff {
+				t.Fatalf("tag %x of item %d of %d", p.tag(i), i, len(p.items))
+			}
+		}
+		items += len(p.items)
+	}
+	return items
+}
+
+// TestHashIsOfTheTextAlone: neither where a text stands nor what stands around it
+// counts. askPrefixes depends on that.
+func TestHashIsOfTheTextAlone(t *testing.T) {
+	const long = "the quick brown fox jumps over the lazy dog, \U0001F600"
+	for n := range len(long) + 1 {
+		for i := 0; i+n <= len(long); i++ {
+			if part := long[i : i+n]; hashString(part) != hashString(string([]byte(part))) {
+				t.Fatalf("two hashes of %q", part)
+			}
+		}
+		state, word := secret0, wordAt(long, 0)
+		for taken := wordSize; taken <= n; taken += wordSize {
+			state, word = takeIn(state, word), wordAt(long, taken)
+		}
+		if finish(state, word, n) != hashString(long[:n]) {
+			t.Fatalf("the hash of the first %d bytes differs when more follow", n)
+		}
+	}
+	seen := map[uint64]int{}
+	for i := range 200_000 {
+		seen[hashString(fmt.Sprint("foo-bar35_resource-", i))>>40]++
+	}
+	for bits, n := range seen {
+		if n > 6 { // expected: 200,000 names over 16 M values
+			t.Errorf("%d names share the high bits %x", n, bits)
+		}
+	}
+}
