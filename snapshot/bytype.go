@@ -11,7 +11,7 @@ import (
 
 // decideAny answers a by-type question.
 func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
-	d := Decision{generation: v.snapshot.generation, asked: op}
+	d := Decision{generation: v.snapshot.generation}
 	switch {
 	case v.standing == nobody || ops.ValidateByType(op, t) != nil:
 		return d

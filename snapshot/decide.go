@@ -13,7 +13,10 @@ import (
 // their order.
 func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	n := v.snapshot
-	q := question{name: name, bit: ops.SetOf(op), typ: t, semantics: n.semantics}
+	// Field by field: a composite literal is built apart and copied in wide moves,
+	// which wait for the narrow stores before them.
+	var q question
+	q.name, q.bit, q.typ, q.semantics = name, bitOf(op), t, n.semantics
 	switch {
 	case v.standing == nobody || q.bit == 0 || !t.IsConcrete():
 		return Decision{generation: n.generation}
@@ -32,13 +35,22 @@ func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	}
 	switch {
 	case deny.record != nil:
-		return Decision{deny.record, n.generation, MatchingDeny, op, false}
+		return Decision{deny.record, n.generation, MatchingDeny, askedFor(op, false)}
 	case allow.record != nil:
-		return Decision{allow.record, n.generation, MatchingAllow, op, q.last}
+		return Decision{allow.record, n.generation, MatchingAllow, askedFor(op, q.last)}
 	case n.defaultTo != DefaultDeny && !n.covers(q):
 		return Decision{generation: n.generation, reason: n.defaultTo}
 	}
 	return Decision{generation: n.generation}
+}
+
+// bitOf returns the set of one operation, which is empty for a value that is none
+// of Kafka's.
+func bitOf(op ops.Operation) ops.Set {
+	if op < 0 || op > ops.TwoPhaseCommit {
+		return 0
+	}
+	return 1 << (op & 15)
 }
 
 // question is what is asked of the ACLs.
