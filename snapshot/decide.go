@@ -105,10 +105,14 @@ func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 func (q *question) askPrefixes(n *names, deny, allow candidate) (_, _ candidate) {
 	name := q.name
 	state, taken, word := secret0, 0, wordAt(name, 0)
-	for _, l := range n.lengths {
+	for i := range n.lengths {
+		l := &n.lengths[i]
 		bytes := int(l.bytes)
 		if bytes > len(name) {
 			break
+		}
+		if !l.mayEnd(name) {
+			continue
 		}
 		for bytes-taken >= wordSize {
 			state = takeIn(state, word)
