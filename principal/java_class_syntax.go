@@ -63,7 +63,7 @@ func (p *javaParser) classItem() runeSet {
 		return p.class()
 	}
 	offset := p.offset()
-	set, lo := p.classCharacter()
+	set, lo := p.classCharacter(false)
 	if set != nil {
 		return set
 	}
@@ -73,17 +73,21 @@ func (p *javaParser) classItem() runeSet {
 		if p.tokens[p.pos].r == end {
 			p.fail(offset, "", "a class that is not closed")
 		}
-		if set, hi = p.classCharacter(); set != nil || hi < lo {
+		if set, hi = p.classCharacter(true); set != nil || hi < lo {
 			p.fail(offset, "", "a range whose end is no character, or one before its start")
 		}
 	}
 	return p.folded(runeRange{lo, hi}, offset)
 }
 
-func (p *javaParser) classCharacter() (runeSet, rune) {
+// classCharacter reads an escaped set or a character, which alone may end a range.
+func (p *javaParser) classCharacter(endsRange bool) (runeSet, rune) {
 	if p.peek() == '\\' {
 		if c := p.peekAt(1); c == 'R' || c == 'X' || c == 'b' || c == 'B' || c == 'G' || c == 'k' {
 			p.fail(p.offset(), "", "no character of a class: \\"+string(c))
+		} else if c == 'v' && (p.peekAt(2) == '-' || endsRange) { // U+000B before and behind a hyphen
+			p.pos += 2
+			return nil, '\v'
 		}
 		return p.escapedSet()
 	}

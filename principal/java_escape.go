@@ -134,8 +134,8 @@ func (p *javaParser) numbered(kind rune, offset int) rune {
 	var r rune
 	switch kind {
 	case 'c':
-		if r = p.tokens[p.pos].r; r == end {
-			p.fail(offset, "", "\\c with nothing after it")
+		if r = p.tokens[p.pos].r; r == end || p.tokens[p.pos].quoted {
+			p.fail(offset, "", "\\c with nothing after it, or with \\Q")
 		}
 		p.pos++
 		return r ^ 64

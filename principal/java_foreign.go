@@ -157,8 +157,7 @@ var spelledAssertions = map[assertion]string{
 }
 
 func (s *speller) spell(n *node) (string, error) {
-	sealed := n.op == opLook || n.op == opAtomic || n.op == opRepeat && n.quantifier == possessive
-	if sealed && captures(n.subs[0]) { // Java leaves such a group set when the part fails
+	if (n.op == opLook || n.isAtomic()) && captures(n.subs[0]) { // Java leaves such a group set when the part fails
 		return "", &patternError{n.offset, constructIrregularGroup, constructIrregularGroup + ": make it (?:…)"}
 	}
 	switch n.op {
@@ -232,8 +231,16 @@ func (s *speller) repeat(n *node, body string) (string, error) {
 	return body, nil
 }
 
+// isAtomic reports whether Java does not backtrack into n.
+func (n *node) isAtomic() bool {
+	return n.op == opAtomic || n.op == opRepeat && n.quantifier == possessive
+}
+
+func holdsAtomic(n *node) bool { return n.isAtomic() || slices.ContainsFunc(n.subs, holdsAtomic) }
+
 // look spells look-around. Java refuses to look behind for most of what has no
-// greatest length.
+// greatest length. What is matched from right to left by some engines must not
+// depend on the direction.
 func (s *speller) look(n *node, body string) (string, error) {
 	kind := "="
 	if n.negative {
@@ -242,6 +249,9 @@ func (s *speller) look(n *node, body string) (string, error) {
 	if n.behind {
 		if !bounded(n.subs[0]) {
 			return "", &patternError{n.offset, constructLookBehind, constructLookBehind + ": what it looks for must have a greatest length"}
+		}
+		if holdsAtomic(n.subs[0]) {
+			return "", &patternError{n.offset, constructLookBehind, constructLookBehind + ": what it looks for must not be atomic or possessive"}
 		}
 		kind = "<" + kind
 	}
