@@ -17,15 +17,18 @@ import (
 // groups "(?>", back references by number, \A and \z are left, in the syntax that
 // Perl, .NET and Java share.
 //
-// The function that it returns looks in text for the leftmost match that begins at
-// the character from or later, and returns the first and last character (the latter
-// excluded) of the match and of each group, -1 for one that took no part, or nil if
-// there is no match. It must be safe for concurrent use, and must return an error
-// rather than run for long.
+// What it returns must be safe for concurrent use.
 type PatternEngine func(pattern string) (PatternSearch, error)
 
-// PatternSearch is a pattern that a [PatternEngine] compiled.
-type PatternSearch func(text []rune, from int) (groups []int, err error)
+// PatternSearch is a pattern that a [PatternEngine] compiled. It begins to search a
+// text.
+//
+// The function that it returns looks for the leftmost match that begins at the
+// character from or later, and returns the first and last character (the latter
+// excluded) of the match and of each group, -1 for one that took no part, or nil if
+// there is no match. It is called once for each match of the text, from left to right,
+// and must return an error rather than let these calls together run for long.
+type PatternSearch func(text []rune) (find func(from int) (groups []int, err error))
 
 // needsBacktracking reports whether a construct is one that a PatternEngine can keep.
 func needsBacktracking(construct string) bool {
@@ -68,7 +71,7 @@ func compileForeign(tree *syntaxTree, engine PatternEngine) (*foreignSearch, err
 const maxSpelled = 1 << 18
 
 func (f *foreignSearch) matches(text string) (bool, error) {
-	groups, err := f.whole([]rune(text), 0)
+	groups, err := f.whole([]rune(text))(0)
 	return groups != nil && err == nil, err
 }
 
@@ -91,8 +94,9 @@ func (f *foreignSearch) replace(w *rewriter, all bool) (string, error) {
 	}
 	offsets = append(offsets, int32(len(w.text)))
 	slots := make([]int32, 2+2*f.groups)
+	find := f.search(text)
 	for from := 0; from <= len(text); {
-		groups, err := f.search(text, from)
+		groups, err := find(from)
 		if err != nil {
 			return "", err
 		}

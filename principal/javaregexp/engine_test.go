@@ -100,6 +100,18 @@ func TestTimeLimit(t *testing.T) {
 	}
 }
 
+// TestTimeLimitOfAllMatches has a name with many matches, of which each takes little
+// time, and all together most of a second.
+func TestTimeLimitOfAllMatches(t *testing.T) {
+	rules, err := principal.ParseSSLRules(`RULE:(?=[^x]*x?)(.*?)/y/`, javaregexp.Engine(20*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, err := rules.Name(strings.Repeat("a", 8000)); name != "" || !errors.Is(err, principal.ErrSSLRuleFailed) {
+		t.Errorf("%.20q, %v", name, err)
+	}
+}
+
 // TestLookBehindAtomic has patterns that look behind for what gives nothing back.
 // Java matches it from left to right, the engine from right to left: they are refused.
 func TestLookBehindAtomic(t *testing.T) {
