@@ -230,8 +230,8 @@ func (p *javaParser) property(offset int) runeSet {
 }
 
 // propertySet returns the characters of \p{name}: POSIX classes, general
-// categories, also with "Is", and scripts, with "Is". Java takes the names of
-// scripts in any case; so does this, as far as it is ASCII.
+// categories, also with "Is", and scripts, with "Is". Other cases of the names of
+// scripts, and their short names, are Java's alone.
 func propertySet(name string) (runeSet, bool) {
 	if set, ok := posixClasses[name]; ok {
 		return set, true
