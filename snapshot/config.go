@@ -63,8 +63,8 @@ type Config struct {
 
 // ConfigFromProperties reads the keys of a Kafka server.properties that a Config
 // is made of: super.users (semicolons separate; see principal.ParseList) and
-// allow.everyone.if.no.acl.found ("true" without regard to case or surrounding
-// white space; anything else is false, as in Kafka). Other keys are ignored. On
+// allow.everyone.if.no.acl.found ("true" without regard to case, trimmed of what
+// Java's String.trim removes, every character up to U+0020; anything else is false). Other keys are ignored. On
 // error the result is the zero Config.
 func ConfigFromProperties(properties map[string]string) (Config, error) {
 	const superUsers, allowEveryone = "super.users", "allow.everyone.if.no.acl.found"
@@ -72,8 +72,10 @@ func ConfigFromProperties(properties map[string]string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", superUsers, err)
 	}
+	// strings.TrimSpace would remove U+00A0 too, and allow everyone where Kafka does not.
+	everyone := strings.TrimFunc(properties[allowEveryone], func(r rune) bool { return r <= ' ' })
 	return Config{
 		SuperUsers:   list,
-		AllowIfNoACL: strings.EqualFold(strings.TrimSpace(properties[allowEveryone]), "true"),
+		AllowIfNoACL: strings.EqualFold(everyone, "true"),
 	}, nil
 }
