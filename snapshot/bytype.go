@@ -160,7 +160,7 @@ func (n *Snapshot) leavesUncovered(t resource.Type) bool {
 // takenNames is a set of names: some one by one, some by prefix.
 type takenNames struct {
 	literals map[string]struct{}
-	prefixes []string // sorted, once sort was called
+	prefixes []string // once sort was called: sorted, and none begins with another
 }
 
 func newTakenNames() *takenNames { return &takenNames{literals: make(map[string]struct{})} }
@@ -175,18 +175,25 @@ func (t *takenNames) add(r *record) {
 	}
 }
 
+// sort sorts the prefixes and drops those that begin with another, which take
+// nothing more.
 func (t *takenNames) sort() {
 	slices.Sort(t.prefixes)
-	t.prefixes = slices.Compact(t.prefixes)
-}
-
-func (t *takenNames) takesPrefixOf(name string) bool {
-	for i := range len(name) + 1 {
-		if _, ok := slices.BinarySearch(t.prefixes, name[:i]); ok {
-			return true
+	kept := t.prefixes[:0]
+	for _, p := range t.prefixes {
+		if len(kept) == 0 || !strings.HasPrefix(p, kept[len(kept)-1]) {
+			kept = append(kept, p)
 		}
 	}
-	return false
+	t.prefixes = kept
+}
+
+// takesPrefixOf looks at one prefix, the last that is not behind name: what stands
+// between a prefix and a name that begins with it begins with it too. To search for
+// every beginning of name would cost the square of its length.
+func (t *takenNames) takesPrefixOf(name string) bool {
+	i, found := slices.BinarySearch(t.prefixes, name)
+	return found || i > 0 && strings.HasPrefix(name, t.prefixes[i-1])
 }
 
 // leavesBelow reports whether a name that begins with prefix is not taken. If

@@ -184,19 +184,13 @@ type claim struct {
 // pick returns the first, or last, of the ACLs of r with a permission that speak
 // about an operation, in Kafka's order.
 func (r *record) pick(bit ops.Set, permission acl.PermissionType, last bool) (picked claim) {
-	for v := range r.all() {
-		written, means := v.allow, ops.AllowedBy
-		if permission == acl.Deny {
-			written, means = v.deny, ops.DeniedBy
-		}
-		for op := range written.All() {
-			if means(op)&bit == 0 {
-				continue
-			}
-			next := claim{v, op}
-			if picked.record == nil || (compareOnPattern(next, picked) > 0) == last {
-				picked = next
-			}
+	written, means := r.allow, ops.AllowedBy
+	if permission == acl.Deny {
+		written, means = r.deny, ops.DeniedBy
+	}
+	for op := range written.All() {
+		if means(op)&bit != 0 && (picked.record == nil || last) {
+			picked = claim{r.end(op, permission, last), op}
 		}
 	}
 	return picked

@@ -139,11 +139,9 @@ func (v *View) meetsMalformed(q question, deny candidate) bool {
 // beginsBefore reports whether an ACL of r, whatever its operation, comes before
 // c, which is on the same pattern.
 func (r *record) beginsBefore(c claim) bool {
-	for v := range r.all() {
-		for op := range (v.allow | v.deny).All() {
-			if compareOnPattern(claim{v, op}, c) < 0 {
-				return true
-			}
+	for _, permission := range []acl.PermissionType{acl.Deny, acl.Allow} {
+		if first := r.pick(everything, permission, false); first.record != nil && first.before(c) {
+			return true
 		}
 	}
 	return false
@@ -172,15 +170,11 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	var end *record // a DENY on LITERAL "*"
 	for _, s := range v.scopes {
 		s.of(t).each(func(r *record) bool {
-			var allow, deny ops.Set
-			for variant := range r.all() {
-				allow, deny = allow|variant.allow, deny|variant.deny
-			}
-			if allow&written != 0 {
+			if r.allow&written != 0 {
 				allowed = append(allowed, r)
 			}
 			switch {
-			case deny&written == 0:
+			case r.deny&written == 0:
 			case r.isWildcard():
 				if end == nil || r.pick(q.bit, acl.Deny, false).before(end.pick(q.bit, acl.Deny, false)) {
 					end = r

@@ -435,3 +435,19 @@ func TestConcurrentReadersSeeWholeTransactions(t *testing.T) {
 		}
 	}
 }
+
+// TestByTypeAmongLongNames: a by-type check must be about linear in the text of the
+// ACLs. If each beginning of each name is searched for, this takes minutes.
+func TestByTypeAmongLongNames(t *testing.T) {
+	long := strings.Repeat("a", 32_000)
+	var acls []acl.Binding
+	for i := range 1000 {
+		name := topic(long + fmt.Sprint(i))
+		acls = append(acls, deny("User:alice", ops.Read, topics(long[:30*i]+"b")),
+			allow("User:alice", ops.Read, name), deny(principal.Wildcard, ops.Read, name))
+	}
+	for _, semantics := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact} {
+		store := newStore(t, snapshot.Config{Semantics: semantics}, acls...)
+		wantDecision(t, store.Session(alice).CheckAny(ops.Read, resource.Topic), snapshot.DefaultDeny)
+	}
+}
