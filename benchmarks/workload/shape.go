@@ -77,6 +77,18 @@ func (s Shape) Store() (*snapshot.Store, error) {
 	return store, nil
 }
 
+// Decoded returns the bindings of s, each with strings of its own, as a program has
+// them that has just decoded them.
+func Decoded(s Shape) []acl.Binding {
+	bindings := make([]acl.Binding, 0, s.Entries)
+	for b := range s.Bindings {
+		b.Pattern.Name = strings.Clone(b.Pattern.Name)
+		b.Entry.Principal, b.Entry.Host = strings.Clone(b.Entry.Principal), strings.Clone(b.Entry.Host)
+		bindings = append(bindings, b)
+	}
+	return bindings
+}
+
 // maxAsked is the number of questions of most cases. Kafka's workload keeps as
 // many: they, and what they touch, fit in a processor's second-level cache.
 const maxAsked = 4096
