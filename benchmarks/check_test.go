@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-var large = flag.Bool("large", false, "benchmark ten million ACLs too, which takes 4 GB")
+var large = flag.Bool("large", false, "benchmark ten million ACLs too, which takes several gigabytes")
 
 // sizes are the numbers of ALLOW ACLs of the flat and kafka shapes.
 func sizes() []int {
