@@ -57,7 +57,7 @@ func TestThroughputCountsAllReaders(t *testing.T) {
 	var did atomic.Int64
 	read := func(n int) { did.Add(int64(n)); time.Sleep(time.Millisecond) }
 	start := time.Now()
-	rate := measure.Throughput(20*time.Millisecond, read, read)
+	rate := measure.Throughput(20*time.Millisecond, read, read, read, read)
 	if got := rate * time.Since(start).Seconds(); got < float64(did.Load())*0.5 || got > float64(did.Load())*1.5 {
 		t.Errorf("%v operations reported, %d done", got, did.Load())
 	}

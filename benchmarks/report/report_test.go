@@ -131,6 +131,21 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestProcessorsAreSorted holds for what a map yields in any order.
+func TestProcessorsAreSorted(t *testing.T) {
+	r := results{values: map[key][]float64{}}
+	want := []int{1, 2, 4, 8, 16, 32, 64}
+	for _, n := range want {
+		r.values[key{"Readers", n, timeUnit}] = []float64{1 / float64(n)}
+	}
+	if got := r.processors("Readers"); !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+	if ns, ok := r.ns("Readers"); !ok || ns != nsPerSecond/64 {
+		t.Errorf("got %v ns, want those of the most processors", ns)
+	}
+}
+
 // TestMachineFactor has a machine that is twice as slow in the one map measured.
 func TestMachineFactor(t *testing.T) {
 	r, err := readResults(sample)

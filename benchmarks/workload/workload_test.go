@@ -1,10 +1,15 @@
 package workload_test
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"hash/fnv"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/benchmarks/workload"
@@ -23,6 +28,23 @@ func TestEntriesOfKafkasShapes(t *testing.T) {
 		}
 		if got := workload.Kafka(tt.n).Entries; got != tt.kafka {
 			t.Errorf("kafka %d: %d entries, want %d", tt.n, got, tt.kafka)
+		}
+	}
+}
+
+// TestBindingsOfKafkasShapes pins every binding, by a hash that a program in another
+// language found for the same formulas.
+func TestBindingsOfKafkasShapes(t *testing.T) {
+	for want, s := range map[uint64]workload.Shape{
+		0x793298d0fe5fb51d: workload.Flat(1_000), 0xb3520bc641fc33e5: workload.Kafka(1_000),
+	} {
+		hash := fnv.New64a()
+		for b := range s.Bindings {
+			fmt.Fprintln(hash, b.Pattern.Type, b.Pattern.PatternType, b.Pattern.Name,
+				b.Entry.Principal, b.Entry.Host, b.Entry.Operation, b.Entry.Permission)
+		}
+		if got := hash.Sum64(); got != want {
+			t.Errorf("%s: hash %#x, want %#x", s.Name, got, want)
 		}
 	}
 }
@@ -115,8 +137,12 @@ func TestEveryShapeLoads(t *testing.T) {
 func TestRandomAsksEveryName(t *testing.T) {
 	c, _ := workload.Flat(100_000).Case(workload.Random)
 	names := slices.Sorted(slices.Values(c.Names))
-	if unique := slices.Compact(names); len(unique) != 9_000 || len(c.Names) != 9_000 || slices.IsSorted(c.Names) {
-		t.Errorf("%d names of which %d differ, want 9000 in random order", len(c.Names), len(unique))
+	if unique := slices.Compact(names); len(unique) != 9_000 || len(c.Names) != 9_000 {
+		t.Errorf("%d names of which %d differ, want 9000", len(c.Names), len(unique))
+	}
+	byNumber := func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) }
+	if slices.IsSortedFunc(c.Names, byNumber) {
+		t.Error("the names are asked in order")
 	}
 }
 
@@ -156,5 +182,47 @@ func TestTenantsOwnWhatTheyAskFor(t *testing.T) {
 				t.Fatalf("tenant %d, %q of tenant %d: %v", tenant, name, owners[i], d)
 			}
 		}
+	}
+}
+
+// TestUpdatesAreNew adds all updates to the shape that they are for, and takes them
+// out again.
+func TestUpdatesAreNew(t *testing.T) {
+	for _, shape := range []workload.Shape{workload.Flat(1_000), workload.Kafka(1_000)} {
+		store, err := shape.Store()
+		if err != nil {
+			t.Fatal(err)
+		}
+		updates := workload.Updates(1_000, 400)
+		updater := workload.NewUpdater(store, updates)
+		for i := range 8 {
+			if err := updater.Run(100); err != nil {
+				t.Fatal(err)
+			}
+			want := shape.Entries + 100*min(i+1, 7-i)
+			if got := store.Load().Len(); got != want {
+				t.Fatalf("%s: %d bindings after transaction %d, want %d", shape.Name, got, i, want)
+			}
+		}
+		if err := errors.Join(updater.Run(50), updater.Reset()); err != nil || store.Load().Len() != shape.Entries {
+			t.Errorf("%s: %d bindings after a reset, want %d (%v)", shape.Name, store.Load().Len(), shape.Entries, err)
+		}
+	}
+}
+
+// TestDecodedShareNothing compares where the strings are.
+func TestDecodedShareNothing(t *testing.T) {
+	seen := map[*byte]bool{}
+	bindings := workload.Decoded(workload.Kafka(100))
+	for _, b := range bindings {
+		for _, s := range []string{b.Pattern.Name, b.Entry.Principal} {
+			if seen[unsafe.StringData(s)] {
+				t.Fatalf("a string of %v is shared", b)
+			}
+			seen[unsafe.StringData(s)] = true
+		}
+	}
+	if want := slices.Collect(workload.Kafka(100).Bindings); !slices.Equal(bindings, want) {
+		t.Errorf("%d bindings differ from the shape's %d", len(bindings), len(want))
 	}
 }
