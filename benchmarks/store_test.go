@@ -20,15 +20,16 @@ func BenchmarkReaders(b *testing.B) {
 			store := open(b, shape)
 			c, _ := shape.Case(workload.Random)
 			for _, rate := range []int{0, 1, 100, 1_000} {
-				b.Run(fmt.Sprintf("updates=%d", rate), func(b *testing.B) { readers(b, store, shape, c, rate) })
+				b.Run(fmt.Sprintf("updates=%d", rate), func(b *testing.B) { readers(b, store, n, shape.Subject, c, rate) })
 			}
 		})
 	}
 }
 
-func readers(b *testing.B, store *snapshot.Store, shape workload.Shape, c workload.Case, rate int) {
+// readers has subject ask c of store, which holds the flat shape of size n.
+func readers(b *testing.B, store *snapshot.Store, n int, subject snapshot.Subject, c workload.Case, rate int) {
 	if rate > 0 {
-		writer := workload.NewUpdater(store, workload.Updates(shape.Entries*10/12, 20_000))
+		writer := workload.NewUpdater(store, workload.Updates(n, 20_000))
 		var failed atomic.Pointer[error]
 		stop := measure.Every(rate, func(int) {
 			if err := writer.Run(1); err != nil {
@@ -49,7 +50,7 @@ func readers(b *testing.B, store *snapshot.Store, shape workload.Shape, c worklo
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		session := store.Session(shape.Subject)
+		session := store.Session(subject)
 		i := int(started.Add(1)) * len(c.Names) / 7 % len(c.Names) // apart from the others
 		allowed := 0
 		for pb.Next() {
