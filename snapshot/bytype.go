@@ -11,18 +11,18 @@ import (
 
 // decideAny answers a by-type question.
 func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
-	d := Decision{generation: v.snapshot.generation}
+	d := Decision{generation: v.generation}
 	switch {
 	case v.standing == nobody || ops.ValidateByType(op, t) != nil:
 		return d
 	case v.standing == super:
 		d.reason = SuperUser
 		return d
-	case !v.snapshot.ready:
+	case !v.ready:
 		d.reason = NotReady
 		return d
 	}
-	if v.snapshot.semantics == KafkaExact {
+	if v.semantics == KafkaExact {
 		if reason, ok := v.kafkaAny(op, t); ok {
 			d.reason = reason
 			return d
@@ -78,7 +78,7 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 			return MatchingAllow
 		}
 	}
-	if v.snapshot.defaultTo == DefaultAllow && v.snapshot.leavesUncovered(t) {
+	if v.defaultTo == DefaultAllow && v.leavesUncovered(t) {
 		return DefaultAllow
 	}
 	return DefaultDeny
@@ -138,8 +138,8 @@ func (a *anyName) takeDenied() {
 }
 
 // leavesUncovered reports whether there is a name that no ACL of type t covers.
-func (n *Snapshot) leavesUncovered(t resource.Type) bool {
-	patterns := n.index.covered.of(t)
+func (v *View) leavesUncovered(t resource.Type) bool {
+	patterns := v.covered.of(t)
 	switch {
 	case patterns == nil:
 		return true

@@ -12,21 +12,20 @@ import (
 // decide answers one question. See the package documentation for the rules and
 // their order.
 func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
-	n := v.snapshot
 	// Field by field: a composite literal is built apart and copied in wide moves,
 	// which wait for the narrow stores before them.
 	var q question
-	q.name, q.bit, q.typ, q.semantics = name, bitOf(op), t, n.semantics
+	q.name, q.bit, q.typ, q.semantics = name, bitOf(op), t, v.semantics
 	switch {
 	case v.standing == nobody || q.bit == 0 || !t.IsConcrete():
-		return Decision{generation: n.generation}
+		return Decision{generation: v.generation}
 	case v.standing == super:
-		return Decision{generation: n.generation, reason: SuperUser}
-	case !n.ready:
-		return Decision{generation: n.generation, reason: NotReady}
+		return Decision{generation: v.generation, reason: SuperUser}
+	case !v.ready:
+		return Decision{generation: v.generation, reason: NotReady}
 	}
 	if q.semantics == KafkaExact {
-		q.last, q.secondPass = true, n.index.secondPassOf(t, name)
+		q.last, q.secondPass = true, v.below.secondPassOf(t, name)
 	}
 	deny, allow := q.ask(v.scopes)
 	if q.semantics == KafkaExact && v.kafkaFails(q, deny) {
@@ -35,13 +34,13 @@ func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	}
 	switch {
 	case deny.record != nil:
-		return Decision{deny.record, n.generation, MatchingDeny, askedFor(op, false)}
+		return Decision{deny.record, v.generation, MatchingDeny, askedFor(op, false)}
 	case allow.record != nil:
-		return Decision{allow.record, n.generation, MatchingAllow, askedFor(op, q.last)}
-	case n.defaultTo != DefaultDeny && !n.covers(q):
-		return Decision{generation: n.generation, reason: n.defaultTo}
+		return Decision{allow.record, v.generation, MatchingAllow, askedFor(op, q.last)}
+	case v.defaultTo != DefaultDeny && !v.covers(q):
+		return Decision{generation: v.generation, reason: v.defaultTo}
 	}
-	return Decision{generation: n.generation}
+	return Decision{generation: v.generation}
 }
 
 // bitOf returns the set of one operation, which is empty for a value that is none
@@ -224,8 +223,8 @@ func compareUTF16(a, b string) int {
 
 // covers reports whether any ACL, for whomever, is on a pattern that covers what q
 // asks about. It is only known where Config.AllowIfNoACL is set.
-func (n *Snapshot) covers(q question) bool {
+func (v *View) covers(q question) bool {
 	q.bit, q.last = everything, false
-	_, any := q.ask([]*scope{n.index.covered})
+	_, any := q.ask([]*scope{v.covered})
 	return any.record != nil
 }

@@ -21,9 +21,8 @@ type index struct {
 	// of these. It is kept only for Config.AllowIfNoACL.
 	covered      *scope
 	keepsCovered bool
-	// below counts, by type, the records with each name that begins below "*", and
-	// those on PREFIXED "*". It is kept only for KafkaExact.
-	below      [typeCount]trie
+	// below is kept only for KafkaExact.
+	below      *belowStar
 	keepsBelow bool
 }
 
@@ -191,7 +190,7 @@ func (x *index) change(e *edit, old, new *record) {
 		x.countCovered(e, r, old, new)
 	}
 	if x.keepsBelow {
-		x.countBelow(e, r.patternOf(), old, new)
+		x.below = x.below.count(e, r.patternOf(), count(old, new))
 	}
 	if !strings.Contains(r.who.principal, ":") {
 		x.malformed = x.malformed.change(e, r, old, new)
