@@ -221,6 +221,10 @@ func faultOnce(t *testing.T, state string, write func(*testing.T, string), loads
 		t.Errorf("%s: error %v", at, err)
 		return false
 	}
+	if left := slices.DeleteFunc(folderOf(t, path), func(name string) bool { return name[0] != '.' }); len(left) > 0 &&
+		!killed && !strings.HasPrefix(f.calls[failAt], "remove") {
+		t.Errorf("%s: the save leaves %q", at, left)
+	}
 	got, err := Load(path, ChecksumOptional)
 	switch {
 	case failure.Replaced && (err != nil || !slices.Equal(got, set("new", 5))):
@@ -274,5 +278,38 @@ func TestSaveSyncsBeforeItGoesOn(t *testing.T) {
 	}
 	if !slices.Equal(f.calls, want) {
 		t.Errorf("Save calls\n%q\nwant\n%q", f.calls, want)
+	}
+}
+
+// A save that comes between the reading of the checksum and that of the file makes
+// Load read again, but not for ever.
+func TestLoadReadsAgain(t *testing.T) {
+	for saves := range readAttempts + 1 {
+		path := filepath.Join(t.TempDir(), "acls")
+		saved := 0
+		save := func() {
+			saved++
+			if err := Save(path, acl.FormatText, slices.Values(set("a", saved))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		save()
+		c, err := readContent(path, func(name string, maxBytes int64) ([]byte, error) {
+			if kind(name) == "acls" && saved <= saves {
+				save()
+			}
+			return readFile(name, maxBytes)
+		})
+		var wrong *ChecksumError
+		switch {
+		case saves == readAttempts && !errors.As(err, &wrong):
+			t.Errorf("with %d saves: %v", saves, err)
+		case saves < readAttempts && err != nil:
+			t.Errorf("with %d saves: %v", saves, err)
+		case saves < readAttempts:
+			if got, err := c.bindings(path); err != nil || len(got) != saves+1 {
+				t.Errorf("with %d saves: %v, %v", saves, got, err)
+			}
+		}
 	}
 }

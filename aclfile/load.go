@@ -34,7 +34,7 @@ const readAttempts = 8
 //
 // The file is read into memory. Load is safe for concurrent use.
 func Load(path string, checksums Checksums) ([]acl.Binding, error) {
-	c, err := readContent(path)
+	c, err := readContent(path, readFile)
 	if err != nil {
 		return nil, err
 	}
@@ -66,10 +66,13 @@ func (c *content) bindings(name string) ([]acl.Binding, error) {
 	return bindings, nil
 }
 
+// readFunc reads a file of up to maxBytes. It is readFile, save in tests.
+type readFunc func(path string, maxBytes int64) ([]byte, error)
+
 // readContent reads the file at path, and checks it if it has a checksum.
-func readContent(path string) (c *content, err error) {
+func readContent(path string, read readFunc) (c *content, err error) {
 	for range readAttempts {
-		c, err = tryReadContent(path)
+		c, err = tryReadContent(path, read)
 		var torn *ChecksumError
 		if !errors.As(err, &torn) && !errors.Is(err, fs.ErrNotExist) {
 			break
@@ -78,15 +81,15 @@ func readContent(path string) (c *content, err error) {
 	return c, err
 }
 
-func tryReadContent(path string) (*content, error) {
+func tryReadContent(path string, read readFunc) (*content, error) {
 	// A folder may be replaced by swapping a link: file and checksum must come
 	// from the same.
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, fmt.Errorf("aclfile: %w", err)
 	}
-	sum, sumErr := readFile(path+sumSuffix, maxSumBytes)
-	text, err := readFile(path, MaxFileBytes)
+	sum, sumErr := read(path+sumSuffix, maxSumBytes)
+	text, err := read(path, MaxFileBytes)
 	if err != nil {
 		return nil, err
 	}

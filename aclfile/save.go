@@ -118,7 +118,7 @@ func (s *saver) resolve(path string) error {
 // is replaced. It returns none if the file does not exist or would not load: it
 // must not begin to.
 func (s *saver) current() ([]digest, error) {
-	c, err := readContent(s.path)
+	c, err := readContent(s.path, readFile)
 	var wrong *ChecksumError
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.As(err, &wrong):
