@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"ops":            {"internal/enum", "resource"},
 	"acl":            {"internal/enum", "internal/lines", "principal", "resource", "ops"},
 	"snapshot":       {"internal/enum", "principal", "resource", "ops", "acl"},
+	"aclfile":        {"internal/enum", "acl", "snapshot"},
 	"fuzz":           {},
 }
 

@@ -1,0 +1,315 @@
+package aclfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// set returns a set of n bindings that only has its own name in it.
+func set(name string, n int) []acl.Binding {
+	list := make([]acl.Binding, n)
+	for i := range list {
+		list[i] = acl.Binding{
+			Pattern: resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i)),
+			Entry:   acl.Entry{Principal: "User:" + name, Host: acl.WildcardHost, Operation: ops.Read, Permission: acl.Allow},
+		}
+	}
+	return list
+}
+
+// faulty is the disk, on which the call number failAt, from 0, fails, and after
+// it, if killed is set, every call, as if the program had gone.
+type faulty struct {
+	disk
+	failAt int
+	killed bool
+	calls  []string
+}
+
+var errFault = fmt.Errorf("the fault of the test: %w", syscall.ENOSPC)
+
+// fails records a call and reports whether it is to fail.
+func (f *faulty) fails(call, path string) bool {
+	f.calls = append(f.calls, call+" "+kind(path))
+	n := len(f.calls) - 1
+	return n == f.failAt || f.killed && n > f.failAt
+}
+
+// kind names a path by what it is for.
+func kind(path string) string {
+	base := filepath.Base(path)
+	switch {
+	case strings.HasPrefix(base, ".acls.sum.tmp-"):
+		return "temp-sum"
+	case strings.HasPrefix(base, ".acls.tmp-"):
+		return "temp"
+	case base == "acls" || base == "acls.sum":
+		return base
+	}
+	return "folder"
+}
+
+func (f *faulty) createTemp(folder, pattern string) (tempFile, error) {
+	if f.fails("create", pattern) {
+		return nil, errFault
+	}
+	file, err := f.disk.createTemp(folder, pattern)
+	return &faultyFile{file, f}, err
+}
+
+func (f *faulty) rename(from, to string) error {
+	if f.fails("rename", to) {
+		return errFault
+	}
+	return f.disk.rename(from, to)
+}
+
+func (f *faulty) remove(path string) error {
+	if f.fails("remove", path) {
+		return errFault
+	}
+	return f.disk.remove(path)
+}
+
+func (f *faulty) syncFolder(folder string) error {
+	if f.fails("sync", folder) {
+		return errFault
+	}
+	return f.disk.syncFolder(folder)
+}
+
+type faultyFile struct {
+	tempFile
+	f *faulty
+}
+
+// Write leaves half of the text if it fails, as a full disk does.
+func (f *faultyFile) Write(text []byte) (int, error) {
+	if f.f.fails("write", f.Name()) {
+		n, _ := f.tempFile.Write(text[:len(text)/2])
+		return n, errFault
+	}
+	return f.tempFile.Write(text)
+}
+
+func (f *faultyFile) Chmod(mode fs.FileMode) error {
+	if f.f.fails("chmod", f.Name()) {
+		return errFault
+	}
+	return f.tempFile.Chmod(mode)
+}
+
+func (f *faultyFile) Sync() error {
+	if f.f.fails("sync", f.Name()) {
+		return errFault
+	}
+	return f.tempFile.Sync()
+}
+
+func (f *faultyFile) Close() error {
+	err := f.tempFile.Close()
+	if f.f.fails("close", f.Name()) {
+		return errFault
+	}
+	return err
+}
+
+// oldStates are what a save may find, and whether it loads.
+var oldStates = []struct {
+	name  string
+	write func(t *testing.T, path string)
+	loads bool
+}{
+	{"saved", func(t *testing.T, path string) {
+		if err := Save(path, acl.FormatText, slices.Values(set("old", 3))); err != nil {
+			t.Fatal(err)
+		}
+	}, true},
+	{"written by hand", func(t *testing.T, path string) {
+		saveByHand(t, path, set("old", 3))
+	}, true},
+	{"left by a save that was killed", func(t *testing.T, path string) {
+		saveByHand(t, path, set("old", 3))
+		s := saver{filesystem: &faulty{failAt: 11, killed: true}}
+		if err := s.save(path, acl.FormatText, slices.Values(set("between", 4))); err == nil {
+			t.Fatal("the save was not killed")
+		}
+		if sum, _ := os.ReadFile(path + ".sum"); strings.Count(string(sum), "\n") != 2 {
+			t.Fatalf("the checksum file is %q, want two checksums", sum)
+		}
+	}, true},
+	{"none", func(*testing.T, string) {}, false},
+	{"empty, which would load if it got a checksum", func(t *testing.T, path string) { saveByHand(t, path, nil) }, false},
+	{"damaged", func(t *testing.T, path string) {
+		if err := Save(path, acl.FormatText, slices.Values(set("old", 3))); err != nil {
+			t.Fatal(err)
+		}
+		saveByHand(t, path, set("damaged", 2))
+	}, false},
+}
+
+// saveByHand writes a file and no checksum.
+func saveByHand(t *testing.T, path string, bindings []acl.Binding) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := acl.Write(f, acl.FormatText, slices.Values(bindings)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectedFaults is how many calls of all the saves below can fail.
+const expectedFaults = 212
+
+// Every call of a save fails once, and then the program goes on or is gone. The
+// file holds the old set until it is replaced, and the new one from then on.
+func TestEveryFaultLeavesOneSetWhole(t *testing.T) {
+	survived := 0
+	for _, state := range oldStates {
+		for _, killed := range []bool{false, true} {
+			for failAt := 0; ; failAt++ {
+				done := faultOnce(t, state.name, state.write, state.loads, failAt, killed)
+				if t.Failed() {
+					return
+				}
+				if done {
+					break
+				}
+				survived++
+			}
+		}
+	}
+	t.Logf("survived %d faults", survived)
+	if survived < expectedFaults {
+		t.Errorf("only %d faults, want %d: a call of the save is no longer made to fail", survived, expectedFaults)
+	}
+}
+
+// faultOnce reports whether the save made fewer calls than failAt.
+func faultOnce(t *testing.T, state string, write func(*testing.T, string), loads bool, failAt int, killed bool) bool {
+	path := filepath.Join(t.TempDir(), "acls")
+	write(t, path)
+	f := &faulty{failAt: failAt, killed: killed}
+	s := saver{filesystem: f}
+	err := s.save(path, acl.FormatJSON, slices.Values(set("new", 5)))
+	if len(f.calls) <= failAt {
+		if err != nil {
+			t.Errorf("%s: Save without a fault: %v", state, err)
+		}
+		return true
+	}
+	at := fmt.Sprintf("%s, failing call %d %q, killed %v", state, failAt, f.calls[failAt], killed)
+	var failure *SaveError
+	switch {
+	case err == nil && strings.HasPrefix(f.calls[failAt], "remove") && !killed:
+		failure = &SaveError{Replaced: true} // what cannot be cleaned up does not keep a set from being saved
+	case !errors.As(err, &failure) || !errors.Is(err, syscall.ENOSPC):
+		t.Errorf("%s: error %v", at, err)
+		return false
+	}
+	if left := slices.DeleteFunc(folderOf(t, path), func(name string) bool { return name[0] != '.' }); len(left) > 0 &&
+		!killed && !strings.HasPrefix(f.calls[failAt], "remove") {
+		t.Errorf("%s: the save leaves %q", at, left)
+	}
+	got, err := Load(path, ChecksumOptional)
+	switch {
+	case failure.Replaced && (err != nil || !slices.Equal(got, set("new", 5))):
+		t.Errorf("%s: the file is said to be replaced, and Load = %v, %v", at, got, err)
+	case !failure.Replaced && loads && (err != nil || !slices.Equal(got, set("old", 3))):
+		t.Errorf("%s: Load = %v, %v, want the old set", at, got, err)
+	case !failure.Replaced && !loads && err == nil:
+		t.Errorf("%s: what did not load does now: %v", at, got)
+	}
+	again := saver{filesystem: disk{}}
+	if err := again.save(path, acl.FormatText, slices.Values(set("next", 1))); err != nil {
+		t.Errorf("%s: the next Save: %v", at, err)
+	}
+	if got, err := Load(path, ChecksumRequired); err != nil || !slices.Equal(got, set("next", 1)) {
+		t.Errorf("%s: after the next Save, Load = %v, %v", at, got, err)
+	}
+	if files := folderOf(t, path); !slices.Equal(files, []string{"acls", "acls.sum"}) {
+		t.Errorf("%s: the folder then holds %q", at, files)
+	}
+	return false
+}
+
+func folderOf(t *testing.T, path string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// A kill shows nothing of what the disk would have lost: that each step is synced
+// before the next one builds on it is in the order of the calls.
+func TestSaveSyncsBeforeItGoesOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "acls")
+	oldStates[0].write(t, path)
+	f := &faulty{failAt: -1}
+	s := saver{filesystem: f}
+	if err := s.save(path, acl.FormatText, slices.Values(set("new", 5))); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"create temp", "write temp", "chmod temp", "sync temp", "close temp",
+		"create temp-sum", "write temp-sum", "chmod temp-sum", "sync temp-sum", "close temp-sum", "rename acls.sum", "sync folder",
+		"rename acls", "sync folder",
+		"create temp-sum", "write temp-sum", "chmod temp-sum", "sync temp-sum", "close temp-sum", "rename acls.sum", "sync folder",
+	}
+	if !slices.Equal(f.calls, want) {
+		t.Errorf("Save calls\n%q\nwant\n%q", f.calls, want)
+	}
+}
+
+// A save that comes between the reading of the checksum and that of the file makes
+// Load read again, but not for ever.
+func TestLoadReadsAgain(t *testing.T) {
+	for saves := range readAttempts + 1 {
+		path := filepath.Join(t.TempDir(), "acls")
+		saved := 0
+		save := func() {
+			saved++
+			if err := Save(path, acl.FormatText, slices.Values(set("a", saved))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		save()
+		c, err := readContent(path, func(name string, maxBytes int64) ([]byte, error) {
+			if kind(name) == "acls" && saved <= saves {
+				save()
+			}
+			return readFile(name, maxBytes)
+		})
+		var wrong *ChecksumError
+		switch {
+		case saves == readAttempts && !errors.As(err, &wrong):
+			t.Errorf("with %d saves: %v", saves, err)
+		case saves < readAttempts && err != nil:
+			t.Errorf("with %d saves: %v", saves, err)
+		case saves < readAttempts:
+			if got, err := c.bindings(path); err != nil || len(got) != saves+1 {
+				t.Errorf("with %d saves: %v, %v", saves, got, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,158 @@
+//go:build unix
+
+package aclfile_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/aclfile"
+)
+
+const (
+	// killFile is the variable that makes TestKilledWriter a writer, and names its
+	// file.
+	killFile = "PORTCULLIS_KILL_TEST_FILE"
+	// maxKills and killTime end the test, whichever is reached first, but not before
+	// there were expectedKills.
+	maxKills      = 300
+	killTime      = 12 * time.Second
+	expectedKills = 200
+	// expectedInside is how many of the kills must hit a save. A writer does little
+	// else, so that nearly all do.
+	expectedInside = 150
+)
+
+// numbered returns the set with a number. Its size depends on the number too, so
+// that a part of one set is never another.
+func numbered(n int) []acl.Binding {
+	return set(strconv.Itoa(n), 1+n*37%211)
+}
+
+// TestKilledWriter is no test but the program that TestKill kills: it saves one
+// set after the other, and says when it begins and when it is done.
+func TestKilledWriter(t *testing.T) {
+	path := os.Getenv(killFile)
+	if path == "" {
+		t.Skip("it is run by TestKill")
+	}
+	n := 0
+	if loaded, err := aclfile.Load(path, aclfile.ChecksumRequired); err == nil {
+		n = numberOf(t, loaded)
+	}
+	for {
+		n++
+		fmt.Printf("begin %d\n", n)
+		if err := aclfile.Save(path, []acl.Format{acl.FormatText, acl.FormatJSON}[n%2], slices.Values(numbered(n))); err != nil {
+			fmt.Printf("error %v\n", err)
+			os.Exit(1)
+		}
+		fmt.Printf("done %d\n", n)
+	}
+}
+
+// numberOf returns the number of a set, which must be whole.
+func numberOf(t *testing.T, loaded []acl.Binding) int {
+	t.Helper()
+	if len(loaded) == 0 {
+		t.Fatal("the set is empty")
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(loaded[0].Entry.Principal, "User:"))
+	if err != nil || !slices.Equal(loaded, numbered(n)) {
+		t.Fatalf("the %d bindings loaded are no whole set: %v", len(loaded), err)
+	}
+	return n
+}
+
+// A writer is killed hundreds of times. Each time the file holds the set whose
+// save was done last, or the one whose save had begun.
+func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs for seconds")
+	}
+	seed := uint64(1)
+	random := rand.New(rand.NewPCG(seed, seed))
+	path := filepath.Join(t.TempDir(), "acls.txt")
+	last, kills, inside, replaced := 0, 0, 0, 0
+	for start := time.Now(); kills < expectedKills || kills < maxKills && time.Since(start) < killTime; kills++ {
+		begun, done := runAndKill(t, path, last, time.Duration(random.IntN(25_000))*time.Microsecond)
+		loaded, err := aclfile.Load(path, aclfile.ChecksumRequired)
+		if done == 0 && errors.Is(err, fs.ErrNotExist) {
+			continue // it was killed in the very first save
+		}
+		if err != nil {
+			t.Fatalf("seed %d: killed in save %d: Load: %v", seed, begun, err)
+		}
+		last = numberOf(t, loaded)
+		if last != begun && last != done {
+			t.Fatalf("seed %d: save %d was done and %d begun, and set %d is loaded", seed, done, begun, last)
+		}
+		if begun != done {
+			inside++
+			if last == begun {
+				replaced++
+			}
+		}
+	}
+	t.Logf("survived %d kills, %d of them in a save, of which %d had replaced the file; %d sets saved", kills, inside, replaced, last)
+	if kills < expectedKills || inside < expectedInside || replaced == 0 || replaced == inside {
+		t.Errorf("want at least %d kills, %d of them in a save, some before and some after the file is replaced", expectedKills, expectedInside)
+	}
+}
+
+// runAndKill starts a writer, kills it some time after its first save has begun,
+// and returns the numbers of the last set whose save was begun and done. What was
+// done before it was started is done.
+func runAndKill(t *testing.T, path string, last int, after time.Duration) (begun, done int) {
+	t.Helper()
+	begun, done = last, last
+	writer := exec.Command(os.Args[0], "-test.run=^TestKilledWriter$")
+	writer.Env = append(os.Environ(), killFile+"="+path)
+	out, err := writer.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	scanner := bufio.NewScanner(out)
+	read := func() bool {
+		if !scanner.Scan() {
+			return false
+		}
+		what, number, _ := strings.Cut(scanner.Text(), " ")
+		n, err := strconv.Atoi(number)
+		switch {
+		case err == nil && what == "begin":
+			begun = n
+		case err == nil && what == "done":
+			done = n
+		default:
+			t.Errorf("the writer says %q", scanner.Text())
+		}
+		return true
+	}
+	read()
+	time.Sleep(after)
+	if err := writer.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for read() {
+	}
+	_, _ = io.Copy(io.Discard, out)
+	_ = writer.Wait() // it was killed
+	return begun, done
+}

@@ -1,0 +1,130 @@
+package aclfile
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/portcullis-authz/portcullis/acl"
+)
+
+// MaxFileBytes is the largest file that [Load] reads and [Save] writes. It is some
+// five million bindings; what is larger is not a file of ACLs, and must not fill
+// memory.
+const MaxFileBytes = 1 << 30
+
+// readAttempts is how often Load reads a file and its checksum, which it cannot
+// read as one: an attempt fails if a save comes between the two, and all of them
+// only if one comes between them each time.
+const readAttempts = 8
+
+// Load returns all bindings of the file at path, in its order, repeated ones
+// included. Its format, any that [acl.Read] knows, is told by its first line.
+//
+// It is all or nothing. Everything that is wrong with the content is reported, as
+// [acl.ParseErrors]; a checksum that is wrong, or missing where checksums says that
+// it must not be, as a [*ChecksumError], and then the content is not looked at. A
+// file that does not exist is an error that wraps [fs.ErrNotExist]. A file may be
+// loaded while it is saved: the result is the old set or the new one.
+//
+// The file is read into memory. Load is safe for concurrent use.
+func Load(path string, checksums Checksums) ([]acl.Binding, error) {
+	c, err := readContent(path, readFile)
+	if err != nil {
+		return nil, err
+	}
+	if checksums != ChecksumOptional && !c.verified {
+		return nil, &ChecksumError{Path: c.path, Missing: true, Found: "no file " + c.path + sumSuffix,
+			Expected: "one, as sha256sum writes it: write it if the content of the file is meant"}
+	}
+	return c.bindings(path)
+}
+
+// content is what a file held, and whether a checksum says that it is whole.
+type content struct {
+	path     string // with symbolic links resolved
+	text     []byte
+	digest   digest
+	verified bool
+}
+
+// bindings reads the bindings of c. name is the file in errors.
+func (c *content) bindings(name string) ([]acl.Binding, error) {
+	bindings, err := acl.Read(bytes.NewReader(c.text), name, acl.FormatAuto)
+	if err != nil {
+		return nil, err
+	}
+	if !c.verified && len(bindings) == 0 {
+		return nil, &ChecksumError{Path: c.path, Missing: true, Found: "no binding, and no checksum file",
+			Expected: "at least one binding, or a checksum file if the set is meant to be empty"}
+	}
+	return bindings, nil
+}
+
+// readFunc reads a file of up to maxBytes. It is readFile, save in tests.
+type readFunc func(path string, maxBytes int64) ([]byte, error)
+
+// readContent reads the file at path, and checks it if it has a checksum.
+func readContent(path string, read readFunc) (c *content, err error) {
+	for range readAttempts {
+		c, err = tryReadContent(path, read)
+		var torn *ChecksumError
+		if !errors.As(err, &torn) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return c, err
+}
+
+func tryReadContent(path string, read readFunc) (*content, error) {
+	// A folder may be replaced by swapping a link: file and checksum must come
+	// from the same.
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, fmt.Errorf("aclfile: %w", err)
+	}
+	sum, sumErr := read(path+sumSuffix, maxSumBytes)
+	text, err := read(path, MaxFileBytes)
+	if err != nil {
+		return nil, err
+	}
+	c := &content{path: path, text: text, digest: sha256.Sum256(text)}
+	if c.verified, err = checkSum(path, c.digest, sum, sumErr); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// readFile reads a regular file of up to maxBytes.
+func readFile(path string, maxBytes int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("aclfile: %w", err)
+	}
+	if !info.Mode().IsRegular() { // to open a pipe would wait for its writer
+		return nil, fmt.Errorf("aclfile: %q is no regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("aclfile: %w", err)
+	}
+	defer f.Close()
+	var buf bytes.Buffer
+	tooLarge := info.Size() > maxBytes
+	if !tooLarge {
+		buf.Grow(int(info.Size()) + bytes.MinRead) // the end is then seen without growing again
+		if _, err := buf.ReadFrom(io.LimitReader(f, maxBytes+1)); err != nil {
+			return nil, fmt.Errorf("aclfile: %w", err)
+		}
+		tooLarge = int64(buf.Len()) > maxBytes // it grew
+	}
+	if tooLarge {
+		return nil, fmt.Errorf("aclfile: %q is larger than %d bytes", path, maxBytes)
+	}
+	return buf.Bytes(), nil
+}

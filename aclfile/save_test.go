@@ -1,0 +1,263 @@
+package aclfile_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/aclfile"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// set returns a set of n bindings that only has its own name in it.
+func set(name string, n int) []acl.Binding {
+	list := make([]acl.Binding, n)
+	for i := range list {
+		list[i] = acl.Binding{
+			Pattern: resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i)),
+			Entry:   acl.Entry{Principal: "User:" + name, Host: acl.WildcardHost, Operation: ops.Read, Permission: acl.Allow},
+		}
+	}
+	return list
+}
+
+func save(t *testing.T, path string, bindings []acl.Binding) {
+	t.Helper()
+	if err := aclfile.Save(path, acl.FormatText, slices.Values(bindings)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantLoaded(t *testing.T, path string, want []acl.Binding) {
+	t.Helper()
+	got, err := aclfile.Load(path, aclfile.ChecksumRequired)
+	if err != nil || !slices.Equal(got, want) {
+		t.Fatalf("Load = %v, %v, want %v", got, err, want)
+	}
+}
+
+// listing returns the content of every file in a folder, by name.
+func listing(t require, folder string) map[string]string {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	files := map[string]string{}
+	for _, entry := range entries {
+		text, err := os.ReadFile(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		files[entry.Name()] = string(text)
+	}
+	return files
+}
+
+// require is what *testing.T and *rapid.T have in common here.
+type require interface {
+	Fatalf(format string, args ...any)
+}
+
+// What can be saved is loaded as it was. What cannot is refused, and nothing is
+// touched; JSON refuses nothing but what is not valid.
+func TestSaveAndLoadAnySet(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "acls")
+	save(t, path, set("old", 2))
+	refused, saved := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(binding, 0, 5).Draw(t, "bindings")
+		format := rapid.SampledFrom([]acl.Format{acl.FormatText, acl.FormatText3, acl.FormatJSON, acl.FormatZooKeeper}).Draw(t, "format")
+		before := listing(t, folder)
+		if err := aclfile.Save(path, format, slices.Values(list)); err != nil {
+			refused++
+			var failure *aclfile.SaveError
+			if !errors.As(err, &failure) || failure.Replaced || failure.Path != path {
+				t.Fatalf("Save: %v", err)
+			}
+			if mustHold(format, list) {
+				t.Fatalf("Save as %v refuses %v: %v", format, list, err)
+			}
+			if after := listing(t, folder); fmt.Sprint(after) != fmt.Sprint(before) {
+				t.Fatalf("a refused Save leaves %q of %q", after, before)
+			}
+			return
+		}
+		saved++
+		got, err := aclfile.Load(path, aclfile.ChecksumRequired)
+		if format == acl.FormatZooKeeper {
+			slices.SortStableFunc(list, func(a, b acl.Binding) int { return acl.ComparePatterns(a.Pattern, b.Pattern) })
+		}
+		if err != nil || !slices.Equal(got, list) {
+			t.Fatalf("saved as %v: %v\nloaded: %v, %v", format, list, got, err)
+		}
+		if files := listing(t, folder); len(files) != 2 {
+			t.Fatalf("Save leaves %q", files)
+		}
+	})
+	t.Logf("%d sets saved and loaded, %d refused", saved, refused)
+	if saved < 10 || refused < 10 {
+		t.Errorf("want at least 10 of each")
+	}
+}
+
+// mustHold reports whether the format has no reason to refuse list.
+func mustHold(format acl.Format, list []acl.Binding) bool {
+	for _, b := range list {
+		text := b.Pattern.Name + b.Entry.Principal + b.Entry.Host
+		plain := func(r rune) bool {
+			return r < unicode.MaxASCII && (unicode.IsLetter(r) || strings.ContainsRune(":*.", r))
+		}
+		switch {
+		case b.Validate() != nil || !utf8.ValidString(text):
+			return false
+		case format != acl.FormatJSON && strings.TrimFunc(text, plain) != "":
+			return false
+		case b.Pattern.Name == "." || b.Pattern.Name == "..": // no node has these names
+			return format == acl.FormatJSON
+		}
+	}
+	return true
+}
+
+// nasty are texts that look like parts of the formats, or break them.
+var nasty = []string{"a", "b", "*", "", ".", "/", "\n", "\r", "\t", "\x00", "\u0085", "\u2028", "\xff", "😀", `"`, `\`, "`", "`:", ")", ", host=", "{",
+	"}", " ", ", name=", ", patternType=LITERAL", "Current ACLs for resource `", "\uFEFF", "10.0.0.0/8", "# "}
+
+var nastyText = rapid.Custom(func(t *rapid.T) string {
+	return strings.Join(rapid.SliceOfN(rapid.SampledFrom(nasty), 1, 3).Draw(t, "parts"), "")
+})
+
+var binding = rapid.Custom(func(t *rapid.T) acl.Binding {
+	text := rapid.OneOf(rapid.StringMatching("[a-z]{1,5}"), rapid.StringMatching("[a-z]{1,5}"), nastyText)
+	return acl.Binding{
+		Pattern: resource.Pattern{
+			Type:        rapid.SampledFrom([]resource.Type{resource.Topic, resource.Group, resource.TransactionalID}).Draw(t, "type"),
+			Name:        text.Draw(t, "name"),
+			PatternType: rapid.SampledFrom([]resource.PatternType{resource.Literal, resource.Prefixed}).Draw(t, "pattern type"),
+		},
+		Entry: acl.Entry{
+			Principal:  "User:" + text.Draw(t, "principal"),
+			Host:       rapid.OneOf(rapid.Just(acl.WildcardHost), text).Draw(t, "host"),
+			Operation:  rapid.SampledFrom([]ops.Operation{ops.Read, ops.All, ops.Describe}).Draw(t, "operation"),
+			Permission: rapid.SampledFrom([]acl.PermissionType{acl.Allow, acl.Deny}).Draw(t, "permission"),
+		},
+	}
+})
+
+func TestSaveRefusesBeforeItTouchesAnything(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "acls")
+	bad := set("a\nb", 2)
+	err := aclfile.Save(path, acl.FormatText, slices.Values(bad))
+	if err == nil || strings.Count(err.Error(), "topic-") != 2 {
+		t.Errorf("Save = %v, want both bindings named", err)
+	}
+	if err := aclfile.Save(path, acl.FormatAuto, slices.Values(set("a", 1))); err == nil {
+		t.Error("Save takes FormatAuto")
+	}
+	if files := listing(t, filepath.Dir(path)); len(files) != 0 {
+		t.Errorf("a refused Save leaves %q", files)
+	}
+}
+
+// The file is what the format says and nothing else, and sha256sum knows the other.
+func TestSavedFilesArePlain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a\\b\n")
+	one := set("a", 1)
+	save(t, path, one)
+	const content = "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=topic-0, patternType=LITERAL)`:\n" +
+		"\t(principal=User:a, host=*, operation=READ, permissionType=ALLOW)\n\n"
+	// What sha256sum of GNU coreutils prints for a file of such a name.
+	const sum = `\f9e2de9cc216c09dfe373faeb936b92810c006254f7632497c4b81c6082b9bb4  a\\b\n` + "\n"
+	files := listing(t, filepath.Dir(path))
+	if got := files["a\\b\n"]; got != content {
+		t.Errorf("the file is %q, want %q", got, content)
+	}
+	if got := files["a\\b\n.sum"]; got != sum {
+		t.Errorf("the checksum file is %q, want %q", got, sum)
+	}
+	wantLoaded(t, path, one)
+}
+
+func TestSaveKeepsTheModeAndTheLink(t *testing.T) {
+	folder, elsewhere := t.TempDir(), t.TempDir()
+	target, link := filepath.Join(elsewhere, "target"), filepath.Join(folder, "link")
+	save(t, target, set("old", 1))
+	wantMode(t, target, 0o600)
+	if err := os.Chmod(target, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	save(t, link, set("new", 2))
+	for _, path := range []string{target, link} {
+		wantLoaded(t, path, set("new", 2))
+	}
+	wantMode(t, target, 0o644)
+	wantMode(t, target+".sum", 0o644)
+	if got, err := os.Readlink(link); err != nil || got != target {
+		t.Errorf("the link leads to %q, %v", got, err)
+	}
+	if files := listing(t, folder); len(files) != 1 {
+		t.Errorf("beside the link stands %q", files)
+	}
+}
+
+func wantMode(t *testing.T, path string, want fs.FileMode) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != want {
+		t.Errorf("the mode of %s is %v, %v, want %v", path, info.Mode(), err, want)
+	}
+}
+
+func TestSaveRefusesWhatIsNoFile(t *testing.T) {
+	folder := t.TempDir()
+	dangling := filepath.Join(folder, "dangling")
+	if err := os.Symlink(filepath.Join(folder, "nothing"), dangling); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		folder:                                "no regular file",
+		dangling:                              "symbolic link to a file that does not exist",
+		filepath.Join(folder, "no", "acls"):   "no such file",
+		"/dev/null":                           "no regular file",
+		filepath.Join(folder, "dangling", ""): "symbolic link",
+	} {
+		err := aclfile.Save(path, acl.FormatText, slices.Values(set("a", 1)))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Save to %s = %v, want %q", path, err, want)
+		}
+	}
+	if entries, _ := os.ReadDir(folder); len(entries) != 1 {
+		t.Errorf("the folder holds %v", entries)
+	}
+}
+
+// Temporary files of a save that was killed go with the next one; those of other
+// files stay.
+func TestSaveRemovesLeftovers(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{".acls.tmp-1", ".acls.sum.tmp-2", ".other.tmp-3", "acls.tmp-4"} {
+		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(t, filepath.Join(folder, "acls"), set("a", 1))
+	files := listing(t, folder)
+	if len(files) != 4 || files["acls"] == "" || files["acls.sum"] == "" {
+		t.Errorf("the folder holds %q", files)
+	}
+}
