@@ -3,6 +3,7 @@ package fuzz_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -102,81 +103,93 @@ func (r validationRow) replayFilter() []string {
 	return nil
 }
 
-// replaySteps creates and deletes ACLs as Kafka's controller does: each item is
-// validated by itself, what is there already is created again without a record.
+// replaySteps creates and deletes ACLs by the calls that a broker makes. The rows
+// come from the controller, which takes a cluster of any name; a broker refuses
+// those before, so that here they are put in without it.
 func (r validationRow) replaySteps() (mismatches []string) {
 	store := snapshot.NewStore(snapshot.Config{})
 	for i, step := range r.Steps {
-		err := store.Update(func(tx *snapshot.Tx) error {
-			replay := step.replayCreate
-			if step.Op == "delete" {
-				replay = step.replayDelete
-			}
-			for _, m := range replay(tx) {
-				mismatches = append(mismatches, fmt.Sprintf("step %d: %s", i, m))
-			}
-			return nil
-		})
-		if err != nil {
-			mismatches = append(mismatches, fmt.Sprintf("step %d: %v", i, err))
+		replay := step.replayCreate
+		if step.Op == "delete" {
+			replay = step.replayDelete
+		}
+		for _, m := range replay(store) {
+			mismatches = append(mismatches, fmt.Sprintf("step %d: %s", i, m))
 		}
 	}
 	return mismatches
 }
 
-func (s validationStep) replayCreate(tx *snapshot.Tx) (mismatches []string) {
+func (s validationStep) replayCreate(store *snapshot.Store) (mismatches []string) {
+	list := bindings(s.ACLs)
+	before := store.Load()
+	results, err := store.Create(list, snapshot.WriteOptions{})
+	if err != nil || len(results) != len(list) {
+		return mismatch("created %v: %d results, %v", list, len(results), err)
+	}
 	created := 0
-	for i, b := range bindings(s.ACLs) {
-		err := b.Validate()
-		if (err == nil) != (string(s.Results[i]) == `"OK"`) {
-			mismatches = append(mismatches, fmt.Sprintf("create %v: got %v, want %s", b, err, s.Results[i]))
+	for i, b := range list {
+		got := results[i]
+		if otherCluster := b.Validate() == nil && b.ValidateNew() != nil; otherCluster {
+			if got.Code != ops.InvalidRequest || b.Pattern.Type != resource.Cluster {
+				mismatches = append(mismatches, fmt.Sprintf("create %v: got %v", b, got))
+			}
+			got = snapshot.CreateResult{}
+			if err := store.Update(func(tx *snapshot.Tx) error { got.Existed = !tx.Add(b); return nil }); err != nil {
+				return mismatch("%v", err)
+			}
 		}
-		if err == nil && tx.Add(b) {
+		want := struct{ ErrorClass, Error, KafkaError string }{KafkaError: ops.None.String()}
+		if string(s.Results[i]) != `"OK"` {
+			if err := decodeStrict(s.Results[i], &want); err != nil {
+				return mismatch("%v", err)
+			}
+		}
+		if got.Code.String() != want.KafkaError || (got.Err == nil) != (got.Code == ops.None) {
+			mismatches = append(mismatches, fmt.Sprintf("create %v: got %v, want %s", b, got, s.Results[i]))
+		}
+		if got.Err == nil && !got.Existed {
 			created++
 		}
 	}
-	if created != s.RecordCount {
-		mismatches = append(mismatches, fmt.Sprintf("created %d, want %d", created, s.RecordCount))
+	if n := store.Load().Len() - before.Len(); created != s.RecordCount || n != created {
+		mismatches = append(mismatches, fmt.Sprintf("created %d, and %d are new, want %d", created, n, s.RecordCount))
 	}
 	return mismatches
 }
 
-func (s validationStep) replayDelete(tx *snapshot.Tx) (mismatches []string) {
-	before := tx.Len()
-	var deleted []acl.Binding
+func (s validationStep) replayDelete(store *snapshot.Store) (mismatches []string) {
+	filters := make([]acl.Filter, len(s.Filters))
 	for i, f := range s.Filters {
-		var want struct {
+		filters[i] = f.filter()
+	}
+	before := store.Load()
+	planned, err := store.Delete(filters, snapshot.WriteOptions{DryRun: true})
+	if err != nil || store.Load() != before {
+		return mismatch("dry run: %v", err)
+	}
+	results, err := store.Delete(filters, snapshot.WriteOptions{})
+	if err != nil || len(results) != len(filters) || !reflect.DeepEqual(planned, results) {
+		return mismatch("deleted %v, planned %v: %v", results, planned, err)
+	}
+	for i, got := range results {
+		want := struct {
 			Deleted                       []aclRow
 			ErrorClass, Error, KafkaError string
-		}
+		}{KafkaError: ops.None.String()}
 		if err := decodeStrict(s.Results[i], &want); err != nil {
 			return mismatch("%v", err)
 		}
-		filter := f.filter()
-		err := filter.Validate()
-		if (err == nil) != (want.ErrorClass == "") {
-			mismatches = append(mismatches, fmt.Sprintf("delete %v: got %v, want %s", filter, err, s.Results[i]))
+		if got.Code.String() != want.KafkaError || (got.Err == nil) != (got.Code == ops.None) {
+			mismatches = append(mismatches, fmt.Sprintf("delete %v: got %v, want %s", filters[i], got, s.Results[i]))
 		}
-		if err != nil {
-			continue
-		}
-		// Two filters may select the same ACL: both report it, so what the first one
-		// removed comes back until the end of the step.
-		got := tx.RemoveMatching(filter)
-		for _, b := range got {
-			tx.Add(b)
-		}
-		deleted = append(deleted, got...)
 		wanted := bindings(want.Deleted)
 		slices.SortFunc(wanted, acl.Binding.Compare)
-		if !slices.Equal(got, wanted) {
-			mismatches = append(mismatches, fmt.Sprintf("delete %v: got %v, want %v", filter, got, wanted))
+		if !slices.EqualFunc(got.Deleted, wanted, func(d snapshot.DeletedACL, b acl.Binding) bool { return d.Binding == b }) {
+			mismatches = append(mismatches, fmt.Sprintf("delete %v: got %v, want %v", filters[i], got.Deleted, wanted))
 		}
 	}
-	for _, b := range deleted {
-		tx.Remove(b)
-	}
-	if n := before - tx.Len(); n != s.RecordCount {
+	if n := before.Len() - store.Load().Len(); n != s.RecordCount {
 		mismatches = append(mismatches, fmt.Sprintf("deleted %d, want %d", n, s.RecordCount))
 	}
 	return mismatches

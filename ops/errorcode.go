@@ -11,7 +11,8 @@ import (
 // ErrorCode is a Kafka protocol error code. The zero ErrorCode is None.
 type ErrorCode int16
 
-// The error codes that the protocol table can give, with Kafka's numbers.
+// The error codes that the protocol table can give, and those of the management of
+// ACLs (package snapshot), with Kafka's numbers.
 const (
 	UnknownServerError                 ErrorCode = -1
 	None                               ErrorCode = 0
@@ -25,6 +26,7 @@ const (
 	UnsupportedVersion                 ErrorCode = 35
 	TopicAlreadyExists                 ErrorCode = 36
 	InvalidRequest                     ErrorCode = 42
+	PolicyViolation                    ErrorCode = 44
 	TransactionalIDAuthorizationFailed ErrorCode = 53
 	OperationNotAttempted              ErrorCode = 55
 	DelegationTokenAuthDisabled        ErrorCode = 61
@@ -57,6 +59,7 @@ var errorCodes = [...]struct {
 	{UnsupportedVersion, "UNSUPPORTED_VERSION"},
 	{TopicAlreadyExists, "TOPIC_ALREADY_EXISTS"},
 	{InvalidRequest, "INVALID_REQUEST"},
+	{PolicyViolation, "POLICY_VIOLATION"},
 	{TransactionalIDAuthorizationFailed, "TRANSACTIONAL_ID_AUTHORIZATION_FAILED"},
 	{OperationNotAttempted, "OPERATION_NOT_ATTEMPTED"},
 	{DelegationTokenAuthDisabled, "DELEGATION_TOKEN_AUTH_DISABLED"},

@@ -60,4 +60,9 @@ type Config struct {
 	// [Store.CompleteInitialLoad]. It is for programs that load their ACLs in
 	// several transactions. Without it the first transaction makes the store ready.
 	AwaitInitialLoad bool
+
+	// KeepIDs gives every binding an [ID], as Kafka's metadata log does. It is for
+	// programs that write or apply such a log; it takes about as much memory again
+	// as the bindings.
+	KeepIDs bool
 }

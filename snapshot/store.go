@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,6 +39,8 @@ func NewStore(config Config) *Store {
 	for _, p := range config.SuperUsers {
 		first.superUsers[p.String()] = struct{}{}
 	}
+	first.superseded, first.history = make(chan struct{}), new(history)
+	first.keepsIDs = config.KeepIDs
 	first.index.keepsBelow = config.Semantics == KafkaExact
 	if config.AllowIfNoACL {
 		first.defaultTo = DefaultAllow
@@ -55,6 +59,15 @@ func (s *Store) Load() *Snapshot {
 		return n
 	}
 	return &emptySnapshot
+}
+
+// begin returns the snapshot in force, and makes the first one of a zero Store.
+func (s *Store) begin() *Snapshot {
+	if n := s.current.Load(); n != nil {
+		return n
+	}
+	s.current.CompareAndSwap(nil, &Snapshot{superseded: make(chan struct{}), history: new(history)})
+	return s.current.Load()
 }
 
 // Session returns a session for subject, of which it keeps no memory. It allocates;
@@ -84,6 +97,30 @@ func (s *Store) Update(change func(tx *Tx) error) error {
 	return s.publish(change, !s.config.AwaitInitialLoad)
 }
 
+// UpdateIf is [Store.Update] on condition that no transaction was published since
+// the snapshot of the generation: otherwise change is not run, and the error is a
+// [*ConflictError].
+func (s *Store) UpdateIf(generation uint64, change func(tx *Tx) error) error {
+	return s.Update(func(tx *Tx) error {
+		if current := tx.next.generation; current != generation {
+			return &ConflictError{Expected: generation, Current: current}
+		}
+		return change(tx)
+	})
+}
+
+// ConflictError says that the ACLs are not those that a transaction was made for.
+// Load the snapshot in force, and decide anew.
+type ConflictError struct {
+	Expected uint64 // the generation that the caller asked for
+	Current  uint64 // the generation in force
+}
+
+// Error names both generations.
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("conflict: the ACLs are of generation %d, not %d: load them again", e.Current, e.Expected)
+}
+
 // CompleteInitialLoad declares the first load complete: from now on the ACLs
 // decide. It is needed only with Config.AwaitInitialLoad, and does nothing if the
 // store is ready.
@@ -98,7 +135,7 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 
-	old := s.Load()
+	old := s.begin()
 	tx := newTx(old)
 	defer tx.close()
 	if err := change(tx); err != nil {
@@ -113,15 +150,18 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 	}
 	tx.next.ready = old.ready || makeReady
 	tx.next.generation++
+	tx.next.superseded = make(chan struct{})
+	tx.next.history.add(tx.next.generation, &tx.log)
 	s.current.Store(tx.next)
+	close(old.superseded) // wakes the watchers
 	return nil
 }
 
 // BindingError is a binding that a transaction refused to add.
 type BindingError struct {
-	Index   int // how many calls of Tx.Add came before
+	Index   int // how many calls of Tx.Add and Tx.AddID came before
 	Binding acl.Binding
-	Err     error // an *acl.InvalidError
+	Err     error // an *acl.InvalidError, or ErrNoIDs
 }
 
 // Error names the binding by its index and says what is wrong with it.
@@ -136,8 +176,9 @@ func (e *BindingError) Unwrap() error { return e.Err }
 type Tx struct {
 	next    *Snapshot
 	edit    *edit
-	added   int // calls of Add
+	added   int // calls of Add and AddID
 	changed bool
+	log     changeLog
 	errs    []error
 }
 
@@ -152,6 +193,7 @@ func newTx(old *Snapshot) *Tx {
 	} else {
 		next.records = next.records.Clone()
 	}
+	next.ids = next.ids.clone()
 	return &Tx{next: &next, edit: &edit{}}
 }
 
@@ -170,12 +212,22 @@ func (tx *Tx) Add(b acl.Binding) bool {
 		tx.errs = append(tx.errs, &BindingError{Index: index, Binding: b, Err: err})
 		return false
 	}
-	return tx.set(b, true)
+	if !tx.set(b, true) {
+		return false
+	}
+	if tx.next.keepsIDs {
+		tx.give(tx.newID(), b)
+	}
+	return true
 }
 
-// Remove removes b and reports whether it was there.
+// Remove removes b, with all its ids, and reports whether it was there.
 func (tx *Tx) Remove(b acl.Binding) bool {
-	return b.ValidateTypes() == nil && tx.set(b, false)
+	if b.ValidateTypes() != nil || !tx.set(b, false) {
+		return false
+	}
+	tx.forget(b)
+	return true
 }
 
 // RemoveMatching removes every binding that f selects and returns them in the
@@ -183,9 +235,29 @@ func (tx *Tx) Remove(b acl.Binding) bool {
 func (tx *Tx) RemoveMatching(f acl.Filter) []acl.Binding {
 	removed := slices.Collect(tx.next.Matching(f))
 	for _, b := range removed {
-		tx.set(b, false)
+		tx.Remove(b)
 	}
 	return removed
+}
+
+// Replace makes the bindings of list the only ones: it removes all others and adds
+// those that are new, as [Tx.Add] does. What stays keeps its ids, and is no change.
+// It costs as much as a transaction of all that changes, and memory for the list.
+func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
+	wanted := make(map[acl.Binding]struct{})
+	for b := range list {
+		wanted[b] = struct{}{}
+		tx.Add(b)
+	}
+	var others []acl.Binding
+	for b := range tx.next.All() {
+		if _, ok := wanted[b]; !ok {
+			others = append(others, b)
+		}
+	}
+	for _, b := range others {
+		tx.Remove(b)
+	}
 }
 
 // Len returns the number of bindings, with the changes made so far.
@@ -214,5 +286,6 @@ func (tx *Tx) set(b acl.Binding, present bool) bool {
 		tx.next.bindings--
 	}
 	tx.changed = true
+	tx.log.add(change{cmp.Or(new, old), op, permission, present})
 	return true
 }

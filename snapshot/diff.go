@@ -1,0 +1,124 @@
+package snapshot
+
+import (
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/acl"
+)
+
+// Diff returns the bindings that to has and from has not (added), and those that
+// from has and to has not (removed), both sorted as [acl.Binding.Compare] sorts.
+// The snapshots may be of different stores; ids and configuration are not compared.
+//
+// Its cost is linear in the number of bindings, but for snapshots of one store that
+// is as little apart as [Store.Watch] remembers: then it grows with the number of
+// changes between them only.
+func Diff(from, to *Snapshot) (added, removed []acl.Binding) {
+	if changes, forward, ok := remembered(from, to); ok {
+		added, removed = net(changes)
+		if !forward {
+			added, removed = removed, added
+		}
+		return added, removed
+	}
+	eachDifference(from, to, func(old, new *record) bool {
+		added = appendMissing(added, new, old)
+		removed = appendMissing(removed, old, new)
+		return true
+	})
+	return added, removed
+}
+
+// Equal reports whether n and o have the same bindings. It costs as little as
+// [Diff] does, or less.
+func (n *Snapshot) Equal(o *Snapshot) bool {
+	if n.bindings != o.bindings {
+		return false
+	}
+	if changes, _, ok := remembered(n, o); ok {
+		added, removed := net(changes)
+		return len(added) == 0 && len(removed) == 0
+	}
+	equal := true
+	eachDifference(n, o, func(old, new *record) bool {
+		equal = false
+		return false
+	})
+	return equal
+}
+
+// remembered returns the changes between two snapshots of one store, if it still
+// has them. forward says that to is not the older one.
+func remembered(from, to *Snapshot) (changes []change, forward, ok bool) {
+	forward = from.generation <= to.generation
+	if !forward {
+		from, to = to, from
+	}
+	if from == to {
+		return nil, true, true
+	}
+	if from.history == nil || from.history != to.history {
+		return nil, false, false
+	}
+	changes, ok = from.history.between(from.generation, to.generation)
+	return changes, forward, ok
+}
+
+// eachDifference calls yield for the records in which the snapshots differ, in
+// their order, until it returns false. Where one has no such record it is nil.
+// Records that the snapshots share are told by their address.
+func eachDifference(from, to *Snapshot, yield func(old, new *record) bool) {
+	old, new := from.all(), to.all()
+	for len(old) > 0 || len(new) > 0 {
+		order := 0
+		switch {
+		case len(new) == 0:
+			order = -1
+		case len(old) == 0:
+			order = 1
+		case old[0] != new[0]:
+			order = compareRecords(old[0], new[0])
+		}
+		var gone, come *record
+		if order <= 0 {
+			gone, old = old[0], old[1:]
+		}
+		if order >= 0 {
+			come, new = new[0], new[1:]
+		}
+		same := order == 0 && (gone == come || gone.allow == come.allow && gone.deny == come.deny)
+		if !same && !yield(gone, come) {
+			return
+		}
+	}
+}
+
+// all returns the records in their order.
+func (n *Snapshot) all() []*record {
+	if n.records == nil {
+		return nil
+	}
+	list := make([]*record, 0, n.records.Len())
+	n.records.Ascend(func(r *record) bool {
+		list = append(list, r)
+		return true
+	})
+	return list
+}
+
+// appendMissing appends the bindings that r has and other has not. Either may be
+// nil, which has none.
+func appendMissing(dst []acl.Binding, r, other *record) []acl.Binding {
+	if r == nil {
+		return dst
+	}
+	if other == nil {
+		return slices.AppendSeq(dst, r.bindings())
+	}
+	for b := range r.bindings() {
+		if !other.has(b.Entry.Operation, b.Entry.Permission) {
+			dst = append(dst, b)
+		}
+	}
+	return dst
+}

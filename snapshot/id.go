@@ -1,0 +1,207 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+
+	"github.com/google/btree"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/enum"
+)
+
+// ID names a binding in a log of changes, as Kafka's metadata log does. The zero ID
+// names none.
+//
+// Source: Kafka's AccessControlEntryRecord and RemoveAccessControlEntryRecord.
+type ID [16]byte
+
+// NewID returns a random ID: a UUID of version 4, with 122 random bits. Like
+// Kafka's it does not print with a hyphen in front, which command lines would take
+// for an option.
+//
+// Source: Kafka's Uuid.randomUuid.
+func NewID() ID {
+	var id ID
+	for {
+		_, _ = rand.Read(id[:]) // never fails: see crypto/rand
+		id[6] = id[6]&0x0f | 4<<4
+		id[8] = id[8]&0x3f | 2<<6
+		if id.String()[0] != '-' {
+			return id
+		}
+	}
+}
+
+// ParseID reads what [ID.String] prints. On error the result is the zero ID.
+func ParseID(s string) (ID, error) {
+	var id ID
+	if base64.RawURLEncoding.EncodedLen(len(id)) == len(s) {
+		b, err := base64.RawURLEncoding.Strict().AppendDecode(nil, []byte(s))
+		if err == nil && len(b) == len(id) {
+			return ID(b), nil
+		}
+	}
+	return ID{}, fmt.Errorf("%s is no id: expected 22 characters of the URL-safe base64 of 16 bytes", enum.Quote(s))
+}
+
+// String returns id as Kafka prints it: 22 characters of URL-safe base64.
+func (id ID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// ErrNoIDs says that an id was used with a store that keeps none.
+var ErrNoIDs = errors.New("the store keeps no ids: set Config.KeepIDs")
+
+// identities is the ids of the bindings. Each binding has one or more. The zero
+// value is empty.
+type identities struct {
+	bindings table[ID, acl.Binding]
+	sorted   *btree.BTreeG[identified] // the same by binding, then id; nil when empty
+}
+
+type identified struct {
+	binding acl.Binding
+	id      ID
+}
+
+var bindingsByID = &kind[ID, acl.Binding]{hash: hashID}
+
+func hashID(id ID) uint64 { return maphash.Comparable(seed, id) }
+
+func lessIdentified(a, b identified) bool {
+	c := a.binding.Compare(b.binding)
+	return c < 0 || c == 0 && bytes.Compare(a.id[:], b.id[:]) < 0
+}
+
+func (i identities) clone() identities {
+	if i.sorted != nil {
+		i.sorted = i.sorted.Clone()
+	}
+	return i
+}
+
+// of yields the ids of b, sorted.
+func (i *identities) of(b acl.Binding) iter.Seq[ID] {
+	return func(yield func(ID) bool) {
+		if i.sorted == nil {
+			return
+		}
+		i.sorted.AscendGreaterOrEqual(identified{binding: b}, func(at identified) bool {
+			return at.binding == b && yield(at.id)
+		})
+	}
+}
+
+// ByID returns the binding with the id, and whether there is one.
+func (n *Snapshot) ByID(id ID) (b acl.Binding, ok bool) {
+	return n.ids.bindings.get(hashID(id), id)
+}
+
+// IDs yields the ids of b, sorted: none if b is not in the snapshot, or the store
+// keeps no ids, and else one or more.
+func (n *Snapshot) IDs(b acl.Binding) iter.Seq[ID] { return n.ids.of(b) }
+
+// AllIDs yields every id with its binding, sorted by binding, then id. It is what a
+// snapshot of a metadata log holds.
+func (n *Snapshot) AllIDs() iter.Seq2[ID, acl.Binding] {
+	return func(yield func(ID, acl.Binding) bool) {
+		if n.ids.sorted != nil {
+			n.ids.sorted.Ascend(func(at identified) bool { return yield(at.id, at.binding) })
+		}
+	}
+}
+
+// AddID applies the log record that gives b the id, and reports whether it changed
+// anything. It is an error, as in [Tx.Add], if b is not valid, if id is zero, or if
+// the store keeps no ids.
+//
+// The bindings are those that some id names: a binding with two ids goes with the
+// last of them, and an id that is given to another binding leaves the one it had.
+// So to apply records twice, or a whole log to what it ended in, changes nothing in
+// the end.
+func (tx *Tx) AddID(id ID, b acl.Binding) bool {
+	index := tx.added
+	tx.added++
+	if err := tx.validateID(id, b); err != nil {
+		tx.errs = append(tx.errs, &BindingError{Index: index, Binding: b, Err: err})
+		return false
+	}
+	if before, ok := tx.next.ByID(id); ok {
+		if before == b {
+			return false
+		}
+		tx.RemoveID(id)
+	}
+	tx.set(b, true)
+	tx.give(id, b)
+	return true
+}
+
+func (tx *Tx) validateID(id ID, b acl.Binding) error {
+	switch {
+	case !tx.next.keepsIDs:
+		return ErrNoIDs
+	case id == ID{}:
+		return &acl.InvalidError{Field: "id", Msg: "it is zero: expected one of NewID, or of a log"}
+	}
+	return b.ValidateTypes()
+}
+
+// RemoveID applies the log record that removes an id, and returns the binding that
+// had it, and whether there was one. The binding is removed unless it has another
+// id. An id that nobody has is no error: a log may be applied once more.
+func (tx *Tx) RemoveID(id ID) (b acl.Binding, ok bool) {
+	if b, ok = tx.next.ByID(id); !ok {
+		return acl.Binding{}, false
+	}
+	tx.take(id, b)
+	for range tx.next.IDs(b) {
+		return b, true
+	}
+	tx.set(b, false)
+	return b, true
+}
+
+// newID returns an ID that no binding has.
+func (tx *Tx) newID() ID {
+	for {
+		id := NewID()
+		if _, taken := tx.next.ByID(id); !taken {
+			return id
+		}
+	}
+}
+
+// give gives b an id that no binding has.
+func (tx *Tx) give(id ID, b acl.Binding) {
+	ids := &tx.next.ids
+	if ids.sorted == nil {
+		ids.sorted = btree.NewG(degree, lessIdentified)
+	}
+	ids.bindings = bindingsByID.set(tx.edit, ids.bindings, id, b)
+	ids.sorted.ReplaceOrInsert(identified{b, id})
+	tx.changed = true
+}
+
+// take takes the id from b, which has it.
+func (tx *Tx) take(id ID, b acl.Binding) {
+	ids := &tx.next.ids
+	ids.bindings = bindingsByID.delete(tx.edit, ids.bindings, id)
+	ids.sorted.Delete(identified{b, id})
+	tx.changed = true
+}
+
+// forget takes all its ids from b.
+func (tx *Tx) forget(b acl.Binding) {
+	var all []ID
+	for id := range tx.next.IDs(b) {
+		all = append(all, id)
+	}
+	for _, id := range all {
+		tx.take(id, b)
+	}
+}

@@ -1,0 +1,183 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/ops"
+)
+
+// MaxRecords is how many bindings one call of [Store.Create] may add and one of
+// [Store.Delete] may remove. It is Kafka's limit of records that one request may
+// write to the metadata log.
+//
+// Source: Kafka's QuorumController.MAX_RECORDS_PER_USER_OP.
+const MaxRecords = 10_000
+
+// WriteOptions says how [Store.Create] and [Store.Delete] go about it. The zero
+// WriteOptions is Kafka's way.
+type WriteOptions struct {
+	// Strict makes Create also refuse what Kafka takes and users regret: see
+	// [acl.Binding.ValidateStrict]. In the KafkaExact semantics that includes a host
+	// that Kafka's comparison of text never matches: a network, or an address that is
+	// not written as Java prints it ([acl.HostAddress]).
+	Strict bool
+	// DryRun returns the results and changes nothing.
+	DryRun bool
+}
+
+// CreateResult is what became of one binding.
+type CreateResult struct {
+	Code    ops.ErrorCode // ops.None, or ops.InvalidRequest
+	Err     error         // an *acl.InvalidError, or nil; its text is the message of the response
+	Existed bool          // the binding was there, or earlier in the list; Kafka calls that a success
+	ID      ID            // with Config.KeepIDs, an id of the binding; of a dry run it is not kept
+}
+
+// DeleteResult is what one filter deleted.
+type DeleteResult struct {
+	Code    ops.ErrorCode // ops.None, or ops.InvalidRequest
+	Err     error         // an *acl.InvalidError, or nil; its text is the message of the response
+	Deleted []DeletedACL  // in the order of [acl.Binding.Compare]
+}
+
+// DeletedACL is a binding that was deleted, and the ids it had, sorted: none
+// without Config.KeepIDs.
+type DeletedACL struct {
+	Binding acl.Binding
+	IDs     []ID
+}
+
+// LimitError refuses a whole call that would change more than [MaxRecords]
+// bindings. Nothing was changed.
+type LimitError struct {
+	Code  ops.ErrorCode // with which Kafka answers each item: ops.PolicyViolation to create, ops.InvalidRequest to delete
+	Limit int
+}
+
+// Error says how many bindings one call may change.
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("too many ACLs for one call: it would change more than %d: divide it", e.Limit)
+}
+
+// errDryRun ends a transaction that is not to be published.
+var errDryRun = errors.New("dry run")
+
+// Create adds the bindings of list that are valid ([acl.Binding.ValidateNew]), in one
+// transaction, and returns a result for each, in their order. A binding that is there
+// already is no error, and no change. The error is a [*LimitError], with no results,
+// if more than [MaxRecords] bindings are new.
+//
+// Source: Kafka's AclApis.handleCreateAcls and AclControlManager.createAcls.
+func (s *Store) Create(list []acl.Binding, options WriteOptions) ([]CreateResult, error) {
+	results := make([]CreateResult, len(list))
+	for i, b := range list {
+		if err := s.validateNew(b, options); err != nil {
+			results[i] = CreateResult{Code: ops.InvalidRequest, Err: err}
+		}
+	}
+	err := s.write(options, func(tx *Tx) error {
+		created := 0
+		for i, b := range list {
+			if results[i].Err != nil {
+				continue
+			}
+			if results[i].Existed = !tx.Add(b); !results[i].Existed {
+				created++
+			}
+			if created > MaxRecords {
+				return &LimitError{Code: ops.PolicyViolation, Limit: MaxRecords}
+			}
+			for id := range tx.next.IDs(b) {
+				results[i].ID = id
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+func (s *Store) validateNew(b acl.Binding, options WriteOptions) error {
+	if !options.Strict {
+		return b.ValidateNew()
+	}
+	if err := b.ValidateStrict(); err != nil {
+		return err
+	}
+	host := b.Entry.Host
+	if key, _ := parseHost(host); s.config.Semantics == KafkaExact && (key.foreign || key.isNetwork()) {
+		return &acl.InvalidError{Field: "host", Msg: fmt.Sprintf("Kafka compares text, and prints no address as %s: expected one like %q or %q, or %q for all",
+			enum.Quote(host), "10.0.0.1", "0:0:0:0:0:0:0:1", acl.WildcardHost)}
+	}
+	return nil
+}
+
+// Describe returns the bindings that f selects, in the order of
+// [acl.Binding.Compare]. The error is an [*acl.InvalidError], which Kafka answers
+// with ops.InvalidRequest, if a field of f is not known.
+//
+// Source: Kafka's AclApis.handleDescribeAcls.
+func (s *Store) Describe(f acl.Filter) ([]acl.Binding, error) {
+	if err := f.Validate(); err != nil {
+		return nil, err
+	}
+	return slices.Collect(s.Load().Matching(f)), nil
+}
+
+// Delete removes what the filters select, in one transaction, and returns a result
+// for each filter, in their order. All filters see the bindings as they were before
+// the call, so that several may report the same one. The error is a [*LimitError],
+// with no results, if they select more than [MaxRecords] bindings together.
+//
+// Source: Kafka's AclApis.handleDeleteAcls and AclControlManager.deleteAcls.
+func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResult, error) {
+	results := make([]DeleteResult, len(filters))
+	err := s.write(options, func(tx *Tx) error {
+		selected := make(map[acl.Binding]struct{})
+		for i, f := range filters {
+			if err := f.Validate(); err != nil {
+				results[i] = DeleteResult{Code: ops.InvalidRequest, Err: err}
+				continue
+			}
+			for b := range tx.next.Matching(f) {
+				selected[b] = struct{}{}
+				if len(selected) > MaxRecords {
+					return &LimitError{Code: ops.InvalidRequest, Limit: MaxRecords}
+				}
+				results[i].Deleted = append(results[i].Deleted, DeletedACL{b, slices.Collect(tx.next.IDs(b))})
+			}
+		}
+		for b := range selected {
+			tx.Remove(b)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// write runs change in a transaction, which it does not publish in a dry run.
+func (s *Store) write(options WriteOptions, change func(tx *Tx) error) error {
+	err := s.Update(func(tx *Tx) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		if options.DryRun {
+			return errDryRun
+		}
+		return nil
+	})
+	if err == errDryRun {
+		return nil
+	}
+	return err
+}
