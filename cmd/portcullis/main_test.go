@@ -98,7 +98,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelpVersionAndCompletion(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"help", "check"}, {"check", "--help"}, {"list", "-h"}, {"--version"}, {"completion", "bash"}} {
+	for _, args := range [][]string{{"--help"}, {"help", "check"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"--version"}, {"completion", "bash"}} {
 		if got := runWith("", args...); got.status != exitDone || got.stdout == "" || got.stderr != "" {
 			t.Errorf("portcullis %q ends with %+v", args, got)
 		}
@@ -124,6 +124,9 @@ func TestOutputThatFails(t *testing.T) {
 		{"check", "--acls", acme + "acls.txt", "--principal", "User:billing", "--operation", "Write", "--topic", "payments.eu"},
 		{"list", "--acls", acme + "acls.txt"},
 		{"convert", "--acls", acme + "acls.txt", "--to", "json"},
+		{"principal", "--dn", "CN=a"},
+		{"principal", "--dn", "CN=a", "-o", "json"},
+		{"principal", "--dn", "CN=a", "--ssl-rules", ""},
 	} {
 		var stderr bytes.Buffer
 		if status := run(args, strings.NewReader(""), failingWriter{}, &stderr); status != exitError || stderr.String() != "portcullis: no space left\n" {
