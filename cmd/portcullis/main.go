@@ -1,6 +1,6 @@
 // Command portcullis reads Kafka ACLs from files, answers what they allow, lists
 // them and converts them between formats. It names the principals of certificates
-// and Kerberos names.
+// and Kerberos names, and says what each Kafka request needs.
 package main
 
 import (
@@ -54,7 +54,7 @@ func newRootCommand() *cobra.Command {
 		Short: "Answer what Kafka ACLs allow, from a dump of them",
 		Long: `portcullis reads Kafka ACLs from files, answers what they allow as Kafka would,
 lists them and converts them between formats. It also names the principals of
-certificates and Kerberos names.
+certificates and Kerberos names, and says what each Kafka request needs.
 
 Files of ACLs are read in any of four formats, recognised by themselves: what
 kafka-acls --list prints (kafka-acls, and kafka-acls-3 with the spacing before
@@ -73,7 +73,7 @@ Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newPrincipalCommand())
+	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newPrincipalCommand(), newProtocolCommand())
 	return root
 }
 
