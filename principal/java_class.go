@@ -31,6 +31,27 @@ func newRuneSet(ranges ...runeRange) runeSet {
 	return set
 }
 
+// setUnion gathers the parts of a class. It sorts now and then, so that neither many
+// parts nor large ones cost more than their number.
+type setUnion struct {
+	ranges []runeRange
+	sorted int // how many there were after the last sorting
+}
+
+func (u *setUnion) add(s runeSet) {
+	const few = 1 << 10
+	if u.ranges = append(u.ranges, s...); len(u.ranges) > 2*u.sorted+few {
+		u.set()
+	}
+}
+
+// set returns what has been added.
+func (u *setUnion) set() runeSet {
+	set := newRuneSet(u.ranges...)
+	u.ranges, u.sorted = slices.Clone(set), len(set)
+	return set
+}
+
 func (s runeSet) union(t runeSet) runeSet { return newRuneSet(slices.Concat(s, t)...) }
 
 func (s runeSet) complement() runeSet {

@@ -6,7 +6,8 @@ func (p *javaParser) class() runeSet {
 	defer func() { p.depth-- }()
 	offset := p.tokens[p.pos-1].offset
 	negated := p.accept('^')
-	set, items := runeSet{}, 0
+	var union setUnion
+	items := 0
 	for ; ; items++ {
 		switch {
 		case p.tokens[p.pos].r == end:
@@ -14,18 +15,20 @@ func (p *javaParser) class() runeSet {
 		case p.peek() == ']' && items > 0:
 			p.pos++
 			if negated {
-				set = set.complement()
+				return union.set().complement()
 			}
-			return set
+			return union.set()
 		case p.peek() == '&' && p.peekAt(1) == '&':
 			if items == 0 {
 				p.fail(p.offset(), constructIntersection, "put something before &&")
 			}
 			p.pos += 2
-			set = set.intersect(p.rightOperand())
+			left := union.set()
+			union = setUnion{}
+			union.add(left.intersect(p.rightOperand()))
 			continue
 		}
-		set = set.union(p.classItem())
+		union.add(p.classItem())
 	}
 }
 
@@ -41,7 +44,7 @@ func (p *javaParser) rightOperand() runeSet {
 		}
 		return set
 	}
-	set := runeSet{}
+	var union setUnion
 	if c := p.peek(); c == ']' || c == '^' {
 		p.fail(offset, constructIntersection, "put the right side into brackets of its own")
 	}
@@ -52,9 +55,9 @@ func (p *javaParser) rightOperand() runeSet {
 		if p.peek() == '[' || p.peek() == '&' {
 			p.fail(p.offset(), constructIntersection, "put the right side into brackets of its own")
 		}
-		set = set.union(p.classItem())
+		union.add(p.classItem())
 	}
-	return set
+	return union.set()
 }
 
 // classItem reads a nested class, an escaped set, a range or a character.
@@ -63,7 +66,7 @@ func (p *javaParser) classItem() runeSet {
 		return p.class()
 	}
 	offset := p.offset()
-	set, lo := p.classCharacter()
+	set, lo := p.classCharacter(false)
 	if set != nil {
 		return set
 	}
@@ -73,17 +76,21 @@ func (p *javaParser) classItem() runeSet {
 		if p.tokens[p.pos].r == end {
 			p.fail(offset, "", "a class that is not closed")
 		}
-		if set, hi = p.classCharacter(); set != nil || hi < lo {
+		if set, hi = p.classCharacter(true); set != nil || hi < lo {
 			p.fail(offset, "", "a range whose end is no character, or one before its start")
 		}
 	}
 	return p.folded(runeRange{lo, hi}, offset)
 }
 
-func (p *javaParser) classCharacter() (runeSet, rune) {
+// classCharacter reads an escaped set or a character, which alone may end a range.
+func (p *javaParser) classCharacter(endsRange bool) (runeSet, rune) {
 	if p.peek() == '\\' {
 		if c := p.peekAt(1); c == 'R' || c == 'X' || c == 'b' || c == 'B' || c == 'G' || c == 'k' {
 			p.fail(p.offset(), "", "no character of a class: \\"+string(c))
+		} else if c == 'v' && (p.peekAt(2) == '-' || endsRange) { // U+000B before and behind a hyphen
+			p.pos += 2
+			return nil, '\v'
 		}
 		return p.escapedSet()
 	}

@@ -134,8 +134,8 @@ func (p *javaParser) numbered(kind rune, offset int) rune {
 	var r rune
 	switch kind {
 	case 'c':
-		if r = p.tokens[p.pos].r; r == end {
-			p.fail(offset, "", "\\c with nothing after it")
+		if r = p.tokens[p.pos].r; r == end || p.tokens[p.pos].quoted {
+			p.fail(offset, "", "\\c with nothing after it, or with \\Q")
 		}
 		p.pos++
 		return r ^ 64
@@ -230,8 +230,8 @@ func (p *javaParser) property(offset int) runeSet {
 }
 
 // propertySet returns the characters of \p{name}: POSIX classes, general
-// categories, also with "Is", and scripts, with "Is". Java takes the names of
-// scripts in any case; so does this, as far as it is ASCII.
+// categories, also with "Is", and scripts, with "Is". Other cases of the names of
+// scripts, and their short names, are Java's alone.
 func propertySet(name string) (runeSet, bool) {
 	if set, ok := posixClasses[name]; ok {
 		return set, true

@@ -17,15 +17,18 @@ import (
 // groups "(?>", back references by number, \A and \z are left, in the syntax that
 // Perl, .NET and Java share.
 //
-// The function that it returns looks in text for the leftmost match that begins at
-// the character from or later, and returns the first and last character (the latter
-// excluded) of the match and of each group, -1 for one that took no part, or nil if
-// there is no match. It must be safe for concurrent use, and must return an error
-// rather than run for long.
+// What it returns must be safe for concurrent use.
 type PatternEngine func(pattern string) (PatternSearch, error)
 
-// PatternSearch is a pattern that a [PatternEngine] compiled.
-type PatternSearch func(text []rune, from int) (groups []int, err error)
+// PatternSearch is a pattern that a [PatternEngine] compiled. It begins to search a
+// text.
+//
+// The function that it returns looks for the leftmost match that begins at the
+// character from or later, and returns the first and last character (the latter
+// excluded) of the match and of each group, -1 for one that took no part, or nil if
+// there is no match. It is called once for each match of the text, from left to right,
+// and must return an error rather than let these calls together run for long.
+type PatternSearch func(text []rune) (find func(from int) (groups []int, err error))
 
 // needsBacktracking reports whether a construct is one that a PatternEngine can keep.
 func needsBacktracking(construct string) bool {
@@ -68,7 +71,7 @@ func compileForeign(tree *syntaxTree, engine PatternEngine) (*foreignSearch, err
 const maxSpelled = 1 << 18
 
 func (f *foreignSearch) matches(text string) (bool, error) {
-	groups, err := f.whole([]rune(text), 0)
+	groups, err := f.whole([]rune(text))(0)
 	return groups != nil && err == nil, err
 }
 
@@ -91,8 +94,9 @@ func (f *foreignSearch) replace(w *rewriter, all bool) (string, error) {
 	}
 	offsets = append(offsets, int32(len(w.text)))
 	slots := make([]int32, 2+2*f.groups)
+	find := f.search(text)
 	for from := 0; from <= len(text); {
-		groups, err := f.search(text, from)
+		groups, err := find(from)
 		if err != nil {
 			return "", err
 		}
@@ -157,8 +161,7 @@ var spelledAssertions = map[assertion]string{
 }
 
 func (s *speller) spell(n *node) (string, error) {
-	sealed := n.op == opLook || n.op == opAtomic || n.op == opRepeat && n.quantifier == possessive
-	if sealed && captures(n.subs[0]) { // Java leaves such a group set when the part fails
+	if (n.op == opLook || n.isAtomic()) && captures(n.subs[0]) { // Java leaves such a group set when the part fails
 		return "", &patternError{n.offset, constructIrregularGroup, constructIrregularGroup + ": make it (?:…)"}
 	}
 	switch n.op {
@@ -232,8 +235,16 @@ func (s *speller) repeat(n *node, body string) (string, error) {
 	return body, nil
 }
 
+// isAtomic reports whether Java does not backtrack into n.
+func (n *node) isAtomic() bool {
+	return n.op == opAtomic || n.op == opRepeat && n.quantifier == possessive
+}
+
+func holdsAtomic(n *node) bool { return n.isAtomic() || slices.ContainsFunc(n.subs, holdsAtomic) }
+
 // look spells look-around. Java refuses to look behind for most of what has no
-// greatest length.
+// greatest length. What is matched from right to left by some engines must not
+// depend on the direction.
 func (s *speller) look(n *node, body string) (string, error) {
 	kind := "="
 	if n.negative {
@@ -242,6 +253,9 @@ func (s *speller) look(n *node, body string) (string, error) {
 	if n.behind {
 		if !bounded(n.subs[0]) {
 			return "", &patternError{n.offset, constructLookBehind, constructLookBehind + ": what it looks for must have a greatest length"}
+		}
+		if holdsAtomic(n.subs[0]) {
+			return "", &patternError{n.offset, constructLookBehind, constructLookBehind + ": what it looks for must not be atomic or possessive"}
 		}
 		kind = "<" + kind
 	}

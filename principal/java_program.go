@@ -103,13 +103,21 @@ func checkRegular(n *node) error {
 // checkKept returns an error for what Java matches in a way that no engine repeats.
 // It compiles the repetition of a group whose body cannot match in two ways into a
 // loop that forgets to restore the groups inside when it gives an iteration back,
-// that leaves its own group unset when it matches nothing, and in which \R never
-// gives up the second half of "\r\n".
-func checkKept(n *node) error {
+// that leaves its own group unset when it matches nothing, that sets it again when
+// all behind it has matched, a later turn of a repetition around it included, and in
+// which \R never gives up the second half of "\r\n".
+func checkKept(n *node) error { return checkKeptIn(n, false) }
+
+// checkKeptIn is checkKept for a part of a pattern; repeated says that a group around
+// it is.
+func checkKeptIn(n *node, repeated bool) error {
 	if n.op == opRepeat && !n.optional && isGroup(n.subs[0]) && deterministic(n.subs[0]) {
 		body := n.subs[0]
 		if captures(body.subs[0]) {
 			return &patternError{body.offset, constructInnerCapture, constructInnerCapture + ": make one of the groups (?:…)"}
+		}
+		if repeated && body.op == opCapture && n.quantifier == greedy && n.min != n.max {
+			return &patternError{body.offset, constructNestedCapture, constructNestedCapture + ": put the repetition into the group, or make it (?:…)"}
 		}
 		if body.op == opCapture && body.nullable() {
 			return &patternError{body.offset, constructEmptyCapture, constructEmptyCapture + ": take the repetition out"}
@@ -118,8 +126,9 @@ func checkKept(n *node) error {
 			return &patternError{body.offset, constructLineBreak, constructLineBreak + ": list the line breaks instead, as in (?:\\r\\n|\\n)"}
 		}
 	}
+	repeated = repeated || n.op == opRepeat && !n.optional
 	for _, sub := range n.subs {
-		if err := checkKept(sub); err != nil {
+		if err := checkKeptIn(sub, repeated); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@ package principal
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -30,31 +29,31 @@ type replacementPart struct {
 
 func parseReplacement(text string, tree *syntaxTree) replacement {
 	var to replacement
-	literal := ""
+	var literal []byte
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '\\':
 			if i++; i == len(text) {
 				return replacement{fault: "a backslash at its end"}
 			}
-			literal += text[i : i+1]
+			literal = append(literal, text[i])
 		case '$':
 			group, size, fault := parseReference(text[i+1:], tree)
 			if fault != "" {
 				return replacement{fault: fault}
 			}
-			if literal != "" {
-				to.parts = append(to.parts, replacementPart{literal, -1})
-				literal = ""
+			if len(literal) > 0 {
+				to.parts = append(to.parts, replacementPart{string(literal), -1})
+				literal = literal[:0]
 			}
 			to.parts = append(to.parts, replacementPart{group: group})
 			i += size
 		default:
-			literal += text[i : i+1]
+			literal = append(literal, text[i])
 		}
 	}
-	if literal != "" {
-		to.parts = append(to.parts, replacementPart{literal, -1})
+	if len(literal) > 0 {
+		to.parts = append(to.parts, replacementPart{string(literal), -1})
 	}
 	return to
 }
@@ -99,8 +98,9 @@ func escapeReferences(text string, groups int) (escaped, fault string) {
 	if groups == 0 {
 		return text, ""
 	}
-	units := utf16.Encode([]rune(text))
-	original := slices.Clone(units)
+	original := utf16.Encode([]rune(text))
+	units := make([]uint16, 0, len(original))
+	copied := 0 // of original
 	for i := 0; i < len(original); i++ {
 		if original[i] != '$' {
 			continue
@@ -121,14 +121,17 @@ func escapeReferences(text string, groups int) (escaped, fault string) {
 			n /= 10
 		}
 		if n > int64(groups) {
-			if i > 0 && utf16.DecodeRune(rune(units[i-1]), rune(units[i])) != utf8.RuneError {
+			ahead := i - len(units) // never negative: each backslash stands behind the one before
+			units = append(units, original[copied:copied+ahead]...)
+			copied += ahead
+			if i > 0 && utf16.DecodeRune(rune(units[i-1]), rune(original[copied])) != utf8.RuneError {
 				return "", "$" + digits + ": there is no such group, and Kafka's escape for that would split a character"
 			}
-			units = slices.Insert(units, i, '\\')
+			units = append(units, '\\')
 		}
 		i = end - 1
 	}
-	return string(utf16.Decode(units)), ""
+	return string(utf16.Decode(append(units, original[copied:]...))), ""
 }
 
 // rewriter puts replacements in the place of matches, which come from left to right.

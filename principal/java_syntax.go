@@ -29,6 +29,7 @@ const (
 	constructRequantified   = "quantifier without a character, class or group before it"
 	constructLineBreak      = `repeated \R`
 	constructInnerCapture   = "capturing group inside a repeated group without alternatives"
+	constructNestedCapture  = "capturing group without alternatives that is repeated inside a repeated group"
 	constructEmptyCapture   = "repeated capturing group that matches nothing but the empty string"
 	constructIrregularGroup = "capturing group inside look-around, an atomic group or a possessive repetition"
 	constructIrregularEmpty = "repeated group that may match nothing, in a pattern that needs an engine that backtracks"
@@ -40,7 +41,7 @@ var constructs = [...]string{
 	constructLookAhead, constructLookBehind, constructBackReference, constructPossessive, constructAtomic,
 	constructPreviousMatch, constructGrapheme, constructCharacterName, constructComments, constructUnicodeFolding,
 	constructUnicodeClass, constructFoldedProperty, constructProperty, constructIntersection, constructSurrogate,
-	constructRequantified, constructLineBreak, constructInnerCapture, constructEmptyCapture,
+	constructRequantified, constructLineBreak, constructInnerCapture, constructNestedCapture, constructEmptyCapture,
 	constructIrregularGroup, constructIrregularEmpty, constructSize,
 }
 

@@ -134,7 +134,9 @@ func TestKerberosPatternEngine(t *testing.T) {
 	var compiled []string
 	engine := func(pattern string) (principal.PatternSearch, error) {
 		compiled = append(compiled, pattern)
-		return func([]rune, int) ([]int, error) { return nil, errors.New("out of time") }, nil
+		return func([]rune) func(int) ([]int, error) {
+			return func(int) ([]int, error) { return nil, errors.New("out of time") }
+		}, nil
 	}
 	rules, err := principal.ParseKerberosRules(list, "R", engine)
 	if err != nil || len(compiled) == 0 {

@@ -67,7 +67,7 @@ func Parse(s string) (Principal, error) {
 func ParseList(s string) ([]Principal, error) {
 	var list []Principal
 	for part := range strings.SplitSeq(s, ";") {
-		part = strings.TrimFunc(part, func(r rune) bool { return r <= ' ' })
+		part = strings.TrimFunc(part, isJavaTrimmed)
 		if part == "" {
 			continue
 		}

@@ -22,8 +22,9 @@ const (
 //   - always-fails: the replacement cannot be used, so that every name that the
 //     rule applies to is refused;
 //   - unanchored: before the group that makes the name, the pattern skips over any
-//     number of attributes, as in ".*CN=([^,]*).*". Who can put an attribute of his
-//     own into a subject, in an OU=x,CN=admin, chooses the name.
+//     number of attributes, as in ".*CN=([^,]*).*", or, if the name is always the
+//     same, before anything it asks for, as in ".*CN=admin.*". Who can put an
+//     attribute of his own into a subject, in an OU=x,CN=admin, chooses the name.
 //
 // The findings are in the order of the rules. A rule that is not found may still be
 // useless or harmful.
@@ -47,7 +48,7 @@ func (s *SSLRules) Lint() []RuleFinding {
 				"every name that it applies to is refused: its replacement cannot be used: " + rule.to.fault})
 		} else if rule.isUnanchored() {
 			findings = append(findings, RuleFinding{i, CheckUnanchored,
-				"the part of the name that it keeps may come from any attribute: begin the pattern with the attributes that come first, such as CN=([^,]*)"})
+				"what makes the name may come from any attribute: begin the pattern with the attributes that come first, such as CN=([^,]*)"})
 		}
 	}
 	return findings
@@ -88,44 +89,55 @@ func matchesEverything(n *node) bool {
 	return false
 }
 
-// isUnanchored reports whether a group that the replacement refers to may begin
-// behind any number of attributes.
+// isUnanchored reports whether what makes the name may stand behind any number of
+// attributes: a group that the replacement refers to, or where the name is always the
+// same, whatever the pattern asks for.
 func (r *sslRule) isUnanchored() bool {
 	if r.isDefault {
 		return false
 	}
-	search := groupSearch{wanted: map[int]bool{}}
+	search := nameSearch{groups: map[int]bool{}}
 	for _, part := range r.to.parts {
-		if part.group > 0 {
-			search.wanted[part.group] = true
+		if part.group >= 0 {
+			search.groups[part.group] = true
 		}
 	}
-	search.walk(r.compiled.tree.root)
+	search.walk(r.compiled.tree.root, false)
 	return search.found
 }
 
-// groupSearch goes through a pattern from left to right and looks for a group that
-// stands behind a part that can skip attributes.
-type groupSearch struct {
-	wanted  map[int]bool
-	skipped bool // such a part has been passed
-	found   bool
+// nameSearch goes through a pattern from left to right and looks for what makes the
+// name behind a part that can skip attributes.
+type nameSearch struct {
+	groups map[int]bool // that the replacement refers to
+	found  bool
 }
 
-func (s *groupSearch) walk(n *node) {
-	if n.op == opCapture && s.wanted[n.index] && s.skipped {
-		s.found = true
+// walk looks at n, which stands behind such a part if skipped is set, and reports
+// whether what comes after n does.
+func (s *nameSearch) walk(n *node, skipped bool) bool {
+	if n.op == opLook {
+		return skipped
 	}
-	before := s.skipped
+	s.found = s.found || skipped && s.makesName(n)
+	skips := n.op == opRepeat && n.max != 0 && n.max != 1 && skipsAttributes(n.subs[0])
+	after := skipped || skips
+	skipped = skipped || skips && captures(n) // behind an earlier turn
 	for _, sub := range n.subs {
-		if n.op == opAlternate {
-			s.skipped = before
+		passed := s.walk(sub, skipped)
+		after = after || passed
+		if n.op != opAlternate {
+			skipped = passed
 		}
-		s.walk(sub)
 	}
-	if n.op == opRepeat && n.max < 0 && skipsAttributes(n.subs[0]) && !captures(n.subs[0]) {
-		s.skipped = true
+	return after
+}
+
+func (s *nameSearch) makesName(n *node) bool {
+	if len(s.groups) == 0 {
+		return n.op == opSet && !skipsAttributes(n)
 	}
+	return n.op == opCapture && s.groups[n.index]
 }
 
 // skipsAttributes reports whether n may match what stands between two attributes and

@@ -25,7 +25,7 @@ func TestSSLLint(t *testing.T) {
 		{"RULE:(.*)/$1/L,DEFAULT,RULE:a/b/", []string{"1 unreachable", "2 unreachable"}},
 		{"RULE:^(?:(.*?))$/$1/,DEFAULT", []string{"1 unreachable"}},
 		{"RULE:a|(?s).*/x/,DEFAULT", []string{"1 unreachable"}},
-		{"RULE:.+/x/,RULE:[^,]*/x/,RULE:.*a/x/,DEFAULT", nil},
+		{"RULE:.+/x/,RULE:[^,]*/x/,RULE:a.*/x/,DEFAULT", nil},
 		{"RULE:a/b/,RULE:a/c/", []string{"1 unreachable"}},
 		{"RULE:a/$1/,DEFAULT", []string{"0 always-fails"}},
 		{"RULE:(a)/$1$/,DEFAULT", []string{"0 always-fails"}},
@@ -36,7 +36,15 @@ func TestSSLLint(t *testing.T) {
 		{`RULE:(?:[^,]*=[^,]*,)*CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
 		{`RULE:[^=]*=([^,]*).*/$1/`, nil}, // cannot skip an attribute
 		{`RULE:OU=[^,]*,CN=([^,]*).*/$1/`, nil},
-		{`RULE:.*CN=admin.*/x/`, nil}, // keeps nothing of the name
+		{`RULE:.*CN=admin.*/x/`, []string{"0 unanchored"}}, // the name is one, and anybody can have it
+		{`RULE:^CN=[^,]*,.*OU=brokers.*$/broker/`, []string{"0 unanchored"}},
+		{`RULE:^CN=admin,.*$/x/`, nil},
+		{`RULE:.*CN=(a).*/$0/`, nil}, // all of the name
+		{`RULE:.{0,200}CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
+		{`RULE:(?:[^,]+,){0,5}CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
+		{`RULE:(\w+=[^,]*,)*CN=([^,]*).*/$2/`, []string{"0 unanchored"}}, // a group inside what skips
+		{`RULE:(?:CN=([^,]*)(?:,|$))+/$1/`, []string{"0 unanchored"}},    // the last one counts
+		{`RULE:(?:OU=[^,]*,)?CN=([^,]*).*/$1/`, nil},
 		{`RULE:(?:.*x|CN=(a))/$1/`, nil},
 	} {
 		var got []string

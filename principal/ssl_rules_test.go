@@ -62,7 +62,11 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:\x41\u0042\0103\x{44}\cA\e(.*)/<$1>/`, "ABCD\x01\x1bx", "<x>"},
 		{`RULE:\ud83d\ude00(.*)/<$1>/`, "\U0001F600x", "<x>"},
 		{`RULE:\h+\H\v+\V(.*)/<$1>/`, "\u00a0\ta\u2029bx", "<x>"},
-		{`RULE:\s+(.*)/<$1>/`, "\vx", "<x>"}, // not white space in Go
+		{`RULE:\s+(.*)/<$1>/`, "\vx", "<x>"},        // not white space in Go
+		{`RULE:[\v-Z]+(.*)/<$1>/`, "ADMINx", "<x>"}, // beside a hyphen \v is one character
+		{`RULE:[\t-\v]+(.*)/<$1>/`, "\n\vx", "<x>"},
+		{`RULE:[\v-]+(.*)/<$1>/`, "\v-\n", ""},         // no match
+		{`RULE:[\v\Q-\E]+(.*)/<$1>/`, "\v-\nx", "<x>"}, // the hyphen is no sign
 		{`RULE:\p{Alpha}\p{IsGreek}\P{L}(.*)/<$1>/`, "aσ1x", "<x>"},
 		{`RULE:(?<u>a)\b(?<v>.*)/${v}${u}/`, "a-b", "-ba"},
 		{`RULE:^(.+)$/$1/L`, "CN=ΣΑΣ,OU=Σ/ΑΣ ΣΣ", "cn=σας,ou=σ/ας σς"},
@@ -115,6 +119,7 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{`repeated \R`, `a\R+`, 3},
 		{`repeated \R`, `(?:a\R)+`, 0},
 		{"capturing group inside a repeated group without alternatives", `((a)b)*`, 0},
+		{"capturing group without alternatives that is repeated inside a repeated group", `CN=(?:(\w)+,?){2}`, 6},
 		{"repeated capturing group that matches nothing but the empty string", `a(^)*`, 1},
 		{"capturing group inside look-around, an atomic group or a possessive repetition", `(?=(a))`, 0},
 		{"repeated group that may match nothing, in a pattern that needs an engine that backtracks", `(?=a)(?:b|)*`, 11},
@@ -132,6 +137,7 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{"", `(?<n>a)(?<n>b)`, 10},
 		{"", `\x{110000}`, 0},
 		{"", `[\b]`, 1},
+		{"", `a\c\Q-\Eb`, 1}, // Java takes the backslash that quotes the hyphen
 		{"", strings.Repeat("(", 300) + strings.Repeat(")", 300), 200},
 	}
 	for _, test := range tests {

@@ -72,7 +72,8 @@ func (e *DistinguishedNameError) Error() string {
 // malformed ones replaced by U+FFFD; ',', '+', '"', '\', '<', '>', ';', '=', '#'
 // and leading and trailing spaces (and carriage returns) behind a backslash; NUL
 // as \00. All others are their dotted object identifier, and a value that is not
-// decoded is '#' and the hexadecimal of its DER encoding. The empty name is "".
+// decoded is '#' and the hexadecimal of its DER encoding. An RDN without attributes
+// is nothing between its commas. The empty name is "".
 // Bytes after the name are ignored, as Java ignores them.
 //
 // A malformed encoding, or one longer than 64 KiB, is a
@@ -112,7 +113,7 @@ func DistinguishedName(der []byte) (string, error) {
 // appendRDN appends the attributes of one RDN, in the order of the encoding.
 func appendRDN(text []byte, rdn derValue) ([]byte, error) {
 	attributes := rdn.reader()
-	for first := true; first || len(attributes.rest) > 0; first = false {
+	for first := true; len(attributes.rest) > 0; first = false {
 		if !first {
 			text = append(text, '+')
 		}

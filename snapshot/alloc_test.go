@@ -4,6 +4,7 @@ package snapshot_test
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -49,5 +50,13 @@ func TestCheckDoesNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { d.Binding() }); n != 0 {
 			t.Errorf("Binding: %v allocations", n)
 		}
+	}
+}
+
+// TestDecisionFitsRegisters guards what the comment in Decision says.
+func TestDecisionFitsRegisters(t *testing.T) {
+	d := reflect.TypeFor[snapshot.Decision]()
+	if d.NumField() > 4 || d.Size() > 24 {
+		t.Errorf("a Decision has %d fields and %d bytes", d.NumField(), d.Size())
 	}
 }

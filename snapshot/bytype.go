@@ -11,18 +11,18 @@ import (
 
 // decideAny answers a by-type question.
 func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
-	d := Decision{generation: v.snapshot.generation, asked: op}
+	d := Decision{generation: v.generation}
 	switch {
 	case v.standing == nobody || ops.ValidateByType(op, t) != nil:
 		return d
 	case v.standing == super:
 		d.reason = SuperUser
 		return d
-	case !v.snapshot.ready:
+	case !v.ready:
 		d.reason = NotReady
 		return d
 	}
-	if v.snapshot.semantics == KafkaExact {
+	if v.semantics == KafkaExact {
 		if reason, ok := v.kafkaAny(op, t); ok {
 			d.reason = reason
 			return d
@@ -78,7 +78,7 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 			return MatchingAllow
 		}
 	}
-	if v.snapshot.defaultTo == DefaultAllow && v.snapshot.leavesUncovered(t) {
+	if v.defaultTo == DefaultAllow && v.leavesUncovered(t) {
 		return DefaultAllow
 	}
 	return DefaultDeny
@@ -138,8 +138,8 @@ func (a *anyName) takeDenied() {
 }
 
 // leavesUncovered reports whether there is a name that no ACL of type t covers.
-func (n *Snapshot) leavesUncovered(t resource.Type) bool {
-	patterns := n.index.covered.of(t)
+func (v *View) leavesUncovered(t resource.Type) bool {
+	patterns := v.covered.of(t)
 	switch {
 	case patterns == nil:
 		return true
@@ -160,7 +160,7 @@ func (n *Snapshot) leavesUncovered(t resource.Type) bool {
 // takenNames is a set of names: some one by one, some by prefix.
 type takenNames struct {
 	literals map[string]struct{}
-	prefixes []string // sorted, once sort was called
+	prefixes []string // once sort was called: sorted, and none begins with another
 }
 
 func newTakenNames() *takenNames { return &takenNames{literals: make(map[string]struct{})} }
@@ -175,18 +175,25 @@ func (t *takenNames) add(r *record) {
 	}
 }
 
+// sort sorts the prefixes and drops those that begin with another, which take
+// nothing more.
 func (t *takenNames) sort() {
 	slices.Sort(t.prefixes)
-	t.prefixes = slices.Compact(t.prefixes)
-}
-
-func (t *takenNames) takesPrefixOf(name string) bool {
-	for i := range len(name) + 1 {
-		if _, ok := slices.BinarySearch(t.prefixes, name[:i]); ok {
-			return true
+	kept := t.prefixes[:0]
+	for _, p := range t.prefixes {
+		if len(kept) == 0 || !strings.HasPrefix(p, kept[len(kept)-1]) {
+			kept = append(kept, p)
 		}
 	}
-	return false
+	t.prefixes = kept
+}
+
+// takesPrefixOf looks at one prefix, the last that is not behind name: what stands
+// between a prefix and a name that begins with it begins with it too. To search for
+// every beginning of name would cost the square of its length.
+func (t *takenNames) takesPrefixOf(name string) bool {
+	i, found := slices.BinarySearch(t.prefixes, name)
+	return found || i > 0 && strings.HasPrefix(name, t.prefixes[i-1])
 }
 
 // leavesBelow reports whether a name that begins with prefix is not taken. If

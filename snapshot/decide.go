@@ -12,18 +12,20 @@ import (
 // decide answers one question. See the package documentation for the rules and
 // their order.
 func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
-	n := v.snapshot
-	q := question{name: name, bit: ops.SetOf(op), typ: t, semantics: n.semantics}
+	// Field by field: a composite literal is built apart and copied in wide moves,
+	// which wait for the narrow stores before them.
+	var q question
+	q.name, q.bit, q.typ, q.semantics = name, bitOf(op), t, v.semantics
 	switch {
 	case v.standing == nobody || q.bit == 0 || !t.IsConcrete():
-		return Decision{generation: n.generation}
+		return Decision{generation: v.generation}
 	case v.standing == super:
-		return Decision{generation: n.generation, reason: SuperUser}
-	case !n.ready:
-		return Decision{generation: n.generation, reason: NotReady}
+		return Decision{generation: v.generation, reason: SuperUser}
+	case !v.ready:
+		return Decision{generation: v.generation, reason: NotReady}
 	}
 	if q.semantics == KafkaExact {
-		q.last, q.secondPass = true, n.index.secondPassOf(t, name)
+		q.last, q.secondPass = true, v.below.secondPassOf(t, name)
 	}
 	deny, allow := q.ask(v.scopes)
 	if q.semantics == KafkaExact && v.kafkaFails(q, deny) {
@@ -32,13 +34,22 @@ func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	}
 	switch {
 	case deny.record != nil:
-		return Decision{deny.record, n.generation, MatchingDeny, op, false}
+		return Decision{deny.record, v.generation, MatchingDeny, askedFor(op, false)}
 	case allow.record != nil:
-		return Decision{allow.record, n.generation, MatchingAllow, op, q.last}
-	case n.defaultTo != DefaultDeny && !n.covers(q):
-		return Decision{generation: n.generation, reason: n.defaultTo}
+		return Decision{allow.record, v.generation, MatchingAllow, askedFor(op, q.last)}
+	case v.defaultTo != DefaultDeny && !v.covers(q):
+		return Decision{generation: v.generation, reason: v.defaultTo}
 	}
-	return Decision{generation: n.generation}
+	return Decision{generation: v.generation}
+}
+
+// bitOf returns the set of one operation, which is empty for a value that is none
+// of Kafka's.
+func bitOf(op ops.Operation) ops.Set {
+	if op < 0 || op > ops.TwoPhaseCommit {
+		return 0
+	}
+	return 1 << (op & 15)
 }
 
 // question is what is asked of the ACLs.
@@ -93,10 +104,14 @@ func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 func (q *question) askPrefixes(n *names, deny, allow candidate) (_, _ candidate) {
 	name := q.name
 	state, taken, word := secret0, 0, wordAt(name, 0)
-	for _, l := range n.lengths {
+	for i := range n.lengths {
+		l := &n.lengths[i]
 		bytes := int(l.bytes)
 		if bytes > len(name) {
 			break
+		}
+		if !l.mayEnd(name) {
+			continue
 		}
 		for bytes-taken >= wordSize {
 			state = takeIn(state, word)
@@ -168,19 +183,13 @@ type claim struct {
 // pick returns the first, or last, of the ACLs of r with a permission that speak
 // about an operation, in Kafka's order.
 func (r *record) pick(bit ops.Set, permission acl.PermissionType, last bool) (picked claim) {
-	for v := range r.all() {
-		written, means := v.allow, ops.AllowedBy
-		if permission == acl.Deny {
-			written, means = v.deny, ops.DeniedBy
-		}
-		for op := range written.All() {
-			if means(op)&bit == 0 {
-				continue
-			}
-			next := claim{v, op}
-			if picked.record == nil || (compareOnPattern(next, picked) > 0) == last {
-				picked = next
-			}
+	written, means := r.allow, ops.AllowedBy
+	if permission == acl.Deny {
+		written, means = r.deny, ops.DeniedBy
+	}
+	for op := range written.All() {
+		if means(op)&bit != 0 && (picked.record == nil || last) {
+			picked = claim{r.end(op, permission, last), op}
 		}
 	}
 	return picked
@@ -214,8 +223,8 @@ func compareUTF16(a, b string) int {
 
 // covers reports whether any ACL, for whomever, is on a pattern that covers what q
 // asks about. It is only known where Config.AllowIfNoACL is set.
-func (n *Snapshot) covers(q question) bool {
+func (v *View) covers(q question) bool {
 	q.bit, q.last = everything, false
-	_, any := q.ask([]*scope{n.index.covered})
+	_, any := q.ask([]*scope{v.covered})
 	return any.record != nil
 }

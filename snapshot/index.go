@@ -21,9 +21,8 @@ type index struct {
 	// of these. It is kept only for Config.AllowIfNoACL.
 	covered      *scope
 	keepsCovered bool
-	// below counts, by type, the records with each name that begins below "*", and
-	// those on PREFIXED "*". It is kept only for KafkaExact.
-	below      [typeCount]trie
+	// below is kept only for KafkaExact.
+	below      *belowStar
 	keepsBelow bool
 }
 
@@ -63,11 +62,24 @@ type names struct {
 	lengths  []prefixLength         // that are in use, ascending; immutable
 }
 
-// prefixLength says how many prefixes have a length. A name is looked up once for
-// each length in use that does not exceed its own. A path-compressed trie was
-// tried first: it is slower from a few thousand prefixes on, since every step is a
-// cache miss.
-type prefixLength struct{ bytes, count int32 }
+// prefixLength is a length that prefixes have. A name is looked up once for each
+// length that does not exceed its own, if its byte there can end such a prefix. A
+// path-compressed trie was tried first: it is slower from a few thousand prefixes
+// on, since every step is a cache miss.
+type prefixLength struct {
+	bytes int32
+	count int32 // of the prefixes
+	// ends has a bit for each last byte of a prefix of this length, modulo 64. Most
+	// prefixes end in a separator, so that this keeps most look-ups from being made.
+	// The bit of a prefix that is gone stays as long as there are others.
+	ends uint64
+}
+
+// mayEnd reports whether a prefix of this length can end where name has got to. name
+// must not be shorter.
+func (l *prefixLength) mayEnd(name string) bool {
+	return l.bytes == 0 || l.ends>>(name[l.bytes-1]%64)&1 != 0
+}
 
 // everything is the set of all operations.
 const everything ops.Set = 1<<16 - 1
@@ -111,7 +123,7 @@ func (n *names) set(e *edit, p resource.Pattern, r *record) *names {
 		n.prefixes = records.bind(e, n.prefixes, p.Name, r, r != nil)
 	}
 	if grown := n.prefixes.n - before; grown != 0 {
-		n.lengths = countLength(n.lengths, int32(len(p.Name)), int32(grown))
+		n.lengths = countLength(n.lengths, p.Name, int32(grown))
 	}
 	if n.wild == nil && n.literals.n == 0 && n.prefixes.n == 0 {
 		return nil
@@ -119,15 +131,21 @@ func (n *names) set(e *edit, p resource.Pattern, r *record) *names {
 	return n
 }
 
-// countLength returns lengths with a change in the number of prefixes of a length.
-func countLength(lengths []prefixLength, bytes, change int32) []prefixLength {
+// countLength returns lengths with a change in the number of prefixes of the length
+// of prefix.
+func countLength(lengths []prefixLength, prefix string, change int32) []prefixLength {
 	lengths = slices.Clone(lengths)
+	bytes := int32(len(prefix))
 	i, found := slices.BinarySearchFunc(lengths, bytes, func(l prefixLength, b int32) int { return int(l.bytes - b) })
 	if !found {
-		return slices.Insert(lengths, i, prefixLength{bytes, change})
+		lengths = slices.Insert(lengths, i, prefixLength{bytes: bytes})
 	}
-	if lengths[i].count += change; lengths[i].count == 0 {
+	l := &lengths[i]
+	if l.count += change; l.count == 0 {
 		return slices.Delete(lengths, i, i+1)
+	}
+	if bytes > 0 {
+		l.ends |= 1 << (prefix[bytes-1] % 64)
 	}
 	return lengths
 }
@@ -172,7 +190,7 @@ func (x *index) change(e *edit, old, new *record) {
 		x.countCovered(e, r, old, new)
 	}
 	if x.keepsBelow {
-		x.countBelow(e, r.patternOf(), old, new)
+		x.below = x.below.count(e, r.patternOf(), count(old, new))
 	}
 	if !strings.Contains(r.who.principal, ":") {
 		x.malformed = x.malformed.change(e, r, old, new)

@@ -66,8 +66,11 @@ const (
 // which sends it back to a beginning of its own starting point "*". Names that
 // share a first character stand together, so that the pass ends before it comes to
 // them if a name stands between them and "*", and else comes to all of them.
-func (x *index) secondPassOf(t resource.Type, name string) secondPass {
-	top := x.below[t-resource.Topic].root
+func (b *belowStar) secondPassOf(t resource.Type, name string) secondPass {
+	if b == nil {
+		return stops
+	}
+	top := b.types[t-resource.Topic].root
 	if top == nil || name == "" || name[0] >= resource.Wildcard[0] || top.first[len(top.first)-1] > name[0] {
 		return stops
 	}
@@ -87,19 +90,28 @@ func (x *index) secondPassOf(t resource.Type, name string) secondPass {
 	return result
 }
 
-// countBelow keeps index.below: the names that the second pass can come to.
-func (x *index) countBelow(e *edit, p resource.Pattern, old, new *record) {
+// belowStar counts, by type, the records with each name that the second pass can
+// come to: those that begin below "*", and PREFIXED "*".
+type belowStar struct {
+	edit  *edit
+	types [typeCount]trie
+}
+
+// count returns b with a change in the number of records on p. b may be nil.
+func (b *belowStar) count(e *edit, p resource.Pattern, change int32) *belowStar {
 	isPrefixedStar := p.Name == resource.Wildcard && p.PatternType == resource.Prefixed
-	if p.Name == "" || p.Name[0] >= resource.Wildcard[0] && !isPrefixedStar {
-		return
+	if change == 0 || p.Name == "" || p.Name[0] >= resource.Wildcard[0] && !isPrefixedStar {
+		return b
 	}
-	below := &x.below[p.Type-resource.Topic]
-	n, _ := below.get(p.Name)
-	if n += count(old, new); n > 0 {
-		*below = below.set(e, p.Name, n)
+	b = own(b, e, func(b *belowStar) **edit { return &b.edit })
+	names := &b.types[p.Type-resource.Topic]
+	n, _ := names.get(p.Name)
+	if n += change; n > 0 {
+		*names = names.set(e, p.Name, n)
 	} else {
-		*below = below.delete(e, p.Name)
+		*names = names.delete(e, p.Name)
 	}
+	return b
 }
 
 // kafkaFails reports whether Kafka would throw, or loop for ever, instead of
@@ -113,7 +125,7 @@ func (v *View) kafkaFails(q question, deny candidate) bool {
 	if v.standing == wildcard {
 		return true
 	}
-	if v.snapshot.index.malformed != nil && v.meetsMalformed(q, deny) {
+	if v.malformed != nil && v.meetsMalformed(q, deny) {
 		return true
 	}
 	return deny.record == nil && q.secondPass == fails
@@ -123,7 +135,7 @@ func (v *View) kafkaFails(q question, deny candidate) bool {
 // before it comes to deny.
 func (v *View) meetsMalformed(q question, deny candidate) bool {
 	every := question{name: q.name, bit: everything, typ: q.typ, semantics: KafkaExact}
-	denying, allowing := every.ask([]*scope{v.snapshot.index.malformed})
+	denying, allowing := every.ask([]*scope{v.malformed})
 	for _, met := range []candidate{denying, allowing} {
 		if met.record == nil {
 			continue
@@ -139,11 +151,9 @@ func (v *View) meetsMalformed(q question, deny candidate) bool {
 // beginsBefore reports whether an ACL of r, whatever its operation, comes before
 // c, which is on the same pattern.
 func (r *record) beginsBefore(c claim) bool {
-	for v := range r.all() {
-		for op := range (v.allow | v.deny).All() {
-			if compareOnPattern(claim{v, op}, c) < 0 {
-				return true
-			}
+	for _, permission := range []acl.PermissionType{acl.Deny, acl.Allow} {
+		if first := r.pick(everything, permission, false); first.record != nil && first.before(c) {
+			return true
 		}
 	}
 	return false
@@ -172,15 +182,11 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	var end *record // a DENY on LITERAL "*"
 	for _, s := range v.scopes {
 		s.of(t).each(func(r *record) bool {
-			var allow, deny ops.Set
-			for variant := range r.all() {
-				allow, deny = allow|variant.allow, deny|variant.deny
-			}
-			if allow&written != 0 {
+			if r.allow&written != 0 {
 				allowed = append(allowed, r)
 			}
 			switch {
-			case deny&written == 0:
+			case r.deny&written == 0:
 			case r.isWildcard():
 				if end == nil || r.pick(q.bit, acl.Deny, false).before(end.pick(q.bit, acl.Deny, false)) {
 					end = r
@@ -216,10 +222,10 @@ func (c claim) before(o claim) bool { return compareOnPattern(c, o) < 0 }
 // order, comes to one whose host is the client's but whose principal has no colon,
 // before it comes to end, if there is one: a DENY on LITERAL "*", which ends it.
 func (v *View) walkMeetsMalformed(op ops.Operation, t resource.Type, end *record) (meets bool) {
-	if v.snapshot.index.malformed == nil {
+	if v.malformed == nil {
 		return false
 	}
-	v.snapshot.index.malformed.of(t).each(func(r *record) bool {
+	v.malformed.of(t).each(func(r *record) bool {
 		for variant := range r.all() {
 			switch host := variant.who.host; {
 			case host != acl.WildcardHost && host != v.hostText:

@@ -107,6 +107,20 @@ func (k *kafkaScan) matches(e acl.Entry) bool {
 	return modelAllows(e.Operation, k.request.Operation)
 }
 
+// questionsPerSet is how many questions are asked of each set of ACLs: few meet a
+// rule in which two rare ACLs must come together.
+const questionsPerSet = 40
+
+// requireAnswers fails a property that did not come to every kind of answer.
+func requireAnswers(t *testing.T, answers map[string]int, kinds ...string) {
+	t.Helper()
+	for _, kind := range kinds {
+		if answers[kind] == 0 {
+			t.Errorf("%s was never the answer: %v", kind, answers)
+		}
+	}
+}
+
 // TestKafkaExactAgainstScan compares KafkaExact with the acted-out scan: reason,
 // deciding ACL and, where Kafka gives no answer, the documented one.
 func TestKafkaExactAgainstScan(t *testing.T) {
@@ -125,52 +139,54 @@ func TestKafkaExactAgainstScan(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		sorted := slices.SortedFunc(slices.Values(bindings), kafkaOrder)
-		s := genSubject.Draw(t, "subject")
-		scan := kafkaScan{
-			acls:       slices.Compact(sorted),
-			principals: []string{principal.Wildcard, s.Principal.String()},
-			host:       acl.HostAddress(s.Host),
-			request:    snapshot.Request{Operation: genOperation.Draw(t, "op"), Type: genType.Draw(t, "type"), Name: genName.Draw(t, "resource")},
-		}
-		for _, g := range s.Groups {
-			scan.principals = append(scan.principals, g.String())
-		}
-		r := scan.request
-		scan.run()
-		got := exact.Check(s, r.Operation, r.Type, r.Name)
-		if scan.noAnswer || s.Principal.String() == principal.Wildcard {
-			answers["none"]++
-			want := documented.Check(s, r.Operation, r.Type, r.Name)
-			gotBy, _ := got.Binding()
-			wantBy, _ := want.Binding()
-			if got.Reason() != want.Reason() || gotBy != wantBy {
-				t.Fatalf("Kafka gives no answer to %v of %v: got %v, documented %v, by %v", r, s, got, want, sorted)
+		sorted := slices.Compact(slices.SortedFunc(slices.Values(bindings), kafkaOrder))
+		for range questionsPerSet {
+			s := genSubject.Draw(t, "subject")
+			scan := kafkaScan{
+				acls:       sorted,
+				principals: []string{principal.Wildcard, s.Principal.String()},
+				host:       acl.HostAddress(s.Host),
+				request:    snapshot.Request{Operation: genOperation.Draw(t, "op"), Type: genType.Draw(t, "type"), Name: genName.Draw(t, "resource")},
 			}
-			return
-		}
-		want, by := snapshot.DefaultDeny, (*acl.Binding)(nil)
-		switch {
-		case scan.deny != nil:
-			want, by = snapshot.MatchingDeny, scan.deny
-		case scan.allow != nil:
-			want, by = snapshot.MatchingAllow, scan.allow
-		case !scan.covered && config.AllowIfNoACL:
-			want = snapshot.DefaultAllow
-		}
-		answers[want.String()]++
-		if got.Reason() != want {
-			t.Fatalf("%v of %v: got %v, want %v, by %v", r, s, got, want, sorted)
-		}
-		// Kafka's first pass may or may not come across LITERAL "*" before PREFIXED "",
-		// depending on what else is on the list. Which of the two denies is not worth
-		// finding out: Kafka refuses to create ACLs with an empty name.
-		emptyName := by != nil && by.Pattern.IsWildcard() && got.Reason() == snapshot.MatchingDeny
-		if b, ok := got.Binding(); ok && b != *by && !(emptyName && b.Pattern.Name == "") {
-			t.Fatalf("%v of %v: named %v, Kafka names %v, of %v", r, s, b, by, sorted)
+			for _, g := range s.Groups {
+				scan.principals = append(scan.principals, g.String())
+			}
+			r := scan.request
+			scan.run()
+			got := exact.Check(s, r.Operation, r.Type, r.Name)
+			if scan.noAnswer || s.Principal.String() == principal.Wildcard {
+				answers["none"]++
+				want := documented.Check(s, r.Operation, r.Type, r.Name)
+				gotBy, _ := got.Binding()
+				wantBy, _ := want.Binding()
+				if got.Reason() != want.Reason() || gotBy != wantBy {
+					t.Fatalf("Kafka gives no answer to %v of %v: got %v, documented %v, by %v", r, s, got, want, sorted)
+				}
+				continue
+			}
+			want, by := snapshot.DefaultDeny, (*acl.Binding)(nil)
+			switch {
+			case scan.deny != nil:
+				want, by = snapshot.MatchingDeny, scan.deny
+			case scan.allow != nil:
+				want, by = snapshot.MatchingAllow, scan.allow
+			case !scan.covered && config.AllowIfNoACL:
+				want = snapshot.DefaultAllow
+			}
+			answers[want.String()]++
+			if got.Reason() != want {
+				t.Fatalf("%v of %v: got %v, want %v, by %v", r, s, got, want, sorted)
+			}
+			// Kafka's first pass may or may not come across LITERAL "*" before PREFIXED "",
+			// depending on what else is on the list. Which of the two denies is not worth
+			// finding out: Kafka refuses to create ACLs with an empty name.
+			emptyName := by != nil && by.Pattern.IsWildcard() && got.Reason() == snapshot.MatchingDeny
+			if b, ok := got.Binding(); ok && b != *by && !(emptyName && b.Pattern.Name == "") {
+				t.Fatalf("%v of %v: named %v, Kafka names %v, of %v", r, s, b, by, sorted)
+			}
 		}
 	})
-	t.Log(answers)
+	requireAnswers(t, answers, "none", "default deny", "default allow", "matching deny", "matching allow")
 }
 
 // kafkaByType acts out the default method of Kafka's Authorizer interface, given
@@ -237,31 +253,33 @@ func TestKafkaExactByTypeAgainstWalk(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s := genSubject.Draw(t, "subject")
-		op, typ := genOperation.Draw(t, "op"), genType.Draw(t, "type")
-		scan := kafkaScan{
-			acls:       slices.Compact(slices.SortedFunc(slices.Values(bindings), kafkaOrder)),
-			principals: []string{principal.Wildcard, s.Principal.String()},
-			host:       acl.HostAddress(s.Host),
-			request:    snapshot.Request{Operation: op, Type: typ, Name: "hardcode"},
-		}
-		for _, g := range s.Groups {
-			scan.principals = append(scan.principals, g.String())
-		}
-		scan.run()
-		probe := scan.deny == nil && (scan.allow != nil || !scan.covered && config.AllowIfNoACL)
-		want, answered := kafkaByType(scan.acls, scan.principals, scan.host, op, typ, probe)
-		if scan.noAnswer || s.Principal.String() == principal.Wildcard || !answered {
-			want = documented.Load().CheckAny(s, op, typ).Allowed()
-			answers["none"]++
-		} else if want {
-			answers["allowed"]++
-		} else {
-			answers["denied"]++
-		}
-		if got := exact.Session(s).CheckAny(op, typ); got.Allowed() != want {
-			t.Fatalf("any %v %v of %v: got %v, want %t, by %v", op, typ, s, got, want, scan.acls)
+		for range questionsPerSet {
+			s := genSubject.Draw(t, "subject")
+			op, typ := genOperation.Draw(t, "op"), genType.Draw(t, "type")
+			scan := kafkaScan{
+				acls:       slices.Compact(slices.SortedFunc(slices.Values(bindings), kafkaOrder)),
+				principals: []string{principal.Wildcard, s.Principal.String()},
+				host:       acl.HostAddress(s.Host),
+				request:    snapshot.Request{Operation: op, Type: typ, Name: "hardcode"},
+			}
+			for _, g := range s.Groups {
+				scan.principals = append(scan.principals, g.String())
+			}
+			scan.run()
+			probe := scan.deny == nil && (scan.allow != nil || !scan.covered && config.AllowIfNoACL)
+			want, answered := kafkaByType(scan.acls, scan.principals, scan.host, op, typ, probe)
+			if scan.noAnswer || s.Principal.String() == principal.Wildcard || !answered {
+				want = documented.Load().CheckAny(s, op, typ).Allowed()
+				answers["none"]++
+			} else if want {
+				answers["allowed"]++
+			} else {
+				answers["denied"]++
+			}
+			if got := exact.Session(s).CheckAny(op, typ); got.Allowed() != want {
+				t.Fatalf("any %v %v of %v: got %v, want %t, by %v", op, typ, s, got, want, scan.acls)
+			}
 		}
 	})
-	t.Log(answers)
+	requireAnswers(t, answers, "none", "allowed", "denied")
 }

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/google/btree"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -26,9 +28,9 @@ type record struct {
 	pattern resource.PatternType
 	count   int32 // in index.covered: how many records are on the pattern
 	// variants is set in a record that stands for several in the index: their hosts
-	// are one, but were written differently ("::1" and "::01"). Of such a record
-	// only grants, refuses, typ, pattern and name count.
-	variants *[]*record
+	// are one, but were written differently ("::1" and "::01"). Such a record has the
+	// entries of them all, and who is nil.
+	variants *variants
 }
 
 // party is a principal and a host as an entry names them.
@@ -106,26 +108,35 @@ func (r *record) toggle(op ops.Operation, permission acl.PermissionType) *record
 	if c.allow == 0 && c.deny == 0 {
 		return nil
 	}
-	c.grants, c.refuses = 0, 0
-	for op := range c.allow.All() {
-		c.grants |= ops.AllowedBy(op)
-	}
-	for op := range c.deny.All() {
-		c.refuses |= ops.DeniedBy(op)
-	}
+	c.spread()
 	return &c
 }
 
-// all returns the records that r stands for: itself, if it has no variants.
+// spread sets grants and refuses by allow and deny.
+func (r *record) spread() {
+	r.grants, r.refuses = 0, 0
+	for op := range r.allow.All() {
+		r.grants |= ops.AllowedBy(op)
+	}
+	for op := range r.deny.All() {
+		r.refuses |= ops.DeniedBy(op)
+	}
+}
+
+// all returns the records that r stands for, some of them repeatedly: itself, if it
+// has no variants.
 func (r *record) all() iter.Seq[*record] {
 	return func(yield func(*record) bool) {
 		if r.variants == nil {
 			yield(r)
 			return
 		}
-		for _, v := range *r.variants {
-			if !yield(v) {
-				return
+		more := true
+		for op := range (r.allow | r.deny).All() {
+			for _, tree := range []*variantTree{r.variants.allow[op], r.variants.deny[op]} {
+				if more && tree != nil {
+					tree.Ascend(func(v *record) bool { more = yield(v); return more })
+				}
 			}
 		}
 	}
@@ -137,22 +148,95 @@ func (r *record) replaceVariant(old, new *record) *record {
 	if r == nil || r == old {
 		return new
 	}
-	var variants []*record
-	for v := range r.all() {
-		if v != old {
-			variants = append(variants, v)
+	before := r.variants
+	if before == nil {
+		before = (&variants{}).replace(nil, r)
+	}
+	c := &record{name: r.name, typ: r.typ, pattern: r.pattern, variants: before.replace(old, new)}
+	for op := range everything.All() {
+		if c.variants.allow[op] != nil {
+			c.allow |= ops.SetOf(op)
+		}
+		if c.variants.deny[op] != nil {
+			c.deny |= ops.SetOf(op)
 		}
 	}
-	if new != nil {
-		variants = append(variants, new)
-	}
-	if len(variants) == 1 {
-		return variants[0]
-	}
-	c := &record{name: r.name, typ: r.typ, pattern: r.pattern, variants: &variants}
-	for _, v := range variants {
-		c.grants |= v.grants
-		c.refuses |= v.refuses
+	c.spread()
+	if c.variants.n == 1 {
+		for v := range c.all() {
+			return v
+		}
 	}
 	return c
+}
+
+// variants are records on one pattern, found by each entry that they have: the ACLs
+// that decide are the first and the last by that order. There may be as many as
+// somebody takes the trouble to write, for a network has a spelling for every
+// address in it; so they are kept in trees, and an update shares the rest with the
+// variants before it. It is immutable.
+type variants struct {
+	n           int
+	allow, deny [operationCount]*variantTree // by operation; nil where there is none
+}
+
+// variantTree holds records in Kafka's order of principals and hosts.
+type variantTree = btree.BTreeG[*record]
+
+// operationCount is how many operations a set has room for.
+const operationCount = 16
+
+// replace returns v with old (nil: none) replaced by new (nil: none).
+func (v *variants) replace(old, new *record) *variants {
+	c := *v
+	c.n += int(count(old, new))
+	var before, after record
+	if old != nil {
+		before = *old
+	}
+	if new != nil {
+		after = *new
+	}
+	replaceIn(&c.allow, before.allow, after.allow, old, new)
+	replaceIn(&c.deny, before.deny, after.deny, old, new)
+	return &c
+}
+
+// replaceIn replaces old, which is in the trees of some operations, by new, which
+// shall be in those of others.
+func replaceIn(trees *[operationCount]*variantTree, from, to ops.Set, old, new *record) {
+	for op := range (from | to).All() {
+		tree := trees[op]
+		if tree == nil {
+			tree = btree.NewG(degree, func(a, b *record) bool { return compareOnPattern(claim{a, op}, claim{b, op}) < 0 })
+		} else {
+			tree = tree.Clone()
+		}
+		if to.Has(op) {
+			tree.ReplaceOrInsert(new)
+		} else {
+			tree.Delete(old)
+		}
+		if tree.Len() == 0 {
+			tree = nil
+		}
+		trees[op] = tree
+	}
+}
+
+// end returns the first, or last, of the records that r stands for with an entry of
+// op and permission, which one of them must have.
+func (r *record) end(op ops.Operation, permission acl.PermissionType, last bool) *record {
+	if r.variants == nil {
+		return r
+	}
+	tree := r.variants.allow[op]
+	if permission == acl.Deny {
+		tree = r.variants.deny[op]
+	}
+	end, _ := tree.Min()
+	if last {
+		end, _ = tree.Max()
+	}
+	return end
 }

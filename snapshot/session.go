@@ -28,7 +28,7 @@ func (s *Session) View() *View {
 	}
 	n := s.store.Load()
 	v := s.current.Load()
-	if v == nil || v.snapshot != n {
+	if v == nil || v.generation != n.generation {
 		v = n.resolve(&s.identity, v)
 		s.current.Store(v)
 	}
@@ -83,10 +83,10 @@ func (v *View) Check(op ops.Operation, t resource.Type, name string) Decision {
 // allow. In KafkaExact it is the answer of Kafka's default method, which does not
 // consider implied operations and probes the name "hardcode".
 //
-// What [ops.ValidateByType] refuses is denied to everyone. An ALLOW that nothing
-// denies is found in a number of steps that grows with the logarithm of the number
-// of the subject's ACLs; only ALLOW that are all denied are gone through one by one,
-// and in KafkaExact all ACLs of the subject are.
+// What [ops.ValidateByType] refuses is denied to everyone. Where the subject's first
+// ALLOW is denied by no ACL of another of its principals or hosts, which is the rule,
+// the number of steps grows with the logarithm of the number of its ACLs; ALLOW that
+// are so denied are gone through one by one, and in KafkaExact all its ACLs are.
 func (v *View) CheckAny(op ops.Operation, t resource.Type) Decision {
 	if v.identity == nil {
 		return Decision{}
@@ -105,9 +105,4 @@ func (v *View) AllowedAny(op ops.Operation, t resource.Type) bool {
 }
 
 // Generation returns the generation of the snapshot that the view is of.
-func (v *View) Generation() uint64 {
-	if v.snapshot == nil {
-		return 0
-	}
-	return v.snapshot.generation
-}
+func (v *View) Generation() uint64 { return v.generation }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -433,5 +435,39 @@ func TestConcurrentReadersSeeWholeTransactions(t *testing.T) {
 		if n == 0 {
 			t.Errorf("reader %d read nothing", i)
 		}
+	}
+}
+
+// TestByTypeAmongLongNames: a by-type check must be about linear in the text of the
+// ACLs. If each beginning of each name is searched for, this takes minutes.
+func TestByTypeAmongLongNames(t *testing.T) {
+	long := strings.Repeat("a", 32_000)
+	var acls []acl.Binding
+	for i := range 1000 {
+		name := topic(long + fmt.Sprint(i))
+		acls = append(acls, deny("User:alice", ops.Read, topics(long[:30*i]+"b")),
+			allow("User:alice", ops.Read, name), deny(principal.Wildcard, ops.Read, name))
+	}
+	for _, semantics := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact} {
+		store := newStore(t, snapshot.Config{Semantics: semantics}, acls...)
+		wantDecision(t, store.Session(alice).CheckAny(ops.Read, resource.Topic), snapshot.DefaultDeny)
+	}
+}
+
+// TestIdleSessionKeepsNoSnapshot: a session that asks nothing for a while must not
+// keep all the ACLs of the last time it did.
+func TestIdleSessionKeepsNoSnapshot(t *testing.T) {
+	for _, semantics := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact} {
+		store := newStore(t, snapshot.Config{Semantics: semantics, AllowIfNoACL: true},
+			allow("User:alice", ops.Read, topic("a")), allow("alice", ops.Read, topic("a")), allow("User:bob", ops.Read, topic("!a")))
+		session := store.Session(alice)
+		session.Check(ops.Read, resource.Topic, "a")
+		old := weak.Make(store.Load())
+		add(t, store, allow("User:bob", ops.Read, topic("b")))
+		runtime.GC()
+		if old.Value() != nil {
+			t.Errorf("%v: an idle session keeps its snapshot alive", semantics)
+		}
+		runtime.KeepAlive(session)
 	}
 }

@@ -88,8 +88,17 @@ func (n *Snapshot) identify(s *Subject) identity {
 // number of goroutines. The zero View denies everything.
 type View struct {
 	*identity
-	snapshot *Snapshot
-	holders  []*holder // of the identity's texts; nil where no ACL names one
+	// What follows is taken from the snapshot one by one: a View that pointed to its
+	// snapshot would keep all its ACLs alive for as long as a session is idle.
+	generation uint64
+	ready      bool
+	semantics  Semantics
+	defaultTo  Reason
+	covered    *scope
+	malformed  *scope
+	below      *belowStar
+
+	holders []*holder // of the identity's texts; nil where no ACL names one
 	// scopes are what the ACLs say of the subject, in the semantics of the
 	// snapshot, sorted by principal and host key so that answers do not depend on
 	// chance.
@@ -102,7 +111,10 @@ type View struct {
 // resolve returns the identity as seen by the snapshot. It allocates. If the view
 // before it, which may be nil, found the same ACLs, it does little else.
 func (n *Snapshot) resolve(id *identity, before *View) *View {
-	v := &View{identity: id, snapshot: n}
+	v := &View{
+		identity: id, generation: n.generation, ready: n.ready, semantics: n.semantics, defaultTo: n.defaultTo,
+		covered: n.index.covered, malformed: n.index.malformed, below: n.index.below,
+	}
 	if before != nil && before.stillHolds(n) {
 		v.holders, v.scopes, v.documented = before.holders, before.scopes, before.documented
 		return v

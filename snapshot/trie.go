@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// trie is a persistent path-compressed trie that counts byte strings. It answers which of
-// its keys are prefixes of a name in one walk down, of at most as many steps as
-// the name has bytes. An update copies the path to one key and shares the rest.
+// trie is a persistent path-compressed trie that counts byte strings. It answers
+// which of its keys are prefixes of a name in one walk down, of at most as many steps
+// as the name has bytes. An update copies the path to one key and shares the rest.
 // The zero trie is empty.
 type trie struct {
 	root *trieNode // its label is empty

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/portcullis-authz/portcullis/principal"
 )
 
 // certificatePEM returns a self-signed certificate and, before it, its key.
@@ -38,7 +40,11 @@ var billing = pkix.Name{CommonName: "Billing", OrganizationalUnit: []string{"Ser
 const partnersWarning = "warning: " + acme + "server.properties: listener.name.partners.ssl.principal.mapping.rules are other rules, for one listener: --listener takes them\n"
 
 func TestPrincipalOfDistinguishedNames(t *testing.T) {
-	const unanchored = "the part of the name that it keeps may come from any attribute: begin the pattern with the attributes that come first, such as CN=([^,]*)\n"
+	rules, err := principal.ParseSSLRules("RULE:.*CN=([^,]*).*/$1/", nil)
+	if err != nil || len(rules.Lint()) != 1 {
+		t.Fatal(rules, err)
+	}
+	unanchored := rules.Lint()[0].Msg + "\n"
 	for _, test := range []struct {
 		rules, dn string
 		status    int

@@ -4,7 +4,7 @@
 // such rules links the engine.
 //
 // Such patterns can take exponential time on a name that somebody chose for it.
-// Every match is therefore under a time limit, and one that passes it is an error,
+// Every mapping is therefore under a time limit, and one that passes it is an error,
 // never a name. The patterns that package principal matches itself stay with it, and
 // keep their linear time.
 package javaregexp
@@ -21,9 +21,9 @@ import (
 // DefaultTimeLimit is a thousand times what a rule takes on a usual name.
 const DefaultTimeLimit = 20 * time.Millisecond
 
-// Engine returns an engine for [principal.ParseSSLRules], in which no search takes
-// much longer than the limit; zero or less is [DefaultTimeLimit]. A name that a rule
-// maps takes several searches, one for each match.
+// Engine returns an engine for [principal.ParseSSLRules], in which neither the match of
+// a rule with a whole name nor the search for all that it replaces takes much longer
+// than the limit; zero or less is [DefaultTimeLimit].
 //
 // The engine is regexp2, whose clock for the limit is a goroutine that runs while
 // there are matches and ends soon after the last. The engine, and what it compiles,
@@ -38,12 +38,15 @@ func Engine(limit time.Duration) principal.PatternEngine {
 			return nil, err
 		}
 		compiled.MatchTimeout = limit
-		return func(text []rune, from int) ([]int, error) {
-			match, err := compiled.FindRunesMatchStartingAt(text, from)
-			if err != nil {
-				return nil, fmt.Errorf("no answer within %v", limit)
+		return func(text []rune) func(int) ([]int, error) {
+			end := time.Now().Add(limit)
+			return func(from int) ([]int, error) {
+				match, err := compiled.FindRunesMatchStartingAt(text, from)
+				if err != nil || time.Now().After(end) {
+					return nil, fmt.Errorf("no answer within %v", limit)
+				}
+				return groups(match), nil
 			}
-			return groups(match), nil
 		}, nil
 	}
 }

@@ -100,6 +100,30 @@ func TestTimeLimit(t *testing.T) {
 	}
 }
 
+// TestTimeLimitOfAllMatches has a name with many matches, of which each takes little
+// time, and all together most of a second.
+func TestTimeLimitOfAllMatches(t *testing.T) {
+	rules, err := principal.ParseSSLRules(`RULE:(?=[^x]*x?)(.*?)/y/`, javaregexp.Engine(20*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, err := rules.Name(strings.Repeat("a", 8000)); name != "" || !errors.Is(err, principal.ErrSSLRuleFailed) {
+		t.Errorf("%.20q, %v", name, err)
+	}
+}
+
+// TestLookBehindAtomic has patterns that look behind for what gives nothing back.
+// Java matches it from left to right, the engine from right to left: they are refused.
+func TestLookBehindAtomic(t *testing.T) {
+	for _, pattern := range []string{`.*(?<=a{0,1}+)b`, `.*(?<=(?>a|ab)c)d`} {
+		rules, err := principal.ParseSSLRules("RULE:"+pattern+"/x/", javaregexp.Engine(0))
+		var fault *principal.SSLRulesError
+		if rules != nil || !errors.As(err, &fault) || fault.Construct != "look-behind" || fault.Offset != len("RULE:.*") {
+			t.Errorf("%s: %v, %v, want a refusal", pattern, rules, err)
+		}
+	}
+}
+
 // TestWholeCharacters has names that Java would look at from inside a character:
 // they are an error, because only Java's engine can do that.
 func TestWholeCharacters(t *testing.T) {

@@ -183,21 +183,18 @@ func isConfigName(name string) bool {
 func (l *configLoader) config() (*Config, error) {
 	c := &Config{}
 	if realms := l.root.group("libdefaults").values("default_realm"); len(realms) > 0 {
-		c.DefaultRealm = realms[0].value // of several, MIT krb5 takes the first
+		c.DefaultRealm = realms[0] // of several, MIT krb5 takes the first
 	}
 	realm := l.root.group("realms").group(c.DefaultRealm)
-	if realm.has("auth_to_local") {
+	if realm.group("auth_to_local") != nil {
 		return nil, &ConfigError{Msg: "auth_to_local is a group, as in Heimdal's krb5.conf: expected values, as in MIT krb5's"}
 	}
-	for _, r := range realm.values("auth_to_local") {
-		c.AuthToLocal = append(c.AuthToLocal, r.value)
-	}
-	names := make(map[string]string)
-	for _, r := range realm.group("auth_to_local_names").relations() {
-		names[r.name] = r.value
-	}
-	if len(names) > 0 {
-		c.AuthToLocalNames = names
+	c.AuthToLocal = realm.values("auth_to_local")
+	if names := realm.group("auth_to_local_names"); names != nil && len(names.relations) > 0 {
+		c.AuthToLocalNames = make(map[string]string, len(names.relations))
+		for _, r := range names.relations {
+			c.AuthToLocalNames[r.name] = r.value
+		}
 	}
 	return c, nil
 }

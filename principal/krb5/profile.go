@@ -17,65 +17,46 @@ const maxLineLength = 2046
 // space is what ends a name and is cut off around values.
 const space = " \t\n\v\f\r"
 
-// group is a section, or the relations between braces. A nil group is empty.
+// group is a section, or what stands between braces. A nil group is empty.
 type group struct {
-	entries []*entry
+	relations []relation // in order
+	groups    map[string]*group
 }
 
-// entry is one name in a group: a relation, or a group if that is not nil.
-type entry struct {
-	name  string
-	value string
-	sub   *group
-}
+// relation is a name and its value.
+type relation struct{ name, value string }
 
 // group returns the group of that name; nil if there is none.
 func (g *group) group(name string) *group {
 	if g == nil {
 		return nil
 	}
-	for _, e := range g.entries {
-		if e.sub != nil && e.name == name {
-			return e.sub
-		}
-	}
-	return nil
+	return g.groups[name]
 }
-
-// has reports whether there is a group of that name.
-func (g *group) has(name string) bool { return g.group(name) != nil }
 
 // open returns the group of that name, which it adds if need be: MIT krb5 joins
 // groups that have one name.
 func (g *group) open(name string) *group {
-	if sub := g.group(name); sub != nil {
+	if sub := g.groups[name]; sub != nil {
 		return sub
 	}
+	if g.groups == nil {
+		g.groups = map[string]*group{}
+	}
 	sub := &group{}
-	g.entries = append(g.entries, &entry{name: name, sub: sub})
+	g.groups[name] = sub
 	return sub
 }
 
-// relations returns the entries that are not groups, in order.
-func (g *group) relations() []*entry {
+// values returns the values of the relations of that name, in order.
+func (g *group) values(name string) []string {
 	if g == nil {
 		return nil
 	}
-	var list []*entry
-	for _, e := range g.entries {
-		if e.sub == nil {
-			list = append(list, e)
-		}
-	}
-	return list
-}
-
-// values returns the relations of that name, in order.
-func (g *group) values(name string) []*entry {
-	var list []*entry
-	for _, e := range g.relations() {
-		if e.name == name {
-			list = append(list, e)
+	var list []string
+	for _, r := range g.relations {
+		if r.name == name {
+			list = append(list, r.value)
 		}
 	}
 	return list
@@ -224,7 +205,7 @@ func (p *profileParser) relation(text string) error {
 			return p.fail("%v", err)
 		}
 	}
-	in.entries = append(in.entries, &entry{name: name, value: value})
+	in.relations = append(in.relations, relation{name, value})
 	return nil
 }
 

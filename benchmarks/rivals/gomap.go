@@ -1,0 +1,24 @@
+package rivals
+
+import (
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/benchmarks/workload"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// NewMap returns a Go map from the names of c to the answers, and the rival that
+// asks it. It is the least that any engine could do, not an engine: it knows one
+// principal on one host, one operation and one resource type, no pattern, and no
+// way to change an ACL. Its keys are copies, so that no lookup is cut short by
+// comparing a name with itself.
+func NewMap(c workload.Case, right func(op ops.Operation, t resource.Type, name string) bool) (map[string]bool, Rival) {
+	answers := make(map[string]bool, len(c.Names))
+	for _, name := range c.Names {
+		answers[strings.Clone(name)] = right(c.Operation, c.Type, name)
+	}
+	return answers, Rival{Name: "map", Check: func(_ ops.Operation, _ resource.Type, name string) (bool, error) {
+		return answers[name], nil
+	}}
+}

@@ -1,0 +1,21 @@
+package principal_test
+
+import (
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// TestAllowEveryone: the value is trimmed as Java trims it.
+func TestAllowEveryone(t *testing.T) {
+	for value, want := range map[string]bool{
+		"true": true, "TRUE": true, " true\t\r\n": true, "\x01true\x00": true,
+		"": false, "yes": false, "1": false, "true;": false, "t rue": false,
+		"\u00a0true": false, "true\u2003": false, "\u0085true": false,
+	} {
+		s, err := principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": value}, principal.SettingsOptions{})
+		if err != nil || s.AllowEveryoneIfNoACLs != want {
+			t.Errorf("%q: got %t (%v), want %t", value, s.AllowEveryoneIfNoACLs, err, want)
+		}
+	}
+}
