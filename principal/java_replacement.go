@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
 // replacement is what a rule puts in the place of a match, in the syntax of Java's
@@ -67,7 +69,7 @@ func parseReference(text string, tree *syntaxTree) (group, size int, fault strin
 		name, _, closed := strings.Cut(text[1:], "}")
 		index, known := tree.names[name]
 		if !closed || !known {
-			return 0, 0, "${" + name + "} names no group"
+			return 0, 0, enum.Quote("${"+name+"}") + " names no group"
 		}
 		return index, len(name) + 2, ""
 	case text[0] < '0' || text[0] > '9':

@@ -292,3 +292,12 @@ func FuzzParseSSLRules(f *testing.F) {
 		}
 	})
 }
+
+// What a rule holds must not act on the terminal that its error is printed on.
+func TestSSLRulesQuoteGroupNames(t *testing.T) {
+	rules := mustParse(t, "RULE:(x)/${\x1b[2J}/")
+	name, err := rules.Name("x")
+	if name != "" || err == nil || !strings.HasSuffix(err.Error(), `: "${\x1b[2J}" names no group`) {
+		t.Errorf("%q, %v", name, err)
+	}
+}

@@ -51,8 +51,13 @@ func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Sto
 	if err := errors.Join(wrong...); err != nil {
 		return nil, err
 	}
+	return newStore(config, bindings)
+}
+
+// newStore returns a store with these ACLs, or everything that is wrong with them.
+func newStore(config snapshot.Config, bindings []acl.Binding) (*snapshot.Store, error) {
 	store := snapshot.NewStore(config)
-	err = store.Update(func(tx *snapshot.Tx) error {
+	err := store.Update(func(tx *snapshot.Tx) error {
 		for _, b := range bindings {
 			tx.Add(b)
 		}

@@ -1,5 +1,6 @@
 // Command portcullis reads Kafka ACLs from files, answers what they allow, lists
-// them and converts them between formats.
+// them and converts them between formats. It names the principals of certificates
+// and Kerberos names, and says what each Kafka request needs.
 package main
 
 import (
@@ -13,13 +14,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
 // The exit statuses. A script that only asks whether the status is 0 never takes
 // an error for an allow.
 const (
 	exitDone   = 0 // every question is answered with allowed, or the work is done
-	exitDenied = 1 // at least one question is answered with denied
+	exitDenied = 1 // at least one question is answered with denied, or a name is refused
 	exitError  = 2 // bad input or usage; nothing was written to standard output
 )
 
@@ -51,13 +53,14 @@ func newRootCommand() *cobra.Command {
 		Use:   "portcullis",
 		Short: "Answer what Kafka ACLs allow, from a dump of them",
 		Long: `portcullis reads Kafka ACLs from files, answers what they allow as Kafka would,
-lists them and converts them between formats.
+lists them and converts them between formats. It also names the principals of
+certificates and Kerberos names, and says what each Kafka request needs.
 
 Files of ACLs are read in any of four formats, recognised by themselves: what
 kafka-acls --list prints (kafka-acls, and kafka-acls-3 with the spacing before
 Kafka 4.1), JSON lines (json), and the nodes of ZooKeeper (zookeeper).
 
-Exit status: 0 allowed or done, 1 denied, 2 bad input or usage.`,
+Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
 		Version:       version(),
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -70,7 +73,7 @@ Exit status: 0 allowed or done, 1 denied, 2 bad input or usage.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand())
+	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newPrincipalCommand(), newProtocolCommand())
 	return root
 }
 
@@ -86,6 +89,7 @@ func version() string {
 // alone, as editors expect.
 func printError(w io.Writer, err error) {
 	var place *acl.ParseError
+	var config *krb5.ConfigError
 	var several interface{ Unwrap() []error }
 	switch {
 	case errors.As(err, &several):
@@ -94,6 +98,8 @@ func printError(w io.Writer, err error) {
 		}
 	case errors.As(err, &place):
 		fmt.Fprintln(w, place)
+	case errors.As(err, &config):
+		fmt.Fprintln(w, config)
 	default:
 		fmt.Fprintln(w, "portcullis:", strings.ReplaceAll(err.Error(), "\n", "\nportcullis: "))
 	}

@@ -98,7 +98,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelpVersionAndCompletion(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"help", "check"}, {"check", "--help"}, {"list", "-h"}, {"--version"}, {"completion", "bash"}} {
+	for _, args := range [][]string{{"--help"}, {"help", "check"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"}, {"--version"}, {"completion", "bash"}} {
 		if got := runWith("", args...); got.status != exitDone || got.stdout == "" || got.stderr != "" {
 			t.Errorf("portcullis %q ends with %+v", args, got)
 		}
@@ -108,6 +108,11 @@ func TestHelpVersionAndCompletion(t *testing.T) {
 	} {
 		if got := runWith("", "__complete", "check", flag, ""); !strings.Contains(got.stdout, want) {
 			t.Errorf("completion of %s offers %q, not %q", flag, got.stdout, want)
+		}
+	}
+	for _, args := range [][]string{{"__complete", "protocol", ""}, {"__complete", "protocol", "--for", ""}} {
+		if got := runWith("", args...); !strings.Contains(got.stdout, "Fetch\n") && !strings.Contains(got.stdout, "connect-worker\n") {
+			t.Errorf("portcullis %q offers %q", args, got.stdout)
 		}
 	}
 }
@@ -124,6 +129,11 @@ func TestOutputThatFails(t *testing.T) {
 		{"check", "--acls", acme + "acls.txt", "--principal", "User:billing", "--operation", "Write", "--topic", "payments.eu"},
 		{"list", "--acls", acme + "acls.txt"},
 		{"convert", "--acls", acme + "acls.txt", "--to", "json"},
+		{"principal", "--dn", "CN=a"},
+		{"principal", "--dn", "CN=a", "-o", "json"},
+		{"principal", "--dn", "CN=a", "--ssl-rules", ""},
+		{"protocol"},
+		{"protocol", "--for", "producer"},
 	} {
 		var stderr bytes.Buffer
 		if status := run(args, strings.NewReader(""), failingWriter{}, &stderr); status != exitError || stderr.String() != "portcullis: no space left\n" {

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// certificateType is the type of a PEM block that holds a certificate.
+const certificateType = "CERTIFICATE"
+
+// certificateFile is what a file of certificates holds.
+type certificateFile struct {
+	subject string // the distinguished name of the first, which is the client's
+	count   int    // of certificates
+}
+
+// readCertificate reads a PEM file: a certificate, and perhaps those of its issuers
+// behind it. Other blocks, such as a private key, are passed over.
+func readCertificate(r io.Reader, file string) (certificateFile, error) {
+	text, err := readLimited(r, file)
+	if err != nil {
+		return certificateFile{}, err
+	}
+	var first []byte
+	count := 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != certificateType {
+			continue
+		}
+		if count++; count == 1 {
+			first = block.Bytes
+		}
+	}
+	if count == 0 {
+		return certificateFile{}, fmt.Errorf("%s holds no PEM block of type %s: expected a certificate in PEM, as openssl x509 writes it", file, certificateType)
+	}
+	cert, err := x509.ParseCertificate(first)
+	if err != nil {
+		return certificateFile{}, fmt.Errorf("%s: the first certificate: %w", file, err)
+	}
+	subject, err := principal.DistinguishedName(cert.RawSubject)
+	if err != nil {
+		return certificateFile{}, fmt.Errorf("%s: the subject of the first certificate: %w", file, err)
+	}
+	return certificateFile{subject, count}, nil
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// needs is the flags that ask what a client needs.
+type needs struct {
+	client    *once
+	names     map[string]*[]string // by what they stand for
+	principal *once
+	host      *once
+}
+
+// needNames are what the clients of the protocol table work with, and the flags that
+// give it a name. The internal topics of a client are many, whose names begin alike.
+var needNames = []struct {
+	standsFor string // the name of an ops.Grant
+	flag      string
+	pattern   resource.PatternType
+	usage     string
+}{
+	{"TOPIC", "topic", resource.Literal, "a `topic` of the client"},
+	{"INPUT-TOPIC", "input-topic", resource.Literal, "a `topic` that it reads"},
+	{"OUTPUT-TOPIC", "output-topic", resource.Literal, "a `topic` that it writes"},
+	{"INTERNAL-TOPICS", "internal-topics", resource.Prefixed, "`prefix` of the names of its internal topics"},
+	{"NEW-TOPIC", "new-topic", resource.Literal, "a `topic` that it creates"},
+	{"GROUP", "group", resource.Literal, "its `group`"},
+	{"TRANSACTIONAL-ID", "transactional-id", resource.Literal, "its transactional `id`"},
+	{"TOKEN", "delegation-token", resource.Literal, "a delegation `token` of others that it describes"},
+	{"User:OWNER", "user-principal", resource.Literal, "a `user` whose tokens it creates, such as User:bob"},
+}
+
+func newNeeds(cmd *cobra.Command) *needs {
+	n := &needs{names: map[string]*[]string{}}
+	var clients []string
+	for _, c := range ops.Clients() {
+		clients = append(clients, c.Name)
+	}
+	n.client = onceFlag(cmd, "for", "", "list what a `client` needs: producer, transactional-producer, consumer, streams, connect-worker or admin", clients...)
+	for _, f := range needNames {
+		n.names[f.standsFor] = cmd.Flags().StringArray(f.flag, nil, "with --for, "+f.usage+"; may be repeated")
+	}
+	n.principal = onceFlag(cmd, "principal", "", "with --for, print the ACLs that allow it to `Type:name`")
+	n.host = onceFlag(cmd, "host", acl.WildcardHost, "with --principal, the `address` that it is allowed from")
+	return n
+}
+
+// checkUsage refuses flags that say nothing without another one.
+func (n *needs) checkUsage() error {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for _, f := range needNames {
+		if len(*n.names[f.standsFor]) > 0 && !n.client.given {
+			refuse("--%s says what a client works with: expected --for too", f.flag)
+		}
+	}
+	if n.principal.given && !n.client.given {
+		refuse("--principal says who a client is: expected --for too")
+	}
+	if n.host.given && !n.principal.given {
+		refuse("--host is where a principal is allowed: expected --principal too")
+	}
+	return errors.Join(errs...)
+}
+
+// need is one thing that a client needs, in JSON without what only ACLs have.
+type need struct {
+	ResourceType resource.Type        `json:"resourceType"`
+	Name         string               `json:"name"`
+	PatternType  resource.PatternType `json:"patternType"`
+	Operation    ops.Operation        `json:"operation"`
+}
+
+// write writes what the client needs.
+func (n *needs) write(w *bytes.Buffer, asJSON bool) error {
+	client, err := ops.ParseClient(n.client.text)
+	if err != nil {
+		return fmt.Errorf("--for: %w", err)
+	}
+	grants := client.Needs()
+	if err := n.checkNames(client, grants); err != nil {
+		return err
+	}
+	list := n.named(grants)
+	if n.principal.given {
+		return n.writeACLs(w, list, asJSON)
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	for _, item := range list {
+		if asJSON {
+			if err := e.Encode(item); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(w, "%s on %s %s", item.Operation.DisplayName(), item.ResourceType.DisplayName(), printable(item.Name))
+		if item.PatternType == resource.Prefixed {
+			w.WriteString(" (prefixed)")
+		}
+		w.WriteString("\n")
+	}
+	return nil
+}
+
+// checkNames refuses names of what the client does not work with, and with
+// --principal that something has no name. An ACL of TOPIC would be one of a topic
+// that is called so.
+func (n *needs) checkNames(client ops.Client, grants []ops.Grant) error {
+	used := map[string]bool{}
+	for _, g := range grants {
+		used[g.Name] = true
+	}
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for _, f := range needNames {
+		names := *n.names[f.standsFor]
+		switch {
+		case len(names) > 0 && !used[f.standsFor]:
+			refuse("--%s cannot be given: %s needs none", f.flag, client.Name)
+		case len(names) == 0 && used[f.standsFor] && n.principal.given:
+			refuse("--%s is missing: the ACLs of %s name one", f.flag, client.Name)
+		}
+		for _, name := range names {
+			q := question{}
+			if expected := q.set(namePart, name); expected != "" {
+				errs = append(errs, badFlag(f.flag, name, expected))
+			} else if _, err := principal.Parse(name); f.flag == "user-principal" && err != nil {
+				errs = append(errs, badFlag(f.flag, name, "Type:name, such as User:bob"))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// named puts the names in that are given.
+func (n *needs) named(grants []ops.Grant) []need {
+	var list []need
+	for _, g := range grants {
+		item := need{g.Type, g.Name, resource.Literal, g.Operation}
+		names := []string{g.Name}
+		for _, f := range needNames {
+			if f.standsFor != g.Name {
+				continue
+			}
+			item.PatternType = f.pattern
+			if given := *n.names[f.standsFor]; len(given) > 0 {
+				names = given
+			}
+		}
+		for _, item.Name = range names {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// writeACLs writes the ACLs that allow a list to the principal.
+func (n *needs) writeACLs(w *bytes.Buffer, list []need, asJSON bool) error {
+	var q question
+	var errs []error
+	if expected := q.set(principalPart, n.principal.text); expected != "" {
+		errs = append(errs, badFlag("principal", n.principal.text, expected))
+	}
+	host := n.host.text
+	if host != acl.WildcardHost {
+		addr, err := netip.ParseAddr(host)
+		if err != nil {
+			errs = append(errs, badFlag("host", host, "an IP address, such as 10.0.0.1 or 2001:db8::1, or *"))
+		}
+		host = acl.HostAddress(addr)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	var bindings []acl.Binding
+	for _, item := range list {
+		bindings = append(bindings, acl.Binding{
+			Pattern: resource.Pattern{Type: item.ResourceType, PatternType: item.PatternType, Name: item.Name},
+			Entry:   acl.Entry{Principal: n.principal.text, Host: host, Operation: item.Operation, Permission: acl.Allow},
+		})
+	}
+	store, err := newStore(snapshot.Config{}, bindings)
+	if err != nil {
+		return err
+	}
+	format := acl.FormatText
+	if asJSON {
+		format = acl.FormatJSON
+	}
+	return acl.Write(w, format, store.Load().All())
+}

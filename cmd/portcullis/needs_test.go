@@ -1,0 +1,142 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+func TestNeeds(t *testing.T) {
+	for client, want := range map[string]string{
+		"producer":               "Write on Topic TOPIC\n",
+		"transactional-producer": "Write on Topic TOPIC\nWrite on TransactionalId TRANSACTIONAL-ID\n",
+		"consumer":               "Read on Topic TOPIC\nRead on Group GROUP\n",
+		"streams": "Read on Topic INPUT-TOPIC\n" +
+			"Read on Topic INTERNAL-TOPICS (prefixed)\nWrite on Topic INTERNAL-TOPICS (prefixed)\n" +
+			"Create on Topic INTERNAL-TOPICS (prefixed)\nDelete on Topic INTERNAL-TOPICS (prefixed)\n" +
+			"Write on Topic OUTPUT-TOPIC\nRead on Group GROUP\n",
+		"connect-worker": "Read on Topic INTERNAL-TOPICS (prefixed)\nWrite on Topic INTERNAL-TOPICS (prefixed)\n" +
+			"Create on Topic INTERNAL-TOPICS (prefixed)\nRead on Group GROUP\n",
+		"admin": "Create on Topic NEW-TOPIC\nRead on Topic TOPIC\nDelete on Topic TOPIC\nAlter on Topic TOPIC\nAlterConfigs on Topic TOPIC\n" +
+			"Read on Group GROUP\nDelete on Group GROUP\nAlterConfigs on Group GROUP\n" +
+			"Alter on Cluster kafka-cluster\nAlterConfigs on Cluster kafka-cluster\n" +
+			"Write on TransactionalId TRANSACTIONAL-ID\nDescribe on DelegationToken TOKEN\nCreateTokens on User User:OWNER\n",
+	} {
+		expect(t, exitDone, want, "", "", "protocol", "--for", client)
+	}
+	expect(t, exitDone, "Read on Topic a\nRead on Topic \"b c\"\nRead on Group GROUP\n", "", "",
+		"protocol", "--for", "consumer", "--topic", "a", "--topic", "b c")
+	expect(t, exitDone, `{"resourceType":"TOPIC","name":"<a>","patternType":"LITERAL","operation":"WRITE"}`+"\n", "", "",
+		"protocol", "--for", "producer", "--topic", "<a>", "-o", "json")
+}
+
+// Each name that a client needs something on is one that a flag replaces, or the
+// cluster's.
+func TestNeedNamesAreThoseOfTheClients(t *testing.T) {
+	needed := map[string]bool{resource.ClusterName: true}
+	for _, c := range ops.Clients() {
+		for _, g := range c.Needs() {
+			needed[g.Name] = true
+		}
+	}
+	named := map[string]bool{resource.ClusterName: true}
+	for _, f := range needNames {
+		named[f.standsFor] = true
+		if !needed[f.standsFor] {
+			t.Errorf("--%s stands for %s, which no client needs", f.flag, f.standsFor)
+		}
+	}
+	for name := range needed {
+		if !named[name] {
+			t.Errorf("no flag stands for %s", name)
+		}
+	}
+}
+
+// nameFlags gives every name that a client needs.
+func nameFlags(t *testing.T, client string) []string {
+	t.Helper()
+	c, err := ops.ParseClient(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var args []string
+	for _, f := range needNames {
+		if slices.ContainsFunc(c.Needs(), func(g ops.Grant) bool { return g.Name == f.standsFor }) {
+			args = append(args, "--"+f.flag, map[bool]string{true: "User:bob", false: "the-" + f.flag}[f.flag == "user-principal"])
+		}
+	}
+	return args
+}
+
+// What is printed as ACLs is what check allows, and nothing of it is superfluous.
+func TestNeedsAsACLs(t *testing.T) {
+	for _, c := range ops.Clients() {
+		args := append([]string{"protocol", "--for", c.Name, "--principal", "User:u"}, nameFlags(t, c.Name)...)
+		text, jsonLines := runWith("", args...), runWith("", append(args, "-o", "json")...)
+		if text.status != exitDone || jsonLines.status != exitDone || text.stderr+jsonLines.stderr != "" {
+			t.Errorf("%s: %+v, %+v", c.Name, text, jsonLines)
+			continue
+		}
+		expect(t, exitDone, jsonLines.stdout, "", text.stdout, "convert", "--acls", "-", "--to", "json")
+		if n := strings.Count(jsonLines.stdout, "\n"); n != len(c.Needs()) {
+			t.Errorf("%s: %d ACLs, want %d", c.Name, n, len(c.Needs()))
+		}
+	}
+	expect(t, exitDone, "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=app-, patternType=PREFIXED)`:\n"+
+		"\t(principal=User:w, host=0:0:0:0:0:0:0:1, operation=READ, permissionType=ALLOW)\n"+
+		"\t(principal=User:w, host=0:0:0:0:0:0:0:1, operation=WRITE, permissionType=ALLOW)\n"+
+		"\t(principal=User:w, host=0:0:0:0:0:0:0:1, operation=CREATE, permissionType=ALLOW)\n\n"+
+		"Current ACLs for resource `ResourcePattern(resourceType=GROUP, name=workers, patternType=LITERAL)`:\n"+
+		"\t(principal=User:w, host=0:0:0:0:0:0:0:1, operation=READ, permissionType=ALLOW)\n\n", "", "",
+		"protocol", "--for", "connect-worker", "--principal", "User:w", "--host", "::1", "--internal-topics", "app-", "--group", "workers")
+	acls := runWith("", "protocol", "--for", "consumer", "--principal", "User:c", "--topic", "a", "--topic", "b", "--group", "g").stdout
+	for args, status := range map[string]int{
+		"--operation Read --topic a": exitDone, "--operation Describe --topic b": exitDone, "--operation Read --group g": exitDone,
+		"--operation Write --topic a": exitDenied, "--operation Read --topic TOPIC": exitDenied,
+	} {
+		if got := runWith(acls, append([]string{"check", "--acls", "-", "--principal", "User:c"}, strings.Fields(args)...)...); got.status != status {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}
+
+func TestNeedsRefuses(t *testing.T) {
+	const clients = "expected one of producer, transactional-producer, consumer, streams, connect-worker, admin"
+	for _, test := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"--for", "elephant"}, []string{`portcullis: --for: unknown client "elephant": ` + clients}},
+		{[]string{"--for", ""}, []string{`portcullis: --for: unknown client "": ` + clients}},
+		{[]string{"Fetch", "--for", "consumer", "--grants", "Read:Topic"}, []string{`portcullis: the API "Fetch" and --grants and --for are given: expected one of them`}},
+		{[]string{"--for", "consumer", "--grants", "Read:Topic"}, []string{"portcullis: --grants and --for are given: expected one of them"}},
+		{[]string{"Fetch", "Produce"}, []string{"portcullis: accepts at most 1 arg(s), received 2"}},
+		{[]string{"--topic", "a", "--user-principal", "b", "--principal", "c", "-o", "xml"}, []string{
+			"portcullis: --topic says what a client works with: expected --for too",
+			"portcullis: --user-principal says what a client works with: expected --for too",
+			"portcullis: --principal says who a client is: expected --for too",
+			`portcullis: --output "xml": expected text or json`}},
+		{[]string{"--for", "consumer", "--host", "10.0.0.1"}, []string{"portcullis: --host is where a principal is allowed: expected --principal too"}},
+		{[]string{"--for", "producer", "--group", "g", "--topic", "", "--topic", "\xff"}, []string{
+			`portcullis: --topic "": expected the name of one resource`,
+			`portcullis: --topic "\xff": expected valid UTF-8`,
+			"portcullis: --group cannot be given: producer needs none"}},
+		{[]string{"--for", "consumer", "--principal", "User:a"}, []string{
+			"portcullis: --topic is missing: the ACLs of consumer name one",
+			"portcullis: --group is missing: the ACLs of consumer name one"}},
+		{[]string{"--for", "producer", "--topic", "a", "--principal", "alice", "--host", "10.0.0.0/8"}, []string{
+			`portcullis: --principal "alice": expected Type:name, such as User:alice`,
+			`portcullis: --host "10.0.0.0/8": expected an IP address, such as 10.0.0.1 or 2001:db8::1, or *`}},
+		{[]string{"--for", "admin", "--user-principal", "bob"}, []string{`portcullis: --user-principal "bob": expected Type:name, such as User:bob`}},
+	} {
+		refuse(t, "", append([]string{"protocol"}, test.args...), test.want...)
+	}
+	for _, flag := range []string{"for", "grants", "principal", "host"} {
+		refuse(t, "", []string{"protocol", "--" + flag, "a", "--" + flag, "b"},
+			`portcullis: invalid argument "b" for "--`+flag+`" flag: it is given twice: see portcullis protocol --help`)
+	}
+}

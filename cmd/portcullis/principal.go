@@ -1,0 +1,290 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/principal/javaregexp"
+	"github.com/portcullis-authz/portcullis/principal/krb5"
+)
+
+// The keys of a broker's settings that hold rules.
+const (
+	sslRulesKey      = "ssl.principal.mapping.rules"
+	kerberosRulesKey = "sasl.kerberos.principal.to.local.rules"
+)
+
+// principalCommand is the flags of the command principal.
+type principalCommand struct {
+	json func() (bool, error)
+
+	// the name; one of them
+	dn   *once
+	cert *once
+	name *once
+
+	// the rules
+	sslRules      *once
+	kerberosRules []string
+	mit           bool
+	properties    *once
+	listener      *once
+	krb5Conf      *once
+	realm         *once
+}
+
+func newPrincipalCommand() *cobra.Command {
+	p := &principalCommand{}
+	cmd := &cobra.Command{
+		Use:   "principal --dn NAME | --cert FILE | --name NAME",
+		Short: "Name the principal of a certificate or a Kerberos name, and the rule that makes it",
+		Long: `principal prints the principal that Kafka makes of a distinguished name, of the
+subject of a certificate or of a Kerberos name, and what each rule did to it.
+
+Distinguished names are mapped by --ssl-rules, Kerberos names by --kerberos-rules,
+either by the rules of a broker's --properties, or else by Kafka's default. What is
+suspicious about the rules is told on standard error.
+
+With --mit Kerberos names are mapped as MIT krb5 does: by the auth_to_local and
+auth_to_local_names of --krb5-conf. --kerberos-rules, one rule each, then stand for
+auth_to_local.
+
+Exit status: 0 mapped, 1 refused by the rules, 2 bad input or usage.`,
+		Example: `  portcullis principal --ssl-rules 'RULE:^CN=([^,]+),.*$/$1/L,DEFAULT' --cert alice.pem
+  portcullis principal --properties server.properties --krb5-conf /etc/krb5.conf --name kafka/broker1@EXAMPLE.COM`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.run(cmd) },
+	}
+	p.dn = onceFlag(cmd, "dn", "", "distinguished `name`, as Java prints it: CN=alice,OU=Sales,O=Acme")
+	p.cert = onceFlag(cmd, "cert", "", "PEM `file` of a client's certificate, or - for standard input")
+	p.name = onceFlag(cmd, "name", "", "Kerberos `name`, such as alice@EXAMPLE.COM")
+	p.sslRules = onceFlag(cmd, "ssl-rules", "", "`rules` as in "+sslRulesKey)
+	cmd.Flags().StringArrayVar(&p.kerberosRules, "kerberos-rules", nil, "`rules` as in "+kerberosRulesKey+"; with --mit one rule, and may be repeated")
+	cmd.Flags().BoolVar(&p.mit, "mit", false, "map Kerberos names as MIT krb5 does")
+	p.properties = onceFlag(cmd, "properties", "", "a broker's server.properties, a `file` with rules of both kinds, or - for standard input")
+	p.listener = onceFlag(cmd, "listener", "", "`name` of the listener whose rules of the --properties count")
+	p.krb5Conf = onceFlag(cmd, "krb5-conf", "", "krb5.conf, a `file` with the default realm, and with --mit the rules")
+	p.realm = onceFlag(cmd, "realm", "", "the default `realm`; otherwise that of --krb5-conf")
+	p.json = outputFlag(cmd)
+	return cmd
+}
+
+func (p *principalCommand) run(cmd *cobra.Command) error {
+	asJSON, errJSON := p.json()
+	if err := errors.Join(p.checkUsage(), errJSON); err != nil {
+		return err
+	}
+	mapIt := p.mapDN
+	if p.name.given {
+		mapIt = p.mapKerberosName
+	}
+	m, warnings, err := mapIt(cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	for _, warning := range warnings {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+warning)
+	}
+	write := m.writeText
+	if asJSON {
+		write = m.writeJSON
+	}
+	if err := write(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if !m.Mapped {
+		return errDenied
+	}
+	return nil
+}
+
+// conflicts are the flags that do not go together, and why.
+var conflicts = []struct{ one, other, why string }{
+	{"dn", "cert", "expected one name"},
+	{"dn", "name", "expected one name"},
+	{"cert", "name", "expected one name"},
+	{"ssl-rules", "properties", "expected rules from one of them"},
+	{"kerberos-rules", "properties", "expected rules from one of them"},
+	{"mit", "properties", "the rules of a broker are Kafka's"},
+	{"ssl-rules", "name", "they are for distinguished names"},
+	{"kerberos-rules", "dn", "they are for Kerberos names"},
+	{"kerberos-rules", "cert", "they are for Kerberos names"},
+	{"mit", "dn", "it is for Kerberos names"},
+	{"mit", "cert", "it is for Kerberos names"},
+	{"krb5-conf", "dn", "it is for Kerberos names"},
+	{"krb5-conf", "cert", "it is for Kerberos names"},
+	{"realm", "dn", "it is for Kerberos names"},
+	{"realm", "cert", "it is for Kerberos names"},
+}
+
+// checkUsage says which flags are missing, do not go together, or hold what no name
+// or rule can.
+func (p *principalCommand) checkUsage() error {
+	texts := map[string]*once{
+		"dn": p.dn, "cert": p.cert, "name": p.name, "ssl-rules": p.sslRules, "properties": p.properties,
+		"listener": p.listener, "krb5-conf": p.krb5Conf, "realm": p.realm,
+		"kerberos-rules": {text: strings.Join(p.kerberosRules, "\n"), given: len(p.kerberosRules) > 0},
+		"mit":            {given: p.mit},
+	}
+	errs := []error{checkStandardInput(p.cert.text, p.properties.text)}
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for _, c := range conflicts {
+		if texts[c.one].given && texts[c.other].given {
+			refuse("--%s cannot be given with --%s: %s", c.one, c.other, c.why)
+		}
+	}
+	for _, flag := range []string{"dn", "name", "ssl-rules", "kerberos-rules", "realm"} {
+		if !utf8.ValidString(texts[flag].text) {
+			errs = append(errs, badFlag(flag, texts[flag].text, "valid UTF-8"))
+		}
+	}
+	switch {
+	case !p.dn.given && !p.cert.given && !p.name.given:
+		refuse("no name is given: expected one of --dn, --cert, --name")
+	case p.listener.given && !p.properties.given:
+		refuse("--listener says which rules of --properties count: expected both")
+	case p.mit && !p.krb5Conf.given && len(p.kerberosRules) == 0:
+		refuse("--mit without rules: expected --krb5-conf or --kerberos-rules")
+	case !p.mit && len(p.kerberosRules) > 1:
+		refuse("--kerberos-rules is given twice: expected one list with commas, or --mit")
+	}
+	return errors.Join(errs...)
+}
+
+// mapDN maps a distinguished name. It also returns what to warn of.
+func (p *principalCommand) mapDN(stdin io.Reader) (mapping, []string, error) {
+	dn, warnings, errName := p.distinguishedName(stdin)
+	rules, rulesWarnings, errRules := p.readSSLRules(stdin)
+	if err := errors.Join(errName, errRules); err != nil {
+		return mapping{}, nil, err
+	}
+	warnings = append(append(warnings, rulesWarnings...), findingTexts(rules.Lint())...)
+	return sslMapping(rules.Trace(dn)), warnings, nil
+}
+
+func (p *principalCommand) distinguishedName(stdin io.Reader) (dn string, warnings []string, err error) {
+	if !p.cert.given {
+		return p.dn.text, nil, nil
+	}
+	file := fileName(p.cert.text)
+	cert, err := readFile(p.cert.text, stdin, func(r io.Reader) (certificateFile, error) { return readCertificate(r, file) })
+	if cert.count > 1 {
+		warnings = append(warnings, fmt.Sprintf("%s holds %d certificates: the first is taken for the client's", file, cert.count))
+	}
+	return cert.subject, warnings, err
+}
+
+func (p *principalCommand) readSSLRules(stdin io.Reader) (*principal.SSLRules, []string, error) {
+	if p.properties.given {
+		settings, warnings, err := p.settings(stdin, sslRulesKey, "")
+		return settings.SSLRules, warnings, err
+	}
+	list := principal.DefaultSSLRules
+	if p.sslRules.given {
+		list = p.sslRules.text
+	}
+	return parseRules("--ssl-rules", func(engine principal.PatternEngine) (*principal.SSLRules, error) {
+		return principal.ParseSSLRules(list, engine)
+	})
+}
+
+// mapKerberosName maps a Kerberos name. It also returns what to warn of.
+func (p *principalCommand) mapKerberosName(stdin io.Reader) (mapping, []string, error) {
+	rules, warnings, err := p.readKerberosRules(stdin)
+	if err != nil {
+		return mapping{}, nil, err
+	}
+	warnings = append(warnings, findingTexts(rules.Lint())...)
+	return kerberosMapping(rules.Trace(p.name.text)), warnings, nil
+}
+
+func (p *principalCommand) readKerberosRules(stdin io.Reader) (rules *principal.KerberosRules, warnings []string, err error) {
+	config := &krb5.Config{}
+	if p.krb5Conf.given {
+		if config, err = krb5.LoadConfig(p.krb5Conf.text); err != nil {
+			return nil, nil, err
+		}
+	}
+	if p.mit {
+		rules, err = p.readMITRules(config)
+		return rules, nil, err
+	}
+	realm := p.defaultRealm(config)
+	if realm == "" {
+		warnings = append(warnings, "no default realm is known, so that DEFAULT is not for names with a realm: give --realm or --krb5-conf")
+	}
+	if p.properties.given {
+		settings, more, err := p.settings(stdin, kerberosRulesKey, realm)
+		return settings.KerberosRules, append(warnings, more...), err
+	}
+	list := principal.DefaultKerberosRules
+	if len(p.kerberosRules) > 0 {
+		list = p.kerberosRules[0]
+	}
+	rules, more, err := parseRules("--kerberos-rules", func(engine principal.PatternEngine) (*principal.KerberosRules, error) {
+		return principal.ParseKerberosRules(principal.SplitKerberosRules(list), realm, engine)
+	})
+	return rules, append(warnings, more...), err
+}
+
+// matchLimit is how long a search by an engine that backtracks may take. Somebody
+// waits for the answer, so that it can be longer than in a server.
+const matchLimit = time.Second
+
+// parseRules reads rules that a broker would take. Those that only an engine that
+// backtracks can match are told of: servers that embed this module's packages need
+// to be built with one.
+func parseRules[T any](from string, parse func(principal.PatternEngine) (T, error)) (rules T, warnings []string, err error) {
+	rules, linear := parse(nil)
+	if linear == nil {
+		return rules, nil, nil
+	}
+	rules, err = parse(javaregexp.Engine(matchLimit))
+	if err != nil {
+		return rules, nil, fmt.Errorf("%s: %w", from, err)
+	}
+	return rules, []string{linear.Error()}, nil
+}
+
+func (p *principalCommand) defaultRealm(config *krb5.Config) string {
+	if p.realm.given {
+		return p.realm.text
+	}
+	return config.DefaultRealm
+}
+
+// readMITRules returns the mapping of MIT krb5. What a krb5.conf says of names belongs
+// to its default realm: for another one it would say something else.
+func (p *principalCommand) readMITRules(config *krb5.Config) (*principal.KerberosRules, error) {
+	realm := p.defaultRealm(config)
+	if p.krb5Conf.given && realm != config.DefaultRealm {
+		return nil, badFlag("realm", realm, enum.Quote(config.DefaultRealm)+", the default_realm of --krb5-conf")
+	}
+	config.DefaultRealm = realm
+	from := p.krb5Conf.text
+	if len(p.kerberosRules) > 0 {
+		config.AuthToLocal, from = p.kerberosRules, "--kerberos-rules"
+	}
+	rules, err := config.MITRules()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	return rules, nil
+}
+
+// findingTexts returns what is suspicious about rules.
+func findingTexts(findings []principal.RuleFinding) []string {
+	var texts []string
+	for _, f := range findings {
+		texts = append(texts, fmt.Sprintf("rule %d: %s: %s", f.Rule, f.Check, f.Msg))
+	}
+	return texts
+}

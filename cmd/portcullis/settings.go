@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// listenerPrefix begins the keys of one listener: its name in lower case and a dot
+// come next, then the key that it has a value of its own for.
+//
+// Source: Kafka's ListenerName.configPrefix.
+const listenerPrefix = "listener.name."
+
+// settings reads the rules of one kind from --properties. Those of the other kind
+// are not asked, so that a mistake in them is no obstacle. It also returns what to
+// warn of.
+func (p *principalCommand) settings(stdin io.Reader, key, realm string) (principal.Settings, []string, error) {
+	file := fileName(p.properties.text)
+	properties, err := readFile(p.properties.text, stdin, func(r io.Reader) (map[string]string, error) { return readProperties(r, file) })
+	if err != nil {
+		return principal.Settings{}, nil, err
+	}
+	own := listenerPrefix + strings.ToLower(p.listener.text) + "."
+	var warnings []string
+	for _, k := range slices.Sorted(maps.Keys(properties)) {
+		if !p.listener.given && strings.HasPrefix(k, listenerPrefix) && strings.HasSuffix(k, "."+key) {
+			warnings = append(warnings, fmt.Sprintf("%s: %s are other rules, for one listener: --listener takes them", file, printable(k)))
+		}
+	}
+	asked := map[string]string{}
+	for _, k := range []string{key, "principal.builder.class"} {
+		value, ok := properties[own+k]
+		if !ok || !p.listener.given {
+			value, ok = properties[k]
+		}
+		if ok {
+			asked[k] = value
+		}
+	}
+	if isUTF8Twice(asked[key]) {
+		warnings = append(warnings, fmt.Sprintf(`%s: %s seems to be UTF-8, but Kafka reads ISO 8859-1: write characters beyond ASCII as \uXXXX`, file, key))
+	}
+	settings, more, err := parseRules(file, func(engine principal.PatternEngine) (principal.Settings, error) {
+		return principal.ParseSettings(asked, principal.SettingsOptions{DefaultRealm: realm, Engine: engine})
+	})
+	return settings, append(warnings, more...), err
+}
+
+// isUTF8Twice reports whether the characters of s, as bytes, are UTF-8 of others
+// than ASCII.
+func isUTF8Twice(s string) bool {
+	bytes := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r > 0xFF {
+			return false
+		}
+		bytes = append(bytes, byte(r))
+	}
+	return len(bytes) < len(s) && utf8.Valid(bytes)
+}
