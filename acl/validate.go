@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -51,14 +52,16 @@ func (b Binding) Validate() error {
 }
 
 // ValidateTypes reports, as an [*InvalidError], whether the types, the operation
-// and the permission of b are those of an ACL. It is the part of
-// [Binding.Validate] that every authorizer needs: the metadata log of an earlier
-// release may hold names, principals and hosts that Validate refuses.
+// and the permission of b are those of an ACL, and its texts are Unicode (valid
+// UTF-8), as Kafka's strings are. It is the part of [Binding.Validate] that every
+// authorizer needs: the metadata log of an earlier release may hold names,
+// principals and hosts that Validate refuses.
 func (b Binding) ValidateTypes() error {
 	// What a filter may say and an ACL may not comes first, as in Kafka, whose
 	// constructors refuse it.
 	p, e := b.Pattern, b.Entry
 	const filterOnly = "%v is for filters: expected %s"
+	const notUTF8 = "%s is not valid UTF-8: give the text that a Kafka client would send"
 	switch {
 	case p.PatternType == resource.PatternAny, p.PatternType == resource.PatternMatch:
 		return invalid("patternType", filterOnly, p.PatternType, "LITERAL or PREFIXED")
@@ -76,6 +79,12 @@ func (b Binding) ValidateTypes() error {
 		return invalid("operation", "%v is not known: expected an operation such as READ, or ALL", e.Operation)
 	case e.Permission != Allow && e.Permission != Deny:
 		return invalid("permissionType", "%v is not known: expected ALLOW or DENY", e.Permission)
+	case !utf8.ValidString(p.Name):
+		return invalid("name", notUTF8, enum.Quote(p.Name))
+	case !utf8.ValidString(e.Principal):
+		return invalid("principal", notUTF8, enum.Quote(e.Principal))
+	case !utf8.ValidString(e.Host):
+		return invalid("host", notUTF8, enum.Quote(e.Host))
 	}
 	return nil
 }

@@ -89,6 +89,11 @@ func (c *check) run(cmd *cobra.Command) error {
 	if err := errors.Join(errACLs, errQuestions); err != nil {
 		return err
 	}
+	if c.allowEveryone && store.Load().Len() == 0 {
+		// A command before the pipe that failed is the likely reason, and everything
+		// would be allowed.
+		return errors.New("no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
+	}
 	writeWarnings(cmd.ErrOrStderr(), fileName(c.questions.text), questions)
 
 	write := writeTwoLines

@@ -110,6 +110,13 @@ func TestCheckOfSeveralFiles(t *testing.T) {
 	if got := runWith("", append(args, "-")...); got.status != exitDone {
 		t.Errorf("an ALLOW in one file and an empty other: %+v", got)
 	}
+	// An empty dump, as a command leaves that failed, must not allow everything.
+	empty := []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--acls", "-"}
+	if got := runWith("", empty...); got.status != exitDenied {
+		t.Errorf("no ACLs: %+v", got)
+	}
+	refuse(t, "", append(empty, "--allow-everyone-if-no-acl-found"),
+		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
 	// Everything that is wrong with all files.
 	one, other := file(t, "one", "{}\n"), file(t, "other", "\n?\n")
 	refuse(t, "", []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--acls", one, "--acls", "none", "--acls", other},
