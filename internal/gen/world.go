@@ -16,9 +16,9 @@ var (
 	// beginnings of names: letters, asterisks, what sorts below an asterisk (which
 	// Kafka's scan trips over), composed and decomposed accents, and characters on
 	// both sides of the surrogates, which UTF-16 and UTF-8 sort differently.
-	beginnings = []string{"a", "b", "*", "!", "ab", "h", "a", "", " ", "\x00", "é", "e\u0301", "\U0001F600", "\ue000", "hard", "z"}
+	beginnings = []string{"a", "b", "*", "!", "ab", "h", "a", "", " ", "\x00", "é", "e\u0301", "\U0001F600", "\ue000", "hard", "z", "\U0001F601"}
 	// endings make one name the prefix of another.
-	endings = []string{"", "a", "b", "*", "!", ".", "aa", "\U0001F600", "\ue000", "\U0010FFFF"}
+	endings = []string{"", "a", "b", "*", "!", ".", "aa", "\U0001F600", "\ue000", "\U0001F601", "\U0010FFFF"}
 
 	wholeNames = []string{"*", "a", "ab", "abc", "", "hardcode", "**", "*a", "!", "!!", "kafka-cluster"}
 

@@ -1,9 +1,9 @@
 package refmodel
 
 import (
+	"cmp"
 	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -28,9 +28,9 @@ func (w World) scan(s Subject, r Request) (Answer, bool) {
 		return Answer{}, false // its set of principals refuses an element that comes twice
 	}
 	k := kafkaScan{acls: w.inKafkaOrder(), subject: s, host: javaText(s.Host), request: r}
-	k.pass(r.Name, resource.PatternUnknown)
+	k.pass(units(r.Name), resource.PatternUnknown)
 	if k.deny == nil && !k.noAnswer {
-		k.pass("*", resource.Literal)
+		k.pass(units("*"), resource.Literal)
 	}
 	switch {
 	case k.noAnswer:
@@ -53,8 +53,9 @@ func (w World) inKafkaOrder() []acl.Binding {
 // point, and no name of a test is as long.
 const maxJumps = 10_000
 
-// pass is Kafka's checkSection.
-func (k *kafkaScan) pass(start string, patternType resource.PatternType) {
+// pass is Kafka's checkSection. The name that it starts from is one of Java's, which
+// a jump may cut in the middle of a character.
+func (k *kafkaScan) pass(start []uint16, patternType resource.PatternType) {
 	name := units(k.request.Name)
 	jumps := 0
 	for i := k.from(start, patternType); i < len(k.acls) && k.acls[i].Pattern.Type == k.request.Type; {
@@ -69,12 +70,11 @@ func (k *kafkaScan) pass(start string, patternType resource.PatternType) {
 			i++ // taken for a LITERAL pattern whose name is a mere prefix, also if it is "*"
 			continue
 		case shared < len(pattern) && !(b.Pattern.PatternType == resource.Literal && b.Pattern.Name == "*"):
-			exemplar := units(start)
-			if jumps++; shared > len(exemplar) || jumps > maxJumps {
+			if jumps++; shared > len(start) || jumps > maxJumps {
 				k.noAnswer = true
 				return
 			}
-			start = string(utf16.Decode(exemplar[:shared]))
+			start = start[:shared]
 			i = k.from(start, patternType)
 			continue
 		}
@@ -95,11 +95,18 @@ func (k *kafkaScan) pass(start string, patternType resource.PatternType) {
 }
 
 // from returns the place of the first ACL that is not before the given name.
-func (k *kafkaScan) from(name string, patternType resource.PatternType) int {
-	pivot := acl.Binding{Pattern: resource.Pattern{Type: k.request.Type, PatternType: patternType, Name: name}}
+func (k *kafkaScan) from(name []uint16, patternType resource.PatternType) int {
 	i := 0
-	for i < len(k.acls) && kafkaOrder(k.acls[i], pivot) < 0 {
-		i++
+	for ; i < len(k.acls); i++ {
+		p := k.acls[i].Pattern
+		before := cmp.Or(
+			cmp.Compare(p.Type, k.request.Type),
+			slices.Compare(name, units(p.Name)), // descending
+			cmp.Compare(p.PatternType, patternType),
+		)
+		if before >= 0 {
+			break
+		}
 	}
 	return i
 }
