@@ -44,7 +44,7 @@ var properties = []property{
 
 // seededWorlds is from how many seeds each property is held before rapid draws
 // others: the seeds are always the same, so that what they meet can be counted.
-const seededWorlds = 500
+const seededWorlds = 1000
 
 func TestProperties(t *testing.T) {
 	for _, p := range properties {
@@ -63,7 +63,7 @@ func TestProperties(t *testing.T) {
 }
 
 // asked is how many questions a property asks in each world.
-const asked = 20
+const asked = 10
 
 // storeOf returns a store that holds the ACLs of the world.
 func storeOf(t rapid.TB, w refmodel.World) *snapshot.Store {

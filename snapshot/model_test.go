@@ -52,6 +52,44 @@ func wantAny(t rapid.TB, d snapshot.Decision, want refmodel.Answer) {
 	}
 }
 
+// TestAgainstModel holds the answers in many worlds against the model: checks and
+// by-type checks, in both semantics.
+func TestAgainstModel(t *testing.T) {
+	const worlds = 1500
+	reached, asked := map[refmodel.Rule]int{}, 0
+	for seed := range uint64(worlds) {
+		src := gen.Seeded(seed)
+		w := gen.World(src)
+		store := newStore(t, configOf(w), w.ACLs...)
+		for range 16 {
+			s, r := gen.Question(src, w.ACLs)
+			session, want := store.Session(snapshot.Subject(s)), w.Check(s, r)
+			wantAnswer(named{t, seed, s, r}, session.Check(r.Operation, r.Type, r.Name), want)
+			wantAny(named{t, seed, s, r}, session.CheckAny(r.Operation, r.Type), w.CheckAny(s, r.Operation, r.Type))
+			reached[want.Rule]++
+			asked++
+		}
+	}
+	t.Logf("%d questions: %v", asked, reached)
+	if asked != worlds*16 {
+		t.Errorf("%d questions, expected %d", asked, worlds*16)
+	}
+}
+
+// named says with a failure what was asked.
+type named struct {
+	testing.TB
+	seed    uint64
+	subject refmodel.Subject
+	request refmodel.Request
+}
+
+func (n named) Fatalf(format string, args ...any) {
+	n.TB.Helper()
+	n.TB.Errorf("seed %d, %+v asks %+v:", n.seed, n.subject, n.request)
+	n.TB.Fatalf(format, args...)
+}
+
 // machine drives a store and the model through the same steps.
 type machine struct {
 	store      *snapshot.Store
@@ -260,42 +298,4 @@ func (m *machine) check(t *rapid.T, src gen.Source) {
 		}
 		wantAny(t, m.session.CheckAny(r.Operation, r.Type), m.world.CheckAny(m.subject, r.Operation, r.Type))
 	}
-}
-
-// TestAgainstModel holds the answers in many worlds against the model: checks and
-// by-type checks, in both semantics.
-func TestAgainstModel(t *testing.T) {
-	const worlds = 1500
-	reached, asked := map[refmodel.Rule]int{}, 0
-	for seed := range uint64(worlds) {
-		src := gen.Seeded(seed)
-		w := gen.World(src)
-		store := newStore(t, configOf(w), w.ACLs...)
-		for range 16 {
-			s, r := gen.Question(src, w.ACLs)
-			session, want := store.Session(snapshot.Subject(s)), w.Check(s, r)
-			wantAnswer(named{t, seed, s, r}, session.Check(r.Operation, r.Type, r.Name), want)
-			wantAny(named{t, seed, s, r}, session.CheckAny(r.Operation, r.Type), w.CheckAny(s, r.Operation, r.Type))
-			reached[want.Rule]++
-			asked++
-		}
-	}
-	t.Logf("%d questions: %v", asked, reached)
-	if asked != worlds*16 {
-		t.Errorf("%d questions, expected %d", asked, worlds*16)
-	}
-}
-
-// named says with a failure what was asked.
-type named struct {
-	testing.TB
-	seed    uint64
-	subject refmodel.Subject
-	request refmodel.Request
-}
-
-func (n named) Fatalf(format string, args ...any) {
-	n.TB.Helper()
-	n.TB.Errorf("seed %d, %+v asks %+v:", n.seed, n.subject, n.request)
-	n.TB.Fatalf(format, args...)
 }

@@ -83,9 +83,9 @@ func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, 
 		return probe.Allowed(), ok
 	}
 	var allows, denies []resource.Pattern
-	for _, b := range w.inKafkaOrder() {
+	for _, b := range w.inKafkaOrder(t) {
 		e := b.Entry
-		if b.Pattern.Type != t || !isFromText(e.Host, javaText(s.Host)) {
+		if !isFromText(e.Host, javaText(s.Host)) {
 			continue
 		}
 		if !strings.Contains(e.Principal, ":") {

@@ -12,7 +12,7 @@ import (
 // kafkaScan acts out what Kafka's authorizer does with its sorted list of ACLs: two
 // passes that step down the list and jump.
 type kafkaScan struct {
-	acls    []acl.Binding // in Kafka's order, each once
+	acls    []acl.Binding // of the type asked about, in Kafka's order, each once
 	subject Subject
 	host    string
 	request Request
@@ -27,7 +27,7 @@ func (w World) scan(s Subject, r Request) (Answer, bool) {
 	if s.Principal.Type == "User" && s.Principal.Name == "*" {
 		return Answer{}, false // its set of principals refuses an element that comes twice
 	}
-	k := kafkaScan{acls: w.inKafkaOrder(), subject: s, host: javaText(s.Host), request: r}
+	k := kafkaScan{acls: w.inKafkaOrder(r.Type), subject: s, host: javaText(s.Host), request: r}
 	k.pass(units(r.Name), resource.PatternUnknown)
 	if k.deny == nil && !k.noAnswer {
 		k.pass(units("*"), resource.Literal)
@@ -45,8 +45,16 @@ func (w World) scan(s Subject, r Request) (Answer, bool) {
 	return Answer{Rule: DefaultDeny}, true
 }
 
-func (w World) inKafkaOrder() []acl.Binding {
-	return slices.Compact(slices.SortedFunc(slices.Values(w.ACLs), kafkaOrder))
+// inKafkaOrder returns the ACLs of a type as Kafka keeps them, each once.
+func (w World) inKafkaOrder(t resource.Type) []acl.Binding {
+	var acls []acl.Binding
+	for _, b := range w.ACLs {
+		if b.Pattern.Type == t {
+			acls = append(acls, b)
+		}
+	}
+	slices.SortFunc(acls, kafkaOrder)
+	return slices.Compact(acls)
 }
 
 // maxJumps is more than a scan that ends can make: each jump shortens its starting
@@ -58,7 +66,7 @@ const maxJumps = 10_000
 func (k *kafkaScan) pass(start []uint16, patternType resource.PatternType) {
 	name := units(k.request.Name)
 	jumps := 0
-	for i := k.from(start, patternType); i < len(k.acls) && k.acls[i].Pattern.Type == k.request.Type; {
+	for i := k.from(start, patternType); i < len(k.acls); {
 		b := k.acls[i]
 		pattern := units(b.Pattern.Name)
 		shared := 0
@@ -100,7 +108,6 @@ func (k *kafkaScan) from(name []uint16, patternType resource.PatternType) int {
 	for ; i < len(k.acls); i++ {
 		p := k.acls[i].Pattern
 		before := cmp.Or(
-			cmp.Compare(p.Type, k.request.Type),
 			slices.Compare(name, units(p.Name)), // descending
 			cmp.Compare(p.PatternType, patternType),
 		)
