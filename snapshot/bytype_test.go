@@ -42,7 +42,8 @@ func TestByTypeWithEveryCharacterTaken(t *testing.T) {
 		}
 		wantDecision(t, store.Load().CheckAny(alice, ops.Read, resource.Topic), reason)
 	}
-	everything := allow("User:alice", ops.Read, topics(""))
+	// LITERAL, so that the prefixes are exactly as many as the characters.
+	everything := allow("User:alice", ops.Read, topic("*"))
 	open := denyAll(topics("q"))
 	want(snapshot.DefaultDeny, everything, acl.Binding{Pattern: topic("none")})
 	want(snapshot.MatchingAllow, denyAll(topics("qq")), open) // q, and what begins with it but not with qq
