@@ -65,3 +65,18 @@ func TestNewRequestRefuses(t *testing.T) {
 		t.Errorf("got %v, %v", r, err)
 	}
 }
+
+// TestNamedACLByUTF16 orders every two of some principals as Java does: characters
+// beyond the BMP before U+E000, and behind everything else.
+func TestNamedACLByUTF16(t *testing.T) {
+	ordered := []string{"", "a", "aa", "é", "\ud7ff", "\U0001F600", "\U0010FFFF", "\ue000", "\uffff"}
+	for i, first := range ordered {
+		for _, second := range ordered[i+1:] {
+			subject := alice
+			subject.Groups = []principal.Principal{principal.User(second), principal.User(first)}
+			want := deny("User:"+first, ops.Read, topic("a"))
+			store := newStore(t, snapshot.Config{}, deny("User:"+second, ops.Read, topic("a")), want)
+			wantDecision(t, store.Check(subject, ops.Read, resource.Topic, "a"), snapshot.MatchingDeny, want)
+		}
+	}
+}
