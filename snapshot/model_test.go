@@ -161,8 +161,12 @@ func TestStoreMachine(t *testing.T) {
 		})
 	})
 	t.Logf("%d steps held against the model", steps)
-	if steps < 1000 {
-		t.Errorf("only %d steps, expected 1000", steps)
+	least := 1000
+	if testing.Short() {
+		least /= 10 // rapid makes fewer checks then
+	}
+	if steps < least {
+		t.Errorf("only %d steps, expected %d", steps, least)
 	}
 }
 
