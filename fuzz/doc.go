@@ -5,4 +5,12 @@
 // elsewhere, name their folder:
 //
 //	PORTCULLIS_VECTORS=DIR go test ./fuzz -run TestConformance -v
+//
+// TestModelConformance replays the same rows on the reference model in
+// internal/refmodel, and TestProperties holds what must be true in any world that
+// internal/gen makes. What else there is to run:
+//
+//	.ci/fuzz 60                           every fuzz target of the module, a minute each
+//	go run ./fuzz/linear/soak -for 10m    readers, writers and reloads at once, flat memory
+//	.ci/mutants snapshot                  whether a test notices each change of the code
 package fuzz

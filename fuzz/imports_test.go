@@ -27,6 +27,10 @@ var mayImport = map[string][]string{
 	"snapshot":       {"internal/enum", "principal", "resource", "ops", "acl"},
 	"aclfile":        {"internal/enum", "acl", "snapshot"},
 	"fuzz":           {},
+
+	// Tests alone import these.
+	"internal/refmodel": {"principal", "resource", "ops", "acl"},
+	"internal/gen":      {"internal/refmodel", "principal", "resource", "ops", "acl"},
 }
 
 // mayImportOthers is which packages outside the standard library a package may
@@ -35,6 +39,7 @@ var mayImportOthers = map[string][]string{
 	"principal":      {"golang.org/x/text/cases", "golang.org/x/text/language"},
 	"principal/krb5": {"github.com/jcmturner/gokrb5/v8/credentials", "github.com/jcmturner/gokrb5/v8/messages"},
 	"snapshot":       {"github.com/google/btree"},
+	"internal/gen":   {"pgregory.net/rapid"},
 }
 
 // onlyUser names the one package that may import a package, tests aside: atomics

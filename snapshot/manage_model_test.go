@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -65,6 +66,9 @@ var genFew = rapid.Custom(func(t *rapid.T) acl.Binding {
 	}
 	return b
 })
+
+// genBinding draws from all that collide.
+var genBinding = rapid.Custom(func(t *rapid.T) acl.Binding { return gen.Binding(gen.Rapid(t)) })
 
 var genManaged = rapid.OneOf(genFew, genFew, genBinding)
 

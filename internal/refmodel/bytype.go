@@ -1,0 +1,128 @@
+package refmodel
+
+import (
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// CheckAny answers whether the subject may do op on any resource of type t. No ACL
+// is named. Between the denials it tells apart only NotReady and DefaultDeny, and
+// between the allows only SuperUser and MatchingAllow.
+func (w World) CheckAny(s Subject, op ops.Operation, t resource.Type) Answer {
+	if s.isNobody() || !isResourceType(t) || op < ops.All || op > ops.TwoPhaseCommit {
+		return Answer{Rule: DefaultDeny}
+	}
+	if w.isSuper(s) {
+		return Answer{Rule: SuperUser}
+	}
+	if w.Loading {
+		return Answer{Rule: NotReady}
+	}
+	if w.Exact {
+		if allowed, ok := w.kafkaAny(s, op, t); ok {
+			return byType(allowed)
+		}
+		a := w.documented().CheckAny(s, op, t)
+		a.Fallback = true
+		return a
+	}
+	for _, name := range w.NamesThatMatter(t) {
+		if w.Check(s, Request{op, t, name}).Allowed() {
+			return byType(true)
+		}
+	}
+	return byType(false)
+}
+
+func byType(allowed bool) Answer {
+	if allowed {
+		return Answer{Rule: MatchingAllow}
+	}
+	return Answer{Rule: DefaultDeny}
+}
+
+// NamesThatMatter returns names of which one is treated like any name there is:
+// the name of every pattern, and each of them followed by a character that none
+// has. For take any name, and the longest pattern name that it begins with. If it
+// is that name, it is in the list. If it is longer, no LITERAL pattern but "*"
+// covers it, and the same PREFIXED ones cover it as the pattern name followed by
+// the strange character.
+func (w World) NamesThatMatter(t resource.Type) []string {
+	names := []string{""}
+	used := map[rune]bool{}
+	for _, b := range w.ACLs {
+		if b.Pattern.Type == t {
+			names = append(names, b.Pattern.Name)
+			for _, c := range b.Pattern.Name {
+				used[c] = true
+			}
+		}
+	}
+	strange := 'a'
+	for used[strange] {
+		strange++
+	}
+	var all []string
+	for _, name := range names {
+		if name != "" { // no resource is named so
+			all = append(all, name)
+		}
+		all = append(all, name+string(strange))
+	}
+	return all
+}
+
+// kafkaAny acts out the default method of Kafka's Authorizer interface. ok is false
+// where it throws, or does not return.
+func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, ok bool) {
+	probe, ok := w.scan(s, Request{op, t, "hardcode"})
+	if !ok || probe.Allowed() {
+		return probe.Allowed(), ok
+	}
+	var allows, denies []resource.Pattern
+	for _, b := range w.inKafkaOrder(t) {
+		e := b.Entry
+		if !isFromText(e.Host, javaText(s.Host)) {
+			continue
+		}
+		if !strings.Contains(e.Principal, ":") {
+			return false, false
+		}
+		if !s.is(e.Principal) || e.Operation != op && e.Operation != ops.All {
+			continue
+		}
+		if e.Permission == acl.Allow {
+			allows = append(allows, b.Pattern)
+			continue
+		}
+		if isStar(b.Pattern) {
+			return false, true
+		}
+		denies = append(denies, b.Pattern)
+	}
+	for _, p := range allows {
+		if isStar(p) || !dominated(p, denies) {
+			return true, true
+		}
+	}
+	return false, true
+}
+
+// dominated is Kafka's notion of an ALLOW of which a DENY leaves nothing. It never
+// looks for the empty prefix.
+func dominated(p resource.Pattern, denies []resource.Pattern) bool {
+	for _, d := range denies {
+		if d == p && p.PatternType == resource.Literal {
+			return true
+		}
+		if d.PatternType == resource.Prefixed && d.Name != "" && strings.HasPrefix(p.Name, d.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+func isStar(p resource.Pattern) bool { return p.PatternType == resource.Literal && p.Name == "*" }

@@ -1,0 +1,223 @@
+package refmodel
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// World is everything that answers depend on. The zero World is an empty one of
+// the documented semantics, which denies everything. Its methods change nothing.
+type World struct {
+	Exact        bool // what Kafka's authorizer answers, rather than what is documented
+	SuperUsers   []principal.Principal
+	AllowIfNoACL bool
+	Loading      bool          // the first load is not complete
+	ACLs         []acl.Binding // in any order; one that comes twice counts once
+}
+
+// Subject is who asks, as snapshot.Subject.
+type Subject struct {
+	Principal principal.Principal
+	Groups    []principal.Principal
+	Host      netip.Addr
+}
+
+// Request is one question, as snapshot.Request.
+type Request struct {
+	Operation ops.Operation
+	Type      resource.Type
+	Name      string
+}
+
+// Rule is the rule that decided, in the words of snapshot.Reason. The zero Rule is
+// none.
+type Rule string
+
+// The rules.
+const (
+	DefaultDeny   Rule = "default deny"
+	NotReady      Rule = "not ready"
+	MatchingDeny  Rule = "matching deny"
+	MatchingAllow Rule = "matching allow"
+	DefaultAllow  Rule = "default allow"
+	SuperUser     Rule = "super user"
+)
+
+// Answer is what is decided. The zero Answer is a denial.
+type Answer struct {
+	Rule Rule
+	ACL  *acl.Binding // that decides; nil if none does
+	// Fallback says that Kafka gives no answer, so that this one is the documented.
+	Fallback bool
+}
+
+// Allowed reports whether the answer is yes.
+func (a Answer) Allowed() bool {
+	return a.Rule == MatchingAllow || a.Rule == DefaultAllow || a.Rule == SuperUser
+}
+
+// Check answers one question.
+func (w World) Check(s Subject, r Request) Answer {
+	if s.isNobody() || r.Operation < ops.Unknown || r.Operation > ops.TwoPhaseCommit || !isResourceType(r.Type) {
+		return Answer{Rule: DefaultDeny}
+	}
+	if w.isSuper(s) {
+		return Answer{Rule: SuperUser}
+	}
+	if w.Loading {
+		return Answer{Rule: NotReady}
+	}
+	if w.Exact {
+		if a, ok := w.scan(s, r); ok {
+			return a
+		}
+		a := w.documented().Check(s, r)
+		a.Fallback = true
+		return a
+	}
+	matching := w.Explain(s, r)
+	for _, permission := range []acl.PermissionType{acl.Deny, acl.Allow} {
+		for _, b := range matching {
+			if b.Entry.Permission == permission {
+				return Answer{Rule: ruleOf(permission), ACL: &b}
+			}
+		}
+	}
+	if w.AllowIfNoACL && !slices.ContainsFunc(w.ACLs, func(b acl.Binding) bool { return covers(b.Pattern, r) }) {
+		return Answer{Rule: DefaultAllow}
+	}
+	return Answer{Rule: DefaultDeny}
+}
+
+// Explain returns every ACL that speaks about the request, each once, by the
+// documented rules: the most specific pattern first, and on one pattern in the
+// order of Kafka's listing.
+func (w World) Explain(s Subject, r Request) []acl.Binding {
+	var matching []acl.Binding
+	for _, b := range w.ACLs {
+		if covers(b.Pattern, r) && s.is(b.Entry.Principal) && isFrom(b.Entry.Host, s.Host) && speaksOf(b.Entry, r.Operation) &&
+			!slices.Contains(matching, b) {
+			matching = append(matching, b)
+		}
+	}
+	slices.SortFunc(matching, func(a, b acl.Binding) int {
+		return cmp.Or(specificity(b.Pattern, r)-specificity(a.Pattern, r), kafkaOrder(a, b))
+	})
+	return matching
+}
+
+func (w World) documented() World {
+	w.Exact = false
+	return w
+}
+
+func ruleOf(p acl.PermissionType) Rule {
+	if p == acl.Deny {
+		return MatchingDeny
+	}
+	return MatchingAllow
+}
+
+// isNobody: whom or where a DENY is for could not be told.
+func (s Subject) isNobody() bool {
+	return s.Principal.Type == "" && s.Principal.Name == "" || s.Host == netip.Addr{}
+}
+
+func (s Subject) principals() []principal.Principal {
+	return append([]principal.Principal{s.Principal}, s.Groups...)
+}
+
+func (w World) isSuper(s Subject) bool {
+	for _, p := range s.principals() {
+		for _, super := range w.SuperUsers {
+			if p.Type+p.Name != "" && p.Type+":"+p.Name == super.Type+":"+super.Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// is reports whether the principal of an ACL is one of the subject's, or everyone.
+func (s Subject) is(text string) bool {
+	typ, name, ok := strings.Cut(text, ":")
+	if !ok {
+		return false
+	}
+	for _, p := range s.principals() {
+		if p.Type+p.Name != "" && p.Type == typ && p.Name == name {
+			return true
+		}
+	}
+	return text == "User:*"
+}
+
+func isResourceType(t resource.Type) bool { return t >= resource.Topic && t <= resource.User }
+
+func covers(p resource.Pattern, r Request) bool {
+	if p.Type != r.Type {
+		return false
+	}
+	if p.PatternType == resource.Prefixed {
+		return len(p.Name) <= len(r.Name) && p.Name == r.Name[:len(p.Name)]
+	}
+	return p.Name == "*" || p.Name == r.Name
+}
+
+// specificity orders the patterns that cover a name.
+func specificity(p resource.Pattern, r Request) int {
+	switch {
+	case p.PatternType == resource.Prefixed:
+		return len(p.Name)
+	case p.Name == r.Name:
+		return len(r.Name) + 1
+	default:
+		return -1
+	}
+}
+
+// implied says which operation an ALLOW of another grants beside it.
+var implied = map[ops.Operation]ops.Operation{
+	ops.Read:         ops.Describe,
+	ops.Write:        ops.Describe,
+	ops.Delete:       ops.Describe,
+	ops.Alter:        ops.Describe,
+	ops.AlterConfigs: ops.DescribeConfigs,
+}
+
+func speaksOf(e acl.Entry, op ops.Operation) bool {
+	if e.Operation == ops.All || e.Operation == op {
+		return true
+	}
+	also, ok := implied[e.Operation]
+	return e.Permission == acl.Allow && ok && also == op
+}
+
+// kafkaOrder is the order in which Kafka's authorizer keeps its ACLs.
+func kafkaOrder(a, b acl.Binding) int {
+	if c := cmp.Compare(a.Pattern.Type, b.Pattern.Type); c != 0 {
+		return c
+	}
+	if a.Pattern.Name != b.Pattern.Name {
+		return slices.Compare(units(b.Pattern.Name), units(a.Pattern.Name)) // descending
+	}
+	if c := cmp.Or(cmp.Compare(a.Pattern.PatternType, b.Pattern.PatternType), cmp.Compare(a.Entry.Operation, b.Entry.Operation)); c != 0 {
+		return c
+	}
+	return cmp.Or(
+		slices.Compare(units(a.Entry.Principal), units(b.Entry.Principal)),
+		slices.Compare(units(a.Entry.Host), units(b.Entry.Host)),
+		cmp.Compare(a.Entry.Permission, b.Entry.Permission),
+	)
+}
+
+// units are the characters of Java's strings.
+func units(s string) []uint16 { return utf16.Encode([]rune(s)) }
