@@ -261,3 +261,20 @@ func TestSaveRemovesLeftovers(t *testing.T) {
 		t.Errorf("the folder holds %q", files)
 	}
 }
+
+// TestSaveErrorSaysWhichSetStands: who reads it must know what is in force.
+func TestSaveErrorSaysWhichSetStands(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := aclfile.Save(filepath.Join(file, "acls"), acl.FormatText, slices.Values([]acl.Binding(nil)))
+	var wrong *aclfile.SaveError
+	if !errors.As(err, &wrong) || wrong.Replaced || !strings.Contains(err.Error(), "the file is as it was") {
+		t.Errorf("below a file: %v", err)
+	}
+	wrong = &aclfile.SaveError{Path: "a\n", Replaced: true, Err: errors.New("boom")}
+	if text := wrong.Error(); !strings.Contains(text, "the file holds the new set") || !strings.Contains(text, `"a\n"`) {
+		t.Errorf("after the replacement: %s", text)
+	}
+}
