@@ -70,7 +70,7 @@ Exit status: 0 allowed or done, 1 denied, 2 bad input or usage.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand())
+	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand())
 	return root
 }
 
