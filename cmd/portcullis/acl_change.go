@@ -22,15 +22,14 @@ type aclChange struct {
 
 // filters returns what c removes.
 func (c aclChange) filters() []acl.Filter {
-	pattern := resource.PatternFilter{Type: c.pattern.Type, PatternType: c.pattern.PatternType, Name: &c.pattern.Name}
 	if len(c.entries) == 0 {
-		return []acl.Filter{{Pattern: pattern, Entry: acl.AnyEntry}}
+		f := acl.FilterOf(acl.Binding{Pattern: c.pattern})
+		f.Entry = acl.AnyEntry
+		return []acl.Filter{f}
 	}
 	var filters []acl.Filter
 	for _, e := range c.entries {
-		f := acl.FilterOf(acl.Binding{Pattern: c.pattern, Entry: e})
-		f.Pattern = pattern
-		filters = append(filters, f)
+		filters = append(filters, acl.FilterOf(acl.Binding{Pattern: c.pattern, Entry: e}))
 	}
 	return filters
 }
