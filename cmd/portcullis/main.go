@@ -73,7 +73,8 @@ Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newPrincipalCommand(), newProtocolCommand())
+	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
+		newPrincipalCommand(), newProtocolCommand())
 	return root
 }
 

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// aclCommand is the flags of the command acl and of the commands below it, which are
+// the options of kafka-acls.
+type aclCommand struct {
+	file      *once
+	selection list // the resources and, to list, the principals
+	sides     [2]aclSide
+	// Conveniences, which say themselves what is to be done on which resource.
+	producer, idempotent, consumer bool
+
+	operations    []string
+	force, dryRun bool
+}
+
+// aclSide is whom, and from where, something is allowed or denied.
+type aclSide struct {
+	name       string // the flags begin with it
+	permission acl.PermissionType
+	principals []string
+	hosts      []string
+}
+
+// aclAction is one of the things that kafka-acls does: a command below acl, and
+// a flag of acl itself.
+type aclAction struct {
+	name, short, example string
+	changes              bool // it takes the flags of a change, else those of a list
+	run                  func(*aclCommand, *cobra.Command) error
+}
+
+var (
+	addAction = aclAction{"add", "Add ACLs to a file",
+		"  portcullis acl add --file acls.txt --allow-principal User:alice --operation Read --topic orders", true, (*aclCommand).runAdd}
+	removeAction = aclAction{"remove", "Remove ACLs from a file",
+		"  portcullis acl remove --file acls.txt --allow-principal User:alice --consumer --topic orders --group billing --dry-run", true, (*aclCommand).runRemove}
+	listAction = aclAction{"list", "List the ACLs of a file",
+		"  portcullis acl list --file acls.txt --topic orders --resource-pattern-type match", false, (*aclCommand).runList}
+	aclActions = []aclAction{addAction, removeAction, listAction}
+)
+
+const aclLong = `The options are those of kafka-acls, for which a file stands where it has a cluster:
+where a command says --bootstrap-server SERVER, say --file FILE.
+
+The file is read in any format, and saved in its own, whole or not at all, with its
+checksum in FILE.sum beside it. A file that does not match a checksum is refused. A
+new one is JSON lines if its name ends in .json or .jsonl, else as kafka-acls prints.
+
+Nothing is removed that is not confirmed by y on standard input, or by --force.
+What kafka-acls takes and gives no effect to is refused. With --dry-run the difference
+is shown, + for what would be added and - for what would be removed, and the file
+stays as it is.`
+
+func newACLCommand() *cobra.Command {
+	a := newACLFlags()
+	chosen := make([]bool, len(aclActions))
+	cmd := &cobra.Command{
+		Use:   "acl --file FILE --add|--remove|--list",
+		Short: "Add, remove and list the ACLs of a file as kafka-acls does on a cluster",
+		Long:  aclLong,
+		Example: `  portcullis acl add --file acls.txt --allow-principal User:alice --producer --topic orders
+  portcullis acl --file acls.txt --list --topic orders`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			i := slices.Index(chosen, true)
+			if i < 0 || slices.Contains(chosen[i+1:], true) {
+				return errors.New("expected one of --add, --remove and --list: see " + cmd.CommandPath() + " --help")
+			}
+			return a.run(cmd, aclActions[i])
+		},
+	}
+	a.addFlags(cmd)
+	a.addChangeFlags(cmd)
+	a.addListFlags(cmd)
+	for i, action := range aclActions {
+		cmd.Flags().BoolVar(&chosen[i], action.name, false, action.short)
+		cmd.AddCommand(newACLActionCommand(action))
+	}
+	return cmd
+}
+
+func newACLActionCommand(action aclAction) *cobra.Command {
+	a := newACLFlags()
+	cmd := &cobra.Command{
+		Use:     action.name + " --file FILE",
+		Short:   action.short,
+		Long:    action.short + ".\n\n" + aclLong,
+		Example: action.example,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.run(cmd, action) },
+	}
+	a.addFlags(cmd)
+	if action.changes {
+		a.addChangeFlags(cmd)
+	} else {
+		a.addListFlags(cmd)
+	}
+	return cmd
+}
+
+func newACLFlags() *aclCommand {
+	return &aclCommand{
+		selection: list{resources: map[string]*[]string{}},
+		sides:     [2]aclSide{{name: "allow", permission: acl.Allow}, {name: "deny", permission: acl.Deny}},
+	}
+}
+
+// addFlags adds the flags of every action.
+func (a *aclCommand) addFlags(cmd *cobra.Command) {
+	a.file = onceFlag(cmd, "file", "", "`file` of ACLs")
+	if err := errors.Join(cmd.MarkFlagRequired("file"), cmd.MarkFlagFilename("file")); err != nil {
+		panic(err) // there is no such flag
+	}
+	for _, f := range resourceFlags {
+		if f.typ == resource.Cluster {
+			cmd.Flags().BoolVar(&a.selection.cluster, f.name, false, "the ACLs of "+f.usage)
+			continue
+		}
+		a.selection.resources[f.name] = cmd.Flags().StringArray(f.name, nil, "the ACLs of "+f.usage+"; may be repeated")
+	}
+	a.selection.patternType = onceFlag(cmd, "resource-pattern-type", "literal",
+		"`type` of the names: literal or prefixed; to remove and to list also any or match", "literal", "prefixed", "any", "match")
+}
+
+// addChangeFlags adds the flags that say which ACLs of the resources to add or to
+// remove.
+func (a *aclCommand) addChangeFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	for i := range a.sides {
+		s := &a.sides[i]
+		flags.StringArrayVar(&s.principals, s.name+"-principal", nil, "whom to "+s.name+" it: `Type:name`, such as User:alice, or User:* for all; may be repeated")
+		flags.StringArrayVar(&s.hosts, s.name+"-host", nil, "`host` to "+s.name+" it from; may be repeated; without it all hosts")
+	}
+	flags.StringArrayVar(&a.operations, "operation", []string{"All"}, "the `operation`, such as Read; may be repeated")
+	complete(cmd, "operation", operationNames())
+	flags.BoolVar(&a.producer, "producer", false, "what a producer needs: Write, Describe and Create on the topics, Write and Describe on the transactional ids")
+	flags.BoolVar(&a.idempotent, "idempotent", false, "with --producer: also IdempotentWrite on the cluster")
+	flags.BoolVar(&a.consumer, "consumer", false, "what a consumer needs: Read and Describe on the topics, Read on the groups")
+	flags.BoolVar(&a.force, "force", false, "remove without asking")
+	flags.BoolVar(&a.dryRun, "dry-run", false, "show the difference and change nothing")
+}
+
+func (a *aclCommand) addListFlags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&a.selection.principals, "principal", nil, "list the ACLs for `Type:name` only; may be repeated")
+}
+
+func (a *aclCommand) run(cmd *cobra.Command, action aclAction) error {
+	a.trim()
+	if err := a.checkUsage(cmd, action); err != nil {
+		return err
+	}
+	return action.run(a, cmd)
+}
+
+func (a *aclCommand) runAdd(cmd *cobra.Command) error {
+	changes, err := a.additions()
+	if err != nil {
+		return err
+	}
+	file, err := loadACLFile(a.file.text, true)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	for _, c := range changes {
+		writeAddition(&out, file.before, c)
+	}
+	return a.finish(cmd, file, &out, func(tx *snapshot.Tx) error {
+		for _, c := range changes {
+			for _, e := range c.entries {
+				tx.Add(acl.Binding{Pattern: c.pattern, Entry: e})
+			}
+		}
+		return nil
+	})
+}
+
+func (a *aclCommand) runRemove(cmd *cobra.Command) error {
+	changes, err := a.changes()
+	if err != nil {
+		return err
+	}
+	file, err := loadACLFile(a.file.text, false)
+	if err != nil {
+		return err
+	}
+	if !a.force && !a.dryRun {
+		if changes, err = confirm(cmd.InOrStdin(), cmd.ErrOrStderr(), changes); err != nil {
+			return err
+		}
+	}
+	return a.finish(cmd, file, &bytes.Buffer{}, func(tx *snapshot.Tx) error {
+		for _, c := range changes {
+			for _, f := range c.filters() {
+				tx.RemoveMatching(f)
+			}
+		}
+		return nil
+	})
+}
+
+// finish makes the change and saves the file, or shows the difference in a dry run.
+// Only then it writes out, so that no output tells of what was not done.
+func (a *aclCommand) finish(cmd *cobra.Command, file *aclFile, out *bytes.Buffer, change func(*snapshot.Tx) error) error {
+	if err := file.store.Update(change); err != nil {
+		return err
+	}
+	added, removed := snapshot.Diff(file.before, file.store.Load())
+	if a.dryRun {
+		out.Reset()
+		writeDifference(out, added, removed)
+	} else if len(added)+len(removed) > 0 {
+		if err := file.save(); err != nil {
+			return err
+		}
+	}
+	if _, err := out.WriteTo(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	summary := "added: %d, removed: %d\n"
+	if a.dryRun {
+		summary = "would be " + summary
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), summary, len(added), len(removed))
+	return nil
+}
+
+func (a *aclCommand) runList(cmd *cobra.Command) error {
+	filters, errFilters := a.selection.filters()
+	if err := errors.Join(errFilters, a.selection.checkPrincipals()); err != nil {
+		return err
+	}
+	file, err := loadACLFile(a.file.text, false)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if len(a.selection.principals) > 0 {
+		err = a.selection.writeByPrincipal(&out, file.before.All(), filters)
+	} else {
+		err = acl.Write(&out, acl.FormatText, selected(file.before.All(), filters, nil))
+	}
+	if err == nil {
+		_, err = out.WriteTo(cmd.OutOrStdout())
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/aclfile"
+	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// aclFile is a file of ACLs that is changed.
+type aclFile struct {
+	path   string
+	format acl.Format // to save it in
+	store  *snapshot.Store
+	before *snapshot.Snapshot // as it was loaded
+}
+
+// loadACLFile loads the file at path. If it may be new, a file that does not exist
+// is one without ACLs, unless it has left its checksum behind: then it is lost.
+func loadACLFile(path string, mayBeNew bool) (*aclFile, error) {
+	if path == standardInput {
+		return nil, badFlag("file", path, "the name of a file")
+	}
+	file := &aclFile{path: path, format: newFormat(path), store: snapshot.NewStore(snapshot.Config{})}
+	bindings, err := aclfile.Load(path, aclfile.ChecksumOptional)
+	switch {
+	case err == nil:
+		err = file.detectFormat()
+	case mayBeNew && errors.Is(err, fs.ErrNotExist) && !exists(path+".sum"):
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = file.store.Update(func(tx *snapshot.Tx) error {
+		for _, b := range bindings {
+			tx.Add(b)
+		}
+		return nil
+	})
+	file.before = file.store.Load()
+	return file, err
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// newFormat returns the format of a file in which nothing stands yet.
+func newFormat(path string) acl.Format {
+	if strings.HasSuffix(path, ".json") || strings.HasSuffix(path, ".jsonl") {
+		return acl.FormatJSON
+	}
+	return acl.FormatText
+}
+
+// detectFormat finds the format of a file that was read without an error.
+func (f *aclFile) detectFormat() error {
+	line, err := readFile(f.path, nil, func(r io.Reader) (string, error) {
+		l := lines.NewReader(r, acl.MaxLineBytes)
+		l.Next()
+		return l.Text, l.Err()
+	})
+	switch {
+	case line == "":
+	case strings.HasPrefix(line, "{"):
+		f.format = acl.FormatJSON
+	case strings.HasPrefix(line, "/"):
+		f.format = acl.FormatZooKeeper
+	case strings.HasSuffix(line, " "): // of a heading
+		f.format = acl.FormatText3
+	default:
+		f.format = acl.FormatText
+	}
+	return err
+}
+
+func (f *aclFile) save() error { return aclfile.Save(f.path, f.format, f.store.Load().All()) }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// writeAddition writes what kafka-acls prints of a resource when it adds to it, with
+// the spaces of its text.
+//
+// Source: Kafka's AclCommand.addAcls.
+func writeAddition(w io.Writer, before *snapshot.Snapshot, c aclChange) {
+	var fresh []acl.Entry
+	for _, e := range c.entries {
+		b := acl.Binding{Pattern: c.pattern, Entry: e}
+		if before.Has(b) {
+			fmt.Fprintf(w, "Acl (pattern=%s, entry=%s) already exists.\n", patternLine(b.Pattern), entryLine(e))
+			continue
+		}
+		fresh = append(fresh, e)
+	}
+	if len(fresh) > 0 {
+		fmt.Fprintf(w, "Adding ACLs for resource `%s`: \n %s\n\n", patternLine(c.pattern), entryLines(fresh))
+	}
+}
+
+// writeDifference writes what a change adds and removes, one ACL a line.
+func writeDifference(w *bytes.Buffer, added, removed []acl.Binding) {
+	for _, b := range removed {
+		fmt.Fprintf(w, "- %s\n", aclText(b))
+	}
+	for _, b := range added {
+		fmt.Fprintf(w, "+ %s\n", aclText(b))
+	}
+}
+
+// confirm asks of each change whether to make it, and returns those that are
+// answered with y. Questions are no result, so that w is standard error: there they
+// are also seen if standard output goes elsewhere.
+//
+// Source: Kafka's AclCommand.removeAcls and confirmAction.
+func confirm(r io.Reader, w io.Writer, changes []aclChange) ([]aclChange, error) {
+	answers := bufio.NewScanner(r)
+	var confirmed []aclChange
+	for _, c := range changes {
+		if len(c.entries) == 0 {
+			fmt.Fprintf(w, "Are you sure you want to delete all ACLs for resource filter `%s`? (y/n)\n", patternLine(c.pattern))
+		} else {
+			fmt.Fprintf(w, "Are you sure you want to remove ACLs: \n %s\n from resource filter `%s`? (y/n)\n", entryLines(c.entries), patternLine(c.pattern))
+		}
+		if !answers.Scan() {
+			return nil, errors.Join(errors.New("nothing is removed: expected y or n on standard input, or --force"), answers.Err())
+		}
+		if strings.EqualFold(strings.TrimSpace(answers.Text()), "y") {
+			confirmed = append(confirmed, c)
+		}
+	}
+	return confirmed, nil
+}
+
+func entryLines(entries []acl.Entry) string {
+	var lines []string
+	for _, e := range entries {
+		lines = append(lines, "\t"+entryLine(e))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func entryLine(e acl.Entry) string {
+	e.Principal, e.Host = onOneLine(e.Principal), onOneLine(e.Host)
+	return e.String()
+}
+
+func patternLine(p resource.Pattern) string {
+	p.Name = onOneLine(p.Name)
+	return p.String()
+}
+
+// onOneLine returns s as kafka-acls prints it, but quoted if it holds characters that
+// would act on a terminal.
+func onOneLine(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
