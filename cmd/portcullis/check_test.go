@@ -47,9 +47,9 @@ func TestCheckByFlags(t *testing.T) {
 		{"--principal User:token-desk --operation Describe --delegation-token t-4711", exitDone,
 			"allowed: User:token-desk from 127.0.0.1, Describe on DelegationToken t-4711\n" +
 				"reason: matching allow: (principal=User:token-desk, host=*, operation=DESCRIBE, permissionType=ALLOW) on ResourcePattern(resourceType=DELEGATION_TOKEN, name=t-4711, patternType=LITERAL)\n"},
-		{"--principal User:token-desk --operation CREATE_TOKENS --user-principal tenant-red", exitDone,
-			"allowed: User:token-desk from 127.0.0.1, CreateTokens on User tenant-red\n" +
-				"reason: matching allow: (principal=User:token-desk, host=*, operation=CREATE_TOKENS, permissionType=ALLOW) on ResourcePattern(resourceType=USER, name=tenant-red, patternType=LITERAL)\n"},
+		{"--principal User:token-desk --operation CREATE_TOKENS --user-principal User:tenant-red", exitDone,
+			"allowed: User:token-desk from 127.0.0.1, CreateTokens on User User:tenant-red\n" +
+				"reason: matching allow: (principal=User:token-desk, host=*, operation=CREATE_TOKENS, permissionType=ALLOW) on ResourcePattern(resourceType=USER, name=User:tenant-red, patternType=LITERAL)\n"},
 		{"--principal User:a --group-principal Group:b --group-principal Group:operators --operation Alter --cluster --host 10.20.0.3", exitDone,
 			"allowed: User:a with Group:b, Group:operators from 10.20.0.3, Alter on Cluster kafka-cluster\n" +
 				"reason: matching allow: (principal=Group:operators, host=10.20.0.0/16, operation=ALTER, permissionType=ALLOW) on ResourcePattern(resourceType=CLUSTER, name=kafka-cluster, patternType=LITERAL)\n"},

@@ -46,7 +46,7 @@ func TestListFilters(t *testing.T) {
 		{"--cluster --principal User:billing", []string{"L kafka-cluster User:billing IDEMPOTENT_WRITE"}},
 		{"--transactional-id billing- --resource-pattern-type prefixed", []string{"P billing- User:billing WRITE", "P billing- User:billing DESCRIBE"}},
 		{"--delegation-token t-4711", []string{"L t-4711 User:token-desk DESCRIBE"}},
-		{"--user-principal tenant-red", []string{"L tenant-red User:token-desk CREATE_TOKENS", "L tenant-red User:token-desk DESCRIBE_TOKENS"}},
+		{"--user-principal User:tenant-red", []string{"L User:tenant-red User:token-desk CREATE_TOKENS", "L User:tenant-red User:token-desk DESCRIBE_TOKENS"}},
 		{"--principal User:ledger --principal User:analytics", []string{
 			"L * User:analytics READ", "P payments. User:ledger READ", "P analytics- User:analytics READ", "L ledger User:ledger READ"}},
 		{"--principal User:nobody", nil},
