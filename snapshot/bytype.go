@@ -46,7 +46,7 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 		if n == nil {
 			continue
 		}
-		if n.wild != nil && n.wild.refuses&bit != 0 {
+		if n.wild.refuses&bit != 0 {
 			return MatchingDeny
 		}
 		prefixes += n.prefixes.n
@@ -60,16 +60,16 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 		if n == nil {
 			continue
 		}
-		if n.wild != nil && n.wild.grants&bit != 0 && a.leavesBelow("") {
+		if n.wild.grants&bit != 0 && a.leavesBelow("") {
 			return MatchingAllow
 		}
 		found := false
-		n.prefixes.root.eachMarked(bit, func(prefix string, r *record) bool {
+		n.prefixes.root.eachMarked(bit, func(prefix string, r ruling) bool {
 			found = r.open()&bit != 0 && a.leavesBelow(prefix)
 			return !found
 		})
 		if !found {
-			n.literals.root.eachMarked(bit, func(name string, r *record) bool {
+			n.literals.root.eachMarked(bit, func(name string, r ruling) bool {
 				found = r.open()&bit != 0 && name != "" && !a.deniesLiteral(name)
 				return !found
 			})
@@ -116,7 +116,7 @@ func (a *anyName) denies(name string, literals bool) bool {
 		if deny, _ := q.askPrefixes(n, candidate{}, candidate{}); deny.record != nil {
 			return true
 		}
-		if r := n.get(resource.LiteralPattern(a.typ, name)); literals && r != nil && r.refuses&a.bit != 0 {
+		if literals && n.get(resource.LiteralPattern(a.typ, name)).refuses&a.bit != 0 {
 			return true
 		}
 	}
@@ -127,9 +127,9 @@ func (a *anyName) denies(name string, literals bool) bool {
 func (a *anyName) takeDenied() {
 	a.taken = newTakenNames()
 	for _, s := range a.view.documented {
-		s.of(a.typ).each(func(r *record) bool {
+		s.of(a.typ).each(func(r ruling) bool {
 			if r.refuses&a.bit != 0 {
-				a.taken.add(r)
+				a.taken.add(r.record)
 			}
 			return true
 		})
@@ -143,14 +143,14 @@ func (v *View) leavesUncovered(t resource.Type) bool {
 	switch {
 	case patterns == nil:
 		return true
-	case patterns.wild != nil:
+	case patterns.wild.record != nil:
 		return false
 	case patterns.prefixes.n < scalarValues:
-		return patterns.get(resource.PrefixedPattern(t, "")) == nil
+		return patterns.get(resource.PrefixedPattern(t, "")).record == nil
 	}
 	taken := newTakenNames()
-	patterns.each(func(r *record) bool {
-		taken.add(r)
+	patterns.each(func(r ruling) bool {
+		taken.add(r.record)
 		return true
 	})
 	taken.sort()

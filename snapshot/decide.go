@@ -75,24 +75,29 @@ const (
 	placeWild    = -1
 )
 
-// ask looks at every pattern of the scopes that covers the name, and returns which
-// records decide, if any speak about the operation.
+// ask looks at every pattern of the scopes that covers the name, as far as they can
+// decide, and returns which records do, if any speak about the operation.
 func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 	hash := hashString(q.name)
+	for _, s := range scopes {
+		if n := s.of(q.typ); n != nil && n.literals.n > 0 {
+			if r, _ := n.literals.get(hash, q.name); r.speaksOf(q.bit) {
+				deny, allow = q.weigh(r, placeLiteral, deny, allow)
+			}
+		}
+	}
+	if deny.record != nil && q.name != resource.Wildcard {
+		return deny, allow // nothing is more specific
+	}
 	for _, s := range scopes {
 		n := s.of(q.typ)
 		if n == nil {
 			continue
 		}
-		if n.literals.n > 0 {
-			if r, ok := n.literals.get(hash, q.name); ok && r.speaksOf(q.bit) {
-				deny, allow = q.weigh(r, placeLiteral, deny, allow)
-			}
-		}
 		if len(n.lengths) > 0 {
 			deny, allow = q.askPrefixes(n, deny, allow)
 		}
-		if n.wild != nil && n.wild.speaksOf(q.bit) && wildcardApplies(q.name, q.semantics) {
+		if n.wild.speaksOf(q.bit) && wildcardApplies(q.name, q.semantics) {
 			deny, allow = q.weigh(n.wild, wildPlace(q.name), deny, allow)
 		}
 	}
@@ -102,31 +107,29 @@ func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 // askPrefixes is ask for the PREFIXED patterns of n alone. It hashes the beginnings
 // of the name as hashString would.
 func (q *question) askPrefixes(n *names, deny, allow candidate) (_, _ candidate) {
-	name := q.name
-	state, taken, word := secret0, 0, wordAt(name, 0)
+	name, grants := q.name, q.bit
+	if allow.record != nil && allow.place == placeLiteral && !q.last {
+		grants = 0 // no prefix is more specific
+	}
+	state, taken := secret0, 0
 	for i := range n.lengths {
 		l := &n.lengths[i]
 		bytes := int(l.bytes)
 		if bytes > len(name) {
 			break
 		}
-		if !l.mayEnd(name) {
+		if (l.grants&grants|l.refuses&q.bit) == 0 || !l.mayEnd(name) {
 			continue
 		}
-		for bytes-taken >= wordSize {
-			state = takeIn(state, word)
-			taken += wordSize
-			word = wordAt(name, taken)
+		for ; bytes-taken >= wordSize; taken += wordSize {
+			state = takeIn(state, load(name[taken:]))
 		}
-		if r, ok := n.prefixes.get(finish(state, word, bytes), name[:bytes]); ok && r.speaksOf(q.bit) {
+		if r, _ := n.prefixes.get(finish(state, wordAt(name, taken), bytes), name[:bytes]); r.speaksOf(q.bit) {
 			deny, allow = q.weigh(r, bytes, deny, allow)
 		}
 	}
 	return deny, allow
 }
-
-// speaksOf reports whether an ACL of r allows or denies the operation.
-func (r *record) speaksOf(bit ops.Set) bool { return (r.grants|r.refuses)&bit != 0 }
 
 // wildcardApplies reports whether LITERAL "*" covers name. Kafka's scan skips it
 // for longer names that begin with an asterisk: it takes the pattern for a LITERAL
@@ -145,15 +148,15 @@ func wildPlace(name string) int {
 
 // weigh returns the candidates once r, which is on a pattern that covers the name,
 // is counted among them.
-func (q *question) weigh(r *record, place int, deny, allow candidate) (_, _ candidate) {
+func (q *question) weigh(r ruling, place int, deny, allow candidate) (_, _ candidate) {
 	if r.refuses&q.bit != 0 {
-		deny = deny.or(candidate{r, place}, q.bit, acl.Deny, false)
+		deny = deny.or(candidate{r.record, place}, q.bit, acl.Deny, false)
 	}
 	if r.grants&q.bit != 0 {
 		if q.last {
 			place = kafkaAllowPlace(place, q.name, q.secondPass)
 		}
-		allow = allow.or(candidate{r, place}, q.bit, acl.Allow, q.last)
+		allow = allow.or(candidate{r.record, place}, q.bit, acl.Allow, q.last)
 	}
 	return deny, allow
 }
@@ -183,12 +186,12 @@ type claim struct {
 // pick returns the first, or last, of the ACLs of r with a permission that speak
 // about an operation, in Kafka's order.
 func (r *record) pick(bit ops.Set, permission acl.PermissionType, last bool) (picked claim) {
-	written, means := r.allow, ops.AllowedBy
+	written, means := r.allow, &allowedBy
 	if permission == acl.Deny {
-		written, means = r.deny, ops.DeniedBy
+		written, means = r.deny, &deniedBy
 	}
 	for op := range written.All() {
-		if means(op)&bit != 0 && (picked.record == nil || last) {
+		if means[op]&bit != 0 && (picked.record == nil || last) {
 			picked = claim{r.end(op, permission, last), op}
 		}
 	}

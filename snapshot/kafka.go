@@ -181,7 +181,8 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	var allowed []*record
 	var end *record // a DENY on LITERAL "*"
 	for _, s := range v.scopes {
-		s.of(t).each(func(r *record) bool {
+		s.of(t).each(func(said ruling) bool {
+			r := said.record
 			if r.allow&written != 0 {
 				allowed = append(allowed, r)
 			}
@@ -225,7 +226,8 @@ func (v *View) walkMeetsMalformed(op ops.Operation, t resource.Type, end *record
 	if v.malformed == nil {
 		return false
 	}
-	v.malformed.of(t).each(func(r *record) bool {
+	v.malformed.of(t).each(func(said ruling) bool {
+		r := said.record
 		for variant := range r.all() {
 			switch host := variant.who.host; {
 			case host != acl.WildcardHost && host != v.hostText:

@@ -22,8 +22,6 @@ type record struct {
 	who     *party
 	allow   ops.Set // the operations of its ALLOW entries, as they were written
 	deny    ops.Set // the same for DENY
-	grants  ops.Set // what the ALLOW entries grant, implied operations included
-	refuses ops.Set // what the DENY entries refuse
 	typ     resource.Type
 	pattern resource.PatternType
 	count   int32 // in index.covered: how many records are on the pattern
@@ -108,19 +106,7 @@ func (r *record) toggle(op ops.Operation, permission acl.PermissionType) *record
 	if c.allow == 0 && c.deny == 0 {
 		return nil
 	}
-	c.spread()
 	return &c
-}
-
-// spread sets grants and refuses by allow and deny.
-func (r *record) spread() {
-	r.grants, r.refuses = 0, 0
-	for op := range r.allow.All() {
-		r.grants |= ops.AllowedBy(op)
-	}
-	for op := range r.deny.All() {
-		r.refuses |= ops.DeniedBy(op)
-	}
 }
 
 // all returns the records that r stands for, some of them repeatedly: itself, if it
@@ -161,7 +147,6 @@ func (r *record) replaceVariant(old, new *record) *record {
 			c.deny |= ops.SetOf(op)
 		}
 	}
-	c.spread()
 	if c.variants.n == 1 {
 		for v := range c.all() {
 			return v
