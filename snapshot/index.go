@@ -286,21 +286,70 @@ func count(old, new *record) (n int32) {
 	return n
 }
 
-// party returns the party of these texts that a scope of the index has, or else a
-// new one.
-func (x *index) party(principal, host string) *party {
-	if h, ok := x.principals.get(hashString(principal), principal); ok {
-		if key, ok := parseHost(host); ok {
-			if s := h.scope(key); s != nil && s.party.host == host {
-				return s.party
-			}
-		}
+// find returns the record on p of a principal and a host, or nil, and their party,
+// new if the index has none. sure is false where the index cannot tell whether there
+// is such a record: it is among variants, or never matches.
+func (x *index) find(p resource.Pattern, principal, host string) (r *record, who *party, sure bool) {
+	key, ok := parseHost(host)
+	if !ok || !strings.Contains(principal, ":") {
+		return nil, &party{principal, host}, false
 	}
-	return &party{principal, host}
+	h, _ := x.principals.get(hashString(principal), principal)
+	s := h.scope(key)
+	if s != nil && s.party.host == host {
+		who = s.party
+	} else {
+		who = &party{principal, host}
+	}
+	r = s.of(p.Type).get(p).record
+	switch {
+	case r == nil:
+		return nil, who, true
+	case r.variants != nil:
+		return nil, who, false
+	case r.who.host != host: // the same host, written differently
+		return nil, who, true
+	}
+	return r, who, true
 }
 
-// scope returns the scope of a host, or nil.
+// pack lays the part of x that a transaction made together in memory.
+func (x *index) pack(e *edit) {
+	x.principals.root.pack(e)
+	for _, h := range x.principals.each {
+		h.pack(e)
+	}
+}
+
+func (h *holder) pack(e *edit) {
+	if h.edit != e {
+		return
+	}
+	h.hosts.root.pack(e)
+	h.anywhere.pack(e)
+	for _, s := range h.hosts.each {
+		s.pack(e)
+	}
+}
+
+// pack does nothing to the scope of another transaction. s may be nil.
+func (s *scope) pack(e *edit) {
+	if s == nil || s.edit != e {
+		return
+	}
+	for _, n := range s.types {
+		if n != nil && n.edit == e {
+			n.literals.root.pack(e)
+			n.prefixes.root.pack(e)
+		}
+	}
+}
+
+// scope returns the scope of a host, or nil. h may be nil.
 func (h *holder) scope(key hostKey) *scope {
+	if h == nil {
+		return nil
+	}
 	if key == (hostKey{}) {
 		return h.anywhere
 	}

@@ -24,10 +24,9 @@ type Snapshot struct {
 	index      index
 
 	// What follows is for those who manage the ACLs; no check reads it.
-	superseded chan struct{} // closed when the next snapshot is in force
-	history    *history      // of the store, whose snapshots all share it
-	keepsIDs   bool
-	ids        identities // empty unless keepsIDs
+	history  *history // of the store, whose snapshots all share it
+	keepsIDs bool
+	ids      identities // empty unless keepsIDs
 }
 
 // Generation returns the number of transactions that were published before this
