@@ -9,6 +9,7 @@ import (
 	"github.com/google/btree"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // Tx is a transaction: a private copy of the ACLs, seen by nobody before it is
@@ -37,7 +38,7 @@ type pending struct {
 
 // degree is the number of children of a node of the ordered set. Somewhat
 // arbitrarily chosen: from 16 to 64 the cost of an update hardly changes.
-const degree = 32
+const degree = 16
 
 func newTx(old *Snapshot) *Tx {
 	next := *old
@@ -123,12 +124,14 @@ func (tx *Tx) set(b acl.Binding, present bool) bool {
 	if (old != nil && old.has(op, permission)) == present {
 		return false
 	}
-	from := old
-	if from == nil {
+	var from record
+	if old != nil {
+		from = *old
+	} else {
 		from = recordFor(b, who)
-		from.name = tx.shared(from)
+		from.name = tx.shared(from.typ, from.name)
 	}
-	new := from.toggle(op, permission)
+	new := from.toggled(op, permission)
 	tx.next.index.change(tx.edit, old, new)
 	tx.pending = append(tx.pending, pending{record: cmp.Or(new, old), at: int32(len(tx.pending)), gone: new == nil})
 	if present {
@@ -150,23 +153,24 @@ func (tx *Tx) record(b acl.Binding) (*record, *party) {
 	return tx.view().record(b), who
 }
 
-// shared returns the name of r, which is new: the very text that other records of the
-// store have, as far as that is cheap to find.
-func (tx *Tx) shared(r *record) string {
-	if name, ok := tx.names[r.name]; ok {
-		return name
+// shared returns name, of a record that is new, as the very text that other records
+// of the store have, as far as that is cheap to find.
+func (tx *Tx) shared(t resource.Type, name string) string {
+	if shared, ok := tx.names[name]; ok {
+		return shared
 	}
-	name := r.name
-	tx.next.records.AscendGreaterOrEqual(&record{name: name, typ: r.typ, who: &party{}}, func(found *record) bool {
-		if found.name == name {
-			name = found.name
+	for r := range tx.next.from(&record{name: name, typ: t, who: noParty}) {
+		if r.name == name {
+			name = r.name
 		}
-		return false
-	})
-	if tx.names == nil {
-		tx.names = make(map[string]string)
+		break
 	}
-	tx.names[name] = name
+	if tx.added > 1 {
+		if tx.names == nil {
+			tx.names = make(map[string]string)
+		}
+		tx.names[name] = name
+	}
 	return name
 }
 
