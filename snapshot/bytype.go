@@ -107,14 +107,17 @@ func (a *anyName) deniesLiteral(name string) bool { return a.denies(name, true) 
 // denies reports whether a PREFIXED deny covers name or, if literals is set, any.
 // Wildcards are the caller's to handle.
 func (a *anyName) denies(name string, literals bool) bool {
-	q := question{name: name, bit: a.bit, typ: a.typ}
 	for _, s := range a.view.documented {
 		n := s.of(a.typ)
 		if n == nil {
 			continue
 		}
-		if deny, _ := q.askPrefixes(n, candidate{}, candidate{}); deny.record != nil {
-			return true
+		start := startHash{state: secret0}
+		for i := range n.lengths {
+			l := &n.lengths[i]
+			if int(l.bytes) <= len(name) && l.mayCover(name, 0, a.bit) && n.prefixed(&start, name, l.bytes).refuses&a.bit != 0 {
+				return true
+			}
 		}
 		if literals && n.get(resource.LiteralPattern(a.typ, name)).refuses&a.bit != 0 {
 			return true

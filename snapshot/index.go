@@ -125,10 +125,17 @@ type prefixLength struct {
 	refuses ops.Set // what they refuse
 }
 
-// mayEnd reports whether a prefix of this length can end where name has got to. name
-// must not be shorter.
-func (l *prefixLength) mayEnd(name string) bool {
-	return l.bytes == 0 || l.ends>>(name[l.bytes-1]%64)&1 != 0
+// mayCover reports whether a prefix of this length that grants one of some operations
+// or refuses one of others may be the beginning of name, which must not be shorter.
+func (l *prefixLength) mayCover(name string, grants, refuses ops.Set) bool {
+	return l.grants&grants|l.refuses&refuses != 0 && (l.bytes == 0 || l.ends>>(name[l.bytes-1]%64)&1 != 0)
+}
+
+// prefixed returns what is said on the prefix that the first bytes of name are. start
+// is of the same name.
+func (n *names) prefixed(start *startHash, name string, bytes int32) ruling {
+	r, _ := n.prefixes.get(start.of(name, int(bytes)), name[:bytes])
+	return r
 }
 
 // everything is the set of all operations.
@@ -136,9 +143,10 @@ const everything ops.Set = 1<<16 - 1
 
 // The kinds of the tables in an index.
 var (
-	holders = &kind[string, *holder]{hash: hashString}
-	hosts   = &kind[hostKey, *scope]{hash: hashHost}
-	rulings = &kind[string, ruling]{hash: hashString, marks: ruling.open}
+	holders  = &kind[string, *holder]{hash: hashString}
+	hosts    = &kind[hostKey, *scope]{hash: hashHost}
+	literals = &kind[string, ruling]{hash: hashString, marks: ruling.open}
+	prefixes = &kind[string, ruling]{hash: hashPrefix, marks: ruling.open}
 )
 
 // get returns what is said on p. n may be nil.
@@ -150,7 +158,7 @@ func (n *names) get(p resource.Pattern) (r ruling) {
 	case p.PatternType == resource.Literal:
 		r, _ = n.literals.get(hashString(p.Name), p.Name)
 	default:
-		r, _ = n.prefixes.get(hashString(p.Name), p.Name)
+		r, _ = n.prefixes.get(hashPrefix(p.Name), p.Name)
 	}
 	return r
 }
@@ -164,9 +172,9 @@ func (n *names) set(e *edit, p resource.Pattern, r ruling) *names {
 	case p.IsWildcard():
 		n.wild = r
 	case p.PatternType == resource.Literal:
-		n.literals = rulings.bind(e, n.literals, p.Name, r, r.record != nil)
+		n.literals = literals.bind(e, n.literals, p.Name, r, r.record != nil)
 	default:
-		n.prefixes = rulings.bind(e, n.prefixes, p.Name, r, r.record != nil)
+		n.prefixes = prefixes.bind(e, n.prefixes, p.Name, r, r.record != nil)
 		n.lengths = countLength(n.lengths, p.Name, r, int32(n.prefixes.n-before))
 	}
 	if n.wild.record == nil && n.literals.n == 0 && n.prefixes.n == 0 {

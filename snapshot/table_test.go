@@ -78,26 +78,25 @@ func TestTableAgainstMap(t *testing.T) {
 }
 
 // TestHashIsOfTheTextAlone: neither where a text stands nor what stands around it
-// counts. askPrefixes depends on that.
+// counts. startHash depends on that.
 func TestHashIsOfTheTextAlone(t *testing.T) {
 	const long = "the quick brown fox jumps over the lazy dog, \U0001F600"
 	for n := range len(long) + 1 {
 		for i := 0; i+n <= len(long); i++ {
-			if part := long[i : i+n]; hashString(part) != hashString(string([]byte(part))) {
+			if part := long[i : i+n]; hashPrefix(part) != hashPrefix(string([]byte(part))) {
 				t.Fatalf("two hashes of %q", part)
 			}
 		}
-		state, word := secret0, wordAt(long, 0)
-		for taken := wordSize; taken <= n; taken += wordSize {
-			state, word = takeIn(state, word), wordAt(long, taken)
-		}
-		if finish(state, word, n) != hashString(long[:n]) {
-			t.Fatalf("the hash of the first %d bytes differs when more follow", n)
+		start := startHash{state: secret0}
+		for m := range n + 1 {
+			if start.of(long[:n], m) != hashPrefix(string([]byte(long[:m]))) {
+				t.Fatalf("the hash of the first %d bytes differs when more follow, %d in all", m, n)
+			}
 		}
 	}
 	seen := map[uint64]int{}
 	for i := range 200_000 {
-		seen[hashString(fmt.Sprint("foo-bar35_resource-", i))>>40]++
+		seen[hashPrefix(fmt.Sprint("foo-bar35_resource-", i))>>40]++
 	}
 	for bits, n := range seen {
 		if n > 6 { // expected: 200,000 names over 16 M values
