@@ -224,7 +224,7 @@ func (k *kind[K, V]) setIn(e *edit, s link[K, V], shift int, hash uint64, it ite
 		switch {
 		case at >= 0:
 			l.put(i, depth, p.with(at, it))
-			l.marks = k.marksOf(l)
+			k.remark(l, it.val)
 			return link[K, V]{leaf: l}, false
 		case len(p.items) < pageSize || shift+branchBits > maxShift && 1<<depth == leafWidth:
 			l.put(i, depth, p.push(hash, it))
@@ -285,14 +285,25 @@ func (l *leaf[K, V]) put(i, depth int, p page[K, V]) {
 	}
 }
 
-// marksOf returns the union of the marks of all items in l.
-func (k *kind[K, V]) marksOf(l *leaf[K, V]) (m ops.Set) {
+// remark sets the marks of l when val has taken the place of another value. Mostly a
+// few items have all marks there are, and the rest need not be looked at.
+func (k *kind[K, V]) remark(l *leaf[K, V], val V) {
+	if k.marks != nil {
+		l.marks = k.marksOf(l, l.marks|k.marks(val))
+	}
+}
+
+// marksOf returns the union of the marks of all items in l, which are some of those
+// given.
+func (k *kind[K, V]) marksOf(l *leaf[K, V], all ops.Set) (m ops.Set) {
 	if k.marks == nil {
 		return 0
 	}
 	for i := range l.pages {
 		for j := range l.pages[i].items {
-			m |= k.marks(l.pages[i].items[j].val)
+			if m |= k.marks(l.pages[i].items[j].val); m == all {
+				return m
+			}
 		}
 	}
 	return m
@@ -301,6 +312,9 @@ func (k *kind[K, V]) marksOf(l *leaf[K, V]) (m ops.Set) {
 // split divides page i, of a depth that leaves room for it, in two.
 func (k *kind[K, V]) split(l *leaf[K, V], i, depth, shift int) {
 	var halves [2]page[K, V]
+	for i := range halves {
+		halves[i].items = make([]item[K, V], 0, pageSize) // a table that grows, grows on
+	}
 	for _, it := range l.pages[i].items {
 		hash := k.hash(it.key)
 		half := &halves[hash>>shift>>depth&1]
@@ -396,7 +410,7 @@ func (k *kind[K, V]) deleteIn(e *edit, s link[K, V], shift int, hash uint64, key
 		func(a, b page[K, V]) bool { return a.same(&b) }); half /= 2 {
 		l.pages = slices.Clone(l.pages[:half])
 	}
-	l.marks = k.marksOf(l)
+	l.marks = k.marksOf(l, l.marks)
 	return link[K, V]{leaf: l}
 }
 

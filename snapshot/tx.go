@@ -133,6 +133,9 @@ func (tx *Tx) set(b acl.Binding, present bool) bool {
 	}
 	new := from.toggled(op, permission)
 	tx.next.index.change(tx.edit, old, new)
+	if n := len(tx.pending); n == cap(tx.pending) {
+		tx.pending = slices.Grow(tx.pending, n+1) // twice as many: append is thriftier, and copies more
+	}
 	tx.pending = append(tx.pending, pending{record: cmp.Or(new, old), at: int32(len(tx.pending)), gone: new == nil})
 	if present {
 		tx.next.bindings++
