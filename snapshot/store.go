@@ -149,6 +149,7 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 	tx.next.ready = old.ready || makeReady
 	tx.next.generation++
 	tx.next.history.add(tx.next.generation, &tx.log)
+	tx.next.mustVerify()
 	s.current.Store(tx.next)
 	s.waiting.wake()
 	return nil

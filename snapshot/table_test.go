@@ -70,7 +70,7 @@ func TestTableAgainstMap(t *testing.T) {
 					t.Fatalf("%s is marked %b, and was not found by %b", key, val, marked)
 				}
 			}
-			if err := k.verify(v.t); err != nil {
+			if err := verifyTable(k, v.t); err != nil {
 				t.Fatal(err)
 			}
 		}
