@@ -142,7 +142,7 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 		return errors.Join(tx.errs...)
 	}
 	makeReady = makeReady && !old.ready
-	if !tx.changed && !makeReady {
+	if tx.changes == 0 && !makeReady {
 		return nil
 	}
 	tx.finish()

@@ -19,7 +19,7 @@ type Tx struct {
 	next    *Snapshot
 	edit    *edit
 	added   int // calls of Add and AddID
-	changed bool
+	changes int // of bindings and ids
 	log     changeLog
 	errs    []error
 	// pending is what the transaction did to records and next.records does not show
@@ -142,7 +142,7 @@ func (tx *Tx) set(b acl.Binding, present bool) bool {
 	} else {
 		tx.next.bindings--
 	}
-	tx.changed = true
+	tx.changes++
 	tx.log.add(change{cmp.Or(new, old), op, permission, present})
 	return true
 }
@@ -229,9 +229,8 @@ const packedPart = 4
 
 // finish makes next ready to be published.
 func (tx *Tx) finish() {
-	changes := len(tx.pending)
 	tx.flush()
-	if changes >= tx.next.bindings/packedPart {
+	if tx.changes >= tx.next.bindings/packedPart {
 		tx.next.index.pack(tx.edit)
 	}
 }
