@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -79,13 +78,4 @@ func outputFlag(cmd *cobra.Command) (json func() (bool, error)) {
 // badFlag says what is wrong with the value of a flag.
 func badFlag(name, text, expected string) error {
 	return errors.New("--" + name + " " + enum.Quote(text) + ": expected " + expected)
-}
-
-// formatNames are the formats that can be written.
-func formatNames() []string {
-	var names []string
-	for f := acl.FormatText; f <= acl.FormatZooKeeper; f++ {
-		names = append(names, f.String())
-	}
-	return names
 }

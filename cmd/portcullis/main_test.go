@@ -92,7 +92,7 @@ func TestUsage(t *testing.T) {
 	refuse(t, "", []string{"convert"}, `portcullis: required flag(s) "acls", "to" not set`)
 	refuse(t, "", []string{"list", "--acls", "no such file"}, "portcullis: open no such file: no such file or directory")
 	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "--format", "yaml"},
-		`portcullis: --format: unknown format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper`)
+		`portcullis: --format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`)
 	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "-o", "yaml"}, `portcullis: --output "yaml": expected text or json`)
 	refuse(t, "", []string{"list", "--acls", "-", "--acls", "-"}, "portcullis: standard input (-) can be read once: name files for the others")
 }
