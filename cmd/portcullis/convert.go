@@ -16,9 +16,16 @@ func newConvertCommand() *cobra.Command {
 		Use:   "convert --acls FILE --to FORMAT",
 		Short: "Write ACLs in another format",
 		Long: `convert writes the ACLs of all files to standard output, each once and sorted. If
-anything is wrong with a file, or the format cannot hold an ACL, it writes nothing.`,
-		Example: `  portcullis convert --acls acls.txt --to json`,
-		Args:    cobra.NoArgs,
+anything is wrong with a file, or the format cannot hold an ACL, it writes nothing.
+
+Beside the formats of Kafka it knows those of other tools. strimzi: a KafkaUser for
+each principal, of which User:CN=name authenticates by a certificate, and User:name
+not; it says nothing of the cluster and of credentials. rpk: what
+"rpk security acl list --format json" prints. ksm: the CSV of
+kafka-security-manager. These three must be named to be read.`,
+		Example: `  portcullis convert --acls acls.txt --to json
+  portcullis convert --acls users.yaml --format strimzi --to kafka-acls`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			format, ok := findFormat(to.text, canWrite)
 			var err error

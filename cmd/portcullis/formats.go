@@ -69,8 +69,9 @@ type foreignFormat struct {
 	// parse returns the ACLs of a text that is valid UTF-8, or gathers what is wrong
 	// with it.
 	parse func(text string, m *mistakes) []acl.Binding
-	// refuse says why the format cannot hold a valid ACL, or returns "".
-	refuse func(b acl.Binding) string
+	// refuse returns a function that says why the format cannot hold a valid ACL of a
+	// list, or returns "".
+	refuse func(list []acl.Binding) (why func(b acl.Binding) string)
 	// render returns ACLs, none of which is refused, as text.
 	render func(list []acl.Binding) ([]byte, error)
 }
@@ -121,12 +122,13 @@ func (f foreignFormat) write(w io.Writer, bindings iter.Seq[acl.Binding]) error 
 // them.
 func (f foreignFormat) refusal(list []acl.Binding) error {
 	var refused []error
+	why := f.refuse(list)
 	for _, b := range list {
-		reason := ""
+		var reason string
 		if err := b.Validate(); err != nil {
 			reason = err.Error()
 		} else {
-			reason = f.refuse(b)
+			reason = why(b)
 		}
 		if reason != "" && len(refused) < acl.MaxParseErrors {
 			refused = append(refused, fmt.Errorf("the ACL %s cannot be written as %s: %s", aclText(b), f.name, reason))
@@ -151,4 +153,9 @@ func (f foreignFormat) readBack(text []byte, list []acl.Binding) error {
 		return fmt.Errorf("the ACL %s cannot be written as %s: it would be read back twice", aclText(got[len(list)]), f.name)
 	}
 	return nil
+}
+
+// eachByItself is how a format refuses that looks at one ACL at a time.
+func eachByItself(why func(b acl.Binding) string) func([]acl.Binding) func(acl.Binding) string {
+	return func([]acl.Binding) func(acl.Binding) string { return why }
 }

@@ -20,7 +20,7 @@ var ksmFormat = foreignFormat{
 	name:     "ksm",
 	maxBytes: maxListBytes,
 	parse:    parseKSM,
-	refuse:   refuseKSM,
+	refuse:   eachByItself(refuseKSM),
 	render:   renderKSM,
 }
 

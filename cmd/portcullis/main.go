@@ -58,7 +58,8 @@ certificates and Kerberos names, and says what each Kafka request needs.
 
 Files of ACLs are read in any of four formats, recognised by themselves: what
 kafka-acls --list prints (kafka-acls, and kafka-acls-3 with the spacing before
-Kafka 4.1), JSON lines (json), and the nodes of ZooKeeper (zookeeper).
+Kafka 4.1), JSON lines (json), and the nodes of ZooKeeper (zookeeper). With --format
+also those of other tools are read: see portcullis convert --help.
 
 Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
 		Version:       version(),

@@ -129,6 +129,7 @@ func TestOutputThatFails(t *testing.T) {
 		{"check", "--acls", acme + "acls.txt", "--principal", "User:billing", "--operation", "Write", "--topic", "payments.eu"},
 		{"list", "--acls", acme + "acls.txt"},
 		{"convert", "--acls", acme + "acls.txt", "--to", "json"},
+		{"convert", "--acls", acme + "acls.txt", "--to", "rpk"},
 		{"principal", "--dn", "CN=a"},
 		{"principal", "--dn", "CN=a", "-o", "json"},
 		{"principal", "--dn", "CN=a", "--ssl-rules", ""},

@@ -20,7 +20,7 @@ var rpkFormat = foreignFormat{
 	name:     "rpk",
 	maxBytes: maxListBytes,
 	parse:    parseRPK,
-	refuse:   refuseRPK,
+	refuse:   eachByItself(refuseRPK),
 	render:   renderRPK,
 }
 

@@ -34,8 +34,8 @@ var strimziFormat = foreignFormat{
 }
 
 // maxStrimziBytes is the longest stream of KafkaUsers that is read: somewhat
-// arbitrarily chosen, but enough for 20,000 of them. A hostile document becomes a
-// hundred times as large in memory.
+// arbitrarily chosen, but enough for 20,000 of them. A hostile document becomes
+// some seventy times as large in memory.
 const maxStrimziBytes = 16 << 20
 
 // The words of Strimzi for what Kafka has other words for.
@@ -159,7 +159,7 @@ func (r *strimziReader) addSyntax(err error) {
 	if errLine != nil {
 		line = 1
 	}
-	r.add(line, 1, strings.TrimPrefix(err.Error(), found[0]), "YAML")
+	r.add(line, 1, "no valid YAML ("+strings.TrimPrefix(err.Error(), found[0])+")", "a KafkaUser")
 }
 
 // at adds what is wrong with a node.
@@ -430,8 +430,11 @@ func (r *strimziReader) readPattern(n *yaml.Node) (p resource.Pattern, ok bool) 
 		return p, false
 	}
 	if p.Type == resource.Cluster {
-		p = resource.LiteralPattern(resource.Cluster, resource.ClusterName)
-		return p, r.mapping(n, []string{"type"}, nil) != nil
+		if len(keys) > 1 {
+			r.at(n, "a cluster with a name or a pattern type", "its type alone")
+			return p, false
+		}
+		return resource.LiteralPattern(resource.Cluster, resource.ClusterName), true
 	}
 	if keys = r.mapping(n, []string{"type", "name"}, []string{"patternType"}); keys == nil {
 		return p, false

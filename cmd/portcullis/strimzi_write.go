@@ -48,19 +48,30 @@ func strimziUser(who string) (name string, byCertificate, ok bool) {
 	return name, byCertificate, ok && isKubernetesName(name) && (!byCertificate || len(name) <= commonNameBytes)
 }
 
-func refuseStrimzi(b acl.Binding) string {
-	isCluster := b.Pattern.Type == resource.Cluster
-	switch _, _, ok := strimziUser(b.Entry.Principal); {
-	case !ok:
-		return "the principal must be User:name or User:CN=name, with the name of a Kubernetes resource: lower case letters, digits, - and ."
-	case strimziTypes.word(b.Pattern.Type) == "":
-		return "it knows no resource type " + b.Pattern.Type.DisplayName()
-	case strimziOperations.word(b.Entry.Operation) == "":
-		return "it knows no operation " + b.Entry.Operation.DisplayName()
-	case isCluster && b.Pattern != resource.LiteralPattern(resource.Cluster, resource.ClusterName):
-		return "the cluster has no name there but " + resource.ClusterName
+// refuseStrimzi refuses what no KafkaUser says, and both of two users that would be
+// one KafkaUser.
+func refuseStrimzi(list []acl.Binding) func(b acl.Binding) string {
+	principals := map[string]bool{}
+	for _, b := range list {
+		principals[b.Entry.Principal] = true
 	}
-	return ""
+	return func(b acl.Binding) string {
+		isCluster := b.Pattern.Type == resource.Cluster
+		name, _, ok := strimziUser(b.Entry.Principal)
+		switch plain, certificate := "User:"+name, "User:"+certificateName+name; {
+		case !ok:
+			return "the principal must be User:name or User:CN=name, with the name of a Kubernetes resource: lower case letters, digits, - and ."
+		case principals[plain] && principals[certificate]:
+			return plain + " and " + certificate + " cannot both be the KafkaUser " + name
+		case strimziTypes.word(b.Pattern.Type) == "":
+			return "it knows no resource type " + b.Pattern.Type.DisplayName()
+		case strimziOperations.word(b.Entry.Operation) == "":
+			return "it knows no operation " + b.Entry.Operation.DisplayName()
+		case isCluster && b.Pattern != resource.LiteralPattern(resource.Cluster, resource.ClusterName):
+			return "the cluster has no name there but " + resource.ClusterName
+		}
+		return ""
+	}
 }
 
 // renderStrimzi writes a KafkaUser for each principal. It is one that makes the User
@@ -76,6 +87,9 @@ func renderStrimzi(list []acl.Binding) ([]byte, error) {
 		users[len(users)-1].Spec.Authorization.add(b)
 	}
 	var buf bytes.Buffer
+	if len(users) == 0 {
+		return nil, nil // which the encoder takes for a mistake
+	}
 	e := yaml.NewEncoder(&buf)
 	e.SetIndent(2)
 	for _, user := range users {
