@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +37,26 @@ func onceFlag(cmd *cobra.Command, name, value, usage string, values ...string) *
 		complete(cmd, name, values)
 	}
 	return o
+}
+
+// presence is the value of a flag that is there or not. With a value of false it
+// would be neither: one who writes --cluster=false wants all but the cluster, or does
+// not know what.
+type presence bool
+
+func (p *presence) String() string { return strconv.FormatBool(bool(*p)) }
+func (p *presence) Type() string   { return "bool" }
+
+func (p *presence) Set(text string) error {
+	if text != "true" {
+		return errors.New("it has no value: give it alone, or leave it out")
+	}
+	*p = true
+	return nil
+}
+
+func presenceFlag(cmd *cobra.Command, p *presence, name, usage string) {
+	cmd.Flags().VarPF(p, name, "", usage).NoOptDefVal = "true"
 }
 
 func complete(cmd *cobra.Command, name string, values []string) {

@@ -45,6 +45,9 @@ func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Sto
 	var bindings []acl.Binding
 	var wrong []error
 	for _, file := range in.files {
+		if file == "" {
+			return nil, badFlag("acls", file, "a file, or - for standard input")
+		}
 		list, err := readFile(file, stdin, func(r io.Reader) ([]acl.Binding, error) { return format.read(r, fileName(file)) })
 		bindings, wrong = append(bindings, list...), append(wrong, err)
 	}
