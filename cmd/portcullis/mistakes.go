@@ -16,9 +16,11 @@ type mistakes struct {
 	list acl.ParseErrors
 }
 
-// add adds what is wrong at a place.
+// add adds what is wrong at a place, unless enough is gathered.
 func (m *mistakes) add(line, column int, found, expected string) {
-	m.list = append(m.list, &acl.ParseError{File: m.file, Line: line, Column: column, Found: found, Expected: expected})
+	if !m.full() {
+		m.list = append(m.list, &acl.ParseError{File: m.file, Line: line, Column: column, Found: found, Expected: expected})
+	}
 }
 
 // full reports whether enough is gathered.
@@ -26,12 +28,13 @@ func (m *mistakes) full() bool { return len(m.list) >= acl.MaxParseErrors }
 
 // err returns all that is gathered, or nil if that is nothing.
 func (m *mistakes) err() error {
-	if m.full() {
-		last := m.list[len(m.list)-1]
-		m.add(last.Line, last.Column, "more errors than are worth reading", "the ones above to be mended first")
-	}
 	if len(m.list) == 0 {
 		return nil
+	}
+	if m.full() {
+		last := *m.list[len(m.list)-1]
+		last.Found, last.Expected = "more errors than are worth reading", "the ones above to be mended first"
+		return append(m.list, &last)
 	}
 	return m.list
 }

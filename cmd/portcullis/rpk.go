@@ -74,13 +74,12 @@ func parseRPK(text string, m *mistakes) []acl.Binding {
 	return r.list
 }
 
-// readACL reads one ACL. Those that follow after too many mistakes are read for
-// nothing, so as to find the end of the list.
+// readACL reads one ACL.
 func (r *rpkReader) readACL() *lines.Problem {
 	b := unreadACL
 	wrong := r.json.Object(rpkKeys, nil, func(key string) *lines.Problem {
 		text, offset, wrong := r.json.String()
-		if wrong == nil && !r.full() {
+		if wrong == nil {
 			part := aclPart(slices.Index(rpkKeys, key))
 			if found, expected, ok := part.set(&b, text); !ok {
 				r.problem(r.place, &lines.Problem{Offset: offset, Found: found, Expected: expected})

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -38,21 +37,17 @@ var strimziFormat = foreignFormat{
 // some seventy times as large in memory.
 const maxStrimziBytes = 16 << 20
 
-// The words of Strimzi for what Kafka has other words for.
-const (
-	strimziGroup   = "kafka.strimzi.io/"
-	strimziVersion = "v1" // the one that is written, and the only one since Strimzi 1.0
-	strimziCluster = "cluster"
-	strimziSimple  = "simple"
-)
+// strimziAPI is the version that is written, and the only one since Strimzi 1.0.
+const strimziAPI = "kafka.strimzi.io/v1"
 
+// The words of Strimzi for what Kafka has other words for.
 var (
-	// strimziVersions are those of the resource. All but the first know "operation"
-	// beside "operations".
-	strimziVersions = []string{strimziVersion, "v1beta2", "v1beta1", "v1alpha1"}
+	// strimziVersions says of each version of the resource whether its rules may have
+	// the key operation instead of operations.
+	strimziVersions = vocabulary[bool]{{strimziAPI, false}, {"kafka.strimzi.io/v1beta2", true}, {"kafka.strimzi.io/v1beta1", true}, {"kafka.strimzi.io/v1alpha1", true}}
 
 	strimziTypes = vocabulary[resource.Type]{{"topic", resource.Topic}, {"group", resource.Group},
-		{strimziCluster, resource.Cluster}, {"transactionalId", resource.TransactionalID}}
+		{"cluster", resource.Cluster}, {"transactionalId", resource.TransactionalID}}
 	strimziPatternTypes = vocabulary[resource.PatternType]{{"literal", resource.Literal}, {"prefix", resource.Prefixed}}
 	strimziPermissions  = vocabulary[acl.PermissionType]{{"allow", acl.Allow}, {"deny", acl.Deny}}
 	strimziOperations   = vocabulary[ops.Operation]{{"Read", ops.Read}, {"Write", ops.Write}, {"Create", ops.Create}, {"Delete", ops.Delete},
@@ -83,53 +78,15 @@ func isKubernetesName(name string) bool {
 	return len(name) <= kubernetesNameBytes && kubernetesName.MatchString(name)
 }
 
-// vocabulary is the words that another tool has for values, in its order.
-type vocabulary[T comparable] []struct {
-	word  string
-	value T
-}
-
-// find returns the value of a word.
-func (w vocabulary[T]) find(word string) (value T, ok bool) {
-	for _, row := range w {
-		if row.word == word {
-			return row.value, true
-		}
-	}
-	return value, false
-}
-
-// word returns the word for a value, or "".
-func (w vocabulary[T]) word(value T) string {
-	for _, row := range w {
-		if row.value == value {
-			return row.word
-		}
-	}
-	return ""
-}
-
-// expected lists the words.
-func (w vocabulary[T]) expected() string {
-	var all []string
-	for _, row := range w {
-		all = append(all, row.word)
-	}
-	return "one of " + strings.Join(all, ", ")
-}
-
-// strimziReader reads a stream of KafkaUsers. It walks the nodes of the YAML itself:
-// so it knows where each stands, and nothing is read that a node does not say,
-// such as an alias or a key that comes twice.
+// strimziReader reads a stream of KafkaUsers.
 type strimziReader struct {
-	*mistakes
-	lines []string
+	yamlReader
 	users map[string]int // line of each user by name
 	list  []acl.Binding
 }
 
 func parseStrimzi(text string, m *mistakes) []acl.Binding {
-	r := &strimziReader{mistakes: m, lines: strings.Split(text, "\n"), users: map[string]int{}}
+	r := &strimziReader{yamlReader: yamlReader{m, strings.Split(text, "\n")}, users: map[string]int{}}
 	documents := yaml.NewDecoder(strings.NewReader(text))
 	for !r.full() {
 		var document yaml.Node
@@ -148,129 +105,16 @@ func parseStrimzi(text string, m *mistakes) []acl.Binding {
 	return nil
 }
 
-// syntaxLine finds the line in an error of the YAML parser, which has no other way
-// to say it.
-var syntaxLine = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?`)
-
-// addSyntax adds what the YAML parser says.
-func (r *strimziReader) addSyntax(err error) {
-	found := syntaxLine.FindStringSubmatch(err.Error())
-	line, errLine := strconv.Atoi(found[1])
-	if errLine != nil {
-		line = 1
-	}
-	r.add(line, 1, "no valid YAML ("+strings.TrimPrefix(err.Error(), found[0])+")", "a KafkaUser")
-}
-
-// at adds what is wrong with a node.
-func (r *strimziReader) at(n *yaml.Node, found, expected string) {
-	column := n.Column // in characters
-	if n.Line <= len(r.lines) {
-		column = 1
-		rest := r.lines[n.Line-1]
-		for i := range rest {
-			if column++; column > n.Column {
-				column = i + 1
-				break
-			}
-		}
-	}
-	r.add(n.Line, column, found, expected)
-}
-
-// describeNode says what a node is.
-func describeNode(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.AliasNode:
-		return "the alias " + enum.Quote("*"+n.Value)
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case n.ShortTag() != "!!str":
-		return enum.Quote(n.Value) + " (" + n.ShortTag() + ")"
-	}
-	return enum.Quote(n.Value)
-}
-
-// mapping reads a mapping that has each of the required keys once, each of the
-// optional ones at most once, and no other key. It returns nil if it has not.
-func (r *strimziReader) mapping(n *yaml.Node, required, optional []string) map[string]*yaml.Node {
-	known := slices.Concat(required, optional)
-	if n.Kind != yaml.MappingNode || n.ShortTag() != "!!map" {
-		r.at(n, describeNode(n), "a mapping with the keys "+strings.Join(known, ", "))
-		return nil
-	}
-	values := map[string]*yaml.Node{}
-	ok := true
-	for i := 0; i < len(n.Content) && !r.full(); i += 2 {
-		key := n.Content[i]
-		switch _, twice := values[key.Value]; {
-		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str" || !slices.Contains(known, key.Value):
-			r.at(key, "the key "+describeNode(key), "one of "+strings.Join(known, ", "))
-			ok = false
-		case twice:
-			r.at(key, "the key "+describeNode(key)+" again", "each key once")
-			ok = false
-		}
-		values[key.Value] = n.Content[i+1]
-	}
-	for _, key := range required {
-		if values[key] == nil {
-			r.at(n, "a mapping without "+key, "the keys "+strings.Join(required, ", "))
-			ok = false
-		}
-	}
-	if !ok {
-		return nil
-	}
-	return values
-}
-
-// sequence returns the elements of a list.
-func (r *strimziReader) sequence(n *yaml.Node) []*yaml.Node {
-	if n.Kind != yaml.SequenceNode || n.ShortTag() != "!!seq" {
-		r.at(n, describeNode(n), "a list")
-		return nil
-	}
-	return n.Content
-}
-
-// text returns a string.
-func (r *strimziReader) text(n *yaml.Node, expected string) (text string, ok bool) {
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
-		r.at(n, describeNode(n), expected+" (in quotes, if it could be taken for something else)")
-		return "", false
-	}
-	return n.Value, true
-}
-
-// readWord reads one of the words, or takes the one that stands for nothing.
-func readWord[T comparable](r *strimziReader, n *yaml.Node, w vocabulary[T], otherwise string) (value T, ok bool) {
-	word := otherwise
-	if n != nil {
-		if word, ok = r.text(n, w.expected()); !ok {
-			return value, false
-		}
-	}
-	if value, ok = w.find(word); !ok {
-		r.at(n, enum.Quote(word), w.expected())
-	}
-	return value, ok
-}
-
 // The keys of resources that are no business of ACLs are known, and not read.
 var (
-	resourceKeys  = []string{"apiVersion", "kind"}
-	userKeys      = []string{"metadata", "spec", "status"}
-	metadataKeys  = []string{"annotations", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName", "generation", "labels", "managedFields", "namespace", "ownerReferences", "resourceVersion", "selfLink", "uid"}
-	userSpecKeys  = []string{"authentication", "authorization", "quotas", "template"}
-	operationKeys = []string{"operation", "operations"}
+	resourceKeys = []string{"apiVersion", "kind"}
+	metadataKeys = []string{"annotations", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName", "generation", "labels", "managedFields", "namespace", "ownerReferences", "resourceVersion", "selfLink", "uid"}
+	userSpecKeys = []string{"authentication", "authorization", "quotas", "template"}
 )
 
 // readResource reads a KafkaUser, or a list of them as kubectl prints it.
 func (r *strimziReader) readResource(n *yaml.Node) {
-	keys := r.mapping(n, resourceKeys, append([]string{"items"}, userKeys...))
+	keys := r.mapping(n, resourceKeys, []string{"items", "metadata", "spec", "status"})
 	if keys == nil {
 		return
 	}
@@ -281,7 +125,8 @@ func (r *strimziReader) readResource(n *yaml.Node) {
 	if keys = r.mapping(n, append([]string{"items"}, resourceKeys...), []string{"metadata"}); keys == nil {
 		return
 	}
-	for _, item := range r.sequence(keys["items"]) {
+	items, _ := r.sequence(keys["items"])
+	for _, item := range items {
 		if r.full() {
 			return
 		}
@@ -294,30 +139,24 @@ func (r *strimziReader) readUser(n *yaml.Node) {
 	if keys == nil {
 		return
 	}
-	if kind, ok := r.text(keys["kind"], "KafkaUser"); !ok {
-		return
-	} else if kind != "KafkaUser" {
+	kind, ok := r.text(keys["kind"], "KafkaUser")
+	if ok && kind != "KafkaUser" {
 		r.at(keys["kind"], "the kind "+enum.Quote(kind), "KafkaUser, or a List of them")
+	}
+	if !ok || kind != "KafkaUser" {
 		return
 	}
-	apiVersion, ok := r.text(keys["apiVersion"], strimziGroup+strimziVersion)
-	version := strings.TrimPrefix(apiVersion, strimziGroup)
-	if !ok || version == apiVersion || !slices.Contains(strimziVersions, version) {
-		if ok {
-			r.at(keys["apiVersion"], enum.Quote(apiVersion), strimziGroup+" and one of "+strings.Join(strimziVersions, ", "))
-		}
-		return
-	}
+	withOne, okVersion := readWord(&r.yamlReader, keys["apiVersion"], strimziVersions, "")
 	name, okName := r.readName(keys["metadata"])
 	spec := r.mapping(keys["spec"], nil, userSpecKeys)
-	if !okName || spec == nil {
+	if !okVersion || !okName || spec == nil {
 		return
 	}
 	prefix, ok := r.readAuthentication(spec["authentication"])
 	if !ok || spec["authorization"] == nil {
 		return // without authorization a user has no ACL
 	}
-	r.readAuthorization(spec["authorization"], "User:"+prefix+name, version)
+	r.readAuthorization(spec["authorization"], "User:"+prefix+name, withOne)
 }
 
 // readName returns the name of a KafkaUser. The same name twice is refused: of two
@@ -352,32 +191,34 @@ func (r *strimziReader) readAuthentication(n *yaml.Node) (prefix string, ok bool
 	if keys == nil {
 		return "", false
 	}
-	return readWord(r, keys["type"], strimziAuthentications, "")
+	return readWord(&r.yamlReader, keys["type"], strimziAuthentications, "")
 }
 
-func (r *strimziReader) readAuthorization(n *yaml.Node, who, version string) {
+func (r *strimziReader) readAuthorization(n *yaml.Node, who string, withOne bool) {
 	keys := r.mapping(n, []string{"type", "acls"}, nil)
 	if keys == nil {
 		return
 	}
-	if _, ok := readWord(r, keys["type"], vocabulary[bool]{{strimziSimple, true}}, ""); !ok {
+	if _, ok := readWord(&r.yamlReader, keys["type"], vocabulary[bool]{{"simple", true}}, ""); !ok {
 		return
 	}
-	for _, rule := range r.sequence(keys["acls"]) {
+	rules, _ := r.sequence(keys["acls"])
+	for _, rule := range rules {
 		if r.full() {
 			return
 		}
-		r.readRule(rule, who, version)
+		r.readRule(rule, who, withOne)
 	}
 }
 
-// readRule reads one element of acls, which is an ACL for each of its operations.
-func (r *strimziReader) readRule(n *yaml.Node, who, version string) {
-	operationKeys := operationKeys
-	if version == strimziVersion {
-		operationKeys = []string{"operations"}
+// readRule reads one element of acls, which is an ACL for each of its operations. In
+// versions withOne it may have one operation instead of a list.
+func (r *strimziReader) readRule(n *yaml.Node, who string, withOne bool) {
+	optional := []string{"type", "host", "operations"}
+	if withOne {
+		optional = append(optional, "operation")
 	}
-	keys := r.mapping(n, []string{"resource"}, append([]string{"type", "host"}, operationKeys...))
+	keys := r.mapping(n, []string{"resource"}, optional)
 	if keys == nil {
 		return
 	}
@@ -387,7 +228,7 @@ func (r *strimziReader) readRule(n *yaml.Node, who, version string) {
 	if b.Pattern, ok = r.readPattern(keys["resource"]); !ok {
 		return
 	}
-	if b.Entry.Permission, ok = readWord(r, keys["type"], strimziPermissions, "allow"); !ok {
+	if b.Entry.Permission, ok = readWord(&r.yamlReader, keys["type"], strimziPermissions, "allow"); !ok {
 		return
 	}
 	if host := keys["host"]; host != nil {
@@ -400,24 +241,31 @@ func (r *strimziReader) readRule(n *yaml.Node, who, version string) {
 			return
 		}
 	}
-	operations, both := keys["operations"], keys["operation"] != nil
-	var list []*yaml.Node
-	switch {
-	case both == (operations != nil):
-		r.at(n, "a rule with "+map[bool]string{true: "both operation and operations", false: "no operation"}[both], strings.Join(operationKeys, " or "))
-		return
-	case both:
-		list = []*yaml.Node{keys["operation"]}
-	default:
-		if list = r.sequence(operations); len(list) == 0 && operations.Kind == yaml.SequenceNode {
-			r.at(operations, "an empty list", "at least one operation")
-		}
-	}
-	for _, n := range list {
-		if b.Entry.Operation, ok = readWord(r, n, strimziOperations, ""); ok {
+	for _, n := range r.operations(n, keys) {
+		if b.Entry.Operation, ok = readWord(&r.yamlReader, n, strimziOperations, ""); ok {
 			r.list = append(r.list, b)
 		}
 	}
+}
+
+// operations returns the operations of a rule, of which there must be one.
+func (r *strimziReader) operations(rule *yaml.Node, keys map[string]*yaml.Node) []*yaml.Node {
+	one, many := keys["operation"], keys["operations"]
+	switch {
+	case one != nil && many != nil:
+		r.at(rule, "a rule with both operation and operations", "one of them")
+	case one != nil:
+		return []*yaml.Node{one}
+	case many == nil:
+		r.at(rule, "a rule without operations", "the key operations")
+	default:
+		list, ok := r.sequence(many)
+		if ok && len(list) == 0 {
+			r.at(many, "an empty list", "at least one operation")
+		}
+		return list
+	}
+	return nil
 }
 
 // readPattern reads the resource of a rule. The cluster has no name there.
@@ -426,7 +274,7 @@ func (r *strimziReader) readPattern(n *yaml.Node) (p resource.Pattern, ok bool) 
 	if keys == nil {
 		return p, false
 	}
-	if p.Type, ok = readWord(r, keys["type"], strimziTypes, ""); !ok {
+	if p.Type, ok = readWord(&r.yamlReader, keys["type"], strimziTypes, ""); !ok {
 		return p, false
 	}
 	if p.Type == resource.Cluster {
@@ -446,6 +294,6 @@ func (r *strimziReader) readPattern(n *yaml.Node) (p resource.Pattern, ok bool) 
 		r.at(keys["name"], "an empty name", aclParts[aclResourceName].expected)
 		return p, false
 	}
-	p.PatternType, ok = readWord(r, keys["patternType"], strimziPatternTypes, "literal")
+	p.PatternType, ok = readWord(&r.yamlReader, keys["patternType"], strimziPatternTypes, "literal")
 	return p, ok
 }

@@ -103,11 +103,11 @@ func renderStrimzi(list []acl.Binding) ([]byte, error) {
 
 func newKafkaUser(who string) kafkaUser {
 	name, byCertificate, _ := strimziUser(who)
-	user := kafkaUser{APIVersion: strimziGroup + strimziVersion, Kind: "KafkaUser", Metadata: map[string]any{"name": name}}
+	user := kafkaUser{APIVersion: strimziAPI, Kind: "KafkaUser", Metadata: map[string]any{"name": name}}
 	if byCertificate {
 		user.Spec.Authentication = map[string]any{"type": "tls-external"}
 	}
-	user.Spec.Authorization.Type = strimziSimple
+	user.Spec.Authorization.Type = "simple"
 	return user
 }
 
