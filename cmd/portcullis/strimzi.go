@@ -242,6 +242,9 @@ func (r *strimziReader) readRule(n *yaml.Node, who string, withOne bool) {
 		}
 	}
 	for _, n := range r.operations(n, keys) {
+		if r.full() {
+			return
+		}
 		if b.Entry.Operation, ok = readWord(&r.yamlReader, n, strimziOperations, ""); ok {
 			r.list = append(r.list, b)
 		}

@@ -81,7 +81,7 @@ func (r *yamlReader) mapping(n *yaml.Node, required, optional []string) map[stri
 	for i := 0; i < len(n.Content) && !r.full(); i += 2 {
 		key := n.Content[i]
 		switch _, twice := values[key.Value]; {
-		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str" || !slices.Contains(known, key.Value):
+		case !isText(key) || !slices.Contains(known, key.Value):
 			r.at(key, "the key "+describeNode(key), "one of "+strings.Join(known, ", "))
 			ok = false
 		case twice:
@@ -111,9 +111,11 @@ func (r *yamlReader) sequence(n *yaml.Node) (elements []*yaml.Node, ok bool) {
 	return n.Content, true
 }
 
+func isText(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" }
+
 // text returns a string.
 func (r *yamlReader) text(n *yaml.Node, expected string) (text string, ok bool) {
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+	if !isText(n) {
 		r.at(n, describeNode(n), expected+" (in quotes, if it could be taken for something else)")
 		return "", false
 	}
@@ -122,14 +124,14 @@ func (r *yamlReader) text(n *yaml.Node, expected string) (text string, ok bool) 
 
 // readWord reads one of the words, or takes the one that stands for nothing.
 func readWord[T comparable](r *yamlReader, n *yaml.Node, w vocabulary[T], otherwise string) (value T, ok bool) {
-	word := otherwise
-	if n != nil {
-		if word, ok = r.text(n, w.expected()); !ok {
-			return value, false
-		}
+	if n == nil {
+		return w.find(otherwise)
 	}
-	if value, ok = w.find(word); !ok {
-		r.at(n, enum.Quote(word), w.expected())
+	if isText(n) {
+		value, ok = w.find(n.Value)
+	}
+	if !ok {
+		r.at(n, describeNode(n), w.expected())
 	}
 	return value, ok
 }
