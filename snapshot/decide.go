@@ -13,19 +13,27 @@ import (
 // their order.
 func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	bit := bitOf(op)
-	switch {
-	case v.standing == nobody || bit == 0 || !t.IsConcrete():
+	if bit == 0 || !t.IsConcrete() {
 		return Decision{generation: v.generation}
-	case v.standing == super:
-		return Decision{generation: v.generation, reason: SuperUser}
-	case !v.ready:
-		return Decision{generation: v.generation, reason: NotReady}
-	case v.semantics == KafkaExact:
-		if d, ok := v.kafkaDecide(op, t, name); ok {
-			return d
-		}
 	}
-	deny, allow := ask(v.documented, bit, t, name)
+	var deny, allow candidate
+	if v.alone {
+		deny, allow = v.names[t-resource.Topic].ask(hashString(name), bit, name)
+	} else {
+		switch {
+		case v.standing == nobody:
+			return Decision{generation: v.generation}
+		case v.standing == super:
+			return Decision{generation: v.generation, reason: SuperUser}
+		case !v.ready:
+			return Decision{generation: v.generation, reason: NotReady}
+		case v.semantics == KafkaExact:
+			if d, ok := v.kafkaDecide(op, t, name); ok {
+				return d
+			}
+		}
+		deny, allow = ask(v.documented, bit, t, name)
+	}
 	switch {
 	case deny.record != nil:
 		return Decision{deny.record, v.generation, MatchingDeny, askedFor(op, false)}
@@ -64,9 +72,6 @@ const (
 // deny, which allow decides is of no account.
 func ask(scopes []*scope, bit ops.Set, t resource.Type, name string) (deny, allow candidate) {
 	hash := hashString(name)
-	if len(scopes) == 1 { // nearly always
-		return scopes[0].of(t).ask(hash, bit, name)
-	}
 	for _, s := range scopes {
 		d, a := s.of(t).ask(hash, bit, name)
 		deny, allow = deny.or(d, bit, acl.Deny, false), allow.or(a, bit, acl.Allow, false)
