@@ -39,6 +39,9 @@ func FuzzReadZooKeeper(f *testing.F) {
 	f.Add([]byte(`/kafka-acl-extended/PREFIXED/Group/a {"b {"acls":[],"version":1}`))
 	f.Add([]byte(`/kafka-acl/Group/.. {"acls":[{"host":"\ud800"}],"version":01}`))
 	f.Add([]byte(`/kafka-acl-extended/Prefixed/TransactionalId/a b { "acls" : [ { "host":"10.0.0.0/8","principal":"User:","operation":"idempotentwrite","permissionType":"deny" } ] , "version":1 } `))
+	for _, path := range []string{"/kafka-acl/Group/a\uE001", "/kafka-acl/Group/\uD7FF", "/kafka-acl/Group/\uFFEF", "/kafka-acl/Group/\uFFF0", "/kafka-acl-extended/literal/Topic/a"} {
+		f.Add([]byte(path + ` {"version":1,"acls":[]}`))
+	}
 	fuzzFormat(f, refmodel.ReadZooKeeper, acl.FormatZooKeeper, acl.FormatZooKeeper)
 }
 

@@ -93,7 +93,7 @@ func FuzzParseWire(f *testing.F) {
 			f.Add(wire)
 		}
 	})
-	for _, seed := range []string{"", "0000ffffffff0f55", "00000104803a620000", "00000104eda08004edb080ff0000"} {
+	for _, seed := range []string{"", "0000ffffffff0f55", "00000104803a620000", "00000104eda08004edb080ff0000", "00008580808080005573657201" + "0000", "00000105f08080800000"} {
 		wire, err := hex.DecodeString(seed)
 		if err != nil {
 			f.Fatal(err)
