@@ -52,7 +52,7 @@ func addCaptured(f *testing.F, format acl.Format) {
 		if err := json.Unmarshal(row, &world); err != nil {
 			f.Fatal(err)
 		}
-		const each, atMost = 8, 8 // rows, ACLs
+		const each, atMost = 16, 8 // rows, ACLs
 		if n%each != 0 {
 			return
 		}
