@@ -34,7 +34,13 @@ const (
 	// SinkConnector: Read on the topics, Read on the group "connect-" and the name.
 	SinkConnector
 	// ConnectReporter: Create, Describe and Write on the topics, to which a sink
-	// connector reports successes and errors.
+	// connector reports successes and errors. It creates them if they are not there.
+	//
+	// Checked against the ACLs in Confluent's own examples of managed sink connectors
+	// (terraform-provider-confluent, connectors/elasticsearch-sink-connector), which
+	// allow Create and Write on the topics of successes and of errors. Describe is
+	// what Write implies, and is listed as for a producer. No page of Confluent's was
+	// found that lists the ACLs of a reporter of self-managed workers.
 	ConnectReporter
 	// StreamsApplication: Read on the topics, Write on the output topics, if there
 	// are any; All on own topics and own groups, Write and Describe on own
@@ -117,8 +123,8 @@ var producing = templateRow{fromTopics, []ops.Operation{ops.Write, ops.Describe,
 // templates is what each template allows.
 //
 // Source: kafka-acls (AclCommand); Confluent's documentation of Kafka Connect
-// security, for the worker, the connectors and the reporter; Kafka Streams
-// developer guide, "Streams Security".
+// security, for the worker and the connectors; see ConnectReporter for the reporter;
+// Kafka Streams developer guide, "Streams Security".
 var templates = [...][]templateRow{
 	Producer:              {producing},
 	IdempotentProducer:    {producing, {theCluster, []ops.Operation{ops.IdempotentWrite}}},

@@ -46,7 +46,7 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 		if n == nil {
 			continue
 		}
-		if n.wild != nil && n.wild.refuses&bit != 0 {
+		if n.wild.refuses&bit != 0 {
 			return MatchingDeny
 		}
 		prefixes += n.prefixes.n
@@ -60,16 +60,16 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 		if n == nil {
 			continue
 		}
-		if n.wild != nil && n.wild.grants&bit != 0 && a.leavesBelow("") {
+		if n.wild.grants&bit != 0 && a.leavesBelow("") {
 			return MatchingAllow
 		}
 		found := false
-		n.prefixes.root.eachMarked(bit, func(prefix string, r *record) bool {
+		n.prefixes.root.eachMarked(bit, func(prefix string, r ruling) bool {
 			found = r.open()&bit != 0 && a.leavesBelow(prefix)
 			return !found
 		})
 		if !found {
-			n.literals.root.eachMarked(bit, func(name string, r *record) bool {
+			n.literals.root.eachMarked(bit, func(name string, r ruling) bool {
 				found = r.open()&bit != 0 && name != "" && !a.deniesLiteral(name)
 				return !found
 			})
@@ -107,16 +107,19 @@ func (a *anyName) deniesLiteral(name string) bool { return a.denies(name, true) 
 // denies reports whether a PREFIXED deny covers name or, if literals is set, any.
 // Wildcards are the caller's to handle.
 func (a *anyName) denies(name string, literals bool) bool {
-	q := question{name: name, bit: a.bit, typ: a.typ}
 	for _, s := range a.view.documented {
 		n := s.of(a.typ)
 		if n == nil {
 			continue
 		}
-		if deny, _ := q.askPrefixes(n, candidate{}, candidate{}); deny.record != nil {
-			return true
+		start := startHash{state: secret0}
+		for i := range n.lengths {
+			l := &n.lengths[i]
+			if int(l.bytes) <= len(name) && l.mayCover(name, 0, a.bit) && n.prefixed(&start, name, l.bytes).refuses&a.bit != 0 {
+				return true
+			}
 		}
-		if r := n.get(resource.LiteralPattern(a.typ, name)); literals && r != nil && r.refuses&a.bit != 0 {
+		if literals && n.get(resource.LiteralPattern(a.typ, name)).refuses&a.bit != 0 {
 			return true
 		}
 	}
@@ -127,9 +130,9 @@ func (a *anyName) denies(name string, literals bool) bool {
 func (a *anyName) takeDenied() {
 	a.taken = newTakenNames()
 	for _, s := range a.view.documented {
-		s.of(a.typ).each(func(r *record) bool {
+		s.of(a.typ).each(func(r ruling) bool {
 			if r.refuses&a.bit != 0 {
-				a.taken.add(r)
+				a.taken.add(r.record)
 			}
 			return true
 		})
@@ -143,14 +146,14 @@ func (v *View) leavesUncovered(t resource.Type) bool {
 	switch {
 	case patterns == nil:
 		return true
-	case patterns.wild != nil:
+	case patterns.wild.record != nil:
 		return false
 	case patterns.prefixes.n < scalarValues:
-		return patterns.get(resource.PrefixedPattern(t, "")) == nil
+		return patterns.get(resource.PrefixedPattern(t, "")).record == nil
 	}
 	taken := newTakenNames()
-	patterns.each(func(r *record) bool {
-		taken.add(r)
+	patterns.each(func(r ruling) bool {
+		taken.add(r.record)
 		return true
 	})
 	taken.sort()

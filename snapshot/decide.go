@@ -12,32 +12,34 @@ import (
 // decide answers one question. See the package documentation for the rules and
 // their order.
 func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
-	// Field by field: a composite literal is built apart and copied in wide moves,
-	// which wait for the narrow stores before them.
-	var q question
-	q.name, q.bit, q.typ, q.semantics = name, bitOf(op), t, v.semantics
-	switch {
-	case v.standing == nobody || q.bit == 0 || !t.IsConcrete():
+	bit := bitOf(op)
+	if bit == 0 || !t.IsConcrete() {
 		return Decision{generation: v.generation}
-	case v.standing == super:
-		return Decision{generation: v.generation, reason: SuperUser}
-	case !v.ready:
-		return Decision{generation: v.generation, reason: NotReady}
 	}
-	if q.semantics == KafkaExact {
-		q.last, q.secondPass = true, v.below.secondPassOf(t, name)
-	}
-	deny, allow := q.ask(v.scopes)
-	if q.semantics == KafkaExact && v.kafkaFails(q, deny) {
-		q = question{name: name, bit: q.bit, typ: t, semantics: Documented}
-		deny, allow = q.ask(v.documented)
+	var deny, allow candidate
+	if v.alone {
+		deny, allow = v.names[t-resource.Topic].ask(hashString(name), bit, name)
+	} else {
+		switch {
+		case v.standing == nobody:
+			return Decision{generation: v.generation}
+		case v.standing == super:
+			return Decision{generation: v.generation, reason: SuperUser}
+		case !v.ready:
+			return Decision{generation: v.generation, reason: NotReady}
+		case v.semantics == KafkaExact:
+			if d, ok := v.kafkaDecide(op, t, name); ok {
+				return d
+			}
+		}
+		deny, allow = ask(v.documented, bit, t, name)
 	}
 	switch {
 	case deny.record != nil:
 		return Decision{deny.record, v.generation, MatchingDeny, askedFor(op, false)}
 	case allow.record != nil:
-		return Decision{allow.record, v.generation, MatchingAllow, askedFor(op, q.last)}
-	case v.defaultTo != DefaultDeny && !v.covers(q):
+		return Decision{allow.record, v.generation, MatchingAllow, askedFor(op, false)}
+	case v.defaultTo != DefaultDeny && !v.covers(t, name):
 		return Decision{generation: v.generation, reason: v.defaultTo}
 	}
 	return Decision{generation: v.generation}
@@ -52,108 +54,71 @@ func bitOf(op ops.Operation) ops.Set {
 	return 1 << (op & 15)
 }
 
-// question is what is asked of the ACLs.
-type question struct {
-	name       string
-	bit        ops.Set // of the operation asked for
-	typ        resource.Type
-	semantics  Semantics
-	last       bool       // of several ALLOW the last in Kafka's scan counts
-	secondPass secondPass // in KafkaExact
-}
-
 // candidate is the record in which the deciding ACL stands, of those seen so far.
 type candidate struct {
 	record *record
 	place  int // of its pattern: the highest wins
 }
 
-// The places of patterns. Where the most specific ACL decides, a LITERAL pattern
-// is placed highest, a PREFIXED one by its length, and LITERAL "*" below all.
+// The places of patterns. A LITERAL pattern is placed highest, a PREFIXED one by its
+// length, and LITERAL "*" below all.
 const (
 	placeLiteral = math.MaxInt
 	placeWild    = -1
 )
 
-// ask looks at every pattern of the scopes that covers the name, and returns which
-// records decide, if any speak about the operation.
-func (q *question) ask(scopes []*scope) (deny, allow candidate) {
-	hash := hashString(q.name)
+// ask looks at the patterns of the scopes that cover the name, as far as they can
+// decide, and returns which records do, if any speak about the operations. With a
+// deny, which allow decides is of no account.
+func ask(scopes []*scope, bit ops.Set, t resource.Type, name string) (deny, allow candidate) {
+	hash := hashString(name)
 	for _, s := range scopes {
-		n := s.of(q.typ)
-		if n == nil {
-			continue
-		}
-		if n.literals.n > 0 {
-			if r, ok := n.literals.get(hash, q.name); ok && r.speaksOf(q.bit) {
-				deny, allow = q.weigh(r, placeLiteral, deny, allow)
-			}
-		}
-		if len(n.lengths) > 0 {
-			deny, allow = q.askPrefixes(n, deny, allow)
-		}
-		if n.wild != nil && n.wild.speaksOf(q.bit) && wildcardApplies(q.name, q.semantics) {
-			deny, allow = q.weigh(n.wild, wildPlace(q.name), deny, allow)
-		}
+		d, a := s.of(t).ask(hash, bit, name)
+		deny, allow = deny.or(d, bit, acl.Deny, false), allow.or(a, bit, acl.Allow, false)
 	}
 	return deny, allow
 }
 
-// askPrefixes is ask for the PREFIXED patterns of n alone. It hashes the beginnings
-// of the name as hashString would.
-func (q *question) askPrefixes(n *names, deny, allow candidate) (_, _ candidate) {
-	name := q.name
-	state, taken, word := secret0, 0, wordAt(name, 0)
-	for i := range n.lengths {
+// ask is ask for one scope. n may be nil.
+func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidate) {
+	if n == nil {
+		return deny, allow
+	}
+	exact, wild := ruling{}, n.wild
+	switch {
+	case name == resource.Wildcard:
+		exact, wild = wild, exact
+	case n.literals.n > 0:
+		exact, _ = n.literals.get(hash, name)
+	}
+	grants := bit
+	switch {
+	case exact.refuses&bit != 0:
+		return candidate{exact.record, placeLiteral}, allow // nothing is more specific
+	case exact.grants&bit != 0:
+		allow, grants = candidate{exact.record, placeLiteral}, 0
+	case wild.grants&bit != 0:
+		allow = candidate{wild.record, placeWild}
+	}
+	if wild.refuses&bit != 0 {
+		deny = candidate{wild.record, placeWild}
+	}
+	start := startHash{state: secret0}
+	for i := range n.lengths { // the longest comes last
 		l := &n.lengths[i]
-		bytes := int(l.bytes)
-		if bytes > len(name) {
+		if int(l.bytes) > len(name) {
 			break
 		}
-		if !l.mayEnd(name) {
+		if !l.mayCover(name, grants, bit) {
 			continue
 		}
-		for bytes-taken >= wordSize {
-			state = takeIn(state, word)
-			taken += wordSize
-			word = wordAt(name, taken)
+		r := n.prefixed(&start, name, l.bytes)
+		if r.refuses&bit != 0 {
+			deny = candidate{r.record, int(l.bytes)}
 		}
-		if r, ok := n.prefixes.get(finish(state, word, bytes), name[:bytes]); ok && r.speaksOf(q.bit) {
-			deny, allow = q.weigh(r, bytes, deny, allow)
+		if r.grants&grants != 0 {
+			allow = candidate{r.record, int(l.bytes)}
 		}
-	}
-	return deny, allow
-}
-
-// speaksOf reports whether an ACL of r allows or denies the operation.
-func (r *record) speaksOf(bit ops.Set) bool { return (r.grants|r.refuses)&bit != 0 }
-
-// wildcardApplies reports whether LITERAL "*" covers name. Kafka's scan skips it
-// for longer names that begin with an asterisk: it takes the pattern for a LITERAL
-// one whose name is a mere prefix.
-func wildcardApplies(name string, semantics Semantics) bool {
-	return semantics != KafkaExact || name == resource.Wildcard || name == "" || name[0] != resource.Wildcard[0]
-}
-
-// wildPlace returns the place of LITERAL "*" among the patterns that cover name.
-func wildPlace(name string) int {
-	if name == resource.Wildcard {
-		return placeLiteral
-	}
-	return placeWild
-}
-
-// weigh returns the candidates once r, which is on a pattern that covers the name,
-// is counted among them.
-func (q *question) weigh(r *record, place int, deny, allow candidate) (_, _ candidate) {
-	if r.refuses&q.bit != 0 {
-		deny = deny.or(candidate{r, place}, q.bit, acl.Deny, false)
-	}
-	if r.grants&q.bit != 0 {
-		if q.last {
-			place = kafkaAllowPlace(place, q.name, q.secondPass)
-		}
-		allow = allow.or(candidate{r, place}, q.bit, acl.Allow, q.last)
 	}
 	return deny, allow
 }
@@ -162,6 +127,8 @@ func (q *question) weigh(r *record, place int, deny, allow candidate) (_, _ cand
 // that is the one whose ACL comes first in Kafka's order, or last.
 func (c candidate) or(o candidate, bit ops.Set, permission acl.PermissionType, last bool) candidate {
 	switch {
+	case o.record == nil:
+		return c
 	case c.record == nil || o.place > c.place:
 		return o
 	case o.place < c.place:
@@ -183,12 +150,12 @@ type claim struct {
 // pick returns the first, or last, of the ACLs of r with a permission that speak
 // about an operation, in Kafka's order.
 func (r *record) pick(bit ops.Set, permission acl.PermissionType, last bool) (picked claim) {
-	written, means := r.allow, ops.AllowedBy
+	written, means := r.allow, &allowedBy
 	if permission == acl.Deny {
-		written, means = r.deny, ops.DeniedBy
+		written, means = r.deny, &deniedBy
 	}
 	for op := range written.All() {
-		if means(op)&bit != 0 && (picked.record == nil || last) {
+		if means[op]&bit != 0 && (picked.record == nil || last) {
 			picked = claim{r.end(op, permission, last), op}
 		}
 	}
@@ -221,10 +188,9 @@ func compareUTF16(a, b string) int {
 	return cmp.Compare(x, y)
 }
 
-// covers reports whether any ACL, for whomever, is on a pattern that covers what q
-// asks about. It is only known where Config.AllowIfNoACL is set.
-func (v *View) covers(q question) bool {
-	q.bit, q.last = everything, false
-	_, any := q.ask([]*scope{v.covered})
+// covers reports whether any ACL, for whomever, is on a pattern that covers the
+// resource. It is only known where Config.AllowIfNoACL is set.
+func (v *View) covers(t resource.Type, name string) bool {
+	_, any := v.covered.of(t).ask(hashString(name), everything, name)
 	return any.record != nil
 }

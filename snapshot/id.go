@@ -184,7 +184,7 @@ func (tx *Tx) give(id ID, b acl.Binding) {
 	}
 	ids.bindings = bindingsByID.set(tx.edit, ids.bindings, id, b)
 	ids.sorted.ReplaceOrInsert(identified{b, id})
-	tx.changed = true
+	tx.changes++
 }
 
 // take takes the id from b, which has it.
@@ -192,7 +192,7 @@ func (tx *Tx) take(id ID, b acl.Binding) {
 	ids := &tx.next.ids
 	ids.bindings = bindingsByID.delete(tx.edit, ids.bindings, id)
 	ids.sorted.Delete(identified{b, id})
-	tx.changed = true
+	tx.changes++
 }
 
 // forget takes all its ids from b.

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -56,29 +57,85 @@ func (s *scope) of(t resource.Type) *names {
 // names maps the patterns of one resource type to records.
 type names struct {
 	edit     *edit
-	wild     *record                // of LITERAL "*"
-	literals table[string, *record] // of the other LITERAL patterns
-	prefixes table[string, *record] // of the PREFIXED patterns
-	lengths  []prefixLength         // that are in use, ascending; immutable
+	wild     ruling                // of LITERAL "*"
+	literals table[string, ruling] // of the other LITERAL patterns
+	prefixes table[string, ruling] // of the PREFIXED patterns
+	lengths  []prefixLength        // that are in use, ascending; immutable
 }
 
+// ruling is a record with what a check wants of it, so that a check need not read the
+// record. The zero ruling says nothing about any operation.
+type ruling struct {
+	record  *record
+	grants  ops.Set // what the ALLOW entries grant, implied operations included
+	refuses ops.Set // what the DENY entries refuse
+}
+
+// ruling returns what r says. r may be nil.
+func (r *record) ruling() ruling {
+	if r == nil {
+		return ruling{}
+	}
+	return ruling{r, spread(&allowedBy, r.allow), spread(&deniedBy, r.deny)}
+}
+
+// allowedBy and deniedBy are ops.AllowedBy and ops.DeniedBy, looked up once.
+var (
+	allowedBy = tabulate(ops.AllowedBy)
+	deniedBy  = tabulate(ops.DeniedBy)
+)
+
+func tabulate(means func(ops.Operation) ops.Set) (t [operationCount]ops.Set) {
+	for op := range everything.All() {
+		t[op] = means(op)
+	}
+	return t
+}
+
+// spread returns the union of what the operations in written mean.
+func spread(means *[operationCount]ops.Set, written ops.Set) (s ops.Set) {
+	for w := uint(written); w != 0; w &= w - 1 {
+		s |= means[bits.TrailingZeros(w)%operationCount]
+	}
+	return s
+}
+
+// open returns the operations that r grants and does not itself refuse: what a
+// by-type check looks for.
+func (r ruling) open() ops.Set { return r.grants &^ r.refuses }
+
+// speaksOf reports whether an ACL of r allows or denies one of the operations.
+func (r ruling) speaksOf(bits ops.Set) bool { return (r.grants|r.refuses)&bits != 0 }
+
 // prefixLength is a length that prefixes have. A name is looked up once for each
-// length that does not exceed its own, if its byte there can end such a prefix. A
-// path-compressed trie was tried first: it is slower from a few thousand prefixes
-// on, since every step is a cache miss.
+// length that does not exceed its own, if its byte there can end such a prefix, and
+// if the prefixes of that length speak of the operation. A path-compressed trie was
+// tried first: it is slower from a few thousand prefixes on, since every step is a
+// cache miss.
+//
+// What is said of the prefixes that is not their number stays as long as there are
+// others, though the one that it was true of is gone.
 type prefixLength struct {
 	bytes int32
 	count int32 // of the prefixes
 	// ends has a bit for each last byte of a prefix of this length, modulo 64. Most
 	// prefixes end in a separator, so that this keeps most look-ups from being made.
-	// The bit of a prefix that is gone stays as long as there are others.
-	ends uint64
+	ends    uint64
+	grants  ops.Set // what the prefixes grant, all together
+	refuses ops.Set // what they refuse
 }
 
-// mayEnd reports whether a prefix of this length can end where name has got to. name
-// must not be shorter.
-func (l *prefixLength) mayEnd(name string) bool {
-	return l.bytes == 0 || l.ends>>(name[l.bytes-1]%64)&1 != 0
+// mayCover reports whether a prefix of this length that grants one of some operations
+// or refuses one of others may be the beginning of name, which must not be shorter.
+func (l *prefixLength) mayCover(name string, grants, refuses ops.Set) bool {
+	return l.grants&grants|l.refuses&refuses != 0 && (l.bytes == 0 || l.ends>>(name[l.bytes-1]%64)&1 != 0)
+}
+
+// prefixed returns what is said on the prefix that the first bytes of name are. start
+// is of the same name.
+func (n *names) prefixed(start *startHash, name string, bytes int32) ruling {
+	r, _ := n.prefixes.get(start.of(name, int(bytes)), name[:bytes])
+	return r
 }
 
 // everything is the set of all operations.
@@ -86,17 +143,14 @@ const everything ops.Set = 1<<16 - 1
 
 // The kinds of the tables in an index.
 var (
-	holders = &kind[string, *holder]{hash: hashString}
-	hosts   = &kind[hostKey, *scope]{hash: hashHost}
-	records = &kind[string, *record]{hash: hashString, marks: (*record).open}
+	holders  = &kind[string, *holder]{hash: hashString}
+	hosts    = &kind[hostKey, *scope]{hash: hashHost}
+	literals = &kind[string, ruling]{hash: hashString, marks: ruling.open}
+	prefixes = &kind[string, ruling]{hash: hashPrefix, marks: ruling.open}
 )
 
-// open returns the operations that r grants and does not itself refuse: what a
-// by-type check looks for.
-func (r *record) open() ops.Set { return r.grants &^ r.refuses }
-
-// get returns the record on p, or nil. n may be nil.
-func (n *names) get(p resource.Pattern) (r *record) {
+// get returns what is said on p. n may be nil.
+func (n *names) get(p resource.Pattern) (r ruling) {
 	switch {
 	case n == nil:
 	case p.IsWildcard():
@@ -104,64 +158,71 @@ func (n *names) get(p resource.Pattern) (r *record) {
 	case p.PatternType == resource.Literal:
 		r, _ = n.literals.get(hashString(p.Name), p.Name)
 	default:
-		r, _ = n.prefixes.get(hashString(p.Name), p.Name)
+		r, _ = n.prefixes.get(hashPrefix(p.Name), p.Name)
 	}
 	return r
 }
 
-// set returns n with p bound to r or, if r is nil, without p. n may be nil. The
-// result is nil when it is empty.
-func (n *names) set(e *edit, p resource.Pattern, r *record) *names {
+// set returns n with r on p or, if r is of no record, with nothing on p. n may be
+// nil. The result is nil when it is empty.
+func (n *names) set(e *edit, p resource.Pattern, r ruling) *names {
 	n = own(n, e, func(n *names) **edit { return &n.edit })
 	before := n.prefixes.n
 	switch {
 	case p.IsWildcard():
 		n.wild = r
 	case p.PatternType == resource.Literal:
-		n.literals = records.bind(e, n.literals, p.Name, r, r != nil)
+		n.literals = literals.bind(e, n.literals, p.Name, r, r.record != nil)
 	default:
-		n.prefixes = records.bind(e, n.prefixes, p.Name, r, r != nil)
+		n.prefixes = prefixes.bind(e, n.prefixes, p.Name, r, r.record != nil)
+		n.lengths = countLength(n.lengths, p.Name, r, int32(n.prefixes.n-before))
 	}
-	if grown := n.prefixes.n - before; grown != 0 {
-		n.lengths = countLength(n.lengths, p.Name, int32(grown))
-	}
-	if n.wild == nil && n.literals.n == 0 && n.prefixes.n == 0 {
+	if n.wild.record == nil && n.literals.n == 0 && n.prefixes.n == 0 {
 		return nil
 	}
 	return n
 }
 
-// countLength returns lengths with a change in the number of prefixes of the length
-// of prefix.
-func countLength(lengths []prefixLength, prefix string, change int32) []prefixLength {
-	lengths = slices.Clone(lengths)
+// countLength returns lengths when r is on prefix, with a change in the number of
+// prefixes of that length.
+func countLength(lengths []prefixLength, prefix string, r ruling, change int32) []prefixLength {
 	bytes := int32(len(prefix))
 	i, found := slices.BinarySearchFunc(lengths, bytes, func(l prefixLength, b int32) int { return int(l.bytes - b) })
-	if !found {
-		lengths = slices.Insert(lengths, i, prefixLength{bytes: bytes})
+	after := prefixLength{bytes: bytes}
+	if found {
+		after = lengths[i]
 	}
-	l := &lengths[i]
-	if l.count += change; l.count == 0 {
-		return slices.Delete(lengths, i, i+1)
-	}
+	after.count += change
+	after.grants |= r.grants
+	after.refuses |= r.refuses
 	if bytes > 0 {
-		l.ends |= 1 << (prefix[bytes-1] % 64)
+		after.ends |= 1 << (prefix[bytes-1] % 64)
 	}
-	return lengths
+	switch {
+	case found && after == lengths[i]:
+		return lengths
+	case found && after.count > 0:
+		lengths = slices.Clone(lengths)
+		lengths[i] = after
+		return lengths
+	case found:
+		return slices.Concat(lengths[:i], lengths[i+1:])
+	}
+	return slices.Concat(lengths[:i], []prefixLength{after}, lengths[i:])
 }
 
-// each calls yield for every record until yield returns false. n may be nil.
-func (n *names) each(yield func(*record) bool) {
-	if n == nil || n.wild != nil && !yield(n.wild) {
+// each calls yield for every ruling until yield returns false. n may be nil.
+func (n *names) each(yield func(ruling) bool) {
+	if n == nil || n.wild.record != nil && !yield(n.wild) {
 		return
 	}
 	more := true
-	n.literals.each(func(_ string, r *record) bool {
+	n.literals.each(func(_ string, r ruling) bool {
 		more = yield(r)
 		return more
 	})
 	if more {
-		n.prefixes.each(func(_ string, r *record) bool { return yield(r) })
+		n.prefixes.each(func(_ string, r ruling) bool { return yield(r) })
 	}
 }
 
@@ -212,13 +273,12 @@ func (x *index) countCovered(e *edit, r, old, new *record) {
 	if change == 0 {
 		return
 	}
-	before := x.covered.of(r.typ).get(r.patternOf())
-	after := &record{name: r.name, typ: r.typ, pattern: r.pattern, grants: everything, count: change}
-	if before != nil {
-		after.count += before.count
+	after := ruling{record: &record{name: r.name, typ: r.typ, pattern: r.pattern, count: change}, grants: everything}
+	if before := x.covered.of(r.typ).get(r.patternOf()); before.record != nil {
+		after.record.count += before.record.count
 	}
-	if after.count == 0 {
-		after = nil
+	if after.record.count == 0 {
+		after = ruling{}
 	}
 	x.covered = x.covered.bind(e, r.patternOf(), after)
 }
@@ -234,21 +294,70 @@ func count(old, new *record) (n int32) {
 	return n
 }
 
-// party returns the party of these texts that a scope of the index has, or else a
-// new one.
-func (x *index) party(principal, host string) *party {
-	if h, ok := x.principals.get(hashString(principal), principal); ok {
-		if key, ok := parseHost(host); ok {
-			if s := h.scope(key); s != nil && s.party.host == host {
-				return s.party
-			}
-		}
+// find returns the record on p of a principal and a host, or nil, and their party,
+// new if the index has none. sure is false where the index cannot tell whether there
+// is such a record: it is among variants, or never matches.
+func (x *index) find(p resource.Pattern, principal, host string) (r *record, who *party, sure bool) {
+	key, ok := parseHost(host)
+	if !ok || !strings.Contains(principal, ":") {
+		return nil, &party{principal, host}, false
 	}
-	return &party{principal, host}
+	h, _ := x.principals.get(hashString(principal), principal)
+	s := h.scope(key)
+	if s != nil && s.party.host == host {
+		who = s.party
+	} else {
+		who = &party{principal, host}
+	}
+	r = s.of(p.Type).get(p).record
+	switch {
+	case r == nil:
+		return nil, who, true
+	case r.variants != nil:
+		return nil, who, false
+	case r.who.host != host: // the same host, written differently
+		return nil, who, true
+	}
+	return r, who, true
 }
 
-// scope returns the scope of a host, or nil.
+// pack lays the part of x that a transaction made together in memory.
+func (x *index) pack(e *edit) {
+	x.principals.root.pack(e)
+	for _, h := range x.principals.each {
+		h.pack(e)
+	}
+}
+
+func (h *holder) pack(e *edit) {
+	if h.edit != e {
+		return
+	}
+	h.hosts.root.pack(e)
+	h.anywhere.pack(e)
+	for _, s := range h.hosts.each {
+		s.pack(e)
+	}
+}
+
+// pack does nothing to the scope of another transaction. s may be nil.
+func (s *scope) pack(e *edit) {
+	if s == nil || s.edit != e {
+		return
+	}
+	for _, n := range s.types {
+		if n != nil && n.edit == e {
+			n.literals.root.pack(e)
+			n.prefixes.root.pack(e)
+		}
+	}
+}
+
+// scope returns the scope of a host, or nil. h may be nil.
 func (h *holder) scope(key hostKey) *scope {
+	if h == nil {
+		return nil
+	}
 	if key == (hostKey{}) {
 		return h.anywhere
 	}
@@ -279,16 +388,16 @@ func (h *holder) change(e *edit, host hostKey, r, old, new *record) *holder {
 // change returns nil when nothing is left. s may be nil.
 func (s *scope) change(e *edit, r, old, new *record) *scope {
 	p := r.patternOf()
-	after := s.bind(e, p, s.of(r.typ).get(p).replaceVariant(old, new))
+	after := s.bind(e, p, s.of(r.typ).get(p).record.replaceVariant(old, new).ruling())
 	if after != nil && after.party == nil {
 		after.party = r.who
 	}
 	return after
 }
 
-// bind returns s with p bound to r or, if r is nil, without p. s may be nil. The
-// result is nil when it is empty.
-func (s *scope) bind(e *edit, p resource.Pattern, r *record) *scope {
+// bind returns s with r on p or, if r is of no record, with nothing on p. s may be
+// nil. The result is nil when it is empty.
+func (s *scope) bind(e *edit, p resource.Pattern, r ruling) *scope {
 	s = own(s, e, func(s *scope) **edit { return &s.edit })
 	slot := &s.types[p.Type-resource.Topic]
 	*slot = (*slot).set(e, p, r)

@@ -20,6 +20,86 @@ import (
 //
 // Source: StandardAuthorizerData.findAclRule and checkSection, Kafka 4.2.
 
+// kafkaDecide answers one question as Kafka does. ok is false where Kafka gives no
+// answer.
+func (v *View) kafkaDecide(op ops.Operation, t resource.Type, name string) (_ Decision, ok bool) {
+	q := question{name: name, bit: bitOf(op), typ: t, secondPass: v.below.secondPassOf(t, name)}
+	deny, allow := q.ask(v.scopes)
+	switch {
+	case v.kafkaFails(q, deny):
+		return Decision{}, false
+	case deny.record != nil:
+		return Decision{deny.record, v.generation, MatchingDeny, askedFor(op, false)}, true
+	case allow.record != nil:
+		return Decision{allow.record, v.generation, MatchingAllow, askedFor(op, true)}, true
+	case v.defaultTo != DefaultDeny && !v.kafkaCovers(q):
+		return Decision{generation: v.generation, reason: v.defaultTo}, true
+	}
+	return Decision{generation: v.generation}, true
+}
+
+// kafkaCovers is covers for Kafka's scan.
+func (v *View) kafkaCovers(q question) bool {
+	q.bit = everything
+	_, any := q.ask([]*scope{v.covered})
+	return any.record != nil
+}
+
+// question is what Kafka's scan is asked.
+type question struct {
+	name       string
+	bit        ops.Set // of the operation asked for
+	typ        resource.Type
+	secondPass secondPass
+}
+
+// ask is the function ask for Kafka's scan, where of several ALLOW another one
+// decides.
+func (q *question) ask(scopes []*scope) (deny, allow candidate) {
+	hash := hashString(q.name)
+	for _, s := range scopes {
+		n := s.of(q.typ)
+		if n == nil {
+			continue
+		}
+		if r, _ := n.literals.get(hash, q.name); r.speaksOf(q.bit) {
+			deny, allow = q.weigh(r, placeLiteral, deny, allow)
+		}
+		start := startHash{state: secret0}
+		for i := range n.lengths {
+			l := &n.lengths[i]
+			if int(l.bytes) <= len(q.name) && l.mayCover(q.name, q.bit, q.bit) {
+				deny, allow = q.weigh(n.prefixed(&start, q.name, l.bytes), int(l.bytes), deny, allow)
+			}
+		}
+		switch {
+		case q.name == resource.Wildcard:
+			deny, allow = q.weigh(n.wild, placeLiteral, deny, allow)
+		case kafkaWildcardApplies(q.name):
+			deny, allow = q.weigh(n.wild, placeWild, deny, allow)
+		}
+	}
+	return deny, allow
+}
+
+// kafkaWildcardApplies reports whether Kafka's scan finds LITERAL "*" for a name that
+// is another. It skips the pattern for names that begin with an asterisk: it takes it
+// for a LITERAL one whose name is a mere prefix.
+func kafkaWildcardApplies(name string) bool { return name == "" || name[0] != resource.Wildcard[0] }
+
+// weigh returns the candidates once r, which is on a pattern that covers the name,
+// is counted among them.
+func (q *question) weigh(r ruling, place int, deny, allow candidate) (_, _ candidate) {
+	if r.refuses&q.bit != 0 {
+		deny = deny.or(candidate{r.record, place}, q.bit, acl.Deny, false)
+	}
+	if r.grants&q.bit != 0 {
+		at := candidate{r.record, kafkaAllowPlace(place, q.name, q.secondPass)}
+		allow = allow.or(at, q.bit, acl.Allow, true)
+	}
+	return deny, allow
+}
+
 // The places of patterns for an ALLOW in KafkaExact: the last that the scan comes
 // across decides, so the first pass counts from the longest name to the shortest,
 // then comes LITERAL "*", then what the second pass meets again.
@@ -134,14 +214,12 @@ func (v *View) kafkaFails(q question, deny candidate) bool {
 // meetsMalformed reports whether the scan comes to an ACL without a principal
 // before it comes to deny.
 func (v *View) meetsMalformed(q question, deny candidate) bool {
-	every := question{name: q.name, bit: everything, typ: q.typ, semantics: KafkaExact}
-	denying, allowing := every.ask([]*scope{v.malformed})
+	denying, allowing := v.malformed.of(q.typ).ask(hashString(q.name), everything, q.name)
 	for _, met := range []candidate{denying, allowing} {
-		if met.record == nil {
-			continue
-		}
-		if deny.record == nil || met.place > deny.place ||
-			met.place == deny.place && met.record.beginsBefore(deny.record.pick(q.bit, acl.Deny, false)) {
+		switch {
+		case met.record == nil, met.place == placeWild && !kafkaWildcardApplies(q.name):
+		case deny.record == nil || met.place > deny.place,
+			met.place == deny.place && met.record.beginsBefore(deny.record.pick(q.bit, acl.Deny, false)):
 			return true
 		}
 	}
@@ -169,7 +247,7 @@ func (r *record) beginsBefore(c claim) bool {
 // Source: Kafka's Authorizer.authorizeByResourceType.
 func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	const probe = "hardcode"
-	q := question{name: probe, bit: ops.SetOf(op), typ: t, semantics: KafkaExact, last: true}
+	q := question{name: probe, bit: ops.SetOf(op), typ: t}
 	if deny, _ := q.ask(v.scopes); v.kafkaFails(q, deny) {
 		return DefaultDeny, false
 	}
@@ -181,7 +259,8 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	var allowed []*record
 	ends := false // by a DENY on LITERAL "*"
 	for _, s := range v.scopes {
-		s.of(t).each(func(r *record) bool {
+		s.of(t).each(func(said ruling) bool {
+			r := said.record
 			if r.allow&written != 0 {
 				allowed = append(allowed, r)
 			}
@@ -223,7 +302,8 @@ func (v *View) walkMeetsMalformed(t resource.Type) (meets bool) {
 	if v.malformed == nil {
 		return false
 	}
-	v.malformed.of(t).each(func(r *record) bool {
+	v.malformed.of(t).each(func(said ruling) bool {
+		r := said.record
 		for variant := range r.all() {
 			host := variant.who.host
 			meets = meets || host == acl.WildcardHost || host == v.hostText

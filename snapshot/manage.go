@@ -146,7 +146,7 @@ func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResu
 				results[i] = DeleteResult{Code: ops.InvalidRequest, Err: err}
 				continue
 			}
-			for b := range tx.next.Matching(f) {
+			for b := range tx.view().Matching(f) {
 				selected[b] = struct{}{}
 				if len(selected) > MaxRecords {
 					return &LimitError{Code: ops.InvalidRequest, Limit: MaxRecords}

@@ -115,8 +115,8 @@ type version struct {
 // its generation, the answers of a session that is older than any ACL, of a fresh
 // one and of the store, and the answers of every snapshot that was ever in force.
 //
-// What changes a store by itself (a watcher of a log, a file that is reloaded) is
-// one more action here.
+// TestManagementAgainstModel does the same with all that comes from outside and goes
+// there: requests, logs, watchers and files.
 func TestStoreMachine(t *testing.T) {
 	steps := 0
 	rapid.Check(t, func(t *rapid.T) {

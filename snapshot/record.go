@@ -22,8 +22,6 @@ type record struct {
 	who     *party
 	allow   ops.Set // the operations of its ALLOW entries, as they were written
 	deny    ops.Set // the same for DENY
-	grants  ops.Set // what the ALLOW entries grant, implied operations included
-	refuses ops.Set // what the DENY entries refuse
 	typ     resource.Type
 	pattern resource.PatternType
 	count   int32 // in index.covered: how many records are on the pattern
@@ -39,9 +37,12 @@ type party struct {
 	host      string
 }
 
+// noParty is before every other.
+var noParty = new(party)
+
 // recordFor returns a record without entries, on the pattern of b.
-func recordFor(b acl.Binding, who *party) *record {
-	return &record{name: b.Pattern.Name, who: who, typ: b.Pattern.Type, pattern: b.Pattern.PatternType}
+func recordFor(b acl.Binding, who *party) record {
+	return record{name: b.Pattern.Name, who: who, typ: b.Pattern.Type, pattern: b.Pattern.PatternType}
 }
 
 // compareRecords orders records as acl.Binding.Compare orders their bindings.
@@ -96,31 +97,19 @@ func (r *record) has(op ops.Operation, permission acl.PermissionType) bool {
 	return permission == acl.Allow && r.allow.Has(op) || permission == acl.Deny && r.deny.Has(op)
 }
 
-// toggle returns r with one entry more or, if it has that, less; nil if nothing is
+// toggled returns r with one entry more or, if it has that, less; nil if nothing is
 // left.
-func (r *record) toggle(op ops.Operation, permission acl.PermissionType) *record {
-	c := *r
+func (r record) toggled(op ops.Operation, permission acl.PermissionType) *record {
 	if permission == acl.Deny {
-		c.deny ^= ops.SetOf(op)
+		r.deny ^= ops.SetOf(op)
 	} else {
-		c.allow ^= ops.SetOf(op)
+		r.allow ^= ops.SetOf(op)
 	}
-	if c.allow == 0 && c.deny == 0 {
+	if r.allow == 0 && r.deny == 0 {
 		return nil
 	}
-	c.spread()
-	return &c
-}
-
-// spread sets grants and refuses by allow and deny.
-func (r *record) spread() {
-	r.grants, r.refuses = 0, 0
-	for op := range r.allow.All() {
-		r.grants |= ops.AllowedBy(op)
-	}
-	for op := range r.deny.All() {
-		r.refuses |= ops.DeniedBy(op)
-	}
+	toggled := r
+	return &toggled
 }
 
 // all returns the records that r stands for, some of them repeatedly: itself, if it
@@ -161,7 +150,6 @@ func (r *record) replaceVariant(old, new *record) *record {
 			c.deny |= ops.SetOf(op)
 		}
 	}
-	c.spread()
 	if c.variants.n == 1 {
 		for v := range c.all() {
 			return v

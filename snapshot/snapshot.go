@@ -24,10 +24,9 @@ type Snapshot struct {
 	index      index
 
 	// What follows is for those who manage the ACLs; no check reads it.
-	superseded chan struct{} // closed when the next snapshot is in force
-	history    *history      // of the store, whose snapshots all share it
-	keepsIDs   bool
-	ids        identities // empty unless keepsIDs
+	history  *history // of the store, whose snapshots all share it
+	keepsIDs bool
+	ids      identities // empty unless keepsIDs
 }
 
 // Generation returns the number of transactions that were published before this
@@ -53,7 +52,8 @@ func (n *Snapshot) record(b acl.Binding) *record {
 	if n.records == nil {
 		return nil
 	}
-	r, _ := n.records.Get(recordFor(b, &party{b.Entry.Principal, b.Entry.Host}))
+	pivot := recordFor(b, &party{b.Entry.Principal, b.Entry.Host})
+	r, _ := n.records.Get(&pivot)
 	return r
 }
 
@@ -69,24 +69,28 @@ func (n *Snapshot) Matching(f acl.Filter) iter.Seq[acl.Binding] {
 			return
 		}
 		from, inRange := n.searchRange(f.Pattern)
-		n.records.AscendGreaterOrEqual(from, func(r *record) bool {
+		for r := range n.from(from) {
 			if !inRange(r) {
-				return false
+				return
 			}
 			for b := range r.bindings() {
 				if f.Matches(b) && !yield(b) {
-					return false
+					return
 				}
 			}
-			return true
-		})
+		}
 	}
+}
+
+// from yields the records from pivot on, or where it would be, in their order.
+func (n *Snapshot) from(pivot *record) iter.Seq[*record] {
+	return func(yield func(*record) bool) { n.records.AscendGreaterOrEqual(pivot, yield) }
 }
 
 // searchRange returns where the records that f can select begin, and whether a
 // record behind that is still among them.
 func (n *Snapshot) searchRange(f resource.PatternFilter) (from *record, inRange func(*record) bool) {
-	from = &record{who: &party{}}
+	from = &record{who: noParty}
 	switch {
 	case f.Type == resource.Any:
 		return from, func(*record) bool { return true }

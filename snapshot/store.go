@@ -1,15 +1,11 @@
 package snapshot
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/google/btree"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -24,6 +20,7 @@ type Store struct {
 	config  Config
 	writing sync.Mutex // held while a transaction runs
 	current atomic.Pointer[Snapshot]
+	waiting waiters // for the next snapshot
 }
 
 // NewStore returns an empty store. It is not ready, and so denies everyone but
@@ -39,7 +36,7 @@ func NewStore(config Config) *Store {
 	for _, p := range config.SuperUsers {
 		first.superUsers[p.String()] = struct{}{}
 	}
-	first.superseded, first.history = make(chan struct{}), new(history)
+	first.history = new(history)
 	first.keepsIDs = config.KeepIDs
 	first.index.keepsBelow = config.Semantics == KafkaExact
 	if config.AllowIfNoACL {
@@ -66,7 +63,7 @@ func (s *Store) begin() *Snapshot {
 	if n := s.current.Load(); n != nil {
 		return n
 	}
-	s.current.CompareAndSwap(nil, &Snapshot{superseded: make(chan struct{}), history: new(history)})
+	s.current.CompareAndSwap(nil, &Snapshot{history: new(history)})
 	return s.current.Load()
 }
 
@@ -145,15 +142,16 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 		return errors.Join(tx.errs...)
 	}
 	makeReady = makeReady && !old.ready
-	if !tx.changed && !makeReady {
+	if tx.changes == 0 && !makeReady {
 		return nil
 	}
+	tx.finish()
 	tx.next.ready = old.ready || makeReady
 	tx.next.generation++
-	tx.next.superseded = make(chan struct{})
 	tx.next.history.add(tx.next.generation, &tx.log)
+	tx.next.mustVerify()
 	s.current.Store(tx.next)
-	close(old.superseded) // wakes the watchers
+	s.waiting.wake()
 	return nil
 }
 
@@ -169,123 +167,3 @@ func (e *BindingError) Error() string { return fmt.Sprintf("binding %d: %v", e.I
 
 // Unwrap returns Err.
 func (e *BindingError) Unwrap() error { return e.Err }
-
-// Tx is a transaction: a private copy of the ACLs, seen by nobody before it is
-// published. It is not safe for concurrent use, and must not be used after the
-// function it was given to has returned: its methods then panic.
-type Tx struct {
-	next    *Snapshot
-	edit    *edit
-	added   int // calls of Add and AddID
-	changed bool
-	log     changeLog
-	errs    []error
-}
-
-// degree is the number of children of a node of the ordered set. Somewhat
-// arbitrarily chosen: from 16 to 64 the cost of an update hardly changes.
-const degree = 32
-
-func newTx(old *Snapshot) *Tx {
-	next := *old
-	if next.records == nil {
-		next.records = btree.NewG(degree, func(a, b *record) bool { return compareRecords(a, b) < 0 })
-	} else {
-		next.records = next.records.Clone()
-	}
-	next.ids = next.ids.clone()
-	return &Tx{next: &next, edit: &edit{}}
-}
-
-func (tx *Tx) close() { tx.next, tx.edit = nil, nil }
-
-// Add adds b and reports whether it was new. Adding it twice is no error. A
-// binding whose types, operation or permission are none of an ACL
-// ([acl.Binding.ValidateTypes]) is not added, and makes Update fail. Nothing else
-// is checked: a name, principal or host that matches nothing does no harm, and the
-// log of an earlier Kafka release may hold one. Use [acl.Binding.Validate] where
-// ACLs are created.
-func (tx *Tx) Add(b acl.Binding) bool {
-	index := tx.added
-	tx.added++
-	if err := b.ValidateTypes(); err != nil {
-		tx.errs = append(tx.errs, &BindingError{Index: index, Binding: b, Err: err})
-		return false
-	}
-	if !tx.set(b, true) {
-		return false
-	}
-	if tx.next.keepsIDs {
-		tx.give(tx.newID(), b)
-	}
-	return true
-}
-
-// Remove removes b, with all its ids, and reports whether it was there.
-func (tx *Tx) Remove(b acl.Binding) bool {
-	if b.ValidateTypes() != nil || !tx.set(b, false) {
-		return false
-	}
-	tx.forget(b)
-	return true
-}
-
-// RemoveMatching removes every binding that f selects and returns them in the
-// order of [acl.Binding.Compare].
-func (tx *Tx) RemoveMatching(f acl.Filter) []acl.Binding {
-	removed := slices.Collect(tx.next.Matching(f))
-	for _, b := range removed {
-		tx.Remove(b)
-	}
-	return removed
-}
-
-// Replace makes the bindings of list the only ones: it removes all others and adds
-// those that are new, as [Tx.Add] does. What stays keeps its ids, and is no change.
-// It costs as much as a transaction of all that changes, and memory for the list.
-func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
-	wanted := make(map[acl.Binding]struct{})
-	for b := range list {
-		wanted[b] = struct{}{}
-		tx.Add(b)
-	}
-	var others []acl.Binding
-	for b := range tx.next.All() {
-		if _, ok := wanted[b]; !ok {
-			others = append(others, b)
-		}
-	}
-	for _, b := range others {
-		tx.Remove(b)
-	}
-}
-
-// Len returns the number of bindings, with the changes made so far.
-func (tx *Tx) Len() int { return tx.next.bindings }
-
-func (tx *Tx) set(b acl.Binding, present bool) bool {
-	old := tx.next.record(b)
-	op, permission := b.Entry.Operation, b.Entry.Permission
-	if (old != nil && old.has(op, permission)) == present {
-		return false
-	}
-	from := old
-	if from == nil {
-		from = recordFor(b, tx.next.index.party(b.Entry.Principal, b.Entry.Host))
-	}
-	new := from.toggle(op, permission)
-	if new != nil {
-		tx.next.records.ReplaceOrInsert(new)
-	} else {
-		tx.next.records.Delete(old)
-	}
-	tx.next.index.change(tx.edit, old, new)
-	if present {
-		tx.next.bindings++
-	} else {
-		tx.next.bindings--
-	}
-	tx.changed = true
-	tx.log.add(change{cmp.Or(new, old), op, permission, present})
-	return true
-}

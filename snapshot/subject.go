@@ -106,6 +106,12 @@ type View struct {
 	// documented is the same in the Documented semantics. KafkaExact falls back on
 	// it where Kafka gives no answer.
 	documented []*scope
+	// alone says that the subject is an ordinary one of a store that is ready, of the
+	// Documented semantics, and that no more than one scope speaks of it. Nearly every
+	// check is of such a view, and needs no more of it than names, which are those of
+	// that scope by type.
+	alone bool
+	names [typeCount]*names
 }
 
 // resolve returns the identity as seen by the snapshot. It allocates. If the view
@@ -117,6 +123,7 @@ func (n *Snapshot) resolve(id *identity, before *View) *View {
 	}
 	if before != nil && before.stillHolds(n) {
 		v.holders, v.scopes, v.documented = before.holders, before.scopes, before.documented
+		v.setAlone()
 		return v
 	}
 	v.holders = make([]*holder, len(id.texts))
@@ -128,7 +135,16 @@ func (n *Snapshot) resolve(id *identity, before *View) *View {
 	if n.semantics == KafkaExact {
 		v.documented = id.scopes(v.holders, addressKeys(id.host, Documented), Documented)
 	}
+	v.setAlone()
 	return v
+}
+
+// setAlone sets alone and names by what else is in v.
+func (v *View) setAlone() {
+	v.alone = v.standing == ordinary && v.ready && v.semantics != KafkaExact && len(v.scopes) <= 1
+	if v.alone && len(v.scopes) == 1 {
+		v.names = v.scopes[0].types
+	}
 }
 
 // stillHolds reports whether n says of the subject what v's snapshot said.

@@ -13,39 +13,47 @@ import (
 type edit struct{ _ byte } // not empty: distinct edits need distinct addresses
 
 // table is a persistent hash table. Digits of the hash lead through branches to a
-// page of up to pageSize items, where a tag, another part of the hash, tells which
-// item to compare. Neighbouring slots of a branch share a page until it is full, as
-// in extendible hashing, so that pages are well filled though branches are wide. An
-// update copies the path to one page and shares the rest. The zero table is empty.
+// leaf, which is a directory of pages as in extendible hashing: the next digits
+// choose a page, and a tag, another part of the hash, tells which item of it to
+// compare. The tags stand in the leaf, so that a look-up that finds nothing reads no
+// page. An update copies the path to one page and shares the rest; branches and
+// leaves are narrow enough for that to be little. The zero table is empty.
 //
-// A hash array mapped trie, which has an item for a leaf, was tried first: it takes
-// twice as many steps, each a cache miss in a large table.
+// Two shapes were tried before: a hash array mapped trie takes twice as many steps,
+// each a cache miss in a large table; wide branches of pages that hold their own tags
+// take one step more, and copy four times as much.
 type table[K comparable, V any] struct {
-	root slot[K, V]
+	root link[K, V]
 	n    int
 }
 
-// slot holds a branch, a page, or nothing.
-type slot[K comparable, V any] struct {
+// link leads to a branch, to a leaf, or nowhere.
+type link[K comparable, V any] struct {
 	branch *branch[K, V]
-	page   *page[K, V]
+	leaf   *leaf[K, V]
 }
 
-// branch is a step on the way to a page. Its slots are all filled, if only with an
-// empty page; those that share a page are a range of a power of two, aligned to its
-// length.
 type branch[K comparable, V any] struct {
 	edit  *edit
-	kids  [fanout]slot[K, V]
-	marks [fanout]ops.Set // of the kids
+	kids  [branchWidth]link[K, V]
+	marks [branchWidth]ops.Set // of the kids
 }
 
-// page holds items whose hashes agree in all digits above it.
-type page[K comparable, V any] struct {
+// leaf holds the pages of all items whose hashes agree in the digits above it. Their
+// number is a power of two. Those whose numbers agree in the lowest bits may be one
+// and the same page, as long as it is not full; the number of these bits is the depth
+// of the page.
+type leaf[K comparable, V any] struct {
 	edit  *edit
-	tags  [pageSize / wordSize]uint64 // a byte for each item; 0 behind the last
+	marks ops.Set // of the items
+	pages []page[K, V]
+}
+
+// page is immutable but for what lies behind its items: where there is room, the next
+// version of a page appends its item there. A version has no more than one successor.
+type page[K comparable, V any] struct {
+	tags  uint64 // a byte for each of the first items; 0 behind the last
 	items []item[K, V]
-	next  *page[K, V] // more items, where no digits are left to tell them apart
 }
 
 type item[K comparable, V any] struct {
@@ -54,10 +62,13 @@ type item[K comparable, V any] struct {
 }
 
 const (
-	digitBits = 6
-	fanout    = 1 << digitBits
-	pageSize  = 16
-	hashBits  = 54 // of a hash go into digits; the tag is taken from the bits above
+	branchBits  = 4
+	branchWidth = 1 << branchBits
+	leafBits    = 5 // of a leaf of full width
+	leafWidth   = 1 << leafBits
+	pageSize    = wordSize // as many as have a tag
+	digitBits   = 56       // of a hash go into digits; the tag is taken from the bits above
+	maxShift    = digitBits - leafBits
 )
 
 // kind says how the items of a table are treated.
@@ -68,40 +79,58 @@ type kind[K comparable, V any] struct {
 	marks func(V) ops.Set
 }
 
-// tagOf returns the tag of a hash in each byte of a word. No tag is 0.
-func tagOf(hash uint64) uint64 { return (hash>>56 | 0x80) * everyByte }
+// tagOf returns the tag of a hash. No tag is 0.
+func tagOf(hash uint64) uint64 { return hash>>56 | 0x80 }
 
 const everyByte = 0x0101010101010101
 
 // matching returns a word whose bytes have their highest bit set where tags has
 // the tag. Bytes above a match may be set without one: the keys tell.
 func matching(tags, tag uint64) uint64 {
-	x := tags ^ tag
+	x := tags ^ tag*everyByte
 	return (x - everyByte) &^ x & (0x80 * everyByte)
 }
 
+// get returns the value of key, whose hash the caller has, or the zero value.
 func (t *table[K, V]) get(hash uint64, key K) (val V, ok bool) {
-	s := &t.root
-	for digits := hash; s.branch != nil; digits >>= digitBits {
-		s = &s.branch.kids[digits%fanout]
+	s, digits := t.root, hash
+	for ; s.branch != nil; digits >>= branchBits {
+		s = s.branch.kids[digits%branchWidth]
 	}
-	tag := tagOf(hash)
-	for p := s.page; p != nil; p = p.next {
-		for w := range p.tags {
-			for m := matching(p.tags[w], tag); m != 0; m &= m - 1 {
-				i := w*wordSize + bits.TrailingZeros64(m)/8
-				if i < len(p.items) && p.items[i].key == key {
-					return p.items[i].val, true
-				}
-			}
+	if s.leaf == nil {
+		return val, false
+	}
+	p := &s.leaf.pages[digits&uint64(len(s.leaf.pages)-1)]
+	for m := matching(p.tags, tagOf(hash)); m != 0; m &= m - 1 {
+		if i := bits.TrailingZeros64(m) / 8; i < len(p.items) && p.items[i].key == key {
+			return p.items[i].val, true
 		}
+	}
+	if i := p.findUntagged(key); i >= 0 {
+		return p.items[i].val, true
 	}
 	return val, false
 }
 
-// find returns where key is in p alone, or -1.
-func (p *page[K, V]) find(key K) int {
-	return slices.IndexFunc(p.items, func(it item[K, V]) bool { return it.key == key })
+// find returns where key is in p, or -1.
+func (p *page[K, V]) find(hash uint64, key K) int {
+	for m := matching(p.tags, tagOf(hash)); m != 0; m &= m - 1 {
+		if i := bits.TrailingZeros64(m) / 8; i < len(p.items) && p.items[i].key == key {
+			return i
+		}
+	}
+	return p.findUntagged(key)
+}
+
+// findUntagged is find among the items behind those with a tag. There are such only
+// where no digits are left to tell items apart.
+func (p *page[K, V]) findUntagged(key K) int {
+	for i := pageSize; i < len(p.items); i++ {
+		if p.items[i].key == key {
+			return i
+		}
+	}
+	return -1
 }
 
 // each calls yield for every item, in no order that a caller may rely on, until it
@@ -110,22 +139,27 @@ func (t *table[K, V]) each(yield func(K, V) bool) {
 	t.root.eachMarked(0, yield)
 }
 
-// eachMarked calls yield, until it returns false, for every item in a page of which
+// eachMarked calls yield, until it returns false, for every item in a leaf of which
 // some item has one of the marks. It passes over the rest without looking at it. No
 // marks stand for every item.
-func (s slot[K, V]) eachMarked(marked ops.Set, yield func(K, V) bool) bool {
-	if s.branch != nil {
-		for i, kid := range s.branch.kids {
-			again := i > 0 && kid == s.branch.kids[i-1]
-			if !again && (marked == 0 || s.branch.marks[i]&marked != 0) && !kid.eachMarked(marked, yield) {
+func (s link[K, V]) eachMarked(marked ops.Set, yield func(K, V) bool) bool {
+	if b := s.branch; b != nil {
+		for i := range b.kids {
+			if (marked == 0 || b.marks[i]&marked != 0) && !b.kids[i].eachMarked(marked, yield) {
 				return false
 			}
 		}
 		return true
 	}
-	for p := s.page; p != nil; p = p.next {
-		for i := range p.items {
-			if !yield(p.items[i].key, p.items[i].val) {
+	if s.leaf == nil || marked != 0 && s.leaf.marks&marked == 0 {
+		return true
+	}
+	for i := range s.leaf.pages {
+		if s.leaf.repeats(i) {
+			continue
+		}
+		for _, it := range s.leaf.pages[i].items {
+			if !yield(it.key, it.val) {
 				return false
 			}
 		}
@@ -133,35 +167,25 @@ func (s slot[K, V]) eachMarked(marked ops.Set, yield func(K, V) bool) bool {
 	return true
 }
 
-// len returns the number of items in s, or more than pageSize if there is a branch.
-func (s slot[K, V]) len() (n int) {
+// marks returns the union of the marks of all items behind s.
+func (s link[K, V]) marks() (m ops.Set) {
 	if s.branch != nil {
-		return pageSize + 1
+		for _, kid := range s.branch.marks {
+			m |= kid
+		}
+	} else if s.leaf != nil {
+		m = s.leaf.marks
 	}
-	for p := s.page; p != nil; p = p.next {
-		n += len(p.items)
-	}
+	return m
+}
+
+// len returns the number of items behind s, or more than limit if there are more.
+func (s link[K, V]) len(limit int) (n int) {
+	s.eachMarked(0, func(K, V) bool {
+		n++
+		return n <= limit
+	})
 	return n
-}
-
-// shared returns the range of slots of b that hold the same as slot i.
-func (b *branch[K, V]) shared(i int) (from, to int) {
-	from, to = i, i+1
-	for from > 0 && b.kids[from-1] == b.kids[i] {
-		from--
-	}
-	for to < fanout && b.kids[to] == b.kids[i] {
-		to++
-	}
-	return from, to
-}
-
-// put fills a range of slots of b.
-func (k *kind[K, V]) put(b *branch[K, V], from, to int, s slot[K, V]) {
-	marks := k.marksOf(s)
-	for i := from; i < to; i++ {
-		b.kids[i], b.marks[i] = s, marks
-	}
 }
 
 // bind returns the table with key bound to val or, if present is false, without
@@ -183,90 +207,163 @@ func (k *kind[K, V]) set(e *edit, t table[K, V], key K, val V) table[K, V] {
 	return t
 }
 
-func (k *kind[K, V]) setIn(e *edit, s slot[K, V], shift int, hash uint64, it item[K, V]) (_ slot[K, V], added bool) {
+func (k *kind[K, V]) setIn(e *edit, s link[K, V], shift int, hash uint64, it item[K, V]) (_ link[K, V], added bool) {
 	if s.branch != nil {
 		b := s.branch.own(e)
-		return slot[K, V]{branch: b}, k.setBelow(e, b, shift, hash, it)
+		i := hash >> shift % branchWidth
+		b.kids[i], added = k.setIn(e, b.kids[i], shift+branchBits, hash, it)
+		b.marks[i] = b.kids[i].marks()
+		return link[K, V]{branch: b}, added
 	}
-	for p := s.page; p != nil; p = p.next {
-		if p.find(it.key) >= 0 {
-			return s.replace(e, it), false
-		}
-	}
-	switch {
-	case s.page == nil || shift >= hashBits && len(s.page.items) == pageSize:
-		p := &page[K, V]{edit: e, next: s.page}
-		p.push(hash, it)
-		return slot[K, V]{page: p}, true
-	case len(s.page.items) < pageSize:
-		p := s.page.own(e)
-		p.push(hash, it)
-		return slot[K, V]{page: p}, true
-	}
-	// The page is full: a branch takes its place, at first with all slots sharing it.
-	b := &branch[K, V]{edit: e}
-	k.put(b, 0, fanout, s)
-	return slot[K, V]{branch: b}, k.setBelow(e, b, shift, hash, it)
-}
-
-// setBelow sets an item below b, which the transaction owns.
-func (k *kind[K, V]) setBelow(e *edit, b *branch[K, V], shift int, hash uint64, it item[K, V]) (added bool) {
+	l := s.leaf.own(e)
 	for {
-		i := int(hash >> shift % fanout)
-		from, to := b.shared(i)
-		full := b.kids[i].page
-		if to-from == 1 || full == nil || len(full.items) < pageSize || full.find(it.key) >= 0 {
-			s, added := k.setIn(e, b.kids[i], shift+digitBits, hash, it)
-			k.put(b, from, to, s)
-			return added
-		}
-		// A full page that slots share: halve the range.
-		mid := (from + to) / 2
-		lower, upper := &page[K, V]{edit: e}, &page[K, V]{edit: e}
-		for _, old := range full.items {
-			h := k.hash(old.key)
-			half := lower
-			if int(h>>shift%fanout) >= mid {
-				half = upper
+		i := l.at(hash >> shift)
+		p := l.pages[i]
+		depth := l.depth(i)
+		at := p.find(hash, it.key)
+		switch {
+		case at >= 0:
+			l.put(i, depth, p.with(at, it))
+			k.remark(l, it.val)
+			return link[K, V]{leaf: l}, false
+		case len(p.items) < pageSize || shift+branchBits > maxShift && 1<<depth == leafWidth:
+			l.put(i, depth, p.push(hash, it))
+			if k.marks != nil {
+				l.marks |= k.marks(it.val)
 			}
-			half.push(h, old)
+			return link[K, V]{leaf: l}, true
+		case 1<<depth < len(l.pages):
+			k.split(l, i, depth, shift)
+		case len(l.pages) < leafWidth:
+			l.pages = append(slices.Grow(l.pages, len(l.pages)), l.pages...)
+		default:
+			return k.setIn(e, link[K, V]{branch: k.fork(e, l, shift)}, shift, hash, it)
 		}
-		k.put(b, from, mid, slot[K, V]{page: lower})
-		k.put(b, mid, to, slot[K, V]{page: upper})
 	}
 }
 
-// replace returns the pages of s with the item of it.key replaced.
-func (s slot[K, V]) replace(e *edit, it item[K, V]) slot[K, V] {
-	p := s.page.own(e)
-	if i := p.find(it.key); i >= 0 {
-		p.items[i] = it
-	} else {
-		p.next = slot[K, V]{page: p.next}.replace(e, it).page
-	}
-	return slot[K, V]{page: p}
+// at returns which page of l the digits choose.
+func (l *leaf[K, V]) at(digits uint64) int { return int(digits & uint64(len(l.pages)-1)) }
+
+// repeats reports whether page i is the same as one before it.
+func (l *leaf[K, V]) repeats(i int) bool {
+	return i > 0 && l.pages[i].same(&l.pages[i&^(1<<(bits.Len(uint(i))-1))])
 }
 
-// push adds an item for which there is room. Items grow by a few at a time, since
-// many pages stay far from full.
-func (p *page[K, V]) push(hash uint64, it item[K, V]) {
-	const step = 4
-	if n := len(p.items); n == cap(p.items) {
-		grown := make([]item[K, V], n, min(n+step, pageSize))
-		copy(grown, p.items)
-		p.items = grown
+// same reports whether two pages of a leaf are one. Of empty pages it does not matter.
+func (p *page[K, V]) same(o *page[K, V]) bool {
+	return len(p.items) == len(o.items) && (len(p.items) == 0 || &p.items[0] == &o.items[0])
+}
+
+// depth returns the depth of page i.
+func (l *leaf[K, V]) depth(i int) int {
+	depth := bits.Len(uint(len(l.pages))) - 1
+	for depth > 0 && l.shared(i, depth-1) {
+		depth--
 	}
-	p.setTag(len(p.items), tagOf(hash)&0xff)
+	return depth
+}
+
+// shared reports whether all pages whose numbers agree with i in the lowest bits,
+// depth of them, are the same.
+func (l *leaf[K, V]) shared(i, depth int) bool {
+	step := 1 << depth
+	for j := i & (step - 1); j < len(l.pages); j += step {
+		if !l.pages[j].same(&l.pages[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// put makes p the page of all numbers that agree with i in the lowest bits, depth of
+// them.
+func (l *leaf[K, V]) put(i, depth int, p page[K, V]) {
+	step := 1 << depth
+	for j := i & (step - 1); j < len(l.pages); j += step {
+		l.pages[j] = p
+	}
+}
+
+// remark sets the marks of l when val has taken the place of another value. Mostly a
+// few items have all marks there are, and the rest need not be looked at.
+func (k *kind[K, V]) remark(l *leaf[K, V], val V) {
+	if k.marks != nil {
+		l.marks = k.marksOf(l, l.marks|k.marks(val))
+	}
+}
+
+// marksOf returns the union of the marks of all items in l, which are some of those
+// given.
+func (k *kind[K, V]) marksOf(l *leaf[K, V], all ops.Set) (m ops.Set) {
+	if k.marks == nil {
+		return 0
+	}
+	for i := range l.pages {
+		for j := range l.pages[i].items {
+			if m |= k.marks(l.pages[i].items[j].val); m == all {
+				return m
+			}
+		}
+	}
+	return m
+}
+
+// split divides page i, of a depth that leaves room for it, in two.
+func (k *kind[K, V]) split(l *leaf[K, V], i, depth, shift int) {
+	var halves [2]page[K, V]
+	for i := range halves {
+		halves[i].items = make([]item[K, V], 0, pageSize) // a table that grows, grows on
+	}
+	for _, it := range l.pages[i].items {
+		hash := k.hash(it.key)
+		half := &halves[hash>>shift>>depth&1]
+		*half = half.push(hash, it)
+	}
+	i &= 1<<depth - 1
+	l.put(i, depth+1, halves[0])
+	l.put(i|1<<depth, depth+1, halves[1])
+}
+
+// fork returns a branch with the items of l, which is full.
+func (k *kind[K, V]) fork(e *edit, l *leaf[K, V], shift int) *branch[K, V] {
+	b := &branch[K, V]{edit: e}
+	link[K, V]{leaf: l}.eachMarked(0, func(key K, val V) bool {
+		hash := k.hash(key)
+		i := hash >> shift % branchWidth
+		b.kids[i], _ = k.setIn(e, b.kids[i], shift+branchBits, hash, item[K, V]{key, val})
+		b.marks[i] = b.kids[i].marks()
+		return true
+	})
+	return b
+}
+
+// push returns p with one item more.
+func (p page[K, V]) push(hash uint64, it item[K, V]) page[K, V] {
+	n := len(p.items)
+	if n < pageSize {
+		p.tags |= tagOf(hash) << (n * 8)
+	}
 	p.items = append(p.items, it)
+	return p
 }
 
-func (p *page[K, V]) setTag(i int, tag uint64) {
-	shift := i % wordSize * 8
-	w := &p.tags[i/wordSize]
-	*w = *w&^(0xff<<shift) | tag<<shift
+// with returns p with an item replaced by another of the same key.
+func (p page[K, V]) with(i int, it item[K, V]) page[K, V] {
+	p.items = slices.Clone(p.items)
+	p.items[i] = it
+	return p
 }
 
-func (p *page[K, V]) tag(i int) uint64 { return p.tags[i/wordSize] >> (i % wordSize * 8) & 0xff }
+// without returns p without an item.
+func (k *kind[K, V]) without(p page[K, V], i int) (rest page[K, V]) {
+	for j, it := range p.items {
+		if j != i {
+			rest = rest.push(k.hash(it.key), it)
+		}
+	}
+	return rest
+}
 
 // delete returns the table without key.
 func (k *kind[K, V]) delete(e *edit, t table[K, V], key K) table[K, V] {
@@ -276,81 +373,92 @@ func (k *kind[K, V]) delete(e *edit, t table[K, V], key K) table[K, V] {
 	}
 	t.root = k.deleteIn(e, t.root, 0, hash, key)
 	if t.n--; t.n == 0 {
-		t.root = slot[K, V]{}
+		t.root = link[K, V]{}
 	}
 	return t
 }
 
-// deleteIn takes out a key that is there. Neighbours that together fill half a page
-// share one again, and a branch with one page left becomes that page.
-func (k *kind[K, V]) deleteIn(e *edit, s slot[K, V], shift int, hash uint64, key K) slot[K, V] {
-	if s.branch == nil {
-		return slot[K, V]{page: s.page.without(e, key)}
-	}
-	b := s.branch.own(e)
-	i := int(hash >> shift % fanout)
-	from, to := b.shared(i)
-	k.put(b, from, to, k.deleteIn(e, b.kids[i], shift+digitBits, hash, key))
-	for to-from < fanout {
-		// The other half of the range that is twice as long.
-		n := to - from
-		other := from ^ n
-		f, t := b.shared(other)
-		if f != other || t != other+n || b.kids[other].len()+b.kids[from].len() > pageSize/2 {
-			return slot[K, V]{branch: b}
+// deleteIn takes out a key that is there. Pages that together fill half of one become
+// one, a leaf of equal halves becomes one of them, and a branch of few items a leaf.
+func (k *kind[K, V]) deleteIn(e *edit, s link[K, V], shift int, hash uint64, key K) link[K, V] {
+	if s.branch != nil {
+		b := s.branch.own(e)
+		i := hash >> shift % branchWidth
+		b.kids[i] = k.deleteIn(e, b.kids[i], shift+branchBits, hash, key)
+		b.marks[i] = b.kids[i].marks()
+		if l := b.kids[i].leaf; l == nil || len(l.pages) > 1 || len(l.pages[0].items) > pageSize/4 {
+			return link[K, V]{branch: b}
 		}
-		joined := slot[K, V]{page: &page[K, V]{edit: e}}
-		for _, half := range []slot[K, V]{b.kids[from], b.kids[other]} {
-			half.eachMarked(0, func(key K, val V) bool {
-				joined.page.push(k.hash(key), item[K, V]{key, val})
-				return true
-			})
-		}
-		from, to = min(from, other), max(to, t)
-		k.put(b, from, to, joined)
+		return k.join(e, b, shift)
 	}
-	return b.kids[0]
+	l := s.leaf.own(e)
+	i := l.at(hash >> shift)
+	depth := l.depth(i)
+	l.put(i, depth, k.without(l.pages[i], l.pages[i].find(hash, key)))
+	for ; depth > 0; depth-- {
+		buddy := i ^ 1<<(depth-1)
+		if l.depth(buddy) != depth || len(l.pages[i].items)+len(l.pages[buddy].items) > pageSize/2 {
+			break
+		}
+		joined := l.pages[i]
+		for _, it := range l.pages[buddy].items {
+			joined = joined.push(k.hash(it.key), it)
+		}
+		l.put(i, depth-1, joined)
+	}
+	for half := len(l.pages) / 2; half > 0 && slices.EqualFunc(l.pages[:half], l.pages[half:],
+		func(a, b page[K, V]) bool { return a.same(&b) }); half /= 2 {
+		l.pages = slices.Clone(l.pages[:half])
+	}
+	l.marks = k.marksOf(l, l.marks)
+	return link[K, V]{leaf: l}
 }
 
-// without returns p without key, which is in it or in the pages behind it. What is
-// left may be an empty page.
-func (p *page[K, V]) without(e *edit, key K) *page[K, V] {
-	i := p.find(key)
-	switch {
-	case i < 0:
-		p = p.own(e)
-		p.next = p.next.without(e, key)
-		return p
-	case len(p.items) == 1 && p.next != nil:
-		return p.next
+// join returns a leaf with the items of b if they are few, or b.
+func (k *kind[K, V]) join(e *edit, b *branch[K, V], shift int) link[K, V] {
+	const few = leafWidth * pageSize / 8
+	whole := link[K, V]{branch: b}
+	if whole.len(few) > few {
+		return whole
 	}
-	p = p.own(e)
-	last := len(p.items) - 1
-	p.items[i] = p.items[last]
-	p.setTag(i, p.tag(last))
-	p.setTag(last, 0)
-	p.items[last] = item[K, V]{}
-	p.items = p.items[:last]
-	return p
+	joined := link[K, V]{leaf: (*leaf[K, V])(nil).own(e)}
+	whole.eachMarked(0, func(key K, val V) bool {
+		joined, _ = k.setIn(e, joined, shift, k.hash(key), item[K, V]{key, val})
+		return true
+	})
+	return joined
 }
 
-// marksOf returns the union of the marks of all items in s.
-func (k *kind[K, V]) marksOf(s slot[K, V]) (m ops.Set) {
-	switch {
-	case k.marks == nil:
-		return 0
-	case s.branch != nil:
-		for _, kid := range s.branch.marks {
-			m |= kid
-		}
-		return m
-	}
-	for p := s.page; p != nil; p = p.next {
-		for i := range p.items {
-			m |= k.marks(p.items[i].val)
+// pack lays the items that a transaction put into s together, in as much memory as
+// they need: a check of a large table then reads fewer pages of memory. What
+// snapshots before have a part in stays where it is.
+func (s link[K, V]) pack(e *edit) {
+	if b := s.branch; b != nil && b.edit == e {
+		for _, kid := range b.kids {
+			kid.pack(e)
 		}
 	}
-	return m
+	l := s.leaf
+	if l == nil || l.edit != e {
+		return
+	}
+	total := 0
+	for i := range l.pages {
+		if !l.repeats(i) {
+			total += len(l.pages[i].items)
+		}
+	}
+	packed, items := make([]page[K, V], len(l.pages)), make([]item[K, V], 0, total)
+	for i, p := range l.pages {
+		if l.repeats(i) {
+			packed[i] = packed[i&^(1<<(bits.Len(uint(i))-1))]
+			continue
+		}
+		from := len(items)
+		items = append(items, p.items...)
+		packed[i] = page[K, V]{p.tags, slices.Clip(items[from:])}
+	}
+	l.pages = packed
 }
 
 // own returns b itself if the transaction made it, else a copy that it may change.
@@ -363,15 +471,14 @@ func (b *branch[K, V]) own(e *edit) *branch[K, V] {
 	return &c
 }
 
-// own returns p itself if the transaction made it, else a copy that it may change,
-// with room for one item more.
-func (p *page[K, V]) own(e *edit) *page[K, V] {
-	if p.edit == e {
-		return p
+// own returns l itself if the transaction made it, else a copy that it may change;
+// for nil a leaf of one page, which is empty.
+func (l *leaf[K, V]) own(e *edit) *leaf[K, V] {
+	switch {
+	case l == nil:
+		return &leaf[K, V]{edit: e, pages: make([]page[K, V], 1)}
+	case l.edit == e:
+		return l
 	}
-	c := *p
-	c.edit = e
-	c.items = make([]item[K, V], len(p.items), min(len(p.items)+1, pageSize))
-	copy(c.items, p.items)
-	return &c
+	return &leaf[K, V]{e, l.marks, slices.Clone(l.pages)}
 }

@@ -27,7 +27,7 @@ func TestTableAgainstMap(t *testing.T) {
 		}
 		var published []version
 		current := version{want: map[string]int{}}
-		keys := rapid.SampledFrom([]int{5, 40, 400}).Draw(t, "keys")
+		keys := rapid.SampledFrom([]int{5, 40, 400, 4_000}).Draw(t, "keys")
 		for range rapid.IntRange(1, 6).Draw(t, "transactions") {
 			e := &edit{}
 			current.want = maps.Clone(current.want)
@@ -70,66 +70,33 @@ func TestTableAgainstMap(t *testing.T) {
 					t.Fatalf("%s is marked %b, and was not found by %b", key, val, marked)
 				}
 			}
-			checkSlot(t, k, v.t.root, 0)
+			if err := verifyTable(k, v.t); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }
 
-// checkSlot asserts what keeps look-ups short and marks true.
-func checkSlot(t *rapid.T, k *kind[string, int], s slot[string, int], shift int) (items int) {
-	if b := s.branch; b != nil {
-		for i, kid := range b.kids {
-			from, to := b.shared(i)
-			if n := to - from; n&(n-1) != 0 || from%n != 0 || kid.branch == nil && kid.page == nil || kid.branch != nil && n > 1 {
-				t.Fatalf("slots %d to %d share %v", from, to, kid)
-			}
-			if b.marks[i] != k.marksOf(kid) {
-				t.Fatalf("marks %b of a kid with %b", b.marks[i], k.marksOf(kid))
-			}
-			if i == from {
-				items += checkSlot(t, k, kid, shift+digitBits)
-			}
-		}
-		if items <= pageSize/2 || s.page != nil {
-			t.Fatalf("a branch of %d items, which half a page could hold", items)
-		}
-		return items
-	}
-	for p := s.page; p != nil; p = p.next {
-		if n := len(p.items); n > pageSize || n == 0 && shift == 0 || p.next != nil && shift < hashBits {
-			t.Fatalf("a page of %d items at depth %d", n, shift)
-		}
-		for i := range pageSize {
-			if want := i < len(p.items); (p.tag(i) != 0) != want || want && p.tag(i) != tagOf(k.hash(p.items[i].key))&0xff {
-				t.Fatalf("tag %x of item %d of %d", p.tag(i), i, len(p.items))
-			}
-		}
-		items += len(p.items)
-	}
-	return items
-}
-
 // TestHashIsOfTheTextAlone: neither where a text stands nor what stands around it
-// counts. askPrefixes depends on that.
+// counts. startHash depends on that.
 func TestHashIsOfTheTextAlone(t *testing.T) {
 	const long = "the quick brown fox jumps over the lazy dog, \U0001F600"
 	for n := range len(long) + 1 {
 		for i := 0; i+n <= len(long); i++ {
-			if part := long[i : i+n]; hashString(part) != hashString(string([]byte(part))) {
+			if part := long[i : i+n]; hashPrefix(part) != hashPrefix(string([]byte(part))) {
 				t.Fatalf("two hashes of %q", part)
 			}
 		}
-		state, word := secret0, wordAt(long, 0)
-		for taken := wordSize; taken <= n; taken += wordSize {
-			state, word = takeIn(state, word), wordAt(long, taken)
-		}
-		if finish(state, word, n) != hashString(long[:n]) {
-			t.Fatalf("the hash of the first %d bytes differs when more follow", n)
+		start := startHash{state: secret0}
+		for m := range n + 1 {
+			if start.of(long[:n], m) != hashPrefix(string([]byte(long[:m]))) {
+				t.Fatalf("the hash of the first %d bytes differs when more follow, %d in all", m, n)
+			}
 		}
 	}
 	seen := map[uint64]int{}
 	for i := range 200_000 {
-		seen[hashString(fmt.Sprint("foo-bar35_resource-", i))>>40]++
+		seen[hashPrefix(fmt.Sprint("foo-bar35_resource-", i))>>40]++
 	}
 	for bits, n := range seen {
 		if n > 6 { // expected: 200,000 names over 16 M values

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync"
 
 	"github.com/portcullis-authz/portcullis/acl"
 )
@@ -63,7 +64,7 @@ func (s *Store) after(ctx context.Context, at uint64) ([]change, error) {
 		if n.generation == at {
 			select {
 			case <-ctx.Done():
-			case <-n.superseded:
+			case <-s.waiting.after(s, n):
 			}
 			continue
 		}
@@ -88,3 +89,40 @@ func (e *ResyncError) Error() string {
 	return fmt.Sprintf("resynchronise: the change to generation %d is not remembered: take the snapshot of generation %d and watch from there",
 		e.Missing, e.Snapshot.Generation())
 }
+
+// waiters is who waits for the next snapshot of a store. A publication costs them
+// nothing while nobody does.
+type waiters struct {
+	mu   sync.Mutex
+	next chan struct{} // closed when a snapshot is published; nil while nobody waits
+}
+
+// after returns a channel that is closed once a snapshot after n is in force in s.
+func (w *waiters) after(s *Store, n *Snapshot) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.current.Load() != n { // published before the lock was had
+		return closed
+	}
+	if w.next == nil {
+		w.next = make(chan struct{})
+	}
+	return w.next
+}
+
+// wake is called when a snapshot has been published.
+func (w *waiters) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.next != nil {
+		close(w.next)
+		w.next = nil
+	}
+}
+
+// closed is a channel that needs no waiting for.
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()

@@ -126,7 +126,7 @@ func (a *aclCommand) addFlags(cmd *cobra.Command) {
 	}
 	for _, f := range resourceFlags {
 		if f.typ == resource.Cluster {
-			cmd.Flags().BoolVar(&a.selection.cluster, f.name, false, "the ACLs of "+f.usage)
+			presenceFlag(cmd, &a.selection.cluster, f.name, "the ACLs of "+f.usage)
 			continue
 		}
 		a.selection.resources[f.name] = cmd.Flags().StringArray(f.name, nil, "the ACLs of "+f.usage+"; may be repeated")

@@ -259,7 +259,6 @@ func TestACLRefuses(t *testing.T) {
 	}{
 		{"--add", []string{noOne, noResource}},
 		{"--add --topic t", []string{noOne}},
-		{"--add --cluster=false " + allow, []string{noResource}},
 		{"--add --topic t --allow-host 10.0.0.1", []string{"portcullis: --allow-host needs --allow-principal", noOne}},
 		{"--add --topic t --deny-host 10.0.0.1 " + allow, []string{"portcullis: --deny-host needs --deny-principal"}},
 		{"--add --topic t --allow-principal a", []string{`portcullis: --allow-principal "a": expected Type:name, such as User:alice`}},

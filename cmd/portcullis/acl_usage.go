@@ -86,7 +86,7 @@ func (a *aclCommand) checkUsage(cmd *cobra.Command, action aclAction) error {
 }
 
 func (a *aclCommand) namesResource() bool {
-	named := a.selection.cluster
+	named := bool(a.selection.cluster)
 	for _, names := range a.selection.resources {
 		named = named || len(*names) > 0
 	}

@@ -26,7 +26,7 @@ type check struct {
 	host      *once
 	operation *once
 	resources map[string]*once // by the name of the flag
-	cluster   bool
+	cluster   presence
 
 	questions *once
 
@@ -63,7 +63,7 @@ usage.`,
 	c.operation = onceFlag(cmd, "operation", "", "the `operation`, such as Read", operationNames()...)
 	for _, f := range resourceFlags {
 		if f.typ == resource.Cluster {
-			cmd.Flags().BoolVar(&c.cluster, f.name, false, "ask about "+f.usage)
+			presenceFlag(cmd, &c.cluster, f.name, "ask about "+f.usage)
 			continue
 		}
 		c.resources[f.name] = onceFlag(cmd, f.name, "", "ask about "+f.usage)
@@ -140,6 +140,9 @@ func (c *check) checkUsage(cmd *cobra.Command) error {
 		}
 	}
 	if c.questions.given {
+		if c.questions.text == "" {
+			errs = append(errs, badFlag("questions", "", "a file, or - for standard input"))
+		}
 		for _, name := range []string{"principal", "operation", "group-principal"} {
 			if cmd.Flags().Changed(name) {
 				given = append(given, "--"+name)
@@ -160,14 +163,8 @@ func (c *check) checkUsage(cmd *cobra.Command) error {
 		refuse("no resource is given: expected one of %s", strings.Join(all, ", "))
 	case len(given) > 1:
 		refuse("%s are given: expected one of them, or --questions for many", strings.Join(given, ", "))
-	case c.isNoCluster(cmd):
-		refuse("--cluster=false names no resource: expected --cluster")
 	}
 	return errors.Join(errs...)
-}
-
-func (c *check) isNoCluster(cmd *cobra.Command) bool {
-	return cmd.Flags().Changed("cluster") && !c.cluster
 }
 
 // ask returns the questions.
@@ -201,7 +198,7 @@ func (c *check) question() (question, error) {
 	set(operationPart, "operation", c.operation.text)
 	for _, f := range resourceFlags {
 		switch {
-		case f.typ == resource.Cluster && c.cluster:
+		case f.typ == resource.Cluster && bool(c.cluster):
 			q.request.Type, q.request.Name = resource.Cluster, resource.ClusterName
 		case f.typ != resource.Cluster && c.resources[f.name].given:
 			q.request.Type = f.typ

@@ -144,7 +144,7 @@ func TestCheckRefusesFlags(t *testing.T) {
 		{[]string{"--principal", "User:a", "--operation", "Read", "--topic", "a", "--cluster", "--group", "b"},
 			[]string{"portcullis: --topic, --group, --cluster are given: expected one of them, or --questions for many"}},
 		{[]string{"--principal", "User:a", "--operation", "Read", "--cluster=false"},
-			[]string{"portcullis: --cluster=false names no resource: expected --cluster"}},
+			[]string{`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis check --help`}},
 		{[]string{"--principal", "alice", "--group-principal", ":", "--operation", "Reed", "--topic", ""}, []string{
 			`portcullis: --principal "alice": expected Type:name, such as User:alice`,
 			`portcullis: --group-principal ":": expected principals of the form Type:name, such as Group:developers`,

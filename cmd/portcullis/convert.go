@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -17,13 +16,21 @@ func newConvertCommand() *cobra.Command {
 		Use:   "convert --acls FILE --to FORMAT",
 		Short: "Write ACLs in another format",
 		Long: `convert writes the ACLs of all files to standard output, each once and sorted. If
-anything is wrong with a file, or the format cannot hold an ACL, it writes nothing.`,
-		Example: `  portcullis convert --acls acls.txt --to json`,
-		Args:    cobra.NoArgs,
+anything is wrong with a file, or the format cannot hold an ACL, it writes nothing.
+
+Beside the formats of Kafka it knows those of other tools. strimzi: a KafkaUser for
+each principal, of which User:CN=name authenticates by a certificate, and User:name
+not; it says nothing of the cluster and of credentials. rpk: what
+"rpk security acl list --format json" prints. ksm: the CSV of
+kafka-security-manager. These three must be named to be read.`,
+		Example: `  portcullis convert --acls acls.txt --to json
+  portcullis convert --acls users.yaml --format strimzi --to kafka-acls`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			format, err := acl.ParseFormat(to.text)
-			if err != nil || format == acl.FormatAuto {
-				err = badFlag("to", to.text, "one of "+strings.Join(formatNames(), ", "))
+			format, ok := findFormat(to.text, canWrite)
+			var err error
+			if !ok {
+				err = badFlag("to", to.text, "one of "+strings.Join(formatNames(canWrite), ", "))
 			}
 			if err := errors.Join(err, checkStandardInput(input.files...)); err != nil {
 				return err
@@ -32,11 +39,11 @@ anything is wrong with a file, or the format cannot hold an ACL, it writes nothi
 			if err != nil {
 				return err
 			}
-			return acl.Write(cmd.OutOrStdout(), format, store.Load().All())
+			return format.write(cmd.OutOrStdout(), store.Load().All())
 		},
 	}
 	input = newACLInput(cmd)
-	to = onceFlag(cmd, "to", "", "`format` to write: kafka-acls, kafka-acls-3, json or zookeeper", formatNames()...)
+	to = onceFlag(cmd, "to", "", "`format` to write: "+strings.Join(formatNames(canWrite), ", "), formatNames(canWrite)...)
 	if err := cmd.MarkFlagRequired("to"); err != nil {
 		panic(err) // there is no such flag
 	}

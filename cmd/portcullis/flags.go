@@ -2,10 +2,10 @@ package main
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -37,6 +37,26 @@ func onceFlag(cmd *cobra.Command, name, value, usage string, values ...string) *
 		complete(cmd, name, values)
 	}
 	return o
+}
+
+// presence is the value of a flag that is there or not. With a value of false it
+// would be neither: one who writes --cluster=false wants all but the cluster, or does
+// not know what.
+type presence bool
+
+func (p *presence) String() string { return strconv.FormatBool(bool(*p)) }
+func (p *presence) Type() string   { return "bool" }
+
+func (p *presence) Set(text string) error {
+	if text != "true" {
+		return errors.New("it has no value: give it alone, or leave it out")
+	}
+	*p = true
+	return nil
+}
+
+func presenceFlag(cmd *cobra.Command, p *presence, name, usage string) {
+	cmd.Flags().VarPF(p, name, "", usage).NoOptDefVal = "true"
 }
 
 func complete(cmd *cobra.Command, name string, values []string) {
@@ -79,13 +99,4 @@ func outputFlag(cmd *cobra.Command) (json func() (bool, error)) {
 // badFlag says what is wrong with the value of a flag.
 func badFlag(name, text, expected string) error {
 	return errors.New("--" + name + " " + enum.Quote(text) + ": expected " + expected)
-}
-
-// formatNames are the formats that can be written.
-func formatNames() []string {
-	var names []string
-	for f := acl.FormatText; f <= acl.FormatZooKeeper; f++ {
-		names = append(names, f.String())
-	}
-	return names
 }

@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,22 +30,25 @@ func newACLInput(cmd *cobra.Command) *aclInput {
 	if err := cmd.MarkFlagFilename("acls"); err != nil {
 		panic(err)
 	}
-	names := append([]string{acl.FormatAuto.String()}, formatNames()...)
-	in.format = onceFlag(cmd, "format", acl.FormatAuto.String(), "`format` of the ACLs: auto, kafka-acls, kafka-acls-3, json or zookeeper", names...)
+	names := formatNames(canRead)
+	in.format = onceFlag(cmd, "format", acl.FormatAuto.String(), "`format` of the ACLs: "+strings.Join(names, ", "), names...)
 	return in
 }
 
 // load returns a store with the ACLs of all files, or everything that is wrong
 // with them.
 func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Store, error) {
-	format, err := acl.ParseFormat(in.format.text)
-	if err != nil {
-		return nil, fmt.Errorf("--format: %w", err)
+	format, ok := findFormat(in.format.text, canRead)
+	if !ok {
+		return nil, badFlag("format", in.format.text, "one of "+strings.Join(formatNames(canRead), ", "))
 	}
 	var bindings []acl.Binding
 	var wrong []error
 	for _, file := range in.files {
-		list, err := readFile(file, stdin, func(r io.Reader) ([]acl.Binding, error) { return acl.Read(r, fileName(file), format) })
+		if file == "" {
+			return nil, badFlag("acls", file, "a file, or - for standard input")
+		}
+		list, err := readFile(file, stdin, func(r io.Reader) ([]acl.Binding, error) { return format.read(r, fileName(file)) })
 		bindings, wrong = append(bindings, list...), append(wrong, err)
 	}
 	if err := errors.Join(wrong...); err != nil {

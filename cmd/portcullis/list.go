@@ -20,7 +20,7 @@ type list struct {
 	acls        *aclInput
 	json        func() (bool, error)
 	resources   map[string]*[]string // by the name of the flag
-	cluster     bool
+	cluster     presence
 	patternType *once
 	principals  []string
 }
@@ -45,7 +45,7 @@ every ACL that applies to a resource of this name.`,
 	l.acls = newACLInput(cmd)
 	for _, f := range resourceFlags {
 		if f.typ == resource.Cluster {
-			cmd.Flags().BoolVar(&l.cluster, f.name, false, "list the ACLs of "+f.usage)
+			presenceFlag(cmd, &l.cluster, f.name, "list the ACLs of "+f.usage)
 			continue
 		}
 		l.resources[f.name] = cmd.Flags().StringArray(f.name, nil, "list the ACLs of "+f.usage+"; may be repeated")

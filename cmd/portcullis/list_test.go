@@ -93,7 +93,7 @@ func TestListRefuses(t *testing.T) {
 func TestConvert(t *testing.T) {
 	for _, to := range []string{"auto", "text", ""} {
 		refuse(t, "", []string{"convert", "--acls", acme + "acls.txt", "--to", to},
-			`portcullis: --to "`+to+`": expected one of kafka-acls, kafka-acls-3, json, zookeeper`)
+			`portcullis: --to "`+to+`": expected one of kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`)
 	}
 	// Each ACL once, sorted, from all files.
 	lines := strings.SplitAfter(readAll(t, acme+"acls.jsonl"), "\n")

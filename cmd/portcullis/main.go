@@ -58,7 +58,8 @@ certificates and Kerberos names, and says what each Kafka request needs.
 
 Files of ACLs are read in any of four formats, recognised by themselves: what
 kafka-acls --list prints (kafka-acls, and kafka-acls-3 with the spacing before
-Kafka 4.1), JSON lines (json), and the nodes of ZooKeeper (zookeeper).
+Kafka 4.1), JSON lines (json), and the nodes of ZooKeeper (zookeeper). With --format
+also those of other tools are read: see portcullis convert --help.
 
 Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
 		Version:       version(),
@@ -73,9 +74,39 @@ Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})
+	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
 		newPrincipalCommand(), newProtocolCommand())
 	return root
+}
+
+// newHelpCommand returns a help command that, unlike cobra's own, takes a command
+// that there is not for a mistake.
+func newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asked, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = fmt.Errorf("unknown command %q for %q", rest[0], asked.CommandPath())
+			}
+			if err != nil {
+				return err
+			}
+			asked.InitDefaultHelpFlag()
+			return asked.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+			asked, _, err := cmd.Root().Find(args)
+			if err == nil {
+				for _, sub := range asked.Commands() {
+					names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
 }
 
 func version() string {

@@ -86,19 +86,29 @@ func TestUsage(t *testing.T) {
 	refuse(t, "", []string{"chekc"}, `portcullis: unknown command "chekc" for "portcullis"`)
 	refuse(t, "", []string{"list", "--nonsense"}, "portcullis: unknown flag: --nonsense: see portcullis list --help")
 	refuse(t, "", []string{"list", "acls.txt"}, `portcullis: unknown command "acls.txt" for "portcullis list"`)
+	refuse(t, "", []string{"help", "nonsense"}, `portcullis: unknown command "nonsense" for "portcullis"`)
+	refuse(t, "", []string{"help", "list", "nonsense"}, `portcullis: unknown command "nonsense" for "portcullis list"`)
+	refuse(t, "", []string{"help", "acl", "nonsense"}, `portcullis: unknown command "nonsense" for "portcullis acl"`)
+	refuse(t, "", []string{"list", "--acls", ""}, `portcullis: --acls "": expected a file, or - for standard input`)
+	refuse(t, "", []string{"check", "--acls", acme + "acls.txt", "--questions", ""}, `portcullis: --questions "": expected a file, or - for standard input`)
+	// Without the cluster there would be no filter, and all ACLs would be listed.
+	for _, command := range []string{"list", "acl list", "acl add"} {
+		refuse(t, "", append(strings.Fields(command), "--cluster=false"),
+			`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis `+command+" --help")
+	}
 	for _, command := range []string{"check", "list"} {
 		refuse(t, "", []string{command}, `portcullis: required flag(s) "acls" not set`)
 	}
 	refuse(t, "", []string{"convert"}, `portcullis: required flag(s) "acls", "to" not set`)
 	refuse(t, "", []string{"list", "--acls", "no such file"}, "portcullis: open no such file: no such file or directory")
 	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "--format", "yaml"},
-		`portcullis: --format: unknown format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper`)
+		`portcullis: --format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`)
 	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "-o", "yaml"}, `portcullis: --output "yaml": expected text or json`)
 	refuse(t, "", []string{"list", "--acls", "-", "--acls", "-"}, "portcullis: standard input (-) can be read once: name files for the others")
 }
 
 func TestHelpVersionAndCompletion(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"help", "check"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"}, {"--version"}, {"completion", "bash"}} {
+	for _, args := range [][]string{{"--help"}, {"help"}, {"help", "check"}, {"help", "acl", "add"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"}, {"--version"}, {"completion", "bash"}} {
 		if got := runWith("", args...); got.status != exitDone || got.stdout == "" || got.stderr != "" {
 			t.Errorf("portcullis %q ends with %+v", args, got)
 		}
@@ -109,6 +119,9 @@ func TestHelpVersionAndCompletion(t *testing.T) {
 		if got := runWith("", "__complete", "check", flag, ""); !strings.Contains(got.stdout, want) {
 			t.Errorf("completion of %s offers %q, not %q", flag, got.stdout, want)
 		}
+	}
+	if got := runWith("", "__complete", "help", "acl", ""); !strings.Contains(got.stdout, "add\t") {
+		t.Errorf("help is completed with %q", got.stdout)
 	}
 	for _, args := range [][]string{{"__complete", "protocol", ""}, {"__complete", "protocol", "--for", ""}} {
 		if got := runWith("", args...); !strings.Contains(got.stdout, "Fetch\n") && !strings.Contains(got.stdout, "connect-worker\n") {
@@ -129,6 +142,7 @@ func TestOutputThatFails(t *testing.T) {
 		{"check", "--acls", acme + "acls.txt", "--principal", "User:billing", "--operation", "Write", "--topic", "payments.eu"},
 		{"list", "--acls", acme + "acls.txt"},
 		{"convert", "--acls", acme + "acls.txt", "--to", "json"},
+		{"convert", "--acls", acme + "acls.txt", "--to", "rpk"},
 		{"principal", "--dn", "CN=a"},
 		{"principal", "--dn", "CN=a", "-o", "json"},
 		{"principal", "--dn", "CN=a", "--ssl-rules", ""},

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -18,16 +17,15 @@ import (
 // questionReader reads a file of questions: all of them, or everything that is
 // wrong with them.
 type questionReader struct {
-	file      string
+	mistakes
 	host      string // of questions that name none
 	questions []question
-	errors    acl.ParseErrors
 }
 
 // readQuestions reads questions as JSON lines or as CSV with a header. The first
 // character tells which: no header begins with a brace.
 func readQuestions(r io.Reader, file, host string) ([]question, error) {
-	q := &questionReader{file: file, host: host}
+	q := &questionReader{mistakes: mistakes{file: file}, host: host}
 	input := bufio.NewReader(r)
 	start, err := input.Peek(input.Size())
 	if err != nil && err != io.EOF {
@@ -40,26 +38,14 @@ func readQuestions(r io.Reader, file, host string) ([]question, error) {
 	if err := read(input); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	switch {
-	case len(q.questions) == 0 && len(q.errors) == 0:
+	if len(q.questions) == 0 && len(q.list) == 0 {
 		q.add(1, 1, "no question", "at least one")
-	case q.full():
-		last := q.errors[len(q.errors)-1]
-		q.add(last.Line, last.Column, "more errors than are worth reading", "the ones above to be mended first")
 	}
-	if len(q.errors) > 0 {
-		return nil, q.errors
+	if err := q.err(); err != nil {
+		return nil, err
 	}
 	return q.questions, nil
 }
-
-// add adds what is wrong at a place.
-func (r *questionReader) add(line, column int, found, expected string) {
-	r.errors = append(r.errors, &acl.ParseError{File: r.file, Line: line, Column: column, Found: found, Expected: expected})
-}
-
-// full reports whether enough errors are reported.
-func (r *questionReader) full() bool { return len(r.errors) >= acl.MaxParseErrors }
 
 // newQuestion returns a question without its required parts.
 func (r *questionReader) newQuestion(line int) question {
@@ -124,21 +110,6 @@ func (r *questionReader) readCSV(input io.Reader) error {
 	return err
 }
 
-// nextRecord returns a record, or nil if something is wrong with it.
-func (r *questionReader) nextRecord(c *csv.Reader) ([]string, error) {
-	record, err := c.Read()
-	var syntax *csv.ParseError
-	if !errors.As(err, &syntax) {
-		return record, err
-	}
-	if errors.Is(err, csv.ErrFieldCount) {
-		r.add(syntax.Line, syntax.Column, fmt.Sprintf("%d fields", len(record)), fmt.Sprintf("%d as in the header", c.FieldsPerRecord))
-	} else {
-		r.add(syntax.Line, syntax.Column, syntax.Err.Error(), "double quotes only around a whole field, and twice inside of it")
-	}
-	return nil, nil
-}
-
 func (r *questionReader) readRecords(c *csv.Reader, header []string) error {
 	for !r.full() {
 		record, err := r.nextRecord(c)
@@ -176,7 +147,7 @@ func (r *questionReader) checkHeader(c *csv.Reader, header []string) bool {
 			r.add(line, column, "a header without "+part, "a header such as "+strings.Join(parts, ",")+", or JSON lines")
 		}
 	}
-	return len(r.errors) == 0
+	return len(r.list) == 0
 }
 
 func (r *questionReader) readRecord(c *csv.Reader, header, record []string) {

@@ -96,6 +96,15 @@ func (j *JSON) Array(element func() *Problem) *Problem {
 	return j.delim(']', "another element, or a closing bracket")
 }
 
+// ArrayOrNull reads an array as Array does, or null, which some writers put for an
+// array without elements.
+func (j *JSON) ArrayOrNull(element func() *Problem) *Problem {
+	if rest, _ := j.rest(" \t\r\n,:"); strings.HasPrefix(rest, "n") {
+		return j.token(nil, "a JSON array or null")
+	}
+	return j.Array(element)
+}
+
 // String reads a string, and returns it and where its text begins.
 func (j *JSON) String() (value string, offset int, wrong *Problem) {
 	token, text, offset, wrong := j.next()

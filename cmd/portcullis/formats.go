@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
+)
+
+// fileFormat is a way to write ACLs as text. write writes nothing if there is an
+// ACL that the format cannot hold.
+type fileFormat struct {
+	name  string
+	read  func(r io.Reader, file string) ([]acl.Binding, error)
+	write func(w io.Writer, bindings iter.Seq[acl.Binding]) error // nil: for reading only
+}
+
+// fileFormats are all there are: those of package acl, and those of other tools.
+var fileFormats = func() (list []fileFormat) {
+	for f := acl.FormatAuto; f <= acl.FormatZooKeeper; f++ {
+		own := fileFormat{
+			name: f.String(),
+			read: func(r io.Reader, file string) ([]acl.Binding, error) { return acl.Read(r, file, f) },
+		}
+		if f != acl.FormatAuto {
+			own.write = func(w io.Writer, bindings iter.Seq[acl.Binding]) error { return acl.Write(w, f, bindings) }
+		}
+		list = append(list, own)
+	}
+	for _, f := range []foreignFormat{strimziFormat, rpkFormat, ksmFormat} {
+		list = append(list, fileFormat{f.name, f.read, f.write})
+	}
+	return list
+}()
+
+// findFormat returns the format of this name among those that serve.
+func findFormat(name string, serves func(fileFormat) bool) (fileFormat, bool) {
+	i := slices.IndexFunc(fileFormats, func(f fileFormat) bool { return f.name == name && serves(f) })
+	if i < 0 {
+		return fileFormat{}, false
+	}
+	return fileFormats[i], true
+}
+
+func canRead(fileFormat) bool    { return true }
+func canWrite(f fileFormat) bool { return f.write != nil }
+
+// formatNames are the names of the formats that serve.
+func formatNames(serves func(fileFormat) bool) (names []string) {
+	for _, f := range fileFormats {
+		if serves(f) {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// foreignFormat is a format of another tool. It says of each ACL whether it can
+// hold it, so that what it cannot hold is refused and never changed.
+type foreignFormat struct {
+	name string
+	// maxBytes is the longest file that is read. Such a file is read as a whole.
+	maxBytes int
+	// parse returns the ACLs of a text that is valid UTF-8, or gathers what is wrong
+	// with it.
+	parse func(text string, m *mistakes) []acl.Binding
+	// refuse returns a function that says why the format cannot hold a valid ACL of a
+	// list, or returns "".
+	refuse func(list []acl.Binding) (why func(b acl.Binding) string)
+	// render returns ACLs, none of which is refused, as text.
+	render func(list []acl.Binding) ([]byte, error)
+}
+
+// read returns the ACLs of a file, or everything that is wrong with it.
+func (f foreignFormat) read(r io.Reader, file string) ([]acl.Binding, error) {
+	data, err := io.ReadAll(io.LimitReader(r, int64(f.maxBytes)+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	m := &mistakes{file: file}
+	text, _ := bytes.CutPrefix(data, []byte("\uFEFF"))
+	p := &place{text: string(text)}
+	if len(data) > f.maxBytes {
+		m.problem(p, &lines.Problem{Offset: len(text), Found: fmt.Sprintf("more than %d bytes", f.maxBytes), Expected: "a smaller file: divide it"})
+		return nil, m.err()
+	}
+	if wrong := lines.CheckUTF8(p.text); wrong != nil {
+		m.problem(p, wrong)
+		return nil, m.err()
+	}
+	list := f.parse(p.text, m)
+	if err := m.err(); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// write writes ACLs in the order of the format. All are read back before w gets
+// any of them, so that a text that means something else is never written.
+func (f foreignFormat) write(w io.Writer, bindings iter.Seq[acl.Binding]) error {
+	list := slices.SortedFunc(bindings, acl.Binding.Compare)
+	if err := f.refusal(list); err != nil {
+		return err
+	}
+	text, err := f.render(list)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	if err := f.readBack(text, list); err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+// refusal names the ACLs that the format cannot hold, up to acl.MaxParseErrors of
+// them.
+func (f foreignFormat) refusal(list []acl.Binding) error {
+	var refused []error
+	why := f.refuse(list)
+	for _, b := range list {
+		var reason string
+		if err := b.Validate(); err != nil {
+			reason = err.Error()
+		} else {
+			reason = why(b)
+		}
+		if reason != "" && len(refused) < acl.MaxParseErrors {
+			refused = append(refused, fmt.Errorf("the ACL %s cannot be written as %s: %s", aclText(b), f.name, reason))
+		}
+	}
+	return errors.Join(refused...)
+}
+
+// readBack says why text is not read as exactly the ACLs of list.
+func (f foreignFormat) readBack(text []byte, list []acl.Binding) error {
+	got, err := f.read(bytes.NewReader(text), "")
+	if err != nil {
+		return fmt.Errorf("the ACLs cannot be written as %s: reading them back finds: %w", f.name, err)
+	}
+	slices.SortFunc(got, acl.Binding.Compare)
+	for i, b := range list {
+		if i >= len(got) || got[i] != b {
+			return fmt.Errorf("the ACL %s cannot be written as %s: it would be read back as another one", aclText(b), f.name)
+		}
+	}
+	if len(got) != len(list) {
+		return fmt.Errorf("the ACL %s cannot be written as %s: it would be read back twice", aclText(got[len(list)]), f.name)
+	}
+	return nil
+}
+
+// eachByItself is how a format refuses that looks at one ACL at a time.
+func eachByItself(why func(b acl.Binding) string) func([]acl.Binding) func(acl.Binding) string {
+	return func([]acl.Binding) func(acl.Binding) string { return why }
+}

@@ -1,0 +1,236 @@
+package snapshot
+
+import (
+	"cmp"
+	"encoding/binary"
+	"iter"
+	"slices"
+
+	"github.com/google/btree"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// Tx is a transaction: a private copy of the ACLs, seen by nobody before it is
+// published. It is not safe for concurrent use, and must not be used after the
+// function it was given to has returned: its methods then panic.
+type Tx struct {
+	next    *Snapshot
+	edit    *edit
+	added   int // calls of Add and AddID
+	changes int // of bindings and ids
+	log     changeLog
+	errs    []error
+	// pending is what the transaction did to records and next.records does not show
+	// yet. The index shows it at once.
+	pending []pending
+	names   map[string]string // of this transaction's bindings, each by itself
+}
+
+// pending is a record that a transaction put in, or took out.
+type pending struct {
+	record *record
+	order  uint64 // as the records of one flush are ordered, as far as eight bytes tell
+	at     int32  // in the order of the transaction
+	gone   bool
+}
+
+// degree is the number of children of a node of the ordered set. Somewhat
+// arbitrarily chosen: from 16 to 64 the cost of an update hardly changes.
+const degree = 16
+
+func newTx(old *Snapshot) *Tx {
+	next := *old
+	if next.records == nil {
+		next.records = btree.NewG(degree, func(a, b *record) bool { return compareRecords(a, b) < 0 })
+	} else {
+		next.records = next.records.Clone()
+	}
+	next.ids = next.ids.clone()
+	return &Tx{next: &next, edit: &edit{}}
+}
+
+func (tx *Tx) close() { tx.next, tx.edit = nil, nil }
+
+// Add adds b and reports whether it was new. Adding it twice is no error. A
+// binding whose types, operation or permission are none of an ACL
+// ([acl.Binding.ValidateTypes]) is not added, and makes Update fail. Nothing else
+// is checked: a name, principal or host that matches nothing does no harm, and the
+// log of an earlier Kafka release may hold one. Use [acl.Binding.Validate] where
+// ACLs are created.
+func (tx *Tx) Add(b acl.Binding) bool {
+	index := tx.added
+	tx.added++
+	if err := b.ValidateTypes(); err != nil {
+		tx.errs = append(tx.errs, &BindingError{Index: index, Binding: b, Err: err})
+		return false
+	}
+	if !tx.set(b, true) {
+		return false
+	}
+	if tx.next.keepsIDs {
+		tx.give(tx.newID(), b)
+	}
+	return true
+}
+
+// Remove removes b, with all its ids, and reports whether it was there.
+func (tx *Tx) Remove(b acl.Binding) bool {
+	if b.ValidateTypes() != nil || !tx.set(b, false) {
+		return false
+	}
+	tx.forget(b)
+	return true
+}
+
+// RemoveMatching removes every binding that f selects and returns them in the
+// order of [acl.Binding.Compare].
+func (tx *Tx) RemoveMatching(f acl.Filter) []acl.Binding {
+	removed := slices.Collect(tx.view().Matching(f))
+	for _, b := range removed {
+		tx.Remove(b)
+	}
+	return removed
+}
+
+// Replace makes the bindings of list the only ones: it removes all others and adds
+// those that are new, as [Tx.Add] does. What stays keeps its ids, and is no change.
+// It costs as much as a transaction of all that changes, and memory for the list.
+func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
+	wanted := make(map[acl.Binding]struct{})
+	for b := range list {
+		wanted[b] = struct{}{}
+		tx.Add(b)
+	}
+	var others []acl.Binding
+	for b := range tx.view().All() {
+		if _, ok := wanted[b]; !ok {
+			others = append(others, b)
+		}
+	}
+	for _, b := range others {
+		tx.Remove(b)
+	}
+}
+
+// Len returns the number of bindings, with the changes made so far.
+func (tx *Tx) Len() int { return tx.next.bindings }
+
+// set adds or removes b and reports whether that changed anything.
+func (tx *Tx) set(b acl.Binding, present bool) bool {
+	old, who := tx.record(b)
+	op, permission := b.Entry.Operation, b.Entry.Permission
+	if (old != nil && old.has(op, permission)) == present {
+		return false
+	}
+	var from record
+	if old != nil {
+		from = *old
+	} else {
+		from = recordFor(b, who)
+		from.name = tx.shared(from.typ, from.name)
+	}
+	new := from.toggled(op, permission)
+	tx.next.index.change(tx.edit, old, new)
+	if n := len(tx.pending); n == cap(tx.pending) {
+		tx.pending = slices.Grow(tx.pending, n+1) // twice as many: append is thriftier, and copies more
+	}
+	tx.pending = append(tx.pending, pending{record: cmp.Or(new, old), at: int32(len(tx.pending)), gone: new == nil})
+	if present {
+		tx.next.bindings++
+	} else {
+		tx.next.bindings--
+	}
+	tx.changes++
+	tx.log.add(change{cmp.Or(new, old), op, permission, present})
+	return true
+}
+
+// record returns the record that b is or would be in, or nil, and the party of b.
+func (tx *Tx) record(b acl.Binding) (*record, *party) {
+	r, who, sure := tx.next.index.find(b.Pattern, b.Entry.Principal, b.Entry.Host)
+	if sure {
+		return r, who
+	}
+	return tx.view().record(b), who
+}
+
+// shared returns name, of a record that is new, as the very text that other records
+// of the store have, as far as that is cheap to find.
+func (tx *Tx) shared(t resource.Type, name string) string {
+	if shared, ok := tx.names[name]; ok {
+		return shared
+	}
+	for r := range tx.next.from(&record{name: name, typ: t, who: noParty}) {
+		if r.name == name {
+			name = r.name
+		}
+		break
+	}
+	if tx.added > 1 {
+		if tx.names == nil {
+			tx.names = make(map[string]string)
+		}
+		tx.names[name] = name
+	}
+	return name
+}
+
+// view returns the snapshot as it would be published now.
+func (tx *Tx) view() *Snapshot {
+	tx.flush()
+	return tx.next
+}
+
+// flush does to the ordered set what is pending, in its order: neighbours are found
+// in nodes that were just read.
+func (tx *Tx) flush() {
+	if len(tx.pending) > 1 {
+		sortPending(tx.pending)
+	}
+	for i, p := range tx.pending {
+		switch {
+		case i+1 < len(tx.pending) && compareRecords(p.record, tx.pending[i+1].record) == 0: // the later one counts
+		case p.gone:
+			tx.next.records.Delete(p.record)
+		default:
+			tx.next.records.ReplaceOrInsert(p.record)
+		}
+	}
+	tx.pending = nil
+}
+
+// sortPending sorts by record, and the same record by when it was changed. Most
+// comparisons are of the bytes that follow what all names begin with.
+func sortPending(list []pending) {
+	shared := list[0].record.name
+	for _, p := range list[1:] {
+		shared = shared[:sharedPrefix(shared, p.record.name)]
+	}
+	for i := range list {
+		var order [8]byte
+		order[0] = byte(list[i].record.typ)
+		copy(order[1:], list[i].record.name[len(shared):])
+		list[i].order = binary.BigEndian.Uint64(order[:])
+	}
+	slices.SortFunc(list, func(a, b pending) int {
+		if c := cmp.Compare(a.order, b.order); c != 0 {
+			return c
+		}
+		return cmp.Or(compareRecords(a.record, b.record), cmp.Compare(a.at, b.at))
+	})
+}
+
+// packedPart is the part of all bindings, one in so many, that a transaction must
+// change for its part of the index to be laid together at the end: that costs about as
+// much as the changes.
+const packedPart = 4
+
+// finish makes next ready to be published.
+func (tx *Tx) finish() {
+	tx.flush()
+	if tx.changes >= tx.next.bindings/packedPart {
+		tx.next.index.pack(tx.edit)
+	}
+}

@@ -1,0 +1,207 @@
+//go:build invariants
+
+package snapshot
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// The files verify*.go hold what must be true of every published snapshot. Built with
+// the tag invariants (go test -tags invariants), a store looks whether it is whenever it
+// publishes, and panics if it is not. Other builds leave all of it out.
+
+// A snapshot of more bindings than verifiedAlways is only looked at once in verifiedOnce
+// generations: it takes time in proportion to the bindings.
+const (
+	verifiedAlways = 3_000
+	verifiedOnce   = 128
+)
+
+// mustVerify panics if something is wrong with n.
+func (n *Snapshot) mustVerify() {
+	if n.bindings > verifiedAlways && n.generation%verifiedOnce != 1 {
+		return
+	}
+	if err := n.verify(); err != nil {
+		panic(fmt.Sprintf("snapshot of generation %d with %d bindings: %v", n.generation, n.bindings, err))
+	}
+}
+
+// verify returns an error that says what is wrong with n, or nil.
+func (n *Snapshot) verify() error {
+	list := n.all()
+	bindings := 0
+	for i, r := range list {
+		bindings += r.allow.Len() + r.deny.Len()
+		switch {
+		case r.allow|r.deny == 0 || r.variants != nil || r.who == nil:
+			return fmt.Errorf("record %d is %+v", i, r)
+		case i > 0 && compareRecords(list[i-1], r) >= 0:
+			return fmt.Errorf("record %d, %+v, is not behind %+v", i, r, list[i-1])
+		}
+	}
+	if bindings != n.bindings {
+		return fmt.Errorf("%d bindings, said to be %d", bindings, n.bindings)
+	}
+	if err := n.index.verify(list); err != nil {
+		return err
+	}
+	return n.ids.verify(n)
+}
+
+// verify looks whether x says what an index says that is made anew of the records.
+func (x *index) verify(list []*record) error {
+	fresh, e := index{keepsCovered: x.keepsCovered, keepsBelow: x.keepsBelow}, new(edit)
+	for _, r := range list {
+		fresh.change(e, nil, r)
+	}
+	if err := sameTables(holders, x.principals, fresh.principals, (*holder).same); err != nil {
+		return fmt.Errorf("principals: %w", err)
+	}
+	if err := x.malformed.same(fresh.malformed); err != nil {
+		return fmt.Errorf("malformed principals: %w", err)
+	}
+	if err := x.covered.same(fresh.covered); err != nil {
+		return fmt.Errorf("patterns: %w", err)
+	}
+	got, want := cmp.Or(x.below, new(belowStar)), cmp.Or(fresh.below, new(belowStar))
+	for i := range got.types {
+		if !maps.Equal(maps.Collect(got.types[i].each), maps.Collect(want.types[i].each)) {
+			return fmt.Errorf("the names below * of type %d are not those of the ACLs", i)
+		}
+	}
+	return nil
+}
+
+// sameTables looks whether two tables have the same keys, with values that are the
+// same, and whether the first is well made.
+func sameTables[K comparable, V any](k *kind[K, V], t, fresh table[K, V], same func(a, b V) error) error {
+	if err := k.verify(t); err != nil {
+		return err
+	}
+	if t.n != fresh.n {
+		return fmt.Errorf("%d items instead of %d", t.n, fresh.n)
+	}
+	for key, want := range fresh.each {
+		got, ok := t.get(k.hash(key), key)
+		if !ok {
+			return fmt.Errorf("%v is missing", key)
+		}
+		if err := same(got, want); err != nil {
+			return fmt.Errorf("%v: %w", key, err)
+		}
+	}
+	return nil
+}
+
+func (h *holder) same(fresh *holder) error {
+	if err := h.anywhere.same(fresh.anywhere); err != nil {
+		return err
+	}
+	got, want := h.networks, fresh.networks
+	if got == nil {
+		got = new(networkSizes)
+	}
+	if want == nil {
+		want = new(networkSizes)
+	}
+	if *got != *want {
+		return errors.New("networks of other lengths")
+	}
+	return sameTables(hosts, h.hosts, fresh.hosts, (*scope).same)
+}
+
+func (s *scope) same(fresh *scope) error {
+	if s == nil || fresh == nil {
+		if s != fresh {
+			return errors.New("a scope with ACLs against one without")
+		}
+		return nil
+	}
+	for i := range s.types {
+		if err := s.types[i].same(fresh.types[i]); err != nil {
+			return fmt.Errorf("%v: %w", resource.Topic+resource.Type(i), err)
+		}
+	}
+	return nil
+}
+
+func (n *names) same(fresh *names) error {
+	if n == nil || fresh == nil {
+		if n != fresh {
+			return errors.New("ACLs against none")
+		}
+		return nil
+	}
+	if err := n.wild.same(fresh.wild); err != nil {
+		return fmt.Errorf("LITERAL *: %w", err)
+	}
+	if err := sameTables(literals, n.literals, fresh.literals, ruling.same); err != nil {
+		return fmt.Errorf("literals: %w", err)
+	}
+	if err := sameTables(prefixes, n.prefixes, fresh.prefixes, ruling.same); err != nil {
+		return fmt.Errorf("prefixes: %w", err)
+	}
+	if !slices.EqualFunc(n.lengths, fresh.lengths, func(l, want prefixLength) bool {
+		return l.bytes == want.bytes && l.count == want.count &&
+			want.ends&^l.ends == 0 && want.grants&^l.grants == 0 && want.refuses&^l.refuses == 0
+	}) {
+		return fmt.Errorf("lengths %v instead of %v", n.lengths, fresh.lengths)
+	}
+	return nil
+}
+
+func (r ruling) same(fresh ruling) error {
+	if r.grants != fresh.grants || r.refuses != fresh.refuses || r.count() != fresh.count() {
+		return fmt.Errorf("%+v instead of %+v", r, fresh)
+	}
+	for _, v := range fresh.variants() {
+		if !slices.Contains(r.variants(), v) {
+			return fmt.Errorf("%+v is missing", v)
+		}
+	}
+	return nil
+}
+
+// count returns how many records are on the pattern, in index.covered.
+func (r ruling) count() int32 {
+	if r.record == nil {
+		return 0
+	}
+	return r.record.count
+}
+
+// variants returns the records that r stands for, which in index.covered is none.
+func (r ruling) variants() []*record {
+	if r.record == nil || r.record.count > 0 {
+		return nil
+	}
+	return slices.Collect(r.record.all())
+}
+
+// verify looks whether the two halves of i agree, and with the bindings of n.
+func (i *identities) verify(n *Snapshot) error {
+	if err := bindingsByID.verify(i.bindings); err != nil {
+		return fmt.Errorf("ids: %w", err)
+	}
+	named := make(map[acl.Binding]bool)
+	ids := 0
+	for id, b := range n.AllIDs() {
+		if got, ok := n.ByID(id); !ok || got != b || !n.Has(b) {
+			return fmt.Errorf("id %v of %v is of %v, which is there: %t", id, b, got, n.Has(b))
+		}
+		named[b] = true
+		ids++
+	}
+	if ids != i.bindings.n || n.keepsIDs && len(named) != n.bindings {
+		return fmt.Errorf("%d ids of %d bindings, in a table of %d for %d", ids, len(named), i.bindings.n, n.bindings)
+	}
+	return nil
+}
