@@ -245,7 +245,7 @@ func TestWriteThenReadIsTheSame(t *testing.T) {
 		}
 	})
 	for _, format := range formats {
-		if written[format] < 10 {
+		if written[format] < 10 && !testing.Short() { // rapid makes a fifth of the checks in short runs
 			t.Errorf("only %d bindings were written as %v: the test shows nothing", written[format], format)
 		}
 	}

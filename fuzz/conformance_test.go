@@ -1,9 +1,7 @@
 package fuzz_test
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/portcullis-authz/portcullis/internal/gen"
 )
 
 // family is one kind of captured behaviour. rows, checks and refused are how many
@@ -114,7 +114,7 @@ func replayFiles(t *testing.T, f family, paths []string) (rows int, all replayed
 	t.Helper()
 	mismatches := 0
 	for _, path := range paths {
-		err := eachRow(path, func(line int, row []byte) {
+		err := gen.Rows(path, func(line int, row []byte) {
 			rows++
 			r, err := f.replay(row)
 			if err != nil {
@@ -138,34 +138,6 @@ func replayFiles(t *testing.T, f family, paths []string) (rows int, all replayed
 	}
 	t.Logf("%s: %d rows, %d checks, %d mismatches%s", f.name, rows, all.checks, mismatches, refused)
 	return rows, all
-}
-
-// eachRow calls use for every line of a file that is not blank. Lines are counted
-// from 1.
-func eachRow(path string, use func(line int, row []byte)) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	var r io.Reader = file
-	if strings.HasSuffix(path, ".gz") {
-		if r, err = gzip.NewReader(file); err != nil {
-			return err
-		}
-	}
-	lines := bufio.NewReader(r)
-	for n := 1; ; n++ {
-		row, err := lines.ReadBytes('\n')
-		if row = bytes.TrimSpace(row); len(row) > 0 {
-			use(n, row)
-		}
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
 }
 
 // decodeStrict decodes one JSON value and refuses fields that v does not have: a

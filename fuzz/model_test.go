@@ -17,6 +17,9 @@ var modelFamilies = []family{
 	{"authorize", plain(replayAuthorizeModel), 419, 2 * 21108, 0},
 	{"authorize_by_resource_type", plain(replayByTypeModel), 300, 2 * 7500, 0},
 	{"filter", plain(replayFilterModel), 1000, 7601, 0},
+	{"x500", plain(replayX500Model), 220, 220, 0},
+	{"principal_serde", plain(replayWireModel), 212, 352, 0},
+	{"kerberos", plain(replayKerberosModel), 631, 4383, 0},
 }
 
 func TestModelConformance(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -213,7 +214,7 @@ var opsCaseFiles = map[string]int{"ops_cases.captured.jsonl.gz": 244, "ops_cases
 // opsCaseRows returns the rows of a file of cases.
 func opsCaseRows(t testing.TB, name string) (rows [][]byte) {
 	t.Helper()
-	if err := eachRow(filepath.Join("testdata", name), func(_ int, row []byte) { rows = append(rows, row) }); err != nil {
+	if err := gen.Rows(filepath.Join("testdata", name), func(_ int, row []byte) { rows = append(rows, row) }); err != nil {
 		t.Fatal(err)
 	}
 	if want := opsCaseFiles[name]; len(rows) != want {

@@ -100,6 +100,7 @@ func (e *evaluation) markRepeated() {
 	type topic struct {
 		name string
 		id   [16]byte
+		byID bool
 	}
 	first := make(map[topic]int, len(e.out.Items))
 	for i := range e.out.Items {
@@ -109,7 +110,7 @@ func (e *evaluation) markRepeated() {
 		t := e.r.topic(&e.out.Items[i])
 		key := topic{name: t.Name}
 		if t.ByID {
-			key = topic{id: t.ID}
+			key = topic{id: t.ID, byID: true}
 		}
 		if j, ok := first[key]; ok {
 			e.out.Items[i].marks |= repeated

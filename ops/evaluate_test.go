@@ -274,6 +274,26 @@ func TestAllTopicsCreatesNone(t *testing.T) {
 	}
 }
 
+// TestRepeatedTopics has topics that look alike, of which only equal ones are the
+// same.
+func TestRepeatedTopics(t *testing.T) {
+	for _, test := range []struct {
+		a, b ops.Topic
+		want ops.ErrorCode
+	}{
+		{ops.Topic{Name: "t", Exists: true}, ops.Topic{Name: "t", Exists: true}, ops.InvalidRequest},
+		{ops.Topic{Name: "t", Exists: true}, ops.Topic{Name: "u", Exists: true}, ops.None},
+		{ops.Topic{Name: "t", ByID: true, ID: [16]byte{1}, Exists: true}, ops.Topic{Name: "t", ByID: true, ID: [16]byte{1}, Exists: true}, ops.InvalidRequest},
+		{ops.Topic{Name: "t", ByID: true, ID: [16]byte{1}, Exists: true}, ops.Topic{Name: "t", ByID: true, ID: [16]byte{2}, Exists: true}, ops.None},
+		{ops.Topic{ByID: true, Exists: true}, ops.Topic{Exists: true}, ops.UnknownTopicID}, // the id of no topic, and the empty name
+	} {
+		r := &ops.Request{Key: 20, Version: 6, Endpoint: ops.Broker, Topics: []ops.Topic{test.a, test.b}}
+		if got := ops.Evaluate(allowAll{}, r).Items[0].Code; got != test.want {
+			t.Errorf("DeleteTopics of %+v and %+v: %v, want %v", test.a, test.b, got, test.want)
+		}
+	}
+}
+
 // TestNobodyOwnsNoToken has tokens and callers without a principal.
 func TestNobodyOwnsNoToken(t *testing.T) {
 	for _, key := range []ops.APIKey{39, 40, 41} {

@@ -1,20 +1,43 @@
 package principal_test
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
 // FuzzKerberosRules reads any text as the rules of either dialect, one a line, and
 // maps any name by them. What is read prints back to itself; what is refused leaves
 // nothing and says where; a name is mapped or refused with a reason, and the trace
-// agrees.
+// agrees. In Kafka's dialect all is held against the expressions that Kafka has.
 func FuzzKerberosRules(f *testing.F) {
+	rows := 0
+	eachCaptured(f, "kerberos", func(row []byte) {
+		const each = 8
+		if rows++; rows%each != 0 {
+			return
+		}
+		var v struct {
+			DefaultRealm string
+			Rules        []string
+			Cases        []struct{ Principal string }
+		}
+		if err := json.Unmarshal(row, &v); err != nil {
+			f.Fatal(err)
+		}
+		for _, c := range v.Cases[:min(len(v.Cases), 1)] {
+			f.Add(strings.Join(v.Rules, "\n"), v.DefaultRealm, c.Principal)
+		}
+	})
 	for _, rules := range []string{
 		"DEFAULT",
 		"RULE:[1:$1]",
@@ -27,21 +50,30 @@ func FuzzKerberosRules(f *testing.F) {
 		"RULE:[1:$1](a\\1)\nRULE:[1:ü](ü)",
 	} {
 		for _, name := range []string{"alice", "alice@EXAMPLE.COM", "App.svc/host@EXAMPLE.COM", "a/b/c@X", `x\/y@X`, "ü@", "@"} {
-			f.Add(rules, name)
+			f.Add(rules, "EXAMPLE.COM", name)
 		}
 	}
-	f.Fuzz(func(t *testing.T, text, name string) {
+	f.Fuzz(func(t *testing.T, text, realm, name string) {
 		list := strings.Split(text, "\n")
 		parsers := map[string]func([]string) (*principal.KerberosRules, error){
 			"Kafka": func(list []string) (*principal.KerberosRules, error) {
-				return principal.ParseKerberosRules(list, "EXAMPLE.COM", nil)
+				return principal.ParseKerberosRules(list, realm, nil)
 			},
 			"MIT": func(list []string) (*principal.KerberosRules, error) {
-				return principal.ParseMITRules(list, "EXAMPLE.COM", map[string]string{"boss": "carol"})
+				return principal.ParseMITRules(list, realm, map[string]string{"boss": "carol"})
 			},
 		}
 		for dialect, parse := range parsers {
 			rules, err := parse(list)
+			if dialect == "Kafka" {
+				compareWithKafka(t, list, realm, name, rules, err)
+			}
+			if dialect == "MIT" && realm == "" {
+				if rules != nil || err == nil {
+					t.Fatalf("MIT's dialect without a realm: %v", rules)
+				}
+				continue
+			}
 			if err != nil {
 				var fault *principal.KerberosRuleError
 				if rules != nil || !errors.As(err, &fault) || fault.Rule >= len(list) ||
@@ -58,6 +90,42 @@ func FuzzKerberosRules(f *testing.F) {
 			rules.Lint()
 		}
 	})
+}
+
+// kafkaRefusals are the reasons in the words of the reference model.
+var kafkaRefusals = map[string]error{
+	refmodel.KerberosMalformed: principal.ErrMalformedKerberosName,
+	refmodel.KerberosNoRule:    principal.ErrNoKerberosRule,
+	refmodel.KerberosNotSimple: principal.ErrNotSimpleName,
+	refmodel.KerberosFailed:    principal.ErrKerberosRuleFailed,
+}
+
+// compareWithKafka holds a list, or its refusal, and what it makes of a name against
+// the reference model, as far as that knows what Kafka does: for short ASCII text
+// and patterns that Java and Go share. It returns what became of the name, or "".
+func compareWithKafka(t rapid.TB, list []string, realm, name string, rules *principal.KerberosRules, err error) (outcome string) {
+	t.Helper()
+	const short = 256
+	text := strings.Join(list, "") + realm + name
+	if len(text) > short || strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) || !refmodel.PatternsHold(text) {
+		return ""
+	}
+	model, ok, known := refmodel.ReadKerberosRules(list, realm)
+	if !known {
+		return ""
+	}
+	if ok != (err == nil) {
+		t.Fatalf("%q: %v, the model: %t", list, err, ok)
+	}
+	if !ok {
+		return "refused rules"
+	}
+	got, err := rules.ShortName(name)
+	want, refusal := model.ShortName(name)
+	if got != want || !errors.Is(err, kafkaRefusals[refusal]) {
+		t.Fatalf("%q on %q: %q, %v, the model: %q, %s", list, name, got, err, want, refusal)
+	}
+	return cmp.Or(refusal, "mapped")
 }
 
 // checkShortName maps name by two lists that ought to be equal.

@@ -2,11 +2,11 @@ package principal_test
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -22,26 +22,31 @@ func FuzzSSLRulesAgainstGo(f *testing.F) {
 		f.Add([]byte{seed, 7 * seed, 3, seed + 1, 1, 11 * seed, 2, seed, 5, seed, 1, 1}, "CN=ab,"+strings.Repeat("ab", int(seed%4)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, name string) {
-		if len(data) > 64 || len(name) > 64 || strings.ToValidUTF8(name, "") != name || strings.ContainsAny(name, "\n\r\u0085\u2028\u2029") {
-			return // a dot stands for fewer characters in Java
-		}
-		if strings.ContainsFunc(name, func(r rune) bool { return r > 0xFFFF }) {
-			return // Java replaces an empty match between two surrogates too
+		if len(data) > 64 || len(name) > 64 || !refmodel.PatternsHold(name) {
+			return
 		}
 		src := gen.Bytes(data)
 		var pattern strings.Builder
 		for range 1 + src.IntN(5) {
 			pattern.WriteString(gen.Pick(src, javaPieces) + gen.Pick(src, []string{"", "", "*", "+", "?", "*?", "{1,2}"}))
 		}
-		replacement := gen.Pick(src, []string{"$0", "<$0>", "x", "", "-$0-"})
+		replacements := []string{"$0", "<$0>", "x", "", "-$0-"}
+		if strings.Contains(strings.ReplaceAll(pattern.String(), "(?:", ""), "(") {
+			replacements = append(replacements, "$1", "<$1>", "$10", `\$1$01`)
+		}
+		replacement := gen.Pick(src, replacements)
 		rule := "RULE:" + pattern.String() + "/" + replacement + "/"
 		rules, err := principal.ParseSSLRules(rule, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", rule, err)
 		}
 		got, err := rules.Name(name)
-		want, ok := javaReplaceAll(pattern.String(), replacement, name)
+		model := refmodel.Pattern(pattern.String())
+		want, ok := model.Replace(name, replacement, true)
 		if !ok {
+			t.Fatalf("%s on %q: the model has no result", rule, name)
+		}
+		if !model.Matches(name) {
 			if got != "" || !errors.Is(err, principal.ErrNoSSLRule) {
 				t.Fatalf("%s on %q: %q, %v, want no match", rule, name, got, err)
 			}
@@ -49,33 +54,4 @@ func FuzzSSLRulesAgainstGo(f *testing.F) {
 			t.Fatalf("%s on %q: %q, %v, want %q", rule, name, got, err, want)
 		}
 	})
-}
-
-// javaReplaceAll is what String.replaceAll makes of text, if the pattern matches all
-// of it. Unlike Go it also replaces an empty match at the end of the one before. An
-// empty match leads on to the next UTF-16 unit, which is the next character where
-// the text has none beyond the BMP.
-func javaReplaceAll(pattern, replacement, text string) (string, bool) {
-	if !regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(text) {
-		return "", false
-	}
-	find := regexp.MustCompile(pattern)
-	var out strings.Builder
-	done := 0 // how much of text is in out
-	for from := 0; from <= len(text); {
-		at := find.FindStringIndex(text[from:])
-		if at == nil {
-			break
-		}
-		start, end := from+at[0], from+at[1]
-		out.WriteString(text[done:start] + strings.ReplaceAll(replacement, "$0", text[start:end]))
-		done, from = end, end
-		if start == end {
-			from++
-			for from < len(text) && text[from]&0xC0 == 0x80 {
-				from++
-			}
-		}
-	}
-	return out.String() + text[done:], true
 }

@@ -257,7 +257,7 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	written := ops.SetOf(op, ops.All)
 	taken := newTakenNames()
 	var allowed []*record
-	var end *record // a DENY on LITERAL "*"
+	ends := false // by a DENY on LITERAL "*"
 	for _, s := range v.scopes {
 		s.of(t).each(func(said ruling) bool {
 			r := said.record
@@ -267,9 +267,7 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 			switch {
 			case r.deny&written == 0:
 			case r.isWildcard():
-				if end == nil || r.pick(q.bit, acl.Deny, false).before(end.pick(q.bit, acl.Deny, false)) {
-					end = r
-				}
+				ends = true
 			case r.name != "" || r.pattern == resource.Literal: // Kafka never looks for PREFIXED ""
 				taken.add(r)
 			}
@@ -278,10 +276,11 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	}
 	taken.sort()
 	switch {
-	case v.walkMeetsMalformed(op, t, end):
-		return DefaultDeny, false
-	case end != nil:
+	case ends:
+		// Kafka may throw before it comes to that ACL; the documented answer is the same.
 		return MatchingDeny, true
+	case v.walkMeetsMalformed(t):
+		return DefaultDeny, false
 	case slices.ContainsFunc(allowed, (*record).isWildcard), slices.ContainsFunc(allowed, taken.spares):
 		return MatchingAllow, true
 	}
@@ -297,23 +296,17 @@ func (t *takenNames) spares(r *record) bool {
 
 func (c claim) before(o claim) bool { return compareOnPattern(c, o) < 0 }
 
-// walkMeetsMalformed reports whether Kafka's walk over the ACLs of a type, in its
-// order, comes to one whose host is the client's but whose principal has no colon,
-// before it comes to end, if there is one: a DENY on LITERAL "*", which ends it.
-func (v *View) walkMeetsMalformed(op ops.Operation, t resource.Type, end *record) (meets bool) {
+// walkMeetsMalformed reports whether Kafka's walk over all ACLs of a type comes to one
+// whose host is the client's but whose principal has no colon.
+func (v *View) walkMeetsMalformed(t resource.Type) (meets bool) {
 	if v.malformed == nil {
 		return false
 	}
 	v.malformed.of(t).each(func(said ruling) bool {
 		r := said.record
 		for variant := range r.all() {
-			switch host := variant.who.host; {
-			case host != acl.WildcardHost && host != v.hostText:
-			case end == nil, r.name > resource.Wildcard:
-				meets = true
-			case r.isWildcard():
-				meets = meets || variant.beginsBefore(end.pick(ops.SetOf(op), acl.Deny, false))
-			}
+			host := variant.who.host
+			meets = meets || host == acl.WildcardHost || host == v.hostText
 		}
 		return !meets
 	})

@@ -57,15 +57,13 @@ func (w World) inKafkaOrder(t resource.Type) []acl.Binding {
 	return slices.Compact(acls)
 }
 
-// maxJumps is more than a scan that ends can make: each jump shortens its starting
-// point, and no name of a test is as long.
-const maxJumps = 10_000
-
 // pass is Kafka's checkSection. The name that it starts from is one of Java's, which
 // a jump may cut in the middle of a character.
 func (k *kafkaScan) pass(start []uint16, patternType resource.PatternType) {
 	name := units(k.request.Name)
-	jumps := 0
+	// A scan that ends makes no more jumps: each shortens its starting point, which is
+	// no longer than the name, or than "*".
+	maxJumps, jumps := len(name)+2, 0
 	for i := k.from(start, patternType); i < len(k.acls); {
 		b := k.acls[i]
 		pattern := units(b.Pattern.Name)

@@ -1,0 +1,72 @@
+package refmodel
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// Wire returns the wire form of a principal: version, type, name, flag, and no
+// tagged field.
+//
+// Source: Kafka's DefaultPrincipalData.json (flexible versions); KIP-482.
+func Wire(p principal.Principal) []byte {
+	wire := []byte{0, 0}
+	for _, text := range []string{p.Type, p.Name} {
+		n := len(text) + 1
+		for ; n >= 128; n /= 128 {
+			wire = append(wire, byte(n%128+128))
+		}
+		wire = append(append(wire, byte(n)), text...)
+	}
+	if p.TokenAuthenticated {
+		return append(wire, 1, 0)
+	}
+	return append(wire, 0, 0)
+}
+
+// ReadWire returns the principal whose wire form begins data. ok is false where
+// Kafka throws.
+//
+// Source: Kafka's generated DefaultPrincipalData.read, ByteUtils.readUnsignedVarint.
+func ReadWire(data []byte) (p principal.Principal, ok bool) {
+	ok = true
+	take := func(n int) []byte {
+		if n < 0 || n > len(data) {
+			ok = false
+			return make([]byte, 2)
+		}
+		taken := data[:n]
+		data = data[n:]
+		return taken
+	}
+	number := func() int {
+		value, n := binary.Uvarint(data)
+		if n < 1 || n > 5 { // cut short, or more bytes than 32 bits need
+			n = -1
+		}
+		take(n)
+		return int(int32(value)) // Java's int: what does not fit is lost
+	}
+	text := func() string {
+		length := number() - 1
+		if length > math.MaxInt16 {
+			length = -1
+		}
+		return javaString(take(length))
+	}
+	if version := take(2); version[0] != 0 || version[1] != 0 {
+		ok = false
+	}
+	p.Type, p.Name = text(), text()
+	p.TokenAuthenticated = take(1)[0] != 0
+	for fields := number(); fields > 0 && ok; fields-- {
+		number() // the tag
+		take(number())
+	}
+	if !ok {
+		return principal.Principal{}, false
+	}
+	return p, true
+}

@@ -1,0 +1,106 @@
+package ops_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/internal/refmodel"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// TestEveryVersionEqualToTheModel evaluates several requests of each version of each
+// API at each endpoint, and holds the outcomes against what the documented table
+// says.
+func TestEveryVersionEqualToTheModel(t *testing.T) {
+	table := readProtocol(t)
+	authorizers := []ops.Authorizer{
+		maskAuthorizer(0), allowAll{}, maskAuthorizer(ops.SetOf(ops.Describe, ops.Read)), maskAuthorizer(ops.SetOf(ops.Write, ops.Alter, ops.Describe)),
+		maskAuthorizer(ops.SetOf(ops.ClusterAction, ops.Create, ops.Delete)),
+	}
+	compared := 0
+	for _, api := range ops.APIs() {
+		for version := api.MinVersion - 1; version <= api.MaxVersion+1; version++ {
+			for seed := range uint64(12) {
+				bits := seed * 0x9E3779B97F4A7C15 // spreads over all bits
+				r := fuzzRequest(api.Key, version, bits, int(seed%6))
+				for i, a := range authorizers {
+					out := ops.Evaluate(a, r)
+					compared++
+					if diff := refmodel.CompareResponses(refmodel.ResponseOf(r, &out), table.Answer(a, r)); diff != "" {
+						t.Fatalf("%v version %d at %v, authorizer %d: %s: %+v", r.Key, version, r.Endpoint, i, diff, r)
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d outcomes compared", compared)
+	if compared < 30_000 {
+		t.Errorf("only %d outcomes compared", compared)
+	}
+}
+
+// TestErrorCodesHaveKafkasNumbers compares the codes with Kafka's
+// org.apache.kafka.common.protocol.Errors.
+func TestErrorCodesHaveKafkasNumbers(t *testing.T) {
+	for code, want := range map[ops.ErrorCode]string{
+		-1: "UNKNOWN_SERVER_ERROR", 0: "NONE", 3: "UNKNOWN_TOPIC_OR_PARTITION", 17: "INVALID_TOPIC_EXCEPTION", 23: "INCONSISTENT_GROUP_PROTOCOL",
+		29: "TOPIC_AUTHORIZATION_FAILED", 30: "GROUP_AUTHORIZATION_FAILED", 31: "CLUSTER_AUTHORIZATION_FAILED", 34: "ILLEGAL_SASL_STATE",
+		35: "UNSUPPORTED_VERSION", 36: "TOPIC_ALREADY_EXISTS", 42: "INVALID_REQUEST", 44: "POLICY_VIOLATION", 53: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+		55: "OPERATION_NOT_ATTEMPTED", 61: "DELEGATION_TOKEN_AUTH_DISABLED", 62: "DELEGATION_TOKEN_NOT_FOUND", 63: "DELEGATION_TOKEN_OWNER_MISMATCH",
+		64: "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED", 65: "DELEGATION_TOKEN_AUTHORIZATION_FAILED", 66: "DELEGATION_TOKEN_EXPIRED",
+		67: "INVALID_PRINCIPAL_TYPE", 97: "PRINCIPAL_DESERIALIZATION_FAILURE", 100: "UNKNOWN_TOPIC_ID", 1: "ErrorCode(1)", 99: "ErrorCode(99)",
+	} {
+		if got := code.String(); got != want {
+			t.Errorf("%d is %s, want %s", code, got, want)
+		}
+	}
+}
+
+// TestEnvelopeThatIsRefused has something embedded: nobody looks at it. A request
+// that is no envelope has nothing embedded.
+func TestEnvelopeThatIsRefused(t *testing.T) {
+	session := func(string, string) ops.Authorizer { t.Error("a session is asked for"); return nil }
+	inner := &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker}
+	for _, r := range []*ops.Request{
+		{Key: 58, Endpoint: ops.Controller, Embedded: &ops.Embedded{Principal: "User:alice", Request: inner}}, // denied: only a broker may
+		{Key: 3, Version: 9, Endpoint: ops.Broker},
+		{Key: 3, Version: 9, Endpoint: ops.Broker, Embedded: &ops.Embedded{Principal: "User:alice"}},
+	} {
+		if out := ops.EvaluateEnvelope(nil, r, session); out.Inner != nil {
+			t.Errorf("%v: %+v", r.Key, out)
+		}
+	}
+}
+
+// TestStepsOfOnesOwn evaluates rows that the table does not have: as many steps as
+// there may be, fallbacks of the first and of the last, and of none.
+func TestStepsOfOnesOwn(t *testing.T) {
+	step := func(op ops.Operation, combine ops.Combine, of int) ops.Step {
+		return ops.Step{Operation: op, Type: resource.Cluster, Combine: combine, FallbackOf: of, Denied: ops.Effect{Code: ops.ClusterAuthorizationFailed}}
+	}
+	pad := func(n int) (steps []ops.Step) {
+		for range n {
+			steps = append(steps, step(ops.Read, ops.Sufficient, 0))
+		}
+		return steps
+	}
+	for _, test := range []struct {
+		steps []ops.Step
+		want  ops.ErrorCode
+	}{
+		{append(pad(2), step(ops.Write, ops.Fallback, 1)), ops.None},
+		{append(pad(2), step(ops.Write, ops.Fallback, 2)), ops.None},
+		{append([]ops.Step{step(ops.Write, ops.Sufficient, 0)}, append(pad(1), step(ops.Write, ops.Fallback, 1))...), ops.ClusterAuthorizationFailed},
+		{append(pad(16), step(ops.Write, ops.Fallback, 16)), ops.None},
+		{append(pad(17), step(ops.Write, ops.Fallback, 17)), ops.ClusterAuthorizationFailed}, // beyond what is remembered it is asked
+		{append(pad(2), step(ops.Write, ops.Fallback, 0)), ops.ClusterAuthorizationFailed},
+		{append(pad(2), step(ops.Write, ops.Fallback, -1)), ops.ClusterAuthorizationFailed},
+		{append(pad(2), step(ops.Write, ops.Fallback, 200)), ops.ClusterAuthorizationFailed},
+	} {
+		api := ops.API{Listeners: []ops.Endpoint{ops.Broker}, Steps: test.steps}
+		if out := api.Evaluate(allowOnly{{Operation: ops.Read, Type: resource.Cluster}}, &ops.Request{Endpoint: ops.Broker}); out.Error != test.want {
+			t.Errorf("%s: %v, want %v", fmt.Sprint(len(test.steps), " steps, the last a fallback of ", test.steps[len(test.steps)-1].FallbackOf), out.Error, test.want)
+		}
+	}
+}
