@@ -87,9 +87,9 @@ type Step struct {
 	// is false): the question only finds out what to show, or which one comes next.
 	QuietDenial bool `json:"quietDenial,omitzero"`
 	// QuietWhenAll is QuietDenial in a request for every topic.
-	QuietWhenAll bool `json:"quietWhenAll,omitzero"`
-	Since   string `json:"since,omitzero"` // the first release that asks
-	Note    string `json:"note,omitzero"`
+	QuietWhenAll bool   `json:"quietWhenAll,omitzero"`
+	Since        string `json:"since,omitzero"` // the first release that asks
+	Note         string `json:"note,omitzero"`
 }
 
 // Combine says how a step stands to the others.
