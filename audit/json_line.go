@@ -16,22 +16,34 @@ import (
 // eventObject is an event in JSON: the keys of a question, of its answer, and of the
 // request it belongs to.
 type eventObject struct {
-	Time         string       `json:"time,omitempty"`
-	Allowed      bool         `json:"allowed"`
-	Reason       string       `json:"reason"`
-	Principal    string       `json:"principal"`
-	Groups       []string     `json:"groups,omitempty"`
-	Host         string       `json:"host"`
-	Operation    string       `json:"operation"`
-	ResourceType string       `json:"resourceType"`
-	Name         string       `json:"name"` // empty where byType is set
-	ByType       bool         `json:"byType,omitempty"`
-	Request      string       `json:"request"`
-	ClientID     string       `json:"clientId,omitempty"`
-	Correlation  int32        `json:"correlationId,omitempty"`
-	References   int          `json:"references,omitempty"`
-	Generation   uint64       `json:"generation"`
-	ACL          *acl.Binding `json:"acl,omitempty"` // the one that decided
+	Time         string     `json:"time,omitempty"`
+	Allowed      bool       `json:"allowed"`
+	Reason       string     `json:"reason"`
+	Principal    string     `json:"principal"`
+	Groups       []string   `json:"groups,omitempty"`
+	Host         string     `json:"host"`
+	Operation    string     `json:"operation"`
+	ResourceType string     `json:"resourceType"`
+	Name         string     `json:"name"` // empty where byType is set
+	ByType       bool       `json:"byType,omitempty"`
+	Request      string     `json:"request"`
+	ClientID     string     `json:"clientId,omitempty"`
+	Correlation  int32      `json:"correlationId,omitempty"`
+	References   int        `json:"references,omitempty"`
+	Generation   uint64     `json:"generation"`
+	ACL          *aclObject `json:"acl,omitempty"` // the one that decided
+}
+
+// aclObject is an ACL with the keys of acl.Binding.MarshalJSON, which refuses what
+// Kafka would not create. A log must hold those too: an earlier release did.
+type aclObject struct {
+	ResourceType string `json:"resourceType"`
+	Name         string `json:"name"`
+	PatternType  string `json:"patternType"`
+	Principal    string `json:"principal"`
+	Host         string `json:"host"`
+	Operation    string `json:"operation"`
+	Permission   string `json:"permission"`
 }
 
 // AppendJSON appends e as one line of JSON, without a line break, and returns the
@@ -66,7 +78,8 @@ func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 		o.Time = e.Time.UTC().Format(time.RFC3339Nano)
 	}
 	if b, ok := e.Decision.Binding(); ok {
-		o.ACL = &b
+		p, e := b.Pattern, b.Entry
+		o.ACL = &aclObject{p.Type.String(), p.Name, p.PatternType.String(), e.Principal, e.Host, e.Operation.String(), e.Permission.String()}
 	}
 	return appendObject(dst, o)
 }

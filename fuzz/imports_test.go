@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"snapshot":       {"internal/enum", "principal", "resource", "ops", "acl"},
 	"aclfile":        {"internal/enum", "acl", "snapshot"},
 	"audit":          {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
+	"audit/suggest":  {"principal", "resource", "ops", "acl", "snapshot", "audit"},
 	"fuzz":           {},
 
 	// Tests alone import these.
