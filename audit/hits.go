@@ -29,19 +29,19 @@ type Hits struct {
 // cores of most machines.
 const hitShards = 64
 
-// maxKnown is how many decisions a shard remembers the counter of. It only bounds
-// memory; those that are forgotten are looked up by their ACL again.
-const maxKnown = 16_384
+// maxKnown is how many decisions a shard remembers the counter of. It bounds memory,
+// also that of decisions of generations gone by; what is forgotten is looked up by its
+// ACL again.
+const maxKnown = 4096
 
 // hitShard is the counters of some sessions.
 type hitShard struct {
 	mu     sync.Mutex
 	counts map[acl.Binding]*uint64
 	// known finds the counter of a decision. A Decision is 24 bytes to hash, its ACL
-	// is five strings. It is of one generation: a Decision of another one is another.
-	known      map[snapshot.Decision]*uint64
-	generation uint64
-	_          [64]byte // the next shard's lock is on another cache line
+	// is three strings. After an update the same ACL has other decisions.
+	known map[snapshot.Decision]*uint64
+	_     [64]byte // the next shard's lock is on another cache line
 }
 
 // shard returns the shard of the next session.
@@ -81,9 +81,8 @@ func (s *hitShard) counter(d snapshot.Decision) *uint64 {
 		n = new(uint64)
 		s.counts[b] = n
 	}
-	if d.Generation() != s.generation || len(s.known) >= maxKnown {
+	if len(s.known) >= maxKnown {
 		clear(s.known)
-		s.generation = d.Generation()
 	}
 	s.known[d] = n
 	return n

@@ -128,22 +128,40 @@ func TestQueueWaits(t *testing.T) {
 	})
 }
 
-// Whoever waits for room is refused when the queue is closed, and does not hang.
+// Whoever waits for room is refused when the queue is closed, and does not hang: also
+// where nobody makes room any more.
 func TestQueueCloseWakes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var r recorder
-		q := newQueue(t, &r, 1, audit.WaitWhenFull, nil)
-		if err := q.Handle(numbered(0)); err != nil {
-			t.Fatal(err)
-		}
-		refused := make(chan error, 1)
-		go func() { refused <- q.Handle(numbered(1)) }()
-		synctest.Wait()
-		q.Close()
-		if err := <-refused; !errors.Is(err, audit.ErrClosed) || len(r.events) != 1 {
-			t.Errorf("got %v and %d events", err, len(r.events))
-		}
-	})
+	for _, end := range []string{"Close", "Run"} {
+		synctest.Test(t, func(t *testing.T) {
+			var r recorder
+			q := newQueue(t, &r, 1, audit.WaitWhenFull, nil)
+			if err := q.Handle(numbered(0)); err != nil {
+				t.Fatal(err)
+			}
+			refused := make(chan error, 3)
+			for i := range 3 {
+				go func() { refused <- q.Handle(numbered(1 + i)) }()
+			}
+			synctest.Wait()
+			delivered := 1
+			if end == "Close" {
+				q.Close()
+			} else {
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				_ = q.Run(ctx)
+				delivered = 0
+			}
+			for range 3 {
+				if err := <-refused; !errors.Is(err, audit.ErrClosed) {
+					t.Errorf("%s: %v", end, err)
+				}
+			}
+			if len(r.events) != delivered {
+				t.Errorf("%s: %d events, want %d", end, len(r.events), delivered)
+			}
+		})
+	}
 }
 
 func TestQueueRunEnds(t *testing.T) {

@@ -105,6 +105,18 @@ func TestLinesComeBack(t *testing.T) {
 	})
 }
 
+// Text that becomes a word of the line only beside what stands around it.
+func TestTextAtTheEdgesComesBack(t *testing.T) {
+	for _, name := range []string{"", " ", "x for request =", " for request", "x with resourceRefCount =", "is Allowed operation = x", "from host = x", "on resource =",
+		"for request = x", "based on rule", "x based on rule", "based on rule x", "Principal = ", "Principal =", `"`, `"x"`, "=", "a = b", ", host=", "a\\b"} {
+		e := audit.Event{Subject: snapshot.Subject{Principal: principal.User(name), Host: alice.Host}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Group, Name: name}}
+		line := string(audit.AppendLine(nil, &e, audit.Kafka42))
+		if records, problems := read(line, audit.TraceEscaped); len(problems) > 0 || !reflect.DeepEqual(records, []audit.Record{recordOf(&e, false)}) {
+			t.Errorf("%s\nis read as %+v, %q", line, records, problems)
+		}
+	}
+}
+
 func TestReadTraceKeepsGroups(t *testing.T) {
 	e := events(t)[0]
 	text, err := audit.AppendJSON(nil, &e)

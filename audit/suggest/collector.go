@@ -17,10 +17,10 @@ import (
 // MaxQuestions is how many different questions a Collector keeps. It bounds memory,
 // at some 500 bytes each; a cluster with more of them needs prefixes rather than a
 // list of names.
-const MaxQuestions = 1_000_000
+const MaxQuestions = 250_000
 
 // ErrTooMany says that a trace has more than MaxQuestions different questions.
-var ErrTooMany = errors.New("suggest: more than 1,000,000 different questions: take the trace of fewer principals, or of less time")
+var ErrTooMany = errors.New("suggest: more than 250,000 different questions: take the trace of fewer principals, or of less time")
 
 // question is a question of a trace without repetition.
 type question struct {

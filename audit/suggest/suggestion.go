@@ -28,7 +28,7 @@ type Options struct {
 // Suggestion is a set of ACLs that allows a trace.
 type Suggestion struct {
 	// ACLs are what to create, all ALLOW, in the order of [acl.Binding.Compare]. None
-	// of them is redundant beside another one.
+	// of them is redundant beside another one of its principal and host.
 	ACLs []acl.Binding
 	// Unresolved is what the trace has allowed and the ACLs do not.
 	Unresolved []Unresolved
