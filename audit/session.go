@@ -138,7 +138,7 @@ func (v *View) check(op ops.Operation, t resource.Type, name string) snapshot.De
 	if v.candidate != nil {
 		candidate = v.candidate.Check(op, t, name)
 	}
-	return v.tell(Event{Request: snapshot.Request{Operation: op, Type: t, Name: name}, Decision: d, Call: v.call}, candidate)
+	return v.tell(d, candidate, snapshot.Request{Operation: op, Type: t, Name: name}, false)
 }
 
 // CheckAny decides as snapshot.View.CheckAny does, and tells of it: see
@@ -155,9 +155,7 @@ func (v *View) CheckAny(op ops.Operation, t resource.Type) snapshot.Decision {
 	if v.candidate != nil {
 		candidate = v.candidate.CheckAny(op, t)
 	}
-	call := v.call
-	call.References = 0
-	return v.tell(Event{Request: snapshot.Request{Operation: op, Type: t}, ByType: true, Decision: d, Call: call}, candidate)
+	return v.tell(d, candidate, snapshot.Request{Operation: op, Type: t}, true)
 }
 
 // Allowed reports whether [View.Check] allows.
@@ -170,29 +168,32 @@ func (v *View) AllowedAny(op ops.Operation, t resource.Type) bool {
 	return v.CheckAny(op, t).Allowed()
 }
 
-// tell tells of an event that lacks its time and subject, and returns the decision
-// that holds.
-func (v *View) tell(e Event, candidate snapshot.Decision) snapshot.Decision {
+// tell tells of a decision, and returns the one that holds. The event, which is large,
+// is only made where somebody gets it.
+func (v *View) tell(d, candidate snapshot.Decision, r snapshot.Request, byType bool) snapshot.Decision {
 	s := v.session
 	if s.hits != nil {
-		s.hits.count(e.Decision)
+		s.hits.count(d)
 	}
-	flipped := v.candidate != nil && candidate.Allowed() != e.Decision.Allowed()
-	logged := s.auditor.Handler != nil && e.Level() >= s.auditor.Level
+	flipped := v.candidate != nil && candidate.Allowed() != d.Allowed()
 	if v.candidate != nil {
 		s.auditor.Shadow.compared(flipped)
 	}
+	logged := s.auditor.Handler != nil && level(d.Allowed(), &v.call) >= s.auditor.Level
 	if !flipped && !logged {
-		return e.Decision
+		return d
 	}
-	e.Time, e.Subject = s.auditor.Now(), s.subject
+	e := Event{Time: s.auditor.Now(), Subject: s.subject, Request: r, ByType: byType, Decision: d, Call: v.call}
+	if byType {
+		e.Call.References = 0
+	}
 	if flipped && s.auditor.Shadow.Report != nil {
 		s.auditor.Shadow.Report(Flip{Event: e, Candidate: candidate})
 	}
 	if logged && !s.record(e) {
 		return snapshot.Decision{}
 	}
-	return e.Decision
+	return d
 }
 
 // record reports whether the handler has taken the event. The copy that escapes is
