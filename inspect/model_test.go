@@ -18,7 +18,9 @@ import (
 )
 
 // snapshotOf returns a snapshot of the world.
-func snapshotOf(t testing.TB, w refmodel.World) *snapshot.Snapshot {
+func snapshotOf(t testing.TB, w refmodel.World) *snapshot.Snapshot { return storeOf(t, w).Load() }
+
+func storeOf(t testing.TB, w refmodel.World) *snapshot.Store {
 	t.Helper()
 	config := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL, AwaitInitialLoad: w.Loading}
 	if w.Exact {
@@ -34,7 +36,7 @@ func snapshotOf(t testing.TB, w refmodel.World) *snapshot.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store.Load()
+	return store
 }
 
 // fresh is a principal that no ACL of a generated world names.

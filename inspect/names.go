@@ -2,9 +2,10 @@ package inspect
 
 import (
 	"slices"
+	"sort"
+	"strconv"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
@@ -48,9 +49,9 @@ func (n Names) String() string {
 	case n.Prefix && n.Name == "":
 		b.WriteString("all names")
 	case n.Prefix:
-		b.WriteString("prefix " + enum.Quote(n.Name))
+		b.WriteString("prefix " + strconv.Quote(n.Name))
 	default:
-		b.WriteString(enum.Quote(n.Name))
+		b.WriteString(strconv.Quote(n.Name))
 	}
 	for i, e := range n.Except {
 		b.WriteString([]string{" except ", ", "}[min(i, 1)] + e.String())
@@ -102,6 +103,9 @@ func pointOf(p resource.Pattern) point {
 
 func (p point) holds(name string) bool { return Names{Prefix: p.prefix, Name: p.name}.holds(name) }
 
+// contains reports whether all names of q are names of p.
+func (p point) contains(q point) bool { return p == q || p.prefix && p.holds(q.name) }
+
 func (p point) names() Names { return Names{Prefix: p.prefix, Name: p.name} }
 
 // comparePoints orders by name, a prefix before the same name: what a point holds
@@ -130,13 +134,33 @@ func newNameTree(points []point) *nameTree {
 	points = append(points, root)
 	slices.SortFunc(points, comparePoints)
 	t := &nameTree{nodes: slices.Compact(points)}
-	t.tree = newTree(len(t.nodes), func(i, j int) bool { return t.nodes[i].prefix && t.nodes[i].holds(t.nodes[j].name) })
+	t.tree = newTree(len(t.nodes), func(i, j int) bool { return t.nodes[i].contains(t.nodes[j]) })
 	return t
 }
 
 // find returns the node of p, and whether there is one.
 func (t *nameTree) find(p point) (int, bool) {
 	return slices.BinarySearchFunc(t.nodes, p, comparePoints)
+}
+
+// locate returns the node in whose cell the names of p are, or begin, if p is no node.
+func (t *nameTree) locate(p point) int {
+	i, ok := t.find(p)
+	if ok {
+		return i
+	}
+	for i--; !t.nodes[i].contains(p); i = int(t.parent[i]) {
+	}
+	return i
+}
+
+// within returns the nodes that hold no other names than p does: from up to to.
+func (t *nameTree) within(p point) (from, to int) {
+	from, ok := t.find(p)
+	if ok {
+		return from, int(t.end[from])
+	}
+	return from, from + sort.Search(len(t.nodes)-from, func(i int) bool { return !p.contains(t.nodes[from+i]) })
 }
 
 // set returns the names in the cells for which in holds.

@@ -1,8 +1,10 @@
 package inspect
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -17,6 +19,15 @@ type Access struct {
 	Operations ops.Set
 	Names      NameSet
 	Hosts      HostSet
+}
+
+// String returns a in words, such as `READ, DESCRIBE on TOPIC prefix "pay" from *`.
+func (a Access) String() string {
+	operations := make([]string, 0, a.Operations.Len())
+	for op := range a.Operations.All() {
+		operations = append(operations, op.String())
+	}
+	return fmt.Sprintf("%s on %v %v from %v", strings.Join(operations, ", "), a.Type, a.Names, a.Hosts)
 }
 
 // WhatCan returns all that a subject may do by n: some Access holds an operation, a
