@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"aclfile":        {"internal/enum", "acl", "snapshot"},
 	"audit":          {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
 	"audit/suggest":  {"principal", "resource", "ops", "acl", "snapshot", "audit"},
+	"inspect":        {"internal/enum", "principal", "resource", "ops", "acl", "snapshot"},
 	"fuzz":           {},
 
 	// Tests alone import these.
