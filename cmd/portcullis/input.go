@@ -17,21 +17,28 @@ const standardInput = "-"
 
 // aclInput is the flags that say where ACLs come from.
 type aclInput struct {
-	files  []string
-	format *once
+	files      []string
+	format     *once
+	formatFlag string // its name
 }
 
 func newACLInput(cmd *cobra.Command) *aclInput {
-	in := &aclInput{}
-	cmd.Flags().StringArrayVar(&in.files, "acls", nil, "`file` of ACLs, or - for standard input; may be repeated: the ACLs of all files count")
+	in := addACLInput(cmd, "acls", "format", "`file` of ACLs, or - for standard input; may be repeated: the ACLs of all files count")
 	if err := cmd.MarkFlagRequired("acls"); err != nil {
 		panic(err) // there is no such flag
 	}
-	if err := cmd.MarkFlagFilename("acls"); err != nil {
-		panic(err)
+	return in
+}
+
+// addACLInput adds the flags for files of ACLs and their format.
+func addACLInput(cmd *cobra.Command, files, format, usage string) *aclInput {
+	in := &aclInput{formatFlag: format}
+	cmd.Flags().StringArrayVar(&in.files, files, nil, usage)
+	if err := cmd.MarkFlagFilename(files); err != nil {
+		panic(err) // there is no such flag
 	}
 	names := append([]string{acl.FormatAuto.String()}, formatNames()...)
-	in.format = onceFlag(cmd, "format", acl.FormatAuto.String(), "`format` of the ACLs: auto, kafka-acls, kafka-acls-3, json or zookeeper", names...)
+	in.format = onceFlag(cmd, format, acl.FormatAuto.String(), "`format` of the ACLs: auto, kafka-acls, kafka-acls-3, json or zookeeper", names...)
 	return in
 }
 
@@ -40,7 +47,7 @@ func newACLInput(cmd *cobra.Command) *aclInput {
 func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Store, error) {
 	format, err := acl.ParseFormat(in.format.text)
 	if err != nil {
-		return nil, fmt.Errorf("--format: %w", err)
+		return nil, fmt.Errorf("--%s: %w", in.formatFlag, err)
 	}
 	var bindings []acl.Binding
 	var wrong []error

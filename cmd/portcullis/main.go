@@ -74,6 +74,7 @@ Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
+		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newDiffCommand(), newSuggestCommand(),
 		newPrincipalCommand(), newProtocolCommand())
 	return root
 }
