@@ -86,7 +86,7 @@ func TestUsage(t *testing.T) {
 	refuse(t, "", []string{"chekc"}, `portcullis: unknown command "chekc" for "portcullis"`)
 	refuse(t, "", []string{"list", "--nonsense"}, "portcullis: unknown flag: --nonsense: see portcullis list --help")
 	refuse(t, "", []string{"list", "acls.txt"}, `portcullis: unknown command "acls.txt" for "portcullis list"`)
-	for _, command := range []string{"check", "list"} {
+	for _, command := range []string{"check", "list", "explain", "who-can", "what-can", "diff"} {
 		refuse(t, "", []string{command}, `portcullis: required flag(s) "acls" not set`)
 	}
 	refuse(t, "", []string{"convert"}, `portcullis: required flag(s) "acls", "to" not set`)
@@ -98,7 +98,8 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelpVersionAndCompletion(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"help", "check"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"}, {"--version"}, {"completion", "bash"}} {
+	for _, args := range [][]string{{"--help"}, {"help", "check"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"},
+		{"explain", "--help"}, {"who-can", "--help"}, {"what-can", "--help"}, {"diff", "--help"}, {"suggest", "--help"}, {"--version"}, {"completion", "bash"}} {
 		if got := runWith("", args...); got.status != exitDone || got.stdout == "" || got.stderr != "" {
 			t.Errorf("portcullis %q ends with %+v", args, got)
 		}
@@ -134,6 +135,11 @@ func TestOutputThatFails(t *testing.T) {
 		{"principal", "--dn", "CN=a", "--ssl-rules", ""},
 		{"protocol"},
 		{"protocol", "--for", "producer"},
+		{"explain", "--acls", acme + "acls.txt", "--principal", "User:billing", "--operation", "Write", "--topic", "payments.eu"},
+		{"who-can", "--acls", acme + "acls.txt", "--operation", "Read", "--topic", "payments.eu"},
+		{"what-can", "--acls", acme + "acls.txt", "--principal", "User:billing"},
+		{"diff", "--acls", acme + "acls.txt", "--new-semantics", "kafka-exact"},
+		{"suggest", "--trace", acme + "kafka-authorizer.log"},
 	} {
 		var stderr bytes.Buffer
 		if status := run(args, strings.NewReader(""), failingWriter{}, &stderr); status != exitError || stderr.String() != "portcullis: no space left\n" {
