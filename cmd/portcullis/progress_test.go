@@ -71,7 +71,7 @@ func TestProgressOfWork(t *testing.T) {
 	if got := screen.String(); !strings.Contains(got, "comparing") || !strings.Contains(got, "5/10") {
 		t.Errorf("a long wait shows %q", got)
 	}
-	var none *work = newWork(&bytes.Buffer{}, "comparing")
+	none := newWork(&bytes.Buffer{}, "comparing")
 	if none != nil {
 		t.Error("a file has a progress bar")
 	}
