@@ -37,6 +37,10 @@ var goldenRuns = []struct{ name, args string }{
 	{"what-can-super-user", "what-can --acls ACME --principal User:admin --super-users User:admin"},
 	{"what-can-nothing", "what-can --acls ACME --principal User:nobody --host 203.0.113.1"},
 	{"what-can-broken", "what-can --acls BROKEN --principal User:a"},
+	{"lint", "lint --acls ACME"},
+	{"lint-json", "lint --acls ACME --semantics kafka-exact --super-users User:billing --principal-type User --principal-type Group -o json"},
+	{"lint-open", "lint --acls ACME --allow-everyone-if-no-acl-found --principal-type Group"},
+	{"lint-broken", "lint --acls BROKEN"},
 	{"diff-same", "diff --acls ACME --new-acls ACME.jsonl"},
 	{"diff-semantics", "diff --acls ACME --new-semantics kafka-exact"},
 	{"diff-semantics-json", "diff --acls ACME --new-semantics kafka-exact -o json"},
@@ -106,6 +110,11 @@ func TestInspectRefusesFlags(t *testing.T) {
 			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
 		{"what-can --acls ACLS", []string{"portcullis: --principal is missing: see portcullis what-can --help"}},
 		{"what-can --acls ACLS --principal User:a --super-users b", []string{`portcullis: --super-users: principal "b" has no colon: expected Type:name, such as "User:b"`}},
+		{"lint --acls ACLS -o xml --semantics z", []string{`portcullis: --output "xml": expected text or json`,
+			`portcullis: --semantics: unknown semantics "z": expected documented or kafka-exact`}},
+		{"lint --acls - --acls -", []string{"portcullis: standard input (-) can be read once: name files for the others"}},
+		{"lint --acls - --allow-everyone-if-no-acl-found", []string{
+			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
 		{"diff --acls ACLS", []string{"portcullis: nothing to compare with is given: expected --new-acls, --new-semantics, or both"}},
 		{"diff --acls - --new-acls - --new-semantics y", []string{`portcullis: --new-semantics: unknown semantics "y": expected documented or kafka-exact`,
 			"portcullis: standard input (-) can be read once: name files for the others"}},
@@ -127,6 +136,11 @@ func TestInspectRefusesFlags(t *testing.T) {
 	} {
 		refuse(t, "", strings.Fields(strings.ReplaceAll(test.args, "ACLS", acls)), test.want...)
 	}
+}
+
+func TestLintFindsNothing(t *testing.T) {
+	const acls = `{"resourceType":"GROUP","name":"g","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`
+	expect(t, exitDone, "", "ACLs: 1, findings: 0, removable: 0\n", acls, "lint", "--acls", "-")
 }
 
 // The two sides of a diff mirror each other, and "-" is the access that is gone.
@@ -188,7 +202,7 @@ func TestInspectShowsTextSafely(t *testing.T) {
 		`{"resourceType":"GROUP","name":"\u202e","patternType":"LITERAL","principal":"User:*","host":"*","operation":"READ","permission":"DENY"}` + "\n"
 	for _, args := range []string{
 		"explain --acls - --principal User:a --operation Read --group x", "who-can --acls - --operation Read --group \x1b[2Jx",
-		"what-can --acls - --principal User:\x1b", "diff --acls - --new-semantics kafka-exact",
+		"what-can --acls - --principal User:\x1b", "lint --acls - -o text", "diff --acls - --new-semantics kafka-exact",
 	} {
 		got := runWith(acls, strings.Fields(args)...)
 		if got.status == exitError || strings.ContainsAny(got.stdout+got.stderr, "\x1b\u202e") {

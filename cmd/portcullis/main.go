@@ -55,9 +55,10 @@ func newRootCommand() *cobra.Command {
 		Short: "Answer what Kafka ACLs allow, from a dump of them",
 		Long: `portcullis reads Kafka ACLs from files, answers what they allow as Kafka would,
 lists them and converts them between formats. It says why (explain), who can do
-something and what somebody can (who-can, what-can), what a change gives and takes
-away (diff), and which ACLs recorded requests need (suggest). It also names the
-principals of certificates and Kerberos names, and says what each Kafka request needs.
+something and what somebody can (who-can, what-can), what is suspicious (lint), what a
+change gives and takes away (diff), and which ACLs recorded requests need (suggest).
+It also names the principals of certificates and Kerberos names, and says what each
+Kafka request needs.
 
 Files of ACLs are read in any of four formats, recognised by themselves: what
 kafka-acls --list prints (kafka-acls, and kafka-acls-3 with the spacing before
@@ -77,7 +78,7 @@ Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
-		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newDiffCommand(), newSuggestCommand(),
+		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newLintCommand(), newDiffCommand(), newSuggestCommand(),
 		newPrincipalCommand(), newProtocolCommand())
 	return root
 }

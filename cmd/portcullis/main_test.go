@@ -86,7 +86,7 @@ func TestUsage(t *testing.T) {
 	refuse(t, "", []string{"chekc"}, `portcullis: unknown command "chekc" for "portcullis"`)
 	refuse(t, "", []string{"list", "--nonsense"}, "portcullis: unknown flag: --nonsense: see portcullis list --help")
 	refuse(t, "", []string{"list", "acls.txt"}, `portcullis: unknown command "acls.txt" for "portcullis list"`)
-	for _, command := range []string{"check", "list", "explain", "who-can", "what-can", "diff"} {
+	for _, command := range []string{"check", "list", "explain", "who-can", "what-can", "lint", "diff"} {
 		refuse(t, "", []string{command}, `portcullis: required flag(s) "acls" not set`)
 	}
 	refuse(t, "", []string{"convert"}, `portcullis: required flag(s) "acls", "to" not set`)
@@ -99,7 +99,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelpVersionAndCompletion(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"help", "check"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"},
-		{"explain", "--help"}, {"who-can", "--help"}, {"what-can", "--help"}, {"diff", "--help"}, {"suggest", "--help"}, {"--version"}, {"completion", "bash"}} {
+		{"explain", "--help"}, {"who-can", "--help"}, {"what-can", "--help"}, {"lint", "--help"}, {"diff", "--help"}, {"suggest", "--help"}, {"--version"}, {"completion", "bash"}} {
 		if got := runWith("", args...); got.status != exitDone || got.stdout == "" || got.stderr != "" {
 			t.Errorf("portcullis %q ends with %+v", args, got)
 		}
@@ -138,6 +138,7 @@ func TestOutputThatFails(t *testing.T) {
 		{"explain", "--acls", acme + "acls.txt", "--principal", "User:billing", "--operation", "Write", "--topic", "payments.eu"},
 		{"who-can", "--acls", acme + "acls.txt", "--operation", "Read", "--topic", "payments.eu"},
 		{"what-can", "--acls", acme + "acls.txt", "--principal", "User:billing"},
+		{"lint", "--acls", acme + "acls.txt"},
 		{"diff", "--acls", acme + "acls.txt", "--new-semantics", "kafka-exact"},
 		{"suggest", "--trace", acme + "kafka-authorizer.log"},
 	} {
