@@ -61,8 +61,8 @@ func level(allowed bool, c *Call) slog.Level {
 }
 
 // Handler takes events. Handle is called in the goroutine of the check, by any
-// number of them at once. It must not keep e.Subject.Groups beyond the call unless
-// the caller of Session never changes them.
+// number of them at once. The event is the handler's to keep, but for its
+// Subject.Groups, which must not be changed.
 //
 // An error says that the event is not recorded: the check is then denied. Verdicts
 // are told by the event alone.

@@ -79,7 +79,7 @@ type Queue struct {
 }
 
 // NewQueue returns a queue with room for capacity events, which must be positive. An
-// Event is about 250 bytes; all of the room is allocated at once. report is called in
+// Event is about 230 bytes; all of the room is allocated at once. report is called in
 // the goroutine of Run or Close, before the next event is handed on and at the end,
 // when events were lost; nil leaves it at the counts. A capacity that is not positive
 // and a nil next are errors.

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -29,9 +30,10 @@ type Auditor struct {
 	Now func() time.Time
 }
 
-// Session returns a session of the store for subject that tells the auditor of its
-// decisions. A nil Auditor tells nobody. It allocates.
+// Session returns a session of the store for subject, of which it keeps no memory,
+// that tells the auditor of its decisions. A nil Auditor tells nobody. It allocates.
 func (a *Auditor) Session(store *snapshot.Store, subject snapshot.Subject) *Session {
+	subject.Groups = slices.Clone(subject.Groups)
 	s := &Session{live: store.Session(subject), subject: subject}
 	if a == nil {
 		return s

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -286,5 +287,52 @@ func TestEvaluate(t *testing.T) {
 	}
 	if _, ok := any(view).(ops.ActionAuthorizer); !ok {
 		t.Error("a View is not told what it is asked for")
+	}
+}
+
+// TestTellingIsSafe lets many goroutines share a session that tells everybody, and
+// counts what came of it. The race detector watches.
+func TestTellingIsSafe(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	shadow := &audit.Shadow{Candidate: newStore(t, snapshot.Config{}), Report: func(audit.Flip) {}}
+	delivered := 0
+	queue := newQueue(t, handlerFunc(func(*audit.Event) error { delivered++; return nil }), 8, audit.WaitWhenFull, nil)
+	hits := new(audit.Hits)
+	auditor := audit.Auditor{Handler: queue, Level: audit.LevelTrace, Hits: hits, Shadow: shadow}
+	session := auditor.Session(store, alice)
+	done := make(chan error, 1)
+	go func() { done <- queue.Run(t.Context()) }()
+	const goroutines, each = 4, 100
+	var group sync.WaitGroup
+	for range goroutines {
+		group.Go(func() {
+			for range each {
+				if !session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed() || session.View(audit.Call{}).Allowed(ops.Write, resource.Topic, "a") {
+					t.Error("the verdict is not that of the ACLs")
+				}
+			}
+		})
+	}
+	group.Wait()
+	queue.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	counts := audit.ShadowCounts{Compared: 2 * goroutines * each, Flipped: goroutines * each}
+	if delivered != 2*goroutines*each || shadow.Counts() != counts || hits.Of(allow("User:alice", ops.Read, topic("a"))) != goroutines*each {
+		t.Errorf("%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(allow("User:alice", ops.Read, topic("a"))))
+	}
+}
+
+// A session keeps no memory of the subject that it was made for.
+func TestSessionKeepsNoMemory(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("Group:a", ops.Read, topic("a")))
+	subject := alice
+	subject.Groups = []principal.Principal{{Type: "Group", Name: "a"}}
+	var r recorder
+	session := (&audit.Auditor{Handler: &r, Level: slog.LevelDebug}).Session(store, subject)
+	subject.Groups[0].Name = "b"
+	if !session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed() || r.events[0].Subject.Groups[0].Name != "a" {
+		t.Errorf("the events are of %+v", r.events)
 	}
 }

@@ -34,6 +34,11 @@ func newExplainCommand() *cobra.Command {
 that decided, and the near misses: the ACLs that would have matched but for one field,
 and what that field would have to be.
 
+With --output json it is an object: the answer as check has it, and "semantics" (by
+which the ACLs were compared), "matches" with "decides" and "acl", "nearMisses" with
+"field" (operation, permission, host, name or principal), "acl" and "mended", and how
+many --limit left out as "moreMatches" and "moreNearMisses".
+
 Exit status: 0 allowed, 1 denied, 2 bad input or usage.`,
 		Example: `  portcullis explain --acls acls.txt --principal User:alice --operation Read --topic orders`,
 		Args:    cobra.NoArgs,
