@@ -14,7 +14,7 @@ import (
 // store, also those of ACLs that were removed, and costs a session that is not told
 // to count nothing. Its memory grows with the number of ACLs that have decided. It
 // must not be copied after first use. It is safe for concurrent use by any number of
-// goroutines.
+// goroutines. The zero Hits has counted nothing and is ready to use.
 //
 // An ACL that matches beside another one that is named is not counted, nor are those
 // behind a by-type check, which name none.

@@ -59,7 +59,8 @@ type QueueCounts struct {
 // and in their order, in the goroutine that called Run. It is safe for concurrent use
 // by any number of goroutines.
 //
-// Nothing is lost in silence: what is lost is counted, and told to the report.
+// Nothing is lost in silence: what is lost is counted, and told to the report. It must
+// not be copied after first use. The zero Queue has no room and refuses every event.
 type Queue struct {
 	next     Handler
 	overflow Overflow
@@ -126,8 +127,12 @@ func (q *Queue) Handle(e *Event) error {
 // Run hands events on until the queue is closed and empty, and then returns nil, or
 // until ctx is done: then it closes the queue, counts the events that are left in it
 // as lost, and returns the error of ctx. A handler that is at work is waited for.
-// Only one Run may be under way; another one waits for it.
+// Only one Run may be under way; another one waits for it. The zero Queue has nothing
+// to run: the error is ErrClosed.
 func (q *Queue) Run(ctx context.Context) error {
+	if q.next == nil {
+		return ErrClosed
+	}
 	stop := context.AfterFunc(ctx, q.close)
 	defer stop()
 	q.deliver(ctx)
@@ -139,7 +144,9 @@ func (q *Queue) Run(ctx context.Context) error {
 // It may be called again.
 func (q *Queue) Close() {
 	q.close()
-	q.deliver(context.Background())
+	if q.next != nil {
+		q.deliver(context.Background())
+	}
 }
 
 // Counts returns the counts so far.

@@ -46,6 +46,20 @@ func TestQueueRefusesArguments(t *testing.T) {
 	}
 }
 
+func TestZeroQueueRefuses(t *testing.T) {
+	var q audit.Queue
+	if err := q.Handle(numbered(0)); !errors.Is(err, audit.ErrFull) {
+		t.Errorf("Handle: %v", err)
+	}
+	if err := q.Run(t.Context()); !errors.Is(err, audit.ErrClosed) {
+		t.Errorf("Run: %v", err)
+	}
+	q.Close()
+	if got, want := q.Counts(), (audit.QueueCounts{Denied: 1}); got != want {
+		t.Errorf("counts %+v, want %+v", got, want)
+	}
+}
+
 func TestQueueDeniesWhenFull(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
 	var r recorder

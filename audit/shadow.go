@@ -10,7 +10,7 @@ import (
 // live one. What it answers, how slow it is, or that it is not loaded, never changes
 // a live verdict. It costs one more check for each question, and a lock for its
 // counts. It must not be copied after first use. It is safe for concurrent use by any
-// number of goroutines.
+// number of goroutines. The zero Shadow has no candidate and compares nothing.
 //
 // It is asked what the live ACLs are asked. Where ops.Evaluate asks a second question
 // because the first was denied, it is not asked what it would have been asked had it

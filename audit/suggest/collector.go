@@ -33,7 +33,7 @@ type question struct {
 }
 
 // Collector gathers the records of a trace. It is not safe for concurrent use. The
-// zero Collector is not usable: use [NewCollector].
+// zero Collector is empty and ready to use.
 type Collector struct {
 	questions map[question][]principal.Principal // with their groups
 	counts    Counts
@@ -44,11 +44,6 @@ type Counts struct {
 	Allowed   int // by ACLs, or because there were none
 	SuperUser int // allowed to super users, who need no ACL
 	Denied    int
-}
-
-// NewCollector returns an empty Collector.
-func NewCollector() *Collector {
-	return &Collector{questions: make(map[question][]principal.Principal)}
 }
 
 // Add adds a record. The error is ErrTooMany, and the record is then not added.
@@ -65,6 +60,9 @@ func (c *Collector) Add(r audit.Record) error {
 	if _, known := c.questions[q]; !known {
 		if len(c.questions) >= MaxQuestions {
 			return ErrTooMany
+		}
+		if c.questions == nil {
+			c.questions = make(map[question][]principal.Principal)
 		}
 		c.questions[q] = slices.Clone(r.Subject.Groups)
 	}

@@ -1,7 +1,7 @@
 // Package suggest finds the least ACLs that a recorded trace needs, and those that it
 // never used.
 //
-//	c := suggest.NewCollector()
+//	var c suggest.Collector
 //	for record, err := range audit.ReadTrace(file, "trace.jsonl", audit.TraceAuto) { … c.Add(record) … }
 //	s, err := c.Suggest(suggest.Options{})
 //

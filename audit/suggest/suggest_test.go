@@ -33,7 +33,7 @@ func record(who, host string, op ops.Operation, t resource.Type, name string) au
 
 func collect(t testing.TB, records ...audit.Record) *suggest.Collector {
 	t.Helper()
-	c := suggest.NewCollector()
+	c := new(suggest.Collector)
 	for _, r := range records {
 		if err := c.Add(r); err != nil {
 			t.Fatal(err)
@@ -170,7 +170,7 @@ func TestSuggestionIsLeast(t *testing.T) {
 			semantics = snapshot.KafkaExact
 		}
 		live := storeOf(t, snapshot.Config{Semantics: semantics, SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL}, w.ACLs...)
-		c := suggest.NewCollector()
+		c := new(suggest.Collector)
 		var allowed []audit.Record
 		for range src.IntN(12) {
 			s, q := gen.Question(src, w.ACLs)
@@ -275,7 +275,7 @@ func TestUnused(t *testing.T) {
 }
 
 func TestCollectorIsBounded(t *testing.T) {
-	c := suggest.NewCollector()
+	c := new(suggest.Collector)
 	r := record("User:a", "::1", ops.Read, resource.Topic, "")
 	for i := range suggest.MaxQuestions {
 		r.Request.Name = fmt.Sprint(i)
@@ -297,7 +297,7 @@ func ExampleCollector() {
 	const log = `Principal = User:alice is Allowed operation = DESCRIBE from host = 10.0.0.1 on resource = Topic:LITERAL:orders for request = Metadata with resourceRefCount = 1 based on rule DefaultAllow
 Principal = User:alice is Allowed operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:orders for request = Fetch with resourceRefCount = 3 based on rule DefaultAllow
 `
-	c := suggest.NewCollector()
+	c := new(suggest.Collector)
 	for record, err := range audit.ReadTrace(strings.NewReader(log), "kafka-authorizer.log", audit.TraceKafka) {
 		if err == nil {
 			err = c.Add(record)

@@ -154,7 +154,7 @@ func (s *suggestCommand) parsePrefixes() (prefixes []resource.Pattern, err error
 
 // read reads all traces: every record, or everything that is wrong with them.
 func (s *suggestCommand) read(stdin io.Reader, format audit.TraceFormat) (*suggest.Collector, error) {
-	c := suggest.NewCollector()
+	c := new(suggest.Collector)
 	var wrong []error
 	for _, file := range s.traces {
 		_, err := readFile(file, stdin, func(r io.Reader) (struct{}, error) {
