@@ -3,6 +3,7 @@ package fuzz_test
 import (
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"time"
 	"unicode"
@@ -40,7 +41,7 @@ type heard struct{ event *audit.Event }
 func (h *heard) Handle(e *audit.Event) error { h.event = e; return nil }
 
 // replayAudit compares the verdict, the level and the line of each check, the line in
-// the spelling of Kafka 4.0, which was captured, and in that of 4.2.
+// the spelling of Kafka 4.0, which was captured, and in that of 4.2, and reads both back.
 func replayAudit(row []byte) (checks int, mismatches []string, err error) {
 	var r auditRow
 	if err := decodeStrict(row, &r); err != nil {
@@ -80,7 +81,26 @@ func (c auditCheck) replay(store *snapshot.Store, threshold slog.Level) []string
 	if want, ok := logLevels[*c.Level]; !ok || h.event.Level() != want {
 		return mismatch("%+v: logged at %v, want %s", c, h.event.Level(), *c.Level)
 	}
-	return append(compareLine(h.event, audit.Kafka40, *c.Message), compareLine(h.event, audit.Kafka42, since42(*c.Message))...)
+	var mismatches []string
+	for style, line := range map[audit.LineStyle]string{audit.Kafka40: *c.Message, audit.Kafka42: since42(*c.Message)} {
+		mismatches = append(mismatches, compareLine(h.event, style, line)...)
+		mismatches = append(mismatches, c.readBack(line)...)
+	}
+	return mismatches
+}
+
+// readBack reads Kafka's line and compares it with the question and its answer.
+func (c auditCheck) readBack(line string) []string {
+	want := audit.Record{
+		Subject: c.subject(), Request: snapshot.Request{Operation: c.Operation, Type: c.ResourceType, Name: c.Name},
+		Allowed: c.Result == "ALLOWED", SuperUser: strings.HasSuffix(line, " based on rule SuperUser"), Line: 1,
+	}
+	for r, err := range audit.ReadTrace(strings.NewReader(line), "", audit.TraceKafka) {
+		if err != nil || !reflect.DeepEqual(r, want) {
+			return mismatch("%s is read as %+v, %v", line, r, err)
+		}
+	}
+	return nil
 }
 
 // since42 returns a line of Kafka 4.0 as 4.2 prints it: the ACL is a record now.

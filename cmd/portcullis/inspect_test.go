@@ -196,6 +196,19 @@ func TestSuggestLeavesOver(t *testing.T) {
 	}
 }
 
+// A name in quotation marks is read as whoever wrote the log meant it.
+func TestSuggestAsksWhoWroteTheLog(t *testing.T) {
+	const line = `Principal = User:a is Allowed operation = READ from host = 10.0.0.1 on resource = Group:LITERAL:"g\x20h" for request = JoinGroup with resourceRefCount = 1 based on rule DefaultAllow` + "\n"
+	refuse(t, line, []string{"suggest", "--trace", "-"},
+		`standard input:1:97: found text "\"g\\x20h\"", expected text without quotation marks before it, or to be told whether Kafka wrote the log, which does not quote`)
+	for format, name := range map[string]string{"kafka": `\"g\\x20h\"`, "escaped": "g h"} {
+		got := runWith(line, "suggest", "--trace", "-", "--trace-format", format, "-o", "json")
+		if got.status != exitDone || !strings.Contains(got.stdout, `"name":"`+name+`"`) {
+			t.Errorf("%s: %+v", format, got)
+		}
+	}
+}
+
 // What somebody has named must not act on the terminal.
 func TestInspectShowsTextSafely(t *testing.T) {
 	const acls = `{"resourceType":"GROUP","name":"\u001b[2J","patternType":"PREFIXED","principal":"User:\u001b","host":"fe80::1%\u001b","operation":"READ","permission":"ALLOW"}` + "\n" +

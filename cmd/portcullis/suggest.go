@@ -39,6 +39,9 @@ resource and operation that another one does not imply. --prefix and --any-host 
 say the same with fewer ACLs that allow more. What no ACL can allow without opening more
 is left to you, with the reason.
 
+The ACLs are printed as list prints them, also with --output json; how many decisions
+were read, and what is left over, is told on standard error.
+
 With --unused it prints instead those of --acls that decided none of the requests. A
 trace is a sample: what runs once a year may not be in it.
 
