@@ -19,23 +19,26 @@ type Change struct {
 	// Principals are texts such as "User:alice", sorted. There is none for everyone
 	// else. "User:*" is the principal of that very name.
 	Principals []string
-	// Except is, for everyone else, the principals whose access changes otherwise or
-	// not at all, sorted: everyone, whatever its type, but for these. The change of
-	// each is told in full, if there is one.
-	Except []string
-	Gained []Access
+	// Names is the names on which Gained and Lost are all that changes for the
+	// principals. On others they gain and lose what everyone else does, if anything.
+	// All names, for everyone else.
+	Names  NameSet
+	Gained []Access // both empty for principals to whom a change for everyone else means nothing
 	Lost   []Access
 }
 
-// IsEveryoneElse reports whether c is of every principal but for those in Except.
+// IsEveryoneElse reports whether c is of every principal, whatever its type, and holds
+// for each on the names on which no other change speaks of it.
 func (c Change) IsEveryoneElse() bool { return len(c.Principals) == 0 }
 
-// Diff returns whose access differs between two snapshots, and in what: a check of a
-// subject that is one principal is allowed by to and not by from if and only if
-// a Gained of its Change holds it, and the other way round for Lost. It compares what
-// the snapshots decide, not their text: ACLs that change nothing leave no trace, and
-// differences in the configuration, the semantics among them, count as those in ACLs do.
-// Only operations that the resource type supports are compared (ops.Supported).
+// Diff returns whose access differs between two snapshots, and in what. A check of a
+// subject that is one principal is allowed by to and not by from if and only if a
+// Gained holds it, of the Change of that principal that has the name in Names, or if
+// there is none of that for everyone else; and the other way round for Lost. It
+// compares what the snapshots decide, not their text: ACLs that change nothing leave
+// no trace, and differences in the configuration, the semantics among them, count as
+// those in ACLs do. Only operations that the resource type supports are compared
+// (ops.Supported).
 //
 // The order is by type; then come the changes of named principals, by the first of
 // them, then that of everyone else. Diff(b, a) is Diff(a, b) with Gained and Lost
@@ -47,7 +50,7 @@ func (c Change) IsEveryoneElse() bool { return len(c.Principals) == 0 }
 // the principals that are concerned: those with other ACLs than before, and, where ACLs
 // for User:* or the configuration differ, those with ACLs on the names in question. It
 // is the product of the number of principals and of patterns only where many
-// principals have ACLs that hold many patterns of User:*. The error is
+// principals have ACLs that hold many changed patterns of User:*. The error is
 // a [*LimitError].
 func Diff(from, to *snapshot.Snapshot, progress Progress) ([]Change, error) {
 	var changes []Change
@@ -92,7 +95,6 @@ type comparison struct {
 	star [2]map[int][]rule
 
 	everyone difference
-	except   []string
 	// named is the differences of principals that are not those of everyone else, with
 	// the principals, by what they are in words.
 	named map[string]*Change
@@ -247,19 +249,24 @@ func minus(a, b grid, counts []bool) grid {
 	return grid{a.names, a.hosts, rows}
 }
 
-// changesAlike reports whether what is gained and lost by g and by o, which are on the
-// same trees, is the same at the nodes of names that count.
-func (g grids) changesAlike(o grids, counts []bool) bool {
+// differing returns the nodes of names, of those that count, at which g gains or loses
+// otherwise than o, which is on the same trees, and whether there is any.
+func (g grids) differing(o grids, counts []bool) (nodes []bool, any bool) {
+	nodes = make([]bool, len(counts))
+	for i := range nodes {
+		nodes[i] = counts[i] && !g.changesAlike(o, i)
+		any = any || nodes[i]
+	}
+	return nodes, any
+}
+
+// changesAlike reports whether what is gained and lost at a node of names is the same.
+func (g grids) changesAlike(o grids, i int) bool {
 	mask := ops.Supported(g.typ)
-	for i := range g.from.rows {
-		if !counts[i] {
-			continue
-		}
-		for node, empty := range g.from.hosts.empty {
-			a, b, x, y := g.from.rows[i][node], g.to.rows[i][node], o.from.rows[i][node], o.to.rows[i][node]
-			if !empty && mask&((a&^b)^(x&^y)|(b&^a)^(y&^x)) != 0 {
-				return false
-			}
+	for node, empty := range g.from.hosts.empty {
+		a, b, x, y := g.from.rows[i][node], g.to.rows[i][node], o.from.rows[i][node], o.to.rows[i][node]
+		if !empty && mask&((a&^b)^(x&^y)|(b&^a)^(y&^x)) != 0 {
+			return false
 		}
 	}
 	return true
@@ -273,7 +280,7 @@ func (c *comparison) changes() []Change {
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Principals[0], b.Principals[0]) })
 	if !c.everyone.isEmpty() {
-		changes = append(changes, Change{Type: c.from.typ, Except: c.except, Gained: c.everyone.gained, Lost: c.everyone.lost})
+		changes = append(changes, Change{Type: c.from.typ, Names: NameSet{AllNames}, Gained: c.everyone.gained, Lost: c.everyone.lost})
 	}
 	return changes
 }

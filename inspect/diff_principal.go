@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -54,32 +55,18 @@ func (c *comparison) comparePrincipal(text string) error {
 	if err != nil {
 		return err
 	}
-	if g.changesAlike(c.gridsOn([2]subject{}, star, names, g.from.hosts), counts) {
-		return nil
+	others := c.gridsOn([2]subject{}, star, names, g.from.hosts)
+	if nodes, any := g.differing(others, counts); any {
+		c.add(text, names.set(func(node int) bool { return nodes[node] }), g.difference(nodes))
 	}
-	if c.everyone.isEmpty() {
-		c.add(text, g.difference(counts))
-		return nil
-	}
-	// Its changes are told in full beside those of everyone else.
-	c.except = append(c.except, text)
-	star = c.rulesOf(principal.Wildcard)
-	rules = [2][]rule{slices.Concat(star[0], p.own[0]), slices.Concat(star[1], p.own[1])}
-	if g, err = c.grids(p.subjects, rules, newNameTree(slices.Concat(c.names.nodes, p.points))); err != nil {
-		return err
-	}
-	c.add(text, g.difference(nil))
 	return nil
 }
 
-// add takes in the difference of a principal.
-func (c *comparison) add(text string, d difference) {
-	if d.isEmpty() {
-		return
-	}
-	key := joinStrings(d.gained, "") + "\n" + joinStrings(d.lost, "")
+// add takes in what differs for a principal, on some names.
+func (c *comparison) add(text string, names NameSet, d difference) {
+	key := strings.Join([]string{names.String(), joinStrings(d.gained, ""), joinStrings(d.lost, "")}, "\n")
 	if c.named[key] == nil {
-		c.named[key] = &Change{Type: c.from.typ, Gained: d.gained, Lost: d.lost}
+		c.named[key] = &Change{Type: c.from.typ, Names: names, Gained: d.gained, Lost: d.lost}
 	}
 	c.named[key].Principals = append(c.named[key].Principals, text)
 }

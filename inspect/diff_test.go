@@ -43,7 +43,7 @@ func neighbour(src gen.Source, w refmodel.World) refmodel.World {
 // TestDiffAgainstModel holds what a diff says of each principal, name, host and
 // operation against the answers of the model in both worlds, and the other way round.
 func TestDiffAgainstModel(t *testing.T) {
-	const worlds = 30
+	const worlds = 20
 	checks, gained, lost, excepted := 0, 0, 0, 0
 	for seed := range uint64(worlds) {
 		src := gen.Seeded(seed)
@@ -62,11 +62,11 @@ func TestDiffAgainstModel(t *testing.T) {
 				continue // no Kafka principal has such a type
 			}
 			for _, typ := range typesOf(both.ACLs) {
-				mine := changesOf(changes, p, typ)
 				for _, host := range hostsOf(both.ACLs) {
 					s := snapshot.Subject{Principal: p, Host: host}
 					in, out := fromStore.Session(s).View(), toStore.Session(s).View()
 					for _, name := range namesOf(both.ACLs, typ) {
+						mine := changeOf(changes, p, typ, name)
 						for op := range ops.Supported(typ).All() {
 							r := refmodel.Request{Operation: op, Type: typ, Name: name}
 							before, after := in.Allowed(op, typ, name), out.Allowed(op, typ, name)
@@ -88,11 +88,13 @@ func TestDiffAgainstModel(t *testing.T) {
 			}
 		}
 		for _, c := range changes {
-			excepted += len(c.Except)
+			if len(c.Gained)+len(c.Lost) == 0 {
+				excepted += len(c.Principals)
+			}
 		}
 	}
 	t.Logf("%d checks, %d gained, %d lost, %d exceptions", checks, gained, lost, excepted)
-	if gained < checks/100 || lost < checks/100 || excepted < worlds/2 {
+	if gained < checks/100 || lost < checks/100 || excepted < worlds/8 {
 		t.Errorf("too few of %d checks are gained (%d), lost (%d), or with exceptions (%d)", checks, gained, lost, excepted)
 	}
 }
@@ -104,17 +106,13 @@ func oneIf(yes bool) int {
 	return 0
 }
 
-// changesOf returns what a diff says of one principal.
-func changesOf(changes []inspect.Change, p principal.Principal, typ resource.Type) inspect.Change {
-	text := p.String()
-	for _, c := range changes {
-		if c.Type == typ && slices.Contains(c.Principals, text) {
-			return c
-		}
-	}
-	for _, c := range changes {
-		if c.Type == typ && c.IsEveryoneElse() && !slices.Contains(c.Except, text) {
-			return c
+// changeOf returns what a diff says of one principal on a name.
+func changeOf(changes []inspect.Change, p principal.Principal, typ resource.Type, name string) inspect.Change {
+	for _, own := range []bool{true, false} {
+		for _, c := range changes {
+			if c.Type == typ && c.IsEveryoneElse() != own && (!own || slices.Contains(c.Principals, p.String())) && c.Names.Contains(name) {
+				return c
+			}
 		}
 	}
 	return inspect.Change{}
