@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -25,13 +28,14 @@ func newDiffCommand() *cobra.Command {
 		Use:   "diff --acls OLD --new-acls NEW",
 		Short: "Say what access a change of the ACLs gives and takes away",
 		Long: `diff compares what two sets of ACLs allow, not their lines: who gains (+) and who
-loses (-) which operations on which names, and from where. ACLs that change nothing
-leave no trace. With --new-semantics it compares by two sets of rules, of one set of
-ACLs if --new-acls is not given.
+loses (-) which operations on which names, and from where. What everyone gains or loses
+is told once, and holds for all but those of whom something else is told on the same
+names (=). ACLs that change nothing leave no trace. With --new-semantics it compares by
+two sets of rules, of one set of ACLs if --new-acls is not given.
 
-With --output json each line is an object: "change" (gained or lost), "principals", or
-"everyone": true with the principals that are an "except"ion, and the "operations",
-"resourceType", "names" and "hosts" of what-can.
+With --output json each line is an object: "change" (gained, lost, or kept for what is
+marked with =), "principals" or "everyone": true, and the "operations", "resourceType",
+"names" and "hosts" of what-can; of what is kept only the type and the names.
 
 Exit status: 0 no access differs, 1 some does, 2 bad input or usage.`,
 		Example: `  portcullis diff --acls old.txt --new-acls new.txt
@@ -121,34 +125,58 @@ func copyOf(store *snapshot.Store, config snapshot.Config) (*snapshot.Store, err
 	return c, err
 }
 
-// changeObject is access that is gained or lost, in JSON.
+// changeObject is access that is gained or lost, in JSON; or, as "kept", names on which
+// principals gain and lose nothing else, whatever everyone does.
 type changeObject struct {
 	Change     string   `json:"change"`
 	Principals []string `json:"principals,omitempty"`
 	Everyone   bool     `json:"everyone,omitempty"`
-	Except     []string `json:"except,omitempty"` // of everyone
 	accessObject
 }
 
-// writeChanges writes a line for each region that is gained or lost.
+// writeChanges writes a line for each region that is gained or lost, and where everyone
+// gains or loses something, for each of the principals to whom that does not apply.
 func writeChanges(out *bytes.Buffer, changes []inspect.Change, asJSON bool) error {
+	forEveryone := make(map[resource.Type]*nameIndex)
+	for _, c := range changes {
+		if c.IsEveryoneElse() {
+			forEveryone[c.Type] = newNameIndex(changedNames(c))
+		}
+	}
 	encoder := newLineEncoder(out)
 	for _, c := range changes {
+		var kept []inspect.Access
+		if everyone := forEveryone[c.Type]; everyone != nil && !c.IsEveryoneElse() && everyone.overlaps(c.Names) {
+			kept = []inspect.Access{{Type: c.Type, Names: c.Names}}
+		}
 		for _, side := range []struct {
 			sign, change string
 			regions      []inspect.Access
-		}{{"+", "gained", c.Gained}, {"-", "lost", c.Lost}} {
+		}{{"+", "gained", c.Gained}, {"-", "lost", c.Lost}, {"=", "kept", kept}} {
 			for _, a := range side.regions {
-				if !asJSON {
-					fmt.Fprintf(out, "%s %s: %s\n", side.sign, principalsText(c.Principals, c.Except), accessText(a))
+				if asJSON {
+					if err := encoder.Encode(changeObject{side.change, c.Principals, c.IsEveryoneElse(), newAccessObject(a)}); err != nil {
+						return err
+					}
 					continue
 				}
-				o := changeObject{side.change, c.Principals, c.IsEveryoneElse(), c.Except, newAccessObject(a)}
-				if err := encoder.Encode(o); err != nil {
-					return err
+				text := accessText(a)
+				if a.Operations == 0 {
+					text = "nothing else on " + a.Type.DisplayName() + " " + a.Names.String()
 				}
+				fmt.Fprintf(out, "%s %s: %s\n", side.sign, principalsText(c.Principals, nil), text)
 			}
 		}
 	}
 	return nil
+}
+
+// changedNames returns the names of which c tells, sorted; parts may overlap.
+func changedNames(c inspect.Change) inspect.NameSet {
+	var names inspect.NameSet
+	for _, a := range append(slices.Clone(c.Gained), c.Lost...) {
+		names = append(names, a.Names...)
+	}
+	slices.SortFunc(names, func(a, b inspect.Names) int { return strings.Compare(a.Name, b.Name) })
+	return names
 }

@@ -60,10 +60,10 @@ func newHostsObjects(set []inspect.Hosts) []hostsObject {
 // accessObject is a region of access, in JSON: each of the operations on each of the
 // names from each of the hosts.
 type accessObject struct {
-	Operations   []string      `json:"operations"`
+	Operations   []string      `json:"operations,omitempty"`
 	ResourceType string        `json:"resourceType"`
 	Names        []namesObject `json:"names"`
-	Hosts        []hostsObject `json:"hosts"`
+	Hosts        []hostsObject `json:"hosts,omitempty"`
 }
 
 func newAccessObject(a inspect.Access) accessObject {
