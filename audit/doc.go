@@ -29,4 +29,10 @@
 // line of its log. The writers here escape: no text of a client breaks a line, acts
 // on a terminal or passes for another field. Lines without such text are Kafka's,
 // byte for byte; [AppendExactLine] gives Kafka's line in any case.
+//
+// # What comes of it
+//
+// [ReadTrace] reads such logs back, those of Kafka too, and the package suggest below
+// this one finds the least ACLs that a trace needs. The module audit/cloudevents has a
+// handler that writes CloudEvents.
 package audit

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -188,26 +186,4 @@ func TestWritersReportErrors(t *testing.T) {
 	if line := string(audit.AppendLine(nil, &e, audit.Kafka42)); !strings.Contains(line, `Topic:LITERAL:"a\xff" for`) {
 		t.Errorf("line: %s", line)
 	}
-}
-
-func ExampleAuditor() {
-	store := snapshot.NewStore(snapshot.Config{})
-	err := store.Update(func(tx *snapshot.Tx) error {
-		tx.Add(acl.Binding{Pattern: topic("orders"), Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Read, Permission: acl.Allow}})
-		return nil
-	})
-	if err != nil {
-		panic(err)
-	}
-	var log strings.Builder
-	auditor := &audit.Auditor{Handler: audit.NewLineWriter(&log, audit.Kafka42)}
-	session := auditor.Session(store, alice)
-	call := audit.Call{API: 1, References: 1} // Fetch
-	fmt.Println(session.Check(call, ops.Read, resource.Topic, "orders").Allowed())
-	fmt.Println(session.Check(call, ops.Read, resource.Topic, "salaries").Allowed())
-	fmt.Print(log.String())
-	// Output:
-	// true
-	// false
-	// Principal = User:alice is Denied operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:salaries for request = Fetch with resourceRefCount = 1 based on rule DefaultDeny
 }
