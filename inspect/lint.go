@@ -76,8 +76,9 @@ type LintOptions struct {
 // named User:*; and ACLs without a principal or on names that begin below an asterisk,
 // which are never removable, because other names could get an answer without them.
 //
-// CodeSemantics is about names that the type can have: LITERAL "*" differs on groups
-// and transactional ids only, since no other name begins with an asterisk.
+// CodeSemantics is about names and addresses that there can be: LITERAL "*" differs on
+// groups and transactional ids only, since no other name begins with an asterisk, and
+// only link-local addresses have a zone.
 //
 // The cost grows with the number of ACLs and its logarithm; and beyond that for a
 // DENY with the number of ALLOW of its operations that are on narrower patterns, until

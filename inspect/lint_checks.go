@@ -143,13 +143,13 @@ func (l *linter) clusterAll(r rule) *words {
 }
 
 // semantics finds an ACL that matches otherwise by Kafka's rules than by the
-// documented ones, where Kafka gives an answer.
+// documented ones, where Kafka gives an answer. Only link-local addresses have zones.
 func (l *linter) semantics(r rule) *words {
 	mayBeginWithStar := l.typ == resource.Group || l.typ == resource.TransactionalID
 	switch h := r.host; {
 	case !l.canBe(r.Entry.Principal), l.speaks(r) == 0, !h.isDocumented:
 		return nil // it matches nothing by either
-	case !h.isInKafka, compareHosts(h.documented, h.kafka) != 0:
+	case !h.isInKafka, h.kafka.Addr.IsLinkLocalUnicast() && h.kafka.Addr.Zone() == "":
 		return &words{
 			reason: fmt.Sprintf("Kafka compares the host %s as text, the documentation as an address or a network", enum.Quote(r.Entry.Host)),
 			mend:   "write addresses as Java prints them, in full and with their zone",
