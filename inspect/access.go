@@ -5,36 +5,37 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // MaxCells is how many pairs of a cell of names and a cell of addresses an answer may
-// have to tell apart: the number of ACLs for one subject, times the number of their
-// hosts. A pair takes 6 bytes at the most, so that it stands for 384 MiB; real sets of
-// ACLs have few hosts, and need thousands of times less.
+// have to tell apart: the number of patterns of the ACLs for one subject, times the
+// number of their hosts. A pair takes 6 bytes at the most, so that it stands for
+// 384 MiB; real sets of ACLs have few hosts, and need thousands of times less.
 const MaxCells = 1 << 26
 
 // LimitError says that an answer would tell more than MaxCells cells apart.
 type LimitError struct {
 	Type       resource.Type
 	Principals []string // whose access was asked for; empty for everyone else
-	Rules      int      // how many ACLs are for them
+	Patterns   int      // on which the ACLs for them are
 	Hosts      int      // how many parts of all addresses these tell apart
 }
 
 // Error says of whom and what there is too much.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("the ACLs of %s on resource type %v are %d with %d hosts, of which the product is over %d: ask for one client address, or write networks instead of addresses",
-		describePrincipals(e.Principals), e.Type, e.Rules, e.Hosts, MaxCells)
+	return fmt.Sprintf("the ACLs of %s on resource type %v have %d patterns and tell %d parts of all addresses apart, of which the product is over %d: ask for one client address, or write networks instead of addresses",
+		describePrincipals(e.Principals), e.Type, e.Patterns, e.Hosts, MaxCells)
 }
 
 func describePrincipals(texts []string) string {
 	if len(texts) == 0 {
 		return "everyone"
 	}
-	return strings.Join(texts, ", ")
+	return enum.Quote(texts[0])
 }
 
 // everything is the set of all operations.
@@ -123,11 +124,15 @@ type grid struct {
 	rows  [][]ops.Set // by name, then by host; rows may be one slice
 }
 
-// checkSize returns an error if the grid of so many rules is too large. Only cells
-// that a rule is on the border of take memory of their own.
+// checkSize returns an error if the grid of the rules is too large. Only the cells of
+// a name that a rule stands on take memory of their own.
 func (p *policy) checkSize(s subject, rules []rule, hosts *hostTree) error {
-	if (len(rules)+1)*len(hosts.nodes) > MaxCells {
-		return &LimitError{Type: p.typ, Principals: s.texts, Rules: len(rules), Hosts: len(hosts.nodes)}
+	patterns := make(map[resource.Pattern]struct{})
+	for _, r := range rules {
+		patterns[r.Pattern] = struct{}{}
+	}
+	if (len(patterns)+1)*len(hosts.nodes) > MaxCells {
+		return &LimitError{Type: p.typ, Principals: s.texts, Patterns: len(patterns), Hosts: len(hosts.nodes)}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -222,6 +223,24 @@ func lastOf(network netip.Prefix) netip.Addr {
 // find returns the node of a point, which must be in the tree.
 func (t *hostTree) find(p Hosts) int {
 	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
+	return i
+}
+
+// within returns the nodes that hold no other addresses than p does: from up to to.
+func (t *hostTree) within(p Hosts) (from, to int) {
+	from, ok := slices.BinarySearchFunc(t.nodes, p, compareHosts)
+	if ok {
+		return from, int(t.end[from])
+	}
+	return from, from + sort.Search(len(t.nodes)-from, func(i int) bool { return !p.covers(t.nodes[from+i]) })
+}
+
+// above returns the narrowest node that holds all addresses of p and more, or -1 for
+// those of the root.
+func (t *hostTree) above(p Hosts) int {
+	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
+	for i--; i >= 0 && !t.nodes[i].covers(p); i = int(t.parent[i]) {
+	}
 	return i
 }
 

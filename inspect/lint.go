@@ -1,13 +1,10 @@
 package inspect
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
-	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -79,8 +76,9 @@ type LintOptions struct {
 // named User:*; and ACLs without a principal or on names that begin below an asterisk,
 // which are never removable, because other names could get an answer without them.
 //
-// CodeSemantics is about names that the type can have: LITERAL "*" differs on groups
-// and transactional ids only, since no other name begins with an asterisk.
+// CodeSemantics is about names and addresses that there can be: LITERAL "*" differs on
+// groups and transactional ids only, since no other name begins with an asterisk, and
+// only link-local addresses have a zone.
 //
 // The cost grows with the number of ACLs and its logarithm; and beyond that for a
 // DENY with the number of ALLOW of its operations that are on narrower patterns, until
@@ -113,21 +111,13 @@ type linter struct {
 	knownTypes []string
 }
 
-// check is one kind of finding.
-type check struct {
-	code Code
-	// finds reports whether r has it, with the words for reason and mend and the ACLs
-	// that make it so.
-	finds func(l *linter, r rule) (found bool, reason, mend string, others []acl.Binding)
-}
-
 // lint returns the findings of one ACL.
 func (l *linter) lint(r rule) []Finding {
 	removable := !l.matters(r)
 	var findings []Finding
 	for _, c := range checks {
-		if found, reason, mend, others := c.finds(l, r); found {
-			findings = append(findings, Finding{c.code, r.Binding, others, reason, mend, removable})
+		if w := c.finds(l, r); w != nil {
+			findings = append(findings, Finding{c.code, r.Binding, w.others, w.reason, w.mend, removable})
 		}
 	}
 	explained := slices.ContainsFunc(findings, func(f Finding) bool { return slices.Contains(whyRemovable, f.Code) })
@@ -231,118 +221,28 @@ func (l *linter) isShadowed(r rule) bool {
 	return true
 }
 
-// checks are the kinds of findings that look at an ACL for itself, in their order.
-var checks = []check{
-	{CodeSuperUser, func(l *linter, r rule) (bool, string, string, []acl.Binding) {
-		return l.isSuper(r.Entry.Principal), fmt.Sprintf("%s is a super user, who may do everything", enum.Quote(r.Entry.Principal)),
-			"remove it, or the principal from super.users", nil
-	}},
+// words is what is said of an ACL that has something.
+type words struct {
+	reason, mend string
+	others       []acl.Binding
+}
+
+// checks are the kinds of findings that look at an ACL for itself, in their order. Each
+// returns nil for an ACL that has nothing of its kind.
+var checks = []struct {
+	code  Code
+	finds func(l *linter, r rule) *words
+}{
+	{CodeSuperUser, (*linter).superUser},
 	{CodeDeadHost, (*linter).deadHost},
-	{CodeDeadOperation, func(l *linter, r rule) (bool, string, string, []acl.Binding) {
-		return l.speaks(r) == 0, fmt.Sprintf("no request asks for %v on a %v", r.Entry.Operation, l.typ),
-			fmt.Sprintf("use one of %v, or remove it", slices.Collect(l.supported.All())), nil
-	}},
-	{CodeNoPrincipal, func(l *linter, r rule) (bool, string, string, []acl.Binding) {
-		text := r.Entry.Principal
-		return !l.canBe(text), fmt.Sprintf("%s is nobody: a principal is a type, a colon and a name", enum.Quote(text)),
-			fmt.Sprintf("write %s, or remove it", enum.Quote(principal.UserType+":"+text)), nil
-	}},
-	{CodePrefixedStar, func(l *linter, r rule) (bool, string, string, []acl.Binding) {
-		return pointOf(r.Pattern) == asterisks, `PREFIXED "*" covers the names that begin with an asterisk, not all names`,
-			`use LITERAL "*"`, nil
-	}},
-	{CodeStarPrincipal, func(l *linter, r rule) (bool, string, string, []acl.Binding) {
-		return looksLikeWildcard(r.Entry.Principal), fmt.Sprintf("%s is one principal, not everyone", enum.Quote(r.Entry.Principal)),
-			fmt.Sprintf("write %q, or the name of a principal", principal.Wildcard), nil
-	}},
-	{CodePrincipalType, func(l *linter, r rule) (bool, string, string, []acl.Binding) {
-		typ, _, _ := strings.Cut(r.Entry.Principal, ":")
-		return l.canBe(r.Entry.Principal) && !slices.Contains(l.knownTypes, typ),
-			fmt.Sprintf("no principal has the type %s, unless a principal builder of your own makes them", enum.Quote(typ)),
-			fmt.Sprintf("use one of the types %q, or add the type to those that are known", l.knownTypes), nil
-	}},
+	{CodeDeadOperation, (*linter).deadOperation},
+	{CodeNoPrincipal, (*linter).noPrincipal},
+	{CodePrefixedStar, (*linter).prefixedStar},
+	{CodeStarPrincipal, (*linter).starPrincipal},
+	{CodePrincipalType, (*linter).principalType},
 	{CodePrefixOpens, (*linter).prefixOpens},
-	{CodeEveryone, func(l *linter, r rule) (bool, string, string, []acl.Binding) {
-		e := r.Entry
-		return e.Principal == principal.Wildcard && e.Permission == acl.Allow && (e.Operation == ops.Write || e.Operation == ops.All),
-			fmt.Sprintf("everyone, also who is not authenticated, is allowed %v from %s", e.Operation, enum.Quote(e.Host)),
-			"name the principals that need it", nil
-	}},
-	{CodeClusterAll, func(l *linter, r rule) (bool, string, string, []acl.Binding) {
-		return l.typ == resource.Cluster && r.Entry.Permission == acl.Allow && r.Entry.Operation == ops.All,
-			"ALL on the cluster includes altering ACLs and acting as a broker", "name the operations that are needed", nil
-	}},
+	{CodeEveryone, (*linter).everyone},
+	{CodeClusterAll, (*linter).clusterAll},
 	{CodeSemantics, (*linter).semantics},
-	{CodeNoAnswer, func(l *linter, r rule) (bool, string, string, []acl.Binding) {
-		malformed := !strings.Contains(r.Entry.Principal, ":")
-		looping := l.policy.silent.fails() && r.Pattern.Name != "" && r.Pattern.Name[:1] == l.policy.silent.first
-		return l.exact && (malformed || looping), "Kafka throws or loops for ever on names that it is on; the documented answer is given instead",
-			"remove it, or replace it by one with a principal and with a name that begins with a letter", nil
-	}},
-}
-
-func (l *linter) deadHost(r rule) (bool, string, string, []acl.Binding) {
-	text := r.Entry.Host
-	if _, ok := r.hosts(l.exact); ok || l.exact && l.anySilent && r.host.isDocumented {
-		return false, "", "", nil
-	}
-	if r.host.isDocumented {
-		mend := "write each address for itself"
-		if !strings.Contains(text, "/") {
-			mend = fmt.Sprintf("write %q", acl.HostAddress(r.host.documented.first()))
-		}
-		return true, fmt.Sprintf("Kafka compares text, and no address of a client is written %s", enum.Quote(text)), mend, nil
-	}
-	return true, fmt.Sprintf("%s is no address and no network, and names are not looked up: no client has it", enum.Quote(text)),
-		fmt.Sprintf("write an address, a network such as 10.0.0.0/8, or %q", acl.WildcardHost), nil
-}
-
-// semantics finds an ACL that matches otherwise by Kafka's rules than by the
-// documented ones, where Kafka gives an answer.
-func (l *linter) semantics(r rule) (bool, string, string, []acl.Binding) {
-	if !l.canBe(r.Entry.Principal) || l.speaks(r) == 0 {
-		return false, "", "", nil
-	}
-	documented, kafka := r.host.documented, r.host.kafka
-	if r.host.isDocumented && (!r.host.isInKafka || compareHosts(documented, kafka) != 0) {
-		return true, fmt.Sprintf("Kafka compares the host %s as text, the documentation as an address or a network", enum.Quote(r.Entry.Host)),
-			"write addresses as Java prints them, in full and with their zone", nil
-	}
-	mayBeginWithStar := l.typ == resource.Group || l.typ == resource.TransactionalID
-	return r.host.isDocumented && r.Pattern.IsWildcard() && mayBeginWithStar,
-		`Kafka does not apply LITERAL "*" to longer names that begin with an asterisk`,
-		`add the same ACL on PREFIXED "*"`, nil
-}
-
-// separators are what parts of names are set apart with.
-const separators = ".-_:/"
-
-// prefixOpens finds an ALLOW on a prefix under which there is a resource of somebody
-// else whose name goes on in the middle of a word.
-func (l *linter) prefixOpens(r rule) (bool, string, string, []acl.Binding) {
-	name := r.Pattern.Name
-	if r.Entry.Permission == acl.Deny || r.Pattern.PatternType != resource.Prefixed || name == "" || strings.ContainsRune(separators, rune(name[len(name)-1])) {
-		return false, "", "", nil
-	}
-	top, _ := l.names.find(pointOf(r.Pattern))
-	for kid := top + 1; kid < int(l.names.end[top]); kid = int(l.names.end[kid]) {
-		at := l.names.nodes[kid]
-		if at.name == name || strings.ContainsRune(separators, rune(at.name[len(name)])) {
-			continue
-		}
-		i := slices.IndexFunc(l.standing[kid], func(b acl.Binding) bool { return b.Entry.Principal != r.Entry.Principal })
-		if i >= 0 {
-			return true, fmt.Sprintf("the prefix %s also opens %s", enum.Quote(name), enum.Quote(at.name)),
-				fmt.Sprintf("end the prefix with a separator, such as %s, or name the resources", enum.Quote(name+".")), l.standing[kid][i : i+1 : i+1]
-		}
-	}
-	return false, "", "", nil
-}
-
-// looksLikeWildcard reports whether text seems to be User:*, but is not.
-func looksLikeWildcard(text string) bool {
-	const quotesAndSpace = " \t\r\n\"'`"
-	star := func(s string) bool { return strings.Trim(s, quotesAndSpace) == "*" }
-	typ, name, _ := strings.Cut(text, ":")
-	return text != principal.Wildcard && (star(typ) || star(name))
+	{CodeNoAnswer, (*linter).noAnswer},
 }

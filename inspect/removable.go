@@ -24,7 +24,7 @@ type census struct {
 	wild map[string][]rule // on LITERAL "*", by principal
 	// grants is the ALLOW of principals that can be, by node. Those on LITERAL "*"
 	// stand at the root, and once more at the name that KafkaExact sets apart.
-	grants  map[int][]*grantsFrom
+	grants  map[int]*grants
 	granted map[ops.Operation][]int // the nodes with a grant of an operation, sorted
 	denied  map[string]bool         // the principals that a DENY names
 	// standing is, by node, an ACL on it and one for another principal, if there is.
@@ -39,19 +39,83 @@ type place struct {
 	node      int
 }
 
-// grantsFrom is the ALLOW on one pattern of the same operations from the same host.
-type grantsFrom struct {
+// kindOfGrant is what the ALLOW on one node have in common.
+type kindOfGrant struct {
 	host       *hostForms
 	operations ops.Set
-	wild       bool
+	wild       bool // on LITERAL "*"
+}
+
+// grantsFrom is the ALLOW of one kind.
+type grantsFrom struct {
+	kindOfGrant
 	principals []string
+}
+
+// grants is the ALLOW on one node.
+type grants struct {
+	list   []*grantsFrom
+	byKind map[kindOfGrant]*grantsFrom
+	byHost [2]*grantsByHost // documented, Kafka's; made when asked for
+}
+
+// grantsByHost is a tree of the hosts of grants, with those of each node.
+type grantsByHost struct {
+	hosts *hostTree
+	at    map[int][]*grantsFrom
+}
+
+// near calls yield for the grants that share an address with h, and perhaps some that
+// do not, until it returns true, and reports whether it did.
+func (g *grants) near(h Hosts, exact bool, yield func(*grantsFrom) bool) bool {
+	const few = 8 // of which all are looked at sooner than a tree is made
+	if len(g.list) <= few {
+		return slices.ContainsFunc(g.list, yield)
+	}
+	which := 0
+	if exact {
+		which = 1
+	}
+	if g.byHost[which] == nil {
+		g.byHost[which] = arrangeByHost(g.list, exact)
+	}
+	tree := g.byHost[which]
+	from, to := tree.hosts.within(h)
+	for node := from; node < to; node++ {
+		if slices.ContainsFunc(tree.at[node], yield) {
+			return true
+		}
+	}
+	for node := tree.hosts.above(h); node >= 0; node = int(tree.hosts.parent[node]) {
+		if slices.ContainsFunc(tree.at[node], yield) {
+			return true
+		}
+	}
+	return false
+}
+
+func arrangeByHost(list []*grantsFrom, exact bool) *grantsByHost {
+	var points []Hosts
+	for _, g := range list {
+		if h, ok := g.host.in(exact); ok {
+			points = append(points, h)
+		}
+	}
+	t := &grantsByHost{newHostTree(points), make(map[int][]*grantsFrom)}
+	for _, g := range list {
+		if h, ok := g.host.in(exact); ok {
+			node := t.hosts.find(h)
+			t.at[node] = append(t.at[node], g)
+		}
+	}
+	return t
 }
 
 // takeCensus arranges the ACLs of p.
 func takeCensus(p *policy) *census {
 	c := &census{
 		policy: p, supported: ops.Supported(p.typ), own: make(map[place][]rule), wild: make(map[string][]rule),
-		grants: make(map[int][]*grantsFrom), granted: make(map[ops.Operation][]int), denied: make(map[string]bool),
+		grants: make(map[int]*grants), granted: make(map[ops.Operation][]int), denied: make(map[string]bool),
 		standing: make(map[int][]acl.Binding),
 	}
 	points := p.points(nil)
@@ -83,7 +147,7 @@ func takeCensus(p *policy) *census {
 		}
 	}
 	for node, grants := range c.grants {
-		for _, g := range grants {
+		for _, g := range grants.list {
 			for op := range g.operations.All() {
 				c.granted[op] = append(c.granted[op], node)
 			}
@@ -108,14 +172,16 @@ func (c *census) grant(node int, r rule, operations ops.Set) {
 	if operations == 0 {
 		return
 	}
-	wild := r.Pattern.IsWildcard()
-	for _, g := range c.grants[node] {
-		if g.host == r.host && g.operations == operations && g.wild == wild {
-			g.principals = append(g.principals, r.Entry.Principal)
-			return
-		}
+	if c.grants[node] == nil {
+		c.grants[node] = &grants{byKind: make(map[kindOfGrant]*grantsFrom)}
 	}
-	c.grants[node] = append(c.grants[node], &grantsFrom{r.host, operations, wild, []string{r.Entry.Principal}})
+	g := c.grants[node]
+	kind := kindOfGrant{r.host, operations, r.Pattern.IsWildcard()}
+	if g.byKind[kind] == nil {
+		g.byKind[kind] = &grantsFrom{kindOfGrant: kind}
+		g.list = append(g.list, g.byKind[kind])
+	}
+	g.byKind[kind].principals = append(g.byKind[kind].principals, r.Entry.Principal)
 }
 
 // in returns the addresses by one semantics, and whether there are any.
@@ -373,26 +439,30 @@ func (c *census) deniesAnything(r rule, cell int, exact bool) bool {
 // deniesGrantsOf reports whether r takes anything from what the ALLOW at a node grant,
 // on the names in a cell.
 func (c *census) deniesGrantsOf(r rule, node, cell int, exact bool) bool {
+	grants := c.grants[node]
+	mine, ok := r.hosts(exact)
+	if grants == nil || !ok {
+		return false
+	}
 	_, denies := r.says()
-	mine, _ := r.hosts(exact)
-	for _, g := range c.grants[node] {
+	return grants.near(mine, exact, func(g *grantsFrom) bool {
 		theirs, ok := g.host.in(exact)
 		if !ok || g.operations&denies == 0 || g.wild && !wildcardCovers(c.names.nodes[cell], exact) {
-			continue
+			return false
 		}
 		both := mine
 		if mine.covers(theirs) {
 			both = theirs
 		} else if !theirs.covers(mine) {
-			continue
+			return false
 		}
 		for op := range (g.operations & denies).All() {
 			if c.leaves(r, g.principals, both, op, cell, exact) {
 				return true
 			}
 		}
-	}
-	return false
+		return false
+	})
 }
 
 // leaves reports whether the other DENY leave one of some principals an operation, on
