@@ -131,7 +131,7 @@ func typesOf(acls []acl.Binding) []resource.Type {
 // TestWhatCanAgainstModel holds what the regions say of every cell of generated worlds
 // against the model: subjects with groups, in both semantics.
 func TestWhatCanAgainstModel(t *testing.T) {
-	const worlds = 15
+	const worlds = 10
 	checks, allowed, fallbacks := 0, 0, 0
 	for seed := range uint64(worlds) {
 		src := gen.Seeded(seed)
@@ -197,7 +197,7 @@ func wantAccess(t *testing.T, seed uint64, w refmodel.World, region []inspect.Ac
 // TestWhoCanAgainstModel holds the answer for every principal that there is against
 // the model, on every name and operation, in both semantics.
 func TestWhoCanAgainstModel(t *testing.T) {
-	const worlds = 40
+	const worlds = 30
 	checks, allowed, excepted := 0, 0, 0
 	for seed := range uint64(worlds) {
 		src := gen.Seeded(seed)
