@@ -180,6 +180,45 @@ func TestWhatCanAgainstModel(t *testing.T) {
 	}
 }
 
+// TestWhatCanWhereKafkaGivesNoAnswer asks in KafkaExact worlds in which Kafka throws or
+// loops for ever on many nested names, and the semantics differ on all of them: there
+// the host ::1 matches if and only if the documented rules count.
+func TestWhatCanWhereKafkaGivesNoAnswer(t *testing.T) {
+	const worlds = 150
+	names := []string{"", "a", "ab", "abc", "!", "!a", "!ab", "!b", "*", "*a", "*ab", "#"}
+	fallbacks := map[bool]int{}
+	for seed := range uint64(worlds) {
+		src := gen.Seeded(seed)
+		w := refmodel.World{Exact: true}
+		for range 2 + src.IntN(8) {
+			p := resource.Pattern{Type: resource.Topic, PatternType: gen.Pick(src, []resource.PatternType{resource.Literal, resource.Prefixed}), Name: gen.Pick(src, names)}
+			b := allow(gen.Pick(src, []string{"User:a", "User:a", "nobody"}), gen.Pick(src, []string{"::1", "::1", acl.WildcardHost}), ops.Create, p)
+			if src.IntN(4) == 0 {
+				b.Entry.Permission = acl.Deny
+			}
+			w.ACLs = append(w.ACLs, b)
+		}
+		who := refmodel.Subject{Principal: principal.User("a")}
+		region, err := inspect.WhatCan(snapshotOf(t, w), snapshot.Subject(who))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range namesOf(w.ACLs, resource.Topic) {
+			for _, host := range []string{"::1", "10.0.0.1"} {
+				who.Host = netip.MustParseAddr(host)
+				r := refmodel.Request{Operation: ops.Create, Type: resource.Topic, Name: name}
+				answer := w.Check(who, r)
+				wantAccess(t, seed, w, region, who, r, answer.Allowed())
+				fallbacks[answer.Fallback]++
+			}
+		}
+	}
+	t.Logf("without an answer of Kafka: %v", fallbacks)
+	if fallbacks[true] < worlds || fallbacks[false] < worlds {
+		t.Errorf("too few questions of a kind: %v", fallbacks)
+	}
+}
+
 // wantAccess fails unless the region holds a question exactly if it is allowed.
 func wantAccess(t *testing.T, seed uint64, w refmodel.World, region []inspect.Access, who refmodel.Subject, r refmodel.Request, allowed bool) {
 	t.Helper()
