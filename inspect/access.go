@@ -13,8 +13,8 @@ import (
 
 // MaxCells is how many pairs of a cell of names and a cell of addresses an answer may
 // have to tell apart: the number of patterns of the ACLs for one subject, times the
-// number of their hosts. A pair takes 6 bytes at the most, so that it stands for
-// 384 MiB; real sets of ACLs have few hosts, and need thousands of times less.
+// number of their hosts. WhatCan takes some 6 bytes for a pair and Diff 16, so that it
+// stands for 1 GiB; real sets of ACLs have few hosts, and need thousands of times less.
 const MaxCells = 1 << 26
 
 // LimitError says that an answer would tell more than MaxCells cells apart.

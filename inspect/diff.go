@@ -17,7 +17,7 @@ import (
 type Change struct {
 	Type resource.Type
 	// Principals are texts such as "User:alice", sorted. There is none for everyone
-	// else. "User:*" is the principal of that very name.
+	// else. Only a super user of that very name is "User:*".
 	Principals []string
 	// Names is the names on which Gained and Lost are all that changes for the
 	// principals. On others they gain and lose what everyone else does, if anything.
@@ -43,8 +43,8 @@ func (c Change) IsEveryoneElse() bool { return len(c.Principals) == 0 }
 // The order is by type; then come the changes of named principals, by the first of
 // them, then that of everyone else. Diff(b, a) is Diff(a, b) with Gained and Lost
 // exchanged. A subject with groups may gain or lose otherwise than its principals
-// do: compare what [WhatCan] says of it. Neither is a principal with a colon in its
-// type told, which Kafka cannot have.
+// do: compare what [WhatCan] says of it. Not told of are principals that Kafka cannot
+// have: with a colon in the type, and in KafkaExact one named User:*.
 //
 // The cost is that of listing both snapshots, and then grows with the number of ACLs of
 // the principals that are concerned: those with other ACLs than before, and, where ACLs

@@ -20,8 +20,7 @@ type party struct {
 func (c *comparison) party(text string) *party {
 	p := &party{text: text, subjects: [2]subject{c.from.named(text), c.to.named(text)}, changed: make(map[point]bool)}
 	p.whole = p.subjects[0].super || p.subjects[1].super
-	if text == principal.Wildcard {
-		p.whole = p.whole || c.from.exact || c.to.exact // Kafka answers it nothing
+	if text == principal.Wildcard { // a super user of that name; its ACLs are those of everyone
 		return p
 	}
 	p.own = c.rulesOf(text)

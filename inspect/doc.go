@@ -29,8 +29,8 @@
 //     the question does not name one. No request asks about others.
 //   - Groups: a subject with groups may do what its principals together may. WhoCan
 //     and Diff speak of subjects that are one principal, as all are in Kafka; Explain
-//     and WhatCan take a subject with its groups. Lint says with each finding what
-//     it holds for.
+//     and WhatCan take a subject with its groups; Lint considers subjects with any
+//     groups.
 //   - Not the by-type checks (CheckAny), which are about no single resource.
 //
 // Functions of this package read a snapshot, which does not change. They are safe

@@ -103,3 +103,63 @@ func ExampleReach() {
 	// ResourcePattern(resourceType=TOPIC, name=orders., patternType=PREFIXED)
 	// ResourcePattern(resourceType=TOPIC, name=orders.secret, patternType=LITERAL)
 }
+
+func ExampleDiff() {
+	before := load(snapshot.Config{}, shop)
+	after := load(snapshot.Config{}, shop+`
+Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu, patternType=LITERAL)`"+`:
+	(principal=User:*, host=*, operation=READ, permissionType=ALLOW)
+	(principal=User:shop, host=*, operation=DESCRIBE, permissionType=ALLOW)
+`)
+	changes, err := inspect.Diff(before, after, nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, c := range changes {
+		if c.IsEveryoneElse() {
+			fmt.Println("everyone else gains", c.Gained)
+		} else {
+			fmt.Println(c.Principals, "on", c.Names, "gain", c.Gained)
+		}
+	}
+	// Output:
+	// [User:shop] on "orders.eu" gain [READ on TOPIC "orders.eu" from * except 10.0.0.0/8]
+	// everyone else gains [READ, DESCRIBE on TOPIC "orders.eu" from * except 10.0.0.0/8]
+}
+
+// What a migration to Kafka's own rules would change.
+func ExampleDiff_semantics() {
+	changes, err := inspect.Diff(load(snapshot.Config{}, shop), load(snapshot.Config{Semantics: snapshot.KafkaExact}, shop), nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, c := range changes {
+		if c.IsEveryoneElse() {
+			fmt.Println("everyone else loses", c.Lost)
+		} else {
+			fmt.Println(c.Principals, "on", c.Names, "lose", c.Lost)
+		}
+	}
+	// Output:
+	// [User:guest] on prefix "orders." except "orders.secret" lose [READ on TOPIC prefix "orders." except "orders.secret" from 10.0.0.0/8 except 10.9.0.0/16 DESCRIBE on TOPIC prefix "orders." except "orders.secret" from 10.0.0.0/8]
+	// [User:shop] on prefix "orders." lose [READ on TOPIC prefix "orders." except "orders.secret" from 10.0.0.0/8]
+	// everyone else loses [READ on TOPIC prefix "orders." except "orders.secret" from 10.0.0.0/8 DESCRIBE on TOPIC prefix "orders." from 10.0.0.0/8]
+}
+
+func ExampleLint() {
+	n := load(snapshot.Config{}, shop+`
+Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu, patternType=LITERAL)`"+`:
+	(principal=User:shop, host=10.1.1.1, operation=DESCRIBE, permissionType=ALLOW)
+`)
+	for _, f := range inspect.Lint(n, inspect.LintOptions{}) {
+		fmt.Println(f.Code, f.Removable, f.Binding.Entry)
+		fmt.Println("because", f.Reason+":", f.Mend)
+	}
+	// Output:
+	// semantics false (principal=User:*, host=10.0.0.0/8, operation=READ, permissionType=ALLOW)
+	// because Kafka compares the host "10.0.0.0/8" as text, the documentation as an address or a network: write addresses as Java prints them, in full and with their zone
+	// semantics false (principal=User:guest, host=10.9.0.0/16, operation=READ, permissionType=DENY)
+	// because Kafka compares the host "10.9.0.0/16" as text, the documentation as an address or a network: write addresses as Java prints them, in full and with their zone
+	// redundant true (principal=User:shop, host=10.1.1.1, operation=DESCRIBE, permissionType=ALLOW)
+	// because other ACLs allow all that it allows: remove it
+}

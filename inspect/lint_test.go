@@ -25,7 +25,7 @@ type tally struct {
 // whether any decision changes against what the findings say: for subjects of one
 // and of two principals, at every cell of names and addresses.
 func TestRemovableAgainstBruteForce(t *testing.T) {
-	const worlds = 30
+	const worlds = 24
 	count := tally{removable: map[inspect.Code]int{}}
 	for seed := range uint64(worlds) {
 		w := gen.World(gen.Seeded(seed))
@@ -46,7 +46,7 @@ func TestRemovableAgainstBruteForce(t *testing.T) {
 // TestRemovableOfManyHosts does the same in worlds where many hosts, nested and side by
 // side, meet on few patterns.
 func TestRemovableOfManyHosts(t *testing.T) {
-	const worlds, acls = 16, 22
+	const worlds, acls = 8, 22
 	patterns := []resource.Pattern{topic("*"), prefix("a"), topic("ab"), prefix("a"), prefix("")}
 	principals := []string{principal.Wildcard, "User:alice", "User:bob"}
 	hosts := []string{acl.WildcardHost, "10.0.0.0/31", "10.0.0.0", "10.0.0.1", "10.0.0.0/8", "0.0.0.0/0", "::/0", "10.0.0.0/30", "10.0.0.2/31",
@@ -66,7 +66,7 @@ func TestRemovableOfManyHosts(t *testing.T) {
 			}
 			w.ACLs = append(w.ACLs, b)
 		}
-		if seed%8 == 0 { // everyone may do everything on some prefixes, whose ACLs are the only ones
+		if seed%4 == 0 { // everyone may do everything on some prefixes, whose ACLs are the only ones
 			w = refmodel.World{AllowIfNoACL: true}
 			for _, p := range []resource.Pattern{prefix("a"), prefix("ab"), topic("ab"), topic("b")} {
 				w.ACLs = append(w.ACLs, allow(principal.Wildcard, acl.WildcardHost, gen.Pick(src, []ops.Operation{ops.All, ops.All, ops.Read}), p))

@@ -160,6 +160,9 @@ func takeCensus(p *policy) *census {
 	return c
 }
 
+// nobody is the text of the zero principal.
+const nobody = ":"
+
 // canBe reports whether a principal has the text, or User:* stands for all.
 func (p *policy) canBe(text string) bool { return text != nobody && strings.Contains(text, ":") }
 

@@ -3,7 +3,6 @@ package inspect
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -31,7 +30,7 @@ func (p Progress) step(done, total int) {
 // what [WhoCan] was asked about.
 type Grantee struct {
 	// Principal is the text of a principal, such as "User:alice". It is empty for
-	// everyone else. "User:*" is the principal of that very name.
+	// everyone else. Only a super user of that very name is "User:*".
 	Principal string
 	// Except is, for everyone else, the principals that may do it from other
 	// addresses or from none, sorted: everyone, whatever its type, but for these.
@@ -50,7 +49,8 @@ func (g Grantee) IsEveryoneElse() bool { return g.Principal == "" }
 // everyone else has no Grantee of its own. Super users are told like others.
 //
 // A subject with groups is in no Grantee: see [WhatCan] for what it may do. Neither
-// is a principal with a colon in its type, which Kafka cannot have.
+// are principals that Kafka cannot have: with a colon in the type, and in KafkaExact
+// one named User:*.
 //
 // Nobody may do what no check allows: an operation or a resource type that is none.
 // The cost is that of listing the ACLs on the type; then, for each principal that an
@@ -115,22 +115,19 @@ func (p *policy) all() []rule {
 }
 
 // principals returns the texts of the principals that can be treated otherwise than
-// everyone else, sorted: those that a rule or the configuration names. Of texts that
-// no principal has, those without a colon are left out, and that of nobody.
+// everyone else, sorted: those that a rule or the configuration names, but for texts
+// that no principal has. User:* is among them only as a super user.
 func (p *policy) principals() []string {
-	texts := map[string]bool{principal.Wildcard: true}
+	texts := make(map[string]bool)
 	for text := range p.rules {
-		texts[text] = true
+		texts[text] = text != principal.Wildcard
 	}
 	for text := range p.super {
 		texts[text] = true
 	}
-	maps.DeleteFunc(texts, func(text string, _ bool) bool { return text == nobody || !strings.Contains(text, ":") })
+	maps.DeleteFunc(texts, func(text string, named bool) bool { return !named || !p.canBe(text) })
 	return slices.Sorted(maps.Keys(texts))
 }
-
-// nobody is the text of the zero principal.
-const nobody = ":"
 
 // named returns the subject that is one principal, with the text of one.
 func (p *policy) named(text string) subject {

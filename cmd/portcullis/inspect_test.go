@@ -105,7 +105,7 @@ func TestInspectRefusesFlags(t *testing.T) {
 		{"who-can --acls ACLS --topic a --group b -o xml --semantics x", []string{"portcullis: --operation is missing: see portcullis who-can --help",
 			"portcullis: --topic, --group are given: expected one of them", `portcullis: --output "xml": expected text or json`,
 			`portcullis: --semantics: unknown semantics "x": expected documented or kafka-exact`}},
-		{"who-can --acls ACLS --operation Read --cluster=false", []string{"portcullis: --cluster=false names no resource: expected --cluster"}},
+		{"who-can --acls ACLS --operation Read --cluster=false", []string{`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis who-can --help`}},
 		{"who-can --acls - --operation Read --topic a --allow-everyone-if-no-acl-found", []string{
 			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
 		{"what-can --acls ACLS", []string{"portcullis: --principal is missing: see portcullis what-can --help"}},
