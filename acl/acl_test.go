@@ -122,8 +122,21 @@ func TestPermissionTypeRoundTrip(t *testing.T) {
 	}
 }
 
-func TestHostAddressOfNoAddress(t *testing.T) {
+func TestHostAddress(t *testing.T) {
 	if got := acl.HostAddress(netip.Addr{}); got != "" {
 		t.Errorf("got %q", got)
+	}
+	for addr, want := range map[string]string{
+		"10.0.0.1":         "10.0.0.1",
+		"::ffff:10.0.0.1":  "10.0.0.1",
+		"::":               "0:0:0:0:0:0:0:0",
+		"::1":              "0:0:0:0:0:0:0:1",
+		"2001:DB8::A:0:10": "2001:db8:0:0:0:a:0:10",
+		"100:2::":          "100:2:0:0:0:0:0:0",
+		"fe80::1%eth0":     "fe80:0:0:0:0:0:0:1%eth0",
+	} {
+		if got := acl.HostAddress(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s is printed as %s, want %s", addr, got, want)
+		}
 	}
 }

@@ -243,6 +243,26 @@ func TestNothingIsAskedAfterADenial(t *testing.T) {
 	}
 }
 
+// TestNothingIsAskedAboutWhatIsHidden has a missing topic that may not be described:
+// whether it could be created is nobody's question.
+func TestNothingIsAskedAboutWhatIsHidden(t *testing.T) {
+	got := questions{}
+	ops.Evaluate(got, &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, Topics: []ops.Topic{{Name: "new"}}})
+	if want := (questions{"DESCRIBE TOPIC new": 1}); !reflect.DeepEqual(got, want) {
+		t.Errorf("asks %v, want %v", got, want)
+	}
+}
+
+// TestAutoCreateIsImpliedBelowVersion4 asks for a missing topic without a flag.
+func TestAutoCreateIsImpliedBelowVersion4(t *testing.T) {
+	for version, want := range map[int16]int{3: 1, 4: 0} {
+		r := &ops.Request{Key: 3, Version: version, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: "new"}}}
+		if out := ops.Evaluate(allowAll{}, r); len(out.Create) != want {
+			t.Errorf("version %d creates %v, want %d", version, out.Create, want)
+		}
+	}
+}
+
 // TestLateFailureShowsNothing fails a request after the steps have allowed much.
 func TestLateFailureShowsNothing(t *testing.T) {
 	for _, key := range []ops.APIKey{3, 60, 68, 88} {
@@ -318,7 +338,9 @@ func TestOperationFieldsHaveAVersion(t *testing.T) {
 func TestTopicNames(t *testing.T) {
 	long := strings.Repeat("x", 249)
 	for name, want := range map[string]ops.ErrorCode{
-		"a.B_c-9": ops.None, long: ops.None, "...": ops.None,
+		"a.B_c-9": ops.None, long: ops.None, "...": ops.None, "azAZ09": ops.None,
+		"`": ops.InvalidTopicException, "{": ops.InvalidTopicException, "@": ops.InvalidTopicException, "[": ops.InvalidTopicException,
+		"/": ops.InvalidTopicException, ":": ops.InvalidTopicException,
 		"": ops.InvalidTopicException, ".": ops.InvalidTopicException, "..": ops.InvalidTopicException,
 		long + "x": ops.InvalidTopicException, "a b": ops.InvalidTopicException, "é": ops.InvalidTopicException, "a\x00": ops.InvalidTopicException,
 	} {

@@ -61,3 +61,17 @@ func TestParseListIsAllOrNothing(t *testing.T) {
 		t.Errorf("got %v, %v", list, err)
 	}
 }
+
+func TestIsZero(t *testing.T) {
+	for p, want := range map[principal.Principal]bool{
+		{}:                         true,
+		{TokenAuthenticated: true}: true,
+		{Type: "User"}:             false,
+		{Name: "a"}:                false,
+		principal.User("a"):        false,
+	} {
+		if got := p.IsZero(); got != want {
+			t.Errorf("%#v is zero: %t", p, got)
+		}
+	}
+}

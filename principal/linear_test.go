@@ -1,0 +1,43 @@
+package principal_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// TestRulesAreReadInLinearTime reads lists of SSL rules in which what a hostile
+// configuration can make long is long.
+func TestRulesAreReadInLinearTime(t *testing.T) {
+	for _, test := range []struct {
+		what string
+		n    int
+		list func(n int) string
+	}{
+		{"a class of characters", 1500, func(n int) string {
+			var class strings.Builder
+			for i := range n {
+				class.WriteRune('\u4E00' + rune(2*i)) // none beside another
+			}
+			return "RULE:[" + class.String() + "]/x/"
+		}},
+		{"the right side of an intersection", 1500, func(n int) string {
+			var class strings.Builder
+			for i := range n {
+				class.WriteRune('\u4E00' + rune(2*i))
+			}
+			return "RULE:[\u4E00-\u9FFF&&" + class.String() + "]/x/"
+		}},
+		{"literal text of a replacement", 12_000, func(n int) string { return "RULE:(a)/" + strings.Repeat("x", n) + "/" }},
+		{"references to groups that there are not", 4_000, func(n int) string { return "RULE:(a)/" + strings.Repeat("$9", n) + "/" }},
+		{"references to a group", 4_000, func(n int) string { return "RULE:(a)/" + strings.Repeat("$1", n) + "/" }},
+	} {
+		gen.GrowsLinearly(t, test.what, test.n, func(n int) {
+			if _, err := principal.ParseSSLRules(test.list(n), nil); err != nil {
+				t.Fatalf("%s: %v", test.what, err)
+			}
+		})
+	}
+}
