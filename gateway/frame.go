@@ -68,30 +68,131 @@ type Header struct {
 
 // ParseHeader reads the header of a request. The error is a *FrameError if the frame
 // is too short for it, or if kmsg does not know the API or the version, so that it
-// cannot be told how its header ends: then Key, Version and CorrelationID are set. To
-// ApiVersions of an unknown version there is no error; its ClientID is not read.
+// cannot be told where the header ends: then the Key, Version and CorrelationID of its
+// Header are set. ApiVersions of an unknown version is no error; only its ClientID is
+// not read.
 func ParseHeader(frame []byte) (Header, error) {
 	if len(frame) < 8 {
-		return Header{}, &FrameError{Err: fmt.Errorf("a request of %d bytes has no header", len(frame))}
+		return Header{}, &FrameError{Err: fmt.Errorf("malformed: %d bytes hold no header of a request", len(frame))}
 	}
 	h := Header{
 		Key:           ops.APIKey(binary.BigEndian.Uint16(frame)),
 		Version:       int16(binary.BigEndian.Uint16(frame[2:])),
 		CorrelationID: int32(binary.BigEndian.Uint32(frame[4:])),
+		size:          8,
 	}
-	return h, &FrameError{Header: h, Err: errors.New("headers are not read yet")}
+	request := h.request()
+	switch {
+	case request == nil && h.Key == apiVersionsKey:
+		return h, nil
+	case request == nil:
+		return Header{}, &FrameError{Header: h, Err: errUnknown}
+	case h.Key == controlledShutdownKey && h.Version == 0: // the one request whose header ends here
+		return h, nil
+	}
+	c := checker{data: frame, at: h.size, flexible: false}
+	size := c.length(2)
+	start := c.at
+	c.skip(max(size, 0))
+	if c.problem == "" {
+		h.ClientID = string(frame[start:c.at])
+	}
+	if request.IsFlexible() && c.problem == "" {
+		c.flexible = true
+		c.tags(&layout{})
+	}
+	if c.problem != "" {
+		return Header{}, &FrameError{Header: h, Err: c.err()}
+	}
+	h.size = c.at
+	return h, nil
 }
 
-// Request decodes the body of the request that the header was read from. It is for
-// programs that answer a request themselves, as those of the SASL handshake. What is
-// decoded shares memory with the frame. The error is a *FrameError.
+// errUnknown is why a frame of an unknown kind is not served.
+var errUnknown = errors.New("an API or a version that is not known")
+
+const (
+	controlledShutdownKey ops.APIKey = 7
+	apiVersionsKey        ops.APIKey = 18
+)
+
+// request returns a blank request of the kind, or nil if kmsg does not know it.
+func (h Header) request() kmsg.Request {
+	r := kmsg.RequestForKey(int16(h.Key))
+	if r == nil || h.Version < 0 || h.Version > r.MaxVersion() {
+		return nil
+	}
+	r.SetVersion(h.Version)
+	return r
+}
+
+// Request decodes the body of the request whose header was read from frame. It is for
+// programs that answer some requests themselves, such as the SASL handshake; it costs
+// some thousand allocations. Byte slices of the request share memory with the frame.
+// The error is a *FrameError.
 func (h Header) Request(frame []byte) (kmsg.Request, error) {
-	return nil, &FrameError{Header: h, Err: errors.New("bodies are not read yet")}
+	return new(layouts).decode(h, frame)
+}
+
+// decode decodes the body of a request.
+func (l *layouts) decode(h Header, frame []byte) (kmsg.Request, error) {
+	r := h.request()
+	if r == nil || h.size > len(frame) {
+		return nil, &FrameError{Header: h, Err: errUnknown}
+	}
+	body := frame[h.size:]
+	if err := l.check(r.(message), body); err != nil {
+		return nil, &FrameError{Header: h, Err: err}
+	}
+	if err := r.ReadFrom(body); err != nil {
+		return nil, &FrameError{Header: h, Err: fmt.Errorf("malformed: %w", err)}
+	}
+	return r, nil
 }
 
 // Response returns the frame that answers the request with r, in r's version.
 func (h Header) Response(r kmsg.Response) []byte {
-	return nil
+	frame := binary.BigEndian.AppendUint32(nil, uint32(h.CorrelationID))
+	if hasHeaderTags(r) {
+		frame = append(frame, 0)
+	}
+	return r.AppendTo(frame)
+}
+
+// hasHeaderTags reports whether tags stand in the header before r. ApiVersions has none
+// in any version, so that a client can read the answer before it knows the versions.
+//
+// Source: KIP-511.
+func hasHeaderTags(r kmsg.Response) bool {
+	return r.IsFlexible() && ops.APIKey(r.Key()) != apiVersionsKey
+}
+
+// decodeResponse decodes a frame of the cluster as r, whose version is set, and checks
+// that it answers the request.
+func (l *layouts) decodeResponse(h Header, frame []byte, r kmsg.Response) error {
+	body, err := responseBody(h, frame, hasHeaderTags(r))
+	if err != nil {
+		return err
+	}
+	if err := l.check(r.(message), body); err != nil {
+		return err
+	}
+	return r.ReadFrom(body)
+}
+
+// responseBody returns what follows the header of a response.
+func responseBody(h Header, frame []byte, tags bool) ([]byte, error) {
+	if len(frame) < 4 || int32(binary.BigEndian.Uint32(frame)) != h.CorrelationID {
+		return nil, fmt.Errorf("the response does not answer request %d", h.CorrelationID)
+	}
+	c := checker{data: frame, at: 4, flexible: true}
+	if tags {
+		c.tags(&layout{})
+	}
+	if c.problem != "" {
+		return nil, c.err()
+	}
+	return frame[c.at:], nil
 }
 
 // FrameError says why a frame cannot be served. The connection it came from is to be

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"crypto/cipher"
 	"errors"
+	"fmt"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -68,7 +70,10 @@ const (
 // Gateway decides the requests of any number of connections. It is safe for
 // concurrent use by any number of goroutines.
 type Gateway struct {
-	config Config
+	config   Config
+	layouts  layouts
+	versions map[ops.APIKey]versionRange
+	seal     cipher.AEAD // of cursors
 }
 
 // New returns a gateway. It is an error if config has no store, or an endpoint or an
@@ -77,7 +82,16 @@ func New(config Config) (*Gateway, error) {
 	if config.Store == nil {
 		return nil, errors.New("gateway: the configuration has no store of ACLs")
 	}
-	return &Gateway{config: config}, nil
+	if config.Endpoint == 0 {
+		config.Endpoint = ops.Broker
+	}
+	if config.Endpoint != ops.Broker && config.Endpoint != ops.Controller {
+		return nil, fmt.Errorf("gateway: %v is no endpoint: expected a broker or a controller", config.Endpoint)
+	}
+	if config.ACLs < ServeACLs || config.ACLs > ForwardACLs {
+		return nil, fmt.Errorf("gateway: ACLHandling(%d) is none", config.ACLs)
+	}
+	return &Gateway{config: config, versions: servedVersions(config.Endpoint), seal: newSeal()}, nil
 }
 
 // Client is the peer of a connection.
