@@ -69,8 +69,7 @@ func createACLs(g *Gateway, request kmsg.Request) kmsg.Response {
 	results, code, err := g.create(bindings)
 	for i := range r.Results {
 		if err == nil {
-			code, err := results[i].Code, results[i].Err
-			r.Results[i].ErrorCode, r.Results[i].ErrorMessage = int16(code), messageOf(err)
+			r.Results[i].ErrorCode, r.Results[i].ErrorMessage = int16(results[i].Code), messageOf(results[i].Err)
 		} else {
 			r.Results[i].ErrorCode, r.Results[i].ErrorMessage = int16(code), messageOf(err)
 		}
@@ -145,6 +144,31 @@ func messageOf(err error) *string {
 		return nil
 	}
 	return new(err.Error())
+}
+
+// Bindings returns the ACLs that a DescribeAcls response shows, in its order, for
+// programs that mirror those of a cluster: with an all-matching filter they are all that
+// there are. The error names the first that is no ACL (acl.Binding.ValidateTypes), or
+// says with which code the cluster refused; then the result is nil.
+func Bindings(r *kmsg.DescribeACLsResponse) ([]acl.Binding, error) {
+	if r.ErrorCode != 0 {
+		return nil, fmt.Errorf("gateway: the cluster refuses to describe its ACLs: %v", ops.ErrorCode(r.ErrorCode))
+	}
+	var bindings []acl.Binding
+	for i := range r.Resources {
+		of := &r.Resources[i]
+		for _, a := range of.ACLs {
+			b := bindingOf(&kmsg.CreateACLsRequestCreation{
+				ResourceType: of.ResourceType, ResourceName: of.ResourceName, ResourcePatternType: of.ResourcePatternType,
+				Principal: a.Principal, Host: a.Host, Operation: a.Operation, PermissionType: a.PermissionType,
+			})
+			if err := b.ValidateTypes(); err != nil {
+				return nil, fmt.Errorf("gateway: ACL %d of the cluster: %w", len(bindings), err)
+			}
+			bindings = append(bindings, b)
+		}
+	}
+	return bindings, nil
 }
 
 // bindingOf returns the ACL to create. kmsg's enums are Kafka's codes, as ours are; a

@@ -5,15 +5,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// rewrites are what is changed in requests that are sent on, beside what is refused in
-// them; each reports whether it changed the request. It may answer it instead.
-var rewrites = map[ops.APIKey]func(*Plan, *ops.Outcome) (changed bool, err error){
-	1:  rewriteFetch,
-	3:  rewriteMetadata,
-	58: rewriteEnvelope,
-	68: rewriteHeartbeat,
-	75: openCursor,
-	88: refuseCreation,
+// rewriter changes a request that is sent on, beside taking out what is refused, and
+// reports whether it did. It may answer the request instead.
+type rewriter func(*Plan, *ops.Outcome) (changed bool, err error)
+
+// rewriters returns the rewriters by API. It is a function, since an Envelope leads back
+// to all of them.
+func rewriters() map[ops.APIKey]rewriter {
+	return map[ops.APIKey]rewriter{
+		1:  rewriteFetch,
+		3:  rewriteMetadata,
+		58: rewriteEnvelope,
+		68: rewriteHeartbeat,
+		75: openCursor,
+		88: refuseCreation,
+	}
 }
 
 // filters are what is changed in responses whose content decides what may be shown; each

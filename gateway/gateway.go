@@ -20,8 +20,10 @@ type Config struct {
 	Cluster Cluster
 	// Address returns where clients find a broker: it replaces the addresses in
 	// Metadata, FindCoordinator, DescribeCluster and wherever else a response shows
-	// one. Nil leaves them as they are, so that clients may go past the gateway. It is
-	// called by [Plan.Response] and must be safe for concurrent use.
+	// one. One without a host hides the broker: it is left out of every list, and is
+	// COORDINATOR_NOT_AVAILABLE in FindCoordinator. Nil leaves all as they are, so that
+	// clients may go past the gateway. It is called by [Plan.Response] and must be safe
+	// for concurrent use.
 	Address func(Broker) Broker
 	// Endpoint is what the gateway stands in front of: brokers, which is what 0
 	// means, or controllers.
@@ -43,11 +45,13 @@ type Cluster interface {
 	Topics() []string
 }
 
-// Broker is where a response says that a broker is.
+// Broker is where a response says that a broker is, or a controller. The zero Broker is
+// hidden.
 type Broker struct {
-	NodeID int32 // negative if there is none
-	Host   string
-	Port   int32
+	NodeID     int32
+	Host       string
+	Port       int32
+	Controller bool // a controller of the quorum, as in DescribeQuorum
 }
 
 // ACLHandling says what becomes of the requests that list and change ACLs. The zero
@@ -70,10 +74,11 @@ const (
 // Gateway decides the requests of any number of connections. It is safe for
 // concurrent use by any number of goroutines.
 type Gateway struct {
-	config   Config
-	layouts  layouts
-	versions map[ops.APIKey]versionRange
-	seal     cipher.AEAD // of cursors
+	config    Config
+	layouts   layouts
+	versions  map[ops.APIKey]versionRange
+	rewriters map[ops.APIKey]rewriter
+	seal      cipher.AEAD // of cursors
 }
 
 // New returns a gateway. It is an error if config has no store, or an endpoint or an
@@ -91,7 +96,7 @@ func New(config Config) (*Gateway, error) {
 	if config.ACLs < ServeACLs || config.ACLs > ForwardACLs {
 		return nil, fmt.Errorf("gateway: ACLHandling(%d) is none", config.ACLs)
 	}
-	return &Gateway{config: config, versions: servedVersions(config.Endpoint), seal: newSeal()}, nil
+	return &Gateway{config: config, versions: servedVersions(config.Endpoint), rewriters: rewriters(), seal: newSeal()}, nil
 }
 
 // Client is the peer of a connection.

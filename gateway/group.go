@@ -13,7 +13,7 @@ func filterGroups[T any](p *Plan, list []T, name func(*T) string, topics func(*T
 	late := p.query.Request
 	late.Groups = holders(names(list, name))
 	for i := range list {
-		if topics == nil || errorOf(&list[i]) != 0 {
+		if topics == nil || entryError(&list[i]) != 0 {
 			continue
 		}
 		for _, topic := range topics(&list[i]) {
@@ -25,7 +25,7 @@ func filterGroups[T any](p *Plan, list []T, name func(*T) string, topics func(*T
 		it := &out.Items[i]
 		g := &list[it.Index]
 		switch {
-		case errorOf(g) != 0:
+		case entryError(g) != 0:
 		case it.Code != ops.None:
 			refusal := blankOf(reflect.TypeFor[T]())
 			fillError(refusal, reflect.ValueOf(name(g)), it.Code)
@@ -36,10 +36,8 @@ func filterGroups[T any](p *Plan, list []T, name func(*T) string, topics func(*T
 	}
 }
 
-// errorOf returns the error code of an entry of a response.
-func errorOf[T any](entry *T) int16 {
-	return int16(reflect.ValueOf(entry).Elem().FieldByName("ErrorCode").Int())
-}
+// entryError returns the error code of an entry of a response.
+func entryError[T any](entry *T) int64 { return errorCodeOf(reflect.ValueOf(entry).Elem()) }
 
 func (p *Plan) filterGroupOperations(r *kmsg.DescribeGroupsResponse) {
 	filterGroups(p, r.Groups, func(g *kmsg.DescribeGroupsResponseGroup) string { return g.Group }, nil)

@@ -104,7 +104,7 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 		})
 	}
 	p.header = frame[:p.Header.size]
-	if rewrite := rewrites[q.Key]; rewrite != nil {
+	if rewrite := p.gateway.rewriters[q.Key]; rewrite != nil {
 		rewritten, err := rewrite(p, out)
 		if err != nil || p.local != nil {
 			return err

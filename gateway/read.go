@@ -366,6 +366,11 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 	case *kmsg.CreateDelegationTokenRequest, *kmsg.RenewDelegationTokenRequest,
 		*kmsg.ExpireDelegationTokenRequest, *kmsg.DescribeDelegationTokenRequest:
 		readTokens(q, message)
+	case *kmsg.CreateACLsRequest:
+		for i := range m.Creations {
+			c := &m.Creations[i]
+			q.texts([]string{c.ResourceName, c.Principal, c.Host})
+		}
 	case *kmsg.EnvelopeRequest:
 		r.readEnvelope(q, m)
 	default:
@@ -381,7 +386,7 @@ func asksNothing(message kmsg.Request) bool {
 	case *kmsg.LeaderAndISRRequest, *kmsg.StopReplicaRequest, *kmsg.UpdateMetadataRequest, *kmsg.ControlledShutdownRequest,
 		*kmsg.ListGroupsRequest, *kmsg.ListTransactionsRequest, *kmsg.WriteTxnMarkersRequest,
 		*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest, *kmsg.ApiVersionsRequest,
-		*kmsg.DescribeACLsRequest, *kmsg.CreateACLsRequest, *kmsg.DeleteACLsRequest,
+		*kmsg.DescribeACLsRequest, *kmsg.DeleteACLsRequest,
 		*kmsg.AlterReplicaLogDirsRequest, *kmsg.DescribeLogDirsRequest, *kmsg.ElectLeadersRequest,
 		*kmsg.AlterPartitionAssignmentsRequest, *kmsg.ListPartitionReassignmentsRequest, *kmsg.UnregisterBrokerRequest,
 		*kmsg.DescribeClientQuotasRequest, *kmsg.AlterClientQuotasRequest,

@@ -3,7 +3,6 @@ package gateway
 import (
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
