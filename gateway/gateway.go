@@ -25,6 +25,10 @@ type Config struct {
 	// clients may go past the gateway. It is called by [Plan.Response] and must be safe
 	// for concurrent use.
 	Address func(Broker) Broker
+	// NoAutoCreate says that the cluster creates no topics that are only named, as its
+	// auto.create.topics.enable does. No client then needs Create to be told that a
+	// topic is missing, and the cluster is told to create none.
+	NoAutoCreate bool
 	// Endpoint is what the gateway stands in front of: brokers, which is what 0
 	// means, or controllers.
 	Endpoint ops.Endpoint
@@ -38,7 +42,8 @@ type Cluster interface {
 	TopicName(id [16]byte) (name string, ok bool)
 	// HasTopic reports whether there is a topic of the name. It is asked about the
 	// internal topics of a streams group: those that do not exist the cluster would
-	// create, whoever asks for it.
+	// create, whoever asks for it. It is also asked where a refusal reads otherwise if
+	// the topic is missing.
 	HasTopic(name string) bool
 	// Topics returns the names of all topics, in any order. It is asked where a group
 	// member subscribes to a pattern. The slice is not changed.

@@ -12,8 +12,8 @@ import (
 // itemFields are the lists of a response whose entries are those of the list of the
 // request that is decided entry by entry, where it is not called Topics.
 var itemFields = map[ops.APIKey]string{
-	9: "Groups", 15: "Groups", 42: "Groups", 69: "Groups", 77: "Groups", 89: "Groups", 90: "Groups",
-	10: "Coordinators", 65: "TransactionStates",
+	9: "Groups", 15: "Groups", 16: "Groups", 42: "Groups", 69: "Groups", 77: "Groups", 89: "Groups", 90: "Groups",
+	10: "Coordinators", 65: "TransactionStates", 66: "TransactionStates",
 	32: "Resources", 33: "Resources", 44: "Resources",
 }
 
@@ -133,6 +133,7 @@ func mergeList(field reflect.Value, l list, codes []ops.ErrorCode) []int {
 // verdicts are the errors of the entries of a request: of those of its list, and of
 // those of the lists within them.
 type verdicts struct {
+	whole   ops.ErrorCode // of the request, if it has no list
 	items   []ops.ErrorCode
 	inner   [][]ops.ErrorCode
 	refused int // how many entries have an error
@@ -155,8 +156,12 @@ func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
 			continue
 		}
 		codes := v.items
-		if it.Parent >= 0 {
+		switch {
+		case it.Parent >= 0:
 			codes = v.inner[it.Parent]
+		case q.items == nil: // the one group of an OffsetFetch below version 8
+			v.whole = it.Code
+			continue
 		}
 		if int(it.Index) >= len(codes) {
 			return nil, fmt.Errorf("the request has no entry %d", it.Index)

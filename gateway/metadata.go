@@ -32,6 +32,10 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 	if !m.AllowAutoTopicCreation && m.Version >= versionWithoutCreation {
 		return false, nil
 	}
+	if p.gateway.config.NoAutoCreate {
+		p.sendMetadata(m, m.Topics, false)
+		return true, nil
+	}
 	denied := p.deniedCreation(m.Topics)
 	if len(denied) == 0 {
 		return false, nil

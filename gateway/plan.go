@@ -58,6 +58,7 @@ func (p *Plan) decide(frame []byte) error {
 		return errUnknown
 	}
 	p.Denied = p.asker.felt(q, &out)
+	p.tellMissing(&out)
 	if err := p.follow(&out, frame); err != nil {
 		return err
 	}
@@ -68,6 +69,30 @@ func (p *Plan) decide(frame []byte) error {
 	}
 	p.Checks = p.asker.checks
 	return nil
+}
+
+// tellsMissing are the requests in which the cluster tells that a topic is missing
+// before it refuses another, or the same for another operation.
+var tellsMissing = map[ops.APIKey]bool{20: true, 24: true}
+
+// tellMissing gives refused entries the error of a missing topic where that comes first.
+// Whether a topic is missing only the cluster knows for sure, so that what is allowed
+// stays so.
+func (p *Plan) tellMissing(out *ops.Outcome) {
+	q, cluster := p.query.Request, p.gateway.config.Cluster
+	if !tellsMissing[q.Key] || cluster == nil || out.Passes() || len(out.Items) == 0 {
+		return
+	}
+	q.Topics = slices.Clone(q.Topics)
+	for i := range q.Topics {
+		q.Topics[i].Exists = cluster.HasTopic(q.Topics[i].Name)
+	}
+	told := p.evaluateLate(&q)
+	for i := range out.Items {
+		if out.Items[i].Code != ops.None {
+			out.Items[i].Code = told.Items[i].Code
+		}
+	}
 }
 
 // follow does what an outcome says.
@@ -90,6 +115,10 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	q := p.query
 	v, err := verdictsOf(q, out)
 	if err != nil {
+		return err
+	}
+	if v.whole != ops.None {
+		p.local, err = refuseAll(q, v.whole)
 		return err
 	}
 	changed := v.refused > 0
@@ -160,7 +189,7 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		return p.Header.Response(p.local), nil
 	case len(replies) != len(p.Forward):
 		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.Forward))
-	case len(p.changes) == 0:
+	case len(p.changes) == 0 && slices.Equal(p.versions, []int16{p.Header.Version}):
 		_, err := responseBody(p.Header, replies[0], false)
 		return replies[0], err
 	}
