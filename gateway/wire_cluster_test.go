@@ -19,6 +19,7 @@ type fakeCluster struct {
 	created []string       // by Metadata
 	last    kmsg.Request   // the request that was answered last
 	seen    []kmsg.Request // all of them
+	said    []kmsg.Response
 }
 
 // allowAll is the authorizer of the cluster, which trusts the gateway.
@@ -127,7 +128,14 @@ func (f *fakeCluster) answer(frame []byte) ([]byte, error) {
 	if q.Key == metadataKey {
 		f.created = append(f.created, out.Create...)
 	}
-	return h.Response(render(q, &out)), nil
+	resp := render(q, &out)
+	frame = h.Response(resp)
+	said := m.ResponseKind()
+	if err := f.layouts.decodeResponse(h, frame, said); err != nil {
+		return nil, err
+	}
+	f.said = append(f.said, said)
+	return frame, nil
 }
 
 func (f *fakeCluster) answerEnvelope(h Header, m *kmsg.EnvelopeRequest) ([]byte, error) {

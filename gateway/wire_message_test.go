@@ -254,9 +254,9 @@ func (b *builder) envelope(m *kmsg.EnvelopeRequest, f *wireForwarded) error {
 	if f.ClientAddress != "" {
 		m.ClientHostAddress = netip.MustParseAddr(f.ClientAddress).AsSlice()
 	}
-	if string(f.Request) == "null" {
-		m.RequestData = []byte{0, byte(f.APIKey), 0, byte(f.Version), 0, 0, 0, 1}
-		return nil
+	m.RequestData = []byte{0, byte(f.APIKey), 0, byte(f.Version), 0, 0, 0, 1}
+	if string(f.Request) == "null" || (Header{Key: ops.APIKey(f.APIKey), Version: f.Version}).request() == nil {
+		return nil // a header and nothing else
 	}
 	inner, err := b.c.message(ops.APIKey(f.APIKey), f.Version, f.Request)
 	if err != nil {
