@@ -56,7 +56,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		return nil, &FrameError{Header: h, Err: errors.New("a connection that no gateway made")}
 	}
 	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}}
-	if h.request() == nil {
+	if h.Key == apiVersionsKey && !c.gateway.serves(h) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
 	}

@@ -27,6 +27,12 @@ func servedVersions(endpoint ops.Endpoint) map[ops.APIKey]versionRange {
 	return served
 }
 
+// serves reports whether the version of a request is among those that are served.
+func (g *Gateway) serves(h Header) bool {
+	served, ok := g.versions[h.Key]
+	return ok && h.Version >= served.min && h.Version <= served.max
+}
+
 // produceKey is the key of Produce. librdkafka takes a broker whose oldest version is
 // not 0 for one that cannot compress, so that Kafka shows 0, though it serves 3 and
 // newer only.
