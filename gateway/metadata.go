@@ -167,8 +167,8 @@ func (p *Plan) shown(name *string, id [16]byte) ops.Topic {
 	t := ops.Topic{Exists: true, ID: id, ByID: name == nil}
 	if name != nil {
 		t.Name = *name
-	} else if c := p.gateway.config.Cluster; c != nil {
-		t.Name, _ = c.TopicName(id)
+	} else {
+		t.Name = topicName(p.gateway.config.Cluster, id)
 	}
 	return t
 }

@@ -85,13 +85,19 @@ func named(q *query, name string) ops.Topic { return ops.Topic{Name: q.text(name
 
 // identified returns a topic that the request has by its id.
 func (r *reader) identified(id [16]byte) ops.Topic {
-	t := ops.Topic{ID: id, ByID: true}
-	if r.cluster != nil {
-		if name, ok := r.cluster.TopicName(id); ok {
-			t.Name, t.Exists = name, true
-		}
+	return ops.Topic{ID: id, ByID: true, Name: topicName(r.cluster, id), Exists: true}
+}
+
+// topicName returns the name of the topic with an id, or "" if there is none.
+func topicName(c Cluster, id [16]byte) string {
+	if c == nil {
+		return ""
 	}
-	return t
+	name, ok := c.TopicName(id)
+	if !ok {
+		return ""
+	}
+	return name
 }
 
 // topics makes the entries of a list of topics.
