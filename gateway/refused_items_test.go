@@ -135,7 +135,7 @@ func TestRefusedItems(t *testing.T) {
 			if (Header{Key: api.Key, Version: version}).request() == nil {
 				continue // kmsg does not know it
 			}
-			for range 20 {
+			for range 10 {
 				x := newRandomItems(r, api.Key)
 				requests++
 				if problem := x.try(t, api.Key, version); problem != "" {
@@ -146,8 +146,8 @@ func TestRefusedItems(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests", requests)
-	if requests != 2800 {
-		t.Errorf("%d requests, expected 2800", requests)
+	if requests != 1400 {
+		t.Errorf("%d requests, expected 1400", requests)
 	}
 }
 
