@@ -15,6 +15,7 @@ type Conn struct {
 	gateway *Gateway
 	session *snapshot.Session
 	reader  reader
+	share   shareSession
 }
 
 // Conn returns the state of a new connection. A peer that authenticates again, or only
@@ -55,7 +56,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if c.gateway == nil {
 		return nil, &FrameError{Header: h, Err: errors.New("a connection that no gateway made")}
 	}
-	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}}
+	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}, share: &c.share}
 	if h.Key == apiVersionsKey && !c.gateway.serves(h) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
@@ -64,6 +65,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.resumed = c.share.resume(message)
 	if p.query, err = c.reader.read(message); err == nil {
 		err = p.decide(frame)
 	}

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"reflect"
-
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -36,27 +34,4 @@ func rewriteFetch(p *Plan, _ *ops.Outcome) (bool, error) {
 	changed := m.SessionID != 0 || m.SessionEpoch != finalEpoch || len(m.ForgottenTopics) > 0
 	m.SessionID, m.SessionEpoch, m.ForgottenTopics = 0, finalEpoch, []kmsg.FetchRequestForgottenTopic{}
 	return changed, nil
-}
-
-// filterShareFetch takes out of a share fetch what the client may no longer read: the
-// partitions of a share session are those that were added to it, also before an ACL
-// was changed. Records that are withheld so are given to another member when their lock
-// ends.
-func (p *Plan) filterShareFetch(r *kmsg.ShareFetchResponse) {
-	late := p.query.Request
-	late.Topics = topicsOf(r.Topics, func(t *kmsg.ShareFetchResponseTopic) ops.Topic { return p.shown(nil, t.TopicID) })
-	out := p.evaluateLate(&late)
-	for i := range out.Items {
-		it := &out.Items[i]
-		t := &r.Topics[it.Index]
-		if it.Code == ops.None {
-			continue
-		}
-		for j := range t.Partitions {
-			refusal := kmsg.NewShareFetchResponseTopicPartition()
-			refusal.Partition = t.Partitions[j].Partition
-			setError(reflect.ValueOf(&refusal).Elem(), it.Code)
-			t.Partitions[j] = refusal
-		}
-	}
 }

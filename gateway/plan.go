@@ -41,6 +41,8 @@ type Plan struct {
 	query    *query
 	header   []byte        // of the request, as it came
 	versions []int16       // of the frames of Forward
+	share    *shareSession // of the connection
+	resumed  bool          // what was refused in the share session is asked about again
 	local    kmsg.Response // the answer, if the cluster is not asked
 	changes  []change      // to the cluster's response, in order
 }
@@ -59,7 +61,9 @@ func (p *Plan) decide(frame []byte) error {
 	}
 	p.Denied = p.asker.felt(q, &out)
 	p.tellMissing(&out)
-	if err := p.follow(&out, frame); err != nil {
+	err := p.follow(&out, frame)
+	p.share = nil // the next request may change it
+	if err != nil {
 		return err
 	}
 	if silent {
@@ -110,6 +114,11 @@ func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
 	return err
 }
 
+// sentOnEmpty are the requests that are sent on with whatever is left of their topics:
+// Metadata, whose answer also says where the brokers are, and those of a share session,
+// which the cluster counts.
+var sentOnEmpty = map[ops.APIKey]bool{metadataKey: true, 78: true, 79: true}
+
 // forward sends on what of the request is not refused.
 func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	q := p.query
@@ -121,9 +130,10 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 		p.local, err = refuseAll(q, v.whole)
 		return err
 	}
-	changed := v.refused > 0
-	if changed {
-		if v.nothingLeft(q) && q.Key != metadataKey {
+	p.share.remember(q, v)
+	changed := v.refused > 0 || p.resumed
+	if v.refused > 0 {
+		if v.nothingLeft(q) && !sentOnEmpty[q.Key] {
 			p.local, err = v.refuseEach(q)
 			return err
 		}

@@ -84,6 +84,7 @@ func fillError(dst, src reflect.Value, code ops.ErrorCode) {
 		}
 	}
 	if setError(dst, code) {
+		refuseAcknowledgements(dst, src, code)
 		return
 	}
 	for i := range dst.NumField() {
@@ -91,6 +92,14 @@ func fillError(dst, src reflect.Value, code ops.ErrorCode) {
 		if dst.Field(i).Kind() == reflect.Slice && from.IsValid() && from.Kind() == reflect.Slice && identity[dst.Type().Field(i).Name] == nil {
 			fillErrors(dst.Field(i), from, code)
 		}
+	}
+}
+
+// refuseAcknowledgements gives the error to what a share fetch acknowledges too.
+func refuseAcknowledgements(dst, src reflect.Value, code ops.ErrorCode) {
+	acknowledged, field := src.FieldByName("AcknowledgementBatches"), dst.FieldByName("AcknowledgeErrorCode")
+	if acknowledged.IsValid() && field.IsValid() && acknowledged.Len() > 0 {
+		field.SetInt(int64(code))
 	}
 }
 

@@ -372,3 +372,65 @@ func TestShareSessionsFollowTheACLs(t *testing.T) {
 		}
 	}
 }
+
+// TestShareSessionsGrow: what was refused when it was named is asked about again, is an
+// error until it may be read, and is then added to the session of the cluster.
+func TestShareSessionsGrow(t *testing.T) {
+	store := allowing(t, "Read Group:g", "Read Topic:mine")
+	conn := newGateway(t, gateway.Config{Store: store, Cluster: cluster{"mine", "later", "never"}}).Conn(client("alice"))
+	fetch := func(epoch int32, member string, forgotten string, names ...string) (added []string, told map[string]int16) {
+		m := kmsg.NewPtrShareFetchRequest()
+		m.SetVersion(2)
+		m.GroupID, m.MemberID, m.ShareSessionEpoch = new("g"), &member, epoch
+		for _, name := range names {
+			p := kmsg.NewShareFetchRequestTopicPartition()
+			p.AcknowledgementBatches = []kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch{{FirstOffset: 1}}
+			m.Topics = append(m.Topics, kmsg.ShareFetchRequestTopic{TopicID: idOf(name), Partitions: []kmsg.ShareFetchRequestTopicPartition{p}})
+		}
+		if forgotten != "" {
+			m.ForgottenTopicsData = []kmsg.ShareFetchRequestForgottenTopicsData{{TopicID: idOf(forgotten), Partitions: []int32{0}}}
+		}
+		plan := decide(t, conn, m)
+		requests := sent[*kmsg.ShareFetchRequest](t, plan)
+		if len(requests) != 1 {
+			t.Fatalf("epoch %d: %d requests: the cluster would lose count", epoch, len(requests))
+		}
+		for _, topic := range requests[0].Topics {
+			added = append(added, strings.TrimRight(string(topic.TopicID[:]), "\x00"))
+		}
+		r := answer[*kmsg.ShareFetchResponse](t, plan, m, m.ResponseKind())
+		told = map[string]int16{}
+		for _, topic := range r.Topics {
+			told[strings.TrimRight(string(topic.TopicID[:]), "\x00")] = topic.Partitions[0].ErrorCode
+			if slices.Contains(names, "never") && topic.Partitions[0].AcknowledgeErrorCode != 29 {
+				t.Errorf("epoch %d: acknowledgements: %+v", epoch, topic.Partitions[0])
+			}
+		}
+		return added, told
+	}
+	expect := func(step string, added []string, told map[string]int16, wantAdded string, wantTold string) {
+		t.Helper()
+		if fmt.Sprint(added) != wantAdded || fmt.Sprint(told) != wantTold {
+			t.Errorf("%s: added %v, told %v; expected %s, %s", step, added, told, wantAdded, wantTold)
+		}
+	}
+	added, told := fetch(0, "m", "", "later", "mine", "never")
+	expect("first", added, told, "[mine]", "map[later:29 never:29]")
+	added, told = fetch(1, "m", "")
+	expect("refused still", added, told, "[]", "map[later:29 never:29]")
+	if err := store.Update(func(tx *snapshot.Tx) error { tx.Add(allow(t, "Read Topic:later")); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	added, told = fetch(2, "m", "")
+	expect("allowed", added, told, "[later]", "map[never:29]")
+	added, told = fetch(3, "m", "")
+	expect("allowed once", added, told, "[]", "map[never:29]")
+	added, told = fetch(4, "m", "never")
+	expect("forgotten", added, told, "[]", "map[]")
+	fetch(0, "m", "", "never")
+	added, told = fetch(1, "other", "")
+	expect("another member", added, told, "[]", "map[]")
+	fetch(0, "m", "", "never")
+	added, told = fetch(-1, "m", "")
+	expect("the end", added, told, "[]", "map[]")
+}
