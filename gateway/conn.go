@@ -49,7 +49,7 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 // is malformed, or because Kafka closes the connection on it. Then the connection is
 // to be closed; no other is concerned.
 func (c *Conn) Request(frame []byte) (*Plan, error) {
-	h, err := ParseHeader(frame)
+	h, message, err := parseHeader(frame)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
 	}
-	message, err := c.gateway.layouts.decode(h, frame)
-	if err != nil {
+	if err := c.gateway.layouts.decode(h, frame, message); err != nil {
 		return nil, err
 	}
 	p.resumed = c.share.resume(message)

@@ -18,16 +18,15 @@ func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	if p, err := principal.ParseWire(m.RequestPrincipal); err == nil {
 		q.Embedded.Principal = p.String()
 	}
-	h, err := ParseHeader(m.RequestData)
-	if err != nil || h.request() == nil {
+	h, message, err := parseHeader(m.RequestData)
+	if err != nil || message == nil {
 		return
 	}
 	if h.Key == envelopeKey {
 		q.Embedded.Request = &ops.Request{Key: h.Key, Version: h.Version}
 		return
 	}
-	message, err := r.layouts.decode(h, m.RequestData)
-	if err != nil {
+	if r.layouts.decode(h, m.RequestData, message) != nil {
 		return
 	}
 	if inner, err := r.read(message); err == nil {

@@ -72,8 +72,15 @@ type Header struct {
 // Header are set. ApiVersions of an unknown version is no error; only its ClientID is
 // not read.
 func ParseHeader(frame []byte) (Header, error) {
+	h, _, err := parseHeader(frame)
+	return h, err
+}
+
+// parseHeader reads the header of a request, and returns a blank request of its kind:
+// nil for ApiVersions of an unknown version.
+func parseHeader(frame []byte) (Header, kmsg.Request, error) {
 	if len(frame) < 8 {
-		return Header{}, &FrameError{Err: fmt.Errorf("malformed: %d bytes hold no header of a request", len(frame))}
+		return Header{}, nil, &FrameError{Err: fmt.Errorf("malformed: %d bytes hold no header of a request", len(frame))}
 	}
 	h := Header{
 		Key:           ops.APIKey(binary.BigEndian.Uint16(frame)),
@@ -84,13 +91,13 @@ func ParseHeader(frame []byte) (Header, error) {
 	request := h.request()
 	switch {
 	case request == nil && h.Key == apiVersionsKey:
-		return h, nil
+		return h, nil, nil
 	case request == nil:
-		return Header{}, &FrameError{Header: h, Err: errUnknown}
+		return Header{}, nil, &FrameError{Header: h, Err: errUnknown}
 	case h.Key == controlledShutdownKey && h.Version == 0: // the one request whose header ends here
-		return h, nil
+		return h, request, nil
 	}
-	c := checker{data: frame, at: h.size, flexible: false}
+	c := checker{data: frame, at: h.size}
 	size := c.length(2)
 	start := c.at
 	c.skip(max(size, 0))
@@ -102,10 +109,10 @@ func ParseHeader(frame []byte) (Header, error) {
 		c.tags(&layout{})
 	}
 	if c.problem != "" {
-		return Header{}, &FrameError{Header: h, Err: c.err()}
+		return Header{}, nil, &FrameError{Header: h, Err: c.err()}
 	}
 	h.size = c.at
-	return h, nil
+	return h, request, nil
 }
 
 // errUnknown is why a frame of an unknown kind is not served.
@@ -131,23 +138,26 @@ func (h Header) request() kmsg.Request {
 // some thousand allocations. Byte slices of the request share memory with the frame.
 // The error is a *FrameError.
 func (h Header) Request(frame []byte) (kmsg.Request, error) {
-	return new(layouts).decode(h, frame)
-}
-
-// decode decodes the body of a request.
-func (l *layouts) decode(h Header, frame []byte) (kmsg.Request, error) {
 	r := h.request()
 	if r == nil || h.size > len(frame) {
 		return nil, &FrameError{Header: h, Err: errUnknown}
 	}
-	body := frame[h.size:]
-	if err := l.check(r.(message), body); err != nil {
-		return nil, &FrameError{Header: h, Err: err}
-	}
-	if err := r.ReadFrom(body); err != nil {
-		return nil, &FrameError{Header: h, Err: fmt.Errorf("malformed: %w", err)}
+	if err := new(layouts).decode(h, frame, r); err != nil {
+		return nil, err
 	}
 	return r, nil
+}
+
+// decode decodes the body of a request as r, a blank one of its kind.
+func (l *layouts) decode(h Header, frame []byte, r kmsg.Request) error {
+	body := frame[h.size:]
+	if err := l.check(r.(message), body); err != nil {
+		return &FrameError{Header: h, Err: err}
+	}
+	if err := r.ReadFrom(body); err != nil {
+		return &FrameError{Header: h, Err: fmt.Errorf("malformed: %w", err)}
+	}
+	return nil
 }
 
 // Response returns the frame that answers the request with r, in r's version.

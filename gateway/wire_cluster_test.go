@@ -99,12 +99,11 @@ func (c *wireCase) nodeID() int {
 
 // answer answers a frame; nil is no answer.
 func (f *fakeCluster) answer(frame []byte) ([]byte, error) {
-	h, err := ParseHeader(frame)
+	h, m, err := parseHeader(frame)
 	if err != nil {
 		return nil, err
 	}
-	m, err := f.layouts.decode(h, frame)
-	if err != nil {
+	if err := f.layouts.decode(h, frame, m); err != nil {
 		return nil, err
 	}
 	f.last = m
