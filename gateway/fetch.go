@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -16,13 +17,14 @@ const finalEpoch = -1
 // what changed, and a session is known by a number that anybody can send: what such a
 // request would return cannot be told from it, and what was refused in the first one
 // would never be asked for again. So every fetch is a full one; the cluster answers it
-// with session 0, by which a client knows that there is none. A follower, which may read
-// every topic or none, keeps its session.
+// with session 0, by which a client knows that there is none. A follower that may act
+// for the cluster, and so read every topic, keeps its session.
 //
 // Source: KIP-227; Kafka's FetchManager.newContext, FetchSessionHandler.
 func rewriteFetch(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.FetchRequest)
-	if p.query.Follower || p.query.Endpoint == ops.Controller || m.Version < 7 {
+	follower := p.query.Follower && p.asker.view.Allowed(ops.ClusterAction, resource.Cluster, resource.ClusterName)
+	if follower || p.query.Endpoint == ops.Controller || m.Version < 7 {
 		return false, nil
 	}
 	if m.SessionEpoch > 0 {

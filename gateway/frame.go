@@ -97,7 +97,7 @@ func parseHeader(frame []byte) (Header, kmsg.Request, error) {
 	case h.Key == controlledShutdownKey && h.Version == 0: // the one request whose header ends here
 		return h, request, nil
 	}
-	c := checker{data: frame, at: h.size}
+	c := checker{data: frame, at: h.size, left: maxDecodedRequest}
 	size := c.length(2)
 	start := c.at
 	c.skip(max(size, 0))
@@ -151,7 +151,7 @@ func (h Header) Request(frame []byte) (kmsg.Request, error) {
 // decode decodes the body of a request as r, a blank one of its kind.
 func (l *layouts) decode(h Header, frame []byte, r kmsg.Request) error {
 	body := frame[h.size:]
-	if err := l.check(r.(message), body); err != nil {
+	if err := l.check(r.(message), body, maxDecodedRequest); err != nil {
 		return &FrameError{Header: h, Err: err}
 	}
 	if err := r.ReadFrom(body); err != nil {
@@ -184,7 +184,7 @@ func (l *layouts) decodeResponse(h Header, frame []byte, r kmsg.Response) error 
 	if err != nil {
 		return err
 	}
-	if err := l.check(r.(message), body); err != nil {
+	if err := l.check(r.(message), body, maxDecodedResponse); err != nil {
 		return err
 	}
 	return r.ReadFrom(body)
@@ -195,7 +195,7 @@ func responseBody(h Header, frame []byte, tags bool) ([]byte, error) {
 	if len(frame) < 4 || int32(binary.BigEndian.Uint32(frame)) != h.CorrelationID {
 		return nil, fmt.Errorf("the response does not answer request %d", h.CorrelationID)
 	}
-	c := checker{data: frame, at: 4, flexible: true}
+	c := checker{data: frame, at: 4, left: maxDecodedResponse, flexible: true}
 	if tags {
 		c.tags(&layout{})
 	}

@@ -82,7 +82,7 @@ func TestHostileFrames(t *testing.T) {
 		{"four billion tags in the header", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f}, "4294967295 tags in 0 bytes"},
 		{"two billion topics", append(slices.Clone(metadata1), 0x7f, 0xff, 0xff, 0xff), "an array of 2147483647 entries"},
 		{"topics by the byte", append(append(slices.Clone(metadata1), 0, 0x10, 0, 0), make([]byte, 1<<20)...), "an array of 1048576 entries, of 2 bytes or more each"},
-		{"four billion compact topics", append(slices.Clone(metadata9), 0xff, 0xff, 0xff, 0xff, 0x0f), "an array of 4294967294 entries"},
+		{"four billion compact topics", append(slices.Clone(metadata9), 0xff, 0xff, 0xff, 0xff, 0x0f), "a length of 4294967294"},
 		{"four billion tags", append(slices.Clone(metadata9), 0, 1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f), "4294967295 tags"},
 		{"a tag longer than the frame", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 9, 0xff, 0x7f), "tag 9 of 16383 bytes"},
 		{"a tag twice", append(slices.Clone(metadata9), 0, 1, 1, 1, 2, 9, 0, 9, 0), "tag 9 of 0 bytes after tag 9"},
@@ -127,7 +127,7 @@ func TestDecodedSizeIsLimited(t *testing.T) {
 	frame = append(frame, 1, 0, 0, 0)
 	conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
 	took := memory(func() {
-		if _, err := conn.Request(frame); err == nil || !strings.Contains(err.Error(), "decoded it would take more") {
+		if _, err := conn.Request(frame); err == nil || !strings.Contains(err.Error(), "decoded it would take too much") {
 			t.Errorf("%v", err)
 		}
 	})

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
 
@@ -250,15 +251,19 @@ func firstDifference(a, b []byte) int {
 	return -1
 }
 
-// maxDecoded is how much memory one message may take once it is decoded, in bytes, the
-// strings and records that it shares with its frame aside. It is large enough for a
-// million partitions, and no more than the largest frame that a broker reads.
-const maxDecoded = 100 << 20
+// How much memory one message may take once it is decoded, in bytes, its records and
+// the bytes of its strings aside, which are no more than its frame. A request may name a
+// million partitions, in no more than the largest frame that a broker reads by default.
+// The metadata of a cluster, which is trusted, take more.
+const (
+	maxDecodedRequest  = 100 << 20
+	maxDecodedResponse = 1 << 30
+)
 
-// check goes through data by the layout of a message. The error says at which byte it
-// is not such a message, counted from 0.
-func (l *layouts) check(m message, data []byte) error {
-	c := checker{data: data, flexible: m.IsFlexible()}
+// check goes through data by the layout of a message, which may take so much memory. The
+// error says at which byte it is not such a message, counted from 0.
+func (l *layouts) check(m message, data []byte, limit int64) error {
+	c := checker{data: data, left: limit, flexible: m.IsFlexible()}
 	c.value(l.of(m))
 	if c.problem == "" && c.at != len(data) {
 		c.fail("%d bytes follow the message", len(data)-c.at)
@@ -273,7 +278,7 @@ func (l *layouts) check(m message, data []byte) error {
 type checker struct {
 	data     []byte
 	at       int
-	memory   int
+	left     int64 // how much more memory may be taken
 	flexible bool
 	problem  string
 }
@@ -286,11 +291,11 @@ func (c *checker) fail(format string, args ...any) {
 
 func (c *checker) err() error { return fmt.Errorf("malformed at byte %d: %s", c.at, c.problem) }
 
-func (c *checker) left() int { return len(c.data) - c.at }
+func (c *checker) rest() int { return len(c.data) - c.at }
 
 func (c *checker) skip(n int) {
-	if n < 0 || n > c.left() {
-		c.fail("%d bytes are expected, %d are left", n, c.left())
+	if n < 0 || n > c.rest() {
+		c.fail("%d bytes are expected, %d are left", n, c.rest())
 		return
 	}
 	c.at += n
@@ -310,10 +315,15 @@ func (c *checker) uvarint() uint32 {
 // length reads the length before a string, bytes or an array; that of null is -1.
 func (c *checker) length(prefix int) int {
 	if c.flexible {
-		return int(c.uvarint()) - 1
+		n := c.uvarint()
+		if n > math.MaxInt32 {
+			c.fail("a length of %d", n-1)
+			return 0
+		}
+		return int(n) - 1
 	}
-	if c.left() < prefix {
-		c.fail("a length is expected, %d bytes are left", c.left())
+	if c.rest() < prefix {
+		c.fail("a length is expected, %d bytes are left", c.rest())
 		return 0
 	}
 	c.at += prefix
@@ -355,11 +365,11 @@ func (c *checker) value(l *layout) {
 
 func (c *checker) array(l *layout) {
 	n := c.length(4)
-	if n > c.left()/max(l.elem.least, 1) {
-		c.fail("an array of %d entries, of %d bytes or more each, in %d bytes", n, l.elem.least, c.left())
+	if n > c.rest()/max(l.elem.least, 1) {
+		c.fail("an array of %d entries, of %d bytes or more each, in %d bytes", n, l.elem.least, c.rest())
 		return
 	}
-	c.takes(n * l.memory)
+	c.takes(n, l.memory)
 	if l.elem.kind == fixedLayout {
 		c.skip(max(n, 0) * l.elem.size)
 		return
@@ -372,7 +382,7 @@ func (c *checker) array(l *layout) {
 }
 
 func (c *checker) nullable(l *layout) {
-	if c.left() < 1 {
+	if c.rest() < 1 {
 		c.fail("a structure is expected, nothing is left")
 		return
 	}
@@ -392,38 +402,40 @@ const tagMemory = 100
 // tags goes through the tags of a structure, which stand in rising order.
 func (c *checker) tags(l *layout) {
 	n := c.uvarint()
-	if c.problem == "" && int64(n) > int64(c.left()/2) {
-		c.fail("%d tags in %d bytes", n, c.left())
+	if c.problem == "" && int64(n) > int64(c.rest()/2) {
+		c.fail("%d tags in %d bytes", n, c.rest())
 		return
 	}
-	c.takes(int(n) * tagMemory)
+	c.takes(int(n), tagMemory)
 	for i, last := uint32(0), int64(-1); i < n && c.problem == ""; i++ {
 		tag, size := c.uvarint(), c.uvarint()
 		if c.problem != "" {
 			return
 		}
-		if int64(tag) <= last || int64(size) > int64(c.left()) {
-			c.fail("tag %d of %d bytes after tag %d, %d bytes are left", tag, size, last, c.left())
+		if int64(tag) <= last || int64(size) > int64(c.rest()) {
+			c.fail("tag %d of %d bytes after tag %d, %d bytes are left", tag, size, last, c.rest())
 			return
 		}
 		last = int64(tag)
-		inner := checker{data: c.data[:c.at+int(size)], at: c.at, memory: c.memory, flexible: true}
+		inner := checker{data: c.data[:c.at+int(size)], at: c.at, left: c.left, flexible: true}
 		if known := l.tagged[tag]; known != nil {
 			inner.value(known)
-			if inner.problem == "" && inner.left() != 0 {
-				inner.fail("%d bytes follow the value of tag %d", inner.left(), tag)
+			if inner.problem == "" && inner.rest() != 0 {
+				inner.fail("%d bytes follow the value of tag %d", inner.rest(), tag)
 			}
 		} else {
 			inner.skip(int(size))
 		}
-		c.at, c.memory, c.problem = inner.at, inner.memory, inner.problem
+		c.at, c.left, c.problem = inner.at, inner.left, inner.problem
 	}
 }
 
-// takes counts memory that decoding will take.
-func (c *checker) takes(n int) {
-	c.memory += max(n, 0)
-	if c.memory > maxDecoded {
-		c.fail("decoded it would take more than %d bytes", maxDecoded)
+// takes counts the memory that decoding n values of a size will take.
+func (c *checker) takes(n, size int) {
+	if n > 0 {
+		c.left -= int64(n) * int64(size)
+	}
+	if c.left < 0 {
+		c.fail("decoded it would take too much memory")
 	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -127,7 +128,8 @@ func refusedMetadata(name *string, code ops.ErrorCode) kmsg.MetadataResponseTopi
 func filterMetadata(p *Plan, out *ops.Outcome) change {
 	q := p.query
 	withCluster := out.HasClusterOperations
-	if !q.AllTopics && !withCluster && !(q.IncludeOperations && q.Version >= 8) {
+	byID := slices.ContainsFunc(q.Topics, func(t ops.Topic) bool { return t.ByID })
+	if !q.AllTopics && !withCluster && !byID && !(q.IncludeOperations && q.Version >= 8) {
 		return nil
 	}
 	return func(resp kmsg.Response) (bool, error) {
@@ -153,6 +155,10 @@ func filterMetadata(p *Plan, out *ops.Outcome) change {
 				kept = append(kept, t)
 			case t.ErrorCode != 0: // an error shows nothing but what the client named
 				kept = append(kept, t)
+			case byID: // the cluster calls the topic something else than the gateway does
+				refusal := refusedMetadata(nil, it.Code)
+				refusal.TopicID = t.TopicID
+				kept = append(kept, refusal)
 			case !q.AllTopics:
 				kept = append(kept, refusedMetadata(t.Topic, it.Code))
 			}

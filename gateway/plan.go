@@ -92,9 +92,12 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 		q.Topics[i].Exists = cluster.HasTopic(q.Topics[i].Name)
 	}
 	told := p.evaluateLate(&q)
+	if len(told.Items) != len(out.Items) {
+		return
+	}
 	for i := range out.Items {
-		if out.Items[i].Code != ops.None {
-			out.Items[i].Code = told.Items[i].Code
+		if code := told.Items[i].Code; out.Items[i].Code != ops.None && code != ops.None {
+			out.Items[i].Code = code
 		}
 	}
 }

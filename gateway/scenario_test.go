@@ -257,6 +257,58 @@ func TestConsumersFetchWithoutSessions(t *testing.T) {
 	}
 }
 
+// TestFollowersWithoutPermission get no session either, although a request in a session
+// need not name any topic that could be refused.
+func TestFollowersWithoutPermission(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine")}).Conn(client("alice"))
+	for version := int16(7); version <= 18; version++ {
+		m := kmsg.NewPtrFetchRequest()
+		m.SetVersion(version)
+		m.ReplicaID, m.ReplicaState.ID, m.SessionID, m.SessionEpoch = 3, 3, 77, 5
+		plan := decide(t, conn, m)
+		if r := answer[*kmsg.FetchResponse](t, plan, m); len(plan.Forward) != 0 || r.ErrorCode != 70 {
+			t.Errorf("version %d: sends on %x, answers %+v", version, plan.Forward, r)
+		}
+	}
+}
+
+// TestMetadataByID: what the cluster calls otherwise than the gateway thought is decided
+// by the name that would be shown.
+func TestMetadataByID(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine"), Cluster: cluster{"mine", "theirs"}}).Conn(client("alice"))
+	for version := int16(12); version <= 13; version++ {
+		m := kmsg.NewPtrMetadataRequest()
+		m.SetVersion(version)
+		for _, id := range []string{"theirs", "mine", "nobody"} {
+			m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{TopicID: idOf(id)})
+		}
+		for cluster, want := range map[string]string{"mine": "mine 0", "secret": "? 29"} {
+			plan := decide(t, conn, m)
+			if requests := sent[*kmsg.MetadataRequest](t, plan); len(requests) != 1 || len(requests[0].Topics) != 1 || requests[0].Topics[0].TopicID != idOf("mine") {
+				t.Fatalf("version %d: sends on %+v", version, requests)
+			}
+			reply := m.ResponseKind().(*kmsg.MetadataResponse)
+			topic := kmsg.NewMetadataResponseTopic()
+			topic.Topic, topic.TopicID = &cluster, idOf("mine")
+			reply.Topics = append(reply.Topics, topic)
+			r := answer[*kmsg.MetadataResponse](t, plan, m, reply)
+			var got []string
+			for i, topic := range r.Topics {
+				name := "?"
+				if topic.Topic != nil {
+					name = *topic.Topic
+				}
+				if got = append(got, fmt.Sprint(name, " ", topic.ErrorCode)); topic.TopicID != m.Topics[i].TopicID {
+					t.Errorf("version %d: entry %d is about %s", version, i, topic.TopicID)
+				}
+			}
+			if want := []string{"? 29", want, "? 100"}; !slices.Equal(got, want) {
+				t.Errorf("version %d, called %s: %v, expected %v", version, cluster, got, want)
+			}
+		}
+	}
+}
+
 // TestSilentProduce sends on what is allowed and then closes the connection.
 func TestSilentProduce(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Write Topic:mine"), Cluster: cluster{"mine", "theirs"}}).Conn(client("alice"))

@@ -78,7 +78,7 @@ func (s *shareSession) remember(q *query, v *verdicts) {
 			if v.items[i] == ops.None || len(s.refused) == maxRefused {
 				continue
 			}
-			p.AcknowledgementBatches = nil
+			p.AcknowledgementBatches, p.UnknownTags = nil, kmsg.Tags{} // which share memory with the frame
 			s.refused = append(s.refused, kmsg.ShareFetchRequestTopic{TopicID: t.TopicID, Partitions: []kmsg.ShareFetchRequestTopicPartition{p}})
 		}
 	}
