@@ -151,7 +151,7 @@ func (h Header) Request(frame []byte) (kmsg.Request, error) {
 // decode decodes the body of a request as r, a blank one of its kind.
 func (l *layouts) decode(h Header, frame []byte, r kmsg.Request) error {
 	body := frame[h.size:]
-	if err := l.check(r.(message), body, maxDecodedRequest); err != nil {
+	if err := l.check(r.(message), body); err != nil {
 		return &FrameError{Header: h, Err: err}
 	}
 	if err := r.ReadFrom(body); err != nil {
@@ -184,7 +184,7 @@ func (l *layouts) decodeResponse(h Header, frame []byte, r kmsg.Response) error 
 	if err != nil {
 		return err
 	}
-	if err := l.check(r.(message), body, maxDecodedResponse); err != nil {
+	if err := l.check(r.(message), body); err != nil {
 		return err
 	}
 	return r.ReadFrom(body)

@@ -68,6 +68,7 @@ func TestHostileFrames(t *testing.T) {
 	conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
 	metadata9 := []byte{0, 3, 0, 9, 0, 0, 0, 1, 0, 1, 'c', 0}
 	metadata1 := []byte{0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff}
+	fetch12 := append([]byte{0, 1, 0, 12, 0, 0, 0, 1, 0xff, 0xff, 0}, append(make([]byte, 25), 1, 1, 1)...)
 	produce9 := []byte{0, 0, 0, 9, 0, 0, 0, 1, 0, 1, 'c', 0, 0, 0, 1, 0, 0, 0, 9}
 	for _, tt := range []struct {
 		name  string
@@ -84,8 +85,9 @@ func TestHostileFrames(t *testing.T) {
 		{"topics by the byte", append(append(slices.Clone(metadata1), 0, 0x10, 0, 0), make([]byte, 1<<20)...), "an array of 1048576 entries, of 2 bytes or more each"},
 		{"four billion compact topics", append(slices.Clone(metadata9), 0xff, 0xff, 0xff, 0xff, 0x0f), "a length of 4294967294"},
 		{"four billion tags", append(slices.Clone(metadata9), 0, 1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f), "4294967295 tags"},
-		{"a tag longer than the frame", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 9, 0xff, 0x7f), "tag 9 of 16383 bytes"},
-		{"a tag twice", append(slices.Clone(metadata9), 0, 1, 1, 1, 2, 9, 0, 9, 0), "tag 9 of 0 bytes after tag 9"},
+		{"a tag longer than the frame", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 0x80, 1, 0xff, 0x7f), "tag 128 of 16383 bytes"},
+		{"a tag twice", append(slices.Clone(metadata9), 0, 1, 1, 1, 2, 0x80, 1, 0, 0x80, 1, 0), "tag 128 of 0 bytes after tag 128"},
+		{"a tag of another version", append(slices.Clone(fetch12), 1, 1, 16, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0x0f), "tag 1, which the version does not have"},
 		{"a number in more bytes than it takes", append(slices.Clone(metadata9), 0x80, 0), "as few bytes as it takes"},
 		{"a number without an end", append(slices.Clone(metadata9), 0x80), "as few bytes as it takes"},
 		{"bytes after the message", append(slices.Clone(metadata9), 0, 1, 1, 1, 0, 0), "1 bytes follow the message"},

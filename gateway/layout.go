@@ -260,10 +260,13 @@ const (
 	maxDecodedResponse = 1 << 30
 )
 
-// check goes through data by the layout of a message, which may take so much memory. The
-// error says at which byte it is not such a message, counted from 0.
-func (l *layouts) check(m message, data []byte, limit int64) error {
-	c := checker{data: data, left: limit, flexible: m.IsFlexible()}
+// check goes through data by the layout of a message. The error says at which byte it is
+// not such a message, counted from 0.
+func (l *layouts) check(m message, data []byte) error {
+	c := checker{data: data, left: maxDecodedResponse, flexible: m.IsFlexible()}
+	if _, ok := m.(kmsg.Request); ok {
+		c.left, c.foreign = maxDecodedRequest, true
+	}
 	c.value(l.of(m))
 	if c.problem == "" && c.at != len(data) {
 		c.fail("%d bytes follow the message", len(data)-c.at)
@@ -280,6 +283,7 @@ type checker struct {
 	at       int
 	left     int64 // how much more memory may be taken
 	flexible bool
+	foreign  bool // the message is from a client
 	problem  string
 }
 
@@ -396,6 +400,11 @@ func (c *checker) nullable(l *layout) {
 	}
 }
 
+// reservedTags is how many tags, from 0, a client may use only in the versions that have
+// them. Kafka numbers its tags from 0 and is at 3. kmsg reads the tags of any version in
+// every one, so that one which the version does not have would be decoded unchecked.
+const reservedTags = 100
+
 // tagMemory is about what a tag that kmsg does not know takes once it is decoded.
 const tagMemory = 100
 
@@ -417,8 +426,13 @@ func (c *checker) tags(l *layout) {
 			return
 		}
 		last = int64(tag)
-		inner := checker{data: c.data[:c.at+int(size)], at: c.at, left: c.left, flexible: true}
-		if known := l.tagged[tag]; known != nil {
+		inner := checker{data: c.data[:c.at+int(size)], at: c.at, left: c.left, flexible: true, foreign: c.foreign}
+		known := l.tagged[tag]
+		if known == nil && c.foreign && tag < reservedTags {
+			c.fail("tag %d, which the version does not have", tag)
+			return
+		}
+		if known != nil {
 			inner.value(known)
 			if inner.problem == "" && inner.rest() != 0 {
 				inner.fail("%d bytes follow the value of tag %d", inner.rest(), tag)
