@@ -401,8 +401,8 @@ func (c *checker) nullable(l *layout) {
 }
 
 // reservedTags is how many tags, from 0, a client may use only in the versions that have
-// them. Kafka numbers its tags from 0 and is at 3. kmsg reads the tags of any version in
-// every one, so that one which the version does not have would be decoded unchecked.
+// them. Kafka numbers its tags from 0 and is at 3. kmsg reads tags without regard to the
+// version, so that one which the version does not have could be decoded unchecked.
 const reservedTags = 100
 
 // tagMemory is about what a tag that kmsg does not know takes once it is decoded.
