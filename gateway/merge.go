@@ -87,11 +87,14 @@ func newAnswers(list reflect.Value) *answers {
 // take returns the next answer to an entry of the request.
 func (a *answers) take(entry reflect.Value) (reflect.Value, bool) {
 	for _, k := range keysOf(entry) {
-		for _, i := range a.byKeys[k] {
-			if !a.taken[i] {
-				a.taken[i] = true
-				return a.list.Index(i), true
-			}
+		left := a.byKeys[k]
+		for len(left) > 0 && a.taken[left[0]] {
+			left = left[1:] // by its other key
+		}
+		a.byKeys[k] = left
+		if len(left) > 0 {
+			a.taken[left[0]] = true
+			return a.list.Index(left[0]), true
 		}
 	}
 	return reflect.Value{}, false

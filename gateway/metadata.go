@@ -43,7 +43,7 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 	}
 	may, mayNot := make([]kmsg.MetadataRequestTopic, 0, len(m.Topics)), make([]kmsg.MetadataRequestTopic, 0, len(denied))
 	for _, t := range m.Topics {
-		if t.Topic != nil && len(denied[*t.Topic]) > 0 {
+		if isDenied(denied, t.Topic) {
 			mayNot = append(mayNot, t)
 		} else {
 			may = append(may, t)
@@ -59,8 +59,9 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 		mergeList(reflect.ValueOf(&r.Topics).Elem(), inOrder, make([]ops.ErrorCode, inOrder.len()))
 		for i := range r.Topics {
 			t := &r.Topics[i]
-			if t.Topic != nil && t.ErrorCode == int16(ops.UnknownTopicOrPartition) && len(denied[*t.Topic]) > 0 {
+			if t.ErrorCode == int16(ops.UnknownTopicOrPartition) && isDenied(denied, t.Topic) {
 				p.Denied = append(p.Denied, denied[*t.Topic]...)
+				denied[*t.Topic] = nil
 				*t = refusedMetadata(t.Topic, ops.TopicAuthorizationFailed)
 			}
 		}
@@ -85,15 +86,24 @@ func (p *Plan) deniedCreation(topics []kmsg.MetadataRequestTopic) map[string][]D
 	denied := make(map[string][]Denial)
 	for i := range out.Items {
 		if it := &out.Items[i]; it.Code == ops.TopicAuthorizationFailed {
-			name := q.Topics[it.Index].Name
-			for _, d := range a.denials {
-				if d.Name == name && d.Operation == ops.Create {
-					denied[name] = append(denied[name], d)
-				}
-			}
+			denied[q.Topics[it.Index].Name] = []Denial{}
+		}
+	}
+	for _, d := range a.denials {
+		if felt, ok := denied[d.Name]; ok && len(felt) == 0 && d.Operation == ops.Create {
+			denied[d.Name] = append(felt, d) // once, however often the topic is named
 		}
 	}
 	return denied
+}
+
+// isDenied reports whether the topic of the name may not be created.
+func isDenied(denied map[string][]Denial, name *string) bool {
+	if name == nil {
+		return false
+	}
+	_, ok := denied[*name]
+	return ok
 }
 
 // sendMetadata sends on a request for some of the topics, which creates them only if it

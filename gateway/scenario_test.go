@@ -175,6 +175,26 @@ func missing(m *kmsg.MetadataRequest) kmsg.Response {
 	return r
 }
 
+// TestRepeatedNamesCostNoMore: a request may name one topic a hundred thousand times, and
+// is answered in time that grows with its size alone.
+func TestRepeatedNamesCostNoMore(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine*")}).Conn(client("alice"))
+	const times = 100_000
+	m := kmsg.NewPtrMetadataRequest()
+	m.SetVersion(9)
+	m.AllowAutoTopicCreation = true
+	m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: new("hidden")})
+	for i := range times {
+		m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: new(fmt.Sprint("mine-", i%2))})
+	}
+	plan := decide(t, conn, m)
+	requests := sent[*kmsg.MetadataRequest](t, plan)
+	r := answer[*kmsg.MetadataResponse](t, plan, m, missing(requests[0]))
+	if len(requests) != 1 || len(r.Topics) != times+1 || *r.Topics[0].Topic != "hidden" || r.Topics[times].ErrorCode != 29 {
+		t.Errorf("%d requests, %d topics", len(requests), len(r.Topics))
+	}
+}
+
 // TestMetadataOfRefusedTopicsShowsBrokers: clients ignore an answer without brokers. An
 // empty list would mean every topic in version 0.
 func TestMetadataOfRefusedTopicsShowsBrokers(t *testing.T) {

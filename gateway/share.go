@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"reflect"
-	"slices"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -40,30 +39,37 @@ func (s *shareSession) resume(message kmsg.Request) bool {
 		*s = shareSession{group: group, member: member}
 		return false
 	}
+	if len(s.refused) == 0 {
+		return false
+	}
+	named := partitionsOf(m)
 	for _, t := range s.refused {
-		if !namesPartition(m, &t) {
+		if !named[sharePartition{t.TopicID, t.Partitions[0].Partition}] {
 			m.Topics = append(m.Topics, t)
 		}
 	}
-	return len(s.refused) > 0
+	return true
 }
 
-// namesPartition reports whether a share fetch itself says something about a partition.
-func namesPartition(m *kmsg.ShareFetchRequest, refused *kmsg.ShareFetchRequestTopic) bool {
-	partition := refused.Partitions[0].Partition
+type sharePartition struct {
+	topic     [16]byte
+	partition int32
+}
+
+// partitionsOf returns the partitions that a share fetch itself says something about.
+func partitionsOf(m *kmsg.ShareFetchRequest) map[sharePartition]bool {
+	named := make(map[sharePartition]bool)
 	for i := range m.Topics {
-		t := &m.Topics[i]
-		if t.TopicID == refused.TopicID && slices.ContainsFunc(t.Partitions, func(p kmsg.ShareFetchRequestTopicPartition) bool { return p.Partition == partition }) {
-			return true
+		for _, p := range m.Topics[i].Partitions {
+			named[sharePartition{m.Topics[i].TopicID, p.Partition}] = true
 		}
 	}
 	for i := range m.ForgottenTopicsData {
-		t := &m.ForgottenTopicsData[i]
-		if t.TopicID == refused.TopicID && slices.Contains(t.Partitions, partition) {
-			return true
+		for _, p := range m.ForgottenTopicsData[i].Partitions {
+			named[sharePartition{m.ForgottenTopicsData[i].TopicID, p}] = true
 		}
 	}
-	return false
+	return named
 }
 
 // remember keeps what was refused of a share fetch.
