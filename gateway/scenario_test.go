@@ -503,6 +503,9 @@ func TestShareSessionsGrow(t *testing.T) {
 	added, told = fetch(1, "other", "")
 	expect("another member", added, told, "[]", "map[]")
 	fetch(0, "m", "", "never")
+	added, told = fetch(0, "m", "", "mine")
+	expect("a new session", added, told, "[mine]", "map[]")
+	fetch(0, "m", "", "never")
 	added, told = fetch(-1, "m", "")
 	expect("the end", added, told, "[]", "map[]")
 }
