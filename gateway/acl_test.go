@@ -1,0 +1,161 @@
+package gateway_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// creationOf is the creation of an ACL.
+func creationOf(b acl.Binding) kmsg.CreateACLsRequestCreation {
+	return kmsg.CreateACLsRequestCreation{
+		ResourceType: kmsg.ACLResourceType(b.Pattern.Type), ResourceName: b.Pattern.Name, ResourcePatternType: kmsg.ACLResourcePatternType(b.Pattern.PatternType),
+		Principal: b.Entry.Principal, Host: b.Entry.Host, Operation: kmsg.ACLOperation(b.Entry.Operation), PermissionType: kmsg.ACLPermissionType(b.Entry.Permission),
+	}
+}
+
+// describing is a request for every ACL.
+func describing(version int16) *kmsg.DescribeACLsRequest {
+	m := kmsg.NewPtrDescribeACLsRequest()
+	m.SetVersion(version)
+	m.ResourceType, m.ResourcePatternType, m.Operation, m.PermissionType = 1, 1, 1, 1
+	return m
+}
+
+// TestACLsAreServedFromTheStore creates, lists and deletes ACLs in every version, without
+// the cluster.
+func TestACLsAreServedFromTheStore(t *testing.T) {
+	for version := int16(1); version <= 3; version++ {
+		store := allowing(t, "Alter Cluster:kafka-cluster")
+		conn := newGateway(t, gateway.Config{Store: store}).Conn(client("alice"))
+		first, second := allow(t, "Read Topic:t"), allow(t, "Write Topic:t")
+		m := kmsg.NewPtrCreateACLsRequest()
+		m.SetVersion(version)
+		broken := creationOf(first)
+		broken.ResourceName = ""
+		m.Creations = []kmsg.CreateACLsRequestCreation{creationOf(first), broken, creationOf(second), creationOf(first)}
+		plan := decide(t, conn, m)
+		created := answer[*kmsg.CreateACLsResponse](t, plan, m)
+		codes := ""
+		for _, r := range created.Results {
+			codes += fmt.Sprint(r.ErrorCode, " ", r.ErrorMessage != nil, ", ")
+		}
+		if want := "0 false, 42 true, 0 false, 0 false, "; codes != want || len(plan.Forward) != 0 {
+			t.Errorf("version %d: created: %s, expected %s", version, codes, want)
+		}
+		if !store.Load().Has(first) || !store.Load().Has(second) || store.Load().Len() != 3 {
+			t.Errorf("version %d: the store has %d ACLs", version, store.Load().Len())
+		}
+
+		d := describing(version)
+		shown := answer[*kmsg.DescribeACLsResponse](t, decide(t, conn, d), d)
+		bindings, err := gateway.Bindings(shown)
+		if err != nil || len(bindings) != 3 || len(shown.Resources) != 2 {
+			t.Errorf("version %d: shown %+v, %v", version, shown, err)
+		}
+		for _, b := range bindings {
+			if !store.Load().Has(b) {
+				t.Errorf("version %d: shows %v", version, b)
+			}
+		}
+
+		x := kmsg.NewPtrDeleteACLsRequest()
+		x.SetVersion(version)
+		x.Filters = []kmsg.DeleteACLsRequestFilter{
+			{ResourceType: 2, ResourceName: new("t"), ResourcePatternType: 1, Operation: 1, PermissionType: 1},
+			{ResourceType: 77, ResourcePatternType: 1, Operation: 1, PermissionType: 1},
+		}
+		deleted := answer[*kmsg.DeleteACLsResponse](t, decide(t, conn, x), x)
+		if len(deleted.Results) != 2 || len(deleted.Results[0].MatchingACLs) != 2 || deleted.Results[0].ErrorCode != 0 || deleted.Results[1].ErrorCode != 42 || deleted.Results[1].ErrorMessage == nil {
+			t.Errorf("version %d: deleted %+v", version, deleted)
+		}
+		if store.Load().Len() != 1 {
+			t.Errorf("version %d: the store has %d ACLs after", version, store.Load().Len())
+		}
+	}
+}
+
+// TestACLsAreAuthorized: who may not alter the cluster changes nothing, who may not
+// describe it sees nothing.
+func TestACLsAreAuthorized(t *testing.T) {
+	store := allowing(t, "Describe Topic:t")
+	for version := int16(1); version <= 3; version++ {
+		conn := newGateway(t, gateway.Config{Store: store}).Conn(client("alice"))
+		m := kmsg.NewPtrCreateACLsRequest()
+		m.SetVersion(version)
+		m.Creations = []kmsg.CreateACLsRequestCreation{creationOf(allow(t, "All Topic:x")), creationOf(allow(t, "All Topic:y"))}
+		r := answer[*kmsg.CreateACLsResponse](t, decide(t, conn, m), m)
+		if len(r.Results) != 2 || r.Results[0].ErrorCode != 31 || r.Results[1].ErrorCode != 31 {
+			t.Errorf("version %d: create: %+v", version, r)
+		}
+		x := kmsg.NewPtrDeleteACLsRequest()
+		x.SetVersion(version)
+		x.Filters = []kmsg.DeleteACLsRequestFilter{{ResourceType: 1, ResourcePatternType: 1, Operation: 1, PermissionType: 1}}
+		if r := answer[*kmsg.DeleteACLsResponse](t, decide(t, conn, x), x); len(r.Results) != 1 || r.Results[0].ErrorCode != 31 || len(r.Results[0].MatchingACLs) != 0 {
+			t.Errorf("version %d: delete: %+v", version, r)
+		}
+		d := describing(version)
+		shown := answer[*kmsg.DescribeACLsResponse](t, decide(t, conn, d), d)
+		if shown.ErrorCode != 31 || len(shown.Resources) != 0 {
+			t.Errorf("version %d: describe: %+v", version, shown)
+		}
+		if _, err := gateway.Bindings(shown); err == nil {
+			t.Error("a refusal is read as a set of ACLs")
+		}
+	}
+	if store.Load().Len() != 1 {
+		t.Errorf("the store has %d ACLs", store.Load().Len())
+	}
+}
+
+// TestACLHandling: ACLs that are only shown cannot be changed, not even by a super user,
+// and those of the cluster are left to it.
+func TestACLHandling(t *testing.T) {
+	store := allowing(t)
+	m := kmsg.NewPtrCreateACLsRequest()
+	m.SetVersion(3)
+	m.Creations = []kmsg.CreateACLsRequestCreation{creationOf(allow(t, "All Topic:x"))}
+	x := kmsg.NewPtrDeleteACLsRequest()
+	x.SetVersion(3)
+	x.Filters = []kmsg.DeleteACLsRequestFilter{{ResourceType: 1, ResourcePatternType: 1, Operation: 1, PermissionType: 1}}
+
+	shows := newGateway(t, gateway.Config{Store: store, ACLs: gateway.ShowACLs}).Conn(client("root"))
+	if r := answer[*kmsg.CreateACLsResponse](t, decide(t, shows, m), m); r.Results[0].ErrorCode != int16(ops.PolicyViolation) {
+		t.Errorf("create: %+v", r)
+	}
+	if r := answer[*kmsg.DeleteACLsResponse](t, decide(t, shows, x), x); r.Results[0].ErrorCode != int16(ops.PolicyViolation) {
+		t.Errorf("delete: %+v", r)
+	}
+	d := describing(3)
+	if r := answer[*kmsg.DescribeACLsResponse](t, decide(t, shows, d), d); r.ErrorCode != 0 {
+		t.Errorf("describe: %+v", r)
+	}
+	forwards := newGateway(t, gateway.Config{Store: store, ACLs: gateway.ForwardACLs})
+	for _, request := range []kmsg.Request{m, x, d} {
+		if plan := decide(t, forwards.Conn(client("root")), request); len(plan.Forward) != 1 || !plan.AsIs {
+			t.Errorf("%T is not sent on: %+v", request, plan)
+		}
+		if plan := decide(t, forwards.Conn(client("alice")), request); len(plan.Forward) != 0 {
+			t.Errorf("%T of somebody else is sent on", request)
+		}
+	}
+}
+
+// TestTooManyACLs refuses a whole call as Kafka does.
+func TestTooManyACLs(t *testing.T) {
+	store := allowing(t)
+	conn := newGateway(t, gateway.Config{Store: store}).Conn(client("root"))
+	m := kmsg.NewPtrCreateACLsRequest()
+	m.SetVersion(3)
+	for i := range 10_001 {
+		m.Creations = append(m.Creations, creationOf(allow(t, fmt.Sprint("Read Topic:t", i))))
+	}
+	r := answer[*kmsg.CreateACLsResponse](t, decide(t, conn, m), m)
+	if len(r.Results) != 10_001 || r.Results[0].ErrorCode != int16(ops.PolicyViolation) || r.Results[0].ErrorMessage == nil || store.Load().Len() != 0 {
+		t.Errorf("%d results, the first %+v; %d ACLs", len(r.Results), r.Results[0], store.Load().Len())
+	}
+}

@@ -1,0 +1,212 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// How much memory one message may take once it is decoded, in bytes, its records and
+// the bytes of its strings aside, which are no more than its frame. A request may name a
+// million partitions, in no more than the largest frame that a broker reads by default.
+// The metadata of a cluster, which is trusted, take more.
+const (
+	maxDecodedRequest  = 100 << 20
+	maxDecodedResponse = 1 << 30
+)
+
+// check goes through data by the layout of a message. The error says at which byte it is
+// not such a message, counted from 0.
+func (l *layouts) check(m message, data []byte) error {
+	c := checker{data: data, left: maxDecodedResponse, flexible: m.IsFlexible()}
+	if _, ok := m.(kmsg.Request); ok {
+		c.left, c.foreign = maxDecodedRequest, true
+	}
+	c.value(l.of(m))
+	if c.problem == "" && c.at != len(data) {
+		c.fail("%d bytes follow the message", len(data)-c.at)
+	}
+	if c.problem != "" {
+		return c.err()
+	}
+	return nil
+}
+
+// checker goes through one message. Once there is a problem it stands still.
+type checker struct {
+	data     []byte
+	at       int
+	left     int64 // how much more memory may be taken
+	flexible bool
+	foreign  bool // the message is from a client
+	problem  string
+}
+
+func (c *checker) fail(format string, args ...any) {
+	if c.problem == "" {
+		c.problem = fmt.Sprintf(format, args...)
+	}
+}
+
+func (c *checker) err() error { return fmt.Errorf("malformed at byte %d: %s", c.at, c.problem) }
+
+func (c *checker) rest() int { return len(c.data) - c.at }
+
+func (c *checker) skip(n int) {
+	if n < 0 || n > c.rest() {
+		c.fail("%d bytes are expected, %d are left", n, c.rest())
+		return
+	}
+	c.at += n
+}
+
+// uvarint reads a number in as few bytes as it takes: Kafka and kmsg agree on no other.
+func (c *checker) uvarint() uint32 {
+	n, size := binary.Uvarint(c.data[c.at:])
+	if size <= 0 || n>>32 != 0 || size > 1 && c.data[c.at+size-1] == 0 {
+		c.fail("no number in as few bytes as it takes")
+		return 0
+	}
+	c.at += size
+	return uint32(n)
+}
+
+// length reads the length before a string, bytes or an array; that of null is -1.
+func (c *checker) length(prefix int) int {
+	if c.flexible {
+		n := c.uvarint()
+		if n > math.MaxInt32 {
+			c.fail("a length of %d", n-1)
+			return 0
+		}
+		return int(n) - 1
+	}
+	if c.rest() < prefix {
+		c.fail("a length is expected, %d bytes are left", c.rest())
+		return 0
+	}
+	c.at += prefix
+	n := int(int16(binary.BigEndian.Uint16(c.data[c.at-prefix:])))
+	if prefix == 4 {
+		n = int(int32(binary.BigEndian.Uint32(c.data[c.at-prefix:])))
+	}
+	if n < -1 {
+		c.fail("a length of %d", n)
+		return 0
+	}
+	return n
+}
+
+func (c *checker) value(l *layout) {
+	if c.problem != "" {
+		return
+	}
+	switch l.kind {
+	case fixedLayout:
+		c.skip(l.size)
+	case stringLayout:
+		c.skip(max(c.length(2), 0))
+	case bytesLayout:
+		c.skip(max(c.length(4), 0))
+	case arrayLayout:
+		c.array(l)
+	case nullableLayout:
+		c.nullable(l)
+	case structLayout:
+		for _, field := range l.fields {
+			c.value(field)
+		}
+		if c.flexible {
+			c.tags(l)
+		}
+	}
+}
+
+func (c *checker) array(l *layout) {
+	n := c.length(4)
+	if n > c.rest()/max(l.elem.least, 1) {
+		c.fail("an array of %d entries, of %d bytes or more each, in %d bytes", n, l.elem.least, c.rest())
+		return
+	}
+	c.takes(n, l.memory)
+	if l.elem.kind == fixedLayout {
+		c.skip(max(n, 0) * l.elem.size)
+		return
+	}
+	for range n {
+		if c.value(l.elem); c.problem != "" {
+			return
+		}
+	}
+}
+
+func (c *checker) nullable(l *layout) {
+	if c.rest() < 1 {
+		c.fail("a structure is expected, nothing is left")
+		return
+	}
+	c.at++
+	switch mark := int8(c.data[c.at-1]); mark {
+	case -1:
+	case 1:
+		c.value(l.elem)
+	default:
+		c.fail("a structure begins with %d: expected -1 or 1", mark)
+	}
+}
+
+// reservedTags is how many tags, from 0, a client may use only in the versions that have
+// them. Kafka numbers its tags from 0 and is at 3. kmsg reads tags without regard to the
+// version, so that one which the version does not have could be decoded unchecked.
+const reservedTags = 100
+
+// tagMemory is about what a tag that kmsg does not know takes once it is decoded.
+const tagMemory = 100
+
+// tags goes through the tags of a structure, which stand in rising order.
+func (c *checker) tags(l *layout) {
+	n := c.uvarint()
+	if c.problem == "" && int64(n) > int64(c.rest()/2) {
+		c.fail("%d tags in %d bytes", n, c.rest())
+		return
+	}
+	c.takes(int(n), tagMemory)
+	for i, last := uint32(0), int64(-1); i < n && c.problem == ""; i++ {
+		tag, size := c.uvarint(), c.uvarint()
+		if c.problem != "" {
+			return
+		}
+		if int64(tag) <= last || int64(size) > int64(c.rest()) {
+			c.fail("tag %d of %d bytes after tag %d, %d bytes are left", tag, size, last, c.rest())
+			return
+		}
+		last = int64(tag)
+		inner := checker{data: c.data[:c.at+int(size)], at: c.at, left: c.left, flexible: true, foreign: c.foreign}
+		known := l.tagged[tag]
+		if known == nil && c.foreign && tag < reservedTags {
+			c.fail("tag %d, which the version does not have", tag)
+			return
+		}
+		if known != nil {
+			inner.value(known)
+			if inner.problem == "" && inner.rest() != 0 {
+				inner.fail("%d bytes follow the value of tag %d", inner.rest(), tag)
+			}
+		} else {
+			inner.skip(int(size))
+		}
+		c.at, c.left, c.problem = inner.at, inner.left, inner.problem
+	}
+}
+
+// takes counts the memory that decoding n values of a size will take.
+func (c *checker) takes(n, size int) {
+	if n > 0 {
+		c.left -= int64(n) * int64(size)
+	}
+	if c.left < 0 {
+		c.fail("decoded it would take too much memory")
+	}
+}

@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"errors"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// Conn decides the requests of one connection. It is not safe for concurrent use: the
+// requests of a connection are handed to it one by one, in their order. The Plans that
+// it returns do not depend on it: their responses may be handed over by another
+// goroutine, while the next request is decided. The zero Conn refuses everything.
+type Conn struct {
+	gateway *Gateway
+	session *snapshot.Session
+	reader  reader
+	share   shareSession
+}
+
+// Conn returns the state of a new connection. A peer that authenticates again, or only
+// after its first requests, gets a new Conn.
+func (g *Gateway) Conn(client Client) *Conn {
+	return g.conn(client, g.config.Endpoint, false)
+}
+
+// conn returns the state of a connection to an endpoint; the requests of a forwarded
+// one came in an Envelope.
+func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Conn {
+	caller := ops.Caller{TokenAuthenticated: client.TokenAuthenticated, Protocol: client.Protocol}
+	if !client.Subject.Principal.IsZero() {
+		caller.Principal = client.Subject.Principal.String()
+	}
+	return &Conn{
+		gateway: g,
+		session: g.config.Store.Session(client.Subject),
+		reader: reader{
+			cluster: g.config.Cluster, layouts: &g.layouts,
+			endpoint: endpoint, caller: caller, forwarded: forwarded,
+		},
+	}
+}
+
+// Request decides one request. frame is what [ReadFrame] returned; it is kept by the
+// Plan and must not be changed. All questions that the request raises are answered by
+// one state of the ACLs.
+//
+// The error is a *FrameError: the frame is no request that can be answered, because it
+// is malformed, or because Kafka closes the connection on it. Then the connection is
+// to be closed; no other is concerned.
+func (c *Conn) Request(frame []byte) (*Plan, error) {
+	h, message, err := parseHeader(frame)
+	if err != nil {
+		return nil, err
+	}
+	if c.gateway == nil {
+		return nil, &FrameError{Header: h, Err: errors.New("a connection that no gateway made")}
+	}
+	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}, share: &c.share}
+	if h.Key == apiVersionsKey && !c.gateway.serves(h) {
+		p.local = c.gateway.unknownApiVersions()
+		return p, nil
+	}
+	if err := c.gateway.layouts.decode(h, frame, message); err != nil {
+		return nil, err
+	}
+	p.resumed = c.share.resume(message)
+	if p.query, err = c.reader.read(message); err == nil {
+		err = p.decide(frame)
+	}
+	if err != nil {
+		return nil, &FrameError{Header: h, Err: err}
+	}
+	return p, nil
+}

@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// Denial is a question that was answered with a denial.
+type Denial struct {
+	Operation ops.Operation
+	Type      resource.Type
+	Name      string // "" if any resource of the type would have done
+	Decision  snapshot.Decision
+}
+
+// asker asks one state of the ACLs about one client, and notes what it denies.
+type asker struct {
+	view    *snapshot.View
+	checks  int
+	denials []Denial
+	quiet   bool // denials are not noted
+}
+
+func (a *asker) Allowed(op ops.Operation, t resource.Type, name string) bool {
+	return a.note(Denial{op, t, name, a.view.Check(op, t, name)})
+}
+
+func (a *asker) AllowedAny(op ops.Operation, t resource.Type) bool {
+	return a.note(Denial{op, t, "", a.view.CheckAny(op, t)})
+}
+
+func (a *asker) note(d Denial) bool {
+	a.checks++
+	if d.Decision.Allowed() {
+		return true
+	}
+	if !a.quiet {
+		a.denials = append(a.denials, d)
+	}
+	return false
+}
+
+// felt returns the denials that the client feels in an outcome: those about what is
+// refused by name, and those about anything else if something is refused that was not
+// denied by its name.
+func (a *asker) felt(q *query, out *ops.Outcome) []Denial {
+	if len(a.denials) == 0 || out.Passes() {
+		return nil
+	}
+	if out.Error != ops.None {
+		return a.denials
+	}
+	refused := make(map[string]bool)
+	for i := range out.Items {
+		if it := &out.Items[i]; it.Code != ops.None || it.ConfigCode != ops.None {
+			refused[nameOf(&q.Request, it)] = true
+		}
+	}
+	for _, name := range out.CannotCreate {
+		refused[name] = true
+	}
+	var felt []Denial
+	for _, d := range a.denials {
+		if refused[d.Name] {
+			felt = append(felt, d)
+		}
+	}
+	if felt == nil && len(refused) > 0 {
+		return a.denials
+	}
+	return felt
+}
+
+// nameOf returns the name of what an entry is about, also if it must not be shown to
+// the client.
+func nameOf(r *ops.Request, it *ops.Item) string {
+	shown := *it
+	shown.NameWithheld = false
+	return r.NameOf(&shown)
+}

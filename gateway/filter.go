@@ -1,0 +1,155 @@
+package gateway
+
+import (
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// rewriter changes a request that is sent on, beside taking out what is refused, and
+// reports whether it did. It may answer the request instead.
+type rewriter func(*Plan, *ops.Outcome) (changed bool, err error)
+
+// rewriters returns the rewriters by API. It is a function, since an Envelope leads back
+// to all of them.
+func rewriters() map[ops.APIKey]rewriter {
+	return map[ops.APIKey]rewriter{
+		1:  rewriteFetch,
+		3:  rewriteMetadata,
+		58: rewriteEnvelope,
+		68: rewriteHeartbeat,
+		75: openCursor,
+		88: refuseCreation,
+	}
+}
+
+// filters are what is changed in responses whose content decides what may be shown; each
+// returns nil if nothing is to change.
+var filters = map[ops.APIKey]func(*Plan, *ops.Outcome) change{
+	3:  filterMetadata,
+	9:  filterOffsets,
+	15: always((*Plan).filterGroupOperations),
+	16: always((*Plan).filterGroupList),
+	18: always((*Plan).trimVersions),
+	19: filterCreated,
+	60: filterCluster,
+	65: always((*Plan).filterTransactionTopics),
+	66: always((*Plan).filterTransactions),
+	69: always((*Plan).filterConsumerGroups),
+	75: always((*Plan).filterTopicPartitions),
+	77: always((*Plan).filterShareGroups),
+	78: always((*Plan).filterShareFetch),
+	89: always((*Plan).filterStreamsGroups),
+	90: always((*Plan).filterShareOffsets),
+}
+
+// always makes a filter of a function that changes every response of a type.
+func always[R kmsg.Response](f func(*Plan, R)) func(*Plan, *ops.Outcome) change {
+	return func(p *Plan, _ *ops.Outcome) change {
+		return func(resp kmsg.Response) (bool, error) {
+			f(p, resp.(R))
+			return true, nil
+		}
+	}
+}
+
+// kept returns the entries of a list that an outcome about them shows, in its order.
+func kept[T any](list []T, out *ops.Outcome) []T {
+	shown := make([]T, 0, len(list))
+	for i := range out.Items {
+		if it := &out.Items[i]; it.Parent < 0 && it.Code == ops.None {
+			shown = append(shown, list[it.Index])
+		}
+	}
+	return shown
+}
+
+// names returns what is called name of each entry of a list.
+func names[T any](list []T, name func(*T) string) []string {
+	found := make([]string, len(list))
+	for i := range list {
+		found[i] = name(&list[i])
+	}
+	return found
+}
+
+func (p *Plan) filterGroupList(r *kmsg.ListGroupsResponse) {
+	late := p.query.Request
+	late.Groups = holders(names(r.Groups, func(g *kmsg.ListGroupsResponseGroup) string { return g.Group }))
+	out := p.evaluateLate(&late)
+	r.Groups = kept(r.Groups, &out)
+}
+
+func (p *Plan) filterTransactions(r *kmsg.ListTransactionsResponse) {
+	late := p.query.Request
+	late.Transactions = holders(names(r.TransactionStates, func(t *kmsg.ListTransactionsResponseTransactionState) string { return t.TransactionalID }))
+	out := p.evaluateLate(&late)
+	r.TransactionStates = kept(r.TransactionStates, &out)
+}
+
+// filterTransactionTopics leaves the topics out of a transaction that may not be
+// described.
+func (p *Plan) filterTransactionTopics(r *kmsg.DescribeTransactionsResponse) {
+	late := p.query.Request
+	late.Transactions = make([]ops.Holder, len(r.TransactionStates))
+	for i := range r.TransactionStates {
+		t := &r.TransactionStates[i]
+		late.Transactions[i] = ops.Holder{
+			Name: t.TransactionalID,
+			Topics: topicsOf(t.Topics, func(t *kmsg.DescribeTransactionsResponseTransactionStateTopic) ops.Topic {
+				return ops.Topic{Name: t.Topic, Exists: true}
+			}),
+		}
+	}
+	out := p.evaluateLate(&late)
+	for i := range r.TransactionStates {
+		t := &r.TransactionStates[i]
+		t.Topics = keptOf(t.Topics, &out, i)
+	}
+}
+
+// keptOf returns the topics of a group or a transaction that an outcome shows.
+func keptOf[T any](list []T, out *ops.Outcome, parent int) []T {
+	shown := make([]T, 0, len(list))
+	for i := range out.Items {
+		if it := &out.Items[i]; it.Parent == int32(parent) && it.Code == ops.None {
+			shown = append(shown, list[it.Index])
+		}
+	}
+	return shown
+}
+
+// filterCreated withholds the configuration of created topics from who may not
+// describe it.
+func filterCreated(p *Plan, out *ops.Outcome) change {
+	withheld := make(map[string]ops.ErrorCode)
+	for i := range out.Items {
+		if it := &out.Items[i]; it.ConfigCode != ops.None {
+			withheld[nameOf(&p.query.Request, it)] = it.ConfigCode
+		}
+	}
+	if len(withheld) == 0 || p.query.Version < 5 {
+		return nil
+	}
+	return func(resp kmsg.Response) (bool, error) {
+		r := resp.(*kmsg.CreateTopicsResponse)
+		for i := range r.Topics {
+			t := &r.Topics[i]
+			if code, ok := withheld[t.Topic]; ok && t.ErrorCode == 0 {
+				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor, t.Configs = int16(code), -1, -1, nil
+			}
+		}
+		return true, nil
+	}
+}
+
+// filterCluster takes the operations on the cluster that the client may not do out of
+// the response.
+func filterCluster(p *Plan, out *ops.Outcome) change {
+	if !out.HasClusterOperations {
+		return nil
+	}
+	return func(resp kmsg.Response) (bool, error) {
+		intersect(&resp.(*kmsg.DescribeClusterResponse).ClusterAuthorizedOperations, out.ClusterOperations)
+		return true, nil
+	}
+}

@@ -1,0 +1,221 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// DefaultMaxFrame is the size, in bytes, of the largest request that a Kafka broker
+// reads by default (socket.request.max.bytes).
+const DefaultMaxFrame = 100 << 20
+
+// firstRead is how much of a frame is allocated before any of it has arrived, in
+// bytes. It holds nearly every request that is not a Produce.
+const firstRead = 16 << 10
+
+// ReadFrame reads the next frame, without the four bytes of its length. The error is
+// io.EOF if there is none, io.ErrUnexpectedEOF if it ends early, and an error that
+// names the limit if the frame is longer than limit bytes or its length is negative:
+// then nothing after it can be read. Memory grows with what has arrived, not with what
+// the length promises. The caller owns the frame.
+func ReadFrame(r io.Reader, limit int) ([]byte, error) {
+	var prefix [4]byte
+	if _, err := io.ReadFull(r, prefix[:]); err != nil {
+		return nil, err
+	}
+	size := int64(int32(binary.BigEndian.Uint32(prefix[:])))
+	if size < 0 || size > int64(limit) {
+		return nil, fmt.Errorf("gateway: a frame of %d bytes: expected 0 to %d", size, limit)
+	}
+	frame := make([]byte, 0, min(size, firstRead))
+	for int64(len(frame)) < size {
+		if len(frame) == cap(frame) {
+			frame = slices.Grow(frame, int(min(size-int64(len(frame)), int64(len(frame)))))
+		}
+		n, err := io.ReadFull(r, frame[len(frame):min(int64(cap(frame)), size)])
+		frame = frame[:len(frame)+n]
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return frame, nil
+}
+
+// AppendFrame appends a frame with its length before it to dst, as it is sent.
+func AppendFrame(dst, frame []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(frame)))
+	return append(dst, frame...)
+}
+
+// Header is the header of a request. The zero Header is that of no request.
+type Header struct {
+	Key           ops.APIKey
+	Version       int16
+	CorrelationID int32
+	ClientID      string // "" if there is none
+
+	size int // in bytes
+}
+
+// ParseHeader reads the header of a request. The error is a *FrameError if the frame
+// is too short for it, or if kmsg does not know the API or the version, so that it
+// cannot be told where the header ends: then the Key, Version and CorrelationID of its
+// Header are set. ApiVersions of an unknown version is no error; only its ClientID is
+// not read.
+func ParseHeader(frame []byte) (Header, error) {
+	h, _, err := parseHeader(frame)
+	return h, err
+}
+
+// parseHeader reads the header of a request, and returns a blank request of its kind:
+// nil for ApiVersions of an unknown version.
+func parseHeader(frame []byte) (Header, kmsg.Request, error) {
+	if len(frame) < 8 {
+		return Header{}, nil, &FrameError{Err: fmt.Errorf("malformed: %d bytes hold no header of a request", len(frame))}
+	}
+	h := Header{
+		Key:           ops.APIKey(binary.BigEndian.Uint16(frame)),
+		Version:       int16(binary.BigEndian.Uint16(frame[2:])),
+		CorrelationID: int32(binary.BigEndian.Uint32(frame[4:])),
+		size:          8,
+	}
+	request := h.request()
+	switch {
+	case request == nil && h.Key == apiVersionsKey:
+		return h, nil, nil
+	case request == nil:
+		return Header{}, nil, &FrameError{Header: h, Err: errUnknown}
+	case h.Key == controlledShutdownKey && h.Version == 0: // the one request whose header ends here
+		return h, request, nil
+	}
+	c := checker{data: frame, at: h.size, left: maxDecodedRequest}
+	size := c.length(2)
+	start := c.at
+	c.skip(max(size, 0))
+	if c.problem == "" {
+		h.ClientID = string(frame[start:c.at])
+	}
+	if request.IsFlexible() && c.problem == "" {
+		c.flexible = true
+		c.tags(&layout{})
+	}
+	if c.problem != "" {
+		return Header{}, nil, &FrameError{Header: h, Err: c.err()}
+	}
+	h.size = c.at
+	return h, request, nil
+}
+
+// errUnknown is why a frame of an unknown kind is not served.
+var errUnknown = errors.New("an API or a version that is not known")
+
+const (
+	controlledShutdownKey ops.APIKey = 7
+	apiVersionsKey        ops.APIKey = 18
+)
+
+// request returns a blank request of the kind, or nil if kmsg does not know it.
+func (h Header) request() kmsg.Request {
+	r := kmsg.RequestForKey(int16(h.Key))
+	if r == nil || h.Version < 0 || h.Version > r.MaxVersion() {
+		return nil
+	}
+	r.SetVersion(h.Version)
+	return r
+}
+
+// Request decodes the body of the request whose header was read from frame. It is for
+// programs that answer some requests themselves, such as the SASL handshake; it costs
+// some thousand allocations. Byte slices of the request share memory with the frame.
+// The error is a *FrameError.
+func (h Header) Request(frame []byte) (kmsg.Request, error) {
+	r := h.request()
+	if r == nil || h.size > len(frame) {
+		return nil, &FrameError{Header: h, Err: errUnknown}
+	}
+	if err := new(layouts).decode(h, frame, r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// decode decodes the body of a request as r, a blank one of its kind.
+func (l *layouts) decode(h Header, frame []byte, r kmsg.Request) error {
+	body := frame[h.size:]
+	if err := l.check(r.(message), body); err != nil {
+		return &FrameError{Header: h, Err: err}
+	}
+	if err := r.ReadFrom(body); err != nil {
+		return &FrameError{Header: h, Err: fmt.Errorf("malformed: %w", err)}
+	}
+	return nil
+}
+
+// Response returns the frame that answers the request with r, in r's version.
+func (h Header) Response(r kmsg.Response) []byte {
+	frame := binary.BigEndian.AppendUint32(nil, uint32(h.CorrelationID))
+	if hasHeaderTags(r) {
+		frame = append(frame, 0)
+	}
+	return r.AppendTo(frame)
+}
+
+// hasHeaderTags reports whether tags stand in the header before r. ApiVersions has none
+// in any version, so that a client can read the answer before it knows the versions.
+//
+// Source: KIP-511.
+func hasHeaderTags(r kmsg.Response) bool {
+	return r.IsFlexible() && ops.APIKey(r.Key()) != apiVersionsKey
+}
+
+// decodeResponse decodes a frame of the cluster as r, whose version is set, and checks
+// that it answers the request.
+func (l *layouts) decodeResponse(h Header, frame []byte, r kmsg.Response) error {
+	body, err := responseBody(h, frame, hasHeaderTags(r))
+	if err != nil {
+		return err
+	}
+	if err := l.check(r.(message), body); err != nil {
+		return err
+	}
+	return r.ReadFrom(body)
+}
+
+// responseBody returns what follows the header of a response.
+func responseBody(h Header, frame []byte, tags bool) ([]byte, error) {
+	if len(frame) < 4 || int32(binary.BigEndian.Uint32(frame)) != h.CorrelationID {
+		return nil, fmt.Errorf("the response does not answer request %d", h.CorrelationID)
+	}
+	c := checker{data: frame, at: 4, left: maxDecodedResponse, flexible: true}
+	if tags {
+		c.tags(&layout{})
+	}
+	if c.problem != "" {
+		return nil, c.err()
+	}
+	return frame[c.at:], nil
+}
+
+// FrameError says why a frame cannot be served. The connection it came from is to be
+// closed.
+type FrameError struct {
+	Header Header // as far as it could be read
+	Err    error
+}
+
+// Error names the API, its version and what is wrong. Nothing of the frame is quoted.
+func (e *FrameError) Error() string {
+	return fmt.Sprintf("gateway: %v version %d: %v", e.Header.Key, e.Header.Version, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *FrameError) Unwrap() error { return e.Err }

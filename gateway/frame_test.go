@@ -1,0 +1,186 @@
+package gateway_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func TestReadFrame(t *testing.T) {
+	long := bytes.Repeat([]byte("0123456789"), 10_000)
+	for _, tt := range []struct {
+		name   string
+		stream []byte
+		limit  int
+		want   []byte
+		err    string
+	}{
+		{"empty", []byte{0, 0, 0, 0}, 10, []byte{}, ""},
+		{"short", []byte{0, 0, 0, 2, 'a', 'b', 'c'}, 2, []byte("ab"), ""},
+		{"long", gateway.AppendFrame(nil, long), len(long), long, ""},
+		{"none", nil, 10, nil, "EOF"},
+		{"half a length", []byte{0, 0}, 10, nil, "unexpected EOF"},
+		{"cut short", []byte{0, 0, 0, 2, 'a'}, 10, nil, "unexpected EOF"},
+		{"cut before it begins", []byte{0, 0, 0, 2}, 10, nil, "unexpected EOF"},
+		{"too long", []byte{0, 0, 0, 11}, 10, nil, "gateway: a frame of 11 bytes: expected 0 to 10"},
+		{"negative", []byte{0xff, 0xff, 0xff, 0xff}, 10, nil, "gateway: a frame of -1 bytes: expected 0 to 10"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, r := range []io.Reader{bytes.NewReader(tt.stream), iotest.OneByteReader(bytes.NewReader(tt.stream)), iotest.DataErrReader(bytes.NewReader(tt.stream))} {
+				got, err := gateway.ReadFrame(r, tt.limit)
+				if !bytes.Equal(got, tt.want) || (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
+					t.Errorf("%d bytes, %v; expected %d bytes, %s", len(got), err, len(tt.want), tt.err)
+				}
+			}
+		})
+	}
+}
+
+// TestReadFrameMakesNoRoomAhead: a length is only a promise.
+func TestReadFrameMakesNoRoomAhead(t *testing.T) {
+	stream := append([]byte{6, 0, 0, 0}, make([]byte, 1000)...) // 96 MiB promised
+	if took := memory(func() { gateway.ReadFrame(bytes.NewReader(stream), gateway.DefaultMaxFrame) }); took > 1<<17 {
+		t.Errorf("it took %d bytes", took)
+	}
+}
+
+// memory returns how many bytes f allocates.
+func memory(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// TestHostileFrames hands over frames whose lengths and counts promise what they do not
+// hold. Each is refused at once, in little memory, with what is wrong and where.
+func TestHostileFrames(t *testing.T) {
+	conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
+	metadata9 := []byte{0, 3, 0, 9, 0, 0, 0, 1, 0, 1, 'c', 0}
+	metadata1 := []byte{0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff}
+	fetch12 := append([]byte{0, 1, 0, 12, 0, 0, 0, 1, 0xff, 0xff, 0}, append(make([]byte, 25), 1, 1, 1)...)
+	produce9 := []byte{0, 0, 0, 9, 0, 0, 0, 1, 0, 1, 'c', 0, 0, 0, 1, 0, 0, 0, 9}
+	for _, tt := range []struct {
+		name  string
+		frame []byte
+		says  string
+	}{
+		{"nothing", nil, "hold no header"},
+		{"half a header", []byte{0, 3, 0, 9}, "hold no header"},
+		{"no client id", []byte{0, 3, 0, 9, 0, 0, 0, 1}, "a length is expected"},
+		{"a client id longer than the frame", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0x7f, 0xff}, "32767 bytes are expected, 0 are left"},
+		{"a client id of -2", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xfe}, "a length of -2"},
+		{"four billion tags in the header", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f}, "4294967295 tags in 0 bytes"},
+		{"two billion topics", append(slices.Clone(metadata1), 0x7f, 0xff, 0xff, 0xff), "an array of 2147483647 entries"},
+		{"topics by the byte", append(append(slices.Clone(metadata1), 0, 0x10, 0, 0), make([]byte, 1<<20)...), "an array of 1048576 entries, of 2 bytes or more each"},
+		{"four billion compact topics", append(slices.Clone(metadata9), 0xff, 0xff, 0xff, 0xff, 0x0f), "a length of 4294967294"},
+		{"four billion tags", append(slices.Clone(metadata9), 0, 1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f), "4294967295 tags"},
+		{"a tag longer than the frame", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 0x80, 1, 0xff, 0x7f), "tag 128 of 16383 bytes"},
+		{"a tag twice", append(slices.Clone(metadata9), 0, 1, 1, 1, 2, 0x80, 1, 0, 0x80, 1, 0), "tag 128 of 0 bytes after tag 128"},
+		{"a tag that the version does not have", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 9, 0), "tag 9, which the version does not have"},
+		{"many tags in a tag", append(slices.Clone(fetch12), 1, 1, 16, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0x0f), "33554431 tags in 0 bytes"},
+		{"a number in more bytes than it takes", append(slices.Clone(metadata9), 0x80, 0), "as few bytes as it takes"},
+		{"a number without an end", append(slices.Clone(metadata9), 0x80), "as few bytes as it takes"},
+		{"bytes after the message", append(slices.Clone(metadata9), 0, 1, 1, 1, 0, 0), "1 bytes follow the message"},
+		{"records longer than the frame", append(slices.Clone(produce9), 2, 2, 't', 2, 0, 0, 0, 0, 0xff, 0xff, 0x7f, 0, 0, 0, 0), "2097150 bytes are expected"},
+		{"a name that is not UTF-8", append(slices.Clone(metadata1), 0, 0, 0, 1, 0, 1, 0xff), "a name that is not UTF-8"},
+		{"a key that nobody knows", []byte{0, 200, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, "not known"},
+		{"a negative key", []byte{0xff, 0xff, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, "not known"},
+		{"a version that nobody knows", []byte{0, 3, 0, 99, 0, 0, 0, 1, 0xff, 0xff}, "not known"},
+		{"a version that is too old", []byte{0, 0, 0, 2, 0, 0, 0, 1, 0xff, 0xff, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0}, "not known"},
+		{"a key after Kafka 4.2", append([]byte{0, 94, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0}, 0, 0, 0, 1, 0), "not known"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			took := memory(func() {
+				plan, err := conn.Request(tt.frame)
+				e, ok := errors.AsType[*gateway.FrameError](err)
+				if !ok || plan != nil || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("%v beside %v, expected %q", err, plan, tt.says)
+				}
+				if ok && len(tt.frame) >= 8 && (e.Header.Key != 0) != (tt.frame[1] != 0) {
+					t.Errorf("the error is about %v", e.Header.Key)
+				}
+			})
+			if took > 1<<20 {
+				t.Errorf("it took %d bytes", took)
+			}
+		})
+	}
+}
+
+// TestDecodedSizeIsLimited: a list of the shortest topics that takes much more memory
+// than its frame is refused before it is decoded.
+func TestDecodedSizeIsLimited(t *testing.T) {
+	const topics = 5 << 20
+	frame := []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0}
+	frame = binary.AppendUvarint(frame, topics+1)
+	for range topics {
+		frame = append(frame, 1, 0) // the name "", and no tags
+	}
+	frame = append(frame, 1, 0, 0, 0)
+	conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
+	took := memory(func() {
+		if _, err := conn.Request(frame); err == nil || !strings.Contains(err.Error(), "decoded it would take too much") {
+			t.Errorf("%v", err)
+		}
+	})
+	if took > 1<<20 {
+		t.Errorf("it took %d bytes", took)
+	}
+}
+
+// TestRepliesThatDoNotFit: the cluster must answer this request, as often as it was
+// asked.
+func TestRepliesThatDoNotFit(t *testing.T) {
+	m := kmsg.NewPtrMetadataRequest()
+	m.SetVersion(9)
+	for name, replies := range map[string][][]byte{
+		"none":               nil,
+		"two":                {{0, 0, 0, 9}, {0, 0, 0, 9}},
+		"of another request": {{0, 0, 0, 8, 0}},
+		"empty":              {nil},
+		"cut short":          {{0, 0, 0, 9, 0, 0}},
+		"without tags":       {{0, 0, 0, 9}},
+	} {
+		plan := decide(t, newGateway(t, gateway.Config{}).Conn(client("alice")), m)
+		if data, err := plan.Response(replies...); err == nil || data != nil {
+			t.Errorf("%s: %x", name, data)
+		}
+	}
+}
+
+func TestZeroValuesServeNothing(t *testing.T) {
+	var conn gateway.Conn
+	if plan, err := conn.Request(frameOf(kmsg.NewPtrHeartbeatRequest())); err == nil || plan != nil {
+		t.Error("a connection of no gateway serves a request")
+	}
+	var plan gateway.Plan
+	if data, err := plan.Response(); data != nil || err != nil {
+		t.Errorf("a plan of no request answers %x, %v", data, err)
+	}
+	nobody := newGateway(t, gateway.Config{Store: allowing(t, "All Group:g")}).Conn(gateway.Client{})
+	m := kmsg.NewPtrHeartbeatRequest()
+	m.Group = "g"
+	if r := answer[*kmsg.HeartbeatResponse](t, decide(t, nobody, m), m); r.ErrorCode != 30 {
+		t.Errorf("nobody is told %+v", r)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	store := allowing(t)
+	for _, config := range []gateway.Config{{}, {Store: store, Endpoint: 3}, {Store: store, Endpoint: -1}, {Store: store, ACLs: 3}, {Store: store, ACLs: -1}} {
+		if g, err := gateway.New(config); err == nil || g != nil {
+			t.Errorf("%+v makes a gateway", config)
+		}
+	}
+}

@@ -1,0 +1,15 @@
+module github.com/portcullis-authz/portcullis/gateway
+
+go 1.26.0
+
+require (
+	github.com/portcullis-authz/portcullis v0.0.0
+	github.com/twmb/franz-go/pkg/kmsg v1.15.0
+)
+
+require (
+	github.com/google/btree v1.1.3 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+replace github.com/portcullis-authz/portcullis => ..

@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"reflect"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// filterGroups decides about the groups that the cluster describes. topics returns those
+// that a group reads, if it may be described only with them.
+func filterGroups[T any](p *Plan, list []T, name func(*T) string, topics func(*T) []string) {
+	late := p.query.Request
+	late.Groups = holders(names(list, name))
+	for i := range list {
+		if topics == nil || entryError(&list[i]) != 0 {
+			continue
+		}
+		for _, topic := range topics(&list[i]) {
+			late.Groups[i].Topics = append(late.Groups[i].Topics, ops.Topic{Name: topic, Exists: true})
+		}
+	}
+	out := p.evaluateLate(&late)
+	for i := range out.Items {
+		it := &out.Items[i]
+		g := &list[it.Index]
+		switch {
+		case entryError(g) != 0:
+		case it.Code != ops.None:
+			refusal := blankOf(reflect.TypeFor[T]())
+			fillError(refusal, reflect.ValueOf(name(g)), it.Code)
+			reflect.ValueOf(g).Elem().Set(refusal)
+		case it.HasOperations:
+			intersect(reflect.ValueOf(g).Elem().FieldByName("AuthorizedOperations").Addr().Interface().(*int32), it.Operations)
+		}
+	}
+}
+
+// entryError returns the error code of an entry of a response.
+func entryError[T any](entry *T) int64 { return errorCodeOf(reflect.ValueOf(entry).Elem()) }
+
+func (p *Plan) filterGroupOperations(r *kmsg.DescribeGroupsResponse) {
+	filterGroups(p, r.Groups, func(g *kmsg.DescribeGroupsResponseGroup) string { return g.Group }, nil)
+}
+
+func (p *Plan) filterConsumerGroups(r *kmsg.ConsumerGroupDescribeResponse) {
+	name := func(g *kmsg.ConsumerGroupDescribeResponseGroup) string { return g.Group }
+	filterGroups(p, r.Groups, name, func(g *kmsg.ConsumerGroupDescribeResponseGroup) (topics []string) {
+		for i := range g.Members {
+			for _, t := range g.Members[i].Assignment.TopicPartitions {
+				topics = append(topics, t.Topic)
+			}
+			for _, t := range g.Members[i].TargetAssignment.TopicPartitions {
+				topics = append(topics, t.Topic)
+			}
+		}
+		return topics
+	})
+}
+
+func (p *Plan) filterShareGroups(r *kmsg.ShareGroupDescribeResponse) {
+	name := func(g *kmsg.ShareGroupDescribeResponseGroup) string { return g.GroupID }
+	filterGroups(p, r.Groups, name, func(g *kmsg.ShareGroupDescribeResponseGroup) (topics []string) {
+		for i := range g.Members {
+			for _, t := range g.Members[i].Assignment.TopicPartitions {
+				topics = append(topics, t.Topic)
+			}
+		}
+		return topics
+	})
+}
+
+func (p *Plan) filterStreamsGroups(r *kmsg.StreamsGroupDescribeResponse) {
+	name := func(g *kmsg.StreamsGroupDescribeResponseGroup) string { return g.Group }
+	filterGroups(p, r.Groups, name, func(g *kmsg.StreamsGroupDescribeResponseGroup) (topics []string) {
+		if g.Topology == nil {
+			return nil
+		}
+		for i := range g.Topology.Subtopologies {
+			s := &g.Topology.Subtopologies[i]
+			topics = append(append(topics, s.SourceTopics...), s.RepartitionSinkTopics...)
+			for j := range s.RepartitionSourceTopics {
+				topics = append(topics, s.RepartitionSourceTopics[j].Topic)
+			}
+			for j := range s.StateChangelogTopics {
+				topics = append(topics, s.StateChangelogTopics[j].Topic)
+			}
+		}
+		return topics
+	})
+}
+
+// filterOffsets leaves the topics out of the offsets of a group that may not be
+// described, where the request is for all topics of the group.
+func filterOffsets(p *Plan, _ *ops.Outcome) change {
+	all := false
+	for i := range p.query.Groups {
+		all = all || p.query.Groups[i].AllTopics
+	}
+	if !all {
+		return nil
+	}
+	return func(resp kmsg.Response) (bool, error) {
+		r := resp.(*kmsg.OffsetFetchResponse)
+		if r.Version < 8 {
+			late := p.query.Request
+			late.Groups = []ops.Holder{{Name: late.Groups[0].Name, AllTopics: true}}
+			late.Groups[0].Topics = topicsOf(r.Topics, func(t *kmsg.OffsetFetchResponseTopic) ops.Topic {
+				return ops.Topic{Name: t.Topic, Exists: true}
+			})
+			out := p.evaluateLate(&late)
+			r.Topics = keptOf(r.Topics, &out, 0)
+			return true, nil
+		}
+		filterHolders(p, r.Groups,
+			func(g *kmsg.OffsetFetchResponseGroup) string { return g.Group },
+			func(g *kmsg.OffsetFetchResponseGroup) *[]kmsg.OffsetFetchResponseGroupTopic { return &g.Topics },
+			func(t *kmsg.OffsetFetchResponseGroupTopic) ops.Topic {
+				if r.Version >= 10 {
+					return p.shown(nil, t.TopicID)
+				}
+				return p.shown(&t.Topic, t.TopicID)
+			})
+		return true, nil
+	}
+}
+
+func (p *Plan) filterShareOffsets(r *kmsg.DescribeShareGroupOffsetsResponse) {
+	filterHolders(p, r.Groups,
+		func(g *kmsg.DescribeShareGroupOffsetsResponseGroup) string { return g.GroupID },
+		func(g *kmsg.DescribeShareGroupOffsetsResponseGroup) *[]kmsg.DescribeShareGroupOffsetsResponseGroupTopic {
+			return &g.Topics
+		},
+		func(t *kmsg.DescribeShareGroupOffsetsResponseGroupTopic) ops.Topic {
+			return p.shown(&t.Topic, t.TopicID)
+		})
+}
+
+// filterHolders leaves out topics of the groups of which every topic was asked for. What
+// is asked for by name was decided before, and is shown as it is.
+func filterHolders[G, T any](p *Plan, list []G, name func(*G) string, topics func(*G) *[]T, topic func(*T) ops.Topic) {
+	all := make(map[string]bool)
+	for i := range p.query.Groups {
+		g := &p.query.Groups[i]
+		all[g.Name] = all[g.Name] || g.AllTopics
+	}
+	late := p.query.Request
+	late.Groups = make([]ops.Holder, len(list))
+	for i := range list {
+		late.Groups[i] = ops.Holder{Name: name(&list[i]), AllTopics: true, Topics: topicsOf(*topics(&list[i]), topic)}
+	}
+	out := p.evaluateLate(&late)
+	for i := range list {
+		if field := topics(&list[i]); all[name(&list[i])] {
+			*field = keptOf(*field, &out, i)
+		}
+	}
+}

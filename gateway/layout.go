@@ -1,0 +1,250 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"reflect"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// kmsg decodes what a frame claims: it makes room for as many entries as an array
+// says it has before it reads the first, and goes through as many tags as a count
+// says there are. A few bytes could so cost gigabytes, or minutes. A frame is
+// therefore gone through by its layout first, which allocates nothing, and is decoded
+// only if it is one message to its last byte.
+//
+// kmsg does not tell its layouts. They are found by trying: a field of a message is
+// changed, and where the encoding changes, there the field is.
+
+// layout is how a value of a Go type is laid out in one version of a message.
+type layout struct {
+	kind   layoutKind
+	size   int                // of a fixed value, in bytes on the wire
+	memory int                // of an array: what one entry takes once it is decoded, in bytes
+	least  int                // the fewest bytes that a value can take
+	elem   *layout            // of an array or a nullable structure
+	fields []*layout          // of a structure, in order
+	tagged map[uint32]*layout // of a structure, by tag
+}
+
+type layoutKind uint8
+
+const (
+	fixedLayout layoutKind = iota
+	stringLayout
+	bytesLayout
+	arrayLayout
+	structLayout
+	nullableLayout // a structure behind a byte that says whether it is there
+)
+
+// message is what kmsg's requests and responses have in common.
+type message interface {
+	SetVersion(int16)
+	GetVersion() int16
+	IsFlexible() bool
+	AppendTo([]byte) []byte
+	ReadFrom([]byte) error
+	Default()
+}
+
+// layouts keeps the layouts that were found, so that each is looked for once.
+type layouts struct {
+	found sync.Map // of *layout by layoutKey
+}
+
+type layoutKey struct {
+	message reflect.Type
+	version int16
+}
+
+// of returns the layout of a message in its version.
+func (l *layouts) of(m message) *layout {
+	key := layoutKey{reflect.TypeOf(m).Elem(), m.GetVersion()}
+	if known, ok := l.found.Load(key); ok {
+		return known.(*layout)
+	}
+	found := findLayout(key)
+	l.found.Store(key, found)
+	return found
+}
+
+// prober finds the layout of one message.
+type prober struct {
+	flexible bool
+}
+
+func findLayout(key layoutKey) *layout {
+	encode := func(v reflect.Value) []byte { return v.Addr().Interface().(message).AppendTo(nil) }
+	blank := func() reflect.Value {
+		m := reflect.New(key.message)
+		m.Interface().(message).SetVersion(key.version)
+		m.Interface().(message).Default()
+		return m.Elem()
+	}
+	p := prober{flexible: blank().Addr().Interface().(message).IsFlexible()}
+	return p.structure(blank, encode)
+}
+
+// probeTag and probeTag2 are tags that no message has.
+const probeTag, probeTag2 = 1 << 20, 1<<20 + 1
+
+// structure returns the layout of a structure. blank makes one with default values;
+// encode returns the encoding of a message that holds it. The structure is given a tag
+// that nobody knows, so that it is encoded even where default values are left out.
+func (p prober) structure(blank func() reflect.Value, encode func(reflect.Value) []byte) *layout {
+	l := &layout{kind: structLayout}
+	probe := func(change func(reflect.Value), tags ...uint32) []byte {
+		v := blank()
+		for _, tag := range tags {
+			if !p.flexible {
+				break
+			}
+			v.FieldByName("UnknownTags").Addr().Interface().(*kmsg.Tags).Set(tag, nil)
+		}
+		change(v)
+		return encode(v)
+	}
+	before := probe(func(reflect.Value) {}, probeTag)
+	tagsAt := -1
+	if p.flexible {
+		tagsAt = firstDifference(before, probe(func(reflect.Value) {}, probeTag, probeTag2))
+		l.least = 1
+	}
+	for i := range blank().NumField() {
+		if f := blank().Type().Field(i); f.Name == "Version" || f.Name == "UnknownTags" {
+			continue
+		}
+		set := func(value reflect.Value) []byte {
+			return probe(func(v reflect.Value) { v.Field(i).Set(value) }, probeTag)
+		}
+		after := set(other(blank().Field(i)))
+		switch at := firstDifference(before, after); {
+		case at < 0: // the version does not have the field
+		case at == tagsAt:
+			tag, _ := tagAt(after, tagsAt)
+			if l.tagged == nil {
+				l.tagged = make(map[uint32]*layout)
+			}
+			l.tagged[tag] = p.value(blank().Field(i), func(value reflect.Value) []byte {
+				_, content := tagAt(set(value), tagsAt)
+				return content
+			})
+		default:
+			field := p.value(blank().Field(i), set)
+			l.fields = append(l.fields, field)
+			l.least += field.least
+		}
+	}
+	return l
+}
+
+// tagAt returns the first tag of the tags at a position, and its value.
+func tagAt(data []byte, at int) (tag uint32, value []byte) {
+	at++ // the number of tags
+	n, size := binary.Uvarint(data[at:])
+	at += size
+	length, size := binary.Uvarint(data[at:])
+	at += size
+	return uint32(n), data[at : at+int(length)]
+}
+
+// value returns the layout of a value. set returns the encoding of a message with another value in its place.
+func (p prober) value(v reflect.Value, set func(reflect.Value) []byte) *layout {
+	switch v.Kind() {
+	case reflect.String:
+		return p.counted(stringLayout, 2)
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return p.counted(bytesLayout, 4)
+		}
+		l := p.counted(arrayLayout, 4)
+		l.memory = int(v.Type().Elem().Size())
+		l.elem = p.value(blankOf(v.Type().Elem()), func(e reflect.Value) []byte {
+			return set(reflect.Append(reflect.Zero(v.Type()), e))
+		})
+		return l
+	case reflect.Pointer:
+		if v.Type().Elem().Kind() == reflect.String {
+			return p.counted(stringLayout, 2)
+		}
+		inner := p.value(blankOf(v.Type().Elem()), func(e reflect.Value) []byte { return set(pointerTo(e)) })
+		return &layout{kind: nullableLayout, least: 1, elem: inner}
+	case reflect.Struct:
+		blank := func() reflect.Value { return blankOf(v.Type()) }
+		return p.structure(blank, set)
+	default:
+		size := int(v.Type().Size())
+		return &layout{kind: fixedLayout, size: size, least: size}
+	}
+}
+
+// counted returns the layout of what begins with its length: in so many bytes, or in
+// flexible versions in as few as it takes.
+func (p prober) counted(kind layoutKind, prefix int) *layout {
+	if p.flexible {
+		prefix = 1
+	}
+	return &layout{kind: kind, least: prefix}
+}
+
+// blankOf returns a value of type t with kmsg's defaults, which can be changed.
+func blankOf(t reflect.Type) reflect.Value {
+	v := reflect.New(t)
+	if d, ok := v.Interface().(interface{ Default() }); ok {
+		d.Default()
+	}
+	return v.Elem()
+}
+
+func pointerTo(v reflect.Value) reflect.Value {
+	p := reflect.New(v.Type())
+	p.Elem().Set(v)
+	return p
+}
+
+// other returns a value unlike v.
+func other(v reflect.Value) reflect.Value {
+	o := reflect.New(v.Type()).Elem()
+	switch v.Kind() {
+	case reflect.Bool:
+		o.SetBool(!v.Bool())
+	case reflect.String:
+		o.SetString(v.String() + "x")
+	case reflect.Slice:
+		o.Set(reflect.Append(reflect.Zero(v.Type()), blankOf(v.Type().Elem())))
+	case reflect.Pointer:
+		o.Set(pointerTo(other(blankOf(v.Type().Elem()))))
+	case reflect.Struct:
+		o.Set(v)
+		for i := range o.NumField() {
+			if name := o.Type().Field(i).Name; name != "Version" && name != "UnknownTags" {
+				o.Field(i).Set(other(v.Field(i)))
+			}
+		}
+	case reflect.Array:
+		o.Set(v)
+		o.Index(0).SetUint(v.Index(0).Uint() + 1)
+	case reflect.Float64:
+		o.SetFloat(v.Float() + 1)
+	case reflect.Uint16:
+		o.SetUint(v.Uint() + 1)
+	default:
+		o.SetInt(v.Int() ^ 1)
+	}
+	return o
+}
+
+// firstDifference returns where a and b begin to differ, or -1.
+func firstDifference(a, b []byte) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	if len(a) != len(b) {
+		return min(len(a), len(b))
+	}
+	return -1
+}

@@ -1,0 +1,260 @@
+package gateway
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// itemFields are the lists of a response whose entries are those of the list of the
+// request that is decided entry by entry, where it is not called Topics.
+var itemFields = map[ops.APIKey]string{
+	9: "Groups", 15: "Groups", 16: "Groups", 42: "Groups", 69: "Groups", 77: "Groups", 89: "Groups", 90: "Groups",
+	10: "Coordinators", 65: "TransactionStates", 66: "TransactionStates",
+	32: "Resources", 33: "Resources", 44: "Resources",
+}
+
+// itemField returns the list of the response to key whose entries are decided one by
+// one.
+func itemField(key ops.APIKey) string {
+	if name, ok := itemFields[key]; ok {
+		return name
+	}
+	return "Topics"
+}
+
+// entryKey is what an entry of a request and of its response have in common: the name
+// of a resource, or the id of a topic, and the type of a configured resource.
+type entryKey struct {
+	name string
+	id   [16]byte
+	kind int64
+}
+
+// nameFields are the fields that name what an entry is about.
+var nameFields = []string{"Topic", "Group", "GroupID", "Key", "TransactionalID", "ResourceName"}
+
+// keysOf returns the keys that an entry may be found by: that of its id, if it has one,
+// and that of its name.
+func keysOf(v reflect.Value) []entryKey {
+	if v.Kind() == reflect.String {
+		return []entryKey{{name: v.String()}}
+	}
+	var keys []entryKey
+	if id := v.FieldByName("TopicID"); id.IsValid() && !id.IsZero() {
+		keys = append(keys, entryKey{id: id.Interface().([16]byte)})
+	}
+	for _, name := range nameFields {
+		f := v.FieldByName(name)
+		if f.IsValid() && f.Kind() == reflect.Pointer {
+			f = f.Elem()
+		}
+		if !f.IsValid() || f.Kind() != reflect.String {
+			continue
+		}
+		k := entryKey{name: f.String()}
+		if t := v.FieldByName("ResourceType"); t.IsValid() {
+			k.kind = t.Int()
+		}
+		if k.name != "" || len(keys) == 0 {
+			keys = append(keys, k)
+		}
+		break
+	}
+	return keys
+}
+
+// answers are the entries of a list of the cluster's response, by their keys.
+type answers struct {
+	list   reflect.Value
+	taken  []bool
+	byKeys map[entryKey][]int
+}
+
+func newAnswers(list reflect.Value) *answers {
+	a := &answers{list: list, taken: make([]bool, list.Len()), byKeys: make(map[entryKey][]int, list.Len())}
+	for i := range list.Len() {
+		for _, k := range keysOf(list.Index(i)) {
+			a.byKeys[k] = append(a.byKeys[k], i)
+		}
+	}
+	return a
+}
+
+// take returns the next answer to an entry of the request.
+func (a *answers) take(entry reflect.Value) (reflect.Value, bool) {
+	for _, k := range keysOf(entry) {
+		left := a.byKeys[k]
+		for len(left) > 0 && a.taken[left[0]] {
+			left = left[1:] // by its other key
+		}
+		a.byKeys[k] = left
+		if len(left) > 0 {
+			a.taken[left[0]] = true
+			return a.list.Index(left[0]), true
+		}
+	}
+	return reflect.Value{}, false
+}
+
+// mergeList puts the answers of the cluster and the errors of what was refused into the
+// order of the request. codes are the errors, by position; what has none was sent on.
+// An answer to what was not sent on is dropped. It returns where the entry of each
+// position stands in the end, or -1.
+func mergeList(field reflect.Value, l list, codes []ops.ErrorCode) []int {
+	places := make([]int, l.len())
+	given := newAnswers(field)
+	merged := reflect.MakeSlice(field.Type(), 0, l.len())
+	for i := range l.len() {
+		places[i] = merged.Len()
+		if codes[i] != ops.None {
+			refusal := blankOf(field.Type().Elem())
+			fillError(refusal, l.entry(i), codes[i])
+			merged = reflect.Append(merged, refusal)
+		} else if answer, ok := given.take(l.entry(i)); ok {
+			merged = reflect.Append(merged, answer)
+		} else {
+			places[i] = -1
+		}
+	}
+	for i := range l.len() { // the cluster may answer to one entry more than once
+		for codes[i] == ops.None {
+			answer, ok := given.take(l.entry(i))
+			if !ok {
+				break
+			}
+			merged = reflect.Append(merged, answer)
+		}
+	}
+	field.Set(merged)
+	return places
+}
+
+// verdicts are the errors of the entries of a request: of those of its list, and of
+// those of the lists within them.
+type verdicts struct {
+	whole   ops.ErrorCode // of the request, if it has no list
+	items   []ops.ErrorCode
+	inner   [][]ops.ErrorCode
+	refused int // how many entries have an error
+	allowed int // how many entries of the outer list have none
+}
+
+// verdictsOf sorts the entries of an outcome by the lists that they are of. An entry
+// that is of none is an error: the tables do not fit each other.
+func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
+	v := &verdicts{inner: make([][]ops.ErrorCode, len(q.inner))}
+	if q.items != nil {
+		v.items = make([]ops.ErrorCode, q.items.len())
+	}
+	for i, l := range q.inner {
+		v.inner[i] = make([]ops.ErrorCode, l.len())
+	}
+	for i := range out.Items {
+		it := &out.Items[i]
+		if it.Code == ops.None {
+			continue
+		}
+		codes := v.items
+		switch {
+		case it.Parent >= 0:
+			codes = v.inner[it.Parent]
+		case q.items == nil: // the one group of an OffsetFetch below version 8
+			v.whole = it.Code
+			continue
+		}
+		if int(it.Index) >= len(codes) {
+			return nil, fmt.Errorf("the request has no entry %d", it.Index)
+		}
+		codes[it.Index] = it.Code
+		v.refused++
+	}
+	for _, code := range v.items {
+		if code == ops.None {
+			v.allowed++
+		}
+	}
+	return v, nil
+}
+
+// nothingLeft reports whether no entry of the request is left to send on. OffsetFetch
+// below version 8 has no entries but topics.
+func (v *verdicts) nothingLeft(q *query) bool {
+	if q.items != nil {
+		return v.allowed == 0
+	}
+	return !slices.Contains(v.inner[0], ops.None)
+}
+
+// refuseEach returns the response to a request of which every entry is refused.
+func (v *verdicts) refuseEach(q *query) (kmsg.Response, error) {
+	resp := q.message.ResponseKind()
+	fields := reflect.ValueOf(resp).Elem()
+	blank(fields)
+	return resp, v.merge(q, fields)
+}
+
+// keep takes the refused entries out of the message.
+func (v *verdicts) keep(q *query) {
+	for i, l := range q.inner {
+		if anyRefused(v.inner[i]) {
+			l.keep(refusedOf(v.inner[i]))
+		}
+	}
+	if anyRefused(v.items) {
+		q.items.keep(refusedOf(v.items))
+	}
+}
+
+func anyRefused(codes []ops.ErrorCode) bool {
+	for _, code := range codes {
+		if code != ops.None {
+			return true
+		}
+	}
+	return false
+}
+
+func refusedOf(codes []ops.ErrorCode) []bool {
+	refused := make([]bool, len(codes))
+	for i, code := range codes {
+		refused[i] = code != ops.None
+	}
+	return refused
+}
+
+// merge puts the refused entries into a response of the cluster.
+func (v *verdicts) merge(q *query, resp reflect.Value) error {
+	if q.items == nil { // below version 8 OffsetFetch has the topics of one group
+		_, err := mergeField(resp, "Topics", q.inner[0], v.inner[0])
+		return err
+	}
+	places, err := mergeField(resp, itemField(q.Key), q.items, v.items)
+	if err != nil {
+		return err
+	}
+	for i, codes := range v.inner {
+		if places[i] < 0 || !anyRefused(codes) {
+			continue
+		}
+		g := resp.FieldByName(itemField(q.Key)).Index(places[i])
+		if g.FieldByName("ErrorCode").Int() != 0 {
+			continue // an error of the group stands for its topics
+		}
+		if _, err := mergeField(g, "Topics", q.inner[i], codes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mergeField(v reflect.Value, name string, l list, codes []ops.ErrorCode) ([]int, error) {
+	field := v.FieldByName(name)
+	if !field.IsValid() || field.Kind() != reflect.Slice {
+		return nil, fmt.Errorf("the response has no list %s", name)
+	}
+	return mergeList(field, l, codes), nil
+}

@@ -1,0 +1,212 @@
+package gateway
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const metadataKey ops.APIKey = 3
+
+// versionWithoutCreation is the first version of Metadata that can be told not to
+// create topics.
+const versionWithoutCreation = 4
+
+// rewriteMetadata keeps the cluster from creating topics that the client may describe
+// and may not create. Whether they exist the gateway does not know for sure, so they
+// are asked for in a request of their own that creates nothing.
+func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
+	m := p.query.message.(*kmsg.MetadataRequest)
+	if p.query.AllTopics {
+		return false, nil
+	}
+	if len(m.Topics) == 0 {
+		// Below version 1 an empty list means every topic. The brokers in the answer are
+		// needed even if no topic is left: clients ignore one without.
+		if m.Version == 0 {
+			p.sendMetadata(m, m.Topics, false)
+		}
+		return false, nil
+	}
+	if !m.AllowAutoTopicCreation && m.Version >= versionWithoutCreation {
+		return false, nil
+	}
+	if p.gateway.config.NoAutoCreate {
+		p.sendMetadata(m, m.Topics, false)
+		return true, nil
+	}
+	denied := p.deniedCreation(m.Topics)
+	if len(denied) == 0 {
+		return false, nil
+	}
+	may, mayNot := make([]kmsg.MetadataRequestTopic, 0, len(m.Topics)), make([]kmsg.MetadataRequestTopic, 0, len(denied))
+	for _, t := range m.Topics {
+		if isDenied(denied, t.Topic) {
+			mayNot = append(mayNot, t)
+		} else {
+			may = append(may, t)
+		}
+	}
+	if len(may) > 0 {
+		p.sendMetadata(m, may, true)
+	}
+	p.sendMetadata(m, mayNot, false)
+	inOrder := listOf(&m.Topics)
+	p.changes = append([]change{func(resp kmsg.Response) (bool, error) {
+		r := resp.(*kmsg.MetadataResponse)
+		mergeList(reflect.ValueOf(&r.Topics).Elem(), inOrder, make([]ops.ErrorCode, inOrder.len()))
+		for i := range r.Topics {
+			t := &r.Topics[i]
+			if t.ErrorCode == int16(ops.UnknownTopicOrPartition) && isDenied(denied, t.Topic) {
+				p.Denied = append(p.Denied, denied[*t.Topic]...)
+				denied[*t.Topic] = nil
+				*t = refusedMetadata(t.Topic, ops.TopicAuthorizationFailed)
+			}
+		}
+		return true, nil
+	}}, p.changes...)
+	return true, nil
+}
+
+// deniedCreation returns, for the topics that the client may not create, the questions
+// that say so.
+func (p *Plan) deniedCreation(topics []kmsg.MetadataRequestTopic) map[string][]Denial {
+	q := p.query.Request
+	q.Topics = make([]ops.Topic, 0, len(topics))
+	for _, t := range topics {
+		if t.Topic != nil {
+			q.Topics = append(q.Topics, ops.Topic{Name: *t.Topic})
+		}
+	}
+	a := asker{view: p.asker.view}
+	out := ops.Evaluate(&a, &q)
+	p.asker.checks += a.checks
+	denied := make(map[string][]Denial)
+	for i := range out.Items {
+		if it := &out.Items[i]; it.Code == ops.TopicAuthorizationFailed {
+			denied[q.Topics[it.Index].Name] = []Denial{}
+		}
+	}
+	for _, d := range a.denials {
+		if felt, ok := denied[d.Name]; ok && len(felt) == 0 && d.Operation == ops.Create {
+			denied[d.Name] = append(felt, d) // once, however often the topic is named
+		}
+	}
+	return denied
+}
+
+// isDenied reports whether the topic of the name may not be created.
+func isDenied(denied map[string][]Denial, name *string) bool {
+	if name == nil {
+		return false
+	}
+	_, ok := denied[*name]
+	return ok
+}
+
+// sendMetadata sends on a request for some of the topics, which creates them only if it
+// is to.
+func (p *Plan) sendMetadata(m *kmsg.MetadataRequest, topics []kmsg.MetadataRequestTopic, create bool) {
+	part := *m
+	part.Topics = topics
+	if !create {
+		part.AllowAutoTopicCreation = false
+		part.Version = max(m.Version, versionWithoutCreation)
+	}
+	p.send(&part)
+}
+
+// joinMetadata adds the topics of another response to one.
+func joinMetadata(whole, other kmsg.Response) {
+	if w, ok := whole.(*kmsg.MetadataResponse); ok {
+		w.Topics = append(w.Topics, other.(*kmsg.MetadataResponse).Topics...)
+	}
+}
+
+// refusedMetadata returns the entry of a topic that is refused by its name.
+func refusedMetadata(name *string, code ops.ErrorCode) kmsg.MetadataResponseTopic {
+	t := kmsg.NewMetadataResponseTopic()
+	t.Topic, t.ErrorCode = name, int16(code)
+	return t
+}
+
+// filterMetadata decides about the topics that the cluster shows: all that there are,
+// where the request is for all, and else those that were asked for once more, with the
+// operations on them.
+func filterMetadata(p *Plan, out *ops.Outcome) change {
+	q := p.query
+	withCluster := out.HasClusterOperations
+	byID := slices.ContainsFunc(q.Topics, func(t ops.Topic) bool { return t.ByID })
+	if !q.AllTopics && !withCluster && !byID && !(q.IncludeOperations && q.Version >= 8) {
+		return nil
+	}
+	return func(resp kmsg.Response) (bool, error) {
+		r := resp.(*kmsg.MetadataResponse)
+		if withCluster {
+			intersect(&r.AuthorizedOperations, out.ClusterOperations)
+		}
+		late := q.Request
+		late.Topics = make([]ops.Topic, len(r.Topics))
+		for i := range r.Topics {
+			late.Topics[i] = p.shown(r.Topics[i].Topic, r.Topics[i].TopicID)
+		}
+		found := p.evaluateLate(&late)
+		kept := make([]kmsg.MetadataResponseTopic, 0, len(r.Topics))
+		for i := range found.Items {
+			it := &found.Items[i]
+			t := r.Topics[it.Index]
+			switch {
+			case it.Code == ops.None:
+				if it.HasOperations {
+					intersect(&t.AuthorizedOperations, it.Operations)
+				}
+				kept = append(kept, t)
+			case t.ErrorCode != 0: // an error shows nothing but what the client named
+				kept = append(kept, t)
+			case byID: // the cluster calls the topic something else than the gateway does
+				refusal := refusedMetadata(nil, it.Code)
+				refusal.TopicID = t.TopicID
+				kept = append(kept, refusal)
+			case !q.AllTopics:
+				kept = append(kept, refusedMetadata(t.Topic, it.Code))
+			}
+		}
+		r.Topics = kept
+		return true, nil
+	}
+}
+
+// shown returns a topic that the cluster shows.
+func (p *Plan) shown(name *string, id [16]byte) ops.Topic {
+	t := ops.Topic{Exists: true, ID: id, ByID: name == nil}
+	if name != nil {
+		t.Name = *name
+	} else {
+		t.Name = topicName(p.gateway.config.Cluster, id)
+	}
+	return t
+}
+
+// evaluateLate answers a request about what the cluster has shown. Its denials are
+// silent, as in Kafka.
+func (p *Plan) evaluateLate(r *ops.Request) ops.Outcome {
+	a := asker{view: p.asker.view, quiet: true}
+	out := ops.Evaluate(&a, r)
+	p.asker.checks += a.checks
+	return out
+}
+
+// notGiven is what a field of authorized operations holds if they were not asked for.
+//
+// Source: KIP-430.
+const notGiven = -1 << 31
+
+// intersect takes from the operations that the cluster allows the gateway those that
+// the client may not do.
+func intersect(field *int32, allowed ops.Set) {
+	if *field != notGiven {
+		*field &= int32(allowed)
+	}
+}

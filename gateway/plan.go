@@ -1,0 +1,250 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Plan is what is to be done about one request: send Forward on, hand what comes back
+// to Response, send the client what that returns, and close the connection if Close is
+// set. A Plan is not safe for concurrent use. The zero Plan sends nothing and answers
+// nothing.
+type Plan struct {
+	Header Header // of the request
+	// Forward are the frames to send to the cluster, in this order on one connection,
+	// each of which is answered by one frame unless Silent is set. It is empty if the
+	// request does not reach the cluster. There is more than one only for a Metadata
+	// request that names topics that the client may create and others that it may not.
+	Forward [][]byte
+	// Silent says that there is no response, neither from the cluster nor to the
+	// client: a Produce with acks=0. Response need not be called.
+	Silent bool
+	// AsIs says that the response of the cluster may be sent to the client unread;
+	// Response would return it as it is.
+	AsIs bool
+	// Close says that the connection is to be closed once the answer, if any, is sent.
+	Close bool
+	// Denied are the questions whose denial the client feels, in the order in which
+	// they were asked: each is a line of an audit log. What is silently left out of a
+	// list is not among them, as Kafka does not log it either. Response adds to it.
+	Denied []Denial
+	// Checks is how many questions were asked. Response adds to it.
+	Checks int
+
+	gateway  *Gateway
+	asker    asker
+	query    *query
+	header   []byte        // of the request, as it came
+	versions []int16       // of the frames of Forward
+	share    *shareSession // of the connection
+	resumed  bool          // what was refused in the share session is asked about again
+	local    kmsg.Response // the answer, if the cluster is not asked
+	changes  []change      // to the cluster's response, in order
+}
+
+// change changes a response of the cluster and reports whether it did.
+type change func(kmsg.Response) (changed bool, err error)
+
+// decide makes the plan for a request that was read.
+func (p *Plan) decide(frame []byte) error {
+	q := p.query
+	silent := q.NoResponse
+	q.NoResponse = false // so that the outcome says what of the request is refused
+	out := ops.Evaluate(&p.asker, &q.Request)
+	if out.CloseConnection {
+		return errUnknown
+	}
+	p.Denied = p.asker.felt(q, &out)
+	p.tellMissing(&out)
+	err := p.follow(&out, frame)
+	p.share = nil // the next request may change it
+	if err != nil {
+		return err
+	}
+	if silent {
+		// What is allowed is written; then the missing answer is made up for.
+		p.Silent, p.AsIs, p.local, p.changes = true, false, nil, nil
+		p.Close = !out.Passes()
+	}
+	p.Checks = p.asker.checks
+	return nil
+}
+
+// tellsMissing are the requests in which the cluster tells that a topic is missing
+// before it refuses another, or the same for another operation.
+var tellsMissing = map[ops.APIKey]bool{20: true, 24: true}
+
+// tellMissing gives refused entries the error of a missing topic where that comes first.
+// Whether a topic is missing only the cluster knows for sure, so that what is allowed
+// stays so.
+func (p *Plan) tellMissing(out *ops.Outcome) {
+	q, cluster := p.query.Request, p.gateway.config.Cluster
+	if !tellsMissing[q.Key] || cluster == nil || out.Passes() || len(out.Items) == 0 {
+		return
+	}
+	q.Topics = slices.Clone(q.Topics)
+	for i := range q.Topics {
+		q.Topics[i].Exists = cluster.HasTopic(q.Topics[i].Name)
+	}
+	told := p.evaluateLate(&q)
+	if len(told.Items) != len(out.Items) {
+		return
+	}
+	for i := range out.Items {
+		if code := told.Items[i].Code; out.Items[i].Code != ops.None && code != ops.None {
+			out.Items[i].Code = code
+		}
+	}
+}
+
+// follow does what an outcome says.
+func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
+	switch serve := p.gateway.served(p.query.Key); {
+	case out.Error != ops.None || out.Empty:
+		p.local, err = refuseAll(p.query, out.Error)
+	case p.query.unservable != ops.None:
+		p.local, err = refuseAll(p.query, p.query.unservable)
+	case serve != nil:
+		p.local = serve(p.gateway, p.query.message)
+	default:
+		err = p.forward(out, frame)
+	}
+	return err
+}
+
+// sentOnEmpty are the requests that are sent on with whatever is left of their topics:
+// Metadata, whose answer also says where the brokers are, and those of a share session,
+// which the cluster counts.
+var sentOnEmpty = map[ops.APIKey]bool{metadataKey: true, 78: true, 79: true}
+
+// forward sends on what of the request is not refused.
+func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
+	q := p.query
+	v, err := verdictsOf(q, out)
+	if err != nil {
+		return err
+	}
+	if v.whole != ops.None {
+		p.local, err = refuseAll(q, v.whole)
+		return err
+	}
+	p.share.remember(q, v)
+	changed := v.refused > 0 || p.resumed
+	if v.refused > 0 {
+		if v.nothingLeft(q) && !sentOnEmpty[q.Key] {
+			p.local, err = v.refuseEach(q)
+			return err
+		}
+		v.keep(q)
+		p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
+			return true, v.merge(q, reflect.ValueOf(resp).Elem())
+		})
+	}
+	p.header = frame[:p.Header.size]
+	if rewrite := p.gateway.rewriters[q.Key]; rewrite != nil {
+		rewritten, err := rewrite(p, out)
+		if err != nil || p.local != nil {
+			return err
+		}
+		changed = changed || rewritten
+	}
+	if filter := filters[q.Key]; filter != nil {
+		if f := filter(p, out); f != nil {
+			p.changes = append(p.changes, f)
+		}
+	}
+	if f := p.gateway.addresses(p.Header); f != nil {
+		p.changes = append(p.changes, f)
+	}
+	p.AsIs = len(p.changes) == 0 && len(p.Forward) == 0
+	switch {
+	case len(p.Forward) > 0:
+	case changed:
+		p.send(q.message)
+	default:
+		p.Forward, p.versions = [][]byte{frame}, []int16{q.Version}
+	}
+	return nil
+}
+
+// send adds a request to those to send to the cluster.
+func (p *Plan) send(message kmsg.Request) {
+	frame := slices.Clone(p.header)
+	binary.BigEndian.PutUint16(frame[2:], uint16(message.GetVersion()))
+	p.Forward = append(p.Forward, message.AppendTo(frame))
+	p.versions = append(p.versions, message.GetVersion())
+}
+
+// Response returns the answer to the client: nil if there is none. replies are the
+// responses of the cluster, one for each frame of Forward, in their order. They are
+// kept where the answer is made of them. It is to be called once.
+//
+// The error is a *FrameError: the cluster has answered what cannot be read or does not
+// answer the request. Nothing of it may be shown; both connections are to be closed.
+func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
+	answer, err := p.respond(replies)
+	if err != nil {
+		return nil, &FrameError{Header: p.Header, Err: err}
+	}
+	return answer, nil
+}
+
+func (p *Plan) respond(replies [][]byte) ([]byte, error) {
+	switch {
+	case p.Silent || p.gateway == nil:
+		return nil, nil
+	case p.local != nil:
+		return p.Header.Response(p.local), nil
+	case len(replies) != len(p.Forward):
+		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.Forward))
+	case len(p.changes) == 0 && slices.Equal(p.versions, []int16{p.Header.Version}):
+		_, err := responseBody(p.Header, replies[0], false)
+		return replies[0], err
+	}
+	resp, err := p.decode(replies)
+	if err != nil {
+		return nil, err
+	}
+	changed := len(replies) > 1 || resp.GetVersion() != p.Header.Version
+	for _, change := range p.changes {
+		did, err := change(resp)
+		if err != nil {
+			return nil, err
+		}
+		changed = changed || did
+	}
+	p.Checks = p.asker.checks
+	if !changed {
+		return replies[0], nil
+	}
+	if p.versions[0] != p.Header.Version { // another version was asked for
+		resp.SetVersion(p.Header.Version)
+	}
+	return p.Header.Response(resp), nil
+}
+
+// decode decodes the responses of the cluster, and makes one of several.
+func (p *Plan) decode(replies [][]byte) (kmsg.Response, error) {
+	var whole kmsg.Response
+	for i, reply := range replies {
+		resp := p.query.message.ResponseKind()
+		resp.SetVersion(p.versions[i])
+		if isVersionRefusal(p.Header, reply) {
+			resp.SetVersion(0)
+		}
+		if err := p.gateway.layouts.decodeResponse(p.Header, reply, resp); err != nil {
+			return nil, fmt.Errorf("the response of the cluster: %w", err)
+		}
+		if whole == nil {
+			whole = resp
+		} else {
+			joinMetadata(whole, resp)
+		}
+	}
+	return whole, nil
+}

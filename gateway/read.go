@@ -1,0 +1,434 @@
+package gateway
+
+import (
+	"errors"
+	"reflect"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// query is a request as authorization sees it, and the lists of the message that its
+// entries are of.
+type query struct {
+	ops.Request
+	message    kmsg.Request
+	items      list          // what the entries of the outcome without a parent are of; nil if none
+	inner      []list        // what those with a parent are of: the topics of each group
+	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
+	err        error         // the first thing that makes the request malformed
+}
+
+// list is a list of a message whose entries are allowed or refused one by one.
+type list interface {
+	len() int
+	// entry returns the entry that the request had at position i, also after keep.
+	entry(i int) reflect.Value
+	// keep leaves in the message only the entries that are not refused. The list is
+	// then not null, even if it is empty.
+	keep(refused []bool)
+}
+
+// entries is a list of T.
+type entries[T any] struct {
+	all  []T
+	left *[]T // the field of the message
+}
+
+func (e entries[T]) len() int                  { return len(e.all) }
+func (e entries[T]) entry(i int) reflect.Value { return reflect.ValueOf(&e.all[i]).Elem() }
+func (e entries[T]) keep(refused []bool) {
+	kept := make([]T, 0, len(e.all))
+	for i := range e.all {
+		if !refused[i] {
+			kept = append(kept, e.all[i])
+		}
+	}
+	*e.left = kept
+}
+
+func listOf[T any](field *[]T) list { return entries[T]{*field, field} }
+
+// text returns a name of the request. Names are compared byte by byte here and as
+// characters in Kafka, so that only well-formed ones mean the same in both.
+func (q *query) text(s string) string {
+	if !utf8.ValidString(s) {
+		q.malformed("a name that is not UTF-8")
+	}
+	return s
+}
+
+func (q *query) texts(list []string) []string {
+	for _, s := range list {
+		q.text(s)
+	}
+	return list
+}
+
+func (q *query) optional(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return q.text(*s)
+}
+
+func (q *query) malformed(what string) {
+	if q.err == nil {
+		q.err = errors.New("malformed: " + what)
+	}
+}
+
+// named returns a topic that the request names, which is taken to exist: whether it
+// does the cluster knows, and says to those who may ask.
+func named(q *query, name string) ops.Topic { return ops.Topic{Name: q.text(name), Exists: true} }
+
+// identified returns a topic that the request has by its id.
+func (r *reader) identified(id [16]byte) ops.Topic {
+	return ops.Topic{ID: id, ByID: true, Name: topicName(r.cluster, id), Exists: true}
+}
+
+// topicName returns the name of the topic with an id, or "" if there is none.
+func topicName(c Cluster, id [16]byte) string {
+	if c == nil {
+		return ""
+	}
+	name, ok := c.TopicName(id)
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+// topics makes the entries of a list of topics.
+func topics[T any](q *query, field *[]T, topic func(*T) ops.Topic) {
+	q.items, q.Topics = listOf(field), topicsOf(*field, topic)
+}
+
+func topicsOf[T any](list []T, topic func(*T) ops.Topic) []ops.Topic {
+	found := make([]ops.Topic, len(list))
+	for i := range list {
+		found[i] = topic(&list[i])
+	}
+	return found
+}
+
+// groups makes the entries of a list of groups that are named and no more.
+func groups(q *query, field *[]string) {
+	q.items, q.Groups = listOf(field), holders(q.texts(*field))
+}
+
+func holders(names []string) []ops.Holder {
+	found := make([]ops.Holder, len(names))
+	for i := range names {
+		found[i].Name = names[i]
+	}
+	return found
+}
+
+// resources makes the entries of a list of configurations.
+func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResourceType, string)) {
+	q.items = listOf(field)
+	for i := range *field {
+		t, name := resource(&(*field)[i])
+		c := ops.ConfigResource{Name: q.text(name), Exists: true}
+		if t > 0 {
+			c.Type = ops.ConfigType(t)
+		}
+		q.Resources = append(q.Resources, c)
+	}
+}
+
+// reader makes the questions of requests.
+type reader struct {
+	cluster   Cluster
+	layouts   *layouts
+	endpoint  ops.Endpoint
+	caller    ops.Caller
+	forwarded bool
+}
+
+// read returns what a request asks for. It knows every request of the protocol table;
+// the error says that a request is none of them, or that it is malformed in a way that
+// its layout does not show.
+func (r *reader) read(message kmsg.Request) (*query, error) {
+	q := &query{message: message}
+	q.Key, q.Version = ops.APIKey(message.Key()), message.GetVersion()
+	q.Endpoint, q.Caller, q.Forwarded = r.endpoint, r.caller, r.forwarded
+	known := r.readTopics(q, message) || r.readGroups(q, message) || r.readOthers(q, message) || asksNothing(message)
+	if !known {
+		return nil, errUnknown
+	}
+	return q, q.err
+}
+
+// either returns a topic that the request has by its id from a version on, and by its
+// name below.
+func (r *reader) either(q *query, from int16, name string, id [16]byte) ops.Topic {
+	if q.Version >= from {
+		return r.identified(id)
+	}
+	return named(q, name)
+}
+
+// oneOf returns a topic that the request may name in either way.
+func (r *reader) oneOf(q *query, name *string, id [16]byte) ops.Topic {
+	switch {
+	case id == [16]byte{} && name != nil:
+		return named(q, *name)
+	case name == nil && q.Version >= idsFrom[q.Key]:
+		return r.identified(id)
+	}
+	q.malformed("a topic with a name and an id, or with neither")
+	return ops.Topic{}
+}
+
+// idsFrom is the first version whose topics may be named by id, of the requests that
+// have both.
+var idsFrom = map[ops.APIKey]int16{3: 12, 20: 6}
+
+// readTopics reads the requests about topics.
+func (r *reader) readTopics(q *query, message kmsg.Request) bool {
+	switch m := message.(type) {
+	case *kmsg.ProduceRequest:
+		q.TransactionalID, q.NoResponse = m.TransactionID, m.Acks == 0
+		q.optional(m.TransactionID)
+		q.TransactionalRecords = hasTransactionalRecords(m)
+		topics(q, &m.Topics, func(t *kmsg.ProduceRequestTopic) ops.Topic { return r.either(q, 13, t.Topic, t.TopicID) })
+	case *kmsg.FetchRequest:
+		q.Follower = m.ReplicaID >= 0 && m.Version < 15 || m.ReplicaState.ID >= 0 && m.Version >= 15
+		topics(q, &m.Topics, func(t *kmsg.FetchRequestTopic) ops.Topic { return r.either(q, 13, t.Topic, t.TopicID) })
+	case *kmsg.ListOffsetsRequest:
+		topics(q, &m.Topics, func(t *kmsg.ListOffsetsRequestTopic) ops.Topic { return named(q, t.Topic) })
+	case *kmsg.MetadataRequest:
+		q.AllTopics = m.Topics == nil || m.Version == 0 && len(m.Topics) == 0
+		q.AllowAutoCreate = m.AllowAutoTopicCreation
+		q.IncludeClusterOperations, q.IncludeOperations = m.IncludeClusterAuthorizedOperations, m.IncludeTopicAuthorizedOperations
+		topics(q, &m.Topics, func(t *kmsg.MetadataRequestTopic) ops.Topic { return r.oneOf(q, t.Topic, t.TopicID) })
+	case *kmsg.OffsetForLeaderEpochRequest:
+		topics(q, &m.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) ops.Topic { return named(q, t.Topic) })
+	case *kmsg.CreateTopicsRequest:
+		topics(q, &m.Topics, func(t *kmsg.CreateTopicsRequestTopic) ops.Topic { return ops.Topic{Name: q.text(t.Topic)} })
+	case *kmsg.DeleteTopicsRequest:
+		if m.Version >= 6 {
+			topics(q, &m.Topics, func(t *kmsg.DeleteTopicsRequestTopic) ops.Topic { return r.oneOf(q, t.Topic, t.TopicID) })
+		} else {
+			topics(q, &m.TopicNames, func(name *string) ops.Topic { return named(q, *name) })
+		}
+	case *kmsg.DeleteRecordsRequest:
+		topics(q, &m.Topics, func(t *kmsg.DeleteRecordsRequestTopic) ops.Topic { return named(q, t.Topic) })
+	case *kmsg.CreatePartitionsRequest:
+		topics(q, &m.Topics, func(t *kmsg.CreatePartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
+	case *kmsg.DescribeProducersRequest:
+		topics(q, &m.Topics, func(t *kmsg.DescribeProducersRequestTopic) ops.Topic { return named(q, t.Topic) })
+	case *kmsg.DescribeTopicPartitionsRequest:
+		q.AllTopics = len(m.Topics) == 0
+		topics(q, &m.Topics, func(t *kmsg.DescribeTopicPartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
+	case *kmsg.AddPartitionsToTxnRequest:
+		q.TransactionalID = &m.TransactionalID
+		q.text(m.TransactionalID)
+		topics(q, &m.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) ops.Topic { return named(q, t.Topic) })
+		for i := range m.Transactions {
+			t := &m.Transactions[i]
+			q.Transactions = append(q.Transactions, ops.Holder{
+				Name:   q.text(t.TransactionalID),
+				Topics: topicsOf(t.Topics, func(t *kmsg.AddPartitionsToTxnRequestTransactionTopic) ops.Topic { return named(q, t.Topic) }),
+			})
+		}
+	case *kmsg.TxnOffsetCommitRequest:
+		q.TransactionalID, q.Group = &m.TransactionalID, q.text(m.Group)
+		q.text(m.TransactionalID)
+		topics(q, &m.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic) ops.Topic { return named(q, t.Topic) })
+	case *kmsg.OffsetCommitRequest:
+		q.Group = q.text(m.Group)
+		topics(q, &m.Topics, func(t *kmsg.OffsetCommitRequestTopic) ops.Topic { return r.either(q, 10, t.Topic, t.TopicID) })
+	case *kmsg.OffsetDeleteRequest:
+		q.Group = q.text(m.Group)
+		topics(q, &m.Topics, func(t *kmsg.OffsetDeleteRequestTopic) ops.Topic { return named(q, t.Topic) })
+	case *kmsg.ShareFetchRequest:
+		q.Group = q.optional(m.GroupID)
+		topics(q, &m.Topics, func(t *kmsg.ShareFetchRequestTopic) ops.Topic { return r.identified(t.TopicID) })
+	case *kmsg.ShareAcknowledgeRequest:
+		q.Group = q.optional(m.GroupID)
+		topics(q, &m.Topics, func(t *kmsg.ShareAcknowledgeRequestTopic) ops.Topic { return r.identified(t.TopicID) })
+	case *kmsg.AlterShareGroupOffsetsRequest:
+		q.Group = q.text(m.GroupID)
+		topics(q, &m.Topics, func(t *kmsg.AlterShareGroupOffsetsRequestTopic) ops.Topic { return named(q, t.Topic) })
+	case *kmsg.DeleteShareGroupOffsetsRequest:
+		q.Group = q.text(m.GroupID)
+		topics(q, &m.Topics, func(t *kmsg.DeleteShareGroupOffsetsRequestTopic) ops.Topic { return named(q, t.Topic) })
+	default:
+		return false
+	}
+	return true
+}
+
+// readGroups reads the requests about groups.
+func (r *reader) readGroups(q *query, message kmsg.Request) bool {
+	switch m := message.(type) {
+	case *kmsg.OffsetFetchRequest:
+		r.readOffsetFetch(q, m)
+	case *kmsg.JoinGroupRequest:
+		q.Group = q.text(m.Group)
+	case *kmsg.HeartbeatRequest:
+		q.Group = q.text(m.Group)
+	case *kmsg.LeaveGroupRequest:
+		q.Group = q.text(m.Group)
+	case *kmsg.SyncGroupRequest:
+		q.Group, q.NoProtocol = q.text(m.Group), m.ProtocolType == nil || m.Protocol == nil
+	case *kmsg.AddOffsetsToTxnRequest:
+		q.TransactionalID, q.Group = &m.TransactionalID, q.text(m.Group)
+		q.text(m.TransactionalID)
+	case *kmsg.DescribeGroupsRequest:
+		q.IncludeOperations = m.IncludeAuthorizedOperations
+		groups(q, &m.Groups)
+	case *kmsg.DeleteGroupsRequest:
+		groups(q, &m.Groups)
+	case *kmsg.ConsumerGroupDescribeRequest:
+		q.IncludeOperations = m.IncludeAuthorizedOperations
+		groups(q, &m.Groups)
+	case *kmsg.ShareGroupDescribeRequest:
+		q.IncludeOperations = m.IncludeAuthorizedOperations
+		groups(q, &m.GroupIDs)
+	case *kmsg.StreamsGroupDescribeRequest:
+		q.IncludeOperations = m.IncludeAuthorizedOperations
+		groups(q, &m.Groups)
+	case *kmsg.DescribeShareGroupOffsetsRequest:
+		q.items = listOf(&m.Groups)
+		for i := range m.Groups {
+			g := &m.Groups[i]
+			q.inner = append(q.inner, listOf(&g.Topics))
+			q.Groups = append(q.Groups, ops.Holder{
+				Name: q.text(g.GroupID), AllTopics: g.Topics == nil,
+				Topics: topicsOf(g.Topics, func(t *kmsg.DescribeShareGroupOffsetsRequestGroupTopic) ops.Topic { return named(q, t.Topic) }),
+			})
+		}
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		q.Group, q.Subscribed = q.text(m.Group), q.texts(m.SubscribedTopicNames)
+		r.readPattern(q, m)
+	case *kmsg.ShareGroupHeartbeatRequest:
+		q.Group, q.Subscribed = q.text(m.GroupID), q.texts(m.SubscribedTopicNames)
+	case *kmsg.StreamsGroupHeartbeatRequest:
+		q.Group = q.text(m.Group)
+		r.readTopology(q, m)
+	default:
+		return false
+	}
+	return true
+}
+
+// readOffsetFetch reads a request for the offsets of groups, one below version 8.
+func (r *reader) readOffsetFetch(q *query, m *kmsg.OffsetFetchRequest) {
+	if m.Version < 8 {
+		q.inner = []list{listOf(&m.Topics)}
+		q.Groups = []ops.Holder{{
+			Name: q.text(m.Group), AllTopics: m.Topics == nil,
+			Topics: topicsOf(m.Topics, func(t *kmsg.OffsetFetchRequestTopic) ops.Topic { return named(q, t.Topic) }),
+		}}
+		return
+	}
+	q.items = listOf(&m.Groups)
+	for i := range m.Groups {
+		g := &m.Groups[i]
+		q.inner = append(q.inner, listOf(&g.Topics))
+		q.Groups = append(q.Groups, ops.Holder{
+			Name: q.text(g.Group), AllTopics: g.Topics == nil,
+			Topics: topicsOf(g.Topics, func(t *kmsg.OffsetFetchRequestGroupTopic) ops.Topic { return r.either(q, 10, t.Topic, t.TopicID) }),
+		})
+	}
+}
+
+// readOthers reads the requests about keys, transactional ids, configurations and
+// tokens.
+func (r *reader) readOthers(q *query, message kmsg.Request) bool {
+	switch m := message.(type) {
+	case *kmsg.FindCoordinatorRequest:
+		q.KeyType = ops.KeyType(m.CoordinatorType)
+		if q.Keys = []string{q.text(m.CoordinatorKey)}; m.Version >= 4 {
+			q.items, q.Keys = listOf(&m.CoordinatorKeys), q.texts(m.CoordinatorKeys)
+		}
+	case *kmsg.InitProducerIDRequest:
+		q.TransactionalID = m.TransactionalID
+		q.optional(m.TransactionalID)
+	case *kmsg.EndTxnRequest:
+		q.TransactionalID = &m.TransactionalID
+		q.text(m.TransactionalID)
+	case *kmsg.DescribeTransactionsRequest:
+		q.items, q.Transactions = listOf(&m.TransactionalIDs), holders(q.texts(m.TransactionalIDs))
+	case *kmsg.DescribeClusterRequest:
+		q.IncludeClusterOperations = m.IncludeClusterAuthorizedOperations
+	case *kmsg.DescribeConfigsRequest:
+		resources(q, &m.Resources, func(c *kmsg.DescribeConfigsRequestResource) (kmsg.ConfigResourceType, string) {
+			return c.ResourceType, c.ResourceName
+		})
+	case *kmsg.AlterConfigsRequest:
+		resources(q, &m.Resources, func(c *kmsg.AlterConfigsRequestResource) (kmsg.ConfigResourceType, string) {
+			return c.ResourceType, c.ResourceName
+		})
+	case *kmsg.IncrementalAlterConfigsRequest:
+		resources(q, &m.Resources, func(c *kmsg.IncrementalAlterConfigsRequestResource) (kmsg.ConfigResourceType, string) {
+			return c.ResourceType, c.ResourceName
+		})
+	case *kmsg.CreateDelegationTokenRequest, *kmsg.RenewDelegationTokenRequest,
+		*kmsg.ExpireDelegationTokenRequest, *kmsg.DescribeDelegationTokenRequest:
+		readTokens(q, message)
+	case *kmsg.CreateACLsRequest:
+		for i := range m.Creations {
+			c := &m.Creations[i]
+			q.texts([]string{c.ResourceName, c.Principal, c.Host})
+		}
+	case *kmsg.EnvelopeRequest:
+		r.readEnvelope(q, m)
+	default:
+		return false
+	}
+	return true
+}
+
+// asksNothing reports whether nothing in a request decides what is asked about it: it
+// is about the cluster, or lists everything.
+func asksNothing(message kmsg.Request) bool {
+	switch message.(type) {
+	case *kmsg.LeaderAndISRRequest, *kmsg.StopReplicaRequest, *kmsg.UpdateMetadataRequest, *kmsg.ControlledShutdownRequest,
+		*kmsg.ListGroupsRequest, *kmsg.ListTransactionsRequest, *kmsg.WriteTxnMarkersRequest,
+		*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest, *kmsg.ApiVersionsRequest,
+		*kmsg.DescribeACLsRequest, *kmsg.DeleteACLsRequest,
+		*kmsg.AlterReplicaLogDirsRequest, *kmsg.DescribeLogDirsRequest, *kmsg.ElectLeadersRequest,
+		*kmsg.AlterPartitionAssignmentsRequest, *kmsg.ListPartitionReassignmentsRequest, *kmsg.UnregisterBrokerRequest,
+		*kmsg.DescribeClientQuotasRequest, *kmsg.AlterClientQuotasRequest,
+		*kmsg.DescribeUserSCRAMCredentialsRequest, *kmsg.AlterUserSCRAMCredentialsRequest,
+		*kmsg.VoteRequest, *kmsg.BeginQuorumEpochRequest, *kmsg.EndQuorumEpochRequest, *kmsg.DescribeQuorumRequest,
+		*kmsg.AlterPartitionRequest, *kmsg.UpdateFeaturesRequest, *kmsg.FetchSnapshotRequest,
+		*kmsg.BrokerRegistrationRequest, *kmsg.BrokerHeartbeatRequest, *kmsg.AllocateProducerIDsRequest,
+		*kmsg.ControllerRegistrationRequest, *kmsg.AssignReplicasToDirsRequest,
+		*kmsg.GetTelemetrySubscriptionsRequest, *kmsg.PushTelemetryRequest, *kmsg.ListConfigResourcesRequest,
+		*kmsg.AddRaftVoterRequest, *kmsg.RemoveRaftVoterRequest, *kmsg.UpdateRaftVoterRequest,
+		*kmsg.InitializeShareGroupStateRequest, *kmsg.ReadShareGroupStateRequest, *kmsg.WriteShareGroupStateRequest,
+		*kmsg.DeleteShareGroupStateRequest, *kmsg.ReadShareGroupStateSummaryRequest:
+		return true
+	default:
+		return false
+	}
+}
+
+// transactional is the bit of a record batch's attributes that makes it part of a
+// transaction.
+const transactional = 1 << 4
+
+// hasTransactionalRecords reports whether the first batch of a partition is
+// transactional. A batch that is cut short, or of a format older than batches, is not:
+// the cluster, which reads it by the same rules, refuses it.
+//
+// Source: Kafka's RequestUtils.hasTransactionalRecords, ByteBufferLogInputStream.
+func hasTransactionalRecords(m *kmsg.ProduceRequest) bool {
+	for i := range m.Topics {
+		for j := range m.Topics[i].Partitions {
+			var batch kmsg.RecordBatch
+			err := batch.ReadFrom(m.Topics[i].Partitions[j].Records)
+			if err == nil && batch.Magic >= 2 && batch.Attributes&transactional != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,283 @@
+package gateway
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// A refusal repeats what was asked for: the entry of a topic has its name and all its
+// partitions. Kafka's schemas, and so kmsg's structures, name the same thing the same in
+// a request and its response, so that one function makes every such entry.
+
+// identity is, for the fields of a response that say what an entry is about, the fields
+// of the request that they repeat. The first that there is counts.
+var identity = map[string][]string{
+	"Topic": {"Topic"}, "TopicID": {"TopicID"}, "Partition": {"Partition"},
+	"Group": {"Group"}, "GroupID": {"GroupID"}, "Key": {}, "TransactionalID": {"TransactionalID"},
+	"ResourceType": {"ResourceType"}, "ResourceName": {"ResourceName"},
+	"ProducerID": {"ProducerID"}, "Entity": {"Entity"}, "Type": {"Type"}, "Name": {"Name"}, "User": {"Name"},
+}
+
+// plainKeys are the fields that a plain name or number of the request is repeated in,
+// by its kind: of groups, keys, transactional ids and topics, and of partitions.
+var plainKeys = map[reflect.Kind][]string{
+	reflect.String: {"Group", "GroupID", "Key", "TransactionalID", "Topic"},
+	reflect.Int32:  {"Partition"},
+}
+
+// blanks are the values of fields that an error is shown without, where they are not
+// kmsg's defaults.
+//
+// Source: the getErrorResponse methods and error entries of Kafka 4.2's requests.
+var blanks = map[string]int64{
+	"BaseOffset": -1, "LogAppendTime": -1, "LogStartOffset": -1, "HighWatermark": -1, "LastStableOffset": -1,
+	"PreferredReadReplica": -1, "Timestamp": -1, "Offset": -1, "LeaderEpoch": -1, "EndOffset": -1, "LowWatermark": -1,
+	"NodeID": -1, "Port": -1, "NumPartitions": -1, "ReplicationFactor": -1, "ProducerEpoch": -1,
+	"AuthorizedOperations": math.MinInt32, "ClusterAuthorizedOperations": math.MinInt32, "Generation": -1, "ExpiryTimestamp": -1,
+}
+
+// messages are what Kafka says beside the codes of a refusal, where it says something.
+//
+// Source: Kafka 4.2, org.apache.kafka.common.protocol.Errors.
+var messages = map[ops.ErrorCode]string{
+	ops.TopicAuthorizationFailed:           "Topic authorization failed.",
+	ops.GroupAuthorizationFailed:           "Group authorization failed.",
+	ops.ClusterAuthorizationFailed:         "Cluster authorization failed.",
+	ops.TransactionalIDAuthorizationFailed: "Transactional Id authorization failed.",
+	ops.DelegationTokenAuthorizationFailed: "Delegation Token authorization failed.",
+}
+
+// setError sets the error of a structure that can have one, and reports whether it can.
+func setError(v reflect.Value, code ops.ErrorCode) bool {
+	f := v.FieldByName("ErrorCode")
+	if !f.IsValid() {
+		return false
+	}
+	f.SetInt(int64(code))
+	text := v.FieldByName("ErrorMessage")
+	if says, ok := messages[code]; ok && text.IsValid() {
+		text.Set(reflect.ValueOf(&says))
+	}
+	return true
+}
+
+// fillError makes dst the entry of the response that refuses src, an entry of the
+// request.
+func fillError(dst, src reflect.Value, code ops.ErrorCode) {
+	blank(dst)
+	if src.Kind() != reflect.Struct {
+		for _, name := range plainKeys[src.Kind()] {
+			if assign(dst.FieldByName(name), src) {
+				break
+			}
+		}
+		setError(dst, code)
+		return
+	}
+	for i := range dst.NumField() {
+		for _, name := range identity[dst.Type().Field(i).Name] {
+			assign(dst.Field(i), src.FieldByName(name))
+		}
+	}
+	if setError(dst, code) {
+		refuseAcknowledgements(dst, src, code)
+		return
+	}
+	for i := range dst.NumField() {
+		from := src.FieldByName(dst.Type().Field(i).Name)
+		if dst.Field(i).Kind() == reflect.Slice && from.IsValid() && from.Kind() == reflect.Slice && identity[dst.Type().Field(i).Name] == nil {
+			fillErrors(dst.Field(i), from, code)
+		}
+	}
+}
+
+// refuseAcknowledgements gives the error to what a share fetch acknowledges too.
+func refuseAcknowledgements(dst, src reflect.Value, code ops.ErrorCode) {
+	acknowledged, field := src.FieldByName("AcknowledgementBatches"), dst.FieldByName("AcknowledgeErrorCode")
+	if acknowledged.IsValid() && field.IsValid() && acknowledged.Len() > 0 {
+		field.SetInt(int64(code))
+	}
+}
+
+// fillErrors makes dst the list of entries that refuse those of src.
+func fillErrors(dst, src reflect.Value, code ops.ErrorCode) {
+	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
+	for i := range src.Len() {
+		list.Index(i).Set(blankOf(list.Type().Elem()))
+		fillError(list.Index(i), src.Index(i), code)
+	}
+	dst.Set(list)
+}
+
+// blank sets the fields of v that an error is shown without.
+func blank(v reflect.Value) {
+	for i := range v.NumField() {
+		name, f := v.Type().Field(i).Name, v.Field(i)
+		if n, ok := blanks[name]; ok && f.CanInt() {
+			f.SetInt(n)
+		}
+		if name == "Metadata" && f.Kind() == reflect.Pointer { // of an offset
+			f.Set(reflect.ValueOf(new("")))
+		}
+	}
+}
+
+// assign sets dst to src, which may be of the same type, a pointer to it, what a
+// pointer points to, or a list of structures with the same fields.
+func assign(dst, src reflect.Value) bool {
+	switch {
+	case !dst.IsValid() || !src.IsValid():
+		return false
+	case src.Type().AssignableTo(dst.Type()):
+		dst.Set(src)
+	case dst.Kind() == reflect.Pointer && src.Type().AssignableTo(dst.Type().Elem()):
+		dst.Set(pointerTo(src))
+	case src.Kind() == reflect.Pointer && src.Type().Elem().AssignableTo(dst.Type()):
+		if !src.IsNil() {
+			dst.Set(src.Elem())
+		}
+	case dst.Kind() == reflect.Slice && src.Kind() == reflect.Slice:
+		fillErrors(dst, src, ops.None)
+	default:
+		return false
+	}
+	return true
+}
+
+// refusedLists are the lists whose every entry carries the error of a whole request, by
+// API: the response has no error of its own, or has it there too.
+var refusedLists = map[ops.APIKey]struct {
+	request, response string
+	min, max          int16 // versions; a max of 0 is any
+}{
+	0: {"Topics", "Topics", 0, 0}, 1: {"Topics", "Topics", 0, 12}, 2: {"Topics", "Topics", 0, 0},
+	8: {"Topics", "Topics", 0, 0}, 9: {"Topics", "Topics", 0, 1}, 10: {"CoordinatorKeys", "Coordinators", 4, 0},
+	24: {"Topics", "Topics", 0, 3}, 27: {"Markers", "Markers", 0, 0}, 28: {"Topics", "Topics", 0, 0},
+	30: {"Creations", "Results", 0, 0}, 31: {"Filters", "Results", 0, 0},
+	32: {"Resources", "Resources", 0, 0}, 33: {"Resources", "Resources", 0, 0}, 44: {"Resources", "Resources", 0, 0},
+	43: {"Topics", "Topics", 0, 0}, 45: {"Topics", "Topics", 0, 0}, 49: {"Entries", "Entries", 0, 0}, 50: {"Users", "Results", 0, 0},
+	83: {"Topics", "Topics", 0, 0}, 84: {"Topics", "Topics", 0, 0}, 85: {"Topics", "Topics", 0, 0},
+	86: {"Topics", "Topics", 0, 0}, 87: {"Topics", "Topics", 0, 0},
+}
+
+// refuseAll returns the response to a request that is refused as a whole.
+func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
+	resp := q.message.ResponseKind()
+	v, src := reflect.ValueOf(resp).Elem(), reflect.ValueOf(q.message).Elem()
+	blank(v)
+	placed := setError(v, code)
+	if rule, ok := refusedLists[q.Key]; ok && q.Version >= rule.min && (rule.max == 0 || q.Version <= rule.max) {
+		fillErrors(v.FieldByName(rule.response), src.FieldByName(rule.request), code)
+		placed = true
+	}
+	placed = placeElsewhere(q, resp, code) || placed
+	if !placed {
+		return nil, fmt.Errorf("no place for %v in the response", code)
+	}
+	describeTokenRefusal(q, resp)
+	return resp, nil
+}
+
+// placeElsewhere puts the error of a whole request where the response has a list that
+// is no list of the request.
+func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
+	switch r := resp.(type) {
+	case *kmsg.AlterReplicaLogDirsResponse:
+		refuseLogDirs(q.message.(*kmsg.AlterReplicaLogDirsRequest), r, code)
+	case *kmsg.AlterUserSCRAMCredentialsResponse:
+		refuseCredentials(q.message.(*kmsg.AlterUserSCRAMCredentialsRequest), r, code)
+	case *kmsg.LeaderAndISRResponse:
+		refuseLeaders(q.message.(*kmsg.LeaderAndISRRequest), r, code)
+	case *kmsg.StopReplicaResponse:
+		refuseReplicas(q.message.(*kmsg.StopReplicaRequest), r, code)
+	default:
+		return false
+	}
+	return true
+}
+
+// refuseLogDirs gives every partition of every directory the error, topic by topic.
+func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDirsResponse, code ops.ErrorCode) {
+	at := make(map[string]int)
+	for _, dir := range m.Dirs {
+		for _, t := range dir.Topics {
+			i, ok := at[t.Topic]
+			if !ok {
+				i = len(r.Topics)
+				at[t.Topic] = i
+				r.Topics = append(r.Topics, kmsg.AlterReplicaLogDirsResponseTopic{Topic: t.Topic})
+			}
+			for _, p := range t.Partitions {
+				r.Topics[i].Partitions = append(r.Topics[i].Partitions, kmsg.AlterReplicaLogDirsResponseTopicPartition{Partition: p, ErrorCode: int16(code)})
+			}
+		}
+	}
+}
+
+// refuseCredentials gives every user whose credentials are to be altered the error once.
+func refuseCredentials(m *kmsg.AlterUserSCRAMCredentialsRequest, r *kmsg.AlterUserSCRAMCredentialsResponse, code ops.ErrorCode) {
+	seen := make(map[string]bool)
+	add := func(user string) {
+		if seen[user] {
+			return
+		}
+		seen[user] = true
+		result := kmsg.NewAlterUserSCRAMCredentialsResponseResult()
+		result.User = user
+		setError(reflect.ValueOf(&result).Elem(), code)
+		r.Results = append(r.Results, result)
+	}
+	for i := range m.Deletions {
+		add(m.Deletions[i].Name)
+	}
+	for i := range m.Upsertions {
+		add(m.Upsertions[i].Name)
+	}
+}
+
+// refuseLeaders gives every partition the error: in one list below version 5, by topic
+// from there.
+func refuseLeaders(m *kmsg.LeaderAndISRRequest, r *kmsg.LeaderAndISRResponse, code ops.ErrorCode) {
+	refuse := func(topic string, partition int32) kmsg.LeaderAndISRResponseTopicPartition {
+		p := kmsg.NewLeaderAndISRResponseTopicPartition()
+		p.Topic, p.Partition, p.ErrorCode = topic, partition, int16(code)
+		return p
+	}
+	for i := range m.PartitionStates {
+		p := &m.PartitionStates[i]
+		r.Partitions = append(r.Partitions, refuse(p.Topic, p.Partition))
+	}
+	for i := range m.TopicStates {
+		t := &m.TopicStates[i]
+		topic := kmsg.LeaderAndISRResponseTopic{TopicID: t.TopicID}
+		for j := range t.PartitionStates {
+			topic.Partitions = append(topic.Partitions, refuse(t.Topic, t.PartitionStates[j].Partition))
+		}
+		r.Topics = append(r.Topics, topic)
+		r.Partitions = append(r.Partitions, topic.Partitions...)
+	}
+}
+
+// refuseReplicas gives every partition the error: a request has one in version 0, a
+// list of them for each topic up to version 2, and states from there.
+func refuseReplicas(m *kmsg.StopReplicaRequest, r *kmsg.StopReplicaResponse, code ops.ErrorCode) {
+	add := func(topic string, partition int32) {
+		r.Partitions = append(r.Partitions, kmsg.StopReplicaResponsePartition{Topic: topic, Partition: partition, ErrorCode: int16(code)})
+	}
+	for i := range m.Topics {
+		t := &m.Topics[i]
+		if m.Version == 0 {
+			add(t.Topic, t.Partition)
+		}
+		for _, p := range t.Partitions {
+			add(t.Topic, p)
+		}
+		for _, p := range t.PartitionStates {
+			add(t.Topic, p.Partition)
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package gateway
+
+import (
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// readTokens reads the requests about delegation tokens. They are answered as by a
+// cluster that has tokens switched off: one that the cluster gave out would be the
+// gateway's own, and would let its holder do what the gateway may.
+func readTokens(q *query, message kmsg.Request) {
+	q.TokensDisabled = true
+	m, ok := message.(*kmsg.CreateDelegationTokenRequest)
+	if !ok {
+		return
+	}
+	if name := q.optional(m.OwnerPrincipalName); name != "" {
+		q.Owner = q.optional(m.OwnerPrincipalType) + ":" + name
+	}
+	for _, p := range m.Renewers {
+		q.Renewers = append(q.Renewers, q.text(p.PrincipalType)+":"+q.text(p.PrincipalName))
+	}
+}
+
+// describeTokenRefusal fills what Kafka answers beside the error to who may not create
+// a token.
+func describeTokenRefusal(q *query, resp kmsg.Response) {
+	m, ok := resp.(*kmsg.CreateDelegationTokenResponse)
+	if !ok {
+		return
+	}
+	owner := q.Owner
+	if owner == "" {
+		owner = q.Caller.Principal
+	}
+	m.PrincipalType, m.PrincipalName = cut(owner)
+	m.TokenRequesterPrincipalType, m.TokenRequesterPrincipalName = cut(q.Caller.Principal)
+	m.IssueTimestamp, m.ExpiryTimestamp, m.MaxTimestamp = -1, -1, -1
+}
+
+// cut cuts a principal as "User:bob" into its type and its name.
+func cut(p string) (kind, name string) {
+	kind, name, _ = strings.Cut(p, ":")
+	return kind, name
+}

@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// versionRange is the versions of an API that the gateway serves.
+type versionRange struct{ min, max int16 }
+
+// servedVersions returns, for every API that an endpoint serves, the versions that both
+// the protocol table and kmsg know.
+func servedVersions(endpoint ops.Endpoint) map[ops.APIKey]versionRange {
+	served := make(map[ops.APIKey]versionRange)
+	for _, api := range ops.APIs() {
+		request := kmsg.RequestForKey(int16(api.Key))
+		if request == nil || !slices.Contains(api.Listeners, endpoint) {
+			continue
+		}
+		if r := (versionRange{api.MinVersion, min(api.MaxVersion, request.MaxVersion())}); r.min <= r.max {
+			served[api.Key] = r
+		}
+	}
+	return served
+}
+
+// serves reports whether the version of a request is among those that are served.
+func (g *Gateway) serves(h Header) bool {
+	served, ok := g.versions[h.Key]
+	return ok && h.Version >= served.min && h.Version <= served.max
+}
+
+// produceKey is the key of Produce. librdkafka takes a broker whose oldest version is
+// not 0 for one that cannot compress, so that Kafka shows 0, though it serves 3 and
+// newer only.
+//
+// Source: KAFKA-18659.
+const produceKey ops.APIKey = 0
+
+// trimVersions takes the APIs and versions out of the cluster's answer that would be
+// refused, and puts those in that the gateway answers by itself.
+func (p *Plan) trimVersions(r *kmsg.ApiVersionsResponse) {
+	shown := make([]kmsg.ApiVersionsResponseApiKey, 0, len(r.ApiKeys))
+	for _, k := range r.ApiKeys {
+		key := ops.APIKey(k.ApiKey)
+		served, ok := p.gateway.versions[key]
+		if !ok || p.gateway.served(key) != nil {
+			continue
+		}
+		k.MaxVersion = min(k.MaxVersion, served.max)
+		lowest := max(k.MinVersion, served.min)
+		if lowest > k.MaxVersion {
+			continue
+		}
+		if key != produceKey {
+			k.MinVersion = lowest
+		}
+		shown = append(shown, k)
+	}
+	for key, served := range p.gateway.versions {
+		if p.gateway.served(key) != nil && r.ErrorCode == 0 {
+			k := kmsg.NewApiVersionsResponseApiKey()
+			k.ApiKey, k.MinVersion, k.MaxVersion = int16(key), served.min, served.max
+			shown = append(shown, k)
+		}
+	}
+	slices.SortFunc(shown, func(a, b kmsg.ApiVersionsResponseApiKey) int { return int(a.ApiKey) - int(b.ApiKey) })
+	r.ApiKeys = shown
+}
+
+// unknownApiVersions is the answer to ApiVersions of a version that is not served: in
+// version 0, with the versions that are, so that the client can ask again.
+//
+// Source: KIP-511; Kafka's ApiVersionsRequest.getErrorResponse.
+func (g *Gateway) unknownApiVersions() kmsg.Response {
+	r := kmsg.NewPtrApiVersionsResponse()
+	r.ErrorCode = int16(ops.UnsupportedVersion)
+	served := g.versions[apiVersionsKey]
+	k := kmsg.NewApiVersionsResponseApiKey()
+	k.ApiKey, k.MinVersion, k.MaxVersion = int16(apiVersionsKey), served.min, served.max
+	r.ApiKeys = append(r.ApiKeys, k)
+	return r
+}
+
+// isVersionRefusal reports whether a response of the cluster is the answer to an
+// ApiVersions whose version the cluster does not know, which is of version 0.
+func isVersionRefusal(h Header, reply []byte) bool {
+	return h.Key == apiVersionsKey && len(reply) >= 6 && ops.ErrorCode(binary.BigEndian.Uint16(reply[4:])) == ops.UnsupportedVersion
+}
