@@ -107,7 +107,7 @@ func TestSaveAndLoadAnySet(t *testing.T) {
 		}
 	})
 	t.Logf("%d sets saved and loaded, %d refused", saved, refused)
-	if saved < 10 || refused < 10 {
+	if !testing.Short() && (saved < 10 || refused < 10) { // few are drawn for a short run
 		t.Errorf("want at least 10 of each")
 	}
 }

@@ -42,6 +42,7 @@ func plain(replay func([]byte) (int, []string, error)) func([]byte) (replayed, e
 var families = []family{
 	{"authorize", plain(replayAuthorize), 419, 2 * 21108, 0},
 	{"authorize_by_resource_type", plain(replayAuthorizeByResourceType), 300, 2 * 7500, 0},
+	{"audit", plain(replayAudit), 60, 2 * 1499, 0},
 	{"filter", plain(replayFilter), 1000, 7601, 0},
 	{"parse", plain(replayParse), 238, 238, 0},
 	{"acl_validation", plain(replayACLValidation), 402, 402, 0},

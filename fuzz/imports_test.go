@@ -26,6 +26,9 @@ var mayImport = map[string][]string{
 	"acl":            {"internal/enum", "internal/lines", "principal", "resource", "ops"},
 	"snapshot":       {"internal/enum", "principal", "resource", "ops", "acl"},
 	"aclfile":        {"internal/enum", "acl", "snapshot"},
+	"audit":          {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
+	"audit/suggest":  {"principal", "resource", "ops", "acl", "snapshot", "audit"},
+	"inspect":        {"internal/enum", "principal", "resource", "ops", "acl", "snapshot"},
 	"fuzz":           {},
 
 	// Tests alone import these.

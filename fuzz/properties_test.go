@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -41,7 +42,7 @@ var properties = []property{
 	{"text and JSON come back", formatsComeBack, 3400},
 	{"ZooKeeper's documents come back", documentsComeBack, 2300},
 	{"the wire form comes back", wireComesBack, 4000},
-	// Explain agrees with Check: to be added with Explain; World.Explain is the model's.
+	{"explain agrees with check", explainAgrees, 8000},
 }
 
 // seededWorlds is from how many seeds each property is held before rapid draws
@@ -301,6 +302,42 @@ func namedACLDecides(t rapid.TB, src gen.Source) (met int) {
 			t.Fatalf("%+v asks %+v: %v, but %v comes first of %v", s, r, d, all[first], all)
 		case !w.Exact && d.Allowed() && slices.ContainsFunc(all, func(b acl.Binding) bool { return b.Entry.Permission == acl.Deny }):
 			t.Fatalf("%+v asks %+v: %v, but a deny matches: %v", s, r, d, all)
+		}
+	}
+	return met
+}
+
+// explainAgrees counts the ACLs that match and the near misses. By the documented rules
+// the matches are those of the model, and each near miss is a match once it is mended.
+func explainAgrees(t rapid.TB, src gen.Source) (met int) {
+	w := gen.World(src)
+	store := storeOf(t, w)
+	for range asked {
+		s, r := gen.Question(src, w.ACLs)
+		d := ask(store, s, r)
+		e := inspect.Explain(store.Load(), snapshot.Subject(s), snapshot.Request(r), 0)
+		by, named := d.Binding()
+		var matches, decides []acl.Binding
+		for _, m := range e.Matches {
+			matches = append(matches, m.Binding)
+			if m.Decides {
+				decides = append(decides, m.Binding)
+			}
+		}
+		if e.Decision != d || named != (len(decides) == 1) || named && decides[0] != by || len(decides) > 1 {
+			t.Fatalf("%+v asks %+v: %v, explained as %v by %v", s, r, d, e.Decision, decides)
+		}
+		met += len(matches) + len(e.NearMisses)
+		if w.Exact || s.Principal.IsZero() || !s.Host.IsValid() { // no ACL can be about nobody, or from nowhere
+			continue
+		}
+		if want := w.Explain(s, r); !slices.Equal(matches, want) {
+			t.Fatalf("%+v asks %+v: %v matches, want %v", s, r, matches, want)
+		}
+		for _, m := range e.NearMisses {
+			if slices.Contains(matches, m.Binding) || !slices.Contains((refmodel.World{ACLs: []acl.Binding{m.Mended}}).Explain(s, r), m.Mended) {
+				t.Fatalf("%+v asks %+v: %v is no near miss", s, r, m)
+			}
 		}
 	}
 	return met

@@ -83,8 +83,13 @@ type Step struct {
 	// denial is a denial of the step.
 	PerItem bool   `json:"perItem,omitzero"`
 	Denied  Effect `json:"denied,omitzero"`
-	Since   string `json:"since,omitzero"` // the first release that asks
-	Note    string `json:"note,omitzero"`
+	// QuietDenial says that Kafka keeps a denial out of its audit log (logIfDenied
+	// is false): the question only finds out what to show, or which one comes next.
+	QuietDenial bool `json:"quietDenial,omitzero"`
+	// QuietWhenAll is QuietDenial in a request for every topic.
+	QuietWhenAll bool   `json:"quietWhenAll,omitzero"`
+	Since        string `json:"since,omitzero"` // the first release that asks
+	Note         string `json:"note,omitzero"`
 }
 
 // Combine says how a step stands to the others.

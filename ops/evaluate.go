@@ -57,6 +57,7 @@ func (api *API) Evaluate(a Authorizer, r *Request) Outcome {
 		a = denyAll{}
 	}
 	e := evaluation{api: api, a: a, r: r}
+	e.listener, _ = a.(ActionAuthorizer)
 	e.list()
 	for n := range api.Steps {
 		e.guard(n)
@@ -107,6 +108,8 @@ type evaluation struct {
 	// passed are the steps that allowed the request as a whole.
 	passed stepSet
 	over   bool // the whole request has failed
+	// listener is the authorizer, if it wants to know what it is asked for; else nil.
+	listener ActionAuthorizer
 	// What is known of the entries, so that they need not be gone through in vain.
 	someMissing bool // a topic does not exist
 	someByID    bool // a topic is named by its id
@@ -152,6 +155,7 @@ func (e *evaluation) step(n int) {
 	} else if !s.When.holds(e.r) {
 		return
 	}
+	e.begin(n, s)
 	switch {
 	case s.Name.isList():
 		e.askEach(n, s)
@@ -274,6 +278,7 @@ func (e *evaluation) askNewTopics(s *Step) {
 // those that its type supports.
 func (e *evaluation) operations(t resource.Type, name string) Set {
 	var allowed Set
+	e.beginOperations()
 	for op := range Supported(t).All() {
 		if e.a.Allowed(op, t, name) {
 			allowed |= SetOf(op)

@@ -126,10 +126,17 @@ func bounds(at Endpoint, minVersion, maxVersion int16) []string {
 }
 
 func (s *Step) consequence() string {
-	if s.Combine == Sufficient {
-		return "no error: the fallback is asked"
+	text := "no error: the fallback is asked"
+	if s.Combine != Sufficient {
+		text = s.Denied.describe()
 	}
-	return s.Denied.describe()
+	switch {
+	case s.QuietDenial:
+		text += "; not logged"
+	case s.QuietWhenAll:
+		text += "; not logged in a request for every topic"
+	}
+	return text
 }
 
 // scopeTexts says what an effect does, by scope; %v is the error code.

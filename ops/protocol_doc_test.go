@@ -24,6 +24,7 @@ A request passes when no step denies it. The steps are asked in order. A step wh
 itself: when it allows, the steps that are its fallback are not asked. An *entry* is the part of the response that is about
 one topic, group, transactional id or other resource; a step about each topic is asked once for each. Steps that come after a
 denial of the whole request, or of their entry, are not asked. At a controller means also: of what a broker forwards to it.
+*Not logged* is a denial that Kafka's audit log has at level TRACE only, since the client did not ask for the access.
 
 Errors that depend on no ACL are listed where they decide what a caller may learn: one that comes before the steps is seen
 by everybody, one that comes after them only by who was allowed.

@@ -107,6 +107,12 @@ func (s Step) suffices() Step {
 // leavesOut makes a denial leave out the entry.
 func (s Step) leavesOut() Step { s.Denied = Effect{Scope: LeftOut}; return s }
 
+// quiet keeps a denial out of the audit log.
+func (s Step) quiet() Step { s.QuietDenial = true; return s }
+
+// quietWhenAll keeps a denial out of the audit log in a request for every topic.
+func (s Step) quietWhenAll() Step { s.QuietWhenAll = true; return s }
+
 // hidesName makes a denial withhold the name of a topic that is named by id.
 func (s Step) hidesName() Step { s.Denied.HidesName = true; return s }
 

@@ -106,7 +106,7 @@ var consumerAPIs = []API{
 		Documented: documents(ClusterAction.on(resource.Cluster), Describe.on(resource.Topic)),
 		Items:      []ItemList{{Of: eachTopic}},
 		Steps: []Step{
-			requireCluster(ClusterAction).suffices(),
+			requireCluster(ClusterAction).suffices().quiet(),
 			requireEach(Describe, resource.Topic, eachTopic, "topics[].topic").fallbackOf(1),
 		},
 		Guards:    []Guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},

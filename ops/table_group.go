@@ -62,9 +62,9 @@ var groupAPIs = []API{
 		Documented: documents(Describe.on(resource.Cluster), Describe.on(resource.Group)),
 		Items:      []ItemList{{Of: eachGroup}},
 		Steps: []Step{
-			requireCluster(Describe).suffices().
+			requireCluster(Describe).suffices().quiet().
 				note("Shows every group, also one that an ACL denies."),
-			requireEach(Describe, resource.Group, eachGroup, "").fallbackOf(1).leavesOut().
+			requireEach(Describe, resource.Group, eachGroup, "").fallbackOf(1).leavesOut().quiet().
 				note("The groups are all those of the coordinator."),
 		},
 		Placement: neverAnError,
@@ -103,7 +103,7 @@ var groupAPIs = []API{
 			require(Read, resource.Group, theGroup, "groupId"),
 			require(Describe, resource.Topic, subscribedTopics, "subscribedTopicNames[]").since("4.0").
 				note("One topic that may not be described fails the heartbeat. Without names, in a heartbeat that changes no subscription, nothing is asked."),
-			requireEach(Describe, resource.Topic, matchedTopics, "subscribedTopicRegex").leavesOut().versions(1, 0).since("4.0").
+			requireEach(Describe, resource.Topic, matchedTopics, "subscribedTopicRegex").leavesOut().quiet().versions(1, 0).since("4.0").
 				note("Asked when the coordinator resolves the pattern, for the member whose heartbeat made it do so; all members with the same pattern share the result."),
 		},
 		Guards:      []Guard{guardRequest(0, featureDisabled, UnsupportedVersion)},
@@ -140,7 +140,7 @@ var groupAPIs = []API{
 			require(Read, resource.Group, theGroup, "groupId"),
 			require(Describe, resource.Topic, subscribedTopics, "topology.subtopologies[]: sourceTopics, repartitionSinkTopics, repartitionSourceTopics, stateChangelogTopics").
 				note("Nothing is asked without a topology. Internal topics of Kafka and invalid names are refused before."),
-			requireCluster(Create).suffices(),
+			requireCluster(Create).suffices().quiet(),
 			{
 				Operation: Create, Type: resource.Topic, Name: newTopics, Combine: Fallback, FallbackOf: 3,
 				Denied: Effect{Scope: FieldWithheld},

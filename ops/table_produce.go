@@ -44,9 +44,9 @@ var produceAPIs = []API{
 		Steps: []Step{
 			require(Write, resource.TransactionalID, theTransactionalID, "transactionalId").when(withTransactionalID),
 			require(TwoPhaseCommit, resource.TransactionalID, theTransactionalID, "transactionalId").when(twoPhaseCommit).since("4.1"),
-			requireCluster(IdempotentWrite).when(withoutTransactionalID).suffices(),
+			requireCluster(IdempotentWrite).when(withoutTransactionalID).suffices().quiet(),
 			require(Write, resource.Topic, anyResource, "").when(withoutTransactionalID).fallbackOf(3).
-				denied(Effect{Scope: WholeRequest, Code: ClusterAuthorizationFailed}).
+				denied(Effect{Scope: WholeRequest, Code: ClusterAuthorizationFailed}).quiet().
 				note("KIP-679: Write on one topic, whichever it is and whether or not it exists. The error is that of the cluster."),
 		},
 		Placement: topLevel,

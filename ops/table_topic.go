@@ -13,9 +13,9 @@ var topicAPIs = []API{
 		Items:      []ItemList{{Of: eachTopic}},
 		Steps: []Step{
 			requireEach(Describe, resource.Topic, eachTopic, "topics[].name; topics[].topicId from version 12; every topic").
-				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed, WhenAll: LeftOut, HidesName: true}).
+				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed, WhenAll: LeftOut, HidesName: true}).quietWhenAll().
 				note("A topic that may not be described is refused whether or not it exists. By name its id is withheld, by id its name."),
-			requireCluster(Create).when(topicToCreate).suffices(),
+			requireCluster(Create).when(topicToCreate).suffices().quiet(),
 			requireEach(Create, resource.Topic, eachTopic, "topics[].name").when(topicToCreate).fallbackOf(2).
 				note("The topic is refused although it may be described. What may be created is reported missing, and the controller asks again when it creates it."),
 			requireCluster(Describe).when(wantsClusterOperations).versions(8, 10).denied(Effect{Scope: FieldWithheld}).
@@ -40,11 +40,11 @@ var topicAPIs = []API{
 		Documented: documents(Create.on(resource.Cluster), Create.on(resource.Topic)),
 		Items:      []ItemList{{Of: eachTopic}},
 		Steps: []Step{
-			requireCluster(Create).at(Controller).suffices(),
+			requireCluster(Create).at(Controller).suffices().quiet(),
 			requireEach(Create, resource.Topic, eachTopic, "topics[].name").at(Controller).fallbackOf(1).
 				note("Asked before the topic is found to exist."),
 			requireEach(DescribeConfigs, resource.Topic, eachTopic, "topics[].name").at(Controller).
-				denied(Effect{Scope: FieldWithheld, Code: TopicAuthorizationFailed}).
+				denied(Effect{Scope: FieldWithheld, Code: TopicAuthorizationFailed}).quiet().
 				note("The topic is created; the response (from version 5) carries the error in place of its configuration and shape."),
 		},
 		Guards: []Guard{
@@ -63,7 +63,7 @@ var topicAPIs = []API{
 		Documented: documents(Delete.on(resource.Topic)),
 		Items:      []ItemList{{Of: eachTopic}},
 		Steps: []Step{
-			requireCluster(Delete).at(Controller).suffices().
+			requireCluster(Delete).at(Controller).suffices().quiet().
 				note("Serves for every topic. Kafka does not list Delete among the operations of the cluster, so that an ACL of All is the usual way to it."),
 			requireEach(Describe, resource.Topic, eachTopic, "topicNames[]; topics[].name or topics[].topicId from version 6").at(Controller).fallbackOf(1).
 				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed, WhenByID: Ignored, HidesName: true}).

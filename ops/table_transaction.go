@@ -56,7 +56,7 @@ var transactionAPIs = []API{
 		Handlers:   []string{"KafkaApis.handleWriteTxnMarkersRequest"},
 		Documented: documents(Alter.on(resource.Cluster), ClusterAction.on(resource.Cluster)),
 		Steps: []Step{
-			requireCluster(Alter).suffices(),
+			requireCluster(Alter).suffices().quiet(),
 			requireCluster(ClusterAction).fallbackOf(1),
 		},
 		Placement:   "every partition of every marker; without markers no error shows",

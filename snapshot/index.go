@@ -300,14 +300,14 @@ func count(old, new *record) (n int32) {
 func (x *index) find(p resource.Pattern, principal, host string) (r *record, who *party, sure bool) {
 	key, ok := parseHost(host)
 	if !ok || !strings.Contains(principal, ":") {
-		return nil, &party{principal, host}, false
+		return nil, &party{principal: principal, host: host}, false
 	}
 	h, _ := x.principals.get(hashString(principal), principal)
 	s := h.scope(key)
 	if s != nil && s.party.host == host {
 		who = s.party
 	} else {
-		who = &party{principal, host}
+		who = &party{principal: principal, host: host}
 	}
 	r = s.of(p.Type).get(p).record
 	switch {

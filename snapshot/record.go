@@ -35,6 +35,21 @@ type record struct {
 type party struct {
 	principal string
 	host      string
+	kept      bool // in an index, which shares it
+}
+
+// owned returns p with texts that are nobody else's, of a party that is not kept yet.
+func (p *party) owned() *party {
+	if p.kept {
+		return p
+	}
+	p.principal, p.kept = strings.Clone(p.principal), true
+	if p.host == acl.WildcardHost {
+		p.host = acl.WildcardHost
+	} else {
+		p.host = strings.Clone(p.host)
+	}
+	return p
 }
 
 // noParty is before every other.

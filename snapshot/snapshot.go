@@ -52,7 +52,7 @@ func (n *Snapshot) record(b acl.Binding) *record {
 	if n.records == nil {
 		return nil
 	}
-	pivot := recordFor(b, &party{b.Entry.Principal, b.Entry.Host})
+	pivot := recordFor(b, &party{principal: b.Entry.Principal, host: b.Entry.Host})
 	r, _ := n.records.Get(&pivot)
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/google/btree"
 
@@ -128,7 +129,7 @@ func (tx *Tx) set(b acl.Binding, present bool) bool {
 	if old != nil {
 		from = *old
 	} else {
-		from = recordFor(b, who)
+		from = recordFor(b, who.owned())
 		from.name = tx.shared(from.typ, from.name)
 	}
 	new := from.toggled(op, permission)
@@ -157,16 +158,22 @@ func (tx *Tx) record(b acl.Binding) (*record, *party) {
 }
 
 // shared returns name, of a record that is new, as the very text that other records
-// of the store have, as far as that is cheap to find.
+// of the store have, as far as that is cheap to find, or else as a copy: the caller's
+// may be a part of a file that would be kept in memory for it, and names that are
+// copied one after the other lie together, where checks find them faster.
 func (tx *Tx) shared(t resource.Type, name string) string {
 	if shared, ok := tx.names[name]; ok {
 		return shared
 	}
+	found := false
 	for r := range tx.next.from(&record{name: name, typ: t, who: noParty}) {
-		if r.name == name {
+		if found = r.name == name; found {
 			name = r.name
 		}
 		break
+	}
+	if !found {
+		name = strings.Clone(name)
 	}
 	if tx.added > 1 {
 		if tx.names == nil {

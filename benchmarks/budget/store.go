@@ -115,7 +115,7 @@ func byType(s scale) (lines []line, err error) {
 
 // updates measures transactions while a reader reads.
 func updates(s scale, shape workload.Shape, store *snapshot.Store) ([]line, error) {
-	all := workload.Updates(s.big, s.updates+s.updates)
+	all := workload.Updates(s.big, 3*s.updates)
 	var errs []error
 	transactions := func(updates []acl.Binding, size int) measure.Op {
 		u := workload.NewUpdater(store, updates)
@@ -127,9 +127,21 @@ func updates(s scale, shape workload.Shape, store *snapshot.Store) ([]line, erro
 			}
 		}
 	}
+	created, list := 0, all[:s.updates]
+	create := func(n int) {
+		for range n {
+			if created == len(list) { // once in many slices
+				created = 0
+				errs = append(errs, workload.NewUpdater(store, list).Reset())
+			}
+			_, err := store.Create(list[created:created+1], snapshot.WriteOptions{})
+			errs = append(errs, err)
+			created++
+		}
+	}
 	random, _ := shape.Case(workload.Random)
 	stop := measure.Background(checks(store.Session(shape.Subject), random))
-	r := measure.Interleave(4*s.perFigure, transactions(all[:s.updates], 1), transactions(all[s.updates:], s.batch))
+	r := measure.Interleave(4*s.perFigure, transactions(all[s.updates:2*s.updates], 1), transactions(all[2*s.updates:], s.batch), create)
 	stop()
 	perBinding := r.Cost(1) / float64(s.batch)
 	return []line{
@@ -140,6 +152,10 @@ func updates(s scale, shape workload.Shape, store *snapshot.Store) ([]line, erro
 		{
 			name:     fmt.Sprintf("update, %d ACLs, a binding of %d, a reader running", shape.Entries, s.batch),
 			measured: perBinding / 1e3, unit: " us", atMost: 2, note: fmt.Sprintf("mean %.2f us", mean(r[1])/1e3/float64(s.batch)),
+		},
+		{
+			name:     fmt.Sprintf("update, %d ACLs, one binding by Store.Create", shape.Entries),
+			measured: r.Cost(2) / 1e3, unit: " us", atMost: 7, note: fmt.Sprintf("mean %.2f us", mean(r[2])/1e3),
 		},
 	}, errors.Join(errs...)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -91,8 +90,8 @@ type answerObject struct {
 	ACL          *acl.Binding `json:"acl,omitempty"` // the one that decided
 }
 
-// writeJSON writes an answer as a line of JSON.
-func writeJSON(w io.Writer, q *question, d snapshot.Decision) error {
+// newAnswerObject returns an answer as it is in JSON.
+func newAnswerObject(q *question, d snapshot.Decision) answerObject {
 	object := answerObject{
 		Allowed:      d.Allowed(),
 		Reason:       d.Reason().String(),
@@ -108,9 +107,12 @@ func writeJSON(w io.Writer, q *question, d snapshot.Decision) error {
 	if b, ok := d.Binding(); ok {
 		object.ACL = &b
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(object)
+	return object
+}
+
+// writeJSON writes an answer as a line of JSON.
+func writeJSON(w io.Writer, q *question, d snapshot.Decision) error {
+	return newLineEncoder(w).Encode(newAnswerObject(q, d))
 }
 
 // writeWarnings tells of questions that Kafka never asks: they are answered, but

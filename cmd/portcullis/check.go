@@ -10,8 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portcullis-authz/portcullis/principal"
-	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -20,24 +18,13 @@ type check struct {
 	acls *aclInput
 	json func() (bool, error)
 
-	// of one question
-	principal *once
-	groups    []string
-	host      *once
-	operation *once
-	resources map[string]*once // by the name of the flag
-	cluster   presence
-
+	asked     questionFlags
 	questions *once
-
-	// of the cluster
-	superUsers    *once
-	allowEveryone bool
-	semantics     *once
+	cluster   *clusterFlags
 }
 
 func newCheckCommand() *cobra.Command {
-	c := &check{resources: map[string]*once{}}
+	c := &check{}
 	cmd := &cobra.Command{
 		Use:   "check --acls FILE --principal Type:name --operation OPERATION --topic NAME",
 		Short: "Answer whether a principal may do something, and by which ACL",
@@ -57,30 +44,17 @@ usage.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
 	}
 	c.acls = newACLInput(cmd)
-	c.principal = onceFlag(cmd, "principal", "", "who asks: `Type:name`, such as User:alice")
-	cmd.Flags().StringArrayVar(&c.groups, "group-principal", nil, "a further principal of who asks: `Type:name`; may be repeated")
-	c.host = onceFlag(cmd, "host", defaultHost, "`address` it is asked from; with --questions, where a question names none")
-	c.operation = onceFlag(cmd, "operation", "", "the `operation`, such as Read", operationNames()...)
-	for _, f := range resourceFlags {
-		if f.typ == resource.Cluster {
-			presenceFlag(cmd, &c.cluster, f.name, "ask about "+f.usage)
-			continue
-		}
-		c.resources[f.name] = onceFlag(cmd, f.name, "", "ask about "+f.usage)
-	}
+	c.asked.addSubject(cmd, defaultHost, "`address` it is asked from; with --questions, where a question names none")
+	c.asked.addRequest(cmd)
 	c.questions = onceFlag(cmd, "questions", "", "`file` of questions, or - for standard input")
-	c.superUsers = onceFlag(cmd, "super-users", "", "`list` of principals that may do everything, as in server.properties: 'User:a;User:b'")
-	cmd.Flags().BoolVar(&c.allowEveryone, "allow-everyone-if-no-acl-found", false, "allow what no ACL covers, as in server.properties")
-	semantics := []string{snapshot.Documented.String(), snapshot.KafkaExact.String()}
-	c.semantics = onceFlag(cmd, "semantics", semantics[0],
-		"`rules` to decide by: documented, or kafka-exact, which has the defects of Kafka's authorizer", semantics...)
+	c.cluster = newClusterFlags(cmd)
 	c.json = outputFlag(cmd)
 	return cmd
 }
 
 func (c *check) run(cmd *cobra.Command) error {
 	asJSON, errJSON := c.json()
-	config, errConfig := c.config()
+	config, errConfig := c.cluster.config()
 	if err := errors.Join(c.checkUsage(cmd), errJSON, errConfig); err != nil {
 		return err
 	}
@@ -89,10 +63,8 @@ func (c *check) run(cmd *cobra.Command) error {
 	if err := errors.Join(errACLs, errQuestions); err != nil {
 		return err
 	}
-	if c.allowEveryone && store.Load().Len() == 0 {
-		// A command before the pipe that failed is the likely reason, and everything
-		// would be allowed.
-		return errors.New("no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
+	if err := c.cluster.refuseEmpty(store.Load()); err != nil {
+		return err
 	}
 	writeWarnings(cmd.ErrOrStderr(), fileName(c.questions.text), questions)
 
@@ -113,99 +85,39 @@ func (c *check) run(cmd *cobra.Command) error {
 	return err
 }
 
-// config returns what decides beside the ACLs.
-func (c *check) config() (snapshot.Config, error) {
-	semantics, errSemantics := snapshot.ParseSemantics(c.semantics.text)
-	superUsers, errSuperUsers := principal.ParseList(c.superUsers.text)
-	if errSuperUsers != nil {
-		errSuperUsers = fmt.Errorf("--super-users: %w", errSuperUsers)
-	}
-	if errSemantics != nil {
-		errSemantics = fmt.Errorf("--semantics: %w", errSemantics)
-	}
-	config := snapshot.Config{Semantics: semantics, SuperUsers: superUsers, AllowIfNoACL: c.allowEveryone}
-	return config, errors.Join(errSemantics, errSuperUsers)
-}
-
 // checkUsage says which flags are missing, too many, or do not go together.
 func (c *check) checkUsage(cmd *cobra.Command) error {
-	errs := []error{checkStandardInput(append(slices.Clone(c.acls.files), c.questions.text)...)}
-	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-
-	all, given := []string{}, []string{}
-	for _, f := range resourceFlags {
-		all = append(all, "--"+f.name)
-		if cmd.Flags().Changed(f.name) {
-			given = append(given, "--"+f.name)
+	err := checkStandardInput(append(slices.Clone(c.acls.files), c.questions.text)...)
+	if !c.questions.given {
+		return errors.Join(err, c.asked.checkUsage(cmd, ", or --questions for many"))
+	}
+	given := c.asked.given(cmd)
+	for _, name := range []string{"principal", "operation", "group-principal"} {
+		if cmd.Flags().Changed(name) {
+			given = append(given, "--"+name)
 		}
 	}
-	if c.questions.given {
-		if c.questions.text == "" {
-			errs = append(errs, badFlag("questions", "", "a file, or - for standard input"))
-		}
-		for _, name := range []string{"principal", "operation", "group-principal"} {
-			if cmd.Flags().Changed(name) {
-				given = append(given, "--"+name)
-			}
-		}
-		if len(given) > 0 {
-			refuse("%s cannot be given with --questions: each question says it for itself", strings.Join(given, ", "))
-		}
-		return errors.Join(errs...)
+	if c.questions.text == "" {
+		err = errors.Join(err, badFlag("questions", "", "a file, or - for standard input"))
 	}
-	for _, name := range []string{"principal", "operation"} {
-		if !cmd.Flags().Changed(name) {
-			refuse("--%s is missing: see %s --help", name, cmd.CommandPath())
-		}
+	if len(given) > 0 {
+		err = errors.Join(err, fmt.Errorf("%s cannot be given with --questions: each question says it for itself", strings.Join(given, ", ")))
 	}
-	switch {
-	case len(given) == 0:
-		refuse("no resource is given: expected one of %s", strings.Join(all, ", "))
-	case len(given) > 1:
-		refuse("%s are given: expected one of them, or --questions for many", strings.Join(given, ", "))
-	}
-	return errors.Join(errs...)
+	return err
 }
 
 // ask returns the questions.
 func (c *check) ask(stdin io.Reader) ([]question, error) {
-	host := question{}
-	if expected := host.set(hostPart, c.host.text); expected != "" {
-		return nil, badFlag("host", c.host.text, expected)
-	}
 	if !c.questions.given {
-		q, err := c.question()
+		q, err := c.asked.question()
 		return []question{q}, err
 	}
+	host := question{}
+	if expected := host.set(hostPart, c.asked.host.text); expected != "" {
+		return nil, badFlag("host", c.asked.host.text, expected)
+	}
 	file := c.questions.text
-	return readFile(file, stdin, func(r io.Reader) ([]question, error) { return readQuestions(r, fileName(file), c.host.text) })
-}
-
-// question returns the question that the flags put.
-func (c *check) question() (question, error) {
-	var q question
-	var errs []error
-	set := func(part, flag, text string) {
-		if expected := q.set(part, text); expected != "" {
-			errs = append(errs, badFlag(flag, text, expected))
-		}
-	}
-	set(principalPart, "principal", c.principal.text)
-	for _, group := range c.groups {
-		set(groupsPart, "group-principal", group)
-	}
-	set(hostPart, "host", c.host.text)
-	set(operationPart, "operation", c.operation.text)
-	for _, f := range resourceFlags {
-		switch {
-		case f.typ == resource.Cluster && bool(c.cluster):
-			q.request.Type, q.request.Name = resource.Cluster, resource.ClusterName
-		case f.typ != resource.Cluster && c.resources[f.name].given:
-			q.request.Type = f.typ
-			set(namePart, f.name, c.resources[f.name].text)
-		}
-	}
-	return q, errors.Join(errs...)
+	return readFile(file, stdin, func(r io.Reader) ([]question, error) { return readQuestions(r, fileName(file), c.asked.host.text) })
 }
 
 // answerAll writes the answers once all are known, so that a progress bar on the

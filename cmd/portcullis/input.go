@@ -19,19 +19,27 @@ const standardInput = "-"
 type aclInput struct {
 	files  []string
 	format *once
+	// the names of the two
+	filesFlag, formatFlag string
 }
 
 func newACLInput(cmd *cobra.Command) *aclInput {
-	in := &aclInput{}
-	cmd.Flags().StringArrayVar(&in.files, "acls", nil, "`file` of ACLs, or - for standard input; may be repeated: the ACLs of all files count")
+	in := addACLInput(cmd, "acls", "format", "`file` of ACLs, or - for standard input; may be repeated: the ACLs of all files count")
 	if err := cmd.MarkFlagRequired("acls"); err != nil {
 		panic(err) // there is no such flag
 	}
-	if err := cmd.MarkFlagFilename("acls"); err != nil {
-		panic(err)
+	return in
+}
+
+// addACLInput adds the flags for files of ACLs and their format.
+func addACLInput(cmd *cobra.Command, files, format, usage string) *aclInput {
+	in := &aclInput{filesFlag: files, formatFlag: format}
+	cmd.Flags().StringArrayVar(&in.files, files, nil, usage)
+	if err := cmd.MarkFlagFilename(files); err != nil {
+		panic(err) // there is no such flag
 	}
 	names := formatNames(canRead)
-	in.format = onceFlag(cmd, "format", acl.FormatAuto.String(), "`format` of the ACLs: "+strings.Join(names, ", "), names...)
+	in.format = onceFlag(cmd, format, acl.FormatAuto.String(), "`format` of the ACLs: "+strings.Join(names, ", "), names...)
 	return in
 }
 
@@ -40,13 +48,13 @@ func newACLInput(cmd *cobra.Command) *aclInput {
 func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Store, error) {
 	format, ok := findFormat(in.format.text, canRead)
 	if !ok {
-		return nil, badFlag("format", in.format.text, "one of "+strings.Join(formatNames(canRead), ", "))
+		return nil, badFlag(in.formatFlag, in.format.text, "one of "+strings.Join(formatNames(canRead), ", "))
 	}
 	var bindings []acl.Binding
 	var wrong []error
 	for _, file := range in.files {
 		if file == "" {
-			return nil, badFlag("acls", file, "a file, or - for standard input")
+			return nil, badFlag(in.filesFlag, file, "a file, or - for standard input")
 		}
 		list, err := readFile(file, stdin, func(r io.Reader) ([]acl.Binding, error) { return format.read(r, fileName(file)) })
 		bindings, wrong = append(bindings, list...), append(wrong, err)

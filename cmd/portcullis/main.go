@@ -1,6 +1,7 @@
-// Command portcullis reads Kafka ACLs from files, answers what they allow, lists
-// them and converts them between formats. It names the principals of certificates
-// and Kerberos names, and says what each Kafka request needs.
+// Command portcullis reads Kafka ACLs from files, answers what they allow, and why, who
+// can do what, and what a change would do; it lists them, converts them between formats
+// and suggests the least that a trace needs. It names the principals of certificates and
+// Kerberos names, and says what each Kafka request needs.
 package main
 
 import (
@@ -21,7 +22,7 @@ import (
 // an error for an allow.
 const (
 	exitDone   = 0 // every question is answered with allowed, or the work is done
-	exitDenied = 1 // at least one question is answered with denied, or a name is refused
+	exitDenied = 1 // at least one question is answered with denied, a name is refused, or something is found
 	exitError  = 2 // bad input or usage; nothing was written to standard output
 )
 
@@ -53,15 +54,18 @@ func newRootCommand() *cobra.Command {
 		Use:   "portcullis",
 		Short: "Answer what Kafka ACLs allow, from a dump of them",
 		Long: `portcullis reads Kafka ACLs from files, answers what they allow as Kafka would,
-lists them and converts them between formats. It also names the principals of
-certificates and Kerberos names, and says what each Kafka request needs.
+lists them and converts them between formats. It says why (explain), who can do
+something and what somebody can (who-can, what-can), what is suspicious (lint), what a
+change gives and takes away (diff), and which ACLs recorded requests need (suggest).
+It also names the principals of certificates and Kerberos names, and says what each
+Kafka request needs.
 
 Files of ACLs are read in any of four formats, recognised by themselves: what
 kafka-acls --list prints (kafka-acls, and kafka-acls-3 with the spacing before
 Kafka 4.1), JSON lines (json), and the nodes of ZooKeeper (zookeeper). With --format
 also those of other tools are read: see portcullis convert --help.
 
-Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
+Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage.`,
 		Version:       version(),
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -76,6 +80,7 @@ Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
 	})
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
+		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newLintCommand(), newDiffCommand(), newSuggestCommand(),
 		newPrincipalCommand(), newProtocolCommand())
 	return root
 }

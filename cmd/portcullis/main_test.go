@@ -96,7 +96,7 @@ func TestUsage(t *testing.T) {
 		refuse(t, "", append(strings.Fields(command), "--cluster=false"),
 			`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis `+command+" --help")
 	}
-	for _, command := range []string{"check", "list"} {
+	for _, command := range []string{"check", "list", "explain", "who-can", "what-can", "lint", "diff"} {
 		refuse(t, "", []string{command}, `portcullis: required flag(s) "acls" not set`)
 	}
 	refuse(t, "", []string{"convert"}, `portcullis: required flag(s) "acls", "to" not set`)
@@ -108,7 +108,8 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelpVersionAndCompletion(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"help"}, {"help", "check"}, {"help", "acl", "add"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"}, {"--version"}, {"completion", "bash"}} {
+	for _, args := range [][]string{{"--help"}, {"help"}, {"help", "check"}, {"help", "acl", "add"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"},
+		{"explain", "--help"}, {"who-can", "--help"}, {"what-can", "--help"}, {"lint", "--help"}, {"diff", "--help"}, {"suggest", "--help"}, {"--version"}, {"completion", "bash"}} {
 		if got := runWith("", args...); got.status != exitDone || got.stdout == "" || got.stderr != "" {
 			t.Errorf("portcullis %q ends with %+v", args, got)
 		}
@@ -148,6 +149,12 @@ func TestOutputThatFails(t *testing.T) {
 		{"principal", "--dn", "CN=a", "--ssl-rules", ""},
 		{"protocol"},
 		{"protocol", "--for", "producer"},
+		{"explain", "--acls", acme + "acls.txt", "--principal", "User:billing", "--operation", "Write", "--topic", "payments.eu"},
+		{"who-can", "--acls", acme + "acls.txt", "--operation", "Read", "--topic", "payments.eu"},
+		{"what-can", "--acls", acme + "acls.txt", "--principal", "User:billing"},
+		{"lint", "--acls", acme + "acls.txt"},
+		{"diff", "--acls", acme + "acls.txt", "--new-semantics", "kafka-exact"},
+		{"suggest", "--trace", acme + "kafka-authorizer.log"},
 	} {
 		var stderr bytes.Buffer
 		if status := run(args, strings.NewReader(""), failingWriter{}, &stderr); status != exitError || stderr.String() != "portcullis: no space left\n" {

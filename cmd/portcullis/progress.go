@@ -14,6 +14,9 @@ const (
 	longRun = 100_000
 	// progressStep is how many questions pass between two looks at the clock.
 	progressStep = 1000
+	// longWait is how long somebody at a terminal waits, without wondering, for work of
+	// which nobody knows beforehand how long it takes.
+	longWait = 500 * time.Millisecond
 )
 
 // progress is a progress bar. A nil progress shows nothing.
@@ -28,13 +31,53 @@ func newProgress(w io.Writer, total int) *progress {
 	if total < longRun || !isTerminal(w) {
 		return nil
 	}
-	return &progress{bar: progressbar.NewOptions(total,
+	return &progress{bar: newBar(w, "checking", total)}
+}
+
+func newBar(w io.Writer, what string, total int) *progressbar.ProgressBar {
+	return progressbar.NewOptions(total,
 		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription("checking"),
+		progressbar.OptionSetDescription(what),
 		progressbar.OptionShowCount(),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
-	)}
+	)
+}
+
+// work is the progress of a function of package inspect, which says how far it is. A
+// nil work shows nothing.
+type work struct {
+	w       io.Writer
+	what    string
+	started time.Time
+	bar     *progressbar.ProgressBar // nil until it has taken long
+}
+
+// newWork returns the progress of work that begins now, or nil if w is no terminal.
+func newWork(w io.Writer, what string) *work {
+	if !isTerminal(w) {
+		return nil
+	}
+	return &work{w: w, what: what, started: time.Now()}
+}
+
+// set shows how far the work is, if it has taken long. What cannot be drawn is not
+// worth an error.
+func (p *work) set(done, total int) {
+	if p == nil || p.bar == nil && time.Since(p.started) < longWait {
+		return
+	}
+	if p.bar == nil {
+		p.bar = newBar(p.w, p.what, total)
+	}
+	_ = p.bar.Set(done)
+}
+
+// finish removes the bar.
+func (p *work) finish() {
+	if p != nil && p.bar != nil {
+		_ = p.bar.Finish()
+	}
 }
 
 // isTerminal reports whether w is a file that is a terminal.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // terminal is a writer that is a terminal, as far as the program can tell.
@@ -47,4 +48,33 @@ func TestProgressBar(t *testing.T) {
 	if check(&noTerminal, longRun) != answers || noTerminal.String() != summary {
 		t.Errorf("a long run shows elsewhere: %.200q", noTerminal.String())
 	}
+}
+
+// Work of which nobody knows how long it takes shows a bar once it has taken long.
+func TestProgressOfWork(t *testing.T) {
+	pty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pty.Close()
+	screen := &terminal{pty: pty}
+	p := newWork(screen, "comparing")
+	p.started = time.Now().Add(time.Hour)
+	p.set(1, 10)
+	p.finish()
+	if screen.Len() != 0 {
+		t.Errorf("a short wait shows %q", screen)
+	}
+	p.started = time.Now().Add(-longWait)
+	p.set(5, 10)
+	p.finish()
+	if got := screen.String(); !strings.Contains(got, "comparing") || !strings.Contains(got, "5/10") {
+		t.Errorf("a long wait shows %q", got)
+	}
+	none := newWork(&bytes.Buffer{}, "comparing")
+	if none != nil {
+		t.Error("a file has a progress bar")
+	}
+	none.set(1, 2)
+	none.finish()
 }

@@ -120,6 +120,39 @@ func (j *JSON) String() (value string, offset int, wrong *Problem) {
 	return "", offset, wrong
 }
 
+// Bool reads true or false.
+func (j *JSON) Bool() (bool, *Problem) {
+	token, text, offset, wrong := j.next()
+	value, ok := token.(bool)
+	if wrong == nil && !ok {
+		wrong = &Problem{Offset: offset, Found: enum.Quote(text)}
+	}
+	if wrong != nil {
+		wrong.Expected = "true or false"
+	}
+	return value, wrong
+}
+
+// Skip reads a value of any kind, and nothing of it.
+func (j *JSON) Skip() *Problem {
+	for depth := 0; ; {
+		token, _, _, wrong := j.next()
+		if wrong != nil {
+			wrong.Expected = "a JSON value"
+			return wrong
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth <= 0 {
+			return nil
+		}
+	}
+}
+
 // Number reads the number whose text is want.
 func (j *JSON) Number(want string) *Problem {
 	return j.token(json.Number(want), "the number "+want)

@@ -56,6 +56,8 @@ type protocolStep struct {
 	Denied              protocolEffect
 	PerItem             bool
 	Path, Since, Note   string
+	// What is for the audit log, of which the model knows nothing.
+	QuietDenial, QuietWhenAll bool
 }
 
 type protocolGuard struct {

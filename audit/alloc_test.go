@@ -1,0 +1,31 @@
+//go:build !race
+
+package audit_test
+
+import (
+	"io"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// TestUntoldChecksDoNotAllocate: a decision that nobody is told of costs no memory,
+// whoever else might have listened. The race detector allocates by itself, so the test
+// is not built with it.
+func TestUntoldChecksDoNotAllocate(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	for name, auditor := range map[string]*audit.Auditor{
+		"nobody":  nil,
+		"denials": {Handler: audit.NewLineWriter(io.Discard, audit.Kafka42)},
+		"hits":    {Hits: new(audit.Hits)},
+		"shadow":  {Shadow: &audit.Shadow{Candidate: store}},
+	} {
+		session := auditor.Session(store, alice)
+		if n := testing.AllocsPerRun(100, func() { session.Check(audit.Call{}, ops.Read, resource.Topic, "a") }); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}

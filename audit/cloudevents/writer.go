@@ -1,0 +1,37 @@
+package cloudevents
+
+import (
+	"encoding/json"
+	"io"
+	"sync"
+
+	"github.com/portcullis-authz/portcullis/audit"
+)
+
+// NewWriter returns a handler that writes each event to w as [New] makes it: in the
+// JSON format of CloudEvents, one event a line, in one call of Write. It is safe for
+// concurrent use; events wait for each other. An error of New or of w is the error of
+// Handle.
+func NewWriter(w io.Writer, source string) audit.Handler { return &writer{w: w, source: source} }
+
+type writer struct {
+	source string
+
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (w *writer) Handle(e *audit.Event) error {
+	c, err := New(e, w.source)
+	if err != nil {
+		return err
+	}
+	line, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, err = w.w.Write(append(line, '\n'))
+	return err
+}

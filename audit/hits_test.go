@@ -1,0 +1,123 @@
+package audit_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// TestHitsAreExact counts under updates of other ACLs, in many sessions at once, and
+// compares with the decisions that the sessions got.
+func TestHitsAreExact(t *testing.T) {
+	acls := []acl.Binding{
+		allow("User:alice", ops.Read, topic("a")), allow(principal.Wildcard, ops.Read, resource.PrefixedPattern(resource.Topic, "b")),
+		deny("User:alice", ops.Write, topic("*")), allow("User:alice", ops.All, topic("unasked")),
+	}
+	store := newStore(t, snapshot.Config{}, acls...)
+	hits := new(audit.Hits)
+	auditor := audit.Auditor{Hits: hits}
+	const sessions, rounds = 8, 400
+	var mu sync.Mutex
+	want := make(map[acl.Binding]uint64)
+	var group sync.WaitGroup
+	for range sessions {
+		group.Go(func() {
+			session := auditor.Session(store, alice)
+			mine := make(map[acl.Binding]uint64)
+			for i := range rounds {
+				for _, d := range []snapshot.Decision{
+					session.Check(audit.Call{}, ops.Read, resource.Topic, "a"),
+					session.Check(audit.Call{}, ops.Describe, resource.Topic, fmt.Sprint("b", i)),
+					session.Check(audit.Call{}, ops.Write, resource.Topic, "a"),
+					session.Check(audit.Call{}, ops.Read, resource.Topic, "none"),
+					session.CheckAny(audit.Call{}, ops.Read, resource.Topic),
+				} {
+					if b, ok := d.Binding(); ok {
+						mine[b]++
+					}
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for b, n := range mine {
+				want[b] += n
+			}
+		})
+	}
+	group.Go(func() {
+		for i := range 50 {
+			update(t, store, func(tx *snapshot.Tx) {
+				other := allow("User:alice", ops.Alter, topic("a")) // in the record of the one that decides
+				if i%2 == 0 {
+					tx.Add(other)
+				} else {
+					tx.Remove(other)
+				}
+			})
+		}
+	})
+	group.Wait()
+	total := uint64(0)
+	var order []acl.Binding
+	for b, n := range hits.All() {
+		order = append(order, b)
+		total += n
+		if n != want[b] || hits.Of(b) != n {
+			t.Errorf("%v: %d hits, %d by Of, want %d", b, n, hits.Of(b), want[b])
+		}
+	}
+	if len(order) != len(want) || total != sessions*rounds*3 || !slices.IsSortedFunc(order, acl.Binding.Compare) {
+		t.Errorf("%d ACLs with %d hits, want %d with %d", len(order), total, len(want), sessions*rounds*3)
+	}
+	if got := slices.Collect(hits.Unused(store.Load())); !slices.Equal(got, acls[3:]) {
+		t.Errorf("unused: %v, want %v", got, acls[3:])
+	}
+	for range hits.All() {
+		break
+	}
+	for range hits.Unused(store.Load()) {
+		break
+	}
+}
+
+// An ACL that is removed and comes back keeps its count, and more decisions than a
+// shard remembers are counted too.
+func TestHitsStay(t *testing.T) {
+	const n = 20_000
+	var acls []acl.Binding
+	for i := range n {
+		acls = append(acls, allow("User:alice", ops.Read, topic(fmt.Sprint("t", i))))
+	}
+	store := newStore(t, snapshot.Config{}, acls...)
+	hits := new(audit.Hits)
+	session := (&audit.Auditor{Hits: hits}).Session(store, alice)
+	for range 2 {
+		for i := range n {
+			session.Check(audit.Call{}, ops.Read, resource.Topic, fmt.Sprint("t", i))
+		}
+	}
+	update(t, store, func(tx *snapshot.Tx) { tx.Remove(acls[0]) })
+	session.Check(audit.Call{}, ops.Read, resource.Topic, "t0")
+	if got := hits.Of(acls[0]); got != 2 {
+		t.Errorf("a removed ACL has %d hits, want 2", got)
+	}
+	update(t, store, func(tx *snapshot.Tx) { tx.Add(acls[0]) })
+	session.Check(audit.Call{}, ops.Read, resource.Topic, "t0")
+	for i, b := range acls {
+		want := uint64(2)
+		if i == 0 {
+			want = 3
+		}
+		if got := hits.Of(b); got != want {
+			t.Fatalf("%v has %d hits, want %d", b, got, want)
+		}
+	}
+}

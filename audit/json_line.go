@@ -1,0 +1,114 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/enum"
+)
+
+// eventObject is an event in JSON: the keys of a question, of its answer, and of the
+// request it belongs to.
+type eventObject struct {
+	Time         string     `json:"time,omitempty"`
+	Allowed      bool       `json:"allowed"`
+	Reason       string     `json:"reason"`
+	Principal    string     `json:"principal"`
+	Groups       []string   `json:"groups,omitempty"`
+	Host         string     `json:"host"`
+	Operation    string     `json:"operation"`
+	ResourceType string     `json:"resourceType"`
+	Name         string     `json:"name"` // empty where byType is set
+	ByType       bool       `json:"byType,omitempty"`
+	Request      string     `json:"request"`
+	ClientID     string     `json:"clientId,omitempty"`
+	Correlation  int32      `json:"correlationId,omitempty"`
+	References   int        `json:"references,omitempty"`
+	Generation   uint64     `json:"generation"`
+	ACL          *aclObject `json:"acl,omitempty"` // the one that decided
+}
+
+// aclObject is an ACL with the keys of acl.Binding.MarshalJSON, which refuses what
+// Kafka would not create. A log must hold those too: an earlier release did.
+type aclObject struct {
+	ResourceType string `json:"resourceType"`
+	Name         string `json:"name"`
+	PatternType  string `json:"patternType"`
+	Principal    string `json:"principal"`
+	Host         string `json:"host"`
+	Operation    string `json:"operation"`
+	Permission   string `json:"permission"`
+}
+
+// AppendJSON appends e as one line of JSON, without a line break, and returns the
+// extended slice. It is what [ReadTrace] reads: time (RFC 3339, with nanoseconds),
+// allowed, reason, principal, groups, host, operation, resourceType, name, byType,
+// request, clientId, correlationId, references, generation, and acl, the ACL that
+// decided; those that are optional are left out where they are empty.
+//
+// Text that is not valid UTF-8 is an error: JSON has no way to write it, and another
+// name must not stand in its place.
+func AppendJSON(dst []byte, e *Event) ([]byte, error) {
+	if err := checkText(e); err != nil {
+		return nil, err
+	}
+	o := eventObject{
+		Allowed:      e.Decision.Allowed(),
+		Reason:       e.Decision.Reason().String(),
+		Principal:    e.Subject.Principal.String(),
+		Groups:       groupTexts(e),
+		Host:         acl.HostAddress(e.Subject.Host),
+		Operation:    e.Request.Operation.String(),
+		ResourceType: e.Request.Type.String(),
+		Name:         e.Request.Name,
+		ByType:       e.ByType,
+		Request:      e.Call.API.String(),
+		ClientID:     e.Call.ClientID,
+		Correlation:  e.Call.CorrelationID,
+		References:   e.Call.References,
+		Generation:   e.Decision.Generation(),
+	}
+	if !e.Time.IsZero() {
+		o.Time = e.Time.UTC().Format(time.RFC3339Nano)
+	}
+	if b, ok := e.Decision.Binding(); ok {
+		p, e := b.Pattern, b.Entry
+		o.ACL = &aclObject{p.Type.String(), p.Name, p.PatternType.String(), e.Principal, e.Host, e.Operation.String(), e.Permission.String()}
+	}
+	return appendObject(dst, o)
+}
+
+// appendObject appends v with no more escapes than JSON needs, on one line.
+func appendObject(dst []byte, v any) ([]byte, error) {
+	b := bytes.NewBuffer(dst)
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// checkText refuses text that JSON cannot hold.
+func checkText(e *Event) error {
+	texts := append(groupTexts(e), e.Subject.Principal.String(), e.Subject.Host.Zone(), e.Request.Name, e.Call.ClientID)
+	if all := strings.Join(texts, "\n"); !utf8.ValidString(all) {
+		for _, text := range texts {
+			if !utf8.ValidString(text) {
+				return fmt.Errorf("audit: %s is not valid UTF-8, and JSON can hold no other text", enum.Quote(text))
+			}
+		}
+	}
+	return nil
+}
+
+// NewJSONWriter returns a handler that writes each event to w as [AppendJSON] has it,
+// with a line break, in one call of Write. It is safe for concurrent use; events wait
+// for each other. An error of w, or of the text, is the error of Handle.
+func NewJSONWriter(w io.Writer) Handler { return &lineWriter{w: w, render: AppendJSON} }

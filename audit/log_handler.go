@@ -1,0 +1,60 @@
+package audit
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/portcullis-authz/portcullis/acl"
+)
+
+// NewLogHandler returns a handler that logs each event with l: the message "allowed"
+// or "denied", at the event's level and time, with the attributes principal, groups,
+// host, operation, resourceType, name or byType, request, reason, acl and generation.
+// The handlers of log/slog escape text that would break a line.
+//
+// The events that are below the level of l's own handler are dropped, as Kafka's are:
+// they count as recorded. The error of l's handler is the error of Handle.
+func NewLogHandler(l *slog.Logger) Handler { return logHandler{l.Handler()} }
+
+type logHandler struct{ slog.Handler }
+
+func (h logHandler) Handle(e *Event) error {
+	ctx := context.Background()
+	if !h.Enabled(ctx, e.Level()) {
+		return nil
+	}
+	message := "denied"
+	if e.Decision.Allowed() {
+		message = "allowed"
+	}
+	r := slog.NewRecord(e.Time, e.Level(), message, 0)
+	r.AddAttrs(slog.String("principal", e.Subject.Principal.String()))
+	if groups := groupTexts(e); len(groups) > 0 {
+		r.AddAttrs(slog.Any("groups", groups))
+	}
+	r.AddAttrs(
+		slog.String("host", acl.HostAddress(e.Subject.Host)),
+		slog.String("operation", e.Request.Operation.String()),
+		slog.String("resourceType", e.Request.Type.String()),
+	)
+	if e.ByType {
+		r.AddAttrs(slog.Bool("byType", true))
+	} else {
+		r.AddAttrs(slog.String("name", e.Request.Name))
+	}
+	r.AddAttrs(slog.String("request", e.Call.API.String()), slog.String("reason", e.Decision.Reason().String()))
+	if b, ok := e.Decision.Binding(); ok {
+		r.AddAttrs(slog.String("acl", b.String()))
+	}
+	r.AddAttrs(slog.Uint64("generation", e.Decision.Generation()))
+	return h.Handler.Handle(ctx, r)
+}
+
+// groupTexts returns the groups of the subject as text.
+func groupTexts(e *Event) []string {
+	var texts []string
+	for _, g := range e.Subject.Groups {
+		texts = append(texts, g.String())
+	}
+	return texts
+}

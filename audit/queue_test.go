@@ -1,0 +1,290 @@
+package audit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+func newQueue(t testing.TB, next audit.Handler, capacity int, o audit.Overflow, report func(*audit.LossError)) *audit.Queue {
+	t.Helper()
+	q, err := audit.NewQueue(next, capacity, o, report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// numbered returns an event that can be told from others.
+func numbered(i int) *audit.Event { return &audit.Event{Call: audit.Call{References: i}} }
+
+func TestQueueRefusesArguments(t *testing.T) {
+	for _, test := range []struct {
+		next     audit.Handler
+		capacity int
+		overflow audit.Overflow
+		want     string
+	}{
+		{nil, 1, 0, "audit: a queue needs a handler to hand events on to"},
+		{&recorder{}, 0, 0, "audit: a queue for 0 events: expected 1 or more"},
+		{&recorder{}, 1, 3, "audit: overflow 3 is none of DenyWhenFull, WaitWhenFull and DropWhenFull"},
+	} {
+		if q, err := audit.NewQueue(test.next, test.capacity, test.overflow, nil); q != nil || err == nil || err.Error() != test.want {
+			t.Errorf("got %v, want %s", err, test.want)
+		}
+	}
+}
+
+func TestZeroQueueRefuses(t *testing.T) {
+	var q audit.Queue
+	if err := q.Handle(numbered(0)); !errors.Is(err, audit.ErrFull) {
+		t.Errorf("Handle: %v", err)
+	}
+	if err := q.Run(t.Context()); !errors.Is(err, audit.ErrClosed) {
+		t.Errorf("Run: %v", err)
+	}
+	q.Close()
+	if got, want := q.Counts(), (audit.QueueCounts{Denied: 1}); got != want {
+		t.Errorf("counts %+v, want %+v", got, want)
+	}
+}
+
+func TestQueueDeniesWhenFull(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	var r recorder
+	q := newQueue(t, &r, 2, audit.DenyWhenFull, nil)
+	session := (&audit.Auditor{Handler: q, Level: slog.LevelDebug}).Session(store, alice)
+	var allowed []bool
+	for range 4 {
+		allowed = append(allowed, session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed())
+	}
+	q.Close()
+	allowed = append(allowed, session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed())
+	if got, want := fmt.Sprint(allowed), "[true true false false false]"; got != want {
+		t.Errorf("allowed: %s, want %s", got, want)
+	}
+	if got, want := q.Counts(), (audit.QueueCounts{Delivered: 2, Denied: 3}); got != want || len(r.events) != 2 {
+		t.Errorf("counts %+v, want %+v; %d events", got, want, len(r.events))
+	}
+}
+
+func TestQueueDropsAndTells(t *testing.T) {
+	var order []string
+	r := handlerFunc(func(e *audit.Event) error {
+		order = append(order, fmt.Sprint(e.Call.References))
+		if e.Call.References == 1 {
+			return errors.New("no space")
+		}
+		return nil
+	})
+	q := newQueue(t, r, 2, audit.DropWhenFull, func(l *audit.LossError) { order = append(order, l.Error()) })
+	for i := range 5 {
+		if err := q.Handle(numbered(i)); err != nil {
+			t.Errorf("event %d: %v", i, err)
+		}
+	}
+	q.Close()
+	q.Close()
+	if got, want := fmt.Sprintf("%q", order), `["audit: 3 events are lost" "0" "1" "audit: 1 events are lost: no space"]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := q.Counts(), (audit.QueueCounts{Delivered: 1, Dropped: 3, Failed: 1}); got != want {
+		t.Errorf("counts %+v, want %+v", got, want)
+	}
+	if err := q.Handle(numbered(9)); !errors.Is(err, audit.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	cause := errors.New("cause")
+	if !errors.Is(&audit.LossError{Err: cause}, cause) {
+		t.Error("a LossError hides its cause")
+	}
+}
+
+type handlerFunc func(e *audit.Event) error
+
+func (f handlerFunc) Handle(e *audit.Event) error { return f(e) }
+
+func TestQueueWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		q := newQueue(t, &r, 1, audit.WaitWhenFull, nil)
+		var errs []error
+		go func() {
+			for i := range 3 {
+				errs = append(errs, q.Handle(numbered(i)))
+			}
+		}()
+		synctest.Wait() // the second event waits for room
+		if len(errs) != 1 {
+			t.Fatalf("%d events were taken, want 1", len(errs))
+		}
+		done := make(chan error)
+		go func() { done <- q.Run(t.Context()) }()
+		synctest.Wait() // Run waits for work
+		if len(errs) != 3 || len(r.events) != 3 || r.events[2].Call.References != 2 {
+			t.Errorf("%v, %d events", errs, len(r.events))
+		}
+		q.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Whoever waits for room is refused when the queue is closed, and does not hang: also
+// where nobody makes room any more.
+func TestQueueCloseWakes(t *testing.T) {
+	for _, end := range []string{"Close", "Run"} {
+		synctest.Test(t, func(t *testing.T) {
+			var r recorder
+			q := newQueue(t, &r, 1, audit.WaitWhenFull, nil)
+			if err := q.Handle(numbered(0)); err != nil {
+				t.Fatal(err)
+			}
+			refused := make(chan error, 3)
+			for i := range 3 {
+				go func() { refused <- q.Handle(numbered(1 + i)) }()
+			}
+			synctest.Wait()
+			delivered := 1
+			if end == "Close" {
+				q.Close()
+			} else {
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				_ = q.Run(ctx)
+				delivered = 0
+			}
+			for range 3 {
+				if err := <-refused; !errors.Is(err, audit.ErrClosed) {
+					t.Errorf("%s: %v", end, err)
+				}
+			}
+			if len(r.events) != delivered {
+				t.Errorf("%s: %d events, want %d", end, len(r.events), delivered)
+			}
+		})
+	}
+}
+
+func TestQueueRunEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var losses []uint64
+		entered, leave := make(chan struct{}, 8), make(chan struct{})
+		q := newQueue(t, handlerFunc(func(*audit.Event) error { entered <- struct{}{}; <-leave; return nil }), 4, audit.DenyWhenFull,
+			func(l *audit.LossError) {
+				losses = append(losses, l.Lost)
+				if !errors.Is(l, context.Canceled) {
+					t.Errorf("lost for %v", l.Err)
+				}
+			})
+		for i := range 3 {
+			if err := q.Handle(numbered(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- q.Run(ctx) }()
+		<-entered
+		cancel()
+		synctest.Wait()
+		close(leave)
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run ends with %v", err)
+		}
+		if got, want := q.Counts(), (audit.QueueCounts{Delivered: 1, Failed: 2}); got != want || fmt.Sprint(losses) != "[2]" {
+			t.Errorf("counts %+v, losses %v", got, losses)
+		}
+		if err := q.Handle(numbered(9)); !errors.Is(err, audit.ErrClosed) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+// A handler that panics does not leave the queue locked.
+func TestQueueSurvivesPanic(t *testing.T) {
+	first := true
+	q := newQueue(t, handlerFunc(func(*audit.Event) error {
+		if first {
+			first = false
+			panic("handler")
+		}
+		return nil
+	}), 4, audit.DenyWhenFull, nil)
+	for i := range 2 {
+		if err := q.Handle(numbered(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		q.Close()
+	}()
+	q.Close()
+	if got := q.Counts().Delivered; got != 1 {
+		t.Errorf("%d events delivered after a panic, want 1", got)
+	}
+}
+
+// TestQueueAccountsForAll: in any mixture of writers, capacity and failing handler,
+// each event is delivered, or counted where it was lost.
+func TestQueueAccountsForAll(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		writers, each := rapid.IntRange(1, 4).Draw(rt, "writers"), rapid.IntRange(0, 60).Draw(rt, "events")
+		overflow := audit.Overflow(rapid.IntRange(0, 2).Draw(rt, "overflow"))
+		failEvery := rapid.IntRange(2, 9).Draw(rt, "failEvery")
+		delivered, lost := 0, uint64(0)
+		last := make(map[int]int) // the last event of each writer
+		q := newQueue(t, handlerFunc(func(e *audit.Event) error {
+			writer, i := e.Call.References%8, e.Call.References/8
+			if before, ok := last[writer]; ok && before >= i {
+				t.Errorf("event %d of writer %d after %d", i, writer, before)
+			}
+			last[writer] = i
+			if i%failEvery == 1 {
+				return errors.New("refused")
+			}
+			delivered++
+			return nil
+		}), rapid.IntRange(1, 20).Draw(rt, "capacity"), overflow, func(l *audit.LossError) { lost += l.Lost })
+		done := make(chan error, 1)
+		go func() { done <- q.Run(context.Background()) }()
+		var denied sync.Map
+		var group sync.WaitGroup
+		for w := range writers {
+			group.Go(func() {
+				for i := range each {
+					if err := q.Handle(numbered(i*8 + w)); err != nil {
+						denied.Store(i*8+w, err)
+					}
+				}
+			})
+		}
+		group.Wait()
+		q.Close()
+		if err := <-done; err != nil {
+			rt.Fatal(err)
+		}
+		refused := uint64(0)
+		denied.Range(func(any, any) bool { refused++; return true })
+		c := q.Counts()
+		if c.Delivered != uint64(delivered) || c.Denied != refused || c.Dropped+c.Failed != lost || c.Delivered+c.Dropped+c.Denied+c.Failed != uint64(writers*each) {
+			rt.Fatalf("counts %+v; %d delivered, %d refused, %d told lost, of %d", c, delivered, refused, lost, writers*each)
+		}
+		if overflow != audit.DenyWhenFull && refused != 0 || overflow != audit.DropWhenFull && c.Dropped != 0 {
+			rt.Fatalf("overflow %d: %+v", overflow, c)
+		}
+	})
+}

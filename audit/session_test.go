@@ -1,0 +1,338 @@
+package audit_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/refmodel"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+var alice = snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}
+
+func topic(name string) resource.Pattern { return resource.LiteralPattern(resource.Topic, name) }
+
+func allow(who string, op ops.Operation, p resource.Pattern) acl.Binding {
+	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: op, Permission: acl.Allow}}
+}
+
+func deny(who string, op ops.Operation, p resource.Pattern) acl.Binding {
+	b := allow(who, op, p)
+	b.Entry.Permission = acl.Deny
+	return b
+}
+
+func newStore(t testing.TB, config snapshot.Config, acls ...acl.Binding) *snapshot.Store {
+	t.Helper()
+	store := snapshot.NewStore(config)
+	update(t, store, func(tx *snapshot.Tx) {
+		for _, b := range acls {
+			tx.Add(b)
+		}
+	})
+	return store
+}
+
+func update(t testing.TB, store *snapshot.Store, change func(tx *snapshot.Tx)) {
+	t.Helper()
+	if err := store.Update(func(tx *snapshot.Tx) error { change(tx); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// recorder keeps events, or refuses them with its error.
+type recorder struct {
+	events []audit.Event
+	err    error
+}
+
+func (r *recorder) Handle(e *audit.Event) error {
+	if r.err == nil {
+		r.events = append(r.events, *e)
+	}
+	return r.err
+}
+
+func TestLevels(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	for _, test := range []struct {
+		call        audit.Call
+		name        string
+		level       slog.Level
+		loggedSince []slog.Level // the levels of an auditor that hears of it
+	}{
+		{audit.Call{}, "a", slog.LevelDebug, []slog.Level{audit.LevelTrace, slog.LevelDebug}},
+		{audit.Call{QuietDenied: true}, "a", slog.LevelDebug, []slog.Level{audit.LevelTrace, slog.LevelDebug}},
+		{audit.Call{QuietAllowed: true}, "a", audit.LevelTrace, []slog.Level{audit.LevelTrace}},
+		{audit.Call{}, "b", slog.LevelInfo, []slog.Level{audit.LevelTrace, slog.LevelDebug, slog.LevelInfo}},
+		{audit.Call{QuietAllowed: true}, "b", slog.LevelInfo, []slog.Level{audit.LevelTrace, slog.LevelDebug, slog.LevelInfo}},
+		{audit.Call{QuietDenied: true}, "b", audit.LevelTrace, []slog.Level{audit.LevelTrace}},
+	} {
+		var since []slog.Level
+		for _, level := range []slog.Level{audit.LevelTrace, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
+			var r recorder
+			auditor := audit.Auditor{Handler: &r, Level: level}
+			auditor.Session(store, alice).Check(test.call, ops.Read, resource.Topic, test.name)
+			if len(r.events) == 1 {
+				since = append(since, level)
+				if got := r.events[0].Level(); got != test.level {
+					t.Errorf("%+v on %s is logged at %v, want %v", test.call, test.name, got, test.level)
+				}
+			}
+		}
+		if !slices.Equal(since, test.loggedSince) {
+			t.Errorf("%+v on %s is logged with the levels %v, want %v", test.call, test.name, since, test.loggedSince)
+		}
+	}
+}
+
+func TestEventSaysWhatWasAsked(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("Group:ops", ops.Read, topic("a")))
+	subject := alice
+	subject.Groups = []principal.Principal{{Type: "Group", Name: "ops"}}
+	now := time.Unix(1_700_000_000, 0)
+	var r recorder
+	auditor := audit.Auditor{Handler: &r, Level: audit.LevelTrace, Now: func() time.Time { return now }}
+	session := auditor.Session(store, subject)
+	call := audit.Call{API: 1, ClientID: "c", CorrelationID: 7, References: 3}
+	d := session.Check(call, ops.Describe, resource.Topic, "a")
+	any := session.CheckAny(call, ops.Read, resource.Topic)
+	byType := call
+	byType.References = 0
+	want := []audit.Event{
+		{Time: now, Subject: subject, Request: snapshot.Request{Operation: ops.Describe, Type: resource.Topic, Name: "a"}, Decision: d, Call: call},
+		{Time: now, Subject: subject, Request: snapshot.Request{Operation: ops.Read, Type: resource.Topic}, ByType: true, Decision: any, Call: byType},
+	}
+	if !d.Allowed() || !any.Allowed() || fmt.Sprintf("%+v", r.events) != fmt.Sprintf("%+v", want) {
+		t.Errorf("got %+v\nwant %+v", r.events, want)
+	}
+}
+
+// An allow that nobody could record is none.
+func TestUnrecordedIsDenied(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	full := errors.New("disk full")
+	var failed []error
+	auditor := audit.Auditor{Handler: &recorder{err: full}, Level: slog.LevelDebug, Failed: func(e *audit.Event, err error) {
+		failed = append(failed, fmt.Errorf("%s: %w", e.Request.Name, err))
+	}}
+	session := auditor.Session(store, alice)
+	view := session.View(audit.Call{})
+	for _, d := range []snapshot.Decision{
+		session.Check(audit.Call{}, ops.Read, resource.Topic, "a"), session.CheckAny(audit.Call{}, ops.Read, resource.Topic),
+		session.Check(audit.Call{}, ops.Read, resource.Topic, "b"),
+		view.Check(ops.Read, resource.Topic, "a"), view.CheckAny(ops.Read, resource.Topic),
+	} {
+		if d.Allowed() {
+			t.Errorf("%v, though it is not recorded", d)
+		}
+	}
+	if len(failed) != 5 || failed[2].Error() != "b: disk full" || !errors.Is(failed[0], full) {
+		t.Errorf("failed: %v", failed)
+	}
+	// What is below the level needs no record.
+	auditor.Level = slog.LevelInfo
+	if d := auditor.Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a"); !d.Allowed() {
+		t.Errorf("an allow that is not to be logged: %v", d)
+	}
+}
+
+func TestZeroValuesDeny(t *testing.T) {
+	var session audit.Session
+	var view audit.View
+	for _, d := range []snapshot.Decision{
+		session.Check(audit.Call{}, ops.Read, resource.Topic, "a"), session.CheckAny(audit.Call{}, ops.Read, resource.Topic),
+		session.View(audit.Call{}).Check(ops.Read, resource.Topic, "a"), session.View(audit.Call{}).CheckAny(ops.Read, resource.Topic),
+		view.Check(ops.Read, resource.Topic, "a"), view.CheckAny(ops.Read, resource.Topic),
+		new(audit.Event).Decision,
+	} {
+		if d != (snapshot.Decision{}) {
+			t.Errorf("a zero value decides %v", d)
+		}
+	}
+	if view.Begin(ops.Action{}); view.Allowed(ops.Read, resource.Topic, "a") || view.AllowedAny(ops.Read, resource.Topic) {
+		t.Error("the zero View allows")
+	}
+}
+
+// config returns the configuration of a world.
+func config(w refmodel.World) snapshot.Config {
+	c := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL, AwaitInitialLoad: w.Loading}
+	if w.Exact {
+		c.Semantics = snapshot.KafkaExact
+	}
+	return c
+}
+
+// TestVerdictsAreTheStores: who listens changes no verdict, and hears each one.
+func TestVerdictsAreTheStores(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		src := gen.Rapid(rt)
+		w := gen.World(src)
+		store := newStore(t, config(w), w.ACLs...)
+		candidate := newStore(t, snapshot.Config{}, gen.ACLs(src, 5)...)
+		var r recorder
+		var flips []audit.Flip
+		shadow := &audit.Shadow{Candidate: candidate, Report: func(f audit.Flip) { flips = append(flips, f) }}
+		full := &audit.Auditor{Handler: &r, Level: audit.LevelTrace, Hits: new(audit.Hits), Shadow: shadow}
+		subject, request := gen.Question(src, w.ACLs)
+		s := snapshot.Subject{Principal: subject.Principal, Groups: subject.Groups, Host: subject.Host}
+		op, typ, name := request.Operation, request.Type, request.Name
+		live := store.Session(s)
+		want, wantAny := live.Check(op, typ, name), live.CheckAny(op, typ)
+		for _, a := range []*audit.Auditor{nil, {}, full} {
+			session := a.Session(store, s)
+			view := session.View(audit.Call{})
+			for _, got := range []snapshot.Decision{session.Check(audit.Call{}, op, typ, name), view.Check(op, typ, name)} {
+				if got != want {
+					rt.Fatalf("got %v, want %v", got, want)
+				}
+			}
+			if got := session.CheckAny(audit.Call{}, op, typ); got != wantAny {
+				rt.Fatalf("by type: got %v, want %v", got, wantAny)
+			}
+		}
+		flipped := candidate.Check(s, op, typ, name).Allowed() != want.Allowed()
+		flippedAny := candidate.Load().CheckAny(s, op, typ).Allowed() != wantAny.Allowed()
+		expected := 0
+		if flipped {
+			expected += 2
+		}
+		if flippedAny {
+			expected++
+		}
+		counts := audit.ShadowCounts{Compared: 3, Flipped: uint64(expected)}
+		if len(r.events) != 3 || r.events[0].Decision != want || len(flips) != expected || shadow.Counts() != counts {
+			rt.Fatalf("%d events, %d flips, %+v, want 3, %d", len(r.events), len(flips), shadow.Counts(), expected)
+		}
+	})
+}
+
+func TestShadowReportsFlips(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Write, topic("a")))
+	candidate := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topic("b")))
+	var flips []string
+	shadow := &audit.Shadow{Candidate: candidate, Report: func(f audit.Flip) {
+		flips = append(flips, fmt.Sprintf("%v %s: %t, candidate %t", f.Event.Request.Operation, f.Event.Request.Name, f.Event.Decision.Allowed(), f.Candidate.Allowed()))
+	}}
+	session := (&audit.Auditor{Shadow: shadow}).Session(store, alice)
+	for _, op := range []ops.Operation{ops.Read, ops.Write} {
+		for _, name := range []string{"a", "b"} {
+			session.Check(audit.Call{}, op, resource.Topic, name)
+		}
+	}
+	if want := []string{"READ b: false, candidate true", "WRITE a: true, candidate false"}; !slices.Equal(flips, want) {
+		t.Errorf("flips %q, want %q", flips, want)
+	}
+	// The candidate is followed as it changes, and one that is not loaded denies.
+	update(t, candidate, func(tx *snapshot.Tx) { tx.Add(allow("User:alice", ops.Write, topic("a"))) })
+	flips = nil
+	if d := session.Check(audit.Call{}, ops.Write, resource.Topic, "a"); !d.Allowed() || flips != nil {
+		t.Errorf("after the update: %v, flips %q", d, flips)
+	}
+	empty := &audit.Shadow{Candidate: snapshot.NewStore(snapshot.Config{})}
+	if d := (&audit.Auditor{Shadow: empty}).Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a"); !d.Allowed() || empty.Counts().Flipped != 1 {
+		t.Errorf("with a candidate that is not loaded: %v, %+v", d, empty.Counts())
+	}
+	if d := (&audit.Auditor{Shadow: &audit.Shadow{}}).Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a"); !d.Allowed() {
+		t.Errorf("without a candidate: %v", d)
+	}
+}
+
+// TestEvaluate shows that the flags of the protocol table reach the events.
+func TestEvaluate(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Describe, resource.PrefixedPattern(resource.Topic, "a")))
+	var r recorder
+	auditor := audit.Auditor{Handler: &r, Level: audit.LevelTrace}
+	view := auditor.Session(store, alice).View(audit.Call{API: 3, ClientID: "c", CorrelationID: 9})
+	outcome := ops.Evaluate(view, &ops.Request{
+		Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, IncludeOperations: true,
+		Topics: []ops.Topic{{Name: "a", Exists: true}, {Name: "a-new"}, {Name: "b"}},
+	})
+	if len(outcome.Items) != 3 || outcome.Items[2].Code != ops.TopicAuthorizationFailed {
+		t.Errorf("outcome %+v", outcome)
+	}
+	var got []string
+	for _, e := range r.events {
+		if e.Request.Operation != ops.Describe && e.Request.Operation != ops.Create && e.Request.Operation != ops.Read {
+			continue
+		}
+		got = append(got, fmt.Sprintf("%v %v %v %s", e.Level(), e.Request.Operation, e.Request.Type, e.Request.Name))
+		if e.Call.ClientID != "c" || e.Call.CorrelationID != 9 || e.Call.API != 3 || e.Call.References != 1 {
+			t.Errorf("call %+v", e.Call)
+		}
+	}
+	want := []string{
+		"DEBUG DESCRIBE TOPIC a", "DEBUG DESCRIBE TOPIC a-new", "INFO DESCRIBE TOPIC b",
+		"DEBUG-4 CREATE CLUSTER kafka-cluster", "INFO CREATE TOPIC a-new",
+		"DEBUG-4 READ TOPIC a", "DEBUG-4 CREATE TOPIC a", "DEBUG-4 DESCRIBE TOPIC a",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if _, ok := any(view).(ops.ActionAuthorizer); !ok {
+		t.Error("a View is not told what it is asked for")
+	}
+}
+
+// TestTellingIsSafe lets many goroutines share a session that tells everybody, and
+// counts what came of it. The race detector watches.
+func TestTellingIsSafe(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	shadow := &audit.Shadow{Candidate: newStore(t, snapshot.Config{}), Report: func(audit.Flip) {}}
+	delivered := 0
+	queue := newQueue(t, handlerFunc(func(*audit.Event) error { delivered++; return nil }), 8, audit.WaitWhenFull, nil)
+	hits := new(audit.Hits)
+	auditor := audit.Auditor{Handler: queue, Level: audit.LevelTrace, Hits: hits, Shadow: shadow}
+	session := auditor.Session(store, alice)
+	done := make(chan error, 1)
+	go func() { done <- queue.Run(t.Context()) }()
+	const goroutines, each = 4, 100
+	var group sync.WaitGroup
+	for range goroutines {
+		group.Go(func() {
+			for range each {
+				if !session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed() || session.View(audit.Call{}).Allowed(ops.Write, resource.Topic, "a") {
+					t.Error("the verdict is not that of the ACLs")
+				}
+			}
+		})
+	}
+	group.Wait()
+	queue.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	counts := audit.ShadowCounts{Compared: 2 * goroutines * each, Flipped: goroutines * each}
+	if delivered != 2*goroutines*each || shadow.Counts() != counts || hits.Of(allow("User:alice", ops.Read, topic("a"))) != goroutines*each {
+		t.Errorf("%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(allow("User:alice", ops.Read, topic("a"))))
+	}
+}
+
+// A session keeps no memory of the subject that it was made for.
+func TestSessionKeepsNoMemory(t *testing.T) {
+	store := newStore(t, snapshot.Config{}, allow("Group:a", ops.Read, topic("a")))
+	subject := alice
+	subject.Groups = []principal.Principal{{Type: "Group", Name: "a"}}
+	var r recorder
+	session := (&audit.Auditor{Handler: &r, Level: slog.LevelDebug}).Session(store, subject)
+	subject.Groups[0].Name = "b"
+	if !session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed() || r.events[0].Subject.Groups[0].Name != "a" {
+		t.Errorf("the events are of %+v", r.events)
+	}
+}

@@ -1,0 +1,318 @@
+package suggest_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/audit/suggest"
+	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+func record(who, host string, op ops.Operation, t resource.Type, name string) audit.Record {
+	p, err := principal.Parse(who)
+	if err != nil {
+		panic(err)
+	}
+	return audit.Record{
+		Subject: snapshot.Subject{Principal: p, Host: netip.MustParseAddr(host)},
+		Request: snapshot.Request{Operation: op, Type: t, Name: name}, Allowed: true,
+	}
+}
+
+func collect(t testing.TB, records ...audit.Record) *suggest.Collector {
+	t.Helper()
+	c := new(suggest.Collector)
+	for _, r := range records {
+		if err := c.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+func texts(s suggest.Suggestion) (acls, unresolved []string) {
+	for _, b := range s.ACLs {
+		acls = append(acls, fmt.Sprintf("%s@%s %v %v %v:%s", b.Entry.Principal, b.Entry.Host, b.Entry.Operation, b.Pattern.Type, b.Pattern.PatternType, b.Pattern.Name))
+	}
+	for _, u := range s.Unresolved {
+		unresolved = append(unresolved, fmt.Sprintf("%v %v %v %s %t: %s", u.Subject.Principal, u.Request.Operation, u.Request.Type, u.Request.Name, u.ByType, u.Reason))
+	}
+	return acls, unresolved
+}
+
+var trace = []audit.Record{
+	record("User:a", "10.0.0.1", ops.Write, resource.Topic, "pay.eu"),
+	record("User:a", "10.0.0.1", ops.Describe, resource.Topic, "pay.eu"),
+	record("User:a", "10.0.0.1", ops.Write, resource.Topic, "pay.eu"),
+	record("User:a", "10.0.0.2", ops.Describe, resource.Topic, "pay.us"),
+	record("User:a", "10.0.0.1", ops.Create, resource.Topic, "pay.eu.x"),
+	record("User:b", "::1", ops.Read, resource.Group, "*"),
+	record("User:*", "::1", ops.Read, resource.Group, "g"),
+	record("User:b", "::1", ops.Unknown, resource.Group, "g"),
+	record("User:b", "::1", ops.Read, resource.Group, ""),
+	{Subject: snapshot.Subject{Principal: principal.Principal{Type: "User:x", Name: "y"}, Host: netip.IPv6Loopback()}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Group, Name: "g"}, Allowed: true},
+	{Subject: snapshot.Subject{Host: netip.IPv6Loopback()}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Group, Name: "g"}, Allowed: true},
+	{Subject: snapshot.Subject{Principal: principal.User("root")}, Allowed: true, SuperUser: true},
+	{Subject: snapshot.Subject{Principal: principal.User("c"), Host: netip.IPv6Loopback()}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "denied"}},
+}
+
+func TestSuggest(t *testing.T) {
+	byType := record("User:a", "10.0.0.1", ops.Write, resource.Topic, "")
+	byType.ByType = true
+	alone := record("User:a", "10.0.0.2", ops.Write, resource.Topic, "")
+	alone.ByType = true
+	unresolved := []string{
+		": READ GROUP g false: there is no principal",
+		"User:* READ GROUP g false: an ACL for User:* is for everyone",
+		"User:a WRITE TOPIC  true: it is about any resource of the type, and nothing else in the trace says which",
+		`User:b READ GROUP  false: no ACL can name it: invalid name: it is empty: give a resource name, or "*" for all`,
+		`User:b READ GROUP * false: an ACL on LITERAL "*" is on every resource of the type`,
+		"User:b UNKNOWN GROUP g false: no ACL can name it: invalid operation: UNKNOWN is not known: expected an operation such as READ, or ALL",
+		"User:x:y READ GROUP g false: an ACL for it would be for another principal: its type holds a colon",
+	}
+	for _, test := range []struct {
+		name    string
+		options suggest.Options
+		acls    []string
+		without string // of unresolved, the one that is resolved
+	}{
+		{"as it is", suggest.Options{}, []string{
+			"User:a@10.0.0.1 WRITE TOPIC LITERAL:pay.eu", "User:a@10.0.0.1 CREATE TOPIC LITERAL:pay.eu.x", "User:a@10.0.0.2 DESCRIBE TOPIC LITERAL:pay.us",
+		}, ""},
+		{"from any host", suggest.Options{AnyHost: true, Semantics: snapshot.KafkaExact}, []string{
+			"User:a@* WRITE TOPIC LITERAL:pay.eu", "User:a@* CREATE TOPIC LITERAL:pay.eu.x", "User:a@* DESCRIBE TOPIC LITERAL:pay.us",
+		}, "User:a WRITE TOPIC"},
+		{"by prefix", suggest.Options{AnyHost: true, Prefixes: []resource.Pattern{
+			resource.PrefixedPattern(resource.Topic, "pay."), resource.PrefixedPattern(resource.Topic, "pay.eu"), resource.PrefixedPattern(resource.Group, "pay"),
+			resource.PrefixedPattern(resource.Group, "*"),
+		}}, []string{
+			"User:a@* DESCRIBE TOPIC PREFIXED:pay.", "User:a@* WRITE TOPIC PREFIXED:pay.eu", "User:a@* CREATE TOPIC PREFIXED:pay.eu", "User:b@* READ GROUP PREFIXED:*",
+		}, "User:b READ GROUP *"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := collect(t, append(slices.Clone(trace), byType, alone)...)
+			s, err := c.Suggest(test.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			acls, left := texts(s)
+			if !slices.Equal(acls, test.acls) {
+				t.Errorf("got  %q\nwant %q", acls, test.acls)
+			}
+			want := slices.DeleteFunc(slices.Clone(unresolved), func(s string) bool {
+				return test.without != "" && strings.HasPrefix(s, test.without) || test.options.AnyHost && strings.HasPrefix(s, "User:a WRITE")
+			})
+			if !slices.Equal(left, want) {
+				t.Errorf("unresolved\n%s\nwant\n%s", strings.Join(left, "\n"), strings.Join(want, "\n"))
+			}
+			if got, want := c.Counts(), (suggest.Counts{Allowed: 13, SuperUser: 1, Denied: 1}); got != want {
+				t.Errorf("counts %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestRedundantPrefixesGo(t *testing.T) {
+	c := collect(t, record("User:a", "::1", ops.Read, resource.Topic, "a.b"), record("User:a", "::1", ops.Describe, resource.Topic, "a.b.c"))
+	s, err := c.Suggest(suggest.Options{Prefixes: []resource.Pattern{resource.PrefixedPattern(resource.Topic, "a."), resource.PrefixedPattern(resource.Topic, "a.b.")}})
+	acls, unresolved := texts(s)
+	if err != nil || fmt.Sprint(acls) != "[User:a@0:0:0:0:0:0:0:1 READ TOPIC PREFIXED:a.]" || unresolved != nil {
+		t.Errorf("%q, %q, %v", acls, unresolved, err)
+	}
+}
+
+func TestSuggestRefusesPrefixes(t *testing.T) {
+	for _, p := range []resource.Pattern{{}, topic("a"), resource.PrefixedPattern(resource.Topic, ""), resource.PrefixedPattern(resource.Any, "a")} {
+		if s, err := collect(t).Suggest(suggest.Options{Prefixes: []resource.Pattern{p}}); err == nil || s.ACLs != nil {
+			t.Errorf("%v: %v, %v", p, s, err)
+		}
+	}
+}
+
+func topic(name string) resource.Pattern { return resource.LiteralPattern(resource.Topic, name) }
+
+func storeOf(t testing.TB, config snapshot.Config, acls ...acl.Binding) *snapshot.Store {
+	t.Helper()
+	store := snapshot.NewStore(config)
+	if err := store.Update(func(tx *snapshot.Tx) error {
+		for _, b := range acls {
+			tx.Add(b)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// TestSuggestionIsLeast: the suggested set allows what the trace allowed, but for what
+// it calls unresolved, and nothing that no record of the trace implies; and it cannot
+// do without any of its ACLs, if the ACLs of a group do not help its members, nor those
+// of an address its links.
+func TestSuggestionIsLeast(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		src := gen.Rapid(rt)
+		w := gen.World(src)
+		semantics := snapshot.Documented
+		if w.Exact {
+			semantics = snapshot.KafkaExact
+		}
+		live := storeOf(t, snapshot.Config{Semantics: semantics, SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL}, w.ACLs...)
+		c := new(suggest.Collector)
+		var allowed []audit.Record
+		for range src.IntN(12) {
+			s, q := gen.Question(src, w.ACLs)
+			r := audit.Record{Subject: snapshot.Subject{Principal: s.Principal, Groups: s.Groups, Host: s.Host}, Request: snapshot.Request{Operation: q.Operation, Type: q.Type, Name: q.Name}}
+			d := live.Check(r.Subject, q.Operation, q.Type, q.Name)
+			if src.IntN(8) == 7 {
+				r.ByType, r.Request.Name = true, ""
+				d = live.Load().CheckAny(r.Subject, q.Operation, q.Type)
+			}
+			r.Allowed, r.SuperUser = d.Allowed(), d.Reason() == snapshot.SuperUser
+			if err := c.Add(r); err != nil {
+				rt.Fatal(err)
+			}
+			if r.Allowed && !r.SuperUser {
+				allowed = append(allowed, r)
+			}
+		}
+		s, err := c.Suggest(suggest.Options{Semantics: semantics})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		store := storeOf(t, snapshot.Config{Semantics: semantics}, s.ACLs...)
+		decide := func(n *snapshot.Snapshot, r audit.Record) bool {
+			if r.ByType {
+				return n.CheckAny(r.Subject, r.Request.Operation, r.Request.Type).Allowed()
+			}
+			return n.Check(r.Subject, r.Request.Operation, r.Request.Type, r.Request.Name).Allowed()
+		}
+		lost := func(n *snapshot.Snapshot, alone bool) (count int) {
+			for _, r := range allowed {
+				if alone && r.Subject.Host.Zone() != "" {
+					return 1
+				}
+				isUnresolved := slices.ContainsFunc(s.Unresolved, func(u suggest.Unresolved) bool {
+					return u.Request == r.Request && u.ByType == r.ByType && u.Subject.Principal == r.Subject.Principal && u.Subject.Host == r.Subject.Host.Unmap()
+				})
+				if alone {
+					r.Subject.Groups = nil
+				}
+				if !isUnresolved && !decide(n, r) {
+					count++
+				}
+			}
+			return count
+		}
+		if n := lost(store.Load(), false); n > 0 {
+			rt.Fatalf("%d records are lost with %v of %v", n, s.ACLs, allowed)
+		}
+		for _, b := range s.ACLs {
+			rest := slices.DeleteFunc(slices.Clone(s.ACLs), func(o acl.Binding) bool { return o == b })
+			if lost(storeOf(t, snapshot.Config{Semantics: semantics}, rest...).Load(), true) == 0 {
+				rt.Fatalf("%v is needless among %v", b, s.ACLs)
+			}
+		}
+		for range 20 {
+			who, q := gen.Question(src, s.ACLs)
+			r := audit.Record{Subject: snapshot.Subject{Principal: who.Principal, Groups: who.Groups, Host: who.Host}, Request: snapshot.Request{Operation: q.Operation, Type: q.Type, Name: q.Name}}
+			implied := slices.ContainsFunc(allowed, func(a audit.Record) bool {
+				principals := append(slices.Clone(r.Subject.Groups), r.Subject.Principal)
+				return slices.Contains(principals, a.Subject.Principal) && sameHost(a.Subject.Host, r.Subject.Host) &&
+					a.Request.Type == r.Request.Type && a.Request.Name == r.Request.Name && ops.AllowedBy(a.Request.Operation).Has(r.Request.Operation)
+			})
+			if decide(store.Load(), r) && !implied {
+				rt.Fatalf("%+v is allowed by %v, and is not in %+v", r, s.ACLs, allowed)
+			}
+		}
+	})
+}
+
+// sameHost reports whether an ACL for the one host holds for the other: one without a
+// zone holds on every link.
+func sameHost(of, for_ netip.Addr) bool {
+	return of.Unmap() == for_.Unmap() || of.Zone() == "" && of == for_.WithZone("")
+}
+
+func TestUnused(t *testing.T) {
+	entry := func(who string, op ops.Operation, permission acl.PermissionType, p resource.Pattern) acl.Binding {
+		return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: op, Permission: permission}}
+	}
+	used := []acl.Binding{
+		entry("User:a", ops.Read, acl.Allow, topic("a")),
+		entry("User:c", ops.All, acl.Deny, topic("denied")),
+		entry("User:p", ops.All, acl.Allow, topic("by-type")),
+		entry("User:*", ops.Write, acl.Allow, topic("by-type-everyone")),
+	}
+	idle := []acl.Binding{
+		entry("User:a", ops.Write, acl.Allow, topic("a")),
+		entry("User:p", ops.Read, acl.Allow, topic("p")),
+		entry("User:p", ops.Write, acl.Deny, topic("p")),
+		entry("User:q", ops.Write, acl.Allow, topic("p")),
+		entry("User:p", ops.Write, acl.Allow, resource.LiteralPattern(resource.TransactionalID, "p")),
+	}
+	slices.SortFunc(idle, acl.Binding.Compare)
+	byType := record("User:p", "::1", ops.Write, resource.Topic, "")
+	byType.ByType = true
+	c := collect(t, record("User:a", "::1", ops.Describe, resource.Topic, "a"), byType,
+		audit.Record{Subject: snapshot.Subject{Principal: principal.User("c"), Host: netip.IPv6Loopback()}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "denied"}})
+	store := storeOf(t, snapshot.Config{}, slices.Concat(used, idle)...)
+	if got := c.Unused(store.Load()); !slices.Equal(got, idle) {
+		t.Errorf("got %v\nwant %v", got, idle)
+	}
+}
+
+func TestCollectorIsBounded(t *testing.T) {
+	c := new(suggest.Collector)
+	r := record("User:a", "::1", ops.Read, resource.Topic, "")
+	for i := range suggest.MaxQuestions {
+		r.Request.Name = fmt.Sprint(i)
+		if err := c.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Request.Name = "one more"
+	if err := c.Add(r); !errors.Is(err, suggest.ErrTooMany) {
+		t.Errorf("one more: %v", err)
+	}
+	r.Request.Name = "0"
+	if err := c.Add(r); err != nil || c.Counts().Allowed != suggest.MaxQuestions+1 {
+		t.Errorf("one that is known: %v, %+v", err, c.Counts())
+	}
+}
+
+func ExampleCollector() {
+	const log = `Principal = User:alice is Allowed operation = DESCRIBE from host = 10.0.0.1 on resource = Topic:LITERAL:orders for request = Metadata with resourceRefCount = 1 based on rule DefaultAllow
+Principal = User:alice is Allowed operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:orders for request = Fetch with resourceRefCount = 3 based on rule DefaultAllow
+`
+	c := new(suggest.Collector)
+	for record, err := range audit.ReadTrace(strings.NewReader(log), "kafka-authorizer.log", audit.TraceKafka) {
+		if err == nil {
+			err = c.Add(record)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	s, err := c.Suggest(suggest.Options{})
+	if err != nil {
+		panic(err)
+	}
+	for _, b := range s.ACLs {
+		fmt.Println(b)
+	}
+	// Output:
+	// (pattern=ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL), entry=(principal=User:alice, host=10.0.0.1, operation=READ, permissionType=ALLOW))
+}

@@ -1,0 +1,204 @@
+package suggest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// Options says what may be generalised, and how the result is checked. The zero
+// Options generalise nothing.
+type Options struct {
+	// Prefixes are PREFIXED patterns that may stand for the names of the trace that
+	// begin with them; of several the longest.
+	Prefixes []resource.Pattern
+	// AnyHost makes the ACLs hold from everywhere.
+	AnyHost bool
+	// Semantics are those by which the suggested set must allow the trace.
+	Semantics snapshot.Semantics
+}
+
+// Suggestion is a set of ACLs that allows a trace.
+type Suggestion struct {
+	// ACLs are what to create, all ALLOW, in the order of [acl.Binding.Compare]. None
+	// of them is redundant beside another one of its principal and host.
+	ACLs []acl.Binding
+	// Unresolved is what the trace has allowed and the ACLs do not.
+	Unresolved []Unresolved
+}
+
+// Unresolved is a question that no ACL is suggested for.
+type Unresolved struct {
+	Subject snapshot.Subject
+	Request snapshot.Request
+	ByType  bool
+	Reason  string
+}
+
+// grant is who may do something where, as ACLs name it.
+type grant struct {
+	principal string
+	host      string
+	pattern   resource.Pattern
+}
+
+// Suggest returns the ACLs for what the trace has allowed to others than super users:
+// for each principal, host and resource the operations that are not implied by others
+// of them. It fails only if a prefix of o is not a PREFIXED pattern that Kafka would
+// take.
+//
+// No ACL is suggested that would open more than was asked for: for a resource that is
+// named "*", a principal named User:*, and what no ACL can name. A by-type question
+// rests on the ACLs of the others; where there are none, it is unresolved.
+func (c *Collector) Suggest(o Options) (Suggestion, error) {
+	for _, p := range o.Prefixes {
+		b := acl.Binding{Pattern: p, Entry: acl.Entry{Principal: principal.Anonymous.String(), Host: acl.WildcardHost, Operation: ops.All, Permission: acl.Allow}}
+		if err := b.Validate(); err != nil || p.PatternType != resource.Prefixed {
+			return Suggestion{}, fmt.Errorf("suggest: prefix %v: expected a PREFIXED pattern of a resource type, with a name", p)
+		}
+	}
+	grants := make(map[grant]ops.Set)
+	refused := make(map[question]string)
+	for q := range c.questions {
+		if !q.allowed || q.byType {
+			continue
+		}
+		g, reason := o.grantFor(q)
+		if reason == "" {
+			grants[g] |= ops.SetOf(q.request.Operation)
+		} else {
+			refused[q] = reason
+		}
+	}
+	var s Suggestion
+	for g, asked := range grants {
+		for op := range leastOf(asked).All() {
+			s.ACLs = append(s.ACLs, acl.Binding{Pattern: g.pattern, Entry: acl.Entry{Principal: g.principal, Host: g.host, Operation: op, Permission: acl.Allow}})
+		}
+	}
+	slices.SortFunc(s.ACLs, acl.Binding.Compare)
+	s.ACLs = withoutRedundant(s.ACLs)
+	var err error
+	s.Unresolved, err = c.unresolved(s.ACLs, o.Semantics, refused)
+	if err != nil {
+		return Suggestion{}, err
+	}
+	return s, nil
+}
+
+// grantFor returns what allows q and no more than the options let it, or why there is
+// no such thing.
+func (o *Options) grantFor(q question) (g grant, reason string) {
+	g = grant{q.principal.String(), acl.HostAddress(q.host), resource.LiteralPattern(q.request.Type, q.request.Name)}
+	if o.AnyHost {
+		g.host = acl.WildcardHost
+	}
+	longest := -1
+	for _, p := range o.Prefixes {
+		if p.Covers(q.request.Type, q.request.Name) && len(p.Name) > longest {
+			g.pattern, longest = p, len(p.Name)
+		}
+	}
+	b := acl.Binding{Pattern: g.pattern, Entry: acl.Entry{Principal: g.principal, Host: g.host, Operation: q.request.Operation, Permission: acl.Allow}}
+	switch err := b.Validate(); {
+	case q.principal.IsZero():
+		return g, "there is no principal"
+	case g.principal == principal.Wildcard:
+		return g, "an ACL for User:* is for everyone"
+	case strings.Contains(q.principal.Type, ":"):
+		return g, "an ACL for it would be for another principal: its type holds a colon"
+	case g.pattern.IsWildcard():
+		return g, `an ACL on LITERAL "*" is on every resource of the type`
+	case err != nil:
+		return g, "no ACL can name it: " + err.Error()
+	}
+	return g, ""
+}
+
+// leastOf returns the operations of s that no other one of s implies.
+func leastOf(s ops.Set) ops.Set {
+	least := s
+	for op := range s.All() {
+		for other := range s.All() {
+			if other != op && ops.AllowedBy(other).Has(op) {
+				least &^= ops.SetOf(op)
+			}
+		}
+	}
+	return least
+}
+
+// withoutRedundant removes the ACLs that a longer-reaching one, of the same principal
+// and host, makes needless. Only a prefix reaches further than another pattern.
+func withoutRedundant(acls []acl.Binding) []acl.Binding {
+	prefixes := make(map[acl.Binding]struct{}) // by themselves
+	lengths := make(map[int]struct{})
+	for _, b := range acls {
+		if b.Pattern.PatternType == resource.Prefixed {
+			prefixes[b] = struct{}{}
+			lengths[len(b.Pattern.Name)] = struct{}{}
+		}
+	}
+	return slices.DeleteFunc(acls, func(b acl.Binding) bool {
+		for n := range lengths {
+			if n >= len(b.Pattern.Name) {
+				continue
+			}
+			broader := b
+			broader.Pattern = resource.PrefixedPattern(b.Pattern.Type, b.Pattern.Name[:n])
+			for op := ops.All; op.IsKnown(); op++ {
+				broader.Entry.Operation = op
+				if _, ok := prefixes[broader]; ok && ops.AllowedBy(b.Entry.Operation)&^ops.AllowedBy(op) == 0 {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
+
+// unresolved puts the questions to a store with these ACLs alone.
+func (c *Collector) unresolved(acls []acl.Binding, semantics snapshot.Semantics, refused map[question]string) ([]Unresolved, error) {
+	store := snapshot.NewStore(snapshot.Config{Semantics: semantics})
+	if err := store.Update(func(tx *snapshot.Tx) error {
+		for _, b := range acls {
+			tx.Add(b)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	n := store.Load()
+	var list []Unresolved
+	for q := range c.questions {
+		if !q.allowed || c.decide(n, q).Allowed() {
+			continue
+		}
+		reason := refused[q]
+		if reason == "" {
+			reason = "no suggested ACL allows it"
+			if q.byType {
+				reason = "it is about any resource of the type, and nothing else in the trace says which"
+			}
+		}
+		list = append(list, Unresolved{c.subject(q), q.request, q.byType, reason})
+	}
+	slices.SortFunc(list, func(a, b Unresolved) int {
+		return cmp.Or(
+			strings.Compare(a.Subject.Principal.String(), b.Subject.Principal.String()),
+			a.Subject.Host.Compare(b.Subject.Host),
+			cmp.Compare(a.Request.Type, b.Request.Type),
+			strings.Compare(a.Request.Name, b.Request.Name),
+			cmp.Compare(a.Request.Operation, b.Request.Operation),
+			strings.Compare(fmt.Sprintf("%q", a.Subject.Groups), fmt.Sprintf("%q", b.Subject.Groups)),
+		)
+	})
+	return list, nil
+}

@@ -1,0 +1,171 @@
+package audit
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// lineExample is a line as it should be.
+const lineExample = "Principal = User:alice is Allowed operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:orders" +
+	" for request = Fetch with resourceRefCount = 1 based on rule DefaultAllow"
+
+// loggerSuffix is what Kafka's own log4j pattern puts behind a line.
+const loggerSuffix = " (kafka.authorizer.logger)"
+
+// probeName is the name that Kafka's by-type check asks about, with no reference of
+// the request to it. No client can ask so.
+//
+// Source: Kafka's Authorizer.authorizeByResourceType.
+const probeName = "hardcode"
+
+// piece is a part of a line and where it begins.
+type piece struct {
+	text   string
+	offset int
+}
+
+func (p piece) unlike(noun, expected string) *lines.Problem {
+	return &lines.Problem{Offset: p.offset, Found: noun + " " + enum.Quote(p.text), Expected: expected}
+}
+
+// parseLine reads a line of TraceKafka, TraceEscaped, or what is the same in both.
+func parseLine(text string, format TraceFormat) (Record, *lines.Problem) {
+	parts, allowed, wrong := splitLine(text)
+	if wrong != nil {
+		return Record{}, wrong
+	}
+	r := Record{Allowed: allowed}
+	for _, field := range []struct {
+		part piece
+		read func(piece) *lines.Problem
+	}{
+		{parts[0], func(p piece) *lines.Problem { return readClientText(p, format, &r, principalField) }},
+		{parts[1], func(p piece) *lines.Problem { return operationField.read(&r, p.text, p.offset) }},
+		{parts[2], func(p piece) *lines.Problem { return readClientText(p, format, &r, hostField) }},
+		{parts[3], func(p piece) *lines.Problem { return readResource(p, format, &r) }},
+		{parts[5], func(p piece) *lines.Problem { return readReferences(p, format, &r) }},
+		{parts[6], func(p piece) *lines.Problem { return readRule(p, &r) }},
+	} {
+		if wrong := field.read(field.part); wrong != nil {
+			return Record{}, wrong
+		}
+	}
+	return r, nil
+}
+
+// splitLine returns what stands between the words of a line: the principal, the
+// operation, the host, the resource, the request, the references and the rule. Each
+// word must be there once: with a second one it would be for whoever chose a name to
+// say where the name ends.
+func splitLine(text string) (parts [7]piece, allowed bool, wrong *lines.Problem) {
+	text = strings.TrimSuffix(text, loggerSuffix)
+	start := strings.Index(text, linePrincipal)
+	if start < 0 || start > 0 && text[start-1] != ' ' {
+		return parts, false, piece{text, 0}.unlike("the line", "a line of Kafka's audit log, such as "+lineExample)
+	}
+	verdict := lineDenied
+	if allowed = strings.Contains(text, lineAllowed); allowed {
+		verdict = lineAllowed
+	}
+	at := start
+	for i, word := range []string{linePrincipal, verdict, lineHost, lineResource, lineRequest, lineReferences, lineRule} {
+		found := strings.Index(text[at:], word)
+		if found < 0 {
+			return parts, false, piece{text[at:], at}.unlike("the text", strconv.Quote(word)+" after it, as in "+lineExample)
+		}
+		if i > 0 {
+			parts[i-1] = piece{text[at : at+found], at}
+		}
+		at += found + len(word)
+	}
+	parts[6] = piece{text[at:], at}
+	for _, word := range lineWords {
+		first, last := strings.Index(text, word), strings.LastIndex(text, word)
+		if first != last || word == lineDenied && allowed && first >= 0 {
+			return parts, false, &lines.Problem{Offset: last, Found: strconv.Quote(word) + " once more",
+				Expected: "it once: Kafka prints names as they are, so that this line can mean more than one thing"}
+		}
+	}
+	return parts, allowed, nil
+}
+
+// readClientText reads a text that may be quoted into a field.
+func readClientText(p piece, format TraceFormat, r *Record, field traceField) *lines.Problem {
+	text, wrong := p.unquote(format)
+	if wrong == nil {
+		wrong = field.read(r, text, p.offset)
+	}
+	return wrong
+}
+
+// unquote returns the text that a part stands for.
+func (p piece) unquote(format TraceFormat) (string, *lines.Problem) {
+	if format == TraceKafka || !strings.HasPrefix(p.text, `"`) {
+		return p.text, nil
+	}
+	if format == TraceAuto {
+		return "", p.unlike("text", "text without quotation marks before it, or to be told whether Kafka wrote the log, which does not quote")
+	}
+	text, err := strconv.Unquote(p.text)
+	if err != nil || !utf8.ValidString(text) {
+		return "", p.unlike("text", "valid UTF-8, quoted as in Go")
+	}
+	return text, nil
+}
+
+// readResource reads "Topic:LITERAL:orders".
+func readResource(p piece, format TraceFormat, r *Record) *lines.Problem {
+	typ, rest, _ := strings.Cut(p.text, ":")
+	pattern, name, ok := strings.Cut(rest, ":")
+	if !ok {
+		return p.unlike("resource", "a resource such as Topic:LITERAL:orders")
+	}
+	if wrong := typeField.read(r, typ, p.offset); wrong != nil {
+		return wrong
+	}
+	nameAt := piece{name, p.offset + len(p.text) - len(name)}
+	text, wrong := nameAt.unquote(format)
+	switch {
+	case wrong != nil:
+		return wrong
+	case pattern == resource.Literal.String():
+		r.Request.Name = text
+		return nil
+	case pattern == resource.PatternAny.String() && name == resource.Wildcard && format != TraceKafka:
+		r.ByType = true
+		return nil
+	}
+	return piece{pattern, p.offset + len(typ) + 1}.unlike("pattern type", "LITERAL: a check is about one resource")
+}
+
+// readReferences reads the count, which tells the probe of a by-type check.
+func readReferences(p piece, format TraceFormat, r *Record) *lines.Problem {
+	n, err := strconv.Atoi(p.text)
+	if err != nil || n < 0 {
+		return p.unlike("count", "how often the request refers to the resource")
+	}
+	if n == 0 && r.Request.Name == probeName && format != TraceEscaped {
+		r.ByType, r.Request.Name = true, ""
+	}
+	return nil
+}
+
+// readRule reads the reason, which must go with the verdict.
+func readRule(p piece, r *Record) *lines.Problem {
+	name, acl, _ := strings.Cut(p.text, "(acl=StandardAcl")
+	isACL := acl != "" && (acl[0] == '(' && strings.HasSuffix(acl, "))") || acl[0] == '[' && strings.HasSuffix(acl, "])"))
+	for reason, ruleName := range ruleNames {
+		allows := reason == snapshot.SuperUser || reason == snapshot.MatchingAllow || reason == snapshot.DefaultAllow
+		if name == ruleName && allows == r.Allowed && (acl == "" || isACL && name == matchingACL) {
+			r.SuperUser = reason == snapshot.SuperUser
+			return nil
+		}
+	}
+	return p.unlike("rule", "a rule that goes with the verdict: SuperUser, DefaultAllow, DefaultDeny, NotReady, or MatchingAcl with its ACL")
+}

@@ -1,0 +1,275 @@
+package audit_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// read returns the records of a text and what is wrong with it.
+func read(text string, format audit.TraceFormat) (records []audit.Record, problems []string) {
+	for r, err := range audit.ReadTrace(strings.NewReader(text), "log", format) {
+		if err != nil {
+			problems = append(problems, err.Error())
+			continue
+		}
+		records = append(records, r)
+	}
+	return records, problems
+}
+
+// recordOf returns what a log can say of an event.
+func recordOf(e *audit.Event, withGroups bool) audit.Record {
+	r := audit.Record{Subject: e.Subject, Request: e.Request, ByType: e.ByType, Allowed: e.Decision.Allowed(), SuperUser: e.Decision.Reason() == snapshot.SuperUser, Line: 1}
+	if !withGroups {
+		r.Subject.Groups = nil
+	}
+	return r
+}
+
+// hostileText draws text that tries to pass for something else.
+func hostileText(t *rapid.T) string {
+	pieces := []string{"a", " ", `"`, `\`, "\n", "\r", "=", "Principal = ", " is Allowed operation = ", " is Denied operation = ", " from host = ", " on resource = ",
+		" for request = ", " with resourceRefCount = ", " based on rule ", "SuperUser", "based on rule", " for request", ", host=", "resourceName=", "(kafka.authorizer.logger)", "))", "])",
+		"\u2028", "\u202e", "é", "\x1b[2J", "\x00", "\xff", "*", "LITERAL:", "hardcode", `\x20`}
+	return strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 5).Draw(t, "text"), "")
+}
+
+// TestLinesComeBack: whatever a client calls things, its event is one line without a
+// character that acts on a terminal, and that line says what the event says.
+func TestLinesComeBack(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		who := principal.User(hostileText(rt))
+		name := hostileText(rt)
+		rule := allow(gen.Pick(gen.Rapid(rt), []string{principal.Wildcard, who.String()}), ops.Read, resource.PrefixedPattern(resource.Group, name))
+		store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: rapid.Bool().Draw(rt, "open"), SuperUsers: []principal.Principal{principal.User("a")}})
+		_ = store.Update(func(tx *snapshot.Tx) error { tx.Add(rule); return nil }) // refused where it is not UTF-8
+		var r recorder
+		subject := snapshot.Subject{Principal: who, Host: netip.MustParseAddr("fe80::1%eth0")}
+		session := (&audit.Auditor{Handler: &r, Level: audit.LevelTrace}).Session(store, subject)
+		call := audit.Call{API: 1, References: rapid.IntRange(0, 2).Draw(rt, "references")}
+		session.Check(call, gen.Pick(gen.Rapid(rt), []ops.Operation{ops.Read, ops.Write}), resource.Group, name+hostileText(rt))
+		session.CheckAny(call, ops.Read, resource.Group)
+		for i := range r.events {
+			e := &r.events[i]
+			line := string(audit.AppendLine(nil, e, audit.LineStyle(rapid.IntRange(0, 1).Draw(rt, "style"))))
+			if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u2028' || r == '\u202e' }) || !utf8.ValidString(line) {
+				rt.Fatalf("not escaped: %q", line)
+			}
+			records, problems := read(line+"\n", audit.TraceEscaped)
+			valid := utf8.ValidString(e.Subject.Principal.Name + e.Request.Name)
+			if !valid {
+				if len(problems) != 1 {
+					rt.Fatalf("%q is read as %+v", line, records)
+				}
+				continue
+			}
+			if want := recordOf(e, false); len(problems) > 0 || len(records) != 1 || !reflect.DeepEqual(records[0], want) {
+				rt.Fatalf("%s\nis read as %+v, %q\nwant %+v", line, records, problems, want)
+			}
+			// Where it is not said who wrote it, the line is refused or means the same.
+			if records, _ := read(line, audit.TraceAuto); len(records) == 1 && call.References > 0 && !reflect.DeepEqual(records[0], recordOf(e, false)) {
+				rt.Fatalf("%s\nis taken for %+v", line, records[0])
+			}
+			text, err := audit.AppendJSON(nil, e)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if records, problems := read(string(text), audit.TraceAuto); len(problems) > 0 || !reflect.DeepEqual(records, []audit.Record{recordOf(e, true)}) {
+				rt.Fatalf("%s\nis read as %+v, %q", text, records, problems)
+			}
+			// Kafka's own line means the same, is refused, or has more lines than one.
+			exact := string(audit.AppendExactLine(nil, e, audit.Kafka40))
+			if records, _ := read(exact, audit.TraceKafka); !strings.ContainsAny(exact, "\r\n") && !e.ByType && len(records) == 1 &&
+				call.References > 0 && !strings.HasSuffix(exact, " ") && !reflect.DeepEqual(records[0], recordOf(e, false)) {
+				rt.Fatalf("%q\nis read as %+v", exact, records[0])
+			}
+		}
+	})
+}
+
+// Text that becomes a word of the line only beside what stands around it.
+func TestTextAtTheEdgesComesBack(t *testing.T) {
+	for _, name := range []string{"", " ", "x for request =", " for request", "x with resourceRefCount =", "is Allowed operation = x", "from host = x", "on resource =",
+		"for request = x", "based on rule", "x based on rule", "based on rule x", "Principal = ", "Principal =", `"`, `"x"`, "=", "a = b", ", host=", "a\\b"} {
+		e := audit.Event{Subject: snapshot.Subject{Principal: principal.User(name), Host: alice.Host}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Group, Name: name}}
+		line := string(audit.AppendLine(nil, &e, audit.Kafka42))
+		if records, problems := read(line, audit.TraceEscaped); len(problems) > 0 || !reflect.DeepEqual(records, []audit.Record{recordOf(&e, false)}) {
+			t.Errorf("%s\nis read as %+v, %q", line, records, problems)
+		}
+	}
+}
+
+func TestReadTraceKeepsGroups(t *testing.T) {
+	e := events(t)[0]
+	text, err := audit.AppendJSON(nil, &e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, problems := read("\uFEFF\n"+string(text)+"\n\n", audit.TraceAuto)
+	want := recordOf(&e, true)
+	want.Line = 2
+	if len(problems) > 0 || !reflect.DeepEqual(records, []audit.Record{want}) {
+		t.Errorf("got %+v, %q\nwant %+v", records, problems, want)
+	}
+}
+
+func TestReadTraceOfKafka(t *testing.T) {
+	const log = "[2026-01-02 03:04:05,678] INFO Principal = User:CN=a, O=b is Denied operation = READ from host = 0:0:0:0:0:0:0:1 on resource = Group:LITERAL:\"g\" for request = Fetch with resourceRefCount = 1 based on rule MatchingAcl(acl=StandardAcl(resourceType=GROUP, resourceName=*, patternType=LITERAL, principal=User:*, host=*, operation=ALL, permissionType=DENY)) (kafka.authorizer.logger)\n" +
+		"Principal = User:p is Allowed operation = WRITE from host = 10.0.0.1 on resource = Topic:LITERAL:hardcode for request = InitProducerId with resourceRefCount = 0 based on rule MatchingAcl(acl=StandardAcl[resourceType=TOPIC, resourceName=h, patternType=PREFIXED, principal=User:p, host=*, operation=WRITE, permissionType=ALLOW])\r\n" +
+		"Principal = User:p is Allowed operation = WRITE from host = 10.0.0.1 on resource = Topic:LITERAL:hardcode for request = Produce with resourceRefCount = 2 based on rule SuperUser\n"
+	records, problems := read(log, audit.TraceKafka)
+	p := snapshot.Subject{Principal: principal.User("p"), Host: netip.MustParseAddr("10.0.0.1")}
+	want := []audit.Record{
+		{Subject: snapshot.Subject{Principal: principal.User("CN=a, O=b"), Host: netip.IPv6Loopback()}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Group, Name: `"g"`}, Line: 1},
+		{Subject: p, Request: snapshot.Request{Operation: ops.Write, Type: resource.Topic}, ByType: true, Allowed: true, Line: 2},
+		{Subject: p, Request: snapshot.Request{Operation: ops.Write, Type: resource.Topic, Name: "hardcode"}, Allowed: true, SuperUser: true, Line: 3},
+	}
+	if len(problems) > 0 || !reflect.DeepEqual(records, want) {
+		t.Errorf("got %+v, %q\nwant %+v", records, problems, want)
+	}
+}
+
+func TestReadTraceRefuses(t *testing.T) {
+	const (
+		line = "Principal = User:a is Allowed operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:t for request = Fetch with resourceRefCount = 1 based on rule DefaultAllow"
+		json = `{"principal":"User:a","host":"10.0.0.1","operation":"READ","resourceType":"TOPIC","name":"t"`
+	)
+	replace := func(old, new string) string { return strings.Replace(line, old, new, 1) }
+	const ambiguous = `expected it once: Kafka prints names as they are, so that this line can mean more than one thing`
+	for _, test := range []struct {
+		text   string
+		format audit.TraceFormat
+		want   string
+	}{
+		{"hello", 0, `log:1:1: found the line "hello", expected a line of Kafka's audit log, such as Principal = User:alice is Allowed`},
+		{"x" + line, 0, `log:1:1: found the line "xPrincipal = User:a is Allowed operation = READ from host = 10.0"…`},
+		{"\n" + replace(" for request =", " for"), 0, `log:2:83: found the text "Topic:LITERAL:t for Fetch with`},
+		{replace(":t ", ":t for request = x "), 0, `log:1:114: found " for request = " once more, ` + ambiguous},
+		{replace("User:a", "User:a is Denied operation = READ"), 0, `log:1:19: found " is Denied operation = " once more, ` + ambiguous},
+		{replace("User:a", "alice"), 0, `log:1:13: found principal "alice", expected Type:name`},
+		{replace("READ", "REED"), 0, `log:1:43: found operation "REED", expected an operation of Kafka's, such as READ`},
+		{replace("10.0.0.1", "here"), 0, `log:1:60: found host "here", expected an IP address`},
+		{replace("Topic:LITERAL:t", "Topic"), 0, `log:1:83: found resource "Topic", expected a resource such as Topic:LITERAL:orders`},
+		{replace("Topic:", "Queue:"), 0, `log:1:83: found resource type "Queue", expected a resource type`},
+		{replace("LITERAL", "PREFIXED"), 0, `log:1:89: found pattern type "PREFIXED", expected LITERAL: a check is about one resource`},
+		{replace("LITERAL:t", "ANY:*"), audit.TraceKafka, `log:1:89: found pattern type "ANY"`},
+		{replace("Count = 1", "Count = -1"), 0, `log:1:143: found count "-1", expected how often`},
+		{replace("DefaultAllow", "DefaultDeny"), 0, `log:1:159: found rule "DefaultDeny", expected a rule that goes with the verdict`},
+		{replace("DefaultAllow", "MatchingAcl(acl=StandardAcl(x]"), 0, `log:1:159: found rule "MatchingAcl(acl=StandardAcl(x]"`},
+		{replace("DefaultAllow", "SuperUser(acl=StandardAcl(x))"), 0, `log:1:159: found rule`},
+		{replace(":t ", `:"t" `), 0, `log:1:97: found text "\"t\"", expected text without quotation marks before it, or to be told whether Kafka wrote the log`},
+		{replace(":t ", `:"t `), audit.TraceEscaped, `log:1:97: found text "\"t", expected valid UTF-8, quoted as in Go`},
+		{replace(":t ", ":\xff "), 0, `log:1:97: found the byte "\xff", expected valid UTF-8`},
+		{json, 0, `log:1:93: found the end of the JSON text, expected`},
+		{json + `}x`, 0, `log:1:94: found "x"`},
+		{json + `,"name":"u"}`, 0, `log:1:94: found the key "name", expected the key "groups"`},
+		{json + `,"byType":true}`, 0, `log:1:90: found a name, expected "" beside "byType": true`},
+		{json + `,"allowed":"yes"}`, 0, `log:1:104: found "\"yes\"", expected true or false`},
+		{json + `,"allowed":`, 0, `log:1:104: found the end of the JSON text, expected true or false`},
+		{json + `,"reason":"because"}`, 0, `log:1:103: found reason "because", expected one of super user`},
+		{json + `,"groups":["a"]}`, 0, `log:1:104: found group "a", expected Type:name`},
+		{json + `,"acl":{"a":[1,2`, 0, `log:1:109: found the end of the JSON text, expected a JSON value`},
+		{`{"principal":1}`, 0, `log:1:14: found "1", expected a JSON string`},
+		{`{}`, audit.TraceKafka, `log:1:1: found the line "{}"`},
+	} {
+		records, problems := read(test.text, test.format)
+		if len(problems) != 1 || !strings.HasPrefix(problems[0], test.want) || len(records) != 0 {
+			t.Errorf("%s\ngot  %q, %+v\nwant %s", test.text, problems, records, test.want)
+		}
+	}
+	if records, problems := read(json+`,"acl":{"a":[1,{"b":null}]},"generation":1,"allowed":false}`, 0); len(records) != 1 || records[0].Allowed || problems != nil {
+		t.Errorf("keys that are not looked at: %+v, %q", records, problems)
+	}
+}
+
+// One bad line does not hide the others, and there is an end to errors.
+func TestReadTraceGoesOn(t *testing.T) {
+	good := "Principal = User:a is Denied operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:t for request = Fetch with resourceRefCount = 1 based on rule DefaultDeny\n"
+	records, problems := read("?\n"+good+strings.Repeat("?\n", 2)+good, 0)
+	if len(records) != 2 || records[1].Line != 5 || len(problems) != 3 {
+		t.Errorf("%+v, %q", records, problems)
+	}
+	if _, problems := read(strings.Repeat("?\n", acl.MaxParseErrors+5), 0); len(problems) != acl.MaxParseErrors {
+		t.Errorf("%d errors, want %d", len(problems), acl.MaxParseErrors)
+	}
+	for range audit.ReadTrace(strings.NewReader(good+good), "log", 0) {
+		break
+	}
+	broken := errors.New("broken pipe")
+	for _, format := range []audit.TraceFormat{audit.TraceAuto, audit.TraceKafka} {
+		var errs []error
+		for _, err := range audit.ReadTrace(iotest.ErrReader(broken), "log", format) {
+			errs = append(errs, err)
+		}
+		if len(errs) != 1 || !errors.Is(errs[0], broken) {
+			t.Errorf("%v", errs)
+		}
+	}
+}
+
+func TestParseTraceFormat(t *testing.T) {
+	for s, want := range map[string]audit.TraceFormat{"auto": audit.TraceAuto, "JSON": audit.TraceJSON, "Kafka": audit.TraceKafka, "escaped": audit.TraceEscaped} {
+		if got, err := audit.ParseTraceFormat(s); got != want || err != nil {
+			t.Errorf("%s: %v, %v", s, got, err)
+		}
+	}
+	if got, err := audit.ParseTraceFormat("xml"); got != 0 || err == nil || err.Error() != `unknown format "xml": expected auto, json, kafka or escaped` {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// FuzzReadTrace: no text panics, what is read is written and read again as the same,
+// and the number of records and errors is that of the lines.
+func FuzzReadTrace(f *testing.F) {
+	var seeds bytes.Buffer
+	for _, e := range events(f) {
+		for style := range audit.LineStyle(2) {
+			f.Add(string(audit.AppendLine(nil, &e, style)), byte(audit.TraceEscaped))
+			f.Add(string(audit.AppendExactLine(nil, &e, style)), byte(audit.TraceKafka))
+		}
+		text, err := audit.AppendJSON(nil, &e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text), byte(audit.TraceAuto))
+		fmt.Fprintf(&seeds, "%s\n", text)
+	}
+	f.Add(seeds.String(), byte(audit.TraceJSON))
+	f.Fuzz(func(t *testing.T, text string, format byte) {
+		records, problems := read(text, audit.TraceFormat(format%4))
+		if n := strings.Count(text, "\n") + 1; len(records)+len(problems) > n {
+			t.Fatalf("%d records and %d errors of %d lines", len(records), len(problems), n)
+		}
+		for _, r := range records {
+			if !utf8.ValidString(r.Request.Name) || r.ByType && r.Request.Name != "" || slices.ContainsFunc(r.Subject.Groups, func(p principal.Principal) bool { return strings.Contains(p.Type, ":") }) {
+				t.Fatalf("%+v", r)
+			}
+			// The zero Decision denies by default, which is all that is left of a record.
+			e := audit.Event{Subject: r.Subject, Request: r.Request, ByType: r.ByType}
+			line := string(audit.AppendLine(nil, &e, audit.Kafka42))
+			again, problems := read(line, audit.TraceEscaped)
+			want := recordOf(&e, false)
+			if len(problems) > 0 || !reflect.DeepEqual(again, []audit.Record{want}) {
+				t.Fatalf("%+v is written as %q and read as %+v, %q", r, line, again, problems)
+			}
+		}
+	})
+}

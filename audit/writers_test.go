@@ -1,0 +1,189 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// events returns what a session of alice, who is in a group, hears of: an allow, a
+// denial by an ACL, a denial by default of a hostile name, a by-type allow, and what a
+// super user and a store that is not ready say.
+func events(t testing.TB) []audit.Event {
+	t.Helper()
+	store := newStore(t, snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}},
+		allow("Group:ops", ops.Read, resource.PrefixedPattern(resource.Topic, "pay")), deny("User:alice", ops.All, topic("payroll")))
+	subject := snapshot.Subject{Principal: principal.User("alice"), Groups: []principal.Principal{{Type: "Group", Name: "ops"}}, Host: netip.MustParseAddr("2001:db8::7")}
+	var r recorder
+	auditor := audit.Auditor{Handler: &r, Level: audit.LevelTrace, Now: func() time.Time { return time.UnixMilli(1_700_000_000_123) }}
+	session := auditor.Session(store, subject)
+	call := audit.Call{API: 1, ClientID: "app-1", CorrelationID: 42, References: 3}
+	session.Check(call, ops.Describe, resource.Topic, "payments")
+	session.Check(call, ops.Read, resource.Topic, "payroll")
+	session.Check(audit.Call{API: 11, QuietDenied: true}, ops.Read, resource.Group, hostileName)
+	session.CheckAny(audit.Call{API: 22}, ops.Read, resource.Topic)
+	auditor.Session(store, snapshot.Subject{Principal: principal.User("root")}).Check(audit.Call{API: 19}, ops.Create, resource.Cluster, resource.ClusterName)
+	auditor.Session(snapshot.NewStore(snapshot.Config{}), alice).Check(audit.Call{}, ops.Write, resource.TransactionalID, "t")
+	return r.events
+}
+
+// hostileName is a name of a group that forges a line of Kafka's log.
+const hostileName = "g for request = JoinGroup with resourceRefCount = 1 based on rule DefaultDeny\nPrincipal = User:eve is Allowed operation = ALL from host = 10.0.0.1 on resource = Group:LITERAL:x"
+
+// written returns what a handler writes of the events.
+func written(t *testing.T, h audit.Handler, out *bytes.Buffer) string {
+	t.Helper()
+	for _, e := range events(t) {
+		if err := h.Handle(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out.String()
+}
+
+func TestLineWriter(t *testing.T) {
+	const want = `Principal = User:alice is Allowed operation = DESCRIBE from host = 2001:db8:0:0:0:0:0:7 on resource = Topic:LITERAL:payments for request = Fetch with resourceRefCount = 3 based on rule MatchingAcl(acl=StandardAcl[resourceType=TOPIC, resourceName=pay, patternType=PREFIXED, principal=Group:ops, host=*, operation=READ, permissionType=ALLOW])
+Principal = User:alice is Denied operation = READ from host = 2001:db8:0:0:0:0:0:7 on resource = Topic:LITERAL:payroll for request = Fetch with resourceRefCount = 3 based on rule MatchingAcl(acl=StandardAcl[resourceType=TOPIC, resourceName=payroll, patternType=LITERAL, principal=User:alice, host=*, operation=ALL, permissionType=DENY])
+Principal = User:alice is Denied operation = READ from host = 2001:db8:0:0:0:0:0:7 on resource = Group:LITERAL:"g\x20for\x20request\x20=\x20JoinGroup\x20with\x20resourceRefCount\x20=\x201\x20based\x20on\x20rule\x20DefaultDeny\nPrincipal\x20=\x20User:eve\x20is\x20Allowed\x20operation\x20=\x20ALL\x20from\x20host\x20=\x2010.0.0.1\x20on\x20resource\x20=\x20Group:LITERAL:x" for request = JoinGroup with resourceRefCount = 0 based on rule DefaultDeny
+Principal = User:alice is Allowed operation = READ from host = 2001:db8:0:0:0:0:0:7 on resource = Topic:ANY:* for request = InitProducerId with resourceRefCount = 0 based on rule MatchingAcl
+Principal = User:root is Denied operation = CREATE from host =  on resource = Cluster:LITERAL:kafka-cluster for request = CreateTopics with resourceRefCount = 0 based on rule DefaultDeny
+Principal = User:alice is Denied operation = WRITE from host = 10.0.0.1 on resource = TransactionalId:LITERAL:t for request = Produce with resourceRefCount = 0 based on rule NotReady
+`
+	var out bytes.Buffer
+	if got := written(t, audit.NewLineWriter(&out, audit.Kafka42), &out); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	out.Reset()
+	old := strings.NewReplacer("StandardAcl[", "StandardAcl(", "])", "))").Replace(want)
+	if got := written(t, audit.NewLineWriter(&out, audit.Kafka40), &out); got != old {
+		t.Errorf("got\n%s\nwant\n%s", got, old)
+	}
+	e := events(t)[2]
+	if got := string(audit.AppendExactLine(nil, &e, audit.Kafka40)); !strings.Contains(got, "\nPrincipal = User:eve is Allowed") {
+		t.Errorf("the exact line is not Kafka's: %s", got)
+	}
+	e = events(t)[0]
+	if got := string(audit.AppendLine(nil, &e, 9)); !strings.HasPrefix(want, got) {
+		t.Errorf("in an unknown style: %s", got)
+	}
+}
+
+func TestLogHandler(t *testing.T) {
+	const want = `{"time":"2023-11-14T22:13:20.123Z","level":"DEBUG","msg":"allowed","principal":"User:alice","groups":["Group:ops"],"host":"2001:db8:0:0:0:0:0:7","operation":"DESCRIBE","resourceType":"TOPIC","name":"payments","request":"Fetch","reason":"matching allow","acl":"(pattern=ResourcePattern(resourceType=TOPIC, name=pay, patternType=PREFIXED), entry=(principal=Group:ops, host=*, operation=READ, permissionType=ALLOW))","generation":1}
+{"time":"2023-11-14T22:13:20.123Z","level":"INFO","msg":"denied","principal":"User:alice","groups":["Group:ops"],"host":"2001:db8:0:0:0:0:0:7","operation":"READ","resourceType":"TOPIC","name":"payroll","request":"Fetch","reason":"matching deny","acl":"(pattern=ResourcePattern(resourceType=TOPIC, name=payroll, patternType=LITERAL), entry=(principal=User:alice, host=*, operation=ALL, permissionType=DENY))","generation":1}
+{"time":"2023-11-14T22:13:20.123Z","level":"DEBUG","msg":"allowed","principal":"User:alice","groups":["Group:ops"],"host":"2001:db8:0:0:0:0:0:7","operation":"READ","resourceType":"TOPIC","byType":true,"request":"InitProducerId","reason":"matching allow","generation":1}
+{"time":"2023-11-14T22:13:20.123Z","level":"INFO","msg":"denied","principal":"User:root","host":"","operation":"CREATE","resourceType":"CLUSTER","name":"kafka-cluster","request":"CreateTopics","reason":"default deny","generation":1}
+{"time":"2023-11-14T22:13:20.123Z","level":"INFO","msg":"denied","principal":"User:alice","host":"10.0.0.1","operation":"WRITE","resourceType":"TRANSACTIONAL_ID","name":"t","request":"Produce","reason":"not ready","generation":0}
+`
+	var out bytes.Buffer
+	utc := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			a.Value = slog.TimeValue(a.Value.Time().UTC())
+		}
+		return a
+	}
+	h := slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: utc})
+	if got := written(t, audit.NewLogHandler(slog.New(h)), &out); got != want { // the one at TRACE is left out
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	out.Reset()
+	text := slog.NewTextHandler(&out, &slog.HandlerOptions{Level: audit.LevelTrace})
+	if got := written(t, audit.NewLogHandler(slog.New(text)), &out); strings.Count(got, "\n") != len(events(t)) {
+		t.Errorf("a name breaks a line:\n%s", got)
+	}
+}
+
+func TestJSONWriter(t *testing.T) {
+	const want = `{"time":"2023-11-14T22:13:20.123Z","allowed":true,"reason":"matching allow","principal":"User:alice","groups":["Group:ops"],"host":"2001:db8:0:0:0:0:0:7","operation":"DESCRIBE","resourceType":"TOPIC","name":"payments","request":"Fetch","clientId":"app-1","correlationId":42,"references":3,"generation":1,"acl":{"resourceType":"TOPIC","name":"pay","patternType":"PREFIXED","principal":"Group:ops","host":"*","operation":"READ","permission":"ALLOW"}}
+`
+	var out bytes.Buffer
+	got := written(t, audit.NewJSONWriter(&out), &out)
+	if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != len(events(t)) {
+		t.Errorf("got\n%s\nwant it to begin with\n%s", got, want)
+	}
+	if zero, err := audit.AppendJSON(nil, &audit.Event{}); err != nil || strings.Contains(string(zero), "time") {
+		t.Errorf("the zero event: %s, %v", zero, err)
+	}
+}
+
+// TestOCSFWriter checks the attributes that the class requires, and the codes.
+func TestOCSFWriter(t *testing.T) {
+	var out bytes.Buffer
+	lines := strings.Split(strings.TrimSpace(written(t, audit.NewOCSFWriter(&out), &out)), "\n")
+	if len(lines) != len(events(t)) {
+		t.Fatalf("%d lines, want %d", len(lines), len(events(t)))
+	}
+	const first = `{"activity_id":2,"activity_name":"Read","category_uid":6,"category_name":"Application Activity","class_uid":6003,"class_name":"API Activity",` +
+		`"type_uid":600302,"type_name":"API Activity: Read","time":1700000000123,"severity_id":1,"severity":"Informational","status_id":1,"status":"Success","status_detail":"matching allow",` +
+		`"metadata":{"version":"1.3.0","product":{"name":"Portcullis","vendor_name":"Portcullis"}},` +
+		`"actor":{"user":{"uid":"User:alice","name":"alice","type":"User","type_id":99,"groups":[{"name":"Group:ops"}]},"app_name":"app-1",` +
+		`"authorizations":[{"decision":"Allowed","policy":{"name":"[resourceType=TOPIC, resourceName=pay, patternType=PREFIXED, principal=Group:ops, host=*, operation=READ, permissionType=ALLOW]"}}]},` +
+		`"api":{"operation":"Fetch","service":{"name":"kafka"},"request":{"uid":"42"}},"src_endpoint":{"ip":"2001:db8::7"},"resources":[{"name":"payments","type":"Topic"}],` +
+		`"unmapped":{"operation":"DESCRIBE","resource_reference_count":3,"generation":1}}`
+	if lines[0] != first {
+		t.Errorf("got  %s\nwant %s", lines[0], first)
+	}
+	for i, line := range lines {
+		var o map[string]any
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			t.Fatal(err)
+		}
+		for _, required := range []string{"activity_id", "actor", "api", "category_uid", "class_uid", "metadata", "severity_id", "src_endpoint", "time", "type_uid"} {
+			if o[required] == nil {
+				t.Errorf("line %d has no %s", i, required)
+			}
+		}
+		if o["type_uid"] != o["class_uid"].(float64)*100+o["activity_id"].(float64) {
+			t.Errorf("line %d: type_uid %v", i, o["type_uid"])
+		}
+		if len(o["src_endpoint"].(map[string]any)) == 0 {
+			t.Errorf("line %d: src_endpoint says nothing", i)
+		}
+	}
+	// Every operation of Kafka's is some activity.
+	for op := ops.All; op.IsKnown(); op++ {
+		e := audit.Event{Request: snapshot.Request{Operation: op}}
+		if line, err := audit.AppendOCSF(nil, &e); err != nil || bytes.Contains(line, []byte(`"activity_id":0`)) {
+			t.Errorf("%v is no activity: %v", op, err)
+		}
+	}
+}
+
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, errFull }
+
+var errFull = errors.New("no space left")
+
+func TestWritersReportErrors(t *testing.T) {
+	e := events(t)[0]
+	for name, h := range map[string]audit.Handler{
+		"line": audit.NewLineWriter(failingWriter{}, audit.Kafka42), "JSON": audit.NewJSONWriter(failingWriter{}),
+		"OCSF": audit.NewOCSFWriter(failingWriter{}), "log": audit.NewLogHandler(slog.New(slog.NewTextHandler(failingWriter{}, &slog.HandlerOptions{Level: audit.LevelTrace}))),
+	} {
+		if err := h.Handle(&e); !errors.Is(err, errFull) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// JSON has no way to write what is not UTF-8, and another name must not stand for it.
+	e.Request.Name = "a\xff"
+	for name, h := range map[string]audit.Handler{"JSON": audit.NewJSONWriter(new(bytes.Buffer)), "OCSF": audit.NewOCSFWriter(new(bytes.Buffer))} {
+		if err := h.Handle(&e); err == nil || err.Error() != `audit: "a\xff" is not valid UTF-8, and JSON can hold no other text` {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if line := string(audit.AppendLine(nil, &e, audit.Kafka42)); !strings.Contains(line, `Topic:LITERAL:"a\xff" for`) {
+		t.Errorf("line: %s", line)
+	}
+}

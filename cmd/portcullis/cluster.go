@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// clusterFlags are the flags that say what decides beside the ACLs.
+type clusterFlags struct {
+	superUsers    *once
+	allowEveryone bool
+	semantics     *once
+}
+
+func newClusterFlags(cmd *cobra.Command) *clusterFlags {
+	c := &clusterFlags{}
+	c.superUsers = onceFlag(cmd, "super-users", "", "`list` of principals that may do everything, as in server.properties: 'User:a;User:b'")
+	cmd.Flags().BoolVar(&c.allowEveryone, "allow-everyone-if-no-acl-found", false, "allow what no ACL covers, as in server.properties")
+	c.semantics = onceFlag(cmd, "semantics", snapshot.Documented.String(),
+		"`rules` to decide by: documented, or kafka-exact, which has the defects of Kafka's authorizer", semanticsNames()...)
+	return c
+}
+
+func semanticsNames() []string {
+	return []string{snapshot.Documented.String(), snapshot.KafkaExact.String()}
+}
+
+func (c *clusterFlags) config() (snapshot.Config, error) {
+	semantics, errSemantics := snapshot.ParseSemantics(c.semantics.text)
+	superUsers, errSuperUsers := principal.ParseList(c.superUsers.text)
+	if errSuperUsers != nil {
+		errSuperUsers = fmt.Errorf("--super-users: %w", errSuperUsers)
+	}
+	if errSemantics != nil {
+		errSemantics = fmt.Errorf("--semantics: %w", errSemantics)
+	}
+	config := snapshot.Config{Semantics: semantics, SuperUsers: superUsers, AllowIfNoACL: c.allowEveryone}
+	return config, errors.Join(errSemantics, errSuperUsers)
+}
+
+// refuseEmpty refuses no ACLs where they would allow everything. A command before the
+// pipe that failed is the likely reason.
+func (c *clusterFlags) refuseEmpty(n *snapshot.Snapshot) error {
+	if c.allowEveryone && n.Len() == 0 {
+		return errors.New("no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/inspect"
+)
+
+// defaultShown is how many matches and near misses are shown where nobody says.
+const defaultShown = 20
+
+// explainCommand is the flags of the command explain.
+type explainCommand struct {
+	acls    *aclInput
+	asked   questionFlags
+	cluster *clusterFlags
+	limit   int
+	json    func() (bool, error)
+}
+
+func newExplainCommand() *cobra.Command {
+	x := &explainCommand{}
+	cmd := &cobra.Command{
+		Use:   "explain --acls FILE --principal Type:name --operation OPERATION --topic NAME",
+		Short: "Say why something is allowed or denied, and what was nearly so",
+		Long: `explain answers a question as check does, and names every ACL that matched, the one
+that decided, and the near misses: the ACLs that would have matched but for one field,
+and what that field would have to be.
+
+With --output json it is an object: the answer as check has it, and "semantics" (by
+which the ACLs were compared), "matches" with "decides" and "acl", "nearMisses" with
+"field" (operation, permission, host, name or principal), "acl" and "mended", and how
+many --limit left out as "moreMatches" and "moreNearMisses".
+
+Exit status: 0 allowed, 1 denied, 2 bad input or usage.`,
+		Example: `  portcullis explain --acls acls.txt --principal User:alice --operation Read --topic orders`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return x.run(cmd) },
+	}
+	x.acls = newACLInput(cmd)
+	x.asked.addSubject(cmd, defaultHost, "`address` it is asked from")
+	x.asked.addRequest(cmd)
+	cmd.Flags().IntVar(&x.limit, "limit", defaultShown, "show this `number` of matches and of near misses at the most; 0 for all")
+	x.cluster = newClusterFlags(cmd)
+	x.json = outputFlag(cmd)
+	return cmd
+}
+
+func (x *explainCommand) run(cmd *cobra.Command) error {
+	asJSON, errJSON := x.json()
+	config, errConfig := x.cluster.config()
+	q, errQuestion := x.asked.question()
+	if err := errors.Join(x.asked.checkUsage(cmd, ""), errJSON, errConfig); err != nil {
+		return err
+	}
+	if x.limit < 0 {
+		errQuestion = errors.Join(errQuestion, badFlag("limit", fmt.Sprint(x.limit), "0 or more"))
+	}
+	store, errACLs := x.acls.load(cmd.InOrStdin(), config)
+	if err := errors.Join(errACLs, errQuestion); err != nil {
+		return err
+	}
+	n := store.Load()
+	if err := x.cluster.refuseEmpty(n); err != nil {
+		return err
+	}
+	writeWarnings(cmd.ErrOrStderr(), "", []question{q})
+	e := inspect.Explain(n, q.subject, q.request, x.limit)
+	write := writeExplanation
+	if asJSON {
+		write = writeExplanationJSON
+	}
+	var out bytes.Buffer
+	err := write(&out, &q, e)
+	if err == nil {
+		_, err = out.WriteTo(cmd.OutOrStdout())
+	}
+	if err == nil && !e.Decision.Allowed() {
+		err = errDenied
+	}
+	return err
+}
+
+func writeExplanation(w io.Writer, q *question, e inspect.Explanation) error {
+	if err := writeTwoLines(w, q, e.Decision); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "matches: %d\n", len(e.Matches)+e.MoreMatches)
+	for _, m := range e.Matches {
+		role := "also"
+		if m.Decides {
+			role = "decides"
+		}
+		fmt.Fprintf(w, "  %s: %s\n", role, aclText(m.Binding))
+	}
+	writeMore(w, e.MoreMatches)
+	fmt.Fprintf(w, "near misses: %d\n", len(e.NearMisses)+e.MoreNearMisses)
+	for _, m := range e.NearMisses {
+		fmt.Fprintf(w, "  %v: %s\n    would match as: %s\n", m.Field, aclText(m.Binding), aclText(m.Mended))
+	}
+	writeMore(w, e.MoreNearMisses)
+	return nil
+}
+
+// writeMore says how many were left out.
+func writeMore(w io.Writer, n int) {
+	if n > 0 {
+		fmt.Fprintf(w, "  and %d more: --limit shows them\n", n)
+	}
+}
+
+// explanationObject is an explanation in JSON: an answer with what matched.
+type explanationObject struct {
+	answerObject
+	Semantics      string           `json:"semantics"` // by which the ACLs were compared
+	Matches        []matchObject    `json:"matches"`
+	MoreMatches    int              `json:"moreMatches,omitempty"` // left out
+	NearMisses     []nearMissObject `json:"nearMisses"`
+	MoreNearMisses int              `json:"moreNearMisses,omitempty"`
+}
+
+type matchObject struct {
+	Decides bool        `json:"decides"`
+	ACL     acl.Binding `json:"acl"`
+}
+
+type nearMissObject struct {
+	Field  string      `json:"field"` // operation, permission, host, name or principal
+	ACL    acl.Binding `json:"acl"`
+	Mended acl.Binding `json:"mended"` // as it would match
+}
+
+func writeExplanationJSON(w io.Writer, q *question, e inspect.Explanation) error {
+	o := explanationObject{
+		answerObject: newAnswerObject(q, e.Decision), Semantics: e.Semantics.String(),
+		Matches: []matchObject{}, MoreMatches: e.MoreMatches, NearMisses: []nearMissObject{}, MoreNearMisses: e.MoreNearMisses,
+	}
+	for _, m := range e.Matches {
+		o.Matches = append(o.Matches, matchObject{m.Decides, m.Binding})
+	}
+	for _, m := range e.NearMisses {
+		o.NearMisses = append(o.NearMisses, nearMissObject{m.Field.String(), m.Binding, m.Mended})
+	}
+	return newLineEncoder(w).Encode(o)
+}
+
+// newLineEncoder returns an encoder of one value a line, with no more escapes than JSON
+// needs.
+func newLineEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e
+}

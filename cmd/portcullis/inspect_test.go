@@ -1,0 +1,248 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+)
+
+var update = flag.Bool("update", false, "write the files of testdata/golden")
+
+// goldenRuns are runs of the commands that inspect ACLs, on the examples; each has
+// what it writes in testdata/golden.
+var goldenRuns = []struct{ name, args string }{
+	{"explain-deny", "explain --acls ACME --principal User:contractor --operation Read --topic customers.pii --host 10.20.7.4"},
+	{"explain-deny-json", "explain --acls ACME --principal User:contractor --operation Read --topic customers.pii --host 10.20.7.4 -o json --limit 2"},
+	{"explain-allow", "explain --acls ACME --principal User:billing --operation Describe --topic payments.eu --limit 1"},
+	{"explain-kafka-exact", "explain --acls ACME --principal User:contractor --operation Read --group contractor --host 2001:db8::7 --semantics kafka-exact --limit 0"},
+	{"explain-super-user", "explain --acls ACME --principal User:root --operation Alter --cluster --super-users User:root --limit 1"},
+	{"explain-unsupported", "explain --acls ACME --principal User:a --group-principal Group:operators --operation Write --group g"},
+	{"explain-broken", "explain --acls BROKEN --principal User:a --operation Write --topic t"},
+	{"who-can", "who-can --acls ACME --operation Read --topic payments.eu --super-users User:admin"},
+	{"who-can-json", "who-can --acls ACME --operation Read --topic announcements -o json"},
+	{"who-can-everyone", "who-can --acls ACME --operation Read --topic announcements"},
+	{"who-can-nobody", "who-can --acls ACME --operation Delete --topic payments.eu"},
+	{"who-can-nobody-json", "who-can --acls ACME --operation Delete --topic payments.eu -o json"},
+	{"who-can-open", "who-can --acls ACME --operation Read --topic unknown --allow-everyone-if-no-acl-found"},
+	{"who-can-broken", "who-can --acls BROKEN --operation Read --topic fine"},
+	{"what-can", "what-can --acls ACME --principal User:contractor"},
+	{"what-can-json", "what-can --acls ACME --principal User:contractor -o json"},
+	{"what-can-host", "what-can --acls ACME --principal User:a --group-principal Group:operators --host 10.20.0.3"},
+	{"what-can-kafka-exact", "what-can --acls ACME --principal User:contractor --semantics kafka-exact"},
+	{"what-can-super-user", "what-can --acls ACME --principal User:admin --super-users User:admin"},
+	{"what-can-nothing", "what-can --acls ACME --principal User:nobody --host 203.0.113.1"},
+	{"what-can-broken", "what-can --acls BROKEN --principal User:a"},
+	{"lint", "lint --acls ACME"},
+	{"lint-json", "lint --acls ACME --semantics kafka-exact --super-users User:billing --principal-type User --principal-type Group -o json"},
+	{"lint-open", "lint --acls ACME --allow-everyone-if-no-acl-found --principal-type Group"},
+	{"lint-broken", "lint --acls BROKEN"},
+	{"diff-same", "diff --acls ACME --new-acls ACME.jsonl"},
+	{"diff-semantics", "diff --acls ACME --new-semantics kafka-exact"},
+	{"diff-semantics-json", "diff --acls ACME --new-semantics kafka-exact -o json"},
+	{"diff-broken", "diff --acls ACME --new-acls BROKEN"},
+	{"suggest", "suggest --trace LOG"},
+	{"suggest-json", "suggest --trace LOG --prefix topic:payments. --prefix transactional-id:billing- --any-host -o json"},
+	{"suggest-answers", "suggest --trace ANSWERS"},
+	{"suggest-unused", "suggest --trace LOG --unused --acls ACME --super-users User:admin"},
+	{"suggest-unused-json", "suggest --trace LOG --unused --acls ACME -o json"},
+	{"suggest-broken", "suggest --trace LOG --unused --acls BROKEN"},
+	{"suggest-no-trace", "suggest --trace BROKEN"},
+}
+
+func TestGolden(t *testing.T) {
+	files := strings.NewReplacer("ACME.jsonl", acme+"acls.jsonl", "ACME", acme+"acls.txt", "BROKEN", "../../examples/broken/acls.txt",
+		"LOG", acme+"kafka-authorizer.log", "ANSWERS", acme+"answers.jsonl")
+	known := map[string]bool{}
+	for _, test := range goldenRuns {
+		t.Run(test.name, func(t *testing.T) {
+			known[test.name+".txt"] = true
+			args := strings.Fields(test.args)
+			for i := range args {
+				args[i] = files.Replace(args[i])
+			}
+			r := runWith("", args...)
+			got := fmt.Sprintf("portcullis %s\n-- status %d --\n-- stdout --\n%s-- stderr --\n%s", test.args, r.status, r.stdout, r.stderr)
+			path := filepath.Join("testdata", "golden", test.name+".txt")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := readAll(t, path); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+	entries, err := os.ReadDir(filepath.Join("testdata", "golden"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !known[e.Name()] {
+			t.Errorf("testdata/golden/%s belongs to no run", e.Name())
+		}
+	}
+}
+
+func TestInspectRefusesFlags(t *testing.T) {
+	const flags = "expected one of --topic, --group, --cluster, --transactional-id, --delegation-token, --user-principal"
+	acls := acme + "acls.txt"
+	for _, test := range []struct {
+		args string
+		want []string
+	}{
+		{"explain --acls ACLS", []string{"portcullis: --principal is missing: see portcullis explain --help", "portcullis: --operation is missing: see portcullis explain --help",
+			"portcullis: no resource is given: " + flags}},
+		{"explain --acls ACLS --principal a --operation Reed --topic x --host h --limit -1", []string{`portcullis: --principal "a": expected Type:name, such as User:alice`,
+			`portcullis: --host "h": expected an IP address, such as 10.0.0.1 or 2001:db8::1`,
+			`portcullis: --operation "Reed": expected one of All, Read, Write, Create, Delete, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs, IdempotentWrite, CreateTokens, DescribeTokens, TwoPhaseCommit`,
+			`portcullis: --limit "-1": expected 0 or more`}},
+		{"who-can --acls ACLS --topic a --group b -o xml --semantics x", []string{"portcullis: --operation is missing: see portcullis who-can --help",
+			"portcullis: --topic, --group are given: expected one of them", `portcullis: --output "xml": expected text or json`,
+			`portcullis: --semantics: unknown semantics "x": expected documented or kafka-exact`}},
+		{"who-can --acls ACLS --operation Read --cluster=false", []string{`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis who-can --help`}},
+		{"who-can --acls - --operation Read --topic a --allow-everyone-if-no-acl-found", []string{
+			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
+		{"what-can --acls ACLS", []string{"portcullis: --principal is missing: see portcullis what-can --help"}},
+		{"what-can --acls ACLS --principal User:a --super-users b", []string{`portcullis: --super-users: principal "b" has no colon: expected Type:name, such as "User:b"`}},
+		{"lint --acls ACLS -o xml --semantics z", []string{`portcullis: --output "xml": expected text or json`,
+			`portcullis: --semantics: unknown semantics "z": expected documented or kafka-exact`}},
+		{"lint --acls - --acls -", []string{"portcullis: standard input (-) can be read once: name files for the others"}},
+		{"lint --acls - --allow-everyone-if-no-acl-found", []string{
+			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
+		{"diff --acls ACLS", []string{"portcullis: nothing to compare with is given: expected --new-acls, --new-semantics, or both"}},
+		{"diff --acls - --new-acls - --new-semantics y", []string{`portcullis: --new-semantics: unknown semantics "y": expected documented or kafka-exact`,
+			"portcullis: standard input (-) can be read once: name files for the others"}},
+		{"diff --acls ACLS --new-acls ACLS --new-format yaml", []string{`portcullis: --new-format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`}},
+		{"diff --acls ACLS --new-acls - --allow-everyone-if-no-acl-found", []string{
+			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
+		{"suggest", []string{`portcullis: required flag(s) "trace" not set`}},
+		{"suggest --trace no-such-file", []string{"portcullis: open no-such-file: no such file or directory"}},
+		{"suggest --trace - --trace-format xml --prefix topic --prefix queue:a", []string{
+			`portcullis: --trace-format: unknown format "xml": expected auto, json, kafka or escaped`,
+			`portcullis: --prefix "topic": expected a resource type, a colon and a prefix, such as topic:payments.`,
+			`portcullis: --prefix "queue:a": expected a resource type, a colon and a prefix, such as topic:payments.`}},
+		{"suggest --trace - --unused --any-host", []string{"portcullis: --unused needs the ACLs that may be unused: expected --acls"}},
+		{"suggest --trace - --unused --acls ACLS --prefix topic:a", []string{"portcullis: --prefix and --any-host are about ACLs to suggest: leave them out with --unused"}},
+		{"suggest --trace - --acls ACLS", []string{"portcullis: --acls is only looked at with --unused: what is suggested depends on the trace alone"}},
+		{"suggest --trace - --super-users User:a", []string{"portcullis: --super-users and --allow-everyone-if-no-acl-found are only looked at with --unused: the trace says who was a super user"}},
+		{"suggest --trace - --trace -", []string{"portcullis: standard input (-) can be read once: name files for the others"}},
+		{"suggest --trace -", []string{"portcullis: the trace is empty: expected a line for each decision"}},
+	} {
+		refuse(t, "", strings.Fields(strings.ReplaceAll(test.args, "ACLS", acls)), test.want...)
+	}
+}
+
+func TestLintFindsNothing(t *testing.T) {
+	const acls = `{"resourceType":"GROUP","name":"g","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`
+	expect(t, exitDone, "", "ACLs: 1, findings: 0, removable: 0\n", acls, "lint", "--acls", "-")
+}
+
+// The two sides of a diff mirror each other, and "-" is the access that is gone.
+func TestDiffOfFiles(t *testing.T) {
+	lines := strings.SplitAfter(readAll(t, acme+"acls.jsonl"), "\n")
+	var without []string
+	for _, line := range lines {
+		if !strings.Contains(line, `"customers.pii"`) || !strings.Contains(line, "DENY") {
+			without = append(without, line)
+		}
+	}
+	if len(lines)-len(without) != 2 {
+		t.Fatalf("%d ACLs are removed, want 2", len(lines)-len(without))
+	}
+	changed := file(t, "changed.jsonl", strings.Join(without, ""))
+	const region = "User:contractor: Read, Describe on Topic \"customers.pii\" from * except 203.0.113.0/24\n"
+	expect(t, exitDenied, "+ "+region, "", "", "diff", "--acls", acme+"acls.txt", "--new-acls", changed)
+	expect(t, exitDenied, "- "+region, "", "", "diff", "--acls", changed, "--new-acls", acme+"acls.txt")
+}
+
+// What is suggested allows what the trace has allowed.
+func TestSuggestionAllowsTheTrace(t *testing.T) {
+	suggested := runWith("", "suggest", "--trace", acme+"answers.jsonl", "-o", "json")
+	if suggested.status != exitDone {
+		t.Fatalf("%+v", suggested)
+	}
+	acls := file(t, "suggested.jsonl", suggested.stdout)
+	got := runWith("", "check", "--acls", acls, "--questions", acme+"questions.csv", "--super-users", "User:admin")
+	for i, answer := range strings.Split(strings.TrimSpace(readAll(t, acme+"answers.txt")), "\n") {
+		lines := strings.Split(got.stdout, "\n")
+		if strings.HasPrefix(answer, "allowed") && !strings.HasPrefix(lines[i], "allowed") {
+			t.Errorf("question %d: %s, was %s", i, lines[i], answer)
+		}
+	}
+}
+
+func TestSuggestLeavesOver(t *testing.T) {
+	const trace = `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Group","name":"*"}` + "\n" +
+		`{"principal":"User:\u001b","host":"fe80::1%e\n0","operation":"Write","resourceType":"Topic","name":"","byType":true}` + "\n"
+	expect(t, exitDenied, "", "decisions: 2, allowed: 2, to super users: 0, denied: 0; ACLs suggested: 0\n"+
+		`left over: "User:\x1b" from "fe80::1%e\n0", Write on Topic of any name: it is about any resource of the type, and nothing else in the trace says which`+"\n"+
+		`left over: User:a from 10.0.0.1, Read on Group *: an ACL on LITERAL "*" is on every resource of the type`+"\n", trace, "suggest", "--trace", "-")
+	// What the text format cannot hold, the JSON one can.
+	const control = `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Group","name":"a\nb"}` + "\n"
+	if got := runWith(control, "suggest", "--trace", "-"); got.status != exitError || !strings.Contains(got.stderr, "cannot be written as kafka-acls") {
+		t.Errorf("%+v", got)
+	}
+	if got := runWith(control, "suggest", "--trace", "-", "-o", "json"); got.status != exitDone || !strings.Contains(got.stdout, `"a\nb"`) {
+		t.Errorf("%+v", got)
+	}
+	if got := runWith("?\n{}\n", "suggest", "--trace", "-", "--trace-format", "json"); got.status != exitError || strings.Count(got.stderr, "standard input:") != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A name in quotation marks is read as whoever wrote the log meant it.
+func TestSuggestAsksWhoWroteTheLog(t *testing.T) {
+	const line = `Principal = User:a is Allowed operation = READ from host = 10.0.0.1 on resource = Group:LITERAL:"g\x20h" for request = JoinGroup with resourceRefCount = 1 based on rule DefaultAllow` + "\n"
+	refuse(t, line, []string{"suggest", "--trace", "-"},
+		`standard input:1:97: found text "\"g\\x20h\"", expected text without quotation marks before it, or to be told whether Kafka wrote the log, which does not quote`)
+	for format, name := range map[string]string{"kafka": `\"g\\x20h\"`, "escaped": "g h"} {
+		got := runWith(line, "suggest", "--trace", "-", "--trace-format", format, "-o", "json")
+		if got.status != exitDone || !strings.Contains(got.stdout, `"name":"`+name+`"`) {
+			t.Errorf("%s: %+v", format, got)
+		}
+	}
+}
+
+// What somebody has named must not act on the terminal.
+func TestInspectShowsTextSafely(t *testing.T) {
+	const acls = `{"resourceType":"GROUP","name":"\u001b[2J","patternType":"PREFIXED","principal":"User:\u001b","host":"fe80::1%\u001b","operation":"READ","permission":"ALLOW"}` + "\n" +
+		`{"resourceType":"GROUP","name":"\u202e","patternType":"LITERAL","principal":"User:*","host":"*","operation":"READ","permission":"DENY"}` + "\n"
+	for _, args := range []string{
+		"explain --acls - --principal User:a --operation Read --group x", "who-can --acls - --operation Read --group \x1b[2Jx",
+		"what-can --acls - --principal User:\x1b", "lint --acls - -o text", "diff --acls - --new-semantics kafka-exact",
+	} {
+		got := runWith(acls, strings.Fields(args)...)
+		if got.status == exitError || strings.ContainsAny(got.stdout+got.stderr, "\x1b\u202e") {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}
+
+// An answer that is too large is an error that says what to do.
+func TestWhatCanLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tens of thousands of ACLs")
+	}
+	var acls strings.Builder
+	for i := range 9000 {
+		b := acl.Binding{}
+		text := fmt.Sprintf(`{"resourceType":"TOPIC","name":"t%d","patternType":"LITERAL","principal":"User:a","host":"10.0.%d.%d","operation":"READ","permission":"ALLOW"}`, i, i/250, i%250)
+		if err := b.UnmarshalJSON([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		acls.WriteString(text + "\n")
+	}
+	got := runWith(acls.String(), "what-can", "--acls", "-", "--principal", "User:a")
+	if got.status != exitError || !strings.Contains(got.stderr, "ask for one client address") {
+		t.Errorf("status %d, %s", got.status, got.stderr)
+	}
+	if got := runWith(acls.String(), "what-can", "--acls", "-", "--principal", "User:a", "--host", "10.0.0.1"); got.status != exitDone || !strings.Contains(got.stdout, `Topic "t1" from 10.0.0.1`) {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/inspect"
+)
+
+// whoCan is the flags of the command who-can.
+type whoCan struct {
+	acls    *aclInput
+	asked   questionFlags
+	cluster *clusterFlags
+	json    func() (bool, error)
+}
+
+func newWhoCanCommand() *cobra.Command {
+	w := &whoCan{}
+	cmd := &cobra.Command{
+		Use:   "who-can --acls FILE --operation OPERATION --topic NAME",
+		Short: "Say who may do something on a resource, and from where",
+		Long: `who-can names every principal that may do an operation on a resource, with the
+addresses from which it may, and says whether everyone else may. The answer is exact:
+whoever it does not name is denied.
+
+With --output json each line is an object: "principal", or "everyone": true with the
+principals that are an "except"ion; and "hosts", each with "host" (* for all) and
+what is left out of it as "except".
+
+Exit status: 0 somebody may, 1 nobody may, 2 bad input or usage.`,
+		Example: `  portcullis who-can --acls acls.txt --operation Read --topic customers.pii`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return w.run(cmd) },
+	}
+	w.acls = newACLInput(cmd)
+	w.asked.addRequest(cmd)
+	w.cluster = newClusterFlags(cmd)
+	w.json = outputFlag(cmd)
+	return cmd
+}
+
+// granteeObject is who may do something, in JSON.
+type granteeObject struct {
+	Principal string        `json:"principal,omitempty"`
+	Everyone  bool          `json:"everyone,omitempty"`
+	Except    []string      `json:"except,omitempty"` // of everyone
+	Hosts     []hostsObject `json:"hosts"`
+}
+
+func (w *whoCan) run(cmd *cobra.Command) error {
+	asJSON, errJSON := w.json()
+	config, errConfig := w.cluster.config()
+	q, errQuestion := w.asked.question()
+	if err := errors.Join(w.asked.checkUsage(cmd, ""), errJSON, errConfig); err != nil {
+		return err
+	}
+	store, errACLs := w.acls.load(cmd.InOrStdin(), config)
+	if err := errors.Join(errACLs, errQuestion); err != nil {
+		return err
+	}
+	n := store.Load()
+	if err := w.cluster.refuseEmpty(n); err != nil {
+		return err
+	}
+	writeWarnings(cmd.ErrOrStderr(), "", []question{q})
+	bar := newWork(cmd.ErrOrStderr(), "asking")
+	grantees := inspect.WhoCan(n, q.request, bar.set)
+	bar.finish()
+
+	var out bytes.Buffer
+	if err := writeGrantees(&out, grantees, asJSON); err != nil {
+		return err
+	}
+	if _, err := out.WriteTo(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if len(grantees) == 0 {
+		return errDenied
+	}
+	return nil
+}
+
+func writeGrantees(out *bytes.Buffer, grantees []inspect.Grantee, asJSON bool) error {
+	if len(grantees) == 0 && !asJSON {
+		fmt.Fprintln(out, "nobody")
+	}
+	encoder := newLineEncoder(out)
+	for _, g := range grantees {
+		if asJSON {
+			if err := encoder.Encode(granteeObject{g.Principal, g.IsEveryoneElse(), g.Except, newHostsObjects(g.Hosts)}); err != nil {
+				return err
+			}
+			continue
+		}
+		var principals []string
+		if !g.IsEveryoneElse() {
+			principals = []string{g.Principal}
+		}
+		fmt.Fprintf(out, "%s from %s\n", principalsText(principals, g.Except), printableHosts(g.Hosts))
+	}
+	return nil
+}

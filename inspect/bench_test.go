@@ -1,0 +1,146 @@
+package inspect_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// manyACLs is how many ACLs lint, who-can and diff must deal with in 10 s and 2 GB.
+const manyACLs = 100_000
+
+// shapes are sets of ACLs that are large in different ways: each returns the i-th
+// of n ACLs.
+var shapes = []struct {
+	name string
+	acl  func(i int) acl.Binding
+}{
+	// Each application has its topics, its group, and a prefix.
+	{"applications", func(i int) acl.Binding {
+		app, part := i/10, i%10
+		b := allow(fmt.Sprintf("User:app-%d", app), acl.WildcardHost, ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("app-%d.topic-%d", app, part)))
+		switch part {
+		case 0:
+			b.Pattern = resource.PrefixedPattern(resource.Topic, fmt.Sprintf("app-%d.", app))
+			b.Entry.Operation = ops.Write
+		case 1:
+			b.Pattern = resource.PrefixedPattern(resource.Group, fmt.Sprintf("app-%d", app))
+		case 2:
+			b.Entry.Host = fmt.Sprintf("10.%d.%d.0/24", app/256%256, app%256)
+		case 3:
+			b.Entry.Permission = acl.Deny
+		case 4:
+			b.Entry.Principal = principal.Wildcard
+		}
+		return b
+	}},
+	// Many principals have ACLs on all topics, as in KAFKA-20667, and many topics one of
+	// their own.
+	{"wildcards", func(i int) acl.Binding {
+		b := allow(fmt.Sprintf("User:p-%d", i%7000), acl.WildcardHost, ops.Operation(3+i/7000%6), resource.LiteralPattern(resource.Topic, "*"))
+		if i >= 7000*6 {
+			b.Pattern.Name = fmt.Sprintf("topic-%d", i)
+		}
+		return b
+	}},
+	// One principal has all, on nested prefixes.
+	{"one", func(i int) acl.Binding {
+		return allow("User:one", acl.WildcardHost, ops.Read, resource.PrefixedPattern(resource.Topic, fmt.Sprintf("%06d", i)[:3+i%4]+fmt.Sprint("/", i)))
+	}},
+	// Everyone may read each topic from the hosts of its own network only, and is
+	// denied from one.
+	{"everyone", func(i int) acl.Binding {
+		b := allow(principal.Wildcard, fmt.Sprintf("10.%d.0.0/16", i/2%200), ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i/2)))
+		if i%2 == 1 {
+			b.Entry.Permission = acl.Deny
+			b.Entry.Host = fmt.Sprintf("10.%d.7.7", i/2%200)
+		}
+		return b
+	}},
+	// DENYs of all kinds stand on everything, and nobody may do what they deny.
+	{"denies", func(i int) acl.Binding {
+		b := allow(fmt.Sprintf("User:p-%d", i), acl.WildcardHost, ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i)))
+		if i%2 == 1 {
+			b.Entry.Permission, b.Entry.Operation, b.Pattern.Name = acl.Deny, ops.Write, "*"
+		}
+		return b
+	}},
+	// One resource is open to many addresses, one by one.
+	{"hosts", func(i int) acl.Binding {
+		return allow(fmt.Sprintf("User:p-%d", i%3), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), ops.Read, resource.LiteralPattern(resource.Topic, "topic"))
+	}},
+}
+
+func allow(who, host string, op ops.Operation, p resource.Pattern) acl.Binding {
+	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: host, Operation: op, Permission: acl.Allow}}
+}
+
+// shaped returns a snapshot of the ACLs of a shape, but for those that skip names.
+func shaped(tb testing.TB, config snapshot.Config, shape func(i int) acl.Binding, n int, skip func(i int) bool) *snapshot.Snapshot {
+	tb.Helper()
+	store := snapshot.NewStore(config)
+	if err := store.Update(func(tx *snapshot.Tx) error {
+		for i := range n {
+			if !skip(i) {
+				tx.Add(shape(i))
+			}
+		}
+		return nil
+	}); err != nil {
+		tb.Fatal(err)
+	}
+	return store.Load()
+}
+
+func none(int) bool  { return false }
+func every(int) bool { return true }
+
+// BenchmarkMany runs lint, who-can, what-can and diff on large sets of ACLs, and
+// reports how many megabytes the program has taken from the system.
+func BenchmarkMany(b *testing.B) {
+	for _, s := range shapes {
+		b.Run(s.name, func(b *testing.B) { benchmarkMany(b, s.acl) })
+	}
+}
+
+func benchmarkMany(b *testing.B, shape func(i int) acl.Binding) {
+	n := shaped(b, snapshot.Config{}, shape, manyACLs, none)
+	run := func(what string, do func() int) {
+		b.Run(what, func(b *testing.B) {
+			results := 0
+			for b.Loop() {
+				results = do()
+			}
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			b.ReportMetric(float64(m.Sys)/(1<<20), "MB")
+			b.ReportMetric(float64(results), "results")
+		})
+	}
+	run("lint", func() int { return len(inspect.Lint(n, inspect.LintOptions{})) })
+	middle := shape(manyACLs / 2)
+	run("who-can", func() int {
+		return len(inspect.WhoCan(n, snapshot.Request{Operation: middle.Entry.Operation, Type: middle.Pattern.Type, Name: middle.Pattern.Name}, nil))
+	})
+	run("what-can", func() int {
+		who, _ := principal.Parse(middle.Entry.Principal)
+		access, err := inspect.WhatCan(n, snapshot.Subject{Principal: who})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return len(access)
+	})
+	few := shaped(b, snapshot.Config{}, shape, manyACLs, func(i int) bool { return i%1000 == 0 })
+	run("diff", func() int { return len(diff(b, n, few)) })
+	exact := shaped(b, snapshot.Config{Semantics: snapshot.KafkaExact}, shape, manyACLs, none)
+	run("diff-semantics", func() int { return len(diff(b, n, exact)) })
+	nothing := shaped(b, snapshot.Config{}, shape, manyACLs, every)
+	run("diff-all", func() int { return len(diff(b, nothing, n)) })
+}

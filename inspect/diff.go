@@ -1,0 +1,286 @@
+package inspect
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// Change is what some principals may do more, or less, on resources of one type by one
+// snapshot than by another. It is the same for each of them.
+type Change struct {
+	Type resource.Type
+	// Principals are texts such as "User:alice", sorted. There is none for everyone
+	// else. Only a super user of that very name is "User:*".
+	Principals []string
+	// Names is the names on which Gained and Lost are all that changes for the
+	// principals. On others they gain and lose what everyone else does, if anything.
+	// All names, for everyone else.
+	Names  NameSet
+	Gained []Access // both empty for principals to whom a change for everyone else means nothing
+	Lost   []Access
+}
+
+// IsEveryoneElse reports whether c is of every principal, whatever its type, and holds
+// for each on the names on which no other change speaks of it.
+func (c Change) IsEveryoneElse() bool { return len(c.Principals) == 0 }
+
+// Diff returns whose access differs between two snapshots, and in what. A check of a
+// subject that is one principal is allowed by to and not by from if and only if a
+// Gained holds it, of the Change of that principal that has the name in Names, or if
+// there is none of that for everyone else; and the other way round for Lost. It
+// compares what the snapshots decide, not their text: ACLs that change nothing leave
+// no trace, and differences in the configuration, the semantics among them, count as
+// those in ACLs do. Only operations that the resource type supports are compared
+// (ops.Supported).
+//
+// The order is by type; then come the changes of named principals, by the first of
+// them, then that of everyone else. Diff(b, a) is Diff(a, b) with Gained and Lost
+// exchanged. A subject with groups may gain or lose otherwise than its principals
+// do: compare what [WhatCan] says of it. Not told of are principals that Kafka cannot
+// have: with a colon in the type, and in KafkaExact one named User:*.
+//
+// The cost is that of listing both snapshots, and then grows with the number of ACLs of
+// the principals that are concerned: those with other ACLs than before, and, where ACLs
+// for User:* or the configuration differ, those with ACLs on the names in question. It
+// is the product of the number of principals and of patterns only where many
+// principals have ACLs that hold many changed patterns of User:*. The error is
+// a [*LimitError].
+func Diff(from, to *snapshot.Snapshot, progress Progress) ([]Change, error) {
+	var changes []Change
+	var all []*comparison
+	total, done := 0, 0
+	for _, t := range resource.Types() {
+		c := compare(load(from, t), load(to, t))
+		all = append(all, c)
+		total += len(c.principals)
+	}
+	for _, c := range all {
+		if err := c.compareEveryone(); err != nil {
+			return nil, err
+		}
+		for _, text := range c.principals {
+			if err := c.comparePrincipal(text); err != nil {
+				return nil, err
+			}
+			done++
+			progress.step(done, total)
+		}
+		changes = append(changes, c.changes()...)
+	}
+	return changes, nil
+}
+
+// comparison compares two policies of one type.
+type comparison struct {
+	from, to   *policy
+	principals []string
+
+	// names divides the names as the ACLs of both for User:* do, and the rest of the
+	// policies beside the ACLs for other principals.
+	names *nameTree
+	// changed are the nodes of names where the policies differ, sorted: what they say
+	// of a cell is the same unless one of these holds it. below tells, for each node,
+	// whether it is one of them or below one.
+	changed []int
+	below   []bool
+	// star is the rules for User:* by node, in each policy; those on LITERAL "*" stand
+	// at the root.
+	star [2]map[int][]rule
+
+	everyone difference
+	// named is the differences of principals that are not those of everyone else, with
+	// the principals, by what they are in words.
+	named map[string]*Change
+}
+
+// difference is what is gained and lost.
+type difference struct{ gained, lost []Access }
+
+func (d difference) isEmpty() bool { return len(d.gained)+len(d.lost) == 0 }
+
+// compare arranges two policies of one type side by side.
+func compare(from, to *policy) *comparison {
+	c := &comparison{from: from, to: to, named: make(map[string]*Change)}
+	texts := append(from.principals(), to.principals()...)
+	slices.Sort(texts)
+	c.principals = slices.Compact(texts)
+
+	c.names = newNameTree(append(from.points(from.rules[principal.Wildcard]), to.points(to.rules[principal.Wildcard])...))
+	c.below = make([]bool, len(c.names.nodes))
+	mark := func(p point) {
+		node, _ := c.names.find(p)
+		c.below[node] = true
+	}
+	for i, p := range []*policy{from, to} {
+		c.star[i] = make(map[int][]rule)
+		for _, r := range p.rules[principal.Wildcard] {
+			node, _ := c.names.find(pointOf(r.Pattern))
+			c.star[i][node] = append(c.star[i][node], r)
+		}
+	}
+	eachChanged(from.rules[principal.Wildcard], to.rules[principal.Wildcard], mark)
+	if from.defaultAllow && to.defaultAllow {
+		for pattern := range from.stands {
+			if to.stands[pattern] == 0 {
+				mark(pointOf(pattern))
+			}
+		}
+		for pattern := range to.stands {
+			if from.stands[pattern] == 0 {
+				mark(pointOf(pattern))
+			}
+		}
+	}
+	if from.exact != to.exact || from.defaultAllow != to.defaultAllow || from.ready != to.ready || !reflect.DeepEqual(from.silent, to.silent) {
+		mark(root)
+	}
+	for node, up := range c.names.parent {
+		if c.below[node] {
+			c.changed = append(c.changed, node)
+		}
+		c.below[node] = c.below[node] || up >= 0 && c.below[up]
+	}
+	return c
+}
+
+// eachChanged calls yield for the pattern of each rule that only one of two sorted
+// lists has.
+func eachChanged(from, to []rule, yield func(point)) {
+	for len(from) > 0 || len(to) > 0 {
+		order := 0
+		switch {
+		case len(from) == 0:
+			order = 1
+		case len(to) == 0:
+			order = -1
+		default:
+			order = from[0].Binding.Compare(to[0].Binding)
+		}
+		if order < 0 {
+			yield(pointOf(from[0].Pattern))
+		} else if order > 0 {
+			yield(pointOf(to[0].Pattern))
+		}
+		if order <= 0 {
+			from = from[1:]
+		}
+		if order >= 0 {
+			to = to[1:]
+		}
+	}
+}
+
+// rulesOf returns the rules for a principal by each policy.
+func (c *comparison) rulesOf(text string) [2][]rule {
+	return [2][]rule{c.from.rules[text], c.to.rules[text]}
+}
+
+// compareEveryone finds the difference of a principal that nothing names.
+func (c *comparison) compareEveryone() error {
+	if len(c.changed) == 0 {
+		return nil
+	}
+	g, err := c.grids([2]subject{}, c.rulesOf(principal.Wildcard), c.names)
+	if err != nil {
+		return err
+	}
+	c.everyone = g.difference(nil)
+	return nil
+}
+
+// grids is what one subject may do by each of two policies, on the same trees.
+type grids struct {
+	typ      resource.Type
+	from, to grid
+}
+
+// grids returns what a subject, which is super or not by each policy, may do.
+func (c *comparison) grids(s [2]subject, rules [2][]rule, names *nameTree) (grids, error) {
+	hosts := newHostTree(append(c.from.places(rules[0]), c.to.places(rules[1])...))
+	for i, p := range []*policy{c.from, c.to} {
+		if err := p.checkSize(s[i], rules[i], hosts); err != nil {
+			return grids{}, err
+		}
+	}
+	return c.gridsOn(s, rules, names, hosts), nil
+}
+
+func (c *comparison) gridsOn(s [2]subject, rules [2][]rule, names *nameTree, hosts *hostTree) grids {
+	return grids{c.from.typ, c.from.grid(s[0], rules[0], names, hosts), c.to.grid(s[1], rules[1], names, hosts)}
+}
+
+// difference returns what is gained and lost at the nodes of names that count: all, if
+// that is nil.
+func (g grids) difference(counts []bool) difference {
+	var anywhere netip.Addr
+	return difference{
+		gained: minus(g.to, g.from, counts).access(g.typ, anywhere),
+		lost:   minus(g.from, g.to, counts).access(g.typ, anywhere),
+	}
+}
+
+// minus returns what a allows and b does not.
+func minus(a, b grid, counts []bool) grid {
+	none := make([]ops.Set, len(a.hosts.nodes))
+	rows := make([][]ops.Set, len(a.rows))
+	made := make(map[[2]*ops.Set][]ops.Set)
+	for i := range rows {
+		if counts != nil && !counts[i] {
+			rows[i] = none
+			continue
+		}
+		key := [2]*ops.Set{&a.rows[i][0], &b.rows[i][0]}
+		if made[key] == nil {
+			row := make([]ops.Set, len(none))
+			for node := range row {
+				row[node] = a.rows[i][node] &^ b.rows[i][node]
+			}
+			made[key] = row
+		}
+		rows[i] = made[key]
+	}
+	return grid{a.names, a.hosts, rows}
+}
+
+// differing returns the nodes of names, of those that count, at which g gains or loses
+// otherwise than o, which is on the same trees, and whether there is any.
+func (g grids) differing(o grids, counts []bool) (nodes []bool, any bool) {
+	nodes = make([]bool, len(counts))
+	for i := range nodes {
+		nodes[i] = counts[i] && !g.changesAlike(o, i)
+		any = any || nodes[i]
+	}
+	return nodes, any
+}
+
+// changesAlike reports whether what is gained and lost at a node of names is the same.
+func (g grids) changesAlike(o grids, i int) bool {
+	mask := ops.Supported(g.typ)
+	for node, empty := range g.from.hosts.empty {
+		a, b, x, y := g.from.rows[i][node], g.to.rows[i][node], o.from.rows[i][node], o.to.rows[i][node]
+		if !empty && mask&((a&^b)^(x&^y)|(b&^a)^(y&^x)) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// changes returns what was found, in the order of Diff.
+func (c *comparison) changes() []Change {
+	var changes []Change
+	for _, change := range c.named {
+		changes = append(changes, *change)
+	}
+	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Principals[0], b.Principals[0]) })
+	if !c.everyone.isEmpty() {
+		changes = append(changes, Change{Type: c.from.typ, Names: NameSet{AllNames}, Gained: c.everyone.gained, Lost: c.everyone.lost})
+	}
+	return changes
+}

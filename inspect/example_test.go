@@ -1,0 +1,165 @@
+package inspect_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// load returns a snapshot of ACLs in the text of kafka-acls.
+func load(config snapshot.Config, text string) *snapshot.Snapshot {
+	bindings, err := acl.Read(strings.NewReader(text), "example", acl.FormatText)
+	if err != nil {
+		panic(err)
+	}
+	store := snapshot.NewStore(config)
+	if err := store.Update(func(tx *snapshot.Tx) error {
+		for _, b := range bindings {
+			tx.Add(b)
+		}
+		return nil
+	}); err != nil {
+		panic(err)
+	}
+	return store.Load()
+}
+
+const shop = `
+Current ACLs for resource ` + "`ResourcePattern(resourceType=TOPIC, name=orders., patternType=PREFIXED)`" + `:
+	(principal=User:shop, host=*, operation=WRITE, permissionType=ALLOW)
+	(principal=User:*, host=10.0.0.0/8, operation=READ, permissionType=ALLOW)
+	(principal=User:guest, host=10.9.0.0/16, operation=READ, permissionType=DENY)
+
+Current ACLs for resource ` + "`ResourcePattern(resourceType=TOPIC, name=orders.secret, patternType=LITERAL)`" + `:
+	(principal=User:*, host=*, operation=READ, permissionType=DENY)
+`
+
+func ExampleExplain() {
+	n := load(snapshot.Config{}, shop)
+	guest := snapshot.Subject{Principal: principal.User("guest"), Host: netip.MustParseAddr("10.9.0.1")}
+	x := inspect.Explain(n, guest, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "orders.eu"}, 0)
+	fmt.Println("allowed:", x.Decision.Allowed())
+	for _, m := range x.Matches {
+		fmt.Println(m.Decides, m.Binding.Entry)
+	}
+	for _, m := range x.NearMisses {
+		fmt.Println(m.Field, m.Mended.Pattern.Name, m.Mended.Entry)
+	}
+	// Output:
+	// allowed: false
+	// false (principal=User:*, host=10.0.0.0/8, operation=READ, permissionType=ALLOW)
+	// true (principal=User:guest, host=10.9.0.0/16, operation=READ, permissionType=DENY)
+	// name orders.eu (principal=User:*, host=*, operation=READ, permissionType=DENY)
+}
+
+func ExampleWhoCan() {
+	n := load(snapshot.Config{SuperUsers: []principal.Principal{principal.User("admin")}}, shop)
+	for _, g := range inspect.WhoCan(n, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "orders.eu"}, nil) {
+		if g.IsEveryoneElse() {
+			fmt.Println("everyone but", g.Except, "from", g.Hosts)
+		} else {
+			fmt.Println(g.Principal, "from", g.Hosts)
+		}
+	}
+	// Output:
+	// User:admin from *
+	// User:guest from 10.0.0.0/8 except 10.9.0.0/16
+	// everyone but [User:admin User:guest] from 10.0.0.0/8
+}
+
+func ExampleWhatCan() {
+	n := load(snapshot.Config{}, shop)
+	access, err := inspect.WhatCan(n, snapshot.Subject{Principal: principal.User("shop")})
+	if err != nil {
+		panic(err)
+	}
+	for _, a := range access {
+		for op := range a.Operations.All() {
+			fmt.Println(op, a.Type, a.Names, "from", a.Hosts)
+		}
+	}
+	// Output:
+	// READ TOPIC prefix "orders." except "orders.secret" from 10.0.0.0/8
+	// WRITE TOPIC prefix "orders." from *
+	// DESCRIBE TOPIC prefix "orders." from *
+}
+
+func ExampleReach() {
+	n := load(snapshot.Config{}, shop)
+	names, patterns := inspect.Reach(n, resource.PrefixedPattern(resource.Topic, "ord"))
+	fmt.Println(names)
+	for _, p := range patterns {
+		fmt.Println(p)
+	}
+	// Output:
+	// prefix "ord"
+	// ResourcePattern(resourceType=TOPIC, name=orders., patternType=PREFIXED)
+	// ResourcePattern(resourceType=TOPIC, name=orders.secret, patternType=LITERAL)
+}
+
+func ExampleDiff() {
+	before := load(snapshot.Config{}, shop)
+	after := load(snapshot.Config{}, shop+`
+Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu, patternType=LITERAL)`"+`:
+	(principal=User:*, host=*, operation=READ, permissionType=ALLOW)
+	(principal=User:shop, host=*, operation=DESCRIBE, permissionType=ALLOW)
+`)
+	changes, err := inspect.Diff(before, after, nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, c := range changes {
+		if c.IsEveryoneElse() {
+			fmt.Println("everyone else gains", c.Gained)
+		} else {
+			fmt.Println(c.Principals, "on", c.Names, "gain", c.Gained)
+		}
+	}
+	// Output:
+	// [User:shop] on "orders.eu" gain [READ on TOPIC "orders.eu" from * except 10.0.0.0/8]
+	// everyone else gains [READ, DESCRIBE on TOPIC "orders.eu" from * except 10.0.0.0/8]
+}
+
+// What a migration to Kafka's own rules would change.
+func ExampleDiff_semantics() {
+	changes, err := inspect.Diff(load(snapshot.Config{}, shop), load(snapshot.Config{Semantics: snapshot.KafkaExact}, shop), nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, c := range changes {
+		if c.IsEveryoneElse() {
+			fmt.Println("everyone else loses", c.Lost)
+		} else {
+			fmt.Println(c.Principals, "on", c.Names, "lose", c.Lost)
+		}
+	}
+	// Output:
+	// [User:guest] on prefix "orders." except "orders.secret" lose [READ on TOPIC prefix "orders." except "orders.secret" from 10.0.0.0/8 except 10.9.0.0/16 DESCRIBE on TOPIC prefix "orders." except "orders.secret" from 10.0.0.0/8]
+	// [User:shop] on prefix "orders." lose [READ on TOPIC prefix "orders." except "orders.secret" from 10.0.0.0/8]
+	// everyone else loses [READ on TOPIC prefix "orders." except "orders.secret" from 10.0.0.0/8 DESCRIBE on TOPIC prefix "orders." from 10.0.0.0/8]
+}
+
+func ExampleLint() {
+	n := load(snapshot.Config{}, shop+`
+Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu, patternType=LITERAL)`"+`:
+	(principal=User:shop, host=10.1.1.1, operation=DESCRIBE, permissionType=ALLOW)
+`)
+	for _, f := range inspect.Lint(n, inspect.LintOptions{}) {
+		fmt.Println(f.Code, f.Removable, f.Binding.Entry)
+		fmt.Println("because", f.Reason+":", f.Mend)
+	}
+	// Output:
+	// semantics false (principal=User:*, host=10.0.0.0/8, operation=READ, permissionType=ALLOW)
+	// because Kafka compares the host "10.0.0.0/8" as text, the documentation as an address or a network: write addresses as Java prints them, in full and with their zone
+	// semantics false (principal=User:guest, host=10.9.0.0/16, operation=READ, permissionType=DENY)
+	// because Kafka compares the host "10.9.0.0/16" as text, the documentation as an address or a network: write addresses as Java prints them, in full and with their zone
+	// redundant true (principal=User:shop, host=10.1.1.1, operation=DESCRIBE, permissionType=ALLOW)
+	// because other ACLs allow all that it allows: remove it
+}

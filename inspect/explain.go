@@ -1,0 +1,304 @@
+package inspect
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// Explanation is why a check was decided as it was. The zero Explanation is a denial
+// without reasons.
+type Explanation struct {
+	// Decision is that of Snapshot.Check.
+	Decision snapshot.Decision
+	// Semantics is the one by which the ACLs were compared: Documented also in a
+	// KafkaExact snapshot, where Kafka gives no answer to this question.
+	Semantics snapshot.Semantics
+	// Matches is every ACL that speaks about the question, whoever decides it in the
+	// end: the most specific pattern first (LITERAL of this name, then the longest
+	// prefix, then LITERAL "*"), and on one pattern by operation, principal, host and
+	// permission, DENY first, text as Java sorts it.
+	Matches []Match
+	// NearMisses is every ACL that fails in exactly one field, sorted by the field,
+	// and then as acl.Binding.Compare sorts.
+	NearMisses []NearMiss
+	// How many were left out at the end of each list, because of the limit.
+	MoreMatches, MoreNearMisses int
+}
+
+// Match is an ACL that matched.
+type Match struct {
+	Binding acl.Binding
+	Decides bool // it is the one that the decision names
+}
+
+// NearMiss is an ACL that would have matched, but for one field.
+type NearMiss struct {
+	Binding acl.Binding
+	Field   Field
+	// Mended is the ACL with this field so changed that it matches: the name of the
+	// resource as a LITERAL pattern, the principal, the address or the operation of
+	// the question, or ALLOW.
+	Mended acl.Binding
+}
+
+// Field is a field of an ACL that can keep it from matching. The zero Field is
+// FieldOperation.
+type Field uint8
+
+// The fields, in the order of near misses: ACLs that say something else of the same
+// client and resource come first, those of other principals last.
+const (
+	FieldOperation  Field = iota // neither the operation asked for, nor ALL, nor one that implies it
+	FieldPermission              // a DENY, which implies nothing, of an operation of which an ALLOW would
+	FieldHost                    // the host does not hold the address
+	FieldName                    // the pattern does not cover the name
+	FieldPrincipal               // none of the subject's, nor User:*
+)
+
+var fieldNames = enum.Names{"OPERATION", "PERMISSION", "HOST", "NAME", "PRINCIPAL"}
+
+// String returns the name of f, such as "operation", or "Field(99)" for a value that
+// is none of the constants.
+func (f Field) String() string {
+	if !fieldNames.Known(int(f)) {
+		return fieldNames.String("Field", int(f))
+	}
+	return strings.ToLower(fieldNames[f])
+}
+
+// String says which field of which ACL keeps it from matching, and what would mend
+// it. Nothing is escaped.
+func (m NearMiss) String() string {
+	e := m.Mended.Entry
+	mends := [...]string{
+		FieldOperation:  e.Operation.String(),
+		FieldPermission: e.Permission.String(),
+		FieldHost:       e.Host,
+		FieldName:       m.Mended.Pattern.PatternType.String() + " " + m.Mended.Pattern.Name,
+		FieldPrincipal:  e.Principal,
+	}
+	return fmt.Sprintf("%s would match with %v %s", m.Binding, m.Field, mends[m.Field])
+}
+
+// Explain says why n decides a check as it does: what matched, what decided, and what
+// failed to match by one field only. The decision is that of [snapshot.Snapshot.Check].
+// The matches of super users are told too, and those in a snapshot that is not
+// ready, though they do not count. A question that no ACL can be about has none: of a
+// subject without a principal or an address, and of types and operations that are none.
+//
+// In KafkaExact a near miss is told only if the mended ACL matches by Kafka's rules,
+// whether or not mending it makes Kafka answer.
+//
+// A limit above 0 is how many matches and how many near misses there are at the most.
+// It reads all ACLs on the resource type, and so is not for the path of a request.
+func Explain(n *snapshot.Snapshot, who snapshot.Subject, r snapshot.Request, limit int) Explanation {
+	x := Explanation{Decision: n.Check(who, r.Operation, r.Type, r.Name)}
+	config := n.Config()
+	x.Semantics = config.Semantics
+	canMatch := !who.Principal.IsZero() && who.Host.IsValid() && r.Type.IsConcrete() &&
+		(r.Operation == ops.Unknown || r.Operation.IsKnown())
+	if !canMatch {
+		return x
+	}
+	p := load(n, r.Type)
+	q := question{
+		policy: p, subject: p.subjectOf(append([]principal.Principal{who.Principal}, who.Groups...)...),
+		host: who.Host.Unmap(), request: r, exact: p.exact,
+	}
+	rules := p.all()
+	if p.exact && q.kafkaGivesNone(rules) {
+		q.exact = false
+		x.Semantics = snapshot.Documented
+	}
+	decides, named := x.Decision.Binding()
+	for _, b := range q.matches(rules) {
+		x.Matches = append(x.Matches, Match{Binding: b, Decides: named && b == decides})
+	}
+	x.NearMisses = q.nearMisses(rules)
+	if limit > 0 {
+		x.MoreMatches, x.MoreNearMisses = max(0, len(x.Matches)-limit), max(0, len(x.NearMisses)-limit)
+		x.Matches = slices.Clone(x.Matches[:min(limit, len(x.Matches))])
+		x.NearMisses = slices.Clone(x.NearMisses[:min(limit, len(x.NearMisses))])
+	}
+	return x
+}
+
+// question is one check as ACLs are compared with it.
+type question struct {
+	*policy
+	subject subject
+	host    netip.Addr // unmapped
+	request snapshot.Request
+	exact   bool // by Kafka's rules
+}
+
+// covers reports whether the pattern of r covers the name.
+func (q *question) covers(r rule) bool {
+	if r.Pattern.IsWildcard() {
+		return wildcardCovers(point{name: q.request.Name}, q.exact)
+	}
+	return pointOf(r.Pattern).holds(q.request.Name)
+}
+
+// isFor reports whether r is for a principal of the subject.
+func (q *question) isFor(r rule) bool {
+	return r.Entry.Principal == principal.Wildcard || slices.Contains(q.subject.texts, r.Entry.Principal)
+}
+
+// isFrom reports whether the host of r holds the address.
+func (q *question) isFrom(r rule) bool {
+	h, ok := r.hosts(q.exact)
+	return ok && h.holds(q.host)
+}
+
+// speaksOf reports whether r allows or denies the operation.
+func (q *question) speaksOf(r rule) bool {
+	allows, denies := r.says()
+	return (allows | denies).Has(q.request.Operation)
+}
+
+func (q *question) isMatch(r rule) bool {
+	return q.isFor(r) && q.speaksOf(r) && q.isFrom(r) && q.covers(r)
+}
+
+// matches returns the ACLs that match, in the order of Explanation.Matches.
+func (q *question) matches(rules []rule) []acl.Binding {
+	var matching []acl.Binding
+	for _, r := range rules {
+		if q.isMatch(r) {
+			matching = append(matching, r.Binding)
+		}
+	}
+	slices.SortFunc(matching, q.compare)
+	return matching
+}
+
+// compare orders ACLs that cover the name: see Explanation.Matches.
+func (q *question) compare(a, b acl.Binding) int {
+	return cmp.Or(
+		cmp.Compare(q.specificity(b.Pattern), q.specificity(a.Pattern)),
+		cmp.Compare(a.Entry.Operation, b.Entry.Operation),
+		compareUTF16(a.Entry.Principal, b.Entry.Principal),
+		compareUTF16(a.Entry.Host, b.Entry.Host),
+		cmp.Compare(a.Entry.Permission, b.Entry.Permission),
+	)
+}
+
+func (q *question) specificity(p resource.Pattern) int {
+	switch {
+	case p.PatternType == resource.Prefixed:
+		return len(p.Name)
+	case p.Name == q.request.Name:
+		return math.MaxInt
+	}
+	return -1
+}
+
+// compareUTF16 compares text as Java does.
+func compareUTF16(a, b string) int {
+	if a == b {
+		return 0
+	}
+	return slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
+}
+
+// kafkaGivesNone reports whether Kafka throws or loops for ever on the question: for
+// this subject, on an ACL without a principal that it comes to before a DENY, or in
+// its second scan if it comes to no DENY before.
+func (q *question) kafkaGivesNone(rules []rule) bool {
+	if q.subject.silent {
+		return true
+	}
+	var deny *acl.Binding
+	for _, b := range q.matches(rules) {
+		if b.Entry.Permission == acl.Deny {
+			deny = &b
+			break
+		}
+	}
+	if deny == nil && q.silent.failsFor(q.request.Name) {
+		return true
+	}
+	return slices.ContainsFunc(rules, func(r rule) bool {
+		return !strings.Contains(r.Entry.Principal, ":") && q.covers(r) && (deny == nil || q.compare(r.Binding, *deny) < 0)
+	})
+}
+
+// nearMisses returns the ACLs that fail in one field, in the order of
+// Explanation.NearMisses.
+func (q *question) nearMisses(rules []rule) []NearMiss {
+	var misses []NearMiss
+	for _, r := range rules {
+		if field, one := q.failure(r); one {
+			if mended := q.mend(r.Binding, field); q.wouldMatch(mended) {
+				misses = append(misses, NearMiss{Binding: r.Binding, Field: field, Mended: mended})
+			}
+		}
+	}
+	slices.SortFunc(misses, func(a, b NearMiss) int {
+		return cmp.Or(cmp.Compare(a.Field, b.Field), a.Binding.Compare(b.Binding))
+	})
+	return misses
+}
+
+// failure returns the field in which r fails, and whether there is exactly one.
+func (q *question) failure(r rule) (field Field, one bool) {
+	n := 0
+	fail := func(f Field, failed bool) {
+		if failed {
+			field = f
+			n++
+		}
+	}
+	fail(FieldPrincipal, !q.isFor(r))
+	fail(FieldName, !q.covers(r))
+	fail(FieldHost, !q.isFrom(r))
+	if !q.speaksOf(r) {
+		implies := ops.AllowedBy(r.Entry.Operation).Has(q.request.Operation)
+		fail(FieldPermission, implies)
+		fail(FieldOperation, !implies)
+	}
+	return field, n == 1
+}
+
+// mend returns b with a field changed to what the question asks for.
+func (q *question) mend(b acl.Binding, field Field) acl.Binding {
+	switch field {
+	case FieldOperation:
+		b.Entry.Operation = q.request.Operation
+		if b.Entry.Operation <= ops.Any { // no ACL can say it
+			b.Entry.Operation = ops.All
+		}
+	case FieldPermission:
+		b.Entry.Permission = acl.Allow
+	case FieldHost:
+		b.Entry.Host = acl.HostAddress(q.host)
+	case FieldName:
+		b.Pattern = resource.LiteralPattern(q.typ, q.request.Name)
+	case FieldPrincipal:
+		b.Entry.Principal = principal.Wildcard
+		if len(q.subject.texts) > 0 {
+			b.Entry.Principal = q.subject.texts[0]
+		}
+	}
+	return b
+}
+
+// wouldMatch reports whether b matches, in KafkaExact by Kafka's rules.
+func (q *question) wouldMatch(b acl.Binding) bool {
+	asked := *q
+	asked.exact = q.policy.exact
+	return asked.isMatch(rule{b, newHostForms(b.Entry.Host)})
+}

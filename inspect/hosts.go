@@ -1,0 +1,299 @@
+package inspect
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
+)
+
+// Hosts is the addresses that one host of an ACL holds, but for some: everywhere, a
+// network, or one address with a certain zone or none. The zero Hosts is everywhere.
+// IPv4-mapped addresses are the IPv4 addresses.
+type Hosts struct {
+	// Network is the addresses, whatever their zone; one address is a network of
+	// full length. The zero Network is everywhere.
+	Network netip.Prefix
+	// Addr, if it is valid, is one IPv6 address with exactly its zone, or without one
+	// if it has none; Network is the zero Prefix then.
+	Addr netip.Addr
+	// Except is what is left out: parts of the addresses, apart from each other, none
+	// of them with exceptions of its own, sorted by address.
+	Except []Hosts
+}
+
+// Everywhere is every address.
+var Everywhere = Hosts{}
+
+// Contains reports whether addr is one of h. The zero Addr is in no set.
+func (h Hosts) Contains(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return addr.IsValid() && h.holds(addr) && !slices.ContainsFunc(h.Except, func(e Hosts) bool { return e.holds(addr) })
+}
+
+// holds is Contains without regard to exceptions, of an unmapped address.
+func (h Hosts) holds(addr netip.Addr) bool {
+	switch {
+	case h.Addr.IsValid():
+		return addr == h.Addr
+	case h.Network.IsValid():
+		return h.Network.Contains(addr.WithZone(""))
+	}
+	return true
+}
+
+// String returns h as the host of an ACL: "*", a network, "fe80::1" for an address on
+// any link, or what Java prints for the address with exactly that zone or none
+// ("fe80:0:0:0:0:0:0:1%eth0"). Exceptions follow in words.
+func (h Hosts) String() string {
+	var b strings.Builder
+	switch {
+	case h.Addr.IsValid():
+		b.WriteString(acl.HostAddress(h.Addr))
+	case !h.Network.IsValid():
+		b.WriteString(acl.WildcardHost)
+	case h.Network.IsSingleIP():
+		b.WriteString(h.Network.Addr().String())
+	default:
+		b.WriteString(h.Network.String())
+	}
+	for i, e := range h.Except {
+		b.WriteString([]string{" except ", ", "}[min(i, 1)] + e.String())
+	}
+	return b.String()
+}
+
+// compareHosts orders everywhere first, then IPv4 before IPv6, then by address, the
+// larger network first, then zones.
+func compareHosts(a, b Hosts) int {
+	x, y := a.first(), b.first()
+	return cmp.Or(x.WithZone("").Compare(y.WithZone("")), cmp.Compare(a.depth(), b.depth()), strings.Compare(x.Zone(), y.Zone()))
+}
+
+func (h Hosts) first() netip.Addr {
+	if h.Addr.IsValid() {
+		return h.Addr
+	}
+	return h.Network.Addr()
+}
+
+// depth is the mask length, and one more than any for an address with its zone.
+func (h Hosts) depth() int {
+	switch {
+	case h.Addr.IsValid():
+		return h.Addr.BitLen() + 1
+	case !h.Network.IsValid():
+		return -1
+	}
+	return h.Network.Bits()
+}
+
+// covers reports whether h, which has no exceptions, holds all of o.
+func (h Hosts) covers(o Hosts) bool {
+	switch {
+	case h.Addr.IsValid():
+		return h.Addr == o.Addr
+	case !h.Network.IsValid():
+		return true
+	}
+	return o.depth() >= h.depth() && h.Network.Contains(o.first().WithZone(""))
+}
+
+// HostSet is a set of addresses: those in any of its elements, which are apart from
+// each other and sorted. The empty HostSet holds no address.
+type HostSet []Hosts
+
+// Contains reports whether addr is in s. It looks at every element. The zero Addr is
+// in no set.
+func (s HostSet) Contains(addr netip.Addr) bool {
+	return slices.ContainsFunc(s, func(h Hosts) bool { return h.Contains(addr) })
+}
+
+// String returns the elements in words, separated by semicolons, or "no host".
+func (s HostSet) String() string { return joinStrings(s, "no host") }
+
+// mappedBits is the length of ::ffff:0:0/96, under which IPv6 holds IPv4.
+const mappedBits = 96
+
+// Parts of all addresses that every tree of hosts tells apart.
+var (
+	ipv4 = Hosts{Network: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
+	ipv6 = Hosts{Network: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
+	// mapped is addresses that no client has: they are IPv4 addresses.
+	mapped = Hosts{Network: netip.PrefixFrom(netip.AddrFrom16([16]byte{10: 0xff, 11: 0xff}), mappedBits)}
+)
+
+// documentedHost returns the addresses that the host of an ACL holds in the Documented
+// semantics. ok is false if it holds none.
+func documentedHost(text string) (h Hosts, ok bool) {
+	if text == acl.WildcardHost {
+		return Everywhere, true
+	}
+	if network, err := netip.ParsePrefix(text); err == nil {
+		addr, bits := network.Addr(), network.Bits()
+		if addr.Is4In6() && bits >= mappedBits {
+			addr, bits = addr.Unmap(), bits-mappedBits
+		}
+		return Hosts{Network: netip.PrefixFrom(addr, bits).Masked()}, true
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return Hosts{}, false
+	}
+	return oneAddress(addr.Unmap(), addr.Zone() == ""), true
+}
+
+// kafkaHost is documentedHost for KafkaExact, where text is compared.
+func kafkaHost(text string) (h Hosts, ok bool) {
+	if text == acl.WildcardHost {
+		return Everywhere, true
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil || acl.HostAddress(addr) != text {
+		return Hosts{}, false
+	}
+	return oneAddress(addr.Unmap(), false), true
+}
+
+// oneAddress is addr, which must be unmapped. Only IPv6 has zones.
+func oneAddress(addr netip.Addr, anyZone bool) Hosts {
+	if addr.Is4() || anyZone {
+		return Hosts{Network: netip.PrefixFrom(addr, addr.BitLen())}
+	}
+	return Hosts{Addr: addr}
+}
+
+// hostTree divides all addresses into cells, as nameTree does names. A cell may be
+// empty, because the nodes below one can hold all of its addresses. Node 0 is
+// everywhere.
+type hostTree struct {
+	tree
+	nodes []Hosts // without exceptions
+	empty []bool  // the cell holds no address that a client has
+}
+
+// newHostTree returns the tree of some points, in any order and with repeats.
+func newHostTree(points []Hosts) *hostTree {
+	points = append(slices.Clone(points), Everywhere, ipv4, ipv6, mapped)
+	slices.SortFunc(points, compareHosts)
+	t := &hostTree{nodes: slices.CompactFunc(points, func(a, b Hosts) bool { return compareHosts(a, b) == 0 })}
+	t.tree = newTree(len(t.nodes), func(i, j int) bool { return t.nodes[i].covers(t.nodes[j]) })
+	t.empty = make([]bool, len(t.nodes))
+	for i := range t.nodes {
+		t.empty[i] = i == 0 || compareHosts(t.nodes[i], mapped) == 0 || t.isFilled(i)
+	}
+	return t
+}
+
+// isFilled reports whether the networks right below node i hold all its addresses:
+// whether each begins where the one before it ends.
+func (t *hostTree) isFilled(i int) bool {
+	if t.nodes[i].Addr.IsValid() {
+		return false
+	}
+	next := t.nodes[i].Network.Addr()
+	for kid := i + 1; kid < int(t.end[i]); kid = int(t.end[kid]) {
+		if t.nodes[kid].Addr.IsValid() || t.nodes[kid].Network.Addr() != next {
+			return false
+		}
+		next = lastOf(t.nodes[kid].Network).Next()
+	}
+	return next == lastOf(t.nodes[i].Network).Next()
+}
+
+// lastOf returns the last address of a network.
+func lastOf(network netip.Prefix) netip.Addr {
+	bytes := network.Addr().AsSlice()
+	for bit := network.Bits(); bit < 8*len(bytes); {
+		if bit%8 == 0 {
+			bytes[bit/8] = 0xff
+			bit += 8
+			continue
+		}
+		bytes[bit/8] |= 1 << (7 - bit%8)
+		bit++
+	}
+	last, _ := netip.AddrFromSlice(bytes)
+	return last
+}
+
+// find returns the node of a point, which must be in the tree.
+func (t *hostTree) find(p Hosts) int {
+	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
+	return i
+}
+
+// within returns the nodes that hold no other addresses than p does: from up to to.
+func (t *hostTree) within(p Hosts) (from, to int) {
+	from, ok := slices.BinarySearchFunc(t.nodes, p, compareHosts)
+	if ok {
+		return from, int(t.end[from])
+	}
+	return from, from + sort.Search(len(t.nodes)-from, func(i int) bool { return !p.covers(t.nodes[from+i]) })
+}
+
+// above returns the narrowest node that holds all addresses of p and more, or -1 for
+// those of the root.
+func (t *hostTree) above(p Hosts) int {
+	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
+	for i--; i >= 0 && !t.nodes[i].covers(p); i = int(t.parent[i]) {
+	}
+	return i
+}
+
+// locate returns the node in whose cell an address is. It is linear in the number of
+// nodes.
+func (t *hostTree) locate(addr netip.Addr) int {
+	at := 0
+	for i, n := range t.nodes {
+		if n.holds(addr.Unmap()) {
+			at = i // a node further on that holds it too is below
+		}
+	}
+	return at
+}
+
+// set returns the addresses in the cells for which in holds. Empty cells are taken
+// as what lies right below them, if that is all alike, and else as what is above.
+func (t *hostTree) set(in func(node int) bool) HostSet {
+	value := make([]bool, len(t.nodes))
+	settled := make([]bool, len(t.nodes))
+	for i := len(t.nodes) - 1; i >= 0; i-- {
+		if !t.empty[i] {
+			value[i], settled[i] = in(i), true
+			continue
+		}
+		value[i], settled[i] = t.alike(i, value, settled)
+	}
+	for i := range t.nodes {
+		if !settled[i] && i > 0 {
+			value[i] = value[t.parent[i]]
+		}
+	}
+	var s HostSet
+	t.outline(func(i int) bool { return value[i] }, func(node int, without []int) {
+		h := t.nodes[node]
+		for _, w := range without {
+			h.Except = append(h.Except, t.nodes[w])
+		}
+		s = append(s, h)
+	})
+	return s
+}
+
+// alike returns what the nodes right below i have in common, if they do.
+func (t *hostTree) alike(i int, value, settled []bool) (common, ok bool) {
+	for kid := i + 1; kid < int(t.end[i]); kid = int(t.end[kid]) {
+		switch {
+		case !settled[kid]:
+		case !ok:
+			common, ok = value[kid], true
+		case value[kid] != common:
+			return false, false
+		}
+	}
+	return common, ok
+}

@@ -1,0 +1,176 @@
+package inspect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+func (l *linter) superUser(r rule) *words {
+	if !l.isSuper(r.Entry.Principal) {
+		return nil
+	}
+	return &words{
+		reason: fmt.Sprintf("%s is a super user, who may do everything", enum.Quote(r.Entry.Principal)),
+		mend:   "remove it, or the principal from super.users",
+	}
+}
+
+func (l *linter) deadHost(r rule) *words {
+	text := r.Entry.Host
+	_, ok := r.hosts(l.exact)
+	switch {
+	case ok, l.exact && l.anySilent && r.host.isDocumented: // where Kafka gives no answer it matches
+		return nil
+	case !r.host.isDocumented:
+		return &words{
+			reason: fmt.Sprintf("%s is no address and no network, and names are not looked up: no client has it", enum.Quote(text)),
+			mend:   fmt.Sprintf("write an address, a network such as 10.0.0.0/8, or %q", acl.WildcardHost),
+		}
+	}
+	mend := "write each address for itself"
+	if !strings.Contains(text, "/") {
+		mend = fmt.Sprintf("write %q", acl.HostAddress(r.host.documented.first()))
+	}
+	return &words{reason: fmt.Sprintf("Kafka compares text, and no address of a client is written %s", enum.Quote(text)), mend: mend}
+}
+
+func (l *linter) deadOperation(r rule) *words {
+	if l.speaks(r) != 0 {
+		return nil
+	}
+	return &words{
+		reason: fmt.Sprintf("no request asks for %v on a %v", r.Entry.Operation, l.typ),
+		mend:   fmt.Sprintf("use one of %v, or remove it", slices.Collect(l.supported.All())),
+	}
+}
+
+func (l *linter) noPrincipal(r rule) *words {
+	text := r.Entry.Principal
+	if l.canBe(text) {
+		return nil
+	}
+	return &words{
+		reason: fmt.Sprintf("%s is nobody: a principal is a type, a colon and a name", enum.Quote(text)),
+		mend:   fmt.Sprintf("write a principal such as %q, or remove it", principal.User("alice")),
+	}
+}
+
+func (l *linter) prefixedStar(r rule) *words {
+	if pointOf(r.Pattern) != asterisks {
+		return nil
+	}
+	return &words{reason: `PREFIXED "*" covers the names that begin with an asterisk, not all names`, mend: `use LITERAL "*"`}
+}
+
+func (l *linter) starPrincipal(r rule) *words {
+	const quotesAndSpace = " \t\r\n\"'`" // what shells and configuration files leave around a star
+	star := func(s string) bool { return strings.Trim(s, quotesAndSpace) == resource.Wildcard }
+	text := r.Entry.Principal
+	typ, name, _ := strings.Cut(text, ":")
+	if text == principal.Wildcard || !star(typ) && !star(name) {
+		return nil
+	}
+	return &words{
+		reason: fmt.Sprintf("%s is one principal, not everyone", enum.Quote(text)),
+		mend:   fmt.Sprintf("write %q, or the name of a principal", principal.Wildcard),
+	}
+}
+
+func (l *linter) principalType(r rule) *words {
+	typ, _, _ := strings.Cut(r.Entry.Principal, ":")
+	if !l.canBe(r.Entry.Principal) || slices.Contains(l.knownTypes, typ) {
+		return nil
+	}
+	return &words{
+		reason: fmt.Sprintf("no principal has the type %s, unless a principal builder of your own makes them", enum.Quote(typ)),
+		mend:   fmt.Sprintf("use one of the types %q, or add the type to those that are known", l.knownTypes),
+	}
+}
+
+// separators are what parts of names are set apart with.
+const separators = ".-_:/"
+
+// prefixOpens finds an ALLOW on a prefix under which there is a resource of somebody
+// else whose name goes on in the middle of a word.
+func (l *linter) prefixOpens(r rule) *words {
+	name := r.Pattern.Name
+	if r.Entry.Permission == acl.Deny || r.Pattern.PatternType != resource.Prefixed || name == "" || endsPart(name[len(name)-1]) {
+		return nil
+	}
+	top, _ := l.names.find(pointOf(r.Pattern))
+	for kid := top + 1; kid < int(l.names.end[top]); kid = int(l.names.end[kid]) {
+		at := l.names.nodes[kid]
+		if at.name == name || endsPart(at.name[len(name)]) {
+			continue
+		}
+		i := slices.IndexFunc(l.standing[kid], func(b acl.Binding) bool { return b.Entry.Principal != r.Entry.Principal })
+		if i >= 0 {
+			return &words{
+				reason: fmt.Sprintf("the prefix %s also opens %s", enum.Quote(name), enum.Quote(at.name)),
+				mend:   fmt.Sprintf("end the prefix with a separator, such as %s, or name the resources", enum.Quote(name+".")),
+				others: slices.Clone(l.standing[kid][i : i+1]),
+			}
+		}
+	}
+	return nil
+}
+
+func endsPart(b byte) bool { return strings.IndexByte(separators, b) >= 0 }
+
+func (l *linter) everyone(r rule) *words {
+	e := r.Entry
+	if e.Principal != principal.Wildcard || e.Permission != acl.Allow || e.Operation != ops.Write && e.Operation != ops.All {
+		return nil
+	}
+	return &words{
+		reason: fmt.Sprintf("everyone, also who is not authenticated, is allowed %v from %s", e.Operation, enum.Quote(e.Host)),
+		mend:   "name the principals that need it",
+	}
+}
+
+func (l *linter) clusterAll(r rule) *words {
+	if l.typ != resource.Cluster || r.Entry.Permission != acl.Allow || r.Entry.Operation != ops.All {
+		return nil
+	}
+	return &words{reason: "ALL on the cluster includes altering ACLs and acting as a broker", mend: "name the operations that are needed"}
+}
+
+// semantics finds an ACL that matches otherwise by Kafka's rules than by the
+// documented ones, where Kafka gives an answer. Only link-local addresses have zones.
+func (l *linter) semantics(r rule) *words {
+	mayBeginWithStar := l.typ == resource.Group || l.typ == resource.TransactionalID
+	switch h := r.host; {
+	case !l.canBe(r.Entry.Principal), l.speaks(r) == 0, !h.isDocumented:
+		return nil // it matches nothing by either
+	case !h.isInKafka, h.kafka.Addr.IsLinkLocalUnicast() && h.kafka.Addr.Zone() == "":
+		return &words{
+			reason: fmt.Sprintf("Kafka compares the host %s as text, the documentation as an address or a network", enum.Quote(r.Entry.Host)),
+			mend:   "write addresses as Java prints them, in full and with their zone",
+		}
+	case r.Pattern.IsWildcard() && mayBeginWithStar:
+		return &words{
+			reason: `Kafka does not apply LITERAL "*" to longer names that begin with an asterisk`,
+			mend:   `add the same ACL on PREFIXED "*"`,
+		}
+	}
+	return nil
+}
+
+func (l *linter) noAnswer(r rule) *words {
+	silent := &l.policy.silent
+	looping := silent.fails() && strings.HasPrefix(r.Pattern.Name, silent.first)
+	if !l.exact || strings.Contains(r.Entry.Principal, ":") && !looping {
+		return nil
+	}
+	return &words{
+		reason: "Kafka throws, or loops for ever, on names that it is on; the documented answer is given instead",
+		mend:   "remove it, or replace it by one that has a principal and is on a name that begins with a letter",
+	}
+}

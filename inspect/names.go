@@ -1,0 +1,232 @@
+package inspect
+
+import (
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// Names is the names that one pattern covers, but for some: one name, or all that
+// begin with a prefix. The empty prefix stands for all names. The zero Names is the
+// empty name alone.
+type Names struct {
+	Prefix bool   // all names that begin with Name, rather than Name alone
+	Name   string // compared byte by byte
+	// Except is what is left out: parts of the names, apart from each other, none of
+	// them with exceptions of its own, sorted by name, a prefix before the same
+	// name. Where an exception holds names that belong to the set after all, these
+	// are a further element of the [NameSet].
+	Except []Names
+}
+
+// AllNames is every name.
+var AllNames = Names{Prefix: true}
+
+// Contains reports whether name is one of n.
+func (n Names) Contains(name string) bool {
+	if !n.holds(name) {
+		return false
+	}
+	return !slices.ContainsFunc(n.Except, func(e Names) bool { return e.holds(name) })
+}
+
+// holds is Contains without regard to exceptions.
+func (n Names) holds(name string) bool {
+	if n.Prefix {
+		return strings.HasPrefix(name, n.Name)
+	}
+	return name == n.Name
+}
+
+// String returns n in words, with quoted names, such as
+// `prefix "pay" except "payroll", prefix "pay.secret"`.
+func (n Names) String() string {
+	var b strings.Builder
+	switch {
+	case n.Prefix && n.Name == "":
+		b.WriteString("all names")
+	case n.Prefix:
+		b.WriteString("prefix " + strconv.Quote(n.Name))
+	default:
+		b.WriteString(strconv.Quote(n.Name))
+	}
+	for i, e := range n.Except {
+		b.WriteString([]string{" except ", ", "}[min(i, 1)] + e.String())
+	}
+	return b.String()
+}
+
+// NameSet is a set of names: those in any of its elements, which are apart from each
+// other and sorted by name, a prefix before the same name. There is one way only
+// to write a set, so that equal sets have equal elements. The empty NameSet holds
+// no name.
+type NameSet []Names
+
+// Contains reports whether name is in s. It looks at every element.
+func (s NameSet) Contains(name string) bool {
+	return slices.ContainsFunc(s, func(n Names) bool { return n.Contains(name) })
+}
+
+// String returns the elements in words, separated by semicolons, or "no name".
+func (s NameSet) String() string { return joinStrings(s, "no name") }
+
+func joinStrings[T interface{ String() string }](list []T, none string) string {
+	if len(list) == 0 {
+		return none
+	}
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = v.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// point is the names that a pattern covers: one name, or all with a prefix.
+type point struct {
+	name   string
+	prefix bool
+}
+
+// root is the point of all names.
+var root = point{prefix: true}
+
+// pointOf returns the names that p covers by the documented rules.
+func pointOf(p resource.Pattern) point {
+	if p.IsWildcard() {
+		return root
+	}
+	return point{p.Name, p.PatternType == resource.Prefixed}
+}
+
+func (p point) holds(name string) bool { return Names{Prefix: p.prefix, Name: p.name}.holds(name) }
+
+// contains reports whether all names of q are names of p.
+func (p point) contains(q point) bool { return p == q || p.prefix && p.holds(q.name) }
+
+func (p point) names() Names { return Names{Prefix: p.prefix, Name: p.name} }
+
+// comparePoints orders by name, a prefix before the same name: what a point holds
+// comes behind it, before all that it does not hold.
+func comparePoints(a, b point) int {
+	if c := strings.Compare(a.name, b.name); c != 0 || a.prefix == b.prefix {
+		return c
+	}
+	if a.prefix {
+		return -1
+	}
+	return 1
+}
+
+// nameTree divides all names into cells: one for each node, of the names that are in
+// the node and in none below it. No cell is empty, because names go on for ever.
+// The nodes stand in preorder, which is their sorted order; node 0 is all names.
+type nameTree struct {
+	tree
+	nodes []point
+}
+
+// newNameTree returns the tree of some points, in any order and with repeats, which
+// it sorts in place.
+func newNameTree(points []point) *nameTree {
+	points = append(points, root)
+	slices.SortFunc(points, comparePoints)
+	t := &nameTree{nodes: slices.Compact(points)}
+	t.tree = newTree(len(t.nodes), func(i, j int) bool { return t.nodes[i].contains(t.nodes[j]) })
+	return t
+}
+
+// find returns the node of p, and whether there is one.
+func (t *nameTree) find(p point) (int, bool) {
+	return slices.BinarySearchFunc(t.nodes, p, comparePoints)
+}
+
+// locate returns the node in whose cell the names of p are, or begin, if p is no node.
+func (t *nameTree) locate(p point) int {
+	i, ok := t.find(p)
+	if ok {
+		return i
+	}
+	for i--; !t.nodes[i].contains(p); i = int(t.parent[i]) {
+	}
+	return i
+}
+
+// within returns the nodes that hold no other names than p does: from up to to.
+func (t *nameTree) within(p point) (from, to int) {
+	from, ok := t.find(p)
+	if ok {
+		return from, int(t.end[from])
+	}
+	return from, from + sort.Search(len(t.nodes)-from, func(i int) bool { return !p.contains(t.nodes[from+i]) })
+}
+
+// set returns the names in the cells for which in holds.
+func (t *nameTree) set(in func(node int) bool) NameSet {
+	var s NameSet
+	t.outline(in, func(node int, without []int) {
+		n := t.nodes[node].names()
+		for _, w := range without {
+			n.Except = append(n.Except, t.nodes[w].names())
+		}
+		s = append(s, n)
+	})
+	return s
+}
+
+// tree is what trees of cells share: nodes in preorder, node 0 the root.
+type tree struct {
+	parent []int32 // of each node; -1 of the root
+	end    []int32 // the first node behind those below the node
+}
+
+// newTree links n nodes in preorder. holds reports whether node j, which comes behind
+// node i, is below it. It is linear in n.
+func newTree(n int, holds func(i, j int) bool) tree {
+	t := tree{parent: make([]int32, n), end: make([]int32, n)}
+	var open []int32
+	for j := range n {
+		for len(open) > 0 && !holds(int(open[len(open)-1]), j) {
+			t.end[open[len(open)-1]] = int32(j)
+			open = open[:len(open)-1]
+		}
+		t.parent[j] = -1
+		if len(open) > 0 {
+			t.parent[j] = open[len(open)-1]
+		}
+		open = append(open, int32(j))
+	}
+	for _, i := range open {
+		t.end[i] = int32(n)
+	}
+	return t
+}
+
+// outline calls piece for each node whose cell is in a set while the one it borders
+// on above is not, with the nodes below it where the set ends again, in order. A
+// node whose cell is treated as that of its parent leaves no trace.
+func (t *tree) outline(in func(node int) bool, piece func(node int, without []int)) {
+	value := make([]bool, len(t.parent))
+	borders := make(map[int][]int) // by the node above that begins a piece
+	begins := make([]int, len(t.parent))
+	var order []int
+	for i := range t.parent {
+		value[i] = in(i)
+		up := int(t.parent[i])
+		switch {
+		case up >= 0 && value[i] == value[up]:
+			begins[i] = begins[up]
+			continue
+		case value[i]:
+			order = append(order, i)
+		case up >= 0:
+			borders[begins[up]] = append(borders[begins[up]], i)
+		}
+		begins[i] = i
+	}
+	for _, i := range order {
+		piece(i, borders[i])
+	}
+}

@@ -1,0 +1,530 @@
+package inspect
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// census is the ACLs of one type arranged so that it can be told of each whether it
+// makes a difference.
+type census struct {
+	*policy
+	supported ops.Set
+	names     *nameTree // with a node for each pattern
+	silent    []bool    // by node, where Kafka gives no answer
+	anySilent bool
+
+	own  map[place][]rule  // by principal and node, LITERAL "*" apart
+	wild map[string][]rule // on LITERAL "*", by principal
+	// grants is the ALLOW of principals that can be, by node. Those on LITERAL "*"
+	// stand at the root, and once more at the name that KafkaExact sets apart.
+	grants  map[int]*grants
+	granted map[ops.Operation][]int // the nodes with a grant of an operation, sorted
+	denied  map[string]bool         // the principals that a DENY names
+	// standing is, by node, an ACL on it and one for another principal, if there is.
+	standing map[int][]acl.Binding
+
+	last lastVoices
+}
+
+// place is where ACLs of one principal stand.
+type place struct {
+	principal string
+	node      int
+}
+
+// kindOfGrant is what the ALLOW on one node have in common.
+type kindOfGrant struct {
+	host       *hostForms
+	operations ops.Set
+	wild       bool // on LITERAL "*"
+}
+
+// grantsFrom is the ALLOW of one kind.
+type grantsFrom struct {
+	kindOfGrant
+	principals []string
+}
+
+// grants is the ALLOW on one node.
+type grants struct {
+	list   []*grantsFrom
+	byKind map[kindOfGrant]*grantsFrom
+	byHost [2]*grantsByHost // documented, Kafka's; made when asked for
+}
+
+// grantsByHost is a tree of the hosts of grants, with those of each node.
+type grantsByHost struct {
+	hosts *hostTree
+	at    map[int][]*grantsFrom
+}
+
+// near calls yield for the grants that share an address with h, and perhaps some that
+// do not, until it returns true, and reports whether it did.
+func (g *grants) near(h Hosts, exact bool, yield func(*grantsFrom) bool) bool {
+	const few = 8 // of which all are looked at sooner than a tree is made
+	if len(g.list) <= few {
+		return slices.ContainsFunc(g.list, yield)
+	}
+	which := 0
+	if exact {
+		which = 1
+	}
+	if g.byHost[which] == nil {
+		g.byHost[which] = arrangeByHost(g.list, exact)
+	}
+	tree := g.byHost[which]
+	from, to := tree.hosts.within(h)
+	for node := from; node < to; node++ {
+		if slices.ContainsFunc(tree.at[node], yield) {
+			return true
+		}
+	}
+	for node := tree.hosts.above(h); node >= 0; node = int(tree.hosts.parent[node]) {
+		if slices.ContainsFunc(tree.at[node], yield) {
+			return true
+		}
+	}
+	return false
+}
+
+func arrangeByHost(list []*grantsFrom, exact bool) *grantsByHost {
+	var points []Hosts
+	for _, g := range list {
+		if h, ok := g.host.in(exact); ok {
+			points = append(points, h)
+		}
+	}
+	t := &grantsByHost{newHostTree(points), make(map[int][]*grantsFrom)}
+	for _, g := range list {
+		if h, ok := g.host.in(exact); ok {
+			node := t.hosts.find(h)
+			t.at[node] = append(t.at[node], g)
+		}
+	}
+	return t
+}
+
+// takeCensus arranges the ACLs of p.
+func takeCensus(p *policy) *census {
+	c := &census{
+		policy: p, supported: ops.Supported(p.typ), own: make(map[place][]rule), wild: make(map[string][]rule),
+		grants: make(map[int]*grants), granted: make(map[ops.Operation][]int), denied: make(map[string]bool),
+		standing: make(map[int][]acl.Binding),
+	}
+	points := p.points(nil)
+	for pattern := range p.stands {
+		points = append(points, pointOf(pattern))
+	}
+	c.names = newNameTree(points)
+	c.silent, c.anySilent = p.silent.mark(c.names)
+	for _, text := range slices.Sorted(maps.Keys(p.rules)) {
+		for _, r := range p.rules[text] {
+			node, _ := c.names.find(pointOf(r.Pattern))
+			if r.Pattern.IsWildcard() {
+				c.wild[text] = append(c.wild[text], r)
+			} else {
+				c.own[place{text, node}] = append(c.own[place{text, node}], r)
+			}
+			if there := c.standing[node]; len(there) == 0 || len(there) == 1 && there[0].Entry.Principal != text {
+				c.standing[node] = append(there, r.Binding)
+			}
+			switch allows, _ := r.says(); {
+			case r.Entry.Permission == acl.Deny:
+				c.denied[text] = true
+			case p.canBe(text) && !p.isSuper(text):
+				c.grant(node, r, allows&c.supported)
+				if at, ok := c.names.find(asterisk); ok && p.exact && r.Pattern.IsWildcard() {
+					c.grant(at, r, allows&c.supported)
+				}
+			}
+		}
+	}
+	for node, grants := range c.grants {
+		for _, g := range grants.list {
+			for op := range g.operations.All() {
+				c.granted[op] = append(c.granted[op], node)
+			}
+		}
+	}
+	for op, nodes := range c.granted {
+		slices.Sort(nodes)
+		c.granted[op] = slices.Compact(nodes)
+	}
+	return c
+}
+
+// nobody is the text of the zero principal.
+const nobody = ":"
+
+// canBe reports whether a principal has the text, or User:* stands for all.
+func (p *policy) canBe(text string) bool { return text != nobody && strings.Contains(text, ":") }
+
+// isSuper reports whether the principal of an ACL is a super user, to whom no ACL
+// matters. User:* is everyone there.
+func (p *policy) isSuper(text string) bool { return p.super[text] && text != principal.Wildcard }
+
+// grant takes in an ALLOW.
+func (c *census) grant(node int, r rule, operations ops.Set) {
+	if operations == 0 {
+		return
+	}
+	if c.grants[node] == nil {
+		c.grants[node] = &grants{byKind: make(map[kindOfGrant]*grantsFrom)}
+	}
+	g := c.grants[node]
+	kind := kindOfGrant{r.host, operations, r.Pattern.IsWildcard()}
+	if g.byKind[kind] == nil {
+		g.byKind[kind] = &grantsFrom{kindOfGrant: kind}
+		g.list = append(g.list, g.byKind[kind])
+	}
+	g.byKind[kind].principals = append(g.byKind[kind].principals, r.Entry.Principal)
+}
+
+// in returns the addresses by one semantics, and whether there are any.
+func (h *hostForms) in(exact bool) (Hosts, bool) {
+	return rule{host: h}.hosts(exact)
+}
+
+// matters reports whether some check of an operation that the type supports is decided
+// otherwise without r: of any subject, with any groups, on any name, from any
+// address. The snapshot is taken to be ready. Not counted are, in KafkaExact, subjects
+// named User:*, to whom Kafka answers nothing.
+//
+// It is enough to look at few cells. What other ACLs say of a cell of names they also
+// say of the cells below; so if they leave r nothing to say at the widest of its
+// cells, they do at all. For a DENY, which only matters where something is allowed,
+// the ALLOW on narrower patterns come in addition. And it is enough to look at
+// subjects of one principal for an ALLOW, which others can only annul, and of two for
+// a DENY: the one it is for, and one that is allowed.
+func (c *census) matters(r rule) bool {
+	if c.exact && c.partOfSilence(r.Binding) {
+		return true
+	}
+	for _, exact := range c.modes() {
+		for _, cell := range c.widest(r, exact) {
+			if c.mattersAt(r, cell, exact) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// partOfSilence reports whether b has a part in where Kafka gives no answer, so that
+// other names could get one without it.
+func (c *census) partOfSilence(b acl.Binding) bool {
+	name := b.Pattern.Name
+	belowAsterisk := name != "" && name[0] < resource.Wildcard[0]
+	prefixedStar := pointOf(b.Pattern) == asterisks && c.policy.silent.first != ""
+	return !strings.Contains(b.Entry.Principal, ":") || belowAsterisk || prefixedStar
+}
+
+// modes returns the rules by which names of the type are decided: Kafka's or not.
+func (c *census) modes() []bool {
+	switch {
+	case !c.exact:
+		return []bool{false}
+	case c.anySilent:
+		return []bool{true, false}
+	}
+	return []bool{true}
+}
+
+// isDecided reports whether the names of a cell are decided by Kafka's rules, or not.
+func (c *census) isDecided(cell int, exact bool) bool { return (c.exact && !c.silent[cell]) == exact }
+
+// covers reports whether r covers the names in a cell at or below its node.
+func (c *census) covers(r rule, cell int, exact bool) bool {
+	return !r.Pattern.IsWildcard() || wildcardCovers(c.names.nodes[cell], exact)
+}
+
+// widest returns the cells of names that r covers and that are decided by Kafka's rules,
+// or are not, without those below another of them. In KafkaExact the names that
+// begin with an asterisk are apart, because LITERAL "*" says nothing there.
+func (c *census) widest(r rule, exact bool) []int {
+	top, _ := c.names.find(pointOf(r.Pattern))
+	if c.isDecided(top, exact) && (top > 0 || !exact || r.Pattern.IsWildcard()) {
+		return []int{top}
+	}
+	var cells []int
+	until := 0
+	for cell := top; cell < int(c.names.end[top]); cell++ {
+		if cell < until || !c.isDecided(cell, exact) || !c.covers(r, cell, exact) {
+			continue
+		}
+		cells = append(cells, cell)
+		until = int(c.names.end[cell])
+		if apart, ok := c.names.find(asterisks); ok && exact && cell == 0 && c.isDecided(apart, exact) {
+			cells = append(cells, apart)
+		}
+	}
+	return cells
+}
+
+// mattersAt is matters for the names in a cell and below it that are decided alike.
+func (c *census) mattersAt(r rule, cell int, exact bool) bool {
+	if c.defaultAllow && !c.isCoveredWithout(r, cell, exact) {
+		return !c.allowsAll(r) || c.mattersBelow(r, cell, exact)
+	}
+	_, isSomewhere := r.hosts(exact)
+	switch {
+	case !isSomewhere, !c.canBe(r.Entry.Principal), c.isSuper(r.Entry.Principal):
+		return false
+	case r.Entry.Permission == acl.Allow:
+		return c.isAlone(r, cell, exact)
+	}
+	return c.deniesAnything(r, cell, exact)
+}
+
+// isCoveredWithout reports whether an ACL on the type covers a cell if r does not.
+func (c *census) isCoveredWithout(r rule, cell int, exact bool) bool {
+	stands := func(p resource.Pattern) bool {
+		n := c.stands[p]
+		return n > 1 || n == 1 && p != r.Pattern
+	}
+	for node := cell; node >= 0; node = int(c.names.parent[node]) {
+		if n := c.names.nodes[node]; n != asterisk && stands(patternOf(c.typ, n)) {
+			return true
+		}
+	}
+	return stands(resource.LiteralPattern(c.typ, resource.Wildcard)) && wildcardCovers(c.names.nodes[cell], exact)
+}
+
+// allowsAll reports whether r allows everyone everything, as Config.AllowIfNoACL does
+// where there is no ACL.
+func (c *census) allowsAll(r rule) bool {
+	allows, _ := r.says()
+	return r.Entry.Principal == principal.Wildcard && r.Entry.Host == acl.WildcardHost && c.supported&^allows == 0
+}
+
+// mattersBelow reports whether r, an ALLOW, says anything below a cell at which it
+// makes no difference, though it alone covers it.
+func (c *census) mattersBelow(r rule, cell int, exact bool) bool {
+	for node := cell + 1; node < int(c.names.end[cell]); {
+		switch {
+		case !c.covers(r, node, exact), !c.isCoveredWithout(r, node, exact):
+			node++
+		case !c.isAlone(r, node, exact):
+			node = int(c.names.end[node])
+		case c.isDecided(node, exact):
+			return true
+		default:
+			node++
+		}
+	}
+	return false
+}
+
+// each calls yield for the rules for a principal that cover the names in a cell.
+func (c *census) each(text string, cell int, exact bool, yield func(rule)) {
+	for node := cell; node >= 0; node = int(c.names.parent[node]) {
+		for _, r := range c.own[place{text, node}] {
+			yield(r)
+		}
+	}
+	if wildcardCovers(c.names.nodes[cell], exact) {
+		for _, r := range c.wild[text] {
+			yield(r)
+		}
+	}
+}
+
+// voices is what the ACLs for one principal say at a cell of names, by the cells of
+// addresses that they tell apart.
+type voices struct {
+	hosts  *hostTree
+	denied []ops.Set
+	// alone is the operations that exactly one ACL speaks of, at the addresses of the
+	// node or of one below it.
+	alone []ops.Set
+}
+
+// lastVoices is the voices asked for last: ACLs on one pattern come one after another.
+type lastVoices struct {
+	at    place
+	exact bool
+	*voices
+}
+
+// voicesAt returns what is said to a principal of the names in a cell.
+func (c *census) voicesAt(text string, cell int, exact bool) *voices {
+	if c.last.voices != nil && c.last.at == (place{text, cell}) && c.last.exact == exact {
+		return c.last.voices
+	}
+	var rules []rule
+	var points []Hosts
+	take := func(r rule) {
+		if h, ok := r.hosts(exact); ok {
+			rules = append(rules, r)
+			points = append(points, h)
+		}
+	}
+	c.each(text, cell, exact, take)
+	if text != principal.Wildcard {
+		c.each(principal.Wildcard, cell, exact, take)
+	}
+	v := newVoices(rules, newHostTree(points), exact)
+	c.last = lastVoices{place{text, cell}, exact, v}
+	return v
+}
+
+func newVoices(rules []rule, hosts *hostTree, exact bool) *voices {
+	n := len(hosts.nodes)
+	v := &voices{hosts: hosts, denied: make([]ops.Set, n), alone: make([]ops.Set, n)}
+	once, twice := make([]ops.Set, n), make([]ops.Set, n)
+	for _, r := range rules {
+		h, _ := r.hosts(exact)
+		node := hosts.find(h)
+		allows, denies := r.says()
+		twice[node] |= once[node] & (allows | denies)
+		once[node] |= allows | denies
+		v.denied[node] |= denies
+	}
+	for node, up := range hosts.parent {
+		if up >= 0 {
+			twice[node] |= twice[up] | once[node]&once[up]
+			once[node] |= once[up]
+			v.denied[node] |= v.denied[up]
+		}
+	}
+	for node := n - 1; node >= 0; node-- {
+		if !hosts.empty[node] {
+			v.alone[node] |= once[node] &^ twice[node]
+		}
+		if up := hosts.parent[node]; up >= 0 {
+			v.alone[up] |= v.alone[node]
+		}
+	}
+	return v
+}
+
+// isAlone reports whether there is an operation that r allows and no other ACL speaks
+// of, to its principal on the names in a cell, from some address.
+func (c *census) isAlone(r rule, cell int, exact bool) bool {
+	h, ok := r.hosts(exact)
+	if !ok {
+		return false
+	}
+	v := c.voicesAt(r.Entry.Principal, cell, exact)
+	allows, _ := r.says()
+	return v.alone[v.hosts.find(h)]&allows&c.supported != 0
+}
+
+// deniesAnything reports whether r, a DENY, keeps anyone from what is allowed, on the
+// names in a cell and below that are decided alike.
+func (c *census) deniesAnything(r rule, cell int, exact bool) bool {
+	for node := cell; node >= 0; node = int(c.names.parent[node]) {
+		if c.deniesGrantsOf(r, node, cell, exact) {
+			return true
+		}
+	}
+	_, denies := r.says()
+	for op := range (denies & c.supported).All() {
+		nodes := c.granted[op]
+		i, _ := slices.BinarySearch(nodes, cell+1)
+		for ; i < len(nodes) && nodes[i] < int(c.names.end[cell]); i++ {
+			node := nodes[i]
+			if c.isDecided(node, exact) && c.covers(r, node, exact) && c.deniesGrantsOf(r, node, node, exact) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// deniesGrantsOf reports whether r takes anything from what the ALLOW at a node grant,
+// on the names in a cell.
+func (c *census) deniesGrantsOf(r rule, node, cell int, exact bool) bool {
+	grants := c.grants[node]
+	mine, ok := r.hosts(exact)
+	if grants == nil || !ok {
+		return false
+	}
+	_, denies := r.says()
+	return grants.near(mine, exact, func(g *grantsFrom) bool {
+		theirs, ok := g.host.in(exact)
+		if !ok || g.operations&denies == 0 || g.wild && !wildcardCovers(c.names.nodes[cell], exact) {
+			return false
+		}
+		both := mine
+		if mine.covers(theirs) {
+			both = theirs
+		} else if !theirs.covers(mine) {
+			return false
+		}
+		for op := range (g.operations & denies).All() {
+			if c.leaves(r, g.principals, both, op, cell, exact) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// leaves reports whether the other DENY leave one of some principals an operation, on
+// the names in a cell and at some of the hosts: if it comes together with the
+// principal of r.
+func (c *census) leaves(r rule, allowed []string, hosts Hosts, op ops.Operation, cell int, exact bool) bool {
+	var denying []Hosts
+	take := func(o rule) {
+		_, denies := o.says()
+		if h, ok := o.hosts(exact); ok && denies.Has(op) && o.Binding != r.Binding {
+			denying = append(denying, h)
+		}
+	}
+	c.each(principal.Wildcard, cell, exact, take)
+	if r.Entry.Principal != principal.Wildcard {
+		c.each(r.Entry.Principal, cell, exact, take)
+	}
+	if !isLeft(hosts, denying) {
+		return false
+	}
+	common := len(denying)
+	for _, text := range allowed {
+		if !c.denied[text] || text == r.Entry.Principal || text == principal.Wildcard {
+			return true
+		}
+		denying = denying[:common]
+		c.each(text, cell, exact, take)
+		if isLeft(hosts, denying) {
+			return true
+		}
+	}
+	return false
+}
+
+// isLeft reports whether some address of h is in none of others.
+func isLeft(h Hosts, others []Hosts) bool {
+	var inside []Hosts
+	for _, o := range others {
+		switch {
+		case o.covers(h):
+			return false
+		case h.covers(o):
+			inside = append(inside, o)
+		}
+	}
+	if len(inside) == 0 {
+		return true
+	}
+	t := newHostTree(append(inside, h))
+	top := t.find(h)
+	taken := make([]bool, len(t.nodes))
+	for _, o := range inside {
+		taken[t.find(o)] = true
+	}
+	for node := top; node < int(t.end[top]); node++ {
+		taken[node] = taken[node] || node > top && taken[t.parent[node]]
+		if !taken[node] && !t.empty[node] {
+			return true
+		}
+	}
+	return false
+}
