@@ -104,3 +104,33 @@ func TestStepsOfOnesOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestEntryStepsOfOnesOwn has fallbacks for each topic, with no condition beside.
+func TestEntryStepsOfOnesOwn(t *testing.T) {
+	api, _ := ops.Lookup(2) // ListOffsets asks one question for each topic
+	step := func(op ops.Operation, combine ops.Combine, of int) ops.Step {
+		s := api.Steps[0]
+		s.Operation, s.Combine, s.FallbackOf = op, combine, of
+		return s
+	}
+	allow := allowOnly{{Operation: ops.Read, Type: resource.Topic}, {Operation: ops.Alter, Type: resource.Topic}}
+	for _, test := range []struct {
+		first, second ops.Operation // both are enough by themselves
+		of            int
+		want          ops.ErrorCode
+	}{
+		{ops.Read, ops.Alter, 1, ops.None},
+		{ops.Read, ops.Alter, 2, ops.None},
+		{ops.Create, ops.Alter, 1, ops.TopicAuthorizationFailed},
+		{ops.Create, ops.Alter, 2, ops.None},
+		{ops.Read, ops.Create, 1, ops.None},
+		{ops.Read, ops.Create, 2, ops.TopicAuthorizationFailed},
+	} {
+		row := api
+		row.Steps = []ops.Step{step(test.first, ops.Sufficient, 0), step(test.second, ops.Sufficient, 0), step(ops.Write, ops.Fallback, test.of)}
+		r := &ops.Request{Key: 2, Version: api.MaxVersion, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: "t", Exists: true}}}
+		if out := row.Evaluate(allow, r); len(out.Items) != 1 || out.Items[0].Code != test.want {
+			t.Errorf("%v, %v and a fallback of %d: %+v, want %v", test.first, test.second, test.of, out, test.want)
+		}
+	}
+}

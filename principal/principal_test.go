@@ -1,6 +1,7 @@
 package principal_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,5 +74,19 @@ func TestIsZero(t *testing.T) {
 		if got := p.IsZero(); got != want {
 			t.Errorf("%#v is zero: %t", p, got)
 		}
+	}
+}
+
+func TestParseList(t *testing.T) {
+	got, err := principal.ParseList(" User:a;\x01;Group:b, c:d ;User:a\u00a0;:;")
+	want := []principal.Principal{principal.User("a"), {Type: "Group", Name: "b, c:d"}, principal.User("a\u00a0"), {}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if got, err := principal.ParseList("User:a;alice;User:b"); got != nil || err == nil {
+		t.Errorf("an entry without a colon: %q, %v", got, err)
+	}
+	if got, err := principal.ParseList(""); len(got) != 0 || err != nil {
+		t.Errorf("nobody: %q, %v", got, err)
 	}
 }

@@ -59,6 +59,8 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:[]a]+(.*)/<$1>/`, "]ab", "<b>"},
 		{`RULE:\Q.*\E(.*)/<$1>/`, ".*x", "<x>"},
 		{`RULE:[\Qa]\E]+(.*)/<$1>/`, "]ab", "<b>"},
+		{`RULE:(a)/<$10>/`, "a", "<a0>"}, // one group, and a digit
+		{`RULE:(a)/<$21>/`, "a", "<$21>"},
 		{`RULE:\x41\u0042\0103\x{44}\cA\e(.*)/<$1>/`, "ABCD\x01\x1bx", "<x>"},
 		{`RULE:\ud83d\ude00(.*)/<$1>/`, "\U0001F600x", "<x>"},
 		{`RULE:\h+\H\v+\V(.*)/<$1>/`, "\u00a0\ta\u2029bx", "<x>"},

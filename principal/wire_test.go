@@ -37,7 +37,7 @@ func TestWireLimits(t *testing.T) {
 		principal.User(longest.Name + "n"), {Type: longest.Name + "n"}, principal.User("\xff"), {Type: "\xff"},
 	} {
 		var fault *principal.WireError
-		if got, err := p.AppendWire([]byte("kept")); got != nil || !errors.As(err, &fault) || fault.Offset != -1 {
+		if got, err := p.AppendWire([]byte("kept")); got != nil || !errors.As(err, &fault) || fault.Offset != -1 || !strings.HasPrefix(fault.Error(), "principal for the wire: its ") {
 			t.Errorf("%.20q: %x, %v", p, got, err)
 		}
 	}
@@ -74,7 +74,8 @@ func TestWireFaults(t *testing.T) {
 		}
 		got, err := principal.ParseWire(wire)
 		var fault *principal.WireError
-		if got != (principal.Principal{}) || !errors.As(err, &fault) || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.msg) {
+		if got != (principal.Principal{}) || !errors.As(err, &fault) || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.msg) ||
+			!strings.HasPrefix(fault.Error(), fmt.Sprintf("principal from the wire, at byte %d: ", test.offset)) {
 			t.Errorf("%s: %#v, %v, want a refusal at %d: %s", test.hex, got, err, test.offset, test.msg)
 		}
 	}

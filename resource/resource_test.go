@@ -112,3 +112,18 @@ func TestFilterMatchAgreesWithCovers(t *testing.T) {
 		t.Error("codes from the future count as known")
 	}
 }
+
+func TestIsWildcard(t *testing.T) {
+	for p, want := range map[resource.Pattern]bool{
+		resource.LiteralPattern(resource.Topic, "*"):                          true,
+		resource.LiteralPattern(resource.Topic, "**"):                         false,
+		resource.LiteralPattern(resource.Topic, "a"):                          false,
+		resource.PrefixedPattern(resource.Topic, "*"):                         false,
+		{Type: resource.Topic, PatternType: resource.PatternMatch, Name: "*"}: false,
+		{}: false,
+	} {
+		if got := p.IsWildcard(); got != want {
+			t.Errorf("%v is the wildcard: %t", p, got)
+		}
+	}
+}
