@@ -74,7 +74,7 @@ Exit status: 0 allowed or done, 1 denied or refused, 2 bad input or usage.`,
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
-		newPrincipalCommand(), newProtocolCommand())
+		newPrincipalCommand(), newProtocolCommand(), newProxyCommand())
 	return root
 }
 
