@@ -13,6 +13,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway"
@@ -179,6 +180,8 @@ func (c *conn) next(began time.Time) ([]byte, error) {
 				_ = c.client.SetReadDeadline(time.Now().Add(limits.Frame))
 			}
 			return gateway.ReadFrame(c.reader, limit)
+		case errors.Is(err, syscall.ECONNRESET):
+			return nil, io.EOF // another way for a client to leave
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, err
 		case c.draining.Load():

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -154,9 +155,15 @@ func start(t testing.TB, cluster *kfake.Cluster, config proxy.Config) *running {
 // client returns a client of the proxy that logs in as user.
 func client(t testing.TB, address, user string, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
+	return clientBy(t, address, plain.Auth{User: user, Pass: passwords[user]}.AsMechanism(), options...)
+}
+
+// clientBy returns a client of the proxy that logs in by a mechanism.
+func clientBy(t testing.TB, address string, mechanism sasl.Mechanism, options ...kgo.Opt) *kgo.Client {
+	t.Helper()
 	c, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(address),
-		kgo.SASL(plain.Auth{User: user, Pass: passwords[user]}.AsMechanism()),
+		kgo.SASL(mechanism),
 		kgo.RetryTimeout(20 * time.Second),
 		kgo.RecordDeliveryTimeout(20 * time.Second),
 		kgo.MetadataMinAge(50 * time.Millisecond),

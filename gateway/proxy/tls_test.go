@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
@@ -144,11 +145,9 @@ func TestSASLOverTLS(t *testing.T) {
 		Store: store(t, "alice ALLOW WRITE TOPIC orders"), Listeners: []proxy.Listener{l},
 	})
 	for user, want := range map[string]error{"alice": nil, "bob": kerr.TopicAuthorizationFailed} {
-		for _, mechanism := range []func(*scram.Auth) kgo.Opt{
-			func(a *scram.Auth) kgo.Opt { return kgo.SASL(a.AsSha256Mechanism()) },
-			func(a *scram.Auth) kgo.Opt { return kgo.SASL(a.AsSha512Mechanism()) },
-		} {
-			c := client(t, p.Addresses()[0], user, mechanism(&scram.Auth{User: user, Pass: passwords[user]}), kgo.DialTLSConfig(&tls.Config{RootCAs: ca.pool()}))
+		auth := scram.Auth{User: user, Pass: passwords[user]}
+		for _, mechanism := range []sasl.Mechanism{auth.AsSha256Mechanism(), auth.AsSha512Mechanism()} {
+			c := clientBy(t, p.Addresses()[0], mechanism, kgo.DialTLSConfig(&tls.Config{RootCAs: ca.pool()}))
 			if err := c.ProduceSync(soon(t), &kgo.Record{Topic: "orders", Value: []byte("x")}).FirstErr(); !errors.Is(err, want) {
 				t.Errorf("%s: %v, want %v", user, err, want)
 			}

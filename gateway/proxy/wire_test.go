@@ -6,12 +6,16 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
@@ -217,6 +221,38 @@ func TestLoginRefused(t *testing.T) {
 		w.handshake(proxy.ScramSHA512, 1)
 		if r := w.token("n,,n=" + user + ",r=abc"); r.ErrorCode != 0 || len(r.SASLAuthBytes) == 0 {
 			t.Errorf("%s: %+v", user, r)
+		}
+	}
+}
+
+// A login by SCRAM needs the password, and proves to the client that the proxy has it.
+func TestSCRAM(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t)})
+	for _, test := range []struct {
+		auth scram.Auth
+		ok   bool
+	}{
+		{scram.Auth{User: "alice", Pass: passwords["alice"]}, true},
+		{scram.Auth{User: "alice", Pass: passwords["bob"]}, false},
+		{scram.Auth{User: "stranger", Pass: passwords["alice"]}, false},
+		{scram.Auth{User: "alice", Pass: passwords["alice"], Zid: "bob"}, false},
+		{scram.Auth{User: "alice", Pass: passwords["alice"], IsToken: true}, false},
+	} {
+		for _, mechanism := range []sasl.Mechanism{test.auth.AsSha256Mechanism(), test.auth.AsSha512Mechanism()} {
+			c := clientBy(t, p.Addresses()[0], mechanism, kgo.RequestRetries(0))
+			if err := c.Ping(soon(t)); (err == nil) != test.ok {
+				t.Errorf("%s %+v: %v", mechanism.Name(), test.auth, err)
+			}
+		}
+	}
+
+	// The last message must be of the same login, and whole.
+	for _, message := range []string{"", "c=biws", "c=biws,r=abc", "c=biws,r=abc,p=", "c=biws,r=abc,p=AAAA", "c=eSws,r=%,p=AAAA", "c=biws,r=%,p=AAAA", "c=biws,r=%,p=!", "r=%,c=biws,p=AAAA"} {
+		w := dial(t, p.Addresses()[0])
+		w.handshake(proxy.ScramSHA256, 1)
+		nonce, _, _ := strings.Cut(strings.TrimPrefix(string(w.token("n,,n=alice,r=abc").SASLAuthBytes), "r="), ",")
+		if r := w.token(strings.ReplaceAll(message, "%", nonce)); r.ErrorCode != kerr.SaslAuthenticationFailed.Code {
+			t.Errorf("%q: %+v", message, r)
 		}
 	}
 }
