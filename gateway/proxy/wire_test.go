@@ -240,7 +240,8 @@ func TestSCRAM(t *testing.T) {
 	} {
 		for _, mechanism := range []sasl.Mechanism{test.auth.AsSha256Mechanism(), test.auth.AsSha512Mechanism()} {
 			c := clientBy(t, p.Addresses()[0], mechanism, kgo.RequestRetries(0))
-			if err := c.Ping(soon(t)); (err == nil) != test.ok {
+			// It is the proxy that refuses, not the client that misses the proxy's proof.
+			if err := c.Ping(soon(t)); test.ok && err != nil || !test.ok && !errors.Is(err, kerr.SaslAuthenticationFailed) {
 				t.Errorf("%s %+v: %v", mechanism.Name(), test.auth, err)
 			}
 		}
