@@ -92,7 +92,7 @@ func BenchmarkAuthorization(b *testing.B) {
 	proxies := []*running{
 		start(b, cluster, proxy.Config{Store: store(b, acls...)}),
 		start(b, cluster, proxy.Config{Store: snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{principal.User("alice")}})}),
-		start(b, cluster, proxy.Config{Store: store(b)}),
+		start(b, cluster, proxy.Config{Store: snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{principal.User("alice")}})}),
 	}
 	proxies[2].PassThrough()
 	var benchers []*bencher
