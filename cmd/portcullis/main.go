@@ -81,7 +81,7 @@ Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
 		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newLintCommand(), newDiffCommand(), newSuggestCommand(),
-		newPrincipalCommand(), newProtocolCommand())
+		newPrincipalCommand(), newProtocolCommand(), newProxyCommand())
 	return root
 }
 

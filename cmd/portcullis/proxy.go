@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/aclfile"
+	"github.com/portcullis-authz/portcullis/aclfile/watch"
+	"github.com/portcullis-authz/portcullis/gateway/proxy"
+)
+
+// proxyCommand is the flags of the command proxy.
+type proxyCommand struct {
+	config *once
+
+	// the clients' side
+	listen     []string
+	advertise  *once
+	firstNode  int32
+	cert, key  *once
+	clientCA   *once
+	mechanisms []string
+	users      *once
+	keytab     *once
+	session    time.Duration
+
+	// who they are
+	properties *once
+	krb5Conf   *once
+	superUsers *once
+
+	// what they may do
+	acls           *once
+	mirror         bool
+	mirrorInterval time.Duration
+
+	// the cluster
+	upstream         []string
+	upstreamTLS      bool
+	upstreamCA       *once
+	upstreamUser     *once
+	upstreamPassword *once
+	upstreamSASL     *once
+	embedded         bool
+	embeddedTopics   []string
+	demo             []string
+
+	// operation
+	metrics *once
+	limits  proxy.Limits
+	log     func() (bool, error) // whether in JSON
+}
+
+func newProxyCommand() *cobra.Command {
+	p := &proxyCommand{}
+	cmd := &cobra.Command{
+		Use:   "proxy --listen PROTOCOL://HOST:PORT --acls FILE --upstream HOST:PORT",
+		Short: "Stand between Kafka clients and a cluster, and let pass what the ACLs allow",
+		Long: `proxy is a Kafka proxy that authorizes: clients connect to it instead of the
+brokers. What the ACLs do not allow is answered as a broker answers it, and never
+reaches the cluster.
+
+Clients begin at the port of --listen. The broker with node id N is at the N+1st
+port after it (counted from --first-node-id); open as many ports as the cluster has
+brokers. What a client is called is decided by the protocol:
+
+  PLAINTEXT                    User:ANONYMOUS, everybody
+  SSL                          the subject of the certificate, by the rules of --properties
+  SASL_PLAINTEXT, SASL_SSL     who logs in: with --users by PLAIN or SCRAM, with --keytab by Kerberos
+
+ACLs are read from the file --acls, which is followed: a change is in force at once,
+and a file that is broken leaves the set before in force. With --mirror-acls they are
+those of the cluster instead. The proxy is a client of the cluster and must be a super
+user there, and the brokers should be out of reach of everybody else.
+
+--embedded is a cluster to try things on, in the memory of this process. Its clients
+may change the ACLs, in memory, too; --acls is read once. --demo USER=TOPIC logs in as the user, writes a record to the topic through the proxy,
+prints what came of it, and ends.
+
+--config is a file with a line "flag = value" for each flag; a flag of the command
+line replaces those of that name in the file. Lines that begin with # are comments.
+The file of --users has a line "user:password" for each user.
+
+The proxy ends on SIGTERM or SIGINT, once the requests under way are answered.
+Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
+		Example: `  portcullis proxy --embedded --acls examples/acme/acls.txt --demo billing=payments.eu --demo contractor=payments.eu
+  portcullis proxy --upstream kafka-0:9092 --acls acls.txt --listen SASL_PLAINTEXT://127.0.0.1:9192 --users users.txt
+  portcullis proxy --upstream kafka-0:9093 --upstream-tls --mirror-acls --listen SSL://0.0.0.0:9192 --advertise proxy.example.com \
+    --tls-cert cert.pem --tls-key key.pem --tls-client-ca ca.pem --properties server.properties --metrics 127.0.0.1:9404`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.run(cmd) },
+	}
+	f := cmd.Flags()
+	p.config = onceFlag(cmd, "config", "", "`file` of flags")
+	f.StringArrayVar(&p.listen, "listen", nil, "`protocol://host:port` where clients begin; may be repeated")
+	p.advertise = onceFlag(cmd, "advertise", "", "`host` that clients are told to connect to; otherwise that of --listen")
+	f.Int32Var(&p.firstNode, "first-node-id", 0, "lowest node `id` of the cluster's brokers")
+	p.cert = onceFlag(cmd, "tls-cert", "", "PEM `file` of the proxy's certificate, with its issuers behind it")
+	p.key = onceFlag(cmd, "tls-key", "", "PEM `file` of its key")
+	p.clientCA = onceFlag(cmd, "tls-client-ca", "", "PEM `file` of the issuers of clients' certificates, which SSL then demands")
+	f.StringSliceVar(&p.mechanisms, "sasl-mechanisms", nil, "`list` of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI; otherwise all that there are users or a keytab for")
+	p.users = onceFlag(cmd, "users", "", "`file` of users with their passwords")
+	p.keytab = onceFlag(cmd, "keytab", "", "`file` with the keys of the proxy's Kerberos service")
+	f.DurationVar(&p.session, "session-time", 0, "for how `long` a login holds, as connections.max.reauth.ms; 0 is for ever")
+	p.properties = onceFlag(cmd, "properties", "", "a broker's server.properties, a `file` with super.users and the rules that name clients")
+	p.krb5Conf = onceFlag(cmd, "krb5-conf", "", "krb5.conf, a `file` with the default realm")
+	p.superUsers = onceFlag(cmd, "super-users", "", "`list` of principals that may do everything: 'User:a;User:b'; otherwise that of --properties")
+	p.acls = onceFlag(cmd, "acls", "", "`file` of ACLs, in any format that check reads")
+	f.BoolVar(&p.mirror, "mirror-acls", false, "take the ACLs of the cluster")
+	f.DurationVar(&p.mirrorInterval, "mirror-interval", proxy.DefaultMirrorInterval, "how `often` they are taken")
+	f.StringArrayVar(&p.upstream, "upstream", nil, "`host:port` of a broker of the cluster; may be repeated")
+	f.BoolVar(&p.upstreamTLS, "upstream-tls", false, "connect to the cluster by TLS")
+	p.upstreamCA = onceFlag(cmd, "upstream-ca", "", "PEM `file` of the issuers of the brokers' certificates; otherwise those that the system trusts")
+	p.upstreamUser = onceFlag(cmd, "upstream-user", "", "`user` that the proxy logs in as")
+	p.upstreamPassword = onceFlag(cmd, "upstream-password-file", "", "`file` with its password")
+	p.upstreamSASL = onceFlag(cmd, "upstream-mechanism", proxy.ScramSHA512, "`mechanism` to log in by", proxy.Plain, proxy.ScramSHA256, proxy.ScramSHA512)
+	f.BoolVar(&p.embedded, "embedded", false, "have a cluster in memory instead of --upstream")
+	f.StringSliceVar(&p.embeddedTopics, "embedded-topics", nil, "`list` of topics that it has")
+	f.StringArrayVar(&p.demo, "demo", nil, "`user=topic`: write to the topic as the user, print what came of it, and end; may be repeated")
+	p.metrics = onceFlag(cmd, "metrics", "", "`host:port` where Prometheus finds metrics, at /metrics")
+	f.IntVar(&p.limits.Connections, "max-connections", proxy.DefaultConnections, "`number` of connections of clients at the same time")
+	f.IntVar(&p.limits.FrameBytes, "max-request-bytes", proxy.DefaultFrameBytes, "`size` of the largest request")
+	f.DurationVar(&p.limits.Login, "login-time", proxy.DefaultLogin, "how `long` a client may take to log in")
+	f.DurationVar(&p.limits.Idle, "idle-time", proxy.DefaultIdle, "how `long` a connection may be idle")
+	f.DurationVar(&p.limits.Drain, "drain-time", proxy.DefaultDrain, "how `long` requests under way may take when the proxy ends")
+	p.log = outputFlag(cmd)
+	return cmd
+}
+
+func (p *proxyCommand) run(cmd *cobra.Command) error {
+	if err := readConfig(cmd, p.config.text); err != nil {
+		return err
+	}
+	asJSON, err := p.log()
+	if err = errors.Join(err, p.checkUsage(cmd)); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	config, err := p.build(cmd)
+	if err != nil {
+		return err
+	}
+	config.Logger = newLogger(cmd.ErrOrStderr(), asJSON, len(p.demo) > 0)
+	if p.embedded {
+		cluster, err := p.embed()
+		if err != nil {
+			return err
+		}
+		defer cluster.Close()
+		config.Upstream = proxy.Upstream{Brokers: cluster.ListenAddrs()}
+	}
+	return p.serve(ctx, cmd, config)
+}
+
+// newLogger returns the log. A demonstration is not one of the log.
+func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {
+	options := &slog.HandlerOptions{}
+	if quiet {
+		options.Level = slog.LevelError
+	}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// serve runs the proxy, with what belongs to it, until ctx is done or the
+// demonstration is.
+func (p *proxyCommand) serve(ctx context.Context, cmd *cobra.Command, config proxy.Config) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if p.acls.given {
+		if err := aclfile.Apply(config.Store, p.acls.text, aclfile.ChecksumOptional); err != nil {
+			return err
+		}
+	}
+	registry := prometheus.NewRegistry()
+	config.Metrics = registry
+	running, err := proxy.Listen(ctx, config)
+	if err != nil {
+		return err
+	}
+	var group tasks
+	group.start(cancel, func() error { return running.Serve(ctx) })
+	group.start(cancel, func() error { return p.followACLs(ctx, running, config) })
+	if p.metrics.given {
+		group.start(cancel, func() error { return serveMetrics(ctx, p.metrics.text, registry) })
+	}
+	config.Logger.Info("serving", "listeners", strings.Join(running.Addresses(), ","), "acls", config.Store.Load().Len())
+	if len(p.demo) > 0 {
+		group.start(cancel, func() error {
+			err := p.demonstrate(ctx, cmd.OutOrStdout(), running.Addresses()[0])
+			cancel(nil)
+			return err
+		})
+	}
+	return group.wait()
+}
+
+// followACLs keeps the ACLs up to date until ctx is done.
+func (p *proxyCommand) followACLs(ctx context.Context, running *proxy.Proxy, config proxy.Config) error {
+	generation := config.Store.Load().Generation()
+	report := func(err error) {
+		now := config.Store.Load()
+		switch {
+		case err != nil:
+			config.Logger.Error("ACLs not taken over: those before stay in force", "reason", err.Error(), "generation", now.Generation())
+		case now.Generation() != generation:
+			generation = now.Generation()
+			config.Logger.Info("ACLs taken over", "acls", now.Len(), "generation", generation)
+		}
+	}
+	var err error
+	switch {
+	case p.embedded:
+		return nil
+	case p.mirror:
+		err = running.Mirror(ctx, p.mirrorInterval, report)
+	default:
+		err = watch.Run(ctx, config.Store, p.acls.text, watch.Options{Report: report, Checksums: aclfile.ChecksumOptional})
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// metricsTimeout bounds a request for metrics: whoever asks for them is slower only if
+// he means harm.
+const metricsTimeout = 10 * time.Second
+
+// serveMetrics serves metrics until ctx is done.
+func serveMetrics(ctx context.Context, address string, registry *prometheus.Registry) error {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("--metrics: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	server := &http.Server{Handler: mux, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout, IdleTimeout: metricsTimeout, MaxHeaderBytes: 16 << 10}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+)
+
+func TestProxyUsage(t *testing.T) {
+	const more = ": see portcullis proxy --help"
+	for _, test := range []struct {
+		args  string
+		lines []string
+	}{
+		{"", []string{
+			"portcullis: the ACLs come from one place: expected --acls or --mirror-acls",
+			"portcullis: there is one cluster: expected --upstream or --embedded",
+			"portcullis: --listen is missing" + more,
+		}},
+		{"--acls a --mirror-acls --embedded --upstream b:1", []string{
+			"portcullis: the ACLs come from one place: expected --acls or --mirror-acls",
+			"portcullis: there is one cluster: expected --upstream or --embedded",
+			"portcullis: --mirror-acls with --embedded: that cluster has no ACLs",
+		}},
+		{"--acls a --upstream b:1 --listen SSL://c:1 --tls-cert d --upstream-user e --keytab f --upstream-ca g", []string{
+			"portcullis: --tls-cert needs --tls-key",
+			"portcullis: --upstream-user needs --upstream-password-file",
+			"portcullis: --upstream-ca needs --upstream-tls",
+			"portcullis: --keytab needs --krb5-conf",
+		}},
+		{"--acls a --upstream b:1 --listen PLAINTEXT://c:1 --demo x --embedded-topics y", []string{
+			"portcullis: --embedded-topics needs --embedded",
+			"portcullis: --demo needs --embedded, and has a listener and users of its own: leave --listen and --users out",
+			`portcullis: --demo "x": expected user=topic`,
+		}},
+		{"--acls a --upstream b:1 --listen c:1", []string{`portcullis: --listen "c:1": expected protocol://host:port, such as SASL_SSL://127.0.0.1:9192`}},
+		{"--acls a --upstream b:1 --listen SSL://127.0.0.1:0 --super-users x", []string{
+			`portcullis: --super-users: principal "x" has no colon: expected Type:name, such as "User:x"`}},
+		{"--acls a --upstream b:1 --listen PLAINTEXT://127.0.0.1:0 -o xml", []string{`portcullis: --output "xml": expected text or json`}},
+		{"--acls none --upstream 127.0.0.1:1 --listen HTTP://127.0.0.1:0", []string{"*"}},
+		{"--config none", []string{"portcullis: open none: no such file or directory"}},
+	} {
+		got := runWith("", append([]string{"proxy"}, strings.Fields(test.args)...)...)
+		want := strings.Join(test.lines, "\n") + "\n"
+		if got.status != exitError || got.stdout != "" || test.lines[0] != "*" && got.stderr != want {
+			t.Errorf("proxy %s: status %d\n%s%swant\n%s", test.args, got.status, got.stdout, got.stderr, want)
+		}
+	}
+}
+
+func TestProxyConfigFile(t *testing.T) {
+	config := file(t, "proxy.conf", "# comment\n\nlisten\nlistne = x\nmax-connections = many\nconfig = other\nacls = a\n")
+	refuse(t, "", []string{"proxy", "--config", config},
+		config+`:3:1: found "listen", expected flag = value`,
+		config+`:4:1: found "listne", expected a flag of portcullis proxy`,
+		config+`:5:1: found "many", expected a value of max-connections: strconv.ParseInt: parsing "many": invalid syntax`,
+		config+`:6:1: found "config", expected a flag of portcullis proxy`)
+	users := file(t, "users.txt", "alice:secret\nbob\nalice:again\n")
+	refuse(t, "", []string{"proxy", "--embedded", "--acls", "a", "--users", users},
+		users+`:2:1: found a line, expected user:password, each user once`,
+		users+`:3:1: found a line, expected user:password, each user once`)
+}
+
+// buffer is what a program that still runs has written.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// wait returns the first submatch of pattern once it is written.
+func (b *buffer) wait(t *testing.T, pattern string) string {
+	t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		b.mu.Lock()
+		text := b.text.String()
+		b.mu.Unlock()
+		if m := regexp.MustCompile(pattern).FindStringSubmatch(text); m != nil {
+			return m[len(m)-1]
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not written, but:\n%s", pattern, text)
+		}
+	}
+}
+
+const orders = "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL)`:\n" +
+	"\t(principal=User:%s, host=*, operation=WRITE, permissionType=ALLOW)\n\n"
+
+// The proxy follows its file, keeps the set in force when the file breaks, tells its
+// metrics, and ends when it is told to.
+func TestProxyServes(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := free.Addr().String()
+	free.Close()
+	acls := file(t, "acls.txt", fmt.Sprintf(orders, "alice"))
+	config := file(t, "proxy.conf", "acls = "+acls+"\nlisten = SASL_PLAINTEXT://127.0.0.1:0\nusers = "+file(t, "users.txt", "alice:a\nbob:b\nadmin:c\n")+
+		"\nupstream = "+cluster.ListenAddrs()[0]+"\nsuper-users = User:nobody\nmetrics = "+metrics+"\n")
+	var log buffer
+	status := make(chan int, 1)
+	go func() {
+		status <- run([]string{"proxy", "--config", config, "--super-users", "User:admin"}, strings.NewReader(""), io.Discard, &log)
+	}()
+	address := log.wait(t, `msg=serving listeners=(\S+) acls=1`)
+
+	produce := func(user, password string) error {
+		c, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.SASL(plain.Auth{User: user, Pass: password}.AsMechanism()), kgo.RecordDeliveryTimeout(30*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Value: []byte("x")}).FirstErr()
+	}
+	check := func(when string, want map[string]bool) {
+		for user, password := range map[string]string{"alice": "a", "bob": "b", "admin": "c"} {
+			if err := produce(user, password); (err == nil) != want[user] {
+				t.Errorf("%s, %s: %v", when, user, err)
+			}
+		}
+	}
+	save := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(filepath.Dir(acls), "new"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(filepath.Dir(acls), "new"), acls); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check("at first", map[string]bool{"alice": true, "admin": true})
+	save(fmt.Sprintf(orders, "bob"))
+	log.wait(t, `ACLs taken over" acls=1 generation=2`)
+	check("after a change", map[string]bool{"bob": true, "admin": true})
+	save("Current ACLs for resource `junk`:\n")
+	log.wait(t, `ACLs not taken over.*acls.txt`)
+	check("after a fault", map[string]bool{"bob": true, "admin": true})
+
+	response, err := http.Get("http://" + metrics + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	for _, want := range []string{"portcullis_acls 1\n", "portcullis_acl_generation 2\n", "portcullis_acls_ready 1\n", `portcullis_denials_total{api="Metadata",resource="topic"}`,
+		`portcullis_requests_allowed_total{api="Produce"} 6` + "\n", `portcullis_requests_total{api="Produce"} 6` + "\n", "portcullis_decision_seconds_bucket"} {
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%v, %q is not among the metrics:\n%s", err, want, text)
+		}
+	}
+
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-status:
+		if got != exitDone {
+			t.Errorf("status %d:\n%s", got, log.text.String())
+		}
+	case <-time.After(90 * time.Second):
+		t.Error("it does not end")
+	}
+}

@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+)
+
+// answer is what a request is answered with.
+type answer struct {
+	frame []byte        // ready, without its size; or
+	plan  *gateway.Plan // of the upstream's response
+}
+
+// answer has a written after all before it.
+func (c *conn) answer(a answer) error {
+	c.waiting.Add(1)
+	select {
+	case c.answers <- a:
+		return nil
+	case <-c.written:
+		return net.ErrClosed
+	}
+}
+
+// write writes the answers in the order of the requests. It returns nil once there are
+// no more.
+func (c *conn) write() error {
+	for a := range c.answers {
+		err := c.writeOne(a)
+		if err == nil && len(c.answers) == 0 {
+			err = c.writer.Flush()
+		}
+		if err != nil {
+			return err
+		}
+		c.waiting.Add(-1)
+	}
+	return nil
+}
+
+func (c *conn) writeOne(a answer) error {
+	frame := a.frame
+	if a.plan != nil {
+		var err error
+		if a.plan.AsIs {
+			c.audit(a.plan)
+			return c.relay(a.plan.Header)
+		}
+		if frame, err = c.response(a.plan); err != nil || frame == nil {
+			return err
+		}
+	}
+	if err := c.writeBefore(); err != nil {
+		return err
+	}
+	size := binary.BigEndian.AppendUint32(make([]byte, 0, 4), uint32(len(frame)))
+	if _, err := c.writer.Write(size); err != nil {
+		return err
+	}
+	_, err := c.writer.Write(frame)
+	if err == nil && a.plan != nil && a.plan.Close {
+		return errors.Join(c.writer.Flush(), errAnswered)
+	}
+	return err
+}
+
+func (c *conn) writeBefore() error {
+	return c.client.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame))
+}
+
+// response reads what the upstream answers and makes the client's answer of it.
+func (c *conn) response(plan *gateway.Plan) ([]byte, error) {
+	defer c.audit(plan)
+	replies := make([][]byte, len(plan.Forward))
+	for i := range replies {
+		var err error
+		if replies[i], err = gateway.ReadFrame(c.upstream.reader, math.MaxInt32); err != nil {
+			return nil, fmt.Errorf("upstream: %w", err)
+		}
+	}
+	return plan.Response(replies...)
+}
+
+// relay hands the upstream's next response to the client as it comes.
+func (c *conn) relay(h gateway.Header) error {
+	head, err := c.upstream.reader.Peek(8)
+	if err != nil {
+		return fmt.Errorf("upstream: %w", err)
+	}
+	size, correlation := int32(binary.BigEndian.Uint32(head)), int32(binary.BigEndian.Uint32(head[4:]))
+	if size < 4 || correlation != h.CorrelationID {
+		return fmt.Errorf("upstream: a response of %d bytes to request %d, expected one to %d", size, correlation, h.CorrelationID)
+	}
+	if err := c.writeBefore(); err != nil {
+		return err
+	}
+	_, err = io.CopyN(c.writer, c.upstream.reader, 4+int64(size))
+	return err
+}

@@ -1,0 +1,233 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/portcullis-authz/portcullis/ops"
+)
+
+const (
+	// upstreamTimeout is how long the upstream may take to accept a connection with all
+	// that belongs to it, and to answer a question of the proxy's own. It is below the
+	// request timeouts of clients (30 s), who so get an error and not silence.
+	upstreamTimeout = 10 * time.Second
+	// refreshInterval is how often the proxy asks which brokers there are. Brokers that
+	// a client is told of before are known from that answer.
+	refreshInterval = 30 * time.Second
+	// maxTopicIDs is how many topic ids are remembered, more than a cluster has. Beyond
+	// it they are forgotten and asked for anew.
+	maxTopicIDs = 1 << 20
+)
+
+// broker is a broker of the upstream.
+type broker struct {
+	address string
+	// versions is what it serves. It is nil for a broker that is known from an answer
+	// to a client only; then that of another broker stands for it.
+	versions *kmsg.ApiVersionsResponse
+}
+
+// cluster is what the proxy knows of the upstream, and its connection as a client of
+// its own. It is safe for concurrent use.
+type cluster struct {
+	client *kgo.Client
+
+	mu      sync.RWMutex
+	brokers map[int32]broker    // by node id
+	topics  map[[16]byte]string // names by id; an id is never given to another topic
+}
+
+// newCluster connects to the upstream and learns of its brokers.
+func newCluster(ctx context.Context, u Upstream) (*cluster, error) {
+	options := []kgo.Opt{
+		kgo.SeedBrokers(u.Brokers...),
+		kgo.ClientID("portcullis"),
+		kgo.MaxVersions(kversion.Stable()),
+		kgo.RetryTimeout(upstreamTimeout),
+		kgo.RequestRetries(2),
+		kgo.DialTimeout(upstreamTimeout),
+		kgo.MetadataMinAge(100 * time.Millisecond),
+	}
+	if u.TLS != nil {
+		options = append(options, kgo.DialTLSConfig(u.TLS))
+	}
+	if u.SASL != nil {
+		options = append(options, kgo.SASL(u.SASL))
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{client: client, brokers: map[int32]broker{}, topics: map[[16]byte]string{}}
+	if err := c.refresh(ctx); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("upstream: %w", err)
+	}
+	return c, nil
+}
+
+// refresh asks which brokers there are, and what each of them serves.
+func (c *cluster) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
+	defer cancel()
+	request := kmsg.NewPtrMetadataRequest()
+	request.Topics = []kmsg.MetadataRequestTopic{} // none
+	response, err := request.RequestWith(ctx, c.client)
+	if err != nil {
+		return err
+	}
+	found := map[int32]broker{}
+	for _, b := range response.Brokers {
+		versions, err := c.versions(ctx, b.NodeID)
+		if err != nil {
+			continue // a broker that is down is known by its address only
+		}
+		found[b.NodeID] = broker{address: hostPort(b.Host, b.Port), versions: versions}
+	}
+	if len(found) == 0 {
+		return errors.New("no broker answers")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, b := range response.Brokers {
+		if known, ok := found[b.NodeID]; ok {
+			c.brokers[b.NodeID] = known
+		}
+	}
+	for node := range c.brokers {
+		if !slices.ContainsFunc(response.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == node }) {
+			delete(c.brokers, node)
+		}
+	}
+	return nil
+}
+
+// versions asks a broker what it serves.
+func (c *cluster) versions(ctx context.Context, node int32) (*kmsg.ApiVersionsResponse, error) {
+	request := kmsg.NewPtrApiVersionsRequest()
+	request.ClientSoftwareName, request.ClientSoftwareVersion = "portcullis", "1"
+	response, err := request.RequestWith(ctx, c.client.Broker(int(node)))
+	if err != nil {
+		return nil, err
+	}
+	response.ApiKeys = slices.DeleteFunc(response.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool {
+		key := ops.APIKey(k.ApiKey)
+		_, refused := unserved[key]
+		return refused || key == saslHandshake || key == saslAuthenticate
+	})
+	// Clients log in at the proxy, whatever the upstream can.
+	for _, r := range []kmsg.Request{kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()} {
+		key := kmsg.NewApiVersionsResponseApiKey()
+		key.ApiKey, key.MaxVersion = r.Key(), r.MaxVersion()
+		response.ApiKeys = append(response.ApiKeys, key)
+	}
+	return response, kerr.ErrorForCode(response.ErrorCode)
+}
+
+// keepFresh refreshes until ctx is done.
+func (c *cluster) keepFresh(ctx context.Context, report func(error)) {
+	tick := time.NewTicker(refreshInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := c.refresh(ctx); err != nil && ctx.Err() == nil {
+				report(err)
+			}
+		}
+	}
+}
+
+// learn remembers the address of a broker that a response shows.
+func (c *cluster) learn(node int32, host string, port int32) {
+	address := hostPort(host, port)
+	c.mu.RLock()
+	known := c.brokers[node]
+	c.mu.RUnlock()
+	if known.address == address {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known = c.brokers[node]
+	known.address = address
+	c.brokers[node] = known
+}
+
+// any returns the node id of some broker, for a client that begins.
+func (c *cluster) any() int32 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	n := rand.IntN(len(c.brokers)) // there is always one: see refresh
+	for node := range c.brokers {
+		if n == 0 {
+			return node
+		}
+		n--
+	}
+	return -1
+}
+
+// nodes returns the node ids of the brokers.
+func (c *cluster) nodes() []int32 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var ids []int32
+	for node := range c.brokers {
+		ids = append(ids, node)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// served returns what a broker serves, as a copy of which the lists are shared.
+func (c *cluster) served(node int32) (kmsg.ApiVersionsResponse, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if b := c.brokers[node]; b.versions != nil {
+		return *b.versions, true
+	}
+	for _, b := range c.brokers {
+		if b.versions != nil {
+			return *b.versions, true
+		}
+	}
+	return kmsg.ApiVersionsResponse{}, false
+}
+
+func (c *cluster) address(node int32) (string, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	b, ok := c.brokers[node]
+	return b.address, ok
+}
+
+func hostPort(host string, port int32) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
+// serverName returns config for a connection to address.
+func serverName(config *tls.Config, address string) *tls.Config {
+	if config.ServerName != "" {
+		return config
+	}
+	config = config.Clone()
+	config.ServerName, _, _ = net.SplitHostPort(address)
+	return config
+}

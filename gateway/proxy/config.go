@@ -1,0 +1,253 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/sasl"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// Config says what a Proxy does. Upstream, Listeners and Store are required; the zero
+// value of every other field is usable.
+type Config struct {
+	Upstream  Upstream
+	Listeners []Listener
+	// Store holds the ACLs that decide, and who is a super user. Until its first
+	// transaction everybody else is refused. Somebody else fills it: aclfile.Apply and
+	// aclfile/watch from a file, [Mirror] from the upstream.
+	Store *snapshot.Store
+	// ACLs is what becomes of DescribeAcls, CreateAcls and DeleteAcls.
+	ACLs gateway.ACLHandling
+	// Logger gets a line for each refusal, at level Info, and what befalls connections.
+	// Nil is slog.Default.
+	Logger *slog.Logger
+	// Metrics, if not nil, gets the metrics of the proxy.
+	Metrics prometheus.Registerer
+	// Limits are the defaults where they are zero.
+	Limits Limits
+}
+
+// Upstream is the cluster behind the proxy. The proxy is one client of it: all that
+// its own clients do, the upstream sees done by the proxy's principal, which must
+// therefore be allowed everything there, best as a super user.
+type Upstream struct {
+	// Brokers are addresses (host:port) to begin with; the others are learned.
+	Brokers []string
+	// TLS secures the connections; nil leaves them in the clear. An empty ServerName
+	// stands for the host of each broker.
+	TLS *tls.Config
+	// SASL logs the proxy in, such as franz-go's plain.Auth or scram.Auth.
+	SASL sasl.Mechanism
+}
+
+// Protocol is a Kafka security protocol by its name. The empty Protocol is refused, so
+// that nobody opens a listener to everyone by leaving something out.
+type Protocol string
+
+// The security protocols.
+const (
+	Plaintext     Protocol = "PLAINTEXT" // everybody is User:ANONYMOUS
+	SSL           Protocol = "SSL"       // clients are known by their certificates
+	SASLPlaintext Protocol = "SASL_PLAINTEXT"
+	SASLSSL       Protocol = "SASL_SSL"
+)
+
+// Listener is where clients connect. A listener has one port to begin with, and one
+// more for each broker of the upstream, because a Kafka client connects to the very
+// broker that it wants: the broker with node id N is at the port of Address, plus 1,
+// plus N, minus FirstNode. This holds for every proxy of the same configuration and
+// after every restart. If the port of Address is 0, all are ports that are free.
+type Listener struct {
+	Protocol Protocol
+	// Address is where to listen (host:port) for clients that begin.
+	Address string
+	// Advertised is the host that clients are told to connect to; that of Address if
+	// it is empty.
+	Advertised string
+	// FirstNode is the lowest node id of the upstream's brokers. A lower id, and one that
+	// is higher by Limits.Brokers or more, is an error of Listen; a broker with such an id
+	// that comes later is not shown to clients.
+	FirstNode int32
+	// TLS is what SSL and SASLSSL need; the others must not have it. With SSL, whether
+	// clients must show certificates is up to its ClientAuth.
+	TLS *tls.Config
+	// SASL is what SASLPlaintext and SASLSSL need; the others must not have it.
+	SASL *SASL
+	// Principals names the clients; nil is as a broker that sets nothing.
+	Principals *principal.Builder
+}
+
+// Limits bounds what clients can take of the proxy. A field that is zero has the
+// default beside it.
+type Limits struct {
+	Connections int // at the same time, of all listeners together: DefaultConnections
+	Brokers     int // ports for brokers a listener may have: DefaultBrokers
+	FrameBytes  int // of a request: DefaultFrameBytes
+	Pipelined   int // requests of a connection that wait for answers: DefaultPipelined
+
+	Login time.Duration // until a new connection is logged in, with TLS: DefaultLogin
+	Frame time.Duration // from the first byte of a request to its last, and to write one: DefaultFrame
+	Idle  time.Duration // without a request or an answer: DefaultIdle
+	Drain time.Duration // for requests under way when the proxy stops: DefaultDrain
+}
+
+// The default limits.
+const (
+	DefaultConnections = 10_000            // two file descriptors each
+	DefaultBrokers     = 128               // as many ports are taken in a row
+	DefaultFrameBytes  = 100 << 20         // Kafka's socket.request.max.bytes
+	DefaultPipelined   = 64                // twelve times what Java's producer sends ahead
+	DefaultLogin       = 30 * time.Second  // for a client at the other end of the world, with a slow KDC
+	DefaultFrame       = 60 * time.Second  // the largest frame at 14 megabits a second
+	DefaultIdle        = 600 * time.Second // Kafka's connections.max.idle.ms
+	DefaultDrain       = 10 * time.Second  // under the 30 s that supervisors give before they kill
+)
+
+// maxLoginFrameBytes is the size of the largest request that is read from somebody who
+// is not logged in.
+//
+// Source: Kafka's sasl.server.max.receive.size.
+const maxLoginFrameBytes = 512 << 10
+
+// withDefaults returns l with the defaults filled in.
+func (l Limits) withDefaults() (Limits, error) {
+	for _, f := range []struct {
+		name  string
+		value *int
+		byDef int
+	}{
+		{"Connections", &l.Connections, DefaultConnections},
+		{"Brokers", &l.Brokers, DefaultBrokers},
+		{"FrameBytes", &l.FrameBytes, DefaultFrameBytes},
+		{"Pipelined", &l.Pipelined, DefaultPipelined},
+	} {
+		if *f.value < 0 {
+			return l, fmt.Errorf("proxy: Limits.%s is %d: expected a positive number", f.name, *f.value)
+		}
+		if *f.value == 0 {
+			*f.value = f.byDef
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value *time.Duration
+		byDef time.Duration
+	}{
+		{"Login", &l.Login, DefaultLogin},
+		{"Frame", &l.Frame, DefaultFrame},
+		{"Idle", &l.Idle, DefaultIdle},
+		{"Drain", &l.Drain, DefaultDrain},
+	} {
+		if *f.value < 0 {
+			return l, fmt.Errorf("proxy: Limits.%s is %v: expected a positive time", f.name, *f.value)
+		}
+		if *f.value == 0 {
+			*f.value = f.byDef
+		}
+	}
+	return l, nil
+}
+
+// validate returns everything that is wrong with c.
+func (c *Config) validate() error {
+	var errs []error
+	if c.Store == nil {
+		errs = append(errs, errors.New("proxy: Store is nil: expected the ACLs that decide"))
+	}
+	if len(c.Upstream.Brokers) == 0 {
+		errs = append(errs, errors.New("proxy: Upstream.Brokers is empty: expected the address of a broker"))
+	}
+	for _, address := range c.Upstream.Brokers {
+		if _, _, err := splitAddress(address); err != nil {
+			errs = append(errs, fmt.Errorf("upstream broker: %w", err))
+		}
+	}
+	if len(c.Listeners) == 0 {
+		errs = append(errs, errors.New("proxy: Listeners is empty: expected an address for clients"))
+	}
+	for i := range c.Listeners {
+		if err := c.Listeners[i].validate(); err != nil {
+			errs = append(errs, fmt.Errorf("listener %s: %w", printable(c.Listeners[i].Address), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// protocols says what each security protocol is made of.
+var protocols = map[Protocol]struct{ tls, sasl bool }{
+	Plaintext:     {},
+	SSL:           {tls: true},
+	SASLPlaintext: {sasl: true},
+	SASLSSL:       {tls: true, sasl: true},
+}
+
+func (l *Listener) validate() error {
+	p, ok := protocols[l.Protocol]
+	if !ok {
+		return fmt.Errorf("protocol %s: expected PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL", printable(string(l.Protocol)))
+	}
+	for _, part := range []struct {
+		name         string
+		needs, given bool
+	}{{"TLS", p.tls, l.TLS != nil}, {"SASL", p.sasl, l.SASL != nil}} {
+		switch {
+		case part.needs && !part.given:
+			return fmt.Errorf("%s is missing, which %s needs", part.name, l.Protocol)
+		case part.given && !part.needs:
+			return fmt.Errorf("%s is given, which %s does not use", part.name, l.Protocol)
+		}
+	}
+	host, _, err := splitAddress(l.Address)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); l.Advertised == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return errors.New("the advertised host is empty, and clients cannot connect to every address: expected the host they reach the proxy by")
+	}
+	if l.FirstNode < 0 {
+		return fmt.Errorf("the first node is %d: expected a node id", l.FirstNode)
+	}
+	return nil
+}
+
+// splitAddress reads host:port.
+func splitAddress(address string) (host string, port int, err error) {
+	host, digits, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, fmt.Errorf("address %s: expected host:port", printable(address))
+	}
+	if port, err = strconv.Atoi(digits); err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("address %s: expected a port from 0 to 65535", printable(address))
+	}
+	return host, port, nil
+}
+
+// maxPrintable is how much of an outside text a log line holds: a topic, the longest
+// name that Kafka limits, is no longer.
+const maxPrintable = 249
+
+// printable returns s as it can stand in a log line: as it is if it cannot be taken
+// for anything else, and else quoted; cut at maxPrintable bytes. So no client can make
+// a line look like two, or like another.
+func printable(s string) string {
+	cut := ""
+	if len(s) > maxPrintable {
+		s, cut = s[:maxPrintable], "…"
+	}
+	quoted := strconv.Quote(s)
+	if s != "" && quoted == `"`+s+`"` && !strings.ContainsAny(s, " ,") {
+		return s + cut
+	}
+	return quoted + cut
+}

@@ -1,0 +1,36 @@
+// Package proxy is a Kafka proxy that authorizes: clients connect to it instead of the
+// brokers, and get of the cluster what the ACLs allow them.
+//
+//	p, err := proxy.Listen(ctx, proxy.Config{
+//		Upstream:  proxy.Upstream{Brokers: []string{"kafka-0:9092"}},
+//		Listeners: []proxy.Listener{{Protocol: proxy.SASLSSL, Address: "proxy.example:9192", TLS: …, SASL: …}},
+//		Store:     store,
+//	})
+//	err = p.Serve(ctx)
+//
+// It terminates TLS and SASL, names the client by the rules of package principal,
+// decides each request by package gateway, and shows its own ports for those of the
+// brokers: see [Listener].
+//
+// # Guarantees
+//
+//   - Nothing of a client reaches the upstream before it is logged in and the ACLs
+//     allow it. While no ACLs are loaded, only super users are allowed anything.
+//   - Requests are answered in their order. A request that is refused is answered
+//     between those before and after it.
+//   - A connection that breaks the protocol, or a limit, is closed, with a line in the
+//     log. It takes no other with it.
+//   - No address of a broker is shown to a client: a broker without a port of the proxy
+//     is left out.
+//
+// # What it cannot do
+//
+// The upstream sees one client, the proxy: its quotas, and the hosts and principals in
+// its own logs, are the proxy's. Delegation tokens and SCRAM credentials of the
+// upstream are not those of the proxy's listeners; requests about tokens are refused,
+// since the upstream would make them out to the proxy. Brokers that replicate through
+// the proxy are not what it is for.
+//
+// If the upstream ends sessions (connections.max.reauth.ms), the connections through
+// the proxy end with them, and clients connect again.
+package proxy

@@ -1,0 +1,181 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jcmturner/gofork/encoding/asn1"
+	"github.com/jcmturner/gokrb5/v8/asn1tools"
+	"github.com/jcmturner/gokrb5/v8/crypto"
+	"github.com/jcmturner/gokrb5/v8/gssapi"
+	"github.com/jcmturner/gokrb5/v8/iana"
+	"github.com/jcmturner/gokrb5/v8/iana/asnAppTag"
+	"github.com/jcmturner/gokrb5/v8/iana/flags"
+	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
+	"github.com/jcmturner/gokrb5/v8/iana/msgtype"
+	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/service"
+	"github.com/jcmturner/gokrb5/v8/spnego"
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/principal/krb5"
+)
+
+// Kerberos is what GSSAPI needs. Principals of the listener is not asked for GSSAPI:
+// the Mapper names the client, and its groups.
+type Kerberos struct {
+	// Keytab holds the keys of the service, "kafka/host", that clients ask tickets for.
+	Keytab *keytab.Keytab
+	// Mapper names the holders of tickets.
+	Mapper *krb5.Mapper
+	// DecodePAC reads the groups that Active Directory puts into tickets. The KDCs of
+	// MIT krb5 put something there that gokrb5 v8.4.4 refuses.
+	DecodePAC bool
+}
+
+func (k *Kerberos) mechanism() (mechanism, error) {
+	if k == nil || k.Keytab == nil || k.Mapper == nil {
+		return nil, errors.New("expected Kerberos with a keytab and a mapper")
+	}
+	settings := service.NewSettings(k.Keytab, service.DecodePAC(k.DecodePAC))
+	return func() login { return &kerberosLogin{kerberos: k, settings: settings} }, nil
+}
+
+// kerberosLogin is RFC 4752: the client shows a ticket; it gets, if it wants, a proof
+// that the server could read it; then both agree that what follows is not wrapped.
+type kerberosLogin struct {
+	kerberos *Kerberos
+	settings *service.Settings
+	next     func(message []byte) (answer []byte, done bool, err error) // nil at first
+	who      identity
+	name     string // "primary/instance@REALM"
+	key      types.EncryptionKey
+	sequence uint64 // of the server's next message
+}
+
+func (l *kerberosLogin) peer(*principal.Builder) (identity, error) { return l.who, nil }
+
+func (l *kerberosLogin) step(message []byte) (answer []byte, done bool, err error) {
+	// gokrb5 and its decoder panic on some malformed tickets, which come from strangers.
+	defer func() {
+		if fault := recover(); fault != nil {
+			answer, done, err = nil, false, fmt.Errorf("malformed Kerberos token: %v", fault)
+		}
+	}()
+	if l.next == nil {
+		l.next = l.ticket
+	}
+	return l.next(message)
+}
+
+// ticket verifies the ticket of a client.
+func (l *kerberosLogin) ticket(message []byte) ([]byte, bool, error) {
+	var token spnego.KRB5Token
+	if err := token.Unmarshal(message); err != nil {
+		return nil, false, err
+	}
+	if !token.IsAPReq() {
+		return nil, false, errors.New("expected a Kerberos ticket (AP-REQ)")
+	}
+	request := &token.APReq
+	ok, credentials, err := service.VerifyAPREQ(request, l.settings)
+	if err != nil {
+		return nil, false, err
+	}
+	if !ok {
+		return nil, false, krb5.ErrNotVerified
+	}
+	if l.who.principal, l.who.groups, err = l.kerberos.Mapper.Map(request, credentials); err != nil {
+		return nil, false, err
+	}
+	l.name = request.Ticket.DecryptedEncPart.CName.PrincipalNameString() + "@" + request.Ticket.DecryptedEncPart.CRealm
+	l.key = request.Ticket.DecryptedEncPart.Key
+	if len(request.Authenticator.SubKey.KeyValue) > 0 {
+		l.key = request.Authenticator.SubKey
+	}
+	l.sequence = uint64(request.Authenticator.SeqNumber)
+	if !types.IsFlagSet(&request.APOptions, flags.APOptionMutualRequired) {
+		return l.offer(nil)
+	}
+	l.next = l.offer
+	answer, err := l.proof(request)
+	return answer, false, err
+}
+
+// proof shows the client that the server holds the key of its ticket. gokrb5 v8.4.4
+// has the messages but does not write them.
+//
+// Source: RFC 4120, 5.5.2; RFC 4121, 4.1.
+func (l *kerberosLogin) proof(request *messages.APReq) ([]byte, error) {
+	part, err := asn1.Marshal(messages.EncAPRepPart{
+		CTime: request.Authenticator.CTime, Cusec: request.Authenticator.Cusec,
+		SequenceNumber: request.Authenticator.SeqNumber,
+	})
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := crypto.GetEncryptedData(asn1tools.AddASNAppTag(part, asnAppTag.EncAPRepPart),
+		request.Ticket.DecryptedEncPart.Key, keyusage.AP_REP_ENCPART, 0)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := asn1.Marshal(messages.APRep{PVNO: iana.PVNO, MsgType: msgtype.KRB_AP_REP, EncPart: sealed})
+	if err != nil {
+		return nil, err
+	}
+	oid, err := asn1.Marshal(gssapi.OIDKRB5.OID())
+	if err != nil {
+		return nil, err
+	}
+	token := append(oid, 2, 0) // TOK_ID of KRB_AP_REP
+	token = append(token, asn1tools.AddASNAppTag(reply, asnAppTag.APREP)...)
+	return asn1tools.AddASNAppTag(token, 0), nil
+}
+
+// The security layers of RFC 4752, 3.3. Kafka has the first only: what is secret goes
+// through TLS.
+const noSecurityLayer = 1
+
+// fromAcceptor is the flag of a wrapped message of the server. Source: RFC 4121, 4.2.2.
+const fromAcceptor, sealed = 1, 2
+
+// offer says which security layers there are. The client has nothing to say before.
+func (l *kerberosLogin) offer([]byte) ([]byte, bool, error) {
+	etype, err := crypto.GetEtype(l.key.KeyType)
+	if err != nil {
+		return nil, false, err
+	}
+	wrapped := gssapi.WrapToken{
+		Flags: fromAcceptor, EC: uint16(etype.GetHMACBitLength() / 8), SndSeqNum: l.sequence,
+		Payload: []byte{noSecurityLayer, 0, 0, 0},
+	}
+	if err := wrapped.SetCheckSum(l.key, keyusage.GSSAPI_ACCEPTOR_SEAL); err != nil {
+		return nil, false, err
+	}
+	l.next = l.choice
+	answer, err := wrapped.Marshal()
+	return answer, false, err
+}
+
+// choice reads which security layer the client takes, and for whom it would act.
+func (l *kerberosLogin) choice(message []byte) ([]byte, bool, error) {
+	var wrapped gssapi.WrapToken
+	if err := wrapped.Unmarshal(message, false); err != nil {
+		return nil, false, err
+	}
+	if wrapped.RRC != 0 || wrapped.Flags&sealed != 0 {
+		return nil, false, errors.New("expected a message that is signed and neither sealed nor rotated")
+	}
+	if ok, err := wrapped.Verify(l.key, keyusage.GSSAPI_INITIATOR_SEAL); err != nil || !ok {
+		return nil, false, errors.Join(err, errCredentials)
+	}
+	if len(wrapped.Payload) < 4 || wrapped.Payload[0] != noSecurityLayer {
+		return nil, false, errors.New("the client asks for a security layer, which Kafka does not have")
+	}
+	if id := string(wrapped.Payload[4:]); id != "" && id != l.name {
+		return nil, false, errCredentials
+	}
+	return nil, true, nil
+}

@@ -1,0 +1,172 @@
+package proxy_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway/proxy"
+)
+
+func TestLimits(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{
+		Connections: 2, Login: 1 * time.Second, Idle: 2 * time.Second,
+	}})
+	address := p.Addresses()[0]
+	since := time.Now()
+	silent, talker := dial(t, address), dial(t, address)
+	talker.login("admin", passwords["admin"])
+	third := dial(t, address)
+	third.closed("two connections")
+
+	silent.closed("the time to log in")
+	if d := time.Since(since); d < time.Second {
+		t.Errorf("closed after %v", d)
+	}
+	for range 6 { // is not idle for as long as this takes
+		talker.works()
+		time.Sleep(500 * time.Millisecond)
+	}
+	since = time.Now()
+	talker.closed("the time to be idle")
+	if d := time.Since(since); d < time.Second {
+		t.Errorf("closed after %v", d)
+	}
+	for _, words := range []string{"turned away", "not logged in within 1s", "reason=idle"} {
+		if len(p.log.with(words)) == 0 {
+			t.Errorf("%q is not logged", words)
+		}
+	}
+}
+
+// What is under way when the proxy stops is answered; what comes after is not.
+func TestStopAnswersWhatIsUnderWay(t *testing.T) {
+	cluster := upstream(t)
+	began, goOn := make(chan struct{}), make(chan struct{})
+	cluster.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(began)
+		<-goOn
+		return nil, nil, false
+	})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Drain: 60 * time.Second}})
+	w := dial(t, p.Addresses()[0])
+	w.login("admin", passwords["admin"])
+	request := kmsg.NewPtrListGroupsRequest()
+	w.send(request, 4)
+	<-began
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); p.stop() }()
+	for { // until nobody is let in any more
+		c, err := net.Dial("tcp", p.Addresses()[0])
+		if err != nil {
+			break
+		}
+		c.Close()
+		time.Sleep(time.Millisecond)
+	}
+	close(goOn)
+	if r := w.receive(request).(*kmsg.ListGroupsResponse); r.ErrorCode != 0 {
+		t.Errorf("%+v", r)
+	}
+	w.closed("the stop")
+	<-stopped
+}
+
+// What takes longer than the proxy may take to stop is cut off.
+func TestStopCutsOff(t *testing.T) {
+	cluster := upstream(t)
+	began, goOn := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(goOn) })
+	cluster.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(began)
+		<-goOn
+		return nil, nil, false
+	})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Drain: 100 * time.Millisecond}})
+	w := dial(t, p.Addresses()[0])
+	w.login("admin", passwords["admin"])
+	w.send(kmsg.NewPtrListGroupsRequest(), 4)
+	<-began
+	p.stop()
+	if rest, err := io.ReadAll(w); err == nil && len(rest) > 0 {
+		t.Errorf("%d bytes, %v", len(rest), err)
+	}
+	if len(p.log.with("cut off")) == 0 {
+		t.Error("it is not logged that connections are cut off")
+	}
+}
+
+// A client that does not read its responses holds up nobody else, and does not make
+// the proxy hold more than Pipelined of its requests.
+func TestSlowReader(t *testing.T) {
+	cluster := upstream(t, kfake.SeedTopics(100, "orders"))
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Pipelined: 4, Frame: 2 * time.Second}})
+	slow := dial(t, p.Addresses()[0])
+	slow.login("admin", passwords["admin"])
+	request := kmsg.NewRequestFormatter().AppendRequest(nil, func() kmsg.Request { r := kmsg.NewPtrMetadataRequest(); r.Version = 12; return r }(), 1)
+	written := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := slow.Write(request); err != nil {
+				written <- err
+				return
+			}
+		}
+	}()
+	other := dial(t, p.Addresses()[0])
+	other.login("admin", passwords["admin"])
+	for done := false; !done; {
+		select {
+		case <-written: // the proxy has closed the connection
+			done = true
+		default:
+			other.works()
+		}
+	}
+	other.works()
+}
+
+func TestConfigRefused(t *testing.T) {
+	good := func() proxy.Config {
+		return proxy.Config{
+			Upstream: proxy.Upstream{Brokers: []string{"127.0.0.1:1"}}, Store: store(t),
+			Listeners: []proxy.Listener{plainListener()},
+		}
+	}
+	for want, change := range map[string]func(*proxy.Config){
+		"Store is nil":                func(c *proxy.Config) { c.Store = nil },
+		"Upstream.Brokers is empty":   func(c *proxy.Config) { c.Upstream.Brokers = nil },
+		"expected host:port":          func(c *proxy.Config) { c.Upstream.Brokers = []string{"kafka"} },
+		"Listeners is empty":          func(c *proxy.Config) { c.Listeners = nil },
+		`protocol "": expected`:       func(c *proxy.Config) { c.Listeners[0].Protocol = "" },
+		"TLS is missing":              func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.SASLSSL },
+		"SASL is given":               func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.Plaintext },
+		"SASL is missing":             func(c *proxy.Config) { c.Listeners[0].SASL = nil },
+		"advertised host is empty":    func(c *proxy.Config) { c.Listeners[0].Address = ":9092" },
+		"expected a port":             func(c *proxy.Config) { c.Listeners[0].Address = "127.0.0.1:x" },
+		"first node is -1":            func(c *proxy.Config) { c.Listeners[0].FirstNode = -1 },
+		"Limits.Pipelined is -1":      func(c *proxy.Config) { c.Limits.Pipelined = -1 },
+		"Limits.Drain is -1s":         func(c *proxy.Config) { c.Limits.Drain = -time.Second },
+		"SASL without a mechanism":    func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = nil },
+		"SASL without users":          func(c *proxy.Config) { c.Listeners[0].SASL.Users = nil },
+		"OAUTHBEARER: no mechanism":   func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{"OAUTHBEARER"} },
+		"GSSAPI: expected Kerberos":   func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{proxy.GSSAPI} },
+		"user alice: expected a name": func(c *proxy.Config) { c.Listeners[0].SASL.Users = map[string]string{"alice": ""} },
+		"upstream: ":                  func(*proxy.Config) {}, // nobody listens there
+	} {
+		config := good()
+		change(&config)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		p, err := proxy.Listen(ctx, config)
+		cancel()
+		if err == nil || p != nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// acceptPause is how long a listener waits after it could not accept a connection,
+// for want of file descriptors for example.
+const acceptPause = 50 * time.Millisecond
+
+// bootstrap stands for the node id of the port where clients begin.
+const bootstrap int32 = -1
+
+// listener is a Listener with its ports.
+type listener struct {
+	Listener
+	proxy      *Proxy
+	host       string // that clients are told
+	port       int    // where clients begin; 0 for any
+	gateway    *gateway.Gateway
+	newDecider func(gateway.Client) decider
+	principals *principal.Builder
+	mechanisms map[string]mechanism
+
+	mu    sync.Mutex
+	ports map[int32]net.Listener // by node id, and bootstrap
+}
+
+// newListener returns a listener without ports.
+func (p *Proxy) newListener(config Listener) (*listener, error) {
+	host, port, err := splitAddress(config.Address)
+	if err != nil {
+		return nil, err
+	}
+	l := &listener{Listener: config, proxy: p, host: host, port: port, principals: config.Principals, ports: map[int32]net.Listener{}}
+	if config.Advertised != "" {
+		l.host = config.Advertised
+	}
+	if l.principals == nil {
+		l.principals = &principal.Builder{}
+	}
+	if config.SASL != nil {
+		if l.mechanisms, err = config.SASL.mechanisms(); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// decideBy makes the gateway, and opens the ports of the brokers that are known.
+func (l *listener) decideBy(p *Proxy) (err error) {
+	l.gateway, err = gateway.New(gateway.Config{Store: p.store, ACLs: p.acls, Cluster: p.cluster, Address: l.address})
+	if err != nil {
+		return err
+	}
+	l.newDecider = func(client gateway.Client) decider { return l.gateway.Conn(client) }
+	for _, node := range append([]int32{bootstrap}, p.cluster.nodes()...) {
+		if _, err := l.open(node); err != nil {
+			return fmt.Errorf("port of broker %d: %w", node, err)
+		}
+	}
+	return nil
+}
+
+// address returns where clients find a broker. One that has no port here is hidden, and
+// so are controllers, with whom clients have no business.
+func (l *listener) address(b gateway.Broker) gateway.Broker {
+	if b.Controller || b.NodeID < 0 || b.Host == "" {
+		return gateway.Broker{}
+	}
+	l.proxy.cluster.learn(b.NodeID, b.Host, b.Port)
+	port, err := l.open(b.NodeID)
+	if err != nil {
+		l.proxy.log.Warn("broker not shown", "listener", string(l.Protocol), "node", b.NodeID, "reason", err.Error())
+		return gateway.Broker{}
+	}
+	return gateway.Broker{NodeID: b.NodeID, Host: l.host, Port: int32(port)}
+}
+
+// open returns the port of a broker, which it opens if it is not.
+func (l *listener) open(node int32) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ln, ok := l.ports[node]; ok {
+		return portOf(ln), nil
+	}
+	port := l.port
+	if node != bootstrap {
+		if node < l.FirstNode || int64(node) >= int64(l.FirstNode)+int64(l.proxy.limits.Brokers) {
+			return 0, fmt.Errorf("its id is not from %d to %d", l.FirstNode, int64(l.FirstNode)+int64(l.proxy.limits.Brokers)-1)
+		}
+		if l.port != 0 {
+			port += 1 + int(node-l.FirstNode)
+		}
+	}
+	host, _, _ := splitAddress(l.Address)
+	ln, err := l.proxy.listen(net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return 0, err
+	}
+	l.ports[node] = ln
+	l.proxy.accept(func(ctx context.Context) { l.accept(ctx, ln, node) })
+	return portOf(ln), nil
+}
+
+func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
+
+// accept accepts connections for a broker until the listener is closed.
+func (l *listener) accept(ctx context.Context, ln net.Listener, node int32) {
+	var warned time.Time
+	for {
+		client, err := ln.Accept()
+		switch {
+		case err == nil:
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			l.proxy.log.Warn("cannot accept", "listener", string(l.Protocol), "reason", err.Error())
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(acceptPause):
+			}
+			continue
+		}
+		to := node
+		if node == bootstrap {
+			to = l.proxy.cluster.any()
+		}
+		if l.proxy.start(ctx, newConn(l, to, client)) {
+			continue
+		}
+		_ = client.Close()
+		l.proxy.metrics.turnedAway.Inc()
+		if time.Since(warned) > time.Second {
+			warned = time.Now()
+			l.proxy.log.Warn("connections turned away", "listener", string(l.Protocol), "limit", l.proxy.limits.Connections)
+		}
+	}
+}
+
+// close stops accepting.
+func (l *listener) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, ln := range l.ports {
+		_ = ln.Close()
+	}
+}
+
+// cloneTLS returns config as the listener uses it: Kafka has no session that outlives
+// a connection, and a resumed one would skip the check of a certificate revoked since.
+func cloneTLS(config *tls.Config) *tls.Config {
+	if config == nil {
+		return nil
+	}
+	config = config.Clone()
+	config.SessionTicketsDisabled = true
+	if config.MinVersion < tls.VersionTLS12 {
+		config.MinVersion = tls.VersionTLS12
+	}
+	return config
+}

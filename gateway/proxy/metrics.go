@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// metrics is what the proxy counts. Only names of APIs and of resource types are
+// labels: what a client can choose must not make time series.
+type metrics struct {
+	received, passed *prometheus.CounterVec
+	refusals         *prometheus.CounterVec
+	checks           prometheus.Counter
+	decisions        prometheus.Histogram
+	failedLogins     prometheus.Counter
+	turnedAway       prometheus.Counter
+	gauges           []prometheus.Collector
+
+	// counters by API key, so that counting a request looks no label up
+	byKey [2]map[ops.APIKey]prometheus.Counter
+}
+
+func newMetrics(p *Proxy) *metrics {
+	counter := func(name, help string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Namespace: "portcullis", Name: name, Help: help}
+	}
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "portcullis", Name: name, Help: help}, value)
+	}
+	m := &metrics{
+		received:     prometheus.NewCounterVec(counter("requests_total", "Requests received."), []string{"api"}),
+		passed:       prometheus.NewCounterVec(counter("requests_allowed_total", "Requests of which nothing was refused."), []string{"api"}),
+		refusals:     prometheus.NewCounterVec(counter("denials_total", "Resources refused with an error."), []string{"api", "resource"}),
+		checks:       prometheus.NewCounter(counter("checks_total", "Questions asked of the ACLs.")),
+		failedLogins: prometheus.NewCounter(counter("failed_logins_total", "Connections that ended because the client could not be identified.")),
+		turnedAway:   prometheus.NewCounter(counter("connections_turned_away_total", "Connections beyond the limit.")),
+		decisions: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "portcullis", Name: "decision_seconds",
+			Help:    "Time to decode a request and to check it.",
+			Buckets: prometheus.ExponentialBuckets(1e-6, 4, 10), // 1 µs to 262 ms
+		}),
+		gauges: []prometheus.Collector{
+			gauge("acls", "ACLs in force.", func() float64 { return float64(p.store.Load().Len()) }),
+			gauge("acl_generation", "Generation of the ACLs in force.", func() float64 { return float64(p.store.Load().Generation()) }),
+			gauge("acls_ready", "1 once the first ACLs are loaded.", func() float64 {
+				if p.store.Load().Ready() {
+					return 1
+				}
+				return 0
+			}),
+			gauge("connections", "Connections of clients.", func() float64 { return float64(p.count()) }),
+		},
+	}
+	for i, vec := range []*prometheus.CounterVec{m.received, m.passed} {
+		m.byKey[i] = map[ops.APIKey]prometheus.Counter{}
+		for _, api := range ops.APIs() {
+			m.byKey[i][api.Key] = vec.WithLabelValues(api.Key.String())
+		}
+	}
+	return m
+}
+
+func (m *metrics) requests(key ops.APIKey) prometheus.Counter { return m.of(0, m.received, key) }
+func (m *metrics) allowed(key ops.APIKey) prometheus.Counter  { return m.of(1, m.passed, key) }
+
+// of counts all keys that are none of Kafka's as one.
+func (m *metrics) of(i int, vec *prometheus.CounterVec, key ops.APIKey) prometheus.Counter {
+	if c, ok := m.byKey[i][key]; ok {
+		return c
+	}
+	return vec.WithLabelValues("unknown")
+}
+
+func (m *metrics) denied(key ops.APIKey, t resource.Type) prometheus.Counter {
+	return m.refusals.WithLabelValues(key.String(), strings.ToLower(t.String()))
+}
+
+// register registers everything, or nothing.
+func (m *metrics) register(r prometheus.Registerer) error {
+	all := append([]prometheus.Collector{
+		m.received, m.passed, m.refusals, m.checks, m.decisions, m.failedLogins, m.turnedAway,
+	}, m.gauges...)
+	var errs []error
+	for i, c := range all {
+		if err := r.Register(c); err != nil {
+			errs = append(errs, err)
+			for _, registered := range all[:i] {
+				r.Unregister(registered)
+			}
+			break
+		}
+	}
+	return errors.Join(errs...)
+}

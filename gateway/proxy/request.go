@@ -1,0 +1,197 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/ops"
+)
+
+// The requests that the proxy answers itself.
+const (
+	saslHandshake    ops.APIKey = 17
+	apiVersions      ops.APIKey = 18
+	saslAuthenticate ops.APIKey = 36
+)
+
+// unserved are requests that are refused whatever the ACLs say, and not advertised.
+// The upstream takes them for the proxy's own, and the proxy is a super user there.
+var unserved = map[ops.APIKey]string{
+	38: "a delegation token would be one of the proxy's principal",
+	39: "delegation tokens are those of the proxy's principal",
+	40: "delegation tokens are those of the proxy's principal",
+	41: "delegation tokens are those of the proxy's principal",
+	58: "an envelope speaks for other principals",
+}
+
+// take does what a request asks for.
+func (c *conn) take(ctx context.Context, frame []byte) error {
+	if c.login.state == expectsToken {
+		return c.takeToken(frame)
+	}
+	h, err := gateway.ParseHeader(frame)
+	if err != nil {
+		return err
+	}
+	c.listener.proxy.metrics.requests(h.Key).Inc()
+	switch reason, refused := unserved[h.Key]; {
+	case refused:
+		return fmt.Errorf("%v is not served: %s", h.Key, reason)
+	case c.login.expired(h):
+		return errors.New("the session has ended and the client did not log in again")
+	case h.Key == apiVersions:
+		return c.takeAPIVersions(h, frame)
+	case h.Key == saslHandshake || h.Key == saslAuthenticate:
+		return c.takeLogin(h, frame)
+	case c.login.state != loggedIn:
+		return fmt.Errorf("%v before the client is logged in", h.Key)
+	}
+	return c.takeRequest(ctx, frame)
+}
+
+// takeAPIVersions answers by what the broker is known to serve, so that nobody who is
+// not logged in makes the proxy open a connection.
+func (c *conn) takeAPIVersions(h gateway.Header, frame []byte) error {
+	decide := c.decide
+	if decide == nil {
+		decide = c.listener.gateway.Conn(gateway.Client{})
+	}
+	plan, err := decide.Request(frame)
+	if err != nil {
+		return err
+	}
+	var replies [][]byte
+	if len(plan.Forward) > 0 {
+		served, ok := c.listener.proxy.cluster.served(c.node)
+		if !ok {
+			return errors.New("no broker of the upstream has said what it serves")
+		}
+		served.Version = h.Version
+		replies = [][]byte{h.Response(&served)}
+	}
+	response, err := plan.Response(replies...)
+	if err != nil {
+		return err
+	}
+	return c.answer(answer{frame: response})
+}
+
+// takeLogin answers the requests by which clients log in.
+func (c *conn) takeLogin(h gateway.Header, frame []byte) error {
+	request, err := h.Request(frame)
+	if err != nil {
+		return err
+	}
+	var response kmsg.Response
+	var failure error
+	was := c.login.state
+	switch r := request.(type) {
+	case *kmsg.SASLHandshakeRequest:
+		response, failure = c.login.handshake(r)
+	case *kmsg.SASLAuthenticateRequest:
+		response, failure = c.login.authenticate(r)
+	}
+	if failure == nil && was == expectsRequest && c.login.state == loggedIn {
+		if err := c.become(c.login.who); err != nil {
+			return err
+		}
+	}
+	if response == nil {
+		return failure
+	}
+	if err := c.answer(answer{frame: h.Response(response)}); err != nil {
+		return err
+	}
+	return failure
+}
+
+// takeToken answers a bare token of the mechanism, which has no header. There is no
+// way to answer that it is wrong.
+func (c *conn) takeToken(frame []byte) error {
+	token, err := c.login.token(frame)
+	if err != nil {
+		time.Sleep(failedLoginDelay)
+		return err
+	}
+	if c.login.state == loggedIn {
+		if err := c.become(c.login.who); err != nil {
+			return err
+		}
+	}
+	return c.answer(answer{frame: token})
+}
+
+// takeRequest decides a request and sends on what is allowed.
+func (c *conn) takeRequest(ctx context.Context, frame []byte) error {
+	began := time.Now()
+	plan, err := c.decide.Request(frame)
+	if err != nil {
+		return err
+	}
+	c.listener.proxy.metrics.decisions.Observe(time.Since(began).Seconds())
+	if len(plan.Forward) == 0 {
+		response, err := plan.Response()
+		c.audit(plan)
+		if err != nil {
+			return err
+		}
+		if response != nil {
+			err = c.answer(answer{frame: response})
+		}
+		if err == nil && plan.Close {
+			return errAnswered
+		}
+		return err
+	}
+	upstream, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if plan.Silent {
+		c.audit(plan)
+	} else if err := c.answer(answer{plan: plan}); err != nil {
+		// Before it is sent, so that no more than Pipelined requests are under way.
+		return err
+	}
+	if err := upstream.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame)); err != nil {
+		return err
+	}
+	for _, forward := range plan.Forward {
+		if err := upstream.send(forward); err != nil {
+			return fmt.Errorf("upstream: %w", err)
+		}
+	}
+	if plan.Close {
+		return errAnswered
+	}
+	return nil
+}
+
+// connect returns the connection to the broker.
+func (c *conn) connect(ctx context.Context) (*upstreamConn, error) {
+	if c.upstream != nil {
+		return c.upstream, nil
+	}
+	address, ok := c.listener.proxy.cluster.address(c.node)
+	if !ok {
+		return nil, fmt.Errorf("upstream: broker %d is gone", c.node)
+	}
+	upstream, err := c.listener.proxy.upstream.dial(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("upstream: broker %d at %s: %w", c.node, address, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.killed {
+		_ = upstream.Close()
+		return nil, net.ErrClosed
+	}
+	c.upstream = upstream
+	return upstream, nil
+}

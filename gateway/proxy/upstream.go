@@ -1,0 +1,145 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+)
+
+// bufferBytes is the size of the buffers beside a connection: a request or a response
+// that is no batch of records fits in.
+const bufferBytes = 16 << 10
+
+// maxLoginRounds is how many messages a login takes at the most. SCRAM takes two,
+// GSSAPI three.
+const maxLoginRounds = 8
+
+// upstreamConn is the connection to a broker that belongs to one connection of a
+// client.
+//
+// Each client connection has one of its own. So the order of the requests and of the
+// responses is kept by itself, a client that does not read its responses holds up
+// nobody else, and what a broker keeps for a connection, such as its order of produce
+// requests and its throttling, is kept for the client. Shared connections would need
+// less of them and all of that made anew.
+type upstreamConn struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+// dial connects to the broker at address and logs the proxy in.
+func (u *Upstream) dial(ctx context.Context, address string) (*upstreamConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
+	defer cancel()
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	// A handshake that hangs is ended with ctx.
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
+	c, err := u.secure(ctx, raw, address)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = raw.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (u *Upstream) secure(ctx context.Context, raw net.Conn, address string) (*upstreamConn, error) {
+	c := &upstreamConn{Conn: raw}
+	if u.TLS != nil {
+		secured := tls.Client(raw, serverName(u.TLS, address))
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+		c.Conn = secured
+	}
+	c.reader = bufio.NewReaderSize(c.Conn, bufferBytes)
+	if u.SASL == nil {
+		return c, nil
+	}
+	return c, c.login(ctx, u.SASL, address)
+}
+
+// login logs the proxy in by a mechanism.
+func (c *upstreamConn) login(ctx context.Context, mechanism sasl.Mechanism, address string) error {
+	handshake := kmsg.NewPtrSASLHandshakeRequest()
+	handshake.Version, handshake.Mechanism = 1, mechanism.Name()
+	answer := kmsg.NewPtrSASLHandshakeResponse()
+	if err := c.ask(handshake, answer); err != nil {
+		return err
+	}
+	if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
+		return fmt.Errorf("SASL mechanism %s: %w: the broker has %q", mechanism.Name(), err, answer.SupportedMechanisms)
+	}
+	session, message, err := mechanism.Authenticate(ctx, address)
+	if err != nil {
+		return err
+	}
+	for range maxLoginRounds {
+		request := kmsg.NewPtrSASLAuthenticateRequest()
+		request.Version, request.SASLAuthBytes = 1, message
+		answer := kmsg.NewPtrSASLAuthenticateResponse()
+		if err := c.ask(request, answer); err != nil {
+			return err
+		}
+		if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
+			return fmt.Errorf("the proxy's login: %w", err)
+		}
+		var done bool
+		if done, message, err = session.Challenge(answer.SASLAuthBytes); err != nil {
+			return err
+		}
+		if done && len(message) == 0 {
+			return nil
+		}
+		if done { // with a last word, as GSSAPI has
+			session = lastWord{}
+		}
+	}
+	return errors.New("the proxy's login does not come to an end")
+}
+
+// lastWord is a session that ends with the broker's next answer.
+type lastWord struct{}
+
+func (lastWord) Challenge([]byte) (bool, []byte, error) { return true, nil, nil }
+
+// ask sends a request and reads its response. Neither may be of a flexible version.
+func (c *upstreamConn) ask(request kmsg.Request, response kmsg.Response) error {
+	if _, err := c.Write(kmsg.NewRequestFormatter().AppendRequest(nil, request, 0)); err != nil {
+		return err
+	}
+	frame, err := gateway.ReadFrame(c.reader, maxLoginFrameBytes)
+	if err != nil {
+		return err
+	}
+	if len(frame) < 4 {
+		return io.ErrUnexpectedEOF
+	}
+	response.SetVersion(request.GetVersion())
+	return response.ReadFrom(frame[4:])
+}
+
+// send sends a frame.
+func (c *upstreamConn) send(frame []byte) error {
+	size := binary.BigEndian.AppendUint32(make([]byte, 0, 4), uint32(len(frame)))
+	parts := net.Buffers{size, frame} // in one call of the system, where that can be
+	_, err := parts.WriteTo(c.Conn)
+	return err
+}
