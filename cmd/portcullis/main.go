@@ -78,7 +78,7 @@ Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
-		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newLintCommand(), newDiffCommand(), newSuggestCommand(),
+		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newLintCommand(), newDiffCommand(), newSuggestCommand(), newReportCommand(),
 		newPrincipalCommand(), newProtocolCommand())
 	return root
 }
