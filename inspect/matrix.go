@@ -43,12 +43,13 @@ type Run struct {
 const Inherited = -1
 
 // Cell is what a principal may do on the names that a pattern covers, by the
-// operations that the type supports (ops.Supported). An operation that is in none
-// of the sets is denied because nothing allows it.
+// operations that the type supports (ops.Supported). Of an operation that is in none
+// of the sets there is nothing that allows it, and no DENY.
 type Cell struct {
 	All    ops.Set // allowed on each name, from each address
 	Some   ops.Set // allowed on some of the names or from some addresses, but not All
-	Denied ops.Set // refused by a DENY, on some of the names or from some addresses at least
+	Denied ops.Set // refused by a DENY on each name, from each address
+	Holes  ops.Set // refused by a DENY on some of the names or from some addresses, but not Denied
 	// Rulings is what decides, and where: of each operation, on each name, from each
 	// address exactly one of them speaks.
 	Rulings []Ruling

@@ -180,7 +180,7 @@ func (b *rowBuilder) keyOf(rules []rule) string {
 
 // intern returns the index of a cell that says what c does.
 func (m *matrixBuilder) intern(c Cell) int {
-	key := fmt.Sprintf("%d %d %d %v %v", c.All, c.Some, c.Denied, c.ACLs, c.Rulings)
+	key := fmt.Sprintf("%v %v", c.ACLs, c.Rulings) // the sets follow from the rulings
 	i, ok := m.cells[key]
 	if !ok {
 		i = len(m.matrix.Cells)
@@ -251,9 +251,9 @@ func (b *rowBuilder) decide(pattern resource.Pattern, above, within []rule) Cell
 	}
 	var c Cell
 	for _, key := range order {
-		c.add(byText[key], names, len(all))
+		c.Rulings = append(c.Rulings, byText[key].ruling(names, len(all)))
 	}
-	c.Some = c.Some &^ c.All
+	c.sum()
 	return c
 }
 
@@ -268,33 +268,33 @@ type cellPart struct {
 	nodes map[int]bool
 }
 
-// add adds a part, which holds at some of so many cells of names.
-func (c *Cell) add(p *cellPart, names *nameTree, cells int) {
+// ruling returns what p, which holds in some of so many cells of names, says.
+func (p *cellPart) ruling(names *nameTree, cells int) Ruling {
 	r := Ruling{Operations: p.operations, Allowed: p.allowed, Reason: p.reason, ACL: p.acl, Hosts: p.hosts}
 	if len(p.nodes) < cells {
 		r.Names = names.set(func(node int) bool { return p.nodes[node] })
 	}
-	c.Rulings = append(c.Rulings, r)
-	if p.reason == snapshot.MatchingDeny {
-		c.Denied |= p.operations
-	}
-	if p.allowed {
-		c.Some |= p.operations
-	}
-	c.All = c.everywhere()
+	return r
 }
 
-// everywhere returns the operations that no ruling refuses.
-func (c *Cell) everywhere() ops.Set {
-	var allowed, refused ops.Set
+// sum makes the sets of c say what its rulings do.
+func (c *Cell) sum() {
+	var allowed, refused, denied, others ops.Set
 	for _, r := range c.Rulings {
-		if r.Allowed {
+		switch {
+		case r.Allowed:
 			allowed |= r.Operations
-		} else {
+			others |= r.Operations
+		case r.Reason == snapshot.MatchingDeny:
 			refused |= r.Operations
+			denied |= r.Operations
+		default:
+			refused |= r.Operations
+			others |= r.Operations
 		}
 	}
-	return allowed &^ refused
+	c.All, c.Some = allowed&^refused, allowed&refused
+	c.Denied, c.Holes = denied&^others, denied&others
 }
 
 // ask returns what is decided on a name, by the rules that are on it: for operations

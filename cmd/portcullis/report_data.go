@@ -44,6 +44,7 @@ type pageCell struct {
 	All     ops.Set      `json:"a,omitempty"`
 	Some    ops.Set      `json:"s,omitempty"`
 	Denied  ops.Set      `json:"d,omitempty"`
+	Holes   ops.Set      `json:"h,omitempty"`
 	Rulings []pageRuling `json:"r"`
 	ACLs    []int        `json:"o,omitempty"`
 }
@@ -150,7 +151,7 @@ func (b *pageBuilder) acl(a acl.Binding) pageACL {
 }
 
 func (b *pageBuilder) cell(c inspect.Cell) pageCell {
-	o := pageCell{All: c.All, Some: c.Some, Denied: c.Denied, ACLs: c.ACLs, Rulings: []pageRuling{}}
+	o := pageCell{All: c.All, Some: c.Some, Denied: c.Denied, Holes: c.Holes, ACLs: c.ACLs, Rulings: []pageRuling{}}
 	for _, r := range c.Rulings {
 		ruling := pageRuling{int(r.Operations), 0, b.text(r.Reason.String()), r.ACL, -1, -1}
 		if r.Allowed {

@@ -118,7 +118,7 @@ function keepOperation(bit, rows, columns) {
     for (let run = 0; run < row.runs.length; run += 2) {
       const cell = data.cells[row.runs[run + 1]];
       const from = row.runs[run], to = run + 2 < row.runs.length ? row.runs[run + 2] : columns.length;
-      if (!cell || !((cell.a | cell.s | cell.d) & bit) || selected[to] === selected[from]) continue;
+      if (!cell || !((cell.a | cell.s | cell.d | cell.h) & bit) || selected[to] === selected[from]) continue;
       any = true;
       edges[from]++;
       edges[to]--;
@@ -177,18 +177,20 @@ function drawMatrix() {
   if (focused) focusCell();
 }
 
+// level returns how a chip looks, and what that means.
 function level(cell, o) {
-  const deny = cell.d & o.bit;
+  const hole = cell.h & o.bit ? [' hole', '; a DENY refuses some'] : ['', ''];
   if (cell.a & o.bit) return ['all', 'allowed'];
-  if (cell.s & o.bit) return deny ? ['some deny', 'allowed on some, denied by a DENY elsewhere'] : ['some', 'allowed on some'];
-  return deny ? ['denied', 'denied by a DENY'] : ['none', 'not allowed'];
+  if (cell.s & o.bit) return ['some' + hole[0], 'allowed on some' + hole[1]];
+  if (cell.d & o.bit) return ['denied', 'denied by a DENY'];
+  return ['none' + hole[0], 'not allowed' + hole[1]];
 }
 
 function drawCell(r, c, i, j) {
   const {cell, inherited} = cellAt(r, c), told = [];
   const supported = data.types[data.columns[c][0]].supported;
   const button = element('button', {type: 'button', class: inherited ? 'cell inherited' : 'cell', 'data-row': String(i), 'data-column': String(j),
-    tabindex: i === state.row && j === state.column ? '0' : '-1', onclick: () => { state.row = i; state.column = j; explain(r, c); drawMatrix(); }});
+    tabindex: i === state.row && j === state.column ? '0' : '-1', onclick: () => { explain(r, c); moveTo(i, j); }});
   for (const o of operations) {
     if (!(supported & o.bit & state.mask)) continue;
     const [look, words] = level(cell, o);
