@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 
@@ -90,8 +91,12 @@ func (r Row) At(column int) int {
 // principal on patterns that overlap, and grows with their nesting. The error is a
 // [*MatrixError]; the Matrix is zero then.
 func NewMatrix(n *snapshot.Snapshot, progress Progress) (Matrix, error) {
+	return newMatrix(n, progress, MaxChecks)
+}
+
+func newMatrix(n *snapshot.Snapshot, progress Progress, limit int) (Matrix, error) {
 	m := matrixBuilder{
-		snapshot: n, matrix: Matrix{ACLs: slices.Collect(n.All())},
+		snapshot: n, limit: limit, matrix: Matrix{ACLs: slices.Collect(n.All())},
 		index: make(map[acl.Binding]int), cells: make(map[string]int),
 	}
 	for i, b := range m.matrix.ACLs {
@@ -108,9 +113,10 @@ func NewMatrix(n *snapshot.Snapshot, progress Progress) (Matrix, error) {
 		}
 	}
 	delete(texts, principal.Wildcard)
-	rows := append([]string{""}, sortedKeys(texts)...)
+	rows := append([]string{""}, slices.Sorted(maps.Keys(texts))...)
+	other := someoneElse(texts)
 	for i, text := range rows {
-		row, err := m.row(sheets, text, someoneElse(texts))
+		row, err := m.row(sheets, text, other)
 		if err != nil {
 			return Matrix{}, err
 		}

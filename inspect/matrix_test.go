@@ -1,6 +1,9 @@
 package inspect_test
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -160,5 +163,65 @@ func TestMatrixCells(t *testing.T) {
 	}
 	if root := cellOf(m, rowOf(m, principal.User("root")), 2); root.All != ops.Supported(resource.Topic) || len(root.Rulings) != 1 || root.Rulings[0].Reason != snapshot.SuperUser {
 		t.Errorf("%+v", root)
+	}
+}
+
+// On the name "*" LITERAL "*" is the narrowest pattern, and on others the widest.
+func TestMatrixOfTheAsterisk(t *testing.T) {
+	n := load(snapshot.Config{}, `Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patternType=LITERAL)`:"+`
+	(principal=User:*, host=*, operation=READ, permissionType=ALLOW)
+
+Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patternType=PREFIXED)`:"+`
+	(principal=User:*, host=*, operation=READ, permissionType=ALLOW)
+
+`)
+	m, err := inspect.NewMatrix(n, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := map[string]string{}
+	for column := range m.Columns {
+		for _, r := range cellOf(m, m.Rows[0], column).Rulings {
+			if r.Allowed {
+				by[fmt.Sprint(m.Columns[column].PatternType, ": ", r.Names)] = m.ACLs[r.ACL].Pattern.PatternType.String()
+			}
+		}
+	}
+	want := map[string]string{`LITERAL: all names except prefix "*"; "*"`: "LITERAL", `LITERAL: prefix "*" except "*"`: "PREFIXED",
+		`PREFIXED: "*"`: "LITERAL", `PREFIXED: prefix "*" except "*"`: "PREFIXED"}
+	if !maps.Equal(by, want) {
+		t.Errorf("%v, want %v", by, want)
+	}
+}
+
+func TestMatrixLimit(t *testing.T) {
+	n := load(snapshot.Config{}, `Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL)`:"+`
+	(principal=User:a, host=*, operation=READ, permissionType=ALLOW)
+
+`)
+	// Eight operations, from IPv4 and from IPv6, of everyone else and of User:a.
+	if m, err := inspect.NewLimitedMatrix(n, 32); err != nil || len(m.Rows) != 2 {
+		t.Errorf("%v, %v", m, err)
+	}
+	m, err := inspect.NewLimitedMatrix(n, 31)
+	var limit *inspect.MatrixError
+	if !errors.As(err, &limit) || limit.Principal != "User:a" || m.Rows != nil || !strings.Contains(err.Error(), `reached at "User:a": `) {
+		t.Errorf("%v, %v", m, err)
+	}
+	if _, err := inspect.NewLimitedMatrix(n, 1); err == nil || !strings.Contains(err.Error(), "reached at everyone else: ") {
+		t.Error(err)
+	}
+}
+
+func TestMatrixTellsHowFarItIs(t *testing.T) {
+	calls := 0
+	m, err := inspect.NewMatrix(load(snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}}, ""), func(done, total int) {
+		calls++
+		if done != 2 || total != 2 {
+			t.Errorf("%d of %d", done, total)
+		}
+	})
+	if err != nil || calls != 1 || len(m.Rows) != 2 || len(m.Columns) != 0 {
+		t.Errorf("%d calls, %+v, %v", calls, m, err)
 	}
 }

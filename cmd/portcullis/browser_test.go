@@ -152,6 +152,17 @@ func (b *browser) eval(expression string) any {
 	return answer["result"].(map[string]any)["value"]
 }
 
+// await waits until an expression is true.
+func (b *browser) await(expression string) {
+	b.t.Helper()
+	for until := time.Now().Add(browserPatience); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		if b.eval("!!("+expression+")") == true {
+			return
+		}
+	}
+	b.t.Fatalf("%s does not come true: %v", expression, b.complaints())
+}
+
 // text returns the text of the first element that a selector finds.
 func (b *browser) text(selector string) string {
 	b.t.Helper()

@@ -220,6 +220,12 @@ function moveTo(row, column) {
   focusCell();
 }
 
+// A cell that has the focus, by whatever means, is the one that keys act on.
+table.addEventListener('focusin', event => {
+  if (event.target.dataset.row === undefined) return;
+  state.row = Number(event.target.dataset.row);
+  state.column = Number(event.target.dataset.column);
+});
 table.addEventListener('keydown', event => {
   const fit = fits();
   const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-fit.rows, 0], PageDown: [fit.rows, 0],
