@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func cellOf(m inspect.Matrix, row inspect.Row, column int) inspect.Cell {
 
 // compare fails the test unless exactly one ruling of the cell speaks of the question, as
 // the check answers it.
-func compare(t *rapid.T, m inspect.Matrix, c inspect.Cell, who snapshot.Subject, r snapshot.Request, d snapshot.Decision) {
+func compare(t interface{ Fatalf(string, ...any) }, m inspect.Matrix, c inspect.Cell, who snapshot.Subject, r snapshot.Request, d snapshot.Decision) {
 	speaks := 0
 	for _, ruling := range c.Rulings {
 		if !ruling.Operations.Has(r.Operation) || ruling.Names != nil && !ruling.Names.Contains(r.Name) || ruling.Hosts != nil && !ruling.Hosts.Contains(who.Host) {
@@ -191,6 +192,27 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patter
 		`PREFIXED: "*"`: "LITERAL", `PREFIXED: prefix "*" except "*"`: "PREFIXED"}
 	if !maps.Equal(by, want) {
 		t.Errorf("%v, want %v", by, want)
+	}
+}
+
+// Kafka compares hosts as text, so that an address with a zone is another one than without.
+func TestMatrixOfZones(t *testing.T) {
+	n := load(snapshot.Config{Semantics: snapshot.KafkaExact}, `Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL)`:"+`
+	(principal=User:a, host=fe80:0:0:0:0:0:0:1, operation=READ, permissionType=ALLOW)
+	(principal=User:a, host=fe80:0:0:0:0:0:0:1%0, operation=READ, permissionType=DENY)
+
+`)
+	m, err := inspect.NewMatrix(n, nil)
+	if err != nil || len(m.ACLs) != 2 {
+		t.Fatal(m, err)
+	}
+	cell := cellOf(m, rowOf(m, principal.User("a")), 0)
+	for _, host := range []string{"fe80::1", "fe80::1%0", "fe80::1%00", "fe80::1%eth0", "fe80::2", "::", "10.0.0.1"} {
+		who := snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr(host)}
+		compare(t, m, cell, who, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "t"}, n.Check(who, ops.Read, resource.Topic, "t"))
+	}
+	if read := ops.SetOf(ops.Read); !cell.Some.Has(ops.Read) || cell.Holes != read {
+		t.Errorf("%+v", cell)
 	}
 }
 

@@ -5,26 +5,20 @@ import (
 	"unicode/utf8"
 )
 
-// witness returns a name in the cell of a node, and whether there is one that is text.
+// witness returns a name in the cell of a node, and whether one is found: it is unless
+// more than a million patterns begin with the node's and take each character away.
 func (t *nameTree) witness(node int) (string, bool) {
 	n := t.nodes[node]
-	if t.isIn(n.name, node) && n.name != "" {
+	if n.name != "" && t.isIn(n.name, node) || !n.prefix {
 		return n.name, true
 	}
-	if !n.prefix {
-		return n.name, true
-	}
-	// A node below takes one name away, or the names that go on with one of some
-	// characters.
-	for r := 'a'; r != 'a'-1; r++ {
-		if r > utf8.MaxRune {
-			r = 0
-		}
+	// Patterns are text: a node below takes one of these names away at the most.
+	for r := rune(0); r <= utf8.MaxRune; r++ {
 		if name := n.name + string(r); utf8.ValidRune(r) && t.isIn(name, node) {
 			return name, true
 		}
 	}
-	return n.name, t.isIn(n.name, node)
+	return "", false
 }
 
 // isIn reports whether a name is in the cell of a node.
@@ -52,17 +46,11 @@ func (t *hostTree) witness(node int) netip.Addr {
 	if addr.IsValid() && n.Network.Contains(addr) {
 		return addr
 	}
-	// Each address without a zone is a node of its own: the first one with a zone that
-	// no node has is left.
+	// It is one address, and without a zone it is a node of its own. Any zone is left
+	// that no node has.
 	zone := "0"
 	for zones[zone] {
 		zone += "0"
 	}
-	addr = n.Network.Addr()
-	for kid := node + 1; kid < int(t.end[node]); kid = int(t.end[kid]) {
-		if k := t.nodes[kid]; k.Network.IsValid() && k.Network.Contains(addr) {
-			addr = lastOf(k.Network).Next()
-		}
-	}
-	return addr.WithZone(zone)
+	return n.Network.Addr().WithZone(zone)
 }

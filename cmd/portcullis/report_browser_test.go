@@ -65,8 +65,8 @@ func TestReportInBrowser(t *testing.T) {
 		b.press("Escape")
 		b.resize(1400, 660)
 		b.click("#filters button[type=reset]")
-		b.await("document.querySelector('" + cellSelector(9, 5) + "')")
-		b.click(cellSelector(9, 5))
+		b.await("document.querySelector('" + cellSelector(9, 7) + "')")
+		b.click(cellSelector(9, 7))
 		b.await("document.querySelector('.scroller').scrollLeft > 0")
 		if err := os.WriteFile(path, b.screenshot(), 0o644); err != nil {
 			t.Fatal(err)
@@ -108,6 +108,13 @@ func TestReportInBrowser(t *testing.T) {
 	b.eval(`document.getElementById('text').value = 'idempotentwrite'; document.getElementById('text').dispatchEvent(new Event('input'))`)
 	expectText("#acls", "1 to 1 of 1")
 	expectText("#acls", "ALLOW IdempotentWrite to User:billing from * on Cluster kafka-cluster")
+	// Text is as far from the page in the dark as in the light, the other way round.
+	for scheme, want := range map[string]string{"light": "rgb(27, 31, 36) on rgb(255, 255, 255)", "dark": "rgb(231, 234, 238) on rgb(20, 23, 27)"} {
+		b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}})
+		if got := b.eval(`(s => s.color + ' on ' + s.backgroundColor)(getComputedStyle(document.body))`); got != want {
+			t.Errorf("in the %s the page is %v, want %s", scheme, got, want)
+		}
+	}
 	if complaints := b.complaints(); len(complaints) > 0 {
 		t.Errorf("the page complains, or loads something: %v", complaints)
 	}
