@@ -103,3 +103,28 @@ func ExampleReach() {
 	// ResourcePattern(resourceType=TOPIC, name=orders., patternType=PREFIXED)
 	// ResourcePattern(resourceType=TOPIC, name=orders.secret, patternType=LITERAL)
 }
+
+func ExampleNewMatrix() {
+	n := load(snapshot.Config{}, `Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=pay, patternType=PREFIXED)`:"+`
+	(principal=User:alice, host=*, operation=WRITE, permissionType=ALLOW)
+
+Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=payroll, patternType=LITERAL)`:"+`
+	(principal=User:alice, host=*, operation=WRITE, permissionType=DENY)
+
+`)
+	m, err := inspect.NewMatrix(n, nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, row := range m.Rows[1:] { // all but everyone else
+		for column, pattern := range m.Columns {
+			if at := row.At(column); at != inspect.Inherited {
+				cell := m.Cells[at]
+				fmt.Println(row.Principal, pattern.PatternType, pattern.Name, cell.Some.Has(ops.Write), cell.Denied.Has(ops.Write))
+			}
+		}
+	}
+	// Output:
+	// User:alice PREFIXED pay true false
+	// User:alice LITERAL payroll false true
+}

@@ -142,7 +142,8 @@ func TestReportOfHostileNamesInBrowser(t *testing.T) {
 }
 
 // The most that the page of 10,000 ACLs may take to be ready, and to show what a filter
-// leaves, in milliseconds. A machine with nothing else to do takes a tenth.
+// leaves, in milliseconds. A machine with nothing else to do takes less than
+// a tenth.
 const (
 	maxReadyMillis  = 5000
 	maxFilterMillis = 500
