@@ -1,7 +1,7 @@
 // Package inspect answers what a check cannot: why it was decided so ([Explain]), who
 // may do something ([WhoCan]), what somebody may do ([WhatCan]), what a pattern
-// covers ([Reach]), what a change of the ACLs would do ([Diff]) and which ACLs are
-// not what they seem ([Lint]).
+// covers ([Reach]), what a change of the ACLs would do ([Diff]), which ACLs are not
+// what they seem ([Lint]), and all of who may do what, by pattern ([NewMatrix]).
 //
 // The answers are exact. They are not samples: they are sets of resource names
 // ([NameSet]) and of client addresses ([HostSet]), and a check of package snapshot

@@ -163,3 +163,28 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu
 	// redundant true (principal=User:shop, host=10.1.1.1, operation=DESCRIBE, permissionType=ALLOW)
 	// because other ACLs allow all that it allows: remove it
 }
+
+func ExampleNewMatrix() {
+	n := load(snapshot.Config{}, `Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=pay, patternType=PREFIXED)`:"+`
+	(principal=User:alice, host=*, operation=WRITE, permissionType=ALLOW)
+
+Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=payroll, patternType=LITERAL)`:"+`
+	(principal=User:alice, host=*, operation=WRITE, permissionType=DENY)
+
+`)
+	m, err := inspect.NewMatrix(n, nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, row := range m.Rows[1:] { // all but everyone else
+		for column, pattern := range m.Columns {
+			if at := row.At(column); at != inspect.Inherited {
+				cell := m.Cells[at]
+				fmt.Println(row.Principal, pattern.PatternType, pattern.Name, cell.Some.Has(ops.Write), cell.Denied.Has(ops.Write))
+			}
+		}
+	}
+	// Output:
+	// User:alice PREFIXED pay true false
+	// User:alice LITERAL payroll false true
+}

@@ -1,5 +1,5 @@
 // Command portcullis reads Kafka ACLs from files, answers what they allow, and why, who
-// can do what, and what a change would do; it lists them, converts them between formats
+// can do what, and what a change would do, also on a page; it lists them, converts them between formats
 // and suggests the least that a trace needs. It names the principals of certificates and
 // Kerberos names, and says what each Kafka request needs.
 package main
@@ -56,7 +56,8 @@ func newRootCommand() *cobra.Command {
 		Long: `portcullis reads Kafka ACLs from files, answers what they allow as Kafka would,
 lists them and converts them between formats. It says why (explain), who can do
 something and what somebody can (who-can, what-can), what is suspicious (lint), what a
-change gives and takes away (diff), and which ACLs recorded requests need (suggest).
+change gives and takes away (diff), and which ACLs recorded requests need (suggest);
+a page shows who may do what, with search (report).
 It also names the principals of certificates and Kerberos names, and says what each
 Kafka request needs.
 
@@ -80,7 +81,7 @@ Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage
 	})
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
-		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newLintCommand(), newDiffCommand(), newSuggestCommand(),
+		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newLintCommand(), newDiffCommand(), newSuggestCommand(), newReportCommand(),
 		newPrincipalCommand(), newProtocolCommand(), newProxyCommand())
 	return root
 }

@@ -99,6 +99,7 @@ func TestUsage(t *testing.T) {
 	for _, command := range []string{"check", "list", "explain", "who-can", "what-can", "lint", "diff"} {
 		refuse(t, "", []string{command}, `portcullis: required flag(s) "acls" not set`)
 	}
+	refuse(t, "", []string{"report"}, `portcullis: required flag(s) "acls", "html" not set`)
 	refuse(t, "", []string{"convert"}, `portcullis: required flag(s) "acls", "to" not set`)
 	refuse(t, "", []string{"list", "--acls", "no such file"}, "portcullis: open no such file: no such file or directory")
 	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "--format", "yaml"},
@@ -109,7 +110,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelpVersionAndCompletion(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"help"}, {"help", "check"}, {"help", "acl", "add"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"},
-		{"explain", "--help"}, {"who-can", "--help"}, {"what-can", "--help"}, {"lint", "--help"}, {"diff", "--help"}, {"suggest", "--help"}, {"--version"}, {"completion", "bash"}} {
+		{"explain", "--help"}, {"who-can", "--help"}, {"what-can", "--help"}, {"lint", "--help"}, {"diff", "--help"}, {"suggest", "--help"}, {"report", "--help"}, {"proxy", "--help"}, {"--version"}, {"completion", "bash"}} {
 		if got := runWith("", args...); got.status != exitDone || got.stdout == "" || got.stderr != "" {
 			t.Errorf("portcullis %q ends with %+v", args, got)
 		}
@@ -155,6 +156,7 @@ func TestOutputThatFails(t *testing.T) {
 		{"lint", "--acls", acme + "acls.txt"},
 		{"diff", "--acls", acme + "acls.txt", "--new-semantics", "kafka-exact"},
 		{"suggest", "--trace", acme + "kafka-authorizer.log"},
+		{"report", "--acls", acme + "acls.txt", "--html", "-"},
 	} {
 		var stderr bytes.Buffer
 		if status := run(args, strings.NewReader(""), failingWriter{}, &stderr); status != exitError || stderr.String() != "portcullis: no space left\n" {

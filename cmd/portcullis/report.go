@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// report is the flags of the command report.
+type report struct {
+	acls           *aclInput
+	cluster        *clusterFlags
+	principalTypes []string
+	html           *once
+}
+
+func newReportCommand() *cobra.Command {
+	r := &report{}
+	cmd := &cobra.Command{
+		Use:   "report --acls FILE --html OUT.html",
+		Short: "Write a page that shows who may do what, and why",
+		Long: `report writes one HTML page, which needs nothing beside it and loads nothing from
+anywhere: a matrix of principals and resource patterns with the operations of each, the
+ACLs that decide in each cell, what lint finds, and all ACLs, with search and filters.
+
+Every verdict on the page is one that check gives. A cell tells of the names that the
+pattern of its column covers: an operation is allowed on all of them from every address,
+on some or from some only, on none because of a DENY, or on none. What a principal with
+groups may do, what-can says.
+
+--html - writes the page to standard output.`,
+		Example: `  portcullis report --acls acls.txt --super-users 'User:admin' --html acls.html`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
+	}
+	r.acls = newACLInput(cmd)
+	r.cluster = newClusterFlags(cmd)
+	cmd.Flags().StringArrayVar(&r.principalTypes, "principal-type", nil, "a `type` of principals that clients have; may be repeated (default User)")
+	r.html = onceFlag(cmd, "html", "", "`file` to write the page to, or - for standard output")
+	if err := errors.Join(cmd.MarkFlagRequired("html"), cmd.MarkFlagFilename("html", "html")); err != nil {
+		panic(err) // there is no such flag
+	}
+	return cmd
+}
+
+func (r *report) run(cmd *cobra.Command) error {
+	config, errConfig := r.cluster.config()
+	if r.html.text == "" {
+		errConfig = errors.Join(errConfig, badFlag("html", "", "the name of a file, or -"))
+	}
+	if err := errors.Join(errConfig, checkStandardInput(r.acls.files...)); err != nil {
+		return err
+	}
+	store, err := r.acls.load(cmd.InOrStdin(), config)
+	if err != nil {
+		return err
+	}
+	n := store.Load()
+	if err := r.cluster.refuseEmpty(n); err != nil {
+		return err
+	}
+	bar := newWork(cmd.ErrOrStderr(), "deciding")
+	matrix, err := inspect.NewMatrix(n, bar.set)
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	bar = newWork(cmd.ErrOrStderr(), "looking")
+	findings := inspect.Lint(n, inspect.LintOptions{PrincipalTypes: r.principalTypes, Progress: bar.set})
+	bar.finish()
+
+	var page bytes.Buffer
+	if err := writePage(&page, newPageData(n, matrix, findings)); err != nil {
+		return err
+	}
+	return r.save(cmd, &page, matrix, len(findings))
+}
+
+// save writes the page, which is complete, and then says what is on it.
+func (r *report) save(cmd *cobra.Command, page *bytes.Buffer, m inspect.Matrix, findings int) error {
+	var err error
+	size := page.Len()
+	if r.html.text == standardInput {
+		_, err = page.WriteTo(cmd.OutOrStdout())
+	} else {
+		err = os.WriteFile(r.html.text, page.Bytes(), 0o644)
+	}
+	if err == nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "ACLs: %d, principals: %d, patterns: %d, findings: %d, bytes: %d\n",
+			len(m.ACLs), len(m.Rows)-1, len(m.Columns), findings, size)
+	}
+	return err
+}
+
+// describeConfig says by what the page was decided.
+func describeConfig(config snapshot.Config) []string {
+	texts := []string{"Semantics: " + config.Semantics.String()}
+	if config.AllowIfNoACL {
+		texts = append(texts, "names that no ACL covers, which are in no column, are allowed to everyone")
+	} else {
+		texts = append(texts, "what no ACL allows is denied")
+	}
+	if len(config.SuperUsers) > 0 {
+		list := make([]string, len(config.SuperUsers))
+		for i, p := range config.SuperUsers {
+			list[i] = p.String()
+		}
+		texts = append(texts, "super users: "+joinPrintable(list))
+	}
+	return texts
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// pageData is what the page shows, as the JSON inside it. Every text stands in Texts
+// once, ready to be shown: quoted where it could be taken for something else. Sets of
+// operations are masks, bit n for the operation of Kafka's code n.
+type pageData struct {
+	Config     []string        `json:"config"`
+	Operations []pageOperation `json:"operations"`
+	Types      []pageType      `json:"types"` // that have columns, in the order of the columns
+	Texts      []string        `json:"texts"`
+	ACLs       []pageACL       `json:"acls"`
+	Columns    []pagePattern   `json:"columns"`
+	Cells      []pageCell      `json:"cells"`
+	Rows       []pageRow       `json:"rows"` // the first is everyone else
+	Findings   []pageFinding   `json:"findings"`
+}
+
+type pageOperation struct {
+	Code int8   `json:"code"`
+	Name string `json:"name"`
+}
+
+type pageType struct {
+	Name      string  `json:"name"`
+	Supported ops.Set `json:"supported"`
+}
+
+// The rows of these tables are arrays in JSON, because there are tens of thousands.
+type (
+	pagePattern [3]int // index in Types; 1 if PREFIXED; name
+	pageACL     [6]int // type, 1 if PREFIXED, name; principal, host; operation, negative if DENY
+	pageRuling  [6]int // operations; 1 if allowed; reason, ACL or -1, names or -1, hosts or -1
+)
+
+type pageCell struct {
+	All     ops.Set      `json:"a,omitempty"`
+	Some    ops.Set      `json:"s,omitempty"`
+	Denied  ops.Set      `json:"d,omitempty"`
+	Holes   ops.Set      `json:"h,omitempty"`
+	Rulings []pageRuling `json:"r"`
+	ACLs    []int        `json:"o,omitempty"`
+}
+
+type pageRow struct {
+	Principal int   `json:"p"` // text, or -1 for everyone else
+	Super     bool  `json:"super,omitempty"`
+	Runs      []int `json:"runs"` // column, cell or -1 for that of everyone else, and so on
+}
+
+type pageFinding struct {
+	Code      string `json:"code"`
+	ACL       int    `json:"acl"`
+	Removable bool   `json:"removable,omitempty"`
+	Reason    string `json:"reason"`
+	Mend      string `json:"mend"`
+	Others    []int  `json:"others,omitempty"`
+}
+
+// pageBuilder makes a pageData.
+type pageBuilder struct {
+	data  pageData
+	texts map[string]int
+	types map[resource.Type]int
+}
+
+// newPageData returns what the page shows of n.
+func newPageData(n *snapshot.Snapshot, m inspect.Matrix, findings []inspect.Finding) pageData {
+	b := &pageBuilder{texts: make(map[string]int), types: make(map[resource.Type]int)}
+	b.data = pageData{Config: describeConfig(n.Config()), ACLs: []pageACL{}, Columns: []pagePattern{}, Cells: []pageCell{}, Findings: []pageFinding{}}
+	b.addTypes(m)
+	index := make(map[acl.Binding]int)
+	for i, a := range m.ACLs {
+		index[a] = i
+		b.data.ACLs = append(b.data.ACLs, b.acl(a))
+	}
+	for _, p := range m.Columns {
+		b.data.Columns = append(b.data.Columns, b.pattern(p))
+	}
+	for _, c := range m.Cells {
+		b.data.Cells = append(b.data.Cells, b.cell(c))
+	}
+	super := make(map[string]bool)
+	for _, p := range n.Config().SuperUsers {
+		super[p.String()] = true
+	}
+	for _, r := range m.Rows {
+		row := pageRow{Principal: -1, Super: super[r.Principal], Runs: []int{}}
+		if r.Principal != "" {
+			row.Principal = b.text(printable(r.Principal))
+		}
+		for _, run := range r.Runs {
+			row.Runs = append(row.Runs, run.From, run.Cell)
+		}
+		b.data.Rows = append(b.data.Rows, row)
+	}
+	for _, f := range findings {
+		finding := pageFinding{Code: string(f.Code), ACL: index[f.Binding], Removable: f.Removable, Reason: f.Reason, Mend: f.Mend}
+		for _, o := range f.Others {
+			finding.Others = append(finding.Others, index[o])
+		}
+		b.data.Findings = append(b.data.Findings, finding)
+	}
+	return b.data
+}
+
+func (b *pageBuilder) addTypes(m inspect.Matrix) {
+	for _, p := range m.Columns {
+		if _, ok := b.types[p.Type]; !ok {
+			b.types[p.Type] = len(b.data.Types)
+			b.data.Types = append(b.data.Types, pageType{p.Type.DisplayName(), ops.Supported(p.Type)})
+		}
+	}
+	for op := ops.All; op.IsKnown(); op++ {
+		b.data.Operations = append(b.data.Operations, pageOperation{int8(op), op.DisplayName()})
+	}
+}
+
+// text returns the index of a text.
+func (b *pageBuilder) text(s string) int {
+	i, ok := b.texts[s]
+	if !ok {
+		i = len(b.data.Texts)
+		b.texts[s] = i
+		b.data.Texts = append(b.data.Texts, s)
+	}
+	return i
+}
+
+func (b *pageBuilder) pattern(p resource.Pattern) pagePattern {
+	prefixed := 0
+	if p.PatternType == resource.Prefixed {
+		prefixed = 1
+	}
+	return pagePattern{b.types[p.Type], prefixed, b.text(printable(p.Name))}
+}
+
+func (b *pageBuilder) acl(a acl.Binding) pageACL {
+	p, operation := b.pattern(a.Pattern), int(a.Entry.Operation)
+	if a.Entry.Permission == acl.Deny {
+		operation = -operation
+	}
+	return pageACL{p[0], p[1], p[2], b.text(printable(a.Entry.Principal)), b.text(printable(a.Entry.Host)), operation}
+}
+
+func (b *pageBuilder) cell(c inspect.Cell) pageCell {
+	o := pageCell{All: c.All, Some: c.Some, Denied: c.Denied, Holes: c.Holes, ACLs: c.ACLs, Rulings: []pageRuling{}}
+	for _, r := range c.Rulings {
+		ruling := pageRuling{int(r.Operations), 0, b.text(r.Reason.String()), r.ACL, -1, -1}
+		if r.Allowed {
+			ruling[1] = 1
+		}
+		if r.Names != nil {
+			ruling[4] = b.text(r.Names.String())
+		}
+		if r.Hosts != nil {
+			ruling[5] = b.text(printableHosts(r.Hosts))
+		}
+		o.Rulings = append(o.Rulings, ruling)
+	}
+	return o
+}

@@ -1,0 +1,207 @@
+package inspect
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// verdict is a decision without its generation.
+type verdict struct {
+	allowed bool
+	reason  snapshot.Reason
+	acl     int // an index of Matrix.ACLs, or -1
+}
+
+// piece is where a verdict on some operations holds in one cell of names.
+type piece struct {
+	verdict
+	operations ops.Set
+	hosts      HostSet // nil for every address
+}
+
+// parts is the pieces of a pattern, those alike together, in the order of the first.
+type parts struct {
+	list   []*part
+	byText map[string]*part
+}
+
+// part is a piece with the cells of names that have it.
+type part struct {
+	piece
+	nodes map[int]bool
+}
+
+func (s *parts) add(node int, p piece) {
+	key := fmt.Sprint(p)
+	known := s.byText[key]
+	if known == nil {
+		known = &part{p, make(map[int]bool)}
+		s.byText[key] = known
+		s.list = append(s.list, known)
+	}
+	known.nodes[node] = true
+}
+
+// decide asks for a name and an address of each region of a pattern. above is the
+// rules on patterns that hold it, within those on it and on what it holds.
+func (b *rowBuilder) decide(pattern resource.Pattern, above, within []rule) Cell {
+	names := b.names(pattern, within)
+	silent, _ := b.silent.mark(names)
+	rulesAt := make(map[int][]rule)
+	for _, r := range within {
+		node, _ := names.find(pointOf(r.Pattern))
+		rulesAt[node] = append(rulesAt[node], r)
+	}
+	found := parts{byText: make(map[string]*part)}
+	cells := 0
+	from, to := names.within(pointOf(pattern))
+	for node := from; node < to; node++ {
+		name, ok := names.witness(node)
+		if !ok || pattern.IsWildcard() && !silent[node] && !wildcardCovers(names.nodes[node], b.exact) {
+			continue
+		}
+		cells++
+		rules := above[:len(above):len(above)]
+		for up := node; up >= 0; up = int(names.parent[up]) {
+			rules = append(rules, rulesAt[up]...)
+		}
+		for _, p := range b.ask(name, rules) {
+			found.add(node, p)
+		}
+	}
+	var c Cell
+	for _, p := range found.list {
+		c.Rulings = append(c.Rulings, p.ruling(names, cells))
+	}
+	c.sum()
+	return c
+}
+
+// names returns the tree that tells apart what the rules within a pattern do.
+func (b *rowBuilder) names(pattern resource.Pattern, within []rule) *nameTree {
+	points := []point{pointOf(pattern), asterisk} // the name on which LITERAL "*" is the narrowest
+	for _, r := range within {
+		points = append(points, pointOf(r.Pattern))
+	}
+	if b.exact {
+		points = append(points, asterisks)
+		points = append(points, b.silent.points()...)
+	}
+	return newNameTree(points)
+}
+
+// ruling returns what p, which holds in some of so many cells of names, says.
+func (p *part) ruling(names *nameTree, cells int) Ruling {
+	r := Ruling{Operations: p.operations, Allowed: p.allowed, Reason: p.reason, ACL: p.acl, Hosts: p.hosts}
+	if len(p.nodes) < cells {
+		r.Names = names.set(func(node int) bool { return p.nodes[node] })
+	}
+	return r
+}
+
+// sum makes the sets of c say what its rulings do.
+func (c *Cell) sum() {
+	var allowed, denied, unmatched ops.Set
+	for _, r := range c.Rulings {
+		switch {
+		case r.Allowed:
+			allowed |= r.Operations
+		case r.Reason == snapshot.MatchingDeny:
+			denied |= r.Operations
+		default:
+			unmatched |= r.Operations
+		}
+	}
+	refused, others := denied|unmatched, allowed|unmatched
+	c.All, c.Some = allowed&^refused, allowed&refused
+	c.Denied, c.Holes = denied&^others, denied&others
+}
+
+// ask returns what is decided on a name that the rules are on: of operations that are
+// decided alike together, in the order of the first of them.
+func (b *rowBuilder) ask(name string, rules []rule) []piece {
+	hosts := newHostTree(b.places(rules))
+	addrs := make([]netip.Addr, len(hosts.nodes)) // not valid where there is none
+	for node := range hosts.nodes {
+		if !hosts.empty[node] {
+			addrs[node] = hosts.witness(node)
+		}
+	}
+	type group struct {
+		operations ops.Set
+		verdicts   []verdict // by node
+	}
+	var groups []*group
+	alike := make(map[string]*group)
+	for op := range ops.Supported(b.typ).All() {
+		verdicts := b.verdicts(op, name, addrs)
+		key := fmt.Sprint(verdicts)
+		if alike[key] == nil {
+			alike[key] = &group{verdicts: verdicts}
+			groups = append(groups, alike[key])
+		}
+		alike[key].operations |= ops.SetOf(op)
+	}
+	var pieces []piece
+	for _, g := range groups {
+		for _, v := range distinct(g.verdicts, addrs) {
+			pieces = append(pieces, piece{v.verdict, g.operations, hosts.all(v.nodes)})
+		}
+	}
+	return pieces
+}
+
+// verdicts asks from each address that is valid.
+func (b *rowBuilder) verdicts(op ops.Operation, name string, addrs []netip.Addr) []verdict {
+	verdicts := make([]verdict, len(addrs))
+	for i, addr := range addrs {
+		if !addr.IsValid() {
+			continue
+		}
+		b.checks++
+		d := b.snapshot.Check(snapshot.Subject{Principal: b.who, Host: addr}, op, b.typ, name)
+		verdicts[i] = verdict{d.Allowed(), d.Reason(), -1}
+		if by, ok := d.Binding(); ok {
+			verdicts[i].acl = b.index[by]
+		}
+	}
+	return verdicts
+}
+
+// verdictNodes is the nodes at which a verdict is given.
+type verdictNodes struct {
+	verdict
+	nodes map[int]bool
+}
+
+// distinct returns each verdict from a valid address once, in their order.
+func distinct(verdicts []verdict, addrs []netip.Addr) []verdictNodes {
+	var list []verdictNodes
+	at := make(map[verdict]int)
+	for node, v := range verdicts {
+		if !addrs[node].IsValid() {
+			continue
+		}
+		i, ok := at[v]
+		if !ok {
+			i = len(list)
+			at[v] = i
+			list = append(list, verdictNodes{v, make(map[int]bool)})
+		}
+		list[i].nodes[node] = true
+	}
+	return list
+}
+
+// all returns the addresses of some cells, or nil if they are all that there are.
+func (t *hostTree) all(nodes map[int]bool) HostSet {
+	s := t.set(func(node int) bool { return nodes[node] })
+	if len(s) == 1 && compareHosts(s[0], Everywhere) == 0 && len(s[0].Except) == 0 {
+		return nil
+	}
+	return s
+}

@@ -1,0 +1,249 @@
+package inspect_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/refmodel"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// rowOf returns the row of a principal, or that of everyone else.
+func rowOf(m inspect.Matrix, p principal.Principal) inspect.Row {
+	for _, row := range m.Rows {
+		if row.Principal == p.String() {
+			return row
+		}
+	}
+	return m.Rows[0]
+}
+
+// cellOf returns what the row says of a column, inherited or not.
+func cellOf(m inspect.Matrix, row inspect.Row, column int) inspect.Cell {
+	at := row.At(column)
+	if at == inspect.Inherited {
+		at = m.Rows[0].At(column)
+	}
+	return m.Cells[at]
+}
+
+// compare fails the test unless exactly one ruling of the cell speaks of the question, as
+// the check answers it.
+func compare(t interface{ Fatalf(string, ...any) }, m inspect.Matrix, c inspect.Cell, who snapshot.Subject, r snapshot.Request, d snapshot.Decision) {
+	speaks := 0
+	for _, ruling := range c.Rulings {
+		if !ruling.Operations.Has(r.Operation) || ruling.Names != nil && !ruling.Names.Contains(r.Name) || ruling.Hosts != nil && !ruling.Hosts.Contains(who.Host) {
+			continue
+		}
+		speaks++
+		b, ok := d.Binding()
+		if ruling.Allowed != d.Allowed() || ruling.Reason != d.Reason() || ok != (ruling.ACL >= 0) || ok && m.ACLs[ruling.ACL] != b {
+			t.Fatalf("%v %v: %v, but the cell says %+v", who, r, d, ruling)
+		}
+	}
+	switch allowed := d.Allowed(); {
+	case speaks != 1:
+		t.Fatalf("%v %v: %d rulings speak of it: %+v", who, r, speaks, c)
+	case allowed && !(c.All | c.Some).Has(r.Operation), !allowed && c.All.Has(r.Operation), (c.All & c.Some).Has(r.Operation),
+		d.Reason() == snapshot.MatchingDeny && !(c.Denied | c.Holes).Has(r.Operation):
+		t.Fatalf("%v %v: %v, but the cell is %+v", who, r, d, c)
+	}
+}
+
+// A check on any name of a pattern agrees with the cell, and what a cell says to be only
+// partly so has both answers.
+func TestMatrixAgreesWithChecks(t *testing.T) {
+	compared := 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := gen.World(gen.Rapid(t))
+		n := snapshotOfRapid(t, w)
+		m, err := inspect.NewMatrix(n, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts := hostsOf(w.ACLs)
+		for column, pattern := range m.Columns {
+			covered, _ := inspect.Reach(n, pattern)
+			names := slices.DeleteFunc(namesOf(w.ACLs, pattern.Type), func(name string) bool { return !covered.Contains(name) })
+			for _, p := range principalsOf(w) {
+				if p.String() == principal.Wildcard || strings.Contains(p.Type, ":") {
+					continue
+				}
+				cell := cellOf(m, rowOf(m, p), column)
+				var allowed, denied, unmatched ops.Set
+				for _, name := range names {
+					for _, host := range hosts {
+						who := snapshot.Subject{Principal: p, Host: host}
+						for op := range ops.Supported(pattern.Type).All() {
+							d := n.Check(who, op, pattern.Type, name)
+							compare(t, m, cell, who, snapshot.Request{Operation: op, Type: pattern.Type, Name: name}, d)
+							compared++
+							switch {
+							case d.Allowed():
+								allowed |= ops.SetOf(op)
+							case d.Reason() == snapshot.MatchingDeny:
+								denied |= ops.SetOf(op)
+							default:
+								unmatched |= ops.SetOf(op)
+							}
+						}
+					}
+				}
+				refused, others := denied|unmatched, allowed|unmatched
+				want := inspect.Cell{All: allowed &^ refused, Some: allowed & refused, Denied: denied &^ others, Holes: denied & others}
+				if cell.All != want.All || cell.Some != want.Some || cell.Denied != want.Denied || cell.Holes != want.Holes {
+					t.Fatalf("%v on %v: %+v, want %+v", p, pattern, cell, want)
+				}
+			}
+		}
+	})
+	if compared == 0 {
+		t.Error("nothing was compared")
+	}
+}
+
+func snapshotOfRapid(t *rapid.T, w refmodel.World) *snapshot.Snapshot {
+	config := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL, AwaitInitialLoad: w.Loading}
+	if w.Exact {
+		config.Semantics = snapshot.KafkaExact
+	}
+	store := snapshot.NewStore(config)
+	if err := store.Update(func(tx *snapshot.Tx) error {
+		for _, b := range w.ACLs {
+			tx.Add(b)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return store.Load()
+}
+
+func TestMatrixCells(t *testing.T) {
+	store := snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}})
+	acls := func(principal string, permission acl.PermissionType, op ops.Operation, host string, p resource.Pattern) acl.Binding {
+		return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: principal, Host: host, Operation: op, Permission: permission}}
+	}
+	err := store.Update(func(tx *snapshot.Tx) error {
+		tx.Add(acls("User:a", acl.Allow, ops.Read, "*", resource.PrefixedPattern(resource.Topic, "pay")))
+		tx.Add(acls("User:a", acl.Deny, ops.Read, "10.0.0.0/8", resource.LiteralPattern(resource.Topic, "payroll")))
+		tx.Add(acls("User:b", acl.Allow, ops.Write, "*", resource.LiteralPattern(resource.Topic, "orders")))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := inspect.NewMatrix(store.Load(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []resource.Pattern{resource.LiteralPattern(resource.Topic, "orders"), resource.PrefixedPattern(resource.Topic, "pay"), resource.LiteralPattern(resource.Topic, "payroll")}
+	if !slices.Equal(m.Columns, want) {
+		t.Fatalf("columns %v", m.Columns)
+	}
+	a, b := rowOf(m, principal.User("a")), rowOf(m, principal.User("b"))
+	if a.At(0) != inspect.Inherited || b.At(1) != inspect.Inherited || len(m.Rows) != 4 {
+		t.Errorf("rows %+v", m.Rows)
+	}
+	pay := cellOf(m, a, 1)
+	if pay.Some != ops.SetOf(ops.Read) || pay.All != ops.SetOf(ops.Describe) || pay.Holes != ops.SetOf(ops.Read) || pay.Denied != 0 || len(pay.ACLs) != 2 {
+		t.Errorf("%+v", pay)
+	}
+	if root := cellOf(m, rowOf(m, principal.User("root")), 2); root.All != ops.Supported(resource.Topic) || len(root.Rulings) != 1 || root.Rulings[0].Reason != snapshot.SuperUser {
+		t.Errorf("%+v", root)
+	}
+}
+
+// On the name "*" LITERAL "*" is the narrowest pattern, and on others the widest.
+func TestMatrixOfTheAsterisk(t *testing.T) {
+	n := load(snapshot.Config{}, `Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patternType=LITERAL)`:"+`
+	(principal=User:*, host=*, operation=READ, permissionType=ALLOW)
+
+Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patternType=PREFIXED)`:"+`
+	(principal=User:*, host=*, operation=READ, permissionType=ALLOW)
+
+`)
+	m, err := inspect.NewMatrix(n, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := map[string]string{}
+	for column := range m.Columns {
+		for _, r := range cellOf(m, m.Rows[0], column).Rulings {
+			if r.Allowed {
+				by[fmt.Sprint(m.Columns[column].PatternType, ": ", r.Names)] = m.ACLs[r.ACL].Pattern.PatternType.String()
+			}
+		}
+	}
+	want := map[string]string{`LITERAL: all names except prefix "*"; "*"`: "LITERAL", `LITERAL: prefix "*" except "*"`: "PREFIXED",
+		`PREFIXED: "*"`: "LITERAL", `PREFIXED: prefix "*" except "*"`: "PREFIXED"}
+	if !maps.Equal(by, want) {
+		t.Errorf("%v, want %v", by, want)
+	}
+}
+
+// Kafka compares hosts as text, so that an address with a zone is another one than without.
+func TestMatrixOfZones(t *testing.T) {
+	n := load(snapshot.Config{Semantics: snapshot.KafkaExact}, `Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL)`:"+`
+	(principal=User:a, host=fe80:0:0:0:0:0:0:1, operation=READ, permissionType=ALLOW)
+	(principal=User:a, host=fe80:0:0:0:0:0:0:1%0, operation=READ, permissionType=DENY)
+
+`)
+	m, err := inspect.NewMatrix(n, nil)
+	if err != nil || len(m.ACLs) != 2 {
+		t.Fatal(m, err)
+	}
+	cell := cellOf(m, rowOf(m, principal.User("a")), 0)
+	for _, host := range []string{"fe80::1", "fe80::1%0", "fe80::1%00", "fe80::1%eth0", "fe80::2", "::", "10.0.0.1"} {
+		who := snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr(host)}
+		compare(t, m, cell, who, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "t"}, n.Check(who, ops.Read, resource.Topic, "t"))
+	}
+	if read := ops.SetOf(ops.Read); !cell.Some.Has(ops.Read) || cell.Holes != read {
+		t.Errorf("%+v", cell)
+	}
+}
+
+func TestMatrixLimit(t *testing.T) {
+	n := load(snapshot.Config{}, `Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL)`:"+`
+	(principal=User:a, host=*, operation=READ, permissionType=ALLOW)
+
+`)
+	// Eight operations, from IPv4 and from IPv6, of everyone else and of User:a.
+	if m, err := inspect.NewLimitedMatrix(n, 32); err != nil || len(m.Rows) != 2 {
+		t.Errorf("%v, %v", m, err)
+	}
+	m, err := inspect.NewLimitedMatrix(n, 31)
+	var limit *inspect.MatrixError
+	if !errors.As(err, &limit) || limit.Principal != "User:a" || m.Rows != nil || !strings.Contains(err.Error(), `reached at "User:a": `) {
+		t.Errorf("%v, %v", m, err)
+	}
+	if _, err := inspect.NewLimitedMatrix(n, 1); err == nil || !strings.Contains(err.Error(), "reached at everyone else: ") {
+		t.Error(err)
+	}
+}
+
+func TestMatrixTellsHowFarItIs(t *testing.T) {
+	calls := 0
+	m, err := inspect.NewMatrix(load(snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}}, ""), func(done, total int) {
+		calls++
+		if done != 2 || total != 2 {
+			t.Errorf("%d of %d", done, total)
+		}
+	})
+	if err != nil || calls != 1 || len(m.Rows) != 2 || len(m.Columns) != 0 {
+		t.Errorf("%d calls, %+v, %v", calls, m, err)
+	}
+}

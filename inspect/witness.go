@@ -1,0 +1,56 @@
+package inspect
+
+import (
+	"net/netip"
+	"unicode/utf8"
+)
+
+// witness returns a name in the cell of a node, and whether one is found: it is unless
+// more than a million patterns begin with the node's and take each character away.
+func (t *nameTree) witness(node int) (string, bool) {
+	n := t.nodes[node]
+	if n.name != "" && t.isIn(n.name, node) || !n.prefix {
+		return n.name, true
+	}
+	// Patterns are text: a node below takes one of these names away at the most.
+	for r := rune(0); r <= utf8.MaxRune; r++ {
+		if name := n.name + string(r); utf8.ValidRune(r) && t.isIn(name, node) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// isIn reports whether a name is in the cell of a node.
+func (t *nameTree) isIn(name string, node int) bool { return t.locate(point{name: name}) == node }
+
+// witness returns an address in the cell of a node, which must not be empty.
+func (t *hostTree) witness(node int) netip.Addr {
+	n := t.nodes[node]
+	if n.Addr.IsValid() {
+		return n.Addr
+	}
+	addr := n.Network.Addr()
+	zones := make(map[string]bool)
+	for kid := node + 1; kid < int(t.end[node]); kid = int(t.end[kid]) {
+		switch k := t.nodes[kid]; {
+		case k.Addr.IsValid():
+			zones[k.Addr.Zone()] = true
+			if k.Addr == addr {
+				addr = addr.Next()
+			}
+		case k.Network.Contains(addr):
+			addr = lastOf(k.Network).Next()
+		}
+	}
+	if addr.IsValid() && n.Network.Contains(addr) {
+		return addr
+	}
+	// It is one address, and without a zone it is a node of its own. Any zone is left
+	// that no node has.
+	zone := "0"
+	for zones[zone] {
+		zone += "0"
+	}
+	return n.Network.Addr().WithZone(zone)
+}
