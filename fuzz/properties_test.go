@@ -328,7 +328,8 @@ func explainAgrees(t rapid.TB, src gen.Source) (met int) {
 			t.Fatalf("%+v asks %+v: %v, explained as %v by %v", s, r, d, e.Decision, decides)
 		}
 		met += len(matches) + len(e.NearMisses)
-		if w.Exact || s.Principal.IsZero() || !s.Host.IsValid() { // no ACL can be about nobody, or from nowhere
+		// No ACL can be about nobody, from nowhere, or about what is no operation or type.
+		if w.Exact || s.Principal.IsZero() || !s.Host.IsValid() || ops.SetOf(r.Operation) == 0 || !r.Type.IsConcrete() {
 			continue
 		}
 		if want := w.Explain(s, r); !slices.Equal(matches, want) {

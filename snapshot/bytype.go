@@ -115,7 +115,10 @@ func (a *anyName) denies(name string, literals bool) bool {
 		start := startHash{state: secret0}
 		for i := range n.lengths {
 			l := &n.lengths[i]
-			if int(l.bytes) <= len(name) && l.mayCover(name, 0, a.bit) && n.prefixed(&start, name, l.bytes).refuses&a.bit != 0 {
+			if int(l.bytes) > len(name) {
+				break
+			}
+			if l.mayCover(name, 0, a.bit) && n.prefixed(&start, name, l.bytes).refuses&a.bit != 0 {
 				return true
 			}
 		}

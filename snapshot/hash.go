@@ -18,11 +18,11 @@ var (
 // hashString is the runtime's hash.
 func hashString(s string) uint64 { return maphash.String(seed, s) }
 
-// hashPrefix is the hash of a PREFIXED pattern's name. It takes in the bytes in blocks of sixteen, and finishes with what is left, so that the hashes of many beginnings of
-// one name cost a constant each (startHash). The runtime's hash, which is twice as fast for one name,
-// would start afresh for each, which is quadratic in the length of the name. A block costs one
-// multiplication, as in wyhash: fold the 128-bit product of its two words, each mixed
-// with something secret.
+// hashPrefix is the hash of a PREFIXED pattern's name. It takes in the bytes in blocks of
+// sixteen, and finishes with what is left, so that the hashes of many beginnings of one
+// name cost a constant each (startHash). The runtime's hash, which is twice as fast for
+// one name, would start afresh for each. A block costs one multiplication, as in wyhash:
+// fold the 128-bit product of its two words, each mixed with something secret.
 func hashPrefix(s string) uint64 {
 	start := startHash{state: secret0}
 	return start.of(s, len(s))

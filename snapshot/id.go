@@ -136,8 +136,8 @@ func (tx *Tx) AddID(id ID, b acl.Binding) bool {
 		}
 		tx.RemoveID(id)
 	}
-	tx.set(b, true)
-	tx.give(id, b)
+	r, _ := tx.set(b, true)
+	tx.give(id, r.binding(b.Entry.Operation, b.Entry.Permission)) // its texts are the store's own
 	return true
 }
 

@@ -11,7 +11,8 @@ import (
 
 // index is what a check reads. It finds, without searching, what the ACLs say of
 // a principal on a host (a scope) about a resource, in a number of steps that
-// depends on the length of the resource's name only. It is persistent: an update
+// depends on the length of the resource's name only; each step that finds something
+// compares names. It is persistent: an update
 // shares all but the changed paths with the index before it.
 type index struct {
 	principals table[string, *holder] // by the principal's text
@@ -54,13 +55,14 @@ func (s *scope) of(t resource.Type) *names {
 	return s.types[t-resource.Topic]
 }
 
-// names maps the patterns of one resource type to records.
+// names maps the patterns of one resource type to what is said on them.
 type names struct {
 	edit     *edit
 	wild     ruling                // of LITERAL "*"
 	literals table[string, ruling] // of the other LITERAL patterns
 	prefixes table[string, ruling] // of the PREFIXED patterns
-	lengths  []prefixLength        // that are in use, ascending; immutable
+	lengths  []prefixLength        // that are in use, ascending
+	counting *edit                 // of the transaction that made lengths, and may change them
 }
 
 // ruling is a record with what a check wants of it, so that a check need not read the
@@ -175,7 +177,7 @@ func (n *names) set(e *edit, p resource.Pattern, r ruling) *names {
 		n.literals = literals.bind(e, n.literals, p.Name, r, r.record != nil)
 	default:
 		n.prefixes = prefixes.bind(e, n.prefixes, p.Name, r, r.record != nil)
-		n.lengths = countLength(n.lengths, p.Name, r, int32(n.prefixes.n-before))
+		n.countLength(e, p.Name, r, int32(n.prefixes.n-before))
 	}
 	if n.wild.record == nil && n.literals.n == 0 && n.prefixes.n == 0 {
 		return nil
@@ -183,14 +185,14 @@ func (n *names) set(e *edit, p resource.Pattern, r ruling) *names {
 	return n
 }
 
-// countLength returns lengths when r is on prefix, with a change in the number of
-// prefixes of that length.
-func countLength(lengths []prefixLength, prefix string, r ruling, change int32) []prefixLength {
+// countLength notes that r is on prefix, with a change in the number of prefixes of that
+// length. n is the transaction's own.
+func (n *names) countLength(e *edit, prefix string, r ruling, change int32) {
 	bytes := int32(len(prefix))
-	i, found := slices.BinarySearchFunc(lengths, bytes, func(l prefixLength, b int32) int { return int(l.bytes - b) })
+	i, found := slices.BinarySearchFunc(n.lengths, bytes, func(l prefixLength, b int32) int { return int(l.bytes - b) })
 	after := prefixLength{bytes: bytes}
 	if found {
-		after = lengths[i]
+		after = n.lengths[i]
 	}
 	after.count += change
 	after.grants |= r.grants
@@ -198,17 +200,20 @@ func countLength(lengths []prefixLength, prefix string, r ruling, change int32) 
 	if bytes > 0 {
 		after.ends |= 1 << (prefix[bytes-1] % 64)
 	}
-	switch {
-	case found && after == lengths[i]:
-		return lengths
-	case found && after.count > 0:
-		lengths = slices.Clone(lengths)
-		lengths[i] = after
-		return lengths
-	case found:
-		return slices.Concat(lengths[:i], lengths[i+1:])
+	if found && after == n.lengths[i] {
+		return
 	}
-	return slices.Concat(lengths[:i], []prefixLength{after}, lengths[i:])
+	if n.counting != e {
+		n.lengths, n.counting = slices.Clone(n.lengths), e
+	}
+	switch {
+	case !found:
+		n.lengths = slices.Insert(n.lengths, i, after)
+	case after.count > 0:
+		n.lengths[i] = after
+	default:
+		n.lengths = slices.Delete(n.lengths, i, i+1)
+	}
 }
 
 // each calls yield for every ruling until yield returns false. n may be nil.

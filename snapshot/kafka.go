@@ -68,7 +68,10 @@ func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 		start := startHash{state: secret0}
 		for i := range n.lengths {
 			l := &n.lengths[i]
-			if int(l.bytes) <= len(q.name) && l.mayCover(q.name, q.bit, q.bit) {
+			if int(l.bytes) > len(q.name) {
+				break
+			}
+			if l.mayCover(q.name, q.bit, q.bit) {
 				deny, allow = q.weigh(n.prefixed(&start, q.name, l.bytes), int(l.bytes), deny, allow)
 			}
 		}

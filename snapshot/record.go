@@ -35,7 +35,7 @@ type record struct {
 type party struct {
 	principal string
 	host      string
-	kept      bool // in an index, which shares it
+	kept      bool // by a store, whose the texts are
 }
 
 // owned returns p with texts that are nobody else's, of a party that is not kept yet.

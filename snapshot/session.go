@@ -61,9 +61,10 @@ func (s *Session) CheckAny(op ops.Operation, t resource.Type) Decision {
 }
 
 // Check decides whether the subject may do op on the resource (t, name). It takes no
-// lock and does not allocate. Its cost grows with the length of the name, and with
-// the number of the subject's principals and of the mask lengths of networks that
-// hold its address; not with the number of ACLs, of principals, of prefixes or of
+// lock and does not allocate. Its cost grows with the length of the name, with the
+// lengths of the PREFIXED patterns that cover it, which are compared byte by byte, and
+// with the number of the subject's principals and of the mask lengths of networks that
+// hold its address; not with the number of ACLs, of principals, of other prefixes or of
 // hosts.
 //
 // A value of op that is none of Kafka's, and a t that no resource has, are denied

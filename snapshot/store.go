@@ -89,7 +89,8 @@ func (s *Store) Check(subject Subject, op ops.Operation, t resource.Type, name s
 //
 // Transactions run one after the other. change must not call Update on the same
 // store, which would wait for itself for ever, nor keep tx. A transaction of k
-// changes costs k times the logarithm of the number of bindings.
+// changes costs k times the logarithm of the number of bindings, and for each principal
+// and host whose PREFIXED patterns change as much as these have lengths.
 func (s *Store) Update(change func(tx *Tx) error) error {
 	return s.publish(change, !s.config.AwaitInitialLoad)
 }
@@ -148,8 +149,8 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 	tx.finish()
 	tx.next.ready = old.ready || makeReady
 	tx.next.generation++
-	tx.next.history.add(tx.next.generation, &tx.log)
 	tx.next.mustVerify()
+	tx.next.history.add(tx.next.generation, &tx.log)
 	s.current.Store(tx.next)
 	s.waiting.wake()
 	return nil

@@ -46,11 +46,12 @@ type branch[K comparable, V any] struct {
 type leaf[K comparable, V any] struct {
 	edit  *edit
 	marks ops.Set // of the items
+	// fresh has a bit for each page whose items the transaction of edit laid out: where
+	// there is room, it may append to them.
+	fresh uint32
 	pages []page[K, V]
 }
 
-// page is immutable but for what lies behind its items: where there is room, the next
-// version of a page appends its item there. A version has no more than one successor.
 type page[K comparable, V any] struct {
 	tags  uint64 // a byte for each of the first items; 0 behind the last
 	items []item[K, V]
@@ -227,7 +228,7 @@ func (k *kind[K, V]) setIn(e *edit, s link[K, V], shift int, hash uint64, it ite
 			k.remark(l, it.val)
 			return link[K, V]{leaf: l}, false
 		case len(p.items) < pageSize || shift+branchBits > maxShift && 1<<depth == leafWidth:
-			l.put(i, depth, p.push(hash, it))
+			l.put(i, depth, l.owned(i).push(hash, it))
 			if k.marks != nil {
 				l.marks |= k.marks(it.val)
 			}
@@ -235,6 +236,7 @@ func (k *kind[K, V]) setIn(e *edit, s link[K, V], shift int, hash uint64, it ite
 		case 1<<depth < len(l.pages):
 			k.split(l, i, depth, shift)
 		case len(l.pages) < leafWidth:
+			l.fresh |= l.fresh << len(l.pages)
 			l.pages = append(slices.Grow(l.pages, len(l.pages)), l.pages...)
 		default:
 			return k.setIn(e, link[K, V]{branch: k.fork(e, l, shift)}, shift, hash, it)
@@ -276,13 +278,24 @@ func (l *leaf[K, V]) shared(i, depth int) bool {
 	return true
 }
 
-// put makes p the page of all numbers that agree with i in the lowest bits, depth of
-// them.
+// put makes p, whose items the transaction laid out, the page of all numbers that agree
+// with i in the lowest bits, depth of them.
 func (l *leaf[K, V]) put(i, depth int, p page[K, V]) {
 	step := 1 << depth
 	for j := i & (step - 1); j < len(l.pages); j += step {
 		l.pages[j] = p
+		l.fresh |= 1 << j
 	}
+}
+
+// owned returns page i, with items that the transaction may append to: a copy with room
+// for one more, unless it laid them out itself.
+func (l *leaf[K, V]) owned(i int) page[K, V] {
+	p := l.pages[i]
+	if l.fresh>>i&1 == 0 {
+		p.items = append(make([]item[K, V], 0, len(p.items)+1), p.items...)
+	}
+	return p
 }
 
 // remark sets the marks of l when val has taken the place of another value. Mostly a
@@ -338,7 +351,7 @@ func (k *kind[K, V]) fork(e *edit, l *leaf[K, V], shift int) *branch[K, V] {
 	return b
 }
 
-// push returns p with one item more.
+// push returns p, which the transaction may append to, with one item more.
 func (p page[K, V]) push(hash uint64, it item[K, V]) page[K, V] {
 	n := len(p.items)
 	if n < pageSize {
@@ -400,7 +413,7 @@ func (k *kind[K, V]) deleteIn(e *edit, s link[K, V], shift int, hash uint64, key
 		if l.depth(buddy) != depth || len(l.pages[i].items)+len(l.pages[buddy].items) > pageSize/2 {
 			break
 		}
-		joined := l.pages[i]
+		joined := l.owned(i)
 		for _, it := range l.pages[buddy].items {
 			joined = joined.push(k.hash(it.key), it)
 		}
@@ -409,6 +422,7 @@ func (k *kind[K, V]) deleteIn(e *edit, s link[K, V], shift int, hash uint64, key
 	for half := len(l.pages) / 2; half > 0 && slices.EqualFunc(l.pages[:half], l.pages[half:],
 		func(a, b page[K, V]) bool { return a.same(&b) }); half /= 2 {
 		l.pages = slices.Clone(l.pages[:half])
+		l.fresh &= 1<<half - 1
 	}
 	l.marks = k.marksOf(l, l.marks)
 	return link[K, V]{leaf: l}
@@ -429,9 +443,9 @@ func (k *kind[K, V]) join(e *edit, b *branch[K, V], shift int) link[K, V] {
 	return joined
 }
 
-// pack lays the items that a transaction put into s together, in as much memory as
-// they need: a check of a large table then reads fewer pages of memory. What
-// snapshots before have a part in stays where it is.
+// pack lays the pages that a transaction put into s out anew, one after the other and
+// without room to grow: a check of a large table then reads less memory. What snapshots
+// before have a part in stays where it is.
 func (s link[K, V]) pack(e *edit) {
 	if b := s.branch; b != nil && b.edit == e {
 		for _, kid := range b.kids {
@@ -442,21 +456,13 @@ func (s link[K, V]) pack(e *edit) {
 	if l == nil || l.edit != e {
 		return
 	}
-	total := 0
-	for i := range l.pages {
-		if !l.repeats(i) {
-			total += len(l.pages[i].items)
-		}
-	}
-	packed, items := make([]page[K, V], len(l.pages)), make([]item[K, V], 0, total)
+	packed := make([]page[K, V], len(l.pages))
 	for i, p := range l.pages {
 		if l.repeats(i) {
 			packed[i] = packed[i&^(1<<(bits.Len(uint(i))-1))]
 			continue
 		}
-		from := len(items)
-		items = append(items, p.items...)
-		packed[i] = page[K, V]{p.tags, slices.Clip(items[from:])}
+		packed[i] = page[K, V]{p.tags, slices.Clip(slices.Clone(p.items))}
 	}
 	l.pages = packed
 }
@@ -480,5 +486,5 @@ func (l *leaf[K, V]) own(e *edit) *leaf[K, V] {
 	case l.edit == e:
 		return l
 	}
-	return &leaf[K, V]{e, l.marks, slices.Clone(l.pages)}
+	return &leaf[K, V]{edit: e, marks: l.marks, pages: slices.Clone(l.pages)}
 }

@@ -15,7 +15,7 @@ import (
 
 // Tx is a transaction: a private copy of the ACLs, seen by nobody before it is
 // published. It is not safe for concurrent use, and must not be used after the
-// function it was given to has returned: its methods then panic.
+// function it was given to has returned: it is empty then, and its methods panic or do nothing.
 type Tx struct {
 	next    *Snapshot
 	edit    *edit
@@ -67,18 +67,19 @@ func (tx *Tx) Add(b acl.Binding) bool {
 		tx.errs = append(tx.errs, &BindingError{Index: index, Binding: b, Err: err})
 		return false
 	}
-	if !tx.set(b, true) {
-		return false
+	r, changed := tx.set(b, true)
+	if changed && tx.next.keepsIDs {
+		tx.give(tx.newID(), r.binding(b.Entry.Operation, b.Entry.Permission))
 	}
-	if tx.next.keepsIDs {
-		tx.give(tx.newID(), b)
-	}
-	return true
+	return changed
 }
 
 // Remove removes b, with all its ids, and reports whether it was there.
 func (tx *Tx) Remove(b acl.Binding) bool {
-	if b.ValidateTypes() != nil || !tx.set(b, false) {
+	if b.ValidateTypes() != nil {
+		return false
+	}
+	if _, changed := tx.set(b, false); !changed {
 		return false
 	}
 	tx.forget(b)
@@ -118,12 +119,13 @@ func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
 // Len returns the number of bindings, with the changes made so far.
 func (tx *Tx) Len() int { return tx.next.bindings }
 
-// set adds or removes b and reports whether that changed anything.
-func (tx *Tx) set(b acl.Binding, present bool) bool {
+// set adds or removes b. It returns the record that b is in, or was in, and whether that
+// changed anything.
+func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	old, who := tx.record(b)
 	op, permission := b.Entry.Operation, b.Entry.Permission
 	if (old != nil && old.has(op, permission)) == present {
-		return false
+		return old, false
 	}
 	var from record
 	if old != nil {
@@ -145,7 +147,7 @@ func (tx *Tx) set(b acl.Binding, present bool) bool {
 	}
 	tx.changes++
 	tx.log.add(change{cmp.Or(new, old), op, permission, present})
-	return true
+	return cmp.Or(new, old), true
 }
 
 // record returns the record that b is or would be in, or nil, and the party of b.
@@ -229,9 +231,9 @@ func sortPending(list []pending) {
 	})
 }
 
-// packedPart is the part of all bindings, one in so many, that a transaction must
-// change for its part of the index to be laid together at the end: that costs about as
-// much as the changes.
+// packedPart is how many changes, one for so many bindings, a transaction must make for
+// its part of the index to be laid together at the end: that costs about as much as the
+// changes. What is done to ids counts too.
 const packedPart = 4
 
 // finish makes next ready to be published.

@@ -9,9 +9,6 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// This file holds what must be true of every published snapshot. Built with the tag
-// invariants, a store checks it whenever it publishes; see verifying.
-
 // verify returns an error that says what is wrong with t, or nil.
 func (k *kind[K, V]) verify(t table[K, V]) error {
 	n, err := k.verifyLink(t.root, 0, 0)

@@ -1,0 +1,102 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+func readBy(who string, p resource.Pattern) acl.Binding {
+	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: ops.Read, Permission: acl.Allow}}
+}
+
+// TestRefusedLeavesNothing: what a transaction that came to nothing put in is not even
+// kept in memory, where pages had room for it.
+func TestRefusedLeavesNothing(t *testing.T) {
+	store := NewStore(Config{})
+	for i := range 21 { // one by one, so that pages have room
+		if _, err := store.Create([]acl.Binding{readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprint(i)))}, WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := errors.New("refused")
+	for i := range 50 {
+		if err := store.Update(func(tx *Tx) error {
+			tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprint("refused-", i))))
+			return refused
+		}); err != refused {
+			t.Fatal(err)
+		}
+	}
+	h, _ := store.Load().index.principals.get(hashString("User:a"), "User:a")
+	pages := 0
+	var look func(s link[string, ruling])
+	look = func(s link[string, ruling]) {
+		if s.branch != nil {
+			for _, kid := range s.branch.kids {
+				look(kid)
+			}
+			return
+		}
+		for _, p := range s.leaf.pages {
+			pages++
+			for _, it := range p.items[len(p.items):cap(p.items)] {
+				if strings.HasPrefix(it.key, "refused") {
+					t.Errorf("a page holds %s", it.key)
+				}
+			}
+		}
+	}
+	look(h.anywhere.of(resource.Topic).literals.root)
+	if pages < 3 {
+		t.Errorf("%d pages looked at", pages)
+	}
+}
+
+// TestStoreKeepsNoCallersText: names are mostly cut from a file or a frame, all of which
+// would stay in memory with them.
+func TestStoreKeepsNoCallersText(t *testing.T) {
+	frame := []byte("orders-000User:alice10.20.30.40")
+	text := unsafe.String(&frame[0], len(frame))
+	inFrame := func(s string) bool {
+		at, from := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(&frame[0]))
+		return from <= at && at < from+uintptr(len(frame))
+	}
+	b := readBy(text[10:20], resource.LiteralPattern(resource.Topic, text[:10]))
+	b.Entry.Host = text[20:]
+	for _, add := range []func(*Tx){
+		func(tx *Tx) { tx.Add(b) },
+		func(tx *Tx) { tx.AddID(NewID(), b) },
+	} {
+		store := NewStore(Config{KeepIDs: true, AllowIfNoACL: true, Semantics: KafkaExact})
+		if err := store.Update(func(tx *Tx) error { add(tx); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		kept := []acl.Binding{}
+		for b := range store.Load().All() {
+			kept = append(kept, b)
+		}
+		for _, b := range store.Load().AllIDs() {
+			kept = append(kept, b)
+		}
+		if len(kept) != 2 {
+			t.Fatalf("%d bindings and ids, want one of each", len(kept))
+		}
+		for _, k := range kept {
+			if inFrame(k.Pattern.Name) || inFrame(k.Entry.Principal) || inFrame(k.Entry.Host) {
+				t.Errorf("%v is the caller's text", k)
+			}
+		}
+		for key := range store.Load().index.principals.each {
+			if inFrame(key) {
+				t.Error("the index has the caller's principal")
+			}
+		}
+	}
+}
