@@ -329,6 +329,26 @@ func TestMetadataByID(t *testing.T) {
 	}
 }
 
+// TestMetadataErrorsByIDHaveNoForeignName: the cluster fails a topic that was asked for
+// by id, and calls it what the client may not know of.
+func TestMetadataErrorsByIDHaveNoForeignName(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine"), Cluster: cluster{"mine"}}).Conn(client("alice"))
+	for version := int16(12); version < 14; version++ {
+		m := kmsg.NewPtrMetadataRequest()
+		m.SetVersion(version)
+		m.Topics = []kmsg.MetadataRequestTopic{{TopicID: idOf("mine")}}
+		reply := m.ResponseKind().(*kmsg.MetadataResponse)
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic, topic.TopicID, topic.ErrorCode = new("secret"), idOf("mine"), 5
+		topic.Partitions = []kmsg.MetadataResponseTopicPartition{kmsg.NewMetadataResponseTopicPartition()}
+		reply.Topics = append(reply.Topics, topic)
+		r := answer[*kmsg.MetadataResponse](t, decide(t, conn, m), m, reply)
+		if len(r.Topics) != 1 || r.Topics[0].Topic != nil || r.Topics[0].TopicID != idOf("mine") || r.Topics[0].ErrorCode != 29 || len(r.Topics[0].Partitions) != 0 {
+			t.Errorf("version %d: the client is told %+v", version, r.Topics)
+		}
+	}
+}
+
 // TestSilentProduce sends on what is allowed and then closes the connection.
 func TestSilentProduce(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Write Topic:mine"), Cluster: cluster{"mine", "theirs"}}).Conn(client("alice"))
