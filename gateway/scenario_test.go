@@ -121,6 +121,45 @@ func answer[R kmsg.Response](t *testing.T, plan *gateway.Plan, m kmsg.Request, r
 	return r.(R)
 }
 
+// counted is a cluster that counts what it is asked.
+type counted struct {
+	cluster
+	questions map[string]int
+}
+
+func (c counted) TopicName(id [16]byte) (string, bool) {
+	c.questions[fmt.Sprintf("id %x", id)]++
+	return c.cluster.TopicName(id)
+}
+
+func (c counted) HasTopic(name string) bool {
+	c.questions[name]++
+	return c.cluster.HasTopic(name)
+}
+
+// TestRepeatedIDsAreLookedUpOnce: the cluster may have to be asked about an id that it
+// does not know, and a request may have it many times.
+func TestRepeatedIDsAreLookedUpOnce(t *testing.T) {
+	c := counted{cluster{"mine"}, map[string]int{}}
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine"), Cluster: c}).Conn(client("alice"))
+	m := kmsg.NewPtrFetchRequest()
+	m.SetVersion(13)
+	for i := range 10_000 {
+		m.Topics = append(m.Topics, kmsg.FetchRequestTopic{TopicID: idOf([]string{"mine", "unknown", ""}[i%3])})
+	}
+	for request := 1; request <= 2; request++ { // what is not known now may be later
+		plan := decide(t, conn, m)
+		if requests := sent[*kmsg.FetchRequest](t, plan); len(requests) != 1 || len(requests[0].Topics) != 3334 {
+			t.Fatalf("sends on %d requests", len(requests))
+		}
+		for _, id := range []string{"mine", "unknown", ""} {
+			if n := c.questions[fmt.Sprintf("id %x", idOf(id))]; n != request {
+				t.Errorf("request %d: the cluster was asked about %q %d times", request, id, n)
+			}
+		}
+	}
+}
+
 // TestMetadataCreatesOnlyWhatMayBeCreated asks in every version for topics of which one
 // may be created, one may only be described and one may not be seen.
 func TestMetadataCreatesOnlyWhatMayBeCreated(t *testing.T) {
