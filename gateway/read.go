@@ -321,7 +321,7 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 		q.Group, q.Subscribed = q.text(m.GroupID), q.texts(m.SubscribedTopicNames)
 	case *kmsg.StreamsGroupHeartbeatRequest:
 		q.Group = q.text(m.Group)
-		r.readTopology(q, m)
+		readTopology(q, m)
 	default:
 		return false
 	}

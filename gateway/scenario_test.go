@@ -478,6 +478,64 @@ func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
 	}
 }
 
+// TestTopologiesAreLookedUpAfterTheChecks: a heartbeat that is refused asks the cluster
+// nothing, and one that is not asks about each internal topic once.
+func TestTopologiesAreLookedUpAfterTheChecks(t *testing.T) {
+	const times = 10_000
+	for _, tt := range []struct {
+		name    string
+		allowed []string
+		topics  int // different ones
+		asked   int
+		code    int16
+		denied  string
+	}{
+		{"nothing", nil, times, 0, 30, "[READ g]"},
+		{"the group", []string{"Read Group:g"}, times, 0, 29, "[DESCRIBE x0]"},
+		{"not the group", []string{"Describe Topic:x*", "Create Topic:x*"}, times, 0, 30, "[READ g]"},
+		{"no creation", []string{"Read Group:g", "Describe Topic:x*", "Create Topic:x1"}, 3, 3, 29, "[CREATE x0 CREATE x2]"},
+		{"everything", []string{"Read Group:g", "Describe Topic:x*", "Create Topic:x*"}, 3, 3, 0, "[]"},
+		{"everything, cluster-wide", []string{"Read Group:g", "Describe Topic:x*", "Create Cluster:kafka-cluster"}, 3, 3, 0, "[]"},
+	} {
+		c := counted{cluster{}, map[string]int{}}
+		conn := newGateway(t, gateway.Config{Store: allowing(t, tt.allowed...), Cluster: c}).Conn(client("alice"))
+		m := kmsg.NewPtrStreamsGroupHeartbeatRequest()
+		m.Group = "g"
+		s := kmsg.NewStreamsGroupHeartbeatRequestTopologySubtopology()
+		for i := range times {
+			info := kmsg.TopicInfo{Topic: fmt.Sprint("x", i%tt.topics)}
+			s.RepartitionSourceTopics = append(s.RepartitionSourceTopics, info)
+			s.StateChangelogTopics = append(s.StateChangelogTopics, info)
+		}
+		m.Topology = &kmsg.StreamsGroupHeartbeatRequestTopology{Subtopologies: []kmsg.StreamsGroupHeartbeatRequestTopologySubtopology{s, s}}
+		plan := decide(t, conn, m)
+		for name, n := range c.questions {
+			if n != 1 {
+				t.Errorf("%s: the cluster was asked about %s %d times", tt.name, name, n)
+			}
+		}
+		if len(c.questions) != tt.asked {
+			t.Errorf("%s: the cluster was asked about %d topics, expected %d", tt.name, len(c.questions), tt.asked)
+		}
+		denied := []string{}
+		for _, d := range plan.Denied {
+			denied = append(denied, fmt.Sprint(d.Operation, " ", d.Name))
+		}
+		if fmt.Sprint(denied) != tt.denied {
+			t.Errorf("%s: denied %v, expected %s", tt.name, denied, tt.denied)
+		}
+		if tt.code == 0 {
+			if len(plan.Forward) != 1 {
+				t.Errorf("%s: is not sent on", tt.name)
+			}
+			continue
+		}
+		if r := answer[*kmsg.StreamsGroupHeartbeatResponse](t, plan, m); len(plan.Forward) != 0 || r.ErrorCode != tt.code {
+			t.Errorf("%s: %+v, expected error %d", tt.name, r, tt.code)
+		}
+	}
+}
+
 // TestShareSessionsFollowTheACLs: a share session has topics that this request does not
 // name and that the client may no longer read.
 func TestShareSessionsFollowTheACLs(t *testing.T) {
