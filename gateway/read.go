@@ -235,6 +235,7 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 	case *kmsg.DescribeTopicPartitionsRequest:
 		q.AllTopics = len(m.Topics) == 0
 		topics(q, &m.Topics, func(t *kmsg.DescribeTopicPartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
+		readPage(q, m)
 	case *kmsg.AddPartitionsToTxnRequest:
 		q.TransactionalID = &m.TransactionalID
 		q.text(m.TransactionalID)
