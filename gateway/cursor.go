@@ -1,21 +1,38 @@
 package gateway
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
+	"encoding/binary"
+	"math"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// DescribeTopicPartitions answers in pages, and tells the client with which topic the
-// next one begins. That topic can be one that the client must not know of, but that the
-// cluster needs to know. Such a cursor is sealed with a key of the gateway's own: the
-// client hands it back unread.
+// DescribeTopicPartitions answers in pages, and tells the client with which partition the
+// next one begins. A request for all topics is answered by what the gateway may see, and
+// what the client may not is taken out of the page afterwards. Where a page begins and
+// ends must then be neither chosen by the client nor told to it: a page that begins at a
+// name of the client's, ends after one partition and turns out empty says that a hidden
+// topic follows that name, and a few hundred such pages spell it.
+//
+// So every cursor of such a request is sealed with a key of the gateway's own, for one
+// principal, and no other is accepted; and a page is as long as the cluster makes it,
+// whatever limit the client asks for. It may be empty, with a cursor to the next.
+//
+// What remains visible is about how many hidden partitions there are: a page holds as
+// many partitions as the cluster has set (max.request.partition.size.limit), and what is
+// missing to that is hidden. So a client may count what is hidden in the whole cluster,
+// and between topics that it may describe, those included that it creates; it cannot ask
+// about a name that it makes up.
+//
+// Where topics are named, only those that the client may describe are sent on: the
+// cursor is one of them, plain, and the limit is the client's.
 
 // sealMark begins a sealed cursor. No topic's name has it.
 const sealMark = "~"
@@ -35,25 +52,81 @@ func newSeal() cipher.AEAD {
 	return aead
 }
 
-// openCursor puts the topic back into a cursor that was sealed.
-func openCursor(p *Plan, _ *ops.Outcome) (bool, error) {
-	m := p.query.message.(*kmsg.DescribeTopicPartitionsRequest)
-	if m.Cursor == nil {
-		return false, nil
-	}
-	sealed, ok := strings.CutPrefix(m.Cursor.Topic, sealMark)
+// maxTopicName is how long a topic's name can be, in bytes. All names are sealed at this
+// length, so that a cursor does not show how long one is.
+//
+// Source: Kafka's Topic.MAX_NAME_LENGTH.
+const maxTopicName = 249
+
+// sealCursor returns the cursor of the client for one of the cluster.
+func (p *Plan) sealCursor(topic string, partition int32) string {
+	plain := make([]byte, 4+max(maxTopicName, len(topic)))
+	binary.BigEndian.PutUint32(plain, uint32(partition))
+	copy(plain[4:], topic)
+	return sealMark + base64.RawURLEncoding.EncodeToString(p.gateway.seal.Seal(nil, nil, plain, p.sealedFor()))
+}
+
+// unsealCursor returns the cursor of the cluster for one of the client, and whether it
+// is one that this gateway gave to this principal.
+func (p *Plan) unsealCursor(cursor string) (topic string, partition int32, ok bool) {
+	sealed, ok := strings.CutPrefix(cursor, sealMark)
 	if !ok {
-		return false, nil
+		return "", 0, false
 	}
 	data, err := base64.RawURLEncoding.DecodeString(sealed)
-	if err == nil {
-		data, err = p.gateway.seal.Open(nil, nil, data, nil)
-	}
 	if err != nil {
-		return false, errors.New("malformed: a cursor that this gateway did not give out")
+		return "", 0, false
 	}
-	m.Cursor.Topic = string(data)
+	plain, err := p.gateway.seal.Open(nil, nil, data, p.sealedFor())
+	if err != nil || len(plain) < 4 {
+		return "", 0, false
+	}
+	return string(bytes.TrimRight(plain[4:], "\x00")), int32(binary.BigEndian.Uint32(plain)), true
+}
+
+// sealedFor is what a cursor is bound to: who was given it.
+func (p *Plan) sealedFor() []byte { return []byte(p.query.Caller.Principal) }
+
+// readPage refuses a sealed cursor where topics are named: it is of another request.
+func readPage(q *query, m *kmsg.DescribeTopicPartitionsRequest) {
+	if m.Cursor != nil && !q.AllTopics && strings.HasPrefix(m.Cursor.Topic, sealMark) {
+		q.unservable = ops.InvalidRequest
+	}
+}
+
+// rewritePage makes a request for all topics one for the page that a sealed cursor says,
+// as long as the cluster makes it. Any other cursor is refused. So is one of a gateway
+// that has been replaced since: the client begins anew.
+func rewritePage(p *Plan, _ *ops.Outcome) (bool, error) {
+	if !p.query.AllTopics {
+		return false, nil
+	}
+	m := p.query.message.(*kmsg.DescribeTopicPartitionsRequest)
+	changed := m.ResponsePartitionLimit != math.MaxInt32
+	m.ResponsePartitionLimit = math.MaxInt32
+	if m.Cursor == nil {
+		return changed, nil
+	}
+	topic, partition, ok := p.unsealCursor(m.Cursor.Topic)
+	if !ok {
+		var err error
+		p.local, err = refuseAll(p.query, ops.InvalidRequest)
+		return false, err
+	}
+	m.Cursor.Topic, m.Cursor.Partition = topic, partition
 	return true, nil
+}
+
+// refuseCursor gives the error of a request for all topics to the topic of its cursor. A
+// broker's error is in the topics that are named: here it would be no error but an empty
+// last page.
+func refuseCursor(m *kmsg.DescribeTopicPartitionsRequest, r *kmsg.DescribeTopicPartitionsResponse, code ops.ErrorCode) {
+	if len(m.Topics) > 0 || m.Cursor == nil {
+		return
+	}
+	t := kmsg.NewDescribeTopicPartitionsResponseTopic()
+	t.Topic, t.ErrorCode = &m.Cursor.Topic, int16(code)
+	r.Topics = append(r.Topics, t)
 }
 
 // filterTopicPartitions decides about the topics that the cluster describes.
@@ -74,11 +147,15 @@ func (p *Plan) filterTopicPartitions(r *kmsg.DescribeTopicPartitionsResponse) {
 		topics = append(topics, t)
 	}
 	r.Topics = topics
-	if r.NextCursor == nil {
+	next := r.NextCursor
+	if next == nil {
 		return
 	}
-	late.Topics, late.AllTopics = []ops.Topic{{Name: r.NextCursor.Topic, Exists: true}}, true
-	if out := p.evaluateLate(&late); len(out.Filtered) > 0 {
-		r.NextCursor.Topic = sealMark + base64.RawURLEncoding.EncodeToString(p.gateway.seal.Seal(nil, nil, []byte(r.NextCursor.Topic), nil))
+	late.Topics, late.AllTopics = []ops.Topic{{Name: next.Topic, Exists: true}}, true
+	switch {
+	case p.query.AllTopics:
+		next.Topic, next.Partition = p.sealCursor(next.Topic, next.Partition), 0
+	case len(p.evaluateLate(&late).Filtered) > 0: // the client did not name it, or may not
+		r.NextCursor = nil
 	}
 }

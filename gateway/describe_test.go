@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -24,14 +25,16 @@ func TestPagesOfTopics(t *testing.T) {
 		plan := decide(t, conn, m)
 		from := 0
 		if c := sent[*kmsg.DescribeTopicPartitionsRequest](t, plan)[0].Cursor; c != nil {
-			from = slices.Index(all, c.Topic)
+			if from = slices.Index(all, c.Topic); c.Partition != int32(from) {
+				t.Errorf("%s goes on at partition %d, expected %d", c.Topic, c.Partition, from)
+			}
 		}
 		r := m.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
 		topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
 		topic.Topic, topic.TopicID = &all[from], idOf(all[from])
 		r.Topics = append(r.Topics, topic)
 		if from+1 < len(all) {
-			r.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: all[from+1], Partition: int32(from)}
+			r.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: all[from+1], Partition: int32(from + 1)}
 		}
 		got := answer[*kmsg.DescribeTopicPartitionsResponse](t, plan, m, r)
 		for _, topic := range got.Topics {
@@ -40,18 +43,137 @@ func TestPagesOfTopics(t *testing.T) {
 		if got.NextCursor == nil {
 			break
 		}
-		if strings.Contains(got.NextCursor.Topic, "secret") {
-			t.Errorf("the next page begins with %s", got.NextCursor.Topic)
+		if slices.Contains(all, got.NextCursor.Topic) || got.NextCursor.Partition != 0 {
+			t.Errorf("the next page begins with %s, partition %d", got.NextCursor.Topic, got.NextCursor.Partition)
 		}
 		m.Cursor = &kmsg.DescribeTopicPartitionsRequestCursor{Topic: got.NextCursor.Topic, Partition: got.NextCursor.Partition}
 	}
 	if want := []string{"mine-1", "mine-2", "mine-3"}; !slices.Equal(shown, want) {
 		t.Errorf("shown %v, expected %v", shown, want)
 	}
-	for _, forged := range []string{"~", "~AAAA", "~!"} {
-		m.Cursor = &kmsg.DescribeTopicPartitionsRequestCursor{Topic: forged}
-		if plan, err := conn.Request(frameOf(m)); err == nil {
-			t.Errorf("cursor %s: %+v", forged, plan)
+}
+
+// allTopicsFrom asks for all topics from a cursor on.
+func allTopicsFrom(cursor string, partition int32) *kmsg.DescribeTopicPartitionsRequest {
+	m := kmsg.NewPtrDescribeTopicPartitionsRequest()
+	m.Cursor = &kmsg.DescribeTopicPartitionsRequestCursor{Topic: cursor, Partition: partition}
+	return m
+}
+
+// nextCursor returns what the client gets for a cursor of the cluster.
+func nextCursor(t *testing.T, conn *gateway.Conn, topic string, partition int32) string {
+	t.Helper()
+	m := kmsg.NewPtrDescribeTopicPartitionsRequest()
+	r := m.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
+	r.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: topic, Partition: partition}
+	return answer[*kmsg.DescribeTopicPartitionsResponse](t, decide(t, conn, m), m, r).NextCursor.Topic
+}
+
+// TestPagesBeginWhereTheGatewaySays: an empty page says that there is a hidden topic
+// where it begins. Whoever could choose that could spell its name.
+func TestPagesBeginWhereTheGatewaySays(t *testing.T) {
+	config := gateway.Config{Store: allowing(t, "Describe Topic:zz")}
+	g := newGateway(t, config)
+	conn := g.Conn(client("alice"))
+	given := nextCursor(t, conn, "payroll", 7)
+	for what, cursor := range map[string]string{
+		"nothing": "", "a plain one": "payroll", "a topic of the client's": "zz", "the mark": "~", "too short": "~AAAA",
+		"no base64": "~!", "cut short": given[:len(given)-8], "another principal's": nextCursor(t, g.Conn(client("bob")), "payroll", 7),
+		"another gateway's": nextCursor(t, newGateway(t, config).Conn(client("alice")), "payroll", 7),
+	} {
+		m := allTopicsFrom(cursor, 0)
+		plan := decide(t, conn, m)
+		if len(plan.Forward) != 0 {
+			t.Errorf("%s: is sent on", what)
+			continue
+		}
+		r := answer[*kmsg.DescribeTopicPartitionsResponse](t, plan, m)
+		if r.NextCursor != nil || len(r.Topics) != 1 || r.Topics[0].ErrorCode != 42 || *r.Topics[0].Topic != cursor {
+			t.Errorf("%s: the client is told %+v", what, r)
+		}
+	}
+	for _, again := range []*gateway.Conn{conn, g.Conn(client("alice"))} {
+		requests := sent[*kmsg.DescribeTopicPartitionsRequest](t, decide(t, again, allTopicsFrom(given, 99)))
+		if len(requests) != 1 || requests[0].Cursor.Topic != "payroll" || requests[0].Cursor.Partition != 7 {
+			t.Errorf("sends on %+v, expected the cursor that was given out", requests)
+		}
+	}
+}
+
+// TestPagesEndWhereTheClusterSays: who could make a page end after one partition would
+// learn what each one is.
+func TestPagesEndWhereTheClusterSays(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine")}).Conn(client("alice"))
+	for _, limit := range []int32{math.MinInt32, -1, 0, 1, 2000, math.MaxInt32} {
+		m := kmsg.NewPtrDescribeTopicPartitionsRequest()
+		m.ResponsePartitionLimit = limit
+		if requests := sent[*kmsg.DescribeTopicPartitionsRequest](t, decide(t, conn, m)); len(requests) != 1 || requests[0].ResponsePartitionLimit != math.MaxInt32 {
+			t.Errorf("limit %d: sends on %+v", limit, requests)
+		}
+	}
+}
+
+// TestCursorsShowNothing, neither how long the name of the topic is nor whether the next
+// page begins with the same as the last time.
+func TestCursorsShowNothing(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine*")}).Conn(client("alice"))
+	seen := map[string]bool{}
+	length := len(nextCursor(t, conn, "mine", 0))
+	for _, name := range []string{"mine", "mine", "s", strings.Repeat("s", 249)} {
+		cursor := nextCursor(t, conn, name, math.MaxInt32)
+		if seen[cursor] || len(cursor) != length {
+			t.Errorf("%.10s: a cursor of %d bytes, expected a new one of %d", name, len(cursor), length)
+		}
+		seen[cursor] = true
+		if c := sent[*kmsg.DescribeTopicPartitionsRequest](t, decide(t, conn, allTopicsFrom(cursor, 0)))[0].Cursor; c.Topic != name || c.Partition != math.MaxInt32 {
+			t.Errorf("%.10s: goes on with %+v", name, c)
+		}
+	}
+}
+
+// TestPagesOfNamedTopics are the client's to choose: it may describe all that is sent on.
+func TestPagesOfNamedTopics(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine*")}).Conn(client("alice"))
+	named := func(cursor string) *kmsg.DescribeTopicPartitionsRequest {
+		m := allTopicsFrom(cursor, 3)
+		m.ResponsePartitionLimit = 1
+		for _, name := range []string{"mine-1", "theirs", "mine-2"} {
+			m.Topics = append(m.Topics, kmsg.DescribeTopicPartitionsRequestTopic{Topic: name})
+		}
+		return m
+	}
+	m := named("mine-1")
+	plan := decide(t, conn, m)
+	f := sent[*kmsg.DescribeTopicPartitionsRequest](t, plan)[0]
+	if len(f.Topics) != 2 || f.Cursor.Topic != "mine-1" || f.Cursor.Partition != 3 || f.ResponsePartitionLimit != 1 {
+		t.Errorf("sends on %+v", f)
+	}
+	r := m.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
+	r.NextCursor = &kmsg.DescribeTopicPartitionsResponseNextCursor{Topic: "mine-2", Partition: 5}
+	if got := answer[*kmsg.DescribeTopicPartitionsResponse](t, plan, m, r); got.NextCursor == nil || got.NextCursor.Topic != "mine-2" || got.NextCursor.Partition != 5 {
+		t.Errorf("the client is told %+v", got.NextCursor)
+	}
+	plan = decide(t, conn, m)
+	r.NextCursor.Topic = "secret"
+	if got := answer[*kmsg.DescribeTopicPartitionsResponse](t, plan, m, r); got.NextCursor != nil {
+		t.Errorf("the client is told of %s", got.NextCursor.Topic)
+	}
+
+	sealed := nextCursor(t, conn, "mine-1", 0)
+	for _, cursor := range []string{sealed, "~"} {
+		m = named(cursor)
+		plan = decide(t, conn, m)
+		if len(plan.Forward) != 0 {
+			t.Fatalf("cursor %s: is sent on", cursor)
+		}
+		got := answer[*kmsg.DescribeTopicPartitionsResponse](t, plan, m)
+		for i, topic := range got.Topics {
+			if topic.ErrorCode != 42 || *topic.Topic != m.Topics[i].Topic {
+				t.Errorf("cursor %s: the client is told %s %d", cursor, *topic.Topic, topic.ErrorCode)
+			}
+		}
+		if len(got.Topics) != 3 || got.NextCursor != nil {
+			t.Errorf("cursor %s: the client is told %+v", cursor, got)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func rewriters() map[ops.APIKey]rewriter {
 		3:  rewriteMetadata,
 		58: rewriteEnvelope,
 		68: rewriteHeartbeat,
-		75: openCursor,
+		75: rewritePage,
 		88: refuseCreation,
 	}
 }

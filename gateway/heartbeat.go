@@ -63,18 +63,11 @@ func resolvePattern(m *kmsg.ConsumerGroupHeartbeatRequest, matched []string) {
 	m.SubscribedTopicRegex = new("")
 }
 
-// readTopology reads the topics of a streams group. The internal ones that do not exist
-// the cluster goes on to create. Patterns in a topology cannot be decided about, and
-// Kafka 4.2 does not serve them either.
-func (r *reader) readTopology(q *query, m *kmsg.StreamsGroupHeartbeatRequest) {
+// readTopology reads the topics of a streams group. Patterns in a topology cannot be
+// decided about, and Kafka 4.2 does not serve them either.
+func readTopology(q *query, m *kmsg.StreamsGroupHeartbeatRequest) {
 	if m.Topology == nil {
 		return
-	}
-	internal := func(name string) {
-		q.Subscribed = append(q.Subscribed, q.text(name))
-		if r.cluster == nil || !r.cluster.HasTopic(name) {
-			q.NewTopics = append(q.NewTopics, name)
-		}
 	}
 	for i := range m.Topology.Subtopologies {
 		s := &m.Topology.Subtopologies[i]
@@ -83,13 +76,14 @@ func (r *reader) readTopology(q *query, m *kmsg.StreamsGroupHeartbeatRequest) {
 		}
 		q.Subscribed = append(q.Subscribed, q.texts(s.SourceTopics)...)
 		q.Subscribed = append(q.Subscribed, q.texts(s.RepartitionSinkTopics)...)
-		for j := range s.RepartitionSourceTopics {
-			internal(s.RepartitionSourceTopics[j].Topic)
-		}
-		for j := range s.StateChangelogTopics {
-			internal(s.StateChangelogTopics[j].Topic)
-		}
+		q.Subscribed = append(q.Subscribed, q.texts(internalTopics(s))...)
 	}
+}
+
+// internalTopics returns the topics of a topology that the cluster creates.
+func internalTopics(s *kmsg.StreamsGroupHeartbeatRequestTopologySubtopology) []string {
+	name := func(t *kmsg.TopicInfo) string { return t.Topic }
+	return append(names(s.RepartitionSourceTopics, name), names(s.StateChangelogTopics, name)...)
 }
 
 // rewriteHeartbeat replaces a pattern by the topics that the member may read by it.
@@ -104,11 +98,45 @@ func rewriteHeartbeat(p *Plan, out *ops.Outcome) (bool, error) {
 // refuseCreation refuses the heartbeat of a streams group with internal topics that the
 // client may not create and the cluster would. Kafka says so in a status and lets the
 // member join; here nothing else keeps the cluster from creating them.
-func refuseCreation(p *Plan, out *ops.Outcome) (bool, error) {
-	if len(out.CannotCreate) == 0 {
+//
+// Only now is the cluster asked which of them there are: the client may read the group
+// and describe them all.
+func refuseCreation(p *Plan, _ *ops.Outcome) (bool, error) {
+	late := p.query.Request
+	late.NewTopics = p.newTopics(p.query.message.(*kmsg.StreamsGroupHeartbeatRequest))
+	if len(late.NewTopics) == 0 {
 		return false, nil
 	}
+	late.Subscribed = nil // they were asked about
+	a := asker{view: p.asker.view}
+	out := ops.Evaluate(&a, &late)
+	p.asker.checks += a.checks
+	if out.Passes() {
+		return false, nil
+	}
+	p.Denied = a.felt(p.query, &out)
 	var err error
 	p.local, err = refuseAll(p.query, ops.TopicAuthorizationFailed)
 	return false, err
+}
+
+// newTopics returns the internal topics of a topology that do not exist: the cluster
+// goes on to create them.
+func (p *Plan) newTopics(m *kmsg.StreamsGroupHeartbeatRequest) (created []string) {
+	if m.Topology == nil {
+		return nil
+	}
+	seen := make(map[string]bool)
+	for i := range m.Topology.Subtopologies {
+		for _, name := range internalTopics(&m.Topology.Subtopologies[i]) {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			if cluster := p.gateway.config.Cluster; cluster == nil || !cluster.HasTopic(name) {
+				created = append(created, name)
+			}
+		}
+	}
+	return created
 }

@@ -163,12 +163,14 @@ func filterMetadata(p *Plan, out *ops.Outcome) change {
 					intersect(&t.AuthorizedOperations, it.Operations)
 				}
 				kept = append(kept, t)
-			case t.ErrorCode != 0: // an error shows nothing but what the client named
-				kept = append(kept, t)
-			case byID: // the cluster calls the topic something else than the gateway does
+			case byID && (t.TopicID != [16]byte{} || t.ErrorCode == 0):
+				// The cluster calls the topic something else than the gateway does. An error
+				// may have that name too, which the client did not ask by.
 				refusal := refusedMetadata(nil, it.Code)
 				refusal.TopicID = t.TopicID
 				kept = append(kept, refusal)
+			case t.ErrorCode != 0: // an error shows nothing but what the client named
+				kept = append(kept, t)
 			case !q.AllTopics:
 				kept = append(kept, refusedMetadata(t.Topic, it.Code))
 			}

@@ -18,6 +18,9 @@ type query struct {
 	inner      []list        // what those with a parent are of: the topics of each group
 	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
 	err        error         // the first thing that makes the request malformed
+	// named are the names of the topics that the request has by id, so that the cluster
+	// is asked once for each, however often it stands in the request.
+	named map[[16]byte]string
 }
 
 // list is a list of a message whose entries are allowed or refused one by one.
@@ -84,8 +87,16 @@ func (q *query) malformed(what string) {
 func named(q *query, name string) ops.Topic { return ops.Topic{Name: q.text(name), Exists: true} }
 
 // identified returns a topic that the request has by its id.
-func (r *reader) identified(id [16]byte) ops.Topic {
-	return ops.Topic{ID: id, ByID: true, Name: topicName(r.cluster, id), Exists: true}
+func (r *reader) identified(q *query, id [16]byte) ops.Topic {
+	name, known := q.named[id]
+	if !known {
+		if q.named == nil {
+			q.named = make(map[[16]byte]string)
+		}
+		name = topicName(r.cluster, id)
+		q.named[id] = name
+	}
+	return ops.Topic{ID: id, ByID: true, Name: name, Exists: true}
 }
 
 // topicName returns the name of the topic with an id, or "" if there is none.
@@ -166,7 +177,7 @@ func (r *reader) read(message kmsg.Request) (*query, error) {
 // name below.
 func (r *reader) either(q *query, from int16, name string, id [16]byte) ops.Topic {
 	if q.Version >= from {
-		return r.identified(id)
+		return r.identified(q, id)
 	}
 	return named(q, name)
 }
@@ -177,7 +188,7 @@ func (r *reader) oneOf(q *query, name *string, id [16]byte) ops.Topic {
 	case id == [16]byte{} && name != nil:
 		return named(q, *name)
 	case name == nil && q.Version >= idsFrom[q.Key]:
-		return r.identified(id)
+		return r.identified(q, id)
 	}
 	q.malformed("a topic with a name and an id, or with neither")
 	return ops.Topic{}
@@ -224,6 +235,7 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 	case *kmsg.DescribeTopicPartitionsRequest:
 		q.AllTopics = len(m.Topics) == 0
 		topics(q, &m.Topics, func(t *kmsg.DescribeTopicPartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
+		readPage(q, m)
 	case *kmsg.AddPartitionsToTxnRequest:
 		q.TransactionalID = &m.TransactionalID
 		q.text(m.TransactionalID)
@@ -247,10 +259,10 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 		topics(q, &m.Topics, func(t *kmsg.OffsetDeleteRequestTopic) ops.Topic { return named(q, t.Topic) })
 	case *kmsg.ShareFetchRequest:
 		q.Group = q.optional(m.GroupID)
-		topics(q, &m.Topics, func(t *kmsg.ShareFetchRequestTopic) ops.Topic { return r.identified(t.TopicID) })
+		topics(q, &m.Topics, func(t *kmsg.ShareFetchRequestTopic) ops.Topic { return r.identified(q, t.TopicID) })
 	case *kmsg.ShareAcknowledgeRequest:
 		q.Group = q.optional(m.GroupID)
-		topics(q, &m.Topics, func(t *kmsg.ShareAcknowledgeRequestTopic) ops.Topic { return r.identified(t.TopicID) })
+		topics(q, &m.Topics, func(t *kmsg.ShareAcknowledgeRequestTopic) ops.Topic { return r.identified(q, t.TopicID) })
 	case *kmsg.AlterShareGroupOffsetsRequest:
 		q.Group = q.text(m.GroupID)
 		topics(q, &m.Topics, func(t *kmsg.AlterShareGroupOffsetsRequestTopic) ops.Topic { return named(q, t.Topic) })
@@ -310,7 +322,7 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 		q.Group, q.Subscribed = q.text(m.GroupID), q.texts(m.SubscribedTopicNames)
 	case *kmsg.StreamsGroupHeartbeatRequest:
 		q.Group = q.text(m.Group)
-		r.readTopology(q, m)
+		readTopology(q, m)
 	default:
 		return false
 	}

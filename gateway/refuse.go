@@ -160,6 +160,7 @@ var refusedLists = map[ops.APIKey]struct {
 	30: {"Creations", "Results", 0, 0}, 31: {"Filters", "Results", 0, 0},
 	32: {"Resources", "Resources", 0, 0}, 33: {"Resources", "Resources", 0, 0}, 44: {"Resources", "Resources", 0, 0},
 	43: {"Topics", "Topics", 0, 0}, 45: {"Topics", "Topics", 0, 0}, 49: {"Entries", "Entries", 0, 0}, 50: {"Users", "Results", 0, 0},
+	75: {"Topics", "Topics", 0, 0},
 	83: {"Topics", "Topics", 0, 0}, 84: {"Topics", "Topics", 0, 0}, 85: {"Topics", "Topics", 0, 0},
 	86: {"Topics", "Topics", 0, 0}, 87: {"Topics", "Topics", 0, 0},
 }
@@ -190,6 +191,8 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 		refuseLogDirs(q.message.(*kmsg.AlterReplicaLogDirsRequest), r, code)
 	case *kmsg.AlterUserSCRAMCredentialsResponse:
 		refuseCredentials(q.message.(*kmsg.AlterUserSCRAMCredentialsRequest), r, code)
+	case *kmsg.DescribeTopicPartitionsResponse:
+		refuseCursor(q.message.(*kmsg.DescribeTopicPartitionsRequest), r, code)
 	case *kmsg.LeaderAndISRResponse:
 		refuseLeaders(q.message.(*kmsg.LeaderAndISRRequest), r, code)
 	case *kmsg.StopReplicaResponse:

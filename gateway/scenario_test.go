@@ -121,6 +121,45 @@ func answer[R kmsg.Response](t *testing.T, plan *gateway.Plan, m kmsg.Request, r
 	return r.(R)
 }
 
+// counted is a cluster that counts what it is asked.
+type counted struct {
+	cluster
+	questions map[string]int
+}
+
+func (c counted) TopicName(id [16]byte) (string, bool) {
+	c.questions[fmt.Sprintf("id %x", id)]++
+	return c.cluster.TopicName(id)
+}
+
+func (c counted) HasTopic(name string) bool {
+	c.questions[name]++
+	return c.cluster.HasTopic(name)
+}
+
+// TestRepeatedIDsAreLookedUpOnce: the cluster may have to be asked about an id that it
+// does not know, and a request may have it many times.
+func TestRepeatedIDsAreLookedUpOnce(t *testing.T) {
+	c := counted{cluster{"mine"}, map[string]int{}}
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine"), Cluster: c}).Conn(client("alice"))
+	m := kmsg.NewPtrFetchRequest()
+	m.SetVersion(13)
+	for i := range 10_000 {
+		m.Topics = append(m.Topics, kmsg.FetchRequestTopic{TopicID: idOf([]string{"mine", "unknown", ""}[i%3])})
+	}
+	for request := 1; request <= 2; request++ { // what is not known now may be later
+		plan := decide(t, conn, m)
+		if requests := sent[*kmsg.FetchRequest](t, plan); len(requests) != 1 || len(requests[0].Topics) != 3334 {
+			t.Fatalf("sends on %d requests", len(requests))
+		}
+		for _, id := range []string{"mine", "unknown", ""} {
+			if n := c.questions[fmt.Sprintf("id %x", idOf(id))]; n != request {
+				t.Errorf("request %d: the cluster was asked about %q %d times", request, id, n)
+			}
+		}
+	}
+}
+
 // TestMetadataCreatesOnlyWhatMayBeCreated asks in every version for topics of which one
 // may be created, one may only be described and one may not be seen.
 func TestMetadataCreatesOnlyWhatMayBeCreated(t *testing.T) {
@@ -329,6 +368,26 @@ func TestMetadataByID(t *testing.T) {
 	}
 }
 
+// TestMetadataErrorsByIDHaveNoForeignName: the cluster fails a topic that was asked for
+// by id, and calls it what the client may not know of.
+func TestMetadataErrorsByIDHaveNoForeignName(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine"), Cluster: cluster{"mine"}}).Conn(client("alice"))
+	for version := int16(12); version < 14; version++ {
+		m := kmsg.NewPtrMetadataRequest()
+		m.SetVersion(version)
+		m.Topics = []kmsg.MetadataRequestTopic{{TopicID: idOf("mine")}}
+		reply := m.ResponseKind().(*kmsg.MetadataResponse)
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic, topic.TopicID, topic.ErrorCode = new("secret"), idOf("mine"), 5
+		topic.Partitions = []kmsg.MetadataResponseTopicPartition{kmsg.NewMetadataResponseTopicPartition()}
+		reply.Topics = append(reply.Topics, topic)
+		r := answer[*kmsg.MetadataResponse](t, decide(t, conn, m), m, reply)
+		if len(r.Topics) != 1 || r.Topics[0].Topic != nil || r.Topics[0].TopicID != idOf("mine") || r.Topics[0].ErrorCode != 29 || len(r.Topics[0].Partitions) != 0 {
+			t.Errorf("version %d: the client is told %+v", version, r.Topics)
+		}
+	}
+}
+
 // TestSilentProduce sends on what is allowed and then closes the connection.
 func TestSilentProduce(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Write Topic:mine"), Cluster: cluster{"mine", "theirs"}}).Conn(client("alice"))
@@ -415,6 +474,64 @@ func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
 		}
 		if r := answer[*kmsg.StreamsGroupHeartbeatResponse](t, plan, m); r.ErrorCode != code || len(plan.Forward) != 0 || len(plan.Denied) == 0 {
 			t.Errorf("%s: %+v, denied %v", name, r, plan.Denied)
+		}
+	}
+}
+
+// TestTopologiesAreLookedUpAfterTheChecks: a heartbeat that is refused asks the cluster
+// nothing, and one that is not asks about each internal topic once.
+func TestTopologiesAreLookedUpAfterTheChecks(t *testing.T) {
+	const times = 10_000
+	for _, tt := range []struct {
+		name    string
+		allowed []string
+		topics  int // different ones
+		asked   int
+		code    int16
+		denied  string
+	}{
+		{"nothing", nil, times, 0, 30, "[READ g]"},
+		{"the group", []string{"Read Group:g"}, times, 0, 29, "[DESCRIBE x0]"},
+		{"not the group", []string{"Describe Topic:x*", "Create Topic:x*"}, times, 0, 30, "[READ g]"},
+		{"no creation", []string{"Read Group:g", "Describe Topic:x*", "Create Topic:x1"}, 3, 3, 29, "[CREATE x0 CREATE x2]"},
+		{"everything", []string{"Read Group:g", "Describe Topic:x*", "Create Topic:x*"}, 3, 3, 0, "[]"},
+		{"everything, cluster-wide", []string{"Read Group:g", "Describe Topic:x*", "Create Cluster:kafka-cluster"}, 3, 3, 0, "[]"},
+	} {
+		c := counted{cluster{}, map[string]int{}}
+		conn := newGateway(t, gateway.Config{Store: allowing(t, tt.allowed...), Cluster: c}).Conn(client("alice"))
+		m := kmsg.NewPtrStreamsGroupHeartbeatRequest()
+		m.Group = "g"
+		s := kmsg.NewStreamsGroupHeartbeatRequestTopologySubtopology()
+		for i := range times {
+			info := kmsg.TopicInfo{Topic: fmt.Sprint("x", i%tt.topics)}
+			s.RepartitionSourceTopics = append(s.RepartitionSourceTopics, info)
+			s.StateChangelogTopics = append(s.StateChangelogTopics, info)
+		}
+		m.Topology = &kmsg.StreamsGroupHeartbeatRequestTopology{Subtopologies: []kmsg.StreamsGroupHeartbeatRequestTopologySubtopology{s, s}}
+		plan := decide(t, conn, m)
+		for name, n := range c.questions {
+			if n != 1 {
+				t.Errorf("%s: the cluster was asked about %s %d times", tt.name, name, n)
+			}
+		}
+		if len(c.questions) != tt.asked {
+			t.Errorf("%s: the cluster was asked about %d topics, expected %d", tt.name, len(c.questions), tt.asked)
+		}
+		denied := []string{}
+		for _, d := range plan.Denied {
+			denied = append(denied, fmt.Sprint(d.Operation, " ", d.Name))
+		}
+		if fmt.Sprint(denied) != tt.denied {
+			t.Errorf("%s: denied %v, expected %s", tt.name, denied, tt.denied)
+		}
+		if tt.code == 0 {
+			if len(plan.Forward) != 1 {
+				t.Errorf("%s: is not sent on", tt.name)
+			}
+			continue
+		}
+		if r := answer[*kmsg.StreamsGroupHeartbeatResponse](t, plan, m); len(plan.Forward) != 0 || r.ErrorCode != tt.code {
+			t.Errorf("%s: %+v, expected error %d", tt.name, r, tt.code)
 		}
 	}
 }
