@@ -186,3 +186,38 @@ func TestNoAddressOfABroker(t *testing.T) {
 		}
 	}
 }
+
+// Who logs in again, even while an answer is under way, is named once in each line.
+func TestAuditLineAfterLoginsAgain(t *testing.T) {
+	l := plainListener()
+	l.SASL.MaxSession = time.Hour
+	p := start(t, upstream(t, kfake.SeedTopics(1, "orders", "mine")), proxy.Config{
+		Store: store(t, "alice ALLOW DESCRIBE TOPIC mine"), Listeners: []proxy.Listener{l},
+	})
+	w := dial(t, p.Addresses()[0])
+	w.login("alice", passwords["alice"])
+	metadata, handshake, token := kmsg.NewPtrMetadataRequest(), kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()
+	for _, name := range []string{"orders", "mine"} {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = &name
+		metadata.Topics = append(metadata.Topics, topic)
+	}
+	handshake.Mechanism, token.SASLAuthBytes = proxy.Plain, []byte("\x00alice\x00"+passwords["alice"])
+	for range 20 {
+		w.send(metadata, 9)
+		w.send(handshake, 1)
+		w.send(token, 2)
+		w.receive(metadata)
+		w.receive(handshake)
+		w.receive(token)
+	}
+	lines := p.log.waitFor(t, 20, "msg=denied")
+	if len(lines) != 20 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for _, line := range lines {
+		if strings.Count(line, "principal=") != 1 {
+			t.Fatalf("%q", line)
+		}
+	}
+}

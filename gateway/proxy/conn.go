@@ -127,12 +127,15 @@ func (c *conn) become(who identity) error {
 	if err != nil {
 		return err
 	}
+	if c.decide == nil {
+		// Once: who logs in again is the same, and the log is the writer's too by then.
+		c.log = c.log.With("principal", printable(who.principal.String()))
+	}
 	c.decide = c.listener.newDecider(gateway.Client{
 		Subject:  snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()},
 		Protocol: securityProtocols[c.listener.Protocol],
 	})
 	c.login.state = loggedIn
-	c.log = c.log.With("principal", printable(who.principal.String()))
 	return nil
 }
 
