@@ -89,6 +89,11 @@ func (c *conn) serve(ctx context.Context) {
 	if failure := <-failed; failure != nil && !errors.Is(err, errDraining) {
 		err = failure
 	}
+	for a := range c.answers { // that were not to be written any more
+		if a.plan != nil {
+			c.audit(a.plan)
+		}
+	}
 	c.report(err)
 }
 
