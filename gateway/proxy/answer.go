@@ -18,8 +18,23 @@ type answer struct {
 	plan  *gateway.Plan // of the upstream's response
 }
 
-// answer has a written after all before it.
+// maxQueuedBytes is the size of all answers of a connection that are ready and not
+// written, unless it is one that is larger. Pipelined bounds how many there are, and
+// one can be as large as a request: tens of megabytes. A megabyte is thousands of the
+// answers that clients get who ask for many things at once.
+const maxQueuedBytes = 1 << 20
+
+// answer has a written after all before it. It waits until there is room.
 func (c *conn) answer(a answer) error {
+	size := int64(len(a.frame))
+	for queued := c.queued.Load(); size > 0 && queued > 0 && queued+size > maxQueuedBytes; queued = c.queued.Load() {
+		select {
+		case <-c.room:
+		case <-c.written:
+			return net.ErrClosed
+		}
+	}
+	c.queued.Add(size)
 	c.waiting.Add(1)
 	select {
 	case c.answers <- a:
@@ -39,6 +54,11 @@ func (c *conn) write() error {
 		}
 		if err != nil {
 			return err
+		}
+		c.queued.Add(-int64(len(a.frame)))
+		select {
+		case c.room <- struct{}{}:
+		default: // answer has not looked since the last time
 		}
 		c.waiting.Add(-1)
 	}

@@ -42,6 +42,8 @@ type conn struct {
 	answers  chan answer   // what is to be written; its capacity is Limits.Pipelined
 	written  chan struct{} // closed when nothing more is written
 	waiting  atomic.Int32  // requests whose answer is not written
+	queued   atomic.Int64  // bytes of the answers that are ready and not written
+	room     chan struct{} // holds something once queued has become less
 	draining atomic.Bool
 
 	mu       sync.Mutex
@@ -63,6 +65,7 @@ func newConn(l *listener, node int32, client net.Conn) *conn {
 		login:   loginFlow{listener: l},
 		answers: make(chan answer, l.proxy.limits.Pipelined),
 		written: make(chan struct{}),
+		room:    make(chan struct{}, 1),
 	}
 }
 

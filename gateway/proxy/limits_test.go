@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
@@ -168,5 +170,38 @@ func TestConfigRefused(t *testing.T) {
 		if err == nil || p != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want %q", err, want)
 		}
+	}
+}
+
+// Answers that the proxy makes itself, to a client that does not read them, are held
+// up to a size and not only up to a number.
+func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
+	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{open}})
+	w := dial(t, p.Addresses()[0])
+	produce := kmsg.NewPtrProduceRequest()
+	produce.Version, produce.Acks = 9, -1
+	topic := kmsg.NewProduceRequestTopic()
+	topic.Topic, topic.Partitions = "x", make([]kmsg.ProduceRequestTopicPartition, 100_000)
+	produce.Topics = append(produce.Topics, topic)
+	frame := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)
+	const sent = 20
+	go func() {
+		for range sent {
+			if _, err := w.Write(frame); err != nil {
+				return
+			}
+		}
+	}()
+	p.log.waitFor(t, 1, "msg=denied")
+	time.Sleep(2 * time.Second) // in which all of them would be decided
+	held := len(p.log.with("msg=denied"))
+	for range sent {
+		if answer, err := gateway.ReadFrame(w, math.MaxInt32); err != nil || len(answer) < 1<<20 {
+			t.Fatalf("%d bytes, %v", len(answer), err)
+		}
+	}
+	if lines := p.log.with("msg=denied"); held > sent/2 || len(lines) != sent {
+		t.Errorf("of %d requests, %d are decided before an answer is read, and %d after", sent, held, len(lines))
 	}
 }
