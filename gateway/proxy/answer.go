@@ -68,11 +68,11 @@ func (c *conn) write() error {
 func (c *conn) writeOne(a answer) error {
 	frame := a.frame
 	if a.plan != nil {
-		var err error
 		if a.plan.AsIs {
 			c.audit(a.plan)
 			return c.relay(a.plan.Header)
 		}
+		var err error
 		if frame, err = c.response(a.plan); err != nil || frame == nil {
 			return err
 		}
@@ -95,9 +95,24 @@ func (c *conn) writeBefore() error {
 	return c.client.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame))
 }
 
+// flushBefore sends the client what is written, if the upstream may take its time with
+// what comes next: an answer must not wait for the one behind it.
+func (c *conn) flushBefore() error {
+	if c.writer.Buffered() == 0 || c.upstream.reader.Buffered() > 0 {
+		return nil
+	}
+	if err := c.writeBefore(); err != nil {
+		return err
+	}
+	return c.writer.Flush()
+}
+
 // response reads what the upstream answers and makes the client's answer of it.
 func (c *conn) response(plan *gateway.Plan) ([]byte, error) {
 	defer c.audit(plan)
+	if err := c.flushBefore(); err != nil {
+		return nil, err
+	}
 	replies := make([][]byte, len(plan.Forward))
 	for i := range replies {
 		var err error
@@ -110,6 +125,9 @@ func (c *conn) response(plan *gateway.Plan) ([]byte, error) {
 
 // relay hands the upstream's next response to the client as it comes.
 func (c *conn) relay(h gateway.Header) error {
+	if err := c.flushBefore(); err != nil {
+		return err
+	}
 	head, err := c.upstream.reader.Peek(8)
 	if err != nil {
 		return fmt.Errorf("upstream: %w", err)

@@ -205,3 +205,29 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 		t.Errorf("of %d requests, %d are decided before an answer is read, and %d after", sent, held, len(lines))
 	}
 }
+
+// An answer does not wait for the one behind it.
+func TestAnswerIsNotWithheld(t *testing.T) {
+	for _, user := range []string{"admin", "alice"} { // one whose answers are relayed as they come, and one whose are not
+		cluster := upstream(t, kfake.SeedTopics(1, "orders"))
+		goOn := make(chan struct{})
+		cluster.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.SleepControl(func() { <-goOn })
+			return nil, nil, false
+		})
+		p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW DESCRIBE GROUP g")})
+		w := dial(t, p.Addresses()[0])
+		w.login(user, passwords[user])
+		metadata, groups := kmsg.NewPtrMetadataRequest(), kmsg.NewPtrListGroupsRequest()
+		metadata.Version, groups.Version = 12, 4
+		f := kmsg.NewRequestFormatter()
+		w.write(append(f.AppendRequest(nil, metadata, 7), f.AppendRequest(nil, groups, 7)...))
+		_ = w.SetDeadline(time.Now().Add(15 * time.Second))
+		_, err := gateway.ReadFrame(w, 1<<20)
+		close(goOn)
+		if err != nil {
+			t.Errorf("%s: the first answer: %v", user, err)
+		}
+		w.receive(groups)
+	}
+}
