@@ -1,8 +1,10 @@
 package proxy_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -184,5 +186,82 @@ func TestNoAddressOfABroker(t *testing.T) {
 		if brokers[address] {
 			t.Errorf("%s is a broker's", address)
 		}
+	}
+}
+
+// Who logs in again, even while an answer is under way, is named once in each line.
+func TestAuditLineAfterLoginsAgain(t *testing.T) {
+	l := plainListener()
+	l.SASL.MaxSession = time.Hour
+	p := start(t, upstream(t, kfake.SeedTopics(1, "orders", "mine")), proxy.Config{
+		Store: store(t, "alice ALLOW DESCRIBE TOPIC mine"), Listeners: []proxy.Listener{l},
+	})
+	w := dial(t, p.Addresses()[0])
+	w.login("alice", passwords["alice"])
+	metadata, handshake, token := kmsg.NewPtrMetadataRequest(), kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()
+	for _, name := range []string{"orders", "mine"} {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = &name
+		metadata.Topics = append(metadata.Topics, topic)
+	}
+	handshake.Mechanism, token.SASLAuthBytes = proxy.Plain, []byte("\x00alice\x00"+passwords["alice"])
+	for range 20 {
+		w.send(metadata, 9)
+		w.send(handshake, 1)
+		w.send(token, 2)
+		w.receive(metadata)
+		w.receive(handshake)
+		w.receive(token)
+	}
+	lines := p.log.waitFor(t, 20, "msg=denied")
+	if len(lines) != 20 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for _, line := range lines {
+		if strings.Count(line, "principal=") != 1 {
+			t.Fatalf("%q", line)
+		}
+	}
+}
+
+// What was refused is in the log once, even if nobody is there any more to be told, or
+// the upstream is not.
+func TestAuditLineWithoutAnswer(t *testing.T) {
+	cluster := upstream(t, kfake.SeedTopics(1, "orders", "mine"))
+	began, goOn := make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(began) })
+	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(kmsg.Request) (kmsg.Response, error, bool) {
+		begin()
+		<-goOn
+		return nil, nil, false
+	})
+	p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW DESCRIBE_CONFIGS TOPIC mine")})
+	describe := kmsg.NewPtrDescribeConfigsRequest()
+	for _, name := range []string{"mine", "orders"} {
+		r := kmsg.NewDescribeConfigsRequestResource()
+		r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, name
+		describe.Resources = append(describe.Resources, r)
+	}
+	describe.Version = 4
+	frame := kmsg.NewRequestFormatter().AppendRequest(nil, describe, 7)
+	w := dial(t, p.Addresses()[0])
+	w.login("alice", passwords["alice"])
+	w.write(bytes.Repeat(frame, 50))
+	<-began
+	w.Close()
+	p.log.waitFor(t, 1, "connection closed")
+	if lines := p.log.with("msg=denied"); len(lines) != 50 {
+		t.Errorf("50 refusals, and a client that hangs up: %d lines", len(lines))
+	}
+	close(goOn)
+
+	cluster.Close()
+	w = dial(t, p.Addresses()[0])
+	w.login("alice", passwords["alice"])
+	w.write(frame)
+	w.closed("no upstream")
+	p.log.waitFor(t, 2, "connection closed")
+	if lines := p.log.with("msg=denied"); len(lines) != 51 {
+		t.Errorf("a refusal without an upstream: %d lines", len(lines)-50)
 	}
 }

@@ -62,7 +62,9 @@ func (e *errLogin) Unwrap() error { return e.cause }
 func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, error) {
 	response := r.ResponseKind().(*kmsg.SASLHandshakeResponse)
 	response.SupportedMechanisms = slices.Sorted(maps.Keys(f.listener.mechanisms))
-	again := f.state == loggedIn
+	// Without SASL nobody is who. With it, a login that is under way anew has left
+	// loggedIn, and what was true of its first handshake is true of the next.
+	again := f.state == loggedIn || !f.who.principal.IsZero()
 	switch begin, ok := f.listener.mechanisms[r.Mechanism]; {
 	case again && (f.expires.IsZero() || r.Version == 0):
 		// Where sessions do not end, which is always so without SASL, Kafka takes this

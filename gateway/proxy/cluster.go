@@ -28,9 +28,6 @@ const (
 	// refreshInterval is how often the proxy asks which brokers there are. Brokers that
 	// a client is told of before are known from that answer.
 	refreshInterval = 30 * time.Second
-	// maxTopicIDs is how many topic ids are remembered, more than a cluster has. Beyond
-	// it they are forgotten and asked for anew.
-	maxTopicIDs = 1 << 20
 )
 
 // broker is a broker of the upstream.
@@ -45,10 +42,12 @@ type broker struct {
 // its own. It is safe for concurrent use.
 type cluster struct {
 	client *kgo.Client
+	ctx    context.Context // until close
+	cancel context.CancelFunc
+	topics topics
 
 	mu      sync.RWMutex
-	brokers map[int32]broker    // by node id
-	topics  map[[16]byte]string // names by id; an id is never given to another topic
+	brokers map[int32]broker // by node id
 }
 
 // newCluster connects to the upstream and learns of its brokers.
@@ -72,12 +71,19 @@ func newCluster(ctx context.Context, u Upstream) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{client: client, brokers: map[int32]broker{}, topics: map[[16]byte]string{}}
+	c := &cluster{client: client, brokers: map[int32]broker{}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if err := c.refresh(ctx); err != nil {
-		client.Close()
+		c.close()
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	return c, nil
+}
+
+// close ends what is asked of the upstream, and the connection. It may be called again.
+func (c *cluster) close() {
+	c.cancel()
+	c.client.Close()
 }
 
 // refresh asks which brokers there are, and what each of them serves.

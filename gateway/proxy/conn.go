@@ -42,6 +42,8 @@ type conn struct {
 	answers  chan answer   // what is to be written; its capacity is Limits.Pipelined
 	written  chan struct{} // closed when nothing more is written
 	waiting  atomic.Int32  // requests whose answer is not written
+	queued   atomic.Int64  // bytes of the answers that are ready and not written
+	room     chan struct{} // holds something once queued has become less
 	draining atomic.Bool
 
 	mu       sync.Mutex
@@ -63,6 +65,7 @@ func newConn(l *listener, node int32, client net.Conn) *conn {
 		login:   loginFlow{listener: l},
 		answers: make(chan answer, l.proxy.limits.Pipelined),
 		written: make(chan struct{}),
+		room:    make(chan struct{}, 1),
 	}
 }
 
@@ -88,6 +91,11 @@ func (c *conn) serve(ctx context.Context) {
 	c.finish(err)
 	if failure := <-failed; failure != nil && !errors.Is(err, errDraining) {
 		err = failure
+	}
+	for a := range c.answers { // that were not to be written any more
+		if a.plan != nil {
+			c.audit(a.plan)
+		}
 	}
 	c.report(err)
 }
@@ -127,12 +135,15 @@ func (c *conn) become(who identity) error {
 	if err != nil {
 		return err
 	}
+	if c.decide == nil {
+		// Once: who logs in again is the same, and the log is the writer's too by then.
+		c.log = c.log.With("principal", printable(who.principal.String()))
+	}
 	c.decide = c.listener.newDecider(gateway.Client{
 		Subject:  snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()},
 		Protocol: securityProtocols[c.listener.Protocol],
 	})
 	c.login.state = loggedIn
-	c.log = c.log.With("principal", printable(who.principal.String()))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
@@ -168,5 +170,64 @@ func TestConfigRefused(t *testing.T) {
 		if err == nil || p != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want %q", err, want)
 		}
+	}
+}
+
+// Answers that the proxy makes itself, to a client that does not read them, are held
+// up to a size and not only up to a number.
+func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
+	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{open}})
+	w := dial(t, p.Addresses()[0])
+	produce := kmsg.NewPtrProduceRequest()
+	produce.Version, produce.Acks = 9, -1
+	topic := kmsg.NewProduceRequestTopic()
+	topic.Topic, topic.Partitions = "x", make([]kmsg.ProduceRequestTopicPartition, 100_000)
+	produce.Topics = append(produce.Topics, topic)
+	frame := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)
+	const sent = 20
+	go func() {
+		for range sent {
+			if _, err := w.Write(frame); err != nil {
+				return
+			}
+		}
+	}()
+	p.log.waitFor(t, 1, "msg=denied")
+	time.Sleep(2 * time.Second) // in which all of them would be decided
+	held := len(p.log.with("msg=denied"))
+	for range sent {
+		if answer, err := gateway.ReadFrame(w, math.MaxInt32); err != nil || len(answer) < 1<<20 {
+			t.Fatalf("%d bytes, %v", len(answer), err)
+		}
+	}
+	if lines := p.log.with("msg=denied"); held > sent/2 || len(lines) != sent {
+		t.Errorf("of %d requests, %d are decided before an answer is read, and %d after", sent, held, len(lines))
+	}
+}
+
+// An answer does not wait for the one behind it.
+func TestAnswerIsNotWithheld(t *testing.T) {
+	for _, user := range []string{"admin", "alice"} { // one whose answers are relayed as they come, and one whose are not
+		cluster := upstream(t, kfake.SeedTopics(1, "orders"))
+		goOn := make(chan struct{})
+		cluster.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.SleepControl(func() { <-goOn })
+			return nil, nil, false
+		})
+		p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW DESCRIBE GROUP g")})
+		w := dial(t, p.Addresses()[0])
+		w.login(user, passwords[user])
+		metadata, groups := kmsg.NewPtrMetadataRequest(), kmsg.NewPtrListGroupsRequest()
+		metadata.Version, groups.Version = 12, 4
+		f := kmsg.NewRequestFormatter()
+		w.write(append(f.AppendRequest(nil, metadata, 7), f.AppendRequest(nil, groups, 7)...))
+		_ = w.SetDeadline(time.Now().Add(15 * time.Second))
+		_, err := gateway.ReadFrame(w, 1<<20)
+		close(goOn)
+		if err != nil {
+			t.Errorf("%s: the first answer: %v", user, err)
+		}
+		w.receive(groups)
 	}
 }

@@ -174,7 +174,7 @@ func (p *Proxy) Close() {
 	for _, c := range open {
 		c.kill()
 	}
-	p.cluster.client.Close()
+	p.cluster.close()
 }
 
 // listen opens a port, unless the proxy stops.

@@ -150,13 +150,14 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) error {
 		return err
 	}
 	upstream, err := c.connect(ctx)
-	if err != nil {
-		return err
-	}
-	if plan.Silent {
-		c.audit(plan)
-	} else if err := c.answer(answer{plan: plan}); err != nil {
+	if err == nil && !plan.Silent {
 		// Before it is sent, so that no more than Pipelined requests are under way.
+		err = c.answer(answer{plan: plan})
+	}
+	if err != nil || plan.Silent {
+		c.audit(plan) // which is else done where the answer is taken from the queue
+	}
+	if err != nil {
 		return err
 	}
 	if err := upstream.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame)); err != nil {

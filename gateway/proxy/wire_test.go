@@ -310,6 +310,18 @@ func TestLoginAgain(t *testing.T) {
 		t.Errorf("another mechanism: %+v", r)
 	}
 	w.closed("another mechanism")
+
+	// A second handshake is held to the same as the first.
+	w = dial(t, address)
+	w.login("admin", passwords["admin"])
+	w.handshake(proxy.Plain, 1)
+	if r := w.handshake(proxy.Plain, 0); r.ErrorCode != kerr.IllegalSaslState.Code {
+		t.Errorf("version 0 after version 1: %+v", r)
+	}
+	if r := w.handshake(proxy.ScramSHA256, 1); r.ErrorCode != kerr.IllegalSaslState.Code {
+		t.Errorf("another mechanism after the same: %+v", r)
+	}
+	w.closed("another mechanism after the same")
 }
 
 // Where sessions do not end, the requests of a login are out of place after it, but
