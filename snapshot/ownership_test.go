@@ -44,7 +44,7 @@ func TestRefusedLeavesNothing(t *testing.T) {
 			}
 			return
 		}
-		for _, p := range s.leaf.pages {
+		for _, p := range s.leaf.slots {
 			pages++
 			for _, it := range p.items[len(p.items):cap(p.items)] {
 				if strings.HasPrefix(it.key, "refused") {
@@ -98,5 +98,35 @@ func TestStoreKeepsNoCallersText(t *testing.T) {
 				t.Error("the index has the caller's principal")
 			}
 		}
+	}
+}
+
+// TestNamesLieTogether: what a load copies lies side by side, in pieces that are small
+// enough for one name that is left to keep.
+func TestNamesLieTogether(t *testing.T) {
+	const names = 1000
+	long := strings.Repeat("x", chunk)
+	store := NewStore(Config{})
+	if err := store.Update(func(tx *Tx) error {
+		for i := range names {
+			tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprintf("orders-%04d", i))))
+		}
+		tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, long)))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	behind, last := 0, uintptr(0)
+	for b := range store.Load().All() { // in the order in which they were added
+		at := uintptr(unsafe.Pointer(unsafe.StringData(b.Pattern.Name)))
+		if at == last {
+			behind++
+		}
+		last = at + uintptr(len(b.Pattern.Name))
+	}
+	// The first name and the long one have pieces of their own.
+	const inPiece = chunk / len("orders-0000")
+	if want := names - 1 - (names-1+inPiece-1)/inPiece; behind != want {
+		t.Errorf("%d of %d names lie behind another, want %d", behind, names, want)
 	}
 }

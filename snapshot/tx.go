@@ -27,6 +27,7 @@ type Tx struct {
 	// yet. The index shows it at once.
 	pending []pending
 	names   map[string]string // of this transaction's bindings, each by itself
+	texts   strings.Builder   // the last chunk of names
 }
 
 // pending is a record that a transaction put in, or took out.
@@ -174,16 +175,38 @@ func (tx *Tx) shared(t resource.Type, name string) string {
 		}
 		break
 	}
-	if !found {
-		name = strings.Clone(name)
-	}
-	if tx.added > 1 {
-		if tx.names == nil {
-			tx.names = make(map[string]string)
+	if tx.added < 2 {
+		if !found {
+			name = strings.Clone(name)
 		}
-		tx.names[name] = name
+		return name
 	}
+	if !found {
+		name = tx.copied(name)
+	}
+	if tx.names == nil {
+		tx.names = make(map[string]string)
+	}
+	tx.names[name] = name
 	return name
+}
+
+// chunk is how many bytes of names, at the most, a transaction of many lays together.
+// It is also what one name keeps in memory at the most when the others are gone.
+const chunk = 1 << 10
+
+// copied returns a copy of name that lies behind the one that was copied before.
+func (tx *Tx) copied(name string) string {
+	if len(name) > chunk/4 {
+		return strings.Clone(name)
+	}
+	if tx.texts.Len()+len(name) > tx.texts.Cap() {
+		tx.texts = strings.Builder{}
+		tx.texts.Grow(chunk)
+	}
+	start := tx.texts.Len()
+	tx.texts.WriteString(name)
+	return tx.texts.String()[start:]
 }
 
 // view returns the snapshot as it would be published now.
