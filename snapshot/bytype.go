@@ -113,12 +113,8 @@ func (a *anyName) denies(name string, literals bool) bool {
 			continue
 		}
 		start := startHash{state: secret0}
-		for i := range n.lengths {
-			l := &n.lengths[i]
-			if int(l.bytes) > len(name) {
-				break
-			}
-			if l.mayCover(name, 0, a.bit) && n.prefixed(&start, name, l.bytes).refuses&a.bit != 0 {
+		for i := n.covering(0, name, 0, a.bit); i < len(n.lengths); i = n.covering(i+1, name, 0, a.bit) {
+			if n.prefixed(&start, name, n.lengths[i].bytes).refuses&a.bit != 0 {
 				return true
 			}
 		}

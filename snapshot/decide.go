@@ -103,21 +103,25 @@ func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidat
 	if wild.refuses&bit != 0 {
 		deny = candidate{wild.record, placeWild}
 	}
+	if i := n.covering(0, name, grants, bit); i < len(n.lengths) {
+		return n.askPrefixes(i, name, grants, bit, deny, allow)
+	}
+	return deny, allow
+}
+
+// askPrefixes returns the candidates once the PREFIXED patterns that cover name are
+// counted among them, from length i on, which is one to look at. ALLOW ones count only
+// for grants, which is the operation or nothing.
+func (n *names) askPrefixes(i int, name string, grants, bit ops.Set, deny, allow candidate) (_, _ candidate) {
 	start := startHash{state: secret0}
-	for i := range n.lengths { // the longest comes last
-		l := &n.lengths[i]
-		if int(l.bytes) > len(name) {
-			break
-		}
-		if !l.mayCover(name, grants, bit) {
-			continue
-		}
-		r := n.prefixed(&start, name, l.bytes)
+	for ; i < len(n.lengths); i = n.covering(i+1, name, grants, bit) {
+		bytes := n.lengths[i].bytes
+		r := n.prefixed(&start, name, bytes)
 		if r.refuses&bit != 0 {
-			deny = candidate{r.record, int(l.bytes)}
+			deny = candidate{r.record, int(bytes)} // the longest comes last
 		}
 		if r.grants&grants != 0 {
-			allow = candidate{r.record, int(l.bytes)}
+			allow = candidate{r.record, int(bytes)}
 		}
 	}
 	return deny, allow

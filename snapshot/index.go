@@ -127,10 +127,28 @@ type prefixLength struct {
 	refuses ops.Set // what they refuse
 }
 
-// mayCover reports whether a prefix of this length that grants one of some operations
-// or refuses one of others may be the beginning of name, which must not be shorter.
-func (l *prefixLength) mayCover(name string, grants, refuses ops.Set) bool {
-	return l.grants&grants|l.refuses&refuses != 0 && (l.bytes == 0 || l.ends>>(name[l.bytes-1]%64)&1 != 0)
+// covering returns the first of n.lengths from i on of which a prefix that grants one of
+// some operations, or refuses one of others, may be the beginning of name; or else their
+// number.
+//
+// It is not inlined, because its loop then keeps what it needs in registers.
+//
+//go:noinline
+func (n *names) covering(i int, name string, grants, refuses ops.Set) int {
+	for ; i < len(n.lengths); i++ {
+		l := &n.lengths[i]
+		if last := uint(l.bytes) - 1; last < uint(len(name)) {
+			if l.ends>>(name[last]%64)&1 == 0 {
+				continue
+			}
+		} else if l.bytes > 0 { // the rest is longer than the name
+			break
+		}
+		if l.grants&grants|l.refuses&refuses != 0 {
+			return i
+		}
+	}
+	return len(n.lengths)
 }
 
 // prefixed returns what is said on the prefix that the first bytes of name are. start

@@ -66,14 +66,9 @@ func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 			deny, allow = q.weigh(r, placeLiteral, deny, allow)
 		}
 		start := startHash{state: secret0}
-		for i := range n.lengths {
-			l := &n.lengths[i]
-			if int(l.bytes) > len(q.name) {
-				break
-			}
-			if l.mayCover(q.name, q.bit, q.bit) {
-				deny, allow = q.weigh(n.prefixed(&start, q.name, l.bytes), int(l.bytes), deny, allow)
-			}
+		for i := n.covering(0, q.name, q.bit, q.bit); i < len(n.lengths); i = n.covering(i+1, q.name, q.bit, q.bit) {
+			bytes := n.lengths[i].bytes
+			deny, allow = q.weigh(n.prefixed(&start, q.name, bytes), int(bytes), deny, allow)
 		}
 		switch {
 		case q.name == resource.Wildcard:

@@ -46,7 +46,7 @@ func walk[K comparable, V any](s link[K, V]) (depth int, packed bool) {
 		return depth, packed
 	}
 	if s.leaf != nil {
-		for _, p := range s.leaf.pages {
+		for _, p := range s.leaf.slots {
 			packed = packed && len(p.items) == cap(p.items)
 		}
 	}
@@ -180,7 +180,7 @@ func TestRepresentationShrinks(t *testing.T) {
 	for i := range 19_990 {
 		small = k.delete(e, small, i)
 	}
-	if got := layoutOf(small); got.branches != 0 || len(small.root.leaf.pages) > 8 {
+	if got := layoutOf(small); got.branches != 0 || len(small.root.leaf.slots) > 8 {
 		t.Errorf("ten items in %+v", got)
 	}
 	rest := slices.Collect(func(yield func(int) bool) { small.each(func(i, _ int) bool { return yield(i) }) })

@@ -15,13 +15,15 @@ type edit struct{ _ byte } // not empty: distinct edits need distinct addresses
 // table is a persistent hash table. Digits of the hash lead through branches to a
 // leaf, which is a directory of pages as in extendible hashing: the next digits
 // choose a page, and a tag, another part of the hash, tells which item of it to
-// compare. The tags stand in the leaf, so that a look-up that finds nothing reads no
-// page. An update copies the path to one page and shares the rest; branches and
-// leaves are narrow enough for that to be little. The zero table is empty.
+// compare. A look-up in a large table pays for each place that it reads with a cache
+// miss, so that a directory is little more than pointers, and a page is one piece of
+// memory, tags and items. An update copies the path to one page and shares the rest;
+// branches and leaves are narrow enough for that to be little. The zero table is empty.
 //
-// Two shapes were tried before: a hash array mapped trie takes twice as many steps,
-// each a cache miss in a large table; wide branches of pages that hold their own tags
-// take one step more, and copy four times as much.
+// Three shapes were tried before: a hash array mapped trie takes twice as many steps;
+// wide branches of pages copy four times as much; tags beside the pointers in a leaf
+// save a miss where nothing is found, but make it four times as large, which costs more
+// where something is.
 type table[K comparable, V any] struct {
 	root link[K, V]
 	n    int
@@ -39,21 +41,21 @@ type branch[K comparable, V any] struct {
 	marks [branchWidth]ops.Set // of the kids
 }
 
-// leaf holds the pages of all items whose hashes agree in the digits above it. Their
-// number is a power of two. Those whose numbers agree in the lowest bits may be one
-// and the same page, as long as it is not full; the number of these bits is the depth
-// of the page.
+// leaf holds the pages of all items whose hashes agree in the digits above it. The
+// number of its slots is a power of two. Those whose numbers agree in the lowest bits
+// may hold one and the same page, as long as it is not full; the number of these bits is
+// the depth of the page.
 type leaf[K comparable, V any] struct {
 	edit  *edit
 	marks ops.Set // of the items
-	// fresh has a bit for each page whose items the transaction of edit laid out: where
-	// there is room, it may append to them.
-	fresh uint32
-	pages []page[K, V]
+	fresh slotSet // whose pages the transaction of edit made: it may change these
+	slots []*page[K, V]
 }
 
+// page holds items; its first ones have a tag each. It and they are one piece of memory,
+// but for what newPage left no room for.
 type page[K comparable, V any] struct {
-	tags  uint64 // a byte for each of the first items; 0 behind the last
+	tags  uint64 // a byte for each; 0 behind the last
 	items []item[K, V]
 }
 
@@ -65,7 +67,7 @@ type item[K comparable, V any] struct {
 const (
 	branchBits  = 4
 	branchWidth = 1 << branchBits
-	leafBits    = 5 // of a leaf of full width
+	leafBits    = 7 // of a leaf of full width
 	leafWidth   = 1 << leafBits
 	pageSize    = wordSize // as many as have a tag
 	digitBits   = 56       // of a hash go into digits; the tag is taken from the bits above
@@ -85,11 +87,12 @@ func tagOf(hash uint64) uint64 { return hash>>56 | 0x80 }
 
 const everyByte = 0x0101010101010101
 
-// matching returns a word whose bytes have their highest bit set where tags has
-// the tag. Bytes above a match may be set without one: the keys tell.
+// matching returns a word whose bytes have their highest bit set where tags has the tag,
+// and are 0 elsewhere.
 func matching(tags, tag uint64) uint64 {
+	const low = 0x7f * everyByte
 	x := tags ^ tag*everyByte
-	return (x - everyByte) &^ x & (0x80 * everyByte)
+	return ^(x&low + low | x | low)
 }
 
 // get returns the value of key, whose hash the caller has, or the zero value.
@@ -101,10 +104,10 @@ func (t *table[K, V]) get(hash uint64, key K) (val V, ok bool) {
 	if s.leaf == nil {
 		return val, false
 	}
-	p := &s.leaf.pages[digits&uint64(len(s.leaf.pages)-1)]
+	p := s.leaf.slots[digits&uint64(len(s.leaf.slots)-1)]
 	for m := matching(p.tags, tagOf(hash)); m != 0; m &= m - 1 {
-		if i := bits.TrailingZeros64(m) / 8; i < len(p.items) && p.items[i].key == key {
-			return p.items[i].val, true
+		if it := &p.items[bits.TrailingZeros64(m)/8]; it.key == key {
+			return it.val, true
 		}
 	}
 	if i := p.findUntagged(key); i >= 0 {
@@ -116,7 +119,7 @@ func (t *table[K, V]) get(hash uint64, key K) (val V, ok bool) {
 // find returns where key is in p, or -1.
 func (p *page[K, V]) find(hash uint64, key K) int {
 	for m := matching(p.tags, tagOf(hash)); m != 0; m &= m - 1 {
-		if i := bits.TrailingZeros64(m) / 8; i < len(p.items) && p.items[i].key == key {
+		if i := bits.TrailingZeros64(m) / 8; p.items[i].key == key {
 			return i
 		}
 	}
@@ -155,11 +158,11 @@ func (s link[K, V]) eachMarked(marked ops.Set, yield func(K, V) bool) bool {
 	if s.leaf == nil || marked != 0 && s.leaf.marks&marked == 0 {
 		return true
 	}
-	for i := range s.leaf.pages {
+	for i, p := range s.leaf.slots {
 		if s.leaf.repeats(i) {
 			continue
 		}
-		for _, it := range s.leaf.pages[i].items {
+		for _, it := range p.items {
 			if !yield(it.key, it.val) {
 				return false
 			}
@@ -219,83 +222,67 @@ func (k *kind[K, V]) setIn(e *edit, s link[K, V], shift int, hash uint64, it ite
 	l := s.leaf.own(e)
 	for {
 		i := l.at(hash >> shift)
-		p := l.pages[i]
 		depth := l.depth(i)
-		at := p.find(hash, it.key)
-		switch {
+		at := l.slots[i].find(hash, it.key)
+		switch n := len(l.slots[i].items); {
 		case at >= 0:
-			l.put(i, depth, p.with(at, it))
+			l.owned(i, depth, n).items[at] = it
 			k.remark(l, it.val)
 			return link[K, V]{leaf: l}, false
-		case len(p.items) < pageSize || shift+branchBits > maxShift && 1<<depth == leafWidth:
-			l.put(i, depth, l.owned(i).push(hash, it))
+		case n < pageSize || shift+branchBits > maxShift && 1<<depth == leafWidth:
+			l.owned(i, depth, n+1).push(hash, it)
 			if k.marks != nil {
 				l.marks |= k.marks(it.val)
 			}
 			return link[K, V]{leaf: l}, true
-		case 1<<depth < len(l.pages):
+		case 1<<depth < len(l.slots):
 			k.split(l, i, depth, shift)
-		case len(l.pages) < leafWidth:
-			l.fresh |= l.fresh << len(l.pages)
-			l.pages = append(slices.Grow(l.pages, len(l.pages)), l.pages...)
+		case len(l.slots) < leafWidth:
+			l = l.resized(2 * len(l.slots))
 		default:
 			return k.setIn(e, link[K, V]{branch: k.fork(e, l, shift)}, shift, hash, it)
 		}
 	}
 }
 
-// at returns which page of l the digits choose.
-func (l *leaf[K, V]) at(digits uint64) int { return int(digits & uint64(len(l.pages)-1)) }
+// at returns which slot of l the digits choose.
+func (l *leaf[K, V]) at(digits uint64) int { return int(digits & uint64(len(l.slots)-1)) }
 
-// repeats reports whether page i is the same as one before it.
+// repeats reports whether slot i holds the page of one before it.
 func (l *leaf[K, V]) repeats(i int) bool {
-	return i > 0 && l.pages[i].same(&l.pages[i&^(1<<(bits.Len(uint(i))-1))])
+	return i > 0 && l.slots[i] == l.slots[i&^(1<<(bits.Len(uint(i))-1))]
 }
 
-// same reports whether two pages of a leaf are one. Of empty pages it does not matter.
-func (p *page[K, V]) same(o *page[K, V]) bool {
-	return len(p.items) == len(o.items) && (len(p.items) == 0 || &p.items[0] == &o.items[0])
-}
-
-// depth returns the depth of page i.
+// depth returns the depth of the page in slot i.
 func (l *leaf[K, V]) depth(i int) int {
-	depth := bits.Len(uint(len(l.pages))) - 1
-	for depth > 0 && l.shared(i, depth-1) {
+	depth := bits.Len(uint(len(l.slots))) - 1
+	for depth > 0 && l.slots[i^1<<(depth-1)] == l.slots[i] {
 		depth--
 	}
 	return depth
 }
 
-// shared reports whether all pages whose numbers agree with i in the lowest bits,
-// depth of them, are the same.
-func (l *leaf[K, V]) shared(i, depth int) bool {
-	step := 1 << depth
-	for j := i & (step - 1); j < len(l.pages); j += step {
-		if !l.pages[j].same(&l.pages[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// put makes p, whose items the transaction laid out, the page of all numbers that agree
+// put makes p, which the transaction made, the page of all slots whose numbers agree
 // with i in the lowest bits, depth of them.
-func (l *leaf[K, V]) put(i, depth int, p page[K, V]) {
+func (l *leaf[K, V]) put(i, depth int, p *page[K, V]) {
 	step := 1 << depth
-	for j := i & (step - 1); j < len(l.pages); j += step {
-		l.pages[j] = p
-		l.fresh |= 1 << j
+	for j := i & (step - 1); j < len(l.slots); j += step {
+		l.slots[j] = p
+		l.fresh.add(j)
 	}
 }
 
-// owned returns page i, with items that the transaction may append to: a copy with room
-// for one more, unless it laid them out itself.
-func (l *leaf[K, V]) owned(i int) page[K, V] {
-	p := l.pages[i]
-	if l.fresh>>i&1 == 0 {
-		p.items = append(make([]item[K, V], 0, len(p.items)+1), p.items...)
+// owned returns the page in slot i, of a depth, for the transaction to change: a copy
+// with room for n items, unless it made the page itself. A page that grows twice in one
+// transaction grows on.
+func (l *leaf[K, V]) owned(i, depth, n int) *page[K, V] {
+	switch p := l.slots[i]; {
+	case !l.fresh.has(i):
+		l.put(i, depth, p.clone(n))
+	case cap(p.items) < min(n, pageSize):
+		l.put(i, depth, p.clone(pageSize))
 	}
-	return p
+	return l.slots[i]
 }
 
 // remark sets the marks of l when val has taken the place of another value. Mostly a
@@ -312,9 +299,9 @@ func (k *kind[K, V]) marksOf(l *leaf[K, V], all ops.Set) (m ops.Set) {
 	if k.marks == nil {
 		return 0
 	}
-	for i := range l.pages {
-		for j := range l.pages[i].items {
-			if m |= k.marks(l.pages[i].items[j].val); m == all {
+	for _, p := range l.slots {
+		for i := range p.items {
+			if m |= k.marks(p.items[i].val); m == all {
 				return m
 			}
 		}
@@ -322,16 +309,12 @@ func (k *kind[K, V]) marksOf(l *leaf[K, V], all ops.Set) (m ops.Set) {
 	return m
 }
 
-// split divides page i, of a depth that leaves room for it, in two.
+// split divides the page in slot i, of a depth that leaves room for it, in two.
 func (k *kind[K, V]) split(l *leaf[K, V], i, depth, shift int) {
-	var halves [2]page[K, V]
-	for i := range halves {
-		halves[i].items = make([]item[K, V], 0, pageSize) // a table that grows, grows on
-	}
-	for _, it := range l.pages[i].items {
+	halves := [2]*page[K, V]{newPage[K, V](pageSize), newPage[K, V](pageSize)} // a table that grows, grows on
+	for _, it := range l.slots[i].items {
 		hash := k.hash(it.key)
-		half := &halves[hash>>shift>>depth&1]
-		*half = half.push(hash, it)
+		halves[hash>>shift>>depth&1].push(hash, it)
 	}
 	i &= 1<<depth - 1
 	l.put(i, depth+1, halves[0])
@@ -351,28 +334,27 @@ func (k *kind[K, V]) fork(e *edit, l *leaf[K, V], shift int) *branch[K, V] {
 	return b
 }
 
-// push returns p, which the transaction may append to, with one item more.
-func (p page[K, V]) push(hash uint64, it item[K, V]) page[K, V] {
-	n := len(p.items)
-	if n < pageSize {
+// push adds an item.
+func (p *page[K, V]) push(hash uint64, it item[K, V]) {
+	if n := len(p.items); n < pageSize {
 		p.tags |= tagOf(hash) << (n * 8)
 	}
 	p.items = append(p.items, it)
-	return p
 }
 
-// with returns p with an item replaced by another of the same key.
-func (p page[K, V]) with(i int, it item[K, V]) page[K, V] {
-	p.items = slices.Clone(p.items)
-	p.items[i] = it
-	return p
+// clone returns a copy with room for n items, which may be more.
+func (p *page[K, V]) clone(n int) *page[K, V] {
+	c := newPage[K, V](n)
+	c.tags, c.items = p.tags, append(c.items, p.items...)
+	return c
 }
 
 // without returns p without an item.
-func (k *kind[K, V]) without(p page[K, V], i int) (rest page[K, V]) {
+func (k *kind[K, V]) without(p *page[K, V], i int) *page[K, V] {
+	rest := newPage[K, V](len(p.items) - 1)
 	for j, it := range p.items {
 		if j != i {
-			rest = rest.push(k.hash(it.key), it)
+			rest.push(k.hash(it.key), it)
 		}
 	}
 	return rest
@@ -399,7 +381,7 @@ func (k *kind[K, V]) deleteIn(e *edit, s link[K, V], shift int, hash uint64, key
 		i := hash >> shift % branchWidth
 		b.kids[i] = k.deleteIn(e, b.kids[i], shift+branchBits, hash, key)
 		b.marks[i] = b.kids[i].marks()
-		if l := b.kids[i].leaf; l == nil || len(l.pages) > 1 || len(l.pages[0].items) > pageSize/4 {
+		if l := b.kids[i].leaf; l == nil || len(l.slots) > 1 || len(l.slots[0].items) > pageSize/4 {
 			return link[K, V]{branch: b}
 		}
 		return k.join(e, b, shift)
@@ -407,22 +389,25 @@ func (k *kind[K, V]) deleteIn(e *edit, s link[K, V], shift int, hash uint64, key
 	l := s.leaf.own(e)
 	i := l.at(hash >> shift)
 	depth := l.depth(i)
-	l.put(i, depth, k.without(l.pages[i], l.pages[i].find(hash, key)))
+	l.put(i, depth, k.without(l.slots[i], l.slots[i].find(hash, key)))
 	for ; depth > 0; depth-- {
 		buddy := i ^ 1<<(depth-1)
-		if l.depth(buddy) != depth || len(l.pages[i].items)+len(l.pages[buddy].items) > pageSize/2 {
+		n := len(l.slots[i].items) + len(l.slots[buddy].items)
+		if n > pageSize/2 || l.depth(buddy) != depth {
 			break
 		}
-		joined := l.owned(i)
-		for _, it := range l.pages[buddy].items {
-			joined = joined.push(k.hash(it.key), it)
+		joined := l.slots[i].clone(n)
+		for _, it := range l.slots[buddy].items {
+			joined.push(k.hash(it.key), it)
 		}
 		l.put(i, depth-1, joined)
 	}
-	for half := len(l.pages) / 2; half > 0 && slices.EqualFunc(l.pages[:half], l.pages[half:],
-		func(a, b page[K, V]) bool { return a.same(&b) }); half /= 2 {
-		l.pages = slices.Clone(l.pages[:half])
-		l.fresh &= 1<<half - 1
+	half := len(l.slots) / 2
+	for half > 0 && slices.Equal(l.slots[:half], l.slots[half:2*half]) {
+		half /= 2
+	}
+	if n := max(1, 2*half); n < len(l.slots) {
+		l = l.resized(n)
 	}
 	l.marks = k.marksOf(l, l.marks)
 	return link[K, V]{leaf: l}
@@ -456,15 +441,11 @@ func (s link[K, V]) pack(e *edit) {
 	if l == nil || l.edit != e {
 		return
 	}
-	packed := make([]page[K, V], len(l.pages))
-	for i, p := range l.pages {
-		if l.repeats(i) {
-			packed[i] = packed[i&^(1<<(bits.Len(uint(i))-1))]
-			continue
+	for i, p := range l.slots {
+		if l.fresh.has(i) && !l.repeats(i) {
+			l.put(i, l.depth(i), p.clone(len(p.items)))
 		}
-		packed[i] = page[K, V]{p.tags, slices.Clip(slices.Clone(p.items))}
 	}
-	l.pages = packed
 }
 
 // own returns b itself if the transaction made it, else a copy that it may change.
@@ -482,9 +463,30 @@ func (b *branch[K, V]) own(e *edit) *branch[K, V] {
 func (l *leaf[K, V]) own(e *edit) *leaf[K, V] {
 	switch {
 	case l == nil:
-		return &leaf[K, V]{edit: e, pages: make([]page[K, V], 1)}
+		l = newLeaf[K, V](1)
+		l.edit = e
+		l.put(0, 0, newPage[K, V](1))
+		return l
 	case l.edit == e:
 		return l
 	}
-	return &leaf[K, V]{edit: e, marks: l.marks, pages: slices.Clone(l.pages)}
+	c := newLeaf[K, V](len(l.slots))
+	c.edit, c.marks = e, l.marks
+	copy(c.slots, l.slots)
+	return c
+}
+
+// resized returns l, which is the transaction's own, with as many slots: half of them,
+// if they are equal to the other half, or twice as many.
+func (l *leaf[K, V]) resized(slots int) *leaf[K, V] {
+	c := newLeaf[K, V](slots)
+	c.edit, c.marks = l.edit, l.marks
+	for i := range c.slots {
+		from := i % len(l.slots)
+		c.slots[i] = l.slots[from]
+		if l.fresh.has(from) {
+			c.fresh.add(i)
+		}
+	}
+	return c
 }

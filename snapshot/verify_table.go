@@ -42,15 +42,15 @@ func (k *kind[K, V]) verifyLink(s link[K, V], shift int, digits uint64) (items i
 }
 
 func (k *kind[K, V]) verifyLeaf(l *leaf[K, V], shift int, digits uint64) (items int, err error) {
-	width := len(l.pages)
+	width := len(l.slots)
 	if width == 0 || width > leafWidth || width&(width-1) != 0 {
-		return 0, fmt.Errorf("a leaf of %d pages", width)
+		return 0, fmt.Errorf("a leaf of %d slots", width)
 	}
 	if marks := k.marksOf(l, ^ops.Set(0)); marks != l.marks {
 		return 0, fmt.Errorf("marks %b of a leaf with %b", l.marks, marks)
 	}
-	for i := range l.pages {
-		p, depth := &l.pages[i], l.depth(i)
+	for i, p := range l.slots {
+		depth := l.depth(i)
 		if len(p.items) > pageSize && (depth < leafBits || shift+branchBits <= maxShift) {
 			return 0, fmt.Errorf("a page of %d items at depth %d of a leaf at %d", len(p.items), depth, shift)
 		}

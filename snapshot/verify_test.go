@@ -51,9 +51,9 @@ func TestVerifyNotices(t *testing.T) {
 		},
 		"literals": func(n *Snapshot) { topics(n).literals = table[string, ruling]{} },
 		"marks":    func(n *Snapshot) { topics(n).literals.root.leaf.marks = 0 },
-		"tags":     func(n *Snapshot) { topics(n).literals.root.leaf.pages[0].tags ^= 1 },
-		"page":     func(n *Snapshot) { p := topics(n).literals.root.leaf.pages; p[0], p[1] = p[1], p[0] },
-		"ruling":   func(n *Snapshot) { topics(n).literals.root.leaf.pages[0].items[0].val.grants = 0 },
+		"tags":     func(n *Snapshot) { topics(n).literals.root.leaf.slots[0].tags ^= 1 },
+		"page":     func(n *Snapshot) { p := topics(n).literals.root.leaf.slots; p[0], p[1] = p[1], p[0] },
+		"ruling":   func(n *Snapshot) { topics(n).literals.root.leaf.slots[0].items[0].val.grants = 0 },
 		"variants": func(n *Snapshot) {
 			h, _ := n.index.principals.get(hashString("User:b"), "User:b")
 			for _, s := range h.hosts.each {
