@@ -95,15 +95,7 @@ func eachDifference(from, to *Snapshot, yield func(old, new *record) bool) {
 
 // all returns the records in their order.
 func (n *Snapshot) all() []*record {
-	if n.records == nil {
-		return nil
-	}
-	list := make([]*record, 0, n.records.Len())
-	n.records.Ascend(func(r *record) bool {
-		list = append(list, r)
-		return true
-	})
-	return list
+	return slices.AppendSeq(make([]*record, 0, n.records.len()), n.records.from(&record{who: noParty}))
 }
 
 // appendMissing appends the bindings that r has and other has not. Either may be

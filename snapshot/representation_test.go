@@ -180,7 +180,8 @@ func TestRepresentationShrinks(t *testing.T) {
 	for i := range 19_990 {
 		small = k.delete(e, small, i)
 	}
-	if got := layoutOf(small); got.branches != 0 || len(small.root.leaf.slots) > 8 {
+	// More slots take five items in one of 32 parts: chance does that once in 5,000 times.
+	if got := layoutOf(small); got.branches != 0 || len(small.root.leaf.slots) > 32 {
 		t.Errorf("ten items in %+v", got)
 	}
 	rest := slices.Collect(func(yield func(int) bool) { small.each(func(i, _ int) bool { return yield(i) }) })

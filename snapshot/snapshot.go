@@ -3,8 +3,6 @@ package snapshot
 import (
 	"iter"
 
-	"github.com/google/btree"
-
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -19,7 +17,7 @@ type Snapshot struct {
 	semantics  Semantics
 	defaultTo  Reason              // DefaultDeny or DefaultAllow where no ACL covers a resource
 	superUsers map[string]struct{} // by their text
-	records    *btree.BTreeG[*record]
+	records    ordered
 	bindings   int
 	index      index
 
@@ -49,12 +47,8 @@ func (n *Snapshot) Has(b acl.Binding) bool {
 
 // record returns the record that b is or would be in, or nil.
 func (n *Snapshot) record(b acl.Binding) *record {
-	if n.records == nil {
-		return nil
-	}
 	pivot := recordFor(b, &party{principal: b.Entry.Principal, host: b.Entry.Host})
-	r, _ := n.records.Get(&pivot)
-	return r
+	return n.records.get(&pivot)
 }
 
 // All yields every binding once, in the order of [acl.Binding.Compare].
@@ -65,11 +59,8 @@ func (n *Snapshot) All() iter.Seq[acl.Binding] { return n.Matching(acl.AnyBindin
 // too, only the bindings of these are looked at.
 func (n *Snapshot) Matching(f acl.Filter) iter.Seq[acl.Binding] {
 	return func(yield func(acl.Binding) bool) {
-		if n.records == nil {
-			return
-		}
 		from, inRange := n.searchRange(f.Pattern)
-		for r := range n.from(from) {
+		for r := range n.records.from(from) {
 			if !inRange(r) {
 				return
 			}
@@ -80,11 +71,6 @@ func (n *Snapshot) Matching(f acl.Filter) iter.Seq[acl.Binding] {
 			}
 		}
 	}
-}
-
-// from yields the records from pivot on, or where it would be, in their order.
-func (n *Snapshot) from(pivot *record) iter.Seq[*record] {
-	return func(yield func(*record) bool) { n.records.AscendGreaterOrEqual(pivot, yield) }
 }
 
 // searchRange returns where the records that f can select begin, and whether a

@@ -47,9 +47,9 @@ type branch[K comparable, V any] struct {
 // the depth of the page.
 type leaf[K comparable, V any] struct {
 	edit  *edit
-	marks ops.Set // of the items
 	fresh slotSet // whose pages the transaction of edit made: it may change these
 	slots []*page[K, V]
+	marks []ops.Set // of the slots
 }
 
 // page holds items; its first ones have a tag each. It and they are one piece of memory,
@@ -143,7 +143,7 @@ func (t *table[K, V]) each(yield func(K, V) bool) {
 	t.root.eachMarked(0, yield)
 }
 
-// eachMarked calls yield, until it returns false, for every item in a leaf of which
+// eachMarked calls yield, until it returns false, for every item in a page of which
 // some item has one of the marks. It passes over the rest without looking at it. No
 // marks stand for every item.
 func (s link[K, V]) eachMarked(marked ops.Set, yield func(K, V) bool) bool {
@@ -155,11 +155,11 @@ func (s link[K, V]) eachMarked(marked ops.Set, yield func(K, V) bool) bool {
 		}
 		return true
 	}
-	if s.leaf == nil || marked != 0 && s.leaf.marks&marked == 0 {
+	if s.leaf == nil {
 		return true
 	}
 	for i, p := range s.leaf.slots {
-		if s.leaf.repeats(i) {
+		if marked != 0 && s.leaf.marks[i]&marked == 0 || s.leaf.repeats(i) {
 			continue
 		}
 		for _, it := range p.items {
@@ -172,13 +172,19 @@ func (s link[K, V]) eachMarked(marked ops.Set, yield func(K, V) bool) bool {
 }
 
 // marks returns the union of the marks of all items behind s.
-func (s link[K, V]) marks() (m ops.Set) {
-	if s.branch != nil {
-		for _, kid := range s.branch.marks {
-			m |= kid
-		}
-	} else if s.leaf != nil {
-		m = s.leaf.marks
+func (s link[K, V]) marks() ops.Set {
+	switch {
+	case s.branch != nil:
+		return union(s.branch.marks[:])
+	case s.leaf != nil:
+		return union(s.leaf.marks)
+	}
+	return 0
+}
+
+func union(marks []ops.Set) (m ops.Set) {
+	for _, more := range marks {
+		m |= more
 	}
 	return m
 }
@@ -227,13 +233,11 @@ func (k *kind[K, V]) setIn(e *edit, s link[K, V], shift int, hash uint64, it ite
 		switch n := len(l.slots[i].items); {
 		case at >= 0:
 			l.owned(i, depth, n).items[at] = it
-			k.remark(l, it.val)
+			k.remark(l, i, depth)
 			return link[K, V]{leaf: l}, false
 		case n < pageSize || shift+branchBits > maxShift && 1<<depth == leafWidth:
 			l.owned(i, depth, n+1).push(hash, it)
-			if k.marks != nil {
-				l.marks |= k.marks(it.val)
-			}
+			k.remark(l, i, depth)
 			return link[K, V]{leaf: l}, true
 		case 1<<depth < len(l.slots):
 			k.split(l, i, depth, shift)
@@ -263,7 +267,7 @@ func (l *leaf[K, V]) depth(i int) int {
 }
 
 // put makes p, which the transaction made, the page of all slots whose numbers agree
-// with i in the lowest bits, depth of them.
+// with i in the lowest bits, depth of them. Their marks are left as they are.
 func (l *leaf[K, V]) put(i, depth int, p *page[K, V]) {
 	step := 1 << depth
 	for j := i & (step - 1); j < len(l.slots); j += step {
@@ -285,28 +289,19 @@ func (l *leaf[K, V]) owned(i, depth, n int) *page[K, V] {
 	return l.slots[i]
 }
 
-// remark sets the marks of l when val has taken the place of another value. Mostly a
-// few items have all marks there are, and the rest need not be looked at.
-func (k *kind[K, V]) remark(l *leaf[K, V], val V) {
-	if k.marks != nil {
-		l.marks = k.marksOf(l, l.marks|k.marks(val))
-	}
-}
-
-// marksOf returns the union of the marks of all items in l, which are some of those
-// given.
-func (k *kind[K, V]) marksOf(l *leaf[K, V], all ops.Set) (m ops.Set) {
+// remark sets the marks of the page in slot i, of a depth.
+func (k *kind[K, V]) remark(l *leaf[K, V], i, depth int) {
 	if k.marks == nil {
-		return 0
+		return
 	}
-	for _, p := range l.slots {
-		for i := range p.items {
-			if m |= k.marks(p.items[i].val); m == all {
-				return m
-			}
-		}
+	var marks ops.Set
+	for _, it := range l.slots[i].items {
+		marks |= k.marks(it.val)
 	}
-	return m
+	step := 1 << depth
+	for j := i & (step - 1); j < len(l.slots); j += step {
+		l.marks[j] = marks
+	}
 }
 
 // split divides the page in slot i, of a depth that leaves room for it, in two.
@@ -317,8 +312,11 @@ func (k *kind[K, V]) split(l *leaf[K, V], i, depth, shift int) {
 		halves[hash>>shift>>depth&1].push(hash, it)
 	}
 	i &= 1<<depth - 1
-	l.put(i, depth+1, halves[0])
-	l.put(i|1<<depth, depth+1, halves[1])
+	for bit, half := range halves {
+		at := i | bit<<depth
+		l.put(at, depth+1, half)
+		k.remark(l, at, depth+1)
+	}
 }
 
 // fork returns a branch with the items of l, which is full.
@@ -402,6 +400,7 @@ func (k *kind[K, V]) deleteIn(e *edit, s link[K, V], shift int, hash uint64, key
 		}
 		l.put(i, depth-1, joined)
 	}
+	k.remark(l, i, depth)
 	half := len(l.slots) / 2
 	for half > 0 && slices.Equal(l.slots[:half], l.slots[half:2*half]) {
 		half /= 2
@@ -409,7 +408,6 @@ func (k *kind[K, V]) deleteIn(e *edit, s link[K, V], shift int, hash uint64, key
 	if n := max(1, 2*half); n < len(l.slots) {
 		l = l.resized(n)
 	}
-	l.marks = k.marksOf(l, l.marks)
 	return link[K, V]{leaf: l}
 }
 
@@ -471,8 +469,9 @@ func (l *leaf[K, V]) own(e *edit) *leaf[K, V] {
 		return l
 	}
 	c := newLeaf[K, V](len(l.slots))
-	c.edit, c.marks = e, l.marks
+	c.edit = e
 	copy(c.slots, l.slots)
+	copy(c.marks, l.marks)
 	return c
 }
 
@@ -480,10 +479,10 @@ func (l *leaf[K, V]) own(e *edit) *leaf[K, V] {
 // if they are equal to the other half, or twice as many.
 func (l *leaf[K, V]) resized(slots int) *leaf[K, V] {
 	c := newLeaf[K, V](slots)
-	c.edit, c.marks = l.edit, l.marks
+	c.edit = l.edit
 	for i := range c.slots {
 		from := i % len(l.slots)
-		c.slots[i] = l.slots[from]
+		c.slots[i], c.marks[i] = l.slots[from], l.marks[from]
 		if l.fresh.has(from) {
 			c.fresh.add(i)
 		}

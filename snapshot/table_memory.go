@@ -1,5 +1,7 @@
 package snapshot
 
+import "github.com/portcullis-authz/portcullis/ops"
+
 // A leaf and its slots, and a page and its items, are one piece of memory: what stands
 // side by side costs a check fewer misses than what a pointer leads to, and an update one
 // allocation instead of two.
@@ -10,58 +12,66 @@ func newLeaf[K comparable, V any](slots int) *leaf[K, V] {
 	case 1:
 		l := new(struct {
 			leaf[K, V]
-			room [1]*page[K, V]
+			slots [1]*page[K, V]
+			marks [1]ops.Set
 		})
-		l.slots = l.room[:]
+		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
 		return &l.leaf
 	case 2:
 		l := new(struct {
 			leaf[K, V]
-			room [2]*page[K, V]
+			slots [2]*page[K, V]
+			marks [2]ops.Set
 		})
-		l.slots = l.room[:]
+		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
 		return &l.leaf
 	case 4:
 		l := new(struct {
 			leaf[K, V]
-			room [4]*page[K, V]
+			slots [4]*page[K, V]
+			marks [4]ops.Set
 		})
-		l.slots = l.room[:]
+		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
 		return &l.leaf
 	case 8:
 		l := new(struct {
 			leaf[K, V]
-			room [8]*page[K, V]
+			slots [8]*page[K, V]
+			marks [8]ops.Set
 		})
-		l.slots = l.room[:]
+		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
 		return &l.leaf
 	case 16:
 		l := new(struct {
 			leaf[K, V]
-			room [16]*page[K, V]
+			slots [16]*page[K, V]
+			marks [16]ops.Set
 		})
-		l.slots = l.room[:]
+		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
 		return &l.leaf
 	case 32:
 		l := new(struct {
 			leaf[K, V]
-			room [32]*page[K, V]
+			slots [32]*page[K, V]
+			marks [32]ops.Set
 		})
-		l.slots = l.room[:]
+		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
 		return &l.leaf
 	case 64:
 		l := new(struct {
 			leaf[K, V]
-			room [64]*page[K, V]
+			slots [64]*page[K, V]
+			marks [64]ops.Set
 		})
-		l.slots = l.room[:]
+		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
 		return &l.leaf
 	default:
 		l := new(struct {
 			leaf[K, V]
-			room [leafWidth]*page[K, V]
+			slots [leafWidth]*page[K, V]
+			marks [leafWidth]ops.Set
 		})
-		l.slots = l.room[:]
+		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
 		return &l.leaf
 	}
 }

@@ -2,12 +2,9 @@ package snapshot
 
 import (
 	"cmp"
-	"encoding/binary"
 	"iter"
 	"slices"
 	"strings"
-
-	"github.com/google/btree"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -25,30 +22,13 @@ type Tx struct {
 	errs    []error
 	// pending is what the transaction did to records and next.records does not show
 	// yet. The index shows it at once.
-	pending []pending
+	pending []revision
 	names   map[string]string // of this transaction's bindings, each by itself
 	texts   strings.Builder   // the last chunk of names
 }
 
-// pending is a record that a transaction put in, or took out.
-type pending struct {
-	record *record
-	order  uint64 // as the records of one flush are ordered, as far as eight bytes tell
-	at     int32  // in the order of the transaction
-	gone   bool
-}
-
-// degree is the number of children of a node of the ordered set. Somewhat
-// arbitrarily chosen: from 16 to 64 the cost of an update hardly changes.
-const degree = 16
-
 func newTx(old *Snapshot) *Tx {
 	next := *old
-	if next.records == nil {
-		next.records = btree.NewG(degree, func(a, b *record) bool { return compareRecords(a, b) < 0 })
-	} else {
-		next.records = next.records.Clone()
-	}
 	next.ids = next.ids.clone()
 	return &Tx{next: &next, edit: &edit{}}
 }
@@ -140,7 +120,7 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	if n := len(tx.pending); n == cap(tx.pending) {
 		tx.pending = slices.Grow(tx.pending, n+1) // twice as many: append is thriftier, and copies more
 	}
-	tx.pending = append(tx.pending, pending{record: cmp.Or(new, old), at: int32(len(tx.pending)), gone: new == nil})
+	tx.pending = append(tx.pending, revision{record: cmp.Or(new, old), gone: new == nil})
 	if present {
 		tx.next.bindings++
 	} else {
@@ -168,20 +148,17 @@ func (tx *Tx) shared(t resource.Type, name string) string {
 	if shared, ok := tx.names[name]; ok {
 		return shared
 	}
-	found := false
-	for r := range tx.next.from(&record{name: name, typ: t, who: noParty}) {
-		if found = r.name == name; found {
-			name = r.name
-		}
-		break
+	namesake := tx.next.records.namesake(t, name)
+	if namesake != nil {
+		name = namesake.name
 	}
 	if tx.added < 2 {
-		if !found {
+		if namesake == nil {
 			name = strings.Clone(name)
 		}
 		return name
 	}
-	if !found {
+	if namesake == nil {
 		name = tx.copied(name)
 	}
 	if tx.names == nil {
@@ -215,43 +192,10 @@ func (tx *Tx) view() *Snapshot {
 	return tx.next
 }
 
-// flush does to the ordered set what is pending, in its order: neighbours are found
-// in nodes that were just read.
+// flush does to the ordered set what is pending.
 func (tx *Tx) flush() {
-	if len(tx.pending) > 1 {
-		sortPending(tx.pending)
-	}
-	for i, p := range tx.pending {
-		switch {
-		case i+1 < len(tx.pending) && compareRecords(p.record, tx.pending[i+1].record) == 0: // the later one counts
-		case p.gone:
-			tx.next.records.Delete(p.record)
-		default:
-			tx.next.records.ReplaceOrInsert(p.record)
-		}
-	}
+	tx.next.records = tx.next.records.with(tx.pending)
 	tx.pending = nil
-}
-
-// sortPending sorts by record, and the same record by when it was changed. Most
-// comparisons are of the bytes that follow what all names begin with.
-func sortPending(list []pending) {
-	shared := list[0].record.name
-	for _, p := range list[1:] {
-		shared = shared[:sharedPrefix(shared, p.record.name)]
-	}
-	for i := range list {
-		var order [8]byte
-		order[0] = byte(list[i].record.typ)
-		copy(order[1:], list[i].record.name[len(shared):])
-		list[i].order = binary.BigEndian.Uint64(order[:])
-	}
-	slices.SortFunc(list, func(a, b pending) int {
-		if c := cmp.Compare(a.order, b.order); c != 0 {
-			return c
-		}
-		return cmp.Or(compareRecords(a.record, b.record), cmp.Compare(a.at, b.at))
-	})
 }
 
 // packedPart is how many changes, one for so many bindings, a transaction must make for

@@ -46,22 +46,26 @@ func (k *kind[K, V]) verifyLeaf(l *leaf[K, V], shift int, digits uint64) (items 
 	if width == 0 || width > leafWidth || width&(width-1) != 0 {
 		return 0, fmt.Errorf("a leaf of %d slots", width)
 	}
-	if marks := k.marksOf(l, ^ops.Set(0)); marks != l.marks {
-		return 0, fmt.Errorf("marks %b of a leaf with %b", l.marks, marks)
-	}
 	for i, p := range l.slots {
 		depth := l.depth(i)
 		if len(p.items) > pageSize && (depth < leafBits || shift+branchBits <= maxShift) {
 			return 0, fmt.Errorf("a page of %d items at depth %d of a leaf at %d", len(p.items), depth, shift)
 		}
+		var marks ops.Set
 		for j, it := range p.items {
 			hash := k.hash(it.key)
+			if k.marks != nil {
+				marks |= k.marks(it.val)
+			}
 			switch {
 			case j < pageSize && p.tags>>(j*8)&0xff != tagOf(hash):
 				return 0, fmt.Errorf("tags %x: item %d has the tag %x", p.tags, j, tagOf(hash))
 			case hash&(1<<shift-1) != digits, (hash>>shift^uint64(i))&(1<<depth-1) != 0:
 				return 0, fmt.Errorf("an item of hash %x in page %d of depth %d, behind %x", hash, i, depth, digits)
 			}
+		}
+		if l.marks[i] != marks {
+			return 0, fmt.Errorf("marks %b of a page with %b", l.marks[i], marks)
 		}
 		if used := min(len(p.items), pageSize) * 8; bits.Len64(p.tags) > used {
 			return 0, fmt.Errorf("tags %x of %d items", p.tags, len(p.items))

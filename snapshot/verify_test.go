@@ -37,7 +37,7 @@ func TestVerifyNotices(t *testing.T) {
 	topics := func(n *Snapshot) *names { return a(n).anywhere.of(resource.Topic) }
 	for name, spoil := range map[string]func(n *Snapshot){
 		"bindings":   func(n *Snapshot) { n.bindings++ },
-		"records":    func(n *Snapshot) { n.records = n.records.Clone(); n.records.DeleteMin() },
+		"records":    func(n *Snapshot) { n.records.tree = n.records.tree.Clone(); n.records.tree.DeleteMin() },
 		"generation": nil,
 		"malformed":  func(n *Snapshot) { n.index.malformed = nil },
 		"covered":    func(n *Snapshot) { n.index.covered = nil },
@@ -50,7 +50,7 @@ func TestVerifyNotices(t *testing.T) {
 			topics(n).lengths[0].refuses = 0
 		},
 		"literals": func(n *Snapshot) { topics(n).literals = table[string, ruling]{} },
-		"marks":    func(n *Snapshot) { topics(n).literals.root.leaf.marks = 0 },
+		"marks":    func(n *Snapshot) { topics(n).literals.root.leaf.marks[0] = 0 },
 		"tags":     func(n *Snapshot) { topics(n).literals.root.leaf.slots[0].tags ^= 1 },
 		"page":     func(n *Snapshot) { p := topics(n).literals.root.leaf.slots; p[0], p[1] = p[1], p[0] },
 		"ruling":   func(n *Snapshot) { topics(n).literals.root.leaf.slots[0].items[0].val.grants = 0 },
