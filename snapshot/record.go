@@ -112,20 +112,21 @@ func (r *record) has(op ops.Operation, permission acl.PermissionType) bool {
 	return permission == acl.Allow && r.allow.Has(op) || permission == acl.Deny && r.deny.Has(op)
 }
 
-// toggled returns r with one entry more or, if it has that, less; nil if nothing is
-// left.
-func (r record) toggled(op ops.Operation, permission acl.PermissionType) *record {
+// toggled returns r with one entry more or, if it has that, less.
+func (r record) toggled(op ops.Operation, permission acl.PermissionType) record {
 	if permission == acl.Deny {
 		r.deny ^= ops.SetOf(op)
 	} else {
 		r.allow ^= ops.SetOf(op)
 	}
-	if r.allow == 0 && r.deny == 0 {
-		return nil
-	}
-	toggled := r
-	return &toggled
+	return r
 }
+
+// isEmpty reports whether r has no entries.
+func (r *record) isEmpty() bool { return r.allow == 0 && r.deny == 0 }
+
+// kept returns r in memory of its own.
+func (r record) kept() *record { return &r }
 
 // all returns the records that r stands for, some of them repeatedly: itself, if it
 // has no variants.

@@ -306,8 +306,16 @@ func (k *kind[K, V]) remark(l *leaf[K, V], i, depth int) {
 
 // split divides the page in slot i, of a depth that leaves room for it, in two.
 func (k *kind[K, V]) split(l *leaf[K, V], i, depth, shift int) {
-	halves := [2]*page[K, V]{newPage[K, V](pageSize), newPage[K, V](pageSize)} // a table that grows, grows on
-	for _, it := range l.slots[i].items {
+	items := l.slots[i].items
+	halves := [2]*page[K, V]{nil, newPage[K, V](pageSize)} // a table that grows, grows on
+	if l.fresh.has(i) {
+		var room [pageSize]item[K, V]
+		halves[0], items = l.slots[i], append(room[:0], items...)
+		halves[0].empty()
+	} else {
+		halves[0] = newPage[K, V](pageSize)
+	}
+	for _, it := range items {
 		hash := k.hash(it.key)
 		halves[hash>>shift>>depth&1].push(hash, it)
 	}
@@ -338,6 +346,12 @@ func (p *page[K, V]) push(hash uint64, it item[K, V]) {
 		p.tags |= tagOf(hash) << (n * 8)
 	}
 	p.items = append(p.items, it)
+}
+
+// empty takes all items out of p, and leaves nothing of them in memory.
+func (p *page[K, V]) empty() {
+	clear(p.items)
+	p.tags, p.items = 0, p.items[:0]
 }
 
 // clone returns a copy with room for n items, which may be more.

@@ -115,12 +115,20 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 		from = recordFor(b, who.owned())
 		from.name = tx.shared(from.typ, from.name)
 	}
-	new := from.toggled(op, permission)
-	tx.next.index.change(tx.edit, old, new)
-	if n := len(tx.pending); n == cap(tx.pending) {
-		tx.pending = slices.Grow(tx.pending, n+1) // twice as many: append is thriftier, and copies more
+	after := from.toggled(op, permission)
+	var new *record
+	switch n := len(tx.pending); {
+	case after.isEmpty():
+	case n > 0 && tx.pending[n-1].record == old: // made by the change before this one: nobody has seen it
+		*old = after
+		new = old
+	default:
+		new = after.kept()
 	}
-	tx.pending = append(tx.pending, revision{record: cmp.Or(new, old), gone: new == nil})
+	tx.next.index.change(tx.edit, old, new)
+	if new != old {
+		tx.await(revision{record: cmp.Or(new, old), gone: new == nil})
+	}
 	if present {
 		tx.next.bindings++
 	} else {
@@ -129,6 +137,14 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	tx.changes++
 	tx.log.add(change{cmp.Or(new, old), op, permission, present})
 	return cmp.Or(new, old), true
+}
+
+// await adds to what is pending.
+func (tx *Tx) await(r revision) {
+	if n := len(tx.pending); n == cap(tx.pending) {
+		tx.pending = slices.Grow(tx.pending, n+1) // twice as many: append is thriftier, and copies more
+	}
+	tx.pending = append(tx.pending, r)
 }
 
 // record returns the record that b is or would be in, or nil, and the party of b.
@@ -145,6 +161,9 @@ func (tx *Tx) record(b acl.Binding) (*record, *party) {
 // may be a part of a file that would be kept in memory for it, and names that are
 // copied one after the other lie together, where checks find them faster.
 func (tx *Tx) shared(t resource.Type, name string) string {
+	if n := len(tx.pending); n > 0 && tx.pending[n-1].record.name == name {
+		return tx.pending[n-1].record.name // files name one resource after the other
+	}
 	if shared, ok := tx.names[name]; ok {
 		return shared
 	}
