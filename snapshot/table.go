@@ -222,7 +222,13 @@ func (k *kind[K, V]) setIn(e *edit, s link[K, V], shift int, hash uint64, it ite
 		b := s.branch.own(e)
 		i := hash >> shift % branchWidth
 		b.kids[i], added = k.setIn(e, b.kids[i], shift+branchBits, hash, it)
-		b.marks[i] = b.kids[i].marks()
+		switch {
+		case k.marks == nil:
+		case added:
+			b.marks[i] |= k.marks(it.val)
+		default: // what the value before had may be gone
+			b.marks[i] = b.kids[i].marks()
+		}
 		return link[K, V]{branch: b}, added
 	}
 	l := s.leaf.own(e)
