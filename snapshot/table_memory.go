@@ -4,76 +4,40 @@ import "github.com/portcullis-authz/portcullis/ops"
 
 // A leaf and its slots, and a page and its items, are one piece of memory: what stands
 // side by side costs a check fewer misses than what a pointer leads to, and an update one
-// allocation instead of two.
+// allocation instead of two. Go has no arrays whose length is a parameter, hence a line
+// for each.
 
 // newLeaf returns a leaf with as many slots, a power of two up to leafWidth.
 func newLeaf[K comparable, V any](slots int) *leaf[K, V] {
 	switch slots {
 	case 1:
-		l := new(struct {
-			leaf[K, V]
-			slots [1]*page[K, V]
-			marks [1]ops.Set
-		})
-		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
-		return &l.leaf
+		return leafWith(func(r *[1]*page[K, V]) []*page[K, V] { return r[:] }, func(r *[1]ops.Set) []ops.Set { return r[:] })
 	case 2:
-		l := new(struct {
-			leaf[K, V]
-			slots [2]*page[K, V]
-			marks [2]ops.Set
-		})
-		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
-		return &l.leaf
+		return leafWith(func(r *[2]*page[K, V]) []*page[K, V] { return r[:] }, func(r *[2]ops.Set) []ops.Set { return r[:] })
 	case 4:
-		l := new(struct {
-			leaf[K, V]
-			slots [4]*page[K, V]
-			marks [4]ops.Set
-		})
-		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
-		return &l.leaf
+		return leafWith(func(r *[4]*page[K, V]) []*page[K, V] { return r[:] }, func(r *[4]ops.Set) []ops.Set { return r[:] })
 	case 8:
-		l := new(struct {
-			leaf[K, V]
-			slots [8]*page[K, V]
-			marks [8]ops.Set
-		})
-		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
-		return &l.leaf
+		return leafWith(func(r *[8]*page[K, V]) []*page[K, V] { return r[:] }, func(r *[8]ops.Set) []ops.Set { return r[:] })
 	case 16:
-		l := new(struct {
-			leaf[K, V]
-			slots [16]*page[K, V]
-			marks [16]ops.Set
-		})
-		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
-		return &l.leaf
+		return leafWith(func(r *[16]*page[K, V]) []*page[K, V] { return r[:] }, func(r *[16]ops.Set) []ops.Set { return r[:] })
 	case 32:
-		l := new(struct {
-			leaf[K, V]
-			slots [32]*page[K, V]
-			marks [32]ops.Set
-		})
-		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
-		return &l.leaf
+		return leafWith(func(r *[32]*page[K, V]) []*page[K, V] { return r[:] }, func(r *[32]ops.Set) []ops.Set { return r[:] })
 	case 64:
-		l := new(struct {
-			leaf[K, V]
-			slots [64]*page[K, V]
-			marks [64]ops.Set
-		})
-		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
-		return &l.leaf
+		return leafWith(func(r *[64]*page[K, V]) []*page[K, V] { return r[:] }, func(r *[64]ops.Set) []ops.Set { return r[:] })
 	default:
-		l := new(struct {
-			leaf[K, V]
-			slots [leafWidth]*page[K, V]
-			marks [leafWidth]ops.Set
-		})
-		l.leaf.slots, l.leaf.marks = l.slots[:], l.marks[:]
-		return &l.leaf
+		return leafWith(func(r *[leafWidth]*page[K, V]) []*page[K, V] { return r[:] }, func(r *[leafWidth]ops.Set) []ops.Set { return r[:] })
 	}
+}
+
+// leafWith returns a leaf that has its slots and their marks in S and M.
+func leafWith[K comparable, V, S, M any](slots func(*S) []*page[K, V], marks func(*M) []ops.Set) *leaf[K, V] {
+	l := new(struct {
+		leaf[K, V]
+		slotRoom S
+		markRoom M
+	})
+	l.slots, l.marks = slots(&l.slotRoom), marks(&l.markRoom)
+	return &l.leaf
 }
 
 // newPage returns an empty page with room for as many items, up to pageSize. It can take
@@ -83,62 +47,32 @@ func newPage[K comparable, V any](items int) *page[K, V] {
 	case 0:
 		return new(page[K, V])
 	case 1:
-		p := new(struct {
-			page[K, V]
-			room [1]item[K, V]
-		})
-		p.items = p.room[:0]
-		return &p.page
+		return pageWith(func(r *[1]item[K, V]) []item[K, V] { return r[:0] })
 	case 2:
-		p := new(struct {
-			page[K, V]
-			room [2]item[K, V]
-		})
-		p.items = p.room[:0]
-		return &p.page
+		return pageWith(func(r *[2]item[K, V]) []item[K, V] { return r[:0] })
 	case 3:
-		p := new(struct {
-			page[K, V]
-			room [3]item[K, V]
-		})
-		p.items = p.room[:0]
-		return &p.page
+		return pageWith(func(r *[3]item[K, V]) []item[K, V] { return r[:0] })
 	case 4:
-		p := new(struct {
-			page[K, V]
-			room [4]item[K, V]
-		})
-		p.items = p.room[:0]
-		return &p.page
+		return pageWith(func(r *[4]item[K, V]) []item[K, V] { return r[:0] })
 	case 5:
-		p := new(struct {
-			page[K, V]
-			room [5]item[K, V]
-		})
-		p.items = p.room[:0]
-		return &p.page
+		return pageWith(func(r *[5]item[K, V]) []item[K, V] { return r[:0] })
 	case 6:
-		p := new(struct {
-			page[K, V]
-			room [6]item[K, V]
-		})
-		p.items = p.room[:0]
-		return &p.page
+		return pageWith(func(r *[6]item[K, V]) []item[K, V] { return r[:0] })
 	case 7:
-		p := new(struct {
-			page[K, V]
-			room [7]item[K, V]
-		})
-		p.items = p.room[:0]
-		return &p.page
+		return pageWith(func(r *[7]item[K, V]) []item[K, V] { return r[:0] })
 	default:
-		p := new(struct {
-			page[K, V]
-			room [pageSize]item[K, V]
-		})
-		p.items = p.room[:0]
-		return &p.page
+		return pageWith(func(r *[pageSize]item[K, V]) []item[K, V] { return r[:0] })
 	}
+}
+
+// pageWith returns a page that has its items in R.
+func pageWith[K comparable, V, R any](items func(*R) []item[K, V]) *page[K, V] {
+	p := new(struct {
+		page[K, V]
+		room R
+	})
+	p.items = items(&p.room)
+	return &p.page
 }
 
 // slotSet is a set of slots of a leaf.
