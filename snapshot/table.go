@@ -333,16 +333,21 @@ func (k *kind[K, V]) split(l *leaf[K, V], i, depth, shift int) {
 	}
 }
 
-// fork returns a branch with the items of l, which is full.
+// fork returns a branch with the pages of l, which is full: the lowest digits of a slot
+// are those of the branch, the others those of the slot in its kid.
 func (k *kind[K, V]) fork(e *edit, l *leaf[K, V], shift int) *branch[K, V] {
 	b := &branch[K, V]{edit: e}
-	link[K, V]{leaf: l}.eachMarked(0, func(key K, val V) bool {
-		hash := k.hash(key)
-		i := hash >> shift % branchWidth
-		b.kids[i], _ = k.setIn(e, b.kids[i], shift+branchBits, hash, item[K, V]{key, val})
-		b.marks[i] = b.kids[i].marks()
-		return true
-	})
+	for i := range b.kids {
+		for depth := l.depth(i); depth < branchBits; depth++ {
+			k.split(l, i, depth, shift) // a page of several kids
+		}
+		kid := newLeaf[K, V](leafWidth / branchWidth)
+		kid.edit = e
+		for j := range kid.slots {
+			kid.take(j, l, i|j<<branchBits)
+		}
+		b.kids[i].leaf, b.marks[i] = kid, union(kid.marks)
+	}
 	return b
 }
 
@@ -501,11 +506,15 @@ func (l *leaf[K, V]) resized(slots int) *leaf[K, V] {
 	c := newLeaf[K, V](slots)
 	c.edit = l.edit
 	for i := range c.slots {
-		from := i % len(l.slots)
-		c.slots[i], c.marks[i] = l.slots[from], l.marks[from]
-		if l.fresh.has(from) {
-			c.fresh.add(i)
-		}
+		c.take(i, l, i%len(l.slots))
 	}
 	return c
+}
+
+// take makes slot i of l what slot j of o is, a leaf of the same transaction.
+func (l *leaf[K, V]) take(i int, o *leaf[K, V], j int) {
+	l.slots[i], l.marks[i] = o.slots[j], o.marks[j]
+	if o.fresh.has(j) {
+		l.fresh.add(i)
+	}
 }
