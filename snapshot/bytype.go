@@ -112,7 +112,7 @@ func (a *anyName) denies(name string, literals bool) bool {
 		if n == nil {
 			continue
 		}
-		start := startHash{state: secret0}
+		start := newStart()
 		for i := n.covering(0, name, 0, a.bit); i < len(n.lengths); i = n.covering(i+1, name, 0, a.bit) {
 			if n.prefixed(&start, name, n.lengths[i].bytes).refuses&a.bit != 0 {
 				return true

@@ -84,6 +84,7 @@ func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidat
 	if n == nil {
 		return deny, allow
 	}
+	i := n.covering(0, name, bit, bit)
 	exact, wild := ruling{}, n.wild
 	switch {
 	case name == resource.Wildcard:
@@ -103,7 +104,7 @@ func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidat
 	if wild.refuses&bit != 0 {
 		deny = candidate{wild.record, placeWild}
 	}
-	if i := n.covering(0, name, grants, bit); i < len(n.lengths) {
+	if i < len(n.lengths) {
 		return n.askPrefixes(i, name, grants, bit, deny, allow)
 	}
 	return deny, allow
@@ -113,7 +114,7 @@ func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidat
 // counted among them, from length i on, which is one to look at. ALLOW ones count only
 // for grants, which is the operation or nothing.
 func (n *names) askPrefixes(i int, name string, grants, bit ops.Set, deny, allow candidate) (_, _ candidate) {
-	start := startHash{state: secret0}
+	start := newStart()
 	for ; i < len(n.lengths); i = n.covering(i+1, name, grants, bit) {
 		bytes := n.lengths[i].bytes
 		r := n.prefixed(&start, name, bytes)

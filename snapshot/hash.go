@@ -15,32 +15,43 @@ var (
 	secret2 = rand.Uint64() | 1
 )
 
-// hashString is the runtime's hash.
-func hashString(s string) uint64 { return maphash.String(seed, s) }
-
-// hashPrefix is the hash of a PREFIXED pattern's name. It takes in the bytes in blocks of
-// sixteen, and finishes with what is left, so that the hashes of many beginnings of one
-// name cost a constant each (startHash). The runtime's hash, which is twice as fast for
-// one name, would start afresh for each. A block costs one multiplication, as in wyhash:
-// fold the 128-bit product of its two words, each mixed with something secret.
-func hashPrefix(s string) uint64 {
-	start := startHash{state: secret0}
+// hashString is the hash of a name. It takes in blocks of sixteen bytes, and in the end
+// the last sixteen, so that the hashes of many beginnings of one name cost a constant
+// each (startHash): the runtime's hash, which costs half as much again for a name of
+// usual length, would start afresh for each. A step costs one multiplication, as in
+// wyhash: fold the 128-bit product of two words, each mixed with something secret.
+func hashString(s string) uint64 {
+	start := newStart()
 	return start.of(s, len(s))
 }
 
 // startHash is the hash of the beginnings of one text, of which one after the other is
-// asked for, the shortest first. Its state is secret0 at first.
+// asked for, the shortest first.
 type startHash struct {
 	state uint64
 	taken int // how many bytes are in state
 }
 
+func newStart() startHash { return startHash{state: secret0} }
+
 // of returns the hash of the first n bytes of s.
 func (h *startHash) of(s string, n int) uint64 {
-	for ; h.taken+blockSize <= n; h.taken += blockSize {
+	for ; h.taken+blockSize < n; h.taken += blockSize {
 		h.state = fold(load(s, h.taken)^secret1, load(s, h.taken+wordSize)^h.state)
 	}
-	return finish(h.state, s, n)
+	var low, high uint64
+	switch {
+	case n >= blockSize:
+		low, high = load(s, n-blockSize), load(s, n-wordSize)
+	case n >= wordSize:
+		low, high = load(s, 0), load(s, n-wordSize)
+	case n >= wordSize/2:
+		low = load32(s, 0)<<32 | load32(s, n-wordSize/2)
+	case n > 0:
+		low = uint64(s[0])<<16 | uint64(s[n/2])<<8 | uint64(s[n-1])
+	}
+	hash := fold(low^secret2, high^h.state^uint64(n))
+	return hash ^ hash>>32
 }
 
 const (
@@ -48,38 +59,9 @@ const (
 	blockSize = 2 * wordSize
 )
 
-// finish returns the hash of the first n bytes of s, of which those before the last
-// n%blockSize are in state. The number of these stands where they leave room, so that
-// no two texts finish alike.
-func finish(state uint64, s string, n int) uint64 {
-	rest := n % blockSize
-	i := n - rest
-	low, high := uint64(0), uint64(rest)<<(64-8)
-	if rest > wordSize {
-		low = load(s, i)
-		high |= firstBytes(s, i+wordSize, rest-wordSize)
-	} else {
-		low = firstBytes(s, i, rest)
-	}
-	return fold(low^secret2, high^state)
-}
-
-// firstBytes returns n bytes of s from i on, eight at most, as a number.
-func firstBytes(s string, i, n int) (w uint64) {
-	switch {
-	case n == 0:
-		return 0
-	case len(s)-i >= wordSize:
-		w = load(s, i)
-	case len(s) >= wordSize:
-		w = load(s, len(s)-wordSize) >> (uint(wordSize-(len(s)-i)) * 8)
-	default:
-		for j := range n {
-			w |= uint64(s[i+j]) << (8 * j)
-		}
-		return w
-	}
-	return w & (^uint64(0) >> (uint(wordSize-n) * 8))
+func load32(s string, i int) uint64 {
+	s = s[i : i+wordSize/2]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }
 
 // load returns the eight bytes of s from i on as a number, in one instruction.

@@ -130,10 +130,6 @@ type prefixLength struct {
 // covering returns the first of n.lengths from i on of which a prefix that grants one of
 // some operations, or refuses one of others, may be the beginning of name; or else their
 // number.
-//
-// It is not inlined, because its loop then keeps what it needs in registers.
-//
-//go:noinline
 func (n *names) covering(i int, name string, grants, refuses ops.Set) int {
 	for ; i < len(n.lengths); i++ {
 		l := &n.lengths[i]
@@ -166,7 +162,7 @@ var (
 	holders  = &kind[string, *holder]{hash: hashString}
 	hosts    = &kind[hostKey, *scope]{hash: hashHost}
 	literals = &kind[string, ruling]{hash: hashString, marks: ruling.open}
-	prefixes = &kind[string, ruling]{hash: hashPrefix, marks: ruling.open}
+	prefixes = &kind[string, ruling]{hash: hashString, marks: ruling.open}
 )
 
 // get returns what is said on p. n may be nil.
@@ -178,7 +174,7 @@ func (n *names) get(p resource.Pattern) (r ruling) {
 	case p.PatternType == resource.Literal:
 		r, _ = n.literals.get(hashString(p.Name), p.Name)
 	default:
-		r, _ = n.prefixes.get(hashPrefix(p.Name), p.Name)
+		r, _ = n.prefixes.get(hashString(p.Name), p.Name)
 	}
 	return r
 }

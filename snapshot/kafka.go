@@ -65,7 +65,7 @@ func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 		if r, _ := n.literals.get(hash, q.name); r.speaksOf(q.bit) {
 			deny, allow = q.weigh(r, placeLiteral, deny, allow)
 		}
-		start := startHash{state: secret0}
+		start := newStart()
 		for i := n.covering(0, q.name, q.bit, q.bit); i < len(n.lengths); i = n.covering(i+1, q.name, q.bit, q.bit) {
 			bytes := n.lengths[i].bytes
 			deny, allow = q.weigh(n.prefixed(&start, q.name, bytes), int(bytes), deny, allow)
