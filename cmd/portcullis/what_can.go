@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,12 +10,7 @@ import (
 )
 
 // whatCan is the flags of the command what-can.
-type whatCan struct {
-	acls    *aclInput
-	asked   questionFlags
-	cluster *clusterFlags
-	json    func() (bool, error)
-}
+type whatCan struct{ setQuestion }
 
 func newWhatCanCommand() *cobra.Command {
 	w := &whatCan{}
@@ -44,41 +38,25 @@ Exit status: 0 something, 1 nothing, 2 bad input or usage.`,
 }
 
 func (w *whatCan) run(cmd *cobra.Command) error {
-	asJSON, errJSON := w.json()
-	config, errConfig := w.cluster.config()
-	q, errQuestion := w.asked.question()
-	if err := errors.Join(w.asked.checkUsage(cmd, ""), errJSON, errConfig); err != nil {
+	asked, err := w.read(cmd)
+	if err != nil {
 		return err
 	}
-	store, errACLs := w.acls.load(cmd.InOrStdin(), config)
-	if err := errors.Join(errACLs, errQuestion); err != nil {
-		return err
-	}
-	n := store.Load()
-	if err := w.cluster.refuseEmpty(n); err != nil {
-		return err
-	}
-	regions, err := inspect.WhatCan(n, q.subject)
+	regions, err := inspect.WhatCan(asked.acls, asked.subject)
 	if err != nil {
 		return err
 	}
 	var out bytes.Buffer
-	if len(regions) == 0 && !asJSON {
+	if len(regions) == 0 && !asked.asJSON {
 		fmt.Fprintln(&out, "nothing")
 	}
 	encoder := newLineEncoder(&out)
 	for _, a := range regions {
-		if !asJSON {
+		if !asked.asJSON {
 			fmt.Fprintln(&out, accessText(a))
 		} else if err := encoder.Encode(newAccessObject(a)); err != nil {
 			return err
 		}
 	}
-	if _, err := out.WriteTo(cmd.OutOrStdout()); err != nil {
-		return err
-	}
-	if len(regions) == 0 {
-		return errDenied
-	}
-	return nil
+	return w.answer(cmd, &out, len(regions))
 }

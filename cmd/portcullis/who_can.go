@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,12 +10,7 @@ import (
 )
 
 // whoCan is the flags of the command who-can.
-type whoCan struct {
-	acls    *aclInput
-	asked   questionFlags
-	cluster *clusterFlags
-	json    func() (bool, error)
-}
+type whoCan struct{ setQuestion }
 
 func newWhoCanCommand() *cobra.Command {
 	w := &whoCan{}
@@ -52,36 +46,20 @@ type granteeObject struct {
 }
 
 func (w *whoCan) run(cmd *cobra.Command) error {
-	asJSON, errJSON := w.json()
-	config, errConfig := w.cluster.config()
-	q, errQuestion := w.asked.question()
-	if err := errors.Join(w.asked.checkUsage(cmd, ""), errJSON, errConfig); err != nil {
+	asked, err := w.read(cmd)
+	if err != nil {
 		return err
 	}
-	store, errACLs := w.acls.load(cmd.InOrStdin(), config)
-	if err := errors.Join(errACLs, errQuestion); err != nil {
-		return err
-	}
-	n := store.Load()
-	if err := w.cluster.refuseEmpty(n); err != nil {
-		return err
-	}
-	writeWarnings(cmd.ErrOrStderr(), "", []question{q})
+	writeWarnings(cmd.ErrOrStderr(), "", []question{asked.question})
 	bar := newWork(cmd.ErrOrStderr(), "asking")
-	grantees := inspect.WhoCan(n, q.request, bar.set)
+	grantees := inspect.WhoCan(asked.acls, asked.request, bar.set)
 	bar.finish()
 
 	var out bytes.Buffer
-	if err := writeGrantees(&out, grantees, asJSON); err != nil {
+	if err := writeGrantees(&out, grantees, asked.asJSON); err != nil {
 		return err
 	}
-	if _, err := out.WriteTo(cmd.OutOrStdout()); err != nil {
-		return err
-	}
-	if len(grantees) == 0 {
-		return errDenied
-	}
-	return nil
+	return w.answer(cmd, &out, len(grantees))
 }
 
 func writeGrantees(out *bytes.Buffer, grantees []inspect.Grantee, asJSON bool) error {
