@@ -88,8 +88,13 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 		return
 	}
 	q.Topics = slices.Clone(q.Topics)
+	exists := make(map[string]bool, len(q.Topics)) // a request may have one name many times
 	for i := range q.Topics {
-		q.Topics[i].Exists = cluster.HasTopic(q.Topics[i].Name)
+		t := &q.Topics[i]
+		if _, asked := exists[t.Name]; !asked {
+			exists[t.Name] = cluster.HasTopic(t.Name)
+		}
+		t.Exists = exists[t.Name]
 	}
 	told := p.evaluateLate(&q)
 	if len(told.Items) != len(out.Items) {

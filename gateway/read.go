@@ -18,8 +18,8 @@ type query struct {
 	inner      []list        // what those with a parent are of: the topics of each group
 	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
 	err        error         // the first thing that makes the request malformed
-	// named are the names of the topics that the request has by id, so that the cluster
-	// is asked once for each, however often it stands in the request.
+	// named are the names of the topics that the request or its response has by id, so
+	// that the cluster is asked once for each, however often it stands there.
 	named map[[16]byte]string
 }
 
@@ -86,14 +86,14 @@ func (q *query) malformed(what string) {
 // does the cluster knows, and says to those who may ask.
 func named(q *query, name string) ops.Topic { return ops.Topic{Name: q.text(name), Exists: true} }
 
-// identified returns a topic that the request has by its id.
-func (r *reader) identified(q *query, id [16]byte) ops.Topic {
+// identified returns a topic that is named by its id.
+func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
 	name, known := q.named[id]
 	if !known {
 		if q.named == nil {
 			q.named = make(map[[16]byte]string)
 		}
-		name = topicName(r.cluster, id)
+		name = topicName(c, id)
 		q.named[id] = name
 	}
 	return ops.Topic{ID: id, ByID: true, Name: name, Exists: true}
@@ -177,7 +177,7 @@ func (r *reader) read(message kmsg.Request) (*query, error) {
 // name below.
 func (r *reader) either(q *query, from int16, name string, id [16]byte) ops.Topic {
 	if q.Version >= from {
-		return r.identified(q, id)
+		return q.identified(r.cluster, id)
 	}
 	return named(q, name)
 }
@@ -188,7 +188,7 @@ func (r *reader) oneOf(q *query, name *string, id [16]byte) ops.Topic {
 	case id == [16]byte{} && name != nil:
 		return named(q, *name)
 	case name == nil && q.Version >= idsFrom[q.Key]:
-		return r.identified(q, id)
+		return q.identified(r.cluster, id)
 	}
 	q.malformed("a topic with a name and an id, or with neither")
 	return ops.Topic{}
@@ -259,10 +259,10 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 		topics(q, &m.Topics, func(t *kmsg.OffsetDeleteRequestTopic) ops.Topic { return named(q, t.Topic) })
 	case *kmsg.ShareFetchRequest:
 		q.Group = q.optional(m.GroupID)
-		topics(q, &m.Topics, func(t *kmsg.ShareFetchRequestTopic) ops.Topic { return r.identified(q, t.TopicID) })
+		topics(q, &m.Topics, func(t *kmsg.ShareFetchRequestTopic) ops.Topic { return q.identified(r.cluster, t.TopicID) })
 	case *kmsg.ShareAcknowledgeRequest:
 		q.Group = q.optional(m.GroupID)
-		topics(q, &m.Topics, func(t *kmsg.ShareAcknowledgeRequestTopic) ops.Topic { return r.identified(q, t.TopicID) })
+		topics(q, &m.Topics, func(t *kmsg.ShareAcknowledgeRequestTopic) ops.Topic { return q.identified(r.cluster, t.TopicID) })
 	case *kmsg.AlterShareGroupOffsetsRequest:
 		q.Group = q.text(m.GroupID)
 		topics(q, &m.Topics, func(t *kmsg.AlterShareGroupOffsetsRequestTopic) ops.Topic { return named(q, t.Topic) })

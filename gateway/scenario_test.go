@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -157,6 +158,59 @@ func TestRepeatedIDsAreLookedUpOnce(t *testing.T) {
 				t.Errorf("request %d: the cluster was asked about %q %d times", request, id, n)
 			}
 		}
+	}
+}
+
+// TestShownIDsAreLookedUpOnce: so does a response have an id many times, of topics that
+// the request named already and of others.
+func TestShownIDsAreLookedUpOnce(t *testing.T) {
+	c := counted{cluster{"mine", "theirs"}, map[string]int{}}
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine", "Read Group:g"), Cluster: c}).Conn(client("alice"))
+	m := kmsg.NewPtrShareFetchRequest()
+	m.SetVersion(1)
+	m.GroupID = new("g")
+	m.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: idOf("mine")}}
+	plan := decide(t, conn, m)
+	reply := m.ResponseKind().(*kmsg.ShareFetchResponse)
+	for i := range 1000 {
+		p := kmsg.NewShareFetchResponseTopicPartition()
+		p.Records = []byte("records")
+		reply.Topics = append(reply.Topics, kmsg.ShareFetchResponseTopic{
+			TopicID: idOf([]string{"mine", "theirs"}[i%2]), Partitions: []kmsg.ShareFetchResponseTopicPartition{p},
+		})
+	}
+	r := answer[*kmsg.ShareFetchResponse](t, plan, m, reply)
+	for i, topic := range r.Topics {
+		if got := topic.Partitions[0].Records != nil; got != (i%2 == 0) {
+			t.Fatalf("topic %d: records shown: %t", i, got)
+		}
+	}
+	for _, name := range []string{"mine", "theirs"} {
+		if n := c.questions[fmt.Sprintf("id %x", idOf(name))]; n != 1 {
+			t.Errorf("the cluster was asked about %q %d times", name, n)
+		}
+	}
+}
+
+// TestMissingNamesAreLookedUpOnce: where a refusal reads otherwise if the topic is
+// missing, a request may have it many times.
+func TestMissingNamesAreLookedUpOnce(t *testing.T) {
+	c := counted{cluster{"mine", "theirs"}, map[string]int{}}
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "All Topic:missing", "All Topic:mine", "Describe Topic:theirs", "All TransactionalId:t"), Cluster: c}).Conn(client("alice"))
+	m := kmsg.NewPtrAddPartitionsToTxnRequest()
+	m.SetVersion(3)
+	m.TransactionalID = "t"
+	for i := range 3000 {
+		m.Topics = append(m.Topics, kmsg.AddPartitionsToTxnRequestTopic{Topic: []string{"mine", "theirs", "missing"}[i%3], Partitions: []int32{0}})
+	}
+	r := answer[*kmsg.AddPartitionsToTxnResponse](t, decide(t, conn, m), m)
+	for i, topic := range r.Topics {
+		if got, want := topic.Partitions[0].ErrorCode, []int16{55, 29, 3}[i%3]; got != want {
+			t.Fatalf("topic %d: error %d, expected %d", i, got, want)
+		}
+	}
+	if len(r.Topics) != 3000 || !maps.Equal(c.questions, map[string]int{"mine": 1, "theirs": 1, "missing": 1}) {
+		t.Errorf("%d topics, the cluster was asked %v", len(r.Topics), c.questions)
 	}
 }
 
