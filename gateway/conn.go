@@ -16,6 +16,7 @@ type Conn struct {
 	session *snapshot.Session
 	reader  reader
 	share   shareSession
+	last    string // the client id of the last request
 }
 
 // Conn returns the state of a new connection. A peer that authenticates again, or only
@@ -35,7 +36,7 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 		gateway: g,
 		session: g.config.Store.Session(client.Subject),
 		reader: reader{
-			cluster: g.config.Cluster, layouts: &g.layouts,
+			cluster: g.config.Cluster, layouts: g.layouts,
 			endpoint: endpoint, caller: caller, forwarded: forwarded,
 		},
 	}
@@ -49,10 +50,11 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 // is malformed, or because Kafka closes the connection on it. Then the connection is
 // to be closed; no other is concerned.
 func (c *Conn) Request(frame []byte) (*Plan, error) {
-	h, message, err := parseHeader(frame)
+	h, err := parseHeader(frame, c.last)
 	if err != nil {
 		return nil, err
 	}
+	c.last = h.ClientID
 	if c.gateway == nil {
 		return nil, &FrameError{Header: h, Err: errors.New("a connection that no gateway made")}
 	}
@@ -61,11 +63,12 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
 	}
+	message := h.request()
 	if err := c.gateway.layouts.decode(h, frame, message); err != nil {
 		return nil, err
 	}
 	p.resumed = c.share.resume(message)
-	if p.query, err = c.reader.read(message); err == nil {
+	if err = c.reader.read(&p.query, message); err == nil {
 		err = p.decide(frame)
 	}
 	if err != nil {

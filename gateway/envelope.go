@@ -18,7 +18,8 @@ func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	if p, err := principal.ParseWire(m.RequestPrincipal); err == nil {
 		q.Embedded.Principal = p.String()
 	}
-	h, message, err := parseHeader(m.RequestData)
+	h, err := parseHeader(m.RequestData, "")
+	message := h.request()
 	if err != nil || message == nil {
 		return
 	}
@@ -29,7 +30,8 @@ func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	if r.layouts.decode(h, m.RequestData, message) != nil {
 		return
 	}
-	if inner, err := r.read(message); err == nil {
+	inner := new(query)
+	if r.read(inner, message) == nil {
 		q.Embedded.Request = &inner.Request
 	}
 }
@@ -42,13 +44,13 @@ func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.EnvelopeRequest)
 	who, err := principal.ParseWire(m.RequestPrincipal)
 	if err != nil {
-		p.local, err = refuseAll(p.query, ops.PrincipalDeserializationFailure)
+		p.local, err = refuseAll(&p.query, ops.PrincipalDeserializationFailure)
 		return false, err
 	}
 	where, _ := netip.AddrFromSlice(m.ClientHostAddress)
 	inner, err := p.gateway.conn(Client{Subject: snapshot.Subject{Principal: who, Host: where}}, ops.Controller, true).Request(m.RequestData)
 	if err != nil || len(inner.Forward) > 1 {
-		p.local, err = refuseAll(p.query, ops.UnsupportedVersion)
+		p.local, err = refuseAll(&p.query, ops.UnsupportedVersion)
 		return false, err
 	}
 	p.Denied = append(p.Denied, inner.Denied...)

@@ -80,7 +80,7 @@ const (
 // concurrent use by any number of goroutines.
 type Gateway struct {
 	config    Config
-	layouts   layouts
+	layouts   *layouts
 	versions  map[ops.APIKey]versionRange
 	rewriters map[ops.APIKey]rewriter
 	seal      cipher.AEAD // of cursors
@@ -101,7 +101,7 @@ func New(config Config) (*Gateway, error) {
 	if config.ACLs < ServeACLs || config.ACLs > ForwardACLs {
 		return nil, fmt.Errorf("gateway: ACLHandling(%d) is none", config.ACLs)
 	}
-	return &Gateway{config: config, versions: servedVersions(config.Endpoint), rewriters: rewriters(), seal: newSeal()}, nil
+	return &Gateway{config: config, layouts: newLayouts(), versions: servedVersions(config.Endpoint), rewriters: rewriters(), seal: newSeal()}, nil
 }
 
 // Client is the peer of a connection.

@@ -14,16 +14,28 @@ import (
 type query struct {
 	ops.Request
 	message    kmsg.Request
-	items      list          // what the entries of the outcome without a parent are of; nil if none
-	inner      []list        // what those with a parent are of: the topics of each group
+	items      field         // what the entries of the outcome without a parent are of; nil if none
+	inner      []field       // what those with a parent are of: the topics of each group
 	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
 	err        error         // the first thing that makes the request malformed
-	// named are the names of the topics that the request or its response has by id, so
-	// that the cluster is asked once for each, however often it stands there.
-	named map[[16]byte]string
+	named      topicNames
 }
 
-// list is a list of a message whose entries are allowed or refused one by one.
+// field is a list of a message whose entries are allowed or refused one by one.
+type field interface {
+	// list returns what is in it now.
+	list() list
+}
+
+// fieldOf is a field with entries of T. It is a pointer, so that to note it takes no
+// memory.
+type fieldOf[T any] struct{ in *[]T }
+
+func fieldIn[T any](in *[]T) field { return fieldOf[T]{in} }
+
+func (f fieldOf[T]) list() list { return entries[T]{*f.in, f.in} }
+
+// list is what was in a field before anything was taken out.
 type list interface {
 	len() int
 	// entry returns the entry that the request had at position i, also after keep.
@@ -50,8 +62,6 @@ func (e entries[T]) keep(refused []bool) {
 	}
 	*e.left = kept
 }
-
-func listOf[T any](field *[]T) list { return entries[T]{*field, field} }
 
 // text returns a name of the request. Names are compared byte by byte here and as
 // characters in Kafka, so that only well-formed ones mean the same in both.
@@ -88,15 +98,37 @@ func named(q *query, name string) ops.Topic { return ops.Topic{Name: q.text(name
 
 // identified returns a topic that is named by its id.
 func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
-	name, known := q.named[id]
-	if !known {
-		if q.named == nil {
-			q.named = make(map[[16]byte]string)
-		}
-		name = topicName(c, id)
-		q.named[id] = name
+	return ops.Topic{ID: id, ByID: true, Name: q.named.of(c, id), Exists: true}
+}
+
+// topicNames are the names of the topics that a request or its response has by id, so
+// that the cluster is asked once for each, however often it stands there. The first has
+// a place of its own, so that one topic, as most requests to produce have, takes no map.
+type topicNames struct {
+	known bool
+	id    [16]byte
+	name  string
+	more  map[[16]byte]string
+}
+
+func (n *topicNames) of(c Cluster, id [16]byte) string {
+	if n.known && n.id == id {
+		return n.name
 	}
-	return ops.Topic{ID: id, ByID: true, Name: name, Exists: true}
+	name, known := n.more[id]
+	if known {
+		return name
+	}
+	name = topicName(c, id)
+	if !n.known {
+		n.known, n.id, n.name = true, id, name
+		return name
+	}
+	if n.more == nil {
+		n.more = make(map[[16]byte]string)
+	}
+	n.more[id] = name
+	return name
 }
 
 // topicName returns the name of the topic with an id, or "" if there is none.
@@ -113,7 +145,7 @@ func topicName(c Cluster, id [16]byte) string {
 
 // topics makes the entries of a list of topics.
 func topics[T any](q *query, field *[]T, topic func(*T) ops.Topic) {
-	q.items, q.Topics = listOf(field), topicsOf(*field, topic)
+	q.items, q.Topics = fieldIn(field), topicsOf(*field, topic)
 }
 
 func topicsOf[T any](list []T, topic func(*T) ops.Topic) []ops.Topic {
@@ -126,7 +158,7 @@ func topicsOf[T any](list []T, topic func(*T) ops.Topic) []ops.Topic {
 
 // groups makes the entries of a list of groups that are named and no more.
 func groups(q *query, field *[]string) {
-	q.items, q.Groups = listOf(field), holders(q.texts(*field))
+	q.items, q.Groups = fieldIn(field), holders(q.texts(*field))
 }
 
 func holders(names []string) []ops.Holder {
@@ -139,7 +171,7 @@ func holders(names []string) []ops.Holder {
 
 // resources makes the entries of a list of configurations.
 func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResourceType, string)) {
-	q.items = listOf(field)
+	q.items = fieldIn(field)
 	for i := range *field {
 		t, name := resource(&(*field)[i])
 		c := ops.ConfigResource{Name: q.text(name), Exists: true}
@@ -159,18 +191,18 @@ type reader struct {
 	forwarded bool
 }
 
-// read returns what a request asks for. It knows every request of the protocol table;
-// the error says that a request is none of them, or that it is malformed in a way that
-// its layout does not show.
-func (r *reader) read(message kmsg.Request) (*query, error) {
-	q := &query{message: message}
+// read finds what a request asks for; q is to be zero. It knows every request of the
+// protocol table; the error says that a request is none of them, or that it is malformed
+// in a way that its layout does not show.
+func (r *reader) read(q *query, message kmsg.Request) error {
+	q.message = message
 	q.Key, q.Version = ops.APIKey(message.Key()), message.GetVersion()
 	q.Endpoint, q.Caller, q.Forwarded = r.endpoint, r.caller, r.forwarded
 	known := r.readTopics(q, message) || r.readGroups(q, message) || r.readOthers(q, message) || asksNothing(message)
 	if !known {
-		return nil, errUnknown
+		return errUnknown
 	}
-	return q, q.err
+	return q.err
 }
 
 // either returns a topic that the request has by its id from a version on, and by its
@@ -306,10 +338,10 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 		q.IncludeOperations = m.IncludeAuthorizedOperations
 		groups(q, &m.Groups)
 	case *kmsg.DescribeShareGroupOffsetsRequest:
-		q.items = listOf(&m.Groups)
+		q.items = fieldIn(&m.Groups)
 		for i := range m.Groups {
 			g := &m.Groups[i]
-			q.inner = append(q.inner, listOf(&g.Topics))
+			q.inner = append(q.inner, fieldIn(&g.Topics))
 			q.Groups = append(q.Groups, ops.Holder{
 				Name: q.text(g.GroupID), AllTopics: g.Topics == nil,
 				Topics: topicsOf(g.Topics, func(t *kmsg.DescribeShareGroupOffsetsRequestGroupTopic) ops.Topic { return named(q, t.Topic) }),
@@ -332,17 +364,17 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 // readOffsetFetch reads a request for the offsets of groups, one below version 8.
 func (r *reader) readOffsetFetch(q *query, m *kmsg.OffsetFetchRequest) {
 	if m.Version < 8 {
-		q.inner = []list{listOf(&m.Topics)}
+		q.inner = []field{fieldIn(&m.Topics)}
 		q.Groups = []ops.Holder{{
 			Name: q.text(m.Group), AllTopics: m.Topics == nil,
 			Topics: topicsOf(m.Topics, func(t *kmsg.OffsetFetchRequestTopic) ops.Topic { return named(q, t.Topic) }),
 		}}
 		return
 	}
-	q.items = listOf(&m.Groups)
+	q.items = fieldIn(&m.Groups)
 	for i := range m.Groups {
 		g := &m.Groups[i]
-		q.inner = append(q.inner, listOf(&g.Topics))
+		q.inner = append(q.inner, fieldIn(&g.Topics))
 		q.Groups = append(q.Groups, ops.Holder{
 			Name: q.text(g.Group), AllTopics: g.Topics == nil,
 			Topics: topicsOf(g.Topics, func(t *kmsg.OffsetFetchRequestGroupTopic) ops.Topic { return r.either(q, 10, t.Topic, t.TopicID) }),
@@ -357,7 +389,7 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 	case *kmsg.FindCoordinatorRequest:
 		q.KeyType = ops.KeyType(m.CoordinatorType)
 		if q.Keys = []string{q.text(m.CoordinatorKey)}; m.Version >= 4 {
-			q.items, q.Keys = listOf(&m.CoordinatorKeys), q.texts(m.CoordinatorKeys)
+			q.items, q.Keys = fieldIn(&m.CoordinatorKeys), q.texts(m.CoordinatorKeys)
 		}
 	case *kmsg.InitProducerIDRequest:
 		q.TransactionalID = m.TransactionalID
@@ -366,7 +398,7 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 		q.TransactionalID = &m.TransactionalID
 		q.text(m.TransactionalID)
 	case *kmsg.DescribeTransactionsRequest:
-		q.items, q.Transactions = listOf(&m.TransactionalIDs), holders(q.texts(m.TransactionalIDs))
+		q.items, q.Transactions = fieldIn(&m.TransactionalIDs), holders(q.texts(m.TransactionalIDs))
 	case *kmsg.DescribeClusterRequest:
 		q.IncludeClusterOperations = m.IncludeClusterAuthorizedOperations
 	case *kmsg.DescribeConfigsRequest:
