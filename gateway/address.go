@@ -33,16 +33,6 @@ var addressed = map[ops.APIKey]*addresses{
 // coordinatorNotAvailable is Kafka's answer where there is no coordinator to name.
 const coordinatorNotAvailable ops.ErrorCode = 15
 
-// addresses returns the addresses that are to be replaced in the responses to a
-// request, or nil if there are none.
-func (g *Gateway) addresses(h Header) *addresses {
-	a := addressed[h.Key]
-	if a == nil || h.Version < a.from || g.config.Address == nil {
-		return nil
-	}
-	return a
-}
-
 // replaceIn replaces the addresses in a response, and reports whether it did.
 func (a *addresses) replaceIn(resp kmsg.Response, g *Gateway) (changed bool) {
 	of := Broker{NodeID: -1, Controller: a.controllers}

@@ -17,6 +17,7 @@ type Conn struct {
 	reader  reader
 	share   shareSession
 	last    string // the client id of the last request
+	spare   *query // of a request whose plan does not need it any more, or nil
 }
 
 // Conn returns the state of a new connection. A peer that authenticates again, or only
@@ -68,11 +69,18 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		return nil, err
 	}
 	p.resumed = c.share.resume(message)
-	if err = c.reader.read(&p.query, message); err == nil {
+	if p.query, c.spare = c.spare, nil; p.query == nil {
+		p.query = new(query)
+	}
+	if err = c.reader.read(p.query, message); err == nil {
 		err = p.decide(frame)
 	}
 	if err != nil {
 		return nil, &FrameError{Header: h, Err: err}
+	}
+	if len(p.changes) == 0 { // as for nearly every request: the response shows no secrets
+		*p.query = query{}
+		c.spare, p.query = p.query, nil
 	}
 	return p, nil
 }

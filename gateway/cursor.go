@@ -110,7 +110,7 @@ func rewritePage(p *Plan, _ *ops.Outcome) (bool, error) {
 	topic, partition, ok := p.unsealCursor(m.Cursor.Topic)
 	if !ok {
 		var err error
-		p.local, err = refuseAll(&p.query, ops.InvalidRequest)
+		p.local, err = refuseAll(p.query, ops.InvalidRequest)
 		return false, err
 	}
 	m.Cursor.Topic, m.Cursor.Partition = topic, partition

@@ -44,13 +44,13 @@ func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.EnvelopeRequest)
 	who, err := principal.ParseWire(m.RequestPrincipal)
 	if err != nil {
-		p.local, err = refuseAll(&p.query, ops.PrincipalDeserializationFailure)
+		p.local, err = refuseAll(p.query, ops.PrincipalDeserializationFailure)
 		return false, err
 	}
 	where, _ := netip.AddrFromSlice(m.ClientHostAddress)
 	inner, err := p.gateway.conn(Client{Subject: snapshot.Subject{Principal: who, Host: where}}, ops.Controller, true).Request(m.RequestData)
 	if err != nil || len(inner.Forward) > 1 {
-		p.local, err = refuseAll(&p.query, ops.UnsupportedVersion)
+		p.local, err = refuseAll(p.query, ops.UnsupportedVersion)
 		return false, err
 	}
 	p.Denied = append(p.Denied, inner.Denied...)

@@ -9,17 +9,13 @@ import (
 // reports whether it did. It may answer the request instead.
 type rewriter func(*Plan, *ops.Outcome) (changed bool, err error)
 
-// rewriters returns the rewriters by API. It is a function, since an Envelope leads back
-// to all of them.
-func rewriters() map[ops.APIKey]rewriter {
-	return map[ops.APIKey]rewriter{
-		1:  rewriteFetch,
-		3:  rewriteMetadata,
-		58: rewriteEnvelope,
-		68: rewriteHeartbeat,
-		75: rewritePage,
-		88: refuseCreation,
-	}
+var rewriters = map[ops.APIKey]rewriter{
+	1:  rewriteFetch,
+	3:  rewriteMetadata,
+	58: rewriteEnvelope,
+	68: rewriteHeartbeat,
+	75: rewritePage,
+	88: refuseCreation,
 }
 
 // filter returns what is to change in the response to a request, or nil if nothing is.

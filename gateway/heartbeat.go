@@ -114,9 +114,9 @@ func refuseCreation(p *Plan, _ *ops.Outcome) (bool, error) {
 	if out.Passes() {
 		return false, nil
 	}
-	p.Denied = a.felt(&p.query, &out)
+	p.Denied = a.felt(p.query, &out)
 	var err error
-	p.local, err = refuseAll(&p.query, ops.TopicAuthorizationFailed)
+	p.local, err = refuseAll(p.query, ops.TopicAuthorizationFailed)
 	return false, err
 }
 

@@ -25,7 +25,7 @@ type layout struct {
 	memory int                // of an array: what one entry takes once it is decoded, in bytes
 	least  int                // the fewest bytes that a value can take
 	elem   *layout            // of an array or a nullable structure
-	fields []*layout          // of a structure, in order
+	fields []*layout          // of a structure, in order; neighbours that are fixed are one
 	tagged map[uint32]*layout // of a structure, by tag
 }
 
@@ -169,12 +169,21 @@ func (p prober) structure(blank func() reflect.Value, encode func(reflect.Value)
 				return content
 			})
 		default:
-			field := p.value(blank().Field(i), set)
-			l.fields = append(l.fields, field)
-			l.least += field.least
+			l.add(p.value(blank().Field(i), set))
 		}
 	}
 	return l
+}
+
+// add adds a field to a structure.
+func (l *layout) add(field *layout) {
+	l.least += field.least
+	if n := len(l.fields); n > 0 && field.kind == fixedLayout && l.fields[n-1].kind == fixedLayout {
+		l.fields[n-1].size += field.size
+		l.fields[n-1].least += field.least
+		return
+	}
+	l.fields = append(l.fields, field)
 }
 
 // tagAt returns the first tag of the tags at a position, and its value.

@@ -136,7 +136,7 @@ func refusedMetadata(name *string, code ops.ErrorCode) kmsg.MetadataResponseTopi
 // where the request is for all, and else those that were asked for once more, with the
 // operations on them.
 func filterMetadata(p *Plan, out *ops.Outcome) change {
-	q := &p.query
+	q := p.query
 	withCluster := out.HasClusterOperations
 	byID := slices.ContainsFunc(q.Topics, func(t ops.Topic) bool { return t.ByID })
 	if !q.AllTopics && !withCluster && !byID && !(q.IncludeOperations && q.Version >= 8) {

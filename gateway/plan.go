@@ -38,7 +38,7 @@ type Plan struct {
 
 	gateway  *Gateway
 	asker    asker
-	query    query
+	query    *query        // nil once nothing depends on it any more
 	asItCame [1][]byte     // the request; what Forward holds if that is all to send
 	versions []int16       // of the frames of Forward, if they are not as they came
 	share    *shareSession // of the connection
@@ -54,7 +54,7 @@ type change func(kmsg.Response) (changed bool, err error)
 
 // decide makes the plan for a request that was read.
 func (p *Plan) decide(frame []byte) error {
-	q := &p.query
+	q := p.query
 	silent := q.NoResponse
 	q.NoResponse = false // so that the outcome says what of the request is refused
 	out := ops.Evaluate(&p.asker, &q.Request)
@@ -86,7 +86,7 @@ var tellsMissing = map[ops.APIKey]bool{20: true, 24: true}
 // stays so.
 func (p *Plan) tellMissing(out *ops.Outcome) {
 	cluster := p.gateway.config.Cluster
-	if !tellsMissing[p.query.Key] || cluster == nil || out.Passes() || len(out.Items) == 0 {
+	if out.Passes() || !tellsMissing[p.query.Key] || cluster == nil || len(out.Items) == 0 {
 		return
 	}
 	q := p.query.Request
@@ -112,11 +112,11 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 
 // follow does what an outcome says.
 func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
-	switch serve := p.gateway.served(p.query.Key); {
+	switch serve := p.gateway.handling[p.query.Key].serve; {
 	case out.Error != ops.None || out.Empty:
-		p.local, err = refuseAll(&p.query, out.Error)
+		p.local, err = refuseAll(p.query, out.Error)
 	case p.query.unservable != ops.None:
-		p.local, err = refuseAll(&p.query, p.query.unservable)
+		p.local, err = refuseAll(p.query, p.query.unservable)
 	case serve != nil:
 		p.local = serve(p.gateway, p.query.message)
 	default:
@@ -138,13 +138,16 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	}
 	p.asItCame[0] = frame
 	rewritten := false
-	if rewrite, filter := p.gateway.rewriters[p.query.Key], filters[p.query.Key]; rewrite != nil || filter != nil {
-		rewritten, err = p.adapt(rewrite, filter, *out)
+	do := &p.gateway.handling[p.query.Key]
+	if do.rewrite != nil || do.filter != nil {
+		rewritten, err = p.adapt(do, *out)
 		if err != nil || p.local != nil {
 			return err
 		}
 	}
-	p.addresses = p.gateway.addresses(p.Header)
+	if a := do.addresses; a != nil && p.query.Version >= a.from {
+		p.addresses = a
+	}
 	p.AsIs = len(p.changes) == 0 && p.addresses == nil && len(p.Forward) == 0
 	switch {
 	case len(p.Forward) > 0:
@@ -163,7 +166,7 @@ func (p *Plan) takeOut(out *ops.Outcome) (refused bool, err error) {
 		p.share.remember(p.query.message, nil)
 		return false, nil
 	}
-	q := &p.query
+	q := p.query
 	v, err := verdictsOf(q, out)
 	if err != nil {
 		return false, err
@@ -186,14 +189,14 @@ func (p *Plan) takeOut(out *ops.Outcome) (refused bool, err error) {
 
 // adapt lets the rewriter of an API change the request, and its filter look for what is
 // to change in the response. out is a copy, which takes memory only here.
-func (p *Plan) adapt(rewrite rewriter, filter filter, out ops.Outcome) (rewritten bool, err error) {
-	if rewrite != nil {
-		if rewritten, err = rewrite(p, &out); err != nil || p.local != nil {
+func (p *Plan) adapt(do *handling, out ops.Outcome) (rewritten bool, err error) {
+	if do.rewrite != nil {
+		if rewritten, err = do.rewrite(p, &out); err != nil || p.local != nil {
 			return false, err
 		}
 	}
-	if filter != nil {
-		if f := filter(p, &out); f != nil {
+	if do.filter != nil {
+		if f := do.filter(p, &out); f != nil {
 			p.changes = append(p.changes, f)
 		}
 	}
@@ -295,11 +298,11 @@ func ofCluster(err error) error {
 func (p *Plan) decode(replies [][]byte) (kmsg.Response, error) {
 	var whole kmsg.Response
 	for i, reply := range replies {
-		resp := p.query.message.ResponseKind()
-		resp.SetVersion(p.version(i))
+		of := kind{p.Header.Key, p.version(i), true}
 		if isVersionRefusal(p.Header, reply) {
-			resp.SetVersion(0)
+			of.version = 0
 		}
+		resp := of.blank().(kmsg.Response)
 		if err := p.gateway.layouts.decodeResponse(p.Header, reply, resp); err != nil {
 			return nil, ofCluster(err)
 		}

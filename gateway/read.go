@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/binary"
 	"errors"
 	"reflect"
 	"unicode/utf8"
@@ -18,7 +19,12 @@ type query struct {
 	inner      []field       // what those with a parent are of: the topics of each group
 	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
 	err        error         // the first thing that makes the request malformed
-	named      topicNames
+	// first is the first topic that the request has by id, and room for Topics if there is
+	// one: most requests to produce have one, and take no memory for it.
+	first [1]ops.Topic
+	// named are the names of the other topics that the request or its response has by id,
+	// so that the cluster is asked once for each, however often it stands there.
+	named map[[16]byte]string
 }
 
 // field is a list of a message whose entries are allowed or refused one by one.
@@ -98,37 +104,22 @@ func named(q *query, name string) ops.Topic { return ops.Topic{Name: q.text(name
 
 // identified returns a topic that is named by its id.
 func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
-	return ops.Topic{ID: id, ByID: true, Name: q.named.of(c, id), Exists: true}
-}
-
-// topicNames are the names of the topics that a request or its response has by id, so
-// that the cluster is asked once for each, however often it stands there. The first has
-// a place of its own, so that one topic, as most requests to produce have, takes no map.
-type topicNames struct {
-	known bool
-	id    [16]byte
-	name  string
-	more  map[[16]byte]string
-}
-
-func (n *topicNames) of(c Cluster, id [16]byte) string {
-	if n.known && n.id == id {
-		return n.name
+	if q.first[0].ByID && q.first[0].ID == id {
+		return q.first[0]
 	}
-	name, known := n.more[id]
-	if known {
-		return name
+	if name, known := q.named[id]; known {
+		return ops.Topic{ID: id, ByID: true, Name: name, Exists: true}
 	}
-	name = topicName(c, id)
-	if !n.known {
-		n.known, n.id, n.name = true, id, name
-		return name
+	t := ops.Topic{ID: id, ByID: true, Name: topicName(c, id), Exists: true}
+	if len(q.Topics) == 0 && !q.first[0].ByID {
+		q.first[0] = t
+		return t
 	}
-	if n.more == nil {
-		n.more = make(map[[16]byte]string)
+	if q.named == nil {
+		q.named = make(map[[16]byte]string)
 	}
-	n.more[id] = name
-	return name
+	q.named[id] = t.Name
+	return t
 }
 
 // topicName returns the name of the topic with an id, or "" if there is none.
@@ -145,7 +136,13 @@ func topicName(c Cluster, id [16]byte) string {
 
 // topics makes the entries of a list of topics.
 func topics[T any](q *query, field *[]T, topic func(*T) ops.Topic) {
-	q.items, q.Topics = fieldIn(field), topicsOf(*field, topic)
+	q.items, q.Topics = fieldIn(field), q.first[:0]
+	if n := len(*field); n > len(q.first) {
+		q.Topics = make([]ops.Topic, 0, n)
+	}
+	for i := range *field {
+		q.Topics = append(q.Topics, topic(&(*field)[i]))
+	}
 }
 
 func topicsOf[T any](list []T, topic func(*T) ops.Topic) []ops.Topic {
@@ -455,24 +452,47 @@ func asksNothing(message kmsg.Request) bool {
 	}
 }
 
+// Where the fields of a record batch stand, in bytes.
+//
+// Source: Kafka's DefaultRecordBatch.
+const (
+	batchLength     = 8  // of what follows it
+	batchMagic      = 16 // the version of the format
+	batchAttributes = 21
+	batchHeader     = 61
+)
+
 // transactional is the bit of a record batch's attributes that makes it part of a
 // transaction.
 const transactional = 1 << 4
 
 // hasTransactionalRecords reports whether the first batch of a partition is
-// transactional. A batch that is cut short, or of a format older than batches, is not:
-// the cluster, which reads it by the same rules, refuses it.
+// transactional.
 //
-// Source: Kafka's RequestUtils.hasTransactionalRecords, ByteBufferLogInputStream.
+// Source: Kafka's RequestUtils.hasTransactionalRecords.
 func hasTransactionalRecords(m *kmsg.ProduceRequest) bool {
 	for i := range m.Topics {
 		for j := range m.Topics[i].Partitions {
-			var batch kmsg.RecordBatch
-			err := batch.ReadFrom(m.Topics[i].Partitions[j].Records)
-			if err == nil && batch.Magic >= 2 && batch.Attributes&transactional != 0 {
+			if isTransactional(m.Topics[i].Partitions[j].Records) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isTransactional reports whether the first of some batches is transactional. One that
+// is cut short, or of a format older than batches, is not: the cluster, which reads it by
+// the same rules, refuses it.
+//
+// Source: Kafka's ByteBufferLogInputStream.
+func isTransactional(batches []byte) bool {
+	if len(batches) < batchHeader {
+		return false
+	}
+	end := int64(int32(binary.BigEndian.Uint32(batches[batchLength:]))) + batchLength + 4
+	if end < batchHeader || end > int64(len(batches)) || int8(batches[batchMagic]) < 2 {
+		return false
+	}
+	return binary.BigEndian.Uint16(batches[batchAttributes:])&transactional != 0
 }
