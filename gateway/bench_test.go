@@ -22,9 +22,9 @@ func exchanges() []exchange {
 		produced.Topics = []kmsg.ProduceResponseTopic{{Topic: topic, TopicID: id, Partitions: make([]kmsg.ProduceResponseTopicPartition, 1)}}
 		list = append(list, exchange{"produce/" + map[int16]string{9: "name", 13: "id"}[version], produce, produced, 6})
 	}
-	fetch := kmsg.NewPtrFetchRequest()
+	fetch := kmsg.NewPtrFetchRequest() // begins a session, and so is not sent on as it came
 	fetch.SetVersion(17)
-	fetch.SessionEpoch = -1
+	fetch.SessionEpoch = 0
 	fetched := fetch.ResponseKind().(*kmsg.FetchResponse)
 	metadata := kmsg.NewPtrMetadataRequest()
 	metadata.SetVersion(9)
@@ -40,7 +40,7 @@ func exchanges() []exchange {
 	heartbeat.SetVersion(4)
 	heartbeat.Group = "g"
 	return append(list,
-		exchange{"fetch/10topics", fetch, fetched, 17},
+		exchange{"fetch/10topics", fetch, fetched, 22},
 		exchange{"metadata/10topics", metadata, described, 71},
 		exchange{"heartbeat", heartbeat, heartbeat.ResponseKind(), 2},
 	)

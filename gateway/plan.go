@@ -205,7 +205,8 @@ func (p *Plan) adapt(do *handling, out ops.Outcome) (rewritten bool, err error) 
 
 // send adds a request to those to send to the cluster.
 func (p *Plan) send(message kmsg.Request) {
-	frame := slices.Clone(p.asItCame[0][:p.Header.size])
+	came := p.asItCame[0] // which is about as long
+	frame := append(make([]byte, 0, len(came)), came[:p.Header.size]...)
 	binary.BigEndian.PutUint16(frame[2:], uint16(message.GetVersion()))
 	p.Forward = append(p.Forward, message.AppendTo(frame))
 	p.versions = append(p.versions, message.GetVersion())
