@@ -20,7 +20,7 @@ func exchanges() []exchange {
 		produce.Topics = []kmsg.ProduceRequestTopic{{Topic: topic, TopicID: id, Partitions: []kmsg.ProduceRequestTopicPartition{{Records: records}}}}
 		produced := produce.ResponseKind().(*kmsg.ProduceResponse)
 		produced.Topics = []kmsg.ProduceResponseTopic{{Topic: topic, TopicID: id, Partitions: make([]kmsg.ProduceResponseTopicPartition, 1)}}
-		list = append(list, exchange{"produce/" + map[int16]string{9: "name", 13: "id"}[version], produce, produced, 6})
+		list = append(list, exchange{"produce/" + map[int16]string{9: "name", 13: "id"}[version], produce, produced, 4})
 	}
 	fetch := kmsg.NewPtrFetchRequest() // begins a session, and so is not sent on as it came
 	fetch.SetVersion(17)

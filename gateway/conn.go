@@ -5,6 +5,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Conn decides the requests of one connection. It is not safe for concurrent use: the
@@ -17,8 +18,15 @@ type Conn struct {
 	reader  reader
 	share   shareSession
 	last    string // the client id of the last request
-	spare   *query // of a request whose plan does not need it any more, or nil
+
+	// What the plans of earlier requests do not need any more, blank, or nil.
+	spare   *query
+	produce *kmsg.ProduceRequest
 }
+
+// maxSpareTopics is for how many topics a request to produce is kept room. A client
+// writes to a few at a time; who once wrote to thousands is not to hold memory for it.
+const maxSpareTopics = 16
 
 // Conn returns the state of a new connection. A peer that authenticates again, or only
 // after its first requests, gets a new Conn.
@@ -64,7 +72,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
 	}
-	message := h.request()
+	message := c.blank(h)
 	if err := c.gateway.layouts.decode(h, frame, message); err != nil {
 		return nil, err
 	}
@@ -79,8 +87,29 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		return nil, &FrameError{Header: h, Err: err}
 	}
 	if len(p.changes) == 0 { // as for nearly every request: the response shows no secrets
-		*p.query = query{}
-		c.spare, p.query = p.query, nil
+		c.recycle(p)
 	}
 	return p, nil
+}
+
+// blank returns a blank request of the kind.
+func (c *Conn) blank(h Header) kmsg.Request {
+	if h.Key != produceKey || c.produce == nil {
+		return h.request()
+	}
+	r := c.produce
+	c.produce, r.Version = nil, h.Version
+	return r
+}
+
+// recycle takes from a plan what is needed only to change the response. The answer that
+// is ready may share memory with the request.
+func (c *Conn) recycle(p *Plan) {
+	if r, ok := p.query.message.(*kmsg.ProduceRequest); ok && p.local == nil && cap(r.Topics) <= maxSpareTopics {
+		clear(r.Topics)
+		*r = kmsg.ProduceRequest{Topics: r.Topics[:0]}
+		c.produce = r
+	}
+	*p.query = query{}
+	c.spare, p.query = p.query, nil
 }

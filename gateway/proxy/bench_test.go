@@ -94,9 +94,9 @@ func (b *bencher) flush(c *kgo.Client) {
 // package documentation for how to run it.
 //
 // All write in one process to one broker, and take turns after every record or batch:
-// whatever else the machine does falls on all of them, and quotients of neighbours agree
-// within a few tenths of a percent where seconds of one against seconds of the other
-// differ by more than there is to measure.
+// whatever else the machine does falls on all of them, and the median of the quotients of
+// neighbours is sure to a few tenths of a percent where seconds of one against seconds of
+// the other differ by more than there is to measure.
 func BenchmarkAuthorization(b *testing.B) {
 	acls := []string{"alice ALLOW WRITE TOPIC bench…"}
 	for i := range 10_000 {
