@@ -31,13 +31,14 @@
 //
 //	go test -run xxx -bench Authorization -benchtime 10000x ./gateway/proxy
 //
-// What it prints is the median, with bounds for the run; runs differ by about 1 %,
-// however busy the machine is. Client, proxy and broker are in one process, the broker
-// stores nothing and nothing lies between them, so that the proxy's part is larger than
-// elsewhere. Authorization is
-// off in three ways: requests are not read, and of the responses only the addresses are
-// ("off"); not even those of Produce are, which is less than any proxy can do that shows
-// addresses of its own ("bytes"); everything is read, for a super user ("unchecked").
+// It prints the median, with bounds for the run; runs differ by about 1 %, however busy
+// the machine is. Client, proxy and broker are in one process, the broker stores nothing
+// and nothing lies between them, so that the proxy's part is larger than elsewhere.
+//
+// Authorization is off in three ways: requests are not read, and of the responses only
+// the addresses are ("off"); not even those of Produce are, which is less than any proxy
+// can do that shows addresses of its own ("bytes"); everything is read and decided, for a
+// super user ("unchecked").
 //
 // # What it cannot do
 //
