@@ -1,10 +1,10 @@
 package proxy_test
 
 import (
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -39,7 +39,7 @@ type bencher struct {
 
 func newBencher(tb testing.TB, address string) *bencher {
 	b := &bencher{tb: tb, record: make([]byte, benchRecord)}
-	rand.Read(b.record)
+	rand.NewChaCha8([32]byte{}).Read(b.record)
 	for range benchClients {
 		b.clients = append(b.clients, client(tb, address, "alice", kgo.ManualFlushing(), kgo.DefaultProduceTopic("bench"),
 			kgo.ProducerBatchMaxBytes(benchBatch), kgo.ProducerBatchCompression(kgo.NoCompression())))
@@ -121,12 +121,9 @@ func BenchmarkAuthorization(b *testing.B) {
 				off.through = newBencher(b, p.Addresses()[0])
 				sides = append(sides, off)
 			}
-			for round := 0; b.Loop(); round++ {
-				for i := range sides {
-					i = (i + round/2) % len(sides) // each is first in its turn
-					if round%2 == 1 {
-						i = len(sides) - 1 - i // and before each other as often as behind it
-					}
+			r := rand.New(rand.NewPCG(1, 2)) // in a fixed order it matters who is behind whom
+			for b.Loop() {
+				for _, i := range r.Perm(len(sides)) {
 					sides[i].times = append(sides[i].times, float64(measure.of(sides[i].through)))
 				}
 			}
