@@ -17,14 +17,6 @@ type server func(*Gateway, kmsg.Request) kmsg.Response
 // servers are the requests that are answered from the store.
 var servers = map[ops.APIKey]server{29: describeACLs, 30: createACLs, 31: deleteACLs}
 
-// served returns what answers the requests of an API, or nil if the cluster does.
-func (g *Gateway) served(key ops.APIKey) server {
-	if g.config.ACLs == ForwardACLs {
-		return nil
-	}
-	return servers[key]
-}
-
 // describeACLs answers DescribeAcls.
 //
 // Source: Kafka's AclApis.handleDescribeAcls, DescribeAclsResponse.aclsResources.

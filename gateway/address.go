@@ -7,44 +7,46 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// addressed are the responses that say where a broker or a controller is: the fields
-// that have the addresses, "" for the response itself, and the first version with them.
-var addressed = map[ops.APIKey]struct {
-	fields      []string
-	from        int16
-	controllers bool // whose addresses they are
-}{
-	0: {[]string{"Brokers"}, 10, false}, 1: {[]string{"Brokers"}, 16, false}, 3: {[]string{"Brokers"}, 0, false},
-	10: {[]string{"", "Coordinators"}, 0, false}, 60: {[]string{"Brokers"}, 0, false},
-	78: {[]string{"NodeEndpoints"}, 0, false}, 79: {[]string{"NodeEndpoints"}, 0, false},
-	52: {[]string{"NodeEndpoints"}, 1, true}, 53: {[]string{"NodeEndpoints"}, 1, true}, 54: {[]string{"NodeEndpoints"}, 1, true},
-	55: {[]string{"Nodes"}, 2, true}, 59: {[]string{"NodeEndpoints"}, 1, true}, 82: {[]string{"CurrentLeader"}, 0, true},
+// addresses are where a response says where brokers or controllers are.
+type addresses struct {
+	fields      []string // that have them, "" for the response itself
+	from        int16    // the first version with them
+	controllers bool     // whose addresses they are
+	// tagged says that the fields are tags of the response, which a cluster that is well
+	// leaves out: Produce and Fetch say where a leader has gone, no more.
+	tagged bool
+}
+
+// addressed are the responses with addresses.
+var addressed = map[ops.APIKey]*addresses{
+	0: {fields: []string{"Brokers"}, from: 10, tagged: true}, 1: {fields: []string{"Brokers"}, from: 16, tagged: true},
+	3: {fields: []string{"Brokers"}}, 10: {fields: []string{"", "Coordinators"}}, 60: {fields: []string{"Brokers"}},
+	78: {fields: []string{"NodeEndpoints"}}, 79: {fields: []string{"NodeEndpoints"}},
+	52: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
+	53: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
+	54: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
+	55: {fields: []string{"Nodes"}, from: 2, controllers: true},
+	59: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
+	82: {fields: []string{"CurrentLeader"}, controllers: true},
 }
 
 // coordinatorNotAvailable is Kafka's answer where there is no coordinator to name.
 const coordinatorNotAvailable ops.ErrorCode = 15
 
-// addresses returns what replaces the addresses in the responses to a request, or nil
-// if there are none.
-func (g *Gateway) addresses(h Header) change {
-	where, ok := addressed[h.Key]
-	if !ok || h.Version < where.from || g.config.Address == nil {
-		return nil
+// replaceIn replaces the addresses in a response, and reports whether it did.
+func (a *addresses) replaceIn(resp kmsg.Response, g *Gateway) (changed bool) {
+	of := Broker{NodeID: -1, Controller: a.controllers}
+	if r, ok := resp.(*kmsg.DescribeClusterResponse); ok {
+		of.Controller = r.EndpointType == controllerEndpoints
 	}
-	return func(resp kmsg.Response) (changed bool, err error) {
-		of := Broker{NodeID: -1, Controller: where.controllers}
-		if r, ok := resp.(*kmsg.DescribeClusterResponse); ok {
-			of.Controller = r.EndpointType == controllerEndpoints
+	for _, field := range a.fields {
+		v := reflect.ValueOf(resp).Elem()
+		if field != "" {
+			v = v.FieldByName(field)
 		}
-		for _, field := range where.fields {
-			v := reflect.ValueOf(resp).Elem()
-			if field != "" {
-				v = v.FieldByName(field)
-			}
-			changed = g.replaceAddresses(v, of) || changed
-		}
-		return changed, nil
+		changed = g.replaceAddresses(v, of) || changed
 	}
+	return changed
 }
 
 // controllerEndpoints is the endpoint type of DescribeCluster about controllers.

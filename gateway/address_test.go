@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -114,5 +115,43 @@ func TestAnUnchangedResponseIsPassedOn(t *testing.T) {
 	got, err := plan.Response(reply)
 	if err != nil || &got[0] != &reply[0] {
 		t.Errorf("%x, %v", got, err)
+	}
+}
+
+// TestUndecodedResponsesAreRead: a response that ends without tags, and so without
+// addresses, is passed on to its byte, and is held against its layout all the same.
+func TestUndecodedResponsesAreRead(t *testing.T) {
+	g := newGateway(t, gateway.Config{
+		Store: allowing(t, "All Topic:t"), Cluster: cluster{"t"},
+		Address: func(gateway.Broker) gateway.Broker { t.Error("there is no address"); return gateway.Broker{} },
+	})
+	conn := g.Conn(client("alice"))
+	produce, fetch := kmsg.NewPtrProduceRequest(), kmsg.NewPtrFetchRequest()
+	produce.SetVersion(13)
+	produce.Acks, produce.Topics = -1, []kmsg.ProduceRequestTopic{{TopicID: idOf("t")}}
+	produced := produce.ResponseKind().(*kmsg.ProduceResponse)
+	produced.Topics = []kmsg.ProduceResponseTopic{{TopicID: idOf("t"), Partitions: make([]kmsg.ProduceResponseTopicPartition, 2)}}
+	fetch.SetVersion(18)
+	fetch.SessionEpoch, fetch.Topics = -1, []kmsg.FetchRequestTopic{{TopicID: idOf("t")}}
+	fetched := fetch.ResponseKind().(*kmsg.FetchResponse)
+	fetched.Topics = []kmsg.FetchResponseTopic{{TopicID: idOf("t"), Partitions: []kmsg.FetchResponseTopicPartition{{RecordBatches: []byte("records")}}}}
+	for _, tt := range []struct {
+		request  kmsg.Request
+		response kmsg.Response
+	}{{produce, produced}, {fetch, fetched}} {
+		reply := replyOf(tt.response)
+		got, err := decide(t, conn, tt.request).Response(reply)
+		if err != nil || &got[0] != &reply[0] || len(got) != len(reply) {
+			t.Errorf("%T: %x, %v", tt.response, got, err)
+		}
+		wrong := [][]byte{append(bytes.Clone(reply), 0), append([]byte{0, 0, 0, 8}, reply[4:]...)}
+		for n := range reply {
+			wrong = append(wrong, reply[:n])
+		}
+		for _, reply := range wrong {
+			if got, err := decide(t, conn, tt.request).Response(reply); err == nil || got != nil {
+				t.Errorf("%T: %x passes as %x", tt.response, reply, got)
+			}
+		}
 	}
 }

@@ -7,42 +7,82 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// BenchmarkRequest decides requests that pass, as nearly all do: what a proxy pays for
-// each.
-func BenchmarkRequest(b *testing.B) {
-	produce := kmsg.NewPtrProduceRequest()
-	produce.SetVersion(9)
-	produce.Acks = -1
-	produce.Topics = []kmsg.ProduceRequestTopic{{Topic: "t1", Partitions: []kmsg.ProduceRequestTopicPartition{{Records: make([]byte, 16<<10)}}}}
-	fetch := kmsg.NewPtrFetchRequest()
-	fetch.SetVersion(12)
-	fetch.SessionEpoch = -1
+// exchanges are requests that pass, as nearly all do, with what a cluster that is well
+// answers, and how many allocations it may take to decide and to answer each.
+func exchanges() []exchange {
+	topic, id := "t1", idOf("t1")
+	records := make([]byte, 16<<10)
+	var list []exchange
+	for _, version := range []int16{9, 13} { // with the name of the topic, with its id
+		produce := kmsg.NewPtrProduceRequest()
+		produce.SetVersion(version)
+		produce.Acks = -1
+		produce.Topics = []kmsg.ProduceRequestTopic{{Topic: topic, TopicID: id, Partitions: []kmsg.ProduceRequestTopicPartition{{Records: records}}}}
+		produced := produce.ResponseKind().(*kmsg.ProduceResponse)
+		produced.Topics = []kmsg.ProduceResponseTopic{{Topic: topic, TopicID: id, Partitions: make([]kmsg.ProduceResponseTopicPartition, 1)}}
+		list = append(list, exchange{"produce/" + map[int16]string{9: "name", 13: "id"}[version], produce, produced, 4})
+	}
+	fetch := kmsg.NewPtrFetchRequest() // begins a session, and so is not sent on as it came
+	fetch.SetVersion(17)
+	fetch.SessionEpoch = 0
+	fetched := fetch.ResponseKind().(*kmsg.FetchResponse)
 	metadata := kmsg.NewPtrMetadataRequest()
 	metadata.SetVersion(9)
+	described := metadata.ResponseKind().(*kmsg.MetadataResponse)
+	described.Brokers = []kmsg.MetadataResponseBroker{{NodeID: 1, Host: "kafka"}}
 	for range 10 {
-		fetch.Topics = append(fetch.Topics, kmsg.FetchRequestTopic{Topic: "t1", Partitions: []kmsg.FetchRequestTopicPartition{kmsg.NewFetchRequestTopicPartition()}})
-		metadata.Topics = append(metadata.Topics, kmsg.MetadataRequestTopic{Topic: new("t1")})
+		fetch.Topics = append(fetch.Topics, kmsg.FetchRequestTopic{TopicID: id, Partitions: []kmsg.FetchRequestTopicPartition{kmsg.NewFetchRequestTopicPartition()}})
+		fetched.Topics = append(fetched.Topics, kmsg.FetchResponseTopic{TopicID: id, Partitions: []kmsg.FetchResponseTopicPartition{{RecordBatches: records}}})
+		metadata.Topics = append(metadata.Topics, kmsg.MetadataRequestTopic{Topic: &topic})
+		described.Topics = append(described.Topics, kmsg.MetadataResponseTopic{Topic: &topic, Partitions: make([]kmsg.MetadataResponseTopicPartition, 3)})
 	}
 	heartbeat := kmsg.NewPtrHeartbeatRequest()
 	heartbeat.SetVersion(4)
 	heartbeat.Group = "g"
-	g, err := gateway.New(gateway.Config{Store: allowing(b, "All Topic:t*", "All Group:g")})
+	return append(list,
+		exchange{"fetch/10topics", fetch, fetched, 22},
+		exchange{"metadata/10topics", metadata, described, 71},
+		exchange{"heartbeat", heartbeat, heartbeat.ResponseKind(), 2},
+	)
+}
+
+type exchange struct {
+	name        string
+	request     kmsg.Request
+	response    kmsg.Response
+	allocations int
+}
+
+// run returns a function that has the exchange with a connection.
+func (e *exchange) run(tb testing.TB) func() {
+	g, err := gateway.New(gateway.Config{
+		Store: allowing(tb, "All Topic:t*", "All Group:g"), Cluster: cluster{"t1"},
+		Address: func(gateway.Broker) gateway.Broker { return gateway.Broker{NodeID: 1, Host: "proxy", Port: 9092} },
+	})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	conn := g.Conn(client("alice"))
-	for _, bench := range []struct {
-		name    string
-		request kmsg.Request
-	}{{"produce/16KiB", produce}, {"fetch/10topics", fetch}, {"metadata/10topics", metadata}, {"heartbeat", heartbeat}} {
-		b.Run(bench.name, func(b *testing.B) {
-			frame := frameOf(bench.request)
+	frame, reply := frameOf(e.request), replyOf(e.response)
+	return func() {
+		plan, err := conn.Request(frame)
+		if err != nil || len(plan.Forward) != 1 {
+			tb.Fatal(plan, err)
+		}
+		if _, err := plan.Response(reply); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkExchange is what a proxy pays for a request and its response.
+func BenchmarkExchange(b *testing.B) {
+	for _, e := range exchanges() {
+		b.Run(e.name, func(b *testing.B) {
+			do := e.run(b)
 			b.ReportAllocs()
 			for b.Loop() {
-				plan, err := conn.Request(frame)
-				if err != nil || len(plan.Forward) != 1 {
-					b.Fatal(plan, err)
-				}
+				do()
 			}
 		})
 	}

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // How much memory one message may take once it is decoded, in bytes, its records and
@@ -17,21 +15,22 @@ const (
 	maxDecodedResponse = 1 << 30
 )
 
-// check goes through data by the layout of a message. The error says at which byte it is
-// not such a message, counted from 0.
-func (l *layouts) check(m message, data []byte) error {
-	c := checker{data: data, left: maxDecodedResponse, flexible: m.IsFlexible()}
-	if _, ok := m.(kmsg.Request); ok {
+// check goes through data by the layout of a kind of messages, and reports whether the
+// message itself, beside the structures within it, has tags. The error says at which
+// byte it is not such a message, counted from 0.
+func (l *layouts) check(k kind, data []byte) (tagged bool, err error) {
+	c := checker{data: data, left: maxDecodedResponse, flexible: k.flexible()}
+	if !k.response {
 		c.left, c.foreign = maxDecodedRequest, true
 	}
-	c.value(l.of(m))
+	c.value(l.of(k))
 	if c.problem == "" && c.at != len(data) {
 		c.fail("%d bytes follow the message", len(data)-c.at)
 	}
 	if c.problem != "" {
-		return c.err()
+		return false, c.err()
 	}
-	return nil
+	return c.tagged, nil
 }
 
 // checker goes through one message. Once there is a problem it stands still.
@@ -41,6 +40,7 @@ type checker struct {
 	left     int64 // how much more memory may be taken
 	flexible bool
 	foreign  bool // the message is from a client
+	tagged   bool // the structure that was gone through last has tags
 	problem  string
 }
 
@@ -64,6 +64,10 @@ func (c *checker) skip(n int) {
 
 // uvarint reads a number in as few bytes as it takes: Kafka and kmsg agree on no other.
 func (c *checker) uvarint() uint32 {
+	if c.at < len(c.data) && c.data[c.at] < 0x80 { // as most are
+		c.at++
+		return uint32(c.data[c.at-1])
+	}
 	n, size := binary.Uvarint(c.data[c.at:])
 	if size <= 0 || n>>32 != 0 || size > 1 && c.data[c.at+size-1] == 0 {
 		c.fail("no number in as few bytes as it takes")
@@ -183,22 +187,29 @@ func (c *checker) tags(l *layout) {
 			return
 		}
 		last = int64(tag)
-		inner := checker{data: c.data[:c.at+int(size)], at: c.at, left: c.left, flexible: true, foreign: c.foreign}
-		known := l.tagged[tag]
-		if known == nil && c.foreign && tag < reservedTags {
+		if l.tagged[tag] == nil && c.foreign && tag < reservedTags {
 			c.fail("tag %d, which the version does not have", tag)
 			return
 		}
-		if known != nil {
-			inner.value(known)
-			if inner.problem == "" && inner.rest() != 0 {
-				inner.fail("%d bytes follow the value of tag %d", inner.rest(), tag)
-			}
-		} else {
-			inner.skip(int(size))
-		}
-		c.at, c.left, c.problem = inner.at, inner.left, inner.problem
+		c.tag(tag, l.tagged[tag], int(size))
 	}
+	c.tagged = n > 0
+}
+
+// tag goes through the value of a tag, which ends after size bytes; known is nil if
+// nobody knows what it is.
+func (c *checker) tag(tag uint32, known *layout, size int) {
+	if known == nil {
+		c.skip(size)
+		return
+	}
+	all := c.data
+	c.data = all[:c.at+size]
+	c.value(known)
+	if c.problem == "" && c.rest() != 0 {
+		c.fail("%d bytes follow the value of tag %d", c.rest(), tag)
+	}
+	c.data = all
 }
 
 // takes counts the memory that decoding n values of a size will take.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Conn decides the requests of one connection. It is not safe for concurrent use: the
@@ -16,7 +17,16 @@ type Conn struct {
 	session *snapshot.Session
 	reader  reader
 	share   shareSession
+	last    string // the client id of the last request
+
+	// What the plans of earlier requests do not need any more, blank, or nil.
+	spare   *query
+	produce *kmsg.ProduceRequest
 }
+
+// maxSpareTopics is for how many topics a request to produce is kept room. A client
+// writes to a few at a time; who once wrote to thousands is not to hold memory for it.
+const maxSpareTopics = 16
 
 // Conn returns the state of a new connection. A peer that authenticates again, or only
 // after its first requests, gets a new Conn.
@@ -35,7 +45,7 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 		gateway: g,
 		session: g.config.Store.Session(client.Subject),
 		reader: reader{
-			cluster: g.config.Cluster, layouts: &g.layouts,
+			cluster: g.config.Cluster, layouts: g.layouts,
 			endpoint: endpoint, caller: caller, forwarded: forwarded,
 		},
 	}
@@ -49,10 +59,11 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 // is malformed, or because Kafka closes the connection on it. Then the connection is
 // to be closed; no other is concerned.
 func (c *Conn) Request(frame []byte) (*Plan, error) {
-	h, message, err := parseHeader(frame)
+	h, err := parseHeader(frame, c.last)
 	if err != nil {
 		return nil, err
 	}
+	c.last = h.ClientID
 	if c.gateway == nil {
 		return nil, &FrameError{Header: h, Err: errors.New("a connection that no gateway made")}
 	}
@@ -61,15 +72,44 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
 	}
+	message := c.blank(h)
 	if err := c.gateway.layouts.decode(h, frame, message); err != nil {
 		return nil, err
 	}
 	p.resumed = c.share.resume(message)
-	if p.query, err = c.reader.read(message); err == nil {
+	if p.query, c.spare = c.spare, nil; p.query == nil {
+		p.query = new(query)
+	}
+	if err = c.reader.read(p.query, message); err == nil {
 		err = p.decide(frame)
 	}
 	if err != nil {
 		return nil, &FrameError{Header: h, Err: err}
 	}
+	if len(p.changes) == 0 { // as for nearly every request: the response shows no secrets
+		c.recycle(p)
+	}
 	return p, nil
+}
+
+// blank returns a blank request of the kind.
+func (c *Conn) blank(h Header) kmsg.Request {
+	if h.Key != produceKey || c.produce == nil {
+		return h.request()
+	}
+	r := c.produce
+	c.produce, r.Version = nil, h.Version
+	return r
+}
+
+// recycle takes from a plan what is needed only to change the response. The answer that
+// is ready may share memory with the request.
+func (c *Conn) recycle(p *Plan) {
+	if r, ok := p.query.message.(*kmsg.ProduceRequest); ok && p.local == nil && cap(r.Topics) <= maxSpareTopics {
+		clear(r.Topics)
+		*r = kmsg.ProduceRequest{Topics: r.Topics[:0]}
+		c.produce = r
+	}
+	*p.query = query{}
+	c.spare, p.query = p.query, nil
 }

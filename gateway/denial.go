@@ -23,20 +23,21 @@ type asker struct {
 }
 
 func (a *asker) Allowed(op ops.Operation, t resource.Type, name string) bool {
-	return a.note(Denial{op, t, name, a.view.Check(op, t, name)})
+	a.checks++
+	d := a.view.Check(op, t, name)
+	return d.Allowed() || a.note(op, t, name, d)
 }
 
 func (a *asker) AllowedAny(op ops.Operation, t resource.Type) bool {
-	return a.note(Denial{op, t, "", a.view.CheckAny(op, t)})
+	a.checks++
+	d := a.view.CheckAny(op, t)
+	return d.Allowed() || a.note(op, t, "", d)
 }
 
-func (a *asker) note(d Denial) bool {
-	a.checks++
-	if d.Decision.Allowed() {
-		return true
-	}
+// note notes a denial, and returns false.
+func (a *asker) note(op ops.Operation, t resource.Type, name string, d snapshot.Decision) bool {
 	if !a.quiet {
-		a.denials = append(a.denials, d)
+		a.denials = append(a.denials, Denial{op, t, name, d})
 	}
 	return false
 }

@@ -18,7 +18,8 @@ func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	if p, err := principal.ParseWire(m.RequestPrincipal); err == nil {
 		q.Embedded.Principal = p.String()
 	}
-	h, message, err := parseHeader(m.RequestData)
+	h, err := parseHeader(m.RequestData, "")
+	message := h.request()
 	if err != nil || message == nil {
 		return
 	}
@@ -29,7 +30,8 @@ func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	if r.layouts.decode(h, m.RequestData, message) != nil {
 		return
 	}
-	if inner, err := r.read(message); err == nil {
+	inner := new(query)
+	if r.read(inner, message) == nil {
 		q.Embedded.Request = &inner.Request
 	}
 }

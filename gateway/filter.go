@@ -9,22 +9,20 @@ import (
 // reports whether it did. It may answer the request instead.
 type rewriter func(*Plan, *ops.Outcome) (changed bool, err error)
 
-// rewriters returns the rewriters by API. It is a function, since an Envelope leads back
-// to all of them.
-func rewriters() map[ops.APIKey]rewriter {
-	return map[ops.APIKey]rewriter{
-		1:  rewriteFetch,
-		3:  rewriteMetadata,
-		58: rewriteEnvelope,
-		68: rewriteHeartbeat,
-		75: rewritePage,
-		88: refuseCreation,
-	}
+var rewriters = map[ops.APIKey]rewriter{
+	1:  rewriteFetch,
+	3:  rewriteMetadata,
+	58: rewriteEnvelope,
+	68: rewriteHeartbeat,
+	75: rewritePage,
+	88: refuseCreation,
 }
 
-// filters are what is changed in responses whose content decides what may be shown; each
-// returns nil if nothing is to change.
-var filters = map[ops.APIKey]func(*Plan, *ops.Outcome) change{
+// filter returns what is to change in the response to a request, or nil if nothing is.
+type filter func(*Plan, *ops.Outcome) change
+
+// filters are those of the responses whose content decides what may be shown.
+var filters = map[ops.APIKey]filter{
 	3:  filterMetadata,
 	9:  filterOffsets,
 	15: always((*Plan).filterGroupOperations),
@@ -43,7 +41,7 @@ var filters = map[ops.APIKey]func(*Plan, *ops.Outcome) change{
 }
 
 // always makes a filter of a function that changes every response of a type.
-func always[R kmsg.Response](f func(*Plan, R)) func(*Plan, *ops.Outcome) change {
+func always[R kmsg.Response](f func(*Plan, R)) filter {
 	return func(p *Plan, _ *ops.Outcome) change {
 		return func(resp kmsg.Response) (bool, error) {
 			f(p, resp.(R))

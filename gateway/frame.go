@@ -71,16 +71,13 @@ type Header struct {
 // cannot be told where the header ends: then the Key, Version and CorrelationID of its
 // Header are set. ApiVersions of an unknown version is no error; only its ClientID is
 // not read.
-func ParseHeader(frame []byte) (Header, error) {
-	h, _, err := parseHeader(frame)
-	return h, err
-}
+func ParseHeader(frame []byte) (Header, error) { return parseHeader(frame, "") }
 
-// parseHeader reads the header of a request, and returns a blank request of its kind:
-// nil for ApiVersions of an unknown version.
-func parseHeader(frame []byte) (Header, kmsg.Request, error) {
+// parseHeader is ParseHeader for a client that has sent a client id before: nearly all
+// send the same one with every request, which then takes no memory.
+func parseHeader(frame []byte, clientID string) (Header, error) {
 	if len(frame) < 8 {
-		return Header{}, nil, &FrameError{Err: fmt.Errorf("malformed: %d bytes hold no header of a request", len(frame))}
+		return Header{}, &FrameError{Err: fmt.Errorf("malformed: %d bytes hold no header of a request", len(frame))}
 	}
 	h := Header{
 		Key:           ops.APIKey(binary.BigEndian.Uint16(frame)),
@@ -88,31 +85,58 @@ func parseHeader(frame []byte) (Header, kmsg.Request, error) {
 		CorrelationID: int32(binary.BigEndian.Uint32(frame[4:])),
 		size:          8,
 	}
-	request := h.request()
+	known := h.known()
 	switch {
-	case request == nil && h.Key == apiVersionsKey:
-		return h, nil, nil
-	case request == nil:
-		return Header{}, nil, &FrameError{Header: h, Err: errUnknown}
+	case !known && h.Key == apiVersionsKey:
+		return h, nil
+	case !known:
+		return Header{}, &FrameError{Header: h, Err: errUnknown}
 	case h.Key == controlledShutdownKey && h.Version == 0: // the one request whose header ends here
-		return h, request, nil
+		return h, nil
 	}
 	c := checker{data: frame, at: h.size, left: maxDecodedRequest}
 	size := c.length(2)
 	start := c.at
 	c.skip(max(size, 0))
 	if c.problem == "" {
-		h.ClientID = string(frame[start:c.at])
+		if h.ClientID = clientID; string(frame[start:c.at]) != clientID {
+			h.ClientID = string(frame[start:c.at])
+		}
 	}
-	if request.IsFlexible() && c.problem == "" {
+	if h.Version >= requests[h.Key].flexible && c.problem == "" {
 		c.flexible = true
-		c.tags(&layout{})
+		c.tags(&noTags)
 	}
 	if c.problem != "" {
-		return Header{}, nil, &FrameError{Header: h, Err: c.err()}
+		return Header{}, &FrameError{Header: h, Err: c.err()}
 	}
 	h.size = c.at
-	return h, request, nil
+	return h, nil
+}
+
+// noTags is the layout of a structure without a tag that is known.
+var noTags layout
+
+// requests are the requests that kmsg knows, by API key: how many versions there are,
+// from 0, which is none if it does not know the API, and the first that is flexible.
+var requests = func() (known [kmsg.MaxKey + 1]struct{ versions, flexible int16 }) {
+	for key := range known {
+		r := kmsg.RequestForKey(int16(key))
+		if r == nil {
+			continue
+		}
+		known[key].versions = r.MaxVersion() + 1
+		for r.SetVersion(0); !r.IsFlexible() && r.GetVersion() <= r.MaxVersion(); {
+			r.SetVersion(r.GetVersion() + 1)
+		}
+		known[key].flexible = r.GetVersion()
+	}
+	return known
+}()
+
+// known reports whether kmsg knows the kind of the request.
+func (h Header) known() bool {
+	return h.Key >= 0 && int(h.Key) < len(requests) && h.Version >= 0 && h.Version < requests[h.Key].versions
 }
 
 // errUnknown is why a frame of an unknown kind is not served.
@@ -125,10 +149,10 @@ const (
 
 // request returns a blank request of the kind, or nil if kmsg does not know it.
 func (h Header) request() kmsg.Request {
-	r := kmsg.RequestForKey(int16(h.Key))
-	if r == nil || h.Version < 0 || h.Version > r.MaxVersion() {
+	if !h.known() {
 		return nil
 	}
+	r := kmsg.RequestForKey(int16(h.Key))
 	r.SetVersion(h.Version)
 	return r
 }
@@ -142,7 +166,7 @@ func (h Header) Request(frame []byte) (kmsg.Request, error) {
 	if r == nil || h.size > len(frame) {
 		return nil, &FrameError{Header: h, Err: errUnknown}
 	}
-	if err := new(layouts).decode(h, frame, r); err != nil {
+	if err := newLayouts().decode(h, frame, r); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -151,7 +175,7 @@ func (h Header) Request(frame []byte) (kmsg.Request, error) {
 // decode decodes the body of a request as r, a blank one of its kind.
 func (l *layouts) decode(h Header, frame []byte, r kmsg.Request) error {
 	body := frame[h.size:]
-	if err := l.check(r.(message), body); err != nil {
+	if _, err := l.check(kind{h.Key, h.Version, false}, body); err != nil {
 		return &FrameError{Header: h, Err: err}
 	}
 	if err := r.ReadFrom(body); err != nil {
@@ -163,31 +187,39 @@ func (l *layouts) decode(h Header, frame []byte, r kmsg.Request) error {
 // Response returns the frame that answers the request with r, in r's version.
 func (h Header) Response(r kmsg.Response) []byte {
 	frame := binary.BigEndian.AppendUint32(nil, uint32(h.CorrelationID))
-	if hasHeaderTags(r) {
+	if kindOf(r).hasHeaderTags() {
 		frame = append(frame, 0)
 	}
 	return r.AppendTo(frame)
 }
 
-// hasHeaderTags reports whether tags stand in the header before r. ApiVersions has none
-// in any version, so that a client can read the answer before it knows the versions.
+// hasHeaderTags reports whether tags stand in the header before a response.
+// ApiVersions has none in any version, so that a client can read the answer before it
+// knows the versions.
 //
 // Source: KIP-511.
-func hasHeaderTags(r kmsg.Response) bool {
-	return r.IsFlexible() && ops.APIKey(r.Key()) != apiVersionsKey
+func (k kind) hasHeaderTags() bool {
+	return k.flexible() && k.key != apiVersionsKey
 }
 
 // decodeResponse decodes a frame of the cluster as r, whose version is set, and checks
 // that it answers the request.
 func (l *layouts) decodeResponse(h Header, frame []byte, r kmsg.Response) error {
-	body, err := responseBody(h, frame, hasHeaderTags(r))
+	body, _, err := l.checkResponse(h, frame, kindOf(r))
 	if err != nil {
 		return err
 	}
-	if err := l.check(r.(message), body); err != nil {
-		return err
-	}
 	return r.ReadFrom(body)
+}
+
+// checkResponse returns what follows the header of a response, and whether it ends with
+// tags. It checks that it answers the request and is of the kind.
+func (l *layouts) checkResponse(h Header, frame []byte, k kind) (body []byte, tagged bool, err error) {
+	if body, err = responseBody(h, frame, k.hasHeaderTags()); err != nil {
+		return nil, false, err
+	}
+	tagged, err = l.check(k, body)
+	return body, tagged, err
 }
 
 // responseBody returns what follows the header of a response.
@@ -197,7 +229,7 @@ func responseBody(h Header, frame []byte, tags bool) ([]byte, error) {
 	}
 	c := checker{data: frame, at: 4, left: maxDecodedResponse, flexible: true}
 	if tags {
-		c.tags(&layout{})
+		c.tags(&noTags)
 	}
 	if c.problem != "" {
 		return nil, c.err()

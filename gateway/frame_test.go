@@ -118,6 +118,26 @@ func TestHostileFrames(t *testing.T) {
 	}
 }
 
+// TestClientIDs: each request has its own, whatever was sent before on the connection.
+func TestClientIDs(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "All Group:g")}).Conn(client("alice"))
+	for _, version := range []int16{0, 4} {
+		m := kmsg.NewPtrHeartbeatRequest()
+		m.SetVersion(version)
+		m.Group = "g"
+		for _, id := range []string{"a", "a", "b", "", "ab", "a"} {
+			plan, err := conn.Request(kmsg.NewRequestFormatter(kmsg.FormatterClientID(id)).AppendRequest(nil, m, 9)[4:])
+			if err != nil || plan.Header.ClientID != id {
+				t.Errorf("%q is read as %q, %v", id, plan.Header.ClientID, err)
+			}
+		}
+		plan, err := conn.Request(kmsg.NewRequestFormatter().AppendRequest(nil, m, 9)[4:])
+		if err != nil || plan.Header.ClientID != "" {
+			t.Errorf("none is read as %q, %v", plan.Header.ClientID, err)
+		}
+	}
+}
+
 // TestDecodedSizeIsLimited: a list of the shortest topics that takes much more memory
 // than its frame is refused before it is decoded.
 func TestDecodedSizeIsLimited(t *testing.T) {

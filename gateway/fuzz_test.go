@@ -102,6 +102,19 @@ func FuzzRequest(f *testing.F) {
 // request hands a frame to a connection and checks what is to be sent on.
 func request(t *testing.T, c *Conn, frame []byte) *Plan {
 	plan, err := c.Request(frame)
+	if c.spare != nil && !reflect.ValueOf(*c.spare).IsZero() {
+		t.Fatalf("the next request begins with %+v", c.spare)
+	}
+	if r := c.produce; r != nil {
+		if !reflect.DeepEqual(*r, kmsg.ProduceRequest{Topics: []kmsg.ProduceRequestTopic{}}) {
+			t.Fatalf("the next request begins as %+v", r)
+		}
+		for _, topic := range r.Topics[:cap(r.Topics)] {
+			if !reflect.ValueOf(topic).IsZero() {
+				t.Fatalf("it holds %+v", topic)
+			}
+		}
+	}
 	if err != nil {
 		if plan != nil || !isFrameError(err) {
 			t.Fatalf("%v beside %v", err, plan)

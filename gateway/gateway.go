@@ -79,11 +79,40 @@ const (
 // Gateway decides the requests of any number of connections. It is safe for
 // concurrent use by any number of goroutines.
 type Gateway struct {
-	config    Config
-	layouts   layouts
-	versions  map[ops.APIKey]versionRange
-	rewriters map[ops.APIKey]rewriter
-	seal      cipher.AEAD // of cursors
+	config   Config
+	layouts  *layouts
+	versions map[ops.APIKey]versionRange
+	handling [len(requests)]handling // by API key
+	seal     cipher.AEAD             // of cursors
+}
+
+// handling is what is done with the requests of an API, beside asking the questions of
+// the protocol table. What is nil is not done.
+type handling struct {
+	serve     server // answers them instead of the cluster
+	rewrite   rewriter
+	filter    filter
+	addresses *addresses
+}
+
+// handle fills the table of what is done with which requests.
+func (g *Gateway) handle() {
+	for key, serve := range servers {
+		if g.config.ACLs != ForwardACLs {
+			g.handling[key].serve = serve
+		}
+	}
+	for key, rewrite := range rewriters {
+		g.handling[key].rewrite = rewrite
+	}
+	for key, filter := range filters {
+		g.handling[key].filter = filter
+	}
+	for key, where := range addressed {
+		if g.config.Address != nil {
+			g.handling[key].addresses = where
+		}
+	}
 }
 
 // New returns a gateway. It is an error if config has no store, or an endpoint or an
@@ -101,7 +130,9 @@ func New(config Config) (*Gateway, error) {
 	if config.ACLs < ServeACLs || config.ACLs > ForwardACLs {
 		return nil, fmt.Errorf("gateway: ACLHandling(%d) is none", config.ACLs)
 	}
-	return &Gateway{config: config, versions: servedVersions(config.Endpoint), rewriters: rewriters(), seal: newSeal()}, nil
+	g := &Gateway{config: config, layouts: newLayouts(), versions: servedVersions(config.Endpoint), seal: newSeal()}
+	g.handle()
+	return g, nil
 }
 
 // Client is the peer of a connection.

@@ -3,8 +3,9 @@ package gateway
 import (
 	"encoding/binary"
 	"reflect"
-	"sync"
+	"sync/atomic"
 
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -24,7 +25,7 @@ type layout struct {
 	memory int                // of an array: what one entry takes once it is decoded, in bytes
 	least  int                // the fewest bytes that a value can take
 	elem   *layout            // of an array or a nullable structure
-	fields []*layout          // of a structure, in order
+	fields []*layout          // of a structure, in order; neighbours that are fixed are one
 	tagged map[uint32]*layout // of a structure, by tag
 }
 
@@ -49,24 +50,66 @@ type message interface {
 	Default()
 }
 
-// layouts keeps the layouts that were found, so that each is looked for once.
-type layouts struct {
-	found sync.Map // of *layout by layoutKey
+// kind is a message of kmsg in one version.
+type kind struct {
+	key      ops.APIKey
+	version  int16
+	response bool
 }
 
-type layoutKey struct {
-	message reflect.Type
-	version int16
+// kindOf returns the kind of a request or a response.
+func kindOf(m interface {
+	Key() int16
+	GetVersion() int16
+}) kind {
+	_, request := m.(kmsg.Request)
+	return kind{ops.APIKey(m.Key()), m.GetVersion(), !request}
 }
 
-// of returns the layout of a message in its version.
-func (l *layouts) of(m message) *layout {
-	key := layoutKey{reflect.TypeOf(m).Elem(), m.GetVersion()}
-	if known, ok := l.found.Load(key); ok {
-		return known.(*layout)
+// flexible reports whether lengths are numbers of as few bytes as they take and every
+// structure has tags. A response is so from the version on from which its request is.
+func (k kind) flexible() bool { return k.version >= requests[k.key].flexible }
+
+// blank returns a message of the kind with default values.
+func (k kind) blank() message {
+	var m message
+	if k.response {
+		m = kmsg.ResponseForKey(int16(k.key)).(message)
+	} else {
+		m = kmsg.RequestForKey(int16(k.key)).(message)
 	}
-	found := findLayout(key)
-	l.found.Store(key, found)
+	m.SetVersion(k.version)
+	m.Default()
+	return m
+}
+
+// layouts keeps the layouts that were found, so that each is looked for once. It is
+// safe for concurrent use.
+type layouts struct {
+	requests, responses [len(requests)][]atomic.Pointer[layout] // by version
+}
+
+func newLayouts() *layouts {
+	l := new(layouts)
+	for key := range requests {
+		l.requests[key] = make([]atomic.Pointer[layout], requests[key].versions)
+		l.responses[key] = make([]atomic.Pointer[layout], requests[key].versions)
+	}
+	return l
+}
+
+// of returns the layout of a kind of messages.
+func (l *layouts) of(k kind) *layout {
+	place := &l.requests[k.key]
+	if k.response {
+		place = &l.responses[k.key]
+	}
+	known := &(*place)[k.version]
+	if found := known.Load(); found != nil {
+		return found
+	}
+	found := findLayout(k)
+	known.Store(found)
 	return found
 }
 
@@ -75,16 +118,10 @@ type prober struct {
 	flexible bool
 }
 
-func findLayout(key layoutKey) *layout {
+func findLayout(k kind) *layout {
 	encode := func(v reflect.Value) []byte { return v.Addr().Interface().(message).AppendTo(nil) }
-	blank := func() reflect.Value {
-		m := reflect.New(key.message)
-		m.Interface().(message).SetVersion(key.version)
-		m.Interface().(message).Default()
-		return m.Elem()
-	}
-	p := prober{flexible: blank().Addr().Interface().(message).IsFlexible()}
-	return p.structure(blank, encode)
+	blank := func() reflect.Value { return reflect.ValueOf(k.blank()).Elem() }
+	return prober{flexible: k.flexible()}.structure(blank, encode)
 }
 
 // probeTag and probeTag2 are tags that no message has.
@@ -132,12 +169,21 @@ func (p prober) structure(blank func() reflect.Value, encode func(reflect.Value)
 				return content
 			})
 		default:
-			field := p.value(blank().Field(i), set)
-			l.fields = append(l.fields, field)
-			l.least += field.least
+			l.add(p.value(blank().Field(i), set))
 		}
 	}
 	return l
+}
+
+// add adds a field to a structure.
+func (l *layout) add(field *layout) {
+	l.least += field.least
+	if n := len(l.fields); n > 0 && field.kind == fixedLayout && l.fields[n-1].kind == fixedLayout {
+		l.fields[n-1].size += field.size
+		l.fields[n-1].least += field.least
+		return
+	}
+	l.fields = append(l.fields, field)
 }
 
 // tagAt returns the first tag of the tags at a position, and its value.

@@ -133,25 +133,28 @@ func mergeList(field reflect.Value, l list, codes []ops.ErrorCode) []int {
 	return places
 }
 
-// verdicts are the errors of the entries of a request: of those of its list, and of
-// those of the lists within them.
+// verdicts are the errors of the entries of a request some of which are refused: of
+// those of its list, and of those of the lists within them.
 type verdicts struct {
 	whole   ops.ErrorCode // of the request, if it has no list
+	list    list          // nil if there is none
 	items   []ops.ErrorCode
+	lists   []list // within the entries of list
 	inner   [][]ops.ErrorCode
-	refused int // how many entries have an error
-	allowed int // how many entries of the outer list have none
+	allowed int // how many entries of the outer list have no error
 }
 
 // verdictsOf sorts the entries of an outcome by the lists that they are of. An entry
 // that is of none is an error: the tables do not fit each other.
 func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
-	v := &verdicts{inner: make([][]ops.ErrorCode, len(q.inner))}
+	v := &verdicts{lists: make([]list, len(q.inner)), inner: make([][]ops.ErrorCode, len(q.inner))}
 	if q.items != nil {
-		v.items = make([]ops.ErrorCode, q.items.len())
+		v.list = q.items.list()
+		v.items = make([]ops.ErrorCode, v.list.len())
 	}
-	for i, l := range q.inner {
-		v.inner[i] = make([]ops.ErrorCode, l.len())
+	for i, within := range q.inner {
+		v.lists[i] = within.list()
+		v.inner[i] = make([]ops.ErrorCode, v.lists[i].len())
 	}
 	for i := range out.Items {
 		it := &out.Items[i]
@@ -162,7 +165,7 @@ func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
 		switch {
 		case it.Parent >= 0:
 			codes = v.inner[it.Parent]
-		case q.items == nil: // the one group of an OffsetFetch below version 8
+		case v.list == nil: // the one group of an OffsetFetch below version 8
 			v.whole = it.Code
 			continue
 		}
@@ -170,7 +173,6 @@ func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
 			return nil, fmt.Errorf("the request has no entry %d", it.Index)
 		}
 		codes[it.Index] = it.Code
-		v.refused++
 	}
 	for _, code := range v.items {
 		if code == ops.None {
@@ -182,8 +184,8 @@ func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
 
 // nothingLeft reports whether no entry of the request is left to send on. OffsetFetch
 // below version 8 has no entries but topics.
-func (v *verdicts) nothingLeft(q *query) bool {
-	if q.items != nil {
+func (v *verdicts) nothingLeft() bool {
+	if v.list != nil {
 		return v.allowed == 0
 	}
 	return !slices.Contains(v.inner[0], ops.None)
@@ -198,14 +200,14 @@ func (v *verdicts) refuseEach(q *query) (kmsg.Response, error) {
 }
 
 // keep takes the refused entries out of the message.
-func (v *verdicts) keep(q *query) {
-	for i, l := range q.inner {
+func (v *verdicts) keep() {
+	for i, l := range v.lists {
 		if anyRefused(v.inner[i]) {
 			l.keep(refusedOf(v.inner[i]))
 		}
 	}
 	if anyRefused(v.items) {
-		q.items.keep(refusedOf(v.items))
+		v.list.keep(refusedOf(v.items))
 	}
 }
 
@@ -228,11 +230,11 @@ func refusedOf(codes []ops.ErrorCode) []bool {
 
 // merge puts the refused entries into a response of the cluster.
 func (v *verdicts) merge(q *query, resp reflect.Value) error {
-	if q.items == nil { // below version 8 OffsetFetch has the topics of one group
-		_, err := mergeField(resp, "Topics", q.inner[0], v.inner[0])
+	if v.list == nil { // below version 8 OffsetFetch has the topics of one group
+		_, err := mergeField(resp, "Topics", v.lists[0], v.inner[0])
 		return err
 	}
-	places, err := mergeField(resp, itemField(q.Key), q.items, v.items)
+	places, err := mergeField(resp, itemField(q.Key), v.list, v.items)
 	if err != nil {
 		return err
 	}
@@ -244,7 +246,7 @@ func (v *verdicts) merge(q *query, resp reflect.Value) error {
 		if g.FieldByName("ErrorCode").Int() != 0 {
 			continue // an error of the group stands for its topics
 		}
-		if _, err := mergeField(g, "Topics", q.inner[i], codes); err != nil {
+		if _, err := mergeField(g, "Topics", v.lists[i], codes); err != nil {
 			return err
 		}
 	}

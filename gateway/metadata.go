@@ -53,7 +53,7 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 		p.sendMetadata(m, may, true)
 	}
 	p.sendMetadata(m, mayNot, false)
-	inOrder := listOf(&m.Topics)
+	inOrder := fieldIn(&m.Topics).list()
 	p.changes = append([]change{func(resp kmsg.Response) (bool, error) {
 		r := resp.(*kmsg.MetadataResponse)
 		mergeList(reflect.ValueOf(&r.Topics).Elem(), inOrder, make([]ops.ErrorCode, inOrder.len()))
@@ -182,13 +182,10 @@ func filterMetadata(p *Plan, out *ops.Outcome) change {
 
 // shown returns a topic that the cluster shows.
 func (p *Plan) shown(name *string, id [16]byte) ops.Topic {
-	t := ops.Topic{Exists: true, ID: id, ByID: name == nil}
-	if name != nil {
-		t.Name = *name
-	} else {
-		t.Name = topicName(p.gateway.config.Cluster, id)
+	if name == nil {
+		return p.query.identified(p.gateway.config.Cluster, id)
 	}
-	return t
+	return ops.Topic{Name: *name, ID: id, Exists: true}
 }
 
 // evaluateLate answers a request about what the cluster has shown. Its denials are

@@ -38,13 +38,15 @@ type Plan struct {
 
 	gateway  *Gateway
 	asker    asker
-	query    *query
-	header   []byte        // of the request, as it came
-	versions []int16       // of the frames of Forward
+	query    *query        // nil once nothing depends on it any more
+	asItCame [1][]byte     // the request; what Forward holds if that is all to send
+	versions []int16       // of the frames of Forward, if they are not as they came
 	share    *shareSession // of the connection
 	resumed  bool          // what was refused in the share session is asked about again
 	local    kmsg.Response // the answer, if the cluster is not asked
 	changes  []change      // to the cluster's response, in order
+
+	addresses *addresses // in the cluster's response, or nil
 }
 
 // change changes a response of the cluster and reports whether it did.
@@ -83,13 +85,19 @@ var tellsMissing = map[ops.APIKey]bool{20: true, 24: true}
 // Whether a topic is missing only the cluster knows for sure, so that what is allowed
 // stays so.
 func (p *Plan) tellMissing(out *ops.Outcome) {
-	q, cluster := p.query.Request, p.gateway.config.Cluster
-	if !tellsMissing[q.Key] || cluster == nil || out.Passes() || len(out.Items) == 0 {
+	cluster := p.gateway.config.Cluster
+	if out.Passes() || !tellsMissing[p.query.Key] || cluster == nil || len(out.Items) == 0 {
 		return
 	}
+	q := p.query.Request
 	q.Topics = slices.Clone(q.Topics)
+	exists := make(map[string]bool, len(q.Topics)) // a request may have one name many times
 	for i := range q.Topics {
-		q.Topics[i].Exists = cluster.HasTopic(q.Topics[i].Name)
+		t := &q.Topics[i]
+		if _, asked := exists[t.Name]; !asked {
+			exists[t.Name] = cluster.HasTopic(t.Name)
+		}
+		t.Exists = exists[t.Name]
 	}
 	told := p.evaluateLate(&q)
 	if len(told.Items) != len(out.Items) {
@@ -104,7 +112,7 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 
 // follow does what an outcome says.
 func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
-	switch serve := p.gateway.served(p.query.Key); {
+	switch serve := p.gateway.handling[p.query.Key].serve; {
 	case out.Error != ops.None || out.Empty:
 		p.local, err = refuseAll(p.query, out.Error)
 	case p.query.unservable != ops.None:
@@ -124,57 +132,81 @@ var sentOnEmpty = map[ops.APIKey]bool{metadataKey: true, 78: true, 79: true}
 
 // forward sends on what of the request is not refused.
 func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
-	q := p.query
-	v, err := verdictsOf(q, out)
-	if err != nil {
+	refused, err := p.takeOut(out)
+	if err != nil || p.local != nil {
 		return err
 	}
-	if v.whole != ops.None {
-		p.local, err = refuseAll(q, v.whole)
-		return err
-	}
-	p.share.remember(q, v)
-	changed := v.refused > 0 || p.resumed
-	if v.refused > 0 {
-		if v.nothingLeft(q) && !sentOnEmpty[q.Key] {
-			p.local, err = v.refuseEach(q)
-			return err
-		}
-		v.keep(q)
-		p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
-			return true, v.merge(q, reflect.ValueOf(resp).Elem())
-		})
-	}
-	p.header = frame[:p.Header.size]
-	if rewrite := p.gateway.rewriters[q.Key]; rewrite != nil {
-		rewritten, err := rewrite(p, out)
+	p.asItCame[0] = frame
+	rewritten := false
+	do := &p.gateway.handling[p.query.Key]
+	if do.rewrite != nil || do.filter != nil {
+		rewritten, err = p.adapt(do, *out)
 		if err != nil || p.local != nil {
 			return err
 		}
-		changed = changed || rewritten
 	}
-	if filter := filters[q.Key]; filter != nil {
-		if f := filter(p, out); f != nil {
-			p.changes = append(p.changes, f)
-		}
+	if a := do.addresses; a != nil && p.query.Version >= a.from {
+		p.addresses = a
 	}
-	if f := p.gateway.addresses(p.Header); f != nil {
-		p.changes = append(p.changes, f)
-	}
-	p.AsIs = len(p.changes) == 0 && len(p.Forward) == 0
+	p.AsIs = len(p.changes) == 0 && p.addresses == nil && len(p.Forward) == 0
 	switch {
 	case len(p.Forward) > 0:
-	case changed:
-		p.send(q.message)
+	case refused || rewritten || p.resumed:
+		p.send(p.query.message)
 	default:
-		p.Forward, p.versions = [][]byte{frame}, []int16{q.Version}
+		p.Forward = p.asItCame[:]
 	}
 	return nil
 }
 
+// takeOut takes what is refused out of the request, and reports whether there was
+// anything. It answers a request of which nothing is left.
+func (p *Plan) takeOut(out *ops.Outcome) (refused bool, err error) {
+	if !slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None }) {
+		p.share.remember(p.query.message, nil)
+		return false, nil
+	}
+	q := p.query
+	v, err := verdictsOf(q, out)
+	if err != nil {
+		return false, err
+	}
+	if v.whole != ops.None {
+		p.local, err = refuseAll(q, v.whole)
+		return true, err
+	}
+	p.share.remember(q.message, v)
+	if v.nothingLeft() && !sentOnEmpty[q.Key] {
+		p.local, err = v.refuseEach(q)
+		return true, err
+	}
+	v.keep()
+	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
+		return true, v.merge(q, reflect.ValueOf(resp).Elem())
+	})
+	return true, nil
+}
+
+// adapt lets the rewriter of an API change the request, and its filter look for what is
+// to change in the response. out is a copy, which takes memory only here.
+func (p *Plan) adapt(do *handling, out ops.Outcome) (rewritten bool, err error) {
+	if do.rewrite != nil {
+		if rewritten, err = do.rewrite(p, &out); err != nil || p.local != nil {
+			return false, err
+		}
+	}
+	if do.filter != nil {
+		if f := do.filter(p, &out); f != nil {
+			p.changes = append(p.changes, f)
+		}
+	}
+	return rewritten, nil
+}
+
 // send adds a request to those to send to the cluster.
 func (p *Plan) send(message kmsg.Request) {
-	frame := slices.Clone(p.header)
+	came := p.asItCame[0] // which is about as long
+	frame := append(make([]byte, 0, len(came)), came[:p.Header.size]...)
 	binary.BigEndian.PutUint16(frame[2:], uint16(message.GetVersion()))
 	p.Forward = append(p.Forward, message.AppendTo(frame))
 	p.versions = append(p.versions, message.GetVersion())
@@ -202,8 +234,8 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		return p.Header.Response(p.local), nil
 	case len(replies) != len(p.Forward):
 		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.Forward))
-	case len(p.changes) == 0 && slices.Equal(p.versions, []int16{p.Header.Version}):
-		_, err := responseBody(p.Header, replies[0], false)
+	}
+	if unchanged, err := p.unchanged(replies); unchanged || err != nil {
 		return replies[0], err
 	}
 	resp, err := p.decode(replies)
@@ -218,27 +250,62 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		}
 		changed = changed || did
 	}
+	if p.addresses != nil {
+		changed = p.addresses.replaceIn(resp, p.gateway) || changed
+	}
 	p.Checks = p.asker.checks
 	if !changed {
 		return replies[0], nil
 	}
-	if p.versions[0] != p.Header.Version { // another version was asked for
+	if p.version(0) != p.Header.Version { // another version was asked for
 		resp.SetVersion(p.Header.Version)
 	}
 	return p.Header.Response(resp), nil
+}
+
+// unchanged reports whether the client may be answered with the only reply before that
+// is decoded.
+func (p *Plan) unchanged(replies [][]byte) (bool, error) {
+	switch {
+	case len(p.changes) > 0 || len(replies) > 1 || p.version(0) != p.Header.Version:
+		return false, nil
+	case p.addresses == nil:
+		_, err := responseBody(p.Header, replies[0], false)
+		return true, err
+	case !p.addresses.tagged:
+		return false, nil
+	}
+	_, tagged, err := p.gateway.layouts.checkResponse(p.Header, replies[0], kind{p.Header.Key, p.Header.Version, true})
+	return !tagged, ofCluster(err)
+}
+
+// version returns the version of a frame of Forward.
+func (p *Plan) version(i int) int16 {
+	if p.versions == nil {
+		return p.Header.Version
+	}
+	return p.versions[i]
+}
+
+// ofCluster says whose response it is that cannot be read.
+func ofCluster(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("the response of the cluster: %w", err)
 }
 
 // decode decodes the responses of the cluster, and makes one of several.
 func (p *Plan) decode(replies [][]byte) (kmsg.Response, error) {
 	var whole kmsg.Response
 	for i, reply := range replies {
-		resp := p.query.message.ResponseKind()
-		resp.SetVersion(p.versions[i])
+		of := kind{p.Header.Key, p.version(i), true}
 		if isVersionRefusal(p.Header, reply) {
-			resp.SetVersion(0)
+			of.version = 0
 		}
+		resp := of.blank().(kmsg.Response)
 		if err := p.gateway.layouts.decodeResponse(p.Header, reply, resp); err != nil {
-			return nil, fmt.Errorf("the response of the cluster: %w", err)
+			return nil, ofCluster(err)
 		}
 		if whole == nil {
 			whole = resp

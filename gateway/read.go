@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/binary"
 	"errors"
 	"reflect"
 	"unicode/utf8"
@@ -14,16 +15,33 @@ import (
 type query struct {
 	ops.Request
 	message    kmsg.Request
-	items      list          // what the entries of the outcome without a parent are of; nil if none
-	inner      []list        // what those with a parent are of: the topics of each group
+	items      field         // what the entries of the outcome without a parent are of; nil if none
+	inner      []field       // what those with a parent are of: the topics of each group
 	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
 	err        error         // the first thing that makes the request malformed
-	// named are the names of the topics that the request has by id, so that the cluster
-	// is asked once for each, however often it stands in the request.
+	// first is the first topic that the request has by id, and room for Topics if there is
+	// one: most requests to produce have one, and take no memory for it.
+	first [1]ops.Topic
+	// named are the names of the other topics that the request or its response has by id,
+	// so that the cluster is asked once for each, however often it stands there.
 	named map[[16]byte]string
 }
 
-// list is a list of a message whose entries are allowed or refused one by one.
+// field is a list of a message whose entries are allowed or refused one by one.
+type field interface {
+	// list returns what is in it now.
+	list() list
+}
+
+// fieldOf is a field with entries of T. It is a pointer, so that to note it takes no
+// memory.
+type fieldOf[T any] struct{ in *[]T }
+
+func fieldIn[T any](in *[]T) field { return fieldOf[T]{in} }
+
+func (f fieldOf[T]) list() list { return entries[T]{*f.in, f.in} }
+
+// list is what was in a field before anything was taken out.
 type list interface {
 	len() int
 	// entry returns the entry that the request had at position i, also after keep.
@@ -50,8 +68,6 @@ func (e entries[T]) keep(refused []bool) {
 	}
 	*e.left = kept
 }
-
-func listOf[T any](field *[]T) list { return entries[T]{*field, field} }
 
 // text returns a name of the request. Names are compared byte by byte here and as
 // characters in Kafka, so that only well-formed ones mean the same in both.
@@ -86,17 +102,24 @@ func (q *query) malformed(what string) {
 // does the cluster knows, and says to those who may ask.
 func named(q *query, name string) ops.Topic { return ops.Topic{Name: q.text(name), Exists: true} }
 
-// identified returns a topic that the request has by its id.
-func (r *reader) identified(q *query, id [16]byte) ops.Topic {
-	name, known := q.named[id]
-	if !known {
-		if q.named == nil {
-			q.named = make(map[[16]byte]string)
-		}
-		name = topicName(r.cluster, id)
-		q.named[id] = name
+// identified returns a topic that is named by its id.
+func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
+	if q.first[0].ByID && q.first[0].ID == id {
+		return q.first[0]
 	}
-	return ops.Topic{ID: id, ByID: true, Name: name, Exists: true}
+	if name, known := q.named[id]; known {
+		return ops.Topic{ID: id, ByID: true, Name: name, Exists: true}
+	}
+	t := ops.Topic{ID: id, ByID: true, Name: topicName(c, id), Exists: true}
+	if len(q.Topics) == 0 && !q.first[0].ByID {
+		q.first[0] = t
+		return t
+	}
+	if q.named == nil {
+		q.named = make(map[[16]byte]string)
+	}
+	q.named[id] = t.Name
+	return t
 }
 
 // topicName returns the name of the topic with an id, or "" if there is none.
@@ -113,7 +136,13 @@ func topicName(c Cluster, id [16]byte) string {
 
 // topics makes the entries of a list of topics.
 func topics[T any](q *query, field *[]T, topic func(*T) ops.Topic) {
-	q.items, q.Topics = listOf(field), topicsOf(*field, topic)
+	q.items, q.Topics = fieldIn(field), q.first[:0]
+	if n := len(*field); n > len(q.first) {
+		q.Topics = make([]ops.Topic, 0, n)
+	}
+	for i := range *field {
+		q.Topics = append(q.Topics, topic(&(*field)[i]))
+	}
 }
 
 func topicsOf[T any](list []T, topic func(*T) ops.Topic) []ops.Topic {
@@ -126,7 +155,7 @@ func topicsOf[T any](list []T, topic func(*T) ops.Topic) []ops.Topic {
 
 // groups makes the entries of a list of groups that are named and no more.
 func groups(q *query, field *[]string) {
-	q.items, q.Groups = listOf(field), holders(q.texts(*field))
+	q.items, q.Groups = fieldIn(field), holders(q.texts(*field))
 }
 
 func holders(names []string) []ops.Holder {
@@ -139,7 +168,7 @@ func holders(names []string) []ops.Holder {
 
 // resources makes the entries of a list of configurations.
 func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResourceType, string)) {
-	q.items = listOf(field)
+	q.items = fieldIn(field)
 	for i := range *field {
 		t, name := resource(&(*field)[i])
 		c := ops.ConfigResource{Name: q.text(name), Exists: true}
@@ -159,25 +188,25 @@ type reader struct {
 	forwarded bool
 }
 
-// read returns what a request asks for. It knows every request of the protocol table;
-// the error says that a request is none of them, or that it is malformed in a way that
-// its layout does not show.
-func (r *reader) read(message kmsg.Request) (*query, error) {
-	q := &query{message: message}
+// read finds what a request asks for; q is to be zero. It knows every request of the
+// protocol table; the error says that a request is none of them, or that it is malformed
+// in a way that its layout does not show.
+func (r *reader) read(q *query, message kmsg.Request) error {
+	q.message = message
 	q.Key, q.Version = ops.APIKey(message.Key()), message.GetVersion()
 	q.Endpoint, q.Caller, q.Forwarded = r.endpoint, r.caller, r.forwarded
 	known := r.readTopics(q, message) || r.readGroups(q, message) || r.readOthers(q, message) || asksNothing(message)
 	if !known {
-		return nil, errUnknown
+		return errUnknown
 	}
-	return q, q.err
+	return q.err
 }
 
 // either returns a topic that the request has by its id from a version on, and by its
 // name below.
 func (r *reader) either(q *query, from int16, name string, id [16]byte) ops.Topic {
 	if q.Version >= from {
-		return r.identified(q, id)
+		return q.identified(r.cluster, id)
 	}
 	return named(q, name)
 }
@@ -188,7 +217,7 @@ func (r *reader) oneOf(q *query, name *string, id [16]byte) ops.Topic {
 	case id == [16]byte{} && name != nil:
 		return named(q, *name)
 	case name == nil && q.Version >= idsFrom[q.Key]:
-		return r.identified(q, id)
+		return q.identified(r.cluster, id)
 	}
 	q.malformed("a topic with a name and an id, or with neither")
 	return ops.Topic{}
@@ -259,10 +288,10 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 		topics(q, &m.Topics, func(t *kmsg.OffsetDeleteRequestTopic) ops.Topic { return named(q, t.Topic) })
 	case *kmsg.ShareFetchRequest:
 		q.Group = q.optional(m.GroupID)
-		topics(q, &m.Topics, func(t *kmsg.ShareFetchRequestTopic) ops.Topic { return r.identified(q, t.TopicID) })
+		topics(q, &m.Topics, func(t *kmsg.ShareFetchRequestTopic) ops.Topic { return q.identified(r.cluster, t.TopicID) })
 	case *kmsg.ShareAcknowledgeRequest:
 		q.Group = q.optional(m.GroupID)
-		topics(q, &m.Topics, func(t *kmsg.ShareAcknowledgeRequestTopic) ops.Topic { return r.identified(q, t.TopicID) })
+		topics(q, &m.Topics, func(t *kmsg.ShareAcknowledgeRequestTopic) ops.Topic { return q.identified(r.cluster, t.TopicID) })
 	case *kmsg.AlterShareGroupOffsetsRequest:
 		q.Group = q.text(m.GroupID)
 		topics(q, &m.Topics, func(t *kmsg.AlterShareGroupOffsetsRequestTopic) ops.Topic { return named(q, t.Topic) })
@@ -306,10 +335,10 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 		q.IncludeOperations = m.IncludeAuthorizedOperations
 		groups(q, &m.Groups)
 	case *kmsg.DescribeShareGroupOffsetsRequest:
-		q.items = listOf(&m.Groups)
+		q.items = fieldIn(&m.Groups)
 		for i := range m.Groups {
 			g := &m.Groups[i]
-			q.inner = append(q.inner, listOf(&g.Topics))
+			q.inner = append(q.inner, fieldIn(&g.Topics))
 			q.Groups = append(q.Groups, ops.Holder{
 				Name: q.text(g.GroupID), AllTopics: g.Topics == nil,
 				Topics: topicsOf(g.Topics, func(t *kmsg.DescribeShareGroupOffsetsRequestGroupTopic) ops.Topic { return named(q, t.Topic) }),
@@ -332,17 +361,17 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 // readOffsetFetch reads a request for the offsets of groups, one below version 8.
 func (r *reader) readOffsetFetch(q *query, m *kmsg.OffsetFetchRequest) {
 	if m.Version < 8 {
-		q.inner = []list{listOf(&m.Topics)}
+		q.inner = []field{fieldIn(&m.Topics)}
 		q.Groups = []ops.Holder{{
 			Name: q.text(m.Group), AllTopics: m.Topics == nil,
 			Topics: topicsOf(m.Topics, func(t *kmsg.OffsetFetchRequestTopic) ops.Topic { return named(q, t.Topic) }),
 		}}
 		return
 	}
-	q.items = listOf(&m.Groups)
+	q.items = fieldIn(&m.Groups)
 	for i := range m.Groups {
 		g := &m.Groups[i]
-		q.inner = append(q.inner, listOf(&g.Topics))
+		q.inner = append(q.inner, fieldIn(&g.Topics))
 		q.Groups = append(q.Groups, ops.Holder{
 			Name: q.text(g.Group), AllTopics: g.Topics == nil,
 			Topics: topicsOf(g.Topics, func(t *kmsg.OffsetFetchRequestGroupTopic) ops.Topic { return r.either(q, 10, t.Topic, t.TopicID) }),
@@ -357,7 +386,7 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 	case *kmsg.FindCoordinatorRequest:
 		q.KeyType = ops.KeyType(m.CoordinatorType)
 		if q.Keys = []string{q.text(m.CoordinatorKey)}; m.Version >= 4 {
-			q.items, q.Keys = listOf(&m.CoordinatorKeys), q.texts(m.CoordinatorKeys)
+			q.items, q.Keys = fieldIn(&m.CoordinatorKeys), q.texts(m.CoordinatorKeys)
 		}
 	case *kmsg.InitProducerIDRequest:
 		q.TransactionalID = m.TransactionalID
@@ -366,7 +395,7 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 		q.TransactionalID = &m.TransactionalID
 		q.text(m.TransactionalID)
 	case *kmsg.DescribeTransactionsRequest:
-		q.items, q.Transactions = listOf(&m.TransactionalIDs), holders(q.texts(m.TransactionalIDs))
+		q.items, q.Transactions = fieldIn(&m.TransactionalIDs), holders(q.texts(m.TransactionalIDs))
 	case *kmsg.DescribeClusterRequest:
 		q.IncludeClusterOperations = m.IncludeClusterAuthorizedOperations
 	case *kmsg.DescribeConfigsRequest:
@@ -423,24 +452,47 @@ func asksNothing(message kmsg.Request) bool {
 	}
 }
 
+// Where the fields of a record batch stand, in bytes.
+//
+// Source: Kafka's DefaultRecordBatch.
+const (
+	batchLength     = 8  // of what follows it
+	batchMagic      = 16 // the version of the format
+	batchAttributes = 21
+	batchHeader     = 61
+)
+
 // transactional is the bit of a record batch's attributes that makes it part of a
 // transaction.
 const transactional = 1 << 4
 
 // hasTransactionalRecords reports whether the first batch of a partition is
-// transactional. A batch that is cut short, or of a format older than batches, is not:
-// the cluster, which reads it by the same rules, refuses it.
+// transactional.
 //
-// Source: Kafka's RequestUtils.hasTransactionalRecords, ByteBufferLogInputStream.
+// Source: Kafka's RequestUtils.hasTransactionalRecords.
 func hasTransactionalRecords(m *kmsg.ProduceRequest) bool {
 	for i := range m.Topics {
 		for j := range m.Topics[i].Partitions {
-			var batch kmsg.RecordBatch
-			err := batch.ReadFrom(m.Topics[i].Partitions[j].Records)
-			if err == nil && batch.Magic >= 2 && batch.Attributes&transactional != 0 {
+			if isTransactional(m.Topics[i].Partitions[j].Records) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isTransactional reports whether the first of some batches is transactional. One that
+// is cut short, or of a format older than batches, is not: the cluster, which reads it by
+// the same rules, refuses it.
+//
+// Source: Kafka's ByteBufferLogInputStream.
+func isTransactional(batches []byte) bool {
+	if len(batches) < batchHeader {
+		return false
+	}
+	end := int64(int32(binary.BigEndian.Uint32(batches[batchLength:]))) + batchLength + 4
+	if end < batchHeader || end > int64(len(batches)) || int8(batches[batchMagic]) < 2 {
+		return false
+	}
+	return binary.BigEndian.Uint16(batches[batchAttributes:])&transactional != 0
 }

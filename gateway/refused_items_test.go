@@ -158,11 +158,11 @@ func (x *randomItems) try(t *testing.T, key ops.APIKey, version int16) string {
 	if err != nil {
 		return err.Error()
 	}
-	q, err := x.question(m, &g.layouts)
+	q, err := x.question(m, g.layouts)
 	if err != nil {
 		return err.Error()
 	}
-	cluster := &fakeCluster{c: &x.wireCase}
+	cluster := &fakeCluster{c: &x.wireCase, layouts: newLayouts()}
 	got, err := exchange(&x.wireCase, g, x.client(t), cluster, m)
 	if err != nil {
 		return err.Error()

@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -158,6 +160,138 @@ func TestRepeatedIDsAreLookedUpOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestShownIDsAreLookedUpOnce: so does a response have an id many times, of topics that
+// the request named already and of others.
+func TestShownIDsAreLookedUpOnce(t *testing.T) {
+	c := counted{cluster{"mine", "theirs"}, map[string]int{}}
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine", "Read Group:g"), Cluster: c}).Conn(client("alice"))
+	m := kmsg.NewPtrShareFetchRequest()
+	m.SetVersion(1)
+	m.GroupID = new("g")
+	m.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: idOf("mine")}}
+	plan := decide(t, conn, m)
+	reply := m.ResponseKind().(*kmsg.ShareFetchResponse)
+	for i := range 1000 {
+		p := kmsg.NewShareFetchResponseTopicPartition()
+		p.Records = []byte("records")
+		reply.Topics = append(reply.Topics, kmsg.ShareFetchResponseTopic{
+			TopicID: idOf([]string{"mine", "theirs"}[i%2]), Partitions: []kmsg.ShareFetchResponseTopicPartition{p},
+		})
+	}
+	r := answer[*kmsg.ShareFetchResponse](t, plan, m, reply)
+	for i, topic := range r.Topics {
+		if got := topic.Partitions[0].Records != nil; got != (i%2 == 0) {
+			t.Fatalf("topic %d: records shown: %t", i, got)
+		}
+	}
+	for _, name := range []string{"mine", "theirs"} {
+		if n := c.questions[fmt.Sprintf("id %x", idOf(name))]; n != 1 {
+			t.Errorf("the cluster was asked about %q %d times", name, n)
+		}
+	}
+}
+
+// TestMissingNamesAreLookedUpOnce: where a refusal reads otherwise if the topic is
+// missing, a request may have it many times.
+func TestMissingNamesAreLookedUpOnce(t *testing.T) {
+	c := counted{cluster{"mine", "theirs"}, map[string]int{}}
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "All Topic:missing", "All Topic:mine", "Describe Topic:theirs", "All TransactionalId:t"), Cluster: c}).Conn(client("alice"))
+	m := kmsg.NewPtrAddPartitionsToTxnRequest()
+	m.SetVersion(3)
+	m.TransactionalID = "t"
+	for i := range 3000 {
+		m.Topics = append(m.Topics, kmsg.AddPartitionsToTxnRequestTopic{Topic: []string{"mine", "theirs", "missing"}[i%3], Partitions: []int32{0}})
+	}
+	r := answer[*kmsg.AddPartitionsToTxnResponse](t, decide(t, conn, m), m)
+	for i, topic := range r.Topics {
+		if got, want := topic.Partitions[0].ErrorCode, []int16{55, 29, 3}[i%3]; got != want {
+			t.Fatalf("topic %d: error %d, expected %d", i, got, want)
+		}
+	}
+	if len(r.Topics) != 3000 || !maps.Equal(c.questions, map[string]int{"mine": 1, "theirs": 1, "missing": 1}) {
+		t.Errorf("%d topics, the cluster was asked %v", len(r.Topics), c.questions)
+	}
+}
+
+// TestPlansDoNotDependOnEachOther: plans that wait for their responses while other
+// requests of the connection are decided, as most do, answer as if they were alone.
+func TestPlansDoNotDependOnEachOther(t *testing.T) {
+	g := newGateway(t, gateway.Config{
+		Store: allowing(t, "All Topic:t1", "Describe Topic:seen", "All Group:g"), Cluster: cluster{"t1", "seen", "secret"},
+		Address: func(b gateway.Broker) gateway.Broker { b.Port++; return b },
+	})
+	list := exchanges()
+	for _, names := range [][]string{{"t1", "secret"}, {"secret", "t1", "seen"}, {"seen"}, {"t1", "t1"}} {
+		list = append(list, namedExchanges(names)...)
+	}
+	conn := g.Conn(client("alice"))
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 200 {
+		var of []exchange
+		var plans []*gateway.Plan
+		for range 20 {
+			e := list[r.IntN(len(list))]
+			of, plans = append(of, e), append(plans, decide(t, conn, e.request))
+		}
+		for _, i := range r.Perm(len(plans)) {
+			alone := decide(t, g.Conn(client("alice")), of[i].request)
+			want, got := told(t, alone, of[i].response), told(t, plans[i], of[i].response)
+			if got != want {
+				t.Fatalf("%s:\n%s\nalone:\n%s", of[i].name, got, want)
+			}
+		}
+	}
+}
+
+// namedExchanges are requests about topics, to each of which the cluster answers.
+func namedExchanges(names []string) []exchange {
+	produce, metadata, all := kmsg.NewPtrProduceRequest(), kmsg.NewPtrMetadataRequest(), kmsg.NewPtrMetadataRequest()
+	produce.SetVersion(13)
+	produce.Acks = -1
+	metadata.SetVersion(12)
+	metadata.Topics = []kmsg.MetadataRequestTopic{}
+	all.SetVersion(12)
+	produced, described := produce.ResponseKind().(*kmsg.ProduceResponse), metadata.ResponseKind().(*kmsg.MetadataResponse)
+	described.Brokers = []kmsg.MetadataResponseBroker{{NodeID: 1, Host: "kafka"}}
+	for _, name := range names {
+		produce.Topics = append(produce.Topics, kmsg.ProduceRequestTopic{TopicID: idOf(name), Partitions: make([]kmsg.ProduceRequestTopicPartition, 1)})
+		produced.Topics = append(produced.Topics, kmsg.ProduceResponseTopic{TopicID: idOf(name), Partitions: make([]kmsg.ProduceResponseTopicPartition, 1)})
+		metadata.Topics = append(metadata.Topics, kmsg.MetadataRequestTopic{TopicID: idOf(name)})
+		described.Topics = append(described.Topics, kmsg.MetadataResponseTopic{TopicID: idOf(name), Topic: &name})
+	}
+	bad, joined := kmsg.NewPtrConsumerGroupHeartbeatRequest(), kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	for _, m := range []*kmsg.ConsumerGroupHeartbeatRequest{bad, joined} {
+		m.SetVersion(1)
+		m.Group = "g"
+	}
+	bad.SubscribedTopicRegex = new("(")
+	moved := *produced // says where the leader is
+	moved.Brokers = []kmsg.ProduceResponseBroker{{NodeID: 1, Host: "kafka", Port: 9}}
+	return []exchange{
+		{name: "produce", request: produce, response: produced}, {name: "moved", request: produce, response: &moved},
+		{name: "metadata", request: metadata, response: described}, {name: "all", request: all, response: described},
+		{name: "bad", request: bad, response: bad.ResponseKind()}, {name: "joined", request: joined, response: joined.ResponseKind()},
+	}
+}
+
+// told is all that a plan says, with the answer to a response of the cluster.
+func told(t *testing.T, plan *gateway.Plan, response kmsg.Response) string {
+	t.Helper()
+	var replies [][]byte
+	for range plan.Forward {
+		replies = append(replies, replyOf(response))
+	}
+	answer, err := plan.Response(replies...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var denied []string
+	for _, d := range plan.Denied {
+		denied = append(denied, fmt.Sprint(d.Operation, d.Type, d.Name))
+	}
+	return fmt.Sprintf("%+v %x %t %t %t %q %d %x", plan.Header, plan.Forward, plan.Silent, plan.AsIs, plan.Close, denied, plan.Checks, answer)
 }
 
 // TestMetadataCreatesOnlyWhatMayBeCreated asks in every version for topics of which one

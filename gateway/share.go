@@ -72,13 +72,16 @@ func partitionsOf(m *kmsg.ShareFetchRequest) map[sharePartition]bool {
 	return named
 }
 
-// remember keeps what was refused of a share fetch.
-func (s *shareSession) remember(q *query, v *verdicts) {
-	l, ok := q.items.(entries[kmsg.ShareFetchRequestTopic])
-	if !ok {
+// remember keeps what was refused of a share fetch: nothing if v is nil.
+func (s *shareSession) remember(message kmsg.Request, v *verdicts) {
+	if _, ok := message.(*kmsg.ShareFetchRequest); !ok {
 		return
 	}
 	s.refused = nil
+	if v == nil {
+		return
+	}
+	l := v.list.(entries[kmsg.ShareFetchRequestTopic])
 	for i, t := range l.all {
 		for _, p := range t.Partitions {
 			if v.items[i] == ops.None || len(s.refused) == maxRefused {

@@ -15,7 +15,7 @@ import (
 // everything.
 type fakeCluster struct {
 	c       *wireCase
-	layouts layouts
+	layouts *layouts
 	created []string       // by Metadata
 	last    kmsg.Request   // the request that was answered last
 	seen    []kmsg.Request // all of them
@@ -31,8 +31,8 @@ func (allowAll) AllowedAny(ops.Operation, resource.Type) bool      { return true
 // question returns what a message asks for, with the state of the case.
 func (c *wireCase) question(m kmsg.Request, known *layouts) (*query, error) {
 	r := reader{cluster: c, layouts: known, endpoint: c.endpoint(), forwarded: c.Config.Forwarded}
-	q, err := r.read(m)
-	if err != nil {
+	q := new(query)
+	if err := r.read(q, m); err != nil {
 		return nil, err
 	}
 	exists := func(topics []ops.Topic) {
@@ -99,16 +99,17 @@ func (c *wireCase) nodeID() int {
 
 // answer answers a frame; nil is no answer.
 func (f *fakeCluster) answer(frame []byte) ([]byte, error) {
-	h, m, err := parseHeader(frame)
+	h, err := ParseHeader(frame)
 	if err != nil {
 		return nil, err
 	}
+	m := h.request()
 	if err := f.layouts.decode(h, frame, m); err != nil {
 		return nil, err
 	}
 	f.last = m
 	f.seen = append(f.seen, m)
-	q, err := f.c.question(m, &f.layouts)
+	q, err := f.c.question(m, f.layouts)
 	if err != nil {
 		return nil, err
 	}

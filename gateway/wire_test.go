@@ -61,10 +61,10 @@ func exchange(c *wireCase, g *Gateway, client Client, cluster *fakeCluster, m km
 		return nil, errors.New("a response that may be sent as it is was changed")
 	}
 	resp := m.ResponseKind()
-	if err := new(layouts).decodeResponse(Header{CorrelationID: 77}, raw, resp); err != nil {
+	if err := newLayouts().decodeResponse(Header{CorrelationID: 77}, raw, resp); err != nil {
 		return nil, err
 	}
-	q, err := c.question(m, &g.layouts)
+	q, err := c.question(m, g.layouts)
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +271,7 @@ func TestCasesOverTheWire(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", c.ID, err)
 			}
-			cluster := &fakeCluster{c: &c}
+			cluster := &fakeCluster{c: &c, layouts: g.layouts}
 			got, err := exchange(&c, g, client, cluster, m)
 			if err != nil {
 				t.Errorf("%s version %d: %v", c.ID, version, err)
@@ -337,7 +337,7 @@ var tokenRefusals = []string{
 // check compares what the client was told with what is expected.
 func (c *wireCase) check(t *testing.T, g *Gateway, client Client, cluster *fakeCluster, m kmsg.Request, got *wireOutcome) (checks int, problems []string) {
 	fail := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	q, err := c.question(m, &g.layouts)
+	q, err := c.question(m, g.layouts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,10 +395,10 @@ func (c *wireCase) checkInner(t *testing.T, m *kmsg.EnvelopeRequest, r *kmsg.Env
 		t.Fatal(err)
 	}
 	resp := request.ResponseKind()
-	if err := new(layouts).decodeResponse(h, r.ResponseData, resp); err != nil {
+	if err := newLayouts().decodeResponse(h, r.ResponseData, resp); err != nil {
 		return []string{err.Error()}
 	}
-	q, err := c.question(request, new(layouts))
+	q, err := c.question(request, newLayouts())
 	if err != nil {
 		t.Fatal(err)
 	}

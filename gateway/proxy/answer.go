@@ -66,29 +66,32 @@ func (c *conn) write() error {
 }
 
 func (c *conn) writeOne(a answer) error {
-	frame := a.frame
+	frame, held := a.frame, 0
 	if a.plan != nil {
-		if a.plan.AsIs {
-			c.audit(a.plan)
-			return c.relay(a.plan.Header)
-		}
 		var err error
-		if frame, err = c.response(a.plan); err != nil || frame == nil {
+		if frame, held, err = c.response(a.plan); err != nil || frame == nil {
 			return err
 		}
 	}
 	if err := c.writeBefore(); err != nil {
 		return err
 	}
-	size := binary.BigEndian.AppendUint32(make([]byte, 0, 4), uint32(len(frame)))
+	size := binary.BigEndian.AppendUint32(c.writer.AvailableBuffer(), uint32(len(frame)))
 	if _, err := c.writer.Write(size); err != nil {
 		return err
 	}
-	_, err := c.writer.Write(frame)
-	if err == nil && a.plan != nil && a.plan.Close {
+	if _, err := c.writer.Write(frame); err != nil {
+		return err
+	}
+	if held > 0 {
+		if _, err := c.upstream.reader.Discard(held); err != nil {
+			return err
+		}
+	}
+	if a.plan != nil && a.plan.Close {
 		return errors.Join(c.writer.Flush(), errAnswered)
 	}
-	return err
+	return nil
 }
 
 func (c *conn) writeBefore() error {
@@ -107,12 +110,54 @@ func (c *conn) flushBefore() error {
 	return c.writer.Flush()
 }
 
-// response reads what the upstream answers and makes the client's answer of it.
-func (c *conn) response(plan *gateway.Plan) ([]byte, error) {
+// response reads what the upstream answers and makes the client's answer of it, or hands
+// it to the client and returns nil. Most responses fit in the buffer of the upstream and
+// are not copied: then held bytes of it are to be discarded once the answer is written.
+func (c *conn) response(plan *gateway.Plan) (answer []byte, held int, err error) {
 	defer c.audit(plan)
 	if err := c.flushBefore(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	if len(plan.Forward) > 1 {
+		answer, err = c.join(plan)
+		return answer, 0, err
+	}
+	whole, fits, err := c.peek()
+	switch {
+	case err != nil:
+		return nil, 0, fmt.Errorf("upstream: %w", err)
+	case plan.AsIs:
+		return c.relay(plan.Header, whole, fits)
+	case fits:
+		answer, err = plan.Response(whole[4:])
+		return answer, len(whole), err
+	}
+	answer, err = c.join(plan)
+	return answer, 0, err
+}
+
+// peek returns the next response of the upstream with its size, if it fits in the
+// buffer, or how it begins.
+func (c *conn) peek() (frame []byte, fits bool, err error) {
+	from := c.upstream.reader
+	prefix, err := from.Peek(4)
+	if err != nil {
+		return nil, false, err
+	}
+	size := int32(binary.BigEndian.Uint32(prefix))
+	if size < 4 {
+		return nil, false, fmt.Errorf("a response of %d bytes", size)
+	}
+	if fits = int64(size) <= int64(from.Size()-4); fits {
+		frame, err = from.Peek(4 + int(size))
+	} else {
+		frame, err = from.Peek(8)
+	}
+	return frame, fits, err
+}
+
+// join reads as many responses as requests were sent and makes one answer of them.
+func (c *conn) join(plan *gateway.Plan) ([]byte, error) {
 	replies := make([][]byte, len(plan.Forward))
 	for i := range replies {
 		var err error
@@ -123,22 +168,18 @@ func (c *conn) response(plan *gateway.Plan) ([]byte, error) {
 	return plan.Response(replies...)
 }
 
-// relay hands the upstream's next response to the client as it comes.
-func (c *conn) relay(h gateway.Header) error {
-	if err := c.flushBefore(); err != nil {
-		return err
+// relay answers with the upstream's next response as it comes: it is returned if it fits
+// in the buffer, and else handed to the client.
+func (c *conn) relay(h gateway.Header, frame []byte, fits bool) (answer []byte, held int, err error) {
+	if correlation := int32(binary.BigEndian.Uint32(frame[4:])); correlation != h.CorrelationID {
+		return nil, 0, fmt.Errorf("upstream: a response to request %d, expected one to %d", correlation, h.CorrelationID)
 	}
-	head, err := c.upstream.reader.Peek(8)
-	if err != nil {
-		return fmt.Errorf("upstream: %w", err)
-	}
-	size, correlation := int32(binary.BigEndian.Uint32(head)), int32(binary.BigEndian.Uint32(head[4:]))
-	if size < 4 || correlation != h.CorrelationID {
-		return fmt.Errorf("upstream: a response of %d bytes to request %d, expected one to %d", size, correlation, h.CorrelationID)
+	if fits {
+		return frame[4:], len(frame), nil
 	}
 	if err := c.writeBefore(); err != nil {
-		return err
+		return nil, 0, err
 	}
-	_, err = io.CopyN(c.writer, c.upstream.reader, 4+int64(size))
-	return err
+	_, err = io.CopyN(c.writer, c.upstream.reader, 4+int64(binary.BigEndian.Uint32(frame)))
+	return nil, 0, err
 }

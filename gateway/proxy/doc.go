@@ -23,6 +23,23 @@
 //   - No address of a broker is shown to a client: a broker without a port of the proxy
 //     is left out.
 //
+// # What authorization costs
+//
+// A record that is written through the proxy takes at most 5 % more time than through
+// the same proxy without authorization, one by one as well as in batches of several
+// clients, with 10,000 ACLs in force. This says how much it is, and fails if it is more:
+//
+//	go test -run xxx -bench Authorization -benchtime 10000x ./gateway/proxy
+//
+// It prints the median, with bounds for the run; runs differ by about 1 %, however busy
+// the machine is. Client, proxy and broker are in one process, the broker stores nothing
+// and nothing lies between them, so that the proxy's part is larger than elsewhere.
+//
+// Authorization is off in three ways: requests are not read, and of the responses only
+// the addresses are ("off"); not even those of Produce are, which is less than any proxy
+// can do that shows addresses of its own ("bytes"); everything is read and decided, for a
+// super user ("unchecked").
+//
 // # What it cannot do
 //
 // The upstream sees one client, the proxy: its quotas, and the hosts and principals in

@@ -1,34 +1,69 @@
 package proxy
 
 import (
-	"encoding/binary"
-
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // HostPort is hostPort.
 var HostPort = hostPort
 
-// passThrough is authorization switched off: what the proxy would do as well if it had
-// none. Requests are not decoded but for those whose responses show addresses, which
+// unread is authorization switched off: what the proxy would do as well if it had none.
+// Requests are not decoded but for those whose responses always show addresses, which
 // the gateway rewrites for somebody who is allowed everything.
-type passThrough struct{ gateway *gateway.Conn }
+type unread struct {
+	gateway *gateway.Conn
+	// plans are those of the first requests of their kinds whose responses may show
+	// addresses; nil if responses of newer versions are not looked at.
+	plans map[kindOfRequest]*gateway.Plan
+}
+
+type kindOfRequest struct {
+	key     ops.APIKey
+	version int16
+}
 
 // addressed are the APIs whose responses show addresses in every version that
 // franz-go's client sends here: Metadata, FindCoordinator, DescribeCluster.
-var addressed = map[uint16]bool{3: true, 10: true, 60: true}
+var addressed = map[ops.APIKey]bool{3: true, 10: true, 60: true}
 
-func (p passThrough) Request(frame []byte) (*gateway.Plan, error) {
-	if addressed[binary.BigEndian.Uint16(frame)] {
-		return p.gateway.Request(frame)
-	}
+// seldomAddressed are those whose responses may show addresses from a version on, where
+// a leader has moved: Produce and Fetch.
+var seldomAddressed = map[ops.APIKey]int16{0: 10, 1: 16}
+
+func (u unread) Request(frame []byte) (*gateway.Plan, error) {
 	h, err := gateway.ParseHeader(frame)
-	return &gateway.Plan{Header: h, Forward: [][]byte{frame}, AsIs: true}, err
+	if err != nil || addressed[h.Key] {
+		return u.gateway.Request(frame)
+	}
+	from, ok := seldomAddressed[h.Key]
+	if !ok || h.Version < from || u.plans == nil {
+		return &gateway.Plan{Header: h, Forward: [][]byte{frame}, AsIs: true}, nil
+	}
+	kind := kindOfRequest{h.Key, h.Version}
+	if u.plans[kind] == nil {
+		if u.plans[kind], err = u.gateway.Request(frame); err != nil {
+			return nil, err
+		}
+	}
+	plan := *u.plans[kind] // no response has been handed to it
+	plan.Header, plan.Forward = h, [][]byte{frame}
+	return &plan, nil
 }
 
-// PassThrough switches authorization off for connections to come.
+// Unauthorized switches authorization off for connections to come.
+func (p *Proxy) Unauthorized() {
+	for _, l := range p.listeners {
+		l.newDecider = func(client gateway.Client) decider {
+			return unread{l.gateway.Conn(client), map[kindOfRequest]*gateway.Plan{}}
+		}
+	}
+}
+
+// PassThrough switches authorization off for connections to come, and does not look at
+// the responses to Produce and Fetch.
 func (p *Proxy) PassThrough() {
 	for _, l := range p.listeners {
-		l.newDecider = func(client gateway.Client) decider { return passThrough{l.gateway.Conn(client)} }
+		l.newDecider = func(client gateway.Client) decider { return unread{l.gateway.Conn(client), nil} }
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -136,19 +138,7 @@ func (p *Proxy) Serve(ctx context.Context) error {
 
 // drain stops taking connections and requests, and waits for the answers under way.
 func (p *Proxy) drain() {
-	p.mu.Lock()
-	p.stopped = true
-	open := make([]*conn, 0, len(p.conns))
-	for c := range p.conns {
-		open = append(open, c)
-	}
-	p.mu.Unlock()
-	for _, l := range p.listeners {
-		l.close()
-	}
-	for _, c := range open {
-		c.drain()
-	}
+	p.refuseMore((*conn).drain)
 	deadline := time.Now().Add(p.limits.Drain)
 	for p.count() > 0 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Millisecond)
@@ -161,20 +151,23 @@ func (p *Proxy) drain() {
 // Close closes all ports and connections at once. It is for a Proxy whose Serve does
 // not run; Serve calls it itself.
 func (p *Proxy) Close() {
+	p.refuseMore((*conn).kill)
+	p.cluster.close()
+}
+
+// refuseMore closes all ports and calls end for every connection that there is; there
+// will be no other.
+func (p *Proxy) refuseMore(end func(*conn)) {
 	p.mu.Lock()
 	p.stopped = true
-	open := make([]*conn, 0, len(p.conns))
-	for c := range p.conns {
-		open = append(open, c)
-	}
+	open := slices.Collect(maps.Keys(p.conns))
 	p.mu.Unlock()
 	for _, l := range p.listeners {
 		l.close()
 	}
 	for _, c := range open {
-		c.kill()
+		end(c)
 	}
-	p.cluster.close()
 }
 
 // listen opens a port, unless the proxy stops.

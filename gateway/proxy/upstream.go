@@ -37,6 +37,14 @@ const maxLoginRounds = 8
 type upstreamConn struct {
 	net.Conn
 	reader *bufio.Reader
+	sending
+}
+
+// sending is what a frame takes to be sent, kept so that the next one takes no memory.
+type sending struct {
+	size  [4]byte
+	parts [2][]byte
+	left  net.Buffers
 }
 
 // dial connects to the broker at address and logs the proxy in.
@@ -136,10 +144,12 @@ func (c *upstreamConn) ask(request kmsg.Request, response kmsg.Response) error {
 	return response.ReadFrom(frame[4:])
 }
 
-// send sends a frame.
+// send sends a frame, in one call of the system where that can be.
 func (c *upstreamConn) send(frame []byte) error {
-	size := binary.BigEndian.AppendUint32(make([]byte, 0, 4), uint32(len(frame)))
-	parts := net.Buffers{size, frame} // in one call of the system, where that can be
-	_, err := parts.WriteTo(c.Conn)
+	binary.BigEndian.PutUint32(c.size[:], uint32(len(frame)))
+	c.parts = [2][]byte{c.size[:], frame}
+	c.left = c.parts[:]
+	_, err := c.left.WriteTo(c.Conn)
+	c.parts[1] = nil // which nobody may need any more
 	return err
 }

@@ -1,0 +1,39 @@
+package gateway
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"testing"
+)
+
+// TestTaggedAddresses: a response of those whose addresses are tags is sent on undecoded
+// if it has no tags, which must mean that it has no address. What else is in the
+// responses is random.
+func TestTaggedAddresses(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	known := newLayouts()
+	kinds := 0
+	for key, a := range addressed {
+		for version := a.from; version < requests[key].versions && a.tagged; version++ {
+			kinds++
+			k := kind{key, version, true}
+			for range 20 {
+				for addresses := range 2 {
+					m := k.blank()
+					v := reflect.ValueOf(m).Elem()
+					fillRandomly(r, v)
+					v.FieldByName("UnknownTags").SetZero()
+					f := v.FieldByName(a.fields[0])
+					f.Set(reflect.MakeSlice(f.Type(), addresses, addresses))
+					tagged, err := known.check(k, m.AppendTo(nil))
+					if err != nil || tagged != (addresses > 0) {
+						t.Fatalf("%v version %d with %d addresses: tagged: %t, %v", key, version, addresses, tagged, err)
+					}
+				}
+			}
+		}
+	}
+	if kinds != 12 {
+		t.Errorf("%d kinds of responses, expected 12", kinds)
+	}
+}
