@@ -188,7 +188,9 @@ func (tx *Tx) shared(t resource.Type, name string) string {
 }
 
 // chunk is how many bytes of names, at the most, a transaction of many lays together.
-// It is also what one name keeps in memory at the most when the others are gone.
+// It is also what one name keeps in memory at the most when the others are gone. The
+// first chunks of a transaction are smaller: there may be as many transactions of two
+// names as there are names, and each would keep the rest of a chunk that it never fills.
 const chunk = 1 << 10
 
 // copied returns a copy of name that lies behind the one that was copied before.
@@ -197,8 +199,9 @@ func (tx *Tx) copied(name string) string {
 		return strings.Clone(name)
 	}
 	if tx.texts.Len()+len(name) > tx.texts.Cap() {
+		room := max(len(name), min(2*tx.texts.Cap(), chunk))
 		tx.texts = strings.Builder{}
-		tx.texts.Grow(chunk)
+		tx.texts.Grow(room)
 	}
 	start := tx.texts.Len()
 	tx.texts.WriteString(name)
