@@ -167,23 +167,17 @@ func (tx *Tx) shared(t resource.Type, name string) string {
 	if shared, ok := tx.names[name]; ok {
 		return shared
 	}
-	namesake := tx.next.records.namesake(t, name)
-	if namesake != nil {
+	if namesake := tx.next.records.namesake(t, name); namesake != nil {
 		name = namesake.name
-	}
-	if tx.added < 2 {
-		if namesake == nil {
-			name = strings.Clone(name)
-		}
-		return name
-	}
-	if namesake == nil {
+	} else {
 		name = tx.copied(name)
 	}
-	if tx.names == nil {
-		tx.names = make(map[string]string)
+	if tx.added > 1 { // a transaction of one need not remember what it added
+		if tx.names == nil {
+			tx.names = make(map[string]string)
+		}
+		tx.names[name] = name
 	}
-	tx.names[name] = name
 	return name
 }
 
