@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"testing"
 	"unsafe"
@@ -36,24 +37,14 @@ func TestRefusedLeavesNothing(t *testing.T) {
 	}
 	h, _ := store.Load().index.principals.get(hashString("User:a"), "User:a")
 	pages := 0
-	var look func(s link[string, ruling])
-	look = func(s link[string, ruling]) {
-		if s.branch != nil {
-			for _, kid := range s.branch.kids {
-				look(kid)
-			}
-			return
-		}
-		for _, p := range s.leaf.slots {
-			pages++
-			for _, it := range p.items[len(p.items):cap(p.items)] {
-				if strings.HasPrefix(it.key, "refused") {
-					t.Errorf("a page holds %s", it.key)
-				}
+	for _, p := range pagesOf(h.anywhere.of(resource.Topic).literals.root) {
+		pages++
+		for _, it := range p.items[len(p.items):cap(p.items)] {
+			if strings.HasPrefix(it.key, "refused") {
+				t.Errorf("a page holds %s", it.key)
 			}
 		}
 	}
-	look(h.anywhere.of(resource.Topic).literals.root)
 	if pages < 3 {
 		t.Errorf("%d pages looked at", pages)
 	}
@@ -105,28 +96,102 @@ func TestStoreKeepsNoCallersText(t *testing.T) {
 // enough for one name that is left to keep.
 func TestNamesLieTogether(t *testing.T) {
 	const names = 1000
-	long := strings.Repeat("x", chunk)
+	long := "orders-0500" + strings.Repeat("x", 10*chunk)
 	store := NewStore(Config{})
 	if err := store.Update(func(tx *Tx) error {
 		for i := range names {
 			tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprintf("orders-%04d", i))))
+			if i == 500 {
+				tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, long)))
+			}
 		}
-		tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, long)))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	behind, last := 0, uintptr(0)
+	pieces, inPiece, last := 0, 0, uintptr(0)
 	for b := range store.Load().All() { // in the order in which they were added
 		at := uintptr(unsafe.Pointer(unsafe.StringData(b.Pattern.Name)))
-		if at == last {
-			behind++
+		if at != last {
+			pieces++
+			inPiece = 0
 		}
 		last = at + uintptr(len(b.Pattern.Name))
+		if inPiece += len(b.Pattern.Name); inPiece > chunk && b.Pattern.Name != long {
+			t.Errorf("%s is in a piece of %d bytes, want %d at the most", b.Pattern.Name, inPiece, chunk)
+		}
 	}
-	// The first name and the long one have pieces of their own.
-	const inPiece = chunk / len("orders-0000")
-	if want := names - 1 - (names-1+inPiece-1)/inPiece; behind != want {
-		t.Errorf("%d of %d names lie behind another, want %d", behind, names, want)
+	// The long name has a piece of its own, and pieces double until they are as large as
+	// can be.
+	most := 2 + bits.Len(chunk) + names/(chunk/len("orders-0000"))
+	if pieces > most {
+		t.Errorf("%d names lie in %d pieces, want %d at the most", names, pieces, most)
+	}
+}
+
+// TestNamesOfSmallTransactions: however few names a transaction adds, the memory that
+// they are laid together in is not much more than they take.
+func TestNamesOfSmallTransactions(t *testing.T) {
+	store := NewStore(Config{})
+	if err := store.Update(func(tx *Tx) error {
+		copied := 0
+		for i := range 200 {
+			name := fmt.Sprintf("orders-%04d", i)
+			tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, name)))
+			copied += len(name)
+			if room := tx.texts.Cap(); room > 3*copied { // twice as much, and how memory is rounded up
+				t.Errorf("%d bytes of names in a chunk of %d", copied, room)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOneTextForEachName: a million bindings have far fewer names, which they share.
+func TestOneTextForEachName(t *testing.T) {
+	store := NewStore(Config{})
+	add := func(who string, topics ...int) {
+		if err := store.Update(func(tx *Tx) error {
+			for _, i := range topics {
+				tx.Add(readBy(who, resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i))))
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	many := make([]int, 2*lateMost)
+	for i := range many {
+		many[i] = i + 1
+	}
+	add("User:a", many...) // too many to wait beside the tree
+	add("User:a", 100)
+	add("User:b", 100, 7) // one that waits, and one that does not
+	add("User:b", 200, 201, 202)
+	add("User:c", 201, 203, 202, 203)
+	if err := store.Update(func(tx *Tx) error {
+		for _, who := range []string{"User:d", "User:e"} {
+			for i := 300; i < 303; i++ {
+				tx.Add(readBy(who, resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i))))
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]map[*byte]bool{}
+	for b := range store.Load().All() {
+		name := b.Pattern.Name
+		if texts[name] == nil {
+			texts[name] = map[*byte]bool{}
+		}
+		texts[name][unsafe.StringData(name)] = true
+	}
+	for _, i := range []int{7, 100, 201, 202, 301, 302} { // not 300: the first of a transaction is not remembered
+		if name := fmt.Sprint("orders-", i); len(texts[name]) != 1 {
+			t.Errorf("%d texts of %s", len(texts[name]), name)
+		}
 	}
 }

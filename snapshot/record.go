@@ -13,7 +13,8 @@ import (
 )
 
 // record holds the bindings of one principal and host on one pattern: all that
-// differs between them is the operation and the permission. It is immutable.
+// differs between them is the operation and the permission. It is immutable once the
+// transaction that made it went on to another: see Tx.set.
 //
 // A million records are a usual number, so that a record is kept small: what many
 // have in common they point to.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -51,6 +52,19 @@ func walk[K comparable, V any](s link[K, V]) (depth int, packed bool) {
 		}
 	}
 	return 0, packed
+}
+
+// pagesOf returns the pages behind s, each as often as a leaf holds it.
+func pagesOf[K comparable, V any](s link[K, V]) (all []*page[K, V]) {
+	switch {
+	case s.branch != nil:
+		for _, kid := range s.branch.kids {
+			all = append(all, pagesOf(kid)...)
+		}
+	case s.leaf != nil:
+		all = s.leaf.slots
+	}
+	return all
 }
 
 func representationOf(n *Snapshot, who string) (r representation) {
@@ -188,5 +202,133 @@ func TestRepresentationShrinks(t *testing.T) {
 	slices.Sort(rest)
 	if len(rest) != 10 || rest[0] != 19_990 {
 		t.Errorf("what is left: %v", rest)
+	}
+	for _, i := range rest {
+		small = k.delete(e, small, i)
+	}
+	if small != (table[int, int]{}) {
+		t.Errorf("nothing in %+v", layoutOf(small))
+	}
+}
+
+// TestPages: a page and its items are one piece of memory, however the page came about,
+// and where it has room nothing is left of items that were there.
+func TestPages(t *testing.T) {
+	// Several keys have one hash, and some of these more than have a tag.
+	k := &kind[int, *int]{hash: func(i int) uint64 { return hashString(fmt.Sprint(i % 200)) }}
+	var at table[int, *int]
+	overfull, roomy := 0, 0
+	look := func() {
+		for _, p := range pagesOf(at.root) {
+			room := p.items[:cap(p.items)]
+			switch {
+			case len(room) > pageSize:
+				overfull++
+			case len(room) > 0 && unsafe.Pointer(&room[0]) != unsafe.Add(unsafe.Pointer(p), unsafe.Sizeof(*p)):
+				t.Errorf("%d items are not in the page", len(room))
+			}
+			for _, it := range room[len(p.items):] {
+				roomy++
+				if it != (item[int, *int]{}) {
+					t.Errorf("the page still has %v", it)
+				}
+			}
+		}
+	}
+	for _, changes := range []int{1, 2, 3, 100, 1, 5, 300, 1, 2, 1, 2000} {
+		e := new(edit)
+		for range changes {
+			at = k.set(e, at, at.n, new(int))
+		}
+		look()
+	}
+	for at.n > 0 {
+		e := new(edit)
+		for range min(at.n, 70) {
+			at = k.delete(e, at, at.n-1)
+		}
+		look()
+	}
+	if overfull == 0 || roomy == 0 {
+		t.Errorf("%d pages of items without a tag, room for %d items", overfull, roomy)
+	}
+}
+
+// TestDeleteLeavesTheRest: where few items hang beside many, to take one of the few away
+// must not lay out the many anew.
+func TestDeleteLeavesTheRest(t *testing.T) {
+	k := &kind[int, int]{hash: func(i int) uint64 {
+		h := hashString(fmt.Sprint(i))
+		if i < 3 {
+			return h &^ (branchWidth - 1)
+		}
+		return h | 1
+	}}
+	var before table[int, int]
+	e := new(edit)
+	for i := range 10_000 {
+		before = k.set(e, before, i, i)
+	}
+	after := k.delete(new(edit), before, 0)
+	if after.root.branch == nil || before.root.branch.kids[0] == after.root.branch.kids[0] {
+		t.Fatal("the few are not where they should be")
+	}
+	for i, kid := range before.root.branch.kids[1:] {
+		if after.root.branch.kids[i+1] != kid {
+			t.Errorf("kid %d is another", i+1)
+		}
+	}
+}
+
+// TestPackLeavesTheRest: to lay out anew what a transaction put in changes nothing that
+// was published before, and copies nothing else.
+func TestPackLeavesTheRest(t *testing.T) {
+	k := &kind[int, int]{hash: func(i int) uint64 { return hashString(fmt.Sprint(i)) }}
+	for _, n := range []int{20, 20_000} {
+		var published table[int, int]
+		e := new(edit)
+		for i := range n {
+			published = k.set(e, published, i, i)
+		}
+		before := slices.Clone(pagesOf(published.root))
+		e = new(edit)
+		after := k.set(e, published, 7, -7)
+		published.root.pack(e) // as another table of the transaction's may be: of an earlier one
+		after.root.pack(e)
+		if !slices.Equal(pagesOf(published.root), before) {
+			t.Errorf("of %d items: what was published has other pages", n)
+		}
+		others := map[*page[int, int]]bool{}
+		for i, p := range pagesOf(after.root) {
+			if p != before[i] {
+				others[p] = true
+			}
+		}
+		if len(others) != 1 {
+			t.Errorf("of %d items: %d pages are others, want one", n, len(others))
+		}
+	}
+}
+
+// TestChangedInPlace: what a transaction made it does not copy again.
+func TestChangedInPlace(t *testing.T) {
+	k := &kind[int, int]{hash: func(i int) uint64 { return hashString(fmt.Sprint(i)) }}
+	for _, n := range []int{20, 20_000} {
+		var made table[int, int]
+		e := new(edit)
+		for i := range n {
+			made = k.set(e, made, i, i)
+		}
+		for _, later := range []bool{false, true} {
+			if later {
+				e = new(edit)
+				made = k.set(e, made, 7, 7)
+			}
+			pages := slices.Clone(pagesOf(made.root))
+			again := k.set(e, made, 7, -7)
+			if again.root != made.root || !slices.Equal(pagesOf(again.root), pages) {
+				t.Errorf("of %d items, later: %t: something was copied", n, later)
+			}
+		}
 	}
 }

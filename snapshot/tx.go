@@ -167,28 +167,24 @@ func (tx *Tx) shared(t resource.Type, name string) string {
 	if shared, ok := tx.names[name]; ok {
 		return shared
 	}
-	namesake := tx.next.records.namesake(t, name)
-	if namesake != nil {
+	if namesake := tx.next.records.namesake(t, name); namesake != nil {
 		name = namesake.name
-	}
-	if tx.added < 2 {
-		if namesake == nil {
-			name = strings.Clone(name)
-		}
-		return name
-	}
-	if namesake == nil {
+	} else {
 		name = tx.copied(name)
 	}
-	if tx.names == nil {
-		tx.names = make(map[string]string)
+	if tx.added > 1 { // a transaction of one need not remember what it added
+		if tx.names == nil {
+			tx.names = make(map[string]string)
+		}
+		tx.names[name] = name
 	}
-	tx.names[name] = name
 	return name
 }
 
 // chunk is how many bytes of names, at the most, a transaction of many lays together.
-// It is also what one name keeps in memory at the most when the others are gone.
+// It is also what one name keeps in memory at the most when the others are gone. The
+// first chunks of a transaction are smaller: there may be as many transactions of two
+// names as there are names, and each would keep the rest of a chunk that it never fills.
 const chunk = 1 << 10
 
 // copied returns a copy of name that lies behind the one that was copied before.
@@ -197,8 +193,9 @@ func (tx *Tx) copied(name string) string {
 		return strings.Clone(name)
 	}
 	if tx.texts.Len()+len(name) > tx.texts.Cap() {
+		room := max(len(name), min(2*tx.texts.Cap(), chunk))
 		tx.texts = strings.Builder{}
-		tx.texts.Grow(chunk)
+		tx.texts.Grow(room)
 	}
 	start := tx.texts.Len()
 	tx.texts.WriteString(name)
