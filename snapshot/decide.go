@@ -119,10 +119,10 @@ func (n *names) askPrefixes(i int, name string, grants, bit ops.Set, deny, allow
 		bytes := n.lengths[i].bytes
 		r := n.prefixed(&start, name, bytes)
 		if r.refuses&bit != 0 {
-			deny = candidate{r.record, int(bytes)} // the longest comes last
+			deny = candidate{r.record, bytes} // the longest comes last
 		}
 		if r.grants&grants != 0 {
-			allow = candidate{r.record, int(bytes)}
+			allow = candidate{r.record, bytes}
 		}
 	}
 	return deny, allow

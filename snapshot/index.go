@@ -118,7 +118,7 @@ func (r ruling) speaksOf(bits ops.Set) bool { return (r.grants|r.refuses)&bits !
 // What is said of the prefixes that is not their number stays as long as there are
 // others, though the one that it was true of is gone.
 type prefixLength struct {
-	bytes int32
+	bytes int
 	count int32 // of the prefixes
 	// ends has a bit for each last byte of a prefix of this length, modulo 64. Most
 	// prefixes end in a separator, so that this keeps most look-ups from being made.
@@ -149,8 +149,8 @@ func (n *names) covering(i int, name string, grants, refuses ops.Set) int {
 
 // prefixed returns what is said on the prefix that the first bytes of name are. start
 // is of the same name.
-func (n *names) prefixed(start *startHash, name string, bytes int32) ruling {
-	r, _ := n.prefixes.get(start.of(name, int(bytes)), name[:bytes])
+func (n *names) prefixed(start *startHash, name string, bytes int) ruling {
+	r, _ := n.prefixes.get(start.of(name, bytes), name[:bytes])
 	return r
 }
 
@@ -202,8 +202,8 @@ func (n *names) set(e *edit, p resource.Pattern, r ruling) *names {
 // countLength notes that r is on prefix, with a change in the number of prefixes of that
 // length. n is the transaction's own.
 func (n *names) countLength(e *edit, prefix string, r ruling, change int32) {
-	bytes := int32(len(prefix))
-	i, found := slices.BinarySearchFunc(n.lengths, bytes, func(l prefixLength, b int32) int { return int(l.bytes - b) })
+	bytes := len(prefix)
+	i, found := slices.BinarySearchFunc(n.lengths, bytes, func(l prefixLength, b int) int { return l.bytes - b })
 	after := prefixLength{bytes: bytes}
 	if found {
 		after = n.lengths[i]

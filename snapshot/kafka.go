@@ -68,7 +68,7 @@ func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 		start := newStart()
 		for i := n.covering(0, q.name, q.bit, q.bit); i < len(n.lengths); i = n.covering(i+1, q.name, q.bit, q.bit) {
 			bytes := n.lengths[i].bytes
-			deny, allow = q.weigh(n.prefixed(&start, q.name, bytes), int(bytes), deny, allow)
+			deny, allow = q.weigh(n.prefixed(&start, q.name, bytes), bytes, deny, allow)
 		}
 		switch {
 		case q.name == resource.Wildcard:
