@@ -91,6 +91,9 @@ func (s *Store) Create(list []acl.Binding, options WriteOptions) ([]CreateResult
 			if created > MaxRecords {
 				return &LimitError{Code: ops.PolicyViolation, Limit: MaxRecords}
 			}
+			if !tx.next.keepsIDs {
+				continue
+			}
 			for id := range tx.next.IDs(b) {
 				results[i].ID = id
 				break

@@ -23,6 +23,7 @@ type Tx struct {
 	// pending is what the transaction did to records and next.records does not show
 	// yet. The index shows it at once.
 	pending []revision
+	first   [1]revision       // room for the only one that most transactions have
 	names   map[string]string // of this transaction's bindings, each by itself
 	texts   strings.Builder   // the last chunk of names
 }
@@ -141,7 +142,10 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 
 // await adds to what is pending.
 func (tx *Tx) await(r revision) {
-	if n := len(tx.pending); n == cap(tx.pending) {
+	switch n := len(tx.pending); n {
+	case 0:
+		tx.pending = tx.first[:0]
+	case cap(tx.pending):
 		tx.pending = slices.Grow(tx.pending, n+1) // twice as many: append is thriftier, and copies more
 	}
 	tx.pending = append(tx.pending, r)

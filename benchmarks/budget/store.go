@@ -146,7 +146,7 @@ func updates(s scale, shape workload.Shape, store *snapshot.Store) ([]line, erro
 	var r measure.Rounds
 	for _, op := range []measure.Op{transactions(all[s.updates:2*s.updates], 1), create, transactions(all[2*s.updates:], s.batch)} {
 		runtime.GC()
-		r = append(r, measure.Interleave(3*s.perFigure, op)...)
+		r = append(r, measure.Interleave(6*s.perFigure, op)...)
 	}
 	stop()
 	perBinding := r.Cost(2) / float64(s.batch)
