@@ -175,7 +175,9 @@ func TestSPIFFENames(t *testing.T) {
 		"spiffe://example.org/a?b":                          false,
 		"spiffe://example.org/a%20b":                        false,
 		"https://example.org/a":                             false,
-		"spiffe://example.org/" + strings.Repeat("a", 2048): false,
+		"example.org/a":                                     false,
+		"spiffe://example.org/" + strings.Repeat("a", 2027): true,
+		"spiffe://example.org/" + strings.Repeat("a", 2028): false,
 	} {
 		parsed, err := url.Parse(uri)
 		if err != nil {

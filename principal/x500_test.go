@@ -55,6 +55,10 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("0603550403", "0c02f080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c02f490"), "CN=\ufffd\ufffd"}, // above U+10FFFF
 		{rdn("0603550403", "0c03e18041"), "CN=\ufffdA"},
+		{rdn("0603550403", "0c03e0a041"), "CN=\ufffdA"},
+		{rdn("0603550403", "0c03efbf41"), "CN=\ufffdA"},
+		{rdn("0603550403", "0c03f48041"), "CN=\ufffdA"},
+		{rdn("0603550403", "0c04eda08080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c0121") + "ff", "CN=!"}, // what follows the name is ignored
 		{"30023100", ""}, // an RDN without attributes
 		{"3010310c300a06035504030c034f553d3100", `,CN=OU\=`},
