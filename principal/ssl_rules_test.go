@@ -61,6 +61,8 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:[\Qa]\E]+(.*)/<$1>/`, "]ab", "<b>"},
 		{`RULE:(a)/<$10>/`, "a", "<a0>"}, // one group, and a digit
 		{`RULE:(a)/<$21>/`, "a", "<$21>"},
+		{`RULE:(a)/<$9>/`, "a", "<$9>"},
+		{"RULE:" + strings.Repeat("(.)", 19) + "/$19$10$9$20$190/", "abcdefghijklmnopqrs", "sjib0s0"},
 		{`RULE:\x41\u0042\0103\x{44}\cA\e(.*)/<$1>/`, "ABCD\x01\x1bx", "<x>"},
 		{`RULE:\ud83d\ude00(.*)/<$1>/`, "\U0001F600x", "<x>"},
 		{`RULE:\h+\H\v+\V(.*)/<$1>/`, "\u00a0\ta\u2029bx", "<x>"},
@@ -179,6 +181,7 @@ func TestSSLNameErrors(t *testing.T) {
 		{"", "CN=a", -1, principal.ErrNoSSLRule},
 		{"RULE:a/x/", "b", -1, principal.ErrNoSSLRule},
 		{"RULE:b/x/,RULE:a/$1/,DEFAULT", "a", 1, principal.ErrSSLRuleFailed},
+		{"RULE:(a)/$10000000000/,DEFAULT", "a", 0, principal.ErrSSLRuleFailed}, // no int of Java's
 		{`RULE:.*\bb/x/,DEFAULT`, "é b", 0, principal.ErrSSLRuleFailed},
 		{"RULE:(.*)/$1/L,DEFAULT", "ΑΣ\u0301Β", 0, principal.ErrSSLRuleFailed}, // a mark behind a sigma
 		{"DEFAULT", "\xff", -1, principal.ErrNotMappableName},
@@ -189,7 +192,10 @@ func TestSSLNameErrors(t *testing.T) {
 		name, err := mustParse(t, test.list).Name(test.dn)
 		var fault *principal.SSLNameError
 		if name != "" || !errors.Is(err, test.reason) || !errors.As(err, &fault) || fault.Rule != test.rule || fault.DN != test.dn {
-			t.Errorf("%s on %.20q: %q, %v", test.list, test.dn, name, err)
+			t.Errorf("%s on %.20q: %.20q, %v", test.list, test.dn, name, err)
+		}
+		if told := fmt.Sprintf(" (rule %d)", test.rule); test.rule >= 0 != strings.Contains(err.Error(), told) {
+			t.Errorf("%s on %.20q: %v", test.list, test.dn, err)
 		}
 	}
 	if _, err := new(principal.SSLRules).Name("CN=a"); !errors.Is(err, principal.ErrNoSSLRule) {
@@ -205,13 +211,38 @@ func TestSSLRulesListErrors(t *testing.T) {
 		{" DEFAULT, default", 1, 10},
 		{"RULE:a/b/ L", 0, 9},
 		{"DEFAULT\xff", 0, 0},
-		{strings.Repeat(" ", 1<<18+1), 0, 1 << 18},
+		{strings.Repeat(" ", 1<<18-6) + "DEFAULT", 0, 1 << 18},
 	} {
 		rules, err := principal.ParseSSLRules(test.list, nil)
 		var fault *principal.SSLRulesError
 		if rules != nil || !errors.As(err, &fault) || fault.Rule != test.rule || fault.Offset != test.offset || fault.Construct != "" {
 			t.Errorf("%.40q: %v, %v", test.list, rules, err)
 		}
+	}
+}
+
+// TestSSLLimits has what is just as long as it may be, and what is longer by one.
+func TestSSLLimits(t *testing.T) {
+	const longest = 3 << 16
+	for _, test := range []struct {
+		list string
+		size func(n int) string // a name that is mapped to one of n bytes
+	}{
+		{"DEFAULT", func(n int) string { return strings.Repeat("a", n) }},
+		{"RULE:(b?)(a+)/$1$2$2/", func(n int) string { return strings.Repeat("b", n%2) + strings.Repeat("a", n/2) }},
+		{"RULE:(b)a*?/$1$1/", func(n int) string { return "b" + strings.Repeat("a", n-2) }}, // finds the b alone
+	} {
+		rules := mustParse(t, test.list)
+		if name, err := rules.Name(test.size(longest)); err != nil || len(name) != longest {
+			t.Errorf("%s: %d bytes, %.200v, want %d", test.list, len(name), err, longest)
+		}
+		if name, err := rules.Name(test.size(longest + 1)); err == nil || name != "" {
+			t.Errorf("%s: a name of %d bytes", test.list, len(name))
+		}
+	}
+	const ample = 1 << 18
+	if rules, err := principal.ParseSSLRules(strings.Repeat(" ", ample-7)+"DEFAULT", nil); err != nil || rules.String() != "DEFAULT" {
+		t.Errorf("%d bytes of rules: %v, %.200v", ample, rules, err)
 	}
 }
 

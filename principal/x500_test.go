@@ -46,10 +46,12 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("06028837", "0500"), "2.999=#0500"},
 		// 2.25 and a UUID, whose number needs 128 bits
 		{rdn("061469"+"83"+strings.Repeat("ff", 17)+"7f", "0500"), "2.25." + uuidMax.String() + "=#0500"},
-		{rdn("0603550403", "2c0161"), "CN=#2c0161"},    // a constructed string is no string
-		{rdn("0603550403", "0c020d61"), "CN=\\\ra"},    // a carriage return counts as padding
-		{rdn("0603550403", "0c03f09f98"), "CN=\ufffd"}, // one character cut short
-		{rdn("0603550403", "0c03eda080"), "CN=\ufffd"}, // a surrogate
+		{rdn("0603818001", "0500"), "2.16305=#0500"},                                                // 0x80 goes on with a component
+		{rdn("0640"+strings.Repeat("01", 64), "0500"), "0.1" + strings.Repeat(".1", 63) + "=#0500"}, // the longest
+		{rdn("0603550403", "2c0161"), "CN=#2c0161"},                                                 // a constructed string is no string
+		{rdn("0603550403", "0c020d61"), "CN=\\\ra"},                                                 // a carriage return counts as padding
+		{rdn("0603550403", "0c03f09f98"), "CN=\ufffd"},                                              // one character cut short
+		{rdn("0603550403", "0c03eda080"), "CN=\ufffd"},                                              // a surrogate
 		{rdn("0603550403", "0c02c080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c02e080"), "CN=\ufffd\ufffd"}, // too long an encoding
 		{rdn("0603550403", "0c02f080"), "CN=\ufffd\ufffd"},
@@ -60,6 +62,9 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("0603550403", "0c03f48041"), "CN=\ufffdA"},
 		{rdn("0603550403", "0c04eda08080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c0121") + "ff", "CN=!"}, // what follows the name is ignored
+		{rdn("0603550403", "0c0121") + strings.Repeat("00", 65536-14), "CN=!"},
+		// the shortest content whose length takes a second byte
+		{"308180" + "317e" + "307c" + "0603550403" + "0c75" + strings.Repeat("21", 117), "CN=" + strings.Repeat("!", 117)},
 		{"30023100", ""}, // an RDN without attributes
 		{"3010310c300a06035504030c034f553d3100", `,CN=OU\=`},
 	} {
@@ -88,11 +93,13 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{"30820010", 0, "shortest form"},
 		{"3081020500", 0, "shortest form"},
 		{"3084000000", 0, "too large"},
+		{"3083010000", 0, "65536 bytes of content are announced, 0 are there"},
 		{"30023000", 2, "tag 0x30 where an RDN"},
 		{"300431023000", 6, "ends where the type"},
 		{"3006310430020500", 6, "tag 0x05 where the type"},
 		{rdn("0600", "0500"), 6, "is empty"},
 		{rdn("060185", "0500"), 6, "ends inside a component"},
+		{rdn("06028180", "0500"), 6, "ends inside a component"},
 		{rdn("06028001", "0500"), 6, "leading zero"},
 		{rdn("0641"+strings.Repeat("01", 65), "0500"), 6, "more than 64 bytes"},
 		{rdn("0603550403", ""), 11, "ends where the value"},
