@@ -46,6 +46,8 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("06028837", "0500"), "2.999=#0500"},
 		// 2.25 and a UUID, whose number needs 128 bits
 		{rdn("061469"+"83"+strings.Repeat("ff", 17)+"7f", "0500"), "2.25." + uuidMax.String() + "=#0500"},
+		// the first two numbers, which are one, need 128 bits
+		{rdn("0613"+"83"+strings.Repeat("ff", 17)+"7f", "0500"), "2." + new(big.Int).Sub(uuidMax, big.NewInt(80)).String() + "=#0500"},
 		{rdn("0603818001", "0500"), "2.16305=#0500"},                                                // 0x80 goes on with a component
 		{rdn("0640"+strings.Repeat("01", 64), "0500"), "0.1" + strings.Repeat(".1", 63) + "=#0500"}, // the longest
 		{rdn("0603550403", "2c0161"), "CN=#2c0161"},                                                 // a constructed string is no string
