@@ -65,7 +65,8 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("0603550403", "0c04eda08080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c0121") + "ff", "CN=!"}, // what follows the name is ignored
 		{rdn("0603550403", "0c0121") + strings.Repeat("00", 65536-14), "CN=!"},
-		// the shortest content whose length takes a second byte
+		// contents whose lengths take a second byte and a third, and the least of the former
+		{"3082013d" + "31820139" + "30820135" + "0603550403" + "0c82012c" + strings.Repeat("21", 300), "CN=" + strings.Repeat("!", 300)},
 		{"308180" + "317e" + "307c" + "0603550403" + "0c75" + strings.Repeat("21", 117), "CN=" + strings.Repeat("!", 117)},
 		{"30023100", ""}, // an RDN without attributes
 		{"3010310c300a06035504030c034f553d3100", `,CN=OU\=`},
@@ -91,9 +92,12 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{"3100", 0, "tag 0x31 where a SEQUENCE"},
 		{"3001", 0, "1 bytes of content are announced, 0 are there"},
 		{"3080", 0, "indefinite"},
+		{"3081", 0, "cut short"},
+		{rdn("0603550403", "0c8200"), 11, "cut short"},
 		{"308100", 0, "shortest form"},
 		{"30820010", 0, "shortest form"},
 		{"3081020500", 0, "shortest form"},
+		{"30820080" + strings.Repeat("00", 128), 0, "shortest form"},
 		{"3084000000", 0, "too large"},
 		{"3083010000", 0, "65536 bytes of content are announced, 0 are there"},
 		{"30023000", 2, "tag 0x30 where an RDN"},
