@@ -252,6 +252,14 @@ func TestMITBytes(t *testing.T) {
 	if got, err := rules.ShortName("übe@R"); got != "ube" || err != nil {
 		t.Errorf("got %q, %v; want ube", got, err)
 	}
+	// The first substitution leaves the second byte of À alone, the next finds it.
+	rules, err = principal.ParseMITRules([]string{"RULE:[1:$1]s/^.// s/[À]/x/"}, mitRealm, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := rules.ShortName("Àb@R"); got != "xb" || err != nil {
+		t.Errorf("got %q, %v; want xb", got, err)
+	}
 }
 
 // The caller's map is not the mapping's.
