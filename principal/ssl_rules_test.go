@@ -62,6 +62,7 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:(a)/<$10>/`, "a", "<a0>"}, // one group, and a digit
 		{`RULE:(a)/<$21>/`, "a", "<$21>"},
 		{`RULE:(a)/<$9>/`, "a", "<$9>"},
+		{`RULE:(a)/<$0$9>/`, "a", "<a$9>"},
 		{"RULE:" + strings.Repeat("(.)", 19) + "/$19$10$9$20$190/", "abcdefghijklmnopqrs", "sjib0s0"},
 		{`RULE:\x41\u0042\0103\x{44}\cA\e(.*)/<$1>/`, "ABCD\x01\x1bx", "<x>"},
 		{`RULE:\ud83d\ude00(.*)/<$1>/`, "\U0001F600x", "<x>"},
@@ -181,6 +182,7 @@ func TestSSLNameErrors(t *testing.T) {
 		{"", "CN=a", -1, principal.ErrNoSSLRule},
 		{"RULE:a/x/", "b", -1, principal.ErrNoSSLRule},
 		{"RULE:b/x/,RULE:a/$1/,DEFAULT", "a", 1, principal.ErrSSLRuleFailed},
+		{`RULE:(a)/x$3b\$4/,DEFAULT`, "a", 0, principal.ErrSSLRuleFailed},      // Kafka puts the second backslash before the one that is there
 		{"RULE:(a)/$10000000000/,DEFAULT", "a", 0, principal.ErrSSLRuleFailed}, // no int of Java's
 		{`RULE:.*\bb/x/,DEFAULT`, "é b", 0, principal.ErrSSLRuleFailed},
 		{"RULE:(.*)/$1/L,DEFAULT", "ΑΣ\u0301Β", 0, principal.ErrSSLRuleFailed}, // a mark behind a sigma
