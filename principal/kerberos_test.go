@@ -100,11 +100,11 @@ func TestKerberosNameErrors(t *testing.T) {
 	}
 	var zero principal.KerberosRules
 	for _, name := range []string{"alice", "alice@R", ""} {
-		if got, err := zero.ShortName(name); err == nil || got != "" {
-			t.Errorf("the zero KerberosRules made %q of %q", got, name)
+		if got, err := zero.ShortName(name); !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
+			t.Errorf("the zero KerberosRules made %q of %q, %v", got, name, err)
 		}
-		if got, err := zero.ShortNameOf([]string{"alice"}, "R"); err == nil || got != "" {
-			t.Errorf("the zero KerberosRules made %q of parts", got)
+		if got, err := zero.ShortNameOf([]string{"alice"}, "R"); !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
+			t.Errorf("the zero KerberosRules made %q of parts, %v", got, err)
 		}
 	}
 }
