@@ -65,6 +65,7 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:(a)/<$0$9>/`, "a", "<a$9>"},
 		{"RULE:" + strings.Repeat("(.)", 19) + "/$19$10$9$20$190/", "abcdefghijklmnopqrs", "sjib0s0"},
 		{`RULE:\x41\u0042\0103\x{44}\cA\e(.*)/<$1>/`, "ABCD\x01\x1bx", "<x>"},
+		{`RULE:\0101\07\0778\0400x\0377\01011\00071(.*)/<$1>/`, "A\a?8 0x\u00ffA1\a1b", "<b>"}, // one to three digits, up to 377
 		{`RULE:\ud83d\ude00(.*)/<$1>/`, "\U0001F600x", "<x>"},
 		{`RULE:\h+\H\v+\V(.*)/<$1>/`, "\u00a0\ta\u2029bx", "<x>"},
 		{`RULE:\s+(.*)/<$1>/`, "\vx", "<x>"},        // not white space in Go
@@ -137,6 +138,8 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{"", `a{3,1}`, 2},
 		{"", `a{3`, 3},
 		{"", `\y`, 0},
+		{"", `a\08`, 1},
+		{"", `a\0`, 1},
 		{"", `(?P<n>a)`, 2},
 		{"", `(?<1>a)`, 3},
 		{"", `(?<n>a)(?<n>b)`, 10},
