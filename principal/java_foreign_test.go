@@ -29,6 +29,9 @@ func TestPatternEngineIsHanded(t *testing.T) {
 		{`(?<a1>a)\k<a1>`, `(?:((?:[\u0061]))(?:\1))`},
 		{`(?=b)\2(a)`, `(?:(?=(?:[\u0062]))(?!)((?:[\u0061])))`}, // a group that there is not
 		{`(?=a|bc)d(?!e)`, `(?:(?=(?:(?:[\u0061])|(?:[\u0062][\u0063])))[\u0064](?!(?:[\u0065])))`},
+		{`(?<=a{0})b`, `(?:(?<=(?:(?:[\u0061]){0,0}))[\u0062])`},
+		{`(?<=(?:ab){2})c`, `(?:(?<=(?:(?:(?:(?:[\u0061][\u0062]))){2,2}))[\u0063])`},
+		{`(?<=(?:a|b)?)c`, `(?:(?<=(?:(?:(?:(?:(?:[\u0061])|(?:[\u0062])))){0,1}))[\u0063])`},
 		{`(?<=a{1,2})b(?<!c)`, `(?:(?<=(?:(?:[\u0061]){1,2}))[\u0062](?<!(?:[\u0063])))`},
 		{`(?>a*)b++c?+d{2,}?e{3}`, `(?:(?>(?:(?:[\u0061]){0,}))(?>(?:[\u0062]){1,})(?>(?:[\u0063]){0,1})(?:[\u0064]){2,}?(?:[\u0065]){3,3})`},
 		{`(?=a)\R.`, `(?:(?=(?:[\u0061]))(?:\r\n|[\n-\r\u0085\u2028\u2029])` + dot + `)`},
@@ -44,6 +47,31 @@ func TestPatternEngineIsHanded(t *testing.T) {
 		rules, err := principal.ParseSSLRules("RULE:"+strings.ReplaceAll(test.pattern, "/", `\/`)+"/x/", engine)
 		if err != nil || rules == nil || len(handed) != 2 || handed[0] != test.want || handed[1] != `\A(?:`+test.want+`)\z` {
 			t.Errorf("%s: %q, %v, want %s", test.pattern, handed, err, test.want)
+		}
+	}
+}
+
+// TestPatternEngineIsNotAsked has patterns that no engine matches as Java does.
+func TestPatternEngineIsNotAsked(t *testing.T) {
+	for pattern, construct := range map[string]string{
+		`(?<=a*)b`:         "look-behind", // no greatest length
+		`(?<=(?:a|b){2})c`: "look-behind", // none that Java sees
+		`(a)(?<=\1)b`:      "look-behind",
+		`(?<=(?>a))b`:      "look-behind",
+		`(?<!a?+)b`:        "look-behind",
+		`(?i)(a)\1`:        "back reference",
+		`(?=(a))`:          "capturing group inside look-around, an atomic group or a possessive repetition",
+		`(a)++b`:           "capturing group inside look-around, an atomic group or a possessive repetition",
+		`(?=a)(?:b|)*`:     "repeated group that may match nothing, in a pattern that needs an engine that backtracks",
+		`(?=` + strings.Repeat(`[\p{L}]`, 100) + `)`: "pattern of more than 4096 instructions",
+	} {
+		rules, err := principal.ParseSSLRules("RULE:"+pattern+"/x/", func(pattern string) (principal.PatternSearch, error) {
+			t.Errorf("asked for %s", pattern)
+			return nil, nil
+		})
+		var fault *principal.SSLRulesError
+		if rules != nil || !errors.As(err, &fault) || fault.Construct != construct {
+			t.Errorf("%s: %v, %v, want a refusal for %s", pattern, rules, err, construct)
 		}
 	}
 }
@@ -78,6 +106,7 @@ func TestPatternEngineMatches(t *testing.T) {
 	}{
 		{`(?>a)*(b)?`, "aab", "<b><>", nil}, // and the empty match at the end
 		{`(?>a)*(b)?`, "", "<>", nil},
+		{`(?>a)(b)(c)?`, "abc", "<b>", nil},
 		{`(?>a)*(b)?`, "aabc", "", principal.ErrNoSSLRule},
 		{`(é)|é(?>x)c`, "éxc", "<é>xc", nil},
 		{`(.)|.(?>x)c`, "\U0001F600xc", "<\U0001F600><x><c>", nil},

@@ -79,6 +79,8 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:^(.+)$/$1/L`, "ΑΣ1Β ΑΣ-Β ΑΣ1,1Β ΑΣ,Β ΑΣ]Β 1Σ1", "ασ1β ασ-β ασ1,1β ας,β ας]β 1σ1"},
 		{`RULE:^(.+)$/$1/U`, "straße ﬁ ŉ", "STRASSE FI ʼN"},
 		{`RULE:^(.+)$/$1/L`, "İI", "i̇i"},
+		{`RULE:[ab]{4095}/x/`, strings.Repeat("ab", 2047) + "a", "x"},
+		{`RULE:a|[^a]c|a.bc/x/`, "a\U0001F000bc", "x\U0001F000x"},
 		{`RULE:x*//`, "\U0001F600", ""}, // no match
 		{`RULE:(?:x*|\x{1F600})//`, "\U0001F600", "\U0001F600"},
 	} {
@@ -130,6 +132,7 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{"capturing group inside look-around, an atomic group or a possessive repetition", `(?=(a))`, 0},
 		{"repeated group that may match nothing, in a pattern that needs an engine that backtracks", `(?=a)(?:b|)*`, 11},
 		{"pattern of more than 4096 instructions", `(?:[ab]{100}){100}`, 0},
+		{"pattern of more than 4096 instructions", `[ab]{4096}`, 0}, // and the end
 		{"", `(a`, 0},
 		{"", `a)`, 1},
 		{"", `[a`, 0},
@@ -139,6 +142,7 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{"", `a{3`, 3},
 		{"", `\y`, 0},
 		{"", `a\08`, 1},
+		{"", `\p{L\Qu\E}`, 0},
 		{"", `a\0`, 1},
 		{"", `(?P<n>a)`, 2},
 		{"", `(?<1>a)`, 3},
