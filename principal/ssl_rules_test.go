@@ -79,6 +79,11 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:^(.+)$/$1/L`, "ΑΣ1Β ΑΣ-Β ΑΣ1,1Β ΑΣ,Β ΑΣ]Β 1Σ1", "ασ1β ασ-β ασ1,1β ας,β ας]β 1σ1"},
 		{`RULE:^(.+)$/$1/U`, "straße ﬁ ŉ", "STRASSE FI ʼN"},
 		{`RULE:^(.+)$/$1/L`, "İI", "i̇i"},
+		// more choices than bits in a word of marks
+		{"RULE:" + strings.Repeat("a*b*", 40) + "/x/", strings.Repeat("ab", 40), "xx"},
+		{"RULE:" + strings.Repeat("a*?b*?", 40) + "$/x/", strings.Repeat("ab", 40), "xx"},
+		{"RULE:" + strings.Repeat("a*b*", 40) + "c/x/", strings.Repeat("ab", 40) + "c", "x"},
+		{"RULE:" + strings.Repeat("a*b*", 39) + "c/x/", strings.Repeat("ab", 40) + "c", ""},
 		{`RULE:[ab]{4095}/x/`, strings.Repeat("ab", 2047) + "a", "x"},
 		{`RULE:a|[^a]c|a.bc/x/`, "a\U0001F000bc", "x\U0001F000x"},
 		{`RULE:x*//`, "\U0001F600", ""}, // no match
