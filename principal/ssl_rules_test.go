@@ -84,6 +84,7 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{"RULE:" + strings.Repeat("a*?b*?", 40) + "$/x/", strings.Repeat("ab", 40), "xx"},
 		{"RULE:" + strings.Repeat("a*b*", 40) + "c/x/", strings.Repeat("ab", 40) + "c", "x"},
 		{"RULE:" + strings.Repeat("a*b*", 39) + "c/x/", strings.Repeat("ab", 40) + "c", ""},
+		{"RULE:" + strings.Repeat("a", 5000) + "/x/", strings.Repeat("a", 5000), "x"}, // one instruction
 		{`RULE:[ab]{4095}/x/`, strings.Repeat("ab", 2047) + "a", "x"},
 		{`RULE:a|[^a]c|a.bc/x/`, "a\U0001F000bc", "x\U0001F000x"},
 		{`RULE:x*//`, "\U0001F600", ""}, // no match
