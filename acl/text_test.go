@@ -29,12 +29,14 @@ func TestReadTextOfEarlierReleases(t *testing.T) {
 	read(t, "Current ACLs for resource `Topic:LITERAL:*"+entry+
 		"Current ACLs for resource `Group:PREFIXED:a:b"+entry+
 		"Current ACLs for resource `TransactionalId:Prefixed:c"+entry+
+		"Current ACLs for resource `Group:MATCH:d"+entry+
 		"Current ACLs for resource `Cluster:LITERAL:kafka-cluster"+entry,
 		acl.FormatText,
 		binding(resource.LiteralPattern(resource.Topic, "*"), "User:alice", "*", ops.Read),
 		binding(resource.PrefixedPattern(resource.Group, "a:b"), "User:alice", "*", ops.Read),
-		// No release spells it so: it is a part of the name.
+		// No release spells it so, and no ACL has the other: they are parts of the names.
 		binding(resource.LiteralPattern(resource.TransactionalID, "Prefixed:c"), "User:alice", "*", ops.Read),
+		binding(resource.LiteralPattern(resource.Group, "MATCH:d"), "User:alice", "*", ops.Read),
 		binding(resource.LiteralPattern(resource.Cluster, "kafka-cluster"), "User:alice", "*", ops.Read))
 }
 

@@ -175,7 +175,9 @@ func TestSPIFFENames(t *testing.T) {
 		"spiffe://example.org/a?b":                          false,
 		"spiffe://example.org/a%20b":                        false,
 		"https://example.org/a":                             false,
-		"spiffe://example.org/" + strings.Repeat("a", 2048): false,
+		"example.org/a":                                     false,
+		"spiffe://example.org/" + strings.Repeat("a", 2027): true,
+		"spiffe://example.org/" + strings.Repeat("a", 2028): false,
 	} {
 		parsed, err := url.Parse(uri)
 		if err != nil {
@@ -236,7 +238,10 @@ func TestBuilderClaims(t *testing.T) {
 		{"/sub", `{"a":{"sub":"eve"},"sub":"\u0061"}`, "User:a"},
 		{"/a~1b/~0/1", `{"a/b":{"~":["x","alice"]}}`, "User:alice"},
 		{"/", `{"":"alice"}`, "User:alice"},
+		{strings.Repeat("/a", 16), strings.Repeat(`{"a":`, 16) + `"alice"` + strings.Repeat("}", 16), "User:alice"},
+		{"/sub", `{"sub":"` + strings.Repeat("a", 1<<18-10) + `"}`, "User:" + strings.Repeat("a", 1<<18-10)},
 		{"", `{"sub":"alice"}`, ":"},
+		{"", `"alice"`, ":"},
 		{"/sub", `{}`, ":"},
 		{"/sub", ``, ":"},
 		{"/sub", `null`, ":"},
@@ -252,11 +257,11 @@ func TestBuilderClaims(t *testing.T) {
 		{"/sub", "{\"sub\":\"a\xff\"}", ":"},
 		{"/sub", `{"sub":"a\ud800"}`, ":"},
 		{"/a/01", `{"a":["x","alice"]}`, ":"},
-		{"/sub", `{"sub":"` + strings.Repeat("a", 1<<18) + `"}`, ":"},
+		{"/sub", `{"sub":"` + strings.Repeat("a", 1<<18-9) + `"}`, ":"},
 	} {
 		got, err := newBuilder(t, principal.BuilderConfig{TokenClaim: test.pointer}).Claims([]byte(test.claims))
 		if got.String() != test.want || (test.want == ":") != errors.Is(err, principal.ErrNoClaim) {
-			t.Errorf("%s of %.40s: %v, %v, want %s", test.pointer, test.claims, got, err, test.want)
+			t.Errorf("%s of %.40s: %.40v, %v, want %.40s", test.pointer, test.claims, got, err, test.want)
 		}
 	}
 }

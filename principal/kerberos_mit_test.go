@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -187,6 +188,25 @@ func TestMITRulesRefused(t *testing.T) {
 	}
 }
 
+func TestMITRulesCanonical(t *testing.T) {
+	for rule, want := range map[string]string{
+		"DEFAULT":                        "DEFAULT",
+		"RULE:":                          "RULE:",
+		"RULE: \ts/a/b/":                 "RULE:s/a/b/",
+		"RULE:[02:$2.$1](a.b)":           "RULE:[2:$2.$1](a.b)",
+		"RULE:(a)s/a/b/g \v s/b/c/s/c//": "RULE:(a)s/a/b/g s/b/c/ s/c//",
+	} {
+		for _, text := range []string{rule, want} {
+			rules, err := principal.ParseMITRules([]string{text}, mitRealm, nil)
+			if err != nil {
+				t.Errorf("%q: %v", text, err)
+			} else if got := rules.Rules(); !slices.Equal(got, []string{want}) {
+				t.Errorf("%q is printed as %q, want %q", text, got, want)
+			}
+		}
+	}
+}
+
 func TestMITNeedsDefaultRealm(t *testing.T) {
 	if rules, err := principal.ParseMITRules([]string{"DEFAULT"}, "", nil); err == nil || rules != nil {
 		t.Errorf("got %v, %v; want an error", rules, err)
@@ -199,7 +219,7 @@ func TestMITNamesRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		`a\`, "a@b@c", "a@b/c", "a@", `a\0b@R`, `a@R\0`, "a\x00b@R", "\xff@R", strings.Repeat("a", 4096) + "@R",
+		`a\`, "a@b@c", "a@b/c", "a@", `a\0b@R`, `\0@R`, `a@R\0`, `a@\0`, "a\x00b@R", "\xff@R", strings.Repeat("a", 4096) + "@R",
 	} {
 		got, err := rules.ShortName(name)
 		if !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
@@ -231,6 +251,14 @@ func TestMITBytes(t *testing.T) {
 	}
 	if got, err := rules.ShortName("übe@R"); got != "ube" || err != nil {
 		t.Errorf("got %q, %v; want ube", got, err)
+	}
+	// The first substitution leaves the second byte of À alone, the next finds it.
+	rules, err = principal.ParseMITRules([]string{"RULE:[1:$1]s/^.// s/[À]/x/"}, mitRealm, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := rules.ShortName("Àb@R"); got != "xb" || err != nil {
+		t.Errorf("got %q, %v; want xb", got, err)
 	}
 }
 

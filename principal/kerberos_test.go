@@ -47,7 +47,8 @@ func TestKerberosRulesRefused(t *testing.T) {
 		{"RULE:[1:$1]//L", 12, "expected the end"},
 		{"RULE:[1:$1](ABC.*)s/ABC/XYZ/L/g", 29, "expected the end"},
 		{"RULE:[1:$1] ", 11, "expected the end"},
-		{"RULE:[1:\xff]", 8, "UTF-8"},
+		{"\xff", 0, "UTF-8"},
+		{"RULE:[1:\ufffd\xff]", 11, "UTF-8"},
 		{"RULE:[1:" + strings.Repeat("a", 8192) + "]", 8192, "no more than 8192 bytes"},
 	}
 	for _, test := range tests {
@@ -67,6 +68,8 @@ func TestKerberosRulesRefused(t *testing.T) {
 	if _, err := principal.ParseKerberosRules(slices.Repeat([]string{"DEFAULT"}, 4097), "R", nil); err == nil {
 		t.Error("4097 rules are accepted")
 	}
+	kafkaRules(t, slices.Repeat([]string{"DEFAULT"}, 4096)...)
+	kafkaRules(t, "RULE:[1:"+strings.Repeat("a", 8192-9)+"]")
 }
 
 // The reasons for which a name is refused, as callers branch on them.
@@ -91,15 +94,17 @@ func TestKerberosNameErrors(t *testing.T) {
 		var fault *principal.KerberosNameError
 		if !errors.As(err, &fault) || !errors.Is(err, test.reason) || fault.Rule != test.rule || fault.Name != test.name || got != "" {
 			t.Errorf("%.60q: %q, %v; want the reason %q and rule %d", test.name, got, err, test.reason, test.rule)
+		} else if told := fmt.Sprintf(" (rule %d)", test.rule); strings.HasSuffix(err.Error(), told) != (test.rule >= 0) {
+			t.Errorf("%.60q: %v", test.name, err)
 		}
 	}
 	var zero principal.KerberosRules
 	for _, name := range []string{"alice", "alice@R", ""} {
-		if got, err := zero.ShortName(name); err == nil || got != "" {
-			t.Errorf("the zero KerberosRules made %q of %q", got, name)
+		if got, err := zero.ShortName(name); !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
+			t.Errorf("the zero KerberosRules made %q of %q, %v", got, name, err)
 		}
-		if got, err := zero.ShortNameOf([]string{"alice"}, "R"); err == nil || got != "" {
-			t.Errorf("the zero KerberosRules made %q of parts", got)
+		if got, err := zero.ShortNameOf([]string{"alice"}, "R"); !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
+			t.Errorf("the zero KerberosRules made %q of parts, %v", got, err)
 		}
 	}
 }
@@ -115,6 +120,9 @@ func TestKerberosGrowthIsBounded(t *testing.T) {
 		if got, err := rules.ShortName(name); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
 			t.Errorf("%d bytes, %v; want an error", len(got), err)
 		}
+	}
+	if got, err := kafkaRules(t, "RULE:[1:$1]").ShortName(half + half[2:] + "@R"); got != half+half[2:] || err != nil {
+		t.Errorf("%d bytes, %v; want 4094", len(got), err)
 	}
 	literal := kafkaRules(t, "RULE:[1:"+strings.Repeat("a", 4097)+"]")
 	if got, err := literal.ShortName("a@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {

@@ -21,10 +21,13 @@ func TestSSLLint(t *testing.T) {
 		{"RULE:CN=(.*)/$1/\nRULE:a/b/\nDEFAULT", []string{"0 dropped"}},
 		{"RULE:a/b/, RULE:c/d/\nDEFAULT,RULE:e/f/\nRULE:g/h/", []string{"1 dropped", "2 dropped", "2 unreachable"}},
 		{"DEFAULT\nDEFAULT", []string{"0 dropped"}},
+		{"DEFAULT\u2028", []string{"1 dropped"}}, // before the end of the list
 		{"DEFAULT,RULE:a/b/", []string{"1 unreachable"}},
 		{"RULE:(.*)/$1/L,DEFAULT,RULE:a/b/", []string{"1 unreachable", "2 unreachable"}},
 		{"RULE:^(?:(.*?))$/$1/,DEFAULT", []string{"1 unreachable"}},
 		{"RULE:a|(?s).*/x/,DEFAULT", []string{"1 unreachable"}},
+		{`RULE:(.*)\z/$1/,DEFAULT`, []string{"1 unreachable"}},
+		{`RULE:.*\b/x/,RULE:.{0}/x/,RULE:.{0,9}/x/,RULE:()/x/,RULE:^$/x/,DEFAULT`, nil},
 		{"RULE:.+/x/,RULE:[^,]*/x/,RULE:a.*/x/,DEFAULT", nil},
 		{"RULE:a/b/,RULE:a/c/", []string{"1 unreachable"}},
 		{"RULE:a/$1/,DEFAULT", []string{"0 always-fails"}},

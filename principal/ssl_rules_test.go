@@ -61,7 +61,11 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:[\Qa]\E]+(.*)/<$1>/`, "]ab", "<b>"},
 		{`RULE:(a)/<$10>/`, "a", "<a0>"}, // one group, and a digit
 		{`RULE:(a)/<$21>/`, "a", "<$21>"},
+		{`RULE:(a)/<$9>/`, "a", "<$9>"},
+		{`RULE:(a)/<$0$9>/`, "a", "<a$9>"},
+		{"RULE:" + strings.Repeat("(.)", 19) + "/$19$10$9$20$190/", "abcdefghijklmnopqrs", "sjib0s0"},
 		{`RULE:\x41\u0042\0103\x{44}\cA\e(.*)/<$1>/`, "ABCD\x01\x1bx", "<x>"},
+		{`RULE:\0101\07\0778\0400x\0377\01011\00071(.*)/<$1>/`, "A\a?8 0x\u00ffA1\a1b", "<b>"}, // one to three digits, up to 377
 		{`RULE:\ud83d\ude00(.*)/<$1>/`, "\U0001F600x", "<x>"},
 		{`RULE:\h+\H\v+\V(.*)/<$1>/`, "\u00a0\ta\u2029bx", "<x>"},
 		{`RULE:\s+(.*)/<$1>/`, "\vx", "<x>"},        // not white space in Go
@@ -75,6 +79,14 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:^(.+)$/$1/L`, "ΑΣ1Β ΑΣ-Β ΑΣ1,1Β ΑΣ,Β ΑΣ]Β 1Σ1", "ασ1β ασ-β ασ1,1β ας,β ας]β 1σ1"},
 		{`RULE:^(.+)$/$1/U`, "straße ﬁ ŉ", "STRASSE FI ʼN"},
 		{`RULE:^(.+)$/$1/L`, "İI", "i̇i"},
+		// more choices than bits in a word of marks
+		{"RULE:" + strings.Repeat("a*b*", 40) + "/x/", strings.Repeat("ab", 40), "xx"},
+		{"RULE:" + strings.Repeat("a*?b*?", 40) + "$/x/", strings.Repeat("ab", 40), "xx"},
+		{"RULE:" + strings.Repeat("a*b*", 40) + "c/x/", strings.Repeat("ab", 40) + "c", "x"},
+		{"RULE:" + strings.Repeat("a*b*", 39) + "c/x/", strings.Repeat("ab", 40) + "c", ""},
+		{"RULE:" + strings.Repeat("a", 5000) + "/x/", strings.Repeat("a", 5000), "x"}, // one instruction
+		{`RULE:[ab]{4095}/x/`, strings.Repeat("ab", 2047) + "a", "x"},
+		{`RULE:a|[^a]c|a.bc/x/`, "a\U0001F000bc", "x\U0001F000x"},
 		{`RULE:x*//`, "\U0001F600", ""}, // no match
 		{`RULE:(?:x*|\x{1F600})//`, "\U0001F600", "\U0001F600"},
 	} {
@@ -126,6 +138,7 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{"capturing group inside look-around, an atomic group or a possessive repetition", `(?=(a))`, 0},
 		{"repeated group that may match nothing, in a pattern that needs an engine that backtracks", `(?=a)(?:b|)*`, 11},
 		{"pattern of more than 4096 instructions", `(?:[ab]{100}){100}`, 0},
+		{"pattern of more than 4096 instructions", `[ab]{4096}`, 0}, // and the end
 		{"", `(a`, 0},
 		{"", `a)`, 1},
 		{"", `[a`, 0},
@@ -134,6 +147,9 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{"", `a{3,1}`, 2},
 		{"", `a{3`, 3},
 		{"", `\y`, 0},
+		{"", `a\08`, 1},
+		{"", `\p{L\Qu\E}`, 0},
+		{"", `a\0`, 1},
 		{"", `(?P<n>a)`, 2},
 		{"", `(?<1>a)`, 3},
 		{"", `(?<n>a)(?<n>b)`, 10},
@@ -179,6 +195,8 @@ func TestSSLNameErrors(t *testing.T) {
 		{"", "CN=a", -1, principal.ErrNoSSLRule},
 		{"RULE:a/x/", "b", -1, principal.ErrNoSSLRule},
 		{"RULE:b/x/,RULE:a/$1/,DEFAULT", "a", 1, principal.ErrSSLRuleFailed},
+		{`RULE:(a)/x$3b\$4/,DEFAULT`, "a", 0, principal.ErrSSLRuleFailed},      // Kafka puts the second backslash before the one that is there
+		{"RULE:(a)/$10000000000/,DEFAULT", "a", 0, principal.ErrSSLRuleFailed}, // no int of Java's
 		{`RULE:.*\bb/x/,DEFAULT`, "é b", 0, principal.ErrSSLRuleFailed},
 		{"RULE:(.*)/$1/L,DEFAULT", "ΑΣ\u0301Β", 0, principal.ErrSSLRuleFailed}, // a mark behind a sigma
 		{"DEFAULT", "\xff", -1, principal.ErrNotMappableName},
@@ -189,7 +207,10 @@ func TestSSLNameErrors(t *testing.T) {
 		name, err := mustParse(t, test.list).Name(test.dn)
 		var fault *principal.SSLNameError
 		if name != "" || !errors.Is(err, test.reason) || !errors.As(err, &fault) || fault.Rule != test.rule || fault.DN != test.dn {
-			t.Errorf("%s on %.20q: %q, %v", test.list, test.dn, name, err)
+			t.Errorf("%s on %.20q: %.20q, %v", test.list, test.dn, name, err)
+		}
+		if told := fmt.Sprintf(" (rule %d)", test.rule); test.rule >= 0 != strings.Contains(err.Error(), told) || !strings.HasPrefix(err.Error(), "distinguished name ") {
+			t.Errorf("%s on %.20q: %v", test.list, test.dn, err)
 		}
 	}
 	if _, err := new(principal.SSLRules).Name("CN=a"); !errors.Is(err, principal.ErrNoSSLRule) {
@@ -205,13 +226,38 @@ func TestSSLRulesListErrors(t *testing.T) {
 		{" DEFAULT, default", 1, 10},
 		{"RULE:a/b/ L", 0, 9},
 		{"DEFAULT\xff", 0, 0},
-		{strings.Repeat(" ", 1<<18+1), 0, 1 << 18},
+		{strings.Repeat(" ", 1<<18-6) + "DEFAULT", 0, 1 << 18},
 	} {
 		rules, err := principal.ParseSSLRules(test.list, nil)
 		var fault *principal.SSLRulesError
 		if rules != nil || !errors.As(err, &fault) || fault.Rule != test.rule || fault.Offset != test.offset || fault.Construct != "" {
 			t.Errorf("%.40q: %v, %v", test.list, rules, err)
 		}
+	}
+}
+
+// TestSSLLimits has what is just as long as it may be, and what is longer by one.
+func TestSSLLimits(t *testing.T) {
+	const longest = 3 << 16
+	for _, test := range []struct {
+		list string
+		size func(n int) string // a name that is mapped to one of n bytes
+	}{
+		{"DEFAULT", func(n int) string { return strings.Repeat("a", n) }},
+		{"RULE:(b?)(a+)/$1$2$2/", func(n int) string { return strings.Repeat("b", n%2) + strings.Repeat("a", n/2) }},
+		{"RULE:(b)a*?/$1$1/", func(n int) string { return "b" + strings.Repeat("a", n-2) }}, // finds the b alone
+	} {
+		rules := mustParse(t, test.list)
+		if name, err := rules.Name(test.size(longest)); err != nil || len(name) != longest {
+			t.Errorf("%s: %d bytes, %.200v, want %d", test.list, len(name), err, longest)
+		}
+		if name, err := rules.Name(test.size(longest + 1)); err == nil || name != "" {
+			t.Errorf("%s: a name of %d bytes", test.list, len(name))
+		}
+	}
+	const ample = 1 << 18
+	if rules, err := principal.ParseSSLRules(strings.Repeat(" ", ample-7)+"DEFAULT", nil); err != nil || rules.String() != "DEFAULT" {
+		t.Errorf("%d bytes of rules: %v, %.200v", ample, rules, err)
 	}
 }
 

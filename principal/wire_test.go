@@ -41,8 +41,13 @@ func TestWireLimits(t *testing.T) {
 			t.Errorf("%.20q: %x, %v", p, got, err)
 		}
 	}
-	if _, err := principal.ParseWire(append(wire[4:], make([]byte, 1<<17)...)); err == nil {
-		t.Error("accepted more than 128 KiB")
+	most := append(wire[4:], make([]byte, 1<<17-len(wire[4:]))...) // what follows the fields is ignored
+	if got, err := principal.ParseWire(most); err != nil || got != longest {
+		t.Errorf("128 KiB: %d bytes of name, %v", len(got.Name), err)
+	}
+	var fault *principal.WireError
+	if got, err := principal.ParseWire(append(most, 0)); got != (principal.Principal{}) || !errors.As(err, &fault) || fault.Offset != 1<<17 {
+		t.Errorf("more than 128 KiB: %d bytes of name, %v", len(got.Name), err)
 	}
 }
 

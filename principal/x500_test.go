@@ -46,16 +46,28 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("06028837", "0500"), "2.999=#0500"},
 		// 2.25 and a UUID, whose number needs 128 bits
 		{rdn("061469"+"83"+strings.Repeat("ff", 17)+"7f", "0500"), "2.25." + uuidMax.String() + "=#0500"},
-		{rdn("0603550403", "2c0161"), "CN=#2c0161"},    // a constructed string is no string
-		{rdn("0603550403", "0c020d61"), "CN=\\\ra"},    // a carriage return counts as padding
-		{rdn("0603550403", "0c03f09f98"), "CN=\ufffd"}, // one character cut short
-		{rdn("0603550403", "0c03eda080"), "CN=\ufffd"}, // a surrogate
+		// the first two numbers, which are one, need 128 bits
+		{rdn("0613"+"83"+strings.Repeat("ff", 17)+"7f", "0500"), "2." + new(big.Int).Sub(uuidMax, big.NewInt(80)).String() + "=#0500"},
+		{rdn("0603818001", "0500"), "2.16305=#0500"},                                                // 0x80 goes on with a component
+		{rdn("0640"+strings.Repeat("01", 64), "0500"), "0.1" + strings.Repeat(".1", 63) + "=#0500"}, // the longest
+		{rdn("0603550403", "2c0161"), "CN=#2c0161"},                                                 // a constructed string is no string
+		{rdn("0603550403", "0c020d61"), "CN=\\\ra"},                                                 // a carriage return counts as padding
+		{rdn("0603550403", "0c03f09f98"), "CN=\ufffd"},                                              // one character cut short
+		{rdn("0603550403", "0c03eda080"), "CN=\ufffd"},                                              // a surrogate
 		{rdn("0603550403", "0c02c080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c02e080"), "CN=\ufffd\ufffd"}, // too long an encoding
 		{rdn("0603550403", "0c02f080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c02f490"), "CN=\ufffd\ufffd"}, // above U+10FFFF
 		{rdn("0603550403", "0c03e18041"), "CN=\ufffdA"},
+		{rdn("0603550403", "0c03e0a041"), "CN=\ufffdA"},
+		{rdn("0603550403", "0c03efbf41"), "CN=\ufffdA"},
+		{rdn("0603550403", "0c03f48041"), "CN=\ufffdA"},
+		{rdn("0603550403", "0c04eda08080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c0121") + "ff", "CN=!"}, // what follows the name is ignored
+		{rdn("0603550403", "0c0121") + strings.Repeat("00", 65536-14), "CN=!"},
+		// contents whose lengths take a second byte and a third, and the least of the former
+		{"3082013d" + "31820139" + "30820135" + "0603550403" + "0c82012c" + strings.Repeat("21", 300), "CN=" + strings.Repeat("!", 300)},
+		{"308180" + "317e" + "307c" + "0603550403" + "0c75" + strings.Repeat("21", 117), "CN=" + strings.Repeat("!", 117)},
 		{"30023100", ""}, // an RDN without attributes
 		{"3010310c300a06035504030c034f553d3100", `,CN=OU\=`},
 	} {
@@ -80,15 +92,20 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{"3100", 0, "tag 0x31 where a SEQUENCE"},
 		{"3001", 0, "1 bytes of content are announced, 0 are there"},
 		{"3080", 0, "indefinite"},
+		{"3081", 0, "cut short"},
+		{rdn("0603550403", "0c8200"), 11, "cut short"},
 		{"308100", 0, "shortest form"},
 		{"30820010", 0, "shortest form"},
 		{"3081020500", 0, "shortest form"},
+		{"30820080" + strings.Repeat("00", 128), 0, "shortest form"},
 		{"3084000000", 0, "too large"},
+		{"3083010000", 0, "65536 bytes of content are announced, 0 are there"},
 		{"30023000", 2, "tag 0x30 where an RDN"},
 		{"300431023000", 6, "ends where the type"},
 		{"3006310430020500", 6, "tag 0x05 where the type"},
 		{rdn("0600", "0500"), 6, "is empty"},
 		{rdn("060185", "0500"), 6, "ends inside a component"},
+		{rdn("06028180", "0500"), 6, "ends inside a component"},
 		{rdn("06028001", "0500"), 6, "leading zero"},
 		{rdn("0641"+strings.Repeat("01", 65), "0500"), 6, "more than 64 bytes"},
 		{rdn("0603550403", ""), 11, "ends where the value"},

@@ -129,13 +129,13 @@ func TestIDsOfBindings(t *testing.T) {
 		store := newStore(t, snapshot.Config{KeepIDs: tt.keep}, b)
 		before := store.Load()
 		err := store.Update(func(tx *snapshot.Tx) error {
-			if tx.AddID(tt.id, tt.b) {
+			if tx.Add(b) || tx.AddID(tt.id, tt.b) || tx.AddID(tt.id, tt.b) {
 				t.Error("added")
 			}
 			return nil
 		})
 		var binding *snapshot.BindingError
-		if !errors.As(err, &binding) || !strings.Contains(err.Error(), tt.want) || errors.Is(err, snapshot.ErrNoIDs) == tt.keep || store.Load() != before {
+		if !errors.As(err, &binding) || binding.Index != 1 || !strings.Contains(err.Error(), "binding 2: ") || !strings.Contains(err.Error(), tt.want) || errors.Is(err, snapshot.ErrNoIDs) == tt.keep || store.Load() != before {
 			t.Errorf("%+v: got %v", tt, err)
 		}
 	}
