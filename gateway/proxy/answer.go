@@ -98,10 +98,11 @@ func (c *conn) writeBefore() error {
 	return c.client.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame))
 }
 
-// flushBefore sends the client what is written, if the upstream may take its time with
-// what comes next: an answer must not wait for the one behind it.
-func (c *conn) flushBefore() error {
-	if c.writer.Buffered() == 0 || c.upstream.reader.Buffered() > 0 {
+// flushBefore sends the client what is written, unless all that comes next is there: an
+// answer must neither wait for the one behind it, nor be lost if the upstream goes before
+// that is complete.
+func (c *conn) flushBefore(plan *gateway.Plan) error {
+	if c.writer.Buffered() == 0 || len(plan.Forward) == 1 && c.upstream.hasResponse() {
 		return nil
 	}
 	if err := c.writeBefore(); err != nil {
@@ -115,7 +116,7 @@ func (c *conn) flushBefore() error {
 // are not copied: then held bytes of it are to be discarded once the answer is written.
 func (c *conn) response(plan *gateway.Plan) (answer []byte, held int, err error) {
 	defer c.audit(plan)
-	if err := c.flushBefore(); err != nil {
+	if err := c.flushBefore(plan); err != nil {
 		return nil, 0, err
 	}
 	if len(plan.Forward) > 1 {

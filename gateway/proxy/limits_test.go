@@ -179,13 +179,16 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{open}})
 	w := dial(t, p.Addresses()[0])
+	if err := w.Conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil { // so that the kernel holds few
+		t.Fatal(err)
+	}
 	produce := kmsg.NewPtrProduceRequest()
 	produce.Version, produce.Acks = 9, -1
 	topic := kmsg.NewProduceRequestTopic()
-	topic.Topic, topic.Partitions = "x", make([]kmsg.ProduceRequestTopicPartition, 100_000)
+	topic.Topic, topic.Partitions = "x", make([]kmsg.ProduceRequestTopicPartition, 40_000)
 	produce.Topics = append(produce.Topics, topic)
 	frame := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)
-	const sent = 20
+	const sent = 12
 	go func() {
 		for range sent {
 			if _, err := w.Write(frame); err != nil {

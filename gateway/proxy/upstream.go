@@ -153,3 +153,13 @@ func (c *upstreamConn) send(frame []byte) error {
 	c.parts[1] = nil // which nobody may need any more
 	return err
 }
+
+// hasResponse reports whether the next response is in the buffer, to its last byte.
+func (c *upstreamConn) hasResponse() bool {
+	came := c.reader.Buffered()
+	if came < 4 {
+		return false
+	}
+	size, err := c.reader.Peek(4)
+	return err == nil && int64(binary.BigEndian.Uint32(size)) <= int64(came-4)
+}

@@ -1,0 +1,84 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+)
+
+// TestUpstreamGoneWithinAResponse: the answer before it is complete, and must neither
+// wait for it nor be lost with it. Of those behind it the client sees nothing: it would
+// take them for the rest.
+func TestUpstreamGoneWithinAResponse(t *testing.T) {
+	first := reply(1, 100)
+	for _, size := range []int{100, 2 * bufferBytes} {
+		second := reply(2, size)
+		for _, came := range []int{0, 1, 4, 7, 8, 90} {
+			t.Run(fmt.Sprintf("%d of %d bytes", came, size), func(t *testing.T) {
+				client, broker, written := writing(t, asItComes(1), asItComes(2), answer{frame: []byte("of another request")})
+				if _, err := broker.Write(append(first[:len(first):len(first)], second[:came]...)); err != nil {
+					t.Fatal(err)
+				}
+				got := make([]byte, len(first))
+				if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, first) {
+					t.Fatalf("the answer before it: %x, %v", got, err)
+				}
+				_ = broker.Close()
+				rest, err := io.ReadAll(client)
+				if err != nil || !bytes.HasPrefix(second, rest) || len(rest) > came {
+					t.Errorf("after it: %x, %v", rest, err)
+				}
+				if err := <-written; err == nil {
+					t.Error("no error")
+				}
+			})
+		}
+	}
+}
+
+// reply is a response of a broker, with its size.
+func reply(correlation int32, size int) []byte {
+	frame := binary.BigEndian.AppendUint32(nil, uint32(correlation))
+	return gateway.AppendFrame(nil, append(frame, bytes.Repeat([]byte{byte(correlation)}, size-4)...))
+}
+
+// asItComes is the answer to a request whose response is not looked at.
+func asItComes(correlation int32) answer {
+	return answer{plan: &gateway.Plan{Header: gateway.Header{CorrelationID: correlation}, Forward: make([][]byte, 1), AsIs: true}}
+}
+
+// writing runs the writing half of a connection, which closes it at the end, and returns
+// the other sides of it, and why it ends.
+func writing(t *testing.T, queue ...answer) (client, broker net.Conn, ended <-chan error) {
+	t.Helper()
+	p := &Proxy{log: slog.New(slog.DiscardHandler), limits: Limits{Pipelined: len(queue), Frame: time.Minute}}
+	p.metrics = newMetrics(p)
+	client, inner := net.Pipe()
+	broker, upstream := net.Pipe()
+	for _, end := range []net.Conn{client, broker} {
+		_ = end.SetDeadline(time.Now().Add(20 * time.Second))
+	}
+	c := newConn(&listener{proxy: p}, 1, inner)
+	c.writer = bufio.NewWriterSize(inner, bufferBytes)
+	c.upstream = &upstreamConn{Conn: upstream, reader: bufio.NewReaderSize(upstream, bufferBytes)}
+	t.Cleanup(c.kill)
+	for _, a := range queue {
+		c.answers <- a
+	}
+	close(c.answers)
+	failed := make(chan error, 1)
+	go func() {
+		err := c.write()
+		c.kill()
+		failed <- err
+	}()
+	return client, broker, failed
+}
