@@ -3,9 +3,10 @@ package gateway
 import (
 	"errors"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Conn decides the requests of one connection. It is not safe for concurrent use: the

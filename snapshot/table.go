@@ -500,8 +500,8 @@ func (l *leaf[K, V]) own(e *edit) *leaf[K, V] {
 	return c
 }
 
-// resized returns l, which is the transaction's own, with as many slots: half of them,
-// if they are equal to the other half, or twice as many.
+// resized returns l, which is the transaction's own, with as many slots: the first ones,
+// if the others repeat them, or twice as many.
 func (l *leaf[K, V]) resized(slots int) *leaf[K, V] {
 	c := newLeaf[K, V](slots)
 	c.edit = l.edit
