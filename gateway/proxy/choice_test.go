@@ -10,25 +10,55 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// A last message that is signed with another key is refused, and the reason, which is
-// logged, says nothing of the signature that would be right.
-func TestKerberosChoiceOfAnotherKey(t *testing.T) {
-	key := func(fill byte) types.EncryptionKey {
-		return types.EncryptionKey{KeyType: etypeID.AES256_CTS_HMAC_SHA1_96, KeyValue: bytes.Repeat([]byte{fill}, 32)}
-	}
-	wrapped := gssapi.WrapToken{EC: 12, Payload: []byte{noSecurityLayer, 0, 0, 0}}
-	if err := wrapped.SetCheckSum(key(1), keyusage.GSSAPI_INITIATOR_SEAL); err != nil {
+// choiceKey returns a key that differs with fill.
+func choiceKey(fill byte) types.EncryptionKey {
+	return types.EncryptionKey{KeyType: etypeID.AES256_CTS_HMAC_SHA1_96, KeyValue: bytes.Repeat([]byte{fill}, 32)}
+}
+
+// choiceMessage returns the last message of a client that takes a layer and would act
+// for somebody, signed with choiceKey(1).
+func choiceMessage(t *testing.T, layer byte, whom string) []byte {
+	t.Helper()
+	wrapped := gssapi.WrapToken{EC: 12, Payload: append([]byte{layer, 0, 0, 0}, whom...)}
+	if err := wrapped.SetCheckSum(choiceKey(1), keyusage.GSSAPI_INITIATOR_SEAL); err != nil {
 		t.Fatal(err)
 	}
 	message, err := wrapped.Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, done, err := (&kerberosLogin{key: key(1)}).choice(message); !done || err != nil {
+	return message
+}
+
+// A last message that is signed with another key is refused, and the reason, which is
+// logged, says nothing of the signature that would be right.
+func TestKerberosChoiceOfAnotherKey(t *testing.T) {
+	message := choiceMessage(t, noSecurityLayer, "")
+	if _, done, err := (&kerberosLogin{key: choiceKey(1)}).choice(message); !done || err != nil {
 		t.Errorf("the same key: %v, %v", done, err)
 	}
-	_, done, err := (&kerberosLogin{key: key(2)}).choice(message)
+	_, done, err := (&kerberosLogin{key: choiceKey(2)}).choice(message)
 	if done || err != errCredentials {
 		t.Errorf("another key: %v, %v", done, err)
+	}
+}
+
+// Nobody acts for somebody else, or with a security layer.
+func TestKerberosChoice(t *testing.T) {
+	for _, tt := range []struct {
+		layer byte
+		whom  string
+		done  bool
+	}{
+		{noSecurityLayer, "", true},
+		{noSecurityLayer, "alice", true},
+		{noSecurityLayer, "bob", false},
+		{noSecurityLayer, "alice2", false},
+		{noSecurityLayer + 1, "alice", false},
+	} {
+		_, done, err := (&kerberosLogin{key: choiceKey(1), name: "alice"}).choice(choiceMessage(t, tt.layer, tt.whom))
+		if done != tt.done || (err == nil) != tt.done {
+			t.Errorf("layer %d for %q: %v, %v", tt.layer, tt.whom, done, err)
+		}
 	}
 }
