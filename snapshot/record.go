@@ -188,6 +188,10 @@ type variants struct {
 // variantTree holds records in Kafka's order of principals and hosts.
 type variantTree = btree.BTreeG[*record]
 
+// degree is the number of children of a node of a tree of the library. Somewhat
+// arbitrarily chosen.
+const degree = 16
+
 // operationCount is how many operations a set has room for.
 const operationCount = 16
 

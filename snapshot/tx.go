@@ -157,7 +157,7 @@ func (tx *Tx) record(b acl.Binding) (*record, *party) {
 	if sure {
 		return r, who
 	}
-	return tx.view().record(b), who
+	return tx.view().search(b), who
 }
 
 // shared returns name, of a record that is new, as the very text that other records
@@ -212,7 +212,7 @@ func (tx *Tx) view() *Snapshot {
 	return tx.next
 }
 
-// flush does to the ordered set what is pending.
+// flush adds what is pending to what was done to the records.
 func (tx *Tx) flush() {
 	tx.next.records = tx.next.records.with(tx.pending)
 	tx.pending = nil

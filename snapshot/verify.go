@@ -36,7 +36,11 @@ func (n *Snapshot) mustVerify() {
 
 // verify returns an error that says what is wrong with n, or nil.
 func (n *Snapshot) verify() error {
-	list := n.all()
+	tree := n.records.settledWith(nil) // not kept, so that as much waits as without all this
+	if err := tree.verify(); err != nil {
+		return fmt.Errorf("order: %w", err)
+	}
+	list := slices.Collect(tree.from(&record{who: noParty}))
 	bindings := 0
 	for i, r := range list {
 		bindings += r.allow.Len() + r.deny.Len()

@@ -2,5 +2,7 @@
 
 package snapshot
 
-// verifyTable looks at nothing in this build: see verify_test.go.
+// verifyRun and verifyTable look at nothing in this build: see verify_test.go.
+func verifyRun(*run) error { return nil }
+
 func verifyTable[K comparable, V any](*kind[K, V], table[K, V]) error { return nil }

@@ -12,6 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
+func verifyRun(u *run) error { return u.verify() }
+
 func verifyTable[K comparable, V any](k *kind[K, V], t table[K, V]) error { return k.verify(t) }
 
 // TestVerifyNotices breaks a snapshot in one place at a time.
@@ -36,8 +38,13 @@ func TestVerifyNotices(t *testing.T) {
 	}
 	topics := func(n *Snapshot) *names { return a(n).anywhere.of(resource.Topic) }
 	for name, spoil := range map[string]func(n *Snapshot){
-		"bindings":   func(n *Snapshot) { n.bindings++ },
-		"records":    func(n *Snapshot) { n.records.tree = n.records.tree.Clone(); n.records.tree.DeleteMin() },
+		"bindings": func(n *Snapshot) { n.bindings++ },
+		"records": func(n *Snapshot) {
+			tree := *n.records.settled()
+			tree.places = tree.places[1:]
+			n.records = ordered{tree: &tree}
+		},
+		"order":      func(n *Snapshot) { n.records = ordered{tree: n.records.settled()}; n.records.tree.places[0].order++ },
 		"generation": nil,
 		"malformed":  func(n *Snapshot) { n.index.malformed = nil },
 		"covered":    func(n *Snapshot) { n.index.covered = nil },
@@ -83,6 +90,48 @@ func TestVerifyNotices(t *testing.T) {
 				}
 			}()
 			n.mustVerify()
+		})
+	}
+}
+
+// TestVerifyNoticesRuns breaks a tree of runs in one place at a time.
+func TestVerifyNoticesRuns(t *testing.T) {
+	who := &party{principal: "User:a", host: "*"}
+	list := func(from, to, step int) (list []revision) {
+		for i := from; i < to; i += step {
+			list = append(list, revision{record: &record{name: fmt.Sprintf("t-%06d", i), who: who, typ: resource.Topic, pattern: resource.Literal}})
+		}
+		return list
+	}
+	for name, spoil := range map[string]func(root, part *run){
+		"nothing":        nil,
+		"prefix":         func(_, part *run) { part.prefix = "t-9" },
+		"shorter prefix": func(_, part *run) { part.prefix = part.prefix[:1] },
+		"order":          func(_, part *run) { part.places[1].order = part.places[0].order },
+		"sorted":         func(_, part *run) { slices.Reverse(part.places) },
+		"beginning":      func(root, _ *run) { root.places[1].record = root.parts[1].places[1].record; root.setOrders() },
+		"end":            func(root, _ *run) { root.parts[0] = root.parts[1] },
+		"a part less":    func(root, _ *run) { root.parts = root.parts[1:] },
+		"an empty part":  func(root, _ *run) { root.parts[2] = new(run) },
+		"a deeper part": func(root, _ *run) {
+			root.parts[2] = &run{prefix: root.prefix, places: root.places[2:3], parts: root.parts[2:3], late: root.late[2:3]}
+		},
+		"a part too long":   func(root, _ *run) { root.parts[0].places = append(root.parts[0].places, root.parts[1].places...) },
+		"waiting elsewhere": func(root, _ *run) { root.late[0], root.late[1] = root.late[1], root.late[0] },
+		"nothing can wait":  func(root, _ *run) { root.late = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := new(run).revised(list(0, 4_000, 2)).revised(list(1, 1_001, 100))
+			if err := root.verify(); err != nil {
+				t.Fatalf("nothing is wrong, and yet: %v", err)
+			}
+			if spoil == nil {
+				return
+			}
+			spoil(root, root.parts[0])
+			if root.verify() == nil {
+				t.Error("not noticed")
+			}
 		})
 	}
 }

@@ -1,0 +1,131 @@
+package snapshot
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// TestRuns grows and shrinks trees of thousands of records, of names that have much or
+// nothing in common, and looks whether they hold what a sorted list holds. Every tree must
+// go on to hold what it held at first.
+func TestRuns(t *testing.T) {
+	parties := []*party{{principal: "User:a", host: "*"}, {principal: "User:b", host: "*"}, {principal: "User:b", host: "10.0.0.1"}}
+	names := func(r *rand.Rand) func(i int) string {
+		families := []func(i int) string{
+			func(i int) string { return fmt.Sprintf("team-%d.orders-%05d", i%7, i) },
+			func(i int) string { return fmt.Sprint(i) },
+			func(i int) string { return strings.Repeat("x", i%200) + fmt.Sprint(i) },
+			func(i int) string { return fmt.Sprintf("one-and-the-same-long-beginning-of-all-%d", i) },
+		}
+		if k := r.IntN(len(families) + 1); k < len(families) {
+			return families[k]
+		}
+		return func(i int) string { return families[i%len(families)](i) }
+	}
+	type version struct {
+		tree *run
+		want []*record
+	}
+	deepest, joined := 0, 0
+	for round := range 30 {
+		r := rand.New(rand.NewPCG(uint64(round), 1))
+		name, most, steps := names(r), 1+r.IntN(10_000), 1+r.IntN(40)
+		if round%10 == 0 {
+			most, steps = 40_000, 8
+		}
+		recordOf := func(i int) *record {
+			rec := &record{name: name(i / 4), who: parties[i%len(parties)], typ: resource.Topic, pattern: resource.Literal}
+			if r := i % 11; r == 0 {
+				rec.typ = resource.Group
+			} else if r < 4 {
+				rec.pattern = resource.Prefixed
+			}
+			return rec
+		}
+		versions := []version{{tree: new(run)}}
+		for range steps {
+			last := versions[len(versions)-1]
+			var list []revision
+			switch at := r.IntN(most); r.IntN(5) {
+			case 0: // many, or many less
+				gone := r.IntN(3) == 0
+				for i := range r.IntN(most) {
+					list = append(list, revision{record: recordOf((at + i) % most), gone: gone})
+				}
+			case 1: // of what is there, all that is near
+				if len(last.want) > 0 {
+					from := r.IntN(len(last.want))
+					for _, rec := range last.want[from:min(len(last.want), from+r.IntN(3_000))] {
+						list = append(list, revision{record: rec, gone: true})
+					}
+				}
+			default:
+				for range r.IntN(200) {
+					list = append(list, revision{record: recordOf(r.IntN(most)), gone: r.IntN(2) == 0})
+				}
+			}
+			want := make(map[record]*record)
+			for _, rec := range last.want {
+				want[*rec] = rec
+			}
+			for _, l := range list {
+				if want[*l.record] = l.record; l.gone {
+					delete(want, *l.record)
+				}
+			}
+			v := version{last.tree.revised(list), nil}
+			for _, rec := range want {
+				v.want = append(v.want, rec)
+			}
+			slices.SortFunc(v.want, compareRecords)
+			if n := len(v.tree.parts); n > 0 && n < len(last.tree.parts) {
+				joined++
+			}
+			versions = append(versions, v)
+		}
+		for _, v := range versions {
+			if err := verifyRun(v.tree); err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
+			depth := 0
+			for u := v.tree; u.parts != nil; u = u.parts[0] {
+				depth++
+			}
+			deepest = max(deepest, depth)
+			if got := slices.Collect(v.tree.from(&record{who: noParty})); !slices.Equal(got, v.want) {
+				t.Fatalf("round %d: holds %d records, want %d, in their order", round, len(got), len(v.want))
+			}
+			for range 10 {
+				pivot := recordOf(r.IntN(most))
+				i, found := slices.BinarySearchFunc(v.want, pivot, compareRecords)
+				var want *record
+				if found {
+					want = v.want[i]
+				}
+				if got := v.tree.get(pivot); got != want {
+					t.Fatalf("round %d: %+v is %+v, want %+v", round, pivot, got, want)
+				}
+				for got := range v.tree.from(pivot) {
+					if got != v.want[i] {
+						t.Fatalf("round %d: from %+v on: %+v, want %+v", round, pivot, got, v.want[i])
+					}
+					if i++; r.IntN(100) == 0 {
+						i = len(v.want)
+						break
+					}
+				}
+				if i != len(v.want) {
+					t.Fatalf("round %d: from %+v on %d records are missing", round, pivot, len(v.want)-i)
+				}
+			}
+		}
+	}
+	if deepest < 2 || joined < 20 {
+		t.Errorf("at the most %d runs above a record, and %d trees were left with fewer parts than before", deepest, joined)
+	}
+}
