@@ -105,9 +105,9 @@ func appendMissing(dst []acl.Binding, r, other *record) []acl.Binding {
 		return dst
 	}
 	if other == nil {
-		return slices.AppendSeq(dst, r.bindings())
+		return slices.AppendSeq(dst, r.bindings)
 	}
-	for b := range r.bindings() {
+	for b := range r.bindings {
 		if !other.has(b.Entry.Operation, b.Entry.Permission) {
 			dst = append(dst, b)
 		}

@@ -95,15 +95,13 @@ func (r *record) binding(op ops.Operation, permission acl.PermissionType) acl.Bi
 }
 
 // bindings yields the bindings of r in the order of acl.Binding.Compare.
-func (r *record) bindings() iter.Seq[acl.Binding] {
-	return func(yield func(acl.Binding) bool) {
-		for op := range (r.allow | r.deny).All() {
-			if r.deny.Has(op) && !yield(r.binding(op, acl.Deny)) {
-				return
-			}
-			if r.allow.Has(op) && !yield(r.binding(op, acl.Allow)) {
-				return
-			}
+func (r *record) bindings(yield func(acl.Binding) bool) {
+	for op := range (r.allow | r.deny).All() {
+		if r.deny.Has(op) && !yield(r.binding(op, acl.Deny)) {
+			return
+		}
+		if r.allow.Has(op) && !yield(r.binding(op, acl.Allow)) {
+			return
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (n *Snapshot) Matching(f acl.Filter) iter.Seq[acl.Binding] {
 			if !inRange(r) {
 				return
 			}
-			for b := range r.bindings() {
+			for b := range r.bindings {
 				if f.Matches(b) && !yield(b) {
 					return
 				}
