@@ -44,6 +44,28 @@ func TestUpstreamGoneWithinAResponse(t *testing.T) {
 	}
 }
 
+// TestAnswerBeforeAJoinedOne: an answer is not kept back because the first of several
+// responses that make up the next one has come.
+func TestAnswerBeforeAJoinedOne(t *testing.T) {
+	first := reply(1, 100)
+	inTwo := answer{plan: &gateway.Plan{Header: gateway.Header{CorrelationID: 2}, Forward: make([][]byte, 2)}}
+	client, broker, written := writing(t, asItComes(1), inTwo)
+	if _, err := broker.Write(append(first[:len(first):len(first)], reply(2, 100)...)); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(first))
+	if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, first) {
+		t.Fatalf("the answer before it: %x, %v", got, err)
+	}
+	_ = broker.Close()
+	if rest, err := io.ReadAll(client); err != nil || len(rest) > 0 {
+		t.Errorf("after it: %x, %v", rest, err)
+	}
+	if err := <-written; err == nil {
+		t.Error("no error")
+	}
+}
+
 // reply is a response of a broker, with its size.
 func reply(correlation int32, size int) []byte {
 	frame := binary.BigEndian.AppendUint32(nil, uint32(correlation))
