@@ -53,6 +53,20 @@ func TestCheckDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestAllAllocatesLittle: to go through bindings takes no allocation for each.
+func TestAllAllocatesLittle(t *testing.T) {
+	const n = 10_000
+	store := newStore(t, snapshot.Config{}, flat(n)...)
+	found := 0
+	if allocations := testing.AllocsPerRun(3, func() {
+		for range store.Load().All() {
+			found++
+		}
+	}); allocations > n/100 || found < n {
+		t.Errorf("%v allocations for %d bindings", allocations, found)
+	}
+}
+
 // TestDecisionFitsRegisters guards what the comment in Decision says.
 func TestDecisionFitsRegisters(t *testing.T) {
 	d := reflect.TypeFor[snapshot.Decision]()

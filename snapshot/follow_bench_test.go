@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -52,6 +54,52 @@ func BenchmarkWatch(b *testing.B) {
 				break
 			}
 		}
+	}
+}
+
+// BenchmarkMatching searches the ACLs of one topic: of a snapshot that was searched before,
+// and of one that is new each time, with the update that makes it. All goes through
+// everything.
+func BenchmarkMatching(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		store := newStore(b, snapshot.Config{}, flat(n)...)
+		ofOneTopic := acl.Filter{Pattern: resource.PatternFilter{Type: resource.Topic, PatternType: resource.PatternAny}, Entry: acl.AnyEntry}
+		search := func(b *testing.B, i int) {
+			name := fmt.Sprint("foo-bar35_resource-", 1+i*7919%(n/10)/10*10)
+			ofOneTopic.Pattern.Name = &name
+			found := 0
+			for range store.Load().Matching(ofOneTopic) {
+				found++
+			}
+			if found < 10 {
+				b.Fatalf("%d ACLs of %s", found, name)
+			}
+		}
+		b.Run(fmt.Sprintf("one-topic/n=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				search(b, i)
+			}
+		})
+		b.Run(fmt.Sprintf("one-topic-after-an-update/n=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				toggle(b, store, i)
+				search(b, i)
+			}
+		})
+		b.Run(fmt.Sprintf("all/n=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				found := 0
+				for range store.Load().All() {
+					found++
+				}
+				if found < n {
+					b.Fatalf("%d of %d ACLs", found, n)
+				}
+			}
+		})
 	}
 }
 
