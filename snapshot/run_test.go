@@ -36,7 +36,7 @@ func TestRuns(t *testing.T) {
 		r := rand.New(rand.NewPCG(uint64(round), 1))
 		name, most, steps := names(r), 1+r.IntN(10_000), 1+r.IntN(40)
 		if round%10 == 0 {
-			most, steps = 40_000, 8
+			most, steps = 40_000, 12
 		}
 		recordOf := func(i int) *record {
 			rec := &record{name: name(i / 4), who: parties[i%len(parties)], typ: resource.Topic, pattern: resource.Literal}
@@ -51,7 +51,7 @@ func TestRuns(t *testing.T) {
 		for range steps {
 			last := versions[len(versions)-1]
 			var list []revision
-			switch at := r.IntN(most); r.IntN(5) {
+			switch at := r.IntN(most); r.IntN(6) {
 			case 0: // many, or many less
 				gone := r.IntN(3) == 0
 				for i := range r.IntN(most) {
@@ -61,6 +61,13 @@ func TestRuns(t *testing.T) {
 				if len(last.want) > 0 {
 					from := r.IntN(len(last.want))
 					for _, rec := range last.want[from:min(len(last.want), from+r.IntN(3_000))] {
+						list = append(list, revision{record: rec, gone: true})
+					}
+				}
+			case 2: // nearly all, everywhere
+				keep := 2 + r.IntN(50)
+				for _, rec := range last.want {
+					if r.IntN(keep) > 0 {
 						list = append(list, revision{record: rec, gone: true})
 					}
 				}
