@@ -164,9 +164,9 @@ func TestOneTextForEachName(t *testing.T) {
 	}
 	many := make([]int, 2*lateMost)
 	for i := range many {
-		many[i] = i + 1
+		many[i] = 10_000 + i
 	}
-	add("User:a", many...) // too many to wait beside the tree
+	add("User:a", append(many, 7)...) // too many to wait beside the tree
 	add("User:a", 100)
 	add("User:b", 100, 7) // one that waits, and one that does not
 	add("User:b", 200, 201, 202)

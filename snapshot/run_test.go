@@ -136,3 +136,66 @@ func TestRuns(t *testing.T) {
 		t.Errorf("at the most %d runs above a record, and %d trees were left with fewer parts than before", deepest, joined)
 	}
 }
+
+// TestRunsBeforeTheFirst puts records before all others of a part, where the part that
+// began there is gone, or of the tree, and has the parts cut and joined then.
+func TestRunsBeforeTheFirst(t *testing.T) {
+	who := &party{principal: "User:a", host: "*"}
+	numbers := func(from, to, step int, gone bool) (list []revision) {
+		for i := from; i < to; i += step {
+			r := &record{name: fmt.Sprintf("orders-%06d", i), who: who, typ: resource.Topic, pattern: resource.Literal}
+			list = append(list, revision{record: r, gone: gone})
+		}
+		return list
+	}
+	check := func(tree *run, want int) {
+		t.Helper()
+		list := slices.Collect(tree.from(&record{who: noParty}))
+		if len(list) != want || !slices.IsSortedFunc(list, compareRecords) {
+			t.Fatalf("%d records instead of %d, sorted: %t", len(list), want, slices.IsSortedFunc(list, compareRecords))
+		}
+		for _, r := range list {
+			if tree.get(r) != r {
+				t.Fatalf("%+v is not found", r)
+			}
+		}
+		if err := verifyRun(tree); err != nil {
+			t.Fatal(err)
+		}
+	}
+	numberOf := func(p place) (n int) {
+		if _, err := fmt.Sscanf(p.record.name, "orders-%d", &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	const n = 100_000
+	whole := new(run).revised(numbers(0, n, 2, false))
+	if len(whole.parts) < 3 || whole.parts[1].parts == nil {
+		t.Fatalf("a tree of %d parts", len(whole.parts))
+	}
+	for i, part := range whole.parts {
+		from, to := numberOf(part.places[0]), numberOf(part.places[1])
+		tree := whole.revised(numbers(from, to, 2, true)).revised(numbers(from+1, to, 2, false))
+		check(tree, n/2)
+		// Of the rest so little is left that the part is put to the one before it.
+		first := max(0, i-1)
+		from = numberOf(whole.parts[first].places[0])
+		gone := numbers(to, n, 2, true)
+		if i > 0 {
+			gone = append(gone, numbers(from, numberOf(part.places[0]), 2, true)...)
+		}
+		tree = tree.revised(gone)
+		check(tree, n/2-len(gone))
+		more := numbers(from+1, to, 2, false)
+		tree = tree.revised(more)
+		check(tree, len(slices.Collect(tree.from(&record{who: noParty}))))
+	}
+	for _, most := range []int{1, 3, 100, 1_000} { // from the last to the first
+		tree := new(run)
+		for at := 20_000; at > 0; at -= most {
+			tree = tree.revised(numbers(max(0, at-most), at, 1, false))
+		}
+		check(tree, 20_000)
+	}
+}

@@ -8,7 +8,12 @@ import (
 )
 
 // verify returns an error that says what is wrong with the tree that u is, or nil.
-func (u *run) verify() error { return u.verifyBetween(nil, nil) }
+func (u *run) verify() error {
+	if len(u.parts) == 1 && u.waiting(0) == nil {
+		return fmt.Errorf("a root of one part, of %d places", len(u.parts[0].places))
+	}
+	return u.verifyBetween(nil, nil)
+}
 
 // verifyBetween is verify for a tree of which no record may be before from or behind to;
 // nil is no limit.
@@ -54,6 +59,9 @@ func (u *run) verifyBetween(from, to *record) error {
 		}
 		if len(part.places) == 0 || (part.parts == nil) != (u.parts[0].parts == nil) {
 			return fmt.Errorf("a part of %d places, and of %d parts", len(part.places), len(part.parts))
+		}
+		if i > 0 && part.isSmall() && u.parts[i-1].isSmall() {
+			return fmt.Errorf("parts of %d and %d places", len(u.parts[i-1].places), len(part.places))
 		}
 		if err := part.verifyBetween(from, to); err != nil {
 			return err

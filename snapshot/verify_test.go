@@ -103,6 +103,7 @@ func TestVerifyNoticesRuns(t *testing.T) {
 		}
 		return list
 	}
+	shorten := func(part *run) { part.places = part.places[:10] }
 	for name, spoil := range map[string]func(root, part *run){
 		"nothing":        nil,
 		"prefix":         func(_, part *run) { part.prefix = "t-9" },
@@ -118,7 +119,11 @@ func TestVerifyNoticesRuns(t *testing.T) {
 		},
 		"a part too long":   func(root, _ *run) { root.parts[0].places = append(root.parts[0].places, root.parts[1].places...) },
 		"waiting elsewhere": func(root, _ *run) { root.late[0], root.late[1] = root.late[1], root.late[0] },
-		"nothing can wait":  func(root, _ *run) { root.late = nil },
+		"one part": func(root, _ *run) {
+			root.places, root.parts, root.late = root.places[:1], root.parts[:1], make([]*late, 1)
+		},
+		"parts too short":  func(root, _ *run) { shorten(root.parts[0]); shorten(root.parts[1]) },
+		"nothing can wait": func(root, _ *run) { root.late = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := new(run).revised(list(0, 4_000, 2)).revised(list(1, 1_001, 100))
