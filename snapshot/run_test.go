@@ -175,21 +175,24 @@ func TestRunsBeforeTheFirst(t *testing.T) {
 		t.Fatalf("a tree of %d parts", len(whole.parts))
 	}
 	for i, part := range whole.parts {
-		from, to := numberOf(part.places[0]), numberOf(part.places[1])
-		tree := whole.revised(numbers(from, to, 2, true)).revised(numbers(from+1, to, 2, false))
-		check(tree, n/2)
-		// Of the rest so little is left that the part is put to the one before it.
-		first := max(0, i-1)
-		from = numberOf(whole.parts[first].places[0])
-		gone := numbers(to, n, 2, true)
-		if i > 0 {
-			gone = append(gone, numbers(from, numberOf(part.places[0]), 2, true)...)
+		for _, step := range []int{2, 20} { // so many that they are put in place, or so few that they wait
+			from, to := numberOf(part.places[0]), numberOf(part.places[1])
+			before := numbers(from+1, to, step, false)
+			tree := whole.revised(numbers(from, to, 2, true)).revised(slices.Clone(before))
+			left := n/2 - (to-from)/2 + len(before)
+			check(tree, left)
+			// Of what is on either side so little is left that the part is put to the one before it.
+			gone := numbers(to, n, 2, true)
+			if i > 0 {
+				gone = append(gone, numbers(numberOf(whole.parts[i-1].places[1]), from, 2, true)...)
+			}
+			left -= len(gone)
+			tree = tree.revised(gone)
+			check(tree, left)
+			more := numbers(from, to, 2, false)
+			left += len(more)
+			check(tree.revised(more), left)
 		}
-		tree = tree.revised(gone)
-		check(tree, n/2-len(gone))
-		more := numbers(from+1, to, 2, false)
-		tree = tree.revised(more)
-		check(tree, len(slices.Collect(tree.from(&record{who: noParty}))))
 	}
 	for _, most := range []int{1, 3, 100, 1_000} { // from the last to the first
 		tree := new(run)
