@@ -181,8 +181,9 @@ func TestRunsBeforeTheFirst(t *testing.T) {
 			tree := whole.revised(numbers(from, to, 2, true)).revised(slices.Clone(before))
 			left := n/2 - (to-from)/2 + len(before)
 			check(tree, left)
-			// Of what is on either side so little is left that the part is put to the one before it.
-			gone := numbers(to, n, 2, true)
+			// Of what is on either side so little is left that the part is put to the one before
+			// it; what it begins with is left alone.
+			gone := numbers(numberOf(part.places[2]), n, 2, true)
 			if i > 0 {
 				gone = append(gone, numbers(numberOf(whole.parts[i-1].places[1]), from, 2, true)...)
 			}
