@@ -14,18 +14,19 @@ type revision struct {
 	order  uint64 // see orderOf
 }
 
-// late is a revision that waits to be done to a tree, with those before it that wait, too.
+// late is a revision that waits to be done to a tree, behind those that came before it.
 // nil stands for none.
 type late struct {
 	record *record
 	gone   bool
-	at     int32 // how many there are before it
-	before *late
-	// tree shows this revision and all before it, once somebody asked: see ordered.
+	at     int32 // how many came before it
+	before atomic.Pointer[late]
+	// tree shows this revision and all before it, once somebody asked: see ordered. Then
+	// before is not needed any more, and let go of.
 	tree atomic.Pointer[run]
 }
 
-// len returns how many revisions wait.
+// len returns how many revisions wait, or more.
 func (l *late) len() int {
 	if l == nil {
 		return 0
@@ -36,24 +37,33 @@ func (l *late) len() int {
 // with returns l with more revisions, in the order of the list.
 func (l *late) with(list []revision) *late {
 	for _, r := range list {
-		l = &late{record: r.record, gone: r.gone, at: int32(l.len()), before: l}
+		next := &late{record: r.record, gone: r.gone, at: int32(l.len())}
+		next.before.Store(l)
+		l = next
 	}
 	return l
 }
 
-// list returns the revisions that wait, the first one first, with room for more.
-func (l *late) list(more int) []revision {
-	list := make([]revision, l.len(), l.len()+more)
-	for ; l != nil; l = l.before {
-		list[l.at] = revision{record: l.record, gone: l.gone}
+// list returns the revisions that wait behind the last tree that was made, the first one
+// first, and that tree, or nil.
+func (l *late) list() (list []revision, tree *run) {
+	list = make([]revision, 0, l.len())
+	for l != nil {
+		before := l.before.Load() // not after tree: it may be let go of in between
+		if tree = l.tree.Load(); tree != nil {
+			break
+		}
+		list = append(list, revision{record: l.record, gone: l.gone})
+		l = before
 	}
-	return list
+	slices.Reverse(list)
+	return list, tree
 }
 
 // get returns the last revision of the record that is equal to pivot in its order, or nil.
 func (l *late) get(pivot *record) *late {
 	for l != nil && compareRecords(l.record, pivot) != 0 {
-		l = l.before
+		l = l.before.Load()
 	}
 	return l
 }

@@ -20,7 +20,7 @@ type ordered struct {
 
 // lateMost is how many revisions may wait. They are done to the tree in their order, so
 // that more of them are cheaper, each: neighbours find what they need in the processor's
-// cache. All of them together should take no longer than a millisecond or so.
+// cache. All of them together take a few milliseconds.
 const lateMost = 4096
 
 // settled returns a tree that shows all.
@@ -33,12 +33,14 @@ func (o ordered) settled() *run {
 	}
 	tree := o.settledWith(nil)
 	o.late.tree.Store(tree) // if several ask at the same time, any of their trees will do
+	o.late.before.Store(nil)
 	return tree
 }
 
 // settledWith returns a tree that shows all and then the list.
 func (o ordered) settledWith(list []revision) *run {
-	return cmp.Or(o.tree, new(run)).revised(append(o.late.list(len(list)), list...))
+	late, tree := o.late.list()
+	return cmp.Or(tree, o.tree, new(run)).revised(append(late, list...))
 }
 
 // get returns the record that is equal to pivot in its order, or nil.
@@ -47,24 +49,15 @@ func (o ordered) get(pivot *record) *record { return o.settled().get(pivot) }
 // from yields the records from pivot on, or where it would be, in their order.
 func (o ordered) from(pivot *record) iter.Seq[*record] { return o.settled().from(pivot) }
 
-// lateNamesakes is how many of the last revisions are looked at for a namesake: more of
-// them would cost as much as the rest of an update.
-const lateNamesakes = 32
-
-// namesake returns a record of a resource, which may be there no more, or nil where none
-// is found cheaply.
+// namesake returns a record of a resource, which may be there no more, or nil where there
+// is none or none is found cheaply: what waits is not looked at.
 func (o ordered) namesake(t resource.Type, name string) *record {
-	is := func(r *record) bool { return r.typ == t && r.name == name }
-	for l, n := o.late, 0; l != nil && n < lateNamesakes; l, n = l.before, n+1 {
-		if is(l.record) {
-			return l.record
-		}
+	if o.tree == nil {
+		return nil
 	}
-	if o.tree != nil {
-		behind := &record{name: name, typ: t, pattern: math.MaxInt8} // all records of the resource
-		if r := o.tree.before(behind); r != nil && is(r) {
-			return r
-		}
+	behind := &record{name: name, typ: t, pattern: math.MaxInt8} // all records of the resource
+	if r := o.tree.before(behind); r != nil && r.typ == t && r.name == name {
+		return r
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -153,4 +154,116 @@ func TestSearchWhileWriting(t *testing.T) {
 	}
 	close(done)
 	searching.Wait()
+}
+
+// chain returns how many revisions a walk from o back to a tree passes.
+func (o ordered) chain() int {
+	list, _ := o.late.list()
+	return len(list)
+}
+
+// TestSearchOfTheOneBefore: who compares each snapshot with the one before it searches one
+// that writers have gone on from. What a search put in order stays so for later ones, and
+// nothing keeps the trees of all of them.
+func TestSearchOfTheOneBefore(t *testing.T) {
+	store := NewStore(Config{})
+	add := func(i int) {
+		if err := store.Update(func(tx *Tx) error {
+			tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i))))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 100 {
+		add(i)
+	}
+	for i := range 100 {
+		before := store.Load()
+		add(100 + i)
+		if n := len(slices.Collect(before.All())); n != 100+i {
+			t.Fatalf("%d bindings, want %d", n, 100+i)
+		}
+		if n := before.records.chain(); n > 0 {
+			t.Fatalf("%d revisions wait for the next who asks", n)
+		}
+		if n := store.Load().records.chain(); n != 1 {
+			t.Fatalf("%d revisions wait to be done to what was asked for before", n)
+		}
+		if l := before.records.late; l.before.Load() != nil {
+			t.Fatal("the trees before are kept")
+		}
+	}
+}
+
+// TestRefusedSearch: a transaction that searches and is refused leaves in order what was
+// done before it, so that it costs once what one that is published costs.
+func TestRefusedSearch(t *testing.T) {
+	store := NewStore(Config{})
+	read := func(i int) acl.Binding {
+		return readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i)))
+	}
+	for i := range 100 {
+		if err := store.Update(func(tx *Tx) error { tx.Add(read(i)); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := errors.New("refused")
+	if err := store.Update(func(tx *Tx) error {
+		tx.Add(read(100))
+		if removed := tx.RemoveMatching(acl.AnyBinding); len(removed) != 101 {
+			t.Errorf("removed %d bindings", len(removed))
+		}
+		return refused
+	}); err != refused {
+		t.Fatal(err)
+	}
+	if n := store.Load().records.chain(); n > 0 {
+		t.Errorf("%d revisions wait", n)
+	}
+	if n := len(slices.Collect(store.Load().All())); n != 100 {
+		t.Errorf("%d bindings are left", n)
+	}
+}
+
+// TestEmptiedStore removes all bindings, those of one principal after the other, so that
+// each time some are left in all parts of the tree. What is gone must not stay in memory.
+func TestEmptiedStore(t *testing.T) {
+	const topics = 20_000
+	store := NewStore(Config{})
+	whos := []string{"User:a", "User:b", "User:c"}
+	if err := store.Update(func(tx *Tx) error {
+		for i := range topics {
+			for _, who := range whos {
+				tx.Add(readBy(who, resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i))))
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range whos {
+		if err := store.Update(func(tx *Tx) error {
+			tx.RemoveMatching(acl.Filter{Pattern: acl.AnyBinding.Pattern, Entry: acl.EntryFilter{Principal: &who, Operation: ops.Any, Permission: acl.PermissionAny}})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := store.Load().Len(); n != 0 {
+		t.Fatalf("%d bindings are left", n)
+	}
+	var held func(u *run) int
+	held = func(u *run) (n int) {
+		for i, part := range u.parts {
+			n += held(part) + u.waiting(i).len()
+		}
+		if u.parts == nil {
+			n += len(u.places)
+		}
+		return n
+	}
+	if n := held(store.Load().records.settled()); n > topics*len(whos)/50 {
+		t.Errorf("%d records are kept", n)
+	}
 }

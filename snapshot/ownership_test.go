@@ -181,17 +181,49 @@ func TestOneTextForEachName(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	texts := textsOf(store.Load())
+	for _, i := range []int{7, 100, 201, 202, 301, 302} { // not 300: the first of a transaction is not remembered
+		if name := fmt.Sprint("orders-", i); len(texts[name]) != 1 {
+			t.Errorf("%d texts of %s", len(texts[name]), name)
+		}
+	}
+}
+
+// textsOf returns the places in memory where each name stands.
+func textsOf(n *Snapshot) map[string]map[*byte]bool {
 	texts := map[string]map[*byte]bool{}
-	for b := range store.Load().All() {
+	for b := range n.All() {
 		name := b.Pattern.Name
 		if texts[name] == nil {
 			texts[name] = map[*byte]bool{}
 		}
 		texts[name][unsafe.StringData(name)] = true
 	}
-	for _, i := range []int{7, 100, 201, 202, 301, 302} { // not 300: the first of a transaction is not remembered
-		if name := fmt.Sprint("orders-", i); len(texts[name]) != 1 {
-			t.Errorf("%d texts of %s", len(texts[name]), name)
+	return texts
+}
+
+// TestOneTextFromManyTransactions: a store that is filled by one transaction a binding,
+// principal by principal, shares the names as well, but for a few.
+func TestOneTextFromManyTransactions(t *testing.T) {
+	for _, names := range []int{1_000, 3 * lateMost} {
+		store := NewStore(Config{})
+		for _, who := range []string{"User:a", "User:b", "User:c"} {
+			for i := range names {
+				if err := store.Update(func(tx *Tx) error {
+					tx.Add(readBy(who, resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i*7919%names))))
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		n := 0
+		for _, at := range textsOf(store.Load()) {
+			n += len(at)
+		}
+		t.Logf("%d texts of %d names", n, names)
+		if n > names+names/8 {
+			t.Errorf("%d texts of %d names", n, names)
 		}
 	}
 }

@@ -59,8 +59,9 @@ var (
 	widthOfRuns    = width{most: 64, full: 48, least: 16}
 )
 
-// partLateMost is how many revisions may wait for a run of records. A search looks at each.
-const partLateMost = 64
+// lateFor is how many revisions may wait for a run of records. A search looks at each, and
+// too many of them for what is there could empty it without anybody noticing.
+func (u *run) lateFor() int { return min(32, len(u.places)/4) }
 
 func (u *run) width() width {
 	if u.parts == nil {
@@ -141,18 +142,17 @@ func (u *run) each(pivot *record, yield func(*record) bool) bool {
 		return true
 	}
 	for i := u.partOf(pivot); i < len(u.parts); i++ {
-		if !u.parts[i].eachRevised(inOrder(u.waiting(i).list(0)), pivot, yield) {
+		late, _ := u.waiting(i).list()
+		late = slices.DeleteFunc(late, func(r revision) bool { return compareRecords(r.record, pivot) < 0 })
+		if !u.parts[i].eachRevised(inOrder(late), pivot, yield) {
 			return false
 		}
 	}
 	return true
 }
 
-// eachRevised is each, but as if the list were done to u. It is in order.
+// eachRevised is each, but as if the list were done to u. It is in order, from pivot on.
 func (u *run) eachRevised(list []revision, pivot *record, yield func(*record) bool) bool {
-	for len(list) > 0 && compareRecords(list[0].record, pivot) < 0 {
-		list = list[1:]
-	}
 	more := u.each(pivot, func(r *record) bool {
 		order := -1
 		for ; len(list) > 0; list = list[1:] {
@@ -207,11 +207,12 @@ func (u *run) revise(list []revision) (first *run, more []*run) {
 		}
 		due := list[:n]
 		if u.late != nil {
-			if u.late[i].len()+n <= partLateMost {
+			if u.late[i].len()+n <= u.parts[i].lateFor() {
 				c.late[i] = u.late[i].with(due)
 				continue
 			}
-			due, c.late[i] = inOrder(append(u.late[i].list(n), due...)), nil
+			late, _ := u.late[i].list()
+			due, c.late[i] = inOrder(append(late, due...)), nil
 		}
 		if behind == nil {
 			c.parts, behind = slices.Clone(u.parts), make([][]*run, len(u.parts))
@@ -251,17 +252,29 @@ func (u *run) mended(behind [][]*run) *run {
 // add adds a part, which begins with first, to u, a run of runs in the making, or puts it
 // together with the last one.
 func (u *run) add(first *record, part *run, late *late) {
-	if n := len(u.parts) - 1; n >= 0 && (part.isSmall() || u.parts[n].isSmall()) && len(u.parts[n].places)+len(part.places) <= part.width().most {
-		u.parts[n] = u.parts[n].joined(first, part)
-		if part.parts == nil {
-			u.late[n] = u.late[n].with(late.list(0))
+	if n := len(u.parts) - 1; n >= 0 && (part.isSmall() || u.parts[n].isSmall()) {
+		last := u.parts[n]
+		if len(last.places)+u.waiting(n).len()+len(part.places)+late.len() <= part.width().most {
+			if part.parts == nil {
+				last, part, u.late[n] = last.withLate(u.late[n]), part.withLate(late), nil
+			}
+			u.parts[n] = last.joined(first, part)
+			return
 		}
-		return
 	}
 	u.places, u.parts = append(u.places, place{record: first}), append(u.parts, part)
 	if part.parts == nil {
 		u.late = append(u.late, late)
 	}
+}
+
+// withLate returns u, a run of records, with what waits for it done.
+func (u *run) withLate(late *late) *run {
+	if late == nil {
+		return u
+	}
+	list, _ := late.list()
+	return u.merged(inOrder(list))
 }
 
 // joined returns one run of u and v, which is behind it and begins with first.

@@ -18,7 +18,8 @@ import (
 // it denies everything.
 type Store struct {
 	config  Config
-	writing sync.Mutex // held while a transaction runs
+	writing sync.Mutex  // held while a transaction runs
+	recent  recentNames // of the one that holds writing
 	current atomic.Pointer[Snapshot]
 	waiting waiters // for the next snapshot
 }
@@ -136,7 +137,7 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 	defer s.writing.Unlock()
 
 	old := s.begin()
-	tx := newTx(old)
+	tx := newTx(old, &s.recent)
 	defer tx.close()
 	if err := change(tx); err != nil {
 		return err
@@ -153,6 +154,7 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 	tx.next.generation++
 	tx.next.mustVerify()
 	tx.next.history.add(tx.next.generation, &tx.log)
+	s.recent.add(tx.log.changes)
 	s.current.Store(tx.next)
 	s.waiting.wake()
 	return nil

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -119,13 +120,16 @@ func (n *trieNode) split(e *edit, at int) *trieNode {
 }
 
 func sharedPrefix(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
+	n, i := min(len(a), len(b)), 0
+	for ; i+wordSize <= n; i += wordSize {
+		if differ := load(a, i) ^ load(b, i); differ != 0 {
+			return i + bits.TrailingZeros64(differ)/8
 		}
 	}
-	return n
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
 }
 
 // delete returns the trie without key.

@@ -25,13 +25,14 @@ type Tx struct {
 	pending []revision
 	first   [1]revision       // room for the only one that most transactions have
 	names   map[string]string // of this transaction's bindings, each by itself
+	recent  *recentNames      // of the transactions before
 	texts   strings.Builder   // the last chunk of names
 }
 
-func newTx(old *Snapshot) *Tx {
+func newTx(old *Snapshot, recent *recentNames) *Tx {
 	next := *old
 	next.ids = next.ids.clone()
-	return &Tx{next: &next, edit: &edit{}}
+	return &Tx{next: &next, edit: &edit{}, recent: recent}
 }
 
 func (tx *Tx) close() { tx.next, tx.edit = nil, nil }
@@ -171,7 +172,9 @@ func (tx *Tx) shared(t resource.Type, name string) string {
 	if shared, ok := tx.names[name]; ok {
 		return shared
 	}
-	if namesake := tx.next.records.namesake(t, name); namesake != nil {
+	if recent, ok := tx.recent.get(name); ok {
+		name = recent
+	} else if namesake := tx.next.records.namesake(t, name); namesake != nil {
 		name = namesake.name
 	} else {
 		name = tx.copied(name)
@@ -206,8 +209,10 @@ func (tx *Tx) copied(name string) string {
 	return tx.texts.String()[start:]
 }
 
-// view returns the snapshot as it would be published now.
+// view returns the snapshot as it would be published now. What was done before is put in
+// order first, once for all: the transaction may come to nothing.
 func (tx *Tx) view() *Snapshot {
+	tx.next.records.settled()
 	tx.flush()
 	return tx.next
 }

@@ -66,7 +66,11 @@ func (u *run) verifyBetween(from, to *record) error {
 		if err := part.verifyBetween(from, to); err != nil {
 			return err
 		}
-		for _, l := range u.waiting(i).list(0) {
+		if n := u.waiting(i).len(); n > part.lateFor() {
+			return fmt.Errorf("%d revisions wait for %d places", n, len(part.places))
+		}
+		late, _ := u.waiting(i).list()
+		for _, l := range late {
 			if from != nil && compareRecords(l.record, from) < 0 || to != nil && compareRecords(l.record, to) >= 0 {
 				return fmt.Errorf("%+v waits between %+v and %+v", l.record, from, to)
 			}
