@@ -8,9 +8,9 @@ type recentNames struct {
 	before map[string]string // that were recent before there were so many
 }
 
-// Of as many names as may wait (see lateMost) none is forgotten. A store that holds them no
-// more keeps two megabytes of them at the most, for it does not remember those that are
-// longer than Kafka allows a topic's to be.
+// Of as many names as may wait beside the tree (see lateMost) none is forgotten. A store that
+// holds them no more keeps three megabytes of them at the most, for it does not remember those
+// that are longer than Kafka allows a topic's to be.
 const (
 	recentMost  = lateMost
 	recentBytes = 249
@@ -24,12 +24,9 @@ func (n *recentNames) get(name string) (text string, ok bool) {
 	return text, ok
 }
 
-// add remembers the names of the bindings that a small transaction added.
+// add remembers the names of the bindings that a transaction added, or of its last ones.
 func (n *recentNames) add(changes []change) {
-	if len(changes) > recentMost {
-		return // these do not wait
-	}
-	for _, c := range changes {
+	for _, c := range changes[max(0, len(changes)-2*recentMost):] {
 		if !c.added || len(c.record.name) > recentBytes {
 			continue
 		}
