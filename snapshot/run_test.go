@@ -174,6 +174,9 @@ func TestRunsBeforeTheFirst(t *testing.T) {
 	if len(whole.parts) < 3 || whole.parts[1].parts == nil {
 		t.Fatalf("a tree of %d parts", len(whole.parts))
 	}
+	if leaf := whole.parts[1].parts[1]; len(leaf.places) < widthOfRuns.most || len(leaf.places) > widthOfRecords.most {
+		t.Errorf("a load leaves runs of %d records", len(leaf.places))
+	}
 	for i, part := range whole.parts {
 		for _, step := range []int{2, 20} { // so many that they are put in place, or so few that they wait
 			from, to := numberOf(part.places[0]), numberOf(part.places[1])
