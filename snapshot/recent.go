@@ -9,8 +9,8 @@ type recentNames struct {
 }
 
 // Of as many names as may wait beside the tree (see lateMost) none is forgotten. A store that
-// holds them no more keeps three megabytes of them at the most, for it does not remember those
-// that are longer than Kafka allows a topic's to be.
+// holds them no more keeps nine megabytes for them at the most: a name keeps the chunk that it
+// lies in, and those that are longer than Kafka allows a topic's to be are not remembered.
 const (
 	recentMost  = lateMost
 	recentBytes = 249

@@ -123,6 +123,7 @@ func TestVerifyNoticesRuns(t *testing.T) {
 			root.places, root.parts, root.late = root.places[:1], root.parts[:1], make([]*late, 1)
 		},
 		"parts too short":  func(root, _ *run) { shorten(root.parts[0]); shorten(root.parts[1]) },
+		"too many wait":    func(root, _ *run) { root.late[1] = root.late[1].with(list(390, 480, 2)) },
 		"nothing can wait": func(root, _ *run) { root.late = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
