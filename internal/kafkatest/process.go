@@ -1,0 +1,165 @@
+package kafkatest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// watchdog is what the watchdog process runs. It waits until its standard input ends,
+// which happens when the test binary ends, however that comes about. Then it kills what
+// is left and removes the folder. It removes the folder first: a process that is being
+// started cannot write its number then, and ends.
+//
+// It ignores the signals that a terminal sends to all processes of a test run.
+const watchdog = `trap '' INT TERM HUP
+cat >/dev/null
+mv "$1/pids" "$1.pids"
+rm -rf "$1"
+for f in "$1.pids"/*; do [ -e "$f" ] && kill -KILL "${f##*/}"; done
+rm -rf "$1.pids" "$1"`
+
+// launcher writes the number of the process where the watchdog finds it, and then
+// becomes the program.
+const launcher = `: >"$0/pids/$$" || exit 1
+exec "$@"`
+
+// home is the folder of this test binary and the pipe to its watchdog.
+var home = sync.OnceValues(func() (folder string, err error) {
+	if folder, err = os.MkdirTemp("", "portcullis-kafka-"); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(filepath.Join(folder, "pids"), 0o700); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("sh", "-c", watchdog, "sh", folder)
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", fmt.Errorf("watchdog: %w", err)
+	}
+	watchdogPipe = pipe
+	return folder, nil
+})
+
+// watchdogPipe is never closed: it ends with the process.
+var watchdogPipe io.Closer
+
+// temporary returns a new folder that is removed with the test, or by the watchdog.
+func temporary(t testing.TB) string {
+	t.Helper()
+	parent, err := home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.MkdirTemp(parent, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Errorf("remove the folder of the brokers: %v", err)
+		}
+	})
+	return folder
+}
+
+// process is a program that does not outlive the test binary.
+type process struct {
+	cmd    *exec.Cmd
+	exited chan struct{} // closed when it has ended and been waited for
+	err    error         // of Wait; to be read once exited is closed
+}
+
+// launch starts a program. stdin may be nil.
+func launch(name string, args []string, env []string, stdin io.Reader, stdout, stderr io.Writer) (*process, error) {
+	folder, err := home()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("sh", append([]string{"-c", launcher, folder, name}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, exited: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		_ = os.Remove(filepath.Join(folder, "pids", strconv.Itoa(cmd.Process.Pid)))
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// kill ends the process by SIGKILL and waits for its end.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+}
+
+// stop ends the process by SIGTERM, and by SIGKILL if it takes longer than patience.
+func (p *process) stop(patience time.Duration) error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(patience):
+		p.kill()
+		return fmt.Errorf("still running %v after SIGTERM", patience)
+	}
+}
+
+// ended reports whether the process has ended.
+func (p *process) ended() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// Result is what a program printed, and how it ended.
+type Result struct {
+	Stdout, Stderr string
+	// Status is the exit status; -1 if a signal ended the program.
+	Status int
+}
+
+// String returns all of r, for the message of a failed test.
+func (r Result) String() string {
+	return fmt.Sprintf("exit status %d\nstdout:\n%s\nstderr:\n%s", r.Status, r.Stdout, r.Stderr)
+}
+
+// run runs a program to its end, for at most limit.
+func run(name string, args, env []string, stdin io.Reader, limit time.Duration) (Result, error) {
+	var stdout, stderr bytes.Buffer
+	p, err := launch(name, args, env, stdin, &stdout, &stderr)
+	if err != nil {
+		return Result{}, err
+	}
+	timer := time.AfterFunc(limit, func() { _ = p.cmd.Process.Kill() })
+	<-p.exited
+	late := !timer.Stop()
+	result := Result{stdout.String(), stderr.String(), p.cmd.ProcessState.ExitCode()}
+	var exit *exec.ExitError
+	switch {
+	case late:
+		return result, fmt.Errorf("%s: killed after %v", name, limit)
+	case p.err != nil && !errors.As(p.err, &exit):
+		return result, fmt.Errorf("%s: %w", name, p.err)
+	}
+	return result, nil
+}
