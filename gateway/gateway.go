@@ -137,8 +137,10 @@ func New(config Config) (*Gateway, error) {
 
 // Client is the peer of a connection.
 type Client struct {
-	// Subject is who sends the requests, and from where. The zero Subject, of a peer
-	// that is not authenticated yet, is denied everything but ApiVersions.
+	// Subject is who sends the requests, and from where. The zero Subject is of a peer
+	// that is not authenticated yet: of its requests only ApiVersions, SaslHandshake and
+	// SaslAuthenticate are taken, and any other is an error of [Conn.Request]. A Subject
+	// without a principal or without an address counts as the zero Subject.
 	Subject snapshot.Subject
 	// Protocol and TokenAuthenticated say how the connection is secured, which the
 	// delegation token APIs look at.
