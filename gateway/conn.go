@@ -15,6 +15,7 @@ import (
 // goroutine, while the next request is decided. The zero Conn refuses everything.
 type Conn struct {
 	gateway *Gateway
+	subject snapshot.Subject
 	session *snapshot.Session
 	nobody  bool // nobody knows who the peer is, or where
 	reader  reader
@@ -45,6 +46,7 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 	}
 	return &Conn{
 		gateway: g,
+		subject: client.Subject,
 		session: g.config.Store.Session(client.Subject),
 		nobody:  client.Subject.Principal.IsZero() || !client.Subject.Host.IsValid(),
 		reader: reader{
@@ -81,7 +83,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if c.nobody && !beforeLogin[h.Key] {
 		return nil, &FrameError{Header: h, Err: errNobody}
 	}
-	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}, share: &c.share}
+	p := &Plan{Header: h, gateway: c.gateway, subject: &c.subject, asker: asker{view: c.session.View()}, share: &c.share}
 	if h.Key == apiVersionsKey && !c.gateway.serves(h) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
