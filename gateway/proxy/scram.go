@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/xdg-go/scram"
 
+	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -18,6 +20,46 @@ import (
 //
 // Source: Kafka's ScramMechanism.
 const scramIterations = 4096
+
+// scramCodes are Kafka's codes of the mechanisms, in their order.
+//
+// Source: Kafka's ScramMechanism (clients.admin).
+var scramCodes = []struct {
+	name string
+	code int8
+}{{ScramSHA256, 1}, {ScramSHA512, 2}}
+
+// credentials returns what the gateway shows of the credentials of users.
+func (s *SASL) credentials() map[string][]gateway.Credential {
+	if s == nil {
+		return nil
+	}
+	var offered []gateway.Credential
+	for _, m := range scramCodes {
+		if slices.Contains(s.Mechanisms, m.name) {
+			offered = append(offered, gateway.Credential{Mechanism: m.code, Iterations: scramIterations})
+		}
+	}
+	if offered == nil {
+		return nil
+	}
+	all := make(map[string][]gateway.Credential, len(s.Users))
+	for user := range s.Users {
+		all[user] = offered
+	}
+	return all
+}
+
+// credentialHandling says what becomes of requests about SCRAM credentials: those of the
+// cluster are shown and changed only if no client of the proxy logs in by a password.
+func (p *Proxy) credentialHandling() gateway.CredentialHandling {
+	for _, l := range p.listeners {
+		if l.SASL != nil && len(l.SASL.Users) > 0 {
+			return gateway.ShowCredentials
+		}
+	}
+	return gateway.ForwardCredentials
+}
 
 // scramMechanism is RFC 5802 by one hash.
 type scramMechanism struct {
