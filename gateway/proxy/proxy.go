@@ -93,6 +93,9 @@ func (p *Proxy) listenersOf(config Config) error {
 // open opens the ports of the listeners and registers the metrics.
 func (p *Proxy) open(registry prometheus.Registerer) error {
 	for _, l := range p.listeners {
+		for _, warning := range l.warnings() {
+			p.log.Warn(warning, "listener", string(l.Protocol), "address", l.Address)
+		}
 		if err := l.decideBy(p); err != nil {
 			return fmt.Errorf("listener %s: %w", printable(l.Address), err)
 		}
