@@ -109,12 +109,9 @@ func TestNeedsAsACLs(t *testing.T) {
 	}
 }
 
-// everyClient is what errors say of the kinds of clients.
-const everyClient = "expected one of producer, transactional-producer, consumer, share-consumer, streams, streams-exactly-once, connect-worker, connect-worker-exactly-once, " +
-	"sink-connector, source-connector, source-connector-exactly-once, dead-letter-topic, admin-describe, admin"
-
 func TestNeedsRefuses(t *testing.T) {
-	const clients = "" + everyClient
+	const clients = "expected one of producer, transactional-producer, consumer, share-consumer, streams, streams-exactly-once, connect-worker, connect-worker-exactly-once, " +
+		"sink-connector, source-connector, source-connector-exactly-once, dead-letter-topic, admin-describe, admin"
 	for _, test := range []struct {
 		args []string
 		want []string
