@@ -46,6 +46,16 @@ const (
 	// are any; All on own topics and own groups, Write and Describe on own
 	// transactional ids. The name is the application.id.
 	StreamsApplication
+	// ShareConsumer: as Consumer, for the groups of share consumers.
+	ShareConsumer
+	// ExactlyOnceWorker: as ConnectWorker, and Write and Describe on the transactional id
+	// "connect-cluster-" and the group, for exactly.once.source.support.
+	ExactlyOnceWorker
+	// ExactlyOnceSource: Write on the topics; Read and Write on the output topics, of
+	// which there is one, that of the connector's offsets; Write and Describe on the
+	// transactional ids, which are those of the tasks: the group of the workers, the name
+	// of the connector and the number of the task, with hyphens between.
+	ExactlyOnceSource
 )
 
 // MaxTemplateBindings is how many bindings a template makes at the most: as many as
@@ -81,6 +91,7 @@ const (
 	ownTransactionalIDs
 	ownGroups
 	connectorGroup
+	workerTransactionalIDs
 )
 
 // templateSources says, for each source, what it gives the names of.
@@ -100,6 +111,12 @@ var templateSources = [...]struct {
 	ownTransactionalIDs:  {"Name", false, resource.TransactionalID, resource.Prefixed, ownName("")},
 	ownGroups:            {"Name", false, resource.Group, resource.Prefixed, ownName("")},
 	connectorGroup:       {"Name", false, resource.Group, resource.Literal, ownName("connect-")},
+	workerTransactionalIDs: {"Groups", false, resource.TransactionalID, 0, func(a *TemplateArgs) (ids []string) {
+		for _, group := range a.Groups {
+			ids = append(ids, "connect-cluster-"+group)
+		}
+		return ids
+	}},
 }
 
 // ownName returns prefix and the name, if there is one.
@@ -120,6 +137,12 @@ type templateRow struct {
 
 var producing = templateRow{fromTopics, []ops.Operation{ops.Write, ops.Describe, ops.Create}}
 
+var connectWorker = []templateRow{
+	{theCluster, []ops.Operation{ops.Create}},
+	{fromTopics, []ops.Operation{ops.Read, ops.Write}},
+	{fromGroups, []ops.Operation{ops.Read}},
+}
+
 // templates is what each template allows.
 //
 // Source: kafka-acls (AclCommand); Confluent's documentation of Kafka Connect
@@ -133,10 +156,13 @@ var templates = [...][]templateRow{
 		{fromTopics, []ops.Operation{ops.Read, ops.Describe}},
 		{fromGroups, []ops.Operation{ops.Read}},
 	},
-	ConnectWorker: {
-		{theCluster, []ops.Operation{ops.Create}},
-		{fromTopics, []ops.Operation{ops.Read, ops.Write}},
-		{fromGroups, []ops.Operation{ops.Read}},
+	ConnectWorker:     connectWorker,
+	ShareConsumer:     {{fromTopics, []ops.Operation{ops.Read, ops.Describe}}, {fromGroups, []ops.Operation{ops.Read}}},
+	ExactlyOnceWorker: append(slices.Clip(connectWorker), templateRow{workerTransactionalIDs, []ops.Operation{ops.Write, ops.Describe}}),
+	ExactlyOnceSource: {
+		{fromTopics, []ops.Operation{ops.Write}},
+		{fromOutputTopics, []ops.Operation{ops.Read, ops.Write}},
+		{fromTransactionalIDs, []ops.Operation{ops.Write, ops.Describe}},
 	},
 	SourceConnector: {{fromTopics, []ops.Operation{ops.Write}}},
 	SinkConnector: {
@@ -154,7 +180,8 @@ var templates = [...][]templateRow{
 }
 
 var templateNames = enum.Names{"UNKNOWN", "PRODUCER", "IDEMPOTENT_PRODUCER", "TRANSACTIONAL_PRODUCER", "CONSUMER",
-	"CONNECT_WORKER", "SOURCE_CONNECTOR", "SINK_CONNECTOR", "CONNECT_REPORTER", "STREAMS_APPLICATION"}
+	"CONNECT_WORKER", "SOURCE_CONNECTOR", "SINK_CONNECTOR", "CONNECT_REPORTER", "STREAMS_APPLICATION",
+	"SHARE_CONSUMER", "EXACTLY_ONCE_WORKER", "EXACTLY_ONCE_SOURCE"}
 
 // ParseTemplate returns the template that s names, without regard to case and with
 // or without the underscores: "STREAMS_APPLICATION", "StreamsApplication". On error

@@ -49,6 +49,14 @@ func TestTemplates(t *testing.T) {
 			WRITE LITERAL out TOPIC, WRITE PREFIXED app TRANSACTIONAL_ID`},
 		{acl.StreamsApplication, acl.TemplateArgs{Topics: []string{"in"}, Name: "app"}, `
 			ALL PREFIXED app GROUP, ALL PREFIXED app TOPIC, DESCRIBE PREFIXED app TRANSACTIONAL_ID, READ LITERAL in TOPIC, WRITE PREFIXED app TRANSACTIONAL_ID`},
+		{acl.ShareConsumer, acl.TemplateArgs{Topics: []string{"t"}, Groups: []string{"g"}}, `
+			DESCRIBE LITERAL t TOPIC, READ LITERAL t TOPIC, READ LITERAL g GROUP`},
+		{acl.ExactlyOnceWorker, acl.TemplateArgs{Topics: []string{"configs"}, Groups: []string{"workers"}}, `
+			CREATE LITERAL kafka-cluster CLUSTER, READ LITERAL configs TOPIC, WRITE LITERAL configs TOPIC, READ LITERAL workers GROUP,
+			DESCRIBE LITERAL connect-cluster-workers TRANSACTIONAL_ID, WRITE LITERAL connect-cluster-workers TRANSACTIONAL_ID`},
+		{acl.ExactlyOnceSource, acl.TemplateArgs{Topics: []string{"t"}, OutputTopics: []string{"offsets"}, TransactionalIDs: []string{"workers-s3-0"}}, `
+			WRITE LITERAL t TOPIC, READ LITERAL offsets TOPIC, WRITE LITERAL offsets TOPIC,
+			DESCRIBE LITERAL workers-s3-0 TRANSACTIONAL_ID, WRITE LITERAL workers-s3-0 TRANSACTIONAL_ID`},
 	} {
 		tt.args.Principals = []string{"User:a", "User:b", "User:a"}
 		got, err := tt.template.Bindings(tt.args)

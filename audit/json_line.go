@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -84,15 +86,42 @@ func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 	return appendObject(dst, o)
 }
 
-// appendObject appends v with no more escapes than JSON needs, on one line.
+// appendObject appends v on one line, with the escapes that JSON needs and those of
+// characters that are not printable: those that act on a terminal, or that turn the
+// direction of what follows.
 func appendObject(dst []byte, v any) ([]byte, error) {
+	start := len(dst)
 	b := bytes.NewBuffer(dst)
 	encoder := json.NewEncoder(b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if bytes.ContainsFunc(line[start:], isUnprintable) {
+		object := string(line[start:]) // a copy: the line is written anew over it
+		line = line[:start]
+		for _, r := range object {
+			line = appendPrintable(line, r)
+		}
+	}
+	return line, nil
+}
+
+func isUnprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// appendPrintable appends r, escaped as in JSON if it is not printable. In an object
+// without spaces between its parts such runes are parts of strings.
+func appendPrintable(dst []byte, r rune) []byte {
+	switch {
+	case !isUnprintable(r):
+		return utf8.AppendRune(dst, r)
+	case r > 0xFFFF:
+		high, low := utf16.EncodeRune(r)
+		return fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
+	default:
+		return fmt.Appendf(dst, `\u%04x`, r)
+	}
 }
 
 // checkText refuses text that JSON cannot hold.

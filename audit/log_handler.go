@@ -9,7 +9,8 @@ import (
 
 // NewLogHandler returns a handler that logs each event with l: the message "allowed"
 // or "denied", at the event's level and time, with the attributes principal, groups,
-// host, operation, resourceType, name or byType, request, reason, acl and generation.
+// host, operation, resourceType, name or byType, request, clientId, reason, acl and
+// generation; groups, clientId and acl only where there are any.
 // The handlers of log/slog escape text that would break a line.
 //
 // The events that are below the level of l's own handler are dropped, as Kafka's are:
@@ -42,7 +43,11 @@ func (h logHandler) Handle(e *Event) error {
 	} else {
 		r.AddAttrs(slog.String("name", e.Request.Name))
 	}
-	r.AddAttrs(slog.String("request", e.Call.API.String()), slog.String("reason", e.Decision.Reason().String()))
+	r.AddAttrs(slog.String("request", e.Call.API.String()))
+	if e.Call.ClientID != "" {
+		r.AddAttrs(slog.String("clientId", e.Call.ClientID))
+	}
+	r.AddAttrs(slog.String("reason", e.Decision.Reason().String()))
 	if b, ok := e.Decision.Binding(); ok {
 		r.AddAttrs(slog.String("acl", b.String()))
 	}

@@ -14,8 +14,8 @@ import (
 // server answers a request that was allowed without asking the cluster.
 type server func(*Gateway, kmsg.Request) kmsg.Response
 
-// servers are the requests that are answered from the store.
-var servers = map[ops.APIKey]server{29: describeACLs, 30: createACLs, 31: deleteACLs}
+// aclServers are the requests that are answered from the store.
+var aclServers = map[ops.APIKey]server{29: describeACLs, 30: createACLs, 31: deleteACLs}
 
 // describeACLs answers DescribeAcls.
 //

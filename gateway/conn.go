@@ -15,7 +15,9 @@ import (
 // goroutine, while the next request is decided. The zero Conn refuses everything.
 type Conn struct {
 	gateway *Gateway
+	subject snapshot.Subject
 	session *snapshot.Session
+	nobody  bool // nobody knows who the peer is, or where
 	reader  reader
 	share   shareSession
 	last    string // the client id of the last request
@@ -44,13 +46,23 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 	}
 	return &Conn{
 		gateway: g,
+		subject: client.Subject,
 		session: g.config.Store.Session(client.Subject),
+		nobody:  client.Subject.Principal.IsZero() || !client.Subject.Host.IsValid(),
 		reader: reader{
 			cluster: g.config.Cluster, layouts: g.layouts,
 			endpoint: endpoint, caller: caller, forwarded: forwarded,
 		},
 	}
 }
+
+// beforeLogin are the requests of a peer that is not authenticated yet: ApiVersions,
+// SaslHandshake and SaslAuthenticate. On any other a broker closes the connection.
+//
+// Source: Kafka's SaslServerAuthenticator.
+var beforeLogin = map[ops.APIKey]bool{apiVersionsKey: true, 17: true, 36: true}
+
+var errNobody = errors.New("the client is not authenticated: expected ApiVersions, SaslHandshake or SaslAuthenticate")
 
 // Request decides one request. frame is what [ReadFrame] returned; it is kept by the
 // Plan and must not be changed. All questions that the request raises are answered by
@@ -68,7 +80,10 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if c.gateway == nil {
 		return nil, &FrameError{Header: h, Err: errors.New("a connection that no gateway made")}
 	}
-	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}, share: &c.share}
+	if c.nobody && !beforeLogin[h.Key] {
+		return nil, &FrameError{Header: h, Err: errNobody}
+	}
+	p := &Plan{Header: h, gateway: c.gateway, subject: &c.subject, asker: asker{view: c.session.View()}, share: &c.share}
 	if h.Key == apiVersionsKey && !c.gateway.serves(h) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil

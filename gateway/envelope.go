@@ -53,7 +53,7 @@ func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
 		p.local, err = refuseAll(p.query, ops.UnsupportedVersion)
 		return false, err
 	}
-	p.Denied = append(p.Denied, inner.Denied...)
+	p.Denied, p.embedded = inner.Denied, inner
 	p.asker.checks += inner.Checks
 	if len(inner.Forward) == 0 {
 		r := m.ResponseKind().(*kmsg.EnvelopeResponse)

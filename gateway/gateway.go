@@ -15,6 +15,12 @@ type Config struct {
 	Store *snapshot.Store
 	// ACLs says what becomes of DescribeAcls, CreateAcls and DeleteAcls.
 	ACLs ACLHandling
+	// CredentialHandling says what becomes of DescribeUserScramCredentials and
+	// AlterUserScramCredentials.
+	CredentialHandling CredentialHandling
+	// Credentials are the SCRAM credentials that clients log in with, by user, which
+	// ShowCredentials shows. It must not be changed any more.
+	Credentials map[string][]Credential
 	// Cluster knows what a request does not say. Without it no topic id is known, so
 	// that every topic that a request names by id is refused, and no topic exists.
 	Cluster Cluster
@@ -97,8 +103,13 @@ type handling struct {
 
 // handle fills the table of what is done with which requests.
 func (g *Gateway) handle() {
-	for key, serve := range servers {
+	for key, serve := range aclServers {
 		if g.config.ACLs != ForwardACLs {
+			g.handling[key].serve = serve
+		}
+	}
+	for key, serve := range credentialServers {
+		if g.config.CredentialHandling != ForwardCredentials {
 			g.handling[key].serve = serve
 		}
 	}
@@ -115,8 +126,8 @@ func (g *Gateway) handle() {
 	}
 }
 
-// New returns a gateway. It is an error if config has no store, or an endpoint or an
-// ACLHandling that is none.
+// New returns a gateway. It is an error if config has no store, or an endpoint, an
+// ACLHandling or a CredentialHandling that is none.
 func New(config Config) (*Gateway, error) {
 	if config.Store == nil {
 		return nil, errors.New("gateway: the configuration has no store of ACLs")
@@ -130,6 +141,9 @@ func New(config Config) (*Gateway, error) {
 	if config.ACLs < ServeACLs || config.ACLs > ForwardACLs {
 		return nil, fmt.Errorf("gateway: ACLHandling(%d) is none", config.ACLs)
 	}
+	if h := config.CredentialHandling; h < ShowCredentials || h > ForwardCredentials {
+		return nil, fmt.Errorf("gateway: CredentialHandling(%d) is none", h)
+	}
 	g := &Gateway{config: config, layouts: newLayouts(), versions: servedVersions(config.Endpoint), seal: newSeal()}
 	g.handle()
 	return g, nil
@@ -137,8 +151,10 @@ func New(config Config) (*Gateway, error) {
 
 // Client is the peer of a connection.
 type Client struct {
-	// Subject is who sends the requests, and from where. The zero Subject, of a peer
-	// that is not authenticated yet, is denied everything but ApiVersions.
+	// Subject is who sends the requests, and from where. The zero Subject is of a peer
+	// that is not authenticated yet: of its requests only ApiVersions, SaslHandshake and
+	// SaslAuthenticate are taken, and any other is an error of [Conn.Request]. A Subject
+	// without a principal or without an address counts as the zero Subject.
 	Subject snapshot.Subject
 	// Protocol and TokenAuthenticated say how the connection is secured, which the
 	// delegation token APIs look at.

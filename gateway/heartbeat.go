@@ -114,7 +114,7 @@ func refuseCreation(p *Plan, _ *ops.Outcome) (bool, error) {
 	if out.Passes() {
 		return false, nil
 	}
-	p.Denied = a.felt(p.query, &out)
+	p.Denied = append(p.Denied, a.denials...)
 	var err error
 	p.local, err = refuseAll(p.query, ops.TopicAuthorizationFailed)
 	return false, err

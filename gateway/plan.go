@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/snapshot"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -29,14 +30,16 @@ type Plan struct {
 	AsIs bool
 	// Close says that the connection is to be closed once the answer, if any, is sent.
 	Close bool
-	// Denied are the questions whose denial the client feels, in the order in which
-	// they were asked: each is a line of an audit log. What is silently left out of a
-	// list is not among them, as Kafka does not log it either. Response adds to it.
+	// Denied are the denials that Kafka's own authorizer would log, in the order in which
+	// the questions were asked: see [Plan.Events]. What is silently left out of a list is
+	// not among them, as Kafka does not log it either. Response adds to it.
 	Denied []Denial
 	// Checks is how many questions were asked. Response adds to it.
 	Checks int
 
 	gateway  *Gateway
+	subject  *snapshot.Subject // of the connection
+	embedded *Plan             // of the request in an Envelope; else nil
 	asker    asker
 	query    *query        // nil once nothing depends on it any more
 	asItCame [1][]byte     // the request; what Forward holds if that is all to send
@@ -61,7 +64,7 @@ func (p *Plan) decide(frame []byte) error {
 	if out.CloseConnection {
 		return errUnknown
 	}
-	p.Denied = p.asker.felt(q, &out)
+	p.Denied = p.denials(&out)
 	p.tellMissing(&out)
 	err := p.follow(&out, frame)
 	p.share = nil // the next request may change it

@@ -27,6 +27,8 @@ const (
 	anOwner          = "User:OWNER"
 	aToken           = "TOKEN"
 	aTransactionalID = "TRANSACTIONAL-ID"
+	transactionalIDs = "TRANSACTIONAL-IDS"
+	offsetsTopic     = "OFFSETS-TOPIC"
 )
 
 // clients are the kinds of clients, with the requests that each sends in its
@@ -38,34 +40,57 @@ var clients = []Client{
 	},
 	{
 		"transactional-producer", "writes to a topic in transactions",
-		slices.Concat(topicRequests(aTopic, 3), requests(
-			Request{Key: 10, KeyType: TransactionKey, Keys: []string{aTransactionalID}},
-			Request{Key: 22, TransactionalID: new(aTransactionalID)},
-			Request{Key: 24, Version: 3, TransactionalID: new(aTransactionalID), Topics: existing(aTopic)},
-			Request{Key: 0, TransactionalID: new(aTransactionalID), TransactionalRecords: true, Topics: existing(aTopic)},
-			Request{Key: 26, TransactionalID: new(aTransactionalID)},
-		)),
+		transactionRequests(aTransactionalID, aTopic),
 	},
 	{
 		"consumer", "reads a topic as a member of a group and commits offsets",
 		slices.Concat(memberRequests(aTopic), topicRequests(aTopic, 1, 2, 3, 23)),
 	},
 	{
+		"share-consumer", "reads a topic as a member of a share group and acknowledges records",
+		shareRequests(aTopic),
+	},
+	{
 		"streams", "reads and writes topics at least once, with internal topics of its own",
+		slices.Concat(streamsRequests(), requests(Request{Key: 22})),
+	},
+	{
+		"streams-exactly-once", "reads and writes topics exactly once (exactly_once_v2), with internal topics of its own",
 		slices.Concat(
-			memberRequests(inputTopic), topicRequests(inputTopic, 1, 2, 3, 23),
-			topicRequests(outputTopic, 0, 3),
-			topicRequests(internalTopics, 0, 1, 2, 3, 21), creation(internalTopics),
-			requests(
-				Request{Key: 8, Group: aGroup, Topics: existing(internalTopics)},
-				Request{Key: 22},
-				Request{Key: 88, Group: aGroup, Subscribed: []string{inputTopic, internalTopics}, NewTopics: []string{internalTopics}},
-			),
+			streamsRequests(),
+			transactionRequests(transactionalIDs, outputTopic), transactionRequests(transactionalIDs, internalTopics),
+			transactionalOffsets(inputTopic), transactionalOffsets(internalTopics),
 		),
 	},
 	{
 		"connect-worker", "keeps its state in internal topics that it creates, as a member of a group of workers",
 		slices.Concat(workerRequests(), topicRequests(internalTopics, 0, 1, 2, 3), creation(internalTopics)),
+	},
+	{
+		"connect-worker-exactly-once", "is a connect-worker with exactly.once.source.support, whose transactional id is connect-cluster- and the group",
+		slices.Concat(workerRequests(), topicRequests(internalTopics, 0, 1, 2, 3), creation(internalTopics),
+			transactionRequests(aTransactionalID, internalTopics)),
+	},
+	{
+		"sink-connector", "reads a topic for its tasks, as a member of the group connect- and its name",
+		slices.Concat(memberRequests(aTopic), topicRequests(aTopic, 1, 2, 3, 23)),
+	},
+	{
+		"source-connector", "writes what its tasks bring to a topic that exists; the worker keeps its offsets",
+		topicRequests(aTopic, 0, 3),
+	},
+	{
+		"source-connector-exactly-once", "writes to a topic in transactions, with the offsets of its tasks in a topic, by the transactional ids GROUP-NAME-N of its tasks",
+		slices.Concat(transactionRequests(transactionalIDs, aTopic), transactionRequests(transactionalIDs, offsetsTopic),
+			topicRequests(offsetsTopic, 1, 2, 3)),
+	},
+	{
+		"dead-letter-topic", "writes the records that a sink connector cannot to a topic, which it creates if it is missing",
+		slices.Concat(topicRequests(aTopic, 0, 3), creation(aTopic)),
+	},
+	{
+		"admin-describe", "shows everything that Kafka's administration client can, and changes nothing",
+		slices.Concat(topicRequests(aTopic, 2, 3, 61, 75), groupRequests(9, 15, 16, 69, 77, 89, 90), describeRequests()),
 	},
 	{
 		"admin", "does everything that Kafka's administration client can",
@@ -125,6 +150,50 @@ func workerRequests() []Request {
 	)
 }
 
+// transactionRequests are those of a producer that writes to a topic in transactions.
+func transactionRequests(id, topic string) []Request {
+	return slices.Concat(topicRequests(topic, 3), requests(
+		Request{Key: 10, KeyType: TransactionKey, Keys: []string{id}},
+		Request{Key: 22, TransactionalID: new(id)},
+		Request{Key: 24, Version: 3, TransactionalID: new(id), Topics: existing(topic)},
+		Request{Key: 0, TransactionalID: new(id), TransactionalRecords: true, Topics: existing(topic)},
+		Request{Key: 26, TransactionalID: new(id)},
+	))
+}
+
+// transactionalOffsets are the requests by which the transactions of an application
+// commit the offsets of what it has read.
+func transactionalOffsets(topic string) []Request {
+	return requests(
+		Request{Key: 25, TransactionalID: new(transactionalIDs), Group: aGroup},
+		Request{Key: 28, TransactionalID: new(transactionalIDs), Group: aGroup, Topics: existing(topic)},
+	)
+}
+
+// shareRequests are those of a member of a share group.
+func shareRequests(topic string) []Request {
+	return slices.Concat(topicRequests(topic, 3), requests(
+		Request{Key: 10, Keys: []string{aGroup}},
+		Request{Key: 76, Group: aGroup, Subscribed: []string{topic}},
+		Request{Key: 78, Group: aGroup, Topics: existing(topic)},
+		Request{Key: 79, Group: aGroup, Topics: existing(topic)},
+	))
+}
+
+// streamsRequests are those of a Streams application by both group protocols, without
+// those of its producers that name no topic.
+func streamsRequests() []Request {
+	return slices.Concat(
+		memberRequests(inputTopic), topicRequests(inputTopic, 1, 2, 3, 23),
+		topicRequests(outputTopic, 0, 3),
+		topicRequests(internalTopics, 0, 1, 2, 3, 21), creation(internalTopics),
+		requests(
+			Request{Key: 8, Group: aGroup, Topics: existing(internalTopics)},
+			Request{Key: 88, Group: aGroup, Subscribed: []string{inputTopic, internalTopics}, NewTopics: []string{internalTopics}},
+		),
+	)
+}
+
 // memberRequests are those of a member of a group that consumes a topic, by both
 // group protocols.
 func memberRequests(topic string) []Request {
@@ -159,6 +228,25 @@ func adminRequests() []Request {
 		Request{Key: 66, Transactions: []Holder{{Name: aTransactionalID}}},
 	)
 	for _, key := range []APIKey{27, 29, 30, 31, 34, 35, 43, 45, 46, 48, 49, 50, 51, 55, 57, 64, 74, 80, 81} {
+		list = append(list, requests(Request{Key: key})...)
+	}
+	return list
+}
+
+// describeRequests are those of an administrator who only looks, beside those about
+// topics and groups alone.
+func describeRequests() []Request {
+	list := requests(
+		Request{Key: 10, Keys: []string{aGroup}},
+		Request{Key: 32, Resources: []ConfigResource{
+			{Type: TopicConfig, Name: aTopic, Exists: true}, {Type: GroupConfig, Name: aGroup}, {Type: BrokerConfig}, {Type: ClientMetricsConfig},
+		}},
+		Request{Key: 41, Caller: Caller{Principal: "User:ADMIN", Protocol: SASLSSL}, Tokens: []Token{{ID: aToken, Owner: anOwner}}},
+		Request{Key: 60},
+		Request{Key: 65, Transactions: []Holder{{Name: aTransactionalID, Topics: existing(aTopic)}}},
+		Request{Key: 66, Transactions: []Holder{{Name: aTransactionalID}}},
+	)
+	for _, key := range []APIKey{29, 35, 46, 48, 50, 55, 74} {
 		list = append(list, requests(Request{Key: key})...)
 	}
 	return list

@@ -41,6 +41,27 @@ func TestClientsNeed(t *testing.T) {
 		{"connect-worker", []string{
 			"Read on Topic INTERNAL-TOPICS", "Write on Topic INTERNAL-TOPICS", "Create on Topic INTERNAL-TOPICS", "Read on Group GROUP",
 		}},
+		{"share-consumer", []string{"Read on Topic TOPIC", "Read on Group GROUP"}},
+		{"streams-exactly-once", []string{
+			"Read on Topic INPUT-TOPIC",
+			"Read on Topic INTERNAL-TOPICS", "Write on Topic INTERNAL-TOPICS", "Create on Topic INTERNAL-TOPICS", "Delete on Topic INTERNAL-TOPICS",
+			"Write on Topic OUTPUT-TOPIC", "Read on Group GROUP", "Write on TransactionalId TRANSACTIONAL-IDS",
+		}},
+		{"connect-worker-exactly-once", []string{
+			"Read on Topic INTERNAL-TOPICS", "Write on Topic INTERNAL-TOPICS", "Create on Topic INTERNAL-TOPICS", "Read on Group GROUP",
+			"Write on TransactionalId TRANSACTIONAL-ID",
+		}},
+		{"sink-connector", []string{"Read on Topic TOPIC", "Read on Group GROUP"}},
+		{"source-connector", []string{"Write on Topic TOPIC"}},
+		{"source-connector-exactly-once", []string{
+			"Read on Topic OFFSETS-TOPIC", "Write on Topic OFFSETS-TOPIC", "Write on Topic TOPIC", "Write on TransactionalId TRANSACTIONAL-IDS",
+		}},
+		{"dead-letter-topic", []string{"Write on Topic TOPIC", "Create on Topic TOPIC"}},
+		{"admin-describe", []string{
+			"Read on Topic TOPIC", "DescribeConfigs on Topic TOPIC", "Describe on Group GROUP", "DescribeConfigs on Group GROUP",
+			"Describe on Cluster kafka-cluster", "DescribeConfigs on Cluster kafka-cluster",
+			"Describe on TransactionalId TRANSACTIONAL-ID", "Describe on DelegationToken TOKEN",
+		}},
 		{"admin", []string{
 			"Create on Topic NEW-TOPIC",
 			"Read on Topic TOPIC", "Delete on Topic TOPIC", "Alter on Topic TOPIC", "AlterConfigs on Topic TOPIC",
@@ -55,8 +76,8 @@ func TestClientsNeed(t *testing.T) {
 			t.Errorf("%s needs\n%s\nwant\n%s", test.client, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
 		}
 	}
-	if n := len(ops.Clients()); n != 6 {
-		t.Errorf("%d kinds of clients, want 6", n)
+	if n := len(ops.Clients()); n != 14 {
+		t.Errorf("%d kinds of clients, want 14", n)
 	}
 }
 

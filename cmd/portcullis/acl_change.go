@@ -43,11 +43,8 @@ func (a *aclCommand) additions() ([]aclChange, error) {
 	given := a.selection.patternType.text
 	var errs []error
 	for _, c := range changes {
-		switch p := c.pattern; {
-		case !p.PatternType.IsSpecific():
+		if !c.pattern.PatternType.IsSpecific() {
 			return nil, badFlag("resource-pattern-type", given, "literal or prefixed to add ACLs")
-		case p.Type == resource.Cluster && p.PatternType != resource.Literal:
-			return nil, badFlag("resource-pattern-type", given, "literal for the cluster")
 		}
 		for _, e := range c.entries {
 			b := acl.Binding{Pattern: c.pattern, Entry: e}

@@ -57,6 +57,11 @@ func (a *aclCommand) checkUsage(cmd *cobra.Command, action aclAction) error {
 			}
 		}
 	}
+	// kafka-acls passes over --cluster with any other type: it would then remove, or
+	// list, something else than what was named.
+	if given := a.selection.patternType.text; bool(a.selection.cluster) && !strings.EqualFold(given, "literal") {
+		errs = append(errs, badFlag("resource-pattern-type", given, "literal for the cluster"))
+	}
 	convenience := given("producer") || given("consumer")
 	if given("transactional-id") && convenience && !given("producer") {
 		refuse("--transactional-id cannot be given with --consumer alone")

@@ -107,11 +107,11 @@ func TestCheckOfSeveralFiles(t *testing.T) {
 	if got := runWith(deny, append(args, "-")...); got.status != exitDenied {
 		t.Errorf("an ALLOW in one file and a DENY in the other: %+v", got)
 	}
-	if got := runWith("", append(args, "-")...); got.status != exitDone {
+	if got := runWith("", append(args, "-", "--allow-empty")...); got.status != exitDone {
 		t.Errorf("an ALLOW in one file and an empty other: %+v", got)
 	}
 	// An empty dump, as a command leaves that failed, must not allow everything.
-	empty := []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--acls", "-"}
+	empty := []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--allow-empty", "--acls", "-"}
 	if got := runWith("", empty...); got.status != exitDenied {
 		t.Errorf("no ACLs: %+v", got)
 	}

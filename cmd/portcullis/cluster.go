@@ -3,22 +3,26 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
+	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // clusterFlags are the flags that say what decides beside the ACLs.
 type clusterFlags struct {
+	cmd           *cobra.Command
 	superUsers    *once
 	allowEveryone bool
 	semantics     *once
 }
 
 func newClusterFlags(cmd *cobra.Command) *clusterFlags {
-	c := &clusterFlags{}
+	c := &clusterFlags{cmd: cmd}
 	c.superUsers = onceFlag(cmd, "super-users", "", "`list` of principals that may do everything, as in server.properties: 'User:a;User:b'")
 	cmd.Flags().BoolVar(&c.allowEveryone, "allow-everyone-if-no-acl-found", false, "allow what no ACL covers, as in server.properties")
 	c.semantics = onceFlag(cmd, "semantics", snapshot.Documented.String(),
@@ -39,8 +43,23 @@ func (c *clusterFlags) config() (snapshot.Config, error) {
 	if errSemantics != nil {
 		errSemantics = fmt.Errorf("--semantics: %w", errSemantics)
 	}
+	warnOfSuperUsers(c.cmd.ErrOrStderr(), "--super-users", superUsers)
 	config := snapshot.Config{Semantics: semantics, SuperUsers: superUsers, AllowIfNoACL: c.allowEveryone}
 	return config, errors.Join(errSemantics, errSuperUsers)
+}
+
+// listByCommas is a name that seems to be several principals: names of certificates
+// have commas, but no colon after the word that follows one.
+var listByCommas = regexp.MustCompile(`,\s*\w+:`)
+
+// warnOfSuperUsers warns of super users that were probably meant to be several.
+func warnOfSuperUsers(w io.Writer, from string, superUsers []principal.Principal) {
+	for _, p := range superUsers {
+		if listByCommas.MatchString(p.String()) {
+			fmt.Fprintf(w, "warning: %s: %s is one principal: several have a semicolon between them, since names of certificates have commas\n",
+				from, enum.Quote(p.String()))
+		}
+	}
 }
 
 // refuseEmpty refuses no ACLs where they would allow everything. A command before the

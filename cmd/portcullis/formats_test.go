@@ -46,8 +46,8 @@ func TestForeignFormats(t *testing.T) {
 		"reason: matching allow: (principal=User:ledger, host=*, operation=READ, permissionType=ALLOW) on ResourcePattern(resourceType=TOPIC, name=payments.eu, patternType=LITERAL)\n", "",
 		readAll(t, formatsData+"users.yaml"), "check", "--acls", "-", "--format", "strimzi", "--principal", "User:ledger", "--operation", "Read", "--topic", "payments.eu")
 	// rpk prints null for a list of nothing.
-	expect(t, exitDone, "", "", `{"matches":null}`, "convert", "--acls", "-", "--format", "rpk", "--to", "strimzi")
-	expect(t, exitDone, `{"matches":[]}`+"\n", "", "", "convert", "--acls", "-", "--format", "strimzi", "--to", "rpk")
+	expect(t, exitDone, "", "", `{"matches":null}`, "convert", "--allow-empty", "--acls", "-", "--format", "rpk", "--to", "strimzi")
+	expect(t, exitDone, `{"matches":[]}`+"\n", "", "", "convert", "--allow-empty", "--acls", "-", "--format", "strimzi", "--to", "rpk")
 }
 
 // user returns a KafkaUser with these rules, from line 9 on.

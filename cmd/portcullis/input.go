@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -17,8 +18,9 @@ const standardInput = "-"
 
 // aclInput is the flags that say where ACLs come from.
 type aclInput struct {
-	files  []string
-	format *once
+	files      []string
+	format     *once
+	allowEmpty *bool
 	// the names of the two
 	filesFlag, formatFlag string
 }
@@ -38,9 +40,29 @@ func addACLInput(cmd *cobra.Command, files, format, usage string) *aclInput {
 	if err := cmd.MarkFlagFilename(files); err != nil {
 		panic(err) // there is no such flag
 	}
+	in.allowEmpty = allowEmptyFlag(cmd)
 	names := formatNames(canRead)
 	in.format = onceFlag(cmd, format, acl.FormatAuto.String(), "`format` of the ACLs: "+strings.Join(names, ", "), names...)
 	return in
+}
+
+// allowEmptyName is the flag that takes a file without any ACL.
+const allowEmptyName = "allow-empty"
+
+// allowEmptyFlag adds the flag, once for all the files of a command.
+func allowEmptyFlag(cmd *cobra.Command) *bool {
+	allowed := new(bool)
+	if f := cmd.Flags().Lookup(allowEmptyName); f != nil {
+		return (*bool)(f.Value.(*presence))
+	}
+	presenceFlag(cmd, (*presence)(allowed), allowEmptyName, "take files without any ACL, instead of an error")
+	return allowed
+}
+
+// errNoACL refuses a file without ACLs: a command before the pipe that failed is the
+// likely reason, and no ACLs pass most checks.
+func errNoACL(file string) error {
+	return fmt.Errorf("%s holds no ACL: expected at least one, or --%s", file, allowEmptyName)
 }
 
 // load returns a store with the ACLs of all files, or everything that is wrong
@@ -57,6 +79,9 @@ func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Sto
 			return nil, badFlag(in.filesFlag, file, "a file, or - for standard input")
 		}
 		list, err := readFile(file, stdin, func(r io.Reader) ([]acl.Binding, error) { return format.read(r, fileName(file)) })
+		if err == nil && len(list) == 0 && !*in.allowEmpty {
+			err = errNoACL(fileName(file))
+		}
 		bindings, wrong = append(bindings, list...), append(wrong, err)
 	}
 	if err := errors.Join(wrong...); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,8 @@ type needs struct {
 }
 
 // needNames are what the clients of the protocol table work with, and the flags that
-// give it a name. The internal topics of a client are many, whose names begin alike.
+// give it a name. The internal topics of a client, and its transactional ids where it has
+// one for each thread or task, are many, whose names begin alike.
 var needNames = []struct {
 	standsFor string // the name of an ops.Grant
 	flag      string
@@ -36,9 +38,11 @@ var needNames = []struct {
 	{"INPUT-TOPIC", "input-topic", resource.Literal, "a `topic` that it reads"},
 	{"OUTPUT-TOPIC", "output-topic", resource.Literal, "a `topic` that it writes"},
 	{"INTERNAL-TOPICS", "internal-topics", resource.Prefixed, "`prefix` of the names of its internal topics"},
+	{"OFFSETS-TOPIC", "offsets-topic", resource.Literal, "the `topic` of its offsets"},
 	{"NEW-TOPIC", "new-topic", resource.Literal, "a `topic` that it creates"},
 	{"GROUP", "group", resource.Literal, "its `group`"},
 	{"TRANSACTIONAL-ID", "transactional-id", resource.Literal, "its transactional `id`"},
+	{"TRANSACTIONAL-IDS", "transactional-ids", resource.Prefixed, "`prefix` of its transactional ids, such as the application.id and a hyphen"},
 	{"TOKEN", "delegation-token", resource.Literal, "a delegation `token` of others that it describes"},
 	{"User:OWNER", "user-principal", resource.Literal, "a `user` whose tokens it creates, such as User:bob"},
 }
@@ -49,7 +53,7 @@ func newNeeds(cmd *cobra.Command) *needs {
 	for _, c := range ops.Clients() {
 		clients = append(clients, c.Name)
 	}
-	n.client = onceFlag(cmd, "for", "", "list what a `client` needs: producer, transactional-producer, consumer, streams, connect-worker or admin", clients...)
+	n.client = onceFlag(cmd, "for", "", "list what a `client` needs: "+strings.Join(clients[:len(clients)-1], ", ")+" or "+clients[len(clients)-1], clients...)
 	for _, f := range needNames {
 		n.names[f.standsFor] = cmd.Flags().StringArray(f.flag, nil, "with --for, "+f.usage+"; may be repeated")
 	}

@@ -20,6 +20,11 @@ func TestNeeds(t *testing.T) {
 			"Write on Topic OUTPUT-TOPIC\nRead on Group GROUP\n",
 		"connect-worker": "Read on Topic INTERNAL-TOPICS (prefixed)\nWrite on Topic INTERNAL-TOPICS (prefixed)\n" +
 			"Create on Topic INTERNAL-TOPICS (prefixed)\nRead on Group GROUP\n",
+		"share-consumer": "Read on Topic TOPIC\nRead on Group GROUP\n",
+		"streams-exactly-once": "Read on Topic INPUT-TOPIC\n" +
+			"Read on Topic INTERNAL-TOPICS (prefixed)\nWrite on Topic INTERNAL-TOPICS (prefixed)\n" +
+			"Create on Topic INTERNAL-TOPICS (prefixed)\nDelete on Topic INTERNAL-TOPICS (prefixed)\n" +
+			"Write on Topic OUTPUT-TOPIC\nRead on Group GROUP\nWrite on TransactionalId TRANSACTIONAL-IDS (prefixed)\n",
 		"admin": "Create on Topic NEW-TOPIC\nRead on Topic TOPIC\nDelete on Topic TOPIC\nAlter on Topic TOPIC\nAlterConfigs on Topic TOPIC\n" +
 			"Read on Group GROUP\nDelete on Group GROUP\nAlterConfigs on Group GROUP\n" +
 			"Alter on Cluster kafka-cluster\nAlterConfigs on Cluster kafka-cluster\n" +
@@ -105,7 +110,8 @@ func TestNeedsAsACLs(t *testing.T) {
 }
 
 func TestNeedsRefuses(t *testing.T) {
-	const clients = "expected one of producer, transactional-producer, consumer, streams, connect-worker, admin"
+	const clients = "expected one of producer, transactional-producer, consumer, share-consumer, streams, streams-exactly-once, connect-worker, connect-worker-exactly-once, " +
+		"sink-connector, source-connector, source-connector-exactly-once, dead-letter-topic, admin-describe, admin"
 	for _, test := range []struct {
 		args []string
 		want []string

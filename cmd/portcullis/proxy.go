@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/aclfile/watch"
+	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
@@ -36,6 +38,8 @@ type proxyCommand struct {
 	users      *once
 	keytab     *once
 	session    time.Duration
+
+	allowReadable bool // files with secrets may be read by others
 
 	// who they are
 	properties *once
@@ -59,9 +63,10 @@ type proxyCommand struct {
 	demo             []string
 
 	// operation
-	metrics *once
-	limits  proxy.Limits
-	log     func() (bool, error) // whether in JSON
+	metrics  *once
+	limits   proxy.Limits
+	auditLog *once
+	log      func() (bool, error) // whether in JSON
 }
 
 func newProxyCommand() *cobra.Command {
@@ -90,9 +95,13 @@ user there, and the brokers should be out of reach of everybody else.
 may change the ACLs, in memory, too; --acls is read once. --demo USER=TOPIC logs in as the user, writes a record to the topic through the proxy,
 prints what came of it, and ends.
 
+What is refused is told on standard output, or in --audit-log: a line of JSON for each
+name, which portcullis suggest --trace reads. Everything else is told on standard error.
+
 --config is a file with a line "flag = value" for each flag; a flag of the command
 line replaces those of that name in the file. Lines that begin with # are comments.
-The file of --users has a line "user:password" for each user.
+The file of --users has a line "user:password" for each user. It, --tls-key, --keytab
+and --upstream-password-file must be out of reach of other users of the machine.
 
 The proxy ends on SIGTERM or SIGINT, once the requests under way are answered.
 Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
@@ -114,6 +123,7 @@ Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 	f.StringSliceVar(&p.mechanisms, "sasl-mechanisms", nil, "`list` of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI; otherwise all that there are users or a keytab for")
 	p.users = onceFlag(cmd, "users", "", "`file` of users with their passwords")
 	p.keytab = onceFlag(cmd, "keytab", "", "`file` with the keys of the proxy's Kerberos service")
+	f.BoolVar(&p.allowReadable, allowReadableFlag, false, "take files with passwords and keys that everybody on the machine can read")
 	f.DurationVar(&p.session, "session-time", 0, "for how `long` a login holds, as connections.max.reauth.ms; 0 is for ever")
 	p.properties = onceFlag(cmd, "properties", "", "a broker's server.properties, a `file` with super.users and the rules that name clients")
 	p.krb5Conf = onceFlag(cmd, "krb5-conf", "", "krb5.conf, a `file` with the default realm")
@@ -130,6 +140,8 @@ Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 	f.BoolVar(&p.embedded, "embedded", false, "have a cluster in memory instead of --upstream")
 	f.StringSliceVar(&p.embeddedTopics, "embedded-topics", nil, "`list` of topics that it has")
 	f.StringArrayVar(&p.demo, "demo", nil, "`user=topic`: write to the topic as the user, print what came of it, and end; may be repeated")
+	p.auditLog = onceFlag(cmd, "audit-log", standardInput, "`file` that gets what is refused, one JSON line for each name, or - for standard output")
+	f.IntVar(&p.limits.AuditEvents, "audit-events", proxy.DefaultAuditEvents, "`number` of these lines a second; what is dropped beyond it is counted and told in the log")
 	p.metrics = onceFlag(cmd, "metrics", "", "`host:port` where Prometheus finds metrics, at /metrics")
 	f.IntVar(&p.limits.Connections, "max-connections", proxy.DefaultConnections, "`number` of connections of clients at the same time")
 	f.IntVar(&p.limits.FrameBytes, "max-request-bytes", proxy.DefaultFrameBytes, "`size` of the largest request")
@@ -155,6 +167,14 @@ func (p *proxyCommand) run(cmd *cobra.Command) error {
 		return err
 	}
 	config.Logger = newLogger(cmd.ErrOrStderr(), asJSON, len(p.demo) > 0)
+	if len(p.demo) == 0 { // whose output is no log
+		out, err := p.openAuditLog(cmd.OutOrStdout())
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		config.Audit = audit.NewJSONWriter(out)
+	}
 	if p.embedded {
 		cluster, err := p.embed()
 		if err != nil {
@@ -165,6 +185,23 @@ func (p *proxyCommand) run(cmd *cobra.Command) error {
 	}
 	return p.serve(ctx, cmd, config)
 }
+
+// openAuditLog opens where what is refused is told.
+func (p *proxyCommand) openAuditLog(stdout io.Writer) (io.WriteCloser, error) {
+	if p.auditLog.text == standardInput {
+		return unclosed{stdout}, nil
+	}
+	f, err := os.OpenFile(p.auditLog.text, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--audit-log: %w", err)
+	}
+	return f, nil
+}
+
+// unclosed is a writer that somebody else closes.
+type unclosed struct{ io.Writer }
+
+func (unclosed) Close() error { return nil }
 
 // newLogger returns the log. A demonstration is not one of the log.
 func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {

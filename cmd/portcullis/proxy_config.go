@@ -129,7 +129,7 @@ func (p *proxyCommand) checkUsage(cmd *cobra.Command) error {
 			errs = append(errs, badFlag("demo", d, "user=topic"))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.checkSecrets())...)
 }
 
 // build makes the configuration of the proxy, but for what runs beside it.
@@ -148,6 +148,11 @@ func (p *proxyCommand) build(cmd *cobra.Command) (proxy.Config, error) {
 	if err := errors.Join(errSettings, errNames, errListeners, errUpstream); err != nil {
 		return proxy.Config{}, err
 	}
+	from := "--super-users"
+	if !p.superUsers.given {
+		from = "super.users"
+	}
+	warnOfSuperUsers(cmd.ErrOrStderr(), from, superUsers)
 	config := proxy.Config{
 		Upstream: upstream, Listeners: listeners, Limits: p.limits,
 		ACLs: gateway.ShowACLs, // whoever changes the file changes the ACLs

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -123,10 +125,10 @@ func TestProxyServes(t *testing.T) {
 	acls := file(t, "acls.txt", fmt.Sprintf(orders, "alice"))
 	config := file(t, "proxy.conf", "acls = "+acls+"\nlisten = SASL_PLAINTEXT://127.0.0.1:0\nusers = "+file(t, "users.txt", "alice:a\nbob:b\nadmin:c\n")+
 		"\nupstream = "+cluster.ListenAddrs()[0]+"\nsuper-users = User:nobody\nmetrics = "+metrics+"\n")
-	var log buffer
+	var log, refused buffer
 	status := make(chan int, 1)
 	go func() {
-		status <- run([]string{"proxy", "--config", config, "--super-users", "User:admin"}, strings.NewReader(""), io.Discard, &log)
+		status <- run([]string{"proxy", "--config", config, "--super-users", "User:admin"}, strings.NewReader(""), &refused, &log)
 	}()
 	address := log.wait(t, `msg=serving listeners=(\S+) acls=1`)
 
@@ -162,6 +164,11 @@ func TestProxyServes(t *testing.T) {
 	log.wait(t, `ACLs not taken over.*acls.txt`)
 	check("after a fault", map[string]bool{"bob": true, "admin": true})
 
+	// What was refused is what suggest reads.
+	got := runWith(refused.wait(t, `(?s).*"principal":"User:bob".*"principal":"User:alice".*\n`), "suggest", "--trace", "-", "--trace-format", "json")
+	require.Regexp(t, `^decisions: [0-9]+, allowed: 0, to super users: 0, denied: [0-9]+;`, got.stderr)
+	require.Equal(t, exitDone, got.status)
+
 	response, err := http.Get("http://" + metrics + "/metrics")
 	if err != nil {
 		t.Fatal(err)
@@ -186,4 +193,34 @@ func TestProxyServes(t *testing.T) {
 	case <-time.After(90 * time.Second):
 		t.Error("it does not end")
 	}
+}
+
+// A file of ACLs that is empty and has no checksum is refused: it may be cut off.
+func TestProxyWithoutACLs(t *testing.T) {
+	got := runWith("", "proxy", "--embedded", "--acls", file(t, "acls.txt", ""), "--demo", "a=b")
+	assert.Equal(t, exitError, got.status)
+	assert.Contains(t, got.stderr, "expected at least one binding, or a checksum file if the set is meant to be empty")
+}
+
+// The audit log is a file that only its owner reads, and what it holds stays.
+func TestProxyAuditLog(t *testing.T) {
+	for _, name := range []string{"", "old\n"} {
+		p := &proxyCommand{auditLog: &once{text: filepath.Join(t.TempDir(), "audit.jsonl")}}
+		if name != "" {
+			require.NoError(t, os.WriteFile(p.auditLog.text, []byte(name), 0o600))
+		}
+		out, err := p.openAuditLog(io.Discard)
+		require.NoError(t, err)
+		_, err = io.WriteString(out, "new\n")
+		require.NoError(t, err)
+		require.NoError(t, out.Close())
+		text, err := os.ReadFile(p.auditLog.text)
+		require.NoError(t, err)
+		require.Equal(t, name+"new\n", string(text))
+		info, err := os.Stat(p.auditLog.text)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
+	_, err := (&proxyCommand{auditLog: &once{text: t.TempDir()}}).openAuditLog(io.Discard)
+	require.ErrorContains(t, err, "--audit-log: ")
 }

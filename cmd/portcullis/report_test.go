@@ -131,7 +131,7 @@ func TestReportGolden(t *testing.T) {
 
 // The policy allows the one script and the one style, and nothing that a page could load.
 func TestReportPolicy(t *testing.T) {
-	page := runWith(hostileACLs(), "report", "--acls", "-", "--html", "-").stdout
+	page := runWith(hostileACLs(), "report", "--acls", "-", "--allow-empty", "--html", "-").stdout
 	policy := regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`).FindStringSubmatch(page)
 	if policy == nil {
 		t.Fatal("the page has no policy")
@@ -167,7 +167,7 @@ func TestReportSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("10,000 ACLs")
 	}
-	got := runWith(manyACLs(10_000), "report", "--acls", "-", "--html", "-")
+	got := runWith(manyACLs(10_000), "report", "--acls", "-", "--allow-empty", "--html", "-")
 	if got.status != exitDone {
 		t.Fatalf("%+v", got)
 	}
@@ -187,7 +187,7 @@ func TestReportOfManyHosts(t *testing.T) {
 		list = append(list, acl.Binding{Pattern: resource.LiteralPattern(resource.Topic, "t"),
 			Entry: acl.Entry{Principal: "User:a", Host: fmt.Sprintf("10.0.%d.%d", i/200, i%200), Operation: ops.Read, Permission: acl.Allow}})
 	}
-	data := dataOf(t, runWith(encodeACLs(list...), "report", "--acls", "-", "--html", "-").stdout)
+	data := dataOf(t, runWith(encodeACLs(list...), "report", "--acls", "-", "--allow-empty", "--html", "-").stdout)
 	cell := data.Cells[data.Rows[1].Runs[1]]
 	from := map[string]bool{}
 	for _, r := range cell.Rulings {
@@ -209,11 +209,11 @@ func TestReportRefuses(t *testing.T) {
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt"}, `portcullis: required flag(s) "html" not set`)
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", "", "--semantics", "x"},
 		`portcullis: --semantics: unknown semantics "x": expected documented or kafka-exact`, `portcullis: --html "": expected the name of a file, or -`)
-	refuse(t, "", []string{"report", "--acls", "-", "--html", "-", "--allow-everyone-if-no-acl-found"},
+	refuse(t, "", []string{"report", "--acls", "-", "--allow-empty", "--html", "-", "--allow-everyone-if-no-acl-found"},
 		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
 	missing := filepath.Join(t.TempDir(), "missing", "x.html")
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", missing}, "portcullis: open "+missing+": no such file or directory")
-	if got := runWith("", "report", "--acls", "-", "--html", "-"); got.status != exitDone || len(dataOf(t, got.stdout).Rows) != 1 {
+	if got := runWith("", "report", "--acls", "-", "--allow-empty", "--html", "-"); got.status != exitDone || len(dataOf(t, got.stdout).Rows) != 1 {
 		t.Errorf("no ACLs: %+v", got)
 	}
 }

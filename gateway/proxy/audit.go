@@ -1,73 +1,147 @@
 package proxy
 
 import (
-	"context"
 	"log/slog"
 	"strings"
+	"sync"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// maxNamedDenials is how many names one line of the audit log holds. A request can name
-// tens of thousands of topics; the line then says how many more there are.
-const maxNamedDenials = 10
+// maxAuditText is how much of a name or a client id an event holds, in bytes. Kafka's
+// own limit for a topic is 249; a group may be called anything.
+const maxAuditText = 4096
 
-// denialKind is what the denials of one line have in common.
-type denialKind struct {
-	operation ops.Operation
-	resource  resource.Type
-	reason    snapshot.Reason
+// lossInterval is how long a loss of events waits for its line in the log, which tells
+// of all that are lost until then.
+const lossInterval = time.Second
+
+// auditor hands the denials of all connections to the handler, up to a number a second.
+// What it does not hand over is counted, and told in the log.
+type auditor struct {
+	handler audit.Handler
+	limit   int // events a second
+	log     *slog.Logger
+	metrics *metrics
+
+	mu     sync.Mutex
+	second int64 // the one that taken is about
+	taken  int
+	lost   loss
+	timer  *time.Timer // nil unless a loss waits for its line
 }
 
-// audit counts and logs what was denied of a request: a line for each operation, type
-// of resource and reason, with the names. So there are never more lines than a few for
-// each request, and none is left out: whoever floods the log with refusals floods the
-// proxy with requests, and cannot hide among them.
+// loss is how many events are lost and not yet told, and why.
+type loss struct {
+	limit, handler int
+	err            error // the last one of the handler
+}
+
+// audit counts what was denied of a request, and hands an event for each name to the
+// auditor.
 func (c *conn) audit(plan *gateway.Plan) {
-	m := c.listener.proxy.metrics
-	m.checks.Add(float64(plan.Checks))
+	p := c.listener.proxy
+	p.metrics.checks.Add(float64(plan.Checks))
 	if len(plan.Denied) == 0 {
-		m.allowed(plan.Header.Key).Inc()
+		p.metrics.allowed(plan.Header.Key).Inc()
 		return
 	}
-	var kinds []denialKind
-	names := map[denialKind][]string{}
-	first := map[denialKind]snapshot.Decision{}
-	for _, d := range plan.Denied {
-		m.denied(plan.Header.Key, d.Type).Inc()
-		kind := denialKind{d.Operation, d.Type, d.Decision.Reason()}
-		if _, known := names[kind]; !known {
-			kinds = append(kinds, kind)
-			first[kind] = d.Decision
-		}
-		names[kind] = append(names[kind], d.Name)
+	byType := map[resource.Type]int{}
+	for i := range plan.Denied {
+		byType[plan.Denied[i].Type]++
 	}
-	for _, kind := range kinds {
-		c.auditLine(plan, kind, names[kind], first[kind])
+	for t, n := range byType {
+		p.metrics.denied(plan.Header.Key, t).Add(float64(n))
+	}
+	p.auditor.tell(plan)
+}
+
+// tell hands the events of a plan over.
+func (a *auditor) tell(plan *gateway.Plan) {
+	now := time.Now()
+	room := a.take(now, len(plan.Denied))
+	if room == 0 {
+		return
+	}
+	for e := range plan.Events() {
+		e.Time = now
+		e.Request.Name, e.Call.ClientID = cutText(e.Request.Name), cutText(e.Call.ClientID)
+		if err := a.handler.Handle(e); err != nil {
+			a.lose(loss{handler: 1, err: err})
+		}
+		if room--; room == 0 {
+			return
+		}
 	}
 }
 
-func (c *conn) auditLine(plan *gateway.Plan, kind denialKind, names []string, d snapshot.Decision) {
-	shown := make([]string, 0, maxNamedDenials)
-	for _, name := range names[:min(len(names), maxNamedDenials)] {
-		shown = append(shown, printable(name))
+// cutText returns text, or its beginning and a mark if it is longer than an event holds.
+func cutText(text string) string {
+	if len(text) <= maxAuditText {
+		return text
 	}
-	attributes := []slog.Attr{
-		slog.String("request", plan.Header.Key.String()),
-		slog.Int("version", int(plan.Header.Version)),
-		slog.String("clientId", printable(plan.Header.ClientID)),
-		slog.String("operation", kind.operation.String()),
-		slog.String("resource", kind.resource.DisplayName()),
-		slog.String("name", strings.Join(shown, ",")),
-		slog.Int("count", len(names)),
-		slog.String("rule", kind.reason.String()),
-		slog.Uint64("generation", d.Generation()),
+	return strings.ToValidUTF8(text[:maxAuditText], "") + "…"
+}
+
+// take returns for how many of some events there is room in the second of now. The
+// others are lost.
+func (a *auditor) take(now time.Time, events int) int {
+	a.mu.Lock()
+	if second := now.Unix(); second != a.second {
+		a.second, a.taken = second, 0
 	}
-	if binding, ok := d.Binding(); ok {
-		attributes = append(attributes, slog.String("acl", printable(binding.Pattern.String()+" "+binding.Entry.String())))
+	room := min(events, a.limit-a.taken)
+	a.taken += room
+	a.mu.Unlock()
+	a.metrics.events.Add(float64(room))
+	if room < events {
+		a.lose(loss{limit: events - room})
 	}
-	c.log.LogAttrs(context.Background(), slog.LevelInfo, "denied", attributes...)
+	return room
+}
+
+// lose counts events that are lost, and has the log tell of them.
+func (a *auditor) lose(l loss) {
+	a.metrics.lostEvents("limit").Add(float64(l.limit))
+	a.metrics.lostEvents("handler").Add(float64(l.handler))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lost.limit += l.limit
+	a.lost.handler += l.handler
+	if l.err != nil {
+		a.lost.err = l.err
+	}
+	if a.timer == nil {
+		a.timer = time.AfterFunc(lossInterval, a.tellLoss)
+	}
+}
+
+// tellLoss writes the line about what is lost, if anything is.
+func (a *auditor) tellLoss() {
+	a.mu.Lock()
+	l := a.lost
+	a.lost = loss{}
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+	a.mu.Unlock()
+	if l.limit > 0 {
+		a.log.Warn("audit events dropped", "count", l.limit, "limit", a.limit)
+	}
+	if l.handler > 0 {
+		a.log.Error("audit events not recorded", "count", l.handler, "reason", l.err.Error())
+	}
+}
+
+// newAuditCounters returns the counters of an auditor.
+func newAuditCounters(counter func(name, help string) prometheus.CounterOpts) (events prometheus.Counter, lost *prometheus.CounterVec) {
+	return prometheus.NewCounter(counter("audit_events_total", "Refused names that were handed to the audit log.")),
+		prometheus.NewCounterVec(counter("audit_events_lost_total",
+			"Refused names that are not in the audit log, because there were more than its limit a second or because it could not be written."), []string{"reason"})
 }

@@ -2,18 +2,24 @@ package proxy_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // waitFor waits for lines of the log: an answer may be there before its line.
@@ -26,8 +32,8 @@ func (l *logbook) waitFor(t *testing.T, count int, words ...string) []string {
 	}
 }
 
-// Whatever a client calls things, each refusal is one line that says so, and no line
-// is the client's.
+// Whatever a client calls things, each refused name is one line that says so, and no
+// line is the client's.
 func TestAuditLine(t *testing.T) {
 	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{
 		Store: store(t, "alice DENY READ GROUP readers", "alice ALLOW ALL GROUP readers"),
@@ -36,7 +42,7 @@ func TestAuditLine(t *testing.T) {
 	w.login("alice", passwords["alice"])
 
 	forged := "g\nlevel=INFO msg=denied principal=User:admin name=\"x"
-	for _, group := range []string{"readers", forged, strings.Repeat("g", 1000)} {
+	for _, group := range []string{"readers", forged, strings.Repeat("g", 5000)} {
 		join := kmsg.NewPtrJoinGroupRequest()
 		join.Group, join.ProtocolType = group, "consumer"
 		w.ask(join, 5)
@@ -46,31 +52,150 @@ func TestAuditLine(t *testing.T) {
 		t.Fatalf("%d lines: %q", len(lines), lines)
 	}
 	for i, want := range []string{
-		`principal=User:alice request=JoinGroup version=5 clientId=wire operation=READ resource=Group name=readers count=1 rule="matching deny" generation=1 acl=`,
-		`name="\"g\\nlevel=INFO msg=denied principal=User:admin name=\\\"x\"" count=1 rule="default deny"`,
-		`name=` + strings.Repeat("g", 249) + "… count=1",
+		`principal=User:alice host=127.0.0.1 operation=READ resourceType=GROUP name=readers request=JoinGroup clientId=wire reason="matching deny" acl=`,
+		`name="g\nlevel=INFO msg=denied principal=User:admin name=\"x" request=JoinGroup clientId=wire reason="default deny" generation=1`,
+		`name=` + strings.Repeat("g", 4096) + "… request=",
 	} {
 		if !strings.Contains(lines[i], want) || strings.Count(lines[i], "\n") != 1 {
 			t.Errorf("line %d is\n%swant\n%s", i, lines[i], want)
 		}
 	}
 
-	// Of a thousand topics there is one line.
-	metadata := kmsg.NewPtrMetadataRequest()
-	for i := range 1000 {
-		topic := kmsg.NewMetadataRequestTopic()
-		topic.Topic = kmsg.StringPtr(fmt.Sprintf("hidden-%d", i))
-		metadata.Topics = append(metadata.Topics, topic)
+	// Of a thousand topics there are a thousand lines.
+	w.ask(metadataOf(hidden(1000)...), 9)
+	if lines = p.log.waitFor(t, 1000, "msg=denied", "request=Metadata"); len(lines) != 1000 {
+		t.Errorf("%d lines", len(lines))
 	}
-	w.ask(metadata, 9)
-	lines = p.log.waitFor(t, 1, "msg=denied", "request=Metadata")
-	if len(lines) != 1 || !strings.Contains(lines[0], `name=hidden-0,hidden-1,`) || !strings.Contains(lines[0], "count=1000 ") {
-		t.Errorf("%q", lines)
+	for i, line := range lines {
+		if want := fmt.Sprintf(" name=hidden-%d ", i); !strings.Contains(line, want) {
+			t.Fatalf("line %d is %q, want %s", i, line, want)
+		}
 	}
 	// What is left out of a list is no refusal.
 	w.works()
-	if lines := p.log.with("msg=denied", "request=Metadata"); len(lines) != 1 {
-		t.Errorf("%q", lines)
+	if lines := p.log.with("msg=denied", "request=Metadata"); len(lines) != 1000 {
+		t.Errorf("%d lines", len(lines))
+	}
+}
+
+// hidden returns n names.
+func hidden(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprint("hidden-", i))
+	}
+	return names
+}
+
+// metadataOf asks for topics by name.
+func metadataOf(names ...string) *kmsg.MetadataRequest {
+	m := kmsg.NewPtrMetadataRequest()
+	for _, name := range names {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = &name
+		m.Topics = append(m.Topics, topic)
+	}
+	return m
+}
+
+// No decoys hide a name: that which follows them is an event too.
+func TestDecoysHideNoNameFromTheAuditLog(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t)})
+	w := dial(t, p.Addresses()[0])
+	w.login("bob", passwords["bob"])
+	m := kmsg.NewPtrDeleteTopicsRequest()
+	m.TopicNames = append(hidden(500), "payroll-2026")
+	w.ask(m, 4)
+	require.Len(t, p.log.waitFor(t, 1, "msg=denied", "name=payroll-2026"), 1)
+}
+
+// events is a handler that keeps what it is given.
+type events struct {
+	mu   sync.Mutex
+	list []audit.Event
+	err  error
+}
+
+func (e *events) Handle(event *audit.Event) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.list = append(e.list, *event)
+	return e.err
+}
+
+// Beyond the limit events are dropped; a counter and a line say how many.
+func TestAuditEventsBeyondTheLimitAreCounted(t *testing.T) {
+	registry, taken := prometheus.NewPedanticRegistry(), &events{}
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, Metrics: registry, Limits: proxy.Limits{AuditEvents: 10}})
+	w := dial(t, p.Addresses()[0])
+	w.login("bob", passwords["bob"])
+	w.ask(metadataOf(hidden(1000)...), 9)
+	lines := p.log.waitFor(t, 1, "audit events dropped")
+	require.Len(t, lines, 1)
+	require.Contains(t, lines[0], "level=WARN")
+	require.Contains(t, lines[0], "count=990 limit=10")
+	p.stop()
+	require.Len(t, taken.list, 10)
+	for i, e := range taken.list {
+		require.Equal(t, fmt.Sprint("hidden-", i), e.Request.Name)
+		require.Equal(t, "User:bob", e.Subject.Principal.String())
+		require.Equal(t, ops.APIKey(3), e.Call.API)
+		require.False(t, e.Time.IsZero())
+	}
+	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP portcullis_audit_events_total Refused names that were handed to the audit log.
+# TYPE portcullis_audit_events_total counter
+portcullis_audit_events_total 10
+# HELP portcullis_audit_events_lost_total Refused names that are not in the audit log, because there were more than its limit a second or because it could not be written.
+# TYPE portcullis_audit_events_lost_total counter
+portcullis_audit_events_lost_total{reason="handler"} 0
+portcullis_audit_events_lost_total{reason="limit"} 990
+`), "portcullis_audit_events_total", "portcullis_audit_events_lost_total"))
+}
+
+// What is lost when the proxy stops is told before it has stopped.
+func TestAuditEventsLostAtTheEndAreTold(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: &events{err: errors.New("the disk is full")}})
+	w := dial(t, p.Addresses()[0])
+	w.login("bob", passwords["bob"])
+	w.ask(metadataOf("a", "b"), 9)
+	p.stop()
+	lines := p.log.with("audit events not recorded")
+	require.Len(t, lines, 1)
+	require.Contains(t, lines[0], `level=ERROR`)
+	require.Contains(t, lines[0], `count=2 reason="the disk is full"`)
+}
+
+// The log that the proxy writes is one that suggest reads, whatever clients call things.
+func TestAuditEventsCanBeReadBack(t *testing.T) {
+	names := []string{"orders", "x\nlevel=INFO msg=denied principal=User:admin\x1b[2J\u202e\u2028\u0085\U000e0001", "a,b", "a b", `q"x`}
+	for format, writer := range map[audit.TraceFormat]func(*bytes.Buffer) audit.Handler{
+		audit.TraceJSON:    func(b *bytes.Buffer) audit.Handler { return audit.NewJSONWriter(b) },
+		audit.TraceEscaped: func(b *bytes.Buffer) audit.Handler { return audit.NewLineWriter(b, audit.Kafka42) },
+	} {
+		t.Run(fmt.Sprint(format), func(t *testing.T) {
+			var log bytes.Buffer
+			p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: writer(&log)})
+			w := dial(t, p.Addresses()[0])
+			w.login("bob", passwords["bob"])
+			m := kmsg.NewPtrDeleteTopicsRequest()
+			m.TopicNames, m.Version = names, 4
+			w.write(kmsg.NewRequestFormatter(kmsg.FormatterClientID(names[1])).AppendRequest(nil, m, 7))
+			w.receive(m)
+			producer := kmsg.NewPtrInitProducerIDRequest()
+			w.ask(producer, 4)
+			p.stop()
+			for _, r := range log.String() {
+				require.True(t, r == '\n' || unicode.IsPrint(r), "%q", r)
+			}
+			var read []string
+			for record, err := range audit.ReadTrace(&log, "log", format) {
+				require.NoError(t, err)
+				require.False(t, record.Allowed)
+				require.Equal(t, "User:bob", record.Subject.Principal.String())
+				read = append(read, record.Request.Name)
+			}
+			require.Equal(t, append(slices.Clone(names), "kafka-cluster", ""), read)
+		})
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/sasl"
 
+	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -29,9 +30,12 @@ type Config struct {
 	Store *snapshot.Store
 	// ACLs is what becomes of DescribeAcls, CreateAcls and DeleteAcls.
 	ACLs gateway.ACLHandling
-	// Logger gets a line for each refusal, at level Info, and what befalls connections.
-	// Nil is slog.Default.
+	// Logger gets what befalls connections. Nil is slog.Default.
 	Logger *slog.Logger
+	// Audit takes an event for each name that a request is refused, up to
+	// Limits.AuditEvents a second. It is called in the goroutines of the connections:
+	// while it waits, so do they. Nil is audit.NewLogHandler of Logger.
+	Audit audit.Handler
 	// Metrics, if not nil, gets the metrics of the proxy.
 	Metrics prometheus.Registerer
 	// Limits are the defaults where they are zero.
@@ -95,6 +99,7 @@ type Limits struct {
 	Brokers     int // ports for brokers a listener may have: DefaultBrokers
 	FrameBytes  int // of a request: DefaultFrameBytes
 	Pipelined   int // requests of a connection that wait for answers: DefaultPipelined
+	AuditEvents int // of the audit log, a second; the others are counted and dropped: DefaultAuditEvents
 
 	Login time.Duration // until a new connection is logged in, with TLS: DefaultLogin
 	Frame time.Duration // from the first byte of a request to its last, and to write one: DefaultFrame
@@ -108,6 +113,7 @@ const (
 	DefaultBrokers     = 128               // as many ports are taken in a row
 	DefaultFrameBytes  = 100 << 20         // Kafka's socket.request.max.bytes
 	DefaultPipelined   = 64                // twelve times what Java's producer sends ahead
+	DefaultAuditEvents = 10_000            // a megabyte or three of text
 	DefaultLogin       = 30 * time.Second  // for a client at the other end of the world, with a slow KDC
 	DefaultFrame       = 60 * time.Second  // the largest frame at 14 megabits a second
 	DefaultIdle        = 600 * time.Second // Kafka's connections.max.idle.ms
@@ -131,6 +137,7 @@ func (l Limits) withDefaults() (Limits, error) {
 		{"Brokers", &l.Brokers, DefaultBrokers},
 		{"FrameBytes", &l.FrameBytes, DefaultFrameBytes},
 		{"Pipelined", &l.Pipelined, DefaultPipelined},
+		{"AuditEvents", &l.AuditEvents, DefaultAuditEvents},
 	} {
 		if *f.value < 0 {
 			return l, fmt.Errorf("proxy: Limits.%s is %d: expected a positive number", f.name, *f.value)

@@ -67,3 +67,12 @@ func (p *Proxy) PassThrough() {
 		l.newDecider = func(client gateway.Client) decider { return unread{l.gateway.Conn(client), nil} }
 	}
 }
+
+// Warnings returns what is unsafe about a listener, without opening it.
+func Warnings(config Listener) ([]string, error) {
+	l, err := new(Proxy).newListener(config)
+	if err != nil {
+		return nil, err
+	}
+	return l.warnings(), nil
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -57,9 +58,25 @@ func (p *Proxy) newListener(config Listener) (*listener, error) {
 	return l, nil
 }
 
+// warnings returns what is unsafe about the listener.
+func (l *listener) warnings() []string {
+	var found []string
+	if l.SASL == nil && (l.TLS == nil || l.TLS.ClientAuth < tls.RequireAndVerifyClientCert) {
+		found = append(found, "clients are not authenticated: whoever connects is User:ANONYMOUS, or who its certificate says if it shows one")
+	}
+	host, _, _ := splitAddress(l.Address) // it was read before
+	if ip, err := netip.ParseAddr(host); l.TLS == nil && l.mechanisms[Plain] != nil && host != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
+		found = append(found, "PLAIN without TLS: passwords cross the network in clear")
+	}
+	return found
+}
+
 // decideBy makes the gateway, and opens the ports of the brokers that are known.
 func (l *listener) decideBy(p *Proxy) (err error) {
-	l.gateway, err = gateway.New(gateway.Config{Store: p.store, ACLs: p.acls, Cluster: p.cluster, Address: l.address})
+	l.gateway, err = gateway.New(gateway.Config{
+		Store: p.store, ACLs: p.acls, Cluster: p.cluster, Address: l.address,
+		CredentialHandling: p.credentialHandling(), Credentials: l.SASL.credentials(),
+	})
 	if err != nil {
 		return err
 	}

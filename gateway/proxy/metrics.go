@@ -16,6 +16,8 @@ type metrics struct {
 	received, passed *prometheus.CounterVec
 	refusals         *prometheus.CounterVec
 	checks           prometheus.Counter
+	events           prometheus.Counter
+	lost             *prometheus.CounterVec
 	decisions        prometheus.Histogram
 	failedLogins     prometheus.Counter
 	turnedAway       prometheus.Counter
@@ -56,6 +58,7 @@ func newMetrics(p *Proxy) *metrics {
 			gauge("connections", "Connections of clients.", func() float64 { return float64(p.count()) }),
 		},
 	}
+	m.events, m.lost = newAuditCounters(counter)
 	for i, vec := range []*prometheus.CounterVec{m.received, m.passed} {
 		m.byKey[i] = map[ops.APIKey]prometheus.Counter{}
 		for _, api := range ops.APIs() {
@@ -80,10 +83,12 @@ func (m *metrics) denied(key ops.APIKey, t resource.Type) prometheus.Counter {
 	return m.refusals.WithLabelValues(key.String(), strings.ToLower(t.String()))
 }
 
+func (m *metrics) lostEvents(reason string) prometheus.Counter { return m.lost.WithLabelValues(reason) }
+
 // register registers everything, or nothing.
 func (m *metrics) register(r prometheus.Registerer) error {
 	all := append([]prometheus.Collector{
-		m.received, m.passed, m.refusals, m.checks, m.decisions, m.failedLogins, m.turnedAway,
+		m.received, m.passed, m.refusals, m.checks, m.events, m.lost, m.decisions, m.failedLogins, m.turnedAway,
 	}, m.gauges...)
 	var errs []error
 	for i, c := range all {

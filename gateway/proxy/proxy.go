@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -26,6 +27,7 @@ type Proxy struct {
 	acls      gateway.ACLHandling
 	log       *slog.Logger
 	metrics   *metrics
+	auditor   *auditor
 	limits    Limits
 	cluster   *cluster
 	listeners []*listener
@@ -63,6 +65,10 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 		return nil, err
 	}
 	p.metrics = newMetrics(p)
+	p.auditor = &auditor{handler: config.Audit, limit: limits.AuditEvents, log: p.log, metrics: p.metrics}
+	if config.Audit == nil {
+		p.auditor.handler = audit.NewLogHandler(p.log)
+	}
 	if err := p.open(config.Metrics); err != nil {
 		p.Close()
 		return nil, err
@@ -87,6 +93,9 @@ func (p *Proxy) listenersOf(config Config) error {
 // open opens the ports of the listeners and registers the metrics.
 func (p *Proxy) open(registry prometheus.Registerer) error {
 	for _, l := range p.listeners {
+		for _, warning := range l.warnings() {
+			p.log.Warn(warning, "listener", string(l.Protocol), "address", l.Address)
+		}
 		if err := l.decideBy(p); err != nil {
 			return fmt.Errorf("listener %s: %w", printable(l.Address), err)
 		}
@@ -133,6 +142,7 @@ func (p *Proxy) Serve(ctx context.Context) error {
 	stop()
 	p.Close()
 	p.running.Wait()
+	p.auditor.tellLoss()
 	return nil
 }
 

@@ -4,14 +4,14 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash"
+	"slices"
 	"strings"
 
 	"github.com/xdg-go/scram"
 
+	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -20,6 +20,46 @@ import (
 //
 // Source: Kafka's ScramMechanism.
 const scramIterations = 4096
+
+// scramCodes are Kafka's codes of the mechanisms, in their order.
+//
+// Source: Kafka's ScramMechanism (clients.admin).
+var scramCodes = []struct {
+	name string
+	code int8
+}{{ScramSHA256, 1}, {ScramSHA512, 2}}
+
+// credentials returns what the gateway shows of the credentials of users.
+func (s *SASL) credentials() map[string][]gateway.Credential {
+	if s == nil {
+		return nil
+	}
+	var offered []gateway.Credential
+	for _, m := range scramCodes {
+		if slices.Contains(s.Mechanisms, m.name) {
+			offered = append(offered, gateway.Credential{Mechanism: m.code, Iterations: scramIterations})
+		}
+	}
+	if offered == nil {
+		return nil
+	}
+	all := make(map[string][]gateway.Credential, len(s.Users))
+	for user := range s.Users {
+		all[user] = offered
+	}
+	return all
+}
+
+// credentialHandling says what becomes of requests about SCRAM credentials: those of the
+// cluster are shown and changed only if no client of the proxy logs in by a password.
+func (p *Proxy) credentialHandling() gateway.CredentialHandling {
+	for _, l := range p.listeners {
+		if l.SASL != nil && len(l.SASL.Users) > 0 {
+			return gateway.ShowCredentials
+		}
+	}
+	return gateway.ForwardCredentials
+}
 
 // scramMechanism is RFC 5802 by one hash.
 type scramMechanism struct {
@@ -65,14 +105,13 @@ func (m *scramMechanism) credentials(user string) scram.StoredCredentials {
 	return scram.StoredCredentials{KeyFactors: factors, StoredKey: random(size), ServerKey: random(size)}
 }
 
-// scramLogin is one client logging in. The library leads the conversation up to the
-// client's last message, which it would refuse of the librdkafka that Debian 12 has:
-// releases before 2.6.1 send their nonce twice, and Kafka takes it.
+// scramLogin is one client logging in. The library leads the conversation. It compares
+// the nonce of the client's last message for equality, as Kafka does from 4.0 on:
+// librdkafka before 2.6.1 sends its own part twice and is refused, here and there.
 type scramLogin struct {
-	mechanism     *scramMechanism
-	user          string
-	credentials   scram.StoredCredentials
-	first, answer string // the client's first message, and what was answered
+	mechanism    *scramMechanism
+	user         string
+	conversation *scram.ServerConversation // nil before the client's first message
 }
 
 func (l *scramLogin) peer(names *principal.Builder) (identity, error) {
@@ -81,87 +120,38 @@ func (l *scramLogin) peer(names *principal.Builder) (identity, error) {
 }
 
 func (l *scramLogin) step(message []byte) (answer []byte, done bool, err error) {
-	if l.first != "" {
-		answer, err = l.last(string(message))
-		return answer, err == nil, err
+	if l.conversation == nil {
+		answer, err = l.first(string(message))
+		return answer, false, err
 	}
-	l.first = string(message)
+	proof, err := l.conversation.Step(string(message))
+	if err != nil || !l.conversation.Valid() {
+		return nil, false, fmt.Errorf("user %s: %w: %s", printable(l.user), errCredentials, printable(fmt.Sprint(err)))
+	}
+	return []byte(proof), true, nil
+}
+
+// first answers the client's first message, which says who it is.
+func (l *scramLogin) first(message string) ([]byte, error) {
 	// With this extension the name is that of a delegation token (KIP-48), and the
 	// library does not look at extensions.
-	if strings.Contains(strings.ToLower(l.first), ",tokenauth=") {
-		return nil, false, errors.New("delegation tokens are those of the upstream's brokers and are not accepted here")
+	if strings.Contains(strings.ToLower(message), ",tokenauth=") {
+		return nil, errors.New("delegation tokens are those of the upstream's brokers and are not accepted here")
 	}
 	server, err := l.mechanism.hash.NewServer(func(user string) (scram.StoredCredentials, error) {
-		l.user, l.credentials = user, l.mechanism.credentials(user)
-		return l.credentials, nil
+		l.user = user
+		return l.mechanism.credentials(user), nil
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	conversation := server.NewConversation()
-	if l.answer, err = conversation.Step(l.first); err != nil {
-		return nil, false, err
+	l.conversation = server.NewConversation()
+	answer, err := l.conversation.Step(message)
+	if err != nil {
+		return nil, errors.New(printable(err.Error())) // it repeats what the client sent
 	}
-	if id := conversation.AuthzID(); id != "" && id != l.user {
-		return nil, false, fmt.Errorf("user %s: %w", printable(l.user), errCredentials)
-	}
-	return []byte(l.answer), false, nil
-}
-
-// last verifies the client's proof and returns the server's.
-//
-// Source: RFC 5802, 3 and 5.1; Kafka's ScramSaslServer, which asks of the nonce only
-// that it ends with the server's.
-func (l *scramLogin) last(message string) ([]byte, error) {
-	unproved, encoded, ok := cutLast(message, ",p=")
-	parts := strings.Split(unproved, ",")
-	if !ok || len(parts) < 2 {
-		return nil, errors.New("expected c=, r= and p=")
-	}
-	header, bare := l.parts()
-	if parts[0] != "c="+base64.StdEncoding.EncodeToString([]byte(header)) {
-		return nil, errors.New("the channel binding is not that of the first message")
-	}
-	nonce, _, _ := strings.Cut(strings.TrimPrefix(l.answer, "r="), ",")
-	if !strings.HasPrefix(parts[1], "r=") || !strings.HasSuffix(parts[1], nonce) {
-		return nil, errors.New("the nonce is not the server's")
-	}
-	proof, err := base64.StdEncoding.DecodeString(encoded)
-	text := bare + "," + l.answer + "," + unproved
-	key := l.sign(l.credentials.StoredKey, text)
-	if err != nil || len(proof) != len(key) {
-		return nil, errors.New("expected a proof in base64, of the size of the hash")
-	}
-	for i := range key {
-		key[i] ^= proof[i]
-	}
-	stored := l.mechanism.hash()
-	stored.Write(key)
-	if !hmac.Equal(stored.Sum(nil), l.credentials.StoredKey) {
+	if id := l.conversation.AuthzID(); id != "" && id != l.user {
 		return nil, fmt.Errorf("user %s: %w", printable(l.user), errCredentials)
 	}
-	return []byte("v=" + base64.StdEncoding.EncodeToString(l.sign(l.credentials.ServerKey, text))), nil
-}
-
-// parts splits the first message into its header, with the comma behind it, and the
-// rest. The library has made sure that there are both.
-func (l *scramLogin) parts() (header, bare string) {
-	flag, rest, _ := strings.Cut(l.first, ",")
-	id, bare, _ := strings.Cut(rest, ",")
-	return flag + "," + id + ",", bare
-}
-
-func (l *scramLogin) sign(key []byte, text string) []byte {
-	mac := hmac.New(func() hash.Hash { return l.mechanism.hash() }, key)
-	mac.Write([]byte(text))
-	return mac.Sum(nil)
-}
-
-// cutLast cuts s around the last sep.
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
+	return []byte(answer), nil
 }

@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// CredentialHandling says what becomes of the requests that list and change the SCRAM
+// credentials of users. The zero CredentialHandling is ShowCredentials. Whatever it is,
+// who may not describe or alter the cluster is refused.
+type CredentialHandling int8
+
+const (
+	// ShowCredentials answers DescribeUserScramCredentials from Config.Credentials, and
+	// refuses AlterUserScramCredentials with POLICY_VIOLATION: for gateways whose clients
+	// log in with passwords that the cluster does not know. Who changes or deletes one in
+	// the cluster would believe it changed, while the old one goes on working.
+	ShowCredentials CredentialHandling = iota
+	// ForwardCredentials sends them to the cluster: for gateways whose clients log in by
+	// certificates or by Kerberos.
+	ForwardCredentials
+)
+
+// Credential is a SCRAM credential of a user, without its secrets.
+type Credential struct {
+	Mechanism  int8 // Kafka's code: 1 is SCRAM-SHA-256, 2 is SCRAM-SHA-512
+	Iterations int32
+}
+
+// credentialServers are the requests that ShowCredentials answers.
+var credentialServers = map[ops.APIKey]server{50: describeCredentials, 51: alterCredentials}
+
+// The codes that only DescribeUserScramCredentials answers with, which no row of the
+// protocol table has.
+//
+// Source: Kafka 4.2, org.apache.kafka.common.protocol.Errors.
+const (
+	resourceNotFound  ops.ErrorCode = 91
+	duplicateResource ops.ErrorCode = 92
+)
+
+// describeCredentials answers DescribeUserScramCredentials.
+//
+// Source: Kafka's ScramImage.describe.
+func describeCredentials(g *Gateway, request kmsg.Request) kmsg.Response {
+	m := request.(*kmsg.DescribeUserSCRAMCredentialsRequest)
+	r := m.ResponseKind().(*kmsg.DescribeUserSCRAMCredentialsResponse)
+	asked := make(map[string]int, len(m.Users)) // how often
+	var users []string
+	for i := range m.Users {
+		name := m.Users[i].Name
+		if asked[name]++; asked[name] == 1 {
+			users = append(users, name)
+		}
+	}
+	if len(m.Users) == 0 {
+		users = slices.Sorted(maps.Keys(g.config.Credentials))
+	}
+	r.Results = make([]kmsg.DescribeUserSCRAMCredentialsResponseResult, 0, len(users))
+	for _, user := range users {
+		result := kmsg.NewDescribeUserSCRAMCredentialsResponseResult()
+		result.User = user
+		switch credentials := g.config.Credentials[user]; {
+		case asked[user] > 1:
+			result.ErrorCode = int16(duplicateResource)
+			result.ErrorMessage = new("Cannot describe SCRAM credentials for the same user twice in a single request: " + user)
+		case len(credentials) == 0:
+			result.ErrorCode = int16(resourceNotFound)
+			result.ErrorMessage = new("Attempt to describe a user credential that does not exist: " + user)
+		default:
+			for _, c := range credentials {
+				result.CredentialInfos = append(result.CredentialInfos,
+					kmsg.DescribeUserSCRAMCredentialsResponseResultCredentialInfo{Mechanism: c.Mechanism, Iterations: c.Iterations})
+			}
+		}
+		r.Results = append(r.Results, result)
+	}
+	return r
+}
+
+// alterCredentials refuses AlterUserScramCredentials for each user that it names.
+func alterCredentials(_ *Gateway, request kmsg.Request) kmsg.Response {
+	m := request.(*kmsg.AlterUserSCRAMCredentialsRequest)
+	r := m.ResponseKind().(*kmsg.AlterUserSCRAMCredentialsResponse)
+	blank(reflect.ValueOf(r).Elem())
+	refuseCredentials(m, r, ops.PolicyViolation)
+	for i := range r.Results {
+		r.Results[i].ErrorMessage = new("the passwords of clients are kept elsewhere and cannot be changed here")
+	}
+	return r
+}
