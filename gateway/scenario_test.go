@@ -22,7 +22,7 @@ import (
 )
 
 // allowing returns a store that allows User:alice what is listed, such as
-// "Read Topic:t1"; "Read Topic:t*" is a prefix.
+// "Read Topic:t1"; "Read Topic:t*" is a prefix, and "-Read Topic:t1" denies.
 func allowing(t testing.TB, list ...string) *snapshot.Store {
 	t.Helper()
 	store := snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}})
@@ -40,6 +40,10 @@ func allowing(t testing.TB, list ...string) *snapshot.Store {
 
 func allow(t testing.TB, line string) acl.Binding {
 	t.Helper()
+	permission := acl.Allow
+	if rest, denies := strings.CutPrefix(line, "-"); denies {
+		line, permission = rest, acl.Deny
+	}
 	what, on, _ := strings.Cut(line, " ")
 	kind, name, _ := strings.Cut(on, ":")
 	op, err := ops.ParseOperation(what)
@@ -54,7 +58,7 @@ func allow(t testing.TB, line string) acl.Binding {
 	if prefix, ok := strings.CutSuffix(name, "*"); ok && prefix != "" {
 		p.PatternType, p.Name = resource.Prefixed, prefix
 	}
-	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: op, Permission: acl.Allow}}
+	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: op, Permission: permission}}
 }
 
 func client(name string) gateway.Client {

@@ -123,6 +123,28 @@ func (p *Plan) statusOf(missing, noSource []string) kmsg.StreamsGroupHeartbeatRe
 	return status
 }
 
+// describeTopology says what is wrong with a topology, in the words of the broker. Names
+// that come more than once are named once.
+//
+// Source: Kafka's KafkaApis.handleStreamsGroupHeartbeat,
+// GroupCoordinatorService.throwIfStreamsGroupHeartbeatRequestIsUsingUnsupportedFeatures.
+func describeTopology(q *query, r *kmsg.StreamsGroupHeartbeatResponse) {
+	switch code := ops.ErrorCode(r.ErrorCode); {
+	case code == ops.InvalidRequest && q.unservable == code:
+		r.ErrorMessage = new("Regular expressions for source topics are not supported yet.")
+	case code != ops.StreamsInvalidTopology:
+	default:
+		topics := distinct(q.Subscribed)
+		internal := slices.DeleteFunc(slices.Clone(topics), func(name string) bool { return !ops.InternalTopic(name) })
+		if len(internal) > 0 {
+			r.ErrorMessage = new("Use of Kafka internal topics " + strings.Join(internal, ",") + " in a Kafka Streams topology is prohibited.")
+			return
+		}
+		invalid := slices.DeleteFunc(topics, ops.ValidTopicName)
+		r.ErrorMessage = new("Topic names " + strings.Join(invalid, ",") + " are not valid topic names.")
+	}
+}
+
 // topologyOf returns the topics of the group, and those that the heartbeat adds: a group
 // without a topology gets that of the heartbeat.
 func (p *Plan) topologyOf(m *kmsg.StreamsGroupHeartbeatRequest) (sources, internal []string, code ops.ErrorCode) {

@@ -209,9 +209,9 @@ func (c Condition) holdsFor(r *Request, it *Item) bool {
 	case topicToCreate:
 		return !r.topic(it).Exists && !it.ByID // and the request creates topics, which mayHold looks at
 	case topicInvalid:
-		return !validTopicName(r.name(it))
+		return !ValidTopicName(r.name(it))
 	case topicInternal:
-		return isInternalTopic(r.name(it))
+		return InternalTopic(r.name(it))
 	case topicIsMetadataLog:
 		return r.name(it) == metadataLog
 	case topicRepeated:

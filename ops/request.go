@@ -216,7 +216,7 @@ func (r *Request) hasUnknownConfig() bool {
 // hasInvalidTopology reports whether a topic that a streams group uses is internal to
 // Kafka or has a name that no topic can have.
 func (r *Request) hasInvalidTopology() bool {
-	return slices.ContainsFunc(r.Subscribed, func(name string) bool { return isInternalTopic(name) || !validTopicName(name) })
+	return slices.ContainsFunc(r.Subscribed, func(name string) bool { return InternalTopic(name) || !ValidTopicName(name) })
 }
 
 // hasForeignRenewer reports whether a renewer of the token to create has a
