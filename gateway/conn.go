@@ -20,6 +20,7 @@ type Conn struct {
 	nobody  bool // nobody knows who the peer is, or where
 	reader  reader
 	share   shareSession
+	members subscriptions
 	last    string // the client id of the last request
 
 	// What the plans of earlier requests do not need any more, blank, or nil.
@@ -44,16 +45,24 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 	if !client.Subject.Principal.IsZero() {
 		caller.Principal = client.Subject.Principal.String()
 	}
-	return &Conn{
+	cluster := client.Cluster
+	if cluster == nil {
+		cluster = g.config.Cluster
+	}
+	c := &Conn{
 		gateway: g,
 		subject: client.Subject,
 		session: g.config.Store.Session(client.Subject),
 		nobody:  client.Subject.Principal.IsZero() || !client.Subject.Host.IsValid(),
 		reader: reader{
-			cluster: g.config.Cluster, layouts: g.layouts,
+			cluster: cluster, layouts: g.layouts,
 			endpoint: endpoint, caller: caller, forwarded: forwarded,
 		},
 	}
+	if b := client.Before; b != nil && b.gateway == g && b.reader.caller.Principal == caller.Principal {
+		c.share, c.members = b.share, b.members
+	}
+	return c
 }
 
 // beforeLogin are the requests of a peer that is not authenticated yet: ApiVersions,
@@ -83,7 +92,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if c.nobody && !beforeLogin[h.Key] {
 		return nil, &FrameError{Header: h, Err: errNobody}
 	}
-	p := &Plan{Header: h, gateway: c.gateway, subject: &c.subject, asker: asker{view: c.session.View()}, share: &c.share}
+	p := &Plan{Header: h, gateway: c.gateway, subject: &c.subject, cluster: c.reader.cluster, asker: asker{view: c.session.View()}, share: &c.share, members: &c.members}
 	if h.Key == apiVersionsKey && !c.gateway.serves(h) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
@@ -97,6 +106,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		p.query = new(query)
 	}
 	if err = c.reader.read(p.query, message); err == nil {
+		p.findTopics()
 		err = p.decide(frame)
 	}
 	if err != nil {

@@ -180,6 +180,9 @@ func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 		return nil, fmt.Errorf("no place for %v in the response", code)
 	}
 	describeTokenRefusal(q, resp)
+	if r, ok := resp.(*kmsg.StreamsGroupHeartbeatResponse); ok {
+		describeTopology(q, r)
+	}
 	return resp, nil
 }
 

@@ -74,7 +74,7 @@ func (l *listener) warnings() []string {
 // decideBy makes the gateway, and opens the ports of the brokers that are known.
 func (l *listener) decideBy(p *Proxy) (err error) {
 	l.gateway, err = gateway.New(gateway.Config{
-		Store: p.store, ACLs: p.acls, Cluster: p.cluster, Address: l.address,
+		Store: p.store, ACLs: p.acls, Address: l.address,
 		CredentialHandling: p.credentialHandling(), Credentials: l.SASL.credentials(),
 	})
 	if err != nil {
