@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // patternSource makes patterns and names, always the same ones for a seed.
@@ -184,4 +186,76 @@ func TestPatternsAgainstJava(t *testing.T) {
 	assert.Greater(t, c.pairs, 350_000)
 	assert.Greater(t, c.mapped, 30_000)
 	assert.Less(t, c.refused, c.pairs/8)
+}
+
+// TestCaseAgainstJava compares the lower and upper case of texts with Java's, sigmas
+// and characters above U+FFFF above all. A text may be refused, but never get another
+// case.
+func TestCaseAgainstJava(t *testing.T) {
+	oracle := newJavaOracle(t)
+	source := &patternSource{Rand: rand.New(rand.NewPCG(16, 14))}
+	texts, refused, final, wrong := 0, 0, 0, 0
+	compare := func(text, got string, err error) func(string) {
+		return func(answer string) {
+			want, _ := unescapeFromJava(strings.TrimPrefix(answer, "="))
+			texts++
+			if err != nil {
+				refused++
+				return
+			}
+			if strings.ContainsRune(got, 'ς') {
+				final++
+			}
+			if got != want {
+				if wrong++; wrong < 20 {
+					t.Errorf("%q: %q, Java %q", text, got, want)
+				}
+			}
+		}
+	}
+	for range 150_000 {
+		text := source.text()
+		lower, err := javaLower(text)
+		oracle.ask(compare(text, lower, err), "lower", text)
+		oracle.ask(compare(text, javaUpper(text), nil), "upper", text)
+	}
+	oracle.close()
+	t.Logf("%d texts, %d refused, %d with a final sigma", texts, refused, final)
+	assert.Zero(t, wrong)
+	assert.Equal(t, 300_000, texts)
+	assert.Greater(t, final, 15_000)
+	assert.Less(t, refused, 50_000)
+}
+
+// text returns a text with capital sigmas.
+func (s *patternSource) text() string {
+	var b strings.Builder
+	plain := s.IntN(4) > 0
+	for range s.IntN(9) {
+		switch {
+		case s.IntN(3) == 0:
+			b.WriteString("Σ")
+		case plain || s.IntN(3) > 0:
+			b.WriteString(s.one("a", "B", "\U00010400", "\U00010428", "\U0001D400", "\U000118A0", "é", "ß", "İ", "ǅ", ".", "-", "_", "'", "\"", ",", "=", " ", "1", "$", "#", "%", "&", "/", "@", ":", "σ", "ς"))
+		default:
+			b.WriteString(s.one("\U0001F600", "\U00020000", "\u0301", "中", "א", "\u00AD", "ª", "あ", "\n", "²", "ﬁ"))
+		}
+	}
+	return b.String()
+}
+
+// TestLowerCaseSample has texts with capital sigmas, and the lower case that JDK 17
+// gave them.
+func TestLowerCaseSample(t *testing.T) {
+	data, err := os.ReadFile("testdata/java_lower.tsv")
+	require.NoError(t, err)
+	rows := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	require.Len(t, rows, 401)
+	for _, row := range rows {
+		text, want, ok := strings.Cut(row, "\t")
+		require.True(t, ok, row)
+		got, err := javaLower(text)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, text)
+	}
 }
