@@ -50,8 +50,7 @@ func (r *parsedSSLRule) UnmarshalJSON(data []byte) error {
 }
 
 // replaySSLMapping compares a list of rules, and the names that it maps, with
-// Kafka's, without an engine that backtracks: package principal/javaregexp replays
-// the family with one. A list that is refused for a construct of the documented
+// Kafka's, without backtracking: package principal replays the family with it. A list that is refused for a construct of the documented
 // list, and only in a row marked javaOnly, counts as one check.
 func replaySSLMapping(row []byte) (r replayed, err error) {
 	var v sslRow

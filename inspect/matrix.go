@@ -12,10 +12,16 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// MaxChecks is how many checks a [Matrix] may take: about a minute of them. Real sets
-// of ACLs need some hundred for each ACL; only many principals that each have ACLs on
-// patterns where User:* has thousands of names or hosts need more.
-const MaxChecks = 1 << 26
+// MatrixWork returns how much work the [Matrix] of so many ACLs may take. A unit of work
+// is about one check, or one name or address in a ruling. Real sets of ACLs need one or
+// two hundred units for each ACL; many principals, names or hosts that all overlap
+// need more. The work that is allowed for 10,000 ACLs takes about 2 s.
+func MatrixWork(acls int) int { return workPerACL * max(acls, fewACLs) }
+
+const (
+	workPerACL = 600
+	fewACLs    = 10_000 // fewer than these may take as much work as these
+)
 
 // Matrix is what principals may do, by the patterns that ACLs stand on. It is what
 // checks answer: each verdict in it is one of Snapshot.Check, asked for a name and an
@@ -67,7 +73,7 @@ type Ruling struct {
 	Allowed    bool
 	Reason     snapshot.Reason
 	ACL        int     // the one that decides, an index of Matrix.ACLs, or -1 if none does
-	Names      NameSet // nil for all names of the pattern
+	Names      NameSet // nil for all names of the pattern; it may hold names outside of the pattern, too
 	Hosts      HostSet // nil for every address
 }
 
@@ -88,10 +94,10 @@ func (r Row) At(column int) int {
 // [Reach]. Names that no pattern covers are in no column.
 //
 // The cost is that of a check for each operation, pattern and host of the ACLs of each
-// principal on patterns that overlap, and grows with their nesting. The error is a
-// [*MatrixError]; the Matrix is zero then.
+// principal on patterns that overlap, and grows with their nesting. It is bounded by
+// [MatrixWork]. The error is a [*MatrixError]; the Matrix is zero then.
 func NewMatrix(n *snapshot.Snapshot, progress Progress) (Matrix, error) {
-	return newMatrix(n, progress, MaxChecks)
+	return newMatrix(n, progress, MatrixWork(n.Len()))
 }
 
 func newMatrix(n *snapshot.Snapshot, progress Progress, limit int) (Matrix, error) {
@@ -135,9 +141,10 @@ func someoneElse(texts map[string]bool) principal.Principal {
 	}
 }
 
-// MatrixError says that a [Matrix] would take more than MaxChecks checks.
+// MatrixError says that a [Matrix] would take too much work.
 type MatrixError struct {
-	Principal string // at which they were exceeded; empty for everyone else
+	Work      int    // how much is allowed
+	Principal string // at which it was exceeded; empty for everyone else
 }
 
 // Error says at whom, and what to do.
@@ -146,6 +153,6 @@ func (e *MatrixError) Error() string {
 	if e.Principal != "" {
 		who = describePrincipals([]string{e.Principal})
 	}
-	return "the matrix of all principals takes more than " + strconv.Itoa(MaxChecks) + " checks, which are reached at " + who +
-		": too many names or hosts of ACLs for User:* or for principals overlap; ask for one principal (WhatCan)"
+	return "the matrix of all principals takes more than " + strconv.Itoa(e.Work) + " steps, which are reached at " + who +
+		": too many prefixes or hosts of the ACLs overlap; ask what one principal can do (what-can), who can use one resource (who-can), or give fewer ACLs"
 }

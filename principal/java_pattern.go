@@ -16,13 +16,13 @@ const maxPatternLength = 1 << 16
 // those of Go's version of Unicode.
 type javaPattern struct {
 	tree    *syntaxTree
-	program *program       // nil if only an engine that backtracks can match it
-	foreign *foreignSearch // nil otherwise
+	program *program          // nil if only backtracking can match it
+	back    *backtrackProgram // nil otherwise
 }
 
-// compileJavaPattern compiles a pattern. What this package's own engine cannot match
-// goes to the other one, if that is not nil. The error is a *patternError.
-func compileJavaPattern(pattern string, engine PatternEngine) (*javaPattern, error) {
+// compileJavaPattern compiles a pattern. One that cannot be matched in linear time is
+// refused if backtracking is nil. The error is a *patternError.
+func compileJavaPattern(pattern string, backtracking *Backtracking) (*javaPattern, error) {
 	if len(pattern) > maxPatternLength {
 		return nil, &patternError{offset: maxPatternLength, msg: fmt.Sprintf("a pattern of more than %d bytes", maxPatternLength)}
 	}
@@ -38,10 +38,10 @@ func compileJavaPattern(pattern string, engine PatternEngine) (*javaPattern, err
 		return p, nil
 	}
 	var fault *patternError
-	if engine == nil || !errors.As(err, &fault) || !needsBacktracking(fault.construct) {
+	if backtracking == nil || !errors.As(err, &fault) || !needsBacktracking(fault.construct) {
 		return nil, err
 	}
-	if p.foreign, err = compileForeign(tree, engine); err != nil {
+	if p.back, err = compileBacktracking(tree, backtracking); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -64,7 +64,7 @@ func (p *javaPattern) matches(m *matcher, text string) (bool, error) {
 		return false, err
 	}
 	if p.program == nil {
-		return p.foreign.matches(text)
+		return newBacktracker(p.back, text).matches()
 	}
 	m.reset(p.program, text)
 	m.start(0)
@@ -84,7 +84,7 @@ func (p *javaPattern) rewriteWhole(m *matcher, w *rewriter) (result string, matc
 		return "", false, err
 	}
 	if p.program == nil {
-		return p.foreign.rewriteWhole(w)
+		return p.back.rewriteWhole(w)
 	}
 	m.reset(p.program, w.text)
 	m.start(0)
@@ -112,7 +112,7 @@ func (p *javaPattern) replace(m *matcher, w *rewriter, all bool) (string, error)
 		return "", err
 	}
 	if p.program == nil {
-		return p.foreign.replace(w, all)
+		return newBacktracker(p.back, w.text).replace(w, all)
 	}
 	m.reset(p.program, w.text)
 	if !m.find(0) {

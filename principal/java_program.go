@@ -74,11 +74,10 @@ func compileProgram(tree *syntaxTree) (*program, error) {
 	return &c.program, nil
 }
 
-// irregular are the constructs that this engine has no instructions for.
+// irregular are the constructs that a program has no instructions for.
 var irregular = map[nodeOp]string{opAtomic: constructAtomic, opBackReference: constructBackReference}
 
-// checkRegular returns an error for the first construct that needs an engine that
-// backtracks.
+// checkRegular returns an error for the first construct that needs backtracking.
 func checkRegular(n *node) error {
 	construct := irregular[n.op]
 	switch {
@@ -90,7 +89,7 @@ func checkRegular(n *node) error {
 		construct = constructPossessive
 	}
 	if construct != "" {
-		return &patternError{n.offset, construct, construct + ": it needs an engine that backtracks, see package javaregexp"}
+		return &patternError{n.offset, construct, construct + ": it needs backtracking, see Backtracking"}
 	}
 	for _, sub := range n.subs {
 		if err := checkRegular(sub); err != nil {
@@ -100,8 +99,8 @@ func checkRegular(n *node) error {
 	return nil
 }
 
-// checkKept returns an error for what Java matches in a way that no engine repeats.
-// It compiles the repetition of a group whose body cannot match in two ways into a
+// checkKept returns an error for what Java matches in a way that a program in linear
+// time does not repeat. It compiles the repetition of a group whose body cannot match in two ways into a
 // loop that forgets to restore the groups inside when it gives an iteration back,
 // that leaves its own group unset when it matches nothing, that sets it again when
 // all behind it has matched, a later turn of a repetition around it included, and in

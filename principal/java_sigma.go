@@ -9,7 +9,7 @@ import (
 
 // errUnclearSigma refuses a capital sigma beside characters whose part in words
 // Java's releases are free to change.
-var errUnclearSigma = errors.New("the lower case of its capital sigma depends on where a word ends, and beside other characters than letters with case and ASCII that is Java's own affair")
+var errUnclearSigma = errors.New("cannot lower-case capital sigma (Σ) beside a character that is neither a cased letter nor ASCII: Java releases disagree on where the word ends")
 
 // lowerSigmas returns s with every capital sigma in the lower case that Java gives it:
 // the final form if there is a letter with case before it in the same word and none
@@ -38,25 +38,34 @@ func lowerSigmas(s string) (string, error) {
 				return "", errUnclearSigma
 			}
 		}
-		lowerWord(text[begin:end])
+		lowerWord(text, begin, end)
 		begin = end
 	}
 	return string(text), nil
 }
 
-// lowerWord lowers the capital sigmas of one word.
-func lowerWord(word []rune) {
-	last := len(word) - 1
-	for last >= 0 && !isCasedLetter(word[last]) {
+// lowerWord lowers the capital sigmas of the word from begin to end.
+//
+// Java looks back from the sigma for a letter, and asks before each character whether
+// the word begins behind it. It asks from the UTF-16 unit before, and that is wrong for
+// a character above U+FFFF: it always seems to end a word, unless it begins the text.
+func lowerWord(text []rune, begin, end int) {
+	last := end - 1
+	for last >= begin && !isCasedLetter(text[last]) {
 		last--
 	}
 	seen := false
-	for i, r := range word {
+	for i := begin; i < end; i++ {
+		r := text[i]
 		if r == 'Σ' {
-			word[i] = 'σ'
+			text[i] = 'σ'
 			if seen && i == last {
-				word[i] = 'ς'
+				text[i] = 'ς'
 			}
+		}
+		if r > 0xFFFF && i > 0 {
+			seen = false
+			continue
 		}
 		seen = seen || isCasedLetter(r)
 	}

@@ -6,15 +6,18 @@ import (
 	"unicode/utf8"
 )
 
-// The constructs of java.util.regex that are not kept exactly. The first five are
-// not regular; an engine that backtracks can keep them. The others are refused
-// whatever the engine.
+// The constructs of java.util.regex that a program in linear time does not keep
+// exactly. The first nine are kept by Backtracking. The others are always refused.
 const (
 	constructLookAhead     = "look-ahead"
 	constructLookBehind    = "look-behind"
 	constructBackReference = "back reference"
 	constructPossessive    = "possessive quantifier"
 	constructAtomic        = "atomic group"
+	constructLineBreak     = `repeated \R`
+	constructInnerCapture  = "capturing group inside a repeated group without alternatives"
+	constructNestedCapture = "capturing group without alternatives that is repeated inside a repeated group"
+	constructEmptyCapture  = "repeated capturing group that matches nothing but the empty string"
 
 	constructPreviousMatch  = `\G`
 	constructGrapheme       = `\X and \b{g}`
@@ -27,22 +30,16 @@ const (
 	constructIntersection   = "intersection of classes other than [A&&B]"
 	constructSurrogate      = "half of a surrogate pair"
 	constructRequantified   = "quantifier without a character, class or group before it"
-	constructLineBreak      = `repeated \R`
-	constructInnerCapture   = "capturing group inside a repeated group without alternatives"
-	constructNestedCapture  = "capturing group without alternatives that is repeated inside a repeated group"
-	constructEmptyCapture   = "repeated capturing group that matches nothing but the empty string"
-	constructIrregularGroup = "capturing group inside look-around, an atomic group or a possessive repetition"
-	constructIrregularEmpty = "repeated group that may match nothing, in a pattern that needs an engine that backtracks"
 	constructSize           = "pattern of more than 4096 instructions"
 )
 
 // constructs is every construct that is refused, in the order of the constants.
 var constructs = [...]string{
 	constructLookAhead, constructLookBehind, constructBackReference, constructPossessive, constructAtomic,
+	constructLineBreak, constructInnerCapture, constructNestedCapture, constructEmptyCapture,
 	constructPreviousMatch, constructGrapheme, constructCharacterName, constructComments, constructUnicodeFolding,
 	constructUnicodeClass, constructFoldedProperty, constructProperty, constructIntersection, constructSurrogate,
-	constructRequantified, constructLineBreak, constructInnerCapture, constructNestedCapture, constructEmptyCapture,
-	constructIrregularGroup, constructIrregularEmpty, constructSize,
+	constructRequantified, constructSize,
 }
 
 // patternError says why a pattern is refused.
@@ -108,7 +105,7 @@ type node struct {
 	subs             []*node
 	min, max         int // of opRepeat; max is -1 without a bound
 	quantifier       quantifier
-	optional         bool // opRepeat written as "?": Java backtracks into it in full
+	optional         bool // opRepeat "?" or "{0,1}": Java backtracks into it in full
 	index            int  // of opCapture and opBackReference
 	assertion        assertion
 	behind, negative bool
@@ -149,6 +146,7 @@ func (f *flags) flagOf(letter rune) *bool {
 
 // syntaxTree is a pattern that has been read.
 type syntaxTree struct {
+	source       string
 	root         *node
 	groups       int            // how many capturing groups
 	names        map[string]int // of the named ones
@@ -167,7 +165,7 @@ type javaParser struct {
 
 // parseJavaPattern reads a pattern. The error is a *patternError.
 func parseJavaPattern(pattern string) (tree *syntaxTree, err error) {
-	p := javaParser{tokens: tokenize(pattern), tree: syntaxTree{names: map[string]int{}}}
+	p := javaParser{tokens: tokenize(pattern), tree: syntaxTree{source: pattern, names: map[string]int{}}}
 	defer func() {
 		if r := recover(); r != nil {
 			fault, ok := r.(*patternError)
@@ -412,6 +410,7 @@ func (p *javaParser) bounds(repeat *node) {
 	if !p.accept('}') {
 		p.fail(p.offset(), "", "a repetition {n}, {n,} or {n,m} must be closed here")
 	}
+	repeat.optional = repeat.min == 0 && repeat.max == 1
 	if repeat.max >= 0 && repeat.max < repeat.min {
 		p.fail(offset, "", "a repetition {n,m} with n greater than m")
 	}

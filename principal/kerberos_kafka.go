@@ -49,7 +49,7 @@ const javaSpace = " \t\n\v\f\r"
 //
 // The patterns are Java's, matched as JDK 17 does but in linear time. Constructs that
 // cannot be kept exactly, of which [UnsupportedConstructs] is the list, are refused;
-// with an engine that backtracks, which may be nil, the not regular ones among them
+// with a [Backtracking], which may be nil, the not regular ones among them
 // are accepted. A ")" ends pattern, and a "/" ends from and to; neither can be
 // quoted.
 //
@@ -64,9 +64,9 @@ const javaSpace = " \t\n\v\f\r"
 // An error is a [KerberosRuleError], and then there are no rules.
 //
 // Source: Kafka's KerberosShortNamer and KerberosRule; KIP-12.
-func ParseKerberosRules(rules []string, defaultRealm string, engine PatternEngine) (*KerberosRules, error) {
+func ParseKerberosRules(rules []string, defaultRealm string, backtracking *Backtracking) (*KerberosRules, error) {
 	k := &KerberosRules{dialect: kafkaDialect, defaultRealm: defaultRealm}
-	compile := func(pattern string) (rulePattern, error) { return compileJavaRulePattern(pattern, engine) }
+	compile := func(pattern string) (rulePattern, error) { return compileJavaRulePattern(pattern, backtracking) }
 	if err := k.parse(rules, parseKafkaRule, compile); err != nil {
 		return nil, err
 	}
@@ -131,8 +131,8 @@ func (r *kerberosRule) parseKafkaBody(s *ruleScanner) (string, *KerberosRuleErro
 // javaRulePattern is a pattern of Kafka's dialect.
 type javaRulePattern struct{ *javaPattern }
 
-func compileJavaRulePattern(pattern string, engine PatternEngine) (rulePattern, error) {
-	p, err := compileJavaPattern(pattern, engine)
+func compileJavaRulePattern(pattern string, backtracking *Backtracking) (rulePattern, error) {
+	p, err := compileJavaPattern(pattern, backtracking)
 	if err != nil {
 		return nil, err
 	}

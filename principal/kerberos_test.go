@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -130,29 +133,27 @@ func TestKerberosGrowthIsBounded(t *testing.T) {
 	}
 }
 
-// What Java matches and a linear engine cannot is refused by name, or goes to the
-// engine that can.
-func TestKerberosPatternEngine(t *testing.T) {
+// TestKerberosBacktracking has a rule that needs backtracking: it is refused by name,
+// or, if backtracking is allowed, maps, as long as the steps last.
+func TestKerberosBacktracking(t *testing.T) {
 	list := []string{"RULE:[1:$1](a++b)s/a++/x/"}
 	_, err := principal.ParseKerberosRules(list, "R", nil)
 	var fault *principal.KerberosRuleError
-	if !errors.As(err, &fault) || fault.Construct != "possessive quantifier" || fault.Offset != 13 {
-		t.Errorf("%v, construct %q; want a possessive quantifier at 13", err, fault.Construct)
-	}
-	var compiled []string
-	engine := func(pattern string) (principal.PatternSearch, error) {
-		compiled = append(compiled, pattern)
-		return func([]rune) func(int) ([]int, error) {
-			return func(int) ([]int, error) { return nil, errors.New("out of time") }
-		}, nil
-	}
-	rules, err := principal.ParseKerberosRules(list, "R", engine)
-	if err != nil || len(compiled) == 0 {
-		t.Fatalf("%v; the engine was asked for %q", err, compiled)
-	}
-	if got, err := rules.ShortName("aab@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
-		t.Errorf("an engine that gives up: %q, %v; want an error", got, err)
-	}
+	require.ErrorAs(t, err, &fault)
+	assert.Equal(t, "possessive quantifier", fault.Construct)
+	assert.Equal(t, 13, fault.Offset)
+
+	rules, err := principal.ParseKerberosRules(list, "R", &principal.Backtracking{})
+	require.NoError(t, err)
+	got, err := rules.ShortName("aab@R")
+	require.NoError(t, err)
+	assert.Equal(t, "xb", got)
+
+	rules, err = principal.ParseKerberosRules(list, "R", &principal.Backtracking{MaxSteps: 3})
+	require.NoError(t, err)
+	got, err = rules.ShortName("aab@R")
+	require.ErrorIs(t, err, principal.ErrKerberosRuleFailed)
+	assert.Empty(t, got)
 	rules.Lint()
 }
 

@@ -20,10 +20,10 @@ const (
 const defaultBuilderClass = "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder"
 
 // SettingsOptions is what the configuration of a broker does not hold. The zero
-// SettingsOptions has an empty default realm and no engine that backtracks.
+// SettingsOptions has an empty default realm and no backtracking.
 type SettingsOptions struct {
-	DefaultRealm string // the Kerberos realm of the broker's host
-	Engine       PatternEngine
+	DefaultRealm string        // the Kerberos realm of the broker's host
+	Backtracking *Backtracking // nil refuses rules that need it
 }
 
 // Settings is what a broker's configuration says about principals. The zero Settings
@@ -51,11 +51,11 @@ func ParseSettings(properties map[string]string, options SettingsOptions) (Setti
 	}
 	settings := Settings{AllowEveryoneIfNoACLs: strings.EqualFold(strings.TrimFunc(properties[keyAllowEveryone], isJavaTrimmed), "true")}
 	var err error
-	if settings.SSLRules, err = ParseSSLRules(valueOr(properties, keySSLRules, DefaultSSLRules), options.Engine); err != nil {
+	if settings.SSLRules, err = ParseSSLRules(valueOr(properties, keySSLRules, DefaultSSLRules), options.Backtracking); err != nil {
 		return Settings{}, fmt.Errorf("%s: %w", keySSLRules, err)
 	}
 	kerberos := SplitKerberosRules(valueOr(properties, keyKerberosRules, DefaultKerberosRules))
-	if settings.KerberosRules, err = ParseKerberosRules(kerberos, options.DefaultRealm, options.Engine); err != nil {
+	if settings.KerberosRules, err = ParseKerberosRules(kerberos, options.DefaultRealm, options.Backtracking); err != nil {
 		return Settings{}, fmt.Errorf("%s: %w", keyKerberosRules, err)
 	}
 	if settings.SuperUsers, err = ParseList(properties[keySuperUsers]); err != nil {

@@ -73,10 +73,9 @@ func (e *SSLNameError) Error() string {
 func (e *SSLNameError) Unwrap() error { return e.Reason }
 
 // UnsupportedConstructs returns every construct of java.util.regex that
-// [ParseSSLRules] refuses because it cannot be kept exactly. The first five,
-// look-ahead, look-behind, back reference, possessive quantifier and atomic group,
-// are accepted if there is a [PatternEngine], except for look-behind without a
-// greatest length and back references under (?i).
+// [ParseSSLRules] refuses because it cannot be kept exactly. The first nine are
+// accepted with a [Backtracking], except for look-behind without a greatest length,
+// \R with a quantifier of its own, and back references under (?i).
 func UnsupportedConstructs() []string { return append([]string(nil), constructs[:]...) }
 
 // SSLRules maps the distinguished names of certificates to principal names, by the
@@ -127,8 +126,8 @@ const (
 //
 // Patterns are Java's, matched as JDK 17 does but in linear time, because names come
 // from strangers. Constructs that cannot be kept exactly, of which
-// [UnsupportedConstructs] is the list, are refused. With an engine that backtracks,
-// which may be nil, the not regular ones among them are accepted.
+// [UnsupportedConstructs] is the list, are refused. With a [Backtracking], which
+// may be nil, the not regular ones among them are accepted.
 //
 // A fault in a replacement, such as $2 where there is no group, is an error of
 // [SSLRules.Name], because Kafka finds it only there. So is what releases of Java
@@ -140,7 +139,7 @@ const (
 // An error is a [SSLRulesError], and then there are no rules.
 //
 // Source: Kafka's SslPrincipalMapper; KIP-371.
-func ParseSSLRules(list string, engine PatternEngine) (*SSLRules, error) {
+func ParseSSLRules(list string, backtracking *Backtracking) (*SSLRules, error) {
 	sources, err := splitSSLRules(list)
 	if err != nil {
 		return nil, err
@@ -154,7 +153,7 @@ func ParseSSLRules(list string, engine PatternEngine) (*SSLRules, error) {
 		if source.skipped != "" {
 			parsed.dropped[len(parsed.rules)] = append(parsed.dropped[len(parsed.rules)], source.skipped)
 		}
-		rule, fault := parseSSLRule(grammar, source, engine)
+		rule, fault := parseSSLRule(grammar, source, backtracking)
 		if fault != nil {
 			fault.Rule = len(parsed.rules)
 			return nil, fault
@@ -210,7 +209,7 @@ func splitSSLRules(list string) ([]sslSource, error) {
 }
 
 // parseSSLRule reads one rule. An empty one is nil.
-func parseSSLRule(grammar *javaPattern, source sslSource, engine PatternEngine) (*sslRule, *SSLRulesError) {
+func parseSSLRule(grammar *javaPattern, source sslSource, backtracking *Backtracking) (*sslRule, *SSLRulesError) {
 	var m matcher
 	m.reset(grammar.program, source.text)
 	m.start(0)
@@ -229,7 +228,7 @@ func parseSSLRule(grammar *javaPattern, source sslSource, engine PatternEngine) 
 		return nil, nil
 	}
 	rule := &sslRule{pattern: group(2), replacement: group(4), fold: caseFold(group(6))}
-	if err := rule.compile(engine); err != nil {
+	if err := rule.compile(backtracking); err != nil {
 		fault.Offset, fault.Msg = source.offset+int(m.slots[4]), err.Error()
 		var pattern *patternError
 		if errors.As(err, &pattern) {
@@ -241,8 +240,8 @@ func parseSSLRule(grammar *javaPattern, source sslSource, engine PatternEngine) 
 	return rule, nil
 }
 
-func (r *sslRule) compile(engine PatternEngine) error {
-	compiled, err := compileJavaPattern(r.pattern, engine)
+func (r *sslRule) compile(backtracking *Backtracking) error {
+	compiled, err := compileJavaPattern(r.pattern, backtracking)
 	if err != nil {
 		return err
 	}
@@ -279,8 +278,8 @@ func (r *sslRule) String() string {
 // If no rule applies, if the one that applies fails, or if dn is not valid UTF-8 or
 // has more than 192 KiB, the error is a [SSLNameError] with the empty name.
 //
-// The time is linear in the length of dn, unless a rule needs a [PatternEngine], and
-// then that engine's to bound. It allocates the name, and for long names some memory
+// The time is linear in the length of dn, unless a rule needs [Backtracking], which
+// bounds the steps. It allocates the name, and for long names some memory
 // to match in.
 func (s *SSLRules) Name(dn string) (string, error) { return s.walk(dn, nil) }
 

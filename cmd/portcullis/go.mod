@@ -8,7 +8,6 @@ require (
 	github.com/portcullis-authz/portcullis/aclfile/watch v0.0.0
 	github.com/portcullis-authz/portcullis/gateway v0.0.0
 	github.com/portcullis-authz/portcullis/gateway/proxy v0.0.0
-	github.com/portcullis-authz/portcullis/principal/javaregexp v0.0.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/schollz/progressbar/v3 v3.19.0
@@ -24,7 +23,6 @@ require (
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/dlclark/regexp2 v1.11.5 // indirect
 	github.com/fsnotify/fsnotify v1.10.1 // indirect
 	github.com/google/btree v1.1.3 // indirect
 	github.com/hashicorp/go-uuid v1.0.3 // indirect
@@ -59,5 +57,4 @@ replace (
 	github.com/portcullis-authz/portcullis/aclfile/watch => ../../aclfile/watch
 	github.com/portcullis-authz/portcullis/gateway => ../../gateway
 	github.com/portcullis-authz/portcullis/gateway/proxy => ../../gateway/proxy
-	github.com/portcullis-authz/portcullis/principal/javaregexp => ../../principal/javaregexp
 )

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/principal"
-	"github.com/portcullis-authz/portcullis/principal/javaregexp"
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
@@ -191,8 +189,8 @@ func (p *principalCommand) readSSLRules(stdin io.Reader) (*principal.SSLRules, [
 	if p.sslRules.given {
 		list = p.sslRules.text
 	}
-	return parseRules("--ssl-rules", func(engine principal.PatternEngine) (*principal.SSLRules, error) {
-		return principal.ParseSSLRules(list, engine)
+	return parseRules("--ssl-rules", func(backtracking *principal.Backtracking) (*principal.SSLRules, error) {
+		return principal.ParseSSLRules(list, backtracking)
 	})
 }
 
@@ -229,25 +227,24 @@ func (p *principalCommand) readKerberosRules(stdin io.Reader) (rules *principal.
 	if len(p.kerberosRules) > 0 {
 		list = p.kerberosRules[0]
 	}
-	rules, more, err := parseRules("--kerberos-rules", func(engine principal.PatternEngine) (*principal.KerberosRules, error) {
-		return principal.ParseKerberosRules(principal.SplitKerberosRules(list), realm, engine)
+	rules, more, err := parseRules("--kerberos-rules", func(backtracking *principal.Backtracking) (*principal.KerberosRules, error) {
+		return principal.ParseKerberosRules(principal.SplitKerberosRules(list), realm, backtracking)
 	})
 	return rules, append(warnings, more...), err
 }
 
-// matchLimit is how long a search by an engine that backtracks may take. Somebody
-// waits for the answer, so that it can be longer than in a server.
-const matchLimit = time.Second
+// matchLimit is how many steps a match that backtracks may take. Somebody waits for
+// the answer, so that it can be more than in a server: about a second.
+const matchLimit = 10 * principal.DefaultMaxSteps
 
-// parseRules reads rules that a broker would take. Those that only an engine that
-// backtracks can match are told of: servers that embed this module's packages need
-// to be built with one.
-func parseRules[T any](from string, parse func(principal.PatternEngine) (T, error)) (rules T, warnings []string, err error) {
+// parseRules reads rules that a broker would take. It warns of those that need
+// backtracking: servers that embed this module's packages must allow it.
+func parseRules[T any](from string, parse func(*principal.Backtracking) (T, error)) (rules T, warnings []string, err error) {
 	rules, linear := parse(nil)
 	if linear == nil {
 		return rules, nil, nil
 	}
-	rules, err = parse(javaregexp.Engine(matchLimit))
+	rules, err = parse(&principal.Backtracking{MaxSteps: matchLimit})
 	if err != nil {
 		return rules, nil, fmt.Errorf("%s: %w", from, err)
 	}

@@ -77,10 +77,10 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 			"warning: rule 0: unanchored: " + unanchored + "warning: rule 2: unreachable: rule 1 takes every name of one line that this one applies to\n"},
 		{"RULE:a/b/\nDEFAULT", "a", exitDone, "mapped: a to User:a\nrule 0: mapped: DEFAULT\n",
 			"warning: rule 0: dropped: Kafka skips the text before this rule: \"RULE:a/b/\": put commas between rules\n"},
-		// Kafka's rules may need an engine that backtracks.
+		// Kafka's rules may need backtracking.
 		{"RULE:^CN=(?!root)(.*)$/$1/", "CN=a", exitDone,
 			"mapped: CN=a to User:a\nrule 0: mapped: RULE:^CN=(?!root)(.*)$/$1/\n  CN=a becomes a\n    replaced CN=a: $1 is a\n",
-			"warning: SSL rule 0 \"RULE:^CN=(?!root)(.*)$/$1/\", at offset 9 of the list: look-ahead: it needs an engine that backtracks, see package javaregexp\n"},
+			"warning: SSL rule 0 \"RULE:^CN=(?!root)(.*)$/$1/\", at offset 9 of the list: look-ahead: it needs backtracking, see Backtracking\n"},
 		// What a client chose must not act on the terminal, nor look like another answer.
 		{"RULE:(?s)^CN=(.*)$/$1/", "CN=\x1b[2J to User:a\nmapped", exitDone,
 			`mapped: "CN=\x1b[2J to User:a\nmapped" to "User:\x1b[2J to User:a\nmapped"` + "\nrule 0: mapped: RULE:(?s)^CN=(.*)$/$1/\n" +

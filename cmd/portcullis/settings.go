@@ -46,8 +46,8 @@ func (p *principalCommand) settings(stdin io.Reader, key, realm string) (princip
 	if isUTF8Twice(asked[key]) {
 		warnings = append(warnings, fmt.Sprintf(`%s: %s seems to be UTF-8, but Kafka reads ISO 8859-1: write characters beyond ASCII as \uXXXX`, file, key))
 	}
-	settings, more, err := parseRules(file, func(engine principal.PatternEngine) (principal.Settings, error) {
-		return principal.ParseSettings(asked, principal.SettingsOptions{DefaultRealm: realm, Engine: engine})
+	settings, more, err := parseRules(file, func(backtracking *principal.Backtracking) (principal.Settings, error) {
+		return principal.ParseSettings(asked, principal.SettingsOptions{DefaultRealm: realm, Backtracking: backtracking})
 	})
 	return settings, append(warnings, more...), err
 }

@@ -1,0 +1,263 @@
+package principal
+
+import (
+	"errors"
+	"slices"
+	"unicode/utf16"
+)
+
+// Backtracking lets rules have patterns that only backtracking can match:
+// look-around, back references, possessive quantifiers and atomic groups. Such a
+// pattern can take exponential time on a name that somebody chose for it. So each
+// match counts its steps, and a name that needs too many is an error, never another
+// name. No clock is involved: the same name always has the same answer.
+//
+// The patterns that need no backtracking keep their linear time. A nil *Backtracking
+// refuses the others. The zero Backtracking has the default limit.
+type Backtracking struct {
+	// MaxSteps is how many steps one rule may take for one name; zero or less is
+	// [DefaultMaxSteps].
+	MaxSteps int
+}
+
+// DefaultMaxSteps is how many steps one rule may take for one name. A usual name
+// takes some hundred steps, and a name of 1,000 characters with a rule that looks
+// ahead at each of them some million. This many steps take about 0.1 s.
+const DefaultMaxSteps = 1 << 22
+
+func (b *Backtracking) maxSteps() int {
+	if b.MaxSteps <= 0 {
+		return DefaultMaxSteps
+	}
+	return b.MaxSteps
+}
+
+// maxDepth is how deep the recursion of a match may go: each step takes some 150 bytes
+// of stack. Java's stack overflows earlier.
+const maxDepth = 1 << 16
+
+// Why a match that backtracks was given up.
+var (
+	errTooManySteps = errors.New("the match takes too many steps: write the pattern so that it has fewer ways to match")
+	errTooDeep      = errors.New("the match recurses too deeply: write the pattern so that it repeats characters instead of groups")
+	errBackwards    = errors.New("a group ends before it begins, for which Java has no answer")
+)
+
+// Why a search was given up.
+var (
+	errInsideCharacter = errors.New("it matches inside a character above U+FFFF, where only some releases of Java look")
+)
+
+// backtrackProgram is a pattern compiled for [backtracker].
+type backtrackProgram struct {
+	start    backtrackStep
+	groups   int // how many capturing groups
+	locals   int // how many positions and counts the steps keep
+	maxSteps int
+}
+
+// backtracker runs a backtrackProgram over a text. It does what java.util.regex does,
+// in the same order and with the same state, so that also what is peculiar there comes
+// out the same: which groups stay set, and where a repetition gives nothing back.
+//
+// Positions are UTF-16 units, as in Java.
+type backtracker struct {
+	program *backtrackProgram
+	text    []uint16
+	offsets []int32 // in bytes, of each unit; the second half of a pair is at the third byte
+	lines   matcher // knows positions by bytes
+	slots   []int   // where groups begin and end, from the whole match on; -1 if they took no part
+	locals  []int
+	last    int  // where the part that matched last ended
+	behind  int  // where the innermost look-behind must end
+	whole   bool // only a match up to the end of the text counts
+	steps   int  // left
+	depth   int
+}
+
+func newBacktracker(p *backtrackProgram, text string) *backtracker {
+	b := &backtracker{
+		program: p, lines: matcher{text: text}, steps: p.maxSteps,
+		slots: make([]int, 2+2*p.groups), locals: make([]int, p.locals),
+		text: make([]uint16, 0, len(text)), offsets: make([]int32, 0, len(text)+1),
+	}
+	for offset, r := range text {
+		b.text = utf16.AppendRune(b.text, r)
+		b.offsets = append(b.offsets, int32(offset))
+		if r > 0xFFFF {
+			b.offsets = append(b.offsets, int32(offset)+2)
+		}
+	}
+	b.offsets = append(b.offsets, int32(len(text)))
+	return b
+}
+
+// guard makes an error of a match that was given up. It is deferred.
+func (b *backtracker) guard(err *error) {
+	switch fault := recover(); fault {
+	case nil:
+	case errTooManySteps, errTooDeep, errBackwards:
+		*err = fault.(error)
+	default:
+		panic(fault)
+	}
+}
+
+func (b *backtracker) reset(whole bool) {
+	b.whole, b.depth = whole, 0
+	b.spend(len(b.slots) + len(b.locals))
+	for i := range b.slots {
+		b.slots[i] = -1
+	}
+	for i := range b.locals {
+		b.locals[i] = -1
+	}
+}
+
+// matches reports whether the pattern matches the whole text.
+func (b *backtracker) matches() (matched bool, err error) {
+	defer b.guard(&err)
+	b.reset(true)
+	return b.program.start.match(b, 0), nil
+}
+
+// find looks for the next match that begins at the unit from or later. It reports
+// whether there is one; then the slots are its groups.
+func (b *backtracker) find(from int) (found bool, err error) {
+	defer b.guard(&err)
+	b.reset(false)
+	for at := from; at <= len(b.text); at++ {
+		if b.program.start.match(b, at) {
+			b.slots[0], b.slots[1] = at, b.last
+			return true, nil
+		}
+		if b.isPair(at) {
+			if at++; b.differsInside(at) {
+				return false, errInsideCharacter
+			}
+		}
+	}
+	return false, nil
+}
+
+// differsInside reports whether it matters that a search looks inside a character, at
+// its second unit. It depends on the classes of the pattern, and on the release of Java,
+// whether a search does.
+func (b *backtracker) differsInside(at int) bool {
+	slots := slices.Clone(b.slots)
+	return b.program.start.match(b, at) || !slices.Equal(slots, b.slots)
+}
+
+// isPair reports whether a character above U+FFFF begins at a unit.
+func (b *backtracker) isPair(at int) bool {
+	return at+1 < len(b.text) && b.text[at]&0xFC00 == 0xD800 && b.text[at+1]&0xFC00 == 0xDC00
+}
+
+// runeAt returns the character that begins at a unit, or half of one inside of it,
+// and how many units it has.
+func (b *backtracker) runeAt(at int) (rune, int) {
+	if b.isPair(at) {
+		return utf16.DecodeRune(rune(b.text[at]), rune(b.text[at+1])), 2
+	}
+	return rune(b.text[at]), 1
+}
+
+// before returns the unit at which the character before at begins.
+func (b *backtracker) before(at int) int {
+	if at >= 2 && b.isPair(at-2) {
+		return at - 2
+	}
+	return at - 1
+}
+
+// spend counts steps.
+func (b *backtracker) spend(steps int) {
+	if b.steps -= steps; b.steps < 0 {
+		panic(errTooManySteps)
+	}
+}
+
+// run counts a step and does it.
+func (b *backtracker) run(s backtrackStep, at int) bool {
+	b.spend(1)
+	if b.depth++; b.depth > maxDepth {
+		panic(errTooDeep)
+	}
+	matched := s.match(b, at)
+	b.depth--
+	return matched
+}
+
+// compileBacktracking compiles a tree for backtracker.
+func compileBacktracking(tree *syntaxTree, limit *Backtracking) (*backtrackProgram, error) {
+	c := backtrackCompiler{tree: tree}
+	start := c.node(tree.root, &endStep{})
+	if c.err != nil {
+		return nil, c.err
+	}
+	return &backtrackProgram{start, tree.groups, c.locals, limit.maxSteps()}, nil
+}
+
+func hasSupplementary(text string) bool {
+	for _, r := range text {
+		if r > 0xFFFF {
+			return true
+		}
+	}
+	return false
+}
+
+// rewriteWhole is [javaPattern.rewriteWhole] for a pattern that backtracks.
+func (p *backtrackProgram) rewriteWhole(w *rewriter) (string, bool, error) {
+	b := newBacktracker(p, w.text)
+	if matched, err := b.matches(); err != nil || !matched {
+		return "", false, err
+	}
+	result, err := b.replace(w, true)
+	return result, true, err
+}
+
+// replace replaces the first match, or all.
+func (b *backtracker) replace(w *rewriter, all bool) (string, error) {
+	slots := make([]int32, len(b.slots))
+	for from := 0; from <= len(b.text); {
+		found, err := b.find(from)
+		if err != nil {
+			return "", err
+		}
+		if !found {
+			break
+		}
+		if err := b.byteSlots(slots); err != nil {
+			return "", err
+		}
+		if err := w.add(slots); err != nil {
+			return "", err
+		}
+		if from = b.slots[1]; b.slots[0] == from {
+			from++
+		}
+		if !all {
+			break
+		}
+	}
+	return w.finish()
+}
+
+// byteSlots writes where the groups are, in bytes. A group that begins or ends inside a
+// character is an error: its text is not Unicode.
+func (b *backtracker) byteSlots(slots []int32) error {
+	for i, at := range b.slots {
+		if slots[i] = -1; at < 0 {
+			continue
+		}
+		if i&1 == 1 && at < b.slots[i-1] {
+			return errBackwards
+		}
+		slots[i] = b.offsets[at]
+		if i >= 2 && splitsCharacter(b.lines.text, int(slots[i])) && b.slots[i|1] != b.slots[i&^1] {
+			return errSplitsCharacter
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+import java.io.*;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.regex.*;
+
+/**
+ * Answers what Java does with patterns and names. Each line of the input is a word and
+ * fields behind tabs, in UTF-8 with \\uXXXX for what is not printable ASCII; each is
+ * answered by one line.
+ *
+ * <pre>
+ * pattern PATTERN            "ok", or "error" if Java refuses it; the names that follow are for it
+ * name    TEXT REPLACEMENT   "-" if the pattern does not match all of it, else "=" and what replaceAll makes
+ * first   TEXT REPLACEMENT   "=" and what replaceFirst makes
+ * lower   TEXT               "=" and the lower case
+ * upper   TEXT               "=" and the upper case
+ * </pre>
+ */
+public class JavaOracle {
+    public static void main(String[] args) throws IOException {
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII), 1 << 20);
+        PrintWriter out = new PrintWriter(new OutputStreamWriter(System.out, StandardCharsets.US_ASCII));
+        Pattern pattern = null;
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            String[] fields = line.split("\t", -1);
+            String text = unescape(fields[1]);
+            switch (fields[0]) {
+                case "pattern":
+                    try {
+                        pattern = Pattern.compile(text);
+                        out.println("ok");
+                    } catch (PatternSyntaxException e) {
+                        pattern = null;
+                        out.println("error");
+                    }
+                    break;
+                case "name":
+                    out.println(pattern == null || !pattern.matcher(text).matches() ? "-"
+                            : "=" + escape(pattern.matcher(text).replaceAll(unescape(fields[2]))));
+                    break;
+                case "first":
+                    out.println(pattern == null ? "-" : "=" + escape(pattern.matcher(text).replaceFirst(unescape(fields[2]))));
+                    break;
+                case "lower":
+                    out.println("=" + escape(text.toLowerCase(Locale.ENGLISH)));
+                    break;
+                case "upper":
+                    out.println("=" + escape(text.toUpperCase(Locale.ENGLISH)));
+                    break;
+                default:
+                    throw new IOException("an unknown word: " + line);
+            }
+        }
+        out.flush();
+    }
+
+    static String escape(String text) {
+        StringBuilder b = new StringBuilder();
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c >= ' ' && c < 0x7f && c != '\\') {
+                b.append(c);
+            } else {
+                b.append(String.format("\\u%04x", (int) c));
+            }
+        }
+        return b.toString();
+    }
+
+    static String unescape(String text) {
+        StringBuilder b = new StringBuilder();
+        for (int i = 0; i < text.length(); i++) {
+            if (text.charAt(i) == '\\') {
+                b.append((char) Integer.parseInt(text.substring(i + 2, i + 6), 16));
+                i += 5;
+            } else {
+                b.append(text.charAt(i));
+            }
+        }
+        return b.toString();
+    }
+}
