@@ -87,9 +87,10 @@ func (p *Plan) unsealCursor(cursor string) (topic string, partition int32, ok bo
 // sealedFor is what a cursor is bound to: who was given it.
 func (p *Plan) sealedFor() []byte { return []byte(p.query.Caller.Principal) }
 
-// readPage refuses a sealed cursor where topics are named: it is of another request.
+// readPage refuses a cursor before the first partition, and where topics are named a
+// sealed one: it is of another request.
 func readPage(q *query, m *kmsg.DescribeTopicPartitionsRequest) {
-	if m.Cursor != nil && !q.AllTopics && strings.HasPrefix(m.Cursor.Topic, sealMark) {
+	if m.Cursor != nil && (m.Cursor.Partition < 0 || !q.AllTopics && strings.HasPrefix(m.Cursor.Topic, sealMark)) {
 		q.unservable = ops.InvalidRequest
 	}
 }

@@ -171,13 +171,12 @@ func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResour
 	q.items = fieldIn(field)
 	for i := range *field {
 		t, name := resource(&(*field)[i])
-		c := ops.ConfigResource{Name: q.text(name), Exists: true}
-		if t > 0 {
-			c.Type = ops.ConfigType(t)
-		}
-		q.Resources = append(q.Resources, c)
+		q.Resources = append(q.Resources, ops.ConfigResource{Name: q.text(name), Type: configType(t), Exists: true})
 	}
 }
+
+// configType returns the type of a resource with a configuration; 0 is none of Kafka's.
+func configType(t kmsg.ConfigResourceType) ops.ConfigType { return ops.ConfigType(max(t, 0)) }
 
 // reader makes the questions of requests.
 type reader struct {
@@ -406,10 +405,16 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 		resources(q, &m.Resources, func(c *kmsg.AlterConfigsRequestResource) (kmsg.ConfigResourceType, string) {
 			return c.ResourceType, c.ResourceName
 		})
+		for i := range m.Resources {
+			q.Resources[i].Invalid = wrongOf(m.Resources[i].Configs, legacyConfig).any()
+		}
 	case *kmsg.IncrementalAlterConfigsRequest:
 		resources(q, &m.Resources, func(c *kmsg.IncrementalAlterConfigsRequestResource) (kmsg.ConfigResourceType, string) {
 			return c.ResourceType, c.ResourceName
 		})
+		for i := range m.Resources {
+			q.Resources[i].Invalid = wrongOf(m.Resources[i].Configs, incrementalConfig).any()
+		}
 	case *kmsg.CreateDelegationTokenRequest, *kmsg.RenewDelegationTokenRequest,
 		*kmsg.ExpireDelegationTokenRequest, *kmsg.DescribeDelegationTokenRequest:
 		readTokens(q, message)
@@ -418,6 +423,8 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 			c := &m.Creations[i]
 			q.texts([]string{c.ResourceName, c.Principal, c.Host})
 		}
+	case *kmsg.ApiVersionsRequest:
+		readVersions(q, m)
 	case *kmsg.EnvelopeRequest:
 		r.readEnvelope(q, m)
 	default:
@@ -432,7 +439,7 @@ func asksNothing(message kmsg.Request) bool {
 	switch message.(type) {
 	case *kmsg.LeaderAndISRRequest, *kmsg.StopReplicaRequest, *kmsg.UpdateMetadataRequest, *kmsg.ControlledShutdownRequest,
 		*kmsg.ListGroupsRequest, *kmsg.ListTransactionsRequest, *kmsg.WriteTxnMarkersRequest,
-		*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest, *kmsg.ApiVersionsRequest,
+		*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest,
 		*kmsg.DescribeACLsRequest, *kmsg.DeleteACLsRequest,
 		*kmsg.AlterReplicaLogDirsRequest, *kmsg.DescribeLogDirsRequest, *kmsg.ElectLeadersRequest,
 		*kmsg.AlterPartitionAssignmentsRequest, *kmsg.ListPartitionReassignmentsRequest, *kmsg.UnregisterBrokerRequest,

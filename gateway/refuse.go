@@ -19,7 +19,7 @@ var identity = map[string][]string{
 	"Topic": {"Topic"}, "TopicID": {"TopicID"}, "Partition": {"Partition"},
 	"Group": {"Group"}, "GroupID": {"GroupID"}, "Key": {}, "TransactionalID": {"TransactionalID"},
 	"ResourceType": {"ResourceType"}, "ResourceName": {"ResourceName"},
-	"ProducerID": {"ProducerID"}, "Entity": {"Entity"}, "Type": {"Type"}, "Name": {"Name"}, "User": {"Name"},
+	"ProducerID": {"ProducerID"}, "Entity": {"Entity"}, "Type": {"Type"}, "Name": {"Name"},
 }
 
 // plainKeys are the fields that a plain name or number of the request is repeated in,
@@ -40,42 +40,48 @@ var blanks = map[string]int64{
 	"AuthorizedOperations": math.MinInt32, "ClusterAuthorizedOperations": math.MinInt32, "Generation": -1, "ExpiryTimestamp": -1,
 }
 
-// messages are what Kafka says beside the codes of a refusal, where it says something.
-//
-// Source: Kafka 4.2, org.apache.kafka.common.protocol.Errors.
-var messages = map[ops.ErrorCode]string{
-	ops.TopicAuthorizationFailed:           "Topic authorization failed.",
-	ops.GroupAuthorizationFailed:           "Group authorization failed.",
-	ops.ClusterAuthorizationFailed:         "Cluster authorization failed.",
-	ops.TransactionalIDAuthorizationFailed: "Transactional Id authorization failed.",
-	ops.DelegationTokenAuthorizationFailed: "Delegation Token authorization failed.",
+// blanksOf are the values of fields in the answers of an API that differ from blanks.
+var blanksOf = map[ops.APIKey]map[string]int64{
+	65: {"ProducerEpoch": 0},
+	87: {"LeaderEpoch": 0},
+	90: {"StartOffset": -1, "LeaderEpoch": 0},
 }
 
-// setError sets the error of a structure that can have one, and reports whether it can.
-func setError(v reflect.Value, code ops.ErrorCode) bool {
+// refusal is what an entry of the answer to a request of an API is refused with.
+type refusal struct {
+	key  ops.APIKey
+	code ops.ErrorCode
+	text *string // what is said beside the code, or nil
+}
+
+// refusalOf returns the refusal of an entry of the request.
+func refusalOf(q *query, entry reflect.Value, code ops.ErrorCode) refusal {
+	return refusal{q.Key, code, entryText(q, entry, code)}
+}
+
+// set sets the error of a structure that can have one, and reports whether it can.
+func (r refusal) set(v reflect.Value) bool {
 	f := v.FieldByName("ErrorCode")
 	if !f.IsValid() {
 		return false
 	}
-	f.SetInt(int64(code))
-	text := v.FieldByName("ErrorMessage")
-	if says, ok := messages[code]; ok && text.IsValid() {
-		text.Set(reflect.ValueOf(&says))
+	f.SetInt(int64(r.code))
+	if text := v.FieldByName("ErrorMessage"); r.text != nil && text.IsValid() {
+		text.Set(reflect.ValueOf(r.text))
 	}
 	return true
 }
 
-// fillError makes dst the entry of the response that refuses src, an entry of the
-// request.
-func fillError(dst, src reflect.Value, code ops.ErrorCode) {
-	blank(dst)
+// fill makes dst the entry of the response that refuses src, an entry of the request.
+func (r refusal) fill(dst, src reflect.Value) {
+	r.blank(dst)
 	if src.Kind() != reflect.Struct {
 		for _, name := range plainKeys[src.Kind()] {
 			if assign(dst.FieldByName(name), src) {
 				break
 			}
 		}
-		setError(dst, code)
+		r.set(dst)
 		return
 	}
 	for i := range dst.NumField() {
@@ -83,14 +89,14 @@ func fillError(dst, src reflect.Value, code ops.ErrorCode) {
 			assign(dst.Field(i), src.FieldByName(name))
 		}
 	}
-	if setError(dst, code) {
-		refuseAcknowledgements(dst, src, code)
+	if r.set(dst) {
+		refuseAcknowledgements(dst, src, r.code)
 		return
 	}
 	for i := range dst.NumField() {
 		from := src.FieldByName(dst.Type().Field(i).Name)
 		if dst.Field(i).Kind() == reflect.Slice && from.IsValid() && from.Kind() == reflect.Slice && identity[dst.Type().Field(i).Name] == nil {
-			fillErrors(dst.Field(i), from, code)
+			r.fillAll(dst.Field(i), from)
 		}
 	}
 }
@@ -103,21 +109,25 @@ func refuseAcknowledgements(dst, src reflect.Value, code ops.ErrorCode) {
 	}
 }
 
-// fillErrors makes dst the list of entries that refuse those of src.
-func fillErrors(dst, src reflect.Value, code ops.ErrorCode) {
+// fillAll makes dst the list of entries that refuse those of src.
+func (r refusal) fillAll(dst, src reflect.Value) {
 	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
 	for i := range src.Len() {
 		list.Index(i).Set(blankOf(list.Type().Elem()))
-		fillError(list.Index(i), src.Index(i), code)
+		r.fill(list.Index(i), src.Index(i))
 	}
 	dst.Set(list)
 }
 
 // blank sets the fields of v that an error is shown without.
-func blank(v reflect.Value) {
+func (r refusal) blank(v reflect.Value) {
 	for i := range v.NumField() {
 		name, f := v.Type().Field(i).Name, v.Field(i)
-		if n, ok := blanks[name]; ok && f.CanInt() {
+		n, ok := blanksOf[r.key][name]
+		if !ok {
+			n, ok = blanks[name]
+		}
+		if ok && f.CanInt() {
 			f.SetInt(n)
 		}
 		if name == "Metadata" && f.Kind() == reflect.Pointer { // of an offset
@@ -141,7 +151,7 @@ func assign(dst, src reflect.Value) bool {
 			dst.Set(src.Elem())
 		}
 	case dst.Kind() == reflect.Slice && src.Kind() == reflect.Slice:
-		fillErrors(dst, src, ops.None)
+		refusal{}.fillAll(dst, src)
 	default:
 		return false
 	}
@@ -169,10 +179,11 @@ var refusedLists = map[ops.APIKey]struct {
 func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 	resp := q.message.ResponseKind()
 	v, src := reflect.ValueOf(resp).Elem(), reflect.ValueOf(q.message).Elem()
-	blank(v)
-	placed := setError(v, code)
+	whole := refusal{q.Key, code, wholeText(q, code)}
+	whole.blank(v)
+	placed := whole.set(v)
 	if rule, ok := refusedLists[q.Key]; ok && q.Version >= rule.min && (rule.max == 0 || q.Version <= rule.max) {
-		fillErrors(v.FieldByName(rule.response), src.FieldByName(rule.request), code)
+		refuseList(q, v.FieldByName(rule.response), src.FieldByName(rule.request), code)
 		placed = true
 	}
 	placed = placeElsewhere(q, resp, code) || placed
@@ -180,7 +191,18 @@ func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 		return nil, fmt.Errorf("no place for %v in the response", code)
 	}
 	describeTokenRefusal(q, resp)
+	joinRefused(resp)
 	return resp, nil
+}
+
+// refuseList makes dst the list of entries that refuse all those of a list of the request.
+func refuseList(q *query, dst, src reflect.Value, code ops.ErrorCode) {
+	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
+	for i := range src.Len() {
+		list.Index(i).Set(blankOf(list.Type().Elem()))
+		refusalOf(q, src.Index(i), code).fill(list.Index(i), src.Index(i))
+	}
+	dst.Set(list)
 }
 
 // placeElsewhere puts the error of a whole request where the response has a list that
@@ -203,20 +225,15 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 	return true
 }
 
-// refuseLogDirs gives every partition of every directory the error, topic by topic.
+// refuseLogDirs gives every partition of every directory the error.
 func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDirsResponse, code ops.ErrorCode) {
-	at := make(map[string]int)
 	for _, dir := range m.Dirs {
 		for _, t := range dir.Topics {
-			i, ok := at[t.Topic]
-			if !ok {
-				i = len(r.Topics)
-				at[t.Topic] = i
-				r.Topics = append(r.Topics, kmsg.AlterReplicaLogDirsResponseTopic{Topic: t.Topic})
-			}
+			topic := kmsg.AlterReplicaLogDirsResponseTopic{Topic: t.Topic}
 			for _, p := range t.Partitions {
-				r.Topics[i].Partitions = append(r.Topics[i].Partitions, kmsg.AlterReplicaLogDirsResponseTopicPartition{Partition: p, ErrorCode: int16(code)})
+				topic.Partitions = append(topic.Partitions, kmsg.AlterReplicaLogDirsResponseTopicPartition{Partition: p, ErrorCode: int16(code)})
 			}
+			r.Topics = append(r.Topics, topic)
 		}
 	}
 }
@@ -231,7 +248,7 @@ func refuseCredentials(m *kmsg.AlterUserSCRAMCredentialsRequest, r *kmsg.AlterUs
 		seen[user] = true
 		result := kmsg.NewAlterUserSCRAMCredentialsResponseResult()
 		result.User = user
-		setError(reflect.ValueOf(&result).Elem(), code)
+		refusal{code: code, text: messageFor(code)}.set(reflect.ValueOf(&result).Elem())
 		r.Results = append(r.Results, result)
 	}
 	for i := range m.Deletions {

@@ -103,6 +103,12 @@ func (x *randomItems) expected(key ops.APIKey) (entries []string) {
 		}
 		entries = append(entries, name+" "+code.String())
 	}
+	if key == 75 { // by name, those that are allowed first
+		slices.Sort(entries)
+		slices.SortStableFunc(entries, func(a, b string) int {
+			return strings.Compare(strings.TrimPrefix(a, strings.Fields(a)[0]), strings.TrimPrefix(b, strings.Fields(b)[0]))
+		})
+	}
 	return entries
 }
 

@@ -64,6 +64,8 @@ var configAPIs = []API{
 			requireEach(AlterConfigs, resource.Group, eachConfig, "resources[].resourceName").of(GroupConfig).at(Controller),
 		},
 		Guards: []Guard{
+			guardItem(0, configRepeated, InvalidRequest),
+			guardItem(0, configInvalid, InvalidRequest),
 			guardItem(0, configUnsupported, InvalidRequest),
 			{When: always, Configs: BrokerLoggerConfig, Effect: Effect{Scope: OneItem, Code: InvalidRequest}},
 			brokerOfOtherNode,
@@ -96,6 +98,8 @@ var configAPIs = []API{
 				note("Sent to the controller itself (KIP-919), the same change needs another operation than at a broker."),
 		},
 		Guards: []Guard{
+			guardItem(0, configRepeated, InvalidRequest),
+			guardItem(0, configInvalid, InvalidRequest),
 			guardItem(0, configUnsupported, InvalidRequest),
 			brokerOfOtherNode,
 			{After: 1, When: configOfOtherNode, Configs: BrokerLoggerConfig, Endpoint: Broker, Effect: Effect{Scope: OneItem, Code: InvalidRequest}},
