@@ -252,11 +252,34 @@ func (v *verdicts) merge(q *query, response kmsg.Response) error {
 	if err := v.mergeInner(q, resp, places, inner); err != nil {
 		return err
 	}
+	if r, ok := response.(*kmsg.FetchResponse); ok {
+		v.moveRefused(r, places)
+	}
 	join(resp.FieldByName(itemField(q.Key)), repetitions[q.Key])
 	if r, ok := response.(*kmsg.DescribeTopicPartitionsResponse); ok {
-		orderTopics(q, r)
+		orderTopics(r)
 	}
 	return nil
+}
+
+// moveRefused moves the topics of a fetch that are refused behind the others, where Kafka
+// has them.
+func (v *verdicts) moveRefused(r *kmsg.FetchResponse, places []int) {
+	var refused []kmsg.FetchResponseTopic
+	is := make([]bool, len(r.Topics))
+	for i, code := range v.items {
+		if code != ops.None {
+			is[places[i]] = true
+			refused = append(refused, r.Topics[places[i]])
+		}
+	}
+	others := make([]kmsg.FetchResponseTopic, 0, len(r.Topics))
+	for i := range r.Topics {
+		if !is[i] {
+			others = append(others, r.Topics[i])
+		}
+	}
+	r.Topics = append(others, refused...)
 }
 
 // mergeInner puts the refused topics of groups into a response of the cluster.

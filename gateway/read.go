@@ -261,9 +261,8 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 	case *kmsg.DescribeProducersRequest:
 		topics(q, &m.Topics, func(t *kmsg.DescribeProducersRequestTopic) ops.Topic { return named(q, t.Topic) })
 	case *kmsg.DescribeTopicPartitionsRequest:
-		q.AllTopics = len(m.Topics) == 0
-		topics(q, &m.Topics, func(t *kmsg.DescribeTopicPartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
 		readPage(q, m)
+		topics(q, &m.Topics, func(t *kmsg.DescribeTopicPartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
 	case *kmsg.AddPartitionsToTxnRequest:
 		q.TransactionalID = &m.TransactionalID
 		q.text(m.TransactionalID)

@@ -134,6 +134,12 @@ func (r refusal) blank(v reflect.Value) {
 			f.Set(reflect.ValueOf(new("")))
 		}
 	}
+	switch is := v.Addr().Interface().(type) { // with an empty list that could be null
+	case *kmsg.CreateTopicsResponseTopic:
+		is.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
+	case *kmsg.StreamsGroupHeartbeatResponse:
+		is.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{}
+	}
 }
 
 // assign sets dst to src, which may be of the same type, a pointer to it, what a
@@ -169,7 +175,7 @@ var refusedLists = map[ops.APIKey]struct {
 	24: {"Topics", "Topics", 0, 3}, 27: {"Markers", "Markers", 0, 0}, 28: {"Topics", "Topics", 0, 0},
 	30: {"Creations", "Results", 0, 0}, 31: {"Filters", "Results", 0, 0},
 	32: {"Resources", "Resources", 0, 0}, 33: {"Resources", "Resources", 0, 0}, 44: {"Resources", "Resources", 0, 0},
-	43: {"Topics", "Topics", 0, 0}, 45: {"Topics", "Topics", 0, 0}, 49: {"Entries", "Entries", 0, 0}, 50: {"Users", "Results", 0, 0},
+	43: {"Topics", "Topics", 0, 0}, 46: {"Topics", "Topics", 0, 0}, 45: {"Topics", "Topics", 0, 0}, 49: {"Entries", "Entries", 0, 0}, 50: {"Users", "Results", 0, 0},
 	75: {"Topics", "Topics", 0, 0},
 	83: {"Topics", "Topics", 0, 0}, 84: {"Topics", "Topics", 0, 0}, 85: {"Topics", "Topics", 0, 0},
 	86: {"Topics", "Topics", 0, 0}, 87: {"Topics", "Topics", 0, 0},

@@ -103,11 +103,11 @@ func (x *randomItems) expected(key ops.APIKey) (entries []string) {
 		}
 		entries = append(entries, name+" "+code.String())
 	}
-	if key == 75 { // by name, those that are allowed first
+	if key == 75 { // by name
 		slices.Sort(entries)
-		slices.SortStableFunc(entries, func(a, b string) int {
-			return strings.Compare(strings.TrimPrefix(a, strings.Fields(a)[0]), strings.TrimPrefix(b, strings.Fields(b)[0]))
-		})
+	}
+	if key == 75 || key == 1 { // those that are allowed first
+		slices.SortStableFunc(entries, func(a, b string) int { return strings.Compare(strings.Fields(a)[1], strings.Fields(b)[1]) })
 	}
 	return entries
 }

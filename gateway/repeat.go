@@ -19,6 +19,7 @@ const (
 	everyOne      repetition = iota // stays: as the request has them
 	firstOne                        // stays, and later ones go
 	joinTopics                      // the partitions of a topic come together
+	joinBeside                      // those of topics beside each other do, each of them once; a topic without any goes
 	joinPartition                   // so they do, each of them once; a topic without any goes
 )
 
@@ -26,7 +27,7 @@ const (
 //
 // Source: the handlers of Kafka 4.2, and what brokers answer.
 var repetitions = map[ops.APIKey]repetition{
-	0: joinPartition, 1: joinPartition, 3: firstOne, 8: joinTopics, 19: firstOne, 20: firstOne, 21: joinPartition,
+	0: joinPartition, 1: joinBeside, 3: firstOne, 8: joinTopics, 19: firstOne, 20: firstOne, 21: joinPartition,
 	24: joinPartition, 28: joinTopics, 37: firstOne, 42: firstOne, 47: joinTopics, 75: firstOne,
 	78: joinPartition, 79: joinPartition, 91: joinPartition,
 }
@@ -38,7 +39,7 @@ func join(list reflect.Value, how repetition) {
 	}
 	type place struct {
 		at   int
-		seen map[int64]bool // partitions, if how is joinPartition
+		seen map[int64]bool // its partitions
 	}
 	places := make(map[entryKey]*place, list.Len())
 	joined := reflect.MakeSlice(list.Type(), 0, list.Len())
@@ -46,12 +47,13 @@ func join(list reflect.Value, how repetition) {
 		entry := list.Index(i)
 		key := wholeKey(entry)
 		at, known := places[key]
+		beside := how != joinBeside || known && at.at == joined.Len()-1
 		if !known {
 			at = &place{at: joined.Len(), seen: make(map[int64]bool)}
 			places[key] = at
 		}
 		partitions := partitionsIn(entry)
-		if how == joinPartition && partitions.IsValid() {
+		if how >= joinBeside && partitions.IsValid() {
 			partitions.Set(eachOnce(partitions, at.seen))
 			if partitions.Len() == 0 {
 				if !known {
@@ -61,7 +63,8 @@ func join(list reflect.Value, how repetition) {
 			}
 		}
 		switch {
-		case !known:
+		case !known || !beside:
+			at.at = joined.Len()
 			joined = reflect.Append(joined, entry)
 		case how != firstOne && partitions.IsValid():
 			of := partitionsIn(joined.Index(at.at))
@@ -130,16 +133,9 @@ func joinMarkers(r *kmsg.WriteTxnMarkersResponse) {
 }
 
 // orderTopics gives described topics the order of Kafka: those without an authorization
-// error before the others, by name. Topics before that of the cursor are not described.
-func orderTopics(q *query, r *kmsg.DescribeTopicPartitionsResponse) {
-	m := q.message.(*kmsg.DescribeTopicPartitionsRequest)
-	if q.AllTopics {
-		return
-	}
+// error before the others, by name.
+func orderTopics(r *kmsg.DescribeTopicPartitionsResponse) {
 	name := func(t *kmsg.DescribeTopicPartitionsResponseTopic) string { return stringOf(t.Topic) }
-	if m.Cursor != nil {
-		r.Topics = slices.DeleteFunc(r.Topics, func(t kmsg.DescribeTopicPartitionsResponseTopic) bool { return name(&t) < m.Cursor.Topic })
-	}
 	refused := func(t *kmsg.DescribeTopicPartitionsResponseTopic) int {
 		if t.ErrorCode == int16(ops.TopicAuthorizationFailed) {
 			return 1
