@@ -180,6 +180,6 @@ var notAtController = Guard{
 }
 
 const (
-	brokerLooksFirst  = "A broker looks at node ids, values and repeated resources before the controller authorizes, so that an unauthorized caller can see INVALID_REQUEST."
+	brokerLooksFirst  = "A broker refuses repeated resources, repeated configurations and missing values before anything is asked. Up to Kafka 4.3 it looks at the node ids and values of brokers first too; 4.4 authorizes before that."
 	controllerLacksIt = "A controller lists the API but has no handler for it: every request fails there."
 )
