@@ -18,6 +18,7 @@ type Conn struct {
 	session *snapshot.Session
 	reader  reader
 	share   shareSession
+	members subscriptions
 	last    string // the client id of the last request
 
 	// What the plans of earlier requests do not need any more, blank, or nil.
@@ -42,14 +43,22 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 	if !client.Subject.Principal.IsZero() {
 		caller.Principal = client.Subject.Principal.String()
 	}
-	return &Conn{
+	cluster := client.Cluster
+	if cluster == nil {
+		cluster = g.config.Cluster
+	}
+	c := &Conn{
 		gateway: g,
 		session: g.config.Store.Session(client.Subject),
 		reader: reader{
-			cluster: g.config.Cluster, layouts: g.layouts,
+			cluster: cluster, layouts: g.layouts,
 			endpoint: endpoint, caller: caller, forwarded: forwarded,
 		},
 	}
+	if b := client.Before; b != nil && b.gateway == g && b.reader.caller.Principal == caller.Principal {
+		c.share, c.members = b.share, b.members
+	}
+	return c
 }
 
 // Request decides one request. frame is what [ReadFrame] returned; it is kept by the
@@ -68,7 +77,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if c.gateway == nil {
 		return nil, &FrameError{Header: h, Err: errors.New("a connection that no gateway made")}
 	}
-	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}, share: &c.share}
+	p := &Plan{Header: h, gateway: c.gateway, cluster: c.reader.cluster, asker: asker{view: c.session.View()}, share: &c.share, members: &c.members}
 	if h.Key == apiVersionsKey && !c.gateway.serves(h) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
@@ -82,6 +91,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		p.query = new(query)
 	}
 	if err = c.reader.read(p.query, message); err == nil {
+		p.findTopics()
 		err = p.decide(frame)
 	}
 	if err != nil {

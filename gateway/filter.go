@@ -15,7 +15,7 @@ var rewriters = map[ops.APIKey]rewriter{
 	58: rewriteEnvelope,
 	68: rewriteHeartbeat,
 	75: rewritePage,
-	88: refuseCreation,
+	88: rewriteStreams,
 }
 
 // filter returns what is to change in the response to a request, or nil if nothing is.
@@ -117,7 +117,7 @@ func keptOf[T any](list []T, out *ops.Outcome, parent int) []T {
 }
 
 // filterCreated withholds the configuration of created topics from who may not
-// describe it.
+// describe it. The response is also read for the ids of the topics.
 func filterCreated(p *Plan, out *ops.Outcome) change {
 	withheld := make(map[string]ops.ErrorCode)
 	for i := range out.Items {
@@ -125,7 +125,8 @@ func filterCreated(p *Plan, out *ops.Outcome) change {
 			withheld[nameOf(&p.query.Request, it)] = it.ConfigCode
 		}
 	}
-	if len(withheld) == 0 || p.query.Version < 5 {
+	learns := p.query.Version >= 7 // the response has ids
+	if p.query.Version < 5 || len(withheld) == 0 && !learns {
 		return nil
 	}
 	return func(resp kmsg.Response) (bool, error) {
@@ -136,7 +137,7 @@ func filterCreated(p *Plan, out *ops.Outcome) change {
 				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor, t.Configs = int16(code), -1, -1, []kmsg.CreateTopicsResponseTopicConfig{}
 			}
 		}
-		return true, nil
+		return len(withheld) > 0, nil
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -20,8 +21,15 @@ import (
 type tinyCluster struct{}
 
 func (tinyCluster) TopicName(id [16]byte) (string, bool) { return "topic", id[0] < 128 }
-func (tinyCluster) HasTopic(name string) bool            { return name == "topic" }
-func (tinyCluster) Topics() []string                     { return []string{"topic", "secret"} }
+func (tinyCluster) FindTopics([][16]byte)                {}
+func (tinyCluster) LearnTopic([16]byte, string)          {}
+func (tinyCluster) Topics() ([]string, uint64, bool)     { return []string{"topic", "secret"}, 1, true }
+func (tinyCluster) MissingTopics(names []string) (missing []string, certain bool) {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "topic" }), true
+}
+func (tinyCluster) StreamsTopology(string) (sources, internal []string, code ops.ErrorCode) {
+	return nil, nil, ops.None
+}
 
 // halfGateway returns a gateway in front of an endpoint whose client may do everything
 // with what is called "topic", "a", "group-1" or "sample", describes the cluster, and

@@ -35,19 +35,36 @@ type Config struct {
 }
 
 // Cluster knows about the cluster what authorization depends on and no request
-// says. Its answers should be as fresh as a broker's own metadata. It must be safe for
-// concurrent use, and answer from memory: it is asked while requests wait.
+// says. It must be safe for concurrent use. The gateway asks nothing of it for a client
+// that is refused without the answer, so that neither work nor time shows what there is
+// to a client without rights.
 type Cluster interface {
-	// TopicName returns the name of the topic with the id, and whether there is one.
+	// TopicName returns the name of the topic with the id, and whether it is known. It
+	// answers from memory: it is asked for each topic of most requests.
 	TopicName(id [16]byte) (name string, ok bool)
-	// HasTopic reports whether there is a topic of the name. It is asked about the
-	// internal topics of a streams group: those that do not exist the cluster would
-	// create, whoever asks for it. It is also asked where a refusal reads otherwise if
-	// the topic is missing.
-	HasTopic(name string) bool
-	// Topics returns the names of all topics, in any order. It is asked where a group
-	// member subscribes to a pattern. The slice is not changed.
-	Topics() []string
+	// FindTopics asks the cluster for topics with ids that TopicName does not know.
+	// Afterwards TopicName knows those that there are. A client may send any number of
+	// ids that are no topic's: the Cluster bounds how often it asks, by making the client
+	// wait and not by an answer that is not true.
+	FindTopics(ids [][16]byte)
+	// LearnTopic is told the id and the name of a topic that a response of the cluster
+	// shows. Clients use a new topic at once.
+	LearnTopic(id [16]byte, name string)
+	// MissingTopics returns which of some topics do not exist, as of now: it asks a broker
+	// after it was called. If certain is false, any of the topics may be missing. It is
+	// asked where another right is needed if a topic is missing, and where a refusal reads
+	// otherwise; the client may describe all of the topics.
+	MissingTopics(names []string) (missing []string, certain bool)
+	// Topics returns the names of all topics, in any order, with a number that changes
+	// with them. The names should be no older than a few seconds. They are not changed. It
+	// is false if they are not known. It is asked where a group member subscribes to a
+	// pattern.
+	Topics() (names []string, version uint64, ok bool)
+	// StreamsTopology returns the topics of a streams group as of now: those that it reads
+	// and the internal ones, which the coordinator creates where they are missing. A code
+	// other than None says why they are not known. A group that does not exist has none.
+	// The client may read the group.
+	StreamsTopology(group string) (sources, internal []string, code ops.ErrorCode)
 }
 
 // Broker is where a response says that a broker is, or a controller. The zero Broker is
@@ -144,4 +161,11 @@ type Client struct {
 	// delegation token APIs look at.
 	Protocol           ops.SecurityProtocol
 	TokenAuthenticated bool
+	// Cluster, if not nil, is asked for this connection in place of that of Config: it
+	// can ask the broker that the connection leads to, and bound what one client asks.
+	Cluster Cluster
+	// Before, if not nil, is the Conn of the connection until the peer authenticated
+	// again. What it remembers of sessions and of members of groups goes on if the peer is
+	// the same principal.
+	Before *Conn
 }

@@ -1,142 +1,226 @@
 package gateway
 
 import (
-	"regexp"
+	"crypto/sha256"
+	"fmt"
+	"reflect"
 	"slices"
+	"sync/atomic"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Error codes of requests that the gateway itself cannot let pass, beside those of the
-// protocol table.
+// invalidRegularExpression is the error of a pattern that cannot be resolved.
+const invalidRegularExpression ops.ErrorCode = 128
+
+// A member of a consumer group may subscribe to a pattern. Kafka's coordinator resolves
+// it to the topics that the member may describe, and again when there are new topics. It
+// would resolve it to what the gateway may describe, so the gateway sends it names
+// instead of the pattern. A client sends its pattern once. So the gateway remembers it for
+// the connection, and resolves it again with the first heartbeat after the topics or
+// the client's ACLs have changed.
+//
+// Source: KIP-848; Kafka's GroupMetadataManager.maybeUpdateRegularExpressions.
+
+// What a connection remembers of the members that heartbeat on it. A client has one
+// connection to its coordinator, with one member. A member that is forgotten keeps the
+// topics that it has, and gets new ones when it sends its subscription again.
 const (
-	invalidRegularExpression ops.ErrorCode = 128
-	streamsInvalidTopology   ops.ErrorCode = 130
+	maxMembers           = 16
+	maxSubscriptionBytes = 128 << 10
+	bytesPerName         = 16 // of a list, in addition to those of the name
 )
 
-// maxPattern is the longest pattern that is compiled, in bytes. Compiling takes memory
-// in proportion to it; four topic names fit in.
-const maxPattern = 1000
+// subscription is what a member of a group has subscribed to by a pattern.
+type subscription struct {
+	group, member string
+	names         []string // that the client named in addition to the pattern
+	pattern       string
+	topics, acls  uint64            // the versions of both that it was last resolved with
+	sent          [sha256.Size]byte // hash of the topics that were sent to the cluster last
+	lost          *atomic.Bool      // the cluster has not taken them
+}
 
-// readPattern finds the topics that match the pattern which a group member subscribes
-// to. Kafka's coordinator resolves it as RE2/J does, of which Go's regexp is the
-// original; the pattern must match the whole name.
-func (r *reader) readPattern(q *query, m *kmsg.ConsumerGroupHeartbeatRequest) {
-	if m.SubscribedTopicRegex == nil || *m.SubscribedTopicRegex == "" {
-		return
+func (s *subscription) bytes() int {
+	n := len(s.group) + len(s.member) + len(s.pattern)
+	for _, name := range s.names {
+		n += len(name) + bytesPerName
 	}
-	pattern := q.text(*m.SubscribedTopicRegex)
-	q.Matched = []string{}
-	if len(pattern) > maxPattern {
-		q.unservable = invalidRegularExpression
-		return
+	return n
+}
+
+// subscriptions are those of a connection, the one that changed last at the end.
+type subscriptions []*subscription
+
+// take removes the subscription of a member and returns it; nil if there is none.
+func (l *subscriptions) take(group, member string) *subscription {
+	at := slices.IndexFunc(*l, func(s *subscription) bool { return s.group == group && s.member == member })
+	if at < 0 {
+		return nil
 	}
-	re, err := regexp.Compile(`^(?:` + pattern + `)$`)
-	if err == nil {
-		_, err = regexp.Compile(pattern) // by itself too: it may not close our bracket
+	s := (*l)[at]
+	*l = slices.Delete(*l, at, at+1)
+	return s
+}
+
+// keep adds a subscription, and forgets the oldest ones if they are too many.
+func (l *subscriptions) keep(s *subscription) {
+	*l = append(*l, s)
+	total := 0
+	for _, s := range *l {
+		total += s.bytes()
 	}
-	if err != nil {
-		q.unservable = invalidRegularExpression
-		return
+	for len(*l) > maxMembers || total > maxSubscriptionBytes {
+		total -= (*l)[0].bytes()
+		*l = slices.Delete(*l, 0, 1)
 	}
-	if r.cluster == nil {
-		return
-	}
-	for _, name := range r.cluster.Topics() {
-		if re.MatchString(name) {
-			q.Matched = append(q.Matched, name)
+}
+
+// rewriteHeartbeat sends the topics that the pattern of a member resolves to in place of
+// the pattern, if the heartbeat has a subscription or if those topics are others than
+// before. The client may read the group and describe the topics that it names: nothing is
+// compiled or matched before that is decided.
+func rewriteHeartbeat(p *Plan, _ *ops.Outcome) (bool, error) {
+	m := p.query.message.(*kmsg.ConsumerGroupHeartbeatRequest)
+	kept := p.members.take(m.Group, m.MemberID)
+	defer func() {
+		if kept != nil {
+			p.members.keep(kept)
 		}
+	}()
+	if m.MemberEpoch < 0 { // the member leaves, and the cluster reads no more than that
+		kept = nil
+		changed := m.SubscribedTopicRegex != nil
+		m.SubscribedTopicRegex = nil
+		return changed, nil
 	}
-}
-
-// resolvePattern puts the topics that a pattern may resolve to in place of it. The
-// cluster would resolve it to what the gateway may see, not the client. So topics that
-// are created later are found when the client next sends its subscription.
-func resolvePattern(m *kmsg.ConsumerGroupHeartbeatRequest, matched []string) {
-	names := slices.Concat(m.SubscribedTopicNames, matched)
-	slices.Sort(names)
-	m.SubscribedTopicNames = slices.Compact(names)
-	if m.SubscribedTopicNames == nil {
-		m.SubscribedTopicNames = []string{}
-	}
-	m.SubscribedTopicRegex = new("")
-}
-
-// readTopology reads the topics of a streams group. Patterns in a topology cannot be
-// decided about, and Kafka 4.2 does not serve them either.
-func readTopology(q *query, m *kmsg.StreamsGroupHeartbeatRequest) {
-	if m.Topology == nil {
-		return
-	}
-	for i := range m.Topology.Subtopologies {
-		s := &m.Topology.Subtopologies[i]
-		if len(s.SourceTopicRegex) > 0 {
-			q.unservable = streamsInvalidTopology
+	s := subscriptionOf(kept, m)
+	if s.pattern == "" {
+		had := kept != nil
+		if kept = nil; had && m.SubscribedTopicNames == nil { // what the pattern matched goes
+			m.SubscribedTopicNames = append([]string{}, s.names...)
+			return true, nil
 		}
-		q.Subscribed = append(q.Subscribed, q.texts(s.SourceTopics)...)
-		q.Subscribed = append(q.Subscribed, q.texts(s.RepartitionSinkTopics)...)
-		q.Subscribed = append(q.Subscribed, q.texts(internalTopics(s))...)
-	}
-}
-
-// internalTopics returns the topics of a topology that the cluster creates.
-func internalTopics(s *kmsg.StreamsGroupHeartbeatRequestTopologySubtopology) []string {
-	name := func(t *kmsg.TopicInfo) string { return t.Topic }
-	return append(names(s.RepartitionSourceTopics, name), names(s.StateChangelogTopics, name)...)
-}
-
-// rewriteHeartbeat replaces a pattern by the topics that the member may read by it.
-func rewriteHeartbeat(p *Plan, out *ops.Outcome) (bool, error) {
-	if p.query.Matched == nil {
 		return false, nil
 	}
-	resolvePattern(p.query.message.(*kmsg.ConsumerGroupHeartbeatRequest), out.Matched)
+	told := m.SubscribedTopicNames != nil || m.SubscribedTopicRegex != nil
+	names, changed, err := p.resolveAgain(s, told)
+	if err != nil || p.local != nil {
+		return false, err // the member keeps what it has subscribed to before
+	}
+	if kept = s; !changed {
+		return false, nil
+	}
+	m.SubscribedTopicNames, m.SubscribedTopicRegex = names, new("")
+	s.lost = new(atomic.Bool)
+	p.changes = append(p.changes, noteLoss(s.lost))
 	return true, nil
 }
 
-// refuseCreation refuses the heartbeat of a streams group with internal topics that the
-// client may not create and the cluster would. Kafka says so in a status and lets the
-// member join; here nothing else keeps the cluster from creating them.
-//
-// Only now is the cluster asked which of them there are: the client may read the group
-// and describe them all.
-func refuseCreation(p *Plan, _ *ops.Outcome) (bool, error) {
-	late := p.query.Request
-	late.NewTopics = p.newTopics(p.query.message.(*kmsg.StreamsGroupHeartbeatRequest))
-	if len(late.NewTopics) == 0 {
-		return false, nil
+// subscriptionOf returns the subscription of a member after a heartbeat. What is null in
+// the heartbeat is as before.
+func subscriptionOf(before *subscription, m *kmsg.ConsumerGroupHeartbeatRequest) *subscription {
+	s := &subscription{group: m.Group, member: m.MemberID, lost: new(atomic.Bool)}
+	if before != nil {
+		*s = *before
 	}
-	late.Subscribed = nil // they were asked about
-	a := asker{view: p.asker.view}
-	out := ops.Evaluate(&a, &late)
-	p.asker.checks += a.checks
-	if out.Passes() {
-		return false, nil
+	if m.SubscribedTopicNames != nil {
+		s.names = m.SubscribedTopicNames
 	}
-	p.Denied = a.felt(p.query, &out)
-	var err error
-	p.local, err = refuseAll(p.query, ops.TopicAuthorizationFailed)
-	return false, err
+	if m.SubscribedTopicRegex != nil {
+		s.pattern = *m.SubscribedTopicRegex
+	}
+	return s
 }
 
-// newTopics returns the internal topics of a topology that do not exist: the cluster
-// goes on to create them.
-func (p *Plan) newTopics(m *kmsg.StreamsGroupHeartbeatRequest) (created []string) {
-	if m.Topology == nil {
-		return nil
+// resolveAgain returns the topics of a subscription, and whether the cluster is to be sent
+// them. told says that the client has just sent the subscription: then they are always
+// sent, and what cannot be resolved is refused. Else the member keeps the topics that it
+// has if they are the same, or not known.
+func (p *Plan) resolveAgain(s *subscription, told bool) (names []string, changed bool, err error) {
+	topics, version, known := p.allTopics()
+	acls := p.asker.view.Generation()
+	switch same := s.topics == version && s.acls == acls && !s.lost.Load(); {
+	case !told && (same || !known):
+		return nil, false, nil
+	case !known:
+		return nil, false, p.refuse(coordinatorNotAvailable)
 	}
-	seen := make(map[string]bool)
-	for i := range m.Topology.Subtopologies {
-		for _, name := range internalTopics(&m.Topology.Subtopologies[i]) {
-			if seen[name] {
-				continue
-			}
-			seen[name] = true
-			if cluster := p.gateway.config.Cluster; cluster == nil || !cluster.HasTopic(name) {
-				created = append(created, name)
-			}
+	names, err = p.resolve(s, topics)
+	switch {
+	case err != nil && told:
+		return nil, false, p.refusePattern(s.pattern, err)
+	case err != nil:
+		return nil, false, nil
+	}
+	hash := hashOf(names)
+	changed = told || s.sent != hash || s.lost.Load()
+	s.topics, s.acls, s.sent = version, acls, hash
+	return names, changed, nil
+}
+
+// noteLoss notes that the cluster refused a heartbeat, and so the topics in it.
+func noteLoss(lost *atomic.Bool) change {
+	return func(resp kmsg.Response) (bool, error) {
+		if resp.(*kmsg.ConsumerGroupHeartbeatResponse).ErrorCode != 0 {
+			lost.Store(true)
 		}
+		return false, nil
 	}
-	return created
+}
+
+func hashOf(names []string) [sha256.Size]byte {
+	h := sha256.New()
+	for _, name := range names {
+		h.Write([]byte(name))
+		h.Write([]byte{0})
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// allTopics returns the names of all topics; without a Cluster there are none.
+func (p *Plan) allTopics() (names []string, version uint64, known bool) {
+	if p.cluster == nil {
+		return nil, 0, true
+	}
+	return p.cluster.Topics()
+}
+
+// resolve returns the topics of a subscription in order: those that it names, and those
+// that match its pattern of the ones that the client may describe. Others are not
+// matched, so that neither the answer nor the time depends on them.
+func (p *Plan) resolve(s *subscription, topics []string) ([]string, error) {
+	compiled, err := compilePattern(s.pattern)
+	if err != nil {
+		return nil, err
+	}
+	late := p.query.Request
+	late.Subscribed, late.Matched = nil, topics
+	out := p.evaluateLate(&late)
+	matched, err := compiled.match(out.Matched)
+	if err != nil {
+		return nil, err
+	}
+	names := append(append([]string{}, s.names...), matched...) // not null, even if empty
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// refuse answers the request with an error.
+func (p *Plan) refuse(code ops.ErrorCode) (err error) {
+	p.local, err = refuseAll(p.query, code)
+	return err
+}
+
+// refusePattern refuses a pattern in the words of the coordinator.
+//
+// Source: Kafka's org.apache.kafka.coordinator.group.Utils.throwIfRegularExpressionIsInvalid.
+func (p *Plan) refusePattern(pattern string, why error) error {
+	err := p.refuse(invalidRegularExpression)
+	if err == nil {
+		says := fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %v.", pattern, why)
+		reflect.ValueOf(p.local).Elem().FieldByName("ErrorMessage").Set(reflect.ValueOf(&says))
+	}
+	return err
 }

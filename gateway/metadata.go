@@ -190,7 +190,7 @@ func filterMetadata(p *Plan, out *ops.Outcome) change {
 // shown returns a topic that the cluster shows.
 func (p *Plan) shown(name *string, id [16]byte) ops.Topic {
 	if name == nil {
-		return p.query.identified(p.gateway.config.Cluster, id)
+		return p.query.identified(p.cluster, id)
 	}
 	return ops.Topic{Name: *name, ID: id, Exists: true}
 }

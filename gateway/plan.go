@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -36,14 +37,16 @@ type Plan struct {
 	Checks int
 
 	gateway  *Gateway
+	cluster  Cluster // that the connection asks, or nil
 	asker    asker
-	query    *query        // nil once nothing depends on it any more
-	asItCame [1][]byte     // the request; what Forward holds if that is all to send
-	versions []int16       // of the frames of Forward, if they are not as they came
-	share    *shareSession // of the connection
-	resumed  bool          // what was refused in the share session is asked about again
-	local    kmsg.Response // the answer, if the cluster is not asked
-	changes  []change      // to the cluster's response, in order
+	query    *query         // nil once nothing depends on it any more
+	asItCame [1][]byte      // the request; what Forward holds if that is all to send
+	versions []int16        // of the frames of Forward, if they are not as they came
+	share    *shareSession  // of the connection
+	members  *subscriptions // of the connection
+	resumed  bool           // what was refused in the share session is asked about again
+	local    kmsg.Response  // the answer, if the cluster is not asked
+	changes  []change       // to the cluster's response, in order
 	// instead makes the answer of that to the Metadata request which was sent in place
 	// of the client's; nil if its own was sent.
 	instead func(kmsg.Response) (kmsg.Response, error)
@@ -66,7 +69,7 @@ func (p *Plan) decide(frame []byte) error {
 	p.Denied = p.asker.felt(q, &out)
 	p.tellMissing(&out)
 	err := p.follow(&out, frame)
-	p.share = nil // the next request may change it
+	p.share, p.members = nil, nil // the next request may change them
 	if err != nil {
 		return err
 	}
@@ -87,19 +90,17 @@ var tellsMissing = map[ops.APIKey]bool{20: true}
 // Whether a topic is missing only the cluster knows for sure, so that what is allowed
 // stays so.
 func (p *Plan) tellMissing(out *ops.Outcome) {
-	cluster := p.gateway.config.Cluster
-	if out.Passes() || !tellsMissing[p.query.Key] || cluster == nil || len(out.Items) == 0 {
+	if out.Passes() || !tellsMissing[p.query.Key] || p.cluster == nil || len(out.Items) == 0 {
 		return
 	}
 	q := p.query.Request
+	missing := p.missingTopics(q.Topics)
+	if len(missing) == 0 {
+		return
+	}
 	q.Topics = slices.Clone(q.Topics)
-	exists := make(map[string]bool, len(q.Topics)) // a request may have one name many times
 	for i := range q.Topics {
-		t := &q.Topics[i]
-		if _, asked := exists[t.Name]; !asked {
-			exists[t.Name] = cluster.HasTopic(t.Name)
-		}
-		t.Exists = exists[t.Name]
+		q.Topics[i].Exists = !missing[q.Topics[i].Name]
 	}
 	told := p.evaluateLate(&q)
 	if len(told.Items) != len(out.Items) {
@@ -110,6 +111,35 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 			out.Items[i].Code = code
 		}
 	}
+}
+
+// missingTopics returns which of some topics are certain not to exist. Only those that
+// the client may describe are asked about.
+func (p *Plan) missingTopics(topics []ops.Topic) map[string]bool {
+	asked := make(map[string]bool) // a request may have one name many times
+	var names []string
+	for i := range topics {
+		name := topics[i].Name
+		if name == "" || asked[name] {
+			continue
+		}
+		asked[name] = true
+		if p.asker.view.Allowed(ops.Describe, resource.Topic, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	gone, certain := p.cluster.MissingTopics(names)
+	if !certain {
+		return nil
+	}
+	missing := make(map[string]bool, len(gone))
+	for _, name := range gone {
+		missing[name] = true
+	}
+	return missing
 }
 
 // follow does what an outcome says.
@@ -249,6 +279,7 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.learn(resp)
 	if p.instead != nil {
 		if resp, err = p.instead(resp); err != nil {
 			return nil, err

@@ -22,9 +22,9 @@ type query struct {
 	// first is the first topic that the request has by id, and room for Topics if there is
 	// one: most requests to produce have one, and take no memory for it.
 	first [1]ops.Topic
-	// named are the names of the other topics that the request or its response has by id,
-	// so that the cluster is asked once for each, however often it stands there.
-	named map[[16]byte]string
+	// named are the names of the other topics that the request or its response has by id.
+	named   map[[16]byte]string
+	unknown bool // an id stands for a topic that is not known yet
 }
 
 // field is a list of a message whose entries are allowed or refused one by one.
@@ -104,21 +104,26 @@ func named(q *query, name string) ops.Topic { return ops.Topic{Name: q.text(name
 
 // identified returns a topic that is named by its id.
 func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
-	if q.first[0].ByID && q.first[0].ID == id {
-		return q.first[0]
+	if f := q.first[0]; f.ByID && f.ID == id && f.Name != "" {
+		return f
 	}
-	if name, known := q.named[id]; known {
-		return ops.Topic{ID: id, ByID: true, Name: name, Exists: true}
+	name, known := q.named[id]
+	if !known {
+		name = topicName(c, id)
 	}
-	t := ops.Topic{ID: id, ByID: true, Name: topicName(c, id), Exists: true}
-	if len(q.Topics) == 0 && !q.first[0].ByID {
+	t := ops.Topic{ID: id, ByID: true, Name: name, Exists: true}
+	switch {
+	case known:
+	case name == "":
+		q.unknown = true
+	case len(q.Topics) == 0 && !q.first[0].ByID:
 		q.first[0] = t
-		return t
+	default:
+		if q.named == nil {
+			q.named = make(map[[16]byte]string)
+		}
+		q.named[id] = name
 	}
-	if q.named == nil {
-		q.named = make(map[[16]byte]string)
-	}
-	q.named[id] = t.Name
 	return t
 }
 
@@ -344,7 +349,7 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 		}
 	case *kmsg.ConsumerGroupHeartbeatRequest:
 		q.Group, q.Subscribed = q.text(m.Group), q.texts(m.SubscribedTopicNames)
-		r.readPattern(q, m)
+		q.optional(m.SubscribedTopicRegex)
 	case *kmsg.ShareGroupHeartbeatRequest:
 		q.Group, q.Subscribed = q.text(m.GroupID), q.texts(m.SubscribedTopicNames)
 	case *kmsg.StreamsGroupHeartbeatRequest:

@@ -198,6 +198,9 @@ func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 	}
 	describeTokenRefusal(q, resp)
 	joinRefused(resp)
+	if r, ok := resp.(*kmsg.StreamsGroupHeartbeatResponse); ok {
+		describeTopology(q, r)
+	}
 	return resp, nil
 }
 

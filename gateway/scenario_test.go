@@ -15,12 +15,13 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // allowing returns a store that allows User:alice what is listed, such as
-// "Read Topic:t1"; "Read Topic:t*" is a prefix.
+// "Read Topic:t1"; "Read Topic:t*" is a prefix, and "-Read Topic:t1" denies.
 func allowing(t testing.TB, list ...string) *snapshot.Store {
 	t.Helper()
 	store := snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}})
@@ -38,6 +39,10 @@ func allowing(t testing.TB, list ...string) *snapshot.Store {
 
 func allow(t testing.TB, line string) acl.Binding {
 	t.Helper()
+	permission := acl.Allow
+	if rest, denies := strings.CutPrefix(line, "-"); denies {
+		line, permission = rest, acl.Deny
+	}
 	what, on, _ := strings.Cut(line, " ")
 	kind, name, _ := strings.Cut(on, ":")
 	op, err := ops.ParseOperation(what)
@@ -52,7 +57,7 @@ func allow(t testing.TB, line string) acl.Binding {
 	if prefix, ok := strings.CutSuffix(name, "*"); ok && prefix != "" {
 		p.PatternType, p.Name = resource.Prefixed, prefix
 	}
-	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: op, Permission: acl.Allow}}
+	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: op, Permission: permission}}
 }
 
 func client(name string) gateway.Client {
@@ -66,8 +71,15 @@ func (c cluster) TopicName(id [16]byte) (string, bool) {
 	name := strings.TrimRight(string(id[:]), "\x00")
 	return name, slices.Contains(c, name)
 }
-func (c cluster) HasTopic(name string) bool { return slices.Contains(c, name) }
-func (c cluster) Topics() []string          { return c }
+func (c cluster) FindTopics([][16]byte)            {}
+func (c cluster) LearnTopic([16]byte, string)      {}
+func (c cluster) Topics() ([]string, uint64, bool) { return c, 1, true }
+func (c cluster) MissingTopics(names []string) (missing []string, certain bool) {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(c, name) }), true
+}
+func (c cluster) StreamsTopology(string) (sources, internal []string, code ops.ErrorCode) {
+	return nil, nil, ops.None
+}
 
 func idOf(name string) (id [16]byte) {
 	copy(id[:], name)
@@ -129,19 +141,22 @@ type counted struct {
 	questions map[string]int
 }
 
-func (c counted) TopicName(id [16]byte) (string, bool) {
-	c.questions[fmt.Sprintf("id %x", id)]++
-	return c.cluster.TopicName(id)
+func (c counted) FindTopics(ids [][16]byte) {
+	for _, id := range ids {
+		c.questions[fmt.Sprintf("find %x", id)]++
+	}
 }
 
-func (c counted) HasTopic(name string) bool {
-	c.questions[name]++
-	return c.cluster.HasTopic(name)
+func (c counted) MissingTopics(names []string) (missing []string, certain bool) {
+	for _, name := range names {
+		c.questions[name]++
+	}
+	return c.cluster.MissingTopics(names)
 }
 
-// TestRepeatedIDsAreLookedUpOnce: the cluster may have to be asked about an id that it
-// does not know, and a request may have it many times.
-func TestRepeatedIDsAreLookedUpOnce(t *testing.T) {
+// TestUnknownIDsAreAskedForOnce: the cluster is asked about an id that is not known, once
+// for each request, however often the request has it.
+func TestUnknownIDsAreAskedForOnce(t *testing.T) {
 	c := counted{cluster{"mine"}, map[string]int{}}
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine"), Cluster: c}).Conn(client("alice"))
 	m := kmsg.NewPtrFetchRequest()
@@ -151,21 +166,57 @@ func TestRepeatedIDsAreLookedUpOnce(t *testing.T) {
 	}
 	for request := 1; request <= 2; request++ { // what is not known now may be later
 		plan := decide(t, conn, m)
-		if requests := sent[*kmsg.FetchRequest](t, plan); len(requests) != 1 || len(requests[0].Topics) != 3334 {
-			t.Fatalf("sends on %d requests", len(requests))
-		}
-		for _, id := range []string{"mine", "unknown", ""} {
-			if n := c.questions[fmt.Sprintf("id %x", idOf(id))]; n != request {
-				t.Errorf("request %d: the cluster was asked about %q %d times", request, id, n)
-			}
-		}
+		requests := sent[*kmsg.FetchRequest](t, plan)
+		require.Len(t, requests, 1)
+		require.Len(t, requests[0].Topics, 3334)
+		require.Equal(t, map[string]int{"find " + fmt.Sprintf("%x", idOf("unknown")): request}, c.questions)
 	}
 }
 
-// TestShownIDsAreLookedUpOnce: so does a response have an id many times, of topics that
+// TestNothingIsAskedForTheRefused: the cluster is not asked about ids that a client sends
+// which is refused whatever they are.
+func TestNothingIsAskedForTheRefused(t *testing.T) {
+	unknown := idOf("unknown")
+	commit, share, acknowledge := kmsg.NewPtrOffsetCommitRequest(), kmsg.NewPtrShareFetchRequest(), kmsg.NewPtrShareAcknowledgeRequest()
+	commit.Group, share.GroupID, acknowledge.GroupID = "g", new("g"), new("g")
+	share.MemberID, acknowledge.MemberID = new("m"), new("m")
+	commit.Topics = []kmsg.OffsetCommitRequestTopic{{TopicID: unknown}}
+	share.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: unknown}}
+	acknowledge.Topics = []kmsg.ShareAcknowledgeRequestTopic{{TopicID: unknown}}
+	offsets := kmsg.NewPtrOffsetFetchRequest()
+	offsets.Groups = []kmsg.OffsetFetchRequestGroup{{Group: "g", Topics: []kmsg.OffsetFetchRequestGroupTopic{{TopicID: unknown}}}}
+	produce := kmsg.NewPtrProduceRequest()
+	produce.TransactionID, produce.Topics = new("t"), []kmsg.ProduceRequestTopic{{TopicID: unknown, Partitions: []kmsg.ProduceRequestTopicPartition{{Records: transactionalRecords}}}}
+	for _, tt := range []struct {
+		message kmsg.Request
+		version int16
+	}{{commit, 10}, {share, 2}, {acknowledge, 2}, {offsets, 10}, {produce, 13}} {
+		t.Run(kmsg.NameForKey(tt.message.Key()), func(t *testing.T) {
+			tt.message.SetVersion(tt.version)
+			for rights, want := range map[string]int{"Read Topic:other": 0, "All Group:g": 1, "All TransactionalId:t": 1} {
+				if rights == "All TransactionalId:t" != (tt.message == produce) && want == 1 {
+					continue
+				}
+				c := counted{cluster{"mine"}, map[string]int{}}
+				conn := newGateway(t, gateway.Config{Store: allowing(t, rights), Cluster: c}).Conn(client("alice"))
+				decide(t, conn, tt.message)
+				assert.Len(t, c.questions, want, rights)
+			}
+		})
+	}
+}
+
+// transactionalRecords are a batch of a transaction without records.
+var transactionalRecords = func() []byte {
+	batch := make([]byte, 61)
+	batch[11], batch[16], batch[22] = 49, 2, 1<<4
+	return batch
+}()
+
+// TestShownIDsAreAskedForOnce: so is it for those that a response shows, of topics that
 // the request named already and of others.
-func TestShownIDsAreLookedUpOnce(t *testing.T) {
-	c := counted{cluster{"mine", "theirs"}, map[string]int{}}
+func TestShownIDsAreAskedForOnce(t *testing.T) {
+	c := counted{cluster{"mine"}, map[string]int{}}
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine", "Read Group:g"), Cluster: c}).Conn(client("alice"))
 	m := kmsg.NewPtrShareFetchRequest()
 	m.SetVersion(1)
@@ -177,20 +228,14 @@ func TestShownIDsAreLookedUpOnce(t *testing.T) {
 		p := kmsg.NewShareFetchResponseTopicPartition()
 		p.Records = []byte("records")
 		reply.Topics = append(reply.Topics, kmsg.ShareFetchResponseTopic{
-			TopicID: idOf([]string{"mine", "theirs"}[i%2]), Partitions: []kmsg.ShareFetchResponseTopicPartition{p},
+			TopicID: idOf([]string{"mine", "unknown"}[i%2]), Partitions: []kmsg.ShareFetchResponseTopicPartition{p},
 		})
 	}
 	r := answer[*kmsg.ShareFetchResponse](t, plan, m, reply)
 	for i, topic := range r.Topics {
-		if got := topic.Partitions[0].Records != nil; got != (i%2 == 0) {
-			t.Fatalf("topic %d: records shown: %t", i, got)
-		}
+		require.Equal(t, i%2 == 0, len(topic.Partitions[0].Records) > 0, "topic %d: records shown", i)
 	}
-	for _, name := range []string{"mine", "theirs"} {
-		if n := c.questions[fmt.Sprintf("id %x", idOf(name))]; n != 1 {
-			t.Errorf("the cluster was asked about %q %d times", name, n)
-		}
-	}
+	require.Equal(t, map[string]int{"find " + fmt.Sprintf("%x", idOf("unknown")): 1}, c.questions)
 }
 
 // TestMissingPartitionsAreAskedForOnce: where a refusal reads otherwise if a partition is
@@ -564,123 +609,6 @@ func TestSilentProduce(t *testing.T) {
 		plan = produce("theirs")
 		if data, err := plan.Response(); !plan.Silent || !plan.Close || len(plan.Forward) != 0 || data != nil || err != nil {
 			t.Errorf("version %d, refused: %+v, answer %x, %v", version, plan, data, err)
-		}
-	}
-}
-
-// TestHeartbeatPatterns: what a pattern resolves to is said by name, and a pattern that
-// cannot be resolved is refused.
-func TestHeartbeatPatterns(t *testing.T) {
-	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g", "Describe Topic:a*"), Cluster: cluster{"a1", "a2", "b1", "xa1"}}).Conn(client("alice"))
-	for _, tt := range []struct {
-		pattern string
-		names   []string
-		want    []string
-		code    int16
-	}{
-		{"a.*", nil, []string{"a1", "a2"}, 0},
-		{".*1", []string{"a2"}, []string{"a1", "a2"}, 0},
-		{"b1|a1", nil, []string{"a1"}, 0},
-		{"b.*", nil, []string{}, 0},
-		{"a1)|(?:b1", nil, nil, 128},
-		{"(", nil, nil, 128},
-		{"(?=a)", nil, nil, 128},
-		{strings.Repeat("a", 1001), nil, nil, 128},
-	} {
-		m := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-		m.SetVersion(1)
-		m.Group, m.SubscribedTopicNames, m.SubscribedTopicRegex = "g", tt.names, &tt.pattern
-		plan := decide(t, conn, m)
-		if tt.code != 0 {
-			if r := answer[*kmsg.ConsumerGroupHeartbeatResponse](t, plan, m); len(plan.Forward) != 0 || r.ErrorCode != tt.code {
-				t.Errorf("%.20s: %+v, expected error %d", tt.pattern, r, tt.code)
-			}
-			continue
-		}
-		requests := sent[*kmsg.ConsumerGroupHeartbeatRequest](t, plan)
-		if len(requests) != 1 || !slices.Equal(requests[0].SubscribedTopicNames, tt.want) || *requests[0].SubscribedTopicRegex != "" {
-			t.Errorf("%s: sends on %+v, expected %v", tt.pattern, requests, tt.want)
-		}
-	}
-}
-
-// TestStreamsTopicsAreNotCreatedForOthers: the cluster would create the internal topics
-// of a topology for whoever sends it.
-func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
-	g := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g", "Describe Topic:app*", "Create Topic:app-mine"), Cluster: cluster{"app-there"}})
-	for name, code := range map[string]int16{"app-there": 0, "app-mine": 0, "app-new": 29, "other": 29} {
-		m := kmsg.NewPtrStreamsGroupHeartbeatRequest()
-		m.Group = "g"
-		s := kmsg.NewStreamsGroupHeartbeatRequestTopologySubtopology()
-		s.StateChangelogTopics = []kmsg.TopicInfo{{Topic: name}}
-		m.Topology = &kmsg.StreamsGroupHeartbeatRequestTopology{Subtopologies: []kmsg.StreamsGroupHeartbeatRequestTopologySubtopology{s}}
-		plan := decide(t, g.Conn(client("alice")), m)
-		if code == 0 {
-			if len(plan.Forward) != 1 {
-				t.Errorf("%s: is not sent on", name)
-			}
-			continue
-		}
-		if r := answer[*kmsg.StreamsGroupHeartbeatResponse](t, plan, m); r.ErrorCode != code || len(plan.Forward) != 0 || len(plan.Denied) == 0 {
-			t.Errorf("%s: %+v, denied %v", name, r, plan.Denied)
-		}
-	}
-}
-
-// TestTopologiesAreLookedUpAfterTheChecks: a heartbeat that is refused asks the cluster
-// nothing, and one that is not asks about each internal topic once.
-func TestTopologiesAreLookedUpAfterTheChecks(t *testing.T) {
-	const times = 10_000
-	for _, tt := range []struct {
-		name    string
-		allowed []string
-		topics  int // different ones
-		asked   int
-		code    int16
-		denied  string
-	}{
-		{"nothing", nil, times, 0, 30, "[READ g]"},
-		{"the group", []string{"Read Group:g"}, times, 0, 29, "[DESCRIBE x0]"},
-		{"not the group", []string{"Describe Topic:x*", "Create Topic:x*"}, times, 0, 30, "[READ g]"},
-		{"no creation", []string{"Read Group:g", "Describe Topic:x*", "Create Topic:x1"}, 3, 3, 29, "[CREATE x0 CREATE x2]"},
-		{"everything", []string{"Read Group:g", "Describe Topic:x*", "Create Topic:x*"}, 3, 3, 0, "[]"},
-		{"everything, cluster-wide", []string{"Read Group:g", "Describe Topic:x*", "Create Cluster:kafka-cluster"}, 3, 3, 0, "[]"},
-	} {
-		c := counted{cluster{}, map[string]int{}}
-		conn := newGateway(t, gateway.Config{Store: allowing(t, tt.allowed...), Cluster: c}).Conn(client("alice"))
-		m := kmsg.NewPtrStreamsGroupHeartbeatRequest()
-		m.Group = "g"
-		s := kmsg.NewStreamsGroupHeartbeatRequestTopologySubtopology()
-		for i := range times {
-			info := kmsg.TopicInfo{Topic: fmt.Sprint("x", i%tt.topics)}
-			s.RepartitionSourceTopics = append(s.RepartitionSourceTopics, info)
-			s.StateChangelogTopics = append(s.StateChangelogTopics, info)
-		}
-		m.Topology = &kmsg.StreamsGroupHeartbeatRequestTopology{Subtopologies: []kmsg.StreamsGroupHeartbeatRequestTopologySubtopology{s, s}}
-		plan := decide(t, conn, m)
-		for name, n := range c.questions {
-			if n != 1 {
-				t.Errorf("%s: the cluster was asked about %s %d times", tt.name, name, n)
-			}
-		}
-		if len(c.questions) != tt.asked {
-			t.Errorf("%s: the cluster was asked about %d topics, expected %d", tt.name, len(c.questions), tt.asked)
-		}
-		denied := []string{}
-		for _, d := range plan.Denied {
-			denied = append(denied, fmt.Sprint(d.Operation, " ", d.Name))
-		}
-		if fmt.Sprint(denied) != tt.denied {
-			t.Errorf("%s: denied %v, expected %s", tt.name, denied, tt.denied)
-		}
-		if tt.code == 0 {
-			if len(plan.Forward) != 1 {
-				t.Errorf("%s: is not sent on", tt.name)
-			}
-			continue
-		}
-		if r := answer[*kmsg.StreamsGroupHeartbeatResponse](t, plan, m); len(plan.Forward) != 0 || r.ErrorCode != tt.code {
-			t.Errorf("%s: %+v, expected error %d", tt.name, r, tt.code)
 		}
 	}
 }

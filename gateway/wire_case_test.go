@@ -188,14 +188,29 @@ func (c *wireCase) TopicName(id [16]byte) (string, bool) {
 	return text, text != ""
 }
 
-func (c *wireCase) HasTopic(name string) bool {
-	if c.APIKey == 88 {
-		return !slices.Contains(c.Config.MissingInternalTopics, name)
+func (c *wireCase) FindTopics([][16]byte)       {}
+func (c *wireCase) LearnTopic([16]byte, string) {}
+
+func (c *wireCase) MissingTopics(names []string) (missing []string, certain bool) {
+	for _, name := range names {
+		gone := !slices.Contains(c.Config.Topics, name)
+		if c.APIKey == 88 {
+			gone = slices.Contains(c.Config.MissingInternalTopics, name)
+		}
+		if gone {
+			missing = append(missing, name)
+		}
 	}
-	return slices.Contains(c.Config.Topics, name)
+	return missing, true
 }
 
-func (c *wireCase) Topics() []string { return c.Config.Topics }
+func (c *wireCase) Topics() ([]string, uint64, bool) { return c.Config.Topics, 1, true }
+
+// StreamsTopology has the internal topics that the case says are missing: those which the
+// coordinator goes on to create.
+func (c *wireCase) StreamsTopology(string) (sources, internal []string, code ops.ErrorCode) {
+	return nil, c.Config.MissingInternalTopics, ops.None
+}
 
 // idOf returns the id of a topic that the case names by a letter or by its name.
 func idOf(text string) (id [16]byte) {

@@ -21,6 +21,7 @@ const (
 	shareKeys
 	unknownKeys
 	withoutProtocol
+	topologyInvalid
 	saslSession
 	ownerIsAnother
 	channelForbidden
@@ -68,6 +69,7 @@ var conditionNames = enum.Names{
 	shareKeys:              "the keys are share groups' partitions",
 	unknownKeys:            "the key type is none of Kafka's",
 	withoutProtocol:        "the protocol type or name is missing",
+	topologyInvalid:        "a topic of the topology is internal to Kafka, or its name cannot be a topic's",
 	saslSession:            "the connection is past authentication",
 	ownerIsAnother:         "the owner is given and is not the caller",
 	channelForbidden:       "the caller is authenticated by a token, or its connection is plaintext, or TLS without a client certificate (a forwarded request: the first only)",
@@ -142,6 +144,8 @@ func (c Condition) holds(r *Request) bool {
 		return r.KeyType < GroupKey || r.KeyType > ShareKey
 	case withoutProtocol:
 		return r.NoProtocol
+	case topologyInvalid:
+		return r.hasInvalidTopology()
 	case unknownConfigs:
 		return r.hasUnknownConfig()
 	case featureDisabled:
@@ -209,9 +213,9 @@ func (c Condition) holdsFor(r *Request, it *Item) bool {
 	case topicToCreate:
 		return !r.topic(it).Exists && !it.ByID // and the request creates topics, which mayHold looks at
 	case topicInvalid:
-		return !validTopicName(r.name(it))
+		return !ValidTopicName(r.name(it))
 	case topicInternal:
-		return isInternalTopic(r.name(it))
+		return InternalTopic(r.name(it))
 	case topicIsMetadataLog:
 		return r.name(it) == metadataLog
 	case topicRepeated:

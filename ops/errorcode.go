@@ -38,6 +38,7 @@ const (
 	InvalidPrincipalType               ErrorCode = 67
 	PrincipalDeserializationFailure    ErrorCode = 97
 	UnknownTopicID                     ErrorCode = 100
+	StreamsInvalidTopology             ErrorCode = 130
 )
 
 // errorCodes is every code with Kafka's name of it, in order of the codes.
@@ -71,6 +72,7 @@ var errorCodes = [...]struct {
 	{InvalidPrincipalType, "INVALID_PRINCIPAL_TYPE"},
 	{PrincipalDeserializationFailure, "PRINCIPAL_DESERIALIZATION_FAILURE"},
 	{UnknownTopicID, "UNKNOWN_TOPIC_ID"},
+	{StreamsInvalidTopology, "STREAMS_INVALID_TOPOLOGY"},
 }
 
 // name returns Kafka's name of c, and whether this package names it.

@@ -214,6 +214,12 @@ func (r *Request) hasUnknownConfig() bool {
 	return slices.ContainsFunc(r.Resources, func(c ConfigResource) bool { return !c.Type.isOne() })
 }
 
+// hasInvalidTopology reports whether a topic that a streams group uses is internal to
+// Kafka or has a name that no topic can have.
+func (r *Request) hasInvalidTopology() bool {
+	return slices.ContainsFunc(r.Subscribed, func(name string) bool { return InternalTopic(name) || !ValidTopicName(name) })
+}
+
 // hasForeignRenewer reports whether a renewer of the token to create has a
 // principal type other than User.
 func (r *Request) hasForeignRenewer() bool {

@@ -139,7 +139,7 @@ var groupAPIs = []API{
 		Steps: []Step{
 			require(Read, resource.Group, theGroup, "groupId"),
 			require(Describe, resource.Topic, subscribedTopics, "topology.subtopologies[]: sourceTopics, repartitionSinkTopics, repartitionSourceTopics, stateChangelogTopics").
-				note("Nothing is asked without a topology. Internal topics of Kafka and invalid names are refused before."),
+				note("Nothing is asked without a topology."),
 			requireCluster(Create).suffices().quiet(),
 			{
 				Operation: Create, Type: resource.Topic, Name: newTopics, Combine: Fallback, FallbackOf: 3,
@@ -147,7 +147,10 @@ var groupAPIs = []API{
 				Note:   "One topic that may not be created keeps all of them from being created. The response says so in a status and not as an error.",
 			},
 		},
-		Guards:    []Guard{guardRequest(0, featureDisabled, UnsupportedVersion)},
+		Guards: []Guard{
+			guardRequest(0, featureDisabled, UnsupportedVersion),
+			guardRequest(1, topologyInvalid, StreamsInvalidTopology),
+		},
 		Placement: topLevel,
 		Differences: []string{
 			"Create on the cluster, which serves in place of Create on the topics, is not documented.",

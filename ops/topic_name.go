@@ -9,11 +9,11 @@ const metadataLog = "__cluster_metadata"
 // Source: Kafka's org.apache.kafka.common.internals.Topic.
 const maxTopicName = 249
 
-// isInternalTopic reports whether name is that of a topic which Kafka writes by
+// InternalTopic reports whether name is that of a topic which Kafka writes by
 // itself.
 //
 // Source: Kafka 4.2, Topic.isInternal.
-func isInternalTopic(name string) bool {
+func InternalTopic(name string) bool {
 	switch name {
 	case "__consumer_offsets", "__transaction_state", "__share_group_state":
 		return true
@@ -21,10 +21,10 @@ func isInternalTopic(name string) bool {
 	return false
 }
 
-// validTopicName reports whether a topic can have the name.
+// ValidTopicName reports whether a topic can have the name.
 //
 // Source: Kafka's Topic.validate.
-func validTopicName(name string) bool {
+func ValidTopicName(name string) bool {
 	if name == "" || name == "." || name == ".." || len(name) > maxTopicName {
 		return false
 	}

@@ -36,6 +36,9 @@ type conn struct {
 	writer   *bufio.Writer
 	log      *slog.Logger
 
+	ctx context.Context // until the connection ends
+	end context.CancelFunc
+
 	login  loginFlow
 	decide decider // nil until the client is logged in
 
@@ -59,8 +62,9 @@ var (
 )
 
 func newConn(l *listener, node int32, client net.Conn) *conn {
+	ctx, end := context.WithCancel(context.Background())
 	return &conn{
-		listener: l, node: node, client: client,
+		listener: l, node: node, client: client, ctx: ctx, end: end,
 		log:     l.proxy.log.With("listener", string(l.Protocol), "client", client.RemoteAddr().String(), "node", node),
 		login:   loginFlow{listener: l},
 		answers: make(chan answer, l.proxy.limits.Pipelined),
@@ -139,9 +143,12 @@ func (c *conn) become(who identity) error {
 		// Once: who logs in again is the same, and the log is the writer's too by then.
 		c.log = c.log.With("principal", printable(who.principal.String()))
 	}
+	before, _ := c.decide.(*gateway.Conn)
 	c.decide = c.listener.newDecider(gateway.Client{
 		Subject:  snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()},
 		Protocol: securityProtocols[c.listener.Protocol],
+		Cluster:  &knowledge{cluster: c.listener.proxy.cluster, node: c.node, ctx: c.ctx},
+		Before:   before,
 	})
 	c.login.state = loggedIn
 	return nil
@@ -236,6 +243,7 @@ func (c *conn) kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.killed = true
+	c.end()
 	_ = c.client.Close()
 	if c.upstream != nil {
 		_ = c.upstream.Close()

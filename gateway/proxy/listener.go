@@ -59,7 +59,7 @@ func (p *Proxy) newListener(config Listener) (*listener, error) {
 
 // decideBy makes the gateway, and opens the ports of the brokers that are known.
 func (l *listener) decideBy(p *Proxy) (err error) {
-	l.gateway, err = gateway.New(gateway.Config{Store: p.store, ACLs: p.acls, Cluster: p.cluster, Address: l.address})
+	l.gateway, err = gateway.New(gateway.Config{Store: p.store, ACLs: p.acls, Address: l.address})
 	if err != nil {
 		return err
 	}

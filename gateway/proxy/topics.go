@@ -11,79 +11,99 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// topicsInterval is how long the upstream is not asked for its topics again once it
-// was. A request can name tens of thousands of topics that there are not, so what a
-// client asks for must not decide how often the proxy asks. A second is about what the
-// brokers themselves need until all of them know of a new topic.
-const topicsInterval = time.Second
+const (
+	// topicsInterval is how long the list of all topics is used before the upstream is
+	// asked for it again. It is asked for where somebody subscribes to a pattern. Kafka
+	// itself resolves a pattern again after 10 s at the earliest.
+	topicsInterval = 2 * time.Second
+	// maxLearnt is how many topics are known by id in addition to those of the list of
+	// all topics. Topics that do not exist any more are among them. If there are more, all
+	// are forgotten and asked for again.
+	maxLearnt = 100_000
+)
 
 // topics is what the proxy knows of the topics of the upstream.
 type topics struct {
-	// byID has the names by id. An id is never given to another topic, so that these
-	// are true for as long as they are kept: until the next answer.
-	byID atomic.Pointer[map[[16]byte]string]
+	names names
+	list  topicList
 
-	mu    sync.Mutex // held while the upstream is asked, so that all wait for one answer
-	asked time.Time  // when the upstream last answered, or did not
-	names []string   // in order; none if it did not
+	mu  sync.Mutex
+	ask map[int32]*questions // by node id
 }
 
-// TopicName returns the name of a topic by its id, for [gateway.Cluster]. For an id
-// that is not known the upstream is asked, at most once in topicsInterval; without an
-// answer no such topic is known, and the client, to whom an unknown id is an error to
-// try again after, gets that.
-func (c *cluster) TopicName(id [16]byte) (name string, ok bool) {
-	if name, ok = c.topics.name(id); ok || id == [16]byte{} {
-		return name, ok
+// names are the names of topics by id. An id is never given to another topic, so a name
+// that is known once stays true. It is safe for concurrent use.
+type names struct {
+	listed atomic.Pointer[map[[16]byte]string] // those of the list of all topics
+
+	mu     sync.RWMutex
+	learnt map[[16]byte]string
+}
+
+// get returns the name of the topic with an id.
+func (n *names) get(id [16]byte) (name string, ok bool) {
+	if listed := n.listed.Load(); listed != nil {
+		if name, ok = (*listed)[id]; ok {
+			return name, true
+		}
 	}
-	c.Topics()
-	return c.topics.name(id)
-}
-
-// HasTopic reports whether there is a topic of the name, for [gateway.Cluster]. The
-// answer is not older than topicsInterval. Without an answer of the upstream there is
-// none.
-func (c *cluster) HasTopic(name string) bool {
-	_, ok := slices.BinarySearch(c.Topics(), name)
-	return ok
-}
-
-// Topics returns the names of all topics in order, for [gateway.Cluster], as HasTopic
-// knows them.
-func (c *cluster) Topics() []string {
-	c.topics.mu.Lock()
-	defer c.topics.mu.Unlock()
-	if time.Since(c.topics.asked) >= topicsInterval {
-		c.askTopics()
-		c.topics.asked = time.Now() // after it: who waited must not ask the next time
-	}
-	return c.topics.names
-}
-
-func (t *topics) name(id [16]byte) (name string, ok bool) {
-	if known := t.byID.Load(); known != nil {
-		name, ok = (*known)[id]
-	}
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	name, ok = n.learnt[id]
 	return name, ok
 }
 
-// askTopics asks the upstream for all topics. topics.mu is held.
-func (c *cluster) askTopics() {
+// learn adds a topic.
+func (n *names) learn(id [16]byte, name string) {
+	if _, known := n.get(id); known {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.learnt == nil || len(n.learnt) >= maxLearnt {
+		n.learnt = make(map[[16]byte]string)
+	}
+	n.learnt[id] = name
+}
+
+// topicList is the list of all topics of the upstream.
+type topicList struct {
+	mu      sync.Mutex // held while the upstream is asked, so that all wait for one answer
+	asked   time.Time  // when the upstream last answered, or did not
+	names   []string   // in order; nil if it never answered
+	version uint64     // changes with names
+}
+
+// all returns the names of all topics and their version. Without an answer of the
+// upstream they are the last ones, and false if there never was one.
+func (l *topicList) all(c *cluster) (names []string, version uint64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.asked) >= topicsInterval {
+		if now := c.askTopics(); now != nil && (l.names == nil || !slices.Equal(now, l.names)) {
+			l.names = now
+			l.version++
+		}
+		l.asked = time.Now() // after it: a client that waited must not ask the next time
+	}
+	return l.names, l.version, l.names != nil
+}
+
+// askTopics asks the upstream for all topics. It returns nil without an answer.
+func (c *cluster) askTopics() []string {
 	ctx, cancel := context.WithTimeout(c.ctx, upstreamTimeout)
 	defer cancel()
-	c.topics.names = nil
 	request := kmsg.NewPtrMetadataRequest()
 	request.Topics = nil // all
 	response, err := request.RequestWith(ctx, c.client)
 	if err != nil {
-		return
+		return nil
 	}
 	byID := make(map[[16]byte]string, len(response.Topics))
 	names := make([]string, 0, len(response.Topics))
 	for i := range response.Topics {
 		t := &response.Topics[i]
-		// A topic whose partitions have no leader exists all the same.
-		if t.Topic == nil || t.ErrorCode != 0 && t.ErrorCode != kerr.LeaderNotAvailable.Code {
+		if t.Topic == nil || !exists(t) {
 			continue
 		}
 		names = append(names, *t.Topic)
@@ -92,6 +112,121 @@ func (c *cluster) askTopics() {
 		}
 	}
 	slices.Sort(names)
-	c.topics.names = names
-	c.topics.byID.Store(&byID)
+	c.topics.names.listed.Store(&byID)
+	return names
+}
+
+// exists reports whether an entry of a Metadata response is about a topic that there is.
+// One whose partitions have no leader exists all the same.
+func exists(t *kmsg.MetadataResponseTopic) bool {
+	return t.ErrorCode == 0 || t.ErrorCode == kerr.LeaderNotAvailable.Code
+}
+
+// idsPerQuestion is how many ids one connection adds to one question to the upstream, so
+// that one with many does not keep the others waiting.
+const idsPerQuestion = 100
+
+// questions asks one broker for topics by their ids. There is one question on its way at
+// a time; the ids that come meanwhile are in the next one, each once.
+type questions struct {
+	cluster *cluster
+	node    int32
+
+	mu   sync.Mutex
+	busy bool
+	next *question
+}
+
+// question is some ids and the event of their answer.
+type question struct {
+	ids      map[[16]byte]bool
+	answered chan struct{}
+}
+
+// questions returns those to a broker.
+func (c *cluster) questions(node int32) *questions {
+	t := &c.topics
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ask == nil {
+		t.ask = make(map[int32]*questions)
+	}
+	q := t.ask[node]
+	if q == nil {
+		q = &questions{cluster: c, node: node}
+		t.ask[node] = q
+	}
+	return q
+}
+
+// ask asks for ids, of which there are no more than idsPerQuestion, and waits until the
+// answer is known.
+func (q *questions) ask(ctx context.Context, ids [][16]byte) {
+	q.mu.Lock()
+	if q.next == nil {
+		q.next = &question{ids: make(map[[16]byte]bool), answered: make(chan struct{})}
+	}
+	mine := q.next
+	for _, id := range ids {
+		mine.ids[id] = true
+	}
+	if !q.busy {
+		q.busy = true
+		go q.run()
+	}
+	q.mu.Unlock()
+	select {
+	case <-mine.answered:
+	case <-ctx.Done():
+	}
+}
+
+// run asks until nobody waits.
+func (q *questions) run() {
+	for {
+		q.mu.Lock()
+		now := q.next
+		q.next = nil
+		if now == nil {
+			q.busy = false
+			q.mu.Unlock()
+			return
+		}
+		q.mu.Unlock()
+		request := kmsg.NewPtrMetadataRequest()
+		for id := range now.ids {
+			topic := kmsg.NewMetadataRequestTopic()
+			topic.TopicID = id
+			request.Topics = append(request.Topics, topic)
+		}
+		q.cluster.askAbout(q.node, request) // what it does not answer stays unknown
+		close(now.answered)
+	}
+}
+
+// askAbout asks a broker about topics, and learns the ids that it answers with. It
+// returns nil without an answer.
+func (c *cluster) askAbout(node int32, request *kmsg.MetadataRequest) *kmsg.MetadataResponse {
+	request.AllowAutoTopicCreation = false
+	answer, err := c.request(node, request)
+	if err != nil {
+		return nil
+	}
+	response := answer.(*kmsg.MetadataResponse)
+	for i := range response.Topics {
+		if t := &response.Topics[i]; t.Topic != nil && *t.Topic != "" && t.TopicID != [16]byte{} {
+			c.topics.names.learn(t.TopicID, *t.Topic)
+		}
+	}
+	return response
+}
+
+// request asks a broker, or any if node is bootstrap.
+func (c *cluster) request(node int32, request kmsg.Request) (kmsg.Response, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, upstreamTimeout)
+	defer cancel()
+	if node == bootstrap {
+		return c.client.Request(ctx, request)
+	}
+	return c.client.Broker(int(node)).RetriableRequest(ctx, request)
 }

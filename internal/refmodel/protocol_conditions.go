@@ -11,6 +11,11 @@ import (
 
 // requestConditions are the conditions on a request, in the words of the table.
 var requestConditions = map[string]func(*ops.Request) bool{
+	"a topic of the topology is internal to Kafka, or its name cannot be a topic's": func(r *ops.Request) bool {
+		return slices.ContainsFunc(r.Subscribed, func(name string) bool {
+			return slices.Contains(internalNames, name) || !topicName.MatchString(name) || name == "." || name == ".."
+		})
+	},
 	"":                                      func(*ops.Request) bool { return true },
 	"always":                                func(*ops.Request) bool { return true },
 	"the connection is past authentication": func(*ops.Request) bool { return true },
@@ -59,6 +64,8 @@ const (
 	topicIsAbsent = "the topic does not exist"
 )
 
+var internalNames = []string{"__consumer_offsets", "__transaction_state", "__share_group_state"}
+
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 // entryConditions are the conditions on an entry. One that is about something else
@@ -76,7 +83,7 @@ var entryConditions = map[string]func(*protocolEvaluation, *protocolEntry) bool{
 		return e.topic != nil && (!topicName.MatchString(e.name) || e.name == "." || e.name == "..")
 	},
 	"the topic is internal to Kafka": func(_ *protocolEvaluation, e *protocolEntry) bool {
-		return e.topic != nil && slices.Contains([]string{"__consumer_offsets", "__transaction_state", "__share_group_state"}, e.name)
+		return e.topic != nil && slices.Contains(internalNames, e.name)
 	},
 	"the topic is the cluster's metadata log": func(_ *protocolEvaluation, e *protocolEntry) bool {
 		return e.topic != nil && e.name == "__cluster_metadata"

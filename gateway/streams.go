@@ -1,0 +1,206 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// The coordinator of a streams group creates the internal topics of the group's topology
+// that are missing, with every heartbeat of every member, as the principal that sent the
+// heartbeat. That is the gateway, which may create everything. So a heartbeat is sent on
+// only if the client may create all internal topics, or if those that it may not create
+// exist. The topology is that of the group, whatever topology the heartbeat has: the
+// coordinator keeps the first one.
+//
+// Kafka lets a member without the right join, and tells it in a status that internal
+// topics are missing. The gateway answers the same without the cluster: the member waits,
+// and joins once somebody has created the topics.
+//
+// Source: KIP-1071; Kafka's KafkaApis.handleStreamsGroupHeartbeat and
+// GroupMetadataManager.streamsGroupHeartbeat.
+
+// The statuses of a streams group that the gateway tells.
+//
+// Source: Kafka's StreamsGroupHeartbeatResponse.Status.
+const (
+	missingSourceTopics   = 1
+	missingInternalTopics = 3
+)
+
+// heartbeatInterval is how long a member waits until its next heartbeat, in milliseconds,
+// where the gateway answers.
+//
+// Source: the default of Kafka's group.streams.heartbeat.interval.ms.
+const heartbeatInterval = 5000
+
+// readTopology reads the topics of a streams group. Patterns in a topology cannot be
+// decided about. Kafka 4.4 does not serve them either.
+func readTopology(q *query, m *kmsg.StreamsGroupHeartbeatRequest) {
+	if m.Topology == nil {
+		return
+	}
+	for i := range m.Topology.Subtopologies {
+		s := &m.Topology.Subtopologies[i]
+		if len(s.SourceTopicRegex) > 0 {
+			q.unservable = ops.InvalidRequest
+		}
+		q.Subscribed = append(q.Subscribed, q.texts(s.SourceTopics)...)
+		q.Subscribed = append(q.Subscribed, q.texts(s.RepartitionSinkTopics)...)
+		q.Subscribed = append(q.Subscribed, q.texts(internalTopics(s))...)
+	}
+}
+
+// internalTopics returns the topics of a topology that the cluster creates.
+func internalTopics(s *kmsg.StreamsGroupHeartbeatRequestTopologySubtopology) []string {
+	name := func(t *kmsg.TopicInfo) string { return t.Topic }
+	return append(names(s.RepartitionSourceTopics, name), names(s.StateChangelogTopics, name)...)
+}
+
+// rewriteStreams answers the heartbeat of a streams group itself, if the cluster might
+// create topics that the client may not create. Until here it was decided that the client
+// may read the group and describe the topics that it names.
+func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
+	m := p.query.message.(*kmsg.StreamsGroupHeartbeatRequest)
+	if m.MemberEpoch < 0 { // the member leaves
+		return false, nil
+	}
+	p.asker.checks++
+	if p.asker.view.Allowed(ops.Create, resource.Cluster, resource.ClusterName) {
+		return false, nil // every topic may be created
+	}
+	sources, internal, code := p.topologyOf(m)
+	if code != ops.None {
+		return false, p.refuse(code)
+	}
+	late := p.query.Request
+	late.Subscribed, late.NewTopics = nil, internal // they were asked about
+	a := asker{view: p.asker.view}
+	forbidden := ops.Evaluate(&a, &late).CannotCreate
+	p.asker.checks += a.checks
+	if len(forbidden) == 0 {
+		return false, nil
+	}
+	missing, noSource := forbidden, []string(nil) // as it is without a Cluster
+	if p.cluster != nil {
+		gone, certain := p.cluster.MissingTopics(slices.Concat(forbidden, sources))
+		if !certain {
+			return false, p.refuse(coordinatorNotAvailable)
+		}
+		missing, noSource = both(gone, forbidden), both(gone, sources)
+	}
+	if len(missing) == 0 {
+		return false, nil
+	}
+	for _, d := range a.denials {
+		if slices.Contains(missing, d.Name) {
+			p.Denied = append(p.Denied, d)
+		}
+	}
+	p.local = waiting(m, p.statusOf(missing, noSource))
+	return false, nil
+}
+
+// statusOf says which topics a member waits for. The topology may be another member's:
+// topics that the client may not describe are not named.
+//
+// Source: Kafka's InternalTopicManager.configureTopics, KafkaApis.handleStreamsGroupHeartbeat.
+func (p *Plan) statusOf(missing, noSource []string) kmsg.StreamsGroupHeartbeatResponseStatus {
+	hidden := func(name string) bool { return !p.asker.view.Allowed(ops.Describe, resource.Topic, name) }
+	missing, noSource = slices.DeleteFunc(slices.Clone(missing), hidden), slices.DeleteFunc(noSource, hidden)
+	status := kmsg.NewStreamsGroupHeartbeatResponseStatus()
+	if len(noSource) > 0 { // the cluster looks for these first
+		status.StatusCode, status.StatusDetail = missingSourceTopics, "Source topics "+summary(noSource)+" are missing."
+		return status
+	}
+	status.StatusCode = missingInternalTopics
+	status.StatusDetail = "Internal topics are missing: " + summary(missing) +
+		"; Unauthorized to CREATE on topics " + strings.Join(missing, ", ") + "."
+	return status
+}
+
+// describeTopology says what is wrong with a topology, in the words of the broker. Names
+// that come more than once are named once.
+//
+// Source: Kafka's KafkaApis.handleStreamsGroupHeartbeat,
+// GroupCoordinatorService.throwIfStreamsGroupHeartbeatRequestIsUsingUnsupportedFeatures.
+func describeTopology(q *query, r *kmsg.StreamsGroupHeartbeatResponse) {
+	switch code := ops.ErrorCode(r.ErrorCode); {
+	case code == ops.InvalidRequest && q.unservable == code:
+		r.ErrorMessage = new("Regular expressions for source topics are not supported yet.")
+	case code != ops.StreamsInvalidTopology:
+	default:
+		topics := distinct(q.Subscribed)
+		internal := slices.DeleteFunc(slices.Clone(topics), func(name string) bool { return !ops.InternalTopic(name) })
+		if len(internal) > 0 {
+			r.ErrorMessage = new("Use of Kafka internal topics " + strings.Join(internal, ",") + " in a Kafka Streams topology is prohibited.")
+			return
+		}
+		invalid := slices.DeleteFunc(topics, ops.ValidTopicName)
+		r.ErrorMessage = new("Topic names " + strings.Join(invalid, ",") + " are not valid topic names.")
+	}
+}
+
+// topologyOf returns the topics of the group, and those that the heartbeat adds: a group
+// without a topology gets that of the heartbeat.
+func (p *Plan) topologyOf(m *kmsg.StreamsGroupHeartbeatRequest) (sources, internal []string, code ops.ErrorCode) {
+	if p.cluster != nil {
+		if sources, internal, code = p.cluster.StreamsTopology(m.Group); code != ops.None {
+			return nil, nil, code
+		}
+	}
+	if m.Topology != nil {
+		for i := range m.Topology.Subtopologies {
+			s := &m.Topology.Subtopologies[i]
+			sources = append(sources, s.SourceTopics...)
+			internal = append(internal, internalTopics(s)...)
+		}
+	}
+	return distinct(sources), distinct(internal), ops.None
+}
+
+// distinct returns the names in order, each once.
+func distinct(names []string) []string {
+	names = slices.Sorted(slices.Values(names))
+	return slices.Compact(names)
+}
+
+// both returns the names that are in both lists. The second is in order.
+func both(names, sorted []string) (found []string) {
+	for _, name := range distinct(names) {
+		if _, ok := slices.BinarySearch(sorted, name); ok {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// maxSummary is how many topics a status names.
+//
+// Source: Kafka's InternalTopicManager.summarizeTopics.
+const maxSummary = 3
+
+func summary(topics []string) string {
+	if len(topics) == 0 {
+		return "<none>"
+	}
+	if len(topics) <= maxSummary {
+		return strings.Join(topics, ", ")
+	}
+	return fmt.Sprintf("%s and %d additional topics", strings.Join(topics[:maxSummary], ", "), len(topics)-maxSummary)
+}
+
+// waiting returns the answer to a member that waits for topics: it is in the epoch that
+// it says, and nothing is assigned to it anew. A member that has not joined stays so.
+func waiting(m *kmsg.StreamsGroupHeartbeatRequest, status kmsg.StreamsGroupHeartbeatResponseStatus) kmsg.Response {
+	r := m.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
+	r.MemberID, r.MemberEpoch, r.EndpointInformationEpoch = m.MemberID, m.MemberEpoch, m.EndpointInformationEpoch
+	r.HeartbeatIntervalMillis = heartbeatInterval
+	r.AcceptableRecoveryLag = -1
+	r.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{status}
+	return r
+}

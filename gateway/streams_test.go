@@ -1,0 +1,189 @@
+package gateway_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// streamsCluster is a cluster with a streams group.
+type streamsCluster struct {
+	cluster
+	sources, internal []string      // of the group
+	code              ops.ErrorCode // why they are not known
+	uncertain         bool
+	asked             []string
+}
+
+func (c *streamsCluster) MissingTopics(names []string) (missing []string, certain bool) {
+	c.asked = append(c.asked, "topics "+strings.Join(names, " "))
+	if c.uncertain {
+		return nil, false
+	}
+	return c.cluster.MissingTopics(names)
+}
+
+func (c *streamsCluster) StreamsTopology(group string) (sources, internal []string, code ops.ErrorCode) {
+	c.asked = append(c.asked, "group "+group)
+	return c.sources, c.internal, c.code
+}
+
+// streamsHeartbeat is a heartbeat with a topology of one source topic and some internal
+// ones, or without a topology if epoch is not 0.
+func streamsHeartbeat(epoch int32, source string, internal ...string) *kmsg.StreamsGroupHeartbeatRequest {
+	m := kmsg.NewPtrStreamsGroupHeartbeatRequest()
+	m.Group, m.MemberID, m.MemberEpoch, m.EndpointInformationEpoch = "g", "m", epoch, 4
+	if epoch != 0 {
+		return m
+	}
+	s := kmsg.NewStreamsGroupHeartbeatRequestTopologySubtopology()
+	s.SourceTopics = []string{source}
+	for i, name := range internal {
+		if i%2 == 0 {
+			s.StateChangelogTopics = append(s.StateChangelogTopics, kmsg.TopicInfo{Topic: name})
+		} else {
+			s.RepartitionSourceTopics = append(s.RepartitionSourceTopics, kmsg.TopicInfo{Topic: name})
+		}
+	}
+	m.Topology = &kmsg.StreamsGroupHeartbeatRequestTopology{Subtopologies: []kmsg.StreamsGroupHeartbeatRequestTopologySubtopology{s}}
+	return m
+}
+
+// The cluster creates the internal topics of a group for every member. A heartbeat is
+// sent on only if the client may create them or if they exist; else the member waits, as
+// Kafka lets it.
+func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
+	const waits = "Internal topics are missing: %[1]s; Unauthorized to CREATE on topics %[1]s."
+	rights := []string{"Read Group:g", "Describe Topic:app*", "Describe Topic:in*", "Create Topic:app-mine*"}
+	for _, tt := range []struct {
+		name    string
+		rights  []string
+		message *kmsg.StreamsGroupHeartbeatRequest
+		cluster streamsCluster
+		sent    bool
+		code    int16
+		status  int8
+		detail  string
+		denied  string
+		asked   int
+	}{
+		{name: "may create", message: streamsHeartbeat(0, "in", "app-mine"), sent: true, asked: 1},
+		{name: "exists", message: streamsHeartbeat(0, "in", "app-there"), sent: true, asked: 2},
+		{name: "missing", message: streamsHeartbeat(0, "in", "app-new"), status: 3, detail: fmt.Sprintf(waits, "app-new"), denied: "app-new", asked: 2},
+		{
+			name: "some are missing", message: streamsHeartbeat(0, "in", "app-there", "app-mine", "app-b", "app-a"),
+			status: 3, detail: fmt.Sprintf(waits, "app-a, app-b"), denied: "app-a app-b", asked: 2,
+		},
+		{
+			name: "more than three", message: streamsHeartbeat(0, "in", "app-4", "app-1", "app-2", "app-3"), status: 3,
+			detail: "Internal topics are missing: app-1, app-2, app-3 and 1 additional topics; Unauthorized to CREATE on topics app-1, app-2, app-3, app-4.",
+			denied: "app-1 app-2 app-3 app-4", asked: 2,
+		},
+		{name: "a source is missing too", message: streamsHeartbeat(0, "in-2", "app-new"), status: 1, detail: "Source topics in-2 are missing.", denied: "app-new", asked: 2},
+		{name: "a source is missing", message: streamsHeartbeat(0, "in-2", "app-there"), sent: true, asked: 2},
+		{
+			name: "a topology of the group that the member does not send", message: streamsHeartbeat(0, "in"),
+			cluster: streamsCluster{internal: []string{"app-new"}}, status: 3, detail: fmt.Sprintf(waits, "app-new"), denied: "app-new", asked: 2,
+		},
+		{
+			name: "a member that has joined", message: streamsHeartbeat(7, ""),
+			cluster: streamsCluster{sources: []string{"in"}, internal: []string{"app-new", "app-mine"}}, status: 3, detail: fmt.Sprintf(waits, "app-new"), denied: "app-new", asked: 2,
+		},
+		{
+			name: "a member that has joined, may create", message: streamsHeartbeat(7, ""),
+			cluster: streamsCluster{internal: []string{"app-mine"}}, sent: true, asked: 1,
+		},
+		{
+			name: "a topic that may not be described is not named", message: streamsHeartbeat(7, ""),
+			cluster: streamsCluster{internal: []string{"secret", "app-new"}}, status: 3, detail: fmt.Sprintf(waits, "app-new"), denied: "app-new secret", asked: 2,
+		},
+		{name: "leaving", message: streamsHeartbeat(-1, ""), cluster: streamsCluster{internal: []string{"app-new"}}, sent: true},
+		{name: "existence is not certain", message: streamsHeartbeat(0, "in", "app-there"), cluster: streamsCluster{uncertain: true}, code: 15, asked: 2},
+		{name: "the group is not known", message: streamsHeartbeat(0, "in", "app-there"), cluster: streamsCluster{code: 16}, code: 16, asked: 1},
+		{
+			name: "all topics but one may be created", rights: []string{"Read Group:g", "Describe Topic:*", "Create Topic:*", "-Create Topic:app-new"},
+			message: streamsHeartbeat(0, "in", "app-new"), status: 3, detail: fmt.Sprintf(waits, "app-new"), denied: "app-new", asked: 2,
+		},
+		{name: "everything may be created", rights: append([]string{"Create Cluster:kafka-cluster"}, rights...), message: streamsHeartbeat(0, "in", "app-new"), sent: true},
+		{name: "no group", rights: []string{"Describe Topic:*"}, message: streamsHeartbeat(0, "in", "app-new"), code: 30, denied: "g"},
+		{name: "no topic", rights: []string{"Read Group:g"}, message: streamsHeartbeat(0, "in", "app-new"), code: 29, denied: "in"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.rights == nil {
+				tt.rights = rights
+			}
+			tt.cluster.cluster = cluster{"in", "app-there"}
+			conn := newGateway(t, gateway.Config{Store: allowing(t, tt.rights...), Cluster: &tt.cluster}).Conn(client("alice"))
+			plan := decide(t, conn, tt.message)
+			denied := []string{}
+			for _, d := range plan.Denied {
+				denied = append(denied, d.Name)
+			}
+			assert.Equal(t, tt.denied, strings.Join(denied, " "), "denied")
+			assert.Len(t, tt.cluster.asked, tt.asked, "%q", tt.cluster.asked)
+			if tt.sent {
+				require.Len(t, plan.Forward, 1)
+				return
+			}
+			require.Empty(t, plan.Forward)
+			r := answer[*kmsg.StreamsGroupHeartbeatResponse](t, plan, tt.message)
+			assert.Equal(t, tt.code, r.ErrorCode)
+			if tt.code != 0 {
+				return
+			}
+			require.Len(t, r.Status, 1)
+			assert.Equal(t, tt.status, r.Status[0].StatusCode)
+			assert.Equal(t, tt.detail, r.Status[0].StatusDetail)
+			assert.Equal(t, tt.message.MemberEpoch, r.MemberEpoch)
+			assert.Equal(t, "m", r.MemberID)
+			assert.Equal(t, int32(4), r.EndpointInformationEpoch)
+			assert.Nil(t, r.ActiveTasks, "nothing is assigned anew")
+		})
+	}
+}
+
+// Without a Cluster no topic is known to exist.
+func TestStreamsWithoutACluster(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g", "Describe Topic:*", "Create Topic:app-mine")}).Conn(client("alice"))
+	require.Len(t, decide(t, conn, streamsHeartbeat(0, "in", "app-mine")).Forward, 1)
+	m := streamsHeartbeat(0, "in", "app-other")
+	r := answer[*kmsg.StreamsGroupHeartbeatResponse](t, decide(t, conn, m), m)
+	require.Len(t, r.Status, 1)
+	assert.Equal(t, int8(3), r.Status[0].StatusCode)
+}
+
+// A topology with names that no topic of an application can have is refused once the
+// group is authorized, and before its topics are.
+func TestInvalidTopologies(t *testing.T) {
+	pattern := streamsHeartbeat(0, "in")
+	pattern.Topology.Subtopologies[0].SourceTopicRegex = []string{"i.*"}
+	for _, tt := range []struct {
+		name    string
+		message *kmsg.StreamsGroupHeartbeatRequest
+		code    int16
+		says    string
+	}{
+		{"internal to Kafka", streamsHeartbeat(0, "__consumer_offsets", "not mine"), 130, "Use of Kafka internal topics __consumer_offsets in a Kafka Streams topology is prohibited."},
+		{"invalid", streamsHeartbeat(0, "in", "a b", "", "a b"), 130, "Topic names ,a b are not valid topic names."},
+		{"a pattern", pattern, 42, "Regular expressions for source topics are not supported yet."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rights := []string{"Describe Topic:in"}
+			conn := newGateway(t, gateway.Config{Store: allowing(t, rights...), Cluster: &streamsCluster{}}).Conn(client("alice"))
+			r := answer[*kmsg.StreamsGroupHeartbeatResponse](t, decide(t, conn, tt.message), tt.message)
+			assert.Equal(t, int16(30), r.ErrorCode, "without the group")
+
+			conn = newGateway(t, gateway.Config{Store: allowing(t, append(rights, "Read Group:g")...), Cluster: &streamsCluster{}}).Conn(client("alice"))
+			r = answer[*kmsg.StreamsGroupHeartbeatResponse](t, decide(t, conn, tt.message), tt.message)
+			assert.Equal(t, tt.code, r.ErrorCode)
+			require.NotNil(t, r.ErrorMessage)
+			assert.Equal(t, tt.says, *r.ErrorMessage)
+		})
+	}
+}

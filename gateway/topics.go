@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// findTopics asks the cluster for the topics of a request that are not known by their
+// ids: those that the request would be told are unknown, and so none if the client is
+// refused for another reason, such as the group of the request.
+func (p *Plan) findTopics() {
+	q := p.query
+	if !q.unknown || p.cluster == nil {
+		return
+	}
+	asked := q.Request
+	asked.NoResponse = false // so that the outcome has entries
+	a := asker{view: p.asker.view, quiet: true}
+	out := ops.Evaluate(&a, &asked)
+	p.asker.checks += a.checks
+	var unknown idSet
+	for i := range out.Items {
+		it := &out.Items[i]
+		if !it.ByID || it.Code != ops.UnknownTopicID {
+			continue
+		}
+		of := q.Topics
+		if it.Parent >= 0 {
+			of = q.Groups[it.Parent].Topics
+		}
+		if t := &of[it.Index]; t.Name == "" {
+			unknown.add(t.ID)
+		}
+	}
+	if len(unknown.ids) == 0 {
+		return
+	}
+	p.cluster.FindTopics(unknown.ids)
+	p.nameTopics(q.Topics)
+	for i := range q.Groups {
+		p.nameTopics(q.Groups[i].Topics)
+	}
+}
+
+// nameTopics gives topics that are named by ids the names that are known by now.
+func (p *Plan) nameTopics(topics []ops.Topic) {
+	for i := range topics {
+		if t := &topics[i]; t.ByID && t.Name == "" {
+			*t = p.query.identified(p.cluster, t.ID)
+		}
+	}
+}
+
+// idSet is a list of ids without repetitions.
+type idSet struct {
+	ids  [][16]byte
+	seen map[[16]byte]bool
+}
+
+func (s *idSet) add(id [16]byte) {
+	if id == [16]byte{} || s.seen[id] {
+		return
+	}
+	if s.seen == nil {
+		s.seen = make(map[[16]byte]bool)
+	}
+	s.seen[id] = true
+	s.ids = append(s.ids, id)
+}
+
+// learn tells the Cluster which topics a response of the cluster shows with their ids,
+// before anything is taken out of it, and asks for those that it shows by their ids alone.
+func (p *Plan) learn(resp kmsg.Response) {
+	if p.cluster == nil {
+		return
+	}
+	l := learner{cluster: p.cluster}
+	switch r := resp.(type) {
+	case *kmsg.MetadataResponse:
+		for i := range r.Topics {
+			if t := &r.Topics[i]; t.Topic != nil { // else there is no such topic
+				l.show(t.TopicID, *t.Topic)
+			}
+		}
+	case *kmsg.CreateTopicsResponse:
+		for i := range r.Topics {
+			l.show(r.Topics[i].TopicID, r.Topics[i].Topic)
+		}
+	case *kmsg.DescribeTopicPartitionsResponse:
+		for i := range r.Topics {
+			l.show(r.Topics[i].TopicID, stringOf(r.Topics[i].Topic))
+		}
+	case *kmsg.OffsetFetchResponse:
+		for i := range r.Groups {
+			for j := range r.Groups[i].Topics {
+				l.show(r.Groups[i].Topics[j].TopicID, r.Groups[i].Topics[j].Topic)
+			}
+		}
+	case *kmsg.ShareFetchResponse:
+		for i := range r.Topics {
+			l.show(r.Topics[i].TopicID, "")
+		}
+	default:
+		l.showGroups(resp)
+	}
+	if len(l.unknown.ids) > 0 {
+		p.cluster.FindTopics(l.unknown.ids)
+	}
+}
+
+// learner takes in topics that a response shows.
+type learner struct {
+	cluster Cluster
+	unknown idSet
+}
+
+func (l *learner) show(id [16]byte, name string) {
+	if id == [16]byte{} {
+		return
+	}
+	if name != "" {
+		l.cluster.LearnTopic(id, name)
+	} else if _, ok := l.cluster.TopicName(id); !ok {
+		l.unknown.add(id)
+	}
+}
+
+// showGroups takes in the topics in descriptions of groups.
+func (l *learner) showGroups(resp kmsg.Response) {
+	switch r := resp.(type) {
+	case *kmsg.ConsumerGroupDescribeResponse:
+		for i := range r.Groups {
+			for j := range r.Groups[i].Members {
+				for _, t := range r.Groups[i].Members[j].Assignment.TopicPartitions {
+					l.show(t.TopicID, t.Topic)
+				}
+			}
+		}
+	case *kmsg.ShareGroupDescribeResponse:
+		for i := range r.Groups {
+			for j := range r.Groups[i].Members {
+				for _, t := range r.Groups[i].Members[j].Assignment.TopicPartitions {
+					l.show(t.TopicID, t.Topic)
+				}
+			}
+		}
+	case *kmsg.DescribeShareGroupOffsetsResponse:
+		for i := range r.Groups {
+			for _, t := range r.Groups[i].Topics {
+				l.show(t.TopicID, t.Topic)
+			}
+		}
+	}
+}
