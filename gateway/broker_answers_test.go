@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/stretchr/testify/assert"
@@ -521,5 +522,29 @@ func TestImpossibleNameWithoutCreate(t *testing.T) {
 		reply := &kmsg.MetadataResponse{Version: requests[0].Version, Topics: []kmsg.MetadataResponseTopic{{Topic: new("a/b"), ErrorCode: 17}}}
 		r := answer[*kmsg.MetadataResponse](t, plan, m, reply)
 		assert.EqualValues(t, 29, r.Topics[0].ErrorCode, "version %d", version)
+	}
+}
+
+// TestTextsAreBounded: what is said beside the errors of a request takes a bounded size,
+// and time that grows with the request alone.
+func TestTextsAreBounded(t *testing.T) {
+	const times = 50_000
+	keys, resources := make([]string, times), make([]kmsg.AlterConfigsRequestResource, times)
+	for i := range resources {
+		resources[i] = kmsg.AlterConfigsRequestResource{ResourceType: 1, ResourceName: fmt.Sprint(i)}
+	}
+	for name, m := range map[string]kmsg.Request{
+		"keys":       &kmsg.FindCoordinatorRequest{Version: 4, CoordinatorType: 3, CoordinatorKeys: keys},
+		"resources":  &kmsg.AlterConfigsRequest{Version: 2, Resources: resources},
+		"partitions": &kmsg.DescribeProducersRequest{Topics: []kmsg.DescribeProducersRequestTopic{{Topic: strings.Repeat("/", 10_000), Partitions: make([]int32, times)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := newGateway(t, gateway.Config{Store: allowing(t)}).Conn(client("alice"))
+			began := time.Now()
+			data, err := decide(t, conn, m).Response()
+			require.NoError(t, err)
+			assert.Less(t, len(data), 64<<10+times*28, "bytes")
+			assert.Less(t, time.Since(began), 10*time.Second)
+		})
 	}
 }

@@ -19,6 +19,10 @@ type query struct {
 	inner      []field       // what those with a parent are of: the topics of each group
 	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
 	err        error         // the first thing that makes the request malformed
+	said       int           // how many bytes of texts the answer has so far
+	// repeated are the resources that the request has more than once; nil if nobody has
+	// asked yet.
+	repeated map[ops.ConfigResource]bool
 	// first is the first topic that the request has by id, and room for Topics if there is
 	// one: most requests to produce have one, and take no memory for it.
 	first [1]ops.Topic

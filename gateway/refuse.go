@@ -52,11 +52,28 @@ type refusal struct {
 	key  ops.APIKey
 	code ops.ErrorCode
 	text *string // what is said beside the code, or nil
+	said *int    // how many bytes of texts the answer has so far, or nil
 }
 
 // refusalOf returns the refusal of an entry of the request.
 func refusalOf(q *query, entry reflect.Value, code ops.ErrorCode) refusal {
-	return refusal{q.Key, code, entryText(q, entry, code)}
+	return refusal{q.Key, code, entryText(q, entry, code), &q.said}
+}
+
+// maxTexts is how many bytes of texts an answer has. A request may name a topic or a
+// partition in two bytes, a hundred times shorter than what Kafka says of it. What is
+// refused beyond has a code and no text.
+const maxTexts = 64 << 10
+
+// says reports whether there is room for the text, and takes it.
+func (r refusal) says() bool {
+	if r.text == nil || r.said != nil && *r.said+len(*r.text) > maxTexts {
+		return false
+	}
+	if r.said != nil {
+		*r.said += len(*r.text)
+	}
+	return true
 }
 
 // set sets the error of a structure that can have one, and reports whether it can.
@@ -66,7 +83,7 @@ func (r refusal) set(v reflect.Value) bool {
 		return false
 	}
 	f.SetInt(int64(r.code))
-	if text := v.FieldByName("ErrorMessage"); r.text != nil && text.IsValid() {
+	if text := v.FieldByName("ErrorMessage"); text.IsValid() && r.says() {
 		text.Set(reflect.ValueOf(r.text))
 	}
 	return true
@@ -185,7 +202,7 @@ var refusedLists = map[ops.APIKey]struct {
 func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 	resp := q.message.ResponseKind()
 	v, src := reflect.ValueOf(resp).Elem(), reflect.ValueOf(q.message).Elem()
-	whole := refusal{q.Key, code, wholeText(q, code)}
+	whole := refusal{key: q.Key, code: code, text: wholeText(q, code)}
 	whole.blank(v)
 	placed := whole.set(v)
 	if rule, ok := refusedLists[q.Key]; ok && q.Version >= rule.min && (rule.max == 0 || q.Version <= rule.max) {
@@ -221,7 +238,7 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 	case *kmsg.AlterReplicaLogDirsResponse:
 		refuseLogDirs(q.message.(*kmsg.AlterReplicaLogDirsRequest), r, code)
 	case *kmsg.AlterUserSCRAMCredentialsResponse:
-		refuseCredentials(q.message.(*kmsg.AlterUserSCRAMCredentialsRequest), r, code)
+		refuseCredentials(q, q.message.(*kmsg.AlterUserSCRAMCredentialsRequest), r, code)
 	case *kmsg.DescribeTopicPartitionsResponse:
 		refuseCursor(q.message.(*kmsg.DescribeTopicPartitionsRequest), r, code)
 	case *kmsg.LeaderAndISRResponse:
@@ -248,7 +265,7 @@ func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDi
 }
 
 // refuseCredentials gives every user whose credentials are to be altered the error once.
-func refuseCredentials(m *kmsg.AlterUserSCRAMCredentialsRequest, r *kmsg.AlterUserSCRAMCredentialsResponse, code ops.ErrorCode) {
+func refuseCredentials(q *query, m *kmsg.AlterUserSCRAMCredentialsRequest, r *kmsg.AlterUserSCRAMCredentialsResponse, code ops.ErrorCode) {
 	seen := make(map[string]bool)
 	add := func(user string) {
 		if seen[user] {
@@ -257,7 +274,7 @@ func refuseCredentials(m *kmsg.AlterUserSCRAMCredentialsRequest, r *kmsg.AlterUs
 		seen[user] = true
 		result := kmsg.NewAlterUserSCRAMCredentialsResponseResult()
 		result.User = user
-		refusal{code: code, text: messageFor(code)}.set(reflect.ValueOf(&result).Elem())
+		refusal{q.Key, code, messageFor(code), &q.said}.set(reflect.ValueOf(&result).Elem())
 		r.Results = append(r.Results, result)
 	}
 	for i := range m.Deletions {

@@ -200,14 +200,17 @@ func alterationText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
 	return new(fmt.Sprintf("Unknown resource type %d", kind))
 }
 
+// isRepeated reports whether a request has a resource more than once.
 func isRepeated(q *query, kind kmsg.ConfigResourceType, name string) bool {
-	n := 0
-	for i := range q.Resources {
-		if r := &q.Resources[i]; r.Name == name && r.Type == configType(kind) {
-			n++
+	key := func(c *ops.ConfigResource) ops.ConfigResource { return ops.ConfigResource{Type: c.Type, Name: c.Name} }
+	if q.repeated == nil {
+		q.repeated = make(map[ops.ConfigResource]bool, len(q.Resources))
+		for i := range q.Resources {
+			_, is := q.repeated[key(&q.Resources[i])]
+			q.repeated[key(&q.Resources[i])] = is
 		}
 	}
-	return n > 1
+	return q.repeated[ops.ConfigResource{Type: configType(kind), Name: name}]
 }
 
 // wrongConfigs is what is wrong with a list of configurations whatever they are of.
