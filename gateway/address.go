@@ -91,8 +91,9 @@ func (g *Gateway) replaceAddresses(v reflect.Value, of Broker) (changed bool) {
 	}
 	is := g.config.Address(was)
 	if is.Host == "" && v.FieldByName("ErrorCode").IsValid() {
-		blank(v)
-		setError(v, coordinatorNotAvailable)
+		gone := refusal{code: coordinatorNotAvailable}
+		gone.blank(v)
+		gone.set(v)
 		is.Port = -1
 	}
 	host.SetString(is.Host)

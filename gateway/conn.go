@@ -112,7 +112,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if err != nil {
 		return nil, &FrameError{Header: h, Err: err}
 	}
-	if len(p.changes) == 0 { // as for nearly every request: the response shows no secrets
+	if len(p.changes) == 0 && p.instead == nil { // as for nearly every request: the response shows no secrets
 		c.recycle(p)
 	}
 	return p, nil

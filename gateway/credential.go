@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -86,10 +85,10 @@ func describeCredentials(g *Gateway, request kmsg.Request) kmsg.Response {
 func alterCredentials(_ *Gateway, request kmsg.Request) kmsg.Response {
 	m := request.(*kmsg.AlterUserSCRAMCredentialsRequest)
 	r := m.ResponseKind().(*kmsg.AlterUserSCRAMCredentialsResponse)
-	blank(reflect.ValueOf(r).Elem())
-	refuseCredentials(m, r, ops.PolicyViolation)
-	for i := range r.Results {
-		r.Results[i].ErrorMessage = new("the passwords of clients are kept elsewhere and cannot be changed here")
+	refuse := refusal{
+		key: ops.APIKey(m.Key()), code: ops.PolicyViolation,
+		text: new("the passwords of clients are kept elsewhere and cannot be changed here"), said: new(int),
 	}
+	refuse.credentials(m, r)
 	return r
 }

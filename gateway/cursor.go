@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -87,21 +88,33 @@ func (p *Plan) unsealCursor(cursor string) (topic string, partition int32, ok bo
 // sealedFor is what a cursor is bound to: who was given it.
 func (p *Plan) sealedFor() []byte { return []byte(p.query.Caller.Principal) }
 
-// readPage refuses a sealed cursor where topics are named: it is of another request.
+// readPage refuses a cursor before the first partition, and where topics are named one of
+// another topic, such as a sealed one: it is of another request. Topics before that of the
+// cursor are not described.
+//
+// Source: Kafka's DescribeTopicPartitionsRequestHandler.
 func readPage(q *query, m *kmsg.DescribeTopicPartitionsRequest) {
-	if m.Cursor != nil && !q.AllTopics && strings.HasPrefix(m.Cursor.Topic, sealMark) {
-		q.unservable = ops.InvalidRequest
+	q.AllTopics = len(m.Topics) == 0
+	if m.Cursor == nil {
+		return
 	}
+	isCursor := func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic == m.Cursor.Topic }
+	if m.Cursor.Partition < 0 || !q.AllTopics && !slices.ContainsFunc(m.Topics, isCursor) {
+		q.unservable = ops.InvalidRequest
+		return
+	}
+	m.Topics = slices.DeleteFunc(m.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic < m.Cursor.Topic })
 }
 
 // rewritePage makes a request for all topics one for the page that a sealed cursor says,
 // as long as the cluster makes it. Any other cursor is refused. So is one of a gateway
 // that has been replaced since: the client begins anew.
 func rewritePage(p *Plan, _ *ops.Outcome) (bool, error) {
+	m := p.query.message.(*kmsg.DescribeTopicPartitionsRequest)
 	if !p.query.AllTopics {
+		dropCursor(m)
 		return false, nil
 	}
-	m := p.query.message.(*kmsg.DescribeTopicPartitionsRequest)
 	changed := m.ResponsePartitionLimit != math.MaxInt32
 	m.ResponsePartitionLimit = math.MaxInt32
 	if m.Cursor == nil {
@@ -115,6 +128,14 @@ func rewritePage(p *Plan, _ *ops.Outcome) (bool, error) {
 	}
 	m.Cursor.Topic, m.Cursor.Partition = topic, partition
 	return true, nil
+}
+
+// dropCursor takes the cursor out of a request whose cursor is of a topic that is refused:
+// the cluster would refuse it. The topics before it are already out of the request.
+func dropCursor(m *kmsg.DescribeTopicPartitionsRequest) {
+	if m.Cursor != nil && !slices.ContainsFunc(m.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic == m.Cursor.Topic }) {
+		m.Cursor = nil
+	}
 }
 
 // refuseCursor gives the error of a request for all topics to the topic of its cursor. A

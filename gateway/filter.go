@@ -134,7 +134,7 @@ func filterCreated(p *Plan, out *ops.Outcome) change {
 		for i := range r.Topics {
 			t := &r.Topics[i]
 			if code, ok := withheld[t.Topic]; ok && t.ErrorCode == 0 {
-				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor, t.Configs = int16(code), -1, -1, nil
+				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor, t.Configs = int16(code), -1, -1, []kmsg.CreateTopicsResponseTopicConfig{}
 			}
 		}
 		return len(withheld) > 0, nil

@@ -7,13 +7,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// filterGroups decides about the groups that the cluster describes. topics returns those
-// that a group reads, if it may be described only with them.
+// hiddenGroups are what Kafka says of a group with a topic that the client may not
+// describe.
+//
+// Source: Kafka 4.2, KafkaApis.handleConsumerGroupDescribe, handleShareGroupDescribe and
+// handleStreamsGroupDescribe.
+var hiddenGroups = map[ops.APIKey]string{
+	69: "The group has described topic(s) that the client is not authorized to describe.",
+	77: "The group has described topic(s) that the client is not authorized to describe.",
+	89: "The described group uses topics that the client is not authorized to describe.",
+}
+
+// filterGroups decides about the groups that the cluster describes, also about those that
+// it shows with an error. topics returns those that a group reads, if it may be described
+// only with them.
 func filterGroups[T any](p *Plan, list []T, name func(*T) string, topics func(*T) []string) {
 	late := p.query.Request
 	late.Groups = holders(names(list, name))
 	for i := range list {
-		if topics == nil || entryError(&list[i]) != 0 {
+		if topics == nil {
 			continue
 		}
 		for _, topic := range topics(&list[i]) {
@@ -25,19 +37,19 @@ func filterGroups[T any](p *Plan, list []T, name func(*T) string, topics func(*T
 		it := &out.Items[i]
 		g := &list[it.Index]
 		switch {
-		case entryError(g) != 0:
 		case it.Code != ops.None:
-			refusal := blankOf(reflect.TypeFor[T]())
-			fillError(refusal, reflect.ValueOf(name(g)), it.Code)
-			reflect.ValueOf(g).Elem().Set(refusal)
+			refused := refusal{key: late.Key, code: it.Code}
+			if says, ok := hiddenGroups[late.Key]; ok && it.Code == ops.TopicAuthorizationFailed {
+				refused.text = &says
+			}
+			entry := blankOf(reflect.TypeFor[T]())
+			refused.fill(entry, reflect.ValueOf(name(g)))
+			reflect.ValueOf(g).Elem().Set(entry)
 		case it.HasOperations:
 			intersect(reflect.ValueOf(g).Elem().FieldByName("AuthorizedOperations").Addr().Interface().(*int32), it.Operations)
 		}
 	}
 }
-
-// entryError returns the error code of an entry of a response.
-func entryError[T any](entry *T) int64 { return errorCodeOf(reflect.ValueOf(entry).Elem()) }
 
 func (p *Plan) filterGroupOperations(r *kmsg.DescribeGroupsResponse) {
 	filterGroups(p, r.Groups, func(g *kmsg.DescribeGroupsResponseGroup) string { return g.Group }, nil)

@@ -2,8 +2,8 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"sync/atomic"
 
@@ -106,6 +106,10 @@ func rewriteHeartbeat(p *Plan, _ *ops.Outcome) (bool, error) {
 	}
 	told := m.SubscribedTopicNames != nil || m.SubscribedTopicRegex != nil
 	names, changed, err := p.resolveAgain(s, told)
+	if wrong, ok := errors.AsType[*patternError](err); ok {
+		p.sendImpossible(m, wrong)
+		return true, nil
+	}
 	if err != nil || p.local != nil {
 		return false, err // the member keeps what it has subscribed to before
 	}
@@ -150,7 +154,7 @@ func (p *Plan) resolveAgain(s *subscription, told bool) (names []string, changed
 	names, err = p.resolve(s, topics)
 	switch {
 	case err != nil && told:
-		return nil, false, p.refusePattern(s.pattern, err)
+		return nil, false, &patternError{s.pattern, err}
 	case err != nil:
 		return nil, false, nil
 	}
@@ -213,14 +217,32 @@ func (p *Plan) refuse(code ops.ErrorCode) (err error) {
 	return err
 }
 
-// refusePattern refuses a pattern in the words of the coordinator.
+// patternError says that a pattern cannot be resolved.
+type patternError struct {
+	pattern string
+	why     error
+}
+
+func (e *patternError) Error() string {
+	return fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %v.", e.pattern, e.why)
+}
+
+// impossible is a pattern that no coordinator can resolve.
+const impossible = "("
+
+// sendImpossible sends an impossible pattern in place of one that cannot be resolved. The
+// coordinator looks at all else in a heartbeat before it compiles the pattern, so that its
+// errors come before that of the pattern, whose words are those of the client's.
 //
-// Source: Kafka's org.apache.kafka.coordinator.group.Utils.throwIfRegularExpressionIsInvalid.
-func (p *Plan) refusePattern(pattern string, why error) error {
-	err := p.refuse(invalidRegularExpression)
-	if err == nil {
-		says := fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %v.", pattern, why)
-		reflect.ValueOf(p.local).Elem().FieldByName("ErrorMessage").Set(reflect.ValueOf(&says))
-	}
-	return err
+// Source: Kafka's GroupMetadataManager.consumerGroupHeartbeat.
+func (p *Plan) sendImpossible(m *kmsg.ConsumerGroupHeartbeatRequest, e *patternError) {
+	m.SubscribedTopicRegex = new(impossible)
+	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
+		r := resp.(*kmsg.ConsumerGroupHeartbeatResponse)
+		if r.ErrorCode != int16(invalidRegularExpression) {
+			return false, nil
+		}
+		r.ErrorMessage = new(e.Error())
+		return true, nil
+	})
 }

@@ -51,8 +51,13 @@ func (c *consumer) sends(names []string, pattern *string, epoch int32, code int1
 	require.Len(c.t, requests, 1)
 	reply := m.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
 	reply.ErrorCode = code
-	answer[*kmsg.ConsumerGroupHeartbeatResponse](c.t, plan, m, reply)
 	got := requests[0]
+	if got.SubscribedTopicRegex != nil && *got.SubscribedTopicRegex == "(" { // which no coordinator can resolve
+		reply.ErrorCode = 128
+	}
+	if r := answer[*kmsg.ConsumerGroupHeartbeatResponse](c.t, plan, m, reply); r.ErrorCode == 128 {
+		return "refused 128"
+	}
 	if got.SubscribedTopicRegex != nil && *got.SubscribedTopicRegex != "" {
 		c.t.Errorf("the cluster is sent the pattern %.60q", *got.SubscribedTopicRegex)
 	}
@@ -103,15 +108,36 @@ func TestHeartbeatPatterns(t *testing.T) {
 	}
 }
 
-// A pattern says why it is refused, in the words of the coordinator.
+// A pattern that cannot be resolved is replaced by an impossible one: the coordinator says
+// what else is wrong with the heartbeat first, and of the pattern the client is told why
+// its own is refused.
 func TestRefusedPatternSaysWhy(t *testing.T) {
-	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g"), Cluster: cluster{}}).Conn(client("alice"))
-	m := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-	m.SetVersion(1)
-	m.Group, m.MemberID, m.SubscribedTopicRegex = "g", "m", new("(")
-	r := answer[*kmsg.ConsumerGroupHeartbeatResponse](t, decide(t, conn, m), m)
-	require.NotNil(t, r.ErrorMessage)
-	assert.Contains(t, *r.ErrorMessage, "SubscribedTopicRegex `(` is not a valid regular expression: ")
+	for _, tt := range []struct {
+		code int16
+		want string
+	}{
+		{128, "SubscribedTopicRegex `a(?=b)` is not a valid regular expression: "},
+		{42, "MemberId can't be empty."},
+		{69, "Group g is not a consumer group."},
+		{112, "ServerAssignor nope is not supported."},
+	} {
+		t.Run(fmt.Sprint(tt.code), func(t *testing.T) {
+			conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g"), Cluster: cluster{}}).Conn(client("alice"))
+			m := &kmsg.ConsumerGroupHeartbeatRequest{Version: 1, Group: "g", SubscribedTopicRegex: new("a(?=b)")}
+			plan := decide(t, conn, m)
+			requests := sent[*kmsg.ConsumerGroupHeartbeatRequest](t, plan)
+			require.Len(t, requests, 1)
+			require.Equal(t, "(", *requests[0].SubscribedTopicRegex, "what the coordinator is asked to resolve")
+			says := tt.want
+			if tt.code == 128 {
+				says = "SubscribedTopicRegex `(` is not a valid regular expression: missing closing )."
+			}
+			r := answer[*kmsg.ConsumerGroupHeartbeatResponse](t, plan, m, &kmsg.ConsumerGroupHeartbeatResponse{Version: 1, ErrorCode: tt.code, ErrorMessage: &says})
+			assert.Equal(t, tt.code, r.ErrorCode)
+			require.NotNil(t, r.ErrorMessage)
+			assert.Contains(t, *r.ErrorMessage, tt.want)
+		})
+	}
 }
 
 // A client that may not read the group, or describe a topic that it names, is refused

@@ -102,18 +102,18 @@ func (a *answers) take(entry reflect.Value) (reflect.Value, bool) {
 
 // mergeList puts the answers of the cluster and the errors of what was refused into the
 // order of the request. codes are the errors, by position; what has none was sent on.
-// An answer to what was not sent on is dropped. It returns where the entry of each
+// An answer to what was not sent on is dropped. refuse says how to refuse an entry. It returns where the entry of each
 // position stands in the end, or -1.
-func mergeList(field reflect.Value, l list, codes []ops.ErrorCode) []int {
+func mergeList(field reflect.Value, l list, codes []ops.ErrorCode, refuse func(entry reflect.Value, code ops.ErrorCode) refusal) []int {
 	places := make([]int, l.len())
 	given := newAnswers(field)
 	merged := reflect.MakeSlice(field.Type(), 0, l.len())
 	for i := range l.len() {
 		places[i] = merged.Len()
 		if codes[i] != ops.None {
-			refusal := blankOf(field.Type().Elem())
-			fillError(refusal, l.entry(i), codes[i])
-			merged = reflect.Append(merged, refusal)
+			refused := blankOf(field.Type().Elem())
+			refuse(l.entry(i), codes[i]).fill(refused, l.entry(i))
+			merged = reflect.Append(merged, refused)
 		} else if answer, ok := given.take(l.entry(i)); ok {
 			merged = reflect.Append(merged, answer)
 		} else {
@@ -195,8 +195,8 @@ func (v *verdicts) nothingLeft() bool {
 func (v *verdicts) refuseEach(q *query) (kmsg.Response, error) {
 	resp := q.message.ResponseKind()
 	fields := reflect.ValueOf(resp).Elem()
-	blank(fields)
-	return resp, v.merge(q, fields)
+	refusal{key: q.Key}.blank(fields)
+	return resp, v.merge(q, resp)
 }
 
 // keep takes the refused entries out of the message.
@@ -228,16 +228,64 @@ func refusedOf(codes []ops.ErrorCode) []bool {
 	return refused
 }
 
+// errorStands are the requests that are about one group whose error stands for all of
+// their topics.
+var errorStands = map[ops.APIKey]bool{47: true, 78: true, 79: true, 91: true, 92: true}
+
 // merge puts the refused entries into a response of the cluster.
-func (v *verdicts) merge(q *query, resp reflect.Value) error {
+func (v *verdicts) merge(q *query, response kmsg.Response) error {
+	resp := reflect.ValueOf(response).Elem()
+	inner := func(_ reflect.Value, code ops.ErrorCode) refusal {
+		return refusal{q.Key, code, messageFor(code), &q.said}
+	}
 	if v.list == nil { // below version 8 OffsetFetch has the topics of one group
-		_, err := mergeField(resp, "Topics", v.lists[0], v.inner[0])
+		_, err := mergeField(resp, "Topics", v.lists[0], v.inner[0], inner)
 		return err
 	}
-	places, err := mergeField(resp, itemField(q.Key), v.list, v.items)
+	if errorStands[q.Key] && errorCodeOf(resp) != 0 {
+		return nil
+	}
+	places, err := mergeField(resp, itemField(q.Key), v.list, v.items, func(entry reflect.Value, code ops.ErrorCode) refusal {
+		return refusalOf(q, entry, code)
+	})
 	if err != nil {
 		return err
 	}
+	if err := v.mergeInner(q, resp, places, inner); err != nil {
+		return err
+	}
+	if r, ok := response.(*kmsg.FetchResponse); ok {
+		v.moveRefused(r, places)
+	}
+	join(resp.FieldByName(itemField(q.Key)), repetitions[q.Key])
+	if r, ok := response.(*kmsg.DescribeTopicPartitionsResponse); ok {
+		orderTopics(r)
+	}
+	return nil
+}
+
+// moveRefused moves the topics of a fetch that are refused behind the others, where Kafka
+// has them.
+func (v *verdicts) moveRefused(r *kmsg.FetchResponse, places []int) {
+	var refused []kmsg.FetchResponseTopic
+	is := make([]bool, len(r.Topics))
+	for i, code := range v.items {
+		if code != ops.None {
+			is[places[i]] = true
+			refused = append(refused, r.Topics[places[i]])
+		}
+	}
+	others := make([]kmsg.FetchResponseTopic, 0, len(r.Topics))
+	for i := range r.Topics {
+		if !is[i] {
+			others = append(others, r.Topics[i])
+		}
+	}
+	r.Topics = append(others, refused...)
+}
+
+// mergeInner puts the refused topics of groups into a response of the cluster.
+func (v *verdicts) mergeInner(q *query, resp reflect.Value, places []int, refuse func(reflect.Value, ops.ErrorCode) refusal) error {
 	for i, codes := range v.inner {
 		if places[i] < 0 || !anyRefused(codes) {
 			continue
@@ -246,17 +294,17 @@ func (v *verdicts) merge(q *query, resp reflect.Value) error {
 		if g.FieldByName("ErrorCode").Int() != 0 {
 			continue // an error of the group stands for its topics
 		}
-		if _, err := mergeField(g, "Topics", v.lists[i], codes); err != nil {
+		if _, err := mergeField(g, "Topics", v.lists[i], codes, refuse); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func mergeField(v reflect.Value, name string, l list, codes []ops.ErrorCode) ([]int, error) {
+func mergeField(v reflect.Value, name string, l list, codes []ops.ErrorCode, refuse func(reflect.Value, ops.ErrorCode) refusal) ([]int, error) {
 	field := v.FieldByName(name)
 	if !field.IsValid() || field.Kind() != reflect.Slice {
 		return nil, fmt.Errorf("the response has no list %s", name)
 	}
-	return mergeList(field, l, codes), nil
+	return mergeList(field, l, codes, refuse), nil
 }

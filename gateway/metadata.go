@@ -56,10 +56,10 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 	inOrder := fieldIn(&m.Topics).list()
 	p.changes = append([]change{func(resp kmsg.Response) (bool, error) {
 		r := resp.(*kmsg.MetadataResponse)
-		mergeList(reflect.ValueOf(&r.Topics).Elem(), inOrder, make([]ops.ErrorCode, inOrder.len()))
+		mergeList(reflect.ValueOf(&r.Topics).Elem(), inOrder, make([]ops.ErrorCode, inOrder.len()), nil)
 		for i := range r.Topics {
 			t := &r.Topics[i]
-			if t.ErrorCode == int16(ops.UnknownTopicOrPartition) && isDenied(denied, t.Topic) {
+			if isMissing(t.ErrorCode) && isDenied(denied, t.Topic) {
 				p.Denied = append(p.Denied, denied[*t.Topic]...)
 				denied[*t.Topic] = nil
 				*t = refusedMetadata(t.Topic, ops.TopicAuthorizationFailed)
@@ -68,6 +68,13 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 		return true, nil
 	}}, p.changes...)
 	return true, nil
+}
+
+// isMissing reports whether the error of a topic says that there is none: one with an
+// impossible name is none either, and Kafka refuses to create it before it looks at the
+// name.
+func isMissing(code int16) bool {
+	return code == int16(ops.UnknownTopicOrPartition) || code == int16(ops.InvalidTopicException)
 }
 
 // deniedCreation returns, for the topics that the client may not create, the questions

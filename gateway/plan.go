@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/binary"
 	"fmt"
-	"reflect"
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -51,6 +50,9 @@ type Plan struct {
 	resumed  bool           // what was refused in the share session is asked about again
 	local    kmsg.Response  // the answer, if the cluster is not asked
 	changes  []change       // to the cluster's response, in order
+	// instead makes the answer of that to the Metadata request which was sent in place
+	// of the client's; nil if its own was sent.
+	instead func(kmsg.Response) (kmsg.Response, error)
 
 	addresses *addresses // in the cluster's response, or nil
 }
@@ -84,8 +86,8 @@ func (p *Plan) decide(frame []byte) error {
 }
 
 // tellsMissing are the requests in which the cluster tells that a topic is missing
-// before it refuses another, or the same for another operation.
-var tellsMissing = map[ops.APIKey]bool{20: true, 24: true}
+// before it refuses the same for another operation.
+var tellsMissing = map[ops.APIKey]bool{20: true}
 
 // tellMissing gives refused entries the error of a missing topic where that comes first.
 // Whether a topic is missing only the cluster knows for sure, so that what is allowed
@@ -159,17 +161,17 @@ func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
 }
 
 // sentOnEmpty are the requests that are sent on with whatever is left of their topics:
-// Metadata, whose answer also says where the brokers are, and those of a share session,
-// which the cluster counts.
-var sentOnEmpty = map[ops.APIKey]bool{metadataKey: true, 78: true, 79: true}
+// Metadata, whose answer also says where the brokers are, those of a share session, which
+// the cluster counts, and those about a group, whose error comes before those of its topics.
+var sentOnEmpty = map[ops.APIKey]bool{metadataKey: true, 47: true, 78: true, 79: true, 91: true, 92: true}
 
 // forward sends on what of the request is not refused.
 func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
-	refused, err := p.takeOut(out)
+	p.asItCame[0] = frame
+	refused, merge, err := p.takeOut(out)
 	if err != nil || p.local != nil {
 		return err
 	}
-	p.asItCame[0] = frame
 	rewritten := false
 	do := &p.gateway.handling[p.query.Key]
 	if do.rewrite != nil || do.filter != nil {
@@ -177,6 +179,9 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 		if err != nil || p.local != nil {
 			return err
 		}
+	}
+	if merge != nil { // after what the cluster shows is filtered: what is refused shows nothing
+		p.changes = append(p.changes, merge)
 	}
 	if a := do.addresses; a != nil && p.query.Version >= a.from {
 		p.addresses = a
@@ -193,31 +198,32 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 }
 
 // takeOut takes what is refused out of the request, and reports whether there was
-// anything. It answers a request of which nothing is left.
-func (p *Plan) takeOut(out *ops.Outcome) (refused bool, err error) {
+// anything. merge puts it into the response. It answers a request of which nothing is
+// left.
+func (p *Plan) takeOut(out *ops.Outcome) (refused bool, merge change, err error) {
 	if !slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None }) {
 		p.share.remember(p.query.message, nil)
-		return false, nil
+		return false, nil, nil
 	}
 	q := p.query
 	v, err := verdictsOf(q, out)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	if v.whole != ops.None {
 		p.local, err = refuseAll(q, v.whole)
-		return true, err
+		return true, nil, err
 	}
 	p.share.remember(q.message, v)
+	if p.askPartitions(v) {
+		return true, nil, nil
+	}
 	if v.nothingLeft() && !sentOnEmpty[q.Key] {
 		p.local, err = v.refuseEach(q)
-		return true, err
+		return true, nil, err
 	}
 	v.keep()
-	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
-		return true, v.merge(q, reflect.ValueOf(resp).Elem())
-	})
-	return true, nil
+	return true, func(resp kmsg.Response) (bool, error) { return true, v.merge(q, resp) }, nil
 }
 
 // adapt lets the rewriter of an API change the request, and its filter look for what is
@@ -240,6 +246,7 @@ func (p *Plan) adapt(do *handling, out ops.Outcome) (rewritten bool, err error) 
 func (p *Plan) send(message kmsg.Request) {
 	came := p.asItCame[0] // which is about as long
 	frame := append(make([]byte, 0, len(came)), came[:p.Header.size]...)
+	binary.BigEndian.PutUint16(frame, uint16(message.Key()))
 	binary.BigEndian.PutUint16(frame[2:], uint16(message.GetVersion()))
 	p.Forward = append(p.Forward, message.AppendTo(frame))
 	p.versions = append(p.versions, message.GetVersion())
@@ -276,7 +283,12 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		return nil, err
 	}
 	p.learn(resp)
-	changed := len(replies) > 1 || resp.GetVersion() != p.Header.Version
+	if p.instead != nil {
+		if resp, err = p.instead(resp); err != nil {
+			return nil, err
+		}
+	}
+	changed := len(replies) > 1 || p.version(0) != p.Header.Version
 	for _, change := range p.changes {
 		did, err := change(resp)
 		if err != nil {
@@ -334,6 +346,9 @@ func (p *Plan) decode(replies [][]byte) (kmsg.Response, error) {
 	var whole kmsg.Response
 	for i, reply := range replies {
 		of := kind{p.Header.Key, p.version(i), true}
+		if p.instead != nil {
+			of.key = metadataKey
+		}
 		if isVersionRefusal(p.Header, reply) {
 			of.version = 0
 		}

@@ -19,6 +19,10 @@ type query struct {
 	inner      []field       // what those with a parent are of: the topics of each group
 	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
 	err        error         // the first thing that makes the request malformed
+	said       int           // how many bytes of texts the answer has so far
+	// repeated are the resources that the request has more than once; nil if nobody has
+	// asked yet.
+	repeated map[ops.ConfigResource]bool
 	// first is the first topic that the request has by id, and room for Topics if there is
 	// one: most requests to produce have one, and take no memory for it.
 	first [1]ops.Topic
@@ -176,13 +180,12 @@ func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResour
 	q.items = fieldIn(field)
 	for i := range *field {
 		t, name := resource(&(*field)[i])
-		c := ops.ConfigResource{Name: q.text(name), Exists: true}
-		if t > 0 {
-			c.Type = ops.ConfigType(t)
-		}
-		q.Resources = append(q.Resources, c)
+		q.Resources = append(q.Resources, ops.ConfigResource{Name: q.text(name), Type: configType(t), Exists: true})
 	}
 }
+
+// configType returns the type of a resource with a configuration; 0 is none of Kafka's.
+func configType(t kmsg.ConfigResourceType) ops.ConfigType { return ops.ConfigType(max(t, 0)) }
 
 // reader makes the questions of requests.
 type reader struct {
@@ -267,9 +270,8 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 	case *kmsg.DescribeProducersRequest:
 		topics(q, &m.Topics, func(t *kmsg.DescribeProducersRequestTopic) ops.Topic { return named(q, t.Topic) })
 	case *kmsg.DescribeTopicPartitionsRequest:
-		q.AllTopics = len(m.Topics) == 0
-		topics(q, &m.Topics, func(t *kmsg.DescribeTopicPartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
 		readPage(q, m)
+		topics(q, &m.Topics, func(t *kmsg.DescribeTopicPartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
 	case *kmsg.AddPartitionsToTxnRequest:
 		q.TransactionalID = &m.TransactionalID
 		q.text(m.TransactionalID)
@@ -411,10 +413,16 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 		resources(q, &m.Resources, func(c *kmsg.AlterConfigsRequestResource) (kmsg.ConfigResourceType, string) {
 			return c.ResourceType, c.ResourceName
 		})
+		for i := range m.Resources {
+			q.Resources[i].Invalid = wrongOf(m.Resources[i].Configs, legacyConfig).any()
+		}
 	case *kmsg.IncrementalAlterConfigsRequest:
 		resources(q, &m.Resources, func(c *kmsg.IncrementalAlterConfigsRequestResource) (kmsg.ConfigResourceType, string) {
 			return c.ResourceType, c.ResourceName
 		})
+		for i := range m.Resources {
+			q.Resources[i].Invalid = wrongOf(m.Resources[i].Configs, incrementalConfig).any()
+		}
 	case *kmsg.CreateDelegationTokenRequest, *kmsg.RenewDelegationTokenRequest,
 		*kmsg.ExpireDelegationTokenRequest, *kmsg.DescribeDelegationTokenRequest:
 		readTokens(q, message)
@@ -423,6 +431,8 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 			c := &m.Creations[i]
 			q.texts([]string{c.ResourceName, c.Principal, c.Host})
 		}
+	case *kmsg.ApiVersionsRequest:
+		readVersions(q, m)
 	case *kmsg.EnvelopeRequest:
 		r.readEnvelope(q, m)
 	default:
@@ -437,7 +447,7 @@ func asksNothing(message kmsg.Request) bool {
 	switch message.(type) {
 	case *kmsg.LeaderAndISRRequest, *kmsg.StopReplicaRequest, *kmsg.UpdateMetadataRequest, *kmsg.ControlledShutdownRequest,
 		*kmsg.ListGroupsRequest, *kmsg.ListTransactionsRequest, *kmsg.WriteTxnMarkersRequest,
-		*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest, *kmsg.ApiVersionsRequest,
+		*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest,
 		*kmsg.DescribeACLsRequest, *kmsg.DeleteACLsRequest,
 		*kmsg.AlterReplicaLogDirsRequest, *kmsg.DescribeLogDirsRequest, *kmsg.ElectLeadersRequest,
 		*kmsg.AlterPartitionAssignmentsRequest, *kmsg.ListPartitionReassignmentsRequest, *kmsg.UnregisterBrokerRequest,

@@ -19,7 +19,7 @@ var identity = map[string][]string{
 	"Topic": {"Topic"}, "TopicID": {"TopicID"}, "Partition": {"Partition"},
 	"Group": {"Group"}, "GroupID": {"GroupID"}, "Key": {}, "TransactionalID": {"TransactionalID"},
 	"ResourceType": {"ResourceType"}, "ResourceName": {"ResourceName"},
-	"ProducerID": {"ProducerID"}, "Entity": {"Entity"}, "Type": {"Type"}, "Name": {"Name"}, "User": {"Name"},
+	"ProducerID": {"ProducerID"}, "Entity": {"Entity"}, "Type": {"Type"}, "Name": {"Name"},
 }
 
 // plainKeys are the fields that a plain name or number of the request is repeated in,
@@ -40,42 +40,65 @@ var blanks = map[string]int64{
 	"AuthorizedOperations": math.MinInt32, "ClusterAuthorizedOperations": math.MinInt32, "Generation": -1, "ExpiryTimestamp": -1,
 }
 
-// messages are what Kafka says beside the codes of a refusal, where it says something.
-//
-// Source: Kafka 4.2, org.apache.kafka.common.protocol.Errors.
-var messages = map[ops.ErrorCode]string{
-	ops.TopicAuthorizationFailed:           "Topic authorization failed.",
-	ops.GroupAuthorizationFailed:           "Group authorization failed.",
-	ops.ClusterAuthorizationFailed:         "Cluster authorization failed.",
-	ops.TransactionalIDAuthorizationFailed: "Transactional Id authorization failed.",
-	ops.DelegationTokenAuthorizationFailed: "Delegation Token authorization failed.",
+// blanksOf are the values of fields in the answers of an API that differ from blanks.
+var blanksOf = map[ops.APIKey]map[string]int64{
+	65: {"ProducerEpoch": 0},
+	87: {"LeaderEpoch": 0},
+	90: {"StartOffset": -1, "LeaderEpoch": 0},
 }
 
-// setError sets the error of a structure that can have one, and reports whether it can.
-func setError(v reflect.Value, code ops.ErrorCode) bool {
-	f := v.FieldByName("ErrorCode")
-	if !f.IsValid() {
+// refusal is what an entry of the answer to a request of an API is refused with.
+type refusal struct {
+	key  ops.APIKey
+	code ops.ErrorCode
+	text *string // what is said beside the code, or nil
+	said *int    // how many bytes of texts the answer has so far, or nil
+}
+
+// refusalOf returns the refusal of an entry of the request.
+func refusalOf(q *query, entry reflect.Value, code ops.ErrorCode) refusal {
+	return refusal{q.Key, code, entryText(q, entry, code), &q.said}
+}
+
+// maxTexts is how many bytes of texts an answer has. A request may name a topic or a
+// partition in two bytes, a hundred times shorter than what Kafka says of it. What is
+// refused beyond has a code and no text.
+const maxTexts = 64 << 10
+
+// says reports whether there is room for the text, and takes it.
+func (r refusal) says() bool {
+	if r.text == nil || r.said != nil && *r.said+len(*r.text) > maxTexts {
 		return false
 	}
-	f.SetInt(int64(code))
-	text := v.FieldByName("ErrorMessage")
-	if says, ok := messages[code]; ok && text.IsValid() {
-		text.Set(reflect.ValueOf(&says))
+	if r.said != nil {
+		*r.said += len(*r.text)
 	}
 	return true
 }
 
-// fillError makes dst the entry of the response that refuses src, an entry of the
-// request.
-func fillError(dst, src reflect.Value, code ops.ErrorCode) {
-	blank(dst)
+// set sets the error of a structure that can have one, and reports whether it can.
+func (r refusal) set(v reflect.Value) bool {
+	f := v.FieldByName("ErrorCode")
+	if !f.IsValid() {
+		return false
+	}
+	f.SetInt(int64(r.code))
+	if text := v.FieldByName("ErrorMessage"); text.IsValid() && r.says() {
+		text.Set(reflect.ValueOf(r.text))
+	}
+	return true
+}
+
+// fill makes dst the entry of the response that refuses src, an entry of the request.
+func (r refusal) fill(dst, src reflect.Value) {
+	r.blank(dst)
 	if src.Kind() != reflect.Struct {
 		for _, name := range plainKeys[src.Kind()] {
 			if assign(dst.FieldByName(name), src) {
 				break
 			}
 		}
-		setError(dst, code)
+		r.set(dst)
 		return
 	}
 	for i := range dst.NumField() {
@@ -83,14 +106,14 @@ func fillError(dst, src reflect.Value, code ops.ErrorCode) {
 			assign(dst.Field(i), src.FieldByName(name))
 		}
 	}
-	if setError(dst, code) {
-		refuseAcknowledgements(dst, src, code)
+	if r.set(dst) {
+		refuseAcknowledgements(dst, src, r.code)
 		return
 	}
 	for i := range dst.NumField() {
 		from := src.FieldByName(dst.Type().Field(i).Name)
 		if dst.Field(i).Kind() == reflect.Slice && from.IsValid() && from.Kind() == reflect.Slice && identity[dst.Type().Field(i).Name] == nil {
-			fillErrors(dst.Field(i), from, code)
+			r.fillAll(dst.Field(i), from)
 		}
 	}
 }
@@ -103,26 +126,36 @@ func refuseAcknowledgements(dst, src reflect.Value, code ops.ErrorCode) {
 	}
 }
 
-// fillErrors makes dst the list of entries that refuse those of src.
-func fillErrors(dst, src reflect.Value, code ops.ErrorCode) {
+// fillAll makes dst the list of entries that refuse those of src.
+func (r refusal) fillAll(dst, src reflect.Value) {
 	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
 	for i := range src.Len() {
 		list.Index(i).Set(blankOf(list.Type().Elem()))
-		fillError(list.Index(i), src.Index(i), code)
+		r.fill(list.Index(i), src.Index(i))
 	}
 	dst.Set(list)
 }
 
 // blank sets the fields of v that an error is shown without.
-func blank(v reflect.Value) {
+func (r refusal) blank(v reflect.Value) {
 	for i := range v.NumField() {
 		name, f := v.Type().Field(i).Name, v.Field(i)
-		if n, ok := blanks[name]; ok && f.CanInt() {
+		n, ok := blanksOf[r.key][name]
+		if !ok {
+			n, ok = blanks[name]
+		}
+		if ok && f.CanInt() {
 			f.SetInt(n)
 		}
 		if name == "Metadata" && f.Kind() == reflect.Pointer { // of an offset
 			f.Set(reflect.ValueOf(new("")))
 		}
+	}
+	switch is := v.Addr().Interface().(type) { // with an empty list that could be null
+	case *kmsg.CreateTopicsResponseTopic:
+		is.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
+	case *kmsg.StreamsGroupHeartbeatResponse:
+		is.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{}
 	}
 }
 
@@ -141,7 +174,7 @@ func assign(dst, src reflect.Value) bool {
 			dst.Set(src.Elem())
 		}
 	case dst.Kind() == reflect.Slice && src.Kind() == reflect.Slice:
-		fillErrors(dst, src, ops.None)
+		refusal{}.fillAll(dst, src)
 	default:
 		return false
 	}
@@ -159,7 +192,7 @@ var refusedLists = map[ops.APIKey]struct {
 	24: {"Topics", "Topics", 0, 3}, 27: {"Markers", "Markers", 0, 0}, 28: {"Topics", "Topics", 0, 0},
 	30: {"Creations", "Results", 0, 0}, 31: {"Filters", "Results", 0, 0},
 	32: {"Resources", "Resources", 0, 0}, 33: {"Resources", "Resources", 0, 0}, 44: {"Resources", "Resources", 0, 0},
-	43: {"Topics", "Topics", 0, 0}, 45: {"Topics", "Topics", 0, 0}, 49: {"Entries", "Entries", 0, 0}, 50: {"Users", "Results", 0, 0},
+	43: {"Topics", "Topics", 0, 0}, 46: {"Topics", "Topics", 0, 0}, 45: {"Topics", "Topics", 0, 0}, 49: {"Entries", "Entries", 0, 0}, 50: {"Users", "Results", 0, 0},
 	75: {"Topics", "Topics", 0, 0},
 	83: {"Topics", "Topics", 0, 0}, 84: {"Topics", "Topics", 0, 0}, 85: {"Topics", "Topics", 0, 0},
 	86: {"Topics", "Topics", 0, 0}, 87: {"Topics", "Topics", 0, 0},
@@ -169,10 +202,11 @@ var refusedLists = map[ops.APIKey]struct {
 func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 	resp := q.message.ResponseKind()
 	v, src := reflect.ValueOf(resp).Elem(), reflect.ValueOf(q.message).Elem()
-	blank(v)
-	placed := setError(v, code)
+	whole := refusal{key: q.Key, code: code, text: wholeText(q, code)}
+	whole.blank(v)
+	placed := whole.set(v)
 	if rule, ok := refusedLists[q.Key]; ok && q.Version >= rule.min && (rule.max == 0 || q.Version <= rule.max) {
-		fillErrors(v.FieldByName(rule.response), src.FieldByName(rule.request), code)
+		refuseList(q, v.FieldByName(rule.response), src.FieldByName(rule.request), code)
 		placed = true
 	}
 	placed = placeElsewhere(q, resp, code) || placed
@@ -180,10 +214,21 @@ func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 		return nil, fmt.Errorf("no place for %v in the response", code)
 	}
 	describeTokenRefusal(q, resp)
+	joinRefused(resp)
 	if r, ok := resp.(*kmsg.StreamsGroupHeartbeatResponse); ok {
 		describeTopology(q, r)
 	}
 	return resp, nil
+}
+
+// refuseList makes dst the list of entries that refuse all those of a list of the request.
+func refuseList(q *query, dst, src reflect.Value, code ops.ErrorCode) {
+	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
+	for i := range src.Len() {
+		list.Index(i).Set(blankOf(list.Type().Elem()))
+		refusalOf(q, src.Index(i), code).fill(list.Index(i), src.Index(i))
+	}
+	dst.Set(list)
 }
 
 // placeElsewhere puts the error of a whole request where the response has a list that
@@ -193,7 +238,7 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 	case *kmsg.AlterReplicaLogDirsResponse:
 		refuseLogDirs(q.message.(*kmsg.AlterReplicaLogDirsRequest), r, code)
 	case *kmsg.AlterUserSCRAMCredentialsResponse:
-		refuseCredentials(q.message.(*kmsg.AlterUserSCRAMCredentialsRequest), r, code)
+		refusal{q.Key, code, messageFor(code), &q.said}.credentials(q.message.(*kmsg.AlterUserSCRAMCredentialsRequest), r)
 	case *kmsg.DescribeTopicPartitionsResponse:
 		refuseCursor(q.message.(*kmsg.DescribeTopicPartitionsRequest), r, code)
 	case *kmsg.LeaderAndISRResponse:
@@ -206,26 +251,21 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 	return true
 }
 
-// refuseLogDirs gives every partition of every directory the error, topic by topic.
+// refuseLogDirs gives every partition of every directory the error.
 func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDirsResponse, code ops.ErrorCode) {
-	at := make(map[string]int)
 	for _, dir := range m.Dirs {
 		for _, t := range dir.Topics {
-			i, ok := at[t.Topic]
-			if !ok {
-				i = len(r.Topics)
-				at[t.Topic] = i
-				r.Topics = append(r.Topics, kmsg.AlterReplicaLogDirsResponseTopic{Topic: t.Topic})
-			}
+			topic := kmsg.AlterReplicaLogDirsResponseTopic{Topic: t.Topic}
 			for _, p := range t.Partitions {
-				r.Topics[i].Partitions = append(r.Topics[i].Partitions, kmsg.AlterReplicaLogDirsResponseTopicPartition{Partition: p, ErrorCode: int16(code)})
+				topic.Partitions = append(topic.Partitions, kmsg.AlterReplicaLogDirsResponseTopicPartition{Partition: p, ErrorCode: int16(code)})
 			}
+			r.Topics = append(r.Topics, topic)
 		}
 	}
 }
 
-// refuseCredentials gives every user whose credentials are to be altered the error once.
-func refuseCredentials(m *kmsg.AlterUserSCRAMCredentialsRequest, r *kmsg.AlterUserSCRAMCredentialsResponse, code ops.ErrorCode) {
+// credentials gives every user whose credentials are to be altered the error once.
+func (r refusal) credentials(m *kmsg.AlterUserSCRAMCredentialsRequest, resp *kmsg.AlterUserSCRAMCredentialsResponse) {
 	seen := make(map[string]bool)
 	add := func(user string) {
 		if seen[user] {
@@ -234,8 +274,8 @@ func refuseCredentials(m *kmsg.AlterUserSCRAMCredentialsRequest, r *kmsg.AlterUs
 		seen[user] = true
 		result := kmsg.NewAlterUserSCRAMCredentialsResponseResult()
 		result.User = user
-		setError(reflect.ValueOf(&result).Elem(), code)
-		r.Results = append(r.Results, result)
+		r.set(reflect.ValueOf(&result).Elem())
+		resp.Results = append(resp.Results, result)
 	}
 	for i := range m.Deletions {
 		add(m.Deletions[i].Name)

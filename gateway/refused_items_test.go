@@ -103,6 +103,12 @@ func (x *randomItems) expected(key ops.APIKey) (entries []string) {
 		}
 		entries = append(entries, name+" "+code.String())
 	}
+	if key == 75 { // by name
+		slices.Sort(entries)
+	}
+	if key == 75 || key == 1 { // those that are allowed first
+		slices.SortStableFunc(entries, func(a, b string) int { return strings.Compare(strings.Fields(a)[1], strings.Fields(b)[1]) })
+	}
 	return entries
 }
 

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"reflect"
-
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -113,7 +111,7 @@ func (p *Plan) filterShareFetch(r *kmsg.ShareFetchResponse) {
 			}
 			refusal := kmsg.NewShareFetchResponseTopicPartition()
 			refusal.Partition = t.Partitions[j].Partition
-			setError(reflect.ValueOf(&refusal).Elem(), it.Code)
+			refusal.ErrorCode = int16(it.Code)
 			t.Partitions[j] = refusal
 		}
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/binary"
+	"regexp"
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -69,6 +70,27 @@ func (p *Plan) trimVersions(r *kmsg.ApiVersionsResponse) {
 	}
 	slices.SortFunc(shown, func(a, b kmsg.ApiVersionsResponseApiKey) int { return int(a.ApiKey) - int(b.ApiKey) })
 	r.ApiKeys = shown
+	if r.Version < versionOfZeroFeatures {
+		r.SupportedFeatures = slices.DeleteFunc(r.SupportedFeatures, func(f kmsg.ApiVersionsResponseSupportedFeature) bool { return f.MinVersion == 0 })
+	}
+}
+
+// versionOfZeroFeatures is the first version of ApiVersions that shows features whose
+// lowest version is 0. Java clients before 3.8 cannot read them.
+//
+// Source: KAFKA-17492.
+const versionOfZeroFeatures = 4
+
+// software is what the name and the version of a client may look like.
+//
+// Source: KIP-511; Kafka's ApiVersionsRequest.
+var software = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
+
+// readVersions refuses a client that does not say what it is, as Kafka does.
+func readVersions(q *query, m *kmsg.ApiVersionsRequest) {
+	if m.Version >= 3 && (!software.MatchString(m.ClientSoftwareName) || !software.MatchString(m.ClientSoftwareVersion)) {
+		q.unservable = ops.InvalidRequest
+	}
 }
 
 // unknownApiVersions is the answer to ApiVersions of a version that is not served: in

@@ -54,6 +54,14 @@ func TestApiVersionsOfAnUnknownVersion(t *testing.T) {
 	}
 }
 
+// versionsRequest asks for the versions as a client that says what it is.
+func versionsRequest(version int16) *kmsg.ApiVersionsRequest {
+	m := kmsg.NewPtrApiVersionsRequest()
+	m.SetVersion(version)
+	m.ClientSoftwareName, m.ClientSoftwareVersion = "client", "1.2.3-RC1"
+	return m
+}
+
 // TestVersionsAreTrimmed offers what no cluster has, and holds the answer against the
 // protocol table.
 func TestVersionsAreTrimmed(t *testing.T) {
@@ -70,8 +78,7 @@ func TestVersionsAreTrimmed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			conn := newGateway(t, gateway.Config{Endpoint: tt.endpoint, ACLs: tt.acls}).Conn(gateway.Client{})
 			for version := range int16(5) {
-				m := kmsg.NewPtrApiVersionsRequest()
-				m.SetVersion(version)
+				m := versionsRequest(version)
 				plan, err := conn.Request(frameOf(m))
 				if err != nil || len(plan.Forward) != 1 {
 					t.Fatalf("%+v, %v", plan, err)
@@ -137,8 +144,7 @@ func compareVersions(t *testing.T, r *kmsg.ApiVersionsResponse, at ops.Endpoint,
 // TestVersionRefusalOfTheCluster passes on the answer of a cluster that is older than
 // the request: it is of version 0.
 func TestVersionRefusalOfTheCluster(t *testing.T) {
-	m := kmsg.NewPtrApiVersionsRequest()
-	m.SetVersion(4)
+	m := versionsRequest(4)
 	plan, err := newGateway(t, gateway.Config{}).Conn(gateway.Client{}).Request(frameOf(m))
 	if err != nil {
 		t.Fatal(err)

@@ -230,11 +230,16 @@ func renderItem(q *query, it *ops.Item, e reflect.Value) {
 	if it.Config != 0 || len(q.Resources) > 0 {
 		e.FieldByName("ResourceType").SetInt(int64(it.Config))
 	}
-	if f := e.FieldByName("Partitions"); !setError(e, it.Code) && f.IsValid() && f.Type().Elem().Kind() == reflect.Struct {
+	if f := e.FieldByName("Partitions"); !(refusal{code: it.Code}).set(e) && f.IsValid() && f.Type().Elem().Kind() == reflect.Struct {
 		p := blankOf(f.Type().Elem())
 		p.FieldByName("Partition").SetInt(int64(it.Index))
-		setError(p, it.Code)
+		refusal{code: it.Code}.set(p)
 		f.Set(reflect.Append(f, p))
+	}
+	if f := e.FieldByName("Partitions"); q.Key == metadataKey && it.Code == ops.None {
+		for id := range int32(16) { // more than a case names
+			f.Set(reflect.Append(f, reflect.ValueOf(kmsg.MetadataResponseTopicPartition{Partition: id})))
+		}
 	}
 	if f := e.FieldByName("AuthorizedOperations"); f.IsValid() && it.HasOperations {
 		f.SetInt(0xffff)

@@ -123,6 +123,8 @@ func (c *wireCase) message(key ops.APIKey, version int16, data json.RawMessage) 
 	for _, name := range []string{"TransactionID", "TransactionalID"} {
 		b.set(name, q.TransactionalID)
 	}
+	b.set("ClientSoftwareName", "sample")
+	b.set("ClientSoftwareVersion", "1")
 	b.set("ReplicaID", int32(-1))
 	if q.ReplicaID != nil {
 		b.set("ReplicaID", *q.ReplicaID)

@@ -47,6 +47,8 @@ const (
 	groupTopicsNamed
 	groupTopicsAll
 	configUnsupported
+	configRepeated
+	configInvalid
 	configOfOtherNode
 	configTopicMissing
 	tokenNotOwn
@@ -92,6 +94,8 @@ var conditionNames = enum.Names{
 	groupTopicsNamed:       "the request names topics of the group",
 	groupTopicsAll:         "the request is for every topic of the group",
 	configUnsupported:      "the resource's type is not one that the request can alter",
+	configRepeated:         "the request has the resource more than once",
+	configInvalid:          "a configuration is named twice, or has no value",
 	configOfOtherNode:      "the resource names another node",
 	configTopicMissing:     "the topic does not exist",
 	tokenNotOwn:            "the caller is neither owner, requester nor renewer of the token",
@@ -224,6 +228,10 @@ func (c Condition) holdsFor(r *Request, it *Item) bool {
 		return r.Groups[it.Parent].AllTopics
 	case configUnsupported:
 		return !it.Config.isOne()
+	case configRepeated:
+		return it.marks&repeated != 0
+	case configInvalid:
+		return r.Resources[it.Index].Invalid
 	case configOfOtherNode:
 		return r.Resources[it.Index].OtherNode
 	case configTopicMissing:

@@ -28,8 +28,8 @@ func (e *evaluation) list() {
 		break
 	}
 	for i := range e.api.Guards {
-		if e.api.Guards[i].When == topicRepeated {
-			e.markRepeated()
+		if when := e.api.Guards[i].When; when == topicRepeated || when == configRepeated {
+			e.markRepeated(when)
 		}
 	}
 }
@@ -94,23 +94,24 @@ func (e *evaluation) listTokens() {
 	}
 }
 
-// markRepeated marks the topics that the request has more than once. Only the
-// APIs that refuse such topics pay for the map.
-func (e *evaluation) markRepeated() {
-	type topic struct {
-		name string
-		id   [16]byte
-		byID bool
+// markRepeated marks the topics, or the resources with a configuration, that the request
+// has more than once. Only the APIs that refuse them pay for the map.
+func (e *evaluation) markRepeated(when Condition) {
+	type resource struct {
+		name   string
+		id     [16]byte
+		byID   bool
+		config ConfigType
 	}
-	first := make(map[topic]int, len(e.out.Items))
+	first := make(map[resource]int, len(e.out.Items))
 	for i := range e.out.Items {
-		if !topicRepeated.concerns(e.out.Items[i].list) {
+		it := &e.out.Items[i]
+		if !when.concerns(it.list) {
 			continue
 		}
-		t := e.r.topic(&e.out.Items[i])
-		key := topic{name: t.Name}
-		if t.ByID {
-			key = topic{id: t.ID, byID: true}
+		key := resource{name: e.r.name(it), config: it.Config}
+		if it.ByID {
+			key = resource{id: e.r.topic(it).ID, byID: true}
 		}
 		if j, ok := first[key]; ok {
 			e.out.Items[i].marks |= repeated

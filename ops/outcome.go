@@ -70,7 +70,7 @@ type itemMarks uint8
 
 const (
 	hidesName itemMarks = 1 << iota // a denied step hides the name
-	repeated                        // another entry is of the same topic
+	repeated                        // another entry is of the same resource
 	gone                            // filtered
 )
 

@@ -166,6 +166,7 @@ type ConfigResource struct {
 	Name      string
 	Exists    bool // of a topic
 	OtherNode bool // of a broker: the name is not that of the broker asked
+	Invalid   bool // a configuration to alter is named twice, or has no value
 }
 
 // Token is a delegation token. Principals are written "User:bob".

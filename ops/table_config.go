@@ -64,6 +64,8 @@ var configAPIs = []API{
 			requireEach(AlterConfigs, resource.Group, eachConfig, "resources[].resourceName").of(GroupConfig).at(Controller),
 		},
 		Guards: []Guard{
+			guardItem(0, configRepeated, InvalidRequest),
+			guardItem(0, configInvalid, InvalidRequest),
 			guardItem(0, configUnsupported, InvalidRequest),
 			{When: always, Configs: BrokerLoggerConfig, Effect: Effect{Scope: OneItem, Code: InvalidRequest}},
 			brokerOfOtherNode,
@@ -96,6 +98,8 @@ var configAPIs = []API{
 				note("Sent to the controller itself (KIP-919), the same change needs another operation than at a broker."),
 		},
 		Guards: []Guard{
+			guardItem(0, configRepeated, InvalidRequest),
+			guardItem(0, configInvalid, InvalidRequest),
 			guardItem(0, configUnsupported, InvalidRequest),
 			brokerOfOtherNode,
 			{After: 1, When: configOfOtherNode, Configs: BrokerLoggerConfig, Endpoint: Broker, Effect: Effect{Scope: OneItem, Code: InvalidRequest}},
@@ -176,6 +180,6 @@ var notAtController = Guard{
 }
 
 const (
-	brokerLooksFirst  = "A broker looks at node ids, values and repeated resources before the controller authorizes, so that an unauthorized caller can see INVALID_REQUEST."
+	brokerLooksFirst  = "A broker refuses repeated resources, repeated configurations and missing values before anything is asked. Up to Kafka 4.3 it looks at the node ids and values of brokers first too; 4.4 authorizes before that."
 	controllerLacksIt = "A controller lists the API but has no handler for it: every request fails there."
 )

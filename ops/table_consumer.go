@@ -21,7 +21,7 @@ var consumerAPIs = []API{
 				note("The log of the metadata quorum."),
 		},
 		Guards: []Guard{
-			guardItem(0, topicIDUnknown, UnknownTopicID),
+			guardItem(1, topicIDUnknown, UnknownTopicID),
 			guardItem(3, topicMissing, UnknownTopicOrPartition),
 		},
 		Placement: "at a controller the error code of the response, and below version 13 every partition too; at a broker no error is of the whole request",

@@ -61,7 +61,7 @@ func (k *knowledge) FindTopics(ids [][16]byte) {
 // wait waits until the connection may ask, and reports whether there still is one.
 func (k *knowledge) wait() bool {
 	k.mu.Lock()
-	ahead := time.Until(k.next) - unknownBurst*unknownInterval
+	ahead := time.Until(k.next.Add(-unknownBurst * unknownInterval))
 	k.mu.Unlock()
 	if ahead <= 0 {
 		return k.ctx.Err() == nil

@@ -146,7 +146,9 @@ func TestNothingBeforeLogin(t *testing.T) {
 	}
 
 	w := dial(t, address)
-	versions := w.ask(kmsg.NewPtrApiVersionsRequest(), 3).(*kmsg.ApiVersionsResponse)
+	request := kmsg.NewPtrApiVersionsRequest()
+	request.ClientSoftwareName, request.ClientSoftwareVersion = "test", "1"
+	versions := w.ask(request, 3).(*kmsg.ApiVersionsResponse)
 	if versions.ErrorCode != 0 || len(versions.ApiKeys) < 30 {
 		t.Errorf("ApiVersions: %+v", versions)
 	}

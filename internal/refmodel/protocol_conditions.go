@@ -112,7 +112,17 @@ var entryConditions = map[string]func(*protocolEvaluation, *protocolEntry) bool{
 	"the resource's type is not one that the request can alter": func(_ *protocolEvaluation, e *protocolEntry) bool {
 		return e.config != nil && configWords[e.config.Type] == ""
 	},
-	"the resource names another node": func(_ *protocolEvaluation, e *protocolEntry) bool { return e.config != nil && e.config.OtherNode },
+	"the request has the resource more than once": func(p *protocolEvaluation, e *protocolEntry) bool {
+		times := 0
+		for _, other := range p.entries {
+			if e.config != nil && other.config != nil && e.config.Type == other.config.Type && e.config.Name == other.config.Name {
+				times++
+			}
+		}
+		return times > 1
+	},
+	"a configuration is named twice, or has no value": func(_ *protocolEvaluation, e *protocolEntry) bool { return e.config != nil && e.config.Invalid },
+	"the resource names another node":                 func(_ *protocolEvaluation, e *protocolEntry) bool { return e.config != nil && e.config.OtherNode },
 	"the caller is neither owner, requester nor renewer of the token": func(p *protocolEvaluation, e *protocolEntry) bool {
 		return e.token != nil && !knows(p.r.Caller.Principal, append(slices.Clone(e.token.Renewers), e.token.Owner, e.token.Requester)...)
 	},

@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const addPartitionsKey ops.APIKey = 24
+
+// The versions of Metadata that are sent in place of AddPartitionsToTxn. Its version 3
+// is the first with tags in the header, as version 9 of Metadata is.
+const (
+	plainMetadata    = 4
+	flexibleMetadata = 9
+	flexibleAdd      = 3
+)
+
+// askPartitions asks the cluster which partitions there are, in place of sending on an
+// AddPartitionsToTxn some of whose topics are refused. Kafka then adds no partition to
+// the transaction. It tells the client of each partition that is not refused whether it
+// is missing, or only not attempted. Only topics that the client may write are asked
+// about. It reports whether it asked.
+func (p *Plan) askPartitions(v *verdicts) bool {
+	m, ok := p.query.message.(*kmsg.AddPartitionsToTxnRequest)
+	if !ok {
+		return false
+	}
+	ask := kmsg.NewPtrMetadataRequest()
+	if ask.Version = plainMetadata; m.Version >= flexibleAdd {
+		ask.Version = flexibleMetadata
+	}
+	asked := make(map[string]bool)
+	for i, code := range v.items {
+		name := m.Topics[i].Topic
+		if code == ops.OperationNotAttempted && !asked[name] {
+			asked[name] = true
+			topic := kmsg.NewMetadataRequestTopic()
+			topic.Topic = &name
+			ask.Topics = append(ask.Topics, topic)
+		}
+	}
+	if len(asked) == 0 {
+		return false
+	}
+	p.send(ask)
+	q := p.query
+	p.instead = func(resp kmsg.Response) (kmsg.Response, error) {
+		r, err := v.refuseEach(q)
+		if err == nil {
+			tellMissingPartitions(r.(*kmsg.AddPartitionsToTxnResponse), resp.(*kmsg.MetadataResponse))
+		}
+		return r, err
+	}
+	return true
+}
+
+// tellMissingPartitions gives the partitions that were not attempted and that the
+// cluster does not have the error that says so.
+func tellMissingPartitions(r *kmsg.AddPartitionsToTxnResponse, found *kmsg.MetadataResponse) {
+	type partition struct {
+		topic string
+		id    int32
+	}
+	exists := make(map[partition]bool)
+	for i := range found.Topics {
+		for j := range found.Topics[i].Partitions {
+			exists[partition{stringOf(found.Topics[i].Topic), found.Topics[i].Partitions[j].Partition}] = true
+		}
+	}
+	for i := range r.Topics {
+		for j := range r.Topics[i].Partitions {
+			p := &r.Topics[i].Partitions[j]
+			if p.ErrorCode == int16(ops.OperationNotAttempted) && !exists[partition{r.Topics[i].Topic, p.Partition}] {
+				p.ErrorCode = int16(ops.UnknownTopicOrPartition)
+			}
+		}
+	}
+}
