@@ -35,7 +35,6 @@ var filters = map[ops.APIKey]filter{
 	69: always((*Plan).filterConsumerGroups),
 	75: always((*Plan).filterTopicPartitions),
 	77: always((*Plan).filterShareGroups),
-	78: always((*Plan).filterShareFetch),
 	89: always((*Plan).filterStreamsGroups),
 	90: always((*Plan).filterShareOffsets),
 }

@@ -54,7 +54,7 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 	}
 	p.sendMetadata(m, mayNot, false)
 	inOrder := fieldIn(&m.Topics).list()
-	p.changes = append([]change{func(resp kmsg.Response) (bool, error) {
+	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
 		r := resp.(*kmsg.MetadataResponse)
 		mergeList(reflect.ValueOf(&r.Topics).Elem(), inOrder, make([]ops.ErrorCode, inOrder.len()))
 		for i := range r.Topics {
@@ -66,7 +66,7 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 			}
 		}
 		return true, nil
-	}}, p.changes...)
+	})
 	return true, nil
 }
 

@@ -24,8 +24,8 @@ type Plan struct {
 	// Silent says that there is no response, neither from the cluster nor to the
 	// client: a Produce with acks=0. Response need not be called.
 	Silent bool
-	// AsIs says that the response of the cluster may be sent to the client unread;
-	// Response would return it as it is.
+	// AsIs says that the response of the cluster may be sent to the client unread, unless
+	// the plan is Outdated when it comes; Response would return it as it is.
 	AsIs bool
 	// Close says that the connection is to be closed once the answer, if any, is sent.
 	Close bool
@@ -37,14 +37,17 @@ type Plan struct {
 	Checks int
 
 	gateway  *Gateway
-	asker    asker
+	conn     *Conn
+	asker    asker         // of the ACLs that decided last
 	query    *query        // nil once nothing depends on it any more
 	asItCame [1][]byte     // the request; what Forward holds if that is all to send
 	versions []int16       // of the frames of Forward, if they are not as they came
-	share    *shareSession // of the connection
-	resumed  bool          // what was refused in the share session is asked about again
 	local    kmsg.Response // the answer, if the cluster is not asked
-	changes  []change      // to the cluster's response, in order
+
+	// What is to be done about the cluster's response, in this order.
+	changes []change  // of the rewriters
+	refused *verdicts // nil if no entry of the request is refused
+	filter  change    // or nil
 
 	addresses *addresses // in the cluster's response, or nil
 }
@@ -64,13 +67,12 @@ func (p *Plan) decide(frame []byte) error {
 	p.Denied = p.asker.felt(q, &out)
 	p.tellMissing(&out)
 	err := p.follow(&out, frame)
-	p.share = nil // the next request may change it
 	if err != nil {
 		return err
 	}
 	if silent {
 		// What is allowed is written; then the missing answer is made up for.
-		p.Silent, p.AsIs, p.local, p.changes = true, false, nil, nil
+		p.Silent, p.AsIs, p.local = true, false, nil
 		p.Close = !out.Passes()
 	}
 	p.Checks = p.asker.checks
@@ -148,10 +150,10 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	if a := do.addresses; a != nil && p.query.Version >= a.from {
 		p.addresses = a
 	}
-	p.AsIs = len(p.changes) == 0 && p.addresses == nil && len(p.Forward) == 0
+	p.AsIs = p.changesNothing() && p.addresses == nil && len(p.Forward) == 0
 	switch {
 	case len(p.Forward) > 0:
-	case refused || rewritten || p.resumed:
+	case refused || rewritten:
 		p.send(p.query.message)
 	default:
 		p.Forward = p.asItCame[:]
@@ -159,11 +161,22 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	return nil
 }
 
-// takeOut takes what is refused out of the request, and reports whether there was
-// anything. It answers a request of which nothing is left.
-func (p *Plan) takeOut(out *ops.Outcome) (refused bool, err error) {
+// changesNothing reports whether nothing is to be done about the cluster's response, as
+// long as the ACLs stay as they are.
+func (p *Plan) changesNothing() bool {
+	return len(p.changes) == 0 && p.refused == nil && p.filter == nil
+}
+
+// takeOut takes what is refused out of the request, and reports whether it changed it. It
+// answers a request of which nothing is left.
+func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
+	switch m := p.query.message.(type) {
+	case *kmsg.ShareFetchRequest:
+		return p.shareFetch(m, out)
+	case *kmsg.ShareAcknowledgeRequest:
+		p.acknowledge(m, out)
+	}
 	if !slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None }) {
-		p.share.remember(p.query.message, nil)
 		return false, nil
 	}
 	q := p.query
@@ -175,15 +188,12 @@ func (p *Plan) takeOut(out *ops.Outcome) (refused bool, err error) {
 		p.local, err = refuseAll(q, v.whole)
 		return true, err
 	}
-	p.share.remember(q.message, v)
 	if v.nothingLeft() && !sentOnEmpty[q.Key] {
 		p.local, err = v.refuseEach(q)
 		return true, err
 	}
 	v.keep()
-	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
-		return true, v.merge(q, reflect.ValueOf(resp).Elem())
-	})
+	p.refused = v
 	return true, nil
 }
 
@@ -196,9 +206,7 @@ func (p *Plan) adapt(do *handling, out ops.Outcome) (rewritten bool, err error) 
 		}
 	}
 	if do.filter != nil {
-		if f := do.filter(p, &out); f != nil {
-			p.changes = append(p.changes, f)
-		}
+		p.filter = do.filter(p, &out)
 	}
 	return rewritten, nil
 }
@@ -223,6 +231,9 @@ func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 	if err != nil {
 		return nil, &FrameError{Header: p.Header, Err: err}
 	}
+	if p.query != nil {
+		p.conn.recycle(p)
+	}
 	return answer, nil
 }
 
@@ -235,6 +246,14 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	case len(replies) != len(p.Forward):
 		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.Forward))
 	}
+	refusal, err := p.decideAgain()
+	p.Checks = p.asker.checks
+	switch {
+	case err != nil:
+		return nil, err
+	case refusal != nil:
+		return p.Header.Response(refusal), nil
+	}
 	if unchanged, err := p.unchanged(replies); unchanged || err != nil {
 		return replies[0], err
 	}
@@ -243,13 +262,11 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		return nil, err
 	}
 	changed := len(replies) > 1 || resp.GetVersion() != p.Header.Version
-	for _, change := range p.changes {
-		did, err := change(resp)
-		if err != nil {
-			return nil, err
-		}
-		changed = changed || did
+	did, err := p.change(resp)
+	if err != nil {
+		return nil, err
 	}
+	changed = changed || did
 	if p.addresses != nil {
 		changed = p.addresses.replaceIn(resp, p.gateway) || changed
 	}
@@ -263,11 +280,34 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	return p.Header.Response(resp), nil
 }
 
+// change makes of the cluster's response what the client may have of it, and reports
+// whether it changed anything.
+func (p *Plan) change(resp kmsg.Response) (changed bool, err error) {
+	for _, change := range p.changes {
+		did, err := change(resp)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || did
+	}
+	if p.refused != nil {
+		if err := p.refused.merge(p.query, reflect.ValueOf(resp).Elem()); err != nil {
+			return false, err
+		}
+		changed = true
+	}
+	if p.filter != nil {
+		did, err := p.filter(resp)
+		return changed || did, err
+	}
+	return changed, nil
+}
+
 // unchanged reports whether the client may be answered with the only reply before that
 // is decoded.
 func (p *Plan) unchanged(replies [][]byte) (bool, error) {
 	switch {
-	case len(p.changes) > 0 || len(replies) > 1 || p.version(0) != p.Header.Version:
+	case !p.changesNothing() || len(replies) > 1 || p.version(0) != p.Header.Version:
 		return false, nil
 	case p.addresses == nil:
 		_, err := responseBody(p.Header, replies[0], false)

@@ -182,7 +182,7 @@ func TestShownIDsAreLookedUpOnce(t *testing.T) {
 	}
 	r := answer[*kmsg.ShareFetchResponse](t, plan, m, reply)
 	for i, topic := range r.Topics {
-		if got := topic.Partitions[0].Records != nil; got != (i%2 == 0) {
+		if got := len(topic.Partitions[0].Records) > 0; got != (topic.TopicID == idOf("mine")) {
 			t.Fatalf("topic %d: records shown: %t", i, got)
 		}
 	}
