@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"cmp"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -120,8 +122,9 @@ func keptOf[T any](list []T, out *ops.Outcome, parent int) []T {
 func filterCreated(p *Plan, out *ops.Outcome) change {
 	withheld := make(map[string]ops.ErrorCode)
 	for i := range out.Items {
-		if it := &out.Items[i]; it.ConfigCode != ops.None {
-			withheld[nameOf(&p.query.Request, it)] = it.ConfigCode
+		// Who may not even create it any more, when it is created, is not shown it either.
+		if it := &out.Items[i]; it.ConfigCode != ops.None || it.Code != ops.None {
+			withheld[nameOf(&p.query.Request, it)] = cmp.Or(it.ConfigCode, it.Code)
 		}
 	}
 	if len(withheld) == 0 || p.query.Version < 5 {
@@ -132,7 +135,8 @@ func filterCreated(p *Plan, out *ops.Outcome) change {
 		for i := range r.Topics {
 			t := &r.Topics[i]
 			if code, ok := withheld[t.Topic]; ok && t.ErrorCode == 0 {
-				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor, t.Configs = int16(code), -1, -1, nil
+				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor = int16(code), -1, -1
+				t.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
 			}
 		}
 		return true, nil
