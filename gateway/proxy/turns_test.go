@@ -1,6 +1,8 @@
 package proxy_test
 
 import (
+	"encoding/binary"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -137,15 +139,17 @@ func answerTo(r kmsg.Request) kmsg.Response {
 // TestOneRequestAtTheBroker: however much a client pipelines, its next request comes to
 // the broker once the one before is answered, and no earlier; all are answered in order.
 func TestOneRequestAtTheBroker(t *testing.T) {
-	cluster := upstream(t, kfake.NumBrokers(1))
 	var under, most atomic.Int32
-	cluster.ControlKey(int16(kmsg.ListGroups), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		most.Store(max(most.Load(), under.Add(1)))
-		cluster.SleepControl(func() { time.Sleep(time.Millisecond) })
-		under.Add(-1)
-		return nil, nil, false
-	})
+	cluster := upstream(t, kfake.NumBrokers(1), kfake.ListenFn(func(network, address string) (net.Listener, error) {
+		l, err := net.Listen(network, address)
+		return watchedListener{l, func(request bool) {
+			if !request {
+				under.Add(-1)
+			} else if now := under.Add(1); now > most.Load() {
+				most.Store(now)
+			}
+		}}, err
+	}))
 	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Pipelined: 5}})
 	w := dial(t, p.Addresses()[0])
 	w.login("admin", passwords["admin"])
@@ -163,6 +167,46 @@ func TestOneRequestAtTheBroker(t *testing.T) {
 		require.Equal(t, byte(i), frame[3], "the order of the answers")
 	}
 	assert.EqualValues(t, 1, most.Load(), "requests at the broker at the same time")
+	assert.Zero(t, under.Load())
+}
+
+// watchedListener tells of every ListGroups that comes over its connections, and of what
+// is answered on those from then on.
+type watchedListener struct {
+	net.Listener
+	tell func(request bool)
+}
+
+func (l watchedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &watchedConn{Conn: c, tell: l.tell}, err
+}
+
+type watchedConn struct {
+	net.Conn
+	tell    func(request bool)
+	came    []byte // of the next frame
+	watched atomic.Bool
+}
+
+func (c *watchedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.came = append(c.came, b[:n]...)
+	for len(c.came) >= 6 && len(c.came) >= 4+int(binary.BigEndian.Uint32(c.came)) {
+		if c.came[5] == byte(kmsg.ListGroups) {
+			c.watched.Store(true)
+			c.tell(true)
+		}
+		c.came = c.came[4+int(binary.BigEndian.Uint32(c.came)):]
+	}
+	return n, err
+}
+
+func (c *watchedConn) Write(b []byte) (int, error) {
+	if c.watched.Load() {
+		c.tell(false)
+	}
+	return c.Conn.Write(b)
 }
 
 // TestSilentRequestsHoldNobody: a Produce with acks=0 has no answer that the next one

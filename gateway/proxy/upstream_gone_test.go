@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway"
@@ -26,6 +27,7 @@ func TestUpstreamGoneWithinAResponse(t *testing.T) {
 		for _, came := range []int{0, 1, 4, 7, 8, 90} {
 			t.Run(fmt.Sprintf("%d of %d bytes", came, size), func(t *testing.T) {
 				client, broker, written := serving(t, 1, 2, 3)
+				go io.Copy(io.Discard, broker) // the requests
 				if _, err := broker.Write(append(first[:len(first):len(first)], second[:came]...)); err != nil {
 					t.Fatal(err)
 				}
@@ -51,6 +53,7 @@ func TestUpstreamGoneWithinAResponse(t *testing.T) {
 func TestAnswerBeforeAJoinedOne(t *testing.T) {
 	first := reply(1, 100)
 	client, broker, written := serving(t, 1, inTwo)
+	go io.Copy(io.Discard, broker) // the requests
 	if _, err := broker.Write(append(first[:len(first):len(first)], reply(2, 100)...)); err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +68,38 @@ func TestAnswerBeforeAJoinedOne(t *testing.T) {
 	if err := <-written; err == nil {
 		t.Error("no error")
 	}
+}
+
+// TestNextRequestWaitsForTheWholeResponse: a broker takes no request while it still sends
+// a response, which can be as slow as the client that reads it.
+func TestNextRequestWaitsForTheWholeResponse(t *testing.T) {
+	client, broker, _ := serving(t, 1, 2)
+	response := reply(1, 4*bufferBytes)
+	half := len(response) / 2
+	read := make(chan int32)
+	go func() {
+		for {
+			frame, err := gateway.ReadFrame(broker, 1<<20)
+			if err != nil {
+				close(read)
+				return
+			}
+			read <- int32(binary.BigEndian.Uint32(frame[4:]))
+		}
+	}()
+	require.EqualValues(t, 1, <-read)
+	go broker.Write(response[:half])
+	_, err := io.ReadFull(client, make([]byte, half/2))
+	require.NoError(t, err)
+	select {
+	case id := <-read:
+		t.Fatalf("request %d is sent before the response to the one before has come", id)
+	case <-time.After(100 * time.Millisecond):
+	}
+	go io.Copy(io.Discard, client)
+	_, err = broker.Write(response[half:])
+	require.NoError(t, err)
+	require.EqualValues(t, 2, <-read)
 }
 
 // reply is a response of a broker, with its size.
@@ -107,7 +142,6 @@ func serving(t *testing.T, requests ...int32) (client, broker net.Conn, ended <-
 	c.decide, c.login.state = asTheyCome{}, loggedIn
 	c.upstream = &upstreamConn{Conn: upstream, reader: bufio.NewReaderSize(upstream, bufferBytes)}
 	t.Cleanup(c.kill)
-	go io.Copy(io.Discard, broker) // the requests
 	for _, id := range requests {
 		m := kmsg.NewPtrHeartbeatRequest()
 		c.ahead.requests <- kmsg.NewRequestFormatter().AppendRequest(nil, m, id)[4:]
