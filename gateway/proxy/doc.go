@@ -49,8 +49,9 @@
 //
 // A producer that sends several batches ahead, as Java's does with five, saves the way to
 // the proxy and not the way from there to the broker, which takes one after the other.
-// Beside the broker that is little; where the round trip to the broker is much longer than it takes to store a batch, one connection gets one batch for
-// each round trip. Keep the proxy near its brokers, and batches large. This measures it:
+// Beside the broker that is little. Where the round trip to the broker is much longer than
+// it takes to store a batch, one connection gets one batch for each round trip. Keep the
+// proxy near its brokers, and batches large. This measures it:
 //
 //	go test -run xxx -bench Pipelined ./gateway/proxy
 //
