@@ -9,10 +9,11 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Conn decides the requests of one connection. It is not safe for concurrent use: the
-// requests of a connection are handed to it one by one, in their order. The Plans that
-// it returns do not depend on it: their responses may be handed over by another
-// goroutine, while the next request is decided. The zero Conn refuses everything.
+// Conn decides the requests of one connection. The requests of a connection are handed to
+// it one by one, in their order, each once what was sent on of the one before is answered:
+// so a broker takes them too, and a request that waited behind another at the cluster
+// would be decided too early. It is not safe for concurrent use, and its Plans are not
+// beside it. The zero Conn refuses everything.
 type Conn struct {
 	gateway *Gateway
 	subject snapshot.Subject
@@ -92,7 +93,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if c.nobody && !beforeLogin[h.Key] {
 		return nil, &FrameError{Header: h, Err: errNobody}
 	}
-	p := &Plan{Header: h, gateway: c.gateway, subject: &c.subject, cluster: c.reader.cluster, asker: asker{view: c.session.View()}, share: &c.share, members: &c.members}
+	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}, conn: c}
 	if h.Key == apiVersionsKey && !c.gateway.serves(h) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
@@ -101,7 +102,6 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if err := c.gateway.layouts.decode(h, frame, message); err != nil {
 		return nil, err
 	}
-	p.resumed = c.share.resume(message)
 	if p.query, c.spare = c.spare, nil; p.query == nil {
 		p.query = new(query)
 	}
@@ -112,7 +112,7 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if err != nil {
 		return nil, &FrameError{Header: h, Err: err}
 	}
-	if len(p.changes) == 0 && p.instead == nil { // as for nearly every request: the response shows no secrets
+	if p.isDecided() {
 		c.recycle(p)
 	}
 	return p, nil
@@ -128,7 +128,7 @@ func (c *Conn) blank(h Header) kmsg.Request {
 	return r
 }
 
-// recycle takes from a plan what is needed only to change the response. The answer that
+// recycle takes from a plan what is needed only to decide about the response. The answer that
 // is ready may share memory with the request.
 func (c *Conn) recycle(p *Plan) {
 	if r, ok := p.query.message.(*kmsg.ProduceRequest); ok && p.local == nil && cap(r.Topics) <= maxSpareTopics {

@@ -86,7 +86,7 @@ func (p *Plan) Events() iter.Seq[*audit.Event] {
 				call.References = 0
 			}
 			if !yield(&audit.Event{
-				Subject: *about.subject, ByType: d.ByType, Decision: d.Decision, Call: call,
+				Subject: about.conn.subject, ByType: d.ByType, Decision: d.Decision, Call: call,
 				Request: snapshot.Request{Operation: d.Operation, Type: d.Type, Name: strings.ToValidUTF8(d.Name, "\uFFFD")},
 			}) {
 				return

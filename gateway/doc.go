@@ -22,13 +22,43 @@
 // authorized operations of KIP-430. An API or a version that Kafka 4.2 or kmsg does not
 // know is refused and not advertised.
 //
+// # When a request is decided
+//
+// A request that is forwarded after an Update of the store has returned was decided by
+// that update or a later one, and so was every answer, as far as it shows what the cluster
+// holds; what the cluster has done is told as it was.
+//
+// For the first half the program around it hands the requests of a connection over one by
+// one, each once the one before is answered, and sends what Forward has at once: package
+// proxy does. For the second half [Plan.Response] decides again if the ACLs have changed
+// while the cluster was busy: about a Fetch that waited for records, about a JoinGroup
+// that waited for a group, about every list and description.
+//
+// # What somebody may still do whose rights are taken away
+//
+// A consumer whose Read on a topic is taken away stays a member of its group, as in Kafka:
+// it sends heartbeats, joins, leaves, and commits offsets of other topics; it gets no
+// record of the topic any more, and commits no offset of it. One whose Read on the group is
+// taken away is refused all of that; the cluster takes it for dead when its session times
+// out, and gives its partitions to others. A transactional producer whose Write on its
+// transactional id is taken away can neither commit nor abort: the cluster aborts when the
+// transaction times out.
+//
+// A share consumer whose Read on a topic is taken away is told so with every fetch. The
+// cluster's session forgets the partitions, and the records that the member has acquired
+// and not acknowledged are released with its next fetch, so that other members get them.
+// What it acknowledges of them is refused. If the right is given back, the partitions come
+// back by themselves. The gateway remembers up to 10,000 partitions and 10,000 ranges of
+// acquired offsets for each connection; a member that names more partitions is refused, and
+// ranges beyond are released by the cluster when their lock ends.
+//
 // # What differs from a broker
 //
 // The cluster does what it is sent for the gateway's own principal, which has all
 // permissions. Where it would so do more than the client may, the gateway does less:
 //
 //   - Fetch sessions (KIP-227): a consumer gets none, so that every fetch names its
-//     topics. Share sessions (KIP-932) stay, and what comes back is decided about too.
+//     topics. Share sessions (KIP-932) stay, on the connection that made them.
 //   - Topics are created by Metadata only if the client may create them. Internal topics
 //     of a streams group that are missing and may not be created fail the heartbeat that
 //     brings the topology; Kafka reports them in a status. What a coordinator creates

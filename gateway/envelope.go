@@ -48,7 +48,7 @@ func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
 		return false, err
 	}
 	where, _ := netip.AddrFromSlice(m.ClientHostAddress)
-	inner, err := p.gateway.conn(Client{Subject: snapshot.Subject{Principal: who, Host: where}, Cluster: p.cluster}, ops.Controller, true).Request(m.RequestData)
+	inner, err := p.gateway.conn(Client{Subject: snapshot.Subject{Principal: who, Host: where}, Cluster: p.conn.reader.cluster}, ops.Controller, true).Request(m.RequestData)
 	if err != nil || len(inner.Forward) > 1 {
 		p.local, err = refuseAll(p.query, ops.UnsupportedVersion)
 		return false, err

@@ -28,12 +28,17 @@ func rewriteFetch(p *Plan, _ *ops.Outcome) (bool, error) {
 		return false, nil
 	}
 	if m.SessionEpoch > 0 {
-		r := m.ResponseKind().(*kmsg.FetchResponse)
-		r.ErrorCode = int16(fetchSessionIDNotFound)
-		p.local = r
+		p.local = sessionNotFound(m)
 		return false, nil
 	}
 	changed := m.SessionID != 0 || m.SessionEpoch != finalEpoch || len(m.ForgottenTopics) > 0
 	m.SessionID, m.SessionEpoch, m.ForgottenTopics = 0, finalEpoch, []kmsg.FetchRequestForgottenTopic{}
 	return changed, nil
+}
+
+// sessionNotFound returns the response to a fetch in a session that there is not.
+func sessionNotFound(m *kmsg.FetchRequest) kmsg.Response {
+	r := m.ResponseKind().(*kmsg.FetchResponse)
+	r.ErrorCode = int16(fetchSessionIDNotFound)
+	return r
 }

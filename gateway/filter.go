@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"cmp"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -35,7 +37,6 @@ var filters = map[ops.APIKey]filter{
 	69: always((*Plan).filterConsumerGroups),
 	75: always((*Plan).filterTopicPartitions),
 	77: always((*Plan).filterShareGroups),
-	78: always((*Plan).filterShareFetch),
 	89: always((*Plan).filterStreamsGroups),
 	90: always((*Plan).filterShareOffsets),
 }
@@ -121,8 +122,9 @@ func keptOf[T any](list []T, out *ops.Outcome, parent int) []T {
 func filterCreated(p *Plan, out *ops.Outcome) change {
 	withheld := make(map[string]ops.ErrorCode)
 	for i := range out.Items {
-		if it := &out.Items[i]; it.ConfigCode != ops.None {
-			withheld[nameOf(&p.query.Request, it)] = it.ConfigCode
+		// Who may not even create it any more, when it is created, is not shown it either.
+		if it := &out.Items[i]; it.ConfigCode != ops.None || it.Code != ops.None {
+			withheld[nameOf(&p.query.Request, it)] = cmp.Or(it.ConfigCode, it.Code)
 		}
 	}
 	learns := p.query.Version >= 7 // the response has ids
@@ -134,7 +136,8 @@ func filterCreated(p *Plan, out *ops.Outcome) change {
 		for i := range r.Topics {
 			t := &r.Topics[i]
 			if code, ok := withheld[t.Topic]; ok && t.ErrorCode == 0 {
-				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor, t.Configs = int16(code), -1, -1, []kmsg.CreateTopicsResponseTopicConfig{}
+				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor = int16(code), -1, -1
+				t.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
 			}
 		}
 		return len(withheld) > 0, nil

@@ -83,10 +83,10 @@ func (l *subscriptions) keep(s *subscription) {
 // compiled or matched before that is decided.
 func rewriteHeartbeat(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.ConsumerGroupHeartbeatRequest)
-	kept := p.members.take(m.Group, m.MemberID)
+	kept := p.conn.members.take(m.Group, m.MemberID)
 	defer func() {
 		if kept != nil {
-			p.members.keep(kept)
+			p.conn.members.keep(kept)
 		}
 	}()
 	if m.MemberEpoch < 0 { // the member leaves, and the cluster reads no more than that
@@ -185,10 +185,10 @@ func hashOf(names []string) [sha256.Size]byte {
 
 // allTopics returns the names of all topics; without a Cluster there are none.
 func (p *Plan) allTopics() (names []string, version uint64, known bool) {
-	if p.cluster == nil {
+	if p.conn.reader.cluster == nil {
 		return nil, 0, true
 	}
-	return p.cluster.Topics()
+	return p.conn.reader.cluster.Topics()
 }
 
 // resolve returns the topics of a subscription in order: those that it names, and those

@@ -144,8 +144,9 @@ type verdicts struct {
 	allowed int // how many entries of the outer list have no error
 }
 
-// verdictsOf sorts the entries of an outcome by the lists that they are of. An entry
-// that is of none is an error: the tables do not fit each other.
+// verdictsOf sorts the entries of an outcome by the lists that they are of, which are
+// those of the message as it is now. An entry that is of none is an error: the tables do
+// not fit each other.
 func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
 	v := &verdicts{lists: make([]list, len(q.inner)), inner: make([][]ops.ErrorCode, len(q.inner))}
 	if q.items != nil {
@@ -156,6 +157,12 @@ func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
 		v.lists[i] = within.list()
 		v.inner[i] = make([]ops.ErrorCode, v.lists[i].len())
 	}
+	return v, v.add(out)
+}
+
+// add adds what an outcome refuses. What is refused already stays so, with its error: it
+// was not sent on.
+func (v *verdicts) add(out *ops.Outcome) error {
 	for i := range out.Items {
 		it := &out.Items[i]
 		if it.Code == ops.None {
@@ -170,16 +177,29 @@ func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
 			continue
 		}
 		if int(it.Index) >= len(codes) {
-			return nil, fmt.Errorf("the request has no entry %d", it.Index)
+			return fmt.Errorf("the request has no entry %d", it.Index)
 		}
-		codes[it.Index] = it.Code
+		if codes[it.Index] == ops.None {
+			codes[it.Index] = it.Code
+		}
 	}
+	v.allowed = 0
 	for _, code := range v.items {
 		if code == ops.None {
 			v.allowed++
 		}
 	}
-	return v, nil
+	return nil
+}
+
+// restore puts everything that was taken out back into the message.
+func (v *verdicts) restore() {
+	for i, l := range v.lists {
+		l.keep(make([]bool, len(v.inner[i])))
+	}
+	if v.list != nil {
+		v.list.keep(make([]bool, len(v.items)))
+	}
 }
 
 // nothingLeft reports whether no entry of the request is left to send on. OffsetFetch

@@ -54,7 +54,7 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 	}
 	p.sendMetadata(m, mayNot, false)
 	inOrder := fieldIn(&m.Topics).list()
-	p.changes = append([]change{func(resp kmsg.Response) (bool, error) {
+	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
 		r := resp.(*kmsg.MetadataResponse)
 		mergeList(reflect.ValueOf(&r.Topics).Elem(), inOrder, make([]ops.ErrorCode, inOrder.len()), nil)
 		for i := range r.Topics {
@@ -66,7 +66,7 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 			}
 		}
 		return true, nil
-	}}, p.changes...)
+	})
 	return true, nil
 }
 
@@ -190,7 +190,7 @@ func filterMetadata(p *Plan, out *ops.Outcome) change {
 // shown returns a topic that the cluster shows.
 func (p *Plan) shown(name *string, id [16]byte) ops.Topic {
 	if name == nil {
-		return p.query.identified(p.cluster, id)
+		return p.query.identified(p.conn.reader.cluster, id)
 	}
 	return ops.Topic{Name: *name, ID: id, Exists: true}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/portcullis-authz/portcullis/snapshot"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -25,8 +24,8 @@ type Plan struct {
 	// Silent says that there is no response, neither from the cluster nor to the
 	// client: a Produce with acks=0. Response need not be called.
 	Silent bool
-	// AsIs says that the response of the cluster may be sent to the client unread;
-	// Response would return it as it is.
+	// AsIs says that the response of the cluster may be sent to the client unread, unless
+	// the plan is Outdated when it comes; Response would return it as it is.
 	AsIs bool
 	// Close says that the connection is to be closed once the answer, if any, is sent.
 	Close bool
@@ -38,18 +37,20 @@ type Plan struct {
 	Checks int
 
 	gateway  *Gateway
-	subject  *snapshot.Subject // of the connection
-	embedded *Plan             // of the request in an Envelope; else nil
-	cluster  Cluster           // that the connection asks, or nil
-	asker    asker
-	query    *query         // nil once nothing depends on it any more
-	asItCame [1][]byte      // the request; what Forward holds if that is all to send
-	versions []int16        // of the frames of Forward, if they are not as they came
-	share    *shareSession  // of the connection
-	members  *subscriptions // of the connection
-	resumed  bool           // what was refused in the share session is asked about again
-	local    kmsg.Response  // the answer, if the cluster is not asked
-	changes  []change       // to the cluster's response, in order
+	conn     *Conn
+	embedded *Plan         // of the request in an Envelope; else nil
+	asker    asker         // of the ACLs that decided last
+	query    *query        // nil once nothing depends on it any more
+	asItCame [1][]byte     // the request; what Forward holds if that is all to send
+	versions []int16       // of the frames of Forward, if they are not as they came
+	local    kmsg.Response // the answer, if the cluster is not asked
+
+	// What is to be done about the cluster's response, in this order.
+	// Entries that are refused come last: they show nothing, so that nothing of them is
+	// filtered.
+	changes []change  // of the rewriters
+	filter  change    // or nil
+	refused *verdicts // nil if no entry of the request is refused
 	// instead makes the answer of that to the Metadata request which was sent in place
 	// of the client's; nil if its own was sent.
 	instead func(kmsg.Response) (kmsg.Response, error)
@@ -72,13 +73,12 @@ func (p *Plan) decide(frame []byte) error {
 	p.Denied = p.denials(&out)
 	p.tellMissing(&out)
 	err := p.follow(&out, frame)
-	p.share, p.members = nil, nil // the next request may change them
 	if err != nil {
 		return err
 	}
 	if silent {
 		// What is allowed is written; then the missing answer is made up for.
-		p.Silent, p.AsIs, p.local, p.changes = true, false, nil, nil
+		p.Silent, p.AsIs, p.local = true, false, nil
 		p.Close = !out.Passes()
 	}
 	p.Checks = p.asker.checks
@@ -93,7 +93,7 @@ var tellsMissing = map[ops.APIKey]bool{20: true}
 // Whether a topic is missing only the cluster knows for sure, so that what is allowed
 // stays so.
 func (p *Plan) tellMissing(out *ops.Outcome) {
-	if out.Passes() || !tellsMissing[p.query.Key] || p.cluster == nil || len(out.Items) == 0 {
+	if out.Passes() || !tellsMissing[p.query.Key] || p.conn.reader.cluster == nil || len(out.Items) == 0 {
 		return
 	}
 	q := p.query.Request
@@ -134,7 +134,7 @@ func (p *Plan) missingTopics(topics []ops.Topic) map[string]bool {
 	if len(names) == 0 {
 		return nil
 	}
-	gone, certain := p.cluster.MissingTopics(names)
+	gone, certain := p.conn.reader.cluster.MissingTopics(names)
 	if !certain {
 		return nil
 	}
@@ -168,7 +168,7 @@ var sentOnEmpty = map[ops.APIKey]bool{metadataKey: true, 47: true, 78: true, 79:
 // forward sends on what of the request is not refused.
 func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	p.asItCame[0] = frame
-	refused, merge, err := p.takeOut(out)
+	refused, err := p.takeOut(out)
 	if err != nil || p.local != nil {
 		return err
 	}
@@ -180,16 +180,13 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 			return err
 		}
 	}
-	if merge != nil { // after what the cluster shows is filtered: what is refused shows nothing
-		p.changes = append(p.changes, merge)
-	}
 	if a := do.addresses; a != nil && p.query.Version >= a.from {
 		p.addresses = a
 	}
-	p.AsIs = len(p.changes) == 0 && p.addresses == nil && len(p.Forward) == 0
+	p.AsIs = p.changesNothing() && p.addresses == nil && len(p.Forward) == 0
 	switch {
 	case len(p.Forward) > 0:
-	case refused || rewritten || p.resumed:
+	case refused || rewritten:
 		p.send(p.query.message)
 	default:
 		p.Forward = p.asItCame[:]
@@ -197,33 +194,43 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	return nil
 }
 
-// takeOut takes what is refused out of the request, and reports whether there was
-// anything. merge puts it into the response. It answers a request of which nothing is
-// left.
-func (p *Plan) takeOut(out *ops.Outcome) (refused bool, merge change, err error) {
+// changesNothing reports whether nothing is to be done about the cluster's response, as
+// long as the ACLs stay as they are.
+func (p *Plan) changesNothing() bool {
+	return len(p.changes) == 0 && p.refused == nil && p.filter == nil && p.instead == nil
+}
+
+// takeOut takes what is refused out of the request, and reports whether it changed it. It
+// answers a request of which nothing is left.
+func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
+	switch m := p.query.message.(type) {
+	case *kmsg.ShareFetchRequest:
+		return p.shareFetch(m, out)
+	case *kmsg.ShareAcknowledgeRequest:
+		p.acknowledge(m, out)
+	}
 	if !slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None }) {
-		p.share.remember(p.query.message, nil)
-		return false, nil, nil
+		return false, nil
 	}
 	q := p.query
 	v, err := verdictsOf(q, out)
 	if err != nil {
-		return false, nil, err
+		return false, err
 	}
 	if v.whole != ops.None {
 		p.local, err = refuseAll(q, v.whole)
-		return true, nil, err
+		return true, err
 	}
-	p.share.remember(q.message, v)
 	if p.askPartitions(v) {
-		return true, nil, nil
+		return true, nil
 	}
 	if v.nothingLeft() && !sentOnEmpty[q.Key] {
 		p.local, err = v.refuseEach(q)
-		return true, nil, err
+		return true, err
 	}
 	v.keep()
-	return true, func(resp kmsg.Response) (bool, error) { return true, v.merge(q, resp) }, nil
+	p.refused = v
+	return true, nil
 }
 
 // adapt lets the rewriter of an API change the request, and its filter look for what is
@@ -235,9 +242,7 @@ func (p *Plan) adapt(do *handling, out ops.Outcome) (rewritten bool, err error) 
 		}
 	}
 	if do.filter != nil {
-		if f := do.filter(p, &out); f != nil {
-			p.changes = append(p.changes, f)
-		}
+		p.filter = do.filter(p, &out)
 	}
 	return rewritten, nil
 }
@@ -263,6 +268,9 @@ func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 	if err != nil {
 		return nil, &FrameError{Header: p.Header, Err: err}
 	}
+	if p.query != nil {
+		p.conn.recycle(p)
+	}
 	return answer, nil
 }
 
@@ -274,6 +282,14 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		return p.Header.Response(p.local), nil
 	case len(replies) != len(p.Forward):
 		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.Forward))
+	}
+	refusal, err := p.decideAgain()
+	p.Checks = p.asker.checks
+	switch {
+	case err != nil:
+		return nil, err
+	case refusal != nil:
+		return p.Header.Response(refusal), nil
 	}
 	if unchanged, err := p.unchanged(replies); unchanged || err != nil {
 		return replies[0], err
@@ -289,13 +305,11 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		}
 	}
 	changed := len(replies) > 1 || p.version(0) != p.Header.Version
-	for _, change := range p.changes {
-		did, err := change(resp)
-		if err != nil {
-			return nil, err
-		}
-		changed = changed || did
+	did, err := p.change(resp)
+	if err != nil {
+		return nil, err
 	}
+	changed = changed || did
 	if p.addresses != nil {
 		changed = p.addresses.replaceIn(resp, p.gateway) || changed
 	}
@@ -309,11 +323,34 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	return p.Header.Response(resp), nil
 }
 
+// change makes of the cluster's response what the client may have of it, and reports
+// whether it changed anything.
+func (p *Plan) change(resp kmsg.Response) (changed bool, err error) {
+	for _, change := range p.changes {
+		did, err := change(resp)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || did
+	}
+	if p.filter != nil {
+		did, err := p.filter(resp)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || did
+	}
+	if p.refused == nil {
+		return changed, nil
+	}
+	return true, p.refused.merge(p.query, resp)
+}
+
 // unchanged reports whether the client may be answered with the only reply before that
 // is decoded.
 func (p *Plan) unchanged(replies [][]byte) (bool, error) {
 	switch {
-	case len(p.changes) > 0 || len(replies) > 1 || p.version(0) != p.Header.Version:
+	case !p.changesNothing() || len(replies) > 1 || p.version(0) != p.Header.Version:
 		return false, nil
 	case p.addresses == nil:
 		_, err := responseBody(p.Header, replies[0], false)

@@ -136,10 +136,23 @@ func (r refusal) fillAll(dst, src reflect.Value) {
 	dst.Set(list)
 }
 
+// nullLists are the lists that are null where nothing is said, as in Kafka. All others are
+// empty: records above all, which Kafka's schemas let be null and its clients do not.
+//
+// Source: the defaults of Kafka 4.2's message schemas.
+var nullLists = map[string]bool{
+	"ActiveTasks": true, "StandbyTasks": true, "WarmupTasks": true, "PartitionsByUserEndpoint": true, // StreamsGroupHeartbeat
+	"EligibleLeaderReplicas": true, "LastKnownELR": true, // DescribeTopicPartitions
+	"ResponseData": true, // Envelope
+}
+
 // blank sets the fields of v that an error is shown without.
 func (r refusal) blank(v reflect.Value) {
 	for i := range v.NumField() {
 		name, f := v.Type().Field(i).Name, v.Field(i)
+		if f.Kind() == reflect.Slice && f.IsNil() && !nullLists[name] {
+			f.Set(reflect.MakeSlice(f.Type(), 0, 0))
+		}
 		n, ok := blanksOf[r.key][name]
 		if !ok {
 			n, ok = blanks[name]

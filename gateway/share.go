@@ -1,52 +1,58 @@
 package gateway
 
 import (
+	"bytes"
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// maxRefused is how many refused partitions of a share session are remembered. It is
-// far more than a consumer reads; what is beyond is asked about again in the member's
-// next session.
-const maxRefused = 10_000
-
-// shareSession is what was refused of the share session of a connection, which has one
-// member. A client names a partition once in a session, and expects to get its records
-// as soon as it may read them, as from Kafka, which keeps refused partitions in the
-// session. The cluster does not hear of them. So they are asked about again with every
-// request. The zero shareSession is none.
+// A share consumer names a partition once in a session, and from then on every fetch is
+// about all partitions of the session. Kafka decides about each of them with every fetch,
+// and answers for those that the member may not read with an error. The cluster decides
+// for the gateway, which may read everything. So the gateway keeps what the member's
+// session has, decides about it with every fetch, and keeps only what the member may read
+// in the session of the cluster. What the right is taken away for is forgotten there, and
+// what it is given for is added.
 //
-// Source: KIP-932; Kafka's SharePartitionManager.newContext.
+// The records that the member has acquired of a forgotten partition are released with the
+// same request, so that the next member gets them at once. In Kafka they stay locked until
+// their time is over (group.share.record.lock.duration.ms) or the session is closed; but
+// the close of a session releases nothing of a partition that was forgotten.
+//
+// Source: KIP-932; Kafka's KafkaApis.handleShareFetchRequest, SharePartitionManager.
+
+const (
+	// maxSharePartitions is how many partitions a share session may have. It is far more
+	// than a consumer reads of one broker.
+	maxSharePartitions = 10_000
+	// maxAcquired is how many ranges of acquired offsets of a session are kept. What is
+	// beyond is released by the cluster when its lock ends.
+	maxAcquired = 10_000
+)
+
+// The epochs of a share session that are no count.
+const (
+	initialShareEpoch = 0
+	finalShareEpoch   = -1
+)
+
+const (
+	shareSessionNotFound     ops.ErrorCode = 122
+	shareSessionLimitReached ops.ErrorCode = 133
+)
+
+// shareSession is the share session of a connection, which has one member. The zero
+// shareSession is none.
 type shareSession struct {
 	group, member string
-	refused       []kmsg.ShareFetchRequestTopic // one partition in each, without acknowledgements
-}
-
-// initialEpoch is the epoch that begins a share session.
-const initialEpoch = 0
-
-// resume adds to a share fetch what was refused in its session, and reports whether
-// there was anything.
-func (s *shareSession) resume(message kmsg.Request) bool {
-	m, ok := message.(*kmsg.ShareFetchRequest)
-	if !ok {
-		return false
-	}
-	group, member := stringOf(m.GroupID), stringOf(m.MemberID)
-	if m.ShareSessionEpoch <= initialEpoch || group != s.group || member != s.member {
-		*s = shareSession{group: group, member: member}
-		return false
-	}
-	if len(s.refused) == 0 {
-		return false
-	}
-	named := partitionsOf(m)
-	for _, t := range s.refused {
-		if !named[sharePartition{t.TopicID, t.Partitions[0].Partition}] {
-			m.Topics = append(m.Topics, t)
-		}
-	}
-	return true
+	open          bool
+	partitions    map[sharePartition]*sharedPartition
+	acquired      int // ranges of all partitions
 }
 
 type sharePartition struct {
@@ -54,67 +60,456 @@ type sharePartition struct {
 	partition int32
 }
 
-// partitionsOf returns the partitions that a share fetch itself says something about.
-func partitionsOf(m *kmsg.ShareFetchRequest) map[sharePartition]bool {
-	named := make(map[sharePartition]bool)
+// compare orders partitions, so that requests and answers have them in the same order.
+func (p sharePartition) compare(other sharePartition) int {
+	return cmp.Or(bytes.Compare(p.topic[:], other.topic[:]), cmp.Compare(p.partition, other.partition))
+}
+
+// sharedPartition is a partition of a share session.
+type sharedPartition struct {
+	wanted   bool      // the member's session has it
+	sent     bool      // the session of the cluster may have it
+	acquired []offsets // by the member, who has them and has not acknowledged them; in order
+	withheld []offsets // by the member, who was not given them; in order
+}
+
+// begin begins a session, or goes on with it, and returns why it cannot.
+func (s *shareSession) begin(m *kmsg.ShareFetchRequest) ops.ErrorCode {
+	group, member := stringOf(m.GroupID), stringOf(m.MemberID)
+	same := s.open && group == s.group && member == s.member
+	switch {
+	case m.ShareSessionEpoch == finalShareEpoch && same:
+		*s = shareSession{}
+	case m.ShareSessionEpoch == finalShareEpoch:
+	case m.ShareSessionEpoch != initialShareEpoch && !same:
+		// It may have been made on another connection, and hold what nobody decided here.
+		return shareSessionNotFound
+	case m.ShareSessionEpoch == initialShareEpoch && same:
+		for _, p := range s.partitions { // those that have acquired something are still to be released
+			p.wanted, p.sent = false, false
+		}
+	case m.ShareSessionEpoch == initialShareEpoch:
+		*s = shareSession{group: group, member: member, open: true, partitions: map[sharePartition]*sharedPartition{}}
+	}
+	return ops.None
+}
+
+// name adds the partitions that a fetch names to the session, takes those out that it
+// forgets, and reports whether there is room for them all.
+func (s *shareSession) name(m *kmsg.ShareFetchRequest) bool {
+	if !s.open {
+		return true
+	}
 	for i := range m.Topics {
 		for _, p := range m.Topics[i].Partitions {
-			named[sharePartition{m.Topics[i].TopicID, p.Partition}] = true
+			key := sharePartition{m.Topics[i].TopicID, p.Partition}
+			if s.partitions[key] == nil {
+				if len(s.partitions) >= maxSharePartitions {
+					return false
+				}
+				s.partitions[key] = new(sharedPartition)
+			}
+			s.partitions[key].wanted = true
 		}
 	}
 	for i := range m.ForgottenTopicsData {
 		for _, p := range m.ForgottenTopicsData[i].Partitions {
-			named[sharePartition{m.ForgottenTopicsData[i].TopicID, p}] = true
+			s.drop(sharePartition{m.ForgottenTopicsData[i].TopicID, p})
 		}
 	}
+	for key, p := range s.partitions { // of a session before this one, of which nothing is left to do
+		if !p.wanted && len(p.acquired)+len(p.withheld) == 0 {
+			s.drop(key)
+		}
+	}
+	return true
+}
+
+func (s *shareSession) drop(key sharePartition) {
+	if p := s.partitions[key]; p != nil {
+		s.acquired -= len(p.acquired) + len(p.withheld)
+		delete(s.partitions, key)
+	}
+}
+
+// set sets the ranges of a partition to others, as far as there is room for them.
+func (s *shareSession) set(field *[]offsets, ranges []offsets) {
+	s.acquired -= len(*field)
+	*field = ranges[:min(len(ranges), maxAcquired-s.acquired)]
+	s.acquired += len(*field)
+}
+
+// sharedFetch is one fetch in a share session.
+type sharedFetch struct {
+	plan     *Plan
+	session  *shareSession
+	message  *kmsg.ShareFetchRequest
+	fetches  bool                                                    // it is not only for acknowledgements
+	changed  bool                                                    // it is not as it came
+	codes    map[[16]byte]ops.ErrorCode                              // of topics
+	order    map[[16]byte]int                                        // of the topics that the request names
+	released map[sharePartition]bool                                 // the gateway acknowledges something
+	refused  map[sharePartition]kmsg.ShareFetchRequestTopicPartition // what the answer tells of
+	forgot   []sharePartition
+}
+
+// shareFetch decides about a share fetch and all partitions of its session, of which out
+// is about those that it names.
+func (p *Plan) shareFetch(m *kmsg.ShareFetchRequest, out *ops.Outcome) (changed bool, err error) {
+	code := p.conn.share.begin(m)
+	if code == ops.None && !p.conn.share.name(m) {
+		code = shareSessionLimitReached
+	}
+	if code != ops.None {
+		p.local, err = refuseAll(p.query, code)
+		return false, err
+	}
+	f := &sharedFetch{
+		plan: p, session: &p.conn.share, message: m, codes: make(map[[16]byte]ops.ErrorCode), order: make(map[[16]byte]int),
+		fetches:  m.ShareSessionEpoch != finalShareEpoch && !(m.Version >= 2 && m.IsRenewAck),
+		released: make(map[sharePartition]bool), refused: make(map[sharePartition]kmsg.ShareFetchRequestTopicPartition),
+	}
+	for i := range out.Items {
+		it := &out.Items[i]
+		f.codes[m.Topics[it.Index].TopicID] = it.Code
+		f.order[m.Topics[it.Index].TopicID] = i
+	}
+	if named := f.takeOut(); f.fetches {
+		f.decideUnnamed()
+		f.adjust(named)
+	}
+	p.filter = func(resp kmsg.Response) (bool, error) { return f.answer(resp.(*kmsg.ShareFetchResponse)), nil }
+	return f.changed, nil
+}
+
+// takeOut takes out of the request what is refused of the partitions that it names, notes
+// what it acknowledges of the others, and returns them all.
+func (f *sharedFetch) takeOut() (named map[sharePartition]bool) {
+	named = make(map[sharePartition]bool)
+	kept := make([]kmsg.ShareFetchRequestTopic, 0, len(f.message.Topics))
+	for _, t := range f.message.Topics {
+		code := f.codes[t.TopicID]
+		for _, p := range t.Partitions {
+			key := sharePartition{t.TopicID, p.Partition}
+			named[key] = true
+			switch {
+			case code == ops.None:
+				acknowledge(f.session, key, p.AcknowledgementBatches, fetchBatch)
+			case f.fetches || len(p.AcknowledgementBatches) > 0:
+				f.refused[key] = p
+			}
+		}
+		if code == ops.None {
+			kept = append(kept, t)
+		}
+	}
+	f.changed = len(kept) != len(f.message.Topics)
+	f.message.Topics = kept
 	return named
 }
 
-// remember keeps what was refused of a share fetch: nothing if v is nil.
-func (s *shareSession) remember(message kmsg.Request, v *verdicts) {
-	if _, ok := message.(*kmsg.ShareFetchRequest); !ok {
-		return
+// decideUnnamed decides about the topics of the session that the request does not name.
+func (f *sharedFetch) decideUnnamed() {
+	var ids [][16]byte
+	for key := range f.session.partitions {
+		if _, known := f.codes[key.topic]; !known {
+			f.codes[key.topic] = ops.None
+			ids = append(ids, key.topic)
+		}
 	}
-	s.refused = nil
-	if v == nil {
-		return
+	slices.SortFunc(ids, func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
+	if len(ids) > 0 {
+		f.ask(ids)
 	}
-	l := v.list.(entries[kmsg.ShareFetchRequestTopic])
-	for i, t := range l.all {
-		for _, p := range t.Partitions {
-			if v.items[i] == ops.None || len(s.refused) == maxRefused {
-				continue
+}
+
+// ask asks about topics by the ACLs of the plan, and notes the codes. It returns the error
+// of the request as a whole.
+func (f *sharedFetch) ask(ids [][16]byte) (whole ops.ErrorCode) {
+	p := f.plan
+	late := query{Request: p.query.Request}
+	late.Topics = topicsOf(ids, func(id *[16]byte) ops.Topic { return p.shown(nil, *id) })
+	a := asker{view: p.asker.view}
+	out := ops.Evaluate(&a, &late.Request)
+	p.asker.checks += a.checks
+	p.Denied = append(p.Denied, a.denials...)
+	for i := range out.Items {
+		f.codes[ids[out.Items[i].Index]] = out.Items[i].Code
+	}
+	return out.Error
+}
+
+// adjust makes the request keep in the cluster's session what the member may read, and
+// nothing else.
+func (f *sharedFetch) adjust(named map[sharePartition]bool) {
+	m := f.message
+	for _, key := range slices.SortedFunc(maps.Keys(f.session.partitions), sharePartition.compare) {
+		p := f.session.partitions[key]
+		request := kmsg.NewShareFetchRequestTopicPartition()
+		request.Partition = key.partition
+		allowed := f.codes[key.topic] == ops.None
+		add := allowed && p.wanted && !p.sent && !named[key]
+		if allowed && p.wanted {
+			p.sent = true
+		} else if p.wanted && !named[key] {
+			f.refused[key] = request
+		}
+		if give := f.release(p, allowed, named[key]); len(give) > 0 {
+			request.AcknowledgementBatches, f.released[key], add = give, true, true
+		}
+		if add {
+			m.Topics = append(m.Topics, kmsg.ShareFetchRequestTopic{TopicID: key.topic, Partitions: []kmsg.ShareFetchRequestTopicPartition{request}})
+		}
+		if !allowed && (p.sent || add) {
+			m.ForgottenTopicsData = append(m.ForgottenTopicsData, kmsg.ShareFetchRequestForgottenTopicsData{TopicID: key.topic, Partitions: []int32{key.partition}})
+			f.forgot = append(f.forgot, key)
+			m.MaxWaitMillis = 0 // so that the member is told at once
+			add = true
+		}
+		f.changed = f.changed || add
+	}
+}
+
+// release returns what is to be acknowledged so that others get the records of a
+// partition that the member has acquired and may not read, or was not given.
+func (f *sharedFetch) release(p *sharedPartition, allowed, named bool) (batches []kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch) {
+	if f.message.ShareSessionEpoch == initialShareEpoch || allowed && named {
+		return nil // the first request of a session acknowledges nothing; and the member may itself
+	}
+	ranges := p.withheld
+	if !allowed {
+		ranges = with(p.acquired, p.withheld)
+	}
+	for _, o := range ranges {
+		batch := kmsg.NewShareFetchRequestTopicPartitionAcknowledgementBatch()
+		batch.FirstOffset, batch.LastOffset, batch.AcknowledgeTypes = o.first, o.last, []int8{releaseType}
+		batches = append(batches, batch)
+	}
+	return batches
+}
+
+// answer changes what the cluster answers to what the member may have, by the ACLs as
+// they are now, and reports whether it did.
+func (f *sharedFetch) answer(r *kmsg.ShareFetchResponse) (changed bool) {
+	if r.ErrorCode != 0 { // the cluster's session is as it was
+		changed = len(r.Topics) > 0
+		r.Topics = []kmsg.ShareFetchResponseTopic{}
+		return changed
+	}
+	for key := range f.released {
+		if p := f.session.partitions[key]; p != nil {
+			f.session.set(&p.withheld, nil)
+			if f.codes[key.topic] != ops.None {
+				f.session.set(&p.acquired, nil)
 			}
-			p.AcknowledgementBatches, p.UnknownTags = nil, kmsg.Tags{} // which share memory with the frame
-			s.refused = append(s.refused, kmsg.ShareFetchRequestTopic{TopicID: t.TopicID, Partitions: []kmsg.ShareFetchRequestTopicPartition{p}})
+		}
+	}
+	for _, key := range f.forgot {
+		if p := f.session.partitions[key]; p != nil {
+			p.sent = false
+		}
+	}
+	codes, whole := f.decideShown(r)
+	if whole != ops.None {
+		f.withhold(r)
+		q := f.plan.query
+		refusal{key: q.Key, code: whole, text: wholeText(q, whole)}.set(reflect.ValueOf(r).Elem())
+		return true
+	}
+	topics := make([]kmsg.ShareFetchResponseTopic, 0, len(r.Topics))
+	for _, t := range r.Topics {
+		shown := make([]kmsg.ShareFetchResponseTopicPartition, 0, len(t.Partitions))
+		for i := range t.Partitions {
+			if f.show(t.TopicID, &t.Partitions[i], codes[t.TopicID]) {
+				shown = append(shown, t.Partitions[i])
+			}
+		}
+		changed = changed || len(shown) != len(t.Partitions) || codes[t.TopicID] != ops.None
+		if t.Partitions = shown; len(shown) > 0 {
+			topics = append(topics, t)
+		}
+	}
+	r.Topics = f.tell(topics)
+	return changed || len(f.refused)+len(f.released) > 0
+}
+
+// withhold takes everything out of an answer.
+func (f *sharedFetch) withhold(r *kmsg.ShareFetchResponse) {
+	for _, t := range r.Topics {
+		for i := range t.Partitions {
+			f.note(sharePartition{t.TopicID, t.Partitions[i].Partition}, &t.Partitions[i], true)
+		}
+	}
+	r.Topics = []kmsg.ShareFetchResponseTopic{}
+}
+
+// decideShown decides about the topics that the cluster shows records of, and about the
+// request as a whole.
+func (f *sharedFetch) decideShown(r *kmsg.ShareFetchResponse) (codes map[[16]byte]ops.ErrorCode, whole ops.ErrorCode) {
+	late := &sharedFetch{plan: f.plan, codes: make(map[[16]byte]ops.ErrorCode)}
+	var ids [][16]byte
+	for i := range r.Topics {
+		id := r.Topics[i].TopicID
+		if _, known := late.codes[id]; known {
+			continue
+		}
+		if late.codes[id] = f.codes[id]; f.codes[id] == ops.None {
+			ids = append(ids, id)
+		}
+	}
+	whole = late.ask(ids)
+	return late.codes, whole
+}
+
+// show makes a partition of the cluster's answer what the member may have of it, and
+// reports whether that is anything. It notes what the member has acquired.
+func (f *sharedFetch) show(topic [16]byte, p *kmsg.ShareFetchResponseTopicPartition, code ops.ErrorCode) bool {
+	key := sharePartition{topic, p.Partition}
+	if _, told := f.refused[key]; told {
+		f.note(key, p, true)
+		return false
+	}
+	if f.released[key] { // the gateway, not the member, has acknowledged
+		p.AcknowledgeErrorCode, p.AcknowledgeErrorMessage = 0, nil
+	}
+	f.note(key, p, code != ops.None)
+	hasRecords := len(p.Records) > 0 || len(p.AcquiredRecords) > 0
+	if code == ops.None || !hasRecords && (p.ErrorCode != 0 || !f.fetches) {
+		return !f.released[key] || hasRecords || p.ErrorCode != 0
+	}
+	refused := f.refuse(reflect.ValueOf(key.partition), code)
+	refused.AcknowledgeErrorCode, refused.AcknowledgeErrorMessage = p.AcknowledgeErrorCode, p.AcknowledgeErrorMessage
+	*p = refused
+	return true
+}
+
+// refuse returns the entry that refuses a partition: an entry of the request, or its number.
+func (f *sharedFetch) refuse(partition reflect.Value, code ops.ErrorCode) kmsg.ShareFetchResponseTopicPartition {
+	refused := kmsg.NewShareFetchResponseTopicPartition()
+	refusalOf(f.plan.query, partition, code).fill(reflect.ValueOf(&refused).Elem(), partition)
+	return refused
+}
+
+// note notes the offsets that the member has acquired of a partition.
+func (f *sharedFetch) note(key sharePartition, p *kmsg.ShareFetchResponseTopicPartition, withheld bool) {
+	of := f.session.partitions[key]
+	if of == nil || len(p.AcquiredRecords) == 0 {
+		return
+	}
+	acquired := make([]offsets, 0, len(p.AcquiredRecords))
+	for _, a := range p.AcquiredRecords {
+		acquired = append(acquired, offsets{a.FirstOffset, a.LastOffset})
+	}
+	acquired = with(nil, acquired)
+	if withheld {
+		f.session.set(&of.acquired, without(of.acquired, acquired))
+		f.session.set(&of.withheld, with(of.withheld, acquired))
+	} else {
+		f.session.set(&of.withheld, without(of.withheld, acquired))
+		f.session.set(&of.acquired, with(of.acquired, acquired))
+	}
+}
+
+// tell adds to the topics of an answer what is refused. The topics that the request names
+// come first, in its order.
+func (f *sharedFetch) tell(topics []kmsg.ShareFetchResponseTopic) []kmsg.ShareFetchResponseTopic {
+	at := make(map[[16]byte]int)
+	for i := range topics {
+		at[topics[i].TopicID] = i
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(f.refused), sharePartition.compare) {
+		request := f.refused[key]
+		refused := f.refuse(reflect.ValueOf(&request).Elem(), f.codes[key.topic])
+		if !f.fetches {
+			refused.ErrorCode, refused.ErrorMessage = 0, nil
+		}
+		i, ok := at[key.topic]
+		if !ok {
+			i = len(topics)
+			at[key.topic] = i
+			topics = append(topics, kmsg.ShareFetchResponseTopic{TopicID: key.topic})
+		}
+		topics[i].Partitions = append(topics[i].Partitions, refused)
+	}
+	place := func(t *kmsg.ShareFetchResponseTopic) int {
+		if i, named := f.order[t.TopicID]; named {
+			return i
+		}
+		return len(f.order)
+	}
+	slices.SortStableFunc(topics, func(a, b kmsg.ShareFetchResponseTopic) int { return cmp.Compare(place(&a), place(&b)) })
+	return topics
+}
+
+// acknowledge notes what a member acknowledges in a ShareAcknowledge.
+func (p *Plan) acknowledge(m *kmsg.ShareAcknowledgeRequest, out *ops.Outcome) {
+	s := &p.conn.share
+	if !s.open || stringOf(m.GroupID) != s.group || stringOf(m.MemberID) != s.member {
+		return
+	}
+	if m.ShareSessionEpoch == finalShareEpoch {
+		*s = shareSession{}
+		return
+	}
+	for i := range out.Items {
+		it := &out.Items[i]
+		if it.Code != ops.None {
+			continue
+		}
+		t := &m.Topics[it.Index]
+		for _, of := range t.Partitions {
+			acknowledge(s, sharePartition{t.TopicID, of.Partition}, of.AcknowledgementBatches, acknowledgeBatch)
 		}
 	}
 }
 
-// filterShareFetch takes out of a share fetch what the client may no longer read: the
-// partitions of a share session are those that were added to it, also before an ACL
-// was changed. Records that are withheld so are given to another member when their lock
-// ends.
-func (p *Plan) filterShareFetch(r *kmsg.ShareFetchResponse) {
-	late := p.query.Request
-	late.Topics = topicsOf(r.Topics, func(t *kmsg.ShareFetchResponseTopic) ops.Topic { return p.shown(nil, t.TopicID) })
-	out := p.evaluateLate(&late)
-	for i := range out.Items {
-		it := &out.Items[i]
-		t := &r.Topics[it.Index]
-		if it.Code == ops.None {
-			continue
+// batch is a range of offsets with how they are acknowledged: all in the same way, or each
+// in its own.
+type batch struct {
+	offsets
+	types []int8
+}
+
+func fetchBatch(b *kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch) batch {
+	return batch{offsets{b.FirstOffset, b.LastOffset}, b.AcknowledgeTypes}
+}
+
+func acknowledgeBatch(b *kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgementBatch) batch {
+	return batch{offsets{b.FirstOffset, b.LastOffset}, b.AcknowledgeTypes}
+}
+
+// How records are acknowledged, of the ways that matter here.
+//
+// Source: KIP-932, KIP-1222.
+const (
+	releaseType = 2
+	renewType   = 4 // they stay acquired
+)
+
+// acknowledge notes what a member acknowledges of a partition. The cluster refuses
+// batches that are not in order.
+func acknowledge[B any](s *shareSession, key sharePartition, batches []B, read func(*B) batch) {
+	p := s.partitions[key]
+	if p == nil || len(p.acquired) == 0 || len(batches) == 0 {
+		return
+	}
+	var gone []offsets
+	for i := range batches {
+		b := read(&batches[i])
+		if b.first > b.last || len(gone) > 0 && b.first <= gone[len(gone)-1].last {
+			return
 		}
-		for j := range t.Partitions {
-			if p := &t.Partitions[j]; p.ErrorCode != 0 && len(p.Records) == 0 && len(p.AcquiredRecords) == 0 {
-				continue // refused before, or for another reason
+		for at, how := range b.types {
+			switch {
+			case how == renewType:
+			case len(b.types) == 1:
+				gone = append(gone, b.offsets)
+			case int64(at) <= b.last-b.first:
+				gone = append(gone, offsets{b.first + int64(at), b.first + int64(at)})
 			}
-			refusal := kmsg.NewShareFetchResponseTopicPartition()
-			refusal.Partition = t.Partitions[j].Partition
-			refusal.ErrorCode = int16(it.Code)
-			t.Partitions[j] = refusal
 		}
 	}
+	s.set(&p.acquired, without(p.acquired, gone))
 }
 
 func stringOf(s *string) string {

@@ -86,8 +86,8 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 		return false, nil
 	}
 	missing, noSource := forbidden, []string(nil) // as it is without a Cluster
-	if p.cluster != nil {
-		gone, certain := p.cluster.MissingTopics(slices.Concat(forbidden, sources))
+	if p.conn.reader.cluster != nil {
+		gone, certain := p.conn.reader.cluster.MissingTopics(slices.Concat(forbidden, sources))
 		if !certain {
 			return false, p.refuse(coordinatorNotAvailable)
 		}
@@ -148,8 +148,8 @@ func describeTopology(q *query, r *kmsg.StreamsGroupHeartbeatResponse) {
 // topologyOf returns the topics of the group, and those that the heartbeat adds: a group
 // without a topology gets that of the heartbeat.
 func (p *Plan) topologyOf(m *kmsg.StreamsGroupHeartbeatRequest) (sources, internal []string, code ops.ErrorCode) {
-	if p.cluster != nil {
-		if sources, internal, code = p.cluster.StreamsTopology(m.Group); code != ops.None {
+	if p.conn.reader.cluster != nil {
+		if sources, internal, code = p.conn.reader.cluster.StreamsTopology(m.Group); code != ops.None {
 			return nil, nil, code
 		}
 	}

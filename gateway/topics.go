@@ -10,7 +10,7 @@ import (
 // refused for another reason, such as the group of the request.
 func (p *Plan) findTopics() {
 	q := p.query
-	if !q.unknown || p.cluster == nil {
+	if !q.unknown || p.conn.reader.cluster == nil {
 		return
 	}
 	asked := q.Request
@@ -35,7 +35,7 @@ func (p *Plan) findTopics() {
 	if len(unknown.ids) == 0 {
 		return
 	}
-	p.cluster.FindTopics(unknown.ids)
+	p.conn.reader.cluster.FindTopics(unknown.ids)
 	p.nameTopics(q.Topics)
 	for i := range q.Groups {
 		p.nameTopics(q.Groups[i].Topics)
@@ -46,7 +46,7 @@ func (p *Plan) findTopics() {
 func (p *Plan) nameTopics(topics []ops.Topic) {
 	for i := range topics {
 		if t := &topics[i]; t.ByID && t.Name == "" {
-			*t = p.query.identified(p.cluster, t.ID)
+			*t = p.query.identified(p.conn.reader.cluster, t.ID)
 		}
 	}
 }
@@ -71,10 +71,10 @@ func (s *idSet) add(id [16]byte) {
 // learn tells the Cluster which topics a response of the cluster shows with their ids,
 // before anything is taken out of it, and asks for those that it shows by their ids alone.
 func (p *Plan) learn(resp kmsg.Response) {
-	if p.cluster == nil {
+	if p.conn.reader.cluster == nil {
 		return
 	}
-	l := learner{cluster: p.cluster}
+	l := learner{cluster: p.conn.reader.cluster}
 	switch r := resp.(type) {
 	case *kmsg.MetadataResponse:
 		for i := range r.Topics {
@@ -104,7 +104,7 @@ func (p *Plan) learn(resp kmsg.Response) {
 		l.showGroups(resp)
 	}
 	if len(l.unknown.ids) > 0 {
-		p.cluster.FindTopics(l.unknown.ids)
+		p.conn.reader.cluster.FindTopics(l.unknown.ids)
 	}
 }
 

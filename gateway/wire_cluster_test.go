@@ -234,6 +234,11 @@ func renderItem(q *query, it *ops.Item, e reflect.Value) {
 		p := blankOf(f.Type().Elem())
 		p.FieldByName("Partition").SetInt(int64(it.Index))
 		refusal{code: it.Code}.set(p)
+		for _, name := range []string{"RecordBatches", "Records"} {
+			if records := p.FieldByName(name); records.IsValid() {
+				records.SetBytes([]byte{})
+			}
+		}
 		f.Set(reflect.Append(f, p))
 	}
 	if f := e.FieldByName("Partitions"); q.Key == metadataKey && it.Code == ops.None {

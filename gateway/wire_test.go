@@ -64,6 +64,9 @@ func exchange(c *wireCase, g *Gateway, client Client, cluster *fakeCluster, m km
 	if err := newLayouts().decodeResponse(Header{CorrelationID: 77}, raw, resp); err != nil {
 		return nil, err
 	}
+	if problem := bySchema(kindOf(resp), raw); problem != "" {
+		return nil, errors.New(problem)
+	}
 	q, err := c.question(m, g.layouts)
 	if err != nil {
 		return nil, err

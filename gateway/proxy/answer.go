@@ -1,77 +1,114 @@
 package proxy
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway"
 )
 
-// answer is what a request is answered with.
+// answer is what a request is answered with. The zero answer is none.
 type answer struct {
 	frame []byte        // ready, without its size; or
-	plan  *gateway.Plan // of the upstream's response
+	plan  *gateway.Plan // of a request that was sent on, for the upstream's response
 }
 
-// maxQueuedBytes is the size of all answers of a connection that are ready and not
-// written, unless it is one that is larger. Pipelined bounds how many there are, and
-// one can be as large as a request: tens of megabytes. A megabyte is thousands of the
-// answers that clients get who ask for many things at once.
-const maxQueuedBytes = 1 << 20
+func (a answer) none() bool { return a.frame == nil && a.plan == nil }
 
-// answer has a written after all before it. It waits until there is room.
-func (c *conn) answer(a answer) error {
-	size := int64(len(a.frame))
-	for queued := c.queued.Load(); size > 0 && queued > 0 && queued+size > maxQueuedBytes; queued = c.queued.Load() {
-		select {
-		case <-c.room:
-		case <-c.written:
-			return net.ErrClosed
+// turns gives the requests that were read their turn, one by one, until there are no more
+// or something fails.
+//
+// A broker handles one request of a connection at a time and decides it when it begins.
+// So does the proxy: a request is decided when the one before it is answered, and sent on
+// at once. It never waits behind another at the broker, where a long poll could hold it
+// until the ACLs that let it pass are gone.
+func (c *conn) turns(ctx context.Context) error {
+	var a answer
+	var last error // which ends the connection once a is written
+	for {
+		switch {
+		case !a.none():
+			next, after, err := c.reply(ctx, a, last != nil)
+			if err != nil {
+				return err
+			}
+			if a = next; last == nil {
+				last = after
+			}
+		case last != nil:
+			return errors.Join(c.flush(), last)
+		default:
+			frame, err := c.request()
+			if frame == nil {
+				return err
+			}
+			a, last = c.turn(ctx, frame)
 		}
 	}
-	c.queued.Add(size)
-	c.waiting.Add(1)
+}
+
+// turn takes the request whose turn it is.
+func (c *conn) turn(ctx context.Context, frame []byte) (answer, error) {
+	a, err := c.take(ctx, frame)
+	c.ahead.release(frame)
+	if a.none() {
+		c.ahead.done()
+	}
+	return a, err
+}
+
+// request returns the next request, once it has come; nil if there is none.
+func (c *conn) request() ([]byte, error) {
 	select {
-	case c.answers <- a:
-		return nil
-	case <-c.written:
-		return net.ErrClosed
+	case frame := <-c.ahead.requests:
+		if frame != nil {
+			return frame, nil
+		}
+	default:
 	}
+	if err := c.flush(); err != nil {
+		return nil, err
+	}
+	return <-c.ahead.requests, nil
 }
 
-// write writes the answers in the order of the requests. It returns nil once there are
-// no more.
-func (c *conn) write() error {
-	for a := range c.answers {
-		err := c.writeOne(a)
-		if err == nil && len(c.answers) == 0 {
-			err = c.writer.Flush()
-		}
-		if err != nil {
-			return err
-		}
-		c.queued.Add(-int64(len(a.frame)))
+// reply writes an answer. If the broker is ready for the next request before that, and
+// there is one, the next request has its turn first, so that the broker does not wait for
+// the client: next is its answer and after its error. There is no next of the last.
+func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, after, err error) {
+	defer c.ahead.done()
+	if a.plan == nil {
+		return answer{}, nil, c.send(a.frame)
+	}
+	defer c.audit(a.plan)
+	came, err := c.await(a.plan)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	if came.whole && !last {
 		select {
-		case c.room <- struct{}{}:
-		default: // answer has not looked since the last time
+		case frame := <-c.ahead.requests:
+			if frame != nil {
+				next, after = c.turn(ctx, frame)
+			}
+		default:
 		}
-		c.waiting.Add(-1)
 	}
-	return nil
+	if err = c.respond(a.plan, came); err != nil && next.plan != nil {
+		c.audit(next.plan) // which is not answered any more
+	}
+	return next, after, err
 }
 
-func (c *conn) writeOne(a answer) error {
-	frame, held := a.frame, 0
-	if a.plan != nil {
-		var err error
-		if frame, held, err = c.response(a.plan); err != nil || frame == nil {
-			return err
-		}
+// send writes a frame with its size, unless it is nil. Flush sends it.
+func (c *conn) send(frame []byte) error {
+	if frame == nil {
+		return nil
 	}
 	if err := c.writeBefore(); err != nil {
 		return err
@@ -80,29 +117,13 @@ func (c *conn) writeOne(a answer) error {
 	if _, err := c.writer.Write(size); err != nil {
 		return err
 	}
-	if _, err := c.writer.Write(frame); err != nil {
-		return err
-	}
-	if held > 0 {
-		if _, err := c.upstream.reader.Discard(held); err != nil {
-			return err
-		}
-	}
-	if a.plan != nil && a.plan.Close {
-		return errors.Join(c.writer.Flush(), errAnswered)
-	}
-	return nil
+	_, err := c.writer.Write(frame)
+	return err
 }
 
-func (c *conn) writeBefore() error {
-	return c.client.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame))
-}
-
-// flushBefore sends the client what is written, unless all that comes next is there: an
-// answer must neither wait for the one behind it, nor be lost if the upstream goes before
-// that is complete.
-func (c *conn) flushBefore(plan *gateway.Plan) error {
-	if c.writer.Buffered() == 0 || len(plan.Forward) == 1 && c.upstream.hasResponse() {
+// flush sends what is written.
+func (c *conn) flush() error {
+	if c.writer.Buffered() == 0 {
 		return nil
 	}
 	if err := c.writeBefore(); err != nil {
@@ -111,30 +132,56 @@ func (c *conn) flushBefore(plan *gateway.Plan) error {
 	return c.writer.Flush()
 }
 
-// response reads what the upstream answers and makes the client's answer of it, or hands
-// it to the client and returns nil. Most responses fit in the buffer of the upstream and
-// are not copied: then held bytes of it are to be discarded once the answer is written.
-func (c *conn) response(plan *gateway.Plan) (answer []byte, held int, err error) {
-	defer c.audit(plan)
-	if err := c.flushBefore(plan); err != nil {
-		return nil, 0, err
+func (c *conn) writeBefore() error {
+	return c.client.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame))
+}
+
+// arrival is what has come of the upstream's response to one request.
+type arrival struct {
+	begins []byte // with its size, in the buffer of the upstream
+	whole  bool   // begins is all of it
+}
+
+// await waits for the response to a plan: until it is there, if it fits in the buffer, or
+// has begun to come. One that is made of several is not waited for. What is written
+// before is sent, unless all that comes next is there: an answer must neither wait for
+// the one behind it, nor be lost if the upstream goes before that is complete.
+func (c *conn) await(plan *gateway.Plan) (came arrival, err error) {
+	several := len(plan.Forward) > 1
+	if several || !c.upstream.hasResponse() {
+		if err := c.flush(); err != nil {
+			return arrival{}, err
+		}
 	}
-	if len(plan.Forward) > 1 {
-		answer, err = c.join(plan)
-		return answer, 0, err
+	if several {
+		return arrival{}, nil
 	}
-	whole, fits, err := c.peek()
-	switch {
-	case err != nil:
-		return nil, 0, fmt.Errorf("upstream: %w", err)
-	case plan.AsIs:
-		return c.relay(plan.Header, whole, fits)
-	case fits:
-		answer, err = plan.Response(whole[4:])
-		return answer, len(whole), err
+	if came.begins, came.whole, err = c.peek(); err != nil {
+		return arrival{}, fmt.Errorf("upstream: %w", err)
 	}
-	answer, err = c.join(plan)
-	return answer, 0, err
+	return came, nil
+}
+
+// respond writes what the upstream's response to a plan makes the answer. Most responses
+// fit in the buffer of the upstream and are not copied.
+func (c *conn) respond(plan *gateway.Plan, came arrival) error {
+	if plan.AsIs && !plan.Outdated() {
+		return c.relay(plan.Header, came)
+	}
+	var frame []byte
+	var err error
+	if came.whole {
+		frame, err = plan.Response(came.begins[4:])
+	} else {
+		frame, err = c.join(plan)
+	}
+	if err == nil {
+		err = c.send(frame)
+	}
+	if err == nil && came.whole {
+		_, err = c.upstream.reader.Discard(len(came.begins))
+	}
+	return err
 }
 
 // peek returns the next response of the upstream with its size, if it fits in the
@@ -169,18 +216,21 @@ func (c *conn) join(plan *gateway.Plan) ([]byte, error) {
 	return plan.Response(replies...)
 }
 
-// relay answers with the upstream's next response as it comes: it is returned if it fits
-// in the buffer, and else handed to the client.
-func (c *conn) relay(h gateway.Header, frame []byte, fits bool) (answer []byte, held int, err error) {
-	if correlation := int32(binary.BigEndian.Uint32(frame[4:])); correlation != h.CorrelationID {
-		return nil, 0, fmt.Errorf("upstream: a response to request %d, expected one to %d", correlation, h.CorrelationID)
-	}
-	if fits {
-		return frame[4:], len(frame), nil
+// relay answers with the upstream's next response as it comes.
+func (c *conn) relay(h gateway.Header, came arrival) error {
+	if correlation := int32(binary.BigEndian.Uint32(came.begins[4:])); correlation != h.CorrelationID {
+		return fmt.Errorf("upstream: a response to request %d, expected one to %d", correlation, h.CorrelationID)
 	}
 	if err := c.writeBefore(); err != nil {
-		return nil, 0, err
+		return err
 	}
-	_, err = io.CopyN(c.writer, c.upstream.reader, 4+int64(binary.BigEndian.Uint32(frame)))
-	return nil, 0, err
+	if came.whole {
+		if _, err := c.writer.Write(came.begins); err != nil {
+			return err
+		}
+		_, err := c.upstream.reader.Discard(len(came.begins))
+		return err
+	}
+	_, err := io.CopyN(c.writer, c.upstream.reader, 4+int64(binary.BigEndian.Uint32(came.begins)))
+	return err
 }

@@ -26,8 +26,9 @@ type decider interface {
 	Request(frame []byte) (*gateway.Plan, error)
 }
 
-// conn is the connection of a client. One goroutine reads requests, decides them and
-// sends on what is allowed; another writes the answers, in the order of the requests.
+// conn is the connection of a client. Until the client is logged in, one goroutine reads
+// its requests and answers them. From then on another one reads requests ahead, and each
+// waits for its turn: see turns.
 type conn struct {
 	listener *listener
 	node     int32 // of the broker that it leads to
@@ -42,15 +43,12 @@ type conn struct {
 	login  loginFlow
 	decide decider // nil until the client is logged in
 
-	answers  chan answer   // what is to be written; its capacity is Limits.Pipelined
-	written  chan struct{} // closed when nothing more is written
-	waiting  atomic.Int32  // requests whose answer is not written
-	queued   atomic.Int64  // bytes of the answers that are ready and not written
-	room     chan struct{} // holds something once queued has become less
+	ahead    readAhead
 	draining atomic.Bool
 
 	mu       sync.Mutex
 	upstream *upstreamConn // nil until the first request that reaches the upstream
+	until    time.Time     // when responses of the upstream are not waited for any more; zero for never
 	killed   bool
 }
 
@@ -65,11 +63,9 @@ func newConn(l *listener, node int32, client net.Conn) *conn {
 	ctx, end := context.WithCancel(context.Background())
 	return &conn{
 		listener: l, node: node, client: client, ctx: ctx, end: end,
-		log:     l.proxy.log.With("listener", string(l.Protocol), "client", client.RemoteAddr().String(), "node", node),
-		login:   loginFlow{listener: l},
-		answers: make(chan answer, l.proxy.limits.Pipelined),
-		written: make(chan struct{}),
-		room:    make(chan struct{}, 1),
+		log:   l.proxy.log.With("listener", string(l.Protocol), "client", client.RemoteAddr().String(), "node", node),
+		login: loginFlow{listener: l},
+		ahead: newReadAhead(l.proxy.limits.Pipelined),
 	}
 }
 
@@ -81,27 +77,51 @@ func (c *conn) serve(ctx context.Context) {
 		c.log.Warn("connection refused", "reason", err.Error())
 		return
 	}
-	failed := make(chan error, 1)
-	go func() {
-		defer close(c.written)
-		err := c.write()
-		if err != nil {
-			c.kill() // which ends read
-		}
-		failed <- err
-	}()
-	err := c.read(ctx)
-	close(c.answers)
-	c.finish(err)
-	if failure := <-failed; failure != nil && !errors.Is(err, errDraining) {
-		err = failure
-	}
-	for a := range c.answers { // that were not to be written any more
-		if a.plan != nil {
-			c.audit(a.plan)
-		}
+	err := c.logIn(ctx)
+	if err == nil {
+		err = c.exchange(ctx)
 	}
 	c.report(err)
+}
+
+// logIn answers requests until the client is logged in.
+func (c *conn) logIn(ctx context.Context) error {
+	began := time.Now()
+	for c.decide == nil {
+		frame, err := c.next(maxLoginFrameBytes, func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
+		if err != nil {
+			return err
+		}
+		a, err := c.take(ctx, frame)
+		if failure := c.send(a.frame); failure != nil {
+			return failure
+		}
+		if failure := c.flush(); failure != nil || err != nil {
+			return errors.Join(failure, err)
+		}
+	}
+	return nil
+}
+
+// exchange serves a client that is logged in, and returns why that ends.
+func (c *conn) exchange(ctx context.Context) error {
+	read := make(chan error, 1)
+	go func() {
+		err := c.read()
+		c.finish(err)
+		read <- err
+		close(c.ahead.requests)
+	}()
+	err := c.turns(ctx)
+	select {
+	case cause := <-read: // why it came to an end, whatever went wrong after it
+		return cause
+	default:
+	}
+	c.kill() // which ends read
+	close(c.ahead.ended)
+	<-read
+	return err
 }
 
 // begin secures the connection, and where there is no SASL it logs the client in.
@@ -140,7 +160,7 @@ func (c *conn) become(who identity) error {
 		return err
 	}
 	if c.decide == nil {
-		// Once: who logs in again is the same, and the log is the writer's too by then.
+		// Once: who logs in again is the same.
 		c.log = c.log.With("principal", printable(who.principal.String()))
 	}
 	before, _ := c.decide.(*gateway.Conn)
@@ -159,33 +179,13 @@ var securityProtocols = map[Protocol]ops.SecurityProtocol{
 	Plaintext: ops.Plaintext, SSL: ops.SSL, SASLPlaintext: ops.SASLPlaintext, SASLSSL: ops.SASLSSL,
 }
 
-// read takes requests until the connection ends, and returns why it does.
-func (c *conn) read(ctx context.Context) error {
-	began := time.Now()
+// next reads the next request, of limit bytes at the most. It fails if nothing comes
+// until the time that is the limit when it begins to wait; a client that waits for an
+// answer is waited for.
+func (c *conn) next(limit int, until func() time.Time) ([]byte, error) {
+	loggedIn := c.ahead.reading
 	for {
-		frame, err := c.next(began)
-		if err != nil {
-			return err
-		}
-		if err := c.take(ctx, frame); err != nil {
-			return err
-		}
-	}
-}
-
-// next reads the next request.
-func (c *conn) next(began time.Time) ([]byte, error) {
-	limits := &c.listener.proxy.limits
-	limit := limits.FrameBytes
-	if c.decide == nil {
-		limit = maxLoginFrameBytes
-	}
-	for {
-		until := time.Now().Add(limits.Idle)
-		if c.decide == nil {
-			until = began.Add(limits.Login)
-		}
-		if err := c.client.SetReadDeadline(until); err != nil {
+		if err := c.client.SetReadDeadline(until()); err != nil {
 			return nil, err
 		}
 		if c.draining.Load() { // looked at after the deadline is set: see drain
@@ -194,8 +194,8 @@ func (c *conn) next(began time.Time) ([]byte, error) {
 		_, err := c.reader.Peek(1)
 		switch {
 		case err == nil:
-			if c.decide != nil {
-				_ = c.client.SetReadDeadline(time.Now().Add(limits.Frame))
+			if loggedIn {
+				_ = c.client.SetReadDeadline(time.Now().Add(c.listener.proxy.limits.Frame))
 			}
 			return gateway.ReadFrame(c.reader, limit)
 		case errors.Is(err, syscall.ECONNRESET):
@@ -204,28 +204,30 @@ func (c *conn) next(began time.Time) ([]byte, error) {
 			return nil, err
 		case c.draining.Load():
 			return nil, errDraining
-		case c.decide == nil:
-			return nil, fmt.Errorf("not logged in within %v", limits.Login)
-		case c.waiting.Load() == 0:
+		case !loggedIn:
+			return nil, fmt.Errorf("not logged in within %v", c.listener.proxy.limits.Login)
+		case c.ahead.waiting.Load() == 0:
 			return nil, errIdle
 		}
 	}
 }
 
-// finish lets the answers under way be written, if there is a client for them: until
-// the proxy has stopped, or for as long as that may take. err is why no more requests
-// are read.
+// finish says how long the responses under way are waited for. err is why no more
+// requests are read. Nobody waits for a client that has left; but what it sent before is
+// done, as a broker does it, if that does not take long.
 func (c *conn) finish(err error) {
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
-		c.kill()
-	case errors.Is(err, errDraining):
-	default:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.upstream != nil {
-			_ = c.upstream.SetReadDeadline(time.Now().Add(c.listener.proxy.limits.Drain))
-		}
+	left := errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
+	if !left && errors.Is(err, errDraining) {
+		return // the proxy ends the connection when it has stopped
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until = time.Now()
+	if !left || len(c.ahead.requests) > 0 {
+		c.until = c.until.Add(c.listener.proxy.limits.Drain)
+	}
+	if c.upstream != nil {
+		_ = c.upstream.SetReadDeadline(c.until)
 	}
 }
 

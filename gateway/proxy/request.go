@@ -30,63 +30,61 @@ var unserved = map[ops.APIKey]string{
 	58: "an envelope speaks for other principals",
 }
 
-// take does what a request asks for.
-func (c *conn) take(ctx context.Context, frame []byte) error {
+// take does what a request asks for, and returns its answer. With an error the connection
+// ends once the answer, if there is one, is written.
+func (c *conn) take(ctx context.Context, frame []byte) (answer, error) {
 	if c.login.state == expectsToken {
 		return c.takeToken(frame)
 	}
 	h, err := gateway.ParseHeader(frame)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	c.listener.proxy.metrics.requests(h.Key).Inc()
 	switch reason, refused := unserved[h.Key]; {
 	case refused:
-		return fmt.Errorf("%v is not served: %s", h.Key, reason)
+		return answer{}, fmt.Errorf("%v is not served: %s", h.Key, reason)
 	case c.login.expired(h):
-		return errors.New("the session has ended and the client did not log in again")
+		return answer{}, errors.New("the session has ended and the client did not log in again")
 	case h.Key == apiVersions:
 		return c.takeAPIVersions(h, frame)
 	case h.Key == saslHandshake || h.Key == saslAuthenticate:
 		return c.takeLogin(h, frame)
 	case c.login.state != loggedIn:
-		return fmt.Errorf("%v before the client is logged in", h.Key)
+		return answer{}, fmt.Errorf("%v before the client is logged in", h.Key)
 	}
 	return c.takeRequest(ctx, frame)
 }
 
 // takeAPIVersions answers by what the broker is known to serve, so that nobody who is
 // not logged in makes the proxy open a connection.
-func (c *conn) takeAPIVersions(h gateway.Header, frame []byte) error {
+func (c *conn) takeAPIVersions(h gateway.Header, frame []byte) (answer, error) {
 	decide := c.decide
 	if decide == nil {
 		decide = c.listener.gateway.Conn(gateway.Client{})
 	}
 	plan, err := decide.Request(frame)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	var replies [][]byte
 	if len(plan.Forward) > 0 {
 		served, ok := c.listener.proxy.cluster.served(c.node)
 		if !ok {
-			return errors.New("no broker of the upstream has said what it serves")
+			return answer{}, errors.New("no broker of the upstream has said what it serves")
 		}
 		served.Version = h.Version
 		replies = [][]byte{h.Response(&served)}
 	}
 	response, err := plan.Response(replies...)
-	if err != nil {
-		return err
-	}
-	return c.answer(answer{frame: response})
+	return answer{frame: response}, err
 }
 
 // takeLogin answers the requests by which clients log in.
-func (c *conn) takeLogin(h gateway.Header, frame []byte) error {
+func (c *conn) takeLogin(h gateway.Header, frame []byte) (answer, error) {
 	request, err := h.Request(frame)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	var response kmsg.Response
 	var failure error
@@ -99,77 +97,68 @@ func (c *conn) takeLogin(h gateway.Header, frame []byte) error {
 	}
 	if failure == nil && was == expectsRequest && c.login.state == loggedIn {
 		if err := c.become(c.login.who); err != nil {
-			return err
+			return answer{}, err
 		}
 	}
 	if response == nil {
-		return failure
+		return answer{}, failure
 	}
-	if err := c.answer(answer{frame: h.Response(response)}); err != nil {
-		return err
-	}
-	return failure
+	return answer{frame: h.Response(response)}, failure
 }
 
 // takeToken answers a bare token of the mechanism, which has no header. There is no
 // way to answer that it is wrong.
-func (c *conn) takeToken(frame []byte) error {
+func (c *conn) takeToken(frame []byte) (answer, error) {
 	token, err := c.login.token(frame)
 	if err != nil {
 		time.Sleep(failedLoginDelay)
-		return err
+		return answer{}, err
 	}
 	if c.login.state == loggedIn {
 		if err := c.become(c.login.who); err != nil {
-			return err
+			return answer{}, err
 		}
 	}
-	return c.answer(answer{frame: token})
+	return answer{frame: append([]byte{}, token...)}, nil // a frame also if it is empty
 }
 
 // takeRequest decides a request and sends on what is allowed.
-func (c *conn) takeRequest(ctx context.Context, frame []byte) error {
+func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	began := time.Now()
 	plan, err := c.decide.Request(frame)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	c.listener.proxy.metrics.decisions.Observe(time.Since(began).Seconds())
+	var a answer
 	if len(plan.Forward) == 0 {
-		response, err := plan.Response()
-		c.audit(plan)
-		if err != nil {
-			return err
-		}
-		if response != nil {
-			err = c.answer(answer{frame: response})
-		}
-		if err == nil && plan.Close {
-			return errAnswered
-		}
-		return err
+		a.frame, err = plan.Response()
+	} else {
+		err = c.forward(ctx, plan)
 	}
+	if err == nil && plan.Close {
+		err = errAnswered
+	}
+	if len(plan.Forward) > 0 && !plan.Silent && (err == nil || errors.Is(err, errAnswered)) {
+		return answer{plan: plan}, err // audited once it is answered
+	}
+	c.audit(plan)
+	return a, err
+}
+
+// forward sends on what is allowed of a request.
+func (c *conn) forward(ctx context.Context, plan *gateway.Plan) error {
 	upstream, err := c.connect(ctx)
-	if err == nil && !plan.Silent {
-		// Before it is sent, so that no more than Pipelined requests are under way.
-		err = c.answer(answer{plan: plan})
-	}
-	if err != nil || plan.Silent {
-		c.audit(plan) // which is else done where the answer is taken from the queue
-	}
 	if err != nil {
 		return err
 	}
 	if err := upstream.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame)); err != nil {
 		return err
 	}
-	for _, forward := range plan.Forward {
-		if err := upstream.send(forward); err != nil {
+	for _, frame := range plan.Forward {
+		if err := upstream.send(frame); err != nil {
 			return fmt.Errorf("upstream: %w", err)
 		}
-	}
-	if plan.Close {
-		return errAnswered
 	}
 	return nil
 }
@@ -192,6 +181,9 @@ func (c *conn) connect(ctx context.Context) (*upstreamConn, error) {
 	if c.killed {
 		_ = upstream.Close()
 		return nil, net.ErrClosed
+	}
+	if !c.until.IsZero() {
+		_ = upstream.SetReadDeadline(c.until)
 	}
 	c.upstream = upstream
 	return upstream, nil

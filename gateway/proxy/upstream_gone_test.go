@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/gateway"
 )
 
@@ -23,7 +26,8 @@ func TestUpstreamGoneWithinAResponse(t *testing.T) {
 		second := reply(2, size)
 		for _, came := range []int{0, 1, 4, 7, 8, 90} {
 			t.Run(fmt.Sprintf("%d of %d bytes", came, size), func(t *testing.T) {
-				client, broker, written := writing(t, asItComes(1), asItComes(2), answer{frame: []byte("of another request")})
+				client, broker, written := serving(t, 1, 2, 3)
+				go io.Copy(io.Discard, broker) // the requests
 				if _, err := broker.Write(append(first[:len(first):len(first)], second[:came]...)); err != nil {
 					t.Fatal(err)
 				}
@@ -48,8 +52,8 @@ func TestUpstreamGoneWithinAResponse(t *testing.T) {
 // responses that make up the next one has come.
 func TestAnswerBeforeAJoinedOne(t *testing.T) {
 	first := reply(1, 100)
-	inTwo := answer{plan: &gateway.Plan{Header: gateway.Header{CorrelationID: 2}, Forward: make([][]byte, 2)}}
-	client, broker, written := writing(t, asItComes(1), inTwo)
+	client, broker, written := serving(t, 1, inTwo)
+	go io.Copy(io.Discard, broker) // the requests
 	if _, err := broker.Write(append(first[:len(first):len(first)], reply(2, 100)...)); err != nil {
 		t.Fatal(err)
 	}
@@ -66,22 +70,67 @@ func TestAnswerBeforeAJoinedOne(t *testing.T) {
 	}
 }
 
+// TestNextRequestWaitsForTheWholeResponse: a broker takes no request while it still sends
+// a response, which can be as slow as the client that reads it.
+func TestNextRequestWaitsForTheWholeResponse(t *testing.T) {
+	client, broker, _ := serving(t, 1, 2)
+	response := reply(1, 4*bufferBytes)
+	half := len(response) / 2
+	read := make(chan int32)
+	go func() {
+		for {
+			frame, err := gateway.ReadFrame(broker, 1<<20)
+			if err != nil {
+				close(read)
+				return
+			}
+			read <- int32(binary.BigEndian.Uint32(frame[4:]))
+		}
+	}()
+	require.EqualValues(t, 1, <-read)
+	go broker.Write(response[:half])
+	_, err := io.ReadFull(client, make([]byte, half/2))
+	require.NoError(t, err)
+	select {
+	case id := <-read:
+		t.Fatalf("request %d is sent before the response to the one before has come", id)
+	case <-time.After(100 * time.Millisecond):
+	}
+	go io.Copy(io.Discard, client)
+	_, err = broker.Write(response[half:])
+	require.NoError(t, err)
+	require.EqualValues(t, 2, <-read)
+}
+
 // reply is a response of a broker, with its size.
 func reply(correlation int32, size int) []byte {
 	frame := binary.BigEndian.AppendUint32(nil, uint32(correlation))
 	return gateway.AppendFrame(nil, append(frame, bytes.Repeat([]byte{byte(correlation)}, size-4)...))
 }
 
-// asItComes is the answer to a request whose response is not looked at.
-func asItComes(correlation int32) answer {
-	return answer{plan: &gateway.Plan{Header: gateway.Header{CorrelationID: correlation}, Forward: make([][]byte, 1), AsIs: true}}
+// inTwo is the correlation id of a request that is sent on as two.
+const inTwo = 2000
+
+// asTheyCome is a decider by which every request is sent on and its response is not
+// looked at.
+type asTheyCome struct{}
+
+func (asTheyCome) Request(frame []byte) (*gateway.Plan, error) {
+	h, err := gateway.ParseHeader(frame)
+	if err != nil {
+		return nil, err
+	}
+	if h.CorrelationID == inTwo {
+		return &gateway.Plan{Header: h, Forward: [][]byte{frame, frame}}, nil
+	}
+	return &gateway.Plan{Header: h, Forward: [][]byte{frame}, AsIs: true}, nil
 }
 
-// writing runs the writing half of a connection, which closes it at the end, and returns
-// the other sides of it, and why it ends.
-func writing(t *testing.T, queue ...answer) (client, broker net.Conn, ended <-chan error) {
+// serving gives requests their turn, which all have come already, and returns the other
+// sides of their connection, and why it ends.
+func serving(t *testing.T, requests ...int32) (client, broker net.Conn, ended <-chan error) {
 	t.Helper()
-	p := &Proxy{log: slog.New(slog.DiscardHandler), limits: Limits{Pipelined: len(queue), Frame: time.Minute}}
+	p := &Proxy{log: slog.New(slog.DiscardHandler), limits: Limits{Pipelined: len(requests), Frame: time.Minute}}
 	p.metrics = newMetrics(p)
 	client, inner := net.Pipe()
 	broker, upstream := net.Pipe()
@@ -90,15 +139,17 @@ func writing(t *testing.T, queue ...answer) (client, broker net.Conn, ended <-ch
 	}
 	c := newConn(&listener{proxy: p}, 1, inner)
 	c.writer = bufio.NewWriterSize(inner, bufferBytes)
+	c.decide, c.login.state = asTheyCome{}, loggedIn
 	c.upstream = &upstreamConn{Conn: upstream, reader: bufio.NewReaderSize(upstream, bufferBytes)}
 	t.Cleanup(c.kill)
-	for _, a := range queue {
-		c.answers <- a
+	for _, id := range requests {
+		m := kmsg.NewPtrHeartbeatRequest()
+		c.ahead.requests <- kmsg.NewRequestFormatter().AppendRequest(nil, m, id)[4:]
 	}
-	close(c.answers)
+	close(c.ahead.requests)
 	failed := make(chan error, 1)
 	go func() {
-		err := c.write()
+		err := c.turns(t.Context())
 		c.kill()
 		failed <- err
 	}()

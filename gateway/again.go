@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"slices"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// A response can come long after its request was decided: a Fetch waits for records as
+// long as the client says. What the cluster shows is therefore decided about again if the
+// ACLs have changed meanwhile. What it has done is done, and the client is told of it as it
+// was.
+
+// tells are the requests whose response only tells what became of a change that the
+// request asked for.
+var tells = func() (known [len(requests)]bool) {
+	for _, key := range []ops.APIKey{
+		0, 8, 12, 13, createTopicsKey, 20, 21, 22, 24, 25, 26, 27, 28, 30, 31, 33, 34, 37, 38, 39, 40, 42, 43, 44, 45, 47,
+		49, 51, 57, 64, 72, 79, 80, 81, 91, 92,
+	} {
+		known[key] = true
+	}
+	return known
+}()
+
+const (
+	createTopicsKey ops.APIKey = 19
+	shareFetchKey   ops.APIKey = 78
+)
+
+// isDecided reports whether nothing about the response depends on the ACLs any more. The
+// response to CreateTopics also shows configurations.
+func (p *Plan) isDecided() bool {
+	return p.local != nil || p.changesNothing() && tells[p.query.Key] && p.query.Key != createTopicsKey
+}
+
+// Outdated reports whether the ACLs have changed since the request was decided, in a way
+// that the response is decided about again: [Plan.Response] does so.
+func (p *Plan) Outdated() bool {
+	return p.query != nil && p.conn.session.View().Generation() != p.asker.view.Generation()
+}
+
+// decideAgain decides about the response by the ACLs as they are now. It returns the
+// answer if the request is refused as a whole.
+func (p *Plan) decideAgain() (refusal kmsg.Response, err error) {
+	if !p.Outdated() {
+		return nil, nil
+	}
+	p.asker.view = p.conn.session.View()
+	if p.query.Key == shareFetchKey {
+		return nil, nil // its filter asks about all that it shows
+	}
+	q := p.query
+	a := asker{view: p.asker.view}
+	out := ops.Evaluate(&a, &q.Request)
+	p.asker.checks += a.checks
+	if do := p.gateway.handling[q.Key].filter; do != nil {
+		p.filter = do(p, &out)
+	}
+	if tells[q.Key] {
+		return nil, nil
+	}
+	p.deny(a.denials)
+	switch {
+	case out.CloseConnection:
+		return nil, errUnknown
+	case out.Error != ops.None || out.Empty:
+		return p.refuseAnswer(out.Error)
+	case p.lostSession():
+		return sessionNotFound(q.message.(*kmsg.FetchRequest)), nil
+	case !slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None }):
+		return nil, nil
+	case p.refused == nil:
+		p.refused, err = verdictsOf(q, &out)
+	default:
+		err = p.refused.add(&out)
+	}
+	if err == nil && p.refused.whole != ops.None {
+		return p.refuseAnswer(p.refused.whole)
+	}
+	return nil, err
+}
+
+// refuseAnswer returns the answer to a request that is refused as a whole only now.
+func (p *Plan) refuseAnswer(code ops.ErrorCode) (kmsg.Response, error) {
+	if p.refused != nil {
+		p.refused.restore()
+	}
+	return refuseAll(p.query, code)
+}
+
+// lostSession reports whether the request is one in the fetch session of a follower that
+// may not act for the cluster any more. The response may have any topic of the session.
+func (p *Plan) lostSession() bool {
+	m, ok := p.query.message.(*kmsg.FetchRequest)
+	return ok && m.Version >= 7 && m.SessionEpoch != finalEpoch && p.query.Endpoint != ops.Controller &&
+		!p.asker.view.Allowed(ops.ClusterAction, resource.Cluster, resource.ClusterName)
+}
+
+// deny adds denials that the client feels, each once.
+func (p *Plan) deny(felt []Denial) {
+	type question struct {
+		op   ops.Operation
+		t    resource.Type
+		name string
+	}
+	known := make(map[question]bool, len(p.Denied))
+	for _, d := range p.Denied {
+		known[question{d.Operation, d.Type, d.Name}] = true
+	}
+	for _, d := range felt {
+		if !known[question{d.Operation, d.Type, d.Name}] {
+			p.Denied = append(p.Denied, d)
+		}
+	}
+}

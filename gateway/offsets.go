@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"cmp"
+	"slices"
+)
+
+// offsets is a range of offsets, both of which are in it.
+type offsets struct{ first, last int64 }
+
+// without returns what is in have and not in gone. Both are in order and do not overlap;
+// so is the result.
+func without(have, gone []offsets) []offsets {
+	var left []offsets
+	for _, h := range have {
+		for len(gone) > 0 && gone[0].last < h.first {
+			gone = gone[1:]
+		}
+		left = h.without(gone, left)
+	}
+	return left
+}
+
+// without appends to left what is in h and not in gone, which does not end before h.
+func (h offsets) without(gone, left []offsets) []offsets {
+	for _, g := range gone {
+		if g.first > h.last {
+			break
+		}
+		if g.first > h.first {
+			left = append(left, offsets{h.first, g.first - 1})
+		}
+		if g.last >= h.last {
+			return left
+		}
+		h.first = g.last + 1
+	}
+	return append(left, h)
+}
+
+// with returns what is in have or in more, in order. have is in order and does not
+// overlap; ranges of more that end before they begin are none, and of those that overlap
+// the first counts.
+func with(have, more []offsets) []offsets {
+	more = slices.Clone(more)
+	slices.SortFunc(more, func(a, b offsets) int { return cmp.Compare(a.first, b.first) })
+	tidy := more[:0]
+	for _, m := range more {
+		if n := len(tidy); n > 0 && m.first <= tidy[n-1].last {
+			if m.last <= tidy[n-1].last {
+				continue
+			}
+			m.first = tidy[n-1].last + 1
+		}
+		if m.first <= m.last {
+			tidy = append(tidy, m)
+		}
+	}
+	all := append(without(have, tidy), tidy...)
+	slices.SortFunc(all, func(a, b offsets) int { return cmp.Compare(a.first, b.first) })
+	return all
+}

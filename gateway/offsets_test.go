@@ -1,0 +1,45 @@
+package gateway
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestOffsets holds ranges of offsets against sets of them.
+func TestOffsets(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	random := func() (ranges []offsets) {
+		for at := int64(0); at < 30; at += 1 + r.Int64N(5) {
+			if o := (offsets{at, at + r.Int64N(4)}); r.IntN(2) == 0 {
+				ranges = append(ranges, o)
+				at = o.last
+			}
+		}
+		return ranges
+	}
+	set := func(ranges []offsets) map[int64]bool {
+		s := map[int64]bool{}
+		last := int64(-1)
+		for _, o := range ranges {
+			require.Greater(t, o.first, last, "%v: in order, without overlap", ranges)
+			require.LessOrEqual(t, o.first, o.last)
+			for i := o.first; i <= o.last; i++ {
+				s[i] = true
+			}
+			last = o.last
+		}
+		return s
+	}
+	for range 2000 {
+		a, b := random(), random()
+		left, both := set(without(a, b)), set(with(a, b))
+		inA, inB := set(a), set(b)
+		for i := range int64(40) {
+			require.Equal(t, inA[i] && !inB[i], left[i], "%v without %v: %d", a, b, i)
+			require.Equal(t, inA[i] || inB[i], both[i], "%v with %v: %d", a, b, i)
+		}
+	}
+	require.Equal(t, []offsets{{1, 3}, {4, 6}}, with(nil, []offsets{{2, 6}, {1, 3}, {5, 4}, {2, 3}}), "out of order, overlapping, backwards")
+}

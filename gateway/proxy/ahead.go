@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// maxAheadBytes is the size of the requests of a connection that are read before their
+// turn; the one that goes over it is the last. What is beyond stays in the buffers of the
+// operating systems, so that the client has to wait. A megabyte is as much as a producer
+// with Java's defaults has under way many times over.
+const maxAheadBytes = 1 << 20
+
+// readAhead are the requests of a connection that were read and whose turn has not come.
+type readAhead struct {
+	requests chan []byte   // closed once no more are read
+	limit    int32         // of requests that are not answered
+	waiting  atomic.Int32  // requests that are not answered
+	bytes    atomic.Int64  // of requests whose turn has not come
+	room     chan struct{} // holds something once there is less of either
+	ended    chan struct{} // closed when nobody takes requests any more
+	reading  bool          // requests are read ahead: the client is logged in
+}
+
+func newReadAhead(limit int) readAhead {
+	return readAhead{
+		requests: make(chan []byte, limit), limit: int32(limit),
+		room: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+}
+
+// read reads requests until the connection ends, and returns why it does.
+func (c *conn) read() error {
+	limits := &c.listener.proxy.limits
+	c.ahead.reading = true
+	for {
+		if err := c.ahead.waitForRoom(); err != nil {
+			return err
+		}
+		frame, err := c.next(limits.FrameBytes, func() time.Time { return time.Now().Add(limits.Idle) })
+		if err != nil {
+			return err
+		}
+		c.ahead.waiting.Add(1)
+		c.ahead.bytes.Add(int64(len(frame)))
+		c.ahead.requests <- frame // there is room for as many as the limit
+	}
+}
+
+// waitForRoom waits until another request may be read.
+func (a *readAhead) waitForRoom() error {
+	for a.waiting.Load() >= a.limit || a.bytes.Load() >= maxAheadBytes {
+		select {
+		case <-a.room:
+		case <-a.ended:
+			return net.ErrClosed
+		}
+	}
+	return nil
+}
+
+// release says that a request has had its turn: nothing needs its bytes any more but
+// what it is answered with.
+func (a *readAhead) release(frame []byte) {
+	a.bytes.Add(-int64(len(frame)))
+	a.hasRoom()
+}
+
+// done says that a request is answered.
+func (a *readAhead) done() {
+	a.waiting.Add(-1)
+	a.hasRoom()
+}
+
+func (a *readAhead) hasRoom() {
+	select {
+	case a.room <- struct{}{}:
+	default: // waitForRoom has not looked since the last time
+	}
+}

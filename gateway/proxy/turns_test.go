@@ -1,0 +1,266 @@
+package proxy_test
+
+import (
+	"encoding/binary"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/ops"
+)
+
+// turn is a request whose turn comes while or after another one waits at the broker.
+type turn struct {
+	request kmsg.Request
+	version int16
+	code    func(kmsg.Response) int16
+}
+
+// longPolls are requests that a broker answers when something happens.
+func longPolls() map[string]turn {
+	fetch := kmsg.NewPtrFetchRequest()
+	fetch.MaxWaitMillis, fetch.MinBytes, fetch.SessionEpoch = 1<<30, 1, -1
+	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: "open", Partitions: []kmsg.FetchRequestTopicPartition{kmsg.NewFetchRequestTopicPartition()}}}
+	share := kmsg.NewPtrShareFetchRequest()
+	share.GroupID, share.MemberID, share.MaxWaitMillis = new("g"), new("AAAAAAAAAAAAAAAAAAAAAQ"), 1<<30
+	join := kmsg.NewPtrJoinGroupRequest()
+	join.Group, join.ProtocolType, join.RebalanceTimeoutMillis = "g", "consumer", 1<<30
+	sync := kmsg.NewPtrSyncGroupRequest()
+	sync.Group, sync.ProtocolType, sync.Protocol = "g", new("consumer"), new("range")
+	return map[string]turn{
+		"Fetch": {fetch, 11, func(r kmsg.Response) int16 {
+			p := first(first(r.(*kmsg.FetchResponse).Topics).Partitions)
+			if len(p.RecordBatches) > 0 {
+				return -1
+			}
+			return p.ErrorCode
+		}},
+		"ShareFetch": {share, 1, func(r kmsg.Response) int16 { return r.(*kmsg.ShareFetchResponse).ErrorCode }},
+		"JoinGroup":  {join, 7, func(r kmsg.Response) int16 { return r.(*kmsg.JoinGroupResponse).ErrorCode }},
+		"SyncGroup":  {sync, 5, func(r kmsg.Response) int16 { return r.(*kmsg.SyncGroupResponse).ErrorCode }},
+	}
+}
+
+// changes are requests that change something.
+func changes() map[string]turn {
+	produce := kmsg.NewPtrProduceRequest()
+	produce.Acks = -1
+	produce.Topics = []kmsg.ProduceRequestTopic{{Topic: "open", Partitions: make([]kmsg.ProduceRequestTopicPartition, 1)}}
+	remove := kmsg.NewPtrDeleteTopicsRequest()
+	remove.TopicNames = []string{"open"}
+	create := kmsg.NewPtrCreateACLsRequest()
+	create.Creations = []kmsg.CreateACLsRequestCreation{{
+		ResourceType: kmsg.ACLResourceTypeTopic, ResourceName: "open", ResourcePatternType: kmsg.ACLResourcePatternTypeLiteral,
+		Principal: "User:alice", Host: "*", Operation: kmsg.ACLOperationAll, PermissionType: kmsg.ACLPermissionTypeAllow,
+	}}
+	return map[string]turn{
+		"Produce": {produce, 9, func(r kmsg.Response) int16 {
+			return first(first(r.(*kmsg.ProduceResponse).Topics).Partitions).ErrorCode
+		}},
+		"DeleteTopics": {remove, 4, func(r kmsg.Response) int16 { return first(r.(*kmsg.DeleteTopicsResponse).Topics).ErrorCode }},
+		"CreateAcls":   {create, 3, func(r kmsg.Response) int16 { return first(r.(*kmsg.CreateACLsResponse).Results).ErrorCode }},
+	}
+}
+
+// first returns the first entry of a list, or a zero one.
+func first[T any](list []T) (entry T) {
+	if len(list) > 0 {
+		entry = list[0]
+	}
+	return entry
+}
+
+// TestRequestsAreDecidedAtTheirTurn: a change that waits behind a long poll is decided
+// once the poll is over, by the ACLs of that time, and the answer to the poll is too.
+func TestRequestsAreDecidedAtTheirTurn(t *testing.T) {
+	for front, poll := range longPolls() {
+		for behind, change := range changes() {
+			t.Run(behind+" behind "+front, func(t *testing.T) {
+				t.Parallel()
+				cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1))
+				began, goOn := make(chan struct{}), make(chan struct{})
+				letGo := sync.OnceFunc(func() { close(goOn) })
+				t.Cleanup(letGo)
+				var reached atomic.Int32
+				cluster.ControlKey(poll.request.Key(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					close(began)
+					cluster.SleepControl(func() { <-goOn })
+					return answerTo(r), nil, true
+				})
+				cluster.ControlKey(change.request.Key(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					reached.Add(1)
+					return r.ResponseKind(), nil, true
+				})
+				s := store(t, "alice ALLOW ALL TOPIC open", "alice ALLOW READ GROUP g", "alice ALLOW ALTER CLUSTER kafka-cluster")
+				p := start(t, cluster, proxy.Config{Store: s, ACLs: gateway.ForwardACLs})
+				other := dial(t, p.Addresses()[0])
+				other.login("admin", passwords["admin"])
+				w := dial(t, p.Addresses()[0])
+				w.login("alice", passwords["alice"])
+				w.send(poll.request, poll.version)
+				<-began
+				w.send(change.request, change.version)
+				for range 30 { // in which the change has come to the proxy
+					other.ask(kmsg.NewPtrApiVersionsRequest(), 3)
+				}
+				replace(t, s)
+				letGo()
+				assert.Contains(t, refusals, poll.code(w.receive(poll.request)), "the answer to the poll")
+				assert.Contains(t, refusals, change.code(w.receive(change.request)), "the answer to the change")
+				assert.Zero(t, reached.Load(), "changes that reached the broker")
+			})
+		}
+	}
+}
+
+// refusals are the codes of authorization.
+var refusals = []int16{int16(ops.TopicAuthorizationFailed), int16(ops.GroupAuthorizationFailed), int16(ops.ClusterAuthorizationFailed)}
+
+// answerTo is what a broker answers to a poll in the end.
+func answerTo(r kmsg.Request) kmsg.Response {
+	response := r.ResponseKind()
+	if f, ok := response.(*kmsg.FetchResponse); ok {
+		p := kmsg.NewFetchResponseTopicPartition()
+		p.RecordBatches = make([]byte, 100)
+		f.Topics = []kmsg.FetchResponseTopic{{Topic: "open", Partitions: []kmsg.FetchResponseTopicPartition{p}}}
+	}
+	return response
+}
+
+// TestOneRequestAtTheBroker: however much a client pipelines, its next request comes to
+// the broker once the one before is answered, and no earlier; all are answered in order.
+func TestOneRequestAtTheBroker(t *testing.T) {
+	var under, most atomic.Int32
+	cluster := upstream(t, kfake.NumBrokers(1), kfake.ListenFn(func(network, address string) (net.Listener, error) {
+		l, err := net.Listen(network, address)
+		return watchedListener{l, func(request bool) {
+			if !request {
+				under.Add(-1)
+			} else if now := under.Add(1); now > most.Load() {
+				most.Store(now)
+			}
+		}}, err
+	}))
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Pipelined: 5}})
+	w := dial(t, p.Addresses()[0])
+	w.login("admin", passwords["admin"])
+	const asked = 40
+	var frames []byte
+	for i := range asked {
+		r := kmsg.NewPtrListGroupsRequest()
+		r.SetVersion(4)
+		frames = append(frames, kmsg.NewRequestFormatter().AppendRequest(nil, r, int32(i))...)
+	}
+	w.write(frames)
+	for i := range asked {
+		frame, err := gateway.ReadFrame(w, 1<<20)
+		require.NoError(t, err)
+		require.Equal(t, byte(i), frame[3], "the order of the answers")
+	}
+	assert.EqualValues(t, 1, most.Load(), "requests at the broker at the same time")
+	assert.Zero(t, under.Load())
+}
+
+// watchedListener tells of every ListGroups that comes over its connections, and of what
+// is answered on those from then on.
+type watchedListener struct {
+	net.Listener
+	tell func(request bool)
+}
+
+func (l watchedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &watchedConn{Conn: c, tell: l.tell}, err
+}
+
+type watchedConn struct {
+	net.Conn
+	tell    func(request bool)
+	came    []byte // of the next frame
+	watched atomic.Bool
+}
+
+func (c *watchedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.came = append(c.came, b[:n]...)
+	for len(c.came) >= 6 && len(c.came) >= 4+int(binary.BigEndian.Uint32(c.came)) {
+		if c.came[5] == byte(kmsg.ListGroups) {
+			c.watched.Store(true)
+			c.tell(true)
+		}
+		c.came = c.came[4+int(binary.BigEndian.Uint32(c.came)):]
+	}
+	return n, err
+}
+
+func (c *watchedConn) Write(b []byte) (int, error) {
+	if c.watched.Load() {
+		c.tell(false)
+	}
+	return c.Conn.Write(b)
+}
+
+// TestSilentRequestsHoldNobody: a Produce with acks=0 has no answer that the next one
+// could wait for, and all that a client sent before it left reach the broker.
+func TestSilentRequestsHoldNobody(t *testing.T) {
+	cluster := upstream(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "open"))
+	const sent = 50
+	all := make(chan struct{})
+	var reached atomic.Int32
+	cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if reached.Add(1) == sent {
+			close(all)
+		}
+		return nil, nil, false
+	})
+	p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW WRITE TOPIC open")})
+	w := dial(t, p.Addresses()[0])
+	w.login("alice", passwords["alice"])
+	produce := kmsg.NewPtrProduceRequest()
+	produce.Topics = []kmsg.ProduceRequestTopic{{Topic: "open", Partitions: make([]kmsg.ProduceRequestTopicPartition, 1)}}
+	for range sent {
+		w.send(produce, 9)
+	}
+	require.NoError(t, w.Close())
+	select {
+	case <-all:
+	case <-time.After(20 * time.Second):
+		t.Errorf("%d of %d requests reached the broker", reached.Load(), sent)
+	}
+}
+
+// TestPollEndsWithItsClient: the broker is not made to wait for a client that has left.
+func TestPollEndsWithItsClient(t *testing.T) {
+	cluster := upstream(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "open"))
+	began, goOn := make(chan struct{}), make(chan struct{})
+	defer close(goOn)
+	cluster.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(began)
+		cluster.SleepControl(func() { <-goOn })
+		return nil, nil, false
+	})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Connections: 1}})
+	w := dial(t, p.Addresses()[0])
+	w.login("admin", passwords["admin"])
+	w.send(kmsg.NewPtrListGroupsRequest(), 4)
+	<-began
+	require.NoError(t, w.Close())
+	for until := time.Now().Add(20 * time.Second); ; { // until the one connection that there may be is free
+		next := dial(t, p.Addresses()[0])
+		next.send(kmsg.NewPtrApiVersionsRequest(), 3)
+		if _, err := gateway.ReadFrame(next, 1<<20); err == nil {
+			return
+		}
+		require.True(t, time.Now().Before(until), "the connection of the client that left is not free")
+	}
+}

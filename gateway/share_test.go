@@ -1,0 +1,328 @@
+package gateway_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// shareMember is a member of a share group at a gateway.
+type shareMember struct {
+	*testing.T
+	conn  *gateway.Conn
+	store *snapshot.Store
+	epoch int32
+}
+
+// newShareMember returns a member that may read the topics mine and lost.
+func newShareMember(t *testing.T) *shareMember {
+	store := allowing(t, "Read Group:g", "Read Topic:mine", "Read Topic:lost")
+	g := newGateway(t, gateway.Config{Store: store, Cluster: cluster{"mine", "lost"}})
+	return &shareMember{T: t, conn: g.Conn(client("alice")), store: store}
+}
+
+// may puts other ACLs in force.
+func (s *shareMember) may(list ...string) {
+	require.NoError(s, s.store.Update(func(tx *snapshot.Tx) error {
+		tx.Replace(func(yield func(acl.Binding) bool) {
+			for _, line := range list {
+				if !yield(allow(s, line)) {
+					return
+				}
+			}
+		})
+		return nil
+	}))
+}
+
+// fetch returns a fetch in the session, which names topics and acknowledges offsets of
+// their partition 7: "lost", "lost 10-12".
+func (s *shareMember) fetch(names ...string) *kmsg.ShareFetchRequest {
+	m := kmsg.NewPtrShareFetchRequest()
+	m.SetVersion(2)
+	m.GroupID, m.MemberID, m.ShareSessionEpoch, m.MaxWaitMillis = new("g"), new("m"), s.epoch, 500
+	s.epoch++
+	for _, name := range names {
+		p := kmsg.NewShareFetchRequestTopicPartition()
+		p.Partition = 7
+		name, acknowledged, ok := strings.Cut(name, " ")
+		if ok {
+			b := kmsg.NewShareFetchRequestTopicPartitionAcknowledgementBatch()
+			b.AcknowledgeTypes = []int8{1}
+			_, err := fmt.Sscanf(acknowledged, "%d-%d", &b.FirstOffset, &b.LastOffset)
+			require.NoError(s, err)
+			p.AcknowledgementBatches = append(p.AcknowledgementBatches, b)
+		}
+		m.Topics = append(m.Topics, kmsg.ShareFetchRequestTopic{TopicID: idOf(name), Partitions: []kmsg.ShareFetchRequestTopicPartition{p}})
+	}
+	return m
+}
+
+// reply is what the cluster answers: records of topics, with the offsets that the member
+// acquires.
+func reply(m *kmsg.ShareFetchRequest, acquired ...string) *kmsg.ShareFetchResponse {
+	r := m.ResponseKind().(*kmsg.ShareFetchResponse)
+	for _, a := range acquired {
+		p := kmsg.NewShareFetchResponseTopicPartition()
+		name, offsets, _ := strings.Cut(a, " ")
+		p.Partition, p.Records = 7, []byte("records of "+name)
+		var o kmsg.ShareFetchResponseTopicPartitionAcquiredRecord
+		fmt.Sscanf(offsets, "%d-%d", &o.FirstOffset, &o.LastOffset)
+		p.AcquiredRecords = append(p.AcquiredRecords, o)
+		r.Topics = append(r.Topics, kmsg.ShareFetchResponseTopic{TopicID: idOf(name), Partitions: []kmsg.ShareFetchResponseTopicPartition{p}})
+	}
+	return r
+}
+
+// upstream says in short what reaches the cluster: what is named, with acknowledgements
+// as "type:first-last", what is forgotten, and how long the cluster may wait.
+func (s *shareMember) upstream(plan *gateway.Plan) string {
+	requests := sent[*kmsg.ShareFetchRequest](s.T, plan)
+	require.Len(s, requests, 1, "a session whose requests the cluster counts")
+	var said []string
+	for _, topic := range requests[0].Topics {
+		for _, p := range topic.Partitions {
+			text := "+" + nameOf(topic.TopicID)
+			for _, b := range p.AcknowledgementBatches {
+				text += fmt.Sprintf(" %d:%d-%d", b.AcknowledgeTypes[0], b.FirstOffset, b.LastOffset)
+			}
+			said = append(said, text)
+		}
+	}
+	for _, topic := range requests[0].ForgottenTopicsData {
+		said = append(said, "-"+nameOf(topic.TopicID))
+	}
+	return strings.Join(append(said, fmt.Sprintf("%d ms", requests[0].MaxWaitMillis)), ", ")
+}
+
+func nameOf(id [16]byte) string { return strings.TrimRight(string(id[:]), "\x00") }
+
+// told says in short what a member is told: codes of partitions and of their
+// acknowledgements, and how many bytes of records it gets.
+func (s *shareMember) told(plan *gateway.Plan, m *kmsg.ShareFetchRequest, r *kmsg.ShareFetchResponse) string {
+	got := answer[*kmsg.ShareFetchResponse](s.T, plan, m, r)
+	if got.ErrorCode != 0 {
+		return fmt.Sprint("error ", got.ErrorCode)
+	}
+	var said []string
+	for _, topic := range got.Topics {
+		for _, p := range topic.Partitions {
+			assert.NotNil(s, p.Records, "records of %s", nameOf(topic.TopicID))
+			said = append(said, fmt.Sprintf("%s %d/%d %dB", nameOf(topic.TopicID), p.ErrorCode, p.AcknowledgeErrorCode, len(p.Records)))
+		}
+	}
+	return strings.Join(said, ", ")
+}
+
+// TestShareSessionsFollowTheACLs: a member whose right is taken away is told so with every
+// fetch; the cluster forgets the partition, and releases what the member has acquired of
+// it and not acknowledged. With the right the partition comes back.
+func TestShareSessionsFollowTheACLs(t *testing.T) {
+	s := newShareMember(t)
+	m := s.fetch("mine", "lost")
+	plan := decide(t, s.conn, m)
+	assert.Equal(t, "+mine, +lost, 500 ms", s.upstream(plan))
+	assert.Equal(t, "mine 0/0 15B, lost 0/0 15B", s.told(plan, m, reply(m, "mine 1-3", "lost 10-14")))
+
+	m = s.fetch("lost 10-11")
+	plan = decide(t, s.conn, m)
+	assert.Equal(t, "+lost 1:10-11, 500 ms", s.upstream(plan))
+	assert.Equal(t, "", s.told(plan, m, reply(m)))
+
+	s.may("Read Group:g", "Read Topic:mine")
+	m = s.fetch("lost 12-12", "mine 1-3")
+	plan = decide(t, s.conn, m)
+	assert.Equal(t, "+mine 1:1-3, +lost 2:12-14, -lost, 0 ms", s.upstream(plan), "once the right is taken away")
+	assert.Equal(t, "lost 29/29 0B, mine 0/0 15B", s.told(plan, m, reply(m, "mine 4-4")))
+	require.NotEmpty(t, plan.Denied)
+	assert.Equal(t, "lost", plan.Denied[0].Name)
+
+	m = s.fetch()
+	plan = decide(t, s.conn, m)
+	assert.Equal(t, "500 ms", s.upstream(plan), "from then on")
+	assert.Equal(t, "mine 0/0 15B, lost 29/0 0B", s.told(plan, m, reply(m, "mine 5-5")))
+	require.NotEmpty(t, plan.Denied, "each refusal is an event")
+
+	s.may("Read Group:g", "Read Topic:mine", "Read Topic:lost")
+	m = s.fetch()
+	plan = decide(t, s.conn, m)
+	assert.Equal(t, "+lost, 500 ms", s.upstream(plan), "once the right is back")
+	assert.Equal(t, "lost 0/0 15B", s.told(plan, m, reply(m, "lost 12-14")))
+	m = s.fetch()
+	assert.Equal(t, "500 ms", s.upstream(decide(t, s.conn, m)))
+}
+
+// TestShareRecordsAreWithheldDuringThePoll: records that come for a member whose right was
+// taken away while it waited are not given to it, and released with its next fetch.
+func TestShareRecordsAreWithheldDuringThePoll(t *testing.T) {
+	for _, tt := range []struct{ name, then, upstream, told string }{
+		{"refused still", "Read Topic:mine", "+lost 2:10-14, -lost, 0 ms", "lost 29/0 0B"},
+		{"allowed again", "Read Topic:lost", "+lost 2:10-14, 500 ms", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newShareMember(t)
+			m := s.fetch("mine", "lost")
+			plan := decide(t, s.conn, m)
+			s.may("Read Group:g", "Read Topic:mine")
+			assert.Equal(t, "mine 0/0 15B, lost 29/0 0B", s.told(plan, m, reply(m, "mine 1-3", "lost 10-14")))
+			s.may("Read Group:g", "Read Topic:mine", tt.then)
+			m = s.fetch()
+			plan = decide(t, s.conn, m)
+			assert.Equal(t, tt.upstream, s.upstream(plan))
+			r := reply(m, "lost")
+			r.Topics[0].Partitions[0].Records, r.Topics[0].Partitions[0].AcquiredRecords = []byte{}, nil
+			r.Topics[0].Partitions[0].AcknowledgeErrorCode = 121 // which is not about what the member did
+			assert.Equal(t, tt.told, s.told(plan, m, r))
+			plan = decide(t, s.conn, s.fetch())
+			assert.Equal(t, "500 ms", s.upstream(plan), "released once")
+		})
+	}
+	t.Run("the group", func(t *testing.T) {
+		s := newShareMember(t)
+		m := s.fetch("lost")
+		plan := decide(t, s.conn, m)
+		s.may("Read Topic:lost")
+		assert.Equal(t, "error 30", s.told(plan, m, reply(m, "lost 10-14")))
+		s.may("Read Group:g", "Read Topic:lost")
+		assert.Equal(t, "+lost 2:10-14, 500 ms", s.upstream(decide(t, s.conn, s.fetch())))
+	})
+}
+
+// TestShareAcknowledgements: what a member acknowledges in whatever way is not released
+// for it, and what it may not acknowledge is refused.
+func TestShareAcknowledgements(t *testing.T) {
+	acknowledge := func(s *shareMember, first, last int64, types ...int8) *kmsg.ShareAcknowledgeRequest {
+		m := kmsg.NewPtrShareAcknowledgeRequest()
+		m.SetVersion(2)
+		m.GroupID, m.MemberID, m.ShareSessionEpoch = new("g"), new("m"), s.epoch
+		s.epoch++
+		b := kmsg.NewShareAcknowledgeRequestTopicPartitionAcknowledgementBatch()
+		b.FirstOffset, b.LastOffset, b.AcknowledgeTypes = first, last, types
+		p := kmsg.NewShareAcknowledgeRequestTopicPartition()
+		p.Partition, p.AcknowledgementBatches = 7, append(p.AcknowledgementBatches, b)
+		m.Topics = []kmsg.ShareAcknowledgeRequestTopic{{TopicID: idOf("lost"), Partitions: []kmsg.ShareAcknowledgeRequestTopicPartition{p}}}
+		return m
+	}
+	for _, tt := range []struct {
+		name        string
+		first, last int64
+		types       []int8
+		released    string
+	}{
+		{"all", 10, 14, []int8{1}, ""},
+		{"the first", 10, 10, []int8{3}, " 2:11-14"},
+		{"one in the middle", 12, 12, []int8{2}, " 2:10-11 2:13-14"},
+		{"one by one, one of them renewed", 10, 12, []int8{1, 4, 0}, " 2:11-11 2:13-14"},
+		{"renewed", 10, 14, []int8{4}, " 2:10-14"},
+		{"what it has not", 20, 30, []int8{1}, " 2:10-14"},
+		{"backwards", 14, 10, []int8{1}, " 2:10-14"},
+		{"in no way", 10, 14, nil, " 2:10-14"},
+		{"everything there is", 0, 1<<63 - 1, []int8{1}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newShareMember(t)
+			m := s.fetch("lost")
+			s.told(decide(t, s.conn, m), m, reply(m, "lost 10-14"))
+			a := acknowledge(s, tt.first, tt.last, tt.types...)
+			plan := decide(t, s.conn, a)
+			require.Len(t, plan.Forward, 1)
+			answer[*kmsg.ShareAcknowledgeResponse](t, plan, a, a.ResponseKind())
+			s.may("Read Group:g")
+			want := "+lost" + tt.released + ", -lost, 0 ms"
+			if tt.released == "" {
+				want = "-lost, 0 ms"
+			}
+			assert.Equal(t, want, s.upstream(decide(t, s.conn, s.fetch())))
+		})
+	}
+	t.Run("refused", func(t *testing.T) {
+		s := newShareMember(t)
+		m := s.fetch("lost")
+		s.told(decide(t, s.conn, m), m, reply(m, "lost 10-14"))
+		s.may("Read Group:g")
+		a := acknowledge(s, 10, 14, 1)
+		plan := decide(t, s.conn, a)
+		require.Empty(t, sent[*kmsg.ShareAcknowledgeRequest](t, plan)[0].Topics)
+		r := answer[*kmsg.ShareAcknowledgeResponse](t, plan, a, a.ResponseKind())
+		assert.EqualValues(t, 29, r.Topics[0].Partitions[0].ErrorCode)
+		assert.Equal(t, "+lost 2:10-14, -lost, 0 ms", s.upstream(decide(t, s.conn, s.fetch())))
+	})
+	t.Run("with the last fetch", func(t *testing.T) {
+		s := newShareMember(t)
+		m := s.fetch("lost", "mine")
+		s.told(decide(t, s.conn, m), m, reply(m, "lost 10-14"))
+		s.may("Read Group:g", "Read Topic:mine")
+		s.epoch = -1
+		m = s.fetch("lost 10-14", "mine 1-1")
+		plan := decide(t, s.conn, m)
+		assert.Equal(t, "+mine 1:1-1, 500 ms", s.upstream(plan), "the close releases all that is left")
+		assert.Equal(t, "lost 0/29 0B", s.told(plan, m, reply(m)))
+	})
+}
+
+// TestShareSessionsOfOthers: a session that this connection did not make may hold what
+// nobody decided about here, and is none.
+func TestShareSessionsOfOthers(t *testing.T) {
+	s := newShareMember(t)
+	for _, epoch := range []int32{1, 5, -2} {
+		s.epoch = epoch
+		m := s.fetch("mine")
+		plan := decide(t, s.conn, m)
+		require.Empty(t, plan.Forward)
+		assert.EqualValues(t, 122, answer[*kmsg.ShareFetchResponse](t, plan, m).ErrorCode)
+	}
+	s.epoch = 0
+	m := s.fetch("mine")
+	s.told(decide(t, s.conn, m), m, reply(m))
+	m = s.fetch()
+	m.MemberID = new("other")
+	require.Empty(t, decide(t, s.conn, m).Forward)
+	s.epoch = 1
+	assert.Equal(t, "500 ms", s.upstream(decide(t, s.conn, s.fetch())), "which ends nothing of this one's")
+}
+
+// TestShareSessionsAreBounded: what a client names takes no more memory than a session may
+// have, whether it may read it or not.
+func TestShareSessionsAreBounded(t *testing.T) {
+	s := newShareMember(t)
+	m := s.fetch()
+	s.told(decide(t, s.conn, m), m, reply(m))
+	add := func(topic string, from, to int32) *gateway.Plan {
+		m := s.fetch(topic)
+		m.Topics[0].Partitions = nil
+		for i := from; i < to; i++ {
+			p := kmsg.NewShareFetchRequestTopicPartition()
+			p.Partition = i
+			m.Topics[0].Partitions = append(m.Topics[0].Partitions, p)
+		}
+		return decide(t, s.conn, m)
+	}
+	require.Len(t, add("nobody's", 0, 9_999).Forward, 1)
+	require.Len(t, add("mine", 0, 1).Forward, 1)
+	require.Empty(t, add("mine", 1, 2).Forward, "a partition too many")
+
+	s = newShareMember(t)
+	m = s.fetch("lost")
+	r := reply(m, "lost")
+	r.Topics[0].Partitions[0].AcquiredRecords = nil
+	for i := range int64(20_000) {
+		r.Topics[0].Partitions[0].AcquiredRecords = append(r.Topics[0].Partitions[0].AcquiredRecords,
+			kmsg.ShareFetchResponseTopicPartitionAcquiredRecord{FirstOffset: 2 * i, LastOffset: 2 * i})
+	}
+	s.told(decide(t, s.conn, m), m, r)
+	s.may("Read Group:g")
+	released := sent[*kmsg.ShareFetchRequest](t, decide(t, s.conn, s.fetch()))[0].Topics[0].Partitions[0].AcknowledgementBatches
+	assert.Len(t, released, 10_000, "ranges of acquired offsets")
+	assert.True(t, slices.IsSortedFunc(released, func(a, b kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch) int {
+		return int(a.FirstOffset - b.FirstOffset)
+	}))
+}
