@@ -4,12 +4,13 @@ go 1.26.0
 
 require (
 	github.com/portcullis-authz/portcullis v0.0.0
+	github.com/stretchr/testify v1.12.1
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0
 )
 
 require (
 	github.com/google/btree v1.1.3 // indirect
-	github.com/stretchr/testify v1.12.1
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
 
