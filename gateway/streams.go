@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -18,8 +19,10 @@ import (
 // coordinator keeps the first one.
 //
 // Kafka lets a member without the right join, and tells it in a status that internal
-// topics are missing. The gateway answers the same without the cluster: the member waits,
-// and joins once somebody has created the topics.
+// topics are missing. The gateway answers the same without the cluster. A member that has
+// not joined gets an epoch that no group has, so that it waits until its next heartbeat.
+// That heartbeat is told that the member is unknown: a client then joins again, with its
+// topology, and either waits again or, once somebody has created the topics, joins.
 //
 // Source: KIP-1071; Kafka's KafkaApis.handleStreamsGroupHeartbeat and
 // GroupMetadataManager.streamsGroupHeartbeat.
@@ -30,6 +33,13 @@ import (
 const (
 	missingSourceTopics   = 1
 	missingInternalTopics = 3
+)
+
+const (
+	// waitingEpoch is the epoch of a member that waits and has not joined.
+	waitingEpoch = math.MaxInt32
+
+	unknownMemberID ops.ErrorCode = 25
 )
 
 // heartbeatInterval is how long a member waits until its next heartbeat, in milliseconds,
@@ -68,6 +78,9 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.StreamsGroupHeartbeatRequest)
 	if m.MemberEpoch < 0 { // the member leaves
 		return false, nil
+	}
+	if m.MemberEpoch == waitingEpoch {
+		return false, p.refuse(unknownMemberID)
 	}
 	p.asker.checks++
 	if p.asker.view.Allowed(ops.Create, resource.Cluster, resource.ClusterName) {
@@ -194,11 +207,15 @@ func summary(topics []string) string {
 	return fmt.Sprintf("%s and %d additional topics", strings.Join(topics[:maxSummary], ", "), len(topics)-maxSummary)
 }
 
-// waiting returns the answer to a member that waits for topics: it is in the epoch that
-// it says, and nothing is assigned to it anew. A member that has not joined stays so.
+// waiting returns the answer to a member that waits for topics. It keeps what it has; one
+// that joins has nothing.
 func waiting(m *kmsg.StreamsGroupHeartbeatRequest, status kmsg.StreamsGroupHeartbeatResponseStatus) kmsg.Response {
 	r := m.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
 	r.MemberID, r.MemberEpoch, r.EndpointInformationEpoch = m.MemberID, m.MemberEpoch, m.EndpointInformationEpoch
+	if m.MemberEpoch == 0 {
+		r.MemberEpoch = waitingEpoch
+		r.ActiveTasks, r.StandbyTasks, r.WarmupTasks = []kmsg.TaskIDs{}, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}
+	}
 	r.HeartbeatIntervalMillis = heartbeatInterval
 	r.AcceptableRecoveryLag = -1
 	r.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{status}

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -111,6 +112,7 @@ func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
 			message: streamsHeartbeat(0, "in", "app-new"), status: 3, detail: fmt.Sprintf(waits, "app-new"), denied: "app-new", asked: 2,
 		},
 		{name: "everything may be created", rights: append([]string{"Create Cluster:kafka-cluster"}, rights...), message: streamsHeartbeat(0, "in", "app-new"), sent: true},
+		{name: "a member that waits and has not joined", message: streamsHeartbeat(math.MaxInt32, ""), code: 25},
 		{name: "no group", rights: []string{"Describe Topic:*"}, message: streamsHeartbeat(0, "in", "app-new"), code: 30, denied: "g"},
 		{name: "no topic", rights: []string{"Read Group:g"}, message: streamsHeartbeat(0, "in", "app-new"), code: 29, denied: "in"},
 	} {
@@ -140,10 +142,16 @@ func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
 			require.Len(t, r.Status, 1)
 			assert.Equal(t, tt.status, r.Status[0].StatusCode)
 			assert.Equal(t, tt.detail, r.Status[0].StatusDetail)
-			assert.Equal(t, tt.message.MemberEpoch, r.MemberEpoch)
+			if tt.message.MemberEpoch == 0 {
+				assert.Equal(t, int32(math.MaxInt32), r.MemberEpoch)
+				assert.NotNil(t, r.ActiveTasks, "a client that joins heartbeats without a pause until something is assigned to it")
+				assert.Empty(t, r.ActiveTasks)
+			} else {
+				assert.Equal(t, tt.message.MemberEpoch, r.MemberEpoch)
+				assert.Nil(t, r.ActiveTasks, "nothing is assigned anew")
+			}
 			assert.Equal(t, "m", r.MemberID)
 			assert.Equal(t, int32(4), r.EndpointInformationEpoch)
-			assert.Nil(t, r.ActiveTasks, "nothing is assigned anew")
 		})
 	}
 }

@@ -172,8 +172,10 @@ func TestQuestionsAreShared(t *testing.T) {
 	}
 	<-first
 	release()
+	m := fetchOne(id)
+	m.SetVersion(13)
 	for _, w := range clients {
-		r := w.receive(fetchOne(id)).(*kmsg.FetchResponse)
+		r := w.receive(m).(*kmsg.FetchResponse)
 		assert.Equal(t, kerr.TopicAuthorizationFailed.Code, r.Topics[0].Partitions[0].ErrorCode)
 	}
 	assert.LessOrEqual(t, asked.ids.Load(), int32(2), "one, and one for those that came while it was asked")
