@@ -123,8 +123,9 @@ type opsCaseTxn struct {
 }
 
 type opsCaseResource struct {
-	Type string `json:"type"`
-	Name string `json:"name"`
+	Type    string `json:"type"`
+	Name    string `json:"name"`
+	Invalid bool   `json:"invalid"` // a configuration has no value
 }
 
 type opsCaseTopology struct {

@@ -209,6 +209,7 @@ func (c *opsCase) fillResources(r *ops.Request, q *opsCaseRequest) error {
 		r.Resources = append(r.Resources, ops.ConfigResource{
 			Type: t, Name: res.Name,
 			Exists:    slices.Contains(c.Config.Topics, res.Name),
+			Invalid:   res.Invalid,
 			OtherNode: t&(ops.BrokerConfig|ops.BrokerLoggerConfig) != 0 && res.Name != "" && res.Name != fmt.Sprint(node),
 		})
 	}

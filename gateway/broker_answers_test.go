@@ -158,6 +158,11 @@ func topicAnswers() []brokerAnswer {
 			want:    "0 Topics[a Partitions[0 29, 1 29], c Partitions[0 29], a Partitions[2 29]]",
 		},
 		{
+			name: "Fetch by id: unknown ids before what is refused", from: 13, to: 18,
+			request: &kmsg.FetchRequest{ReplicaID: -1, ReplicaState: kmsg.FetchRequestReplicaState{ID: -1}, Topics: []kmsg.FetchRequestTopic{fetch("t1", 0), fetch("unknown", 1), fetch("t1", 2)}},
+			want:    "0 Topics[ Partitions[1 100],  Partitions[0 29, 2 29]]",
+		},
+		{
 			name: "Fetch of a follower that may not: nothing is told of ids", from: 13, to: 18,
 			request: &kmsg.FetchRequest{ReplicaID: 2, ReplicaState: kmsg.FetchRequestReplicaState{ID: 2}, Topics: []kmsg.FetchRequestTopic{fetch("t1", 0), fetch("unknown", 0)}},
 			want:    "0 Topics[ Partitions[0 29],  Partitions[0 29]]",

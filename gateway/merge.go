@@ -284,24 +284,28 @@ func (v *verdicts) merge(q *query, response kmsg.Response) error {
 	return nil
 }
 
-// moveRefused moves the topics of a fetch that are refused behind the others, where Kafka
-// has them.
+// moveRefused moves the topics of a fetch that are refused behind the others, those with
+// an unknown id first, where Kafka has them.
 func (v *verdicts) moveRefused(r *kmsg.FetchResponse, places []int) {
-	var refused []kmsg.FetchResponseTopic
-	is := make([]bool, len(r.Topics))
+	rank := make([]int, len(r.Topics))
 	for i, code := range v.items {
-		if code != ops.None {
-			is[places[i]] = true
-			refused = append(refused, r.Topics[places[i]])
+		switch code {
+		case ops.None:
+		case ops.UnknownTopicID:
+			rank[places[i]] = 1
+		default:
+			rank[places[i]] = 2
 		}
 	}
-	others := make([]kmsg.FetchResponseTopic, 0, len(r.Topics))
-	for i := range r.Topics {
-		if !is[i] {
-			others = append(others, r.Topics[i])
+	moved := make([]kmsg.FetchResponseTopic, 0, len(r.Topics))
+	for want := range 3 {
+		for i := range r.Topics {
+			if rank[i] == want {
+				moved = append(moved, r.Topics[i])
+			}
 		}
 	}
-	r.Topics = append(others, refused...)
+	r.Topics = moved
 }
 
 // mergeInner puts the refused topics of groups into a response of the cluster.

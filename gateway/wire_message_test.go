@@ -28,11 +28,14 @@ type wireRequest struct {
 	ProtocolType                json.RawMessage `json:"protocolType"`
 	Renewers                    []string        `json:"renewers"`
 	ReplicaID                   *int32          `json:"replicaId"`
-	Resources                   []struct{ Type, Name string }
-	SubscribedTopicNames        []string        `json:"subscribedTopicNames"`
-	SubscribedTopicRegex        *string         `json:"subscribedTopicRegex"`
-	Topics                      json.RawMessage `json:"topics"`
-	Topology                    *struct {
+	Resources                   []struct {
+		Type, Name string
+		Invalid    bool // a configuration has no value
+	}
+	SubscribedTopicNames []string        `json:"subscribedTopicNames"`
+	SubscribedTopicRegex *string         `json:"subscribedTopicRegex"`
+	Topics               json.RawMessage `json:"topics"`
+	Topology             *struct {
 		SourceTopics, RepartitionSinkTopics, RepartitionSourceTopics, StateChangelogTopics []string
 	} `json:"topology"`
 	TransactionalID  *string  `json:"transactionalId"`
@@ -234,6 +237,9 @@ func (b *builder) special(m kmsg.Request, q *wireRequest) error {
 			e := blankOf(f.Type().Elem())
 			e.FieldByName("ResourceType").SetInt(configTypes[r.Type])
 			e.FieldByName("ResourceName").SetString(r.Name)
+			if configs := e.FieldByName("Configs"); configs.IsValid() && r.Invalid {
+				configs.Set(reflect.Append(configs, blankOf(configs.Type().Elem())))
+			}
 			f.Set(reflect.Append(f, e))
 		}
 	}
