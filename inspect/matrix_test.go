@@ -224,7 +224,7 @@ func TestMatrixLimit(t *testing.T) {
 `)
 	enough := 0
 	for m, err := inspect.NewLimitedMatrix(n, enough); err != nil; m, err = inspect.NewLimitedMatrix(n, enough) {
-		var limit *inspect.MatrixError
+		var limit *inspect.WorkError
 		require.ErrorAs(t, err, &limit)
 		assert.Empty(t, m.Rows)
 		assert.Equal(t, enough, limit.Work)
@@ -293,10 +293,10 @@ func TestMatrixOfAnyShape(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := inspect.NewMatrix(nested(many, who), nil)
-			var limit *inspect.MatrixError
+			var limit *inspect.WorkError
 			require.ErrorAs(t, err, &limit)
 			assert.Empty(t, m.Cells)
-			assert.Equal(t, inspect.MatrixWork(many), limit.Work)
+			assert.Equal(t, inspect.Work(many), limit.Work)
 			assert.ErrorContains(t, err, "what-can")
 		})
 	}
