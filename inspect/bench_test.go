@@ -99,6 +99,14 @@ func shaped(tb testing.TB, config snapshot.Config, shape func(i int) acl.Binding
 	return store.Load()
 }
 
+// must returns an answer that has no error.
+func must[T any](answer T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return answer
+}
+
 func none(int) bool  { return false }
 func every(int) bool { return true }
 
@@ -124,10 +132,10 @@ func benchmarkMany(b *testing.B, shape func(i int) acl.Binding) {
 			b.ReportMetric(float64(results), "results")
 		})
 	}
-	run("lint", func() int { return len(inspect.Lint(n, inspect.LintOptions{})) })
+	run("lint", func() int { return len(must(inspect.Lint(n, inspect.LintOptions{}))) })
 	middle := shape(manyACLs / 2)
 	run("who-can", func() int {
-		return len(inspect.WhoCan(n, snapshot.Request{Operation: middle.Entry.Operation, Type: middle.Pattern.Type, Name: middle.Pattern.Name}, nil))
+		return len(must(inspect.WhoCan(n, snapshot.Request{Operation: middle.Entry.Operation, Type: middle.Pattern.Type, Name: middle.Pattern.Name}, nil)))
 	})
 	run("what-can", func() int {
 		who, _ := principal.Parse(middle.Entry.Principal)

@@ -12,17 +12,6 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// MatrixWork returns how much work the [Matrix] of so many ACLs may take. A unit of work
-// is about one check, or one name or address in a ruling. Real sets of ACLs need one or
-// two hundred units for each ACL; many principals, names or hosts that all overlap
-// need more. The work that is allowed for 10,000 ACLs takes about 2 s.
-func MatrixWork(acls int) int { return workPerACL * max(acls, fewACLs) }
-
-const (
-	workPerACL = 600
-	fewACLs    = 10_000 // fewer than these may take as much work as these
-)
-
 // Matrix is what principals may do, by the patterns that ACLs stand on. It is what
 // checks answer: each verdict in it is one of Snapshot.Check, asked for a name and an
 // address of each region in which all are treated alike. The zero Matrix is empty.
@@ -95,14 +84,14 @@ func (r Row) At(column int) int {
 //
 // The cost is that of a check for each operation, pattern and host of the ACLs of each
 // principal on patterns that overlap, and grows with their nesting. It is bounded by
-// [MatrixWork]. The error is a [*MatrixError]; the Matrix is zero then.
+// [Work]. The error is a [*WorkError]; the Matrix is zero then.
 func NewMatrix(n *snapshot.Snapshot, progress Progress) (Matrix, error) {
-	return newMatrix(n, progress, MatrixWork(n.Len()))
+	return newMatrix(n, progress, Work(n.Len()))
 }
 
 func newMatrix(n *snapshot.Snapshot, progress Progress, limit int) (Matrix, error) {
 	m := matrixBuilder{
-		snapshot: n, limit: limit, matrix: Matrix{ACLs: slices.Collect(n.All())},
+		snapshot: n, worker: worker{limit: limit}, matrix: Matrix{ACLs: slices.Collect(n.All())},
 		index: make(map[acl.Binding]int), cells: make(map[string]int),
 	}
 	for i, b := range m.matrix.ACLs {
@@ -139,20 +128,4 @@ func someoneElse(texts map[string]bool) principal.Principal {
 			return p
 		}
 	}
-}
-
-// MatrixError says that a [Matrix] would take too much work.
-type MatrixError struct {
-	Work      int    // how much is allowed
-	Principal string // at which it was exceeded; empty for everyone else
-}
-
-// Error says at whom, and what to do.
-func (e *MatrixError) Error() string {
-	who := "everyone else"
-	if e.Principal != "" {
-		who = describePrincipals([]string{e.Principal})
-	}
-	return "the matrix of all principals takes more than " + strconv.Itoa(e.Work) + " steps, which are reached at " + who +
-		": too many prefixes or hosts of the ACLs overlap; ask what one principal can do (what-can), who can use one resource (who-can), or give fewer ACLs"
 }

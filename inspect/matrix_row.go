@@ -36,64 +36,8 @@ func newSheet(p *policy, first int) *sheet {
 		node, _ := s.tree.find(at)
 		s.nodes = append(s.nodes, node)
 	}
-	s.star = s.ruleNodes(s.rules[principal.Wildcard])
+	s.star = newRuleNodes(s.tree, s.rules[principal.Wildcard])
 	return s
-}
-
-// ruleNodes is rules by the node of their pattern.
-type ruleNodes struct {
-	at    []int    // the nodes, ascending
-	above []int    // of each, the index of the nearest of them that holds it; -1 if there is none
-	rules [][]rule // of each
-}
-
-func (s *sheet) ruleNodes(rules []rule) ruleNodes {
-	by := make(map[int][]rule, len(rules))
-	for _, r := range rules {
-		node, _ := s.tree.find(pointOf(r.Pattern))
-		by[node] = append(by[node], r)
-	}
-	n := ruleNodes{at: slices.Sorted(maps.Keys(by))}
-	for i, node := range n.at {
-		n.rules = append(n.rules, by[node])
-		n.above = append(n.above, n.nearest(s.tree, i-1, node))
-	}
-	return n
-}
-
-// nearest returns the index of the last rule node, from i downwards, that holds a node.
-func (n ruleNodes) nearest(t *nameTree, i, node int) int {
-	for i >= 0 && int(t.end[n.at[i]]) <= node {
-		i = n.above[i]
-	}
-	return i
-}
-
-// holding appends the rules that hold a node, without those on it.
-func (n ruleNodes) holding(t *nameTree, node int, rules []rule) []rule {
-	i, _ := slices.BinarySearch(n.at, node)
-	for i = n.nearest(t, i-1, node); i >= 0; i = n.above[i] {
-		rules = append(rules, n.rules[i]...)
-	}
-	return rules
-}
-
-// span is a range of ruleNodes.at.
-type span struct{ from, to int }
-
-// within returns which nodes are from from up to to.
-func (n ruleNodes) within(from, to int) span {
-	i, _ := slices.BinarySearch(n.at, from)
-	j, _ := slices.BinarySearch(n.at[i:], to)
-	return span{i, i + j}
-}
-
-// append appends the rules of a span.
-func (n ruleNodes) append(rules []rule, s span) []rule {
-	for _, more := range n.rules[s.from:s.to] {
-		rules = append(rules, more...)
-	}
-	return rules
 }
 
 // column returns the first column whose node is node or behind it.
@@ -108,14 +52,7 @@ type matrixBuilder struct {
 	matrix   Matrix
 	index    map[acl.Binding]int
 	cells    map[string]int // by what they say
-	work     int            // done so far
-	limit    int            // of work
-}
-
-// spend counts work and reports whether there is some left.
-func (m *matrixBuilder) spend(work int) bool {
-	m.work += work
-	return m.work <= m.limit
+	worker
 }
 
 // row returns the row of a principal, or of everyone else.
@@ -123,7 +60,7 @@ func (m *matrixBuilder) row(sheets []*sheet, text string, other principal.Princi
 	row := Row{Principal: text}
 	for _, s := range sheets {
 		b := &rowBuilder{matrixBuilder: m, sheet: s, who: other, star: s.star, known: make(map[string]int)}
-		b.own = s.ruleNodes(s.rules[text])
+		b.own = newRuleNodes(s.tree, s.rules[text])
 		if text == "" {
 			b.everyone = true
 			b.own, b.star = s.star, ruleNodes{}
@@ -131,8 +68,9 @@ func (m *matrixBuilder) row(sheets []*sheet, text string, other principal.Princi
 			b.who = who
 		}
 		b.runs(&row, text == "" || s.super[text])
-		if !m.spend(1) {
-			return Row{}, &MatrixError{Work: m.limit, Principal: text}
+		if m.exhausted() {
+			return Row{}, &WorkError{"the matrix of all principals", m.limit, describePrincipal(text),
+				"ask what one principal can do (what-can), who can use one resource (who-can), or give fewer ACLs"}
 		}
 	}
 	return row, nil
@@ -210,8 +148,7 @@ func (b *rowBuilder) alike(node int, within []span) int {
 		if next := within[i].from; next < len(n.at) {
 			first = min(first, n.at[next])
 		}
-		at, _ := slices.BinarySearch(n.at, node)
-		if up := n.nearest(b.tree, at-1, node); up >= 0 {
+		if up := n.holding(b.tree, node, false); up >= 0 {
 			end = min(end, int(b.tree.end[n.at[up]]))
 		}
 	}
@@ -240,8 +177,8 @@ func (b *rowBuilder) isPlain(node int) bool {
 // cell returns the cell of a column, by the rules within it.
 func (b *rowBuilder) cell(column int, own, star span) int {
 	node := b.nodes[column]
-	above := b.star.holding(b.tree, node, b.own.holding(b.tree, node, nil))
-	within := b.star.append(b.own.append(nil, own), star)
+	above := b.star.appendHolding(b.own.appendHolding(nil, b.tree, node), b.tree, node)
+	within := b.star.appendSpan(b.own.appendSpan(nil, own), star)
 	if !b.spend(len(above) + len(within)) {
 		return Inherited
 	}
