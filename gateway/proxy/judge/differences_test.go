@@ -1,0 +1,76 @@
+package judge_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// situation is a difference with all that led to it.
+type situation struct {
+	question
+	difference
+	acls      []acl.Binding
+	semantics snapshot.Semantics
+}
+
+// allowed recognises the differences that docs/differences.md lists, by their ids there.
+var allowed = map[string]func(s situation) bool{}
+
+// published returns the ids that the page lists.
+func published(t *testing.T) map[string]bool {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "differences.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	row := regexp.MustCompile(`(?m)^\| ([a-z0-9][a-z0-9-]*) \|`)
+	for _, match := range row.FindAllStringSubmatch(string(page), -1) {
+		ids[match[1]] = true
+	}
+	delete(ids, "id")
+	return ids
+}
+
+// Every difference that the judge lets pass is on the page.
+func TestAllowedDifferencesArePublished(t *testing.T) {
+	ids := published(t)
+	for id := range allowed {
+		if !ids[id] {
+			t.Errorf("the judge allows the difference %q, which docs/differences.md does not list", id)
+		}
+	}
+}
+
+// allowedID returns the id of the published difference that s is, or "".
+func allowedID(s situation) string {
+	for id, is := range allowed {
+		if is(s) {
+			return id
+		}
+	}
+	return ""
+}
+
+// class returns the text that differences of the same cause share: the API, the place,
+// and both values without names.
+func (s situation) class() string {
+	return fmt.Sprintf("%s %s: %s, here %s", s.api(), s.Path, blur(s.Kafka), blur(s.Ours))
+}
+
+var names = regexp.MustCompile(`id:[a-z0-9]+|[a-z]+[0-9]*-[0-9]+|snew[0-9]+|\b[0-9a-f]{32}\b`)
+
+func blur(value string) string {
+	value = names.ReplaceAllString(value, "…")
+	if len(value) > 120 {
+		value = value[:120] + "…"
+	}
+	return strings.ReplaceAll(value, "\n", " ")
+}
