@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -160,7 +161,10 @@ func asJSON(v reflect.Value) any {
 		}
 		return "uuid:" + hex.EncodeToString(id[:])
 	case reflect.String:
-		return v.String()
+		if s := v.String(); utf8.ValidString(s) {
+			return s
+		}
+		return bytesPrefix + hex.EncodeToString([]byte(v.String()))
 	}
 	return v.Interface()
 }
@@ -263,6 +267,11 @@ func fillNumber(v reflect.Value, from json.Number) error {
 func fillText(v reflect.Value, from string) error {
 	switch v.Kind() {
 	case reflect.String:
+		if text, ok := strings.CutPrefix(from, bytesPrefix); ok {
+			b, err := hex.DecodeString(text)
+			v.SetString(string(b))
+			return err
+		}
 		v.SetString(from)
 	case reflect.Array:
 		if text, ok := strings.CutPrefix(from, "uuid:"); ok {
@@ -314,3 +323,6 @@ func decode(r kmsg.Request, version int16, frame []byte) (kmsg.Response, error) 
 }
 
 const apiVersionsKey = 18
+
+// bytesPrefix begins the JSON of a text that is not UTF-8, whose bytes follow in hex.
+const bytesPrefix = "bytes:"

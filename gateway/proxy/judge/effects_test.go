@@ -21,36 +21,13 @@ func (j *judge) effects(b *broker) map[string]string {
 	for name, partitions := range topics {
 		found["topic "+name] = fmt.Sprintf("%d partitions", partitions)
 	}
-	j.offsets(b, topics, found)
+	for place, offset := range b.logs(j.t) {
+		found[fmt.Sprintf("log of %s %d, end %d", place.topic, place.partition, place.which)] = strconv.FormatInt(offset, 10)
+	}
 	j.configs(b, topics, found)
 	j.groups(b, found)
 	j.security(b, found)
 	return found
-}
-
-// offsets adds the ends of the logs.
-func (j *judge) offsets(b *broker, topics map[string]int, found map[string]string) {
-	for i, timestamp := range []int64{-2, -1} {
-		r := kmsg.NewPtrListOffsetsRequest()
-		for name, partitions := range topics {
-			if strings.HasPrefix(name, "__") {
-				continue
-			}
-			topic := kmsg.NewListOffsetsRequestTopic()
-			topic.Topic = name
-			for p := range partitions {
-				partition := kmsg.NewListOffsetsRequestTopicPartition()
-				partition.Partition, partition.Timestamp = int32(p), timestamp
-				topic.Partitions = append(topic.Partitions, partition)
-			}
-			r.Topics = append(r.Topics, topic)
-		}
-		for _, topic := range b.must(j.t, r, 6).(*kmsg.ListOffsetsResponse).Topics {
-			for _, p := range topic.Partitions {
-				found[fmt.Sprintf("%s of %s %d", []string{"first offset", "end offset"}[i], topic.Topic, p.Partition)] = strconv.FormatInt(p.Offset, 10)
-			}
-		}
-	}
 }
 
 // configs adds the settings of topics that are not defaults.
@@ -148,19 +125,12 @@ func (j *judge) noteEffect(place, kafka, ours string, acls []acl.Binding, semant
 	j.note(s, client{})
 }
 
-// changed returns the places whose value is another than before. The ends of logs count
-// from before, because the logs of the two brokers need not be equally long.
+// changed returns the places whose value is another than before.
 func changed(before, after map[string]string) map[string]string {
 	found := map[string]string{}
 	for place, value := range after {
-		was := before[place]
-		if value == was {
+		if value == before[place] {
 			continue
-		}
-		a, err := strconv.ParseInt(value, 10, 64)
-		b, err2 := strconv.ParseInt(was, 10, 64)
-		if err == nil && err2 == nil && strings.HasPrefix(place, "end offset") {
-			value = fmt.Sprintf("%+d", a-b)
 		}
 		found[place] = value
 	}

@@ -26,10 +26,11 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 	9: func(p *pools, r kmsg.Request) { r.(*kmsg.OffsetFetchRequest).RequireStable = p.r.IntN(3) == 0 },
 	11: func(p *pools, r kmsg.Request) {
 		j := r.(*kmsg.JoinGroupRequest)
-		if p.r.IntN(4) > 0 {
+		if j.Group != "" {
 			j.Group = fmt.Sprintf("j%d-%d", p.round, p.r.IntN(1_000_000)) // a group of its own, which waits for nobody
 		}
 		j.MemberID = ""
+		j.Protocols = j.Protocols[:min(1, len(j.Protocols))] // the same twice is never answered
 		j.SessionTimeoutMillis, j.RebalanceTimeoutMillis = 200, 200
 	},
 	18: func(p *pools, r kmsg.Request) {
@@ -51,6 +52,27 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 			}
 			if t.Topic != nil && slices.Contains(worldTopics, *t.Topic) && (*t.Topic)[0] != 'd' {
 				*t.Topic = "d1"
+			}
+		}
+	},
+	24: func(p *pools, r kmsg.Request) {
+		a := r.(*kmsg.AddPartitionsToTxnRequest)
+		if len(a.Transactions) == 0 { // Kafka never answers a request without one
+			t := kmsg.NewAddPartitionsToTxnRequestTransaction()
+			t.TransactionalID = pick(p.r, p.transactions()...)
+			a.Transactions = append(a.Transactions, t)
+		}
+	},
+	27: func(p *pools, r kmsg.Request) {
+		w := r.(*kmsg.WriteTxnMarkersRequest)
+		for i := range w.Markers { // Kafka never answers a marker that has no partitions
+			m := &w.Markers[i]
+			if len(m.Topics) == 0 {
+				m.Topics = append(m.Topics, kmsg.WriteTxnMarkersRequestMarkerTopic{Topic: p.topic("WriteTxnMarkers")})
+			}
+			for k := range m.Topics {
+				// Nor one that names a partition twice.
+				m.Topics[k].Partitions = []int32{int32(k % 2)}
 			}
 		}
 	},
@@ -84,6 +106,9 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 	},
 	33: func(p *pools, r kmsg.Request) {
 		a := r.(*kmsg.AlterConfigsRequest)
+		if len(a.Resources) > 1 && a.Resources[0].ResourceType == kmsg.ConfigResourceTypeBroker {
+			a.Resources = a.Resources[:1] // the same broker twice is never answered
+		}
 		for i := range a.Resources {
 			if a.Resources[i].ResourceType == kmsg.ConfigResourceTypeBroker {
 				a.ValidateOnly = true
@@ -124,6 +149,14 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 		f := r.(*kmsg.ShareFetchRequest)
 		f.MaxWaitMillis, f.MinBytes = 0, 0
 	},
+	90: func(p *pools, r kmsg.Request) {
+		d := r.(*kmsg.DescribeShareGroupOffsetsRequest)
+		for i := range d.Groups {
+			for k := range d.Groups[i].Topics { // a partition that does not exist is never answered
+				d.Groups[i].Topics[k].Partitions = []int32{int32(p.r.IntN(2))}
+			}
+		}
+	},
 	80: func(p *pools, r kmsg.Request) { r.(*kmsg.AddRaftVoterRequest).VoterID = 99 },
 	81: func(p *pools, r kmsg.Request) { r.(*kmsg.RemoveRaftVoterRequest).VoterID = 99 },
 }
@@ -133,6 +166,9 @@ var writing = []int16{
 	0, 8, 11, 12, 13, 14, 19, 20, 21, 22, 24, 25, 26, 27, 28, 30, 31, 33, 34, 37, 42, 43, 44, 45, 47, 49, 51, 57, 64, 68, 76, 78, 79,
 	80, 81, 83, 84, 85, 86, 88, 91, 92,
 }
+
+// topicMaking are those of them that make or delete topics.
+var topicMaking = []int16{3, 19, 20, 37, 88}
 
 // unjudged are the APIs that are not compared, and why.
 var unjudged = map[int16]string{

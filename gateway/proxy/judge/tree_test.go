@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -84,9 +85,6 @@ var normals = []normal{
 	{"ClientInstanceID", nil, "random", nothing},
 	{"FinalizedFeaturesEpoch", nil, "the offset of the metadata log, which grows all the time", sign},
 }
-
-// unordered are the texts in which Kafka prints a set in the order of its hash.
-var idText = regexp.MustCompile(`[0-9A-Za-z_-]{22}`)
 
 func (r *reader) node(api string, v reflect.Value) node {
 	switch v.Kind() {
@@ -204,29 +202,19 @@ func compareAt(path, entry string, kafka, ours node, found *[]difference) {
 	k, kafkaFields := kafka.(map[string]node)
 	o, ourFields := ours.(map[string]node)
 	if kafkaFields && ourFields {
-		for _, name := range slices.Sorted(keys(k)) {
+		for _, name := range slices.Sorted(maps.Keys(k)) {
 			compareAt(strings.TrimPrefix(path+"."+name, "."), entry, k[name], o[name], found)
 		}
 		return
 	}
 	kl, kafkaList := kafka.([]node)
 	ol, ourList := ours.([]node)
-	if kafkaList && ourList {
-		compareLists(path+"[]", entry, kl, ol, found)
+	if kafkaList && (ourList || ours == "null" && len(kl) > 0) || ourList && kafka == "null" && len(ol) > 0 {
+		compareLists(path+"[]", entry, merged(kl), merged(ol), found)
 		return
 	}
 	if kt, ot := jsonOf(kafka), jsonOf(ours); kt != ot {
 		*found = append(*found, difference{path, entry, short(kafka), short(ours)})
-	}
-}
-
-func keys(m map[string]node) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
 	}
 }
 
@@ -251,6 +239,31 @@ func compareLists(path, entry string, kafka, ours []node, found *[]difference) {
 			kafka, ours = kafka[1:], ours[1:]
 		}
 	}
+}
+
+// merged joins entries of the same identity whose other fields are equal: clients read
+// the partitions of a topic alike, however an answer groups them.
+func merged(list []node) []node {
+	byID := map[string]map[string]node{}
+	var joined []node
+	for _, n := range list {
+		fields, ok := n.(map[string]node)
+		parts, hasParts := fields["Partitions"].([]node)
+		if !ok || !hasParts {
+			joined = append(joined, n)
+			continue
+		}
+		rest := maps.Clone(fields)
+		delete(rest, "Partitions")
+		key := jsonOf(rest)
+		if first := byID[key]; first != nil {
+			first["Partitions"] = slices.Concat(first["Partitions"].([]node), parts)
+			continue
+		}
+		byID[key] = maps.Clone(fields)
+		joined = append(joined, byID[key])
+	}
+	return joined
 }
 
 func at(entry string, n node) string { return strings.TrimSpace(entry + " (" + identity(n) + ")") }

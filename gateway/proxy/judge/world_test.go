@@ -33,8 +33,13 @@ const clientListener = "CLIENT"
 
 var passwords = map[string]string{"alice": "ecila", "bob": "bob-secret"}
 
-// answerLimit is how long an answer may take.
-const answerLimit = 20 * time.Second
+const (
+	// answerLimit is how long an answer to the test itself may take.
+	answerLimit = 20 * time.Second
+	// patience is how long the answer to a client may take. Kafka never answers some
+	// requests.
+	patience = 5 * time.Second
+)
 
 // broker is one of the two brokers, with what a test must know of it.
 type broker struct {
@@ -159,7 +164,7 @@ func startBroker(t *testing.T, version string, allowEveryone bool) *broker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.admin.Close() })
-	b.repairTopics(t)
+	b.repairTopics(t, nil)
 	b.records(t)
 	b.group(t, "")
 	b.transaction(t)
@@ -203,14 +208,15 @@ func (b *broker) topics(t *testing.T) map[string]int {
 	return found
 }
 
-// repairTopics makes the topics of the world, and deletes the others.
-func (b *broker) repairTopics(t *testing.T) {
+// repairTopics makes the topics of the world, and deletes the others. Those of stale are
+// made anew.
+func (b *broker) repairTopics(t *testing.T, stale map[string]bool) {
 	t.Helper()
 	have := b.topics(t)
 	remove := kmsg.NewPtrDeleteTopicsRequest()
 	remove.TimeoutMillis = 10_000
 	for name, partitions := range have {
-		if !strings.HasPrefix(name, "__") && (!slices.Contains(worldTopics, name) || partitions != 2) {
+		if !strings.HasPrefix(name, "__") && (!slices.Contains(worldTopics, name) || partitions != 2 || stale[name]) {
 			topic := kmsg.NewDeleteTopicsRequestTopic()
 			topic.Topic = &name
 			remove.Topics = append(remove.Topics, topic)
@@ -356,6 +362,69 @@ func (b *broker) transaction(t *testing.T) {
 	})
 }
 
+// repair makes both brokers alike: the topics of the world with equally long logs, and
+// the groups of a round.
+func (w *world) repair(t *testing.T, suffix string) {
+	t.Helper()
+	stale := map[string]bool{}
+	direct, proxied := w.direct.logs(t), w.proxied.logs(t)
+	for place, offset := range direct {
+		if proxied[place] != offset {
+			stale[place.topic] = true
+		}
+	}
+	for _, b := range []*broker{w.direct, w.proxied} {
+		b.repairTopics(t, stale)
+		b.group(t, suffix)
+		b.records(t)
+	}
+}
+
+// settle waits until both brokers know the same topics. If they do not come to know
+// them, the comparison of the effects says so.
+func (w *world) settle(t *testing.T) {
+	for deadline := time.Now().Add(time.Second / 4); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if maps.Equal(w.direct.topics(t), w.proxied.topics(t)) {
+			return
+		}
+	}
+}
+
+// logEnd is the first (-2) or the last (-1) offset of a partition.
+type logEnd struct {
+	topic     string
+	partition int32
+	which     int64
+}
+
+// logs returns the ends of the logs of all topics that are not internal.
+func (b *broker) logs(t *testing.T) map[logEnd]int64 {
+	t.Helper()
+	found := map[logEnd]int64{}
+	for _, which := range []int64{-2, -1} {
+		r := kmsg.NewPtrListOffsetsRequest()
+		for name, partitions := range b.topics(t) {
+			if strings.HasPrefix(name, "__") {
+				continue
+			}
+			topic := kmsg.NewListOffsetsRequestTopic()
+			topic.Topic = name
+			for p := range partitions {
+				partition := kmsg.NewListOffsetsRequestTopicPartition()
+				partition.Partition, partition.Timestamp = int32(p), which
+				topic.Partitions = append(topic.Partitions, partition)
+			}
+			r.Topics = append(r.Topics, topic)
+		}
+		for _, topic := range b.must(t, r, 6).(*kmsg.ListOffsetsResponse).Topics {
+			for _, p := range topic.Partitions {
+				found[logEnd{topic.Topic, p.Partition, which}] = p.Offset
+			}
+		}
+	}
+	return found
+}
+
 // setACLs makes bindings the ACLs of both brokers and of the proxies.
 func (w *world) setACLs(t *testing.T, bindings []acl.Binding) {
 	t.Helper()
@@ -400,6 +469,9 @@ type client struct{ user, host string }
 // String returns USER@HOST.
 func (c client) String() string { return c.user + "@" + c.host }
 
+// unanswered is the outcome of a request that is not answered within patience.
+const unanswered = "does not answer"
+
 // outcome is what came of a request on one way.
 type outcome struct {
 	answer node   // nil if there is none
@@ -407,13 +479,25 @@ type outcome struct {
 }
 
 // exchange sends requests on one connection, all before the first answer is read, and
-// returns what came of each. After the end of the connection there are no more outcomes.
+// returns what came of each. If the connection ends, it sends the rest on another.
 func (w *way) exchange(who client, requests []question) ([]outcome, error) {
+	var outcomes []outcome
+	for len(outcomes) < len(requests) {
+		more, err := w.pipeline(who, requests[len(outcomes):])
+		if err != nil {
+			return nil, err
+		}
+		outcomes = append(outcomes, more...)
+	}
+	return outcomes, nil
+}
+
+// pipeline sends requests on one connection until it ends.
+func (w *way) pipeline(who client, requests []question) ([]outcome, error) {
 	c, err := w.conn(who)
 	if err != nil {
 		return nil, err
 	}
-	_ = c.SetDeadline(time.Now().Add(answerLimit))
 	var frames []byte
 	for i := range requests {
 		r := clone(requests[i].request)
@@ -423,14 +507,16 @@ func (w *way) exchange(who client, requests []question) ([]outcome, error) {
 	go func() { _, _ = c.Write(frames) }() // an error shows in the answers
 	var outcomes []outcome
 	for i, q := range requests {
+		_ = c.SetDeadline(time.Now().Add(patience))
 		frame, err := readFrame(c)
 		if err != nil {
 			c.Close()
 			delete(w.conns, who.String())
+			end := "closes the connection"
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return append(outcomes, outcome{closed: "does not answer"}), nil
+				end = unanswered
 			}
-			return append(outcomes, outcome{closed: "closes the connection"}), nil
+			return append(outcomes, outcome{closed: end}), nil
 		}
 		if got := int32(binary.BigEndian.Uint32(frame)); got != int32(i) {
 			return nil, fmt.Errorf("the answer to request %d has the correlation id %d", i, got)
