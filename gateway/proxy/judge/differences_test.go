@@ -16,8 +16,10 @@ import (
 type situation struct {
 	question
 	difference
-	acls      []acl.Binding
-	semantics snapshot.Semantics
+	client        client
+	acls          []acl.Binding
+	semantics     snapshot.Semantics
+	allowEveryone bool
 }
 
 // allowed recognises the differences that docs/differences.md lists, by their ids there.
@@ -74,6 +76,9 @@ func allowedID(s situation) string {
 // class returns the text that differences of the same cause share: the API, the place,
 // and both values without names.
 func (s situation) class() string {
+	if s.key < 0 {
+		return s.Path
+	}
 	return fmt.Sprintf("%s %s: %s, here %s", s.api(), s.Path, blur(s.Kafka), blur(s.Ours))
 }
 

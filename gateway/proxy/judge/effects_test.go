@@ -8,9 +8,6 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/portcullis-authz/portcullis/acl"
-	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // effects returns what requests can have changed in a broker, by place.
@@ -102,27 +99,27 @@ func (j *judge) security(b *broker, found map[string]string) {
 }
 
 // compareEffects compares what the requests of a round have changed in both brokers.
-func (j *judge) compareEffects(before [2]map[string]string, acls []acl.Binding, semantics snapshot.Semantics) {
+func (j *judge) compareEffects(before [2]map[string]string, s situation) {
 	kafka, ours := changed(before[0], j.effects(j.w.direct)), changed(before[1], j.effects(j.w.proxied))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, place := range slices.Sorted(maps.Keys(kafka)) {
 		if ours[place] != kafka[place] {
-			j.noteEffect(place, kafka[place], ours[place], acls, semantics)
+			j.noteEffect(place, kafka[place], ours[place], s)
 		}
 	}
 	for _, place := range slices.Sorted(maps.Keys(ours)) {
 		if _, ok := kafka[place]; !ok {
-			j.noteEffect(place, "", ours[place], acls, semantics)
+			j.noteEffect(place, "", ours[place], s)
 		}
 	}
 }
 
-func (j *judge) noteEffect(place, kafka, ours string, acls []acl.Binding, semantics snapshot.Semantics) {
+func (j *judge) noteEffect(place, kafka, ours string, s situation) {
 	kind, _, _ := strings.Cut(place, " ")
-	s := situation{question: question{pair: pair{-1, 0}}, acls: acls, semantics: semantics}
+	s.question = question{pair: pair{-1, 0}}
 	s.difference = difference{"the effects of all requests of the round: " + kind, place, kafka, ours}
-	j.note(s, client{})
+	j.note(s)
 }
 
 // changed returns the places whose value is another than before.

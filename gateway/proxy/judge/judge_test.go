@@ -32,6 +32,7 @@ var (
 	seedFlag     = flag.Uint64("seed", 1, "the seed of all requests and ACLs")
 	roundsFlag   = flag.Int("rounds", rounds, "how many sets of ACLs to judge")
 	countsFlag   = flag.String("counts", "", "write the number of requests compared, by API and version, to this file")
+	resultFlag   = flag.String("result", "", "write the figures to this file, as JSON")
 	examplesFlag = flag.String("examples", "", "write one example of each kind of difference to this file, as JSON lines")
 )
 
@@ -119,8 +120,8 @@ type judge struct {
 // example is the first difference of a class, and how many there are.
 type example struct {
 	situation
-	client client
 	count  int
+	shrunk bool
 }
 
 // The proxy answers as the broker does.
@@ -138,10 +139,38 @@ func TestJudge(t *testing.T) {
 					return
 				}
 			}
+			j.shrink(t)
 		})
 	}
 	j.t = t
 	j.report()
+	if *roundsFlag == rounds && *seedFlag == 1 && *soakFlag == 0 {
+		j.checkCounts()
+	}
+}
+
+// countsFile returns the path of the file with the numbers of requests of a usual run.
+func countsFile() string { return filepath.Join("testdata", "counts-"+*versionFlag+".tsv") }
+
+// checkCounts fails the test if fewer requests were compared than the file says.
+func (j *judge) checkCounts() {
+	file, err := os.ReadFile(countsFile())
+	if os.IsNotExist(err) && *versionFlag != kafkatest.DefaultVersion {
+		return // a version that is judged by hand
+	}
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(file)) {
+		var p pair
+		var want int
+		if _, err := fmt.Sscanf(line, "%d\t%d\t%d", &p.key, &p.version, &want); err != nil {
+			j.t.Fatalf("%s: %q: %v", countsFile(), line, err)
+		}
+		if j.counts[p] < want {
+			j.t.Errorf("%v: %d requests compared, expected %d as %s says", p, j.counts[p], want, countsFile())
+		}
+	}
 }
 
 // sharedPairs returns the versions of APIs that the broker, the proxy and kmsg have.
@@ -202,9 +231,9 @@ func (j *judge) round(n int) {
 	semantics := pick(rand.New(rand.NewPCG(j.seed, uint64(n)<<8)), snapshot.Documented, snapshot.KafkaExact)
 	r := rand.New(rand.NewPCG(j.seed, uint64(n)))
 	p := &pools{round: n, r: r}
-	acls := randomACLs(p)
+	s := situation{acls: randomACLs(p), semantics: semantics, allowEveryone: j.w.allowEveryone, client: clients[n/2%len(clients)]}
 	j.w.repair(j.t, fmt.Sprintf("-%d", n))
-	j.w.setACLs(j.t, acls)
+	j.w.setACLs(j.t, s.acls)
 	reads, writes := j.questions(p)
 	r.Shuffle(len(reads), func(a, b int) { reads[a], reads[b] = reads[b], reads[a] })
 	r.Shuffle(len(writes), func(a, b int) { writes[a], writes[b] = writes[b], writes[a] })
@@ -217,7 +246,9 @@ func (j *judge) round(n int) {
 			direct, proxied := j.ways(semantics, true)
 			defer direct.close()
 			defer proxied.close()
-			j.run(share, who, acls, semantics, direct, proxied)
+			s := s
+			s.client = who
+			j.run(share, s, direct, proxied)
 		})
 	}
 	running.Wait()
@@ -229,15 +260,14 @@ func (j *judge) round(n int) {
 	// Those that make and delete topics come last: it takes a broker an uncertain time to
 	// see what the controller has done.
 	late := func(q question) bool { return slices.Contains(topicMaking, q.key) }
-	who := clients[n/2%len(clients)]
-	j.run(slices.DeleteFunc(slices.Clone(writes), late), who, acls, semantics, direct, proxied)
+	j.run(slices.DeleteFunc(slices.Clone(writes), late), s, direct, proxied)
 	for _, q := range slices.DeleteFunc(writes, func(q question) bool { return !late(q) }) {
-		if !j.batch([]question{q}, who, acls, semantics, direct, proxied) {
+		if !j.batch([]question{q}, s, direct, proxied) {
 			return
 		}
 		j.w.settle(j.t)
 	}
-	j.compareEffects(before, acls, semantics)
+	j.compareEffects(before, s)
 }
 
 // questions returns the requests of a round.
@@ -263,7 +293,7 @@ func (j *judge) questions(p *pools) (reads, writes []question) {
 }
 
 // run sends questions on both ways, pipelined or alone, and compares the answers.
-func (j *judge) run(questions []question, who client, acls []acl.Binding, semantics snapshot.Semantics, direct, proxied *way) {
+func (j *judge) run(questions []question, about situation, direct, proxied *way) {
 	for i := 0; len(questions) > 0; i++ {
 		n := min(pipelined, len(questions))
 		if i%8 == 7 || questions[0].odd != "" {
@@ -271,7 +301,7 @@ func (j *judge) run(questions []question, who client, acls []acl.Binding, semant
 		} else if odd := slices.IndexFunc(questions[:n], func(q question) bool { return q.odd != "" }); odd > 0 {
 			n = odd
 		}
-		if !j.batch(questions[:n], who, acls, semantics, direct, proxied) {
+		if !j.batch(questions[:n], about, direct, proxied) {
 			return
 		}
 		questions = questions[n:]
@@ -279,31 +309,26 @@ func (j *judge) run(questions []question, who client, acls []acl.Binding, semant
 }
 
 // batch sends questions together. It reports whether the test can go on.
-func (j *judge) batch(questions []question, who client, acls []acl.Binding, semantics snapshot.Semantics, direct, proxied *way) bool {
+func (j *judge) batch(questions []question, about situation, direct, proxied *way) bool {
 	var kafka, ours []outcome
 	var errs [2]error
 	var both sync.WaitGroup
-	both.Go(func() { kafka, errs[0] = direct.exchange(who, questions) })
-	both.Go(func() { ours, errs[1] = proxied.exchange(who, questions) })
+	both.Go(func() { kafka, errs[0] = direct.exchange(about.client, questions) })
+	both.Go(func() { ours, errs[1] = proxied.exchange(about.client, questions) })
 	both.Wait()
 	if err := cmp.Or(errs[0], errs[1]); err != nil {
-		j.t.Errorf("%v: %v", who, err)
+		j.t.Errorf("%v: %v", about.client, err)
 		return false
 	}
 	for i, q := range questions {
-		j.compare(situation{question: q, acls: acls, semantics: semantics}, who, kafka[i], ours[i])
+		about.question = q
+		j.compare(about, kafka[i], ours[i])
 	}
 	return true
 }
 
-func (j *judge) compare(s situation, who client, kafka, ours outcome) {
-	var differences []difference
-	switch {
-	case kafka.closed != ours.closed:
-		differences = []difference{{"", "", cmp.Or(kafka.closed, "answers"), cmp.Or(ours.closed, "answers")}}
-	case kafka.closed == "":
-		differences = compare(kafka.answer, ours.answer)
-	}
+func (j *judge) compare(s situation, kafka, ours outcome) {
+	differences := differencesOf(kafka, ours)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.counts[s.pair]++
@@ -313,12 +338,23 @@ func (j *judge) compare(s situation, who client, kafka, ours outcome) {
 	}
 	for _, d := range differences {
 		s.difference = d
-		j.note(s, who)
+		j.note(s)
 	}
 }
 
+// differencesOf returns how two outcomes differ.
+func differencesOf(kafka, ours outcome) []difference {
+	switch {
+	case kafka.closed != ours.closed:
+		return []difference{{"", "", cmp.Or(kafka.closed, "answers"), cmp.Or(ours.closed, "answers")}}
+	case kafka.closed == "":
+		return compare(kafka.answer, ours.answer)
+	}
+	return nil
+}
+
 // note records a difference. j.mu is held.
-func (j *judge) note(s situation, who client) {
+func (j *judge) note(s situation) {
 	if id := allowedID(s); id != "" {
 		j.allowed[id]++
 		return
@@ -326,7 +362,7 @@ func (j *judge) note(s situation, who client) {
 	class := s.class()
 	e := j.found[class]
 	if e == nil {
-		e = &example{situation: s, client: who}
+		e = &example{situation: s}
 		j.found[class] = e
 	}
 	e.count++
@@ -406,11 +442,17 @@ func (j *judge) report() {
 	for _, what := range slices.Sorted(maps.Keys(j.silent)) {
 		j.t.Logf("Kafka does not answer %s: %d times", what, j.silent[what])
 	}
-	for _, id := range slices.Sorted(maps.Keys(j.allowed)) {
+	for _, id := range slices.Sorted(maps.Keys(allowed)) {
 		j.t.Logf("published difference %s: %d times", id, j.allowed[id])
+		if j.allowed[id] == 0 && *roundsFlag >= rounds {
+			j.t.Logf("the published difference %s never occurred: it may be out of date", id)
+		}
 	}
 	if *countsFlag != "" {
 		j.writeCounts(*countsFlag)
+	}
+	if *resultFlag != "" {
+		j.writeResult(*resultFlag, total)
 	}
 	classes := slices.SortedFunc(maps.Keys(j.found), func(a, b string) int { return j.found[b].count - j.found[a].count })
 	var list strings.Builder
@@ -459,6 +501,7 @@ type rowACL struct {
 	Perm      string `json:"perm"`
 }
 
+// json returns the difference as a line of testdata/requests.jsonl.
 func (e *example) json() string {
 	request := []byte("null")
 	if e.request != nil {
@@ -468,7 +511,7 @@ func (e *example) json() string {
 		}
 	}
 	r := row{
-		Count: e.count, Key: e.key, API: e.api(), Version: e.version, Broker: *versionFlag, Semantics: e.semantics.String(), Client: e.client.String(), Odd: e.odd,
+		Count: e.count, Key: e.key, API: e.api(), Version: e.version, Broker: *versionFlag, Semantics: e.semantics.String(), AllowEveryone: e.allowEveryone, Client: e.client.String(), Odd: e.odd,
 		ACLs: []rowACL{}, Request: request, Expected: []difference{e.difference},
 	}
 	for _, b := range e.acls {
@@ -482,6 +525,19 @@ func (e *example) json() string {
 		return err.Error()
 	}
 	return string(text)
+}
+
+// writeResult writes what docs/kafka-tested.md shows of the version.
+func (j *judge) writeResult(path string, total int) {
+	text, err := json.Marshal(map[string]any{
+		"kafka": *versionFlag, "requests": total, "versions": len(j.counts), "differences": len(j.found), "published": j.allowed,
+	})
+	if err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		j.t.Error(err)
+	}
 }
 
 // writeCounts writes how many requests were compared, by API and version.

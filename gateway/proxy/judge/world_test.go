@@ -52,6 +52,7 @@ type broker struct {
 
 // world is two brokers of the same content, and proxies to the second.
 type world struct {
+	allowEveryone   bool
 	direct, proxied *broker
 	// exact and documented are proxies with the two semantics, and the stores by which
 	// they decide.
@@ -117,7 +118,7 @@ func readFrame(r io.Reader) ([]byte, error) {
 // startWorld starts the brokers and the proxies, which end with the test.
 func startWorld(t *testing.T, version string, allowEveryone bool) *world {
 	t.Helper()
-	w := &world{proxies: map[snapshot.Semantics]*proxy.Proxy{}, stores: map[snapshot.Semantics]*snapshot.Store{}}
+	w := &world{allowEveryone: allowEveryone, proxies: map[snapshot.Semantics]*proxy.Proxy{}, stores: map[snapshot.Semantics]*snapshot.Store{}}
 	w.direct, w.proxied = startBroker(t, version, allowEveryone), startBroker(t, version, allowEveryone)
 	for _, semantics := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact} {
 		w.stores[semantics] = snapshot.NewStore(snapshot.Config{
