@@ -4,9 +4,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strconv"
 	"strings"
+	"testing"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -166,6 +168,12 @@ func asJSON(v reflect.Value) any {
 		}
 		return bytesPrefix + hex.EncodeToString([]byte(v.String()))
 	}
+	if v.CanInt() { // the name of an enumeration's value, unless others have the same
+		again := reflect.New(v.Type()).Elem()
+		if err := fillText(again, fmt.Sprint(v.Interface())); err != nil || again.Int() != v.Int() {
+			return v.Int()
+		}
+	}
 	return v.Interface()
 }
 
@@ -293,6 +301,10 @@ func fillText(v reflect.Value, from string) error {
 		}
 		v.SetBytes(records)
 	default: // an enumeration of kmsg
+		if from == "UNKNOWN" {
+			v.SetZero()
+			return nil
+		}
 		u, ok := v.Addr().Interface().(interface{ UnmarshalText([]byte) error })
 		if !ok {
 			return fmt.Errorf("%q for a %v", from, v.Type())
@@ -326,3 +338,41 @@ const apiVersionsKey = 18
 
 // bytesPrefix begins the JSON of a text that is not UTF-8, whose bytes follow in hex.
 const bytesPrefix = "bytes:"
+
+// What asJSON says of a request, fill reads.
+func TestJSONOfRequests(t *testing.T) {
+	n := 0
+	for key := int16(0); key <= kmsg.MaxKey; key++ {
+		for seed := range uint64(20) {
+			p := &pools{r: rand.New(rand.NewPCG(seed, uint64(key)))}
+			if kmsg.RequestForKey(key) == nil {
+				continue
+			}
+			r := p.request(key, kmsg.RequestForKey(key).MaxVersion())
+			text, err := json.Marshal(asJSON(reflect.ValueOf(r)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			decoder := json.NewDecoder(strings.NewReader(string(text)))
+			decoder.UseNumber()
+			var fields any
+			if err := decoder.Decode(&fields); err != nil {
+				t.Fatal(err)
+			}
+			again := kmsg.RequestForKey(key)
+			again.SetVersion(r.GetVersion())
+			if err := fill(reflect.ValueOf(again).Elem(), fields); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			bind(reflect.ValueOf(r), nil, 0)
+			bind(reflect.ValueOf(again), nil, 0)
+			if got, want := again.AppendTo(nil), r.AppendTo(nil); string(got) != string(want) {
+				t.Fatalf("%s: read as %x, expected %x", text, got, want)
+			}
+			n++
+		}
+	}
+	if n < 1500 {
+		t.Errorf("%d requests, expected 1500 at least", n)
+	}
+}
