@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -27,6 +29,11 @@ var allowed = map[string]func(s situation) bool{
 	// Kafka's text shows the connection and the address of an object.
 	"text-of-cluster-refusals": func(s situation) bool {
 		return strings.HasSuffix(s.Path, "ErrorMessage") && requestText.MatchString(s.Kafka) && s.Ours == `"Cluster authorization failed."`
+	},
+	// Kafka's handler fails on the null list.
+	"refused-scram-list-unanswered": func(s situation) bool {
+		r, ok := s.request.(*kmsg.DescribeUserSCRAMCredentialsRequest)
+		return ok && r.Users == nil && s.Path == "" && s.Kafka == unanswered && s.Ours == "answers"
 	},
 	// What the proxy does not serve it does not show.
 	"versions-shown": func(s situation) bool {

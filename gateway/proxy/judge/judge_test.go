@@ -69,12 +69,6 @@ func (q question) writes() bool {
 	return slices.Contains(writing, q.key) || ok && m.AllowAutoTopicCreation
 }
 
-// silent reports whether a broker sends no answer.
-func (q question) silent() bool {
-	p, ok := q.request.(*kmsg.ProduceRequest)
-	return ok && p.Acks == 0
-}
-
 // oddities are what frames have that no good client sends, and that Kafka may answer all
 // the same.
 var oddities = map[string]func(frame []byte, flexible bool) []byte{
@@ -278,9 +272,6 @@ func (j *judge) questions(p *pools) (reads, writes []question) {
 			q := question{pair: pair, request: p.request(pair.key, pair.version)}
 			if p.r.IntN(60) == 0 {
 				q.odd = pick(p.r, slices.Sorted(maps.Keys(oddities))...)
-			}
-			if q.silent() {
-				continue
 			}
 			if q.writes() {
 				writes = append(writes, q)

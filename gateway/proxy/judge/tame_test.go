@@ -10,6 +10,11 @@ import (
 // tamed keeps requests from what would end the test or make answers depend on time: what
 // waits for others, takes a broker out of the cluster, or changes who may do what.
 var tamed = map[int16]func(p *pools, r kmsg.Request){
+	0: func(p *pools, r kmsg.Request) {
+		if produce := r.(*kmsg.ProduceRequest); produce.Acks == 0 {
+			produce.Acks = -1 // nothing answers 0
+		}
+	},
 	1: func(p *pools, r kmsg.Request) {
 		f := r.(*kmsg.FetchRequest)
 		f.MaxWaitMillis, f.MinBytes, f.ClusterID = 0, 0, nil
@@ -65,7 +70,8 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 	},
 	27: func(p *pools, r kmsg.Request) {
 		w := r.(*kmsg.WriteTxnMarkersRequest)
-		for i := range w.Markers { // Kafka never answers a marker that has no partitions
+		w.Markers = w.Markers[:min(1, len(w.Markers))] // nor two markers of one producer
+		for i := range w.Markers {                     // Kafka never answers a marker that has no partitions
 			m := &w.Markers[i]
 			if len(m.Topics) == 0 {
 				m.Topics = append(m.Topics, kmsg.WriteTxnMarkersRequestMarkerTopic{Topic: p.topic("WriteTxnMarkers")})
@@ -106,9 +112,12 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 	},
 	33: func(p *pools, r kmsg.Request) {
 		a := r.(*kmsg.AlterConfigsRequest)
-		if len(a.Resources) > 1 && a.Resources[0].ResourceType == kmsg.ConfigResourceTypeBroker {
-			a.Resources = a.Resources[:1] // the same broker twice is never answered
-		}
+		// Kafka never answers a request that has a resource twice.
+		named := map[string]bool{}
+		a.Resources = slices.DeleteFunc(a.Resources, func(r kmsg.AlterConfigsRequestResource) bool {
+			defer func() { named[r.ResourceName] = true }()
+			return named[r.ResourceName]
+		})
 		for i := range a.Resources {
 			if a.Resources[i].ResourceType == kmsg.ConfigResourceTypeBroker {
 				a.ValidateOnly = true
@@ -153,6 +162,7 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 		d := r.(*kmsg.DescribeShareGroupOffsetsRequest)
 		for i := range d.Groups {
 			for k := range d.Groups[i].Topics { // a partition that does not exist is never answered
+				d.Groups[i].Topics[k].Topic = pick(p.r, worldTopics...)
 				d.Groups[i].Topics[k].Partitions = []int32{int32(p.r.IntN(2))}
 			}
 		}

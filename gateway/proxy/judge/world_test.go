@@ -38,7 +38,7 @@ const (
 	answerLimit = 20 * time.Second
 	// patience is how long the answer to a client may take. Kafka never answers some
 	// requests.
-	patience = 5 * time.Second
+	patience = 3 * time.Second
 )
 
 // broker is one of the two brokers, with what a test must know of it.
