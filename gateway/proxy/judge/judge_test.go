@@ -69,6 +69,10 @@ func (q question) writes() bool {
 	return slices.Contains(writing, q.key) || ok && m.AllowAutoTopicCreation
 }
 
+// closing reports whether a connection may well be closed instead of an answer. Such a
+// request is sent alone, lest those that follow it change something twice.
+func (q question) closing() bool { return q.odd != "" || slices.Contains([]int16{29, 30, 31}, q.key) }
+
 // oddities are what frames have that no good client sends, and that Kafka may answer all
 // the same.
 var oddities = map[string]func(frame []byte, flexible bool) []byte{
@@ -287,10 +291,10 @@ func (j *judge) questions(p *pools) (reads, writes []question) {
 func (j *judge) run(questions []question, about situation, direct, proxied *way) {
 	for i := 0; len(questions) > 0; i++ {
 		n := min(pipelined, len(questions))
-		if i%8 == 7 || questions[0].odd != "" {
+		if i%8 == 7 || questions[0].closing() {
 			n = 1
-		} else if odd := slices.IndexFunc(questions[:n], func(q question) bool { return q.odd != "" }); odd > 0 {
-			n = odd
+		} else if next := slices.IndexFunc(questions[:n], question.closing); next > 0 {
+			n = next
 		}
 		if !j.batch(questions[:n], about, direct, proxied) {
 			return

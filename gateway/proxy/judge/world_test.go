@@ -473,6 +473,9 @@ func (c client) String() string { return c.user + "@" + c.host }
 // unanswered is the outcome of a request that is not answered within patience.
 const unanswered = "does not answer"
 
+// closes is the outcome of a request after which the connection is closed.
+const closes = "closes the connection"
+
 // outcome is what came of a request on one way.
 type outcome struct {
 	answer node   // nil if there is none
@@ -489,6 +492,15 @@ func (w *way) exchange(who client, requests []question) ([]outcome, error) {
 			return nil, err
 		}
 		outcomes = append(outcomes, more...)
+		if last := len(outcomes) - 1; len(more) < len(requests) && outcomes[last].closed == closes {
+			// A broker that closes a connection with requests unread may take answers with
+			// it that are on their way. So it is asked again, alone.
+			again, err := w.pipeline(who, requests[last:last+1])
+			if err != nil {
+				return nil, err
+			}
+			outcomes[last] = again[0]
+		}
 	}
 	return outcomes, nil
 }
@@ -513,7 +525,7 @@ func (w *way) pipeline(who client, requests []question) ([]outcome, error) {
 		if err != nil {
 			c.Close()
 			delete(w.conns, who.String())
-			end := "closes the connection"
+			end := closes
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				end = unanswered
 			}
