@@ -71,7 +71,7 @@ func (b *Broker) properties() (string, error) {
 	for key, value := range small {
 		p[key] = value
 	}
-	if !AtLeast(c.Version, "4.0") {
+	if !AtLeast(c.Version, "4.0") || AtLeast(c.Version, "4.2") { // else it is up to features
 		delete(p, "group.coordinator.rebalance.protocols")
 	}
 	if c.usesZooKeeper() || AtLeast(c.Version, "3.6") {

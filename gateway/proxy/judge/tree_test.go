@@ -1,0 +1,287 @@
+package judge_test
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func crc32c(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+
+// node is a decoded answer in a form that can be compared: a map of fields, a list, or
+// the text of a value.
+type node any
+
+// reader turns answers of one broker into nodes.
+type reader struct {
+	ids    map[uuid]string // names of topics by their ids
+	rename *strings.Replacer
+}
+
+// normal says what is not compared, and why. A rule applies to fields of a name in the
+// answers of some APIs, or of all.
+type normal struct {
+	field  string
+	apis   []string // none: all
+	why    string
+	become func(v any) any
+}
+
+// sign keeps of a number whether it is negative.
+func sign(v any) any {
+	if n := reflect.ValueOf(v); n.CanInt() && n.Int() >= 0 {
+		return ">=0"
+	}
+	return v
+}
+
+func nothing(any) any { return "-" }
+
+var generated = regexp.MustCompile(`[0-9A-Za-z_-]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+func withoutUUID(v any) any {
+	if s, ok := v.(string); ok && generated.MatchString(s) {
+		return "generated"
+	}
+	return v
+}
+
+var normals = []normal{
+	{"ThrottleMillis", nil, "depends on the time", nothing},
+	{"Port", nil, "the proxy shows its own ports", func(v any) any {
+		if reflect.ValueOf(v).Int() > 0 {
+			return "a port"
+		}
+		return v
+	}},
+	{"SessionID", []string{"Fetch"}, "random", func(v any) any {
+		if v != int32(0) {
+			return "random"
+		}
+		return v
+	}},
+	{"ProducerID", []string{"InitProducerID"}, "each broker counts by itself", sign},
+	{"BaseOffset", []string{"Produce"}, "the logs of the two brokers may differ by then; the effects are compared", sign},
+	{"LogStartOffset", []string{"Produce"}, "as BaseOffset", sign},
+	{"LowWatermark", []string{"DeleteRecords"}, "as BaseOffset", sign},
+	{"LogAppendTime", nil, "a time", sign},
+	{"MemberID", []string{"JoinGroup", "SyncGroup", "ConsumerGroupHeartbeat"}, "random, if the broker made it", withoutUUID},
+	{"LeaderID", []string{"JoinGroup"}, "random, if the broker made it", withoutUUID},
+	{"HighWatermark", []string{"DescribeQuorum"}, "the metadata log grows all the time", sign},
+	{"LogEndOffset", []string{"DescribeQuorum"}, "the metadata log grows all the time", sign},
+	{"LastFetchTimestamp", []string{"DescribeQuorum"}, "a time", sign},
+	{"LastCaughtUpTimestamp", []string{"DescribeQuorum"}, "a time", sign},
+	{"TotalBytes", []string{"DescribeLogDirs"}, "others use the disk", sign},
+	{"UsableBytes", []string{"DescribeLogDirs"}, "others use the disk", sign},
+	{"Size", []string{"DescribeLogDirs"}, "the metadata log grows all the time", sign},
+	{"ClientInstanceID", nil, "random", nothing},
+	{"FinalizedFeaturesEpoch", nil, "the offset of the metadata log, which grows all the time", sign},
+}
+
+func (r *reader) node(api string, v reflect.Value) node {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return "null"
+		}
+		return r.node(api, v.Elem())
+	case reflect.Struct:
+		return r.fields(api, v)
+	case reflect.Slice:
+		if v.IsNil() {
+			return "null"
+		}
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			if v.Len() == 0 {
+				return "empty"
+			}
+			return hex.EncodeToString(v.Bytes())
+		}
+		list := make([]node, 0, v.Len())
+		for i := range v.Len() {
+			list = append(list, r.node(api, v.Index(i)))
+		}
+		return list
+	case reflect.Array:
+		id := v.Interface().(uuid)
+		if name, ok := r.ids[id]; ok {
+			return idPrefix + name
+		}
+		return hex.EncodeToString(id[:])
+	case reflect.String:
+		b, _ := json.Marshal(r.rename.Replace(v.String()))
+		return string(b)
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+func (r *reader) fields(api string, v reflect.Value) node {
+	if v.Type() == reflect.TypeFor[kmsg.Tags]() {
+		return fmt.Sprint(v.Interface())
+	}
+	fields := map[string]node{}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if !f.IsExported() || f.Name == "Version" {
+			continue
+		}
+		value := v.Field(i)
+		for _, n := range normals {
+			if n.field == f.Name && (n.apis == nil || slices.Contains(n.apis, api)) && value.Kind() != reflect.Slice && value.Kind() != reflect.Struct {
+				if changed := n.become(value.Interface()); changed != value.Interface() {
+					fields[f.Name] = fmt.Sprint(changed)
+				}
+			}
+		}
+		if _, done := fields[f.Name]; !done {
+			fields[f.Name] = r.node(api, value)
+		}
+	}
+	return fields
+}
+
+// identities are the fields that say which entry of a list an entry is, in the order in
+// which they are shown.
+var identities = []string{
+	"TopicID", "Topic", "Partition", "Group", "GroupID", "CoordinatorKey", "Key", "TransactionalID", "ResourceType", "ResourceName", "ApiKey",
+	"Feature", "User", "Name", "NodeID", "Dir", "MemberID", "ProducerID", "Principal", "EntityType", "ID",
+}
+
+// identity returns the text of an entry's identity.
+func identity(n node) string {
+	fields, ok := n.(map[string]node)
+	if !ok {
+		return fmt.Sprint(n)
+	}
+	var parts []string
+	for _, name := range identities {
+		value, ok := fields[name].(string)
+		if !ok || value == "null" || value == zeroID || value == `""` && name == "Topic" && fields["TopicID"] != zeroID {
+			continue
+		}
+		parts = append(parts, strings.Trim(value, `"`))
+	}
+	if len(parts) == 0 {
+		return jsonOf(n)
+	}
+	return strings.Join(parts, "/")
+}
+
+var zeroID = strings.Repeat("0", 32)
+
+func jsonOf(n node) string {
+	b, _ := json.Marshal(n)
+	return string(b)
+}
+
+// difference is a place at which two answers differ.
+type difference struct {
+	Path  string `json:"path"`  // such as Topics[].Partitions[].ErrorCode; empty for the answer as a whole
+	Entry string `json:"entry"` // such as "(t1) (0)"
+	Kafka string `json:"kafka"`
+	Ours  string `json:"portcullis"`
+}
+
+// compare returns the differences of two answers. The order of lists does not count:
+// Kafka's is that of hash tables.
+func compare(kafka, ours node) []difference {
+	var found []difference
+	compareAt("", "", kafka, ours, &found)
+	return found
+}
+
+func compareAt(path, entry string, kafka, ours node, found *[]difference) {
+	k, kafkaFields := kafka.(map[string]node)
+	o, ourFields := ours.(map[string]node)
+	if kafkaFields && ourFields {
+		for _, name := range slices.Sorted(maps.Keys(k)) {
+			compareAt(strings.TrimPrefix(path+"."+name, "."), entry, k[name], o[name], found)
+		}
+		return
+	}
+	kl, kafkaList := kafka.([]node)
+	ol, ourList := ours.([]node)
+	if kafkaList && (ourList || ours == "null" && len(kl) > 0) || ourList && kafka == "null" && len(ol) > 0 {
+		compareLists(path+"[]", entry, merged(kl), merged(ol), found)
+		return
+	}
+	if kt, ot := jsonOf(kafka), jsonOf(ours); kt != ot {
+		*found = append(*found, difference{path, entry, short(kafka), short(ours)})
+	}
+}
+
+func compareLists(path, entry string, kafka, ours []node, found *[]difference) {
+	order := func(a, b node) int {
+		if c := strings.Compare(identity(a), identity(b)); c != 0 {
+			return c
+		}
+		return strings.Compare(jsonOf(a), jsonOf(b))
+	}
+	kafka, ours = slices.SortedFunc(slices.Values(kafka), order), slices.SortedFunc(slices.Values(ours), order)
+	for len(kafka) > 0 || len(ours) > 0 {
+		switch {
+		case len(ours) == 0 || len(kafka) > 0 && identity(kafka[0]) < identity(ours[0]):
+			*found = append(*found, difference{path, at(entry, kafka[0]), hasEntry(kafka[0]), "lacks it"})
+			kafka = kafka[1:]
+		case len(kafka) == 0 || identity(ours[0]) < identity(kafka[0]):
+			*found = append(*found, difference{path, at(entry, ours[0]), "lacks it", hasEntry(ours[0])})
+			ours = ours[1:]
+		default:
+			compareAt(path, at(entry, kafka[0]), kafka[0], ours[0], found)
+			kafka, ours = kafka[1:], ours[1:]
+		}
+	}
+}
+
+// merged joins entries of the same identity whose other fields are equal: clients read
+// the partitions of a topic alike, however an answer groups them.
+func merged(list []node) []node {
+	byID := map[string]map[string]node{}
+	var joined []node
+	for _, n := range list {
+		fields, ok := n.(map[string]node)
+		parts, hasParts := fields["Partitions"].([]node)
+		if !ok || !hasParts {
+			joined = append(joined, n)
+			continue
+		}
+		rest := maps.Clone(fields)
+		delete(rest, "Partitions")
+		key := jsonOf(rest)
+		if first := byID[key]; first != nil {
+			first["Partitions"] = slices.Concat(first["Partitions"].([]node), parts)
+			continue
+		}
+		byID[key] = maps.Clone(fields)
+		joined = append(joined, byID[key])
+	}
+	return joined
+}
+
+func at(entry string, n node) string { return strings.TrimSpace(entry + " (" + identity(n) + ")") }
+
+func hasEntry(n node) string {
+	if fields, ok := n.(map[string]node); ok && fields["ErrorCode"] != nil {
+		return fmt.Sprintf("has the entry (error %v)", fields["ErrorCode"])
+	}
+	return "has the entry"
+}
+
+func short(n node) string {
+	text, ok := n.(string)
+	if !ok {
+		text = jsonOf(n)
+	}
+	if len(text) > 300 {
+		text = text[:300] + "…"
+	}
+	return text
+}
