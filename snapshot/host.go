@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
 )
@@ -128,4 +129,17 @@ func family(addr netip.Addr) int {
 		return 0
 	}
 	return 1
+}
+
+// UnreadableHosts returns how many bindings have a host that fails closed
+// ([acl.Host.FailsClosed]), and the first of them. It looks at all bindings.
+func (n *Snapshot) UnreadableHosts() (count int, first acl.Binding) {
+	for b := range n.All() {
+		if strings.Contains(b.Entry.Host, "/") && acl.ParseHost(b.Entry.Host).FailsClosed() {
+			if count++; count == 1 {
+				first = b
+			}
+		}
+	}
+	return count, first
 }

@@ -9,14 +9,16 @@ import (
 	"fmt"
 	"hash"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/xdg-go/scram"
 
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// scramIterations is what Kafka demands at the least. Logging in costs the proxy
-// nothing of it: the salted password is made once, when the proxy starts.
+// scramIterations is what Kafka demands at the least. They cost milliseconds, which the
+// proxy spends once for each user and mechanism, when somebody first logs in as the user.
 //
 // Source: Kafka's ScramMechanism.
 const scramIterations = 4096
@@ -25,22 +27,28 @@ const scramIterations = 4096
 type scramMechanism struct {
 	name   string
 	hash   scram.HashGeneratorFcn
-	users  map[string]scram.StoredCredentials
-	secret []byte // of the salts of users who do not exist
+	users  map[string]*scramUser
+	secret []byte // of the salts
+}
+
+// scramUser is a user whose keys are derived from the password when they are first
+// needed. Logins at the same time wait for one derivation.
+type scramUser struct {
+	client  *scram.Client
+	derive  sync.Once
+	derived atomic.Bool
+	keys    scram.StoredCredentials
 }
 
 // newSCRAM returns the mechanism of the name.
 func newSCRAM(name string, hash scram.HashGeneratorFcn, users map[string]string) (mechanism, error) {
-	m := &scramMechanism{name: name, hash: hash, users: map[string]scram.StoredCredentials{}, secret: random(sha256.Size)}
+	m := &scramMechanism{name: name, hash: hash, users: map[string]*scramUser{}, secret: random(sha256.Size)}
 	for user, password := range users {
 		client, err := hash.NewClient(user, password, "")
 		if err != nil {
 			return nil, fmt.Errorf("user %s: %w", printable(user), err)
 		}
-		factors := scram.KeyFactors{Salt: string(random(16)), Iters: scramIterations}
-		if m.users[user], err = client.GetStoredCredentialsWithError(factors); err != nil {
-			return nil, fmt.Errorf("user %s: %w", printable(user), err)
-		}
+		m.users[user] = &scramUser{client: client}
 	}
 	return func() login { return &scramLogin{mechanism: m} }, nil
 }
@@ -51,18 +59,33 @@ func random(size int) []byte {
 	return b
 }
 
-// credentials returns those of a user. One who does not exist is led on with a salt
-// that is always the same, to keys that nobody has: otherwise strangers could ask who
-// has an account.
-func (m *scramMechanism) credentials(user string) scram.StoredCredentials {
-	if c, ok := m.users[user]; ok {
-		return c
-	}
+// factors returns the salt and the iterations of a name. They are made the same way
+// whether or not there is such a user, so that strangers cannot ask who has an account.
+func (m *scramMechanism) factors(user string) scram.KeyFactors {
 	salt := hmac.New(sha256.New, m.secret)
 	salt.Write([]byte(user))
-	size := m.hash().Size()
-	factors := scram.KeyFactors{Salt: string(salt.Sum(nil)[:16]), Iters: scramIterations}
-	return scram.StoredCredentials{KeyFactors: factors, StoredKey: random(size), ServerKey: random(size)}
+	return scram.KeyFactors{Salt: string(salt.Sum(nil)[:16]), Iters: scramIterations}
+}
+
+// credentials returns the keys of a user. They are derived once, so that naming users
+// costs the proxy no more than all users do, once. A user who does not exist has keys
+// that nobody knows, and costs nothing. A failed login is answered at a fixed time after
+// it came (failedLoginDelay), so that the time does not tell which of the two it was.
+func (m *scramMechanism) credentials(name string) (scram.StoredCredentials, error) {
+	user, ok := m.users[name]
+	if !ok {
+		size := m.hash().Size()
+		return scram.StoredCredentials{KeyFactors: m.factors(name), StoredKey: random(size), ServerKey: random(size)}, nil
+	}
+	var err error
+	user.derive.Do(func() {
+		user.keys, err = user.client.GetStoredCredentialsWithError(m.factors(name))
+		user.derived.Store(err == nil)
+	})
+	if !user.derived.Load() {
+		return scram.StoredCredentials{}, fmt.Errorf("user %s: the keys cannot be derived: %v", printable(name), err)
+	}
+	return user.keys, nil
 }
 
 // scramLogin is one client logging in. The library leads the conversation up to the
@@ -71,7 +94,6 @@ func (m *scramMechanism) credentials(user string) scram.StoredCredentials {
 type scramLogin struct {
 	mechanism     *scramMechanism
 	user          string
-	credentials   scram.StoredCredentials
 	first, answer string // the client's first message, and what was answered
 }
 
@@ -92,8 +114,8 @@ func (l *scramLogin) step(message []byte) (answer []byte, done bool, err error) 
 		return nil, false, errors.New("delegation tokens are those of the upstream's brokers and are not accepted here")
 	}
 	server, err := l.mechanism.hash.NewServer(func(user string) (scram.StoredCredentials, error) {
-		l.user, l.credentials = user, l.mechanism.credentials(user)
-		return l.credentials, nil
+		l.user = user
+		return scram.StoredCredentials{KeyFactors: l.mechanism.factors(user)}, nil // the keys are for the last message
 	})
 	if err != nil {
 		return nil, false, err
@@ -128,19 +150,23 @@ func (l *scramLogin) last(message string) ([]byte, error) {
 	}
 	proof, err := base64.StdEncoding.DecodeString(encoded)
 	text := bare + "," + l.answer + "," + unproved
-	key := l.sign(l.credentials.StoredKey, text)
-	if err != nil || len(proof) != len(key) {
+	if err != nil || len(proof) != l.mechanism.hash().Size() {
 		return nil, errors.New("expected a proof in base64, of the size of the hash")
 	}
+	credentials, err := l.mechanism.credentials(l.user)
+	if err != nil {
+		return nil, err
+	}
+	key := l.sign(credentials.StoredKey, text)
 	for i := range key {
 		key[i] ^= proof[i]
 	}
 	stored := l.mechanism.hash()
 	stored.Write(key)
-	if !hmac.Equal(stored.Sum(nil), l.credentials.StoredKey) {
+	if !hmac.Equal(stored.Sum(nil), credentials.StoredKey) {
 		return nil, fmt.Errorf("user %s: %w", printable(l.user), errCredentials)
 	}
-	return []byte("v=" + base64.StdEncoding.EncodeToString(l.sign(l.credentials.ServerKey, text))), nil
+	return []byte("v=" + base64.StdEncoding.EncodeToString(l.sign(credentials.ServerKey, text))), nil
 }
 
 // parts splits the first message into its header, with the comma behind it, and the
