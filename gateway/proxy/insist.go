@@ -9,7 +9,7 @@ import (
 // The pauses between attempts to reach something that does not answer.
 const (
 	firstPause = 100 * time.Millisecond
-	lastPause  = 10 * time.Second
+	lastPause  = 5 * time.Second
 )
 
 // backOff is how long to wait after failures in a row. The zero backOff begins.

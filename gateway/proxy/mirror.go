@@ -85,6 +85,7 @@ func (p *Proxy) load(ctx context.Context) error {
 		m.failing = true
 		p.log.Error("ACLs of the upstream not taken over", "reason", err.Error(), "in force", now.Len(), "age", age.Round(time.Millisecond).String())
 		m.Report(err)
+		p.suspectAll()
 		return err
 	}
 	m.loaded.Store(began.UnixNano())

@@ -33,6 +33,15 @@ func (p *Proxy) suspect(node int32, address string) {
 	})
 }
 
+// suspectAll looks after all brokers that are known.
+func (p *Proxy) suspectAll() {
+	for _, node := range p.cluster.nodes() {
+		if address, ok := p.cluster.address(node); ok {
+			p.suspect(node, address)
+		}
+	}
+}
+
 // lookAfter returns once the broker accepts connections and its ports are open.
 func (p *Proxy) lookAfter(ctx context.Context, node int32, address string) {
 	var wait backOff

@@ -164,7 +164,10 @@ func (p *Proxy) Serve(ctx context.Context) error {
 	}
 	p.mu.Unlock()
 	p.running.Go(func() {
-		p.cluster.keepFresh(serving, func(err error) { p.log.Warn("upstream does not answer", "reason", err.Error()) })
+		p.cluster.keepFresh(serving, func(err error) {
+			p.log.Warn("upstream does not answer", "reason", err.Error())
+			p.suspectAll()
+		})
 	})
 	if p.mirror != nil {
 		p.running.Go(func() { p.keepMirroring(serving) })
