@@ -56,6 +56,11 @@ func TestLintCodes(t *testing.T) {
 		{inspect.CodeIdle, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Read, topic("x")), allow("User:b", "*", ops.Read, topic("x"))}, 0, false}, // b may come with group a
 		{inspect.CodeSuperUser, super, []acl.Binding{a(ops.Read, topic("x"))}, 0, true},
 		{inspect.CodeSuperUser, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x"))}, 0, false},
+		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{deny("User:a", "10.0.0.0/33", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, true},
+		{inspect.CodeUnreadableHost, exact, []acl.Binding{deny("User:a", "fe80::1%eth0/64", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, true},
+		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{allow("User:a", "10.0.0.0/33", ops.Read, topic("x"))}, 0, false}, // dead-host
+		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{deny("User:a", "010.0.0.0/8", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, false},
+		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{allow("User:a", "10.0.0.0/33", ops.Read, topic("x"))}, 0, true},
 		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{allow("User:a", "localhost", ops.Read, topic("x"))}, 0, true},
 		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{allow("User:a", "::1", ops.Read, topic("x"))}, 0, false},
 		{inspect.CodeDeadHost, exact, []acl.Binding{allow("User:a", "::1", ops.Read, topic("x"))}, 0, true},

@@ -72,7 +72,7 @@ func (part aclPart) set(b *acl.Binding, text string) (found, expected string, ok
 	c := *b
 	err := aclParts[part].set(&c, text)
 	if err == nil {
-		err = c.ValidateStored()
+		err = c.Validate()
 	}
 	if err != nil {
 		return aclParts[part].noun + " " + enum.Quote(text), aclParts[part].expected, false

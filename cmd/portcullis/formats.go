@@ -125,7 +125,7 @@ func (f foreignFormat) refusal(list []acl.Binding) error {
 	why := f.refuse(list)
 	for _, b := range list {
 		var reason string
-		if err := b.ValidateStored(); err != nil {
+		if err := b.Validate(); err != nil {
 			reason = err.Error()
 		} else {
 			reason = why(b)

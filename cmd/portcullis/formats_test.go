@@ -386,7 +386,7 @@ func FuzzForeignFormats(f *testing.F) {
 			return
 		}
 		for _, b := range list {
-			if err := b.ValidateStored(); err != nil {
+			if err := b.Validate(); err != nil {
 				t.Fatalf("%v: %v", b, err)
 			}
 		}
