@@ -85,7 +85,7 @@ func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, 
 	var allows, denies []resource.Pattern
 	for _, b := range w.inKafkaOrder(t) {
 		e := b.Entry
-		if !isFromText(e.Host, javaText(s.Host)) {
+		if !w.IsFromText(e, s.Host) {
 			continue
 		}
 		if !strings.Contains(e.Principal, ":") {
