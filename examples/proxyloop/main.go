@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -80,17 +81,14 @@ func main() {
 
 // topics says which topics there are: new requests name them by ids.
 type topics struct {
+	gateway.NoCluster // for all other questions
 	*kfake.Cluster
-	gateway.NoCluster // for what is not known
 }
 
 func (c topics) TopicName(id [16]byte) (string, bool) {
-	if info := c.TopicIDInfo(id); info != nil {
-		return info.Topic, true
-	}
-	return "", false
+	info := cmp.Or(c.TopicIDInfo(id), &kfake.TopicInfo{})
+	return info.Topic, info.Topic != ""
 }
-func (topics) Topics() ([]string, uint64, bool) { return []string{"orders", "payroll"}, 1, true }
 
 func must[T any](value T, err error) T {
 	if err != nil {
