@@ -50,14 +50,16 @@ func (c Change) IsEveryoneElse() bool { return len(c.Principals) == 0 }
 // the principals that are concerned: those with other ACLs than before, and, where ACLs
 // for User:* or the configuration differ, those with ACLs on the names in question. It
 // is the product of the number of principals and of patterns only where many
-// principals have ACLs that hold many changed patterns of User:*. The error is
-// a [*LimitError].
+// principals have ACLs that hold many changed patterns of User:*, and bounded by [Work].
+// The error is a [*LimitError] or a [*WorkError].
 func Diff(from, to *snapshot.Snapshot, progress Progress) ([]Change, error) {
 	var changes []Change
 	var all []*comparison
 	total, done := 0, 0
+	work := &worker{limit: Work(from.Len() + to.Len())}
 	for _, t := range resource.Types() {
 		c := compare(load(from, t), load(to, t))
+		c.worker = work
 		all = append(all, c)
 		total += len(c.principals)
 	}
@@ -98,6 +100,7 @@ type comparison struct {
 	// named is the differences of principals that are not those of everyone else, with
 	// the principals, by what they are in words.
 	named map[string]*Change
+	*worker
 }
 
 // difference is what is gained and lost.

@@ -49,11 +49,15 @@ func (c *comparison) comparePrincipal(text string) error {
 	}
 	names, counts := c.cells(p, roots)
 	star := c.starRules(names)
+	if !c.spend(names.bytes()/bytesPerWork + workPerRule*(len(star[0])+len(star[1])+len(p.own[0])+len(p.own[1]))) {
+		return &WorkError{"the comparison", c.limit, describePrincipal(text), "compare fewer ACLs at a time, such as those of one resource type, or what one principal can do (what-can)"}
+	}
 	rules := [2][]rule{slices.Concat(star[0], p.own[0]), slices.Concat(star[1], p.own[1])}
 	g, err := c.grids(p.subjects, rules, names)
 	if err != nil {
 		return err
 	}
+	c.spend(len(names.nodes) * len(g.from.hosts.nodes) / hostsPerWork)
 	others := c.gridsOn([2]subject{}, star, names, g.from.hosts)
 	if nodes, any := g.differing(others, counts); any {
 		c.add(text, names.set(func(node int) bool { return nodes[node] }), g.difference(nodes))

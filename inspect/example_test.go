@@ -61,7 +61,11 @@ func ExampleExplain() {
 
 func ExampleWhoCan() {
 	n := load(snapshot.Config{SuperUsers: []principal.Principal{principal.User("admin")}}, shop)
-	for _, g := range inspect.WhoCan(n, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "orders.eu"}, nil) {
+	grantees, err := inspect.WhoCan(n, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "orders.eu"}, nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, g := range grantees {
 		if g.IsEveryoneElse() {
 			fmt.Println("everyone but", g.Except, "from", g.Hosts)
 		} else {
@@ -151,7 +155,11 @@ func ExampleLint() {
 Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu, patternType=LITERAL)`"+`:
 	(principal=User:shop, host=10.1.1.1, operation=DESCRIBE, permissionType=ALLOW)
 `)
-	for _, f := range inspect.Lint(n, inspect.LintOptions{}) {
+	findings, err := inspect.Lint(n, inspect.LintOptions{})
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range findings {
 		fmt.Println(f.Code, f.Removable, f.Binding.Entry)
 		fmt.Println("because", f.Reason+":", f.Mend)
 	}

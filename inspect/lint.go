@@ -83,8 +83,14 @@ type LintOptions struct {
 // The cost grows with the number of ACLs and its logarithm; and beyond that for a
 // DENY with the number of ALLOW of its operations that are on narrower patterns, until
 // one is found that it takes something from; and for ACLs of one principal, pattern
-// and host with the number of those that hold them.
-func Lint(n *snapshot.Snapshot, options LintOptions) []Finding {
+// and host with the number of those that hold them. It is bounded by [Work]. The error
+// is a [*WorkError].
+func Lint(n *snapshot.Snapshot, options LintOptions) ([]Finding, error) {
+	return lint(n, options, Work(n.Len()))
+}
+
+func lint(n *snapshot.Snapshot, options LintOptions, limit int) ([]Finding, error) {
+	work := &worker{limit: limit}
 	var findings []Finding
 	known := options.PrincipalTypes
 	if len(known) == 0 {
@@ -92,17 +98,20 @@ func Lint(n *snapshot.Snapshot, options LintOptions) []Finding {
 	}
 	done := 0
 	for _, t := range resource.Types() {
-		l := &linter{census: takeCensus(load(n, t)), knownTypes: known}
+		l := &linter{census: takeCensus(load(n, t), work), knownTypes: known}
 		for _, text := range slices.Sorted(maps.Keys(l.rules)) {
 			for _, r := range l.rules[text] {
 				findings = append(findings, l.lint(r)...)
+				if work.exhausted() {
+					return nil, &WorkError{"lint", limit, r.Binding.String(), "lint fewer ACLs at a time, such as those of one resource type"}
+				}
 				done++
 				options.Progress.step(done, n.Len())
 			}
 		}
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return a.Binding.Compare(b.Binding) })
-	return findings
+	return findings, nil
 }
 
 // linter looks at the ACLs of one type.
@@ -211,7 +220,7 @@ func (l *linter) isShadowed(r rule) bool {
 		for _, cell := range l.widest(r, exact) {
 			v := l.voicesAt(r.Entry.Principal, cell, exact)
 			top := v.hosts.find(h)
-			for node := top; node < int(v.hosts.end[top]); node++ {
+			for node := top; node < int(v.hosts.end[top]) && l.spend(1); node++ {
 				if !v.hosts.empty[node] && l.speaks(r)&^v.denied[node] != 0 {
 					return false
 				}

@@ -105,7 +105,7 @@ func (l *linter) prefixOpens(r rule) *words {
 		return nil
 	}
 	top, _ := l.names.find(pointOf(r.Pattern))
-	for kid := top + 1; kid < int(l.names.end[top]); kid = int(l.names.end[kid]) {
+	for kid := top + 1; kid < int(l.names.end[top]) && l.spend(1); kid = int(l.names.end[kid]) {
 		at := l.names.nodes[kid]
 		if at.name == name || endsPart(at.name[len(name)]) {
 			continue

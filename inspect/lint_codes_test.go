@@ -92,7 +92,7 @@ func TestLintCodes(t *testing.T) {
 	for _, tt := range tests {
 		n := shaped(t, tt.config, func(i int) acl.Binding { return tt.acls[i] }, len(tt.acls), none)
 		found := false
-		for _, f := range inspect.Lint(n, inspect.LintOptions{}) {
+		for _, f := range must(inspect.Lint(n, inspect.LintOptions{})) {
 			if f.Reason == "" || f.Mend == "" {
 				t.Errorf("%v lacks words", f)
 			}
@@ -104,23 +104,23 @@ func TestLintCodes(t *testing.T) {
 			}
 		}
 		if found != tt.found {
-			t.Errorf("%s of %v by %+v: %t, want %t: %v", tt.code, tt.acls, tt.config, found, tt.found, inspect.Lint(n, inspect.LintOptions{}))
+			t.Errorf("%s of %v by %+v: %t, want %t: %v", tt.code, tt.acls, tt.config, found, tt.found, must(inspect.Lint(n, inspect.LintOptions{})))
 		}
 	}
 }
 
 func TestLintKnowsPrincipalTypes(t *testing.T) {
 	n := shaped(t, snapshot.Config{}, func(int) acl.Binding { return allow("Group:ops", "*", ops.Read, topic("x")) }, 1, none)
-	if findings := inspect.Lint(n, inspect.LintOptions{PrincipalTypes: []string{"User", "Group"}}); len(findings) != 0 {
+	if findings := must(inspect.Lint(n, inspect.LintOptions{PrincipalTypes: []string{"User", "Group"}})); len(findings) != 0 {
 		t.Errorf("got %v", findings)
 	}
 	steps := 0
-	findings := inspect.Lint(n, inspect.LintOptions{Progress: func(done, total int) {
+	findings := must(inspect.Lint(n, inspect.LintOptions{Progress: func(done, total int) {
 		steps++
 		if done != 1 || total != 1 {
 			t.Errorf("%d of %d", done, total)
 		}
-	}})
+	}}))
 	if len(findings) != 1 || findings[0].Code != inspect.CodePrincipalType || steps != 1 {
 		t.Errorf("got %v after %d steps", findings, steps)
 	}
@@ -135,7 +135,7 @@ func TestSemanticsAgainstModel(t *testing.T) {
 		src := gen.Seeded(seed)
 		b := gen.Binding(src)
 		w := refmodel.World{ACLs: []acl.Binding{b}}
-		said := slices.ContainsFunc(inspect.Lint(snapshotOf(t, w), inspect.LintOptions{}), func(f inspect.Finding) bool { return f.Code == inspect.CodeSemantics })
+		said := slices.ContainsFunc(must(inspect.Lint(snapshotOf(t, w), inspect.LintOptions{})), func(f inspect.Finding) bool { return f.Code == inspect.CodeSemantics })
 		b.Entry.Permission = acl.Allow // alone, a DENY decides nothing
 		if ops.DeniedBy(w.ACLs[0].Entry.Operation)&ops.Supported(b.Pattern.Type) == 0 && w.ACLs[0].Entry.Permission == acl.Deny {
 			continue // it speaks of nothing, but an ALLOW may imply something

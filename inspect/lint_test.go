@@ -86,7 +86,7 @@ func (c *tally) add(t *testing.T, seed uint64, w refmodel.World) {
 	w.ACLs = w.Select(acl.AnyBinding)
 	store := storeOf(t, w)
 	findings := map[acl.Binding][]inspect.Finding{}
-	for _, f := range inspect.Lint(store.Load(), inspect.LintOptions{}) {
+	for _, f := range must(inspect.Lint(store.Load(), inspect.LintOptions{})) {
 		findings[f.Binding] = append(findings[f.Binding], f)
 	}
 	subjects := pairsOf(w)

@@ -12,11 +12,6 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// MaxChecks is how many checks a [Matrix] may take: about a minute of them. Real sets
-// of ACLs need some hundred for each ACL; only many principals that each have ACLs on
-// patterns where User:* has thousands of names or hosts need more.
-const MaxChecks = 1 << 26
-
 // Matrix is what principals may do, by the patterns that ACLs stand on. It is what
 // checks answer: each verdict in it is one of Snapshot.Check, asked for a name and an
 // address of each region in which all are treated alike. The zero Matrix is empty.
@@ -67,7 +62,7 @@ type Ruling struct {
 	Allowed    bool
 	Reason     snapshot.Reason
 	ACL        int     // the one that decides, an index of Matrix.ACLs, or -1 if none does
-	Names      NameSet // nil for all names of the pattern
+	Names      NameSet // nil for all names of the pattern; it may hold names outside of the pattern, too
 	Hosts      HostSet // nil for every address
 }
 
@@ -88,15 +83,15 @@ func (r Row) At(column int) int {
 // [Reach]. Names that no pattern covers are in no column.
 //
 // The cost is that of a check for each operation, pattern and host of the ACLs of each
-// principal on patterns that overlap, and grows with their nesting. The error is a
-// [*MatrixError]; the Matrix is zero then.
+// principal on patterns that overlap, and grows with their nesting. It is bounded by
+// [Work]. The error is a [*WorkError]; the Matrix is zero then.
 func NewMatrix(n *snapshot.Snapshot, progress Progress) (Matrix, error) {
-	return newMatrix(n, progress, MaxChecks)
+	return newMatrix(n, progress, Work(n.Len()))
 }
 
 func newMatrix(n *snapshot.Snapshot, progress Progress, limit int) (Matrix, error) {
 	m := matrixBuilder{
-		snapshot: n, limit: limit, matrix: Matrix{ACLs: slices.Collect(n.All())},
+		snapshot: n, worker: worker{limit: limit}, matrix: Matrix{ACLs: slices.Collect(n.All())},
 		index: make(map[acl.Binding]int), cells: make(map[string]int),
 	}
 	for i, b := range m.matrix.ACLs {
@@ -133,19 +128,4 @@ func someoneElse(texts map[string]bool) principal.Principal {
 			return p
 		}
 	}
-}
-
-// MatrixError says that a [Matrix] would take more than MaxChecks checks.
-type MatrixError struct {
-	Principal string // at which they were exceeded; empty for everyone else
-}
-
-// Error says at whom, and what to do.
-func (e *MatrixError) Error() string {
-	who := "everyone else"
-	if e.Principal != "" {
-		who = describePrincipals([]string{e.Principal})
-	}
-	return "the matrix of all principals takes more than " + strconv.Itoa(MaxChecks) + " checks, which are reached at " + who +
-		": too many names or hosts of ACLs for User:* or for principals overlap; ask for one principal (WhatCan)"
 }

@@ -1,8 +1,8 @@
 package inspect
 
 import (
-	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -25,8 +25,8 @@ type piece struct {
 
 // parts is the pieces of a pattern, those alike together, in the order of the first.
 type parts struct {
-	list   []*part
-	byText map[string]*part
+	list  []*part
+	byKey map[string]*part
 }
 
 // part is a piece with the cells of names that have it.
@@ -36,11 +36,11 @@ type part struct {
 }
 
 func (s *parts) add(node int, p piece) {
-	key := fmt.Sprint(p)
-	known := s.byText[key]
+	key := string(Cell{Rulings: []Ruling{{p.operations, p.allowed, p.reason, p.acl, nil, p.hosts}}}.appendKey(nil))
+	known := s.byKey[key]
 	if known == nil {
 		known = &part{p, make(map[int]bool)}
-		s.byText[key] = known
+		s.byKey[key] = known
 		s.list = append(s.list, known)
 	}
 	known.nodes[node] = true
@@ -56,17 +56,17 @@ func (b *rowBuilder) decide(pattern resource.Pattern, above, within []rule) Cell
 		node, _ := names.find(pointOf(r.Pattern))
 		rulesAt[node] = append(rulesAt[node], r)
 	}
-	found := parts{byText: make(map[string]*part)}
+	found := parts{byKey: make(map[string]*part)}
 	cells := 0
 	from, to := names.within(pointOf(pattern))
-	for node := from; node < to; node++ {
+	for node := from; node < to && b.spend(1); node++ {
 		name, ok := names.witness(node)
 		if !ok || pattern.IsWildcard() && !silent[node] && !wildcardCovers(names.nodes[node], b.exact) {
 			continue
 		}
 		cells++
 		rules := above[:len(above):len(above)]
-		for up := node; up >= 0; up = int(names.parent[up]) {
+		for up := node; up >= from; up = int(names.parent[up]) {
 			rules = append(rules, rulesAt[up]...)
 		}
 		for _, p := range b.ask(name, rules) {
@@ -74,8 +74,12 @@ func (b *rowBuilder) decide(pattern resource.Pattern, above, within []rule) Cell
 		}
 	}
 	var c Cell
+	outside := -1
+	if column, ok := b.tree.find(pointOf(pattern)); ok && b.isPlain(column) {
+		outside = from
+	}
 	for _, p := range found.list {
-		c.Rulings = append(c.Rulings, p.ruling(names, cells))
+		c.Rulings = append(c.Rulings, b.ruling(p, names, cells, from, to, outside))
 	}
 	c.sum()
 	return c
@@ -94,12 +98,20 @@ func (b *rowBuilder) names(pattern resource.Pattern, within []rule) *nameTree {
 	return newNameTree(points)
 }
 
-// ruling returns what p, which holds in some of so many cells of names, says.
-func (p *part) ruling(names *nameTree, cells int) Ruling {
+// ruling returns what p, which holds in some of so many cells of names, says. If outside
+// is a node, names outside of the pattern, from from up to to, count as those of that
+// node: so the rulings on all patterns that hold the same rules are the same.
+func (b *rowBuilder) ruling(p *part, names *nameTree, cells, from, to, outside int) Ruling {
 	r := Ruling{Operations: p.operations, Allowed: p.allowed, Reason: p.reason, ACL: p.acl, Hosts: p.hosts}
-	if len(p.nodes) < cells {
-		r.Names = names.set(func(node int) bool { return p.nodes[node] })
+	if len(p.nodes) == cells || !b.spend(len(names.nodes)) {
+		return r
 	}
+	r.Names = names.set(func(node int) bool {
+		if outside >= 0 && (node < from || node >= to) {
+			node = outside
+		}
+		return p.nodes[node]
+	})
 	return r
 }
 
@@ -124,6 +136,9 @@ func (c *Cell) sum() {
 // ask returns what is decided on a name that the rules are on: of operations that are
 // decided alike together, in the order of the first of them.
 func (b *rowBuilder) ask(name string, rules []rule) []piece {
+	if !b.spend(workPerRule * len(rules)) {
+		return nil
+	}
 	hosts := newHostTree(b.places(rules))
 	addrs := make([]netip.Addr, len(hosts.nodes)) // not valid where there is none
 	for node := range hosts.nodes {
@@ -135,25 +150,39 @@ func (b *rowBuilder) ask(name string, rules []rule) []piece {
 		operations ops.Set
 		verdicts   []verdict // by node
 	}
-	var groups []*group
-	alike := make(map[string]*group)
+	var groups []group
 	for op := range ops.Supported(b.typ).All() {
-		verdicts := b.verdicts(op, name, addrs)
-		key := fmt.Sprint(verdicts)
-		if alike[key] == nil {
-			alike[key] = &group{verdicts: verdicts}
-			groups = append(groups, alike[key])
+		if !b.spend(len(addrs) * (1 + len(name)/bytesPerWork)) {
+			return nil
 		}
-		alike[key].operations |= ops.SetOf(op)
+		verdicts := b.verdicts(op, name, addrs)
+		i := slices.IndexFunc(groups, func(g group) bool { return slices.Equal(g.verdicts, verdicts) })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, group{verdicts: verdicts})
+		}
+		groups[i].operations |= ops.SetOf(op)
 	}
 	var pieces []piece
 	for _, g := range groups {
 		for _, v := range distinct(g.verdicts, addrs) {
+			if !b.spend(1 + len(addrs)/hostsPerWork) {
+				return nil
+			}
 			pieces = append(pieces, piece{v.verdict, g.operations, hosts.all(v.nodes)})
 		}
 	}
 	return pieces
 }
+
+const (
+	workPerRule  = 8 // to arrange the host of a rule
+	hostsPerWork = 8 // of which a set is made in the time of one unit of work
+)
+
+// bytesPerWork is how many bytes of a name, of which each may end a prefix that an ACL
+// is on, a check looks at in the time of one unit of work.
+const bytesPerWork = 16
 
 // verdicts asks from each address that is valid.
 func (b *rowBuilder) verdicts(op ops.Operation, name string, addrs []netip.Addr) []verdict {
@@ -162,7 +191,6 @@ func (b *rowBuilder) verdicts(op ops.Operation, name string, addrs []netip.Addr)
 		if !addr.IsValid() {
 			continue
 		}
-		b.checks++
 		d := b.snapshot.Check(snapshot.Subject{Principal: b.who, Host: addr}, op, b.typ, name)
 		verdicts[i] = verdict{d.Allowed(), d.Reason(), -1}
 		if by, ok := d.Binding(); ok {

@@ -2,10 +2,9 @@ package inspect
 
 import (
 	"cmp"
-	"fmt"
+	"encoding/binary"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -20,6 +19,7 @@ type sheet struct {
 	columns []resource.Pattern
 	tree    *nameTree // of the patterns
 	nodes   []int     // the node of each column, ascending; LITERAL "*" and PREFIXED "" share one
+	star    ruleNodes // of the rules for User:*
 }
 
 func newSheet(p *policy, first int) *sheet {
@@ -36,35 +36,14 @@ func newSheet(p *policy, first int) *sheet {
 		node, _ := s.tree.find(at)
 		s.nodes = append(s.nodes, node)
 	}
+	s.star = newRuleNodes(s.tree, s.rules[principal.Wildcard])
 	return s
 }
 
-// rulesByNode returns rules by the node of their pattern.
-func (s *sheet) rulesByNode(rules []rule) map[int][]rule {
-	by := make(map[int][]rule)
-	for _, r := range rules {
-		node, _ := s.tree.find(pointOf(r.Pattern))
-		by[node] = append(by[node], r)
-	}
-	return by
-}
-
-// touched returns which nodes share names with one of the rules.
-func (s *sheet) touched(by map[int][]rule) []bool {
-	touched := make([]bool, len(s.tree.nodes))
-	until := 0
-	for node := range touched {
-		if by[node] == nil {
-			touched[node] = touched[node] || node < until
-			continue
-		}
-		until = max(until, int(s.tree.end[node]))
-		for up := node; up >= 0 && !touched[up]; up = int(s.tree.parent[up]) {
-			touched[up] = true
-		}
-		touched[node] = true
-	}
-	return touched
+// column returns the first column whose node is node or behind it.
+func (s *sheet) column(node int) int {
+	i, _ := slices.BinarySearch(s.nodes, node)
+	return i
 }
 
 // matrixBuilder makes a Matrix.
@@ -73,23 +52,25 @@ type matrixBuilder struct {
 	matrix   Matrix
 	index    map[acl.Binding]int
 	cells    map[string]int // by what they say
-	checks   int
-	limit    int // of checks
+	worker
 }
 
 // row returns the row of a principal, or of everyone else.
 func (m *matrixBuilder) row(sheets []*sheet, text string, other principal.Principal) (Row, error) {
 	row := Row{Principal: text}
 	for _, s := range sheets {
-		b := &rowBuilder{matrixBuilder: m, sheet: s, who: other, own: s.rules[text], star: s.rules[principal.Wildcard]}
+		b := &rowBuilder{matrixBuilder: m, sheet: s, who: other, star: s.star, known: make(map[string]int)}
+		b.own = newRuleNodes(s.tree, s.rules[text])
 		if text == "" {
-			b.own, b.star = b.star, nil
+			b.everyone = true
+			b.own, b.star = s.star, ruleNodes{}
 		} else if who, err := principal.Parse(text); err == nil {
 			b.who = who
 		}
 		b.runs(&row, text == "" || s.super[text])
-		if m.checks > m.limit {
-			return Row{}, &MatrixError{Principal: text}
+		if m.exhausted() {
+			return Row{}, &WorkError{"the matrix of all principals", m.limit, describePrincipal(text),
+				"ask what one principal can do (what-can), who can use one resource (who-can), or give fewer ACLs"}
 		}
 	}
 	return row, nil
@@ -100,52 +81,110 @@ type rowBuilder struct {
 	*matrixBuilder
 	*sheet
 	who       principal.Principal
-	own, star []rule // that are for the principal itself, and for it as for all
-	byNode    map[int][]rule
+	everyone  bool           // the row is that of everyone else
+	own, star ruleNodes      // rules for the principal itself, and for it as for all
 	known     map[string]int // cells by the rules that decide in them
 }
 
 // runs adds the runs to row. Unless every cell is to be looked at, those that no
 // rule of the principal touches are inherited.
 func (b *rowBuilder) runs(row *Row, every bool) {
-	touched := b.touched(b.rulesByNode(b.own))
-	b.byNode = b.rulesByNode(append(slices.Clip(b.own), b.star...))
-	b.known = make(map[string]int)
-	at := slices.Sorted(maps.Keys(b.byNode))
-	for i := range b.columns {
-		cell := Inherited
-		if every || touched[b.nodes[i]] {
-			cell = b.cell(i, at)
+	until := 0 // where what own rules hold ends
+	for i := 0; i < len(b.columns) && b.spend(1); {
+		node := b.nodes[i]
+		end := int(b.tree.end[node])
+		own := b.own.within(node, end)
+		if own.from < own.to && b.own.at[own.from] == node {
+			until = max(until, end)
+		}
+		cell, next := Inherited, i+1
+		if every || node < until || own.from < own.to {
+			cell, next = b.run(i, own)
+		} else if next = len(b.columns); own.from < len(b.own.at) {
+			next = b.column(b.highest(b.own.at[own.from], end))
 		}
 		if last := len(row.Runs) - 1; last < 0 || row.Runs[last].Cell != cell {
 			row.Runs = append(row.Runs, Run{b.first + i, cell})
 		}
-		if b.checks > b.limit {
-			return
-		}
+		i = next
 	}
 }
 
-// cell returns the cell of a column. at is the nodes that rules stand on.
-func (b *rowBuilder) cell(column int, at []int) int {
+// nodesPerWork is how many columns are passed in the time of one unit of work.
+const nodesPerWork = 64
+
+// highest returns the widest node that holds node and is not before from.
+func (b *rowBuilder) highest(node, from int) int {
+	for up := int(b.tree.parent[node]); up >= from; up = int(b.tree.parent[up]) {
+		node = up
+	}
+	return node
+}
+
+// run returns the cell of a column and the first column behind it that may have
+// another one. own is the principal's own rules within the column.
+func (b *rowBuilder) run(column int, own span) (cell, next int) {
 	node := b.nodes[column]
-	var above, within []rule
-	for up := int(b.tree.parent[node]); up >= 0; up = int(b.tree.parent[up]) {
-		above = append(above, b.byNode[up]...)
+	end := int(b.tree.end[node])
+	within := []span{own, b.star.within(node, end)}
+	cell = b.cell(column, within[0], within[1])
+	if !b.isPlain(node) {
+		return cell, column + 1
 	}
-	from, _ := slices.BinarySearch(at, node)
-	for _, inner := range at[from:] {
-		if inner >= int(b.tree.end[node]) {
-			break
+	after := b.alike(node, within)
+	b.spend((after - node) / nodesPerWork)
+	return cell, max(column+1, b.column(after))
+}
+
+// alike returns the first node behind a plain one that may not have the same rules
+// above it and the same rules within it.
+func (b *rowBuilder) alike(node int, within []span) int {
+	first, last := len(b.tree.nodes), -1 // the rules from node on, as far as they are within it
+	end := first
+	for i, n := range []ruleNodes{b.own, b.star} {
+		if s := within[i]; s.from < s.to {
+			last = max(last, n.at[s.to-1])
 		}
-		within = append(within, b.byNode[inner]...)
+		if next := within[i].from; next < len(n.at) {
+			first = min(first, n.at[next])
+		}
+		if up := n.holding(b.tree, node, false); up >= 0 {
+			end = min(end, int(b.tree.end[n.at[up]]))
+		}
 	}
-	// By the documented rules all names but the asterisk are decided alike if the same
-	// rules are on them, whatever the pattern.
+	if last >= 0 { // these are the nodes down to the first rule that hold the last one, too
+		after := node + 1
+		for after < first && int(b.tree.end[after]) > last {
+			after++
+		}
+		return after
+	}
+	if first < len(b.tree.nodes) {
+		end = min(end, b.highest(first, node+1))
+	}
+	if star, ok := b.tree.find(asterisks); ok && star > node {
+		end = min(end, star)
+	}
+	return end
+}
+
+// isPlain reports whether the names of a node are decided alike where the same rules
+// are on them: by the documented rules all are, but for the asterisk.
+func (b *rowBuilder) isPlain(node int) bool {
+	return !b.exact && !b.tree.nodes[node].contains(asterisk)
+}
+
+// cell returns the cell of a column, by the rules within it.
+func (b *rowBuilder) cell(column int, own, star span) int {
+	node := b.nodes[column]
+	above := b.star.appendHolding(b.own.appendHolding(nil, b.tree, node), b.tree, node)
+	within := b.star.appendSpan(b.own.appendSpan(nil, own), star)
+	if !b.spend(len(above) + len(within)) {
+		return Inherited
+	}
 	key := ""
-	plain := len(within) == 0 && !b.exact && !b.tree.nodes[node].contains(asterisk)
-	if plain {
-		key = b.keyOf(above)
+	if b.isPlain(node) {
+		key = b.keyOf(node, above, within)
 		if known, ok := b.known[key]; ok {
 			return known
 		}
@@ -158,7 +197,7 @@ func (b *rowBuilder) cell(column int, at []int) int {
 	}
 	slices.Sort(c.ACLs)
 	i := b.intern(c)
-	if plain {
+	if key != "" {
 		b.known[key] = i
 	}
 	return i
@@ -166,21 +205,37 @@ func (b *rowBuilder) cell(column int, at []int) int {
 
 // isOwn reports whether r is listed in the cells of the row.
 func (b *rowBuilder) isOwn(r rule) bool {
-	return b.star == nil || r.Entry.Principal != principal.Wildcard
+	return b.everyone || r.Entry.Principal != principal.Wildcard
 }
 
-func (b *rowBuilder) keyOf(rules []rule) string {
-	var key []byte
-	for _, r := range rules {
-		key = strconv.AppendInt(append(key, ' '), int64(b.index[r.Binding]), 36)
+// keyOf returns which rules hold all names of a node, and which only some.
+func (b *rowBuilder) keyOf(node int, above, within []rule) string {
+	var all, some []int
+	for _, r := range above {
+		all = append(all, b.index[r.Binding])
+	}
+	for _, r := range within {
+		if at := pointOf(r.Pattern); at == b.tree.nodes[node] {
+			all = append(all, b.index[r.Binding])
+		} else {
+			some = append(some, b.index[r.Binding])
+		}
+	}
+	slices.Sort(all)
+	slices.Sort(some)
+	key := []byte{'.'}
+	for _, list := range [][]int{all, some} {
+		for _, i := range list {
+			key = binary.AppendUvarint(key, uint64(i)+1)
+		}
+		key = append(key, 0)
 	}
 	return string(key)
 }
 
 // intern returns the index of a cell that says what c does.
 func (m *matrixBuilder) intern(c Cell) int {
-	// The sets follow from the rulings. A zone could look like another host: no texts.
-	key := fmt.Sprintf("%v %#v", c.ACLs, c.Rulings)
+	key := string(c.appendKey(nil)) // the sets follow from the rulings
 	i, ok := m.cells[key]
 	if !ok {
 		i = len(m.matrix.Cells)
@@ -188,4 +243,52 @@ func (m *matrixBuilder) intern(c Cell) int {
 		m.matrix.Cells = append(m.matrix.Cells, c)
 	}
 	return i
+}
+
+// appendKey appends what tells c from other cells.
+func (c Cell) appendKey(key []byte) []byte {
+	key = binary.AppendUvarint(key, uint64(len(c.ACLs)))
+	for _, i := range c.ACLs {
+		key = binary.AppendUvarint(key, uint64(i))
+	}
+	for _, r := range c.Rulings {
+		key = append(key, byte(r.Operations), byte(r.Operations>>8), byte(r.Reason), boolByte(r.Allowed))
+		key = binary.AppendUvarint(key, uint64(r.ACL+1))
+		key = r.Names.appendKey(key)
+		key = r.Hosts.appendKey(key)
+	}
+	return key
+}
+
+func boolByte(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func appendText(key []byte, text string) []byte {
+	return append(binary.AppendUvarint(key, uint64(len(text))), text...)
+}
+
+func (s NameSet) appendKey(key []byte) []byte {
+	key = append(binary.AppendUvarint(key, uint64(len(s))), boolByte(s == nil))
+	for _, n := range s {
+		key = append(appendText(key, n.Name), boolByte(n.Prefix))
+		key = NameSet(n.Except).appendKey(key)
+	}
+	return key
+}
+
+// appendKey appends addresses with their zones: as text, one could look like another
+// host.
+func (s HostSet) appendKey(key []byte) []byte {
+	key = append(binary.AppendUvarint(key, uint64(len(s))), boolByte(s == nil))
+	for _, h := range s {
+		key = append(key, h.Network.Addr().AsSlice()...)
+		key = append(key, byte(h.Network.Bits()), byte(h.Network.Addr().BitLen()))
+		key = appendText(key, h.Addr.String())
+		key = HostSet(h.Except).appendKey(key)
+	}
+	return key
 }

@@ -1,7 +1,6 @@
 package inspect_test
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -9,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -221,17 +222,83 @@ func TestMatrixLimit(t *testing.T) {
 	(principal=User:a, host=*, operation=READ, permissionType=ALLOW)
 
 `)
-	// Eight operations, from IPv4 and from IPv6, of everyone else and of User:a.
-	if m, err := inspect.NewLimitedMatrix(n, 32); err != nil || len(m.Rows) != 2 {
-		t.Errorf("%v, %v", m, err)
+	enough := 0
+	for m, err := inspect.NewLimitedMatrix(n, enough); err != nil; m, err = inspect.NewLimitedMatrix(n, enough) {
+		var limit *inspect.WorkError
+		require.ErrorAs(t, err, &limit)
+		assert.Empty(t, m.Rows)
+		assert.Equal(t, enough, limit.Work)
+		enough++
+		require.Less(t, enough, 300)
 	}
-	m, err := inspect.NewLimitedMatrix(n, 31)
-	var limit *inspect.MatrixError
-	if !errors.As(err, &limit) || limit.Principal != "User:a" || m.Rows != nil || !strings.Contains(err.Error(), `reached at "User:a": `) {
-		t.Errorf("%v, %v", m, err)
+	_, err := inspect.NewLimitedMatrix(n, enough-1)
+	assert.ErrorContains(t, err, `reached at "User:a": `)
+	_, err = inspect.NewLimitedMatrix(n, 1)
+	assert.ErrorContains(t, err, "reached at everyone else: ")
+	assert.Greater(t, enough, 32, "eight operations, from IPv4 and from IPv6, of everyone else and of User:a")
+}
+
+// nested returns ACLs on n prefixes, each inside the one before.
+func nested(n int, who func(i int) string) *snapshot.Snapshot {
+	store := snapshot.NewStore(snapshot.Config{})
+	err := store.Update(func(tx *snapshot.Tx) error {
+		for i := range n {
+			b := allow(who(i), fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255), ops.Read, resource.PrefixedPattern(resource.Topic, strings.Repeat("a", i+1)))
+			if i%2 == 1 {
+				b.Entry.Permission = acl.Deny
+			}
+			tx.Add(b)
+		}
+		return nil
+	})
+	if err != nil {
+		panic(err)
 	}
-	if _, err := inspect.NewLimitedMatrix(n, 1); err == nil || !strings.Contains(err.Error(), "reached at everyone else: ") {
-		t.Error(err)
+	return store.Load()
+}
+
+// TestMatrixOfNestedPrefixes has prefixes inside each other, each of another principal:
+// the matrix has two cells and two runs for each, and takes work in proportion.
+func TestMatrixOfNestedPrefixes(t *testing.T) {
+	const many, each = 1000, 3000
+	n := nested(many, func(i int) string { return fmt.Sprint("User:u", i) })
+	m, err := inspect.NewLimitedMatrix(n, many*each)
+	require.NoError(t, err)
+	runs := 0
+	for _, row := range m.Rows {
+		runs += len(row.Runs)
+	}
+	assert.LessOrEqual(t, runs, 2*many+1)
+	assert.LessOrEqual(t, len(m.Cells), 2*many+1)
+	for i := 0; i < many; i += 97 {
+		who := snapshot.Subject{Principal: principal.User(fmt.Sprint("u", i)), Host: netip.MustParseAddr(fmt.Sprintf("10.%d.%d.7", i>>8, i&255))}
+		for column := 0; column < many; column += 89 {
+			cell := cellOf(m, rowOf(m, who.Principal), column)
+			for _, name := range []string{strings.Repeat("a", column+1), strings.Repeat("a", column+1) + "b", strings.Repeat("a", max(i, column)+1), strings.Repeat("a", many+1)} {
+				compare(t, m, cell, who, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: name}, n.Check(who, ops.Read, resource.Topic, name))
+			}
+		}
+	}
+}
+
+// TestMatrixOfAnyShape has 10,000 ACLs of shapes whose matrix is too large: the answer
+// is an error that says what to do.
+func TestMatrixOfAnyShape(t *testing.T) {
+	const many = 10_000
+	for name, who := range map[string]func(i int) string{
+		"everyone":      func(int) string { return principal.Wildcard },
+		"one":           func(int) string { return "User:one" },
+		"each":          func(i int) string { return fmt.Sprint("User:u", i) },
+		"each and star": func(i int) string { return []string{principal.Wildcard, fmt.Sprint("User:u", i)}[i/2%2] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := inspect.NewMatrix(nested(many, who), nil)
+			var limit *inspect.WorkError
+			require.ErrorAs(t, err, &limit)
+			assert.Empty(t, m.Cells)
+			assert.Equal(t, inspect.Work(many), limit.Work)
+			assert.ErrorContains(t, err, "what-can")
+		})
 	}
 }
 

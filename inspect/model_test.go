@@ -245,7 +245,7 @@ func TestWhoCanAgainstModel(t *testing.T) {
 		principals, hosts := principalsOf(w), hostsOf(w.ACLs)
 		for range 12 {
 			_, r := gen.Question(src, w.ACLs)
-			grantees := inspect.WhoCan(n, snapshot.Request(r), nil)
+			grantees := must(inspect.WhoCan(n, snapshot.Request(r), nil))
 			for _, p := range principals {
 				if isImpossible(p, w) {
 					continue

@@ -12,6 +12,7 @@ import (
 // policy is what a snapshot says of the resources of one type, arranged by principal.
 type policy struct {
 	typ          resource.Type
+	acls         int  // how many there are, of all types
 	exact        bool // KafkaExact
 	defaultAllow bool // Config.AllowIfNoACL
 	ready        bool
@@ -46,7 +47,7 @@ func newHostForms(text string) *hostForms {
 func load(n *snapshot.Snapshot, t resource.Type) *policy {
 	config := n.Config()
 	p := &policy{
-		typ: t, exact: config.Semantics == snapshot.KafkaExact, defaultAllow: config.AllowIfNoACL, ready: n.Ready(),
+		typ: t, acls: n.Len(), exact: config.Semantics == snapshot.KafkaExact, defaultAllow: config.AllowIfNoACL, ready: n.Ready(),
 		super: make(map[string]bool), rules: make(map[string][]rule), stands: make(map[resource.Pattern]int),
 	}
 	for _, s := range config.SuperUsers {

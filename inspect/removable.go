@@ -20,8 +20,8 @@ type census struct {
 	silent    []bool    // by node, where Kafka gives no answer
 	anySilent bool
 
-	own  map[place][]rule  // by principal and node, LITERAL "*" apart
-	wild map[string][]rule // on LITERAL "*", by principal
+	own  map[string]ruleNodes // by principal, LITERAL "*" apart
+	wild map[string][]rule    // on LITERAL "*", by principal
 	// grants is the ALLOW of principals that can be, by node. Those on LITERAL "*"
 	// stand at the root, and once more at the name that KafkaExact sets apart.
 	grants  map[int]*grants
@@ -30,7 +30,10 @@ type census struct {
 	// standing is, by node, an ACL on it and one for another principal, if there is.
 	standing map[int][]acl.Binding
 
+	grantedAt chain // the nodes of grants
+
 	last lastVoices
+	*worker
 }
 
 // place is where ACLs of one principal stand.
@@ -112,11 +115,11 @@ func arrangeByHost(list []*grantsFrom, exact bool) *grantsByHost {
 }
 
 // takeCensus arranges the ACLs of p.
-func takeCensus(p *policy) *census {
+func takeCensus(p *policy, w *worker) *census {
 	c := &census{
-		policy: p, supported: ops.Supported(p.typ), own: make(map[place][]rule), wild: make(map[string][]rule),
+		policy: p, supported: ops.Supported(p.typ), own: make(map[string]ruleNodes), wild: make(map[string][]rule),
 		grants: make(map[int]*grants), granted: make(map[ops.Operation][]int), denied: make(map[string]bool),
-		standing: make(map[int][]acl.Binding),
+		standing: make(map[int][]acl.Binding), worker: w,
 	}
 	points := p.points(nil)
 	for pattern := range p.stands {
@@ -125,12 +128,13 @@ func takeCensus(p *policy) *census {
 	c.names = newNameTree(points)
 	c.silent, c.anySilent = p.silent.mark(c.names)
 	for _, text := range slices.Sorted(maps.Keys(p.rules)) {
+		var own []rule
 		for _, r := range p.rules[text] {
 			node, _ := c.names.find(pointOf(r.Pattern))
 			if r.Pattern.IsWildcard() {
 				c.wild[text] = append(c.wild[text], r)
 			} else {
-				c.own[place{text, node}] = append(c.own[place{text, node}], r)
+				own = append(own, r)
 			}
 			if there := c.standing[node]; len(there) == 0 || len(there) == 1 && there[0].Entry.Principal != text {
 				c.standing[node] = append(there, r.Binding)
@@ -145,7 +149,9 @@ func takeCensus(p *policy) *census {
 				}
 			}
 		}
+		c.own[text] = newRuleNodes(c.names, own)
 	}
+	c.grantedAt = newChain(c.names, slices.Sorted(maps.Keys(c.grants)))
 	for node, grants := range c.grants {
 		for _, g := range grants.list {
 			for op := range g.operations.All() {
@@ -255,7 +261,7 @@ func (c *census) widest(r rule, exact bool) []int {
 	}
 	var cells []int
 	until := 0
-	for cell := top; cell < int(c.names.end[top]); cell++ {
+	for cell := top; cell < int(c.names.end[top]) && c.spend(1); cell++ {
 		if cell < until || !c.isDecided(cell, exact) || !c.covers(r, cell, exact) {
 			continue
 		}
@@ -289,7 +295,7 @@ func (c *census) isCoveredWithout(r rule, cell int, exact bool) bool {
 		n := c.stands[p]
 		return n > 1 || n == 1 && p != r.Pattern
 	}
-	for node := cell; node >= 0; node = int(c.names.parent[node]) {
+	for node := cell; node >= 0 && c.spend(1); node = int(c.names.parent[node]) {
 		if n := c.names.nodes[node]; n != asterisk && stands(patternOf(c.typ, n)) {
 			return true
 		}
@@ -307,7 +313,7 @@ func (c *census) allowsAll(r rule) bool {
 // mattersBelow reports whether r, an ALLOW, says anything below a cell at which it
 // makes no difference, though it alone covers it.
 func (c *census) mattersBelow(r rule, cell int, exact bool) bool {
-	for node := cell + 1; node < int(c.names.end[cell]); {
+	for node := cell + 1; node < int(c.names.end[cell]) && c.spend(1); {
 		switch {
 		case !c.covers(r, node, exact), !c.isCoveredWithout(r, node, exact):
 			node++
@@ -324,12 +330,14 @@ func (c *census) mattersBelow(r rule, cell int, exact bool) bool {
 
 // each calls yield for the rules for a principal that cover the names in a cell.
 func (c *census) each(text string, cell int, exact bool, yield func(rule)) {
-	for node := cell; node >= 0; node = int(c.names.parent[node]) {
-		for _, r := range c.own[place{text, node}] {
+	own := c.own[text]
+	for i := own.holding(c.names, cell, true); i >= 0 && !c.exhausted(); i = own.above[i] {
+		c.spend(len(own.rules[i]))
+		for _, r := range own.rules[i] {
 			yield(r)
 		}
 	}
-	if wildcardCovers(c.names.nodes[cell], exact) {
+	if wildcardCovers(c.names.nodes[cell], exact) && c.spend(len(c.wild[text])) {
 		for _, r := range c.wild[text] {
 			yield(r)
 		}
@@ -369,6 +377,9 @@ func (c *census) voicesAt(text string, cell int, exact bool) *voices {
 	c.each(text, cell, exact, take)
 	if text != principal.Wildcard {
 		c.each(principal.Wildcard, cell, exact, take)
+	}
+	if !c.spend(workPerRule * len(rules)) {
+		rules, points = nil, nil
 	}
 	v := newVoices(rules, newHostTree(points), exact)
 	c.last = lastVoices{place{text, cell}, exact, v}
@@ -420,8 +431,8 @@ func (c *census) isAlone(r rule, cell int, exact bool) bool {
 // deniesAnything reports whether r, a DENY, keeps anyone from what is allowed, on the
 // names in a cell and below that are decided alike.
 func (c *census) deniesAnything(r rule, cell int, exact bool) bool {
-	for node := cell; node >= 0; node = int(c.names.parent[node]) {
-		if c.deniesGrantsOf(r, node, cell, exact) {
+	for i := c.grantedAt.holding(c.names, cell, true); i >= 0 && c.spend(1); i = c.grantedAt.above[i] {
+		if c.deniesGrantsOf(r, c.grantedAt.at[i], cell, exact) {
 			return true
 		}
 	}
@@ -429,7 +440,7 @@ func (c *census) deniesAnything(r rule, cell int, exact bool) bool {
 	for op := range (denies & c.supported).All() {
 		nodes := c.granted[op]
 		i, _ := slices.BinarySearch(nodes, cell+1)
-		for ; i < len(nodes) && nodes[i] < int(c.names.end[cell]); i++ {
+		for ; i < len(nodes) && nodes[i] < int(c.names.end[cell]) && c.spend(1); i++ {
 			node := nodes[i]
 			if c.isDecided(node, exact) && c.covers(r, node, exact) && c.deniesGrantsOf(r, node, node, exact) {
 				return true
@@ -449,6 +460,9 @@ func (c *census) deniesGrantsOf(r rule, node, cell int, exact bool) bool {
 	}
 	_, denies := r.says()
 	return grants.near(mine, exact, func(g *grantsFrom) bool {
+		if !c.spend(1) {
+			return true
+		}
 		theirs, ok := g.host.in(exact)
 		if !ok || g.operations&denies == 0 || g.wild && !wildcardCovers(c.names.nodes[cell], exact) {
 			return false
@@ -483,7 +497,7 @@ func (c *census) leaves(r rule, allowed []string, hosts Hosts, op ops.Operation,
 	if r.Entry.Principal != principal.Wildcard {
 		c.each(r.Entry.Principal, cell, exact, take)
 	}
-	if !isLeft(hosts, denying) {
+	if !c.isLeft(hosts, denying) {
 		return false
 	}
 	common := len(denying)
@@ -493,7 +507,7 @@ func (c *census) leaves(r rule, allowed []string, hosts Hosts, op ops.Operation,
 		}
 		denying = denying[:common]
 		c.each(text, cell, exact, take)
-		if isLeft(hosts, denying) {
+		if c.isLeft(hosts, denying) {
 			return true
 		}
 	}
@@ -501,7 +515,10 @@ func (c *census) leaves(r rule, allowed []string, hosts Hosts, op ops.Operation,
 }
 
 // isLeft reports whether some address of h is in none of others.
-func isLeft(h Hosts, others []Hosts) bool {
+func (c *census) isLeft(h Hosts, others []Hosts) bool {
+	if !c.spend(len(others)) {
+		return false
+	}
 	var inside []Hosts
 	for _, o := range others {
 		switch {
@@ -513,6 +530,9 @@ func isLeft(h Hosts, others []Hosts) bool {
 	}
 	if len(inside) == 0 {
 		return true
+	}
+	if !c.spend(workPerRule * len(inside)) {
+		return false
 	}
 	t := newHostTree(append(inside, h))
 	top := t.find(h)

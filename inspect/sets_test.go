@@ -74,10 +74,10 @@ func TestZeroValuesHoldNothing(t *testing.T) {
 	if access, err := inspect.WhatCan(zero, alice); len(access) > 0 || err != nil {
 		t.Errorf("the zero Snapshot allows %v, %v", access, err)
 	}
-	if grantees := inspect.WhoCan(zero, r, nil); len(grantees) > 0 {
+	if grantees := must(inspect.WhoCan(zero, r, nil)); len(grantees) > 0 {
 		t.Errorf("the zero Snapshot allows %v", grantees)
 	}
-	if findings := inspect.Lint(zero, inspect.LintOptions{}); len(findings) > 0 {
+	if findings := must(inspect.Lint(zero, inspect.LintOptions{})); len(findings) > 0 {
 		t.Errorf("the zero Snapshot has %v", findings)
 	}
 	if changes, err := inspect.Diff(zero, zero, nil); len(changes) > 0 || err != nil {
@@ -92,7 +92,7 @@ func TestWhatIsNoQuestion(t *testing.T) {
 		{Operation: -1, Type: resource.Topic, Name: "a"}, {Operation: 16, Type: resource.Topic, Name: "a"},
 		{Operation: ops.Read, Type: resource.Any, Name: "a"}, {Operation: ops.Read, Type: 8, Name: "a"},
 	} {
-		if got := inspect.WhoCan(n, r, nil); got != nil {
+		if got := must(inspect.WhoCan(n, r, nil)); got != nil {
 			t.Errorf("%v is granted to %v", r, got)
 		}
 		x := inspect.Explain(n, snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr("::1")}, r, 0)
@@ -190,7 +190,8 @@ func TestProgress(t *testing.T) {
 			t.Errorf("%d of %d", done, total)
 		}
 	}
-	if inspect.WhoCan(n, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "a"}, progress); fmt.Sprint(told, last) != "[256 512 700] 700" {
+	must(inspect.WhoCan(n, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "a"}, progress))
+	if fmt.Sprint(told, last) != "[256 512 700] 700" {
 		t.Errorf("got %v of %d", told, last)
 	}
 	told = nil

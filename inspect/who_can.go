@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -55,14 +56,18 @@ func (g Grantee) IsEveryoneElse() bool { return g.Principal == "" }
 // Nobody may do what no check allows: an operation or a resource type that is none.
 // The cost is that of listing the ACLs on the type; then, for each principal that an
 // ACL on a pattern that covers the name is for, it grows with the number of these
-// ACLs and of those there for User:*.
-func WhoCan(n *snapshot.Snapshot, r snapshot.Request, progress Progress) []Grantee {
+// ACLs and of those there for User:*. It is bounded by [Work]. The error is a
+// [*WorkError].
+func WhoCan(n *snapshot.Snapshot, r snapshot.Request, progress Progress) ([]Grantee, error) {
+	return whoCan(n, r, progress, Work(n.Len()))
+}
+
+func whoCan(n *snapshot.Snapshot, r snapshot.Request, progress Progress, limit int) ([]Grantee, error) {
 	if !r.Type.IsConcrete() || r.Operation != ops.Unknown && !r.Operation.IsKnown() {
-		return nil
+		return nil, nil
 	}
-	p := load(n, r.Type).on(r.Name)
-	q := nameQuery{policy: p, operation: r.Operation, names: newNameTree(append(p.points(p.all()), point{name: r.Name}))}
-	q.cell, _ = q.names.find(point{name: r.Name})
+	q := newNameQuery(load(n, r.Type).on(r.Name), r, limit)
+	p := q.policy
 
 	named := p.principals()
 	var grantees []Grantee
@@ -74,6 +79,10 @@ func WhoCan(n *snapshot.Snapshot, r snapshot.Request, progress Progress) []Grant
 				grantees = append(grantees, Grantee{Principal: text, Hosts: hosts})
 			}
 		}
+		if q.exhausted() {
+			return nil, &WorkError{"who can " + r.Operation.String() + " " + r.Type.String() + " " + enum.Quote(r.Name), limit, describePrincipal(text),
+				"ask what one principal can do (what-can), or explain one request from one address"}
+		}
 		progress.step(i+1, len(named))
 	}
 	star := p.rules[principal.Wildcard]
@@ -81,7 +90,7 @@ func WhoCan(n *snapshot.Snapshot, r snapshot.Request, progress Progress) []Grant
 	if hosts := q.set(places, q.row(everyoneElse, star, places)); len(hosts) > 0 {
 		grantees = append(grantees, Grantee{Except: except, Hosts: hosts})
 	}
-	return grantees
+	return grantees, nil
 }
 
 // on returns p as far as it concerns one name.
@@ -139,13 +148,45 @@ func (p *policy) named(text string) subject {
 type nameQuery struct {
 	*policy
 	operation ops.Operation
-	names     *nameTree
-	cell      int // of the name
+	name      point
+	exact     bool          // Kafka's rules decide on the name
+	covered   map[bool]bool // whether an ACL covers the name, by Kafka's rules or not
+	worker
 }
 
-// row returns what s may do on the name, by the cells of a tree of addresses.
+func newNameQuery(p *policy, r snapshot.Request, limit int) *nameQuery {
+	q := &nameQuery{policy: p, operation: r.Operation, name: point{name: r.Name}, worker: worker{limit: limit}, covered: make(map[bool]bool)}
+	names := newNameTree(append(p.points(p.all()), q.name))
+	cell, _ := names.find(q.name)
+	silent, _ := p.silent.mark(names)
+	q.exact = p.exact && !silent[cell]
+	for _, exact := range []bool{false, q.exact} {
+		q.covered[exact] = p.markCovered(names, func(int) bool { return exact })[cell]
+	}
+	return q
+}
+
+// row returns what s may do on the name, by the cells of a tree of addresses. All rules
+// stand on patterns that hold the name.
 func (q *nameQuery) row(s subject, rules []rule, hosts *hostTree) []ops.Set {
-	return q.grid(s, rules, q.names, hosts).rows[q.cell]
+	exact := q.exact && !s.silent
+	if s.super || q.ready && q.defaultAllow && !q.covered[exact] {
+		return slices.Repeat([]ops.Set{everything}, len(hosts.nodes))
+	}
+	var said *layer
+	for _, r := range rules {
+		if !q.ready || r.Pattern.IsWildcard() && !wildcardCovers(q.name, exact) {
+			continue
+		}
+		if h, ok := r.hosts(exact); ok {
+			at := hosts.find(h)
+			if !q.spend(1 + (int(hosts.end[at])-at)/hostsPerWork) {
+				break
+			}
+			said = said.with(r, hosts, exact, nil)
+		}
+	}
+	return said.allowed(nil, len(hosts.nodes))
 }
 
 // set returns the addresses at which a row allows the operation.
@@ -158,6 +199,9 @@ func (q *nameQuery) set(hosts *hostTree, row []ops.Set) HostSet {
 func (q *nameQuery) compare(text string) (hosts HostSet, differs bool) {
 	s := q.named(text)
 	rules := q.rulesFor(s)
+	if !q.spend(3 * workPerRule * len(rules)) { // the tree, and what is said by two subjects
+		return nil, false
+	}
 	tree := newHostTree(q.places(rules))
 	own, others := q.row(s, rules, tree), q.row(everyoneElse, q.rules[principal.Wildcard], tree)
 	for node := range own {

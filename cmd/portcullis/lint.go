@@ -61,8 +61,11 @@ func (l *lint) run(cmd *cobra.Command) error {
 		return err
 	}
 	bar := newWork(cmd.ErrOrStderr(), "looking")
-	findings := inspect.Lint(n, inspect.LintOptions{PrincipalTypes: l.principalTypes, Progress: bar.set})
+	findings, err := inspect.Lint(n, inspect.LintOptions{PrincipalTypes: l.principalTypes, Progress: bar.set})
 	bar.finish()
+	if err != nil {
+		return err
+	}
 
 	var out bytes.Buffer
 	if err := writeFindings(&out, findings, asJSON); err != nil {

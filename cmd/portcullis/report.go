@@ -72,8 +72,11 @@ func (r *report) run(cmd *cobra.Command) error {
 		return err
 	}
 	bar = newWork(cmd.ErrOrStderr(), "looking")
-	findings := inspect.Lint(n, inspect.LintOptions{PrincipalTypes: r.principalTypes, Progress: bar.set})
+	findings, err := inspect.Lint(n, inspect.LintOptions{PrincipalTypes: r.principalTypes, Progress: bar.set})
 	bar.finish()
+	if err != nil {
+		return err
+	}
 
 	var page bytes.Buffer
 	if err := writePage(&page, newPageData(n, matrix, findings)); err != nil {

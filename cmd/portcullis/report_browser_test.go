@@ -60,7 +60,7 @@ func TestReportInBrowser(t *testing.T) {
 	expectText("#explanation", "DENY All to User:* from 203.0.113.0/24 on Topic * – decides")
 	b.click("#explanation .close")
 	b.click(cellSelector(0, 0))
-	expectText("#explanation", `on prefix "customers." except "customers.pii", from * except 203.0.113.0/24`)
+	expectText("#explanation", `on all names of the pattern except "customers.pii", from * except 203.0.113.0/24`)
 	if path := "../../docs/report.png"; *update {
 		b.press("Escape")
 		b.resize(1400, 660)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -134,6 +136,16 @@ func (b *pageBuilder) text(s string) int {
 	return i
 }
 
+// rulingNames returns the names of a ruling in words. All names are those of the pattern
+// of the column.
+func rulingNames(names inspect.NameSet) string {
+	text := names.String()
+	if len(names) > 0 && names[0].Prefix && names[0].Name == "" {
+		return strings.Replace(text, "all names", "all names of the pattern", 1)
+	}
+	return text
+}
+
 func (b *pageBuilder) pattern(p resource.Pattern) pagePattern {
 	prefixed := 0
 	if p.PatternType == resource.Prefixed {
@@ -158,7 +170,7 @@ func (b *pageBuilder) cell(c inspect.Cell) pageCell {
 			ruling[1] = 1
 		}
 		if r.Names != nil {
-			ruling[4] = b.text(r.Names.String())
+			ruling[4] = b.text(rulingNames(r.Names))
 		}
 		if r.Hosts != nil {
 			ruling[5] = b.text(printableHosts(r.Hosts))

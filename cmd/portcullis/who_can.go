@@ -52,8 +52,11 @@ func (w *whoCan) run(cmd *cobra.Command) error {
 	}
 	writeWarnings(cmd.ErrOrStderr(), "", []question{asked.question})
 	bar := newWork(cmd.ErrOrStderr(), "asking")
-	grantees := inspect.WhoCan(asked.acls, asked.request, bar.set)
+	grantees, err := inspect.WhoCan(asked.acls, asked.request, bar.set)
 	bar.finish()
+	if err != nil {
+		return err
+	}
 
 	var out bytes.Buffer
 	if err := writeGrantees(&out, grantees, asked.asJSON); err != nil {
