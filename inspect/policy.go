@@ -12,6 +12,7 @@ import (
 // policy is what a snapshot says of the resources of one type, arranged by principal.
 type policy struct {
 	typ          resource.Type
+	acls         int                // how many there are, of all types
 	exact        bool               // KafkaExact of some release
 	release      snapshot.Semantics // which KafkaExact; in Documented the one that CodeSemantics compares with
 	defaultAllow bool               // Config.AllowIfNoACL
@@ -55,7 +56,7 @@ func newHostForms(of hostOf, exact snapshot.Semantics) *hostForms {
 func load(n *snapshot.Snapshot, t resource.Type) *policy {
 	config := n.Config()
 	p := &policy{
-		typ: t, exact: config.Semantics.IsKafkaExact(), defaultAllow: config.AllowIfNoACL, ready: n.Ready(),
+		typ: t, acls: n.Len(), exact: config.Semantics.IsKafkaExact(), defaultAllow: config.AllowIfNoACL, ready: n.Ready(),
 		super: make(map[string]bool), rules: make(map[string][]rule), stands: make(map[resource.Pattern]int),
 	}
 	for _, s := range config.SuperUsers {

@@ -153,7 +153,7 @@ func TestTooManyCellsAreRefused(t *testing.T) {
 	if access, err := inspect.WhatCan(n, who); access != nil || !errors.As(err, &limit) || limit.Patterns != many || limit.Hosts < many {
 		t.Errorf("got %d and %v", len(access), err)
 	}
-	const want = `the ACLs of "User:a" on resource type TOPIC have 8200 patterns and tell 8204 parts of all addresses apart, of which the product is over 67108864: ask for one client address, or write networks instead of addresses`
+	const want = `the ACLs of "User:a" on resource type TOPIC have 8200 patterns and tell 8204 parts of all addresses apart, of which the product is over 4000000: ask for one client address, or write networks instead of addresses`
 	if limit != nil && limit.Error() != want {
 		t.Errorf("got %s", limit)
 	}
