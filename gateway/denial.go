@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"slices"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -18,9 +20,13 @@ type Denial struct {
 type asker struct {
 	view    *snapshot.View
 	checks  int
+	entries int // of the request that can be denied, if known
 	denials []Denial
 	quiet   bool // denials are not noted
 }
+
+// manyDenials is for how many denials room is made step by step.
+const manyDenials = 64
 
 func (a *asker) Allowed(op ops.Operation, t resource.Type, name string) bool {
 	a.checks++
@@ -36,9 +42,14 @@ func (a *asker) AllowedAny(op ops.Operation, t resource.Type) bool {
 
 // note notes a denial, and returns false.
 func (a *asker) note(op ops.Operation, t resource.Type, name string, d snapshot.Decision) bool {
-	if !a.quiet {
-		a.denials = append(a.denials, Denial{op, t, name, d})
+	if a.quiet {
+		return false
 	}
+	if len(a.denials) == cap(a.denials) && cap(a.denials) >= manyDenials {
+		// Of so many entries probably all are refused. To grow by steps takes twice the memory.
+		a.denials = slices.Grow(a.denials, max(a.entries-len(a.denials), len(a.denials)))
+	}
+	a.denials = append(a.denials, Denial{op, t, name, d})
 	return false
 }
 
@@ -52,25 +63,24 @@ func (a *asker) felt(q *query, out *ops.Outcome) []Denial {
 	if out.Error != ops.None {
 		return a.denials
 	}
-	refused := make(map[string]bool)
+	count := len(out.CannotCreate)
 	for i := range out.Items {
 		if it := &out.Items[i]; it.Code != ops.None || it.ConfigCode != ops.None {
-			refused[nameOf(&q.Request, it)] = true
+			count++
 		}
 	}
-	for _, name := range out.CannotCreate {
-		refused[name] = true
-	}
-	var felt []Denial
-	for _, d := range a.denials {
-		if refused[d.Name] {
-			felt = append(felt, d)
+	refused := append(make([]string, 0, count), out.CannotCreate...)
+	for i := range out.Items {
+		if it := &out.Items[i]; it.Code != ops.None || it.ConfigCode != ops.None {
+			refused = append(refused, nameOf(&q.Request, it))
 		}
 	}
-	if felt == nil && len(refused) > 0 {
+	slices.Sort(refused)
+	isFelt := func(d Denial) bool { _, found := slices.BinarySearch(refused, d.Name); return found }
+	if !slices.ContainsFunc(a.denials, isFelt) && count > 0 {
 		return a.denials
 	}
-	return felt
+	return slices.DeleteFunc(a.denials, func(d Denial) bool { return !isFelt(d) })
 }
 
 // nameOf returns the name of what an entry is about, also if it must not be shown to

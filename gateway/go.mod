@@ -9,7 +9,7 @@ require (
 
 require (
 	github.com/google/btree v1.1.3 // indirect
-	github.com/stretchr/testify v1.12.1 // indirect
+	github.com/stretchr/testify v1.12.1
 	golang.org/x/text v0.43.0 // indirect
 )
 

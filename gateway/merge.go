@@ -111,9 +111,8 @@ func mergeList(field reflect.Value, l list, codes []ops.ErrorCode) []int {
 	for i := range l.len() {
 		places[i] = merged.Len()
 		if codes[i] != ops.None {
-			refusal := blankOf(field.Type().Elem())
-			fillError(refusal, l.entry(i), codes[i])
-			merged = reflect.Append(merged, refusal)
+			merged = merged.Slice(0, merged.Len()+1)
+			fillError(merged.Index(merged.Len()-1), l.entry(i), codes[i])
 		} else if answer, ok := given.take(l.entry(i)); ok {
 			merged = reflect.Append(merged, answer)
 		} else {

@@ -57,6 +57,7 @@ func (p *Plan) decide(frame []byte) error {
 	q := p.query
 	silent := q.NoResponse
 	q.NoResponse = false // so that the outcome says what of the request is refused
+	p.asker.entries = len(q.Topics) + len(q.Groups) + len(q.Transactions) + len(q.Keys) + len(q.Resources)
 	out := ops.Evaluate(&p.asker, &q.Request)
 	if out.CloseConnection {
 		return errUnknown
@@ -231,7 +232,7 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	case p.Silent || p.gateway == nil:
 		return nil, nil
 	case p.local != nil:
-		return p.Header.Response(p.local), nil
+		return p.gateway.layouts.encode(p.Header, p.local), nil
 	case len(replies) != len(p.Forward):
 		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.Forward))
 	}

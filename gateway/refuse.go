@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"sync"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -43,109 +44,183 @@ var blanks = map[string]int64{
 // messages are what Kafka says beside the codes of a refusal, where it says something.
 //
 // Source: Kafka 4.2, org.apache.kafka.common.protocol.Errors.
-var messages = map[ops.ErrorCode]string{
-	ops.TopicAuthorizationFailed:           "Topic authorization failed.",
-	ops.GroupAuthorizationFailed:           "Group authorization failed.",
-	ops.ClusterAuthorizationFailed:         "Cluster authorization failed.",
-	ops.TransactionalIDAuthorizationFailed: "Transactional Id authorization failed.",
-	ops.DelegationTokenAuthorizationFailed: "Delegation Token authorization failed.",
+var messages = map[ops.ErrorCode]*string{
+	ops.TopicAuthorizationFailed:           new("Topic authorization failed."),
+	ops.GroupAuthorizationFailed:           new("Group authorization failed."),
+	ops.ClusterAuthorizationFailed:         new("Cluster authorization failed."),
+	ops.TransactionalIDAuthorizationFailed: new("Transactional Id authorization failed."),
+	ops.DelegationTokenAuthorizationFailed: new("Delegation Token authorization failed."),
 }
+
+// emptyText is the metadata of an offset that is refused.
+var emptyText = new("")
 
 // setError sets the error of a structure that can have one, and reports whether it can.
 func setError(v reflect.Value, code ops.ErrorCode) bool {
-	f := v.FieldByName("ErrorCode")
-	if !f.IsValid() {
-		return false
-	}
-	f.SetInt(int64(code))
-	text := v.FieldByName("ErrorMessage")
-	if says, ok := messages[code]; ok && text.IsValid() {
-		text.Set(reflect.ValueOf(&says))
-	}
-	return true
+	return refusalOf(v.Type(), nil).setError(v, code)
 }
 
-// fillError makes dst the entry of the response that refuses src, an entry of the
-// request.
+// fillError makes dst, which is zero, the entry of the response that refuses src, an entry
+// of the request.
 func fillError(dst, src reflect.Value, code ops.ErrorCode) {
-	blank(dst)
-	if src.Kind() != reflect.Struct {
-		for _, name := range plainKeys[src.Kind()] {
-			if assign(dst.FieldByName(name), src) {
-				break
-			}
-		}
-		setError(dst, code)
-		return
-	}
-	for i := range dst.NumField() {
-		for _, name := range identity[dst.Type().Field(i).Name] {
-			assign(dst.Field(i), src.FieldByName(name))
-		}
-	}
-	if setError(dst, code) {
-		refuseAcknowledgements(dst, src, code)
-		return
-	}
-	for i := range dst.NumField() {
-		from := src.FieldByName(dst.Type().Field(i).Name)
-		if dst.Field(i).Kind() == reflect.Slice && from.IsValid() && from.Kind() == reflect.Slice && identity[dst.Type().Field(i).Name] == nil {
-			fillErrors(dst.Field(i), from, code)
-		}
-	}
-}
-
-// refuseAcknowledgements gives the error to what a share fetch acknowledges too.
-func refuseAcknowledgements(dst, src reflect.Value, code ops.ErrorCode) {
-	acknowledged, field := src.FieldByName("AcknowledgementBatches"), dst.FieldByName("AcknowledgeErrorCode")
-	if acknowledged.IsValid() && field.IsValid() && acknowledged.Len() > 0 {
-		field.SetInt(int64(code))
-	}
+	refusalOf(dst.Type(), src.Type()).fill(dst, src, code)
 }
 
 // fillErrors makes dst the list of entries that refuse those of src.
 func fillErrors(dst, src reflect.Value, code ops.ErrorCode) {
 	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
 	for i := range src.Len() {
-		list.Index(i).Set(blankOf(list.Type().Elem()))
 		fillError(list.Index(i), src.Index(i), code)
 	}
 	dst.Set(list)
 }
 
 // blank sets the fields of v that an error is shown without.
-func blank(v reflect.Value) {
-	for i := range v.NumField() {
-		name, f := v.Type().Field(i).Name, v.Field(i)
-		if n, ok := blanks[name]; ok && f.CanInt() {
-			f.SetInt(n)
+func blank(v reflect.Value) { refusalOf(v.Type(), nil).blank(v) }
+
+// refusal is how an entry of a response refuses an entry of a request: what is to be
+// copied, and where the error stands. It is found once for each pair of types, because a
+// request may have a million entries, and to look for fields takes memory.
+type refusal struct {
+	blanks    []blankField
+	emptyText int // the field that is emptyText, or -1
+	copies    []copiedField
+	code      int           // the field of the error, or -1
+	message   int           // that of its text, or -1
+	acks      copiedField   // of a share fetch: the error of the acknowledgements, if to is not -1
+	lists     []copiedField // whose entries have the error, if the entry itself has none
+}
+
+type blankField struct {
+	field int
+	value int64
+}
+
+type copiedField struct{ to, from int } // from is -1 for the entry itself
+
+// refusals are those that were found, by [2]reflect.Type.
+var refusals sync.Map
+
+// refusalOf returns how dst refuses src. Without src nothing is copied.
+func refusalOf(dst, src reflect.Type) *refusal {
+	types := [2]reflect.Type{dst, src}
+	if known, ok := refusals.Load(types); ok {
+		return known.(*refusal)
+	}
+	found := findRefusal(dst, src)
+	refusals.Store(types, found)
+	return found
+}
+
+func findRefusal(dst, src reflect.Type) *refusal {
+	r := &refusal{emptyText: -1, code: fieldIndex(dst, "ErrorCode"), message: fieldIndex(dst, "ErrorMessage"), acks: copiedField{-1, -1}}
+	for i := range dst.NumField() {
+		name, t := dst.Field(i).Name, dst.Field(i).Type
+		if n, ok := blanks[name]; ok && reflect.Zero(t).CanInt() {
+			r.blanks = append(r.blanks, blankField{i, n})
 		}
-		if name == "Metadata" && f.Kind() == reflect.Pointer { // of an offset
-			f.Set(reflect.ValueOf(new("")))
+		if name == "Metadata" && t.Kind() == reflect.Pointer { // of an offset
+			r.emptyText = i
 		}
+	}
+	if src == nil {
+		return r
+	}
+	if src.Kind() != reflect.Struct {
+		for _, name := range plainKeys[src.Kind()] {
+			if i := fieldIndex(dst, name); i >= 0 {
+				r.copies = append(r.copies, copiedField{i, -1})
+				break
+			}
+		}
+		return r
+	}
+	for i := range dst.NumField() {
+		name := dst.Field(i).Name
+		same, repeats := identity[name]
+		for _, of := range same {
+			if from := fieldIndex(src, of); from >= 0 {
+				r.copies = append(r.copies, copiedField{i, from})
+			}
+		}
+		if from := fieldIndex(src, name); from >= 0 && !repeats && dst.Field(i).Type.Kind() == reflect.Slice && src.Field(from).Type.Kind() == reflect.Slice {
+			r.lists = append(r.lists, copiedField{i, from})
+		}
+	}
+	if to, from := fieldIndex(dst, "AcknowledgeErrorCode"), fieldIndex(src, "AcknowledgementBatches"); to >= 0 && from >= 0 {
+		r.acks = copiedField{to, from}
+	}
+	return r
+}
+
+// fieldIndex returns the position of a field, or -1.
+func fieldIndex(t reflect.Type, name string) int {
+	if f, ok := t.FieldByName(name); ok {
+		return f.Index[0]
+	}
+	return -1
+}
+
+func (r *refusal) blank(v reflect.Value) {
+	for _, b := range r.blanks {
+		v.Field(b.field).SetInt(b.value)
+	}
+	if r.emptyText >= 0 {
+		v.Field(r.emptyText).Set(reflect.ValueOf(emptyText))
+	}
+}
+
+func (r *refusal) setError(v reflect.Value, code ops.ErrorCode) bool {
+	if r.code < 0 {
+		return false
+	}
+	v.Field(r.code).SetInt(int64(code))
+	if text := messages[code]; text != nil && r.message >= 0 {
+		v.Field(r.message).Set(reflect.ValueOf(text))
+	}
+	return true
+}
+
+func (r *refusal) fill(dst, src reflect.Value, code ops.ErrorCode) {
+	if d, ok := dst.Addr().Interface().(interface{ Default() }); ok {
+		d.Default()
+	}
+	r.blank(dst)
+	for _, c := range r.copies {
+		from := src
+		if c.from >= 0 {
+			from = src.Field(c.from)
+		}
+		assign(dst.Field(c.to), from)
+	}
+	if r.setError(dst, code) {
+		if r.acks.to >= 0 && src.Field(r.acks.from).Len() > 0 {
+			dst.Field(r.acks.to).SetInt(int64(code))
+		}
+		return
+	}
+	for _, l := range r.lists {
+		fillErrors(dst.Field(l.to), src.Field(l.from), code)
 	}
 }
 
 // assign sets dst to src, which may be of the same type, a pointer to it, what a
 // pointer points to, or a list of structures with the same fields.
-func assign(dst, src reflect.Value) bool {
+func assign(dst, src reflect.Value) {
 	switch {
-	case !dst.IsValid() || !src.IsValid():
-		return false
-	case src.Type().AssignableTo(dst.Type()):
+	case src.Type() == dst.Type():
 		dst.Set(src)
-	case dst.Kind() == reflect.Pointer && src.Type().AssignableTo(dst.Type().Elem()):
+	case dst.Kind() == reflect.Pointer && src.Type() == dst.Type().Elem() && src.CanAddr():
+		dst.Set(src.Addr())
+	case dst.Kind() == reflect.Pointer && src.Type() == dst.Type().Elem():
 		dst.Set(pointerTo(src))
-	case src.Kind() == reflect.Pointer && src.Type().Elem().AssignableTo(dst.Type()):
+	case src.Kind() == reflect.Pointer && src.Type().Elem() == dst.Type():
 		if !src.IsNil() {
 			dst.Set(src.Elem())
 		}
 	case dst.Kind() == reflect.Slice && src.Kind() == reflect.Slice:
 		fillErrors(dst, src, ops.None)
-	default:
-		return false
 	}
-	return true
 }
 
 // refusedLists are the lists whose every entry carries the error of a whole request, by

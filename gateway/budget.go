@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"errors"
+	"unsafe"
+
+	"github.com/portcullis-authz/portcullis/ops"
+)
+
+// A request may cause as much memory as its frame is long, sixteen times, and a megabyte:
+// the decoded message, the evaluation, the denials, and the answer that refuses it. A frame
+// that could cause more is refused before anything is allocated, as Kafka refuses a frame
+// that claims too much: the connection is closed. What the cluster answers is not counted:
+// the cluster bounds it.
+//
+// What a request costs is known from its layout: for each array, one entry takes so many
+// bytes at the most. TestBudget measures that this is true for every API and version.
+const (
+	budgetFactor = 16
+	budgetBase   = 1 << 20
+)
+
+// The bounds that Kafka sets.
+//
+// Source: Kafka 4.4.0's generated messages (CVE-2026-111115).
+const (
+	maxEntries = 1_000_000 // of an array
+	maxTags    = 10_000    // of a structure
+)
+
+// requestBudget returns how much memory a request may cause whose frame has so many bytes.
+func requestBudget(frame int) int64 {
+	const fixed = 64 << 10 // what a request of no entries may take: the message, the plan, the answer
+	return budgetFactor*int64(frame) + budgetBase - fixed
+}
+
+// errBudget is why a frame is refused that is a request, but too costly a one.
+var errBudget = errors.New("malformed: the request may cause more memory than its size permits")
+
+// Decision costs of one entry, in bytes: what is asked about it, the entry of the outcome,
+// its denial, the error of each list that it is in, and its place in the merged response.
+const decidedCost = int(max(unsafe.Sizeof(ops.Topic{}), unsafe.Sizeof(ops.Holder{}), unsafe.Sizeof(ops.ConfigResource{}))+
+	unsafe.Sizeof(ops.Item{})+unsafe.Sizeof(Denial{})+unsafe.Sizeof("")) + 32
+
+// messageCost is the longest text beside an error code, with its length, in bytes.
+const messageCost = 56
+
+// extraCosts are what one entry of the decided list costs more in some APIs: those that are
+// evaluated twice, or whose entries are compared with each other.
+var extraCosts = map[ops.APIKey]int{}
+
+// setCosts finds what one entry of each array of a request may cause. response is the
+// layout of the response to it.
+func (l *layout) setCosts(key ops.APIKey, response *layout) { l.setCostsWithin(key, response, 0) }
+
+func (l *layout) setCostsWithin(key ops.APIKey, echo *layout, depth int) {
+	switch l.kind {
+	case structLayout:
+		for _, f := range l.fields {
+			f.setCostsWithin(key, echo.echoOf(f, key, depth), depth)
+		}
+		for _, f := range l.tagged {
+			f.setCostsWithin(key, echo.echoOf(f, key, depth), depth)
+		}
+	case nullableLayout:
+		l.elem.setCostsWithin(key, nil, depth)
+	case arrayLayout:
+		l.cost = l.memory + l.memory/8
+		if l.elem.kind != fixedLayout && (depth == 0 || l.name == "Topics") {
+			l.cost += decidedCost + extraCosts[key]
+		}
+		if echo != nil {
+			l.cost += echo.memory + echo.memory/8 + echo.elem.least
+			if echo.elem.field("ErrorMessage") != nil {
+				l.cost += messageCost
+			}
+			l.elem.setCostsWithin(key, echo.elem, depth+1)
+		} else {
+			l.elem.setCostsWithin(key, nil, depth+1)
+		}
+	}
+}
+
+// field returns the field of a structure that has a name and is not fixed, or nil.
+func (l *layout) field(name string) *layout {
+	for _, f := range l.fields {
+		if f.name == name && f.kind != fixedLayout {
+			return f
+		}
+	}
+	return nil
+}
+
+// echoOf returns the array of a response in which the entries of an array of the request
+// are repeated if they are refused, or nil.
+func (l *layout) echoOf(f *layout, key ops.APIKey, depth int) *layout {
+	if l == nil || f.kind != arrayLayout {
+		return nil
+	}
+	names := []string{f.name}
+	if depth == 0 {
+		names = append(names, itemField(key), refusedLists[key].response, "Results", "Partitions")
+	}
+	for _, name := range names {
+		if echo := l.field(name); echo != nil && echo.kind == arrayLayout {
+			return echo
+		}
+	}
+	return nil
+}
