@@ -40,43 +40,80 @@ var errBudget = errors.New("malformed: the request may cause more memory than it
 // Decision costs of one entry, in bytes: what is asked about it, the entry of the outcome,
 // its denial, the error of each list that it is in, and its place in the merged response.
 const decidedCost = int(max(unsafe.Sizeof(ops.Topic{}), unsafe.Sizeof(ops.Holder{}), unsafe.Sizeof(ops.ConfigResource{}))+
-	unsafe.Sizeof(ops.Item{})+unsafe.Sizeof(Denial{})+unsafe.Sizeof("")) + 32
+	unsafe.Sizeof(ops.Item{})+unsafe.Sizeof(Denial{})+unsafe.Sizeof("")) + 48
 
 // messageCost is the longest text beside an error code, with its length, in bytes.
 const messageCost = 56
 
 // extraCosts are what one entry of the decided list costs more in some APIs: those that are
 // evaluated twice, or whose entries are compared with each other.
-var extraCosts = map[ops.APIKey]int{}
+var extraCosts = map[ops.APIKey]int{
+	3:  creationCost,
+	9:  withinCost,
+	20: comparedCost + missingCost,
+	24: withinCost + missingCost,
+	34: comparedCost,
+	51: comparedCost,
+	89: withinCost,
+	90: withinCost,
+}
+
+const (
+	creationCost = 60  // Metadata: to create a topic is asked about again, and sent apart
+	withinCost   = 130 // the lists within the entry
+	comparedCost = 160 // the entry in a map of all of them
+	missingCost  = 150 // the topic is looked up, and the request evaluated again
+)
 
 // setCosts finds what one entry of each array of a request may cause. response is the
 // layout of the response to it.
-func (l *layout) setCosts(key ops.APIKey, response *layout) { l.setCostsWithin(key, response, 0) }
+func (l *layout) setCosts(key ops.APIKey, response *layout) {
+	costs{key, response}.within(l, response, 0)
+}
 
-func (l *layout) setCostsWithin(key ops.APIKey, echo *layout, depth int) {
+// repeatsNames are the requests whose refusal repeats the name of a topic with each
+// partition.
+var repeatsNames = map[ops.APIKey]bool{4: true, 5: true}
+
+// asksAboutAll are the requests whose names are asked about however deep they stand: those
+// of the topics of a streams topology.
+var asksAboutAll = map[ops.APIKey]bool{88: true}
+
+// costs finds what the entries of one kind of request may cause.
+type costs struct {
+	key      ops.APIKey
+	response *layout
+}
+
+// within finds the costs of the arrays in a part of the request, which is repeated in a
+// part of the response, or nil, and is in so many arrays.
+func (c costs) within(l, echo *layout, depth int) {
 	switch l.kind {
 	case structLayout:
 		for _, f := range l.fields {
-			f.setCostsWithin(key, echo.echoOf(f, key, depth), depth)
+			c.within(f, echo.echoOf(f, c.key, depth), depth)
 		}
 		for _, f := range l.tagged {
-			f.setCostsWithin(key, echo.echoOf(f, key, depth), depth)
+			c.within(f, echo.echoOf(f, c.key, depth), depth)
 		}
 	case nullableLayout:
-		l.elem.setCostsWithin(key, nil, depth)
+		c.within(l.elem, nil, depth)
 	case arrayLayout:
 		l.cost = l.memory + l.memory/8
-		if l.elem.kind != fixedLayout && (depth == 0 || l.name == "Topics") {
-			l.cost += decidedCost + extraCosts[key]
+		if depth > 0 && repeatsNames[c.key] {
+			echo, l.repeats = c.response.field("Partitions"), true
+		}
+		if l.elem.kind != fixedLayout && (depth == 0 || l.name == "Topics" || asksAboutAll[c.key]) {
+			l.cost += decidedCost + extraCosts[c.key]
 		}
 		if echo != nil {
 			l.cost += echo.memory + echo.memory/8 + echo.elem.least
 			if echo.elem.field("ErrorMessage") != nil {
 				l.cost += messageCost
 			}
-			l.elem.setCostsWithin(key, echo.elem, depth+1)
+			c.within(l.elem, echo.elem, depth+1)
 		} else {
-			l.elem.setCostsWithin(key, nil, depth+1)
+			c.within(l.elem, nil, depth+1)
 		}
 	}
 }

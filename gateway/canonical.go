@@ -93,7 +93,10 @@ func (r *canonicalWriter) put(b ...byte) {
 	}
 }
 
-func (r *canonicalWriter) putNumber(n int) { r.put(binary.AppendUvarint(nil, uint64(n))...) }
+func (r *canonicalWriter) putNumber(n int) {
+	var b [binary.MaxVarintLen64]byte
+	r.put(b[:binary.PutUvarint(b[:], uint64(n))]...)
+}
 
 // take returns the next n bytes.
 func (r *canonicalWriter) take(n int) []byte {

@@ -55,6 +55,7 @@ type checker struct {
 	flexible bool
 	foreign  bool // the message is from a client
 	tagged   bool // the structure that was gone through last has tags
+	longest  int  // the length of the longest string so far
 	problem  string
 }
 
@@ -157,6 +158,7 @@ func (c *checker) text(l *layout) {
 	case !utf8.Valid(c.data[start:c.at]):
 		c.fail("a string that is not UTF-8")
 	case n > 0:
+		c.longest = max(c.longest, n)
 		c.takes(1, l.memory+2*n+7)
 	case n == 0:
 		c.takes(1, l.memory)
@@ -173,7 +175,9 @@ func (c *checker) array(l *layout) {
 		c.fail("an array of %d entries, of %d bytes or more each, in %d bytes", n, l.elem.least, c.rest())
 		return
 	}
-	if c.foreign {
+	if c.foreign && l.repeats {
+		c.takes(n, l.cost+c.longest)
+	} else if c.foreign {
 		c.takes(n, l.cost)
 	} else {
 		c.takes(n, l.memory)

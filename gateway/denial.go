@@ -23,6 +23,7 @@ type asker struct {
 	entries int // of the request that can be denied, if known
 	denials []Denial
 	quiet   bool // denials are not noted
+	shown   bool // what is asked is only to show the operations that are allowed (KIP-430)
 }
 
 // manyDenials is for how many denials room is made step by step.
@@ -34,6 +35,9 @@ func (a *asker) Allowed(op ops.Operation, t resource.Type, name string) bool {
 	return d.Allowed() || a.note(op, t, name, d)
 }
 
+// Begin is of [ops.ActionAuthorizer].
+func (a *asker) Begin(action ops.Action) { a.shown = action.Step == 0 }
+
 func (a *asker) AllowedAny(op ops.Operation, t resource.Type) bool {
 	a.checks++
 	d := a.view.CheckAny(op, t)
@@ -42,7 +46,7 @@ func (a *asker) AllowedAny(op ops.Operation, t resource.Type) bool {
 
 // note notes a denial, and returns false.
 func (a *asker) note(op ops.Operation, t resource.Type, name string, d snapshot.Decision) bool {
-	if a.quiet {
+	if a.quiet || a.shown {
 		return false
 	}
 	if len(a.denials) == cap(a.denials) && cap(a.denials) >= manyDenials {

@@ -27,6 +27,7 @@ type layout struct {
 	memory   int                // what a value, or one entry of an array, takes once it is decoded, in bytes
 	cost     int                // of an array of a request: what one entry may cause in all, in bytes
 	of       reflect.Type       // of a structure
+	repeats  bool               // of an array of a request: an answer repeats the name before it with each entry
 	nullable bool               // of a string: it may be null
 	least    int                // the fewest bytes that a value can take
 	elem     *layout            // of an array or a nullable structure

@@ -168,7 +168,7 @@ func holders(names []string) []ops.Holder {
 
 // resources makes the entries of a list of configurations.
 func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResourceType, string)) {
-	q.items = fieldIn(field)
+	q.items, q.Resources = fieldIn(field), make([]ops.ConfigResource, 0, len(*field))
 	for i := range *field {
 		t, name := resource(&(*field)[i])
 		c := ops.ConfigResource{Name: q.text(name), Exists: true}
@@ -269,6 +269,7 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 		q.TransactionalID = &m.TransactionalID
 		q.text(m.TransactionalID)
 		topics(q, &m.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) ops.Topic { return named(q, t.Topic) })
+		q.Transactions = make([]ops.Holder, 0, len(m.Transactions))
 		for i := range m.Transactions {
 			t := &m.Transactions[i]
 			q.Transactions = append(q.Transactions, ops.Holder{
@@ -336,6 +337,7 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 		groups(q, &m.Groups)
 	case *kmsg.DescribeShareGroupOffsetsRequest:
 		q.items = fieldIn(&m.Groups)
+		q.inner, q.Groups = make([]field, 0, len(m.Groups)), make([]ops.Holder, 0, len(m.Groups))
 		for i := range m.Groups {
 			g := &m.Groups[i]
 			q.inner = append(q.inner, fieldIn(&g.Topics))
@@ -369,6 +371,7 @@ func (r *reader) readOffsetFetch(q *query, m *kmsg.OffsetFetchRequest) {
 		return
 	}
 	q.items = fieldIn(&m.Groups)
+	q.inner, q.Groups = make([]field, 0, len(m.Groups)), make([]ops.Holder, 0, len(m.Groups))
 	for i := range m.Groups {
 		g := &m.Groups[i]
 		q.inner = append(q.inner, fieldIn(&g.Topics))

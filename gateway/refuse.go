@@ -208,6 +208,7 @@ func (r *refusal) fill(dst, src reflect.Value, code ops.ErrorCode) {
 // pointer points to, or a list of structures with the same fields.
 func assign(dst, src reflect.Value) {
 	switch {
+	case !dst.IsValid() || !src.IsValid():
 	case src.Type() == dst.Type():
 		dst.Set(src)
 	case dst.Kind() == reflect.Pointer && src.Type() == dst.Type().Elem() && src.CanAddr():
@@ -320,6 +321,11 @@ func refuseCredentials(m *kmsg.AlterUserSCRAMCredentialsRequest, r *kmsg.AlterUs
 // refuseLeaders gives every partition the error: in one list below version 5, by topic
 // from there.
 func refuseLeaders(m *kmsg.LeaderAndISRRequest, r *kmsg.LeaderAndISRResponse, code ops.ErrorCode) {
+	count := len(m.PartitionStates)
+	for i := range m.TopicStates {
+		count += len(m.TopicStates[i].PartitionStates)
+	}
+	r.Partitions = make([]kmsg.LeaderAndISRResponseTopicPartition, 0, count)
 	refuse := func(topic string, partition int32) kmsg.LeaderAndISRResponseTopicPartition {
 		p := kmsg.NewLeaderAndISRResponseTopicPartition()
 		p.Topic, p.Partition, p.ErrorCode = topic, partition, int16(code)
@@ -332,6 +338,7 @@ func refuseLeaders(m *kmsg.LeaderAndISRRequest, r *kmsg.LeaderAndISRResponse, co
 	for i := range m.TopicStates {
 		t := &m.TopicStates[i]
 		topic := kmsg.LeaderAndISRResponseTopic{TopicID: t.TopicID}
+		topic.Partitions = make([]kmsg.LeaderAndISRResponseTopicPartition, 0, len(t.PartitionStates))
 		for j := range t.PartitionStates {
 			topic.Partitions = append(topic.Partitions, refuse(t.Topic, t.PartitionStates[j].Partition))
 		}
@@ -343,6 +350,11 @@ func refuseLeaders(m *kmsg.LeaderAndISRRequest, r *kmsg.LeaderAndISRResponse, co
 // refuseReplicas gives every partition the error: a request has one in version 0, a
 // list of them for each topic up to version 2, and states from there.
 func refuseReplicas(m *kmsg.StopReplicaRequest, r *kmsg.StopReplicaResponse, code ops.ErrorCode) {
+	count := 0
+	for i := range m.Topics {
+		count += 1 + len(m.Topics[i].Partitions) + len(m.Topics[i].PartitionStates)
+	}
+	r.Partitions = make([]kmsg.StopReplicaResponsePartition, 0, count)
 	add := func(topic string, partition int32) {
 		r.Partitions = append(r.Partitions, kmsg.StopReplicaResponsePartition{Topic: topic, Partition: partition, ErrorCode: int16(code)})
 	}
