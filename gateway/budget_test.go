@@ -17,6 +17,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // worstFrame is a request that is small on the wire and has as many entries as it can: one
@@ -265,4 +266,110 @@ func TestBudget(t *testing.T) {
 	}
 	t.Logf("%d kinds of requests, %d frames", kinds, frames)
 	assert.Equal(t, 367, kinds)
+}
+
+// TestLargeHonestRequests: what clients of large clusters send fits in the budget, allowed
+// or refused.
+func TestLargeHonestRequests(t *testing.T) {
+	name := func(i int) string { return fmt.Sprintf("topic-%05d", i) }
+	for _, tt := range []struct {
+		name    string
+		request func() kmsg.Request
+	}{
+		{"Metadata of 10,000 topics", func() kmsg.Request {
+			m := kmsg.NewPtrMetadataRequest()
+			m.SetVersion(12)
+			m.AllowAutoTopicCreation = true
+			for i := range 10_000 {
+				m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: new(name(i))})
+			}
+			return m
+		}},
+		{"old Metadata of 10,000 topics with long names", func() kmsg.Request {
+			m := kmsg.NewPtrMetadataRequest()
+			m.SetVersion(1)
+			for i := range 10_000 {
+				m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: new("company.department." + name(i))})
+			}
+			return m
+		}},
+		{"OffsetFetch of 100,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrOffsetFetchRequest()
+			m.SetVersion(8)
+			g := kmsg.NewOffsetFetchRequestGroup()
+			g.Group = "g"
+			for i := range 1_000 {
+				g.Topics = append(g.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: name(i), Partitions: make([]int32, 100)})
+			}
+			m.Groups = append(m.Groups, g)
+			return m
+		}},
+		{"OffsetCommit of 100,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrOffsetCommitRequest()
+			m.SetVersion(8)
+			m.Group = "g"
+			for i := range 10_000 {
+				m.Topics = append(m.Topics, kmsg.OffsetCommitRequestTopic{Topic: name(i), Partitions: make([]kmsg.OffsetCommitRequestTopicPartition, 10)})
+			}
+			return m
+		}},
+		{"ListOffsets of 100,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrListOffsetsRequest()
+			m.SetVersion(7)
+			for i := range 1_000 {
+				m.Topics = append(m.Topics, kmsg.ListOffsetsRequestTopic{Topic: name(i), Partitions: make([]kmsg.ListOffsetsRequestTopicPartition, 100)})
+			}
+			return m
+		}},
+		{"Fetch of 50,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrFetchRequest()
+			m.SetVersion(12)
+			for i := range 500 {
+				m.Topics = append(m.Topics, kmsg.FetchRequestTopic{Topic: name(i), Partitions: make([]kmsg.FetchRequestTopicPartition, 100)})
+			}
+			return m
+		}},
+		{"Produce of 90 MB to 1,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrProduceRequest()
+			m.SetVersion(9)
+			m.Acks = -1
+			topic := kmsg.NewProduceRequestTopic()
+			topic.Topic = name(0)
+			records := make([]byte, 90_000)
+			for range 1_000 {
+				topic.Partitions = append(topic.Partitions, kmsg.ProduceRequestTopicPartition{Records: records})
+			}
+			m.Topics = append(m.Topics, topic)
+			return m
+		}},
+		{"FindCoordinator of 10,000 groups", func() kmsg.Request {
+			m := kmsg.NewPtrFindCoordinatorRequest()
+			m.SetVersion(4)
+			for i := range 10_000 {
+				m.CoordinatorKeys = append(m.CoordinatorKeys, "department.consumers.of."+name(i))
+			}
+			return m
+		}},
+	} {
+		frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("c")).AppendRequest(nil, tt.request(), 5)[4:]
+		for acls, bindings := range budgetStores {
+			t.Run(tt.name+", "+acls, func(t *testing.T) {
+				store := snapshot.NewStore(snapshot.Config{})
+				require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
+					for _, b := range bindings {
+						tx.Add(b)
+					}
+					return nil
+				}))
+				g, err := New(Config{Store: store, Cluster: tinyCluster{}})
+				require.NoError(t, err)
+				plan, err := g.Conn(Client{Subject: snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("127.0.0.1")}}).Request(frame)
+				require.NoError(t, err)
+				if len(plan.Forward) == 0 {
+					_, err = plan.Response()
+					require.NoError(t, err)
+				}
+			})
+		}
+	}
 }

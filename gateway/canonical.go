@@ -4,10 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"reflect"
 	"unicode/utf8"
-
-	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // Kafka reads frames that no client of its own writes: names that are not UTF-8, numbers in
@@ -27,7 +24,7 @@ func (l *layouts) canonical(h Header, frame []byte) (Header, []byte, error) {
 	if err == nil && !h.loose || err == errBudget {
 		return h, frame, frameError(h, err)
 	}
-	r := canonicalWriter{data: frame[h.size:], flexible: k.flexible(), other: l.tagsOf(k.key)}
+	r := canonicalWriter{data: frame[h.size:], flexible: k.flexible()}
 	r.value(l.of(k)) // for the size
 	if r.problem != "" {
 		return h, nil, frameError(h, fmt.Errorf("malformed at byte %d: %s", r.at, r.problem))
@@ -70,7 +67,6 @@ type canonicalWriter struct {
 	data     []byte
 	at       int
 	flexible bool
-	other    map[structTag]bool // the tags of all versions
 	out      []byte
 	size     int // of what is written
 	mute     int // what is read is not written while it is not 0
@@ -249,8 +245,6 @@ func (r *canonicalWriter) tags(l *layout) {
 			r.mute++
 			r.value(known)
 			r.mute--
-		case r.other[structTag{l.of, tag}]:
-			r.fail("tag %d, which the version does not have", tag)
 		default:
 			r.take(int(size))
 		}
@@ -270,7 +264,7 @@ func (r *canonicalWriter) putTags(l *layout, places map[uint32]int) {
 			continue
 		}
 		delete(places, tag)
-		value := canonicalWriter{data: r.data, at: at, flexible: r.flexible, other: r.other}
+		value := canonicalWriter{data: r.data, at: at, flexible: r.flexible}
 		value.value(l.tagged[tag])
 		r.putNumber(int(tag))
 		r.putNumber(value.size)
@@ -278,39 +272,6 @@ func (r *canonicalWriter) putTags(l *layout, places map[uint32]int) {
 		r.value(l.tagged[tag])
 	}
 	r.at = end
-}
-
-// structTag is a tag of a structure of kmsg.
-type structTag struct {
-	of  reflect.Type
-	tag uint32
-}
-
-// tagsOf returns the tags that the structures of a request have in any version.
-func (l *layouts) tagsOf(key ops.APIKey) map[structTag]bool {
-	if known := l.tags[key].Load(); known != nil {
-		return *known
-	}
-	found := make(map[structTag]bool)
-	for version := requests[key].flexible; version < requests[key].versions; version++ {
-		l.of(kind{key, version, false}).addTags(found)
-	}
-	l.tags[key].Store(&found)
-	return found
-}
-
-func (l *layout) addTags(found map[structTag]bool) {
-	if l == nil {
-		return
-	}
-	l.elem.addTags(found)
-	for _, f := range l.fields {
-		f.addTags(found)
-	}
-	for tag, f := range l.tagged {
-		found[structTag{l.of, tag}] = true
-		f.addTags(found)
-	}
 }
 
 // decodeUTF8 returns text as Java decodes it: a sequence that is no character becomes

@@ -26,7 +26,6 @@ type layout struct {
 	size     int                // of a fixed value, in bytes on the wire
 	memory   int                // what a value, or one entry of an array, takes once it is decoded, in bytes
 	cost     int                // of an array of a request: what one entry may cause in all, in bytes
-	of       reflect.Type       // of a structure
 	repeats  bool               // of an array of a request: an answer repeats the name before it with each entry
 	nullable bool               // of a string: it may be null
 	least    int                // the fewest bytes that a value can take
@@ -92,8 +91,7 @@ func (k kind) blank() message {
 // layouts keeps the layouts that were found, so that each is looked for once. It is
 // safe for concurrent use.
 type layouts struct {
-	requests, responses [len(requests)][]atomic.Pointer[layout]           // by version
-	tags                [len(requests)]atomic.Pointer[map[structTag]bool] // of requests, in all versions
+	requests, responses [len(requests)][]atomic.Pointer[layout] // by version
 }
 
 func newLayouts() *layouts {
@@ -141,7 +139,7 @@ const probeTag, probeTag2 = 1 << 20, 1<<20 + 1
 // encode returns the encoding of a message that holds it. The structure is given a tag
 // that nobody knows, so that it is encoded even where default values are left out.
 func (p prober) structure(blank func() reflect.Value, encode func(reflect.Value) []byte) *layout {
-	l := &layout{kind: structLayout, of: blank().Type()}
+	l := &layout{kind: structLayout}
 	probe := func(change func(reflect.Value), tags ...uint32) []byte {
 		v := blank()
 		for _, tag := range tags {

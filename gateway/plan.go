@@ -55,6 +55,9 @@ type change func(kmsg.Response) (changed bool, err error)
 // decide makes the plan for a request that was read.
 func (p *Plan) decide(frame []byte) error {
 	q := p.query
+	if q.invalid != ops.None {
+		return p.refuseUnasked()
+	}
 	silent := q.NoResponse
 	q.NoResponse = false // so that the outcome says what of the request is refused
 	p.asker.entries = len(q.Topics) + len(q.Groups) + len(q.Transactions) + len(q.Keys) + len(q.Resources)
@@ -69,6 +72,9 @@ func (p *Plan) decide(frame []byte) error {
 	if err != nil {
 		return err
 	}
+	if len(q.apart) > 0 {
+		p.answerApart()
+	}
 	if silent {
 		// What is allowed is written; then the missing answer is made up for.
 		p.Silent, p.AsIs, p.local, p.changes = true, false, nil, nil
@@ -76,6 +82,16 @@ func (p *Plan) decide(frame []byte) error {
 	}
 	p.Checks = p.asker.checks
 	return nil
+}
+
+// refuseUnasked refuses a request that is invalid whoever sends it, if the API is served.
+func (p *Plan) refuseUnasked() (err error) {
+	if out := ops.Evaluate(nil, &p.query.Request); out.CloseConnection {
+		return errUnknown
+	}
+	p.share = nil
+	p.local, err = refuseAll(p.query, p.query.invalid)
+	return err
 }
 
 // tellsMissing are the requests in which the cluster tells that a topic is missing
@@ -152,7 +168,7 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	p.AsIs = len(p.changes) == 0 && p.addresses == nil && len(p.Forward) == 0
 	switch {
 	case len(p.Forward) > 0:
-	case refused || rewritten || p.resumed:
+	case refused || rewritten || p.resumed || p.query.rewritten:
 		p.send(p.query.message)
 	default:
 		p.Forward = p.asItCame[:]

@@ -15,10 +15,13 @@ import (
 type query struct {
 	ops.Request
 	message    kmsg.Request
-	items      field         // what the entries of the outcome without a parent are of; nil if none
-	inner      []field       // what those with a parent are of: the topics of each group
-	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
-	err        error         // the first thing that makes the request malformed
+	items      field                            // what the entries of the outcome without a parent are of; nil if none
+	inner      []field                          // what those with a parent are of: the topics of each group
+	unservable ops.ErrorCode                    // why the request cannot be served to anybody, or None
+	invalid    ops.ErrorCode                    // why the request is refused before anything is asked, or None
+	rewritten  bool                             // the message is not what the frame says, which is not to be sent on
+	apart      []kmsg.DeleteTopicsResponseTopic // refused before anything is asked, and not in the message
+	err        error                            // the first thing that makes the request malformed
 	// first is the first topic that the request has by id, and room for Topics if there is
 	// one: most requests to produce have one, and take no memory for it.
 	first [1]ops.Topic
@@ -211,22 +214,6 @@ func (r *reader) either(q *query, from int16, name string, id [16]byte) ops.Topi
 	return named(q, name)
 }
 
-// oneOf returns a topic that the request may name in either way.
-func (r *reader) oneOf(q *query, name *string, id [16]byte) ops.Topic {
-	switch {
-	case id == [16]byte{} && name != nil:
-		return named(q, *name)
-	case name == nil && q.Version >= idsFrom[q.Key]:
-		return q.identified(r.cluster, id)
-	}
-	q.malformed("a topic with a name and an id, or with neither")
-	return ops.Topic{}
-}
-
-// idsFrom is the first version whose topics may be named by id, of the requests that
-// have both.
-var idsFrom = map[ops.APIKey]int16{3: 12, 20: 6}
-
 // readTopics reads the requests about topics.
 func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 	switch m := message.(type) {
@@ -244,14 +231,14 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 		q.AllTopics = m.Topics == nil || m.Version == 0 && len(m.Topics) == 0
 		q.AllowAutoCreate = m.AllowAutoTopicCreation
 		q.IncludeClusterOperations, q.IncludeOperations = m.IncludeClusterAuthorizedOperations, m.IncludeTopicAuthorizedOperations
-		topics(q, &m.Topics, func(t *kmsg.MetadataRequestTopic) ops.Topic { return r.oneOf(q, t.Topic, t.TopicID) })
+		r.readMetadata(q, m)
 	case *kmsg.OffsetForLeaderEpochRequest:
 		topics(q, &m.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) ops.Topic { return named(q, t.Topic) })
 	case *kmsg.CreateTopicsRequest:
 		topics(q, &m.Topics, func(t *kmsg.CreateTopicsRequestTopic) ops.Topic { return ops.Topic{Name: q.text(t.Topic)} })
 	case *kmsg.DeleteTopicsRequest:
 		if m.Version >= 6 {
-			topics(q, &m.Topics, func(t *kmsg.DeleteTopicsRequestTopic) ops.Topic { return r.oneOf(q, t.Topic, t.TopicID) })
+			r.readDeletions(q, m)
 		} else {
 			topics(q, &m.TopicNames, func(name *string) ops.Topic { return named(q, *name) })
 		}

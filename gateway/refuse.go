@@ -271,6 +271,8 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 		refuseCursor(q.message.(*kmsg.DescribeTopicPartitionsRequest), r, code)
 	case *kmsg.LeaderAndISRResponse:
 		refuseLeaders(q.message.(*kmsg.LeaderAndISRRequest), r, code)
+	case *kmsg.MetadataResponse:
+		refuseMetadata(q.message.(*kmsg.MetadataRequest), r, code)
 	case *kmsg.StopReplicaResponse:
 		refuseReplicas(q.message.(*kmsg.StopReplicaRequest), r, code)
 	default:
