@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"slices"
 	"unsafe"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -30,7 +31,7 @@ const (
 
 // requestBudget returns how much memory a request may cause whose frame has so many bytes.
 func requestBudget(frame int) int64 {
-	const fixed = 64 << 10 // what a request of no entries may take: the message, the plan, the answer
+	const fixed = 20 << 10 // what a request of no entries may take: the message, the plan, the answer
 	return budgetFactor*int64(frame) + budgetBase - fixed
 }
 
@@ -40,21 +41,20 @@ var errBudget = errors.New("malformed: the request may cause more memory than it
 // Decision costs of one entry, in bytes: what is asked about it, the entry of the outcome,
 // its denial, the error of each list that it is in, and its place in the merged response.
 const decidedCost = int(max(unsafe.Sizeof(ops.Topic{}), unsafe.Sizeof(ops.Holder{}), unsafe.Sizeof(ops.ConfigResource{}))+
-	unsafe.Sizeof(ops.Item{})+unsafe.Sizeof(Denial{})+unsafe.Sizeof("")) + 48
+	unsafe.Sizeof(ops.Item{})+unsafe.Sizeof(Denial{})+unsafe.Sizeof("")) + 64
 
 // messageCost is the longest text beside an error code, with its length, in bytes.
 const messageCost = 56
 
-// extraCosts are what one entry of the decided list costs more in some APIs: those that are
+// extraCosts are what one entry of an outermost list costs more in some APIs: those that are
 // evaluated twice, or whose entries are compared with each other.
 var extraCosts = map[ops.APIKey]int{
+	0:  20, // Produce
 	3:  creationCost,
 	9:  withinCost,
 	20: comparedCost + missingCost,
 	24: withinCost + missingCost,
-	34: comparedCost,
-	51: comparedCost,
-	89: withinCost,
+	89: withinCost + 30,
 	90: withinCost,
 }
 
@@ -79,6 +79,27 @@ var repeatsNames = map[ops.APIKey]bool{4: true, 5: true}
 // of the topics of a streams topology.
 var asksAboutAll = map[ops.APIKey]bool{88: true}
 
+// sizeClasses are the sizes of small pieces of memory: what is between is rounded up.
+var sizeClasses = func() (classes []int) {
+	for size := 1; size <= 32<<10; size = classes[len(classes)-1] + 1 {
+		classes = append(classes, cap(append([]byte(nil), make([]byte, size)...)))
+	}
+	return classes
+}()
+
+// allocates returns how much memory it takes to allocate so many bytes.
+func allocates(bytes int64) int64 {
+	const page = 8 << 10
+	if bytes > int64(sizeClasses[len(sizeClasses)-1]) {
+		return (bytes + page - 1) / page * page
+	}
+	if bytes == 0 {
+		return 0
+	}
+	i, _ := slices.BinarySearch(sizeClasses, int(bytes))
+	return int64(sizeClasses[i])
+}
+
 // costs finds what the entries of one kind of request may cause.
 type costs struct {
 	key      ops.APIKey
@@ -99,15 +120,19 @@ func (c costs) within(l, echo *layout, depth int) {
 	case nullableLayout:
 		c.within(l.elem, nil, depth)
 	case arrayLayout:
-		l.cost = l.memory + l.memory/8
+		l.cost = 0
 		if depth > 0 && repeatsNames[c.key] {
 			echo, l.repeats = c.response.field("Partitions"), true
 		}
 		if l.elem.kind != fixedLayout && (depth == 0 || l.name == "Topics" || asksAboutAll[c.key]) {
-			l.cost += decidedCost + extraCosts[c.key]
+			l.cost += decidedCost
+		}
+		if depth == 0 {
+			l.cost += extraCosts[c.key]
 		}
 		if echo != nil {
-			l.cost += echo.memory + echo.memory/8 + echo.elem.least
+			l.echoed = echo.memory
+			l.cost += echo.elem.least
 			if echo.elem.field("ErrorMessage") != nil {
 				l.cost += messageCost
 			}

@@ -175,13 +175,7 @@ func (c *checker) array(l *layout) {
 		c.fail("an array of %d entries, of %d bytes or more each, in %d bytes", n, l.elem.least, c.rest())
 		return
 	}
-	if c.foreign && l.repeats {
-		c.takes(n, l.cost+c.longest)
-	} else if c.foreign {
-		c.takes(n, l.cost)
-	} else {
-		c.takes(n, l.memory)
-	}
+	c.entries(n, l)
 	if l.elem.kind == fixedLayout {
 		c.skip(max(n, 0) * l.elem.size)
 		return
@@ -259,6 +253,20 @@ func (c *checker) tag(tag uint32, known *layout, size int) {
 		c.fail("%d bytes follow the value of tag %d", c.rest(), tag)
 	}
 	c.data = all
+}
+
+// entries counts the memory of the entries of an array.
+func (c *checker) entries(n int, l *layout) {
+	if n <= 0 || !c.foreign {
+		c.takes(n, l.memory)
+		return
+	}
+	c.left -= allocates(int64(n)*int64(l.memory)) + allocates(int64(n)*int64(l.echoed))
+	cost := l.cost
+	if l.repeats {
+		cost += c.longest
+	}
+	c.takes(n, cost)
 }
 
 // takes counts the memory that decoding n values of a size will take.

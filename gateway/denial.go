@@ -51,7 +51,7 @@ func (a *asker) note(op ops.Operation, t resource.Type, name string, d snapshot.
 	}
 	if len(a.denials) == cap(a.denials) && cap(a.denials) >= manyDenials {
 		// Of so many entries probably all are refused. To grow by steps takes twice the memory.
-		a.denials = slices.Grow(a.denials, max(a.entries-len(a.denials), len(a.denials)))
+		a.denials = slices.Grow(a.denials, max(a.entries+manyDenials-len(a.denials), len(a.denials)))
 	}
 	a.denials = append(a.denials, Denial{op, t, name, d})
 	return false

@@ -25,7 +25,8 @@ type layout struct {
 	index    int                // of that field in kmsg's structure
 	size     int                // of a fixed value, in bytes on the wire
 	memory   int                // what a value, or one entry of an array, takes once it is decoded, in bytes
-	cost     int                // of an array of a request: what one entry may cause in all, in bytes
+	echoed   int                // of an array of a request: what one entry takes in an answer, in bytes
+	cost     int                // of such an array: what else one entry may cause, in bytes
 	repeats  bool               // of an array of a request: an answer repeats the name before it with each entry
 	nullable bool               // of a string: it may be null
 	least    int                // the fewest bytes that a value can take
@@ -240,7 +241,7 @@ func (p prober) value(v reflect.Value, set func(reflect.Value) []byte) *layout {
 	}
 }
 
-// sizeOf returns how many bytes a value takes on the wire, or a few more if it has tags.
+// sizeOf returns how many bytes a value takes on the wire, its tags aside: a refusal has none.
 func (l *layout) sizeOf(v reflect.Value, flexible bool) int {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
@@ -276,14 +277,8 @@ func (l *layout) sizeOf(v reflect.Value, flexible bool) int {
 	if flexible {
 		size++
 	}
-	for _, f := range l.tagged {
-		size += maxTagHeader + f.sizeOf(v.Field(f.index), flexible)
-	}
 	return size
 }
-
-// maxTagHeader is how many bytes the number and the length of a tag take at the most.
-const maxTagHeader = 7
 
 // lengthSize returns how many bytes the length before a value takes.
 func lengthSize(l *layout, n int, flexible bool) int {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -283,7 +284,12 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 
 // refuseLogDirs gives every partition of every directory the error, topic by topic.
 func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDirsResponse, code ops.ErrorCode) {
-	at := make(map[string]int)
+	count := 0
+	for i := range m.Dirs {
+		count += len(m.Dirs[i].Topics)
+	}
+	at := make(map[string]int, count)
+	r.Topics = make([]kmsg.AlterReplicaLogDirsResponseTopic, 0, count)
 	for _, dir := range m.Dirs {
 		for _, t := range dir.Topics {
 			i, ok := at[t.Topic]
@@ -292,6 +298,7 @@ func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDi
 				at[t.Topic] = i
 				r.Topics = append(r.Topics, kmsg.AlterReplicaLogDirsResponseTopic{Topic: t.Topic})
 			}
+			r.Topics[i].Partitions = slices.Grow(r.Topics[i].Partitions, len(t.Partitions))
 			for _, p := range t.Partitions {
 				r.Topics[i].Partitions = append(r.Topics[i].Partitions, kmsg.AlterReplicaLogDirsResponseTopicPartition{Partition: p, ErrorCode: int16(code)})
 			}
@@ -301,7 +308,8 @@ func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDi
 
 // refuseCredentials gives every user whose credentials are to be altered the error once.
 func refuseCredentials(m *kmsg.AlterUserSCRAMCredentialsRequest, r *kmsg.AlterUserSCRAMCredentialsResponse, code ops.ErrorCode) {
-	seen := make(map[string]bool)
+	seen := make(map[string]bool, len(m.Deletions)+len(m.Upsertions))
+	r.Results = make([]kmsg.AlterUserSCRAMCredentialsResponseResult, 0, len(m.Deletions)+len(m.Upsertions))
 	add := func(user string) {
 		if seen[user] {
 			return
