@@ -16,6 +16,8 @@ import (
 type answer struct {
 	frame []byte        // ready, without its size; or
 	plan  *gateway.Plan // of the upstream's response
+
+	frameHeld *claim // the room of the request, which the plan still needs, or nil
 }
 
 // maxQueuedBytes is the size of all answers of a connection that are ready and not
@@ -49,6 +51,7 @@ func (c *conn) answer(a answer) error {
 func (c *conn) write() error {
 	for a := range c.answers {
 		err := c.writeOne(a)
+		a.frameHeld.release()
 		if err == nil && len(c.answers) == 0 {
 			err = c.writer.Flush()
 		}

@@ -94,6 +94,15 @@ type Limits struct {
 	Connections int // at the same time, of all listeners together: DefaultConnections
 	Brokers     int // ports for brokers a listener may have: DefaultBrokers
 	FrameBytes  int // of a request: DefaultFrameBytes
+	// AddressConnections is how many connections one address of clients may have, and
+	// AddressLogins how many of them that are not logged in.
+	AddressConnections int // DefaultAddressConnections
+	AddressLogins      int // DefaultAddressLogins
+	// FramesBytes is the room for the requests of all connections that are read and not
+	// yet sent on or answered: DefaultFramesBytes. An eighth is for clients that are not
+	// logged in, a quarter for requests of up to 64 KiB, and the rest for larger ones. A
+	// request waits for room up to Frame before it is read; then its connection is closed.
+	FramesBytes int64
 	Pipelined   int // requests of a connection that wait for answers: DefaultPipelined
 
 	Login time.Duration // until a new connection is logged in, with TLS: DefaultLogin
@@ -104,14 +113,18 @@ type Limits struct {
 
 // The default limits.
 const (
-	DefaultConnections = 10_000            // two file descriptors each
-	DefaultBrokers     = 128               // as many ports are taken in a row
-	DefaultFrameBytes  = 100 << 20         // Kafka's socket.request.max.bytes
-	DefaultPipelined   = 64                // twelve times what Java's producer sends ahead
-	DefaultLogin       = 30 * time.Second  // for a client at the other end of the world, with a slow KDC
-	DefaultFrame       = 60 * time.Second  // the largest frame at 14 megabits a second
-	DefaultIdle        = 600 * time.Second // Kafka's connections.max.idle.ms
-	DefaultDrain       = 10 * time.Second  // under the 30 s that supervisors give before they kill
+	DefaultConnections = 10_000 // two file descriptors each
+	DefaultBrokers     = 128    // as many ports are taken in a row
+	// One address may be a whole network behind a gateway, so that a few connections are
+	// no limit; but it does not take all of them. Somebody who logs in takes a second.
+	DefaultAddressConnections = 5_000
+	DefaultAddressLogins      = 500
+	DefaultFrameBytes         = 100 << 20         // Kafka's socket.request.max.bytes
+	DefaultPipelined          = 64                // twelve times what Java's producer sends ahead
+	DefaultLogin              = 30 * time.Second  // for a client at the other end of the world, with a slow KDC
+	DefaultFrame              = 60 * time.Second  // the largest frame at 14 megabits a second
+	DefaultIdle               = 600 * time.Second // Kafka's connections.max.idle.ms
+	DefaultDrain              = 10 * time.Second  // under the 30 s that supervisors give before they kill
 )
 
 // maxLoginFrameBytes is the size of the largest request that is read from somebody who
@@ -130,6 +143,8 @@ func (l Limits) withDefaults() (Limits, error) {
 		{"Connections", &l.Connections, DefaultConnections},
 		{"Brokers", &l.Brokers, DefaultBrokers},
 		{"FrameBytes", &l.FrameBytes, DefaultFrameBytes},
+		{"AddressConnections", &l.AddressConnections, DefaultAddressConnections},
+		{"AddressLogins", &l.AddressLogins, DefaultAddressLogins},
 		{"Pipelined", &l.Pipelined, DefaultPipelined},
 	} {
 		if *f.value < 0 {
@@ -156,7 +171,24 @@ func (l Limits) withDefaults() (Limits, error) {
 			*f.value = f.byDef
 		}
 	}
+	if l.FramesBytes == 0 {
+		l.FramesBytes = DefaultFramesBytes(l.FrameBytes)
+	}
+	if least := minFramesBytes(l.FrameBytes); l.FramesBytes < least {
+		return l, fmt.Errorf("proxy: Limits.FramesBytes is %d: expected %d or more, in which a request of %d bytes has room", l.FramesBytes, least, l.FrameBytes)
+	}
 	return l, nil
+}
+
+// of returns the value of a limit of connections.
+func (l Limits) of(name limitName) int {
+	switch name {
+	case ofAddress:
+		return l.AddressConnections
+	case loginsOfAddress:
+		return l.AddressLogins
+	}
+	return l.Connections
 }
 
 // validate returns everything that is wrong with c.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,9 @@ type decider interface {
 // sends on what is allowed; another writes the answers, in the order of the requests.
 type conn struct {
 	listener *listener
-	node     int32 // of the broker that it leads to
+	node     int32      // of the broker that it leads to
+	address  netip.Addr // of the client
+	known    bool       // the client was logged in; guarded by the proxy's mutex
 	client   net.Conn
 	reader   *bufio.Reader
 	writer   *bufio.Writer
@@ -44,6 +47,7 @@ type conn struct {
 	waiting  atomic.Int32  // requests whose answer is not written
 	queued   atomic.Int64  // bytes of the answers that are ready and not written
 	room     chan struct{} // holds something once queued has become less
+	frame    *claim        // the room of the request that is taken, until an answer has it
 	draining atomic.Bool
 
 	mu       sync.Mutex
@@ -59,7 +63,7 @@ var (
 )
 
 func newConn(l *listener, node int32, client net.Conn) *conn {
-	return &conn{
+	c := &conn{
 		listener: l, node: node, client: client,
 		log:     l.proxy.log.With("listener", string(l.Protocol), "client", client.RemoteAddr().String(), "node", node),
 		login:   loginFlow{listener: l},
@@ -67,6 +71,8 @@ func newConn(l *listener, node int32, client net.Conn) *conn {
 		written: make(chan struct{}),
 		room:    make(chan struct{}, 1),
 	}
+	c.address = addressOf(c)
+	return c
 }
 
 // serve serves the connection until it ends, and closes it.
@@ -96,6 +102,7 @@ func (c *conn) serve(ctx context.Context) {
 		if a.plan != nil {
 			c.audit(a.plan)
 		}
+		a.frameHeld.release()
 	}
 	c.report(err)
 }
@@ -138,6 +145,7 @@ func (c *conn) become(who identity) error {
 	if c.decide == nil {
 		// Once: who logs in again is the same, and the log is the writer's too by then.
 		c.log = c.log.With("principal", printable(who.principal.String()))
+		c.listener.proxy.admitted(c)
 	}
 	c.decide = c.listener.newDecider(gateway.Client{
 		Subject:  snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()},
@@ -156,18 +164,20 @@ var securityProtocols = map[Protocol]ops.SecurityProtocol{
 func (c *conn) read(ctx context.Context) error {
 	began := time.Now()
 	for {
-		frame, err := c.next(began)
-		if err != nil {
-			return err
+		frame, err := c.next(ctx, began)
+		if err == nil {
+			err = c.take(ctx, frame)
 		}
-		if err := c.take(ctx, frame); err != nil {
+		c.frame.release()
+		c.frame = nil
+		if err != nil {
 			return err
 		}
 	}
 }
 
 // next reads the next request.
-func (c *conn) next(began time.Time) ([]byte, error) {
+func (c *conn) next(ctx context.Context, began time.Time) ([]byte, error) {
 	limits := &c.listener.proxy.limits
 	limit := limits.FrameBytes
 	if c.decide == nil {
@@ -190,7 +200,7 @@ func (c *conn) next(began time.Time) ([]byte, error) {
 			if c.decide != nil {
 				_ = c.client.SetReadDeadline(time.Now().Add(limits.Frame))
 			}
-			return gateway.ReadFrame(c.reader, limit)
+			return c.readFrame(ctx, limit)
 		case errors.Is(err, syscall.ECONNRESET):
 			return nil, io.EOF // another way for a client to leave
 		case !errors.Is(err, os.ErrDeadlineExceeded):
@@ -203,6 +213,36 @@ func (c *conn) next(began time.Time) ([]byte, error) {
 			return nil, errIdle
 		}
 	}
+}
+
+// readFrame reads a request that has begun to come, once there is room for it.
+func (c *conn) readFrame(ctx context.Context, limit int) ([]byte, error) {
+	prefix, err := c.reader.Peek(4)
+	if err != nil {
+		return nil, err
+	}
+	size := int(int32(binary.BigEndian.Uint32(prefix)))
+	if size < 0 || size > limit {
+		return nil, fmt.Errorf("a frame of %d bytes: expected 0 to %d", size, limit)
+	}
+	patience := c.listener.proxy.limits.Frame
+	if c.frame, err = c.listener.proxy.frames.claim(ctx, size, c.decide != nil, patience); err != nil {
+		return nil, err
+	}
+	if c.decide != nil {
+		_ = c.client.SetReadDeadline(time.Now().Add(patience)) // it may have waited
+		if c.draining.Load() {
+			return nil, errDraining
+		}
+	}
+	_, _ = c.reader.Discard(4) // which are there
+	frame := make([]byte, size)
+	if _, err := io.ReadFull(c.reader, frame); errors.Is(err, io.EOF) {
+		return nil, io.ErrUnexpectedEOF
+	} else if err != nil {
+		return nil, err
+	}
+	return frame, nil
 }
 
 // finish lets the answers under way be written, if there is a client for them: until

@@ -186,6 +186,9 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	produce.Version, produce.Acks = 9, -1
 	topic := kmsg.NewProduceRequestTopic()
 	topic.Topic, topic.Partitions = "x", make([]kmsg.ProduceRequestTopicPartition, 40_000)
+	for i := range topic.Partitions {
+		topic.Partitions[i].Records = make([]byte, 10)
+	}
 	produce.Topics = append(produce.Topics, topic)
 	frame := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)
 	const sent = 12

@@ -18,7 +18,7 @@ type metrics struct {
 	checks           prometheus.Counter
 	decisions        prometheus.Histogram
 	failedLogins     prometheus.Counter
-	turnedAway       prometheus.Counter
+	turnedAway       *prometheus.CounterVec
 	gauges           []prometheus.Collector
 
 	// counters by API key, so that counting a request looks no label up
@@ -38,7 +38,7 @@ func newMetrics(p *Proxy) *metrics {
 		refusals:     prometheus.NewCounterVec(counter("denials_total", "Resources refused with an error."), []string{"api", "resource"}),
 		checks:       prometheus.NewCounter(counter("checks_total", "Questions asked of the ACLs.")),
 		failedLogins: prometheus.NewCounter(counter("failed_logins_total", "Connections that ended because the client could not be identified.")),
-		turnedAway:   prometheus.NewCounter(counter("connections_turned_away_total", "Connections beyond the limit.")),
+		turnedAway:   prometheus.NewCounterVec(counter("connections_turned_away_total", "Connections beyond a limit: of all connections, of those of an address, or of those of an address that are not logged in."), []string{"limit"}),
 		decisions: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "portcullis", Name: "decision_seconds",
 			Help:    "Time to decode a request and to check it.",
@@ -54,7 +54,11 @@ func newMetrics(p *Proxy) *metrics {
 				return 0
 			}),
 			gauge("connections", "Connections of clients.", func() float64 { return float64(p.count()) }),
+			gauge("frames_bytes", "Bytes of requests that are read and not yet sent on or answered.", func() float64 { return float64(p.frames.held.Load()) }),
 		},
+	}
+	for _, limit := range []limitName{allConnections, ofAddress, loginsOfAddress} {
+		m.turnedAway.WithLabelValues(string(limit)) // so that it is there, and 0
 	}
 	for i, vec := range []*prometheus.CounterVec{m.received, m.passed} {
 		m.byKey[i] = map[ops.APIKey]prometheus.Counter{}

@@ -152,7 +152,13 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) error {
 	upstream, err := c.connect(ctx)
 	if err == nil && !plan.Silent {
 		// Before it is sent, so that no more than Pipelined requests are under way.
-		err = c.answer(answer{plan: plan})
+		a := answer{plan: plan}
+		if !plan.AsIs { // else nothing needs the request once it is sent
+			a.frameHeld = c.frame
+		}
+		if err = c.answer(a); err == nil && a.frameHeld != nil {
+			c.frame = nil
+		}
 	}
 	if err != nil || plan.Silent {
 		c.audit(plan) // which is else done where the answer is taken from the queue
@@ -163,10 +169,11 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) error {
 	if err := upstream.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame)); err != nil {
 		return err
 	}
-	for _, forward := range plan.Forward {
+	for i, forward := range plan.Forward {
 		if err := upstream.send(forward); err != nil {
 			return fmt.Errorf("upstream: %w", err)
 		}
+		plan.Forward[i] = nil // so that the answer does not keep it
 	}
 	if plan.Close {
 		return errAnswered
