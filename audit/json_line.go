@@ -11,6 +11,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // eventObject is an event in JSON: the keys of a question, of its answer, and of the
@@ -84,10 +85,11 @@ func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 	return appendObject(dst, o)
 }
 
-// appendObject appends v with no more escapes than JSON needs, on one line.
+// appendObject appends v with escapes for what JSON cannot hold and for characters that are
+// not printable, on one line.
 func appendObject(dst []byte, v any) ([]byte, error) {
 	b := bytes.NewBuffer(dst)
-	encoder := json.NewEncoder(b)
+	encoder := json.NewEncoder(lines.NewJSONWriter(b))
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/aclfile/watch"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // proxyCommand is the flags of the command proxy.
@@ -176,9 +177,9 @@ func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {
 		options.Level = slog.LevelError
 	}
 	if asJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(lines.NewLogHandler(slog.NewJSONHandler(w, options)))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(lines.NewLogHandler(slog.NewTextHandler(w, options)))
 }
 
 // serve runs the proxy, with what belongs to it, until ctx is done or the

@@ -7,13 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/sasl"
 
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -30,7 +30,8 @@ type Config struct {
 	// ACLs is what becomes of DescribeAcls, CreateAcls and DeleteAcls.
 	ACLs gateway.ACLHandling
 	// Logger gets a line for each refusal, at level Info, and what befalls connections.
-	// Nil is slog.Default.
+	// Messages and values are cut at 4 KiB, and characters that are not printable are
+	// escaped. Nil is slog.Default.
 	Logger *slog.Logger
 	// Metrics, if not nil, gets the metrics of the proxy.
 	Metrics prometheus.Registerer
@@ -269,17 +270,6 @@ func splitAddress(address string) (host string, port int, err error) {
 // name that Kafka limits, is no longer.
 const maxPrintable = 249
 
-// printable returns s as it can stand in a log line: as it is if it cannot be taken
-// for anything else, and else quoted; cut at maxPrintable bytes. So no client can make
-// a line look like two, or like another.
-func printable(s string) string {
-	cut := ""
-	if len(s) > maxPrintable {
-		s, cut = s[:maxPrintable], "…"
-	}
-	quoted := strconv.Quote(s)
-	if s != "" && quoted == `"`+s+`"` && !strings.ContainsAny(s, " ,") {
-		return s + cut
-	}
-	return quoted + cut
-}
+// printable returns s as it can stand in a list in a log line: as it is if it cannot be
+// taken for anything else, and else quoted; cut at maxPrintable bytes.
+func printable(s string) string { return lines.PrintableIn(lines.Cut(s, maxPrintable), ",") }

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -60,6 +61,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	if p.log == nil {
 		p.log = slog.Default()
 	}
+	p.log = slog.New(lines.NewLogHandler(p.log.Handler()))
 	if err := p.listenersOf(config); err != nil {
 		return nil, err
 	}
