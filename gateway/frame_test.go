@@ -140,24 +140,40 @@ func TestClientIDs(t *testing.T) {
 	}
 }
 
-// TestDecodedSizeIsLimited: a list of the shortest topics that takes much more memory
-// than its frame is refused before it is decoded.
+// TestDecodedSizeIsLimited: a list of the shortest entries that takes much more memory than
+// its frame is refused before it is decoded.
 func TestDecodedSizeIsLimited(t *testing.T) {
-	const topics = 1_000_000
-	frame := []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0}
-	frame = binary.AppendUvarint(frame, topics+1)
-	for range topics {
-		frame = append(frame, 1, 0) // the name "", and no tags
-	}
-	frame = append(frame, 1, 0, 0, 0)
-	conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
-	took := memory(func() {
-		if _, err := conn.Request(frame); err == nil || !strings.Contains(err.Error(), "may cause more memory than its size") {
-			t.Errorf("%v", err)
-		}
-	})
-	if took > 1<<20 {
-		t.Errorf("it took %d bytes", took)
+	for _, tt := range []struct {
+		name    string
+		kind    []byte
+		entry   []byte
+		entries int
+		tail    []byte
+		says    string
+	}{
+		{"Metadata", []byte{0, 3, 0, 9}, []byte{1, 0}, 1_000_000, []byte{1, 0, 0, 0}, "may cause more memory than its size"},
+		{"FindCoordinator", []byte{0, 10, 0, 4}, []byte{1}, 1_000_000, []byte{0}, "may cause more memory than its size"},
+		{"DescribeGroups", []byte{0, 15, 0, 5}, []byte{1}, 1_000_000, []byte{0, 0}, "may cause more memory than its size"},
+		{"FindCoordinator of 6,500,000 keys", []byte{0, 10, 0, 4}, []byte{1}, 6_500_000, []byte{0}, "an array of 6500000 entries"},
+		{"DescribeGroups of 6,500,000 groups", []byte{0, 15, 0, 5}, []byte{1}, 6_500_000, []byte{0, 0}, "an array of 6500000 entries"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			frame := append(slices.Clone(tt.kind), 0, 0, 0, 1, 0xff, 0xff, 0)
+			if tt.kind[1] == 10 {
+				frame = append(frame, 0) // the type of the keys
+			}
+			frame = binary.AppendUvarint(frame, uint64(tt.entries)+1)
+			frame = append(append(frame, bytes.Repeat(tt.entry, tt.entries)...), tt.tail...)
+			conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
+			took := memory(func() {
+				if _, err := conn.Request(frame); err == nil || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("%v", err)
+				}
+			})
+			if took > 1<<20 {
+				t.Errorf("it took %d bytes", took)
+			}
+		})
 	}
 }
 

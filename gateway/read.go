@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"reflect"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -379,7 +380,7 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 			q.items, q.Keys = fieldIn(&m.CoordinatorKeys), q.texts(m.CoordinatorKeys)
 		}
 	case *kmsg.InitProducerIDRequest:
-		q.TransactionalID = m.TransactionalID
+		q.TransactionalID, q.TwoPhaseCommit = m.TransactionalID, wantsTwoPhaseCommit(m)
 		q.optional(m.TransactionalID)
 	case *kmsg.EndTxnRequest:
 		q.TransactionalID = &m.TransactionalID
@@ -414,6 +415,22 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 		return false
 	}
 	return true
+}
+
+// twoPhaseCommit is the field of InitProducerId that asks for a transaction in two phases,
+// which is the position of a field of kmsg's structure; -1 as long as kmsg has none.
+//
+// Source: KIP-939, InitProducerId version 6.
+var twoPhaseCommit = func() int {
+	f, ok := reflect.TypeFor[kmsg.InitProducerIDRequest]().FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, "Enable2PC") })
+	if !ok || f.Type.Kind() != reflect.Bool {
+		return -1
+	}
+	return f.Index[0]
+}()
+
+func wantsTwoPhaseCommit(m *kmsg.InitProducerIDRequest) bool {
+	return twoPhaseCommit >= 0 && reflect.ValueOf(m).Elem().Field(twoPhaseCommit).Bool()
 }
 
 // asksNothing reports whether nothing in a request decides what is asked about it: it
