@@ -195,3 +195,26 @@ func turnedAway(t *testing.T, registry *prometheus.Registry, limit string, want 
 	}
 	assert.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(expected.String()), "portcullis_connections_turned_away_total"))
 }
+
+// TestLogBeforeLogin: what a stranger sends stands in the log cut and escaped, in one line.
+func TestLogBeforeLogin(t *testing.T) {
+	for name, message := range map[string]string{
+		"control characters": "n,,n==" + strings.Repeat("\x01", 500_000) + ",r=x",
+		"direction":          "n,,n=a=\u202e" + strings.Repeat("\u009b", 1000) + ",r=x",
+		"long":               "n,,n==" + strings.Repeat("x", 500_000) + ",r=x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, upstream(t), proxy.Config{Store: store(t)})
+			w := dial(t, p.Addresses()[0])
+			w.handshake(proxy.ScramSHA256, 1)
+			w.token(message)
+			p.log.waitFor(t, 1, "login failed")
+			lines := p.log.with("login failed")
+			require.Len(t, lines, 1)
+			assert.Less(t, len(lines[0]), 20_000)
+			for _, r := range "\x01\u202e\u009b" {
+				assert.NotContains(t, lines[0], string(r))
+			}
+		})
+	}
+}
