@@ -178,14 +178,14 @@ func everythingFor(t resource.Type) acl.Binding {
 // more than the size, and returns the frame; nil if not even a few entries pass.
 func (w *worstFrame) fits(layouts *layouts, k kind, size int) []byte {
 	l := layouts.of(k)
-	left := func(n int) (left, length int) {
+	left := func(n int) (left, length int64) {
 		w.n = n
 		frame := w.frame(k, l)
 		c := checker{data: frame[len(frame)-len(w.body):], left: 1 << 40, flexible: k.flexible(), foreign: true}
 		if c.value(l); c.problem != "" {
-			return 1 << 60, len(frame)
+			return 1 << 60, int64(len(frame))
 		}
-		return int(c.left), len(frame)
+		return c.left, int64(len(frame))
 	}
 	left1, length1 := left(100)
 	left2, length2 := left(200)
@@ -193,12 +193,12 @@ func (w *worstFrame) fits(layouts *layouts, k kind, size int) []byte {
 		return nil
 	}
 	cost, bytes := (left1-left2)/100, (length2-length1)/100
-	most := size / bytes
+	most := int64(size) / bytes
 	if cost > budgetFactor*bytes {
-		most = min(most, (int(requestBudget(0))-(1<<40-left1)+100*cost)/(cost-budgetFactor*bytes))
+		most = min(most, (requestBudget(0)-(1<<40-left1)+100*cost)/(cost-budgetFactor*bytes))
 	}
 	for n := most; n > 0; n-- {
-		w.n = n
+		w.n = int(n)
 		if frame := w.frame(k, l); layouts.check(k, w.body) == nil {
 			return frame
 		}
