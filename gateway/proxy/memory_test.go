@@ -32,12 +32,6 @@ func produceFrame(bytes int) []byte {
 	return kmsg.NewRequestFormatter(kmsg.FormatterClientID("wire")).AppendRequest(nil, r, 7)
 }
 
-// eventually waits until something is true.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	require.Eventually(t, is, 30*time.Second, time.Millisecond, what)
-}
-
 // TestFramesWaitForRoom: while large requests have taken the room for such, another waits
 // until it is free; small requests and logins do not.
 func TestFramesWaitForRoom(t *testing.T) {
