@@ -124,6 +124,9 @@ func startWorld(t *testing.T, version string, allowEveryone bool) *world {
 		w.stores[semantics] = snapshot.NewStore(snapshot.Config{
 			Semantics: semantics, AllowIfNoACL: allowEveryone, SuperUsers: []principal.Principal{principal.User(kafkatest.Admin)},
 		})
+		if err := w.stores[semantics].Update(func(*snapshot.Tx) error { return nil }); err != nil { // it is ready, and empty
+			t.Fatal(err)
+		}
 		p, err := proxy.Listen(t.Context(), proxy.Config{
 			Upstream: proxy.Upstream{
 				Brokers: []string{w.proxied.cluster.Bootstrap(kafkatest.Internal)},
