@@ -54,6 +54,8 @@ var home = sync.OnceValues(func() (folder string, err error) {
 })
 
 // watchdogPipe is never closed: it ends with the process.
+//
+//lint:ignore U1000 It is kept so that the garbage collector does not close the pipe.
 var watchdogPipe io.Closer
 
 // temporary returns a new folder that is removed with the test, or by the watchdog.
