@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -25,13 +26,24 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// freePort returns an address on which nobody listens, with some free ports behind it.
+// freePort returns an address on which nobody listens, nor on the three ports behind it,
+// which are those of brokers 0 to 2. The ports of connections that go out are higher.
 func freePort(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer ln.Close()
-	return ln.Addr().String()
+	for range 100 {
+		first, free := 20_000+rand.IntN(10_000), true
+		for i := range 4 {
+			ln, err := net.Listen("tcp", proxy.HostPort("127.0.0.1", int32(first+i)))
+			if free = free && err == nil; err == nil {
+				_ = ln.Close()
+			}
+		}
+		if free {
+			return proxy.HostPort("127.0.0.1", int32(first))
+		}
+	}
+	t.Fatal("no four free ports in a row")
+	return ""
 }
 
 // accepts reports whether somebody listens at an address.
