@@ -122,9 +122,18 @@ func (l *load) startFranz() {
 			}
 			time.Sleep(pause)
 		}
-		assert.NoError(l.t, client.Flush(soon(l.t)), producer)
+		l.must("flush", client.Flush)
 	})
 	l.consume(topic, "franz consumer", l.group(franz))
+}
+
+// must does what must succeed, unless the test has ended.
+func (l *load) must(what string, do func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
+	defer cancel()
+	if err := do(ctx); l.t.Context().Err() == nil {
+		assert.NoError(l.t, err, what)
+	}
 }
 
 // produce sends the next record of a partition.
@@ -159,7 +168,9 @@ func (l *load) consume(topic, name, group string) {
 					j.note(fmt.Sprintf("partition %d", partition), err)
 				}
 			})
-			fetches.EachRecord(func(r *kgo.Record) { j.got(record{r.Partition, r.Offset, string(r.Value)}, at) })
+			fetches.EachRecord(func(r *kgo.Record) {
+				j.got(record{partition: r.Partition, offset: r.Offset, value: string(r.Value)}, at)
+			})
 		}
 	})
 }
@@ -187,8 +198,10 @@ func (l *load) startTransactions() {
 		// A new producer with the id ends what is left of the last transaction.
 		last := open()
 		defer last.Close()
-		_, _, err := last.ProducerID(soon(l.t))
-		assert.NoError(l.t, err, "end the last transaction")
+		l.must("end the last transaction", func(ctx context.Context) error {
+			_, _, err := last.ProducerID(ctx)
+			return err
+		})
 	})
 	l.consume(topic, "consumer of transactions", l.group(transactional))
 }

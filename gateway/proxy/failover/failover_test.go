@@ -1,6 +1,7 @@
 package failover_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -171,9 +172,15 @@ func (w *world) awaitProgress(t *testing.T, loads []*load) {
 func (w *world) awaitCommit(t *testing.T, j *journal) {
 	t.Helper()
 	before := int64(-1) // the sum of the offsets
+	client := adminClient(t, w.cluster)
+	defer func() { client.Close() }()
 	eventually(t, func() string {
-		offsets, err := w.admin.FetchOffsets(soon(t), j.group)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		offsets, err := kadm.NewClient(client).FetchOffsets(ctx, j.group)
 		if err != nil {
+			client.Close() // it would ask the same broker again, even one that is down
+			client = adminClient(t, w.cluster)
 			return fmt.Sprintf("the coordinator of the %s: %v", j, err)
 		}
 		sum := int64(0)

@@ -11,7 +11,7 @@ import (
 // logOf returns a log of partition 0 that holds these numbers.
 func logOf(numbers ...int) (log []record) {
 	for i, number := range numbers {
-		log = append(log, record{0, int64(i), valueOf("orders", 0, number)})
+		log = append(log, record{offset: int64(i), value: valueOf("orders", 0, number)})
 	}
 	return log
 }
@@ -43,9 +43,9 @@ func TestVerifyLog(t *testing.T) {
 		{"out of order", logOf(0, 2, 1), eventsOf(0), nil, nil, "out of order"},
 		{"another offset", logOf(0, 2), []event{{number: 2, offset: 2}}, nil, nil, "moved"},
 		{"never sent", logOf(0, 1, 2, 3), eventsOf(0, 1, 2), nil, nil, "from nowhere"},
-		{"of another topic", append(slices.Clone(sound), record{0, 3, "other/0/1"}), nil, nil, nil, "from nowhere"},
-		{"of another partition", append(slices.Clone(sound), record{1, 0, valueOf("orders", 0, 1)}), nil, nil, nil, "from nowhere"},
-		{"no number", append(slices.Clone(sound), record{0, 3, "orders/0/x"}), nil, nil, nil, "from nowhere"},
+		{"of another topic", append(slices.Clone(sound), record{0, 3, "other/0/1", 0}), nil, nil, nil, "from nowhere"},
+		{"of another partition", append(slices.Clone(sound), record{1, 0, valueOf("orders", 0, 1), 0}), nil, nil, nil, "from nowhere"},
+		{"no number", append(slices.Clone(sound), record{0, 3, "orders/0/x", 0}), nil, nil, nil, "from nowhere"},
 		{"given up and gone", logOf(0, 1), eventsOf(0, 1), []event{{number: 2}}, nil, ""},
 		{"given up and there", sound, eventsOf(0, 1), []event{{number: 2}}, nil, "not undone"},
 		{"unknown and whole", sound, eventsOf(0), nil, [][]event{{{number: 1}, {number: 2}}}, ""},

@@ -27,6 +27,7 @@ type record struct {
 	partition int32
 	offset    int64
 	value     string
+	at        int64 // in ms of Unix time; 0 if that is of no interest
 }
 
 // valueOf returns the value of a record: it says where the record belongs.
@@ -166,7 +167,7 @@ func (j *journal) readLine(words []string) error {
 	case "failed":
 		j.fail("record %d/%d failed: %s", numbers[0], numbers[1], words[2])
 	case "got":
-		j.got(record{int32(numbers[0]), numbers[1], words[3]}, numbers[2])
+		j.got(record{partition: int32(numbers[0]), offset: numbers[1], value: words[3]}, numbers[2])
 	default:
 		return fmt.Errorf("unknown event %q", kind)
 	}

@@ -291,7 +291,7 @@ func readLog(t testing.TB, cluster *kafkatest.Cluster, topic string) (log []reco
 		require.NoError(t, ctx.Err(), fmt.Sprintf("read %s: %v are left", topic, left))
 		fetches.EachRecord(func(r *kgo.Record) {
 			if !r.Attrs.IsControl() {
-				log = append(log, record{r.Partition, r.Offset, string(r.Value)})
+				log = append(log, record{r.Partition, r.Offset, string(r.Value), r.Timestamp.UnixMilli()})
 			}
 			if last, ok := left[r.Partition]; ok && r.Offset >= last {
 				delete(left, r.Partition)
