@@ -1,6 +1,7 @@
 package failover_test
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -112,7 +113,7 @@ func (r *revoking) round(random *rand.Rand) {
 		granted[i] = p.sentCount()
 	}
 	for i, p := range all {
-		p.await(granted[i] + 1 + random.IntN(60))
+		p.await(t, granted[i]+1+random.IntN(60))
 	}
 	for i, p := range all {
 		for _, o := range p.since(granted[i]) {
@@ -134,11 +135,11 @@ func (r *revoking) round(random *rand.Rand) {
 		revoked[i] = p.sentCount()
 	}
 	for i, p := range all {
-		p.await(revoked[i] + 1) // all that was forwarded before is answered
+		p.await(t, revoked[i]+1) // all that was forwarded before is answered
 	}
 	before := r.ends()
 	for i, p := range all {
-		p.await(revoked[i] + refusedEach)
+		p.await(t, revoked[i]+refusedEach)
 		for _, o := range p.since(revoked[i]) {
 			require.Equal(t, int16(ops.TopicAuthorizationFailed), o.code, "%s without rights", p)
 		}
@@ -237,7 +238,8 @@ type pipe struct {
 	partition int32
 	conn      net.Conn
 	room      chan struct{} // for a request under way
-	closing   atomic.Bool
+	open      context.Context
+	end       context.CancelFunc
 	done      sync.WaitGroup
 
 	offset  atomic.Int64 // to fetch from
@@ -267,6 +269,7 @@ func (r *revoking) open(partition int32, kind func() exchange) *pipe {
 	require.NoError(t, err)
 	p := &pipe{name: e.name, partition: partition, conn: c, room: make(chan struct{}, pipelined)}
 	p.changed = sync.NewCond(&p.mu)
+	p.open, p.end = context.WithCancel(context.Background())
 	t.Cleanup(p.close)
 	handshake := kmsg.NewPtrSASLHandshakeRequest()
 	handshake.Mechanism, handshake.Version = "PLAIN", 1
@@ -284,17 +287,17 @@ func (r *revoking) open(partition int32, kind func() exchange) *pipe {
 
 // close ends the pipe.
 func (p *pipe) close() {
-	p.closing.Store(true)
+	p.end()
 	_ = p.conn.Close()
 	p.done.Wait()
 }
 
 func (p *pipe) write(e exchange) {
-	for number := 0; !p.closing.Load(); number++ {
+	for number := 0; p.open.Err() == nil; number++ {
 		select {
 		case p.room <- struct{}{}:
-		case <-time.After(patience):
-			return // read says why
+		case <-p.open.Done():
+			return
 		}
 		p.mu.Lock()
 		p.sent++
@@ -307,7 +310,7 @@ func (p *pipe) write(e exchange) {
 
 func (p *pipe) read(r *revoking, e exchange) {
 	request := e.request(p, 0) // for the form of the answer
-	for number := 0; !p.closing.Load(); number++ {
+	for number := 0; p.open.Err() == nil; number++ {
 		_ = p.conn.SetReadDeadline(time.Now().Add(patience))
 		response, err := receive(p.conn, request, int32(number))
 		p.mu.Lock()
@@ -319,6 +322,7 @@ func (p *pipe) read(r *revoking, e exchange) {
 		p.changed.Broadcast()
 		p.mu.Unlock()
 		if err != nil {
+			p.end()
 			return
 		}
 		<-p.room
@@ -333,12 +337,14 @@ func (p *pipe) sentCount() int {
 }
 
 // await waits until so many requests are answered.
-func (p *pipe) await(count int) {
+func (p *pipe) await(t *testing.T, count int) {
+	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.outcomes) < count && p.failed == nil {
 		p.changed.Wait()
 	}
+	require.NoError(t, p.failed, "%s", p)
 }
 
 // since returns the answers to the requests from a number on.
