@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -446,6 +447,13 @@ func (b *Broker) Stop(t testing.TB) {
 		t.Errorf("broker %d: %v", b.Node, err)
 	}
 }
+
+// Pause stops the broker as it stands, by SIGSTOP: it keeps its connections and accepts
+// new ones, and answers nothing until [Broker.Resume].
+func (b *Broker) Pause() { b.p.signal(syscall.SIGSTOP) }
+
+// Resume lets a broker run on after [Broker.Pause].
+func (b *Broker) Resume() { b.p.signal(syscall.SIGCONT) }
 
 // Restart starts a broker that has ended, with its data and at the same ports, and
 // returns once it answers.
