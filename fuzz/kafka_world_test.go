@@ -52,7 +52,7 @@ var (
 		"/8", "10.0.0/8", "10.0.0.0.0/8", "10.0.0.0/255.0.0.0", "10.0.0.0/8 ", " 10.0.0.0/8", "10.0.0.0//8", "10.0.0.0/8/8", "256.0.0.0/8", "10.0.0.0/\u0668", "a/b", "/", "//",
 		"::/0", "::/00", "::/128", "::/129", "::/-0", "::/+0", "::/-1", "::/", "::1/128", "[::1]/128", "[::1/128", "::1]/128", "[[::1]]/128", "0:0:0:0:0:0:0:1/128", "::1/0128",
 		"fe80::1%1/64", "fe80::1%2/10", "fe80::/10", "FE80::/10", "fe80::1/64/64", "64:ff9b::1.2.3.4/96", "::10.0.0.0/104", "::ffff:10.0.0.0/104", "::ffff:0:0/96", "::FFFF:10.0.0.1/128",
-		"2001:db8::/\u0663\u0662", "2001:db8::/0x20", "2001:0db8::/32", "2001:db8:0:0:0:0:0:0/32", "1:2:3:4:5:6:7:8:9/16", "1:2:3:4:5:6:7/16", "::1::/8", "::g/8", "::1.2.3/96",
+		"2001:db8::/\u0663\u0662", "2001:db8::/3\u0662", "2001:db8::/\U0001d7d1\U0001d7d0", "2001:db8::/\uff13\uff12", "2001:db8::/0x20", "2001:0db8::/32", "2001:db8:0:0:0:0:0:0/32", "1:2:3:4:5:6:7:8:9/16", "1:2:3:4:5:6:7/16", "::1::/8", "::g/8", "::1.2.3/96",
 		"::1.2.3.256/96", "12345::/16", "00001::/16", ":/8", ":::/8"}
 	kafkaClients = []string{"0.0.0.0", "10.0.0.1", "10.0.0.0", "10.255.255.255", "11.0.0.0", "127.0.0.1", "255.255.255.255", "::", "::1", "::ffff:10.0.0.1", "fe80::1", "fe80::1%1", "fe80::1%2",
 		"fe80::1%0", "2001:db8::a", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::", "64:ff9b::102:304", "::a00:1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}
@@ -124,8 +124,12 @@ func newKafkaBatch(src gen.Source, acls []acl.Binding, client netip.Addr) (b kaf
 		b.subject.Principal = gen.Pick(src, kafkaAskers)
 	}
 	b.actions = append(b.actions, kafkaAction(first))
+	about := aboutClient(acls, b.subject)
 	for range src.IntN(40) {
 		r := gen.Request(src, acls)
+		if len(about) > 0 && src.IntN(3) > 0 {
+			r = gen.Request(src, about)
+		}
 		if src.IntN(8) == 0 {
 			r.Name = gen.Pick(src, kafkaNames) + gen.Pick(src, []string{"", "", r.Name})
 		}
@@ -133,9 +137,23 @@ func newKafkaBatch(src gen.Source, acls []acl.Binding, client netip.Addr) (b kaf
 	}
 	for range src.IntN(8) {
 		r := gen.Request(src, acls)
+		if len(about) > 0 && src.IntN(3) > 0 {
+			r = gen.Request(src, about)
+		}
 		b.byType = append(b.byType, snapshot.Request{Operation: kafkaAction(r).Operation, Type: r.Type})
 	}
 	return b
+}
+
+// aboutClient returns the ACLs that may decide for a client.
+func aboutClient(acls []acl.Binding, s refmodel.Subject) (about []acl.Binding) {
+	for _, b := range acls {
+		isClient := b.Entry.Principal == principal.Wildcard || b.Entry.Principal == s.Principal.String()
+		if isClient && (refmodel.World{Networks: true}).IsFromText(b.Entry, s.Host) {
+			about = append(about, b)
+		}
+	}
+	return about
 }
 
 // kafkaAction returns a request that Kafka's classes can be asked: an operation that
