@@ -1,0 +1,158 @@
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/**
+ * Runs command-line tools of Kafka in this JVM, several at the same time. What a tool and
+ * the threads that it starts read and print is its own.
+ */
+public final class Tools {
+    /** What a tool reads and prints, and its exit status. */
+    private static final class Streams {
+        final InputStream in;
+        final OutputStream out = new ByteArrayOutputStream();
+        final OutputStream err = new ByteArrayOutputStream();
+        Integer status;
+
+        Streams(String stdin) {
+            in = new ByteArrayInputStream(stdin.getBytes(StandardCharsets.UTF_8));
+        }
+    }
+
+    /** Takes the place of the end of the JVM. */
+    private static final class Exited extends Error {
+        Exited() {
+            super("exit", null, false, false);
+        }
+    }
+
+    private static final InheritableThreadLocal<Streams> CURRENT = new InheritableThreadLocal<>();
+
+    static {
+        PrintStream out = System.out;
+        PrintStream err = System.err;
+        InputStream in = System.in;
+        System.setOut(new PrintStream(new Divided(out, true), true));
+        System.setErr(new PrintStream(new Divided(err, false), true));
+        System.setIn(new InputStream() {
+            private InputStream mine() {
+                return CURRENT.get() == null ? in : CURRENT.get().in;
+            }
+
+            @Override
+            public int read() throws IOException {
+                return mine().read();
+            }
+
+            @Override
+            public int read(byte[] b, int off, int len) throws IOException {
+                return mine().read(b, off, len);
+            }
+        });
+        Class<?> exit = find("org.apache.kafka.common.utils.internals.Exit", "org.apache.kafka.common.utils.Exit");
+        install(exit, "setExitProcedure", "Procedure", true);
+        install(exit, "setHaltProcedure", "Procedure", true);
+        install(exit, "setShutdownHookAdder", "ShutdownHookAdder", false);
+    }
+
+    private Tools() {}
+
+    private static final class Divided extends OutputStream {
+        private final OutputStream other;
+        private final boolean stdout;
+
+        Divided(OutputStream other, boolean stdout) {
+            this.other = other;
+            this.stdout = stdout;
+        }
+
+        private OutputStream mine() {
+            Streams s = CURRENT.get();
+            return s == null ? other : stdout ? s.out : s.err;
+        }
+
+        @Override
+        public void write(int b) throws IOException {
+            mine().write(b);
+        }
+
+        @Override
+        public void write(byte[] b, int off, int len) throws IOException {
+            mine().write(b, off, len);
+        }
+
+        @Override
+        public void flush() throws IOException {
+            mine().flush();
+        }
+    }
+
+    private static Class<?> find(String... names) {
+        for (String name : names) {
+            try {
+                return Class.forName(name);
+            } catch (ClassNotFoundException e) {
+                // the next
+            }
+        }
+        throw new IllegalStateException("no class of " + Arrays.toString(names));
+    }
+
+    /** Sets a procedure of Kafka's class Exit: to end the tool, or to do nothing. */
+    private static void install(Class<?> exit, String setter, String procedure, boolean ends) {
+        try {
+            Class<?> type = Class.forName(exit.getName() + "$" + procedure);
+            Object p = Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (self, method, args) -> {
+                if (!ends) {
+                    return null;
+                }
+                Streams s = CURRENT.get();
+                if (s != null && s.status == null) {
+                    s.status = (Integer) args[0];
+                    if (args.length > 1 && args[1] != null) {
+                        System.err.println(args[1]);
+                    }
+                }
+                throw new Exited();
+            });
+            exit.getMethod(setter, type).invoke(null, p);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** The arguments are command lines: for each the class, the standard input, the number of arguments, and these. */
+    public static String run(String[] args) throws Exception {
+        StringBuilder b = new StringBuilder();
+        for (int i = 0; i < args.length; ) {
+            int n = Integer.parseInt(args[i + 2]);
+            b.append(tool(args[i], args[i + 1], Arrays.copyOfRange(args, i + 3, i + 3 + n)));
+            i += 3 + n;
+        }
+        return b.toString();
+    }
+
+    private static String tool(String name, String stdin, String[] args) throws Exception {
+        Streams s = new Streams(stdin);
+        CURRENT.set(s);
+        try {
+            Class.forName(name).getMethod("main", String[].class).invoke(null, (Object) args);
+        } catch (InvocationTargetException e) {
+            if (!(e.getCause() instanceof Exited) && s.status == null) {
+                System.err.println("Exception in thread \"main\" " + e.getCause());
+                s.status = 1;
+            }
+        } finally {
+            CURRENT.remove();
+        }
+        int status = s.status == null ? 0 : s.status;
+        return "stdout:\n" + s.out + "\nstderr:\n" + s.err + "\nexit status " + status + "\n";
+    }
+}

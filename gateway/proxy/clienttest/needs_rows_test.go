@@ -1,0 +1,53 @@
+package clienttest
+
+import "fmt"
+
+// workerProps are those of a Connect worker.
+var workerProps = map[string]string{
+	"group.id": "c-$", "config.storage.topic": "c-$-configs", "offset.storage.topic": "c-$-offsets", "status.storage.topic": "c-$-status",
+	"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
+	"offset.storage.partitions": "1", "status.storage.partitions": "1",
+	"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+	"listeners": "http://127.0.0.1:0", "plugin.discovery": "only_scan", "connector.client.config.override.policy": "All",
+	"offset.flush.interval.ms": "500",
+}
+
+// sourceConfig is the configuration of a source, and sinkConfig that of a sink.
+func sourceConfig(more string) string {
+	return fmt.Sprintf("name=n-$\nconnector.class=Worker$Source\ntasks.max=1\nto=out-$\ncount=%d\n%s", recordsEach, more)
+}
+
+func sinkConfig(more string) string {
+	return "name=n-$\nconnector.class=Worker$Sink\ntasks.max=1\ntopics=in\nconsumer.override.auto.offset.reset=earliest\n" + more
+}
+
+// as is an override of the user of a connector's clients.
+func as(client, user string) string {
+	return fmt.Sprintf("%s.override.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"%s\" password=\"%s-secret\";\n", client, user, user)
+}
+
+const brought = "records [s0, s1, s2, s3, s4]"
+
+// needsRows run clients with what "portcullis protocol --for" says.
+var needsRows = []row{
+	{
+		name: "connect worker", class: "Worker", since: "3.8", full: true, props: workerProps, topics: []string{"out-$=0"},
+		args:  []string{"{P}", "{A}", sourceConfig(as("producer", everything)), "out-$", "5", "30"},
+		needs: "connect-worker", names: map[string]string{"GROUP": "c-$", "INTERNAL-TOPICS": "c-$- (prefixed)"}, want: brought,
+	},
+	{
+		name: "sink connector", class: "Worker", since: "3.8", full: true, props: workerProps,
+		args:  []string{"{E}", "{A}", sinkConfig(as("consumer", "{U}")), "", "5", "30"},
+		needs: "sink-connector", names: map[string]string{"GROUP": "connect-n-$", "TOPIC": "in"}, want: "records [in:v0, in:v1, in:v2, in:v3, in:v4]",
+	},
+	{
+		name: "source connector", class: "Worker", since: "3.8", full: true, props: workerProps, topics: []string{"out-$=0"},
+		args:  []string{"{E}", "{A}", sourceConfig(as("producer", "{U}")), "out-$", "5", "30"},
+		needs: "source-connector", names: map[string]string{"TOPIC": "out-$"}, want: brought,
+	},
+	{
+		name: "administrator who describes", class: "NewClients", since: "4.1", args: []string{"describe", "{P}", "in", "g-$", "tx-$"}, props: patient,
+		groups: []string{"g-$"}, transactional: []string{"tx-$"},
+		needs: "admin-describe", names: map[string]string{"TOPIC": "in", "GROUP": "g-$", "TRANSACTIONAL-ID": "tx-$", "TOKEN": ""}, want: "leader 1",
+	},
+}
