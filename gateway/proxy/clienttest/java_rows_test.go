@@ -104,12 +104,12 @@ var javaRows = []row{
 		rights: []string{readIn, "Read on Group g-$"}, want: allRecords + "\noffsets committed",
 	},
 	{
-		name: "share consumer", class: "NewClients", args: []string{"share", "{P}", "both-$", "5", "12"}, props: share, since: "4.2",
-		topics: []string{"both-$=0"}, needs: "share-consumer", names: map[string]string{"TOPIC": "both-$", "GROUP": "s-$"}, want: "read []\nclosed in time: true", full: true, unneeded: nil,
+		name: "share consumer", class: "NewClients", args: []string{"share", "{P}", "in", "5", "8"}, props: share, since: "4.2", shareGroups: []string{"s-$"},
+		needs: "share-consumer", names: map[string]string{"TOPIC": "in", "GROUP": "s-$"}, want: allRecords + "\nclosed in time: true",
 	},
 	{
-		name: "share consumer of two topics, one without a right", class: "NewClients", args: []string{"share", "{P}", "in,secret", "6", "8"}, props: share, since: "4.2",
-		rights: []string{readIn, "Describe on Topic secret", "Read on Group s-$"}, want: "Not authorized to access topics: [secret]", alone: true,
+		name: "share consumer of two topics, one without a right", class: "NewClients", args: []string{"share", "{P}", "in,secret", "6", "8"}, props: share, since: "4.2", shareGroups: []string{"s-$"},
+		rights: []string{readIn, "Describe on Topic secret", "Read on Group s-$"}, want: allRecords + "\nTopicAuthorizationException: Not authorized to access topics: [secret]", alone: true,
 	},
 	{
 		name: "a topic is made and written to at once", class: "Clients", args: []string{"create-and-produce", "{P}", "new-$-", "5", "10"},

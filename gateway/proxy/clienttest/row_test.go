@@ -24,7 +24,8 @@ type row struct {
 	// class is a Java class of this package, and args what it gets. In these, {P} is the
 	// text of the client's properties, {F} the path of a file with them, {B} the address to
 	// connect to, {A} the properties of a super user straight at the broker, {E} those of
-	// a user with all rights on the same way, and {ID:TOPIC} the id of a topic.
+	// a user with all rights on the same way, {ID:TOPIC} the id of a topic, and {J} the path of a file
+	// with the text of stdin.
 	class string
 	args  []string
 	// tools are command lines of Kafka's tools, in place of class and args.
@@ -37,6 +38,7 @@ type row struct {
 
 	topics        []string // to be made before; with "=0" at the end, without records
 	groups        []string // that have committed offsets before
+	shareGroups   []string // share groups that begin with the first record
 	transactional []string // transactional ids that have been used before
 
 	// rights are those that the client needs, such as "Read on Topic t (prefixed)".
@@ -56,7 +58,7 @@ type row struct {
 	full bool
 	// alone means that there is nothing to learn from missing rights.
 	alone bool
-	// everyLine means that the order of lines is up to chance.
+	// unordered means that the order of lines is up to chance.
 	unordered bool
 	// digits means that the numbers that the client prints are up to chance.
 	digits bool
@@ -183,6 +185,7 @@ func (x *run) arguments(t *testing.T, w *world, way way, args []string) []string
 	owner["sasl.jaas.config"] = fmt.Sprintf("org.apache.kafka.common.security.plain.PlainLoginModule required username=%q password=%q;", kafkatest.Admin, kafkatest.AdminPassword)
 	owner["bootstrap.servers"] = w.cluster.Bootstrap(kafkatest.Internal)
 	short := strings.NewReplacer("{P}", text, "{F}", w.file(t, x.own(way), text), "{B}", way.bootstrap, "{U}", x.user,
+		"{J}", w.file(t, x.own(way)+"-json", x.expand(x.row.stdin, way)),
 		"{A}", kafkatest.Properties(owner), "{E}", w.properties(way, everything, props))
 	var out []string
 	for _, arg := range args {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -158,6 +159,7 @@ func (w *world) prepare(t *testing.T, runs []*run) {
 		o.Add(kadm.Offset{Topic: sharedTopic, Partition: 0, At: 2, LeaderEpoch: -1})
 		require.NoError(t, w.admin.CommitAllOffsets(ctx, group, o))
 	}
+	w.shareFromStart(ctx, t, runs)
 	w.cluster.SetACLs(t, bindings...)
 	require.NoError(t, w.store.Update(func(tx *snapshot.Tx) error {
 		tx.Replace(slices.Values(bindings))
@@ -183,6 +185,35 @@ func (w *world) createTopics(ctx context.Context, t *testing.T, records map[stri
 	require.NoError(t, err)
 	for name, topic := range listed {
 		w.ids[name] = topic.ID.String()
+	}
+}
+
+// groupConfig is the type of the configuration of a group in a request.
+const groupConfig = 32
+
+// shareFromStart lets the share groups begin with the first record of a topic.
+func (w *world) shareFromStart(ctx context.Context, t *testing.T, runs []*run) {
+	t.Helper()
+	request := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	for _, r := range runs {
+		for _, group := range r.row.shareGroups {
+			for _, way := range w.ways {
+				config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+				config.Name, config.Value = "share.auto.offset.reset", kmsg.StringPtr("earliest")
+				resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+				resource.ResourceType, resource.ResourceName = groupConfig, r.expand(group, way)
+				resource.Configs = append(resource.Configs, config)
+				request.Resources = append(request.Resources, resource)
+			}
+		}
+	}
+	if len(request.Resources) == 0 {
+		return
+	}
+	response, err := request.RequestWith(ctx, w.kafka)
+	require.NoError(t, err)
+	for _, r := range response.Resources {
+		require.Zero(t, r.ErrorCode, r.ResourceName)
 	}
 }
 
