@@ -1,7 +1,6 @@
 package acl
 
 import (
-	"net/netip"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
@@ -87,10 +86,7 @@ func looksLikeWildcard(text string) bool {
 
 // validateReachable refuses a valid host that no client has.
 func validateReachable(host string) error {
-	if host == WildcardHost || strings.Contains(host, "/") { // networks are valid ones by now
-		return nil
-	}
-	if _, err := netip.ParseAddr(host); err != nil {
+	if ParseHost(host).Kind() == HostName {
 		return invalid("host", "%s is no address, and names are not looked up: expected an address, %q for all, or a network such as 10.0.0.0/8",
 			enum.Quote(host), WildcardHost)
 	}

@@ -87,7 +87,7 @@ func (b *Binding) setField(f field, text span) *problem {
 		c.Entry.Permission, err = ParsePermissionType(text.text)
 	}
 	if err == nil {
-		err = c.Validate()
+		err = c.ValidateStored()
 	}
 	if err != nil {
 		return text.problem(fields[f].noun+" "+enum.Quote(text.text), fields[f].expected)

@@ -4,6 +4,301 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+)
+
+// HostKind says what the host of an ACL is.
+type HostKind uint8
+
+const (
+	// HostUnreadable is a text with a slash that is no network. No release of Kafka
+	// gives it a meaning, and its author surely had one in mind: see [Host.FailsClosed].
+	HostUnreadable HostKind = iota
+	// HostEverywhere is [WildcardHost].
+	HostEverywhere
+	// HostOneAddress is one address, IPv4 or IPv6, in any notation.
+	HostOneAddress
+	// HostNetwork is a network in CIDR notation (KIP-1276).
+	HostNetwork
+	// HostLinkNetwork is a network whose zone is the name of a network interface, such
+	// as fe80::1%eth0/64. A broker takes it for a network if it has that interface, so
+	// that the same ACL holds at one broker and not at another.
+	HostLinkNetwork
+	// HostName is any other text, such as the name of a machine. Kafka compares it with
+	// the client's address, which it never equals.
+	HostName
+)
+
+// Host is the host of an ACL, as [ParseHost] reads it. The zero Host is unreadable.
+type Host struct {
+	kind    HostKind
+	network netip.Prefix // masked; an address is a network of full length
+	addr    netip.Addr   // of HostOneAddress: unmapped, with its zone
+	java    bool         // of HostOneAddress: the text is what Java prints
+}
+
+// ParseHost reads the host of an ACL. It never fails: [Host.Kind] says what the text
+// is. It is the one reader of hosts, for checks, files, validation and inspection.
+//
+// Networks have the grammar of Kafka 4.4, which is not that of package netip: see
+// parseIPv4Network and parseIPv6Network. What that grammar refuses is HostUnreadable.
+// An address may have any notation that netip.ParseAddr takes; an IPv4-mapped address
+// is the IPv4 address.
+//
+// Source: Kafka 4.4's CidrUtils, AclControlManager.validateHostPattern.
+func ParseHost(text string) Host {
+	switch {
+	case text == WildcardHost:
+		return Host{kind: HostEverywhere}
+	case !strings.Contains(text, "/"):
+		addr, err := netip.ParseAddr(text)
+		if err != nil {
+			return Host{kind: HostName}
+		}
+		addr = addr.Unmap()
+		return Host{
+			kind: HostOneAddress, addr: addr, java: HostAddress(addr) == text,
+			network: netip.PrefixFrom(addr.WithZone(""), addr.BitLen()),
+		}
+	case strings.Contains(text, ":"):
+		return parseIPv6Network(text)
+	}
+	return parseIPv4Network(text)
+}
+
+// Kind returns what the host is.
+func (h Host) Kind() HostKind { return h.kind }
+
+// Addr returns the address of HostOneAddress, unmapped and with its zone, and the zero
+// Addr for every other kind.
+func (h Host) Addr() netip.Addr { return h.addr }
+
+// Network returns the network of HostNetwork and HostLinkNetwork, without the bits
+// below the mask and without a zone. That of HostOneAddress has the full length and no
+// zone. For other kinds it is the zero Prefix.
+func (h Host) Network() netip.Prefix { return h.network }
+
+// IsJavaText reports whether h is one address and its text is what Java prints for it
+// ([HostAddress]), so that it matches where text is compared.
+func (h Host) IsJavaText() bool { return h.java }
+
+// FailsClosed reports whether it cannot be told which addresses h is for. An ALLOW with
+// such a host allows nobody. A DENY with such a host denies every address in the
+// documented semantics: an ACL that was meant to deny must not be dropped.
+func (h Host) FailsClosed() bool { return h.kind == HostUnreadable || h.kind == HostLinkNetwork }
+
+// Contains reports whether h holds addr, as Kafka 4.4 compares addresses and networks:
+// an address equals itself only with the same zone; networks do not look at zones;
+// IPv4 and IPv6 never meet, but an IPv4-mapped address is the IPv4 address; the address
+// 0.0.0.0 is in no network. It is false for the zero Addr, and for hosts that fail
+// closed.
+func (h Host) Contains(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	switch h.kind {
+	case HostEverywhere:
+		return addr.IsValid()
+	case HostOneAddress:
+		return addr == h.addr
+	case HostNetwork:
+		return addr != netip.IPv4Unspecified() && h.network.Contains(addr.WithZone(""))
+	}
+	return false
+}
+
+// parseIPv4Network reads four groups of one to three ASCII digits and a mask length of
+// one or two. Leading zeros are decimal.
+//
+// Source: commons-net's SubnetUtils, in Kafka 4.4's clients.
+func parseIPv4Network(text string) Host {
+	address, mask, _ := strings.Cut(text, "/")
+	bits, ok := decimal(mask, 2, 32)
+	octets, whole := parseOctets(address, 3)
+	if !ok || !whole {
+		return Host{}
+	}
+	return networkHost(HostNetwork, netip.AddrFrom4(octets), bits)
+}
+
+// parseOctets reads a dotted IPv4 address of four groups.
+func parseOctets(text string, digits int) (octets [4]byte, ok bool) {
+	groups := strings.Split(text, ".")
+	if len(groups) != len(octets) {
+		return octets, false
+	}
+	for i, group := range groups {
+		n, ok := decimal(group, digits, 255)
+		if !ok {
+			return octets, false
+		}
+		octets[i] = byte(n)
+	}
+	return octets, true
+}
+
+// decimal reads up to so many ASCII digits.
+func decimal(text string, digits, most int) (n int, ok bool) {
+	if text == "" || len(text) > digits {
+		return 0, false
+	}
+	for _, c := range []byte(text) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		if n = 10*n + int(c-'0'); n > most {
+			return 0, false
+		}
+	}
+	return n, true
+}
+
+func networkHost(kind HostKind, addr netip.Addr, bits int) Host {
+	return Host{kind: kind, network: netip.PrefixFrom(addr, bits).Masked()}
+}
+
+// parseIPv6Network reads what Java takes for an IPv6 address, with or without brackets
+// and a zone, and a mask length that Java's Integer.parseInt takes.
+//
+// Source: commons-net's SubnetUtils6, Java's InetAddress.getByName.
+func parseIPv6Network(text string) Host {
+	address, mask, _ := strings.Cut(text, "/")
+	bits, ok := parseJavaInt(mask, 128)
+	if !ok {
+		return Host{}
+	}
+	if inner, ok := strings.CutPrefix(address, "["); ok {
+		if address, ok = strings.CutSuffix(inner, "]"); !ok {
+			return Host{}
+		}
+	}
+	kind := HostNetwork
+	address, zone, zoned := strings.Cut(address, "%")
+	if zoned {
+		switch number, ok := parseZone(zone); {
+		case zone == "":
+			return Host{}
+		case !ok || number > 1<<31-1:
+			kind = HostLinkNetwork
+		}
+	}
+	groups, ok := parseJavaIPv6(address)
+	if !ok || netip.AddrFrom16(groups).Is4In6() {
+		return Host{}
+	}
+	return networkHost(kind, netip.AddrFrom16(groups), bits)
+}
+
+// parseZone reads a zone that is a number.
+func parseZone(text string) (number int64, ok bool) {
+	number, err := strconv.ParseInt(text, 10, 64)
+	return number, err == nil && text[0] >= '0' && text[0] <= '9'
+}
+
+// parseJavaInt is Integer.parseInt for numbers from 0 to most: a sign and decimal digits
+// of any script.
+func parseJavaInt(text string, most int) (n int, ok bool) {
+	digits := strings.TrimPrefix(text, "+")
+	if digits == text {
+		digits = strings.TrimPrefix(text, "-")
+	}
+	negative := digits != text && text[0] == '-'
+	if digits == "" {
+		return 0, false
+	}
+	for _, r := range digits {
+		d := decimalDigit(r)
+		if d < 0 {
+			return 0, false
+		}
+		if n = 10*n + d; n > most {
+			return 0, false
+		}
+	}
+	return n, !negative || n == 0
+}
+
+// decimalDigit is Character.digit of one UTF-16 unit: the value of a decimal digit of any
+// script, or -1.
+func decimalDigit(r rune) int {
+	if utf16.RuneLen(r) != 1 {
+		return -1
+	}
+	for _, digits := range unicode.Nd.R16 { // each range begins with a zero
+		if rune(digits.Lo) <= r && r <= rune(digits.Hi) {
+			return int(r-rune(digits.Lo)) % 10
+		}
+	}
+	return -1
+}
+
+// hexDigit returns the value of an ASCII hexadecimal digit, or -1.
+func hexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// parseJavaIPv6 reads an IPv6 address as Java does: unlike netip.ParseAddr it takes
+// groups with any number of leading zeros.
+func parseJavaIPv6(text string) (addr [16]byte, ok bool) {
+	before, after, elided := strings.Cut(text, "::")
+	head, okHead := parseGroups(before, !elided)
+	if !elided {
+		return [16]byte(append(head, make([]byte, len(addr))...)), okHead && len(head) == len(addr)
+	}
+	tail, okTail := parseGroups(after, true)
+	if !okHead || !okTail || len(head)+len(tail) >= len(addr) {
+		return addr, false
+	}
+	copy(addr[:], head)
+	copy(addr[len(addr)-len(tail):], tail)
+	return addr, true
+}
+
+// parseGroups reads groups between colons, of which the last may be an IPv4 address if
+// it ends the whole address. No text is no groups.
+func parseGroups(text string, last bool) (bytes []byte, ok bool) {
+	if text == "" {
+		return nil, true
+	}
+	groups := strings.Split(text, ":")
+	for i, group := range groups {
+		if last && i == len(groups)-1 && strings.Contains(group, ".") {
+			octets, ok := parseOctets(group, maxOctetDigits)
+			if !ok || len(group) > maxDottedLength {
+				return nil, false
+			}
+			return append(bytes, octets[:]...), true
+		}
+		value := 0
+		for _, c := range []byte(group) {
+			d := hexDigit(c)
+			if d < 0 {
+				return nil, false
+			}
+			if value = value<<4 | d; value > 0xffff {
+				return nil, false
+			}
+		}
+		if group == "" || len(bytes) == 16 {
+			return nil, false
+		}
+		bytes = append(bytes, byte(value>>8), byte(value))
+	}
+	return bytes, true
+}
+
+// An IPv4 address at the end of an IPv6 address has 15 characters at the most in Java,
+// of which a group may take all but the other three groups and the dots.
+const (
+	maxDottedLength = 15
+	maxOctetDigits  = maxDottedLength - 6
 )
 
 // HostAddress returns addr as Java's InetAddress.getHostAddress prints it, which

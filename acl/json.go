@@ -33,7 +33,7 @@ func (b Binding) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON sets b to the binding in a JSON object of the shape of
 // [Binding.MarshalJSON]: each key once and no other, each value a string that the
-// parser of its type accepts. The binding must pass [Binding.Validate]. The error
+// parser of its type accepts. The binding must pass [Binding.ValidateStored]. The error
 // is a [ParseErrors] with lines and columns of data. On error b is unchanged.
 func (b *Binding) UnmarshalJSON(data []byte) error {
 	text := string(data)

@@ -14,7 +14,8 @@ import (
 const MaxLineBytes = 1 << 20
 
 // Read reads all bindings of r, in the order of the file, repeated ones
-// included. Blank lines are skipped. Every binding passes [Binding.Validate].
+// included. Blank lines are skipped. Every binding passes [Binding.ValidateStored]:
+// hosts that Kafka can have stored are read, whatever they mean.
 //
 // It is all or nothing: if anything is wrong with the file, no binding is
 // returned, and the error is a [ParseErrors] that says everything that is wrong,

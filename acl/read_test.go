@@ -1,6 +1,7 @@
 package acl_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,9 @@ import (
 	"testing"
 	"testing/iotest"
 	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -221,5 +225,25 @@ func TestFormatNames(t *testing.T) {
 	}
 	if got := acl.Format(99).String(); got != "Format(99)" {
 		t.Errorf("Format(99).String() = %q", got)
+	}
+}
+
+// TestReadHostsThatKafkaCanHaveStored: a host that nobody can read, or that only Kafka
+// reads, does not make a file unreadable, in any format; such an ACL is not created.
+func TestReadHostsThatKafkaCanHaveStored(t *testing.T) {
+	for _, host := range []string{"010.0.0.0/8", "10.0.0.0/08", "[2001:db8::]/32", "fe80::1%eth0/64", "10.0.0.0/33", "::ffff:10.0.0.0/104", ""} {
+		t.Run(host, func(t *testing.T) {
+			b := valid
+			b.Entry.Host, b.Entry.Permission = host, acl.Deny
+			for _, format := range []acl.Format{acl.FormatText, acl.FormatText3, acl.FormatJSON, acl.FormatZooKeeper} {
+				var file bytes.Buffer
+				require.NoError(t, acl.Write(&file, format, slices.Values([]acl.Binding{b})), "%v", format)
+				got, err := acl.Read(&file, "", format)
+				assert.NoError(t, err, "%v", format)
+				assert.Equal(t, []acl.Binding{b}, got, "%v", format)
+			}
+			accepted := acl.ParseHost(host).Kind() == acl.HostNetwork
+			assert.Equal(t, accepted, b.ValidateNew() == nil, "creation is strict")
+		})
 	}
 }

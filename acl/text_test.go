@@ -148,11 +148,10 @@ func TestReadTextRefusesEntries(t *testing.T) {
 		{"\tUser:alice has Allow permission for operations: Read from hosts: *", []string{`2: found "User:alice has Allow permission for operations: Read from hosts:"…, ` + exampleEntry}},
 		{" \t(principal=alice, host=10.0.0.0/33, operation=ANY, permissionType=MAYBE) ", []string{
 			`14: found principal "alice", ` + somePrincipal,
-			`26: found host "10.0.0.0/33", ` + someHost,
 			`49: found operation "ANY", ` + someOperation,
 			`69: found permission type "MAYBE", expected one of ALLOW, DENY`}},
 		{"\t(principal=User:a, host=, operation=READ, permissionType=ANY)", []string{
-			`26: found host "", ` + someHost, `59: found permission type "ANY", expected one of ALLOW, DENY`}},
+			`59: found permission type "ANY", expected one of ALLOW, DENY`}},
 		{"\t(principal=User:a\x00, host=*, operation=READ, permissionType=ALLOW)", []string{`19: found control character '\x00', ` + printable}},
 		{"\t(principal=User:a\u0085, host=*, operation=READ, permissionType=ALLOW)", []string{`19: found control character '\u0085', ` + printable}},
 	} {

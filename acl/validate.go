@@ -2,8 +2,6 @@ package acl
 
 import (
 	"fmt"
-	"net/netip"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
@@ -26,11 +24,11 @@ func invalid(field, format string, args ...any) error {
 	return &InvalidError{Field: field, Msg: fmt.Sprintf(format, args...)}
 }
 
-// Validate reports, as an [*InvalidError], the first reason why Kafka would not
-// create b, or nil. The checks are those of Kafka 4.2, in its order: types,
-// operation and permission are specific; the name is not empty; the principal
-// has a colon. KIP-1276 adds the host: not empty, and a valid network if it holds
-// a slash.
+// Validate reports, as an [*InvalidError], the first reason why Kafka 4.4 would not
+// create b, or nil. The checks are those of [Binding.ValidateStored] and one of the
+// host: it is not empty, and it is a network if it holds a slash (KIP-1276), by the
+// grammar of [ParseHost]. A network with the name of an interface for its zone is
+// refused, because only the brokers that have that interface take it.
 //
 // As in Kafka, nothing is said of an operation that the resource type does not
 // support, of a cluster that is not named resource.ClusterName, or of a host name
@@ -39,6 +37,18 @@ func invalid(field, format string, args ...any) error {
 // Source: Kafka's constructors of ResourcePattern and AccessControlEntry,
 // AclControlManager.validateNewAcl.
 func (b Binding) Validate() error {
+	if err := b.ValidateStored(); err != nil {
+		return err
+	}
+	return validateHost(b.Entry.Host)
+}
+
+// ValidateStored reports, as an [*InvalidError], the first reason why no release of
+// Kafka can have stored b, or nil. It is what files are read by. The checks are those of
+// Kafka 4.2, in its order: types, operation and permission are specific; the name is not
+// empty; the principal has a colon. Hosts are not looked at: releases before 4.4 store any
+// text, and 4.4 keeps what they stored.
+func (b Binding) ValidateStored() error {
 	if err := b.ValidateTypes(); err != nil {
 		return err
 	}
@@ -48,7 +58,7 @@ func (b Binding) Validate() error {
 	if _, err := principal.Parse(b.Entry.Principal); err != nil {
 		return invalid("principal", "%v", err)
 	}
-	return validateHost(b.Entry.Host)
+	return nil
 }
 
 // ValidateTypes reports, as an [*InvalidError], whether the types, the operation
@@ -93,10 +103,7 @@ func validateHost(host string) error {
 	if host == "" {
 		return invalid("host", "it is empty: give an address, or %q for all", WildcardHost)
 	}
-	if !strings.Contains(host, "/") {
-		return nil
-	}
-	if _, err := netip.ParsePrefix(host); err != nil {
+	if ParseHost(host).FailsClosed() {
 		return invalid("host", "%s is no network in CIDR notation: expected an address, a slash and a mask length, such as 10.0.0.0/8",
 			enum.Quote(host))
 	}

@@ -120,7 +120,7 @@ func mustHold(format acl.Format, list []acl.Binding) bool {
 			return r < unicode.MaxASCII && (unicode.IsLetter(r) || strings.ContainsRune(":*.", r))
 		}
 		switch {
-		case b.Validate() != nil || !utf8.ValidString(text):
+		case b.ValidateStored() != nil || !utf8.ValidString(text):
 			return false
 		case format != acl.FormatJSON && strings.TrimFunc(text, plain) != "":
 			return false

@@ -175,6 +175,9 @@ func config(w refmodel.World) snapshot.Config {
 	c := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL, AwaitInitialLoad: w.Loading}
 	if w.Exact {
 		c.Semantics = snapshot.KafkaExact
+		if w.Networks {
+			c.Semantics = snapshot.KafkaExact44
+		}
 	}
 	return c
 }

@@ -74,6 +74,9 @@ func storeOf(t rapid.TB, w refmodel.World) *snapshot.Store {
 	config := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL, AwaitInitialLoad: w.Loading}
 	if w.Exact {
 		config.Semantics = snapshot.KafkaExact
+		if w.Networks {
+			config.Semantics = snapshot.KafkaExact44
+		}
 	}
 	store := snapshot.NewStore(config)
 	change(t, store, w.ACLs, nil)

@@ -174,10 +174,10 @@ func topicAnswers() []brokerAnswer {
 				`__cluster_metadata 42 "Creation of internal topic __cluster_metadata is prohibited."]`,
 		},
 		{
-			name: "DeleteTopics by name", allowed: []string{"Describe Topic:d*"}, from: 5, to: 5,
-			request: &kmsg.DeleteTopicsRequest{TopicNames: []string{"a", "b", "b", "d1"}},
+			name: "DeleteTopics by name", allowed: []string{"Describe Topic:d*", "Describe Topic:"}, from: 5, to: 5,
+			request: &kmsg.DeleteTopicsRequest{TopicNames: []string{"a", "b", "b", "d1", ""}},
 			want: `Topics[a 29 "Topic authorization failed.", b 42 "Duplicate topic name.", ` +
-				`d1 3 "This server does not host this topic-partition."]`,
+				`d1 3 "This server does not host this topic-partition.",  3 "This server does not host this topic-partition."]`,
 		},
 		{
 			name: "DeleteTopics by id", from: 6, to: 6,

@@ -59,12 +59,13 @@
 //
 //   - Fetch sessions (KIP-227): a consumer gets none, so that every fetch names its
 //     topics. Share sessions (KIP-932) stay, on the connection that made them.
-//   - Topics are created by Metadata only if the client may create them. Internal topics
-//     of a streams group that are missing and may not be created fail the heartbeat that
-//     brings the topology; Kafka reports them in a status. What a coordinator creates
-//     later, of a topology that was allowed, is not asked about again.
+//   - Topics are created by Metadata only if the client may create them. The heartbeat of
+//     a streams group is sent on only if the client may create all internal topics of the
+//     group, or those that it may not create exist. Else the gateway answers as Kafka
+//     does, with a status that internal topics are missing, and the member waits.
 //   - A pattern that a group member subscribes to is replaced by the topics that it
-//     matches at the time, of those that the member may describe.
+//     matches, of those that the member may describe. It is resolved again with the first
+//     heartbeat after the topics or the client's ACLs have changed.
 //   - Delegation tokens are switched off: they would be the gateway's own.
 //   - DescribeAcls, CreateAcls and DeleteAcls are about the gateway's store: see
 //     [ACLHandling].
@@ -78,4 +79,8 @@
 // and count is held against what is left before any memory is taken for it. What is read
 // takes no more than its frame and 100 MiB, and no more time than its bytes. Nothing
 // panics, and an error is about one connection.
+//
+// Nothing that depends on names which the client may not see, and nothing that costs
+// more than its bytes, happens before the request is authorized: the [Cluster] is asked,
+// and patterns are compiled and matched, only for a client that is told what comes of it.
 package gateway

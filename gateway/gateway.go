@@ -23,6 +23,7 @@ type Config struct {
 	Credentials map[string][]Credential
 	// Cluster knows what a request does not say. Without it no topic id is known, so
 	// that every topic that a request names by id is refused, and no topic exists.
+	// Client.Cluster replaces it for a connection.
 	Cluster Cluster
 	// Address returns where clients find a broker: it replaces the addresses in
 	// Metadata, FindCoordinator, DescribeCluster and wherever else a response shows
@@ -71,6 +72,32 @@ type Cluster interface {
 	// other than None says why they are not known. A group that does not exist has none.
 	// The client may read the group.
 	StreamsTopology(group string) (sources, internal []string, code ops.ErrorCode)
+}
+
+// NoCluster is a Cluster that knows nothing. A Cluster that knows only some things embeds
+// it: what it does not know is refused.
+type NoCluster struct{}
+
+var _ Cluster = NoCluster{}
+
+// TopicName knows no topic.
+func (NoCluster) TopicName([16]byte) (string, bool) { return "", false }
+
+// FindTopics finds nothing.
+func (NoCluster) FindTopics([][16]byte) {}
+
+// LearnTopic forgets the topic.
+func (NoCluster) LearnTopic([16]byte, string) {}
+
+// MissingTopics is not certain of anything.
+func (NoCluster) MissingTopics([]string) (missing []string, certain bool) { return nil, false }
+
+// Topics does not know the topics.
+func (NoCluster) Topics() (names []string, version uint64, ok bool) { return nil, 0, false }
+
+// StreamsTopology does not know the group: COORDINATOR_NOT_AVAILABLE.
+func (NoCluster) StreamsTopology(string) (sources, internal []string, code ops.ErrorCode) {
+	return nil, nil, coordinatorNotAvailable
 }
 
 // Broker is where a response says that a broker is, or a controller. The zero Broker is

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"regexp/syntax"
 	"slices"
 	"sync/atomic"
 
@@ -224,7 +225,11 @@ type patternError struct {
 }
 
 func (e *patternError) Error() string {
-	return fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %v.", e.pattern, e.why)
+	why := e.why.Error()
+	if wrong, ok := errors.AsType[*syntax.Error](e.why); ok {
+		why = string(wrong.Code) // as RE2/J says it
+	}
+	return fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %s.", e.pattern, why)
 }
 
 // impossible is a pattern that no coordinator can resolve.

@@ -116,7 +116,7 @@ func TestRefusedPatternSaysWhy(t *testing.T) {
 		code int16
 		want string
 	}{
-		{128, "SubscribedTopicRegex `a(?=b)` is not a valid regular expression: "},
+		{128, "SubscribedTopicRegex `a(?=b)` is not a valid regular expression: invalid or unsupported Perl syntax."},
 		{42, "MemberId can't be empty."},
 		{69, "Group g is not a consumer group."},
 		{112, "ServerAssignor nope is not supported."},

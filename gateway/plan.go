@@ -120,25 +120,29 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 // the client may describe are asked about.
 func (p *Plan) missingTopics(topics []ops.Topic) map[string]bool {
 	asked := make(map[string]bool) // a request may have one name many times
+	missing := make(map[string]bool)
 	var names []string
 	for i := range topics {
 		name := topics[i].Name
-		if name == "" || asked[name] {
+		if asked[name] || topics[i].ByID && name == "" {
 			continue
 		}
 		asked[name] = true
-		if p.asker.view.Allowed(ops.Describe, resource.Topic, name) {
+		switch {
+		case !p.asker.view.Allowed(ops.Describe, resource.Topic, name):
+		case name == "": // which no topic has
+			missing[name] = true
+		default:
 			names = append(names, name)
 		}
 	}
 	if len(names) == 0 {
-		return nil
+		return missing
 	}
 	gone, certain := p.conn.reader.cluster.MissingTopics(names)
 	if !certain {
-		return nil
+		return missing
 	}
-	missing := make(map[string]bool, len(gone))
 	for _, name := range gone {
 		missing[name] = true
 	}

@@ -164,12 +164,6 @@ func (r refusal) blank(v reflect.Value) {
 			f.Set(reflect.ValueOf(new("")))
 		}
 	}
-	switch is := v.Addr().Interface().(type) { // with an empty list that could be null
-	case *kmsg.CreateTopicsResponseTopic:
-		is.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
-	case *kmsg.StreamsGroupHeartbeatResponse:
-		is.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{}
-	}
 }
 
 // assign sets dst to src, which may be of the same type, a pointer to it, what a

@@ -11,14 +11,18 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// MaxCells is how many pairs of a cell of names and a cell of addresses an answer may
-// have to tell apart: the number of patterns of the ACLs for one subject, times the
-// number of their hosts. WhatCan takes some 6 bytes for a pair and Diff 16, so that it
-// stands for 1 GiB; real sets of ACLs have few hosts, and need thousands of times less.
-const MaxCells = 1 << 26
+// MaxCells returns how many pairs of a cell of names and a cell of addresses an answer
+// about so many ACLs may have to tell apart: the number of patterns of the ACLs for one
+// subject, times the number of their hosts. WhatCan takes some 6 bytes for a pair and
+// Diff 16, and both some 0.5 µs. Real sets of ACLs have few hosts, and need a hundred
+// times less.
+func MaxCells(acls int) int { return cellsPerACL * max(acls, fewACLs) }
 
-// LimitError says that an answer would tell more than MaxCells cells apart.
+const cellsPerACL = 400
+
+// LimitError says that an answer would tell more than [MaxCells] cells apart.
 type LimitError struct {
+	Limit      int // how many are allowed
 	Type       resource.Type
 	Principals []string // whose access was asked for; empty for everyone else
 	Patterns   int      // on which the ACLs for them are
@@ -28,7 +32,7 @@ type LimitError struct {
 // Error says of whom and what there is too much.
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("the ACLs of %s on resource type %v have %d patterns and tell %d parts of all addresses apart, of which the product is over %d: ask for one client address, or write networks instead of addresses",
-		describePrincipals(e.Principals), e.Type, e.Patterns, e.Hosts, MaxCells)
+		describePrincipals(e.Principals), e.Type, e.Patterns, e.Hosts, e.Limit)
 }
 
 func describePrincipals(texts []string) string {
@@ -131,8 +135,8 @@ func (p *policy) checkSize(s subject, rules []rule, hosts *hostTree) error {
 	for _, r := range rules {
 		patterns[r.Pattern] = struct{}{}
 	}
-	if (len(patterns)+1)*len(hosts.nodes) > MaxCells {
-		return &LimitError{Type: p.typ, Principals: s.texts, Patterns: len(patterns), Hosts: len(hosts.nodes)}
+	if limit := MaxCells(p.acls); (len(patterns)+1)*len(hosts.nodes) > limit {
+		return &LimitError{Limit: limit, Type: p.typ, Principals: s.texts, Patterns: len(patterns), Hosts: len(hosts.nodes)}
 	}
 	return nil
 }

@@ -110,7 +110,17 @@ func must[T any](answer T, err error) T {
 func none(int) bool  { return false }
 func every(int) bool { return true }
 
-// BenchmarkMany runs lint, who-can, what-can and diff on large sets of ACLs, and
+// BenchmarkMatrixOfNestedPrefixes has 1,000 prefixes, each of another principal and inside
+// the one before.
+func BenchmarkMatrixOfNestedPrefixes(b *testing.B) {
+	n := nested(1000, func(i int) string { return fmt.Sprint("User:u", i) })
+	b.ReportAllocs()
+	for b.Loop() {
+		must(inspect.NewMatrix(n, nil))
+	}
+}
+
+// BenchmarkMany runs the matrix, lint, who-can, what-can and diff on large sets of ACLs, and
 // reports how many megabytes the program has taken from the system.
 func BenchmarkMany(b *testing.B) {
 	for _, s := range shapes {
@@ -132,6 +142,8 @@ func benchmarkMany(b *testing.B, shape func(i int) acl.Binding) {
 			b.ReportMetric(float64(results), "results")
 		})
 	}
+	tenth := shaped(b, snapshot.Config{}, shape, manyACLs/10, none)
+	run("matrix-tenth", func() int { return len(must(inspect.NewMatrix(tenth, nil)).Cells) })
 	run("lint", func() int { return len(must(inspect.Lint(n, inspect.LintOptions{}))) })
 	middle := shape(manyACLs / 2)
 	run("who-can", func() int {

@@ -49,7 +49,7 @@ func (c *comparison) comparePrincipal(text string) error {
 	}
 	names, counts := c.cells(p, roots)
 	star := c.starRules(names)
-	if !c.spend(len(names.nodes) + workPerRule*(len(star[0])+len(star[1])+len(p.own[0])+len(p.own[1]))) {
+	if !c.spend(names.bytes()/bytesPerWork + workPerRule*(len(star[0])+len(star[1])+len(p.own[0])+len(p.own[1]))) {
 		return &WorkError{"the comparison", c.limit, describePrincipal(text), "compare fewer ACLs at a time, such as those of one resource type, or what one principal can do (what-can)"}
 	}
 	rules := [2][]rule{slices.Concat(star[0], p.own[0]), slices.Concat(star[1], p.own[1])}

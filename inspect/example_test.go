@@ -165,9 +165,9 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu
 	}
 	// Output:
 	// semantics false (principal=User:*, host=10.0.0.0/8, operation=READ, permissionType=ALLOW)
-	// because Kafka compares the host "10.0.0.0/8" as text, the documentation as an address or a network: write addresses as Java prints them, in full and with their zone
+	// because Kafka before 4.4 compares the host "10.0.0.0/8" as text, so that it never matches; it starts to match on Kafka 4.4: write each address for itself, or upgrade
 	// semantics false (principal=User:guest, host=10.9.0.0/16, operation=READ, permissionType=DENY)
-	// because Kafka compares the host "10.9.0.0/16" as text, the documentation as an address or a network: write addresses as Java prints them, in full and with their zone
+	// because Kafka before 4.4 compares the host "10.9.0.0/16" as text, so that it never matches; it starts to match on Kafka 4.4: write each address for itself, or upgrade
 	// redundant true (principal=User:shop, host=10.1.1.1, operation=DESCRIBE, permissionType=ALLOW)
 	// because other ACLs allow all that it allows: remove it
 }

@@ -160,6 +160,9 @@ func (q *question) isFor(r rule) bool {
 // isFrom reports whether the host of r holds the address.
 func (q *question) isFrom(r rule) bool {
 	h, ok := r.hosts(q.exact)
+	if r.host.Kind() == acl.HostNetwork {
+		return ok && r.host.Contains(q.host) // not 0.0.0.0
+	}
 	return ok && h.holds(q.host)
 }
 
@@ -266,7 +269,7 @@ func (q *question) failure(r rule) (field Field, one bool) {
 	fail(FieldName, !q.covers(r))
 	fail(FieldHost, !q.isFrom(r))
 	if !q.speaksOf(r) {
-		implies := ops.AllowedBy(r.Entry.Operation).Has(q.request.Operation)
+		implies := ops.AllowedBy(r.Entry.Operation).Has(q.request.Operation) && !r.host.FailsClosed()
 		fail(FieldPermission, implies)
 		fail(FieldOperation, !implies)
 	}
@@ -300,5 +303,5 @@ func (q *question) mend(b acl.Binding, field Field) acl.Binding {
 func (q *question) wouldMatch(b acl.Binding) bool {
 	asked := *q
 	asked.exact = q.policy.exact
-	return asked.isMatch(rule{b, newHostForms(b.Entry.Host)})
+	return asked.isMatch(rule{b, newHostForms(hostOf{b.Entry.Host, b.Entry.Permission}, q.policy.release)})
 }

@@ -8,11 +8,13 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // Hosts is the addresses that one host of an ACL holds, but for some: everywhere, a
 // network, or one address with a certain zone or none. The zero Hosts is everywhere.
-// IPv4-mapped addresses are the IPv4 addresses.
+// IPv4-mapped addresses are the IPv4 addresses. The address 0.0.0.0, which no client has, is
+// in no network for a check; here it counts like any other.
 type Hosts struct {
 	// Network is the addresses, whatever their zone; one address is a network of
 	// full length. The zero Network is everywhere.
@@ -45,14 +47,16 @@ func (h Hosts) holds(addr netip.Addr) bool {
 	return true
 }
 
-// String returns h as the host of an ACL: "*", a network, "fe80::1" for an address on
-// any link, or what Java prints for the address with exactly that zone or none
+// String returns h as the host of an ACL of the documented semantics: "*", a network, an
+// address ("fe80::1"), or what Java prints for an address with a zone
 // ("fe80:0:0:0:0:0:0:1%eth0"). Exceptions follow in words.
 func (h Hosts) String() string {
 	var b strings.Builder
 	switch {
-	case h.Addr.IsValid():
+	case h.Addr.Zone() != "":
 		b.WriteString(acl.HostAddress(h.Addr))
+	case h.Addr.IsValid():
+		b.WriteString(h.Addr.String())
 	case !h.Network.IsValid():
 		b.WriteString(acl.WildcardHost)
 	case h.Network.IsSingleIP():
@@ -126,41 +130,28 @@ var (
 	mapped = Hosts{Network: netip.PrefixFrom(netip.AddrFrom16([16]byte{10: 0xff, 11: 0xff}), mappedBits)}
 )
 
-// documentedHost returns the addresses that the host of an ACL holds in the Documented
-// semantics. ok is false if it holds none.
-func documentedHost(text string) (h Hosts, ok bool) {
-	if text == acl.WildcardHost {
+// hostsOf returns the addresses that the host of an ACL holds in some semantics. ok is
+// false if it holds none. Of a host that fails closed the answer depends on whether the
+// ACL denies.
+func hostsOf(host acl.Host, permission acl.PermissionType, semantics snapshot.Semantics) (h Hosts, ok bool) {
+	switch host.Kind() {
+	case acl.HostEverywhere:
 		return Everywhere, true
+	case acl.HostOneAddress:
+		return oneAddress(host.Addr()), semantics == snapshot.Documented || host.IsJavaText()
+	case acl.HostNetwork:
+		return Hosts{Network: host.Network()}, semantics != snapshot.KafkaExact
+	case acl.HostLinkNetwork:
+		return Everywhere, permission == acl.Deny && semantics != snapshot.KafkaExact
+	case acl.HostUnreadable:
+		return Everywhere, permission == acl.Deny && semantics == snapshot.Documented
 	}
-	if network, err := netip.ParsePrefix(text); err == nil {
-		addr, bits := network.Addr(), network.Bits()
-		if addr.Is4In6() && bits >= mappedBits {
-			addr, bits = addr.Unmap(), bits-mappedBits
-		}
-		return Hosts{Network: netip.PrefixFrom(addr, bits).Masked()}, true
-	}
-	addr, err := netip.ParseAddr(text)
-	if err != nil {
-		return Hosts{}, false
-	}
-	return oneAddress(addr.Unmap(), addr.Zone() == ""), true
-}
-
-// kafkaHost is documentedHost for KafkaExact, where text is compared.
-func kafkaHost(text string) (h Hosts, ok bool) {
-	if text == acl.WildcardHost {
-		return Everywhere, true
-	}
-	addr, err := netip.ParseAddr(text)
-	if err != nil || acl.HostAddress(addr) != text {
-		return Hosts{}, false
-	}
-	return oneAddress(addr.Unmap(), false), true
+	return Hosts{}, false
 }
 
 // oneAddress is addr, which must be unmapped. Only IPv6 has zones.
-func oneAddress(addr netip.Addr, anyZone bool) Hosts {
-	if addr.Is4() || anyZone {
+func oneAddress(addr netip.Addr) Hosts {
+	if addr.Is4() {
 		return Hosts{Network: netip.PrefixFrom(addr, addr.BitLen())}
 	}
 	return Hosts{Addr: addr}

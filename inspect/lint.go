@@ -22,9 +22,10 @@ const (
 	CodeIdle      Code = "idle"       // a DENY of what nobody may do anyway
 	CodeSuperUser Code = "super-user" // it is for a super user, who may do everything
 
-	CodeDeadHost      Code = "dead-host"      // no client has the host
-	CodeDeadOperation Code = "dead-operation" // no request asks for the operation on the type
-	CodeNoPrincipal   Code = "no-principal"   // nobody is named so: there is no colon, or nothing beside it
+	CodeDeadHost       Code = "dead-host"       // no client has the host
+	CodeUnreadableHost Code = "unreadable-host" // a DENY whose host has a slash and is no network, or not at every broker
+	CodeDeadOperation  Code = "dead-operation"  // no request asks for the operation on the type
+	CodeNoPrincipal    Code = "no-principal"    // nobody is named so: there is no colon, or nothing beside it
 
 	// What follows is about ACLs that may well make a difference.
 
@@ -244,6 +245,7 @@ var checks = []struct {
 }{
 	{CodeSuperUser, (*linter).superUser},
 	{CodeDeadHost, (*linter).deadHost},
+	{CodeUnreadableHost, (*linter).unreadableHost},
 	{CodeDeadOperation, (*linter).deadOperation},
 	{CodeNoPrincipal, (*linter).noPrincipal},
 	{CodePrefixedStar, (*linter).prefixedStar},

@@ -41,6 +41,25 @@ func (l *linter) deadHost(r rule) *words {
 	return &words{reason: fmt.Sprintf("Kafka compares text, and no address of a client is written %s", enum.Quote(text)), mend: mend}
 }
 
+// unreadableHost finds a DENY of which it cannot be told where it denies.
+func (l *linter) unreadableHost(r rule) *words {
+	if r.Entry.Permission != acl.Deny || !r.host.FailsClosed() {
+		return nil
+	}
+	what := "is no network"
+	if r.host.Kind() == acl.HostLinkNetwork {
+		what = "is a network only for brokers with that interface"
+	}
+	where := "it denies every address"
+	if _, ok := r.hosts(l.exact); !ok {
+		where = "Kafka denies no address by it"
+	}
+	return &words{
+		reason: fmt.Sprintf("the host %s %s: %s", enum.Quote(r.Entry.Host), what, where),
+		mend:   "write an address, or a network such as 10.0.0.0/8 or 2001:db8::/32",
+	}
+}
+
 func (l *linter) deadOperation(r rule) *words {
 	if l.speaks(r) != 0 {
 		return nil
@@ -149,7 +168,12 @@ func (l *linter) semantics(r rule) *words {
 	switch h := r.host; {
 	case !l.canBe(r.Entry.Principal), l.speaks(r) == 0, !h.isDocumented:
 		return nil // it matches nothing by either
-	case !h.isInKafka, h.kafka.Addr.IsLinkLocalUnicast() && h.kafka.Addr.Zone() == "":
+	case !h.isInKafka && h.Kind() == acl.HostNetwork:
+		return &words{
+			reason: fmt.Sprintf("Kafka before 4.4 compares the host %s as text, so that it never matches; it starts to match on Kafka 4.4", enum.Quote(r.Entry.Host)),
+			mend:   "write each address for itself, or upgrade",
+		}
+	case !h.isInKafka:
 		return &words{
 			reason: fmt.Sprintf("Kafka compares the host %s as text, the documentation as an address or a network", enum.Quote(r.Entry.Host)),
 			mend:   "write addresses as Java prints them, in full and with their zone",

@@ -56,6 +56,11 @@ func TestLintCodes(t *testing.T) {
 		{inspect.CodeIdle, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Read, topic("x")), allow("User:b", "*", ops.Read, topic("x"))}, 0, false}, // b may come with group a
 		{inspect.CodeSuperUser, super, []acl.Binding{a(ops.Read, topic("x"))}, 0, true},
 		{inspect.CodeSuperUser, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x"))}, 0, false},
+		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{deny("User:a", "10.0.0.0/33", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, true},
+		{inspect.CodeUnreadableHost, exact, []acl.Binding{deny("User:a", "fe80::1%eth0/64", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, true},
+		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{allow("User:a", "10.0.0.0/33", ops.Read, topic("x"))}, 0, false}, // dead-host
+		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{deny("User:a", "010.0.0.0/8", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, false},
+		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{allow("User:a", "10.0.0.0/33", ops.Read, topic("x"))}, 0, true},
 		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{allow("User:a", "localhost", ops.Read, topic("x"))}, 0, true},
 		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{allow("User:a", "::1", ops.Read, topic("x"))}, 0, false},
 		{inspect.CodeDeadHost, exact, []acl.Binding{allow("User:a", "::1", ops.Read, topic("x"))}, 0, true},
@@ -136,7 +141,9 @@ func TestSemanticsAgainstModel(t *testing.T) {
 		b := gen.Binding(src)
 		w := refmodel.World{ACLs: []acl.Binding{b}}
 		said := slices.ContainsFunc(must(inspect.Lint(snapshotOf(t, w), inspect.LintOptions{})), func(f inspect.Finding) bool { return f.Code == inspect.CodeSemantics })
-		b.Entry.Permission = acl.Allow // alone, a DENY decides nothing
+		if !acl.ParseHost(b.Entry.Host).FailsClosed() {
+			b.Entry.Permission = acl.Allow // it may imply something
+		}
 		if ops.DeniedBy(w.ACLs[0].Entry.Operation)&ops.Supported(b.Pattern.Type) == 0 && w.ACLs[0].Entry.Permission == acl.Deny {
 			continue // it speaks of nothing, but an ALLOW may imply something
 		}

@@ -120,6 +120,9 @@ func snapshotOfRapid(t *rapid.T, w refmodel.World) *snapshot.Snapshot {
 	config := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL, AwaitInitialLoad: w.Loading}
 	if w.Exact {
 		config.Semantics = snapshot.KafkaExact
+		if w.Networks {
+			config.Semantics = snapshot.KafkaExact44
+		}
 	}
 	store := snapshot.NewStore(config)
 	if err := store.Update(func(tx *snapshot.Tx) error {

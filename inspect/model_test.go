@@ -25,6 +25,9 @@ func storeOf(t testing.TB, w refmodel.World) *snapshot.Store {
 	config := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL, AwaitInitialLoad: w.Loading}
 	if w.Exact {
 		config.Semantics = snapshot.KafkaExact
+		if w.Networks {
+			config.Semantics = snapshot.KafkaExact44
+		}
 	}
 	store := snapshot.NewStore(config)
 	err := store.Update(func(tx *snapshot.Tx) error {
@@ -76,9 +79,11 @@ func hostsOf(acls []acl.Binding) []netip.Addr {
 		}
 	}
 	for _, b := range acls {
-		addr, err := netip.ParseAddr(b.Entry.Host)
-		if network, networkErr := netip.ParsePrefix(b.Entry.Host); networkErr == nil {
-			addr, err = network.Masked().Addr(), nil
+		h := acl.ParseHost(b.Entry.Host)
+		addr := h.Addr()
+		if h.Kind() == acl.HostNetwork {
+			network := h.Network()
+			addr = network.Addr()
 			last := addr.AsSlice()
 			for bit := network.Bits(); bit < 8*len(last); bit++ {
 				last[bit/8] |= 1 << (7 - bit%8)
@@ -87,12 +92,13 @@ func hostsOf(acls []acl.Binding) []netip.Addr {
 			add(end)
 			add(end.Next())
 		}
-		if err == nil {
+		if addr.IsValid() {
 			add(addr)
 			add(addr.Prev())
 			add(addr.Next())
 		}
 	}
+	delete(all, netip.IPv4Unspecified()) // no client has it: see Hosts
 	list := slices.Collect(maps.Keys(all))
 	slices.SortFunc(list, netip.Addr.Compare)
 	return list

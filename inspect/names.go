@@ -138,6 +138,15 @@ func newNameTree(points []point) *nameTree {
 	return t
 }
 
+// bytes returns how long the names of all nodes are together, and one more for each.
+func (t *nameTree) bytes() int {
+	n := len(t.nodes)
+	for _, p := range t.nodes {
+		n += len(p.name)
+	}
+	return n
+}
+
 // find returns the node of p, and whether there is one.
 func (t *nameTree) find(p point) (int, bool) {
 	return slices.BinarySearchFunc(t.nodes, p, comparePoints)

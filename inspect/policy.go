@@ -12,8 +12,10 @@ import (
 // policy is what a snapshot says of the resources of one type, arranged by principal.
 type policy struct {
 	typ          resource.Type
-	exact        bool // KafkaExact
-	defaultAllow bool // Config.AllowIfNoACL
+	acls         int                // how many there are, of all types
+	exact        bool               // KafkaExact of some release
+	release      snapshot.Semantics // which KafkaExact; in Documented the one that CodeSemantics compares with
+	defaultAllow bool               // Config.AllowIfNoACL
 	ready        bool
 	super        map[string]bool // by the text of the principal
 
@@ -28,16 +30,24 @@ type rule struct {
 	host *hostForms
 }
 
-// hostForms is what the host of an ACL holds in either semantics.
+// hostForms is what the host of an ACL holds in Documented and in KafkaExact.
 type hostForms struct {
+	acl.Host
 	documented, kafka       Hosts
 	isDocumented, isInKafka bool // whether it holds an address at all
 }
 
-func newHostForms(text string) *hostForms {
-	h := new(hostForms)
-	h.documented, h.isDocumented = documentedHost(text)
-	h.kafka, h.isInKafka = kafkaHost(text)
+// hostOf is a host of ACLs with a permission.
+type hostOf struct {
+	text       string
+	permission acl.PermissionType
+}
+
+// newHostForms reads a host. exact is the release of KafkaExact.
+func newHostForms(of hostOf, exact snapshot.Semantics) *hostForms {
+	h := &hostForms{Host: acl.ParseHost(of.text)}
+	h.documented, h.isDocumented = hostsOf(h.Host, of.permission, snapshot.Documented)
+	h.kafka, h.isInKafka = hostsOf(h.Host, of.permission, exact)
 	return h
 }
 
@@ -46,20 +56,24 @@ func newHostForms(text string) *hostForms {
 func load(n *snapshot.Snapshot, t resource.Type) *policy {
 	config := n.Config()
 	p := &policy{
-		typ: t, exact: config.Semantics == snapshot.KafkaExact, defaultAllow: config.AllowIfNoACL, ready: n.Ready(),
+		typ: t, acls: n.Len(), exact: config.Semantics.IsKafkaExact(), defaultAllow: config.AllowIfNoACL, ready: n.Ready(),
 		super: make(map[string]bool), rules: make(map[string][]rule), stands: make(map[resource.Pattern]int),
 	}
 	for _, s := range config.SuperUsers {
 		p.super[s.String()] = true
 	}
-	hosts := make(map[string]*hostForms)
+	if p.release = config.Semantics; !p.exact {
+		p.release = snapshot.KafkaExact
+	}
+	hosts := make(map[hostOf]*hostForms)
 	ofType := acl.AnyBinding
 	ofType.Pattern.Type = t
 	for b := range n.Matching(ofType) {
-		host := hosts[b.Entry.Host]
+		of := hostOf{b.Entry.Host, b.Entry.Permission}
+		host := hosts[of]
 		if host == nil {
-			host = newHostForms(b.Entry.Host)
-			hosts[b.Entry.Host] = host
+			host = newHostForms(of, p.release)
+			hosts[of] = host
 		}
 		p.rules[b.Entry.Principal] = append(p.rules[b.Entry.Principal], rule{b, host})
 		p.stands[b.Pattern]++

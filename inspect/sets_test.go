@@ -32,7 +32,7 @@ func TestSetsAreCanonical(t *testing.T) {
 		{[]acl.Binding{read("0.0.0.0/0", topic("a")), read("::/0", topic("a"))}, `CREATE on TOPIC "a" from *`},
 		{[]acl.Binding{read("::ffff:10.0.0.1", topic("a")), read("10.0.0.1/32", topic("a"))}, `CREATE on TOPIC "a" from 10.0.0.1`},
 		{[]acl.Binding{read("fe80::1", topic("a")), deny("User:a", "fe80::1%eth0", ops.Create, topic("a"))},
-			`CREATE on TOPIC "a" from fe80::1 except fe80:0:0:0:0:0:0:1%eth0`},
+			`CREATE on TOPIC "a" from fe80::1`},
 		{[]acl.Binding{read("*", topic("a")), deny("User:a", "10.0.0.0/8", ops.Create, topic("a")), deny("User:a", "::1", ops.Create, topic("a"))},
 			`CREATE on TOPIC "a" from * except 10.0.0.0/8, ::1`},
 		{[]acl.Binding{read("*", topic("a\n"))}, `CREATE on TOPIC "a\n" from *`},
@@ -153,7 +153,7 @@ func TestTooManyCellsAreRefused(t *testing.T) {
 	if access, err := inspect.WhatCan(n, who); access != nil || !errors.As(err, &limit) || limit.Patterns != many || limit.Hosts < many {
 		t.Errorf("got %d and %v", len(access), err)
 	}
-	const want = `the ACLs of "User:a" on resource type TOPIC have 8200 patterns and tell 8204 parts of all addresses apart, of which the product is over 67108864: ask for one client address, or write networks instead of addresses`
+	const want = `the ACLs of "User:a" on resource type TOPIC have 8200 patterns and tell 8204 parts of all addresses apart, of which the product is over 4000000: ask for one client address, or write networks instead of addresses`
 	if limit != nil && limit.Error() != want {
 		t.Errorf("got %s", limit)
 	}

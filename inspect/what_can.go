@@ -88,7 +88,7 @@ func (g grid) access(t resource.Type, only netip.Addr) []Access {
 			}
 			hosts := g.hosts.set(class.has)
 			if only.IsValid() {
-				hosts = HostSet{oneAddress(only.Unmap(), false)}
+				hosts = HostSet{oneAddress(only.Unmap())}
 			}
 			list = append(list, Access{Type: t, Operations: operations, Names: names, Hosts: hosts})
 		}

@@ -199,7 +199,7 @@ func (q *nameQuery) set(hosts *hostTree, row []ops.Set) HostSet {
 func (q *nameQuery) compare(text string) (hosts HostSet, differs bool) {
 	s := q.named(text)
 	rules := q.rulesFor(s)
-	if !q.spend(workPerRule * len(rules)) {
+	if !q.spend(3 * workPerRule * len(rules)) { // the tree, and what is said by two subjects
 		return nil, false
 	}
 	tree := newHostTree(q.places(rules))

@@ -31,6 +31,9 @@ func (t *hostTree) witness(node int) netip.Addr {
 		return n.Addr
 	}
 	addr := n.Network.Addr()
+	if addr == netip.IPv4Unspecified() && !n.Network.IsSingleIP() {
+		addr = addr.Next() // no client has it, and for a check no network holds it
+	}
 	zones := make(map[string]bool)
 	for kid := node + 1; kid < int(t.end[node]); kid = int(t.end[kid]) {
 		switch k := t.nodes[kid]; {

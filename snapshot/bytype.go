@@ -22,7 +22,7 @@ func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
 		d.reason = NotReady
 		return d
 	}
-	if v.semantics == KafkaExact {
+	if v.semantics.IsKafkaExact() {
 		if reason, ok := v.kafkaAny(op, t); ok {
 			d.reason = reason
 			return d

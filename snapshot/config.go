@@ -15,31 +15,43 @@ type Semantics uint8
 const (
 	// Documented is what Kafka's documentation and KIPs promise. It is the default.
 	Documented Semantics = iota
-	// KafkaExact is what Kafka's StandardAuthorizer (2.8 to 4.2) answers, for
+	// KafkaExact is what Kafka's authorizer answers in the releases 2.8 to 4.3, for
 	// migrations that must change nothing.
 	KafkaExact
+	// KafkaExact44 is what Kafka's authorizer answers from release 4.4 on: as
+	// KafkaExact, but hosts that are networks match (KIP-1276).
+	KafkaExact44
 )
 
-var semanticsNames = enum.Names{"DOCUMENTED", "KAFKA_EXACT"}
+var semanticsNames = enum.Names{"DOCUMENTED", "KAFKA_EXACT", "KAFKA_EXACT=4.4"}
 
-// ParseSemantics reads "documented" or "kafka-exact", without regard to case. On
-// error the result is Documented.
+// kafkaExact42 is another name of KafkaExact, for those who like to name the release.
+const kafkaExact42 = "kafka-exact=4.2"
+
+// ParseSemantics reads "documented", "kafka-exact" or "kafka-exact=4.2", which are the
+// same, or "kafka-exact=4.4", without regard to case. On error the result is Documented.
 func ParseSemantics(s string) (Semantics, error) {
+	if strings.EqualFold(s, kafkaExact42) {
+		return KafkaExact, nil
+	}
 	code, err := semanticsNames.ParseFold("semantics", strings.ReplaceAll(s, "-", "_"))
 	if err != nil {
-		return Documented, fmt.Errorf("unknown semantics %s: expected documented or kafka-exact", enum.Quote(s))
+		return Documented, fmt.Errorf("unknown semantics %s: expected documented, kafka-exact=4.2 or kafka-exact=4.4", enum.Quote(s))
 	}
 	return Semantics(code), nil
 }
 
-// String returns "documented" or "kafka-exact", or "Semantics(99)" for a value
-// that is neither.
+// String returns "documented", "kafka-exact" or "kafka-exact=4.4", or "Semantics(99)"
+// for a value that is none of the constants.
 func (s Semantics) String() string {
 	if !semanticsNames.Known(int(s)) {
 		return semanticsNames.String("Semantics", int(s))
 	}
 	return strings.ReplaceAll(strings.ToLower(semanticsNames[s]), "_", "-")
 }
+
+// IsKafkaExact reports whether s is what the authorizer of some release of Kafka answers.
+func (s Semantics) IsKafkaExact() bool { return s == KafkaExact || s == KafkaExact44 }
 
 // Config is what a [Store] decides by beside its ACLs. The zero Config is usable:
 // Documented semantics, no super users, deny by default. principal.ParseSettings

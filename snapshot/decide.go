@@ -27,7 +27,7 @@ func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 			return Decision{generation: v.generation, reason: SuperUser}
 		case !v.ready:
 			return Decision{generation: v.generation, reason: NotReady}
-		case v.semantics == KafkaExact:
+		case v.semantics.IsKafkaExact():
 			if d, ok := v.kafkaDecide(op, t, name); ok {
 				return d
 			}

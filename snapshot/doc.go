@@ -35,6 +35,11 @@
 //     applies it, KafkaExact does not.
 //   - Hosts: Documented compares addresses and matches networks (KIP-1276);
 //     KafkaExact compares the text that Java prints for the client's address.
+//     [KafkaExact44] does that and matches networks.
+//   - Hosts that cannot be read ([acl.Host.FailsClosed]): in Documented their DENY
+//     entries match every address, so that nothing that denies is dropped; their ALLOW
+//     entries match none. In KafkaExact they match as in Kafka, which is never, but for
+//     networks with the name of an interface, which in KafkaExact44 are as in Documented.
 //   - By-type checks: Documented answers whether some resource name would be
 //     allowed; KafkaExact answers as Kafka's default method does.
 //   - Which of several matching ACLs a Decision names.

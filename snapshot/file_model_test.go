@@ -36,7 +36,7 @@ func newManagedFile(t *rapid.T, dir string) managedFile {
 // canHold reports whether a file of the format can hold b.
 func canHold(format acl.Format, b acl.Binding) bool {
 	text := b.Pattern.Name + b.Entry.Principal + b.Entry.Host
-	return b.Validate() == nil && (format == acl.FormatJSON || !strings.Contains(text, "\x00"))
+	return b.ValidateStored() == nil && (format == acl.FormatJSON || !strings.Contains(text, "\x00"))
 }
 
 // save saves the set in force, now and then, since it waits for the disk. A set that

@@ -10,63 +10,84 @@ import (
 // hostKey is the host of an entry, or of a client, in the form in which the two
 // are compared. The zero hostKey is the wildcard host.
 type hostKey struct {
-	addr netip.Addr // unmapped; a network's first address; invalid for the wildcard
+	addr netip.Addr // unmapped; a network's first address; invalid if kind says all
 	bits int16      // of a network; wholeAddress else
-	// foreign says that the text is not what Java prints for the address. Kafka
-	// compares text, so that such an entry never matches there.
-	foreign bool
+	kind keyKind
 }
+
+// keyKind tells apart entries that the semantics treat differently.
+type keyKind uint8
+
+const (
+	plain keyKind = iota
+	// foreign is an address whose text is not what Java prints for it. KafkaExact
+	// compares text, so that such an entry never matches there.
+	foreign
+	// unreadable is a host with a slash that is no network. In Documented its DENY
+	// entries match every address; in KafkaExact it never matches.
+	unreadable
+	// perBroker is a network whose zone names an interface: whether it is one depends on
+	// the broker. Its DENY entries match every address, in Documented and KafkaExact44.
+	perBroker
+)
 
 const wholeAddress = -1
 
 func (k hostKey) isNetwork() bool { return k.addr.IsValid() && k.bits != wholeAddress }
 
-// parseHost returns the key of an entry's host. ok is false for a text that no
-// client's address can match in either semantics.
-func parseHost(text string) (key hostKey, ok bool) {
-	if text == acl.WildcardHost {
+// deniesOnly reports whether the ALLOW entries of such a host match nothing.
+func (k hostKey) deniesOnly() bool { return k.kind == unreadable || k.kind == perBroker }
+
+// keyOf returns the key of an entry's host. ok is false for a text that no client's
+// address can match in any semantics.
+func keyOf(host acl.Host) (key hostKey, ok bool) {
+	switch host.Kind() {
+	case acl.HostEverywhere:
 		return hostKey{}, true
-	}
-	if strings.Contains(text, "/") {
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			return hostKey{}, false
+	case acl.HostOneAddress:
+		key = hostKey{addr: host.Addr(), bits: wholeAddress}
+		if !host.IsJavaText() {
+			key.kind = foreign
 		}
-		return networkKey(network), true
+		return key, true
+	case acl.HostNetwork:
+		return networkKey(host.Network()), true
+	case acl.HostLinkNetwork:
+		return hostKey{kind: perBroker}, true
+	case acl.HostUnreadable:
+		return hostKey{kind: unreadable}, true
 	}
-	addr, err := netip.ParseAddr(text)
-	if err != nil {
-		return hostKey{}, false
-	}
-	return hostKey{addr: addr.Unmap(), bits: wholeAddress, foreign: acl.HostAddress(addr) != text}, true
+	return hostKey{}, false
 }
 
-// mappedBits is the length of ::ffff:0:0/96, under which IPv6 holds IPv4.
-const mappedBits = 96
-
-// networkKey ignores the bits below the mask (KIP-1276) and turns a network of
-// IPv4-mapped addresses into the IPv4 network it stands for.
+// networkKey ignores the bits below the mask (KIP-1276).
 func networkKey(network netip.Prefix) hostKey {
-	addr, bits := network.Addr(), network.Bits()
-	if addr.Is4In6() && bits >= mappedBits {
-		addr, bits = addr.Unmap(), bits-mappedBits
-	}
-	return hostKey{addr: netip.PrefixFrom(addr, bits).Masked().Addr(), bits: int16(bits)}
+	return hostKey{addr: network.Masked().Addr(), bits: int16(network.Bits())}
 }
 
-// addressKeys returns the keys of the entries that name a client's address, which
-// must be unmapped, itself. In the Documented semantics an entry without a zone is
-// met by the address on any link, an entry with a zone on that link only.
-func addressKeys(addr netip.Addr, semantics Semantics) []hostKey {
-	keys := []hostKey{{addr: addr, bits: wholeAddress}}
-	if semantics == KafkaExact {
-		return keys
+// addressKeys are the keys of the entries that match a client's address by more than
+// "*" and networks, in an order of which each semantics has the first few.
+type addressKeys [4]hostKey
+
+// keysOf returns the keys of a client's address, which must be unmapped.
+func keysOf(addr netip.Addr) addressKeys {
+	return addressKeys{
+		{addr: addr, bits: wholeAddress},
+		{kind: perBroker},
+		{addr: addr, bits: wholeAddress, kind: foreign},
+		{kind: unreadable},
 	}
-	keys = append(keys, hostKey{addr: addr, bits: wholeAddress, foreign: true})
-	if addr.Zone() != "" {
-		keys = append(keys, addressKeys(addr.WithZone(""), semantics)...)
+}
+
+// in returns the keys that count in a semantics.
+func (k *addressKeys) in(s Semantics) []hostKey {
+	switch s {
+	case KafkaExact:
+		return k[:1:1]
+	case KafkaExact44:
+		return k[:2:2]
 	}
-	return keys
+	return k[:]
 }
 
 // networkSizes counts the networks among the hosts of one principal by address
@@ -88,9 +109,10 @@ func (s *networkSizes) count(key hostKey, present bool) *networkSizes {
 	return &c
 }
 
-// keys appends the keys of the networks that hold addr, which must be unmapped.
+// keys appends the keys of the networks that hold addr, which must be unmapped. The
+// address 0.0.0.0 is in no network, as in Kafka.
 func (s *networkSizes) keys(dst []hostKey, addr netip.Addr) []hostKey {
-	if s == nil {
+	if s == nil || addr == netip.IPv4Unspecified() {
 		return dst
 	}
 	addr = addr.WithZone("")
@@ -107,4 +129,17 @@ func family(addr netip.Addr) int {
 		return 0
 	}
 	return 1
+}
+
+// UnreadableHosts returns how many bindings have a host that fails closed
+// ([acl.Host.FailsClosed]), and the first of them. It looks at all bindings.
+func (n *Snapshot) UnreadableHosts() (count int, first acl.Binding) {
+	for b := range n.All() {
+		if strings.Contains(b.Entry.Host, "/") && acl.ParseHost(b.Entry.Host).FailsClosed() {
+			if count++; count == 1 {
+				first = b
+			}
+		}
+	}
+	return count, first
 }

@@ -1,10 +1,12 @@
 package snapshot
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -276,7 +278,12 @@ func (x *index) change(e *edit, old, new *record) {
 		x.malformed = x.malformed.change(e, r, old, new)
 		return
 	}
-	host, ok := parseHost(r.who.host)
+	host, ok := keyOf(acl.ParseHost(r.who.host))
+	if host.deniesOnly() {
+		old, new = old.deniesOnly(), new.deniesOnly()
+		ok = old != nil || new != nil
+		r = cmp.Or(new, old)
+	}
 	if !ok {
 		return // it never matches
 	}
@@ -317,8 +324,8 @@ func count(old, new *record) (n int32) {
 // new if the index has none. sure is false where the index cannot tell whether there
 // is such a record: it is among variants, or never matches.
 func (x *index) find(p resource.Pattern, principal, host string) (r *record, who *party, sure bool) {
-	key, ok := parseHost(host)
-	if !ok || !strings.Contains(principal, ":") {
+	key, ok := keyOf(acl.ParseHost(host))
+	if !ok || key.deniesOnly() || !strings.Contains(principal, ":") {
 		return nil, &party{principal: principal, host: host}, false
 	}
 	h, _ := x.principals.get(hashString(principal), principal)

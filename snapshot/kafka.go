@@ -304,7 +304,8 @@ func (v *View) walkMeetsMalformed(t resource.Type) (meets bool) {
 		r := said.record
 		for variant := range r.all() {
 			host := variant.who.host
-			meets = meets || host == acl.WildcardHost || host == v.hostText
+			meets = meets || host == acl.WildcardHost || host == v.hostText ||
+				v.semantics == KafkaExact44 && acl.ParseHost(host).Kind() == acl.HostNetwork && acl.ParseHost(host).Contains(v.host)
 		}
 		return !meets
 	})

@@ -22,8 +22,8 @@ const MaxRecords = 10_000
 type WriteOptions struct {
 	// Strict makes Create also refuse what Kafka takes and users regret: see
 	// [acl.Binding.ValidateStrict]. In the KafkaExact semantics that includes a host
-	// that Kafka's comparison of text never matches: a network, or an address that is
-	// not written as Java prints it ([acl.HostAddress]).
+	// that Kafka's comparison of text never matches: an address that is not written as
+	// Java prints it ([acl.HostAddress]), and, before KafkaExact44, a network.
 	Strict bool
 	// DryRun returns the results and changes nothing.
 	DryRun bool
@@ -115,7 +115,9 @@ func (s *Store) validateNew(b acl.Binding, options WriteOptions) error {
 		return err
 	}
 	host := b.Entry.Host
-	if key, _ := parseHost(host); s.config.Semantics == KafkaExact && (key.foreign || key.isNetwork()) {
+	semantics, parsed := s.Load().semantics, acl.ParseHost(host)
+	isForeign := parsed.Kind() == acl.HostOneAddress && !parsed.IsJavaText()
+	if semantics.IsKafkaExact() && isForeign || semantics == KafkaExact && parsed.Kind() == acl.HostNetwork {
 		return &acl.InvalidError{Field: "host", Msg: fmt.Sprintf("Kafka compares text, and prints no address as %s: expected one like %q or %q, or %q for all",
 			enum.Quote(host), "10.0.0.1", "0:0:0:0:0:0:0:1", acl.WildcardHost)}
 	}

@@ -87,7 +87,7 @@ func TestCreateStrictInKafkaExact(t *testing.T) {
 	for host, want := range map[string]bool{"*": true, "10.0.0.1": true, "0:0:0:0:0:0:0:1": true, "::1": false, "10.0.0.0/8": false, "example.com": false, "::ffff:10.0.0.1": false} {
 		b := allow("User:alice", ops.Read, topic("a"))
 		b.Entry.Host = host
-		for semantics, want := range map[snapshot.Semantics]bool{snapshot.KafkaExact: want, snapshot.Documented: host != "example.com"} {
+		for semantics, want := range map[snapshot.Semantics]bool{snapshot.KafkaExact: want, snapshot.KafkaExact44: want || host == "10.0.0.0/8", snapshot.Documented: host != "example.com"} {
 			store := snapshot.NewStore(snapshot.Config{Semantics: semantics})
 			if r := create(t, store, snapshot.WriteOptions{Strict: true}, b)[0]; (r.Err == nil) != want || store.Load().Has(b) != want {
 				t.Errorf("host %s, %v: got %v", host, semantics, r)

@@ -20,6 +20,9 @@ func configOf(w refmodel.World) snapshot.Config {
 	if w.Exact {
 		config.Semantics = snapshot.KafkaExact
 	}
+	if w.Networks {
+		config.Semantics = snapshot.KafkaExact44
+	}
 	return config
 }
 

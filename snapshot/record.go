@@ -124,6 +124,17 @@ func (r record) toggled(op ops.Operation, permission acl.PermissionType) record 
 // isEmpty reports whether r has no entries.
 func (r *record) isEmpty() bool { return r.allow == 0 && r.deny == 0 }
 
+// deniesOnly returns a copy of r without its ALLOW entries, or nil if nothing is left.
+// r may be nil.
+func (r *record) deniesOnly() *record {
+	if r == nil || r.deny == 0 {
+		return nil
+	}
+	c := *r
+	c.allow = 0
+	return &c
+}
+
 // kept returns r in memory of its own.
 func (r record) kept() *record { return &r }
 
@@ -149,7 +160,7 @@ func (r *record) all() iter.Seq[*record] {
 // replaceVariant returns the record that stands for those of r with old (nil:
 // none) replaced by new (nil: none), or nil when none is left. r may be nil.
 func (r *record) replaceVariant(old, new *record) *record {
-	if r == nil || r == old {
+	if r == nil || r.isFor(old) {
 		return new
 	}
 	before := r.variants
@@ -171,6 +182,12 @@ func (r *record) replaceVariant(old, new *record) *record {
 		}
 	}
 	return c
+}
+
+// isFor reports whether r is old, or a copy of it, of which the index has those of hosts
+// that fail closed. Both are on one pattern and for one principal.
+func (r *record) isFor(old *record) bool {
+	return r == old || old != nil && r.variants == nil && r.who.host == old.who.host
 }
 
 // variants are records on one pattern, found by each entry that they have: the ACLs

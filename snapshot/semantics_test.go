@@ -12,12 +12,15 @@ import (
 )
 
 func TestParseSemantics(t *testing.T) {
-	for _, s := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact} {
+	for _, s := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact, snapshot.KafkaExact44} {
 		for _, text := range []string{s.String(), strings.ToUpper(s.String())} {
 			if got, err := snapshot.ParseSemantics(text); got != s || err != nil {
 				t.Errorf("%q: %v, %v, want %v", text, got, err, s)
 			}
 		}
+	}
+	if got, err := snapshot.ParseSemantics("Kafka-Exact=4.2"); got != snapshot.KafkaExact || err != nil {
+		t.Errorf("got %v, %v", got, err)
 	}
 	if got, err := snapshot.ParseSemantics("kafka"); got != snapshot.Documented || err == nil || !strings.Contains(err.Error(), `"kafka"`) {
 		t.Errorf("got %v, %v", got, err)

@@ -26,9 +26,9 @@ type Store struct {
 
 // NewStore returns an empty store. It is not ready, and so denies everyone but
 // super users, until its first transaction: see Config.AwaitInitialLoad. A
-// Semantics value that is neither of the constants is taken as Documented.
+// Semantics value that is none of the constants is taken as Documented.
 func NewStore(config Config) *Store {
-	if config.Semantics != KafkaExact {
+	if !config.Semantics.IsKafkaExact() {
 		config.Semantics = Documented
 	}
 	s := &Store{config: config}
@@ -39,7 +39,7 @@ func NewStore(config Config) *Store {
 	}
 	first.history = new(history)
 	first.keepsIDs = config.KeepIDs
-	first.index.keepsBelow = config.Semantics == KafkaExact
+	first.index.keepsBelow = config.Semantics.IsKafkaExact()
 	if config.AllowIfNoACL {
 		first.defaultTo = DefaultAllow
 		first.index.keepsCovered = true
@@ -146,7 +146,7 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 		return errors.Join(tx.errs...)
 	}
 	makeReady = makeReady && !old.ready
-	if tx.changes == 0 && !makeReady {
+	if tx.changes == 0 && !makeReady && tx.next.semantics == old.semantics {
 		return nil
 	}
 	tx.finish()

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"weak"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -315,44 +317,56 @@ func TestHosts(t *testing.T) {
 		return b
 	}
 	for _, tt := range []struct {
-		host, client      string
-		documented, exact bool
+		host, client              string
+		documented, exact, exact4 bool // exact4 is Kafka 4.4
 	}{
-		{"*", "10.0.0.1", true, true},
-		{"10.0.0.1", "10.0.0.1", true, true},
-		{"10.0.0.1", "::ffff:10.0.0.1", true, true},
-		{"::ffff:10.0.0.1", "10.0.0.1", true, false},
-		{"::1", "::1", true, false},
-		{"0:0:0:0:0:0:0:1", "::1", true, true},
-		{"2001:DB8::A", "2001:db8::a", true, false},
-		{"fe80:0:0:0:0:0:0:1%2", "fe80::1%2", true, true},
-		{"fe80::1%3", "fe80::1%2", false, false},
-		{"fe80::1", "fe80::1%2", true, false},
-		{"fe80:0:0:0:0:0:0:1", "fe80::1%2", true, false},
-		{"10.0.0.0/8", "10.255.255.255", true, false},
-		{"10.0.0.0/8", "10.0.0.0", true, false},
-		{"10.0.0.0/8", "11.0.0.0", false, false},
-		{"10.1.2.3/8", "10.9.9.9", true, false},
-		{"0.0.0.0/0", "203.0.113.9", true, false},
-		{"0.0.0.0/0", "::1", false, false},
-		{"::/0", "::1", true, false},
-		{"::/0", "10.0.0.1", false, false},
-		{"::ffff:10.0.0.0/104", "10.9.9.9", true, false},
-		{"::ffff:0:0/96", "10.9.9.9", true, false},
-		{"fe80::/10", "fe80::1%eth0", true, false},
-		{"10.0.0.1/32", "10.0.0.1", true, false},
-		{"10.0.0.0/33", "10.0.0.0", false, false},
-		{"localhost", "127.0.0.1", false, false},
-		{"010.0.0.1", "10.0.0.1", false, false},
-		{" 10.0.0.1", "10.0.0.1", false, false},
-		{"", "10.0.0.1", false, false},
+		{"*", "10.0.0.1", true, true, true},
+		{"10.0.0.1", "10.0.0.1", true, true, true},
+		{"10.0.0.1", "::ffff:10.0.0.1", true, true, true},
+		{"::ffff:10.0.0.1", "10.0.0.1", true, false, false},
+		{"::1", "::1", true, false, false},
+		{"0:0:0:0:0:0:0:1", "::1", true, true, true},
+		{"2001:DB8::A", "2001:db8::a", true, false, false},
+		{"fe80:0:0:0:0:0:0:1%2", "fe80::1%2", true, true, true},
+		{"fe80::1%3", "fe80::1%2", false, false, false},
+		{"fe80::1", "fe80::1%2", false, false, false},
+		{"fe80::1", "fe80::1", true, false, false},
+		{"fe80:0:0:0:0:0:0:1", "fe80::1%2", false, false, false},
+		{"10.0.0.0/8", "10.255.255.255", true, false, true},
+		{"10.0.0.0/8", "10.0.0.0", true, false, true},
+		{"10.0.0.0/8", "11.0.0.0", false, false, false},
+		{"10.1.2.3/8", "10.9.9.9", true, false, true},
+		{"0.0.0.0/0", "203.0.113.9", true, false, true},
+		{"0.0.0.0/0", "0.0.0.0", false, false, false},
+		{"0.0.0.0", "0.0.0.0", true, true, true},
+		{"0.0.0.0/0", "::1", false, false, false},
+		{"::/0", "::1", true, false, true},
+		{"::/0", "10.0.0.1", false, false, false},
+		{"::ffff:10.0.0.0/104", "10.9.9.9", false, false, false},
+		{"::ffff:0:0/96", "10.9.9.9", false, false, false},
+		{"fe80::/10", "fe80::1%eth0", true, false, true},
+		{"fe80::1%1/64", "fe80::9", true, false, true},
+		{"fe80::1%eth0/64", "fe80::9%eth0", false, false, false},
+		{"10.0.0.1/32", "10.0.0.1", true, false, true},
+		{"010.0.0.0/8", "10.1.2.3", true, false, true},
+		{"10.0.0.0/08", "10.1.2.3", true, false, true},
+		{"[2001:db8::]/32", "2001:db8::5", true, false, true},
+		{"2001:db8::/+32", "2001:db8::5", true, false, true},
+		{"10.0.0.0/33", "10.0.0.0", false, false, false},
+		{"localhost", "127.0.0.1", false, false, false},
+		{"010.0.0.1", "10.0.0.1", false, false, false},
+		{" 10.0.0.1", "10.0.0.1", false, false, false},
+		{"", "10.0.0.1", false, false, false},
 	} {
-		for semantics, want := range map[snapshot.Semantics]bool{snapshot.Documented: tt.documented, snapshot.KafkaExact: tt.exact} {
-			store := newStore(t, snapshot.Config{Semantics: semantics}, from(tt.host))
-			subject := snapshot.Subject{Principal: alice.Principal, Host: netip.MustParseAddr(tt.client)}
-			if d := store.Check(subject, ops.Read, resource.Topic, "a"); d.Allowed() != want {
-				t.Errorf("host %q, client %s, %v: %v", tt.host, tt.client, semantics, d)
-			}
+		for semantics, want := range map[snapshot.Semantics]bool{
+			snapshot.Documented: tt.documented, snapshot.KafkaExact: tt.exact, snapshot.KafkaExact44: tt.exact4,
+		} {
+			t.Run(fmt.Sprintf("%q from %s in %v", tt.host, tt.client, semantics), func(t *testing.T) {
+				store := newStore(t, snapshot.Config{Semantics: semantics}, from(tt.host))
+				subject := snapshot.Subject{Principal: alice.Principal, Host: netip.MustParseAddr(tt.client)}
+				assert.Equal(t, want, store.Check(subject, ops.Read, resource.Topic, "a").Allowed())
+				assert.Equal(t, want, store.Session(subject).CheckAny(ops.Read, resource.Topic).Allowed(), "by type")
+			})
 		}
 	}
 	// One address, written in many ways: one decision, and each can go by itself.

@@ -29,9 +29,7 @@ type identity struct {
 	hashes   []uint64 // of texts
 	host     netip.Addr
 	hostText string // as Kafka compares it
-	// keys are the hosts of ACLs that name the address itself, in the semantics of
-	// the store; networks come beside them.
-	keys []hostKey
+	keys     addressKeys
 }
 
 // standing is what is known of a subject before any ACL is read.
@@ -79,7 +77,7 @@ func (n *Snapshot) identify(s *Subject) identity {
 		id.hashes = append(id.hashes, hashString(text))
 	}
 	id.hostText = acl.HostAddress(s.Host)
-	id.keys = addressKeys(id.host, n.semantics)
+	id.keys = keysOf(id.host)
 	return id
 }
 
@@ -121,7 +119,7 @@ func (n *Snapshot) resolve(id *identity, before *View) *View {
 		identity: id, generation: n.generation, ready: n.ready, semantics: n.semantics, defaultTo: n.defaultTo,
 		covered: n.index.covered, malformed: n.index.malformed, below: n.index.below,
 	}
-	if before != nil && before.stillHolds(n) {
+	if before != nil && before.semantics == n.semantics && before.stillHolds(n) {
 		v.holders, v.scopes, v.documented = before.holders, before.scopes, before.documented
 		v.setAlone()
 		return v
@@ -130,10 +128,10 @@ func (n *Snapshot) resolve(id *identity, before *View) *View {
 	for i, text := range id.texts {
 		v.holders[i], _ = n.index.principals.get(id.hashes[i], text)
 	}
-	v.scopes = id.scopes(v.holders, id.keys, n.semantics)
+	v.scopes = id.scopes(v.holders, n.semantics)
 	v.documented = v.scopes
-	if n.semantics == KafkaExact {
-		v.documented = id.scopes(v.holders, addressKeys(id.host, Documented), Documented)
+	if n.semantics.IsKafkaExact() {
+		v.documented = id.scopes(v.holders, Documented)
 	}
 	v.setAlone()
 	return v
@@ -141,7 +139,7 @@ func (n *Snapshot) resolve(id *identity, before *View) *View {
 
 // setAlone sets alone and names by what else is in v.
 func (v *View) setAlone() {
-	v.alone = v.standing == ordinary && v.ready && v.semantics != KafkaExact && len(v.scopes) <= 1
+	v.alone = v.standing == ordinary && v.ready && !v.semantics.IsKafkaExact() && len(v.scopes) <= 1
 	if v.alone && len(v.scopes) == 1 {
 		v.names = v.scopes[0].types
 	}
@@ -158,7 +156,8 @@ func (v *View) stillHolds(n *Snapshot) bool {
 }
 
 // scopes returns what is said of the holders at the identity's host.
-func (id *identity) scopes(holders []*holder, keys []hostKey, semantics Semantics) (found []*scope) {
+func (id *identity) scopes(holders []*holder, semantics Semantics) (found []*scope) {
+	keys := id.keys.in(semantics)
 	for _, h := range holders {
 		if h == nil {
 			continue
@@ -167,7 +166,7 @@ func (id *identity) scopes(holders []*holder, keys []hostKey, semantics Semantic
 			found = append(found, h.anywhere)
 		}
 		at := keys
-		if semantics == Documented {
+		if semantics != KafkaExact {
 			at = h.networks.keys(slices.Clip(keys), id.host)
 		}
 		for _, key := range at {

@@ -99,6 +99,24 @@ func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
 	}
 }
 
+// SetSemantics makes the transaction's snapshot, and those after it, decide by s: a
+// program that follows a cluster learns only by and by which release it is. A value that
+// is none of the constants is taken as Documented. To change between Documented and
+// KafkaExact costs as much as loading all bindings; between two releases it costs nothing.
+func (tx *Tx) SetSemantics(s Semantics) {
+	if !s.IsKafkaExact() {
+		s = Documented
+	}
+	tx.next.semantics = s
+	if x := &tx.next.index; x.keepsBelow != s.IsKafkaExact() {
+		fresh := index{keepsCovered: x.keepsCovered, keepsBelow: s.IsKafkaExact()}
+		for r := range tx.view().records.settledWith(nil).from(&record{who: noParty}) {
+			fresh.change(tx.edit, nil, r)
+		}
+		tx.next.index = fresh
+	}
+}
+
 // Len returns the number of bindings, with the changes made so far.
 func (tx *Tx) Len() int { return tx.next.bindings }
 

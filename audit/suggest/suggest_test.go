@@ -168,6 +168,9 @@ func TestSuggestionIsLeast(t *testing.T) {
 		semantics := snapshot.Documented
 		if w.Exact {
 			semantics = snapshot.KafkaExact
+			if w.Networks {
+				semantics = snapshot.KafkaExact44
+			}
 		}
 		live := storeOf(t, snapshot.Config{Semantics: semantics, SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL}, w.ACLs...)
 		c := new(suggest.Collector)

@@ -156,7 +156,7 @@ func TestCheckRefusesFlags(t *testing.T) {
 		{[]string{"--principal", "User:a", "--operation", "Read", "--topic", "a", "--host", "localhost"},
 			[]string{`portcullis: --host "localhost": expected an IP address, such as 10.0.0.1 or 2001:db8::1`}},
 		{[]string{"--principal", "User:a", "--operation", "Read", "--topic", "a", "--super-users", "User:b,c;d", "--semantics", "mine"}, []string{
-			`portcullis: --semantics: unknown semantics "mine": expected documented or kafka-exact`,
+			`portcullis: --semantics: unknown semantics "mine": expected documented, kafka-exact=4.2 or kafka-exact=4.4`,
 			`portcullis: --super-users: principal "d" has no colon: expected Type:name, such as "User:d"`}},
 		{[]string{"--questions", "q.csv", "--principal", "User:a", "--topic", "b", "--group-principal", "Group:c"},
 			[]string{"portcullis: --topic, --principal, --group-principal cannot be given with --questions: each question says it for itself"}},

@@ -31,7 +31,7 @@ func newClusterFlags(cmd *cobra.Command) *clusterFlags {
 }
 
 func semanticsNames() []string {
-	return []string{snapshot.Documented.String(), snapshot.KafkaExact.String()}
+	return []string{snapshot.Documented.String(), snapshot.KafkaExact.String(), snapshot.KafkaExact44.String()}
 }
 
 func (c *clusterFlags) config() (snapshot.Config, error) {

@@ -64,7 +64,7 @@ func TestBrokenExample(t *testing.T) {
 	} {
 		expect(t, exitError, "", want, "", append(args, "--acls", broken+"acls.txt")...)
 	}
-	if n := strings.Count(want, "\n"); n != 13 {
-		t.Errorf("%d errors are reported, want 13", n)
+	if n := strings.Count(want, "\n"); n != 12 {
+		t.Errorf("%d errors are reported, want 12", n)
 	}
 }

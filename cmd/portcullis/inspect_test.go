@@ -104,19 +104,19 @@ func TestInspectRefusesFlags(t *testing.T) {
 			`portcullis: --limit "-1": expected 0 or more`}},
 		{"who-can --acls ACLS --topic a --group b -o xml --semantics x", []string{"portcullis: --operation is missing: see portcullis who-can --help",
 			"portcullis: --topic, --group are given: expected one of them", `portcullis: --output "xml": expected text or json`,
-			`portcullis: --semantics: unknown semantics "x": expected documented or kafka-exact`}},
+			`portcullis: --semantics: unknown semantics "x": expected documented, kafka-exact=4.2 or kafka-exact=4.4`}},
 		{"who-can --acls ACLS --operation Read --cluster=false", []string{`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis who-can --help`}},
 		{"who-can --acls - --allow-empty --operation Read --topic a --allow-everyone-if-no-acl-found", []string{
 			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
 		{"what-can --acls ACLS", []string{"portcullis: --principal is missing: see portcullis what-can --help"}},
 		{"what-can --acls ACLS --principal User:a --super-users b", []string{`portcullis: --super-users: principal "b" has no colon: expected Type:name, such as "User:b"`}},
 		{"lint --acls ACLS -o xml --semantics z", []string{`portcullis: --output "xml": expected text or json`,
-			`portcullis: --semantics: unknown semantics "z": expected documented or kafka-exact`}},
+			`portcullis: --semantics: unknown semantics "z": expected documented, kafka-exact=4.2 or kafka-exact=4.4`}},
 		{"lint --acls - --acls -", []string{"portcullis: standard input (-) can be read once: name files for the others"}},
 		{"lint --acls - --allow-empty --allow-everyone-if-no-acl-found", []string{
 			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
 		{"diff --acls ACLS", []string{"portcullis: nothing to compare with is given: expected --new-acls, --new-semantics, or both"}},
-		{"diff --acls - --new-acls - --new-semantics y", []string{`portcullis: --new-semantics: unknown semantics "y": expected documented or kafka-exact`,
+		{"diff --acls - --new-acls - --new-semantics y", []string{`portcullis: --new-semantics: unknown semantics "y": expected documented, kafka-exact=4.2 or kafka-exact=4.4`,
 			"portcullis: standard input (-) can be read once: name files for the others"}},
 		{"diff --acls ACLS --new-acls ACLS --new-format yaml", []string{`portcullis: --new-format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`}},
 		{"diff --acls ACLS --new-acls - --allow-empty --allow-everyone-if-no-acl-found", []string{

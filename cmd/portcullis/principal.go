@@ -234,7 +234,7 @@ func (p *principalCommand) readKerberosRules(stdin io.Reader) (rules *principal.
 }
 
 // matchLimit is how many steps a match that backtracks may take. Somebody waits for
-// the answer, so that it can be more than in a server: about a second.
+// the answer, so that it can be more than in a server: about 0.3 s.
 const matchLimit = 10 * principal.DefaultMaxSteps
 
 // parseRules reads rules that a broker would take. It warns of those that need

@@ -50,6 +50,7 @@ type proxyCommand struct {
 	acls           *once
 	mirror         bool
 	mirrorInterval time.Duration
+	semantics      *once
 
 	// the cluster
 	upstream         []string
@@ -68,6 +69,9 @@ type proxyCommand struct {
 	auditLog *once
 	log      func() (bool, error) // whether in JSON
 }
+
+// proxySemantics are the values of --semantics.
+var proxySemantics = []string{"documented", "kafka-exact=4.2", "kafka-exact=4.4"}
 
 func newProxyCommand() *cobra.Command {
 	p := &proxyCommand{}
@@ -88,8 +92,14 @@ brokers. What a client is called is decided by the protocol:
 
 ACLs are read from the file --acls, which is followed: a change is in force at once,
 and a file that is broken leaves the set before in force. With --mirror-acls they are
-those of the cluster instead. The proxy is a client of the cluster and must be a super
-user there, and the brokers should be out of reach of everybody else.
+those of the cluster instead, and decide as the authorizer of the cluster's release
+does, unless --semantics says otherwise; an upgrade of the cluster is followed. The
+proxy is a client of the cluster and must be a super user there, and the brokers should
+be out of reach of everybody else.
+
+No port is open before the ACLs are loaded. A cluster that does not answer, or does not
+show its ACLs, is waited for, with a line in the log for each attempt. The ports of a
+broker that is down are closed until it is back.
 
 --embedded is a cluster to try things on, in the memory of this process. Its clients
 may change the ACLs, in memory, too; --acls is read once. --demo USER=TOPIC logs in as the user, writes a record to the topic through the proxy,
@@ -131,6 +141,7 @@ Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 	p.acls = onceFlag(cmd, "acls", "", "`file` of ACLs, in any format that check reads")
 	f.BoolVar(&p.mirror, "mirror-acls", false, "take the ACLs of the cluster")
 	f.DurationVar(&p.mirrorInterval, "mirror-interval", proxy.DefaultMirrorInterval, "how `often` they are taken")
+	p.semantics = onceFlag(cmd, "semantics", "", "`rules` to decide by: documented, kafka-exact=4.2 or kafka-exact=4.4; otherwise documented, and with --mirror-acls those of the cluster's release", proxySemantics...)
 	f.StringArrayVar(&p.upstream, "upstream", nil, "`host:port` of a broker of the cluster; may be repeated")
 	f.BoolVar(&p.upstreamTLS, "upstream-tls", false, "connect to the cluster by TLS")
 	p.upstreamCA = onceFlag(cmd, "upstream-ca", "", "PEM `file` of the issuers of the brokers' certificates; otherwise those that the system trusts")
@@ -227,16 +238,24 @@ func (p *proxyCommand) serve(ctx context.Context, cmd *cobra.Command, config pro
 	}
 	registry := prometheus.NewRegistry()
 	config.Metrics = registry
-	running, err := proxy.Listen(ctx, config)
-	if err != nil {
-		return err
+	report := p.reporter(config)
+	if p.mirror {
+		config.Mirror = &proxy.Mirror{Interval: p.mirrorInterval, FollowRelease: !p.semantics.given, Report: report}
 	}
 	var group tasks
-	group.start(cancel, func() error { return running.Serve(ctx) })
-	group.start(cancel, func() error { return p.followACLs(ctx, running, config) })
-	if p.metrics.given {
+	if p.metrics.given { // before the ACLs are loaded, so that one can see that they are not
 		group.start(cancel, func() error { return serveMetrics(ctx, p.metrics.text, registry) })
 	}
+	running, err := proxy.Listen(ctx, config)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = nil // it was waiting for the cluster
+		}
+		cancel(err)
+		return errors.Join(err, group.wait())
+	}
+	group.start(cancel, func() error { return running.Serve(ctx) })
+	group.start(cancel, func() error { return p.followACLs(ctx, config, report) })
 	config.Logger.Info("serving", "listeners", strings.Join(running.Addresses(), ","), "acls", config.Store.Load().Len())
 	if len(p.demo) > 0 {
 		group.start(cancel, func() error {
@@ -248,28 +267,38 @@ func (p *proxyCommand) serve(ctx context.Context, cmd *cobra.Command, config pro
 	return group.wait()
 }
 
-// followACLs keeps the ACLs up to date until ctx is done.
-func (p *proxyCommand) followACLs(ctx context.Context, running *proxy.Proxy, config proxy.Config) error {
+// reporter returns what logs each attempt to take over ACLs.
+func (p *proxyCommand) reporter(config proxy.Config) func(error) {
 	generation := config.Store.Load().Generation()
-	report := func(err error) {
+	p.warnOfHosts(config)
+	return func(err error) {
 		now := config.Store.Load()
 		switch {
+		case err != nil && p.mirror: // the proxy has logged it
 		case err != nil:
 			config.Logger.Error("ACLs not taken over: those before stay in force", "reason", err.Error(), "generation", now.Generation())
 		case now.Generation() != generation:
 			generation = now.Generation()
 			config.Logger.Info("ACLs taken over", "acls", now.Len(), "generation", generation)
+			p.warnOfHosts(config)
 		}
 	}
-	var err error
-	switch {
-	case p.embedded:
-		return nil
-	case p.mirror:
-		err = running.Mirror(ctx, p.mirrorInterval, report)
-	default:
-		err = watch.Run(ctx, config.Store, p.acls.text, watch.Options{Report: report, Checksums: aclfile.ChecksumOptional})
+}
+
+// warnOfHosts says in the log which ACLs have a host that cannot be read.
+func (p *proxyCommand) warnOfHosts(config proxy.Config) {
+	if count, first := config.Store.Load().UnreadableHosts(); count > 0 {
+		config.Logger.Warn("ACLs with a host that is no network: as far as they deny, the documented rules deny every address by them",
+			"count", count, "first", printable(first.Entry.Host), "principal", printable(first.Entry.Principal))
 	}
+}
+
+// followACLs keeps the ACLs of the file up to date until ctx is done.
+func (p *proxyCommand) followACLs(ctx context.Context, config proxy.Config, report func(error)) error {
+	if p.embedded || p.mirror {
+		return nil
+	}
+	err := watch.Run(ctx, config.Store, p.acls.text, watch.Options{Report: report, Checksums: aclfile.ChecksumOptional})
 	if ctx.Err() != nil {
 		return nil
 	}

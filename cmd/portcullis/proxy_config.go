@@ -143,9 +143,13 @@ func (p *proxyCommand) build(cmd *cobra.Command) (proxy.Config, error) {
 		}
 	}
 	names, errNames := principal.NewBuilder(principal.BuilderConfig{SSLRules: settings.SSLRules, KerberosRules: settings.KerberosRules})
+	semantics, errSemantics := snapshot.Documented, error(nil)
+	if p.semantics.given {
+		semantics, errSemantics = snapshot.ParseSemantics(p.semantics.text)
+	}
 	listeners, errListeners := p.listeners(names, settings)
 	upstream, errUpstream := p.upstreamConfig()
-	if err := errors.Join(errSettings, errNames, errListeners, errUpstream); err != nil {
+	if err := errors.Join(errSettings, errNames, errSemantics, errListeners, errUpstream); err != nil {
 		return proxy.Config{}, err
 	}
 	from := "--super-users"
@@ -157,7 +161,7 @@ func (p *proxyCommand) build(cmd *cobra.Command) (proxy.Config, error) {
 		Upstream: upstream, Listeners: listeners, Limits: p.limits,
 		ACLs: gateway.ShowACLs, // whoever changes the file changes the ACLs
 		Store: snapshot.NewStore(snapshot.Config{
-			SuperUsers: superUsers, AllowIfNoACL: settings.AllowEveryoneIfNoACLs,
+			Semantics: semantics, SuperUsers: superUsers, AllowIfNoACL: settings.AllowEveryoneIfNoACLs,
 		}),
 	}
 	switch {

@@ -208,7 +208,7 @@ func TestReportOfManyHosts(t *testing.T) {
 func TestReportRefuses(t *testing.T) {
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt"}, `portcullis: required flag(s) "html" not set`)
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", "", "--semantics", "x"},
-		`portcullis: --semantics: unknown semantics "x": expected documented or kafka-exact`, `portcullis: --html "": expected the name of a file, or -`)
+		`portcullis: --semantics: unknown semantics "x": expected documented, kafka-exact=4.2 or kafka-exact=4.4`, `portcullis: --html "": expected the name of a file, or -`)
 	refuse(t, "", []string{"report", "--acls", "-", "--allow-empty", "--html", "-", "--allow-everyone-if-no-acl-found"},
 		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
 	missing := filepath.Join(t.TempDir(), "missing", "x.html")

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -63,7 +64,7 @@ func main() {
 	store := snapshot.NewStore(snapshot.Config{})
 	must(0, store.Update(func(tx *snapshot.Tx) error { tx.Replace(slices.Values(bindings)); return nil }))
 	here := gateway.Broker{Host: "127.0.0.1", Port: int32(listener.Addr().(*net.TCPAddr).Port)} // of the one broker
-	g := must(gateway.New(gateway.Config{Store: store, Cluster: topics{cluster}, Address: func(gateway.Broker) gateway.Broker { return here }}))
+	g := must(gateway.New(gateway.Config{Store: store, Cluster: topics{Cluster: cluster}, Address: func(gateway.Broker) gateway.Broker { return here }}))
 	go func() {
 		for {
 			client := must(listener.Accept())
@@ -79,16 +80,15 @@ func main() {
 }
 
 // topics says which topics there are: new requests name them by ids.
-type topics struct{ *kfake.Cluster }
+type topics struct {
+	gateway.NoCluster // for all other questions
+	*kfake.Cluster
+}
 
 func (c topics) TopicName(id [16]byte) (string, bool) {
-	if info := c.TopicIDInfo(id); info != nil {
-		return info.Topic, true
-	}
-	return "", false
+	info := cmp.Or(c.TopicIDInfo(id), &kfake.TopicInfo{})
+	return info.Topic, info.Topic != ""
 }
-func (c topics) HasTopic(name string) bool { return c.TopicInfo(name) != nil }
-func (topics) Topics() []string            { return []string{"orders", "payroll"} }
 
 func must[T any](value T, err error) T {
 	if err != nil {

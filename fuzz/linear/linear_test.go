@@ -94,6 +94,9 @@ func record(t *testing.T, seed uint64, stale bool) (refmodel.World, []porcupine.
 	config := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL}
 	if w.Exact {
 		config.Semantics = snapshot.KafkaExact
+		if w.Networks {
+			config.Semantics = snapshot.KafkaExact44
+		}
 	}
 	store := snapshot.NewStore(config)
 	if err := store.Update(func(*snapshot.Tx) error { return nil }); err != nil {

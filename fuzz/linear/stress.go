@@ -54,6 +54,9 @@ func configOf(w refmodel.World) snapshot.Config {
 	config := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL}
 	if w.Exact {
 		config.Semantics = snapshot.KafkaExact
+		if w.Networks {
+			config.Semantics = snapshot.KafkaExact44
+		}
 	}
 	return config
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// failedLoginDelay is how long a failed login waits for its answer, so that guessing
-// takes time.
+// failedLoginDelay is when a failed login is answered, counted from its request, so that
+// guessing takes time, and the time tells nothing.
 //
 // Source: Kafka's connection.failed.authentication.delay.ms.
 const failedLoginDelay = 100 * time.Millisecond
@@ -101,9 +101,10 @@ func (f *loginFlow) authenticate(r *kmsg.SASLAuthenticateRequest) (kmsg.Response
 	default:
 		return nil, errors.New("SaslAuthenticate before SaslHandshake")
 	}
+	began := time.Now()
 	answer, err := f.token(r.SASLAuthBytes)
 	if err != nil {
-		time.Sleep(failedLoginDelay)
+		time.Sleep(time.Until(began.Add(failedLoginDelay)))
 		response.ErrorCode = kerr.SaslAuthenticationFailed.Code
 		// What was wrong is for the log: whoever guesses must not learn it.
 		response.ErrorMessage = kmsg.StringPtr("Authentication failed: invalid credentials with SASL mechanism " + f.mechanism)

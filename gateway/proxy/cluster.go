@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -46,12 +46,16 @@ type cluster struct {
 	cancel context.CancelFunc
 	topics topics
 
+	// missing hears of a broker that was known and is not there, or does not answer.
+	missing func(node int32, address string)
+
 	mu      sync.RWMutex
 	brokers map[int32]broker // by node id
+	down    map[int32]bool   // brokers that do not accept connections; some are not in brokers
 }
 
-// newCluster connects to the upstream and learns of its brokers.
-func newCluster(ctx context.Context, u Upstream) (*cluster, error) {
+// newCluster returns what is not connected to the upstream yet, and knows no broker.
+func newCluster(u Upstream) (*cluster, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(u.Brokers...),
 		kgo.ClientID("portcullis"),
@@ -71,12 +75,8 @@ func newCluster(ctx context.Context, u Upstream) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{client: client, brokers: map[int32]broker{}}
+	c := &cluster{client: client, brokers: map[int32]broker{}, down: map[int32]bool{}, missing: func(int32, string) {}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	if err := c.refresh(ctx); err != nil {
-		c.close()
-		return nil, fmt.Errorf("upstream: %w", err)
-	}
 	return c, nil
 }
 
@@ -100,6 +100,7 @@ func (c *cluster) refresh(ctx context.Context) error {
 	for _, b := range response.Brokers {
 		versions, err := c.versions(ctx, b.NodeID)
 		if err != nil {
+			c.missing(b.NodeID, hostPort(b.Host, b.Port))
 			continue // a broker that is down is known by its address only
 		}
 		found[b.NodeID] = broker{address: hostPort(b.Host, b.Port), versions: versions}
@@ -107,19 +108,56 @@ func (c *cluster) refresh(ctx context.Context) error {
 	if len(found) == 0 {
 		return errors.New("no broker answers")
 	}
+	for node, b := range c.replace(found, response.Brokers) {
+		c.missing(node, b.address)
+	}
+	return nil
+}
+
+// replace makes the brokers that answer known with what they serve, and forgets those that
+// are not among all of the upstream, which it returns.
+func (c *cluster) replace(found map[int32]broker, all []kmsg.MetadataResponseBroker) (gone map[int32]broker) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, b := range response.Brokers {
-		if known, ok := found[b.NodeID]; ok {
-			c.brokers[b.NodeID] = known
-		}
-	}
+	maps.Copy(c.brokers, found)
+	gone = map[int32]broker{}
 	for node := range c.brokers {
-		if !slices.ContainsFunc(response.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == node }) {
+		if !slices.ContainsFunc(all, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == node }) {
+			gone[node] = c.brokers[node]
 			delete(c.brokers, node)
 		}
 	}
-	return nil
+	return gone
+}
+
+// setDown notes whether a broker accepts connections.
+func (c *cluster) setDown(node int32, down bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if down {
+		c.down[node] = true
+	} else {
+		delete(c.down, node)
+	}
+}
+
+// countDown returns how many brokers are down.
+func (c *cluster) countDown() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.down)
+}
+
+// isUp reports whether a broker is known that is not down.
+func (c *cluster) isUp() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for node := range c.brokers {
+		if !c.down[node] {
+			return true
+		}
+	}
+	return false
 }
 
 // versions asks a broker what it serves.
@@ -161,8 +199,10 @@ func (c *cluster) keepFresh(ctx context.Context, report func(error)) {
 }
 
 // learn remembers the address of a broker that a response shows.
-func (c *cluster) learn(node int32, host string, port int32) {
-	address := hostPort(host, port)
+func (c *cluster) learn(node int32, host string, port int32) { c.know(node, hostPort(host, port)) }
+
+// know remembers the address of a broker.
+func (c *cluster) know(node int32, address string) {
 	c.mu.RLock()
 	known := c.brokers[node]
 	c.mu.RUnlock()
@@ -176,18 +216,16 @@ func (c *cluster) learn(node int32, host string, port int32) {
 	c.brokers[node] = known
 }
 
-// any returns the node id of some broker, for a client that begins.
+// any returns the node id of some broker, one that is up if there is one, for a client
+// that begins.
 func (c *cluster) any() int32 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	n := rand.IntN(len(c.brokers)) // there is always one: see refresh
-	for node := range c.brokers {
-		if n == 0 {
-			return node
-		}
-		n--
+	ids := slices.Collect(maps.Keys(c.brokers))
+	if up := slices.DeleteFunc(slices.Clone(ids), func(node int32) bool { return c.down[node] }); len(up) > 0 {
+		ids = up
 	}
-	return -1
+	return ids[rand.IntN(len(ids))] // there is always one: see refresh
 }
 
 // nodes returns the node ids of the brokers.

@@ -24,10 +24,12 @@ import (
 type Config struct {
 	Upstream  Upstream
 	Listeners []Listener
-	// Store holds the ACLs that decide, and who is a super user. Until its first
-	// transaction everybody else is refused. Somebody else fills it: aclfile.Apply and
-	// aclfile/watch from a file, [Mirror] from the upstream.
+	// Store holds the ACLs that decide, and who is a super user. Without a Mirror somebody
+	// else fills it, such as aclfile.Apply and aclfile/watch from a file, and it must be
+	// ready before Listen.
 	Store *snapshot.Store
+	// Mirror, if not nil, takes the ACLs of the upstream.
+	Mirror *Mirror
 	// ACLs is what becomes of DescribeAcls, CreateAcls and DeleteAcls.
 	ACLs gateway.ACLHandling
 	// Logger gets what befalls connections. Nil is slog.Default.
@@ -171,6 +173,9 @@ func (c *Config) validate() error {
 	var errs []error
 	if c.Store == nil {
 		errs = append(errs, errors.New("proxy: Store is nil: expected the ACLs that decide"))
+	}
+	if c.Store != nil && c.Mirror == nil && !c.Store.Load().Ready() {
+		errs = append(errs, errors.New("proxy: Store is not ready: expected that its ACLs are loaded before Listen, or a Mirror"))
 	}
 	if len(c.Upstream.Brokers) == 0 {
 		errs = append(errs, errors.New("proxy: Upstream.Brokers is empty: expected the address of a broker"))

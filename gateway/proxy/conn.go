@@ -252,6 +252,14 @@ func (c *conn) kill() {
 	}
 }
 
+// suspectUpstream looks whether the broker is down, after a connection to it has ended
+// for a reason that may be the broker's.
+func (c *conn) suspectUpstream() {
+	if address, ok := c.listener.proxy.cluster.address(c.node); ok && c.upstream != nil {
+		c.listener.proxy.suspect(c.node, address)
+	}
+}
+
 // report logs why a connection has ended.
 func (c *conn) report(err error) {
 	var failed *errLogin
@@ -263,5 +271,6 @@ func (c *conn) report(err error) {
 		c.log.Debug("connection closed", "reason", err.Error())
 	default:
 		c.log.Warn("connection closed", "reason", err.Error())
+		c.suspectUpstream()
 	}
 }

@@ -76,3 +76,20 @@ func Warnings(config Listener) ([]string, error) {
 	}
 	return l.warnings(), nil
 }
+
+// SetBroker makes a broker known by its address, and opens its ports.
+func (p *Proxy) SetBroker(node int32, address string) {
+	p.cluster.know(node, address)
+	for _, l := range p.listeners {
+		_, _ = l.open(node)
+	}
+}
+
+// Suspect is suspect.
+func (p *Proxy) Suspect(node int32, address string) { p.suspect(node, address) }
+
+// PortOf returns the address of a broker's port of the first listener, open or not.
+func (p *Proxy) PortOf(node int32) string {
+	number, _ := p.listeners[0].open(node)
+	return hostPort("127.0.0.1", int32(number))
+}

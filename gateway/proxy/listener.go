@@ -34,7 +34,7 @@ type listener struct {
 	mechanisms map[string]mechanism
 
 	mu    sync.Mutex
-	ports map[int32]net.Listener // by node id, and bootstrap
+	ports map[int32]*brokerPort // by node id, and bootstrap
 }
 
 // newListener returns a listener without ports.
@@ -43,7 +43,7 @@ func (p *Proxy) newListener(config Listener) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{Listener: config, proxy: p, host: host, port: port, principals: config.Principals, ports: map[int32]net.Listener{}}
+	l := &listener{Listener: config, proxy: p, host: host, port: port, principals: config.Principals, ports: map[int32]*brokerPort{}}
 	if config.Advertised != "" {
 		l.host = config.Advertised
 	}
@@ -104,33 +104,40 @@ func (l *listener) address(b gateway.Broker) gateway.Broker {
 	return gateway.Broker{NodeID: b.NodeID, Host: l.host, Port: int32(port)}
 }
 
-// open returns the port of a broker, which it opens if it is not.
+// open returns the port of a broker, which it opens if the broker has none yet.
 func (l *listener) open(node int32) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if ln, ok := l.ports[node]; ok {
-		return portOf(ln), nil
+	if at, ok := l.ports[node]; ok {
+		return at.number, nil
 	}
-	port := l.port
+	at := &brokerPort{number: l.port}
 	if node != bootstrap {
 		if node < l.FirstNode || int64(node) >= int64(l.FirstNode)+int64(l.proxy.limits.Brokers) {
 			return 0, fmt.Errorf("its id is not from %d to %d", l.FirstNode, int64(l.FirstNode)+int64(l.proxy.limits.Brokers)-1)
 		}
 		if l.port != 0 {
-			port += 1 + int(node-l.FirstNode)
+			at.number += 1 + int(node-l.FirstNode)
 		}
 	}
-	host, _, _ := splitAddress(l.Address)
-	ln, err := l.proxy.listen(net.JoinHostPort(host, strconv.Itoa(port)))
-	if err != nil {
+	if err := l.listen(at, node); err != nil {
 		return 0, err
 	}
-	l.ports[node] = ln
-	l.proxy.accept(func(ctx context.Context) { l.accept(ctx, ln, node) })
-	return portOf(ln), nil
+	l.ports[node] = at
+	return at.number, nil
 }
 
-func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
+// listen opens a port by its number, or any that is free if that is 0. l.mu is held.
+func (l *listener) listen(at *brokerPort, node int32) error {
+	host, _, _ := splitAddress(l.Address)
+	ln, err := l.proxy.listen(net.JoinHostPort(host, strconv.Itoa(at.number)))
+	if err != nil {
+		return err
+	}
+	at.open, at.number = ln, ln.Addr().(*net.TCPAddr).Port
+	l.proxy.accept(func(ctx context.Context) { l.accept(ctx, ln, node) })
+	return nil
+}
 
 // accept accepts connections for a broker until the listener is closed.
 func (l *listener) accept(ctx context.Context, ln net.Listener, node int32) {
@@ -170,8 +177,11 @@ func (l *listener) accept(ctx context.Context, ln net.Listener, node int32) {
 func (l *listener) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, ln := range l.ports {
-		_ = ln.Close()
+	for _, at := range l.ports {
+		if at.open != nil {
+			_ = at.open.Close()
+			at.open = nil
+		}
 	}
 }
 

@@ -3,11 +3,13 @@ package proxy
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // metrics is what the proxy counts. Only names of APIs and of resource types are
@@ -55,10 +57,20 @@ func newMetrics(p *Proxy) *metrics {
 				}
 				return 0
 			}),
+			gauge("acls_unreadable_host", "ACLs in force with a host that is no network. As far as they deny, the documented rules deny every address by them.",
+				unreadableHosts(p.store)),
+			gauge("brokers_down", "Brokers whose ports are closed because they do not accept connections.", func() float64 { return float64(p.cluster.countDown()) }),
 			gauge("connections", "Connections of clients.", func() float64 { return float64(p.count()) }),
 		},
 	}
 	m.events, m.lost = newAuditCounters(counter)
+	if p.mirror != nil {
+		m.gauges = append(m.gauges,
+			gauge("acl_age_seconds", "Time since the ACLs in force were asked for in the upstream. It grows while the upstream does not answer.",
+				func() float64 { return p.mirror.age().Seconds() }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts(counter("acl_load_failures_total", "Attempts to take over the ACLs of the upstream that failed.")),
+				func() float64 { return float64(p.mirror.failures.Load()) }))
+	}
 	for i, vec := range []*prometheus.CounterVec{m.received, m.passed} {
 		m.byKey[i] = map[ops.APIKey]prometheus.Counter{}
 		for _, api := range ops.APIs() {
@@ -85,11 +97,40 @@ func (m *metrics) denied(key ops.APIKey, t resource.Type) prometheus.Counter {
 
 func (m *metrics) lostEvents(reason string) prometheus.Counter { return m.lost.WithLabelValues(reason) }
 
-// register registers everything, or nothing.
-func (m *metrics) register(r prometheus.Registerer) error {
-	all := append([]prometheus.Collector{
+// unreadableHosts returns how many ACLs have a host that cannot be read. It counts anew
+// when the ACLs have changed.
+func unreadableHosts(store *snapshot.Store) func() float64 {
+	var mu sync.Mutex
+	var counted uint64 // generation
+	var count int
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := store.Load(); now.Generation() != counted {
+			counted = now.Generation()
+			count, _ = now.UnreadableHosts()
+		}
+		return float64(count)
+	}
+}
+
+// all returns everything that is registered.
+func (m *metrics) all() []prometheus.Collector {
+	return append([]prometheus.Collector{
 		m.received, m.passed, m.refusals, m.checks, m.events, m.lost, m.decisions, m.failedLogins, m.turnedAway,
 	}, m.gauges...)
+}
+
+// unregister takes everything back.
+func (m *metrics) unregister(r prometheus.Registerer) {
+	for _, c := range m.all() {
+		r.Unregister(c)
+	}
+}
+
+// register registers everything, or nothing.
+func (m *metrics) register(r prometheus.Registerer) error {
+	all := m.all()
 	var errs []error
 	for i, c := range all {
 		if err := r.Register(c); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -16,34 +17,97 @@ import (
 // in force here. Kafka's own brokers take a second at the most.
 const DefaultMirrorInterval = 10 * time.Second
 
-// Mirror makes the ACLs of the upstream those of the store, and again every interval
-// (DefaultMirrorInterval if it is not positive), until ctx is done, and returns its
-// cause. report hears of each attempt: nil, or why the set before stays in force. The
-// store is not ready until the first set has come, so that until then everybody but
-// super users is refused.
+// Mirror makes the ACLs of the upstream those of the store, before any port is open, and
+// again every interval while Serve runs. Nothing else may write to the store. The proxy
+// must be allowed to Describe the cluster there.
 //
-// A set comes into force whole, in one transaction, or not at all: if the upstream
-// does not answer, refuses, or has an ACL that cannot be understood, which might be one
-// that denies. The proxy must be allowed to Describe the cluster there.
-//
-// Mirror blocks; it has no goroutine left when it returns. Nothing else may write to
-// the store.
-func (p *Proxy) Mirror(ctx context.Context, interval time.Duration, report func(error)) error {
-	if interval <= 0 {
-		interval = DefaultMirrorInterval
+// A set comes into force whole, in one transaction, or not at all: if the upstream does
+// not answer, refuses, or has an ACL that cannot be understood, which might be one that
+// denies, the set before stays in force and the proxy tries again, first after a tenth of
+// a second, then after longer pauses. The metric acl_age_seconds and the log show it.
+type Mirror struct {
+	// Interval is the time between two loads; DefaultMirrorInterval if it is not positive.
+	Interval time.Duration
+	// FollowRelease makes the store decide as the authorizer of the upstream's release
+	// does: by snapshot.KafkaExact44 if a broker supports the feature metadata.version
+	// of Kafka 4.4, and by snapshot.KafkaExact if none does. It follows an upgrade within
+	// about a minute. Otherwise the store keeps the semantics that it has.
+	FollowRelease bool
+	// Report, if not nil, hears of each attempt: nil, or why the set before stays in
+	// force. The proxy logs failures itself.
+	Report func(error)
+}
+
+// mirroring is the state of a Mirror.
+type mirroring struct {
+	Mirror
+	loaded   atomic.Int64 // when the last load that succeeded began, in ns of Unix time
+	failures atomic.Int64
+	failing  bool // since the last success; used by one goroutine
+}
+
+// newMirroring returns m with its defaults, or nil for nil.
+func newMirroring(m *Mirror) *mirroring {
+	if m == nil {
+		return nil
 	}
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		err := p.mirrorOnce(ctx)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		report(err)
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
+	state := &mirroring{Mirror: *m}
+	if state.Interval <= 0 {
+		state.Interval = DefaultMirrorInterval
+	}
+	if state.Report == nil {
+		state.Report = func(error) {}
+	}
+	return state
+}
+
+// age returns how old the ACLs in force are: the time since they were asked for.
+func (m *mirroring) age() time.Duration {
+	if m.loaded.Load() == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, m.loaded.Load()))
+}
+
+// load takes over the ACLs of the upstream, and says so in the log where that fails, or
+// no longer fails.
+func (p *Proxy) load(ctx context.Context) error {
+	began, before := time.Now(), p.store.Load()
+	age := p.mirror.age()
+	err := p.mirrorOnce(ctx)
+	if ctx.Err() != nil {
+		return err
+	}
+	m := p.mirror
+	now := p.store.Load()
+	if err != nil {
+		m.failures.Add(1)
+		m.failing = true
+		p.log.Error("ACLs of the upstream not taken over", "reason", err.Error(), "in force", now.Len(), "age", age.Round(time.Millisecond).String())
+		m.Report(err)
+		p.suspectAll()
+		return err
+	}
+	m.loaded.Store(began.UnixNano())
+	if m.failing {
+		m.failing = false
+		p.log.Info("ACLs of the upstream taken over again", "acls", now.Len(), "age before", age.Round(time.Millisecond).String())
+	}
+	if semantics := now.Config().Semantics; !before.Ready() || semantics != before.Config().Semantics {
+		p.log.Info("ACLs decide", "semantics", semantics.String())
+	}
+	m.Report(nil)
+	return nil
+}
+
+// keepMirroring loads the ACLs until ctx is done.
+func (p *Proxy) keepMirroring(ctx context.Context) {
+	pause, wait := p.mirror.Interval, backOff{}
+	for sleep(ctx, pause) {
+		if p.load(ctx) == nil {
+			pause, wait = p.mirror.Interval, backOff{}
+		} else {
+			pause = wait.next(p.mirror.Interval)
 		}
 	}
 }
@@ -65,7 +129,38 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 		return fmt.Errorf("ACLs of the upstream: %w", err)
 	}
 	return p.store.Update(func(tx *snapshot.Tx) error {
+		if p.mirror.FollowRelease {
+			tx.SetSemantics(p.cluster.semantics())
+		}
 		tx.Replace(slices.Values(bindings))
 		return nil
 	})
+}
+
+// The feature whose supported level tells the release of a broker. Kafka takes networks
+// for hosts from this level on, and its authorizer matches them from the same release on,
+// whatever level the cluster has finalized.
+//
+// Source: Kafka's MetadataVersion.IBP_4_4_IV1, KIP-1276.
+const (
+	metadataVersion = "metadata.version"
+	networksLevel   = 32
+)
+
+// semantics returns what the upstream's authorizer decides by. While the brokers are of
+// several releases it is that of the newest: the cluster is being upgraded.
+func (c *cluster) semantics() snapshot.Semantics {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, b := range c.brokers {
+		if b.versions == nil {
+			continue
+		}
+		for _, feature := range b.versions.SupportedFeatures {
+			if feature.Name == metadataVersion && feature.MaxVersion >= networksLevel {
+				return snapshot.KafkaExact44
+			}
+		}
+	}
+	return snapshot.KafkaExact
 }

@@ -30,6 +30,7 @@ type Proxy struct {
 	auditor   *auditor
 	limits    Limits
 	cluster   *cluster
+	mirror    *mirroring // nil if the ACLs come from elsewhere
 	listeners []*listener
 
 	mu        sync.Mutex
@@ -37,15 +38,21 @@ type Proxy struct {
 	accepting []func(context.Context) // of the ports that were opened before Serve
 	serving   context.Context         // of Serve, once it runs
 	stopped   bool
+	suspects  map[int32]bool // brokers that a goroutine looks after: see suspect
 	running   sync.WaitGroup // the goroutines of Serve
 }
 
-// Listen connects to the upstream, learns of its brokers, and opens the ports of all
-// listeners. Connections are accepted once [Proxy.Serve] runs; it must run, or the
-// ports stay open until Close.
+// Listen connects to the upstream, learns of its brokers, loads the ACLs if there is a
+// [Mirror], and then opens the ports of all listeners. Connections are accepted once
+// [Proxy.Serve] runs; it must run, or the ports stay open until Close.
 //
-// An error says everything that is wrong with config, or what of the upstream or the
-// ports is not to be had; then nothing is left open. ctx bounds Listen only.
+// Listen waits for an upstream that does not answer, or does not show its ACLs, with a line
+// in the log for each attempt, until ctx is done. No port is open before the ACLs are
+// loaded: without a Mirror the store must be ready.
+//
+// An error says everything that is wrong with config, or why a port cannot be opened, or
+// what the upstream last said when ctx was done; then nothing is left open. ctx bounds
+// Listen only.
 func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	limits, err := config.Limits.withDefaults()
 	if err = errors.Join(err, config.validate()); err != nil {
@@ -53,7 +60,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	}
 	p := &Proxy{
 		upstream: config.Upstream, store: config.Store, acls: config.ACLs, log: config.Logger,
-		limits: limits, conns: map[*conn]struct{}{},
+		limits: limits, conns: map[*conn]struct{}{}, suspects: map[int32]bool{}, mirror: newMirroring(config.Mirror),
 	}
 	if p.log == nil {
 		p.log = slog.Default()
@@ -61,19 +68,53 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	if err := p.listenersOf(config); err != nil {
 		return nil, err
 	}
-	if p.cluster, err = newCluster(ctx, config.Upstream); err != nil {
+	if p.cluster, err = newCluster(config.Upstream); err != nil {
 		return nil, err
 	}
+	p.cluster.missing = p.suspect
 	p.metrics = newMetrics(p)
 	p.auditor = &auditor{handler: config.Audit, limit: limits.AuditEvents, log: p.log, metrics: p.metrics}
 	if config.Audit == nil {
 		p.auditor.handler = audit.NewLogHandler(p.log)
 	}
-	if err := p.open(config.Metrics); err != nil {
+	if err := p.prepare(ctx, config.Metrics); err != nil {
 		p.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// prepare does what must be done before clients can be served, and opens the ports. On an
+// error the metrics are not registered.
+func (p *Proxy) prepare(ctx context.Context, registry prometheus.Registerer) error {
+	if registry != nil {
+		if err := p.metrics.register(registry); err != nil {
+			return err
+		}
+	}
+	err := p.awaitUpstream(ctx)
+	if err == nil {
+		err = p.open()
+	}
+	if err != nil && registry != nil {
+		p.metrics.unregister(registry)
+	}
+	return err
+}
+
+// awaitUpstream returns once the brokers are known, and the ACLs are if they come from them.
+func (p *Proxy) awaitUpstream(ctx context.Context) error {
+	if err := insist(ctx, p.cluster.refresh, func(err error, pause time.Duration) {
+		p.log.Warn("upstream does not answer: waiting for it", "reason", err.Error(), "next attempt in", pause.String())
+	}); err != nil {
+		return fmt.Errorf("upstream: %w", err)
+	}
+	if p.mirror == nil {
+		return nil
+	}
+	return insist(ctx, p.load, func(_ error, pause time.Duration) { // which load has logged
+		p.log.Warn("no port is open before the ACLs are loaded", "next attempt in", pause.String())
+	})
 }
 
 // listenersOf makes the listeners.
@@ -90,8 +131,8 @@ func (p *Proxy) listenersOf(config Config) error {
 	return errors.Join(errs...)
 }
 
-// open opens the ports of the listeners and registers the metrics.
-func (p *Proxy) open(registry prometheus.Registerer) error {
+// open opens the ports of the listeners.
+func (p *Proxy) open() error {
 	for _, l := range p.listeners {
 		for _, warning := range l.warnings() {
 			p.log.Warn(warning, "listener", string(l.Protocol), "address", l.Address)
@@ -100,10 +141,7 @@ func (p *Proxy) open(registry prometheus.Registerer) error {
 			return fmt.Errorf("listener %s: %w", printable(l.Address), err)
 		}
 	}
-	if registry == nil {
-		return nil
-	}
-	return p.metrics.register(registry)
+	return nil
 }
 
 // Addresses returns where clients begin, in the order of Config.Listeners.
@@ -135,8 +173,14 @@ func (p *Proxy) Serve(ctx context.Context) error {
 	}
 	p.mu.Unlock()
 	p.running.Go(func() {
-		p.cluster.keepFresh(serving, func(err error) { p.log.Warn("upstream does not answer", "reason", err.Error()) })
+		p.cluster.keepFresh(serving, func(err error) {
+			p.log.Warn("upstream does not answer", "reason", err.Error())
+			p.suspectAll()
+		})
 	})
+	if p.mirror != nil {
+		p.running.Go(func() { p.keepMirroring(serving) })
+	}
 	<-ctx.Done()
 	p.drain()
 	stop()

@@ -109,9 +109,10 @@ func (c *conn) takeLogin(h gateway.Header, frame []byte) (answer, error) {
 // takeToken answers a bare token of the mechanism, which has no header. There is no
 // way to answer that it is wrong.
 func (c *conn) takeToken(frame []byte) (answer, error) {
+	began := time.Now()
 	token, err := c.login.token(frame)
 	if err != nil {
-		time.Sleep(failedLoginDelay)
+		time.Sleep(time.Until(began.Add(failedLoginDelay)))
 		return answer{}, err
 	}
 	if c.login.state == loggedIn {
@@ -174,6 +175,7 @@ func (c *conn) connect(ctx context.Context) (*upstreamConn, error) {
 	}
 	upstream, err := c.listener.proxy.upstream.dial(ctx, address)
 	if err != nil {
+		c.listener.proxy.suspect(c.node, address)
 		return nil, fmt.Errorf("upstream: broker %d at %s: %w", c.node, address, err)
 	}
 	c.mu.Lock()

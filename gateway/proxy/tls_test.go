@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -157,7 +158,9 @@ func TestSASLOverTLS(t *testing.T) {
 
 func TestUpstreamRefusesTheProxy(t *testing.T) {
 	cluster := upstream(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "proxy", "proxy-secret"))
-	_, err := proxy.Listen(soon(t), proxy.Config{
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // it is waited for: the user may be made yet
+	defer cancel()
+	_, err := proxy.Listen(ctx, proxy.Config{
 		Upstream: proxy.Upstream{Brokers: cluster.ListenAddrs(), SASL: scram.Auth{User: "proxy", Pass: "wrong"}.AsSha256Mechanism()},
 		Store:    store(t), Listeners: []proxy.Listener{plainListener()},
 	})

@@ -61,12 +61,14 @@ func Question(src Source, acls []acl.Binding) (refmodel.Subject, refmodel.Reques
 // near returns an address at the edge of what an ACL's host holds: inside it, the
 // last one of a network, or just outside of it.
 func near(src Source, host string) (netip.Addr, bool) {
-	addr, err := netip.ParseAddr(host)
-	if network, err := netip.ParsePrefix(host); err == nil {
-		first := network.Masked().Addr()
+	h := acl.ParseHost(host)
+	addr := h.Addr()
+	if h.Kind() == acl.HostNetwork {
+		network := h.Network()
+		first := network.Addr()
 		return Pick(src, []netip.Addr{first, last(network), first.Prev(), last(network).Next()}), true
 	}
-	if err != nil {
+	if h.Kind() != acl.HostOneAddress {
 		return addr, false
 	}
 	return Pick(src, []netip.Addr{addr, addr.Unmap(), netip.AddrFrom16(addr.As16()), addr.WithZone("eth1"), addr.Next()}), true

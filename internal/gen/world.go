@@ -28,7 +28,8 @@ var (
 	hosts = []string{acl.WildcardHost, acl.WildcardHost, acl.WildcardHost, acl.WildcardHost, acl.WildcardHost, acl.WildcardHost, acl.WildcardHost, acl.WildcardHost,
 		acl.WildcardHost, acl.WildcardHost, acl.WildcardHost, acl.WildcardHost, acl.WildcardHost, "10.0.0.1", "10.0.0.0/8", "10.1.2.3/8",
 		"0.0.0.0/0", "10.0.0.1/32", "::1", "0:0:0:0:0:0:0:1", "::/0", "fe80::1", "fe80::1%eth0", "fe80:0:0:0:0:0:0:1%eth0", "fe80::/10",
-		"::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "::ffff:0:0/90", "10.0.0.0/31", "2001:DB8::A", "localhost", "10.0.0.0/99", "010.0.0.1", ""}
+		"::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "::ffff:0:0/90", "10.0.0.0/31", "2001:DB8::A", "localhost", "10.0.0.0/99", "010.0.0.1", "",
+		"010.0.0.0/08", "[2001:db8::]/+32", "2001:db8::/-0", "fe80::1%1/64", "fe80::1%eth0/64"}
 
 	types      = []resource.Type{resource.Topic, resource.Topic, resource.Topic, resource.Group, resource.User}
 	operations = []ops.Operation{ops.Read, ops.All, ops.Write, ops.Describe, ops.Alter, ops.AlterConfigs, ops.DescribeConfigs, ops.Create, ops.Delete}
@@ -41,7 +42,8 @@ const maxACLs = 14
 
 // World returns a world of either semantics.
 func World(src Source) refmodel.World {
-	w := refmodel.World{Exact: Bool(src), AllowIfNoACL: Bool(src), Loading: src.IntN(30) == 29}
+	w := refmodel.World{Exact: Bool(src), Networks: Bool(src), AllowIfNoACL: Bool(src), Loading: src.IntN(30) == 29}
+	w.Networks = w.Networks && w.Exact
 	for range max(0, src.IntN(6)-3) {
 		w.SuperUsers = append(w.SuperUsers, Pick(src, superUsers))
 	}

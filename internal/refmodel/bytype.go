@@ -85,11 +85,18 @@ func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, 
 	var allows, denies []resource.Pattern
 	for _, b := range w.inKafkaOrder(t) {
 		e := b.Entry
-		if !isFromText(e.Host, javaText(s.Host)) {
+		if !w.IsFromText(e, s.Host) {
 			continue
 		}
 		if !strings.Contains(e.Principal, ":") {
-			return false, false
+			// Kafka throws on it if the host is the client's. A host that some brokers can
+			// read and others cannot denies, and makes nothing throw.
+			certain := e
+			certain.Permission = acl.Allow
+			if w.IsFromText(certain, s.Host) {
+				return false, false
+			}
+			continue
 		}
 		if !s.is(e.Principal) || e.Operation != op && e.Operation != ops.All {
 			continue

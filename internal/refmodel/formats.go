@@ -2,7 +2,6 @@ package refmodel
 
 import (
 	"encoding/json"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -214,7 +213,7 @@ func loneSurrogate(text string) bool {
 	return false
 }
 
-// binding puts an ACL together, and reports whether Kafka would create it.
+// binding puts an ACL together, and reports whether Kafka can have stored it.
 func binding(p resource.Pattern, fields map[string]string) (acl.Binding, bool) {
 	e := acl.Entry{
 		Principal:  fields["principal"],
@@ -222,8 +221,6 @@ func binding(p resource.Pattern, fields map[string]string) (acl.Binding, bool) {
 		Operation:  ops.Operation(code(operationWords, fields["operation"])),
 		Permission: acl.PermissionType(code(permissionWords, fields["permission"])),
 	}
-	_, notNetwork := netip.ParsePrefix(e.Host)
-	ok := p.Type != 0 && p.PatternType != 0 && p.Name != "" && strings.Contains(e.Principal, ":") &&
-		e.Host != "" && (!strings.Contains(e.Host, "/") || notNetwork == nil) && e.Operation != 0 && e.Permission != 0
+	ok := p.Type != 0 && p.PatternType != 0 && p.Name != "" && strings.Contains(e.Principal, ":") && e.Operation != 0 && e.Permission != 0
 	return acl.Binding{Pattern: p, Entry: e}, ok
 }

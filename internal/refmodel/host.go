@@ -3,34 +3,113 @@ package refmodel
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// isFrom reports whether the host of an ACL is everywhere, the address itself, or
-// a network that holds it (KIP-1276). An IPv4-mapped address is the IPv4 address;
-// an address without a zone is that address on any link.
-func isFrom(host string, client netip.Addr) bool {
-	if host == "*" {
+// isFrom reports whether the host of an ACL of the documented semantics is everywhere,
+// the address itself, or a network that holds it. An ACL that denies, with a host that
+// is meant as a network and is none, or may be none, is for everywhere.
+func isFrom(e acl.Entry, client netip.Addr) bool {
+	if e.Host == "*" {
 		return true
 	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		zone := addr.Zone()
-		return zone == "" && sameBits(addr, client, allBits(addr)) || zone != "" && zone == client.Zone() && sameBits(addr, client, allBits(addr))
+	if !strings.Contains(e.Host, "/") {
+		addr, err := netip.ParseAddr(e.Host)
+		addr, client = addr.Unmap(), client.Unmap()
+		return err == nil && addr.Zone() == client.Zone() && sameBits(addr, client, allBits(addr))
 	}
-	if network, err := netip.ParsePrefix(host); err == nil {
-		return sameBits(network.Addr(), client, network.Bits())
+	network, bits, kind := readNetwork(e.Host)
+	if kind != certain {
+		return e.Permission == acl.Deny
+	}
+	return isIn(network, bits, client)
+}
+
+// IsFromText reports whether the host of an ACL is for the client, as Kafka's authorizer has it,
+// which compares text, and from release 4.4
+// on networks.
+func (w World) IsFromText(e acl.Entry, client netip.Addr) bool {
+	if e.Host == "*" || e.Host == javaText(client) {
+		return true
+	}
+	if !w.Networks || !strings.Contains(e.Host, "/") {
+		return false
+	}
+	switch network, bits, kind := readNetwork(e.Host); kind {
+	case certain:
+		return isIn(network, bits, client)
+	case perBroker:
+		return e.Permission == acl.Deny
 	}
 	return false
 }
 
+// isIn reports whether a network holds a client. No network holds 0.0.0.0.
+func isIn(network []byte, bits int, client netip.Addr) bool {
+	x, ok := netip.AddrFromSlice(network)
+	return ok && client.Unmap().String() != "0.0.0.0" && sameBits(x, client, bits)
+}
+
+// networkKind is what a text with a slash is.
+type networkKind int
+
+const (
+	noNetwork networkKind = iota
+	certain
+	perBroker // its zone is the name of an interface
+)
+
+var (
+	ipv4Network = regexp.MustCompile(`^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})/([0-9]{1,2})$`)
+	ipv6Network = regexp.MustCompile(`^(\[?)([0-9A-Fa-f:.]+)(%[^/\]]+)?(\]?)/([+-]?)(\p{Nd}+)$`)
+)
+
+// readNetwork reads a network as Kafka 4.4 does. It is written for the texts of package
+// gen, not for every text that Java takes.
+func readNetwork(text string) (address []byte, bits int, kind networkKind) {
+	if !strings.Contains(text, ":") {
+		m := ipv4Network.FindStringSubmatch(text)
+		if m == nil {
+			return nil, 0, noNetwork
+		}
+		for _, group := range m[1:5] {
+			n, _ := strconv.Atoi(group)
+			if n > 255 {
+				return nil, 0, noNetwork
+			}
+			address = append(address, byte(n))
+		}
+		bits, _ = strconv.Atoi(m[5])
+		if bits > 32 {
+			return nil, 0, noNetwork
+		}
+		return address, bits, certain
+	}
+	m := ipv6Network.FindStringSubmatch(text)
+	if m == nil || (m[1] == "") != (m[4] == "") {
+		return nil, 0, noNetwork
+	}
+	addr, err := netip.ParseAddr(m[2])
+	bits, wrong := strconv.Atoi(m[5] + m[6])
+	if err != nil || wrong != nil || addr.Is4In6() || bits < 0 || bits > 128 {
+		return nil, 0, noNetwork
+	}
+	kind = certain
+	if _, err := strconv.Atoi(strings.TrimPrefix(m[3], "%")); m[3] != "" && err != nil {
+		kind = perBroker
+	}
+	return addr.AsSlice(), bits, kind
+}
+
 func allBits(addr netip.Addr) int { return 8 * len(addr.AsSlice()) }
 
-// sameBits reports whether the first n bits of a, an address as it was written,
-// are those of b, and both are of one family.
+// sameBits reports whether the first n bits of a are those of b, and both are of one
+// family. A client with an IPv4-mapped address has the IPv4 address.
 func sameBits(a, b netip.Addr, n int) bool {
-	if len(a.AsSlice()) == 16 && a.Is4In6() && n >= 96 {
-		n -= 96
-		a = a.Unmap()
-	}
 	x, y := a.AsSlice(), b.Unmap().AsSlice()
 	if len(x) != len(y) {
 		return false

@@ -13,8 +13,8 @@ import (
 // passes that step down the list and jump.
 type kafkaScan struct {
 	acls    []acl.Binding // of the type asked about, in Kafka's order, each once
+	world   World
 	subject Subject
-	host    string
 	request Request
 
 	allow, deny *acl.Binding
@@ -27,7 +27,7 @@ func (w World) scan(s Subject, r Request) (Answer, bool) {
 	if s.Principal.Type == "User" && s.Principal.Name == "*" {
 		return Answer{}, false // its set of principals refuses an element that comes twice
 	}
-	k := kafkaScan{acls: w.inKafkaOrder(r.Type), subject: s, host: javaText(s.Host), request: r}
+	k := kafkaScan{acls: w.inKafkaOrder(r.Type), world: w, subject: s, request: r}
 	k.pass(units(r.Name), resource.PatternUnknown)
 	if k.deny == nil && !k.noAnswer {
 		k.pass(units("*"), resource.Literal)
@@ -89,7 +89,7 @@ func (k *kafkaScan) pass(start []uint16, patternType resource.PatternType) {
 			k.noAnswer = true
 			return
 		}
-		if k.subject.is(b.Entry.Principal) && isFromText(b.Entry.Host, k.host) && speaksOf(b.Entry, k.request.Operation) {
+		if k.subject.is(b.Entry.Principal) && k.world.IsFromText(b.Entry, k.subject.Host) && speaksOf(b.Entry, k.request.Operation) {
 			if b.Entry.Permission == acl.Deny {
 				k.deny = &k.acls[i]
 				return
@@ -115,5 +115,3 @@ func (k *kafkaScan) from(name []uint16, patternType resource.PatternType) int {
 	}
 	return i
 }
-
-func isFromText(host, client string) bool { return host == "*" || host == client }

@@ -17,6 +17,7 @@ import (
 // the documented semantics, which denies everything. Its methods change nothing.
 type World struct {
 	Exact        bool // what Kafka's authorizer answers, rather than what is documented
+	Networks     bool // if Exact: of Kafka 4.4, where hosts can be networks
 	SuperUsers   []principal.Principal
 	AllowIfNoACL bool
 	Loading      bool          // the first load is not complete
@@ -103,7 +104,7 @@ func (w World) Check(s Subject, r Request) Answer {
 func (w World) Explain(s Subject, r Request) []acl.Binding {
 	var matching []acl.Binding
 	for _, b := range w.ACLs {
-		if covers(b.Pattern, r) && s.is(b.Entry.Principal) && isFrom(b.Entry.Host, s.Host) && speaksOf(b.Entry, r.Operation) &&
+		if covers(b.Pattern, r) && s.is(b.Entry.Principal) && isFrom(b.Entry, s.Host) && speaksOf(b.Entry, r.Operation) &&
 			!slices.Contains(matching, b) {
 			matching = append(matching, b)
 		}
@@ -115,7 +116,7 @@ func (w World) Explain(s Subject, r Request) []acl.Binding {
 }
 
 func (w World) documented() World {
-	w.Exact = false
+	w.Exact, w.Networks = false, false
 	return w
 }
 

@@ -57,7 +57,7 @@ func withoutUUID(v any) any {
 var normals = []normal{
 	{"ThrottleMillis", nil, "depends on the time", nothing},
 	{"Port", nil, "the proxy shows its own ports", func(v any) any {
-		if reflect.ValueOf(v).Int() > 0 {
+		if text := fmt.Sprint(v); text != "0" && text[0] != '-' {
 			return "a port"
 		}
 		return v
