@@ -5,7 +5,9 @@ import "os/exec"
 // kcatLogin are the arguments by which kcat logs in.
 var kcatLogin = []string{"kcat", "-b", "{B}", "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=PLAIN", "-X", "sasl.username={U}", "-X", "sasl.password={U}-secret"}
 
-func kcat(args ...string) []string { return append(append([]string{"timeout", "25"}, kcatLogin...), args...) }
+func kcat(args ...string) []string {
+	return append(append([]string{"timeout", "25"}, kcatLogin...), args...)
+}
 
 // otherRows are clients that are not Java, where they are installed.
 func otherRows() []row {

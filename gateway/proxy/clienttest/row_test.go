@@ -169,7 +169,10 @@ func newRun(w *world, r *row, v variant, number int) *run {
 // own is what stands for "$" in a run on a way.
 func (x *run) own(way way) string { return fmt.Sprintf("%dx%s", x.number, way.name) }
 
-func (x *run) expand(s string, way way) string { return strings.ReplaceAll(s, "$", x.own(way)) }
+// expand replaces "$", but not in the names of Java's classes.
+func (x *run) expand(s string, way way) string {
+	return strings.NewReplacer("Serdes$", "Serdes$", "Worker$", "Worker$", "$", x.own(way)).Replace(s)
+}
 
 var idWord = regexp.MustCompile(`\{ID:([^}]*)\}`)
 
@@ -203,6 +206,7 @@ var noise = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`(?m)^\[[^\n]*?\] (WARN|ERROR|INFO) [^\n]*\n`), ""}, // the log of a client
+	{regexp.MustCompile(`(?m)^(Tools\$Exited: )?exit$\n`), ""},              // in place of the end of the JVM
 	{regexp.MustCompile(`(?m)^\s+at [^\n]*\n`), ""},
 	{regexp.MustCompile(`(?m)^\s+\.\.\. \d+ more\n`), ""},
 	{regexp.MustCompile(`Request Request\([^\n]*?\) is not authorized\.?`), "Cluster authorization failed."}, // text-of-cluster-refusals

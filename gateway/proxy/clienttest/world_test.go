@@ -85,6 +85,7 @@ func startWorld(t *testing.T, version string) *world {
 	})
 	sasl := plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism()
 	w.store = snapshot.NewStore(snapshot.Config{Semantics: snapshot.KafkaExact, SuperUsers: []principal.Principal{principal.User(kafkatest.Admin)}})
+	require.NoError(t, w.store.Update(func(*snapshot.Tx) error { return nil })) // a store that is empty is loaded too
 	var err error
 	w.proxy, err = proxy.Listen(t.Context(), proxy.Config{
 		Upstream: proxy.Upstream{Brokers: []string{w.cluster.Bootstrap(kafkatest.Internal)}, SASL: sasl},
@@ -92,7 +93,7 @@ func startWorld(t *testing.T, version string) *world {
 			Protocol: proxy.SASLPlaintext, Address: "127.0.0.1:0", FirstNode: 1,
 			SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain}, Users: users()},
 		}},
-		Store: w.store, ACLs: gateway.ForwardACLs, Logger: slog.New(slog.DiscardHandler),
+		Store: w.store, ACLs: gateway.ForwardACLs, Logger: logger(),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -105,6 +106,14 @@ func startWorld(t *testing.T, version string) *world {
 	t.Cleanup(w.kafka.Close)
 	w.admin = kadm.NewClient(w.kafka)
 	return w
+}
+
+// logger returns that of the proxy: it logs if what clients print is shown.
+func logger() *slog.Logger {
+	if *verboseFlag {
+		return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	return slog.New(slog.DiscardHandler)
 }
 
 // properties returns those of a client that is the user, on a way.

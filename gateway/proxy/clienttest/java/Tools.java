@@ -1,11 +1,15 @@
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.net.MalformedURLException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -128,6 +132,39 @@ public final class Tools {
         }
     }
 
+    /** Loads the classes of the tools anew: some of them count in static fields. */
+    private static final class Fresh extends URLClassLoader {
+        private static final URL[] JARS = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+            .map(File::new).filter(f -> f.getName().matches("kafka(-tools|_2\\.13)-[0-9.]+\\.jar")).map(Fresh::url).toArray(URL[]::new);
+
+        Fresh() {
+            super(JARS, Tools.class.getClassLoader());
+        }
+
+        private static URL url(File f) {
+            try {
+                return f.toURI().toURL();
+            } catch (MalformedURLException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+
+        @Override
+        protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+            synchronized (getClassLoadingLock(name)) {
+                Class<?> known = findLoadedClass(name);
+                if (known == null && (name.startsWith("kafka.") || name.startsWith("org.apache.kafka.tools."))) {
+                    try {
+                        return findClass(name);
+                    } catch (ClassNotFoundException e) {
+                        // in another jar
+                    }
+                }
+                return known == null ? super.loadClass(name, resolve) : known;
+            }
+        }
+    }
+
     /** The arguments are command lines: for each the class, the standard input, the number of arguments, and these. */
     public static String run(String[] args) throws Exception {
         StringBuilder b = new StringBuilder();
@@ -142,14 +179,17 @@ public final class Tools {
     private static String tool(String name, String stdin, String[] args) throws Exception {
         Streams s = new Streams(stdin);
         CURRENT.set(s);
-        try {
-            Class.forName(name).getMethod("main", String[].class).invoke(null, (Object) args);
+        ClassLoader before = Thread.currentThread().getContextClassLoader();
+        try (Fresh loader = new Fresh()) {
+            Thread.currentThread().setContextClassLoader(loader);
+            loader.loadClass(name).getMethod("main", String[].class).invoke(null, (Object) args);
         } catch (InvocationTargetException e) {
             if (!(e.getCause() instanceof Exited) && s.status == null) {
                 System.err.println("Exception in thread \"main\" " + e.getCause());
                 s.status = 1;
             }
         } finally {
+            Thread.currentThread().setContextClassLoader(before);
             CURRENT.remove();
         }
         int status = s.status == null ? 0 : s.status;
