@@ -66,9 +66,10 @@ func renderJSON(buf *bytes.Buffer, p resource.Pattern, entries []Entry) {
 	}
 }
 
-// writeJSON appends v to buf with no more escapes than JSON needs.
+// writeJSON appends v to buf with escapes for what JSON cannot hold and for characters that
+// are not printable.
 func writeJSON(buf *bytes.Buffer, v any) {
-	encoder := json.NewEncoder(buf)
+	encoder := json.NewEncoder(lines.NewJSONWriter(buf))
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
 		panic(err) // v is made of strings only

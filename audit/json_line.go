@@ -13,6 +13,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // eventObject is an event in JSON: the keys of a question, of its answer, and of the
@@ -92,7 +93,7 @@ func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 func appendObject(dst []byte, v any) ([]byte, error) {
 	start := len(dst)
 	b := bytes.NewBuffer(dst)
-	encoder := json.NewEncoder(b)
+	encoder := json.NewEncoder(lines.NewJSONWriter(b))
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
 		return nil, err

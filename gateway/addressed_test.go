@@ -21,11 +21,11 @@ func TestTaggedAddresses(t *testing.T) {
 				for addresses := range 2 {
 					m := k.blank()
 					v := reflect.ValueOf(m).Elem()
-					fillRandomly(r, v)
+					fillRandomly(r, v, true)
 					v.FieldByName("UnknownTags").SetZero()
 					f := v.FieldByName(a.fields[0])
 					f.Set(reflect.MakeSlice(f.Type(), addresses, addresses))
-					tagged, err := known.check(k, m.AppendTo(nil))
+					tagged, err := known.checkReply(k, m.AppendTo(nil))
 					if err != nil || tagged != (addresses > 0) {
 						t.Fatalf("%v version %d with %d addresses: tagged: %t, %v", key, version, addresses, tagged, err)
 					}

@@ -4,33 +4,47 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unicode/utf8"
 )
 
-// How much memory one message may take once it is decoded, in bytes, its records and
-// the bytes of its strings aside, which are no more than its frame. A request may name a
-// million partitions, in no more than the largest frame that a broker reads by default.
-// The metadata of a cluster, which is trusted, take more.
-const (
-	maxDecodedRequest  = 100 << 20
-	maxDecodedResponse = 1 << 30
-)
+// maxDecodedResponse is how much memory a response of the cluster may take once it is
+// decoded, in bytes, its records and the bytes of its strings aside. The cluster is trusted.
+const maxDecodedResponse = 1 << 30
 
-// check goes through data by the layout of a kind of messages, and reports whether the
-// message itself, beside the structures within it, has tags. The error says at which
-// byte it is not such a message, counted from 0.
-func (l *layouts) check(k kind, data []byte) (tagged bool, err error) {
+// check goes through a request by its layout, and reports what keeps it from being one in
+// the form that Kafka's own clients give it, or from being decoded within its budget: the
+// latter is errBudget. The error says at which byte, counted from 0.
+func (l *layouts) check(k kind, data []byte) error {
+	return l.checkWithin(k, data, requestBudget(len(data)))
+}
+
+// checkWithin is check with a budget, in bytes.
+func (l *layouts) checkWithin(k kind, data []byte, budget int64) error {
+	c := checker{data: data, left: budget, flexible: k.flexible(), foreign: true}
+	return c.message(l.of(k))
+}
+
+// checkReply goes through a response of the cluster, and reports whether the message
+// itself, beside the structures within it, has tags.
+func (l *layouts) checkReply(k kind, data []byte) (tagged bool, err error) {
 	c := checker{data: data, left: maxDecodedResponse, flexible: k.flexible()}
-	if !k.response {
-		c.left, c.foreign = maxDecodedRequest, true
+	err = c.message(l.of(k))
+	return c.tagged && err == nil, err
+}
+
+// message goes through the whole message.
+func (c *checker) message(l *layout) error {
+	c.value(l)
+	if c.problem == "" && c.at != len(c.data) {
+		c.fail("%d bytes follow the message", len(c.data)-c.at)
 	}
-	c.value(l.of(k))
-	if c.problem == "" && c.at != len(data) {
-		c.fail("%d bytes follow the message", len(data)-c.at)
+	if c.problem == "" {
+		return nil
 	}
-	if c.problem != "" {
-		return false, c.err()
+	if c.foreign && c.left < 0 {
+		return errBudget
 	}
-	return c.tagged, nil
+	return c.err()
 }
 
 // checker goes through one message. Once there is a problem it stands still.
@@ -41,6 +55,7 @@ type checker struct {
 	flexible bool
 	foreign  bool // the message is from a client
 	tagged   bool // the structure that was gone through last has tags
+	longest  int  // the length of the longest string so far
 	problem  string
 }
 
@@ -111,7 +126,7 @@ func (c *checker) value(l *layout) {
 	case fixedLayout:
 		c.skip(l.size)
 	case stringLayout:
-		c.skip(max(c.length(2), 0))
+		c.text(l)
 	case bytesLayout:
 		c.skip(max(c.length(4), 0))
 	case arrayLayout:
@@ -128,13 +143,39 @@ func (c *checker) value(l *layout) {
 	}
 }
 
+// text goes through a string. That of a client is UTF-8; decoding takes its bytes, and an
+// answer repeats them.
+func (c *checker) text(l *layout) {
+	n := c.length(2)
+	start := c.at
+	c.skip(max(n, 0))
+	if !c.foreign || c.problem != "" {
+		return
+	}
+	switch {
+	case n < 0 && !l.nullable || n > maxStringBytes:
+		c.fail("a string of %d bytes", n)
+	case !utf8.Valid(c.data[start:c.at]):
+		c.fail("a string that is not UTF-8")
+	case n > 0:
+		c.longest = max(c.longest, n)
+		c.takes(1, l.memory+2*n+7)
+	case n == 0:
+		c.takes(1, l.memory)
+	}
+}
+
 func (c *checker) array(l *layout) {
 	n := c.length(4)
+	if c.foreign && n > maxEntries {
+		c.fail("an array of %d entries: expected %d at the most", n, maxEntries)
+		return
+	}
 	if n > c.rest()/max(l.elem.least, 1) {
 		c.fail("an array of %d entries, of %d bytes or more each, in %d bytes", n, l.elem.least, c.rest())
 		return
 	}
-	c.takes(n, l.memory)
+	c.entries(n, l)
 	if l.elem.kind == fixedLayout {
 		c.skip(max(n, 0) * l.elem.size)
 		return
@@ -155,16 +196,12 @@ func (c *checker) nullable(l *layout) {
 	switch mark := int8(c.data[c.at-1]); mark {
 	case -1:
 	case 1:
+		c.takes(1, l.memory)
 		c.value(l.elem)
 	default:
 		c.fail("a structure begins with %d: expected -1 or 1", mark)
 	}
 }
-
-// reservedTags is how many tags, from 0, a client may use only in the versions that have
-// them. Kafka numbers its tags from 0 and is at 3. kmsg reads tags without regard to the
-// version, so that one which the version does not have could be decoded unchecked.
-const reservedTags = 100
 
 // tagMemory is about what a tag that kmsg does not know takes once it is decoded.
 const tagMemory = 100
@@ -176,7 +213,13 @@ func (c *checker) tags(l *layout) {
 		c.fail("%d tags in %d bytes", n, c.rest())
 		return
 	}
-	c.takes(int(n), tagMemory)
+	if c.foreign && n > maxTags {
+		c.fail("%d tags of a structure: expected %d at the most", n, maxTags)
+		return
+	}
+	if !c.foreign {
+		c.takes(int(n), tagMemory)
+	}
 	for i, last := uint32(0), int64(-1); i < n && c.problem == ""; i++ {
 		tag, size := c.uvarint(), c.uvarint()
 		if c.problem != "" {
@@ -187,7 +230,7 @@ func (c *checker) tags(l *layout) {
 			return
 		}
 		last = int64(tag)
-		if l.tagged[tag] == nil && c.foreign && tag < reservedTags {
+		if l.tagged[tag] == nil && c.foreign {
 			c.fail("tag %d, which the version does not have", tag)
 			return
 		}
@@ -210,6 +253,20 @@ func (c *checker) tag(tag uint32, known *layout, size int) {
 		c.fail("%d bytes follow the value of tag %d", c.rest(), tag)
 	}
 	c.data = all
+}
+
+// entries counts the memory of the entries of an array.
+func (c *checker) entries(n int, l *layout) {
+	if n <= 0 || !c.foreign {
+		c.takes(n, l.memory)
+		return
+	}
+	c.left -= allocates(int64(n)*int64(l.memory)) + allocates(int64(n)*int64(l.echoed))
+	cost := l.cost
+	if l.repeats {
+		cost += c.longest
+	}
+	c.takes(n, cost)
 }
 
 // takes counts the memory that decoding n values of a size will take.

@@ -98,8 +98,12 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
 	}
+	if h, frame, err = c.gateway.layouts.canonical(h, frame); err != nil {
+		return nil, err
+	}
+	p.Header = h
 	message := c.blank(h)
-	if err := c.gateway.layouts.decode(h, frame, message); err != nil {
+	if err := h.decode(frame, message); err != nil {
 		return nil, err
 	}
 	if p.query, c.spare = c.spare, nil; p.query == nil {

@@ -12,7 +12,7 @@ import (
 func TestWhatIsKeptIsBounded(t *testing.T) {
 	g, client := halfGateway(t, ops.Broker)
 	conn := g.Conn(client)
-	for _, topics := range []int{1, maxSpareTopics / 2, maxSpareTopics + 1, 10_000} {
+	for _, topics := range []int{1, maxSpareTopics / 2, maxSpareTopics + 1, 2_000} {
 		m := kmsg.NewPtrProduceRequest()
 		m.SetVersion(9)
 		m.Acks = -1

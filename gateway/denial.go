@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/audit"
@@ -24,11 +25,15 @@ type Denial struct {
 type asker struct {
 	view    *snapshot.View
 	checks  int
+	entries int // of the request that can be denied, if known
 	denials []Denial
 	quiet   bool // denials are not noted
 	probing bool // those of this step are not noted: they only find out what to show
 	loud    bool // all are noted
 }
+
+// manyDenials is for how many denials room is made step by step.
+const manyDenials = 64
 
 // Begin says what the questions that follow are for.
 func (a *asker) Begin(action ops.Action) { a.probing = !action.LogDenied }
@@ -47,9 +52,14 @@ func (a *asker) AllowedAny(op ops.Operation, t resource.Type) bool {
 
 // note notes a denial, and returns false.
 func (a *asker) note(d Denial) bool {
-	if a.loud || !a.quiet && !a.probing {
-		a.denials = append(a.denials, d)
+	if !a.loud && (a.quiet || a.probing) {
+		return false
 	}
+	if len(a.denials) == cap(a.denials) && cap(a.denials) >= manyDenials {
+		// Of so many entries probably all are refused. To grow by steps takes twice the memory.
+		a.denials = slices.Grow(a.denials, max(a.entries+manyDenials-len(a.denials), len(a.denials)))
+	}
+	a.denials = append(a.denials, d)
 	return false
 }
 

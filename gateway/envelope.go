@@ -27,7 +27,8 @@ func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 		q.Embedded.Request = &ops.Request{Key: h.Key, Version: h.Version}
 		return
 	}
-	if r.layouts.decode(h, m.RequestData, message) != nil {
+	h, data, err := r.layouts.canonical(h, m.RequestData)
+	if err != nil || h.decode(data, message) != nil {
 		return
 	}
 	inner := new(query)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -63,7 +65,8 @@ type Header struct {
 	CorrelationID int32
 	ClientID      string // "" if there is none
 
-	size int // in bytes
+	size  int  // in bytes
+	loose bool // it has not the form that Kafka's own clients give it
 }
 
 // ParseHeader reads the header of a request. The error is a *FrameError if the frame
@@ -94,23 +97,25 @@ func parseHeader(frame []byte, clientID string) (Header, error) {
 	case h.Key == controlledShutdownKey && h.Version == 0: // the one request whose header ends here
 		return h, nil
 	}
-	c := checker{data: frame, at: h.size, left: maxDecodedRequest}
-	size := c.length(2)
-	start := c.at
-	c.skip(max(size, 0))
-	if c.problem == "" {
-		if h.ClientID = clientID; string(frame[start:c.at]) != clientID {
-			h.ClientID = string(frame[start:c.at])
-		}
+	r := canonicalWriter{data: frame, at: h.size}
+	size := r.length(2)
+	text := r.take(max(size, 0))
+	if h.ClientID = clientID; string(text) != clientID {
+		h.ClientID = string(text)
 	}
-	if h.Version >= requests[h.Key].flexible && c.problem == "" {
-		c.flexible = true
-		c.tags(&noTags)
+	if !utf8.Valid(text) {
+		h.ClientID, h.loose = string(decodeUTF8(text)), true
 	}
-	if c.problem != "" {
-		return Header{}, &FrameError{Header: h, Err: c.err()}
+	if h.Version >= requests[h.Key].flexible && r.problem == "" {
+		start := r.at
+		r.flexible = true
+		r.tags(&noTags)
+		h.loose = h.loose || r.at != start+1
 	}
-	h.size = c.at
+	if r.problem != "" {
+		return Header{}, &FrameError{Header: h, Err: fmt.Errorf("malformed at byte %d: %s", r.at, r.problem)}
+	}
+	h.size = r.at
 	return h, nil
 }
 
@@ -166,19 +171,19 @@ func (h Header) Request(frame []byte) (kmsg.Request, error) {
 	if r == nil || h.size > len(frame) {
 		return nil, &FrameError{Header: h, Err: errUnknown}
 	}
-	if err := newLayouts().decode(h, frame, r); err != nil {
+	h, frame, err := newLayouts().canonical(h, frame)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.decode(frame, r); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// decode decodes the body of a request as r, a blank one of its kind.
-func (l *layouts) decode(h Header, frame []byte, r kmsg.Request) error {
-	body := frame[h.size:]
-	if _, err := l.check(kind{h.Key, h.Version, false}, body); err != nil {
-		return &FrameError{Header: h, Err: err}
-	}
-	if err := r.ReadFrom(body); err != nil {
+// decode decodes the body of a canonical request as r, a blank one of its kind.
+func (h Header) decode(frame []byte, r kmsg.Request) error {
+	if err := r.ReadFrom(frame[h.size:]); err != nil {
 		return &FrameError{Header: h, Err: fmt.Errorf("malformed: %w", err)}
 	}
 	return nil
@@ -186,11 +191,23 @@ func (l *layouts) decode(h Header, frame []byte, r kmsg.Request) error {
 
 // Response returns the frame that answers the request with r, in r's version.
 func (h Header) Response(r kmsg.Response) []byte {
-	frame := binary.BigEndian.AppendUint32(nil, uint32(h.CorrelationID))
+	return h.appendResponse(nil, r)
+}
+
+func (h Header) appendResponse(dst []byte, r kmsg.Response) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, uint32(h.CorrelationID))
 	if kindOf(r).hasHeaderTags() {
-		frame = append(frame, 0)
+		dst = append(dst, 0)
 	}
-	return r.AppendTo(frame)
+	return r.AppendTo(dst)
+}
+
+// encode is [Header.Response] in memory of the right size: an answer that refuses a large
+// request is large.
+func (l *layouts) encode(h Header, r kmsg.Response) []byte {
+	k := kindOf(r)
+	size := l.of(k).sizeOf(reflect.ValueOf(r).Elem(), k.flexible())
+	return h.appendResponse(make([]byte, 0, 5+size), r)
 }
 
 // hasHeaderTags reports whether tags stand in the header before a response.
@@ -218,7 +235,7 @@ func (l *layouts) checkResponse(h Header, frame []byte, k kind) (body []byte, ta
 	if body, err = responseBody(h, frame, k.hasHeaderTags()); err != nil {
 		return nil, false, err
 	}
-	tagged, err = l.check(k, body)
+	tagged, err = l.checkReply(k, body)
 	return body, tagged, err
 }
 

@@ -69,6 +69,8 @@ func TestHostileFrames(t *testing.T) {
 	metadata9 := []byte{0, 3, 0, 9, 0, 0, 0, 1, 0, 1, 'c', 0}
 	metadata1 := []byte{0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff}
 	fetch12 := append([]byte{0, 1, 0, 12, 0, 0, 0, 1, 0xff, 0xff, 0}, append(make([]byte, 25), 1, 1, 1)...)
+	fetch15 := append([]byte{0, 1, 0, 15, 0, 0, 0, 1, 0xff, 0xff, 0}, append(make([]byte, 21), 1, 1, 1)...)
+	_, _ = conn.Request(append(slices.Clone(fetch12), 1, 1, 1, 0)) // so that the layouts are known
 	produce9 := []byte{0, 0, 0, 9, 0, 0, 0, 1, 0, 1, 'c', 0, 0, 0, 1, 0, 0, 0, 9}
 	for _, tt := range []struct {
 		name  string
@@ -77,23 +79,23 @@ func TestHostileFrames(t *testing.T) {
 	}{
 		{"nothing", nil, "hold no header"},
 		{"half a header", []byte{0, 3, 0, 9}, "hold no header"},
-		{"no client id", []byte{0, 3, 0, 9, 0, 0, 0, 1}, "a length is expected"},
+		{"no client id", []byte{0, 3, 0, 9, 0, 0, 0, 1}, "2 bytes are expected, 0 are left"},
 		{"a client id longer than the frame", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0x7f, 0xff}, "32767 bytes are expected, 0 are left"},
-		{"a client id of -2", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xfe}, "a length of -2"},
+		{"an end after the client id", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xfe}, "1 bytes are expected, 0 are left"},
 		{"four billion tags in the header", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f}, "4294967295 tags in 0 bytes"},
 		{"two billion topics", append(slices.Clone(metadata1), 0x7f, 0xff, 0xff, 0xff), "an array of 2147483647 entries"},
-		{"topics by the byte", append(append(slices.Clone(metadata1), 0, 0x10, 0, 0), make([]byte, 1<<20)...), "an array of 1048576 entries, of 2 bytes or more each"},
-		{"four billion compact topics", append(slices.Clone(metadata9), 0xff, 0xff, 0xff, 0xff, 0x0f), "a length of 4294967294"},
+		{"topics by the byte", append(append(slices.Clone(metadata1), 0, 0x10, 0, 0), make([]byte, 1<<20)...), "an array of 1048576 entries in 1048576 bytes"},
+		{"four billion compact topics", append(slices.Clone(metadata9), 0xff, 0xff, 0xff, 0xff, 0x07), "an array of 2147483646 entries"},
 		{"four billion tags", append(slices.Clone(metadata9), 0, 1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f), "4294967295 tags"},
-		{"a tag longer than the frame", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 0x80, 1, 0xff, 0x7f), "tag 128 of 16383 bytes"},
-		{"a tag twice", append(slices.Clone(metadata9), 0, 1, 1, 1, 2, 0x80, 1, 0, 0x80, 1, 0), "tag 128 of 0 bytes after tag 128"},
-		{"a tag that the version does not have", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 9, 0), "tag 9, which the version does not have"},
-		{"many tags in a tag", append(slices.Clone(fetch12), 1, 1, 16, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0x0f), "33554431 tags in 0 bytes"},
-		{"a number in more bytes than it takes", append(slices.Clone(metadata9), 0x80, 0), "as few bytes as it takes"},
-		{"a number without an end", append(slices.Clone(metadata9), 0x80), "as few bytes as it takes"},
-		{"bytes after the message", append(slices.Clone(metadata9), 0, 1, 1, 1, 0, 0), "1 bytes follow the message"},
+		{"a tag longer than the frame", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 0x80, 1, 0xff, 0x7f), "16383 bytes are expected, 0 are left"},
+		{"many tags in a tag", append(slices.Clone(fetch15), 1, 1, 16, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0x0f), "33554431 tags in"},
+		{"more entries than Kafka reads", append(append(slices.Clone(metadata1), 0, 0x0f, 0x42, 0x41), make([]byte, 2_000_002)...), "an array of 1000001 entries"},
+		{"more tags than Kafka reads", append(append(slices.Clone(metadata9), 0, 1, 1, 1, 0x91, 0x4e), make([]byte, 20_002)...), "10001 tags"},
+		{"a string longer than Kafka reads", append(append(slices.Clone(metadata9), 2, 0x81, 0x80, 2), make([]byte, 32_800)...), "a string of 32768 bytes"},
+		{"a number of six bytes", append(slices.Clone(metadata9), 0x82, 0x80, 0x80, 0x80, 0x80, 0), "a number of more than 5 bytes"},
+		{"a group that is null", []byte{0, 12, 0, 0, 0, 0, 0, 1, 0, 1, 'c', 0xff, 0xff, 0, 0, 0, 0, 0, 1, 'm'}, "a string of -1 bytes"},
+		{"a number without an end", append(slices.Clone(metadata9), 0x80), "1 bytes are expected, 0 are left"},
 		{"records longer than the frame", append(slices.Clone(produce9), 2, 2, 't', 2, 0, 0, 0, 0, 0xff, 0xff, 0x7f, 0, 0, 0, 0), "2097150 bytes are expected"},
-		{"a name that is not UTF-8", append(slices.Clone(metadata1), 0, 0, 0, 1, 0, 1, 0xff), "a name that is not UTF-8"},
 		{"a key that nobody knows", []byte{0, 200, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, "not known"},
 		{"a negative key", []byte{0xff, 0xff, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, "not known"},
 		{"a version that nobody knows", []byte{0, 3, 0, 99, 0, 0, 0, 1, 0xff, 0xff}, "not known"},
@@ -138,24 +140,40 @@ func TestClientIDs(t *testing.T) {
 	}
 }
 
-// TestDecodedSizeIsLimited: a list of the shortest topics that takes much more memory
-// than its frame is refused before it is decoded.
+// TestDecodedSizeIsLimited: a list of the shortest entries that takes much more memory than
+// its frame is refused before it is decoded.
 func TestDecodedSizeIsLimited(t *testing.T) {
-	const topics = 5 << 20
-	frame := []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0}
-	frame = binary.AppendUvarint(frame, topics+1)
-	for range topics {
-		frame = append(frame, 1, 0) // the name "", and no tags
-	}
-	frame = append(frame, 1, 0, 0, 0)
-	conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
-	took := memory(func() {
-		if _, err := conn.Request(frame); err == nil || !strings.Contains(err.Error(), "decoded it would take too much") {
-			t.Errorf("%v", err)
-		}
-	})
-	if took > 1<<20 {
-		t.Errorf("it took %d bytes", took)
+	for _, tt := range []struct {
+		name    string
+		kind    []byte
+		entry   []byte
+		entries int
+		tail    []byte
+		says    string
+	}{
+		{"Metadata", []byte{0, 3, 0, 9}, []byte{1, 0}, 1_000_000, []byte{1, 0, 0, 0}, "may cause more memory than its size"},
+		{"FindCoordinator", []byte{0, 10, 0, 4}, []byte{1}, 1_000_000, []byte{0}, "may cause more memory than its size"},
+		{"DescribeGroups", []byte{0, 15, 0, 5}, []byte{1}, 1_000_000, []byte{0, 0}, "may cause more memory than its size"},
+		{"FindCoordinator of 6,500,000 keys", []byte{0, 10, 0, 4}, []byte{1}, 6_500_000, []byte{0}, "an array of 6500000 entries"},
+		{"DescribeGroups of 6,500,000 groups", []byte{0, 15, 0, 5}, []byte{1}, 6_500_000, []byte{0, 0}, "an array of 6500000 entries"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			frame := append(slices.Clone(tt.kind), 0, 0, 0, 1, 0xff, 0xff, 0)
+			if tt.kind[1] == 10 {
+				frame = append(frame, 0) // the type of the keys
+			}
+			frame = binary.AppendUvarint(frame, uint64(tt.entries)+1)
+			frame = append(append(frame, bytes.Repeat(tt.entry, tt.entries)...), tt.tail...)
+			conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
+			took := memory(func() {
+				if _, err := conn.Request(frame); err == nil || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("%v", err)
+				}
+			})
+			if took > 1<<20 {
+				t.Errorf("it took %d bytes", took)
+			}
+		})
 	}
 }
 

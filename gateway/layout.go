@@ -20,13 +20,19 @@ import (
 
 // layout is how a value of a Go type is laid out in one version of a message.
 type layout struct {
-	kind   layoutKind
-	size   int                // of a fixed value, in bytes on the wire
-	memory int                // of an array: what one entry takes once it is decoded, in bytes
-	least  int                // the fewest bytes that a value can take
-	elem   *layout            // of an array or a nullable structure
-	fields []*layout          // of a structure, in order; neighbours that are fixed are one
-	tagged map[uint32]*layout // of a structure, by tag
+	kind     layoutKind
+	name     string             // of a field of a structure that is not fixed, as kmsg calls it
+	index    int                // of that field in kmsg's structure
+	size     int                // of a fixed value, in bytes on the wire
+	memory   int                // what a value, or one entry of an array, takes once it is decoded, in bytes
+	echoed   int                // of an array of a request: what one entry takes in an answer, in bytes
+	cost     int                // of such an array: what else one entry may cause, in bytes
+	repeats  bool               // of an array of a request: an answer repeats the name before it with each entry
+	nullable bool               // of a string: it may be null
+	least    int                // the fewest bytes that a value can take
+	elem     *layout            // of an array or a nullable structure
+	fields   []*layout          // of a structure, in order; neighbours that are fixed are one
+	tagged   map[uint32]*layout // of a structure, by tag
 }
 
 type layoutKind uint8
@@ -109,6 +115,9 @@ func (l *layouts) of(k kind) *layout {
 		return found
 	}
 	found := findLayout(k)
+	if !k.response {
+		found.setCosts(k.key, l.of(kind{k.key, k.version, true}))
+	}
 	known.Store(found)
 	return found
 }
@@ -164,12 +173,16 @@ func (p prober) structure(blank func() reflect.Value, encode func(reflect.Value)
 			if l.tagged == nil {
 				l.tagged = make(map[uint32]*layout)
 			}
-			l.tagged[tag] = p.value(blank().Field(i), func(value reflect.Value) []byte {
+			field := p.value(blank().Field(i), func(value reflect.Value) []byte {
 				_, content := tagAt(set(value), tagsAt)
 				return content
 			})
+			field.name, field.index = blank().Type().Field(i).Name, i
+			l.tagged[tag] = field
 		default:
-			l.add(p.value(blank().Field(i), set))
+			field := p.value(blank().Field(i), set)
+			field.name, field.index = blank().Type().Field(i).Name, i
+			l.add(field)
 		}
 	}
 	return l
@@ -213,10 +226,12 @@ func (p prober) value(v reflect.Value, set func(reflect.Value) []byte) *layout {
 		return l
 	case reflect.Pointer:
 		if v.Type().Elem().Kind() == reflect.String {
-			return p.counted(stringLayout, 2)
+			l := p.counted(stringLayout, 2)
+			l.memory, l.nullable = int(v.Type().Elem().Size()), true
+			return l
 		}
 		inner := p.value(blankOf(v.Type().Elem()), func(e reflect.Value) []byte { return set(pointerTo(e)) })
-		return &layout{kind: nullableLayout, least: 1, elem: inner}
+		return &layout{kind: nullableLayout, least: 1, memory: int(v.Type().Elem().Size()), elem: inner}
 	case reflect.Struct:
 		blank := func() reflect.Value { return blankOf(v.Type()) }
 		return p.structure(blank, set)
@@ -224,6 +239,62 @@ func (p prober) value(v reflect.Value, set func(reflect.Value) []byte) *layout {
 		size := int(v.Type().Size())
 		return &layout{kind: fixedLayout, size: size, least: size}
 	}
+}
+
+// sizeOf returns how many bytes a value takes on the wire, its tags aside: a refusal has none.
+func (l *layout) sizeOf(v reflect.Value, flexible bool) int {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return lengthSize(l, 0, flexible)
+		}
+		v = v.Elem()
+	}
+	switch l.kind {
+	case stringLayout, bytesLayout:
+		return lengthSize(l, v.Len(), flexible) + v.Len()
+	case arrayLayout:
+		size := lengthSize(l, v.Len(), flexible)
+		if l.elem.kind == fixedLayout {
+			return size + v.Len()*l.elem.size
+		}
+		for i := range v.Len() {
+			size += l.elem.sizeOf(v.Index(i), flexible)
+		}
+		return size
+	case nullableLayout:
+		return 1 + l.elem.sizeOf(v, flexible)
+	case fixedLayout:
+		return l.size
+	}
+	size := 0
+	for _, f := range l.fields {
+		if f.kind == fixedLayout {
+			size += f.size
+		} else {
+			size += f.sizeOf(v.Field(f.index), flexible)
+		}
+	}
+	if flexible {
+		size++
+	}
+	return size
+}
+
+// lengthSize returns how many bytes the length before a value takes.
+func lengthSize(l *layout, n int, flexible bool) int {
+	switch {
+	case l.kind == nullableLayout:
+		return 1
+	case !flexible && l.kind == stringLayout:
+		return 2
+	case !flexible:
+		return 4
+	}
+	size := 1
+	for n++; n >= 0x80; n >>= 7 {
+		size++
+	}
+	return size
 }
 
 // counted returns the layout of what begins with its length: in so many bytes, or in

@@ -111,9 +111,8 @@ func mergeList(field reflect.Value, l list, codes []ops.ErrorCode, refuse func(e
 	for i := range l.len() {
 		places[i] = merged.Len()
 		if codes[i] != ops.None {
-			refused := blankOf(field.Type().Elem())
-			refuse(l.entry(i), codes[i]).fill(refused, l.entry(i))
-			merged = reflect.Append(merged, refused)
+			merged = merged.Slice(0, merged.Len()+1)
+			refuse(l.entry(i), codes[i]).fill(merged.Index(merged.Len()-1), l.entry(i))
 		} else if answer, ok := given.take(l.entry(i)); ok {
 			merged = reflect.Append(merged, answer)
 		} else {

@@ -3,8 +3,10 @@ package gateway
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -41,9 +43,10 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 	if len(denied) == 0 {
 		return false, nil
 	}
-	may, mayNot := make([]kmsg.MetadataRequestTopic, 0, len(m.Topics)), make([]kmsg.MetadataRequestTopic, 0, len(denied))
+	mayNot := make([]kmsg.MetadataRequestTopic, 0, len(m.Topics))
+	may := make([]kmsg.MetadataRequestTopic, 0, len(m.Topics)-len(denied))
 	for _, t := range m.Topics {
-		if isDenied(denied, t.Topic) {
+		if denied.find(t.Topic) >= 0 {
 			mayNot = append(mayNot, t)
 		} else {
 			may = append(may, t)
@@ -57,13 +60,18 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
 		r := resp.(*kmsg.MetadataResponse)
 		mergeList(reflect.ValueOf(&r.Topics).Elem(), inOrder, make([]ops.ErrorCode, inOrder.len()), nil)
+		told := make([]bool, len(denied))
 		for i := range r.Topics {
 			t := &r.Topics[i]
-			if isMissing(t.ErrorCode) && isDenied(denied, t.Topic) {
-				p.Denied = append(p.Denied, denied[*t.Topic]...)
-				denied[*t.Topic] = nil
-				*t = refusedMetadata(t.Topic, ops.TopicAuthorizationFailed)
+			at := denied.find(t.Topic)
+			if !isMissing(t.ErrorCode) || at < 0 {
+				continue
 			}
+			if !told[at] {
+				p.Denied = append(p.Denied, denied[at])
+			}
+			told[at] = true
+			*t = refusedMetadata(t.Topic, ops.TopicAuthorizationFailed)
 		}
 		return true, nil
 	})
@@ -77,9 +85,24 @@ func isMissing(code int16) bool {
 	return code == int16(ops.UnknownTopicOrPartition) || code == int16(ops.InvalidTopicException)
 }
 
-// deniedCreation returns, for the topics that the client may not create, the questions
-// that say so.
-func (p *Plan) deniedCreation(topics []kmsg.MetadataRequestTopic) map[string][]Denial {
+// deniedNames are denials by the names that they are about, in the order of the names, one
+// for each.
+type deniedNames []Denial
+
+// find returns where the denial for a name is, or -1.
+func (d deniedNames) find(name *string) int {
+	if name == nil {
+		return -1
+	}
+	if i, found := slices.BinarySearchFunc(d, *name, func(d Denial, name string) int { return strings.Compare(d.Name, name) }); found {
+		return i
+	}
+	return -1
+}
+
+// deniedCreation returns the topics that the client may not create, each with the question
+// that says so.
+func (p *Plan) deniedCreation(topics []kmsg.MetadataRequestTopic) deniedNames {
 	q := p.query.Request
 	q.Topics = make([]ops.Topic, 0, len(topics))
 	for _, t := range topics {
@@ -87,30 +110,22 @@ func (p *Plan) deniedCreation(topics []kmsg.MetadataRequestTopic) map[string][]D
 			q.Topics = append(q.Topics, ops.Topic{Name: *t.Topic})
 		}
 	}
-	a := asker{view: p.asker.view}
+	a := asker{view: p.asker.view, entries: len(topics)}
 	out := ops.Evaluate(&a, &q)
 	p.asker.checks += a.checks
-	denied := make(map[string][]Denial)
+	refused := make([]string, 0, len(out.Items))
 	for i := range out.Items {
 		if it := &out.Items[i]; it.Code == ops.TopicAuthorizationFailed {
-			denied[q.Topics[it.Index].Name] = []Denial{}
+			refused = append(refused, q.Topics[it.Index].Name)
 		}
 	}
-	for _, d := range a.denials {
-		if felt, ok := denied[d.Name]; ok && len(felt) == 0 && d.Operation == ops.Create {
-			denied[d.Name] = append(felt, d) // once, however often the topic is named
-		}
-	}
-	return denied
-}
-
-// isDenied reports whether the topic of the name may not be created.
-func isDenied(denied map[string][]Denial, name *string) bool {
-	if name == nil {
-		return false
-	}
-	_, ok := denied[*name]
-	return ok
+	slices.Sort(refused)
+	denied := slices.DeleteFunc(a.denials, func(d Denial) bool {
+		_, found := slices.BinarySearch(refused, d.Name)
+		return !found || d.Type != resource.Topic || d.Operation != ops.Create
+	})
+	slices.SortStableFunc(denied, func(a, b Denial) int { return strings.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(denied, func(a, b Denial) bool { return a.Name == b.Name })
 }
 
 // sendMetadata sends on a request for some of the topics, which creates them only if it

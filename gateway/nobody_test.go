@@ -78,8 +78,8 @@ func TestNobodyReachesTheCluster(t *testing.T) {
 		t.Logf("%v: %d served", endpoint, served)
 	}
 	t.Logf("%d requests, %d answers", requests, answers)
-	if requests != 734 || answers != 373 {
-		t.Error("expected 734 requests and 373 answers")
+	if requests != 734 || answers != 377 {
+		t.Error("expected 734 requests and 377 answers")
 	}
 }
 

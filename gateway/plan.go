@@ -64,8 +64,12 @@ type change func(kmsg.Response) (changed bool, err error)
 // decide makes the plan for a request that was read.
 func (p *Plan) decide(frame []byte) error {
 	q := p.query
+	if q.invalid != ops.None {
+		return p.refuseUnasked()
+	}
 	silent := q.NoResponse
 	q.NoResponse = false // so that the outcome says what of the request is refused
+	p.asker.entries = len(q.Topics) + len(q.Groups) + len(q.Transactions) + len(q.Keys) + len(q.Resources)
 	out := ops.Evaluate(&p.asker, &q.Request)
 	if out.CloseConnection {
 		return errUnknown
@@ -76,6 +80,9 @@ func (p *Plan) decide(frame []byte) error {
 	if err != nil {
 		return err
 	}
+	if len(q.apart) > 0 {
+		p.answerApart()
+	}
 	if silent {
 		// What is allowed is written; then the missing answer is made up for.
 		p.Silent, p.AsIs, p.local = true, false, nil
@@ -83,6 +90,15 @@ func (p *Plan) decide(frame []byte) error {
 	}
 	p.Checks = p.asker.checks
 	return nil
+}
+
+// refuseUnasked refuses a request that is invalid whoever sends it, if the API is served.
+func (p *Plan) refuseUnasked() (err error) {
+	if out := ops.Evaluate(nil, &p.query.Request); out.CloseConnection {
+		return errUnknown
+	}
+	p.local, err = refuseAll(p.query, p.query.invalid)
+	return err
 }
 
 // tellsMissing are the requests in which the cluster tells that a topic is missing
@@ -190,7 +206,7 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	p.AsIs = p.changesNothing() && p.addresses == nil && len(p.Forward) == 0
 	switch {
 	case len(p.Forward) > 0:
-	case refused || rewritten:
+	case refused || rewritten || p.query.rewritten:
 		p.send(p.query.message)
 	default:
 		p.Forward = p.asItCame[:]
@@ -201,7 +217,7 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 // changesNothing reports whether nothing is to be done about the cluster's response, as
 // long as the ACLs stay as they are.
 func (p *Plan) changesNothing() bool {
-	return len(p.changes) == 0 && p.refused == nil && p.filter == nil && p.instead == nil
+	return len(p.changes) == 0 && p.refused == nil && p.filter == nil && p.instead == nil && (p.query == nil || len(p.query.apart) == 0)
 }
 
 // takeOut takes what is refused out of the request, and reports whether it changed it. It
@@ -261,6 +277,10 @@ func (p *Plan) send(message kmsg.Request) {
 	p.versions = append(p.versions, message.GetVersion())
 }
 
+// NeedsRequest reports whether Response may still read the frame of the request, once
+// Forward is sent.
+func (p *Plan) NeedsRequest() bool { return p.query != nil }
+
 // Response returns the answer to the client: nil if there is none. replies are the
 // responses of the cluster, one for each frame of Forward, in their order. They are
 // kept where the answer is made of them. It is to be called once.
@@ -283,7 +303,7 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	case p.Silent || p.gateway == nil:
 		return nil, nil
 	case p.local != nil:
-		return p.Header.Response(p.local), nil
+		return p.gateway.layouts.encode(p.Header, p.local), nil
 	case len(replies) != len(p.Forward):
 		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.Forward))
 	}
@@ -293,7 +313,7 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case refusal != nil:
-		return p.Header.Response(refusal), nil
+		return p.gateway.layouts.encode(p.Header, refusal), nil
 	}
 	if unchanged, err := p.unchanged(replies); unchanged || err != nil {
 		return replies[0], err
@@ -344,10 +364,13 @@ func (p *Plan) change(resp kmsg.Response) (changed bool, err error) {
 		}
 		changed = changed || did
 	}
-	if p.refused == nil {
-		return changed, nil
+	if p.refused != nil {
+		if err := p.refused.merge(p.query, resp); err != nil {
+			return false, err
+		}
+		changed = true
 	}
-	return true, p.refused.merge(p.query, resp)
+	return p.addApart(resp) || changed, nil
 }
 
 // unchanged reports whether the client may be answered with the only reply before that

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"reflect"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -15,11 +16,14 @@ import (
 type query struct {
 	ops.Request
 	message    kmsg.Request
-	items      field         // what the entries of the outcome without a parent are of; nil if none
-	inner      []field       // what those with a parent are of: the topics of each group
-	unservable ops.ErrorCode // why the request cannot be served to anybody, or None
-	err        error         // the first thing that makes the request malformed
-	said       int           // how many bytes of texts the answer has so far
+	items      field                            // what the entries of the outcome without a parent are of; nil if none
+	inner      []field                          // what those with a parent are of: the topics of each group
+	unservable ops.ErrorCode                    // why the request cannot be served to anybody, or None
+	invalid    ops.ErrorCode                    // why the request is refused before anything is asked, or None
+	rewritten  bool                             // the message is not what the frame says, which is not to be sent on
+	apart      []kmsg.DeleteTopicsResponseTopic // refused before anything is asked, and not in the message
+	err        error                            // the first thing that makes the request malformed
+	said       int                              // how many bytes of texts the answer has so far
 	// repeated are the resources that the request has more than once; nil if nobody has
 	// asked yet.
 	repeated map[ops.ConfigResource]bool
@@ -177,7 +181,7 @@ func holders(names []string) []ops.Holder {
 
 // resources makes the entries of a list of configurations.
 func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResourceType, string)) {
-	q.items = fieldIn(field)
+	q.items, q.Resources = fieldIn(field), make([]ops.ConfigResource, 0, len(*field))
 	for i := range *field {
 		t, name := resource(&(*field)[i])
 		q.Resources = append(q.Resources, ops.ConfigResource{Name: q.text(name), Type: configType(t), Exists: true})
@@ -219,22 +223,6 @@ func (r *reader) either(q *query, from int16, name string, id [16]byte) ops.Topi
 	return named(q, name)
 }
 
-// oneOf returns a topic that the request may name in either way.
-func (r *reader) oneOf(q *query, name *string, id [16]byte) ops.Topic {
-	switch {
-	case id == [16]byte{} && name != nil:
-		return named(q, *name)
-	case name == nil && q.Version >= idsFrom[q.Key]:
-		return q.identified(r.cluster, id)
-	}
-	q.malformed("a topic with a name and an id, or with neither")
-	return ops.Topic{}
-}
-
-// idsFrom is the first version whose topics may be named by id, of the requests that
-// have both.
-var idsFrom = map[ops.APIKey]int16{3: 12, 20: 6}
-
 // readTopics reads the requests about topics.
 func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 	switch m := message.(type) {
@@ -252,14 +240,14 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 		q.AllTopics = m.Topics == nil || m.Version == 0 && len(m.Topics) == 0
 		q.AllowAutoCreate = m.AllowAutoTopicCreation
 		q.IncludeClusterOperations, q.IncludeOperations = m.IncludeClusterAuthorizedOperations, m.IncludeTopicAuthorizedOperations
-		topics(q, &m.Topics, func(t *kmsg.MetadataRequestTopic) ops.Topic { return r.oneOf(q, t.Topic, t.TopicID) })
+		r.readMetadata(q, m)
 	case *kmsg.OffsetForLeaderEpochRequest:
 		topics(q, &m.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) ops.Topic { return named(q, t.Topic) })
 	case *kmsg.CreateTopicsRequest:
 		topics(q, &m.Topics, func(t *kmsg.CreateTopicsRequestTopic) ops.Topic { return ops.Topic{Name: q.text(t.Topic)} })
 	case *kmsg.DeleteTopicsRequest:
 		if m.Version >= 6 {
-			topics(q, &m.Topics, func(t *kmsg.DeleteTopicsRequestTopic) ops.Topic { return r.oneOf(q, t.Topic, t.TopicID) })
+			r.readDeletions(q, m)
 		} else {
 			topics(q, &m.TopicNames, func(name *string) ops.Topic { return named(q, *name) })
 		}
@@ -276,6 +264,7 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 		q.TransactionalID = &m.TransactionalID
 		q.text(m.TransactionalID)
 		topics(q, &m.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) ops.Topic { return named(q, t.Topic) })
+		q.Transactions = make([]ops.Holder, 0, len(m.Transactions))
 		for i := range m.Transactions {
 			t := &m.Transactions[i]
 			q.Transactions = append(q.Transactions, ops.Holder{
@@ -343,6 +332,7 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 		groups(q, &m.Groups)
 	case *kmsg.DescribeShareGroupOffsetsRequest:
 		q.items = fieldIn(&m.Groups)
+		q.inner, q.Groups = make([]field, 0, len(m.Groups)), make([]ops.Holder, 0, len(m.Groups))
 		for i := range m.Groups {
 			g := &m.Groups[i]
 			q.inner = append(q.inner, fieldIn(&g.Topics))
@@ -376,6 +366,7 @@ func (r *reader) readOffsetFetch(q *query, m *kmsg.OffsetFetchRequest) {
 		return
 	}
 	q.items = fieldIn(&m.Groups)
+	q.inner, q.Groups = make([]field, 0, len(m.Groups)), make([]ops.Holder, 0, len(m.Groups))
 	for i := range m.Groups {
 		g := &m.Groups[i]
 		q.inner = append(q.inner, fieldIn(&g.Topics))
@@ -396,7 +387,7 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 			q.items, q.Keys = fieldIn(&m.CoordinatorKeys), q.texts(m.CoordinatorKeys)
 		}
 	case *kmsg.InitProducerIDRequest:
-		q.TransactionalID = m.TransactionalID
+		q.TransactionalID, q.TwoPhaseCommit = m.TransactionalID, wantsTwoPhaseCommit(m)
 		q.optional(m.TransactionalID)
 	case *kmsg.EndTxnRequest:
 		q.TransactionalID = &m.TransactionalID
@@ -439,6 +430,22 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 		return false
 	}
 	return true
+}
+
+// twoPhaseCommit is the field of InitProducerId that asks for a transaction in two phases,
+// which is the position of a field of kmsg's structure; -1 as long as kmsg has none.
+//
+// Source: KIP-939, InitProducerId version 6.
+var twoPhaseCommit = func() int {
+	f, ok := reflect.TypeFor[kmsg.InitProducerIDRequest]().FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, "Enable2PC") })
+	if !ok || f.Type.Kind() != reflect.Bool {
+		return -1
+	}
+	return f.Index[0]
+}()
+
+func wantsTwoPhaseCommit(m *kmsg.InitProducerIDRequest) bool {
+	return twoPhaseCommit >= 0 && reflect.ValueOf(m).Elem().Field(twoPhaseCommit).Bool()
 }
 
 // asksNothing reports whether nothing in a request decides what is asked about it: it

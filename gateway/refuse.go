@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"sync"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -78,51 +79,32 @@ func (r refusal) says() bool {
 
 // set sets the error of a structure that can have one, and reports whether it can.
 func (r refusal) set(v reflect.Value) bool {
-	f := v.FieldByName("ErrorCode")
-	if !f.IsValid() {
-		return false
-	}
-	f.SetInt(int64(r.code))
-	if text := v.FieldByName("ErrorMessage"); text.IsValid() && r.says() {
-		text.Set(reflect.ValueOf(r.text))
-	}
-	return true
+	return r.setAt(shapeOf(r.key, v.Type(), nil), v)
 }
 
-// fill makes dst the entry of the response that refuses src, an entry of the request.
+// fill makes dst, which is zero, the entry of the response that refuses src, an entry of
+// the request.
 func (r refusal) fill(dst, src reflect.Value) {
-	r.blank(dst)
-	if src.Kind() != reflect.Struct {
-		for _, name := range plainKeys[src.Kind()] {
-			if assign(dst.FieldByName(name), src) {
-				break
-			}
+	s := shapeOf(r.key, dst.Type(), src.Type())
+	if d, ok := dst.Addr().Interface().(interface{ Default() }); ok {
+		d.Default()
+	}
+	s.blank(dst)
+	for _, c := range s.copies {
+		from := src
+		if c.from >= 0 {
+			from = src.Field(c.from)
 		}
-		r.set(dst)
+		assign(dst.Field(c.to), from)
+	}
+	if r.setAt(s, dst) {
+		if s.acks.to >= 0 && src.Field(s.acks.from).Len() > 0 {
+			dst.Field(s.acks.to).SetInt(int64(r.code))
+		}
 		return
 	}
-	for i := range dst.NumField() {
-		for _, name := range identity[dst.Type().Field(i).Name] {
-			assign(dst.Field(i), src.FieldByName(name))
-		}
-	}
-	if r.set(dst) {
-		refuseAcknowledgements(dst, src, r.code)
-		return
-	}
-	for i := range dst.NumField() {
-		from := src.FieldByName(dst.Type().Field(i).Name)
-		if dst.Field(i).Kind() == reflect.Slice && from.IsValid() && from.Kind() == reflect.Slice && identity[dst.Type().Field(i).Name] == nil {
-			r.fillAll(dst.Field(i), from)
-		}
-	}
-}
-
-// refuseAcknowledgements gives the error to what a share fetch acknowledges too.
-func refuseAcknowledgements(dst, src reflect.Value, code ops.ErrorCode) {
-	acknowledged, field := src.FieldByName("AcknowledgementBatches"), dst.FieldByName("AcknowledgeErrorCode")
-	if acknowledged.IsValid() && field.IsValid() && acknowledged.Len() > 0 {
-		field.SetInt(int64(code))
+	for _, l := range s.lists {
+		r.fillAll(dst.Field(l.to), src.Field(l.from))
 	}
 }
 
@@ -130,10 +112,23 @@ func refuseAcknowledgements(dst, src reflect.Value, code ops.ErrorCode) {
 func (r refusal) fillAll(dst, src reflect.Value) {
 	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
 	for i := range src.Len() {
-		list.Index(i).Set(blankOf(list.Type().Elem()))
 		r.fill(list.Index(i), src.Index(i))
 	}
 	dst.Set(list)
+}
+
+// blank sets the fields of v that an error is shown without.
+func (r refusal) blank(v reflect.Value) { shapeOf(r.key, v.Type(), nil).blank(v) }
+
+func (r refusal) setAt(s *shape, v reflect.Value) bool {
+	if s.code < 0 {
+		return false
+	}
+	v.Field(s.code).SetInt(int64(r.code))
+	if s.message >= 0 && r.says() {
+		v.Field(s.message).Set(reflect.ValueOf(r.text))
+	}
+	return true
 }
 
 // nullLists are the lists that are null where nothing is said, as in Kafka. All others are
@@ -146,46 +141,150 @@ var nullLists = map[string]bool{
 	"ResponseData": true, // Envelope
 }
 
-// blank sets the fields of v that an error is shown without.
-func (r refusal) blank(v reflect.Value) {
-	for i := range v.NumField() {
-		name, f := v.Type().Field(i).Name, v.Field(i)
-		if f.Kind() == reflect.Slice && f.IsNil() && !nullLists[name] {
-			f.Set(reflect.MakeSlice(f.Type(), 0, 0))
-		}
-		n, ok := blanksOf[r.key][name]
+// emptyText is the metadata of an offset that is refused.
+var emptyText = new("")
+
+// shape is how an entry of a response refuses an entry of a request: what is to be
+// copied, and where the error stands. It is found once for each API and pair of types,
+// because a request may have a million entries, and to look for fields takes memory.
+type shape struct {
+	blanks    []blankField
+	empty     []emptyField
+	emptyText int // the field that is emptyText, or -1
+	copies    []copiedField
+	code      int           // the field of the error, or -1
+	message   int           // that of its text, or -1
+	acks      copiedField   // of a share fetch: the error of the acknowledgements, if to is not -1
+	lists     []copiedField // whose entries have the error, if the entry itself has none
+}
+
+type blankField struct {
+	field int
+	value int64
+}
+
+// emptyField is a list that is empty and not null.
+type emptyField struct {
+	field int
+	list  reflect.Value
+}
+
+type copiedField struct{ to, from int } // from is -1 for the entry itself
+
+type shapeKey struct {
+	key      ops.APIKey
+	dst, src reflect.Type // src is nil where nothing is copied
+}
+
+// shapes are those that were found, by shapeKey.
+var shapes sync.Map
+
+// shapeOf returns how dst refuses src. Without src nothing is copied.
+func shapeOf(key ops.APIKey, dst, src reflect.Type) *shape {
+	k := shapeKey{key, dst, src}
+	if known, ok := shapes.Load(k); ok {
+		return known.(*shape)
+	}
+	found := findShape(k)
+	shapes.Store(k, found)
+	return found
+}
+
+func findShape(k shapeKey) *shape {
+	s := &shape{emptyText: -1, code: fieldIndex(k.dst, "ErrorCode"), message: fieldIndex(k.dst, "ErrorMessage"), acks: copiedField{-1, -1}}
+	s.findBlanks(k)
+	if k.src != nil {
+		s.findCopies(k)
+	}
+	return s
+}
+
+func (s *shape) findBlanks(k shapeKey) {
+	for i := range k.dst.NumField() {
+		name, t := k.dst.Field(i).Name, k.dst.Field(i).Type
+		n, ok := blanksOf[k.key][name]
 		if !ok {
 			n, ok = blanks[name]
 		}
-		if ok && f.CanInt() {
-			f.SetInt(n)
+		if ok && reflect.Zero(t).CanInt() {
+			s.blanks = append(s.blanks, blankField{i, n})
 		}
-		if name == "Metadata" && f.Kind() == reflect.Pointer { // of an offset
-			f.Set(reflect.ValueOf(new("")))
+		if t.Kind() == reflect.Slice && !nullLists[name] {
+			s.empty = append(s.empty, emptyField{i, reflect.MakeSlice(t, 0, 0)})
 		}
+		if name == "Metadata" && t.Kind() == reflect.Pointer { // of an offset
+			s.emptyText = i
+		}
+	}
+}
+
+func (s *shape) findCopies(k shapeKey) {
+	if k.src.Kind() != reflect.Struct {
+		for _, name := range plainKeys[k.src.Kind()] {
+			if i := fieldIndex(k.dst, name); i >= 0 {
+				s.copies = append(s.copies, copiedField{i, -1})
+				break
+			}
+		}
+		return
+	}
+	for i := range k.dst.NumField() {
+		name := k.dst.Field(i).Name
+		same, repeats := identity[name]
+		for _, of := range same {
+			if from := fieldIndex(k.src, of); from >= 0 {
+				s.copies = append(s.copies, copiedField{i, from})
+			}
+		}
+		if from := fieldIndex(k.src, name); from >= 0 && !repeats && k.dst.Field(i).Type.Kind() == reflect.Slice && k.src.Field(from).Type.Kind() == reflect.Slice {
+			s.lists = append(s.lists, copiedField{i, from})
+		}
+	}
+	if to, from := fieldIndex(k.dst, "AcknowledgeErrorCode"), fieldIndex(k.src, "AcknowledgementBatches"); to >= 0 && from >= 0 {
+		s.acks = copiedField{to, from}
+	}
+}
+
+// fieldIndex returns the position of a field, or -1.
+func fieldIndex(t reflect.Type, name string) int {
+	if f, ok := t.FieldByName(name); ok {
+		return f.Index[0]
+	}
+	return -1
+}
+
+func (s *shape) blank(v reflect.Value) {
+	for _, b := range s.blanks {
+		v.Field(b.field).SetInt(b.value)
+	}
+	for _, e := range s.empty {
+		if f := v.Field(e.field); f.IsNil() {
+			f.Set(e.list)
+		}
+	}
+	if s.emptyText >= 0 {
+		v.Field(s.emptyText).Set(reflect.ValueOf(emptyText))
 	}
 }
 
 // assign sets dst to src, which may be of the same type, a pointer to it, what a
 // pointer points to, or a list of structures with the same fields.
-func assign(dst, src reflect.Value) bool {
+func assign(dst, src reflect.Value) {
 	switch {
 	case !dst.IsValid() || !src.IsValid():
-		return false
-	case src.Type().AssignableTo(dst.Type()):
+	case src.Type() == dst.Type():
 		dst.Set(src)
-	case dst.Kind() == reflect.Pointer && src.Type().AssignableTo(dst.Type().Elem()):
+	case dst.Kind() == reflect.Pointer && src.Type() == dst.Type().Elem() && src.CanAddr():
+		dst.Set(src.Addr())
+	case dst.Kind() == reflect.Pointer && src.Type() == dst.Type().Elem():
 		dst.Set(pointerTo(src))
-	case src.Kind() == reflect.Pointer && src.Type().Elem().AssignableTo(dst.Type()):
+	case src.Kind() == reflect.Pointer && src.Type().Elem() == dst.Type():
 		if !src.IsNil() {
 			dst.Set(src.Elem())
 		}
 	case dst.Kind() == reflect.Slice && src.Kind() == reflect.Slice:
 		refusal{}.fillAll(dst, src)
-	default:
-		return false
 	}
-	return true
 }
 
 // refusedLists are the lists whose every entry carries the error of a whole request, by
@@ -232,7 +331,6 @@ func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 func refuseList(q *query, dst, src reflect.Value, code ops.ErrorCode) {
 	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
 	for i := range src.Len() {
-		list.Index(i).Set(blankOf(list.Type().Elem()))
 		refusalOf(q, src.Index(i), code).fill(list.Index(i), src.Index(i))
 	}
 	dst.Set(list)
@@ -250,6 +348,8 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 		refuseCursor(q.message.(*kmsg.DescribeTopicPartitionsRequest), r, code)
 	case *kmsg.LeaderAndISRResponse:
 		refuseLeaders(q.message.(*kmsg.LeaderAndISRRequest), r, code)
+	case *kmsg.MetadataResponse:
+		refuseMetadata(q.message.(*kmsg.MetadataRequest), r, code)
 	case *kmsg.StopReplicaResponse:
 		refuseReplicas(q.message.(*kmsg.StopReplicaRequest), r, code)
 	default:
@@ -260,9 +360,15 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 
 // refuseLogDirs gives every partition of every directory the error.
 func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDirsResponse, code ops.ErrorCode) {
+	count := 0
+	for i := range m.Dirs {
+		count += len(m.Dirs[i].Topics)
+	}
+	r.Topics = make([]kmsg.AlterReplicaLogDirsResponseTopic, 0, count)
 	for _, dir := range m.Dirs {
 		for _, t := range dir.Topics {
 			topic := kmsg.AlterReplicaLogDirsResponseTopic{Topic: t.Topic}
+			topic.Partitions = make([]kmsg.AlterReplicaLogDirsResponseTopicPartition, 0, len(t.Partitions))
 			for _, p := range t.Partitions {
 				topic.Partitions = append(topic.Partitions, kmsg.AlterReplicaLogDirsResponseTopicPartition{Partition: p, ErrorCode: int16(code)})
 			}
@@ -273,7 +379,8 @@ func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDi
 
 // credentials gives every user whose credentials are to be altered the error once.
 func (r refusal) credentials(m *kmsg.AlterUserSCRAMCredentialsRequest, resp *kmsg.AlterUserSCRAMCredentialsResponse) {
-	seen := make(map[string]bool)
+	seen := make(map[string]bool, len(m.Deletions)+len(m.Upsertions))
+	resp.Results = make([]kmsg.AlterUserSCRAMCredentialsResponseResult, 0, len(m.Deletions)+len(m.Upsertions))
 	add := func(user string) {
 		if seen[user] {
 			return
@@ -295,6 +402,11 @@ func (r refusal) credentials(m *kmsg.AlterUserSCRAMCredentialsRequest, resp *kms
 // refuseLeaders gives every partition the error: in one list below version 5, by topic
 // from there.
 func refuseLeaders(m *kmsg.LeaderAndISRRequest, r *kmsg.LeaderAndISRResponse, code ops.ErrorCode) {
+	count := len(m.PartitionStates)
+	for i := range m.TopicStates {
+		count += len(m.TopicStates[i].PartitionStates)
+	}
+	r.Partitions = make([]kmsg.LeaderAndISRResponseTopicPartition, 0, count)
 	refuse := func(topic string, partition int32) kmsg.LeaderAndISRResponseTopicPartition {
 		p := kmsg.NewLeaderAndISRResponseTopicPartition()
 		p.Topic, p.Partition, p.ErrorCode = topic, partition, int16(code)
@@ -307,6 +419,7 @@ func refuseLeaders(m *kmsg.LeaderAndISRRequest, r *kmsg.LeaderAndISRResponse, co
 	for i := range m.TopicStates {
 		t := &m.TopicStates[i]
 		topic := kmsg.LeaderAndISRResponseTopic{TopicID: t.TopicID}
+		topic.Partitions = make([]kmsg.LeaderAndISRResponseTopicPartition, 0, len(t.PartitionStates))
 		for j := range t.PartitionStates {
 			topic.Partitions = append(topic.Partitions, refuse(t.Topic, t.PartitionStates[j].Partition))
 		}
@@ -318,6 +431,11 @@ func refuseLeaders(m *kmsg.LeaderAndISRRequest, r *kmsg.LeaderAndISRResponse, co
 // refuseReplicas gives every partition the error: a request has one in version 0, a
 // list of them for each topic up to version 2, and states from there.
 func refuseReplicas(m *kmsg.StopReplicaRequest, r *kmsg.StopReplicaResponse, code ops.ErrorCode) {
+	count := 0
+	for i := range m.Topics {
+		count += 1 + len(m.Topics[i].Partitions) + len(m.Topics[i].PartitionStates)
+	}
+	r.Partitions = make([]kmsg.StopReplicaResponsePartition, 0, count)
 	add := func(topic string, partition int32) {
 		r.Partitions = append(r.Partitions, kmsg.StopReplicaResponsePartition{Topic: topic, Partition: partition, ErrorCode: int16(code)})
 	}

@@ -247,7 +247,7 @@ func TestMissingPartitionsAreAskedForOnce(t *testing.T) {
 		m := kmsg.NewPtrAddPartitionsToTxnRequest()
 		m.SetVersion(version)
 		m.TransactionalID = "t"
-		for i := range 3000 {
+		for i := range 900 {
 			m.Topics = append(m.Topics, kmsg.AddPartitionsToTxnRequestTopic{Topic: []string{"mine", "theirs", "missing"}[i%3], Partitions: []int32{int32(i % 2)}})
 		}
 		plan := decide(t, conn, m)
@@ -418,7 +418,7 @@ func TestRepeatedNamesCostNoMore(t *testing.T) {
 	m.AllowAutoTopicCreation = true
 	m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: new("hidden")})
 	for i := range times {
-		m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: new(fmt.Sprint("mine-", i%2))})
+		m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: new(fmt.Sprint("mine-", strings.Repeat("n", 40), i%2))})
 	}
 	plan := decide(t, conn, m)
 	requests := sent[*kmsg.MetadataRequest](t, plan)

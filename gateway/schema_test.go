@@ -259,7 +259,7 @@ func TestNoRefusalHoldsAForbiddenNull(t *testing.T) {
 		}
 	}
 	t.Logf("%d answers", answers)
-	assert.Equal(t, 558, answers)
+	assert.Equal(t, 568, answers)
 }
 
 // TestTheSchemaCheckFindsNulls: the check that the other tests rely on finds a null where

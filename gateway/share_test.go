@@ -306,7 +306,9 @@ func TestShareSessionsAreBounded(t *testing.T) {
 		}
 		return decide(t, s.conn, m)
 	}
-	require.Len(t, add("nobody's", 0, 9_999).Forward, 1)
+	for from := int32(0); from < 9_999; from += 1_000 {
+		require.Len(t, add("nobody's", from, min(from+1_000, 9_999)).Forward, 1)
+	}
 	require.Len(t, add("mine", 0, 1).Forward, 1)
 	require.Empty(t, add("mine", 1, 2).Forward, "a partition too many")
 

@@ -12,6 +12,11 @@ import (
 // versionRange is the versions of an API that the gateway serves.
 type versionRange struct{ min, max int16 }
 
+const (
+	initProducerIDKey  ops.APIKey = 22
+	twoPhaseCommitFrom            = 6 // the version of InitProducerId
+)
+
 // servedVersions returns, for every API that an endpoint serves, the versions that both
 // the protocol table and kmsg know.
 func servedVersions(endpoint ops.Endpoint) map[ops.APIKey]versionRange {
@@ -21,7 +26,11 @@ func servedVersions(endpoint ops.Endpoint) map[ops.APIKey]versionRange {
 		if request == nil || !slices.Contains(api.Listeners, endpoint) {
 			continue
 		}
-		if r := (versionRange{api.MinVersion, min(api.MaxVersion, request.MaxVersion())}); r.min <= r.max {
+		r := versionRange{api.MinVersion, min(api.MaxVersion, request.MaxVersion())}
+		if api.Key == initProducerIDKey && twoPhaseCommit < 0 {
+			r.max = min(r.max, twoPhaseCommitFrom-1) // what it asks for could not be read
+		}
+		if r.min <= r.max {
 			served[api.Key] = r
 		}
 	}

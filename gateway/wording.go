@@ -12,25 +12,20 @@ import (
 // messages are what Kafka says of an error code where a request has no words of its own.
 //
 // Source: Kafka 4.2, org.apache.kafka.common.protocol.Errors.
-var messages = map[ops.ErrorCode]string{
-	ops.TopicAuthorizationFailed:           "Topic authorization failed.",
-	ops.GroupAuthorizationFailed:           "Group authorization failed.",
-	ops.ClusterAuthorizationFailed:         "Cluster authorization failed.",
-	ops.TransactionalIDAuthorizationFailed: "Transactional Id authorization failed.",
-	ops.DelegationTokenAuthorizationFailed: "Delegation Token authorization failed.",
-	ops.UnknownTopicOrPartition:            "This server does not host this topic-partition.",
-	ops.UnknownTopicID:                     "This server does not host this topic ID.",
-	ops.InvalidRequest: "This most likely occurs because of a request being malformed by the client library or " +
-		"the message was sent to an incompatible broker. See the broker logs for more details.",
+var messages = map[ops.ErrorCode]*string{
+	ops.TopicAuthorizationFailed:           new("Topic authorization failed."),
+	ops.GroupAuthorizationFailed:           new("Group authorization failed."),
+	ops.ClusterAuthorizationFailed:         new("Cluster authorization failed."),
+	ops.TransactionalIDAuthorizationFailed: new("Transactional Id authorization failed."),
+	ops.DelegationTokenAuthorizationFailed: new("Delegation Token authorization failed."),
+	ops.UnknownTopicOrPartition:            new("This server does not host this topic-partition."),
+	ops.UnknownTopicID:                     new("This server does not host this topic ID."),
+	ops.InvalidRequest: new("This most likely occurs because of a request being malformed by the client library or " +
+		"the message was sent to an incompatible broker. See the broker logs for more details."),
 }
 
 // messageFor returns what Kafka says of a code, or nil.
-func messageFor(code ops.ErrorCode) *string {
-	if text, ok := messages[code]; ok {
-		return &text
-	}
-	return nil
-}
+func messageFor(code ops.ErrorCode) *string { return messages[code] }
 
 // wording is what the answers to the requests of an API say beside the codes of their
 // errors: of the whole request, and of an entry, which is given as the request has it.
@@ -92,7 +87,7 @@ func coordinatorText(q *query, _ reflect.Value, code ops.ErrorCode) *string {
 	if code == ops.ClusterAuthorizationFailed || q.KeyType < ops.GroupKey || q.KeyType > ops.ShareKey {
 		return messageFor(code)
 	}
-	return new("")
+	return emptyText
 }
 
 const repeatedTopic = "Duplicate topic name."

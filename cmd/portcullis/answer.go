@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -66,16 +66,8 @@ func aclText(b acl.Binding) string {
 	return e.String() + " on " + p.String()
 }
 
-// printable returns s as it is, or quoted if it could be taken for something else:
-// if it is empty, has spaces, as the words around it have, or holds quotation
-// marks or characters that are not printable, such as those that act on a terminal.
-func printable(s string) string {
-	quoted := strconv.Quote(s)
-	if s == "" || strings.Contains(s, " ") || quoted[1:len(quoted)-1] != s {
-		return quoted
-	}
-	return s
-}
+// printable returns s as it can stand among the words of an answer.
+func printable(s string) string { return lines.Printable(s) }
 
 // answerObject is an answer in JSON.
 type answerObject struct {

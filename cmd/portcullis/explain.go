@@ -11,6 +11,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // defaultShown is how many matches and near misses are shown where nobody says.
@@ -151,10 +152,10 @@ func writeExplanationJSON(w io.Writer, q *question, e inspect.Explanation) error
 	return newLineEncoder(w).Encode(o)
 }
 
-// newLineEncoder returns an encoder of one value a line, with no more escapes than JSON
-// needs.
+// newLineEncoder returns an encoder of one value a line, with escapes for what JSON cannot
+// hold and for characters that are not printable.
 func newLineEncoder(w io.Writer) *json.Encoder {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(lines.NewJSONWriter(w))
 	e.SetEscapeHTML(false)
 	return e
 }

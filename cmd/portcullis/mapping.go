@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -112,7 +113,7 @@ func kerberosMapping(t principal.KerberosTrace) mapping {
 
 // writeJSON writes m as a line of JSON.
 func (m *mapping) writeJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(lines.NewJSONWriter(w))
 	e.SetEscapeHTML(false)
 	return e.Encode(m)
 }

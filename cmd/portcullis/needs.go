@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -102,7 +103,7 @@ func (n *needs) write(w *bytes.Buffer, asJSON bool) error {
 	if n.principal.given {
 		return n.writeACLs(w, list, asJSON)
 	}
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(lines.NewJSONWriter(w))
 	e.SetEscapeHTML(false)
 	for _, item := range list {
 		if asJSON {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -161,7 +162,7 @@ func writeGrants(w *bytes.Buffer, text string, asJSON bool) error {
 	}
 	uses := ops.Uses(permission.Operation, permission.Type)
 	if asJSON {
-		e := json.NewEncoder(w)
+		e := json.NewEncoder(lines.NewJSONWriter(w))
 		for _, u := range uses {
 			if err := e.Encode(useObject{u.Key, u.Key.String(), u.Number, u.Step}); err != nil {
 				return err

@@ -22,6 +22,7 @@ import (
 	"github.com/portcullis-authz/portcullis/aclfile/watch"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // proxyCommand is the flags of the command proxy.
@@ -155,6 +156,9 @@ Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 	f.IntVar(&p.limits.AuditEvents, "audit-events", proxy.DefaultAuditEvents, "`number` of these lines a second; what is dropped beyond it is counted and told in the log")
 	p.metrics = onceFlag(cmd, "metrics", "", "`host:port` where Prometheus finds metrics, at /metrics")
 	f.IntVar(&p.limits.Connections, "max-connections", proxy.DefaultConnections, "`number` of connections of clients at the same time")
+	f.IntVar(&p.limits.AddressConnections, "max-connections-per-address", proxy.DefaultAddressConnections, "`number` of connections of one client address at the same time")
+	f.IntVar(&p.limits.AddressLogins, "max-logins-per-address", proxy.DefaultAddressLogins, "`number` of them that are not logged in")
+	f.Int64Var(&p.limits.FramesBytes, "queued-max-request-bytes", 0, "`size` of all requests together that are read and not yet sent on or answered; others wait unread (default 512 MiB, or a quarter of GOMEMLIMIT if that is less)")
 	f.IntVar(&p.limits.FrameBytes, "max-request-bytes", proxy.DefaultFrameBytes, "`size` of the largest request")
 	f.DurationVar(&p.limits.Login, "login-time", proxy.DefaultLogin, "how `long` a client may take to log in")
 	f.DurationVar(&p.limits.Idle, "idle-time", proxy.DefaultIdle, "how `long` a connection may be idle")
@@ -221,9 +225,9 @@ func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {
 		options.Level = slog.LevelError
 	}
 	if asJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(lines.NewLogHandler(slog.NewJSONHandler(w, options)))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(lines.NewLogHandler(slog.NewTextHandler(w, options)))
 }
 
 // serve runs the proxy, with what belongs to it, until ctx is done or the

@@ -119,7 +119,7 @@ func renderRPK(list []acl.Binding) ([]byte, error) {
 		})
 	}
 	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
+	e := json.NewEncoder(lines.NewJSONWriter(&buf))
 	e.SetEscapeHTML(false)
 	err := e.Encode(struct {
 		Matches []rpkACL `json:"matches"`

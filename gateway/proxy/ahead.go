@@ -12,9 +12,15 @@ import (
 // with Java's defaults has under way many times over.
 const maxAheadBytes = 1 << 20
 
+// request is a request that was read.
+type request struct {
+	frame []byte // without its size; nil if there is none
+	room  *claim // for the frame, until nothing needs it any more
+}
+
 // readAhead are the requests of a connection that were read and whose turn has not come.
 type readAhead struct {
-	requests chan []byte   // closed once no more are read
+	requests chan request  // closed once no more are read
 	limit    int32         // of requests that are not answered
 	waiting  atomic.Int32  // requests that are not answered
 	bytes    atomic.Int64  // of requests whose turn has not come
@@ -25,7 +31,7 @@ type readAhead struct {
 
 func newReadAhead(limit int) readAhead {
 	return readAhead{
-		requests: make(chan []byte, limit), limit: int32(limit),
+		requests: make(chan request, limit), limit: int32(limit),
 		room: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
@@ -38,13 +44,13 @@ func (c *conn) read() error {
 		if err := c.ahead.waitForRoom(); err != nil {
 			return err
 		}
-		frame, err := c.next(limits.FrameBytes, func() time.Time { return time.Now().Add(limits.Idle) })
+		r, err := c.next(limits.FrameBytes, func() time.Time { return time.Now().Add(limits.Idle) })
 		if err != nil {
 			return err
 		}
 		c.ahead.waiting.Add(1)
-		c.ahead.bytes.Add(int64(len(frame)))
-		c.ahead.requests <- frame // there is room for as many as the limit
+		c.ahead.bytes.Add(int64(len(r.frame)))
+		c.ahead.requests <- r // there is room for as many as the limit
 	}
 }
 
@@ -71,6 +77,14 @@ func (a *readAhead) release(frame []byte) {
 func (a *readAhead) done() {
 	a.waiting.Add(-1)
 	a.hasRoom()
+}
+
+// drop gives back the room of the requests whose turn does not come any more. No more are
+// read.
+func (a *readAhead) drop() {
+	for r := range a.requests {
+		r.room.release()
+	}
 }
 
 func (a *readAhead) hasRoom() {

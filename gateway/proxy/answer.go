@@ -16,6 +16,8 @@ import (
 type answer struct {
 	frame []byte        // ready, without its size; or
 	plan  *gateway.Plan // of a request that was sent on, for the upstream's response
+
+	room *claim // of the request, for as long as the plan needs it; or nil
 }
 
 func (a answer) none() bool { return a.frame == nil && a.plan == nil }
@@ -43,36 +45,41 @@ func (c *conn) turns(ctx context.Context) error {
 		case last != nil:
 			return errors.Join(c.flush(), last)
 		default:
-			frame, err := c.request()
-			if frame == nil {
+			r, err := c.request()
+			if r.frame == nil {
 				return err
 			}
-			a, last = c.turn(ctx, frame)
+			a, last = c.turn(ctx, r)
 		}
 	}
 }
 
 // turn takes the request whose turn it is.
-func (c *conn) turn(ctx context.Context, frame []byte) (answer, error) {
-	a, err := c.take(ctx, frame)
-	c.ahead.release(frame)
+func (c *conn) turn(ctx context.Context, r request) (answer, error) {
+	a, err := c.take(ctx, r.frame)
+	c.ahead.release(r.frame)
+	if a.plan != nil && a.plan.NeedsRequest() {
+		a.room = r.room
+	} else {
+		r.room.release()
+	}
 	if a.none() {
 		c.ahead.done()
 	}
 	return a, err
 }
 
-// request returns the next request, once it has come; nil if there is none.
-func (c *conn) request() ([]byte, error) {
+// request returns the next request, once it has come; the zero request if there is none.
+func (c *conn) request() (request, error) {
 	select {
-	case frame := <-c.ahead.requests:
-		if frame != nil {
-			return frame, nil
+	case r := <-c.ahead.requests:
+		if r.frame != nil {
+			return r, nil
 		}
 	default:
 	}
 	if err := c.flush(); err != nil {
-		return nil, err
+		return request{}, err
 	}
 	return <-c.ahead.requests, nil
 }
@@ -82,6 +89,7 @@ func (c *conn) request() ([]byte, error) {
 // the client: next is its answer and after its error. There is no next of the last.
 func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, after, err error) {
 	defer c.ahead.done()
+	defer a.room.release()
 	if a.plan == nil {
 		return answer{}, nil, c.send(a.frame)
 	}
@@ -92,15 +100,16 @@ func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, aft
 	}
 	if came.whole && !last {
 		select {
-		case frame := <-c.ahead.requests:
-			if frame != nil {
-				next, after = c.turn(ctx, frame)
+		case r := <-c.ahead.requests:
+			if r.frame != nil {
+				next, after = c.turn(ctx, r)
 			}
 		default:
 		}
 	}
 	if err = c.respond(a.plan, came); err != nil && next.plan != nil {
 		c.audit(next.plan) // which is not answered any more
+		next.room.release()
 	}
 	return next, after, err
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -32,7 +32,8 @@ type Config struct {
 	Mirror *Mirror
 	// ACLs is what becomes of DescribeAcls, CreateAcls and DeleteAcls.
 	ACLs gateway.ACLHandling
-	// Logger gets what befalls connections. Nil is slog.Default.
+	// Logger gets what befalls connections. Messages and values are cut at 4 KiB, and
+	// characters that are not printable are escaped. Nil is slog.Default.
 	Logger *slog.Logger
 	// Audit takes an event for each name that a request is refused, up to
 	// Limits.AuditEvents a second. It is called in the goroutines of the connections:
@@ -100,6 +101,15 @@ type Limits struct {
 	Connections int // at the same time, of all listeners together: DefaultConnections
 	Brokers     int // ports for brokers a listener may have: DefaultBrokers
 	FrameBytes  int // of a request: DefaultFrameBytes
+	// AddressConnections is how many connections one address of clients may have, and
+	// AddressLogins how many of them that are not logged in.
+	AddressConnections int // DefaultAddressConnections
+	AddressLogins      int // DefaultAddressLogins
+	// FramesBytes is the room for the requests of all connections that are read and not
+	// yet sent on or answered: DefaultFramesBytes. An eighth is for clients that are not
+	// logged in, a quarter for requests of up to 64 KiB, and the rest for larger ones. A
+	// request waits for room up to Frame before it is read; then its connection is closed.
+	FramesBytes int64
 	Pipelined   int // requests of a connection that wait for answers: DefaultPipelined
 	AuditEvents int // of the audit log, a second; the others are counted and dropped: DefaultAuditEvents
 
@@ -111,15 +121,19 @@ type Limits struct {
 
 // The default limits.
 const (
-	DefaultConnections = 10_000            // two file descriptors each
-	DefaultBrokers     = 128               // as many ports are taken in a row
-	DefaultFrameBytes  = 100 << 20         // Kafka's socket.request.max.bytes
-	DefaultPipelined   = 64                // twelve times what Java's producer sends ahead
-	DefaultAuditEvents = 10_000            // a megabyte or three of text
-	DefaultLogin       = 30 * time.Second  // for a client at the other end of the world, with a slow KDC
-	DefaultFrame       = 60 * time.Second  // the largest frame at 14 megabits a second
-	DefaultIdle        = 600 * time.Second // Kafka's connections.max.idle.ms
-	DefaultDrain       = 10 * time.Second  // under the 30 s that supervisors give before they kill
+	DefaultConnections = 10_000 // two file descriptors each
+	DefaultBrokers     = 128    // as many ports are taken in a row
+	// One address may be a whole network behind a gateway, so that a few connections are
+	// no limit; but it does not take all of them. Somebody who logs in takes a second.
+	DefaultAddressConnections = 5_000
+	DefaultAddressLogins      = 500
+	DefaultFrameBytes         = 100 << 20         // Kafka's socket.request.max.bytes
+	DefaultPipelined          = 64                // twelve times what Java's producer sends ahead
+	DefaultAuditEvents        = 10_000            // a megabyte or three of text
+	DefaultLogin              = 30 * time.Second  // for a client at the other end of the world, with a slow KDC
+	DefaultFrame              = 60 * time.Second  // the largest frame at 14 megabits a second
+	DefaultIdle               = 600 * time.Second // Kafka's connections.max.idle.ms
+	DefaultDrain              = 10 * time.Second  // under the 30 s that supervisors give before they kill
 )
 
 // maxLoginFrameBytes is the size of the largest request that is read from somebody who
@@ -138,6 +152,8 @@ func (l Limits) withDefaults() (Limits, error) {
 		{"Connections", &l.Connections, DefaultConnections},
 		{"Brokers", &l.Brokers, DefaultBrokers},
 		{"FrameBytes", &l.FrameBytes, DefaultFrameBytes},
+		{"AddressConnections", &l.AddressConnections, DefaultAddressConnections},
+		{"AddressLogins", &l.AddressLogins, DefaultAddressLogins},
 		{"Pipelined", &l.Pipelined, DefaultPipelined},
 		{"AuditEvents", &l.AuditEvents, DefaultAuditEvents},
 	} {
@@ -165,7 +181,24 @@ func (l Limits) withDefaults() (Limits, error) {
 			*f.value = f.byDef
 		}
 	}
+	if l.FramesBytes == 0 {
+		l.FramesBytes = DefaultFramesBytes(l.FrameBytes)
+	}
+	if least := minFramesBytes(l.FrameBytes); l.FramesBytes < least {
+		return l, fmt.Errorf("proxy: Limits.FramesBytes is %d: expected %d or more, in which a request of %d bytes has room", l.FramesBytes, least, l.FrameBytes)
+	}
 	return l, nil
+}
+
+// of returns the value of a limit of connections.
+func (l Limits) of(name limitName) int {
+	switch name {
+	case ofAddress:
+		return l.AddressConnections
+	case loginsOfAddress:
+		return l.AddressLogins
+	}
+	return l.Connections
 }
 
 // validate returns everything that is wrong with c.
@@ -249,17 +282,6 @@ func splitAddress(address string) (host string, port int, err error) {
 // name that Kafka limits, is no longer.
 const maxPrintable = 249
 
-// printable returns s as it can stand in a log line: as it is if it cannot be taken
-// for anything else, and else quoted; cut at maxPrintable bytes. So no client can make
-// a line look like two, or like another.
-func printable(s string) string {
-	cut := ""
-	if len(s) > maxPrintable {
-		s, cut = s[:maxPrintable], "…"
-	}
-	quoted := strconv.Quote(s)
-	if s != "" && quoted == `"`+s+`"` && !strings.ContainsAny(s, " ,") {
-		return s + cut
-	}
-	return quoted + cut
-}
+// printable returns s as it can stand in a list in a log line: as it is if it cannot be
+// taken for anything else, and else quoted; cut at maxPrintable bytes.
+func printable(s string) string { return lines.PrintableIn(lines.Cut(s, maxPrintable), ",") }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,9 @@ type decider interface {
 // waits for its turn: see turns.
 type conn struct {
 	listener *listener
-	node     int32 // of the broker that it leads to
+	node     int32      // of the broker that it leads to
+	address  netip.Addr // of the client
+	known    bool       // the client was logged in; guarded by the proxy's mutex
 	client   net.Conn
 	reader   *bufio.Reader
 	writer   *bufio.Writer
@@ -61,12 +64,14 @@ var (
 
 func newConn(l *listener, node int32, client net.Conn) *conn {
 	ctx, end := context.WithCancel(context.Background())
-	return &conn{
+	c := &conn{
 		listener: l, node: node, client: client, ctx: ctx, end: end,
 		log:   l.proxy.log.With("listener", string(l.Protocol), "client", client.RemoteAddr().String(), "node", node),
 		login: loginFlow{listener: l},
 		ahead: newReadAhead(l.proxy.limits.Pipelined),
 	}
+	c.address = addressOf(c)
+	return c
 }
 
 // serve serves the connection until it ends, and closes it.
@@ -88,11 +93,12 @@ func (c *conn) serve(ctx context.Context) {
 func (c *conn) logIn(ctx context.Context) error {
 	began := time.Now()
 	for c.decide == nil {
-		frame, err := c.next(maxLoginFrameBytes, func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
+		r, err := c.next(maxLoginFrameBytes, func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
 		if err != nil {
 			return err
 		}
-		a, err := c.take(ctx, frame)
+		a, err := c.take(ctx, r.frame)
+		r.room.release()
 		if failure := c.send(a.frame); failure != nil {
 			return failure
 		}
@@ -113,6 +119,7 @@ func (c *conn) exchange(ctx context.Context) error {
 		close(c.ahead.requests)
 	}()
 	err := c.turns(ctx)
+	defer c.ahead.drop()
 	select {
 	case cause := <-read: // why it came to an end, whatever went wrong after it
 		return cause
@@ -162,6 +169,7 @@ func (c *conn) become(who identity) error {
 	if c.decide == nil {
 		// Once: who logs in again is the same.
 		c.log = c.log.With("principal", printable(who.principal.String()))
+		c.listener.proxy.admitted(c)
 	}
 	before, _ := c.decide.(*gateway.Conn)
 	c.decide = c.listener.newDecider(gateway.Client{
@@ -182,14 +190,14 @@ var securityProtocols = map[Protocol]ops.SecurityProtocol{
 // next reads the next request, of limit bytes at the most. It fails if nothing comes
 // until the time that is the limit when it begins to wait; a client that waits for an
 // answer is waited for.
-func (c *conn) next(limit int, until func() time.Time) ([]byte, error) {
+func (c *conn) next(limit int, until func() time.Time) (request, error) {
 	loggedIn := c.ahead.reading
 	for {
 		if err := c.client.SetReadDeadline(until()); err != nil {
-			return nil, err
+			return request{}, err
 		}
 		if c.draining.Load() { // looked at after the deadline is set: see drain
-			return nil, errDraining
+			return request{}, errDraining
 		}
 		_, err := c.reader.Peek(1)
 		switch {
@@ -197,19 +205,60 @@ func (c *conn) next(limit int, until func() time.Time) ([]byte, error) {
 			if loggedIn {
 				_ = c.client.SetReadDeadline(time.Now().Add(c.listener.proxy.limits.Frame))
 			}
-			return gateway.ReadFrame(c.reader, limit)
+			return c.readFrame(limit)
 		case errors.Is(err, syscall.ECONNRESET):
-			return nil, io.EOF // another way for a client to leave
+			return request{}, io.EOF // another way for a client to leave
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, err
+			return request{}, err
 		case c.draining.Load():
-			return nil, errDraining
+			return request{}, errDraining
 		case !loggedIn:
-			return nil, fmt.Errorf("not logged in within %v", c.listener.proxy.limits.Login)
+			return request{}, fmt.Errorf("not logged in within %v", c.listener.proxy.limits.Login)
 		case c.ahead.waiting.Load() == 0:
-			return nil, errIdle
+			return request{}, errIdle
 		}
 	}
+}
+
+// readFrame reads a request that has begun to come, once there is room for it.
+func (c *conn) readFrame(limit int) (request, error) {
+	prefix, err := c.reader.Peek(4)
+	if err != nil {
+		return request{}, err
+	}
+	size := int(int32(binary.BigEndian.Uint32(prefix)))
+	if size < 0 || size > limit {
+		return request{}, fmt.Errorf("a frame of %d bytes: expected 0 to %d", size, limit)
+	}
+	patience := c.listener.proxy.limits.Frame
+	room, err := c.listener.proxy.frames.claim(c.ctx, size, c.ahead.reading, patience)
+	if err != nil {
+		return request{}, err
+	}
+	frame, err := c.readBody(size, patience)
+	if err != nil {
+		room.release()
+		return request{}, err
+	}
+	return request{frame, room}, nil
+}
+
+// readBody reads a request behind its size.
+func (c *conn) readBody(size int, patience time.Duration) ([]byte, error) {
+	if c.ahead.reading {
+		_ = c.client.SetReadDeadline(time.Now().Add(patience)) // it may have waited for room
+		if c.draining.Load() {
+			return nil, errDraining
+		}
+	}
+	_, _ = c.reader.Discard(4) // which are there
+	frame := make([]byte, size)
+	if _, err := io.ReadFull(c.reader, frame); errors.Is(err, io.EOF) {
+		return nil, io.ErrUnexpectedEOF
+	} else if err != nil {
+		return nil, err
+	}
+	return frame, nil
 }
 
 // finish says how long the responses under way are waited for. err is why no more

@@ -8,6 +8,19 @@ import (
 // HostPort is hostPort.
 var HostPort = hostPort
 
+// FramesHeld returns how many bytes of requests have room.
+func (p *Proxy) FramesHeld() int64 { return p.frames.held.Load() }
+
+// Strangers returns how many connections there are, and how many of them are not logged in.
+func (p *Proxy) Strangers() (connections, strangers int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, count := range p.addresses {
+		connections, strangers = connections+count.connections, strangers+count.strangers
+	}
+	return connections, strangers
+}
+
 // unread is authorization switched off: what the proxy would do as well if it had none.
 // Requests are not decoded but for those whose responses always show addresses, which
 // the gateway rewrites for somebody who is allowed everything.

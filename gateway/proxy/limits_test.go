@@ -188,6 +188,7 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	topic.Topic, topic.Partitions = "x", make([]kmsg.ProduceRequestTopicPartition, 40_000)
 	for i := range topic.Partitions {
 		topic.Partitions[i].Partition = int32(i)
+		topic.Partitions[i].Records = make([]byte, 10)
 	}
 	produce.Topics = append(produce.Topics, topic)
 	frame := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)

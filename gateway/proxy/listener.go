@@ -161,14 +161,20 @@ func (l *listener) accept(ctx context.Context, ln net.Listener, node int32) {
 		if node == bootstrap {
 			to = l.proxy.cluster.any()
 		}
-		if l.proxy.start(ctx, newConn(l, to, client)) {
+		c := newConn(l, to, client)
+		served, beyond := l.proxy.start(ctx, c)
+		if served {
 			continue
 		}
 		_ = client.Close()
-		l.proxy.metrics.turnedAway.Inc()
+		if beyond == withinLimits { // the proxy stops
+			continue
+		}
+		l.proxy.metrics.turnedAway.WithLabelValues(string(beyond)).Inc()
 		if time.Since(warned) > time.Second {
 			warned = time.Now()
-			l.proxy.log.Warn("connections turned away", "listener", string(l.Protocol), "limit", l.proxy.limits.Connections)
+			l.proxy.log.Warn("connections turned away", "listener", string(l.Protocol), "client", c.address.String(),
+				"limit", l.proxy.limits.of(beyond), "of", string(beyond))
 		}
 	}
 }

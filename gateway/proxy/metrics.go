@@ -22,7 +22,7 @@ type metrics struct {
 	lost             *prometheus.CounterVec
 	decisions        prometheus.Histogram
 	failedLogins     prometheus.Counter
-	turnedAway       prometheus.Counter
+	turnedAway       *prometheus.CounterVec
 	gauges           []prometheus.Collector
 
 	// counters by API key, so that counting a request looks no label up
@@ -42,7 +42,7 @@ func newMetrics(p *Proxy) *metrics {
 		refusals:     prometheus.NewCounterVec(counter("denials_total", "Resources refused with an error."), []string{"api", "resource"}),
 		checks:       prometheus.NewCounter(counter("checks_total", "Questions asked of the ACLs.")),
 		failedLogins: prometheus.NewCounter(counter("failed_logins_total", "Connections that ended because the client could not be identified.")),
-		turnedAway:   prometheus.NewCounter(counter("connections_turned_away_total", "Connections beyond the limit.")),
+		turnedAway:   prometheus.NewCounterVec(counter("connections_turned_away_total", "Connections beyond a limit: of all connections, of those of an address, or of those of an address that are not logged in."), []string{"limit"}),
 		decisions: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "portcullis", Name: "decision_seconds",
 			Help:    "Time to decode a request and to check it.",
@@ -61,6 +61,7 @@ func newMetrics(p *Proxy) *metrics {
 				unreadableHosts(p.store)),
 			gauge("brokers_down", "Brokers whose ports are closed because they do not accept connections.", func() float64 { return float64(p.cluster.countDown()) }),
 			gauge("connections", "Connections of clients.", func() float64 { return float64(p.count()) }),
+			gauge("frames_bytes", "Bytes of requests that are read and not yet sent on or answered.", func() float64 { return float64(p.frames.held.Load()) }),
 		},
 	}
 	m.events, m.lost = newAuditCounters(counter)
@@ -70,6 +71,9 @@ func newMetrics(p *Proxy) *metrics {
 				func() float64 { return p.mirror.age().Seconds() }),
 			prometheus.NewCounterFunc(prometheus.CounterOpts(counter("acl_load_failures_total", "Attempts to take over the ACLs of the upstream that failed.")),
 				func() float64 { return float64(p.mirror.failures.Load()) }))
+	}
+	for _, limit := range []limitName{allConnections, ofAddress, loginsOfAddress} {
+		m.turnedAway.WithLabelValues(string(limit)) // so that it is there, and 0
 	}
 	for i, vec := range []*prometheus.CounterVec{m.received, m.passed} {
 		m.byKey[i] = map[ops.APIKey]prometheus.Counter{}

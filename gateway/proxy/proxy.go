@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -32,9 +34,11 @@ type Proxy struct {
 	cluster   *cluster
 	mirror    *mirroring // nil if the ACLs come from elsewhere
 	listeners []*listener
+	frames    *frameMemory
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
+	addresses map[netip.Addr]addressCount
 	accepting []func(context.Context) // of the ports that were opened before Serve
 	serving   context.Context         // of Serve, once it runs
 	stopped   bool
@@ -60,11 +64,15 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	}
 	p := &Proxy{
 		upstream: config.Upstream, store: config.Store, acls: config.ACLs, log: config.Logger,
-		limits: limits, conns: map[*conn]struct{}{}, suspects: map[int32]bool{}, mirror: newMirroring(config.Mirror),
+		limits: limits, frames: newFrameMemory(limits.FramesBytes),
+		conns: map[*conn]struct{}{}, addresses: map[netip.Addr]addressCount{},
+		suspects: map[int32]bool{}, mirror: newMirroring(config.Mirror),
 	}
 	if p.log == nil {
 		p.log = slog.Default()
 	}
+	events := p.log // a handler of events writes each in its own form, which can be read back
+	p.log = slog.New(lines.NewLogHandler(p.log.Handler()))
 	if err := p.listenersOf(config); err != nil {
 		return nil, err
 	}
@@ -75,7 +83,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	p.metrics = newMetrics(p)
 	p.auditor = &auditor{handler: config.Audit, limit: limits.AuditEvents, log: p.log, metrics: p.metrics}
 	if config.Audit == nil {
-		p.auditor.handler = audit.NewLogHandler(p.log)
+		p.auditor.handler = audit.NewLogHandler(events)
 	}
 	if err := p.prepare(ctx, config.Metrics); err != nil {
 		p.Close()
@@ -246,21 +254,24 @@ func (p *Proxy) accept(loop func(context.Context)) {
 	p.running.Go(func() { loop(serving) })
 }
 
-// start serves a connection, unless there are too many or the proxy stops.
-func (p *Proxy) start(ctx context.Context, c *conn) bool {
+// start serves a connection, unless there are too many or the proxy stops. It returns the
+// limit that keeps it from being served.
+func (p *Proxy) start(ctx context.Context, c *conn) (served bool, beyond limitName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stopped || len(p.conns) >= p.limits.Connections {
-		return false
+	if p.stopped {
+		return false, withinLimits
 	}
-	p.conns[c] = struct{}{}
+	if beyond = p.enter(c); beyond != withinLimits {
+		return false, beyond
+	}
 	p.running.Go(func() {
 		c.serve(ctx)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		delete(p.conns, c)
+		p.leave(c)
 	})
-	return true
+	return true, withinLimits
 }
 
 // count returns the number of connections.

@@ -156,10 +156,11 @@ func (c *conn) forward(ctx context.Context, plan *gateway.Plan) error {
 	if err := upstream.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame)); err != nil {
 		return err
 	}
-	for _, frame := range plan.Forward {
+	for i, frame := range plan.Forward {
 		if err := upstream.send(frame); err != nil {
 			return fmt.Errorf("upstream: %w", err)
 		}
+		plan.Forward[i] = nil // so that the answer does not keep it
 	}
 	return nil
 }

@@ -128,9 +128,9 @@ func (asTheyCome) Request(frame []byte) (*gateway.Plan, error) {
 
 // serving gives requests their turn, which all have come already, and returns the other
 // sides of their connection, and why it ends.
-func serving(t *testing.T, requests ...int32) (client, broker net.Conn, ended <-chan error) {
+func serving(t *testing.T, ids ...int32) (client, broker net.Conn, ended <-chan error) {
 	t.Helper()
-	p := &Proxy{log: slog.New(slog.DiscardHandler), limits: Limits{Pipelined: len(requests), Frame: time.Minute}}
+	p := &Proxy{log: slog.New(slog.DiscardHandler), limits: Limits{Pipelined: len(ids), Frame: time.Minute}}
 	p.metrics = newMetrics(p)
 	client, inner := net.Pipe()
 	broker, upstream := net.Pipe()
@@ -142,9 +142,9 @@ func serving(t *testing.T, requests ...int32) (client, broker net.Conn, ended <-
 	c.decide, c.login.state = asTheyCome{}, loggedIn
 	c.upstream = &upstreamConn{Conn: upstream, reader: bufio.NewReaderSize(upstream, bufferBytes)}
 	t.Cleanup(c.kill)
-	for _, id := range requests {
+	for _, id := range ids {
 		m := kmsg.NewPtrHeartbeatRequest()
-		c.ahead.requests <- kmsg.NewRequestFormatter().AppendRequest(nil, m, id)[4:]
+		c.ahead.requests <- request{frame: kmsg.NewRequestFormatter().AppendRequest(nil, m, id)[4:]}
 	}
 	close(c.ahead.requests)
 	failed := make(chan error, 1)

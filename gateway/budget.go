@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"errors"
+	"slices"
+	"unsafe"
+
+	"github.com/portcullis-authz/portcullis/ops"
+)
+
+// A request may cause as much memory as its frame is long, sixteen times, and a megabyte:
+// the decoded message, the evaluation, the denials, and the answer that refuses it. A frame
+// that could cause more is refused before anything is allocated, as Kafka refuses a frame
+// that claims too much: the connection is closed. What the cluster answers is not counted:
+// the cluster bounds it.
+//
+// What a request costs is known from its layout: for each array, one entry takes so many
+// bytes at the most. TestBudget measures that this is true for every API and version.
+const (
+	budgetFactor = 16
+	budgetBase   = 1 << 20
+)
+
+// The bounds that Kafka sets.
+//
+// Source: Kafka 4.4.0's generated messages (CVE-2026-111115).
+const (
+	maxEntries = 1_000_000 // of an array
+	maxTags    = 10_000    // of a structure
+)
+
+// requestBudget returns how much memory a request may cause whose frame has so many bytes.
+func requestBudget(frame int) int64 {
+	const fixed = 20 << 10 // what a request of no entries may take: the message, the plan, the answer
+	return budgetFactor*int64(frame) + budgetBase - fixed
+}
+
+// errBudget is why a frame is refused that is a request, but too costly a one.
+var errBudget = errors.New("malformed: the request may cause more memory than its size permits")
+
+// Decision costs of one entry, in bytes: what is asked about it, the entry of the outcome,
+// its denial, the error of each list that it is in, and its place in the merged response.
+const decidedCost = int(max(unsafe.Sizeof(ops.Topic{}), unsafe.Sizeof(ops.Holder{}), unsafe.Sizeof(ops.ConfigResource{}))+
+	unsafe.Sizeof(ops.Item{})+unsafe.Sizeof(Denial{})+unsafe.Sizeof("")) + 64
+
+// messageCost is the longest text beside an error code, with its length, in bytes.
+const messageCost = 56
+
+// extraCosts are what one entry of an outermost list costs more in some APIs: those that are
+// evaluated twice, or whose entries are compared with each other.
+var extraCosts = map[ops.APIKey]int{
+	0:  20, // Produce
+	3:  creationCost,
+	9:  withinCost,
+	20: comparedCost + missingCost,
+	24: withinCost + missingCost,
+	89: withinCost + 30,
+	90: withinCost,
+}
+
+const (
+	creationCost = 60  // Metadata: to create a topic is asked about again, and sent apart
+	withinCost   = 130 // the lists within the entry
+	comparedCost = 160 // the entry in a map of all of them
+	missingCost  = 150 // the topic is looked up, and the request evaluated again
+)
+
+// setCosts finds what one entry of each array of a request may cause. response is the
+// layout of the response to it.
+func (l *layout) setCosts(key ops.APIKey, response *layout) {
+	costs{key, response}.within(l, response, 0)
+}
+
+// repeatsNames are the requests whose refusal repeats the name of a topic with each
+// partition.
+var repeatsNames = map[ops.APIKey]bool{4: true, 5: true}
+
+// asksAboutAll are the requests whose names are asked about however deep they stand: those
+// of the topics of a streams topology.
+var asksAboutAll = map[ops.APIKey]bool{88: true}
+
+// sizeClasses are the sizes of small pieces of memory: what is between is rounded up.
+var sizeClasses = func() (classes []int) {
+	for size := 1; size <= 32<<10; size = classes[len(classes)-1] + 1 {
+		classes = append(classes, cap(append([]byte(nil), make([]byte, size)...)))
+	}
+	return classes
+}()
+
+// allocates returns how much memory it takes to allocate so many bytes.
+func allocates(bytes int64) int64 {
+	const page = 8 << 10
+	if bytes > int64(sizeClasses[len(sizeClasses)-1]) {
+		return (bytes + page - 1) / page * page
+	}
+	if bytes == 0 {
+		return 0
+	}
+	i, _ := slices.BinarySearch(sizeClasses, int(bytes))
+	return int64(sizeClasses[i])
+}
+
+// costs finds what the entries of one kind of request may cause.
+type costs struct {
+	key      ops.APIKey
+	response *layout
+}
+
+// within finds the costs of the arrays in a part of the request, which is repeated in a
+// part of the response, or nil, and is in so many arrays.
+func (c costs) within(l, echo *layout, depth int) {
+	switch l.kind {
+	case structLayout:
+		for _, f := range l.fields {
+			c.within(f, echo.echoOf(f, c.key, depth), depth)
+		}
+		for _, f := range l.tagged {
+			c.within(f, echo.echoOf(f, c.key, depth), depth)
+		}
+	case nullableLayout:
+		c.within(l.elem, nil, depth)
+	case arrayLayout:
+		l.cost = 0
+		if depth > 0 && repeatsNames[c.key] {
+			echo, l.repeats = c.response.field("Partitions"), true
+		}
+		if l.elem.kind != fixedLayout && (depth == 0 || l.name == "Topics" || asksAboutAll[c.key]) {
+			l.cost += decidedCost
+		}
+		if depth == 0 {
+			l.cost += extraCosts[c.key]
+		}
+		if echo != nil {
+			l.echoed = echo.memory
+			l.cost += echo.elem.least
+			if echo.elem.field("ErrorMessage") != nil {
+				l.cost += messageCost
+			}
+			c.within(l.elem, echo.elem, depth+1)
+		} else {
+			c.within(l.elem, nil, depth+1)
+		}
+	}
+}
+
+// field returns the field of a structure that has a name and is not fixed, or nil.
+func (l *layout) field(name string) *layout {
+	for _, f := range l.fields {
+		if f.name == name && f.kind != fixedLayout {
+			return f
+		}
+	}
+	return nil
+}
+
+// echoOf returns the array of a response in which the entries of an array of the request
+// are repeated if they are refused, or nil.
+func (l *layout) echoOf(f *layout, key ops.APIKey, depth int) *layout {
+	if l == nil || f.kind != arrayLayout {
+		return nil
+	}
+	names := []string{f.name}
+	if depth == 0 {
+		names = append(names, itemField(key), refusedLists[key].response, "Results", "Partitions")
+	}
+	for _, name := range names {
+		if echo := l.field(name); echo != nil && echo.kind == arrayLayout {
+			return echo
+		}
+	}
+	return nil
+}

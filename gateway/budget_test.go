@@ -1,0 +1,375 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// worstFrame is a request that is small on the wire and has as many entries as it can: one
+// array has n entries, each as short as the layout permits.
+type worstFrame struct {
+	many     []*layout // the array, and the arrays around it, outermost first
+	outer    bool      // the outermost array has the n entries, with one in each inner one
+	distinct bool      // strings are four bytes and all differ; else they are empty
+	fixed    byte      // of every byte of a number
+	n        int
+
+	flexible bool
+	named    uint32
+	inside   bool
+	body     []byte // of the last frame
+}
+
+// longName is how long the strings around an array are.
+const longName = 2_000
+
+// arraysOf returns the ways to the arrays of a layout.
+func arraysOf(l *layout, way []*layout) (found [][]*layout) {
+	switch l.kind {
+	case arrayLayout:
+		way = append(slices.Clone(way), l)
+		return append(append(found, way), arraysOf(l.elem, way)...)
+	case nullableLayout:
+		return arraysOf(l.elem, way)
+	case structLayout:
+		for _, f := range l.fields {
+			found = append(found, arraysOf(f, way)...)
+		}
+		for _, f := range l.tagged {
+			found = append(found, arraysOf(f, way)...)
+		}
+	}
+	return found
+}
+
+// length appends the length of a string, bytes or an array.
+func (w *worstFrame) length(b []byte, prefix, n int) []byte {
+	switch {
+	case w.flexible:
+		return binary.AppendUvarint(b, uint64(n+1))
+	case prefix == 2:
+		return binary.BigEndian.AppendUint16(b, uint16(n))
+	}
+	return binary.BigEndian.AppendUint32(b, uint32(n))
+}
+
+func (w *worstFrame) has(l *layout) bool {
+	return slices.ContainsFunc(arraysOf(l, nil), func(way []*layout) bool { return slices.Contains(w.many, way[len(way)-1]) })
+}
+
+// value appends the shortest value of a layout.
+func (w *worstFrame) value(b []byte, l *layout) []byte {
+	switch l.kind {
+	case fixedLayout:
+		return append(b, bytes.Repeat([]byte{w.fixed}, l.size)...)
+	case stringLayout:
+		if w.fixed == 1 && !w.inside {
+			return append(w.length(b, 2, longName), strings.Repeat("n", longName)...)
+		}
+		if !w.distinct {
+			return w.length(b, 2, 0)
+		}
+		w.named++
+		return append(w.length(b, 2, 8), fmt.Sprintf("%08x", w.named)...)
+	case bytesLayout:
+		return w.length(b, 4, 0)
+	case nullableLayout:
+		if !w.has(l) {
+			return append(b, 0xff)
+		}
+		return w.value(append(b, 1), l.elem)
+	case arrayLayout:
+		n := 0
+		if at := slices.Index(w.many, l); at >= 0 {
+			if n = 1; w.outer && at == 0 || !w.outer && at == len(w.many)-1 {
+				n = w.n
+			}
+		}
+		b = w.length(b, 4, n)
+		was := w.inside
+		w.inside = was || l == w.many[len(w.many)-1]
+		for range n {
+			b = w.value(b, l.elem)
+		}
+		w.inside = was
+		return b
+	}
+	for _, f := range l.fields {
+		b = w.value(b, f)
+	}
+	if !w.flexible {
+		return b
+	}
+	for tag, f := range l.tagged {
+		if w.has(f) {
+			content := w.value(nil, f)
+			b = binary.AppendUvarint(binary.AppendUvarint(append(b, 1), uint64(tag)), uint64(len(content)))
+			return append(b, content...)
+		}
+	}
+	return append(b, 0)
+}
+
+// frame returns the request of the kind.
+func (w *worstFrame) frame(k kind, l *layout) []byte {
+	b := binary.BigEndian.AppendUint16(nil, uint16(k.key))
+	b = binary.BigEndian.AppendUint16(b, uint16(k.version))
+	b = append(b, 0, 0, 0, 9)
+	if k.key != controlledShutdownKey || k.version > 0 {
+		b = append(b, 0xff, 0xff)
+	}
+	if w.flexible = k.flexible(); w.flexible {
+		b = append(b, 0)
+	}
+	w.named = 0
+	header := len(b)
+	b = w.value(b, l)
+	w.body = b[header:]
+	return b
+}
+
+// allocated returns how many bytes f allocates in all, those that become free again
+// included.
+func allocated(f func()) int64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return int64(after.TotalAlloc - before.TotalAlloc)
+}
+
+// budgetStores are the ACLs that the worst frames are decided by.
+var budgetStores = map[string][]acl.Binding{
+	"nothing is allowed":    nil,
+	"everything is allowed": {everythingFor(resource.Topic), everythingFor(resource.Group), everythingFor(resource.TransactionalID), everythingFor(resource.Cluster)},
+	"only Describe of topics is allowed": {{
+		Pattern: resource.Pattern{Type: resource.Topic, PatternType: resource.Literal, Name: "*"},
+		Entry:   acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Describe, Permission: acl.Allow},
+	}},
+}
+
+func everythingFor(t resource.Type) acl.Binding {
+	name := "*"
+	if t == resource.Cluster {
+		name = resource.ClusterName
+	}
+	return acl.Binding{
+		Pattern: resource.Pattern{Type: t, PatternType: resource.Literal, Name: name},
+		Entry:   acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.All, Permission: acl.Allow},
+	}
+}
+
+// fits sets the number of entries to the largest that passes the check, in a frame of no
+// more than the size, and returns the frame; nil if not even a few entries pass.
+func (w *worstFrame) fits(layouts *layouts, k kind, size int) []byte {
+	l := layouts.of(k)
+	left := func(n int) (left, length int64) {
+		w.n = n
+		frame := w.frame(k, l)
+		c := checker{data: frame[len(frame)-len(w.body):], left: 1 << 40, flexible: k.flexible(), foreign: true}
+		if c.value(l); c.problem != "" {
+			return 1 << 60, int64(len(frame))
+		}
+		return c.left, int64(len(frame))
+	}
+	left1, length1 := left(100)
+	left2, length2 := left(200)
+	if left1 == 1<<60 {
+		return nil
+	}
+	cost, bytes := (left1-left2)/100, (length2-length1)/100
+	most := int64(size) / bytes
+	if cost > budgetFactor*bytes {
+		most = min(most, (requestBudget(0)-(1<<40-left1)+100*cost)/(cost-budgetFactor*bytes))
+	}
+	for n := most; n > 0; n-- {
+		w.n = int(n)
+		if frame := w.frame(k, l); layouts.check(k, w.body) == nil {
+			return frame
+		}
+		if n < most-most/20 { // the length of lengths
+			break
+		}
+	}
+	return nil
+}
+
+// TestBudget measures what the worst frames of every API and version cost: what is decoded,
+// the evaluation, the denials, and the answer, if the gateway makes it. None may allocate
+// more than 16 times its size and 1 MiB, not even what becomes free again counted.
+func TestBudget(t *testing.T) {
+	const size = 64 << 10
+	l := newLayouts()
+	gateways := map[string]*Gateway{}
+	for name, bindings := range budgetStores {
+		store := snapshot.NewStore(snapshot.Config{})
+		require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
+			for _, b := range bindings {
+				tx.Add(b)
+			}
+			return nil
+		}))
+		for _, endpoint := range []ops.Endpoint{ops.Broker, ops.Controller} {
+			g, err := New(Config{Store: store, Cluster: tinyCluster{}, Endpoint: endpoint, ACLs: ForwardACLs})
+			require.NoError(t, err)
+			gateways[fmt.Sprintf("%v, %s", endpoint, name)] = g
+		}
+	}
+	alice := Client{Subject: snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("127.0.0.1")}}
+	kinds, frames := 0, 0
+	for key := range ops.APIKey(len(requests)) {
+		for version := range requests[key].versions {
+			k := kind{key, version, false}
+			kinds++
+			for _, way := range arraysOf(l.of(k), nil) {
+				for variant := range 8 {
+					w := worstFrame{many: way, outer: variant&1 > 0, distinct: variant&2 > 0, fixed: byte(variant >> 2)}
+					if w.outer && len(way) == 1 {
+						continue
+					}
+					frame := w.fits(l, k, size)
+					if !assert.NotNil(t, frame, "%v v%d, array %s: no frame passes", key, version, way[len(way)-1].name) {
+						continue
+					}
+					frames++
+					for name, g := range gateways {
+						if !g.serves(Header{Key: key, Version: version}) {
+							continue
+						}
+						c := g.Conn(alice)
+						took := allocated(func() {
+							if plan, err := c.Request(frame); err == nil && len(plan.Forward) == 0 {
+								_, _ = plan.Response()
+							}
+						})
+						assert.LessOrEqual(t, took, int64(budgetFactor*len(frame)+budgetBase), "%v v%d, array %s, %d deep, outer %t, distinct %t, %d, %s: %d entries in %d bytes",
+							key, version, way[len(way)-1].name, len(way), w.outer, w.distinct, w.fixed, name, w.n, len(frame))
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d kinds of requests, %d frames", kinds, frames)
+	assert.Equal(t, 367, kinds)
+}
+
+// TestLargeHonestRequests: what clients of large clusters send fits in the budget, allowed
+// or refused.
+func TestLargeHonestRequests(t *testing.T) {
+	name := func(i int) string { return fmt.Sprintf("topic-%05d", i) }
+	for _, tt := range []struct {
+		name    string
+		request func() kmsg.Request
+	}{
+		{"Metadata of 10,000 topics", func() kmsg.Request {
+			m := kmsg.NewPtrMetadataRequest()
+			m.SetVersion(12)
+			m.AllowAutoTopicCreation = true
+			for i := range 10_000 {
+				m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: new(name(i))})
+			}
+			return m
+		}},
+		{"old Metadata of 10,000 topics with long names", func() kmsg.Request {
+			m := kmsg.NewPtrMetadataRequest()
+			m.SetVersion(1)
+			for i := range 10_000 {
+				m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: new("company.department." + name(i))})
+			}
+			return m
+		}},
+		{"OffsetFetch of 100,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrOffsetFetchRequest()
+			m.SetVersion(8)
+			g := kmsg.NewOffsetFetchRequestGroup()
+			g.Group = "g"
+			for i := range 1_000 {
+				g.Topics = append(g.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: name(i), Partitions: make([]int32, 100)})
+			}
+			m.Groups = append(m.Groups, g)
+			return m
+		}},
+		{"OffsetCommit of 100,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrOffsetCommitRequest()
+			m.SetVersion(8)
+			m.Group = "g"
+			for i := range 10_000 {
+				m.Topics = append(m.Topics, kmsg.OffsetCommitRequestTopic{Topic: name(i), Partitions: make([]kmsg.OffsetCommitRequestTopicPartition, 10)})
+			}
+			return m
+		}},
+		{"ListOffsets of 100,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrListOffsetsRequest()
+			m.SetVersion(7)
+			for i := range 1_000 {
+				m.Topics = append(m.Topics, kmsg.ListOffsetsRequestTopic{Topic: name(i), Partitions: make([]kmsg.ListOffsetsRequestTopicPartition, 100)})
+			}
+			return m
+		}},
+		{"Fetch of 50,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrFetchRequest()
+			m.SetVersion(12)
+			for i := range 500 {
+				m.Topics = append(m.Topics, kmsg.FetchRequestTopic{Topic: name(i), Partitions: make([]kmsg.FetchRequestTopicPartition, 100)})
+			}
+			return m
+		}},
+		{"Produce of 90 MB to 1,000 partitions", func() kmsg.Request {
+			m := kmsg.NewPtrProduceRequest()
+			m.SetVersion(9)
+			m.Acks = -1
+			topic := kmsg.NewProduceRequestTopic()
+			topic.Topic = name(0)
+			records := make([]byte, 90_000)
+			for range 1_000 {
+				topic.Partitions = append(topic.Partitions, kmsg.ProduceRequestTopicPartition{Records: records})
+			}
+			m.Topics = append(m.Topics, topic)
+			return m
+		}},
+		{"FindCoordinator of 10,000 groups", func() kmsg.Request {
+			m := kmsg.NewPtrFindCoordinatorRequest()
+			m.SetVersion(4)
+			for i := range 10_000 {
+				m.CoordinatorKeys = append(m.CoordinatorKeys, "department.consumers.of."+name(i))
+			}
+			return m
+		}},
+	} {
+		frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("c")).AppendRequest(nil, tt.request(), 5)[4:]
+		for acls, bindings := range budgetStores {
+			t.Run(tt.name+", "+acls, func(t *testing.T) {
+				store := snapshot.NewStore(snapshot.Config{})
+				require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
+					for _, b := range bindings {
+						tx.Add(b)
+					}
+					return nil
+				}))
+				g, err := New(Config{Store: store, Cluster: tinyCluster{}})
+				require.NoError(t, err)
+				plan, err := g.Conn(Client{Subject: snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("127.0.0.1")}}).Request(frame)
+				require.NoError(t, err)
+				if len(plan.Forward) == 0 {
+					_, err = plan.Response()
+					require.NoError(t, err)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package proxy_test
+
+import (
+	"encoding/binary"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/proxy"
+)
+
+const mebibyte = 1 << 20
+
+// produceFrame is a request to produce, of about so many bytes, with its length.
+func produceFrame(bytes int) []byte {
+	r := kmsg.NewPtrProduceRequest()
+	r.Version, r.Acks = 9, -1
+	topic := kmsg.NewProduceRequestTopic()
+	topic.Topic = "x"
+	partition := kmsg.NewProduceRequestTopicPartition()
+	partition.Records = make([]byte, bytes)
+	topic.Partitions = append(topic.Partitions, partition)
+	r.Topics = append(r.Topics, topic)
+	return kmsg.NewRequestFormatter(kmsg.FormatterClientID("wire")).AppendRequest(nil, r, 7)
+}
+
+// TestFramesWaitForRoom: while large requests have taken the room for such, another waits
+// until it is free; small requests and logins do not.
+func TestFramesWaitForRoom(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{
+		FrameBytes: mebibyte, FramesBytes: 8*mebibyte/5 + 1, Frame: 60 * time.Second,
+	}})
+	address := p.Addresses()[0]
+	slow, waits := dial(t, address), dial(t, address)
+	slow.login("bob", passwords["bob"])
+	waits.login("bob", passwords["bob"])
+	frame := produceFrame(900 << 10)
+	slow.write(frame[:5])
+	eventually(t, "the first frame has room", func() bool { return p.FramesHeld() > 0 })
+	held := p.FramesHeld()
+	go func() { _, _ = waits.Write(frame) }()
+
+	other := dial(t, address)
+	other.login("admin", passwords["admin"])
+	for range 20 {
+		other.works()
+	}
+	assert.Equal(t, held, p.FramesHeld(), "the second frame is read before there is room")
+	require.Empty(t, p.log.with("msg=denied"))
+
+	slow.write(frame[5:])
+	for _, w := range []*wire{slow, waits} {
+		_, err := gateway.ReadFrame(w, mebibyte)
+		require.NoError(t, err)
+	}
+	eventually(t, "all room is given back", func() bool { return p.FramesHeld() == 0 })
+}
+
+// TestFramesWaitNoLongerThanTheLimit: a connection whose request finds no room is closed.
+func TestFramesWaitNoLongerThanTheLimit(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{
+		FrameBytes: mebibyte, FramesBytes: 8*mebibyte/5 + 1, Frame: time.Second,
+	}})
+	slow, waits := dial(t, p.Addresses()[0]), dial(t, p.Addresses()[0])
+	slow.login("bob", passwords["bob"])
+	waits.login("bob", passwords["bob"])
+	frame := produceFrame(900 << 10)
+	stop := make(chan struct{})
+	defer close(stop)
+	slow.write(frame[:5])
+	eventually(t, "the first frame has room", func() bool { return p.FramesHeld() > 0 })
+	waits.write(frame[:5])
+	p.log.waitFor(t, 1, "reason=")
+	eventually(t, "all room is given back", func() bool { return p.FramesHeld() == 0 })
+}
+
+// TestRoomIsGivenBack when requests are sent on, refused or malformed, and when their
+// connection ends before they are answered.
+func TestRoomIsGivenBack(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t, "alice ALLOW ALL TOPIC x")})
+	for _, user := range []string{"alice", "bob", "admin"} {
+		w := dial(t, p.Addresses()[0])
+		w.login(user, passwords[user])
+		for range 5 {
+			w.write(produceFrame(200 << 10))
+		}
+		for range 5 {
+			_, err := gateway.ReadFrame(w, mebibyte)
+			require.NoError(t, err)
+		}
+		w.write(produceFrame(200 << 10))
+		w.write(binary.BigEndian.AppendUint32(nil, 100<<20)) // of which nothing comes
+		w.Close()
+	}
+	malformed := dial(t, p.Addresses()[0])
+	malformed.login("bob", passwords["bob"])
+	malformed.writeFrame(make([]byte, 100<<10))
+	malformed.closed("a request that is malformed")
+	eventually(t, "all room is given back", func() bool { return p.FramesHeld() == 0 })
+}
+
+// TestFramesBytes: the default leaves room for the largest request and respects the memory
+// limit of the runtime; less than the largest request needs is refused.
+func TestFramesBytes(t *testing.T) {
+	was := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(was)
+	for _, tt := range []struct {
+		name       string
+		limit      int64
+		frameBytes int
+		want       int64
+	}{
+		{"no limit", 1 << 62, proxy.DefaultFrameBytes, 512 << 20},
+		{"1 GiB", 1 << 30, proxy.DefaultFrameBytes, 256 << 20},
+		{"256 MiB", 256 << 20, proxy.DefaultFrameBytes, 160 << 20},
+		{"256 MiB and small frames", 256 << 20, mebibyte, 64 << 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			debug.SetMemoryLimit(tt.limit)
+			assert.Equal(t, tt.want, proxy.DefaultFramesBytes(tt.frameBytes))
+		})
+	}
+	_, err := proxy.Listen(t.Context(), proxy.Config{
+		Upstream: proxy.Upstream{Brokers: []string{"127.0.0.1:1"}}, Store: store(t),
+		Listeners: []proxy.Listener{plainListener()}, Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: mebibyte},
+	})
+	assert.ErrorContains(t, err, "Limits.FramesBytes is 1048576: expected 1677722 or more")
+}
+
+// TestConnectionsOfAnAddress: an address has no more connections than its limit, however
+// many the proxy may have, and gets one for each that ends.
+func TestConnectionsOfAnAddress(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Metrics: registry, Limits: proxy.Limits{AddressConnections: 2}})
+	address := p.Addresses()[0]
+	first, second := dial(t, address), dial(t, address)
+	first.login("admin", passwords["admin"])
+	second.login("admin", passwords["admin"])
+	dial(t, address).closed("two connections of the address")
+	second.works()
+	first.Close()
+	eventually(t, "the first has ended", func() bool { n, _ := p.Strangers(); return n == 1 })
+	third := dial(t, address)
+	third.login("admin", passwords["admin"])
+	third.works()
+	turnedAway(t, registry, "address", 1)
+}
+
+// TestLoginsOfAnAddress: an address has no more connections that are not logged in than its
+// limit; those that are logged in do not count.
+func TestLoginsOfAnAddress(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Metrics: registry, Limits: proxy.Limits{AddressLogins: 2}})
+	address := p.Addresses()[0]
+	for range 4 {
+		w := dial(t, address)
+		w.login("admin", passwords["admin"])
+		w.works()
+	}
+	stranger, _ := dial(t, address), dial(t, address)
+	eventually(t, "both are counted", func() bool { _, n := p.Strangers(); return n == 2 })
+	dial(t, address).closed("two connections that are not logged in")
+	stranger.Close()
+	eventually(t, "one has ended", func() bool { _, n := p.Strangers(); return n == 1 })
+	w := dial(t, address)
+	w.login("admin", passwords["admin"])
+	w.works()
+	turnedAway(t, registry, "logins", 1)
+}
+
+func turnedAway(t *testing.T, registry *prometheus.Registry, limit string, want int) {
+	t.Helper()
+	var expected strings.Builder
+	expected.WriteString("# HELP portcullis_connections_turned_away_total Connections beyond a limit: of all connections, of those of an address, or of those of an address that are not logged in.\n# TYPE portcullis_connections_turned_away_total counter\n")
+	for _, l := range []string{"address", "connections", "logins"} {
+		n := 0
+		if l == limit {
+			n = want
+		}
+		expected.WriteString("portcullis_connections_turned_away_total{limit=\"" + l + "\"} " + string(rune('0'+n)) + "\n")
+	}
+	assert.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(expected.String()), "portcullis_connections_turned_away_total"))
+}
+
+// TestLogBeforeLogin: what a stranger sends stands in the log cut and escaped, in one line.
+func TestLogBeforeLogin(t *testing.T) {
+	for name, message := range map[string]string{
+		"control characters": "n,,n==" + strings.Repeat("\x01", 500_000) + ",r=x",
+		"direction":          "n,,n=a=\u202e" + strings.Repeat("\u009b", 1000) + ",r=x",
+		"long":               "n,,n==" + strings.Repeat("x", 500_000) + ",r=x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, upstream(t), proxy.Config{Store: store(t)})
+			w := dial(t, p.Addresses()[0])
+			w.handshake(proxy.ScramSHA256, 1)
+			w.token(message)
+			p.log.waitFor(t, 1, "login failed")
+			lines := p.log.with("login failed")
+			require.Len(t, lines, 1)
+			assert.Less(t, len(lines[0]), 20_000)
+			for _, r := range "\x01\u202e\u009b" {
+				assert.NotContains(t, lines[0], string(r))
+			}
+		})
+	}
+}

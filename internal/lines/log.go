@@ -1,0 +1,63 @@
+package lines
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+// maxLogValue is how many bytes of a message or a value a log line holds. It is room for a
+// few names of the greatest length.
+const maxLogValue = 4096
+
+// NewLogHandler returns a handler that cuts and escapes the message and every attribute
+// before h has them, so that nothing that came from outside can make a line that is
+// endless, looks like two, or acts on a terminal.
+func NewLogHandler(h slog.Handler) slog.Handler { return logHandler{h} }
+
+type logHandler struct{ to slog.Handler }
+
+func (h logHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.to.Enabled(ctx, level)
+}
+
+func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
+	clean := slog.NewRecord(r.Time, r.Level, logText(r.Message), r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		clean.AddAttrs(logAttr(a))
+		return true
+	})
+	return h.to.Handle(ctx, clean)
+}
+
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	clean := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		clean[i] = logAttr(a)
+	}
+	return logHandler{h.to.WithAttrs(clean)}
+}
+
+func (h logHandler) WithGroup(name string) slog.Handler {
+	return logHandler{h.to.WithGroup(logText(name))}
+}
+
+func logText(s string) string { return Escape(Cut(s, maxLogValue)) }
+
+func logAttr(a slog.Attr) slog.Attr {
+	v := a.Value.Resolve()
+	switch v.Kind() {
+	case slog.KindString:
+		v = slog.StringValue(logText(v.String()))
+	case slog.KindAny:
+		v = slog.StringValue(logText(fmt.Sprint(v.Any())))
+	case slog.KindGroup:
+		group := v.Group()
+		clean := make([]slog.Attr, len(group))
+		for i := range group {
+			clean[i] = logAttr(group[i])
+		}
+		v = slog.GroupValue(clean...)
+	}
+	return slog.Attr{Key: logText(a.Key), Value: v}
+}
