@@ -73,18 +73,22 @@ func TestClients(t *testing.T) {
 		all = append(all, runs...)
 	}
 	require.Less(t, len(all), maxUsers)
+	checkCount(t, "clients", judgeAll(t, w, startJVM(t, *versionFlag), groups, all))
+}
+
+// judgeAll begins all runs, and compares those of each row.
+func judgeAll(t *testing.T, w *world, jvm *kafkatest.JVM, groups [][]*run, all []*run) (compared int) {
+	t.Helper()
 	w.prepare(t, all)
-	jvm := startJVM(t, *versionFlag)
 	for _, x := range all {
 		for i := range w.ways {
 			x.awaits[i] = start(t, w, jvm, x, w.ways[i])
 		}
 	}
-	compared := 0
 	for _, runs := range groups {
 		t.Run(runs[0].row.name, func(t *testing.T) { compared += judge(t, w, runs) })
 	}
-	checkCount(t, "clients", compared)
+	return compared
 }
 
 // chosen returns the rows that the flags choose.

@@ -19,7 +19,7 @@ var (
 	committed   = with(consumer, map[string]string{"isolation.level": "read_committed"})
 	share       = with(patient, map[string]string{"group.id": "s-$", "share.acknowledgement.mode": "implicit"})
 	streamsOnce = map[string]string{
-		"application.id": "app-$", "commit.interval.ms": "200", "auto.offset.reset": "earliest", "num.stream.threads": "1",
+		"application.id": "app-$", "commit.interval.ms": "200", "repartition.purge.interval.ms": "200", "auto.offset.reset": "earliest", "num.stream.threads": "1",
 		"default.key.serde":   "org.apache.kafka.common.serialization.Serdes$StringSerde",
 		"default.value.serde": "org.apache.kafka.common.serialization.Serdes$StringSerde",
 		"producer.linger.ms":  "0", "consumer.request.timeout.ms": "20000",
@@ -42,7 +42,7 @@ var streamsNames = map[string]string{
 
 // flow are the arguments of a Streams application.
 func flow(seconds, later string) []string {
-	return []string{"{P}", "{A}", "in", "out-$", fmt.Sprint(recordsEach), seconds, later}
+	return []string{"{P}", "{A}", "in", "out-$", fmt.Sprint(recordsEach), seconds, later, "app-$-re-repartition"}
 }
 
 // javaRows are Java clients.
@@ -52,7 +52,7 @@ var javaRows = []row{
 		topics: []string{"out-$=0"}, rights: []string{"Write on Topic out-$"}, want: "offset 1",
 	},
 	{
-		name: "idempotent producer", class: "Clients", args: []string{"produce", "{P}", "out-$", "2"}, props: producer,
+		name: "idempotent producer", class: "Clients", args: []string{"produce", "{P}", "out-$", "2"}, props: with(producer, map[string]string{"enable.idempotence": "true"}),
 		topics: []string{"out-$=0"}, needs: "producer", names: map[string]string{"TOPIC": "out-$"}, want: "offset 1",
 	},
 	{
@@ -122,7 +122,7 @@ var javaRows = []row{
 	},
 	{
 		name: "streams, streams protocol", class: "Flow", args: flow("25", ""), props: with(streamsOnce, newProtocol), since: "4.2",
-		topics: []string{"out-$=0"}, needs: "streams", names: streamsNames, want: counted, full: true,
+		topics: []string{"out-$=0"}, needs: "streams", names: streamsNames, want: counted + "\npurged true", full: true,
 	},
 	{
 		name: "streams, streams protocol, internal topics are made later by another", class: "Flow", since: "4.2", alone: true,
@@ -132,19 +132,19 @@ var javaRows = []row{
 			readIn, "Write on Topic out-$", "Read on Group app-$",
 			"Read on Topic app-$- (prefixed)", "Write on Topic app-$- (prefixed)", "Delete on Topic app-$- (prefixed)",
 		},
-		want: counted + "\nended by an error: false",
+		want: counted + "\npurged true\nended by an error: false",
 	},
 	{
 		name: "streams, classic protocol", class: "Flow", args: flow("25", ""), props: streamsOnce, since: "3.0",
-		topics: []string{"out-$=0"}, needs: "streams", names: streamsNames, want: counted, full: true,
+		topics: []string{"out-$=0"}, needs: "streams", names: streamsNames, want: counted + "\npurged true", full: true,
 	},
 	{
 		name: "streams exactly once, streams protocol", class: "Flow", args: flow("25", ""), props: with(with(streamsOnce, newProtocol), exactlyOnce), since: "4.2",
-		topics: []string{"out-$=0"}, needs: "streams-exactly-once", names: streamsNames, want: counted, full: true,
+		topics: []string{"out-$=0"}, needs: "streams-exactly-once", names: streamsNames, want: counted + "\npurged true", full: true,
 	},
 	{
 		name: "streams exactly once, classic protocol", class: "Flow", args: flow("25", ""), props: with(streamsOnce, exactlyOnce), since: "3.0",
-		topics: []string{"out-$=0"}, needs: "streams-exactly-once", names: streamsNames, want: counted, full: true,
+		topics: []string{"out-$=0"}, needs: "streams-exactly-once", names: streamsNames, want: counted + "\npurged true", full: true,
 	},
 }
 

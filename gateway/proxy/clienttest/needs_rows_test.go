@@ -8,7 +8,7 @@ var workerProps = map[string]string{
 	"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
 	"offset.storage.partitions": "1", "status.storage.partitions": "1",
 	"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
-	"listeners": "http://127.0.0.1:0", "plugin.discovery": "only_scan", "connector.client.config.override.policy": "All",
+	"listeners": "http://127.0.0.1:0", "plugin.discovery": "service_load", "connector.client.config.override.policy": "All",
 	"offset.flush.interval.ms": "500",
 }
 
@@ -32,17 +32,17 @@ const brought = "records [s0, s1, s2, s3, s4]"
 var needsRows = []row{
 	{
 		name: "connect worker", class: "Worker", since: "3.8", full: true, props: workerProps, topics: []string{"out-$=0"},
-		args:  []string{"{P}", "{A}", sourceConfig(as("producer", everything)), "out-$", "5", "30"},
+		args:  []string{"{P}", "{A}", sourceConfig(as("producer", everything)), "out-$", "5", "20"},
 		needs: "connect-worker", names: map[string]string{"GROUP": "c-$", "INTERNAL-TOPICS": "c-$- (prefixed)"}, want: brought,
 	},
 	{
 		name: "sink connector", class: "Worker", since: "3.8", full: true, props: workerProps,
-		args:  []string{"{E}", "{A}", sinkConfig(as("consumer", "{U}")), "", "5", "30"},
+		args:  []string{"{E}", "{A}", sinkConfig(as("consumer", "{U}")), "", "5", "20"},
 		needs: "sink-connector", names: map[string]string{"GROUP": "connect-n-$", "TOPIC": "in"}, want: "records [in:v0, in:v1, in:v2, in:v3, in:v4]",
 	},
 	{
 		name: "source connector", class: "Worker", since: "3.8", full: true, props: workerProps, topics: []string{"out-$=0"},
-		args:  []string{"{E}", "{A}", sourceConfig(as("producer", "{U}")), "out-$", "5", "30"},
+		args:  []string{"{E}", "{A}", sourceConfig(as("producer", "{U}")), "out-$", "5", "20"},
 		needs: "source-connector", names: map[string]string{"TOPIC": "out-$"}, want: brought,
 	},
 	{

@@ -209,8 +209,12 @@ var noise = []struct {
 	{regexp.MustCompile(`(?m)^(Tools\$Exited: )?exit$\n`), ""},              // in place of the end of the JVM
 	{regexp.MustCompile(`(?m)^\s+at [^\n]*\n`), ""},
 	{regexp.MustCompile(`(?m)^\s+\.\.\. \d+ more\n`), ""},
-	{regexp.MustCompile(`Request Request\([^\n]*?\) is not authorized\.?`), "Cluster authorization failed."}, // text-of-cluster-refusals
+	{regexp.MustCompile(`Request Request\([^\n]*\) (is not authorized|needs \w+ permission)\.?`), "Cluster authorization failed."}, // text-of-cluster-refusals
 	{regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+`), "ADDRESS"},
+	// librdkafka names the connection to begin with otherwise than that to the same broker.
+	{regexp.MustCompile(`ADDRESS/(bootstrap|\d+)`), "ADDRESS/NODE"},
+	{regexp.MustCompile(`from broker (-1|\d+):`), "from broker NODE:"},
+	{regexp.MustCompile(`\|\d{10}\.\d{3}\|`), "|TIME|"},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
 	{regexp.MustCompile(`(?i)(TopicId: |topic id |topicId=)[A-Za-z0-9_-]{22}`), "${1}ID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d*`), "TIME"},

@@ -142,7 +142,7 @@ var toolRows = []row{
 	},
 	{
 		name: "kafka-log-dirs", tools: cmd("kafka-log-dirs --bootstrap-server {B} --command-config {F} --describe --topic-list in"),
-		rights: []string{"Describe on Cluster kafka-cluster"}, want: "\"topic\":\"in\"", digits: true, unordered: true,
+		rights: []string{"Describe on Cluster kafka-cluster"}, want: "\"partition\":\"in-N\"", digits: true, unordered: true,
 	},
 	{
 		name: "kafka-metadata-quorum --status", since: "3.3", tools: cmd("kafka-metadata-quorum --bootstrap-server {B} --command-config {F} describe --status"),

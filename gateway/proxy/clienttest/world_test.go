@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -159,6 +160,7 @@ func (w *world) prepare(t *testing.T, runs []*run) {
 			}
 		}
 	}
+	maps.DeleteFunc(records, func(topic string, _ int) bool { return w.ids[topic] != "" })
 	w.createTopics(ctx, t, records)
 	for id := range transactional {
 		w.transact(ctx, t, id)
@@ -193,7 +195,7 @@ func (w *world) createTopics(ctx context.Context, t *testing.T, records map[stri
 	listed, err := w.admin.ListTopics(ctx)
 	require.NoError(t, err)
 	for name, topic := range listed {
-		w.ids[name] = topic.ID.String()
+		w.ids[name] = base64.RawURLEncoding.EncodeToString(topic.ID[:])
 	}
 }
 

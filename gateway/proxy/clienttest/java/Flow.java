@@ -1,7 +1,6 @@
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.Properties;
@@ -9,6 +8,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
@@ -30,7 +30,7 @@ public final class Flow {
      * The arguments are the properties of the application, those of somebody who may read
      * the output, the topics of input and output, how many records are expected, how many
      * seconds to wait, and the topics that somebody else makes after a half of that time,
-     * if any.
+     * if any, and the repartition topic, of which the application deletes what it has read.
      */
     public static String run(String[] a) throws Exception {
         Transcript out = new Transcript();
@@ -53,7 +53,8 @@ public final class Flow {
         });
         streams.start();
         try {
-            out.add("output " + await(streams, Transcript.properties(a[1]), a[3], Integer.parseInt(a[4]), a[5], a.length > 6 ? a[6] : ""));
+            out.add("output " + await(streams, Transcript.properties(a[1]), a[3], Integer.parseInt(a[4]), a[5], a[6]));
+            out.add("purged " + purged(Transcript.properties(a[1]), a[7]));
             synchronized (errors) {
                 errors.forEach(out::add);
             }
@@ -68,7 +69,23 @@ public final class Flow {
         return out.text();
     }
 
-    /** Returns the first exception of a chain that Kafka answered: those around it depend on timing. */
+    /** Reports whether the first records of a topic are deleted, within some seconds. */
+    private static boolean purged(Properties owner, String topic) throws Exception {
+        TopicPartition p = new TopicPartition(topic, 0);
+        try (Admin admin = Admin.create(owner)) {
+            if (!admin.listTopics().names().get().contains(topic)) {
+                return false;
+            }
+            for (long end = Transcript.deadline("4"); System.nanoTime() < end; Thread.sleep(100)) {
+                if (admin.listOffsets(Collections.singletonMap(p, OffsetSpec.earliest())).partitionResult(p).get().offset() > 0) {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+
+    /** Returns the first cause of an exception: what is around it depends on timing. */
     private static String root(Throwable e) {
         while (e.getCause() != null && e.getCause() != e) {
             e = e.getCause();

@@ -68,6 +68,16 @@ public final class Tools {
 
     private Tools() {}
 
+    /** Lets the end of the JVM be that of this thread and of those that it starts. */
+    static void adopt() {
+        CURRENT.set(new Streams(""));
+    }
+
+    /** Returns the exit status of the adopted thread, or null while there is none. */
+    static Integer status() {
+        return CURRENT.get().status;
+    }
+
     private static final class Divided extends OutputStream {
         private final OutputStream other;
         private final boolean stdout;

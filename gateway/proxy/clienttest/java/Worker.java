@@ -3,15 +3,12 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -52,45 +49,61 @@ public final class Worker {
         GOT.put(name, new ConcurrentLinkedQueue<>());
         TreeSet<String> seen = new TreeSet<>();
         TreeSet<String> states = new TreeSet<>();
+        Tools.adopt();
         var connect = new ConnectDistributed().startConnect(worker);
         try {
             Herder herder = connect.herder();
             long end = Transcript.deadline(a[5]);
-            boolean put = out.step("worker", () -> {
-                CompletableFuture<Object> done = new CompletableFuture<>();
-                herder.putConnectorConfig(name, config, false, (error, result) -> {
-                    if (error != null) {
-                        done.completeExceptionally(error);
-                    } else {
-                        done.complete(result);
-                    }
-                });
-                done.get(Math.max(1, end - System.nanoTime()), TimeUnit.NANOSECONDS);
+            CompletableFuture<Object> put = new CompletableFuture<>();
+            herder.putConnectorConfig(name, config, false, (error, result) -> {
+                if (error != null) {
+                    put.completeExceptionally(error);
+                } else {
+                    put.complete(result);
+                }
             });
-            try (KafkaConsumer<String, String> consumer = a[3].isEmpty() || !put ? null : Clients.consumer(Transcript.properties(a[1]))) {
-                if (consumer != null) {
-                    consumer.assign(Collections.singleton(new TopicPartition(a[3], 0)));
-                    consumer.seekToBeginning(consumer.assignment());
-                }
-                while (put && seen.size() < Integer.parseInt(a[4]) && System.nanoTime() < end && states.isEmpty()) {
-                    if (consumer == null) {
-                        Thread.sleep(100);
-                        seen.addAll(GOT.get(name));
-                    } else {
-                        for (ConsumerRecord<String, String> r : consumer.poll(Duration.ofMillis(200))) {
-                            seen.add(r.value());
-                        }
-                    }
-                    states.addAll(failures(herder, name));
-                }
+            while (!put.isDone() && Tools.status() == null && System.nanoTime() < end) {
+                Thread.sleep(50);
+            }
+            if (put.isDone() && out.step("put", put::get)) {
+                watch(herder, name, a, end, seen, states);
             }
         } finally {
-            connect.stop();
-            connect.awaitStop();
+            out.add("the worker ended: " + (Tools.status() != null));
+            stop(connect::stop);
         }
         out.add("records " + seen);
         states.forEach(out::add);
         return out.text();
+    }
+
+    /** Adds the records that come and the failures of the connector. */
+    private static void watch(Herder herder, String name, String[] a, long end, TreeSet<String> seen, TreeSet<String> states) throws Exception {
+        try (KafkaConsumer<String, String> consumer = a[3].isEmpty() ? null : Clients.consumer(Transcript.properties(a[1]))) {
+            if (consumer != null) {
+                consumer.assign(Collections.singleton(new TopicPartition(a[3], 0)));
+                consumer.seekToBeginning(consumer.assignment());
+            }
+            while (seen.size() < Integer.parseInt(a[4]) && System.nanoTime() < end && states.isEmpty() && Tools.status() == null) {
+                if (consumer == null) {
+                    Thread.sleep(100);
+                    seen.addAll(GOT.get(name));
+                } else {
+                    for (ConsumerRecord<String, String> r : consumer.poll(Duration.ofMillis(200))) {
+                        seen.add(r.value());
+                    }
+                }
+                states.addAll(failures(herder, name));
+            }
+        }
+    }
+
+    /** Stops a worker. One whose thread has ended does not stop by itself. */
+    private static void stop(Runnable stop) throws InterruptedException {
+        Thread t = new Thread(stop);
+        t.setDaemon(true);
+        t.start();
+        t.join(10_000);
     }
 
     /** Returns the first line of the trace of each task that has failed, and of its first cause. */
