@@ -23,7 +23,9 @@ func sinkConfig(more string) string {
 
 // as is an override of the user of a connector's clients.
 func as(client, user string) string {
-	return fmt.Sprintf("%s.override.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"%s\" password=\"%s-secret\";\n", client, user, user)
+	p := client + ".override."
+	return p + "security.protocol=SASL_PLAINTEXT\n" + p + "sasl.mechanism=PLAIN\n" + p +
+		fmt.Sprintf("sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"%s\" password=\"%s-secret\";\n", user, user)
 }
 
 const brought = "records [s0, s1, s2, s3, s4]"
