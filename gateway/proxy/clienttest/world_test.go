@@ -146,10 +146,16 @@ func (w *world) prepare(t *testing.T, runs []*run) {
 		bindings = append(bindings, r.bindings...)
 		for _, way := range w.ways {
 			for _, topic := range r.row.topics {
-				name, empty := strings.CutSuffix(r.expand(topic, way), "=0")
-				records[name] = recordsEach
-				if empty {
+				switch name, kind, _ := strings.Cut(r.expand(topic, way), "="); kind {
+				case "compact":
+					made, err := w.admin.CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": kmsg.StringPtr("compact")}, name)
+					require.NoError(t, err)
+					require.NoError(t, made.Err)
+					require.NoError(t, w.kafka.ProduceSync(ctx, &kgo.Record{Topic: name, Key: []byte("k"), Value: []byte("v")}).FirstErr())
+				case "0":
 					records[name] = 0
+				default:
+					records[name] = recordsEach
 				}
 			}
 			for _, group := range r.row.groups {

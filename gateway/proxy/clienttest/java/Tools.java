@@ -11,7 +11,9 @@ import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Runs command-line tools of Kafka in this JVM, several at the same time. What a tool and
@@ -23,6 +25,7 @@ public final class Tools {
         final InputStream in;
         final OutputStream out = new ByteArrayOutputStream();
         final OutputStream err = new ByteArrayOutputStream();
+        final List<Runnable> hooks = new ArrayList<>();
         Integer status;
 
         Streams(String stdin) {
@@ -119,15 +122,18 @@ public final class Tools {
         throw new IllegalStateException("no class of " + Arrays.toString(names));
     }
 
-    /** Sets a procedure of Kafka's class Exit: to end the tool, or to do nothing. */
+    /** Sets a procedure of Kafka's class Exit: to end the tool, or to run something at its end. */
     private static void install(Class<?> exit, String setter, String procedure, boolean ends) {
         try {
             Class<?> type = Class.forName(exit.getName() + "$" + procedure);
             Object p = Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (self, method, args) -> {
+                Streams s = CURRENT.get();
                 if (!ends) {
+                    if (s != null) {
+                        s.hooks.add((Runnable) args[1]);
+                    }
                     return null;
                 }
-                Streams s = CURRENT.get();
                 if (s != null && s.status == null) {
                     s.status = (Integer) args[0];
                     if (args.length > 1 && args[1] != null) {
@@ -186,6 +192,16 @@ public final class Tools {
         return b.toString();
     }
 
+    /** Runs what a tool wants to be run when its JVM ends. */
+    private static void atEnd(Streams s) throws InterruptedException {
+        for (Runnable hook : s.hooks) {
+            Thread t = new Thread(hook);
+            t.setDaemon(true);
+            t.start();
+            t.join(10_000);
+        }
+    }
+
     private static String tool(String name, String stdin, String[] args) throws Exception {
         Streams s = new Streams(stdin);
         CURRENT.set(s);
@@ -199,6 +215,7 @@ public final class Tools {
                 s.status = 1;
             }
         } finally {
+            atEnd(s);
             Thread.currentThread().setContextClassLoader(before);
             CURRENT.remove();
         }
