@@ -257,7 +257,7 @@ func (c *Cluster) zookeeperAddress() string { return "127.0.0.1:" + strconv.Itoa
 
 // jvm starts a Java program whose output goes to the file NAME.log of the folder.
 func (c *Cluster) jvm(name string, options []string, tool string, args ...string) (*process, error) {
-	class, err := toolClass(c.Version, tool)
+	class, err := ToolClass(c.Version, tool)
 	if err != nil {
 		return nil, err
 	}
@@ -297,7 +297,7 @@ func (b *Broker) format() error {
 
 // tool runs a tool that must succeed.
 func (c *Cluster) tool(tool string, args ...string) error {
-	class, err := toolClass(c.Version, tool)
+	class, err := ToolClass(c.Version, tool)
 	if err != nil {
 		return err
 	}
