@@ -231,6 +231,13 @@ func (c *conn) readFrame(limit int) (request, error) {
 		return request{}, fmt.Errorf("a frame of %d bytes: expected 0 to %d", size, limit)
 	}
 	patience := c.listener.proxy.limits.Frame
+	if size <= maxSmallFrame {
+		if _, err := c.reader.Peek(4 + size); errors.Is(err, io.EOF) {
+			return request{}, io.ErrUnexpectedEOF
+		} else if err != nil {
+			return request{}, err
+		}
+	}
 	room, err := c.listener.proxy.frames.claim(c.ctx, size, c.ahead.reading, patience)
 	if err != nil {
 		return request{}, err

@@ -12,9 +12,13 @@ import (
 
 // What all clients together make the proxy hold is bounded: a frame is read only once
 // there is room for it, and until then its connection waits, in the order in which the
-// connections came, without the client being read: so it waits too. Frames of three kinds
+// connections came, without the client being read: so it waits too. Frames of four kinds
 // have room of their own, so that nobody who is not logged in holds up the others, and
 // large frames do not hold up small ones.
+//
+// A small frame fits in the buffer of its connection, and takes room once all of it is
+// there. So a client that says how long its frame is and sends no more of it has room only
+// among the large ones.
 //
 // Source: Kafka's queued.max.request.bytes (KIP-72).
 
@@ -22,20 +26,25 @@ import (
 type frameKind int
 
 const (
-	loginFrame frameKind = iota // of a client that is not logged in
-	smallFrame                  // up to maxSmallFrame
+	smallLogin frameKind = iota // of a client that is not logged in
+	largeLogin                  // so is this one
+	smallFrame
 	largeFrame
 	frameKinds
 )
 
 // maxSmallFrame is the size of the largest frame that is small: of nearly every request
-// but one to produce.
-const maxSmallFrame = 64 << 10
+// but one to produce, and of every login but one with a large Kerberos ticket.
+const maxSmallFrame = bufferBytes - 4
 
-// frameShares are the eighths of the room that each kind has.
-var frameShares = [frameKinds]int64{loginFrame: 1, smallFrame: 2, largeFrame: 5}
+// frameShares are the sixteenths of the room that each kind has.
+var frameShares = [frameKinds]int64{smallLogin: 1, largeLogin: 1, smallFrame: 4, largeFrame: 10}
 
-const allShares = 8
+const allShares = 16
+
+// largestFrames are the sizes that each kind has room for whatever its share is, if it has
+// a limit of its own.
+var largestFrames = [frameKinds]int64{smallLogin: maxSmallFrame, largeLogin: maxLoginFrameBytes, smallFrame: maxSmallFrame}
 
 // DefaultFramesBytes returns the default of Limits.FramesBytes: half a gigabyte, or a
 // quarter of the memory limit of the Go runtime (GOMEMLIMIT) if that is less, so that what
@@ -63,10 +72,7 @@ type frameMemory struct {
 func newFrameMemory(bytes int64) *frameMemory {
 	m := new(frameMemory)
 	for kind := range m.room {
-		m.size[kind] = bytes / allShares * frameShares[kind]
-		if frameKind(kind) == largeFrame {
-			m.size[kind] = bytes * frameShares[kind] / allShares
-		}
+		m.size[kind] = max(bytes*frameShares[kind]/allShares, largestFrames[kind])
 		m.room[kind] = semaphore.NewWeighted(m.size[kind])
 	}
 	return m
@@ -82,11 +88,13 @@ type claim struct {
 // claim waits until there is room for a frame. The error says that there was none in time.
 func (m *frameMemory) claim(ctx context.Context, bytes int, loggedIn bool, patience time.Duration) (*claim, error) {
 	c := &claim{m, largeFrame, int64(bytes)}
-	switch {
-	case !loggedIn:
-		c.kind = loginFrame
-	case bytes <= maxSmallFrame:
+	switch small := bytes <= maxSmallFrame; {
+	case small && loggedIn:
 		c.kind = smallFrame
+	case small:
+		c.kind = smallLogin
+	case !loggedIn:
+		c.kind = largeLogin
 	}
 	if !m.room[c.kind].TryAcquire(c.bytes) {
 		ctx, cancel := context.WithTimeout(ctx, patience)

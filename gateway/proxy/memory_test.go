@@ -64,6 +64,42 @@ func TestFramesWaitForRoom(t *testing.T) {
 	eventually(t, "all room is given back", func() bool { return p.FramesHeld() == 0 })
 }
 
+// TestStalledFramesHoldUpNobody: clients that say how long a frame is, and send no more of
+// it, take no room from small frames, neither before their login nor after it.
+func TestStalledFramesHoldUpNobody(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		user string // that stalls; none before login
+		size uint32
+	}{
+		{"logins of 512 KiB", "", 512 << 10},
+		{"logins of 1 KiB", "", 1 << 10},
+		{"requests of 64 KiB", "bob", 64 << 10},
+		{"requests of 1 KiB", "bob", 1 << 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 8 * mebibyte}})
+			address := p.Addresses()[0]
+			logged := dial(t, address)
+			logged.login("admin", passwords["admin"])
+			for range 100 {
+				w := dial(t, address)
+				if tt.user != "" {
+					w.login(tt.user, passwords[tt.user])
+				}
+				w.write(binary.BigEndian.AppendUint32(nil, tt.size))
+			}
+			other := dial(t, address)
+			for _, w := range []*wire{logged, other} {
+				_ = w.SetDeadline(time.Now().Add(5 * time.Second))
+			}
+			logged.works()
+			other.login("admin", passwords["admin"])
+			other.works()
+		})
+	}
+}
+
 // TestFramesWaitNoLongerThanTheLimit: a connection whose request finds no room is closed.
 func TestFramesWaitNoLongerThanTheLimit(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{
