@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -99,20 +101,19 @@ func (p *Plan) lostSession() bool {
 		!p.asker.view.Allowed(ops.ClusterAction, resource.Cluster, resource.ClusterName)
 }
 
-// deny adds denials that the client feels, each once.
+// deny adds denials that the client feels, and that were not there before.
 func (p *Plan) deny(felt []Denial) {
-	type question struct {
-		op   ops.Operation
-		t    resource.Type
-		name string
+	compare := func(a, b *Denial) int {
+		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Type, b.Type), strings.Compare(a.Name, b.Name))
 	}
-	known := make(map[question]bool, len(p.Denied))
-	for _, d := range p.Denied {
-		known[question{d.Operation, d.Type, d.Name}] = true
-	}
-	for _, d := range felt {
-		if !known[question{d.Operation, d.Type, d.Name}] {
-			p.Denied = append(p.Denied, d)
-		}
+	known := inOrder(len(p.Denied), func(i, j int32) int { return compare(&p.Denied[i], &p.Denied[j]) })
+	felt = slices.DeleteFunc(felt, func(d Denial) bool {
+		_, found := slices.BinarySearchFunc(known, &d, func(i int32, d *Denial) int { return compare(&p.Denied[i], d) })
+		return found
+	})
+	if len(p.Denied) == 0 {
+		p.Denied = felt
+	} else if len(felt) > 0 {
+		p.Denied = append(slices.Grow(p.Denied, len(felt)), felt...)
 	}
 }
