@@ -55,7 +55,7 @@ func (p *Plan) decideAgain() (refusal kmsg.Response, err error) {
 		return nil, nil // its filter asks about all that it shows
 	}
 	q := p.query
-	a := asker{view: p.asker.view}
+	a := asker{view: p.asker.view, entries: p.asker.entries}
 	out := ops.Evaluate(&a, &q.Request)
 	p.asker.checks += a.checks
 	if do := p.gateway.handling[q.Key].filter; do != nil {

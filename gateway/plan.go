@@ -69,7 +69,7 @@ func (p *Plan) decide(frame []byte) error {
 	}
 	silent := q.NoResponse
 	q.NoResponse = false // so that the outcome says what of the request is refused
-	p.asker.entries = len(q.Topics) + len(q.Groups) + len(q.Transactions) + len(q.Keys) + len(q.Resources)
+	p.asker.entries = entriesOf(&q.Request)
 	out := ops.Evaluate(&p.asker, &q.Request)
 	if out.CloseConnection {
 		return errUnknown
@@ -90,6 +90,18 @@ func (p *Plan) decide(frame []byte) error {
 	}
 	p.Checks = p.asker.checks
 	return nil
+}
+
+// entriesOf returns how many entries of a request can be denied.
+func entriesOf(r *ops.Request) int {
+	n := len(r.Topics) + len(r.Groups) + len(r.Transactions) + len(r.Keys) + len(r.Resources)
+	for i := range r.Groups {
+		n += len(r.Groups[i].Topics)
+	}
+	for i := range r.Transactions {
+		n += len(r.Transactions[i].Topics)
+	}
+	return n
 }
 
 // refuseUnasked refuses a request that is invalid whoever sends it, if the API is served.

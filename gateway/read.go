@@ -94,7 +94,7 @@ func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
 		q.first[0] = t
 	default:
 		if q.named == nil {
-			q.named = make(map[[16]byte]string)
+			q.named = make(map[[16]byte]string, cap(q.Topics))
 		}
 		q.named[id] = name
 	}

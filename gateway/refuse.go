@@ -105,9 +105,6 @@ func (r refusal) fill(dst, src reflect.Value) {
 		assign(dst.Field(c.to), from)
 	}
 	if r.setAt(s, dst) {
-		if s.acks.to >= 0 && src.Field(s.acks.from).Len() > 0 {
-			dst.Field(s.acks.to).SetInt(int64(r.code))
-		}
 		return
 	}
 	for _, l := range s.lists {
@@ -175,7 +172,6 @@ type shape struct {
 	copies    []copiedField
 	code      int           // the field of the error, or -1
 	message   int           // that of its text, or -1
-	acks      copiedField   // of a share fetch: the error of the acknowledgements, if to is not -1
 	lists     []copiedField // whose entries have the error, if the entry itself has none
 }
 
@@ -207,7 +203,7 @@ func shapeOf(key ops.APIKey, dst, src reflect.Type) *shape {
 }
 
 func findShape(k shapeKey) *shape {
-	s := &shape{emptyText: -1, code: fieldIndex(k.dst, "ErrorCode"), message: fieldIndex(k.dst, "ErrorMessage"), acks: copiedField{-1, -1}}
+	s := &shape{emptyText: -1, code: fieldIndex(k.dst, "ErrorCode"), message: fieldIndex(k.dst, "ErrorMessage")}
 	s.findBlanks(k)
 	if k.src != nil {
 		s.findCopies(k)
@@ -255,9 +251,6 @@ func (s *shape) findCopies(k shapeKey) {
 		if from := fieldIndex(k.src, name); from >= 0 && !repeats && k.dst.Field(i).Type.Kind() == reflect.Slice && k.src.Field(from).Type.Kind() == reflect.Slice {
 			s.lists = append(s.lists, copiedField{i, from})
 		}
-	}
-	if to, from := fieldIndex(k.dst, "AcknowledgeErrorCode"), fieldIndex(k.src, "AcknowledgementBatches"); to >= 0 && from >= 0 {
-		s.acks = copiedField{to, from}
 	}
 }
 
