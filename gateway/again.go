@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -53,7 +55,7 @@ func (p *Plan) decideAgain() (refusal kmsg.Response, err error) {
 		return nil, nil // its filter asks about all that it shows
 	}
 	q := p.query
-	a := asker{view: p.asker.view}
+	a := asker{view: p.asker.view, entries: p.asker.entries}
 	out := ops.Evaluate(&a, &q.Request)
 	p.asker.checks += a.checks
 	if do := p.gateway.handling[q.Key].filter; do != nil {
@@ -99,20 +101,19 @@ func (p *Plan) lostSession() bool {
 		!p.asker.view.Allowed(ops.ClusterAction, resource.Cluster, resource.ClusterName)
 }
 
-// deny adds denials that the client feels, each once.
+// deny adds denials that the client feels, and that were not there before.
 func (p *Plan) deny(felt []Denial) {
-	type question struct {
-		op   ops.Operation
-		t    resource.Type
-		name string
+	compare := func(a, b *Denial) int {
+		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Type, b.Type), strings.Compare(a.Name, b.Name))
 	}
-	known := make(map[question]bool, len(p.Denied))
-	for _, d := range p.Denied {
-		known[question{d.Operation, d.Type, d.Name}] = true
-	}
-	for _, d := range felt {
-		if !known[question{d.Operation, d.Type, d.Name}] {
-			p.Denied = append(p.Denied, d)
-		}
+	known := inOrder(len(p.Denied), func(i, j int32) int { return compare(&p.Denied[i], &p.Denied[j]) })
+	felt = slices.DeleteFunc(felt, func(d Denial) bool {
+		_, found := slices.BinarySearchFunc(known, &d, func(i int32, d *Denial) int { return compare(&p.Denied[i], d) })
+		return found
+	})
+	if len(p.Denied) == 0 {
+		p.Denied = felt
+	} else if len(felt) > 0 {
+		p.Denied = append(slices.Grow(p.Denied, len(felt)), felt...)
 	}
 }

@@ -533,7 +533,7 @@ func TestImpossibleNameWithoutCreate(t *testing.T) {
 // TestTextsAreBounded: what is said beside the errors of a request takes a bounded size,
 // and time that grows with the request alone.
 func TestTextsAreBounded(t *testing.T) {
-	const times = 3_000 // the gateway refuses more of them, as short as they are
+	const times = 2_500 // the gateway refuses more of them, as short as they are
 	keys, resources := make([]string, times), make([]kmsg.AlterConfigsRequestResource, times)
 	for i := range resources {
 		resources[i] = kmsg.AlterConfigsRequestResource{ResourceType: 1, ResourceName: fmt.Sprint(i)}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -46,20 +47,33 @@ const decidedCost = int(max(unsafe.Sizeof(ops.Topic{}), unsafe.Sizeof(ops.Holder
 // messageCost is the longest text beside an error code, with its length, in bytes.
 const messageCost = 56
 
+// lateCost is the entry of a second outcome: an answer that shows something is decided about
+// again if it comes after a change of the ACLs.
+const lateCost = int(unsafe.Sizeof(ops.Item{}))
+
 // extraCosts are what one entry of an outermost list costs more in some APIs: those that are
 // evaluated twice, or whose entries are compared with each other.
 var extraCosts = map[ops.APIKey]int{
 	0:  20, // Produce
+	1:  idCost,
 	3:  creationCost,
 	9:  withinCost,
 	20: comparedCost + missingCost,
 	24: withinCost + missingCost,
+	78: idCost,
 	89: withinCost + 30,
 	90: withinCost,
 }
 
+// partitionCost is that of the partitions of a topic that come together, each of them once.
+const partitionCost = int(unsafe.Sizeof(placed{}))
+
+// sessionCost is that of a partition of a share session, and of what a fetch notes of it.
+const sessionCost = 380
+
 const (
-	creationCost = 60  // Metadata: to create a topic is asked about again, and sent apart
+	idCost       = 100 // the names of topics that are named by id
+	creationCost = 100 // Metadata: to create a topic is asked about again, and sent apart
 	withinCost   = 130 // the lists within the entry
 	comparedCost = 160 // the entry in a map of all of them
 	missingCost  = 150 // the topic is looked up, and the request evaluated again
@@ -121,6 +135,10 @@ func (c costs) within(l, echo *layout, depth int) {
 		c.within(l.elem, nil, depth)
 	case arrayLayout:
 		l.cost = 0
+		if strings.HasPrefix(l.name, "Forgotten") { // of a fetch: nothing is asked or answered about them
+			c.within(l.elem, nil, depth+1)
+			return
+		}
 		if depth > 0 && repeatsNames[c.key] {
 			echo, l.repeats = c.response.field("Partitions"), true
 		}
@@ -129,10 +147,19 @@ func (c costs) within(l, echo *layout, depth int) {
 		}
 		if depth == 0 {
 			l.cost += extraCosts[c.key]
+			if !tells[c.key] {
+				l.cost += lateCost
+			}
+		}
+		if c.key == shareFetchKey && echo != nil && l.name == "Partitions" {
+			l.cost += sessionCost
 		}
 		if echo != nil {
 			l.echoed = echo.memory
 			l.cost += echo.elem.least
+			if depth > 0 && repetitions[c.key] >= joinTopics {
+				l.cost += partitionCost + echo.memory
+			}
 			if echo.elem.field("ErrorMessage") != nil {
 				l.cost += messageCost
 			}

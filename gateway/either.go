@@ -43,7 +43,7 @@ func (r *reader) readMetadata(q *query, m *kmsg.MetadataRequest) {
 		if t.Topic == nil {
 			return q.identified(r.cluster, t.TopicID)
 		}
-		return named(q, *t.Topic)
+		return named(*t.Topic)
 	})
 }
 
@@ -60,14 +60,6 @@ func refuseMetadata(m *kmsg.MetadataRequest, r *kmsg.MetadataResponse, code ops.
 		r.Topics = append(r.Topics, t)
 	}
 }
-
-// What Kafka says of a topic to delete that has a name and an id, or neither.
-//
-// Source: ControllerApis.deleteTopics.
-var (
-	bothText    = new("You may not specify both topic name and topic id.")
-	neitherText = new("Neither topic name nor id were specified.")
-)
 
 // readDeletions reads the topics to delete of a version whose topics may be named by id.
 // Those that are named in both ways, or in neither, are taken out and answered apart:
@@ -94,7 +86,7 @@ func (r *reader) readDeletions(q *query, m *kmsg.DeleteTopicsRequest) {
 		if t.Topic == nil {
 			return q.identified(r.cluster, t.TopicID)
 		}
-		return named(q, *t.Topic)
+		return named(*t.Topic)
 	})
 }
 

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -120,23 +122,35 @@ func keptOf[T any](list []T, out *ops.Outcome, parent int) []T {
 // filterCreated withholds the configuration of created topics from who may not
 // describe it. The response is also read for the ids of the topics.
 func filterCreated(p *Plan, out *ops.Outcome) change {
-	withheld := make(map[string]ops.ErrorCode)
+	if p.query.Version < 5 {
+		return nil
+	}
+	type topic struct {
+		name string
+		code ops.ErrorCode
+	}
+	compare := func(t topic, name string) int { return strings.Compare(t.name, name) }
+	var withheld []topic
 	for i := range out.Items {
 		// Who may not even create it any more, when it is created, is not shown it either.
 		if it := &out.Items[i]; it.ConfigCode != ops.None || it.Code != ops.None {
-			withheld[nameOf(&p.query.Request, it)] = cmp.Or(it.ConfigCode, it.Code)
+			if withheld == nil {
+				withheld = make([]topic, 0, len(out.Items)-i)
+			}
+			withheld = append(withheld, topic{nameOf(&p.query.Request, it), cmp.Or(it.ConfigCode, it.Code)})
 		}
 	}
 	learns := p.query.Version >= 7 // the response has ids
-	if p.query.Version < 5 || len(withheld) == 0 && !learns {
+	if len(withheld) == 0 && !learns {
 		return nil
 	}
+	slices.SortStableFunc(withheld, func(a, b topic) int { return compare(a, b.name) })
 	return func(resp kmsg.Response) (bool, error) {
 		r := resp.(*kmsg.CreateTopicsResponse)
 		for i := range r.Topics {
 			t := &r.Topics[i]
-			if code, ok := withheld[t.Topic]; ok && t.ErrorCode == 0 {
-				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor = int16(code), -1, -1
+			if at, ok := slices.BinarySearchFunc(withheld, t.Topic, compare); ok && t.ErrorCode == 0 {
+				t.ConfigErrorCode, t.NumPartitions, t.ReplicationFactor = int16(withheld[at].code), -1, -1
 				t.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
 			}
 		}

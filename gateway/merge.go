@@ -37,34 +37,76 @@ type entryKey struct {
 // nameFields are the fields that name what an entry is about.
 var nameFields = []string{"Topic", "Group", "GroupID", "Key", "TransactionalID", "ResourceName"}
 
+// entryFields are the fields of a type of entries that say what an entry is about, by
+// their positions; -1 is none.
+type entryFields struct{ id, name, kind, partitions, partition int }
+
+// allEntryFields are those that were looked for: to look for a field takes memory, and a
+// list may have a million entries.
+var allEntryFields typeCache[reflect.Type, entryFields]
+
+func entryFieldsOf(t reflect.Type) *entryFields {
+	return allEntryFields.get(t, func() *entryFields {
+		if t.Kind() != reflect.Struct {
+			return &entryFields{-1, -1, -1, -1, -1}
+		}
+		f := &entryFields{fieldIndex(t, "TopicID"), -1, fieldIndex(t, "ResourceType"), fieldIndex(t, "Partitions"), fieldIndex(t, "Partition")}
+		for _, name := range nameFields {
+			if at := fieldIndex(t, name); at >= 0 && isText(t.Field(at).Type) {
+				f.name = at
+				break
+			}
+		}
+		return f
+	})
+}
+
+func isText(t reflect.Type) bool {
+	return t.Kind() == reflect.String || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.String
+}
+
+// idOf returns the id of the topic that an entry is about, if it has one.
+func (f *entryFields) idOf(v reflect.Value) (id [16]byte) {
+	if f.id >= 0 {
+		id = *v.Field(f.id).Addr().Interface().(*[16]byte)
+	}
+	return id
+}
+
+// nameOf returns the key of the name of what an entry is about, and whether it has a name.
+func (f *entryFields) nameOf(v reflect.Value) (key entryKey, ok bool) {
+	if v.Kind() == reflect.String {
+		return entryKey{name: v.String()}, true
+	}
+	if f.name < 0 {
+		return entryKey{}, false
+	}
+	name := v.Field(f.name)
+	if name.Kind() == reflect.Pointer {
+		if name.IsNil() {
+			return entryKey{}, false
+		}
+		name = name.Elem()
+	}
+	key.name = name.String()
+	if f.kind >= 0 {
+		key.kind = v.Field(f.kind).Int()
+	}
+	return key, true
+}
+
 // keysOf returns the keys that an entry may be found by: that of its id, if it has one,
 // and that of its name.
-func keysOf(v reflect.Value) []entryKey {
-	if v.Kind() == reflect.String {
-		return []entryKey{{name: v.String()}}
+func keysOf(v reflect.Value) (keys [2]entryKey, n int) {
+	f := entryFieldsOf(v.Type())
+	if id := f.idOf(v); id != [16]byte{} {
+		keys[0], n = entryKey{id: id}, 1
 	}
-	var keys []entryKey
-	if id := v.FieldByName("TopicID"); id.IsValid() && !id.IsZero() {
-		keys = append(keys, entryKey{id: id.Interface().([16]byte)})
+	if key, ok := f.nameOf(v); ok && (key.name != "" || n == 0) {
+		keys[n] = key
+		n++
 	}
-	for _, name := range nameFields {
-		f := v.FieldByName(name)
-		if f.IsValid() && f.Kind() == reflect.Pointer {
-			f = f.Elem()
-		}
-		if !f.IsValid() || f.Kind() != reflect.String {
-			continue
-		}
-		k := entryKey{name: f.String()}
-		if t := v.FieldByName("ResourceType"); t.IsValid() {
-			k.kind = t.Int()
-		}
-		if k.name != "" || len(keys) == 0 {
-			keys = append(keys, k)
-		}
-		break
-	}
-	return keys
+	return keys, n
 }
 
 // answers are the entries of a list of the cluster's response, by their keys.
@@ -77,7 +119,8 @@ type answers struct {
 func newAnswers(list reflect.Value) *answers {
 	a := &answers{list: list, taken: make([]bool, list.Len()), byKeys: make(map[entryKey][]int, list.Len())}
 	for i := range list.Len() {
-		for _, k := range keysOf(list.Index(i)) {
+		keys, n := keysOf(list.Index(i))
+		for _, k := range keys[:n] {
 			a.byKeys[k] = append(a.byKeys[k], i)
 		}
 	}
@@ -86,8 +129,12 @@ func newAnswers(list reflect.Value) *answers {
 
 // take returns the next answer to an entry of the request.
 func (a *answers) take(entry reflect.Value) (reflect.Value, bool) {
-	for _, k := range keysOf(entry) {
-		left := a.byKeys[k]
+	keys, n := keysOf(entry)
+	for _, k := range keys[:n] {
+		left, known := a.byKeys[k]
+		if !known {
+			continue
+		}
 		for len(left) > 0 && a.taken[left[0]] {
 			left = left[1:] // by its other key
 		}
@@ -102,23 +149,25 @@ func (a *answers) take(entry reflect.Value) (reflect.Value, bool) {
 
 // mergeList puts the answers of the cluster and the errors of what was refused into the
 // order of the request. codes are the errors, by position; what has none was sent on.
-// An answer to what was not sent on is dropped. refuse says how to refuse an entry. It returns where the entry of each
-// position stands in the end, or -1.
-func mergeList(field reflect.Value, l list, codes []ops.ErrorCode, refuse func(entry reflect.Value, code ops.ErrorCode) refusal) []int {
-	places := make([]int, l.len())
+// An answer to what was not sent on is dropped. refuse says how to refuse an entry. It
+// returns where the entry of each position stands in the end, or -1.
+func mergeList(field reflect.Value, l list, codes []ops.ErrorCode, refuse func(entry reflect.Value, code ops.ErrorCode) refusal) []int32 {
+	places := make([]int32, l.len())
 	given := newAnswers(field)
-	merged := reflect.MakeSlice(field.Type(), 0, l.len())
+	merged, n := reflect.MakeSlice(field.Type(), l.len(), l.len()), 0
 	for i := range l.len() {
-		places[i] = merged.Len()
+		places[i] = int32(n)
 		if codes[i] != ops.None {
-			merged = merged.Slice(0, merged.Len()+1)
-			refuse(l.entry(i), codes[i]).fill(merged.Index(merged.Len()-1), l.entry(i))
+			refuse(l.entry(i), codes[i]).fill(merged.Index(n), l.entry(i))
 		} else if answer, ok := given.take(l.entry(i)); ok {
-			merged = reflect.Append(merged, answer)
+			merged.Index(n).Set(answer)
 		} else {
 			places[i] = -1
+			continue
 		}
+		n++
 	}
+	merged = merged.Slice(0, n)
 	for i := range l.len() { // the cluster may answer to one entry more than once
 		for codes[i] == ops.None {
 			answer, ok := given.take(l.entry(i))
@@ -182,13 +231,18 @@ func (v *verdicts) add(out *ops.Outcome) error {
 			codes[it.Index] = it.Code
 		}
 	}
-	v.allowed = 0
-	for _, code := range v.items {
-		if code == ops.None {
-			v.allowed++
+	v.allowed = v.count(ops.None)
+	return nil
+}
+
+// count returns how many entries of the list have an error.
+func (v *verdicts) count(code ops.ErrorCode) (n int) {
+	for _, c := range v.items {
+		if c == code {
+			n++
 		}
 	}
-	return nil
+	return n
 }
 
 // restore puts everything that was taken out back into the message.
@@ -285,8 +339,8 @@ func (v *verdicts) merge(q *query, response kmsg.Response) error {
 
 // moveRefused moves the topics of a fetch that are refused behind the others, those with
 // an unknown id first, where Kafka has them.
-func (v *verdicts) moveRefused(r *kmsg.FetchResponse, places []int) {
-	rank := make([]int, len(r.Topics))
+func (v *verdicts) moveRefused(r *kmsg.FetchResponse, places []int32) {
+	rank := make([]int8, len(r.Topics))
 	for i, code := range v.items {
 		switch code {
 		case ops.None:
@@ -297,7 +351,7 @@ func (v *verdicts) moveRefused(r *kmsg.FetchResponse, places []int) {
 		}
 	}
 	moved := make([]kmsg.FetchResponseTopic, 0, len(r.Topics))
-	for want := range 3 {
+	for want := range int8(3) {
 		for i := range r.Topics {
 			if rank[i] == want {
 				moved = append(moved, r.Topics[i])
@@ -308,12 +362,12 @@ func (v *verdicts) moveRefused(r *kmsg.FetchResponse, places []int) {
 }
 
 // mergeInner puts the refused topics of groups into a response of the cluster.
-func (v *verdicts) mergeInner(q *query, resp reflect.Value, places []int, refuse func(reflect.Value, ops.ErrorCode) refusal) error {
+func (v *verdicts) mergeInner(q *query, resp reflect.Value, places []int32, refuse func(reflect.Value, ops.ErrorCode) refusal) error {
 	for i, codes := range v.inner {
 		if places[i] < 0 || !anyRefused(codes) {
 			continue
 		}
-		g := resp.FieldByName(itemField(q.Key)).Index(places[i])
+		g := resp.FieldByName(itemField(q.Key)).Index(int(places[i]))
 		if g.FieldByName("ErrorCode").Int() != 0 {
 			continue // an error of the group stands for its topics
 		}
@@ -324,7 +378,7 @@ func (v *verdicts) mergeInner(q *query, resp reflect.Value, places []int, refuse
 	return nil
 }
 
-func mergeField(v reflect.Value, name string, l list, codes []ops.ErrorCode, refuse func(reflect.Value, ops.ErrorCode) refusal) ([]int, error) {
+func mergeField(v reflect.Value, name string, l list, codes []ops.ErrorCode, refuse func(reflect.Value, ops.ErrorCode) refusal) ([]int32, error) {
 	field := v.FieldByName(name)
 	if !field.IsValid() || field.Kind() != reflect.Slice {
 		return nil, fmt.Errorf("the response has no list %s", name)

@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -27,19 +30,19 @@ func (p *Plan) askPartitions(v *verdicts) bool {
 	if ask.Version = plainMetadata; m.Version >= flexibleAdd {
 		ask.Version = flexibleMetadata
 	}
-	asked := make(map[string]bool)
+	ask.Topics = make([]kmsg.MetadataRequestTopic, 0, v.count(ops.OperationNotAttempted))
 	for i, code := range v.items {
-		name := m.Topics[i].Topic
-		if code == ops.OperationNotAttempted && !asked[name] {
-			asked[name] = true
+		if code == ops.OperationNotAttempted {
 			topic := kmsg.NewMetadataRequestTopic()
-			topic.Topic = &name
+			topic.Topic = &m.Topics[i].Topic
 			ask.Topics = append(ask.Topics, topic)
 		}
 	}
-	if len(asked) == 0 {
+	if len(ask.Topics) == 0 {
 		return false
 	}
+	slices.SortFunc(ask.Topics, func(a, b kmsg.MetadataRequestTopic) int { return strings.Compare(*a.Topic, *b.Topic) })
+	ask.Topics = slices.CompactFunc(ask.Topics, func(a, b kmsg.MetadataRequestTopic) bool { return *a.Topic == *b.Topic })
 	p.send(ask)
 	q := p.query
 	p.instead = func(resp kmsg.Response) (kmsg.Response, error) {

@@ -70,7 +70,7 @@ func (p *Plan) decide(frame []byte) error {
 	}
 	silent := q.NoResponse
 	q.NoResponse = false // so that the outcome says what of the request is refused
-	p.asker.entries = len(q.Topics) + len(q.Groups) + len(q.Transactions) + len(q.Keys) + len(q.Resources)
+	p.asker.entries = entriesOf(&q.Request)
 	out := ops.Evaluate(&p.asker, &q.Request)
 	if out.CloseConnection {
 		return errUnknown
@@ -91,6 +91,18 @@ func (p *Plan) decide(frame []byte) error {
 	}
 	p.Checks = p.asker.checks
 	return nil
+}
+
+// entriesOf returns how many entries of a request can be denied.
+func entriesOf(r *ops.Request) int {
+	n := len(r.Topics) + len(r.Groups) + len(r.Transactions) + len(r.Keys) + len(r.Resources)
+	for i := range r.Groups {
+		n += len(r.Groups[i].Topics)
+	}
+	for i := range r.Transactions {
+		n += len(r.Transactions[i].Topics)
+	}
+	return n
 }
 
 // refuseUnasked refuses a request that is invalid whoever sends it, if the API is served.
@@ -120,7 +132,8 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 	}
 	q.Topics = slices.Clone(q.Topics)
 	for i := range q.Topics {
-		q.Topics[i].Exists = !missing[q.Topics[i].Name]
+		_, found := slices.BinarySearch(missing, q.Topics[i].Name)
+		q.Topics[i].Exists = !found
 	}
 	told := p.evaluateLate(&q)
 	if len(told.Items) != len(out.Items) {
@@ -140,25 +153,19 @@ func (p *Plan) ask() Cluster {
 	return p.conn.reader.cluster
 }
 
-// missingTopics returns which of some topics are certain not to exist. Only those that
-// the client may describe are asked about.
-func (p *Plan) missingTopics(topics []ops.Topic) map[string]bool {
-	asked := make(map[string]bool) // a request may have one name many times
-	missing := make(map[string]bool)
-	var names []string
+// missingTopics returns which of some topics are certain not to exist, in order. Only those
+// that the client may describe are asked about, each of them once.
+func (p *Plan) missingTopics(topics []ops.Topic) (missing []string) {
+	names := make([]string, 0, len(topics))
 	for i := range topics {
-		name := topics[i].Name
-		if asked[name] || topics[i].ByID && name == "" {
-			continue
-		}
-		asked[name] = true
-		switch {
-		case !p.asker.view.Allowed(ops.Describe, resource.Topic, name):
-		case name == "": // which no topic has
-			missing[name] = true
-		default:
+		if name := topics[i].Name; name != "" || !topics[i].ByID {
 			names = append(names, name)
 		}
+	}
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return !p.asker.view.Allowed(ops.Describe, resource.Topic, name) })
+	if len(names) > 0 && names[0] == "" { // which no topic has
+		missing, names = names[:1:1], names[1:]
 	}
 	if len(names) == 0 {
 		return missing
@@ -167,9 +174,8 @@ func (p *Plan) missingTopics(topics []ops.Topic) map[string]bool {
 	if !certain {
 		return missing
 	}
-	for _, name := range gone {
-		missing[name] = true
-	}
+	missing = append(slices.Clone(missing), gone...)
+	slices.Sort(missing)
 	return missing
 }
 
@@ -352,7 +358,7 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	if p.version(0) != p.Header.Version { // another version was asked for
 		resp.SetVersion(p.Header.Version)
 	}
-	return p.Header.Response(resp), nil
+	return p.gateway.layouts.encode(p.Header, resp), nil
 }
 
 // refusal returns the frame of an answer that refuses the request as a whole, or nil.

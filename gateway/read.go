@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"encoding/binary"
-	"errors"
 	"reflect"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,11 +20,8 @@ type query struct {
 	invalid    ops.ErrorCode                    // why the request is refused before anything is asked, or None
 	rewritten  bool                             // the message is not what the frame says, which is not to be sent on
 	apart      []kmsg.DeleteTopicsResponseTopic // refused before anything is asked, and not in the message
-	err        error                            // the first thing that makes the request malformed
 	said       int                              // how many bytes of texts the answer has so far
-	// repeated are the resources that the request has more than once; nil if nobody has
-	// asked yet.
-	repeated map[ops.ConfigResource]bool
+	resources  []int32                          // the positions of Resources by what they are, or nil if nobody has asked yet
 	// first is the first topic that the request has by id, and room for Topics if there is
 	// one: most requests to produce have one, and take no memory for it.
 	first [1]ops.Topic
@@ -77,38 +72,9 @@ func (e entries[T]) keep(refused []bool) {
 	*e.left = kept
 }
 
-// text returns a name of the request. Names are compared byte by byte here and as
-// characters in Kafka, so that only well-formed ones mean the same in both.
-func (q *query) text(s string) string {
-	if !utf8.ValidString(s) {
-		q.malformed("a name that is not UTF-8")
-	}
-	return s
-}
-
-func (q *query) texts(list []string) []string {
-	for _, s := range list {
-		q.text(s)
-	}
-	return list
-}
-
-func (q *query) optional(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return q.text(*s)
-}
-
-func (q *query) malformed(what string) {
-	if q.err == nil {
-		q.err = errors.New("malformed: " + what)
-	}
-}
-
 // named returns a topic that the request names, which is taken to exist: whether it
 // does the cluster knows, and says to those who may ask.
-func named(q *query, name string) ops.Topic { return ops.Topic{Name: q.text(name), Exists: true} }
+func named(name string) ops.Topic { return ops.Topic{Name: name, Exists: true} }
 
 // identified returns a topic that is named by its id.
 func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
@@ -128,7 +94,7 @@ func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
 		q.first[0] = t
 	default:
 		if q.named == nil {
-			q.named = make(map[[16]byte]string)
+			q.named = make(map[[16]byte]string, cap(q.Topics))
 		}
 		q.named[id] = name
 	}
@@ -168,7 +134,7 @@ func topicsOf[T any](list []T, topic func(*T) ops.Topic) []ops.Topic {
 
 // groups makes the entries of a list of groups that are named and no more.
 func groups(q *query, field *[]string) {
-	q.items, q.Groups = fieldIn(field), holders(q.texts(*field))
+	q.items, q.Groups = fieldIn(field), holders(*field)
 }
 
 func holders(names []string) []ops.Holder {
@@ -184,7 +150,7 @@ func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResour
 	q.items, q.Resources = fieldIn(field), make([]ops.ConfigResource, 0, len(*field))
 	for i := range *field {
 		t, name := resource(&(*field)[i])
-		q.Resources = append(q.Resources, ops.ConfigResource{Name: q.text(name), Type: configType(t), Exists: true})
+		q.Resources = append(q.Resources, ops.ConfigResource{Name: name, Type: configType(t), Exists: true})
 	}
 }
 
@@ -201,8 +167,9 @@ type reader struct {
 }
 
 // read finds what a request asks for; q is to be zero. It knows every request of the
-// protocol table; the error says that a request is none of them, or that it is malformed
-// in a way that its layout does not show.
+// protocol table; the error says that a request is none of them. The message is decoded
+// from a frame that was checked, so that all of its strings are UTF-8: names are compared
+// byte by byte here and as characters in Kafka.
 func (r *reader) read(q *query, message kmsg.Request) error {
 	q.message = message
 	q.Key, q.Version = ops.APIKey(message.Key()), message.GetVersion()
@@ -211,7 +178,7 @@ func (r *reader) read(q *query, message kmsg.Request) error {
 	if !known {
 		return errUnknown
 	}
-	return q.err
+	return nil
 }
 
 // either returns a topic that the request has by its id from a version on, and by its
@@ -220,7 +187,7 @@ func (r *reader) either(q *query, from int16, name string, id [16]byte) ops.Topi
 	if q.Version >= from {
 		return q.identified(r.cluster, id)
 	}
-	return named(q, name)
+	return named(name)
 }
 
 // readTopics reads the requests about topics.
@@ -228,72 +195,69 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 	switch m := message.(type) {
 	case *kmsg.ProduceRequest:
 		q.TransactionalID, q.NoResponse = m.TransactionID, m.Acks == 0
-		q.optional(m.TransactionID)
 		q.TransactionalRecords = hasTransactionalRecords(m)
 		topics(q, &m.Topics, func(t *kmsg.ProduceRequestTopic) ops.Topic { return r.either(q, 13, t.Topic, t.TopicID) })
 	case *kmsg.FetchRequest:
 		q.Follower = m.ReplicaID >= 0 && m.Version < 15 || m.ReplicaState.ID >= 0 && m.Version >= 15
 		topics(q, &m.Topics, func(t *kmsg.FetchRequestTopic) ops.Topic { return r.either(q, 13, t.Topic, t.TopicID) })
 	case *kmsg.ListOffsetsRequest:
-		topics(q, &m.Topics, func(t *kmsg.ListOffsetsRequestTopic) ops.Topic { return named(q, t.Topic) })
+		topics(q, &m.Topics, func(t *kmsg.ListOffsetsRequestTopic) ops.Topic { return named(t.Topic) })
 	case *kmsg.MetadataRequest:
 		q.AllTopics = m.Topics == nil || m.Version == 0 && len(m.Topics) == 0
 		q.AllowAutoCreate = m.AllowAutoTopicCreation
 		q.IncludeClusterOperations, q.IncludeOperations = m.IncludeClusterAuthorizedOperations, m.IncludeTopicAuthorizedOperations
 		r.readMetadata(q, m)
 	case *kmsg.OffsetForLeaderEpochRequest:
-		topics(q, &m.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) ops.Topic { return named(q, t.Topic) })
+		topics(q, &m.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) ops.Topic { return named(t.Topic) })
 	case *kmsg.CreateTopicsRequest:
-		topics(q, &m.Topics, func(t *kmsg.CreateTopicsRequestTopic) ops.Topic { return ops.Topic{Name: q.text(t.Topic)} })
+		topics(q, &m.Topics, func(t *kmsg.CreateTopicsRequestTopic) ops.Topic { return ops.Topic{Name: t.Topic} })
 	case *kmsg.DeleteTopicsRequest:
 		if m.Version >= 6 {
 			r.readDeletions(q, m)
 		} else {
-			topics(q, &m.TopicNames, func(name *string) ops.Topic { return named(q, *name) })
+			topics(q, &m.TopicNames, func(name *string) ops.Topic { return named(*name) })
 		}
 	case *kmsg.DeleteRecordsRequest:
-		topics(q, &m.Topics, func(t *kmsg.DeleteRecordsRequestTopic) ops.Topic { return named(q, t.Topic) })
+		topics(q, &m.Topics, func(t *kmsg.DeleteRecordsRequestTopic) ops.Topic { return named(t.Topic) })
 	case *kmsg.CreatePartitionsRequest:
-		topics(q, &m.Topics, func(t *kmsg.CreatePartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
+		topics(q, &m.Topics, func(t *kmsg.CreatePartitionsRequestTopic) ops.Topic { return named(t.Topic) })
 	case *kmsg.DescribeProducersRequest:
-		topics(q, &m.Topics, func(t *kmsg.DescribeProducersRequestTopic) ops.Topic { return named(q, t.Topic) })
+		topics(q, &m.Topics, func(t *kmsg.DescribeProducersRequestTopic) ops.Topic { return named(t.Topic) })
 	case *kmsg.DescribeTopicPartitionsRequest:
 		readPage(q, m)
-		topics(q, &m.Topics, func(t *kmsg.DescribeTopicPartitionsRequestTopic) ops.Topic { return named(q, t.Topic) })
+		topics(q, &m.Topics, func(t *kmsg.DescribeTopicPartitionsRequestTopic) ops.Topic { return named(t.Topic) })
 	case *kmsg.AddPartitionsToTxnRequest:
 		q.TransactionalID = &m.TransactionalID
-		q.text(m.TransactionalID)
-		topics(q, &m.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) ops.Topic { return named(q, t.Topic) })
+		topics(q, &m.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) ops.Topic { return named(t.Topic) })
 		q.Transactions = make([]ops.Holder, 0, len(m.Transactions))
 		for i := range m.Transactions {
 			t := &m.Transactions[i]
 			q.Transactions = append(q.Transactions, ops.Holder{
-				Name:   q.text(t.TransactionalID),
-				Topics: topicsOf(t.Topics, func(t *kmsg.AddPartitionsToTxnRequestTransactionTopic) ops.Topic { return named(q, t.Topic) }),
+				Name:   t.TransactionalID,
+				Topics: topicsOf(t.Topics, func(t *kmsg.AddPartitionsToTxnRequestTransactionTopic) ops.Topic { return named(t.Topic) }),
 			})
 		}
 	case *kmsg.TxnOffsetCommitRequest:
-		q.TransactionalID, q.Group = &m.TransactionalID, q.text(m.Group)
-		q.text(m.TransactionalID)
-		topics(q, &m.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic) ops.Topic { return named(q, t.Topic) })
+		q.TransactionalID, q.Group = &m.TransactionalID, m.Group
+		topics(q, &m.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic) ops.Topic { return named(t.Topic) })
 	case *kmsg.OffsetCommitRequest:
-		q.Group = q.text(m.Group)
+		q.Group = m.Group
 		topics(q, &m.Topics, func(t *kmsg.OffsetCommitRequestTopic) ops.Topic { return r.either(q, 10, t.Topic, t.TopicID) })
 	case *kmsg.OffsetDeleteRequest:
-		q.Group = q.text(m.Group)
-		topics(q, &m.Topics, func(t *kmsg.OffsetDeleteRequestTopic) ops.Topic { return named(q, t.Topic) })
+		q.Group = m.Group
+		topics(q, &m.Topics, func(t *kmsg.OffsetDeleteRequestTopic) ops.Topic { return named(t.Topic) })
 	case *kmsg.ShareFetchRequest:
-		q.Group = q.optional(m.GroupID)
+		q.Group = stringOf(m.GroupID)
 		topics(q, &m.Topics, func(t *kmsg.ShareFetchRequestTopic) ops.Topic { return q.identified(r.cluster, t.TopicID) })
 	case *kmsg.ShareAcknowledgeRequest:
-		q.Group = q.optional(m.GroupID)
+		q.Group = stringOf(m.GroupID)
 		topics(q, &m.Topics, func(t *kmsg.ShareAcknowledgeRequestTopic) ops.Topic { return q.identified(r.cluster, t.TopicID) })
 	case *kmsg.AlterShareGroupOffsetsRequest:
-		q.Group = q.text(m.GroupID)
-		topics(q, &m.Topics, func(t *kmsg.AlterShareGroupOffsetsRequestTopic) ops.Topic { return named(q, t.Topic) })
+		q.Group = m.GroupID
+		topics(q, &m.Topics, func(t *kmsg.AlterShareGroupOffsetsRequestTopic) ops.Topic { return named(t.Topic) })
 	case *kmsg.DeleteShareGroupOffsetsRequest:
-		q.Group = q.text(m.GroupID)
-		topics(q, &m.Topics, func(t *kmsg.DeleteShareGroupOffsetsRequestTopic) ops.Topic { return named(q, t.Topic) })
+		q.Group = m.GroupID
+		topics(q, &m.Topics, func(t *kmsg.DeleteShareGroupOffsetsRequestTopic) ops.Topic { return named(t.Topic) })
 	default:
 		return false
 	}
@@ -306,16 +270,15 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 	case *kmsg.OffsetFetchRequest:
 		r.readOffsetFetch(q, m)
 	case *kmsg.JoinGroupRequest:
-		q.Group = q.text(m.Group)
+		q.Group = m.Group
 	case *kmsg.HeartbeatRequest:
-		q.Group = q.text(m.Group)
+		q.Group = m.Group
 	case *kmsg.LeaveGroupRequest:
-		q.Group = q.text(m.Group)
+		q.Group = m.Group
 	case *kmsg.SyncGroupRequest:
-		q.Group, q.NoProtocol = q.text(m.Group), m.ProtocolType == nil || m.Protocol == nil
+		q.Group, q.NoProtocol = m.Group, m.ProtocolType == nil || m.Protocol == nil
 	case *kmsg.AddOffsetsToTxnRequest:
-		q.TransactionalID, q.Group = &m.TransactionalID, q.text(m.Group)
-		q.text(m.TransactionalID)
+		q.TransactionalID, q.Group = &m.TransactionalID, m.Group
 	case *kmsg.DescribeGroupsRequest:
 		q.IncludeOperations = m.IncludeAuthorizedOperations
 		groups(q, &m.Groups)
@@ -337,17 +300,16 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 			g := &m.Groups[i]
 			q.inner = append(q.inner, fieldIn(&g.Topics))
 			q.Groups = append(q.Groups, ops.Holder{
-				Name: q.text(g.GroupID), AllTopics: g.Topics == nil,
-				Topics: topicsOf(g.Topics, func(t *kmsg.DescribeShareGroupOffsetsRequestGroupTopic) ops.Topic { return named(q, t.Topic) }),
+				Name: g.GroupID, AllTopics: g.Topics == nil,
+				Topics: topicsOf(g.Topics, func(t *kmsg.DescribeShareGroupOffsetsRequestGroupTopic) ops.Topic { return named(t.Topic) }),
 			})
 		}
 	case *kmsg.ConsumerGroupHeartbeatRequest:
-		q.Group, q.Subscribed = q.text(m.Group), q.texts(m.SubscribedTopicNames)
-		q.optional(m.SubscribedTopicRegex)
+		q.Group, q.Subscribed = m.Group, m.SubscribedTopicNames
 	case *kmsg.ShareGroupHeartbeatRequest:
-		q.Group, q.Subscribed = q.text(m.GroupID), q.texts(m.SubscribedTopicNames)
+		q.Group, q.Subscribed = m.GroupID, m.SubscribedTopicNames
 	case *kmsg.StreamsGroupHeartbeatRequest:
-		q.Group = q.text(m.Group)
+		q.Group = m.Group
 		readTopology(q, m)
 	default:
 		return false
@@ -360,8 +322,8 @@ func (r *reader) readOffsetFetch(q *query, m *kmsg.OffsetFetchRequest) {
 	if m.Version < 8 {
 		q.inner = []field{fieldIn(&m.Topics)}
 		q.Groups = []ops.Holder{{
-			Name: q.text(m.Group), AllTopics: m.Topics == nil,
-			Topics: topicsOf(m.Topics, func(t *kmsg.OffsetFetchRequestTopic) ops.Topic { return named(q, t.Topic) }),
+			Name: m.Group, AllTopics: m.Topics == nil,
+			Topics: topicsOf(m.Topics, func(t *kmsg.OffsetFetchRequestTopic) ops.Topic { return named(t.Topic) }),
 		}}
 		return
 	}
@@ -371,7 +333,7 @@ func (r *reader) readOffsetFetch(q *query, m *kmsg.OffsetFetchRequest) {
 		g := &m.Groups[i]
 		q.inner = append(q.inner, fieldIn(&g.Topics))
 		q.Groups = append(q.Groups, ops.Holder{
-			Name: q.text(g.Group), AllTopics: g.Topics == nil,
+			Name: g.Group, AllTopics: g.Topics == nil,
 			Topics: topicsOf(g.Topics, func(t *kmsg.OffsetFetchRequestGroupTopic) ops.Topic { return r.either(q, 10, t.Topic, t.TopicID) }),
 		})
 	}
@@ -383,17 +345,15 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 	switch m := message.(type) {
 	case *kmsg.FindCoordinatorRequest:
 		q.KeyType = ops.KeyType(m.CoordinatorType)
-		if q.Keys = []string{q.text(m.CoordinatorKey)}; m.Version >= 4 {
-			q.items, q.Keys = fieldIn(&m.CoordinatorKeys), q.texts(m.CoordinatorKeys)
+		if q.Keys = []string{m.CoordinatorKey}; m.Version >= 4 {
+			q.items, q.Keys = fieldIn(&m.CoordinatorKeys), m.CoordinatorKeys
 		}
 	case *kmsg.InitProducerIDRequest:
 		q.TransactionalID, q.TwoPhaseCommit = m.TransactionalID, wantsTwoPhaseCommit(m)
-		q.optional(m.TransactionalID)
 	case *kmsg.EndTxnRequest:
 		q.TransactionalID = &m.TransactionalID
-		q.text(m.TransactionalID)
 	case *kmsg.DescribeTransactionsRequest:
-		q.items, q.Transactions = fieldIn(&m.TransactionalIDs), holders(q.texts(m.TransactionalIDs))
+		q.items, q.Transactions = fieldIn(&m.TransactionalIDs), holders(m.TransactionalIDs)
 	case *kmsg.DescribeClusterRequest:
 		q.IncludeClusterOperations = m.IncludeClusterAuthorizedOperations
 	case *kmsg.DescribeConfigsRequest:
@@ -405,23 +365,18 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 			return c.ResourceType, c.ResourceName
 		})
 		for i := range m.Resources {
-			q.Resources[i].Invalid = wrongOf(m.Resources[i].Configs, legacyConfig).any()
+			q.Resources[i].Invalid = areWrong(m.Resources[i].Configs, legacyConfig)
 		}
 	case *kmsg.IncrementalAlterConfigsRequest:
 		resources(q, &m.Resources, func(c *kmsg.IncrementalAlterConfigsRequestResource) (kmsg.ConfigResourceType, string) {
 			return c.ResourceType, c.ResourceName
 		})
 		for i := range m.Resources {
-			q.Resources[i].Invalid = wrongOf(m.Resources[i].Configs, incrementalConfig).any()
+			q.Resources[i].Invalid = areWrong(m.Resources[i].Configs, incrementalConfig)
 		}
 	case *kmsg.CreateDelegationTokenRequest, *kmsg.RenewDelegationTokenRequest,
 		*kmsg.ExpireDelegationTokenRequest, *kmsg.DescribeDelegationTokenRequest:
 		readTokens(q, message)
-	case *kmsg.CreateACLsRequest:
-		for i := range m.Creations {
-			c := &m.Creations[i]
-			q.texts([]string{c.ResourceName, c.Principal, c.Host})
-		}
 	case *kmsg.ApiVersionsRequest:
 		readVersions(q, m)
 	case *kmsg.EnvelopeRequest:
@@ -455,7 +410,7 @@ func asksNothing(message kmsg.Request) bool {
 	case *kmsg.LeaderAndISRRequest, *kmsg.StopReplicaRequest, *kmsg.UpdateMetadataRequest, *kmsg.ControlledShutdownRequest,
 		*kmsg.ListGroupsRequest, *kmsg.ListTransactionsRequest, *kmsg.WriteTxnMarkersRequest,
 		*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest,
-		*kmsg.DescribeACLsRequest, *kmsg.DeleteACLsRequest,
+		*kmsg.DescribeACLsRequest, *kmsg.CreateACLsRequest, *kmsg.DeleteACLsRequest,
 		*kmsg.AlterReplicaLogDirsRequest, *kmsg.DescribeLogDirsRequest, *kmsg.ElectLeadersRequest,
 		*kmsg.AlterPartitionAssignmentsRequest, *kmsg.ListPartitionReassignmentsRequest, *kmsg.UnregisterBrokerRequest,
 		*kmsg.DescribeClientQuotasRequest, *kmsg.AlterClientQuotasRequest,

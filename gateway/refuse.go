@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"sync"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -58,17 +57,25 @@ type refusal struct {
 
 // refusalOf returns the refusal of an entry of the request.
 func refusalOf(q *query, entry reflect.Value, code ops.ErrorCode) refusal {
-	return refusal{q.Key, code, entryText(q, entry, code), &q.said}
+	r := refusal{key: q.Key, code: code, said: &q.said}
+	if q.said < maxTexts { // a text may be made for the entry alone
+		r.text = entryText(q, entry, code)
+	}
+	return r
 }
 
 // maxTexts is how many bytes of texts an answer has. A request may name a topic or a
-// partition in two bytes, a hundred times shorter than what Kafka says of it. What is
-// refused beyond has a code and no text.
+// partition in two bytes, a hundred times shorter than what Kafka says of it. From the
+// first text on for which there is no room, what is refused has a code and no text.
 const maxTexts = 64 << 10
 
 // says reports whether there is room for the text, and takes it.
 func (r refusal) says() bool {
-	if r.text == nil || r.said != nil && *r.said+len(*r.text) > maxTexts {
+	if r.text == nil {
+		return false
+	}
+	if r.said != nil && *r.said+len(*r.text) > maxTexts {
+		*r.said = maxTexts // so that no more are made
 		return false
 	}
 	if r.said != nil {
@@ -98,9 +105,6 @@ func (r refusal) fill(dst, src reflect.Value) {
 		assign(dst.Field(c.to), from)
 	}
 	if r.setAt(s, dst) {
-		if s.acks.to >= 0 && src.Field(s.acks.from).Len() > 0 {
-			dst.Field(s.acks.to).SetInt(int64(r.code))
-		}
 		return
 	}
 	for _, l := range s.lists {
@@ -110,11 +114,25 @@ func (r refusal) fill(dst, src reflect.Value) {
 
 // fillAll makes dst the list of entries that refuse those of src.
 func (r refusal) fillAll(dst, src reflect.Value) {
-	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
+	makeList(dst, src.Len())
 	for i := range src.Len() {
-		r.fill(list.Index(i), src.Index(i))
+		r.fill(dst.Index(i), src.Index(i))
 	}
-	dst.Set(list)
+}
+
+// makeList makes dst a list of n zero entries, which is not null.
+func makeList(dst reflect.Value, n int) {
+	if n == 0 && !dst.IsNil() {
+		dst.SetLen(0)
+		return
+	}
+	if n == 0 {
+		dst.Set(reflect.MakeSlice(dst.Type(), 0, 0))
+		return
+	}
+	dst.SetZero()
+	dst.Grow(n) // in place, unlike reflect.MakeSlice
+	dst.SetLen(n)
 }
 
 // blank sets the fields of v that an error is shown without.
@@ -154,7 +172,6 @@ type shape struct {
 	copies    []copiedField
 	code      int           // the field of the error, or -1
 	message   int           // that of its text, or -1
-	acks      copiedField   // of a share fetch: the error of the acknowledgements, if to is not -1
 	lists     []copiedField // whose entries have the error, if the entry itself has none
 }
 
@@ -176,22 +193,17 @@ type shapeKey struct {
 	dst, src reflect.Type // src is nil where nothing is copied
 }
 
-// shapes are those that were found, by shapeKey.
-var shapes sync.Map
+// shapes are those that were found.
+var shapes typeCache[shapeKey, shape]
 
 // shapeOf returns how dst refuses src. Without src nothing is copied.
 func shapeOf(key ops.APIKey, dst, src reflect.Type) *shape {
 	k := shapeKey{key, dst, src}
-	if known, ok := shapes.Load(k); ok {
-		return known.(*shape)
-	}
-	found := findShape(k)
-	shapes.Store(k, found)
-	return found
+	return shapes.get(k, func() *shape { return findShape(k) })
 }
 
 func findShape(k shapeKey) *shape {
-	s := &shape{emptyText: -1, code: fieldIndex(k.dst, "ErrorCode"), message: fieldIndex(k.dst, "ErrorMessage"), acks: copiedField{-1, -1}}
+	s := &shape{emptyText: -1, code: fieldIndex(k.dst, "ErrorCode"), message: fieldIndex(k.dst, "ErrorMessage")}
 	s.findBlanks(k)
 	if k.src != nil {
 		s.findCopies(k)
@@ -239,9 +251,6 @@ func (s *shape) findCopies(k shapeKey) {
 		if from := fieldIndex(k.src, name); from >= 0 && !repeats && k.dst.Field(i).Type.Kind() == reflect.Slice && k.src.Field(from).Type.Kind() == reflect.Slice {
 			s.lists = append(s.lists, copiedField{i, from})
 		}
-	}
-	if to, from := fieldIndex(k.dst, "AcknowledgeErrorCode"), fieldIndex(k.src, "AcknowledgementBatches"); to >= 0 && from >= 0 {
-		s.acks = copiedField{to, from}
 	}
 }
 
@@ -329,11 +338,10 @@ func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 
 // refuseList makes dst the list of entries that refuse all those of a list of the request.
 func refuseList(q *query, dst, src reflect.Value, code ops.ErrorCode) {
-	list := reflect.MakeSlice(dst.Type(), src.Len(), src.Len())
+	makeList(dst, src.Len())
 	for i := range src.Len() {
-		refusalOf(q, src.Index(i), code).fill(list.Index(i), src.Index(i))
+		refusalOf(q, src.Index(i), code).fill(dst.Index(i), src.Index(i))
 	}
-	dst.Set(list)
 }
 
 // placeElsewhere puts the error of a whole request where the response has a list that

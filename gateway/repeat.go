@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"cmp"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -32,77 +34,208 @@ var repetitions = map[ops.APIKey]repetition{
 	78: joinPartition, 79: joinPartition, 91: joinPartition,
 }
 
-// join brings together the entries of a list that are about the same thing.
+// join brings together the entries of a list that are about the same thing. Its entries
+// are the answer's own: it changes them in place. It takes a few bytes for each, and room
+// for the partitions that come together.
 func join(list reflect.Value, how repetition) {
-	if how == everyOne {
+	if how == everyOne || list.Len() == 0 {
 		return
 	}
-	type place struct {
-		at   int
-		seen map[int64]bool // its partitions
+	j := newJoining(list)
+	if how >= joinBeside && j.fields.partitions >= 0 {
+		j.eachOnce()
 	}
-	places := make(map[entryKey]*place, list.Len())
-	joined := reflect.MakeSlice(list.Type(), 0, list.Len())
-	for i := range list.Len() {
-		entry := list.Index(i)
-		key := wholeKey(entry)
-		at, known := places[key]
-		beside := how != joinBeside || known && at.at == joined.Len()-1
-		if !known {
-			at = &place{at: joined.Len(), seen: make(map[int64]bool)}
-			places[key] = at
+	j.together(how)
+}
+
+// joining is a list whose entries are brought together.
+type joining struct {
+	list   reflect.Value
+	fields *entryFields
+	order  []int32 // the entries by what they are about, and then as they stand
+	first  []int32 // for each entry the first one that is about the same
+}
+
+func newJoining(list reflect.Value) *joining {
+	j := &joining{list: list, fields: entryFieldsOf(list.Type().Elem()), first: make([]int32, list.Len())}
+	compare := func(a, b int32) int { return j.fields.compare(list.Index(int(a)), list.Index(int(b))) }
+	j.order = inOrder(list.Len(), compare)
+	for n, i := range j.order {
+		j.first[i] = i
+		if n > 0 && compare(j.order[n-1], i) == 0 {
+			j.first[i] = j.first[j.order[n-1]]
 		}
-		partitions := partitionsIn(entry)
-		if how >= joinBeside && partitions.IsValid() {
-			partitions.Set(eachOnce(partitions, at.seen))
-			if partitions.Len() == 0 {
-				if !known {
-					delete(places, key)
-				}
-				continue
+	}
+	return j
+}
+
+// compare orders entries by both the id and the name of what they are about.
+func (f *entryFields) compare(a, b reflect.Value) int {
+	x, y := f.idOf(a), f.idOf(b)
+	n, _ := f.nameOf(a)
+	m, _ := f.nameOf(b)
+	return cmp.Or(bytes.Compare(x[:], y[:]), cmp.Compare(n.kind, m.kind), strings.Compare(n.name, m.name))
+}
+
+// partitions returns the list of partitions of an entry.
+func (j *joining) partitions(i int32) reflect.Value {
+	return j.list.Index(int(i)).Field(j.fields.partitions)
+}
+
+// count returns how many partitions an entry has; 0 if it has no list of them.
+func (j *joining) count(i int32) int {
+	if j.fields.partitions < 0 {
+		return 0
+	}
+	return j.partitions(i).Len()
+}
+
+// placed is a partition of an entry.
+type placed struct{ number, entry, at int32 }
+
+func (p placed) comparePlace(other placed) int {
+	return cmp.Or(cmp.Compare(p.entry, other.entry), cmp.Compare(p.at, other.at))
+}
+
+// eachOnce takes the partitions away that the same or an earlier entry about the same topic
+// has.
+func (j *joining) eachOnce() {
+	most := 0
+	j.eachTopic(func(_ []int32, partitions int) { most = max(most, partitions) })
+	var found []placed
+	j.eachTopic(func(topic []int32, partitions int) {
+		if partitions < 2 || len(topic) == 1 && j.rises(topic[0]) {
+			return
+		}
+		if found == nil {
+			found = make([]placed, 0, most)
+		}
+		found = found[:0]
+		for _, i := range topic {
+			for at := range j.count(i) {
+				found = append(found, placed{j.number(i, at), i, int32(at)})
 			}
 		}
+		slices.SortFunc(found, func(a, b placed) int { return cmp.Or(cmp.Compare(a.number, b.number), a.comparePlace(b)) })
+		j.takeAway(repeatedOf(found))
+	})
+}
+
+// eachTopic calls f with the entries about each topic, as they stand, and how many
+// partitions they have.
+func (j *joining) eachTopic(f func(topic []int32, partitions int)) {
+	for start := 0; start < len(j.order); {
+		end, partitions := start, 0
+		for ; end < len(j.order) && j.first[j.order[end]] == j.first[j.order[start]]; end++ {
+			partitions += j.count(j.order[end])
+		}
+		f(j.order[start:end], partitions)
+		start = end
+	}
+}
+
+// number returns the number of a partition of an entry.
+func (j *joining) number(i int32, at int) int32 {
+	p := j.partitions(i).Index(at)
+	return int32(p.Field(entryFieldsOf(p.Type()).partition).Int())
+}
+
+// rises reports whether the partitions of an entry are in their order, each of them once:
+// as most clients name them.
+func (j *joining) rises(i int32) bool {
+	for at := 1; at < j.count(i); at++ {
+		if j.number(i, at-1) >= j.number(i, at) {
+			return false
+		}
+	}
+	return true
+}
+
+// repeatedOf returns the partitions that repeat the one before them, by their places.
+func repeatedOf(found []placed) []placed {
+	again, last := found[:0], found[0].number
+	for _, p := range found[1:] {
+		if p.number == last {
+			again = append(again, p)
+		}
+		last = p.number
+	}
+	slices.SortFunc(again, placed.comparePlace)
+	return again
+}
+
+// takeAway takes partitions away, which are in the order of their places.
+func (j *joining) takeAway(gone []placed) {
+	for len(gone) > 0 {
+		entry := gone[0].entry
+		partitions, kept := j.partitions(entry), 0
+		for at := range partitions.Len() {
+			if len(gone) > 0 && gone[0].entry == entry && int(gone[0].at) == at {
+				gone = gone[1:]
+				continue
+			}
+			partitions.Index(kept).Set(partitions.Index(at))
+			kept++
+		}
+		partitions.SetLen(kept)
+	}
+}
+
+// together makes one entry of those that come together.
+func (j *joining) together(how repetition) {
+	n := len(j.first)
+	to := make([]int32, n) // where each entry goes; -1 for nowhere
+	last := j.order        // where the last entry goes that is about the same, and one more; by the first of them
+	clear(last)
+	kept := int32(0)
+	for i := range to {
+		at := &last[j.first[i]]
 		switch {
-		case !known || !beside:
-			at.at = joined.Len()
-			joined = reflect.Append(joined, entry)
-		case how != firstOne && partitions.IsValid():
-			of := partitionsIn(joined.Index(at.at))
-			of.Set(reflect.AppendSlice(slicesClip(of), partitions))
+		case how >= joinBeside && j.fields.partitions >= 0 && j.count(int32(i)) == 0, *at > 0 && (how == firstOne || j.fields.partitions < 0):
+			to[i] = -1
+		case *at > 0 && (how != joinBeside || *at == kept):
+			to[i] = *at - 1
+		default:
+			to[i] = kept
+			kept++
+			*at = kept
 		}
 	}
-	list.Set(joined)
+	if int(kept) < n {
+		j.move(to)
+	}
+	j.list.SetLen(int(kept))
 }
 
-func partitionsIn(entry reflect.Value) reflect.Value { return entry.FieldByName("Partitions") }
-
-// slicesClip returns a list that nothing can be appended to in place: it may share memory
-// with another.
-func slicesClip(list reflect.Value) reflect.Value { return list.Slice3(0, list.Len(), list.Len()) }
-
-// eachOnce returns the partitions that are not in seen, and adds them.
-func eachOnce(partitions reflect.Value, seen map[int64]bool) reflect.Value {
-	kept := reflect.MakeSlice(partitions.Type(), 0, partitions.Len())
-	for i := range partitions.Len() {
-		n := partitions.Index(i).FieldByName("Partition").Int()
-		if !seen[n] {
-			seen[n] = true
-			kept = reflect.Append(kept, partitions.Index(i))
+// move moves the entries to their places, which are never behind them.
+func (j *joining) move(to []int32) {
+	sizes := make([]int32, len(to)) // by place: how many partitions there will be
+	for i, place := range to {
+		if place >= 0 {
+			sizes[place] += int32(j.count(int32(i)))
 		}
 	}
-	return kept
-}
-
-// wholeKey returns the key of an entry with both its name and its id.
-func wholeKey(v reflect.Value) (key entryKey) {
-	for _, k := range keysOf(v) {
-		if k.id != [16]byte{} {
-			key.id = k.id
-		} else {
-			key.name, key.kind = k.name, k.kind
+	filled := j.first // by place: one more than how many partitions are there
+	clear(filled)
+	for i, place := range to {
+		if place < 0 {
+			continue
+		}
+		if filled[place] == 0 {
+			j.list.Index(int(place)).Set(j.list.Index(i))
+			filled[place] = int32(j.count(place)) + 1
+			if int(sizes[place]) > j.count(place) {
+				all := reflect.MakeSlice(j.partitions(place).Type(), int(sizes[place]), int(sizes[place]))
+				reflect.Copy(all, j.partitions(place))
+				j.partitions(place).Set(all)
+			}
+			continue
+		}
+		for at := range j.count(int32(i)) {
+			j.partitions(place).Index(int(filled[place]) - 1).Set(j.partitions(int32(i)).Index(at))
+			filled[place]++
 		}
 	}
-	return key
 }
 
 // joinRefused does to the answer that refuses a request as a whole what Kafka does to it.
@@ -118,13 +251,15 @@ func joinRefused(resp kmsg.Response) {
 
 // joinMarkers leaves the last marker of each producer: Kafka keeps the errors by producer.
 func joinMarkers(r *kmsg.WriteTxnMarkersResponse) {
-	last := make(map[int64]int, len(r.Markers))
-	for i := range r.Markers {
-		last[r.Markers[i].ProducerID] = i
+	producer := func(i int32) int64 { return r.Markers[i].ProducerID }
+	order := inOrder(len(r.Markers), func(i, j int32) int { return cmp.Compare(producer(i), producer(j)) })
+	last := make([]bool, len(order))
+	for n, i := range order {
+		last[i] = n == len(order)-1 || producer(order[n+1]) != producer(i)
 	}
-	kept := make([]kmsg.WriteTxnMarkersResponseMarker, 0, len(last))
+	kept := r.Markers[:0]
 	for i := range r.Markers {
-		if last[r.Markers[i].ProducerID] == i {
+		if last[i] {
 			join(reflect.ValueOf(&r.Markers[i].Topics).Elem(), joinPartition)
 			kept = append(kept, r.Markers[i])
 		}

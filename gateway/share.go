@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"cmp"
-	"maps"
 	"reflect"
 	"slices"
 
@@ -89,9 +88,18 @@ func (s *shareSession) begin(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 			p.wanted, p.sent = false, false
 		}
 	case m.ShareSessionEpoch == initialShareEpoch:
-		*s = shareSession{group: group, member: member, open: true, partitions: map[sharePartition]*sharedPartition{}}
+		room := min(countPartitions(m), maxSharePartitions)
+		*s = shareSession{group: group, member: member, open: true, partitions: make(map[sharePartition]*sharedPartition, room)}
 	}
 	return ops.None
+}
+
+// countPartitions returns how many partitions a fetch names.
+func countPartitions(m *kmsg.ShareFetchRequest) (n int) {
+	for i := range m.Topics {
+		n += len(m.Topics[i].Partitions)
+	}
+	return n
 }
 
 // name adds the partitions that a fetch names to the session, takes those out that it
@@ -144,12 +152,12 @@ type sharedFetch struct {
 	plan     *Plan
 	session  *shareSession
 	message  *kmsg.ShareFetchRequest
-	fetches  bool                                                    // it is not only for acknowledgements
-	changed  bool                                                    // it is not as it came
-	codes    map[[16]byte]ops.ErrorCode                              // of topics
-	order    map[[16]byte]int                                        // of the topics that the request names
-	released map[sharePartition]bool                                 // the gateway acknowledges something
-	refused  map[sharePartition]kmsg.ShareFetchRequestTopicPartition // what the answer tells of
+	fetches  bool                       // it is not only for acknowledgements
+	changed  bool                       // it is not as it came
+	codes    map[[16]byte]ops.ErrorCode // of topics
+	order    map[[16]byte]int           // of the topics that the request names
+	released map[sharePartition]bool    // the gateway acknowledges something
+	refused  map[sharePartition]bool    // what the answer tells of; true if the member acknowledged something
 	forgot   []sharePartition
 }
 
@@ -167,7 +175,7 @@ func (p *Plan) shareFetch(m *kmsg.ShareFetchRequest, out *ops.Outcome) (changed 
 	f := &sharedFetch{
 		plan: p, session: &p.conn.share, message: m, codes: make(map[[16]byte]ops.ErrorCode), order: make(map[[16]byte]int),
 		fetches:  m.ShareSessionEpoch != finalShareEpoch && !(m.Version >= 2 && m.IsRenewAck),
-		released: make(map[sharePartition]bool), refused: make(map[sharePartition]kmsg.ShareFetchRequestTopicPartition),
+		released: make(map[sharePartition]bool),
 	}
 	for i := range out.Items {
 		it := &out.Items[i]
@@ -183,20 +191,21 @@ func (p *Plan) shareFetch(m *kmsg.ShareFetchRequest, out *ops.Outcome) (changed 
 }
 
 // takeOut takes out of the request what is refused of the partitions that it names, notes
-// what it acknowledges of the others, and returns them all.
-func (f *sharedFetch) takeOut() (named map[sharePartition]bool) {
-	named = make(map[sharePartition]bool)
+// what it acknowledges of the others, and returns them all, in order.
+func (f *sharedFetch) takeOut() (named []sharePartition) {
+	named = make([]sharePartition, 0, countPartitions(f.message))
+	f.refused = make(map[sharePartition]bool, f.countRefused())
 	kept := make([]kmsg.ShareFetchRequestTopic, 0, len(f.message.Topics))
 	for _, t := range f.message.Topics {
 		code := f.codes[t.TopicID]
 		for _, p := range t.Partitions {
 			key := sharePartition{t.TopicID, p.Partition}
-			named[key] = true
+			named = append(named, key)
 			switch {
 			case code == ops.None:
 				acknowledge(f.session, key, p.AcknowledgementBatches, fetchBatch)
 			case f.fetches || len(p.AcknowledgementBatches) > 0:
-				f.refused[key] = p
+				f.refused[key] = len(p.AcknowledgementBatches) > 0
 			}
 		}
 		if code == ops.None {
@@ -205,7 +214,18 @@ func (f *sharedFetch) takeOut() (named map[sharePartition]bool) {
 	}
 	f.changed = len(kept) != len(f.message.Topics)
 	f.message.Topics = kept
+	slices.SortFunc(named, sharePartition.compare)
 	return named
+}
+
+// countRefused returns how many of the partitions that the request names are refused.
+func (f *sharedFetch) countRefused() (n int) {
+	for i := range f.message.Topics {
+		if t := &f.message.Topics[i]; f.codes[t.TopicID] != ops.None {
+			n += len(t.Partitions)
+		}
+	}
+	return n
 }
 
 // decideUnnamed decides about the topics of the session that the request does not name.
@@ -241,20 +261,21 @@ func (f *sharedFetch) ask(ids [][16]byte) (whole ops.ErrorCode) {
 
 // adjust makes the request keep in the cluster's session what the member may read, and
 // nothing else.
-func (f *sharedFetch) adjust(named map[sharePartition]bool) {
+func (f *sharedFetch) adjust(all []sharePartition) {
 	m := f.message
-	for _, key := range slices.SortedFunc(maps.Keys(f.session.partitions), sharePartition.compare) {
+	for _, key := range sortedKeys(f.session.partitions) {
 		p := f.session.partitions[key]
+		_, named := slices.BinarySearchFunc(all, key, sharePartition.compare)
 		request := kmsg.NewShareFetchRequestTopicPartition()
 		request.Partition = key.partition
 		allowed := f.codes[key.topic] == ops.None
-		add := allowed && p.wanted && !p.sent && !named[key]
+		add := allowed && p.wanted && !p.sent && !named
 		if allowed && p.wanted {
 			p.sent = true
-		} else if p.wanted && !named[key] {
-			f.refused[key] = request
+		} else if p.wanted && !named {
+			f.refused[key] = false
 		}
-		if give := f.release(p, allowed, named[key]); len(give) > 0 {
+		if give := f.release(p, allowed, named); len(give) > 0 {
 			request.AcknowledgementBatches, f.released[key], add = give, true, true
 		}
 		if add {
@@ -377,17 +398,17 @@ func (f *sharedFetch) show(topic [16]byte, p *kmsg.ShareFetchResponseTopicPartit
 	if code == ops.None || !hasRecords && (p.ErrorCode != 0 || !f.fetches) {
 		return !f.released[key] || hasRecords || p.ErrorCode != 0
 	}
-	refused := f.refuse(reflect.ValueOf(key.partition), code)
+	var refused kmsg.ShareFetchResponseTopicPartition
+	f.refuse(&refused, &key.partition, code)
 	refused.AcknowledgeErrorCode, refused.AcknowledgeErrorMessage = p.AcknowledgeErrorCode, p.AcknowledgeErrorMessage
 	*p = refused
 	return true
 }
 
-// refuse returns the entry that refuses a partition: an entry of the request, or its number.
-func (f *sharedFetch) refuse(partition reflect.Value, code ops.ErrorCode) kmsg.ShareFetchResponseTopicPartition {
-	refused := kmsg.NewShareFetchResponseTopicPartition()
-	refusalOf(f.plan.query, partition, code).fill(reflect.ValueOf(&refused).Elem(), partition)
-	return refused
+// refuse makes an entry of the answer, which is zero, the one that refuses a partition.
+func (f *sharedFetch) refuse(entry *kmsg.ShareFetchResponseTopicPartition, partition *int32, code ops.ErrorCode) {
+	of := reflect.ValueOf(partition).Elem()
+	refusalOf(f.plan.query, of, code).fill(reflect.ValueOf(entry).Elem(), of)
 }
 
 // note notes the offsets that the member has acquired of a partition.
@@ -417,19 +438,18 @@ func (f *sharedFetch) tell(topics []kmsg.ShareFetchResponseTopic) []kmsg.ShareFe
 	for i := range topics {
 		at[topics[i].TopicID] = i
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(f.refused), sharePartition.compare) {
-		request := f.refused[key]
-		refused := f.refuse(reflect.ValueOf(&request).Elem(), f.codes[key.topic])
-		if !f.fetches {
-			refused.ErrorCode, refused.ErrorMessage = 0, nil
+	for keys := sortedKeys(f.refused); len(keys) > 0; {
+		id, n := keys[0].topic, 1
+		for n < len(keys) && keys[n].topic == id {
+			n++
 		}
-		i, ok := at[key.topic]
+		i, ok := at[id]
 		if !ok {
 			i = len(topics)
-			at[key.topic] = i
-			topics = append(topics, kmsg.ShareFetchResponseTopic{TopicID: key.topic})
+			topics = append(topics, kmsg.ShareFetchResponseTopic{TopicID: id})
 		}
-		topics[i].Partitions = append(topics[i].Partitions, refused)
+		topics[i].Partitions = f.tellOf(topics[i].Partitions, keys[:n])
+		keys = keys[n:]
 	}
 	place := func(t *kmsg.ShareFetchResponseTopic) int {
 		if i, named := f.order[t.TopicID]; named {
@@ -439,6 +459,34 @@ func (f *sharedFetch) tell(topics []kmsg.ShareFetchResponseTopic) []kmsg.ShareFe
 	}
 	slices.SortStableFunc(topics, func(a, b kmsg.ShareFetchResponseTopic) int { return cmp.Compare(place(&a), place(&b)) })
 	return topics
+}
+
+// tellOf adds partitions of one topic that are refused.
+func (f *sharedFetch) tellOf(told []kmsg.ShareFetchResponseTopicPartition, keys []sharePartition) []kmsg.ShareFetchResponseTopicPartition {
+	told = slices.Grow(told, len(keys))
+	for i := range keys {
+		code := f.codes[keys[i].topic]
+		told = append(told, kmsg.ShareFetchResponseTopicPartition{})
+		entry := &told[len(told)-1]
+		f.refuse(entry, &keys[i].partition, code)
+		if f.refused[keys[i]] {
+			entry.AcknowledgeErrorCode = int16(code)
+		}
+		if !f.fetches {
+			entry.ErrorCode, entry.ErrorMessage = 0, nil
+		}
+	}
+	return told
+}
+
+// sortedKeys returns the partitions of a map in their order.
+func sortedKeys[V any](of map[sharePartition]V) []sharePartition {
+	keys := make([]sharePartition, 0, len(of))
+	for key := range of {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, sharePartition.compare)
+	return keys
 }
 
 // acknowledge notes what a member acknowledges in a ShareAcknowledge.

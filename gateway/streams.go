@@ -59,9 +59,9 @@ func readTopology(q *query, m *kmsg.StreamsGroupHeartbeatRequest) {
 		if len(s.SourceTopicRegex) > 0 {
 			q.unservable = ops.InvalidRequest
 		}
-		q.Subscribed = append(q.Subscribed, q.texts(s.SourceTopics)...)
-		q.Subscribed = append(q.Subscribed, q.texts(s.RepartitionSinkTopics)...)
-		q.Subscribed = append(q.Subscribed, q.texts(internalTopics(s))...)
+		q.Subscribed = append(q.Subscribed, s.SourceTopics...)
+		q.Subscribed = append(q.Subscribed, s.RepartitionSinkTopics...)
+		q.Subscribed = append(q.Subscribed, internalTopics(s)...)
 	}
 }
 

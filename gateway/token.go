@@ -15,11 +15,11 @@ func readTokens(q *query, message kmsg.Request) {
 	if !ok {
 		return
 	}
-	if name := q.optional(m.OwnerPrincipalName); name != "" {
-		q.Owner = q.optional(m.OwnerPrincipalType) + ":" + name
+	if name := stringOf(m.OwnerPrincipalName); name != "" {
+		q.Owner = stringOf(m.OwnerPrincipalType) + ":" + name
 	}
 	for _, p := range m.Renewers {
-		q.Renewers = append(q.Renewers, q.text(p.PrincipalType)+":"+q.text(p.PrincipalName))
+		q.Renewers = append(q.Renewers, p.PrincipalType+":"+p.PrincipalName)
 	}
 }
 

@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -90,17 +93,26 @@ func coordinatorText(q *query, _ reflect.Value, code ops.ErrorCode) *string {
 	return emptyText
 }
 
-const repeatedTopic = "Duplicate topic name."
+// What Kafka says of topics to create or delete. bothText and neitherText are of those to
+// delete that have a name and an id, or neither.
+var (
+	repeatedText    = new("Duplicate topic name.")
+	repeatedIDText  = new("Duplicate topic id.")
+	noCreationText  = new("Authorization failed.")
+	metadataLogText = new("Creation of internal topic " + metadataLog + " is prohibited.")
+	bothText        = new("You may not specify both topic name and topic id.")
+	neitherText     = new("Neither topic name nor id were specified.")
+)
 
 func creationText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
 	topic := entry.Addr().Interface().(*kmsg.CreateTopicsRequestTopic)
 	switch {
 	case code == ops.TopicAuthorizationFailed:
-		return new("Authorization failed.")
+		return noCreationText
 	case code == ops.InvalidRequest && topic.Topic == metadataLog:
-		return new("Creation of internal topic " + metadataLog + " is prohibited.")
+		return metadataLogText
 	case code == ops.InvalidRequest:
-		return new(repeatedTopic)
+		return repeatedText
 	}
 	return messageFor(code)
 }
@@ -114,21 +126,21 @@ func deletionText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
 	case code != ops.InvalidRequest:
 		return messageFor(code)
 	case !ok:
-		return new(repeatedTopic)
+		return repeatedText
 	case named && topic.TopicID != [16]byte{}:
-		return new("You may not specify both topic name and topic id.")
+		return bothText
 	case named:
-		return new(repeatedTopic)
+		return repeatedText
 	case topic.TopicID == [16]byte{}:
-		return new("Neither topic name nor id were specified.")
+		return neitherText
 	}
-	return new("Duplicate topic id.")
+	return repeatedIDText
 }
 
 // partitionsText is that of CreatePartitions.
 func partitionsText(_ *query, _ reflect.Value, code ops.ErrorCode) *string {
 	if code == ops.InvalidRequest {
-		return new(repeatedTopic)
+		return repeatedText
 	}
 	return nil
 }
@@ -166,19 +178,26 @@ func javaLength(s string) (n int) {
 	return n
 }
 
+// What Kafka says of a resource whose configuration is to be altered.
+var (
+	repeatedResourceText = new("Each resource must appear at most once.")
+	repeatedConfigText   = new("Error due to duplicate config keys")
+	noValueText          = new("Null value not supported")
+)
+
 // alterationText is that of AlterConfigs and IncrementalAlterConfigs.
 func alterationText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
 	var kind kmsg.ConfigResourceType
 	var name string
+	var wrong func(room int) *string // what is wrong with the configurations, or nil
 	incremental := false
-	var wrong wrongConfigs
 	switch r := entry.Addr().Interface().(type) {
 	case *kmsg.AlterConfigsRequestResource:
 		kind, name = r.ResourceType, r.ResourceName
-		wrong = wrongOf(r.Configs, legacyConfig)
+		wrong = func(room int) *string { return wrongText(r.Configs, legacyConfig, room) }
 	case *kmsg.IncrementalAlterConfigsRequestResource:
 		kind, name, incremental = r.ResourceType, r.ResourceName, true
-		wrong = wrongOf(r.Configs, incrementalConfig)
+		wrong = func(room int) *string { return wrongText(r.Configs, incrementalConfig, room) }
 	}
 	switch {
 	case code == ops.ClusterAuthorizationFailed && incremental && kind == kmsg.ConfigResourceTypeBrokerLogger:
@@ -186,48 +205,92 @@ func alterationText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
 	case code != ops.InvalidRequest:
 		return messageFor(code)
 	case isRepeated(q, kind, name):
-		return new("Each resource must appear at most once.")
-	case wrong.repeated:
-		return new("Error due to duplicate config keys")
-	case len(wrong.without) > 0:
-		return new("Null value not supported for : " + strings.Join(wrong.without, ", "))
+		return repeatedResourceText
+	}
+	if text := wrong(maxTexts - q.said); text != nil {
+		return text
 	}
 	return new(fmt.Sprintf("Unknown resource type %d", kind))
 }
 
 // isRepeated reports whether a request has a resource more than once.
 func isRepeated(q *query, kind kmsg.ConfigResourceType, name string) bool {
-	key := func(c *ops.ConfigResource) ops.ConfigResource { return ops.ConfigResource{Type: c.Type, Name: c.Name} }
-	if q.repeated == nil {
-		q.repeated = make(map[ops.ConfigResource]bool, len(q.Resources))
-		for i := range q.Resources {
-			_, is := q.repeated[key(&q.Resources[i])]
-			q.repeated[key(&q.Resources[i])] = is
+	compare := func(i int32, c ops.ConfigResource) int {
+		r := &q.Resources[i]
+		return cmp.Or(cmp.Compare(r.Type, c.Type), strings.Compare(r.Name, c.Name))
+	}
+	if q.resources == nil {
+		q.resources = inOrder(len(q.Resources), func(i, j int32) int { return compare(i, q.Resources[j]) })
+	}
+	at, _ := slices.BinarySearchFunc(q.resources, ops.ConfigResource{Type: configType(kind), Name: name}, compare)
+	return at+1 < len(q.resources) && compare(q.resources[at], q.Resources[q.resources[at+1]]) == 0
+}
+
+// inOrder returns the positions of the entries of a list in the order that compare says;
+// those that are equal as they stand. It takes four bytes for each.
+func inOrder(n int, compare func(i, j int32) int) []int32 {
+	order := make([]int32, n)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(i, j int32) int { return cmp.Or(compare(i, j), cmp.Compare(i, j)) })
+	return order
+}
+
+// configOf returns the name of a configuration, and whether it lacks its value.
+type configOf[T any] func(*T) (name string, without bool)
+
+// areWrong reports whether something is wrong with configurations whatever they are of:
+// one has two values, or none.
+func areWrong[T any](list []T, of configOf[T]) bool {
+	lacks := func(c T) bool { _, without := of(&c); return without }
+	return slices.ContainsFunc(list, lacks) || haveRepeated(list, of)
+}
+
+func haveRepeated[T any](list []T, of configOf[T]) bool {
+	if len(list) < 2 {
+		return false
+	}
+	compare := func(i, j int32) int {
+		a, _ := of(&list[i])
+		b, _ := of(&list[j])
+		return strings.Compare(a, b)
+	}
+	order := inOrder(len(list), compare)
+	for n := range order[1:] {
+		if compare(order[n], order[n+1]) == 0 {
+			return true
 		}
 	}
-	return q.repeated[ops.ConfigResource{Type: configType(kind), Name: name}]
+	return false
 }
 
-// wrongConfigs is what is wrong with a list of configurations whatever they are of.
-type wrongConfigs struct {
-	repeated bool     // one has two values
-	without  []string // those without a value
-}
-
-func (w wrongConfigs) any() bool { return w.repeated || len(w.without) > 0 }
-
-// wrongOf looks through a list of configurations; of returns the name of one, and
-// whether it lacks its value.
-func wrongOf[T any](list []T, of func(*T) (name string, without bool)) (wrong wrongConfigs) {
-	seen := make(map[string]bool, len(list))
+// wrongText says what is wrong with configurations, or is nil if nothing is. A text that
+// is longer than the room names none of them.
+func wrongText[T any](list []T, of configOf[T], room int) *string {
+	if haveRepeated(list, of) {
+		return repeatedConfigText
+	}
+	const says, between = "Null value not supported for : ", ", "
+	size, count := len(says), 0
 	for i := range list {
-		name, without := of(&list[i])
-		wrong.repeated = wrong.repeated || seen[name]
-		if seen[name] = true; without {
-			wrong.without = append(wrong.without, name)
+		if name, without := of(&list[i]); without {
+			size, count = size+len(name)+len(between), count+1
 		}
 	}
-	return wrong
+	switch {
+	case count == 0:
+		return nil
+	case size > room:
+		return noValueText
+	}
+	text := append(make([]byte, 0, size), says...)
+	for i := range list {
+		if name, without := of(&list[i]); without {
+			text = append(append(text, name...), between...)
+		}
+	}
+	return new(string(bytes.TrimSuffix(text, []byte(between))))
 }
 
 // legacyConfig returns the name of a configuration to set, and whether it lacks its

@@ -1,6 +1,13 @@
 package ops
 
-import "github.com/portcullis-authz/portcullis/resource"
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/resource"
+)
 
 // list makes the entries of the response, all of which pass as yet.
 func (e *evaluation) list() {
@@ -95,29 +102,36 @@ func (e *evaluation) listTokens() {
 }
 
 // markRepeated marks the topics, or the resources with a configuration, that the request
-// has more than once. Only the APIs that refuse them pay for the map.
+// has more than once. Only the APIs that refuse them pay for that: four bytes for an entry,
+// because a request may have many.
 func (e *evaluation) markRepeated(when Condition) {
-	type resource struct {
-		name   string
-		id     [16]byte
-		byID   bool
-		config ConfigType
-	}
-	first := make(map[resource]int, len(e.out.Items))
+	order := make([]int32, 0, len(e.out.Items))
 	for i := range e.out.Items {
-		it := &e.out.Items[i]
-		if !when.concerns(it.list) {
-			continue
-		}
-		key := resource{name: e.r.name(it), config: it.Config}
-		if it.ByID {
-			key = resource{id: e.r.topic(it).ID, byID: true}
-		}
-		if j, ok := first[key]; ok {
-			e.out.Items[i].marks |= repeated
-			e.out.Items[j].marks |= repeated
-		} else {
-			first[key] = i
+		if when.concerns(e.out.Items[i].list) {
+			order = append(order, int32(i))
 		}
 	}
+	slices.SortFunc(order, func(i, j int32) int { return e.compare(&e.out.Items[i], &e.out.Items[j]) })
+	for n := 1; n < len(order); n++ {
+		a, b := &e.out.Items[order[n-1]], &e.out.Items[order[n]]
+		if e.compare(a, b) == 0 {
+			a.marks |= repeated
+			b.marks |= repeated
+		}
+	}
+}
+
+// compare orders entries by what they are of: the id of a topic that has one, else the name
+// and the type of a configuration.
+func (e *evaluation) compare(a, b *Item) int {
+	switch {
+	case a.ByID && b.ByID:
+		x, y := e.r.topic(a).ID, e.r.topic(b).ID
+		return bytes.Compare(x[:], y[:])
+	case a.ByID:
+		return 1
+	case b.ByID:
+		return -1
+	}
+	return cmp.Or(cmp.Compare(a.Config, b.Config), strings.Compare(e.r.name(a), e.r.name(b)))
 }
