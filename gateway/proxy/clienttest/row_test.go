@@ -1,6 +1,7 @@
 package clienttest
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"regexp"
@@ -33,6 +34,8 @@ type row struct {
 	// program is a program and its arguments, in place of class and args.
 	program []string
 	stdin   string
+	// function is a client in this process, in place of class and args.
+	function func(ctx context.Context, way way, user, own string) (string, error)
 	// props are added to the client's properties.
 	props map[string]string
 
