@@ -208,11 +208,6 @@ var toolRows = []row{
 		rights: []string{readIn, "Read on Group g-$"}, want: "exit status N",
 	},
 	{
-		name: "kafka-verifiable-producer", digits: true, unordered: true, since: "2.8",
-		tools:  cmd("kafka-verifiable-producer --bootstrap-server {B} --command-config {F} --topic ver-$ --max-messages 3"),
-		topics: []string{"ver-$=0"}, rights: []string{"Write on Topic ver-$"}, want: "producer_send_success", full: true, alone: true,
-	},
-	{
 		name: "kafka-streams-application-reset", full: true,
 		tools:  cmd("kafka-streams-application-reset --bootstrap-server {B} --config-file {F} --application-id g-$ --input-topics in --force"),
 		groups: []string{"g-$"}, rights: []string{"Read on Group g-$", readIn, "Delete on Group g-$"}, alone: true,
