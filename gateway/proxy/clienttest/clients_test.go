@@ -97,7 +97,7 @@ func chosen(t *testing.T) []*row {
 	only, err := regexp.Compile(*onlyFlag)
 	require.NoError(t, err)
 	var list []*row
-	for _, r := range slices.Concat(javaRows, toolRows, needsRows, otherRows()) {
+	for _, r := range slices.Concat(javaRows, toolRows, needsRows, franzRows, otherRows()) {
 		if (*fullFlag || !r.full) && only.MatchString(r.name) && (r.since == "" || kafkatest.AtLeast(*versionFlag, r.since)) {
 			list = append(list, &r)
 		}
@@ -139,6 +139,9 @@ func start(t *testing.T, w *world, jvm *kafkatest.JVM, x *run, way way) func() s
 	t.Helper()
 	id := x.own(way)
 	class, args := x.row.class, x.arguments(t, w, way, x.row.args)
+	if x.row.function != nil {
+		return startFunction(x, way)
+	}
 	if x.row.program != nil {
 		return startProgram(x.arguments(t, w, way, x.row.program), x.expand(x.row.stdin, way))
 	}

@@ -77,7 +77,7 @@ var javaRows = []row{
 	},
 	{
 		name: "consumer of two topics, one without a right", class: "Clients", args: []string{"consume", "{P}", "names", "in,secret", "5", "8"}, props: consumer, since: "4.0",
-		rights: []string{readIn, "Read on Group g-$"}, want: "TopicAuthorizationException: Not authorized to access topics: [secret]", alone: true, exact: true,
+		rights: []string{readIn, "Read on Group g-$"}, want: "TopicAuthorizationException", alone: true, exact: true,
 	},
 	{
 		name: "consumer by pattern, classic protocol", class: "Clients", args: []string{"consume", "{P}", "pattern", "in|secret", "5", "8"}, props: classic,

@@ -15,7 +15,29 @@ func otherRows() []row {
 	if _, err := exec.LookPath("kcat"); err == nil {
 		rows = append(rows, kcatRows...)
 	}
+	if exec.Command(python, "-c", "import confluent_kafka").Run() == nil {
+		rows = append(rows, pythonRows...)
+	}
 	return rows
+}
+
+// python is Debian's, which has Debian's confluent-kafka.
+const python = "/usr/bin/python3"
+
+// pythonRows are confluent-kafka for Python.
+var pythonRows = []row{
+	{
+		name: "confluent-kafka producer", program: []string{python, "confluent.py", "{B}", "{U}", "produce", "py-$", ""}, topics: []string{"py-$=0"},
+		rights: []string{"Write on Topic py-$"}, want: "delivered None",
+	},
+	{
+		name: "confluent-kafka consumer", program: []string{python, "confluent.py", "{B}", "{U}", "consume", "in", "g-$"},
+		rights: []string{readIn, "Read on Group g-$"}, want: "read b'v0'\ncommitted [None]",
+	},
+	{
+		name: "confluent-kafka transaction", program: []string{python, "confluent.py", "{B}", "{U}", "transact", "py-$", "tx-$"}, topics: []string{"py-$=0"},
+		rights: []string{"Write on Topic py-$", "Write on TransactionalId tx-$"}, want: "the transaction is committed",
+	},
 }
 
 var kcatRows = []row{

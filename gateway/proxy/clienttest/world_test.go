@@ -68,6 +68,15 @@ func users() map[string]string {
 	return passwords
 }
 
+// listeners are those of the broker. Before 3.5 a broker cannot begin with SCRAM users.
+func listeners(version string) []kafkatest.Listener {
+	list := []kafkatest.Listener{{Name: clientListener, Users: users()}}
+	if kafkatest.AtLeast(version, "3.5") {
+		list = append(list, kafkatest.Listener{Name: scramListener, Mechanisms: []string{scramMechanism}, Users: map[string]string{scramUser: password(scramUser)}})
+	}
+	return list
+}
+
 func userName(i int) string { return fmt.Sprintf("u%d", i) }
 
 // startWorld starts the broker and the proxy, which end with the test.
@@ -76,7 +85,7 @@ func startWorld(t *testing.T, version string) *world {
 	w := &world{folder: t.TempDir(), ids: map[string]string{}}
 	w.cluster = kafkatest.Start(t, kafkatest.Config{
 		Version: version, LogLevel: "warn",
-		Listeners: []kafkatest.Listener{{Name: clientListener, Users: users()}},
+		Listeners: listeners(version),
 		Properties: map[string]string{
 			"group.consumer.heartbeat.interval.ms": "1000", "group.consumer.min.heartbeat.interval.ms": "1000",
 			"group.streams.heartbeat.interval.ms": "1000", "group.streams.min.heartbeat.interval.ms": "1000",
@@ -92,7 +101,7 @@ func startWorld(t *testing.T, version string) *world {
 		Upstream: proxy.Upstream{Brokers: []string{w.cluster.Bootstrap(kafkatest.Internal)}, SASL: sasl},
 		Listeners: []proxy.Listener{{
 			Protocol: proxy.SASLPlaintext, Address: "127.0.0.1:0", FirstNode: 1,
-			SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain}, Users: users()},
+			SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain, scramMechanism}, Users: users()},
 		}},
 		Store: w.store, ACLs: gateway.ForwardACLs, Logger: logger(),
 	})
@@ -102,7 +111,8 @@ func startWorld(t *testing.T, version string) *world {
 	go func() { defer close(done); _ = w.proxy.Serve(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
 	w.ways = [2]way{{"d", w.cluster.Bootstrap(clientListener)}, {"p", w.proxy.Addresses()[0]}}
-	w.kafka, err = kgo.NewClient(kgo.SeedBrokers(w.cluster.Bootstrap(kafkatest.Internal)), kgo.SASL(sasl), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	w.kafka, err = kgo.NewClient(kgo.SeedBrokers(w.cluster.Bootstrap(kafkatest.Internal)), kgo.SASL(sasl), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.UnknownTopicRetries(-1)) // a topic that is just made
 	require.NoError(t, err)
 	t.Cleanup(w.kafka.Close)
 	w.admin = kadm.NewClient(w.kafka)
@@ -238,7 +248,7 @@ func (w *world) shareFromStart(ctx context.Context, t *testing.T, runs []*run) {
 func (w *world) transact(ctx context.Context, t *testing.T, id string) {
 	t.Helper()
 	sasl := plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism()
-	producer, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.Bootstrap(kafkatest.Internal)), kgo.SASL(sasl), kgo.TransactionalID(id))
+	producer, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.Bootstrap(kafkatest.Internal)), kgo.SASL(sasl), kgo.TransactionalID(id), kgo.UnknownTopicRetries(-1))
 	require.NoError(t, err)
 	defer producer.Close()
 	require.NoError(t, producer.BeginTransaction())
