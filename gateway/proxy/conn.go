@@ -94,7 +94,10 @@ func (c *conn) serve(ctx context.Context) {
 // logIn answers requests until the client is logged in.
 func (c *conn) logIn(ctx context.Context) error {
 	began := time.Now()
-	for c.decide == nil {
+	for sent := 0; c.decide == nil; sent++ {
+		if sent == maxLoginRequests {
+			return fmt.Errorf("not logged in within %d requests", maxLoginRequests)
+		}
 		r, err := c.next(maxLoginFrameBytes, func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
 		if err != nil {
 			return err

@@ -300,3 +300,22 @@ func TestLogBeforeLogin(t *testing.T) {
 		})
 	}
 }
+
+// TestRequestsBeforeLogin: nobody keeps the proxy busy with requests of which none is a login.
+func TestRequestsBeforeLogin(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t)})
+	for name, ask := range map[string]func(w *wire){
+		"ApiVersions": func(w *wire) { w.ask(kmsg.NewPtrApiVersionsRequest(), 3) },
+		"handshakes":  func(w *wire) { w.handshake(proxy.ScramSHA256, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := dial(t, p.Addresses()[0])
+			for range 24 {
+				ask(w)
+			}
+			_ = w.SetDeadline(time.Now().Add(10 * time.Second))
+			w.closed("24 requests")
+			p.log.waitFor(t, 1, "not logged in within 24 requests")
+		})
+	}
+}
