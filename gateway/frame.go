@@ -99,14 +99,12 @@ func parseHeader(frame []byte, clientID string) (Header, error) {
 		return h, nil
 	}
 	r := canonicalWriter{data: frame, at: h.size}
-	size := r.length(2)
-	text := r.take(max(size, 0))
+	size := max(r.length(2), 0)
+	text := r.characters(size)
 	if h.ClientID = clientID; string(text) != clientID {
 		h.ClientID = string(text)
 	}
-	if !utf8.Valid(text) {
-		h.ClientID, h.loose = string(decodeUTF8(text)), true
-	}
+	h.loose = r.problem == "" && !utf8.Valid(frame[r.at-size:r.at])
 	if h.Version >= requests[h.Key].flexible && r.problem == "" {
 		start := r.at
 		r.flexible = true
