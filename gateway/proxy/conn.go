@@ -39,6 +39,7 @@ type conn struct {
 	reader   *bufio.Reader
 	writer   *bufio.Writer
 	log      *slog.Logger
+	share    *share // of the client; nil until it is logged in
 
 	ctx context.Context // until the connection ends
 	end context.CancelFunc
@@ -77,6 +78,7 @@ func newConn(l *listener, node int32, client net.Conn) *conn {
 // serve serves the connection until it ends, and closes it.
 func (c *conn) serve(ctx context.Context) {
 	defer c.kill()
+	defer func() { c.share.leave() }()
 	if err := c.begin(ctx); err != nil {
 		c.listener.proxy.metrics.failedLogins.Inc()
 		c.log.Warn("connection refused", "reason", err.Error())
@@ -92,7 +94,10 @@ func (c *conn) serve(ctx context.Context) {
 // logIn answers requests until the client is logged in.
 func (c *conn) logIn(ctx context.Context) error {
 	began := time.Now()
-	for c.decide == nil {
+	for sent := 0; c.decide == nil; sent++ {
+		if sent == maxLoginRequests {
+			return fmt.Errorf("not logged in within %d requests", maxLoginRequests)
+		}
 		r, err := c.next(maxLoginFrameBytes, func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
 		if err != nil {
 			return err
@@ -169,6 +174,7 @@ func (c *conn) become(who identity) error {
 	if c.decide == nil {
 		// Once: who logs in again is the same.
 		c.log = c.log.With("principal", printable(who.principal.String()))
+		c.share = c.listener.proxy.frames.join(who.principal.String())
 		c.listener.proxy.admitted(c)
 	}
 	before, _ := c.decide.(*gateway.Conn)
@@ -238,7 +244,7 @@ func (c *conn) readFrame(limit int) (request, error) {
 			return request{}, err
 		}
 	}
-	room, err := c.listener.proxy.frames.claim(c.ctx, size, c.ahead.reading, patience)
+	room, err := c.listener.proxy.frames.claim(c.ctx, size, c.share, patience)
 	if err != nil {
 		return request{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,10 +68,13 @@ type frameMemory struct {
 	room [frameKinds]*semaphore.Weighted
 	size [frameKinds]int64
 	held atomic.Int64
+
+	mu     sync.Mutex
+	shares map[string]*share // by principal
 }
 
 func newFrameMemory(bytes int64) *frameMemory {
-	m := new(frameMemory)
+	m := &frameMemory{shares: make(map[string]*share)}
 	for kind := range m.room {
 		m.size[kind] = max(bytes*frameShares[kind]/allShares, largestFrames[kind])
 		m.room[kind] = semaphore.NewWeighted(m.size[kind])
@@ -78,33 +82,101 @@ func newFrameMemory(bytes int64) *frameMemory {
 	return m
 }
 
+// share is what one principal may have of the room: half of each kind, or one frame. The
+// other half stays for others, however many connections it has and however long its requests
+// wait: for the rest of a frame, or behind a long poll. A nil share is of nobody.
+type share struct {
+	memory      *frameMemory
+	principal   string
+	room        [frameKinds]*semaphore.Weighted
+	size        [frameKinds]int64
+	connections int // guarded by the mutex of memory
+}
+
+// join returns the share of a principal for another connection, which leaves it when it ends.
+func (m *frameMemory) join(principal string) *share {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.shares[principal]
+	if s == nil {
+		s = &share{memory: m, principal: principal}
+		for kind := range s.room {
+			s.size[kind] = m.size[kind] / 2
+			s.room[kind] = semaphore.NewWeighted(s.size[kind])
+		}
+		m.shares[principal] = s
+	}
+	s.connections++
+	return s
+}
+
+// leave says that a connection has ended.
+func (s *share) leave() {
+	if s == nil {
+		return
+	}
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	if s.connections--; s.connections == 0 {
+		delete(s.memory.shares, s.principal)
+	}
+}
+
 // claim is the room of one frame. A nil claim is of no frame.
 type claim struct {
 	memory *frameMemory
 	kind   frameKind
 	bytes  int64
+	share  *share
 }
 
-// claim waits until there is room for a frame. The error says that there was none in time.
-func (m *frameMemory) claim(ctx context.Context, bytes int, loggedIn bool, patience time.Duration) (*claim, error) {
-	c := &claim{m, largeFrame, int64(bytes)}
-	switch small := bytes <= maxSmallFrame; {
-	case small && loggedIn:
-		c.kind = smallFrame
-	case small:
-		c.kind = smallLogin
-	case !loggedIn:
-		c.kind = largeLogin
-	}
-	if !m.room[c.kind].TryAcquire(c.bytes) {
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		if err := m.room[c.kind].Acquire(ctx, c.bytes); err != nil {
-			return nil, fmt.Errorf("no memory for a frame of %d bytes within %v: see Limits.FramesBytes", bytes, patience)
+// claim waits until there is room for a frame, in the share of its principal and in all.
+// The error says that there was none in time.
+func (m *frameMemory) claim(ctx context.Context, bytes int, of *share, patience time.Duration) (*claim, error) {
+	c := &claim{memory: m, kind: kindOfFrame(bytes, of != nil), bytes: int64(bytes), share: of}
+	if of != nil {
+		if !acquire(ctx, of.room[c.kind], c.ofShare(), patience) {
+			return nil, fmt.Errorf("no memory for a frame of %d bytes within %v beside other requests of the principal: see Limits.FramesBytes", bytes, patience)
 		}
+	}
+	if !acquire(ctx, m.room[c.kind], c.bytes, patience) {
+		c.releaseShare()
+		return nil, fmt.Errorf("no memory for a frame of %d bytes within %v: see Limits.FramesBytes", bytes, patience)
 	}
 	m.held.Add(c.bytes)
 	return c, nil
+}
+
+// acquire waits for room, and reports whether there was some in time.
+func acquire(ctx context.Context, room *semaphore.Weighted, bytes int64, patience time.Duration) bool {
+	if room.TryAcquire(bytes) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return room.Acquire(ctx, bytes) == nil
+}
+
+func kindOfFrame(bytes int, loggedIn bool) frameKind {
+	switch small := bytes <= maxSmallFrame; {
+	case small && loggedIn:
+		return smallFrame
+	case small:
+		return smallLogin
+	case loggedIn:
+		return largeFrame
+	default:
+		return largeLogin
+	}
+}
+
+// ofShare returns how much the claim takes of its share: a frame that is larger takes all.
+func (c *claim) ofShare() int64 { return min(c.bytes, c.share.size[c.kind]) }
+
+func (c *claim) releaseShare() {
+	if c.share != nil {
+		c.share.room[c.kind].Release(c.ofShare())
+	}
 }
 
 // release gives the room back. It may be called more than once.
@@ -114,5 +186,6 @@ func (c *claim) release() {
 	}
 	c.memory.held.Add(-c.bytes)
 	c.memory.room[c.kind].Release(c.bytes)
+	c.releaseShare()
 	c.bytes = 0
 }

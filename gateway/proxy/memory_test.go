@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway"
@@ -96,6 +97,57 @@ func TestStalledFramesHoldUpNobody(t *testing.T) {
 			logged.works()
 			other.login("admin", passwords["admin"])
 			other.works()
+		})
+	}
+}
+
+// TestOnePrincipalDoesNotTakeAllRoom: requests of one principal that have not come to their
+// end, or that wait behind a long poll, leave room for those of others.
+func TestOnePrincipalDoesNotTakeAllRoom(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		write func(w *wire)
+		bytes int // of what others send
+	}{
+		{"stalled frames", func(w *wire) { w.write(binary.BigEndian.AppendUint32(nil, mebibyte)) }, 500 << 10},
+		{"behind a long poll", func(w *wire) {
+			poll := kmsg.NewPtrListGroupsRequest()
+			w.send(poll, 4)
+			for range 20 {
+				w.write(produceFrame(15 << 10))
+			}
+		}, 15 << 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cluster := upstream(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "x"))
+			goOn := make(chan struct{})
+			t.Cleanup(func() { close(goOn) })
+			cluster.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+				cluster.KeepControl()
+				cluster.SleepControl(func() { <-goOn })
+				return nil, nil, false
+			})
+			p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 4 * mebibyte, Drain: 100 * time.Millisecond}})
+			for range 30 {
+				w := dial(t, p.Addresses()[0])
+				w.login("bob", passwords["bob"])
+				tt.write(w)
+			}
+			eventually(t, "no more frames have room", func() bool {
+				before := p.FramesHeld()
+				time.Sleep(100 * time.Millisecond)
+				return before > 0 && p.FramesHeld() == before
+			})
+			other := dial(t, p.Addresses()[0])
+			other.login("alice", passwords["alice"])
+			_ = other.SetDeadline(time.Now().Add(5 * time.Second))
+			for range 5 {
+				other.write(produceFrame(tt.bytes))
+				_, err := gateway.ReadFrame(other, mebibyte)
+				require.NoError(t, err)
+			}
+			p.stop()
+			assert.Zero(t, p.FramesHeld())
 		})
 	}
 }
@@ -245,6 +297,25 @@ func TestLogBeforeLogin(t *testing.T) {
 			for _, r := range "\x01\u202e\u009b" {
 				assert.NotContains(t, lines[0], string(r))
 			}
+		})
+	}
+}
+
+// TestRequestsBeforeLogin: nobody keeps the proxy busy with requests of which none is a login.
+func TestRequestsBeforeLogin(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t)})
+	for name, ask := range map[string]func(w *wire){
+		"ApiVersions": func(w *wire) { w.ask(kmsg.NewPtrApiVersionsRequest(), 3) },
+		"handshakes":  func(w *wire) { w.handshake(proxy.ScramSHA256, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := dial(t, p.Addresses()[0])
+			for range 24 {
+				ask(w)
+			}
+			_ = w.SetDeadline(time.Now().Add(10 * time.Second))
+			w.closed("24 requests")
+			p.log.waitFor(t, 1, "not logged in within 24 requests")
 		})
 	}
 }
