@@ -24,6 +24,7 @@ type query struct {
 	apart      []kmsg.DeleteTopicsResponseTopic // refused before anything is asked, and not in the message
 	err        error                            // the first thing that makes the request malformed
 	said       int                              // how many bytes of texts the answer has so far
+	logs       int                              // how many topics to create are the metadata log; 0 if nobody has asked yet
 	// repeated are the resources that the request has more than once; nil if nobody has
 	// asked yet.
 	repeated map[ops.ConfigResource]bool
@@ -417,10 +418,18 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 	case *kmsg.CreateDelegationTokenRequest, *kmsg.RenewDelegationTokenRequest,
 		*kmsg.ExpireDelegationTokenRequest, *kmsg.DescribeDelegationTokenRequest:
 		readTokens(q, message)
+	case *kmsg.DescribeACLsRequest:
+		q.knownACL(m.ResourceType, m.ResourcePatternType, m.Operation, m.PermissionType)
 	case *kmsg.CreateACLsRequest:
 		for i := range m.Creations {
 			c := &m.Creations[i]
 			q.texts([]string{c.ResourceName, c.Principal, c.Host})
+			q.knownACL(c.ResourceType, c.ResourcePatternType, c.Operation, c.PermissionType)
+		}
+	case *kmsg.DeleteACLsRequest:
+		for i := range m.Filters {
+			f := &m.Filters[i]
+			q.knownACL(f.ResourceType, f.ResourcePatternType, f.Operation, f.PermissionType)
 		}
 	case *kmsg.ApiVersionsRequest:
 		readVersions(q, m)
@@ -430,6 +439,17 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 		return false
 	}
 	return true
+}
+
+// knownACL makes a request malformed whose ACL or filter has a part with the code 0, which
+// is that of no type, pattern type, operation or permission: a broker closes the
+// connection. Codes that come later are read, and refused after the authorization.
+//
+// Source: Kafka's CreateAclsRequest, DescribeAclsRequest and DeleteAclsRequest.
+func (q *query) knownACL(t kmsg.ACLResourceType, pattern kmsg.ACLResourcePatternType, op kmsg.ACLOperation, permission kmsg.ACLPermissionType) {
+	if t == 0 || pattern == 0 || op == 0 || permission == 0 {
+		q.malformed("an ACL or a filter with a part that is UNKNOWN")
+	}
 }
 
 // twoPhaseCommit is the field of InitProducerId that asks for a transaction in two phases,
@@ -455,7 +475,6 @@ func asksNothing(message kmsg.Request) bool {
 	case *kmsg.LeaderAndISRRequest, *kmsg.StopReplicaRequest, *kmsg.UpdateMetadataRequest, *kmsg.ControlledShutdownRequest,
 		*kmsg.ListGroupsRequest, *kmsg.ListTransactionsRequest, *kmsg.WriteTxnMarkersRequest,
 		*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest,
-		*kmsg.DescribeACLsRequest, *kmsg.DeleteACLsRequest,
 		*kmsg.AlterReplicaLogDirsRequest, *kmsg.DescribeLogDirsRequest, *kmsg.ElectLeadersRequest,
 		*kmsg.AlterPartitionAssignmentsRequest, *kmsg.ListPartitionReassignmentsRequest, *kmsg.UnregisterBrokerRequest,
 		*kmsg.DescribeClientQuotasRequest, *kmsg.AlterClientQuotasRequest,

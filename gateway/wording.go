@@ -92,12 +92,12 @@ func coordinatorText(q *query, _ reflect.Value, code ops.ErrorCode) *string {
 
 const repeatedTopic = "Duplicate topic name."
 
-func creationText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
+func creationText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
 	topic := entry.Addr().Interface().(*kmsg.CreateTopicsRequestTopic)
 	switch {
 	case code == ops.TopicAuthorizationFailed:
 		return new("Authorization failed.")
-	case code == ops.InvalidRequest && topic.Topic == metadataLog:
+	case code == ops.InvalidRequest && topic.Topic == metadataLog && q.metadataLogs() == 1:
 		return new("Creation of internal topic " + metadataLog + " is prohibited.")
 	case code == ops.InvalidRequest:
 		return new(repeatedTopic)
@@ -107,6 +107,18 @@ func creationText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
 
 // metadataLog is the topic that holds the cluster's metadata.
 const metadataLog = "__cluster_metadata"
+
+// metadataLogs returns how often a request to create topics names the metadata log.
+func (q *query) metadataLogs() int {
+	if q.logs == 0 {
+		for i := range q.Topics {
+			if q.Topics[i].Name == metadataLog {
+				q.logs++
+			}
+		}
+	}
+	return q.logs
+}
 
 func deletionText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
 	topic, ok := entry.Addr().Interface().(*kmsg.DeleteTopicsRequestTopic)
