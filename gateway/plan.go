@@ -259,7 +259,9 @@ func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 		return true, nil
 	}
 	if v.nothingLeft() && !sentOnEmpty[q.Key] {
-		p.local, err = v.refuseEach(q)
+		if p.local, err = v.refuseEach(q); err == nil {
+			p.nameRefused(p.local)
+		}
 		return true, err
 	}
 	v.keep()
@@ -391,6 +393,7 @@ func (p *Plan) change(resp kmsg.Response) (changed bool, err error) {
 		if err := p.refused.merge(p.query, resp); err != nil {
 			return false, err
 		}
+		p.nameRefused(resp)
 		changed = true
 	}
 	return p.addApart(resp) || changed, nil
