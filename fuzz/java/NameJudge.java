@@ -14,7 +14,8 @@ public final class NameJudge {
         StringBuilder answers = new StringBuilder();
         for (String hex : args) {
             try {
-                answers.append('=').append(Words.escape(new X500Principal(HexFormat.of().parseHex(hex)).getName())).append('\n');
+                String name = new X500Principal(HexFormat.of().parseHex(hex)).getName();
+                answers.append('=').append(Words.escape(name)).append('\n');
             } catch (RuntimeException e) {
                 answers.append('!').append(e.getClass().getName()).append('\n');
             }

@@ -67,6 +67,7 @@ func TestFailover(t *testing.T) {
 			t.Fatalf("repeat it with -seed %d", *seedFlag)
 		}
 	}
+	t.Run("the mirror loses its brokers", w.mirrorLoses)
 }
 
 // happening is a fault.

@@ -3,6 +3,7 @@ package failover_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -53,6 +54,13 @@ func TestRevocation(t *testing.T) {
 	client := adminClient(t, cluster, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	t.Cleanup(client.Close)
 	r := &revoking{t: t, gate: g, client: client, admin: kadm.NewClient(client)}
+	eventually(t, func() string { // the leaders of new partitions are at work
+		offsets, err := r.admin.ListEndOffsets(soon(t), produced, fetched)
+		if err = errors.Join(err, offsets.Error()); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 	for p := range int32(pipes) {
 		r.producers = append(r.producers, r.open(p, produceRequest))
 		r.fetchers = append(r.fetchers, r.open(p, fetchRequest))

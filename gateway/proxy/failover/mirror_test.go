@@ -1,0 +1,145 @@
+package failover_test
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+const (
+	// freshAge is how old the ACLs of a mirror may be that loads them: its interval, and as
+	// much again for a broker that is busy.
+	freshAge = 4 * mirrorInterval
+	// retriedAge is how old they may be while one broker of three is gone: one attempt may
+	// fail, and the pause after it is no longer than the interval.
+	retriedAge = 15 * time.Second
+)
+
+// mirrorLoses lets the mirror lose one broker, and then all of them: first they hang, and
+// then they are gone.
+func (w *world) mirrorLoses(t *testing.T) {
+	w.t, w.gate.t = t, t
+	g, log := w.gate, w.gate.log
+	w.awaitACLs(t, freshAge, allOf("alice"))
+
+	// Changes of the ACLs come over while one broker is gone.
+	w.cluster.Brokers[0].Kill()
+	withBob := append(allOf("alice"), allow("bob", ops.Read, resource.Topic, "*"))
+	w.cluster.SetACLs(t, withBob...)
+	w.awaitACLs(t, retriedAge, withBob)
+	assert.True(t, w.allows("bob"))
+	w.cluster.Brokers[0].Restart(t)
+	w.settle(t)
+
+	// No broker answers. The ACLs in force stay, and log and metrics show it.
+	failures, lines := g.metric("acl_load_failures_total"), log.count("ACLs of the upstream not taken over")
+	for _, b := range w.cluster.Brokers {
+		b.Pause()
+	}
+	defer func() {
+		for _, b := range w.cluster.Brokers {
+			b.Resume()
+		}
+	}()
+	paused := time.Now()
+	eventually(t, func() string {
+		if g.metric("acl_load_failures_total") <= failures || log.count("ACLs of the upstream not taken over") <= lines {
+			return "neither the metric nor the log shows that the ACLs are not loaded"
+		}
+		return ""
+	})
+	hung := time.Since(paused)
+	assert.GreaterOrEqual(t, g.age(), hung-freshAge, "acl_age_seconds grows")
+	assert.True(t, w.allows("bob"), "the ACLs from before are in force")
+	assert.False(t, w.allows("mallory"))
+	eventually(t, func() string { // also after more failures
+		if n := g.metric("acl_load_failures_total"); n < failures+2 {
+			return fmt.Sprintf("%v failures", n)
+		}
+		return ""
+	})
+	assert.Equal(t, len(withBob), g.store.Load().Len(), "ACLs in force")
+
+	// A proxy that starts meanwhile opens no port.
+	g.stop()
+	lines = log.count("waiting for it") + log.count("no port is open before the ACLs are loaded")
+	started := make(chan struct{})
+	go func() { defer close(started); g.start() }()
+	eventually(t, func() string {
+		if log.count("waiting for it")+log.count("no port is open before the ACLs are loaded") > lines {
+			return ""
+		}
+		return "the log does not say that the proxy waits"
+	})
+	_, err := net.DialTimeout("tcp", g.address(), time.Second)
+	assert.Error(t, err, "a port is open before the ACLs are loaded")
+
+	for _, b := range w.cluster.Brokers {
+		b.Resume()
+	}
+	<-started
+	w.awaitACLs(t, freshAge, withBob)
+	w.settle(t)
+
+	// A right that is taken away goes within the interval.
+	w.cluster.SetACLs(t, allOf("alice")...)
+	w.awaitACLs(t, freshAge, allOf("alice"))
+	assert.False(t, w.allows("bob"))
+
+	// All brokers are gone: the ports are closed too.
+	failures = g.metric("acl_load_failures_total")
+	w.cluster.Stop()
+	eventually(t, func() string {
+		if down := g.metric("brokers_down"); down < float64(len(w.cluster.Brokers)) {
+			return fmt.Sprintf("%v brokers are down", down)
+		}
+		if g.metric("acl_load_failures_total") == failures {
+			return "no failure is counted"
+		}
+		return ""
+	})
+	_, err = net.DialTimeout("tcp", g.address(), time.Second)
+	assert.Error(t, err, "the port where clients begin is open, and no broker is up")
+	assert.True(t, w.allows("alice"), "the ACLs from before are in force")
+}
+
+// age returns the metric acl_age_seconds.
+func (g *gate) age() time.Duration {
+	g.t.Helper()
+	return time.Duration(g.metric("acl_age_seconds") * float64(time.Second))
+}
+
+// awaitACLs waits until the proxy has these ACLs in force, and until their age is no more
+// than a limit.
+func (w *world) awaitACLs(t *testing.T, limit time.Duration, bindings []acl.Binding) {
+	t.Helper()
+	began := time.Now()
+	eventually(t, func() string {
+		if n := w.gate.store.Load().Len(); n != len(bindings) {
+			return fmt.Sprintf("%d ACLs are in force, expected %d", n, len(bindings))
+		}
+		if age := w.gate.age(); age > limit {
+			return fmt.Sprintf("the ACLs are %v old", age)
+		}
+		return ""
+	})
+	took := time.Since(began)
+	assert.LessOrEqual(t, took, limit+mirrorInterval, "until the ACLs of the cluster are in force")
+	t.Logf("%d ACLs in force after %v, %v old", len(bindings), took.Round(time.Millisecond), w.gate.age().Round(time.Millisecond))
+}
+
+// allows reports whether the proxy allows a user to read a topic.
+func (w *world) allows(user string) bool {
+	who := snapshot.Subject{Principal: principal.User(user), Host: netip.MustParseAddr("127.0.0.1")}
+	return w.gate.store.Check(who, ops.Read, resource.Topic, "orders").Allowed()
+}
