@@ -16,6 +16,10 @@ import (
 // have room of their own, so that nobody who is not logged in holds up the others, and
 // large frames do not hold up small ones.
 //
+// A request that is read ahead of its turn may wait behind a long poll, for as long as its
+// client says. So requests that are read ahead have half of the room at the most: for the
+// rest each connection has one request at a time, whose turn it is.
+//
 // Source: Kafka's queued.max.request.bytes (KIP-72).
 
 // frameKind is a kind of frames that has room of its own.
@@ -55,9 +59,10 @@ func minFramesBytes(frameBytes int) int64 {
 // frameMemory is the room for the frames of all connections. It is safe for concurrent
 // use.
 type frameMemory struct {
-	room [frameKinds]*semaphore.Weighted
-	size [frameKinds]int64
-	held atomic.Int64
+	room  [frameKinds]*semaphore.Weighted
+	ahead [frameKinds]*semaphore.Weighted // what of the room requests may have before their turn
+	size  [frameKinds]int64
+	held  atomic.Int64
 }
 
 func newFrameMemory(bytes int64) *frameMemory {
@@ -67,7 +72,7 @@ func newFrameMemory(bytes int64) *frameMemory {
 		if frameKind(kind) == largeFrame {
 			m.size[kind] = bytes * frameShares[kind] / allShares
 		}
-		m.room[kind] = semaphore.NewWeighted(m.size[kind])
+		m.room[kind], m.ahead[kind] = semaphore.NewWeighted(m.size[kind]), semaphore.NewWeighted(m.size[kind]/2)
 	}
 	return m
 }
@@ -77,17 +82,39 @@ type claim struct {
 	memory *frameMemory
 	kind   frameKind
 	bytes  int64
+	ahead  bool // the request was read before its turn
 }
 
-// claim waits until there is room for a frame. The error says that there was none in time.
-func (m *frameMemory) claim(ctx context.Context, bytes int, loggedIn bool, patience time.Duration) (*claim, error) {
-	c := &claim{m, largeFrame, int64(bytes)}
+func (m *frameMemory) claimOf(bytes int, loggedIn bool) *claim {
+	c := &claim{memory: m, kind: largeFrame, bytes: int64(bytes)}
 	switch {
 	case !loggedIn:
 		c.kind = loginFrame
 	case bytes <= maxSmallFrame:
 		c.kind = smallFrame
 	}
+	return c
+}
+
+// claimAhead returns the room of a frame of a client that is logged in, which is read before
+// its turn; nil if there is none now.
+func (m *frameMemory) claimAhead(bytes int) *claim {
+	c := m.claimOf(bytes, true)
+	if !m.ahead[c.kind].TryAcquire(c.bytes) {
+		return nil
+	}
+	if !m.room[c.kind].TryAcquire(c.bytes) {
+		m.ahead[c.kind].Release(c.bytes)
+		return nil
+	}
+	c.ahead = true
+	m.held.Add(c.bytes)
+	return c
+}
+
+// claim waits until there is room for a frame. The error says that there was none in time.
+func (m *frameMemory) claim(ctx context.Context, bytes int, loggedIn bool, patience time.Duration) (*claim, error) {
+	c := m.claimOf(bytes, loggedIn)
 	if !m.room[c.kind].TryAcquire(c.bytes) {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
@@ -106,5 +133,8 @@ func (c *claim) release() {
 	}
 	c.memory.held.Add(-c.bytes)
 	c.memory.room[c.kind].Release(c.bytes)
+	if c.ahead {
+		c.memory.ahead[c.kind].Release(c.bytes)
+	}
 	c.bytes = 0
 }
