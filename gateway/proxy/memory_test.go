@@ -93,7 +93,7 @@ func TestRoomBehindLongPolls(t *testing.T) {
 				cluster.SleepControl(func() { <-goOn })
 				return nil, nil, false
 			})
-			p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: room, Frame: 60 * time.Second}})
+			p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: room, Frame: 10 * time.Second}})
 			frame := produceFrame(tt.bytes)
 			var parked []*wire
 			for range polls {
