@@ -40,6 +40,7 @@ func TestModelConformance(t *testing.T) {
 func (w world) model(semantics snapshot.Semantics) refmodel.World {
 	return refmodel.World{
 		Exact:        semantics == snapshot.KafkaExact,
+		Networks:     semantics == snapshot.KafkaExact && w.networks(),
 		SuperUsers:   w.SuperUsers,
 		AllowIfNoACL: w.AllowEveryoneIfNoAclFound,
 		Loading:      w.LoadingComplete != nil && !*w.LoadingComplete,

@@ -62,9 +62,17 @@ type world struct {
 	AllowEveryoneIfNoAclFound bool                  `json:"allowEveryoneIfNoAclFound"`
 	LoadingComplete           *bool                 `json:"loadingComplete"`
 	ACLs                      []aclRow              `json:"acls"`
+	// Since is the release that answered first as the row says: "4.4", or empty.
+	Since string `json:"since"`
 }
 
+// networks reports whether the row is about an authorizer that knows networks.
+func (w world) networks() bool { return w.Since == "4.4" }
+
 func (w world) store(semantics snapshot.Semantics) (*snapshot.Store, error) {
+	if semantics == snapshot.KafkaExact && w.networks() {
+		semantics = snapshot.KafkaExact44
+	}
 	store := snapshot.NewStore(snapshot.Config{
 		Semantics:        semantics,
 		SuperUsers:       w.SuperUsers,

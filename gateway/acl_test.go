@@ -2,11 +2,14 @@ package gateway_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -157,5 +160,96 @@ func TestTooManyACLs(t *testing.T) {
 	r := answer[*kmsg.CreateACLsResponse](t, decide(t, conn, m), m)
 	if len(r.Results) != 10_001 || r.Results[0].ErrorCode != int16(ops.PolicyViolation) || r.Results[0].ErrorMessage == nil || store.Load().Len() != 0 {
 		t.Errorf("%d results, the first %+v; %d ACLs", len(r.Results), r.Results[0], store.Load().Len())
+	}
+}
+
+// A broker closes the connection on an ACL or a filter with a part whose code is 0,
+// whoever sends it; other codes that it does not know it answers.
+func TestUnknownPartsOfACLsClose(t *testing.T) {
+	g := newGateway(t, gateway.Config{Store: allowing(t, "Alter Cluster:kafka-cluster", "Describe Cluster:kafka-cluster")})
+	for name, parts := range map[string]struct {
+		codes  [4]int8 // type, pattern type, operation, permission
+		closes bool
+	}{
+		"known":              {[4]int8{2, 3, 3, 3}, false},
+		"a later code":       {[4]int8{2, 3, 99, 3}, false},
+		"unknown type":       {[4]int8{0, 3, 3, 3}, true},
+		"unknown pattern":    {[4]int8{2, 0, 3, 3}, true},
+		"unknown operation":  {[4]int8{2, 3, 0, 3}, true},
+		"unknown permission": {[4]int8{2, 3, 3, 0}, true},
+	} {
+		describe := kmsg.NewPtrDescribeACLsRequest()
+		describe.ResourceType, describe.ResourcePatternType = kmsg.ACLResourceType(parts.codes[0]), kmsg.ACLResourcePatternType(parts.codes[1])
+		describe.Operation, describe.PermissionType = kmsg.ACLOperation(parts.codes[2]), kmsg.ACLPermissionType(parts.codes[3])
+		creation := kmsg.NewCreateACLsRequestCreation()
+		creation.ResourceType, creation.ResourcePatternType, creation.Operation, creation.PermissionType = describe.ResourceType, describe.ResourcePatternType, describe.Operation, describe.PermissionType
+		creation.ResourceName, creation.Principal, creation.Host = "t", "User:zed", "*"
+		create := kmsg.NewPtrCreateACLsRequest()
+		create.Creations = append(create.Creations, creation)
+		filter := kmsg.NewDeleteACLsRequestFilter()
+		filter.ResourceType, filter.ResourcePatternType, filter.Operation, filter.PermissionType = describe.ResourceType, describe.ResourcePatternType, describe.Operation, describe.PermissionType
+		remove := kmsg.NewPtrDeleteACLsRequest()
+		remove.Filters = append(remove.Filters, filter)
+		for _, m := range []kmsg.Request{describe, create, remove} {
+			for _, who := range []string{"alice", "nobody"} {
+				t.Run(fmt.Sprintf("%s, %s, %s", kmsg.NameForKey(m.Key()), name, who), func(t *testing.T) {
+					m.SetVersion(3)
+					_, err := g.Conn(client(who)).Request(frameOf(m))
+					assert.Equal(t, parts.closes, err != nil, "error: %v", err)
+				})
+			}
+		}
+	}
+}
+
+// What a refusal says of topics to create, quotas and share sessions is what Kafka says.
+func TestWordsOfRefusals(t *testing.T) {
+	g := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g")})
+	t.Run("the metadata log twice is a repetition", func(t *testing.T) {
+		m := kmsg.NewPtrCreateTopicsRequest()
+		m.SetVersion(7)
+		for range 2 {
+			m.Topics = append(m.Topics, kmsg.CreateTopicsRequestTopic{Topic: "__cluster_metadata"})
+		}
+		r := answer[*kmsg.CreateTopicsResponse](t, decide(t, g.Conn(client("alice")), m), m)
+		require.Len(t, r.Topics, 1)
+		assert.Equal(t, "Duplicate topic name.", *r.Topics[0].ErrorMessage)
+	})
+	t.Run("a topic that is named by id and may be described is named", func(t *testing.T) {
+		g := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine"), Cluster: cluster{"mine", "secret"}})
+		m := kmsg.NewPtrDeleteTopicsRequest()
+		m.SetVersion(6)
+		m.Topics = []kmsg.DeleteTopicsRequestTopic{{TopicID: idOf("mine")}, {TopicID: idOf("secret")}}
+		r := answer[*kmsg.DeleteTopicsResponse](t, decide(t, g.Conn(client("alice")), m), m)
+		shown := map[[16]byte]*string{}
+		for _, topic := range r.Topics {
+			assert.Equal(t, int16(ops.TopicAuthorizationFailed), topic.ErrorCode)
+			shown[topic.TopicID] = topic.Topic
+		}
+		assert.Equal(t, map[[16]byte]*string{idOf("mine"): new("mine"), idOf("secret"): nil}, shown)
+	})
+	t.Run("no quotas are null", func(t *testing.T) {
+		m := kmsg.NewPtrDescribeClientQuotasRequest()
+		r := answer[*kmsg.DescribeClientQuotasResponse](t, decide(t, g.Conn(client("alice")), m), m)
+		assert.Equal(t, int16(ops.ClusterAuthorizationFailed), r.ErrorCode)
+		assert.Nil(t, r.Entries)
+	})
+	for name, test := range map[string]struct {
+		member string
+		renews bool
+		want   int16
+	}{
+		"a session that there is not":     {"m", false, 122},
+		"a renewal that fetches, too":     {"m", true, 42},
+		"a fetch without a member":        {"", false, 42},
+		"a member whose name is too long": {strings.Repeat("m", 37), false, 42},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := kmsg.NewPtrShareFetchRequest()
+			m.SetVersion(2)
+			m.GroupID, m.MemberID, m.ShareSessionEpoch, m.IsRenewAck, m.MaxBytes = new("g"), &test.member, 1, test.renews, 1
+			r := answer[*kmsg.ShareFetchResponse](t, decide(t, g.Conn(client("alice")), m), m)
+			assert.Equal(t, test.want, r.ErrorCode)
+		})
 	}
 }

@@ -188,19 +188,27 @@ func (r *canonicalWriter) text(l *layout) {
 		r.fail("a string of %d bytes", n)
 		return
 	}
-	text := r.take(max(n, 0))
-	if utf8.Valid(text) {
+	if n < 0 {
 		r.putLength(2, n)
-		r.put(text...)
 		return
+	}
+	text := r.characters(n)
+	r.putLength(2, len(text))
+	r.put(text...)
+}
+
+// characters returns a string of n bytes as Kafka reads it, which fits where it came from.
+func (r *canonicalWriter) characters(n int) []byte {
+	text := r.take(n)
+	if utf8.Valid(text) {
+		return text
 	}
 	decoded := decodeUTF8(text)
 	if len(decoded) > maxStringBytes {
 		r.fail("a string of %d bytes that takes %d as UTF-8", n, len(decoded))
-		return
+		return nil
 	}
-	r.putLength(2, len(decoded))
-	r.put(decoded...)
+	return decoded
 }
 
 func (r *canonicalWriter) array(l *layout) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -82,6 +83,26 @@ var errNobody = errors.New("the client is not authenticated: expected ApiVersion
 // is malformed, or because Kafka closes the connection on it. Then the connection is
 // to be closed; no other is concerned.
 func (c *Conn) Request(frame []byte) (*Plan, error) {
+	for range maxDecisions {
+		members := slices.Clone(c.members)
+		p, err := c.request(frame)
+		if err != nil || !p.asked || p.asker.view.Generation() == c.session.View().Generation() {
+			return p, err
+		}
+		c.members = members
+	}
+	return nil, &FrameError{Err: errRestless}
+}
+
+// maxDecisions is how often a request is decided whose questions to the cluster take so long
+// that the ACLs have changed when they are answered.
+const maxDecisions = 10
+
+var errRestless = errors.New("the ACLs change faster than the cluster answers")
+
+// request decides one request by the ACLs as they are when nothing, or nothing but ids of
+// topics, is left to ask the cluster. If the plan has asked more, they may be others by now.
+func (c *Conn) request(frame []byte) (*Plan, error) {
 	h, err := parseHeader(frame, c.last)
 	if err != nil {
 		return nil, err

@@ -59,6 +59,7 @@ func describeCredentials(g *Gateway, request kmsg.Request) kmsg.Response {
 	if len(m.Users) == 0 {
 		users = slices.Sorted(maps.Keys(g.config.Credentials))
 	}
+	r.ErrorMessage = emptyText
 	r.Results = make([]kmsg.DescribeUserSCRAMCredentialsResponseResult, 0, len(users))
 	for _, user := range users {
 		result := kmsg.NewDescribeUserSCRAMCredentialsResponseResult()
@@ -71,6 +72,7 @@ func describeCredentials(g *Gateway, request kmsg.Request) kmsg.Response {
 			result.ErrorCode = int16(resourceNotFound)
 			result.ErrorMessage = new("Attempt to describe a user credential that does not exist: " + user)
 		default:
+			result.ErrorMessage = emptyText
 			for _, c := range credentials {
 				result.CredentialInfos = append(result.CredentialInfos,
 					kmsg.DescribeUserSCRAMCredentialsResponseResultCredentialInfo{Mechanism: c.Mechanism, Iterations: c.Iterations})

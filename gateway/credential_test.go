@@ -81,9 +81,11 @@ func TestCredentialsAreThoseOfTheGateway(t *testing.T) {
 			var got []shown
 			for _, result := range r.Results {
 				got = append(got, shown{result.User, result.ErrorCode, len(result.CredentialInfos)})
-				assert.Equal(t, result.ErrorCode != 0, result.ErrorMessage != nil)
+				require.NotNil(t, result.ErrorMessage)
+				assert.Equal(t, result.ErrorCode != 0, *result.ErrorMessage != "", "a text")
 			}
 			assert.Equal(t, test.want, got)
+			assert.Equal(t, new(""), r.ErrorMessage)
 		})
 	}
 	m := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()

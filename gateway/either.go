@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -88,6 +89,27 @@ func (r *reader) readDeletions(q *query, m *kmsg.DeleteTopicsRequest) {
 		}
 		return named(*t.Topic)
 	})
+}
+
+// nameRefused gives the refused topics of an answer about deletions that were named by their
+// ids their names, if the client may describe them.
+//
+// Source: Kafka's ControllerApis.deleteTopics.
+func (p *Plan) nameRefused(resp kmsg.Response) {
+	r, ok := resp.(*kmsg.DeleteTopicsResponse)
+	if !ok {
+		return
+	}
+	for i := range r.Topics {
+		t := &r.Topics[i]
+		if t.Topic != nil || t.ErrorCode != int16(ops.TopicAuthorizationFailed) {
+			continue
+		}
+		name := p.query.identified(p.conn.reader.cluster, t.TopicID).Name
+		if name != "" && p.asker.view.Allowed(ops.Describe, resource.Topic, name) {
+			t.Topic = &name
+		}
+	}
 }
 
 // answerApart answers a request of which nothing is left but the entries that are answered

@@ -55,6 +55,7 @@ func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
 		return false, err
 	}
 	p.Denied, p.embedded = inner.Denied, inner
+	p.asked = true // the request in it may have asked
 	p.asker.checks += inner.Checks
 	if len(inner.Forward) == 0 {
 		r := m.ResponseKind().(*kmsg.EnvelopeResponse)

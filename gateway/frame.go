@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/ops"
@@ -98,14 +99,12 @@ func parseHeader(frame []byte, clientID string) (Header, error) {
 		return h, nil
 	}
 	r := canonicalWriter{data: frame, at: h.size}
-	size := r.length(2)
-	text := r.take(max(size, 0))
+	size := max(r.length(2), 0)
+	text := r.characters(size)
 	if h.ClientID = clientID; string(text) != clientID {
 		h.ClientID = string(text)
 	}
-	if !utf8.Valid(text) {
-		h.ClientID, h.loose = string(decodeUTF8(text)), true
-	}
+	h.loose = r.problem == "" && !utf8.Valid(frame[r.at-size:r.at])
 	if h.Version >= requests[h.Key].flexible && r.problem == "" {
 		start := r.at
 		r.flexible = true
@@ -163,15 +162,15 @@ func (h Header) request() kmsg.Request {
 }
 
 // Request decodes the body of the request whose header was read from frame. It is for
-// programs that answer some requests themselves, such as the SASL handshake; it costs
-// some thousand allocations. Byte slices of the request share memory with the frame.
+// programs that answer some requests themselves, such as the SASL handshake. Byte slices of
+// the request share memory with the frame.
 // The error is a *FrameError.
 func (h Header) Request(frame []byte) (kmsg.Request, error) {
 	r := h.request()
 	if r == nil || h.size > len(frame) {
 		return nil, &FrameError{Header: h, Err: errUnknown}
 	}
-	h, frame, err := newLayouts().canonical(h, frame)
+	h, frame, err := headerLayouts().canonical(h, frame)
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +179,9 @@ func (h Header) Request(frame []byte) (kmsg.Request, error) {
 	}
 	return r, nil
 }
+
+// headerLayouts are those that [Header.Request] has found so far.
+var headerLayouts = sync.OnceValue(newLayouts)
 
 // decode decodes the body of a canonical request as r, a blank one of its kind.
 func (h Header) decode(frame []byte, r kmsg.Request) error {

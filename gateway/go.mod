@@ -12,7 +12,6 @@ require go.yaml.in/yaml/v3 v3.0.5 // indirect
 
 require (
 	github.com/google/btree v1.1.3 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
 

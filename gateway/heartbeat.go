@@ -189,7 +189,7 @@ func (p *Plan) allTopics() (names []string, version uint64, known bool) {
 	if p.conn.reader.cluster == nil {
 		return nil, 0, true
 	}
-	return p.conn.reader.cluster.Topics()
+	return p.ask().Topics()
 }
 
 // resolve returns the topics of a subscription in order: those that it names, and those

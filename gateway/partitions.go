@@ -8,8 +8,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const addPartitionsKey ops.APIKey = 24
-
 // The versions of Metadata that are sent in place of AddPartitionsToTxn. Its version 3
 // is the first with tags in the header, as version 9 of Metadata is.
 const (

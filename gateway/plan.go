@@ -38,6 +38,7 @@ type Plan struct {
 
 	gateway  *Gateway
 	conn     *Conn
+	asked    bool          // the cluster, which takes time, after asker.view was taken
 	embedded *Plan         // of the request in an Envelope; else nil
 	asker    asker         // of the ACLs that decided last
 	query    *query        // nil once nothing depends on it any more
@@ -145,6 +146,13 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 	}
 }
 
+// ask returns the cluster for a question that takes time. When it is answered, the ACLs may
+// be others than those that the plan was made by.
+func (p *Plan) ask() Cluster {
+	p.asked = true
+	return p.conn.reader.cluster
+}
+
 // missingTopics returns which of some topics are certain not to exist, in order. Only those
 // that the client may describe are asked about, each of them once.
 func (p *Plan) missingTopics(topics []ops.Topic) (missing []string) {
@@ -162,7 +170,7 @@ func (p *Plan) missingTopics(topics []ops.Topic) (missing []string) {
 	if len(names) == 0 {
 		return missing
 	}
-	gone, certain := p.conn.reader.cluster.MissingTopics(names)
+	gone, certain := p.ask().MissingTopics(names)
 	if !certain {
 		return missing
 	}
@@ -251,7 +259,9 @@ func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 		return true, nil
 	}
 	if v.nothingLeft() && !sentOnEmpty[q.Key] {
-		p.local, err = v.refuseEach(q)
+		if p.local, err = v.refuseEach(q); err == nil {
+			p.nameRefused(p.local)
+		}
 		return true, err
 	}
 	v.keep()
@@ -314,12 +324,8 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.Forward))
 	}
 	refusal, err := p.decideAgain()
-	p.Checks = p.asker.checks
-	switch {
-	case err != nil:
-		return nil, err
-	case refusal != nil:
-		return p.gateway.layouts.encode(p.Header, refusal), nil
+	if err != nil || refusal != nil {
+		return p.refusal(refusal), err
 	}
 	if unchanged, err := p.unchanged(replies); unchanged || err != nil {
 		return replies[0], err
@@ -328,7 +334,11 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.learn(resp)
+	if p.learn(resp) {
+		if refusal, err = p.decideAgain(); err != nil || refusal != nil {
+			return p.refusal(refusal), err
+		}
+	}
 	if p.instead != nil {
 		if resp, err = p.instead(resp); err != nil {
 			return nil, err
@@ -353,6 +363,15 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	return p.gateway.layouts.encode(p.Header, resp), nil
 }
 
+// refusal returns the frame of an answer that refuses the request as a whole, or nil.
+func (p *Plan) refusal(r kmsg.Response) []byte {
+	p.Checks = p.asker.checks
+	if r == nil {
+		return nil
+	}
+	return p.gateway.layouts.encode(p.Header, r)
+}
+
 // change makes of the cluster's response what the client may have of it, and reports
 // whether it changed anything.
 func (p *Plan) change(resp kmsg.Response) (changed bool, err error) {
@@ -374,6 +393,7 @@ func (p *Plan) change(resp kmsg.Response) (changed bool, err error) {
 		if err := p.refused.merge(p.query, resp); err != nil {
 			return false, err
 		}
+		p.nameRefused(resp)
 		changed = true
 	}
 	return p.addApart(resp) || changed, nil

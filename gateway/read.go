@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/binary"
+	"errors"
 	"reflect"
 	"strings"
 
@@ -20,8 +21,10 @@ type query struct {
 	invalid    ops.ErrorCode                    // why the request is refused before anything is asked, or None
 	rewritten  bool                             // the message is not what the frame says, which is not to be sent on
 	apart      []kmsg.DeleteTopicsResponseTopic // refused before anything is asked, and not in the message
+	err        error                            // why the request is malformed, or nil
 	said       int                              // how many bytes of texts the answer has so far
 	resources  []int32                          // the positions of Resources by what they are, or nil if nobody has asked yet
+	logs       int                              // how many topics to create are the metadata log; 0 if nobody has asked yet
 	// first is the first topic that the request has by id, and room for Topics if there is
 	// one: most requests to produce have one, and take no memory for it.
 	first [1]ops.Topic
@@ -178,7 +181,7 @@ func (r *reader) read(q *query, message kmsg.Request) error {
 	if !known {
 		return errUnknown
 	}
-	return nil
+	return q.err
 }
 
 // either returns a topic that the request has by its id from a version on, and by its
@@ -377,6 +380,18 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 	case *kmsg.CreateDelegationTokenRequest, *kmsg.RenewDelegationTokenRequest,
 		*kmsg.ExpireDelegationTokenRequest, *kmsg.DescribeDelegationTokenRequest:
 		readTokens(q, message)
+	case *kmsg.DescribeACLsRequest:
+		q.knownACL(m.ResourceType, m.ResourcePatternType, m.Operation, m.PermissionType)
+	case *kmsg.CreateACLsRequest:
+		for i := range m.Creations {
+			c := &m.Creations[i]
+			q.knownACL(c.ResourceType, c.ResourcePatternType, c.Operation, c.PermissionType)
+		}
+	case *kmsg.DeleteACLsRequest:
+		for i := range m.Filters {
+			f := &m.Filters[i]
+			q.knownACL(f.ResourceType, f.ResourcePatternType, f.Operation, f.PermissionType)
+		}
 	case *kmsg.ApiVersionsRequest:
 		readVersions(q, m)
 	case *kmsg.EnvelopeRequest:
@@ -385,6 +400,19 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 		return false
 	}
 	return true
+}
+
+var errUnknownACL = errors.New("malformed: an ACL or a filter with a part that is UNKNOWN")
+
+// knownACL makes a request malformed whose ACL or filter has a part with the code 0, which
+// is that of no type, pattern type, operation or permission: a broker closes the
+// connection. Codes that come later are read, and refused after the authorization.
+//
+// Source: Kafka's CreateAclsRequest, DescribeAclsRequest and DeleteAclsRequest.
+func (q *query) knownACL(t kmsg.ACLResourceType, pattern kmsg.ACLResourcePatternType, op kmsg.ACLOperation, permission kmsg.ACLPermissionType) {
+	if t == 0 || pattern == 0 || op == 0 || permission == 0 {
+		q.err = errUnknownACL
+	}
 }
 
 // twoPhaseCommit is the field of InitProducerId that asks for a transaction in two phases,
@@ -410,7 +438,6 @@ func asksNothing(message kmsg.Request) bool {
 	case *kmsg.LeaderAndISRRequest, *kmsg.StopReplicaRequest, *kmsg.UpdateMetadataRequest, *kmsg.ControlledShutdownRequest,
 		*kmsg.ListGroupsRequest, *kmsg.ListTransactionsRequest, *kmsg.WriteTxnMarkersRequest,
 		*kmsg.SASLHandshakeRequest, *kmsg.SASLAuthenticateRequest,
-		*kmsg.DescribeACLsRequest, *kmsg.CreateACLsRequest, *kmsg.DeleteACLsRequest,
 		*kmsg.AlterReplicaLogDirsRequest, *kmsg.DescribeLogDirsRequest, *kmsg.ElectLeadersRequest,
 		*kmsg.AlterPartitionAssignmentsRequest, *kmsg.ListPartitionReassignmentsRequest, *kmsg.UnregisterBrokerRequest,
 		*kmsg.DescribeClientQuotasRequest, *kmsg.AlterClientQuotasRequest,

@@ -155,6 +155,7 @@ func (r refusal) setAt(s *shape, v reflect.Value) bool {
 // Source: the defaults of Kafka 4.2's message schemas.
 var nullLists = map[string]bool{
 	"ActiveTasks": true, "StandbyTasks": true, "WarmupTasks": true, "PartitionsByUserEndpoint": true, // StreamsGroupHeartbeat
+	"Entries":                true,                       // DescribeClientQuotas; those of AlterClientQuotas are filled in
 	"EligibleLeaderReplicas": true, "LastKnownELR": true, // DescribeTopicPartitions
 	"ResponseData": true, // Envelope
 }

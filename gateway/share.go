@@ -34,6 +34,11 @@ const (
 	maxAcquired = 10_000
 )
 
+// maxShareMember is how long the id of a member of a share group can be.
+//
+// Source: Kafka's KafkaApis.isMemberIdValid.
+const maxShareMember = 36
+
 // The epochs of a share session that are no count.
 const (
 	initialShareEpoch = 0
@@ -161,13 +166,29 @@ type sharedFetch struct {
 	forgot   []sharePartition
 }
 
+// beginShare begins the session of a share fetch, or goes on with it, and returns why it
+// cannot. Kafka looks at the request before it looks for the session.
+//
+// Source: Kafka's KafkaApis.handleShareFetchRequest; KIP-1222.
+func (p *Plan) beginShare(m *kmsg.ShareFetchRequest) ops.ErrorCode {
+	code := p.conn.share.begin(m)
+	member := javaLength(stringOf(m.MemberID))
+	renews := m.Version >= 2 && m.IsRenewAck
+	switch {
+	case code == ops.None && !p.conn.share.name(m):
+		return shareSessionLimitReached
+	case code == ops.None: // the cluster looks at the request
+		return ops.None
+	case member == 0 || member > maxShareMember || renews && (m.MaxBytes != 0 || m.MinBytes != 0 || m.MaxRecords != 0 || m.MaxWaitMillis != 0):
+		return ops.InvalidRequest
+	}
+	return code
+}
+
 // shareFetch decides about a share fetch and all partitions of its session, of which out
 // is about those that it names.
 func (p *Plan) shareFetch(m *kmsg.ShareFetchRequest, out *ops.Outcome) (changed bool, err error) {
-	code := p.conn.share.begin(m)
-	if code == ops.None && !p.conn.share.name(m) {
-		code = shareSessionLimitReached
-	}
+	code := p.beginShare(m)
 	if code != ops.None {
 		p.local, err = refuseAll(p.query, code)
 		return false, err

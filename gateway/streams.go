@@ -100,7 +100,7 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 	}
 	missing, noSource := forbidden, []string(nil) // as it is without a Cluster
 	if p.conn.reader.cluster != nil {
-		gone, certain := p.conn.reader.cluster.MissingTopics(slices.Concat(forbidden, sources))
+		gone, certain := p.ask().MissingTopics(slices.Concat(forbidden, sources))
 		if !certain {
 			return false, p.refuse(coordinatorNotAvailable)
 		}
@@ -162,7 +162,7 @@ func describeTopology(q *query, r *kmsg.StreamsGroupHeartbeatResponse) {
 // without a topology gets that of the heartbeat.
 func (p *Plan) topologyOf(m *kmsg.StreamsGroupHeartbeatRequest) (sources, internal []string, code ops.ErrorCode) {
 	if p.conn.reader.cluster != nil {
-		if sources, internal, code = p.conn.reader.cluster.StreamsTopology(m.Group); code != ops.None {
+		if sources, internal, code = p.ask().StreamsTopology(m.Group); code != ops.None {
 			return nil, nil, code
 		}
 	}

@@ -36,6 +36,7 @@ func (p *Plan) findTopics() {
 		return
 	}
 	p.conn.reader.cluster.FindTopics(unknown.ids)
+	p.asker.view = p.conn.session.View() // it took time, and nothing is decided yet
 	p.nameTopics(q.Topics)
 	for i := range q.Groups {
 		p.nameTopics(q.Groups[i].Topics)
@@ -70,9 +71,10 @@ func (s *idSet) add(id [16]byte) {
 
 // learn tells the Cluster which topics a response of the cluster shows with their ids,
 // before anything is taken out of it, and asks for those that it shows by their ids alone.
-func (p *Plan) learn(resp kmsg.Response) {
+// It reports whether it asked, which takes time.
+func (p *Plan) learn(resp kmsg.Response) (asked bool) {
 	if p.conn.reader.cluster == nil {
-		return
+		return false
 	}
 	l := learner{cluster: p.conn.reader.cluster}
 	switch r := resp.(type) {
@@ -106,6 +108,7 @@ func (p *Plan) learn(resp kmsg.Response) {
 	if len(l.unknown.ids) > 0 {
 		p.conn.reader.cluster.FindTopics(l.unknown.ids)
 	}
+	return len(l.unknown.ids) > 0
 }
 
 // learner takes in topics that a response shows.

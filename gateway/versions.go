@@ -12,10 +12,10 @@ import (
 // versionRange is the versions of an API that the gateway serves.
 type versionRange struct{ min, max int16 }
 
-const (
-	initProducerIDKey  ops.APIKey = 22
-	twoPhaseCommitFrom            = 6 // the version of InitProducerId
-)
+const initProducerIDKey ops.APIKey = 22
+
+// twoPhaseCommitFrom is the version of InitProducerId that has the field.
+const twoPhaseCommitFrom = 6
 
 // servedVersions returns, for every API that an endpoint serves, the versions that both
 // the protocol table and kmsg know.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"reflect"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -83,10 +84,14 @@ func (g *wireGroup) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*plain)(g))
 }
 
-// sample gives every list one entry with default values, so that an error has a place.
+// sample gives every list one entry with default values, so that an error has a place, and
+// the parts of ACLs and filters a code that is not UNKNOWN and selects no ACL of a case.
 func sample(v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Field(i)
+		if strings.HasPrefix(f.Type().Name(), "ACL") && f.CanInt() {
+			f.SetInt(3)
+		}
 		if f.Kind() != reflect.Slice {
 			continue
 		}

@@ -104,12 +104,12 @@ var (
 	neitherText     = new("Neither topic name nor id were specified.")
 )
 
-func creationText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
+func creationText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
 	topic := entry.Addr().Interface().(*kmsg.CreateTopicsRequestTopic)
 	switch {
 	case code == ops.TopicAuthorizationFailed:
 		return noCreationText
-	case code == ops.InvalidRequest && topic.Topic == metadataLog:
+	case code == ops.InvalidRequest && topic.Topic == metadataLog && q.metadataLogs() == 1:
 		return metadataLogText
 	case code == ops.InvalidRequest:
 		return repeatedText
@@ -119,6 +119,18 @@ func creationText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
 
 // metadataLog is the topic that holds the cluster's metadata.
 const metadataLog = "__cluster_metadata"
+
+// metadataLogs returns how often a request to create topics names the metadata log.
+func (q *query) metadataLogs() int {
+	if q.logs == 0 {
+		for i := range q.Topics {
+			if q.Topics[i].Name == metadataLog {
+				q.logs++
+			}
+		}
+	}
+	return q.logs
+}
 
 func deletionText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
 	topic, ok := entry.Addr().Interface().(*kmsg.DeleteTopicsRequestTopic)

@@ -97,7 +97,8 @@ func (b *rowBuilder) runs(row *Row, every bool) {
 		if own.from < own.to && b.own.at[own.from] == node {
 			until = max(until, end)
 		}
-		cell, next := Inherited, i+1
+		cell := Inherited
+		var next int
 		if every || node < until || own.from < own.to {
 			cell, next = b.run(i, own)
 		} else if next = len(b.columns); own.from < len(b.own.at) {

@@ -19,7 +19,8 @@ type hostKey struct {
 type keyKind uint8
 
 const (
-	plain keyKind = iota
+	// The zero keyKind is an address or a network like any other.
+	_ keyKind = iota
 	// foreign is an address whose text is not what Java prints for it. KafkaExact
 	// compares text, so that such an entry never matches there.
 	foreign

@@ -11,6 +11,7 @@ require (
 
 require (
 	github.com/google/btree v1.1.3 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	pgregory.net/rapid v1.3.0 // indirect
 )

@@ -107,8 +107,9 @@ type Limits struct {
 	AddressLogins      int // DefaultAddressLogins
 	// FramesBytes is the room for the requests of all connections that are read and not
 	// yet sent on or answered: DefaultFramesBytes. An eighth is for clients that are not
-	// logged in, a quarter for requests of up to 64 KiB, and the rest for larger ones. A
-	// request waits for room up to Frame before it is read; then its connection is closed.
+	// logged in, a quarter for requests of up to 16 KiB, and the rest for larger ones, of
+	// which one principal has half. A request waits for room up to Frame before it is read;
+	// then its connection is closed.
 	FramesBytes int64
 	Pipelined   int // requests of a connection that wait for answers: DefaultPipelined
 	AuditEvents int // of the audit log, a second; the others are counted and dropped: DefaultAuditEvents

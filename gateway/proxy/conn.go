@@ -39,6 +39,7 @@ type conn struct {
 	reader   *bufio.Reader
 	writer   *bufio.Writer
 	log      *slog.Logger
+	share    *share // of the client; nil until it is logged in
 
 	ctx context.Context // until the connection ends
 	end context.CancelFunc
@@ -77,6 +78,7 @@ func newConn(l *listener, node int32, client net.Conn) *conn {
 // serve serves the connection until it ends, and closes it.
 func (c *conn) serve(ctx context.Context) {
 	defer c.kill()
+	defer func() { c.share.leave() }()
 	if err := c.begin(ctx); err != nil {
 		c.listener.proxy.metrics.failedLogins.Inc()
 		c.log.Warn("connection refused", "reason", err.Error())
@@ -92,7 +94,10 @@ func (c *conn) serve(ctx context.Context) {
 // logIn answers requests until the client is logged in.
 func (c *conn) logIn(ctx context.Context) error {
 	began := time.Now()
-	for c.decide == nil {
+	for sent := 0; c.decide == nil; sent++ {
+		if sent == maxLoginRequests {
+			return fmt.Errorf("not logged in within %d requests", maxLoginRequests)
+		}
 		r, err := c.next(maxLoginFrameBytes, func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
 		if err != nil {
 			return err
@@ -169,6 +174,7 @@ func (c *conn) become(who identity) error {
 	if c.decide == nil {
 		// Once: who logs in again is the same.
 		c.log = c.log.With("principal", printable(who.principal.String()))
+		c.share = c.listener.proxy.frames.join(who.principal.String())
 		c.listener.proxy.admitted(c)
 	}
 	before, _ := c.decide.(*gateway.Conn)
@@ -231,6 +237,13 @@ func (c *conn) readFrame(limit int) (request, error) {
 		return request{}, fmt.Errorf("a frame of %d bytes: expected 0 to %d", size, limit)
 	}
 	patience := c.listener.proxy.limits.Frame
+	if size <= maxSmallFrame {
+		if _, err := c.reader.Peek(4 + size); errors.Is(err, io.EOF) {
+			return request{}, io.ErrUnexpectedEOF
+		} else if err != nil {
+			return request{}, err
+		}
+	}
 	room, err := c.claim(size, patience)
 	if err != nil {
 		return request{}, err
@@ -248,14 +261,14 @@ func (c *conn) readFrame(limit int) (request, error) {
 func (c *conn) claim(size int, patience time.Duration) (*claim, error) {
 	frames := c.listener.proxy.frames
 	for c.ahead.waiting.Load() > 0 {
-		if room := frames.claimAhead(size); room != nil {
+		if room := frames.claimAhead(size, c.share); room != nil {
 			return room, nil
 		}
 		if err := c.ahead.waitForChange(); err != nil {
 			return nil, err
 		}
 	}
-	return frames.claim(c.ctx, size, c.ahead.reading, patience)
+	return frames.claim(c.ctx, size, c.share, patience)
 }
 
 // readBody reads a request behind its size.

@@ -67,18 +67,106 @@ func TestFramesWaitForRoom(t *testing.T) {
 	eventually(t, "all room is given back", func() bool { return p.FramesHeld() == 0 })
 }
 
-// TestRoomBehindLongPolls: what clients send behind a long poll takes half of the room at the
-// most, so that others can send requests of the same size; it is read once the poll is over.
+// TestStalledFramesHoldUpNobody: clients that say how long a frame is, and send no more of
+// it, take no room from small frames, neither before their login nor after it.
+func TestStalledFramesHoldUpNobody(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		user string // that stalls; none before login
+		size uint32
+	}{
+		{"logins of 512 KiB", "", 512 << 10},
+		{"logins of 1 KiB", "", 1 << 10},
+		{"requests of 64 KiB", "bob", 64 << 10},
+		{"requests of 1 KiB", "bob", 1 << 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 8 * mebibyte}})
+			address := p.Addresses()[0]
+			logged := dial(t, address)
+			logged.login("admin", passwords["admin"])
+			for range 100 {
+				w := dial(t, address)
+				if tt.user != "" {
+					w.login(tt.user, passwords[tt.user])
+				}
+				w.write(binary.BigEndian.AppendUint32(nil, tt.size))
+			}
+			other := dial(t, address)
+			for _, w := range []*wire{logged, other} {
+				_ = w.SetDeadline(time.Now().Add(5 * time.Second))
+			}
+			logged.works()
+			other.login("admin", passwords["admin"])
+			other.works()
+		})
+	}
+}
+
+// TestOnePrincipalDoesNotTakeAllRoom: requests of one principal that have not come to their
+// end, or that wait behind a long poll, leave room for those of others.
+func TestOnePrincipalDoesNotTakeAllRoom(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		write func(w *wire)
+		bytes int // of what others send
+	}{
+		{"stalled frames", func(w *wire) { w.write(binary.BigEndian.AppendUint32(nil, mebibyte)) }, 500 << 10},
+		{"behind a long poll", func(w *wire) {
+			poll := kmsg.NewPtrListGroupsRequest()
+			w.send(poll, 4)
+			for range 20 {
+				w.write(produceFrame(15 << 10))
+			}
+		}, 15 << 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cluster := upstream(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "x"))
+			goOn := make(chan struct{})
+			t.Cleanup(func() { close(goOn) })
+			cluster.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+				cluster.KeepControl()
+				cluster.SleepControl(func() { <-goOn })
+				return nil, nil, false
+			})
+			p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 4 * mebibyte, Drain: 100 * time.Millisecond}})
+			for range 30 {
+				w := dial(t, p.Addresses()[0])
+				w.login("bob", passwords["bob"])
+				tt.write(w)
+			}
+			eventually(t, "no more frames have room", func() bool {
+				before := p.FramesHeld()
+				time.Sleep(100 * time.Millisecond)
+				return before > 0 && p.FramesHeld() == before
+			})
+			other := dial(t, p.Addresses()[0])
+			other.login("alice", passwords["alice"])
+			_ = other.SetDeadline(time.Now().Add(5 * time.Second))
+			for range 5 {
+				other.write(produceFrame(tt.bytes))
+				_, err := gateway.ReadFrame(other, mebibyte)
+				require.NoError(t, err)
+			}
+			p.stop()
+			assert.Zero(t, p.FramesHeld())
+		})
+	}
+}
+
+// TestRoomBehindLongPolls: what the clients of a principal send behind a long poll takes half
+// of its room at the most, so that others, also of the same principal, can send requests of
+// the same size; it is read once the poll is over.
 func TestRoomBehindLongPolls(t *testing.T) {
 	const room = 8*mebibyte/5 + 1
 	for _, tt := range []struct {
 		name         string
 		bytes, times int   // of the requests behind the poll
-		most         int64 // half of the room for requests of that size
+		most         int64 // half of the room of a principal for requests of that size
 	}{
-		{"large requests", 300 << 10, 3, mebibyte / 2},
+		{"large requests", 200 << 10, 4, mebibyte / 4},
 		{"a request larger than half", 900 << 10, 1, 4 << 10},
-		{"small requests", 60 << 10, 12, room / 8 * 2 / 2},
+		{"small requests", 15 << 10, 12, room / 4 / 4},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cluster := upstream(t, kfake.NumBrokers(1))
@@ -110,13 +198,15 @@ func TestRoomBehindLongPolls(t *testing.T) {
 					}
 				}()
 			}
-			other := dial(t, p.Addresses()[0])
-			other.login("bob", passwords["bob"])
-			for range 20 {
-				assert.LessOrEqual(t, p.FramesHeld(), tt.most+polls*1000)
-				other.write(frame)
-				_, err := gateway.ReadFrame(other, mebibyte)
-				require.NoError(t, err)
+			for _, user := range []string{"bob", "admin"} {
+				other := dial(t, p.Addresses()[0])
+				other.login(user, passwords[user])
+				for range 20 {
+					assert.LessOrEqual(t, p.FramesHeld(), tt.most+polls*1000)
+					other.write(frame)
+					_, err := gateway.ReadFrame(other, mebibyte)
+					require.NoError(t, err, user)
+				}
 			}
 			letGo()
 			for _, w := range parked {
@@ -275,6 +365,25 @@ func TestLogBeforeLogin(t *testing.T) {
 			for _, r := range "\x01\u202e\u009b" {
 				assert.NotContains(t, lines[0], string(r))
 			}
+		})
+	}
+}
+
+// TestRequestsBeforeLogin: nobody keeps the proxy busy with requests of which none is a login.
+func TestRequestsBeforeLogin(t *testing.T) {
+	p := start(t, upstream(t), proxy.Config{Store: store(t)})
+	for name, ask := range map[string]func(w *wire){
+		"ApiVersions": func(w *wire) { w.ask(kmsg.NewPtrApiVersionsRequest(), 3) },
+		"handshakes":  func(w *wire) { w.handshake(proxy.ScramSHA256, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := dial(t, p.Addresses()[0])
+			for range 24 {
+				ask(w)
+			}
+			_ = w.SetDeadline(time.Now().Add(10 * time.Second))
+			w.closed("24 requests")
+			p.log.waitFor(t, 1, "not logged in within 24 requests")
 		})
 	}
 }

@@ -71,6 +71,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	if p.log == nil {
 		p.log = slog.Default()
 	}
+	events := p.log // a handler of events writes each in its own form, which can be read back
 	p.log = slog.New(lines.NewLogHandler(p.log.Handler()))
 	if err := p.listenersOf(config); err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	p.metrics = newMetrics(p)
 	p.auditor = &auditor{handler: config.Audit, limit: limits.AuditEvents, log: p.log, metrics: p.metrics}
 	if config.Audit == nil {
-		p.auditor.handler = audit.NewLogHandler(p.log)
+		p.auditor.handler = audit.NewLogHandler(events)
 	}
 	if err := p.prepare(ctx, config.Metrics); err != nil {
 		p.Close()

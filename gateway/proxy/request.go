@@ -131,11 +131,21 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 		return answer{}, err
 	}
 	c.listener.proxy.metrics.decisions.Observe(time.Since(began).Seconds())
+	if len(plan.Forward) > 0 && c.upstream == nil {
+		if err := c.connect(ctx); err != nil {
+			c.audit(plan)
+			return answer{}, err
+		}
+		// That took time, and the ACLs may be others now.
+		if plan, err = c.decide.Request(frame); err != nil {
+			return answer{}, err
+		}
+	}
 	var a answer
 	if len(plan.Forward) == 0 {
 		a.frame, err = plan.Response()
 	} else {
-		err = c.forward(ctx, plan)
+		err = c.forward(plan)
 	}
 	if err == nil && plan.Close {
 		err = errAnswered
@@ -148,16 +158,12 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 }
 
 // forward sends on what is allowed of a request.
-func (c *conn) forward(ctx context.Context, plan *gateway.Plan) error {
-	upstream, err := c.connect(ctx)
-	if err != nil {
-		return err
-	}
-	if err := upstream.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame)); err != nil {
+func (c *conn) forward(plan *gateway.Plan) error {
+	if err := c.upstream.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame)); err != nil {
 		return err
 	}
 	for i, frame := range plan.Forward {
-		if err := upstream.send(frame); err != nil {
+		if err := c.upstream.send(frame); err != nil {
 			return fmt.Errorf("upstream: %w", err)
 		}
 		plan.Forward[i] = nil // so that the answer does not keep it
@@ -165,29 +171,26 @@ func (c *conn) forward(ctx context.Context, plan *gateway.Plan) error {
 	return nil
 }
 
-// connect returns the connection to the broker.
-func (c *conn) connect(ctx context.Context) (*upstreamConn, error) {
-	if c.upstream != nil {
-		return c.upstream, nil
-	}
+// connect connects to the broker.
+func (c *conn) connect(ctx context.Context) error {
 	address, ok := c.listener.proxy.cluster.address(c.node)
 	if !ok {
-		return nil, fmt.Errorf("upstream: broker %d is gone", c.node)
+		return fmt.Errorf("upstream: broker %d is gone", c.node)
 	}
 	upstream, err := c.listener.proxy.upstream.dial(ctx, address)
 	if err != nil {
 		c.listener.proxy.suspect(c.node, address)
-		return nil, fmt.Errorf("upstream: broker %d at %s: %w", c.node, address, err)
+		return fmt.Errorf("upstream: broker %d at %s: %w", c.node, address, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.killed {
 		_ = upstream.Close()
-		return nil, net.ErrClosed
+		return net.ErrClosed
 	}
 	if !c.until.IsZero() {
 		_ = upstream.SetReadDeadline(c.until)
 	}
 	c.upstream = upstream
-	return upstream, nil
+	return nil
 }

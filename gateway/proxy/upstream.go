@@ -26,6 +26,10 @@ const bufferBytes = 16 << 10
 // GSSAPI three.
 const maxLoginRounds = 8
 
+// maxLoginRequests is how many requests somebody who is not logged in may send: those of a
+// login, as many ApiVersions, and as many handshakes.
+const maxLoginRequests = 3 * maxLoginRounds
+
 // upstreamConn is the connection to a broker that belongs to one connection of a
 // client.
 //

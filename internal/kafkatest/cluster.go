@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -256,7 +257,7 @@ func (c *Cluster) zookeeperAddress() string { return "127.0.0.1:" + strconv.Itoa
 
 // jvm starts a Java program whose output goes to the file NAME.log of the folder.
 func (c *Cluster) jvm(name string, options []string, tool string, args ...string) (*process, error) {
-	class, err := toolClass(c.Version, tool)
+	class, err := ToolClass(c.Version, tool)
 	if err != nil {
 		return nil, err
 	}
@@ -296,7 +297,7 @@ func (b *Broker) format() error {
 
 // tool runs a tool that must succeed.
 func (c *Cluster) tool(tool string, args ...string) error {
-	class, err := toolClass(c.Version, tool)
+	class, err := ToolClass(c.Version, tool)
 	if err != nil {
 		return err
 	}
@@ -446,6 +447,13 @@ func (b *Broker) Stop(t testing.TB) {
 		t.Errorf("broker %d: %v", b.Node, err)
 	}
 }
+
+// Pause stops the broker as it stands, by SIGSTOP: it keeps its connections and accepts
+// new ones, and answers nothing until [Broker.Resume].
+func (b *Broker) Pause() { b.p.signal(syscall.SIGSTOP) }
+
+// Resume lets a broker run on after [Broker.Pause].
+func (b *Broker) Resume() { b.p.signal(syscall.SIGCONT) }
 
 // Restart starts a broker that has ended, with its data and at the same ports, and
 // returns once it answers.

@@ -12,7 +12,7 @@
 //
 // A JDK of version 17 or newer and Maven. Without them a test is skipped and the reason
 // says what is missing. If the environment variable PORTCULLIS_REQUIRE_KAFKA is set, the
-// test fails instead.
+// test fails instead. If PORTCULLIS_SKIP_KAFKA is set, every such test is skipped.
 //
 // Maven fetches the jars of a version once, into the folder portcullis-kafka of the
 // user's cache folder. Tests that run at the same time may share it.

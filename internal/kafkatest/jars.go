@@ -20,6 +20,10 @@ import (
 // Java or Maven a failure instead of a reason to skip.
 const RequireVariable = "PORTCULLIS_REQUIRE_KAFKA"
 
+// SkipVariable names the environment variable that, when set, skips every test that needs
+// Kafka, for runs that are about something else, such as the race detector's.
+const SkipVariable = "PORTCULLIS_SKIP_KAFKA"
+
 // DefaultVersion is the version of Kafka that is started if none is named.
 const DefaultVersion = "4.4.0"
 
@@ -67,6 +71,9 @@ func Jars(t testing.TB, version string) string {
 // needTools skips or fails the test if something is missing that brokers need.
 func needTools(t testing.TB) {
 	t.Helper()
+	if os.Getenv(SkipVariable) != "" {
+		t.Skipf("no Kafka: %s is set", SkipVariable)
+	}
 	var missing []string
 	for _, tool := range []string{"java", "javac", "mvn", "sh"} {
 		if _, err := exec.LookPath(tool); err != nil {

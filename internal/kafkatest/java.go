@@ -101,7 +101,7 @@ func Java(t testing.TB, version string, files []string, stdin string, args ...st
 // The jars are those of version, which need not be the version of the brokers.
 func Tool(t testing.TB, version, stdin, tool string, args ...string) Result {
 	t.Helper()
-	class, err := toolClass(version, tool)
+	class, err := ToolClass(version, tool)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,8 +156,8 @@ var tools = map[string][]struct{ since, class string }{
 	"zookeeper-server-start":          {{"0", "org.apache.zookeeper.server.quorum.QuorumPeerMain"}},
 }
 
-// toolClass returns the main class of a tool in a version of Kafka.
-func toolClass(version, tool string) (string, error) {
+// ToolClass returns the main class of a tool in a version of Kafka.
+func ToolClass(version, tool string) (string, error) {
 	for _, c := range tools[tool] {
 		if AtLeast(version, c.since) {
 			return c.class, nil

@@ -54,6 +54,8 @@ var home = sync.OnceValues(func() (folder string, err error) {
 })
 
 // watchdogPipe is never closed: it ends with the process.
+//
+//lint:ignore U1000 It is kept so that the garbage collector does not close the pipe.
 var watchdogPipe io.Closer
 
 // temporary returns a new folder that is removed with the test, or by the watchdog.
@@ -103,6 +105,9 @@ func launch(name string, args []string, env []string, stdin io.Reader, stdout, s
 	return p, nil
 }
 
+// signal sends a signal to the process, unless it has ended.
+func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
+
 // kill ends the process by SIGKILL and waits for its end.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
@@ -111,7 +116,7 @@ func (p *process) kill() {
 
 // stop ends the process by SIGTERM, and by SIGKILL if it takes longer than patience.
 func (p *process) stop(patience time.Duration) error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
 		return nil

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/portcullis-authz/portcullis/acl"
 )
@@ -94,7 +95,7 @@ func readNetwork(text string) (address []byte, bits int, kind networkKind) {
 		return nil, 0, noNetwork
 	}
 	addr, err := netip.ParseAddr(m[2])
-	bits, wrong := strconv.Atoi(m[5] + m[6])
+	bits, wrong := strconv.Atoi(m[5] + latinDigits(m[6]))
 	if err != nil || wrong != nil || addr.Is4In6() || bits < 0 || bits > 128 {
 		return nil, 0, noNetwork
 	}
@@ -103,6 +104,19 @@ func readNetwork(text string) (address []byte, bits int, kind networkKind) {
 		kind = perBroker
 	}
 	return addr.AsSlice(), bits, kind
+}
+
+// latinDigits returns a number with 0 to 9 for the digits of other scripts. Java reads
+// those that are one UTF-16 unit.
+func latinDigits(text string) string {
+	return strings.Map(func(r rune) rune {
+		for _, digits := range unicode.Nd.R16 { // each has whole rows of ten
+			if uint16(r) >= digits.Lo && uint16(r) <= digits.Hi && r <= 0xFFFF {
+				return '0' + (r-rune(digits.Lo))%10
+			}
+		}
+		return r
+	}, text)
 }
 
 func allBits(addr netip.Addr) int { return 8 * len(addr.AsSlice()) }

@@ -1,8 +1,7 @@
 """confluent-kafka for Python, which is librdkafka, through the proxy: what alice may do,
 and what mallory hears when it is refused. The only argument is the address of the proxy.
-What is asserted is counted; the caller knows how many there are.
-
-Version 1.7 of Debian 12 has no calls for ACLs: those are kafkajs's and kadm's part."""
+What is asserted is counted; the caller knows how many there are. ACLs are kafkajs's and
+kadm's part."""
 
 import sys
 

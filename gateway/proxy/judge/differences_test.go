@@ -5,12 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -35,10 +37,96 @@ var allowed = map[string]func(s situation) bool{
 		r, ok := s.request.(*kmsg.DescribeUserSCRAMCredentialsRequest)
 		return ok && r.Users == nil && s.Path == "" && s.Kafka == unanswered && s.Ours == "answers"
 	},
+	// A consumer's fetch makes no session here.
+	"fetch-no-session": func(s situation) bool {
+		r, ok := s.request.(*kmsg.FetchRequest)
+		return ok && r.SessionEpoch == 0 && s.Path == "SessionID" && s.Kafka == "random" && s.Ours == "0"
+	},
+	// Kafka's handler fails when it puts a topic with the id zero into a session.
+	"fetch-zero-id": func(s situation) bool {
+		r, ok := s.request.(*kmsg.FetchRequest)
+		isZero := func(t kmsg.FetchRequestTopic) bool { return t.TopicID == uuid{} && len(t.Partitions) > 0 }
+		return ok && s.version >= 13 && r.SessionEpoch == 0 && slices.ContainsFunc(r.Topics, isZero) &&
+			(s.Path == "ErrorCode" && s.Kafka == "-1" && s.Ours == "0" || s.Path == "Topics[]" && s.Kafka == "lacks it" || s.Path == "SessionID" && s.Kafka == "0")
+	},
+	// Kafka's handler fails on two topics that have the same unknown id.
+	"fetch-unknown-ids": func(s situation) bool {
+		r, ok := s.request.(*kmsg.FetchRequest)
+		return ok && s.version >= 13 && repeatsUnknownID(r) && (s.Path == "ErrorCode" && s.Kafka == "-1" && s.Ours == "0" || s.Path == "Topics[]" && s.Kafka == "lacks it")
+	},
+	// The cluster is not told, nor are its credentials those of the proxy's clients.
+	"credentials-kept": func(s situation) bool {
+		ours := s.Ours == "44" || s.Ours == `"the passwords of clients are kept elsewhere and cannot be changed here"`
+		return s.key == 51 && strings.HasPrefix(s.Path, "Results[].Error") && ours ||
+			s.Path == effectsPath+"SCRAM" && s.Ours == ""
+	},
+	// 4.4 says nothing beside the code.
+	"alter-broker-text": func(s situation) bool {
+		return (s.key == 33 || s.key == 44) && s.Path == "Resources[].ErrorMessage" && strings.HasPrefix(s.Entry, "(BROKER") &&
+			s.Kafka == "null" && s.Ours == `"Cluster authorization failed."`
+	},
+	// A topic that the client may not describe has no id for it.
+	"share-offsets-id": func(s situation) bool {
+		return s.key == 91 && s.Path == "Topics[]" && (strings.HasPrefix(s.Entry, "(id:") && s.Ours == "lacks it" || !strings.HasPrefix(s.Entry, "(id:") && s.Kafka == "lacks it")
+	},
+	// Pages of all topics begin and end where the cluster says.
+	"sealed-cursor": func(s situation) bool {
+		r, ok := s.request.(*kmsg.DescribeTopicPartitionsRequest)
+		return ok && len(r.Topics) == 0 && (r.Cursor != nil || r.ResponsePartitionLimit < 2000) &&
+			(strings.HasPrefix(s.Path, "Topics[]") || strings.HasPrefix(s.Path, "NextCursor"))
+	},
+	// An ACL for * is for names that begin with it, too.
+	"asterisk-names": func(s situation) bool {
+		isAsterisk := func(b acl.Binding) bool { return b.Pattern.Type == resource.Topic && b.Pattern.Name == "*" }
+		return s.semantics == snapshot.Documented && strings.HasPrefix(s.Entry, "(*") && slices.ContainsFunc(s.acls, isAsterisk)
+	},
+	// The texts name the same topics in another order.
+	"entry-order": func(s situation) bool {
+		return s.key == 88 && (s.Path == "ErrorMessage" || s.Path == "Status[].StatusDetail") && s.Kafka != s.Ours && sameWords(s.Kafka, s.Ours)
+	},
+	// Nothing was asked for.
+	"no-partitions-in-transaction": func(s situation) bool {
+		r, ok := s.request.(*kmsg.AddPartitionsToTxnRequest)
+		hasSome := func(t kmsg.AddPartitionsToTxnRequestTopic) bool { return len(t.Partitions) > 0 }
+		return ok && s.version < 4 && s.Path == "Topics[]" && s.Ours == "lacks it" && !slices.ContainsFunc(r.Topics, hasSome)
+	},
+	// Kafka's handler fails on a topic without a name and without an id.
+	"share-unknown-id": func(s situation) bool {
+		_, ok := s.request.(*kmsg.ShareFetchRequest)
+		return ok && (s.Path == "ErrorCode" && s.Kafka == "-1" && s.Ours == "0" || s.Path == "Topics[]" && s.Kafka == "lacks it" && s.Ours != "lacks it")
+	},
+	// The coordinator resolves a pattern after it has answered.
+	"regex-at-once": func(s situation) bool {
+		r, ok := s.request.(*kmsg.ConsumerGroupHeartbeatRequest)
+		return ok && r.SubscribedTopicRegex != nil && *r.SubscribedTopicRegex != "" && strings.HasPrefix(s.Path, "Assignment")
+	},
 	// What the proxy does not serve it does not show.
 	"versions-shown": func(s situation) bool {
 		return s.key == apiVersionsKey && (s.Path == "ApiKeys[]" && s.Ours == "lacks it" || s.Path == "ApiKeys[].MaxVersion" && s.Ours < s.Kafka)
 	},
+}
+
+// repeatsUnknownID reports whether a fetch has two topics of the same unknown id.
+func repeatsUnknownID(r *kmsg.FetchRequest) bool {
+	seen := map[uuid]bool{}
+	for _, t := range r.Topics {
+		if name, ok := symbolName(t.TopicID); ok && slices.Contains(worldTopics, name) {
+			continue
+		}
+		if seen[t.TopicID] {
+			return true
+		}
+		seen[t.TopicID] = true
+	}
+	return false
+}
+
+// sameWords reports whether two texts have the same words, in any order.
+func sameWords(a, b string) bool {
+	words := func(text string) []string {
+		return slices.Sorted(slices.Values(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(` ,"[]`, r) })))
+	}
+	return slices.Equal(words(a), words(b))
 }
 
 // requestText is how Kafka words most refusals of the cluster's resource.

@@ -115,10 +115,13 @@ func (j *judge) compareEffects(before [2]map[string]string, s situation) {
 	}
 }
 
+// effectsPath begins the path of a difference of effects.
+const effectsPath = "the effects of all requests of the round: "
+
 func (j *judge) noteEffect(place, kafka, ours string, s situation) {
 	kind, _, _ := strings.Cut(place, " ")
 	s.question = question{pair: pair{-1, 0}}
-	s.difference = difference{"the effects of all requests of the round: " + kind, place, kafka, ours}
+	s.difference = difference{effectsPath + kind, place, kafka, ours}
 	j.note(s)
 }
 

@@ -226,7 +226,7 @@ var clients = []client{{"alice", "127.0.0.1"}, {"alice", "127.0.0.2"}, {"bob", "
 // round judges one set of ACLs.
 func (j *judge) round(n int) {
 	j.t.Helper()
-	semantics := pick(rand.New(rand.NewPCG(j.seed, uint64(n)<<8)), snapshot.Documented, snapshot.KafkaExact)
+	semantics := pick(rand.New(rand.NewPCG(j.seed, uint64(n)<<8)), snapshot.Documented, exact(*versionFlag))
 	r := rand.New(rand.NewPCG(j.seed, uint64(n)))
 	p := &pools{round: n, r: r}
 	s := situation{acls: randomACLs(p), semantics: semantics, allowEveryone: j.w.allowEveryone, client: clients[n/2%len(clients)]}

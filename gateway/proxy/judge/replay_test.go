@@ -55,6 +55,9 @@ func (r *row) situation() (situation, error) {
 	if s.semantics, err = snapshot.ParseSemantics(r.Semantics); err != nil {
 		return s, err
 	}
+	if s.semantics.IsKafkaExact() {
+		s.semantics = exact(*versionFlag) // of the broker that judges now
+	}
 	for _, a := range r.ACLs {
 		b, err := a.binding()
 		if err != nil {

@@ -18,6 +18,7 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 	1: func(p *pools, r kmsg.Request) {
 		f := r.(*kmsg.FetchRequest)
 		f.MaxWaitMillis, f.MinBytes, f.ClusterID = 0, 0, nil
+		withoutLaterTags(f)
 		f.SessionID, f.SessionEpoch = 0, pick(p.r, int32(-1), 0)
 		if p.r.IntN(4) > 0 {
 			f.ReplicaID, f.ReplicaState.ID = -1, -1
@@ -169,6 +170,25 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 	},
 	80: func(p *pools, r kmsg.Request) { r.(*kmsg.AddRaftVoterRequest).VoterID = 99 },
 	81: func(p *pools, r kmsg.Request) { r.(*kmsg.RemoveRaftVoterRequest).VoterID = 99 },
+}
+
+// withoutLaterTags takes out of a fetch what kmsg sends as a tag in versions that do not have
+// it yet: a broker closes the connection on it.
+func withoutLaterTags(f *kmsg.FetchRequest) {
+	if f.Version < 15 {
+		f.ReplicaState = kmsg.NewFetchRequestReplicaState()
+	}
+	for i := range f.Topics {
+		for k := range f.Topics[i].Partitions {
+			p, blank := &f.Topics[i].Partitions[k], kmsg.NewFetchRequestTopicPartition()
+			if f.Version < 17 {
+				p.ReplicaDirectoryID = blank.ReplicaDirectoryID
+			}
+			if f.Version < 18 {
+				p.HighWatermark = blank.HighWatermark
+			}
+		}
+	}
 }
 
 // writing are the APIs that change something. Metadata is one where it may create topics.

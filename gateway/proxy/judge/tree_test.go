@@ -153,6 +153,13 @@ func (r *reader) fields(api string, v reflect.Value) node {
 var identities = []string{
 	"TopicID", "Topic", "Partition", "Group", "GroupID", "CoordinatorKey", "Key", "TransactionalID", "ResourceType", "ResourceName", "ApiKey",
 	"Feature", "User", "Name", "NodeID", "Dir", "MemberID", "ProducerID", "Principal", "EntityType", "ID",
+	"Mechanism",
+}
+
+// identified reports whether an entry has an identity.
+func identified(n node) bool {
+	fields, ok := n.(map[string]node)
+	return !ok || slices.ContainsFunc(identities, func(name string) bool { return fields[name] != nil })
 }
 
 // identity returns the text of an entry's identity.
@@ -164,7 +171,8 @@ func identity(n node) string {
 	var parts []string
 	for _, name := range identities {
 		value, ok := fields[name].(string)
-		if !ok || value == "null" || value == zeroID || value == `""` && name == "Topic" && fields["TopicID"] != zeroID {
+		id, hasID := fields["TopicID"]
+		if !ok || value == "null" || value == zeroID || value == `""` && name == "Topic" && hasID && id != zeroID {
 			continue
 		}
 		parts = append(parts, strings.Trim(value, `"`))
@@ -224,6 +232,12 @@ func compareLists(path, entry string, kafka, ours []node, found *[]difference) {
 			return c
 		}
 		return strings.Compare(jsonOf(a), jsonOf(b))
+	}
+	if path == "Results[]" && len(kafka) == len(ours) && !slices.ContainsFunc(slices.Concat(kafka, ours), identified) {
+		for i := range kafka { // what became of the ACLs of the request, by their places
+			compareAt(path, fmt.Sprintf("(%d)", i), kafka[i], ours[i], found)
+		}
+		return
 	}
 	kafka, ours = slices.SortedFunc(slices.Values(kafka), order), slices.SortedFunc(slices.Values(ours), order)
 	for len(kafka) > 0 || len(ours) > 0 {

@@ -1,0 +1,86 @@
+package fuzz_test
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/stretchr/testify/require"
+)
+
+// soakFlag makes the tests against Kafka's classes go on with further seeds.
+var soakFlag = flag.Duration("soak", 0, "compare with Kafka's classes for this long in each test, with other seeds than usual")
+
+// kafkaSeed begins the seeds of all tests against Kafka's classes. Change it to try
+// other inputs.
+const kafkaSeed = 17_000_000
+
+// startJudge starts a JVM with programs of the folder java. It skips the test where
+// there is no Java, unless kafkatest.RequireVariable is set.
+func startJudge(t *testing.T, version string, programs ...string) *kafkatest.JVM {
+	t.Helper()
+	files := []string{"java/Words.java"}
+	for _, p := range programs {
+		files = append(files, "java/"+p+".java")
+	}
+	return kafkatest.StartJVM(t, version, files...)
+}
+
+// inRounds calls round for the numbers 0 to rounds-1, two at a time, so that one
+// round is prepared while the JVM answers another. With -soak it goes on until that
+// time is over.
+func inRounds(rounds int, round func(n uint64)) {
+	deadline := time.Now().Add(*soakFlag)
+	numbers := make(chan uint64)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			for n := range numbers {
+				round(n)
+			}
+		})
+	}
+	for n := 0; n < rounds || time.Now().Before(deadline); n++ {
+		numbers <- uint64(n)
+	}
+	close(numbers)
+	both.Wait()
+}
+
+// callJudge calls a program and returns the parts of its answer, of which there must
+// be n.
+func callJudge(t *testing.T, jvm *kafkatest.JVM, program, separator string, n int, words []string) []string {
+	answer, err := jvm.Call(program, words...)
+	if err != nil {
+		t.Errorf("%s: %v", program, err)
+		return nil
+	}
+	parts := strings.Split(strings.TrimSuffix(answer, separator), separator)
+	if len(parts) != n {
+		t.Errorf("%s: %d answers to %d questions", program, len(parts), n)
+		return nil
+	}
+	return parts
+}
+
+// TestKafkaIsRequired holds that the tests against Kafka's classes fail, and are not
+// skipped, where Java is required and missing.
+func TestKafkaIsRequired(t *testing.T) {
+	run := func(require string) (string, error) {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKafkaAuthorizer$", "-test.v")
+		cmd.Env = []string{"PATH=" + t.TempDir(), "HOME=" + t.TempDir(), kafkatest.RequireVariable + "=" + require}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	out, err := run("1")
+	require.Error(t, err)
+	require.Contains(t, out, "java, javac, mvn")
+	out, err = run("")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "--- SKIP: TestKafkaAuthorizer")
+}

@@ -1,0 +1,18 @@
+// Package clienttest holds the tests in which Kafka's own clients judge the proxy.
+//
+// Each row of the tests is a client: a command-line tool, a Java client, a Streams
+// application, a Connect worker, a client of another language. It runs with all rights,
+// with exactly the rights that it needs, and with each of these missing; each time it
+// runs straight at a real broker, where Kafka's own authorizer decides, and through the
+// proxy to the same broker, where Portcullis decides by the same ACLs. What the client
+// prints, its errors and its exit status must be the same.
+//
+// See the package kafkatest for what the tests need. Without flags the smaller set of
+// rows runs. The flags of the test binary choose others:
+//
+//	go test ./gateway/proxy/clienttest -run Clients -timeout 30m -args -full
+//	go test ./gateway/proxy/clienttest -run Clients -timeout 30m -args -full -kafka 3.9.2
+//	go test ./gateway/proxy/clienttest -run Clients -args -only 'share|streams'
+//
+// The logs of clients are not compared: what they warn of is up to timing.
+package clienttest

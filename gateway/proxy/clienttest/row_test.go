@@ -1,0 +1,314 @@
+package clienttest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+)
+
+// row is a client and what it needs. In all texts "$" stands for what is different for
+// each run, so that runs do not disturb each other.
+type row struct {
+	name string
+	// class is a Java class of this package, and args what it gets. In these, {P} is the
+	// text of the client's properties, {F} the path of a file with them, {B} the address to
+	// connect to, {A} the properties of a super user straight at the broker, {E} those of
+	// a user with all rights on the same way, {ID:TOPIC} the id of a topic, and {J} the path of a file
+	// with the text of stdin.
+	class string
+	args  []string
+	// tools are command lines of Kafka's tools, in place of class and args.
+	tools []tool
+	// program is a program and its arguments, in place of class and args.
+	program []string
+	stdin   string
+	// function is a client in this process, in place of class and args.
+	function func(ctx context.Context, way way, user, own string) (string, error)
+	// props are added to the client's properties.
+	props map[string]string
+
+	topics        []string // to be made before; with "=0" at the end without records, with "=compact" compacted with one record
+	groups        []string // that have committed offsets before
+	shareGroups   []string // share groups that begin with the first record
+	transactional []string // transactional ids that have been used before
+
+	// rights are those that the client needs, such as "Read on Topic t (prefixed)".
+	rights []string
+	// needs is the client of "portcullis protocol --for", in place of rights, and names is
+	// what its words in capitals stand for.
+	needs string
+	names map[string]string
+	// unneeded are the rights without which this client prints the same all the same.
+	unneeded []string
+
+	// want is a text that the client prints with the rights.
+	want string
+	// since is the first version of brokers and clients that has what the client does.
+	since string
+	// full rows are left out of the smaller set.
+	full bool
+	// alone means that there is nothing to learn from missing rights.
+	alone bool
+	// exact means that the row is about exactly its rights: with all it does something else.
+	exact bool
+	// unordered means that the order of lines is up to chance.
+	unordered bool
+	// digits means that the numbers that the client prints are up to chance.
+	digits bool
+	// check compares the two outcomes, in place of a comparison of the texts.
+	check func(t *testing.T, direct, proxied string)
+}
+
+// tool is a command line of a tool, and what it reads.
+type tool struct {
+	line  string // words with spaces between
+	stdin string
+}
+
+// variant is the rights with which a row runs.
+type variant struct {
+	name    string
+	missing string // the right that is missing, if one is
+	rights  []string
+}
+
+// run is a row with a set of rights, as a user of its own.
+type run struct {
+	row      *row
+	variant  variant
+	number   int
+	user     string
+	bindings []acl.Binding
+	awaits   [2]func() string
+	outcomes [2]string
+}
+
+// variants returns the sets of rights with which the row runs.
+func (r *row) variants(t *testing.T, full bool) []variant {
+	t.Helper()
+	rights := r.needed(t)
+	list := []variant{{name: "exactly the rights needed", rights: rights}}
+	if full && !r.exact {
+		list = append(list, variant{name: "all rights", rights: nil})
+	}
+	if r.alone {
+		return list
+	}
+	for i, right := range rights {
+		list = append(list, variant{"without " + right, right, slices.Delete(slices.Clone(rights), i, i+1)})
+	}
+	return list
+}
+
+// needed returns the rights that the client needs.
+func (r *row) needed(t *testing.T) []string {
+	t.Helper()
+	if r.needs == "" {
+		return r.rights
+	}
+	client, err := ops.ParseClient(r.needs)
+	require.NoError(t, err)
+	rights := slices.Clone(r.rights)
+	for _, g := range client.Needs() {
+		name := g.Name
+		if known, ok := r.names[name]; ok {
+			name = known
+		}
+		if name != "" {
+			rights = append(rights, fmt.Sprintf("%v on %v %s", g.Operation, g.Type, name))
+		}
+	}
+	return rights
+}
+
+// binding parses a right: OPERATION on TYPE NAME, with " (prefixed)" at the end if it is.
+func binding(principal, right string) acl.Binding {
+	words := strings.Fields(right)
+	operation, err := ops.ParseOperation(words[0])
+	if err != nil {
+		panic(right + ": " + err.Error())
+	}
+	kind, err := resource.ParseType(words[2])
+	if err != nil {
+		panic(right + ": " + err.Error())
+	}
+	pattern := resource.Literal
+	if strings.HasSuffix(right, " (prefixed)") {
+		pattern = resource.Prefixed
+	}
+	return acl.Binding{
+		Pattern: resource.Pattern{Type: kind, Name: words[3], PatternType: pattern},
+		Entry:   acl.Entry{Principal: principal, Host: acl.WildcardHost, Operation: operation, Permission: acl.Allow},
+	}
+}
+
+// newRun makes a run, with the ACLs of its user.
+func newRun(w *world, r *row, v variant, number int) *run {
+	x := &run{row: r, variant: v, number: number, user: userName(number)}
+	if v.rights == nil && v.name == "all rights" {
+		x.bindings = allowAll("User:" + x.user)
+	}
+	for _, right := range v.rights {
+		for _, way := range w.ways {
+			b := binding("User:"+x.user, x.expand(right, way))
+			if !slices.Contains(x.bindings, b) {
+				x.bindings = append(x.bindings, b)
+			}
+		}
+	}
+	return x
+}
+
+// own is what stands for "$" in a run on a way.
+func (x *run) own(way way) string { return fmt.Sprintf("%dx%s", x.number, way.name) }
+
+// expand replaces "$", but not in the names of Java's classes.
+func (x *run) expand(s string, way way) string {
+	return strings.NewReplacer("Serdes$", "Serdes$", "Worker$", "Worker$", "$", x.own(way)).Replace(s)
+}
+
+var idWord = regexp.MustCompile(`\{ID:([^}]*)\}`)
+
+// arguments replaces all that stands for something in the arguments of a client.
+func (x *run) arguments(t *testing.T, w *world, way way, args []string) []string {
+	t.Helper()
+	props := map[string]string{}
+	for k, v := range x.row.props {
+		props[k] = x.expand(v, way)
+	}
+	text := w.properties(way, x.user, props)
+	owner := w.cluster.ClientProperties(kafkatest.Internal, kafkatest.Admin, nil)
+	owner["sasl.jaas.config"] = fmt.Sprintf("org.apache.kafka.common.security.plain.PlainLoginModule required username=%q password=%q;", kafkatest.Admin, kafkatest.AdminPassword)
+	owner["bootstrap.servers"] = w.cluster.Bootstrap(kafkatest.Internal)
+	short := strings.NewReplacer("{P}", text, "{F}", w.file(t, x.own(way), text), "{B}", way.bootstrap, "{U}", x.user,
+		"{J}", w.file(t, x.own(way)+"-json", x.expand(x.row.stdin, way)),
+		"{A}", kafkatest.Properties(owner), "{E}", w.properties(way, everything, props))
+	var out []string
+	for _, arg := range args {
+		arg = x.expand(arg, way)
+		arg = idWord.ReplaceAllStringFunc(arg, func(s string) string { return w.ids[idWord.FindStringSubmatch(s)[1]] })
+		out = append(out, short.Replace(arg))
+	}
+	return out
+}
+
+// noise is what differs between two runs of a client, with what it is replaced by, in
+// this order.
+var noise = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	{regexp.MustCompile(`(?m)^\[[^\n]*?\] (WARN|ERROR|INFO) [^\n]*\n`), ""}, // the log of a client
+	{regexp.MustCompile(`(?m)^(Tools\$Exited: )?exit$\n`), ""},              // in place of the end of the JVM
+	{regexp.MustCompile(`(?m)^\s+at [^\n]*\n`), ""},
+	{regexp.MustCompile(`(?m)^\s+\.\.\. \d+ more\n`), ""},
+	{regexp.MustCompile(`Request Request\([^\n]*\) (is not authorized|needs \w+ permission)\.?`), "Cluster authorization failed."}, // text-of-cluster-refusals
+	{regexp.MustCompile(`(\{"id": \w+), "endpoints": \[[^]]*\]`), "$1"},                                                            // controllers-hidden
+	{regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+`), "ADDRESS"},
+	// librdkafka names the connection to begin with otherwise than that to the same broker.
+	{regexp.MustCompile(`ADDRESS/(bootstrap|\d+)`), "ADDRESS/NODE"},
+	{regexp.MustCompile(`from broker (-1|\d+):`), "from broker NODE:"},
+	{regexp.MustCompile(`\|\d{10}\.\d{3}\|`), "|TIME|"},
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
+	{regexp.MustCompile(`(?i)(TopicId: |topic id |topicId=)[A-Za-z0-9_-]{22}`), "${1}ID"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,:]?\d*`), "TIME"},
+	{regexp.MustCompile(`\b1[6-9]\d{11}\b`), "TIME"},
+	{regexp.MustCompile(`\b\d+ ?ms\b`), "N ms"},
+	{regexp.MustCompile(`@[0-9a-f]{5,8}\b`), "@OBJECT"},
+	{regexp.MustCompile(`[ \t]+`), " "}, // tables are as wide as their widest word
+}
+
+// race is what a member of a group hears first of a topic that it may not describe: the
+// answer to a heartbeat, or that to Metadata, which has the name.
+var race = regexp.MustCompile(`(TopicAuthorizationException): (Not authorized to access topics: \[[^]]*\]|Topic authorization failed\.)`)
+
+var number = regexp.MustCompile(`\d+(\.\d+)?`)
+
+// outcome returns what a client printed without what is different each time.
+func (x *run) outcome(w *world, i int) string {
+	s := x.awaits[i]()
+	for _, way := range w.ways {
+		s = strings.ReplaceAll(s, x.own(way), "$")
+	}
+	for name, id := range w.ids {
+		if len(id) > 10 && strings.Contains(s, id) {
+			s = strings.ReplaceAll(s, id, "ID-OF-"+strings.ReplaceAll(name, x.own(w.ways[i]), "$"))
+		}
+	}
+	for _, n := range noise {
+		s = n.pattern.ReplaceAllString(s, n.with)
+	}
+	if x.row.props["group.protocol"] != "" {
+		s = race.ReplaceAllString(s, "$1")
+	}
+	if x.row.digits {
+		s = number.ReplaceAllString(s, "N")
+	}
+	if x.row.unordered {
+		lines := strings.Split(s, "\n")
+		slices.Sort(lines)
+		s = strings.Join(lines, "\n")
+	}
+	return strings.TrimSpace(s)
+}
+
+// compare compares the outcomes of a run on both ways.
+func (x *run) compare(t *testing.T, w *world) {
+	t.Helper()
+	for i := range x.outcomes {
+		x.outcomes[i] = x.outcome(w, i)
+	}
+	if *verboseFlag {
+		t.Logf("%s: %s:\n%s", x.row.name, x.variant.name, x.outcomes[0])
+	}
+	if x.row.check != nil {
+		x.row.check(t, x.outcomes[0], x.outcomes[1])
+		return
+	}
+	if x.variant.missing == "" {
+		assert.Contains(t, x.outcomes[0], x.row.want, "straight at the broker")
+		assert.Contains(t, x.outcomes[1], x.row.want, "through the proxy")
+	}
+	assert.Equal(t, x.outcomes[0], x.outcomes[1], "straight at the broker, and through the proxy")
+}
+
+// judge compares all the runs of a row. Without a right that it needs, a client prints
+// something else than with all of them.
+func judge(t *testing.T, w *world, runs []*run) int {
+	t.Helper()
+	compared := 0
+	for _, x := range runs {
+		t.Run(x.variant.name, func(t *testing.T) {
+			compared++
+			x.compare(t, w)
+			if x.variant.missing == "" {
+				return
+			}
+			if slices.Contains(x.row.unneeded, x.variant.missing) {
+				assert.Equal(t, runs[0].outcomes[0], x.outcomes[0], "the right is needed after all")
+				return
+			}
+			assert.NotEqual(t, runs[0].outcomes[0], x.outcomes[0], "the right is not needed")
+		})
+	}
+	return compared
+}
+
+// with returns a copy of a map with more in it.
+func with(m map[string]string, more map[string]string) map[string]string {
+	m = maps.Clone(m)
+	maps.Copy(m, more)
+	return m
+}
