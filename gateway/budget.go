@@ -65,6 +65,9 @@ var extraCosts = map[ops.APIKey]int{
 	90: withinCost,
 }
 
+// writeMarkersKey is that of WriteTxnMarkers.
+const writeMarkersKey ops.APIKey = 27
+
 // partitionCost is that of the partitions of a topic that come together, each of them once.
 const partitionCost = int(unsafe.Sizeof(placed{}))
 
@@ -157,8 +160,9 @@ func (c costs) within(l, echo *layout, depth int) {
 		if echo != nil {
 			l.echoed = echo.memory
 			l.cost += echo.elem.least
-			if depth > 0 && repetitions[c.key] >= joinTopics {
-				l.cost += partitionCost + echo.memory
+			if l.name == "Partitions" && (repetitions[c.key] >= joinTopics || c.key == writeMarkersKey) {
+				l.cost += partitionCost
+				l.joined = echo.memory
 			}
 			if echo.elem.field("ErrorMessage") != nil {
 				l.cost += messageCost

@@ -56,6 +56,7 @@ type checker struct {
 	foreign  bool // the message is from a client
 	tagged   bool // the structure that was gone through last has tags
 	longest  int  // the length of the longest string so far
+	several  bool // the array that is gone through has more than one entry
 	problem  string
 }
 
@@ -180,11 +181,14 @@ func (c *checker) array(l *layout) {
 		c.skip(max(n, 0) * l.elem.size)
 		return
 	}
+	around := c.several
+	c.several = n > 1
 	for range n {
 		if c.value(l.elem); c.problem != "" {
 			return
 		}
 	}
+	c.several = around
 }
 
 func (c *checker) nullable(l *layout) {
@@ -265,6 +269,9 @@ func (c *checker) entries(n int, l *layout) {
 	cost := l.cost
 	if l.repeats {
 		cost += c.longest
+	}
+	if c.several {
+		cost += l.joined
 	}
 	c.takes(n, cost)
 }

@@ -27,6 +27,7 @@ type layout struct {
 	memory   int                // what a value, or one entry of an array, takes once it is decoded, in bytes
 	echoed   int                // of an array of a request: what one entry takes in an answer, in bytes
 	cost     int                // of such an array: what else one entry may cause, in bytes
+	joined   int                // of the partitions of a topic: what one takes that comes together with those of another entry
 	repeats  bool               // of an array of a request: an answer repeats the name before it with each entry
 	nullable bool               // of a string: it may be null
 	least    int                // the fewest bytes that a value can take

@@ -57,13 +57,21 @@ func (c *conn) read() error {
 // waitForRoom waits until another request may be read.
 func (a *readAhead) waitForRoom() error {
 	for a.waiting.Load() >= a.limit || a.bytes.Load() >= maxAheadBytes {
-		select {
-		case <-a.room:
-		case <-a.ended:
-			return net.ErrClosed
+		if err := a.waitForChange(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// waitForChange waits until a request has had its turn or is answered.
+func (a *readAhead) waitForChange() error {
+	select {
+	case <-a.room:
+		return nil
+	case <-a.ended:
+		return net.ErrClosed
+	}
 }
 
 // release says that a request has had its turn: nothing needs its bytes any more but

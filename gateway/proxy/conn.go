@@ -244,7 +244,7 @@ func (c *conn) readFrame(limit int) (request, error) {
 			return request{}, err
 		}
 	}
-	room, err := c.listener.proxy.frames.claim(c.ctx, size, c.share, patience)
+	room, err := c.claim(size, patience)
 	if err != nil {
 		return request{}, err
 	}
@@ -254,6 +254,21 @@ func (c *conn) readFrame(limit int) (request, error) {
 		return request{}, err
 	}
 	return request{frame, room}, nil
+}
+
+// claim waits for the room of a request. While there is none for requests before their turn,
+// it waits until those of the connection before this one are answered.
+func (c *conn) claim(size int, patience time.Duration) (*claim, error) {
+	frames := c.listener.proxy.frames
+	for c.ahead.waiting.Load() > 0 {
+		if room := frames.claimAhead(size, c.share); room != nil {
+			return room, nil
+		}
+		if err := c.ahead.waitForChange(); err != nil {
+			return nil, err
+		}
+	}
+	return frames.claim(c.ctx, size, c.share, patience)
 }
 
 // readBody reads a request behind its size.

@@ -21,6 +21,10 @@ import (
 // there. So a client that says how long its frame is and sends no more of it has room only
 // among the large ones.
 //
+// A request that is read before its turn may wait behind a long poll, for as long as its
+// client says. So such requests have half of the room at the most, and half of that of a
+// principal: for the rest each connection has one request at a time, whose turn it is.
+//
 // Source: Kafka's queued.max.request.bytes (KIP-72).
 
 // frameKind is a kind of frames that has room of its own.
@@ -65,8 +69,7 @@ func minFramesBytes(frameBytes int) int64 {
 // frameMemory is the room for the frames of all connections. It is safe for concurrent
 // use.
 type frameMemory struct {
-	room [frameKinds]*semaphore.Weighted
-	size [frameKinds]int64
+	room [frameKinds]room
 	held atomic.Int64
 
 	mu     sync.Mutex
@@ -76,10 +79,50 @@ type frameMemory struct {
 func newFrameMemory(bytes int64) *frameMemory {
 	m := &frameMemory{shares: make(map[string]*share)}
 	for kind := range m.room {
-		m.size[kind] = max(bytes*frameShares[kind]/allShares, largestFrames[kind])
-		m.room[kind] = semaphore.NewWeighted(m.size[kind])
+		m.room[kind] = newRoom(max(bytes*frameShares[kind]/allShares, largestFrames[kind]))
 	}
 	return m
+}
+
+// room is the room for frames of one kind.
+type room struct {
+	size  int64
+	all   *semaphore.Weighted
+	ahead *semaphore.Weighted // of the requests that are read before their turn
+}
+
+func newRoom(size int64) room {
+	return room{size, semaphore.NewWeighted(size), semaphore.NewWeighted(size / 2)}
+}
+
+// acquire waits for room, and reports whether there was some in time.
+func (r *room) acquire(ctx context.Context, bytes int64, patience time.Duration) bool {
+	if r.all.TryAcquire(bytes) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return r.all.Acquire(ctx, bytes) == nil
+}
+
+// acquireAhead reports whether there is room now for a request before its turn, and takes
+// it.
+func (r *room) acquireAhead(bytes int64) bool {
+	if !r.ahead.TryAcquire(bytes) {
+		return false
+	}
+	if !r.all.TryAcquire(bytes) {
+		r.ahead.Release(bytes)
+		return false
+	}
+	return true
+}
+
+func (r *room) release(bytes int64, ahead bool) {
+	r.all.Release(bytes)
+	if ahead {
+		r.ahead.Release(bytes)
+	}
 }
 
 // share is what one principal may have of the room: half of each kind, or one frame. The
@@ -88,8 +131,7 @@ func newFrameMemory(bytes int64) *frameMemory {
 type share struct {
 	memory      *frameMemory
 	principal   string
-	room        [frameKinds]*semaphore.Weighted
-	size        [frameKinds]int64
+	room        [frameKinds]room
 	connections int // guarded by the mutex of memory
 }
 
@@ -101,8 +143,7 @@ func (m *frameMemory) join(principal string) *share {
 	if s == nil {
 		s = &share{memory: m, principal: principal}
 		for kind := range s.room {
-			s.size[kind] = m.size[kind] / 2
-			s.room[kind] = semaphore.NewWeighted(s.size[kind])
+			s.room[kind] = newRoom(m.room[kind].size / 2)
 		}
 		m.shares[principal] = s
 	}
@@ -128,6 +169,22 @@ type claim struct {
 	kind   frameKind
 	bytes  int64
 	share  *share
+	ahead  bool // the request was read before its turn
+}
+
+// claimAhead returns the room of a frame that is read before its turn; nil if there is none
+// now.
+func (m *frameMemory) claimAhead(bytes int, of *share) *claim {
+	c := &claim{memory: m, kind: kindOfFrame(bytes, true), bytes: int64(bytes), share: of, ahead: true}
+	if !of.room[c.kind].acquireAhead(c.ofShare()) {
+		return nil
+	}
+	if !m.room[c.kind].acquireAhead(c.bytes) {
+		c.releaseShare()
+		return nil
+	}
+	m.held.Add(c.bytes)
+	return c
 }
 
 // claim waits until there is room for a frame, in the share of its principal and in all.
@@ -135,26 +192,16 @@ type claim struct {
 func (m *frameMemory) claim(ctx context.Context, bytes int, of *share, patience time.Duration) (*claim, error) {
 	c := &claim{memory: m, kind: kindOfFrame(bytes, of != nil), bytes: int64(bytes), share: of}
 	if of != nil {
-		if !acquire(ctx, of.room[c.kind], c.ofShare(), patience) {
+		if !of.room[c.kind].acquire(ctx, c.ofShare(), patience) {
 			return nil, fmt.Errorf("no memory for a frame of %d bytes within %v beside other requests of the principal: see Limits.FramesBytes", bytes, patience)
 		}
 	}
-	if !acquire(ctx, m.room[c.kind], c.bytes, patience) {
+	if !m.room[c.kind].acquire(ctx, c.bytes, patience) {
 		c.releaseShare()
 		return nil, fmt.Errorf("no memory for a frame of %d bytes within %v: see Limits.FramesBytes", bytes, patience)
 	}
 	m.held.Add(c.bytes)
 	return c, nil
-}
-
-// acquire waits for room, and reports whether there was some in time.
-func acquire(ctx context.Context, room *semaphore.Weighted, bytes int64, patience time.Duration) bool {
-	if room.TryAcquire(bytes) {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return room.Acquire(ctx, bytes) == nil
 }
 
 func kindOfFrame(bytes int, loggedIn bool) frameKind {
@@ -171,11 +218,11 @@ func kindOfFrame(bytes int, loggedIn bool) frameKind {
 }
 
 // ofShare returns how much the claim takes of its share: a frame that is larger takes all.
-func (c *claim) ofShare() int64 { return min(c.bytes, c.share.size[c.kind]) }
+func (c *claim) ofShare() int64 { return min(c.bytes, c.share.room[c.kind].size) }
 
 func (c *claim) releaseShare() {
 	if c.share != nil {
-		c.share.room[c.kind].Release(c.ofShare())
+		c.share.room[c.kind].release(c.ofShare(), c.ahead)
 	}
 }
 
@@ -185,7 +232,7 @@ func (c *claim) release() {
 		return
 	}
 	c.memory.held.Add(-c.bytes)
-	c.memory.room[c.kind].Release(c.bytes)
+	c.memory.room[c.kind].release(c.bytes, c.ahead)
 	c.releaseShare()
 	c.bytes = 0
 }

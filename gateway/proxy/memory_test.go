@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -148,6 +150,72 @@ func TestOnePrincipalDoesNotTakeAllRoom(t *testing.T) {
 			}
 			p.stop()
 			assert.Zero(t, p.FramesHeld())
+		})
+	}
+}
+
+// TestRoomBehindLongPolls: what the clients of a principal send behind a long poll takes half
+// of its room at the most, so that others, also of the same principal, can send requests of
+// the same size; it is read once the poll is over.
+func TestRoomBehindLongPolls(t *testing.T) {
+	const room = 8*mebibyte/5 + 1
+	for _, tt := range []struct {
+		name         string
+		bytes, times int   // of the requests behind the poll
+		most         int64 // half of the room of a principal for requests of that size
+	}{
+		{"large requests", 200 << 10, 4, mebibyte / 4},
+		{"a request larger than half", 900 << 10, 1, 4 << 10},
+		{"small requests", 15 << 10, 12, room / 4 / 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cluster := upstream(t, kfake.NumBrokers(1))
+			goOn := make(chan struct{})
+			letGo := sync.OnceFunc(func() { close(goOn) })
+			t.Cleanup(letGo)
+			const polls = 3
+			var began atomic.Int32
+			cluster.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+				cluster.KeepControl()
+				began.Add(1)
+				cluster.SleepControl(func() { <-goOn })
+				return nil, nil, false
+			})
+			p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: room, Frame: 10 * time.Second}})
+			frame := produceFrame(tt.bytes)
+			var parked []*wire
+			for range polls {
+				w := dial(t, p.Addresses()[0])
+				w.login("admin", passwords["admin"])
+				w.send(kmsg.NewPtrListGroupsRequest(), 4)
+				parked = append(parked, w)
+			}
+			eventually(t, "the polls wait", func() bool { return began.Load() == polls })
+			for _, w := range parked {
+				go func() {
+					for range tt.times {
+						_, _ = w.Write(frame)
+					}
+				}()
+			}
+			for _, user := range []string{"bob", "admin"} {
+				other := dial(t, p.Addresses()[0])
+				other.login(user, passwords[user])
+				for range 20 {
+					assert.LessOrEqual(t, p.FramesHeld(), tt.most+polls*1000)
+					other.write(frame)
+					_, err := gateway.ReadFrame(other, mebibyte)
+					require.NoError(t, err, user)
+				}
+			}
+			letGo()
+			for _, w := range parked {
+				for range 1 + tt.times {
+					_, err := gateway.ReadFrame(w, mebibyte)
+					require.NoError(t, err)
+				}
+			}
+			eventually(t, "all room is given back", func() bool { return p.FramesHeld() == 0 })
 		})
 	}
 }
