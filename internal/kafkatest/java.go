@@ -122,7 +122,7 @@ var tools = map[string][]struct{ since, class string }{
 	"kafka-client-metrics":            {{"3.7", "org.apache.kafka.tools.ClientMetricsCommand"}},
 	"kafka-cluster":                   {{"3.7", "org.apache.kafka.tools.ClusterTool"}, {"0", "kafka.tools.ClusterTool"}},
 	"kafka-configs":                   {{"4.4", "org.apache.kafka.tools.ConfigCommand"}, {"0", "kafka.admin.ConfigCommand"}},
-	"kafka-console-consumer":          {{"4.0", "org.apache.kafka.tools.consumer.ConsoleConsumer"}, {"0", "kafka.tools.ConsoleConsumer"}},
+	"kafka-console-consumer":          {{"3.8", "org.apache.kafka.tools.consumer.ConsoleConsumer"}, {"0", "kafka.tools.ConsoleConsumer"}},
 	"kafka-console-producer":          {{"4.0", "org.apache.kafka.tools.ConsoleProducer"}, {"0", "kafka.tools.ConsoleProducer"}},
 	"kafka-console-share-consumer":    {{"4.0", "org.apache.kafka.tools.consumer.ConsoleShareConsumer"}},
 	"kafka-consumer-groups":           {{"3.8", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"}, {"0", "kafka.admin.ConsumerGroupCommand"}},

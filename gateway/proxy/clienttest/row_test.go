@@ -215,7 +215,7 @@ var noise = []struct {
 	{regexp.MustCompile(`(?m)^\s+at [^\n]*\n`), ""},
 	{regexp.MustCompile(`(?m)^\s+\.\.\. \d+ more\n`), ""},
 	{regexp.MustCompile(`Request Request\([^\n]*\) (is not authorized|needs \w+ permission)\.?`), "Cluster authorization failed."}, // text-of-cluster-refusals
-	{regexp.MustCompile(`(\{"id": \w+), "endpoints": \[[^]]*\]`), "$1"},                                                            // controllers-hidden
+	{regexp.MustCompile(`, "endpoints": \[[^]]*\]`), ""},                                                                           // controllers-hidden
 	{regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+`), "ADDRESS"},
 	// librdkafka names the connection to begin with otherwise than that to the same broker.
 	{regexp.MustCompile(`ADDRESS/(bootstrap|\d+)`), "ADDRESS/NODE"},
