@@ -14,5 +14,10 @@
 //	go test ./gateway/proxy/clienttest -run Clients -timeout 30m -args -full -kafka 3.9.2
 //	go test ./gateway/proxy/clienttest -run Clients -args -only 'share|streams'
 //
+// Clients in other languages run where they are installed: kcat, and Debian's
+// python3-confluent-kafka. TestOldClients runs Java clients of old versions.
+//
+// The number of runs must not fall: testdata/counts.tsv has it for each set of rows.
+//
 // The logs of clients are not compared: what they warn of is up to timing.
 package clienttest

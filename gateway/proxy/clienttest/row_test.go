@@ -215,6 +215,8 @@ var noise = []struct {
 	{regexp.MustCompile(`(?m)^\s+at [^\n]*\n`), ""},
 	{regexp.MustCompile(`(?m)^\s+\.\.\. \d+ more\n`), ""},
 	{regexp.MustCompile(`Request Request\([^\n]*\) (is not authorized|needs \w+ permission)\.?`), "Cluster authorization failed."}, // text-of-cluster-refusals
+	{regexp.MustCompile(`(?m)^javax\.management\.InstanceAlreadyExistsException[^\n]*\n`), ""},                                     // clients of one name in one JVM
+	{regexp.MustCompile(`The topic authorization is failed\.`), "Topic authorization failed."},                                     // texts-of-releases
 	{regexp.MustCompile(`, "endpoints": \[[^]]*\]`), ""},                                                                           // controllers-hidden
 	{regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+`), "ADDRESS"},
 	// librdkafka names the connection to begin with otherwise than that to the same broker.
