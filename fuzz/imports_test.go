@@ -32,8 +32,12 @@ var mayImport = map[string][]string{
 	"fuzz":           {},
 
 	// Tests alone import these.
-	"internal/refmodel": {"principal", "resource", "ops", "acl"},
-	"internal/gen":      {"internal/refmodel", "principal", "resource", "ops", "acl"},
+	"internal/refmodel":  {"principal", "resource", "ops", "acl"},
+	"internal/gen":       {"internal/refmodel", "principal", "resource", "ops", "acl"},
+	"internal/kafkatest": {"resource", "ops", "acl"},
+
+	// A command.
+	"internal/kafkatest/judge": {"internal/kafkatest"},
 }
 
 // mayImportOthers is which packages outside the standard library a package may
