@@ -6,6 +6,14 @@
 //
 //	PORTCULLIS_VECTORS=DIR go test ./fuzz -run TestConformance -v
 //
+// TestKafkaAuthorizer, TestKafkaSSLMapping, TestKafkaKerberosMapping and
+// TestJavaDistinguishedNames ask Kafka's own classes, in a JVM, about inputs that are
+// drawn for them: see internal/kafkatest for what that needs. They print the first
+// differences, those of the authorizer as small rows that can be added to testdata. To
+// go on for longer than usual, with other inputs:
+//
+//	go test ./fuzz -run 'TestKafka|TestJava' -soak 1h -timeout 0 -v
+//
 // TestModelConformance replays the same rows on the reference model in
 // internal/refmodel, and TestProperties holds what must be true in any world that
 // internal/gen makes. What else there is to run:

@@ -32,9 +32,11 @@ var mayImport = map[string][]string{
 	"fuzz":           {},
 
 	// Tests alone import these.
-	"internal/refmodel":        {"principal", "resource", "ops", "acl"},
-	"internal/gen":             {"internal/refmodel", "principal", "resource", "ops", "acl"},
-	"internal/kafkatest":       {"resource", "ops", "acl"},
+	"internal/refmodel":  {"principal", "resource", "ops", "acl"},
+	"internal/gen":       {"internal/refmodel", "principal", "resource", "ops", "acl"},
+	"internal/kafkatest": {"resource", "ops", "acl"},
+
+	// A command.
 	"internal/kafkatest/judge": {"internal/kafkatest"},
 }
 

@@ -19,17 +19,17 @@ const (
 	x500Rounds    = 80
 	namesInRound  = 1_000
 	leastEqual    = 50_000
-	leastDamaged  = 9_000  // names that Java refuses
-	x500AloneMost = 100    // at most one name in so many is refused by Portcullis alone
+	leastDamaged  = 9_000 // names that Java refuses
+	x500AloneMost = 100   // at most one name in so many is refused by Portcullis alone
 )
 
 // TestJavaDistinguishedNames compares the text of encoded names, as certificates have
 // them, with what Java's X500Principal prints, which is what Kafka maps. A name that
-// Java refuses must be refused.
+// Java refuses must be refused, and one that Java prints as nothing may be.
 func TestJavaDistinguishedNames(t *testing.T) {
 	c := &x500Comparison{t: t, jvm: startJudge(t, mappingRelease, "NameJudge")}
 	inRounds(x500Rounds, c.round)
-	t.Logf("%d names: %d equal, %d refused by both, %d by Portcullis alone, %d differences", c.names, c.equal, c.refused, c.alone, c.different)
+	t.Logf("%d names: %d equal, %d refused by both, %d by Portcullis where Java prints nothing, %d differences", c.names, c.equal, c.refused, c.alone, c.different)
 	assert.Zero(t, c.different)
 	for _, d := range c.differences {
 		t.Error(d)
@@ -80,11 +80,8 @@ func (c *x500Comparison) compare(der []byte, java string) {
 		c.equal++
 	case err != nil && java[0] == '!' && got == "":
 		c.refused++
-	case err != nil && got == "":
+	case err != nil && got == "" && java == "=": // x500-empty of docs/differences.md
 		c.alone++
-		if c.alone <= 5 {
-			c.t.Logf("%x: refused (%v), Java prints %s", der, err, java)
-		}
 	default:
 		if c.different++; len(c.differences) < 20 {
 			c.differences = append(c.differences, fmt.Sprintf("%x: %q, %v, Java prints %s", der, got, err, java))

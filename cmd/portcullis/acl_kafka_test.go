@@ -52,18 +52,10 @@ var aclDifferences = map[string]struct {
 // TestACLAsKafkaACLs runs every captured command line of kafka-acls on a file with the
 // same ACLs: the same is added, removed and listed, and refused.
 func TestACLAsKafkaACLs(t *testing.T) {
-	const data = "testdata/aclcommand/"
-	before := readAll(t, data+"before.jsonl")
-	f, err := os.Open(data + "kafka-4.2.1.jsonl.gz")
-	require.NoError(t, err)
-	defer f.Close()
-	unzipped, err := gzip.NewReader(f)
-	require.NoError(t, err)
-	rows, differ, done := bufio.NewScanner(unzipped), map[string]int{}, 0
-	rows.Buffer(nil, 1<<20)
-	for ; rows.Scan(); done++ {
-		var kafka kafkaACLRun
-		require.NoError(t, json.Unmarshal(rows.Bytes(), &kafka))
+	before := readAll(t, aclData+"before.jsonl")
+	differ, done := map[string]int{}, 0
+	for _, kafka := range capturedACLRuns(t) {
+		done++
 		t.Run(strings.Join(kafka.Args, " "), func(t *testing.T) {
 			got := runACL(t, before, kafka.Args)
 			for id, d := range aclDifferences {
@@ -78,12 +70,33 @@ func TestACLAsKafkaACLs(t *testing.T) {
 			assert.Equal(t, kafka.Listed, got.Listed)
 		})
 	}
-	require.NoError(t, rows.Err())
 	assert.Equal(t, 516, done)
 	for id, d := range aclDifferences {
 		assert.Equal(t, d.rows, differ[id], id)
 		assert.Contains(t, readAll(t, "../../docs/differences.md"), "| "+id+" |")
 	}
+}
+
+// aclData is the folder of the captured command lines.
+const aclData = "testdata/aclcommand/"
+
+// capturedACLRuns returns the captured command lines.
+func capturedACLRuns(t *testing.T) (runs []kafkaACLRun) {
+	t.Helper()
+	f, err := os.Open(aclData + "kafka-4.2.1.jsonl.gz")
+	require.NoError(t, err)
+	defer f.Close()
+	unzipped, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	rows := bufio.NewScanner(unzipped)
+	rows.Buffer(nil, 1<<20)
+	for rows.Scan() {
+		var run kafkaACLRun
+		require.NoError(t, json.Unmarshal(rows.Bytes(), &run))
+		runs = append(runs, run)
+	}
+	require.NoError(t, rows.Err())
+	return runs
 }
 
 // runACL runs portcullis acl on a file with these ACLs.
@@ -94,22 +107,27 @@ func runACL(t *testing.T, before string, args []string) kafkaACLRun {
 	had := aclLines(t, before)
 	got := runWith("", append([]string{"acl", "--file", path}, args...)...)
 	run := kafkaACLRun{Status: got.status}
-	has := aclLines(t, readAll(t, path))
-	for _, line := range has {
-		if !slices.Contains(had, line) {
-			run.Changed = append(run.Changed, "+"+line)
-		}
-	}
-	for _, line := range had {
-		if !slices.Contains(has, line) {
-			run.Changed = append(run.Changed, "-"+line)
-		}
-	}
-	slices.Sort(run.Changed)
+	run.Changed = aclChanges(had, aclLines(t, readAll(t, path)))
 	if slices.Contains(args, "--list") && got.status == exitDone {
 		run.Listed = listedACLs(got.stdout)
 	}
 	return run
+}
+
+// aclChanges returns what has come and gone, as captured runs have it.
+func aclChanges(had, has []string) (changed []string) {
+	for _, line := range has {
+		if !slices.Contains(had, line) {
+			changed = append(changed, "+"+line)
+		}
+	}
+	for _, line := range had {
+		if !slices.Contains(has, line) {
+			changed = append(changed, "-"+line)
+		}
+	}
+	slices.Sort(changed)
+	return changed
 }
 
 func aclLines(t *testing.T, text string) (lines []string) {
