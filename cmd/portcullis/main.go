@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
@@ -124,7 +125,7 @@ func version() string {
 }
 
 // printError prints errors one a line. Those that name a place in a file stand
-// alone, as editors expect.
+// alone, as editors expect. Names of files and of flags are in them as they were given.
 func printError(w io.Writer, err error) {
 	var place *acl.ParseError
 	var config *krb5.ConfigError
@@ -135,10 +136,12 @@ func printError(w io.Writer, err error) {
 			printError(w, e)
 		}
 	case errors.As(err, &place):
-		fmt.Fprintln(w, place)
+		fmt.Fprintln(w, lines.Escape(place.Error()))
 	case errors.As(err, &config):
-		fmt.Fprintln(w, config)
+		fmt.Fprintln(w, lines.Escape(config.Error()))
 	default:
-		fmt.Fprintln(w, "portcullis:", strings.ReplaceAll(err.Error(), "\n", "\nportcullis: "))
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintln(w, "portcullis:", lines.Escape(line))
+		}
 	}
 }

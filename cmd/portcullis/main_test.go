@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -162,5 +163,25 @@ func TestOutputThatFails(t *testing.T) {
 		if status := run(args, strings.NewReader(""), failingWriter{}, &stderr); status != exitError || stderr.String() != "portcullis: no space left\n" {
 			t.Errorf("portcullis %q ends with status %d, %s", args, status, &stderr)
 		}
+	}
+}
+
+// What is given on the command line stands escaped in errors: names of files, as a pattern of
+// the shell finds them, and flags.
+func TestErrorsAreEscaped(t *testing.T) {
+	odd := "a\u202e\x1b[31m\u009b"
+	const escaped = `a\u202e\x1b[31m\u009b`
+	refuse(t, "", []string{"list", "--acls", odd}, "portcullis: open "+escaped+": no such file or directory")
+	refuse(t, "", []string{"list", "--" + odd}, "portcullis: unknown flag: --"+escaped+": see portcullis list --help")
+	name := filepath.Join(t.TempDir(), odd)
+	if err := os.WriteFile(name, []byte("{\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	if status := run([]string{"list", "--acls", name, "--format", "json"}, nil, io.Discard, &stderr); status != exitError {
+		t.Errorf("status %d", status)
+	}
+	if !strings.Contains(stderr.String(), escaped) || strings.ContainsAny(stderr.String(), "\u202e\x1b\u009b") {
+		t.Errorf("%q", stderr.String())
 	}
 }
