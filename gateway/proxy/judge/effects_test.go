@@ -86,6 +86,9 @@ func (j *judge) security(b *broker, found map[string]string) {
 				who = append(who, part.Type+" "+name)
 			}
 			slices.Sort(who)
+			if slices.Equal(who, []string{"client-id " + barrierClient}) {
+				continue
+			}
 			found["quota "+strings.Join(who, ", ")+" "+v.Key] = fmt.Sprint(v.Value)
 		}
 	}

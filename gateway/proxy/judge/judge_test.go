@@ -39,9 +39,9 @@ var (
 const (
 	// rounds is how many sets of ACLs are judged: a half of them with
 	// allow.everyone.if.no.acl.found.
-	rounds = 120
+	rounds = 80
 	// eachRound is how many requests of each API and version a round has.
-	eachRound = 2
+	eachRound = 3
 	// pipelined is how many requests a connection sends before it reads an answer.
 	pipelined = 50
 	// maxReported is how many differences a test prints.
@@ -260,10 +260,13 @@ func (j *judge) round(n int) {
 	late := func(q question) bool { return slices.Contains(topicMaking, q.key) }
 	j.run(slices.DeleteFunc(slices.Clone(writes), late), s, direct, proxied)
 	for _, q := range slices.DeleteFunc(writes, func(q question) bool { return !late(q) }) {
-		if !j.batch([]question{q}, s, direct, proxied) {
+		answers, ok := j.batch([]question{q}, s, direct, proxied)
+		if !ok {
 			return
 		}
-		j.w.settle(j.t)
+		if making := beingMade(q, answers[0]); len(making) > 0 || changesTopics(q, answers[0]) {
+			j.w.settle(j.t, making)
+		}
 	}
 	j.compareEffects(before, s)
 }
@@ -296,16 +299,44 @@ func (j *judge) run(questions []question, about situation, direct, proxied *way)
 		} else if next := slices.IndexFunc(questions[:n], question.closing); next > 0 {
 			n = next
 		}
-		if !j.batch(questions[:n], about, direct, proxied) {
+		if _, ok := j.batch(questions[:n], about, direct, proxied); !ok {
 			return
 		}
 		questions = questions[n:]
 	}
 }
 
-// batch sends questions together. It reports whether the test can go on.
-func (j *judge) batch(questions []question, about situation, direct, proxied *way) bool {
-	var kafka, ours []outcome
+// beingMade returns the topics that a broker goes on to make after it has answered q.
+func beingMade(q question, kafka outcome) (names []string) {
+	m, ok := q.request.(*kmsg.MetadataRequest)
+	fields, answered := kafka.answer.(map[string]node)
+	if !ok || !answered || !m.AllowAutoTopicCreation {
+		return nil
+	}
+	topics, _ := fields["Topics"].([]node)
+	for _, topic := range topics {
+		if t := topic.(map[string]node); t["ErrorCode"] == "3" {
+			names = append(names, strings.Trim(fmt.Sprint(t["Topic"]), `"`))
+		}
+	}
+	return names
+}
+
+// changesTopics reports whether an answer to a request that makes or deletes topics says
+// that it has done something.
+func changesTopics(q question, is outcome) bool {
+	fields, _ := is.answer.(map[string]node)
+	if fields["ErrorCode"] != nil {
+		return fields["ErrorCode"] == "0"
+	}
+	topics, _ := fields["Topics"].([]node)
+	return q.key != 3 && slices.ContainsFunc(topics, func(topic node) bool { return topic.(map[string]node)["ErrorCode"] == "0" })
+}
+
+// batch sends questions together, and returns what Kafka says. It reports whether the test
+// can go on.
+func (j *judge) batch(questions []question, about situation, direct, proxied *way) (kafka []outcome, ok bool) {
+	var ours []outcome
 	var errs [2]error
 	var both sync.WaitGroup
 	both.Go(func() { kafka, errs[0] = direct.exchange(about.client, questions) })
@@ -313,13 +344,13 @@ func (j *judge) batch(questions []question, about situation, direct, proxied *wa
 	both.Wait()
 	if err := cmp.Or(errs[0], errs[1]); err != nil {
 		j.t.Errorf("%v: %v", about.client, err)
-		return false
+		return nil, false
 	}
 	for i, q := range questions {
 		about.question = q
 		j.compare(about, kafka[i], ours[i])
 	}
-	return true
+	return kafka, true
 }
 
 func (j *judge) compare(s situation, kafka, ours outcome) {

@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +49,8 @@ type broker struct {
 	ids     map[string]uuid
 	xo      int64 // the producer id of the open transaction
 	reader  reader
+	// barriers is how many changes of barriers there were.
+	barriers int
 }
 
 // world is two brokers of the same content, and proxies to the second.
@@ -169,6 +172,8 @@ func startBroker(t *testing.T, version string, allowEveryone bool) *broker {
 			"group.share.max.session.timeout.ms": "3600000", "group.share.session.timeout.ms": "3600000", "group.share.max.heartbeat.interval.ms": "3600000",
 			"group.streams.max.session.timeout.ms": "3600000", "group.streams.session.timeout.ms": "3600000", "group.streams.max.heartbeat.interval.ms": "3600000",
 			"transaction.max.timeout.ms": "2147483647", "log.retention.check.interval.ms": "86400000",
+			// The records are old, so that a broker would delete them half a minute after it has started.
+			"log.retention.ms": "-1", "log.initial.task.delay.ms": "86400000",
 		},
 	})}
 	var err error
@@ -247,6 +252,9 @@ func (b *broker) repairTopics(t *testing.T, stale map[string]bool) {
 	if len(missing) > 0 {
 		b.cluster.CreateTopics(t, missing...)
 	}
+	if len(missing)+len(remove.Topics) > 0 {
+		b.barrier(t)
+	}
 	for deadline := time.Now().Add(answerLimit); ; time.Sleep(2 * time.Millisecond) {
 		have = b.topics(t)
 		maps.DeleteFunc(have, func(name string, _ int) bool { return strings.HasPrefix(name, "__") })
@@ -255,6 +263,37 @@ func (b *broker) repairTopics(t *testing.T, stale map[string]bool) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the topics are %v", have)
+		}
+	}
+}
+
+// barrierClient is the client id whose quota a barrier sets.
+const barrierClient = "barrier"
+
+// barrier waits until the broker has done all that the controller has decided so far. A
+// broker applies what the controller decides in its order. The first change is seen as soon
+// as the broker knows of it, and the second once it has applied what came with the first.
+func (b *broker) barrier(t *testing.T) {
+	t.Helper()
+	client := barrierClient
+	for range 2 {
+		b.barriers++
+		alter := kmsg.NewPtrAlterClientQuotasRequest()
+		alter.Entries = []kmsg.AlterClientQuotasRequestEntry{{
+			Entity: []kmsg.AlterClientQuotasRequestEntryEntity{{Type: "client-id", Name: &client}},
+			Ops:    []kmsg.AlterClientQuotasRequestEntryOp{{Key: "producer_byte_rate", Value: 1e9 + float64(b.barriers)}},
+		}}
+		b.must(t, alter, 1)
+		describe := kmsg.NewPtrDescribeClientQuotasRequest()
+		describe.Components = []kmsg.DescribeClientQuotasRequestComponent{{EntityType: "client-id", Match: &client}}
+		for deadline := time.Now().Add(answerLimit); ; time.Sleep(time.Millisecond) {
+			entries := b.must(t, describe, 1).(*kmsg.DescribeClientQuotasResponse).Entries
+			if len(entries) == 1 && entries[0].Values[0].Value == 1e9+float64(b.barriers) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the broker does not follow the controller")
+			}
 		}
 	}
 }
@@ -396,11 +435,22 @@ func (w *world) repair(t *testing.T, suffix string) {
 	}
 }
 
-// settle waits until both brokers know the same topics. If they do not come to know
-// them, the comparison of the effects says so.
-func (w *world) settle(t *testing.T) {
-	for deadline := time.Now().Add(time.Second / 4); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if maps.Equal(w.direct.topics(t), w.proxied.topics(t)) {
+// settle waits until both brokers have done what the controllers have decided, and know
+// the same topics, with those that are being made. If they do not come to know them, the
+// comparison of the effects says so.
+func (w *world) settle(t *testing.T, making []string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Second); ; time.Sleep(5 * time.Millisecond) {
+		var both sync.WaitGroup
+		both.Go(func() { w.direct.barrier(t) })
+		both.Go(func() { w.proxied.barrier(t) })
+		both.Wait()
+		topics, proxied := w.direct.topics(t), w.proxied.topics(t)
+		for _, have := range []map[string]int{topics, proxied} {
+			maps.DeleteFunc(have, func(name string, _ int) bool { return strings.HasPrefix(name, "__") }) // made when they are needed
+		}
+		isMissing := func(name string) bool { return topics[name] == 0 }
+		if maps.Equal(topics, proxied) && !slices.ContainsFunc(making, isMissing) || time.Now().After(deadline) {
 			return
 		}
 	}
@@ -416,10 +466,25 @@ type logEnd struct {
 // logs returns the ends of the logs of all topics that are not internal.
 func (b *broker) logs(t *testing.T) map[logEnd]int64 {
 	t.Helper()
-	found := map[logEnd]int64{}
+	for deadline := time.Now().Add(answerLimit); ; time.Sleep(5 * time.Millisecond) {
+		found, bad := b.logsNow(t)
+		if bad == 0 {
+			return found
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("ListOffsets answers error %d", bad)
+		}
+	}
+}
+
+// logsNow returns the ends of the logs, or the error of one of them.
+func (b *broker) logsNow(t *testing.T) (found map[logEnd]int64, bad int16) {
+	t.Helper()
+	found = map[logEnd]int64{}
+	topics := b.topics(t)
 	for _, which := range []int64{-2, -1} {
 		r := kmsg.NewPtrListOffsetsRequest()
-		for name, partitions := range b.topics(t) {
+		for name, partitions := range topics {
 			if strings.HasPrefix(name, "__") {
 				continue
 			}
@@ -434,11 +499,12 @@ func (b *broker) logs(t *testing.T) map[logEnd]int64 {
 		}
 		for _, topic := range b.must(t, r, 6).(*kmsg.ListOffsetsResponse).Topics {
 			for _, p := range topic.Partitions {
+				bad = max(bad, p.ErrorCode)
 				found[logEnd{topic.Topic, p.Partition, which}] = p.Offset
 			}
 		}
 	}
-	return found
+	return found, bad
 }
 
 // setACLs makes bindings the ACLs of both brokers and of the proxies.

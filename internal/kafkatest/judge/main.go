@@ -3,6 +3,7 @@
 //
 //	go run ./internal/kafkatest/judge -kafka 4.4.0
 //	go run ./internal/kafkatest/judge -kafka 4.4.0,4.2.1,3.9.2 -soak 1h
+//	go run ./internal/kafkatest/judge -kafka 4.4.0,4.2.1 -counts
 //
 // It is to be run in the root folder of the repository. It needs what package kafkatest
 // needs. Its exit status is 1 if a test fails. Then differences are printed, and the page
@@ -49,10 +50,11 @@ func main() {
 	versions := flag.String("kafka", kafkatest.DefaultVersion, "the versions of Kafka, with commas between")
 	soak := flag.Duration("soak", 0, "how long to judge each version; 0 is the usual number of requests")
 	seed := flag.Uint64("seed", 1, "the seed of all requests and ACLs")
+	counts := flag.Bool("counts", false, "keep how many requests of each API and version were compared: later runs must compare as many")
 	flag.Parse()
 	failed := false
 	for _, version := range strings.Split(*versions, ",") {
-		result, err := judge(version, *soak, *seed)
+		result, err := judge(version, *soak, *seed, *counts)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "judge: Kafka %s: %v\n", version, err)
 			failed = true
@@ -71,7 +73,7 @@ func main() {
 }
 
 // judge runs the tests against a version. The result is nil if there is none.
-func judge(version string, soak time.Duration, seed uint64) (*Result, error) {
+func judge(version string, soak time.Duration, seed uint64, counts bool) (*Result, error) {
 	file, err := os.CreateTemp("", "judge-*.json")
 	if err != nil {
 		return nil, err
@@ -80,6 +82,9 @@ func judge(version string, soak time.Duration, seed uint64) (*Result, error) {
 	defer os.Remove(file.Name())
 	cmd := exec.Command("go", "test", "-count=1", "-v", "-timeout", (soak + time.Hour).String(), "-run", "TestJudge|TestReplay", "./gateway/proxy/judge",
 		"-args", "-kafka", version, "-soak", soak.String(), "-seed", strconv.FormatUint(seed, 10), "-result", file.Name())
+	if counts {
+		cmd.Args = append(cmd.Args, "-counts", filepath.Join("testdata", "counts-"+version+".tsv"))
+	}
 	cmd.Env = append(os.Environ(), kafkatest.RequireVariable+"=1")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	failure := cmd.Run()
