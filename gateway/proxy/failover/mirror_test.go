@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,75 +30,83 @@ const (
 // then they are gone.
 func (w *world) mirrorLoses(t *testing.T) {
 	w.t, w.gate.t = t, t
-	g, log := w.gate, w.gate.log
-	w.awaitACLs(t, freshAge, allOf("alice"))
+	alice := allOf("alice")
+	withBob := append(allOf("alice"), allow("bob", ops.Read, resource.Topic, "*"))
+	w.awaitACLs(t, freshAge, alice)
 
 	// Changes of the ACLs come over while one broker is gone.
 	w.cluster.Brokers[0].Kill()
-	withBob := append(allOf("alice"), allow("bob", ops.Read, resource.Topic, "*"))
 	w.cluster.SetACLs(t, withBob...)
 	w.awaitACLs(t, retriedAge, withBob)
 	assert.True(t, w.allows("bob"))
 	w.cluster.Brokers[0].Restart(t)
 	w.settle(t)
 
-	// No broker answers. The ACLs in force stay, and log and metrics show it.
-	failures, lines := g.metric("acl_load_failures_total"), log.count("ACLs of the upstream not taken over")
-	for _, b := range w.cluster.Brokers {
-		b.Pause()
-	}
-	defer func() {
-		for _, b := range w.cluster.Brokers {
-			b.Resume()
-		}
-	}()
-	paused := time.Now()
-	eventually(t, func() string {
-		if g.metric("acl_load_failures_total") <= failures || log.count("ACLs of the upstream not taken over") <= lines {
-			return "neither the metric nor the log shows that the ACLs are not loaded"
-		}
-		return ""
-	})
-	hung := time.Since(paused)
-	assert.GreaterOrEqual(t, g.age(), hung-freshAge, "acl_age_seconds grows")
-	assert.True(t, w.allows("bob"), "the ACLs from before are in force")
-	assert.False(t, w.allows("mallory"))
-	eventually(t, func() string { // also after more failures
-		if n := g.metric("acl_load_failures_total"); n < failures+2 {
-			return fmt.Sprintf("%v failures", n)
-		}
-		return ""
-	})
-	assert.Equal(t, len(withBob), g.store.Load().Len(), "ACLs in force")
-
-	// A proxy that starts meanwhile opens no port.
-	g.stop()
-	lines = log.count("waiting for it") + log.count("no port is open before the ACLs are loaded")
-	started := make(chan struct{})
-	go func() { defer close(started); g.start() }()
-	eventually(t, func() string {
-		if log.count("waiting for it")+log.count("no port is open before the ACLs are loaded") > lines {
-			return ""
-		}
-		return "the log does not say that the proxy waits"
-	})
-	_, err := net.DialTimeout("tcp", g.address(), time.Second)
-	assert.Error(t, err, "a port is open before the ACLs are loaded")
-
-	for _, b := range w.cluster.Brokers {
-		b.Resume()
-	}
-	<-started
+	w.mirrorHangs(t, len(withBob))
 	w.awaitACLs(t, freshAge, withBob)
 	w.settle(t)
 
 	// A right that is taken away goes within the interval.
-	w.cluster.SetACLs(t, allOf("alice")...)
-	w.awaitACLs(t, freshAge, allOf("alice"))
+	w.cluster.SetACLs(t, alice...)
+	w.awaitACLs(t, freshAge, alice)
 	assert.False(t, w.allows("bob"))
 
-	// All brokers are gone: the ports are closed too.
-	failures = g.metric("acl_load_failures_total")
+	w.brokersAreGone(t)
+}
+
+// mirrorHangs lets all brokers hang. The ACLs in force stay, and the log and the metrics
+// show it; a proxy that starts meanwhile waits for them.
+func (w *world) mirrorHangs(t *testing.T, acls int) {
+	t.Helper()
+	g, log := w.gate, w.gate.log
+	failures, lines := g.metric("acl_load_failures_total"), log.count("ACLs of the upstream not taken over")
+	for _, b := range w.cluster.Brokers {
+		b.Pause()
+	}
+	resume := sync.OnceFunc(func() {
+		for _, b := range w.cluster.Brokers {
+			b.Resume()
+		}
+	})
+	defer resume()
+	paused := time.Now()
+	eventually(t, func() string {
+		if n := g.metric("acl_load_failures_total"); n < failures+2 {
+			return fmt.Sprintf("the metric shows %v failures", n)
+		}
+		if log.count("ACLs of the upstream not taken over") < lines+2 {
+			return "the log does not show that the ACLs are not loaded"
+		}
+		return ""
+	})
+	assert.GreaterOrEqual(t, g.age(), time.Since(paused)-freshAge, "acl_age_seconds grows")
+	assert.Equal(t, acls, g.store.Load().Len(), "ACLs in force")
+	assert.True(t, w.allows("bob"), "the ACLs from before are in force")
+	assert.False(t, w.allows("mallory"))
+
+	g.stop()
+	waits := func() int {
+		return log.count("waiting for it") + log.count("no port is open before the ACLs are loaded")
+	}
+	before := waits()
+	started := make(chan struct{})
+	go func() { defer close(started); g.start() }()
+	eventually(t, func() string {
+		if waits() == before {
+			return "the log does not say that the proxy waits"
+		}
+		return ""
+	})
+	assert.False(t, accepts(g.address()), "a port is open before the ACLs are loaded")
+	resume()
+	<-started
+}
+
+// brokersAreGone ends all brokers: the ports are closed, and the ACLs in force stay.
+func (w *world) brokersAreGone(t *testing.T) {
+	t.Helper()
+	g := w.gate
+	failures := g.metric("acl_load_failures_total")
 	w.cluster.Stop()
 	eventually(t, func() string {
 		if down := g.metric("brokers_down"); down < float64(len(w.cluster.Brokers)) {
@@ -108,9 +117,17 @@ func (w *world) mirrorLoses(t *testing.T) {
 		}
 		return ""
 	})
-	_, err = net.DialTimeout("tcp", g.address(), time.Second)
-	assert.Error(t, err, "the port where clients begin is open, and no broker is up")
+	assert.False(t, accepts(g.address()), "the port where clients begin is open, and no broker is up")
 	assert.True(t, w.allows("alice"), "the ACLs from before are in force")
+}
+
+// accepts reports whether somebody listens at an address.
+func accepts(address string) bool {
+	c, err := net.DialTimeout("tcp", address, time.Second)
+	if err == nil {
+		_ = c.Close()
+	}
+	return err == nil
 }
 
 // age returns the metric acl_age_seconds.
