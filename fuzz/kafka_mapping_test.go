@@ -256,7 +256,7 @@ func newSSLRule(src gen.Source, attributes *[]string) string {
 		return gen.Pick(src, sslGarbage)
 	}
 	var pattern strings.Builder
-	pattern.WriteString(gen.Pick(src, []string{"", "", "", "^", "^", ".*", "(?i)", `\A`, "(?s)", "(?m)^"}))
+	pattern.WriteString(gen.Pick(src, []string{"", "", "", "^", "^", ".*", "(?i)", `\A`, "(?s)", "(?m)^", "(?m)(?s).*^"}))
 	for i := range 1 + src.IntN(3) {
 		attribute := gen.Pick(src, sslAttributes)
 		if i > 0 {
@@ -274,7 +274,7 @@ func newDN(src gen.Source, attributes []string) string {
 	var dn strings.Builder
 	for i := range 1 + src.IntN(4) {
 		if i > 0 {
-			dn.WriteString(gen.Pick(src, []string{",", ",", ",", ",", "+", ", "}))
+			dn.WriteString(gen.Pick(src, []string{",", ",", ",", ",", ",", ",", ",", "+", ", ", "\n", "\r\n"}))
 		}
 		attribute := gen.Pick(src, dnAttributes)
 		if i < len(attributes) && src.IntN(4) > 0 && !strings.ContainsAny(attributes[i], `([\`) {
