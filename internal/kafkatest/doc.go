@@ -10,9 +10,9 @@
 //
 // # What it needs
 //
-// A JDK of version 17 or newer and Maven. Without them a test is skipped and the reason
-// says what is missing. If the environment variable PORTCULLIS_REQUIRE_KAFKA is set, the
-// test fails instead. If PORTCULLIS_SKIP_KAFKA is set, every such test is skipped.
+// A JDK of version 17 or newer, Maven, and the environment variable
+// PORTCULLIS_REQUIRE_KAFKA=1. Without the variable a test is skipped: it would fetch jars
+// and take minutes. With it, a test fails and says what is missing.
 //
 // Maven fetches the jars of a version once, into the folder portcullis-kafka of the
 // user's cache folder. Tests that run at the same time may share it.

@@ -16,13 +16,9 @@ import (
 	"time"
 )
 
-// RequireVariable names the environment variable that, when set, makes the absence of
-// Java or Maven a failure instead of a reason to skip.
+// RequireVariable names the environment variable that, when set, runs the tests against
+// real brokers. Without it they are skipped: they fetch jars and take minutes.
 const RequireVariable = "PORTCULLIS_REQUIRE_KAFKA"
-
-// SkipVariable names the environment variable that, when set, skips every test that needs
-// Kafka, for runs that are about something else, such as the race detector's.
-const SkipVariable = "PORTCULLIS_SKIP_KAFKA"
 
 // DefaultVersion is the version of Kafka that is started if none is named.
 const DefaultVersion = "4.4.0"
@@ -71,8 +67,8 @@ func Jars(t testing.TB, version string) string {
 // needTools skips or fails the test if something is missing that brokers need.
 func needTools(t testing.TB) {
 	t.Helper()
-	if os.Getenv(SkipVariable) != "" {
-		t.Skipf("no Kafka: %s is set", SkipVariable)
+	if os.Getenv(RequireVariable) == "" {
+		t.Skipf("no Kafka: set %s=1 to run the tests against real brokers", RequireVariable)
 	}
 	var missing []string
 	for _, tool := range []string{"java", "javac", "mvn", "sh"} {
@@ -84,10 +80,7 @@ func needTools(t testing.TB) {
 		return
 	}
 	reason := fmt.Sprintf("no Kafka: %s not found (Debian: openjdk-17-jdk-headless, maven)", strings.Join(missing, ", "))
-	if os.Getenv(RequireVariable) != "" {
-		t.Fatalf("%s is set, but %s", RequireVariable, reason)
-	}
-	t.Skip(reason)
+	t.Fatalf("%s is set, but %s", RequireVariable, reason)
 }
 
 // jarsMu keeps two tests of a binary from running Maven at the same time.
