@@ -297,6 +297,9 @@ func (b *budgetCase) takes(t *testing.T, frame []byte) int64 {
 // the evaluation, the denials, and what of the answer the gateway makes. None may allocate
 // more than 16 times its size and 1 MiB, not even what becomes free again counted.
 func TestBudget(t *testing.T) {
+	if raceDetector {
+		t.Skip("memory is measured without the race detector")
+	}
 	const size = 64 << 10
 	l, cases := newLayouts(), budgetCases(t)
 	kinds, frames := 0, 0
