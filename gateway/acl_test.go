@@ -234,6 +234,36 @@ func TestWordsOfRefusals(t *testing.T) {
 		assert.Equal(t, int16(ops.ClusterAuthorizationFailed), r.ErrorCode)
 		assert.Nil(t, r.Entries)
 	})
+	t.Run("a heartbeat of a share group without a member is invalid before its topics", func(t *testing.T) {
+		m := kmsg.NewPtrShareGroupHeartbeatRequest()
+		m.SetVersion(1)
+		m.GroupID, m.SubscribedTopicNames = "g", []string{"secret"}
+		r := answer[*kmsg.ShareGroupHeartbeatResponse](t, decide(t, g.Conn(client("alice")), m), m)
+		assert.Equal(t, int16(ops.InvalidRequest), r.ErrorCode)
+		m.MemberID = "m"
+		r = answer[*kmsg.ShareGroupHeartbeatResponse](t, decide(t, g.Conn(client("alice")), m), m)
+		assert.Equal(t, int16(ops.TopicAuthorizationFailed), r.ErrorCode)
+	})
+	t.Run("a new share session acknowledges nothing", func(t *testing.T) {
+		m := kmsg.NewPtrShareFetchRequest()
+		m.SetVersion(1)
+		m.GroupID, m.MemberID = new("g"), new("m")
+		p := kmsg.NewShareFetchRequestTopicPartition()
+		p.AcknowledgementBatches = []kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch{{AcknowledgeTypes: []int8{1}}}
+		m.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: idOf("secret"), Partitions: []kmsg.ShareFetchRequestTopicPartition{p}}}
+		r := answer[*kmsg.ShareFetchResponse](t, decide(t, g.Conn(client("alice")), m), m)
+		assert.Equal(t, int16(ops.InvalidRequest), r.ErrorCode)
+	})
+	t.Run("a heartbeat of a streams group names its member and its group", func(t *testing.T) {
+		for _, ids := range [][2]string{{"", "g"}, {"m", ""}} {
+			g := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g", "Read Group:")})
+			m := kmsg.NewPtrStreamsGroupHeartbeatRequest()
+			m.MemberID, m.Group = ids[0], ids[1]
+			r := answer[*kmsg.StreamsGroupHeartbeatResponse](t, decide(t, g.Conn(client("alice")), m), m)
+			assert.Equal(t, int16(ops.InvalidRequest), r.ErrorCode)
+			assert.Contains(t, *r.ErrorMessage, "can't be empty.")
+		}
+	})
 	for name, test := range map[string]struct {
 		member string
 		renews bool

@@ -182,6 +182,8 @@ func (p *Plan) missingTopics(topics []ops.Topic) (missing []string) {
 // follow does what an outcome says.
 func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
 	switch serve := p.gateway.handling[p.query.Key].serve; {
+	case p.query.Key == shareGroupHeartbeatKey && p.query.unservable != ops.None && out.Error == ops.TopicAuthorizationFailed:
+		p.local, err = refuseAll(p.query, p.query.unservable) // Kafka says so before it asks about topics
 	case out.Error != ops.None || out.Empty:
 		p.local, err = refuseAll(p.query, out.Error)
 	case p.query.unservable != ops.None:

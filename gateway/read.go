@@ -311,6 +311,9 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 		q.Group, q.Subscribed = m.Group, m.SubscribedTopicNames
 	case *kmsg.ShareGroupHeartbeatRequest:
 		q.Group, q.Subscribed = m.GroupID, m.SubscribedTopicNames
+		if !isShareMember(m.MemberID) {
+			q.unservable = ops.InvalidRequest
+		}
 	case *kmsg.StreamsGroupHeartbeatRequest:
 		q.Group = m.Group
 		readTopology(q, m)

@@ -34,10 +34,12 @@ const (
 	maxAcquired = 10_000
 )
 
-// maxShareMember is how long the id of a member of a share group can be.
+const shareGroupHeartbeatKey ops.APIKey = 76
+
+// isShareMember reports whether a member of a share group can have an id.
 //
 // Source: Kafka's KafkaApis.isMemberIdValid.
-const maxShareMember = 36
+func isShareMember(id string) bool { return id != "" && javaLength(id) <= 36 }
 
 // The epochs of a share session that are no count.
 const (
@@ -171,18 +173,25 @@ type sharedFetch struct {
 //
 // Source: Kafka's KafkaApis.handleShareFetchRequest; KIP-1222.
 func (p *Plan) beginShare(m *kmsg.ShareFetchRequest) ops.ErrorCode {
+	if m.ShareSessionEpoch == initialShareEpoch && slices.ContainsFunc(m.Topics, acknowledgesAny) {
+		return ops.InvalidRequest
+	}
 	code := p.conn.share.begin(m)
-	member := javaLength(stringOf(m.MemberID))
 	renews := m.Version >= 2 && m.IsRenewAck
 	switch {
 	case code == ops.None && !p.conn.share.name(m):
 		return shareSessionLimitReached
 	case code == ops.None: // the cluster looks at the request
 		return ops.None
-	case member == 0 || member > maxShareMember || renews && (m.MaxBytes != 0 || m.MinBytes != 0 || m.MaxRecords != 0 || m.MaxWaitMillis != 0):
+	case !isShareMember(stringOf(m.MemberID)) || renews && (m.MaxBytes != 0 || m.MinBytes != 0 || m.MaxRecords != 0 || m.MaxWaitMillis != 0):
 		return ops.InvalidRequest
 	}
 	return code
+}
+
+// acknowledgesAny reports whether a fetch acknowledges records of a topic.
+func acknowledgesAny(t kmsg.ShareFetchRequestTopic) bool {
+	return slices.ContainsFunc(t.Partitions, func(p kmsg.ShareFetchRequestTopicPartition) bool { return len(p.AcknowledgementBatches) > 0 })
 }
 
 // shareFetch decides about a share fetch and all partitions of its session, of which out

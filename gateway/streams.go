@@ -82,6 +82,11 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 	if m.MemberEpoch == waitingEpoch {
 		return false, p.refuse(unknownMemberID)
 	}
+	if why := missingID(m); why != "" {
+		err := p.refuse(ops.InvalidRequest)
+		p.local.(*kmsg.StreamsGroupHeartbeatResponse).ErrorMessage = &why
+		return false, err
+	}
 	p.asker.checks++
 	if p.asker.view.Allowed(ops.Create, resource.Cluster, resource.ClusterName) {
 		return false, nil // every topic may be created
@@ -156,6 +161,20 @@ func describeTopology(q *query, r *kmsg.StreamsGroupHeartbeatResponse) {
 		invalid := slices.DeleteFunc(topics, ops.ValidTopicName)
 		r.ErrorMessage = new("Topic names " + strings.Join(invalid, ",") + " are not valid topic names.")
 	}
+}
+
+// missingID returns what Kafka says of a heartbeat that names no member or no group, or "".
+// Nothing can be looked up for it.
+//
+// Source: Kafka's GroupCoordinatorService.throwIfStreamsGroupHeartbeatRequestIsInvalid.
+func missingID(m *kmsg.StreamsGroupHeartbeatRequest) string {
+	switch {
+	case m.MemberID == "":
+		return "MemberId can't be empty."
+	case m.Group == "":
+		return "GroupId can't be empty."
+	}
+	return ""
 }
 
 // topologyOf returns the topics of the group, and those that the heartbeat adds: a group

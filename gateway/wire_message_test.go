@@ -131,6 +131,7 @@ func (c *wireCase) message(key ops.APIKey, version int16, data json.RawMessage) 
 	for _, name := range []string{"TransactionID", "TransactionalID"} {
 		b.set(name, q.TransactionalID)
 	}
+	b.set("MemberID", "sample")
 	b.set("ClientSoftwareName", "sample")
 	b.set("ClientSoftwareVersion", "1")
 	b.set("ReplicaID", int32(-1))

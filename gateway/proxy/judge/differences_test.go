@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,7 +75,9 @@ var allowed = map[string]func(s situation) bool{
 	// An ACL for * is for names that begin with it, too.
 	"asterisk-names": func(s situation) bool {
 		isAsterisk := func(b acl.Binding) bool { return b.Pattern.Type == resource.Topic && b.Pattern.Name == "*" }
-		return s.semantics == snapshot.Documented && strings.HasPrefix(s.Entry, "(*") && slices.ContainsFunc(s.acls, isAsterisk)
+		request := asJSON(reflect.ValueOf(s.request))
+		isMeant := strings.Contains(s.Entry, "(*") || strings.Contains(s.Entry, "/*") || s.Entry == "" && strings.Contains(jsonOf(request), `"*`)
+		return s.semantics == snapshot.Documented && isMeant && slices.ContainsFunc(s.acls, isAsterisk)
 	},
 	// The texts name the same topics in another order.
 	"entry-order": func(s situation) bool {
@@ -86,10 +89,19 @@ var allowed = map[string]func(s situation) bool{
 		hasSome := func(t kmsg.AddPartitionsToTxnRequestTopic) bool { return len(t.Partitions) > 0 }
 		return ok && s.version < 4 && s.Path == "Topics[]" && s.Ours == "lacks it" && !slices.ContainsFunc(r.Topics, hasSome)
 	},
-	// Kafka's handler fails on a topic without a name and without an id.
+	// Kafka's handler fails on a topic id that nobody has.
 	"share-unknown-id": func(s situation) bool {
-		_, ok := s.request.(*kmsg.ShareFetchRequest)
-		return ok && (s.Path == "ErrorCode" && s.Kafka == "-1" && s.Ours == "0" || s.Path == "Topics[]" && s.Kafka == "lacks it" && s.Ours != "lacks it")
+		r, ok := s.request.(*kmsg.ShareFetchRequest)
+		isUnknown := func(t kmsg.ShareFetchRequestTopic) bool {
+			name, _ := symbolName(t.TopicID)
+			return !slices.Contains(worldTopics, name)
+		}
+		return ok && r.ShareSessionEpoch == 0 && slices.ContainsFunc(r.Topics, isUnknown) && isShareFault(s)
+	},
+	// Kafka's handler fails on a partition that a new session has twice.
+	"share-twice": func(s situation) bool {
+		r, ok := s.request.(*kmsg.ShareFetchRequest)
+		return ok && r.ShareSessionEpoch == 0 && namesTwice(r) && isShareFault(s)
 	},
 	// The coordinator resolves a pattern after it has answered.
 	"regex-at-once": func(s situation) bool {
@@ -100,6 +112,31 @@ var allowed = map[string]func(s situation) bool{
 	"versions-shown": func(s situation) bool {
 		return s.key == apiVersionsKey && (s.Path == "ApiKeys[]" && s.Ours == "lacks it" || s.Path == "ApiKeys[].MaxVersion" && s.Ours < s.Kafka)
 	},
+}
+
+// isShareFault reports whether a difference is that Kafka fails on a share fetch.
+func isShareFault(s situation) bool {
+	return s.Path == "ErrorCode" && s.Kafka == "-1" && s.Ours == "0" || s.Path == "Topics[]" && s.Kafka == "lacks it" ||
+		s.Path == "AcquisitionLockTimeoutMillis" && s.Kafka == "0"
+}
+
+// namesTwice reports whether a share fetch names a partition twice.
+func namesTwice(r *kmsg.ShareFetchRequest) bool {
+	type place struct {
+		topic     uuid
+		partition int32
+	}
+	seen := map[place]bool{}
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			at := place{t.TopicID, p.Partition}
+			if seen[at] {
+				return true
+			}
+			seen[at] = true
+		}
+	}
+	return false
 }
 
 // sameWords reports whether two texts have the same words, in any order.

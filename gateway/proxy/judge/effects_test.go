@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -21,27 +22,35 @@ func (j *judge) effects(b *broker) map[string]string {
 	for place, offset := range b.logs(j.t) {
 		found[fmt.Sprintf("log of %s %d, end %d", place.topic, place.partition, place.which)] = strconv.FormatInt(offset, 10)
 	}
-	j.configs(b, topics, found)
+	for c, value := range b.configs(j.t, topics) {
+		found["config "+c.name+" of "+c.topic] = value
+	}
 	j.groups(b, found)
 	j.security(b, found)
 	return found
 }
 
-// configs adds the settings of topics that are not defaults.
-func (j *judge) configs(b *broker, topics map[string]int, found map[string]string) {
+// topicConfig is a setting of a topic.
+type topicConfig struct{ topic, name string }
+
+// configs returns the settings of topics that are not defaults.
+func (b *broker) configs(t *testing.T, topics map[string]int) map[topicConfig]string {
+	t.Helper()
+	found := map[topicConfig]string{}
 	r := kmsg.NewPtrDescribeConfigsRequest()
 	for name := range topics {
 		resource := kmsg.NewDescribeConfigsRequestResource()
 		resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeTopic, name
 		r.Resources = append(r.Resources, resource)
 	}
-	for _, resource := range b.must(j.t, r, 1).(*kmsg.DescribeConfigsResponse).Resources {
+	for _, resource := range b.must(t, r, 1).(*kmsg.DescribeConfigsResponse).Resources {
 		for _, c := range resource.Configs {
 			if c.Source == kmsg.ConfigSourceDynamicTopicConfig && c.Value != nil {
-				found["config "+c.Name+" of "+resource.ResourceName] = *c.Value
+				found[topicConfig{resource.ResourceName, c.Name}] = *c.Value
 			}
 		}
 	}
+	return found
 }
 
 // groups adds the groups and the offsets that they have committed.

@@ -63,12 +63,17 @@ type question struct {
 	odd     string // how the frame is malformed, if it is
 }
 
+// makesTopics reports whether a request for metadata may make topics: below version 4 all do.
+func makesTopics(m *kmsg.MetadataRequest, version int16) bool {
+	return m.AllowAutoTopicCreation || version < 4
+}
+
 func (q question) api() string { return kmsg.NameForKey(q.key) }
 
 // writes reports whether the request may change something.
 func (q question) writes() bool {
 	m, ok := q.request.(*kmsg.MetadataRequest)
-	return slices.Contains(writing, q.key) || ok && m.AllowAutoTopicCreation
+	return slices.Contains(writing, q.key) || ok && makesTopics(m, q.version)
 }
 
 // closing reports whether a connection may well be closed instead of an answer. Such a
@@ -277,7 +282,7 @@ func (j *judge) round(n int) {
 func (j *judge) questions(p *pools) (reads, writes []question) {
 	for _, pair := range j.pairs {
 		for range eachRound {
-			p.writes = slices.Contains(writing, pair.key) || pair.key == 3 && p.r.IntN(2) == 0
+			p.writes = slices.Contains(writing, pair.key) || pair.key == 3 && (p.r.IntN(2) == 0 || pair.version < 4)
 			q := question{pair: pair, request: p.request(pair.key, pair.version)}
 			if p.r.IntN(60) == 0 {
 				q.odd = pick(p.r, slices.Sorted(maps.Keys(oddities))...)
@@ -312,7 +317,7 @@ func (j *judge) run(questions []question, about situation, direct, proxied *way)
 func beingMade(q question, kafka outcome) (names []string) {
 	m, ok := q.request.(*kmsg.MetadataRequest)
 	fields, answered := kafka.answer.(map[string]node)
-	if !ok || !answered || !m.AllowAutoTopicCreation {
+	if !ok || !answered || !makesTopics(m, q.version) {
 		return nil
 	}
 	topics, _ := fields["Topics"].([]node)

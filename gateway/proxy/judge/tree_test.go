@@ -263,6 +263,7 @@ func merged(list []node) []node {
 	for _, n := range list {
 		fields, ok := n.(map[string]node)
 		parts, hasParts := fields["Partitions"].([]node)
+		hasParts = hasParts || fields["Partitions"] == "null" // as kmsg reads a list without entries
 		if !ok || !hasParts {
 			joined = append(joined, n)
 			continue
@@ -271,7 +272,10 @@ func merged(list []node) []node {
 		delete(rest, "Partitions")
 		key := jsonOf(rest)
 		if first := byID[key]; first != nil {
-			first["Partitions"] = slices.Concat(first["Partitions"].([]node), parts)
+			before, _ := first["Partitions"].([]node)
+			if all := slices.Concat(before, parts); len(all) > 0 {
+				first["Partitions"] = all
+			}
 			continue
 		}
 		byID[key] = maps.Clone(fields)
