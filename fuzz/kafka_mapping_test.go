@@ -77,10 +77,10 @@ type mappingComparison struct {
 	t   *testing.T
 	jvm *kafkatest.JVM
 
-	mu                                                                         sync.Mutex
-	pairs, mapped, failed, refused, late, lists, refusedLists, refusedAlone, n int
-	different                                                                  int
-	differences                                                                []string
+	mu                                                                      sync.Mutex
+	pairs, mapped, failed, refused, late, lists, refusedLists, refusedAlone int
+	different                                                               int
+	differences                                                             []string
 }
 
 func (c *mappingComparison) differ(format string, args ...any) {
