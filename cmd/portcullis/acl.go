@@ -251,7 +251,7 @@ func (a *aclCommand) runList(cmd *cobra.Command) error {
 	if len(a.selection.principals) > 0 {
 		err = a.selection.writeByPrincipal(&out, file.before.All(), filters)
 	} else {
-		err = acl.Write(&out, acl.FormatText, selected(file.before.All(), filters, nil))
+		err = outputFormat(false).print(&out, selected(file.before.All(), filters, nil))
 	}
 	if err == nil {
 		_, err = out.WriteTo(cmd.OutOrStdout())

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -69,28 +68,19 @@ func confirm(r io.Reader, w io.Writer, changes []aclChange) ([]aclChange, error)
 }
 
 func entryLines(entries []acl.Entry) string {
-	var lines []string
+	var texts []string
 	for _, e := range entries {
-		lines = append(lines, "\t"+entryLine(e))
+		texts = append(texts, "\t"+entryLine(e))
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(texts, "\n")
 }
 
 func entryLine(e acl.Entry) string {
-	e.Principal, e.Host = onOneLine(e.Principal), onOneLine(e.Host)
+	e.Principal, e.Host = lines.OnOneLine(e.Principal), lines.OnOneLine(e.Host)
 	return e.String()
 }
 
 func patternLine(p resource.Pattern) string {
-	p.Name = onOneLine(p.Name)
+	p.Name = lines.OnOneLine(p.Name)
 	return p.String()
-}
-
-// onOneLine returns s as kafka-acls prints it, but quoted if it holds characters that
-// would act on a terminal.
-func onOneLine(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(s)
-	}
-	return s
 }

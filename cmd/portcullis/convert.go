@@ -39,7 +39,7 @@ kafka-security-manager. These three must be named to be read.`,
 			if err != nil {
 				return err
 			}
-			return format.write(cmd.OutOrStdout(), store.Load().All())
+			return format.print(cmd.OutOrStdout(), store.Load().All())
 		},
 	}
 	input = newACLInput(cmd)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -55,26 +54,5 @@ func TestSuperUsersWithCommas(t *testing.T) {
 			assert.Equal(t, warned, strings.Contains(got.stderr, "is one principal: several have a semicolon between them"), got.stderr)
 			assert.Equal(t, list == "User:a;User:b", got.status == exitDone)
 		})
-	}
-}
-
-// Passwords and keys that everybody on the machine can read are refused.
-func TestReadableSecretsAreRefused(t *testing.T) {
-	secret := file(t, "secret", "alice:secret\n")
-	acls := file(t, "acls.txt", "")
-	for mode, refused := range map[os.FileMode]bool{
-		0o600: false, 0o400: false, 0o640: false, 0o660: false, 0o700: false, 0o644: true, 0o604: true, 0o602: true, 0o777: true,
-	} {
-		assert.NoError(t, os.Chmod(secret, mode))
-		for flag, more := range map[string]string{
-			"users": "", "tls-key": "--tls-cert none", "keytab": "--krb5-conf none", "upstream-password-file": "--upstream-user u",
-		} {
-			args := strings.Fields("proxy --upstream 127.0.0.1:1 --acls " + acls + " --listen SASL_PLAINTEXT://127.0.0.1:0 " + more + " --" + flag + " " + secret)
-			said := func(args []string) bool {
-				return strings.Contains(runWith("", args...).stderr, "--"+flag+": everybody on this machine can read or write "+secret)
-			}
-			assert.Equal(t, refused, said(args), "--%s, mode %04o", flag, mode)
-			assert.False(t, said(append(args, "--allow-readable-secrets")), "--%s, mode %04o", flag, mode)
-		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
-	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // defaultShown is how many matches and near misses are shown where nobody says.
@@ -152,10 +151,10 @@ func writeExplanationJSON(w io.Writer, q *question, e inspect.Explanation) error
 	return newLineEncoder(w).Encode(o)
 }
 
-// newLineEncoder returns an encoder of one value a line, with escapes for what JSON cannot
-// hold and for characters that are not printable.
+// newLineEncoder returns an encoder of one value a line. The output has escapes for the
+// characters that are not printable.
 func newLineEncoder(w io.Writer) *json.Encoder {
-	e := json.NewEncoder(lines.NewJSONWriter(w))
+	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e
 }

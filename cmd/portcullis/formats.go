@@ -15,16 +15,19 @@ import (
 // fileFormat is a way to write ACLs as text. write writes nothing if there is an
 // ACL that the format cannot hold.
 type fileFormat struct {
-	name  string
-	read  func(r io.Reader, file string) ([]acl.Binding, error)
-	write func(w io.Writer, bindings iter.Seq[acl.Binding]) error // nil: for reading only
+	name string
+	// escapes says that the format has escapes for all characters, as JSON has. The output
+	// then has them where a character is not printable.
+	escapes bool
+	read    func(r io.Reader, file string) ([]acl.Binding, error)
+	write   func(w io.Writer, bindings iter.Seq[acl.Binding]) error // nil: for reading only
 }
 
 // fileFormats are all there are: those of package acl, and those of other tools.
 var fileFormats = func() (list []fileFormat) {
 	for f := acl.FormatAuto; f <= acl.FormatZooKeeper; f++ {
 		own := fileFormat{
-			name: f.String(),
+			name: f.String(), escapes: f == acl.FormatJSON,
 			read: func(r io.Reader, file string) ([]acl.Binding, error) { return acl.Read(r, file, f) },
 		}
 		if f != acl.FormatAuto {
@@ -33,7 +36,7 @@ var fileFormats = func() (list []fileFormat) {
 		list = append(list, own)
 	}
 	for _, f := range []foreignFormat{strimziFormat, rpkFormat, ksmFormat} {
-		list = append(list, fileFormat{f.name, f.read, f.write})
+		list = append(list, fileFormat{f.name, f.escapes, f.read, f.write})
 	}
 	return list
 }()
@@ -63,7 +66,8 @@ func formatNames(serves func(fileFormat) bool) (names []string) {
 // foreignFormat is a format of another tool. It says of each ACL whether it can
 // hold it, so that what it cannot hold is refused and never changed.
 type foreignFormat struct {
-	name string
+	name    string
+	escapes bool // as that of fileFormat
 	// maxBytes is the longest file that is read. Such a file is read as a whole.
 	maxBytes int
 	// parse returns the ACLs of a text that is valid UTF-8, or gathers what is wrong

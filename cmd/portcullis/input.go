@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -121,7 +122,7 @@ func fileName(file string) string {
 	if file == standardInput {
 		return "standard input"
 	}
-	return file
+	return lines.Escape(file)
 }
 
 // checkStandardInput refuses standard input as more than one file.

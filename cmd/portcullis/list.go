@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -71,9 +72,9 @@ func (l *list) run(cmd *cobra.Command) error {
 	var out bytes.Buffer
 	switch {
 	case asJSON:
-		err = acl.Write(&out, acl.FormatJSON, selected(all, filters, l.principals))
+		err = outputFormat(true).print(&out, selected(all, filters, l.principals))
 	case len(l.principals) == 0:
-		err = acl.Write(&out, acl.FormatText, selected(all, filters, nil))
+		err = outputFormat(false).print(&out, selected(all, filters, nil))
 	default:
 		err = l.writeByPrincipal(&out, all, filters)
 	}
@@ -87,8 +88,8 @@ func (l *list) run(cmd *cobra.Command) error {
 // kafka-acls does.
 func (l *list) writeByPrincipal(out *bytes.Buffer, all iter.Seq[acl.Binding], filters []resource.PatternFilter) error {
 	for _, p := range l.principals {
-		fmt.Fprintf(out, "ACLs for principal `%s`\n", p)
-		if err := acl.Write(out, acl.FormatText, selected(all, filters, []string{p})); err != nil {
+		fmt.Fprintf(out, "ACLs for principal `%s`\n", lines.OnOneLine(p))
+		if err := outputFormat(false).print(out, selected(all, filters, []string{p})); err != nil {
 			return err
 		}
 	}

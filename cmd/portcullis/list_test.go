@@ -85,8 +85,8 @@ func TestListRefuses(t *testing.T) {
 	expect(t, exitDone, dump, "", dump, "list", "--acls", "-", "-o", "json")
 	for _, args := range [][]string{{"list"}, {"list", "--principal", "User:a"}, {"convert", "--to", "kafka-acls"}} {
 		refuse(t, dump, append(args, "--acls", "-"),
-			`portcullis: acl: the binding of GROUP "a\nb" (LITERAL), ALLOW READ for "User:a" from host "*" cannot be written as kafka-acls: `+
-				"reading it back finds the end of the line, where it expects \"`:\" before it")
+			`portcullis: the ACL (principal=User:a, host=*, operation=READ, permissionType=ALLOW) on ResourcePattern(resourceType=GROUP, name="a\nb", patternType=LITERAL) `+
+				`cannot be written as kafka-acls: the name has characters that are not printable, which only the formats json and rpk escape`)
 	}
 }
 

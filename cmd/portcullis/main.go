@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -35,10 +36,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 // run is the whole program: it returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand()
+	out, errOut := newOutput(stdout), newOutput(stderr)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(out)
+	root.SetErr(errOut)
 	err := root.Execute()
 	switch {
 	case err == nil:
@@ -46,7 +48,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case errors.Is(err, errDenied):
 		return exitDenied
 	}
-	printError(stderr, err)
+	printError(errOut, err)
 	return exitError
 }
 
@@ -78,7 +80,8 @@ Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage
 		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
+		// A line break in what was given begins no line of its own.
+		return fmt.Errorf("%s: see %s --help", lines.Escape(err.Error()), cmd.CommandPath())
 	})
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
@@ -130,6 +133,7 @@ func printError(w io.Writer, err error) {
 	var place *acl.ParseError
 	var config *krb5.ConfigError
 	var several interface{ Unwrap() []error }
+	var file *fs.PathError
 	switch {
 	case errors.As(err, &several):
 		for _, e := range several.Unwrap() {
@@ -139,6 +143,8 @@ func printError(w io.Writer, err error) {
 		fmt.Fprintln(w, lines.Escape(place.Error()))
 	case errors.As(err, &config):
 		fmt.Fprintln(w, lines.Escape(config.Error()))
+	case errors.As(err, &file): // a line break in the name begins no line of its own
+		fmt.Fprintln(w, "portcullis:", strings.ReplaceAll(err.Error(), file.Path, lines.Escape(file.Path)))
 	default:
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			fmt.Fprintln(w, "portcullis:", lines.Escape(line))

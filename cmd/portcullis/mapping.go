@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/lines"
@@ -113,9 +111,7 @@ func kerberosMapping(t principal.KerberosTrace) mapping {
 
 // writeJSON writes m as a line of JSON.
 func (m *mapping) writeJSON(w io.Writer) error {
-	e := json.NewEncoder(lines.NewJSONWriter(w))
-	e.SetEscapeHTML(false)
-	return e.Encode(m)
+	return newLineEncoder(w).Encode(m)
 }
 
 // writeText writes the answer, and below it what each rule did.
@@ -141,7 +137,8 @@ func (r *ruleOutcome) appendText(b *strings.Builder) {
 	if r.Selection != "" {
 		b.WriteString(" with " + printable(r.Selection))
 	}
-	fmt.Fprintf(b, ": %s\n", lineEnd(r.Text))
+	// A line ends with the text of the rule: twice the backslashes would be hard to read.
+	fmt.Fprintf(b, ": %s\n", lines.OnOneLine(r.Text))
 	for _, s := range r.Substitutions {
 		fmt.Fprintf(b, "  %s becomes %s\n", printable(s.Before), printable(s.After))
 		for _, match := range s.Matches {
@@ -152,16 +149,4 @@ func (r *ruleOutcome) appendText(b *strings.Builder) {
 			b.WriteString("\n")
 		}
 	}
-}
-
-// lineEnd returns the text of a rule, with which a line ends, so that spaces and
-// quotation marks in it mislead nobody. It is quoted only for characters that are
-// not printable: twice the backslashes would be hard to read.
-func lineEnd(rule string) string {
-	for _, r := range rule {
-		if !strconv.IsPrint(r) {
-			return strconv.Quote(rule)
-		}
-	}
-	return rule
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/acl"
-	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -103,8 +101,7 @@ func (n *needs) write(w *bytes.Buffer, asJSON bool) error {
 	if n.principal.given {
 		return n.writeACLs(w, list, asJSON)
 	}
-	e := json.NewEncoder(lines.NewJSONWriter(w))
-	e.SetEscapeHTML(false)
+	e := newLineEncoder(w)
 	for _, item := range list {
 		if asJSON {
 			if err := e.Encode(item); err != nil {
@@ -202,9 +199,5 @@ func (n *needs) writeACLs(w *bytes.Buffer, list []need, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	format := acl.FormatText
-	if asJSON {
-		format = acl.FormatJSON
-	}
-	return acl.Write(w, format, store.Load().All())
+	return outputFormat(asJSON).print(w, store.Load().All())
 }

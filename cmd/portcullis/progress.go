@@ -35,6 +35,9 @@ func newProgress(w io.Writer, total int) *progress {
 }
 
 func newBar(w io.Writer, what string, total int) *progressbar.ProgressBar {
+	if o, ok := w.(output); ok {
+		w = o.bare
+	}
 	return progressbar.NewOptions(total,
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetDescription(what),

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
-	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -162,7 +161,7 @@ func writeGrants(w *bytes.Buffer, text string, asJSON bool) error {
 	}
 	uses := ops.Uses(permission.Operation, permission.Type)
 	if asJSON {
-		e := json.NewEncoder(lines.NewJSONWriter(w))
+		e := json.NewEncoder(w)
 		for _, u := range uses {
 			if err := e.Encode(useObject{u.Key, u.Key.String(), u.Number, u.Step}); err != nil {
 				return err

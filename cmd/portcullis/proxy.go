@@ -112,7 +112,11 @@ name, which portcullis suggest --trace reads. Everything else is told on standar
 --config is a file with a line "flag = value" for each flag; a flag of the command
 line replaces those of that name in the file. Lines that begin with # are comments.
 The file of --users has a line "user:password" for each user. It, --tls-key, --keytab
-and --upstream-password-file must be out of reach of other users of the machine.
+and --upstream-password-file must be out of reach of other users of the machine: the
+file, its folders and symbolic links belong to root or to the user that runs the proxy,
+others have no right to the file, its group may read it if root owns it, and nobody else
+may write one of the folders unless it has the sticky bit. --allow-readable-secrets takes
+other files.
 
 The proxy ends on SIGTERM or SIGINT, once the requests under way are answered.
 Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
@@ -134,7 +138,7 @@ Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 	f.StringSliceVar(&p.mechanisms, "sasl-mechanisms", nil, "`list` of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI; otherwise all that there are users or a keytab for")
 	p.users = onceFlag(cmd, "users", "", "`file` of users with their passwords")
 	p.keytab = onceFlag(cmd, "keytab", "", "`file` with the keys of the proxy's Kerberos service")
-	f.BoolVar(&p.allowReadable, allowReadableFlag, false, "take files with passwords and keys that everybody on the machine can read")
+	f.BoolVar(&p.allowReadable, allowReadableFlag, false, "take files with passwords and keys that other users of the machine can read or replace")
 	f.DurationVar(&p.session, "session-time", 0, "for how `long` a login holds, as connections.max.reauth.ms; 0 is for ever")
 	p.properties = onceFlag(cmd, "properties", "", "a broker's server.properties, a `file` with super.users and the rules that name clients")
 	p.krb5Conf = onceFlag(cmd, "krb5-conf", "", "krb5.conf, a `file` with the default realm")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -79,7 +80,7 @@ func (r *report) run(cmd *cobra.Command) error {
 	}
 
 	var page bytes.Buffer
-	if err := writePage(&page, newPageData(n, matrix, findings)); err != nil {
+	if err := writePage(lines.NewWriter(&page), newPageData(n, matrix, findings)); err != nil {
 		return err
 	}
 	return r.save(cmd, &page, matrix, len(findings))

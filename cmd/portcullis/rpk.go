@@ -18,6 +18,7 @@ import (
 // which it prints.
 var rpkFormat = foreignFormat{
 	name:     "rpk",
+	escapes:  true,
 	maxBytes: maxListBytes,
 	parse:    parseRPK,
 	refuse:   eachByItself(refuseRPK),
@@ -119,7 +120,7 @@ func renderRPK(list []acl.Binding) ([]byte, error) {
 		})
 	}
 	var buf bytes.Buffer
-	e := json.NewEncoder(lines.NewJSONWriter(&buf))
+	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)
 	err := e.Encode(struct {
 		Matches []rpkACL `json:"matches"`

@@ -104,11 +104,7 @@ func (s *suggestCommand) run(cmd *cobra.Command) error {
 		acls, left = suggestion.ACLs, suggestion.Unresolved
 	}
 	var out bytes.Buffer
-	outFormat := acl.FormatText
-	if asJSON {
-		outFormat = acl.FormatJSON
-	}
-	if err := acl.Write(&out, outFormat, slices.Values(acls)); err != nil {
+	if err := outputFormat(asJSON).print(&out, slices.Values(acls)); err != nil {
 		return err
 	}
 	if _, err := out.WriteTo(cmd.OutOrStdout()); err != nil {

@@ -1,6 +1,7 @@
 package lines
 
 import (
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -32,14 +33,25 @@ func PrintableIn(s, separators string) string {
 // printable. If there are any, a backslash is escaped too, so that nothing looks like an
 // escape that is none.
 func Escape(s string) string {
-	if isPrintable(s) {
+	if IsPrintable(s) {
 		return s
 	}
 	quoted := strconv.Quote(s)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
-func isPrintable(s string) bool {
+// OnOneLine returns s as it is, or quoted as a Go string if it has characters that are not
+// printable. Unlike [Printable] it leaves spaces, quotation marks and backslashes alone: it
+// is for text with which a line ends, or that stands in a form of its own.
+func OnOneLine(s string) string {
+	if IsPrintable(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+// IsPrintable reports whether s is valid UTF-8 without characters that act on a terminal.
+func IsPrintable(s string) bool {
 	for _, r := range s {
 		if !strconv.IsPrint(r) {
 			return false
@@ -68,11 +80,8 @@ func AppendJSON(dst, text []byte) []byte {
 		switch {
 		case r < utf8.RuneSelf && r != 0x7f || strconv.IsPrint(r):
 			dst = append(dst, text[:size]...)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			dst = appendUnit(appendUnit(dst, high), low)
 		default:
-			dst = appendUnit(dst, r)
+			dst = appendEscape(dst, r)
 		}
 		text = text[size:]
 	}
@@ -95,4 +104,72 @@ func (j jsonWriter) Write(text []byte) (int, error) {
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// NewWriter returns a writer that passes text on to w, and escapes the characters that are
+// not printable, except tabs and line breaks: \u202e, as in JSON and in Go strings, and \x9b
+// for a byte that is no UTF-8. JSON keeps its values. It is the last gate of a program:
+// whatever it prints, a terminal shows it and does nothing else.
+//
+// Each call of Write is taken for whole characters.
+func NewWriter(w io.Writer) io.Writer { return printableWriter{w} }
+
+type printableWriter struct{ w io.Writer }
+
+func (p printableWriter) Write(text []byte) (int, error) {
+	safe := text
+	if i := indexActing(text); i >= 0 {
+		safe = append(make([]byte, 0, len(text)+16), text[:i]...)
+		safe = appendSafe(safe, text[i:])
+	}
+	if _, err := p.w.Write(safe); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// actsOn reports whether a decoded character is to be escaped in the output of a program.
+func actsOn(r rune, size int) bool {
+	return r == utf8.RuneError && size <= 1 || r != '\n' && r != '\t' && !strconv.IsPrint(r)
+}
+
+// indexActing returns where the first character that is to be escaped begins, or -1.
+func indexActing(text []byte) int {
+	for i := 0; i < len(text); {
+		if c := text[i]; c >= ' ' && c < 0x7f || c == '\n' || c == '\t' {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(text[i:])
+		if actsOn(r, size) {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+func appendSafe(dst, text []byte) []byte {
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case !actsOn(r, size):
+			dst = append(dst, text[:size]...)
+		case size <= 1 && r == utf8.RuneError:
+			dst = fmt.Appendf(dst, `\x%02x`, text[0])
+		default:
+			dst = appendEscape(dst, r)
+		}
+		text = text[size:]
+	}
+	return dst
+}
+
+// appendEscape appends r as JSON escapes it.
+func appendEscape(dst []byte, r rune) []byte {
+	if r > 0xffff {
+		high, low := utf16.EncodeRune(r)
+		return appendUnit(appendUnit(dst, high), low)
+	}
+	return appendUnit(dst, r)
 }
