@@ -140,6 +140,24 @@ func TestBacktrackingCountsSteps(t *testing.T) {
 	}
 }
 
+// TestBacktrackingCountsWork has work that is no match of a part: the way back of a
+// look-behind that counts characters, and the groups that are compared inside of characters
+// above U+FFFF. It is counted as steps too, so that no name takes longer than the limit.
+func TestBacktrackingCountsWork(t *testing.T) {
+	t.Run("look-behind over many characters", func(t *testing.T) {
+		rules, err := principal.ParseSSLRules("RULE:(?:(?<!😀.{90000})a)*+/x/", &principal.Backtracking{})
+		require.NoError(t, err)
+		_, err = rules.Name(strings.Repeat("a", 20_000))
+		assert.ErrorContains(t, err, "too many steps")
+	})
+	t.Run("groups inside of characters", func(t *testing.T) {
+		rules, err := principal.ParseKerberosRules([]string{"RULE:[1:$1](.*)s/" + strings.Repeat("()", 400) + "(?=x)x/y/g"}, "R", &principal.Backtracking{})
+		require.NoError(t, err)
+		_, err = rules.ShortName(strings.Repeat("😀", 8_000) + "@R")
+		assert.ErrorContains(t, err, "too many steps")
+	})
+}
+
 // TestBacktrackingLimit has one name that takes some hundred steps: it is mapped if
 // they are allowed, and refused by one step less, always.
 func TestBacktrackingLimit(t *testing.T) {

@@ -144,6 +144,7 @@ func (b *backtracker) find(from int) (found bool, err error) {
 // its second unit. It depends on the classes of the pattern, and on the release of Java,
 // whether a search does.
 func (b *backtracker) differsInside(at int) bool {
+	b.spend(len(b.slots))
 	slots := slices.Clone(b.slots)
 	return b.program.start.match(b, at) || !slices.Equal(slots, b.slots)
 }

@@ -218,6 +218,7 @@ func (s *behindStep) looks(b *backtracker, at int) bool {
 	}
 	from := at
 	for n := 0; ; n++ {
+		b.spend(1)
 		// Java looks at the start of the text even if that is too near: groups may be set.
 		if (n >= s.min || from == 0) && b.run(s.part, from) {
 			return true

@@ -48,14 +48,15 @@ func (c *clusterFlags) config() (snapshot.Config, error) {
 	return config, errors.Join(errSemantics, errSuperUsers)
 }
 
-// listByCommas is a name that seems to be several principals: names of certificates
-// have commas, but no colon after the word that follows one.
-var listByCommas = regexp.MustCompile(`,\s*\w+:`)
+// wrongList is a name that seems to be several principals: names of certificates have
+// commas, but no colon after the word that follows one. Behind anything else that people
+// separate lists with, only the type User is taken for the begin of another one.
+var wrongList = regexp.MustCompile(`,\s*[\w-]+\s*:|[\s|&+，、；]\s*["']?User\s*:`)
 
 // warnOfSuperUsers warns of super users that were probably meant to be several.
 func warnOfSuperUsers(w io.Writer, from string, superUsers []principal.Principal) {
 	for _, p := range superUsers {
-		if listByCommas.MatchString(p.String()) {
+		if wrongList.MatchString(p.String()) {
 			fmt.Fprintf(w, "warning: %s: %s is one principal: several have a semicolon between them, since names of certificates have commas\n",
 				from, enum.Quote(p.String()))
 		}

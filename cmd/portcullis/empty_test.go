@@ -27,7 +27,10 @@ func TestEmptyInputIsRefused(t *testing.T) {
 		"report --acls EMPTY --html -",
 		"suggest --trace TRACE --unused --acls EMPTY",
 	} {
-		for name, text := range map[string]string{"nothing": "", "blank lines": "\n\n"} {
+		for name, text := range map[string]string{
+			"nothing": "", "blank lines": "\n\n", "a byte order mark": "\uFEFF\r\n",
+			"a heading": "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=a, patternType=LITERAL)`:\n\n",
+		} {
 			t.Run(command+", "+name, func(t *testing.T) {
 				empty := file(t, "empty.txt", text)
 				args := strings.Fields(strings.NewReplacer("EMPTY", empty, "SOME", some, "TRACE", trace).Replace(command))
@@ -42,17 +45,54 @@ func TestEmptyInputIsRefused(t *testing.T) {
 	}
 }
 
+// A trace is no sample if a part of it is missing: each file has to hold a decision.
+func TestEmptyTraceIsRefused(t *testing.T) {
+	trace := file(t, "trace.jsonl", `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Topic","name":"a"}`+"\n")
+	for name, text := range map[string]string{"nothing": "", "blank lines": "\n\n"} {
+		t.Run(name, func(t *testing.T) {
+			empty := file(t, "empty.jsonl", text)
+			for _, args := range [][]string{{"--trace", trace, "--trace", empty}, {"--trace", empty, "--trace", trace}, {"--trace", empty}} {
+				args = append([]string{"suggest"}, args...)
+				refuse(t, "", args, "portcullis: "+empty+" holds no decision: expected at least one, or --allow-empty")
+			}
+			got := runWith("", "suggest", "--trace", trace, "--trace", empty, "--allow-empty")
+			assert.Equal(t, exitDone, got.status, got.stderr)
+		})
+	}
+}
+
 // A list of super users with commas is one super user whose name nobody has.
 func TestSuperUsersWithCommas(t *testing.T) {
 	acls := file(t, "acls.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	for list, warned := range map[string]bool{
 		"User:a,User:b": true, "User:a, User:b": true, "User:x;User:a,Group:b": true,
+		"User:a User:b": true, "User:a|User:b": true, "User:a\nUser:b": true, "User:a；User:b": true, "User:a,My-Type:b": true, "User:a, User :b": true,
+		"User:CN=Bob User,OU=x y:z": false, "User:CN=a b:c": false,
 		"User:a;User:b": false, "User:CN=a,OU=b,O=c": false, "User:CN=a:b,OU=c": false, "User:a": false,
 	} {
 		t.Run(list, func(t *testing.T) {
 			got := runWith("", "check", "--acls", acls, "--principal", "User:b", "--operation", "Write", "--topic", "a", "--super-users", list)
 			assert.Equal(t, warned, strings.Contains(got.stderr, "is one principal: several have a semicolon between them"), got.stderr)
 			assert.Equal(t, list == "User:a;User:b", got.status == exitDone)
+		})
+	}
+}
+
+// The password of the proxy does not cross a network in clear without a warning.
+func TestPlainUpstreamIsWarnedOf(t *testing.T) {
+	acls := file(t, "acls.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
+	password := file(t, "password", "secret\n")
+	// The audit log is a folder, so that the proxy ends at once.
+	base := []string{"proxy", "--acls", acls, "--listen", "PLAINTEXT://127.0.0.1:0", "--upstream-user", "u", "--upstream-password-file", password, "--audit-log", t.TempDir()}
+	for args, warned := range map[string]bool{
+		"--upstream kafka:1 --upstream-mechanism PLAIN": true, "--upstream 127.0.0.1:1 --upstream 10.0.0.1:1 --upstream-mechanism PLAIN": true,
+		"--upstream 127.0.0.1:1 --upstream LOCALHOST:1 --upstream [::1]:1 --upstream-mechanism PLAIN": false,
+		"--upstream kafka:1": false, "--upstream kafka:1 --upstream-mechanism PLAIN --upstream-tls": false,
+	} {
+		t.Run(args, func(t *testing.T) {
+			got := runWith("", append(base, strings.Fields(args)...)...)
+			assert.Equal(t, exitError, got.status)
+			assert.Equal(t, warned, strings.Contains(got.stderr, "crosses the network in clear"), got.stderr)
 		})
 	}
 }

@@ -47,7 +47,7 @@ func addACLInput(cmd *cobra.Command, files, format, usage string) *aclInput {
 	return in
 }
 
-// allowEmptyName is the flag that takes a file without any ACL.
+// allowEmptyName is the flag that takes a file without any ACL, or a trace without any decision.
 const allowEmptyName = "allow-empty"
 
 // allowEmptyFlag adds the flag, once for all the files of a command.
@@ -56,7 +56,7 @@ func allowEmptyFlag(cmd *cobra.Command) *bool {
 	if f := cmd.Flags().Lookup(allowEmptyName); f != nil {
 		return (*bool)(f.Value.(*presence))
 	}
-	presenceFlag(cmd, (*presence)(allowed), allowEmptyName, "take files without any ACL, instead of an error")
+	presenceFlag(cmd, (*presence)(allowed), allowEmptyName, "take files without anything in them, instead of an error")
 	return allowed
 }
 

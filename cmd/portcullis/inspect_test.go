@@ -132,7 +132,7 @@ func TestInspectRefusesFlags(t *testing.T) {
 		{"suggest --trace - --acls ACLS", []string{"portcullis: --acls is only looked at with --unused: what is suggested depends on the trace alone"}},
 		{"suggest --trace - --super-users User:a", []string{"portcullis: --super-users and --allow-everyone-if-no-acl-found are only looked at with --unused: the trace says who was a super user"}},
 		{"suggest --trace - --trace -", []string{"portcullis: standard input (-) can be read once: name files for the others"}},
-		{"suggest --trace -", []string{"portcullis: the trace is empty: expected a line for each decision"}},
+		{"suggest --trace -", []string{"portcullis: standard input holds no decision: expected at least one, or --allow-empty"}},
 	} {
 		refuse(t, "", strings.Fields(strings.ReplaceAll(test.args, "ACLS", acls)), test.want...)
 	}

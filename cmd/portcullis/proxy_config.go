@@ -28,6 +28,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 	"github.com/portcullis-authz/portcullis/snapshot"
+	"net"
+	"net/netip"
 )
 
 // readConfig sets the flags that a file gives and the command line does not. An error
@@ -157,6 +159,7 @@ func (p *proxyCommand) build(cmd *cobra.Command) (proxy.Config, error) {
 		from = "super.users"
 	}
 	warnOfSuperUsers(cmd.ErrOrStderr(), from, superUsers)
+	p.warnOfPlainUpstream(cmd.ErrOrStderr())
 	config := proxy.Config{
 		Upstream: upstream, Listeners: listeners, Limits: p.limits,
 		ACLs: gateway.ShowACLs, // whoever changes the file changes the ACLs
@@ -336,6 +339,20 @@ func (p *proxyCommand) upstreamConfig() (proxy.Upstream, error) {
 	}
 	u.SASL = begin(p.upstreamUser.text, strings.TrimRight(string(password), "\r\n"))
 	return u, nil
+}
+
+// warnOfPlainUpstream warns of the proxy's password crossing the network in clear.
+func (p *proxyCommand) warnOfPlainUpstream(w io.Writer) {
+	if !p.upstreamUser.given || p.upstreamSASL.text != proxy.Plain || p.upstreamTLS {
+		return
+	}
+	for _, address := range p.upstream {
+		host, _, _ := net.SplitHostPort(address)
+		ip, err := netip.ParseAddr(host)
+		if !strings.EqualFold(host, "localhost") && (err != nil || !ip.Unmap().IsLoopback()) {
+			fmt.Fprintf(w, "warning: --upstream %s: PLAIN without --upstream-tls: the password of --upstream-user crosses the network in clear\n", printable(address))
+		}
+	}
 }
 
 // upstreamMechanisms are how the proxy can log in.

@@ -156,6 +156,7 @@ func (s *suggestCommand) read(stdin io.Reader, format audit.TraceFormat) (*sugge
 	c := new(suggest.Collector)
 	var wrong []error
 	for _, file := range s.traces {
+		before := c.Counts()
 		_, err := readFile(file, stdin, func(r io.Reader) (struct{}, error) {
 			for record, err := range audit.ReadTrace(r, fileName(file), format) {
 				if err == nil {
@@ -171,14 +172,11 @@ func (s *suggestCommand) read(stdin io.Reader, format audit.TraceFormat) (*sugge
 			return struct{}{}, nil
 		})
 		wrong = append(wrong, err)
+		if errors.Join(wrong...) == nil && c.Counts() == before && !*s.acls.allowEmpty {
+			wrong = append(wrong, fmt.Errorf("%s holds no decision: expected at least one, or --%s", fileName(file), allowEmptyName))
+		}
 	}
-	if err := errors.Join(wrong...); err != nil {
-		return nil, err
-	}
-	if c.Counts() == (suggest.Counts{}) {
-		return nil, errors.New("the trace is empty: expected a line for each decision")
-	}
-	return c, nil
+	return c, errors.Join(wrong...)
 }
 
 // writeSummary says what was read and found, and what is left over.
