@@ -151,9 +151,9 @@ func TestBacktrackingCountsWork(t *testing.T) {
 		assert.ErrorContains(t, err, "too many steps")
 	})
 	t.Run("groups inside of characters", func(t *testing.T) {
-		rules, err := principal.ParseKerberosRules([]string{"RULE:[1:$1](.*)s/" + strings.Repeat("()", 400) + "(?=x)x/y/g"}, "R", &principal.Backtracking{})
+		rules, err := principal.ParseKerberosRules([]string{"RULE:[1:$1](.*)s/(?=x)x" + strings.Repeat("()", 400) + "/y/g"}, "R", &principal.Backtracking{MaxSteps: 100_000})
 		require.NoError(t, err)
-		_, err = rules.ShortName(strings.Repeat("😀", 8_000) + "@R")
+		_, err = rules.ShortName(strings.Repeat("😀", 1_000) + "@R")
 		assert.ErrorContains(t, err, "too many steps")
 	})
 }
