@@ -6,7 +6,7 @@
 //
 //	PORTCULLIS_VECTORS=DIR go test ./fuzz -run TestConformance -v
 //
-// TestKafkaAuthorizer, TestKafkaSSLMapping, TestKafkaKerberosMapping and
+// TestKafkaAuthorizer, TestKafkaSSLMapping, TestKafkaKerberosMapping, TestKafkaHosts and
 // TestJavaDistinguishedNames ask Kafka's own classes, in a JVM, about inputs that are
 // drawn for them: see internal/kafkatest for what that needs. They print the first
 // differences, those of the authorizer as small rows that can be added to testdata. To

@@ -17,6 +17,8 @@ func newConvertCommand() *cobra.Command {
 		Short: "Write ACLs in another format",
 		Long: `convert writes the ACLs of all files to standard output, each once and sorted. If
 anything is wrong with a file, or the format cannot hold an ACL, it writes nothing.
+Names with characters that act on a terminal are escaped in json and rpk. The other
+formats have no escapes, and refuse them.
 
 Beside the formats of Kafka it knows those of other tools. strimzi: a KafkaUser for
 each principal, of which User:CN=name authenticates by a certificate, and User:name
