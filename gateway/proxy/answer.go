@@ -86,7 +86,8 @@ func (c *conn) request() (request, error) {
 
 // reply writes an answer. If the broker is ready for the next request before that, and
 // there is one, the next request has its turn first, so that the broker does not wait for
-// the client: next is its answer and after its error. There is no next of the last.
+// the client: next is its answer and after its error. There is no next of the last, nor of one
+// whose answer the next request is decided by.
 func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, after, err error) {
 	defer c.ahead.done()
 	defer a.room.release()
@@ -98,7 +99,7 @@ func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, aft
 	if err != nil {
 		return answer{}, nil, err
 	}
-	if came.whole && !last {
+	if came.whole && !last && !a.plan.IsNoted() {
 		select {
 		case r := <-c.ahead.requests:
 			if r.frame != nil {
