@@ -60,6 +60,7 @@ func (c *conn) turn(ctx context.Context, r request) (answer, error) {
 	c.ahead.release(r.frame)
 	if a.plan != nil && a.plan.NeedsRequest() {
 		a.room = r.room
+		a.room.sent()
 	} else {
 		r.room.release()
 	}
@@ -178,6 +179,7 @@ func (c *conn) respond(plan *gateway.Plan, came arrival) error {
 	if plan.AsIs && !plan.Outdated() {
 		return c.relay(plan.Header, came)
 	}
+	c.knows.begin()
 	var frame []byte
 	var err error
 	if came.whole {
