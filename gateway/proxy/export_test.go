@@ -85,6 +85,21 @@ func (s *AuditSecond) Take(client string, events int) int {
 	return s.take(s.shares[client], events)
 }
 
+// Questions returns how many questions for ids wait for their turn.
+func (p *Proxy) Questions() (waiting int) {
+	t := &p.cluster.topics
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, q := range t.ask {
+		q.mu.Lock()
+		for _, a := range q.askers {
+			waiting += a.waiting.Len()
+		}
+		q.mu.Unlock()
+	}
+	return waiting
+}
+
 // Arrive counts a connection from an address, without serving it, and returns the limit
 // that it is beyond, or "".
 func (p *Proxy) Arrive(from net.Addr) string {

@@ -89,7 +89,7 @@ func (t *tenant) mayAsk(now time.Time) time.Duration {
 func (t *tenant) owes(now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.unknown.Sub(now)
+	return max(0, t.unknown.Sub(now)) // the zero Time is too long ago to calculate with
 }
 
 // charge counts a question for unknown ids.
