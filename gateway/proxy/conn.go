@@ -40,8 +40,8 @@ type conn struct {
 	reader   *bufio.Reader
 	writer   *bufio.Writer
 	log      *slog.Logger
-	tenant   *tenant    // of the client: its network until it is logged in
-	knows    *knowledge // nil until the client is logged in
+	tenant   *tenant   // of the client: its network until it is logged in
+	knows    knowledge // zero until the client is logged in
 
 	ctx context.Context // until the connection ends
 	end context.CancelFunc
@@ -185,14 +185,14 @@ func (c *conn) become(who identity) error {
 		tenants, stranger := &c.listener.proxy.tenants, c.tenant
 		c.tenant = tenants.join(tenantKey(who.principal, c.network))
 		tenants.leave(stranger)
-		c.knows = &knowledge{cluster: c.listener.proxy.cluster, node: c.node, tenant: c.tenant, ctx: c.asking}
+		c.knows = knowledge{cluster: c.listener.proxy.cluster, node: c.node, tenant: c.tenant, ctx: c.asking}
 		c.listener.proxy.admitted(c)
 	}
 	before, _ := c.decide.(*gateway.Conn)
 	c.decide = c.listener.newDecider(gateway.Client{
 		Subject:  snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()},
 		Protocol: securityProtocols[c.listener.Protocol],
-		Cluster:  c.knows,
+		Cluster:  &c.knows,
 		Before:   before,
 	})
 	c.login.state = loggedIn
