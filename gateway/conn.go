@@ -13,21 +13,28 @@ import (
 // Conn decides the requests of one connection. The requests of a connection are handed to
 // it one by one, in their order, each once what was sent on of the one before is answered:
 // so a broker takes them too, and a request that waited behind another at the cluster
-// would be decided too early. It is not safe for concurrent use, and its Plans are not
-// beside it. The zero Conn refuses everything.
+// would be decided too early. It is not safe for concurrent use, neither beside its Plans
+// nor beside the Conn that it follows (see [Client]). The zero Conn refuses everything.
 type Conn struct {
 	gateway *Gateway
 	subject snapshot.Subject
 	session *snapshot.Session
 	nobody  bool // nobody knows who the peer is, or where
 	reader  reader
-	share   shareSession
-	members subscriptions
+	memory  *memory
 	last    string // the client id of the last request
 
 	// What the plans of earlier requests do not need any more, blank, or nil.
 	spare   *query
 	produce *kmsg.ProduceRequest
+}
+
+// memory is what a connection remembers of sessions and of members of groups. There is one
+// for the connection, also when the peer authenticates again: an answer that is still on its
+// way then belongs to the same session as the requests that come after it.
+type memory struct {
+	share   shareSession
+	members subscriptions
 }
 
 // maxSpareTopics is for how many topics a request to produce is kept room. A client
@@ -60,9 +67,10 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 			cluster: cluster, layouts: g.layouts,
 			endpoint: endpoint, caller: caller, forwarded: forwarded,
 		},
+		memory: new(memory),
 	}
 	if b := client.Before; b != nil && b.gateway == g && b.reader.caller.Principal == caller.Principal {
-		c.share, c.members = b.share, b.members
+		c.memory = b.memory
 	}
 	return c
 }
@@ -83,13 +91,16 @@ var errNobody = errors.New("the client is not authenticated: expected ApiVersion
 // is malformed, or because Kafka closes the connection on it. Then the connection is
 // to be closed; no other is concerned.
 func (c *Conn) Request(frame []byte) (*Plan, error) {
+	if c.memory == nil { // the zero Conn
+		c.memory = new(memory)
+	}
 	for range maxDecisions {
-		members := slices.Clone(c.members)
+		members := slices.Clone(c.memory.members)
 		p, err := c.request(frame)
 		if err != nil || !p.asked || p.asker.view.Generation() == c.session.View().Generation() {
 			return p, err
 		}
-		c.members = members
+		c.memory.members = members
 	}
 	return nil, &FrameError{Err: errRestless}
 }

@@ -52,7 +52,8 @@ type Cluster interface {
 	// FindTopics asks the cluster for topics with ids that TopicName does not know.
 	// Afterwards TopicName knows those that there are. A client may send any number of
 	// ids that are no topic's: the Cluster bounds how often it asks, by making the client
-	// wait and not by an answer that is not true.
+	// wait, and how long that is. Ids that are not found in time are answered as unknown,
+	// on which clients try again.
 	FindTopics(ids [][16]byte)
 	// LearnTopic is told the id and the name of a topic that a response of the cluster
 	// shows. Clients use a new topic at once.

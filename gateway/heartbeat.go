@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+const consumerGroupHeartbeatKey ops.APIKey = 68
+
 // invalidRegularExpression is the error of a pattern that cannot be resolved.
 const invalidRegularExpression ops.ErrorCode = 128
 
@@ -84,10 +86,10 @@ func (l *subscriptions) keep(s *subscription) {
 // compiled or matched before that is decided.
 func rewriteHeartbeat(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.ConsumerGroupHeartbeatRequest)
-	kept := p.conn.members.take(m.Group, m.MemberID)
+	kept := p.conn.memory.members.take(m.Group, m.MemberID)
 	defer func() {
 		if kept != nil {
-			p.conn.members.keep(kept)
+			p.conn.memory.members.keep(kept)
 		}
 	}()
 	if m.MemberEpoch < 0 { // the member leaves, and the cluster reads no more than that

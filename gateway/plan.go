@@ -299,6 +299,14 @@ func (p *Plan) send(message kmsg.Request) {
 // Forward is sent.
 func (p *Plan) NeedsRequest() bool { return p.query != nil }
 
+// IsNoted reports whether Response notes something that the next request of the connection
+// is decided by: what a share session has acquired, or that the cluster did not take a
+// subscription. Then the next request is decided after Response has returned. That of any
+// other plan may be decided once the cluster has answered.
+func (p *Plan) IsNoted() bool {
+	return p.query != nil && (p.query.Key == shareFetchKey || p.query.Key == consumerGroupHeartbeatKey)
+}
+
 // Response returns the answer to the client: nil if there is none. replies are the
 // responses of the cluster, one for each frame of Forward, in their order. They are
 // kept where the answer is made of them. It is to be called once.

@@ -176,10 +176,10 @@ func (p *Plan) beginShare(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 	if m.ShareSessionEpoch == initialShareEpoch && slices.ContainsFunc(m.Topics, acknowledgesAny) {
 		return ops.InvalidRequest
 	}
-	code := p.conn.share.begin(m)
+	code := p.conn.memory.share.begin(m)
 	renews := m.Version >= 2 && m.IsRenewAck
 	switch {
-	case code == ops.None && !p.conn.share.name(m):
+	case code == ops.None && !p.conn.memory.share.name(m):
 		return shareSessionLimitReached
 	case code == ops.None: // the cluster looks at the request
 		return ops.None
@@ -203,7 +203,7 @@ func (p *Plan) shareFetch(m *kmsg.ShareFetchRequest, out *ops.Outcome) (changed 
 		return false, err
 	}
 	f := &sharedFetch{
-		plan: p, session: &p.conn.share, message: m, codes: make(map[[16]byte]ops.ErrorCode), order: make(map[[16]byte]int),
+		plan: p, session: &p.conn.memory.share, message: m, codes: make(map[[16]byte]ops.ErrorCode), order: make(map[[16]byte]int),
 		fetches:  m.ShareSessionEpoch != finalShareEpoch && !(m.Version >= 2 && m.IsRenewAck),
 		released: make(map[sharePartition]bool),
 	}
@@ -521,7 +521,7 @@ func sortedKeys[V any](of map[sharePartition]V) []sharePartition {
 
 // acknowledge notes what a member acknowledges in a ShareAcknowledge.
 func (p *Plan) acknowledge(m *kmsg.ShareAcknowledgeRequest, out *ops.Outcome) {
-	s := &p.conn.share
+	s := &p.conn.memory.share
 	if !s.open || stringOf(m.GroupID) != s.group || stringOf(m.MemberID) != s.member {
 		return
 	}

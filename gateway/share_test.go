@@ -18,16 +18,17 @@ import (
 // shareMember is a member of a share group at a gateway.
 type shareMember struct {
 	*testing.T
-	conn  *gateway.Conn
-	store *snapshot.Store
-	epoch int32
+	gateway *gateway.Gateway
+	conn    *gateway.Conn
+	store   *snapshot.Store
+	epoch   int32
 }
 
 // newShareMember returns a member that may read the topics mine and lost.
 func newShareMember(t *testing.T) *shareMember {
 	store := allowing(t, "Read Group:g", "Read Topic:mine", "Read Topic:lost")
 	g := newGateway(t, gateway.Config{Store: store, Cluster: cluster{"mine", "lost"}})
-	return &shareMember{T: t, conn: g.Conn(client("alice")), store: store}
+	return &shareMember{T: t, gateway: g, conn: g.Conn(client("alice")), store: store}
 }
 
 // may puts other ACLs in force.
@@ -327,4 +328,36 @@ func TestShareSessionsAreBounded(t *testing.T) {
 	assert.True(t, slices.IsSortedFunc(released, func(a, b kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch) int {
 		return int(a.FirstOffset - b.FirstOffset)
 	}))
+}
+
+// TestShareSessionGoesOnAfterAuthentication: an answer that is still on its way when the
+// member authenticates again is noted in the session that its next requests are decided by,
+// and the bound on what a session keeps stays one bound.
+func TestShareSessionGoesOnAfterAuthentication(t *testing.T) {
+	const half = 6_000 // ranges of acquired offsets; twice as many are beyond the bound
+	s := newShareMember(t)
+	acquired := func(m *kmsg.ShareFetchRequest, from int64) *kmsg.ShareFetchResponse {
+		r := reply(m, "lost 0-0")
+		p := &r.Topics[0].Partitions[0]
+		p.AcquiredRecords = nil
+		for i := range int64(half) {
+			p.AcquiredRecords = append(p.AcquiredRecords, kmsg.ShareFetchResponseTopicPartitionAcquiredRecord{FirstOffset: from + 2*i, LastOffset: from + 2*i})
+		}
+		return r
+	}
+	first := s.fetch("lost")
+	pending := decide(t, s.conn, first)
+	again := client("alice")
+	again.Before = s.conn
+	s.conn = s.gateway.Conn(again)
+	s.told(pending, first, acquired(first, 0))
+
+	second := s.fetch("lost 0-0")
+	plan := decide(t, s.conn, second)
+	s.told(plan, second, acquired(second, 100_000))
+	s.may("Read Group:g")
+	released := sent[*kmsg.ShareFetchRequest](t, decide(t, s.conn, s.fetch()))[0].Topics[0].Partitions[0].AcknowledgementBatches
+	require.Len(t, released, 10_000)
+	assert.EqualValues(t, 2, released[0].FirstOffset, "offset 0 is acknowledged")
+	assert.Greater(t, released[half].FirstOffset, int64(99_000), "those of both answers")
 }

@@ -160,7 +160,7 @@ Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 	f.IntVar(&p.limits.AuditEvents, "audit-events", proxy.DefaultAuditEvents, "`number` of these lines a second; what is dropped beyond it is counted and told in the log")
 	p.metrics = onceFlag(cmd, "metrics", "", "`host:port` where Prometheus finds metrics, at /metrics")
 	f.IntVar(&p.limits.Connections, "max-connections", proxy.DefaultConnections, "`number` of connections of clients at the same time")
-	f.IntVar(&p.limits.AddressConnections, "max-connections-per-address", proxy.DefaultAddressConnections, "`number` of connections of one client address at the same time")
+	f.IntVar(&p.limits.AddressConnections, "max-connections-per-address", proxy.DefaultAddressConnections, "`number` of connections of one client address at the same time; an IPv6 network of 64 bits counts as one address")
 	f.IntVar(&p.limits.AddressLogins, "max-logins-per-address", proxy.DefaultAddressLogins, "`number` of them that are not logged in")
 	f.Int64Var(&p.limits.FramesBytes, "queued-max-request-bytes", 0, "`size` of all requests together that are read and not yet sent on or answered; others wait unread (default 512 MiB, or a quarter of GOMEMLIMIT if that is less)")
 	f.IntVar(&p.limits.FrameBytes, "max-request-bytes", proxy.DefaultFrameBytes, "`size` of the largest request")

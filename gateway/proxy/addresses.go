@@ -12,19 +12,32 @@ const (
 	loginsOfAddress limitName = "logins"
 )
 
-// addressCount is what one address of clients has open.
+// addressCount is what one network of clients has open.
 type addressCount struct {
 	connections int
 	strangers   int // of these, those that are not logged in
 }
 
-// addressOf returns the address of a client; the zero Addr if it has none.
-func addressOf(c *conn) netip.Addr {
+// ipv6NetworkBits is the size of the IPv6 networks that count as one address. Whoever has
+// an IPv6 address has its /64 and can take another address of it for every connection.
+//
+// Source: RFC 6177; RFC 7421.
+const ipv6NetworkBits = 64
+
+// networkOf returns what counts as one address of clients: an IPv4 address, also one that
+// is mapped to IPv6, or an IPv6 network. It is the zero Prefix for a client without an
+// address.
+func networkOf(c *conn) netip.Prefix {
 	remote, err := netip.ParseAddrPort(c.client.RemoteAddr().String())
 	if err != nil {
-		return netip.Addr{}
+		return netip.Prefix{}
 	}
-	return remote.Addr().Unmap().WithZone("")
+	address := remote.Addr().Unmap().WithZone("")
+	bits := address.BitLen()
+	if address.Is6() {
+		bits = ipv6NetworkBits
+	}
+	return netip.PrefixFrom(address, bits).Masked()
 }
 
 // enter counts a connection, unless it is beyond a limit. p.mu is held.
@@ -32,7 +45,7 @@ func (p *Proxy) enter(c *conn) limitName {
 	if len(p.conns) >= p.limits.Connections {
 		return allConnections
 	}
-	count := p.addresses[c.address]
+	count := p.addresses[c.network]
 	switch {
 	case count.connections >= p.limits.AddressConnections:
 		return ofAddress
@@ -42,7 +55,7 @@ func (p *Proxy) enter(c *conn) limitName {
 	count.connections++
 	count.strangers++
 	p.conns[c] = struct{}{}
-	p.addresses[c.address] = count
+	p.addresses[c.network] = count
 	return withinLimits
 }
 
@@ -51,22 +64,22 @@ func (p *Proxy) admitted(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.known = true
-	count := p.addresses[c.address]
+	count := p.addresses[c.network]
 	count.strangers--
-	p.addresses[c.address] = count
+	p.addresses[c.network] = count
 }
 
 // leave takes the connection out of the count. p.mu is held.
 func (p *Proxy) leave(c *conn) {
 	delete(p.conns, c)
-	count := p.addresses[c.address]
+	count := p.addresses[c.network]
 	count.connections--
 	if !c.known {
 		count.strangers--
 	}
 	if count.connections == 0 {
-		delete(p.addresses, c.address)
+		delete(p.addresses, c.network)
 		return
 	}
-	p.addresses[c.address] = count
+	p.addresses[c.network] = count
 }

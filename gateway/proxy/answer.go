@@ -60,6 +60,7 @@ func (c *conn) turn(ctx context.Context, r request) (answer, error) {
 	c.ahead.release(r.frame)
 	if a.plan != nil && a.plan.NeedsRequest() {
 		a.room = r.room
+		a.room.sent()
 	} else {
 		r.room.release()
 	}
@@ -86,7 +87,8 @@ func (c *conn) request() (request, error) {
 
 // reply writes an answer. If the broker is ready for the next request before that, and
 // there is one, the next request has its turn first, so that the broker does not wait for
-// the client: next is its answer and after its error. There is no next of the last.
+// the client: next is its answer and after its error. There is no next of the last, nor of one
+// whose answer the next request is decided by.
 func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, after, err error) {
 	defer c.ahead.done()
 	defer a.room.release()
@@ -98,7 +100,7 @@ func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, aft
 	if err != nil {
 		return answer{}, nil, err
 	}
-	if came.whole && !last {
+	if came.whole && !last && !a.plan.IsNoted() {
 		select {
 		case r := <-c.ahead.requests:
 			if r.frame != nil {
@@ -177,6 +179,7 @@ func (c *conn) respond(plan *gateway.Plan, came arrival) error {
 	if plan.AsIs && !plan.Outdated() {
 		return c.relay(plan.Header, came)
 	}
+	c.knows.begin()
 	var frame []byte
 	var err error
 	if came.whole {

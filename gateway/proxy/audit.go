@@ -21,8 +21,9 @@ const maxAuditText = 4096
 // of all that are lost until then.
 const lossInterval = time.Second
 
-// auditor hands the denials of all connections to the handler, up to a number a second.
-// What it does not hand over is counted, and told in the log.
+// auditor hands the denials of all connections to the handler, up to a number a second, of
+// which each client has its share. What it does not hand over is counted, and told in the
+// log.
 type auditor struct {
 	handler audit.Handler
 	limit   int // events a second
@@ -30,16 +31,61 @@ type auditor struct {
 	metrics *metrics
 
 	mu     sync.Mutex
-	second int64 // the one that taken is about
-	taken  int
+	second auditSecond
 	lost   loss
 	timer  *time.Timer // nil unless a loss waits for its line
 }
 
 // loss is how many events are lost and not yet told, and why.
 type loss struct {
-	limit, handler int
-	err            error // the last one of the handler
+	limit   int // there was no room for more in the second
+	share   int // there was, but not for the tenant
+	handler int
+	err     error // the last one of the handler
+}
+
+// auditSecond is the room for the events of one second, so that a tenant with many does not
+// push out those of others.
+//
+// Of three quarters of the room a tenant has half of what the others leave, at the most: so
+// the first has three eighths of the room, however many events it would need, and the next
+// finds room that is as large as that. Of the last quarter each tenant has a few: so there is
+// room also for one that comes behind many that are noisy.
+type auditSecond struct {
+	number int64 // of the second since 1970
+	shared int   // free of the first three quarters
+	own    int   // free of the last quarter
+	each   int   // of that, for each tenant
+}
+
+// auditShare is what a tenant has taken of a second. It is guarded by the mutex of auditor.
+type auditShare struct {
+	number      int64 // of the second
+	shared, own int
+}
+
+// auditTenants is for how many noisy tenants the last quarter has room. With the default
+// limit each has nine events of it.
+const auditTenants = 256
+
+// begin begins another second.
+func (s *auditSecond) begin(number int64, room int) {
+	each := room / 4 / auditTenants
+	*s = auditSecond{number: number, shared: room - each*auditTenants, own: each * auditTenants, each: each}
+}
+
+// take returns for how many of some events of a tenant there is room, and takes it.
+func (s *auditSecond) take(of *auditShare, events int) (taken int) {
+	if of.number != s.number {
+		*of = auditShare{number: s.number}
+	}
+	shared := min(events, max(0, (s.shared+of.shared+1)/2-of.shared))
+	own := min(events-shared, s.each-of.own, s.own)
+	s.shared -= shared
+	s.own -= own
+	of.shared += shared
+	of.own += own
+	return shared + own
 }
 
 // audit counts what was denied of a request, and hands an event for each name to the
@@ -58,13 +104,13 @@ func (c *conn) audit(plan *gateway.Plan) {
 	for t, n := range byType {
 		p.metrics.denied(plan.Header.Key, t).Add(float64(n))
 	}
-	p.auditor.tell(plan)
+	p.auditor.tell(c.tenant, plan)
 }
 
-// tell hands the events of a plan over.
-func (a *auditor) tell(plan *gateway.Plan) {
+// tell hands the events of a plan of a tenant over.
+func (a *auditor) tell(of *tenant, plan *gateway.Plan) {
 	now := time.Now()
-	room := a.take(now, len(plan.Denied))
+	room := a.take(now, of, len(plan.Denied))
 	if room == 0 {
 		return
 	}
@@ -88,19 +134,23 @@ func cutText(text string) string {
 	return strings.ToValidUTF8(text[:maxAuditText], "") + "…"
 }
 
-// take returns for how many of some events there is room in the second of now. The
-// others are lost.
-func (a *auditor) take(now time.Time, events int) int {
+// take returns for how many of some events of a tenant there is room in the second of now.
+// The others are lost.
+func (a *auditor) take(now time.Time, of *tenant, events int) int {
 	a.mu.Lock()
-	if second := now.Unix(); second != a.second {
-		a.second, a.taken = second, 0
+	if number := now.Unix(); number != a.second.number {
+		a.second.begin(number, a.limit)
 	}
-	room := min(events, a.limit-a.taken)
-	a.taken += room
+	room := a.second.take(&of.audited, events)
+	full := a.second.shared == 0
 	a.mu.Unlock()
 	a.metrics.events.Add(float64(room))
-	if room < events {
+	switch {
+	case room == events:
+	case full:
 		a.lose(loss{limit: events - room})
+	default:
+		a.lose(loss{share: events - room})
 	}
 	return room
 }
@@ -108,10 +158,12 @@ func (a *auditor) take(now time.Time, events int) int {
 // lose counts events that are lost, and has the log tell of them.
 func (a *auditor) lose(l loss) {
 	a.metrics.lostEvents("limit").Add(float64(l.limit))
+	a.metrics.lostEvents("share").Add(float64(l.share))
 	a.metrics.lostEvents("handler").Add(float64(l.handler))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lost.limit += l.limit
+	a.lost.share += l.share
 	a.lost.handler += l.handler
 	if l.err != nil {
 		a.lost.err = l.err
@@ -131,8 +183,8 @@ func (a *auditor) tellLoss() {
 		a.timer = nil
 	}
 	a.mu.Unlock()
-	if l.limit > 0 {
-		a.log.Warn("audit events dropped", "count", l.limit, "limit", a.limit)
+	if l.limit+l.share > 0 {
+		a.log.Warn("audit events dropped", "count", l.limit+l.share, "limit", a.limit, "beyondShare", l.share)
 	}
 	if l.handler > 0 {
 		a.log.Error("audit events not recorded", "count", l.handler, "reason", l.err.Error())
@@ -143,5 +195,5 @@ func (a *auditor) tellLoss() {
 func newAuditCounters(counter func(name, help string) prometheus.CounterOpts) (events prometheus.Counter, lost *prometheus.CounterVec) {
 	return prometheus.NewCounter(counter("audit_events_total", "Refused names that were handed to the audit log.")),
 		prometheus.NewCounterVec(counter("audit_events_lost_total",
-			"Refused names that are not in the audit log, because there were more than its limit a second or because it could not be written."), []string{"reason"})
+			"Refused names that are not in the audit log: there were more than its limit a second (limit) or than the share of one client (share), or it could not be written (handler)."), []string{"reason"})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -132,9 +133,9 @@ func TestAuditEventsBeyondTheLimitAreCounted(t *testing.T) {
 	lines := p.log.waitFor(t, 1, "audit events dropped")
 	require.Len(t, lines, 1)
 	require.Contains(t, lines[0], "level=WARN")
-	require.Contains(t, lines[0], "count=990 limit=10")
+	require.Contains(t, lines[0], "count=995 limit=10 beyondShare=995")
 	p.stop()
-	require.Len(t, taken.list, 10)
+	require.Len(t, taken.list, 5, "half of the room, of which no part is another's")
 	for i, e := range taken.list {
 		require.Equal(t, fmt.Sprint("hidden-", i), e.Request.Name)
 		require.Equal(t, "User:bob", e.Subject.Principal.String())
@@ -144,12 +145,72 @@ func TestAuditEventsBeyondTheLimitAreCounted(t *testing.T) {
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
 # HELP portcullis_audit_events_total Refused names that were handed to the audit log.
 # TYPE portcullis_audit_events_total counter
-portcullis_audit_events_total 10
-# HELP portcullis_audit_events_lost_total Refused names that are not in the audit log, because there were more than its limit a second or because it could not be written.
+portcullis_audit_events_total 5
+# HELP portcullis_audit_events_lost_total Refused names that are not in the audit log: there were more than its limit a second (limit) or than the share of one client (share), or it could not be written (handler).
 # TYPE portcullis_audit_events_lost_total counter
 portcullis_audit_events_lost_total{reason="handler"} 0
-portcullis_audit_events_lost_total{reason="limit"} 990
+portcullis_audit_events_lost_total{reason="limit"} 0
+portcullis_audit_events_lost_total{reason="share"} 995
 `), "portcullis_audit_events_total", "portcullis_audit_events_lost_total"))
+}
+
+// TestNobodyTakesAllAuditEvents: a client with more refusals than a second has room for does
+// not push out those of another, over however many connections it is refused.
+func TestNobodyTakesAllAuditEvents(t *testing.T) {
+	taken := &events{}
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, Limits: proxy.Limits{AuditEvents: 4000}})
+	var noisy []*wire
+	for range 4 {
+		w := dial(t, p.Addresses()[0])
+		w.login("bob", passwords["bob"])
+		noisy = append(noisy, w)
+	}
+	other := dial(t, p.Addresses()[0])
+	other.login("alice", passwords["alice"])
+	const rounds = 10
+	for range rounds {
+		for _, w := range noisy {
+			w.ask(metadataOf(hidden(2000)...), 9)
+		}
+		other.ask(metadataOf(hidden(20)...), 9)
+	}
+	p.stop()
+	of := map[string]int{}
+	for _, e := range taken.list {
+		of[e.Subject.Principal.String()]++
+	}
+	assert.Equal(t, 20*rounds, of["User:alice"])
+	assert.Greater(t, of["User:bob"], 1000)
+}
+
+// TestSharesOfAuditEvents: of a second's room each client has a share, however many there
+// are, and they never have more than all of it.
+func TestSharesOfAuditEvents(t *testing.T) {
+	for _, tt := range []struct{ limit, noisy, first, next int }{
+		{10_000, 1, 3857, 1933},
+		{10_000, 13, 3857, 9}, // the room that all share is used up
+		{10_000, 200, 3857, 9},
+		{10_000, 1000, 3857, 0},
+		{10, 1, 5, 3},
+		{1, 1, 1, 0},
+	} {
+		t.Run(fmt.Sprint(tt.noisy, " of ", tt.limit), func(t *testing.T) {
+			second := proxy.NewAuditSecond(tt.limit)
+			all := 0
+			for i := range tt.noisy {
+				got := 0
+				for range 100 { // a hundred requests
+					got += second.Take(fmt.Sprint("noisy ", i), 1000)
+				}
+				if all += got; i == 0 {
+					assert.Equal(t, tt.first, got)
+				}
+			}
+			got := second.Take("other", 1000) + second.Take("other", 1000)
+			assert.GreaterOrEqual(t, got, tt.next)
+			assert.LessOrEqual(t, all+got, tt.limit)
+		})
+	}
 }
 
 // What is lost when the proxy stops is told before it has stopped.

@@ -103,6 +103,7 @@ func BenchmarkAuthorization(b *testing.B) {
 		acls = append(acls, fmt.Sprintf("user%d ALLOW READ TOPIC topic.%d.…", i, i))
 	}
 	everything := snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{principal.User("alice")}})
+	replace(b, everything) // Listen expects a store that is loaded
 	for _, measure := range []struct {
 		name string
 		of   func(*bencher) time.Duration

@@ -102,17 +102,24 @@ type Limits struct {
 	Brokers     int // ports for brokers a listener may have: DefaultBrokers
 	FrameBytes  int // of a request: DefaultFrameBytes
 	// AddressConnections is how many connections one address of clients may have, and
-	// AddressLogins how many of them that are not logged in.
+	// AddressLogins how many of them that are not logged in. An IPv6 network of 64 bits
+	// counts as one address, since whoever has one of its addresses can have them all.
 	AddressConnections int // DefaultAddressConnections
 	AddressLogins      int // DefaultAddressLogins
 	// FramesBytes is the room for the requests of all connections that are read and not
 	// yet sent on or answered: DefaultFramesBytes. An eighth is for clients that are not
-	// logged in, a quarter for requests of up to 16 KiB, and the rest for larger ones, of
-	// which one principal has half. A request waits for room up to Frame before it is read;
-	// then its connection is closed.
+	// logged in, three sixteenths for requests of up to 16 KiB, ten for larger ones, and one
+	// for larger ones that are sent on and wait for their answers. In each part a principal,
+	// or an address of clients that are not authenticated, has half at the most, and less
+	// the less others leave. A request waits for room up to Frame before it is read; then its
+	// connection is closed. A request that is larger than half of the room for its kind waits
+	// until that is empty: FramesBytes should be several times FrameBytes.
 	FramesBytes int64
 	Pipelined   int // requests of a connection that wait for answers: DefaultPipelined
-	AuditEvents int // of the audit log, a second; the others are counted and dropped: DefaultAuditEvents
+	// AuditEvents is how many events of the audit log there are in a second, of which one
+	// principal, or one address of clients that are not authenticated, has three eighths at
+	// the most. The others are counted and dropped.
+	AuditEvents int // DefaultAuditEvents
 
 	Login time.Duration // until a new connection is logged in, with TLS: DefaultLogin
 	Frame time.Duration // from the first byte of a request to its last, and to write one: DefaultFrame

@@ -19,6 +19,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -32,17 +33,21 @@ type decider interface {
 // waits for its turn: see turns.
 type conn struct {
 	listener *listener
-	node     int32      // of the broker that it leads to
-	address  netip.Addr // of the client
-	known    bool       // the client was logged in; guarded by the proxy's mutex
+	node     int32        // of the broker that it leads to
+	network  netip.Prefix // of the client: see networkOf
+	known    bool         // the client was logged in; guarded by the proxy's mutex
 	client   net.Conn
 	reader   *bufio.Reader
 	writer   *bufio.Writer
 	log      *slog.Logger
-	share    *share // of the client; nil until it is logged in
+	tenant   *tenant   // of the client: its network until it is logged in
+	knows    knowledge // zero until the client is logged in
 
 	ctx context.Context // until the connection ends
 	end context.CancelFunc
+
+	asking     context.Context // until nobody waits for what is asked of the upstream: see finish
+	stopAsking context.CancelFunc
 
 	login  loginFlow
 	decide decider // nil until the client is logged in
@@ -71,14 +76,17 @@ func newConn(l *listener, node int32, client net.Conn) *conn {
 		login: loginFlow{listener: l},
 		ahead: newReadAhead(l.proxy.limits.Pipelined),
 	}
-	c.address = addressOf(c)
+	c.asking, c.stopAsking = context.WithCancel(ctx)
+	c.network = networkOf(c)
 	return c
 }
 
 // serve serves the connection until it ends, and closes it.
 func (c *conn) serve(ctx context.Context) {
 	defer c.kill()
-	defer func() { c.share.leave() }()
+	tenants := &c.listener.proxy.tenants
+	c.tenant = tenants.join(tenantKey(principal.Principal{}, c.network))
+	defer func() { tenants.leave(c.tenant) }()
 	if err := c.begin(ctx); err != nil {
 		c.listener.proxy.metrics.failedLogins.Inc()
 		c.log.Warn("connection refused", "reason", err.Error())
@@ -174,14 +182,17 @@ func (c *conn) become(who identity) error {
 	if c.decide == nil {
 		// Once: who logs in again is the same.
 		c.log = c.log.With("principal", printable(who.principal.String()))
-		c.share = c.listener.proxy.frames.join(who.principal.String())
+		tenants, stranger := &c.listener.proxy.tenants, c.tenant
+		c.tenant = tenants.join(tenantKey(who.principal, c.network))
+		tenants.leave(stranger)
+		c.knows = knowledge{cluster: c.listener.proxy.cluster, node: c.node, tenant: c.tenant, ctx: c.asking}
 		c.listener.proxy.admitted(c)
 	}
 	before, _ := c.decide.(*gateway.Conn)
 	c.decide = c.listener.newDecider(gateway.Client{
 		Subject:  snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()},
 		Protocol: securityProtocols[c.listener.Protocol],
-		Cluster:  &knowledge{cluster: c.listener.proxy.cluster, node: c.node, ctx: c.ctx},
+		Cluster:  &c.knows,
 		Before:   before,
 	})
 	c.login.state = loggedIn
@@ -261,14 +272,14 @@ func (c *conn) readFrame(limit int) (request, error) {
 func (c *conn) claim(size int, patience time.Duration) (*claim, error) {
 	frames := c.listener.proxy.frames
 	for c.ahead.waiting.Load() > 0 {
-		if room := frames.claimAhead(size, c.share); room != nil {
+		if room := frames.claimAhead(size, c.tenant); room != nil {
 			return room, nil
 		}
 		if err := c.ahead.waitForChange(); err != nil {
 			return nil, err
 		}
 	}
-	return frames.claim(c.ctx, size, c.share, patience)
+	return frames.claim(c.ctx, size, c.tenant, c.ahead.reading, patience)
 }
 
 // readBody reads a request behind its size.
@@ -289,7 +300,7 @@ func (c *conn) readBody(size int, patience time.Duration) ([]byte, error) {
 	return frame, nil
 }
 
-// finish says how long the responses under way are waited for. err is why no more
+// finish says how long the responses under way, and what is asked for requests, are waited for. err is why no more
 // requests are read. Nobody waits for a client that has left; but what it sent before is
 // done, as a broker does it, if that does not take long.
 func (c *conn) finish(err error) {
@@ -303,6 +314,7 @@ func (c *conn) finish(err error) {
 	if !left || len(c.ahead.requests) > 0 {
 		c.until = c.until.Add(c.listener.proxy.limits.Drain)
 	}
+	time.AfterFunc(time.Until(c.until), c.stopAsking)
 	if c.upstream != nil {
 		_ = c.upstream.SetReadDeadline(c.until)
 	}

@@ -25,6 +25,9 @@
 //     waits at the broker behind a long poll while the ACLs change.
 //   - A connection that breaks the protocol, or a limit, is closed, with a line in the
 //     log. It takes no other with it.
+//   - What the connections of one principal, or of one network of clients that are not
+//     authenticated, take of the room for requests, of the questions to the upstream and of
+//     the audit log leaves a share for others: see [Limits].
 //   - No address of a broker is shown to a client: a broker without a port of the proxy
 //     is left out.
 //

@@ -1,6 +1,10 @@
 package proxy
 
 import (
+	"context"
+	"net"
+	"time"
+
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/ops"
 )
@@ -20,6 +24,100 @@ func (p *Proxy) Strangers() (connections, strangers int) {
 	}
 	return connections, strangers
 }
+
+// Frames is room for the frames of clients that are logged in.
+type Frames struct {
+	memory  *frameMemory
+	tenants tenants
+}
+
+// NewFrames returns room of a size.
+func NewFrames(bytes int64) *Frames { return &Frames{memory: newFrameMemory(bytes)} }
+
+// Large returns the size of the part for frames of more than 16 KiB.
+func (f *Frames) Large() int64 { return f.memory.rooms[largeFrame].size }
+
+// Held returns how much is held.
+func (f *Frames) Held() int64 { return f.memory.held.Load() }
+
+// Room is the room of one frame.
+type Room struct {
+	*claim
+	leave func()
+}
+
+// Claim waits for room for a frame of a client. It returns nil if there is none in time.
+func (f *Frames) Claim(client string, bytes int64, patience time.Duration) *Room {
+	t := f.tenants.join(client)
+	leave := func() { f.tenants.leave(t) }
+	c, err := f.memory.claim(context.Background(), int(bytes), t, true, patience)
+	if err != nil {
+		leave()
+		return nil
+	}
+	return &Room{c, leave}
+}
+
+// Release gives the room back.
+func (r *Room) Release() { r.release(); r.leave() }
+
+// Sent says that the frame was sent on.
+func (r *Room) Sent() { r.sent() }
+
+// AuditSecond is the room for the events of one second.
+type AuditSecond struct {
+	auditSecond
+	shares map[string]*auditShare
+}
+
+// NewAuditSecond returns room for a number of events.
+func NewAuditSecond(room int) *AuditSecond {
+	s := &AuditSecond{shares: map[string]*auditShare{}}
+	s.begin(1, room)
+	return s
+}
+
+// Take takes room for events of a client, and returns for how many there was some.
+func (s *AuditSecond) Take(client string, events int) int {
+	if s.shares[client] == nil {
+		s.shares[client] = new(auditShare)
+	}
+	return s.take(s.shares[client], events)
+}
+
+// Questions returns how many questions for ids wait for their turn.
+func (p *Proxy) Questions() (waiting int) {
+	t := &p.cluster.topics
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, q := range t.ask {
+		q.mu.Lock()
+		for _, a := range q.askers {
+			waiting += a.waiting.Len()
+		}
+		q.mu.Unlock()
+	}
+	return waiting
+}
+
+// Arrive counts a connection from an address, without serving it, and returns the limit
+// that it is beyond, or "".
+func (p *Proxy) Arrive(from net.Addr) string {
+	c := newConn(p.listeners[0], bootstrap, visitor{from: from})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return string(p.enter(c))
+}
+
+// visitor is the connection of a client of which nothing is known but its address.
+type visitor struct {
+	net.Conn
+	from net.Addr
+}
+
+func (v visitor) RemoteAddr() net.Addr { return v.from }
+
+func (v visitor) Close() error { return nil }
 
 // unread is authorization switched off: what the proxy would do as well if it had none.
 // Requests are not decoded but for those whose responses always show addresses, which

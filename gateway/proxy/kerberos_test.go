@@ -1,9 +1,12 @@
 package proxy_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -12,13 +15,26 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
+	"github.com/jcmturner/gofork/encoding/asn1"
+	"github.com/jcmturner/gokrb5/v8/asn1tools"
 	krbclient "github.com/jcmturner/gokrb5/v8/client"
 	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/gssapi"
+	"github.com/jcmturner/gokrb5/v8/iana"
+	"github.com/jcmturner/gokrb5/v8/iana/etypeID"
+	"github.com/jcmturner/gokrb5/v8/iana/msgtype"
+	"github.com/jcmturner/gokrb5/v8/iana/nametype"
 	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/kerberos"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
@@ -203,4 +219,68 @@ func TestKerberos(t *testing.T) {
 			w.closed("a malformed ticket")
 		}
 	})
+}
+
+// TestKerberosErrorsInTheLog: a token of a stranger, which is no ticket, stands in the log cut
+// and escaped, in one line, whatever it is that gokrb5 does not like about it.
+func TestKerberosErrorsInTheLog(t *testing.T) {
+	keys := keytab.New()
+	require.NoError(t, keys.AddEntry(serviceName, realm, "secret", time.Now(), 1, etypeID.AES256_CTS_HMAC_SHA1_96))
+	rules, err := principal.ParseKerberosRules([]string{"DEFAULT"}, realm, nil)
+	require.NoError(t, err)
+	junk := strings.Repeat("\n\x1b[31mlevel=INFO\u202e\u009b\x00", 16_000) // 350 kB: a frame before login has 512 KiB at the most
+	ticket := func(realm, name string, part []byte) []byte {
+		request := messages.APReq{PVNO: iana.PVNO, MsgType: msgtype.KRB_AP_REQ, APOptions: asn1.BitString{Bytes: make([]byte, 4), BitLength: 32}}
+		request.Ticket = messages.Ticket{TktVNO: iana.PVNO, Realm: realm, SName: types.NewPrincipalName(nametype.KRB_NT_SRV_INST, name)}
+		request.Ticket.EncPart = types.EncryptedData{EType: etypeID.AES256_CTS_HMAC_SHA1_96, KVNO: 1, Cipher: part}
+		request.EncryptedAuthenticator = types.EncryptedData{EType: etypeID.AES256_CTS_HMAC_SHA1_96, KVNO: 1, Cipher: make([]byte, 64)}
+		sent, err := request.Marshal()
+		require.NoError(t, err)
+		oid, err := asn1.Marshal(gssapi.OIDKRB5.OID())
+		require.NoError(t, err)
+		return asn1tools.AddASNAppTag(append(append(oid, 1, 0), sent...), 0)
+	}
+	for _, tt := range []struct {
+		name  string
+		token []byte
+		says  string // the log
+	}{
+		{"no token", []byte(junk), "error unmarshalling"},
+		{"a realm of junk", ticket(junk, serviceName, make([]byte, 64)), `level=INFO`},
+		{"a service of junk", ticket(realm, "kafka/"+junk, make([]byte, 64)), `level=INFO`},
+		{"a megabyte", bytes.Repeat([]byte(junk), 3), "a frame of 1"},
+		{"a ticket of junk", ticket(realm, serviceName, []byte(junk)), "integrity"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := proxy.Listener{Protocol: proxy.SASLPlaintext, Address: "127.0.0.1:0", SASL: &proxy.SASL{
+				Mechanisms: []string{proxy.GSSAPI}, Kerberos: &proxy.Kerberos{Keytab: keys, Mapper: &krb5.Mapper{Rules: rules}},
+			}}
+			p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{l}})
+			for version := range int16(2) { // of the handshake: a bare token, and one in a request
+				w := dial(t, p.Addresses()[0])
+				w.handshake(proxy.GSSAPI, version)
+				if version == 0 {
+					go w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(tt.token))), tt.token...))
+				} else if request := kmsg.NewPtrSASLAuthenticateRequest(); len(tt.token) > 512<<10 {
+					request.SASLAuthBytes = tt.token
+					go w.Write(kmsg.NewRequestFormatter().AppendRequest(nil, request, 7)) // of which little is read
+				} else {
+					r := w.token(string(tt.token))
+					assert.Equal(t, kerr.SaslAuthenticationFailed.Code, r.ErrorCode)
+					assert.Less(t, len(*r.ErrorMessage), 200, "the client learns nothing")
+				}
+				_, _ = io.Copy(io.Discard, w) // until the connection is closed, also by a reset
+			}
+			lines := p.log.waitFor(t, 2, "level=WARN", "node=")
+			require.Len(t, lines, 2)
+			for _, line := range lines {
+				assert.Less(t, len(line), 10_000, "4 KiB, which the handler quotes, and what stands around it")
+				assert.Contains(t, line, tt.says)
+				assert.Equal(t, 1, strings.Count(line, "\n"), "one line")
+				for _, r := range strings.TrimSuffix(line, "\n") {
+					assert.True(t, unicode.IsPrint(r), "%q", r)
+				}
+			}
+		})
+	}
 }

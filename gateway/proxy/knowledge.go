@@ -2,20 +2,11 @@ package proxy
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/ops"
-)
-
-const (
-	// unknownInterval is how often a connection may make the proxy ask for ids that are
-	// no topic's, and unknownBurst how often it may do so without waiting. A client whose
-	// topic was deleted asks for one id until it has noticed.
-	unknownInterval = 100 * time.Millisecond
-	unknownBurst    = 10
 )
 
 // knowledge is what one connection may know of the upstream, as a [gateway.Cluster]. It
@@ -24,11 +15,14 @@ const (
 type knowledge struct {
 	cluster *cluster
 	node    int32
-	ctx     context.Context // until the connection ends
+	tenant  *tenant
+	ctx     context.Context // until nobody waits for an answer
 
-	mu   sync.Mutex
-	next time.Time // when all earlier questions for unknown ids have been waited for
+	until time.Time // when topics of the request under way are not waited for any more; zero before the first
 }
+
+// begin says that what is asked from now on is for another request, or for its answer.
+func (k *knowledge) begin() { k.until = time.Time{} }
 
 // TopicName returns the name of the topic with an id, for [gateway.Cluster].
 func (k *knowledge) TopicName(id [16]byte) (name string, ok bool) {
@@ -38,52 +32,20 @@ func (k *knowledge) TopicName(id [16]byte) (name string, ok bool) {
 // LearnTopic remembers a topic, for [gateway.Cluster].
 func (k *knowledge) LearnTopic(id [16]byte, name string) { k.cluster.topics.names.learn(id, name) }
 
-// FindTopics asks the broker for topics by their ids, for [gateway.Cluster]. All that is
-// asked for is answered by the broker; a client that asks for many ids that are no topic's
-// waits, and nobody else does.
+// FindTopics asks the broker for topics by their ids, for [gateway.Cluster]. A client that
+// asks for many ids that are no topic's waits, and no other tenant does. It waits no longer
+// than findTopicsTimeout for all topics of a request: the others stay unknown.
 func (k *knowledge) FindTopics(ids [][16]byte) {
-	for len(ids) > 0 {
-		some := ids[:min(len(ids), idsPerQuestion)]
+	if k.until.IsZero() {
+		k.until = time.Now().Add(findTopicsTimeout)
+	}
+	ctx, cancel := context.WithDeadline(k.ctx, k.until)
+	defer cancel()
+	for len(ids) > 0 && ctx.Err() == nil {
+		some := ids[:min(len(ids), idsPerTurn)]
 		ids = ids[len(some):]
-		if !k.wait() {
-			return
-		}
-		k.cluster.questions(k.node).ask(k.ctx, some)
-		for _, id := range some {
-			if _, ok := k.TopicName(id); !ok {
-				k.charge()
-				break
-			}
-		}
+		k.cluster.questions(k.node).find(ctx, k.tenant, some)
 	}
-}
-
-// wait waits until the connection may ask, and reports whether there still is one.
-func (k *knowledge) wait() bool {
-	k.mu.Lock()
-	ahead := time.Until(k.next.Add(-unknownBurst * unknownInterval))
-	k.mu.Unlock()
-	if ahead <= 0 {
-		return k.ctx.Err() == nil
-	}
-	timer := time.NewTimer(ahead)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-k.ctx.Done():
-		return false
-	}
-}
-
-// charge counts a question for unknown ids.
-func (k *knowledge) charge() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if now := time.Now(); k.next.Before(now) {
-		k.next = now
-	}
-	k.next = k.next.Add(unknownInterval)
 }
 
 // MissingTopics asks the broker which topics do not exist, for [gateway.Cluster].
@@ -94,7 +56,7 @@ func (k *knowledge) MissingTopics(names []string) (missing []string, certain boo
 		topic.Topic = &name
 		request.Topics = append(request.Topics, topic)
 	}
-	response := k.cluster.askAbout(k.node, request)
+	response := k.cluster.askAbout(k.ctx, k.node, request)
 	if response == nil {
 		return nil, false
 	}
@@ -123,7 +85,7 @@ func (k *knowledge) Topics() (names []string, version uint64, ok bool) {
 func (k *knowledge) StreamsTopology(group string) (sources, internal []string, code ops.ErrorCode) {
 	request := kmsg.NewPtrStreamsGroupDescribeRequest()
 	request.Groups = []string{group}
-	answer, err := k.cluster.request(k.node, request)
+	answer, err := k.cluster.request(k.ctx, k.node, request)
 	if err != nil {
 		return nil, nil, coordinatorNotAvailable
 	}

@@ -173,7 +173,7 @@ func (l *listener) accept(ctx context.Context, ln net.Listener, node int32) {
 		l.proxy.metrics.turnedAway.WithLabelValues(string(beyond)).Inc()
 		if time.Since(warned) > time.Second {
 			warned = time.Now()
-			l.proxy.log.Warn("connections turned away", "listener", string(l.Protocol), "client", c.address.String(),
+			l.proxy.log.Warn("connections turned away", "listener", string(l.Protocol), "client", client.RemoteAddr().String(), "network", c.network.String(),
 				"limit", l.proxy.limits.of(beyond), "of", string(beyond))
 		}
 	}

@@ -1,29 +1,28 @@
 package proxy
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // What all clients together make the proxy hold is bounded: a frame is read only once
-// there is room for it, and until then its connection waits, in the order in which the
-// connections came, without the client being read: so it waits too. Frames of four kinds
-// have room of their own, so that nobody who is not logged in holds up the others, and
-// large frames do not hold up small ones.
+// there is room for it, and until then its connection waits without the client being read:
+// so it waits too. Frames of several kinds have room of their own, so that nobody who is not
+// logged in holds up the others, and large frames do not hold up small ones. In each of them
+// tenants have shares, so that nobody holds up another: see room.
 //
 // A small frame fits in the buffer of its connection, and takes room once all of it is
 // there. So a client that says how long its frame is and sends no more of it has room only
 // among the large ones.
 //
 // A request that is read before its turn may wait behind a long poll, for as long as its
-// client says. So such requests have half of the room at the most, and half of that of a
-// principal: for the rest each connection has one request at a time, whose turn it is.
+// client says. So such requests have half of the room at the most: for the rest each
+// connection has one request at a time, whose turn it is.
 //
 // Source: Kafka's queued.max.request.bytes (KIP-72).
 
@@ -35,6 +34,7 @@ const (
 	largeLogin                  // so is this one
 	smallFrame
 	largeFrame
+	sentFrame // a large one that was sent on, and whose answer has not come
 	frameKinds
 )
 
@@ -43,7 +43,7 @@ const (
 const maxSmallFrame = bufferBytes - 4
 
 // frameShares are the sixteenths of the room that each kind has.
-var frameShares = [frameKinds]int64{smallLogin: 1, largeLogin: 1, smallFrame: 4, largeFrame: 10}
+var frameShares = [frameKinds]int64{smallLogin: 1, largeLogin: 1, smallFrame: 3, largeFrame: 10, sentFrame: 1}
 
 const allShares = 16
 
@@ -69,136 +69,207 @@ func minFramesBytes(frameBytes int) int64 {
 // frameMemory is the room for the frames of all connections. It is safe for concurrent
 // use.
 type frameMemory struct {
-	room [frameKinds]room
-	held atomic.Int64
-
-	mu     sync.Mutex
-	shares map[string]*share // by principal
+	rooms [frameKinds]room
+	held  atomic.Int64
 }
 
 func newFrameMemory(bytes int64) *frameMemory {
-	m := &frameMemory{shares: make(map[string]*share)}
-	for kind := range m.room {
-		m.room[kind] = newRoom(max(bytes*frameShares[kind]/allShares, largestFrames[kind]))
+	m := new(frameMemory)
+	for kind := range m.rooms {
+		r := &m.rooms[kind]
+		r.kind = frameKind(kind)
+		r.size = max(bytes*frameShares[kind]/allShares, largestFrames[kind])
+		r.free, r.aheadFree = r.size, r.size/2
 	}
 	return m
 }
 
-// room is the room for frames of one kind.
+// room is the room for frames of one kind. Whoever is given room in it keeps it as long as
+// his client likes to: so each tenant is given less the less is left, and something is
+// always left for one who comes later.
+//
+// One tenant that takes all it can leaves half of the room, two leave 31 %, and N of them
+// the (2N+1)th part or more: see share. Shares that fell to a half each time would leave
+// nothing after a dozen.
+//
+// A frame that is larger than the share of its tenant has room all the same if the room is
+// empty; or if it takes no more than half of what is free, the tenant holds nothing else and
+// there is no other such frame.
 type room struct {
-	size  int64
-	all   *semaphore.Weighted
-	ahead *semaphore.Weighted // of the requests that are read before their turn
+	kind frameKind
+	size int64
+
+	mu        sync.Mutex
+	free      int64
+	aheadFree int64     // of the half for requests that are read before their turn
+	beyond    bool      // a frame is there that is larger than the share of its tenant
+	turns     list.List // of *holding: tenants that wait, the one that waits longest first
 }
 
-func newRoom(size int64) room {
-	return room{size, semaphore.NewWeighted(size), semaphore.NewWeighted(size / 2)}
+// holding is what one tenant has of a room, and waits for.
+type holding struct {
+	held    int64
+	ahead   int64         // of that, for requests that are read before their turn
+	waiting list.List     // of *claim, in their order
+	at      *list.Element // of the turns of the room; nil unless it waits
 }
 
-// acquire waits for room, and reports whether there was some in time.
-func (r *room) acquire(ctx context.Context, bytes int64, patience time.Duration) bool {
-	if r.all.TryAcquire(bytes) {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return r.all.Acquire(ctx, bytes) == nil
-}
+// share returns how much a tenant may hold when so much of size is left after it: as much as
+// is left if that is half of size, half of what is left if that is a quarter, and so on.
+func share(left, size int64) int64 { return int64(2 * float64(left) * float64(left) / float64(size)) }
 
-// acquireAhead reports whether there is room now for a request before its turn, and takes
-// it.
-func (r *room) acquireAhead(bytes int64) bool {
-	if !r.ahead.TryAcquire(bytes) {
+// fits reports whether there is room for a claim now, and takes it if there is. r.mu is held.
+func (r *room) fits(c *claim) bool {
+	h := c.holding
+	left := r.free - c.bytes
+	if left < 0 {
 		return false
 	}
-	if !r.all.TryAcquire(bytes) {
-		r.ahead.Release(bytes)
+	within := h.held+c.bytes <= share(left, r.size)
+	switch {
+	case c.ahead:
+		half := r.aheadFree - c.bytes
+		if !within || half < 0 || h.ahead+c.bytes > share(half, r.size/2) {
+			return false
+		}
+		r.aheadFree -= c.bytes
+		h.ahead += c.bytes
+	case within:
+	case r.free < r.size && (h.held > 0 || r.beyond || c.bytes > r.free/2):
 		return false
+	default:
+		r.beyond, c.beyond = true, true
 	}
+	r.free -= c.bytes
+	h.held += c.bytes
 	return true
 }
 
-func (r *room) release(bytes int64, ahead bool) {
-	r.all.Release(bytes)
-	if ahead {
-		r.ahead.Release(bytes)
+// tryClaim takes the room of a claim if there is room now.
+func (r *room) tryClaim(c *claim) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return c.holding.waiting.Len() == 0 && r.fits(c)
+}
+
+// wait waits for the room of a claim, and reports whether there was some in time.
+func (r *room) wait(ctx context.Context, c *claim, patience time.Duration) bool {
+	r.mu.Lock()
+	h := c.holding
+	if h.waiting.Len() == 0 && r.fits(c) {
+		r.mu.Unlock()
+		return true
+	}
+	c.given = make(chan struct{})
+	c.at = h.waiting.PushBack(c)
+	if h.at == nil {
+		h.at = r.turns.PushBack(h)
+	}
+	r.mu.Unlock()
+
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-c.given:
+		return true
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.at == nil {
+		return true // it was given just now
+	}
+	r.leave(c)
+	r.give() // to what waited behind it
+	return false
+}
+
+// leave takes a claim out of those that wait. r.mu is held.
+func (r *room) leave(c *claim) {
+	h := c.holding
+	h.waiting.Remove(c.at)
+	c.at = nil
+	if h.waiting.Len() == 0 {
+		r.turns.Remove(h.at)
+		h.at = nil
 	}
 }
 
-// share is what one principal may have of the room: half of each kind, or one frame. The
-// other half stays for others, however many connections it has and however long its requests
-// wait: for the rest of a frame, or behind a long poll. A nil share is of nobody.
-type share struct {
-	memory      *frameMemory
-	principal   string
-	room        [frameKinds]room
-	connections int // guarded by the mutex of memory
-}
-
-// join returns the share of a principal for another connection, which leaves it when it ends.
-func (m *frameMemory) join(principal string) *share {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.shares[principal]
-	if s == nil {
-		s = &share{memory: m, principal: principal}
-		for kind := range s.room {
-			s.room[kind] = newRoom(m.room[kind].size / 2)
+// give gives what is free to those that wait: tenants have turns, of one frame each. r.mu
+// is held.
+func (r *room) give() {
+	for given := true; given; {
+		given = false
+		for at, left := r.turns.Front(), r.turns.Len(); left > 0; left-- {
+			h := at.Value.(*holding)
+			at = at.Next()
+			c := h.waiting.Front().Value.(*claim)
+			if !r.fits(c) {
+				continue
+			}
+			r.leave(c)
+			close(c.given)
+			given = true
+			if h.at != nil {
+				r.turns.MoveToBack(h.at)
+			}
 		}
-		m.shares[principal] = s
 	}
-	s.connections++
-	return s
 }
 
-// leave says that a connection has ended.
-func (s *share) leave() {
-	if s == nil {
-		return
+// release gives the room of a claim back.
+func (r *room) release(c *claim) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free += c.bytes
+	c.holding.held -= c.bytes
+	if c.ahead {
+		r.aheadFree += c.bytes
+		c.holding.ahead -= c.bytes
 	}
-	s.memory.mu.Lock()
-	defer s.memory.mu.Unlock()
-	if s.connections--; s.connections == 0 {
-		delete(s.memory.shares, s.principal)
+	if c.beyond {
+		r.beyond = false
 	}
+	r.give()
 }
 
 // claim is the room of one frame. A nil claim is of no frame.
 type claim struct {
-	memory *frameMemory
-	kind   frameKind
-	bytes  int64
-	share  *share
-	ahead  bool // the request was read before its turn
+	memory  *frameMemory
+	room    *room
+	tenant  *tenant
+	holding *holding // of the tenant in the room
+	bytes   int64
+	ahead   bool // the request was read before its turn
+	beyond  bool // it is larger than the share of its tenant
+
+	given chan struct{} // closed when it is given after it had to wait
+	at    *list.Element // of the claims that wait; nil if it does not
+}
+
+func (m *frameMemory) newClaim(kind frameKind, bytes int, of *tenant) *claim {
+	return &claim{memory: m, room: &m.rooms[kind], tenant: of, holding: &of.rooms[kind], bytes: int64(bytes)}
 }
 
 // claimAhead returns the room of a frame that is read before its turn; nil if there is none
 // now.
-func (m *frameMemory) claimAhead(bytes int, of *share) *claim {
-	c := &claim{memory: m, kind: kindOfFrame(bytes, true), bytes: int64(bytes), share: of, ahead: true}
-	if !of.room[c.kind].acquireAhead(c.ofShare()) {
-		return nil
-	}
-	if !m.room[c.kind].acquireAhead(c.bytes) {
-		c.releaseShare()
+func (m *frameMemory) claimAhead(bytes int, of *tenant) *claim {
+	c := m.newClaim(kindOfFrame(bytes, true), bytes, of)
+	c.ahead = true
+	if !c.room.tryClaim(c) {
 		return nil
 	}
 	m.held.Add(c.bytes)
 	return c
 }
 
-// claim waits until there is room for a frame, in the share of its principal and in all.
-// The error says that there was none in time.
-func (m *frameMemory) claim(ctx context.Context, bytes int, of *share, patience time.Duration) (*claim, error) {
-	c := &claim{memory: m, kind: kindOfFrame(bytes, of != nil), bytes: int64(bytes), share: of}
-	if of != nil {
-		if !of.room[c.kind].acquire(ctx, c.ofShare(), patience) {
-			return nil, fmt.Errorf("no memory for a frame of %d bytes within %v beside other requests of the principal: see Limits.FramesBytes", bytes, patience)
-		}
-	}
-	if !m.room[c.kind].acquire(ctx, c.bytes, patience) {
-		c.releaseShare()
-		return nil, fmt.Errorf("no memory for a frame of %d bytes within %v: see Limits.FramesBytes", bytes, patience)
+// claim waits until there is room for a frame, beside those of others and of its tenant. The
+// error says that there was none in time.
+func (m *frameMemory) claim(ctx context.Context, bytes int, of *tenant, loggedIn bool, patience time.Duration) (*claim, error) {
+	c := m.newClaim(kindOfFrame(bytes, loggedIn), bytes, of)
+	if !c.room.wait(ctx, c, patience) {
+		return nil, fmt.Errorf("no memory for a frame of %d bytes within %v beside other requests, of the same client or of others: see Limits.FramesBytes", bytes, patience)
 	}
 	m.held.Add(c.bytes)
 	return c, nil
@@ -217,12 +288,23 @@ func kindOfFrame(bytes int, loggedIn bool) frameKind {
 	}
 }
 
-// ofShare returns how much the claim takes of its share: a frame that is larger takes all.
-func (c *claim) ofShare() int64 { return min(c.bytes, c.share.room[c.kind].size) }
-
-func (c *claim) releaseShare() {
-	if c.share != nil {
-		c.share.room[c.kind].release(c.ofShare(), c.ahead)
+// sent says that the request was sent on, and that what is left of it waits for the answer,
+// which may be a long poll. A small frame gives its room back: a connection has one of them
+// at the most, of the size of its buffers. A large one moves to the room for such, as far as
+// that goes, and makes place for one that is still to be sent.
+func (c *claim) sent() {
+	if c == nil || c.bytes == 0 {
+		return
+	}
+	switch c.room.kind {
+	case smallFrame:
+		c.release()
+	case largeFrame:
+		to := c.memory.newClaim(sentFrame, int(c.bytes), c.tenant)
+		if to.room.tryClaim(to) {
+			c.room.release(c)
+			*c = *to
+		}
 	}
 }
 
@@ -232,7 +314,6 @@ func (c *claim) release() {
 		return
 	}
 	c.memory.held.Add(-c.bytes)
-	c.memory.room[c.kind].release(c.bytes, c.ahead)
-	c.releaseShare()
+	c.room.release(c)
 	c.bytes = 0
 }

@@ -2,6 +2,10 @@ package proxy_test
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -154,6 +158,149 @@ func TestOnePrincipalDoesNotTakeAllRoom(t *testing.T) {
 	}
 }
 
+// TestNobodyTakesAllRoom: however many clients take all the room that they get, and however
+// they divide it among frames, another one finds room at once.
+func TestNobodyTakesAllRoom(t *testing.T) {
+	for _, clients := range []int64{1, 2, 5, 50} {
+		for name, sizes := range map[string][]int64{
+			"large frames first": {100 * mebibyte, 10 * mebibyte, mebibyte, 100 << 10, 17 << 10},
+			"small frames":       {17 << 10},
+			"of one size":        {mebibyte},
+		} {
+			t.Run(fmt.Sprint(clients, " clients, ", name), func(t *testing.T) {
+				frames := proxy.NewFrames(512 * mebibyte)
+				var taken []func()
+				for more := true; more; {
+					more = false
+					for client := range clients {
+						for _, size := range sizes {
+							for {
+								room := frames.Claim(fmt.Sprint(client), size, 0)
+								if room == nil {
+									break
+								}
+								taken, more = append(taken, room.Release), true
+							}
+						}
+					}
+				}
+				assert.Greater(t, frames.Held(), frames.Large()/3, "what they take")
+				// The bound, of which the exception for frames that are large takes a half.
+				left := frames.Large() / (4*clients + 2)
+				require.GreaterOrEqual(t, frames.Large()-frames.Held(), left)
+				for i := range clients { // that come after them, one by one
+					most := max(frames.Large()/(8*(clients+1)*(clients+1)), 17<<10)
+					room := frames.Claim(fmt.Sprint("other ", i), most, 0)
+					require.NotNil(t, room, "room for %d of %d bytes, of which %d are held", most, frames.Large(), frames.Held())
+					room.Release()
+				}
+				for _, release := range taken {
+					release()
+				}
+				require.Zero(t, frames.Held())
+				for _, size := range []int64{frames.Large(), 100 * mebibyte} {
+					room := frames.Claim("0", size, 0)
+					require.NotNil(t, room, "a frame of %d bytes in a room that is empty", size)
+					room.Release()
+				}
+			})
+		}
+	}
+}
+
+// TestFramesOfAllClientsComeToTheirEnd: whatever clients claim at the same time, each gets
+// its room in the end, and all of it comes back.
+func TestFramesOfAllClientsComeToTheirEnd(t *testing.T) {
+	for _, clients := range []int{2, 5, 50} {
+		t.Run(fmt.Sprint(clients), func(t *testing.T) {
+			frames := proxy.NewFrames(16 * mebibyte)
+			var group sync.WaitGroup
+			var refused atomic.Int32
+			for client := range clients {
+				for connection := range 4 {
+					group.Go(func() {
+						r := rand.New(rand.NewPCG(uint64(client), uint64(connection)))
+						for range 400 / clients {
+							room := frames.Claim(fmt.Sprint(client), 17<<10+r.Int64N(frames.Large()/4), 30*time.Second)
+							if room == nil {
+								refused.Add(1)
+								continue
+							}
+							if r.IntN(10) == 0 {
+								time.Sleep(time.Millisecond)
+							}
+							room.Release()
+						}
+					})
+				}
+			}
+			group.Wait()
+			assert.Zero(t, refused.Load(), "frames without room")
+			assert.Zero(t, frames.Held())
+			room := frames.Claim("0", frames.Large(), 0)
+			require.NotNil(t, room, "all room is there again")
+			room.Release()
+		})
+	}
+}
+
+// TestRequestsAtTheBrokerHoldNoRoom: a request that was sent on and waits for its answer
+// keeps no other from being read.
+func TestRequestsAtTheBrokerHoldNoRoom(t *testing.T) {
+	const polls = 400
+	cluster := upstream(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "x"))
+	goOn := make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(letGo)
+	var began atomic.Int32
+	cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		began.Add(1)
+		cluster.SleepControl(func() { <-goOn })
+		return r.ResponseKind(), nil, true
+	})
+	p := start(t, cluster, proxy.Config{Store: store(t)})
+	poll := kmsg.NewPtrFetchRequest()
+	poll.MaxWaitMillis, poll.SessionEpoch = 1<<30, -1
+	poll.Topics = []kmsg.FetchRequestTopic{{Topic: "x", Partitions: []kmsg.FetchRequestTopicPartition{kmsg.NewFetchRequestTopicPartition()}}}
+	var waiting []*wire
+	for range polls {
+		w := dial(t, p.Addresses()[0])
+		w.login("admin", passwords["admin"])
+		w.send(poll, 11)
+		waiting = append(waiting, w)
+	}
+	eventually(t, "the polls wait", func() bool { return began.Load() == polls && p.FramesHeld() == 0 })
+	letGo()
+	for _, w := range waiting {
+		_, err := gateway.ReadFrame(w, mebibyte)
+		require.NoError(t, err)
+	}
+	assert.Zero(t, p.FramesHeld())
+}
+
+// TestLargeRequestsAtTheBrokerMakeRoom: a large request that waits for its answer makes room
+// for one that is still to be sent, as far as there is room for such; it counts all the same.
+func TestLargeRequestsAtTheBrokerMakeRoom(t *testing.T) {
+	frames := proxy.NewFrames(512 * mebibyte)
+	half := frames.Large() / 2
+	poll := frames.Claim("a", 15*mebibyte, 0)
+	require.NotNil(t, poll)
+	require.Nil(t, frames.Claim("a", half, 0), "the poll is not sent yet")
+	poll.Sent()
+	assert.EqualValues(t, 15*mebibyte, frames.Held())
+	next := frames.Claim("a", half, 0)
+	require.NotNil(t, next)
+	next.Sent() // for which there is no room any more
+	require.Nil(t, frames.Claim("a", half, 0))
+	poll.Release()
+	next.Release()
+	assert.Zero(t, frames.Held())
+	all := frames.Claim("a", frames.Large(), 0)
+	require.NotNil(t, all)
+	all.Release()
+}
+
 // TestRoomBehindLongPolls: what the clients of a principal send behind a long poll takes half
 // of its room at the most, so that others, also of the same principal, can send requests of
 // the same size; it is read once the poll is over.
@@ -166,7 +313,7 @@ func TestRoomBehindLongPolls(t *testing.T) {
 	}{
 		{"large requests", 200 << 10, 4, mebibyte / 4},
 		{"a request larger than half", 900 << 10, 1, 4 << 10},
-		{"small requests", 15 << 10, 12, room / 4 / 4},
+		{"small requests", 15 << 10, 12, room * 3 / 16 / 4},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cluster := upstream(t, kfake.NumBrokers(1))
@@ -330,6 +477,48 @@ func TestLoginsOfAnAddress(t *testing.T) {
 	w.login("admin", passwords["admin"])
 	w.works()
 	turnedAway(t, registry, "logins", 1)
+}
+
+// TestNetworksCountAsOneAddress: whoever has an IPv6 network of 64 bits has no more
+// connections by taking another of its addresses for each.
+func TestNetworksCountAsOneAddress(t *testing.T) {
+	for _, tt := range []struct {
+		name, first, second string
+		same                bool
+	}{
+		{"IPv4", "192.0.2.1", "192.0.2.1", true},
+		{"two of IPv4", "192.0.2.1", "192.0.2.2", false},
+		{"IPv4, mapped", "192.0.2.1", "::ffff:192.0.2.1", true},
+		{"two of IPv4, both mapped", "::ffff:192.0.2.1", "::ffff:192.0.2.2", false},
+		{"IPv6 of one network", "2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true},
+		{"IPv6 of two networks", "2001:db8::1", "2001:db8:0:1::1", false},
+		{"zones", "fe80::1%eth0", "fe80::2%eth1", true},
+	} {
+		for limit, limits := range map[string]proxy.Limits{
+			"address": {AddressConnections: 3, AddressLogins: 100},
+			"logins":  {AddressConnections: 100, AddressLogins: 3},
+		} {
+			t.Run(tt.name+", "+limit, func(t *testing.T) {
+				p, err := proxy.Listen(t.Context(), proxy.Config{
+					Upstream: proxy.Upstream{Brokers: upstream(t).ListenAddrs()}, Store: store(t),
+					Listeners: []proxy.Listener{plainListener()}, Limits: limits,
+				})
+				require.NoError(t, err)
+				defer p.Close()
+				from := func(host string, port uint16) net.Addr {
+					return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(host), port))
+				}
+				for port := range uint16(3) {
+					require.Empty(t, p.Arrive(from(tt.first, 1000+port)))
+				}
+				want := ""
+				if tt.same {
+					want = limit
+				}
+				assert.Equal(t, want, p.Arrive(from(tt.second, 2000)))
+			})
+		}
+	}
 }
 
 func turnedAway(t *testing.T, registry *prometheus.Registry, limit string, want int) {

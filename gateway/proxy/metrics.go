@@ -75,6 +75,9 @@ func newMetrics(p *Proxy) *metrics {
 	for _, limit := range []limitName{allConnections, ofAddress, loginsOfAddress} {
 		m.turnedAway.WithLabelValues(string(limit)) // so that it is there, and 0
 	}
+	for _, reason := range []string{"limit", "share", "handler"} {
+		m.lost.WithLabelValues(reason)
+	}
 	for i, vec := range []*prometheus.CounterVec{m.received, m.passed} {
 		m.byKey[i] = map[ops.APIKey]prometheus.Counter{}
 		for _, api := range ops.APIs() {

@@ -35,10 +35,11 @@ type Proxy struct {
 	mirror    *mirroring // nil if the ACLs come from elsewhere
 	listeners []*listener
 	frames    *frameMemory
+	tenants   tenants
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
-	addresses map[netip.Addr]addressCount
+	addresses map[netip.Prefix]addressCount
 	accepting []func(context.Context) // of the ports that were opened before Serve
 	serving   context.Context         // of Serve, once it runs
 	stopped   bool
@@ -65,7 +66,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	p := &Proxy{
 		upstream: config.Upstream, store: config.Store, acls: config.ACLs, log: config.Logger,
 		limits: limits, frames: newFrameMemory(limits.FramesBytes),
-		conns: map[*conn]struct{}{}, addresses: map[netip.Addr]addressCount{},
+		conns: map[*conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
 		suspects: map[int32]bool{}, mirror: newMirroring(config.Mirror),
 	}
 	if p.log == nil {

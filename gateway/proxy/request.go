@@ -126,6 +126,7 @@ func (c *conn) takeToken(frame []byte) (answer, error) {
 // takeRequest decides a request and sends on what is allowed.
 func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	began := time.Now()
+	c.knows.begin()
 	plan, err := c.decide.Request(frame)
 	if err != nil {
 		return answer{}, err

@@ -122,27 +122,6 @@ func exists(t *kmsg.MetadataResponseTopic) bool {
 	return t.ErrorCode == 0 || t.ErrorCode == kerr.LeaderNotAvailable.Code
 }
 
-// idsPerQuestion is how many ids one connection adds to one question to the upstream, so
-// that one with many does not keep the others waiting.
-const idsPerQuestion = 100
-
-// questions asks one broker for topics by their ids. There is one question on its way at
-// a time; the ids that come meanwhile are in the next one, each once.
-type questions struct {
-	cluster *cluster
-	node    int32
-
-	mu   sync.Mutex
-	busy bool
-	next *question
-}
-
-// question is some ids and the event of their answer.
-type question struct {
-	ids      map[[16]byte]bool
-	answered chan struct{}
-}
-
 // questions returns those to a broker.
 func (c *cluster) questions(node int32) *questions {
 	t := &c.topics
@@ -153,62 +132,17 @@ func (c *cluster) questions(node int32) *questions {
 	}
 	q := t.ask[node]
 	if q == nil {
-		q = &questions{cluster: c, node: node}
+		q = newQuestions(&t.names, func(r *kmsg.MetadataRequest) { c.askAbout(c.ctx, node, r) })
 		t.ask[node] = q
 	}
 	return q
 }
 
-// ask asks for ids, of which there are no more than idsPerQuestion, and waits until the
-// answer is known.
-func (q *questions) ask(ctx context.Context, ids [][16]byte) {
-	q.mu.Lock()
-	if q.next == nil {
-		q.next = &question{ids: make(map[[16]byte]bool), answered: make(chan struct{})}
-	}
-	mine := q.next
-	for _, id := range ids {
-		mine.ids[id] = true
-	}
-	if !q.busy {
-		q.busy = true
-		go q.run()
-	}
-	q.mu.Unlock()
-	select {
-	case <-mine.answered:
-	case <-ctx.Done():
-	}
-}
-
-// run asks until nobody waits.
-func (q *questions) run() {
-	for {
-		q.mu.Lock()
-		now := q.next
-		q.next = nil
-		if now == nil {
-			q.busy = false
-			q.mu.Unlock()
-			return
-		}
-		q.mu.Unlock()
-		request := kmsg.NewPtrMetadataRequest()
-		for id := range now.ids {
-			topic := kmsg.NewMetadataRequestTopic()
-			topic.TopicID = id
-			request.Topics = append(request.Topics, topic)
-		}
-		q.cluster.askAbout(q.node, request) // what it does not answer stays unknown
-		close(now.answered)
-	}
-}
-
 // askAbout asks a broker about topics, and learns the ids that it answers with. It
 // returns nil without an answer.
-func (c *cluster) askAbout(node int32, request *kmsg.MetadataRequest) *kmsg.MetadataResponse {
+func (c *cluster) askAbout(ctx context.Context, node int32, request *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 	request.AllowAutoTopicCreation = false
-	answer, err := c.request(node, request)
+	answer, err := c.request(ctx, node, request)
 	if err != nil {
 		return nil
 	}
@@ -222,8 +156,8 @@ func (c *cluster) askAbout(node int32, request *kmsg.MetadataRequest) *kmsg.Meta
 }
 
 // request asks a broker, or any if node is bootstrap.
-func (c *cluster) request(node int32, request kmsg.Request) (kmsg.Response, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, upstreamTimeout)
+func (c *cluster) request(ctx context.Context, node int32, request kmsg.Request) (kmsg.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
 	defer cancel()
 	if node == bootstrap {
 		return c.client.Request(ctx, request)

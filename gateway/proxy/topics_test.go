@@ -182,6 +182,132 @@ func TestQuestionsAreShared(t *testing.T) {
 	assert.LessOrEqual(t, asked.ids.Load(), int32(2), "one, and one for those that came while it was asked")
 }
 
+// manyUsers returns users u0, u1, …, whose passwords are their names, and a listener for them.
+func manyUsers(count int) (names []string, listener proxy.Listener) {
+	listener = plainListener()
+	listener.SASL.Users = map[string]string{}
+	for i := range count {
+		names = append(names, fmt.Sprint("u", i))
+		listener.SASL.Users[names[i]] = names[i]
+	}
+	return names, listener
+}
+
+// TestQuestionsAreBounded: however many clients wait for ids, one question to the upstream
+// asks for a bounded number of them, and every client gets its answer.
+func TestQuestionsAreBounded(t *testing.T) {
+	cluster := upstream(t, kfake.NumBrokers(1))
+	first, goOn := make(chan struct{}), make(chan struct{})
+	begin, release := sync.OnceFunc(func() { close(first) }), sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(release)
+	asked := countQuestions(cluster, func() { begin(); <-goOn })
+	users, listener := manyUsers(25)
+	p := start(t, cluster, proxy.Config{Store: store(t), Listeners: []proxy.Listener{listener}})
+	var clients []*wire
+	for i, user := range users {
+		w := dial(t, p.Addresses()[0])
+		w.login(user, user)
+		w.send(fetchUnknown(100*i, 100), 13)
+		clients = append(clients, w)
+	}
+	<-first
+	eventually(t, "all wait", func() bool { return p.Questions()+int(asked.most.Load()/100) == len(users) })
+	release()
+	for i, w := range clients {
+		m := fetchUnknown(100*i, 100)
+		m.SetVersion(13)
+		require.Len(t, w.receive(m).(*kmsg.FetchResponse).Topics, 100)
+	}
+	assert.LessOrEqual(t, asked.most.Load(), int32(1000), "ids in one question")
+	assert.GreaterOrEqual(t, asked.ids.Load(), int32(4))
+}
+
+// TestQuestionsOfOnePrincipal: a principal has no more questions for unknown ids with many
+// connections than with one, nor by connecting again, and keeps no other principal waiting.
+func TestQuestionsOfOnePrincipal(t *testing.T) {
+	cluster := upstream(t, kfake.NumBrokers(1))
+	asked := countQuestions(cluster, nil)
+	p := start(t, cluster, proxy.Config{Store: store(t)})
+	began := time.Now()
+	const connections = 60
+	for i := range connections {
+		w := dial(t, p.Addresses()[0])
+		w.login("alice", passwords["alice"])
+		w.send(fetchUnknown(1000*i, 1000), 13)
+		if i%2 == 0 {
+			require.NoError(t, w.Close())
+		}
+	}
+	other := dial(t, p.Addresses()[0])
+	other.login("bob", passwords["bob"])
+	since := time.Now()
+	require.Equal(t, kerr.UnknownTopicID.Code, codeOf(other, [16]byte{7}))
+	assert.Less(t, time.Since(since), 3*time.Second, "another principal waits")
+	time.Sleep(500 * time.Millisecond)
+	most := 10 + time.Since(began)/(100*time.Millisecond) + 1 + 1 // the burst, one each interval, one that began, bob's
+	assert.LessOrEqual(t, time.Duration(asked.ids.Load()), most, "questions")
+}
+
+// TestQuestionsTakeLimitedTime: a request waits a limited time for its topics; then the others
+// are unknown, which clients try again.
+func TestQuestionsTakeLimitedTime(t *testing.T) {
+	cluster := upstream(t, kfake.NumBrokers(1))
+	p := start(t, cluster, proxy.Config{Store: store(t)})
+	w := dial(t, p.Addresses()[0])
+	w.login("alice", passwords["alice"])
+	w.ask(fetchUnknown(0, 1000), 13) // which nobody waits for
+	const ids = 8000
+	began := time.Now()
+	r := w.ask(fetchUnknown(1000, ids), 13).(*kmsg.FetchResponse)
+	assert.Less(t, time.Since(began), 7500*time.Millisecond, "80 questions take 8 s")
+	assert.GreaterOrEqual(t, time.Since(began), 5*time.Second)
+	require.Len(t, r.Topics, ids)
+	for i := range r.Topics {
+		require.Equal(t, kerr.UnknownTopicID.Code, r.Topics[i].Partitions[0].ErrorCode)
+	}
+	require.Equal(t, 0, p.Questions())
+}
+
+// TestQuestionsEndWithTheClient: nothing is held for a client that has left.
+func TestQuestionsEndWithTheClient(t *testing.T) {
+	for name, request := range map[string]struct {
+		message kmsg.Request
+		version int16
+	}{
+		"topics by id": {fetchUnknown(0, 2000), 13},
+		"topics by name": {func() kmsg.Request {
+			m := kmsg.NewPtrDeleteTopicsRequest()
+			m.TopicNames = []string{"missing"}
+			return m
+		}(), 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := upstream(t, kfake.NumBrokers(1))
+			began, goOn := make(chan struct{}), make(chan struct{})
+			begin := sync.OnceFunc(func() { close(began) })
+			t.Cleanup(func() { close(goOn) })
+			cluster.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				cluster.KeepControl()
+				if len(r.(*kmsg.MetadataRequest).Topics) > 0 {
+					begin()
+					cluster.SleepControl(func() { <-goOn })
+				}
+				return nil, nil, false
+			})
+			p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW DESCRIBE TOPIC missing"), Limits: proxy.Limits{Drain: 100 * time.Millisecond}})
+			w := dial(t, p.Addresses()[0])
+			w.login("alice", passwords["alice"])
+			w.send(request.message, request.version)
+			<-began
+			since := time.Now()
+			require.NoError(t, w.Close())
+			eventually(t, "the connection has ended", func() bool { n, _ := p.Strangers(); return n == 0 })
+			assert.Less(t, time.Since(since), 3*time.Second)
+			assert.Zero(t, p.FramesHeld())
+		})
+	}
+}
+
 // What the proxy asks of an upstream that is silent does not keep it from stopping.
 func TestStopEndsTheQuestionForTopics(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(1, "orders"))

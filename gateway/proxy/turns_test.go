@@ -264,3 +264,81 @@ func TestPollEndsWithItsClient(t *testing.T) {
 		require.True(t, time.Now().Before(until), "the connection of the client that left is not free")
 	}
 }
+
+// TestRequestsBehindAShareFetch: a request that was sent before the answer to a ShareFetch
+// came is decided by what that answer gave to the member, also if the client has
+// authenticated again in between.
+func TestRequestsBehindAShareFetch(t *testing.T) {
+	for _, between := range []string{"nothing", "a login"} {
+		t.Run(between, func(t *testing.T) {
+			cluster := upstream(t, kfake.NumBrokers(1))
+			id := createdAt(t, cluster.ListenAddrs()[0], "", "lost")
+			began, goOn := make(chan struct{}), make(chan struct{})
+			letGo := sync.OnceFunc(func() { close(goOn) })
+			t.Cleanup(letGo)
+			second := make(chan *kmsg.ShareFetchRequest, 1)
+			cluster.ControlKey(int16(kmsg.ShareFetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				cluster.KeepControl()
+				m, response := r.(*kmsg.ShareFetchRequest), r.ResponseKind().(*kmsg.ShareFetchResponse)
+				if m.ShareSessionEpoch > 0 {
+					second <- m
+					return response, nil, true
+				}
+				close(began)
+				cluster.SleepControl(func() { <-goOn })
+				p := kmsg.NewShareFetchResponseTopicPartition()
+				p.Records = []byte("records")
+				p.AcquiredRecords = []kmsg.ShareFetchResponseTopicPartitionAcquiredRecord{{FirstOffset: 10, LastOffset: 14}}
+				response.Topics = []kmsg.ShareFetchResponseTopic{{TopicID: id, Partitions: []kmsg.ShareFetchResponseTopicPartition{p}}}
+				return response, nil, true
+			})
+			s := store(t, "alice ALLOW READ GROUP g", "alice ALLOW READ TOPIC lost")
+			l := plainListener()
+			l.SASL.MaxSession = time.Hour
+			p := start(t, cluster, proxy.Config{Store: s, Listeners: []proxy.Listener{l}})
+			w := dial(t, p.Addresses()[0])
+			w.login("alice", passwords["alice"])
+			fetch := func(epoch int32) *kmsg.ShareFetchRequest {
+				m := kmsg.NewPtrShareFetchRequest()
+				m.GroupID, m.MemberID, m.ShareSessionEpoch, m.MaxWaitMillis = new("g"), new("AAAAAAAAAAAAAAAAAAAAAQ"), epoch, 1<<30
+				if epoch == 0 {
+					m.Topics = []kmsg.ShareFetchRequestTopic{{TopicID: id, Partitions: []kmsg.ShareFetchRequestTopicPartition{kmsg.NewShareFetchRequestTopicPartition()}}}
+				}
+				return m
+			}
+			fetches := []*kmsg.ShareFetchRequest{fetch(0), fetch(1)}
+			w.send(fetches[0], 1)
+			<-began
+			handshake, login := kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()
+			handshake.Mechanism, login.SASLAuthBytes = proxy.Plain, []byte("\x00alice\x00"+passwords["alice"])
+			if between == "a login" {
+				w.send(handshake, 1)
+				w.send(login, 2)
+			}
+			w.send(fetches[1], 1)
+			other := dial(t, p.Addresses()[0])
+			other.login("admin", passwords["admin"])
+			for range 30 { // in which the requests have come to the proxy
+				other.ask(kmsg.NewPtrApiVersionsRequest(), 3)
+			}
+			replace(t, s, "alice ALLOW READ GROUP g")
+			letGo()
+			first := w.receive(fetches[0]).(*kmsg.ShareFetchResponse)
+			require.Len(t, first.Topics, 1)
+			assert.Empty(t, first.Topics[0].Partitions[0].Records)
+			if between == "a login" {
+				w.receive(handshake)
+				require.Zero(t, w.receive(login).(*kmsg.SASLAuthenticateResponse).ErrorCode)
+			}
+			w.receive(fetches[1])
+			m := <-second
+			require.Len(t, m.Topics, 1, "what is released")
+			batches := m.Topics[0].Partitions[0].AcknowledgementBatches
+			require.Len(t, batches, 1)
+			assert.EqualValues(t, 10, batches[0].FirstOffset)
+			assert.EqualValues(t, 14, batches[0].LastOffset)
+			assert.Equal(t, []int8{2}, batches[0].AcknowledgeTypes)
+			assert.Len(t, m.ForgottenTopicsData, 1)
+		})
+	}
+}

@@ -1,0 +1,103 @@
+package proxy
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/portcullis-authz/portcullis/principal"
+)
+
+// tenant is whom the proxy gives a share of what it has: of the room for frames, of the
+// questions to the upstream, of the audit log. It is a principal with all its connections,
+// or, for clients that nobody has authenticated, a network (see networkOf).
+type tenant struct {
+	key string
+
+	rooms   [frameKinds]holding // each guarded by the mutex of its room
+	audited auditShare          // guarded by the mutex of the auditor
+
+	mu      sync.Mutex
+	unknown time.Time // when its questions for unknown ids are paid for: see mayAsk
+
+	connections int // guarded by the mutex of tenants
+}
+
+// tenants are those that have connections. It is safe for concurrent use.
+type tenants struct {
+	mu    sync.Mutex
+	byKey map[string]*tenant
+}
+
+// tenantKey returns what tells a tenant from all others. who may be the zero Principal.
+func tenantKey(who principal.Principal, network netip.Prefix) string {
+	if who.IsZero() || who.Equal(principal.Anonymous) {
+		return "network " + network.String()
+	}
+	return "principal " + who.String()
+}
+
+// join returns the tenant with a key for another connection, which leaves it when it ends.
+func (all *tenants) join(key string) *tenant {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	t := all.byKey[key]
+	if t == nil {
+		if all.byKey == nil {
+			all.byKey = make(map[string]*tenant)
+		}
+		t = &tenant{key: key}
+		all.byKey[key] = t
+	}
+	t.connections++
+	return t
+}
+
+// leave says that a connection has ended. The tenant is remembered for as long as what it
+// has taken counts: it has no more by connecting again.
+func (all *tenants) leave(t *tenant) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if t.connections--; t.connections == 0 {
+		time.AfterFunc(max(time.Second, t.owes(time.Now())), func() { all.forget(t) })
+	}
+}
+
+// forget forgets a tenant that has not come back.
+func (all *tenants) forget(t *tenant) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if t.connections == 0 && all.byKey[t.key] == t {
+		delete(all.byKey, t.key)
+	}
+}
+
+const (
+	// unknownInterval is how often a tenant may make the proxy ask for ids that are no
+	// topic's, and unknownBurst how often it may do so without waiting. A client whose
+	// topic was deleted asks for one id until it has noticed.
+	unknownInterval = 100 * time.Millisecond
+	unknownBurst    = 10
+)
+
+// mayAsk returns how long a tenant waits until it may ask for ids.
+func (t *tenant) mayAsk(now time.Time) time.Duration {
+	return t.owes(now) - unknownBurst*unknownInterval
+}
+
+// owes returns how long it takes until all questions for unknown ids are paid for.
+func (t *tenant) owes(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(0, t.unknown.Sub(now)) // the zero Time is too long ago to calculate with
+}
+
+// charge counts a question for unknown ids.
+func (t *tenant) charge(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.unknown.Before(now) {
+		t.unknown = now
+	}
+	t.unknown = t.unknown.Add(unknownInterval)
+}
