@@ -101,6 +101,13 @@ func (p *Proxy) SetBroker(node int32, address string) {
 // Suspect is suspect.
 func (p *Proxy) Suspect(node int32, address string) { p.suspect(node, address) }
 
+// Suspected reports whether a goroutine looks after a broker.
+func (p *Proxy) Suspected(node int32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.suspects[node]
+}
+
 // PortOf returns the address of a broker's port of the first listener, open or not.
 func (p *Proxy) PortOf(node int32) string {
 	number, _ := p.listeners[0].open(node)
