@@ -387,6 +387,9 @@ func (w *world) happen(t *testing.T, h happening, victim *kafkatest.Broker, load
 	if len(longer) > 0 {
 		t.Logf("%s: the proxy logged since:\n%s", h.name, strings.Join(w.gate.log.from(mark), ""))
 	}
+	if loading := w.loading(); loading > 0 {
+		t.Logf("%s: the proxy took %v to load the ACLs", h.name, loading.Round(time.Millisecond))
+	}
 	t.Logf("%s: well after %v; longest gap in ms, direct/direct again/through: %s", h.name, time.Duration(to-from)*time.Millisecond, strings.Join(all, ", "))
 	return longer
 }
