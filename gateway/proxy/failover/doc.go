@@ -15,7 +15,8 @@
 //
 // See the package kafkatest for what the tests need. The first command below runs all of
 // them. With -short there are fewer faults. With -soak they come at random for that long;
-// -seed repeats a run; -acls is how many ACLs a proxy is restarted with:
+// -seed repeats a run; -acls is how many ACLs a proxy is restarted with. A machine that has
+// other work needs an -allowance of more than the second:
 //
 //	go test -timeout 30m ./gateway/proxy/failover
 //	go test -timeout 30m ./gateway/proxy/failover -run 'Failover|Restart' -short -acls 100000

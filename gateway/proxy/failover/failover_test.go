@@ -19,11 +19,7 @@ import (
 )
 
 const (
-	// allowance is how much longer than the direct clients those of the proxy may be
-	// without an answer. There are two direct clients of each kind, and the slower one
-	// counts: on a busy machine they differ by seconds themselves.
-	allowance = time.Second
-	// attempts is how often a fault may happen until the gap is no longer than that.
+	// attempts is how often a fault may happen until no gap is longer than it may be.
 	attempts = 3
 	// mirrorInterval is the interval of the mirror.
 	mirrorInterval = time.Second
@@ -127,16 +123,16 @@ func (w *world) round(t *testing.T, number int, happenings []happening, random *
 	for i, h := range happenings {
 		victim := w.cluster.Brokers[victims[i%len(victims)]]
 		for attempt := 1; ; attempt++ {
-			longer := w.happen(t, h, victim, loads)
+			longer, limit := w.happen(t, h, victim, loads)
 			seen++
 			if len(longer) == 0 {
 				break
 			}
 			if attempt == attempts {
-				t.Errorf("%s: gaps are longer than direct plus %v, each time of %d: %s", h.name, allowance+w.loading(), attempts, strings.Join(longer, ", "))
+				t.Errorf("%s: gaps are longer than direct plus %v, each time of %d: %s", h.name, limit, attempts, strings.Join(longer, ", "))
 				break
 			}
-			t.Logf("%s: longer than direct plus %v: %s: again", h.name, allowance+w.loading(), strings.Join(longer, ", "))
+			t.Logf("%s: longer than direct plus %v: %s: again", h.name, limit, strings.Join(longer, ", "))
 		}
 	}
 	w.finish(t, loads)
@@ -360,8 +356,9 @@ func report(t *testing.T, j *journal, faults []string) {
 }
 
 // happen makes a fault happen. It returns which gaps of the clients of the proxy are longer
-// than they may be.
-func (w *world) happen(t *testing.T, h happening, victim *kafkatest.Broker, loads []*load) (longer []string) {
+// than those of the direct clients by more than a limit. There are two direct clients of
+// each kind, and the slower one counts: on a busy machine they differ by seconds themselves.
+func (w *world) happen(t *testing.T, h happening, victim *kafkatest.Broker, loads []*load) (longer []string, limit time.Duration) {
 	t.Helper()
 	from, mark := time.Now().UnixMilli(), w.gate.log.length()
 	well := func() { w.awaitProgress(t, loads) }
@@ -371,7 +368,7 @@ func (w *world) happen(t *testing.T, h happening, victim *kafkatest.Broker, load
 	well()
 	to := time.Now().UnixMilli()
 	var all []string
-	limit := allowance + w.loading()
+	limit = *allowanceFlag + w.loading()
 	first, second, proxied := loads[0].clients(), loads[1].clients(), loads[2].clients()
 	for i, j := range first {
 		without, withoutAgain, with := j.gap(from, to), second[i].gap(from, to), proxied[i].gap(from, to)
@@ -391,7 +388,7 @@ func (w *world) happen(t *testing.T, h happening, victim *kafkatest.Broker, load
 		t.Logf("%s: the proxy took %v to load the ACLs", h.name, loading.Round(time.Millisecond))
 	}
 	t.Logf("%s: well after %v; longest gap in ms, direct/direct again/through: %s", h.name, time.Duration(to-from)*time.Millisecond, strings.Join(all, ", "))
-	return longer
+	return longer, limit
 }
 
 // deleteTopics deletes the topics of a round.

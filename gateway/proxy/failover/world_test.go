@@ -33,6 +33,8 @@ var (
 	versionFlag = flag.String("kafka", kafkatest.DefaultVersion, "the version of Kafka")
 	soakFlag    = flag.Duration("soak", 0, "let faults come at random for this long")
 	seedFlag    = flag.Uint64("seed", 1, "the seed of the faults")
+
+	allowanceFlag = flag.Duration("allowance", time.Second, "how much longer than direct clients those of the proxy may be without an answer")
 )
 
 // clientListener is where direct clients connect, with the same passwords as at the proxy.
