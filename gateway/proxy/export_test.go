@@ -101,6 +101,16 @@ func (p *Proxy) SetBroker(node int32, address string) {
 // Suspect is suspect.
 func (p *Proxy) Suspect(node int32, address string) { p.suspect(node, address) }
 
+// Answering returns the brokers that have said what they serve.
+func (p *Proxy) Answering() (nodes []int32) {
+	for _, node := range p.cluster.nodes() {
+		if p.cluster.brokers[node].versions != nil {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes
+}
+
 // Suspected reports whether a goroutine looks after a broker.
 func (p *Proxy) Suspected(node int32) bool {
 	p.mu.Lock()
