@@ -228,7 +228,7 @@ func freePorts(n int) ([]int, error) {
 		case err == nil:
 			defer l.Close() // so that no port is there twice
 			ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-		case attempt == 1000:
+		case attempt >= 1000:
 			return nil, err
 		}
 	}
