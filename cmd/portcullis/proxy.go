@@ -99,8 +99,10 @@ proxy is a client of the cluster and must be a super user there, and the brokers
 be out of reach of everybody else.
 
 No port is open before the ACLs are loaded. A cluster that does not answer, or does not
-show its ACLs, is waited for, with a line in the log for each attempt. The ports of a
-broker that is down are closed until it is back.
+show its ACLs, is waited for, with a line in the log for each attempt. If it stops
+showing them later, those from before stay in force: the log, acl_age_seconds and
+acl_load_failures_total of --metrics show it. The ports of a broker that is down are
+closed until it is back.
 
 --embedded is a cluster to try things on, in the memory of this process. Its clients
 may change the ACLs, in memory, too; --acls is read once. --demo USER=TOPIC logs in as the user, writes a record to the topic through the proxy,

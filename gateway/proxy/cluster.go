@@ -96,15 +96,7 @@ func (c *cluster) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found := map[int32]broker{}
-	for _, b := range response.Brokers {
-		versions, err := c.versions(ctx, b.NodeID)
-		if err != nil {
-			c.missing(b.NodeID, hostPort(b.Host, b.Port))
-			continue // a broker that is down is known by its address only
-		}
-		found[b.NodeID] = broker{address: hostPort(b.Host, b.Port), versions: versions}
-	}
+	found := c.ask(ctx, response.Brokers)
 	if len(found) == 0 {
 		return errors.New("no broker answers")
 	}
@@ -112,6 +104,31 @@ func (c *cluster) refresh(ctx context.Context) error {
 		c.missing(node, b.address)
 	}
 	return nil
+}
+
+// ask asks all brokers at once what they serve, so that one that hangs holds up no other,
+// and returns those that answer. One that is down is known by its address only.
+func (c *cluster) ask(ctx context.Context, all []kmsg.MetadataResponseBroker) map[int32]broker {
+	answers := make([]*kmsg.ApiVersionsResponse, len(all))
+	var asking sync.WaitGroup
+	for i, b := range all {
+		asking.Go(func() {
+			versions, err := c.versions(ctx, b.NodeID)
+			if err != nil {
+				c.missing(b.NodeID, hostPort(b.Host, b.Port))
+				return
+			}
+			answers[i] = versions
+		})
+	}
+	asking.Wait()
+	found := map[int32]broker{}
+	for i, b := range all {
+		if answers[i] != nil {
+			found[b.NodeID] = broker{address: hostPort(b.Host, b.Port), versions: answers[i]}
+		}
+	}
+	return found
 }
 
 // replace makes the brokers that answer known with what they serve, and forgets those that

@@ -199,6 +199,23 @@ func (p *Proxy) SetBroker(node int32, address string) {
 // Suspect is suspect.
 func (p *Proxy) Suspect(node int32, address string) { p.suspect(node, address) }
 
+// Answering returns the brokers that have said what they serve.
+func (p *Proxy) Answering() (nodes []int32) {
+	for _, node := range p.cluster.nodes() {
+		if p.cluster.brokers[node].versions != nil {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes
+}
+
+// Suspected reports whether a goroutine looks after a broker.
+func (p *Proxy) Suspected(node int32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.suspects[node]
+}
+
 // PortOf returns the address of a broker's port of the first listener, open or not.
 func (p *Proxy) PortOf(node int32) string {
 	number, _ := p.listeners[0].open(node)

@@ -22,9 +22,17 @@ const DefaultMirrorInterval = 10 * time.Second
 // must be allowed to Describe the cluster there.
 //
 // A set comes into force whole, in one transaction, or not at all: if the upstream does
-// not answer, refuses, or has an ACL that cannot be understood, which might be one that
-// denies, the set before stays in force and the proxy tries again, first after a tenth of
-// a second, then after longer pauses. The metric acl_age_seconds and the log show it.
+// not answer within ten seconds, refuses, or has an ACL that cannot be understood, which
+// might be one that denies, the set before stays in force, for as long as it takes, and
+// the proxy tries again: first after a tenth of a second, then after pauses that double up
+// to the interval. A broker that goes away while it is asked is no failure if another one
+// answers.
+//
+// A failure is in the log, with the reason, how many ACLs are in force and how old they
+// are. The metric acl_load_failures_total counts it, and acl_age_seconds grows until the
+// ACLs are loaded again: alert on an age of several intervals, since a right that was taken
+// away in the upstream meanwhile is still in force here. If no broker can be reached,
+// brokers_down is their number, and no port is open.
 type Mirror struct {
 	// Interval is the time between two loads; DefaultMirrorInterval if it is not positive.
 	Interval time.Duration

@@ -10,7 +10,10 @@ import (
 // down. A client that is refused tries again after as much as a second.
 const probePause = 500 * time.Millisecond
 
-// probeTimeout bounds one attempt.
+// probeTimeout bounds one attempt to connect to a broker that is down. One that is not
+// known to be down has upstreamTimeout, as it has for the connections of clients: it may
+// only be busy, and a client that connects to it directly would wait too. A broker that
+// is dead on a machine that runs refuses at once.
 const probeTimeout = 2 * time.Second
 
 // suspect looks after a broker that may be down: it connects to it, and as long as that
@@ -45,12 +48,12 @@ func (p *Proxy) suspectAll() {
 // lookAfter returns once the broker accepts connections and its ports are open.
 func (p *Proxy) lookAfter(ctx context.Context, node int32, address string) {
 	var wait backOff
-	down := false
+	down, limit := false, upstreamTimeout
 	for ctx.Err() == nil {
 		if now, ok := p.cluster.address(node); ok {
 			address = now
 		}
-		err := probe(ctx, address)
+		err := probe(ctx, address, limit)
 		if err == nil && down {
 			err = p.openAgain(node)
 		}
@@ -66,7 +69,7 @@ func (p *Proxy) lookAfter(ctx context.Context, node int32, address string) {
 			return
 		}
 		if !down {
-			down = true
+			down, limit = true, probeTimeout
 			p.cluster.setDown(node, true)
 			p.log.Warn("broker is down: its ports are closed until it is back", "node", node, "address", printable(address), "reason", err.Error())
 		}
@@ -75,9 +78,9 @@ func (p *Proxy) lookAfter(ctx context.Context, node int32, address string) {
 	}
 }
 
-// probe connects to a broker and hangs up.
-func probe(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+// probe connects to a broker and hangs up. It fails after limit.
+func probe(ctx context.Context, address string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {

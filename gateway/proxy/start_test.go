@@ -156,6 +156,24 @@ func TestUpstreamIsWaitedFor(t *testing.T) {
 	assert.True(t, accepts(address))
 }
 
+// TestStartWhileABrokerHangs: a broker that answers nothing, the first of all, does not keep
+// the proxy from starting with the others.
+func TestStartWhileABrokerHangs(t *testing.T) {
+	cluster := upstream(t)
+	cluster.ControlKey(int16(kmsg.ApiVersions), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return nil, nil, cluster.CurrentNode() == 0 // which is then left without an answer
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l := listen(t, ctx, proxy.Config{
+		Upstream: proxy.Upstream{Brokers: cluster.ListenAddrs()[1:]}, Store: store(t), Listeners: []proxy.Listener{plainListener()},
+	})
+	<-l.done
+	require.NoError(t, l.err)
+	assert.Equal(t, []int32{1, 2}, l.proxy.Answering())
+}
+
 // TestMirrorDecidesByTheRelease: networks count once a broker of the upstream is of Kafka
 // 4.4, which may be while the proxy runs; addresses that Java does not print so never do.
 func TestMirrorDecidesByTheRelease(t *testing.T) {

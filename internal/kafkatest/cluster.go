@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -216,16 +217,20 @@ func (c *Cluster) listeners() []Listener {
 	return append(slices.Clone(c.config.Listeners), internal)
 }
 
-// freePorts returns n ports of the loopback interface that nobody listens on.
+// freePorts returns n ports of the loopback interface that nobody listens on. They are below
+// those of connections that go out: one of these would keep a broker that is restarted from
+// its port.
 func freePorts(n int) ([]int, error) {
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	for attempt := 0; len(ports) < n; attempt++ {
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(10_000+rand.IntN(10_000)))
+		switch {
+		case err == nil:
+			defer l.Close() // so that no port is there twice
+			ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		case attempt >= 1000:
 			return nil, err
 		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
 }

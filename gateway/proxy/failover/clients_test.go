@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -23,7 +24,7 @@ const pause = 25 * time.Millisecond
 // load is clients at work on one way to the brokers.
 type load struct {
 	t          *testing.T
-	way        string // "direct" or "through"
+	way        string // direct, again or through
 	address    string
 	properties map[string]string // of Java clients
 	jvm        *kafkatest.JVM
@@ -44,6 +45,9 @@ const (
 	franz         = "franz"         // idempotent
 	transactional = "transactional" // franz-go
 )
+
+// clients returns what all the clients have done.
+func (l *load) clients() []*journal { return slices.Concat(l.producers, l.consumers) }
 
 // topic returns the topic of a kind of clients.
 func (l *load) topic(kind string) string { return l.way + "-" + kind + l.suffix }

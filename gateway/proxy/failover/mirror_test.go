@@ -102,12 +102,22 @@ func (w *world) mirrorHangs(t *testing.T, acls int) {
 	<-started
 }
 
-// brokersAreGone ends all brokers: the ports are closed, and the ACLs in force stay.
+// brokersAreGone ends all brokers while the mirror asks for the ACLs: the ports are closed,
+// and the ACLs in force stay.
 func (w *world) brokersAreGone(t *testing.T) {
 	t.Helper()
 	g := w.gate
 	failures := g.metric("acl_load_failures_total")
-	w.cluster.Stop()
+	for _, b := range w.cluster.Brokers {
+		b.Pause()
+	}
+	eventually(t, func() string {
+		if age := g.age(); age < 2*mirrorInterval {
+			return fmt.Sprintf("the mirror has its answer: the ACLs are %v old", age)
+		}
+		return ""
+	})
+	w.cluster.Stop() // while the ACLs are asked for
 	eventually(t, func() string {
 		if down := g.metric("brokers_down"); down < float64(len(w.cluster.Brokers)) {
 			return fmt.Sprintf("%v brokers are down", down)

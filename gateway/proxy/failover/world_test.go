@@ -33,6 +33,8 @@ var (
 	versionFlag = flag.String("kafka", kafkatest.DefaultVersion, "the version of Kafka")
 	soakFlag    = flag.Duration("soak", 0, "let faults come at random for this long")
 	seedFlag    = flag.Uint64("seed", 1, "the seed of the faults")
+
+	allowanceFlag = flag.Duration("allowance", time.Second, "how much longer than direct clients those of the proxy may be without an answer")
 )
 
 // clientListener is where direct clients connect, with the same passwords as at the proxy.
@@ -102,6 +104,8 @@ type gate struct {
 	log      *logbook
 	registry *prometheus.Registry
 	store    *snapshot.Store
+	starts   int
+	starting time.Duration // how long the last start took
 
 	cancel context.CancelFunc
 	proxy  *proxy.Proxy
@@ -158,6 +162,7 @@ func freePorts(t testing.TB, n int) string {
 // start starts the proxy as a new process would: it knows nothing of the one before.
 func (g *gate) start() {
 	g.t.Helper()
+	g.starts++
 	g.store = snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{principal.User(kafkatest.Admin)}})
 	if g.config.Mirror == nil {
 		g.setACLs()
@@ -166,7 +171,9 @@ func (g *gate) start() {
 	g.config.Store, g.config.Metrics = g.store, g.registry
 	listening, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	began := time.Now()
 	p, err := proxy.Listen(listening, g.config)
+	g.starting = time.Since(began)
 	require.NoError(g.t, err)
 	var ctx context.Context
 	ctx, g.cancel = context.WithCancel(context.Background())
@@ -246,6 +253,20 @@ func (l *logbook) count(text string) (found int) {
 		}
 	}
 	return found
+}
+
+// length returns how many lines there are.
+func (l *logbook) length() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.lines)
+}
+
+// from returns the lines behind the first n.
+func (l *logbook) from(n int) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.lines[n:])
 }
 
 // last returns the last lines.
