@@ -92,7 +92,7 @@ func compareACLRun(kafka, got kafkaACLRun) (id string, same bool) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(aclDifferences)) {
 		d := aclDifferences[id]
-		if d.about(kafka.Args) && (kafka.Status == 0) == d.kafka && (got.Status == 0) == d.ours && (len(got.Changed) > 0) == d.ours {
+		if d.about(kafka.Args) && (kafka.Status == 0) == d.kafka && (got.Status == 0) == d.ours && (d.ours || len(got.Changed) == 0) {
 			return id, false
 		}
 	}
