@@ -142,10 +142,7 @@ func (c *x500Comparison) shrink(d nameDifference) nameDifference {
 func smallerDER(der []byte) (smaller [][]byte) {
 	elements, ok := elementsOf(der)
 	if !ok {
-		for _, bytes := range shrink.List(der) {
-			smaller = append(smaller, bytes)
-		}
-		return smaller
+		return shrink.List(der)
 	}
 	if der[0]&0x20 == 0 { // a text or number
 		for _, content := range shrink.List(elements[0]) {
