@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	// Tests alone import these.
 	"internal/refmodel":  {"principal", "resource", "ops", "acl"},
 	"internal/gen":       {"internal/refmodel", "principal", "resource", "ops", "acl"},
+	"internal/shrink":    {},
 	"internal/kafkatest": {"resource", "ops", "acl"},
 
 	// A command.

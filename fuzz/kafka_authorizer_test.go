@@ -13,6 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
+	"github.com/portcullis-authz/portcullis/internal/shrink"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
 	"github.com/stretchr/testify/assert"
@@ -220,35 +221,47 @@ func (c *authorizerComparison) report() {
 	}
 }
 
-// shrink drops one ACL after the other as long as there is a difference, and returns
-// Kafka's answer in what is left.
-func (c *authorizerComparison) shrink(w kafkaWorld) (kafkaWorld, string) {
-	ask := func(w kafkaWorld) (answer string, differs bool) {
-		answers := callJudge(c.t, c.jvm, "AuthorizerJudge", " ", 1, w.words(nil))
+// shrink makes a world smaller as long as there is a difference, and returns Kafka's
+// answer in what is left.
+func (c *authorizerComparison) shrink(w kafkaWorld) (_ kafkaWorld, answer string) {
+	first := func(worlds []kafkaWorld) int {
+		var words []string
+		for _, w := range worlds {
+			words = w.words(words)
+		}
+		answers := callJudge(c.t, c.jvm, "AuthorizerJudge", " ", len(worlds), words)
 		if answers == nil {
-			return "", false
+			return -1
 		}
-		one := &authorizerComparison{t: c.t, kinds: map[string]int{}}
-		one.compareWorld(0, w, answers)
-		return answers[0], one.different > 0
-	}
-	answer, _ := ask(w)
-	for i := 0; i < len(w.model.ACLs); {
-		smaller := w
-		smaller.model.ACLs = slices.Delete(slices.Clone(w.model.ACLs), i, i+1)
-		if a, differs := ask(smaller); differs {
-			w, answer = smaller, a
-		} else {
-			i++
+		for i, w := range worlds {
+			one := &authorizerComparison{t: c.t, kinds: map[string]int{}}
+			if one.compareWorld(0, w, answers[i:i+1]); one.different > 0 {
+				answer = answers[i]
+				return i
+			}
 		}
+		return -1
 	}
-	if smaller := w; len(w.model.SuperUsers) > 0 {
-		smaller.model.SuperUsers = nil
-		if a, differs := ask(smaller); differs {
-			w, answer = smaller, a
-		}
+	if first([]kafkaWorld{w}) < 0 {
+		c.t.Errorf("Kafka no longer differs")
+		return w, "H"
 	}
-	return w, answer
+	return shrink.Value(w, kafkaWorld.smaller, first), answer
+}
+
+// smaller returns worlds that differ from w in that something is taken away.
+func (w kafkaWorld) smaller() (smaller []kafkaWorld) {
+	for _, supers := range shrink.List(w.model.SuperUsers) {
+		less := w
+		less.model.SuperUsers = supers
+		smaller = append(smaller, less)
+	}
+	for _, acls := range shrink.List(w.model.ACLs) {
+		less := w
+		less.model.ACLs = acls
+		smaller = append(smaller, less)
+	}
+	return smaller
 }
 
 // family returns the family of captured rows in which the one question of w belongs.

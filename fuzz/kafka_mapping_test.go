@@ -1,6 +1,7 @@
 package fuzz_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,8 +13,10 @@ import (
 
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/internal/shrink"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // What the tests of mapping rules compare, for each release.
@@ -33,19 +36,156 @@ const (
 // classes that do it are the same in all releases from 4.0 on.
 const mappingRelease = "4.4.0"
 
-// ruleList is a list of rules, ready to be put to both sides.
+// ruleList is a list of rules, and names to map.
 type ruleList struct {
-	words []string // as MapperJudge reads it, with the names
-	text  string   // for messages
-	names []string
-	// readings are the list as this project reads it, without and with backtracking.
-	readings []ruleReading
+	kerberos bool
+	realm    string   // the default realm
+	rules    []string // of Kerberos; else one text with all of them
+	names    []string
 }
 
+// ruleReading is a list as this project reads it.
 type ruleReading struct {
+	how  string
 	name func(string) (string, error)
-	text string // as Kafka would print the rules; empty if that is not compared
+	text string // as Kafka would print the rules
 	err  error
+}
+
+// readings returns the list as this project reads it, without and with backtracking.
+func (l ruleList) readings() (both []ruleReading) {
+	for how, backtracking := range []*principal.Backtracking{nil, {}} {
+		reading := ruleReading{how: []string{"in linear time", "with backtracking"}[how]}
+		if l.kerberos {
+			r, err := principal.ParseKerberosRules(l.rules, l.realm, backtracking)
+			if reading.err = err; err == nil {
+				reading.name, reading.text = r.ShortName, kerberosText(r.Rules())
+			}
+		} else {
+			r, err := principal.ParseSSLRules(l.rules[0], backtracking)
+			if reading.err = err; err == nil {
+				reading.name, reading.text = r.Name, r.String()
+			}
+		}
+		both = append(both, reading)
+	}
+	return both
+}
+
+func kerberosText(rules []string) string {
+	return "KerberosShortNamer(principalToLocalRules = [" + strings.Join(rules, ", ") + "])"
+}
+
+// words appends the list as MapperJudge reads it.
+func (l ruleList) words(words []string) []string {
+	if l.kerberos {
+		words = append(words, "kerberos", l.realm, strconv.Itoa(len(l.rules)))
+	} else {
+		words = append(words, "ssl")
+	}
+	words = append(words, l.rules...)
+	return append(append(words, strconv.Itoa(len(l.names))), l.names...)
+}
+
+// smaller returns lists that differ from this one in that something is taken away.
+func (l ruleList) smaller() (smaller []ruleList) {
+	for _, names := range shrink.List(l.names) {
+		smaller = append(smaller, ruleList{l.kerberos, l.realm, l.rules, names})
+	}
+	if l.kerberos {
+		for _, rules := range shrink.List(l.rules) {
+			smaller = append(smaller, ruleList{l.kerberos, l.realm, rules, l.names})
+		}
+	}
+	replaced := func(list []string, i int, text string) []string {
+		list = slices.Clone(list)
+		list[i] = text
+		return list
+	}
+	for i := range l.rules {
+		for _, text := range shrink.Text(l.rules[i]) {
+			smaller = append(smaller, ruleList{l.kerberos, l.realm, replaced(l.rules, i, text), l.names})
+		}
+	}
+	for i := range l.names {
+		for _, text := range shrink.Text(l.names[i]) {
+			smaller = append(smaller, ruleList{l.kerberos, l.realm, l.rules, replaced(l.names, i, text)})
+		}
+	}
+	return smaller
+}
+
+// family returns the family of captured rows in which the list belongs.
+func (l ruleList) family() string {
+	if l.kerberos {
+		return "kerberos"
+	}
+	return "ssl_mapping"
+}
+
+// row returns the list, and Kafka's answers for the rules and each name, as a captured
+// row.
+func (l ruleList) row(answers []string) string {
+	row := map[string]any{"source": "TestKafka"}
+	if l.kerberos {
+		row["defaultRealm"], row["rules"] = l.realm, l.rules
+	} else {
+		row["rules"] = l.rules[0]
+	}
+	text, accepted := fromJava(answers[0][1:])
+	switch {
+	case answers[0][0] != '=':
+		row["errorClass"] = answers[0][1:]
+	case l.kerberos:
+		row["toString"] = text
+	default:
+		row["parsed"] = []string{text}
+	}
+	cases := []map[string]any{}
+	for i, name := range l.names {
+		if !accepted || answers[0][0] != '=' || answers[1+i] == "H" {
+			continue
+		}
+		one := map[string]any{"dn": name}
+		if l.kerberos {
+			one = map[string]any{"principal": name}
+			addParts(one, name)
+		}
+		mapped, isText := fromJava(answers[1+i][1:])
+		switch {
+		case answers[1+i][0] == '!':
+			one["errorClass"] = answers[1+i][1:]
+		case !isText && !l.kerberos:
+			one["name"], one["loneSurrogate"] = mapped, true
+		default:
+			one["name"] = mapped
+		}
+		cases = append(cases, one)
+	}
+	row["cases"] = cases
+	encoded, err := json.Marshal(row)
+	if err != nil {
+		panic(err) // all of it can be written
+	}
+	return string(encoded)
+}
+
+// addParts adds what a Kerberos name is made of, which captured rows have as well. It is
+// this project's reading: KerberosName.parse is not asked by itself.
+func addParts(row map[string]any, name string) {
+	rules, err := principal.ParseKerberosRules([]string{"DEFAULT"}, "", nil)
+	if err != nil {
+		panic(err) // they are the usual rules
+	}
+	trace := rules.Trace(name)
+	for i, key := range []string{"serviceName", "hostName"} {
+		if i < len(trace.Components) {
+			row[key] = trace.Components[i]
+		}
+	}
+	if len(trace.Components) > 0 {
+		row["realm"] = trace.Realm
+	}
 }
 
 // TestKafkaSSLMapping compares the names that lists of ssl.principal.mapping.rules make
@@ -64,13 +204,60 @@ func compareMapping(t *testing.T, rounds int, list func(gen.Source) ruleList) {
 		c.pairs, c.mapped, c.failed, c.refused, c.late, c.lists, c.refusedLists, c.refusedAlone, c.different)
 	assert.Zero(t, c.different)
 	for _, d := range c.differences {
-		t.Error(d)
+		list, what, answers := c.shrink(d)
+		t.Errorf("%s\nas in this row for fuzz/testdata, family %s:\n%s", what, list.family(), list.row(answers))
 	}
 	assert.GreaterOrEqual(t, c.pairs, leastPairs)
 	assert.GreaterOrEqual(t, c.mapped, leastMapped)
 	assert.GreaterOrEqual(t, c.refusedLists, leastRefusedList)
 	assert.LessOrEqual(t, c.refused, c.pairs/refusedShare)
 	assert.LessOrEqual(t, c.late, c.pairs/lateShare)
+}
+
+// TestKafkaMappingRowsReplay holds that the rows that the tests of mapping rules print
+// are captured rows: they pass where Kafka's answers are this project's, and fail where
+// one is not.
+func TestKafkaMappingRowsReplay(t *testing.T) {
+	rows := map[string]int{}
+	replay := map[string]func([]byte) (replayed, error){"ssl_mapping": replaySSLMapping, "kerberos": plain(replayKerberos)}
+	for seed := range uint64(600) {
+		list := []func(gen.Source) ruleList{newSSLList, newKerberosList}[seed%2](gen.Seeded(seed))
+		list.names = list.names[:1]
+		reading := list.readings()[0]
+		if reading.err != nil {
+			continue
+		}
+		name, err := reading.name(list.names[0])
+		if err != nil && !errors.Is(err, principal.ErrNoSSLRule) {
+			continue
+		}
+		right, wrong := "="+javaText(name), "=no name"
+		if err != nil {
+			right = "!org.apache.kafka.common.security.ssl.SslPrincipalMapper$NoMatchingRule"
+		}
+		rules := "=" + javaText(reading.text)
+		rows[list.family()]++
+		for _, tt := range []struct {
+			rules, name string
+			same        bool
+		}{{rules, right, true}, {rules, wrong, false}, {rules + "x", right, false}, {"!java.lang.IllegalArgumentException", "!", false}} {
+			row := list.row([]string{tt.rules, tt.name})
+			r, err := replay[list.family()]([]byte(row))
+			require.NoError(t, err, row)
+			require.Equal(t, tt.same, len(r.mismatches) == 0, "%s: %q", row, r.mismatches)
+		}
+	}
+	assert.Greater(t, rows["ssl_mapping"], 100)
+	assert.Greater(t, rows["kerberos"], 10)
+}
+
+// javaText escapes a text as the judges do.
+func javaText(text string) string {
+	var b strings.Builder
+	for _, unit := range utf16.Encode([]rune(text)) {
+		fmt.Fprintf(&b, `\u%04x`, unit)
+	}
+	return b.String()
 }
 
 type mappingComparison struct {
@@ -80,13 +267,48 @@ type mappingComparison struct {
 	mu                                                                      sync.Mutex
 	pairs, mapped, failed, refused, late, lists, refusedLists, refusedAlone int
 	different                                                               int
-	differences                                                             []string
+	differences                                                             []ruleList // the first of them
+	what                                                                    string     // the last of them
 }
 
-func (c *mappingComparison) differ(format string, args ...any) {
-	if c.different++; len(c.differences) < 20 {
-		c.differences = append(c.differences, fmt.Sprintf(format, args...))
+// differ records that Kafka differs at a list, or at a list and a name.
+func (c *mappingComparison) differ(list ruleList, how, format string, args ...any) {
+	c.what = fmt.Sprintf("%q (realm %q) %s: ", list.rules, list.realm, how) + fmt.Sprintf(format, args...)
+	if c.different++; len(c.differences) < maxDifferences {
+		c.differences = append(c.differences, list)
 	}
+}
+
+// shrink makes a list at which Kafka differs smaller. It returns also what the
+// difference is then, and Kafka's answers.
+func (c *mappingComparison) shrink(list ruleList) (_ ruleList, what string, answers []string) {
+	first := func(lists []ruleList) int {
+		var words []string
+		n := 0
+		for _, l := range lists {
+			words = l.words(words)
+			n += 1 + len(l.names)
+		}
+		all := callJudge(c.t, c.jvm, "MapperJudge", "\n", n, words)
+		if all == nil {
+			return -1
+		}
+		for i, l := range lists {
+			one := &mappingComparison{t: c.t}
+			one.compare(l, all[:1+len(l.names)])
+			if one.different > 0 {
+				what, answers = one.what, all[:1+len(l.names)]
+				return i
+			}
+			all = all[1+len(l.names):]
+		}
+		return -1
+	}
+	if first([]ruleList{list}) < 0 {
+		c.t.Errorf("Kafka no longer differs at %q of realm %q and one of %q", list.rules, list.realm, list.names)
+		return list, "", slices.Repeat([]string{"H"}, 1+len(list.names))
+	}
+	return shrink.Value(list, ruleList.smaller, first), what, answers
 }
 
 func (c *mappingComparison) round(n uint64, draw func(gen.Source) ruleList) {
@@ -96,8 +318,7 @@ func (c *mappingComparison) round(n uint64, draw func(gen.Source) ruleList) {
 	for range listsInRound {
 		list := draw(src)
 		lists = append(lists, list)
-		words = append(append(words, list.words...), strconv.Itoa(len(list.names)))
-		words = append(words, list.names...)
+		words = list.words(words)
 	}
 	answers := callJudge(c.t, c.jvm, "MapperJudge", "\n", listsInRound*(1+namesOfList), words)
 	if answers == nil {
@@ -106,10 +327,15 @@ func (c *mappingComparison) round(n uint64, draw func(gen.Source) ruleList) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, list := range lists {
-		for _, r := range list.readings {
-			c.compareList(list, r, answers[0], answers[1:1+namesOfList])
-		}
+		c.compare(list, answers[:1+namesOfList])
 		answers = answers[1+namesOfList:]
+	}
+}
+
+// compare compares Kafka's answers, for a list and each of its names, with both readings.
+func (c *mappingComparison) compare(list ruleList, answers []string) {
+	for _, r := range list.readings() {
+		c.compareList(list, r, answers[0], answers[1:])
 	}
 }
 
@@ -126,21 +352,22 @@ func (c *mappingComparison) compareList(list ruleList, r ruleReading, kafka stri
 		case isOurOwn(r.err):
 			c.refusedAlone++
 		default:
-			c.differ("%s: refused (%v), Kafka reads it", list.text, r.err)
+			c.differ(list, r.how, "refused (%v), Kafka reads it", r.err)
 		}
 		return
 	}
 	if !accepted {
-		c.differ("%s: read, Kafka refuses it: %s", list.text, kafka)
+		c.differ(list, r.how, "read, Kafka refuses it: %s", kafka)
 		return
 	}
 	c.lists++
-	if text, _ := fromJava(kafka[1:]); r.text != "" && text != r.text {
-		c.differ("%s: read as %s, by Kafka as %s", list.text, r.text, text)
+	if text, _ := fromJava(kafka[1:]); text != r.text {
+		c.differ(list, r.how, "read as %s, by Kafka as %s", r.text, text)
 	}
 	for i, name := range list.names {
+		list.names = []string{name}
 		got, err := r.name(name)
-		c.compareName(list.text, name, got, err, answers[i])
+		c.compareName(list, r.how, got, err, answers[i])
 	}
 }
 
@@ -158,8 +385,10 @@ func isOurOwn(err error) bool {
 	return false
 }
 
-func (c *mappingComparison) compareName(list, name, got string, err error, kafka string) {
+// compareName compares the name that became of that of the list.
+func (c *mappingComparison) compareName(list ruleList, how, got string, err error, kafka string) {
 	c.pairs++
+	name := list.names[0]
 	want, isText := "", false
 	if kafka[0] == '=' {
 		want, isText = fromJava(kafka[1:])
@@ -167,19 +396,19 @@ func (c *mappingComparison) compareName(list, name, got string, err error, kafka
 	none := errors.Is(err, principal.ErrNoSSLRule) || errors.Is(err, principal.ErrNoKerberosRule) || errors.Is(err, principal.ErrNotSimpleName)
 	switch {
 	case err != nil && got != "":
-		c.differ("%s on %q: refused (%v), but leaves the name %q", list, name, err, got)
+		c.differ(list, how, "%q: refused (%v), but leaves the name %q", name, err, got)
 	case kafka == "H":
 		c.late++
 	case err == nil && (!isText || got != want):
-		c.differ("%s on %q: %q, Kafka %s", list, name, got, kafka)
+		c.differ(list, how, "%q: %q, Kafka %s", name, got, kafka)
 	case err == nil:
 		c.mapped++
 	case none != strings.HasSuffix(kafka, "NoMatchingRule") && (none || kafka[0] == '!' && !isLimit(err)):
-		c.differ("%s on %q: refused (%v), Kafka %s", list, name, err, kafka)
+		c.differ(list, how, "%q: refused (%v), Kafka %s", name, err, kafka)
 	case kafka[0] == '!':
 		c.failed++
 	case errors.Is(err, principal.ErrMalformedKerberosName):
-		c.differ("%s on %q: refused (%v), Kafka %s", list, name, err, kafka)
+		c.differ(list, how, "%q: refused (%v), Kafka %s", name, err, kafka)
 	default:
 		c.refused++
 	}
@@ -233,17 +462,9 @@ func newSSLList(src gen.Source) ruleList {
 		}
 		rules.WriteString(newSSLRule(src, &attributes))
 	}
-	list := ruleList{text: strconv.Quote(rules.String()), words: []string{"ssl", rules.String()}}
+	list := ruleList{rules: []string{rules.String()}}
 	for range namesOfList {
 		list.names = append(list.names, newDN(src, attributes))
-	}
-	for _, backtracking := range []*principal.Backtracking{nil, {}} {
-		r, err := principal.ParseSSLRules(rules.String(), backtracking)
-		reading := ruleReading{err: err}
-		if err == nil {
-			reading.name = r.Name
-		}
-		list.readings = append(list.readings, reading)
 	}
 	return list
 }
@@ -299,12 +520,10 @@ var (
 )
 
 func newKerberosList(src gen.Source) ruleList {
-	realm := gen.Pick(src, []string{"R", "R", "EXAMPLE.COM", ""})
-	var rules []string
+	list := ruleList{kerberos: true, realm: gen.Pick(src, []string{"R", "R", "EXAMPLE.COM", ""})}
 	for range 1 + src.IntN(3) {
-		rules = append(rules, newKerberosRule(src))
+		list.rules = append(list.rules, newKerberosRule(src))
 	}
-	list := ruleList{text: fmt.Sprintf("%q of realm %q", rules, realm), words: append([]string{"kerberos", realm, strconv.Itoa(len(rules))}, rules...)}
 	for range namesOfList {
 		name := gen.Pick(src, kerberosParts)
 		for range max(0, src.IntN(5)-2) {
@@ -314,15 +533,6 @@ func newKerberosList(src gen.Source) ruleList {
 			name += "@" + gen.Pick(src, kerberosRealms)
 		}
 		list.names = append(list.names, name)
-	}
-	for _, backtracking := range []*principal.Backtracking{nil, {}} {
-		r, err := principal.ParseKerberosRules(rules, realm, backtracking)
-		reading := ruleReading{err: err}
-		if err == nil {
-			reading.name = r.ShortName
-			reading.text = "KerberosShortNamer(principalToLocalRules = [" + strings.Join(r.Rules(), ", ") + "])"
-		}
-		list.readings = append(list.readings, reading)
 	}
 	return list
 }

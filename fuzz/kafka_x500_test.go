@@ -4,14 +4,19 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/internal/shrink"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // What TestJavaDistinguishedNames compares.
@@ -32,11 +37,51 @@ func TestJavaDistinguishedNames(t *testing.T) {
 	t.Logf("%d names: %d equal, %d refused by both, %d by Portcullis where Java prints nothing, %d differences", c.names, c.equal, c.refused, c.alone, c.different)
 	assert.Zero(t, c.different)
 	for _, d := range c.differences {
-		t.Error(d)
+		d = c.shrink(d)
+		t.Errorf("%s\nas in this row for fuzz/testdata, family x500:\n%s", d.what, d.row())
 	}
 	assert.GreaterOrEqual(t, c.equal, leastEqual)
 	assert.GreaterOrEqual(t, c.refused, leastDamaged)
 	assert.LessOrEqual(t, c.alone, c.names/x500AloneMost)
+}
+
+// TestJavaNameRowsReplay holds that the rows that TestJavaDistinguishedNames prints are
+// captured rows, and that names are shrunk to what makes the difference.
+func TestJavaNameRowsReplay(t *testing.T) {
+	src := gen.Seeded(kafkaSeed)
+	rows := 0
+	for range 200 {
+		der := newName(src)
+		name, err := principal.DistinguishedName(der)
+		right, wrong := "="+javaText(name), "=no name"
+		if err != nil {
+			right = "!java.lang.IllegalArgumentException"
+		}
+		for _, tt := range []struct {
+			java string
+			same bool
+		}{{right, true}, {wrong, false}} {
+			rows++
+			row := nameDifference{der: der, java: tt.java}.row()
+			_, mismatches, err := replayX500([]byte(row))
+			require.NoError(t, err, row)
+			require.Equal(t, tt.same, len(mismatches) == 0, "%s: %q", row, mismatches)
+		}
+	}
+	assert.Equal(t, 400, rows)
+
+	name := pkix.Name{CommonName: "a long name", Organization: []string{"org"}, Country: []string{"DE", "FR"}}
+	der, err := asn1.Marshal(name.ToRDNSequence())
+	require.NoError(t, err)
+	small := shrink.Value(der, smallerDER, func(names [][]byte) int {
+		return slices.IndexFunc(names, func(der []byte) bool {
+			text, err := principal.DistinguishedName(der)
+			return err == nil && strings.Contains(text, "CN=") && strings.Contains(text, "m")
+		})
+	})
+	text, err := principal.DistinguishedName(small)
+	require.NoError(t, err)
+	assert.Equal(t, "CN=m", text)
 }
 
 type x500Comparison struct {
@@ -45,7 +90,96 @@ type x500Comparison struct {
 
 	mu                                      sync.Mutex
 	names, equal, refused, alone, different int
-	differences                             []string
+	differences                             []nameDifference // the first of them
+}
+
+// nameDifference is an encoded name at which Java differs, and its answer.
+type nameDifference struct {
+	der        []byte
+	java, what string
+}
+
+// row returns the difference as a captured row.
+func (d nameDifference) row() string {
+	row := map[string]any{"note": "TestJavaDistinguishedNames", "der_base64": d.der}
+	if text, ok := fromJava(d.java[1:]); d.java[0] == '=' && ok {
+		row["rfc2253"] = text
+	} else {
+		row["errorClass"] = d.java[1:] // a text that is no Unicode is none for Go either
+	}
+	encoded, err := json.Marshal(row)
+	if err != nil {
+		panic(err) // all of it can be written
+	}
+	return string(encoded)
+}
+
+// shrink makes the name smaller as long as Java differs.
+func (c *x500Comparison) shrink(d nameDifference) nameDifference {
+	shrink.Value(d.der, smallerDER, func(names [][]byte) int {
+		var words []string
+		for _, der := range names {
+			words = append(words, hex.EncodeToString(der))
+		}
+		answers := callJudge(c.t, c.jvm, "NameJudge", "\n", len(words), words)
+		if answers == nil {
+			return -1
+		}
+		for i, der := range names {
+			one := &x500Comparison{t: c.t}
+			if one.compare(der, answers[i]); one.different > 0 {
+				d = one.differences[0]
+				return i
+			}
+		}
+		return -1
+	})
+	return d
+}
+
+// smallerDER returns an encoded value without parts of it: elements of what is made of
+// elements, bytes of anything else.
+func smallerDER(der []byte) (smaller [][]byte) {
+	elements, ok := elementsOf(der)
+	if !ok {
+		return shrink.List(der)
+	}
+	if der[0]&0x20 == 0 { // a text or number
+		for _, content := range shrink.List(elements[0]) {
+			smaller = append(smaller, derOf(der[0], content))
+		}
+		return smaller
+	}
+	for _, rest := range shrink.List(elements) {
+		smaller = append(smaller, derOf(der[0], slices.Concat(rest...)))
+	}
+	for i, element := range elements {
+		for _, s := range smallerDER(element) {
+			smaller = append(smaller, derOf(der[0], slices.Concat(slices.Concat(elements[:i]...), s, slices.Concat(elements[i+1:]...))))
+		}
+	}
+	return smaller
+}
+
+// elementsOf takes an encoded value apart: into its elements, or its one content. ok is
+// false if it cannot be.
+func elementsOf(der []byte) (elements [][]byte, ok bool) {
+	var value asn1.RawValue
+	rest, err := asn1.Unmarshal(der, &value)
+	if err != nil || len(rest) > 0 {
+		return nil, false
+	}
+	if !value.IsCompound {
+		return [][]byte{value.Bytes}, true
+	}
+	for content := value.Bytes; len(content) > 0; {
+		var element asn1.RawValue
+		if content, err = asn1.Unmarshal(content, &element); err != nil {
+			return nil, false
+		}
+		elements = append(elements, element.FullBytes)
+	}
+	return elements, true
 }
 
 func (c *x500Comparison) round(n uint64) {
@@ -83,8 +217,8 @@ func (c *x500Comparison) compare(der []byte, java string) {
 	case err != nil && got == "" && java == "=": // x500-empty of docs/differences.md
 		c.alone++
 	default:
-		if c.different++; len(c.differences) < 20 {
-			c.differences = append(c.differences, fmt.Sprintf("%x: %q, %v, Java prints %s", der, got, err, java))
+		if c.different++; len(c.differences) < maxDifferences {
+			c.differences = append(c.differences, nameDifference{der, java, fmt.Sprintf("%x: %q, %v, Java prints %s", der, got, err, java)})
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package principal
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/portcullis-authz/portcullis/internal/shrink"
 )
 
 // patternSource makes patterns and names, always the same ones for a seed.
@@ -93,14 +96,88 @@ func (s *patternSource) name() string {
 type patternComparison struct {
 	oracle                 *javaOracle
 	pairs, mapped, refused int
-	faults                 []string // the first of them
+	faults                 []patternFault // the first of them
 	wrong                  int
 }
 
-func (c *patternComparison) fault(format string, args ...any) {
-	if c.wrong++; len(c.faults) < 20 {
-		c.faults = append(c.faults, fmt.Sprintf(format, args...))
+// patternFault is a pattern, or a pattern and a name, at which Java differs.
+type patternFault struct {
+	pattern, name string
+	what          string
+	answer        string // Java's
+}
+
+func (c *patternComparison) fault(f patternFault) {
+	if c.wrong++; len(c.faults) < 5 {
+		c.faults = append(c.faults, f)
 	}
+}
+
+// shrink makes the pattern and the name smaller as long as Java differs.
+func (f patternFault) shrink(t *testing.T, oracle *javaOracle) patternFault {
+	t.Helper()
+	smaller := func(f patternFault) (smaller []patternFault) {
+		for _, text := range shrink.Text(f.name) {
+			smaller = append(smaller, patternFault{pattern: f.pattern, name: text})
+		}
+		for _, text := range shrink.Text(f.pattern) {
+			smaller = append(smaller, patternFault{pattern: text, name: f.name})
+		}
+		return smaller
+	}
+	shrink.Value(f, smaller, func(faults []patternFault) int {
+		comparisons := make([]patternComparison, len(faults))
+		for i, one := range faults {
+			comparisons[i].oracle = oracle
+			if ways := comparisons[i].compile(one.pattern); len(ways) > 0 {
+				comparisons[i].name(one.pattern, ways, one.name)
+			}
+		}
+		oracle.wait(t)
+		for i := range comparisons {
+			if found := comparisons[i].faults; len(found) > 0 {
+				f = found[0]
+				return i
+			}
+		}
+		return -1
+	})
+	return f
+}
+
+// row returns the fault as a captured row of family ssl_mapping: the pattern is that of
+// a rule, which shows all groups.
+func (f patternFault) row(t *testing.T) string {
+	t.Helper()
+	tree, err := compileJavaPattern(f.pattern, &Backtracking{})
+	replacement := ""
+	if err == nil {
+		replacement = showGroups(tree.tree)
+	}
+	rule := "RULE:" + f.pattern + "/" + replacement + "/"
+	row := map[string]any{"source": t.Name(), "rules": rule, "javaOnly": err == nil && tree.program == nil}
+	mapped := map[string]any{"dn": f.name}
+	switch name, ok := strings.CutPrefix(f.answer, "="); {
+	case f.answer == "error":
+		row["errorClass"] = "java.util.regex.PatternSyntaxException"
+	case ok:
+		text, valid := unescapeFromJava(name)
+		mapped["name"] = text
+		if !valid {
+			mapped["loneSurrogate"] = true
+		}
+	default:
+		mapped["errorClass"] = "org.apache.kafka.common.security.ssl.SslPrincipalMapper$NoMatchingRule"
+	}
+	if f.answer != "error" {
+		row["parsed"] = []string{rule}
+	}
+	if len(mapped) > 1 && f.answer != "ok" {
+		row["cases"] = []any{mapped}
+	}
+	encoded, err := json.Marshal(row)
+	require.NoError(t, err)
+	return string(encoded)
 }
 
 // compile returns the pattern, and a second time for backtracking if it does not need
@@ -112,9 +189,9 @@ func (c *patternComparison) compile(pattern string) []*javaPattern {
 	c.oracle.ask(func(answer string) {
 		switch accepted := answer != "error"; {
 		case err == nil && !accepted:
-			c.fault("%q: Java refuses it", pattern)
+			c.fault(patternFault{pattern, "", fmt.Sprintf("%q: Java refuses it", pattern), answer})
 		case accepted && fault != nil && fault.construct == "":
-			c.fault("%q: Java accepts it: %v", pattern, err)
+			c.fault(patternFault{pattern, "", fmt.Sprintf("%q: Java accepts it: %v", pattern, err), answer})
 		}
 	}, "pattern", pattern)
 	if err != nil {
@@ -129,13 +206,19 @@ func (c *patternComparison) compile(pattern string) []*javaPattern {
 	return ways
 }
 
-// name compares a name. All groups show in what it is mapped to.
-func (c *patternComparison) name(pattern string, ways []*javaPattern, name string) {
-	tree := ways[0].tree
+// showGroups returns a replacement with all groups of a pattern.
+func showGroups(tree *syntaxTree) string {
 	replacement := "<$0>"
 	for i := range tree.groups {
 		replacement += fmt.Sprintf("($%d)", i+1)
 	}
+	return replacement
+}
+
+// name compares a name. All groups show in what it is mapped to.
+func (c *patternComparison) name(pattern string, ways []*javaPattern, name string) {
+	tree := ways[0].tree
+	replacement := showGroups(tree)
 	to := parseReplacement(replacement, tree)
 	var m matcher
 	for _, way := range ways {
@@ -148,7 +231,8 @@ func (c *patternComparison) name(pattern string, ways []*javaPattern, name strin
 			}
 			want, valid := unescapeFromJava(strings.TrimPrefix(answer, "="))
 			if matched != (answer != "-") || matched && (got != want || !valid) {
-				c.fault("%q on %q (linear: %t): %t, %q; Java: %q", pattern, name, way.program != nil, matched, got, answer)
+				what := fmt.Sprintf("%q on %q (linear: %t): %t, %q; Java: %q", pattern, name, way.program != nil, matched, got, answer)
+				c.fault(patternFault{pattern, name, what, answer})
 			}
 			if matched {
 				c.mapped++
@@ -179,10 +263,14 @@ func TestPatternsAgainstJava(t *testing.T) {
 			}
 		}
 	}
-	c.oracle.close()
+	c.oracle.wait(t)
 	t.Logf("%d pairs, of which %d are mapped and %d refused", c.pairs, c.mapped, c.refused)
 	assert.Zero(t, c.wrong)
-	assert.Empty(t, c.faults)
+	for _, f := range c.faults {
+		f = f.shrink(t, c.oracle)
+		t.Errorf("%s\nas in this row for fuzz/testdata, family ssl_mapping:\n%s", f.what, f.row(t))
+	}
+	c.oracle.close()
 	assert.Greater(t, c.pairs, 350_000)
 	assert.Greater(t, c.mapped, 30_000)
 	assert.Less(t, c.refused, c.pairs/8)

@@ -80,6 +80,19 @@ func (o *javaOracle) ask(then func(answer string), word string, fields ...string
 	o.asked <- then
 }
 
+// wait waits until all that was asked is answered.
+func (o *javaOracle) wait(t *testing.T) {
+	t.Helper()
+	answered := make(chan struct{})
+	o.ask(func(string) { close(answered) }, "flush", "-")
+	require.NoError(t, o.in.Flush())
+	select {
+	case <-answered:
+	case err := <-o.done:
+		require.NoError(t, err)
+	}
+}
+
 func escapeForJava(text string) string {
 	var b strings.Builder
 	for _, unit := range utf16.Encode([]rune(text)) {

@@ -1,4 +1,7 @@
+import java.lang.reflect.Field;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntFunction;
 import org.apache.kafka.common.security.kerberos.KerberosName;
 import org.apache.kafka.common.security.kerberos.KerberosShortNamer;
@@ -12,7 +15,7 @@ import org.apache.kafka.common.security.ssl.SslPrincipalMapper;
  * begin with how many they are.
  *
  * <p>The result is one line for each list and one for each of its names: "=" and the rules
- * as Kafka prints them or the name, "!" and the class of what it threw, or "H" if there was
+ * as Kafka prints them, with commas between, or the name, "!" and the class of what it threw, or "H" if there was
  * no answer in time. All characters but printable ASCII are escaped.
  */
 public final class MapperJudge {
@@ -27,7 +30,7 @@ public final class MapperJudge {
                 String rules = words.text();
                 answer(answers, () -> {
                     SslPrincipalMapper mapper = SslPrincipalMapper.fromRules(rules);
-                    return new Mapper(mapper.toString(), mapper::getName);
+                    return new Mapper(rules(mapper), mapper::getName);
                 }, words.list());
             } else {
                 String realm = words.text();
@@ -39,6 +42,22 @@ public final class MapperJudge {
             }
         }
         return answers.toString();
+    }
+
+    /** The rules one by one, each with two slashes: what the mapper prints cannot be taken apart. */
+    private static String rules(SslPrincipalMapper mapper) throws ReflectiveOperationException {
+        List<String> texts = new ArrayList<>();
+        for (Object rule : (List<?>) field(mapper, "rules")) {
+            String fold = (boolean) field(rule, "toLowerCase") ? "L" : (boolean) field(rule, "toUpperCase") ? "U" : "";
+            texts.add((boolean) field(rule, "isDefault") ? "DEFAULT" : "RULE:" + field(rule, "pattern") + "/" + field(rule, "replacement") + "/" + fold);
+        }
+        return String.join(",", texts);
+    }
+
+    private static Object field(Object of, String name) throws ReflectiveOperationException {
+        Field field = of.getClass().getDeclaredField(name);
+        field.setAccessible(true);
+        return field.get(of);
     }
 
     private interface Mapping {

@@ -14,6 +14,7 @@ import java.util.regex.*;
  * first   TEXT REPLACEMENT   "=" and what replaceFirst makes
  * lower   TEXT               "=" and the lower case
  * upper   TEXT               "=" and the upper case
+ * flush   -                  "ok"; all answers up to this one can be read
  * </pre>
  */
 public class JavaOracle {
@@ -46,6 +47,10 @@ public class JavaOracle {
                     break;
                 case "upper":
                     out.println("=" + escape(text.toUpperCase(Locale.ENGLISH)));
+                    break;
+                case "flush":
+                    out.println("ok");
+                    out.flush();
                     break;
                 default:
                     throw new IOException("an unknown word: " + line);

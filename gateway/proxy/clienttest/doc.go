@@ -17,6 +17,9 @@
 // Clients in other languages run where they are installed: kcat, and Debian's
 // python3-confluent-kafka. TestOldClients runs Java clients of old versions.
 //
+// TestLanguages runs Sarama, and kafkajs where node and npm are installed; with
+// PORTCULLIS_REQUIRE_CLIENTS=1 it fails where they are not.
+//
 // The number of runs must not fall: testdata/counts.tsv has it for each set of rows.
 //
 // The logs of clients are not compared: what they warn of is up to timing.

@@ -5,20 +5,33 @@ import java.io.PrintStream;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
 import java.util.Properties;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
 import org.apache.kafka.tools.AclCommand;
 
 /**
  * Runs kafka-acls in this JVM: the arguments are "run" and its own, the result is its exit
  * status, a line feed, and what it printed. With "acls", the bootstrap servers and the path
- * of client properties, the result is the ACLs in force, one a line.
+ * of client properties, the result is the ACLs in force, one a line, once the broker has all
+ * changes that were made before.
  */
 public final class AclTool {
     private static final Class<?> exit = exitClass();
+    /** The names of the ACLs by which it is seen that the broker has all changes before them. */
+    private static final String MARK = "mark-";
     private static Admin admin;
+    private static int marks;
 
     private AclTool() {}
 
@@ -58,7 +71,14 @@ public final class AclTool {
             properties.put("bootstrap.servers", servers);
             admin = Admin.create(properties);
         }
-        return admin.describeAcls(AclBindingFilter.ANY).values().get().stream()
+        AclBinding mark = new AclBinding(new ResourcePattern(ResourceType.TOPIC, MARK + ++marks, PatternType.LITERAL),
+            new AccessControlEntry("User:mark", "*", AclOperation.READ, AclPermissionType.ALLOW));
+        admin.createAcls(List.of(mark)).all().get();
+        Collection<AclBinding> all;
+        do {
+            all = admin.describeAcls(AclBindingFilter.ANY).values().get();
+        } while (!all.contains(mark));
+        return all.stream().filter(b -> !b.pattern().name().startsWith(MARK))
             .map(b -> String.join("|", b.pattern().resourceType().name(), b.pattern().patternType().name(), b.pattern().name(), b.entry().principal(),
                 b.entry().host(), b.entry().operation().name(), b.entry().permissionType().name()))
             .sorted().collect(Collectors.joining("\n"));
