@@ -24,7 +24,6 @@ var mayImport = map[string][]string{
 	"internal/javaregex":  {"internal/enum", "internal/javatext"},
 	"internal/posixregex": {"internal/enum", "internal/javatext"},
 	"principal":           {"internal/enum", "internal/javaregex", "internal/javatext", "internal/posixregex"},
-	"principal/krb5":      {"internal/enum", "principal"},
 	"ops":                 {"internal/enum", "resource"},
 	"acl":                 {"internal/enum", "internal/lines", "principal", "resource", "ops"},
 	"snapshot":            {"internal/enum", "principal", "resource", "ops", "acl"},
@@ -48,7 +47,6 @@ var mayImport = map[string][]string{
 // import, tests aside.
 var mayImportOthers = map[string][]string{
 	"internal/javatext":   {"golang.org/x/text/cases", "golang.org/x/text/language"},
-	"principal/krb5":      {"github.com/jcmturner/gokrb5/v8/credentials", "github.com/jcmturner/gokrb5/v8/messages"},
 	"snapshot":            {"github.com/google/btree"},
 	"internal/gen":        {"pgregory.net/rapid"},
 	"internal/javaoracle": {"github.com/stretchr/testify/require"},
