@@ -17,25 +17,28 @@ const module = "github.com/portcullis-authz/portcullis/"
 // mayImport is the direction of imports: what each package of the root module may
 // import of this module, tests aside. Leaves import internal packages only.
 var mayImport = map[string][]string{
-	"internal/enum":  {},
-	"internal/lines": {"internal/enum"},
-	"resource":       {"internal/enum"},
-	"principal":      {"internal/enum"},
-	"principal/krb5": {"internal/enum", "principal"},
-	"ops":            {"internal/enum", "resource"},
-	"acl":            {"internal/enum", "internal/lines", "principal", "resource", "ops"},
-	"snapshot":       {"internal/enum", "principal", "resource", "ops", "acl"},
-	"aclfile":        {"internal/enum", "acl", "snapshot"},
-	"audit":          {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
-	"audit/suggest":  {"principal", "resource", "ops", "acl", "snapshot", "audit"},
-	"inspect":        {"internal/enum", "principal", "resource", "ops", "acl", "snapshot"},
-	"fuzz":           {},
+	"internal/enum":       {},
+	"internal/lines":      {"internal/enum"},
+	"resource":            {"internal/enum"},
+	"internal/javatext":   {},
+	"internal/javaregex":  {"internal/enum", "internal/javatext"},
+	"internal/posixregex": {"internal/enum", "internal/javatext"},
+	"principal":           {"internal/enum", "internal/javaregex", "internal/javatext", "internal/posixregex"},
+	"ops":                 {"internal/enum", "resource"},
+	"acl":                 {"internal/enum", "internal/lines", "principal", "resource", "ops"},
+	"snapshot":            {"internal/enum", "principal", "resource", "ops", "acl"},
+	"aclfile":             {"internal/enum", "acl", "snapshot"},
+	"audit":               {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
+	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
+	"inspect":             {"internal/enum", "principal", "resource", "ops", "acl", "snapshot"},
+	"fuzz":                {},
 
 	// Tests alone import these.
-	"internal/refmodel":  {"principal", "resource", "ops", "acl"},
-	"internal/gen":       {"internal/refmodel", "principal", "resource", "ops", "acl"},
-	"internal/shrink":    {},
-	"internal/kafkatest": {"resource", "ops", "acl"},
+	"internal/refmodel":   {"principal", "resource", "ops", "acl"},
+	"internal/gen":        {"internal/refmodel", "principal", "resource", "ops", "acl"},
+	"internal/kafkatest":  {"resource", "ops", "acl"},
+	"internal/javaoracle": {},
+	"internal/shrink":     {},
 
 	// A command.
 	"internal/kafkatest/judge": {"internal/kafkatest"},
@@ -44,10 +47,10 @@ var mayImport = map[string][]string{
 // mayImportOthers is which packages outside the standard library a package may
 // import, tests aside.
 var mayImportOthers = map[string][]string{
-	"principal":      {"golang.org/x/text/cases", "golang.org/x/text/language"},
-	"principal/krb5": {"github.com/jcmturner/gokrb5/v8/credentials", "github.com/jcmturner/gokrb5/v8/messages"},
-	"snapshot":       {"github.com/google/btree"},
-	"internal/gen":   {"pgregory.net/rapid"},
+	"internal/javatext":   {"golang.org/x/text/cases", "golang.org/x/text/language"},
+	"snapshot":            {"github.com/google/btree"},
+	"internal/gen":        {"pgregory.net/rapid"},
+	"internal/javaoracle": {"github.com/stretchr/testify/require"},
 }
 
 // onlyUser names the one package that may import a package, tests aside: atomics

@@ -339,7 +339,7 @@ func explainAgrees(t rapid.TB, src gen.Source) (met int) {
 			t.Fatalf("%+v asks %+v: %v matches, want %v", s, r, matches, want)
 		}
 		for _, m := range e.NearMisses {
-			if slices.Contains(matches, m.Binding) || !slices.Contains((refmodel.World{ACLs: []acl.Binding{m.Mended}}).Explain(s, r), m.Mended) {
+			if slices.Contains(matches, m.Binding) || !slices.Contains((refmodel.World{ACLs: []acl.Binding{m.Fixed}}).Explain(s, r), m.Fixed) {
 				t.Fatalf("%+v asks %+v: %v is no near miss", s, r, m)
 			}
 		}

@@ -104,9 +104,9 @@ func (p *policy) points(rules []rule) []point {
 }
 
 // places returns the hosts of the ACLs.
-func (p *policy) places(rules []rule) []Hosts {
-	var places []Hosts
-	add := func(h Hosts, ok bool) {
+func (p *policy) places(rules []rule) []HostRange {
+	var places []HostRange
+	add := func(h HostRange, ok bool) {
 		if ok {
 			places = append(places, h)
 		}

@@ -50,7 +50,7 @@ func ExampleExplain() {
 		fmt.Println(m.Decides, m.Binding.Entry)
 	}
 	for _, m := range x.NearMisses {
-		fmt.Println(m.Field, m.Mended.Pattern.Name, m.Mended.Entry)
+		fmt.Println(m.Field, m.Fixed.Pattern.Name, m.Fixed.Entry)
 	}
 	// Output:
 	// allowed: false
@@ -161,7 +161,7 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu
 	}
 	for _, f := range findings {
 		fmt.Println(f.Code, f.Removable, f.Binding.Entry)
-		fmt.Println("because", f.Reason+":", f.Mend)
+		fmt.Println("because", f.Reason+":", f.Fix)
 	}
 	// Output:
 	// semantics false (principal=User:*, host=10.0.0.0/8, operation=READ, permissionType=ALLOW)

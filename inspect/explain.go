@@ -47,10 +47,10 @@ type Match struct {
 type NearMiss struct {
 	Binding acl.Binding
 	Field   Field
-	// Mended is the ACL with this field so changed that it matches: the name of the
+	// Fixed is the ACL with this field so changed that it matches: the name of the
 	// resource as a LITERAL pattern, the principal, the address or the operation of
 	// the question, or ALLOW.
-	Mended acl.Binding
+	Fixed acl.Binding
 }
 
 // Field is a field of an ACL that can keep it from matching. The zero Field is
@@ -78,18 +78,18 @@ func (f Field) String() string {
 	return strings.ToLower(fieldNames[f])
 }
 
-// String says which field of which ACL keeps it from matching, and what would mend
+// String says which field of which ACL keeps it from matching, and what would fix
 // it. Nothing is escaped.
 func (m NearMiss) String() string {
-	e := m.Mended.Entry
-	mends := [...]string{
+	e := m.Fixed.Entry
+	fixes := [...]string{
 		FieldOperation:  e.Operation.String(),
 		FieldPermission: e.Permission.String(),
 		FieldHost:       e.Host,
-		FieldName:       m.Mended.Pattern.PatternType.String() + " " + m.Mended.Pattern.Name,
+		FieldName:       m.Fixed.Pattern.PatternType.String() + " " + m.Fixed.Pattern.Name,
 		FieldPrincipal:  e.Principal,
 	}
-	return fmt.Sprintf("%s would match with %v %s", m.Binding, m.Field, mends[m.Field])
+	return fmt.Sprintf("%s would match with %v %s", m.Binding, m.Field, fixes[m.Field])
 }
 
 // Explain says why n decides a check as it does: what matched, what decided, and what
@@ -98,8 +98,8 @@ func (m NearMiss) String() string {
 // ready, though they do not count. A question that no ACL can be about has none: of a
 // subject without a principal or an address, and of types and operations that are none.
 //
-// In KafkaExact a near miss is told only if the mended ACL matches by Kafka's rules,
-// whether or not mending it makes Kafka answer.
+// In KafkaExact a near miss is told only if the fixed ACL matches by Kafka's rules,
+// whether or not fixing it makes Kafka answer.
 //
 // A limit above 0 is how many matches and how many near misses there are at the most.
 // It reads all ACLs on the resource type, and so is not for the path of a request.
@@ -245,8 +245,8 @@ func (q *question) nearMisses(rules []rule) []NearMiss {
 	var misses []NearMiss
 	for _, r := range rules {
 		if field, one := q.failure(r); one {
-			if mended := q.mend(r.Binding, field); q.wouldMatch(mended) {
-				misses = append(misses, NearMiss{Binding: r.Binding, Field: field, Mended: mended})
+			if fixed := q.fix(r.Binding, field); q.wouldMatch(fixed) {
+				misses = append(misses, NearMiss{Binding: r.Binding, Field: field, Fixed: fixed})
 			}
 		}
 	}
@@ -276,8 +276,8 @@ func (q *question) failure(r rule) (field Field, one bool) {
 	return field, n == 1
 }
 
-// mend returns b with a field changed to what the question asks for.
-func (q *question) mend(b acl.Binding, field Field) acl.Binding {
+// fix returns b with a field changed to what the question asks for.
+func (q *question) fix(b acl.Binding, field Field) acl.Binding {
 	switch field {
 	case FieldOperation:
 		b.Entry.Operation = q.request.Operation

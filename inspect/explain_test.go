@@ -118,16 +118,16 @@ func wantNearMisses(t *testing.T, seed uint64, w refmodel.World, x inspect.Expla
 			t.Fatalf("seed %d: %v matches and does not", seed, b)
 		}
 		if near {
-			mended := refmodel.World{ACLs: []acl.Binding{m.Mended}}
-			if differences(b, m.Mended) != 1 || len(explained(mended, semantics, s, r)) != 1 {
-				t.Fatalf("seed %d: %v, mended %v", seed, m, m.Mended)
+			fixed := refmodel.World{ACLs: []acl.Binding{m.Fixed}}
+			if differences(b, m.Fixed) != 1 || len(explained(fixed, semantics, s, r)) != 1 {
+				t.Fatalf("seed %d: %v, fixed %v", seed, m, m.Fixed)
 			}
-			// The world with the mended ACL, whether or not Kafka then answers.
+			// The world with the fixed ACL, whether or not Kafka then answers.
 			all := w
-			all.ACLs = append(slices.DeleteFunc(slices.Clone(w.ACLs), func(o acl.Binding) bool { return o == b }), m.Mended)
+			all.ACLs = append(slices.DeleteFunc(slices.Clone(w.ACLs), func(o acl.Binding) bool { return o == b }), m.Fixed)
 			after := inspect.Explain(snapshotOf(t, all), snapshot.Subject(s), snapshot.Request(r), 0)
-			if !slices.ContainsFunc(after.Matches, func(x inspect.Match) bool { return x.Binding == m.Mended }) {
-				t.Fatalf("seed %d: %v mended is %v, which is none of %v", seed, m, m.Mended, after.Matches)
+			if !slices.ContainsFunc(after.Matches, func(x inspect.Match) bool { return x.Binding == m.Fixed }) {
+				t.Fatalf("seed %d: %v fixed is %v, which is none of %v", seed, m, m.Fixed, after.Matches)
 			}
 		}
 		if !near && !matches && couldMatch(x.Semantics, semantics, b, s, r) {
@@ -146,9 +146,9 @@ func couldMatch(now, then snapshot.Semantics, b acl.Binding, s refmodel.Subject,
 		func(b *acl.Binding) { b.Pattern = resource.LiteralPattern(r.Type, r.Name) },
 	}
 	for _, change := range changes {
-		mended := b
-		change(&mended)
-		alone := refmodel.World{ACLs: []acl.Binding{mended}}
+		fixed := b
+		change(&fixed)
+		alone := refmodel.World{ACLs: []acl.Binding{fixed}}
 		if b.Pattern.Type == r.Type && len(explained(alone, now, s, r)) == 1 && len(explained(alone, then, s, r)) == 1 {
 			return true
 		}

@@ -11,11 +11,11 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Hosts is the addresses that one host of an ACL holds, but for some: everywhere, a
-// network, or one address with a certain zone or none. The zero Hosts is everywhere.
+// HostRange is the addresses that one host of an ACL holds, but for some: everywhere, a
+// network, or one address with a certain zone or none. The zero HostRange is everywhere.
 // IPv4-mapped addresses are the IPv4 addresses. The address 0.0.0.0, which no client has, is
 // in no network for a check; here it counts like any other.
-type Hosts struct {
+type HostRange struct {
 	// Network is the addresses, whatever their zone; one address is a network of
 	// full length. The zero Network is everywhere.
 	Network netip.Prefix
@@ -24,20 +24,20 @@ type Hosts struct {
 	Addr netip.Addr
 	// Except is what is left out: parts of the addresses, apart from each other, none
 	// of them with exceptions of its own, sorted by address.
-	Except []Hosts
+	Except []HostRange
 }
 
 // Everywhere is every address.
-var Everywhere = Hosts{}
+var Everywhere = HostRange{}
 
 // Contains reports whether addr is one of h. The zero Addr is in no set.
-func (h Hosts) Contains(addr netip.Addr) bool {
+func (h HostRange) Contains(addr netip.Addr) bool {
 	addr = addr.Unmap()
-	return addr.IsValid() && h.holds(addr) && !slices.ContainsFunc(h.Except, func(e Hosts) bool { return e.holds(addr) })
+	return addr.IsValid() && h.holds(addr) && !slices.ContainsFunc(h.Except, func(e HostRange) bool { return e.holds(addr) })
 }
 
 // holds is Contains without regard to exceptions, of an unmapped address.
-func (h Hosts) holds(addr netip.Addr) bool {
+func (h HostRange) holds(addr netip.Addr) bool {
 	switch {
 	case h.Addr.IsValid():
 		return addr == h.Addr
@@ -50,7 +50,7 @@ func (h Hosts) holds(addr netip.Addr) bool {
 // String returns h as the host of an ACL of the documented semantics: "*", a network, an
 // address ("fe80::1"), or what Java prints for an address with a zone
 // ("fe80:0:0:0:0:0:0:1%eth0"). Exceptions follow in words.
-func (h Hosts) String() string {
+func (h HostRange) String() string {
 	var b strings.Builder
 	switch {
 	case h.Addr.Zone() != "":
@@ -72,12 +72,12 @@ func (h Hosts) String() string {
 
 // compareHosts orders everywhere first, then IPv4 before IPv6, then by address, the
 // larger network first, then zones.
-func compareHosts(a, b Hosts) int {
+func compareHosts(a, b HostRange) int {
 	x, y := a.first(), b.first()
 	return cmp.Or(x.WithZone("").Compare(y.WithZone("")), cmp.Compare(a.depth(), b.depth()), strings.Compare(x.Zone(), y.Zone()))
 }
 
-func (h Hosts) first() netip.Addr {
+func (h HostRange) first() netip.Addr {
 	if h.Addr.IsValid() {
 		return h.Addr
 	}
@@ -85,7 +85,7 @@ func (h Hosts) first() netip.Addr {
 }
 
 // depth is the mask length, and one more than any for an address with its zone.
-func (h Hosts) depth() int {
+func (h HostRange) depth() int {
 	switch {
 	case h.Addr.IsValid():
 		return h.Addr.BitLen() + 1
@@ -96,7 +96,7 @@ func (h Hosts) depth() int {
 }
 
 // covers reports whether h, which has no exceptions, holds all of o.
-func (h Hosts) covers(o Hosts) bool {
+func (h HostRange) covers(o HostRange) bool {
 	switch {
 	case h.Addr.IsValid():
 		return h.Addr == o.Addr
@@ -108,12 +108,12 @@ func (h Hosts) covers(o Hosts) bool {
 
 // HostSet is a set of addresses: those in any of its elements, which are apart from
 // each other and sorted. The empty HostSet holds no address.
-type HostSet []Hosts
+type HostSet []HostRange
 
 // Contains reports whether addr is in s. It looks at every element. The zero Addr is
 // in no set.
 func (s HostSet) Contains(addr netip.Addr) bool {
-	return slices.ContainsFunc(s, func(h Hosts) bool { return h.Contains(addr) })
+	return slices.ContainsFunc(s, func(h HostRange) bool { return h.Contains(addr) })
 }
 
 // String returns the elements in words, separated by semicolons, or "no host".
@@ -124,37 +124,37 @@ const mappedBits = 96
 
 // Parts of all addresses that every tree of hosts tells apart.
 var (
-	ipv4 = Hosts{Network: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
-	ipv6 = Hosts{Network: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
+	ipv4 = HostRange{Network: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
+	ipv6 = HostRange{Network: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
 	// mapped is addresses that no client has: they are IPv4 addresses.
-	mapped = Hosts{Network: netip.PrefixFrom(netip.AddrFrom16([16]byte{10: 0xff, 11: 0xff}), mappedBits)}
+	mapped = HostRange{Network: netip.PrefixFrom(netip.AddrFrom16([16]byte{10: 0xff, 11: 0xff}), mappedBits)}
 )
 
 // hostsOf returns the addresses that the host of an ACL holds in some semantics. ok is
 // false if it holds none. Of a host that fails closed the answer depends on whether the
 // ACL denies.
-func hostsOf(host acl.Host, permission acl.PermissionType, semantics snapshot.Semantics) (h Hosts, ok bool) {
+func hostsOf(host acl.Host, permission acl.PermissionType, semantics snapshot.Semantics) (h HostRange, ok bool) {
 	switch host.Kind() {
 	case acl.HostEverywhere:
 		return Everywhere, true
 	case acl.HostOneAddress:
 		return oneAddress(host.Addr()), semantics == snapshot.Documented || host.IsJavaText()
 	case acl.HostNetwork:
-		return Hosts{Network: host.Network()}, semantics != snapshot.KafkaExact
+		return HostRange{Network: host.Network()}, semantics != snapshot.KafkaExact
 	case acl.HostLinkNetwork:
 		return Everywhere, permission == acl.Deny && semantics != snapshot.KafkaExact
 	case acl.HostUnreadable:
 		return Everywhere, permission == acl.Deny && semantics == snapshot.Documented
 	}
-	return Hosts{}, false
+	return HostRange{}, false
 }
 
 // oneAddress is addr, which must be unmapped. Only IPv6 has zones.
-func oneAddress(addr netip.Addr) Hosts {
+func oneAddress(addr netip.Addr) HostRange {
 	if addr.Is4() {
-		return Hosts{Network: netip.PrefixFrom(addr, addr.BitLen())}
+		return HostRange{Network: netip.PrefixFrom(addr, addr.BitLen())}
 	}
-	return Hosts{Addr: addr}
+	return HostRange{Addr: addr}
 }
 
 // hostTree divides all addresses into cells, as nameTree does names. A cell may be
@@ -162,15 +162,15 @@ func oneAddress(addr netip.Addr) Hosts {
 // everywhere.
 type hostTree struct {
 	tree
-	nodes []Hosts // without exceptions
-	empty []bool  // the cell holds no address that a client has
+	nodes []HostRange // without exceptions
+	empty []bool      // the cell holds no address that a client has
 }
 
 // newHostTree returns the tree of some points, in any order and with repeats.
-func newHostTree(points []Hosts) *hostTree {
+func newHostTree(points []HostRange) *hostTree {
 	points = append(slices.Clone(points), Everywhere, ipv4, ipv6, mapped)
 	slices.SortFunc(points, compareHosts)
-	t := &hostTree{nodes: slices.CompactFunc(points, func(a, b Hosts) bool { return compareHosts(a, b) == 0 })}
+	t := &hostTree{nodes: slices.CompactFunc(points, func(a, b HostRange) bool { return compareHosts(a, b) == 0 })}
 	t.tree = newTree(len(t.nodes), func(i, j int) bool { return t.nodes[i].covers(t.nodes[j]) })
 	t.empty = make([]bool, len(t.nodes))
 	for i := range t.nodes {
@@ -212,13 +212,13 @@ func lastOf(network netip.Prefix) netip.Addr {
 }
 
 // find returns the node of a point, which must be in the tree.
-func (t *hostTree) find(p Hosts) int {
+func (t *hostTree) find(p HostRange) int {
 	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
 	return i
 }
 
 // within returns the nodes that hold no other addresses than p does: from up to to.
-func (t *hostTree) within(p Hosts) (from, to int) {
+func (t *hostTree) within(p HostRange) (from, to int) {
 	from, ok := slices.BinarySearchFunc(t.nodes, p, compareHosts)
 	if ok {
 		return from, int(t.end[from])
@@ -228,7 +228,7 @@ func (t *hostTree) within(p Hosts) (from, to int) {
 
 // above returns the narrowest node that holds all addresses of p and more, or -1 for
 // those of the root.
-func (t *hostTree) above(p Hosts) int {
+func (t *hostTree) above(p HostRange) int {
 	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
 	for i--; i >= 0 && !t.nodes[i].covers(p); i = int(t.parent[i]) {
 	}

@@ -49,7 +49,7 @@ type Finding struct {
 	Binding acl.Binding
 	Others  []acl.Binding // the ACLs that make it so: the first few, if there are many
 	Reason  string        // what is wrong; outside text in it is quoted and cut
-	Mend    string        // what to do about it
+	Fix     string        // what to do about it
 	// Removable says that the ACL, alone, can be removed without a change of any
 	// decision: see [Lint].
 	Removable bool
@@ -127,7 +127,7 @@ func (l *linter) lint(r rule) []Finding {
 	var findings []Finding
 	for _, c := range checks {
 		if w := c.finds(l, r); w != nil {
-			findings = append(findings, Finding{c.code, r.Binding, w.others, w.reason, w.mend, removable})
+			findings = append(findings, Finding{c.code, r.Binding, w.others, w.reason, w.fix, removable})
 		}
 	}
 	explained := slices.ContainsFunc(findings, func(f Finding) bool { return slices.Contains(whyRemovable, f.Code) })
@@ -142,7 +142,7 @@ var whyRemovable = []Code{CodeSuperUser, CodeDeadHost, CodeDeadOperation, CodeNo
 
 // whyNot returns the finding of an ACL that could match, but makes no difference.
 func (l *linter) whyNot(r rule) Finding {
-	f := Finding{Binding: r.Binding, Removable: true, Mend: "remove it"}
+	f := Finding{Binding: r.Binding, Removable: true, Fix: "remove it"}
 	same, denies := l.others(r)
 	switch {
 	case r.Entry.Permission == acl.Deny && len(same) > 0:
@@ -151,11 +151,11 @@ func (l *linter) whyNot(r rule) Finding {
 	case r.Entry.Permission == acl.Deny:
 		f.Code = CodeIdle
 		f.Reason = "it denies what nobody is allowed"
-		f.Mend = "remove it, unless it is there for an ALLOW to come"
+		f.Fix = "remove it, unless it is there for an ALLOW to come"
 	case len(denies) > 0 && l.isShadowed(r):
 		f.Code, f.Others = CodeShadowed, denies
 		f.Reason = "DENYs deny all that it allows"
-		f.Mend = "remove it, or the DENY if that is the mistake"
+		f.Fix = "remove it, or the DENY if that is the mistake"
 	case len(same)+len(denies) == 0:
 		f.Code = CodeRedundant
 		f.Reason = "it allows everyone everything, as the configuration does where there is no ACL"
@@ -233,8 +233,8 @@ func (l *linter) isShadowed(r rule) bool {
 
 // words is what is said of an ACL that has something.
 type words struct {
-	reason, mend string
-	others       []acl.Binding
+	reason, fix string
+	others      []acl.Binding
 }
 
 // checks are the kinds of findings that look at an ACL for itself, in their order. Each

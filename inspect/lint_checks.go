@@ -18,7 +18,7 @@ func (l *linter) superUser(r rule) *words {
 	}
 	return &words{
 		reason: fmt.Sprintf("%s is a super user, who may do everything", enum.Quote(r.Entry.Principal)),
-		mend:   "remove it, or the principal from super.users",
+		fix:    "remove it, or the principal from super.users",
 	}
 }
 
@@ -31,14 +31,14 @@ func (l *linter) deadHost(r rule) *words {
 	case !r.host.isDocumented:
 		return &words{
 			reason: fmt.Sprintf("%s is no address and no network, and names are not looked up: no client has it", enum.Quote(text)),
-			mend:   fmt.Sprintf("write an address, a network such as 10.0.0.0/8, or %q", acl.WildcardHost),
+			fix:    fmt.Sprintf("write an address, a network such as 10.0.0.0/8, or %q", acl.WildcardHost),
 		}
 	}
-	mend := "write each address for itself"
+	fix := "write each address for itself"
 	if !strings.Contains(text, "/") {
-		mend = fmt.Sprintf("write %q", acl.HostAddress(r.host.documented.first()))
+		fix = fmt.Sprintf("write %q", acl.HostAddress(r.host.documented.first()))
 	}
-	return &words{reason: fmt.Sprintf("Kafka compares text, and no address of a client is written %s", enum.Quote(text)), mend: mend}
+	return &words{reason: fmt.Sprintf("Kafka compares text, and no address of a client is written %s", enum.Quote(text)), fix: fix}
 }
 
 // unreadableHost finds a DENY of which it cannot be told where it denies.
@@ -56,7 +56,7 @@ func (l *linter) unreadableHost(r rule) *words {
 	}
 	return &words{
 		reason: fmt.Sprintf("the host %s %s: %s", enum.Quote(r.Entry.Host), what, where),
-		mend:   "write an address, or a network such as 10.0.0.0/8 or 2001:db8::/32",
+		fix:    "write an address, or a network such as 10.0.0.0/8 or 2001:db8::/32",
 	}
 }
 
@@ -66,7 +66,7 @@ func (l *linter) deadOperation(r rule) *words {
 	}
 	return &words{
 		reason: fmt.Sprintf("no request asks for %v on a %v", r.Entry.Operation, l.typ),
-		mend:   fmt.Sprintf("use one of %v, or remove it", slices.Collect(l.supported.All())),
+		fix:    fmt.Sprintf("use one of %v, or remove it", slices.Collect(l.supported.All())),
 	}
 }
 
@@ -77,7 +77,7 @@ func (l *linter) noPrincipal(r rule) *words {
 	}
 	return &words{
 		reason: fmt.Sprintf("%s is nobody: a principal is a type, a colon and a name", enum.Quote(text)),
-		mend:   fmt.Sprintf("write a principal such as %q, or remove it", principal.User("alice")),
+		fix:    fmt.Sprintf("write a principal such as %q, or remove it", principal.User("alice")),
 	}
 }
 
@@ -85,7 +85,7 @@ func (l *linter) prefixedStar(r rule) *words {
 	if pointOf(r.Pattern) != asterisks {
 		return nil
 	}
-	return &words{reason: `PREFIXED "*" covers the names that begin with an asterisk, not all names`, mend: `use LITERAL "*"`}
+	return &words{reason: `PREFIXED "*" covers the names that begin with an asterisk, not all names`, fix: `use LITERAL "*"`}
 }
 
 func (l *linter) starPrincipal(r rule) *words {
@@ -98,7 +98,7 @@ func (l *linter) starPrincipal(r rule) *words {
 	}
 	return &words{
 		reason: fmt.Sprintf("%s is one principal, not everyone", enum.Quote(text)),
-		mend:   fmt.Sprintf("write %q, or the name of a principal", principal.Wildcard),
+		fix:    fmt.Sprintf("write %q, or the name of a principal", principal.Wildcard),
 	}
 }
 
@@ -109,7 +109,7 @@ func (l *linter) principalType(r rule) *words {
 	}
 	return &words{
 		reason: fmt.Sprintf("no principal has the type %s, unless a principal builder of your own makes them", enum.Quote(typ)),
-		mend:   fmt.Sprintf("use one of the types %q, or add the type to those that are known", l.knownTypes),
+		fix:    fmt.Sprintf("use one of the types %q, or add the type to those that are known", l.knownTypes),
 	}
 }
 
@@ -133,7 +133,7 @@ func (l *linter) prefixOpens(r rule) *words {
 		if i >= 0 {
 			return &words{
 				reason: fmt.Sprintf("the prefix %s also opens %s", enum.Quote(name), enum.Quote(at.name)),
-				mend:   fmt.Sprintf("end the prefix with a separator, such as %s, or name the resources", enum.Quote(name+".")),
+				fix:    fmt.Sprintf("end the prefix with a separator, such as %s, or name the resources", enum.Quote(name+".")),
 				others: slices.Clone(l.standing[kid][i : i+1]),
 			}
 		}
@@ -150,7 +150,7 @@ func (l *linter) everyone(r rule) *words {
 	}
 	return &words{
 		reason: fmt.Sprintf("everyone, also who is not authenticated, is allowed %v from %s", e.Operation, enum.Quote(e.Host)),
-		mend:   "name the principals that need it",
+		fix:    "name the principals that need it",
 	}
 }
 
@@ -158,7 +158,7 @@ func (l *linter) clusterAll(r rule) *words {
 	if l.typ != resource.Cluster || r.Entry.Permission != acl.Allow || r.Entry.Operation != ops.All {
 		return nil
 	}
-	return &words{reason: "ALL on the cluster includes altering ACLs and acting as a broker", mend: "name the operations that are needed"}
+	return &words{reason: "ALL on the cluster includes altering ACLs and acting as a broker", fix: "name the operations that are needed"}
 }
 
 // semantics finds an ACL that matches otherwise by Kafka's rules than by the
@@ -171,17 +171,17 @@ func (l *linter) semantics(r rule) *words {
 	case !h.isInKafka && h.Kind() == acl.HostNetwork:
 		return &words{
 			reason: fmt.Sprintf("Kafka before 4.4 compares the host %s as text, so that it never matches; it starts to match on Kafka 4.4", enum.Quote(r.Entry.Host)),
-			mend:   "write each address for itself, or upgrade",
+			fix:    "write each address for itself, or upgrade",
 		}
 	case !h.isInKafka:
 		return &words{
 			reason: fmt.Sprintf("Kafka compares the host %s as text, the documentation as an address or a network", enum.Quote(r.Entry.Host)),
-			mend:   "write addresses as Java prints them, in full and with their zone",
+			fix:    "write addresses as Java prints them, in full and with their zone",
 		}
 	case r.Pattern.IsWildcard() && mayBeginWithStar:
 		return &words{
 			reason: `Kafka does not apply LITERAL "*" to longer names that begin with an asterisk`,
-			mend:   `add the same ACL on PREFIXED "*"`,
+			fix:    `add the same ACL on PREFIXED "*"`,
 		}
 	}
 	return nil
@@ -195,6 +195,6 @@ func (l *linter) noAnswer(r rule) *words {
 	}
 	return &words{
 		reason: "Kafka throws, or loops for ever, on names that it is on; the documented answer is given instead",
-		mend:   "remove it, or replace it by one that has a principal and is on a name that begins with a letter",
+		fix:    "remove it, or replace it by one that has a principal and is on a name that begins with a letter",
 	}
 }

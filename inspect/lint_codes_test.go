@@ -98,7 +98,7 @@ func TestLintCodes(t *testing.T) {
 		n := shaped(t, tt.config, func(i int) acl.Binding { return tt.acls[i] }, len(tt.acls), none)
 		found := false
 		for _, f := range must(inspect.Lint(n, inspect.LintOptions{})) {
-			if f.Reason == "" || f.Mend == "" {
+			if f.Reason == "" || f.Fix == "" {
 				t.Errorf("%v lacks words", f)
 			}
 			if f.Binding == tt.acls[0] && f.Code == tt.code {

@@ -9,32 +9,32 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Names is the names that one pattern covers, but for some: one name, or all that
-// begin with a prefix. The empty prefix stands for all names. The zero Names is the
+// NameRange is the names that one pattern covers, but for some: one name, or all that
+// begin with a prefix. The empty prefix stands for all names. The zero NameRange is the
 // empty name alone.
-type Names struct {
+type NameRange struct {
 	Prefix bool   // all names that begin with Name, rather than Name alone
 	Name   string // compared byte by byte
 	// Except is what is left out: parts of the names, apart from each other, none of
 	// them with exceptions of its own, sorted by name, a prefix before the same
 	// name. Where an exception holds names that belong to the set after all, these
 	// are a further element of the [NameSet].
-	Except []Names
+	Except []NameRange
 }
 
 // AllNames is every name.
-var AllNames = Names{Prefix: true}
+var AllNames = NameRange{Prefix: true}
 
 // Contains reports whether name is one of n.
-func (n Names) Contains(name string) bool {
+func (n NameRange) Contains(name string) bool {
 	if !n.holds(name) {
 		return false
 	}
-	return !slices.ContainsFunc(n.Except, func(e Names) bool { return e.holds(name) })
+	return !slices.ContainsFunc(n.Except, func(e NameRange) bool { return e.holds(name) })
 }
 
 // holds is Contains without regard to exceptions.
-func (n Names) holds(name string) bool {
+func (n NameRange) holds(name string) bool {
 	if n.Prefix {
 		return strings.HasPrefix(name, n.Name)
 	}
@@ -43,7 +43,7 @@ func (n Names) holds(name string) bool {
 
 // String returns n in words, with quoted names, such as
 // `prefix "pay" except "payroll", prefix "pay.secret"`.
-func (n Names) String() string {
+func (n NameRange) String() string {
 	var b strings.Builder
 	switch {
 	case n.Prefix && n.Name == "":
@@ -63,11 +63,11 @@ func (n Names) String() string {
 // other and sorted by name, a prefix before the same name. There is one way only
 // to write a set, so that equal sets have equal elements. The empty NameSet holds
 // no name.
-type NameSet []Names
+type NameSet []NameRange
 
 // Contains reports whether name is in s. It looks at every element.
 func (s NameSet) Contains(name string) bool {
-	return slices.ContainsFunc(s, func(n Names) bool { return n.Contains(name) })
+	return slices.ContainsFunc(s, func(n NameRange) bool { return n.Contains(name) })
 }
 
 // String returns the elements in words, separated by semicolons, or "no name".
@@ -101,12 +101,12 @@ func pointOf(p resource.Pattern) point {
 	return point{p.Name, p.PatternType == resource.Prefixed}
 }
 
-func (p point) holds(name string) bool { return Names{Prefix: p.prefix, Name: p.name}.holds(name) }
+func (p point) holds(name string) bool { return NameRange{Prefix: p.prefix, Name: p.name}.holds(name) }
 
 // contains reports whether all names of q are names of p.
 func (p point) contains(q point) bool { return p == q || p.prefix && p.holds(q.name) }
 
-func (p point) names() Names { return Names{Prefix: p.prefix, Name: p.name} }
+func (p point) names() NameRange { return NameRange{Prefix: p.prefix, Name: p.name} }
 
 // comparePoints orders by name, a prefix before the same name: what a point holds
 // comes behind it, before all that it does not hold.

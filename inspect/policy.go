@@ -33,7 +33,7 @@ type rule struct {
 // hostForms is what the host of an ACL holds in Documented and in KafkaExact.
 type hostForms struct {
 	acl.Host
-	documented, kafka       Hosts
+	documented, kafka       HostRange
 	isDocumented, isInKafka bool // whether it holds an address at all
 }
 
@@ -85,7 +85,7 @@ func load(n *snapshot.Snapshot, t resource.Type) *policy {
 }
 
 // hosts returns the addresses that r is for, and whether there are any.
-func (r rule) hosts(exact bool) (Hosts, bool) {
+func (r rule) hosts(exact bool) (HostRange, bool) {
 	if exact {
 		return r.host.kafka, r.host.isInKafka
 	}

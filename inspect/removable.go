@@ -70,7 +70,7 @@ type grantsByHost struct {
 
 // near calls yield for the grants that share an address with h, and perhaps some that
 // do not, until it returns true, and reports whether it did.
-func (g *grants) near(h Hosts, exact bool, yield func(*grantsFrom) bool) bool {
+func (g *grants) near(h HostRange, exact bool, yield func(*grantsFrom) bool) bool {
 	const few = 8 // of which all are looked at sooner than a tree is made
 	if len(g.list) <= few {
 		return slices.ContainsFunc(g.list, yield)
@@ -98,7 +98,7 @@ func (g *grants) near(h Hosts, exact bool, yield func(*grantsFrom) bool) bool {
 }
 
 func arrangeByHost(list []*grantsFrom, exact bool) *grantsByHost {
-	var points []Hosts
+	var points []HostRange
 	for _, g := range list {
 		if h, ok := g.host.in(exact); ok {
 			points = append(points, h)
@@ -194,7 +194,7 @@ func (c *census) grant(node int, r rule, operations ops.Set) {
 }
 
 // in returns the addresses by one semantics, and whether there are any.
-func (h *hostForms) in(exact bool) (Hosts, bool) {
+func (h *hostForms) in(exact bool) (HostRange, bool) {
 	return rule{host: h}.hosts(exact)
 }
 
@@ -367,7 +367,7 @@ func (c *census) voicesAt(text string, cell int, exact bool) *voices {
 		return c.last.voices
 	}
 	var rules []rule
-	var points []Hosts
+	var points []HostRange
 	take := func(r rule) {
 		if h, ok := r.hosts(exact); ok {
 			rules = append(rules, r)
@@ -485,8 +485,8 @@ func (c *census) deniesGrantsOf(r rule, node, cell int, exact bool) bool {
 // leaves reports whether the other DENY leave one of some principals an operation, on
 // the names in a cell and at some of the hosts: if it comes together with the
 // principal of r.
-func (c *census) leaves(r rule, allowed []string, hosts Hosts, op ops.Operation, cell int, exact bool) bool {
-	var denying []Hosts
+func (c *census) leaves(r rule, allowed []string, hosts HostRange, op ops.Operation, cell int, exact bool) bool {
+	var denying []HostRange
 	take := func(o rule) {
 		_, denies := o.says()
 		if h, ok := o.hosts(exact); ok && denies.Has(op) && o.Binding != r.Binding {
@@ -515,11 +515,11 @@ func (c *census) leaves(r rule, allowed []string, hosts Hosts, op ops.Operation,
 }
 
 // isLeft reports whether some address of h is in none of others.
-func (c *census) isLeft(h Hosts, others []Hosts) bool {
+func (c *census) isLeft(h HostRange, others []HostRange) bool {
 	if !c.spend(len(others)) {
 		return false
 	}
-	var inside []Hosts
+	var inside []HostRange
 	for _, o := range others {
 		switch {
 		case o.covers(h):

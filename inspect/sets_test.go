@@ -59,7 +59,7 @@ func TestZeroValuesHoldNothing(t *testing.T) {
 	if inspect.Everywhere.Contains(netip.Addr{}) {
 		t.Error("no address is somewhere")
 	}
-	if !(inspect.Names{}).Contains("") || (inspect.Names{}).Contains("a") || !inspect.AllNames.Contains("") {
+	if !(inspect.NameRange{}).Contains("") || (inspect.NameRange{}).Contains("a") || !inspect.AllNames.Contains("") {
 		t.Error("the zero Names is not the empty name alone")
 	}
 	if got := inspect.Field(99).String(); got != "Field(99)" {
@@ -129,13 +129,13 @@ func TestExplainIsBounded(t *testing.T) {
 	}
 }
 
-// TestMendsOfUnusualQuestions: what no ACL can say is mended with what holds it.
+// TestMendsOfUnusualQuestions: what no ACL can say is fixed with what holds it.
 func TestMendsOfUnusualQuestions(t *testing.T) {
 	acls := []acl.Binding{allow("User:*", "*", ops.Read, topic("a")), allow("User:b", "*", ops.All, topic("a"))}
 	n := shaped(t, snapshot.Config{}, func(i int) acl.Binding { return acls[i] }, len(acls), none)
 	who := snapshot.Subject{Principal: principal.Principal{Type: "User:x", Name: "y"}, Host: netip.MustParseAddr("10.0.0.1")}
 	x := inspect.Explain(n, who, snapshot.Request{Operation: ops.Unknown, Type: resource.Topic, Name: "a"}, 0)
-	if len(x.NearMisses) != 2 || x.NearMisses[0].Mended.Entry.Operation != ops.All || x.NearMisses[1].Mended.Entry.Principal != principal.Wildcard {
+	if len(x.NearMisses) != 2 || x.NearMisses[0].Fixed.Entry.Operation != ops.All || x.NearMisses[1].Fixed.Entry.Principal != principal.Wildcard {
 		t.Errorf("got %v", x.NearMisses)
 	}
 }

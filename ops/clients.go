@@ -36,7 +36,7 @@ const (
 var clients = []Client{
 	{
 		"producer", "writes to a topic, idempotently as is the default",
-		slices.Concat(topicRequests(aTopic, 3, 0), requests(Request{Key: 22})),
+		slices.Concat(topicRequests(aTopic, MetadataKey, ProduceKey), requests(Request{Key: InitProducerIDKey})),
 	},
 	{
 		"transactional-producer", "writes to a topic in transactions",
@@ -44,7 +44,7 @@ var clients = []Client{
 	},
 	{
 		"consumer", "reads a topic as a member of a group and commits offsets",
-		slices.Concat(memberRequests(aTopic), topicRequests(aTopic, 1, 2, 3, 23)),
+		slices.Concat(memberRequests(aTopic), topicRequests(aTopic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey)),
 	},
 	{
 		"share-consumer", "reads a topic as a member of a share group and acknowledges records",
@@ -52,7 +52,7 @@ var clients = []Client{
 	},
 	{
 		"streams", "reads and writes topics at least once, with internal topics of its own",
-		slices.Concat(streamsRequests(), requests(Request{Key: 22})),
+		slices.Concat(streamsRequests(), requests(Request{Key: InitProducerIDKey})),
 	},
 	{
 		"streams-exactly-once", "reads and writes topics exactly once (exactly_once_v2), with internal topics of its own",
@@ -64,39 +64,39 @@ var clients = []Client{
 	},
 	{
 		"connect-worker", "keeps its state in internal topics that it creates, as a member of a group of workers",
-		slices.Concat(workerRequests(), topicRequests(internalTopics, 0, 1, 2, 3), creation(internalTopics)),
+		slices.Concat(workerRequests(), topicRequests(internalTopics, ProduceKey, FetchKey, ListOffsetsKey, MetadataKey), creation(internalTopics)),
 	},
 	{
 		"connect-worker-exactly-once", "is a connect-worker with exactly.once.source.support, whose transactional id is connect-cluster- and the group",
-		slices.Concat(workerRequests(), topicRequests(internalTopics, 0, 1, 2, 3), creation(internalTopics),
+		slices.Concat(workerRequests(), topicRequests(internalTopics, ProduceKey, FetchKey, ListOffsetsKey, MetadataKey), creation(internalTopics),
 			transactionRequests(aTransactionalID, internalTopics)),
 	},
 	{
 		"sink-connector", "reads a topic for its tasks, as a member of the group connect- and its name",
-		slices.Concat(memberRequests(aTopic), topicRequests(aTopic, 1, 2, 3, 23)),
+		slices.Concat(memberRequests(aTopic), topicRequests(aTopic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey)),
 	},
 	{
 		"source-connector", "writes what its tasks bring to a topic that exists; the worker keeps its offsets",
-		topicRequests(aTopic, 0, 3),
+		topicRequests(aTopic, ProduceKey, MetadataKey),
 	},
 	{
 		"source-connector-exactly-once", "writes to a topic in transactions, with the offsets of its tasks in a topic, by the transactional ids GROUP-NAME-N of its tasks",
 		slices.Concat(transactionRequests(transactionalIDs, aTopic), transactionRequests(transactionalIDs, offsetsTopic),
-			topicRequests(offsetsTopic, 1, 2, 3)),
+			topicRequests(offsetsTopic, FetchKey, ListOffsetsKey, MetadataKey)),
 	},
 	{
 		"dead-letter-topic", "writes the records that a sink connector cannot to a topic, which it creates if it is missing",
-		slices.Concat(topicRequests(aTopic, 0, 3), creation(aTopic)),
+		slices.Concat(topicRequests(aTopic, ProduceKey, MetadataKey), creation(aTopic)),
 	},
 	{
 		"admin-describe", "shows everything that Kafka's administration client can, and changes nothing",
-		slices.Concat(topicRequests(aTopic, 2, 3, 61, 75), groupRequests(9, 15, 16, 69, 77, 89, 90), describeRequests()),
+		slices.Concat(topicRequests(aTopic, ListOffsetsKey, MetadataKey, DescribeProducersKey, DescribeTopicPartitionsKey), groupRequests(OffsetFetchKey, DescribeGroupsKey, ListGroupsKey, ConsumerGroupDescribeKey, ShareGroupDescribeKey, StreamsGroupDescribeKey, DescribeShareGroupOffsetsKey), describeRequests()),
 	},
 	{
 		"admin", "does everything that Kafka's administration client can",
 		slices.Concat(
-			topicRequests(aTopic, 2, 3, 20, 21, 37, 61, 75), creation("NEW-TOPIC"),
-			groupRequests(15, 16, 42, 69, 77, 89, 90), memberRequests(aTopic), adminRequests(),
+			topicRequests(aTopic, ListOffsetsKey, MetadataKey, DeleteTopicsKey, DeleteRecordsKey, CreatePartitionsKey, DescribeProducersKey, DescribeTopicPartitionsKey), creation("NEW-TOPIC"),
+			groupRequests(DescribeGroupsKey, ListGroupsKey, DeleteGroupsKey, ConsumerGroupDescribeKey, ShareGroupDescribeKey, StreamsGroupDescribeKey, DescribeShareGroupOffsetsKey), memberRequests(aTopic), adminRequests(),
 		),
 	},
 }
@@ -127,7 +127,7 @@ func topicRequests(topic string, keys ...APIKey) []Request {
 
 // creation is the request that creates a topic.
 func creation(topic string) []Request {
-	return requests(Request{Key: 19, Topics: []Topic{{Name: topic}}})
+	return requests(Request{Key: CreateTopicsKey, Topics: []Topic{{Name: topic}}})
 }
 
 // groupRequests are requests about groups and nothing else.
@@ -142,22 +142,22 @@ func groupRequests(keys ...APIKey) []Request {
 // workerRequests are those of a member of a group that commits nothing.
 func workerRequests() []Request {
 	return requests(
-		Request{Key: 10, Keys: []string{aGroup}},
-		Request{Key: 11, Group: aGroup},
-		Request{Key: 12, Group: aGroup},
-		Request{Key: 13, Group: aGroup},
-		Request{Key: 14, Group: aGroup},
+		Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
+		Request{Key: JoinGroupKey, Group: aGroup},
+		Request{Key: HeartbeatKey, Group: aGroup},
+		Request{Key: LeaveGroupKey, Group: aGroup},
+		Request{Key: SyncGroupKey, Group: aGroup},
 	)
 }
 
 // transactionRequests are those of a producer that writes to a topic in transactions.
 func transactionRequests(id, topic string) []Request {
-	return slices.Concat(topicRequests(topic, 3), requests(
-		Request{Key: 10, KeyType: TransactionKey, Keys: []string{id}},
-		Request{Key: 22, TransactionalID: new(id)},
-		Request{Key: 24, Version: 3, TransactionalID: new(id), Topics: existing(topic)},
-		Request{Key: 0, TransactionalID: new(id), TransactionalRecords: true, Topics: existing(topic)},
-		Request{Key: 26, TransactionalID: new(id)},
+	return slices.Concat(topicRequests(topic, MetadataKey), requests(
+		Request{Key: FindCoordinatorKey, KeyType: TransactionKey, Keys: []string{id}},
+		Request{Key: InitProducerIDKey, TransactionalID: new(id)},
+		Request{Key: AddPartitionsToTxnKey, Version: 3, TransactionalID: new(id), Topics: existing(topic)},
+		Request{Key: ProduceKey, TransactionalID: new(id), TransactionalRecords: true, Topics: existing(topic)},
+		Request{Key: EndTxnKey, TransactionalID: new(id)},
 	))
 }
 
@@ -165,18 +165,18 @@ func transactionRequests(id, topic string) []Request {
 // commit the offsets of what it has read.
 func transactionalOffsets(topic string) []Request {
 	return requests(
-		Request{Key: 25, TransactionalID: new(transactionalIDs), Group: aGroup},
-		Request{Key: 28, TransactionalID: new(transactionalIDs), Group: aGroup, Topics: existing(topic)},
+		Request{Key: AddOffsetsToTxnKey, TransactionalID: new(transactionalIDs), Group: aGroup},
+		Request{Key: TxnOffsetCommitKey, TransactionalID: new(transactionalIDs), Group: aGroup, Topics: existing(topic)},
 	)
 }
 
 // shareRequests are those of a member of a share group.
 func shareRequests(topic string) []Request {
-	return slices.Concat(topicRequests(topic, 3), requests(
-		Request{Key: 10, Keys: []string{aGroup}},
-		Request{Key: 76, Group: aGroup, Subscribed: []string{topic}},
-		Request{Key: 78, Group: aGroup, Topics: existing(topic)},
-		Request{Key: 79, Group: aGroup, Topics: existing(topic)},
+	return slices.Concat(topicRequests(topic, MetadataKey), requests(
+		Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
+		Request{Key: ShareGroupHeartbeatKey, Group: aGroup, Subscribed: []string{topic}},
+		Request{Key: ShareFetchKey, Group: aGroup, Topics: existing(topic)},
+		Request{Key: ShareAcknowledgeKey, Group: aGroup, Topics: existing(topic)},
 	))
 }
 
@@ -184,12 +184,12 @@ func shareRequests(topic string) []Request {
 // those of its producers that name no topic.
 func streamsRequests() []Request {
 	return slices.Concat(
-		memberRequests(inputTopic), topicRequests(inputTopic, 1, 2, 3, 23),
-		topicRequests(outputTopic, 0, 3),
-		topicRequests(internalTopics, 0, 1, 2, 3, 21), creation(internalTopics),
+		memberRequests(inputTopic), topicRequests(inputTopic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey),
+		topicRequests(outputTopic, ProduceKey, MetadataKey),
+		topicRequests(internalTopics, ProduceKey, FetchKey, ListOffsetsKey, MetadataKey, DeleteRecordsKey), creation(internalTopics),
 		requests(
-			Request{Key: 8, Group: aGroup, Topics: existing(internalTopics)},
-			Request{Key: 88, Group: aGroup, Subscribed: []string{inputTopic, internalTopics}, NewTopics: []string{internalTopics}},
+			Request{Key: OffsetCommitKey, Group: aGroup, Topics: existing(internalTopics)},
+			Request{Key: StreamsGroupHeartbeatKey, Group: aGroup, Subscribed: []string{inputTopic, internalTopics}, NewTopics: []string{internalTopics}},
 		),
 	)
 }
@@ -198,9 +198,9 @@ func streamsRequests() []Request {
 // group protocols.
 func memberRequests(topic string) []Request {
 	return slices.Concat(workerRequests(), requests(
-		Request{Key: 8, Group: aGroup, Topics: existing(topic)},
-		Request{Key: 9, Groups: []Holder{{Name: aGroup, Topics: existing(topic)}}},
-		Request{Key: 68, Group: aGroup, Subscribed: []string{topic}, Matched: []string{topic}},
+		Request{Key: OffsetCommitKey, Group: aGroup, Topics: existing(topic)},
+		Request{Key: OffsetFetchKey, Groups: []Holder{{Name: aGroup, Topics: existing(topic)}}},
+		Request{Key: ConsumerGroupHeartbeatKey, Group: aGroup, Subscribed: []string{topic}, Matched: []string{topic}},
 	))
 }
 
@@ -213,21 +213,21 @@ func adminRequests() []Request {
 		{Type: BrokerConfig}, {Type: ClientMetricsConfig},
 	}
 	list := requests(
-		Request{Key: 22, TransactionalID: new(aTransactionalID)},
-		Request{Key: 32, Resources: configs},
-		Request{Key: 33, Resources: configs},
-		Request{Key: 44, Resources: configs},
-		Request{Key: 44, Resources: []ConfigResource{{Type: BrokerLoggerConfig}}},
-		Request{Key: 38, Caller: caller, Owner: anOwner},
-		Request{Key: 41, Caller: caller, Tokens: []Token{{ID: aToken, Owner: anOwner}}},
-		Request{Key: 47, Group: aGroup, Topics: existing(aTopic)},
-		Request{Key: 91, Group: aGroup, Topics: existing(aTopic)},
-		Request{Key: 92, Group: aGroup, Topics: existing(aTopic)},
-		Request{Key: 60, IncludeClusterOperations: true},
-		Request{Key: 65, Transactions: []Holder{{Name: aTransactionalID, Topics: existing(aTopic)}}},
-		Request{Key: 66, Transactions: []Holder{{Name: aTransactionalID}}},
+		Request{Key: InitProducerIDKey, TransactionalID: new(aTransactionalID)},
+		Request{Key: DescribeConfigsKey, Resources: configs},
+		Request{Key: AlterConfigsKey, Resources: configs},
+		Request{Key: IncrementalAlterConfigsKey, Resources: configs},
+		Request{Key: IncrementalAlterConfigsKey, Resources: []ConfigResource{{Type: BrokerLoggerConfig}}},
+		Request{Key: CreateDelegationTokenKey, Caller: caller, Owner: anOwner},
+		Request{Key: DescribeDelegationTokenKey, Caller: caller, Tokens: []Token{{ID: aToken, Owner: anOwner}}},
+		Request{Key: OffsetDeleteKey, Group: aGroup, Topics: existing(aTopic)},
+		Request{Key: AlterShareGroupOffsetsKey, Group: aGroup, Topics: existing(aTopic)},
+		Request{Key: DeleteShareGroupOffsetsKey, Group: aGroup, Topics: existing(aTopic)},
+		Request{Key: DescribeClusterKey, IncludeClusterOperations: true},
+		Request{Key: DescribeTransactionsKey, Transactions: []Holder{{Name: aTransactionalID, Topics: existing(aTopic)}}},
+		Request{Key: ListTransactionsKey, Transactions: []Holder{{Name: aTransactionalID}}},
 	)
-	for _, key := range []APIKey{27, 29, 30, 31, 34, 35, 43, 45, 46, 48, 49, 50, 51, 55, 57, 64, 74, 80, 81} {
+	for _, key := range []APIKey{WriteTxnMarkersKey, DescribeACLsKey, CreateACLsKey, DeleteACLsKey, AlterReplicaLogDirsKey, DescribeLogDirsKey, ElectLeadersKey, AlterPartitionReassignmentsKey, ListPartitionReassignmentsKey, DescribeClientQuotasKey, AlterClientQuotasKey, DescribeUserSCRAMCredentialsKey, AlterUserSCRAMCredentialsKey, DescribeQuorumKey, UpdateFeaturesKey, UnregisterBrokerKey, ListConfigResourcesKey, AddRaftVoterKey, RemoveRaftVoterKey} {
 		list = append(list, requests(Request{Key: key})...)
 	}
 	return list
@@ -237,16 +237,16 @@ func adminRequests() []Request {
 // topics and groups alone.
 func describeRequests() []Request {
 	list := requests(
-		Request{Key: 10, Keys: []string{aGroup}},
-		Request{Key: 32, Resources: []ConfigResource{
+		Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
+		Request{Key: DescribeConfigsKey, Resources: []ConfigResource{
 			{Type: TopicConfig, Name: aTopic, Exists: true}, {Type: GroupConfig, Name: aGroup}, {Type: BrokerConfig}, {Type: ClientMetricsConfig},
 		}},
-		Request{Key: 41, Caller: Caller{Principal: "User:ADMIN", Protocol: SASLSSL}, Tokens: []Token{{ID: aToken, Owner: anOwner}}},
-		Request{Key: 60},
-		Request{Key: 65, Transactions: []Holder{{Name: aTransactionalID, Topics: existing(aTopic)}}},
-		Request{Key: 66, Transactions: []Holder{{Name: aTransactionalID}}},
+		Request{Key: DescribeDelegationTokenKey, Caller: Caller{Principal: "User:ADMIN", Protocol: SASLSSL}, Tokens: []Token{{ID: aToken, Owner: anOwner}}},
+		Request{Key: DescribeClusterKey},
+		Request{Key: DescribeTransactionsKey, Transactions: []Holder{{Name: aTransactionalID, Topics: existing(aTopic)}}},
+		Request{Key: ListTransactionsKey, Transactions: []Holder{{Name: aTransactionalID}}},
 	)
-	for _, key := range []APIKey{29, 35, 46, 48, 50, 55, 74} {
+	for _, key := range []APIKey{DescribeACLsKey, DescribeLogDirsKey, ListPartitionReassignmentsKey, DescribeClientQuotasKey, DescribeUserSCRAMCredentialsKey, DescribeQuorumKey, ListConfigResourcesKey} {
 		list = append(list, requests(Request{Key: key})...)
 	}
 	return list

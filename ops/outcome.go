@@ -94,8 +94,5 @@ func (o *Outcome) Passes() bool {
 //
 // Source: Kafka's RequestContext.parseRequest.
 func refused(key APIKey) Outcome {
-	return Outcome{Error: UnsupportedVersion, CloseConnection: key != apiVersions}
+	return Outcome{Error: UnsupportedVersion, CloseConnection: key != APIVersionsKey}
 }
-
-// apiVersions is the key of ApiVersions.
-const apiVersions APIKey = 18

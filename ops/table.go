@@ -30,7 +30,7 @@ func index(table []API) [maxKey + 1]int16 {
 // row returns the row of key, or nil if there is none. The row must not be
 // changed.
 func row(key APIKey) *API {
-	if key < 0 || key > maxKey || rows[key] < 0 {
+	if key < ProduceKey || key > maxKey || rows[key] < 0 {
 		return nil
 	}
 	return &table[rows[key]]

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // configAPIs are the requests about configurations, quotas, credentials and ACLs.
 var configAPIs = []API{
 	{
-		Key:        29, // DescribeAcls
+		Key:        DescribeACLsKey, // DescribeAcls
 		MinVersion: 1, MaxVersion: 3,
 		Listeners:  onBoth,
 		Handlers:   []string{"AclApis.handleDescribeAcls"},
@@ -15,7 +15,7 @@ var configAPIs = []API{
 		Notes:      []string{"A broker answers it and does not forward it."},
 	},
 	{
-		Key:        30, // CreateAcls
+		Key:        CreateACLsKey, // CreateAcls
 		MinVersion: 1, MaxVersion: 3,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"AclApis.handleCreateAcls"},
@@ -24,7 +24,7 @@ var configAPIs = []API{
 		Placement:  "the result of each creation",
 	},
 	{
-		Key:        31, // DeleteAcls
+		Key:        DeleteACLsKey, // DeleteAcls
 		MinVersion: 1, MaxVersion: 3,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"AclApis.handleDeleteAcls"},
@@ -33,7 +33,7 @@ var configAPIs = []API{
 		Placement:  "the result of each filter",
 	},
 	{
-		Key:        32, // DescribeConfigs
+		Key:        DescribeConfigsKey, // DescribeConfigs
 		MinVersion: 1, MaxVersion: 4,
 		Listeners:  onBoth,
 		Handlers:   []string{"ConfigHelper.handleDescribeConfigsRequest"},
@@ -52,7 +52,7 @@ var configAPIs = []API{
 		Differences: []string{"Groups, with DescribeConfigs on the group, are not documented, nor that broker loggers and client metrics go by the cluster."},
 	},
 	{
-		Key:        33, // AlterConfigs
+		Key:        AlterConfigsKey, // AlterConfigs
 		MinVersion: 0, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"KafkaApis.handleAlterConfigsRequest", "ControllerApis.handleLegacyAlterConfigs", "ControllerApis.authorizeAlterResource"},
@@ -79,7 +79,7 @@ var configAPIs = []API{
 		Notes: []string{brokerLooksFirst},
 	},
 	{
-		Key:        44, // IncrementalAlterConfigs
+		Key:        IncrementalAlterConfigsKey, // IncrementalAlterConfigs
 		MinVersion: 0, MaxVersion: 1,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers: []string{
@@ -113,7 +113,7 @@ var configAPIs = []API{
 		Notes: []string{brokerLooksFirst},
 	},
 	{
-		Key:        48, // DescribeClientQuotas
+		Key:        DescribeClientQuotasKey, // DescribeClientQuotas
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDescribeClientQuotasRequest"},
@@ -122,7 +122,7 @@ var configAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        49, // AlterClientQuotas
+		Key:        AlterClientQuotasKey, // AlterClientQuotas
 		MinVersion: 0, MaxVersion: 1,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleAlterClientQuotas"},
@@ -131,7 +131,7 @@ var configAPIs = []API{
 		Placement:  "each entry of the request",
 	},
 	{
-		Key:        50, // DescribeUserScramCredentials
+		Key:        DescribeUserSCRAMCredentialsKey, // DescribeUserScramCredentials
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBoth,
 		Handlers:   []string{"KafkaApis.handleDescribeUserScramCredentialsRequest"},
@@ -145,7 +145,7 @@ var configAPIs = []API{
 		},
 	},
 	{
-		Key:        51, // AlterUserScramCredentials
+		Key:        AlterUserSCRAMCredentialsKey, // AlterUserScramCredentials
 		MinVersion: 0, MaxVersion: 0,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleAlterUserScramCredentials"},
@@ -154,7 +154,7 @@ var configAPIs = []API{
 		Placement:  "the result of each user",
 	},
 	{
-		Key:        74, // ListConfigResources
+		Key:        ListConfigResourcesKey, // ListConfigResources
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleListConfigResources"},

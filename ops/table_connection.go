@@ -3,7 +3,7 @@ package ops
 // connectionAPIs are the requests that need no authorization.
 var connectionAPIs = []API{
 	{
-		Key:        17, // SaslHandshake
+		Key:        SASLHandshakeKey, // SaslHandshake
 		MinVersion: 0, MaxVersion: 1,
 		Listeners: onBoth,
 		Handlers:  []string{"KafkaApis.handleSaslHandshakeRequest", "ControllerApis.handleSaslHandshakeRequest"},
@@ -12,7 +12,7 @@ var connectionAPIs = []API{
 		Notes:     []string{saslIsOver},
 	},
 	{
-		Key:        18, // ApiVersions
+		Key:        APIVersionsKey, // ApiVersions
 		MinVersion: 0, MaxVersion: 4,
 		Listeners: onBoth,
 		Handlers:  []string{"KafkaApis.handleApiVersionsRequest", "ControllerApis.handleApiVersionsRequest"},
@@ -20,7 +20,7 @@ var connectionAPIs = []API{
 		Notes:     []string{neverAuthorized},
 	},
 	{
-		Key:        36, // SaslAuthenticate
+		Key:        SASLAuthenticateKey, // SaslAuthenticate
 		MinVersion: 0, MaxVersion: 2,
 		Listeners: onBoth,
 		Handlers:  []string{"KafkaApis.handleSaslAuthenticateRequest", "ControllerApis.handleSaslAuthenticateRequest"},
@@ -29,7 +29,7 @@ var connectionAPIs = []API{
 		Notes:     []string{saslIsOver},
 	},
 	{
-		Key:        71, // GetTelemetrySubscriptions
+		Key:        GetTelemetrySubscriptionsKey, // GetTelemetrySubscriptions
 		MinVersion: 0, MaxVersion: 0,
 		Listeners: onBroker,
 		Handlers:  []string{"KafkaApis.handleGetTelemetrySubscriptionsRequest"},
@@ -37,7 +37,7 @@ var connectionAPIs = []API{
 		Notes:     []string{neverAuthorized},
 	},
 	{
-		Key:        72, // PushTelemetry
+		Key:        PushTelemetryKey, // PushTelemetry
 		MinVersion: 0, MaxVersion: 0,
 		Listeners: onBroker,
 		Handlers:  []string{"KafkaApis.handlePushTelemetryRequest"},

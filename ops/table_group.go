@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // groupAPIs are the requests about consumer and streams groups.
 var groupAPIs = []API{
 	{
-		Key:        11, // JoinGroup
+		Key:        JoinGroupKey, // JoinGroup
 		MinVersion: 0, MaxVersion: 9,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleJoinGroupRequest"},
@@ -14,7 +14,7 @@ var groupAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        12, // Heartbeat
+		Key:        HeartbeatKey, // Heartbeat
 		MinVersion: 0, MaxVersion: 4,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleHeartbeatRequest"},
@@ -23,7 +23,7 @@ var groupAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        13, // LeaveGroup
+		Key:        LeaveGroupKey, // LeaveGroup
 		MinVersion: 0, MaxVersion: 5,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleLeaveGroupRequest"},
@@ -32,7 +32,7 @@ var groupAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        14, // SyncGroup
+		Key:        SyncGroupKey, // SyncGroup
 		MinVersion: 0, MaxVersion: 5,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleSyncGroupRequest"},
@@ -44,7 +44,7 @@ var groupAPIs = []API{
 		Placement: topLevel,
 	},
 	{
-		Key:        15, // DescribeGroups
+		Key:        DescribeGroupsKey, // DescribeGroups
 		MinVersion: 0, MaxVersion: 6,
 		Listeners:       onBroker,
 		Handlers:        []string{"KafkaApis.handleDescribeGroupsRequest"},
@@ -55,7 +55,7 @@ var groupAPIs = []API{
 		Placement:       perGroup,
 	},
 	{
-		Key:        16, // ListGroups
+		Key:        ListGroupsKey, // ListGroups
 		MinVersion: 0, MaxVersion: 5,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleListGroupsRequest"},
@@ -70,7 +70,7 @@ var groupAPIs = []API{
 		Placement: neverAnError,
 	},
 	{
-		Key:        42, // DeleteGroups
+		Key:        DeleteGroupsKey, // DeleteGroups
 		MinVersion: 0, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDeleteGroupsRequest"},
@@ -80,7 +80,7 @@ var groupAPIs = []API{
 		Placement:  perGroup,
 	},
 	{
-		Key:        47, // OffsetDelete
+		Key:        OffsetDeleteKey, // OffsetDelete
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleOffsetDeleteRequest"},
@@ -94,7 +94,7 @@ var groupAPIs = []API{
 		Placement: groupTopThenParts,
 	},
 	{
-		Key:        68, // ConsumerGroupHeartbeat
+		Key:        ConsumerGroupHeartbeatKey, // ConsumerGroupHeartbeat
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleConsumerGroupHeartbeat", "GroupMetadataManager.refreshRegularExpressions"},
@@ -111,7 +111,7 @@ var groupAPIs = []API{
 		Differences: []string{"Describe on the subscribed topics, needed since 4.0, is not documented."},
 	},
 	{
-		Key:        69, // ConsumerGroupDescribe
+		Key:        ConsumerGroupDescribeKey, // ConsumerGroupDescribe
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleConsumerGroupDescribe"},
@@ -131,7 +131,7 @@ var groupAPIs = []API{
 		},
 	},
 	{
-		Key:        88, // StreamsGroupHeartbeat
+		Key:        StreamsGroupHeartbeatKey, // StreamsGroupHeartbeat
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleStreamsGroupHeartbeat"},
@@ -158,7 +158,7 @@ var groupAPIs = []API{
 		},
 	},
 	{
-		Key:        89, // StreamsGroupDescribe
+		Key:        StreamsGroupDescribeKey, // StreamsGroupDescribe
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleStreamsGroupDescribe"},

@@ -5,11 +5,11 @@ import "github.com/portcullis-authz/portcullis/resource"
 // quorumAPIs are the requests to the controllers, most of them from brokers and
 // other controllers.
 var quorumAPIs = []API{
-	toController(52, 0, 2, "ControllerApis.handleVote"),
-	toController(53, 0, 1, "ControllerApis.handleBeginQuorumEpoch"),
-	toController(54, 0, 1, "ControllerApis.handleEndQuorumEpoch"),
+	toController(VoteKey, 0, 2, "ControllerApis.handleVote"),
+	toController(BeginQuorumEpochKey, 0, 1, "ControllerApis.handleBeginQuorumEpoch"),
+	toController(EndQuorumEpochKey, 0, 1, "ControllerApis.handleEndQuorumEpoch"),
 	{
-		Key:        55, // DescribeQuorum
+		Key:        DescribeQuorumKey, // DescribeQuorum
 		MinVersion: 0, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleDescribeQuorum"},
@@ -17,9 +17,9 @@ var quorumAPIs = []API{
 		Steps:      []Step{requireCluster(Describe).at(Controller)},
 		Placement:  topLevel,
 	},
-	toController(56, 2, 3, "ControllerApis.handleAlterPartitionRequest"),
+	toController(AlterPartitionKey, 2, 3, "ControllerApis.handleAlterPartitionRequest"),
 	{
-		Key:        58, // Envelope
+		Key:        EnvelopeKey, // Envelope
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onController,
 		Handlers:   []string{"ControllerApis.handleEnvelopeRequest", "EnvelopeUtils.handleEnvelopeRequest"},
@@ -35,14 +35,14 @@ var quorumAPIs = []API{
 		},
 		Placement: "the error code of the envelope's response",
 	},
-	toController(59, 0, 1, "ControllerApis.handleFetchSnapshot"),
-	toController(62, 0, 4, "ControllerApis.handleBrokerRegistration"),
-	toController(63, 0, 1, "ControllerApis.handleBrokerHeartBeatRequest"),
+	toController(FetchSnapshotKey, 0, 1, "ControllerApis.handleFetchSnapshot"),
+	toController(BrokerRegistrationKey, 0, 4, "ControllerApis.handleBrokerRegistration"),
+	toController(BrokerHeartbeatKey, 0, 1, "ControllerApis.handleBrokerHeartBeatRequest"),
 	allocateProducerIDs(),
-	toController(70, 0, 0, "ControllerApis.handleControllerRegistration"),
-	toController(73, 0, 0, "ControllerApis.handleAssignReplicasToDirs"),
-	raftVoter(80, 1, "ControllerApis.handleAddRaftVoter"),
-	raftVoter(81, 0, "ControllerApis.handleRemoveRaftVoter"),
+	toController(ControllerRegistrationKey, 0, 0, "ControllerApis.handleControllerRegistration"),
+	toController(AssignReplicasToDirsKey, 0, 0, "ControllerApis.handleAssignReplicasToDirs"),
+	raftVoter(AddRaftVoterKey, 1, "ControllerApis.handleAddRaftVoter"),
+	raftVoter(RemoveRaftVoterKey, 0, "ControllerApis.handleRemoveRaftVoter"),
 	updateRaftVoter(),
 }
 
@@ -61,7 +61,7 @@ func toController(key APIKey, minVersion, maxVersion int16, handler string) API 
 
 // allocateProducerIDs is the row of AllocateProducerIds.
 func allocateProducerIDs() API {
-	api := toController(67, 0, 0, "ControllerApis.handleAllocateProducerIdsRequest")
+	api := toController(AllocateProducerIDsKey, 0, 0, "ControllerApis.handleAllocateProducerIdsRequest")
 	api.Forwardable = true
 	api.Notes = []string{"An Envelope may carry it, but brokers send it to the controller themselves, and no broker takes it from a client."}
 	return api
@@ -83,7 +83,7 @@ func raftVoter(key APIKey, maxVersion int16, handler string) API {
 
 // updateRaftVoter is the row of UpdateRaftVoter, which a voter sends about itself.
 func updateRaftVoter() API {
-	api := toController(82, 0, 0, "ControllerApis.handleUpdateRaftVoter")
+	api := toController(UpdateRaftVoterKey, 0, 0, "ControllerApis.handleUpdateRaftVoter")
 	api.Documented = nil
 	api.Differences = []string{votersUndocumented}
 	return api

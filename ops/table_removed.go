@@ -6,10 +6,10 @@ import "github.com/portcullis-authz/portcullis/resource"
 // brokers. No Kafka since 4.0 serves them; the rows are those of the last release
 // that did.
 var removedAPIs = []API{
-	zooKeeperEra(4, 7, "KafkaApis.handleLeaderAndIsrRequest", topAndPartitions),
-	zooKeeperEra(5, 4, "KafkaApis.handleStopReplicaRequest", topAndPartitions),
-	zooKeeperEra(6, 8, "KafkaApis.handleUpdateMetadataRequest", topLevel),
-	zooKeeperEra(7, 3, "KafkaApis.handleControlledShutdownRequest", topLevel),
+	zooKeeperEra(LeaderAndISRKey, 7, "KafkaApis.handleLeaderAndIsrRequest", topAndPartitions),
+	zooKeeperEra(StopReplicaKey, 4, "KafkaApis.handleStopReplicaRequest", topAndPartitions),
+	zooKeeperEra(UpdateMetadataKey, 8, "KafkaApis.handleUpdateMetadataRequest", topLevel),
+	zooKeeperEra(ControlledShutdownKey, 3, "KafkaApis.handleControlledShutdownRequest", topLevel),
 }
 
 func zooKeeperEra(key APIKey, maxVersion int16, handler, placement string) API {

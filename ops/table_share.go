@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // shareAPIs are the requests about share groups and their state.
 var shareAPIs = []API{
 	{
-		Key:        76, // ShareGroupHeartbeat
+		Key:        ShareGroupHeartbeatKey, // ShareGroupHeartbeat
 		MinVersion: 1, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareGroupHeartbeat"},
@@ -20,7 +20,7 @@ var shareAPIs = []API{
 		Differences: []string{"Describe on the subscribed topics, needed since 4.1, is not documented."},
 	},
 	{
-		Key:        77, // ShareGroupDescribe
+		Key:        ShareGroupDescribeKey, // ShareGroupDescribe
 		MinVersion: 1, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareGroupDescribe"},
@@ -36,7 +36,7 @@ var shareAPIs = []API{
 		Differences:     []string{"Describe on the topics of the members, needed since 4.1, is not documented."},
 	},
 	{
-		Key:        78, // ShareFetch
+		Key:        ShareFetchKey, // ShareFetch
 		MinVersion: 1, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareFetchRequest", "KafkaApis.handleFetchFromShareFetchRequest", "KafkaApis.handleAcknowledgements"},
@@ -52,7 +52,7 @@ var shareAPIs = []API{
 		Notes:     []string{"As its code reads, Kafka 4.2.1 fails the whole request on a topic id that it cannot resolve; here that topic alone is refused."},
 	},
 	{
-		Key:        79, // ShareAcknowledge
+		Key:        ShareAcknowledgeKey, // ShareAcknowledge
 		MinVersion: 1, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareAcknowledgeRequest", "KafkaApis.handleAcknowledgements"},
@@ -66,13 +66,13 @@ var shareAPIs = []API{
 		Placement: groupTopThenParts,
 		Notes:     []string{"A topic id that cannot be resolved is treated as in ShareFetch."},
 	},
-	shareState(83, 0, "KafkaApis.handleInitializeShareGroupStateRequest", shareStateSince),
-	shareState(84, 0, "KafkaApis.handleReadShareGroupStateRequest", ""),
-	shareState(85, 1, "KafkaApis.handleWriteShareGroupStateRequest", ""),
-	shareState(86, 0, "KafkaApis.handleDeleteShareGroupStateRequest", shareStateSince),
-	shareState(87, 1, "KafkaApis.handleReadShareGroupStateSummaryRequest", shareStateSince),
+	shareState(InitializeShareGroupStateKey, 0, "KafkaApis.handleInitializeShareGroupStateRequest", shareStateSince),
+	shareState(ReadShareGroupStateKey, 0, "KafkaApis.handleReadShareGroupStateRequest", ""),
+	shareState(WriteShareGroupStateKey, 1, "KafkaApis.handleWriteShareGroupStateRequest", ""),
+	shareState(DeleteShareGroupStateKey, 0, "KafkaApis.handleDeleteShareGroupStateRequest", shareStateSince),
+	shareState(ReadShareGroupStateSummaryKey, 1, "KafkaApis.handleReadShareGroupStateSummaryRequest", shareStateSince),
 	{
-		Key:        90, // DescribeShareGroupOffsets
+		Key:        DescribeShareGroupOffsetsKey, // DescribeShareGroupOffsets
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDescribeShareGroupOffsetsRequest", "KafkaApis.describeShareGroupAllOffsetsForGroup", "KafkaApis.describeShareGroupOffsetsForGroup"},
@@ -89,7 +89,7 @@ var shareAPIs = []API{
 		Differences: []string{"A request for every topic of a group leaves out the topics that may not be described, without an error."},
 	},
 	{
-		Key:        91, // AlterShareGroupOffsets
+		Key:        AlterShareGroupOffsetsKey, // AlterShareGroupOffsets
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleAlterShareGroupOffsetsRequest"},
@@ -103,7 +103,7 @@ var shareAPIs = []API{
 		Placement: groupTopThenParts,
 	},
 	{
-		Key:        92, // DeleteShareGroupOffsets
+		Key:        DeleteShareGroupOffsetsKey, // DeleteShareGroupOffsets
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDeleteShareGroupOffsetsRequest"},

@@ -7,7 +7,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // send none of them, and a token's owner and renewers need no permission.
 var tokenAPIs = []API{
 	{
-		Key:        38, // CreateDelegationToken
+		Key:        CreateDelegationTokenKey, // CreateDelegationToken
 		MinVersion: 1, MaxVersion: 3,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"KafkaApis.handleCreateTokenRequest", "ControllerApis.handleCreateDelegationTokenRequest", "KafkaApis.allowTokenRequests", "ControllerApis.allowTokenRequests"},
@@ -25,7 +25,7 @@ var tokenAPIs = []API{
 		Placement: topLevel,
 	},
 	{
-		Key:        39, // RenewDelegationToken
+		Key:        RenewDelegationTokenKey, // RenewDelegationToken
 		MinVersion: 1, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers: []string{"KafkaApis.handleRenewTokenRequest", "ControllerApis.handleRenewDelegationTokenRequest", "DelegationTokenControlManager.renewDelegationToken", "ControllerApis.allowTokenRequests"},
@@ -40,7 +40,7 @@ var tokenAPIs = []API{
 		Notes:     []string{ownerOrRenewer},
 	},
 	{
-		Key:        40, // ExpireDelegationToken
+		Key:        ExpireDelegationTokenKey, // ExpireDelegationToken
 		MinVersion: 1, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers: []string{"KafkaApis.handleExpireTokenRequest", "ControllerApis.handleExpireDelegationTokenRequest", "DelegationTokenControlManager.expireDelegationToken", "ControllerApis.allowTokenRequests"},
@@ -55,7 +55,7 @@ var tokenAPIs = []API{
 		Notes:     []string{ownerOrRenewer, "Unlike renewing, it looks at the owner before it looks whether the token has expired."},
 	},
 	{
-		Key:        41, // DescribeDelegationToken
+		Key:        DescribeDelegationTokenKey, // DescribeDelegationToken
 		MinVersion: 1, MaxVersion: 3,
 		Listeners:  onBoth,
 		Handlers:   []string{"KafkaApis.handleDescribeTokensRequest", "KafkaApis.allowTokenRequests"},

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // topicAPIs are the requests that describe, create and delete topics.
 var topicAPIs = []API{
 	{
-		Key:        3, // Metadata
+		Key:        MetadataKey, // Metadata
 		MinVersion: 0, MaxVersion: 13,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleTopicMetadataRequest"},
@@ -33,7 +33,7 @@ var topicAPIs = []API{
 		},
 	},
 	{
-		Key:        19, // CreateTopics
+		Key:        CreateTopicsKey, // CreateTopics
 		MinVersion: 2, MaxVersion: 7,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleCreateTopics", "ControllerApis.createTopics"},
@@ -56,7 +56,7 @@ var topicAPIs = []API{
 		Differences: []string{"DescribeConfigs on the topic, which shows the configuration of what was created, is not documented."},
 	},
 	{
-		Key:        20, // DeleteTopics
+		Key:        DeleteTopicsKey, // DeleteTopics
 		MinVersion: 1, MaxVersion: 6,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleDeleteTopics", "ControllerApis.deleteTopics"},
@@ -84,7 +84,7 @@ var topicAPIs = []API{
 		Notes: []string{"The response is shuffled, so that the order of its entries tells nothing."},
 	},
 	{
-		Key:        21, // DeleteRecords
+		Key:        DeleteRecordsKey, // DeleteRecords
 		MinVersion: 0, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDeleteRecordsRequest"},
@@ -95,7 +95,7 @@ var topicAPIs = []API{
 		Placement:  everyPartition,
 	},
 	{
-		Key:        37, // CreatePartitions
+		Key:        CreatePartitionsKey, // CreatePartitions
 		MinVersion: 0, MaxVersion: 3,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleCreatePartitions", "ControllerApis.createPartitions"},
@@ -109,7 +109,7 @@ var topicAPIs = []API{
 		Placement: perTopic,
 	},
 	{
-		Key:        75, // DescribeTopicPartitions
+		Key:        DescribeTopicPartitionsKey, // DescribeTopicPartitions
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"DescribeTopicPartitionsRequestHandler.handleDescribeTopicPartitionsRequest"},

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/javaregex"
 )
 
 // Why a Kerberos name has no short name, for [errors.Is]. Each comes wrapped in a
@@ -49,7 +50,7 @@ type KerberosRules struct {
 	defaultRealm string
 	names        map[string]string // MIT's auth_to_local_names; nil in Kafka's dialect
 	rules        []kerberosRule
-	matchers     sync.Pool // of *matcher
+	matchers     sync.Pool // of *javaregex.Matcher
 }
 
 // KerberosRuleError says where a list of rules cannot be read.
@@ -179,12 +180,12 @@ func (k *KerberosRules) apply(name *kerberosName, trace *KerberosTrace) (string,
 			return short, nil
 		}
 	}
-	m, ok := k.matchers.Get().(*matcher)
+	m, ok := k.matchers.Get().(*javaregex.Matcher)
 	if !ok {
-		m = &matcher{}
+		m = &javaregex.Matcher{}
 	}
 	defer func() {
-		if m.putAway() {
+		if m.PutAway() {
 			k.matchers.Put(m)
 		}
 	}()

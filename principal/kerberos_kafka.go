@@ -3,6 +3,8 @@ package principal
 import (
 	"strconv"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/internal/javaregex"
 )
 
 // DefaultKerberosRules is the value of sasl.kerberos.principal.to.local.rules
@@ -129,29 +131,27 @@ func (r *kerberosRule) parseKafkaBody(s *ruleScanner) (string, *KerberosRuleErro
 }
 
 // javaRulePattern is a pattern of Kafka's dialect.
-type javaRulePattern struct{ *javaPattern }
+type javaRulePattern struct{ *javaregex.Pattern }
 
 func compileJavaRulePattern(pattern string, backtracking *Backtracking) (rulePattern, error) {
-	p, err := compileJavaPattern(pattern, backtracking)
+	p, err := javaregex.Compile(pattern, backtracking.maxSteps())
 	if err != nil {
 		return nil, err
 	}
 	return javaRulePattern{p}, nil
 }
 
-func (p javaRulePattern) goSyntax() string { return p.tree.root.goSyntax() }
-
 func (p javaRulePattern) substitution(to string, all bool) substitution {
-	return &javaSubstitution{p.javaPattern, parseReplacement(to, p.tree), all}
+	return &javaSubstitution{p.Pattern, p.Replacement(to), all}
 }
 
 // javaSubstitution replaces matches as Java's replaceFirst and replaceAll do.
 type javaSubstitution struct {
-	from *javaPattern
-	to   replacement
+	from *javaregex.Pattern
+	to   javaregex.Replacement
 	all  bool
 }
 
-func (j *javaSubstitution) apply(m *matcher, s string, record *[][]string) (string, error) {
-	return j.from.replace(m, &rewriter{text: s, to: &j.to, limit: maxKerberosName, record: record}, j.all)
+func (j *javaSubstitution) apply(m *javaregex.Matcher, s string, record *[][]string) (string, error) {
+	return j.from.Replace(m, &javaregex.Rewriter{Text: s, To: &j.to, Limit: maxKerberosName, Record: record}, j.all)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
 // RuleFinding is something about a rule that its author cannot have meant.
@@ -82,10 +84,10 @@ const (
 
 // lintPattern compares the pattern with what the format can make.
 func (k *KerberosRules) lintPattern(rule *kerberosRule, taken *takenNames) (check, msg string) {
-	if rule.match == nil || rule.match.goSyntax() == "" {
+	if rule.match == nil || rule.match.GoSyntax() == "" {
 		return "", ""
 	}
-	pattern, chars := rule.match.goSyntax(), mitChars
+	pattern, chars := rule.match.GoSyntax(), mitChars
 	if k.dialect == kafkaDialect {
 		chars = kafkaChars
 	}
@@ -126,7 +128,7 @@ func (k *KerberosRules) selectionPattern(rule *kerberosRule, component, realm st
 // asMatched returns text as the patterns of the dialect see it.
 func (k *KerberosRules) asMatched(text string) string {
 	if k.dialect == mitDialect {
-		return widen(text)
+		return posixregex.Widen(text)
 	}
 	return text
 }

@@ -1,9 +1,13 @@
 package principal
 
 import (
+	"errors"
 	"maps"
 	"strconv"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/internal/javaregex"
+	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
 // ParseMITRules reads rules in MIT krb5's dialect: the auth_to_local values of the
@@ -99,7 +103,7 @@ func (r *kerberosRule) parseMITSubstitutions(s *ruleScanner, canonical *strings.
 		if sub.text == "" {
 			return s.fail(start, "expected s/from/to/ or the end of the rule here")
 		}
-		if empty, _ := sub.from.matches(nil, ""); sub.all && empty {
+		if empty, _ := sub.from.Matches(nil, ""); sub.all && empty {
 			return s.fail(start, "a global substitution must not match the empty text: MIT krb5 would never end")
 		}
 		if len(r.substitutions) > 0 {
@@ -109,4 +113,38 @@ func (r *kerberosRule) parseMITSubstitutions(s *ruleScanner, canonical *strings.
 		r.substitutions = append(r.substitutions, sub.from.substitution(sub.to, sub.all))
 	}
 	return nil
+}
+
+// posixRulePattern is a pattern of MIT's dialect.
+type posixRulePattern struct{ *posixregex.Pattern }
+
+func compilePOSIXRulePattern(pattern string) (rulePattern, error) {
+	p, err := posixregex.Compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	return posixRulePattern{p}, nil
+}
+
+func (p posixRulePattern) Matches(_ *javaregex.Matcher, s string) (bool, error) {
+	return p.Pattern.Matches(s), nil
+}
+
+func (p posixRulePattern) substitution(to string, all bool) substitution {
+	return &posixSubstitution{p.Pattern, to, all}
+}
+
+// posixSubstitution replaces matches by plain text.
+type posixSubstitution struct {
+	from *posixregex.Pattern
+	to   string
+	all  bool
+}
+
+func (p *posixSubstitution) apply(_ *javaregex.Matcher, s string, record *[][]string) (string, error) {
+	result, err := p.from.Substitute(s, p.to, p.all, maxKerberosName, record)
+	if errors.Is(err, posixregex.ErrTooLong) {
+		return "", errTooLong
+	}
+	return result, err
 }

@@ -6,25 +6,28 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/internal/javaregex"
+	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
 // rulePattern is a compiled regular expression of a Kerberos rule, in the syntax
 // and with the matching rules of the list's dialect.
 type rulePattern interface {
-	// matches reports whether the pattern matches all of s. m is memory to work in.
-	matches(m *matcher, s string) (bool, error)
+	// Matches reports whether the pattern matches all of s. m is memory to work in.
+	Matches(m *javaregex.Matcher, s string) (bool, error)
 	// substitution returns what replaces the first match by to, or all of them.
 	substitution(to string, all bool) substitution
-	// goSyntax returns a pattern in Go's syntax that matches wholly at least what
+	// GoSyntax returns a pattern in Go's syntax that matches wholly at least what
 	// this one does; empty if there is none.
-	goSyntax() string
+	GoSyntax() string
 }
 
 // substitution is one s/from/to/ of a rule.
 type substitution interface {
 	// apply substitutes in s. A result that is too long for a name is an error. Unless
 	// record is nil it takes, for each match replaced, its text and that of its groups.
-	apply(m *matcher, s string, record *[][]string) (string, error)
+	apply(m *javaregex.Matcher, s string, record *[][]string) (string, error)
 }
 
 // kerberosRule is one rule of either dialect.
@@ -139,7 +142,7 @@ func ExpandKerberosFormat(format string, params []string) (string, error) {
 var errTooLong = errors.New("the result is longer than a name may be")
 
 // applyRule returns what the rule at index i makes of name.
-func (k *KerberosRules) applyRule(m *matcher, i int, name *kerberosName) KerberosStep {
+func (k *KerberosRules) applyRule(m *javaregex.Matcher, i int, name *kerberosName) KerberosStep {
 	rule := &k.rules[i]
 	step := KerberosStep{Rule: i, Text: rule.text}
 	if rule.isDefault {
@@ -159,7 +162,7 @@ func (k *KerberosRules) applyRule(m *matcher, i int, name *kerberosName) Kerbero
 		return step.fail(name, ErrKerberosRuleFailed, fault)
 	}
 	if rule.match != nil {
-		matched, err := rule.match.matches(m, step.Selection)
+		matched, err := rule.match.Matches(m, step.Selection)
 		if err != nil {
 			return step.fail(name, ErrKerberosRuleFailed, err.Error())
 		}
@@ -184,7 +187,7 @@ func (k *KerberosRules) defaultApplies(name *kerberosName) bool {
 }
 
 // finish substitutes in the selection of step and checks and folds the result.
-func (k *KerberosRules) finish(m *matcher, step KerberosStep, rule *kerberosRule, name *kerberosName) KerberosStep {
+func (k *KerberosRules) finish(m *javaregex.Matcher, step KerberosStep, rule *kerberosRule, name *kerberosName) KerberosStep {
 	result := step.Selection
 	for _, s := range rule.substitutions {
 		var err error
@@ -202,11 +205,11 @@ func (k *KerberosRules) finish(m *matcher, step KerberosStep, rule *kerberosRule
 	switch rule.fold {
 	case "L":
 		var err error
-		if result, err = javaLower(result); err != nil {
+		if result, err = javatext.Lower(result); err != nil {
 			return step.fail(name, ErrKerberosRuleFailed, err.Error())
 		}
 	case "U":
-		result = javaUpper(result)
+		result = javatext.Upper(result)
 	}
 	step.Outcome, step.Result = RuleMapped, result
 	return step

@@ -2,13 +2,15 @@ package principal
 
 import (
 	"errors"
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/internal/javaregex"
+	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
-// patternCompiler compiles a pattern of a rule; the error is a *patternError.
+// patternCompiler compiles a pattern of a rule; the error is a *javaregex.Error or a *posixregex.Error.
 type patternCompiler func(pattern string) (rulePattern, error)
 
 // parse adds the rules that parseRule reads to k.
@@ -62,13 +64,17 @@ func (s *ruleScanner) fail(offset int, msg string) *KerberosRuleError {
 
 // failPattern returns the error of compiling the pattern that begins at offset.
 func (s *ruleScanner) failPattern(offset int, err error) *KerberosRuleError {
-	var fault *patternError
-	if !errors.As(err, &fault) {
-		return s.fail(offset, err.Error())
+	var java *javaregex.Error
+	if errors.As(err, &java) {
+		refused := s.fail(offset+java.Offset, java.Msg)
+		refused.Construct = java.Construct
+		return refused
 	}
-	refused := s.fail(offset+fault.offset, fault.msg)
-	refused.Construct = fault.construct
-	return refused
+	var posix *posixregex.Error
+	if errors.As(err, &posix) {
+		return s.fail(offset+posix.Offset, posix.Msg)
+	}
+	return s.fail(offset, err.Error())
 }
 
 // skip steps over prefix, if the rest begins with it.
@@ -102,14 +108,15 @@ func (s *ruleScanner) selector() (components int, format string, err *KerberosRu
 	if !s.skip(":") {
 		return 0, "", s.fail(s.pos, `expected digits and ":", as in RULE:[1:$1]`)
 	}
-	components, ok := parseCount(s.text[start:start+digits], math.MaxInt32)
-	if !ok {
+	count, parseErr := strconv.ParseInt(s.text[start:start+digits], 10, 32)
+	if parseErr != nil {
 		return 0, "", s.fail(start, "expected the number of components, from 0 to 2147483647")
 	}
-	if format, ok = s.until(']'); !ok {
+	format, ok := s.until(']')
+	if !ok {
 		return 0, "", s.fail(s.pos, `expected "]" after the format`)
 	}
-	return components, format, nil
+	return int(count), format, nil
 }
 
 // pattern reads "(pattern)", if that is what comes next, and compiles it.

@@ -1,5 +1,7 @@
 package principal
 
+import "github.com/portcullis-authz/portcullis/internal/javaregex"
+
 // RuleOutcome is what a rule did with a name. The zero RuleOutcome is unknown.
 type RuleOutcome int8
 
@@ -97,7 +99,7 @@ func (t *KerberosTrace) add(step KerberosStep) {
 // explain repeats the substitutions of a rule that succeeded, for their captures.
 func (r *kerberosRule) explain(selection string) []KerberosSubstitution {
 	var list []KerberosSubstitution
-	m := &matcher{}
+	m := &javaregex.Matcher{}
 	for _, s := range r.substitutions {
 		done := KerberosSubstitution{Before: selection}
 		var err error

@@ -3,11 +3,15 @@ package principal
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/javaregex"
+	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
 // DefaultSSLRules is the value of ssl.principal.mapping.rules where the
@@ -76,7 +80,7 @@ func (e *SSLNameError) Unwrap() error { return e.Reason }
 // [ParseSSLRules] refuses because it cannot be kept exactly. The first nine are
 // accepted with a [Backtracking], except for look-behind without a greatest length,
 // \R with a quantifier of its own, and back references under (?i).
-func UnsupportedConstructs() []string { return append([]string(nil), constructs[:]...) }
+func UnsupportedConstructs() []string { return javaregex.Constructs() }
 
 // SSLRules maps the distinguished names of certificates to principal names, by the
 // first rule of a list that applies, as Kafka's SslPrincipalMapper does.
@@ -87,7 +91,7 @@ func UnsupportedConstructs() []string { return append([]string(nil), constructs[
 type SSLRules struct {
 	rules    []sslRule
 	dropped  map[int][]string // by the index of the rule behind, the texts that Kafka skips
-	matchers sync.Pool        // of *matcher
+	matchers sync.Pool        // of *javaregex.Matcher
 }
 
 // sslRule is one rule. The zero caseFold leaves the name as it is.
@@ -96,8 +100,8 @@ type sslRule struct {
 	pattern     string
 	replacement string
 	fold        caseFold
-	compiled    *javaPattern
-	to          replacement
+	compiled    *javaregex.Pattern
+	to          javaregex.Replacement
 }
 
 // caseFold is the letter that ends a rule: L, U or none.
@@ -144,7 +148,7 @@ func ParseSSLRules(list string, backtracking *Backtracking) (*SSLRules, error) {
 	if err != nil {
 		return nil, err
 	}
-	grammar, err := compileJavaPattern(sslRuleGrammar, nil)
+	grammar, err := javaregex.Compile(sslRuleGrammar, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -182,58 +186,53 @@ func splitSSLRules(list string) ([]sslSource, error) {
 	if !utf8.ValidString(list) {
 		return nil, &SSLRulesError{Text: list, Msg: "a list that is not valid UTF-8"}
 	}
-	splitter, err := compileJavaPattern(sslSplitterGrammar, nil)
+	splitter, err := javaregex.Compile(sslSplitterGrammar, 0)
 	if err != nil {
 		return nil, err
 	}
 	text := strings.TrimLeftFunc(list, isJavaTrimmed)
 	base := len(list) - len(text)
 	text = strings.TrimRightFunc(text, isJavaTrimmed)
-	var m matcher
-	m.reset(splitter.program, text)
 	var sources []sslSource
 	done := 0
-	for pos := 0; m.find(pos); {
-		begin, end := int(m.slots[0]), int(m.slots[1])
-		from, to := int(m.slots[2]), int(m.slots[3])
-		if splitsCharacter(text, from) {
+	for match := range splitter.All(&javaregex.Matcher{}, text) {
+		from, to := int(match[2]), int(match[3])
+		if javaregex.SplitsCharacter(text, from) {
 			return nil, &SSLRulesError{Rule: len(sources), Text: text, Offset: base + from, Msg: "text that is no rule"}
 		}
-		sources = append(sources, sslSource{text[from:to], base + from, text[done:begin]})
-		done = end
-		if pos = end; begin == end {
-			pos = nextUnit(text, end)
-		}
+		sources = append(sources, sslSource{text[from:to], base + from, text[done:match[0]]})
+		done = int(match[1])
 	}
 	return sources, nil
 }
 
 // parseSSLRule reads one rule. An empty one is nil.
-func parseSSLRule(grammar *javaPattern, source sslSource, backtracking *Backtracking) (*sslRule, *SSLRulesError) {
-	var m matcher
-	m.reset(grammar.program, source.text)
-	m.start(0)
-	end := m.next() // the grammar matches the empty string, if nothing else
+func parseSSLRule(grammar *javaregex.Pattern, source sslSource, backtracking *Backtracking) (*sslRule, *SSLRulesError) {
+	match := grammar.LookingAt(&javaregex.Matcher{}, source.text) // it matches the empty string, if nothing else
+	end := int(match[1])
 	fault := &SSLRulesError{Text: source.text, Offset: source.offset + end}
 	if end != len(source.text) {
 		fault.Msg = fmt.Sprintf("%s is no part of a rule: expected DEFAULT or RULE:pattern/replacement/ and L, U or nothing",
 			enum.Quote(source.text[end:]))
 		return nil, fault
 	}
-	group := func(i int) string { return source.text[m.slots[2*i]:m.slots[2*i+1]] }
-	switch {
-	case m.slots[2] >= 0:
+	group := func(i int) string {
+		text, _ := match.Group(source.text, i)
+		return text
+	}
+	if _, isDefault := match.Group(source.text, 1); isDefault {
 		return &sslRule{isDefault: true}, nil
-	case m.slots[4] < 0:
+	}
+	if _, isRule := match.Group(source.text, 2); !isRule {
 		return nil, nil
 	}
 	rule := &sslRule{pattern: group(2), replacement: group(4), fold: caseFold(group(6))}
 	if err := rule.compile(backtracking); err != nil {
-		fault.Offset, fault.Msg = source.offset+int(m.slots[4]), err.Error()
-		var pattern *patternError
+		fault.Offset, fault.Msg = source.offset+int(match[4]), err.Error()
+		var pattern *javaregex.Error
 		if errors.As(err, &pattern) {
-			fault.Offset += pattern.offset
-			fault.Construct, fault.Msg = pattern.construct, pattern.msg
+			fault.Offset += pattern.Offset
+			fault.Construct, fault.Msg = pattern.Construct, pattern.Msg
 		}
 		return nil, fault
 	}
@@ -241,16 +240,61 @@ func parseSSLRule(grammar *javaPattern, source sslSource, backtracking *Backtrac
 }
 
 func (r *sslRule) compile(backtracking *Backtracking) error {
-	compiled, err := compileJavaPattern(r.pattern, backtracking)
+	compiled, err := javaregex.Compile(r.pattern, backtracking.maxSteps())
 	if err != nil {
 		return err
 	}
 	r.compiled = compiled
-	escaped, fault := escapeReferences(r.replacement, compiled.tree.groups)
-	if r.to.fault = fault; fault == "" {
-		r.to = parseReplacement(escaped, compiled.tree)
+	escaped, fault := escapeReferences(r.replacement, compiled.Groups())
+	if r.to = compiled.Replacement(escaped); fault != "" {
+		r.to = javaregex.Faulty(fault)
 	}
 	return nil
+}
+
+// escapeReferences puts a backslash before each reference to a group that does not
+// exist, as Kafka does if there is a group at all. It looks for the references in
+// the replacement as it was, and puts the backslashes into what it has become: from
+// the second on they stand a UTF-16 unit too early for each before. A number that
+// is too large for Java's int is a fault.
+func escapeReferences(text string, groups int) (escaped, fault string) {
+	if groups == 0 {
+		return text, ""
+	}
+	original := utf16.Encode([]rune(text))
+	units := make([]uint16, 0, len(original))
+	copied := 0 // of original
+	for i := 0; i < len(original); i++ {
+		if original[i] != '$' {
+			continue
+		}
+		end := i + 1
+		for end < len(original) && original[end] >= '0' && original[end] <= '9' {
+			end++
+		}
+		digits := string(utf16.Decode(original[i+1 : end]))
+		if digits == "" || digits[0] == '0' {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 32)
+		if err != nil {
+			return "", "$" + digits + ": no number of a group is so large"
+		}
+		for n > int64(groups) && n >= 10 {
+			n /= 10
+		}
+		if n > int64(groups) {
+			ahead := i - len(units) // never negative: each backslash stands behind the one before
+			units = append(units, original[copied:copied+ahead]...)
+			copied += ahead
+			if i > 0 && utf16.DecodeRune(rune(units[i-1]), rune(original[copied])) != utf8.RuneError {
+				return "", "$" + digits + ": there is no such group, and Kafka's escape for that would split a character"
+			}
+			units = append(units, '\\')
+		}
+		i = end - 1
+	}
+	return string(utf16.Decode(append(units, original[copied:]...))), ""
 }
 
 // String returns the list in the syntax that [ParseSSLRules] reads back as the same
@@ -288,12 +332,12 @@ func (s *SSLRules) walk(dn string, trace *SSLTrace) (string, error) {
 	if len(dn) > maxDNLength || !utf8.ValidString(dn) {
 		return "", &SSLNameError{DN: dn, Rule: -1, Reason: ErrNotMappableName}
 	}
-	m, ok := s.matchers.Get().(*matcher)
+	m, ok := s.matchers.Get().(*javaregex.Matcher)
 	if !ok {
-		m = &matcher{}
+		m = &javaregex.Matcher{}
 	}
 	defer func() {
-		if m.putAway() {
+		if m.PutAway() {
 			s.matchers.Put(m)
 		}
 	}()
@@ -312,20 +356,20 @@ func (s *SSLRules) walk(dn string, trace *SSLTrace) (string, error) {
 }
 
 // apply returns the name that r maps dn to, and whether it applies at all.
-func (r *sslRule) apply(m *matcher, dn string, step *SSLStep) (name string, applies bool, err error) {
+func (r *sslRule) apply(m *javaregex.Matcher, dn string, step *SSLStep) (name string, applies bool, err error) {
 	if r.isDefault {
 		return dn, true, nil
 	}
-	w := rewriter{text: dn, to: &r.to, limit: maxMappedLength, record: step.matches()}
-	name, applies, err = r.compiled.rewriteWhole(m, &w)
+	w := javaregex.Rewriter{Text: dn, To: &r.to, Limit: maxMappedLength, Record: step.matches()}
+	name, applies, err = r.compiled.RewriteWhole(m, &w)
 	if err != nil || !applies {
 		return "", false, err
 	}
 	switch r.fold {
 	case "L":
-		name, err = javaLower(name)
+		name, err = javatext.Lower(name)
 	case "U":
-		name = javaUpper(name)
+		name = javatext.Upper(name)
 	}
 	return name, err == nil, err
 }

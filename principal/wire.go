@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
 // Limits of the wire form.
@@ -153,5 +155,5 @@ func (r *wireReader) text(field string) string {
 		r.fail(fmt.Sprintf("the %s has %d bytes, the limit is %d", field, length, maxWireString))
 		return ""
 	}
-	return decodeJavaUTF8(r.take(int(length), "the "+field))
+	return javatext.DecodeUTF8(r.take(int(length), "the "+field))
 }

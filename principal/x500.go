@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
 // Limits of an encoded name. A name in a certificate has a few hundred bytes.
@@ -156,7 +157,7 @@ func appendAttribute(text []byte, typ, value derValue) ([]byte, error) {
 		text = append(text, '#')
 		return hex.AppendEncode(text, value.encoded), nil
 	}
-	return appendEscaped(text, decodeJavaUTF8(value.content)), nil
+	return appendEscaped(text, javatext.DecodeUTF8(value.content)), nil
 }
 
 // appendEscaped appends an attribute value behind the backslashes that Java puts.

@@ -177,6 +177,6 @@ func changedNames(c inspect.Change) inspect.NameSet {
 	for _, a := range append(slices.Clone(c.Gained), c.Lost...) {
 		names = append(names, a.Names...)
 	}
-	slices.SortFunc(names, func(a, b inspect.Names) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(names, func(a, b inspect.NameRange) int { return strings.Compare(a.Name, b.Name) })
 	return names
 }

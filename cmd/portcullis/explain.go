@@ -103,7 +103,7 @@ func writeExplanation(w io.Writer, q *question, e inspect.Explanation) error {
 	writeMore(w, e.MoreMatches)
 	fmt.Fprintf(w, "near misses: %d\n", len(e.NearMisses)+e.MoreNearMisses)
 	for _, m := range e.NearMisses {
-		fmt.Fprintf(w, "  %v: %s\n    would match as: %s\n", m.Field, aclText(m.Binding), aclText(m.Mended))
+		fmt.Fprintf(w, "  %v: %s\n    would match as: %s\n", m.Field, aclText(m.Binding), aclText(m.Fixed))
 	}
 	writeMore(w, e.MoreNearMisses)
 	return nil
@@ -146,7 +146,7 @@ func writeExplanationJSON(w io.Writer, q *question, e inspect.Explanation) error
 		o.Matches = append(o.Matches, matchObject{m.Decides, m.Binding})
 	}
 	for _, m := range e.NearMisses {
-		o.NearMisses = append(o.NearMisses, nearMissObject{m.Field.String(), m.Binding, m.Mended})
+		o.NearMisses = append(o.NearMisses, nearMissObject{m.Field.String(), m.Binding, m.Fixed})
 	}
 	return newLineEncoder(w).Encode(o)
 }

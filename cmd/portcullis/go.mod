@@ -37,6 +37,7 @@ require (
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
+	github.com/portcullis-authz/portcullis/principal/krb5 v0.0.0
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
@@ -58,3 +59,5 @@ replace (
 	github.com/portcullis-authz/portcullis/gateway => ../../gateway
 	github.com/portcullis-authz/portcullis/gateway/proxy => ../../gateway/proxy
 )
+
+replace github.com/portcullis-authz/portcullis/principal/krb5 => ../../principal/krb5

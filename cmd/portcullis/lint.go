@@ -107,7 +107,7 @@ func writeFindings(out *bytes.Buffer, findings []inspect.Finding, asJSON bool) e
 	encoder := newLineEncoder(out)
 	for _, f := range findings {
 		if asJSON {
-			if err := encoder.Encode(findingObject{string(f.Code), f.Binding, f.Removable, f.Reason, f.Mend, f.Others}); err != nil {
+			if err := encoder.Encode(findingObject{string(f.Code), f.Binding, f.Removable, f.Reason, f.Fix, f.Others}); err != nil {
 				return err
 			}
 			continue
@@ -116,7 +116,7 @@ func writeFindings(out *bytes.Buffer, findings []inspect.Finding, asJSON bool) e
 		if f.Removable {
 			note = " (removable)"
 		}
-		fmt.Fprintf(out, "%s: %s%s\n  reason: %s\n  mend: %s\n", f.Code, aclText(f.Binding), note, f.Reason, f.Mend)
+		fmt.Fprintf(out, "%s: %s%s\n  reason: %s\n  mend: %s\n", f.Code, aclText(f.Binding), note, f.Reason, f.Fix)
 		for _, o := range f.Others {
 			fmt.Fprintf(out, "  beside: %s\n", aclText(o))
 		}

@@ -30,7 +30,7 @@ func (i *nameIndex) overlaps(set inspect.NameSet) bool {
 	return slices.ContainsFunc(set, i.overlapsPart)
 }
 
-func (i *nameIndex) overlapsPart(n inspect.Names) bool {
+func (i *nameIndex) overlapsPart(n inspect.NameRange) bool {
 	for length := range len(n.Name) + 1 {
 		for _, above := range i.prefixes[n.Name[:length]] {
 			if !excepts(above, n) && (length < len(n.Name) || !excepts(n, above)) {
@@ -38,7 +38,7 @@ func (i *nameIndex) overlapsPart(n inspect.Names) bool {
 			}
 		}
 	}
-	from, _ := slices.BinarySearchFunc(i.parts, n.Name, func(p inspect.Names, name string) int { return strings.Compare(p.Name, name) })
+	from, _ := slices.BinarySearchFunc(i.parts, n.Name, func(p inspect.NameRange, name string) int { return strings.Compare(p.Name, name) })
 	for _, below := range i.parts[from:] {
 		if below.Name != n.Name && !(n.Prefix && strings.HasPrefix(below.Name, n.Name)) {
 			return false
@@ -51,8 +51,8 @@ func (i *nameIndex) overlapsPart(n inspect.Names) bool {
 }
 
 // excepts reports whether an exception of n is all of what other begins with.
-func excepts(n, other inspect.Names) bool {
-	return slices.ContainsFunc(n.Except, func(e inspect.Names) bool {
+func excepts(n, other inspect.NameRange) bool {
+	return slices.ContainsFunc(n.Except, func(e inspect.NameRange) bool {
 		if e.Prefix {
 			return strings.HasPrefix(other.Name, e.Name)
 		}

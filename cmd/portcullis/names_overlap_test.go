@@ -7,9 +7,9 @@ import (
 )
 
 func TestNameIndex(t *testing.T) {
-	name := func(n string) inspect.Names { return inspect.Names{Name: n} }
-	prefix := func(n string, except ...inspect.Names) inspect.Names {
-		return inspect.Names{Prefix: true, Name: n, Except: except}
+	name := func(n string) inspect.NameRange { return inspect.NameRange{Name: n} }
+	prefix := func(n string, except ...inspect.NameRange) inspect.NameRange {
+		return inspect.NameRange{Prefix: true, Name: n, Except: except}
 	}
 	names := []string{"", "a", "ab", "abc", "abd", "b", "ba", "ac", "abcd"}
 	sets := []inspect.NameSet{

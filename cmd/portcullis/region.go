@@ -18,7 +18,7 @@ type namesObject struct {
 	Except []namesObject `json:"except,omitempty"`
 }
 
-func newNamesObjects(set []inspect.Names) []namesObject {
+func newNamesObjects(set []inspect.NameRange) []namesObject {
 	var objects []namesObject
 	for _, n := range set {
 		o := namesObject{Except: newNamesObjects(n.Except)}
@@ -40,7 +40,7 @@ type hostsObject struct {
 	Except []hostsObject `json:"except,omitempty"`
 }
 
-func newHostsObjects(set []inspect.Hosts) []hostsObject {
+func newHostsObjects(set []inspect.HostRange) []hostsObject {
 	var objects []hostsObject
 	for _, h := range set {
 		o := hostsObject{Host: acl.WildcardHost, Except: newHostsObjects(h.Except)}

@@ -104,7 +104,7 @@ func newPageData(n *snapshot.Snapshot, m inspect.Matrix, findings []inspect.Find
 		b.data.Rows = append(b.data.Rows, row)
 	}
 	for _, f := range findings {
-		finding := pageFinding{Code: string(f.Code), ACL: index[f.Binding], Removable: f.Removable, Reason: f.Reason, Mend: f.Mend}
+		finding := pageFinding{Code: string(f.Code), ACL: index[f.Binding], Removable: f.Removable, Reason: f.Reason, Mend: f.Fix}
 		for _, o := range f.Others {
 			finding.Others = append(finding.Others, index[o])
 		}

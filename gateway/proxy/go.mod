@@ -30,6 +30,7 @@ require (
 	github.com/kylelemons/godebug v1.1.0 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
+	github.com/portcullis-authz/portcullis/principal/krb5 v0.0.0
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
@@ -46,3 +47,5 @@ replace (
 	github.com/portcullis-authz/portcullis => ../..
 	github.com/portcullis-authz/portcullis/gateway => ..
 )
+
+replace github.com/portcullis-authz/portcullis/principal/krb5 => ../../principal/krb5

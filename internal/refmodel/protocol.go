@@ -176,7 +176,7 @@ func (p Protocol) Answer(a ops.Authorizer, r *ops.Request) Response {
 	endpoints := map[ops.Endpoint]string{ops.Broker: "BROKER", ops.Controller: "CONTROLLER"}
 	at := endpoints[r.Endpoint]
 	if !ok || r.Version < row.MinVersion || r.Version > row.MaxVersion || !slices.Contains(row.Listeners, at) {
-		return Response{Error: "UNSUPPORTED_VERSION", Closed: r.Key != 18} // ApiVersions is answered
+		return Response{Error: "UNSUPPORTED_VERSION", Closed: r.Key != ops.APIVersionsKey} // ApiVersions is answered
 	}
 	e := protocolEvaluation{table: p, row: row, at: at, a: a, r: r, allowed: map[int]bool{}, answer: Response{Error: none}}
 	e.list()

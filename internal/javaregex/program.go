@@ -1,4 +1,4 @@
-package principal
+package javaregex
 
 import "slices"
 
@@ -33,13 +33,13 @@ type instruction struct {
 	text      string    // of doLiteral
 }
 
-// chooses reports whether an instruction has several ways on. The matcher marks
+// chooses reports whether an instruction has several ways on. The Matcher marks
 // those as it meets them.
 func (i *instruction) chooses() bool {
 	return i.op == doSplit || i.op == doGreedy || i.op == doLazy
 }
 
-// program is a pattern compiled for [matcher].
+// program is a pattern compiled for [Matcher].
 type program struct {
 	code    []instruction
 	slots   int // two for each group and the whole match
@@ -56,7 +56,7 @@ type compiler struct {
 }
 
 // compileProgram compiles a tree. A construct that is not regular, or not kept, is a
-// *patternError.
+// *Error.
 func compileProgram(tree *syntaxTree) (*program, error) {
 	if err := checkKept(tree.root); err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func compileProgram(tree *syntaxTree) (*program, error) {
 	c.node(tree.root)
 	c.emit(instruction{op: doMatch})
 	if len(c.code) > maxProgram {
-		return nil, &patternError{0, constructSize, constructSize + ": make its repetitions shorter"}
+		return nil, &Error{0, constructSize, constructSize + ": make its repetitions shorter"}
 	}
 	c.number()
 	return &c.program, nil
@@ -89,7 +89,7 @@ func checkRegular(n *node) error {
 		construct = constructPossessive
 	}
 	if construct != "" {
-		return &patternError{n.offset, construct, construct + ": it needs backtracking, see Backtracking"}
+		return &Error{n.offset, construct, construct + ": it needs backtracking, see Backtracking"}
 	}
 	for _, sub := range n.subs {
 		if err := checkRegular(sub); err != nil {
@@ -113,16 +113,16 @@ func checkKeptIn(n *node, repeated bool) error {
 	if n.op == opRepeat && !n.optional && isGroup(n.subs[0]) && deterministic(n.subs[0]) {
 		body := n.subs[0]
 		if captures(body.subs[0]) {
-			return &patternError{body.offset, constructInnerCapture, constructInnerCapture + ": make one of the groups (?:…)"}
+			return &Error{body.offset, constructInnerCapture, constructInnerCapture + ": make one of the groups (?:…)"}
 		}
 		if repeated && body.op == opCapture && n.quantifier == greedy && n.min != n.max {
-			return &patternError{body.offset, constructNestedCapture, constructNestedCapture + ": put the repetition into the group, or make it (?:…)"}
+			return &Error{body.offset, constructNestedCapture, constructNestedCapture + ": put the repetition into the group, or make it (?:…)"}
 		}
 		if body.op == opCapture && body.nullable() {
-			return &patternError{body.offset, constructEmptyCapture, constructEmptyCapture + ": take the repetition out"}
+			return &Error{body.offset, constructEmptyCapture, constructEmptyCapture + ": take the repetition out"}
 		}
 		if containsLineBreak(body) {
-			return &patternError{body.offset, constructLineBreak, constructLineBreak + ": list the line breaks instead, as in (?:\\r\\n|\\n)"}
+			return &Error{body.offset, constructLineBreak, constructLineBreak + ": list the line breaks instead, as in (?:\\r\\n|\\n)"}
 		}
 	}
 	repeated = repeated || n.op == opRepeat && !n.optional

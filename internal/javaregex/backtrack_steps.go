@@ -1,4 +1,4 @@
-package principal
+package javaregex
 
 // backtrackStep is a part of a pattern with all that comes after it: it reports whether
 // both match at a position.

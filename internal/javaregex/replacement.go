@@ -1,25 +1,28 @@
-package principal
+package javaregex
 
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// replacement is what a rule puts in the place of a match, in the syntax of Java's
+// Replacement is what a rule puts in the place of a match, in the syntax of Java's
 // Matcher.replaceAll: $1 and ${name} for a group, a backslash before a character
 // that means itself.
-type replacement struct {
+type Replacement struct {
 	parts []replacementPart
 	// fault says why the replacement cannot be used; the empty string if it can. Java
 	// finds these faults when it replaces, not before.
 	fault string
 }
+
+// Fault says why the replacement cannot be used; the empty string if it can.
+func (r *Replacement) Fault() string { return r.fault }
+
+// Faulty returns a replacement that cannot be used, for the reason given.
+func Faulty(reason string) Replacement { return Replacement{fault: reason} }
 
 // replacementPart is a text or a group.
 type replacementPart struct {
@@ -27,20 +30,23 @@ type replacementPart struct {
 	group   int // -1 for a literal
 }
 
-func parseReplacement(text string, tree *syntaxTree) replacement {
-	var to replacement
+// Replacement reads a replacement for matches of p. A fault in it is kept: see
+// [Replacement.Fault].
+func (p *Pattern) Replacement(text string) Replacement {
+	tree := p.tree
+	var to Replacement
 	var literal []byte
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '\\':
 			if i++; i == len(text) {
-				return replacement{fault: "a backslash at its end"}
+				return Replacement{fault: "a backslash at its end"}
 			}
 			literal = append(literal, text[i])
 		case '$':
 			group, size, fault := parseReference(text[i+1:], tree)
 			if fault != "" {
-				return replacement{fault: fault}
+				return Replacement{fault: fault}
 			}
 			if len(literal) > 0 {
 				to.parts = append(to.parts, replacementPart{string(literal), -1})
@@ -89,85 +95,40 @@ func parseReference(text string, tree *syntaxTree) (group, size int, fault strin
 	return group, size, ""
 }
 
-// escapeReferences puts a backslash before each reference to a group that does not
-// exist, as Kafka does if there is a group at all. It looks for the references in
-// the replacement as it was, and puts the backslashes into what it has become: from
-// the second on they stand a UTF-16 unit too early for each before. A number that
-// is too large for Java's int is a fault.
-func escapeReferences(text string, groups int) (escaped, fault string) {
-	if groups == 0 {
-		return text, ""
-	}
-	original := utf16.Encode([]rune(text))
-	units := make([]uint16, 0, len(original))
-	copied := 0 // of original
-	for i := 0; i < len(original); i++ {
-		if original[i] != '$' {
-			continue
-		}
-		end := i + 1
-		for end < len(original) && original[end] >= '0' && original[end] <= '9' {
-			end++
-		}
-		digits := string(utf16.Decode(original[i+1 : end]))
-		if digits == "" || digits[0] == '0' {
-			continue
-		}
-		n, err := strconv.ParseInt(digits, 10, 32)
-		if err != nil {
-			return "", "$" + digits + ": no number of a group is so large"
-		}
-		for n > int64(groups) && n >= 10 {
-			n /= 10
-		}
-		if n > int64(groups) {
-			ahead := i - len(units) // never negative: each backslash stands behind the one before
-			units = append(units, original[copied:copied+ahead]...)
-			copied += ahead
-			if i > 0 && utf16.DecodeRune(rune(units[i-1]), rune(original[copied])) != utf8.RuneError {
-				return "", "$" + digits + ": there is no such group, and Kafka's escape for that would split a character"
-			}
-			units = append(units, '\\')
-		}
-		i = end - 1
-	}
-	return string(utf16.Decode(append(units, original[copied:]...))), ""
-}
-
-// rewriter puts replacements in the place of matches, which come from left to right.
-type rewriter struct {
-	text   string
-	to     *replacement
-	limit  int // of the result, in bytes
+// Rewriter puts replacements in the place of matches, which come from left to right.
+type Rewriter struct {
+	Text   string
+	To     *Replacement
+	Limit  int         // of the result, in bytes
+	Record *[][]string // if not nil, takes the text of each match and of its groups
 	result []byte
-	done   int         // how much of text is in result, or replaced
-	record *[][]string // if not nil, takes the text of each match and of its groups
+	done   int // how much of Text is in result, or replaced
 }
 
 // add replaces the match whose groups are in slots.
-func (w *rewriter) add(slots []int32) error {
-	if w.to.fault != "" {
-		return fmt.Errorf("its replacement cannot be used: %s", w.to.fault)
+func (w *Rewriter) add(slots []int32) error {
+	if w.To.fault != "" {
+		return fmt.Errorf("its replacement cannot be used: %s", w.To.fault)
 	}
 	begin, end := int(slots[0]), int(slots[1])
 	before := len(w.result) + begin - w.done
-	w.result = append(w.result, w.text[w.done:begin]...)
+	w.result = append(w.result, w.Text[w.done:begin]...)
 	w.done = end
-	for _, part := range w.to.parts {
+	for _, part := range w.To.parts {
 		if part.group < 0 {
 			w.result = append(w.result, part.literal...)
 		} else if from, to := slots[2*part.group], slots[2*part.group+1]; from >= 0 && to >= 0 {
-			w.result = append(w.result, w.text[from:to]...)
+			w.result = append(w.result, w.Text[from:to]...)
 		}
-		if len(w.result) > w.limit {
-			return fmt.Errorf("its result is longer than %d bytes", w.limit)
+		if len(w.result) > w.Limit {
+			return fmt.Errorf("its result is longer than %d bytes", w.Limit)
 		}
 	}
-	if splitsCharacter(w.text, begin) && (end > begin || len(w.result) > before) {
+	if SplitsCharacter(w.Text, begin) && (end > begin || len(w.result) > before) {
 		return errSplitsCharacter
 	}
-	if w.record != nil {
-		*w.record = append(*w.record, groupTexts(w.text, slots))
+	if w.Record != nil {
+		*w.Record = append(*w.Record, groupTexts(w.Text, slots))
 	}
 	return nil
 }
@@ -190,10 +151,10 @@ func groupTexts(text string, slots []int32) []string {
 }
 
 // finish returns the result, which must not be longer than the limit.
-func (w *rewriter) finish() (string, error) {
-	if len(w.result)+len(w.text)-w.done > w.limit {
-		return "", fmt.Errorf("its result is longer than %d bytes", w.limit)
+func (w *Rewriter) finish() (string, error) {
+	if len(w.result)+len(w.Text)-w.done > w.Limit {
+		return "", fmt.Errorf("its result is longer than %d bytes", w.Limit)
 	}
-	w.result = append(w.result, w.text[w.done:]...)
+	w.result = append(w.result, w.Text[w.done:]...)
 	return string(w.result), nil
 }

@@ -1,4 +1,4 @@
-package principal
+package javaregex
 
 // class reads a class from behind its opening bracket to behind the closing one.
 func (p *javaParser) class() runeSet {

@@ -1,4 +1,4 @@
-package principal
+package javaregex
 
 import (
 	"slices"
@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// matcher runs a program over a text: depth first, in the order in which
+// Matcher runs a program over a text: depth first, in the order in which
 // java.util.regex tries things, but each choice at most once at each position, so
 // that the time is linear in the length of the text where Java's can be
 // exponential. A second visit could only fail as the first did: what comes after
@@ -18,8 +18,8 @@ import (
 // Only an attempt to match begins at such a position, never a character inside a
 // match.
 //
-// A matcher keeps its memory for the next text. It is not safe for concurrent use.
-type matcher struct {
+// A Matcher keeps its memory for the next text. It is not safe for concurrent use.
+type Matcher struct {
 	program *program
 	text    string
 	stack   []choice // what is left to try, the next last
@@ -39,12 +39,12 @@ type choice struct {
 
 const fresh int32 = -1
 
-// maxKept is how many words of marks a matcher keeps when it is put away, so that
+// maxKept is how many words of marks a Matcher keeps when it is put away, so that
 // a long name does not hold its memory for ever.
 const maxKept = 1 << 12
 
 // reset takes up a program and a text, with all marks forgotten.
-func (m *matcher) reset(p *program, text string) {
+func (m *Matcher) reset(p *program, text string) {
 	m.program, m.text = p, text
 	m.row = (p.choices + 63) / 64
 	m.marks = slices.Grow(m.marks[:0], m.row*(len(text)+1))[:m.row*(len(text)+1)]
@@ -52,15 +52,15 @@ func (m *matcher) reset(p *program, text string) {
 	m.slots = slices.Grow(m.slots[:0], p.slots)[:p.slots]
 }
 
-// putAway forgets the text, and memory that only a long one needs. It returns
+// PutAway forgets the text, and memory that only a long one needs. It returns
 // whether the rest is worth keeping.
-func (m *matcher) putAway() bool {
+func (m *Matcher) PutAway() bool {
 	m.program, m.text = nil, ""
 	return cap(m.marks) <= maxKept && cap(m.stack) <= maxKept && cap(m.buffer) <= 8*maxKept
 }
 
 // start begins an attempt to match at pos.
-func (m *matcher) start(pos int) {
+func (m *Matcher) start(pos int) {
 	m.begin = int32(pos)
 	for i := range m.slots {
 		m.slots[i] = -1
@@ -70,7 +70,7 @@ func (m *matcher) start(pos int) {
 
 // next returns the end of the next match of the attempt, in the order of
 // preference, or -1. The slots are those of that match.
-func (m *matcher) next() int {
+func (m *Matcher) next() int {
 	for len(m.stack) > 0 {
 		c := m.stack[len(m.stack)-1]
 		m.stack = m.stack[:len(m.stack)-1]
@@ -87,7 +87,7 @@ func (m *matcher) next() int {
 }
 
 // run follows one choice until it fails or reaches the end of the pattern.
-func (m *matcher) run(c choice) int {
+func (m *Matcher) run(c choice) int {
 	at, pos, from := c.at, int(c.pos), c.from
 	for {
 		in := &m.program.code[at]
@@ -130,7 +130,7 @@ func (m *matcher) run(c choice) int {
 }
 
 // visit marks a choice at a position and reports whether it was not marked before.
-func (m *matcher) visit(bit int32, pos int) bool {
+func (m *Matcher) visit(bit int32, pos int) bool {
 	word, mask := &m.marks[pos*m.row+int(bit>>6)], uint64(1)<<(bit&63)
 	if *word&mask != 0 {
 		return false
@@ -140,7 +140,7 @@ func (m *matcher) visit(bit int32, pos int) bool {
 }
 
 // step returns the position behind the character at pos, or -1 if it is not in set.
-func (m *matcher) step(set *matchSet, pos int) int {
+func (m *Matcher) step(set *matchSet, pos int) int {
 	if pos >= len(m.text) {
 		return -1
 	}
@@ -158,7 +158,7 @@ func (m *matcher) step(set *matchSet, pos int) int {
 
 // runeAt returns the character at pos, which is not behind the end, and its length:
 // inside a character above U+FFFF, the second half of its surrogate pair.
-func (m *matcher) runeAt(pos int) (rune, int) {
+func (m *Matcher) runeAt(pos int) (rune, int) {
 	if c := m.text[pos]; c&0xC0 == 0x80 {
 		r, _ := utf8.DecodeRuneInString(m.text[pos-2:])
 		return 0xDC00 | (r-0x10000)&0x3FF, 2
@@ -171,7 +171,7 @@ func (m *matcher) runeAt(pos int) (rune, int) {
 //
 // Characters that another visit took are left out: the positions behind them have
 // been tried.
-func (m *matcher) greedy(in *instruction, at int32, pos, from int) int {
+func (m *Matcher) greedy(in *instruction, at int32, pos, from int) int {
 	if from < 0 {
 		if from = pos; !m.visit(in.arg, pos) {
 			return -1
@@ -193,7 +193,7 @@ func (m *matcher) greedy(in *instruction, at int32, pos, from int) int {
 
 // take returns the last position that the characters of a greedy span lead to and
 // that no visit has marked, and marks all on the way.
-func (m *matcher) take(in *instruction, pos int) int {
+func (m *Matcher) take(in *instruction, pos int) int {
 	word, mask := int(in.arg>>6), uint64(1)<<(in.arg&63)
 	set, text, marks, row := in.set, m.text, m.marks, m.row
 	for pos < len(text) {
@@ -216,7 +216,7 @@ func (m *matcher) take(in *instruction, pos int) int {
 }
 
 // before returns the position one character before pos, which is behind from.
-func (m *matcher) before(pos, from int) int {
+func (m *Matcher) before(pos, from int) int {
 	pos--
 	for pos > from && m.text[pos]&0xC0 == 0x80 {
 		pos--
@@ -226,7 +226,7 @@ func (m *matcher) before(pos, from int) int {
 
 // lazy takes no character, or, if it has returned before, one more. It returns the
 // next position to try, with what is left on the stack.
-func (m *matcher) lazy(in *instruction, at int32, pos int, again bool) int {
+func (m *Matcher) lazy(in *instruction, at int32, pos int, again bool) int {
 	word, mask := int(in.arg>>6), uint64(1)<<(in.arg&63)
 	set, text, marks, row := in.set, m.text, m.marks, m.row
 	for {
@@ -252,7 +252,7 @@ func (m *matcher) lazy(in *instruction, at int32, pos int, again bool) int {
 
 // mayFollow reports whether a character of set may stand at pos. A nil set is not
 // known.
-func (m *matcher) mayFollow(set *matchSet, pos int) bool {
+func (m *Matcher) mayFollow(set *matchSet, pos int) bool {
 	if set == nil {
 		return true
 	}
@@ -264,7 +264,7 @@ func (m *matcher) mayFollow(set *matchSet, pos int) bool {
 }
 
 // holds reports whether an assertion holds at pos.
-func (m *matcher) holds(a assertion, pos int) bool {
+func (m *Matcher) holds(a assertion, pos int) bool {
 	switch a {
 	case assertBegin:
 		return pos == 0
@@ -286,7 +286,7 @@ func (m *matcher) holds(a assertion, pos int) bool {
 
 // atLineEnd reports whether the text, or a line of it, ends at pos. "\r\n" is one
 // line end, and there is none between its halves.
-func (m *matcher) atLineEnd(pos int) bool {
+func (m *Matcher) atLineEnd(pos int) bool {
 	if pos == len(m.text) {
 		return true
 	}
@@ -305,7 +305,7 @@ func isLastLineBreak(rest string) bool {
 
 // atLineBegin reports whether a line begins at pos. Behind the last line terminator
 // none does, and none does in an empty text.
-func (m *matcher) atLineBegin(pos int, unix bool) bool {
+func (m *Matcher) atLineBegin(pos int, unix bool) bool {
 	if pos == len(m.text) {
 		return false
 	}
@@ -322,7 +322,7 @@ func (m *matcher) atLineBegin(pos int, unix bool) bool {
 // isWord reports whether the byte at pos is an ASCII letter, digit or underscore.
 // Whether other characters count depends on the release of Java, so that texts with
 // such characters are refused before they come here.
-func (m *matcher) isWord(pos int) bool {
+func (m *Matcher) isWord(pos int) bool {
 	return pos >= 0 && pos < len(m.text) && m.text[pos] < unicode.MaxASCII && wordSet.contains(rune(m.text[pos]))
 }
 
@@ -332,7 +332,7 @@ func (m *matcher) isWord(pos int) bool {
 //
 // The marks of earlier attempts stand. Positions behind an earlier match were only
 // visited by attempts that failed, and at its end the marks are taken back.
-func (m *matcher) find(pos int) bool {
+func (m *Matcher) find(pos int) bool {
 	for ; pos <= len(m.text); pos = nextUnit(m.text, pos) {
 		m.start(pos)
 		if end := m.next(); end >= 0 {
@@ -345,7 +345,7 @@ func (m *matcher) find(pos int) bool {
 
 // release takes the marks at the end of a match back: some stand for the match
 // itself.
-func (m *matcher) release(end int) { clear(m.marks[end*m.row : (end+1)*m.row]) }
+func (m *Matcher) release(end int) { clear(m.marks[end*m.row : (end+1)*m.row]) }
 
 // nextUnit returns the position one UTF-16 unit behind pos.
 func nextUnit(text string, pos int) int {
@@ -362,7 +362,7 @@ func nextUnit(text string, pos int) int {
 	return pos + size
 }
 
-// splitsCharacter reports whether pos is inside a character of text.
-func splitsCharacter(text string, pos int) bool {
+// SplitsCharacter reports whether pos is inside a character of text.
+func SplitsCharacter(text string, pos int) bool {
 	return pos < len(text) && text[pos]&0xC0 == 0x80
 }

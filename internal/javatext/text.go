@@ -1,4 +1,5 @@
-package principal
+// Package javatext does to texts what Java does: it decodes UTF-8, and changes the case.
+package javatext
 
 import (
 	"strings"
@@ -8,10 +9,10 @@ import (
 	"golang.org/x/text/language"
 )
 
-// decodeJavaUTF8 returns b decoded as Java's new String(b, UTF_8) does: every
+// DecodeUTF8 returns b decoded as Java's new String(b, UTF_8) does: every
 // malformed sequence becomes one U+FFFD. How many bytes such a sequence has is
 // Java's choice, which is not Go's: Go replaces each byte of it.
-func decodeJavaUTF8(b []byte) string {
+func DecodeUTF8(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}
@@ -56,19 +57,19 @@ func malformedLength(b []byte) int {
 	return n
 }
 
-// javaUpper returns s in upper case as Java's toUpperCase(Locale.ENGLISH) does: by
+// Upper returns s in upper case as Java's toUpperCase(Locale.ENGLISH) does: by
 // the full mappings of Unicode, so that "ß" becomes "SS".
-func javaUpper(s string) string {
-	if isASCII(s) {
+func Upper(s string) string {
+	if IsASCII(s) {
 		return strings.ToUpper(s)
 	}
 	return cases.Upper(language.Und).String(s)
 }
 
-// javaLower returns s in lower case as Java's toLowerCase(Locale.ENGLISH) does: by
+// Lower returns s in lower case as Java's toLowerCase(Locale.ENGLISH) does: by
 // the full mappings of Unicode, with the final sigma where Java sees one.
-func javaLower(s string) (string, error) {
-	if isASCII(s) {
+func Lower(s string) (string, error) {
+	if IsASCII(s) {
 		return strings.ToLower(s), nil
 	}
 	s, err := lowerSigmas(s)
@@ -78,7 +79,8 @@ func javaLower(s string) (string, error) {
 	return cases.Lower(language.Und).String(s), nil
 }
 
-func isASCII(s string) bool {
+// IsASCII reports whether all bytes of s are ASCII.
+func IsASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return false

@@ -1,13 +1,14 @@
-package principal
+package javaregex
 
 import (
 	"fmt"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
 
 // The constructs of java.util.regex that a program in linear time does not keep
-// exactly. The first nine are kept by Backtracking. The others are always refused.
+// exactly. The first nine are kept by backtracking. The others are always refused.
 const (
 	constructLookAhead     = "look-ahead"
 	constructLookBehind    = "look-behind"
@@ -33,7 +34,10 @@ const (
 	constructSize           = "pattern of more than 4096 instructions"
 )
 
-// constructs is every construct that is refused, in the order of the constants.
+// Constructs returns every construct that [Compile] refuses because it cannot be kept
+// exactly. The first nine are accepted with steps for backtracking.
+func Constructs() []string { return slices.Clone(constructs[:]) }
+
 var constructs = [...]string{
 	constructLookAhead, constructLookBehind, constructBackReference, constructPossessive, constructAtomic,
 	constructLineBreak, constructInnerCapture, constructNestedCapture, constructEmptyCapture,
@@ -42,14 +46,15 @@ var constructs = [...]string{
 	constructRequantified, constructSize,
 }
 
-// patternError says why a pattern is refused.
-type patternError struct {
-	offset    int    // in bytes from the start of the pattern
-	construct string // one of constructs, or "" if Java refuses the pattern too
-	msg       string
+// Error says why a pattern is refused.
+type Error struct {
+	Offset    int    // in bytes from the start of the pattern
+	Construct string // one of [Constructs], or "" if Java refuses the pattern too
+	Msg       string
 }
 
-func (e *patternError) Error() string { return fmt.Sprintf("at %d: %s", e.offset, e.msg) }
+// Error returns the offset and the reason.
+func (e *Error) Error() string { return fmt.Sprintf("at %d: %s", e.Offset, e.Msg) }
 
 // maxNesting bounds the recursion over groups and classes.
 const maxNesting = 200
@@ -163,12 +168,12 @@ type javaParser struct {
 	tree   syntaxTree
 }
 
-// parseJavaPattern reads a pattern. The error is a *patternError.
+// parseJavaPattern reads a pattern. The error is a *Error.
 func parseJavaPattern(pattern string) (tree *syntaxTree, err error) {
 	p := javaParser{tokens: tokenize(pattern), tree: syntaxTree{source: pattern, names: map[string]int{}}}
 	defer func() {
 		if r := recover(); r != nil {
-			fault, ok := r.(*patternError)
+			fault, ok := r.(*Error)
 			if !ok {
 				panic(r)
 			}
@@ -219,7 +224,7 @@ func (p *javaParser) fail(offset int, construct, msg string) {
 	if construct != "" {
 		msg = construct + ": " + msg
 	}
-	panic(&patternError{offset, construct, msg})
+	panic(&Error{offset, construct, msg})
 }
 
 // peek returns the next character if it may have a meaning of its own, 0 if it is

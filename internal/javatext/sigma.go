@@ -1,4 +1,4 @@
-package principal
+package javatext
 
 import (
 	"errors"

@@ -1,11 +1,14 @@
-package principal
+// Package javaoracle asks a JVM, for tests, what Java makes of patterns and texts.
+package javaoracle
 
 import (
 	"bufio"
+	_ "embed"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,18 +17,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// javaOracle is a JVM that answers what Java does: see testdata/JavaOracle.java.
-type javaOracle struct {
+//go:embed JavaOracle.java
+var source []byte
+
+// Oracle is a JVM that answers what Java does: see JavaOracle.java.
+type Oracle struct {
 	in    *bufio.Writer
 	out   *bufio.Scanner
 	asked chan func(answer string)
 	done  chan error
-	close func()
+	stop  func()
 }
 
-// newJavaOracle starts a JVM. Without a JDK the test is skipped, unless
+// New starts a JVM. Without a JDK the test is skipped, unless
 // PORTCULLIS_REQUIRE_JAVA=1.
-func newJavaOracle(t *testing.T) *javaOracle {
+func New(t *testing.T) *Oracle {
 	t.Helper()
 	for _, tool := range []string{"javac", "java"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -34,7 +40,9 @@ func newJavaOracle(t *testing.T) *javaOracle {
 		}
 	}
 	dir := t.TempDir()
-	output, err := exec.Command("javac", "-d", dir, "testdata/JavaOracle.java").CombinedOutput()
+	file := filepath.Join(dir, "JavaOracle.java")
+	require.NoError(t, os.WriteFile(file, source, 0o600))
+	output, err := exec.Command("javac", "-d", dir, file).CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	jvm := exec.CommandContext(t.Context(), "java", "-Xmx256m", "-Xss16m", "-cp", dir, "JavaOracle")
 	jvm.Stderr = os.Stderr
@@ -43,10 +51,10 @@ func newJavaOracle(t *testing.T) *javaOracle {
 	stdout, err := jvm.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, jvm.Start())
-	o := &javaOracle{in: bufio.NewWriter(stdin), out: bufio.NewScanner(stdout), asked: make(chan func(string), 1<<16), done: make(chan error, 1)}
+	o := &Oracle{in: bufio.NewWriter(stdin), out: bufio.NewScanner(stdout), asked: make(chan func(string), 1<<16), done: make(chan error, 1)}
 	o.out.Buffer(nil, 1<<20)
 	go o.read(stdout)
-	o.close = func() {
+	o.stop = func() {
 		require.NoError(t, o.in.Flush())
 		require.NoError(t, stdin.Close())
 		close(o.asked)
@@ -56,7 +64,7 @@ func newJavaOracle(t *testing.T) *javaOracle {
 	return o
 }
 
-func (o *javaOracle) read(stdout io.Reader) {
+func (o *Oracle) read(stdout io.Reader) {
 	for then := range o.asked {
 		if !o.out.Scan() {
 			o.done <- fmt.Errorf("the JVM ended early: %v", o.out.Err())
@@ -69,22 +77,25 @@ func (o *javaOracle) read(stdout io.Reader) {
 	o.done <- nil
 }
 
-// ask puts a question. The answer comes later, in another goroutine, answers in the
+// Close waits for the answers to all questions, and for the end of the JVM.
+func (o *Oracle) Close() { o.stop() }
+
+// Ask puts a question. The answer comes later, in another goroutine, answers in the
 // order of the questions.
-func (o *javaOracle) ask(then func(answer string), word string, fields ...string) {
+func (o *Oracle) Ask(then func(answer string), word string, fields ...string) {
 	o.in.WriteString(word)
 	for _, f := range fields {
-		o.in.WriteString("\t" + escapeForJava(f))
+		o.in.WriteString("\t" + escape(f))
 	}
 	o.in.WriteByte('\n')
 	o.asked <- then
 }
 
-// wait waits until all that was asked is answered.
-func (o *javaOracle) wait(t *testing.T) {
+// Wait waits until all that was asked is answered.
+func (o *Oracle) Wait(t *testing.T) {
 	t.Helper()
 	answered := make(chan struct{})
-	o.ask(func(string) { close(answered) }, "flush", "-")
+	o.Ask(func(string) { close(answered) }, "flush", "-")
 	require.NoError(t, o.in.Flush())
 	select {
 	case <-answered:
@@ -93,7 +104,7 @@ func (o *javaOracle) wait(t *testing.T) {
 	}
 }
 
-func escapeForJava(text string) string {
+func escape(text string) string {
 	var b strings.Builder
 	for _, unit := range utf16.Encode([]rune(text)) {
 		if unit >= ' ' && unit < 0x7f && unit != '\\' {
@@ -105,8 +116,8 @@ func escapeForJava(text string) string {
 	return b.String()
 }
 
-// unescapeFromJava reads an answer; ok is false if it holds half of a surrogate pair.
-func unescapeFromJava(text string) (_ string, ok bool) {
+// Unescape reads an answer; ok is false if it holds half of a surrogate pair.
+func Unescape(text string) (_ string, ok bool) {
 	var units []uint16
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' {

@@ -1,6 +1,9 @@
-package principal
+// Package posixregex matches POSIX extended regular expressions in linear time, as the GNU
+// C library does in the C locale.
+package posixregex
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -8,58 +11,59 @@ import (
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
 // maxRepeat is the largest number in a POSIX interval: Go's own limit.
 const maxRepeat = 1000
 
-// posixPattern is a POSIX extended regular expression without back references,
+// Pattern is a POSIX extended regular expression without back references,
 // matched leftmost-longest in linear time. It works as in the C locale, which a C
 // program has that sets no other: each byte is a character, and the named classes
 // hold only ASCII. For that, Go's engine is given each byte as a character of its
-// own, U+0000 to U+00FF; see [widen].
-type posixPattern struct {
+// own, U+0000 to U+00FF; see [Widen].
+type Pattern struct {
 	search *regexp.Regexp // leftmost-longest, unanchored
 	full   *regexp.Regexp // anchored at both ends
 }
 
-// compilePOSIX compiles pattern as regcomp with REG_EXTENDED would. What POSIX
+// Compile compiles pattern as regcomp with REG_EXTENDED would. What POSIX
 // leaves undefined is refused, and so is what Go cannot keep: back references,
 // GNU's letter escapes, collating elements, and repetitions of more than
 // maxRepeat. So are anchors inside a pattern and in what is repeated, which the GNU C
 // library lets match beside line ends.
-func compilePOSIX(pattern string) (*posixPattern, error) {
-	t := posixTranslator{in: pattern, level: posixLevel{first: true, atFirst: true}}
+func Compile(pattern string) (*Pattern, error) {
+	t := translator{in: pattern, level: level{first: true, atFirst: true}}
 	if err := t.run(); err != nil {
 		return nil, err
 	}
 	translated := t.out.String()
 	search, err := regexp.Compile("(?s)" + translated)
 	if err != nil {
-		return nil, &patternError{msg: "is no regular expression that can be matched in linear time: " + err.Error()}
+		return nil, &Error{Msg: "is no regular expression that can be matched in linear time: " + err.Error()}
 	}
 	search.Longest()
 	full, err := regexp.Compile(`(?s)^(?:` + translated + `)$`)
 	if err != nil {
-		return nil, &patternError{msg: "is no regular expression that can be matched in linear time: " + err.Error()}
+		return nil, &Error{Msg: "is no regular expression that can be matched in linear time: " + err.Error()}
 	}
-	return &posixPattern{search, full}, nil
+	return &Pattern{search, full}, nil
 }
 
-// posixTranslator rewrites a POSIX extended pattern in Go's syntax.
-type posixTranslator struct {
+// translator rewrites a POSIX extended pattern in Go's syntax.
+type translator struct {
 	in       string
 	pos      int
-	atom     bool         // what was written last can be repeated
-	anchored int          // the last anchor of the group that was written last, if that is what was
-	level    posixLevel   // the group that is open, or the whole pattern
-	outer    []posixLevel // the groups around it
+	atom     bool    // what was written last can be repeated
+	anchored int     // the last anchor of the group that was written last, if that is what was
+	level    level   // the group that is open, or the whole pattern
+	outer    []level // the groups around it
 	out      strings.Builder
 }
 
-// posixLevel is what is known of a group that is being read. Offsets of anchors are
+// level is what is known of a group that is being read. Offsets of anchors are
 // one more than they are, so that 0 is none.
-type posixLevel struct {
+type level struct {
 	first    bool // the group is at the beginning of the pattern
 	atFirst  bool // what comes next is
 	dollar   int  // the last "$" of the alternative that is being read
@@ -67,11 +71,20 @@ type posixLevel struct {
 	anchored int  // the last anchor
 }
 
-func (t *posixTranslator) fail(offset int, format string, args ...any) error {
-	return &patternError{offset: offset, msg: fmt.Sprintf(format, args...)}
+// Error says why a pattern is refused.
+type Error struct {
+	Offset int // in bytes from the start of the pattern
+	Msg    string
 }
 
-func (t *posixTranslator) run() error {
+// Error returns the offset and the reason.
+func (e *Error) Error() string { return fmt.Sprintf("at %d: %s", e.Offset, e.Msg) }
+
+func (t *translator) fail(offset int, format string, args ...any) error {
+	return &Error{Offset: offset, Msg: fmt.Sprintf(format, args...)}
+}
+
+func (t *translator) run() error {
 	for t.pos < len(t.in) {
 		if err := t.step(); err != nil {
 			return err
@@ -84,7 +97,7 @@ func (t *posixTranslator) run() error {
 }
 
 // step translates one character or construct.
-func (t *posixTranslator) step() error {
+func (t *translator) step() error {
 	switch c := t.in[t.pos]; c {
 	case '\\':
 		return t.escape()
@@ -121,7 +134,7 @@ func (t *posixTranslator) step() error {
 }
 
 // consume notes that something comes next that is no anchor.
-func (t *posixTranslator) consume() error {
+func (t *translator) consume() error {
 	if t.level.dollar > 0 {
 		return t.fail(t.level.dollar-1, `"$" inside a pattern is not supported; write "\$" for the character`)
 	}
@@ -130,19 +143,19 @@ func (t *posixTranslator) consume() error {
 }
 
 // open begins a group.
-func (t *posixTranslator) open() error {
+func (t *translator) open() error {
 	first := t.level.atFirst
 	if err := t.consume(); err != nil {
 		return err
 	}
 	t.outer = append(t.outer, t.level)
-	t.level = posixLevel{first: first, atFirst: first}
+	t.level = level{first: first, atFirst: first}
 	t.copyByte('(', false)
 	return nil
 }
 
 // close ends a group. Its anchors are the surrounding one's, too.
-func (t *posixTranslator) close() error {
+func (t *translator) close() error {
 	if len(t.outer) == 0 {
 		return t.fail(t.pos, `")" closes nothing; write "\)" for the character`)
 	}
@@ -155,13 +168,13 @@ func (t *posixTranslator) close() error {
 	return nil
 }
 
-func (t *posixTranslator) copyByte(c byte, atom bool) {
+func (t *translator) copyByte(c byte, atom bool) {
 	t.out.WriteByte(c)
 	t.pos++
 	t.atom, t.anchored = atom, 0
 }
 
-func (t *posixTranslator) literal(c byte) error {
+func (t *translator) literal(c byte) error {
 	if err := t.consume(); err != nil {
 		return err
 	}
@@ -173,7 +186,7 @@ func (t *posixTranslator) literal(c byte) error {
 
 // escape translates a backslash and what it quotes. GNU gives letters, digits
 // and four signs meanings of their own (\w, \1, \<); POSIX gives them none.
-func (t *posixTranslator) escape() error {
+func (t *translator) escape() error {
 	if t.pos+1 == len(t.in) {
 		return t.fail(t.pos, "a backslash at the end quotes nothing")
 	}
@@ -192,7 +205,7 @@ func isASCIIAlnum(c byte) bool {
 
 // repetition translates "*", "+", "?" and intervals. Go reads a second "?" or "+"
 // as another kind of repetition, so a repetition of a repetition is refused.
-func (t *posixTranslator) repetition(c byte) error {
+func (t *translator) repetition(c byte) error {
 	if !t.atom {
 		return t.fail(t.pos, "%q has nothing to repeat; put what it repeats in parentheses", string(c))
 	}
@@ -241,7 +254,7 @@ var bracketClasses = map[string]bool{
 
 // bracket translates a bracket expression. In POSIX a backslash and "[" are
 // themselves there, and so is "]" at the beginning.
-func (t *posixTranslator) bracket() error {
+func (t *translator) bracket() error {
 	start := t.pos
 	if err := t.consume(); err != nil {
 		return err
@@ -272,7 +285,7 @@ func (t *posixTranslator) bracket() error {
 	}
 }
 
-func (t *posixTranslator) namedClass() error {
+func (t *translator) namedClass() error {
 	name, _, closed := strings.Cut(t.in[t.pos+2:], ":]")
 	if !closed || !bracketClasses[name] {
 		return t.fail(t.pos, `"[:" does not begin one of POSIX's classes, such as [:alpha:]`)
@@ -284,7 +297,7 @@ func (t *posixTranslator) namedClass() error {
 
 // bracketRange translates one character of a bracket expression, or a range. A
 // hyphen that is neither first nor last nor between two characters is undefined.
-func (t *posixTranslator) bracketRange(first bool) error {
+func (t *translator) bracketRange(first bool) error {
 	start := t.pos
 	if rest := t.in[start:]; !first && rest[0] == '-' && !strings.HasPrefix(rest, "-]") {
 		return t.fail(start, `a hyphen for itself must be first or last between "[" and "]"`)
@@ -311,7 +324,7 @@ func (t *posixTranslator) bracketRange(first bool) error {
 	return nil
 }
 
-func (t *posixTranslator) bracketChar() (rune, error) {
+func (t *translator) bracketChar() (rune, error) {
 	rest := t.in[t.pos:]
 	if rest == "" {
 		return 0, t.fail(t.pos, `expected "]"`)
@@ -323,25 +336,16 @@ func (t *posixTranslator) bracketChar() (rune, error) {
 	return rune(rest[0]), nil
 }
 
-func (t *posixTranslator) writeClassRune(r rune) {
+func (t *translator) writeClassRune(r rune) {
 	if r < utf8.RuneSelf && !isASCIIAlnum(byte(r)) && r > ' ' && r != 0x7f {
 		t.out.WriteByte('\\')
 	}
 	t.out.WriteRune(r)
 }
 
-// compilePOSIXRulePattern is compilePOSIX as the parser of the rules wants it.
-func compilePOSIXRulePattern(pattern string) (rulePattern, error) {
-	p, err := compilePOSIX(pattern)
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
-// widen returns s with each byte written as the character of that number.
-func widen(s string) string {
-	if isASCII(s) {
+// Widen returns s with each byte written as the character of that number.
+func Widen(s string) string {
+	if javatext.IsASCII(s) {
 		return s
 	}
 	var b strings.Builder
@@ -351,9 +355,9 @@ func widen(s string) string {
 	return b.String()
 }
 
-// narrow is the inverse of widen.
+// narrow is the inverse of Widen.
 func narrow(s string) string {
-	if isASCII(s) {
+	if javatext.IsASCII(s) {
 		return s
 	}
 	b := make([]byte, 0, len(s))
@@ -363,68 +367,50 @@ func narrow(s string) string {
 	return string(b)
 }
 
-func (p *posixPattern) matches(_ *matcher, s string) (bool, error) {
-	return p.full.MatchString(widen(s)), nil
-}
+// Matches reports whether p matches all of s.
+func (p *Pattern) Matches(s string) bool { return p.full.MatchString(Widen(s)) }
 
-// find returns the bounds in s, which is wide, of each match that replace
-// replaces, and of its groups. MIT krb5 begins anew behind a match, as if the text
-// began there, so that "^" matches there again. An empty match would be found for
-// ever; it ends the search.
-func (p *posixPattern) find(s string, all bool) [][]int {
-	var list [][]int
-	for at := 0; ; {
-		m := p.search.FindStringSubmatchIndex(s[at:])
-		if m == nil {
-			return list
-		}
-		for i := range m {
-			if m[i] >= 0 {
-				m[i] += at
-			}
-		}
-		list = append(list, m)
-		if !all || m[0] == m[1] {
-			return list
-		}
-		at = m[1]
-	}
-}
-
-func (p *posixPattern) goSyntax() string { return p.full.String() }
-
-func (p *posixPattern) substitution(to string, all bool) substitution {
-	return &posixSubstitution{p, to, all}
-}
-
-// posixSubstitution replaces matches by plain text.
-type posixSubstitution struct {
-	from *posixPattern
-	to   string
-	all  bool
-}
-
-func (p *posixSubstitution) apply(_ *matcher, s string, record *[][]string) (string, error) {
-	wide := widen(s)
+// Substitute replaces the first match in s by to, or all matches; to is plain text. A
+// result of more than limit bytes is an error. Unless record is nil it takes, for each
+// match replaced, its text and that of its groups.
+//
+// MIT krb5 begins anew behind a match, as if the text began there, so that "^" matches
+// there again. An empty match would be found without end; it ends the search.
+func (p *Pattern) Substitute(s, to string, all bool, limit int, record *[][]string) (string, error) {
+	wide := Widen(s)
 	var b strings.Builder
 	at := 0
-	for _, m := range p.from.find(wide, p.all) {
-		b.WriteString(narrow(wide[at:m[0]]))
-		b.WriteString(p.to)
-		at = m[1]
-		if b.Len() > maxKerberosName {
-			return "", errTooLong
+	for {
+		m := p.search.FindStringSubmatchIndex(wide[at:])
+		if m == nil {
+			break
+		}
+		b.WriteString(narrow(wide[at : at+m[0]]))
+		b.WriteString(to)
+		if b.Len() > limit {
+			return "", ErrTooLong
 		}
 		if record != nil {
-			*record = append(*record, narrowGroups(wide, m))
+			*record = append(*record, narrowGroups(wide[at:], m))
+		}
+		at += m[1]
+		if !all || m[0] == m[1] {
+			break
 		}
 	}
 	b.WriteString(narrow(wide[at:]))
-	if b.Len() > maxKerberosName {
-		return "", errTooLong
+	if b.Len() > limit {
+		return "", ErrTooLong
 	}
 	return b.String(), nil
 }
+
+// ErrTooLong is the error of a substitution whose result outgrows its limit.
+var ErrTooLong = errors.New("the result is too long")
+
+// GoSyntax returns a pattern in Go's syntax that matches the wide form of what p
+// matches, whole.
+func (p *Pattern) GoSyntax() string { return p.full.String() }
 
 // narrowGroups returns the text of a match and of its groups.
 func narrowGroups(wide string, bounds []int) []string {

@@ -1,4 +1,4 @@
-package principal
+package javaregex
 
 import (
 	"math"
@@ -11,7 +11,7 @@ type backtrackCompiler struct {
 	tree   *syntaxTree
 	locals int
 	steps  int
-	err    *patternError
+	err    *Error
 }
 
 func (c *backtrackCompiler) local() int {
@@ -22,7 +22,7 @@ func (c *backtrackCompiler) local() int {
 // node returns the steps of n, before those of next.
 func (c *backtrackCompiler) node(n *node, next backtrackStep) backtrackStep {
 	if c.steps++; c.steps > maxProgram {
-		c.err = &patternError{0, constructSize, constructSize + ": make it shorter"}
+		c.err = &Error{0, constructSize, constructSize + ": make it shorter"}
 		return next
 	}
 	switch n.op {
@@ -79,8 +79,8 @@ func (c *backtrackCompiler) look(n *node, next backtrackStep) backtrackStep {
 		return &lookStep{n.negative, c.node(n.subs[0], &acceptStep{}), next}
 	}
 	size := studied(n.subs[0])
-	if !bounded(n.subs[0]) || size.max > maxDNLength {
-		c.err = &patternError{n.offset, constructLookBehind, constructLookBehind + ": what it looks for must have a greatest length"}
+	if !bounded(n.subs[0]) || size.max > maxTextLength {
+		c.err = &Error{n.offset, constructLookBehind, constructLookBehind + ": what it looks for must have a greatest length"}
 	}
 	return &behindStep{
 		negative: n.negative, byRune: hasSupplementary(c.tree.source[n.offset:]), min: size.min, max: size.max,
@@ -145,7 +145,7 @@ func studied(n *node) study {
 		t := studied(n.subs[0])
 		most := n.max
 		if most < 0 {
-			most = maxDNLength + 1
+			most = maxTextLength + 1
 		}
 		return study{product(t.min, n.min), product(t.max, most), t.deterministic && !n.optional && n.min == n.max}
 	}
@@ -158,9 +158,11 @@ func studied(n *node) study {
 }
 
 // product and sum stay below what look-behind may have.
-func product(a, b int) int { return min(min(a, maxDNLength+1)*min(b, maxDNLength+1), maxDNLength+1) }
+func product(a, b int) int {
+	return min(min(a, maxTextLength+1)*min(b, maxTextLength+1), maxTextLength+1)
+}
 
-func sum(a, b int) int { return min(a+b, maxDNLength+1) }
+func sum(a, b int) int { return min(a+b, maxTextLength+1) }
 
 // needsBacktracking reports whether a construct is one that Backtracking keeps.
 func needsBacktracking(construct string) bool {

@@ -1,4 +1,4 @@
-package principal
+package javaregex
 
 import (
 	"slices"
@@ -154,7 +154,7 @@ func generalCategory(name string) (runeSet, bool) {
 	}
 }
 
-// matchSet is a set as the matcher asks it: a bitmap for ASCII, ranges above.
+// matchSet is a set as the Matcher asks it: a bitmap for ASCII, ranges above.
 type matchSet struct {
 	ascii [2]uint64
 	above runeSet

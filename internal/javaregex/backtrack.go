@@ -1,36 +1,10 @@
-package principal
+package javaregex
 
 import (
 	"errors"
 	"slices"
 	"unicode/utf16"
 )
-
-// Backtracking lets rules have patterns that only backtracking can match:
-// look-around, back references, possessive quantifiers and atomic groups. Such a
-// pattern can take exponential time on a name that somebody chose for it. So each
-// match counts its steps, and a name that needs too many is an error, never another
-// name. No clock is involved: the same name always has the same answer.
-//
-// The patterns that need no backtracking keep their linear time. A nil *Backtracking
-// refuses the others. The zero Backtracking has the default limit.
-type Backtracking struct {
-	// MaxSteps is how many steps one rule may take for one name; zero or less is
-	// [DefaultMaxSteps].
-	MaxSteps int
-}
-
-// DefaultMaxSteps is how many steps one rule may take for one name. A usual name
-// takes some hundred steps, and one of 1,000 characters some thousand: this is a
-// thousand times more. So many steps take some 30 ms.
-const DefaultMaxSteps = 1 << 22
-
-func (b *Backtracking) maxSteps() int {
-	if b.MaxSteps <= 0 {
-		return DefaultMaxSteps
-	}
-	return b.MaxSteps
-}
 
 // maxDepth is how deep the recursion of a match may go: each step takes some 150 bytes
 // of stack. Java's stack overflows earlier.
@@ -65,7 +39,7 @@ type backtracker struct {
 	program *backtrackProgram
 	text    []uint16
 	offsets []int32 // in bytes, of each unit; the second half of a pair is at the third byte
-	lines   matcher // knows positions by bytes
+	lines   Matcher // knows positions by bytes
 	slots   []int   // where groups begin and end, from the whole match on; -1 if they took no part
 	locals  []int
 	last    int  // where the part that matched last ended
@@ -77,7 +51,7 @@ type backtracker struct {
 
 func newBacktracker(p *backtrackProgram, text string) *backtracker {
 	b := &backtracker{
-		program: p, lines: matcher{text: text}, steps: p.maxSteps,
+		program: p, lines: Matcher{text: text}, steps: p.maxSteps,
 		slots: make([]int, 2+2*p.groups), locals: make([]int, p.locals),
 		text: make([]uint16, 0, len(text)), offsets: make([]int32, 0, len(text)+1),
 	}
@@ -190,13 +164,13 @@ func (b *backtracker) run(s backtrackStep, at int) bool {
 }
 
 // compileBacktracking compiles a tree for backtracker.
-func compileBacktracking(tree *syntaxTree, limit *Backtracking) (*backtrackProgram, error) {
+func compileBacktracking(tree *syntaxTree, maxSteps int) (*backtrackProgram, error) {
 	c := backtrackCompiler{tree: tree}
 	start := c.node(tree.root, &endStep{})
 	if c.err != nil {
 		return nil, c.err
 	}
-	return &backtrackProgram{start, tree.groups, c.locals, limit.maxSteps()}, nil
+	return &backtrackProgram{start, tree.groups, c.locals, maxSteps}, nil
 }
 
 func hasSupplementary(text string) bool {
@@ -208,9 +182,9 @@ func hasSupplementary(text string) bool {
 	return false
 }
 
-// rewriteWhole is [javaPattern.rewriteWhole] for a pattern that backtracks.
-func (p *backtrackProgram) rewriteWhole(w *rewriter) (string, bool, error) {
-	b := newBacktracker(p, w.text)
+// rewriteWhole is [Pattern.RewriteWhole] for a pattern that backtracks.
+func (p *backtrackProgram) rewriteWhole(w *Rewriter) (string, bool, error) {
+	b := newBacktracker(p, w.Text)
 	if matched, err := b.matches(); err != nil || !matched {
 		return "", false, err
 	}
@@ -219,7 +193,7 @@ func (p *backtrackProgram) rewriteWhole(w *rewriter) (string, bool, error) {
 }
 
 // replace replaces the first match, or all.
-func (b *backtracker) replace(w *rewriter, all bool) (string, error) {
+func (b *backtracker) replace(w *Rewriter, all bool) (string, error) {
 	slots := make([]int32, len(b.slots))
 	for from := 0; from <= len(b.text); {
 		found, err := b.find(from)
@@ -256,7 +230,7 @@ func (b *backtracker) byteSlots(slots []int32) error {
 			return errBackwards
 		}
 		slots[i] = b.offsets[at]
-		if i >= 2 && splitsCharacter(b.lines.text, int(slots[i])) && b.slots[i|1] != b.slots[i&^1] {
+		if i >= 2 && SplitsCharacter(b.lines.text, int(slots[i])) && b.slots[i|1] != b.slots[i&^1] {
 			return errSplitsCharacter
 		}
 	}

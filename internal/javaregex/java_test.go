@@ -1,19 +1,22 @@
-package principal
+package javaregex
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/portcullis-authz/portcullis/internal/javaoracle"
 	"github.com/portcullis-authz/portcullis/internal/shrink"
 )
+
+// testSteps is how many steps a match may take here.
+const testSteps = 1 << 22
 
 // patternSource makes patterns and names, always the same ones for a seed.
 type patternSource struct {
@@ -94,7 +97,7 @@ func (s *patternSource) name() string {
 
 // patternComparison compares what this package makes of patterns and names with Java.
 type patternComparison struct {
-	oracle                 *javaOracle
+	oracle                 *javaoracle.Oracle
 	pairs, mapped, refused int
 	faults                 []patternFault // the first of them
 	wrong                  int
@@ -114,7 +117,7 @@ func (c *patternComparison) fault(f patternFault) {
 }
 
 // shrink makes the pattern and the name smaller as long as Java differs.
-func (f patternFault) shrink(t *testing.T, oracle *javaOracle) patternFault {
+func (f patternFault) shrink(t *testing.T, oracle *javaoracle.Oracle) patternFault {
 	t.Helper()
 	smaller := func(f patternFault) (smaller []patternFault) {
 		for _, text := range shrink.Text(f.name) {
@@ -133,7 +136,7 @@ func (f patternFault) shrink(t *testing.T, oracle *javaOracle) patternFault {
 				comparisons[i].name(one.pattern, ways, one.name)
 			}
 		}
-		oracle.wait(t)
+		oracle.Wait(t)
 		for i := range comparisons {
 			if found := comparisons[i].faults; len(found) > 0 {
 				f = found[0]
@@ -149,10 +152,10 @@ func (f patternFault) shrink(t *testing.T, oracle *javaOracle) patternFault {
 // a rule, which shows all groups.
 func (f patternFault) row(t *testing.T) string {
 	t.Helper()
-	tree, err := compileJavaPattern(f.pattern, &Backtracking{})
+	tree, err := Compile(f.pattern, testSteps)
 	replacement := ""
 	if err == nil {
-		replacement = showGroups(tree.tree)
+		replacement = showGroups(tree)
 	}
 	rule := "RULE:" + f.pattern + "/" + replacement + "/"
 	row := map[string]any{"source": t.Name(), "rules": rule, "javaOnly": err == nil && tree.program == nil}
@@ -161,7 +164,7 @@ func (f patternFault) row(t *testing.T) string {
 	case f.answer == "error":
 		row["errorClass"] = "java.util.regex.PatternSyntaxException"
 	case ok:
-		text, valid := unescapeFromJava(name)
+		text, valid := javaoracle.Unescape(name)
 		mapped["name"] = text
 		if !valid {
 			mapped["loneSurrogate"] = true
@@ -182,54 +185,53 @@ func (f patternFault) row(t *testing.T) string {
 
 // compile returns the pattern, and a second time for backtracking if it does not need
 // that. It is empty if the pattern is refused.
-func (c *patternComparison) compile(pattern string) []*javaPattern {
-	compiled, err := compileJavaPattern(pattern, &Backtracking{})
-	var fault *patternError
+func (c *patternComparison) compile(pattern string) []*Pattern {
+	compiled, err := Compile(pattern, testSteps)
+	var fault *Error
 	errors.As(err, &fault)
-	c.oracle.ask(func(answer string) {
+	c.oracle.Ask(func(answer string) {
 		switch accepted := answer != "error"; {
 		case err == nil && !accepted:
 			c.fault(patternFault{pattern, "", fmt.Sprintf("%q: Java refuses it", pattern), answer})
-		case accepted && fault != nil && fault.construct == "":
+		case accepted && fault != nil && fault.Construct == "":
 			c.fault(patternFault{pattern, "", fmt.Sprintf("%q: Java accepts it: %v", pattern, err), answer})
 		}
 	}, "pattern", pattern)
 	if err != nil {
 		return nil
 	}
-	ways := []*javaPattern{compiled}
+	ways := []*Pattern{compiled}
 	if compiled.program != nil {
-		if back, err := compileBacktracking(compiled.tree, &Backtracking{}); err == nil {
-			ways = append(ways, &javaPattern{tree: compiled.tree, back: back})
+		if back, err := compileBacktracking(compiled.tree, testSteps); err == nil {
+			ways = append(ways, &Pattern{tree: compiled.tree, back: back})
 		}
 	}
 	return ways
 }
 
 // showGroups returns a replacement with all groups of a pattern.
-func showGroups(tree *syntaxTree) string {
+func showGroups(p *Pattern) string {
 	replacement := "<$0>"
-	for i := range tree.groups {
+	for i := range p.Groups() {
 		replacement += fmt.Sprintf("($%d)", i+1)
 	}
 	return replacement
 }
 
 // name compares a name. All groups show in what it is mapped to.
-func (c *patternComparison) name(pattern string, ways []*javaPattern, name string) {
-	tree := ways[0].tree
-	replacement := showGroups(tree)
-	to := parseReplacement(replacement, tree)
-	var m matcher
+func (c *patternComparison) name(pattern string, ways []*Pattern, name string) {
+	replacement := showGroups(ways[0])
+	to := ways[0].Replacement(replacement)
+	var m Matcher
 	for _, way := range ways {
-		got, matched, err := way.rewriteWhole(&m, &rewriter{text: name, to: &to, limit: 1 << 20})
-		c.oracle.ask(func(answer string) {
+		got, matched, err := way.RewriteWhole(&m, &Rewriter{Text: name, To: &to, Limit: 1 << 20})
+		c.oracle.Ask(func(answer string) {
 			c.pairs++
 			if err != nil {
 				c.refused++
 				return
 			}
-			want, valid := unescapeFromJava(strings.TrimPrefix(answer, "="))
+			want, valid := javaoracle.Unescape(strings.TrimPrefix(answer, "="))
 			if matched != (answer != "-") || matched && (got != want || !valid) {
 				what := fmt.Sprintf("%q on %q (linear: %t): %t, %q; Java: %q", pattern, name, way.program != nil, matched, got, answer)
 				c.fault(patternFault{pattern, name, what, answer})
@@ -251,7 +253,7 @@ const (
 // TestPatternsAgainstJava compares names that patterns map with what java.util.regex
 // makes of them. A pattern or a name may be refused, but never mapped in another way.
 func TestPatternsAgainstJava(t *testing.T) {
-	c := &patternComparison{oracle: newJavaOracle(t)}
+	c := &patternComparison{oracle: javaoracle.New(t)}
 	source := &patternSource{Rand: rand.New(rand.NewPCG(17, javaSeed))}
 	for range javaPatterns {
 		source.groups = 0
@@ -263,87 +265,15 @@ func TestPatternsAgainstJava(t *testing.T) {
 			}
 		}
 	}
-	c.oracle.wait(t)
+	c.oracle.Wait(t)
 	t.Logf("%d pairs, of which %d are mapped and %d refused", c.pairs, c.mapped, c.refused)
 	assert.Zero(t, c.wrong)
 	for _, f := range c.faults {
 		f = f.shrink(t, c.oracle)
 		t.Errorf("%s\nas in this row for fuzz/testdata, family ssl_mapping:\n%s", f.what, f.row(t))
 	}
-	c.oracle.close()
+	c.oracle.Close()
 	assert.Greater(t, c.pairs, 350_000)
 	assert.Greater(t, c.mapped, 30_000)
 	assert.Less(t, c.refused, c.pairs/8)
-}
-
-// TestCaseAgainstJava compares the lower and upper case of texts with Java's, sigmas
-// and characters above U+FFFF above all. A text may be refused, but never get another
-// case.
-func TestCaseAgainstJava(t *testing.T) {
-	oracle := newJavaOracle(t)
-	source := &patternSource{Rand: rand.New(rand.NewPCG(16, 14))}
-	texts, refused, final, wrong := 0, 0, 0, 0
-	compare := func(text, got string, err error) func(string) {
-		return func(answer string) {
-			want, _ := unescapeFromJava(strings.TrimPrefix(answer, "="))
-			texts++
-			if err != nil {
-				refused++
-				return
-			}
-			if strings.ContainsRune(got, 'ς') {
-				final++
-			}
-			if got != want {
-				if wrong++; wrong < 20 {
-					t.Errorf("%q: %q, Java %q", text, got, want)
-				}
-			}
-		}
-	}
-	for range 150_000 {
-		text := source.text()
-		lower, err := javaLower(text)
-		oracle.ask(compare(text, lower, err), "lower", text)
-		oracle.ask(compare(text, javaUpper(text), nil), "upper", text)
-	}
-	oracle.close()
-	t.Logf("%d texts, %d refused, %d with a final sigma", texts, refused, final)
-	assert.Zero(t, wrong)
-	assert.Equal(t, 300_000, texts)
-	assert.Greater(t, final, 15_000)
-	assert.Less(t, refused, 50_000)
-}
-
-// text returns a text with capital sigmas.
-func (s *patternSource) text() string {
-	var b strings.Builder
-	plain := s.IntN(4) > 0
-	for range s.IntN(9) {
-		switch {
-		case s.IntN(3) == 0:
-			b.WriteString("Σ")
-		case plain || s.IntN(3) > 0:
-			b.WriteString(s.one("a", "B", "\U00010400", "\U00010428", "\U0001D400", "\U000118A0", "é", "ß", "İ", "ǅ", ".", "-", "_", "'", "\"", ",", "=", " ", "1", "$", "#", "%", "&", "/", "@", ":", "σ", "ς"))
-		default:
-			b.WriteString(s.one("\U0001F600", "\U00020000", "\u0301", "中", "א", "\u00AD", "ª", "あ", "\n", "²", "ﬁ"))
-		}
-	}
-	return b.String()
-}
-
-// TestLowerCaseSample has texts with capital sigmas, and the lower case that JDK 17
-// gave them.
-func TestLowerCaseSample(t *testing.T) {
-	data, err := os.ReadFile("testdata/java_lower.tsv")
-	require.NoError(t, err)
-	rows := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
-	require.Len(t, rows, 401)
-	for _, row := range rows {
-		text, want, ok := strings.Cut(row, "\t")
-		require.True(t, ok, row)
-		got, err := javaLower(text)
-		require.NoError(t, err)
-		assert.Equal(t, want, got, text)
-	}
 }

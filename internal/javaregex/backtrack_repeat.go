@@ -1,4 +1,4 @@
-package principal
+package javaregex
 
 // repetition is what repetitions share.
 type repetition struct {

@@ -1,0 +1,93 @@
+package javaregex
+
+import "slices"
+
+// MatchesEveryLine reports whether the pattern is seen to match every text of one line,
+// as (.*) and ^.*$ do.
+func (p *Pattern) MatchesEveryLine() bool { return matchesEverything(p.tree.root) }
+
+// matchesEverything is [Pattern.MatchesEveryLine] for a part of a pattern.
+func matchesEverything(n *node) bool {
+	switch n.op {
+	case opGroup, opCapture:
+		return matchesEverything(n.subs[0])
+	case opRepeat:
+		return n.min == 0 && n.max < 0 && n.subs[0].op == opSet && len(lineTerminators.complement().intersect(n.subs[0].set.complement())) == 0
+	case opAlternate:
+		return slices.ContainsFunc(n.subs, matchesEverything)
+	case opConcat:
+		subs := n.subs
+		if len(subs) > 0 && subs[0].op == opAssert && subs[0].assertion == assertBegin {
+			subs = subs[1:]
+		}
+		if last := len(subs) - 1; last >= 0 && subs[last].op == opAssert && (subs[last].assertion == assertFinal || subs[last].assertion == assertEnd) {
+			subs = subs[:last]
+		}
+		return slices.ContainsFunc(subs, matchesEverything) && !slices.ContainsFunc(subs, func(sub *node) bool { return !matchesEverything(sub) })
+	}
+	return false
+}
+
+// FloatsBehind reports whether a group that to refers to may stand behind a repetition
+// that can match any of skipped, all of them. If to refers to no group, it looks at
+// whatever the pattern asks for.
+func (p *Pattern) FloatsBehind(to *Replacement, skipped string) bool {
+	search := groupSearch{groups: map[int]bool{}, skipped: skipped}
+	for _, part := range to.parts {
+		if part.group >= 0 {
+			search.groups[part.group] = true
+		}
+	}
+	search.walk(p.tree.root, false)
+	return search.found
+}
+
+// groupSearch goes through a pattern from left to right and looks for a group behind a
+// repetition that can match any of skipped.
+type groupSearch struct {
+	groups  map[int]bool // that the replacement refers to
+	skipped string
+	found   bool
+}
+
+// walk looks at n, which stands behind such a repetition if behind is set, and reports
+// whether what comes after n does.
+func (s *groupSearch) walk(n *node, behind bool) bool {
+	if n.op == opLook {
+		return behind
+	}
+	s.found = s.found || behind && s.isWanted(n)
+	skips := n.op == opRepeat && n.max != 0 && n.max != 1 && s.skips(n.subs[0])
+	after := behind || skips
+	behind = behind || skips && captures(n) // behind an earlier turn
+	for _, sub := range n.subs {
+		passed := s.walk(sub, behind)
+		after = after || passed
+		if n.op != opAlternate {
+			behind = passed
+		}
+	}
+	return after
+}
+
+func (s *groupSearch) isWanted(n *node) bool {
+	if len(s.groups) == 0 {
+		return n.op == opSet && !s.skips(n)
+	}
+	return n.op == opCapture && s.groups[n.index]
+}
+
+// skips reports whether n may match each of the skipped characters somewhere.
+func (s *groupSearch) skips(n *node) bool {
+	for _, r := range s.skipped {
+		if !mayMatch(n, r) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayMatch reports whether a set in n holds r.
+func mayMatch(n *node, r rune) bool {
+	return n.op == opSet && n.set.contains(r) || slices.ContainsFunc(n.subs, func(sub *node) bool { return mayMatch(sub, r) })
+}
