@@ -354,7 +354,8 @@ func (b *Broker) launch() error {
 	if level == "" {
 		level = "info"
 	}
-	options := []string{"-Xmx600m", "-XX:+UseG1GC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=" + level, "-Dorg.slf4j.simpleLogger.showDateTime=true"}
+	options := []string{"-Xmx600m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=" + level, "-Dorg.slf4j.simpleLogger.showDateTime=true"}
+	options = slices.Concat(quick, options)
 	for _, name := range sorted(c.config.Loggers) {
 		options = append(options, "-Dorg.slf4j.simpleLogger.log."+name+"="+c.config.Loggers[name])
 	}
