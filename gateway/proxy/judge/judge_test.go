@@ -294,7 +294,8 @@ func (j *judge) round(n int) bool {
 	j.timed("reads", began)
 
 	began = time.Now()
-	before := [2]map[string]string{j.effects(j.w.direct), j.effects(j.w.proxied)}
+	var before [2]map[string]string
+	j.w.each(func(i int, b *broker) { before[i] = j.effects(b) })
 	j.timed("effects", began)
 	began = time.Now()
 	direct, proxied := j.ways(semantics, false)
