@@ -25,8 +25,9 @@ const (
 // Internal is the name of the listener that brokers use among themselves.
 const Internal = "INTERNAL"
 
-// startLimit is how long brokers may take to answer.
-const startLimit = 2 * time.Minute
+// startLimit is how long brokers may take to answer. It is ten seconds on a machine that
+// has nothing else to do.
+const startLimit = 5 * time.Minute
 
 // stopLimit is how long a broker may take to end after SIGTERM.
 const stopLimit = 30 * time.Second
