@@ -50,7 +50,8 @@ var allowed = map[string]func(s situation) bool{
 		r, ok := s.request.(*kmsg.FetchRequest)
 		isZero := func(t kmsg.FetchRequestTopic) bool { return t.TopicID == symbol("zero") && len(t.Partitions) > 0 }
 		return ok && s.version >= 13 && slices.ContainsFunc(r.Topics, isZero) &&
-			(s.Path == "ErrorCode" && s.Kafka == "-1" && s.Ours == "0" || s.Path == "Topics[]" && s.Kafka == "lacks it")
+			(s.Path == "ErrorCode" && s.Kafka == "-1" && s.Ours == "0" || s.Path == "Topics[]" && s.Kafka == "lacks it" ||
+				s.Path == "SessionID" && s.Kafka == "0" && s.Ours == "random")
 	},
 	// The cluster is not told, nor are its credentials those of the proxy's clients.
 	"credentials-kept": func(s situation) bool {
@@ -110,11 +111,12 @@ var allowed = map[string]func(s situation) bool{
 	"entry-order": func(s situation) bool {
 		return s.key == 88 && (s.Path == "ErrorMessage" || s.Path == "Status[].StatusDetail") && s.Kafka != s.Ours && sameWords(s.Kafka, s.Ours)
 	},
-	// Nothing was asked for.
+	// A refused topic without partitions is refused like others.
 	"no-partitions-in-transaction": func(s situation) bool {
 		r, ok := s.request.(*kmsg.AddPartitionsToTxnRequest)
-		hasSome := func(t kmsg.AddPartitionsToTxnRequestTopic) bool { return len(t.Partitions) > 0 }
-		return ok && s.version < 4 && s.Path == "Topics[]" && s.Ours == "lacks it" && !slices.ContainsFunc(r.Topics, hasSome)
+		hasNone := func(t kmsg.AddPartitionsToTxnRequestTopic) bool { return len(t.Partitions) == 0 }
+		return ok && s.version < 4 && slices.ContainsFunc(r.Topics, hasNone) &&
+			(s.Path == "Topics[]" && s.Ours == "lacks it" || s.Path == "Topics[].Partitions[].ErrorCode" && s.Ours == "55")
 	},
 	// Kafka's handlers fail on a topic id that nobody has.
 	"share-unknown-id": func(s situation) bool {

@@ -149,8 +149,8 @@ type example struct {
 }
 
 // The proxy answers as the broker does: random requests, and those that were once answered
-// otherwise. Brokers with allow.everyone.if.no.acl.found and
-// those without it are judged at the same time: most of the time they wait.
+// otherwise. Brokers with allow.everyone.if.no.acl.found and those without it are judged at
+// the same time: most of the time they wait.
 func TestJudge(t *testing.T) {
 	rows := readRows(t)
 	kafkatest.Jars(t, *versionFlag) // or skip

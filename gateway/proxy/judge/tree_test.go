@@ -190,10 +190,12 @@ func jsonOf(n node) string {
 	return string(b)
 }
 
-// ordered returns the JSON of a node, whose lists are put in an order of their own.
+// ordered returns a text of a node that is the same for all nodes that compare as equal: its
+// lists are joined and put in an order.
 func ordered(n node) string {
 	switch n := n.(type) {
 	case []node:
+		n = merged(n)
 		entries := make([]string, len(n))
 		for i := range n {
 			entries[i] = ordered(n[i])

@@ -180,6 +180,8 @@ func startBroker(t *testing.T, version string, allowEveryone bool) *broker {
 			"transaction.max.timeout.ms": "2147483647", "log.retention.check.interval.ms": "86400000",
 			// The records are old, so that a broker would delete them half a minute after it has started.
 			"log.retention.ms": "-1", "log.initial.task.delay.ms": "86400000",
+			// A broker that a busy machine keeps waiting does not lose its partitions.
+			"broker.session.timeout.ms": "120000",
 			// Nothing waits for more of its kind to be written together.
 			"controller.quorum.append.linger.ms": "0", "group.coordinator.append.linger.ms": "0", "share.coordinator.append.linger.ms": "0",
 		},
