@@ -253,6 +253,10 @@ func groupAnswers() []brokerAnswer {
 	alteration := kmsg.AlterShareGroupOffsetsRequest{GroupID: "g", Topics: []kmsg.AlterShareGroupOffsetsRequestTopic{
 		{Topic: "a", Partitions: []kmsg.AlterShareGroupOffsetsRequestTopicPartition{{Partition: 0}}}, {Topic: "b"},
 	}}
+	alterationTwice := kmsg.AlterShareGroupOffsetsRequest{GroupID: "g", Topics: []kmsg.AlterShareGroupOffsetsRequestTopic{
+		{Topic: "a", Partitions: []kmsg.AlterShareGroupOffsetsRequestTopicPartition{{Partition: 0}, {Partition: 0}}},
+		{Topic: "a", Partitions: []kmsg.AlterShareGroupOffsetsRequestTopicPartition{{Partition: 1}}},
+	}}
 	offsets := kmsg.DeleteShareGroupOffsetsRequest{GroupID: "g", Topics: []kmsg.DeleteShareGroupOffsetsRequestTopic{{Topic: "a"}}}
 	acknowledge := kmsg.ShareAcknowledgeRequest{GroupID: new("g"), MemberID: new("m"), ShareSessionEpoch: 1, Topics: []kmsg.ShareAcknowledgeRequestTopic{
 		{TopicID: idOf("t1"), Partitions: []kmsg.ShareAcknowledgeRequestTopicPartition{{Partition: 0}}},
@@ -284,6 +288,11 @@ func groupAnswers() []brokerAnswer {
 		{
 			name: "AlterShareGroupOffsets: topics with partitions", allowed: group, from: 0, to: 0,
 			request: &alteration, reply: &kmsg.AlterShareGroupOffsetsResponse{}, want: `0 - Topics[a Partitions[0 29 "Topic authorization failed."]]`,
+		},
+		{
+			name: "AlterShareGroupOffsets: a partition as often as it is named", allowed: group, from: 0, to: 0,
+			request: &alterationTwice, reply: &kmsg.AlterShareGroupOffsetsResponse{},
+			want: `0 - Topics[a Partitions[0 29 "Topic authorization failed.", 0 29 "Topic authorization failed.", 1 29 "Topic authorization failed."]]`,
 		},
 		{
 			name: "DeleteShareGroupOffsets: the group's error comes first", allowed: group, from: 0, to: 0,

@@ -309,7 +309,7 @@ var errorStands = map[ops.APIKey]bool{47: true, 78: true, 79: true, 91: true, 92
 func (v *verdicts) merge(q *query, response kmsg.Response) error {
 	resp := reflect.ValueOf(response).Elem()
 	inner := func(_ reflect.Value, code ops.ErrorCode) refusal {
-		return refusal{q.Key, code, messageFor(code), &q.said}
+		return refusal{key: q.Key, code: code, text: messageFor(code), said: &q.said}
 	}
 	if v.list == nil { // below version 8 OffsetFetch has the topics of one group
 		_, err := mergeField(resp, "Topics", v.lists[0], v.inner[0], inner)

@@ -22,6 +22,7 @@ type query struct {
 	rewritten  bool                             // the message is not what the frame says, which is not to be sent on
 	apart      []kmsg.DeleteTopicsResponseTopic // refused before anything is asked, and not in the message
 	err        error                            // why the request is malformed, or nil
+	bad        map[sharePartition]bool          // what Kafka refuses for how it is acknowledged, before it asks for rights
 	said       int                              // how many bytes of texts the answer has so far
 	resources  []int32                          // the positions of Resources by what they are, or nil if nobody has asked yet
 	logs       int                              // how many topics to create are the metadata log; 0 if nobody has asked yet

@@ -53,13 +53,43 @@ type refusal struct {
 	code ops.ErrorCode
 	text *string // what is said beside the code, or nil
 	said *int    // how many bytes of texts the answer has so far, or nil
+	// bad are the partitions that are INVALID_REQUEST instead, of which those of topic are meant.
+	bad   map[sharePartition]bool
+	topic [16]byte
 }
 
 // refusalOf returns the refusal of an entry of the request.
 func refusalOf(q *query, entry reflect.Value, code ops.ErrorCode) refusal {
 	r := refusal{key: q.Key, code: code, said: &q.said}
+	if t, ok := topicAcknowledged(q, entry); ok {
+		r.bad, r.topic = q.bad, t
+	}
 	if q.said < maxTexts { // a text may be made for the entry alone
 		r.text = entryText(q, entry, code)
+	}
+	return r
+}
+
+// topicAcknowledged returns the topic of an entry of a ShareAcknowledge, if something is
+// wrong with how its partitions are acknowledged.
+func topicAcknowledged(q *query, entry reflect.Value) (topic [16]byte, ok bool) {
+	if len(q.bad) == 0 {
+		return topic, false
+	}
+	t, ok := entry.Addr().Interface().(*kmsg.ShareAcknowledgeRequestTopic)
+	if ok {
+		topic = t.TopicID
+	}
+	return topic, ok
+}
+
+// of returns the refusal of an entry inside the one that r refuses.
+func (r refusal) of(src reflect.Value) refusal {
+	if len(r.bad) == 0 {
+		return r
+	}
+	if p, ok := src.Addr().Interface().(*kmsg.ShareAcknowledgeRequestTopicPartition); ok && r.bad[sharePartition{r.topic, p.Partition}] {
+		r.code, r.text = ops.InvalidRequest, nil
 	}
 	return r
 }
@@ -116,7 +146,8 @@ func (r refusal) fill(dst, src reflect.Value) {
 func (r refusal) fillAll(dst, src reflect.Value) {
 	makeList(dst, src.Len())
 	for i := range src.Len() {
-		r.fill(dst.Index(i), src.Index(i))
+		entry := src.Index(i)
+		r.of(entry).fill(dst.Index(i), entry)
 	}
 }
 
@@ -352,7 +383,7 @@ func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 	case *kmsg.AlterReplicaLogDirsResponse:
 		refuseLogDirs(q.message.(*kmsg.AlterReplicaLogDirsRequest), r, code)
 	case *kmsg.AlterUserSCRAMCredentialsResponse:
-		refusal{q.Key, code, messageFor(code), &q.said}.credentials(q.message.(*kmsg.AlterUserSCRAMCredentialsRequest), r)
+		refusal{key: q.Key, code: code, text: messageFor(code), said: &q.said}.credentials(q.message.(*kmsg.AlterUserSCRAMCredentialsRequest), r)
 	case *kmsg.DescribeTopicPartitionsResponse:
 		refuseCursor(q.message.(*kmsg.DescribeTopicPartitionsRequest), r, code)
 	case *kmsg.LeaderAndISRResponse:

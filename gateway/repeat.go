@@ -21,6 +21,7 @@ const (
 	everyOne      repetition = iota // stays: as the request has them
 	firstOne                        // stays, and later ones go
 	joinTopics                      // the partitions of a topic come together
+	joinSome                        // so they do; a topic without any goes
 	joinBeside                      // those of topics beside each other do, each of them once; a topic without any goes
 	joinPartition                   // so they do, each of them once; a topic without any goes
 )
@@ -31,7 +32,7 @@ const (
 var repetitions = map[ops.APIKey]repetition{
 	0: joinPartition, 1: joinBeside, 3: firstOne, 8: joinTopics, 19: firstOne, 20: firstOne, 21: joinPartition,
 	24: joinPartition, 28: joinTopics, 37: firstOne, 42: firstOne, 47: joinTopics, 75: firstOne,
-	78: joinPartition, 79: joinPartition, 91: joinPartition,
+	78: joinPartition, 79: joinPartition, 91: joinSome,
 }
 
 // join brings together the entries of a list that are about the same thing. Its entries
@@ -191,7 +192,7 @@ func (j *joining) together(how repetition) {
 	for i := range to {
 		at := &last[j.first[i]]
 		switch {
-		case how >= joinBeside && j.fields.partitions >= 0 && j.count(int32(i)) == 0, *at > 0 && (how == firstOne || j.fields.partitions < 0):
+		case how >= joinSome && j.fields.partitions >= 0 && j.count(int32(i)) == 0, *at > 0 && (how == firstOne || j.fields.partitions < 0):
 			to[i] = -1
 		case *at > 0 && (how != joinBeside || *at == kept):
 			to[i] = *at - 1

@@ -625,7 +625,7 @@ func TestShareSessionsGrow(t *testing.T) {
 		for _, name := range names {
 			p := kmsg.NewShareFetchRequestTopicPartition()
 			if epoch > 0 { // the first request of a session acknowledges nothing
-				p.AcknowledgementBatches = []kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch{{FirstOffset: 1}}
+				p.AcknowledgementBatches = []kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch{{FirstOffset: 1, LastOffset: 1, AcknowledgeTypes: []int8{1}}}
 			}
 			m.Topics = append(m.Topics, kmsg.ShareFetchRequestTopic{TopicID: idOf(name), Partitions: []kmsg.ShareFetchRequestTopicPartition{p}})
 		}

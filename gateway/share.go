@@ -159,12 +159,12 @@ type sharedFetch struct {
 	plan     *Plan
 	session  *shareSession
 	message  *kmsg.ShareFetchRequest
-	fetches  bool                       // it is not only for acknowledgements
-	changed  bool                       // it is not as it came
-	codes    map[[16]byte]ops.ErrorCode // of topics
-	order    map[[16]byte]int           // of the topics that the request names
-	released map[sharePartition]bool    // the gateway acknowledges something
-	refused  map[sharePartition]bool    // what the answer tells of; true if the member acknowledged something
+	fetches  bool                             // it is not only for acknowledgements
+	changed  bool                             // it is not as it came
+	codes    map[[16]byte]ops.ErrorCode       // of topics
+	order    map[[16]byte]int                 // of the topics that the request names
+	released map[sharePartition]bool          // the gateway acknowledges something
+	refused  map[sharePartition]ops.ErrorCode // what the answer tells of: the error of what the member acknowledged, or None if that is nothing
 	forgot   []sharePartition
 }
 
@@ -224,7 +224,8 @@ func (p *Plan) shareFetch(m *kmsg.ShareFetchRequest, out *ops.Outcome) (changed 
 // what it acknowledges of the others, and returns them all, in order.
 func (f *sharedFetch) takeOut() (named []sharePartition) {
 	named = make([]sharePartition, 0, countPartitions(f.message))
-	f.refused = make(map[sharePartition]bool, f.countRefused())
+	f.refused = make(map[sharePartition]ops.ErrorCode, f.countRefused())
+	v := batchRulesOf(f.message.Version, f.message.IsRenewAck)
 	kept := make([]kmsg.ShareFetchRequestTopic, 0, len(f.message.Topics))
 	for _, t := range f.message.Topics {
 		code := f.codes[t.TopicID]
@@ -234,8 +235,13 @@ func (f *sharedFetch) takeOut() (named []sharePartition) {
 			switch {
 			case code == ops.None:
 				acknowledge(f.session, key, p.AcknowledgementBatches, fetchBatch)
-			case f.fetches || len(p.AcknowledgementBatches) > 0:
-				f.refused[key] = len(p.AcknowledgementBatches) > 0
+			case len(p.AcknowledgementBatches) > 0:
+				f.refused[key] = code
+				if code != ops.UnknownTopicID && isBad(v, p.AcknowledgementBatches, fetchBatch) {
+					f.refused[key] = ops.InvalidRequest
+				}
+			case f.fetches:
+				f.refused[key] = ops.None
 			}
 		}
 		if code == ops.None {
@@ -303,7 +309,7 @@ func (f *sharedFetch) adjust(all []sharePartition) {
 		if allowed && p.wanted {
 			p.sent = true
 		} else if p.wanted && !named {
-			f.refused[key] = false
+			f.refused[key] = ops.None
 		}
 		if give := f.release(p, allowed, named); len(give) > 0 {
 			request.AcknowledgementBatches, f.released[key], add = give, true, true
@@ -499,9 +505,7 @@ func (f *sharedFetch) tellOf(told []kmsg.ShareFetchResponseTopicPartition, keys 
 		told = append(told, kmsg.ShareFetchResponseTopicPartition{})
 		entry := &told[len(told)-1]
 		f.refuse(entry, &keys[i].partition, code)
-		if f.refused[keys[i]] {
-			entry.AcknowledgeErrorCode = int16(code)
-		}
+		entry.AcknowledgeErrorCode = int16(f.refused[keys[i]])
 		if !f.fetches {
 			entry.ErrorCode, entry.ErrorMessage = 0, nil
 		}
@@ -519,8 +523,10 @@ func sortedKeys[V any](of map[sharePartition]V) []sharePartition {
 	return keys
 }
 
-// acknowledge notes what a member acknowledges in a ShareAcknowledge.
+// acknowledge notes what a member acknowledges in a ShareAcknowledge, and what of it is no
+// acknowledgement.
 func (p *Plan) acknowledge(m *kmsg.ShareAcknowledgeRequest, out *ops.Outcome) {
+	p.query.bad = badPartitions(m, out)
 	s := &p.conn.memory.share
 	if !s.open || stringOf(m.GroupID) != s.group || stringOf(m.MemberID) != s.member {
 		return
@@ -554,6 +560,61 @@ func fetchBatch(b *kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch) bat
 
 func acknowledgeBatch(b *kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgementBatch) batch {
 	return batch{offsets{b.FirstOffset, b.LastOffset}, b.AcknowledgeTypes}
+}
+
+// batchRules are what Kafka asks of the acknowledgements of a partition before it asks
+// whether the client may read it.
+//
+// Source: Kafka's KafkaApis.validateAcknowledgementBatches; KIP-1222.
+type batchRules struct {
+	renews bool // a batch may renew
+	most   int8 // the greatest number of a way to acknowledge
+}
+
+func batchRulesOf(version int16, isRenewAck bool) batchRules {
+	if version < 2 {
+		return batchRules{isRenewAck, renewType - 1}
+	}
+	return batchRules{isRenewAck, renewType}
+}
+
+// isBad reports whether Kafka refuses batches for what they are.
+func isBad[B any](rules batchRules, batches []B, read func(*B) batch) bool {
+	last := int64(-1)
+	for i := range batches {
+		b := read(&batches[i])
+		isWrong := func(how int8) bool { return how < 0 || how > rules.most || how == renewType && !rules.renews }
+		if b.first > b.last || b.first < last || len(b.types) == 0 || slices.ContainsFunc(b.types, isWrong) ||
+			len(b.types) > 1 && b.last-b.first != int64(len(b.types)-1) {
+			return true
+		}
+		last = b.last
+	}
+	return false
+}
+
+// badPartitions returns the refused partitions whose acknowledgements Kafka refuses for
+// what they are. Of a partition that is named twice the last counts.
+func badPartitions(m *kmsg.ShareAcknowledgeRequest, out *ops.Outcome) (bad map[sharePartition]bool) {
+	rules := batchRulesOf(m.Version, m.IsRenewAck)
+	for i := range out.Items {
+		if code := out.Items[i].Code; code == ops.None || code == ops.UnknownTopicID {
+			continue
+		}
+		t := &m.Topics[out.Items[i].Index]
+		for _, p := range t.Partitions {
+			key := sharePartition{t.TopicID, p.Partition}
+			switch isNow := isBad(rules, p.AcknowledgementBatches, acknowledgeBatch); {
+			case isNow && bad == nil:
+				bad = map[sharePartition]bool{key: true}
+			case isNow:
+				bad[key] = true
+			default:
+				delete(bad, key)
+			}
+		}
+	}
+	return bad
 }
 
 // How records are acknowledged, of the ways that matter here.

@@ -257,6 +257,75 @@ func TestShareAcknowledgements(t *testing.T) {
 		assert.EqualValues(t, 29, r.Topics[0].Partitions[0].ErrorCode)
 		assert.Equal(t, "+lost 2:10-14, -lost, 0 ms", s.upstream(decide(t, s.conn, s.fetch())))
 	})
+	batch := func(first, last int64, types ...int8) (b kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgementBatch) {
+		b.FirstOffset, b.LastOffset, b.AcknowledgeTypes = first, last, types
+		return b
+	}
+	type batches = []kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgementBatch
+	// Kafka looks at the batches before it asks for rights.
+	for _, tt := range []struct {
+		name    string
+		topic   string
+		version int16
+		renews  bool
+		batches []batches // of the same partition, which is named as often
+		want    int16
+	}{
+		{"refused", "lost", 2, false, []batches{{batch(10, 14, 1)}}, 29},
+		{"refused, without batches", "lost", 2, false, []batches{nil}, 29},
+		{"refused, each in its own way", "lost", 2, false, []batches{{batch(10, 12, 0, 1, 3), batch(13, 13, 2)}}, 29},
+		{"backwards", "lost", 2, false, []batches{{batch(14, 10, 1)}}, 42},
+		{"out of order", "lost", 2, false, []batches{{batch(10, 14, 1), batch(9, 9, 1)}}, 42},
+		{"in no way", "lost", 2, false, []batches{{batch(10, 14)}}, 42},
+		{"in too few ways", "lost", 2, false, []batches{{batch(10, 14, 1, 2)}}, 42},
+		{"in a way that there is not", "lost", 2, false, []batches{{batch(10, 14, 5)}}, 42},
+		{"in a way below all", "lost", 2, false, []batches{{batch(10, 14, -1)}}, 42},
+		{"renewed, which the request does not", "lost", 2, false, []batches{{batch(10, 14, 4)}}, 42},
+		{"renewed", "lost", 2, true, []batches{{batch(10, 14, 4)}}, 29},
+		{"renewed in a version that cannot", "lost", 1, true, []batches{{batch(10, 14, 4)}}, 42},
+		{"the last counts: it is good", "lost", 2, false, []batches{{batch(14, 10, 1)}, {batch(10, 14, 1)}}, 29},
+		{"the last counts: it is bad", "lost", 2, false, []batches{{batch(10, 14, 1)}, {batch(14, 10, 1)}}, 42},
+		{"an id that is not known", "nobody's", 2, false, []batches{{batch(14, 10, 1)}}, 100},
+	} {
+		t.Run("what is no acknowledgement: "+tt.name, func(t *testing.T) {
+			s := newShareMember(t)
+			m := s.fetch("lost")
+			s.told(decide(t, s.conn, m), m, reply(m, "lost 10-14"))
+			s.may("Read Group:g")
+			a := acknowledge(s, 10, 14, 1)
+			a.SetVersion(tt.version)
+			a.IsRenewAck = tt.renews
+			a.Topics[0].TopicID = idOf(tt.topic)
+			a.Topics[0].Partitions = nil
+			for _, b := range tt.batches {
+				a.Topics[0].Partitions = append(a.Topics[0].Partitions, kmsg.ShareAcknowledgeRequestTopicPartition{Partition: 7, AcknowledgementBatches: b})
+			}
+			r := answer[*kmsg.ShareAcknowledgeResponse](t, decide(t, s.conn, a), a, a.ResponseKind())
+			require.Len(t, r.Topics, 1)
+			require.Len(t, r.Topics[0].Partitions, 1)
+			assert.Equal(t, tt.want, r.Topics[0].Partitions[0].ErrorCode)
+		})
+	}
+	for _, tt := range []struct {
+		name        string
+		first, last int64
+		want        int16
+	}{{"refused", 10, 14, 29}, {"backwards", 14, 10, 42}} {
+		t.Run("with a fetch: "+tt.name, func(t *testing.T) {
+			s := newShareMember(t)
+			m := s.fetch("lost")
+			s.told(decide(t, s.conn, m), m, reply(m, "lost 10-14"))
+			s.may("Read Group:g")
+			m = s.fetch("lost")
+			b := kmsg.NewShareFetchRequestTopicPartitionAcknowledgementBatch()
+			b.FirstOffset, b.LastOffset, b.AcknowledgeTypes = tt.first, tt.last, []int8{1}
+			m.Topics[0].Partitions[0].AcknowledgementBatches = append(m.Topics[0].Partitions[0].AcknowledgementBatches, b)
+			r := answer[*kmsg.ShareFetchResponse](t, decide(t, s.conn, m), m, m.ResponseKind())
+			require.Len(t, r.Topics, 1)
+			assert.EqualValues(t, 29, r.Topics[0].Partitions[0].ErrorCode)
+			assert.Equal(t, tt.want, r.Topics[0].Partitions[0].AcknowledgeErrorCode)
+		})
+	}
 	t.Run("with the last fetch", func(t *testing.T) {
 		s := newShareMember(t)
 		m := s.fetch("lost", "mine")

@@ -26,8 +26,9 @@ const (
 // Internal is the name of the listener that brokers use among themselves.
 const Internal = "INTERNAL"
 
-// startLimit is how long brokers may take to answer.
-const startLimit = 2 * time.Minute
+// startLimit is how long brokers may take to answer. It is ten seconds on a machine that
+// has nothing else to do.
+const startLimit = 5 * time.Minute
 
 // stopLimit is how long a broker may take to end after SIGTERM.
 const stopLimit = 30 * time.Second
@@ -359,7 +360,8 @@ func (b *Broker) launch() error {
 	if level == "" {
 		level = "info"
 	}
-	options := []string{"-Xmx600m", "-XX:+UseG1GC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=" + level, "-Dorg.slf4j.simpleLogger.showDateTime=true"}
+	options := []string{"-Xmx600m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=" + level, "-Dorg.slf4j.simpleLogger.showDateTime=true"}
+	options = slices.Concat(quick, options)
 	for _, name := range sorted(c.config.Loggers) {
 		options = append(options, "-Dorg.slf4j.simpleLogger.log."+name+"="+c.config.Loggers[name])
 	}

@@ -78,7 +78,8 @@ func compile(version, lib string, files []string) (string, error) {
 	})
 }
 
-// quick makes short programs start faster: they end before the second compiler pays.
+// quick makes programs of tests start faster: they end before the second compiler pays. It
+// takes more time than a broker has for its work in its first minutes.
 var quick = []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"}
 
 // quiet keeps the log of clients and tools to warnings, on standard error.

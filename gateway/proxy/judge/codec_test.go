@@ -32,6 +32,9 @@ var fixedIDs = map[string]uuid{
 	"unknown":  {0xde, 0xad, 0xbe, 0xef, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
 }
 
+// shortNames are those of topics whose names a symbol has no room for.
+var shortNames = map[string]string{"offsets": "__consumer_offsets"}
+
 // symbol returns the id that stands for the id of a topic.
 func symbol(name string) (id uuid) {
 	copy(id[:], idPrefix+name)
@@ -77,6 +80,9 @@ func bind(v reflect.Value, ids map[string]uuid, producer int64) {
 func lookup(ids map[string]uuid, name string) uuid {
 	if id, ok := fixedIDs[name]; ok {
 		return id
+	}
+	if long, ok := shortNames[name]; ok {
+		name = long
 	}
 	if id, ok := ids[name]; ok {
 		return id

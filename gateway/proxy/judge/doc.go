@@ -8,6 +8,14 @@
 // to different brokers, so that they do not disturb each other, and what they changed is
 // compared afterwards.
 //
+// Each round has random ACLs: literal and prefixed, names that are used and "*", ALLOW and
+// DENY, of users and of everyone, for addresses and (from 4.4) networks; one of the two
+// semantics; brokers with allow.everyone.if.no.acl.found and without. Clients are two users
+// from two addresses. Names exist, do not exist, are invalid, internal, empty, too long, or
+// not UTF-8; ids are those of topics, of internal topics, of nothing, and zero. Some frames
+// are malformed. Requests that read go over three connections at the same time, fifty before
+// the first answer is read, and every eighth alone.
+//
 // See the package kafkatest for what the tests need. The flags of the test binary say
 // which version is judged and for how long:
 //

@@ -112,7 +112,9 @@ func (j *judge) security(b *broker, found map[string]string) {
 
 // compareEffects compares what the requests of a round have changed in both brokers.
 func (j *judge) compareEffects(before [2]map[string]string, s situation) {
-	kafka, ours := changed(before[0], j.effects(j.w.direct)), changed(before[1], j.effects(j.w.proxied))
+	var after [2]map[string]string
+	j.w.each(func(i int, b *broker) { after[i] = j.effects(b) })
+	kafka, ours := changed(before[0], after[0]), changed(before[1], after[1])
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, place := range slices.Sorted(maps.Keys(kafka)) {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -46,23 +47,27 @@ func (p *pools) topic(api string) string {
 }
 
 func (p *pools) topicID() uuid {
-	names := append(slices.Clone(worldTopics), "zero", "zero", "unknown", "metadata")
+	names := append(slices.Clone(worldTopics), "zero", "zero", "unknown", "unknown", "metadata", "offsets", p.newTopic())
 	return symbol(pick(p.r, names...))
 }
 
 // groups returns the names of groups: those of the world, or of the round.
 func (p *pools) groups() []string {
 	if !p.writes {
-		return []string{"g1", "gc", "gs", "gst", "gno", ""}
+		return []string{"g1", "gc", "gs", "gst", "gno", "", "g\xff"}
 	}
-	return []string{fmt.Sprintf("h1-%d", p.round), fmt.Sprintf("hc-%d", p.round), fmt.Sprintf("hs-%d", p.round), fmt.Sprintf("hst-%d", p.round), fmt.Sprintf("hno-%d", p.round), ""}
+	var names []string
+	for _, prefix := range []string{"h1-", "hc-", "hs-", "hst-", "hno-", "h\xff-"} {
+		names = append(names, prefix+strconv.Itoa(p.round))
+	}
+	return append(names, "")
 }
 
 func (p *pools) transactions() []string {
 	if !p.writes {
-		return []string{"xo", "x1", "xno", ""}
+		return []string{"xo", "x1", "xno", "", "x\xff"}
 	}
-	return []string{fmt.Sprintf("y1-%d", p.round), fmt.Sprintf("y2-%d", p.round), "", "é"}
+	return []string{fmt.Sprintf("y1-%d", p.round), fmt.Sprintf("y2-%d", p.round), "", "é", fmt.Sprintf("y\xff-%d", p.round)}
 }
 
 // member is the id of the member that the groups of the world have.

@@ -11,12 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -34,7 +35,7 @@ var (
 	roundsFlag   = flag.Int("rounds", rounds, "how many sets of ACLs to judge")
 	countsFlag   = flag.String("counts", "", "write the number of requests compared, by API and version, to this file")
 	resultFlag   = flag.String("result", "", "write the figures to this file, as JSON")
-	tolerateFlag = flag.Int("tolerate", 0, "how many kinds of difference are still known; an error code that is lost is never one of them")
+	rowsFlag     = flag.String("rows", "", "replay the rows of this file, such as -examples writes, instead of those in testdata")
 	examplesFlag = flag.String("examples", "", "write one example of each kind of difference to this file, as JSON lines")
 )
 
@@ -46,6 +47,8 @@ const (
 	eachRound = 3
 	// pipelined is how many requests a connection sends before it reads an answer.
 	pipelined = 50
+	// leastRequests is how many requests a usual run compares at least.
+	leastRequests = 60_000
 	// maxReported is how many differences a test prints.
 	maxReported = 60
 )
@@ -109,48 +112,69 @@ func (q question) frame(r kmsg.Request, correlation int32) []byte {
 	return frame
 }
 
-// judge compares and counts.
-type judge struct {
-	t       *testing.T
-	w       *world
-	pairs   []pair
-	seed    uint64
+// tally is what all judges of a test have counted and found.
+type tally struct {
 	mu      sync.Mutex
 	counts  map[pair]int
 	found   map[string]*example
 	allowed map[string]int
-	silent  map[string]int // requests that Kafka does not answer in time
+	silent  map[string]int           // requests that Kafka does not answer in time
+	took    map[string]time.Duration // by part of a round
+}
+
+func newTally() *tally {
+	return &tally{counts: map[pair]int{}, found: map[string]*example{}, allowed: map[string]int{}, silent: map[string]int{}, took: map[string]time.Duration{}}
+}
+
+// judge compares what the brokers of a world and the proxy answer.
+type judge struct {
+	*tally
+	t     *testing.T
+	w     *world
+	pairs []pair
+	seed  uint64
+}
+
+// timed adds the time since began to a part of the rounds.
+func (j *tally) timed(part string, began time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.took[part] += time.Since(began)
 }
 
 // example is the first difference of a class, and how many there are.
 type example struct {
 	situation
-	count  int
-	shrunk bool
+	count int
 }
 
-// The proxy answers as the broker does.
+// The proxy answers as the broker does: random requests, and those that were once answered
+// otherwise. Brokers with allow.everyone.if.no.acl.found and those without it are judged at
+// the same time: most of the time they wait.
 func TestJudge(t *testing.T) {
-	j := &judge{t: t, seed: *seedFlag, counts: map[pair]int{}, found: map[string]*example{}, allowed: map[string]int{}, silent: map[string]int{}}
+	rows := readRows(t)
 	kafkatest.Jars(t, *versionFlag) // or skip
+	all := newTally()
 	began := time.Now()
-	for part, allowEveryone := range []bool{false, true} {
-		t.Run(fmt.Sprintf("allow everyone %v", allowEveryone), func(t *testing.T) {
-			j.t, j.w = t, startWorld(t, *versionFlag, allowEveryone)
-			j.pairs = j.sharedPairs(t)
-			for round := part; round < *roundsFlag || *soakFlag > 0 && time.Since(began) < *soakFlag*time.Duration(part+1)/2; round += 2 {
-				j.round(round)
-				if t.Failed() {
-					return
+	t.Run("worlds", func(t *testing.T) {
+		for part, allowEveryone := range []bool{false, true} {
+			t.Run(fmt.Sprintf("allow everyone %v", allowEveryone), func(t *testing.T) {
+				t.Parallel()
+				j := &judge{tally: all, t: t, w: startWorld(t, *versionFlag, allowEveryone), seed: *seedFlag}
+				j.pairs = j.sharedPairs(t)
+				for round := part; round < *roundsFlag || time.Since(began) < *soakFlag; round += 2 {
+					if !j.round(round) {
+						return
+					}
 				}
-			}
-			j.shrink(t)
-		})
-	}
-	j.t = t
-	j.report()
+				j.shrink(t)
+				j.replayAll(rows) // last: what their groups become later is no effect of a round
+			})
+		}
+	})
+	all.report(t)
 	if *roundsFlag == rounds && *seedFlag == 1 && *soakFlag == 0 {
-		j.checkCounts()
+		all.checkCounts(t)
 	}
 }
 
@@ -158,23 +182,31 @@ func TestJudge(t *testing.T) {
 func countsFile() string { return filepath.Join("testdata", "counts-"+*versionFlag+".tsv") }
 
 // checkCounts fails the test if fewer requests were compared than the file says.
-func (j *judge) checkCounts() {
+func (j *tally) checkCounts(t *testing.T) {
+	t.Helper()
 	file, err := os.ReadFile(countsFile())
 	if os.IsNotExist(err) && *versionFlag != kafkatest.DefaultVersion {
 		return // a version that is judged by hand
 	}
 	if err != nil {
-		j.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(file)) {
 		var p pair
 		var want int
 		if _, err := fmt.Sscanf(line, "%d\t%d\t%d", &p.key, &p.version, &want); err != nil {
-			j.t.Fatalf("%s: %q: %v", countsFile(), line, err)
+			t.Fatalf("%s: %q: %v", countsFile(), line, err)
 		}
 		if j.counts[p] < want {
-			j.t.Errorf("%v: %d requests compared, expected %d as %s says", p, j.counts[p], want, countsFile())
+			t.Errorf("%v: %d requests compared, expected %d as %s says", p, j.counts[p], want, countsFile())
 		}
+	}
+	total := 0
+	for _, n := range j.counts {
+		total += n
+	}
+	if total < leastRequests {
+		t.Errorf("%d requests compared, expected %d at least", total, leastRequests)
 	}
 }
 
@@ -230,21 +262,27 @@ func (j *judge) ways(semantics snapshot.Semantics, reads bool) (direct, proxied 
 
 var clients = []client{{"alice", "127.0.0.1"}, {"alice", "127.0.0.2"}, {"bob", "127.0.0.1"}}
 
-// round judges one set of ACLs.
-func (j *judge) round(n int) {
+// round judges one set of ACLs. It reports whether the test can go on.
+func (j *judge) round(n int) bool {
 	j.t.Helper()
 	semantics := pick(rand.New(rand.NewPCG(j.seed, uint64(n)<<8)), snapshot.Documented, exact(*versionFlag))
 	r := rand.New(rand.NewPCG(j.seed, uint64(n)))
 	p := &pools{round: n, r: r}
 	s := situation{acls: randomACLs(p), semantics: semantics, allowEveryone: j.w.allowEveryone, client: clients[n/2%len(clients)]}
+	began := time.Now()
 	j.w.repair(j.t, fmt.Sprintf("-%d", n))
+	j.timed("repair", began)
+	began = time.Now()
 	j.w.setACLs(j.t, s.acls)
+	j.timed("ACLs", began)
+	began = time.Now()
 	reads, writes := j.questions(p)
 	r.Shuffle(len(reads), func(a, b int) { reads[a], reads[b] = reads[b], reads[a] })
 	r.Shuffle(len(writes), func(a, b int) { writes[a], writes[b] = writes[b], writes[a] })
 
 	// The requests that read, on several connections at the same time.
 	var running sync.WaitGroup
+	var lost atomic.Bool
 	for i, who := range clients {
 		share := reads[len(reads)*i/len(clients) : len(reads)*(i+1)/len(clients)]
 		running.Go(func() {
@@ -253,29 +291,49 @@ func (j *judge) round(n int) {
 			defer proxied.close()
 			s := s
 			s.client = who
-			j.run(share, s, direct, proxied)
+			if !j.run(share, s, direct, proxied) {
+				lost.Store(true)
+			}
 		})
 	}
 	running.Wait()
+	if lost.Load() {
+		return false
+	}
+	j.timed("reads", began)
 
-	before := [2]map[string]string{j.effects(j.w.direct), j.effects(j.w.proxied)}
+	began = time.Now()
+	var before [2]map[string]string
+	j.w.each(func(i int, b *broker) { before[i] = j.effects(b) })
+	j.timed("effects", began)
+	began = time.Now()
 	direct, proxied := j.ways(semantics, false)
 	defer direct.close()
 	defer proxied.close()
 	// Those that make and delete topics come last: it takes a broker an uncertain time to
 	// see what the controller has done.
 	late := func(q question) bool { return slices.Contains(topicMaking, q.key) }
-	j.run(slices.DeleteFunc(slices.Clone(writes), late), s, direct, proxied)
+	if !j.run(slices.DeleteFunc(slices.Clone(writes), late), s, direct, proxied) {
+		return false
+	}
+	j.timed("writes", began)
+	began = time.Now()
 	for _, q := range slices.DeleteFunc(writes, func(q question) bool { return !late(q) }) {
 		answers, ok := j.batch([]question{q}, s, direct, proxied)
 		if !ok {
-			return
+			return false
 		}
 		if making := beingMade(q, answers[0]); len(making) > 0 || changesTopics(q, answers[0]) {
+			began := time.Now()
 			j.w.settle(j.t, making)
+			j.timed("settling", began)
 		}
 	}
+	j.timed("topics", began)
+	began = time.Now()
 	j.compareEffects(before, s)
+	j.timed("effects", began)
+	return true
 }
 
 // questions returns the requests of a round.
@@ -297,8 +355,9 @@ func (j *judge) questions(p *pools) (reads, writes []question) {
 	return reads, writes
 }
 
-// run sends questions on both ways, pipelined or alone, and compares the answers.
-func (j *judge) run(questions []question, about situation, direct, proxied *way) {
+// run sends questions on both ways, pipelined or alone, and compares the answers. It reports
+// whether the test can go on.
+func (j *judge) run(questions []question, about situation, direct, proxied *way) bool {
 	for i := 0; len(questions) > 0; i++ {
 		n := min(pipelined, len(questions))
 		if i%8 == 7 || questions[0].closing() {
@@ -307,10 +366,11 @@ func (j *judge) run(questions []question, about situation, direct, proxied *way)
 			n = next
 		}
 		if _, ok := j.batch(questions[:n], about, direct, proxied); !ok {
-			return
+			return false
 		}
 		questions = questions[n:]
 	}
+	return true
 }
 
 // beingMade returns the topics that a broker goes on to make after it has answered q.
@@ -387,7 +447,7 @@ func differencesOf(kafka, ours outcome) []difference {
 }
 
 // note records a difference. j.mu is held.
-func (j *judge) note(s situation) {
+func (j *tally) note(s situation) {
 	if id := allowedID(s); id != "" {
 		j.allowed[id]++
 		return
@@ -424,11 +484,11 @@ func randomACLs(p *pools) []acl.Binding {
 		pattern, name := resource.Literal, resource.ClusterName
 		if t != resource.Cluster {
 			name = aclName(p, t)
-			if cut := p.r.IntN(len(name) + 1); p.r.IntN(3) == 0 && cut > 0 && name != "*" {
+			if cut := p.r.IntN(len(name) + 1); p.r.IntN(3) == 0 && cut > 0 && name != "*" && utf8.ValidString(name[:cut]) {
 				pattern, name = resource.Prefixed, name[:cut]
 			}
 		}
-		add(t, pattern, name, pick(p.r, "User:alice", "User:alice", "User:*", "User:bob"), pick(p.r, "*", "*", "127.0.0.1", "127.0.0.2", "10.0.0.1"),
+		add(t, pattern, name, pick(p.r, "User:alice", "User:alice", "User:*", "User:bob"), pick(p.r, hosts()...),
 			pick(p.r, validOperations(t)...), pick(p.r, acl.Allow, acl.Allow, acl.Allow, acl.Deny))
 	}
 	return acls
@@ -441,14 +501,25 @@ func aclName(p *pools, t resource.Type) string {
 	var pool []string
 	switch t {
 	case resource.Topic:
-		pool = append(slices.Clone(worldTopics), "__consumer_offsets", p.newTopic(), "missing")
+		pool = append(slices.Clone(worldTopics), "__consumer_offsets", p.newTopic(), "missing", "é", "\xff\xfe")
 	case resource.Group:
 		pool = q.groups()
 	default:
 		pool = q.transactions()
 	}
-	pool = slices.DeleteFunc(pool, func(name string) bool { return name == "" || name == "é" })
-	return pick(p.r, append(pool, "*")...)
+	pool = slices.DeleteFunc(pool, func(name string) bool { return name == "" })
+	// Kafka reads each byte that is not UTF-8 as U+FFFD. An ACL is about what it reads.
+	return string([]rune(pick(p.r, append(pool, "*")...)))
+}
+
+// hosts returns what the hosts of ACLs are picked from. 4.4 reads networks, which earlier
+// releases compare as text.
+func hosts() []string {
+	all := []string{"*", "*", "127.0.0.1", "127.0.0.2", "10.0.0.1"}
+	if kafkatest.AtLeast(*versionFlag, "4.4") {
+		all = append(all, "127.0.0.0/31", "127.0.0.2/31", "10.0.0.0/8")
+	}
+	return all
 }
 
 // validOperations returns what an ACL about a type may allow.
@@ -465,54 +536,47 @@ func validOperations(t resource.Type) []ops.Operation {
 	return append(valid, ops.Write)
 }
 
-// lostRefusal matches a difference in which Kafka refuses for want of a right and the proxy
-// does not.
-var lostRefusal = regexp.MustCompile(`ErrorCode: (29|30|31|53|65), here 0$`)
-
 // report writes what was found.
-func (j *judge) report() {
+func (j *tally) report(t *testing.T) {
+	t.Helper()
 	total := 0
 	for _, n := range j.counts {
 		total += n
 	}
-	j.t.Logf("Kafka %s: %d requests compared, %d versions of APIs, seed %d", *versionFlag, total, len(j.counts), j.seed)
+	t.Logf("Kafka %s: %d requests compared, %d versions of APIs, seed %d", *versionFlag, total, len(j.counts), *seedFlag)
+	for _, part := range slices.Sorted(maps.Keys(j.took)) {
+		t.Logf("%s: %.1f s", part, j.took[part].Seconds())
+	}
 	for _, what := range slices.Sorted(maps.Keys(j.silent)) {
-		j.t.Logf("Kafka does not answer %s: %d times", what, j.silent[what])
+		t.Logf("Kafka does not answer %s: %d times", what, j.silent[what])
 	}
 	for _, id := range slices.Sorted(maps.Keys(allowed)) {
-		j.t.Logf("published difference %s: %d times", id, j.allowed[id])
+		t.Logf("published difference %s: %d times", id, j.allowed[id])
 		if j.allowed[id] == 0 && *roundsFlag >= rounds {
-			j.t.Logf("the published difference %s never occurred: it may be out of date", id)
+			t.Logf("the published difference %s never occurred: it may be out of date", id)
 		}
 	}
 	if *countsFlag != "" {
-		j.writeCounts(*countsFlag)
+		j.writeCounts(t, *countsFlag)
 	}
 	if *resultFlag != "" {
-		j.writeResult(*resultFlag, total)
+		j.writeResult(t, *resultFlag, total)
 	}
 	classes := slices.SortedFunc(maps.Keys(j.found), func(a, b string) int { return j.found[b].count - j.found[a].count })
 	var list strings.Builder
-	say := j.t.Errorf
-	if len(classes) <= *tolerateFlag {
-		say = j.t.Logf
-	}
 	for i, class := range classes {
 		e := j.found[class]
-		switch {
-		case lostRefusal.MatchString(class):
-			j.t.Errorf("a refusal is lost, %d times: %s\n%s", e.count, class, e.json())
-		case i < maxReported:
-			say("%d times: %s\n%s", e.count, class, e.json())
+		if i < maxReported {
+			t.Errorf("%d times: %s\n%s", e.count, class, e.json())
 		}
 		list.WriteString(e.json() + "\n")
 	}
 	if len(classes) > maxReported {
-		say("%d more kinds of difference", len(classes)-maxReported)
+		t.Errorf("%d more kinds of difference", len(classes)-maxReported)
 	}
 	if *examplesFlag != "" {
 		if err := os.WriteFile(*examplesFlag, []byte(list.String()), 0o600); err != nil {
-			j.t.Error(err)
+			t.Error(err)
 		}
 	}
 }
@@ -572,7 +636,8 @@ func (e *example) json() string {
 }
 
 // writeResult writes what docs/kafka-tested.md shows of the version.
-func (j *judge) writeResult(path string, total int) {
+func (j *tally) writeResult(t *testing.T, path string, total int) {
+	t.Helper()
 	text, err := json.Marshal(map[string]any{
 		"kafka": *versionFlag, "requests": total, "versions": len(j.counts), "differences": len(j.found), "published": j.allowed,
 	})
@@ -580,12 +645,13 @@ func (j *judge) writeResult(path string, total int) {
 		err = os.WriteFile(path, text, 0o600)
 	}
 	if err != nil {
-		j.t.Error(err)
+		t.Error(err)
 	}
 }
 
 // writeCounts writes how many requests were compared, by API and version.
-func (j *judge) writeCounts(path string) {
+func (j *tally) writeCounts(t *testing.T, path string) {
+	t.Helper()
 	var b strings.Builder
 	for _, p := range slices.SortedFunc(maps.Keys(j.counts), func(a, b pair) int {
 		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.version, b.version))
@@ -593,9 +659,9 @@ func (j *judge) writeCounts(path string) {
 		fmt.Fprintf(&b, "%d\t%d\t%d\t%s\n", p.key, p.version, j.counts[p], kmsg.NameForKey(p.key))
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		j.t.Error(err)
+		t.Error(err)
 	}
 	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-		j.t.Error(err)
+		t.Error(err)
 	}
 }

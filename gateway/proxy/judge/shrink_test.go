@@ -17,12 +17,14 @@ func (j *judge) shrink(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(shrinkLimit)
 	j.w.repair(t, "-shrink")
-	for _, class := range slices.Sorted(maps.Keys(j.found)) {
-		e := j.found[class]
-		if e.shrunk || e.request == nil || e.writes() || e.allowEveryone != j.w.allowEveryone {
+	j.mu.Lock()
+	found := maps.Clone(j.found)
+	j.mu.Unlock()
+	for _, class := range slices.Sorted(maps.Keys(found)) {
+		e := found[class]
+		if e.request == nil || e.writes() || e.allowEveryone != j.w.allowEveryone {
 			continue
 		}
-		e.shrunk = true
 		j.shrinkOne(t, e, class, deadline)
 	}
 }

@@ -158,6 +158,14 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 	78: func(p *pools, r kmsg.Request) {
 		f := r.(*kmsg.ShareFetchRequest)
 		f.MaxWaitMillis, f.MinBytes = 0, 0
+		if f.ShareSessionEpoch == 0 && p.r.IntN(4) > 0 { // a session that begins has nothing to forget, nor to acknowledge
+			f.ForgottenTopicsData = nil
+			for i := range f.Topics {
+				for k := range f.Topics[i].Partitions {
+					f.Topics[i].Partitions[k].AcknowledgementBatches = nil
+				}
+			}
+		}
 	},
 	90: func(p *pools, r kmsg.Request) {
 		d := r.(*kmsg.DescribeShareGroupOffsetsRequest)

@@ -190,6 +190,28 @@ func jsonOf(n node) string {
 	return string(b)
 }
 
+// ordered returns a text of a node that is the same for all nodes that compare as equal: its
+// lists are joined and put in an order.
+func ordered(n node) string {
+	switch n := n.(type) {
+	case []node:
+		n = merged(n)
+		entries := make([]string, len(n))
+		for i := range n {
+			entries[i] = ordered(n[i])
+		}
+		slices.Sort(entries)
+		return "[" + strings.Join(entries, ",") + "]"
+	case map[string]node:
+		var b strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(n)) {
+			b.WriteString(name + ":" + ordered(n[name]) + ";")
+		}
+		return "{" + b.String() + "}"
+	}
+	return fmt.Sprint(n)
+}
+
 // difference is a place at which two answers differ.
 type difference struct {
 	Path  string `json:"path"`  // such as Topics[].Partitions[].ErrorCode; empty for the answer as a whole
@@ -231,7 +253,7 @@ func compareLists(path, entry string, kafka, ours []node, found *[]difference) {
 		if c := strings.Compare(identity(a), identity(b)); c != 0 {
 			return c
 		}
-		return strings.Compare(jsonOf(a), jsonOf(b))
+		return strings.Compare(ordered(a), ordered(b))
 	}
 	if path == "Results[]" && len(kafka) == len(ours) && !slices.ContainsFunc(slices.Concat(kafka, ours), identified) {
 		for i := range kafka { // what became of the ACLs of the request, by their places

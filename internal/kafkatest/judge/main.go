@@ -80,7 +80,7 @@ func judge(version string, soak time.Duration, seed uint64, counts bool) (*Resul
 	}
 	file.Close()
 	defer os.Remove(file.Name())
-	cmd := exec.Command("go", "test", "-count=1", "-v", "-timeout", (soak + time.Hour).String(), "-run", "TestJudge|TestReplay", "./gateway/proxy/judge",
+	cmd := exec.Command("go", "test", "-count=1", "-v", "-timeout", (soak + time.Hour).String(), "-run", "TestJudge", "./gateway/proxy/judge",
 		"-args", "-kafka", version, "-soak", soak.String(), "-seed", strconv.FormatUint(seed, 10), "-result", file.Name())
 	if counts {
 		cmd.Args = append(cmd.Args, "-counts", filepath.Join("testdata", "counts-"+version+".tsv"))
