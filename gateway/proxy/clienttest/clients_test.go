@@ -97,7 +97,7 @@ func chosen(t *testing.T) []*row {
 	only, err := regexp.Compile(*onlyFlag)
 	require.NoError(t, err)
 	var list []*row
-	for _, r := range slices.Concat(javaRows, toolRows, needsRows, franzRows, otherRows()) {
+	for _, r := range slices.Concat(javaRows, toolRows, toolGroupRows, toolAdminRows, needsRows, franzRows, otherRows()) {
 		if (*fullFlag || !r.full) && only.MatchString(r.name) && (r.since == "" || kafkatest.AtLeast(*versionFlag, r.since)) {
 			list = append(list, &r)
 		}
@@ -148,7 +148,7 @@ func start(t *testing.T, w *world, jvm *kafkatest.JVM, x *run, way way) func() s
 	if x.row.tools != nil {
 		class = "Tools"
 		for _, tool := range x.row.tools {
-			words := x.arguments(t, w, way, strings.Fields(tool.line))
+			words := x.arguments(t, w, way, tool.words())
 			name, err := kafkatest.ToolClass(*versionFlag, words[0])
 			require.NoError(t, err)
 			args = append(args, name, x.expand(tool.stdin, way), strconv.Itoa(len(words)-1))

@@ -1,6 +1,14 @@
 package clienttest
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/portcullis-authz/portcullis/ops"
+)
 
 // workerProps are those of a Connect worker.
 var workerProps = map[string]string{
@@ -70,4 +78,25 @@ var needsRows = []row{
 		groups: []string{"g-$"}, transactional: []string{"tx-$"},
 		needs: "admin-describe", names: map[string]string{"TOPIC": "in", "GROUP": "g-$", "TRANSACTIONAL-ID": "tx-$", "TOKEN": ""}, want: "leader 1",
 	},
+	{
+		name: "administrator", class: "NewClients", since: "4.1", full: true, args: []string{"change", "{P}", "t-$", "g-$", "tx-$", "new-$"}, props: patient,
+		topics: []string{"t-$"}, groups: []string{"g-$"}, transactional: []string{"tx-$"},
+		// The proxy has no delegation tokens.
+		needs: "admin", names: map[string]string{"TOPIC": "t-$", "NEW-TOPIC": "new-$", "GROUP": "g-$", "TRANSACTIONAL-ID": "tx-$", "TOKEN": "", "User:OWNER": ""}, want: "all was tried",
+	},
+}
+
+// Each kind of client of "portcullis protocol --for" is run with exactly what it needs.
+func TestNeedsAreRun(t *testing.T) {
+	var proved []string
+	for _, r := range slices.Concat(javaRows, needsRows) {
+		if r.needs != "" && !slices.Contains(proved, r.needs) {
+			proved = append(proved, r.needs)
+		}
+	}
+	var names []string
+	for _, c := range ops.Clients() {
+		names = append(names, c.Name)
+	}
+	assert.ElementsMatch(t, names, proved)
 }
