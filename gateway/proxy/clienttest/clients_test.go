@@ -132,6 +132,9 @@ func checkCount(t *testing.T, what string, compared int) {
 	}
 }
 
+// ownJVM begins the command of a tool in a JVM of its own.
+var ownJVM = []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"}
+
 var programs = make(chan struct{}, atOnce)
 
 // start begins a run on a way. What it returns waits for the outcome.
@@ -151,6 +154,9 @@ func start(t *testing.T, w *world, jvm *kafkatest.JVM, x *run, way way) func() s
 			words := x.arguments(t, w, way, tool.words())
 			name, err := kafkatest.ToolClass(*versionFlag, words[0])
 			require.NoError(t, err)
+			if x.row.ownJVM {
+				return startProgram(slices.Concat(ownJVM, []string{"-cp", filepath.Join(kafkatest.Jars(t, *versionFlag), "*"), name}, words[1:]), x.expand(tool.stdin, way))
+			}
 			args = append(args, name, x.expand(tool.stdin, way), strconv.Itoa(len(words)-1))
 			args = append(args, words[1:]...)
 		}

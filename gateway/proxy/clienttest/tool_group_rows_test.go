@@ -43,7 +43,7 @@ var toolGroupRows = []row{
 	},
 	{
 		name: "kafka-consumer-groups --reset-offsets --export", full: true, tools: cmd("kafka-consumer-groups {C} --reset-offsets --group g-$ --topic in --shift-by -1 --export"),
-		groups: []string{"g-$"}, rights: []string{"Describe on Group g-$", "Describe on Topic in"}, want: "\"in\",0,1",
+		groups: []string{"g-$"}, rights: []string{"Describe on Group g-$", "Describe on Topic in"}, want: "in,0,1",
 	},
 	{
 		name: "kafka-groups --list --consumer", since: "4.0", full: true, lists: true, tools: cmd("kafka-groups {C} --list --consumer"),
@@ -133,8 +133,8 @@ var toolGroupRows = []row{
 		topics: []string{"l-$=0"}, rights: []string{"Write on Topic l-$", "Read on Topic l-$"}, want: "Avg latency", since: "4.0",
 	},
 	{
-		name: "kafka-verifiable-producer", full: true, tools: cmd("kafka-verifiable-producer --bootstrap-server {B} --producer.config {F} --topic w-$ --max-messages 3"), props: producer,
-		topics: []string{"w-$=0"}, rights: []string{"Write on Topic w-$"}, want: "\"acked\":3",
+		name: "kafka-verifiable-producer", full: true, ownJVM: true, digits: true, tools: cmd("kafka-verifiable-producer --bootstrap-server {B} --producer.config {F} --topic w-$ --max-messages 3 --throughput 1000"), props: producer,
+		topics: []string{"w-$=0"}, rights: []string{"Write on Topic w-$"}, want: "\"acked\":N",
 	},
 	{
 		name: "kafka-verifiable-consumer", full: true, tools: cmd("kafka-verifiable-consumer --bootstrap-server {B} --consumer.config {F} --topic in --group-id g-$ --max-messages 5"),

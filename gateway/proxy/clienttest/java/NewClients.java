@@ -140,7 +140,10 @@ public final class NewClients {
             out.step("acls", () -> out.add("acls " + !admin.describeAcls(org.apache.kafka.common.acl.AclBindingFilter.ANY).values().get().isEmpty()));
             out.step("log dirs", () -> out.add("log dirs " + admin.describeLogDirs(Collections.singleton(1)).allDescriptions().get().size()));
             out.step("reassignments", () -> out.add("reassignments " + admin.listPartitionReassignments().reassignments().get().size()));
-            out.step("quotas", () -> out.add("quotas " + admin.describeClientQuotas(org.apache.kafka.common.quota.ClientQuotaFilter.all()).entities().get().size()));
+            out.step("quotas", () -> {
+                admin.describeClientQuotas(org.apache.kafka.common.quota.ClientQuotaFilter.all()).entities().get();
+                out.add("quotas"); // there are those of others too
+            });
             out.step("quorum", () -> out.add("leader " + admin.describeMetadataQuorum().quorumInfo().get().leaderId()));
             out.step("producers", () -> out.add("producers " + admin.describeProducers(Collections.singleton(new TopicPartition(topic, 0))).all().get().size()));
             out.step("transactions", () -> out.add("transactions " + admin.listTransactions().all().get().stream().anyMatch(t -> t.transactionalId().equals(transactionalId))));
