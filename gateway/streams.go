@@ -20,9 +20,11 @@ import (
 //
 // Kafka lets a member without the right join, and tells it in a status that internal
 // topics are missing. The gateway answers the same without the cluster. A member that has
-// not joined gets an epoch that no group has, so that it waits until its next heartbeat.
-// That heartbeat is told that the member is unknown: a client then joins again, with its
-// topology, and either waits again or, once somebody has created the topics, joins.
+// not joined gets an epoch that no group has. Its first heartbeat with that epoch comes at
+// once: it says that the member has what was assigned to it, which is nothing. It gets
+// another epoch, and nothing else is new, so that the member waits until its next heartbeat.
+// That one is told that the member is unknown: a client then joins again, with its topology,
+// and either waits again or, once somebody has created the topics, joins.
 //
 // Source: KIP-1071; Kafka's KafkaApis.handleStreamsGroupHeartbeat and
 // GroupMetadataManager.streamsGroupHeartbeat.
@@ -36,7 +38,9 @@ const (
 )
 
 const (
-	// waitingEpoch is the epoch of a member that waits and has not joined.
+	// toldEpoch is the epoch of a member that was just told to wait, and waitingEpoch that
+	// of one that waits. Neither has joined.
+	toldEpoch    = math.MaxInt32 - 1
 	waitingEpoch = math.MaxInt32
 
 	unknownMemberID ops.ErrorCode = 25
@@ -79,7 +83,11 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 	if m.MemberEpoch < 0 { // the member leaves
 		return false, nil
 	}
-	if m.MemberEpoch == waitingEpoch {
+	switch m.MemberEpoch {
+	case toldEpoch:
+		p.local = waiting(m, nil)
+		return false, nil
+	case waitingEpoch:
 		return false, p.refuse(unknownMemberID)
 	}
 	if why := missingID(m); why != "" {
@@ -119,7 +127,7 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 			p.Denied = append(p.Denied, d)
 		}
 	}
-	p.local = waiting(m, p.statusOf(missing, noSource))
+	p.local = waiting(m, []kmsg.StreamsGroupHeartbeatResponseStatus{p.statusOf(missing, noSource)})
 	return false, nil
 }
 
@@ -227,16 +235,19 @@ func summary(topics []string) string {
 }
 
 // waiting returns the answer to a member that waits for topics. It keeps what it has; one
-// that joins has nothing.
-func waiting(m *kmsg.StreamsGroupHeartbeatRequest, status kmsg.StreamsGroupHeartbeatResponseStatus) kmsg.Response {
+// that joins has nothing. A status that is nil is that of the answer before.
+func waiting(m *kmsg.StreamsGroupHeartbeatRequest, status []kmsg.StreamsGroupHeartbeatResponseStatus) kmsg.Response {
 	r := m.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
 	r.MemberID, r.MemberEpoch, r.EndpointInformationEpoch = m.MemberID, m.MemberEpoch, m.EndpointInformationEpoch
-	if m.MemberEpoch == 0 {
-		r.MemberEpoch = waitingEpoch
+	switch m.MemberEpoch {
+	case 0:
+		r.MemberEpoch = toldEpoch
 		r.ActiveTasks, r.StandbyTasks, r.WarmupTasks = []kmsg.TaskIDs{}, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}
+	case toldEpoch:
+		r.MemberEpoch = waitingEpoch
 	}
 	r.HeartbeatIntervalMillis = heartbeatInterval
 	r.AcceptableRecoveryLag = -1
-	r.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{status}
+	r.Status = status
 	return r
 }
