@@ -21,10 +21,11 @@ import (
 // Kafka lets a member without the right join, and tells it in a status that internal
 // topics are missing. The gateway answers the same without the cluster. A member that has
 // not joined gets an epoch that no group has. Its first heartbeat with that epoch comes at
-// once: it says that the member has what was assigned to it, which is nothing. It gets
-// another epoch, and nothing else is new, so that the member waits until its next heartbeat.
-// That one is told that the member is unknown: a client then joins again, with its topology,
-// and either waits again or, once somebody has created the topics, joins.
+// once: it says that the member has what was assigned to it, which is nothing. The status
+// stays the same, or the client would think that it is to begin, and the epoch is another,
+// so that the member waits until its next heartbeat. That one is told that the member is
+// unknown: a client then joins again, with its topology, and either waits again or, once
+// somebody has created the topics, joins.
 //
 // Source: KIP-1071; Kafka's KafkaApis.handleStreamsGroupHeartbeat and
 // GroupMetadataManager.streamsGroupHeartbeat.
@@ -38,10 +39,11 @@ const (
 )
 
 const (
-	// toldEpoch is the epoch of a member that was just told to wait, and waitingEpoch that
-	// of one that waits. Neither has joined.
-	toldEpoch    = math.MaxInt32 - 1
-	waitingEpoch = math.MaxInt32
+	// A member that was just told to wait has one of the first two epochs, by the status
+	// that it was told, and then the third. None of these has joined.
+	sourcesEpoch  = math.MaxInt32 - 2
+	internalEpoch = math.MaxInt32 - 1
+	waitingEpoch  = math.MaxInt32
 
 	unknownMemberID ops.ErrorCode = 25
 )
@@ -84,8 +86,11 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 		return false, nil
 	}
 	switch m.MemberEpoch {
-	case toldEpoch:
-		p.local = waiting(m, nil)
+	case sourcesEpoch:
+		p.local = waiting(m, statusIs(missingSourceTopics, "Source topics are missing."))
+		return false, nil
+	case internalEpoch:
+		p.local = waiting(m, statusIs(missingInternalTopics, "Internal topics are missing."))
 		return false, nil
 	case waitingEpoch:
 		return false, p.refuse(unknownMemberID)
@@ -127,7 +132,7 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 			p.Denied = append(p.Denied, d)
 		}
 	}
-	p.local = waiting(m, []kmsg.StreamsGroupHeartbeatResponseStatus{p.statusOf(missing, noSource)})
+	p.local = waiting(m, p.statusOf(missing, noSource))
 	return false, nil
 }
 
@@ -138,14 +143,17 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 func (p *Plan) statusOf(missing, noSource []string) kmsg.StreamsGroupHeartbeatResponseStatus {
 	hidden := func(name string) bool { return !p.asker.view.Allowed(ops.Describe, resource.Topic, name) }
 	missing, noSource = slices.DeleteFunc(slices.Clone(missing), hidden), slices.DeleteFunc(noSource, hidden)
-	status := kmsg.NewStreamsGroupHeartbeatResponseStatus()
 	if len(noSource) > 0 { // the cluster looks for these first
-		status.StatusCode, status.StatusDetail = missingSourceTopics, "Source topics "+summary(noSource)+" are missing."
-		return status
+		return statusIs(missingSourceTopics, "Source topics "+summary(noSource)+" are missing.")
 	}
-	status.StatusCode = missingInternalTopics
-	status.StatusDetail = "Internal topics are missing: " + summary(missing) +
-		"; Unauthorized to CREATE on topics " + strings.Join(missing, ", ") + "."
+	return statusIs(missingInternalTopics, "Internal topics are missing: "+summary(missing)+
+		"; Unauthorized to CREATE on topics "+strings.Join(missing, ", ")+".")
+}
+
+// statusIs returns a status.
+func statusIs(code int8, detail string) kmsg.StreamsGroupHeartbeatResponseStatus {
+	status := kmsg.NewStreamsGroupHeartbeatResponseStatus()
+	status.StatusCode, status.StatusDetail = code, detail
 	return status
 }
 
@@ -235,19 +243,22 @@ func summary(topics []string) string {
 }
 
 // waiting returns the answer to a member that waits for topics. It keeps what it has; one
-// that joins has nothing. A status that is nil is that of the answer before.
-func waiting(m *kmsg.StreamsGroupHeartbeatRequest, status []kmsg.StreamsGroupHeartbeatResponseStatus) kmsg.Response {
+// that joins has nothing.
+func waiting(m *kmsg.StreamsGroupHeartbeatRequest, status kmsg.StreamsGroupHeartbeatResponseStatus) kmsg.Response {
 	r := m.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
 	r.MemberID, r.MemberEpoch, r.EndpointInformationEpoch = m.MemberID, m.MemberEpoch, m.EndpointInformationEpoch
 	switch m.MemberEpoch {
 	case 0:
-		r.MemberEpoch = toldEpoch
+		r.MemberEpoch = internalEpoch
+		if status.StatusCode == missingSourceTopics {
+			r.MemberEpoch = sourcesEpoch
+		}
 		r.ActiveTasks, r.StandbyTasks, r.WarmupTasks = []kmsg.TaskIDs{}, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}
-	case toldEpoch:
+	case sourcesEpoch, internalEpoch:
 		r.MemberEpoch = waitingEpoch
 	}
 	r.HeartbeatIntervalMillis = heartbeatInterval
 	r.AcceptableRecoveryLag = -1
-	r.Status = status
+	r.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{status}
 	return r
 }
