@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,8 +26,8 @@ type row struct {
 	// class is a Java class of this package, and args what it gets. In these, {P} is the
 	// text of the client's properties, {F} the path of a file with them, {B} the address to
 	// connect to, {A} the properties of a super user straight at the broker, {E} those of
-	// a user with all rights on the same way, {ID:TOPIC} the id of a topic, and {J} the path of a file
-	// with the text of stdin.
+	// a user with all rights on the same way, {ID:TOPIC} the id of a topic, {J} the path of a file
+	// with the text of stdin, and {8s} how many seconds to wait for what comes if no right is missing.
 	class string
 	args  []string
 	// tools are command lines of Kafka's tools, in place of class and args.
@@ -188,6 +189,24 @@ func (x *run) expand(s string, way way) string {
 	return strings.NewReplacer("Serdes$", "Serdes$", "Worker$", "Worker$", "$", x.own(way)).Replace(s)
 }
 
+// patience is how many times longer a client may take if no right is missing: it ends when
+// it has what it waits for, however busy the machine is.
+const patience = 3
+
+var secondsWord = regexp.MustCompile(`\{(\d+)s\}`)
+
+// seconds returns how long a client may take.
+func (x *run) seconds(word string) string {
+	n, err := strconv.Atoi(secondsWord.FindStringSubmatch(word)[1])
+	if err != nil {
+		panic(word + ": " + err.Error())
+	}
+	if x.variant.missing == "" {
+		n *= patience
+	}
+	return strconv.Itoa(n)
+}
+
 var idWord = regexp.MustCompile(`\{ID:([^}]*)\}`)
 
 // arguments replaces all that stands for something in the arguments of a client.
@@ -208,6 +227,7 @@ func (x *run) arguments(t *testing.T, w *world, way way, args []string) []string
 	for _, arg := range args {
 		arg = x.expand(arg, way)
 		arg = idWord.ReplaceAllStringFunc(arg, func(s string) string { return w.ids[idWord.FindStringSubmatch(s)[1]] })
+		arg = secondsWord.ReplaceAllStringFunc(arg, x.seconds)
 		out = append(out, short.Replace(arg))
 	}
 	return out
