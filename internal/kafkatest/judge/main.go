@@ -64,7 +64,15 @@ func main() {
 	seed := flag.Uint64("seed", 1, "the seed of all requests and ACLs")
 	counts := flag.Bool("counts", false, "keep how many requests of each API and version were compared: later runs must compare as many")
 	chosen := flag.String("parts", strings.Join(partNames(), ","), "what to compare, with commas between")
+	pageOnly := flag.Bool("page", false, "compare nothing; make the page anew from the results that are kept")
 	flag.Parse()
+	if *pageOnly {
+		if err := keep(Result{}); err != nil {
+			fmt.Fprintf(os.Stderr, "judge: %v\n", err)
+			os.Exit(2)
+		}
+		return
+	}
 	for _, name := range strings.Split(*chosen, ",") {
 		if !slices.Contains(partNames(), name) {
 			fmt.Fprintf(os.Stderr, "judge: -parts: %q: expected some of %s\n", name, strings.Join(partNames(), ", "))
@@ -132,7 +140,8 @@ func judge(version string, soak time.Duration, seed uint64, counts bool) (*Resul
 }
 
 // keep writes a result into the file of results, in place of what an older one of the
-// same version has of the same parts, and makes the page anew.
+// same version has of the same parts, and makes the page anew. A result of no version is
+// not kept.
 func keep(result Result) error {
 	var all []Result
 	text, err := os.ReadFile(results)
@@ -148,7 +157,9 @@ func keep(result Result) error {
 		}
 	}
 	all = slices.DeleteFunc(all, func(r Result) bool { return r.Kafka == result.Kafka })
-	all = append(all, result)
+	if result.Kafka != "" {
+		all = append(all, result)
+	}
 	slices.SortFunc(all, func(a, b Result) int {
 		if a.Kafka == b.Kafka {
 			return 0

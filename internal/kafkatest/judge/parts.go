@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,9 +123,12 @@ func merge(old, result Result) Result {
 	return result
 }
 
-// writeParts writes a table for each part.
+// writeParts writes a table for each part that was run.
 func writeParts(w io.Writer, all []Result) {
 	for _, p := range parts {
+		if !slices.ContainsFunc(all, func(r Result) bool { _, ran := r.Parts[p.name]; return ran }) {
+			continue
+		}
 		fmt.Fprintf(w, "\n## %s%s\n\n%s\n\n| Kafka |", strings.ToUpper(p.name[:1]), p.name[1:], p.text)
 		for _, c := range p.counts {
 			fmt.Fprintf(w, " %s |", c.name)

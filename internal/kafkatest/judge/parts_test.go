@@ -30,5 +30,6 @@ func TestParts(t *testing.T) {
 		var page strings.Builder
 		write(&page, []Result{both})
 		assert.Contains(t, page.String(), "| 4.4.0 | 3 | 0 | passed |", name)
+		assert.NotContains(t, page.String(), "## Failover", name)
 	}
 }
