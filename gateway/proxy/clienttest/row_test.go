@@ -288,7 +288,7 @@ func (x *run) outcome(w *world, i int) string {
 	for _, n := range noise {
 		s = n.pattern.ReplaceAllString(s, n.with)
 	}
-	if x.row.props["group.protocol"] != "" || len(x.row.shareGroups) > 0 {
+	if x.row.props["group.protocol"] != "" || len(x.row.shareGroups) > 0 && x.row.tools != nil {
 		s = race.ReplaceAllString(s, "$1")
 	}
 	if x.row.digits {
