@@ -108,7 +108,7 @@ var javaRows = []row{
 		needs: "share-consumer", names: map[string]string{"TOPIC": "in", "GROUP": "s-$"}, want: allRecords + "\nclosed in time: true",
 	},
 	{
-		name: "share consumer of two topics, one without a right", class: "NewClients", args: []string{"share", "{P}", "in,secret", "6", "8"}, props: share, since: "4.2", shareGroups: []string{"s-$"},
+		name: "share consumer of two topics, one without a right", class: "NewClients", args: []string{"share", "{P}", "in,secret", "6", "15"}, props: share, since: "4.2", shareGroups: []string{"s-$"},
 		rights: []string{readIn, "Describe on Topic secret", "Read on Group s-$"}, want: allRecords + "\nTopicAuthorizationException: Not authorized to access topics: [secret]", alone: true, exact: true,
 	},
 	{

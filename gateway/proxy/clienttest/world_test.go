@@ -186,6 +186,7 @@ func (w *world) prepare(t *testing.T, runs []*run) {
 	for id := range transactional {
 		w.transact(ctx, t, id, "secret", true)
 	}
+	w.awaitCoordinator(ctx, t)
 	for group := range offsets {
 		w.commit(ctx, t, group)
 	}
@@ -308,12 +309,23 @@ func (w *world) stream(ctx context.Context, t *testing.T, group string) {
 	w.commit(ctx, t, group)
 }
 
+// awaitCoordinator waits until the broker has made its topic of groups, with the first group.
+func (w *world) awaitCoordinator(ctx context.Context, t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return w.admin.CommitAllOffsets(ctx, "the-first", anOffset()) == nil }, setupLimit, 200*time.Millisecond)
+}
+
+// anOffset is an offset of the topic that many rows read.
+func anOffset() kadm.Offsets {
+	var o kadm.Offsets
+	o.Add(kadm.Offset{Topic: sharedTopic, Partition: 0, At: 2, LeaderEpoch: -1})
+	return o
+}
+
 // commit commits an offset of a group.
 func (w *world) commit(ctx context.Context, t *testing.T, group string) {
 	t.Helper()
-	var o kadm.Offsets
-	o.Add(kadm.Offset{Topic: sharedTopic, Partition: 0, At: 2, LeaderEpoch: -1})
-	require.NoError(t, w.admin.CommitAllOffsets(ctx, group, o))
+	require.NoError(t, w.admin.CommitAllOffsets(ctx, group, anOffset()))
 }
 
 // transact writes to a topic in a transaction, so that the transactional id is known. If
