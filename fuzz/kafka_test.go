@@ -16,6 +16,9 @@ import (
 // soakFlag makes the tests against Kafka's classes go on with further seeds.
 var soakFlag = flag.Duration("soak", 0, "compare with Kafka's classes for this long in each test, with other seeds than usual")
 
+// kafkaFlag is the version of Kafka that the tests compare with, in place of the usual ones.
+var kafkaFlag = flag.String("kafka", "", "compare with the classes of this version of Kafka alone")
+
 // kafkaSeed begins the seeds of all tests against Kafka's classes. Change it to try
 // other inputs.
 const kafkaSeed = 17_000_000
@@ -24,6 +27,9 @@ const kafkaSeed = 17_000_000
 // there is no Java, unless kafkatest.RequireVariable is set.
 func startJudge(t *testing.T, version string, programs ...string) *kafkatest.JVM {
 	t.Helper()
+	if *kafkaFlag != "" {
+		version = *kafkaFlag
+	}
 	files := []string{"java/Words.java"}
 	for _, p := range programs {
 		files = append(files, "java/"+p+".java")

@@ -20,9 +20,12 @@ import (
 //
 // Kafka lets a member without the right join, and tells it in a status that internal
 // topics are missing. The gateway answers the same without the cluster. A member that has
-// not joined gets an epoch that no group has, so that it waits until its next heartbeat.
-// That heartbeat is told that the member is unknown: a client then joins again, with its
-// topology, and either waits again or, once somebody has created the topics, joins.
+// not joined gets an epoch that no group has. Its first heartbeat with that epoch comes at
+// once: it says that the member has what was assigned to it, which is nothing. The status
+// stays the same, or the client would think that it is to begin, and the epoch is another,
+// so that the member waits until its next heartbeat. That one is told that the member is
+// unknown: a client then joins again, with its topology, and either waits again or, once
+// somebody has created the topics, joins.
 //
 // Source: KIP-1071; Kafka's KafkaApis.handleStreamsGroupHeartbeat and
 // GroupMetadataManager.streamsGroupHeartbeat.
@@ -36,8 +39,11 @@ const (
 )
 
 const (
-	// waitingEpoch is the epoch of a member that waits and has not joined.
-	waitingEpoch = math.MaxInt32
+	// A member that was just told to wait has one of the first two epochs, by the status
+	// that it was told, and then the third. None of these has joined.
+	sourcesEpoch  = math.MaxInt32 - 2
+	internalEpoch = math.MaxInt32 - 1
+	waitingEpoch  = math.MaxInt32
 
 	unknownMemberID ops.ErrorCode = 25
 )
@@ -79,7 +85,14 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 	if m.MemberEpoch < 0 { // the member leaves
 		return false, nil
 	}
-	if m.MemberEpoch == waitingEpoch {
+	switch m.MemberEpoch {
+	case sourcesEpoch:
+		p.local = waiting(m, statusIs(missingSourceTopics, "Source topics are missing."))
+		return false, nil
+	case internalEpoch:
+		p.local = waiting(m, statusIs(missingInternalTopics, "Internal topics are missing."))
+		return false, nil
+	case waitingEpoch:
 		return false, p.refuse(unknownMemberID)
 	}
 	if why := missingID(m); why != "" {
@@ -130,14 +143,17 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 func (p *Plan) statusOf(missing, noSource []string) kmsg.StreamsGroupHeartbeatResponseStatus {
 	hidden := func(name string) bool { return !p.asker.view.Allowed(ops.Describe, resource.Topic, name) }
 	missing, noSource = slices.DeleteFunc(slices.Clone(missing), hidden), slices.DeleteFunc(noSource, hidden)
-	status := kmsg.NewStreamsGroupHeartbeatResponseStatus()
 	if len(noSource) > 0 { // the cluster looks for these first
-		status.StatusCode, status.StatusDetail = missingSourceTopics, "Source topics "+summary(noSource)+" are missing."
-		return status
+		return statusIs(missingSourceTopics, "Source topics "+summary(noSource)+" are missing.")
 	}
-	status.StatusCode = missingInternalTopics
-	status.StatusDetail = "Internal topics are missing: " + summary(missing) +
-		"; Unauthorized to CREATE on topics " + strings.Join(missing, ", ") + "."
+	return statusIs(missingInternalTopics, "Internal topics are missing: "+summary(missing)+
+		"; Unauthorized to CREATE on topics "+strings.Join(missing, ", ")+".")
+}
+
+// statusIs returns a status.
+func statusIs(code int8, detail string) kmsg.StreamsGroupHeartbeatResponseStatus {
+	status := kmsg.NewStreamsGroupHeartbeatResponseStatus()
+	status.StatusCode, status.StatusDetail = code, detail
 	return status
 }
 
@@ -231,9 +247,15 @@ func summary(topics []string) string {
 func waiting(m *kmsg.StreamsGroupHeartbeatRequest, status kmsg.StreamsGroupHeartbeatResponseStatus) kmsg.Response {
 	r := m.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
 	r.MemberID, r.MemberEpoch, r.EndpointInformationEpoch = m.MemberID, m.MemberEpoch, m.EndpointInformationEpoch
-	if m.MemberEpoch == 0 {
-		r.MemberEpoch = waitingEpoch
+	switch m.MemberEpoch {
+	case 0:
+		r.MemberEpoch = internalEpoch
+		if status.StatusCode == missingSourceTopics {
+			r.MemberEpoch = sourcesEpoch
+		}
 		r.ActiveTasks, r.StandbyTasks, r.WarmupTasks = []kmsg.TaskIDs{}, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}
+	case sourcesEpoch, internalEpoch:
+		r.MemberEpoch = waitingEpoch
 	}
 	r.HeartbeatIntervalMillis = heartbeatInterval
 	r.AcceptableRecoveryLag = -1

@@ -143,7 +143,7 @@ func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
 			assert.Equal(t, tt.status, r.Status[0].StatusCode)
 			assert.Equal(t, tt.detail, r.Status[0].StatusDetail)
 			if tt.message.MemberEpoch == 0 {
-				assert.Equal(t, int32(math.MaxInt32), r.MemberEpoch)
+				assert.Equal(t, map[int8]int32{1: math.MaxInt32 - 2, 3: math.MaxInt32 - 1}[tt.status], r.MemberEpoch)
 				assert.NotNil(t, r.ActiveTasks, "a client that joins heartbeats without a pause until something is assigned to it")
 				assert.Empty(t, r.ActiveTasks)
 			} else {
@@ -152,6 +152,37 @@ func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
 			}
 			assert.Equal(t, "m", r.MemberID)
 			assert.Equal(t, int32(4), r.EndpointInformationEpoch)
+		})
+	}
+}
+
+// A client answers at once that it has what was assigned to it. It must wait after that,
+// and not be told to join again: it would go on without a pause, and each time the cluster
+// would be asked.
+func TestStreamsMemberPauses(t *testing.T) {
+	for source, status := range map[string]int8{"in": 3, "in-2": 1} {
+		t.Run(source, func(t *testing.T) {
+			cluster := streamsCluster{cluster: cluster{"in"}}
+			conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g", "Describe Topic:*"), Cluster: &cluster}).Conn(client("alice"))
+			m := streamsHeartbeat(0, source, "app-new")
+			joins := answer[*kmsg.StreamsGroupHeartbeatResponse](t, decide(t, conn, m), m)
+			require.Len(t, joins.Status, 1)
+			asked := len(cluster.asked)
+
+			m = streamsHeartbeat(joins.MemberEpoch, "")
+			m.ActiveTasks, m.StandbyTasks, m.WarmupTasks = []kmsg.TaskIDs{}, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}
+			has := answer[*kmsg.StreamsGroupHeartbeatResponse](t, decide(t, conn, m), m)
+			assert.Zero(t, has.ErrorCode)
+			assert.Equal(t, int32(5000), has.HeartbeatIntervalMillis)
+			require.Len(t, has.Status, 1, "without a status a client begins, and answers that at once")
+			assert.Equal(t, status, has.Status[0].StatusCode)
+			assert.Equal(t, status, joins.Status[0].StatusCode)
+			assert.Nil(t, has.ActiveTasks, "nothing is assigned anew, which a client would answer at once")
+
+			m = streamsHeartbeat(has.MemberEpoch, "")
+			again := answer[*kmsg.StreamsGroupHeartbeatResponse](t, decide(t, conn, m), m)
+			assert.Equal(t, int16(25), again.ErrorCode)
+			assert.Len(t, cluster.asked, asked, "nothing is asked until the member joins again")
 		})
 	}
 }

@@ -97,7 +97,7 @@ func chosen(t *testing.T) []*row {
 	only, err := regexp.Compile(*onlyFlag)
 	require.NoError(t, err)
 	var list []*row
-	for _, r := range slices.Concat(javaRows, toolRows, needsRows, franzRows, otherRows()) {
+	for _, r := range slices.Concat(javaRows, toolRows, toolGroupRows, toolAdminRows, needsRows, franzRows, otherRows()) {
 		if (*fullFlag || !r.full) && only.MatchString(r.name) && (r.since == "" || kafkatest.AtLeast(*versionFlag, r.since)) {
 			list = append(list, &r)
 		}
@@ -132,6 +132,9 @@ func checkCount(t *testing.T, what string, compared int) {
 	}
 }
 
+// ownJVM begins the command of a tool in a JVM of its own.
+var ownJVM = []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"}
+
 var programs = make(chan struct{}, atOnce)
 
 // start begins a run on a way. What it returns waits for the outcome.
@@ -148,9 +151,12 @@ func start(t *testing.T, w *world, jvm *kafkatest.JVM, x *run, way way) func() s
 	if x.row.tools != nil {
 		class = "Tools"
 		for _, tool := range x.row.tools {
-			words := x.arguments(t, w, way, strings.Fields(tool.line))
+			words := x.arguments(t, w, way, tool.words())
 			name, err := kafkatest.ToolClass(*versionFlag, words[0])
 			require.NoError(t, err)
+			if x.row.ownJVM {
+				return startProgram(slices.Concat(ownJVM, []string{"-cp", filepath.Join(kafkatest.Jars(t, *versionFlag), "*"), name}, words[1:]), x.expand(tool.stdin, way))
+			}
 			args = append(args, name, x.expand(tool.stdin, way), strconv.Itoa(len(words)-1))
 			args = append(args, words[1:]...)
 		}

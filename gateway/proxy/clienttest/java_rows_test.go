@@ -68,11 +68,11 @@ var javaRows = []row{
 		topics: []string{"out-$=0"}, rights: []string{"Write on Topic out-$", "Write on TransactionalId tx-$"}, want: "aborted",
 	},
 	{
-		name: "consumer, classic protocol", class: "Clients", args: []string{"consume", "{P}", "names", "in", "5", "15"}, props: classic,
+		name: "consumer, classic protocol", class: "Clients", args: []string{"consume", "{P}", "names", "in", "5", "{15s}"}, props: classic,
 		needs: "consumer", names: map[string]string{"TOPIC": "in", "GROUP": "g-$"}, want: allRecords + "\noffsets committed",
 	},
 	{
-		name: "consumer, consumer protocol", class: "Clients", args: []string{"consume", "{P}", "names", "in", "5", "15"}, props: consumer, since: "4.0",
+		name: "consumer, consumer protocol", class: "Clients", args: []string{"consume", "{P}", "names", "in", "5", "{15s}"}, props: consumer, since: "4.0",
 		needs: "consumer", names: map[string]string{"TOPIC": "in", "GROUP": "g-$"}, want: allRecords + "\noffsets committed",
 	},
 	{
@@ -80,15 +80,15 @@ var javaRows = []row{
 		rights: []string{readIn, "Read on Group g-$"}, want: "TopicAuthorizationException", alone: true, exact: true,
 	},
 	{
-		name: "consumer by pattern, classic protocol", class: "Clients", args: []string{"consume", "{P}", "pattern", "in|secret", "5", "8"}, props: classic,
+		name: "consumer by pattern, classic protocol", class: "Clients", args: []string{"consume", "{P}", "pattern", "in|secret", "5", "{8s}"}, props: classic,
 		rights: []string{readIn, "Read on Group g-$"}, want: allRecords + "\noffsets committed", exact: true,
 	},
 	{
-		name: "consumer by pattern, consumer protocol", class: "Clients", args: []string{"consume", "{P}", "pattern", "in|secret", "5", "8"}, props: consumer, since: "4.0", full: true,
+		name: "consumer by pattern, consumer protocol", class: "Clients", args: []string{"consume", "{P}", "pattern", "in|secret", "5", "{8s}"}, props: consumer, since: "4.0", full: true,
 		rights: []string{readIn, "Read on Group g-$"}, want: allRecords + "\noffsets committed", exact: true,
 	},
 	{
-		name: "consumer by RE2J pattern", class: "NewClients", args: []string{"re2j", "{P}", "in|secret", "5", "10"}, props: consumer, since: "4.1",
+		name: "consumer by RE2J pattern", class: "NewClients", args: []string{"re2j", "{P}", "in|secret", "5", "{10s}"}, props: consumer, since: "4.1",
 		rights: []string{readIn, "Read on Group g-$"}, want: allRecords + "\noffsets committed", exact: true,
 	},
 	{
@@ -96,19 +96,19 @@ var javaRows = []row{
 		rights: []string{"Read on Topic late-$", "Read on Group g-$"}, want: "read [late-$:later]", alone: true,
 	},
 	{
-		name: "consumer without a group", class: "Clients", args: []string{"consume", "{P}", "assign", "in", "5", "8"},
+		name: "consumer without a group", class: "Clients", args: []string{"consume", "{P}", "assign", "in", "5", "{8s}"},
 		props: with(patient, map[string]string{"enable.auto.commit": "false"}), rights: []string{readIn}, want: allRecords,
 	},
 	{
-		name: "consumer of committed records", class: "Clients", args: []string{"consume", "{P}", "names", "in", "5", "15"}, props: committed, since: "4.0", full: true,
+		name: "consumer of committed records", class: "Clients", args: []string{"consume", "{P}", "names", "in", "5", "{15s}"}, props: committed, since: "4.0", full: true,
 		rights: []string{readIn, "Read on Group g-$"}, want: allRecords + "\noffsets committed",
 	},
 	{
-		name: "share consumer", class: "NewClients", args: []string{"share", "{P}", "in", "5", "8"}, props: share, since: "4.2", shareGroups: []string{"s-$"},
+		name: "share consumer", class: "NewClients", args: []string{"share", "{P}", "in", "5", "{8s}"}, props: share, since: "4.2", shareGroups: []string{"s-$"},
 		needs: "share-consumer", names: map[string]string{"TOPIC": "in", "GROUP": "s-$"}, want: allRecords + "\nclosed in time: true",
 	},
 	{
-		name: "share consumer of two topics, one without a right", class: "NewClients", args: []string{"share", "{P}", "in,secret", "6", "8"}, props: share, since: "4.2", shareGroups: []string{"s-$"},
+		name: "share consumer of two topics, one without a right", class: "NewClients", args: []string{"share", "{P}", "in,secret", "6", "15"}, props: share, since: "4.2", shareGroups: []string{"s-$"},
 		rights: []string{readIn, "Describe on Topic secret", "Read on Group s-$"}, want: allRecords + "\nTopicAuthorizationException: Not authorized to access topics: [secret]", alone: true, exact: true,
 	},
 	{
@@ -121,12 +121,12 @@ var javaRows = []row{
 		rights: []string{"Create on Topic first-$- (prefixed)", "Write on Topic first-$- (prefixed)"}, alone: true, check: firstWrite,
 	},
 	{
-		name: "streams, streams protocol", class: "Flow", args: flow("25", ""), props: with(streamsOnce, newProtocol), since: "4.2",
+		name: "streams, streams protocol", class: "Flow", args: flow("{25s}", ""), props: with(streamsOnce, newProtocol), since: "4.2",
 		topics: []string{"out-$=0"}, needs: "streams", names: streamsNames, want: counted + "\npurged true", full: true,
 	},
 	{
 		name: "streams, streams protocol, internal topics are made later by another", class: "Flow", since: "4.2", alone: true,
-		args:  flow("30", "app-$-st-changelog,app-$-re-repartition"),
+		args:  flow("45", "app-$-st-changelog,app-$-re-repartition"),
 		props: with(streamsOnce, newProtocol), topics: []string{"out-$=0"},
 		rights: []string{
 			readIn, "Write on Topic out-$", "Read on Group app-$",
@@ -136,15 +136,15 @@ var javaRows = []row{
 		want:  counted + "\npurged true\nended by an error: false",
 	},
 	{
-		name: "streams, classic protocol", class: "Flow", args: flow("25", ""), props: streamsOnce, since: "3.0",
+		name: "streams, classic protocol", class: "Flow", args: flow("{25s}", ""), props: streamsOnce, since: "3.0",
 		topics: []string{"out-$=0"}, needs: "streams", names: streamsNames, want: counted + "\npurged true", full: true,
 	},
 	{
-		name: "streams exactly once, streams protocol", class: "Flow", args: flow("25", ""), props: with(with(streamsOnce, newProtocol), exactlyOnce), since: "4.2",
+		name: "streams exactly once, streams protocol", class: "Flow", args: flow("{25s}", ""), props: with(with(streamsOnce, newProtocol), exactlyOnce), since: "4.2",
 		topics: []string{"out-$=0"}, needs: "streams-exactly-once", names: streamsNames, want: counted + "\npurged true", full: true,
 	},
 	{
-		name: "streams exactly once, classic protocol", class: "Flow", args: flow("25", ""), props: with(streamsOnce, exactlyOnce), since: "3.0",
+		name: "streams exactly once, classic protocol", class: "Flow", args: flow("{25s}", ""), props: with(streamsOnce, exactlyOnce), since: "3.0",
 		topics: []string{"out-$=0"}, needs: "streams-exactly-once", names: streamsNames, want: counted + "\npurged true", full: true,
 	},
 }

@@ -21,8 +21,8 @@ func otherRows() []row {
 	return rows
 }
 
-// python is Debian's, which has Debian's confluent-kafka.
-const python = "/usr/bin/python3"
+// python is that whose modules have confluent-kafka, by PYTHONPATH or otherwise.
+const python = "python3"
 
 // pythonRows are confluent-kafka for Python.
 var pythonRows = []row{

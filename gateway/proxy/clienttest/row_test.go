@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,12 +26,14 @@ type row struct {
 	// class is a Java class of this package, and args what it gets. In these, {P} is the
 	// text of the client's properties, {F} the path of a file with them, {B} the address to
 	// connect to, {A} the properties of a super user straight at the broker, {E} those of
-	// a user with all rights on the same way, {ID:TOPIC} the id of a topic, and {J} the path of a file
-	// with the text of stdin.
+	// a user with all rights on the same way, {ID:TOPIC} the id of a topic, {J} the path of a file
+	// with the text of stdin, and {8s} how many seconds to wait for what comes if no right is missing.
 	class string
 	args  []string
 	// tools are command lines of Kafka's tools, in place of class and args.
 	tools []tool
+	// ownJVM means that the tool does things when its JVM ends, so that it needs one of its own.
+	ownJVM bool
 	// program is a program and its arguments, in place of class and args.
 	program []string
 	stdin   string
@@ -39,9 +42,10 @@ type row struct {
 	// props are added to the client's properties.
 	props map[string]string
 
-	topics        []string // to be made before; with "=0" at the end without records, with "=compact" compacted with one record
+	topics        []string // to be made before; with "=0" at the end without records, with "=compact" compacted with one record, with "=open" with one of a transaction that does not end
 	groups        []string // that have committed offsets before
-	shareGroups   []string // share groups that begin with the first record
+	shareGroups   []string // share groups that begin with the first record of a topic
+	streamsGroups []string // groups of Streams applications that have stopped
 	transactional []string // transactional ids that have been used before
 
 	// rights are those that the client needs, such as "Read on Topic t (prefixed)".
@@ -63,6 +67,9 @@ type row struct {
 	alone bool
 	// exact means that the row is about exactly its rights: with all it does something else.
 	exact bool
+	// lists means that the client lists what everybody has: with all rights only the lines
+	// of its own are compared. Their order is up to chance.
+	lists bool
 	// unordered means that the order of lines is up to chance.
 	unordered bool
 	// digits means that the numbers that the client prints are up to chance.
@@ -73,7 +80,7 @@ type row struct {
 
 // tool is a command line of a tool, and what it reads.
 type tool struct {
-	line  string // words with spaces between
+	line  string // words with spaces between; {C} stands for the address and the file of properties
 	stdin string
 }
 
@@ -83,6 +90,9 @@ type variant struct {
 	missing string // the right that is missing, if one is
 	rights  []string
 }
+
+// allRights is the name of the variant of a user who may do everything.
+const allRights = "all rights"
 
 // run is a row with a set of rights, as a user of its own.
 type run struct {
@@ -101,7 +111,7 @@ func (r *row) variants(t *testing.T, full bool) []variant {
 	rights := r.needed(t)
 	list := []variant{{name: "exactly the rights needed", rights: rights}}
 	if full && !r.exact {
-		list = append(list, variant{name: "all rights", rights: nil})
+		list = append(list, variant{name: allRights, rights: nil})
 	}
 	if r.alone {
 		return list
@@ -157,7 +167,7 @@ func binding(principal, right string) acl.Binding {
 // newRun makes a run, with the ACLs of its user.
 func newRun(w *world, r *row, v variant, number int) *run {
 	x := &run{row: r, variant: v, number: number, user: userName(number)}
-	if v.rights == nil && v.name == "all rights" {
+	if v.name == allRights {
 		x.bindings = allowAll("User:" + x.user)
 	}
 	for _, right := range v.rights {
@@ -172,11 +182,29 @@ func newRun(w *world, r *row, v variant, number int) *run {
 }
 
 // own is what stands for "$" in a run on a way.
-func (x *run) own(way way) string { return fmt.Sprintf("%dx%s", x.number, way.name) }
+func (x *run) own(way way) string { return fmt.Sprintf("r%dx%s", x.number, way.name) }
 
 // expand replaces "$", but not in the names of Java's classes.
 func (x *run) expand(s string, way way) string {
 	return strings.NewReplacer("Serdes$", "Serdes$", "Worker$", "Worker$", "$", x.own(way)).Replace(s)
+}
+
+// patience is how many times longer a client may take if no right is missing: it ends when
+// it has what it waits for, however busy the machine is.
+const patience = 3
+
+var secondsWord = regexp.MustCompile(`\{(\d+)s\}`)
+
+// seconds returns how long a client may take.
+func (x *run) seconds(word string) string {
+	n, err := strconv.Atoi(secondsWord.FindStringSubmatch(word)[1])
+	if err != nil {
+		panic(word + ": " + err.Error())
+	}
+	if x.variant.missing == "" {
+		n *= patience
+	}
+	return strconv.Itoa(n)
 }
 
 var idWord = regexp.MustCompile(`\{ID:([^}]*)\}`)
@@ -199,6 +227,7 @@ func (x *run) arguments(t *testing.T, w *world, way way, args []string) []string
 	for _, arg := range args {
 		arg = x.expand(arg, way)
 		arg = idWord.ReplaceAllStringFunc(arg, func(s string) string { return w.ids[idWord.FindStringSubmatch(s)[1]] })
+		arg = secondsWord.ReplaceAllStringFunc(arg, x.seconds)
 		out = append(out, short.Replace(arg))
 	}
 	return out
@@ -219,6 +248,7 @@ var noise = []struct {
 	{regexp.MustCompile(`The topic authorization is failed\.`), "Topic authorization failed."},                                     // texts-of-releases
 	{regexp.MustCompile(`, "endpoints": \[[^]]*\]`), ""},                                                                           // controllers-hidden
 	{regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+`), "ADDRESS"},
+	{regexp.MustCompile(`(ADDRESS\s+\(\d+\)\s+)sticky\s+`), "${1}"}, // versions-shown: StreamsGroupDescribe 0 has no assignor
 	// librdkafka names the connection to begin with otherwise than that to the same broker.
 	{regexp.MustCompile(`ADDRESS/(bootstrap|\d+)`), "ADDRESS/NODE"},
 	{regexp.MustCompile(`from broker (-1|\d+):`), "from broker NODE:"},
@@ -238,28 +268,39 @@ var race = regexp.MustCompile(`(TopicAuthorizationException): (Not authorized to
 
 var number = regexp.MustCompile(`\d+(\.\d+)?`)
 
-// outcome returns what a client printed without what is different each time.
-func (x *run) outcome(w *world, i int) string {
-	s := x.awaits[i]()
+// unowned puts "$" back in place of what is the run's own.
+func (x *run) unowned(w *world, s string) string {
 	for _, way := range w.ways {
 		s = strings.ReplaceAll(s, x.own(way), "$")
 	}
+	return s
+}
+
+// outcome returns what a client printed without what is different each time.
+func (x *run) outcome(w *world, i int) string {
+	s := x.awaits[i]()
+	s = x.unowned(w, s)
 	for name, id := range w.ids {
 		if len(id) > 10 && strings.Contains(s, id) {
-			s = strings.ReplaceAll(s, id, "ID-OF-"+strings.ReplaceAll(name, x.own(w.ways[i]), "$"))
+			s = strings.ReplaceAll(s, id, "ID-OF-"+x.unowned(w, name))
 		}
 	}
 	for _, n := range noise {
 		s = n.pattern.ReplaceAllString(s, n.with)
 	}
-	if x.row.props["group.protocol"] != "" {
+	if x.row.props["group.protocol"] != "" || len(x.row.shareGroups) > 0 && x.row.tools != nil {
 		s = race.ReplaceAllString(s, "$1")
 	}
 	if x.row.digits {
 		s = number.ReplaceAllString(s, "N")
 	}
-	if x.row.unordered {
+	// How often a client that asks again hears the same is up to timing.
+	s = strings.Join(slices.CompactFunc(strings.Split(s, "\n"), func(a, b string) bool { return a == b && strings.HasPrefix(a, "org.apache.kafka.common.errors.") }), "\n")
+	if x.row.unordered || x.row.lists {
 		lines := strings.Split(s, "\n")
+		if x.row.lists && x.variant.name == allRights {
+			lines = slices.DeleteFunc(lines, func(line string) bool { return !strings.Contains(line, "$") && !strings.HasPrefix(line, "exit status") })
+		}
 		slices.Sort(lines)
 		s = strings.Join(lines, "\n")
 	}

@@ -40,6 +40,8 @@ const (
 	recordsEach = 5
 	// setupLimit is how long it may take to make what the rows work with.
 	setupLimit = 3 * time.Minute
+	// openLimit is how long the broker lets a transaction be open.
+	openLimit = 10 * time.Minute
 )
 
 // way is how clients reach the broker. Its name ends the names of what only one run uses.
@@ -162,6 +164,9 @@ func (w *world) prepare(t *testing.T, runs []*run) {
 					require.NoError(t, err)
 					require.NoError(t, made.Err)
 					require.NoError(t, w.kafka.ProduceSync(ctx, &kgo.Record{Topic: name, Key: []byte("k"), Value: []byte("v")}).FirstErr())
+				case "open":
+					w.createTopics(ctx, t, map[string]int{name: 0})
+					w.transact(ctx, t, name, name, false)
 				case "0":
 					records[name] = 0
 				default:
@@ -179,14 +184,23 @@ func (w *world) prepare(t *testing.T, runs []*run) {
 	maps.DeleteFunc(records, func(topic string, _ int) bool { return w.ids[topic] != "" })
 	w.createTopics(ctx, t, records)
 	for id := range transactional {
-		w.transact(ctx, t, id)
+		w.transact(ctx, t, id, "secret", true)
 	}
+	w.awaitCoordinator(ctx, t)
 	for group := range offsets {
-		var o kadm.Offsets
-		o.Add(kadm.Offset{Topic: sharedTopic, Partition: 0, At: 2, LeaderEpoch: -1})
-		require.NoError(t, w.admin.CommitAllOffsets(ctx, group, o))
+		w.commit(ctx, t, group)
 	}
 	w.shareFromStart(ctx, t, runs)
+	for _, r := range runs {
+		for _, way := range w.ways {
+			for _, group := range r.row.shareGroups {
+				w.share(ctx, t, r.expand(group, way))
+			}
+			for _, group := range r.row.streamsGroups {
+				w.stream(ctx, t, r.expand(group, way))
+			}
+		}
+	}
 	w.cluster.SetACLs(t, bindings...)
 	require.NoError(t, w.store.Update(func(tx *snapshot.Tx) error {
 		tx.Replace(slices.Values(bindings))
@@ -244,15 +258,89 @@ func (w *world) shareFromStart(ctx context.Context, t *testing.T, runs []*run) {
 	}
 }
 
-// transact commits a transaction, so that the transactional id is known.
-func (w *world) transact(ctx context.Context, t *testing.T, id string) {
+// leaving is the epoch by which a member leaves its group.
+const leaving = -1
+
+// aMember is the id of the member of the groups that are made.
+const aMember = "AAAAAAAAAAAAAAAAAAAAAQ"
+
+// share makes a share group whose member has left, with an offset of the topic that
+// many rows read: the first.
+func (w *world) share(ctx context.Context, t *testing.T, group string) {
+	t.Helper()
+	request := kmsg.NewPtrShareGroupHeartbeatRequest()
+	request.GroupID, request.MemberID, request.SubscribedTopicNames = group, aMember, []string{sharedTopic}
+	for _, epoch := range []int32{0, leaving} {
+		request.MemberEpoch = epoch
+		response, err := request.RequestWith(ctx, w.kafka)
+		require.NoError(t, err)
+		require.Zero(t, response.ErrorCode, "%s: %v", group, response.ErrorMessage)
+	}
+	alter := kmsg.NewPtrAlterShareGroupOffsetsRequest()
+	alter.GroupID = group
+	partition := kmsg.NewAlterShareGroupOffsetsRequestTopicPartition()
+	topic := kmsg.NewAlterShareGroupOffsetsRequestTopic()
+	topic.Topic, topic.Partitions = sharedTopic, append(topic.Partitions, partition)
+	alter.Topics = append(alter.Topics, topic)
+	response, err := alter.RequestWith(ctx, w.kafka)
+	require.NoError(t, err)
+	require.Zero(t, response.ErrorCode, "%s: %v", group, response.ErrorMessage)
+}
+
+// stream makes the group of a Streams application that reads the topic that many rows
+// read and has stopped, with an offset.
+func (w *world) stream(ctx context.Context, t *testing.T, group string) {
+	t.Helper()
+	part := kmsg.NewStreamsGroupHeartbeatRequestTopologySubtopology()
+	part.SubtopologyID, part.SourceTopics = "0", []string{sharedTopic}
+	topology := kmsg.NewStreamsGroupHeartbeatRequestTopology()
+	topology.Subtopologies = append(topology.Subtopologies, part)
+	request := kmsg.NewPtrStreamsGroupHeartbeatRequest()
+	request.Group, request.MemberID, request.ProcessID, request.RebalanceTimeoutMillis = group, aMember, kmsg.StringPtr(aMember), 10_000
+	request.Topology, request.ActiveTasks, request.StandbyTasks, request.WarmupTasks = &topology, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}
+	for _, epoch := range []int32{0, leaving} {
+		request.MemberEpoch = epoch
+		// The only broker is the coordinator, which franz-go does not look for here.
+		response, err := request.RequestWith(ctx, w.kafka.Broker(1))
+		require.NoError(t, err)
+		require.Zero(t, response.ErrorCode, "%s: %v", group, response.ErrorMessage)
+		request.Topology = nil
+	}
+	w.commit(ctx, t, group)
+}
+
+// awaitCoordinator waits until the broker has made its topic of groups, with the first group.
+func (w *world) awaitCoordinator(ctx context.Context, t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return w.admin.CommitAllOffsets(ctx, "the-first", anOffset()) == nil }, setupLimit, 200*time.Millisecond)
+}
+
+// anOffset is an offset of the topic that many rows read.
+func anOffset() kadm.Offsets {
+	var o kadm.Offsets
+	o.Add(kadm.Offset{Topic: sharedTopic, Partition: 0, At: 2, LeaderEpoch: -1})
+	return o
+}
+
+// commit commits an offset of a group.
+func (w *world) commit(ctx context.Context, t *testing.T, group string) {
+	t.Helper()
+	require.NoError(t, w.admin.CommitAllOffsets(ctx, group, anOffset()))
+}
+
+// transact writes to a topic in a transaction, so that the transactional id is known. If
+// the transaction is not to end it is open for as long as the broker lets it be.
+func (w *world) transact(ctx context.Context, t *testing.T, id, topic string, end bool) {
 	t.Helper()
 	sasl := plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism()
-	producer, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.Bootstrap(kafkatest.Internal)), kgo.SASL(sasl), kgo.TransactionalID(id), kgo.UnknownTopicRetries(-1))
+	producer, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.Bootstrap(kafkatest.Internal)), kgo.SASL(sasl), kgo.TransactionalID(id), kgo.UnknownTopicRetries(-1), kgo.TransactionTimeout(openLimit))
 	require.NoError(t, err)
 	defer producer.Close()
 	require.NoError(t, producer.BeginTransaction())
-	require.NoError(t, producer.ProduceSync(ctx, &kgo.Record{Topic: "secret", Value: []byte("tx")}).FirstErr())
+	require.NoError(t, producer.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte("tx")}).FirstErr())
+	if !end {
+		return
+	}
 	require.NoError(t, producer.EndTransaction(ctx, kgo.TryCommit))
 }
 

@@ -4,6 +4,10 @@
 //	go run ./internal/kafkatest/judge -kafka 4.4.0
 //	go run ./internal/kafkatest/judge -kafka 4.4.0,4.2.1,3.9.2 -soak 1h
 //	go run ./internal/kafkatest/judge -kafka 4.4.0,4.2.1 -counts
+//	go run ./internal/kafkatest/judge -kafka 4.4.0 -parts clients,failover
+//
+// It runs all that is compared: requests on the wire, Kafka's classes and the engine, real
+// clients, and three brokers that fail.
 //
 // It is to be run in the root folder of the repository. It needs what package kafkatest
 // needs. Its exit status is 1 if a test fails. Then differences are printed, and the page
@@ -44,6 +48,14 @@ type Result struct {
 	Differences int    `json:"differences"`
 	// Published is how often each difference of docs/differences.md showed.
 	Published map[string]int `json:"published"`
+	// Parts is what else was compared, by the name of the part.
+	Parts map[string]Figures `json:"parts,omitempty"`
+}
+
+// Figures is what a part counted, and whether one of its tests failed.
+type Figures struct {
+	Counts map[string]int `json:"counts"`
+	Failed bool           `json:"failed"`
 }
 
 func main() {
@@ -51,20 +63,48 @@ func main() {
 	soak := flag.Duration("soak", 0, "how long to judge each version; 0 is the usual number of requests")
 	seed := flag.Uint64("seed", 1, "the seed of all requests and ACLs")
 	counts := flag.Bool("counts", false, "keep how many requests of each API and version were compared: later runs must compare as many")
+	chosen := flag.String("parts", strings.Join(partNames(), ","), "what to compare, with commas between")
+	pageOnly := flag.Bool("page", false, "compare nothing; make the page anew from the results that are kept")
 	flag.Parse()
+	if *pageOnly {
+		if err := keep(Result{}); err != nil {
+			fmt.Fprintf(os.Stderr, "judge: %v\n", err)
+			os.Exit(2)
+		}
+		return
+	}
+	for _, name := range strings.Split(*chosen, ",") {
+		if !slices.Contains(partNames(), name) {
+			fmt.Fprintf(os.Stderr, "judge: -parts: %q: expected some of %s\n", name, strings.Join(partNames(), ", "))
+			os.Exit(2)
+		}
+	}
 	failed := false
-	for _, version := range strings.Split(*versions, ",") {
-		result, err := judge(version, *soak, *seed, *counts)
+	check := func(version string, err error) {
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "judge: Kafka %s: %v\n", version, err)
 			failed = true
 		}
-		if result == nil {
-			continue
-		}
-		if err := keep(*result); err != nil {
+	}
+	save := func(result Result) {
+		if err := keep(result); err != nil {
 			fmt.Fprintf(os.Stderr, "judge: %v\n", err)
 			os.Exit(2)
+		}
+	}
+	for _, version := range strings.Split(*versions, ",") {
+		for _, name := range strings.Split(*chosen, ",") {
+			if name == wire {
+				result, err := judge(version, *soak, *seed, *counts)
+				check(version, err)
+				if result != nil {
+					save(*result)
+				}
+				continue
+			}
+			figures, err := parts[slices.IndexFunc(parts, func(p part) bool { return p.name == name })].run(version)
+			check(version, err)
+			save(Result{Kafka: version, Parts: map[string]Figures{name: figures}})
 		}
 	}
 	if failed {
@@ -99,8 +139,9 @@ func judge(version string, soak time.Duration, seed uint64, counts bool) (*Resul
 	return &result, failure
 }
 
-// keep writes a result into the file of results, in place of an older one of the same
-// version, and makes the page anew.
+// keep writes a result into the file of results, in place of what an older one of the
+// same version has of the same parts, and makes the page anew. A result of no version is
+// not kept.
 func keep(result Result) error {
 	var all []Result
 	text, err := os.ReadFile(results)
@@ -110,8 +151,15 @@ func keep(result Result) error {
 	if err != nil && !os.IsNotExist(err) {
 		return err
 	}
+	for _, old := range all {
+		if old.Kafka == result.Kafka {
+			result = merge(old, result)
+		}
+	}
 	all = slices.DeleteFunc(all, func(r Result) bool { return r.Kafka == result.Kafka })
-	all = append(all, result)
+	if result.Kafka != "" {
+		all = append(all, result)
+	}
 	slices.SortFunc(all, func(a, b Result) int {
 		if a.Kafka == b.Kafka {
 			return 0
@@ -148,6 +196,9 @@ func write(w io.Writer, all []Result) {
 			published = append(published, fmt.Sprintf("%s %d", id, n))
 		}
 		slices.Sort(published)
-		fmt.Fprintf(b, "| %s | %d | %d | %d | %s |\n", r.Kafka, r.Requests, r.Versions, r.Differences, strings.Join(published, ", "))
+		if r.Requests > 0 {
+			fmt.Fprintf(b, "| %s | %d | %d | %d | %s |\n", r.Kafka, r.Requests, r.Versions, r.Differences, strings.Join(published, ", "))
+		}
 	}
+	writeParts(b, all)
 }
