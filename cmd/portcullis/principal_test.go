@@ -217,7 +217,7 @@ func TestPrincipalFromProperties(t *testing.T) {
 		"principal", "--properties", "-", "--name", "a@R", "--realm", "R")
 	for text, want := range map[string]string{
 		"ssl.principal.mapping.rules=RULE:a/b/,RULE:(/b/": `portcullis: standard input: ssl.principal.mapping.rules: SSL rule 1 "RULE:(/b/", at offset 15 of the list: a group that is not closed`,
-		"principal.builder.class=com.acme.Builder":        `portcullis: standard input: principal.builder.class: "com.acme.Builder" is not known: only org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder is`,
+		"principal.builder.class=com.acme.Builder":        `portcullis: standard input: principal.builder.class: unknown class "com.acme.Builder": only org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder is supported`,
 		"a=b\n c=\\u00g0": `standard input:2:4: found a backslash and u without a character, expected \uXXXX with hexadecimal digits, or two such for a character above U+FFFF`,
 	} {
 		refuse(t, text, []string{"principal", "--properties", "-", "--dn", "CN=Eve"}, want)
