@@ -56,7 +56,7 @@ func (k *KerberosRules) lintRule(rule *kerberosRule, taken *takenNames) (check, 
 		return CheckNeverApplies, fmt.Sprintf("no name has %d components", rule.components)
 	}
 	if fault := rule.format.fault(rule.components); fault != "" {
-		return CheckAlwaysFails, "every name with this number of components is refused:  " + fault
+		return CheckAlwaysFails, "every name with this number of components is refused: " + fault
 	}
 	if k.dialect == kafkaDialect && len(rule.substitutions) == 0 && rule.format.holds("/@") {
 		return CheckAlwaysFails, `a name it matches is refused: the format holds "/" or "@", and no substitution removes it`

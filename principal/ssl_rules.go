@@ -216,7 +216,7 @@ func parseSSLRule(grammar *javaregex.Pattern, source sslSource, backtracking *Ba
 	end := int(match[1])
 	fault := &SSLRulesError{Text: source.text, Offset: source.offset + end}
 	if end != len(source.text) {
-		fault.Msg = fmt.Sprintf("%s is not part of a rule:  expected DEFAULT or RULE:pattern/replacement/ and L, U or nothing",
+		fault.Msg = fmt.Sprintf("%s is not part of a rule: expected DEFAULT or RULE:pattern/replacement/ and L, U or nothing",
 			enum.Quote(source.text[end:]))
 		return nil, fault
 	}

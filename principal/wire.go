@@ -31,7 +31,7 @@ type WireError struct {
 // Error returns the offset, if there is one, and the message.
 func (e *WireError) Error() string {
 	if e.Offset < 0 {
-		return "encoding a principal:  " + e.Msg
+		return "encoding a principal: " + e.Msg
 	}
 	return "decoding a principal, at byte " + strconv.Itoa(e.Offset) + ": " + e.Msg
 }
