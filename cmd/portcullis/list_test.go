@@ -86,7 +86,7 @@ func TestListRefuses(t *testing.T) {
 	for _, args := range [][]string{{"list"}, {"list", "--principal", "User:a"}, {"convert", "--to", "kafka-acls"}} {
 		refuse(t, dump, append(args, "--acls", "-"),
 			`portcullis: acl: the binding of GROUP "a\nb" (LITERAL), ALLOW READ for "User:a" from host "*" cannot be written as kafka-acls: `+
-				"reading it back finds the end of the line, where it expects \"`:\" before it")
+				"reading it back finds the end of the line, expected \"`:\" before it")
 	}
 }
 
@@ -103,7 +103,7 @@ func TestConvert(t *testing.T) {
 	dump := readAll(t, acme+"acls.jsonl") + strings.NewReplacer("announcements", "a/b").Replace(lines[4]) + strings.NewReplacer("announcements", "..").Replace(lines[4])
 	refuse(t, dump, []string{"convert", "--acls", "-", "--to", "zookeeper"},
 		`portcullis: acl: the binding of TOPIC ".." (LITERAL), ALLOW READ for "User:*" from host "*" cannot be written as zookeeper: `+
-			`reading it back finds "..", where it expects a name that ZooKeeper can hold: the json format can hold any`,
+			`reading it back finds "..", expected a name that is allowed in ZooKeeper: use the json format for other names`,
 		`portcullis: acl: the binding of TOPIC "a/b" (LITERAL), ALLOW READ for "User:*" from host "*" cannot be written as zookeeper: `+
-			`reading it back finds the character '/' in a name, where it expects a name that ZooKeeper can hold: the json format can hold any`)
+			`reading it back finds the character '/' in a name, expected a name that is allowed in ZooKeeper: use the json format for other names`)
 }
