@@ -80,5 +80,5 @@ func TestReadZooKeeperRefuses(t *testing.T) {
 		`dump.txt:1:54: found principal "a", `+somePrincipal,
 		`dump.txt:1:95: found operation "Any", `+someOperation,
 		`dump.txt:1:152: found permission type "Any", expected one of ALLOW, DENY`,
-		`dump.txt:1:190: found the key "x", expected a closing brace and no comma before it`)
+		`dump.txt:1:190: found the key "x", expected a closing brace without a comma before it`)
 }

@@ -186,11 +186,11 @@ func ValidateByType(o Operation, t resource.Type) error {
 	case t == resource.Any:
 		return fmt.Errorf("resource type ANY is only for filters: a by-type check needs one of %v", resource.Types())
 	case !t.IsConcrete():
-		return fmt.Errorf("unknown resource type %v: a by-type check needs one of %v", t, resource.Types())
+		return fmt.Errorf("resource type %v is not known: a by-type check needs one of %v", t, resource.Types())
 	case o == Any:
 		return fmt.Errorf("operation ANY is only for filters: a by-type check needs one of %v", slices.Collect(Supported(t).All()))
 	case !o.IsKnown():
-		return fmt.Errorf("unknown operation %v: a by-type check needs one of %v", o, slices.Collect(Supported(t).All()))
+		return fmt.Errorf("operation %v is not known: a by-type check needs one of %v", o, slices.Collect(Supported(t).All()))
 	}
 	return nil
 }

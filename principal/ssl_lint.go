@@ -47,7 +47,7 @@ func (s *SSLRules) Lint() []RuleFinding {
 		}
 		if rule.to.Fault() != "" {
 			findings = append(findings, RuleFinding{i, CheckAlwaysFails,
-				"every name that it applies to is refused: its replacement cannot be used: " + rule.to.Fault()})
+				"every name that it applies to is refused: its replacement is invalid: " + rule.to.Fault()})
 		} else if rule.isUnanchored() {
 			findings = append(findings, RuleFinding{i, CheckUnanchored,
 				"the name may come from any attribute: begin the pattern with the first attributes, such as CN=([^,]*)"})

@@ -239,7 +239,7 @@ func TestWhatCanLimit(t *testing.T) {
 		acls.WriteString(text + "\n")
 	}
 	got := runWith(acls.String(), "what-can", "--acls", "-", "--principal", "User:a")
-	if got.status != exitError || !strings.Contains(got.stderr, "ask for one client address") {
+	if got.status != exitError || !strings.Contains(got.stderr, "query one client address") {
 		t.Errorf("status %d, %s", got.status, got.stderr)
 	}
 	if got := runWith(acls.String(), "what-can", "--acls", "-", "--principal", "User:a", "--host", "10.0.0.1"); got.status != exitDone || !strings.Contains(got.stdout, `Topic "t1" from 10.0.0.1`) {

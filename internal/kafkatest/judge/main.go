@@ -1,13 +1,14 @@
-// Command judge compares Portcullis with real brokers of any version of Kafka, and keeps
-// docs/kafka-tested.md, which says how many requests were compared:
+// Command judge compares Portcullis with real brokers of any version of Kafka.
+// It maintains docs/kafka-tested.md, which says how many requests were
+// compared:
 //
 //	go run ./internal/kafkatest/judge -kafka 4.4.0
 //	go run ./internal/kafkatest/judge -kafka 4.4.0,4.2.1,3.9.2 -soak 1h
 //	go run ./internal/kafkatest/judge -kafka 4.4.0,4.2.1 -counts
 //
-// It is to be run in the root folder of the repository. It needs what package kafkatest
-// needs. Its exit status is 1 if a test fails. Then differences are printed, and the page
-// says so too.
+// Run it in the root folder of the repository. It has the requirements of
+// package kafkatest. Its exit status is 1 if a test fails. It then prints the
+// differences, and the page reports them too.
 package main
 
 import (
@@ -30,24 +31,24 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 )
 
-// page is the page that is generated, and results the file with its figures.
+// page is the generated page, and results the file with its figures.
 var (
 	page    = filepath.Join("docs", "kafka-tested.md")
 	results = filepath.Join("gateway", "proxy", "judge", "testdata", "results.json")
 )
 
-// Result is what the judge says about a version of Kafka. The tests write it.
+// Result is the result for a version of Kafka. The tests write it.
 type Result struct {
 	Kafka       string `json:"kafka"`
 	Requests    int    `json:"requests"`
 	Versions    int    `json:"versions"`
 	Differences int    `json:"differences"`
-	// Published is how often each difference of docs/differences.md showed.
+	// Published is how often each difference in docs/differences.md occurred.
 	Published map[string]int `json:"published"`
 }
 
 func main() {
-	versions := flag.String("kafka", kafkatest.DefaultVersion, "the versions of Kafka, with commas between")
+	versions := flag.String("kafka", kafkatest.DefaultVersion, "the versions of Kafka, separated by commas")
 	soak := flag.Duration("soak", 0, "how long to judge each version; 0 is the usual number of requests")
 	seed := flag.Uint64("seed", 1, "the seed of all requests and ACLs")
 	counts := flag.Bool("counts", false, "keep how many requests of each API and version were compared: later runs must compare as many")
@@ -90,7 +91,7 @@ func judge(version string, soak time.Duration, seed uint64, counts bool) (*Resul
 	failure := cmd.Run()
 	text, err := os.ReadFile(file.Name())
 	if err != nil || len(text) == 0 {
-		return nil, cmp.Or(failure, errors.New("the tests say nothing"))
+		return nil, cmp.Or(failure, errors.New("the tests returned no result"))
 	}
 	var result Result
 	if err := json.Unmarshal(text, &result); err != nil {
@@ -99,8 +100,8 @@ func judge(version string, soak time.Duration, seed uint64, counts bool) (*Resul
 	return &result, failure
 }
 
-// keep writes a result into the file of results, in place of an older one of the same
-// version, and makes the page anew.
+// keep writes a result into the file of results, replacing an older one of the
+// same version, and generates the page again.
 func keep(result Result) error {
 	var all []Result
 	text, err := os.ReadFile(results)
