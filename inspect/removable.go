@@ -209,9 +209,9 @@ func (h *hostForms) in(exact bool) (HostRange, bool) {
 // the cells below it. So if other ACLs make r ineffective at its widest cell,
 // they do so everywhere. A DENY only has an effect where something is allowed,
 // so for a DENY the ALLOWs on narrower patterns are checked too. For an ALLOW,
-// subjects of one principal are enough, because other principals can only add
-// DENYs or the same access. For a DENY, subjects of two principals are enough:
-// its own, and one that is allowed.
+// subjects of one principal are enough, because other principals can only make
+// it ineffective. For a DENY, subjects of two principals are enough: its own,
+// and one that is allowed.
 func (c *census) matters(r rule) bool {
 	if c.exact && c.partOfSilence(r.Binding) {
 		return true

@@ -168,8 +168,8 @@ func TestMITRulesRefused(t *testing.T) {
 		{"RULE:s/(a)(^b)/x/", 11, `"^" inside`},
 		{"RULE:(a$b)", 7, `"$" inside`},
 		{"RULE:s/(a|b$)c/x/", 11, `"$" inside`},
-		{"RULE:s/(^a)*b/x/", 8, "an anchor in what is repeated"},
-		{"RULE:s/b(c|a$)?/x/", 12, "an anchor in what is repeated"},
+		{"RULE:s/(^a)*b/x/", 8, "an anchor in a repeated part"},
+		{"RULE:s/b(c|a$)?/x/", 12, "an anchor in a repeated part"},
 		{"RULE:(a\xff)", 7, "UTF-8"},
 	}
 	for _, test := range tests {
