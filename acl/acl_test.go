@@ -19,8 +19,8 @@ var valid = acl.Binding{
 	Entry:   acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Read, Permission: acl.Allow},
 }
 
-// TestValidateNamesTheField makes one field invalid at a time. The error must
-// name the field and say what is expected.
+// TestValidateNamesTheField makes one field invalid at a time. The error must name the
+// field and say what is expected.
 func TestValidateNamesTheField(t *testing.T) {
 	if err := valid.Validate(); err != nil {
 		t.Fatal(err)
@@ -66,8 +66,7 @@ func TestValidateNamesTheField(t *testing.T) {
 	}
 }
 
-// TestCompareSorts checks the order of listings with pairs that differ in one
-// field.
+// TestCompareSorts checks the order of listings with pairs that differ in one field.
 func TestCompareSorts(t *testing.T) {
 	change := func(f func(b *acl.Binding)) acl.Binding { b := valid; f(&b); return b }
 	sorted := []acl.Binding{

@@ -11,18 +11,17 @@ import (
 // WildcardHost is the host of an entry that applies to every address.
 const WildcardHost = "*"
 
-// Entry allows or denies one principal, from one host, one operation. The zero
-// Entry grants nothing.
+// Entry allows or denies one principal, from one host, one operation. The zero Entry
+// grants nothing.
 //
 // Source: Kafka's AccessControlEntry.
 type Entry struct {
-	// Principal is "Type:name", compared byte by byte, or principal.Wildcard.
-	// It is plain text, as in Kafka, so that the ACLs of a cluster can be shown
-	// unchanged even if the text is not a valid principal.
+	// Principal is "Type:name", compared byte by byte, or principal.Wildcard. It is
+	// plain text, as in Kafka, so that the ACLs of a cluster can be shown unchanged
+	// even if the text is not a valid principal.
 	Principal string
-	// Host is WildcardHost, an address, or, in the Documented semantics, a
-	// network such as "10.0.0.0/8" (KIP-1276). Any other text matches no
-	// client.
+	// Host is WildcardHost, an address, or, in the Documented semantics, a network such
+	// as "10.0.0.0/8" (KIP-1276). Any other text matches no client.
 	Host       string
 	Operation  ops.Operation
 	Permission PermissionType
@@ -34,8 +33,8 @@ func (e Entry) String() string {
 		", permissionType=" + e.Permission.String() + ")"
 }
 
-// Binding is one ACL: an entry attached to a resource pattern. Bindings are
-// comparable with ==. The zero Binding grants nothing and is not valid.
+// Binding is one ACL: an entry attached to a resource pattern. Bindings are comparable
+// with ==. The zero Binding grants nothing and is not valid.
 //
 // Source: Kafka's AclBinding.
 type Binding struct {

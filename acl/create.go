@@ -9,16 +9,15 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// MaxTextLength is the maximum length in bytes of a resource name, a principal
-// or a host. Kafka's protocol and the records of its metadata log store the
-// length of a string as a signed 16-bit number.
+// MaxTextLength is the maximum length in bytes of a resource name, a principal or a
+// host. Kafka's protocol and the records of its metadata log store the length of a
+// string as a signed 16-bit number.
 const MaxTextLength = 1<<15 - 1
 
-// ValidateNew returns, as an [*InvalidError], the first reason why a Kafka
-// broker would answer a request to create b with ops.InvalidRequest, or nil. It
-// makes the checks of the controller ([Binding.Validate]) and those that the
-// broker makes before: a cluster must be called resource.ClusterName, and no
-// text may be longer than [MaxTextLength].
+// ValidateNew returns, as an [*InvalidError], the first reason why a Kafka broker would
+// answer a request to create b with ops.InvalidRequest, or nil. It makes the checks of
+// the controller ([Binding.Validate]) and those that the broker makes before: a cluster
+// must be called resource.ClusterName, and no text may be longer than [MaxTextLength].
 //
 // Source: Kafka's AclApis.handleCreateAcls.
 func (b Binding) ValidateNew() error {
@@ -39,16 +38,13 @@ func (b Binding) ValidateNew() error {
 	return nil
 }
 
-// ValidateStrict returns, as an [*InvalidError], the first reason not to create
-// b, or nil. In addition to what Kafka refuses ([Binding.ValidateNew]), it
-// refuses ACLs that Kafka accepts but that do not do what they seem to say:
+// ValidateStrict returns, as an [*InvalidError], the first reason not to create b, or
+// nil. In addition to what Kafka refuses ([Binding.ValidateNew]), it refuses ACLs that
+// Kafka accepts but that do not do what they seem to say:
 //
-//   - an operation that no request asks for on the resource type
-//     ([ops.Supported]);
-//   - a host that no client can have, because it is not "*", an address or a
-//     network;
-//   - PREFIXED "*", which covers names that begin with an asterisk, not all
-//     names;
+//   - an operation that no request asks for on the resource type ([ops.Supported]);
+//   - a host that no client can have, because it is not "*", an address or a network;
+//   - PREFIXED "*", which covers names that begin with an asterisk, not all names;
 //   - a principal with "*" as its type or name, or a quoted "*", that is not
 //     principal.Wildcard: it matches no one, not everyone.
 func (b Binding) ValidateStrict() error {
@@ -77,8 +73,7 @@ func listOf(set ops.Set) string {
 	return strings.Join(names, ", ")
 }
 
-// looksLikeWildcard reports whether text looks like principal.Wildcard but is
-// not.
+// looksLikeWildcard reports whether text looks like principal.Wildcard but is not.
 func looksLikeWildcard(text string) bool {
 	const quotesAndSpace = " \t\r\n\"'`" // shells and configuration files can leave these around an asterisk
 	star := func(s string) bool { return strings.Trim(s, quotesAndSpace) == "*" }

@@ -25,8 +25,7 @@ const (
 	permissionField
 )
 
-// fields describes the parts of a binding, in the order in which they are
-// written.
+// fields describes the parts of a binding, in the order in which they are written.
 var fields = [...]struct {
 	key      string // key in JSON
 	noun     string
@@ -59,15 +58,15 @@ func operations() []ops.Operation {
 	return list
 }
 
-// standIn is the value of a binding before its fields are parsed. It is valid,
-// so that each field can be checked separately, and grants nothing.
+// standIn is the value of a binding before its fields are parsed. It is valid, so that
+// each field can be checked separately, and grants nothing.
 var standIn = Binding{
 	Pattern: resource.LiteralPattern(resource.Topic, "unread"),
 	Entry:   Entry{Principal: principal.Anonymous.String(), Host: WildcardHost, Operation: ops.All, Permission: Deny},
 }
 
-// setField parses the text of one field into b, which must be valid and remains
-// valid. If the text is invalid, b is unchanged.
+// setField parses the text of one field into b, which must be valid and remains valid.
+// If the text is invalid, b is unchanged.
 func (b *Binding) setField(f field, text span) *problem {
 	c := *b
 	var err error
@@ -106,8 +105,8 @@ type fieldText struct {
 	span  span
 }
 
-// setFields parses fields with setField, and returns the errors in the order of
-// the line.
+// setFields parses fields with setField, and returns the errors in the order of the
+// line.
 func (b *Binding) setFields(texts ...fieldText) []problem {
 	var problems []problem
 	for _, t := range texts {

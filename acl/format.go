@@ -9,36 +9,35 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Format is a text format for bindings, for [Read] and [Write]. The zero Format
-// is FormatAuto.
+// Format is a text format for bindings, for [Read] and [Write]. The zero Format is
+// FormatAuto.
 type Format uint8
 
 // The formats. All are UTF-8, with lines that end in LF or CRLF.
 const (
-	// FormatAuto is for reading only: the first line that is not blank
-	// determines the format.
+	// FormatAuto is for reading only: the first line that is not blank determines the
+	// format.
 	FormatAuto Format = iota
 	// FormatText is the output of kafka-acls --list since Kafka 4.1. It cannot
 	// represent control characters.
 	FormatText
-	// FormatText3 is FormatText with the spaces that kafka-acls printed before
-	// 4.1, at the end of some lines and at the beginning of others. Read
-	// accepts either, and also the output of releases before 2.4.
+	// FormatText3 is FormatText with the spaces that kafka-acls printed before 4.1, at
+	// the end of some lines and at the beginning of others. Read accepts either, and
+	// also the output of releases before 2.4.
 	FormatText3
-	// FormatJSON is JSON lines: one object per line, as in
-	// [Binding.MarshalJSON]. It can represent every valid binding whose text is
-	// valid UTF-8.
+	// FormatJSON is JSON lines: one object per line, as in [Binding.MarshalJSON]. It
+	// can represent every valid binding whose text is valid UTF-8.
 	FormatJSON
 	// FormatZooKeeper is what Kafka up to 3.9 stores in ZooKeeper, one line per
-	// resource: the path of the node, a space, and the node's JSON document. It
-	// cannot represent names that are not allowed in a path.
+	// resource: the path of the node, a space, and the node's JSON document. It cannot
+	// represent names that are not allowed in a path.
 	FormatZooKeeper
 )
 
 var formatNames = enum.Names{"auto", "kafka-acls", "kafka-acls-3", "json", "zookeeper"}
 
-// ParseFormat parses the name of a format: "auto", "kafka-acls",
-// "kafka-acls-3", "json" or "zookeeper". On error the result is FormatAuto.
+// ParseFormat parses the name of a format: "auto", "kafka-acls", "kafka-acls-3", "json"
+// or "zookeeper". On error the result is FormatAuto.
 func ParseFormat(s string) (Format, error) {
 	code, err := formatNames.ParseExact("format", s)
 	return Format(code), err
@@ -52,17 +51,17 @@ type codec struct {
 	newParser func() lineParser
 	// render appends the ACLs of one resource to buf, as whole lines.
 	render func(buf *bytes.Buffer, p resource.Pattern, entries []Entry)
-	// onePlace says that all ACLs of a resource must be together, so that the
-	// writer sorts by resource.
+	// onePlace says that all ACLs of a resource must be together, so that the writer
+	// sorts by resource.
 	onePlace bool
 }
 
-// lineParser parses the lines of one file in order. It does not get blank
-// lines, nor lines that are too long or not UTF-8.
+// lineParser parses the lines of one file in order. It does not get blank lines, nor
+// lines that are too long or not UTF-8.
 type lineParser interface {
-	// appendLine appends the bindings of a line to dst, or returns the errors
-	// in the line. It may also append bindings of an invalid line, because no
-	// binding of such a file is used.
+	// appendLine appends the bindings of a line to dst, or returns the errors in the
+	// line. It may also append bindings of an invalid line, because no binding of such
+	// a file is used.
 	appendLine(dst []Binding, line string) ([]Binding, []problem)
 }
 

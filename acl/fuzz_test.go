@@ -86,8 +86,8 @@ func addSeeds(f *testing.F, files ...string) {
 
 // fuzzFormat checks Read for any input. If reference is not nil, it is another
 // implementation and must agree. Accepted bindings can be written and read back
-// unchanged, unless the format cannot represent their host. Rejected input
-// returns no bindings, and errors whose positions are inside the input.
+// unchanged, unless the format cannot represent their host. Rejected input returns no
+// bindings, and errors whose positions are inside the input.
 func fuzzFormat(f *testing.F, reference func(string) ([]acl.Binding, bool), from acl.Format, to ...acl.Format) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		got, err := acl.Read(bytes.NewReader(input), "f", from)
@@ -121,8 +121,8 @@ func fuzzFormat(f *testing.F, reference func(string) ([]acl.Binding, bool), from
 	})
 }
 
-// tooLong reports whether the bindings may need a longer line than the one they
-// were read from.
+// tooLong reports whether the bindings may need a longer line than the one they were
+// read from.
 func tooLong(list []acl.Binding) bool {
 	size := 0
 	for _, b := range list {
@@ -131,8 +131,8 @@ func tooLong(list []acl.Binding) bool {
 	return size > acl.MaxLineBytes
 }
 
-// fromOldRelease reports whether input has entries of an old release, whose
-// hosts and names may contain today's separators.
+// fromOldRelease reports whether input has entries of an old release, whose hosts and
+// names may contain today's separators.
 func fromOldRelease(input []byte) bool {
 	return bytes.Contains(input, []byte(" permission for operations: "))
 }

@@ -12,9 +12,8 @@ import (
 type HostKind uint8
 
 const (
-	// HostUnreadable is a text with a slash that is not a network. No release
-	// of Kafka gives it a meaning, but its author intended one: see
-	// [Host.FailsClosed].
+	// HostUnreadable is a text with a slash that is not a network. No release of Kafka
+	// gives it a meaning, but its author intended one: see [Host.FailsClosed].
 	HostUnreadable HostKind = iota
 	// HostEverywhere is [WildcardHost].
 	HostEverywhere
@@ -22,13 +21,12 @@ const (
 	HostOneAddress
 	// HostNetwork is a network in CIDR notation (KIP-1276).
 	HostNetwork
-	// HostLinkNetwork is a network whose zone is the name of a network
-	// interface, such as fe80::1%eth0/64. Only brokers with that interface
-	// treat it as a network, so the same ACL can apply at one broker and not at
-	// another.
+	// HostLinkNetwork is a network whose zone is the name of a network interface, such
+	// as fe80::1%eth0/64. Only brokers with that interface treat it as a network, so
+	// the same ACL can apply at one broker and not at another.
 	HostLinkNetwork
-	// HostName is any other text, such as the name of a machine. Kafka compares
-	// it with the client's address, and they are never equal.
+	// HostName is any other text, such as the name of a machine. Kafka compares it with
+	// the client's address, and they are never equal.
 	HostName
 )
 
@@ -40,13 +38,13 @@ type Host struct {
 	java    bool         // for HostOneAddress: the text is what Java prints
 }
 
-// ParseHost parses the host of an ACL. It never fails; [Host.Kind] returns the
-// kind of the text. Checks, files, validation and inspection all use it.
+// ParseHost parses the host of an ACL. It never fails; [Host.Kind] returns the kind of
+// the text. Checks, files, validation and inspection all use it.
 //
-// Networks have the grammar of Kafka 4.4, which differs from that of package
-// netip: see parseIPv4Network and parseIPv6Network. A text with a slash that
-// does not match is HostUnreadable. An address may have any notation that
-// netip.ParseAddr accepts. An IPv4-mapped address is the IPv4 address.
+// Networks have the grammar of Kafka 4.4, which differs from that of package netip: see
+// parseIPv4Network and parseIPv6Network. A text with a slash that does not match is
+// HostUnreadable. An address may have any notation that netip.ParseAddr accepts. An
+// IPv4-mapped address is the IPv4 address.
 //
 // Source: Kafka 4.4's CidrUtils, AclControlManager.validateHostPattern.
 func ParseHost(text string) Host {
@@ -76,26 +74,25 @@ func (h Host) Kind() HostKind { return h.kind }
 // Addr for every other kind.
 func (h Host) Addr() netip.Addr { return h.addr }
 
-// Network returns the network of HostNetwork and HostLinkNetwork, without host
-// bits and without a zone. For HostOneAddress it has the full length and no
-// zone. For other kinds it is the zero Prefix.
+// Network returns the network of HostNetwork and HostLinkNetwork, without host bits and
+// without a zone. For HostOneAddress it has the full length and no zone. For other
+// kinds it is the zero Prefix.
 func (h Host) Network() netip.Prefix { return h.network }
 
-// IsJavaText reports whether h is one address whose text is what Java prints
-// for it ([HostAddress]). Only such a host matches if texts are compared.
+// IsJavaText reports whether h is one address whose text is what Java prints for it
+// ([HostAddress]). Only such a host matches if texts are compared.
 func (h Host) IsJavaText() bool { return h.java }
 
-// FailsClosed reports whether the addresses that h covers cannot be determined.
-// An ALLOW with such a host allows no address. A DENY with such a host denies
-// every address in the documented semantics, because an ACL that was meant to
-// deny must not be dropped.
+// FailsClosed reports whether the addresses that h covers cannot be determined. An
+// ALLOW with such a host allows no address. A DENY with such a host denies every
+// address in the documented semantics, because an ACL that was meant to deny must not
+// be dropped.
 func (h Host) FailsClosed() bool { return h.kind == HostUnreadable || h.kind == HostLinkNetwork }
 
-// Contains reports whether h covers addr, as in Kafka 4.4. An address covers
-// only itself with the same zone. Networks ignore zones. IPv4 and IPv6 never
-// match each other, but an IPv4-mapped address is the IPv4 address. The address
-// 0.0.0.0 is in no network. Contains is false for the zero Addr, and for hosts
-// that fail closed.
+// Contains reports whether h covers addr, as in Kafka 4.4. An address covers only
+// itself with the same zone. Networks ignore zones. IPv4 and IPv6 never match each
+// other, but an IPv4-mapped address is the IPv4 address. The address 0.0.0.0 is in no
+// network. Contains is false for the zero Addr, and for hosts that fail closed.
 func (h Host) Contains(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	switch h.kind {
@@ -109,8 +106,8 @@ func (h Host) Contains(addr netip.Addr) bool {
 	return false
 }
 
-// parseIPv4Network parses four groups of one to three ASCII digits and a mask
-// length of one or two. Leading zeros do not mean octal.
+// parseIPv4Network parses four groups of one to three ASCII digits and a mask length of
+// one or two. Leading zeros do not mean octal.
 //
 // Source: commons-net's SubnetUtils, in Kafka 4.4's clients.
 func parseIPv4Network(text string) Host {
@@ -197,8 +194,8 @@ func parseZone(text string) (number int64, ok bool) {
 	return number, err == nil && text[0] >= '0' && text[0] <= '9'
 }
 
-// parseJavaInt is Integer.parseInt for numbers from 0 to most: a sign and
-// decimal digits of any script.
+// parseJavaInt is Integer.parseInt for numbers from 0 to most: a sign and decimal
+// digits of any script.
 func parseJavaInt(text string, most int) (n int, ok bool) {
 	digits := strings.TrimPrefix(text, "+")
 	if digits == text {
@@ -220,8 +217,8 @@ func parseJavaInt(text string, most int) (n int, ok bool) {
 	return n, !negative || n == 0
 }
 
-// decimalDigit is Character.digit for one UTF-16 unit: the value of a decimal
-// digit of any script, or -1.
+// decimalDigit is Character.digit for one UTF-16 unit: the value of a decimal digit of
+// any script, or -1.
 func decimalDigit(r rune) int {
 	if utf16.RuneLen(r) != 1 {
 		return -1
@@ -247,8 +244,8 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// parseJavaIPv6 parses an IPv6 address as Java does: unlike netip.ParseAddr it
-// accepts groups with any number of leading zeros.
+// parseJavaIPv6 parses an IPv6 address as Java does: unlike netip.ParseAddr it accepts
+// groups with any number of leading zeros.
 func parseJavaIPv6(text string) (addr [16]byte, ok bool) {
 	before, after, elided := strings.Cut(text, "::")
 	head, okHead := parseGroups(before, !elided)
@@ -264,8 +261,8 @@ func parseJavaIPv6(text string) (addr [16]byte, ok bool) {
 	return addr, true
 }
 
-// parseGroups parses groups separated by colons. The last may be an IPv4
-// address if it ends the whole address. Empty text has no groups.
+// parseGroups parses groups separated by colons. The last may be an IPv4 address if it
+// ends the whole address. Empty text has no groups.
 func parseGroups(text string, last bool) (bytes []byte, ok bool) {
 	if text == "" {
 		return nil, true
@@ -297,19 +294,18 @@ func parseGroups(text string, last bool) (bytes []byte, ok bool) {
 	return bytes, true
 }
 
-// In Java an IPv4 address at the end of an IPv6 address has at most 15
-// characters. A group may use all of them except the other three groups and the
-// dots.
+// In Java an IPv4 address at the end of an IPv6 address has at most 15 characters. A
+// group may use all of them except the other three groups and the dots.
 const (
 	maxDottedLength = 15
 	maxOctetDigits  = maxDottedLength - 6
 )
 
-// HostAddress returns addr as Java's InetAddress.getHostAddress prints it.
-// Kafka compares this text with the host of an ACL. IPv4 is dotted, also for an
-// IPv4-mapped address. IPv6 has eight lower-case groups without leading zeros
-// and is never shortened ("0:0:0:0:0:0:0:1"), with "%zone" if there is a zone.
-// The text of the zero Addr is empty, which equals no ACL's host.
+// HostAddress returns addr as Java's InetAddress.getHostAddress prints it. Kafka
+// compares this text with the host of an ACL. IPv4 is dotted, also for an IPv4-mapped
+// address. IPv6 has eight lower-case groups without leading zeros and is never
+// shortened ("0:0:0:0:0:0:0:1"), with "%zone" if there is a zone. The text of the zero
+// Addr is empty, which equals no ACL's host.
 func HostAddress(addr netip.Addr) string {
 	addr = addr.Unmap()
 	if !addr.Is6() {

@@ -15,17 +15,16 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// capturedHosts holds results of Kafka 4.4.0's CidrUtils: whether a host is
-// refused at creation, and which clients it covers. testdata/README.md
-// describes how they were captured.
+// capturedHosts holds results of Kafka 4.4.0's CidrUtils: whether a host is refused at
+// creation, and which clients it covers. testdata/README.md describes how they were
+// captured.
 const (
 	capturedHosts = "testdata/hosts.kafka44.jsonl.gz"
 	capturedCount = 1495
 	capturedValid = 535
 )
 
-// TestParseHostAsKafka parses every captured host, and checks every captured
-// client.
+// TestParseHostAsKafka parses every captured host, and checks every captured client.
 func TestParseHostAsKafka(t *testing.T) {
 	f, err := os.Open(capturedHosts)
 	require.NoError(t, err)
@@ -100,8 +99,8 @@ func TestParseHostKinds(t *testing.T) {
 	}
 }
 
-// TestHostZones: an address covers only the address with the same zone; a
-// network ignores zones.
+// TestHostZones: an address covers only the address with the same zone; a network
+// ignores zones.
 func TestHostZones(t *testing.T) {
 	for _, tt := range []struct {
 		host, client string
@@ -124,8 +123,8 @@ func TestHostZones(t *testing.T) {
 	assert.False(t, acl.ParseHost("*").Contains(netip.Addr{}), "the zero address is nowhere")
 }
 
-// FuzzParseHost: no text makes the parser fail, and a parsed host covers its
-// own first address.
+// FuzzParseHost: no text makes the parser fail, and a parsed host covers its own first
+// address.
 func FuzzParseHost(f *testing.F) {
 	for _, text := range []string{"*", "10.0.0.1", "010.0.0.0/8", "[2001:db8::]/32", "2001:db8::/+32", "fe80::1%1/64", "fe80::1%eth0/64", "::ffff:10.0.0.0/104", "1:2:3:4:5:6:7::/3٢", "::10.0.0.1/1"} {
 		f.Add(text)

@@ -7,13 +7,12 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// MaxParseErrors is how many errors in one file [Read] reports. Nobody corrects
-// more mistakes one by one, and a hostile file must not fill memory with
-// messages.
+// MaxParseErrors is how many errors in one file [Read] reports. Nobody corrects more
+// mistakes one by one, and a hostile file must not fill memory with messages.
 const MaxParseErrors = 10_000
 
-// ParseError is an error at one position in a file. Text from the file is
-// quoted and truncated in its messages.
+// ParseError is an error at one position in a file. Text from the file is quoted and
+// truncated in its messages.
 type ParseError struct {
 	File     string // the name given to Read; may be empty
 	Line     int    // from 1
@@ -22,8 +21,8 @@ type ParseError struct {
 	Expected string
 }
 
-// Error returns "file:line:column: found …, expected …", or without the last
-// part if Expected is empty.
+// Error returns "file:line:column: found …, expected …", or without the last part if
+// Expected is empty.
 func (e *ParseError) Error() string {
 	position := fmt.Sprintf("%d:%d", e.Line, e.Column)
 	if e.File != "" {
@@ -35,9 +34,9 @@ func (e *ParseError) Error() string {
 	return fmt.Sprintf("%s: found %s, expected %s", position, e.Found, e.Expected)
 }
 
-// ParseErrors are all errors in a file, in the order of the file. There is at
-// least one. After [MaxParseErrors] errors, a last one has the number of errors
-// that are not shown, and no Expected.
+// ParseErrors are all errors in a file, in the order of the file. There is at least
+// one. After [MaxParseErrors] errors, a last one has the number of errors that are not
+// shown, and no Expected.
 type ParseErrors []*ParseError
 
 // Error returns the errors, one a line.

@@ -2,8 +2,8 @@ package acl
 
 import "github.com/portcullis-authz/portcullis/internal/enum"
 
-// PermissionType is ALLOW or DENY. Its value is Kafka's wire code
-// (AclPermissionType). The zero PermissionType is PermissionUnknown.
+// PermissionType is ALLOW or DENY. Its value is Kafka's wire code (AclPermissionType).
+// The zero PermissionType is PermissionUnknown.
 type PermissionType int8
 
 // The permission types, with Kafka's wire codes.
@@ -25,15 +25,15 @@ func PermissionTypeFromCode(code int8) PermissionType {
 	return PermissionType(code)
 }
 
-// ParsePermissionType parses the name of a permission type. Case is ignored;
-// white space is not trimmed. On error the result is PermissionUnknown.
+// ParsePermissionType parses the name of a permission type. Case is ignored; white
+// space is not trimmed. On error the result is PermissionUnknown.
 func ParsePermissionType(s string) (PermissionType, error) {
 	code, err := permissionNames.ParseFold("permission type", s)
 	return PermissionType(code), err
 }
 
-// String returns Kafka's name of p, such as "ALLOW", or "PermissionType(99)"
-// for an unknown value.
+// String returns Kafka's name of p, such as "ALLOW", or "PermissionType(99)" for an
+// unknown value.
 func (p PermissionType) String() string { return permissionNames.String("PermissionType", int(p)) }
 
 // DisplayName returns the Pascal-case name of p, such as "Allow".
@@ -46,8 +46,7 @@ func (p PermissionType) MarshalText() ([]byte, error) {
 	return permissionNames.MarshalText("PermissionType", int(p))
 }
 
-// UnmarshalText parses text as [ParsePermissionType] does. On error p is
-// unchanged.
+// UnmarshalText parses text as [ParsePermissionType] does. On error p is unchanged.
 func (p *PermissionType) UnmarshalText(text []byte) error {
 	v, err := ParsePermissionType(string(text))
 	if err == nil {

@@ -8,25 +8,25 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// MaxLineBytes is the maximum length of a line that [Read] accepts, without its
-// line break. A line of the ZooKeeper format contains a whole node, which is at
-// most 1 MiB unless ZooKeeper's jute.maxbuffer was raised.
+// MaxLineBytes is the maximum length of a line that [Read] accepts, without its line
+// break. A line of the ZooKeeper format contains a whole node, which is at most 1 MiB
+// unless ZooKeeper's jute.maxbuffer was raised.
 const MaxLineBytes = 1 << 20
 
-// Read reads all bindings from r, in the order of the file, including
-// duplicates. Blank lines are skipped. Every binding passes
-// [Binding.ValidateStored]: any host that Kafka can have stored is accepted.
+// Read reads all bindings from r, in the order of the file, including duplicates. Blank
+// lines are skipped. Every binding passes [Binding.ValidateStored]: any host that Kafka
+// can have stored is accepted.
 //
 // If anything in the file is wrong, no binding is returned. The error is then a
-// [ParseErrors], which lists every error with its position and what is
-// expected. An error of r itself is wrapped and returned instead. An empty file
-// has no bindings and is not an error.
+// [ParseErrors], which lists every error with its position and what is expected. An
+// error of r itself is wrapped and returned instead. An empty file has no bindings and
+// is not an error.
 //
-// file is the name of the file in errors and may be empty. Memory grows with
-// the number of bindings; equal texts are stored once.
+// file is the name of the file in errors and may be empty. Memory grows with the number
+// of bindings; equal texts are stored once.
 //
-// Source: Kafka's AclCommand and AccessControlEntry.toString (text), AclEntry
-// and ZkData (ZooKeeper).
+// Source: Kafka's AclCommand and AccessControlEntry.toString (text), AclEntry and
+// ZkData (ZooKeeper).
 func Read(r io.Reader, file string, format Format) ([]Binding, error) {
 	d := reader{lines: lines.NewReader(r, MaxLineBytes), errors: errorList{file: file}, texts: map[string]string{}}
 	if format != FormatAuto {

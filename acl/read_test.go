@@ -41,8 +41,8 @@ func read(t *testing.T, text string, format acl.Format, want ...acl.Binding) {
 	}
 }
 
-// refuse fails the test unless text is refused with exactly these error lines
-// and no bindings.
+// refuse fails the test unless text is refused with exactly these error lines and no
+// bindings.
 func refuse(t *testing.T, text string, format acl.Format, want ...string) {
 	t.Helper()
 	got, err := acl.Read(strings.NewReader(text), "dump.txt", format)
@@ -125,8 +125,7 @@ func TestReadTakesALineOfMaxLineBytesAndNoMore(t *testing.T) {
 	for _, lineBreak := range []string{"\n", "\r\n"} {
 		text := strings.ReplaceAll(strings.Replace(oneJSON, "foo", longest, 1), "\n", lineBreak)
 		read(t, text+oneJSON, acl.FormatJSON, topic(longest, "User:alice"), one)
-		// After a line that is too long, Read continues and reports other
-		// errors.
+		// After a line that is too long, Read continues and reports other errors.
 		text = strings.Replace(text, "nnn", "nnnn", 1)
 		refuse(t, oneJSON+text+"{}\n", acl.FormatJSON,
 			"dump.txt:2:1048577: found a longer line, expected no line of more than 1048576 bytes",
@@ -229,9 +228,8 @@ func TestFormatNames(t *testing.T) {
 	}
 }
 
-// TestReadHostsThatKafkaCanHaveStored: in every format, Read accepts a host
-// that is unreadable, or that only Kafka can interpret. Such an ACL cannot be
-// created.
+// TestReadHostsThatKafkaCanHaveStored: in every format, Read accepts a host that is
+// unreadable, or that only Kafka can interpret. Such an ACL cannot be created.
 func TestReadHostsThatKafkaCanHaveStored(t *testing.T) {
 	for _, host := range []string{"010.0.0.0/8", "10.0.0.0/08", "[2001:db8::]/32", "fe80::1%eth0/64", "10.0.0.0/33", "::ffff:10.0.0.0/104", ""} {
 		t.Run(host, func(t *testing.T) {

@@ -8,74 +8,68 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Template is a set of permissions for one kind of client: see
-// [Template.Bindings]. The zero Template is not valid.
+// Template is a set of permissions for one kind of client: see [Template.Bindings]. The
+// zero Template is not valid.
 type Template uint8
 
-// The templates, with what they allow. "Own" resources are those whose names
-// begin with TemplateArgs.Name.
+// The templates, with what they allow. "Own" resources are those whose names begin with
+// TemplateArgs.Name.
 const (
-	// Producer: Write, Describe and Create on the topics (kafka-acls
-	// --producer).
+	// Producer: Write, Describe and Create on the topics (kafka-acls --producer).
 	Producer Template = iota + 1
-	// IdempotentProducer: Producer plus IdempotentWrite on the cluster, which
-	// brokers before Kafka 3.0 require (kafka-acls --producer --idempotent).
+	// IdempotentProducer: Producer plus IdempotentWrite on the cluster, which brokers
+	// before Kafka 3.0 require (kafka-acls --producer --idempotent).
 	IdempotentProducer
-	// TransactionalProducer: Producer plus Write and Describe on the
-	// transactional ids (kafka-acls --producer --transactional-id).
+	// TransactionalProducer: Producer plus Write and Describe on the transactional ids
+	// (kafka-acls --producer --transactional-id).
 	TransactionalProducer
 	// Consumer: Read and Describe on the topics, Read on the groups (kafka-acls
 	// --consumer).
 	Consumer
-	// ConnectWorker: Create on the cluster, Read and Write on the topics (those
-	// for configurations, offsets and status), Read on the group of the
-	// workers.
+	// ConnectWorker: Create on the cluster, Read and Write on the topics (those for
+	// configurations, offsets and status), Read on the group of the workers.
 	ConnectWorker
 	// SourceConnector: Write on the topics.
 	SourceConnector
-	// SinkConnector: Read on the topics, Read on the group "connect-" plus the
-	// name.
+	// SinkConnector: Read on the topics, Read on the group "connect-" plus the name.
 	SinkConnector
 	// ConnectReporter: Create, Describe and Write on the topics to which a sink
 	// connector reports successes and errors. It creates missing topics.
 	//
-	// Checked against the ACLs in Confluent's own examples of managed sink
-	// connectors (terraform-provider-confluent,
-	// connectors/elasticsearch-sink-connector), which allow Create and Write on
-	// the topics of successes and of errors. Write implies Describe, which is
-	// listed as for a producer. No page of Confluent's was found that lists the
-	// ACLs of a reporter of self-managed workers.
+	// Checked against the ACLs in Confluent's own examples of managed sink connectors
+	// (terraform-provider-confluent, connectors/elasticsearch-sink-connector), which
+	// allow Create and Write on the topics of successes and of errors. Write implies
+	// Describe, which is listed as for a producer. No page of Confluent's was found
+	// that lists the ACLs of a reporter of self-managed workers.
 	ConnectReporter
-	// StreamsApplication: Read on the topics, Write on the output topics, if
-	// any; All on own topics and own groups, Write and Describe on own
-	// transactional ids. The name is the application.id.
+	// StreamsApplication: Read on the topics, Write on the output topics, if any; All
+	// on own topics and own groups, Write and Describe on own transactional ids. The
+	// name is the application.id.
 	StreamsApplication
 	// ShareConsumer: as Consumer, for the groups of share consumers.
 	ShareConsumer
-	// ExactlyOnceWorker: ConnectWorker plus Write and Describe on the
-	// transactional id "connect-cluster-" plus the group, for
-	// exactly.once.source.support.
+	// ExactlyOnceWorker: ConnectWorker plus Write and Describe on the transactional id
+	// "connect-cluster-" plus the group, for exactly.once.source.support.
 	ExactlyOnceWorker
-	// ExactlyOnceSource: Write on the topics; Read and Write on the only output
-	// topic, which holds the connector's offsets; Write and Describe on the
-	// transactional ids of the tasks: the group of the workers, the name of the
-	// connector and the number of the task, separated by hyphens.
+	// ExactlyOnceSource: Write on the topics; Read and Write on the only output topic,
+	// which holds the connector's offsets; Write and Describe on the transactional ids
+	// of the tasks: the group of the workers, the name of the connector and the number
+	// of the task, separated by hyphens.
 	ExactlyOnceSource
 )
 
-// MaxTemplateBindings is the maximum number of bindings from a template. It is
-// also the most that one request may create.
+// MaxTemplateBindings is the maximum number of bindings from a template. It is also the
+// most that one request may create.
 const MaxTemplateBindings = 10_000
 
-// TemplateArgs are the principals, hosts and resources of a [Template]. A list
-// that the template does not use must be empty. All others must not be empty,
-// except Hosts and OutputTopics.
+// TemplateArgs are the principals, hosts and resources of a [Template]. A list that the
+// template does not use must be empty. All others must not be empty, except Hosts and
+// OutputTopics.
 type TemplateArgs struct {
 	Principals []string
 	Hosts      []string // empty means WildcardHost
-	// PatternType is the pattern type of the names in the lists: Literal (also
-	// if zero) or Prefixed. It does not apply to the cluster and to resources
-	// derived from Name.
+	// PatternType is the pattern type of the names in the lists: Literal (also if zero)
+	// or Prefixed. It does not apply to the cluster and to resources derived from Name.
 	PatternType      resource.PatternType
 	Topics           []string
 	OutputTopics     []string
@@ -151,9 +145,9 @@ var connectWorker = []templateRow{
 
 // templates lists what each template allows.
 //
-// Source: kafka-acls (AclCommand); Confluent's documentation of Kafka Connect
-// security, for the worker and the connectors; see ConnectReporter for the
-// reporter; Kafka Streams developer guide, "Streams Security".
+// Source: kafka-acls (AclCommand); Confluent's documentation of Kafka Connect security,
+// for the worker and the connectors; see ConnectReporter for the reporter; Kafka
+// Streams developer guide, "Streams Security".
 var templates = [...][]templateRow{
 	Producer:              {producing},
 	IdempotentProducer:    {producing, {theCluster, []ops.Operation{ops.IdempotentWrite}}},
@@ -189,24 +183,23 @@ var templateNames = enum.Names{"UNKNOWN", "PRODUCER", "IDEMPOTENT_PRODUCER", "TR
 	"CONNECT_WORKER", "SOURCE_CONNECTOR", "SINK_CONNECTOR", "CONNECT_REPORTER", "STREAMS_APPLICATION",
 	"SHARE_CONSUMER", "EXACTLY_ONCE_WORKER", "EXACTLY_ONCE_SOURCE"}
 
-// ParseTemplate parses the name of a template. Case is ignored and underscores
-// are optional: "STREAMS_APPLICATION", "StreamsApplication". On error the
-// result is the zero Template.
+// ParseTemplate parses the name of a template. Case is ignored and underscores are
+// optional: "STREAMS_APPLICATION", "StreamsApplication". On error the result is the
+// zero Template.
 func ParseTemplate(s string) (Template, error) {
 	code, err := templateNames.ParseFold("template", s)
 	return Template(code), err
 }
 
-// String returns the name of t, such as "STREAMS_APPLICATION", or
-// "Template(99)" for an unknown value.
+// String returns the name of t, such as "STREAMS_APPLICATION", or "Template(99)" for an
+// unknown value.
 func (t Template) String() string { return templateNames.String("Template", int(t)) }
 
-// Bindings returns the bindings of t for args, sorted and without duplicates:
-// one for each principal, host, resource and operation. To undo a template,
-// remove the same bindings. On error the result is nil. The error is an
-// [*InvalidError] for missing or unused arguments, for a binding that Kafka
-// would not create ([Binding.ValidateNew]), and for more than
-// [MaxTemplateBindings] bindings.
+// Bindings returns the bindings of t for args, sorted and without duplicates: one for
+// each principal, host, resource and operation. To undo a template, remove the same
+// bindings. On error the result is nil. The error is an [*InvalidError] for missing or
+// unused arguments, for a binding that Kafka would not create ([Binding.ValidateNew]),
+// and for more than [MaxTemplateBindings] bindings.
 func (t Template) Bindings(args TemplateArgs) ([]Binding, error) {
 	if err := t.validate(&args); err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The headings of kafka-acls. It prints ACLs that it adds like existing ones.
-// Entries below a principal's heading repeat the principal.
+// The headings of kafka-acls. It prints ACLs that it adds like existing ones. Entries
+// below a principal's heading repeat the principal.
 //
 // Source: Kafka's AclCommand.
 const (
@@ -21,12 +21,12 @@ const (
 	principalHeading = "ACLs for principal `"
 )
 
-// entryForm describes how a release prints an entry. Entries are parsed from
-// both ends: all fields but the last may contain the separators.
+// entryForm describes how a release prints an entry. Entries are parsed from both ends:
+// all fields but the last may contain the separators.
 type entryForm struct {
 	prefix, suffix string
-	// The fields from right to left, each with the separator before it. The
-	// rest is the principal.
+	// The fields from right to left, each with the separator before it. The rest is the
+	// principal.
 	fields  []separated
 	example string
 }
@@ -60,8 +60,8 @@ const (
 	pattern24Example = pattern24 + "TOPIC, name=orders, patternType=LITERAL)"
 )
 
-// textParser parses the output of any release of kafka-acls. The zero
-// textParser is before the first heading.
+// textParser parses the output of any release of kafka-acls. The zero textParser is
+// before the first heading.
 type textParser struct {
 	headed   bool       // entries may follow
 	resource Binding    // only its pattern is used: that of the last heading
@@ -83,8 +83,8 @@ func (p *textParser) appendLine(dst []Binding, line string) ([]Binding, []proble
 	return dst, p.heading(trimOneSpace(text))
 }
 
-// cutIndent returns an entry without its indentation: a tab and, before 4.1 in
-// the first entry of a resource, also a space.
+// cutIndent returns an entry without its indentation: a tab and, before 4.1 in the
+// first entry of a resource, also a space.
 func cutIndent(line span) (span, bool) {
 	indented := line
 	if strings.HasPrefix(line.text, " \t") {
@@ -93,16 +93,16 @@ func cutIndent(line span) (span, bool) {
 	return indented.cutPrefix("\t")
 }
 
-// trimOneSpace removes the space that kafka-acls before 4.1 prints after
-// headings and after the last entry of a resource.
+// trimOneSpace removes the space that kafka-acls before 4.1 prints after headings and
+// after the last entry of a resource.
 func trimOneSpace(line span) span {
 	line, _ = line.cutSuffix(" ")
 	return line
 }
 
-// findControl finds the first control character. Kafka prints names unescaped.
-// A name with a line break can therefore forge or break lines, and other
-// control characters can deceive the reader of a dump.
+// findControl finds the first control character. Kafka prints names unescaped. A name
+// with a line break can therefore forge or break lines, and other control characters
+// can deceive the reader of a dump.
 func findControl(s span) *problem {
 	i := strings.IndexFunc(s.text, unicode.IsControl)
 	if i < 0 {
@@ -164,8 +164,8 @@ func (p *textParser) resourceHeading(body span) []problem {
 }
 
 // pattern24 parses "ResourcePattern(resourceType=TOPIC, name=orders,
-// patternType=LITERAL)". The type is first and contains no comma, and the
-// pattern type is last, so the name may contain anything.
+// patternType=LITERAL)". The type is first and contains no comma, and the pattern type
+// is last, so the name may contain anything.
 func (p *textParser) pattern24(s span) []problem {
 	inner, closed := s.cutSuffix(")")
 	inner, _ = inner.cutPrefix(pattern24)
@@ -179,8 +179,8 @@ func (p *textParser) pattern24(s span) []problem {
 
 // pattern09 parses "Topic:orders", as releases before 2.0 print a resource, and
 // "Topic:LITERAL:orders", as 2.0 to 2.3 do. Before 2.0 a name could begin with
-// "LITERAL:" or "PREFIXED:", which had no meaning then. Such a name is parsed
-// as the second form. No topic can have such a name.
+// "LITERAL:" or "PREFIXED:", which had no meaning then. Such a name is parsed as the
+// second form. No topic can have such a name.
 //
 // Source: kafka.security.auth.Resource.toString.
 func (p *textParser) pattern09(s span) []problem {

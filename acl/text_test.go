@@ -34,8 +34,8 @@ func TestReadTextOfEarlierReleases(t *testing.T) {
 		acl.FormatText,
 		binding(resource.LiteralPattern(resource.Topic, "*"), "User:alice", "*", ops.Read),
 		binding(resource.PrefixedPattern(resource.Group, "a:b"), "User:alice", "*", ops.Read),
-		// No release uses this spelling, and no ACL has the other pattern type:
-		// both are parts of the names.
+		// No release uses this spelling, and no ACL has the other pattern type: both
+		// are parts of the names.
 		binding(resource.LiteralPattern(resource.TransactionalID, "Prefixed:c"), "User:alice", "*", ops.Read),
 		binding(resource.LiteralPattern(resource.Group, "MATCH:d"), "User:alice", "*", ops.Read),
 		binding(resource.LiteralPattern(resource.Cluster, "kafka-cluster"), "User:alice", "*", ops.Read))
@@ -68,8 +68,8 @@ func TestReadTextWithoutEntries(t *testing.T) {
 	read(t, heading+"  \n\n"+oneText, acl.FormatText, one)
 }
 
-// The heading of a principal only repeats what its entries say, and starts a
-// new section.
+// The heading of a principal only repeats what its entries say, and starts a new
+// section.
 func TestReadTextForPrincipals(t *testing.T) {
 	read(t, "ACLs for principal `User:a`b`\n"+oneText+"ACLs for principal `User:nobody`\n", acl.FormatText, one)
 	refuse(t, oneText+"ACLs for principal `User:b`\n\t(principal=User:b, host=*, operation=READ, permissionType=ALLOW)\n"+
@@ -126,8 +126,8 @@ func TestReadTextRefusesHeadings(t *testing.T) {
 		for i, w := range test.want {
 			want[i] = "dump.txt:" + w
 		}
-		// The entry below is valid except that its heading has the form of an
-		// old release.
+		// The entry below is valid except that its heading has the form of an old
+		// release.
 		entry := ok
 		if strings.Contains(test.heading, "`Queue") || strings.Contains(test.heading, "`Topic`") {
 			entry = "\tUser:alice has Allow permission for operations: Read from hosts: *\n"

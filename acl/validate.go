@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// InvalidError says which field of a binding or a filter Kafka would refuse,
-// and what is expected. Kafka's answer is ops.InvalidRequest.
+// InvalidError says which field of a binding or a filter Kafka would refuse, and what
+// is expected. Kafka's answer is ops.InvalidRequest.
 type InvalidError struct {
 	Field string // as Kafka names it: "resourceType", "name", "patternType", "principal", "host", "operation", "permissionType", "patternFilter", "entryFilter"
 	Msg   string // what is wrong and what is expected; input is quoted and truncated
@@ -24,15 +24,15 @@ func invalid(field, format string, args ...any) error {
 	return &InvalidError{Field: field, Msg: fmt.Sprintf(format, args...)}
 }
 
-// Validate returns, as an [*InvalidError], the first reason why Kafka 4.4 would
-// not create b, or nil. It makes the checks of [Binding.ValidateStored] and
-// checks the host: it must not be empty, and with a slash it must be a network
-// (KIP-1276) in the grammar of [ParseHost]. A network whose zone is the name of
-// an interface is refused, because only brokers with that interface accept it.
+// Validate returns, as an [*InvalidError], the first reason why Kafka 4.4 would not
+// create b, or nil. It makes the checks of [Binding.ValidateStored] and checks the
+// host: it must not be empty, and with a slash it must be a network (KIP-1276) in the
+// grammar of [ParseHost]. A network whose zone is the name of an interface is refused,
+// because only brokers with that interface accept it.
 //
-// Like Kafka, Validate accepts an operation that the resource type does not
-// support, a cluster that is not named resource.ClusterName, and a host name
-// that equals no address.
+// Like Kafka, Validate accepts an operation that the resource type does not support, a
+// cluster that is not named resource.ClusterName, and a host name that equals no
+// address.
 //
 // Source: Kafka's constructors of ResourcePattern and AccessControlEntry,
 // AclControlManager.validateNewAcl.
@@ -43,12 +43,11 @@ func (b Binding) Validate() error {
 	return validateHost(b.Entry.Host)
 }
 
-// ValidateStored returns, as an [*InvalidError], the first reason why no
-// release of Kafka can have stored b, or nil. Files are read with this check.
-// It makes the checks of Kafka 4.2, in its order: types, operation and
-// permission are specific, the name is not empty, and the principal has a
-// colon. Hosts are not checked: releases before 4.4 store any text, and 4.4
-// keeps it.
+// ValidateStored returns, as an [*InvalidError], the first reason why no release of
+// Kafka can have stored b, or nil. Files are read with this check. It makes the checks
+// of Kafka 4.2, in its order: types, operation and permission are specific, the name is
+// not empty, and the principal has a colon. Hosts are not checked: releases before 4.4
+// store any text, and 4.4 keeps it.
 func (b Binding) ValidateStored() error {
 	if err := b.ValidateTypes(); err != nil {
 		return err
@@ -62,11 +61,10 @@ func (b Binding) ValidateStored() error {
 	return nil
 }
 
-// ValidateTypes returns an [*InvalidError] unless the types, the operation and
-// the permission of b are those of an ACL and its texts are valid UTF-8, as
-// Kafka's strings are. Every authorizer needs at least this part of
-// [Binding.Validate]. The metadata log of an earlier release may hold names,
-// principals and hosts that Validate refuses.
+// ValidateTypes returns an [*InvalidError] unless the types, the operation and the
+// permission of b are those of an ACL and its texts are valid UTF-8, as Kafka's strings
+// are. Every authorizer needs at least this part of [Binding.Validate]. The metadata
+// log of an earlier release may hold names, principals and hosts that Validate refuses.
 func (b Binding) ValidateTypes() error {
 	// As in Kafka's constructors, values for filters only are refused first.
 	p, e := b.Pattern, b.Entry
@@ -110,8 +108,8 @@ func validateHost(host string) error {
 	return nil
 }
 
-// Validate returns an [*InvalidError] if Kafka would not answer f because a
-// field has an unknown value.
+// Validate returns an [*InvalidError] if Kafka would not answer f because a field has
+// an unknown value.
 func (f Filter) Validate() error {
 	switch {
 	case f.Pattern.IsUnknown():

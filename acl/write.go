@@ -13,16 +13,14 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Write writes bindings to w in a format other than FormatAuto, in the order
-// given. Adjacent bindings with the same pattern share a heading.
-// FormatZooKeeper, which has one line per resource, is written in the order of
-// [ComparePatterns].
+// Write writes bindings to w in a format other than FormatAuto, in the order given.
+// Adjacent bindings with the same pattern share a heading. FormatZooKeeper, which has
+// one line per resource, is written in the order of [ComparePatterns].
 //
-// All output is read back before any of it is written to w. If a binding would
-// not be read back unchanged, because it is not valid or the format cannot
-// represent its text, nothing is written. The error then names each such
-// binding (up to [MaxParseErrors]). An error of w is returned unchanged. Memory
-// grows with the size of the output.
+// All output is read back before any of it is written to w. If a binding would not be
+// read back unchanged, because it is not valid or the format cannot represent its text,
+// nothing is written. The error then names each such binding (up to [MaxParseErrors]).
+// An error of w is returned unchanged. Memory grows with the size of the output.
 func Write(w io.Writer, format Format, bindings iter.Seq[Binding]) error {
 	c, err := codecOf(format)
 	if err != nil {
@@ -43,8 +41,8 @@ func Write(w io.Writer, format Format, bindings iter.Seq[Binding]) error {
 	return err
 }
 
-// resources yields each run of adjacent bindings in list with the same pattern.
-// The entries are valid until the next iteration.
+// resources yields each run of adjacent bindings in list with the same pattern. The
+// entries are valid until the next iteration.
 func resources(list []Binding) iter.Seq2[resource.Pattern, []Entry] {
 	return func(yield func(resource.Pattern, []Entry) bool) {
 		var entries []Entry
@@ -61,8 +59,7 @@ func resources(list []Binding) iter.Seq2[resource.Pattern, []Entry] {
 	}
 }
 
-// readBack returns an error unless text reads back as exactly the bindings in
-// want.
+// readBack returns an error unless text reads back as exactly the bindings in want.
 func readBack(text []byte, format Format, want []Binding) error {
 	got, err := Read(bytes.NewReader(text), "", format)
 	var wrong ParseErrors
@@ -75,8 +72,7 @@ func readBack(text []byte, format Format, want []Binding) error {
 	return err
 }
 
-// renderChecked returns the ACLs of one resource as text that reads back
-// unchanged.
+// renderChecked returns the ACLs of one resource as text that reads back unchanged.
 func renderChecked(format Format, p resource.Pattern, entries []Entry) ([]byte, error) {
 	var buf bytes.Buffer
 	codecs[format].render(&buf, p, entries)
@@ -90,10 +86,10 @@ func renderChecked(format Format, p resource.Pattern, entries []Entry) ([]byte, 
 	return buf.Bytes(), nil
 }
 
-// refusal returns an error that names the bindings of list that the format
-// cannot represent, in the order of list. If each of them alone can be
-// represented, it names the resources whose line is too long with all their
-// bindings. It returns nil if every resource could be written.
+// refusal returns an error that names the bindings of list that the format cannot
+// represent, in the order of list. If each of them alone can be represented, it names
+// the resources whose line is too long with all their bindings. It returns nil if every
+// resource could be written.
 func refusal(list []Binding, format Format) error {
 	var refused []error
 	check := func(p resource.Pattern, entries []Entry) {

@@ -177,8 +177,8 @@ func TestWriteReturnsTheErrorOfItsOutput(t *testing.T) {
 	}
 }
 
-// nasty draws text with the formats' separators, and with characters that they
-// cannot represent.
+// nasty draws text with the formats' separators, and with characters that they cannot
+// represent.
 var nasty = rapid.Custom(func(t *rapid.T) string {
 	parts := rapid.SliceOfN(rapid.OneOf(
 		rapid.SampledFrom([]string{
@@ -212,8 +212,8 @@ var anyBinding = rapid.Custom(func(t *rapid.T) acl.Binding {
 	}
 })
 
-// Every format either refuses a set of bindings or represents it exactly. JSON
-// accepts every one that is valid and UTF-8.
+// Every format either refuses a set of bindings or represents it exactly. JSON accepts
+// every one that is valid and UTF-8.
 func TestWriteThenReadIsTheSame(t *testing.T) {
 	written := map[acl.Format]int{}
 	rapid.Check(t, func(rt *rapid.T) {

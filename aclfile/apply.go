@@ -23,18 +23,17 @@ func (e *ApplyError) Error() string {
 // Unwrap returns Err.
 func (e *ApplyError) Unwrap() error { return e.Err }
 
-// Apply replaces the whole set of store by the bindings of the file at path, in
-// one transaction: readers see either the old set or the new one. If the sets
-// are equal, nothing is published, except that the first transaction makes a
-// store ready.
+// Apply replaces the whole set of store by the bindings of the file at path, in one
+// transaction: readers see either the old set or the new one. If the sets are equal,
+// nothing is published, except that the first transaction makes a store ready.
 //
-// The file is loaded with [Load]. If that fails, the old set stays in force,
-// and the error is an [*ApplyError] that wraps the error of Load.
+// The file is loaded with [Load]. If that fails, the old set stays in force, and the
+// error is an [*ApplyError] that wraps the error of Load.
 //
-// In addition to loading, the cost is one step for each binding in force and in
-// the file, and a transaction for the difference. Apply is safe for concurrent
-// use. But of two concurrent calls, the one that read the file first may
-// publish last, so let only one goroutine apply a file.
+// In addition to loading, the cost is one step for each binding in force and in the
+// file, and a transaction for the difference. Apply is safe for concurrent use. But of
+// two concurrent calls, the one that read the file first may publish last, so let only
+// one goroutine apply a file.
 func Apply(store *snapshot.Store, path string, checksums Checksums) error {
 	bindings, err := Load(path, checksums)
 	if err == nil {
@@ -53,8 +52,7 @@ func replaceSet(store *snapshot.Store, bindings []acl.Binding) error {
 		wanted[b] = struct{}{}
 	}
 	return store.Update(func(tx *snapshot.Tx) error {
-		// Transactions run one at a time, so this is the set that tx began
-		// with.
+		// Transactions run one at a time, so this is the set that tx began with.
 		for b := range store.Load().All() {
 			if _, keep := wanted[b]; !keep {
 				tx.Remove(b)

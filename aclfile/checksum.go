@@ -15,15 +15,13 @@ import (
 )
 
 const (
-	// sumSuffix is appended to the name of a file to get the name of its
-	// checksum file.
+	// sumSuffix is appended to the name of a file to get the name of its checksum file.
 	sumSuffix = ".sum"
-	// maxChecksums is the maximum number of checksums in a checksum file: that
-	// of the current content and, while the file is being replaced, that of the
-	// new content.
+	// maxChecksums is the maximum number of checksums in a checksum file: that of the
+	// current content and, while the file is being replaced, that of the new content.
 	maxChecksums = 2
-	// maxSumBytes bounds the size of the checksum file. Linux paths have at
-	// most 4,096 bytes, and escaping at most doubles that.
+	// maxSumBytes bounds the size of the checksum file. Linux paths have at most 4,096
+	// bytes, and escaping at most doubles that.
 	maxSumBytes = maxChecksums * (sha256.Size*2 + 2*4096 + 8)
 )
 
@@ -31,20 +29,19 @@ const (
 // ChecksumRequired.
 type Checksums uint8
 
-// The two ways to treat a file without a checksum file. If there is a checksum
-// file, the file must match it in both cases.
+// The two ways to treat a file without a checksum file. If there is a checksum file,
+// the file must match it in both cases.
 const (
 	// ChecksumRequired refuses it. Use it for files that Save writes.
 	ChecksumRequired Checksums = iota
-	// ChecksumOptional loads it if it contains a binding. An empty file is
-	// refused even so: it is what a writer leaves that has just begun. In a
-	// store that allows access to resources without ACLs, the empty set would
-	// allow everything.
+	// ChecksumOptional loads it if it contains a binding. An empty file is refused even
+	// so: it is what a writer leaves that has just begun. In a store that allows access
+	// to resources without ACLs, the empty set would allow everything.
 	ChecksumOptional
 )
 
-// ChecksumError is the error for a file that does not match its checksum, or
-// that has no usable checksum.
+// ChecksumError is the error for a file that does not match its checksum, or that has
+// no usable checksum.
 type ChecksumError struct {
 	Path     string // path of the file, with symbolic links resolved
 	Missing  bool   // there is no checksum file
@@ -60,8 +57,8 @@ func (e *ChecksumError) Error() string {
 // digest is a checksum.
 type digest [sha256.Size]byte
 
-// sumEscapes is how sha256sum escapes characters in a name that would break its
-// line. It marks such a line with a backslash at the beginning.
+// sumEscapes is how sha256sum escapes characters in a name that would break its line.
+// It marks such a line with a backslash at the beginning.
 var sumEscapes = strings.NewReplacer("\\", "\\\\", "\n", "\\n", "\r", "\\r")
 
 // formatSum returns the checksum file for path with the given digests.
@@ -79,8 +76,8 @@ func formatSum(path string, digests []digest) []byte {
 	return buf.Bytes()
 }
 
-// parseSum parses a checksum file. It ignores the names in it, so that a file
-// and its checksum can be moved together. A truncated file is refused.
+// parseSum parses a checksum file. It ignores the names in it, so that a file and its
+// checksum can be moved together. A truncated file is refused.
 func parseSum(path string, text []byte) ([]digest, *ChecksumError) {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	if last := len(lines) - 1; len(lines[last]) == 0 {
@@ -107,9 +104,8 @@ func malformedSum(path, found string) *ChecksumError {
 		"or two while the file is being replaced: create it again if the content of the file is correct"}
 }
 
-// checkSum reports whether d, the digest of the file's content, is in the
-// checksum file of path. The error is a *ChecksumError, or one from reading the
-// checksum file.
+// checkSum reports whether d, the digest of the file's content, is in the checksum file
+// of path. The error is a *ChecksumError, or one from reading the checksum file.
 func checkSum(path string, d digest, sum []byte, err error) (verified bool, _ error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

@@ -28,8 +28,8 @@ func set(name string, n int) []acl.Binding {
 	return list
 }
 
-// faulty is the disk, on which call number failAt, counted from 0, fails. If
-// killed is set, all later calls fail too, as if the process had been killed.
+// faulty is the disk, on which call number failAt, counted from 0, fails. If killed is
+// set, all later calls fail too, as if the process had been killed.
 type faulty struct {
 	disk
 	failAt int
@@ -175,9 +175,8 @@ func saveByHand(t *testing.T, path string, bindings []acl.Binding) {
 // expectedFaults is the number of calls in all the saves below that can fail.
 const expectedFaults = 212
 
-// Every call of a save fails once, after which the program either continues or
-// is killed. The file contains the old set until it is replaced, and then the
-// new one.
+// Every call of a save fails once, after which the program either continues or is
+// killed. The file contains the old set until it is replaced, and then the new one.
 func TestEveryFaultLeavesOneSetWhole(t *testing.T) {
 	survived := 0
 	for _, state := range oldStates {
@@ -261,9 +260,8 @@ func folderOf(t *testing.T, path string) []string {
 	return names
 }
 
-// Killing the process does not show what the disk would lose in a power
-// failure. So this test checks in the order of the calls that each step is
-// synced before the next.
+// Killing the process does not show what the disk would lose in a power failure. So
+// this test checks in the order of the calls that each step is synced before the next.
 func TestSaveSyncsBeforeItGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	oldStates[0].write(t, path)
@@ -283,8 +281,8 @@ func TestSaveSyncsBeforeItGoesOn(t *testing.T) {
 	}
 }
 
-// If a save happens between reading the checksum and reading the file, Load
-// reads again, a limited number of times.
+// If a save happens between reading the checksum and reading the file, Load reads
+// again, a limited number of times.
 func TestLoadReadsAgain(t *testing.T) {
 	for saves := range readAttempts + 1 {
 		path := filepath.Join(t.TempDir(), "acls")

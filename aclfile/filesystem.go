@@ -6,11 +6,10 @@ import (
 	"os"
 )
 
-// filesystem has the calls with which Save changes files. Tests make each of
-// them fail.
+// filesystem has the calls with which Save changes files. Tests make each of them fail.
 type filesystem interface {
-	// createTemp creates a file of mode 0600 with a unique name. The asterisk
-	// at the end of pattern is replaced by a random text.
+	// createTemp creates a file of mode 0600 with a unique name. The asterisk at the
+	// end of pattern is replaced by a random text.
 	createTemp(folder, pattern string) (tempFile, error)
 	rename(from, to string) error
 	remove(path string) error

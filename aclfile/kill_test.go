@@ -23,27 +23,27 @@ import (
 )
 
 const (
-	// killFile is the environment variable that makes TestKilledWriter a writer
-	// of the named file.
+	// killFile is the environment variable that makes TestKilledWriter a writer of the
+	// named file.
 	killFile = "PORTCULLIS_KILL_TEST_FILE"
 	// maxKills and killTime end the test when either is reached, but not before
 	// expectedKills kills.
 	maxKills      = 300
 	killTime      = 12 * time.Second
 	expectedKills = 200
-	// expectedInside is how many of the kills must hit a save. A writer does
-	// little else, so nearly all do.
+	// expectedInside is how many of the kills must hit a save. A writer does little
+	// else, so nearly all do.
 	expectedInside = 150
 )
 
-// numbered returns the set with a number. Its size depends on the number, so
-// that a part of one set never equals another.
+// numbered returns the set with a number. Its size depends on the number, so that a
+// part of one set never equals another.
 func numbered(n int) []acl.Binding {
 	return set(strconv.Itoa(n), 1+n*37%211)
 }
 
-// TestKilledWriter is not a test but the program that TestKill kills. It saves
-// one set after another, and reports when each save begins and ends.
+// TestKilledWriter is not a test but the program that TestKill kills. It saves one set
+// after another, and reports when each save begins and ends.
 func TestKilledWriter(t *testing.T) {
 	path := os.Getenv(killFile)
 	if path == "" {
@@ -77,8 +77,8 @@ func numberOf(t *testing.T, loaded []acl.Binding) int {
 	return n
 }
 
-// A writer is killed hundreds of times. Each time the file contains the set of
-// the last completed save, or that of the save in progress.
+// A writer is killed hundreds of times. Each time the file contains the set of the last
+// completed save, or that of the save in progress.
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
@@ -113,9 +113,9 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// runAndKill starts a writer, kills it some time after its first save has
-// begun, and returns the numbers of the last save that began and the last that
-// ended. Saves of earlier writers count.
+// runAndKill starts a writer, kills it some time after its first save has begun, and
+// returns the numbers of the last save that began and the last that ended. Saves of
+// earlier writers count.
 func runAndKill(t *testing.T, path string, last int, after time.Duration) (begun, done int) {
 	t.Helper()
 	begun, done = last, last

@@ -13,25 +13,23 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// MaxFileBytes is the maximum size of a file that [Load] reads and [Save]
-// writes. It is enough for some five million bindings. The limit stops a larger
-// file, which cannot be an ACL file, from filling memory.
+// MaxFileBytes is the maximum size of a file that [Load] reads and [Save] writes. It is
+// enough for some five million bindings. The limit stops a larger file, which cannot be
+// an ACL file, from filling memory.
 const MaxFileBytes = 1 << 30
 
-// readAttempts is how often Load tries to read a file and its checksum, which
-// cannot be read atomically. An attempt fails if a save happens between the two
-// reads.
+// readAttempts is how often Load tries to read a file and its checksum, which cannot be
+// read atomically. An attempt fails if a save happens between the two reads.
 const readAttempts = 8
 
-// Load returns all bindings of the file at path, in order, including
-// duplicates. The first line determines the format, which may be any that
-// [acl.Read] knows.
+// Load returns all bindings of the file at path, in order, including duplicates. The
+// first line determines the format, which may be any that [acl.Read] knows.
 //
-// If anything is wrong, no binding is returned. Every error in the content is
-// reported, as [acl.ParseErrors]. A wrong checksum, or a missing one if
-// checksums requires it, is a [*ChecksumError]; the content is then not parsed.
-// A missing file is an error that wraps [fs.ErrNotExist]. A file may be loaded
-// while it is saved: the result is the old set or the new one.
+// If anything is wrong, no binding is returned. Every error in the content is reported,
+// as [acl.ParseErrors]. A wrong checksum, or a missing one if checksums requires it, is
+// a [*ChecksumError]; the content is then not parsed. A missing file is an error that
+// wraps [fs.ErrNotExist]. A file may be loaded while it is saved: the result is the old
+// set or the new one.
 //
 // The file is read into memory. Load is safe for concurrent use.
 func Load(path string, checksums Checksums) ([]acl.Binding, error) {
@@ -83,8 +81,8 @@ func readContent(path string, read readFunc) (c *content, err error) {
 }
 
 func tryReadContent(path string, read readFunc) (*content, error) {
-	// A folder may be replaced by swapping a link: the file and its checksum
-	// must come from the same folder.
+	// A folder may be replaced by swapping a link: the file and its checksum must come
+	// from the same folder.
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, fmt.Errorf("aclfile: %w", err)

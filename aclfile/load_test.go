@@ -35,8 +35,8 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-// Every truncation and every flipped bit of a file is detected, and every
-// truncation of its checksum file.
+// Every truncation and every flipped bit of a file is detected, and every truncation of
+// its checksum file.
 func TestLoadNoticesAllDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	save(t, path, set("a", 2))
@@ -234,8 +234,8 @@ func wantInForce(t *testing.T, store *snapshot.Store, generation uint64, want []
 	}
 }
 
-// If anything is wrong with the file, the set in force stays in force, and the
-// error says so.
+// If anything is wrong with the file, the set in force stays in force, and the error
+// says so.
 func TestApplyKeepsWhatIsInForce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: true})

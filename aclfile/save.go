@@ -16,22 +16,21 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// newFileMode is the mode of a file that replaces none. The owner can decide to
-// let others read a list of principals.
+// newFileMode is the mode of a file that replaces none. The owner can decide to let
+// others read a list of principals.
 const newFileMode fs.FileMode = 0o600
 
 // SaveError says why a set was not saved.
 type SaveError struct {
 	Path string // the path given to Save
-	// Replaced says that the file contains the new set, and loads, but that the
-	// new set may not be durable: a power failure could restore the complete
-	// old set. If Replaced is false, the file is unchanged.
+	// Replaced says that the file contains the new set, and loads, but that the new set
+	// may not be durable: a power failure could restore the complete old set. If
+	// Replaced is false, the file is unchanged.
 	Replaced bool
 	Err      error
 }
 
-// Error says whether the file contains the old set or the new one, and what
-// went wrong.
+// Error says whether the file contains the old set or the new one, and what went wrong.
 func (e *SaveError) Error() string {
 	state := "not saved, the file is unchanged"
 	if e.Replaced {
@@ -43,15 +42,14 @@ func (e *SaveError) Error() string {
 // Unwrap returns Err.
 func (e *SaveError) Unwrap() error { return e.Err }
 
-// Save replaces the content of the file at path by bindings, in the order
-// given, and writes a checksum file next to it; see the package documentation
-// for the guarantees. The format is any that [acl.Write] writes;
-// [acl.FormatZooKeeper] sorts.
+// Save replaces the content of the file at path by bindings, in the order given, and
+// writes a checksum file next to it; see the package documentation for the guarantees.
+// The format is any that [acl.Write] writes; [acl.FormatZooKeeper] sorts.
 //
-// The error is a [*SaveError]. A set that would not be read back unchanged,
-// because a binding is not valid or the format cannot represent it, is refused
-// before any file is changed. The error names every such binding. An existing
-// file at path is replaced even if it does not load.
+// The error is a [*SaveError]. A set that would not be read back unchanged, because a
+// binding is not valid or the format cannot represent it, is refused before any file is
+// changed. The error names every such binding. An existing file at path is replaced
+// even if it does not load.
 //
 // The set is held in memory as text. Save waits for the disk about ten times.
 func Save(path string, format acl.Format, bindings iter.Seq[acl.Binding]) error {
@@ -93,8 +91,7 @@ func (s *saver) run(path string, format acl.Format, bindings iter.Seq[acl.Bindin
 	return s.replace(text.Bytes(), digests)
 }
 
-// resolve finds the file that path leads to, which need not exist, and its
-// mode.
+// resolve finds the file that path leads to, which need not exist, and its mode.
 func (s *saver) resolve(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -116,9 +113,9 @@ func (s *saver) resolve(path string) error {
 	return err
 }
 
-// current returns the checksum of the file's current content, so that the file
-// loads until it is replaced. It returns none if the file does not exist or
-// does not load, because such a file must not become valid.
+// current returns the checksum of the file's current content, so that the file loads
+// until it is replaced. It returns none if the file does not exist or does not load,
+// because such a file must not become valid.
 func (s *saver) current() ([]digest, error) {
 	c, err := readContent(s.path, readFile)
 	var wrong *ChecksumError
@@ -136,8 +133,8 @@ func (s *saver) current() ([]digest, error) {
 	return []digest{c.digest}, nil
 }
 
-// replace replaces the file and its checksum file. At every moment the latter
-// contains the checksum of the former.
+// replace replaces the file and its checksum file. At every moment the latter contains
+// the checksum of the former.
 func (s *saver) replace(text []byte, digests []digest) error {
 	temp, err := s.writeTemp(s.path, text)
 	if err != nil {
@@ -177,8 +174,8 @@ func (s *saver) replaceSum(digests []digest) error {
 	return s.syncFolder(filepath.Dir(path))
 }
 
-// writeTemp writes text to a new file in the folder of path, so that it can be
-// renamed to path. It returns the name once the text is synced to disk.
+// writeTemp writes text to a new file in the folder of path, so that it can be renamed
+// to path. It returns the name once the text is synced to disk.
 func (s *saver) writeTemp(path string, text []byte) (string, error) {
 	f, err := s.createTemp(filepath.Dir(path), tempPrefix(path)+"*")
 	if err != nil {
@@ -200,8 +197,8 @@ func (s *saver) writeTemp(path string, text []byte) (string, error) {
 // tempPrefix returns the beginning of the names of temporary files for path.
 func tempPrefix(path string) string { return "." + filepath.Base(path) + ".tmp-" }
 
-// removeLeftovers removes the temporary files of saves that were killed. A file
-// that cannot be removed does no harm, and the next save tries again.
+// removeLeftovers removes the temporary files of saves that were killed. A file that
+// cannot be removed does no harm, and the next save tries again.
 func (s *saver) removeLeftovers() {
 	folder := filepath.Dir(s.path)
 	entries, err := os.ReadDir(folder)

@@ -64,14 +64,13 @@ func listing(t require, folder string) map[string]string {
 	return files
 }
 
-// require has the methods that *testing.T and *rapid.T share and that these
-// tests need.
+// require has the methods that *testing.T and *rapid.T share and that these tests need.
 type require interface {
 	Fatalf(format string, args ...any)
 }
 
-// Saved sets are loaded unchanged. Sets that cannot be saved are refused, and
-// no file is changed. JSON refuses only invalid bindings.
+// Saved sets are loaded unchanged. Sets that cannot be saved are refused, and no file
+// is changed. JSON refuses only invalid bindings.
 func TestSaveAndLoadAnySet(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "acls")
@@ -248,8 +247,8 @@ func TestSaveRefusesWhatIsNoFile(t *testing.T) {
 	}
 }
 
-// The temporary files of a killed save are removed by the next save. Those of
-// other files stay.
+// The temporary files of a killed save are removed by the next save. Those of other
+// files stay.
 func TestSaveRemovesLeftovers(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{".acls.tmp-1", ".acls.sum.tmp-2", ".other.tmp-3", "acls.tmp-4"} {

@@ -12,8 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// TestUntoldChecksDoNotAllocate: a decision that no one receives allocates
-// nothing. The race detector itself allocates, so it excludes this test.
+// TestUntoldChecksDoNotAllocate: a decision that no one receives allocates nothing. The
+// race detector itself allocates, so it excludes this test.
 func TestUntoldChecksDoNotAllocate(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
 	for name, auditor := range map[string]*audit.Auditor{

@@ -10,37 +10,36 @@ import (
 )
 
 // Hits counts for each ACL how many checks it has decided, which is how often a
-// Decision named it. The counts are exact and survive updates of the store,
-// even for removed ACLs. A session without Hits pays nothing. Memory grows with
-// the number of ACLs that have decided a check. Hits is safe for concurrent
-// use, but must not be copied after first use. The zero Hits has counted
-// nothing and is ready to use.
+// Decision named it. The counts are exact and survive updates of the store, even for
+// removed ACLs. A session without Hits pays nothing. Memory grows with the number of
+// ACLs that have decided a check. Hits is safe for concurrent use, but must not be
+// copied after first use. The zero Hits has counted nothing and is ready to use.
 //
-// If several ACLs match, only the one in the Decision is counted. By-type
-// checks name no ACL, so they count none.
+// If several ACLs match, only the one in the Decision is counted. By-type checks name
+// no ACL, so they count none.
 type Hits struct {
 	mu     sync.Mutex // protects next
 	next   int
 	shards [hitShards]hitShard
 }
 
-// hitShards is the number of sets of counters. Sessions are assigned to them in
-// turn, so that they rarely wait for each other. The number is arbitrary, but
-// larger than the cores of most machines.
+// hitShards is the number of sets of counters. Sessions are assigned to them in turn,
+// so that they rarely wait for each other. The number is arbitrary, but larger than the
+// cores of most machines.
 const hitShards = 64
 
-// maxKnown is the maximum number of decisions for which a shard caches the
-// counter. It bounds memory, because decisions of old generations remain in the
-// cache. Without a cache entry the counter is found by its ACL.
+// maxKnown is the maximum number of decisions for which a shard caches the counter. It
+// bounds memory, because decisions of old generations remain in the cache. Without a
+// cache entry the counter is found by its ACL.
 const maxKnown = 4096
 
 // hitShard has the counters of some sessions.
 type hitShard struct {
 	mu     sync.Mutex
 	counts map[acl.Binding]*uint64
-	// known caches the counter of a decision. Hashing a Decision takes 24
-	// bytes; hashing its ACL takes three strings. After an update the same ACL
-	// has other decisions.
+	// known caches the counter of a decision. Hashing a Decision takes 24 bytes;
+	// hashing its ACL takes three strings. After an update the same ACL has other
+	// decisions.
 	known map[snapshot.Decision]*uint64
 	_     [64]byte // puts the next shard's lock on another cache line
 }
@@ -104,8 +103,8 @@ func (h *Hits) Of(b acl.Binding) uint64 {
 }
 
 // All yields every ACL that has decided a check and its count, in the order of
-// [acl.Binding.Compare]. It first adds up all counters; concurrent checks may
-// or may not be included.
+// [acl.Binding.Compare]. It first adds up all counters; concurrent checks may or may
+// not be included.
 func (h *Hits) All() iter.Seq2[acl.Binding, uint64] {
 	return func(yield func(acl.Binding, uint64) bool) {
 		totals := h.totals()
@@ -125,9 +124,9 @@ func (h *Hits) All() iter.Seq2[acl.Binding, uint64] {
 // Unused yields the ACLs of n that have decided no check, in the order of
 // [acl.Binding.Compare].
 //
-// Review them before removal. A by-type check may depend on an ACL without
-// naming it. And with Config.AllowIfNoACL an ACL that is never named can still
-// keep a resource from being open to everyone.
+// Review them before removal. A by-type check may depend on an ACL without naming it.
+// And with Config.AllowIfNoACL an ACL that is never named can still keep a resource
+// from being open to everyone.
 func (h *Hits) Unused(n *snapshot.Snapshot) iter.Seq[acl.Binding] {
 	return func(yield func(acl.Binding) bool) {
 		totals := h.totals()

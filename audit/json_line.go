@@ -36,9 +36,9 @@ type eventObject struct {
 	ACL          *aclObject `json:"acl,omitempty"` // the ACL that decided
 }
 
-// aclObject is an ACL with the keys of acl.Binding.MarshalJSON. That method
-// refuses ACLs that Kafka would not create. A log must be able to hold them,
-// because earlier releases created some.
+// aclObject is an ACL with the keys of acl.Binding.MarshalJSON. That method refuses
+// ACLs that Kafka would not create. A log must be able to hold them, because earlier
+// releases created some.
 type aclObject struct {
 	ResourceType string `json:"resourceType"`
 	Name         string `json:"name"`
@@ -49,15 +49,14 @@ type aclObject struct {
 	Permission   string `json:"permission"`
 }
 
-// AppendJSON appends e as one line of JSON, without a line break, and returns
-// the extended slice. [ReadTrace] reads this format. The keys are time (RFC
-// 3339, with nanoseconds), allowed, reason, principal, groups, host, operation,
-// resourceType, name, byType, request, clientId, correlationId, references,
-// generation, and acl (the ACL that decided). Optional keys are omitted if they
-// are empty.
+// AppendJSON appends e as one line of JSON, without a line break, and returns the
+// extended slice. [ReadTrace] reads this format. The keys are time (RFC 3339, with
+// nanoseconds), allowed, reason, principal, groups, host, operation, resourceType,
+// name, byType, request, clientId, correlationId, references, generation, and acl (the
+// ACL that decided). Optional keys are omitted if they are empty.
 //
-// Text that is not valid UTF-8 is an error, because JSON cannot represent it
-// and replacing it would give another name.
+// Text that is not valid UTF-8 is an error, because JSON cannot represent it and
+// replacing it would give another name.
 func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 	if err := checkText(e); err != nil {
 		return nil, err
@@ -88,9 +87,9 @@ func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 	return appendObject(dst, o)
 }
 
-// appendObject appends v on one line. It escapes what JSON requires, and
-// characters that are not printable, such as those that control a terminal or
-// change the text direction.
+// appendObject appends v on one line. It escapes what JSON requires, and characters
+// that are not printable, such as those that control a terminal or change the text
+// direction.
 func appendObject(dst []byte, v any) ([]byte, error) {
 	start := len(dst)
 	b := bytes.NewBuffer(dst)
@@ -112,8 +111,8 @@ func appendObject(dst []byte, v any) ([]byte, error) {
 
 func isUnprintable(r rune) bool { return !unicode.IsPrint(r) }
 
-// appendPrintable appends r, escaped as in JSON if it is not printable. In an
-// object without white space such characters occur only in strings.
+// appendPrintable appends r, escaped as in JSON if it is not printable. In an object
+// without white space such characters occur only in strings.
 func appendPrintable(dst []byte, r rune) []byte {
 	switch {
 	case !isUnprintable(r):
@@ -139,8 +138,7 @@ func checkText(e *Event) error {
 	return nil
 }
 
-// NewJSONWriter returns a handler that writes each event to w as [AppendJSON]
-// renders it, with a line break, in one call of Write. It is safe for
-// concurrent use; only one event is written at a time. Handle returns errors of
-// AppendJSON and of w.
+// NewJSONWriter returns a handler that writes each event to w as [AppendJSON] renders
+// it, with a line break, in one call of Write. It is safe for concurrent use; only one
+// event is written at a time. Handle returns errors of AppendJSON and of w.
 func NewJSONWriter(w io.Writer) Handler { return &lineWriter{w: w, render: AppendJSON} }

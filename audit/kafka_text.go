@@ -6,9 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// The separators of Kafka's line, in order. Each occurs once in a line: text
-// that contains one is quoted, and a line in which one occurs twice is not
-// accepted.
+// The separators of Kafka's line, in order. Each occurs once in a line: text that
+// contains one is quoted, and a line in which one occurs twice is not accepted.
 const (
 	linePrincipal  = "Principal = "
 	lineAllowed    = " is Allowed operation = "
@@ -25,13 +24,13 @@ var lineWords = []string{linePrincipal, lineAllowed, lineDenied, lineHost, lineR
 // The separators of an ACL in Kafka's line, in order.
 var aclWords = []string{"resourceType=", ", resourceName=", ", patternType=", ", principal=", ", host=", ", operation=", ", permissionType="}
 
-// appendText appends a text that may come from a client, quoted if it could be
-// taken for something else.
+// appendText appends a text that may come from a client, quoted if it could be taken
+// for something else.
 //
 // A text is quoted if it is not valid UTF-8, contains characters that are not
-// printable, begins with a quotation mark, or contains one of the separators,
-// possibly together with the adjacent spaces. It is quoted as in Go, with
-// spaces as \x20, because every separator contains a space.
+// printable, begins with a quotation mark, or contains one of the separators, possibly
+// together with the adjacent spaces. It is quoted as in Go, with spaces as \x20,
+// because every separator contains a space.
 func appendText(dst []byte, text string) []byte {
 	if isPlain(text) {
 		return append(dst, text...)
@@ -49,8 +48,8 @@ func isPlain(text string) bool {
 			return false
 		}
 	}
-	// Every separator of an ACL contains "=", and so do all separators of the
-	// line but one.
+	// Every separator of an ACL contains "=", and so do all separators of the line but
+	// one.
 	if !strings.Contains(text, "=") && !strings.Contains(text, "based on") {
 		return true
 	}

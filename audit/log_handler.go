@@ -7,14 +7,14 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// NewLogHandler returns a handler that logs each event with l: the message
-// "allowed" or "denied", at the event's level and time, with the attributes
-// principal, groups, host, operation, resourceType, name or byType, request,
-// clientId, reason, acl and generation. Empty groups, clientId and acl are
-// omitted. The handlers of log/slog escape text that would break a line.
+// NewLogHandler returns a handler that logs each event with l: the message "allowed" or
+// "denied", at the event's level and time, with the attributes principal, groups, host,
+// operation, resourceType, name or byType, request, clientId, reason, acl and
+// generation. Empty groups, clientId and acl are omitted. The handlers of log/slog
+// escape text that would break a line.
 //
-// Events below the level of l's own handler are dropped, as in Kafka, and count
-// as recorded. Handle returns errors of l's handler.
+// Events below the level of l's own handler are dropped, as in Kafka, and count as
+// recorded. Handle returns errors of l's handler.
 func NewLogHandler(l *slog.Logger) Handler { return logHandler{l.Handler()} }
 
 type logHandler struct{ slog.Handler }

@@ -10,8 +10,8 @@ import (
 
 // ocsfVersion is the version of the OCSF schema.
 //
-// Source: schema.ocsf.io, 1.3.0, class api_activity; its required attributes
-// are activity_id, actor, api, category_uid, class_uid, metadata, severity_id,
+// Source: schema.ocsf.io, 1.3.0, class api_activity; its required attributes are
+// activity_id, actor, api, category_uid, class_uid, metadata, severity_id,
 // src_endpoint, time and type_uid.
 const ocsfVersion = "1.3.0"
 
@@ -37,8 +37,8 @@ var ocsfActivityNames = map[ocsfActivity]string{
 	ocsfUnknown: "Unknown", ocsfCreate: "Create", ocsfRead: "Read", ocsfUpdate: "Update", ocsfDelete: "Delete",
 }
 
-// ocsfActivities are the activities of the operations. Other operations have
-// the activity Unknown.
+// ocsfActivities are the activities of the operations. Other operations have the
+// activity Unknown.
 var ocsfActivities = map[ops.Operation]ocsfActivity{
 	ops.Read: ocsfRead, ops.Describe: ocsfRead, ops.DescribeConfigs: ocsfRead, ops.DescribeTokens: ocsfRead,
 	ops.Create: ocsfCreate, ops.CreateTokens: ocsfCreate,
@@ -131,12 +131,12 @@ type ocsfUnmapped struct {
 	Generation uint64 `json:"generation"`
 }
 
-// AppendOCSF appends e as one line of JSON, without a line break, and returns
-// the extended slice. The line is an event of the class API Activity (6003) of
-// the Open Cybersecurity Schema Framework, 1.3.0. The principal is actor.user,
-// the Kafka request is api.operation, the client's address is src_endpoint, the
-// resource is the only element of resources, and the ACL that decided is the
-// policy in actor.authorizations. A denial has the status Failure.
+// AppendOCSF appends e as one line of JSON, without a line break, and returns the
+// extended slice. The line is an event of the class API Activity (6003) of the Open
+// Cybersecurity Schema Framework, 1.3.0. The principal is actor.user, the Kafka request
+// is api.operation, the client's address is src_endpoint, the resource is the only
+// element of resources, and the ACL that decided is the policy in actor.authorizations.
+// A denial has the status Failure.
 //
 // Text that is not valid UTF-8 is an error, as in [AppendJSON].
 func AppendOCSF(dst []byte, e *Event) ([]byte, error) {
@@ -197,8 +197,7 @@ func ocsfActorOf(e *Event) ocsfActor {
 // aclName returns the text of an ACL as in Kafka's audit line.
 func aclName(b acl.Binding) string { return string(appendACL(nil, b, Kafka42, appendText)) }
 
-// NewOCSFWriter returns a handler that writes each event to w as [AppendOCSF]
-// renders it, with a line break, in one call of Write. It is safe for
-// concurrent use; only one event is written at a time. Handle returns errors of
-// AppendOCSF and of w.
+// NewOCSFWriter returns a handler that writes each event to w as [AppendOCSF] renders
+// it, with a line break, in one call of Write. It is safe for concurrent use; only one
+// event is written at a time. Handle returns errors of AppendOCSF and of w.
 func NewOCSFWriter(w io.Writer) Handler { return &lineWriter{w: w, render: AppendOCSF} }

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Overflow says what happens to an event if a [Queue] is full. The zero
-// Overflow is DenyWhenFull.
+// Overflow says what happens to an event if a [Queue] is full. The zero Overflow is
+// DenyWhenFull.
 type Overflow uint8
 
 // The values of Overflow.
@@ -21,15 +21,15 @@ const (
 	DropWhenFull
 )
 
-// ErrFull means that the queue is full. ErrClosed means that it no longer
-// accepts events.
+// ErrFull means that the queue is full. ErrClosed means that it no longer accepts
+// events.
 var (
 	ErrFull   = errors.New("audit: the queue is full")
 	ErrClosed = errors.New("audit: the queue is closed")
 )
 
-// LossError has the number of events lost since the last LossError: dropped,
-// refused by the next handler, or left in the queue when the context ended Run.
+// LossError has the number of events lost since the last LossError: dropped, refused by
+// the next handler, or left in the queue when the context ended Run.
 type LossError struct {
 	Lost uint64
 	Err  error // the last error of the next handler, or nil
@@ -47,8 +47,8 @@ func (e *LossError) Error() string {
 // Unwrap returns Err.
 func (e *LossError) Unwrap() error { return e.Err }
 
-// QueueCounts are the counts of a queue. Each event is counted in one of them
-// or still in the queue.
+// QueueCounts are the counts of a queue. Each event is counted in one of them or still
+// in the queue.
 type QueueCounts struct {
 	Delivered uint64 // accepted by the next handler
 	Dropped   uint64 // with DropWhenFull
@@ -56,12 +56,12 @@ type QueueCounts struct {
 	Failed    uint64 // refused by the next handler, or left when Run ended
 }
 
-// Queue is a handler that stores events and passes them on in order, one at a
-// time, in the goroutine that called Run. It is safe for concurrent use, but
-// must not be copied after first use.
+// Queue is a handler that stores events and passes them on in order, one at a time, in
+// the goroutine that called Run. It is safe for concurrent use, but must not be copied
+// after first use.
 //
-// Every lost event is counted and reported. The zero Queue has no capacity and
-// refuses every event.
+// Every lost event is counted and reported. The zero Queue has no capacity and refuses
+// every event.
 type Queue struct {
 	next     Handler
 	overflow Overflow
@@ -80,11 +80,11 @@ type Queue struct {
 	loss    LossError // not yet reported
 }
 
-// NewQueue returns a queue for up to capacity events, which must be positive.
-// An Event takes about 230 bytes; memory for all of them is allocated now. If
-// events were lost, report is called before the next event is delivered and at
-// the end, in the goroutine of Run or Close. A nil report only counts. A
-// capacity that is not positive and a nil next are errors.
+// NewQueue returns a queue for up to capacity events, which must be positive. An Event
+// takes about 230 bytes; memory for all of them is allocated now. If events were lost,
+// report is called before the next event is delivered and at the end, in the goroutine
+// of Run or Close. A nil report only counts. A capacity that is not positive and a nil
+// next are errors.
 func NewQueue(next Handler, capacity int, overflow Overflow, report func(*LossError)) (*Queue, error) {
 	switch {
 	case next == nil:
@@ -125,11 +125,11 @@ func (q *Queue) Handle(e *Event) error {
 	}
 }
 
-// Run delivers events until the queue is closed and empty, and then returns
-// nil. If ctx is done earlier, it closes the queue, counts the remaining events
-// as lost, and returns the error of ctx. It waits for a handler that is
-// running. Only one Run delivers at a time; another one waits for it. For the
-// zero Queue, Run returns ErrClosed.
+// Run delivers events until the queue is closed and empty, and then returns nil. If ctx
+// is done earlier, it closes the queue, counts the remaining events as lost, and
+// returns the error of ctx. It waits for a handler that is running. Only one Run
+// delivers at a time; another one waits for it. For the zero Queue, Run returns
+// ErrClosed.
 func (q *Queue) Run(ctx context.Context) error {
 	if q.next == nil {
 		return ErrClosed
@@ -140,9 +140,9 @@ func (q *Queue) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Close stops accepting events, and returns when all events in the queue are
-// delivered: by the current Run, otherwise by Close itself. Checks that wait
-// for room are denied. Close may be called again.
+// Close stops accepting events, and returns when all events in the queue are delivered:
+// by the current Run, otherwise by Close itself. Checks that wait for room are denied.
+// Close may be called again.
 func (q *Queue) Close() {
 	q.close()
 	if q.next != nil {
@@ -165,8 +165,8 @@ func (q *Queue) close() {
 	q.room.Broadcast()
 }
 
-// deliver delivers events until there is no more to do. Only one goroutine
-// delivers at a time, so that events stay in order.
+// deliver delivers events until there is no more to do. Only one goroutine delivers at
+// a time, so that events stay in order.
 func (q *Queue) deliver(ctx context.Context) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -142,8 +142,8 @@ func TestQueueWaits(t *testing.T) {
 	})
 }
 
-// A check that waits for room is refused when the queue is closed and does not
-// hang, even if nothing empties the queue.
+// A check that waits for room is refused when the queue is closed and does not hang,
+// even if nothing empties the queue.
 func TestQueueCloseWakes(t *testing.T) {
 	for _, end := range []string{"Close", "Run"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -10,18 +10,17 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Auditor receives every decision. The zero Auditor discards them. An Auditor
-// must not be changed once it has made a Session. It is then safe for
-// concurrent use, as its fields must be.
+// Auditor receives every decision. The zero Auditor discards them. An Auditor must not
+// be changed once it has made a Session. It is then safe for concurrent use, as its
+// fields must be.
 type Auditor struct {
 	// Handler receives the events. It may be nil.
 	Handler Handler
-	// Level is the minimum level of events. Events below it are not created.
-	// The zero Level is INFO, which means denials only, as in Kafka's default
-	// configuration.
+	// Level is the minimum level of events. Events below it are not created. The zero
+	// Level is INFO, which means denials only, as in Kafka's default configuration.
 	Level slog.Level
-	// Failed is called with each event that the Handler did not record and its
-	// error, in the goroutine of the check. It may be nil.
+	// Failed is called with each event that the Handler did not record and its error,
+	// in the goroutine of the check. It may be nil.
 	Failed func(e *Event, err error)
 	// Hits, unless nil, counts the ACLs that decide, at every level.
 	Hits *Hits
@@ -31,9 +30,9 @@ type Auditor struct {
 	Now func() time.Time
 }
 
-// Session returns a session of the store for subject that reports its decisions
-// to the auditor. It copies subject. If a is nil, decisions are not reported.
-// Session allocates.
+// Session returns a session of the store for subject that reports its decisions to the
+// auditor. It copies subject. If a is nil, decisions are not reported. Session
+// allocates.
 func (a *Auditor) Session(store *snapshot.Store, subject snapshot.Subject) *Session {
 	subject.Groups = slices.Clone(subject.Groups)
 	s := &Session{live: store.Session(subject), subject: subject}
@@ -54,9 +53,9 @@ func (a *Auditor) Session(store *snapshot.Store, subject snapshot.Subject) *Sess
 	return s
 }
 
-// Session is a snapshot.Session that reports its decisions. It is safe for
-// concurrent use, but must not be copied after first use. The zero Session
-// denies everything and reports nothing.
+// Session is a snapshot.Session that reports its decisions. It is safe for concurrent
+// use, but must not be copied after first use. The zero Session denies everything and
+// reports nothing.
 type Session struct {
 	live      *snapshot.Session
 	candidate *snapshot.Session // nil without a shadow
@@ -66,13 +65,13 @@ type Session struct {
 	watched   bool      // some receiver is configured
 }
 
-// Check decides as snapshot.Session.Check does, and reports the decision. If
-// the ACLs allow but the Handler cannot record it, Check returns the zero
-// Decision, which denies.
+// Check decides as snapshot.Session.Check does, and reports the decision. If the ACLs
+// allow but the Handler cannot record it, Check returns the zero Decision, which
+// denies.
 //
-// Without receivers it costs one comparison more than the check. Otherwise it
-// costs what the hit counters, the shadow and the handler cost. The event
-// itself is created only if its level is enabled.
+// Without receivers it costs one comparison more than the check. Otherwise it costs
+// what the hit counters, the shadow and the handler cost. The event itself is created
+// only if its level is enabled.
 func (s *Session) Check(c Call, op ops.Operation, t resource.Type, name string) snapshot.Decision {
 	if !s.watched {
 		if s.live == nil {
@@ -87,16 +86,15 @@ func (s *Session) Check(c Call, op ops.Operation, t resource.Type, name string) 
 	return v.check(op, t, name)
 }
 
-// CheckAny decides as snapshot.Session.CheckAny does, and reports the decision:
-// see [Session.Check]. References of the call is taken as 0, as in Kafka.
+// CheckAny decides as snapshot.Session.CheckAny does, and reports the decision: see
+// [Session.Check]. References of the call is taken as 0, as in Kafka.
 func (s *Session) CheckAny(c Call, op ops.Operation, t resource.Type) snapshot.Decision {
 	return s.View(c).CheckAny(op, t)
 }
 
-// View returns a View for the questions of one request, which are all decided
-// by one snapshot. It is for [ops.Evaluate], which announces the purpose of
-// each question. Of c it then uses only the API, the client id and the
-// correlation id. View allocates.
+// View returns a View for the questions of one request, which are all decided by one
+// snapshot. It is for [ops.Evaluate], which announces the purpose of each question. Of
+// c it then uses only the API, the client id and the correlation id. View allocates.
 func (s *Session) View(c Call) *View {
 	v := &View{session: s, call: c, live: new(snapshot.View)}
 	if s.live != nil {
@@ -108,9 +106,9 @@ func (s *Session) View(c Call) *View {
 	return v
 }
 
-// View decides the questions of one request and reports the decisions. It
-// implements ops.ActionAuthorizer. It is not safe for concurrent use. The zero
-// View denies everything and reports nothing.
+// View decides the questions of one request and reports the decisions. It implements
+// ops.ActionAuthorizer. It is not safe for concurrent use. The zero View denies
+// everything and reports nothing.
 type View struct {
 	session   *Session
 	live      *snapshot.View
@@ -118,9 +116,9 @@ type View struct {
 	call      Call
 }
 
-// Begin sets the purpose of the questions that follow. Each question counts as
-// one reference: Evaluate asks once for each entry of a request, whereas Kafka
-// asks once for all entries with the same name and counts them.
+// Begin sets the purpose of the questions that follow. Each question counts as one
+// reference: Evaluate asks once for each entry of a request, whereas Kafka asks once
+// for all entries with the same name and counts them.
 func (v *View) Begin(a ops.Action) {
 	v.call.API, v.call.References = a.Key, 1
 	v.call.QuietAllowed, v.call.QuietDenied = !a.LogAllowed, !a.LogDenied
@@ -147,8 +145,8 @@ func (v *View) check(op ops.Operation, t resource.Type, name string) snapshot.De
 	return v.tell(d, candidate, snapshot.Request{Operation: op, Type: t, Name: name}, false)
 }
 
-// CheckAny decides as snapshot.View.CheckAny does, and reports the decision:
-// see [Session.CheckAny].
+// CheckAny decides as snapshot.View.CheckAny does, and reports the decision: see
+// [Session.CheckAny].
 func (v *View) CheckAny(op ops.Operation, t resource.Type) snapshot.Decision {
 	if v.session == nil {
 		return snapshot.Decision{}
@@ -174,8 +172,8 @@ func (v *View) AllowedAny(op ops.Operation, t resource.Type) bool {
 	return v.CheckAny(op, t).Allowed()
 }
 
-// tell reports a decision, and returns the one that applies. The event is
-// large, so it is created only if something receives it.
+// tell reports a decision, and returns the one that applies. The event is large, so it
+// is created only if something receives it.
 func (v *View) tell(d, candidate snapshot.Decision, r snapshot.Request, byType bool) snapshot.Decision {
 	s := v.session
 	if s.hits != nil {
@@ -202,9 +200,8 @@ func (v *View) tell(d, candidate snapshot.Decision, r snapshot.Request, byType b
 	return d
 }
 
-// record reports whether the handler has recorded the event. The copy that
-// escapes to the heap is made here, so that a decision that is not logged does
-// not allocate.
+// record reports whether the handler has recorded the event. The copy that escapes to
+// the heap is made here, so that a decision that is not logged does not allocate.
 func (s *Session) record(e Event) bool {
 	err := s.auditor.Handler.Handle(&e)
 	if err != nil && s.auditor.Failed != nil {

@@ -242,8 +242,7 @@ func TestShadowReportsFlips(t *testing.T) {
 	if want := []string{"READ b: false, candidate true", "WRITE a: true, candidate false"}; !slices.Equal(flips, want) {
 		t.Errorf("flips %q, want %q", flips, want)
 	}
-	// Updates of the candidate take effect. A candidate that is not loaded
-	// denies.
+	// Updates of the candidate take effect. A candidate that is not loaded denies.
 	update(t, candidate, func(tx *snapshot.Tx) { tx.Add(allow("User:alice", ops.Write, topic("a"))) })
 	flips = nil
 	if d := session.Check(audit.Call{}, ops.Write, resource.Topic, "a"); !d.Allowed() || flips != nil {
@@ -294,8 +293,8 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
-// TestTellingIsSafe lets many goroutines share a session with all receivers,
-// and counts the events. It is meant for the race detector.
+// TestTellingIsSafe lets many goroutines share a session with all receivers, and counts
+// the events. It is meant for the race detector.
 func TestTellingIsSafe(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
 	shadow := &audit.Shadow{Candidate: newStore(t, snapshot.Config{}), Report: func(audit.Flip) {}}

@@ -6,22 +6,19 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Shadow compares a candidate set of ACLs, or another configuration, with the
-// live one. The candidate never changes a live verdict, whatever it answers,
-// however slow it is, and even if it is not loaded. It costs one more check for
-// each question, and a lock for its counts. Shadow is safe for concurrent use,
-// but must not be copied after first use. The zero Shadow has no candidate and
-// compares nothing.
+// Shadow compares a candidate set of ACLs, or another configuration, with the live one.
+// The candidate never changes a live verdict, whatever it answers, however slow it is,
+// and even if it is not loaded. It costs one more check for each question, and a lock
+// for its counts. Shadow is safe for concurrent use, but must not be copied after first
+// use. The zero Shadow has no candidate and compares nothing.
 //
-// The candidate gets the same questions as the live ACLs. If the live ACLs deny
-// the first question and ops.Evaluate asks a fallback, a candidate that would
-// have allowed the first does not get the questions that would then have
-// followed.
+// The candidate gets the same questions as the live ACLs. If the live ACLs deny the
+// first question and ops.Evaluate asks a fallback, a candidate that would have allowed
+// the first does not get the questions that would then have followed.
 type Shadow struct {
 	Candidate *snapshot.Store
-	// Report is called with each flip, in the goroutine of the check. A nil
-	// Report only counts. To take load off the check, let it pass flips to a
-	// channel.
+	// Report is called with each flip, in the goroutine of the check. A nil Report only
+	// counts. To take load off the check, let it pass flips to a channel.
 	Report func(Flip)
 
 	mu     sync.Mutex
@@ -34,8 +31,8 @@ type Flip struct {
 	Candidate snapshot.Decision // the candidate's decision
 }
 
-// ShadowCounts are the number of questions that were compared, and how many of
-// them flipped.
+// ShadowCounts are the number of questions that were compared, and how many of them
+// flipped.
 type ShadowCounts struct {
 	Compared, Flipped uint64
 }

@@ -19,8 +19,7 @@ type Record struct {
 	Request snapshot.Request // Name is "" if ByType is set
 	ByType  bool
 	Allowed bool
-	// SuperUser says that no ACL was needed. It is false for a log without
-	// reasons.
+	// SuperUser says that no ACL was needed. It is false for a log without reasons.
 	SuperUser bool
 	Line      int // line number in its file, from 1
 }
@@ -30,16 +29,16 @@ type TraceFormat uint8
 
 // The formats.
 const (
-	// TraceAuto is TraceJSON for a file that begins with a brace. Otherwise it
-	// accepts lines that mean the same in TraceKafka and TraceEscaped. A line
-	// with quoted text is refused, because Kafka does not quote.
+	// TraceAuto is TraceJSON for a file that begins with a brace. Otherwise it accepts
+	// lines that mean the same in TraceKafka and TraceEscaped. A line with quoted text
+	// is refused, because Kafka does not quote.
 	TraceAuto TraceFormat = iota
 	// TraceJSON is the format of [NewJSONWriter]. A line needs principal, host,
-	// operation, resourceType and name. Without allowed it is an allow. Other
-	// keys are ignored.
+	// operation, resourceType and name. Without allowed it is an allow. Other keys are
+	// ignored.
 	TraceJSON
-	// TraceKafka is Kafka's own audit log, in either style, with the text that
-	// Kafka's log4j pattern prints before and after a line.
+	// TraceKafka is Kafka's own audit log, in either style, with the text that Kafka's
+	// log4j pattern prints before and after a line.
 	TraceKafka
 	// TraceEscaped is the format of [NewLineWriter].
 	TraceEscaped
@@ -47,8 +46,8 @@ const (
 
 var traceFormatNames = enum.Names{"AUTO", "JSON", "KAFKA", "ESCAPED"}
 
-// ParseTraceFormat parses "auto", "json", "kafka" or "escaped". Case is
-// ignored. On error the result is TraceAuto.
+// ParseTraceFormat parses "auto", "json", "kafka" or "escaped". Case is ignored. On
+// error the result is TraceAuto.
 func ParseTraceFormat(s string) (TraceFormat, error) {
 	code, err := traceFormatNames.ParseFold("trace format", s)
 	if err != nil {
@@ -57,15 +56,15 @@ func ParseTraceFormat(s string) (TraceFormat, error) {
 	return TraceFormat(code), nil
 }
 
-// ReadTrace yields the records of a file in order, one for each line that is
-// not blank. An error is yielded with the zero Record. If it is an
-// [*acl.ParseError], with the position in file, reading continues with the next
-// line, up to acl.MaxParseErrors errors. After an error of r, reading stops. No
-// line is skipped silently. Memory holds only one line at a time.
+// ReadTrace yields the records of a file in order, one for each line that is not blank.
+// An error is yielded with the zero Record. If it is an [*acl.ParseError], with the
+// position in file, reading continues with the next line, up to acl.MaxParseErrors
+// errors. After an error of r, reading stops. No line is skipped silently. Memory holds
+// only one line at a time.
 //
-// Kafka does not escape names. In TraceKafka, an ambiguous line is an error.
-// But a name with a line break, which a group can have, makes two lines that
-// each look genuine. Do not trust such a log blindly.
+// Kafka does not escape names. In TraceKafka, an ambiguous line is an error. But a name
+// with a line break, which a group can have, makes two lines that each look genuine. Do
+// not trust such a log blindly.
 func ReadTrace(r io.Reader, file string, format TraceFormat) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		input := bufio.NewReader(r)

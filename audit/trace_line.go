@@ -18,8 +18,8 @@ const lineExample = "Principal = User:alice is Allowed operation = READ from hos
 // loggerSuffix is what Kafka's own log4j pattern appends to a line.
 const loggerSuffix = " (kafka.authorizer.logger)"
 
-// probeName is the name that Kafka's by-type check asks about, with 0
-// references. No client request leads to such a line.
+// probeName is the name that Kafka's by-type check asks about, with 0 references. No
+// client request leads to such a line.
 //
 // Source: Kafka's Authorizer.authorizeByResourceType.
 const probeName = "hardcode"
@@ -34,8 +34,8 @@ func (p piece) unlike(noun, expected string) *lines.Problem {
 	return &lines.Problem{Offset: p.offset, Found: noun + " " + enum.Quote(p.text), Expected: expected}
 }
 
-// parseLine parses a line of TraceKafka or TraceEscaped, or one that means the
-// same in both.
+// parseLine parses a line of TraceKafka or TraceEscaped, or one that means the same in
+// both.
 func parseLine(text string, format TraceFormat) (Record, *lines.Problem) {
 	parts, allowed, wrong := splitLine(text)
 	if wrong != nil {
@@ -60,10 +60,10 @@ func parseLine(text string, format TraceFormat) (Record, *lines.Problem) {
 	return r, nil
 }
 
-// splitLine returns the parts between the separators of a line: the principal,
-// the operation, the host, the resource, the request, the references and the
-// rule. Each separator must occur exactly once. If one occurred twice, the
-// client that chose a name could determine where the name ends.
+// splitLine returns the parts between the separators of a line: the principal, the
+// operation, the host, the resource, the request, the references and the rule. Each
+// separator must occur exactly once. If one occurred twice, the client that chose a
+// name could determine where the name ends.
 func splitLine(text string) (parts [7]piece, allowed bool, wrong *lines.Problem) {
 	text = strings.TrimSuffix(text, loggerSuffix)
 	start := strings.Index(text, linePrincipal)
@@ -145,8 +145,8 @@ func readResource(p piece, format TraceFormat, r *Record) *lines.Problem {
 	return piece{pattern, p.offset + len(typ) + 1}.unlike("pattern type", "LITERAL: a check is about one resource")
 }
 
-// readReferences parses the number of references, which identifies the probe of
-// a by-type check.
+// readReferences parses the number of references, which identifies the probe of a
+// by-type check.
 func readReferences(p piece, format TraceFormat, r *Record) *lines.Problem {
 	n, err := strconv.Atoi(p.text)
 	if err != nil || n < 0 {

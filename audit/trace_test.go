@@ -52,9 +52,8 @@ func hostileText(t *rapid.T) string {
 	return strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 5).Draw(t, "text"), "")
 }
 
-// TestLinesComeBack: whatever names a client chooses, its event is one line
-// without characters that control a terminal, and the line reads back as the
-// event.
+// TestLinesComeBack: whatever names a client chooses, its event is one line without
+// characters that control a terminal, and the line reads back as the event.
 func TestLinesComeBack(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		who := principal.User(hostileText(rt))
@@ -96,8 +95,8 @@ func TestLinesComeBack(t *testing.T) {
 			if records, problems := read(string(text), audit.TraceAuto); len(problems) > 0 || !reflect.DeepEqual(records, []audit.Record{recordOf(e, true)}) {
 				rt.Fatalf("%s\nis read as %+v, %q", text, records, problems)
 			}
-			// Kafka's own line means the same, is refused, or is split into
-			// several lines.
+			// Kafka's own line means the same, is refused, or is split into several
+			// lines.
 			exact := string(audit.AppendExactLine(nil, e, audit.Kafka40))
 			if records, _ := read(exact, audit.TraceKafka); !strings.ContainsAny(exact, "\r\n") && !e.ByType && len(records) == 1 &&
 				call.References > 0 && !strings.HasSuffix(exact, " ") && !reflect.DeepEqual(records[0], recordOf(e, false)) {
@@ -202,8 +201,7 @@ func TestReadTraceRefuses(t *testing.T) {
 	}
 }
 
-// One invalid line does not hide the others, and the number of errors is
-// limited.
+// One invalid line does not hide the others, and the number of errors is limited.
 func TestReadTraceGoesOn(t *testing.T) {
 	good := "Principal = User:a is Denied operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:t for request = Fetch with resourceRefCount = 1 based on rule DefaultDeny\n"
 	records, problems := read("?\n"+good+strings.Repeat("?\n", 2)+good, 0)
@@ -265,8 +263,7 @@ func FuzzReadTrace(f *testing.F) {
 			if !utf8.ValidString(r.Request.Name) || r.ByType && r.Request.Name != "" || slices.ContainsFunc(r.Subject.Groups, func(p principal.Principal) bool { return strings.Contains(p.Type, ":") }) {
 				t.Fatalf("%+v", r)
 			}
-			// A record contains only the verdict: the zero Decision denies by
-			// default.
+			// A record contains only the verdict: the zero Decision denies by default.
 			e := audit.Event{Subject: r.Subject, Request: r.Request, ByType: r.ByType}
 			line := string(audit.AppendLine(nil, &e, audit.Kafka42))
 			again, problems := read(line, audit.TraceEscaped)

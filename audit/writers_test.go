@@ -17,9 +17,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// events returns the events of a session of alice, who is in a group: an allow,
-// a denial by an ACL, a default denial of a hostile name, a by-type allow, and
-// the decisions for a super user and of a store that is not ready.
+// events returns the events of a session of alice, who is in a group: an allow, a
+// denial by an ACL, a default denial of a hostile name, a by-type allow, and the
+// decisions for a super user and of a store that is not ready.
 func events(t testing.TB) []audit.Event {
 	t.Helper()
 	store := newStore(t, snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}},
@@ -176,8 +176,8 @@ func TestWritersReportErrors(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// JSON cannot represent text that is not UTF-8, and replacing it would give
-	// another name.
+	// JSON cannot represent text that is not UTF-8, and replacing it would give another
+	// name.
 	e.Request.Name = "a\xff"
 	for name, h := range map[string]audit.Handler{"JSON": audit.NewJSONWriter(new(bytes.Buffer)), "OCSF": audit.NewOCSFWriter(new(bytes.Buffer))} {
 		if err := h.Handle(&e); err == nil || err.Error() != `audit: "a\xff" is not valid UTF-8, and JSON cannot represent it` {

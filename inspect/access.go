@@ -11,17 +11,16 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// MaxCells returns the maximum number of cells (pairs of a name cell and an
-// address cell) that an answer about so many ACLs may need. The number of cells
-// is that of the patterns in the ACLs for one subject, times that of their
-// hosts. WhatCan takes about 6 bytes for a cell and Diff 16, and both about 0.5
-// µs. Real sets of ACLs have few hosts, and need a hundred times less.
+// MaxCells returns the maximum number of cells (pairs of a name cell and an address
+// cell) that an answer about so many ACLs may need. The number of cells is that of the
+// patterns in the ACLs for one subject, times that of their hosts. WhatCan takes about
+// 6 bytes for a cell and Diff 16, and both about 0.5 µs. Real sets of ACLs have few
+// hosts, and need a hundred times less.
 func MaxCells(acls int) int { return cellsPerACL * max(acls, fewACLs) }
 
 const cellsPerACL = 400
 
-// LimitError is the error for an answer that would need more than [MaxCells]
-// cells.
+// LimitError is the error for an answer that would need more than [MaxCells] cells.
 type LimitError struct {
 	Limit      int // the maximum number of cells
 	Type       resource.Type
@@ -56,8 +55,8 @@ type subject struct {
 // everyoneElse is a principal that no ACL names and that is not a super user.
 var everyoneElse = subject{}
 
-// subjectOf returns the subject that has all of the principals. The first one
-// is authenticated.
+// subjectOf returns the subject that has all of the principals. The first one is
+// authenticated.
 func (p *policy) subjectOf(principals ...principal.Principal) subject {
 	var s subject
 	for i, who := range principals {
@@ -85,8 +84,8 @@ func (p *policy) rulesFor(s subject) []rule {
 	return rules
 }
 
-// points returns the name ranges that p treats differently, considering only
-// the given ACLs.
+// points returns the name ranges that p treats differently, considering only the given
+// ACLs.
 func (p *policy) points(rules []rule) []point {
 	points := make([]point, 0, len(rules)+2)
 	for _, r := range rules {
@@ -121,16 +120,16 @@ func (p *policy) places(rules []rule) []HostRange {
 	return places
 }
 
-// grid is the access of one subject: the allowed operations, by cell of a tree
-// of names and cell of a tree of addresses.
+// grid is the access of one subject: the allowed operations, by cell of a tree of names
+// and cell of a tree of addresses.
 type grid struct {
 	names *nameTree
 	hosts *hostTree
 	rows  [][]ops.Set // by name, then by host; several rows may share one slice
 }
 
-// checkSize returns an error if the grid of the rules is too large. Only the
-// cells of names with a rule take their own memory.
+// checkSize returns an error if the grid of the rules is too large. Only the cells of
+// names with a rule take their own memory.
 func (p *policy) checkSize(s subject, rules []rule, hosts *hostTree) error {
 	patterns := make(map[resource.Pattern]struct{})
 	for _, r := range rules {
@@ -142,8 +141,8 @@ func (p *policy) checkSize(s subject, rules []rule, hosts *hostTree) error {
 	return nil
 }
 
-// grid returns the access of s. The trees must have at least the nodes in
-// points and places. The cost is linear in the number of ACLs and of cells.
+// grid returns the access of s. The trees must have at least the nodes in points and
+// places. The cost is linear in the number of ACLs and of cells.
 func (p *policy) grid(s subject, rules []rule, names *nameTree, hosts *hostTree) grid {
 	g := grid{names: names, hosts: hosts, rows: make([][]ops.Set, len(names.nodes))}
 	all := slices.Repeat([]ops.Set{everything}, len(hosts.nodes))
@@ -185,8 +184,7 @@ func fill[T any](list []T, v T) {
 	}
 }
 
-// markCovered returns for each node whether an ACL covers the names in its
-// cell.
+// markCovered returns for each node whether an ACL covers the names in its cell.
 func (p *policy) markCovered(names *nameTree, exact func(node int) bool) []bool {
 	wild := p.stands[resource.LiteralPattern(p.typ, resource.Wildcard)] > 0
 	below, covered := make([]bool, len(names.nodes)), make([]bool, len(names.nodes))
@@ -198,8 +196,8 @@ func (p *policy) markCovered(names *nameTree, exact func(node int) bool) []bool 
 	return covered
 }
 
-// patternOf returns the pattern that covers exactly the names of n, which must
-// not be the name "*" alone.
+// patternOf returns the pattern that covers exactly the names of n, which must not be
+// the name "*" alone.
 func patternOf(t resource.Type, n point) resource.Pattern {
 	if n.prefix {
 		return resource.PrefixedPattern(t, n.name)
@@ -207,8 +205,7 @@ func patternOf(t resource.Type, n point) resource.Pattern {
 	return resource.LiteralPattern(t, n.name)
 }
 
-// layer is what ACLs allow and deny at each cell of addresses. A nil layer is
-// empty.
+// layer is what ACLs allow and deny at each cell of addresses. A nil layer is empty.
 type layer struct{ allows, denies []ops.Set }
 
 // with returns l with r added: a copy if l is shared, otherwise l itself.
@@ -252,8 +249,8 @@ func (l *layer) allowed(o *layer, hosts int) []ops.Set {
 	return row
 }
 
-// combine returns the operations that the rules allow, by cell. ACLs on LITERAL
-// "*" are kept separately, because in KafkaExact they do not cover every name.
+// combine returns the operations that the rules allow, by cell. ACLs on LITERAL "*" are
+// kept separately, because in KafkaExact they do not cover every name.
 func combine(rules []rule, names *nameTree, hosts *hostTree, exact bool) [][]ops.Set {
 	var wild *layer
 	own := make(map[int][]rule)

@@ -12,50 +12,46 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Change is the difference between two snapshots in the access of some
-// principals to resources of one type. It is the same for each of them.
+// Change is the difference between two snapshots in the access of some principals to
+// resources of one type. It is the same for each of them.
 type Change struct {
 	Type resource.Type
-	// Principals are texts such as "User:alice", sorted. The list is empty for
-	// everyone else. "User:*" is in it only if a super user has that name.
+	// Principals are texts such as "User:alice", sorted. The list is empty for everyone
+	// else. "User:*" is in it only if a super user has that name.
 	Principals []string
-	// Names are the names to which the change applies. For these names, Gained
-	// and Lost are all that changes for the principals. For other names the
-	// change for everyone else applies to them, if there is one. For everyone
-	// else Names is all names.
+	// Names are the names to which the change applies. For these names, Gained and Lost
+	// are all that changes for the principals. For other names the change for everyone
+	// else applies to them, if there is one. For everyone else Names is all names.
 	Names  NameSet
 	Gained []Access // both are empty for principals to whom the change for everyone else does not apply
 	Lost   []Access
 }
 
-// IsEveryoneElse reports whether c applies to every principal of any type,
-// except where a Change with that principal has the name.
+// IsEveryoneElse reports whether c applies to every principal of any type, except where
+// a Change with that principal has the name.
 func (c Change) IsEveryoneElse() bool { return len(c.Principals) == 0 }
 
-// Diff returns the principals whose access differs between two snapshots, and
-// the differences. For a subject with one principal: to allows a check and from
-// does not, if and only if a Gained contains it. That Gained is in the Change
-// of the principal with the name in Names or, if there is none, in the Change
-// for everyone else. The same applies to Lost, with from and to exchanged. Diff
-// compares decisions, not text: ACLs that change nothing do not appear, and
-// differences in the configuration, including the semantics, count like those
-// in ACLs. Only operations that the resource type supports are compared
-// (ops.Supported).
+// Diff returns the principals whose access differs between two snapshots, and the
+// differences. For a subject with one principal: to allows a check and from does not,
+// if and only if a Gained contains it. That Gained is in the Change of the principal
+// with the name in Names or, if there is none, in the Change for everyone else. The
+// same applies to Lost, with from and to exchanged. Diff compares decisions, not text:
+// ACLs that change nothing do not appear, and differences in the configuration,
+// including the semantics, count like those in ACLs. Only operations that the resource
+// type supports are compared (ops.Supported).
 //
-// The changes are ordered by type, then those of named principals by the first
-// of them, then that of everyone else. Diff(b, a) is Diff(a, b) with Gained and
-// Lost exchanged. The access of a subject with groups may change in other ways:
-// compare the results of [WhatCan]. Principals that Kafka cannot have are not
-// included: those with a colon in the type and, in KafkaExact, one called
-// User:*.
+// The changes are ordered by type, then those of named principals by the first of them,
+// then that of everyone else. Diff(b, a) is Diff(a, b) with Gained and Lost exchanged.
+// The access of a subject with groups may change in other ways: compare the results of
+// [WhatCan]. Principals that Kafka cannot have are not included: those with a colon in
+// the type and, in KafkaExact, one called User:*.
 //
-// The cost is that of listing both snapshots, plus a part that grows with the
-// number of ACLs of the affected principals. These are the principals whose
-// ACLs changed and, if the ACLs for User:* or the configuration changed, those
-// with ACLs on the affected names. The cost is the product of the numbers of
-// principals and of patterns only if many principals have ACLs on patterns that
-// contain many changed patterns of User:*. It is bounded by [Work]. The error
-// is a [*LimitError] or a [*WorkError].
+// The cost is that of listing both snapshots, plus a part that grows with the number of
+// ACLs of the affected principals. These are the principals whose ACLs changed and, if
+// the ACLs for User:* or the configuration changed, those with ACLs on the affected
+// names. The cost is the product of the numbers of principals and of patterns only if
+// many principals have ACLs on patterns that contain many changed patterns of User:*.
+// It is bounded by [Work]. The error is a [*LimitError] or a [*WorkError].
 func Diff(from, to *snapshot.Snapshot, progress Progress) ([]Change, error) {
 	var changes []Change
 	var all []*comparison
@@ -88,21 +84,21 @@ type comparison struct {
 	from, to   *policy
 	principals []string
 
-	// names is the tree of the patterns in both policies' ACLs for User:*, with
-	// the other borders of the policies except those of other principals' ACLs.
+	// names is the tree of the patterns in both policies' ACLs for User:*, with the
+	// other borders of the policies except those of other principals' ACLs.
 	names *nameTree
-	// changed are the nodes of names where the policies differ, sorted. A cell
-	// has the same rules in both policies unless it is at or below one of them.
-	// below says for each node whether it is.
+	// changed are the nodes of names where the policies differ, sorted. A cell has the
+	// same rules in both policies unless it is at or below one of them. below says for
+	// each node whether it is.
 	changed []int
 	below   []bool
-	// star has the rules for User:* in each policy, by node; those on LITERAL
-	// "*" are at the root.
+	// star has the rules for User:* in each policy, by node; those on LITERAL "*" are
+	// at the root.
 	star [2]map[int][]rule
 
 	everyone difference
-	// named has the changes of principals that differ from everyone else's, by
-	// their text.
+	// named has the changes of principals that differ from everyone else's, by their
+	// text.
 	named map[string]*Change
 	*worker
 }
@@ -157,8 +153,8 @@ func compare(from, to *policy) *comparison {
 	return c
 }
 
-// eachChanged calls yield for the pattern of each rule that is in only one of
-// two sorted lists.
+// eachChanged calls yield for the pattern of each rule that is in only one of two
+// sorted lists.
 func eachChanged(from, to []rule, yield func(point)) {
 	for len(from) > 0 || len(to) > 0 {
 		order := 0
@@ -209,8 +205,8 @@ type grids struct {
 	from, to grid
 }
 
-// grids returns the access of a subject in each policy. The subject may be a
-// super user in only one of them.
+// grids returns the access of a subject in each policy. The subject may be a super user
+// in only one of them.
 func (c *comparison) grids(s [2]subject, rules [2][]rule, names *nameTree) (grids, error) {
 	hosts := newHostTree(append(c.from.places(rules[0]), c.to.places(rules[1])...))
 	for i, p := range []*policy{c.from, c.to} {
@@ -225,8 +221,8 @@ func (c *comparison) gridsOn(s [2]subject, rules [2][]rule, names *nameTree, hos
 	return grids{c.from.typ, c.from.grid(s[0], rules[0], names, hosts), c.to.grid(s[1], rules[1], names, hosts)}
 }
 
-// difference returns what is gained and lost at the nodes of names in counts,
-// or at all nodes if it is nil.
+// difference returns what is gained and lost at the nodes of names in counts, or at all
+// nodes if it is nil.
 func (g grids) difference(counts []bool) difference {
 	var anywhere netip.Addr
 	return difference{
@@ -258,9 +254,9 @@ func minus(a, b grid, counts []bool) grid {
 	return grid{a.names, a.hosts, rows}
 }
 
-// differing returns the nodes of names, among those in counts, at which the
-// gains and losses of g differ from those of o, which has the same trees, and
-// whether there are any.
+// differing returns the nodes of names, among those in counts, at which the gains and
+// losses of g differ from those of o, which has the same trees, and whether there are
+// any.
 func (g grids) differing(o grids, counts []bool) (nodes []bool, any bool) {
 	nodes = make([]bool, len(counts))
 	for i := range nodes {
@@ -270,8 +266,7 @@ func (g grids) differing(o grids, counts []bool) (nodes []bool, any bool) {
 	return nodes, any
 }
 
-// changesAlike reports whether g and o gain and lose the same at a node of
-// names.
+// changesAlike reports whether g and o gain and lose the same at a node of names.
 func (g grids) changesAlike(o grids, i int) bool {
 	mask := ops.Supported(g.typ)
 	for node, empty := range g.from.hosts.empty {

@@ -35,13 +35,12 @@ func (c *comparison) party(text string) *party {
 	return p
 }
 
-// comparePrincipal computes the difference for a principal, if it differs from
-// that for everyone else.
+// comparePrincipal computes the difference for a principal, if it differs from that for
+// everyone else.
 //
-// For names that no ACL of the principal covers, it is the same. For names that
-// one of its ACLs covers, there is no difference unless a pattern above has
-// changed. So it is enough to look at cells that are both covered and at or
-// below a change.
+// For names that no ACL of the principal covers, it is the same. For names that one of
+// its ACLs covers, there is no difference unless a pattern above has changed. So it is
+// enough to look at cells that are both covered and at or below a change.
 func (c *comparison) comparePrincipal(text string) error {
 	p := c.party(text)
 	roots := c.roots(p)
@@ -75,8 +74,8 @@ func (c *comparison) add(text string, names NameSet, d difference) {
 	c.named[key].Principals = append(c.named[key].Principals, text)
 }
 
-// roots returns the name ranges in which the difference for p can differ from
-// that for everyone else. They are sorted and not nested.
+// roots returns the name ranges in which the difference for p can differ from that for
+// everyone else. They are sorted and not nested.
 func (c *comparison) roots(p *party) []point {
 	if p.whole {
 		return []point{root}
@@ -107,8 +106,8 @@ func (c *comparison) changedBelow(at point) []int {
 	return c.changed[i:j]
 }
 
-// cells returns a tree with p's ACLs and those for User:* below the roots, with
-// all nodes that contain them, and which nodes are at or below a root.
+// cells returns a tree with p's ACLs and those for User:* below the roots, with all
+// nodes that contain them, and which nodes are at or below a root.
 func (c *comparison) cells(p *party, roots []point) (names *nameTree, counts []bool) {
 	points := slices.Clone(p.points)
 	for _, at := range p.points {
@@ -129,8 +128,7 @@ func (c *comparison) cells(p *party, roots []point) (names *nameTree, counts []b
 	return names, counts
 }
 
-// starRules returns the rules for User:* in each policy that are on a node of
-// names.
+// starRules returns the rules for User:* in each policy that are on a node of names.
 func (c *comparison) starRules(names *nameTree) (star [2][]rule) {
 	for _, n := range names.nodes {
 		if node, ok := c.names.find(n); ok {

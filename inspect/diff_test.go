@@ -15,8 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// neighbour returns a world that differs from w in some ACLs, or in the
-// configuration.
+// neighbour returns a world that differs from w in some ACLs, or in the configuration.
 func neighbour(src gen.Source, w refmodel.World) refmodel.World {
 	w.ACLs = slices.Clone(w.ACLs)
 	for range src.IntN(4) {
@@ -40,8 +39,8 @@ func neighbour(src gen.Source, w refmodel.World) refmodel.World {
 	return w
 }
 
-// TestDiffAgainstModel compares what a diff says for each principal, name, host
-// and operation with the model's answers in both worlds, in both directions.
+// TestDiffAgainstModel compares what a diff says for each principal, name, host and
+// operation with the model's answers in both worlds, in both directions.
 func TestDiffAgainstModel(t *testing.T) {
 	const worlds = 20
 	checks, gained, lost, excepted := 0, 0, 0, 0

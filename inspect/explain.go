@@ -17,22 +17,21 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Explanation is the reason for the decision of a check. The zero Explanation
-// is a denial without reasons.
+// Explanation is the reason for the decision of a check. The zero Explanation is a
+// denial without reasons.
 type Explanation struct {
 	// Decision is the result of Snapshot.Check.
 	Decision snapshot.Decision
-	// Semantics is how the ACLs were compared. It is Documented even in a
-	// KafkaExact snapshot if Kafka gives no answer to this question.
+	// Semantics is how the ACLs were compared. It is Documented even in a KafkaExact
+	// snapshot if Kafka gives no answer to this question.
 	Semantics snapshot.Semantics
-	// Matches are all ACLs that match the question, whichever of them decides.
-	// The most specific pattern comes first (LITERAL of this name, then the
-	// longest prefix, then LITERAL "*"). ACLs on one pattern are sorted by
-	// operation, principal, host and permission, DENY first. Text is sorted as
-	// in Java.
+	// Matches are all ACLs that match the question, whichever of them decides. The most
+	// specific pattern comes first (LITERAL of this name, then the longest prefix, then
+	// LITERAL "*"). ACLs on one pattern are sorted by operation, principal, host and
+	// permission, DENY first. Text is sorted as in Java.
 	Matches []Match
-	// NearMisses are all ACLs that fail in exactly one field, sorted by the
-	// field and then as by acl.Binding.Compare.
+	// NearMisses are all ACLs that fail in exactly one field, sorted by the field and
+	// then as by acl.Binding.Compare.
 	NearMisses []NearMiss
 	// How many entries each list lacks because of the limit.
 	MoreMatches, MoreNearMisses int
@@ -48,18 +47,18 @@ type Match struct {
 type NearMiss struct {
 	Binding acl.Binding
 	Field   Field
-	// Fixed is the ACL with that field changed so that it matches: to a LITERAL
-	// pattern of the resource's name, to the principal, the address or the
-	// operation of the question, or to ALLOW.
+	// Fixed is the ACL with that field changed so that it matches: to a LITERAL pattern
+	// of the resource's name, to the principal, the address or the operation of the
+	// question, or to ALLOW.
 	Fixed acl.Binding
 }
 
-// Field is a field of an ACL that can prevent it from matching. The zero Field
-// is FieldOperation.
+// Field is a field of an ACL that can prevent it from matching. The zero Field is
+// FieldOperation.
 type Field uint8
 
-// The fields, in the order of near misses: ACLs of the same client and resource
-// come first, those of other principals last.
+// The fields, in the order of near misses: ACLs of the same client and resource come
+// first, those of other principals last.
 const (
 	FieldOperation  Field = iota // not the requested operation, ALL, or one that implies it
 	FieldPermission              // a DENY, which implies nothing, of an operation whose ALLOW would match
@@ -70,8 +69,8 @@ const (
 
 var fieldNames = enum.Names{"OPERATION", "PERMISSION", "HOST", "NAME", "PRINCIPAL"}
 
-// String returns the name of f, such as "operation", or "Field(99)" for an
-// unknown value.
+// String returns the name of f, such as "operation", or "Field(99)" for an unknown
+// value.
 func (f Field) String() string {
 	if !fieldNames.Known(int(f)) {
 		return fieldNames.String("Field", int(f))
@@ -79,8 +78,8 @@ func (f Field) String() string {
 	return strings.ToLower(fieldNames[f])
 }
 
-// String returns the ACL, the field that prevents it from matching, and the
-// fix. Nothing is escaped.
+// String returns the ACL, the field that prevents it from matching, and the fix.
+// Nothing is escaped.
 func (m NearMiss) String() string {
 	e := m.Fixed.Entry
 	fixes := [...]string{
@@ -93,19 +92,18 @@ func (m NearMiss) String() string {
 	return fmt.Sprintf("%s would match with %v %s", m.Binding, m.Field, fixes[m.Field])
 }
 
-// Explain explains the decision of n on a check: which ACLs matched, which one
-// decided, and which failed to match in only one field. The decision is that of
-// [snapshot.Snapshot.Check]. Matches are also listed for super users and for a
-// snapshot that is not ready, although they do not count there. There are none
-// for questions that no ACL can match: those of a subject without a principal
-// or an address, and those with an invalid type or operation.
+// Explain explains the decision of n on a check: which ACLs matched, which one decided,
+// and which failed to match in only one field. The decision is that of
+// [snapshot.Snapshot.Check]. Matches are also listed for super users and for a snapshot
+// that is not ready, although they do not count there. There are none for questions
+// that no ACL can match: those of a subject without a principal or an address, and
+// those with an invalid type or operation.
 //
-// In KafkaExact a near miss is listed only if the fixed ACL matches by Kafka's
-// rules, whether or not Kafka then gives an answer.
+// In KafkaExact a near miss is listed only if the fixed ACL matches by Kafka's rules,
+// whether or not Kafka then gives an answer.
 //
-// A limit above 0 bounds the number of matches and that of near misses. Explain
-// reads all ACLs on the resource type, so do not use it in the path of a
-// request.
+// A limit above 0 bounds the number of matches and that of near misses. Explain reads
+// all ACLs on the resource type, so do not use it in the path of a request.
 func Explain(n *snapshot.Snapshot, who snapshot.Subject, r snapshot.Request, limit int) Explanation {
 	x := Explanation{Decision: n.Check(who, r.Operation, r.Type, r.Name)}
 	config := n.Config()
@@ -220,10 +218,9 @@ func compareUTF16(a, b string) int {
 	return slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
 }
 
-// kafkaGivesNone reports whether Kafka throws an exception or loops forever for
-// the question. It does so for this subject, for an ACL without a principal
-// that it reaches before a DENY, or in its second scan if it reaches no DENY
-// before.
+// kafkaGivesNone reports whether Kafka throws an exception or loops forever for the
+// question. It does so for this subject, for an ACL without a principal that it reaches
+// before a DENY, or in its second scan if it reaches no DENY before.
 func (q *question) kafkaGivesNone(rules []rule) bool {
 	if q.subject.silent {
 		return true

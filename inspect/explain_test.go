@@ -32,9 +32,9 @@ func explained(w refmodel.World, semantics snapshot.Semantics, s refmodel.Subjec
 	})
 }
 
-// TestExplainAgainstModel compares explanations with the model: the decision,
-// the matches in order, which of them decides, and that the near misses are the
-// ACLs that match once one field is changed.
+// TestExplainAgainstModel compares explanations with the model: the decision, the
+// matches in order, which of them decides, and that the near misses are the ACLs that
+// match once one field is changed.
 func TestExplainAgainstModel(t *testing.T) {
 	const worlds, questions = 500, 8
 	matches, decided, misses, undocumented := 0, 0, map[inspect.Field]int{}, 0
@@ -93,8 +93,8 @@ func TestExplainAgainstModel(t *testing.T) {
 	}
 }
 
-// wantNearMisses compares the near misses with the model. They must be exactly
-// the ACLs that do not match but would with one field changed.
+// wantNearMisses compares the near misses with the model. They must be exactly the ACLs
+// that do not match but would with one field changed.
 func wantNearMisses(t *testing.T, seed uint64, w refmodel.World, x inspect.Explanation, s refmodel.Subject, r refmodel.Request) {
 	t.Helper()
 	told := map[acl.Binding]inspect.NearMiss{}
@@ -122,8 +122,7 @@ func wantNearMisses(t *testing.T, seed uint64, w refmodel.World, x inspect.Expla
 			if differences(b, m.Fixed) != 1 || len(explained(fixed, semantics, s, r)) != 1 {
 				t.Fatalf("seed %d: %v, fixed %v", seed, m, m.Fixed)
 			}
-			// The world with the fixed ACL, whether or not Kafka then gives an
-			// answer.
+			// The world with the fixed ACL, whether or not Kafka then gives an answer.
 			all := w
 			all.ACLs = append(slices.DeleteFunc(slices.Clone(w.ACLs), func(o acl.Binding) bool { return o == b }), m.Fixed)
 			after := inspect.Explain(snapshotOf(t, all), snapshot.Subject(s), snapshot.Request(r), 0)
@@ -137,8 +136,7 @@ func wantNearMisses(t *testing.T, seed uint64, w refmodel.World, x inspect.Expla
 	}
 }
 
-// couldMatch reports whether an ACL that does not match would with one field
-// changed.
+// couldMatch reports whether an ACL that does not match would with one field changed.
 func couldMatch(now, then snapshot.Semantics, b acl.Binding, s refmodel.Subject, r refmodel.Request) bool {
 	changes := []func(*acl.Binding){
 		func(b *acl.Binding) { b.Entry.Principal = principal.Wildcard },

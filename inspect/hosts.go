@@ -11,20 +11,20 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// HostRange is the range of addresses of one ACL host, minus some exceptions.
-// The range is everywhere, a network, or one address with a certain zone or
-// without one. The zero HostRange is everywhere. IPv4-mapped addresses are the
-// IPv4 addresses. In a check, the address 0.0.0.0, which no client has, is in
-// no network; here it counts like any other.
+// HostRange is the range of addresses of one ACL host, minus some exceptions. The range
+// is everywhere, a network, or one address with a certain zone or without one. The zero
+// HostRange is everywhere. IPv4-mapped addresses are the IPv4 addresses. In a check,
+// the address 0.0.0.0, which no client has, is in no network; here it counts like any
+// other.
 type HostRange struct {
-	// Network is the range, whatever the zone of an address; one address is a
-	// network of full length. The zero Network is everywhere.
+	// Network is the range, whatever the zone of an address; one address is a network
+	// of full length. The zero Network is everywhere.
 	Network netip.Prefix
-	// Addr, if it is valid, is one IPv6 address with exactly its zone, or
-	// without a zone if it has none. Network is then the zero Prefix.
+	// Addr, if it is valid, is one IPv6 address with exactly its zone, or without a
+	// zone if it has none. Network is then the zero Prefix.
 	Addr netip.Addr
-	// Except are the ranges that are excluded. They are disjoint, have no
-	// exceptions themselves, and are sorted by address.
+	// Except are the ranges that are excluded. They are disjoint, have no exceptions
+	// themselves, and are sorted by address.
 	Except []HostRange
 }
 
@@ -48,8 +48,8 @@ func (h HostRange) holds(addr netip.Addr) bool {
 	return true
 }
 
-// String returns h as the host of an ACL in the documented semantics: "*", a
-// network, an address ("fe80::1"), or Java's text for an address with a zone
+// String returns h as the host of an ACL in the documented semantics: "*", a network,
+// an address ("fe80::1"), or Java's text for an address with a zone
 // ("fe80:0:0:0:0:0:0:1%eth0"), followed by the exceptions in words.
 func (h HostRange) String() string {
 	var b strings.Builder
@@ -71,8 +71,8 @@ func (h HostRange) String() string {
 	return b.String()
 }
 
-// compareHosts orders everywhere first, then IPv4 before IPv6, then by address,
-// the larger network first, then zones.
+// compareHosts orders everywhere first, then IPv4 before IPv6, then by address, the
+// larger network first, then zones.
 func compareHosts(a, b HostRange) int {
 	x, y := a.first(), b.first()
 	return cmp.Or(x.WithZone("").Compare(y.WithZone("")), cmp.Compare(a.depth(), b.depth()), strings.Compare(x.Zone(), y.Zone()))
@@ -85,8 +85,7 @@ func (h HostRange) first() netip.Addr {
 	return h.Network.Addr()
 }
 
-// depth is the mask length. An address with its zone is deeper than any
-// network.
+// depth is the mask length. An address with its zone is deeper than any network.
 func (h HostRange) depth() int {
 	switch {
 	case h.Addr.IsValid():
@@ -108,12 +107,12 @@ func (h HostRange) covers(o HostRange) bool {
 	return o.depth() >= h.depth() && h.Network.Contains(o.first().WithZone(""))
 }
 
-// HostSet is a set of addresses: the union of its elements, which are disjoint
-// and sorted. The empty HostSet contains no address.
+// HostSet is a set of addresses: the union of its elements, which are disjoint and
+// sorted. The empty HostSet contains no address.
 type HostSet []HostRange
 
-// Contains reports whether addr is in s. It checks every element. The zero Addr
-// is in no set.
+// Contains reports whether addr is in s. It checks every element. The zero Addr is in
+// no set.
 func (s HostSet) Contains(addr netip.Addr) bool {
 	return slices.ContainsFunc(s, func(h HostRange) bool { return h.Contains(addr) })
 }
@@ -121,8 +120,8 @@ func (s HostSet) Contains(addr netip.Addr) bool {
 // String returns the elements in words, separated by semicolons, or "no host".
 func (s HostSet) String() string { return joinStrings(s, "no host") }
 
-// mappedBits is the length of ::ffff:0:0/96, the IPv6 network of the
-// IPv4-mapped addresses.
+// mappedBits is the length of ::ffff:0:0/96, the IPv6 network of the IPv4-mapped
+// addresses.
 const mappedBits = 96
 
 // Ranges that every tree of hosts contains.
@@ -134,9 +133,9 @@ var (
 	mapped = HostRange{Network: netip.PrefixFrom(netip.AddrFrom16([16]byte{10: 0xff, 11: 0xff}), mappedBits)}
 )
 
-// hostsOf returns the addresses that an ACL's host covers in the given
-// semantics. ok is false if there are none. For a host that fails closed the
-// result depends on the permission of the ACL.
+// hostsOf returns the addresses that an ACL's host covers in the given semantics. ok is
+// false if there are none. For a host that fails closed the result depends on the
+// permission of the ACL.
 func hostsOf(host acl.Host, permission acl.PermissionType, semantics snapshot.Semantics) (h HostRange, ok bool) {
 	switch host.Kind() {
 	case acl.HostEverywhere:
@@ -153,8 +152,8 @@ func hostsOf(host acl.Host, permission acl.PermissionType, semantics snapshot.Se
 	return HostRange{}, false
 }
 
-// oneAddress returns the range of addr, which must be unmapped. Only IPv6
-// addresses have zones.
+// oneAddress returns the range of addr, which must be unmapped. Only IPv6 addresses
+// have zones.
 func oneAddress(addr netip.Addr) HostRange {
 	if addr.Is4() {
 		return HostRange{Network: netip.PrefixFrom(addr, addr.BitLen())}
@@ -162,17 +161,16 @@ func oneAddress(addr netip.Addr) HostRange {
 	return HostRange{Addr: addr}
 }
 
-// hostTree divides all addresses into cells, as nameTree does for names. A cell
-// may be empty, because the nodes below it can cover all of its addresses. Node
-// 0 is everywhere.
+// hostTree divides all addresses into cells, as nameTree does for names. A cell may be
+// empty, because the nodes below it can cover all of its addresses. Node 0 is
+// everywhere.
 type hostTree struct {
 	tree
 	nodes []HostRange // without exceptions
 	empty []bool      // the cell contains no address that a client can have
 }
 
-// newHostTree returns the tree of some ranges, in any order and possibly
-// repeated.
+// newHostTree returns the tree of some ranges, in any order and possibly repeated.
 func newHostTree(points []HostRange) *hostTree {
 	points = append(slices.Clone(points), Everywhere, ipv4, ipv6, mapped)
 	slices.SortFunc(points, compareHosts)
@@ -233,8 +231,8 @@ func (t *hostTree) within(p HostRange) (from, to int) {
 	return from, from + sort.Search(len(t.nodes)-from, func(i int) bool { return !p.covers(t.nodes[from+i]) })
 }
 
-// above returns the narrowest node that contains all addresses of p and more,
-// or -1 if p is the root.
+// above returns the narrowest node that contains all addresses of p and more, or -1 if
+// p is the root.
 func (t *hostTree) above(p HostRange) int {
 	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
 	for i--; i >= 0 && !t.nodes[i].covers(p); i = int(t.parent[i]) {
@@ -242,8 +240,8 @@ func (t *hostTree) above(p HostRange) int {
 	return i
 }
 
-// locate returns the node whose cell contains addr. It is linear in the number
-// of nodes.
+// locate returns the node whose cell contains addr. It is linear in the number of
+// nodes.
 func (t *hostTree) locate(addr netip.Addr) int {
 	at := 0
 	for i, n := range t.nodes {
@@ -254,9 +252,8 @@ func (t *hostTree) locate(addr netip.Addr) int {
 	return at
 }
 
-// set returns the addresses in the cells for which in is true. An empty cell
-// counts like the nodes directly below it if these are all alike, otherwise
-// like its parent.
+// set returns the addresses in the cells for which in is true. An empty cell counts
+// like the nodes directly below it if these are all alike, otherwise like its parent.
 func (t *hostTree) set(in func(node int) bool) HostSet {
 	value := make([]bool, len(t.nodes))
 	settled := make([]bool, len(t.nodes))
@@ -283,8 +280,7 @@ func (t *hostTree) set(in func(node int) bool) HostSet {
 	return s
 }
 
-// alike returns the common value of the nodes directly below i, if they have
-// one.
+// alike returns the common value of the nodes directly below i, if they have one.
 func (t *hostTree) alike(i int, value, settled []bool) (common, ok bool) {
 	for kid := i + 1; kid < int(t.end[i]); kid = int(t.end[kid]) {
 		switch {

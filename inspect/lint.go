@@ -14,8 +14,8 @@ import (
 // Code names a kind of [Finding]. Codes are stable.
 type Code string
 
-// The codes. The first group says why an ACL has no effect. Every ACL without
-// effect gets one of them.
+// The codes. The first group says why an ACL has no effect. Every ACL without effect
+// gets one of them.
 const (
 	CodeShadowed  Code = "shadowed"   // DENYs deny everything that the ALLOW allows
 	CodeRedundant Code = "redundant"  // other ACLs, or Config.AllowIfNoACL, have the same effect
@@ -39,8 +39,8 @@ const (
 	CodeNoAnswer      Code = "no-answer"      // Kafka throws an exception or loops forever for names that it covers
 )
 
-// MaxOthers is the maximum number of other ACLs in a Finding. There may be
-// thousands; these are enough to show the cause.
+// MaxOthers is the maximum number of other ACLs in a Finding. There may be thousands;
+// these are enough to show the cause.
 const MaxOthers = 10
 
 // Finding is something about an ACL that should be reviewed.
@@ -50,15 +50,14 @@ type Finding struct {
 	Others  []acl.Binding // the ACLs that cause it: the first few, if there are many
 	Reason  string        // what is wrong; text from ACLs is quoted and truncated
 	Fix     string        // what to do about it
-	// Removable says that removing only this ACL changes no decision: see
-	// [Lint].
+	// Removable says that removing only this ACL changes no decision: see [Lint].
 	Removable bool
 }
 
 // LintOptions configures [Lint]. The zero LintOptions is usable.
 type LintOptions struct {
-	// PrincipalTypes are the types of principals that clients have. If it is
-	// empty, the only type is User.
+	// PrincipalTypes are the types of principals that clients have. If it is empty, the
+	// only type is User.
 	PrincipalTypes []string
 	Progress       Progress
 }
@@ -66,29 +65,27 @@ type LintOptions struct {
 // Lint returns the findings about the ACLs of n, sorted by ACL as by
 // acl.Binding.Compare, and for each ACL in the order of the codes.
 //
-// An ACL is Removable exactly if no decision changes without it: of any
-// subject, with or without groups, on any name, from any address, of any
-// operation that the type supports (ops.Supported), with the configuration of
-// n. A decision is whether a check is allowed. All findings of the ACL then
-// have the flag, and one of them says why. The flag is about each ACL alone: if
-// two have the same effect, each is removable, but not both. Lint again after
-// each removal. If the snapshot is not ready, its decisions once it is ready
-// count.
+// An ACL is Removable exactly if no decision changes without it: of any subject, with
+// or without groups, on any name, from any address, of any operation that the type
+// supports (ops.Supported), with the configuration of n. A decision is whether a check
+// is allowed. All findings of the ACL then have the flag, and one of them says why. The
+// flag is about each ACL alone: if two have the same effect, each is removable, but not
+// both. Lint again after each removal. If the snapshot is not ready, its decisions once
+// it is ready count.
 //
-// In KafkaExact, where Kafka sometimes gives no answer, there are two
-// exceptions. Subjects called User:* are ignored. ACLs without a principal, or
-// on names that begin below an asterisk, are never removable, because without
-// them Kafka could give an answer for other names.
+// In KafkaExact, where Kafka sometimes gives no answer, there are two exceptions.
+// Subjects called User:* are ignored. ACLs without a principal, or on names that begin
+// below an asterisk, are never removable, because without them Kafka could give an
+// answer for other names.
 //
-// CodeSemantics considers only names and addresses that can exist. LITERAL "*"
-// differs on groups and transactional ids only, because no other name begins
-// with an asterisk, and only link-local addresses have a zone.
+// CodeSemantics considers only names and addresses that can exist. LITERAL "*" differs
+// on groups and transactional ids only, because no other name begins with an asterisk,
+// and only link-local addresses have a zone.
 //
-// The cost is n log n in the number of ACLs. For a DENY it also grows with the
-// number of ALLOWs of its operations on narrower patterns, until one is found
-// that it restricts. For ACLs of one principal, pattern and host it also grows
-// with the number of ACLs that contain them. It is bounded by [Work]. The error
-// is a [*WorkError].
+// The cost is n log n in the number of ACLs. For a DENY it also grows with the number
+// of ALLOWs of its operations on narrower patterns, until one is found that it
+// restricts. For ACLs of one principal, pattern and host it also grows with the number
+// of ACLs that contain them. It is bounded by [Work]. The error is a [*WorkError].
 func Lint(n *snapshot.Snapshot, options LintOptions) ([]Finding, error) {
 	return lint(n, options, Work(n.Len()))
 }
@@ -140,8 +137,7 @@ func (l *linter) lint(r rule) []Finding {
 	return findings
 }
 
-// whyRemovable are the codes that are sufficient reasons why an ACL has no
-// effect.
+// whyRemovable are the codes that are sufficient reasons why an ACL has no effect.
 var whyRemovable = []Code{CodeSuperUser, CodeDeadHost, CodeDeadOperation, CodeNoPrincipal}
 
 // whyNot returns the finding for an ACL that could match but has no effect.
@@ -175,9 +171,9 @@ func (l *linter) whyNot(r rule) Finding {
 
 func limit(list []acl.Binding) []acl.Binding { return list[:min(len(list), MaxOthers)] }
 
-// others returns the ACLs for the principal of r that overlap with r: those
-// with the same permission and, for an ALLOW, the DENYs. Only the first of the
-// widest cells is considered.
+// others returns the ACLs for the principal of r that overlap with r: those with the
+// same permission and, for an ALLOW, the DENYs. Only the first of the widest cells is
+// considered.
 func (l *linter) others(r rule) (same, denies []acl.Binding) {
 	for _, exact := range l.modes() {
 		mine, ok := r.hosts(exact)
@@ -214,8 +210,7 @@ func (l *linter) speaks(r rule) ops.Set {
 	return (allows | denies) & l.supported
 }
 
-// isShadowed reports whether DENYs alone make r, an ALLOW without effect,
-// ineffective.
+// isShadowed reports whether DENYs alone make r, an ALLOW without effect, ineffective.
 func (l *linter) isShadowed(r rule) bool {
 	for _, exact := range l.modes() {
 		h, ok := r.hosts(exact)
@@ -241,8 +236,8 @@ type words struct {
 	others      []acl.Binding
 }
 
-// checks are the findings that concern an ACL alone, in order. Each function
-// returns nil if the ACL does not have the finding.
+// checks are the findings that concern an ACL alone, in order. Each function returns
+// nil if the ACL does not have the finding.
 var checks = []struct {
 	code  Code
 	finds func(l *linter, r rule) *words

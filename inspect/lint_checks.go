@@ -116,8 +116,8 @@ func (l *linter) principalType(r rule) *words {
 // separators are the characters that separate the parts of names.
 const separators = ".-_:/"
 
-// prefixOpens finds an ALLOW on a prefix that also covers a resource of another
-// owner, whose name continues in the middle of a word.
+// prefixOpens finds an ALLOW on a prefix that also covers a resource of another owner,
+// whose name continues in the middle of a word.
 func (l *linter) prefixOpens(r rule) *words {
 	name := r.Pattern.Name
 	if r.Entry.Permission == acl.Deny || r.Pattern.PatternType != resource.Prefixed || name == "" || endsPart(name[len(name)-1]) {
@@ -162,8 +162,7 @@ func (l *linter) clusterAll(r rule) *words {
 }
 
 // semantics finds an ACL that matches differently by Kafka's rules and by the
-// documented ones, where Kafka gives an answer. Only link-local addresses have
-// zones.
+// documented ones, where Kafka gives an answer. Only link-local addresses have zones.
 func (l *linter) semantics(r rule) *words {
 	mayBeginWithStar := l.typ == resource.Group || l.typ == resource.TransactionalID
 	switch h := r.host; {

@@ -25,8 +25,8 @@ func deny(who, host string, op ops.Operation, p resource.Pattern) acl.Binding {
 	return b
 }
 
-// TestLintCodes has for each code a set of ACLs whose first one has the
-// finding, and similar ACLs without it.
+// TestLintCodes has for each code a set of ACLs whose first one has the finding, and
+// similar ACLs without it.
 func TestLintCodes(t *testing.T) {
 	cluster := resource.LiteralPattern(resource.Cluster, resource.ClusterName)
 	a := func(op ops.Operation, p resource.Pattern) acl.Binding { return allow("User:a", "*", op, p) }
@@ -131,8 +131,8 @@ func TestLintKnowsPrincipalTypes(t *testing.T) {
 	}
 }
 
-// TestSemanticsAgainstModel compares CodeSemantics with the model, for each ACL
-// of generated worlds alone.
+// TestSemanticsAgainstModel compares CodeSemantics with the model, for each ACL of
+// generated worlds alone.
 func TestSemanticsAgainstModel(t *testing.T) {
 	const worlds = 400
 	differ := 0
@@ -169,8 +169,8 @@ func TestSemanticsAgainstModel(t *testing.T) {
 	}
 }
 
-// matchesIn reports whether an ALLOW matches some operation that the type
-// supports, for its own principal.
+// matchesIn reports whether an ALLOW matches some operation that the type supports, for
+// its own principal.
 func matchesIn(b acl.Binding, semantics snapshot.Semantics, host netip.Addr, name string) bool {
 	s := refmodel.Subject{Principal: fresh, Host: host}
 	if p, err := principal.Parse(b.Entry.Principal); err == nil && b.Entry.Principal != principal.Wildcard {

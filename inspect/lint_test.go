@@ -21,10 +21,9 @@ type tally struct {
 	needed, unclaimed int
 }
 
-// TestRemovableAgainstBruteForce removes each ACL of generated worlds, and
-// checks whether any decision changes: for subjects of one and of two
-// principals, at every cell of names and addresses. The result must agree with
-// the findings.
+// TestRemovableAgainstBruteForce removes each ACL of generated worlds, and checks
+// whether any decision changes: for subjects of one and of two principals, at every
+// cell of names and addresses. The result must agree with the findings.
 func TestRemovableAgainstBruteForce(t *testing.T) {
 	const worlds = 24
 	count := tally{removable: map[inspect.Code]int{}}
@@ -44,8 +43,8 @@ func TestRemovableAgainstBruteForce(t *testing.T) {
 	}
 }
 
-// TestRemovableOfManyHosts does the same in worlds with many nested and
-// adjacent hosts on few patterns.
+// TestRemovableOfManyHosts does the same in worlds with many nested and adjacent hosts
+// on few patterns.
 func TestRemovableOfManyHosts(t *testing.T) {
 	const worlds, acls = 8, 22
 	patterns := []resource.Pattern{topic("*"), prefix("a"), topic("ab"), prefix("a"), prefix("")}
@@ -81,8 +80,7 @@ func TestRemovableOfManyHosts(t *testing.T) {
 	}
 }
 
-// add compares the findings about each ACL of a world with the effect of its
-// removal.
+// add compares the findings about each ACL of a world with the effect of its removal.
 func (c *tally) add(t *testing.T, seed uint64, w refmodel.World) {
 	t.Helper()
 	w.ACLs = w.Select(acl.AnyBinding)
@@ -135,8 +133,8 @@ func pairsOf(w refmodel.World) []snapshot.Subject {
 	return subjects
 }
 
-// changes returns a check that two stores decide differently, among those that
-// an ACL can affect, or "".
+// changes returns a check that two stores decide differently, among those that an ACL
+// can affect, or "".
 func changes(t *testing.T, from, to *snapshot.Store, w refmodel.World, b acl.Binding, subjects []snapshot.Subject) string {
 	t.Helper()
 	names, hosts := namesOf(w.ACLs, b.Pattern.Type), hostsOf(w.ACLs)

@@ -12,9 +12,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Matrix is the access of principals, by the patterns of ACLs. Each verdict in
-// it is that of Snapshot.Check for a name and an address of a region in which
-// all are treated alike. The zero Matrix is empty.
+// Matrix is the access of principals, by the patterns of ACLs. Each verdict in it is
+// that of Snapshot.Check for a name and an address of a region in which all are treated
+// alike. The zero Matrix is empty.
 type Matrix struct {
 	ACLs    []acl.Binding      // all, in the order of acl.Binding.Compare
 	Columns []resource.Pattern // each pattern once, by type, then name, PREFIXED before LITERAL
@@ -39,20 +39,19 @@ type Run struct {
 const Inherited = -1
 
 // Cell is the access of a principal to the names that a pattern covers, by the
-// operations that the type supports (ops.Supported). Nothing allows or denies
-// an operation that is in none of the sets.
+// operations that the type supports (ops.Supported). Nothing allows or denies an
+// operation that is in none of the sets.
 type Cell struct {
 	All    ops.Set // allowed on each name, from each address
 	Some   ops.Set // allowed for some names or from some addresses, but not in All
 	Denied ops.Set // denied by a DENY for each name, from each address
 	Holes  ops.Set // denied by a DENY for some names or from some addresses, but not in Denied
-	// Rulings are the decisions of the cell. For each operation, name and
-	// address exactly one of them applies.
+	// Rulings are the decisions of the cell. For each operation, name and address
+	// exactly one of them applies.
 	Rulings []Ruling
-	// ACLs are all ACLs for the principal itself that cover names of the
-	// pattern, as sorted indexes of Matrix.ACLs. In the row of everyone else
-	// they are those for User:*, which apply to all principals and are listed
-	// only there.
+	// ACLs are all ACLs for the principal itself that cover names of the pattern, as
+	// sorted indexes of Matrix.ACLs. In the row of everyone else they are those for
+	// User:*, which apply to all principals and are listed only there.
 	ACLs []int
 }
 
@@ -76,17 +75,16 @@ func (r Row) At(column int) int {
 	return r.Runs[i].Cell
 }
 
-// NewMatrix returns the matrix of n. It has a row for each principal that an
-// ACL or the configuration names, except User:*, whose ACLs are in the row of
-// everyone else. The access of a subject with groups may differ from its rows:
-// see [WhatCan].
+// NewMatrix returns the matrix of n. It has a row for each principal that an ACL or the
+// configuration names, except User:*, whose ACLs are in the row of everyone else. The
+// access of a subject with groups may differ from its rows: see [WhatCan].
 //
-// In KafkaExact the names of LITERAL "*" are those that it covers by Kafka's
-// rules: see [Reach]. Names that no pattern covers are in no column.
+// In KafkaExact the names of LITERAL "*" are those that it covers by Kafka's rules: see
+// [Reach]. Names that no pattern covers are in no column.
 //
 // The cost is a check for each operation, pattern and host in the ACLs of each
-// principal on overlapping patterns, and grows with their nesting. It is
-// bounded by [Work]. On error, which is a [*WorkError], the Matrix is zero.
+// principal on overlapping patterns, and grows with their nesting. It is bounded by
+// [Work]. On error, which is a [*WorkError], the Matrix is zero.
 func NewMatrix(n *snapshot.Snapshot, progress Progress) (Matrix, error) {
 	return newMatrix(n, progress, Work(n.Len()))
 }

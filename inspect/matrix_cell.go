@@ -23,8 +23,8 @@ type piece struct {
 	hosts      HostSet // nil for every address
 }
 
-// parts are the pieces of a pattern, with equal ones grouped, in the order of
-// the first.
+// parts are the pieces of a pattern, with equal ones grouped, in the order of the
+// first.
 type parts struct {
 	list  []*part
 	byKey map[string]*part
@@ -47,9 +47,8 @@ func (s *parts) add(node int, p piece) {
 	known.nodes[node] = true
 }
 
-// decide checks a name and an address of each region of a pattern. above are
-// the rules on patterns that contain it, within those on it and on patterns
-// inside it.
+// decide checks a name and an address of each region of a pattern. above are the rules
+// on patterns that contain it, within those on it and on patterns inside it.
 func (b *rowBuilder) decide(pattern resource.Pattern, above, within []rule) Cell {
 	names := b.names(pattern, within)
 	silent, _ := b.silent.mark(names)
@@ -100,9 +99,9 @@ func (b *rowBuilder) names(pattern resource.Pattern, within []rule) *nameTree {
 	return newNameTree(points)
 }
 
-// ruling returns the ruling of p. If outside is a node, names outside the
-// pattern, from (inclusive) to (exclusive), count as those of that node. Then
-// the rulings on all patterns with the same rules are equal.
+// ruling returns the ruling of p. If outside is a node, names outside the pattern, from
+// (inclusive) to (exclusive), count as those of that node. Then the rulings on all
+// patterns with the same rules are equal.
 func (b *rowBuilder) ruling(p *part, names *nameTree, cells, from, to, outside int) Ruling {
 	r := Ruling{Operations: p.operations, Allowed: p.allowed, Reason: p.reason, ACL: p.acl, Hosts: p.hosts}
 	if len(p.nodes) == cells || !b.spend(len(names.nodes)) {
@@ -135,8 +134,8 @@ func (c *Cell) sum() {
 	c.Denied, c.Holes = denied&^others, denied&others
 }
 
-// ask returns the decisions on a name that the rules cover. Operations with the
-// same decisions are grouped, in the order of the first of them.
+// ask returns the decisions on a name that the rules cover. Operations with the same
+// decisions are grouped, in the order of the first of them.
 func (b *rowBuilder) ask(name string, rules []rule) []piece {
 	if !b.spend(workPerRule * len(rules)) {
 		return nil
@@ -182,8 +181,8 @@ const (
 	hostsPerWork = 8 // hosts in a set that are handled in one unit of work
 )
 
-// bytesPerWork is how many bytes of a name a check processes in one unit of
-// work. Each byte may end a prefix that an ACL is on.
+// bytesPerWork is how many bytes of a name a check processes in one unit of work. Each
+// byte may end a prefix that an ACL is on.
 const bytesPerWork = 16
 
 // verdicts checks from each valid address.

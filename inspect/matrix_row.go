@@ -86,8 +86,8 @@ type rowBuilder struct {
 	known     map[string]int // cells by the rules that decide in them
 }
 
-// runs adds the runs to row. Unless every is set, cells that no rule of the
-// principal affects are inherited.
+// runs adds the runs to row. Unless every is set, cells that no rule of the principal
+// affects are inherited.
 func (b *rowBuilder) runs(row *Row, every bool) {
 	until := 0 // the end of the range of the principal's rules
 	for i := 0; i < len(b.columns) && b.spend(1); {
@@ -122,8 +122,8 @@ func (b *rowBuilder) highest(node, from int) int {
 	return node
 }
 
-// run returns the cell of a column and the first later column that may have
-// another cell. own are the principal's own rules within the column.
+// run returns the cell of a column and the first later column that may have another
+// cell. own are the principal's own rules within the column.
 func (b *rowBuilder) run(column int, own span) (cell, next int) {
 	node := b.nodes[column]
 	end := int(b.tree.end[node])
@@ -137,8 +137,8 @@ func (b *rowBuilder) run(column int, own span) (cell, next int) {
 	return cell, max(column+1, b.column(after))
 }
 
-// alike returns the first node after a plain one that may have other rules
-// above or within it.
+// alike returns the first node after a plain one that may have other rules above or
+// within it.
 func (b *rowBuilder) alike(node int, within []span) int {
 	first, last := len(b.tree.nodes), -1 // the rules from node on that are within it
 	end := first
@@ -170,8 +170,8 @@ func (b *rowBuilder) alike(node int, within []span) int {
 }
 
 // isPlain reports whether all names of a node with the same rules have the same
-// decision. By the documented rules this is true of all nodes except that of
-// the asterisk.
+// decision. By the documented rules this is true of all nodes except that of the
+// asterisk.
 func (b *rowBuilder) isPlain(node int) bool {
 	return !b.exact && !b.tree.nodes[node].contains(asterisk)
 }
@@ -210,8 +210,8 @@ func (b *rowBuilder) isOwn(r rule) bool {
 	return b.everyone || r.Entry.Principal != principal.Wildcard
 }
 
-// keyOf returns a key for the rules that cover all names of a node, and those
-// that cover only some.
+// keyOf returns a key for the rules that cover all names of a node, and those that
+// cover only some.
 func (b *rowBuilder) keyOf(node int, above, within []rule) string {
 	var all, some []int
 	for _, r := range above {
@@ -283,8 +283,8 @@ func (s NameSet) appendKey(key []byte) []byte {
 	return key
 }
 
-// appendKey appends addresses with their zones. As text, one could look like
-// another host.
+// appendKey appends addresses with their zones. As text, one could look like another
+// host.
 func (s HostSet) appendKey(key []byte) []byte {
 	key = append(binary.AppendUvarint(key, uint64(len(s))), boolByte(s == nil))
 	for _, h := range s {

@@ -41,8 +41,8 @@ func cellOf(m inspect.Matrix, row inspect.Row, column int) inspect.Cell {
 	return m.Cells[at]
 }
 
-// compare fails the test unless exactly one ruling of the cell applies to the
-// question, with the verdict of the check.
+// compare fails the test unless exactly one ruling of the cell applies to the question,
+// with the verdict of the check.
 func compare(t interface{ Fatalf(string, ...any) }, m inspect.Matrix, c inspect.Cell, who snapshot.Subject, r snapshot.Request, d snapshot.Decision) {
 	speaks := 0
 	for _, ruling := range c.Rulings {
@@ -64,8 +64,8 @@ func compare(t interface{ Fatalf(string, ...any) }, m inspect.Matrix, c inspect.
 	}
 }
 
-// A check on any name of a pattern agrees with the cell. Where a cell says that
-// only a part is allowed or denied, checks give both answers.
+// A check on any name of a pattern agrees with the cell. Where a cell says that only a
+// part is allowed or denied, checks give both answers.
 func TestMatrixAgreesWithChecks(t *testing.T) {
 	compared := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -171,8 +171,8 @@ func TestMatrixCells(t *testing.T) {
 	}
 }
 
-// On the name "*", LITERAL "*" is the narrowest pattern; on other names it is
-// the widest.
+// On the name "*", LITERAL "*" is the narrowest pattern; on other names it is the
+// widest.
 func TestMatrixOfTheAsterisk(t *testing.T) {
 	n := load(snapshot.Config{}, `Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patternType=LITERAL)`:"+`
 	(principal=User:*, host=*, operation=READ, permissionType=ALLOW)
@@ -200,8 +200,8 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patter
 	}
 }
 
-// Kafka compares hosts as text, so an address with a zone differs from the
-// address without.
+// Kafka compares hosts as text, so an address with a zone differs from the address
+// without.
 func TestMatrixOfZones(t *testing.T) {
 	n := load(snapshot.Config{Semantics: snapshot.KafkaExact}, `Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL)`:"+`
 	(principal=User:a, host=fe80:0:0:0:0:0:0:1, operation=READ, permissionType=ALLOW)
@@ -262,8 +262,8 @@ func nested(n int, who func(i int) string) *snapshot.Snapshot {
 	return store.Load()
 }
 
-// TestMatrixOfNestedPrefixes has nested prefixes, each of another principal.
-// The matrix has two cells and two runs for each, and the work is proportional.
+// TestMatrixOfNestedPrefixes has nested prefixes, each of another principal. The matrix
+// has two cells and two runs for each, and the work is proportional.
 func TestMatrixOfNestedPrefixes(t *testing.T) {
 	const many, each = 1000, 3000
 	n := nested(many, func(i int) string { return fmt.Sprint("User:u", i) })
@@ -286,8 +286,8 @@ func TestMatrixOfNestedPrefixes(t *testing.T) {
 	}
 }
 
-// TestMatrixOfAnyShape has 10,000 ACLs of shapes whose matrix is too large. The
-// error says how to ask for less.
+// TestMatrixOfAnyShape has 10,000 ACLs of shapes whose matrix is too large. The error
+// says how to ask for less.
 func TestMatrixOfAnyShape(t *testing.T) {
 	const many = 10_000
 	for name, who := range map[string]func(i int) string{

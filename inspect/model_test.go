@@ -45,8 +45,8 @@ func storeOf(t testing.TB, w refmodel.World) *snapshot.Store {
 // fresh is a principal that no ACL of a generated world names.
 var fresh = principal.User("somebody else")
 
-// principalsOf returns every principal that ACLs or super users of the world
-// name, one that nothing names, and the one called User:*.
+// principalsOf returns every principal that ACLs or super users of the world name, one
+// that nothing names, and the one called User:*.
 func principalsOf(w refmodel.World) []principal.Principal {
 	all := map[principal.Principal]bool{fresh: true, principal.User("*"): true}
 	for _, b := range w.ACLs {
@@ -63,8 +63,8 @@ func principalsOf(w refmodel.World) []principal.Principal {
 	return list
 }
 
-// hostsOf returns addresses such that every address is treated like one of
-// them: those at the edges of every ACL host, with and without a zone.
+// hostsOf returns addresses such that every address is treated like one of them: those
+// at the edges of every ACL host, with and without a zone.
 func hostsOf(acls []acl.Binding) []netip.Addr {
 	all := map[netip.Addr]bool{netip.MustParseAddr("203.0.113.9"): true, netip.MustParseAddr("2001:db8:ffff::9"): true}
 	add := func(addr netip.Addr) {
@@ -104,9 +104,9 @@ func hostsOf(acls []acl.Binding) []netip.Addr {
 	return list
 }
 
-// namesOf returns names such that every name is treated like one of them, in
-// either semantics: every beginning of a pattern's name, alone and followed by
-// a character that no pattern has.
+// namesOf returns names such that every name is treated like one of them, in either
+// semantics: every beginning of a pattern's name, alone and followed by a character
+// that no pattern has.
 func namesOf(acls []acl.Binding, t resource.Type) []string {
 	const strange = "\u2603"
 	all := map[string]bool{"": true, strange: true, "*": true, "*" + strange: true, "!" + strange: true, "#": true}
@@ -134,8 +134,8 @@ func typesOf(acls []acl.Binding) []resource.Type {
 	return types
 }
 
-// TestWhatCanAgainstModel compares WhatCan with the model at every cell of
-// generated worlds, for subjects with groups, in both semantics.
+// TestWhatCanAgainstModel compares WhatCan with the model at every cell of generated
+// worlds, for subjects with groups, in both semantics.
 func TestWhatCanAgainstModel(t *testing.T) {
 	const worlds = 10
 	checks, allowed, fallbacks := 0, 0, 0
@@ -186,10 +186,9 @@ func TestWhatCanAgainstModel(t *testing.T) {
 	}
 }
 
-// TestWhatCanWhereKafkaGivesNoAnswer has KafkaExact worlds in which Kafka
-// throws an exception or loops forever for many nested names. The semantics
-// differ on all of them: the host ::1 matches if and only if the documented
-// rules count.
+// TestWhatCanWhereKafkaGivesNoAnswer has KafkaExact worlds in which Kafka throws an
+// exception or loops forever for many nested names. The semantics differ on all of
+// them: the host ::1 matches if and only if the documented rules count.
 func TestWhatCanWhereKafkaGivesNoAnswer(t *testing.T) {
 	const worlds = 150
 	names := []string{"", "a", "ab", "abc", "!", "!a", "!ab", "!b", "*", "*a", "*ab", "#"}
@@ -240,8 +239,8 @@ func wantAccess(t *testing.T, seed uint64, w refmodel.World, region []inspect.Ac
 	}
 }
 
-// TestWhoCanAgainstModel compares WhoCan with the model for every principal,
-// name and operation, in both semantics.
+// TestWhoCanAgainstModel compares WhoCan with the model for every principal, name and
+// operation, in both semantics.
 func TestWhoCanAgainstModel(t *testing.T) {
 	const worlds = 30
 	checks, allowed, excepted := 0, 0, 0
@@ -282,8 +281,8 @@ func TestWhoCanAgainstModel(t *testing.T) {
 	}
 }
 
-// isImpossible reports whether Kafka cannot have such a principal, or gives it
-// no answer regardless of the ACLs.
+// isImpossible reports whether Kafka cannot have such a principal, or gives it no
+// answer regardless of the ACLs.
 func isImpossible(p principal.Principal, w refmodel.World) bool {
 	return strings.Contains(p.Type, ":") || w.Exact && p == principal.User("*") && !slices.Contains(w.SuperUsers, p)
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// NameRange is the range of names of one pattern, minus some exceptions: one
-// name, or all that begin with a prefix. The empty prefix means all names. The
-// zero NameRange is only the empty name.
+// NameRange is the range of names of one pattern, minus some exceptions: one name, or
+// all that begin with a prefix. The empty prefix means all names. The zero NameRange is
+// only the empty name.
 type NameRange struct {
 	Prefix bool   // all names that begin with Name, rather than Name alone
 	Name   string // compared byte by byte
-	// Except are the ranges that are excluded. They are disjoint, have no
-	// exceptions themselves, and are sorted by name, with a prefix before the
-	// same name. If some names within an exception belong to the set after all,
-	// they are another element of the [NameSet].
+	// Except are the ranges that are excluded. They are disjoint, have no exceptions
+	// themselves, and are sorted by name, with a prefix before the same name. If some
+	// names within an exception belong to the set after all, they are another element
+	// of the [NameSet].
 	Except []NameRange
 }
 
@@ -41,8 +41,8 @@ func (n NameRange) holds(name string) bool {
 	return name == n.Name
 }
 
-// String returns n in words, with quoted names, such as `prefix "pay" except
-// "payroll", prefix "pay.secret"`.
+// String returns n in words, with quoted names, such as `prefix "pay" except "payroll",
+// prefix "pay.secret"`.
 func (n NameRange) String() string {
 	var b strings.Builder
 	switch {
@@ -59,10 +59,9 @@ func (n NameRange) String() string {
 	return b.String()
 }
 
-// NameSet is a set of names: the union of its elements, which are disjoint and
-// sorted by name, with a prefix before the same name. The representation is
-// canonical: equal sets have equal elements. The empty NameSet contains no
-// name.
+// NameSet is a set of names: the union of its elements, which are disjoint and sorted
+// by name, with a prefix before the same name. The representation is canonical: equal
+// sets have equal elements. The empty NameSet contains no name.
 type NameSet []NameRange
 
 // Contains reports whether name is in s. It checks every element.
@@ -108,8 +107,8 @@ func (p point) contains(q point) bool { return p == q || p.prefix && p.holds(q.n
 
 func (p point) names() NameRange { return NameRange{Prefix: p.prefix, Name: p.name} }
 
-// comparePoints orders by name, with a prefix before the same name. So the
-// points inside a point follow it, before all points outside.
+// comparePoints orders by name, with a prefix before the same name. So the points
+// inside a point follow it, before all points outside.
 func comparePoints(a, b point) int {
 	if c := strings.Compare(a.name, b.name); c != 0 || a.prefix == b.prefix {
 		return c
@@ -120,17 +119,17 @@ func comparePoints(a, b point) int {
 	return 1
 }
 
-// nameTree divides all names into cells, one for each node: the names that are
-// in the node but in no node below it. No cell is empty, because there are
-// infinitely many names. The nodes are in preorder, which is also their sorted
-// order; node 0 is all names.
+// nameTree divides all names into cells, one for each node: the names that are in the
+// node but in no node below it. No cell is empty, because there are infinitely many
+// names. The nodes are in preorder, which is also their sorted order; node 0 is all
+// names.
 type nameTree struct {
 	tree
 	nodes []point
 }
 
-// newNameTree returns the tree of some points, in any order and possibly
-// repeated. It sorts points in place.
+// newNameTree returns the tree of some points, in any order and possibly repeated. It
+// sorts points in place.
 func newNameTree(points []point) *nameTree {
 	points = append(points, root)
 	slices.SortFunc(points, comparePoints)
@@ -153,8 +152,8 @@ func (t *nameTree) find(p point) (int, bool) {
 	return slices.BinarySearchFunc(t.nodes, p, comparePoints)
 }
 
-// locate returns the node whose cell contains the names of p or, if p is not a
-// node, the beginning of them.
+// locate returns the node whose cell contains the names of p or, if p is not a node,
+// the beginning of them.
 func (t *nameTree) locate(p point) int {
 	i, ok := t.find(p)
 	if ok {
@@ -188,15 +187,14 @@ func (t *nameTree) set(in func(node int) bool) NameSet {
 	return s
 }
 
-// tree is the common part of trees of cells: nodes in preorder, with the root
-// at 0.
+// tree is the common part of trees of cells: nodes in preorder, with the root at 0.
 type tree struct {
 	parent []int32 // of each node; -1 of the root
 	end    []int32 // the first node after those below the node
 }
 
-// newTree links n nodes in preorder. holds reports whether node j, which comes
-// after node i, is below it. It is linear in n.
+// newTree links n nodes in preorder. holds reports whether node j, which comes after
+// node i, is below it. It is linear in n.
 func newTree(n int, holds func(i, j int) bool) tree {
 	t := tree{parent: make([]int32, n), end: make([]int32, n)}
 	var open []int32
@@ -217,9 +215,9 @@ func newTree(n int, holds func(i, j int) bool) tree {
 	return t
 }
 
-// outline calls piece in order for each node whose cell is in a set while that
-// of its parent is not. without are the nodes below it at which the set ends
-// again. A node that is treated like its parent has no effect.
+// outline calls piece in order for each node whose cell is in a set while that of its
+// parent is not. without are the nodes below it at which the set ends again. A node
+// that is treated like its parent has no effect.
 func (t *tree) outline(in func(node int) bool, piece func(node int, without []int)) {
 	value := make([]bool, len(t.parent))
 	borders := make(map[int][]int) // by the node above that begins a piece

@@ -9,8 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// policy is a snapshot's ACLs and configuration for the resources of one type,
-// by principal.
+// policy is a snapshot's ACLs and configuration for the resources of one type, by
+// principal.
 type policy struct {
 	typ          resource.Type
 	acls         int                // total number, of all types
@@ -52,8 +52,8 @@ func newHostForms(of hostOf, exact snapshot.Semantics) *hostForms {
 	return h
 }
 
-// load returns the policy of n for the resources of type t. It costs as much as
-// listing them.
+// load returns the policy of n for the resources of type t. It costs as much as listing
+// them.
 func load(n *snapshot.Snapshot, t resource.Type) *policy {
 	config := n.Config()
 	p := &policy{
@@ -101,9 +101,9 @@ func (r rule) says() (allows, denies ops.Set) {
 	return ops.AllowedBy(r.Entry.Operation), 0
 }
 
-// wildcardCovers reports whether LITERAL "*" covers the names in the cell of p.
-// In Kafka it does not cover names that begin with an asterisk, except the name
-// "*". The whole cell has the same answer: see policy.points.
+// wildcardCovers reports whether LITERAL "*" covers the names in the cell of p. In
+// Kafka it does not cover names that begin with an asterisk, except the name "*". The
+// whole cell has the same answer: see policy.points.
 func wildcardCovers(p point, exact bool) bool {
 	return !exact || !strings.HasPrefix(p.name, resource.Wildcard) || p == asterisk
 }
@@ -114,18 +114,16 @@ var (
 	asterisks = point{resource.Wildcard, true}
 )
 
-// silence is the set of names for which Kafka gives no answer, because it
-// throws an exception or loops forever. There KafkaExact gives the documented
-// answer. (If Kafka reaches a DENY first, it answers, but then the documented
-// answer is a denial too.)
+// silence is the set of names for which Kafka gives no answer, because it throws an
+// exception or loops forever. There KafkaExact gives the documented answer. (If Kafka
+// reaches a DENY first, it answers, but then the documented answer is a denial too.)
 //
-//   - Kafka throws an exception for an ACL whose principal has no colon, on
-//     each name it covers.
-//   - Its second scan starts at the name "*" and goes down. Among the names of
-//     ACLs that sort below "*", it reaches those with the greatest first
-//     character. It fails for each name with that character unless all of those
-//     are beginnings of the name. It reaches none if an ACL on PREFIXED "*"
-//     comes before them.
+//   - Kafka throws an exception for an ACL whose principal has no colon, on each name
+//     it covers.
+//   - Its second scan starts at the name "*" and goes down. Among the names of ACLs
+//     that sort below "*", it reaches those with the greatest first character. It fails
+//     for each name with that character unless all of those are beginnings of the name.
+//     It reaches none if an ACL on PREFIXED "*" comes before them.
 //
 // See package snapshot for the second scan.
 //
@@ -187,8 +185,8 @@ func (s *silence) points() []point {
 	return points
 }
 
-// mark returns for each node of t whether Kafka gives no answer for the names
-// in its cell, and whether there is any such node.
+// mark returns for each node of t whether Kafka gives no answer for the names in its
+// cell, and whether there is any such node.
 func (s *silence) mark(t *nameTree) (silent []bool, any bool) {
 	met, lost := make([]bool, len(t.nodes)), make([]bool, len(t.nodes))
 	silent = make([]bool, len(t.nodes))

@@ -11,8 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// census has the ACLs of one type, arranged for finding out whether an ACL has
-// an effect.
+// census has the ACLs of one type, arranged for finding out whether an ACL has an
+// effect.
 type census struct {
 	*policy
 	supported ops.Set
@@ -22,14 +22,13 @@ type census struct {
 
 	own  map[string]ruleNodes // by principal, without those on LITERAL "*"
 	wild map[string][]rule    // on LITERAL "*", by principal
-	// grants are the ALLOWs of possible principals, by node. Those on LITERAL
-	// "*" are at the root, and also at the name that KafkaExact treats
-	// differently.
+	// grants are the ALLOWs of possible principals, by node. Those on LITERAL "*" are
+	// at the root, and also at the name that KafkaExact treats differently.
 	grants  map[int]*grants
 	granted map[ops.Operation][]int // the nodes with a grant of an operation, sorted
 	denied  map[string]bool         // the principals of DENYs
-	// standing has for each node an ACL on it and, if there is one, an ACL for
-	// another principal.
+	// standing has for each node an ACL on it and, if there is one, an ACL for another
+	// principal.
 	standing map[int][]acl.Binding
 
 	grantedAt chain // the nodes of grants
@@ -70,8 +69,8 @@ type grantsByHost struct {
 	at    map[int][]*grantsFrom
 }
 
-// near calls yield for the grants that share an address with h, and perhaps for
-// others, until it returns true. It reports whether yield did.
+// near calls yield for the grants that share an address with h, and perhaps for others,
+// until it returns true. It reports whether yield did.
 func (g *grants) near(h HostRange, exact bool, yield func(*grantsFrom) bool) bool {
 	const few = 8 // for so few a scan is faster than building a tree
 	if len(g.list) <= few {
@@ -174,8 +173,8 @@ const nobody = ":"
 // canBe reports whether a principal can have the text, or it is User:*.
 func (p *policy) canBe(text string) bool { return text != nobody && strings.Contains(text, ":") }
 
-// isSuper reports whether the principal of an ACL is a super user, for whom
-// ACLs have no effect. User:* means everyone there.
+// isSuper reports whether the principal of an ACL is a super user, for whom ACLs have
+// no effect. User:* means everyone there.
 func (p *policy) isSuper(text string) bool { return p.super[text] && text != principal.Wildcard }
 
 // grant adds an ALLOW.
@@ -200,18 +199,17 @@ func (h *hostForms) in(exact bool) (HostRange, bool) {
 	return rule{host: h}.hosts(exact)
 }
 
-// matters reports whether some check is decided differently without r: of an
-// operation that the type supports, by any subject with any groups, on any
-// name, from any address. The snapshot is assumed to be ready. In KafkaExact,
-// subjects called User:* do not count, because Kafka gives them no answer.
+// matters reports whether some check is decided differently without r: of an operation
+// that the type supports, by any subject with any groups, on any name, from any
+// address. The snapshot is assumed to be ready. In KafkaExact, subjects called User:*
+// do not count, because Kafka gives them no answer.
 //
-// Only a few cells must be checked. ACLs that cover a cell of names also cover
-// the cells below it. So if other ACLs make r ineffective at its widest cell,
-// they do so everywhere. A DENY only has an effect where something is allowed,
-// so for a DENY the ALLOWs on narrower patterns are checked too. For an ALLOW,
-// subjects of one principal are enough, because other principals can only make
-// it ineffective. For a DENY, subjects of two principals are enough: its own,
-// and one that is allowed.
+// Only a few cells must be checked. ACLs that cover a cell of names also cover the
+// cells below it. So if other ACLs make r ineffective at its widest cell, they do so
+// everywhere. A DENY only has an effect where something is allowed, so for a DENY the
+// ALLOWs on narrower patterns are checked too. For an ALLOW, subjects of one principal
+// are enough, because other principals can only make it ineffective. For a DENY,
+// subjects of two principals are enough: its own, and one that is allowed.
 func (c *census) matters(r rule) bool {
 	if c.exact && c.partOfSilence(r.Binding) {
 		return true
@@ -226,8 +224,8 @@ func (c *census) matters(r rule) bool {
 	return false
 }
 
-// partOfSilence reports whether b contributes to cases in which Kafka gives no
-// answer, so that without it Kafka could give an answer for other names.
+// partOfSilence reports whether b contributes to cases in which Kafka gives no answer,
+// so that without it Kafka could give an answer for other names.
 func (c *census) partOfSilence(b acl.Binding) bool {
 	name := b.Pattern.Name
 	belowAsterisk := name != "" && name[0] < resource.Wildcard[0]
@@ -235,8 +233,8 @@ func (c *census) partOfSilence(b acl.Binding) bool {
 	return !strings.Contains(b.Entry.Principal, ":") || belowAsterisk || prefixedStar
 }
 
-// modes returns the rules that apply to names of the type: Kafka's, the
-// documented ones, or both.
+// modes returns the rules that apply to names of the type: Kafka's, the documented
+// ones, or both.
 func (c *census) modes() []bool {
 	switch {
 	case !c.exact:
@@ -255,9 +253,9 @@ func (c *census) covers(r rule, cell int, exact bool) bool {
 	return !r.Pattern.IsWildcard() || wildcardCovers(c.names.nodes[cell], exact)
 }
 
-// widest returns the widest cells of names that r covers and that are decided
-// by the given rules. In KafkaExact the names that begin with an asterisk are
-// separate, because LITERAL "*" does not cover them.
+// widest returns the widest cells of names that r covers and that are decided by the
+// given rules. In KafkaExact the names that begin with an asterisk are separate,
+// because LITERAL "*" does not cover them.
 func (c *census) widest(r rule, exact bool) []int {
 	top, _ := c.names.find(pointOf(r.Pattern))
 	if c.isDecided(top, exact) && (top > 0 || !exact || r.Pattern.IsWildcard()) {
@@ -278,8 +276,8 @@ func (c *census) widest(r rule, exact bool) []int {
 	return cells
 }
 
-// mattersAt is matters for the names in a cell and below it that are decided by
-// the same rules.
+// mattersAt is matters for the names in a cell and below it that are decided by the
+// same rules.
 func (c *census) mattersAt(r rule, cell int, exact bool) bool {
 	if c.defaultAllow && !c.isCoveredWithout(r, cell, exact) {
 		return !c.allowsAll(r) || c.mattersBelow(r, cell, exact)
@@ -308,15 +306,15 @@ func (c *census) isCoveredWithout(r rule, cell int, exact bool) bool {
 	return stands(resource.LiteralPattern(c.typ, resource.Wildcard)) && wildcardCovers(c.names.nodes[cell], exact)
 }
 
-// allowsAll reports whether r allows everyone everything, as
-// Config.AllowIfNoACL does for resources without ACLs.
+// allowsAll reports whether r allows everyone everything, as Config.AllowIfNoACL does
+// for resources without ACLs.
 func (c *census) allowsAll(r rule) bool {
 	allows, _ := r.says()
 	return r.Entry.Principal == principal.Wildcard && r.Entry.Host == acl.WildcardHost && c.supported&^allows == 0
 }
 
-// mattersBelow reports whether r, an ALLOW, has an effect below a cell that
-// only r covers and at which it has none.
+// mattersBelow reports whether r, an ALLOW, has an effect below a cell that only r
+// covers and at which it has none.
 func (c *census) mattersBelow(r rule, cell int, exact bool) bool {
 	for node := cell + 1; node < int(c.names.end[cell]) && c.spend(1); {
 		switch {
@@ -349,18 +347,18 @@ func (c *census) each(text string, cell int, exact bool, yield func(rule)) {
 	}
 }
 
-// voices are the operations that the ACLs of one principal allow and deny at a
-// cell of names, by the cells of addresses that they distinguish.
+// voices are the operations that the ACLs of one principal allow and deny at a cell of
+// names, by the cells of addresses that they distinguish.
 type voices struct {
 	hosts  *hostTree
 	denied []ops.Set
-	// alone are the operations that exactly one ACL covers, at the addresses of
-	// the node or of one below it.
+	// alone are the operations that exactly one ACL covers, at the addresses of the
+	// node or of one below it.
 	alone []ops.Set
 }
 
-// lastVoices caches the last voices, because ACLs on one pattern are handled
-// one after another.
+// lastVoices caches the last voices, because ACLs on one pattern are handled one after
+// another.
 type lastVoices struct {
 	at    place
 	exact bool
@@ -422,8 +420,8 @@ func newVoices(rules []rule, hosts *hostTree, exact bool) *voices {
 	return v
 }
 
-// isAlone reports whether r allows some operation that no other ACL covers, for
-// its principal on the names in a cell, from some address.
+// isAlone reports whether r allows some operation that no other ACL covers, for its
+// principal on the names in a cell, from some address.
 func (c *census) isAlone(r rule, cell int, exact bool) bool {
 	h, ok := r.hosts(exact)
 	if !ok {
@@ -434,9 +432,8 @@ func (c *census) isAlone(r rule, cell int, exact bool) bool {
 	return v.alone[v.hosts.find(h)]&allows&c.supported != 0
 }
 
-// deniesAnything reports whether r, a DENY, denies anyone what is otherwise
-// allowed, on the names in a cell and below it that are decided by the same
-// rules.
+// deniesAnything reports whether r, a DENY, denies anyone what is otherwise allowed, on
+// the names in a cell and below it that are decided by the same rules.
 func (c *census) deniesAnything(r rule, cell int, exact bool) bool {
 	for i := c.grantedAt.holding(c.names, cell, true); i >= 0 && c.spend(1); i = c.grantedAt.above[i] {
 		if c.deniesGrantsOf(r, c.grantedAt.at[i], cell, exact) {
@@ -457,8 +454,8 @@ func (c *census) deniesAnything(r rule, cell int, exact bool) bool {
 	return false
 }
 
-// deniesGrantsOf reports whether r denies a part of what the ALLOWs at a node
-// grant, on the names in a cell.
+// deniesGrantsOf reports whether r denies a part of what the ALLOWs at a node grant, on
+// the names in a cell.
 func (c *census) deniesGrantsOf(r rule, node, cell int, exact bool) bool {
 	grants := c.grants[node]
 	mine, ok := r.hosts(exact)
@@ -489,9 +486,9 @@ func (c *census) deniesGrantsOf(r rule, node, cell int, exact bool) bool {
 	})
 }
 
-// leaves reports whether the other DENYs leave an operation to one of some
-// principals, on the names in a cell and from some of the hosts, for a subject
-// that also has the principal of r.
+// leaves reports whether the other DENYs leave an operation to one of some principals,
+// on the names in a cell and from some of the hosts, for a subject that also has the
+// principal of r.
 func (c *census) leaves(r rule, allowed []string, hosts HostRange, op ops.Operation, cell int, exact bool) bool {
 	var denying []HostRange
 	take := func(o rule) {

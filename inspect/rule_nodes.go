@@ -5,9 +5,8 @@ import (
 	"slices"
 )
 
-// chain is a list of nodes of a tree of names, each with its nearest ancestor
-// in the list. It finds the listed ancestors of a node without visiting all
-// ancestors.
+// chain is a list of nodes of a tree of names, each with its nearest ancestor in the
+// list. It finds the listed ancestors of a node without visiting all ancestors.
 type chain struct {
 	at    []int // ascending
 	above []int // for each, the index of its nearest ancestor in the list, or -1
@@ -22,8 +21,8 @@ func newChain(t *nameTree, nodes []int) chain {
 	return c
 }
 
-// nearest returns the index of the last node, from index i downwards, that
-// contains a node or is it, or -1.
+// nearest returns the index of the last node, from index i downwards, that contains a
+// node or is it, or -1.
 func (c chain) nearest(t *nameTree, i, node int) int {
 	for i >= 0 && int(t.end[c.at[i]]) <= node {
 		i = c.above[i]
@@ -31,8 +30,8 @@ func (c chain) nearest(t *nameTree, i, node int) int {
 	return i
 }
 
-// holding returns the index of the nearest node that contains a node. If self
-// is set, the node itself counts.
+// holding returns the index of the nearest node that contains a node. If self is set,
+// the node itself counts.
 func (c chain) holding(t *nameTree, node int, self bool) int {
 	i, found := slices.BinarySearch(c.at, node)
 	if found && self {
@@ -70,8 +69,8 @@ func newRuleNodes(t *nameTree, rules []rule) ruleNodes {
 	return n
 }
 
-// appendHolding appends the rules on patterns that contain a node, without
-// those on the node itself.
+// appendHolding appends the rules on patterns that contain a node, without those on the
+// node itself.
 func (n ruleNodes) appendHolding(rules []rule, t *nameTree, node int) []rule {
 	for i := n.holding(t, node, false); i >= 0; i = n.above[i] {
 		rules = append(rules, n.rules[i]...)

@@ -14,8 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// TestSetsAreCanonical: equal sets have the same text, whatever ACLs they come
-// from.
+// TestSetsAreCanonical: equal sets have the same text, whatever ACLs they come from.
 func TestSetsAreCanonical(t *testing.T) {
 	read := func(host string, p resource.Pattern) acl.Binding { return allow("User:a", host, ops.Create, p) }
 	tests := []struct {
@@ -85,8 +84,8 @@ func TestZeroValuesHoldNothing(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoQuestion asks invalid questions, which no check allows, not even
-// for super users.
+// TestWhatIsNoQuestion asks invalid questions, which no check allows, not even for
+// super users.
 func TestWhatIsNoQuestion(t *testing.T) {
 	n := shaped(t, snapshot.Config{SuperUsers: []principal.Principal{principal.User("a")}}, func(int) acl.Binding { return allow("User:*", "*", ops.All, topic("*")) }, 1, none)
 	for _, r := range []snapshot.Request{
@@ -130,8 +129,8 @@ func TestExplainIsBounded(t *testing.T) {
 	}
 }
 
-// TestMendsOfUnusualQuestions: a question that no ACL can express exactly gets
-// a fix that covers it.
+// TestMendsOfUnusualQuestions: a question that no ACL can express exactly gets a fix
+// that covers it.
 func TestMendsOfUnusualQuestions(t *testing.T) {
 	acls := []acl.Binding{allow("User:*", "*", ops.Read, topic("a")), allow("User:b", "*", ops.All, topic("a"))}
 	n := shaped(t, snapshot.Config{}, func(i int) acl.Binding { return acls[i] }, len(acls), none)
@@ -142,8 +141,8 @@ func TestMendsOfUnusualQuestions(t *testing.T) {
 	}
 }
 
-// TestTooManyCellsAreRefused has a principal whose ACLs are on many patterns
-// and from as many hosts. For one address there is an answer.
+// TestTooManyCellsAreRefused has a principal whose ACLs are on many patterns and from
+// as many hosts. For one address there is an answer.
 func TestTooManyCellsAreRefused(t *testing.T) {
 	const many = 8200 // squared is more than inspect.MaxCells
 	shape := func(i int) acl.Binding {
@@ -181,8 +180,7 @@ func TestTooManyCellsAreRefused(t *testing.T) {
 	}
 }
 
-// TestProgress: a Progress is called for every principal, including the last
-// one.
+// TestProgress: a Progress is called for every principal, including the last one.
 func TestProgress(t *testing.T) {
 	n := shaped(t, snapshot.Config{}, func(i int) acl.Binding { return allow(fmt.Sprint("User:", i), "*", ops.Read, topic("a")) }, 700, none)
 	var told []int

@@ -12,8 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Access is some operations on resources of one type: each of the operations on
-// each of the names from each of the hosts. The zero Access is nothing.
+// Access is some operations on resources of one type: each of the operations on each of
+// the names from each of the hosts. The zero Access is nothing.
 type Access struct {
 	Type       resource.Type
 	Operations ops.Set
@@ -30,20 +30,19 @@ func (a Access) String() string {
 	return fmt.Sprintf("%s on %v %v from %v", strings.Join(operations, ", "), a.Type, a.Names, a.Hosts)
 }
 
-// WhatCan returns everything that n allows a subject: a check of an operation,
-// a name and an address is allowed if and only if an Access contains them. No
-// two do. Only operations that the type supports are included (ops.Supported).
+// WhatCan returns everything that n allows a subject: a check of an operation, a name
+// and an address is allowed if and only if an Access contains them. No two do. Only
+// operations that the type supports are included (ops.Supported).
 //
-// The subject has its groups: it may do what its principals together may,
-// except what a DENY on one of them denies. If its host is valid, the answer is
-// for this address only, otherwise for all addresses. A super user may do
-// everything, a subject without a principal nothing.
+// The subject has its groups: it may do what its principals together may, except what a
+// DENY on one of them denies. If its host is valid, the answer is for this address
+// only, otherwise for all addresses. A super user may do everything, a subject without
+// a principal nothing.
 //
-// The order is by type, then by the first operation, then by the first host.
-// The cost is that of listing the ACLs, plus a part that grows with the number
-// of ACLs for the subject times the number of their hosts, and with
-// Config.AllowIfNoACL also with the number of all patterns. The error is a
-// [*LimitError].
+// The order is by type, then by the first operation, then by the first host. The cost
+// is that of listing the ACLs, plus a part that grows with the number of ACLs for the
+// subject times the number of their hosts, and with Config.AllowIfNoACL also with the
+// number of all patterns. The error is a [*LimitError].
 func WhatCan(n *snapshot.Snapshot, who snapshot.Subject) ([]Access, error) {
 	if who.Principal.IsZero() {
 		return nil, nil
@@ -105,8 +104,8 @@ func (c columns) has(node int) bool {
 	return ok
 }
 
-// columns groups the cells of addresses in which the same operations of mask
-// are allowed, in the order of their first nodes.
+// columns groups the cells of addresses in which the same operations of mask are
+// allowed, in the order of their first nodes.
 func (g grid) columns(mask ops.Set, only netip.Addr) []columns {
 	from, to := 0, len(g.hosts.nodes)
 	if only.IsValid() {
@@ -150,8 +149,8 @@ func (g grid) distinctRows() [][]ops.Set {
 	return rows
 }
 
-// alike groups the operations of mask that are allowed somewhere by the cells
-// in which they are allowed, in the order of the first of them.
+// alike groups the operations of mask that are allowed somewhere by the cells in which
+// they are allowed, in the order of the first of them.
 func (g grid) alike(mask ops.Set) []ops.Set {
 	var groups []ops.Set
 	byContent := make(map[string]int)
@@ -172,8 +171,8 @@ func (g grid) alike(mask ops.Set) []ops.Set {
 	return groups
 }
 
-// bitmap returns a bit for each cell of the rows with an address, which says
-// whether op is allowed there, and whether it is allowed anywhere.
+// bitmap returns a bit for each cell of the rows with an address, which says whether op
+// is allowed there, and whether it is allowed anywhere.
 func (g grid) bitmap(rows [][]ops.Set, op ops.Operation) (content string, any bool) {
 	bits := make([]byte, (len(rows)*len(g.hosts.nodes)+7)/8)
 	i := 0

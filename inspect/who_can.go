@@ -11,13 +11,13 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Progress receives the progress of a long computation: from time to time, and
-// at the end, when done equals total. It is called in the caller's goroutine. A
-// nil Progress is not called.
+// Progress receives the progress of a long computation: from time to time, and at the
+// end, when done equals total. It is called in the caller's goroutine. A nil Progress
+// is not called.
 type Progress func(done, total int)
 
-// progressEvery is the number of units of work between two calls of a Progress,
-// small enough for several calls a second.
+// progressEvery is the number of units of work between two calls of a Progress, small
+// enough for several calls a second.
 const progressEvery = 1 << 8
 
 // step counts a unit of work, and calls p for some of them.
@@ -27,38 +27,36 @@ func (p Progress) step(done, total int) {
 	}
 }
 
-// Grantee is a principal, or everyone else, and the addresses from which it may
-// do what [WhoCan] was asked about.
+// Grantee is a principal, or everyone else, and the addresses from which it may do what
+// [WhoCan] was asked about.
 type Grantee struct {
-	// Principal is the text of a principal, such as "User:alice". It is empty
-	// for everyone else. It is "User:*" only if a super user has that name.
+	// Principal is the text of a principal, such as "User:alice". It is empty for
+	// everyone else. It is "User:*" only if a super user has that name.
 	Principal string
-	// Except are the principals, sorted, that are not part of everyone else,
-	// because they may do it from other addresses or from none.
+	// Except are the principals, sorted, that are not part of everyone else, because
+	// they may do it from other addresses or from none.
 	Except []string
 	Hosts  HostSet // never empty
 }
 
-// IsEveryoneElse reports whether g is every principal of any type, except those
-// in Except.
+// IsEveryoneElse reports whether g is every principal of any type, except those in
+// Except.
 func (g Grantee) IsEveryoneElse() bool { return g.Principal == "" }
 
-// WhoCan returns who may do what r asks for, and from where. A check of a
-// subject with one principal is allowed if and only if the Grantee to which it
-// belongs contains its address. Principals come first, sorted by their text,
-// then everyone else, if it may do it from somewhere. Principals with the same
-// addresses as everyone else have no Grantee of their own. Super users are
-// included.
+// WhoCan returns who may do what r asks for, and from where. A check of a subject with
+// one principal is allowed if and only if the Grantee to which it belongs contains its
+// address. Principals come first, sorted by their text, then everyone else, if it may
+// do it from somewhere. Principals with the same addresses as everyone else have no
+// Grantee of their own. Super users are included.
 //
-// A subject with groups belongs to no Grantee: see [WhatCan]. Neither do
-// principals that Kafka cannot have: those with a colon in the type and, in
-// KafkaExact, one called User:*.
+// A subject with groups belongs to no Grantee: see [WhatCan]. Neither do principals
+// that Kafka cannot have: those with a colon in the type and, in KafkaExact, one called
+// User:*.
 //
-// There are no grantees for what no check allows: an invalid operation or
-// resource type. The cost is that of listing the ACLs on the type, plus a part
-// for each principal of an ACL that covers the name. That part grows with the
-// number of these ACLs and of those for User:*. It is bounded by [Work]. The
-// error is a [*WorkError].
+// There are no grantees for what no check allows: an invalid operation or resource
+// type. The cost is that of listing the ACLs on the type, plus a part for each
+// principal of an ACL that covers the name. That part grows with the number of these
+// ACLs and of those for User:*. It is bounded by [Work]. The error is a [*WorkError].
 func WhoCan(n *snapshot.Snapshot, r snapshot.Request, progress Progress) ([]Grantee, error) {
 	return whoCan(n, r, progress, Work(n.Len()))
 }
@@ -124,10 +122,9 @@ func (p *policy) all() []rule {
 	return all
 }
 
-// principals returns the texts of the principals that can be treated
-// differently from everyone else, sorted: those that a rule or the
-// configuration names, without texts that no principal can have. User:* is
-// among them only as a super user.
+// principals returns the texts of the principals that can be treated differently from
+// everyone else, sorted: those that a rule or the configuration names, without texts
+// that no principal can have. User:* is among them only as a super user.
 func (p *policy) principals() []string {
 	texts := make(map[string]bool)
 	for text := range p.rules {
@@ -168,8 +165,8 @@ func newNameQuery(p *policy, r snapshot.Request, limit int) *nameQuery {
 	return q
 }
 
-// row returns what s may do on the name, by cell of a tree of addresses. All
-// rules must be on patterns that cover the name.
+// row returns what s may do on the name, by cell of a tree of addresses. All rules must
+// be on patterns that cover the name.
 func (q *nameQuery) row(s subject, rules []rule, hosts *hostTree) []ops.Set {
 	exact := q.exact && !s.silent
 	if s.super || q.ready && q.defaultAllow && !q.covered[exact] {
@@ -196,8 +193,8 @@ func (q *nameQuery) set(hosts *hostTree, row []ops.Set) HostSet {
 	return hosts.set(func(node int) bool { return row[node].Has(q.operation) })
 }
 
-// compare returns from where a principal may do it, and whether that differs
-// from everyone else.
+// compare returns from where a principal may do it, and whether that differs from
+// everyone else.
 func (q *nameQuery) compare(text string) (hosts HostSet, differs bool) {
 	s := q.named(text)
 	rules := q.rulesFor(s)

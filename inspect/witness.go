@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// witness returns a name in the cell of a node, and whether it found one. It
-// does not only if more than a million patterns begin with the node's name and
-// exclude every character after it.
+// witness returns a name in the cell of a node, and whether it found one. It does not
+// only if more than a million patterns begin with the node's name and exclude every
+// character after it.
 func (t *nameTree) witness(node int) (string, bool) {
 	n := t.nodes[node]
 	if n.name != "" && t.isIn(n.name, node) || !n.prefix {
@@ -50,8 +50,8 @@ func (t *hostTree) witness(node int) netip.Addr {
 	if addr.IsValid() && n.Network.Contains(addr) {
 		return addr
 	}
-	// The node is one address. The same address without a zone is a separate
-	// node. Find a zone that no node has.
+	// The node is one address. The same address without a zone is a separate node. Find
+	// a zone that no node has.
 	zone := "0"
 	for zones[zone] {
 		zone += "0"

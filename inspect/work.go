@@ -7,11 +7,11 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// Work returns how much work one answer about so many ACLs may take. A unit of
-// work is about one check, or revisiting one ACL, name or address. Real sets of
-// ACLs need one or two hundred units for each ACL. Many principals, prefixes or
-// hosts that all overlap need more. The work that is allowed for 10,000 ACLs
-// takes at most some seconds.
+// Work returns how much work one answer about so many ACLs may take. A unit of work is
+// about one check, or revisiting one ACL, name or address. Real sets of ACLs need one
+// or two hundred units for each ACL. Many principals, prefixes or hosts that all
+// overlap need more. The work that is allowed for 10,000 ACLs takes at most some
+// seconds.
 func Work(acls int) int { return workPerACL * max(acls, fewACLs) }
 
 const (
@@ -45,8 +45,8 @@ func (w *worker) spend(work int) bool {
 
 func (w *worker) exhausted() bool { return w.done > w.limit }
 
-// describePrincipal returns the text of a principal for an error; the empty
-// text is everyone else.
+// describePrincipal returns the text of a principal for an error; the empty text is
+// everyone else.
 func describePrincipal(text string) string {
 	if text == "" {
 		return "everyone else"

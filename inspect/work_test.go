@@ -15,9 +15,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// onOneTopic returns ALLOWs for different principals and DENYs for everyone
-// from different addresses, all on one topic. So the access of each principal
-// differs from that of others.
+// onOneTopic returns ALLOWs for different principals and DENYs for everyone from
+// different addresses, all on one topic. So the access of each principal differs from
+// that of others.
 func onOneTopic(n int) *snapshot.Snapshot {
 	store := snapshot.NewStore(snapshot.Config{})
 	err := store.Update(func(tx *snapshot.Tx) error {
@@ -36,9 +36,9 @@ func onOneTopic(n int) *snapshot.Snapshot {
 	return store.Load()
 }
 
-// TestAnswersAreBounded has 10,000 ACLs that overlap in every way. Each answer
-// that would take their product is an error. The error says how to ask for
-// less, and the work up to it is bounded.
+// TestAnswersAreBounded has 10,000 ACLs that overlap in every way. Each answer that
+// would take their product is an error. The error says how to ask for less, and the
+// work up to it is bounded.
 func TestAnswersAreBounded(t *testing.T) {
 	const many = 10_000
 	one := nested(many, func(int) string { return "User:one" })
@@ -86,8 +86,8 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
-// TestNestedPrefixesAreAnswered has as many nested prefixes of as many
-// principals as the commands can answer.
+// TestNestedPrefixesAreAnswered has as many nested prefixes of as many principals as
+// the commands can answer.
 func TestNestedPrefixesAreAnswered(t *testing.T) {
 	n := nested(1000, func(i int) string { return fmt.Sprint("User:u", i) })
 	findings, err := inspect.Lint(n, inspect.LintOptions{})

@@ -1,7 +1,7 @@
 package ops
 
-// Action describes the questions that follow and says which answers belong in
-// an audit log. The zero Action is for questions whose answers are not logged.
+// Action describes the questions that follow and says which answers belong in an audit
+// log. The zero Action is for questions whose answers are not logged.
 //
 // Source: Kafka's Action (logIfAllowed, logIfDenied).
 type Action struct {
@@ -12,9 +12,9 @@ type Action struct {
 }
 
 // ActionAuthorizer is an [Authorizer] that also receives an [Action] before its
-// questions, for example to keep an audit log. [Evaluate] calls Begin before
-// the questions of each step; the Action applies until the next call. For other
-// Authorizers the only cost is one type assertion per request.
+// questions, for example to keep an audit log. [Evaluate] calls Begin before the
+// questions of each step; the Action applies until the next call. For other Authorizers
+// the only cost is one type assertion per request.
 type ActionAuthorizer interface {
 	Authorizer
 	Begin(Action)
@@ -28,8 +28,8 @@ func (e *evaluation) begin(n int, s *Step) {
 	}
 }
 
-// beginOperations announces the questions for a KIP-430 field. Kafka logs
-// neither answer, because the client has not requested the operations.
+// beginOperations announces the questions for a KIP-430 field. Kafka logs neither
+// answer, because the client has not requested the operations.
 func (e *evaluation) beginOperations() {
 	if e.listener != nil {
 		e.listener.Begin(Action{Key: e.api.Key})

@@ -9,8 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// logger denies everything except Describe on topics, and records each question
-// with its Action.
+// logger denies everything except Describe on topics, and records each question with
+// its Action.
 type logger struct {
 	action ops.Action
 	asked  []string

@@ -10,19 +10,19 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// API is one row of the protocol table: what Kafka checks for one kind of
-// request, in which order, and how a denial changes the response. The zero API
-// serves no version and therefore refuses every request.
+// API is one row of the protocol table: what Kafka checks for one kind of request, in
+// which order, and how a denial changes the response. The zero API serves no version
+// and therefore refuses every request.
 //
-// Source of every row: the request handlers of Kafka 4.2.1 listed in Handlers;
-// for the keys that 4.0 removed, those of the last release that had them.
+// Source of every row: the request handlers of Kafka 4.2.1 listed in Handlers; for the
+// keys that 4.0 removed, those of the last release that had them.
 type API struct {
 	Key        APIKey `json:"key"`
 	MinVersion int16  `json:"minVersion"`
 	MaxVersion int16  `json:"maxVersion"` // in Kafka 4.2.1, or in the last release that had the API
 	RemovedIn  string `json:"removedIn,omitzero"`
-	// Listeners are the endpoints that accept the request. A broker of the
-	// ZooKeeper era counts as a broker.
+	// Listeners are the endpoints that accept the request. A broker of the ZooKeeper
+	// era counts as a broker.
 	Listeners   []Endpoint   `json:"listeners"`
 	Forwarded   bool         `json:"forwarded,omitzero"`   // a broker forwards it to the controller
 	Forwardable bool         `json:"forwardable,omitzero"` // an Envelope may carry it
@@ -31,15 +31,14 @@ type API struct {
 	Items       []ItemList   `json:"items,omitzero"`  // the lists with an entry in the response for each resource
 	Steps       []Step       `json:"steps"`           // the checks, in order
 	Guards      []Guard      `json:"guards,omitzero"` // errors that do not depend on the authorizer
-	// OperationFields are the KIP-430 fields (authorized operations) of the
-	// entries of the response. The cluster's field belongs to a step.
+	// OperationFields are the KIP-430 fields (authorized operations) of the entries of
+	// the response. The cluster's field belongs to a step.
 	OperationFields []OperationField `json:"operationFields,omitzero"`
-	// AllOrNothing is the error of the entries that would have passed if
-	// another entry (of the same transaction) fails. It is None if entries are
-	// independent.
+	// AllOrNothing is the error of the entries that would have passed if another entry
+	// (of the same transaction) fails. It is None if entries are independent.
 	AllOrNothing ErrorCode `json:"allOrNothing,omitzero"`
-	// MayBeSilent says that a request can ask for no response (Produce with
-	// acks=0). Then any error closes the connection.
+	// MayBeSilent says that a request can ask for no response (Produce with acks=0).
+	// Then any error closes the connection.
 	MayBeSilent bool     `json:"mayBeSilent,omitzero"`
 	Placement   string   `json:"placement"`            // where the response has the error of a whole request
 	Differences []string `json:"differences,omitzero"` // how Kafka differs from its documentation
@@ -55,8 +54,8 @@ type Permission struct {
 // String returns the permission as "Read on Topic".
 func (p Permission) String() string { return p.Operation.DisplayName() + " on " + p.Type.DisplayName() }
 
-// ItemList says that the response has an entry for each resource of a list in
-// the request. At most one ItemList of a row applies to a request.
+// ItemList says that the response has an entry for each resource of a list in the
+// request. At most one ItemList of a row applies to a request.
 type ItemList struct {
 	Of         NameSource `json:"of"`
 	WithTopics bool       `json:"withTopics,omitzero"` // also an entry for each topic of a group or a transaction that passes
@@ -65,9 +64,8 @@ type ItemList struct {
 	MaxVersion int16      `json:"maxVersion,omitzero"` // 0: up to the newest
 }
 
-// Step asks the authorizer about one resource, or about each resource of a
-// list. The zero Step asks about an unknown operation, and its denial fails the
-// whole request.
+// Step asks the authorizer about one resource, or about each resource of a list. The
+// zero Step asks about an unknown operation, and its denial fails the whole request.
 type Step struct {
 	Operation  Operation     `json:"operation"`
 	Type       resource.Type `json:"type"`
@@ -80,13 +78,13 @@ type Step struct {
 	MaxVersion int16         `json:"maxVersion,omitzero"` // 0: up to the newest
 	Combine    Combine       `json:"combine"`
 	FallbackOf int           `json:"fallbackOf,omitzero"` // for a Fallback: the number of the step, from 1, whose denial leads to this one
-	// PerItem says that each resource has its own verdict. Otherwise one denial
-	// denies the step.
+	// PerItem says that each resource has its own verdict. Otherwise one denial denies
+	// the step.
 	PerItem bool   `json:"perItem,omitzero"`
 	Denied  Effect `json:"denied,omitzero"`
-	// QuietDenial says that Kafka does not write a denial to its audit log
-	// (logIfDenied is false), because the question only decides what to show or
-	// which question is next.
+	// QuietDenial says that Kafka does not write a denial to its audit log (logIfDenied
+	// is false), because the question only decides what to show or which question is
+	// next.
 	QuietDenial bool `json:"quietDenial,omitzero"`
 	// QuietWhenAll is QuietDenial for a request for every topic.
 	QuietWhenAll bool   `json:"quietWhenAll,omitzero"`
@@ -112,24 +110,23 @@ func (c Combine) String() string { return combineNames.String("Combine", int(c))
 // MarshalText returns the name of c. A value without a name is an error.
 func (c Combine) MarshalText() ([]byte, error) { return combineNames.MarshalText("Combine", int(c)) }
 
-// Effect is how a denial or a guard changes the response. The zero Effect fails
-// the whole request with UNKNOWN_SERVER_ERROR, and so does any Effect that
-// needs a code but has none. The table uses it only where a denial has no
-// effect.
+// Effect is how a denial or a guard changes the response. The zero Effect fails the
+// whole request with UNKNOWN_SERVER_ERROR, and so does any Effect that needs a code but
+// has none. The table uses it only where a denial has no effect.
 type Effect struct {
 	Scope Scope     `json:"scope"`
 	Code  ErrorCode `json:"code,omitzero"`
 	// CodeFrom is the first version of the response that can carry the code.
 	CodeFrom int16 `json:"codeFrom,omitzero"`
-	// WholeBelow is the version below which the request has only one resource,
-	// so that its error is that of the whole request.
+	// WholeBelow is the version below which the request has only one resource, so that
+	// its error is that of the whole request.
 	WholeBelow int16 `json:"wholeBelow,omitzero"`
 	// WhenAll replaces Scope, unless it is 0, in a request for every topic.
 	WhenAll Scope `json:"whenAll,omitzero"`
 	// WhenByID replaces Scope, unless it is 0, for a topic requested by id.
 	WhenByID Scope `json:"whenById,omitzero"`
-	// HidesName removes the name of a topic that was requested by id from an
-	// entry with an error.
+	// HidesName removes the name of a topic that was requested by id from an entry with
+	// an error.
 	HidesName bool `json:"hidesName,omitzero"`
 }
 
@@ -154,9 +151,9 @@ func (s Scope) String() string { return scopeNames.String("Scope", int(s)) }
 // MarshalText returns the name of s. A value without a name is an error.
 func (s Scope) MarshalText() ([]byte, error) { return scopeNames.MarshalText("Scope", int(s)) }
 
-// Guard is an error that depends not on ACLs but on the request, the connection
-// or what exists. The table includes guards because their position among the
-// steps determines who can see the error.
+// Guard is an error that depends not on ACLs but on the request, the connection or what
+// exists. The table includes guards because their position among the steps determines
+// who can see the error.
 type Guard struct {
 	After      int        `json:"after,omitzero"` // the number of the preceding step; 0: before any step
 	When       Condition  `json:"when,omitzero"`
@@ -175,8 +172,8 @@ type OperationField struct {
 	Always     bool          `json:"always,omitzero"` // shown without a flag in the request
 }
 
-// Endpoint is the kind of listener that receives a request. The zero Endpoint
-// is neither broker nor controller; a request to it is refused.
+// Endpoint is the kind of listener that receives a request. The zero Endpoint is
+// neither broker nor controller; a request to it is refused.
 type Endpoint int8
 
 // The endpoints.
@@ -194,8 +191,8 @@ func (e Endpoint) String() string { return endpointNames.String("Endpoint", int(
 func (e Endpoint) MarshalText() ([]byte, error) { return endpointNames.MarshalText("Endpoint", int(e)) }
 
 // ConfigType is Kafka's code for a kind of resource that has a configuration
-// (ConfigResource.Type). The codes are single bits, so a ConfigType can also be
-// a set of kinds.
+// (ConfigResource.Type). The codes are single bits, so a ConfigType can also be a set
+// of kinds.
 type ConfigType uint8
 
 // The kinds of resources that have a configuration, with Kafka's codes.
@@ -210,9 +207,8 @@ const (
 // configTypeNames are the names of the config types, by bit.
 var configTypeNames = [...]string{1: "TOPIC", 2: "BROKER", 3: "BROKER_LOGGER", 4: "CLIENT_METRICS", 5: "GROUP"}
 
-// String returns Kafka's name of t, such as "BROKER_LOGGER". For a set it
-// returns the names joined with commas, and for a value with other bits
-// "ConfigType(n)".
+// String returns Kafka's name of t, such as "BROKER_LOGGER". For a set it returns the
+// names joined with commas, and for a value with other bits "ConfigType(n)".
 func (t ConfigType) String() string {
 	var names []string
 	for bit, name := range configTypeNames {
@@ -230,8 +226,7 @@ func (t ConfigType) String() string {
 // MarshalText returns the name of t, or the names of the set t.
 func (t ConfigType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// MarshalJSON returns the row as a JSON object that includes the name of the
-// API.
+// MarshalJSON returns the row as a JSON object that includes the name of the API.
 func (api API) MarshalJSON() ([]byte, error) {
 	type plain API
 	return json.Marshal(struct {

@@ -7,8 +7,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// APIKey identifies a kind of Kafka request. The zero APIKey is [ProduceKey],
-// as in Kafka's protocol.
+// APIKey identifies a kind of Kafka request. The zero APIKey is [ProduceKey], as in
+// Kafka's protocol.
 type APIKey int16
 
 // formerAPINames are the names of keys in earlier releases.
@@ -23,8 +23,8 @@ func (k APIKey) String() string { return apiNames.DisplayName("APIKey", int(k)) 
 // IsKnown reports whether Kafka 4.2 or an earlier release has the key.
 func (k APIKey) IsKnown() bool { return apiNames.Known(int(k)) }
 
-// ParseAPIKey parses the name of a key. Case is ignored and underscores are
-// optional. Names from earlier releases are accepted.
+// ParseAPIKey parses the name of a key. Case is ignored and underscores are optional.
+// Names from earlier releases are accepted.
 func ParseAPIKey(s string) (APIKey, error) {
 	for name, key := range formerAPINames {
 		if strings.EqualFold(s, name) {

@@ -9,8 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// Client is a kind of Kafka client with the requests that it sends. The
-// permissions that it needs are derived from the requests.
+// Client is a kind of Kafka client with the requests that it sends. The permissions
+// that it needs are derived from the requests.
 type Client struct {
 	Name        string
 	Description string
@@ -31,8 +31,8 @@ const (
 	offsetsTopic     = "OFFSETS-TOPIC"
 )
 
-// clients are the kinds of clients with the requests that each normally sends.
-// Their topics exist, except internal topics that the client creates.
+// clients are the kinds of clients with the requests that each normally sends. Their
+// topics exist, except internal topics that the client creates.
 var clients = []Client{
 	{
 		"producer", "writes to a topic, idempotently as is the default",
@@ -101,8 +101,8 @@ var clients = []Client{
 	},
 }
 
-// requests completes requests: they are sent to a broker, in the newest version
-// unless they have one.
+// requests completes requests: they are sent to a broker, in the newest version unless
+// they have one.
 func requests(list ...Request) []Request {
 	for i := range list {
 		r := &list[i]
@@ -150,8 +150,7 @@ func workerRequests() []Request {
 	)
 }
 
-// transactionRequests are those of a producer that writes to a topic in
-// transactions.
+// transactionRequests are those of a producer that writes to a topic in transactions.
 func transactionRequests(id, topic string) []Request {
 	return slices.Concat(topicRequests(topic, MetadataKey), requests(
 		Request{Key: FindCoordinatorKey, KeyType: TransactionKey, Keys: []string{id}},
@@ -162,8 +161,8 @@ func transactionRequests(id, topic string) []Request {
 	))
 }
 
-// transactionalOffsets are the requests with which the transactions of an
-// application commit the offsets of the records it has read.
+// transactionalOffsets are the requests with which the transactions of an application
+// commit the offsets of the records it has read.
 func transactionalOffsets(topic string) []Request {
 	return requests(
 		Request{Key: AddOffsetsToTxnKey, TransactionalID: new(transactionalIDs), Group: aGroup},
@@ -181,8 +180,8 @@ func shareRequests(topic string) []Request {
 	))
 }
 
-// streamsRequests are those of a Streams application with either group
-// protocol, without those of its producers that have no topic.
+// streamsRequests are those of a Streams application with either group protocol,
+// without those of its producers that have no topic.
 func streamsRequests() []Request {
 	return slices.Concat(
 		memberRequests(inputTopic), topicRequests(inputTopic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey),
@@ -195,8 +194,8 @@ func streamsRequests() []Request {
 	)
 }
 
-// memberRequests are those of a group member that consumes a topic, with either
-// group protocol.
+// memberRequests are those of a group member that consumes a topic, with either group
+// protocol.
 func memberRequests(topic string) []Request {
 	return slices.Concat(workerRequests(), requests(
 		Request{Key: OffsetCommitKey, Group: aGroup, Topics: existing(topic)},
@@ -205,8 +204,8 @@ func memberRequests(topic string) []Request {
 	))
 }
 
-// adminRequests are those of an administrator, except requests with only topics
-// or groups.
+// adminRequests are those of an administrator, except requests with only topics or
+// groups.
 func adminRequests() []Request {
 	caller := Caller{Principal: "User:ADMIN", Protocol: SASLSSL}
 	configs := []ConfigResource{
@@ -234,8 +233,8 @@ func adminRequests() []Request {
 	return list
 }
 
-// describeRequests are those of a read-only administrator, except requests with
-// only topics or groups.
+// describeRequests are those of a read-only administrator, except requests with only
+// topics or groups.
 func describeRequests() []Request {
 	list := requests(
 		Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
@@ -253,13 +252,12 @@ func describeRequests() []Request {
 	return list
 }
 
-// Clients returns the kinds of clients, ordered by what they need. The caller
-// owns the slice.
+// Clients returns the kinds of clients, ordered by what they need. The caller owns the
+// slice.
 func Clients() []Client { return slices.Clone(clients) }
 
-// ParseClient returns the kind of client with the given [Client.Name], which
-// must match exactly. On error the result is the zero Client, which needs
-// nothing.
+// ParseClient returns the kind of client with the given [Client.Name], which must match
+// exactly. On error the result is the zero Client, which needs nothing.
 func ParseClient(s string) (Client, error) {
 	var names []string
 	for _, c := range clients {
@@ -271,11 +269,11 @@ func ParseClient(s string) (Client, error) {
 	return Client{}, fmt.Errorf("unknown client %s: expected one of %s", enum.Quote(s), strings.Join(names, ", "))
 }
 
-// Needs returns the smallest set of grants with which every request of the
-// client is answered in full, ordered by resource type, name and operation. It
-// finds the set by evaluating the requests. Of several sets of the same size it
-// returns the first in that order, which prefers topics to the cluster. The
-// cost is some thousand evaluations.
+// Needs returns the smallest set of grants with which every request of the client is
+// answered in full, ordered by resource type, name and operation. It finds the set by
+// evaluating the requests. Of several sets of the same size it returns the first in
+// that order, which prefers topics to the cluster. The cost is some thousand
+// evaluations.
 func (c Client) Needs() []Grant {
 	candidates := questions(c.requests)
 	slices.SortFunc(candidates, compareGrants)
@@ -299,8 +297,8 @@ func (c Client) Needs() []Grant {
 	return nil
 }
 
-// extend returns g with the first size of the open grants that make it
-// sufficient, or nil if there are none.
+// extend returns g with the first size of the open grants that make it sufficient, or
+// nil if there are none.
 func (g grants) extend(open grants, size int, requests []Request) grants {
 	if size == 0 {
 		if g.suffice(requests) {

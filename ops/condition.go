@@ -2,9 +2,8 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/internal/enum"
 
-// Condition says when a step is asked or a guard applies. The zero Condition is
-// always true. Conditions on the resource are evaluated for each resource of
-// the list.
+// Condition says when a step is asked or a guard applies. The zero Condition is always
+// true. Conditions on the resource are evaluated for each resource of the list.
 type Condition int8
 
 const (
@@ -113,8 +112,8 @@ func (c Condition) MarshalText() ([]byte, error) {
 // isOfItem reports whether c is a condition on one resource of a list.
 func (c Condition) isOfItem() bool { return c >= topicMissing }
 
-// holds reports whether a condition on the request is true. It is a switch, not
-// a table of functions, so that the request does not escape to the heap.
+// holds reports whether a condition on the request is true. It is a switch, not a table
+// of functions, so that the request does not escape to the heap.
 func (c Condition) holds(r *Request) bool {
 	switch c {
 	case always, saslSession:
@@ -162,9 +161,9 @@ func (c Condition) holds(r *Request) bool {
 	}
 }
 
-// holdsForTokens reports whether a condition of the delegation token APIs is
-// true. An unknown condition counts as true, which is the safe side: the guard
-// refuses, or the step asks.
+// holdsForTokens reports whether a condition of the delegation token APIs is true. An
+// unknown condition counts as true, which is the safe side: the guard refuses, or the
+// step asks.
 func (c Condition) holdsForTokens(r *Request) bool {
 	switch c {
 	case ownerIsAnother:
@@ -200,8 +199,8 @@ func (c Condition) concerns(list NameSource) bool {
 	}
 }
 
-// holdsFor reports whether c, a condition on a resource, is true for one entry
-// of the response.
+// holdsFor reports whether c, a condition on a resource, is true for one entry of the
+// response.
 func (c Condition) holdsFor(r *Request, it *Item) bool {
 	if !c.concerns(it.list) {
 		return false

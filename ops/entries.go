@@ -53,9 +53,8 @@ func (e *evaluation) listTopics() {
 	e.out.Items, e.someMissing, e.someByID = items, missing, byID
 }
 
-// listHolders adds an entry for each group or transaction, for each of its
-// topics, or for both. The entry of a topic follows that of its group or
-// transaction.
+// listHolders adds an entry for each group or transaction, for each of its topics, or
+// for both. The entry of a topic follows that of its group or transaction.
 func (e *evaluation) listHolders(holders []Holder, holder, topic NameSource, self, topics bool) {
 	size := len(holders)
 	for i := range holders {
@@ -102,9 +101,9 @@ func (e *evaluation) listTokens() {
 	}
 }
 
-// markRepeated marks the topics, or the resources with a configuration, that
-// occur more than once in the request. Only the APIs that refuse duplicates pay
-// for it: four bytes per entry, because a request may have many.
+// markRepeated marks the topics, or the resources with a configuration, that occur more
+// than once in the request. Only the APIs that refuse duplicates pay for it: four bytes
+// per entry, because a request may have many.
 func (e *evaluation) markRepeated(when Condition) {
 	order := make([]int32, 0, len(e.out.Items))
 	for i := range e.out.Items {

@@ -3,18 +3,16 @@ package ops
 import "github.com/portcullis-authz/portcullis/resource"
 
 // Evaluate applies the protocol table to a request: it asks the authorizer the
-// questions that Kafka asks, in Kafka's order, and returns what the response
-// may show. A request with an unknown API key, or with a version or an endpoint
-// that Kafka 4.2 does not serve, is refused. A nil authorizer denies
-// everything.
+// questions that Kafka asks, in Kafka's order, and returns what the response may show.
+// A request with an unknown API key, or with a version or an endpoint that Kafka 4.2
+// does not serve, is refused. A nil authorizer denies everything.
 //
-// For an Envelope, Evaluate answers only the envelope itself.
-// [EvaluateEnvelope] also answers the embedded request, which has another
-// principal.
+// For an Envelope, Evaluate answers only the envelope itself. [EvaluateEnvelope] also
+// answers the embedded request, which has another principal.
 //
-// The cost is that of the questions plus a few nanoseconds for each entry of
-// the response. Only the outcome is allocated. The request is not changed.
-// Evaluate is safe for concurrent use if the authorizer is.
+// The cost is that of the questions plus a few nanoseconds for each entry of the
+// response. Only the outcome is allocated. The request is not changed. Evaluate is safe
+// for concurrent use if the authorizer is.
 func Evaluate(a Authorizer, r *Request) Outcome {
 	if r == nil {
 		r = new(Request)
@@ -26,10 +24,10 @@ func Evaluate(a Authorizer, r *Request) Outcome {
 	return api.Evaluate(a, r)
 }
 
-// EvaluateEnvelope answers an Envelope and the request embedded in it. The
-// embedded request is evaluated as if the forwarded principal had sent it to
-// the controller from the client's address. session returns the authorizer for
-// that principal and address, or nil if there is none.
+// EvaluateEnvelope answers an Envelope and the request embedded in it. The embedded
+// request is evaluated as if the forwarded principal had sent it to the controller from
+// the client's address. session returns the authorizer for that principal and address,
+// or nil if there is none.
 //
 // Source: ControllerApis.handleEnvelopeRequest, EnvelopeUtils; KIP-590.
 func EvaluateEnvelope(a Authorizer, r *Request, session func(principal, clientAddress string) Authorizer) Outcome {
@@ -49,8 +47,8 @@ func EvaluateEnvelope(a Authorizer, r *Request, session func(principal, clientAd
 	return out
 }
 
-// Evaluate applies this row to a request instead of the row of the built-in
-// table; see the function [Evaluate]. It refuses a request of another API.
+// Evaluate applies this row to a request instead of the row of the built-in table; see
+// the function [Evaluate]. It refuses a request of another API.
 func (api *API) Evaluate(a Authorizer, r *Request) Outcome {
 	if !api.serves(r) {
 		return refused(r.Key)
@@ -94,14 +92,14 @@ func (api *API) serves(r *Request) bool {
 // stepSet is a set of steps: bit n-1 is step n.
 type stepSet uint16
 
-// maxSteps is the maximum number of steps in a row: the number of bits in a
-// stepSet. The longest row has five.
+// maxSteps is the maximum number of steps in a row: the number of bits in a stepSet.
+// The longest row has five.
 const maxSteps = 16
 
 func (s stepSet) has(n int) bool { return n >= 1 && n <= maxSteps && s>>(n-1)&1 != 0 }
 
-// evaluation is the state of one call of Evaluate. It is on the stack: its
-// methods must not let it or the request escape.
+// evaluation is the state of one call of Evaluate. It is on the stack: its methods must
+// not let it or the request escape.
 type evaluation struct {
 	api *API
 	a   Authorizer
@@ -134,9 +132,9 @@ func (e *evaluation) mayHold(c Condition) bool {
 	}
 }
 
-// reaches reports whether a step or a guard with this endpoint and these
-// versions applies to the request. The controller's checks also apply to a
-// request that the broker forwards to it.
+// reaches reports whether a step or a guard with this endpoint and these versions
+// applies to the request. The controller's checks also apply to a request that the
+// broker forwards to it.
 func (e *evaluation) reaches(at Endpoint, minVersion, maxVersion int16) bool {
 	if e.r.Version < minVersion || maxVersion != 0 && e.r.Version > maxVersion {
 		return false
@@ -191,8 +189,8 @@ func (e *evaluation) askOnce(n int, s *Step) {
 	}
 }
 
-// asksOne asks about the resource that s selects. A missing name is denied
-// without asking.
+// asksOne asks about the resource that s selects. A missing name is denied without
+// asking.
 func (e *evaluation) asksOne(s *Step) bool {
 	switch s.Name {
 	case theCluster:
@@ -231,8 +229,8 @@ func (e *evaluation) refuse(f *Effect) {
 	}
 }
 
-// fail fails the whole request. The table has no effect without a code; fail
-// closed if one appears.
+// fail fails the whole request. The table has no effect without a code; fail closed if
+// one appears.
 func (e *evaluation) fail(code ErrorCode) {
 	if code == None {
 		code = UnknownServerError
@@ -266,8 +264,8 @@ func (e *evaluation) askMatched(s *Step) {
 	}
 }
 
-// askNewTopics asks for Create on the topics of a streams group. Without any
-// one of them, none is created.
+// askNewTopics asks for Create on the topics of a streams group. Without any one of
+// them, none is created.
 func (e *evaluation) askNewTopics(s *Step) {
 	for _, name := range e.r.NewTopics {
 		if !e.a.Allowed(s.Operation, s.Type, name) {
@@ -276,8 +274,8 @@ func (e *evaluation) askNewTopics(s *Step) {
 	}
 }
 
-// operations returns the operations that the caller may perform on a resource,
-// among those that its type supports.
+// operations returns the operations that the caller may perform on a resource, among
+// those that its type supports.
 func (e *evaluation) operations(t resource.Type, name string) Set {
 	var allowed Set
 	e.beginOperations()

@@ -9,11 +9,10 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// FuzzEvaluate evaluates requests made from arbitrary bytes and compares the
-// outcomes with the model, which reads docs/protocol.json. For every request:
-// nothing panics, entries are neither lost nor invented, allowing more never
-// shows less, and a request that passes without any permission passes for
-// everyone.
+// FuzzEvaluate evaluates requests made from arbitrary bytes and compares the outcomes
+// with the model, which reads docs/protocol.json. For every request: nothing panics,
+// entries are neither lost nor invented, allowing more never shows less, and a request
+// that passes without any permission passes for everyone.
 func FuzzEvaluate(f *testing.F) {
 	table := readProtocol(f)
 	for _, api := range ops.APIs() {

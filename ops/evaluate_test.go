@@ -67,8 +67,8 @@ func TestNilAndZeroDeny(t *testing.T) {
 	}
 }
 
-// passesWithNothing are the APIs that are answered in full without any
-// permission: those that anyone may send and, at a broker, DescribeCluster.
+// passesWithNothing are the APIs that are answered in full without any permission:
+// those that anyone may send and, at a broker, DescribeCluster.
 var passesWithNothing = []ops.APIKey{18, 60, 71, 72}
 
 // TestNothingAllowedPassesNothing sends every version of every API, with one of
@@ -168,8 +168,8 @@ func TestItemIsSmall(t *testing.T) {
 	}
 }
 
-// TestEnvelopeWithoutSession: the embedded request is refused if its principal
-// has no session.
+// TestEnvelopeWithoutSession: the embedded request is refused if its principal has no
+// session.
 func TestEnvelopeWithoutSession(t *testing.T) {
 	r := &ops.Request{Key: 58, Endpoint: ops.Controller, Embedded: &ops.Embedded{
 		Principal: "User:alice", ClientAddress: "10.0.0.1",
@@ -191,9 +191,9 @@ func TestEnvelopeWithoutSession(t *testing.T) {
 	}
 }
 
-// TestEnvelopeIsTheClients creates a token for the client itself through an
-// Envelope. Only the client's principal matters, not the permissions and the
-// connection of the broker.
+// TestEnvelopeIsTheClients creates a token for the client itself through an Envelope.
+// Only the client's principal matters, not the permissions and the connection of the
+// broker.
 func TestEnvelopeIsTheClients(t *testing.T) {
 	for principal, want := range map[string]ops.ErrorCode{"User:alice": ops.None, "User:eve": ops.DelegationTokenAuthorizationFailed} {
 		r := &ops.Request{Key: 58, Endpoint: ops.Controller, Caller: ops.Caller{Principal: "User:broker"}, Embedded: &ops.Embedded{
@@ -217,8 +217,8 @@ func (q questions) Allowed(op ops.Operation, t resource.Type, name string) bool 
 
 func (q questions) AllowedAny(op ops.Operation, t resource.Type) bool { return q.Allowed(op, t, "any") }
 
-// TestNothingIsAskedAfterADenial denies the group, the transactional id or the
-// topic that later steps depend on.
+// TestNothingIsAskedAfterADenial denies the group, the transactional id or the topic
+// that later steps depend on.
 func TestNothingIsAskedAfterADenial(t *testing.T) {
 	for key, want := range map[ops.APIKey]questions{
 		8:  {"READ GROUP g": 1},
@@ -243,8 +243,8 @@ func TestNothingIsAskedAfterADenial(t *testing.T) {
 	}
 }
 
-// TestNothingIsAskedAboutWhatIsHidden has a missing topic without Describe.
-// Create must not be asked about.
+// TestNothingIsAskedAboutWhatIsHidden has a missing topic without Describe. Create must
+// not be asked about.
 func TestNothingIsAskedAboutWhatIsHidden(t *testing.T) {
 	got := questions{}
 	ops.Evaluate(got, &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, Topics: []ops.Topic{{Name: "new"}}})
@@ -253,8 +253,7 @@ func TestNothingIsAskedAboutWhatIsHidden(t *testing.T) {
 	}
 }
 
-// TestAutoCreateIsImpliedBelowVersion4 requests a missing topic without the
-// flag.
+// TestAutoCreateIsImpliedBelowVersion4 requests a missing topic without the flag.
 func TestAutoCreateIsImpliedBelowVersion4(t *testing.T) {
 	for version, want := range map[int16]int{3: 1, 4: 0} {
 		r := &ops.Request{Key: 3, Version: version, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: "new"}}}
@@ -264,8 +263,7 @@ func TestAutoCreateIsImpliedBelowVersion4(t *testing.T) {
 	}
 }
 
-// TestLateFailureShowsNothing fails a request after earlier steps have allowed
-// entries.
+// TestLateFailureShowsNothing fails a request after earlier steps have allowed entries.
 func TestLateFailureShowsNothing(t *testing.T) {
 	for _, key := range []ops.APIKey{3, 60, 68, 88} {
 		api, _ := ops.Lookup(key)
@@ -296,8 +294,7 @@ func TestAllTopicsCreatesNone(t *testing.T) {
 	}
 }
 
-// TestRepeatedTopics has similar topics, of which only equal ones count as
-// repeated.
+// TestRepeatedTopics has similar topics, of which only equal ones count as repeated.
 func TestRepeatedTopics(t *testing.T) {
 	for _, test := range []struct {
 		a, b ops.Topic
@@ -316,8 +313,7 @@ func TestRepeatedTopics(t *testing.T) {
 	}
 }
 
-// TestNobodyOwnsNoToken has tokens without an owner and callers without a
-// principal.
+// TestNobodyOwnsNoToken has tokens without an owner and callers without a principal.
 func TestNobodyOwnsNoToken(t *testing.T) {
 	for _, key := range []ops.APIKey{39, 40, 41} {
 		r := &ops.Request{

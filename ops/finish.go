@@ -1,7 +1,6 @@
 package ops
 
-// finish computes what depends on several entries, and removes what must not be
-// shown.
+// finish computes what depends on several entries, and removes what must not be shown.
 func (e *evaluation) finish() {
 	if !e.over {
 		e.fillOperations()
@@ -23,8 +22,8 @@ func (e *evaluation) finish() {
 	}
 }
 
-// fillOperations fills in the KIP-430 fields of the entries. Denied entries
-// show nothing. A missing topic that may be described does have the field.
+// fillOperations fills in the KIP-430 fields of the entries. Denied entries show
+// nothing. A missing topic that may be described does have the field.
 func (e *evaluation) fillOperations() {
 	for i := range e.api.OperationFields {
 		f := &e.api.OperationFields[i]
@@ -69,8 +68,8 @@ func (e *evaluation) topicsToCreate() []string {
 	return names
 }
 
-// failTogether sets the error of entries that would have passed in a request
-// that is applied completely or not at all. Each transaction counts separately.
+// failTogether sets the error of entries that would have passed in a request that is
+// applied completely or not at all. Each transaction counts separately.
 func (e *evaluation) failTogether() {
 	items := e.out.Items
 	for len(items) > 0 {
@@ -87,8 +86,8 @@ func (e *evaluation) failTogether() {
 	}
 }
 
-// takeOut withholds names, moves filtered entries out of the response, and
-// drops the topics of a group or a transaction that is itself refused.
+// takeOut withholds names, moves filtered entries out of the response, and drops the
+// topics of a group or a transaction that is itself refused.
 func (e *evaluation) takeOut() {
 	kept, holderPasses := e.out.Items[:0], true
 	if e.filtered > 0 && !e.over {
@@ -116,8 +115,8 @@ func (e *evaluation) takeOut() {
 	e.out.Items = kept
 }
 
-// closeOnError closes the connection if anything failed in a request that wants
-// no response.
+// closeOnError closes the connection if anything failed in a request that wants no
+// response.
 func (e *evaluation) closeOnError() {
 	for i := range e.out.Items {
 		if e.out.Error == None {

@@ -9,9 +9,9 @@ type Use struct {
 	Step   Step // asks for an implied operation if its operation differs
 }
 
-// Uses returns the steps that an ALLOW of the operation on the resource type
-// can satisfy, in the order of the table. These steps ask for the operation or
-// for one that it implies. The caller owns the slice.
+// Uses returns the steps that an ALLOW of the operation on the resource type can
+// satisfy, in the order of the table. These steps ask for the operation or for one that
+// it implies. The caller owns the slice.
 func Uses(op Operation, t resource.Type) []Use {
 	var uses []Use
 	granted := AllowedBy(op)
@@ -25,8 +25,8 @@ func Uses(op Operation, t resource.Type) []Use {
 	return uses
 }
 
-// Grant is an operation on a named resource. The name is a placeholder for a
-// resource that a client uses, such as "TOPIC" or "GROUP".
+// Grant is an operation on a named resource. The name is a placeholder for a resource
+// that a client uses, such as "TOPIC" or "GROUP".
 type Grant struct {
 	Permission
 	Name string
@@ -56,8 +56,8 @@ func (g grants) AllowedAny(op Operation, t resource.Type) bool {
 	return false
 }
 
-// suffice reports whether all requests are answered in full. The configuration
-// of a created topic does not count: clients do not need it.
+// suffice reports whether all requests are answered in full. The configuration of a
+// created topic does not count: clients do not need it.
 func (g grants) suffice(requests []Request) bool {
 	for i := range requests {
 		out := Evaluate(g, &requests[i])
@@ -71,8 +71,8 @@ func (g grants) suffice(requests []Request) bool {
 	return true
 }
 
-// questioner records the questions. It allows everything but one grant, so that
-// the fallbacks for that grant are asked too.
+// questioner records the questions. It allows everything but one grant, so that the
+// fallbacks for that grant are asked too.
 type questioner struct {
 	denied Grant
 	asked  grants

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// AppendMarkdown appends the rows to dst as Markdown, one section for each API,
-// and returns the extended slice.
+// AppendMarkdown appends the rows to dst as Markdown, one section for each API, and
+// returns the extended slice.
 func AppendMarkdown(dst []byte, apis ...API) []byte {
 	for i := range apis {
 		dst = apis[i].appendMarkdown(dst)
@@ -111,8 +111,7 @@ func (s *Step) condition() string {
 	return strings.Join(parts, "; ")
 }
 
-// bounds returns the endpoint and the versions that a step or a guard is
-// limited to.
+// bounds returns the endpoint and the versions that a step or a guard is limited to.
 func bounds(at Endpoint, minVersion, maxVersion int16) []string {
 	var parts []string
 	if at != 0 {

@@ -9,9 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// TestEveryVersionEqualToTheModel evaluates several requests of each version of
-// each API at each endpoint, and compares the outcomes with the documented
-// table.
+// TestEveryVersionEqualToTheModel evaluates several requests of each version of each
+// API at each endpoint, and compares the outcomes with the documented table.
 func TestEveryVersionEqualToTheModel(t *testing.T) {
 	table := readProtocol(t)
 	authorizers := []ops.Authorizer{
@@ -73,9 +72,8 @@ func TestEnvelopeThatIsRefused(t *testing.T) {
 	}
 }
 
-// TestStepsOfOnesOwn evaluates rows that are not in the table: with the maximum
-// number of steps, and with fallbacks of the first step, of the last, and of
-// none.
+// TestStepsOfOnesOwn evaluates rows that are not in the table: with the maximum number
+// of steps, and with fallbacks of the first step, of the last, and of none.
 func TestStepsOfOnesOwn(t *testing.T) {
 	step := func(op ops.Operation, combine ops.Combine, of int) ops.Step {
 		return ops.Step{Operation: op, Type: resource.Cluster, Combine: combine, FallbackOf: of, Denied: ops.Effect{Code: ops.ClusterAuthorizationFailed}}

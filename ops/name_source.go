@@ -18,8 +18,8 @@ const (
 	subscribedTopics
 	matchedTopics
 	newTopics
-	// The sources from here on are lists whose resources can have their own
-	// entries in the response.
+	// The sources from here on are lists whose resources can have their own entries in
+	// the response.
 	eachTopic
 	eachGroup
 	eachGroupTopic
@@ -61,9 +61,8 @@ func (n NameSource) MarshalText() ([]byte, error) {
 	return nameSourceNames.MarshalText("NameSource", int(n))
 }
 
-// entry returns the list of entries that the verdict on n applies to. For the
-// topics of group members it is the groups, for token owners it is the tokens,
-// otherwise it is n.
+// entry returns the list of entries that the verdict on n applies to. For the topics of
+// group members it is the groups, for token owners it is the tokens, otherwise it is n.
 func (n NameSource) entry() NameSource {
 	switch n {
 	case eachMemberTopic:

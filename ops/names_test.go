@@ -52,8 +52,7 @@ var initialisms = map[string]string{
 	"ACL": "ACL", "ACLS": "ACLs", "API": "API", "CRC": "CRC", "ID": "ID", "IDS": "IDs", "SASL": "SASL", "SCRAM": "SCRAM", "ISR": "ISR",
 }
 
-// goName returns Kafka's name as a Go identifier: "CREATE_ACLS" becomes
-// "CreateACLs".
+// goName returns Kafka's name as a Go identifier: "CREATE_ACLS" becomes "CreateACLs".
 func goName(name string) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(name, "_") {

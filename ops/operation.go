@@ -10,9 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Operation is an operation that an ACL allows or denies, or that a request
-// performs. Its value is Kafka's wire code (AclOperation). The zero Operation
-// is Unknown.
+// Operation is an operation that an ACL allows or denies, or that a request performs.
+// Its value is Kafka's wire code (AclOperation). The zero Operation is Unknown.
 type Operation int8
 
 // The operations, with Kafka's wire codes.
@@ -41,8 +40,8 @@ var operationNames = enum.Names{
 	"CREATE_TOKENS", "DESCRIBE_TOKENS", "TWO_PHASE_COMMIT",
 }
 
-// OperationFromCode returns the operation with Kafka's wire code, or Unknown
-// for a code that Kafka does not define.
+// OperationFromCode returns the operation with Kafka's wire code, or Unknown for a code
+// that Kafka does not define.
 func OperationFromCode(code int8) Operation {
 	if !operationNames.Known(int(code)) {
 		return Unknown
@@ -50,13 +49,12 @@ func OperationFromCode(code int8) Operation {
 	return Operation(code)
 }
 
-// ParseOperation parses the name of an operation. Case is ignored and
-// underscores are optional: "DESCRIBE_CONFIGS", "DescribeConfigs". White space
-// is not trimmed. [Operation.String] returns the canonical spelling. On error
-// the result is Unknown.
+// ParseOperation parses the name of an operation. Case is ignored and underscores are
+// optional: "DESCRIBE_CONFIGS", "DescribeConfigs". White space is not trimmed.
+// [Operation.String] returns the canonical spelling. On error the result is Unknown.
 //
-// Source: Kafka's AclOperation.fromString and SecurityUtils.operation, each of
-// which accepts half of these spellings.
+// Source: Kafka's AclOperation.fromString and SecurityUtils.operation, each of which
+// accepts half of these spellings.
 func ParseOperation(s string) (Operation, error) {
 	code, err := operationNames.ParseFold("operation", s)
 	return Operation(code), err
@@ -65,8 +63,8 @@ func ParseOperation(s string) (Operation, error) {
 // IsKnown reports whether Kafka defines o and o is not Unknown.
 func (o Operation) IsKnown() bool { return o > Unknown && operationNames.Known(int(o)) }
 
-// String returns Kafka's name of o, such as "DESCRIBE_CONFIGS", or
-// "Operation(99)" for an unknown value.
+// String returns Kafka's name of o, such as "DESCRIBE_CONFIGS", or "Operation(99)" for
+// an unknown value.
 func (o Operation) String() string { return operationNames.String("Operation", int(o)) }
 
 // DisplayName returns the Pascal-case name of o, such as "DescribeConfigs".
@@ -86,12 +84,12 @@ func (o *Operation) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Set is a set of operations: bit n is the operation with code n, as in the
-// KIP-430 fields. The zero Set is empty.
+// Set is a set of operations: bit n is the operation with code n, as in the KIP-430
+// fields. The zero Set is empty.
 type Set uint16
 
-// SetOf returns the set of the given operations. Values that Kafka does not
-// define are skipped.
+// SetOf returns the set of the given operations. Values that Kafka does not define are
+// skipped.
 func SetOf(operations ...Operation) Set {
 	var s Set
 	for _, o := range operations {
@@ -119,16 +117,16 @@ func (s Set) All() iter.Seq[Operation] {
 	}
 }
 
-// everyOperation is the meaning of All: every code, including those that no
-// valid request asks for. Kafka's authorizer does not compare an ACL of All with
-// the operation.
+// everyOperation is the meaning of All: every code, including those that no valid
+// request asks for. Kafka's authorizer does not compare an ACL of All with the
+// operation.
 const everyOperation Set = 1<<16 - 1
 
-// impliedBy lists the operations that an ALLOW of another operation also
-// grants. A DENY implies nothing.
+// impliedBy lists the operations that an ALLOW of another operation also grants. A DENY
+// implies nothing.
 //
-// Source: Kafka's documentation ("Operations in Kafka"); KIP-11 for Describe,
-// KIP-133 for DescribeConfigs.
+// Source: Kafka's documentation ("Operations in Kafka"); KIP-11 for Describe, KIP-133
+// for DescribeConfigs.
 var impliedBy = [...]struct{ Implied, By Operation }{
 	{Describe, Read},
 	{Describe, Write},
@@ -137,9 +135,9 @@ var impliedBy = [...]struct{ Implied, By Operation }{
 	{DescribeConfigs, AlterConfigs},
 }
 
-// AllowedBy returns the operations that an ALLOW of o grants: o itself, every
-// operation if o is All, and the operations that o implies (Read, Write, Delete
-// and Alter imply Describe; AlterConfigs implies DescribeConfigs).
+// AllowedBy returns the operations that an ALLOW of o grants: o itself, every operation
+// if o is All, and the operations that o implies (Read, Write, Delete and Alter imply
+// Describe; AlterConfigs implies DescribeConfigs).
 func AllowedBy(o Operation) Set {
 	s := DeniedBy(o)
 	for _, rule := range impliedBy {
@@ -150,8 +148,8 @@ func AllowedBy(o Operation) Set {
 	return s
 }
 
-// DeniedBy returns the operations that a DENY of o denies: o itself, or every
-// operation if o is All. A DENY implies nothing.
+// DeniedBy returns the operations that a DENY of o denies: o itself, or every operation
+// if o is All. A DENY implies nothing.
 func DeniedBy(o Operation) Set {
 	if o == All {
 		return everyOperation
@@ -159,8 +157,8 @@ func DeniedBy(o Operation) Set {
 	return SetOf(o)
 }
 
-// supported lists the operations that requests ask for on each resource type,
-// in wire order.
+// supported lists the operations that requests ask for on each resource type, in wire
+// order.
 //
 // Source: Kafka's AclEntry.supportedOperations, 4.2.
 var supported = map[resource.Type]Set{
@@ -172,15 +170,14 @@ var supported = map[resource.Type]Set{
 	resource.User:            SetOf(CreateTokens, DescribeTokens),
 }
 
-// Supported returns the operations that a resource type supports, without All.
-// It is empty for a type that no resource has. Kafka also accepts ACLs of other
-// operations, but no request asks for those.
+// Supported returns the operations that a resource type supports, without All. It is
+// empty for a type that no resource has. Kafka also accepts ACLs of other operations,
+// but no request asks for those.
 func Supported(t resource.Type) Set { return supported[t] }
 
-// ValidateByType reports whether a by-type check (Kafka's
-// authorizeByResourceType) accepts an operation and a resource type. Both must
-// be specific, except that the operation may be All. Package snapshot denies
-// what this function refuses.
+// ValidateByType reports whether a by-type check (Kafka's authorizeByResourceType)
+// accepts an operation and a resource type. Both must be specific, except that the
+// operation may be All. Package snapshot denies what this function refuses.
 func ValidateByType(o Operation, t resource.Type) error {
 	switch {
 	case t == resource.Any:

@@ -76,8 +76,7 @@ func TestSetIterates(t *testing.T) {
 	}
 }
 
-// TestEveryTypeIsInTheTables: a new resource type must have supported
-// operations.
+// TestEveryTypeIsInTheTables: a new resource type must have supported operations.
 func TestEveryTypeIsInTheTables(t *testing.T) {
 	for _, typ := range resource.Types() {
 		if ops.Supported(typ) == 0 {

@@ -7,21 +7,21 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Authorizer answers the two questions that the evaluation of a request asks.
-// Both answers must be for one principal (with its groups) at one address. For
-// consistent answers, both must use the same state of the ACLs.
+// Authorizer answers the two questions that the evaluation of a request asks. Both
+// answers must be for one principal (with its groups) at one address. For consistent
+// answers, both must use the same state of the ACLs.
 type Authorizer interface {
 	// Allowed reports whether the operation is allowed on the resource.
 	Allowed(op Operation, t resource.Type, name string) bool
-	// AllowedAny reports whether the operation is allowed on some resource of
-	// the type (Kafka's authorizeByResourceType).
+	// AllowedAny reports whether the operation is allowed on some resource of the type
+	// (Kafka's authorizeByResourceType).
 	AllowedAny(op Operation, t resource.Type) bool
 }
 
-// Request is the part of a Kafka request that matters for authorization: fields
-// of the message, and the state that decides what a response would reveal.
-// Fields that an API does not use are ignored. The zero Request is a Produce of
-// a version that Kafka does not serve, and is refused.
+// Request is the part of a Kafka request that matters for authorization: fields of the
+// message, and the state that decides what a response would reveal. Fields that an API
+// does not use are ignored. The zero Request is a Produce of a version that Kafka does
+// not serve, and is refused.
 type Request struct {
 	Key      APIKey
 	Version  int16
@@ -30,26 +30,24 @@ type Request struct {
 	// Forwarded says that the controller received the request in an Envelope.
 	Forwarded bool
 
-	// Topics are the topics in the request, or every existing topic if
-	// AllTopics is set.
+	// Topics are the topics in the request, or every existing topic if AllTopics is
+	// set.
 	Topics []Topic
-	// AllTopics says that the request is for every topic: Metadata with a null
-	// list (or an empty one in version 0), DescribeTopicPartitions with an
-	// empty one.
+	// AllTopics says that the request is for every topic: Metadata with a null list (or
+	// an empty one in version 0), DescribeTopicPartitions with an empty one.
 	AllTopics bool
 
 	// Group is the group of a request that has a single group.
 	Group string
-	// Groups are the groups of a request for several. For ListGroups they are
-	// all groups of the coordinator.
+	// Groups are the groups of a request for several. For ListGroups they are all
+	// groups of the coordinator.
 	Groups []Holder
 
-	// TransactionalID is the transactional id of a request that has one, or
-	// nil.
+	// TransactionalID is the transactional id of a request that has one, or nil.
 	TransactionalID *string
-	// Transactions are the transactional ids of a request for several, each
-	// with the topics in its transaction. For ListTransactions they are all
-	// those of the coordinator.
+	// Transactions are the transactional ids of a request for several, each with the
+	// topics in its transaction. For ListTransactions they are all those of the
+	// coordinator.
 	Transactions []Holder
 
 	KeyType KeyType  // of FindCoordinator
@@ -57,8 +55,8 @@ type Request struct {
 
 	Resources []ConfigResource // of the requests about configurations
 
-	// Subscribed are the topics in a group heartbeat: those that the member
-	// subscribes to, or all that its streams topology uses.
+	// Subscribed are the topics in a group heartbeat: those that the member subscribes
+	// to, or all that its streams topology uses.
 	Subscribed []string
 	// Matched are the topics that match the pattern in a group heartbeat.
 	Matched []string
@@ -66,8 +64,8 @@ type Request struct {
 	// a streams group.
 	NewTopics []string
 
-	// Tokens are the delegation tokens of the request: the one to renew or to
-	// expire (none if it does not exist), or those of the owners to describe.
+	// Tokens are the delegation tokens of the request: the one to renew or to expire
+	// (none if it does not exist), or those of the owners to describe.
 	Tokens   []Token
 	Owner    string   // the owner of the token to create, such as "User:bob"; "" for the caller
 	Renewers []string // of the token to create
@@ -88,8 +86,8 @@ type Request struct {
 	FeatureDisabled          bool // the group protocol of the request is disabled
 }
 
-// Caller is the client that sent a request. Only the delegation token APIs use
-// it; for all else the authorizer knows the client.
+// Caller is the client that sent a request. Only the delegation token APIs use it; for
+// all else the authorizer knows the client.
 type Caller struct {
 	Principal          string // such as "User:alice"
 	TokenAuthenticated bool
@@ -97,8 +95,7 @@ type Caller struct {
 }
 
 // SecurityProtocol is Kafka's code for the security of a connection. The zero
-// SecurityProtocol is Plaintext, for which Kafka accepts no delegation token
-// request.
+// SecurityProtocol is Plaintext, for which Kafka accepts no delegation token request.
 type SecurityProtocol int8
 
 // The security protocols, with Kafka's codes.
@@ -112,9 +109,8 @@ const (
 // anonymous is the principal of a connection without a client certificate.
 const anonymous = "User:ANONYMOUS"
 
-// mayUseTokens reports whether the connection may create and manage delegation
-// tokens at all. The connection of a forwarded request is the broker's and does
-// not count.
+// mayUseTokens reports whether the connection may create and manage delegation tokens
+// at all. The connection of a forwarded request is the broker's and does not count.
 //
 // Source: KafkaApis.allowTokenRequests, ControllerApis.allowTokenRequests.
 func (c Caller) mayUseTokens(forwarded bool) bool {
@@ -143,9 +139,9 @@ type Topic struct {
 // Holder is a group or a transactional id with its topics.
 type Holder struct {
 	Name string
-	// Topics are the topics of the group in the request, or those in the state
-	// of the group or transaction: topics with a committed offset, topics
-	// assigned to members, topics in the transaction.
+	// Topics are the topics of the group in the request, or those in the state of the
+	// group or transaction: topics with a committed offset, topics assigned to members,
+	// topics in the transaction.
 	Topics    []Topic
 	AllTopics bool // the request is for every topic of the group
 }
@@ -178,8 +174,8 @@ type Token struct {
 	Expired   bool
 }
 
-// mayBeRenewedBy reports whether a principal may renew or expire t. The
-// requester of a token for another owner may not.
+// mayBeRenewedBy reports whether a principal may renew or expire t. The requester of a
+// token for another owner may not.
 func (t *Token) mayBeRenewedBy(principal string) bool {
 	return principal != "" && (principal == t.Owner || slices.Contains(t.Renewers, principal))
 }
@@ -214,8 +210,8 @@ func (r *Request) hasUnknownConfig() bool {
 	return slices.ContainsFunc(r.Resources, func(c ConfigResource) bool { return !c.Type.isOne() })
 }
 
-// hasInvalidTopology reports whether a topic of a streams group is internal to
-// Kafka or has an invalid name.
+// hasInvalidTopology reports whether a topic of a streams group is internal to Kafka or
+// has an invalid name.
 func (r *Request) hasInvalidTopology() bool {
 	return slices.ContainsFunc(r.Subscribed, func(name string) bool { return InternalTopic(name) || !ValidTopicName(name) })
 }
@@ -226,8 +222,7 @@ func (r *Request) hasForeignRenewer() bool {
 	return slices.ContainsFunc(r.Renewers, func(p string) bool { return !strings.HasPrefix(p, "User:") })
 }
 
-// createsTopics reports whether the broker creates missing topics for the
-// request.
+// createsTopics reports whether the broker creates missing topics for the request.
 func (r *Request) createsTopics() bool {
 	return !r.AutoCreateDisabled && (r.AllowAutoCreate || r.Version < 4)
 }
@@ -270,8 +265,8 @@ func (r *Request) otherName(it *Item) string {
 	}
 }
 
-// NameOf returns the name of the resource of an entry of the response, or "" if
-// the name must not be shown. The entry must be from an outcome of r.
+// NameOf returns the name of the resource of an entry of the response, or "" if the
+// name must not be shown. The entry must be from an outcome of r.
 func (r *Request) NameOf(it *Item) string {
 	if it.NameWithheld {
 		return ""

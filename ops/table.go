@@ -15,8 +15,8 @@ var table = slices.Concat(
 // rows holds the index in table of each API key, or -1 for a key without a row.
 var rows = index(table)
 
-// maxKey is the highest API key that the table can have. It bounds the size of
-// rows; Kafka 4.2 has 93 keys.
+// maxKey is the highest API key that the table can have. It bounds the size of rows;
+// Kafka 4.2 has 93 keys.
 const maxKey = 255
 
 func index(table []API) [maxKey + 1]int16 {
@@ -35,9 +35,8 @@ func row(key APIKey) *API {
 	return &table[rows[key]]
 }
 
-// APIs returns the protocol table: a row for each API key of Kafka 4.2, and for
-// the keys 4 to 7, which Kafka 4.0 removed, in order of the keys. The caller
-// owns the rows.
+// APIs returns the protocol table: a row for each API key of Kafka 4.2, and for the
+// keys 4 to 7, which Kafka 4.0 removed, in order of the keys. The caller owns the rows.
 func APIs() []API {
 	var apis []API
 	for key := range APIKey(maxKey + 1) {
@@ -48,8 +47,8 @@ func APIs() []API {
 	return apis
 }
 
-// Lookup returns the row of an API key, and whether there is one. The caller
-// owns the row.
+// Lookup returns the row of an API key, and whether there is one. The caller owns the
+// row.
 func Lookup(key APIKey) (api API, ok bool) {
 	if found := row(key); found != nil {
 		return found.clone(), true
@@ -57,8 +56,7 @@ func Lookup(key APIKey) (api API, ok bool) {
 	return API{}, false
 }
 
-// The functions below build rows, so that each row states only what is specific
-// to it.
+// The functions below build rows, so that each row states only what is specific to it.
 
 var (
 	onBroker     = []Endpoint{Broker}
@@ -72,8 +70,8 @@ func documents(permissions ...Permission) []Permission { return permissions }
 // on returns a permission on a resource type.
 func (o Operation) on(t resource.Type) Permission { return Permission{o, t} }
 
-// require returns a step whose denial fails the whole request with the error of
-// the resource type.
+// require returns a step whose denial fails the whole request with the error of the
+// resource type.
 func require(op Operation, t resource.Type, from NameSource, path string) Step {
 	return Step{Operation: op, Type: t, Name: from, Path: path, Denied: Effect{Scope: WholeRequest, Code: authorizationErrors[t]}}
 }
@@ -97,8 +95,8 @@ func (s Step) denied(f Effect) Step         { s.Denied = f; return s }
 func (s Step) fallbackOf(n int) Step        { s.Combine, s.FallbackOf = Fallback, n; return s }
 func (s Step) versions(min, max int16) Step { s.MinVersion, s.MaxVersion = min, max; return s }
 
-// suffices returns s as a step for which an allow is enough and a denial is not
-// an error.
+// suffices returns s as a step for which an allow is enough and a denial is not an
+// error.
 func (s Step) suffices() Step {
 	s.Combine, s.Denied = Sufficient, Effect{}
 	return s
@@ -113,8 +111,7 @@ func (s Step) quiet() Step { s.QuietDenial = true; return s }
 // quietWhenAll keeps denials of a request for every topic out of the audit log.
 func (s Step) quietWhenAll() Step { s.QuietWhenAll = true; return s }
 
-// hidesName makes a denial withhold the name of a topic that was requested by
-// id.
+// hidesName makes a denial withhold the name of a topic that was requested by id.
 func (s Step) hidesName() Step { s.Denied.HidesName = true; return s }
 
 // guardItem returns a guard on each entry.

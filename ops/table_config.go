@@ -165,8 +165,8 @@ var configAPIs = []API{
 	},
 }
 
-// brokerOfOtherNode refuses the configuration of another broker than the
-// receiving one. The broker checks this before it forwards the request.
+// brokerOfOtherNode refuses the configuration of another broker than the receiving one.
+// The broker checks this before it forwards the request.
 var brokerOfOtherNode = Guard{
 	When: configOfOtherNode, Configs: BrokerConfig, Endpoint: Broker,
 	Effect: Effect{Scope: OneItem, Code: InvalidRequest},

@@ -2,8 +2,8 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/resource"
 
-// quorumAPIs are the requests to controllers, most of them from brokers and
-// other controllers.
+// quorumAPIs are the requests to controllers, most of them from brokers and other
+// controllers.
 var quorumAPIs = []API{
 	toController(VoteKey, 0, 2, "ControllerApis.handleVote"),
 	toController(BeginQuorumEpochKey, 0, 1, "ControllerApis.handleBeginQuorumEpoch"),
@@ -81,8 +81,7 @@ func raftVoter(key APIKey, maxVersion int16, handler string) API {
 	}
 }
 
-// updateRaftVoter is the row of UpdateRaftVoter, which a voter sends for
-// itself.
+// updateRaftVoter is the row of UpdateRaftVoter, which a voter sends for itself.
 func updateRaftVoter() API {
 	api := toController(UpdateRaftVoterKey, 0, 0, "ControllerApis.handleUpdateRaftVoter")
 	api.Documented = nil

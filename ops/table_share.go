@@ -118,12 +118,12 @@ var shareAPIs = []API{
 	},
 }
 
-// shareStateSince is the documented difference of the state APIs that Kafka 4.0
-// did not implement.
+// shareStateSince is the documented difference of the state APIs that Kafka 4.0 did not
+// implement.
 const shareStateSince = "Documented from the start, asked for since 4.1; before, the API answered UNSUPPORTED_VERSION to everybody."
 
-// shareState returns the row of a request between brokers about the state of
-// share groups.
+// shareState returns the row of a request between brokers about the state of share
+// groups.
 func shareState(key APIKey, maxVersion int16, handler, difference string) API {
 	api := API{
 		Key: key, MaxVersion: maxVersion,

@@ -102,8 +102,8 @@ func TestRowsAreTheCallers(t *testing.T) {
 	}
 }
 
-// TestEveryCodeIsNamed checks all codes: those that Kafka defines have Kafka's
-// name, other codes have none, and the table uses only codes with a name.
+// TestEveryCodeIsNamed checks all codes: those that Kafka defines have Kafka's name,
+// other codes have none, and the table uses only codes with a name.
 func TestEveryCodeIsNamed(t *testing.T) {
 	given := map[ops.ErrorCode]bool{ops.None: true, ops.UnsupportedVersion: true, ops.PolicyViolation: true}
 	for _, api := range ops.APIs() {

@@ -2,10 +2,9 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/resource"
 
-// tokenAPIs are the requests for delegation tokens. Most of their rules are not
-// ACLs. A connection that authenticated with a token, or that is not
-// authenticated, may send none of them. A token's owner and renewers need no
-// permission.
+// tokenAPIs are the requests for delegation tokens. Most of their rules are not ACLs. A
+// connection that authenticated with a token, or that is not authenticated, may send
+// none of them. A token's owner and renewers need no permission.
 var tokenAPIs = []API{
 	{
 		Key:        CreateDelegationTokenKey,

@@ -1,7 +1,6 @@
 package ops
 
-// metadataLog is the topic that holds the cluster's metadata. No client may
-// create it.
+// metadataLog is the topic that holds the cluster's metadata. No client may create it.
 const metadataLog = "__cluster_metadata"
 
 // maxTopicName is the maximum length of a topic name, in bytes.
@@ -9,8 +8,7 @@ const metadataLog = "__cluster_metadata"
 // Source: Kafka's org.apache.kafka.common.internals.Topic.
 const maxTopicName = 249
 
-// InternalTopic reports whether name is that of a topic that Kafka itself
-// writes.
+// InternalTopic reports whether name is that of a topic that Kafka itself writes.
 //
 // Source: Kafka 4.2, Topic.isInternal.
 func InternalTopic(name string) bool {

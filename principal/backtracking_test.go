@@ -30,9 +30,9 @@ func ExampleBacktracking() {
 	// true
 }
 
-// TestBacktrackingVectors replays every list of rules of family ssl_mapping.
-// With backtracking, every list that Kafka accepts is accepted, and names are
-// mapped as in Kafka.
+// TestBacktrackingVectors replays every list of rules of family ssl_mapping. With
+// backtracking, every list that Kafka accepts is accepted, and names are mapped as in
+// Kafka.
 func TestBacktrackingVectors(t *testing.T) {
 	file, err := os.Open("../fuzz/testdata/ssl_mapping.shared.jsonl.gz")
 	require.NoError(t, err)
@@ -77,9 +77,9 @@ func TestBacktrackingVectors(t *testing.T) {
 	assert.Equal(t, []int{579, 116, 6277}, []int{lists, javaOnly, names}, "lists, those for Java only, names")
 }
 
-// TestBacktrackingAsKafka maps the names of testdata/kafka_rules.tsv. Its
-// columns are S or K for the kind of rule, the rule, the name, and what Kafka
-// 4.4.0 maps it to ("-" for no result).
+// TestBacktrackingAsKafka maps the names of testdata/kafka_rules.tsv. Its columns are S
+// or K for the kind of rule, the rule, the name, and what Kafka 4.4.0 maps it to ("-"
+// for no result).
 func TestBacktrackingAsKafka(t *testing.T) {
 	text, err := os.ReadFile("testdata/kafka_rules.tsv")
 	require.NoError(t, err)
@@ -115,10 +115,9 @@ func TestBacktrackingAsKafka(t *testing.T) {
 	}
 }
 
-// TestBacktrackingCountsSteps has names for which patterns take exponential
-// time, recurse once for each character, or scan the rest of the name from each
-// character. Each is an error after the same number of steps and takes little
-// memory.
+// TestBacktrackingCountsSteps has names for which patterns take exponential time,
+// recurse once for each character, or scan the rest of the name from each character.
+// Each is an error after the same number of steps and takes little memory.
 func TestBacktrackingCountsSteps(t *testing.T) {
 	for _, test := range []struct{ name, rule, dn, detail string }{
 		{"exponential", `(?=C)(?:CN=)?((?:a|aa)+)+b`, "CN=" + strings.Repeat("a", 60), "too many steps"},
@@ -143,8 +142,8 @@ func TestBacktrackingCountsSteps(t *testing.T) {
 	}
 }
 
-// TestBacktrackingLimit maps a name that takes some hundred steps. It is mapped
-// if the limit allows them, and always refused if the limit is one lower.
+// TestBacktrackingLimit maps a name that takes some hundred steps. It is mapped if the
+// limit allows them, and always refused if the limit is one lower.
 func TestBacktrackingLimit(t *testing.T) {
 	const rule, dn = `RULE:(?!.*OU=Guests)CN=([^,]+).*/$1/`, "CN=alice,OU=Sales"
 	mapped := func(steps int) bool {
@@ -167,8 +166,8 @@ func TestBacktrackingLimit(t *testing.T) {
 	assert.Less(t, needed, principal.DefaultMaxSteps/10_000)
 }
 
-// TestBacktrackingRefusals has patterns that Java accepts but that are refused
-// even with backtracking.
+// TestBacktrackingRefusals has patterns that Java accepts but that are refused even
+// with backtracking.
 func TestBacktrackingRefusals(t *testing.T) {
 	for pattern, construct := range map[string]string{
 		`(?<=a*)b`:         "look-behind", // no maximum length

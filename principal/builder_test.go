@@ -90,8 +90,8 @@ func (a *authority) issue(template *x509.Certificate) (*x509.Certificate, *ecdsa
 	return cert, key
 }
 
-// handshake connects a client to a server and returns the server's connection
-// state. The client has a certificate for template, or none if template is nil.
+// handshake connects a client to a server and returns the server's connection state.
+// The client has a certificate for template, or none if template is nil.
 func (a *authority) handshake(auth tls.ClientAuthType, template *x509.Certificate) *tls.ConnectionState {
 	a.t.Helper()
 	pair := func(template *x509.Certificate) tls.Certificate {

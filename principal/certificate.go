@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CertificateName selects the name in a client certificate. The zero
-// CertificateName is the subject, as in Kafka. Kafka has none of the others.
+// CertificateName selects the name in a client certificate. The zero CertificateName is
+// the subject, as in Kafka. Kafka has none of the others.
 type CertificateName int8
 
 // The kinds of certificate names.
@@ -23,8 +23,8 @@ var certificateNames = [...]string{"subject", "dns", "uri", "spiffe", "email"}
 
 func (n CertificateName) known() bool { return n >= 0 && int(n) < len(certificateNames) }
 
-// String returns "subject", "dns", "uri", "spiffe" or "email", or the number of
-// an unknown value.
+// String returns "subject", "dns", "uri", "spiffe" or "email", or the number of an
+// unknown value.
 func (n CertificateName) String() string {
 	if n.known() {
 		return certificateNames[n]
@@ -47,9 +47,9 @@ func (b *Builder) certificate(cert *x509.Certificate) (Principal, error) {
 	return User(name), nil
 }
 
-// alternativeName returns the principal for the only alternative name of the
-// configured kind. Several names are an error, because the client could choose
-// which of them counts. Without any, the subject is not used instead.
+// alternativeName returns the principal for the only alternative name of the configured
+// kind. Several names are an error, because the client could choose which of them
+// counts. Without any, the subject is not used instead.
 func (b *Builder) alternativeName(cert *x509.Certificate) (Principal, error) {
 	var names []string
 	switch b.config.CertificateName {
@@ -71,14 +71,13 @@ func (b *Builder) alternativeName(cert *x509.Certificate) (Principal, error) {
 	return User(names[0]), nil
 }
 
-// maxSPIFFE is the length in bytes that every implementation must support, and
-// the longest that may be issued.
+// maxSPIFFE is the length in bytes that every implementation must support, and the
+// longest that may be issued.
 const maxSPIFFE = 2048
 
-// isSPIFFE reports whether uri is a SPIFFE ID with a path,
-// "spiffe://domain/path". Percent encoding, user, port, query, fragment and
-// empty, "." and ".." segments are not allowed, so that each identity has only
-// one text.
+// isSPIFFE reports whether uri is a SPIFFE ID with a path, "spiffe://domain/path".
+// Percent encoding, user, port, query, fragment and empty, "." and ".." segments are
+// not allowed, so that each identity has only one text.
 //
 // Source: SPIFFE-ID standard, section 2.
 func isSPIFFE(uri string) bool {
@@ -95,6 +94,6 @@ func isSPIFFE(uri string) bool {
 	return true
 }
 
-// spiffeLower are the characters of a trust domain. A path may also have
-// upper-case letters.
+// spiffeLower are the characters of a trust domain. A path may also have upper-case
+// letters.
 const spiffeLower = "abcdefghijklmnopqrstuvwxyz0123456789.-_"

@@ -17,15 +17,15 @@ const (
 	maxPointerParts = 16
 )
 
-// Claims returns the principal for the claims of an OIDC token, a JSON object.
-// Use it instead of the authorization id of OAUTHBEARER. The caller must have
-// verified the token: signature, issuer, audience and time. The claim that
+// Claims returns the principal for the claims of an OIDC token, a JSON object. Use it
+// instead of the authorization id of OAUTHBEARER. The caller must have verified the
+// token: signature, issuer, audience and time. The claim that
 // [BuilderConfig.TokenClaim] points to must be a non-empty string.
 //
-// Everything else is an error with the zero Principal: a missing claim, a claim
-// of another type, a duplicate member on the path to the claim (parsers
-// disagree on which one counts), text after the object, malformed UTF-8, and
-// more than 256 KiB. The time is linear in the length.
+// Everything else is an error with the zero Principal: a missing claim, a claim of
+// another type, a duplicate member on the path to the claim (parsers disagree on which
+// one counts), text after the object, malformed UTF-8, and more than 256 KiB. The time
+// is linear in the length.
 func (b *Builder) Claims(claims []byte) (Principal, error) {
 	if len(b.claim) == 0 || len(claims) > maxClaimsLength || !utf8.Valid(claims) || !json.Valid(claims) {
 		return Principal{}, ErrNoClaim
@@ -41,16 +41,16 @@ func (b *Builder) Claims(claims []byte) (Principal, error) {
 	if err := json.Unmarshal(value, &name); err != nil || name == nil || *name == "" {
 		return Principal{}, ErrNoClaim
 	}
-	// encoding/json replaces half of an escaped surrogate pair by U+FFFD, which
-	// makes it another name.
+	// encoding/json replaces half of an escaped surrogate pair by U+FFFD, which makes
+	// it another name.
 	if strings.ContainsRune(*name, utf8.RuneError) {
 		return Principal{}, fmt.Errorf("%w: it holds U+FFFD", ErrNoClaim)
 	}
 	return User(*name), nil
 }
 
-// member returns the member of an object, or the element of an array, that one
-// part of a pointer refers to.
+// member returns the member of an object, or the element of an array, that one part of
+// a pointer refers to.
 func member(value json.RawMessage, part string) (json.RawMessage, error) {
 	decoder := json.NewDecoder(bytes.NewReader(value))
 	open, err := decoder.Token()
@@ -82,8 +82,7 @@ func member(value json.RawMessage, part string) (json.RawMessage, error) {
 	return found, nil
 }
 
-// parsePointer splits a JSON pointer into its parts. The empty pointer has
-// none.
+// parsePointer splits a JSON pointer into its parts. The empty pointer has none.
 //
 // Source: RFC 6901.
 func parsePointer(pointer string) ([]string, error) {

@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javaregex"
 )
 
-// Reasons why a Kerberos name has no short name, for [errors.Is]. They are
-// wrapped in a [KerberosNameError].
+// Reasons why a Kerberos name has no short name, for [errors.Is]. They are wrapped in a
+// [KerberosNameError].
 var (
 	ErrMalformedKerberosName = errors.New("malformed Kerberos name")
 	ErrNoKerberosRule        = errors.New("no rule applies")
@@ -22,15 +22,15 @@ var (
 // errNoDefaultRealm refuses a list in MIT's dialect that has no default realm.
 var errNoDefaultRealm = errors.New("auth_to_local needs a default realm: without one MIT krb5 maps no name")
 
-// Limits for a list of rules. They bound the cost of a hostile configuration;
-// real lists have tens of rules of some hundred bytes.
+// Limits for a list of rules. They bound the cost of a hostile configuration; real
+// lists have tens of rules of some hundred bytes.
 const (
 	maxKerberosRules      = 4096
 	maxKerberosRuleLength = 8192
 )
 
-// kerberosDialect is the implementation whose auth_to_local syntax a list of
-// rules uses. The zero kerberosDialect maps nothing.
+// kerberosDialect is the implementation whose auth_to_local syntax a list of rules
+// uses. The zero kerberosDialect maps nothing.
 type kerberosDialect int8
 
 const (
@@ -38,12 +38,12 @@ const (
 	mitDialect
 )
 
-// KerberosRules maps Kerberos names to short names by the first rule of a list
-// that applies. [ParseKerberosRules] reads rules in Kafka's dialect,
-// [ParseMITRules] in that of MIT krb5.
+// KerberosRules maps Kerberos names to short names by the first rule of a list that
+// applies. [ParseKerberosRules] reads rules in Kafka's dialect, [ParseMITRules] in that
+// of MIT krb5.
 //
-// KerberosRules are immutable and safe for concurrent use, but must not be
-// copied after first use. The zero KerberosRules refuses every name.
+// KerberosRules are immutable and safe for concurrent use, but must not be copied after
+// first use. The zero KerberosRules refuses every name.
 type KerberosRules struct {
 	dialect      kerberosDialect
 	defaultRealm string
@@ -57,15 +57,14 @@ type KerberosRuleError struct {
 	Rule   int    // index in the list, from 0
 	Text   string // the rule
 	Offset int    // offset of the error in Text, in bytes from 0
-	// Construct is the feature of Java's regular expressions that is not
-	// supported, one of [UnsupportedConstructs]. It is empty if Kafka refuses
-	// the rule too, and in MIT's dialect.
+	// Construct is the feature of Java's regular expressions that is not supported, one
+	// of [UnsupportedConstructs]. It is empty if Kafka refuses the rule too, and in
+	// MIT's dialect.
 	Construct string
 	Msg       string // what is wrong and what is expected
 }
 
-// Error returns the index, the rule (cut at 64 bytes), the offset and the
-// message.
+// Error returns the index, the rule (cut at 64 bytes), the offset and the message.
 func (e *KerberosRuleError) Error() string {
 	return fmt.Sprintf("Kerberos rule %d %s, at offset %d: %s", e.Rule, enum.Quote(e.Text), e.Offset, e.Msg)
 }
@@ -95,30 +94,29 @@ func (e *KerberosNameError) Error() string {
 func (e *KerberosNameError) Unwrap() error { return e.Reason }
 
 // ShortName returns the short name of a principal, such as "alice" for
-// "alice@EXAMPLE.COM". If it returns an error, which is a [KerberosNameError],
-// the name is empty and the client must be refused.
+// "alice@EXAMPLE.COM". If it returns an error, which is a [KerberosNameError], the name
+// is empty and the client must be refused.
 //
-// In Kafka's dialect a name is "primary[/host]@REALM". Text without "@" is its
-// own short name, and no rule is applied. If the result of a rule contains "/"
-// or "@", or the rule refers to a component or group that does not exist, that
-// is an error and later rules are not tried. Source: KerberosName.parse and
+// In Kafka's dialect a name is "primary[/host]@REALM". Text without "@" is its own
+// short name, and no rule is applied. If the result of a rule contains "/" or "@", or
+// the rule refers to a component or group that does not exist, that is an error and
+// later rules are not tried. Source: KerberosName.parse and
 // KerberosShortNamer.shortName.
 //
-// In MIT's dialect a name has any number of components, a backslash quotes, and
-// a name without "@" is in the default realm. Source: MIT krb5,
-// krb5_aname_to_localname.
+// In MIT's dialect a name has any number of components, a backslash quotes, and a name
+// without "@" is in the default realm. Source: MIT krb5, krb5_aname_to_localname.
 //
-// The cost is that of matching each rule up to the one that applies. For each
-// rule it is linear in the length of the name, or quadratic for a global
-// substitution in MIT's dialect. Names longer than 4096 bytes are refused.
+// The cost is that of matching each rule up to the one that applies. For each rule it
+// is linear in the length of the name, or quadratic for a global substitution in MIT's
+// dialect. Names longer than 4096 bytes are refused.
 func (k *KerberosRules) ShortName(name string) (string, error) {
 	return k.walk(name, nil)
 }
 
-// ShortNameOf is [KerberosRules.ShortName] for a name that is already split, as
-// in a ticket. A name without components or without a realm is an error. In
-// Kafka's dialect a component that contains "/" or "@" is also an error,
-// because Kafka would read the joined text as another principal.
+// ShortNameOf is [KerberosRules.ShortName] for a name that is already split, as in a
+// ticket. A name without components or without a realm is an error. In Kafka's dialect
+// a component that contains "/" or "@" is also an error, because Kafka would read the
+// joined text as another principal.
 func (k *KerberosRules) ShortNameOf(components []string, realm string) (string, error) {
 	name := kerberosName{realm: realm, components: components}
 	name.text = name.withoutRealm() + "@" + mitQuoter.Replace(realm)
@@ -140,8 +138,8 @@ func (k *KerberosRules) ShortNameOf(components []string, realm string) (string, 
 	return k.apply(&name, nil)
 }
 
-// Rules returns the rules in canonical form. Parsing them gives an equal list.
-// The caller owns the slice.
+// Rules returns the rules in canonical form. Parsing them gives an equal list. The
+// caller owns the slice.
 func (k *KerberosRules) Rules() []string {
 	list := make([]string, len(k.rules))
 	for i := range k.rules {

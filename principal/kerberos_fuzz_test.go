@@ -15,11 +15,11 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// FuzzKerberosRules parses any text as rules of either dialect, one a line, and
-// maps any name by them. Accepted rules print in a form that parses to the same
-// rules. Rejected rules return no rules and the offset of the error. A name is
-// mapped or refused with a reason, and the trace agrees. In Kafka's dialect the
-// results are compared with the reference model.
+// FuzzKerberosRules parses any text as rules of either dialect, one a line, and maps
+// any name by them. Accepted rules print in a form that parses to the same rules.
+// Rejected rules return no rules and the offset of the error. A name is mapped or
+// refused with a reason, and the trace agrees. In Kafka's dialect the results are
+// compared with the reference model.
 func FuzzKerberosRules(f *testing.F) {
 	rows := 0
 	eachCaptured(f, "kerberos", func(row []byte) {
@@ -101,10 +101,10 @@ var kafkaRefusals = map[string]error{
 	refmodel.KerberosFailed:    principal.ErrKerberosRuleFailed,
 }
 
-// compareWithKafka compares a list of rules (or its parse error) and the result
-// for a name with the reference model. The model covers short ASCII text and
-// patterns that Java and Go share. It returns the outcome for the name, or ""
-// if the model does not cover it.
+// compareWithKafka compares a list of rules (or its parse error) and the result for a
+// name with the reference model. The model covers short ASCII text and patterns that
+// Java and Go share. It returns the outcome for the name, or "" if the model does not
+// cover it.
 func compareWithKafka(t rapid.TB, list []string, realm, name string, rules *principal.KerberosRules, err error) (outcome string) {
 	t.Helper()
 	const short = 256

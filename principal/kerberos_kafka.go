@@ -7,16 +7,15 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javaregex"
 )
 
-// DefaultKerberosRules is Kafka's default for
-// sasl.kerberos.principal.to.local.rules.
+// DefaultKerberosRules is Kafka's default for sasl.kerberos.principal.to.local.rules.
 const DefaultKerberosRules = "DEFAULT"
 
-// SplitKerberosRules splits the value of sasl.kerberos.principal.to.local.rules
-// into rules. It trims control characters and spaces at both ends of the value,
-// and splits at every comma and the ASCII white space around it. A comma cannot
-// be quoted, so a rule that contains one, such as "RULE:[1:$1](a{1,2})", is
-// split into parts that [ParseKerberosRules] refuses. Empty parts are kept, and
-// refused too, but the empty value is the empty list.
+// SplitKerberosRules splits the value of sasl.kerberos.principal.to.local.rules into
+// rules. It trims control characters and spaces at both ends of the value, and splits
+// at every comma and the ASCII white space around it. A comma cannot be quoted, so a
+// rule that contains one, such as "RULE:[1:$1](a{1,2})", is split into parts that
+// [ParseKerberosRules] refuses. Empty parts are kept, and refused too, but the empty
+// value is the empty list.
 //
 // Source: Kafka's ConfigDef.parseType for type LIST.
 func SplitKerberosRules(value string) []string {
@@ -43,26 +42,25 @@ const javaSpace = " \t\n\v\f\r"
 //
 //	RULE:[n:format](pattern)s/from/to/g/L
 //
-// Everything after "]" is optional. The rule considers names of n components (1
-// or 2). It fills in format, where $0 is the realm and $1 and $2 are the
-// components, and applies if pattern matches the whole result. It then replaces
-// the first match of from by to, or every match with g. /L or /U converts the
-// case. DEFAULT maps the names of defaultRealm to their first component.
+// Everything after "]" is optional. The rule considers names of n components (1 or 2).
+// It fills in format, where $0 is the realm and $1 and $2 are the components, and
+// applies if pattern matches the whole result. It then replaces the first match of from
+// by to, or every match with g. /L or /U converts the case. DEFAULT maps the names of
+// defaultRealm to their first component.
 //
 // Patterns have Java's syntax and are matched as in JDK 17, but in linear time.
-// Constructs that cannot be reproduced exactly are refused;
-// [UnsupportedConstructs] lists them. A [Backtracking], which may be nil,
-// allows those of them that are not regular. A ")" ends pattern, and a "/" ends
-// from and to; neither can be quoted.
+// Constructs that cannot be reproduced exactly are refused; [UnsupportedConstructs]
+// lists them. A [Backtracking], which may be nil, allows those of them that are not
+// regular. A ")" ends pattern, and a "/" ends from and to; neither can be quoted.
 //
-// Kafka finds some errors only when it applies the rule, such as $3 or a group
-// that does not exist. These are errors of [KerberosRules.ShortName], because
-// they do not affect names that an earlier rule maps. [KerberosRules.Lint]
-// reports references such as $3.
+// Kafka finds some errors only when it applies the rule, such as $3 or a group that
+// does not exist. These are errors of [KerberosRules.ShortName], because they do not
+// affect names that an earlier rule maps. [KerberosRules.Lint] reports references such
+// as $3.
 //
-// Without rules every name with a realm is refused. The default realm may be
-// empty, as in a Kafka broker that cannot find one: then DEFAULT applies only
-// to names whose realm is empty, such as "alice@".
+// Without rules every name with a realm is refused. The default realm may be empty, as
+// in a Kafka broker that cannot find one: then DEFAULT applies only to names whose
+// realm is empty, such as "alice@".
 //
 // An error is a [KerberosRuleError], and the rules are nil.
 //
@@ -93,8 +91,7 @@ func parseKafkaRule(s *ruleScanner) (kerberosRule, *KerberosRuleError) {
 	return rule, nil
 }
 
-// parseKafkaBody parses a rule that is not DEFAULT and returns its canonical
-// text.
+// parseKafkaBody parses a rule that is not DEFAULT and returns its canonical text.
 func (r *kerberosRule) parseKafkaBody(s *ruleScanner) (string, *KerberosRuleError) {
 	if !s.skip("RULE:") {
 		return "", s.fail(0, "expected DEFAULT or RULE:[n:format]")

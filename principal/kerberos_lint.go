@@ -24,14 +24,13 @@ const (
 	CheckUnreachable  = "unreachable"   // earlier rules take all its names
 )
 
-// Lint returns the rules that never produce a short name, or only for very
-// unusual names. These are rules for a number of components that no name has,
-// rules that refuse every name they apply to, rules whose pattern matches
-// nothing that the format produces (such as "[1:$1](.*@REALM)", where only the
-// realm could add the "@"), and rules whose names are all taken by an earlier
-// rule. The findings are in the order of the rules, at most one for each.
-// "never-matches" is proved; a rule without a finding may still be useless. The
-// cost for each rule is bounded.
+// Lint returns the rules that never produce a short name, or only for very unusual
+// names. These are rules for a number of components that no name has, rules that refuse
+// every name they apply to, rules whose pattern matches nothing that the format
+// produces (such as "[1:$1](.*@REALM)", where only the realm could add the "@"), and
+// rules whose names are all taken by an earlier rule. The findings are in the order of
+// the rules, at most one for each. "never-matches" is proved; a rule without a finding
+// may still be useless. The cost for each rule is bounded.
 func (k *KerberosRules) Lint() []RuleFinding {
 	var findings []RuleFinding
 	taken := takenNames{dialect: k.dialect, conditions: map[string]int{}}
@@ -67,8 +66,8 @@ func (k *KerberosRules) lintRule(rule *kerberosRule, taken *takenNames) (check, 
 // matchesAny reports whether the pattern is ".*".
 func (r *kerberosRule) matchesAny() bool { return strings.HasSuffix(r.condition, "(.*)") }
 
-// exception says which names a rule for every name does not take: in Java's
-// patterns a dot does not match a line terminator.
+// exception says which names a rule for every name does not take: in Java's patterns a
+// dot does not match a line terminator.
 func (k *KerberosRules) exception(rule int) string {
 	if k.dialect == kafkaDialect && k.rules[rule].matchesAny() {
 		return ", unless it holds a line terminator"
@@ -134,9 +133,9 @@ func (k *KerberosRules) asMatched(text string) string {
 	return text
 }
 
-// otherThan returns a pattern for the texts other than text, made of characters
-// of a negated class: each proper beginning of text, alone or followed by
-// another character and more, and text itself followed by more.
+// otherThan returns a pattern for the texts other than text, made of characters of a
+// negated class: each proper beginning of text, alone or followed by another character
+// and more, and text itself followed by more.
 func otherThan(text, negated string) string {
 	var b strings.Builder
 	var beginning string
@@ -177,8 +176,8 @@ func (t *takenNames) add(i int, rule *kerberosRule) {
 	if _, ok := t.conditions[rule.condition]; !ok {
 		t.conditions[rule.condition] = i
 	}
-	// A rule with an invalid format refuses its names, so they do not reach
-	// later rules either.
+	// A rule with an invalid format refuses its names, so they do not reach later rules
+	// either.
 	everything := rule.match == nil || rule.matchesAny() || rule.format.fault(rule.components) != ""
 	switch {
 	case !everything:
@@ -196,8 +195,8 @@ func (t *takenNames) add(i int, rule *kerberosRule) {
 	}
 }
 
-// before returns the earlier rule that takes all names of this one, or -1. If
-// only several rules together do, it returns the last of them.
+// before returns the earlier rule that takes all names of this one, or -1. If only
+// several rules together do, it returns the last of them.
 func (t *takenNames) before(rule *kerberosRule) int {
 	if t.all > 0 {
 		return t.all - 1

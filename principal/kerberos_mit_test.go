@@ -71,9 +71,8 @@ func TestMITOwnCases(t *testing.T) {
 	}
 }
 
-// TestMITCaptured replays the results of krb5_aname_to_localname of Debian 12's
-// libkrb5 (1.20.1, in the C locale). A result that is not valid UTF-8 counts as
-// an error.
+// TestMITCaptured replays the results of krb5_aname_to_localname of Debian 12's libkrb5
+// (1.20.1, in the C locale). A result that is not valid UTF-8 counts as an error.
 func TestMITCaptured(t *testing.T) {
 	checks := 0
 	for _, line := range gzipLines(t, "testdata/mit_auth_to_local.jsonl.gz") {
@@ -228,8 +227,8 @@ func TestMITNamesRefused(t *testing.T) {
 	}
 }
 
-// A substitution can double the length of a name. No list of them may exhaust
-// the memory.
+// A substitution can double the length of a name. No list of them may exhaust the
+// memory.
 func TestMITGrowthIsBounded(t *testing.T) {
 	rule := "RULE:" + strings.TrimSpace(strings.Repeat("s/a/aa/g ", 100))
 	rules, err := principal.ParseMITRules([]string{rule}, mitRealm, nil)
@@ -241,8 +240,8 @@ func TestMITGrowthIsBounded(t *testing.T) {
 	}
 }
 
-// Patterns match bytes, as in the C locale. If the result is not valid UTF-8,
-// the name is refused.
+// Patterns match bytes, as in the C locale. If the result is not valid UTF-8, the name
+// is refused.
 func TestMITBytes(t *testing.T) {
 	rules, err := principal.ParseMITRules([]string{"RULE:[1:$1](.{5})s/^.//", "RULE:[1:$1]s/^../u/"}, mitRealm, nil)
 	if err != nil {
@@ -254,8 +253,8 @@ func TestMITBytes(t *testing.T) {
 	if got, err := rules.ShortName("übe@R"); got != "ube" || err != nil {
 		t.Errorf("got %q, %v; want ube", got, err)
 	}
-	// The first substitution leaves the second byte of À, and the second
-	// substitution matches it.
+	// The first substitution leaves the second byte of À, and the second substitution
+	// matches it.
 	rules, err = principal.ParseMITRules([]string{"RULE:[1:$1]s/^.// s/[À]/x/"}, mitRealm, nil)
 	if err != nil {
 		t.Fatal(err)

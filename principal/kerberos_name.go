@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxKerberosName is the maximum length in bytes of a name that rules are
-// applied to or produce. The longest real names hold a Windows UPN (1024
-// characters) or a host and a realm (255 each). The limit bounds the cost of a
-// hostile name: a global substitution may be quadratic in the length.
+// maxKerberosName is the maximum length in bytes of a name that rules are applied to or
+// produce. The longest real names hold a Windows UPN (1024 characters) or a host and a
+// realm (255 each). The limit bounds the cost of a hostile name: a global substitution
+// may be quadratic in the length.
 const maxKerberosName = 4096
 
 // kerberosName is a parsed principal name.
@@ -19,8 +19,8 @@ type kerberosName struct {
 	components []string // never empty, unless simple
 }
 
-// parameter returns the value of $i in a rule: the realm for 0, otherwise
-// component i, counted from 1.
+// parameter returns the value of $i in a rule: the realm for 0, otherwise component i,
+// counted from 1.
 func (n *kerberosName) parameter(i int) (string, bool) {
 	switch {
 	case i == 0:
@@ -43,9 +43,8 @@ func checkNameText(text string) string {
 	return ""
 }
 
-// parseKafkaName parses "primary[/host]@REALM", or returns what is wrong with
-// it. Text without "@" is a simple name, including any slashes. There are no
-// escapes.
+// parseKafkaName parses "primary[/host]@REALM", or returns what is wrong with it. Text
+// without "@" is a simple name, including any slashes. There are no escapes.
 //
 // Source: Kafka's KerberosName.parse.
 func parseKafkaName(text string) (kerberosName, string) {
@@ -69,12 +68,12 @@ func parseKafkaName(text string) (kerberosName, string) {
 	return name, ""
 }
 
-// parseMITName parses "component[/component…][@REALM]", or returns what is
-// wrong with it. A backslash quotes the next character; "\n", "\t" and "\b" are
-// control characters. A name without a realm is in the default realm.
+// parseMITName parses "component[/component…][@REALM]", or returns what is wrong with
+// it. A backslash quotes the next character; "\n", "\t" and "\b" are control
+// characters. A name without a realm is in the default realm.
 //
-// A zero byte and an empty realm are refused: the C library would cut the text
-// at the zero byte and look up a missing realm.
+// A zero byte and an empty realm are refused: the C library would cut the text at the
+// zero byte and look up a missing realm.
 //
 // Source: MIT krb5, krb5_parse_name.
 func parseMITName(text, defaultRealm string) (kerberosName, string) {
@@ -143,12 +142,11 @@ func (n *kerberosName) faultMIT() string {
 	return ""
 }
 
-// mitQuoter quotes the characters that would end a component, and control
-// characters.
+// mitQuoter quotes the characters that would end a component, and control characters.
 var mitQuoter = strings.NewReplacer("/", `\/`, `\`, `\\`, "\n", `\n`, "\t", `\t`, "\b", `\b`)
 
-// withoutRealm returns the components joined by slashes, quoted as MIT krb5
-// prints a name without its realm: "@" is not quoted.
+// withoutRealm returns the components joined by slashes, quoted as MIT krb5 prints a
+// name without its realm: "@" is not quoted.
 //
 // Source: MIT krb5, krb5_unparse_name_flags, KRB5_PRINCIPAL_UNPARSE_NO_REALM.
 func (n *kerberosName) withoutRealm() string {

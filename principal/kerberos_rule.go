@@ -11,25 +11,24 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// rulePattern is a compiled regular expression of a Kerberos rule, with the
-// syntax and matching rules of its dialect.
+// rulePattern is a compiled regular expression of a Kerberos rule, with the syntax and
+// matching rules of its dialect.
 type rulePattern interface {
-	// Matches reports whether the pattern matches all of s. m provides scratch
-	// memory.
+	// Matches reports whether the pattern matches all of s. m provides scratch memory.
 	Matches(m *javaregex.Matcher, s string) (bool, error)
-	// substitution returns the substitution of the first match, or of all
-	// matches, by to.
+	// substitution returns the substitution of the first match, or of all matches, by
+	// to.
 	substitution(to string, all bool) substitution
-	// GoSyntax returns a pattern in Go's syntax that matches at least the texts
-	// that this one matches as a whole, or "" if there is none.
+	// GoSyntax returns a pattern in Go's syntax that matches at least the texts that
+	// this one matches as a whole, or "" if there is none.
 	GoSyntax() string
 }
 
 // substitution is one s/from/to/ of a rule.
 type substitution interface {
-	// apply substitutes in s. A result that is too long for a name is an error.
-	// If record is not nil, apply appends the text of each replaced match and
-	// of its groups.
+	// apply substitutes in s. A result that is too long for a name is an error. If
+	// record is not nil, apply appends the text of each replaced match and of its
+	// groups.
 	apply(m *javaregex.Matcher, s string, record *[][]string) (string, error)
 }
 
@@ -48,16 +47,16 @@ type kerberosRule struct {
 // kerberosFormat is the parsed format of a rule.
 type kerberosFormat []formatPart
 
-// formatPart is a literal, a parameter, or an invalid reference. Kafka accepts
-// invalid references in a rule and fails when it applies the rule.
+// formatPart is a literal, a parameter, or an invalid reference. Kafka accepts invalid
+// references in a rule and fails when it applies the rule.
 type formatPart struct {
 	literal   string
 	parameter int // -1 for a literal; 0 is the realm, 1 the first component
 	fault     string
 }
 
-// parseFormat parses text such as "$1@$0". The number after a dollar sign
-// includes all digits that follow.
+// parseFormat parses text such as "$1@$0". The number after a dollar sign includes all
+// digits that follow.
 func parseFormat(text string) kerberosFormat {
 	var format kerberosFormat
 	for text != "" {
@@ -81,8 +80,8 @@ func parseFormat(text string) kerberosFormat {
 	return format
 }
 
-// fault returns why f cannot be filled in for a name with this number of
-// components, or "".
+// fault returns why f cannot be filled in for a name with this number of components, or
+// "".
 func (f kerberosFormat) fault(components int) string {
 	for _, part := range f {
 		if part.fault != "" {
@@ -121,10 +120,9 @@ func (f kerberosFormat) fill(name *kerberosName) (string, string) {
 	return b.String(), ""
 }
 
-// ExpandKerberosFormat fills in the format of a Kafka rule: $0 is the first
-// parameter, which is the realm of a name, $1 is the second, and so on. A
-// reference to a missing parameter and a dollar sign without a number are
-// errors.
+// ExpandKerberosFormat fills in the format of a Kafka rule: $0 is the first parameter,
+// which is the realm of a name, $1 is the second, and so on. A reference to a missing
+// parameter and a dollar sign without a number are errors.
 //
 // Source: Kafka's KerberosRule.replaceParameters.
 func ExpandKerberosFormat(format string, params []string) (string, error) {
@@ -190,8 +188,8 @@ func (k *KerberosRules) defaultApplies(name *kerberosName) bool {
 	return true
 }
 
-// finish applies the substitutions to the selection of step, then checks the
-// result and converts its case.
+// finish applies the substitutions to the selection of step, then checks the result and
+// converts its case.
 func (k *KerberosRules) finish(m *javaregex.Matcher, step KerberosStep, rule *kerberosRule, name *kerberosName) KerberosStep {
 	result := step.Selection
 	for _, s := range rule.substitutions {

@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
-// patternCompiler compiles the pattern of a rule. The error is a
-// *javaregex.Error or a *posixregex.Error.
+// patternCompiler compiles the pattern of a rule. The error is a *javaregex.Error or a
+// *posixregex.Error.
 type patternCompiler func(pattern string) (rulePattern, error)
 
 // parse parses rules with parseRule and adds them to k.
@@ -40,8 +40,8 @@ func (k *KerberosRules) parse(
 	return nil
 }
 
-// invalidUTF8 returns the offset of the first byte of s that is not part of a
-// valid character, or -1.
+// invalidUTF8 returns the offset of the first byte of s that is not part of a valid
+// character, or -1.
 func invalidUTF8(s string) int {
 	for i, r := range s {
 		if r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD") {
@@ -63,8 +63,8 @@ func (s *ruleScanner) fail(offset int, msg string) *KerberosRuleError {
 	return &KerberosRuleError{Rule: s.index, Text: s.text, Offset: offset, Msg: msg}
 }
 
-// failPattern returns the error for a pattern that begins at offset and does
-// not compile.
+// failPattern returns the error for a pattern that begins at offset and does not
+// compile.
 func (s *ruleScanner) failPattern(offset int, err error) *KerberosRuleError {
 	var java *javaregex.Error
 	if errors.As(err, &java) {

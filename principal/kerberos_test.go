@@ -75,8 +75,8 @@ func TestKerberosRulesRefused(t *testing.T) {
 	kafkaRules(t, "RULE:[1:"+strings.Repeat("a", 8192-9)+"]")
 }
 
-// TestKerberosNameErrors: callers can distinguish the reasons for which a name
-// is refused.
+// TestKerberosNameErrors: callers can distinguish the reasons for which a name is
+// refused.
 func TestKerberosNameErrors(t *testing.T) {
 	rules := kafkaRules(t, "RULE:[1:$1@$0](a.*)", "RULE:[1:$1](b.*)s/b/$9/", "RULE:[1:$2](.*)", "RULE:[2:$1](a.*)")
 	tests := []struct {
@@ -134,9 +134,9 @@ func TestKerberosGrowthIsBounded(t *testing.T) {
 	}
 }
 
-// TestKerberosBacktracking has a rule that needs backtracking. It is refused by
-// the name of the construct. If backtracking is allowed, it maps names within
-// the step limit.
+// TestKerberosBacktracking has a rule that needs backtracking. It is refused by the
+// name of the construct. If backtracking is allowed, it maps names within the step
+// limit.
 func TestKerberosBacktracking(t *testing.T) {
 	list := []string{"RULE:[1:$1](a++b)s/a++/x/"}
 	_, err := principal.ParseKerberosRules(list, "R", nil)

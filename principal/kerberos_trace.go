@@ -2,8 +2,8 @@ package principal
 
 import "github.com/portcullis-authz/portcullis/internal/javaregex"
 
-// RuleOutcome is the result of applying one rule to a name. The zero
-// RuleOutcome is unknown.
+// RuleOutcome is the result of applying one rule to a name. The zero RuleOutcome is
+// unknown.
 type RuleOutcome int8
 
 // The outcomes of a rule.
@@ -36,11 +36,10 @@ type KerberosTrace struct {
 	Name       string
 	Realm      string   // empty in a simple name
 	Components []string // nil if Name could not be parsed, or is a simple name in Kafka's dialect
-	// Listed says that the name is in MIT's auth_to_local_names; no rule was
-	// tried.
+	// Listed says that the name is in MIT's auth_to_local_names; no rule was tried.
 	Listed bool
-	// Steps are the rules that were tried, in order. Only the last can have
-	// mapped or refused the name.
+	// Steps are the rules that were tried, in order. Only the last can have mapped or
+	// refused the name.
 	Steps     []KerberosStep
 	ShortName string // what ShortName returns
 	Err       error  // what ShortName returns
@@ -52,8 +51,8 @@ type KerberosStep struct {
 	Text      string // the rule, in canonical form
 	Outcome   RuleOutcome
 	Selection string // the text that was matched; empty for DEFAULT and if the rule was not applicable
-	// Substitutions are its s/from/to/ expressions in order. Only a trace has
-	// them, and only for the rule that mapped the name.
+	// Substitutions are its s/from/to/ expressions in order. Only a trace has them, and
+	// only for the rule that mapped the name.
 	Substitutions []KerberosSubstitution
 	Result        string // the short name, if it mapped the name
 	Err           error  // why it refused the name, if it did
@@ -62,14 +61,14 @@ type KerberosStep struct {
 // KerberosSubstitution is the result of one s/from/to/.
 type KerberosSubstitution struct {
 	Before, After string
-	// Matches holds, for each replaced match, its text and that of its groups.
-	// A group that did not participate is empty.
+	// Matches holds, for each replaced match, its text and that of its groups. A group
+	// that did not participate is empty.
 	Matches [][]string
 }
 
-// Trace maps name as [KerberosRules.ShortName] does, with the same result, and
-// explains it: which rules were tried, the outcome of each, and what the groups
-// of the matching rule captured.
+// Trace maps name as [KerberosRules.ShortName] does, with the same result, and explains
+// it: which rules were tried, the outcome of each, and what the groups of the matching
+// rule captured.
 func (k *KerberosRules) Trace(name string) KerberosTrace {
 	trace := KerberosTrace{Name: name}
 	trace.ShortName, trace.Err = k.walk(name, &trace)
@@ -98,8 +97,7 @@ func (t *KerberosTrace) add(step KerberosStep) {
 	}
 }
 
-// explain repeats the substitutions of a rule that succeeded, to record their
-// captures.
+// explain repeats the substitutions of a rule that succeeded, to record their captures.
 func (r *kerberosRule) explain(selection string) []KerberosSubstitution {
 	var list []KerberosSubstitution
 	m := &javaregex.Matcher{}

@@ -8,8 +8,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// TestRulesAreReadInLinearTime parses lists of SSL rules that are as long as a
-// hostile configuration can make them.
+// TestRulesAreReadInLinearTime parses lists of SSL rules that are as long as a hostile
+// configuration can make them.
 func TestRulesAreReadInLinearTime(t *testing.T) {
 	for _, test := range []struct {
 		what string

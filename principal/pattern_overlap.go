@@ -6,14 +6,13 @@ import (
 )
 
 // maxOverlapWork bounds the steps of [patternsOverlap], which take about ten
-// nanoseconds each. Two patterns of some hundred bytes take some thousand
-// steps.
+// nanoseconds each. Two patterns of some hundred bytes take some thousand steps.
 const maxOverlapWork = 1 << 21
 
-// patternsOverlap reports whether some text is matched as a whole by both
-// patterns, which are in Go's syntax. A false is proved. A true may be wrong if
-// a pattern has word or line boundaries, which are assumed to match, or if the
-// patterns are too large for the step limit.
+// patternsOverlap reports whether some text is matched as a whole by both patterns,
+// which are in Go's syntax. A false is proved. A true may be wrong if a pattern has
+// word or line boundaries, which are assumed to match, or if the patterns are too large
+// for the step limit.
 func patternsOverlap(a, b string) bool {
 	left, errA := newAutomaton(a)
 	right, errB := newAutomaton(b)
@@ -79,9 +78,9 @@ func newAutomaton(pattern string) (*automaton, error) {
 	return &automaton{Prog: prog, seen: make([]int, len(prog.Inst))}, nil
 }
 
-// walk calls visit for each instruction that reads a character or matches and
-// that can be reached from pc without reading. It assumes the beginning of the
-// text unless started, and its end if atEnd.
+// walk calls visit for each instruction that reads a character or matches and that can
+// be reached from pc without reading. It assumes the beginning of the text unless
+// started, and its end if atEnd.
 func (s *overlapSearch) walk(a *automaton, pc uint32, started, atEnd bool, visit func(*syntax.Inst)) {
 	a.walks++
 	for stack := []uint32{pc}; len(stack) > 0; {
@@ -124,9 +123,8 @@ func (s *overlapSearch) readers(a *automaton, pc uint32, started bool) (list []*
 	return list
 }
 
-// shareRune reports whether some character is read by both instructions. Two
-// unions of ranges overlap only if the first character of a range in one is in
-// the other.
+// shareRune reports whether some character is read by both instructions. Two unions of
+// ranges overlap only if the first character of a range in one is in the other.
 func shareRune(a, b *syntax.Inst) bool {
 	for _, inst := range []*syntax.Inst{a, b} {
 		for _, r := range firstRunes(inst) {
@@ -138,8 +136,7 @@ func shareRune(a, b *syntax.Inst) bool {
 	return false
 }
 
-// firstRunes returns at least the first character of each range that inst
-// reads.
+// firstRunes returns at least the first character of each range that inst reads.
 func firstRunes(inst *syntax.Inst) []rune {
 	switch {
 	case inst.Op == syntax.InstRuneAny || inst.Op == syntax.InstRuneAnyNotNL:

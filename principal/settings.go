@@ -16,19 +16,18 @@ const (
 	keyBuilderClass  = "principal.builder.class"
 )
 
-// defaultBuilderClass is the only principal builder that this package
-// implements.
+// defaultBuilderClass is the only principal builder that this package implements.
 const defaultBuilderClass = "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder"
 
-// SettingsOptions are inputs that a broker's configuration does not contain.
-// The zero SettingsOptions has an empty default realm and no backtracking.
+// SettingsOptions are inputs that a broker's configuration does not contain. The zero
+// SettingsOptions has an empty default realm and no backtracking.
 type SettingsOptions struct {
 	DefaultRealm string        // the Kerberos realm of the broker's host
 	Backtracking *Backtracking // nil refuses rules that need it
 }
 
-// Settings are the settings of a broker that concern principals. The zero
-// Settings has no rules and no super users, and AllowEveryoneIfNoACLs is false.
+// Settings are the settings of a broker that concern principals. The zero Settings has
+// no rules and no super users, and AllowEveryoneIfNoACLs is false.
 type Settings struct {
 	SSLRules              *SSLRules
 	KerberosRules         *KerberosRules
@@ -36,18 +35,16 @@ type Settings struct {
 	AllowEveryoneIfNoACLs bool
 }
 
-// ParseSettings parses the keys of a broker's configuration that concern
-// principals: ssl.principal.mapping.rules,
-// sasl.kerberos.principal.to.local.rules, super.users,
-// allow.everyone.if.no.acl.found and principal.builder.class. A missing key has
-// Kafka's default; other keys are ignored. A key with a listener prefix is
-// another key: a caller with several listeners passes each listener's values
-// separately.
+// ParseSettings parses the keys of a broker's configuration that concern principals:
+// ssl.principal.mapping.rules, sasl.kerberos.principal.to.local.rules, super.users,
+// allow.everyone.if.no.acl.found and principal.builder.class. A missing key has Kafka's
+// default; other keys are ignored. A key with a listener prefix is another key: a
+// caller with several listeners passes each listener's values separately.
 //
-// An invalid value is an error that names the key. So is a principal builder
-// other than Kafka's default, because it would return other names. On error the
-// Settings are zero. As in Kafka, allow.everyone.if.no.acl.found is true if it
-// is "true" in any case, and false for all other texts.
+// An invalid value is an error that names the key. So is a principal builder other than
+// Kafka's default, because it would return other names. On error the Settings are zero.
+// As in Kafka, allow.everyone.if.no.acl.found is true if it is "true" in any case, and
+// false for all other texts.
 func ParseSettings(properties map[string]string, options SettingsOptions) (Settings, error) {
 	if class, ok := properties[keyBuilderClass]; ok && strings.TrimFunc(class, isJavaTrimmed) != defaultBuilderClass {
 		return Settings{}, fmt.Errorf("%s: unknown class %s: only %s is supported", keyBuilderClass, enum.Quote(class), defaultBuilderClass)

@@ -15,21 +15,20 @@ const (
 
 // Lint returns probable mistakes in the rules:
 //
-//   - dropped: Kafka skips text before the rule, or before the end of the
-//     list. An example is all but the last of several rules separated by line
-//     ends without commas.
+//   - dropped: Kafka skips text before the rule, or before the end of the list. An
+//     example is all but the last of several rules separated by line ends without
+//     commas.
 //   - unreachable: an earlier rule takes every name (except names with line
 //     terminators), or has the same pattern.
-//   - always-fails: the replacement is invalid, so that every name that the
-//     rule applies to is refused.
-//   - unanchored: the pattern skips any number of attributes before the group
-//     that supplies the name, as in ".*CN=([^,]*).*". If the rule always
-//     produces the same name, it skips them before anything it requires, as in
-//     ".*CN=admin.*". Anyone who can add an attribute to a subject, such as
-//     OU=x,CN=admin, can choose the name.
+//   - always-fails: the replacement is invalid, so that every name that the rule
+//     applies to is refused.
+//   - unanchored: the pattern skips any number of attributes before the group that
+//     supplies the name, as in ".*CN=([^,]*).*". If the rule always produces the same
+//     name, it skips them before anything it requires, as in ".*CN=admin.*". Anyone who
+//     can add an attribute to a subject, such as OU=x,CN=admin, can choose the name.
 //
-// The findings are in the order of the rules. A rule without a finding may
-// still be useless or harmful.
+// The findings are in the order of the rules. A rule without a finding may still be
+// useless or harmful.
 func (s *SSLRules) Lint() []RuleFinding {
 	var findings []RuleFinding
 	for i := 0; i <= len(s.rules); i++ {
@@ -56,8 +55,7 @@ func (s *SSLRules) Lint() []RuleFinding {
 	return findings
 }
 
-// isTakenBy reports whether the earlier rule applies to every name that r
-// applies to.
+// isTakenBy reports whether the earlier rule applies to every name that r applies to.
 func (r *sslRule) isTakenBy(earlier sslRule) bool {
 	if earlier.isDefault {
 		return true
@@ -68,14 +66,13 @@ func (r *sslRule) isTakenBy(earlier sslRule) bool {
 	return earlier.compiled.MatchesEveryLine()
 }
 
-// attributeMarks are the characters between and within attributes of a
-// distinguished name. A subpattern that matches both can skip any number of
-// attributes.
+// attributeMarks are the characters between and within attributes of a distinguished
+// name. A subpattern that matches both can skip any number of attributes.
 const attributeMarks = ",="
 
-// isUnanchored reports whether the part that determines the name may come after
-// any number of attributes. That part is a group that the replacement refers to
-// or, if the name is always the same, anything the pattern requires.
+// isUnanchored reports whether the part that determines the name may come after any
+// number of attributes. That part is a group that the replacement refers to or, if the
+// name is always the same, anything the pattern requires.
 func (r *sslRule) isUnanchored() bool {
 	return !r.isDefault && r.compiled.FloatsBehind(&r.to, attributeMarks)
 }

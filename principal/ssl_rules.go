@@ -14,25 +14,23 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// DefaultSSLRules is Kafka's default for ssl.principal.mapping.rules: the
-// distinguished name is the principal name.
+// DefaultSSLRules is Kafka's default for ssl.principal.mapping.rules: the distinguished
+// name is the principal name.
 const DefaultSSLRules = "DEFAULT"
 
 // Limits for rules and for the names they are applied to.
 const (
-	// maxSSLRulesLength is enough for a thousand rules; real lists have a
-	// handful.
+	// maxSSLRulesLength is enough for a thousand rules; real lists have a handful.
 	maxSSLRulesLength = 1 << 18
 	// maxDNLength is the longest text that [DistinguishedName] can return.
 	maxDNLength = 3 * maxNameLength
-	// maxMappedLength stops a replacement such as "$0$0$0$0" from multiplying a
-	// long name. A name of more than 32,767 bytes does not fit into a forwarded
-	// request.
+	// maxMappedLength stops a replacement such as "$0$0$0$0" from multiplying a long
+	// name. A name of more than 32,767 bytes does not fit into a forwarded request.
 	maxMappedLength = maxDNLength
 )
 
-// Reasons why a distinguished name has no principal name, for [errors.Is]. They
-// are wrapped in an [SSLNameError].
+// Reasons why a distinguished name has no principal name, for [errors.Is]. They are
+// wrapped in an [SSLNameError].
 var (
 	ErrNoSSLRule       = errors.New("no rule applies")
 	ErrSSLRuleFailed   = errors.New("the rule cannot be applied")
@@ -44,21 +42,18 @@ type SSLRulesError struct {
 	Rule   int    // index in the list, from 0; empty rules do not count
 	Text   string // the rule
 	Offset int    // offset of the error, in bytes from the start of the list
-	// Construct is the feature of Java's regular expressions that is not
-	// supported, one of [UnsupportedConstructs]. It is empty if Kafka refuses
-	// the rule too.
+	// Construct is the feature of Java's regular expressions that is not supported, one
+	// of [UnsupportedConstructs]. It is empty if Kafka refuses the rule too.
 	Construct string
 	Msg       string // what is wrong and what is expected
 }
 
-// Error returns the index, the rule (cut at 64 bytes), the offset and the
-// message.
+// Error returns the index, the rule (cut at 64 bytes), the offset and the message.
 func (e *SSLRulesError) Error() string {
 	return fmt.Sprintf("SSL rule %d %s, at offset %d of the list: %s", e.Rule, enum.Quote(e.Text), e.Offset, e.Msg)
 }
 
-// SSLNameError is the error for a distinguished name that has no principal
-// name.
+// SSLNameError is the error for a distinguished name that has no principal name.
 type SSLNameError struct {
 	DN     string // the name to map
 	Rule   int    // index of the rule that failed, or -1
@@ -81,17 +76,17 @@ func (e *SSLNameError) Error() string {
 // Unwrap returns the reason.
 func (e *SSLNameError) Unwrap() error { return e.Reason }
 
-// UnsupportedConstructs returns the constructs of java.util.regex that
-// [ParseSSLRules] refuses because it cannot reproduce them exactly. A
-// [Backtracking] allows the first nine, except look-behind without a maximum
-// length, \R with its own quantifier, and back references under (?i).
+// UnsupportedConstructs returns the constructs of java.util.regex that [ParseSSLRules]
+// refuses because it cannot reproduce them exactly. A [Backtracking] allows the first
+// nine, except look-behind without a maximum length, \R with its own quantifier, and
+// back references under (?i).
 func UnsupportedConstructs() []string { return javaregex.Constructs() }
 
-// SSLRules maps the distinguished names of certificates to principal names by
-// the first rule of a list that applies, as Kafka's SslPrincipalMapper does.
+// SSLRules maps the distinguished names of certificates to principal names by the first
+// rule of a list that applies, as Kafka's SslPrincipalMapper does.
 //
-// SSLRules are immutable and safe for concurrent use, but must not be copied
-// after first use. The zero SSLRules refuses every name.
+// SSLRules are immutable and safe for concurrent use, but must not be copied after
+// first use. The zero SSLRules refuses every name.
 type SSLRules struct {
 	rules    []sslRule
 	dropped  map[int][]string // texts that Kafka skips, by the index of the rule after them
@@ -111,10 +106,10 @@ type sslRule struct {
 // caseFold is the letter at the end of a rule: L, U or none.
 type caseFold string
 
-// Kafka splits ssl.principal.mapping.rules with a pair of regular expressions.
-// Their quirks are visible: text between rules that they cannot match is
-// skipped, and of several rules separated only by line ends all but the last
-// are skipped. So this package uses the same expressions.
+// Kafka splits ssl.principal.mapping.rules with a pair of regular expressions. Their
+// quirks are visible: text between rules that they cannot match is skipped, and of
+// several rules separated only by line ends all but the last are skipped. So this
+// package uses the same expressions.
 const (
 	sslRuleGrammar     = `(DEFAULT)|RULE:((\\.|[^\\/])*)/((\\.|[^\\/])*)/([LU]?).*?|(.*?)`
 	sslSplitterGrammar = `\s*(` + sslRuleGrammar + `)\s*(,\s*|$)`
@@ -125,24 +120,24 @@ const (
 //
 //	RULE:pattern/replacement/
 //
-// with an optional L or U at the end to convert the case. A slash in either
-// part is written "\/". A rule applies to a name if its pattern matches the
-// whole name. Then every match of the pattern is replaced, as by Java's
-// replaceAll. Empty rules are skipped. A list without rules refuses every name.
-// As in Kafka, text that cannot be split is silently skipped, such as a rule
-// that is followed by a line end without a comma; [SSLRules.Lint] reports it.
+// with an optional L or U at the end to convert the case. A slash in either part is
+// written "\/". A rule applies to a name if its pattern matches the whole name. Then
+// every match of the pattern is replaced, as by Java's replaceAll. Empty rules are
+// skipped. A list without rules refuses every name. As in Kafka, text that cannot be
+// split is silently skipped, such as a rule that is followed by a line end without a
+// comma; [SSLRules.Lint] reports it.
 //
-// Patterns have Java's syntax and are matched as in JDK 17, but in linear time,
-// because clients choose the names. Constructs that cannot be reproduced
-// exactly are refused; [UnsupportedConstructs] lists them. A [Backtracking],
-// which may be nil, allows those of them that are not regular.
+// Patterns have Java's syntax and are matched as in JDK 17, but in linear time, because
+// clients choose the names. Constructs that cannot be reproduced exactly are refused;
+// [UnsupportedConstructs] lists them. A [Backtracking], which may be nil, allows those
+// of them that are not regular.
 //
 // An invalid replacement, such as $2 where there is no group, is an error of
-// [SSLRules.Name], because Kafka also finds it there. Name also refuses what
-// Java releases may treat differently: \b in a name that is not ASCII, and the
-// lower case of a capital sigma (Σ) next to letters without case or marks.
-// Letters and their cases are those of Unicode 15, as in JDK 21; letters newer
-// than Unicode 13, which JDK 17 has, differ there.
+// [SSLRules.Name], because Kafka also finds it there. Name also refuses what Java
+// releases may treat differently: \b in a name that is not ASCII, and the lower case of
+// a capital sigma (Σ) next to letters without case or marks. Letters and their cases
+// are those of Unicode 15, as in JDK 21; letters newer than Unicode 13, which JDK 17
+// has, differ there.
 //
 // An error is an [SSLRulesError], and the rules are nil.
 //
@@ -256,11 +251,11 @@ func (r *sslRule) compile(backtracking *Backtracking) error {
 	return nil
 }
 
-// escapeReferences puts a backslash before each reference to a group that does
-// not exist, as Kafka does if the pattern has any group. Like Kafka, it finds
-// the references in the original replacement but inserts into the changed one:
-// each backslash already inserted moves the next insertion one UTF-16 unit too
-// early. A number that is too large for Java's int is an error.
+// escapeReferences puts a backslash before each reference to a group that does not
+// exist, as Kafka does if the pattern has any group. Like Kafka, it finds the
+// references in the original replacement but inserts into the changed one: each
+// backslash already inserted moves the next insertion one UTF-16 unit too early. A
+// number that is too large for Java's int is an error.
 func escapeReferences(text string, groups int) (escaped, fault string) {
 	if groups == 0 {
 		return text, ""
@@ -319,18 +314,15 @@ func (r *sslRule) String() string {
 	return "RULE:" + r.pattern + "/" + r.replacement + "/" + string(r.fold)
 }
 
-// Name returns the principal name for a distinguished name as
-// [DistinguishedName] prints it. The first rule whose pattern matches the whole
-// name decides: if its replacement is invalid, later rules are not tried. The
-// result may be empty.
+// Name returns the principal name for a distinguished name as [DistinguishedName]
+// prints it. The first rule whose pattern matches the whole name decides: if its
+// replacement is invalid, later rules are not tried. The result may be empty.
 //
-// If no rule applies, if the rule that applies fails, or if dn is not valid
-// UTF-8 or longer than 192 KiB, Name returns an [SSLNameError] and the empty
-// name.
+// If no rule applies, if the rule that applies fails, or if dn is not valid UTF-8 or
+// longer than 192 KiB, Name returns an [SSLNameError] and the empty name.
 //
-// The time is linear in the length of dn, unless a rule needs [Backtracking],
-// which bounds the steps. Name allocates the result and, for long names, some
-// scratch memory.
+// The time is linear in the length of dn, unless a rule needs [Backtracking], which
+// bounds the steps. Name allocates the result and, for long names, some scratch memory.
 func (s *SSLRules) Name(dn string) (string, error) { return s.walk(dn, nil) }
 
 // walk tries the rules in order. If trace is not nil, it records what each did.

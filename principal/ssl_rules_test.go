@@ -101,8 +101,8 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 	}
 }
 
-// TestSSLRulesRefusals has a rule for every construct that is refused, and
-// checks the offset in the error.
+// TestSSLRulesRefusals has a rule for every construct that is refused, and checks the
+// offset in the error.
 func TestSSLRulesRefusals(t *testing.T) {
 	tests := []struct {
 		construct, pattern string
@@ -264,8 +264,8 @@ func TestSSLNameAllocations(t *testing.T) {
 	}
 }
 
-// TestHostileNames maps long names for which a backtracking engine would run
-// into the test's time limit.
+// TestHostileNames maps long names for which a backtracking engine would run into the
+// test's time limit.
 func TestHostileNames(t *testing.T) {
 	for _, test := range []struct{ list, dn string }{
 		{`RULE:(a|aa|a*)*b/x/`, strings.Repeat("a", 1<<16)},
@@ -279,8 +279,8 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// TestSSLNameConcurrently maps names of different lengths at once: scratch
-// memory that is reused must not leak from one name into another.
+// TestSSLNameConcurrently maps names of different lengths at once: scratch memory that
+// is reused must not leak from one name into another.
 func TestSSLNameConcurrently(t *testing.T) {
 	rules := mustParse(t, `RULE:CN=(a*)(b*),.*/$2$1/,RULE:(.*)x/$1/U`)
 	var group sync.WaitGroup
@@ -298,9 +298,8 @@ func TestSSLNameConcurrently(t *testing.T) {
 	group.Wait()
 }
 
-// FuzzParseSSLRules checks that rejected lists return no rules, that accepted
-// lists print in a form that parses to the same rules, and that names are valid
-// text.
+// FuzzParseSSLRules checks that rejected lists return no rules, that accepted lists
+// print in a form that parses to the same rules, and that names are valid text.
 func FuzzParseSSLRules(f *testing.F) {
 	for _, seed := range []string{
 		"DEFAULT", " RULE:^CN=(.*?),OU=x.*$/$1/L , DEFAULT", "RULE:a/b/\nDEFAULT", `RULE:\/(a|b*)*\//\$1$2/U`,
@@ -336,8 +335,8 @@ func FuzzParseSSLRules(f *testing.F) {
 	})
 }
 
-// Error texts quote what a rule contains, so that it cannot send control
-// sequences to a terminal.
+// Error texts quote what a rule contains, so that it cannot send control sequences to a
+// terminal.
 func TestSSLRulesQuoteGroupNames(t *testing.T) {
 	rules := mustParse(t, "RULE:(x)/${\x1b[2J}/")
 	name, err := rules.Name("x")

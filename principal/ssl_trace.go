@@ -13,25 +13,24 @@ type SSLStep struct {
 	Rule    int    // index in the list, from 0; empty rules do not count
 	Text    string // the rule
 	Applies bool   // the rule is DEFAULT or its pattern matches the whole name
-	// Matches holds, for each replaced match, its text and that of its groups.
-	// A group that did not participate is empty. There is more than one match
-	// if the pattern also matches part of the name, or the empty string at its
-	// end.
+	// Matches holds, for each replaced match, its text and that of its groups. A group
+	// that did not participate is empty. There is more than one match if the pattern
+	// also matches part of the name, or the empty string at its end.
 	Matches [][]string
 	Name    string // the result, if the rule produced one
 	Err     error  // why it failed, if it did
 }
 
-// Trace maps dn as [SSLRules.Name] does, with the same result, and explains it:
-// which rules were tried, which one matched, and what its groups captured.
+// Trace maps dn as [SSLRules.Name] does, with the same result, and explains it: which
+// rules were tried, which one matched, and what its groups captured.
 func (s *SSLRules) Trace(dn string) SSLTrace {
 	trace := SSLTrace{DN: dn}
 	trace.Name, trace.Err = s.walk(dn, &trace)
 	return trace
 }
 
-// step begins the record of a rule. A nil trace returns a nil step, whose
-// methods do nothing.
+// step begins the record of a rule. A nil trace returns a nil step, whose methods do
+// nothing.
 func (t *SSLTrace) step(rule int, r *sslRule) *SSLStep {
 	if t == nil {
 		return nil

@@ -14,15 +14,15 @@ import (
 const (
 	// maxWireString is Kafka's limit for a compact string, in bytes.
 	maxWireString = math.MaxInt16
-	// maxWireLength leaves room for two such strings and as much again for
-	// tagged fields. Kafka has none yet.
+	// maxWireLength leaves room for two such strings and as much again for tagged
+	// fields. Kafka has none yet.
 	maxWireLength = 1 << 17
 	// wireVersion is the only version of Kafka's DefaultPrincipalData.
 	wireVersion = 0
 )
 
-// WireError is the error for bytes that are not the wire form of a principal,
-// or for a principal that has no wire form.
+// WireError is the error for bytes that are not the wire form of a principal, or for a
+// principal that has no wire form.
 type WireError struct {
 	Offset int    // offset of the error, in bytes from 0; -1 when encoding
 	Msg    string // what is wrong
@@ -36,13 +36,12 @@ func (e *WireError) Error() string {
 	return "decoding a principal, at byte " + strconv.Itoa(e.Offset) + ": " + e.Msg
 }
 
-// AppendWire appends the wire form of p to dst. A broker puts it into the
-// envelope of a request that it forwards. A type or a name that is longer than
-// 32,767 bytes or not valid UTF-8, so that it would arrive changed, is a
-// [WireError] with a nil slice. AppendWire allocates only to grow dst.
+// AppendWire appends the wire form of p to dst. A broker puts it into the envelope of a
+// request that it forwards. A type or a name that is longer than 32,767 bytes or not
+// valid UTF-8, so that it would arrive changed, is a [WireError] with a nil slice.
+// AppendWire allocates only to grow dst.
 //
-// Source: KIP-590; Kafka's DefaultPrincipalData version 0, in the flexible
-// encoding.
+// Source: KIP-590; Kafka's DefaultPrincipalData version 0, in the flexible encoding.
 func (p Principal) AppendWire(dst []byte) ([]byte, error) {
 	dst = binary.BigEndian.AppendUint16(dst, wireVersion)
 	for _, field := range [...]struct{ name, text string }{{"type", p.Type}, {"name", p.Name}} {
@@ -62,15 +61,14 @@ func (p Principal) AppendWire(dst []byte) ([]byte, error) {
 	return append(dst, authenticated, 0), nil // no tagged fields
 }
 
-// ParseWire parses the wire form of a principal. Like Kafka, it skips tagged
-// fields in any order, ignores bytes after them, treats any byte but 0 as true,
-// and replaces malformed UTF-8 by U+FFFD. Any version but 0, a null or
-// truncated string and a string longer than 32,767 bytes are a [WireError]. So
-// is input of more than 128 KiB, which Kafka would accept. On error the result
-// is the zero Principal.
+// ParseWire parses the wire form of a principal. Like Kafka, it skips tagged fields in
+// any order, ignores bytes after them, treats any byte but 0 as true, and replaces
+// malformed UTF-8 by U+FFFD. Any version but 0, a null or truncated string and a string
+// longer than 32,767 bytes are a [WireError]. So is input of more than 128 KiB, which
+// Kafka would accept. On error the result is the zero Principal.
 //
-// A proxy must use this only for a peer that it trusts as a broker: the bytes
-// are not signed.
+// A proxy must use this only for a peer that it trusts as a broker: the bytes are not
+// signed.
 //
 // Source: KIP-590; Kafka's DefaultKafkaPrincipalBuilder.deserialize.
 func ParseWire(data []byte) (Principal, error) {
@@ -99,16 +97,15 @@ func ParseWire(data []byte) (Principal, error) {
 	return p, nil
 }
 
-// wireReader reads fields one after the other. After the first error it keeps
-// the error and returns zeros.
+// wireReader reads fields one after the other. After the first error it keeps the error
+// and returns zeros.
 type wireReader struct {
 	data   []byte
 	offset int
 	err    error
 }
 
-// zeros is what a reader returns after an error to callers that take one or two
-// bytes.
+// zeros is what a reader returns after an error to callers that take one or two bytes.
 var zeros = [2]byte{}
 
 func (r *wireReader) fail(msg string) {
@@ -128,8 +125,8 @@ func (r *wireReader) take(n int, what string) []byte {
 	return r.data[r.offset-n : r.offset]
 }
 
-// varint reads an unsigned varint of at most five bytes as Kafka does: into 32
-// bits, which callers then interpret as signed.
+// varint reads an unsigned varint of at most five bytes as Kafka does: into 32 bits,
+// which callers then interpret as signed.
 func (r *wireReader) varint(what string) int32 {
 	var value uint32
 	for shift := 0; shift < 35; shift += 7 {
@@ -144,9 +141,8 @@ func (r *wireReader) varint(what string) int32 {
 }
 
 func (r *wireReader) text(field string) string {
-	// The encoded length is one too large, so that zero means null. Subtracting
-	// in 64 bits prevents the smallest value from wrapping around to a valid
-	// length.
+	// The encoded length is one too large, so that zero means null. Subtracting in 64
+	// bits prevents the smallest value from wrapping around to a valid length.
 	length := int64(r.varint("the length of the "+field)) - 1
 	switch {
 	case r.err != nil:

@@ -86,9 +86,8 @@ func TestWireFaults(t *testing.T) {
 	}
 }
 
-// FuzzParseWire compares parsing and writing the wire form with another
-// implementation of the format. Rejected input returns no principal, and
-// accepted input round-trips.
+// FuzzParseWire compares parsing and writing the wire form with another implementation
+// of the format. Rejected input returns no principal, and accepted input round-trips.
 func FuzzParseWire(f *testing.F) {
 	eachCaptured(f, "principal_serde", func(row []byte) {
 		var v struct{ Hex string }

@@ -13,19 +13,17 @@ import (
 
 // Limits for an encoded name. A name in a certificate has a few hundred bytes.
 const (
-	// maxNameLength is about what a TLS stack can receive in a certificate
-	// chain. Escaping makes the text at most three times as long. Text that is
-	// not UTF-8 is replaced character by character, which also makes it at most
-	// three times as long.
+	// maxNameLength is about what a TLS stack can receive in a certificate chain.
+	// Escaping makes the text at most three times as long. Text that is not UTF-8 is
+	// replaced character by character, which also makes it at most three times as long.
 	maxNameLength = 1 << 16
-	// maxOIDLength bounds the arithmetic on one component of an object
-	// identifier, which is quadratic. A UUID, the longest component in use, has
-	// 19 bytes.
+	// maxOIDLength bounds the arithmetic on one component of an object identifier,
+	// which is quadratic. A UUID, the longest component in use, has 19 bytes.
 	maxOIDLength = 64
 )
 
-// DER tags in a name. The string types are those that Java decodes; every other
-// value is printed in hexadecimal.
+// DER tags in a name. The string types are those that Java decodes; every other value
+// is printed in hexadecimal.
 const (
 	tagOID      = 0x06
 	tagSequence = 0x30
@@ -39,9 +37,9 @@ const (
 	tagBMPString       = 0x1E
 )
 
-// attributeKeywords maps the object identifiers (content bytes) of the
-// attribute types that RFC 2253 names to their keywords. Java prints no other
-// keywords in this form of a name.
+// attributeKeywords maps the object identifiers (content bytes) of the attribute types
+// that RFC 2253 names to their keywords. Java prints no other keywords in this form of
+// a name.
 var attributeKeywords = map[string]string{
 	"\x55\x04\x03": "CN",
 	"\x55\x04\x06": "C",
@@ -54,8 +52,7 @@ var attributeKeywords = map[string]string{
 	"\x09\x92\x26\x89\x93\xF2\x2C\x64\x01\x01": "UID",
 }
 
-// DistinguishedNameError is the error for bytes that are not a DER-encoded
-// X.500 name.
+// DistinguishedNameError is the error for bytes that are not a DER-encoded X.500 name.
 type DistinguishedNameError struct {
 	Offset int    // offset of the error, in bytes from 0
 	Msg    string // what is wrong
@@ -68,23 +65,21 @@ func (e *DistinguishedNameError) Error() string {
 
 // DistinguishedName returns the text of a DER-encoded X.500 name, such as
 // [crypto/x509.Certificate.RawSubject]. The text is exactly that of Java's
-// X500Principal.getName, which Kafka passes to ssl.principal.mapping.rules: RFC
-// 2253, the last RDN first, the attributes of an RDN in the order of the
-// encoding. [crypto/x509/pkix.Name.String] prints other text.
+// X500Principal.getName, which Kafka passes to ssl.principal.mapping.rules: RFC 2253,
+// the last RDN first, the attributes of an RDN in the order of the encoding.
+// [crypto/x509/pkix.Name.String] prints other text.
 //
-// The attributes CN, C, L, ST, O, OU, STREET, DC and UID are printed by keyword
-// if their value is a string. Its bytes are decoded as UTF-8 whatever the
-// string type, and malformed ones are replaced by U+FFFD. A backslash is put
-// before ',', '+', '"', '\', '<', '>', ';', '=', '#' and before leading and
-// trailing spaces (and carriage returns); NUL is printed as \00. All other
-// attributes are printed by their dotted object identifier. A value that is not
-// decoded is printed as '#' and the hexadecimal digits of its DER encoding. An
-// RDN without attributes is printed as nothing between its commas. The empty
-// name is "". As in Java, bytes after the name are ignored.
+// The attributes CN, C, L, ST, O, OU, STREET, DC and UID are printed by keyword if
+// their value is a string. Its bytes are decoded as UTF-8 whatever the string type, and
+// malformed ones are replaced by U+FFFD. A backslash is put before ',', '+', '"', '\',
+// '<', '>', ';', '=', '#' and before leading and trailing spaces (and carriage
+// returns); NUL is printed as \00. All other attributes are printed by their dotted
+// object identifier. A value that is not decoded is printed as '#' and the hexadecimal
+// digits of its DER encoding. An RDN without attributes is printed as nothing between
+// its commas. The empty name is "". As in Java, bytes after the name are ignored.
 //
-// A malformed encoding, or one longer than 64 KiB, is a
-// [DistinguishedNameError], with the empty string. The time is linear in the
-// length of der.
+// A malformed encoding, or one longer than 64 KiB, is a [DistinguishedNameError], with
+// the empty string. The time is linear in the length of der.
 //
 // Source: JDK 17, sun.security.x509.X500Name, RDN and AVA.
 func DistinguishedName(der []byte) (string, error) {
@@ -183,8 +178,7 @@ func appendEscaped(text []byte, value string) []byte {
 	return text
 }
 
-// dottedOID returns an object identifier as decimal components separated by
-// dots.
+// dottedOID returns an object identifier as decimal components separated by dots.
 func dottedOID(oid derValue) (string, error) {
 	fault := func(msg string) (string, error) {
 		return "", &DistinguishedNameError{oid.offset, "object identifier " + enum.Quote(string(oid.content)) + " " + msg}
@@ -263,9 +257,9 @@ func (r *derReader) expect(tag byte, what string) (derValue, error) {
 	return v, err
 }
 
-// next returns the next element. Lengths must be definite and in the shortest
-// form, and tags must have one byte. DER allows no other encoding of a name,
-// and crypto/x509 accepts no other.
+// next returns the next element. Lengths must be definite and in the shortest form, and
+// tags must have one byte. DER allows no other encoding of a name, and crypto/x509
+// accepts no other.
 func (r *derReader) next(what string) (derValue, error) {
 	if len(r.rest) < 2 {
 		return derValue{}, r.fault("the encoding ends where " + what + " was expected")

@@ -65,8 +65,8 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("0603550403", "0c04eda08080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c0121") + "ff", "CN=!"}, // bytes after the name are ignored
 		{rdn("0603550403", "0c0121") + strings.Repeat("00", 65536-14), "CN=!"},
-		// Contents whose lengths need a second and a third byte, and the
-		// shortest content that needs a second.
+		// Contents whose lengths need a second and a third byte, and the shortest
+		// content that needs a second.
 		{"3082013d" + "31820139" + "30820135" + "0603550403" + "0c82012c" + strings.Repeat("21", 300), "CN=" + strings.Repeat("!", 300)},
 		{"308180" + "317e" + "307c" + "0603550403" + "0c75" + strings.Repeat("21", 117), "CN=" + strings.Repeat("!", 117)},
 		{"30023100", ""}, // an RDN without attributes
@@ -127,9 +127,8 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 	}
 }
 
-// FuzzDistinguishedName compares the text of any bytes, or their refusal, with
-// the results of Go's own decoders: no value may escape its position in the
-// text.
+// FuzzDistinguishedName compares the text of any bytes, or their refusal, with the
+// results of Go's own decoders: no value may escape its position in the text.
 func FuzzDistinguishedName(f *testing.F) {
 	eachCaptured(f, "x500", func(row []byte) {
 		var v struct {

@@ -2,9 +2,8 @@ package resource
 
 import "strings"
 
-// PatternFilter selects patterns by type, name and pattern type. The zero
-// PatternFilter has unknown types and therefore matches no valid pattern.
-// [AnyPattern] matches all.
+// PatternFilter selects patterns by type, name and pattern type. The zero PatternFilter
+// has unknown types and therefore matches no valid pattern. [AnyPattern] matches all.
 //
 // Source: Kafka's ResourcePatternFilter; KIP-290.
 type PatternFilter struct {
@@ -21,9 +20,9 @@ var AnyPattern = PatternFilter{Type: Any, PatternType: PatternAny}
 
 // Matches reports whether f selects p. It does not allocate.
 //
-// With PatternMatch, LITERAL "*" is selected for every name, including names
-// that begin with an asterisk. Kafka's authorizer gets those names wrong (see
-// [Pattern.Covers]), but its filters do not.
+// With PatternMatch, LITERAL "*" is selected for every name, including names that begin
+// with an asterisk. Kafka's authorizer gets those names wrong (see [Pattern.Covers]),
+// but its filters do not.
 func (f PatternFilter) Matches(p Pattern) bool {
 	if f.Type != Any && f.Type != p.Type {
 		return false
@@ -47,15 +46,14 @@ func (f PatternFilter) Matches(p Pattern) bool {
 	}
 }
 
-// IsUnknown reports whether a field of f holds a value this version does not
-// know. Refuse such a filter instead of answering it.
+// IsUnknown reports whether a field of f holds a value this version does not know.
+// Refuse such a filter instead of answering it.
 func (f PatternFilter) IsUnknown() bool {
 	return f.Type.known() == Unknown || f.PatternType.known() == PatternUnknown
 }
 
-// IndefiniteField returns, in Kafka's words, the reason why f can select more
-// than one pattern, or "" if it selects at most one. As in Kafka, PatternAny is
-// not reported.
+// IndefiniteField returns, in Kafka's words, the reason why f can select more than one
+// pattern, or "" if it selects at most one. As in Kafka, PatternAny is not reported.
 func (f PatternFilter) IndefiniteField() string {
 	switch {
 	case f.Type == Any:
@@ -84,8 +82,8 @@ func (f PatternFilter) String() string {
 		", patternType=" + f.PatternType.String() + ")"
 }
 
-// known returns t, or Unknown for a value that Kafka does not define. Such a
-// value is treated as a code from a later version.
+// known returns t, or Unknown for a value that Kafka does not define. Such a value is
+// treated as a code from a later version.
 func (t Type) known() Type { return TypeFromCode(int8(t)) }
 
 // known returns p, or PatternUnknown for a value that Kafka does not define.

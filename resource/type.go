@@ -2,8 +2,8 @@ package resource
 
 import "github.com/portcullis-authz/portcullis/internal/enum"
 
-// Type is a kind of resource. Its value is Kafka's wire code (ResourceType).
-// The zero Type is Unknown; no resource has it.
+// Type is a kind of resource. Its value is Kafka's wire code (ResourceType). The zero
+// Type is Unknown; no resource has it.
 type Type int8
 
 // The resource types, with Kafka's wire codes.
@@ -31,8 +31,8 @@ func Types() []Type {
 	return []Type{Topic, Group, Cluster, TransactionalID, DelegationToken, User}
 }
 
-// TypeFromCode returns the type with Kafka's wire code, or Unknown for a code
-// that Kafka does not define.
+// TypeFromCode returns the type with Kafka's wire code, or Unknown for a code that
+// Kafka does not define.
 func TypeFromCode(code int8) Type {
 	if !typeNames.Known(int(code)) {
 		return Unknown
@@ -40,12 +40,12 @@ func TypeFromCode(code int8) Type {
 	return Type(code)
 }
 
-// ParseType parses the name of a type. Case is ignored and underscores are
-// optional: "TRANSACTIONAL_ID", "TransactionalId". White space is not trimmed.
-// [Type.String] returns the canonical spelling. On error the result is Unknown.
+// ParseType parses the name of a type. Case is ignored and underscores are optional:
+// "TRANSACTIONAL_ID", "TransactionalId". White space is not trimmed. [Type.String]
+// returns the canonical spelling. On error the result is Unknown.
 //
-// Source: Kafka's ResourceType.fromString and SecurityUtils.resourceType, each
-// of which accepts half of these spellings.
+// Source: Kafka's ResourceType.fromString and SecurityUtils.resourceType, each of which
+// accepts half of these spellings.
 func ParseType(s string) (Type, error) {
 	code, err := typeNames.ParseFold("resource type", s)
 	return Type(code), err
@@ -54,12 +54,12 @@ func ParseType(s string) (Type, error) {
 // IsConcrete reports whether t is one of the six types a resource can have.
 func (t Type) IsConcrete() bool { return t >= Topic && t <= User }
 
-// String returns Kafka's name of t, such as "TRANSACTIONAL_ID", or "Type(99)"
-// for an unknown value.
+// String returns Kafka's name of t, such as "TRANSACTIONAL_ID", or "Type(99)" for an
+// unknown value.
 func (t Type) String() string { return typeNames.String("Type", int(t)) }
 
-// DisplayName returns the Pascal-case name of t, such as "TransactionalId", as
-// in Kafka's audit log and ZooKeeper paths.
+// DisplayName returns the Pascal-case name of t, such as "TransactionalId", as in
+// Kafka's audit log and ZooKeeper paths.
 func (t Type) DisplayName() string { return typeNames.DisplayName("Type", int(t)) }
 
 // MarshalText returns the name of t. An unknown value is an error.

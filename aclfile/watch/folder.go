@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// sumSuffix is what aclfile appends to the name of a file to get the name of
-// its checksum file.
+// sumSuffix is what aclfile appends to the name of a file to get the name of its
+// checksum file.
 const sumSuffix = ".sum"
 
 // stamp is the metadata of a file and its checksum file.
@@ -45,9 +45,9 @@ func sameInfo(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.Mode() == b.Mode() && a.ModTime().Equal(b.ModTime())
 }
 
-// watchFolders watches the folders of the file and of its link targets. A file
-// that is replaced cannot be watched itself. A folder that was recreated is
-// watched again. Watching a folder twice costs little.
+// watchFolders watches the folders of the file and of its link targets. A file that is
+// replaced cannot be watched itself. A folder that was recreated is watched again.
+// Watching a folder twice costs little.
 func (f *follower) watchFolders() {
 	folders := []string{filepath.Dir(f.path)}
 	if target := filepath.Dir(stampOf(f.path).path); target != folders[0] {

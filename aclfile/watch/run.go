@@ -14,48 +14,46 @@ import (
 )
 
 const (
-	// DefaultQuiet is long for a program that writes a file and short for a
-	// person who waits for it.
+	// DefaultQuiet is long for a program that writes a file and short for a person who
+	// waits for it.
 	DefaultQuiet = 200 * time.Millisecond
-	// DefaultPoll is how long a change without a notification can go unnoticed.
-	// Each poll reads the metadata of two files.
+	// DefaultPoll is how long a change without a notification can go unnoticed. Each
+	// poll reads the metadata of two files.
 	DefaultPoll = 10 * time.Second
-	// maxQuiets is the number of Options.Quiet after which a file is read
-	// although it keeps changing.
+	// maxQuiets is the number of Options.Quiet after which a file is read although it
+	// keeps changing.
 	maxQuiets = 10
 )
 
-// Options configures [Run]. Report must be set; the zero value of every other
-// field is usable.
+// Options configures [Run]. Report must be set; the zero value of every other field is
+// usable.
 type Options struct {
-	// Report is called after each attempt to apply the file: with nil if its
-	// set is in force, or with an *aclfile.ApplyError if the previous set stays
-	// in force. It is also called, with another error, if a folder cannot be
-	// watched or notifications are lost. Run makes one call at a time and waits
-	// for it.
+	// Report is called after each attempt to apply the file: with nil if its set is in
+	// force, or with an *aclfile.ApplyError if the previous set stays in force. It is
+	// also called, with another error, if a folder cannot be watched or notifications
+	// are lost. Run makes one call at a time and waits for it.
 	Report func(err error)
 
-	// Checksums says whether a file without a checksum is applied. By default
-	// it is not.
+	// Checksums says whether a file without a checksum is applied. By default it is
+	// not.
 	Checksums aclfile.Checksums
 
-	// Quiet is how long a file must be unchanged before it is applied.
-	// DefaultQuiet is used if it is not positive.
+	// Quiet is how long a file must be unchanged before it is applied. DefaultQuiet is
+	// used if it is not positive.
 	Quiet time.Duration
 
-	// Poll is how often to check for changes without a notification.
-	// DefaultPoll is used if it is not positive.
+	// Poll is how often to check for changes without a notification. DefaultPoll is
+	// used if it is not positive.
 	Poll time.Duration
 }
 
-// Run applies the file at path to store once it has been unchanged for
-// Options.Quiet, and again whenever it changes, until ctx is done. It then
-// returns the cause. It returns another error only if it cannot start: without
-// a Report, or if the system cannot create a watcher.
+// Run applies the file at path to store once it has been unchanged for Options.Quiet,
+// and again whenever it changes, until ctx is done. It then returns the cause. It
+// returns another error only if it cannot start: without a Report, or if the system
+// cannot create a watcher.
 //
-// Run blocks; none of its goroutines are left when it returns. Only one Run
-// should watch a file for a store. Memory grows with the file while it is
-// loaded.
+// Run blocks; none of its goroutines are left when it returns. Only one Run should
+// watch a file for a store. Memory grows with the file while it is loaded.
 func Run(ctx context.Context, store *snapshot.Store, path string, options Options) error {
 	if options.Report == nil {
 		return errors.New("watch: Options.Report is nil, expected a function that handles errors")
@@ -86,17 +84,16 @@ type follower struct {
 
 	// seen is the stamp of the file when it last changed.
 	seen stamp
-	// due fires when the file must be applied. It is set while a change has not
-	// been applied; first and last are then the times of the first and the last
-	// change since the file was read.
+	// due fires when the file must be applied. It is set while a change has not been
+	// applied; first and last are then the times of the first and the last change since
+	// the file was read.
 	due         *time.Timer
 	pending     bool
 	first, last time.Time
 }
 
 func (f *follower) run(ctx context.Context) error {
-	// Watch the folders first, so that changes after the file is read are
-	// noticed.
+	// Watch the folders first, so that changes after the file is read are noticed.
 	f.watchFolders()
 	f.changed()
 	poll := time.NewTicker(f.Poll)
@@ -120,8 +117,8 @@ func (f *follower) run(ctx context.Context) error {
 	}
 }
 
-// told handles an event. An event of another file may mean that a link was
-// swapped; most events mean nothing.
+// told handles an event. An event of another file may mean that a link was swapped;
+// most events mean nothing.
 func (f *follower) told(event fsnotify.Event) {
 	name := filepath.Base(event.Name)
 	for _, path := range []string{f.path, f.seen.path} {
@@ -141,8 +138,8 @@ func (f *follower) look() {
 	}
 }
 
-// changed schedules the file to be applied when it has been quiet, or has been
-// changing for too long.
+// changed schedules the file to be applied when it has been quiet, or has been changing
+// for too long.
 func (f *follower) changed() {
 	f.seen = stampOf(f.path)
 	f.last = time.Now()

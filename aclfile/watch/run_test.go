@@ -70,9 +70,8 @@ type following struct {
 	reports chan error
 }
 
-// follow starts Run, which stops at the end of the test. Poll is long unless
-// options say otherwise, so that changes are noticed only through
-// notifications.
+// follow starts Run, which stops at the end of the test. Poll is long unless options
+// say otherwise, so that changes are noticed only through notifications.
 func follow(t *testing.T, path string, options watch.Options) *following {
 	f := &following{t: t, path: path, store: snapshot.NewStore(snapshot.Config{}), reports: make(chan error, 1000)}
 	options.Report = func(err error) { f.reports <- err }
@@ -142,8 +141,8 @@ func TestRunFollowsSaves(t *testing.T) {
 	f.wantSet(nil)
 }
 
-// A broken, missing or half-written file leaves the old set in force until it
-// is valid again.
+// A broken, missing or half-written file leaves the old set in force until it is valid
+// again.
 func TestRunKeepsTheOldSet(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	f := follow(t, path, watch.Options{})
@@ -191,8 +190,8 @@ func isParse(err error) bool {
 	return errors.As(err, &wrong)
 }
 
-// A file without a checksum is written in place, for longer than Quiet. It is
-// applied when it is complete and not before.
+// A file without a checksum is written in place, for longer than Quiet. It is applied
+// when it is complete and not before.
 func TestRunWaitsForWritersInPlace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	old, whole := set("a", 3), set("b", 60)

@@ -64,17 +64,17 @@ type requestMetadata struct {
 	ClientAddress string `json:"client_address"`
 }
 
-// resourceKeys are the names of the resource types in a resource name. The
-// cluster has none, because it is the source itself.
+// resourceKeys are the names of the resource types in a resource name. The cluster has
+// none, because it is the source itself.
 var resourceKeys = map[resource.Type]string{
 	resource.Topic: "topic", resource.Group: "group", resource.TransactionalID: "transactional-id",
 	resource.DelegationToken: "delegation-token", resource.User: "user",
 }
 
-// New returns e as a CloudEvent with a random id. source is the resource name
-// of the cluster, such as "crn:///kafka=ID"; the subject is the resource within
-// it. Text that is not valid UTF-8 is an error, and so is anything that the
-// CloudEvents specification does not allow, such as an empty source.
+// New returns e as a CloudEvent with a random id. source is the resource name of the
+// cluster, such as "crn:///kafka=ID"; the subject is the resource within it. Text that
+// is not valid UTF-8 is an error, and so is anything that the CloudEvents specification
+// does not allow, such as an empty source.
 func New(e *audit.Event, source string) (event.Event, error) {
 	if err := checkText(e, source); err != nil {
 		return event.Event{}, err
@@ -122,9 +122,9 @@ func newEntry(e *audit.Event, source string) entry {
 	return d
 }
 
-// resourceName returns the name of the resource, below that of the cluster.
-// Special characters are percent-encoded, so that a name from a client cannot
-// be taken for another part.
+// resourceName returns the name of the resource, below that of the cluster. Special
+// characters are percent-encoded, so that a name from a client cannot be taken for
+// another part.
 func resourceName(e *audit.Event, source string) string {
 	key, ok := resourceKeys[e.Request.Type]
 	if !ok {

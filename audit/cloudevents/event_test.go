@@ -24,8 +24,8 @@ import (
 
 const cluster = "crn:///kafka=c1"
 
-// decisions sends events to h: an allow by an ACL, a denial of a hostile name,
-// a by-type denial, and an allow for a super user.
+// decisions sends events to h: an allow by an ACL, a denial of a hostile name, a
+// by-type denial, and an allow for a super user.
 func decisions(t *testing.T, h audit.Handler) {
 	t.Helper()
 	store := snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}})

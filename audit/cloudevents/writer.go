@@ -8,10 +8,10 @@ import (
 	"github.com/portcullis-authz/portcullis/audit"
 )
 
-// NewWriter returns a handler that writes each event to w as [New] makes it: in
-// the JSON format of CloudEvents, one event per line, in one call of Write. It
-// is safe for concurrent use; only one event is written at a time. Handle
-// returns errors of New and of w.
+// NewWriter returns a handler that writes each event to w as [New] makes it: in the
+// JSON format of CloudEvents, one event per line, in one call of Write. It is safe for
+// concurrent use; only one event is written at a time. Handle returns errors of New and
+// of w.
 func NewWriter(w io.Writer, source string) audit.Handler { return &writer{w: w, source: source} }
 
 type writer struct {

@@ -14,9 +14,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// MaxQuestions is the maximum number of different questions in a Collector. It
-// bounds memory: each question takes about 500 bytes. A cluster with more
-// questions needs prefixes rather than a list of names.
+// MaxQuestions is the maximum number of different questions in a Collector. It bounds
+// memory: each question takes about 500 bytes. A cluster with more questions needs
+// prefixes rather than a list of names.
 const MaxQuestions = 250_000
 
 // ErrTooMany means that a trace has more than MaxQuestions different questions.
@@ -32,8 +32,8 @@ type question struct {
 	groups    string // as Go prints them, so that questions are comparable
 }
 
-// Collector collects the records of a trace. It is not safe for concurrent use.
-// The zero Collector is empty and ready to use.
+// Collector collects the records of a trace. It is not safe for concurrent use. The
+// zero Collector is empty and ready to use.
 type Collector struct {
 	questions map[question][]principal.Principal // the questions and their groups
 	counts    Counts
@@ -92,12 +92,12 @@ func (c *Collector) decide(n *snapshot.Snapshot, q question) snapshot.Decision {
 
 // Unused returns the ACLs of n that the trace never used, in the order of
 // [acl.Binding.Compare]. These are the ACLs that decide none of its questions,
-// including denied ones. An ALLOW on which a by-type question may depend counts
-// as used. The cost is a check for each question.
+// including denied ones. An ALLOW on which a by-type question may depend counts as
+// used. The cost is a check for each question.
 //
-// The questions are checked against n, not against the ACLs in force when they
-// were asked. With Config.AllowIfNoACL an unused ACL can still keep a resource
-// from being open to everyone.
+// The questions are checked against n, not against the ACLs in force when they were
+// asked. With Config.AllowIfNoACL an unused ACL can still keep a resource from being
+// open to everyone.
 func (c *Collector) Unused(n *snapshot.Snapshot) []acl.Binding {
 	used := make(map[acl.Binding]struct{})
 	kinds := make(map[byType]struct{})

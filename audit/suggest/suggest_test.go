@@ -157,10 +157,10 @@ func storeOf(t testing.TB, config snapshot.Config, acls ...acl.Binding) *snapsho
 	return store
 }
 
-// TestSuggestionIsLeast: the suggested set allows what the trace allowed,
-// except what it reports as unresolved, and nothing that no record implies.
-// None of its ACLs can be omitted, if the ACLs of a group do not cover its
-// members, and those of an address not its zones.
+// TestSuggestionIsLeast: the suggested set allows what the trace allowed, except what
+// it reports as unresolved, and nothing that no record implies. None of its ACLs can be
+// omitted, if the ACLs of a group do not cover its members, and those of an address not
+// its zones.
 func TestSuggestionIsLeast(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		src := gen.Rapid(rt)
@@ -243,8 +243,8 @@ func TestSuggestionIsLeast(t *testing.T) {
 	})
 }
 
-// sameHost reports whether an ACL for one host applies to the other: an ACL
-// without a zone applies to every zone.
+// sameHost reports whether an ACL for one host applies to the other: an ACL without a
+// zone applies to every zone.
 func sameHost(of, for_ netip.Addr) bool {
 	return of.Unmap() == for_.Unmap() || of.Zone() == "" && of == for_.WithZone("")
 }

@@ -13,24 +13,22 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Options says how to generalise the ACLs and how to check the result. The zero
-// Options generalises nothing.
+// Options says how to generalise the ACLs and how to check the result. The zero Options
+// generalises nothing.
 type Options struct {
-	// Prefixes are PREFIXED patterns that may replace names in the trace that
-	// begin with them. The longest one is used.
+	// Prefixes are PREFIXED patterns that may replace names in the trace that begin
+	// with them. The longest one is used.
 	Prefixes []resource.Pattern
 	// AnyHost makes the ACLs apply to every host.
 	AnyHost bool
-	// Semantics are the semantics with which the suggested set must allow the
-	// trace.
+	// Semantics are the semantics with which the suggested set must allow the trace.
 	Semantics snapshot.Semantics
 }
 
 // Suggestion is a set of ACLs that allows a trace.
 type Suggestion struct {
-	// ACLs are the ACLs to create, all ALLOW, in the order of
-	// [acl.Binding.Compare]. No two for the same principal and host are
-	// redundant.
+	// ACLs are the ACLs to create, all ALLOW, in the order of [acl.Binding.Compare]. No
+	// two for the same principal and host are redundant.
 	ACLs []acl.Binding
 	// Unresolved are the questions that the trace allowed but the ACLs do not.
 	Unresolved []Unresolved
@@ -51,15 +49,13 @@ type grant struct {
 	pattern   resource.Pattern
 }
 
-// Suggest returns ACLs for what the trace allowed to principals other than
-// super users: for each principal, host and resource, the operations that the
-// others do not imply. It fails only if a prefix in o is not a PREFIXED pattern
-// that Kafka would accept.
+// Suggest returns ACLs for what the trace allowed to principals other than super users:
+// for each principal, host and resource, the operations that the others do not imply.
+// It fails only if a prefix in o is not a PREFIXED pattern that Kafka would accept.
 //
-// It suggests no ACL that would allow more than the trace: for a resource
-// called "*", for a principal called User:*, or where no ACL can express it. A
-// by-type question depends on ACLs for other questions. Without any it is
-// unresolved.
+// It suggests no ACL that would allow more than the trace: for a resource called "*",
+// for a principal called User:*, or where no ACL can express it. A by-type question
+// depends on ACLs for other questions. Without any it is unresolved.
 func (c *Collector) Suggest(o Options) (Suggestion, error) {
 	for _, p := range o.Prefixes {
 		b := acl.Binding{Pattern: p, Entry: acl.Entry{Principal: principal.Anonymous.String(), Host: acl.WildcardHost, Operation: ops.All, Permission: acl.Allow}}
@@ -96,8 +92,8 @@ func (c *Collector) Suggest(o Options) (Suggestion, error) {
 	return s, nil
 }
 
-// grantFor returns the grant that allows q and no more than the options permit,
-// or the reason why there is none.
+// grantFor returns the grant that allows q and no more than the options permit, or the
+// reason why there is none.
 func (o *Options) grantFor(q question) (g grant, reason string) {
 	g = grant{q.principal.String(), acl.HostAddress(q.host), resource.LiteralPattern(q.request.Type, q.request.Name)}
 	if o.AnyHost {
@@ -138,8 +134,8 @@ func leastOf(s ops.Set) ops.Set {
 	return least
 }
 
-// withoutRedundant removes ACLs that are covered by a broader one of the same
-// principal and host. Only a prefix covers other patterns.
+// withoutRedundant removes ACLs that are covered by a broader one of the same principal
+// and host. Only a prefix covers other patterns.
 func withoutRedundant(acls []acl.Binding) []acl.Binding {
 	prefixes := make(map[acl.Binding]struct{}) // the ACLs on prefixes
 	lengths := make(map[int]struct{})

@@ -1,5 +1,5 @@
-// Package enum has the common parts of Kafka's small wire enumerations: a table
-// of names indexed by wire code, printing that never fails, and parsing.
+// Package enum has the common parts of Kafka's small wire enumerations: a table of
+// names indexed by wire code, printing that never fails, and parsing.
 package enum
 
 import (
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// maxQuoted is the maximum number of bytes of rejected input that an error
-// repeats: enough to recognise it, but too few to flood a log.
+// maxQuoted is the maximum number of bytes of rejected input that an error repeats:
+// enough to recognise it, but too few to flood a log.
 const maxQuoted = 64
 
 // Names are the upper-case names of an enumeration, indexed by wire code.
@@ -50,8 +50,8 @@ func (n Names) ParseExact(kind, s string) (int, error) {
 	return 0, n.parseError(kind, s)
 }
 
-// ParseFold returns the code whose name is s. Case is ignored and underscores
-// are optional: "DESCRIBE_CONFIGS", "describe_configs", "DescribeConfigs" and
+// ParseFold returns the code whose name is s. Case is ignored and underscores are
+// optional: "DESCRIBE_CONFIGS", "describe_configs", "DescribeConfigs" and
 // "describeconfigs" are the same operation. It accepts the spellings of Kafka's
 // fromString (with underscores) and of its SecurityUtils (without).
 func (n Names) ParseFold(kind, s string) (int, error) {
@@ -76,8 +76,8 @@ func (n Names) MarshalText(kind string, code int) ([]byte, error) {
 	return []byte(n[code]), nil
 }
 
-// Quote quotes s for an error text or a log line: control characters and
-// quotation marks are escaped, and text longer than 64 bytes is truncated.
+// Quote quotes s for an error text or a log line: control characters and quotation
+// marks are escaped, and text longer than 64 bytes is truncated.
 func Quote(s string) string {
 	if len(s) > maxQuoted {
 		return strconv.Quote(s[:maxQuoted]) + "…"

@@ -9,11 +9,10 @@ import (
 // growth is the ratio of the two input sizes in [GrowsLinearly].
 const growth = 8
 
-// GrowsLinearly fails t unless the processor time of run grows in proportion to
-// the size n of its input. It runs an input that is eight times larger, which
-// may take 24 times as long; quadratic growth would take 64 times. On systems
-// that report the time of a single thread, other programs do not affect the
-// result.
+// GrowsLinearly fails t unless the processor time of run grows in proportion to the
+// size n of its input. It runs an input that is eight times larger, which may take 24
+// times as long; quadratic growth would take 64 times. On systems that report the time
+// of a single thread, other programs do not affect the result.
 func GrowsLinearly(t testing.TB, what string, n int, run func(n int)) {
 	t.Helper()
 	const slack = 3 // for caches and the garbage collector
@@ -24,8 +23,8 @@ func GrowsLinearly(t testing.TB, what string, n int, run func(n int)) {
 	}
 }
 
-// least returns the shortest time of a few runs. Others may include garbage
-// collection or a cold cache.
+// least returns the shortest time of a few runs. Others may include garbage collection
+// or a cold cache.
 func least(n int, run func(n int)) (shortest time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

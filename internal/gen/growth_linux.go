@@ -6,9 +6,8 @@ import (
 	"unsafe"
 )
 
-// threadTime returns the processor time that this thread has used. Package
-// syscall has getrusage, but many kernels round its times to ticks of
-// milliseconds.
+// threadTime returns the processor time that this thread has used. Package syscall has
+// getrusage, but many kernels round its times to ticks of milliseconds.
 func threadTime() time.Duration {
 	const thread = 3 // CLOCK_THREAD_CPUTIME_ID
 	var now syscall.Timespec

@@ -8,8 +8,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 )
 
-// TestEveryRuleIsReached checks the generators: their worlds must reach every
-// rule often, in both semantics. Otherwise a test that uses them tests little.
+// TestEveryRuleIsReached checks the generators: their worlds must reach every rule
+// often, in both semantics. Otherwise a test that uses them tests little.
 func TestEveryRuleIsReached(t *testing.T) {
 	const worlds, questions = 400, 8
 	reached := map[bool]map[refmodel.Rule]int{false: {}, true: {}}

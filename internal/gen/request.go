@@ -19,8 +19,8 @@ var (
 		{Type: "Group", Name: "ops"}, principal.User("\U0001F600"), {}}
 	groups = []principal.Principal{{Type: "Group", Name: "ops"}, {Type: "Group", Name: "*"}, principal.User("bob"), {}, principal.User("*"),
 		principal.User("\U0001F600"), principal.User("\ue000")}
-	// askedOperations are operations, plus some that no ACL can have and some
-	// that do not exist.
+	// askedOperations are operations, plus some that no ACL can have and some that do
+	// not exist.
 	askedOperations = append([]ops.Operation{ops.Any, ops.Unknown, ops.TwoPhaseCommit, 16, -1, -128, 127}, operations...)
 	askedTypes      = append([]resource.Type{resource.Unknown, resource.Any, resource.Cluster, 8, -1}, types...)
 )
@@ -59,8 +59,8 @@ func Question(src Source, acls []acl.Binding) (refmodel.Subject, refmodel.Reques
 	return s, r
 }
 
-// near returns an address at the edge of an ACL's host: inside it, the last one
-// of a network, or just outside.
+// near returns an address at the edge of an ACL's host: inside it, the last one of a
+// network, or just outside.
 func near(src Source, host string) (netip.Addr, bool) {
 	h := acl.ParseHost(host)
 	addr := h.Addr()
@@ -84,8 +84,7 @@ func last(network netip.Prefix) netip.Addr {
 	return addr
 }
 
-// Request returns a resource and operation that match one of the ACLs, or
-// nearly do.
+// Request returns a resource and operation that match one of the ACLs, or nearly do.
 func Request(src Source, acls []acl.Binding) refmodel.Request {
 	if len(acls) > 0 && src.IntN(4) > 0 {
 		return about(src, Pick(src, acls))
@@ -97,9 +96,9 @@ func Request(src Source, acls []acl.Binding) refmodel.Request {
 	return r
 }
 
-// about returns a request at the edge of an ACL: with the name of its pattern,
-// one a little longer, or one a little shorter, and with its operation or one
-// that it may imply.
+// about returns a request at the edge of an ACL: with the name of its pattern, one a
+// little longer, or one a little shorter, and with its operation or one that it may
+// imply.
 func about(src Source, b acl.Binding) refmodel.Request {
 	r := refmodel.Request{Operation: b.Entry.Operation, Type: b.Pattern.Type, Name: b.Pattern.Name}
 	switch src.IntN(4) {

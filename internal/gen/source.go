@@ -1,9 +1,8 @@
-// Package gen generates worlds of colliding ACLs, and requests at their edges,
-// for tests, fuzz targets and benchmarks. The results depend only on the
-// [Source].
+// Package gen generates worlds of colliding ACLs, and requests at their edges, for
+// tests, fuzz targets and benchmarks. The results depend only on the [Source].
 //
-// Values are drawn from small pools, so that names, prefixes, principals and
-// hosts collide. In worlds drawn at random, no request would match most ACLs.
+// Values are drawn from small pools, so that names, prefixes, principals and hosts
+// collide. In worlds drawn at random, no request would match most ACLs.
 package gen
 
 import (
@@ -21,17 +20,16 @@ type Source interface {
 // Seeded returns a source of pseudo-random choices, the same for the same seed.
 func Seeded(seed uint64) Source { return rand.New(rand.NewPCG(seed, seed)) }
 
-// Rapid returns a source that draws from t, so that rapid can shrink the
-// choices.
+// Rapid returns a source that draws from t, so that rapid can shrink the choices.
 func Rapid(t *rapid.T) Source { return rapidSource{t} }
 
 type rapidSource struct{ t *rapid.T }
 
 func (s rapidSource) IntN(n int) int { return rapid.IntRange(0, n-1).Draw(s.t, "choice") }
 
-// Bytes returns a source that takes one byte for each choice, two for more than
-// 256 alternatives, and 0 after the end. If a fuzzing engine changes one byte,
-// it changes one choice.
+// Bytes returns a source that takes one byte for each choice, two for more than 256
+// alternatives, and 0 after the end. If a fuzzing engine changes one byte, it changes
+// one choice.
 func Bytes(data []byte) Source { return &byteSource{data} }
 
 type byteSource struct{ rest []byte }

@@ -13,10 +13,9 @@ import (
 
 // The pools. A value that occurs twice is drawn twice as often.
 var (
-	// beginnings of names: letters, asterisks, characters that sort below an
-	// asterisk (for which Kafka's scan fails), composed and decomposed accents,
-	// and characters around the surrogates, which UTF-16 and UTF-8 sort
-	// differently.
+	// beginnings of names: letters, asterisks, characters that sort below an asterisk
+	// (for which Kafka's scan fails), composed and decomposed accents, and characters
+	// around the surrogates, which UTF-16 and UTF-8 sort differently.
 	beginnings = []string{"a", "b", "*", "!", "ab", "h", "a", "", " ", "\x00", "é", "e\u0301", "\U0001F600", "\ue000", "hard", "z", "\U0001F601"}
 	// endings make one name the prefix of another.
 	endings = []string{"", "a", "b", "*", "!", ".", "aa", "\U0001F600", "\ue000", "\U0001F601", "\U0010FFFF"}
@@ -37,9 +36,8 @@ var (
 	superUsers = []principal.Principal{principal.User("CN=Bob, OU=ops"), principal.User("bob"), {Type: "Group", Name: "ops"}, principal.User("*"), {}}
 )
 
-// maxACLs is the maximum number of ACLs in a world: few enough for the model,
-// which reads all of them for every answer, and enough for any two rules to
-// collide.
+// maxACLs is the maximum number of ACLs in a world: few enough for the model, which
+// reads all of them for every answer, and enough for any two rules to collide.
 const maxACLs = 14
 
 // World returns a world of either semantics.

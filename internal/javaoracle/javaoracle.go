@@ -1,5 +1,4 @@
-// Package javaoracle runs a JVM in tests to get Java's results for patterns and
-// texts.
+// Package javaoracle runs a JVM in tests to get Java's results for patterns and texts.
 package javaoracle
 
 import (
@@ -81,8 +80,8 @@ func (o *Oracle) read(stdout io.Reader) {
 // Close waits for the answers to all questions and for the JVM to end.
 func (o *Oracle) Close() { o.stop() }
 
-// Ask sends a question. then is called later with the answer, in another
-// goroutine, in the order of the questions.
+// Ask sends a question. then is called later with the answer, in another goroutine, in
+// the order of the questions.
 func (o *Oracle) Ask(then func(answer string), word string, fields ...string) {
 	o.in.WriteString(word)
 	for _, f := range fields {
@@ -104,8 +103,7 @@ func escape(text string) string {
 	return b.String()
 }
 
-// Unescape decodes an answer; ok is false if it contains half of a surrogate
-// pair.
+// Unescape decodes an answer; ok is false if it contains half of a surrogate pair.
 func Unescape(text string) (_ string, ok bool) {
 	var units []uint16
 	for i := 0; i < len(text); i++ {

@@ -2,8 +2,8 @@ package javaregex
 
 import "slices"
 
-// MatchesEveryLine reports whether the pattern obviously matches every text
-// without line terminators, as (.*) and ^.*$ do.
+// MatchesEveryLine reports whether the pattern obviously matches every text without
+// line terminators, as (.*) and ^.*$ do.
 func (p *Pattern) MatchesEveryLine() bool { return matchesEverything(p.tree.root) }
 
 // matchesEverything is [Pattern.MatchesEveryLine] for a part of a pattern.
@@ -28,9 +28,9 @@ func matchesEverything(n *node) bool {
 	return false
 }
 
-// FloatsBehind reports whether a group that to refers to may follow a
-// repetition that can match each character in skipped. If to refers to no
-// group, the whole pattern counts as the group.
+// FloatsBehind reports whether a group that to refers to may follow a repetition that
+// can match each character in skipped. If to refers to no group, the whole pattern
+// counts as the group.
 func (p *Pattern) FloatsBehind(to *Replacement, skipped string) bool {
 	search := groupSearch{groups: map[int]bool{}, skipped: skipped}
 	for _, part := range to.parts {
@@ -42,16 +42,16 @@ func (p *Pattern) FloatsBehind(to *Replacement, skipped string) bool {
 	return search.found
 }
 
-// groupSearch searches a pattern from left to right for a group after a
-// repetition that can match each skipped character.
+// groupSearch searches a pattern from left to right for a group after a repetition that
+// can match each skipped character.
 type groupSearch struct {
 	groups  map[int]bool // groups that the replacement refers to
 	skipped string
 	found   bool
 }
 
-// walk searches n, where behind says that it follows such a repetition, and
-// reports whether the text after n does.
+// walk searches n, where behind says that it follows such a repetition, and reports
+// whether the text after n does.
 func (s *groupSearch) walk(n *node, behind bool) bool {
 	if n.op == opLook {
 		return behind

@@ -6,8 +6,8 @@ import (
 	"unicode/utf16"
 )
 
-// maxDepth is the maximum depth of recursion in a match: each level takes about
-// 150 bytes of stack. Java's stack overflows earlier.
+// maxDepth is the maximum depth of recursion in a match: each level takes about 150
+// bytes of stack. Java's stack overflows earlier.
 const maxDepth = 1 << 16
 
 // Reasons why a backtracking match was stopped.
@@ -30,9 +30,9 @@ type backtrackProgram struct {
 	maxSteps int
 }
 
-// backtracker runs a backtrackProgram on a text. It works like java.util.regex,
-// in the same order and with the same state, so that it also has the same
-// quirks: which groups stay set, and where a repetition does not backtrack.
+// backtracker runs a backtrackProgram on a text. It works like java.util.regex, in the
+// same order and with the same state, so that it also has the same quirks: which groups
+// stay set, and where a repetition does not backtrack.
 //
 // Positions are UTF-16 units, as in Java.
 type backtracker struct {
@@ -95,8 +95,8 @@ func (b *backtracker) matches() (matched bool, err error) {
 	return b.program.start.match(b, 0), nil
 }
 
-// find searches for the next match that begins at unit from or later, and
-// reports whether there is one. The slots are then its groups.
+// find searches for the next match that begins at unit from or later, and reports
+// whether there is one. The slots are then its groups.
 func (b *backtracker) find(from int) (found bool, err error) {
 	defer b.guard(&err)
 	b.reset(false)
@@ -114,9 +114,9 @@ func (b *backtracker) find(from int) (found bool, err error) {
 	return false, nil
 }
 
-// differsInside reports whether the result depends on whether a search tries
-// the second unit of a character. In Java this depends on the release and on
-// the classes in the pattern.
+// differsInside reports whether the result depends on whether a search tries the second
+// unit of a character. In Java this depends on the release and on the classes in the
+// pattern.
 func (b *backtracker) differsInside(at int) bool {
 	slots := slices.Clone(b.slots)
 	return b.program.start.match(b, at) || !slices.Equal(slots, b.slots)
@@ -127,8 +127,8 @@ func (b *backtracker) isPair(at int) bool {
 	return at+1 < len(b.text) && b.text[at]&0xFC00 == 0xD800 && b.text[at+1]&0xFC00 == 0xDC00
 }
 
-// runeAt returns the character that begins at a unit, or half of one inside it,
-// and its length in units.
+// runeAt returns the character that begins at a unit, or half of one inside it, and its
+// length in units.
 func (b *backtracker) runeAt(at int) (rune, int) {
 	if b.isPair(at) {
 		return utf16.DecodeRune(rune(b.text[at]), rune(b.text[at+1])), 2
@@ -218,9 +218,8 @@ func (b *backtracker) replace(w *Rewriter, all bool) (string, error) {
 	return w.finish()
 }
 
-// byteSlots writes the begin and end of the groups in bytes. A group that
-// begins or ends inside a character is an error, because its text is not valid
-// Unicode.
+// byteSlots writes the begin and end of the groups in bytes. A group that begins or
+// ends inside a character is an error, because its text is not valid Unicode.
 func (b *backtracker) byteSlots(slots []int32) error {
 	for i, at := range b.slots {
 		if slots[i] = -1; at < 0 {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// backtrackCompiler translates a syntax tree into steps, each with its
-// continuation. It chooses between the kinds of repetition as Java does.
+// backtrackCompiler translates a syntax tree into steps, each with its continuation. It
+// chooses between the kinds of repetition as Java does.
 type backtrackCompiler struct {
 	tree   *syntaxTree
 	locals int
@@ -117,8 +117,8 @@ func (c *backtrackCompiler) repeat(n *node, next backtrackStep) backtrackStep {
 	return &enterStep{loop}
 }
 
-// study has the properties of a part of a pattern that Java determines before
-// it compiles it. Lengths count each character of the pattern as one.
+// study has the properties of a part of a pattern that Java determines before it
+// compiles it. Lengths count each character of the pattern as one.
 type study struct {
 	min, max      int
 	deterministic bool // without alternatives and repetitions of varying length
@@ -174,8 +174,8 @@ func needsBacktracking(construct string) bool {
 	return false
 }
 
-// bounded reports whether Java finds a maximum length for what n matches. It
-// finds none for a repeated group that has alternatives.
+// bounded reports whether Java finds a maximum length for what n matches. It finds none
+// for a repeated group that has alternatives.
 func bounded(n *node) bool {
 	switch n.op {
 	case opBackReference:

@@ -7,10 +7,9 @@ type repetition struct {
 	quantifier quantifier
 }
 
-// curlyStep repeats a part that is matched independently each time: a
-// character, a position, look-around, a back reference, an atomic group, or any
-// group if the quantifier is possessive. It does not backtrack into an
-// iteration.
+// curlyStep repeats a part that is matched independently each time: a character, a
+// position, look-around, a back reference, an atomic group, or any group if the
+// quantifier is possessive. It does not backtrack into an iteration.
 type curlyStep struct{ repetition }
 
 func (s *curlyStep) match(b *backtracker, at int) bool {
@@ -33,8 +32,8 @@ func (s *curlyStep) match(b *backtracker, at int) bool {
 	return b.run(s.next, at)
 }
 
-// greedy repeats as often as possible, and then gives back iterations of equal
-// length. When the length changes it starts again.
+// greedy repeats as often as possible, and then gives back iterations of equal length.
+// When the length changes it starts again.
 func (s *curlyStep) greedy(b *backtracker, at, n int) bool {
 	if n >= s.max || !b.run(s.part, at) || b.last == at {
 		return b.run(s.next, at)
@@ -81,8 +80,8 @@ func (b *backtracker) deeper(do func() bool) bool {
 	return matched
 }
 
-// countedStep repeats a group that Java considers to have only one way to
-// match. It sets the group itself; slot is 0 if the group does not capture.
+// countedStep repeats a group that Java considers to have only one way to match. It
+// sets the group itself; slot is 0 if the group does not capture.
 type countedStep struct {
 	repetition
 	local, slot int
@@ -179,9 +178,8 @@ func (s *countedStep) lazy(b *backtracker, at int) bool {
 	return true
 }
 
-// loopStep repeats any other group. The end of the group leads back here. count
-// is the local with the count, begin the local with the begin of the last
-// iteration.
+// loopStep repeats any other group. The end of the group leads back here. count is the
+// local with the count, begin the local with the begin of the last iteration.
 type loopStep struct {
 	repetition
 	count, begin int

@@ -1,7 +1,7 @@
 package javaregex
 
-// backtrackStep is a part of a pattern with its continuation. It reports
-// whether both match at a position.
+// backtrackStep is a part of a pattern with its continuation. It reports whether both
+// match at a position.
 type backtrackStep interface {
 	match(b *backtracker, at int) bool
 }
@@ -46,8 +46,8 @@ func (s *setStep) match(b *backtracker, at int) bool {
 	return size > 0 && b.run(s.next, at+size)
 }
 
-// size returns the number of units of the character at a position, or 0 if it
-// is not in the set.
+// size returns the number of units of the character at a position, or 0 if it is not in
+// the set.
 func (s *setStep) size(b *backtracker, at int) int {
 	if at >= len(b.text) {
 		return 0
@@ -157,8 +157,8 @@ func (s *headStep) match(b *backtracker, at int) bool {
 	return matched
 }
 
-// tailStep is the end of a group. It sets a capturing group, and restores it if
-// the continuation does not match.
+// tailStep is the end of a group. It sets a capturing group, and restores it if the
+// continuation does not match.
 type tailStep struct {
 	local, slot int // the slot is 0 if the group does not capture
 	next        backtrackStep
@@ -192,8 +192,8 @@ func (s *lookStep) match(b *backtracker, at int) bool {
 	return b.run(s.part, at) != s.negative && b.run(s.next, at)
 }
 
-// behindStep is look-behind. Java counts each character of the pattern as one
-// unit, or as one character if byRune.
+// behindStep is look-behind. Java counts each character of the pattern as one unit, or
+// as one character if byRune.
 type behindStep struct {
 	negative, byRune bool
 	min, max         int
@@ -219,8 +219,8 @@ func (s *behindStep) looks(b *backtracker, at int) bool {
 	}
 	from := at
 	for n := 0; ; n++ {
-		// Java looks at the start of the text even if that is too near, because
-		// groups may be set.
+		// Java looks at the start of the text even if that is too near, because groups
+		// may be set.
 		if (n >= s.min || from == 0) && b.run(s.part, from) {
 			return true
 		}
@@ -231,8 +231,7 @@ func (s *behindStep) looks(b *backtracker, at int) bool {
 	}
 }
 
-// onceStep is a part that is matched independently, at most once or exactly
-// once.
+// onceStep is a part that is matched independently, at most once or exactly once.
 type onceStep struct {
 	part, next backtrackStep
 	exactly    bool // an atomic group

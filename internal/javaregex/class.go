@@ -10,10 +10,10 @@ import (
 // runeRange is the range of characters from lo to hi, inclusive.
 type runeRange struct{ lo, hi rune }
 
-// runeSet is a set of characters: ranges in ascending order that neither touch
-// nor overlap. The sets of a pattern are computed when it is parsed, so that
-// unions, intersections and complements have Java's meaning, which may differ
-// from that of another engine's syntax.
+// runeSet is a set of characters: ranges in ascending order that neither touch nor
+// overlap. The sets of a pattern are computed when it is parsed, so that unions,
+// intersections and complements have Java's meaning, which may differ from that of
+// another engine's syntax.
 type runeSet []runeRange
 
 // newRuneSet returns the set of the ranges, which may be in any order.
@@ -31,8 +31,8 @@ func newRuneSet(ranges ...runeRange) runeSet {
 	return set
 }
 
-// setUnion collects the parts of a class. It sorts occasionally, so that the
-// cost stays proportional to the number of parts.
+// setUnion collects the parts of a class. It sorts occasionally, so that the cost stays
+// proportional to the number of parts.
 type setUnion struct {
 	ranges []runeRange
 	sorted int // number of ranges after the last sorting
@@ -77,8 +77,8 @@ func (s runeSet) contains(r rune) bool {
 	return i < len(s) && s[i].lo <= r
 }
 
-// foldASCII returns s with the other case of its ASCII letters, as (?i) does in
-// Java, which folds no other letters.
+// foldASCII returns s with the other case of its ASCII letters, as (?i) does in Java,
+// which folds no other letters.
 func (s runeSet) foldASCII() runeSet {
 	ranges := slices.Clone(s)
 	for c := 'A'; c <= 'Z'; c++ {
@@ -110,8 +110,7 @@ func tableSet(table *unicode.RangeTable) runeSet {
 	return newRuneSet(ranges...)
 }
 
-// lineTerminators are the characters that "." does not match and that "$"
-// recognises.
+// lineTerminators are the characters that "." does not match and that "$" recognises.
 var lineTerminators = runeSet{{'\n', '\n'}, {'\r', '\r'}, {0x85, 0x85}, {0x2028, 0x2029}}
 
 var wordSet = runeSet{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}
@@ -126,8 +125,7 @@ var classEscapes = map[rune]runeSet{
 	'w': wordSet,
 }
 
-// posixClasses are the classes that \p names without a prefix; they contain
-// only ASCII.
+// posixClasses are the classes that \p names without a prefix; they contain only ASCII.
 var posixClasses = map[string]runeSet{
 	"ASCII":  {{0, 0x7F}},
 	"Alnum":  {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}},
@@ -144,10 +142,9 @@ var posixClasses = map[string]runeSet{
 	"XDigit": {{'0', '9'}, {'A', 'F'}, {'a', 'f'}},
 }
 
-// generalCategory returns the characters of a Unicode category such as Lu in
-// \p{Lu}. Categories with unassigned characters or surrogates are not
-// supported: package unicode has no tables of unassigned characters, and text
-// in Go has no surrogates.
+// generalCategory returns the characters of a Unicode category such as Lu in \p{Lu}.
+// Categories with unassigned characters or surrogates are not supported: package
+// unicode has no tables of unassigned characters, and text in Go has no surrogates.
 func generalCategory(name string) (runeSet, bool) {
 	switch table, ok := unicode.Categories[name]; {
 	case !ok, len(name) > 2, name == "C", name == "Cn", name == "Cs", name == "LC":
@@ -157,8 +154,7 @@ func generalCategory(name string) (runeSet, bool) {
 	}
 }
 
-// matchSet is a set for fast lookup by the Matcher: a bitmap for ASCII, ranges
-// above.
+// matchSet is a set for fast lookup by the Matcher: a bitmap for ASCII, ranges above.
 type matchSet struct {
 	ascii [2]uint64
 	above runeSet

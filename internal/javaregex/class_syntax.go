@@ -32,9 +32,9 @@ func (p *javaParser) class() runeSet {
 	}
 }
 
-// rightOperand parses the text between && and the end of the class: one nested
-// class, or characters and ranges. In Java, other forms do not mean what they
-// seem to mean, and their meaning depends on the release.
+// rightOperand parses the text between && and the end of the class: one nested class,
+// or characters and ranges. In Java, other forms do not mean what they seem to mean,
+// and their meaning depends on the release.
 func (p *javaParser) rightOperand() runeSet {
 	offset := p.offset()
 	if p.accept('[') {
@@ -83,8 +83,8 @@ func (p *javaParser) classItem() runeSet {
 	return p.folded(runeRange{lo, hi}, offset)
 }
 
-// classCharacter parses an escaped set or a character. Only a character may end
-// a range.
+// classCharacter parses an escaped set or a character. Only a character may end a
+// range.
 func (p *javaParser) classCharacter(endsRange bool) (runeSet, rune) {
 	if p.peek() == '\\' {
 		if c := p.peekAt(1); c == 'R' || c == 'X' || c == 'b' || c == 'B' || c == 'G' || c == 'k' {

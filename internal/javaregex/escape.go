@@ -52,8 +52,8 @@ func (p *javaParser) escapedAssertion(a assertion, offset int) *node {
 	return &node{op: opAssert, assertion: a, offset: offset}
 }
 
-// backReference parses \1 or \k<name>, after the backslash. Further digits are
-// part of the number as long as there are that many groups before it.
+// backReference parses \1 or \k<name>, after the backslash. Further digits are part of
+// the number as long as there are that many groups before it.
 func (p *javaParser) backReference(offset int) *node {
 	if p.flags.fold {
 		p.fail(offset, constructBackReference, "it is not supported under (?i)")
@@ -87,8 +87,7 @@ func (p *javaParser) backReference(offset int) *node {
 // controlEscapes are the characters written as a backslash and a letter.
 var controlEscapes = map[rune]rune{'t': '\t', 'n': '\n', 'r': '\r', 'f': '\f', 'a': '\a', 'e': 0x1B}
 
-// escapedSet parses an escape inside or outside a class: a set, or one
-// character.
+// escapedSet parses an escape inside or outside a class: a set, or one character.
 func (p *javaParser) escapedSet() (runeSet, rune) {
 	offset := p.offset()
 	p.pos++
@@ -229,9 +228,9 @@ func (p *javaParser) property(offset int) runeSet {
 	return set
 }
 
-// propertySet returns the characters of \p{name}: POSIX classes, general
-// categories (with or without "Is"), and scripts (with "Is"). The names of
-// scripts in another case and their short names are accepted only by Java.
+// propertySet returns the characters of \p{name}: POSIX classes, general categories
+// (with or without "Is"), and scripts (with "Is"). The names of scripts in another case
+// and their short names are accepted only by Java.
 func propertySet(name string) (runeSet, bool) {
 	if set, ok := posixClasses[name]; ok {
 		return set, true

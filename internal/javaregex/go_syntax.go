@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// GoSyntax returns a pattern in Go's syntax that matches at least what p
-// matches, or "" if p has a construct that is not regular. Positions that Go's
-// patterns cannot express, such as the one before a final line terminator,
-// match everywhere.
+// GoSyntax returns a pattern in Go's syntax that matches at least what p matches, or ""
+// if p has a construct that is not regular. Positions that Go's patterns cannot
+// express, such as the one before a final line terminator, match everywhere.
 func (p *Pattern) GoSyntax() string { return p.tree.root.goSyntax() }
 
 func (n *node) goSyntax() string {

@@ -29,8 +29,8 @@ func (p *javaParser) capture(n *node) {
 	n.op, n.index = opCapture, p.tree.groups
 }
 
-// groupKind parses the text between "(?" and the content of a group. It reports
-// whether the group only sets flags and has no content.
+// groupKind parses the text between "(?" and the content of a group. It reports whether
+// the group only sets flags and has no content.
 func (p *javaParser) groupKind(n *node) (setsFlags bool) {
 	c := p.peek()
 	if c == '<' {

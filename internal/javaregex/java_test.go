@@ -15,8 +15,7 @@ import (
 // testSteps is the maximum number of steps of a match here.
 const testSteps = 1 << 22
 
-// patternSource generates patterns and names. The same seed gives the same
-// ones.
+// patternSource generates patterns and names. The same seed gives the same ones.
 type patternSource struct {
 	*rand.Rand
 	groups int  // number of groups begun so far
@@ -93,8 +92,7 @@ func (s *patternSource) name() string {
 	return b.String()
 }
 
-// patternComparison compares this package's results for patterns and names with
-// Java's.
+// patternComparison compares this package's results for patterns and names with Java's.
 type patternComparison struct {
 	oracle                 *javaoracle.Oracle
 	pairs, mapped, refused int
@@ -108,8 +106,8 @@ func (c *patternComparison) fault(format string, args ...any) {
 	}
 }
 
-// compile returns the pattern, and a second version that backtracks if the
-// first does not. It returns none if the pattern is refused.
+// compile returns the pattern, and a second version that backtracks if the first does
+// not. It returns none if the pattern is refused.
 func (c *patternComparison) compile(pattern string) []*Pattern {
 	compiled, err := Compile(pattern, testSteps)
 	var fault *Error
@@ -168,8 +166,8 @@ const (
 	javaNames    = 8 // for each pattern
 )
 
-// TestPatternsAgainstJava compares mapped names with those of java.util.regex.
-// A pattern or a name may be refused, but never mapped differently.
+// TestPatternsAgainstJava compares mapped names with those of java.util.regex. A
+// pattern or a name may be refused, but never mapped differently.
 func TestPatternsAgainstJava(t *testing.T) {
 	c := &patternComparison{oracle: javaoracle.New(t)}
 	source := &patternSource{Rand: rand.New(rand.NewPCG(17, javaSeed))}

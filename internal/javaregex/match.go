@@ -7,19 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// Matcher runs a program on a text: depth first, in the order of
-// java.util.regex, but it tries each choice at most once at each position. So
-// the time is linear in the length of the text, where Java's can be
-// exponential. A second visit could only fail like the first, because the
-// continuation does not depend on captured groups.
+// Matcher runs a program on a text: depth first, in the order of java.util.regex, but
+// it tries each choice at most once at each position. So the time is linear in the
+// length of the text, where Java's can be exponential. A second visit could only fail
+// like the first, because the continuation does not depend on captured groups.
 //
-// Positions are bytes. Java's are UTF-16 units. A character above U+FFFF, which
-// has four bytes here, has a position inside it in Java; it corresponds to the
-// third byte here. Only an attempt to match begins at such a position, never a
-// character inside a match.
+// Positions are bytes. Java's are UTF-16 units. A character above U+FFFF, which has
+// four bytes here, has a position inside it in Java; it corresponds to the third byte
+// here. Only an attempt to match begins at such a position, never a character inside a
+// match.
 //
-// A Matcher keeps its memory for the next text. It is not safe for concurrent
-// use.
+// A Matcher keeps its memory for the next text. It is not safe for concurrent use.
 type Matcher struct {
 	program *program
 	text    string
@@ -40,8 +38,8 @@ type choice struct {
 
 const fresh int32 = -1
 
-// maxKept is the maximum number of words of marks that a Matcher keeps for
-// later use, so that a long name does not occupy memory permanently.
+// maxKept is the maximum number of words of marks that a Matcher keeps for later use,
+// so that a long name does not occupy memory permanently.
 const maxKept = 1 << 12
 
 // reset sets the program and the text, and clears all marks.
@@ -53,8 +51,8 @@ func (m *Matcher) reset(p *program, text string) {
 	m.slots = slices.Grow(m.slots[:0], p.slots)[:p.slots]
 }
 
-// PutAway releases the text, and memory that only a long one needs. It returns
-// whether the Matcher is worth keeping.
+// PutAway releases the text, and memory that only a long one needs. It returns whether
+// the Matcher is worth keeping.
 func (m *Matcher) PutAway() bool {
 	m.program, m.text = nil, ""
 	return cap(m.marks) <= maxKept && cap(m.stack) <= maxKept && cap(m.buffer) <= 8*maxKept
@@ -69,8 +67,8 @@ func (m *Matcher) start(pos int) {
 	m.stack = append(m.stack[:0], choice{0, int32(pos), fresh})
 }
 
-// next returns the end of the next match of the attempt, in the order of
-// preference, or -1. The slots are then those of the match.
+// next returns the end of the next match of the attempt, in the order of preference, or
+// -1. The slots are then those of the match.
 func (m *Matcher) next() int {
 	for len(m.stack) > 0 {
 		c := m.stack[len(m.stack)-1]
@@ -140,8 +138,7 @@ func (m *Matcher) visit(bit int32, pos int) bool {
 	return true
 }
 
-// step returns the position after the character at pos, or -1 if it is not in
-// set.
+// step returns the position after the character at pos, or -1 if it is not in set.
 func (m *Matcher) step(set *matchSet, pos int) int {
 	if pos >= len(m.text) {
 		return -1
@@ -158,9 +155,8 @@ func (m *Matcher) step(set *matchSet, pos int) int {
 	return -1
 }
 
-// runeAt returns the character at pos, which must be before the end, and its
-// length. Inside a character above U+FFFF it returns the second half of its
-// surrogate pair.
+// runeAt returns the character at pos, which must be before the end, and its length.
+// Inside a character above U+FFFF it returns the second half of its surrogate pair.
 func (m *Matcher) runeAt(pos int) (rune, int) {
 	if c := m.text[pos]; c&0xC0 == 0x80 {
 		r, _ := utf8.DecodeRuneInString(m.text[pos-2:])
@@ -169,12 +165,11 @@ func (m *Matcher) runeAt(pos int) (rune, int) {
 	return utf8.DecodeRuneInString(m.text[pos:])
 }
 
-// greedy takes characters from pos on or, if it has done so before, gives the
-// last one back. It returns the first position to try, and pushes the rest on
-// the stack.
+// greedy takes characters from pos on or, if it has done so before, gives the last one
+// back. It returns the first position to try, and pushes the rest on the stack.
 //
-// Characters that another visit took are skipped, because the positions after
-// them have been tried.
+// Characters that another visit took are skipped, because the positions after them have
+// been tried.
 func (m *Matcher) greedy(in *instruction, at int32, pos, from int) int {
 	if from < 0 {
 		if from = pos; !m.visit(in.arg, pos) {
@@ -195,8 +190,8 @@ func (m *Matcher) greedy(in *instruction, at int32, pos, from int) int {
 	}
 }
 
-// take marks the positions that a greedy span reaches, up to one that is
-// already marked, and returns the last one it marked.
+// take marks the positions that a greedy span reaches, up to one that is already
+// marked, and returns the last one it marked.
 func (m *Matcher) take(in *instruction, pos int) int {
 	word, mask := int(in.arg>>6), uint64(1)<<(in.arg&63)
 	set, text, marks, row := in.set, m.text, m.marks, m.row
@@ -219,8 +214,7 @@ func (m *Matcher) take(in *instruction, pos int) int {
 	return pos
 }
 
-// before returns the position one character before pos, which must be after
-// from.
+// before returns the position one character before pos, which must be after from.
 func (m *Matcher) before(pos, from int) int {
 	pos--
 	for pos > from && m.text[pos]&0xC0 == 0x80 {
@@ -229,8 +223,8 @@ func (m *Matcher) before(pos, from int) int {
 	return pos
 }
 
-// lazy takes no character or, if it has returned before, one more. It returns
-// the next position to try, and pushes the rest on the stack.
+// lazy takes no character or, if it has returned before, one more. It returns the next
+// position to try, and pushes the rest on the stack.
 func (m *Matcher) lazy(in *instruction, at int32, pos int, again bool) int {
 	word, mask := int(in.arg>>6), uint64(1)<<(in.arg&63)
 	set, text, marks, row := in.set, m.text, m.marks, m.row
@@ -255,8 +249,7 @@ func (m *Matcher) lazy(in *instruction, at int32, pos int, again bool) int {
 	}
 }
 
-// mayFollow reports whether a character of set may be at pos. A nil set is
-// unknown.
+// mayFollow reports whether a character of set may be at pos. A nil set is unknown.
 func (m *Matcher) mayFollow(set *matchSet, pos int) bool {
 	if set == nil {
 		return true
@@ -289,8 +282,8 @@ func (m *Matcher) holds(a assertion, pos int) bool {
 	return (m.isWord(pos-1) != m.isWord(pos)) == (a == assertWordBoundary)
 }
 
-// atLineEnd reports whether the text, or a line of it, ends at pos. "\r\n" is
-// one line end, without a position between its halves.
+// atLineEnd reports whether the text, or a line of it, ends at pos. "\r\n" is one line
+// end, without a position between its halves.
 func (m *Matcher) atLineEnd(pos int) bool {
 	if pos == len(m.text) {
 		return true
@@ -308,8 +301,8 @@ func isLastLineBreak(rest string) bool {
 	return size == len(rest) || rest == "\r\n"
 }
 
-// atLineBegin reports whether a line begins at pos. No line begins after the
-// last line terminator or in an empty text.
+// atLineBegin reports whether a line begins at pos. No line begins after the last line
+// terminator or in an empty text.
 func (m *Matcher) atLineBegin(pos int, unix bool) bool {
 	if pos == len(m.text) {
 		return false
@@ -324,20 +317,19 @@ func (m *Matcher) atLineBegin(pos int, unix bool) bool {
 	return lineTerminators.contains(r) && !(r == '\r' && m.text[pos] == '\n')
 }
 
-// isWord reports whether the byte at pos is an ASCII letter, digit or
-// underscore. Whether other characters count depends on the release of Java.
-// Texts with such characters are refused earlier.
+// isWord reports whether the byte at pos is an ASCII letter, digit or underscore.
+// Whether other characters count depends on the release of Java. Texts with such
+// characters are refused earlier.
 func (m *Matcher) isWord(pos int) bool {
 	return pos >= 0 && pos < len(m.text) && m.text[pos] < unicode.MaxASCII && wordSet.contains(rune(m.text[pos]))
 }
 
-// find searches for the next match that begins at pos or later. Like
-// java.util.regex it tries every UTF-16 unit. It reports whether there is a
-// match; the slots are then its groups.
+// find searches for the next match that begins at pos or later. Like java.util.regex it
+// tries every UTF-16 unit. It reports whether there is a match; the slots are then its
+// groups.
 //
-// The marks of earlier attempts remain valid. Positions after an earlier match
-// were only visited by attempts that failed, and the marks at its end are
-// cleared.
+// The marks of earlier attempts remain valid. Positions after an earlier match were
+// only visited by attempts that failed, and the marks at its end are cleared.
 func (m *Matcher) find(pos int) bool {
 	for ; pos <= len(m.text); pos = nextUnit(m.text, pos) {
 		m.start(pos)
@@ -349,8 +341,8 @@ func (m *Matcher) find(pos int) bool {
 	return false
 }
 
-// release clears the marks at the end of a match, because some of them are of
-// the match itself.
+// release clears the marks at the end of a match, because some of them are of the match
+// itself.
 func (m *Matcher) release(end int) { clear(m.marks[end*m.row : (end+1)*m.row]) }
 
 // nextUnit returns the position one UTF-16 unit after pos.

@@ -1,10 +1,8 @@
-// Package javaregex matches the regular expressions of java.util.regex as JDK
-// 17 does.
+// Package javaregex matches the regular expressions of java.util.regex as JDK 17 does.
 //
-// Most patterns are matched in linear time, whereas Java may take exponential
-// time, because clients choose the texts. The others are matched by
-// backtracking with a limited number of steps. Constructs that cannot be
-// reproduced exactly are refused.
+// Most patterns are matched in linear time, whereas Java may take exponential time,
+// because clients choose the texts. The others are matched by backtracking with a
+// limited number of steps. Constructs that cannot be reproduced exactly are refused.
 package javaregex
 
 import (
@@ -16,8 +14,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// maxTextLength bounds the length of a look-behind: no longer text is matched.
-// A distinguished name has at most 192 KiB.
+// maxTextLength bounds the length of a look-behind: no longer text is matched. A
+// distinguished name has at most 192 KiB.
 const maxTextLength = 3 << 16
 
 // maxPatternLength bounds the memory for parsing a pattern.
@@ -25,18 +23,18 @@ const maxPatternLength = 1 << 16
 
 // Pattern is a compiled pattern of java.util.regex.
 //
-// It matches as in JDK 17. If Java releases disagree about a text, as they do
-// about \b with characters that are not ASCII, the text is refused. \p has the
-// characters of Go's version of Unicode.
+// It matches as in JDK 17. If Java releases disagree about a text, as they do about \b
+// with characters that are not ASCII, the text is refused. \p has the characters of
+// Go's version of Unicode.
 type Pattern struct {
 	tree    *syntaxTree
 	program *program          // nil if only backtracking can match it
 	back    *backtrackProgram // nil otherwise
 }
 
-// Compile compiles a pattern. A pattern that cannot be matched in linear time
-// is matched by backtracking, with at most maxSteps steps. If maxSteps is 0, it
-// is refused. The error is an [Error].
+// Compile compiles a pattern. A pattern that cannot be matched in linear time is
+// matched by backtracking, with at most maxSteps steps. If maxSteps is 0, it is
+// refused. The error is an [Error].
 func Compile(pattern string, maxSteps int) (*Pattern, error) {
 	if len(pattern) > maxPatternLength {
 		return nil, &Error{Offset: maxPatternLength, Msg: fmt.Sprintf("the pattern is longer than %d bytes", maxPatternLength)}
@@ -73,8 +71,8 @@ func (p *Pattern) check(text string) error {
 	return nil
 }
 
-// Matches reports whether the pattern matches all of text. An error says why
-// Java's result is unknown.
+// Matches reports whether the pattern matches all of text. An error says why Java's
+// result is unknown.
 func (p *Pattern) Matches(m *Matcher, text string) (bool, error) {
 	if err := p.check(text); err != nil {
 		return false, err
@@ -92,10 +90,9 @@ func (p *Pattern) Matches(m *Matcher, text string) (bool, error) {
 	return false, nil
 }
 
-// RewriteWhole applies one of Kafka's SSL rules: if the pattern matches the
-// whole text, it replaces every match in it. These matches may differ from that
-// of the whole text: a search prefers the first way to match, and continues
-// after each match.
+// RewriteWhole applies one of Kafka's SSL rules: if the pattern matches the whole text,
+// it replaces every match in it. These matches may differ from that of the whole text:
+// a search prefers the first way to match, and continues after each match.
 func (p *Pattern) RewriteWhole(m *Matcher, w *Rewriter) (result string, matched bool, err error) {
 	if err := p.check(w.Text); err != nil {
 		return "", false, err
@@ -159,13 +156,13 @@ func (m *Matcher) rewrite(w *Rewriter, all bool) (string, error) {
 // Groups returns the number of capturing groups.
 func (p *Pattern) Groups() int { return p.tree.groups }
 
-// Match is the begin and end of a match and its groups, in bytes: two numbers
-// for the match and two for each group, -1 for a group that did not
-// participate. It is valid until the Matcher is used again.
+// Match is the begin and end of a match and its groups, in bytes: two numbers for the
+// match and two for each group, -1 for a group that did not participate. It is valid
+// until the Matcher is used again.
 type Match []int32
 
-// Group returns the text of group i in text; group 0 is the whole match. It
-// returns false if the group did not participate.
+// Group returns the text of group i in text; group 0 is the whole match. It returns
+// false if the group did not participate.
 func (m Match) Group(text string, i int) (string, bool) {
 	if m[2*i] < 0 {
 		return "", false
@@ -173,8 +170,8 @@ func (m Match) Group(text string, i int) (string, bool) {
 	return text[m[2*i]:m[2*i+1]], true
 }
 
-// All yields the matches in text, like Java's Matcher.find. The pattern must
-// not need backtracking.
+// All yields the matches in text, like Java's Matcher.find. The pattern must not need
+// backtracking.
 func (p *Pattern) All(m *Matcher, text string) iter.Seq[Match] {
 	return func(yield func(Match) bool) {
 		m.reset(p.program, text)
@@ -190,8 +187,8 @@ func (p *Pattern) All(m *Matcher, text string) iter.Seq[Match] {
 	}
 }
 
-// LookingAt returns the first match that begins at the start of text, like
-// Java's Matcher.lookingAt, or nil. The pattern must not need backtracking.
+// LookingAt returns the first match that begins at the start of text, like Java's
+// Matcher.lookingAt, or nil. The pattern must not need backtracking.
 func (p *Pattern) LookingAt(m *Matcher, text string) Match {
 	m.reset(p.program, text)
 	m.start(0)

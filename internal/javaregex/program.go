@@ -3,8 +3,8 @@ package javaregex
 import "slices"
 
 // maxProgram is the maximum number of instructions of a pattern. It bounds the
-// expansion of a repetition such as (a{100}){100}, and thus the memory for a
-// match: one bit for each instruction that chooses and each byte of the text.
+// expansion of a repetition such as (a{100}){100}, and thus the memory for a match: one
+// bit for each instruction that chooses and each byte of the text.
 const maxProgram = 4096
 
 // instructionOp is the kind of an instruction.
@@ -33,8 +33,8 @@ type instruction struct {
 	text      string    // of doLiteral
 }
 
-// chooses reports whether an instruction has several continuations. The Matcher
-// marks those instructions.
+// chooses reports whether an instruction has several continuations. The Matcher marks
+// those instructions.
 func (i *instruction) chooses() bool {
 	return i.op == doSplit || i.op == doGreedy || i.op == doLazy
 }
@@ -46,17 +46,17 @@ type program struct {
 	choices int // number of instructions that choose
 }
 
-// compiler translates a syntax tree into a program, which tries alternatives in
-// the order of java.util.regex.
+// compiler translates a syntax tree into a program, which tries alternatives in the
+// order of java.util.regex.
 type compiler struct {
 	program
-	// plain forbids doGreedy and doLazy: in the body of a repetition that may
-	// match the empty string, each instruction takes at most one character.
+	// plain forbids doGreedy and doLazy: in the body of a repetition that may match the
+	// empty string, each instruction takes at most one character.
 	plain bool
 }
 
-// compileProgram compiles a tree. A construct that is not regular or not
-// supported is an *Error.
+// compileProgram compiles a tree. A construct that is not regular or not supported is
+// an *Error.
 func compileProgram(tree *syntaxTree) (*program, error) {
 	if err := checkKept(tree.root); err != nil {
 		return nil, err
@@ -100,16 +100,16 @@ func checkRegular(n *node) error {
 }
 
 // checkKept returns an error for constructs that Java matches in a way that a
-// linear-time program cannot reproduce. Java compiles the repetition of a group
-// whose body has only one way to match into a special loop. The loop does not
-// restore the groups inside when it gives an iteration back. It leaves its own
-// group unset when it matches the empty string. It sets the group again after
-// everything that follows has matched, including later iterations of an outer
-// repetition. In the loop, \R never gives up the second half of "\r\n".
+// linear-time program cannot reproduce. Java compiles the repetition of a group whose
+// body has only one way to match into a special loop. The loop does not restore the
+// groups inside when it gives an iteration back. It leaves its own group unset when it
+// matches the empty string. It sets the group again after everything that follows has
+// matched, including later iterations of an outer repetition. In the loop, \R never
+// gives up the second half of "\r\n".
 func checkKept(n *node) error { return checkKeptIn(n, false) }
 
-// checkKeptIn is checkKept for a part of a pattern; repeated says that an
-// enclosing group is repeated.
+// checkKeptIn is checkKept for a part of a pattern; repeated says that an enclosing
+// group is repeated.
 func checkKeptIn(n *node, repeated bool) error {
 	if n.op == opRepeat && !n.optional && isGroup(n.subs[0]) && deterministic(n.subs[0]) {
 		body := n.subs[0]
@@ -137,8 +137,8 @@ func checkKeptIn(n *node, repeated bool) error {
 
 func isGroup(n *node) bool { return n.op == opGroup || n.op == opCapture }
 
-// deterministic reports whether Java considers n to have only one way to match:
-// no alternatives and no repetition of variable length.
+// deterministic reports whether Java considers n to have only one way to match: no
+// alternatives and no repetition of variable length.
 func deterministic(n *node) bool {
 	switch n.op {
 	case opAlternate, opBackReference:
@@ -185,8 +185,8 @@ func (n *node) zeroWidth() bool {
 	return !slices.ContainsFunc(n.subs, func(sub *node) bool { return !sub.zeroWidth() })
 }
 
-// emit appends an instruction that continues with the next one, and returns its
-// index. Beyond the limit it appends nothing, so that the work is bounded.
+// emit appends an instruction that continues with the next one, and returns its index.
+// Beyond the limit it appends nothing, so that the work is bounded.
 func (c *compiler) emit(i instruction) int32 {
 	at := int32(len(c.code))
 	if len(c.code) > maxProgram {
@@ -326,12 +326,11 @@ func (c *compiler) branch(split, body, exit int32, q quantifier) {
 	c.code[split].out, c.code[split].alt = body, exit
 }
 
-// repeatNullable emits a repetition whose body may match the empty string. Java
-// ends it after an iteration that matched the empty string, and keeps the
-// groups captured in that iteration. So each iteration is emitted twice. The
-// first copy is used while no character has been consumed; it ends by leaving
-// the repetition. The second copy is used after a character; it ends by
-// starting the next iteration.
+// repeatNullable emits a repetition whose body may match the empty string. Java ends it
+// after an iteration that matched the empty string, and keeps the groups captured in
+// that iteration. So each iteration is emitted twice. The first copy is used while no
+// character has been consumed; it ends by leaving the repetition. The second copy is
+// used after a character; it ends by starting the next iteration.
 func (c *compiler) repeatNullable(n *node) {
 	plain := c.plain
 	c.plain = true
@@ -371,8 +370,8 @@ func (c *compiler) repeatNullable(n *node) {
 	}
 }
 
-// number assigns a bit to each instruction that chooses, and the following
-// characters to each span.
+// number assigns a bit to each instruction that chooses, and the following characters
+// to each span.
 func (c *compiler) number() {
 	for i := range c.code {
 		in := &c.code[i]
@@ -387,8 +386,8 @@ func (c *compiler) number() {
 	}
 }
 
-// follow returns the set of characters that an instruction can start with, or
-// nil if it does not begin with a character.
+// follow returns the set of characters that an instruction can start with, or nil if it
+// does not begin with a character.
 func (c *compiler) follow(at int32) *matchSet {
 	for {
 		switch in := &c.code[at]; in.op {

@@ -9,12 +9,12 @@ import (
 )
 
 // Replacement is the replacement for a match, in the syntax of Java's
-// Matcher.replaceAll: $1 and ${name} for a group, and a backslash before a
-// literal character.
+// Matcher.replaceAll: $1 and ${name} for a group, and a backslash before a literal
+// character.
 type Replacement struct {
 	parts []replacementPart
-	// fault says why the replacement is invalid, or is empty. Java detects the
-	// error only when it replaces.
+	// fault says why the replacement is invalid, or is empty. Java detects the error
+	// only when it replaces.
 	fault string
 }
 
@@ -30,8 +30,8 @@ type replacementPart struct {
 	group   int // -1 for a literal
 }
 
-// Replacement parses a replacement for matches of p. An error in it is kept:
-// see [Replacement.Fault].
+// Replacement parses a replacement for matches of p. An error in it is kept: see
+// [Replacement.Fault].
 func (p *Pattern) Replacement(text string) Replacement {
 	tree := p.tree
 	var to Replacement
@@ -64,9 +64,9 @@ func (p *Pattern) Replacement(text string) Replacement {
 	return to
 }
 
-// parseReference parses the number or the name of a group, after the dollar
-// sign, and returns its length in bytes. Further digits are part of the number
-// as long as there are that many groups.
+// parseReference parses the number or the name of a group, after the dollar sign, and
+// returns its length in bytes. Further digits are part of the number as long as there
+// are that many groups.
 func parseReference(text string, tree *syntaxTree) (group, size int, fault string) {
 	switch {
 	case text == "":
@@ -133,12 +133,12 @@ func (w *Rewriter) add(slots []int32) error {
 	return nil
 }
 
-// errSplitsCharacter refuses a result that is not valid Unicode, which Java
-// would produce.
+// errSplitsCharacter refuses a result that is not valid Unicode, which Java would
+// produce.
 var errSplitsCharacter = errors.New("its result would hold half of a character above U+FFFF")
 
-// groupTexts returns the text of a match and of its groups; a group that did
-// not participate is empty.
+// groupTexts returns the text of a match and of its groups; a group that did not
+// participate is empty.
 func groupTexts(text string, slots []int32) []string {
 	texts := make([]string, 0, len(slots)/2)
 	for i := 0; i+1 < len(slots); i += 2 {

@@ -8,8 +8,8 @@ import (
 )
 
 // The constructs of java.util.regex that a linear-time program cannot reproduce
-// exactly. The first nine are supported with backtracking. The others are
-// always refused.
+// exactly. The first nine are supported with backtracking. The others are always
+// refused.
 const (
 	constructLookAhead     = "look-ahead"
 	constructLookBehind    = "look-behind"
@@ -35,8 +35,8 @@ const (
 	constructSize           = "pattern of more than 4096 instructions"
 )
 
-// Constructs returns every construct that [Compile] refuses because it cannot
-// reproduce it exactly. The first nine are accepted with backtracking.
+// Constructs returns every construct that [Compile] refuses because it cannot reproduce
+// it exactly. The first nine are accepted with backtracking.
 func Constructs() []string { return slices.Clone(constructs[:]) }
 
 var constructs = [...]string{
@@ -159,8 +159,7 @@ type syntaxTree struct {
 	wordBoundary bool           // it holds \b or \B
 }
 
-// javaParser parses a pattern in the syntax of java.util.regex, JDK 17, without
-// flags.
+// javaParser parses a pattern in the syntax of java.util.regex, JDK 17, without flags.
 type javaParser struct {
 	tokens []token
 	pos    int
@@ -188,8 +187,8 @@ func parseJavaPattern(pattern string) (tree *syntaxTree, err error) {
 	return &p.tree, nil
 }
 
-// tokenize splits a pattern into characters and removes \Q…\E, which quotes
-// anywhere, even inside a class.
+// tokenize splits a pattern into characters and removes \Q…\E, which quotes anywhere,
+// even inside a class.
 func tokenize(pattern string) []token {
 	var tokens []token
 	quoted := false
@@ -228,8 +227,8 @@ func (p *javaParser) fail(offset int, construct, msg string) {
 	panic(&Error{offset, construct, msg})
 }
 
-// peek returns the next character if it may have a special meaning, 0 if it is
-// quoted, end at the end.
+// peek returns the next character if it may have a special meaning, 0 if it is quoted,
+// end at the end.
 func (p *javaParser) peek() rune {
 	if t := p.tokens[p.pos]; !t.quoted {
 		return t.r
@@ -293,8 +292,8 @@ func (p *javaParser) sequence() *node {
 	}
 }
 
-// atom parses one character, class, group or position. It returns nil for
-// constructs such as (?i), which only set flags.
+// atom parses one character, class, group or position. It returns nil for constructs
+// such as (?i), which only set flags.
 func (p *javaParser) atom() *node {
 	offset := p.offset()
 	switch p.peek() {
@@ -320,8 +319,8 @@ func (p *javaParser) atom() *node {
 	return p.character(r, offset)
 }
 
-// lineAssertion returns the assertion for the whole text or for each line, in
-// the variant for the current line ends.
+// lineAssertion returns the assertion for the whole text or for each line, in the
+// variant for the current line ends.
 func (p *javaParser) lineAssertion(multiline bool, text, line assertion, offset int) *node {
 	a := text
 	if multiline {

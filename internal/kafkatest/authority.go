@@ -38,8 +38,8 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Client returns a certificate for a client. If rawSubject is not nil, it is
-// used as the subject, byte for byte, instead of subject.
+// Client returns a certificate for a client. If rawSubject is not nil, it is used as
+// the subject, byte for byte, instead of subject.
 func (a *Authority) Client(t testing.TB, subject pkix.Name, rawSubject []byte) tls.Certificate {
 	t.Helper()
 	return a.sign(t, &x509.Certificate{
@@ -106,8 +106,8 @@ func (a *Authority) serverProperties() map[string]string {
 	return p
 }
 
-// clientProperties are the properties of a Java client, with a certificate if
-// cert is not nil.
+// clientProperties are the properties of a Java client, with a certificate if cert is
+// not nil.
 func (a *Authority) clientProperties(cert *tls.Certificate) map[string]string {
 	p := map[string]string{}
 	if cert != nil {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// The super user that brokers use among themselves, and its password. It can
-// log in with PLAIN at the listener [Internal], which every broker has.
+// The super user that brokers use among themselves, and its password. It can log in
+// with PLAIN at the listener [Internal], which every broker has.
 const (
 	Admin         = "admin"
 	AdminPassword = "admin-secret"
@@ -31,12 +31,11 @@ const startLimit = 2 * time.Minute
 // stopLimit is how long a broker may take to end after SIGTERM.
 const stopLimit = 30 * time.Second
 
-// Config says which brokers to start. The zero Config is one broker of
-// [DefaultVersion] with only the listener [Internal], where only [Admin] is
-// allowed anything.
+// Config says which brokers to start. The zero Config is one broker of [DefaultVersion]
+// with only the listener [Internal], where only [Admin] is allowed anything.
 type Config struct {
-	// Version is the version of Kafka: 2.8.2 runs with ZooKeeper, 3.3.2 and
-	// later without.
+	// Version is the version of Kafka: 2.8.2 runs with ZooKeeper, 3.3.2 and later
+	// without.
 	Version string
 	// Brokers is the number of brokers: 1 (also if it is 0) or 3.
 	Brokers int
@@ -59,18 +58,18 @@ type Config struct {
 	Properties map[string]string
 	// LogLevel is the level of the brokers' log; "" means "info".
 	LogLevel string
-	// Loggers are the levels of single loggers, such as
-	// "kafka.authorizer.logger": "debug".
+	// Loggers are the levels of single loggers, such as "kafka.authorizer.logger":
+	// "debug".
 	Loggers map[string]string
 }
 
-// Listener is a port for clients on every broker. It has TLS or SASL if the
-// fields for it are set.
+// Listener is a port for clients on every broker. It has TLS or SASL if the fields for
+// it are set.
 type Listener struct {
 	// Name is in capital letters, such as "CLIENT".
 	Name string
-	// Mechanisms are the SASL mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512,
-	// GSSAPI. With Users and without Mechanisms it is PLAIN.
+	// Mechanisms are the SASL mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI.
+	// With Users and without Mechanisms it is PLAIN.
 	Mechanisms []string
 	// Users are the passwords of the users, for PLAIN and SCRAM.
 	Users map[string]string
@@ -78,8 +77,8 @@ type Listener struct {
 	Keytab string
 	// Service is the Kerberos principal of the brokers, such as "kafka/127.0.0.1@REALM".
 	Service string
-	// TLS, if not nil, is the authority that signs the certificates of the
-	// listener and of clients.
+	// TLS, if not nil, is the authority that signs the certificates of the listener and
+	// of clients.
 	TLS *Authority
 	// ClientAuth is "required" or "requested" for mutual TLS.
 	ClientAuth string
@@ -107,8 +106,8 @@ func (l *Listener) protocol() string {
 	return "PLAINTEXT"
 }
 
-// Cluster is a set of brokers started by [Start]. Its methods must be called
-// from one goroutine.
+// Cluster is a set of brokers started by [Start]. Its methods must be called from one
+// goroutine.
 type Cluster struct {
 	Version string
 	Brokers []*Broker
@@ -131,9 +130,9 @@ type Broker struct {
 	p          *process
 }
 
-// Start starts brokers, which are stopped at the end of the test, and returns
-// when all of them respond. If the test fails, it logs the end of the brokers'
-// logs. It skips the test if Java or Maven is missing: see the package comment.
+// Start starts brokers, which are stopped at the end of the test, and returns when all
+// of them respond. If the test fails, it logs the end of the brokers' logs. It skips
+// the test if Java or Maven is missing: see the package comment.
 func Start(t testing.TB, config Config) *Cluster {
 	t.Helper()
 	if config.Version == "" {
@@ -260,8 +259,7 @@ func (c *Cluster) startZooKeeper() error {
 
 func (c *Cluster) zookeeperAddress() string { return "127.0.0.1:" + strconv.Itoa(c.zkPort) }
 
-// jvm starts a Java program. Its output goes to the file NAME.log in the
-// folder.
+// jvm starts a Java program. Its output goes to the file NAME.log in the folder.
 func (c *Cluster) jvm(name string, options []string, tool string, args ...string) (*process, error) {
 	class, err := ToolClass(c.Version, tool)
 	if err != nil {
@@ -419,8 +417,8 @@ func (c *Cluster) await(p *process, name string, try func() error) error {
 	}
 }
 
-// Bootstrap returns the addresses (host:port) of a listener on all brokers,
-// separated by commas.
+// Bootstrap returns the addresses (host:port) of a listener on all brokers, separated
+// by commas.
 func (c *Cluster) Bootstrap(listener string) string {
 	var addresses []string
 	for _, b := range c.Brokers {
@@ -429,8 +427,8 @@ func (c *Cluster) Bootstrap(listener string) string {
 	return strings.Join(addresses, ",")
 }
 
-// Address returns the address (host:port) of a listener of the broker, or "" if
-// there is no such listener.
+// Address returns the address (host:port) of a listener of the broker, or "" if there
+// is no such listener.
 func (b *Broker) Address(listener string) string {
 	port, ok := b.ports[listener]
 	if !ok {
@@ -446,8 +444,7 @@ func (b *Broker) Kill() {
 	}
 }
 
-// Stop ends the broker with SIGTERM: it first hands its partitions to the
-// others.
+// Stop ends the broker with SIGTERM: it first hands its partitions to the others.
 func (b *Broker) Stop(t testing.TB) {
 	t.Helper()
 	if err := b.p.stop(stopLimit); err != nil {
@@ -455,15 +452,15 @@ func (b *Broker) Stop(t testing.TB) {
 	}
 }
 
-// Pause stops the broker with SIGSTOP: it keeps its connections and accepts new
-// ones, but does not respond until [Broker.Resume].
+// Pause stops the broker with SIGSTOP: it keeps its connections and accepts new ones,
+// but does not respond until [Broker.Resume].
 func (b *Broker) Pause() { b.p.signal(syscall.SIGSTOP) }
 
 // Resume continues a broker after [Broker.Pause].
 func (b *Broker) Resume() { b.p.signal(syscall.SIGCONT) }
 
-// Restart starts a broker that has ended, with the same data and ports, and
-// returns when it responds.
+// Restart starts a broker that has ended, with the same data and ports, and returns
+// when it responds.
 func (b *Broker) Restart(t testing.TB) {
 	t.Helper()
 	b.Kill()
@@ -495,10 +492,9 @@ func (c *Cluster) logTails(t testing.TB) {
 	}
 }
 
-// ClientProperties returns the properties with which Kafka's own clients and
-// tools connect to a listener. If the listener has SASL with passwords, user is
-// one of its users, or [Admin] for [Internal]. cert is for mutual TLS,
-// otherwise nil.
+// ClientProperties returns the properties with which Kafka's own clients and tools
+// connect to a listener. If the listener has SASL with passwords, user is one of its
+// users, or [Admin] for [Internal]. cert is for mutual TLS, otherwise nil.
 func (c *Cluster) ClientProperties(listener, user string, cert *tls.Certificate) map[string]string {
 	for _, l := range c.listeners() {
 		if l.Name == listener {

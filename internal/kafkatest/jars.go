@@ -16,16 +16,16 @@ import (
 	"time"
 )
 
-// RequireVariable is the environment variable that, when set, runs the tests
-// against real brokers. Without it they are skipped, because they download jars
-// and take minutes.
+// RequireVariable is the environment variable that, when set, runs the tests against
+// real brokers. Without it they are skipped, because they download jars and take
+// minutes.
 const RequireVariable = "PORTCULLIS_REQUIRE_KAFKA"
 
 // DefaultVersion is the version of Kafka that is started by default.
 const DefaultVersion = "4.4.0"
 
-// pom lists the jars of a broker, its tools and its clients. Without a binding
-// for slf4j, the log of a broker would be lost.
+// pom lists the jars of a broker, its tools and its clients. Without a binding for
+// slf4j, the log of a broker would be lost.
 var pom = template.Must(template.New("pom.xml").Parse(`<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>
 <groupId>portcullis.test</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
@@ -44,18 +44,18 @@ var artifacts = []string{"kafka_2.13", "kafka-tools", "kafka-clients", "kafka-st
 // logger is the version of slf4j-simple.
 const logger = "1.7.36"
 
-// classPath returns the class path for a folder of jars. The logger that writes
-// to standard error comes first: old versions of Kafka include another, which
-// needs a configuration file.
+// classPath returns the class path for a folder of jars. The logger that writes to
+// standard error comes first: old versions of Kafka include another, which needs a
+// configuration file.
 func classPath(lib string) string {
 	return filepath.Join(lib, "slf4j-simple-"+logger+".jar") + string(os.PathListSeparator) + filepath.Join(lib, "*")
 }
 
 var versionText = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
 
-// Jars returns the folder with the jars of a version of Kafka, such as "4.4.0".
-// It skips the test if Java or Maven is missing, and fails it if Maven cannot
-// download the jars.
+// Jars returns the folder with the jars of a version of Kafka, such as "4.4.0". It
+// skips the test if Java or Maven is missing, and fails it if Maven cannot download the
+// jars.
 func Jars(t testing.TB, version string) string {
 	t.Helper()
 	needTools(t)
@@ -117,9 +117,8 @@ func jars(version string) (string, error) {
 	})
 }
 
-// cached returns a folder in the user's cache. If it does not exist, fill
-// creates its content. The folder appears atomically, so that processes can
-// share it.
+// cached returns a folder in the user's cache. If it does not exist, fill creates its
+// content. The folder appears atomically, so that processes can share it.
 func cached(name string, fill func(folder string) error) (string, error) {
 	base, err := os.UserCacheDir()
 	if err != nil {
@@ -148,8 +147,8 @@ func cached(name string, fill func(folder string) error) (string, error) {
 	return folder, nil
 }
 
-// AtLeast reports whether version is at least other. Both are numbers like
-// 4.4.0, or shorter.
+// AtLeast reports whether version is at least other. Both are numbers like 4.4.0, or
+// shorter.
 func AtLeast(version, other string) bool {
 	a, b := strings.Split(version, "."), strings.Split(other, ".")
 	for i := range min(len(a), len(b)) {

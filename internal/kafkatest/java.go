@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Sources holds the Java programs of this package. Each file compiles together
-// with only Helper.java.
+// Sources holds the Java programs of this package. Each file compiles together with
+// only Helper.java.
 //
 //go:embed java/*.java
 var Sources embed.FS
@@ -28,9 +28,9 @@ var Sources embed.FS
 // toolLimit is how long a command-line tool of Kafka may run.
 const toolLimit = 5 * time.Minute
 
-// Compile compiles Java files against the jars of a version of Kafka, and
-// returns a class path with both. The classes are cached until a file changes.
-// A name without a folder is a file in [Sources]; any other is a path on disk.
+// Compile compiles Java files against the jars of a version of Kafka, and returns a
+// class path with both. The classes are cached until a file changes. A name without a
+// folder is a file in [Sources]; any other is a path on disk.
 func Compile(t testing.TB, version string, files ...string) string {
 	t.Helper()
 	lib := Jars(t, version)
@@ -78,15 +78,15 @@ func compile(version, lib string, files []string) (string, error) {
 	})
 }
 
-// quick makes short programs start faster: they end before the optimising
-// compiler pays off.
+// quick makes short programs start faster: they end before the optimising compiler pays
+// off.
 var quick = []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"}
 
 // quiet limits the log of clients and tools to warnings, on standard error.
 const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
-// Java runs a Java class until it ends. files are as for [Compile]; args are
-// options of the JVM, if any, the name of the class, and its arguments.
+// Java runs a Java class until it ends. files are as for [Compile]; args are options of
+// the JVM, if any, the name of the class, and its arguments.
 func Java(t testing.TB, version string, files []string, stdin string, args ...string) Result {
 	t.Helper()
 	classes := Compile(t, version, files...)
@@ -97,10 +97,9 @@ func Java(t testing.TB, version string, files []string, stdin string, args ...st
 	return result
 }
 
-// Tool runs a command-line tool of Kafka, such as "kafka-topics", like the
-// script of that name in Kafka's bin folder. It returns the output of the tool
-// and its exit status. version is that of the jars, which may differ from that
-// of the brokers.
+// Tool runs a command-line tool of Kafka, such as "kafka-topics", like the script of
+// that name in Kafka's bin folder. It returns the output of the tool and its exit
+// status. version is that of the jars, which may differ from that of the brokers.
 func Tool(t testing.TB, version, stdin, tool string, args ...string) Result {
 	t.Helper()
 	class, err := ToolClass(version, tool)
@@ -116,8 +115,8 @@ func Tool(t testing.TB, version, stdin, tool string, args ...string) Result {
 	return result
 }
 
-// tools lists the classes of each tool, with the first version that has the
-// class, newest first.
+// tools lists the classes of each tool, with the first version that has the class,
+// newest first.
 var tools = map[string][]struct{ since, class string }{
 	"kafka-acls":                      {{"4.0", "org.apache.kafka.tools.AclCommand"}, {"0", "kafka.admin.AclCommand"}},
 	"kafka-broker-api-versions":       {{"4.0", "org.apache.kafka.tools.BrokerApiVersionsCommand"}, {"0", "kafka.admin.BrokerApiVersionsCommand"}},
@@ -168,8 +167,8 @@ func ToolClass(version, tool string) (string, error) {
 	return "", fmt.Errorf("kafkatest: Kafka %s has no tool %q", version, tool)
 }
 
-// JVM is a Java program that responds to lines. It is safe for concurrent use;
-// it handles one line at a time.
+// JVM is a Java program that responds to lines. It is safe for concurrent use; it
+// handles one line at a time.
 type JVM struct {
 	t      testing.TB
 	p      *process
@@ -180,8 +179,8 @@ type JVM struct {
 	answers *bufio.Reader
 }
 
-// StartJVM starts the program Helper with the classes of files. It is stopped
-// at the end of the test. Files are as for [Compile].
+// StartJVM starts the program Helper with the classes of files. It is stopped at the
+// end of the test. Files are as for [Compile].
 func StartJVM(t testing.TB, version string, files ...string) *JVM {
 	t.Helper()
 	classes := Compile(t, version, append([]string{"Helper.java"}, files...)...)
@@ -236,8 +235,7 @@ func (j *JVM) Call(class string, args ...string) (string, error) {
 	return "", &JavaError{Class: unescape(thrown), Message: unescape(message)}
 }
 
-// MustCall is [JVM.Call] for calls that must not throw: if one does, it fails
-// the test.
+// MustCall is [JVM.Call] for calls that must not throw: if one does, it fails the test.
 func (j *JVM) MustCall(class string, args ...string) string {
 	j.t.Helper()
 	answer, err := j.Call(class, args...)

@@ -39,8 +39,8 @@ func topicDescribe(principal, topic string) acl.Binding {
 	}
 }
 
-// With each kind of listener Kafka's own tool can log in, and the ACLs decide
-// what it sees.
+// With each kind of listener Kafka's own tool can log in, and the ACLs decide what it
+// sees.
 func TestListeners(t *testing.T) {
 	ca := kafkatest.NewAuthority(t)
 	users := map[string]string{"alice": `pass "word\`}
@@ -133,8 +133,8 @@ func TestJVM(t *testing.T) {
 	}
 }
 
-// orphanVariable is the environment variable that makes TestOrphan the test
-// binary to kill.
+// orphanVariable is the environment variable that makes TestOrphan the test binary to
+// kill.
 const orphanVariable = "PORTCULLIS_KAFKA_ORPHAN"
 
 // TestOrphan starts brokers and ends in the way that the variable says.

@@ -15,11 +15,10 @@ import (
 	"time"
 )
 
-// watchdog is the script of the watchdog process. It waits until its standard
-// input is closed, which happens when the test binary ends for any reason. Then
-// it kills the remaining processes and removes the folder. It removes the
-// folder first: a process that is just being started can then not write its id,
-// and ends.
+// watchdog is the script of the watchdog process. It waits until its standard input is
+// closed, which happens when the test binary ends for any reason. Then it kills the
+// remaining processes and removes the folder. It removes the folder first: a process
+// that is just being started can then not write its id, and ends.
 //
 // It ignores the signals that a terminal sends to all processes of a test run.
 const watchdog = `trap '' INT TERM HUP
@@ -29,8 +28,8 @@ rm -rf "$1"
 for f in "$1.pids"/*; do [ -e "$f" ] && kill -KILL "${f##*/}"; done
 rm -rf "$1.pids" "$1"`
 
-// launcher writes the id of the process to the watchdog's folder, and then
-// executes the program.
+// launcher writes the id of the process to the watchdog's folder, and then executes the
+// program.
 const launcher = `: >"$0/pids/$$" || exit 1
 exec "$@"`
 
@@ -59,8 +58,8 @@ var home = sync.OnceValues(func() (folder string, err error) {
 //lint:ignore U1000 It is kept so that the garbage collector does not close the pipe.
 var watchdogPipe io.Closer
 
-// temporary returns a new folder that is removed at the end of the test, or by
-// the watchdog.
+// temporary returns a new folder that is removed at the end of the test, or by the
+// watchdog.
 func temporary(t testing.TB) string {
 	t.Helper()
 	parent, err := home()
@@ -116,8 +115,7 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// stop ends the process with SIGTERM, or with SIGKILL if it takes longer than
-// patience.
+// stop ends the process with SIGTERM, or with SIGKILL if it takes longer than patience.
 func (p *process) stop(patience time.Duration) error {
 	p.signal(syscall.SIGTERM)
 	select {

@@ -49,8 +49,8 @@ func escapeProperty(value string) string {
 	return b.String()
 }
 
-// small keeps a test's broker small and fast. The internal topics have as many
-// replicas as there are brokers.
+// small keeps a test's broker small and fast. The internal topics have as many replicas
+// as there are brokers.
 var small = properties{
 	"group.initial.rebalance.delay.ms":             "0",
 	"offsets.topic.num.partitions":                 "4",

@@ -15,8 +15,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The few requests that the package itself sends, in versions that all brokers
-// from 2.8 to 4.4 support and that have no tagged fields.
+// The few requests that the package itself sends, in versions that all brokers from 2.8
+// to 4.4 support and that have no tagged fields.
 const (
 	metadataKey, metadataVersion         = 3, 1
 	handshakeKey, handshakeVersion       = 17, 1
@@ -224,8 +224,8 @@ func (b *Broker) createTopics(request writer) (code int16, err error) {
 	return 0, answer.err
 }
 
-// SetACLs replaces all ACLs of the cluster by bindings, and returns when every
-// running broker has exactly these in force.
+// SetACLs replaces all ACLs of the cluster by bindings, and returns when every running
+// broker has exactly these in force.
 func (c *Cluster) SetACLs(t testing.TB, bindings ...acl.Binding) {
 	t.Helper()
 	if err := c.setACLs(bindings); err != nil {
@@ -250,8 +250,8 @@ func (c *Cluster) setACLs(bindings []acl.Binding) error {
 	return nil
 }
 
-// setACLs changes the ACLs through this broker if change is true, and waits
-// until the broker has them in force.
+// setACLs changes the ACLs through this broker if change is true, and waits until the
+// broker has them in force.
 func (b *Broker) setACLs(want []acl.Binding, change bool) error {
 	conn, err := b.dial()
 	if err != nil {
@@ -266,8 +266,7 @@ func (b *Broker) setACLs(want []acl.Binding, change bool) error {
 	return conn.awaitACLs(want)
 }
 
-// change deletes the ACLs that are not wanted and creates those that are
-// missing.
+// change deletes the ACLs that are not wanted and creates those that are missing.
 func (c *conn) change(want []acl.Binding) error {
 	have, err := c.acls()
 	if err != nil {

@@ -11,26 +11,25 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// JSON reads JSON text token by token with the position of each token. Decoding
-// into a struct with encoding/json would accept repeated keys and keys in
-// another case, and would replace invalid characters by U+FFFD.
+// JSON reads JSON text token by token with the position of each token. Decoding into a
+// struct with encoding/json would accept repeated keys and keys in another case, and
+// would replace invalid characters by U+FFFD.
 type JSON struct {
 	decoder *json.Decoder
 	text    string
 	offset  int // offset of text in its line
 }
 
-// NewJSON returns a reader of text, which must be valid UTF-8 and begins at
-// offset of its line.
+// NewJSON returns a reader of text, which must be valid UTF-8 and begins at offset of
+// its line.
 func NewJSON(text string, offset int) *JSON {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	return &JSON{d, text, offset}
 }
 
-// Object reads an object that has each of the required keys once, each of the
-// optional ones at most once, in any order, and no other key. It calls value
-// for each value.
+// Object reads an object that has each of the required keys once, each of the optional
+// ones at most once, in any order, and no other key. It calls value for each value.
 func (j *JSON) Object(required, optional []string, value func(key string) *Problem) *Problem {
 	if wrong := j.delim('{', "a JSON object"); wrong != nil {
 		return wrong
@@ -96,8 +95,8 @@ func (j *JSON) Array(element func() *Problem) *Problem {
 	return j.delim(']', "another element, or a closing bracket")
 }
 
-// ArrayOrNull is Array, except that it also accepts null, which some writers
-// use for an empty array.
+// ArrayOrNull is Array, except that it also accepts null, which some writers use for an
+// empty array.
 func (j *JSON) ArrayOrNull(element func() *Problem) *Problem {
 	if rest, _ := j.rest(" \t\r\n,:"); strings.HasPrefix(rest, "n") {
 		return j.token(nil, "a JSON array or null")
@@ -182,8 +181,8 @@ func (j *JSON) token(want json.Token, expected string) *Problem {
 	return wrong
 }
 
-// next returns the next token, its text and its offset, or a problem whose
-// Expected the caller must set.
+// next returns the next token, its text and its offset, or a problem whose Expected the
+// caller must set.
 func (j *JSON) next() (token json.Token, text string, offset int, wrong *Problem) {
 	rest, offset := j.rest(" \t\r\n,:")
 	token, err := j.decoder.Token()
@@ -202,9 +201,9 @@ func (j *JSON) rest(skip string) (string, int) {
 	return rest, j.offset + len(j.text) - len(rest)
 }
 
-// findLoneSurrogate finds an escape of half a UTF-16 pair in the text of a JSON
-// string that begins at offset. It is not a character, and encoding/json reads
-// it as U+FFFD, so two different names would become equal.
+// findLoneSurrogate finds an escape of half a UTF-16 pair in the text of a JSON string
+// that begins at offset. It is not a character, and encoding/json reads it as U+FFFD,
+// so two different names would become equal.
 func findLoneSurrogate(literal string, offset int) *Problem {
 	for i := 0; i < len(literal); i++ {
 		if literal[i] != '\\' {
@@ -227,8 +226,8 @@ func findLoneSurrogate(literal string, offset int) *Problem {
 	return nil
 }
 
-// escapedUnit returns the UTF-16 unit of a \uXXXX escape at the beginning of s,
-// which must be part of valid JSON.
+// escapedUnit returns the UTF-16 unit of a \uXXXX escape at the beginning of s, which
+// must be part of valid JSON.
 func escapedUnit(s string) (rune, bool) {
 	if !strings.HasPrefix(s, `\u`) {
 		return 0, false

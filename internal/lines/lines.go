@@ -1,6 +1,6 @@
-// Package lines reads the text files of this module line by line, and JSON
-// within a line, and reports the position of errors. The input may come from
-// anyone, so nothing is guessed, repaired or silently dropped.
+// Package lines reads the text files of this module line by line, and JSON within a
+// line, and reports the position of errors. The input may come from anyone, so nothing
+// is guessed, repaired or silently dropped.
 package lines
 
 import (
@@ -22,11 +22,11 @@ type Problem struct {
 	Expected string
 }
 
-// Reader reads the lines of a file that are not blank. Lines end in LF or CRLF.
-// A byte order mark at the beginning of the file is skipped.
+// Reader reads the lines of a file that are not blank. Lines end in LF or CRLF. A byte
+// order mark at the beginning of the file is skipped.
 type Reader struct {
-	// Text is the line without its line break, or the beginning of a line that
-	// is too long.
+	// Text is the line without its line break, or the beginning of a line that is too
+	// long.
 	Text   string
 	Number int // line number, from 1
 	Offset int // offset of Text in the line: the length of a byte order mark, or 0
@@ -46,8 +46,7 @@ func NewReader(input io.Reader, maxBytes int) *Reader {
 // Err returns the error of the input, unless it is io.EOF.
 func (l *Reader) Err() error { return l.err }
 
-// Next advances to the next line that is not blank, and reports whether there
-// is one.
+// Next advances to the next line that is not blank, and reports whether there is one.
 func (l *Reader) Next() bool {
 	for l.readLine() {
 		if l.tooLong || strings.Trim(l.Text, " \t") != "" {
@@ -101,8 +100,8 @@ func (l *Reader) Check() *Problem {
 	return CheckUTF8(l.Text)
 }
 
-// CheckUTF8 returns a problem at the first byte of s that is not part of a
-// valid character, or nil.
+// CheckUTF8 returns a problem at the first byte of s that is not part of a valid
+// character, or nil.
 func CheckUTF8(s string) *Problem {
 	if utf8.ValidString(s) {
 		return nil

@@ -8,19 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-// Text from outside is shown in logs, on terminals and in files. Characters
-// that control them are escaped: control characters (C0, DEL, C1), characters
-// that change the text direction, characters without width, line separators,
-// unassigned characters, and bytes that are not UTF-8. These are the characters
-// for which [strconv.IsPrint] is false.
+// Text from outside is shown in logs, on terminals and in files. Characters that
+// control them are escaped: control characters (C0, DEL, C1), characters that change
+// the text direction, characters without width, line separators, unassigned characters,
+// and bytes that are not UTF-8. These are the characters for which [strconv.IsPrint] is
+// false.
 
-// Printable returns s for use among other words. It quotes s as a Go string if
-// s could be taken for something else: if it is empty, or contains spaces,
-// quotation marks, backslashes or characters that are not printable.
+// Printable returns s for use among other words. It quotes s as a Go string if s could
+// be taken for something else: if it is empty, or contains spaces, quotation marks,
+// backslashes or characters that are not printable.
 func Printable(s string) string { return PrintableIn(s, "") }
 
-// PrintableIn is Printable for a list with other separators. Text that contains
-// them is quoted too.
+// PrintableIn is Printable for a list with other separators. Text that contains them is
+// quoted too.
 func PrintableIn(s, separators string) string {
 	quoted := strconv.Quote(s)
 	if s == "" || quoted[1:len(quoted)-1] != s || strings.ContainsAny(s, " "+separators) {
@@ -30,8 +30,8 @@ func PrintableIn(s, separators string) string {
 }
 
 // Escape returns s with escapes, as in a Go string, for characters that are not
-// printable. If there are any, backslashes are escaped too, so that all escapes
-// are genuine.
+// printable. If there are any, backslashes are escaped too, so that all escapes are
+// genuine.
 func Escape(s string) string {
 	if isPrintable(s) {
 		return s
@@ -49,8 +49,8 @@ func isPrintable(s string) bool {
 	return utf8.ValidString(s)
 }
 
-// Cut returns the beginning of s, up to max bytes and to the end of a
-// character, with an ellipsis if it is truncated.
+// Cut returns the beginning of s, up to max bytes and to the end of a character, with
+// an ellipsis if it is truncated.
 func Cut(s string, max int) string {
 	if len(s) <= max {
 		return s
@@ -61,8 +61,8 @@ func Cut(s string, max int) string {
 	return s[:max] + "…"
 }
 
-// AppendJSON appends JSON text to dst and escapes characters that are not
-// printable. The values of its strings do not change.
+// AppendJSON appends JSON text to dst and escapes characters that are not printable.
+// The values of its strings do not change.
 func AppendJSON(dst, text []byte) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)

@@ -67,8 +67,8 @@ func TestPrintable(t *testing.T) {
 	assert.Equal(t, "größe", lines.Cut("größe", 7))
 }
 
-// TestLogHandler: text in a message or an attribute is truncated and escaped,
-// however it is passed.
+// TestLogHandler: text in a message or an attribute is truncated and escaped, however
+// it is passed.
 func TestLogHandler(t *testing.T) {
 	long := strings.Repeat("x", 1<<20) + "\u202e\x1b[2J\n"
 	for _, format := range []string{"text", "JSON"} {

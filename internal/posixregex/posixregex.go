@@ -17,21 +17,21 @@ import (
 // maxRepeat is the largest number in a POSIX interval, which is Go's own limit.
 const maxRepeat = 1000
 
-// Pattern is a POSIX extended regular expression without back references,
-// matched leftmost-longest in linear time. It works as in the C locale, the
-// default of C programs: each byte is a character, and the named classes
-// contain only ASCII. For that, each byte is passed to Go's engine as a
-// character U+0000 to U+00FF; see [Widen].
+// Pattern is a POSIX extended regular expression without back references, matched
+// leftmost-longest in linear time. It works as in the C locale, the default of C
+// programs: each byte is a character, and the named classes contain only ASCII. For
+// that, each byte is passed to Go's engine as a character U+0000 to U+00FF; see
+// [Widen].
 type Pattern struct {
 	search *regexp.Regexp // leftmost-longest, unanchored
 	full   *regexp.Regexp // anchored at both ends
 }
 
-// Compile compiles pattern like regcomp with REG_EXTENDED. It refuses what
-// POSIX leaves undefined, and what Go cannot reproduce: back references, GNU's
-// letter escapes, collating elements, and repetitions of more than maxRepeat.
-// It also refuses anchors inside a pattern or in a repeated part, which the GNU
-// C library allows to match at line ends.
+// Compile compiles pattern like regcomp with REG_EXTENDED. It refuses what POSIX leaves
+// undefined, and what Go cannot reproduce: back references, GNU's letter escapes,
+// collating elements, and repetitions of more than maxRepeat. It also refuses anchors
+// inside a pattern or in a repeated part, which the GNU C library allows to match at
+// line ends.
 func Compile(pattern string) (*Pattern, error) {
 	t := translator{in: pattern, level: level{first: true, atFirst: true}}
 	if err := t.run(); err != nil {
@@ -61,8 +61,8 @@ type translator struct {
 	out      strings.Builder
 }
 
-// level is the state of an open group. Offsets of anchors are stored plus one;
-// 0 means none.
+// level is the state of an open group. Offsets of anchors are stored plus one; 0 means
+// none.
 type level struct {
 	first    bool // the group is at the beginning of the pattern
 	atFirst  bool // the next element is at the beginning of the pattern
@@ -184,9 +184,8 @@ func (t *translator) literal(c byte) error {
 	return nil
 }
 
-// escape translates a backslash and the character that it quotes. GNU gives
-// special meanings to letters, digits and four signs (\w, \1, \<); POSIX does
-// not define them.
+// escape translates a backslash and the character that it quotes. GNU gives special
+// meanings to letters, digits and four signs (\w, \1, \<); POSIX does not define them.
 func (t *translator) escape() error {
 	if t.pos+1 == len(t.in) {
 		return t.fail(t.pos, "a backslash at the end quotes nothing")
@@ -204,8 +203,8 @@ func isASCIIAlnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// repetition translates "*", "+", "?" and intervals. Go gives a second "?" or
-// "+" another meaning, so a repetition of a repetition is refused.
+// repetition translates "*", "+", "?" and intervals. Go gives a second "?" or "+"
+// another meaning, so a repetition of a repetition is refused.
 func (t *translator) repetition(c byte) error {
 	if !t.atom {
 		return t.fail(t.pos, "%q has nothing to repeat; put what it repeats in parentheses", string(c))
@@ -246,15 +245,15 @@ func parseCount(s string, limit int) (int, bool) {
 	return n, err == nil && n <= limit
 }
 
-// bracketClasses are the classes that POSIX names. Go has them all, with the
-// same members as in the C locale.
+// bracketClasses are the classes that POSIX names. Go has them all, with the same
+// members as in the C locale.
 var bracketClasses = map[string]bool{
 	"alnum": true, "alpha": true, "blank": true, "cntrl": true, "digit": true, "graph": true,
 	"lower": true, "print": true, "punct": true, "space": true, "upper": true, "xdigit": true,
 }
 
-// bracket translates a bracket expression. In POSIX a backslash and "[" are
-// literal there, and so is "]" at the beginning.
+// bracket translates a bracket expression. In POSIX a backslash and "[" are literal
+// there, and so is "]" at the beginning.
 func (t *translator) bracket() error {
 	start := t.pos
 	if err := t.consume(); err != nil {
@@ -296,9 +295,8 @@ func (t *translator) namedClass() error {
 	return nil
 }
 
-// bracketRange translates one character of a bracket expression, or a range. A
-// hyphen that is neither first nor last nor between two characters is
-// undefined.
+// bracketRange translates one character of a bracket expression, or a range. A hyphen
+// that is neither first nor last nor between two characters is undefined.
 func (t *translator) bracketRange(first bool) error {
 	start := t.pos
 	if rest := t.in[start:]; !first && rest[0] == '-' && !strings.HasPrefix(rest, "-]") {
@@ -372,13 +370,12 @@ func narrow(s string) string {
 // Matches reports whether p matches all of s.
 func (p *Pattern) Matches(s string) bool { return p.full.MatchString(Widen(s)) }
 
-// Substitute replaces the first match in s by to, or all matches; to is plain
-// text. A result of more than limit bytes is an error. If record is not nil,
-// Substitute appends the text of each replaced match and of its groups.
+// Substitute replaces the first match in s by to, or all matches; to is plain text. A
+// result of more than limit bytes is an error. If record is not nil, Substitute appends
+// the text of each replaced match and of its groups.
 //
-// Like MIT krb5, it treats the text after a match as a new text, so that "^"
-// matches there again. An empty match would repeat without end; it ends the
-// search.
+// Like MIT krb5, it treats the text after a match as a new text, so that "^" matches
+// there again. An empty match would repeat without end; it ends the search.
 func (p *Pattern) Substitute(s, to string, all bool, limit int, record *[][]string) (string, error) {
 	wide := Widen(s)
 	var b strings.Builder
@@ -411,8 +408,8 @@ func (p *Pattern) Substitute(s, to string, all bool, limit int, record *[][]stri
 // ErrTooLong is the error for a substitution whose result exceeds its limit.
 var ErrTooLong = errors.New("the result is too long")
 
-// GoSyntax returns a pattern in Go's syntax that matches the wide form of the
-// texts that p matches as a whole.
+// GoSyntax returns a pattern in Go's syntax that matches the wide form of the texts
+// that p matches as a whole.
 func (p *Pattern) GoSyntax() string { return p.full.String() }
 
 // narrowGroups returns the text of a match and of its groups.

@@ -13,9 +13,9 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
-// TestCaptured compares with the results of glibc 2.36's regcomp and regexec in
-// the C locale. A pattern that they refuse must be refused; one that they
-// accept may be refused.
+// TestCaptured compares with the results of glibc 2.36's regcomp and regexec in the C
+// locale. A pattern that they refuse must be refused; one that they accept may be
+// refused.
 func TestCaptured(t *testing.T) {
 	file, err := os.Open("testdata/captured.jsonl.gz")
 	require.NoError(t, err)

@@ -8,9 +8,9 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// CheckAny answers whether the subject may do op on any resource of type t. The
-// answer names no ACL. Denials are only NotReady or DefaultDeny, and allows
-// only SuperUser or MatchingAllow.
+// CheckAny answers whether the subject may do op on any resource of type t. The answer
+// names no ACL. Denials are only NotReady or DefaultDeny, and allows only SuperUser or
+// MatchingAllow.
 func (w World) CheckAny(s Subject, op ops.Operation, t resource.Type) Answer {
 	if s.isNobody() || !isResourceType(t) || op < ops.All || op > ops.TwoPhaseCommit {
 		return Answer{Rule: DefaultDeny}
@@ -44,13 +44,12 @@ func byType(allowed bool) Answer {
 	return Answer{Rule: DefaultDeny}
 }
 
-// NamesThatMatter returns names such that every name is treated like one of
-// them: the name of every pattern, and each of them followed by a character
-// that no pattern has. To see why, take any name, and the longest pattern name
-// that it begins with. If the two are equal, it is in the list. If it is
-// longer, the only LITERAL pattern that covers it is "*", and the PREFIXED
-// patterns that cover it are those that cover the pattern name followed by the
-// extra character.
+// NamesThatMatter returns names such that every name is treated like one of them: the
+// name of every pattern, and each of them followed by a character that no pattern has.
+// To see why, take any name, and the longest pattern name that it begins with. If the
+// two are equal, it is in the list. If it is longer, the only LITERAL pattern that
+// covers it is "*", and the PREFIXED patterns that cover it are those that cover the
+// pattern name followed by the extra character.
 func (w World) NamesThatMatter(t resource.Type) []string {
 	names := []string{""}
 	used := map[rune]bool{}
@@ -76,8 +75,8 @@ func (w World) NamesThatMatter(t resource.Type) []string {
 	return all
 }
 
-// kafkaAny follows the default method of Kafka's Authorizer interface. ok is
-// false if it throws an exception or does not return.
+// kafkaAny follows the default method of Kafka's Authorizer interface. ok is false if
+// it throws an exception or does not return.
 func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, ok bool) {
 	probe, ok := w.scan(s, Request{op, t, "hardcode"})
 	if !ok || probe.Allowed() {
@@ -90,8 +89,8 @@ func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, 
 			continue
 		}
 		if !strings.Contains(e.Principal, ":") {
-			// Kafka throws an exception if the host is the client's. A host
-			// that only some brokers can read denies, and causes no exception.
+			// Kafka throws an exception if the host is the client's. A host that only
+			// some brokers can read denies, and causes no exception.
 			certain := e
 			certain.Permission = acl.Allow
 			if w.IsFromText(certain, s.Host) {
@@ -119,8 +118,8 @@ func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, 
 	return false, true
 }
 
-// dominated is Kafka's notion of an ALLOW that DENYs make ineffective. Kafka
-// never looks for the empty prefix.
+// dominated is Kafka's notion of an ALLOW that DENYs make ineffective. Kafka never
+// looks for the empty prefix.
 func dominated(p resource.Pattern, denies []resource.Pattern) bool {
 	for _, d := range denies {
 		if d == p && p.PatternType == resource.Literal {

@@ -23,8 +23,7 @@ var (
 		"ALTER_CONFIGS", "IDEMPOTENT_WRITE", "CREATE_TOKENS", "DESCRIBE_TOKENS", "TWO_PHASE_COMMIT"}
 )
 
-// code returns the index of a word, in any case, with or without its
-// underscores, or 0.
+// code returns the index of a word, in any case, with or without its underscores, or 0.
 func code(words []string, text string) int {
 	upper := strings.Map(unicode.ToUpper, text)
 	for i, word := range words {
@@ -55,13 +54,12 @@ var (
 
 const (
 	documentMember = jsonSpace + `(` + jsonString + `)` + jsonSpace + `:` + jsonSpace + `(1|` + jsonArray + `)` + jsonSpace
-	// nodeName excludes the characters that ZooKeeper's PathUtils.validatePath
-	// refuses.
+	// nodeName excludes the characters that ZooKeeper's PathUtils.validatePath refuses.
 	nodeName = `[^/\x00-\x1F\x7F-\x{9F}\x{E000}-\x{F8FF}\x{FFF0}-\x{10FFFF}]+`
 )
 
-// ReadJSON returns the ACLs in a file of JSON lines. ok is false if anything in
-// it is wrong.
+// ReadJSON returns the ACLs in a file of JSON lines. ok is false if anything in it is
+// wrong.
 func ReadJSON(input string) (list []acl.Binding, ok bool) {
 	return readLines(input, func(line string) ([]acl.Binding, bool) {
 		if !oneObject.MatchString(line) {
@@ -81,8 +79,8 @@ func ReadJSON(input string) (list []acl.Binding, ok bool) {
 	})
 }
 
-// ReadZooKeeper returns the ACLs in a file with a ZooKeeper node on each line.
-// ok is false if anything in it is wrong.
+// ReadZooKeeper returns the ACLs in a file with a ZooKeeper node on each line. ok is
+// false if anything in it is wrong.
 func ReadZooKeeper(input string) (list []acl.Binding, ok bool) {
 	return readLines(input, func(line string) (on []acl.Binding, ok bool) {
 		path, content, ok := strings.Cut(line, " {")
@@ -164,8 +162,8 @@ func readLines(input string, read func(line string) ([]acl.Binding, bool)) (list
 	return list, true
 }
 
-// members returns the members of an object that has each key exactly once, and
-// no other.
+// members returns the members of an object that has each key exactly once, and no
+// other.
 func members(object string, keys ...string) (values map[string]string, ok bool) {
 	texts := aString.FindAllString(object, -1)
 	if len(texts) != 2*len(keys) || loneSurrogate(object) {
@@ -189,8 +187,8 @@ func unquote(literal string) (text string) {
 	return text
 }
 
-// escapes finds escapes. Consecutive escapes of units are one match, so that
-// pairs stay together.
+// escapes finds escapes. Consecutive escapes of units are one match, so that pairs stay
+// together.
 var escapes = regexp.MustCompile(`(?:\\u[0-9A-Fa-f]{4})+|\\.`)
 
 // loneSurrogate reports whether an escape in JSON text is half of a character.

@@ -11,10 +11,9 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// isFrom reports whether an ACL's host, in the documented semantics, is
-// everywhere, the address itself, or a network that contains it. An ACL that
-// denies, and whose host is meant as a network but is not one for certain,
-// applies everywhere.
+// isFrom reports whether an ACL's host, in the documented semantics, is everywhere, the
+// address itself, or a network that contains it. An ACL that denies, and whose host is
+// meant as a network but is not one for certain, applies everywhere.
 func isFrom(e acl.Entry, client netip.Addr) bool {
 	if e.Host == "*" {
 		return true
@@ -31,8 +30,8 @@ func isFrom(e acl.Entry, client netip.Addr) bool {
 	return isIn(network, bits, client)
 }
 
-// IsFromText reports whether an ACL's host covers the client in Kafka's
-// authorizer, which compares text, and since release 4.4 also networks.
+// IsFromText reports whether an ACL's host covers the client in Kafka's authorizer,
+// which compares text, and since release 4.4 also networks.
 func (w World) IsFromText(e acl.Entry, client netip.Addr) bool {
 	if e.Host == "*" || e.Host == javaText(client) {
 		return true
@@ -49,8 +48,7 @@ func (w World) IsFromText(e acl.Entry, client netip.Addr) bool {
 	return false
 }
 
-// isIn reports whether a network contains a client. No network contains
-// 0.0.0.0.
+// isIn reports whether a network contains a client. No network contains 0.0.0.0.
 func isIn(network []byte, bits int, client netip.Addr) bool {
 	x, ok := netip.AddrFromSlice(network)
 	return ok && client.Unmap().String() != "0.0.0.0" && sameBits(x, client, bits)
@@ -70,8 +68,8 @@ var (
 	ipv6Network = regexp.MustCompile(`^(\[?)([0-9A-Fa-f:.]+)(%[^/\]]+)?(\]?)/([+-]?)(\p{Nd}+)$`)
 )
 
-// readNetwork parses a network as Kafka 4.4 does. It supports the texts of
-// package gen, not every text that Java accepts.
+// readNetwork parses a network as Kafka 4.4 does. It supports the texts of package gen,
+// not every text that Java accepts.
 func readNetwork(text string) (address []byte, bits int, kind networkKind) {
 	if !strings.Contains(text, ":") {
 		m := ipv4Network.FindStringSubmatch(text)
@@ -107,8 +105,8 @@ func readNetwork(text string) (address []byte, bits int, kind networkKind) {
 	return addr.AsSlice(), bits, kind
 }
 
-// latinDigits returns a number with the digits of other scripts replaced by 0
-// to 9. Java accepts digits that are one UTF-16 unit.
+// latinDigits returns a number with the digits of other scripts replaced by 0 to 9.
+// Java accepts digits that are one UTF-16 unit.
 func latinDigits(text string) string {
 	return strings.Map(func(r rune) rune {
 		for _, digits := range unicode.Nd.R16 { // each range consists of whole rows of ten
@@ -122,8 +120,8 @@ func latinDigits(text string) string {
 
 func allBits(addr netip.Addr) int { return 8 * len(addr.AsSlice()) }
 
-// sameBits reports whether the first n bits of a and b are equal, and both are
-// of one family. A client with an IPv4-mapped address has the IPv4 address.
+// sameBits reports whether the first n bits of a and b are equal, and both are of one
+// family. A client with an IPv4-mapped address has the IPv4 address.
 func sameBits(a, b netip.Addr, n int) bool {
 	x, y := a.AsSlice(), b.Unmap().AsSlice()
 	if len(x) != len(y) {

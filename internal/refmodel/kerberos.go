@@ -23,8 +23,8 @@ type KerberosRules struct {
 	from  []*Pattern
 }
 
-// ReadKerberosRules parses rules. ok says whether Kafka accepts them. known is
-// false if one of the patterns is not shared by Java and Go.
+// ReadKerberosRules parses rules. ok says whether Kafka accepts them. known is false if
+// one of the patterns is not shared by Java and Go.
 func ReadKerberosRules(rules []string, realm string) (k KerberosRules, ok, known bool) {
 	k.realm, ok, known = realm, true, true
 	pattern := func(there bool, text string) *Pattern {
@@ -59,12 +59,10 @@ const (
 	KerberosFailed    = "failed"
 )
 
-// ShortName returns the short name of a principal, or why it has none.
-// [PatternsHold] must be true of the name and, if a rule converts case, it must
-// be ASCII.
+// ShortName returns the short name of a principal, or why it has none. [PatternsHold]
+// must be true of the name and, if a rule converts case, it must be ASCII.
 //
-// Source: Kafka's KerberosName.parse, KerberosShortNamer.shortName,
-// KerberosRule.apply.
+// Source: Kafka's KerberosName.parse, KerberosShortNamer.shortName, KerberosRule.apply.
 func (k KerberosRules) ShortName(name string) (short, refusal string) {
 	parts := kerberosNameText.FindStringSubmatch(name)
 	if parts == nil {
@@ -96,8 +94,7 @@ func (k KerberosRules) ShortName(name string) (short, refusal string) {
 	return "", KerberosNoRule
 }
 
-// apply returns the result of one rule for a name, and whether the rule
-// applies.
+// apply returns the result of one rule for a name, and whether the rule applies.
 func (k KerberosRules) apply(i int, params []string) (result string, applies bool, refusal string) {
 	rule := k.rules[i]
 	if rule[1] != "" {

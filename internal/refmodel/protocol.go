@@ -11,8 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Protocol is the protocol table as in docs/protocol.json, by API key, in words
-// and numbers.
+// Protocol is the protocol table as in docs/protocol.json, by API key, in words and
+// numbers.
 type Protocol map[ops.APIKey]protocolRow
 
 type protocolRow struct {
@@ -97,8 +97,8 @@ type Response struct {
 	Create        []string
 	CannotCreate  []string
 	Matched       []string
-	// ClusterOperations is the cluster's KIP-430 field; nil if the request does
-	// not ask for it.
+	// ClusterOperations is the cluster's KIP-430 field; nil if the request does not ask
+	// for it.
 	ClusterOperations *ops.Set
 }
 
@@ -131,8 +131,7 @@ func ResponseOf(r *ops.Request, out *ops.Outcome) Response {
 	return response
 }
 
-// CompareResponses describes the first difference between got and want, or
-// returns "".
+// CompareResponses describes the first difference between got and want, or returns "".
 func CompareResponses(got, want Response) string {
 	for _, part := range []struct {
 		name      string
@@ -169,8 +168,8 @@ func setText(set *ops.Set) string {
 	return fmt.Sprintf("%b", *set)
 }
 
-// Answer returns what a response to r may show to the subject of a, by reading
-// the table word by word.
+// Answer returns what a response to r may show to the subject of a, by reading the
+// table word by word.
 func (p Protocol) Answer(a ops.Authorizer, r *ops.Request) Response {
 	row, ok := p[r.Key]
 	endpoints := map[ops.Endpoint]string{ops.Broker: "BROKER", ops.Controller: "CONTROLLER"}
@@ -231,8 +230,8 @@ type protocolEntry struct {
 
 func (e *protocolEntry) passes() bool { return e.Error == none && !e.leftOut }
 
-// inForce reports whether a part of the row applies to the request. The
-// controller's parts also apply to requests that a broker forwards to it.
+// inForce reports whether a part of the row applies to the request. The controller's
+// parts also apply to requests that a broker forwards to it.
 func (e *protocolEvaluation) inForce(in protocolRange) bool {
 	if e.r.Version < in.MinVersion || in.MaxVersion > 0 && e.r.Version > in.MaxVersion {
 		return false
@@ -397,8 +396,8 @@ func (e *protocolEvaluation) stepOfEntries(n int, s protocolStep, isEntryConditi
 // configWords are the types of resources that have a configuration.
 var configWords = map[ops.ConfigType]string{2: "TOPIC", 4: "BROKER", 8: "BROKER_LOGGER", 16: "CLIENT_METRICS", 32: "GROUP"}
 
-// isOfConfigs reports whether an entry has one of the types in configs, if it
-// names any. The type of the entry may be a set: then any member is enough.
+// isOfConfigs reports whether an entry has one of the types in configs, if it names
+// any. The type of the entry may be a set: then any member is enough.
 func isOfConfigs(configs string, entry *protocolEntry) bool {
 	if configs == "" {
 		return true
@@ -479,8 +478,7 @@ func (e *protocolEvaluation) fail(code string) {
 	e.answer.Error = code
 }
 
-// showOperations fills in the KIP-430 fields of the entries that pass the
-// steps.
+// showOperations fills in the KIP-430 fields of the entries that pass the steps.
 func (e *protocolEvaluation) showOperations() {
 	for _, field := range e.row.OperationFields {
 		for _, entry := range e.entries {

@@ -68,8 +68,8 @@ var internalNames = []string{"__consumer_offsets", "__transaction_state", "__sha
 
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
-// entryConditions are the conditions on an entry. A condition that does not
-// concern the entry is false.
+// entryConditions are the conditions on an entry. A condition that does not concern the
+// entry is false.
 var entryConditions = map[string]func(*protocolEvaluation, *protocolEntry) bool{
 	topicIsAbsent: func(_ *protocolEvaluation, e *protocolEntry) bool {
 		return e.topic != nil && !e.topic.Exists || e.config != nil && !e.config.Exists
@@ -128,8 +128,8 @@ var entryConditions = map[string]func(*protocolEvaluation, *protocolEntry) bool{
 	},
 }
 
-// condition returns whether a condition is on an entry, and a function that
-// evaluates it. An unknown condition panics.
+// condition returns whether a condition is on an entry, and a function that evaluates
+// it. An unknown condition panics.
 func (e *protocolEvaluation) condition(words string) (onEntry bool, holds func(*protocolEntry) bool) {
 	if words == notForwarded {
 		return false, func(*protocolEntry) bool {

@@ -9,8 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// kafkaScan simulates Kafka's authorizer on its sorted list of ACLs: two passes
-// that step down the list and jump.
+// kafkaScan simulates Kafka's authorizer on its sorted list of ACLs: two passes that
+// step down the list and jump.
 type kafkaScan struct {
 	acls    []acl.Binding // of the requested type, in Kafka's order, without duplicates
 	world   World
@@ -57,12 +57,12 @@ func (w World) inKafkaOrder(t resource.Type) []acl.Binding {
 	return slices.Compact(acls)
 }
 
-// pass is Kafka's checkSection. The name at which it starts is a Java string,
-// which a jump may cut in the middle of a character.
+// pass is Kafka's checkSection. The name at which it starts is a Java string, which a
+// jump may cut in the middle of a character.
 func (k *kafkaScan) pass(start []uint16, patternType resource.PatternType) {
 	name := units(k.request.Name)
-	// A scan that ends makes no more jumps than this: each jump shortens its
-	// starting point, which is at most as long as the name, or as "*".
+	// A scan that ends makes no more jumps than this: each jump shortens its starting
+	// point, which is at most as long as the name, or as "*".
 	maxJumps, jumps := len(name)+2, 0
 	for i := k.from(start, patternType); i < len(k.acls); {
 		b := k.acls[i]

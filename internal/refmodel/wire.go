@@ -7,8 +7,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Wire returns the wire form of a principal: version, type, name, flag, and no
-// tagged fields.
+// Wire returns the wire form of a principal: version, type, name, flag, and no tagged
+// fields.
 //
 // Source: Kafka's DefaultPrincipalData.json (flexible versions); KIP-482.
 func Wire(p principal.Principal) []byte {
@@ -26,11 +26,10 @@ func Wire(p principal.Principal) []byte {
 	return append(wire, 0, 0)
 }
 
-// ReadWire returns the principal whose wire form is at the beginning of data.
-// ok is false if Kafka throws an exception.
+// ReadWire returns the principal whose wire form is at the beginning of data. ok is
+// false if Kafka throws an exception.
 //
-// Source: Kafka's generated DefaultPrincipalData.read,
-// ByteUtils.readUnsignedVarint.
+// Source: Kafka's generated DefaultPrincipalData.read, ByteUtils.readUnsignedVarint.
 func ReadWire(data []byte) (p principal.Principal, ok bool) {
 	ok = true
 	take := func(n int) []byte {

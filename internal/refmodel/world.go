@@ -13,9 +13,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// World has everything that answers depend on. The zero World has the
-// documented semantics and no ACLs, and denies everything. Its methods do not
-// change it.
+// World has everything that answers depend on. The zero World has the documented
+// semantics and no ACLs, and denies everything. Its methods do not change it.
 type World struct {
 	Exact        bool // the answers of Kafka's authorizer instead of the documented ones
 	Networks     bool // if Exact: those of Kafka 4.4, where hosts can be networks
@@ -39,8 +38,8 @@ type Request struct {
 	Name      string
 }
 
-// Rule is the rule that decided, in the words of snapshot.Reason. The zero Rule
-// means none.
+// Rule is the rule that decided, in the words of snapshot.Reason. The zero Rule means
+// none.
 type Rule string
 
 // The rules.
@@ -57,8 +56,7 @@ const (
 type Answer struct {
 	Rule Rule
 	ACL  *acl.Binding // the one that decides; nil if none does
-	// Fallback says that Kafka gives no answer, so that this is the documented
-	// one.
+	// Fallback says that Kafka gives no answer, so that this is the documented one.
 	Fallback bool
 }
 
@@ -100,9 +98,9 @@ func (w World) Check(s Subject, r Request) Answer {
 	return Answer{Rule: DefaultDeny}
 }
 
-// Explain returns every ACL that matches the request, without duplicates, by
-// the documented rules: the most specific pattern first, and on one pattern in
-// the order of Kafka's listing.
+// Explain returns every ACL that matches the request, without duplicates, by the
+// documented rules: the most specific pattern first, and on one pattern in the order of
+// Kafka's listing.
 func (w World) Explain(s Subject, r Request) []acl.Binding {
 	var matching []acl.Binding
 	for _, b := range w.ACLs {
@@ -129,8 +127,8 @@ func ruleOf(p acl.PermissionType) Rule {
 	return MatchingAllow
 }
 
-// isNobody reports whether the subject has no principal or no address, so that
-// DENYs cannot be matched.
+// isNobody reports whether the subject has no principal or no address, so that DENYs
+// cannot be matched.
 func (s Subject) isNobody() bool {
 	return s.Principal.Type == "" && s.Principal.Name == "" || s.Host == netip.Addr{}
 }

@@ -18,8 +18,8 @@ var keywords = map[string]string{
 var textTags = []byte{0x0C, 0x13, 0x14, 0x16, 0x1B, 0x1E}
 
 // DistinguishedName returns the text of Java's X500Principal.getName for the
-// DER-encoded name at the beginning of der, computed with Go's own decoders. ok
-// is false if there is no valid name.
+// DER-encoded name at the beginning of der, computed with Go's own decoders. ok is
+// false if there is no valid name.
 //
 // Source: RFC 2253; JDK 17, AVA.toRFC2253String.
 func DistinguishedName(der []byte) (text string, ok bool) {
@@ -72,8 +72,8 @@ func attributeText(whole []byte, typ, value asn1.RawValue) (string, bool) {
 	}
 }
 
-// escape adds backslashes as Java does: before special characters, before white
-// space at both ends, and for NUL.
+// escape adds backslashes as Java does: before special characters, before white space
+// at both ends, and for NUL.
 func escape(value string) string {
 	const padding = " \r"
 	middle := strings.Trim(value, padding)

@@ -9,17 +9,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// refusedKeys are the keys of kmsg for which the table has no row, with the
-// reason. A request with such a key is refused.
+// refusedKeys are the keys of kmsg for which the table has no row, with the reason. A
+// request with such a key is refused.
 var refusedKeys = map[ops.APIKey]string{
 	93: "StreamsGroupTopologyDescriptionUpdate, which Kafka 4.2.1 does not have",
 	94: "UnregisterController, which Kafka 4.2.1 does not have",
 }
 
-// otherVersions are the newest versions in kmsg where Kafka 4.2.1 has another
-// newest version. They belong to a later release, and are refused. The exception
-// is InitProducerId: kmsg lacks the version for two-phase commit, which is
-// unstable in 4.2.1.
+// otherVersions are the newest versions in kmsg where Kafka 4.2.1 has another newest
+// version. They belong to a later release, and are refused. The exception is
+// InitProducerId: kmsg lacks the version for two-phase commit, which is unstable in
+// 4.2.1.
 var otherVersions = map[ops.APIKey]int16{
 	18: 5, // ApiVersions
 	22: 5, // InitProducerId
@@ -36,8 +36,8 @@ type allowAll struct{}
 func (allowAll) Allowed(ops.Operation, resource.Type, string) bool { return true }
 func (allowAll) AllowedAny(ops.Operation, resource.Type) bool      { return true }
 
-// refuses reports whether a version is refused at both endpoints even if
-// everything is allowed.
+// refuses reports whether a version is refused at both endpoints even if everything is
+// allowed.
 func refuses(key ops.APIKey, version int16) bool {
 	for _, endpoint := range []ops.Endpoint{ops.Broker, ops.Controller} {
 		r := ops.Request{Key: key, Version: version, Endpoint: endpoint}

@@ -9,8 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Limits for a configuration, including the files it includes. Real ones have a
-// few kilobytes in a few files.
+// Limits for a configuration, including the files it includes. Real ones have a few
+// kilobytes in a few files.
 const (
 	maxConfigSize   = 1 << 20 // bytes
 	maxConfigFiles  = 256
@@ -18,16 +18,16 @@ const (
 	maxGroupDepth   = 16
 )
 
-// Config is the part of a krb5.conf that maps Kerberos names to local names.
-// The zero Config has no realm and maps nothing.
+// Config is the part of a krb5.conf that maps Kerberos names to local names. The zero
+// Config has no realm and maps nothing.
 type Config struct {
-	// DefaultRealm is [libdefaults] default_realm, or empty if that is not set.
-	// MIT krb5 would then query DNS.
+	// DefaultRealm is [libdefaults] default_realm, or empty if that is not set. MIT
+	// krb5 would then query DNS.
 	DefaultRealm string
 	// AuthToLocal are the auth_to_local values of the default realm, in order.
 	AuthToLocal []string
-	// AuthToLocalNames is the auth_to_local_names of the default realm. If a
-	// name occurs twice, the last value counts.
+	// AuthToLocalNames is the auth_to_local_names of the default realm. If a name
+	// occurs twice, the last value counts.
 	AuthToLocalNames map[string]string
 }
 
@@ -54,14 +54,13 @@ func (e *ConfigError) Error() string {
 // Unwrap returns the cause.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// ParseConfig parses the text of a krb5.conf. Sections, nested relations,
-// quoted values, comments and repeated sections are handled as in MIT krb5.
-// Other sections and relations are only checked for their syntax. An include or
-// includedir line is an error, because text has no files to include: see
-// [LoadConfig].
+// ParseConfig parses the text of a krb5.conf. Sections, nested relations, quoted
+// values, comments and repeated sections are handled as in MIT krb5. Other sections and
+// relations are only checked for their syntax. An include or includedir line is an
+// error, because text has no files to include: see [LoadConfig].
 //
-// An error is a [ConfigError], and the Config is nil. Text of more than 1 MiB
-// and groups nested deeper than 16 are errors.
+// An error is a [ConfigError], and the Config is nil. Text of more than 1 MiB and
+// groups nested deeper than 16 are errors.
 //
 // Source: MIT krb5 1.21 documentation, krb5.conf, "Structure".
 func ParseConfig(text string) (*Config, error) {
@@ -72,12 +71,12 @@ func ParseConfig(text string) (*Config, error) {
 	return l.config()
 }
 
-// LoadConfig reads the krb5.conf at path and the files it includes with include
-// and includedir. As in MIT krb5, included paths must be absolute. Of a
-// directory, only files that end in ".conf" or whose names consist of letters,
-// digits, "-" and "_" are read, in the order of their names. A file that cannot
-// be read is an error. The limits of [ParseConfig] apply to all files together.
-// At most 256 files are read, included to a depth of 10.
+// LoadConfig reads the krb5.conf at path and the files it includes with include and
+// includedir. As in MIT krb5, included paths must be absolute. Of a directory, only
+// files that end in ".conf" or whose names consist of letters, digits, "-" and "_" are
+// read, in the order of their names. A file that cannot be read is an error. The limits
+// of [ParseConfig] apply to all files together. At most 256 files are read, included to
+// a depth of 10.
 func LoadConfig(path string) (*Config, error) {
 	l := configLoader{root: &group{}, files: true}
 	if err := l.load(configFile{name: path}); err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// FuzzParseConfig parses any text. An accepted configuration can be written
-// down and parses to the same Config. A rejected one returns no Config and the
-// position of the error.
+// FuzzParseConfig parses any text. An accepted configuration can be written down and
+// parses to the same Config. A rejected one returns no Config and the position of the
+// error.
 func FuzzParseConfig(f *testing.F) {
 	f.Add("[libdefaults]\ndefault_realm = R\n[realms]\nR = {\nauth_to_local = RULE:[1:$1]\nauth_to_local_names = {\na/b = c d\n}\n}\n")
 	f.Add("[libdefaults]*\n default_realm = \"R\\\\\"\n# c\n; d\n[realms]\n R* =\n {\n auth_to_local = \"x \\t\\n\"\n }*\n")

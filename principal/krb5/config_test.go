@@ -12,8 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// The expected values are what profile_get_values of libkrb5 1.20.1 returns for
-// the same text.
+// The expected values are what profile_get_values of libkrb5 1.20.1 returns for the
+// same text.
 func TestParseConfig(t *testing.T) {
 	tests := []struct {
 		name, text string

@@ -30,8 +30,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// requireKDC is the environment variable that makes a missing KDC a test
-// failure instead of a reason to skip.
+// requireKDC is the environment variable that makes a missing KDC a test failure
+// instead of a reason to skip.
 const requireKDC = "PORTCULLIS_REQUIRE_KDC"
 
 const brokerName = "kafka/broker.example.com"
@@ -43,9 +43,9 @@ type kdc struct {
 	port int
 }
 
-// startKDC creates a realm with the given principals and starts its KDC, which
-// is stopped at the end of the test. The key of each principal is in
-// dir/<name>.keytab, with slashes in the name replaced by hyphens.
+// startKDC creates a realm with the given principals and starts its KDC, which is
+// stopped at the end of the test. The key of each principal is in dir/<name>.keytab,
+// with slashes in the name replaced by hyphens.
 func startKDC(t *testing.T, principals ...string) *kdc {
 	t.Helper()
 	tools := map[string]string{}
@@ -86,8 +86,8 @@ func startKDC(t *testing.T, principals ...string) *kdc {
 	return k
 }
 
-// findTool looks for a program on the path and where Debian installs programs
-// for administrators.
+// findTool looks for a program on the path and where Debian installs programs for
+// administrators.
 func findTool(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
@@ -134,9 +134,9 @@ func (k *kdc) clientConfig() string {
 `, realm, realm, k.port)
 }
 
-// serviceConfig is the krb5.conf of the broker: that of the clients plus the
-// rules that map names. The rules are not in the clients' file because gokrb5
-// v8.4.4 panics on a group inside a realm.
+// serviceConfig is the krb5.conf of the broker: that of the clients plus the rules that
+// map names. The rules are not in the clients' file because gokrb5 v8.4.4 panics on a
+// group inside a realm.
 func (k *kdc) serviceConfig() string {
 	return fmt.Sprintf(`include %s
 [realms]
@@ -208,8 +208,8 @@ func (k *kdc) login(t *testing.T, name string) *client.Client {
 	return c
 }
 
-// request makes a client's request for the broker, in which the client claims
-// to be in the given realm.
+// request makes a client's request for the broker, in which the client claims to be in
+// the given realm.
 func request(t *testing.T, c *client.Client, claim string) messages.APReq {
 	t.Helper()
 	ticket, key, err := c.GetServiceTicket(brokerName)
@@ -227,8 +227,8 @@ func request(t *testing.T, c *client.Client, claim string) messages.APReq {
 	return req
 }
 
-// TestKDC lets clients log in at a real KDC and maps the tickets that the
-// service receives.
+// TestKDC lets clients log in at a real KDC and maps the tickets that the service
+// receives.
 func TestKDC(t *testing.T) {
 	k := startKDC(t, brokerName, "alice", "bob/admin", "boss", "host/a.example.com", "x/y/z")
 	keys, err := keytab.Load(k.keytabPath(brokerName))
@@ -296,8 +296,8 @@ func TestKDC(t *testing.T) {
 	})
 }
 
-// checkMapped compares the short name of a client with the expected one, or ""
-// for a client that is refused.
+// checkMapped compares the short name of a client with the expected one, or "" for a
+// client that is refused.
 func checkMapped(
 	t *testing.T, dialect string, rules *principal.KerberosRules,
 	req *messages.APReq, creds *credentials.Credentials, want string,

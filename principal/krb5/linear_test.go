@@ -9,8 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// TestConfigIsReadInLinearTime parses configurations of many sections, groups
-// and relations.
+// TestConfigIsReadInLinearTime parses configurations of many sections, groups and
+// relations.
 func TestConfigIsReadInLinearTime(t *testing.T) {
 	many := func(n int, format string) string {
 		var b strings.Builder

@@ -108,8 +108,8 @@ func refused(t *testing.T, what string, who principal.Principal, groups []princi
 	}
 }
 
-// TestMapRefusesForgedRealm: gokrb5 accepts the realm that a client claims. The
-// test fails if gokrb5 starts to check it.
+// TestMapRefusesForgedRealm: gokrb5 accepts the realm that a client claims. The test
+// fails if gokrb5 starts to check it.
 func TestMapRefusesForgedRealm(t *testing.T) {
 	req, creds := peer{user("admin"), "PARTNER.ORG", realm}.verify(t)
 	if creds.Realm() != realm {
@@ -151,8 +151,7 @@ func TestMapRefusesForeignCredentials(t *testing.T) {
 	refused(t, "the zero KerberosRules", who, groups, err, principal.ErrMalformedKerberosName)
 }
 
-// A component may contain any character. Its text must not be read as another
-// name.
+// A component may contain any character. Its text must not be read as another name.
 func TestMapRefusesAmbiguousComponents(t *testing.T) {
 	mapper := krb5.Mapper{Rules: kafkaRules(t, "RULE:[1:$1]", "RULE:[2:$1]")}
 	for _, cname := range []types.PrincipalName{
@@ -175,8 +174,8 @@ func TestMapRefusesAmbiguousComponents(t *testing.T) {
 	}
 }
 
-// A PAC sets the name in the credentials to the account's; the principal keeps
-// the name in the ticket.
+// A PAC sets the name in the credentials to the account's; the principal keeps the name
+// in the ticket.
 func TestMapGroups(t *testing.T) {
 	req, creds := peer{user("alice"), realm, realm}.verify(t)
 	creds.SetADCredentials(credentials.ADCredentials{

@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// maxLineLength is the maximum length of a line in bytes. MIT krb5 reads a
-// longer one as several.
+// maxLineLength is the maximum length of a line in bytes. MIT krb5 reads a longer one
+// as several.
 const maxLineLength = 2046
 
 // space are the characters that end a name and are trimmed from values.
@@ -34,8 +34,8 @@ func (g *group) group(name string) *group {
 	return g.groups[name]
 }
 
-// open returns the group called name and adds it if necessary. MIT krb5 merges
-// groups of the same name.
+// open returns the group called name and adds it if necessary. MIT krb5 merges groups
+// of the same name.
 func (g *group) open(name string) *group {
 	if sub := g.groups[name]; sub != nil {
 		return sub
@@ -110,8 +110,7 @@ func (p *profileParser) fail(format string, args ...any) *ConfigError {
 	return &ConfigError{File: p.file.name, Line: p.line, Msg: fmt.Sprintf(format, args...)}
 }
 
-// parseLine parses one line. A directive must be at the very beginning of the
-// line.
+// parseLine parses one line. A directive must be at the very beginning of the line.
 func (p *profileParser) parseLine(line string) error {
 	if len(line) > maxLineLength {
 		return p.fail("is longer than %d bytes, and MIT krb5 would read it as several lines", maxLineLength)
@@ -149,8 +148,7 @@ func (p *profileParser) parseLine(line string) error {
 	}
 }
 
-// cutSpace splits a line at its first white space, which is not at the
-// beginning.
+// cutSpace splits a line at its first white space, which is not at the beginning.
 func cutSpace(line string) (first, rest string) {
 	if i := strings.IndexAny(line, space); i > 0 {
 		return line[:i], strings.Trim(line[i:], space)
@@ -158,8 +156,8 @@ func cutSpace(line string) (first, rest string) {
 	return "", ""
 }
 
-// section opens "[name]". An asterisk after it matters only if several
-// configurations are searched in turn.
+// section opens "[name]". An asterisk after it matters only if several configurations
+// are searched in turn.
 func (p *profileParser) section(text string) error {
 	if len(p.open) > 1 {
 		return p.fail(`begins a section inside a group: expected "}" first`)

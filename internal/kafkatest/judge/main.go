@@ -1,14 +1,13 @@
-// Command judge compares Portcullis with real brokers of any version of Kafka.
-// It maintains docs/kafka-tested.md, which says how many requests were
-// compared:
+// Command judge compares Portcullis with real brokers of any version of Kafka. It
+// maintains docs/kafka-tested.md, which says how many requests were compared:
 //
 //	go run ./internal/kafkatest/judge -kafka 4.4.0
 //	go run ./internal/kafkatest/judge -kafka 4.4.0,4.2.1,3.9.2 -soak 1h
 //	go run ./internal/kafkatest/judge -kafka 4.4.0,4.2.1 -counts
 //
-// Run it in the root folder of the repository. It has the requirements of
-// package kafkatest. Its exit status is 1 if a test fails. It then prints the
-// differences, and the page reports them too.
+// Run it in the root folder of the repository. It has the requirements of package
+// kafkatest. Its exit status is 1 if a test fails. It then prints the differences, and
+// the page reports them too.
 package main
 
 import (
@@ -100,8 +99,8 @@ func judge(version string, soak time.Duration, seed uint64, counts bool) (*Resul
 	return &result, failure
 }
 
-// keep writes a result into the file of results, replacing an older one of the
-// same version, and generates the page again.
+// keep writes a result into the file of results, replacing an older one of the same
+// version, and generates the page again.
 func keep(result Result) error {
 	var all []Result
 	text, err := os.ReadFile(results)
