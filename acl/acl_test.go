@@ -12,16 +12,15 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Kafka's own rows about filters and validation are replayed by
-// fuzz.TestConformance.
+// fuzz.TestConformance replays Kafka's own rows about filters and validation.
 
 var valid = acl.Binding{
 	Pattern: resource.LiteralPattern(resource.Topic, "payments"),
 	Entry:   acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Read, Permission: acl.Allow},
 }
 
-// TestValidateNamesTheField breaks one field at a time: the error must say which,
-// and how to mend it.
+// TestValidateNamesTheField makes one field invalid at a time. The error must name the
+// field and say what is expected.
 func TestValidateNamesTheField(t *testing.T) {
 	if err := valid.Validate(); err != nil {
 		t.Fatal(err)
@@ -67,7 +66,7 @@ func TestValidateNamesTheField(t *testing.T) {
 	}
 }
 
-// TestCompareSorts pins the order of listings, by pairs that differ in one field.
+// TestCompareSorts checks the order of listings with pairs that differ in one field.
 func TestCompareSorts(t *testing.T) {
 	change := func(f func(b *acl.Binding)) acl.Binding { b := valid; f(&b); return b }
 	sorted := []acl.Binding{

@@ -8,20 +8,20 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// WildcardHost is the host of an entry that applies from everywhere.
+// WildcardHost is the host of an entry that applies to every address.
 const WildcardHost = "*"
 
-// Entry says who may, or may not, do what from where. The zero Entry grants
-// nothing.
+// Entry allows or denies one principal, from one host, one operation. The zero Entry
+// grants nothing.
 //
 // Source: Kafka's AccessControlEntry.
 type Entry struct {
-	// Principal is "Type:name", compared as it stands, or principal.Wildcard.
-	// It is text, as in Kafka, so that what a cluster holds can be shown
-	// unchanged, whether or not it is a principal.
+	// Principal is "Type:name", compared byte by byte, or principal.Wildcard. It is
+	// plain text, as in Kafka, so that the ACLs of a cluster can be shown unchanged
+	// even if the text is not a valid principal.
 	Principal string
-	// Host is WildcardHost, an address, or, in the Documented semantics, a
-	// network such as "10.0.0.0/8" (KIP-1276). Any other text matches no client.
+	// Host is WildcardHost, an address, or, in the Documented semantics, a network such
+	// as "10.0.0.0/8" (KIP-1276). Any other text matches no client.
 	Host       string
 	Operation  ops.Operation
 	Permission PermissionType
@@ -33,8 +33,8 @@ func (e Entry) String() string {
 		", permissionType=" + e.Permission.String() + ")"
 }
 
-// Binding attaches an entry to a resource pattern: one ACL. Bindings are
-// comparable with ==. The zero Binding grants nothing and is not valid.
+// Binding is one ACL: an entry attached to a resource pattern. Bindings are comparable
+// with ==. The zero Binding grants nothing and is not valid.
 //
 // Source: Kafka's AclBinding.
 type Binding struct {

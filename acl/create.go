@@ -9,16 +9,15 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// MaxTextLength is how many bytes a resource name, a principal or a host may have.
-// A string in Kafka's protocol, and in a record of its metadata log, has a length
-// of 16 bits with sign: a longer one can be neither sent nor kept.
+// MaxTextLength is the maximum length in bytes of a resource name, a principal or a
+// host. Kafka's protocol and the records of its metadata log store the length of a
+// string as a signed 16-bit number.
 const MaxTextLength = 1<<15 - 1
 
-// ValidateNew reports, as an [*InvalidError], the first reason why a Kafka broker
-// would answer a request to create b with ops.InvalidRequest, or nil. To what
-// [Binding.Validate] checks, which are the controller's checks, it adds those made
-// on the way there: a cluster has the name resource.ClusterName, and no text is
-// longer than [MaxTextLength].
+// ValidateNew returns, as an [*InvalidError], the first reason why a Kafka broker would
+// answer a request to create b with ops.InvalidRequest, or nil. It makes the checks of
+// the controller ([Binding.Validate]) and those that the broker makes before: a cluster
+// must be called resource.ClusterName, and no text may be longer than [MaxTextLength].
 //
 // Source: Kafka's AclApis.handleCreateAcls.
 func (b Binding) ValidateNew() error {
@@ -26,35 +25,34 @@ func (b Binding) ValidateNew() error {
 		return err
 	}
 	if b.Pattern.Type == resource.Cluster && b.Pattern.Name != resource.ClusterName {
-		return invalid("name", "%s is no cluster: expected %q, the only one", enum.Quote(b.Pattern.Name), resource.ClusterName)
+		return invalid("name", "%s is not a cluster: the only one is %q", enum.Quote(b.Pattern.Name), resource.ClusterName)
 	}
 	for _, text := range []struct{ field, text string }{
 		{"name", b.Pattern.Name}, {"principal", b.Entry.Principal}, {"host", b.Entry.Host},
 	} {
 		if len(text.text) > MaxTextLength {
-			return invalid(text.field, "%s has %d bytes: Kafka's protocol has room for %d",
+			return invalid(text.field, "%s has %d bytes: Kafka's protocol allows at most %d",
 				enum.Quote(text.text), len(text.text), MaxTextLength)
 		}
 	}
 	return nil
 }
 
-// ValidateStrict reports, as an [*InvalidError], the first reason not to create b,
-// or nil. To what Kafka refuses ([Binding.ValidateNew]) it adds what Kafka takes
-// though it cannot do what it seems to say:
+// ValidateStrict returns, as an [*InvalidError], the first reason not to create b, or
+// nil. In addition to what Kafka refuses ([Binding.ValidateNew]), it refuses ACLs that
+// Kafka accepts but that do not do what they seem to say:
 //
-//   - an operation that no request asks about for the resource type
-//     ([ops.Supported]);
-//   - a host that is neither "*" nor an address nor a network, which no client has;
+//   - an operation that no request asks for on the resource type ([ops.Supported]);
+//   - a host that no client can have, because it is not "*", an address or a network;
 //   - PREFIXED "*", which covers names that begin with an asterisk, not all names;
-//   - a principal with "*" for its type or name, or a quoted "*", that is not
-//     principal.Wildcard: it is nobody, not everybody.
+//   - a principal with "*" as its type or name, or a quoted "*", that is not
+//     principal.Wildcard: it matches no one, not everyone.
 func (b Binding) ValidateStrict() error {
 	if err := b.ValidateNew(); err != nil {
 		return err
 	}
 	if supported := ops.Supported(b.Pattern.Type); b.Entry.Operation != ops.All && !supported.Has(b.Entry.Operation) {
-		return invalid("operation", "no request asks about %v on %v: expected ALL or %s", b.Entry.Operation, b.Pattern.Type,
+		return invalid("operation", "no request asks for %v on %v: expected ALL or %s", b.Entry.Operation, b.Pattern.Type,
 			listOf(supported))
 	}
 	if b.Pattern.PatternType == resource.Prefixed && b.Pattern.Name == resource.Wildcard {
@@ -75,19 +73,18 @@ func listOf(set ops.Set) string {
 	return strings.Join(names, ", ")
 }
 
-// looksLikeWildcard reports whether text seems to be principal.Wildcard, but is
-// not.
+// looksLikeWildcard reports whether text looks like principal.Wildcard but is not.
 func looksLikeWildcard(text string) bool {
-	const quotesAndSpace = " \t\r\n\"'`" // what shells and configuration files leave around a star
+	const quotesAndSpace = " \t\r\n\"'`" // shells and configuration files can leave these around an asterisk
 	star := func(s string) bool { return strings.Trim(s, quotesAndSpace) == "*" }
 	typ, name, _ := strings.Cut(text, ":")
 	return text != principal.Wildcard && (star(typ) || star(name))
 }
 
-// validateReachable refuses a valid host that no client has.
+// validateReachable refuses a valid host that no client can have.
 func validateReachable(host string) error {
 	if ParseHost(host).Kind() == HostName {
-		return invalid("host", "%s is no address, and names are not looked up: expected an address, %q for all, or a network such as 10.0.0.0/8",
+		return invalid("host", "%s is not an address, and names are not resolved: expected an address, %q for all, or a network such as 10.0.0.0/8",
 			enum.Quote(host), WildcardHost)
 	}
 	return nil

@@ -10,11 +10,11 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// TestValidationOnCreation changes one thing at a time in a binding that nobody
-// refuses, and says who refuses the result, and for which field.
+// TestValidationOnCreation changes one thing at a time in a valid binding. Each row
+// says which check refuses the result, and for which field.
 func TestValidationOnCreation(t *testing.T) {
 	const taken, strictly, always = "taken", "refused strictly", "refused"
-	long := strings.Repeat("x", 32767) // what a 16-bit length with sign can say
+	long := strings.Repeat("x", 32767) // the maximum of a signed 16-bit length
 	for _, tt := range []struct {
 		name   string
 		change func(*acl.Binding)

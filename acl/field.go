@@ -25,11 +25,11 @@ const (
 	permissionField
 )
 
-// fields names the parts of a binding, in the order in which they are written.
+// fields describes the parts of a binding, in the order in which they are written.
 var fields = [...]struct {
-	key      string // in JSON
+	key      string // key in JSON
 	noun     string
-	expected string // what to write instead of one that is refused
+	expected string // what is expected, for errors
 }{
 	resourceTypeField: {"resourceType", "resource type", oneOf(resource.Types())},
 	nameField:         {"name", "resource name", fmt.Sprintf("a name, or %q for all resources of the type", resource.Wildcard)},
@@ -58,15 +58,15 @@ func operations() []ops.Operation {
 	return list
 }
 
-// standIn is what a binding is before its fields are read: valid, so that each
-// field can be checked by itself, and never granting anything.
+// standIn is the value of a binding before its fields are parsed. It is valid, so that
+// each field can be checked separately, and grants nothing.
 var standIn = Binding{
 	Pattern: resource.LiteralPattern(resource.Topic, "unread"),
 	Entry:   Entry{Principal: principal.Anonymous.String(), Host: WildcardHost, Operation: ops.All, Permission: Deny},
 }
 
-// setField reads the text of one field into b, which must be valid and stays so.
-// A text that is refused leaves b as it was.
+// setField parses the text of one field into b, which must be valid and remains valid.
+// If the text is invalid, b is unchanged.
 func (b *Binding) setField(f field, text span) *problem {
 	c := *b
 	var err error
@@ -96,7 +96,7 @@ func (b *Binding) setField(f field, text span) *problem {
 	return nil
 }
 
-// problem is what is wrong at one place of a line.
+// problem is an error at one position in a line.
 type problem = lines.Problem
 
 // fieldText is the text of one field.
@@ -105,8 +105,8 @@ type fieldText struct {
 	span  span
 }
 
-// setFields reads fields as setField does, and says what is wrong with them in
-// the order of the line.
+// setFields parses fields with setField, and returns the errors in the order of the
+// line.
 func (b *Binding) setFields(texts ...fieldText) []problem {
 	var problems []problem
 	for _, t := range texts {
@@ -118,29 +118,29 @@ func (b *Binding) setFields(texts ...fieldText) []problem {
 	return problems
 }
 
-// span is a part of a line and where it begins.
+// span is a part of a line, with its offset.
 type span struct {
 	text   string
 	offset int
 }
 
-// problem says what is wrong with s.
+// problem returns an error at s.
 func (s span) problem(found, expected string) *problem {
 	return &problem{Offset: s.offset, Found: found, Expected: expected}
 }
 
-// unlike says that s is none of what is expected.
+// unlike returns the error that s is not what is expected.
 func (s span) unlike(expected string) *problem { return s.problem(enum.Quote(s.text), expected) }
 
-// end returns the empty span behind s.
+// end returns the empty span at the end of s.
 func (s span) end() span { return span{"", s.offset + len(s.text)} }
 
-// cut splits s before byte i and drops the n bytes that follow.
+// cut splits s before byte i and drops the next n bytes.
 func (s span) cut(i, n int) (before, after span) {
 	return span{s.text[:i], s.offset}, span{s.text[i+n:], s.offset + i + n}
 }
 
-// cutPrefix returns s without a prefix, and whether s had it.
+// cutPrefix returns s without prefix, and whether s had it.
 func (s span) cutPrefix(prefix string) (span, bool) {
 	if !strings.HasPrefix(s.text, prefix) {
 		return s, false
@@ -149,7 +149,7 @@ func (s span) cutPrefix(prefix string) (span, bool) {
 	return after, true
 }
 
-// cutSuffix returns s without a suffix, and whether s had it.
+// cutSuffix returns s without suffix, and whether s had it.
 func (s span) cutSuffix(suffix string) (span, bool) {
 	text, ok := strings.CutSuffix(s.text, suffix)
 	return span{text, s.offset}, ok

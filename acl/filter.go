@@ -5,9 +5,9 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// EntryFilter selects entries. Its text is compared exactly: the principal
-// "User:*" and the host "*" select entries of that very text, and the operation
-// ALL selects entries of ALL, not every entry.
+// EntryFilter selects entries. Texts are compared exactly: the principal "User:*" and
+// the host "*" select only entries with that text, and the operation ALL selects only
+// entries with ALL.
 //
 // Source: Kafka's AccessControlEntryFilter.
 type EntryFilter struct {
@@ -17,7 +17,7 @@ type EntryFilter struct {
 	Permission PermissionType // PermissionAny selects both
 }
 
-// AnyEntry is the filter that every entry matches.
+// AnyEntry matches every entry.
 var AnyEntry = EntryFilter{Operation: ops.Any, Permission: PermissionAny}
 
 // Matches reports whether f selects e. It does not allocate.
@@ -28,14 +28,14 @@ func (f EntryFilter) Matches(e Entry) bool {
 		(f.Permission == PermissionAny || f.Permission == e.Permission)
 }
 
-// IsUnknown reports whether a field of f holds a value this version does not
-// know. Such a filter must be refused, not answered.
+// IsUnknown reports whether a field of f holds a value this version does not know.
+// Refuse such a filter instead of answering it.
 func (f EntryFilter) IsUnknown() bool {
 	return !f.Operation.IsKnown() || PermissionTypeFromCode(int8(f.Permission)) == PermissionUnknown
 }
 
-// IndefiniteField returns which field keeps f from selecting at most one entry,
-// in Kafka's words, or "" if it selects at most one.
+// IndefiniteField returns, in Kafka's words, the reason why f can select more than one
+// entry, or "" if it selects at most one.
 func (f EntryFilter) IndefiniteField() string {
 	switch {
 	case f.Principal == nil:
@@ -55,8 +55,7 @@ func (f EntryFilter) IndefiniteField() string {
 	}
 }
 
-// String returns f as Kafka prints it; what is nil is "<any>". Nothing is
-// escaped.
+// String returns f as Kafka prints it; nil is printed as "<any>". Nothing is escaped.
 func (f EntryFilter) String() string {
 	return "(principal=" + orAny(f.Principal) + ", host=" + orAny(f.Host) +
 		", operation=" + f.Operation.String() + ", permissionType=" + f.Permission.String() + ")"
@@ -78,7 +77,7 @@ type Filter struct {
 	Entry   EntryFilter
 }
 
-// AnyBinding is the filter that every binding matches.
+// AnyBinding matches every binding.
 var AnyBinding = Filter{Pattern: resource.AnyPattern, Entry: AnyEntry}
 
 // FilterOf returns the filter that selects exactly b.
@@ -95,15 +94,15 @@ func (f Filter) Matches(b Binding) bool {
 	return f.Pattern.Matches(b.Pattern) && f.Entry.Matches(b.Entry)
 }
 
-// IsUnknown reports whether a field of f holds a value this version does not
-// know. Such a filter must be refused, not answered.
+// IsUnknown reports whether a field of f holds a value this version does not know.
+// Refuse such a filter instead of answering it.
 func (f Filter) IsUnknown() bool { return f.Pattern.IsUnknown() || f.Entry.IsUnknown() }
 
-// MatchesAtMostOne reports whether f can select one binding at the most.
+// MatchesAtMostOne reports whether f can select at most one binding.
 func (f Filter) MatchesAtMostOne() bool { return f.IndefiniteField() == "" }
 
-// IndefiniteField returns the first field that keeps f from selecting at most
-// one binding, in Kafka's words, or "" if there is none.
+// IndefiniteField returns, in Kafka's words, the first reason why f can select more
+// than one binding, or "" if there is none.
 func (f Filter) IndefiniteField() string {
 	if field := f.Pattern.IndefiniteField(); field != "" {
 		return field
@@ -111,8 +110,7 @@ func (f Filter) IndefiniteField() string {
 	return f.Entry.IndefiniteField()
 }
 
-// String returns f as Kafka prints it; what is nil is "<any>". Nothing is
-// escaped.
+// String returns f as Kafka prints it; nil is printed as "<any>". Nothing is escaped.
 func (f Filter) String() string {
 	return "(patternFilter=" + f.Pattern.String() + ", entryFilter=" + f.Entry.String() + ")"
 }

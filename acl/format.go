@@ -9,61 +9,59 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Format is a way to write bindings as text. [Read] and [Write] know all of
-// them. The zero Format is FormatAuto.
+// Format is a text format for bindings, for [Read] and [Write]. The zero Format is
+// FormatAuto.
 type Format uint8
 
 // The formats. All are UTF-8, with lines that end in LF or CRLF.
 const (
-	// FormatAuto is for reading only: the format is told by the first line that is
-	// not blank.
+	// FormatAuto is for reading only: the first line that is not blank determines the
+	// format.
 	FormatAuto Format = iota
-	// FormatText is what kafka-acls --list prints since Kafka 4.1. It cannot hold
-	// control characters.
+	// FormatText is the output of kafka-acls --list since Kafka 4.1. It cannot
+	// represent control characters.
 	FormatText
-	// FormatText3 is the same with the spaces that kafka-acls printed before 4.1,
-	// at the end of some lines and at the beginning of others. The two are read
-	// alike, and so is what releases before 2.4 print.
+	// FormatText3 is FormatText with the spaces that kafka-acls printed before 4.1, at
+	// the end of some lines and at the beginning of others. Read accepts either, and
+	// also the output of releases before 2.4.
 	FormatText3
-	// FormatJSON is JSON lines: one object a line, of the shape of
-	// [Binding.MarshalJSON]. It can hold every valid binding whose text is valid
-	// UTF-8.
+	// FormatJSON is JSON lines: one object per line, as in [Binding.MarshalJSON]. It
+	// can represent every valid binding whose text is valid UTF-8.
 	FormatJSON
-	// FormatZooKeeper is what Kafka up to 3.9 keeps in ZooKeeper, one line a
-	// resource: the path of the node, a space, and the JSON document in it. It
-	// cannot hold names that no node can have.
+	// FormatZooKeeper is what Kafka up to 3.9 stores in ZooKeeper, one line per
+	// resource: the path of the node, a space, and the node's JSON document. It cannot
+	// represent names that are not allowed in a path.
 	FormatZooKeeper
 )
 
 var formatNames = enum.Names{"auto", "kafka-acls", "kafka-acls-3", "json", "zookeeper"}
 
-// ParseFormat returns the format that s names: "auto", "kafka-acls",
-// "kafka-acls-3", "json" or "zookeeper". On error the result is FormatAuto.
+// ParseFormat parses the name of a format: "auto", "kafka-acls", "kafka-acls-3", "json"
+// or "zookeeper". On error the result is FormatAuto.
 func ParseFormat(s string) (Format, error) {
 	code, err := formatNames.ParseExact("format", s)
 	return Format(code), err
 }
 
-// String returns the name of f, or "Format(99)" for a value that is none of the
-// constants.
+// String returns the name of f, or "Format(99)" for an unknown value.
 func (f Format) String() string { return formatNames.String("Format", int(f)) }
 
-// codec is how one format is read and written.
+// codec reads and writes one format.
 type codec struct {
 	newParser func() lineParser
 	// render appends the ACLs of one resource to buf, as whole lines.
 	render func(buf *bytes.Buffer, p resource.Pattern, entries []Entry)
-	// onePlace says that the ACLs of a resource must stand together, so that the
-	// writer sorts by resource.
+	// onePlace says that all ACLs of a resource must be together, so that the writer
+	// sorts by resource.
 	onePlace bool
 }
 
-// lineParser reads the lines of one file in order. It sees no blank line and no
-// line that is too long or not UTF-8.
+// lineParser parses the lines of one file in order. It does not get blank lines, nor
+// lines that are too long or not UTF-8.
 type lineParser interface {
-	// appendLine appends the bindings of a line to dst, or says what is wrong with
-	// the line. It may append bindings of a line that it finds wrong, since no
-	// binding of such a file is used.
+	// appendLine appends the bindings of a line to dst, or returns the errors in the
+	// line. It may also append bindings of an invalid line, because no binding of such
+	// a file is used.
 	appendLine(dst []Binding, line string) ([]Binding, []problem)
 }
 
@@ -74,17 +72,17 @@ var codecs = map[Format]codec{
 	FormatZooKeeper: {newParser: newZooKeeperParser, render: renderZooKeeper, onePlace: true},
 }
 
-// codecOf returns the codec of f, which must be no FormatAuto.
+// codecOf returns the codec of f, which must not be FormatAuto.
 func codecOf(f Format) (codec, error) {
 	c, ok := codecs[f]
 	if !ok {
-		return codec{}, fmt.Errorf("acl: %v is no format to read or write: expected one of %s",
+		return codec{}, fmt.Errorf("acl: %v is not a format for reading or writing: expected one of %s",
 			f, strings.Join(formatNames[FormatText:], ", "))
 	}
 	return c, nil
 }
 
-// firstLines says how the first line of each format begins.
+// firstLines lists how the first line of each format begins.
 var firstLines = []struct {
 	prefix string
 	format Format
@@ -92,7 +90,7 @@ var firstLines = []struct {
 	{currentHeading, FormatText},
 	{addingHeading, FormatText},
 	{principalHeading, FormatText},
-	{"\t", FormatText}, // an entry whose heading is missing, which the parser then says
+	{"\t", FormatText}, // an entry without a heading, which the parser then reports
 	{" \t", FormatText},
 	{"{", FormatJSON},
 	{"/", FormatZooKeeper},

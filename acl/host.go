@@ -8,43 +8,43 @@ import (
 	"unicode/utf16"
 )
 
-// HostKind says what the host of an ACL is.
+// HostKind is the kind of an ACL's host.
 type HostKind uint8
 
 const (
-	// HostUnreadable is a text with a slash that is no network. No release of Kafka
-	// gives it a meaning, and its author surely had one in mind: see [Host.FailsClosed].
+	// HostUnreadable is a text with a slash that is not a network. No release of Kafka
+	// gives it a meaning, but its author intended one: see [Host.FailsClosed].
 	HostUnreadable HostKind = iota
 	// HostEverywhere is [WildcardHost].
 	HostEverywhere
-	// HostOneAddress is one address, IPv4 or IPv6, in any notation.
+	// HostOneAddress is one IPv4 or IPv6 address, in any notation.
 	HostOneAddress
 	// HostNetwork is a network in CIDR notation (KIP-1276).
 	HostNetwork
 	// HostLinkNetwork is a network whose zone is the name of a network interface, such
-	// as fe80::1%eth0/64. A broker takes it for a network if it has that interface, so
-	// that the same ACL holds at one broker and not at another.
+	// as fe80::1%eth0/64. Only brokers with that interface treat it as a network, so
+	// the same ACL can apply at one broker and not at another.
 	HostLinkNetwork
 	// HostName is any other text, such as the name of a machine. Kafka compares it with
-	// the client's address, which it never equals.
+	// the client's address, and they are never equal.
 	HostName
 )
 
-// Host is the host of an ACL, as [ParseHost] reads it. The zero Host is unreadable.
+// Host is the parsed host of an ACL. The zero Host is unreadable.
 type Host struct {
 	kind    HostKind
 	network netip.Prefix // masked; an address is a network of full length
-	addr    netip.Addr   // of HostOneAddress: unmapped, with its zone
-	java    bool         // of HostOneAddress: the text is what Java prints
+	addr    netip.Addr   // for HostOneAddress: unmapped, with its zone
+	java    bool         // for HostOneAddress: the text is what Java prints
 }
 
-// ParseHost reads the host of an ACL. It never fails: [Host.Kind] says what the text
-// is. It is the one reader of hosts, for checks, files, validation and inspection.
+// ParseHost parses the host of an ACL. It never fails; [Host.Kind] returns the kind of
+// the text. Checks, files, validation and inspection all use it.
 //
-// Networks have the grammar of Kafka 4.4, which is not that of package netip: see
-// parseIPv4Network and parseIPv6Network. What that grammar refuses is HostUnreadable.
-// An address may have any notation that netip.ParseAddr takes; an IPv4-mapped address
-// is the IPv4 address.
+// Networks have the grammar of Kafka 4.4, which differs from that of package netip: see
+// parseIPv4Network and parseIPv6Network. A text with a slash that does not match is
+// HostUnreadable. An address may have any notation that netip.ParseAddr accepts. An
+// IPv4-mapped address is the IPv4 address.
 //
 // Source: Kafka 4.4's CidrUtils, AclControlManager.validateHostPattern.
 func ParseHost(text string) Host {
@@ -67,32 +67,32 @@ func ParseHost(text string) Host {
 	return parseIPv4Network(text)
 }
 
-// Kind returns what the host is.
+// Kind returns the kind of the host.
 func (h Host) Kind() HostKind { return h.kind }
 
 // Addr returns the address of HostOneAddress, unmapped and with its zone, and the zero
 // Addr for every other kind.
 func (h Host) Addr() netip.Addr { return h.addr }
 
-// Network returns the network of HostNetwork and HostLinkNetwork, without the bits
-// below the mask and without a zone. That of HostOneAddress has the full length and no
-// zone. For other kinds it is the zero Prefix.
+// Network returns the network of HostNetwork and HostLinkNetwork, without host bits and
+// without a zone. For HostOneAddress it has the full length and no zone. For other
+// kinds it is the zero Prefix.
 func (h Host) Network() netip.Prefix { return h.network }
 
-// IsJavaText reports whether h is one address and its text is what Java prints for it
-// ([HostAddress]), so that it matches where text is compared.
+// IsJavaText reports whether h is one address whose text is what Java prints for it
+// ([HostAddress]). Only such a host matches if texts are compared.
 func (h Host) IsJavaText() bool { return h.java }
 
-// FailsClosed reports whether it cannot be told which addresses h is for. An ALLOW with
-// such a host allows nobody. A DENY with such a host denies every address in the
-// documented semantics: an ACL that was meant to deny must not be dropped.
+// FailsClosed reports whether the addresses that h covers cannot be determined. An
+// ALLOW with such a host allows no address. A DENY with such a host denies every
+// address in the documented semantics, because an ACL that was meant to deny must not
+// be dropped.
 func (h Host) FailsClosed() bool { return h.kind == HostUnreadable || h.kind == HostLinkNetwork }
 
-// Contains reports whether h holds addr, as Kafka 4.4 compares addresses and networks:
-// an address equals itself only with the same zone; networks do not look at zones;
-// IPv4 and IPv6 never meet, but an IPv4-mapped address is the IPv4 address; the address
-// 0.0.0.0 is in no network. It is false for the zero Addr, and for hosts that fail
-// closed.
+// Contains reports whether h covers addr, as in Kafka 4.4. An address covers only
+// itself with the same zone. Networks ignore zones. IPv4 and IPv6 never match each
+// other, but an IPv4-mapped address is the IPv4 address. The address 0.0.0.0 is in no
+// network. Contains is false for the zero Addr, and for hosts that fail closed.
 func (h Host) Contains(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	switch h.kind {
@@ -106,8 +106,8 @@ func (h Host) Contains(addr netip.Addr) bool {
 	return false
 }
 
-// parseIPv4Network reads four groups of one to three ASCII digits and a mask length of
-// one or two. Leading zeros are decimal.
+// parseIPv4Network parses four groups of one to three ASCII digits and a mask length of
+// one or two. Leading zeros do not mean octal.
 //
 // Source: commons-net's SubnetUtils, in Kafka 4.4's clients.
 func parseIPv4Network(text string) Host {
@@ -120,7 +120,7 @@ func parseIPv4Network(text string) Host {
 	return networkHost(HostNetwork, netip.AddrFrom4(octets), bits)
 }
 
-// parseOctets reads a dotted IPv4 address of four groups.
+// parseOctets parses a dotted IPv4 address of four groups.
 func parseOctets(text string, digits int) (octets [4]byte, ok bool) {
 	groups := strings.Split(text, ".")
 	if len(groups) != len(octets) {
@@ -136,7 +136,7 @@ func parseOctets(text string, digits int) (octets [4]byte, ok bool) {
 	return octets, true
 }
 
-// decimal reads up to so many ASCII digits.
+// decimal parses up to the given number of ASCII digits.
 func decimal(text string, digits, most int) (n int, ok bool) {
 	if text == "" || len(text) > digits {
 		return 0, false
@@ -156,8 +156,8 @@ func networkHost(kind HostKind, addr netip.Addr, bits int) Host {
 	return Host{kind: kind, network: netip.PrefixFrom(addr, bits).Masked()}
 }
 
-// parseIPv6Network reads what Java takes for an IPv6 address, with or without brackets
-// and a zone, and a mask length that Java's Integer.parseInt takes.
+// parseIPv6Network parses what Java accepts as an IPv6 address, with or without
+// brackets and a zone, and a mask length that Java's Integer.parseInt accepts.
 //
 // Source: commons-net's SubnetUtils6, Java's InetAddress.getByName.
 func parseIPv6Network(text string) Host {
@@ -188,14 +188,14 @@ func parseIPv6Network(text string) Host {
 	return networkHost(kind, netip.AddrFrom16(groups), bits)
 }
 
-// parseZone reads a zone that is a number.
+// parseZone parses a numeric zone.
 func parseZone(text string) (number int64, ok bool) {
 	number, err := strconv.ParseInt(text, 10, 64)
 	return number, err == nil && text[0] >= '0' && text[0] <= '9'
 }
 
-// parseJavaInt is Integer.parseInt for numbers from 0 to most: a sign and decimal digits
-// of any script.
+// parseJavaInt is Integer.parseInt for numbers from 0 to most: a sign and decimal
+// digits of any script.
 func parseJavaInt(text string, most int) (n int, ok bool) {
 	digits := strings.TrimPrefix(text, "+")
 	if digits == text {
@@ -217,8 +217,8 @@ func parseJavaInt(text string, most int) (n int, ok bool) {
 	return n, !negative || n == 0
 }
 
-// decimalDigit is Character.digit of one UTF-16 unit: the value of a decimal digit of any
-// script, or -1.
+// decimalDigit is Character.digit for one UTF-16 unit: the value of a decimal digit of
+// any script, or -1.
 func decimalDigit(r rune) int {
 	if utf16.RuneLen(r) != 1 {
 		return -1
@@ -244,7 +244,7 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// parseJavaIPv6 reads an IPv6 address as Java does: unlike netip.ParseAddr it takes
+// parseJavaIPv6 parses an IPv6 address as Java does: unlike netip.ParseAddr it accepts
 // groups with any number of leading zeros.
 func parseJavaIPv6(text string) (addr [16]byte, ok bool) {
 	before, after, elided := strings.Cut(text, "::")
@@ -261,8 +261,8 @@ func parseJavaIPv6(text string) (addr [16]byte, ok bool) {
 	return addr, true
 }
 
-// parseGroups reads groups between colons, of which the last may be an IPv4 address if
-// it ends the whole address. No text is no groups.
+// parseGroups parses groups separated by colons. The last may be an IPv4 address if it
+// ends the whole address. Empty text has no groups.
 func parseGroups(text string, last bool) (bytes []byte, ok bool) {
 	if text == "" {
 		return nil, true
@@ -294,18 +294,18 @@ func parseGroups(text string, last bool) (bytes []byte, ok bool) {
 	return bytes, true
 }
 
-// An IPv4 address at the end of an IPv6 address has 15 characters at the most in Java,
-// of which a group may take all but the other three groups and the dots.
+// In Java an IPv4 address at the end of an IPv6 address has at most 15 characters. A
+// group may use all of them except the other three groups and the dots.
 const (
 	maxDottedLength = 15
 	maxOctetDigits  = maxDottedLength - 6
 )
 
-// HostAddress returns addr as Java's InetAddress.getHostAddress prints it, which
-// is the text that Kafka compares with the host of an ACL: IPv4 dotted, also for
-// an IPv4-mapped address; IPv6 as eight lower-case groups without leading zeros
-// and never shortened ("0:0:0:0:0:0:0:1"), with "%zone" if there is a zone. The
-// text of the zero Addr is empty, which no ACL host equals.
+// HostAddress returns addr as Java's InetAddress.getHostAddress prints it. Kafka
+// compares this text with the host of an ACL. IPv4 is dotted, also for an IPv4-mapped
+// address. IPv6 has eight lower-case groups without leading zeros and is never
+// shortened ("0:0:0:0:0:0:0:1"), with "%zone" if there is a zone. The text of the zero
+// Addr is empty, which equals no ACL's host.
 func HostAddress(addr netip.Addr) string {
 	addr = addr.Unmap()
 	if !addr.Is6() {

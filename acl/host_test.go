@@ -15,15 +15,16 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// capturedHosts is what Kafka 4.4.0's CidrUtils answers: whether a host is refused at
-// creation, and which clients it holds. testdata/README.md says how it was captured.
+// capturedHosts holds results of Kafka 4.4.0's CidrUtils: whether a host is refused at
+// creation, and which clients it covers. testdata/README.md describes how they were
+// captured.
 const (
 	capturedHosts = "testdata/hosts.kafka44.jsonl.gz"
 	capturedCount = 1495
 	capturedValid = 535
 )
 
-// TestParseHostAsKafka reads every captured host, and asks about every captured client.
+// TestParseHostAsKafka parses every captured host, and checks every captured client.
 func TestParseHostAsKafka(t *testing.T) {
 	f, err := os.Open(capturedHosts)
 	require.NoError(t, err)
@@ -48,7 +49,7 @@ func TestParseHostAsKafka(t *testing.T) {
 		}
 		h := acl.ParseHost(row.Host)
 		if h.Kind() == acl.HostLinkNetwork {
-			assert.Contains(t, row.Host, "%") // up to the interfaces of the machine
+			assert.Contains(t, row.Host, "%") // depends on the interfaces of the machine
 			continue
 		}
 		assert.Equal(t, row.Valid, h.Kind() != acl.HostUnreadable, "%q is valid", row.Host)
@@ -65,7 +66,7 @@ func TestParseHostAsKafka(t *testing.T) {
 	assert.Equal(t, capturedValid, valid)
 }
 
-// TestParseHostKinds says what each kind of text is.
+// TestParseHostKinds has texts of each kind.
 func TestParseHostKinds(t *testing.T) {
 	for text, want := range map[string]acl.HostKind{
 		"*":                     acl.HostEverywhere,
@@ -98,7 +99,8 @@ func TestParseHostKinds(t *testing.T) {
 	}
 }
 
-// TestHostZones: an address holds only the address with the same zone, a network any.
+// TestHostZones: an address covers only the address with the same zone; a network
+// ignores zones.
 func TestHostZones(t *testing.T) {
 	for _, tt := range []struct {
 		host, client string
@@ -121,7 +123,7 @@ func TestHostZones(t *testing.T) {
 	assert.False(t, acl.ParseHost("*").Contains(netip.Addr{}), "the zero address is nowhere")
 }
 
-// FuzzParseHost: no text makes the reader fail, and what it reads holds its own first
+// FuzzParseHost: no text makes the parser fail, and a parsed host covers its own first
 // address.
 func FuzzParseHost(f *testing.F) {
 	for _, text := range []string{"*", "10.0.0.1", "010.0.0.0/8", "[2001:db8::]/32", "2001:db8::/+32", "fe80::1%1/64", "fe80::1%eth0/64", "::ffff:10.0.0.0/104", "1:2:3:4:5:6:7::/3٢", "::10.0.0.1/1"} {
@@ -134,7 +136,7 @@ func FuzzParseHost(f *testing.F) {
 		}
 		first := h.Network().Addr()
 		if h.Network().Masked() != h.Network() || h.Contains(first) == (first == netip.IPv4Unspecified()) {
-			t.Fatalf("%q is read as %v", text, h.Network())
+			t.Fatalf("%q is parsed as %v", text, h.Network())
 		}
 	})
 }

@@ -23,18 +23,18 @@ type bindingObject struct {
 }
 
 // MarshalJSON returns b as a JSON object of seven strings: resourceType, name,
-// patternType, principal, host, operation, permission. What
-// [Binding.UnmarshalJSON] would not read back as b is an error: a binding that is
-// not valid, and text that is not valid UTF-8.
+// patternType, principal, host, operation, permission. A binding that
+// [Binding.UnmarshalJSON] would not read back unchanged is an error: one that is not
+// valid, or whose text is not valid UTF-8.
 func (b Binding) MarshalJSON() ([]byte, error) {
 	text, err := renderChecked(FormatJSON, b.Pattern, []Entry{b.Entry})
 	return bytes.TrimSuffix(text, []byte("\n")), err
 }
 
-// UnmarshalJSON sets b to the binding in a JSON object of the shape of
-// [Binding.MarshalJSON]: each key once and no other, each value a string that the
-// parser of its type accepts. The binding must pass [Binding.ValidateStored]. The error
-// is a [ParseErrors] with lines and columns of data. On error b is unchanged.
+// UnmarshalJSON parses a JSON object as [Binding.MarshalJSON] writes it: each key
+// exactly once and no others, and each value a string that the parser of its type
+// accepts. The binding must pass [Binding.ValidateStored]. The error is a [ParseErrors]
+// with lines and columns in data. On error b is unchanged.
 func (b *Binding) UnmarshalJSON(data []byte) error {
 	text := string(data)
 	read, problems := Binding{}, []problem(nil)
@@ -66,13 +66,13 @@ func renderJSON(buf *bytes.Buffer, p resource.Pattern, entries []Entry) {
 	}
 }
 
-// writeJSON appends v to buf with escapes for what JSON cannot hold and for characters that
-// are not printable.
+// writeJSON appends v to buf, and escapes characters that JSON requires to be escaped
+// or that are not printable.
 func writeJSON(buf *bytes.Buffer, v any) {
 	encoder := json.NewEncoder(lines.NewJSONWriter(buf))
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
-		panic(err) // v is made of strings only
+		panic(err) // v consists of strings only
 	}
 	buf.Truncate(buf.Len() - len("\n"))
 }
@@ -86,7 +86,7 @@ func (jsonParser) appendLine(dst []Binding, line string) ([]Binding, []problem) 
 	return append(dst, b), problems
 }
 
-// readBinding reads one object, with nothing but white space around it.
+// readBinding parses one object, with only white space around it.
 func readBinding(text string) (Binding, []problem) {
 	j := lines.NewJSON(text, 0)
 	b, problems := standIn, []problem(nil)
@@ -100,11 +100,10 @@ func readBinding(text string) (Binding, []problem) {
 	return b, problems
 }
 
-// object is how fields of a binding are called in a JSON object. All values are
-// strings.
+// object describes the fields of a binding in a JSON object. All values are strings.
 type object struct {
 	keys   []string
-	fields []field // of the key at the same place
+	fields []field // the field of the key at the same index
 }
 
 var bindingJSON = func() object {
@@ -115,8 +114,8 @@ var bindingJSON = func() object {
 	return o
 }()
 
-// read reads the fields of b from the next object. What is wrong with a field is
-// added to problems; what is wrong with the JSON is returned.
+// read parses the fields of b from the next object. Errors in fields are added to
+// problems; an error in the JSON is returned.
 func (o object) read(j *lines.JSON, b *Binding, problems *[]problem) *problem {
 	return j.Object(o.keys, nil, func(key string) *problem {
 		text, offset, wrong := j.String()

@@ -17,7 +17,7 @@ func TestReadJSON(t *testing.T) {
 	// Keys in any order, white space between tokens, every spelling of the enumerations.
 	read(t, "\t{ \"name\" : \"foo\",\"patternType\":\"LITERAL\" , \"resourceType\":\"topic\",\"permission\":\"Allow\",\r\"host\":\"*\","+
 		"\"operation\":\"read\",\"principal\":\"User:alice\" } \n", acl.FormatJSON, one)
-	// Escapes, among them pairs, and U+FFFD where it is meant.
+	// Escapes, including surrogate pairs, and a U+FFFD that is in the input.
 	read(t, strings.Replace(oneJSON, "foo", `\u0066\ud83d\ude00\ufffd\\ud800\n\/`, 1)+strings.Replace(oneJSON, "foo", "\uFFFD", 1),
 		acl.FormatJSON, topic("f😀\uFFFD\\ud800\n/", "User:alice"), topic("\uFFFD", "User:alice"))
 }
@@ -34,9 +34,9 @@ func TestReadJSONRefuses(t *testing.T) {
 		{with(`"host"`, `"name"`), `87: found the key "name", expected the key "host" or "operation" or "permission"`},
 		{with(`"host"`, `host`), `87: found "host:\"*\",\"operation\":\"READ\",\"permission\":\"ALLOW\"}" (not valid JSON), expected the key "host" or "operation" or "permission"`},
 		{with(`,"permission":"ALLOW"`, ``), `116: found "}", expected the key "permission"`},
-		{with(`"ALLOW"}`, `"ALLOW","note":"x"}`), `138: found the key "note", expected a closing brace and no comma before it`},
-		{with(`"ALLOW"}`, `"ALLOW",}`), `138: found "}" (not valid JSON), expected a closing brace and no comma before it`},
-		{with(`"ALLOW"}`, `"ALLOW"`), `137: found the end of the JSON text, expected a closing brace and no comma before it`},
+		{with(`"ALLOW"}`, `"ALLOW","note":"x"}`), `138: found the key "note", expected a closing brace without a comma before it`},
+		{with(`"ALLOW"}`, `"ALLOW",}`), `138: found "}" (not valid JSON), expected a closing brace without a comma before it`},
+		{with(`"ALLOW"}`, `"ALLOW"`), `137: found the end of the JSON text, expected a closing brace without a comma before it`},
 		{with(`}`, `} {}`), `139: found "{}", expected nothing more on this line`},
 		{with(`}`, `},`), `138: found ",", expected nothing more on this line`},
 		{with(`"*"`, `null`), `94: found "null", expected a JSON string`},
@@ -55,7 +55,7 @@ func TestReadJSONRefuses(t *testing.T) {
 	} {
 		refuse(t, oneJSON+test.line, acl.FormatJSON, "dump.txt:2:"+test.want)
 	}
-	// All fields of a line are looked at.
+	// All fields of a line are checked.
 	refuse(t, with("TOPIC", "Q")+"\n"+strings.NewReplacer("alice", "bob", "User:", "", "*", "", "ALLOW", "ANY").Replace(oneJSON), acl.FormatJSON,
 		`dump.txt:1:17: found resource type "Q", `+someType,
 		`dump.txt:2:74: found principal "bob", `+somePrincipal,
@@ -83,11 +83,11 @@ func TestMarshalJSONRefusesWhatCannotBeReadBack(t *testing.T) {
 		want    string
 	}{
 		{acl.Binding{}, `acl: the binding of UNKNOWN "" (UNKNOWN), UNKNOWN UNKNOWN for "" from host "" cannot be written as json: ` +
-			`reading it back finds resource type "UNKNOWN", where it expects one of TOPIC, GROUP, CLUSTER, TRANSACTIONAL_ID, DELEGATION_TOKEN, USER`},
+			`reading it back finds resource type "UNKNOWN", expected one of TOPIC, GROUP, CLUSTER, TRANSACTIONAL_ID, DELEGATION_TOKEN, USER`},
 		{topic("a\xff", "User:a"), `acl: the binding of TOPIC "a\xff" (LITERAL), ALLOW READ for "User:a" from host "*" cannot be written as json: ` +
-			`it would be read back as another one`},
+			`it would be read back as another binding`},
 		{topic("a", "alice"), `acl: the binding of TOPIC "a" (LITERAL), ALLOW READ for "alice" from host "*" cannot be written as json: ` +
-			`reading it back finds principal "alice", where it expects Type:name, such as User:alice, or "User:*" for everyone`},
+			`reading it back finds principal "alice", expected Type:name, such as User:alice, or "User:*" for everyone`},
 	} {
 		text, err := test.binding.MarshalJSON()
 		if len(text) > 0 || err == nil || err.Error() != test.want {

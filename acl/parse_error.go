@@ -7,32 +7,36 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// MaxParseErrors is how many errors of one file [Read] reports. What mends a file
-// with more mistakes is another file, and a hostile one must not fill memory with
-// messages.
+// MaxParseErrors is how many errors in one file [Read] reports. Nobody corrects more
+// mistakes one by one, and a hostile file must not fill memory with messages.
 const MaxParseErrors = 10_000
 
-// ParseError says what is wrong at one place of a file, and what is expected
-// there. What it repeats of the file is quoted and cut.
+// ParseError is an error at one position in a file. Text from the file is quoted and
+// truncated in its messages.
 type ParseError struct {
-	File     string // as given to Read; may be empty
+	File     string // the name given to Read; may be empty
 	Line     int    // from 1
 	Column   int    // in bytes, from 1; one past the end of the line if something is missing there
 	Found    string
 	Expected string
 }
 
-// Error returns "file:line:column: found …, expected …".
+// Error returns "file:line:column: found …, expected …", or without the last part if
+// Expected is empty.
 func (e *ParseError) Error() string {
 	position := fmt.Sprintf("%d:%d", e.Line, e.Column)
 	if e.File != "" {
 		position = e.File + ":" + position
 	}
+	if e.Expected == "" {
+		return position + ": " + e.Found
+	}
 	return fmt.Sprintf("%s: found %s, expected %s", position, e.Found, e.Expected)
 }
 
-// ParseErrors is all that is wrong with a file, in the order of the file, and
-// never empty. Beyond [MaxParseErrors] one more error says how many are left out.
+// ParseErrors are all errors in a file, in the order of the file. There is at least
+// one. After [MaxParseErrors] errors, a last one has the number of errors that are not
+// shown, and no Expected.
 type ParseErrors []*ParseError
 
 // Error returns the errors, one a line.
@@ -44,7 +48,7 @@ func (e ParseErrors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap returns the errors one by one, for errors.As.
+// Unwrap returns the errors for errors.As.
 func (e ParseErrors) Unwrap() []error {
 	list := make([]error, len(e))
 	for i, err := range e {
@@ -53,12 +57,12 @@ func (e ParseErrors) Unwrap() []error {
 	return list
 }
 
-// errorList gathers the errors of a file, up to MaxParseErrors.
+// errorList collects the errors in a file, up to MaxParseErrors.
 type errorList struct {
 	file     string
 	list     ParseErrors
 	leftOut  int
-	from, at int // line and column of the first that is left out
+	from, at int // line and column of the first error that is not shown
 }
 
 func (l *errorList) add(line int, problems ...lines.Problem) {
@@ -74,7 +78,7 @@ func (l *errorList) add(line int, problems ...lines.Problem) {
 	}
 }
 
-// err returns all errors, or nil if there is none.
+// err returns all errors, or nil if there are none.
 func (l *errorList) err() error {
 	switch {
 	case len(l.list) == 0:
@@ -83,5 +87,5 @@ func (l *errorList) err() error {
 		return l.list
 	}
 	return append(l.list, &ParseError{l.file, l.from, l.at,
-		fmt.Sprintf("%d more errors from here on", l.leftOut), "the ones above to be mended first"})
+		fmt.Sprintf("%d more errors not shown", l.leftOut), ""})
 }

@@ -8,22 +8,22 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// MaxLineBytes is the longest line that [Read] reads, without its line break. A
-// line of the ZooKeeper format holds a whole node, and no node is larger than
-// 1 MiB unless somebody has raised ZooKeeper's jute.maxbuffer.
+// MaxLineBytes is the maximum length of a line that [Read] accepts, without its line
+// break. A line of the ZooKeeper format contains a whole node, which is at most 1 MiB
+// unless ZooKeeper's jute.maxbuffer was raised.
 const MaxLineBytes = 1 << 20
 
-// Read reads all bindings of r, in the order of the file, repeated ones
-// included. Blank lines are skipped. Every binding passes [Binding.ValidateStored]:
-// hosts that Kafka can have stored are read, whatever they mean.
+// Read reads all bindings from r, in the order of the file, including duplicates. Blank
+// lines are skipped. Every binding passes [Binding.ValidateStored]: any host that Kafka
+// can have stored is accepted.
 //
-// It is all or nothing: if anything is wrong with the file, no binding is
-// returned, and the error is a [ParseErrors] that says everything that is wrong,
-// where, and what to write instead. An error of r itself is wrapped and returned
-// instead. An empty file holds no binding and is no error.
+// If anything in the file is wrong, no binding is returned. The error is then a
+// [ParseErrors], which lists every error with its position and what is expected. An
+// error of r itself is wrapped and returned instead. An empty file has no bindings and
+// is not an error.
 //
-// file is the name of the file in errors and may be empty. Memory grows with what
-// is read; texts that occur many times are kept once.
+// file is the name of the file in errors and may be empty. Memory grows with the number
+// of bindings; equal texts are stored once.
 //
 // Source: Kafka's AclCommand and AccessControlEntry.toString (text), AclEntry and
 // ZkData (ZooKeeper).
@@ -51,7 +51,7 @@ type reader struct {
 	parser   lineParser // nil until the format is known
 	bindings []Binding
 	errors   errorList
-	texts    map[string]string // every text kept, so that equal ones are kept once and no line is kept for a part of it
+	texts    map[string]string // every text that was kept, so that equal texts share memory and no line stays in memory for a part of it
 }
 
 func (d *reader) readAll() error {
@@ -62,7 +62,7 @@ func (d *reader) readAll() error {
 		}
 		d.errors.add(d.lines.Number, problems...)
 		if d.parser == nil {
-			return nil // nothing sensible can be said of what follows
+			return nil // the rest of the file cannot be checked
 		}
 	}
 	return d.lines.Err()
@@ -86,7 +86,7 @@ func (d *reader) parseLine(line string) []lines.Problem {
 	old := len(d.bindings)
 	all, problems := d.parser.appendLine(d.bindings, line)
 	if len(problems) > 0 || len(d.errors.list) > 0 {
-		d.bindings = nil // none will be returned
+		d.bindings = nil // they will not be returned
 		return problems
 	}
 	d.bindings = all

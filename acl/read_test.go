@@ -20,7 +20,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// binding returns an ALLOW, for tests that are about names.
+// binding returns an ALLOW, for tests of names.
 func binding(p resource.Pattern, principal, host string, op ops.Operation) acl.Binding {
 	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: principal, Host: host, Operation: op, Permission: acl.Allow}}
 }
@@ -29,7 +29,7 @@ func topic(name, principal string) acl.Binding {
 	return binding(resource.LiteralPattern(resource.Topic, name), principal, "*", ops.Read)
 }
 
-// read fails the test unless text is read as exactly want.
+// read fails the test unless text is parsed as exactly want.
 func read(t *testing.T, text string, format acl.Format, want ...acl.Binding) {
 	t.Helper()
 	got, err := acl.Read(strings.NewReader(text), "dump.txt", format)
@@ -41,8 +41,8 @@ func read(t *testing.T, text string, format acl.Format, want ...acl.Binding) {
 	}
 }
 
-// refuse fails the test unless text is refused with exactly these lines and no
-// binding.
+// refuse fails the test unless text is refused with exactly these error lines and no
+// bindings.
 func refuse(t *testing.T, text string, format acl.Format, want ...string) {
 	t.Helper()
 	got, err := acl.Read(strings.NewReader(text), "dump.txt", format)
@@ -50,7 +50,7 @@ func refuse(t *testing.T, text string, format acl.Format, want ...string) {
 		t.Fatalf("Read(%q) = %v, want an error", text, got)
 	}
 	if got != nil {
-		t.Errorf("Read(%q) returns bindings beside an error: %v", text, got)
+		t.Errorf("Read(%q) returns bindings together with an error: %v", text, got)
 	}
 	if list := strings.Join(want, "\n"); err.Error() != list {
 		t.Errorf("Read(%q)\n%v\nwant\n%v", text, err, list)
@@ -111,7 +111,7 @@ func TestReadLineBreaks(t *testing.T) {
 		read(t, strings.TrimRight(text, "\n"), acl.FormatAuto, one)
 	}
 	refuse(t, strings.ReplaceAll(oneText, ":\n", ":\r\r\n"), acl.FormatAuto,
-		`dump.txt:1:96: found control character '\r', expected printable text only: the json format can hold the names that this one cannot`)
+		`dump.txt:1:96: found control character '\r', expected only printable text: use the json format for other names`)
 }
 
 func TestReadTellsWhereBytesAreNotUTF8(t *testing.T) {
@@ -125,7 +125,7 @@ func TestReadTakesALineOfMaxLineBytesAndNoMore(t *testing.T) {
 	for _, lineBreak := range []string{"\n", "\r\n"} {
 		text := strings.ReplaceAll(strings.Replace(oneJSON, "foo", longest, 1), "\n", lineBreak)
 		read(t, text+oneJSON, acl.FormatJSON, topic(longest, "User:alice"), one)
-		// Reading goes on behind a longer one, and says what else is wrong.
+		// After a line that is too long, Read continues and reports other errors.
 		text = strings.Replace(text, "nnn", "nnnn", 1)
 		refuse(t, oneJSON+text+"{}\n", acl.FormatJSON,
 			"dump.txt:2:1048577: found a longer line, expected no line of more than 1048576 bytes",
@@ -170,7 +170,7 @@ func TestReadReportsEveryErrorUpToTheMost(t *testing.T) {
 			continue
 		}
 		last := list[len(list)-1].Error()
-		want := fmt.Sprintf("f:%d:1: found %d more errors from here on, expected the ones above to be mended first",
+		want := fmt.Sprintf("f:%d:1: %d more errors not shown",
 			2+acl.MaxParseErrors, n-acl.MaxParseErrors)
 		if len(list) != acl.MaxParseErrors+1 || last != want {
 			t.Errorf("%d errors: %d are reported, the last is\n%s\nwant\n%s", n, len(list), last, want)
@@ -197,7 +197,7 @@ func TestReadKeepsEqualTextsOnce(t *testing.T) {
 		{a.Pattern.Name, b.Pattern.Name}, {a.Entry.Principal, b.Entry.Principal}, {a.Entry.Host, b.Entry.Host},
 	} {
 		if unsafe.StringData(pair[0]) != unsafe.StringData(pair[1]) {
-			t.Errorf("%q is kept twice", pair[0])
+			t.Errorf("%q is stored twice", pair[0])
 		}
 	}
 }
@@ -228,8 +228,8 @@ func TestFormatNames(t *testing.T) {
 	}
 }
 
-// TestReadHostsThatKafkaCanHaveStored: a host that nobody can read, or that only Kafka
-// reads, does not make a file unreadable, in any format; such an ACL is not created.
+// TestReadHostsThatKafkaCanHaveStored: in every format, Read accepts a host that is
+// unreadable, or that only Kafka can interpret. Such an ACL cannot be created.
 func TestReadHostsThatKafkaCanHaveStored(t *testing.T) {
 	for _, host := range []string{"010.0.0.0/8", "10.0.0.0/08", "[2001:db8::]/32", "fe80::1%eth0/64", "10.0.0.0/33", "::ffff:10.0.0.0/104", ""} {
 		t.Run(host, func(t *testing.T) {

@@ -8,20 +8,20 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Template is what a kind of client needs: see [Template.Bindings]. The zero
-// Template is none.
+// Template is a set of permissions for one kind of client: see [Template.Bindings]. The
+// zero Template is not valid.
 type Template uint8
 
-// The templates, with what they allow. "Own" is what begins with
+// The templates, with what they allow. "Own" resources are those whose names begin with
 // TemplateArgs.Name.
 const (
 	// Producer: Write, Describe and Create on the topics (kafka-acls --producer).
 	Producer Template = iota + 1
-	// IdempotentProducer: as Producer, and IdempotentWrite on the cluster, which
-	// brokers before Kafka 3.0 ask for (kafka-acls --producer --idempotent).
+	// IdempotentProducer: Producer plus IdempotentWrite on the cluster, which brokers
+	// before Kafka 3.0 require (kafka-acls --producer --idempotent).
 	IdempotentProducer
-	// TransactionalProducer: as Producer, and Write and Describe on the transactional
-	// ids (kafka-acls --producer --transactional-id).
+	// TransactionalProducer: Producer plus Write and Describe on the transactional ids
+	// (kafka-acls --producer --transactional-id).
 	TransactionalProducer
 	// Consumer: Read and Describe on the topics, Read on the groups (kafka-acls
 	// --consumer).
@@ -31,45 +31,45 @@ const (
 	ConnectWorker
 	// SourceConnector: Write on the topics.
 	SourceConnector
-	// SinkConnector: Read on the topics, Read on the group "connect-" and the name.
+	// SinkConnector: Read on the topics, Read on the group "connect-" plus the name.
 	SinkConnector
-	// ConnectReporter: Create, Describe and Write on the topics, to which a sink
-	// connector reports successes and errors. It creates them if they are not there.
+	// ConnectReporter: Create, Describe and Write on the topics to which a sink
+	// connector reports successes and errors. It creates missing topics.
 	//
 	// Checked against the ACLs in Confluent's own examples of managed sink connectors
 	// (terraform-provider-confluent, connectors/elasticsearch-sink-connector), which
-	// allow Create and Write on the topics of successes and of errors. Describe is
-	// what Write implies, and is listed as for a producer. No page of Confluent's was
-	// found that lists the ACLs of a reporter of self-managed workers.
+	// allow Create and Write on the topics of successes and of errors. Write implies
+	// Describe, which is listed as for a producer. No page of Confluent's was found
+	// that lists the ACLs of a reporter of self-managed workers.
 	ConnectReporter
-	// StreamsApplication: Read on the topics, Write on the output topics, if there
-	// are any; All on own topics and own groups, Write and Describe on own
-	// transactional ids. The name is the application.id.
+	// StreamsApplication: Read on the topics, Write on the output topics, if any; All
+	// on own topics and own groups, Write and Describe on own transactional ids. The
+	// name is the application.id.
 	StreamsApplication
 	// ShareConsumer: as Consumer, for the groups of share consumers.
 	ShareConsumer
-	// ExactlyOnceWorker: as ConnectWorker, and Write and Describe on the transactional id
-	// "connect-cluster-" and the group, for exactly.once.source.support.
+	// ExactlyOnceWorker: ConnectWorker plus Write and Describe on the transactional id
+	// "connect-cluster-" plus the group, for exactly.once.source.support.
 	ExactlyOnceWorker
-	// ExactlyOnceSource: Write on the topics; Read and Write on the output topics, of
-	// which there is one, that of the connector's offsets; Write and Describe on the
-	// transactional ids, which are those of the tasks: the group of the workers, the name
-	// of the connector and the number of the task, with hyphens between.
+	// ExactlyOnceSource: Write on the topics; Read and Write on the only output topic,
+	// which holds the connector's offsets; Write and Describe on the transactional ids
+	// of the tasks: the group of the workers, the name of the connector and the number
+	// of the task, separated by hyphens.
 	ExactlyOnceSource
 )
 
-// MaxTemplateBindings is how many bindings a template makes at the most: as many as
-// one request may create.
+// MaxTemplateBindings is the maximum number of bindings from a template. It is also the
+// most that one request may create.
 const MaxTemplateBindings = 10_000
 
-// TemplateArgs says whom a [Template] allows what it allows, and on what. A list
-// that the template has no use for must be empty; all others must not, but for
-// Hosts and OutputTopics.
+// TemplateArgs are the principals, hosts and resources of a [Template]. A list that the
+// template does not use must be empty. All others must not be empty, except Hosts and
+// OutputTopics.
 type TemplateArgs struct {
 	Principals []string
-	Hosts      []string // none: WildcardHost
-	// PatternType is that of the names in the lists: Literal, for which zero stands
-	// too, or Prefixed. It has no effect on the cluster and on what Name names.
+	Hosts      []string // empty means WildcardHost
+	// PatternType is the pattern type of the names in the lists: Literal (also if zero)
+	// or Prefixed. It does not apply to the cluster and to resources derived from Name.
 	PatternType      resource.PatternType
 	Topics           []string
 	OutputTopics     []string
@@ -78,7 +78,7 @@ type TemplateArgs struct {
 	Name             string // of the connector or the Streams application
 }
 
-// templateSource is where the names of resources come from.
+// templateSource says where the names of resources come from.
 type templateSource uint8
 
 const (
@@ -94,9 +94,9 @@ const (
 	workerTransactionalIDs
 )
 
-// templateSources says, for each source, what it gives the names of.
+// templateSources describes the resources of each source.
 var templateSources = [...]struct {
-	argument string // of TemplateArgs; "" needs none
+	argument string // the field of TemplateArgs, or "" for none
 	optional bool
 	typ      resource.Type
 	pattern  resource.PatternType // PatternUnknown: TemplateArgs.PatternType
@@ -119,7 +119,7 @@ var templateSources = [...]struct {
 	}},
 }
 
-// ownName returns prefix and the name, if there is one.
+// ownName returns a function for prefix plus the name, if there is one.
 func ownName(prefix string) func(*TemplateArgs) []string {
 	return func(a *TemplateArgs) []string {
 		if a.Name == "" {
@@ -143,11 +143,11 @@ var connectWorker = []templateRow{
 	{fromGroups, []ops.Operation{ops.Read}},
 }
 
-// templates is what each template allows.
+// templates lists what each template allows.
 //
-// Source: kafka-acls (AclCommand); Confluent's documentation of Kafka Connect
-// security, for the worker and the connectors; see ConnectReporter for the reporter;
-// Kafka Streams developer guide, "Streams Security".
+// Source: kafka-acls (AclCommand); Confluent's documentation of Kafka Connect security,
+// for the worker and the connectors; see ConnectReporter for the reporter; Kafka
+// Streams developer guide, "Streams Security".
 var templates = [...][]templateRow{
 	Producer:              {producing},
 	IdempotentProducer:    {producing, {theCluster, []ops.Operation{ops.IdempotentWrite}}},
@@ -183,23 +183,23 @@ var templateNames = enum.Names{"UNKNOWN", "PRODUCER", "IDEMPOTENT_PRODUCER", "TR
 	"CONNECT_WORKER", "SOURCE_CONNECTOR", "SINK_CONNECTOR", "CONNECT_REPORTER", "STREAMS_APPLICATION",
 	"SHARE_CONSUMER", "EXACTLY_ONCE_WORKER", "EXACTLY_ONCE_SOURCE"}
 
-// ParseTemplate returns the template that s names, without regard to case and with
-// or without the underscores: "STREAMS_APPLICATION", "StreamsApplication". On error
-// the result is the zero Template.
+// ParseTemplate parses the name of a template. Case is ignored and underscores are
+// optional: "STREAMS_APPLICATION", "StreamsApplication". On error the result is the
+// zero Template.
 func ParseTemplate(s string) (Template, error) {
 	code, err := templateNames.ParseFold("template", s)
 	return Template(code), err
 }
 
-// String returns the name of t, such as "STREAMS_APPLICATION", or "Template(99)"
-// for a value that is none.
+// String returns the name of t, such as "STREAMS_APPLICATION", or "Template(99)" for an
+// unknown value.
 func (t Template) String() string { return templateNames.String("Template", int(t)) }
 
-// Bindings returns what t allows args, sorted and without repeats: a binding for
-// each principal, host, resource and operation. To take it back, remove the same
-// bindings. On error, an [*InvalidError], the result is nil: for arguments that are
-// missing, or that t has no use for, for a binding that Kafka would not create
-// ([Binding.ValidateNew]), and for more bindings than [MaxTemplateBindings].
+// Bindings returns the bindings of t for args, sorted and without duplicates: one for
+// each principal, host, resource and operation. To undo a template, remove the same
+// bindings. On error the result is nil. The error is an [*InvalidError] for missing or
+// unused arguments, for a binding that Kafka would not create ([Binding.ValidateNew]),
+// and for more than [MaxTemplateBindings] bindings.
 func (t Template) Bindings(args TemplateArgs) ([]Binding, error) {
 	if err := t.validate(&args); err != nil {
 		return nil, err
@@ -222,7 +222,7 @@ func (t Template) Bindings(args TemplateArgs) ([]Binding, error) {
 	return slices.Compact(list), nil
 }
 
-// validate reports which argument is missing, or has no use.
+// validate returns an error for a missing or unused argument.
 func (t Template) validate(args *TemplateArgs) error {
 	if t == 0 || int(t) >= len(templates) {
 		return invalid("template", "%v is not known: expected one of %v", t, templateNames[1:])
@@ -232,15 +232,15 @@ func (t Template) validate(args *TemplateArgs) error {
 		used[templateSources[row.source].argument] = true
 	}
 	if len(args.Principals) == 0 {
-		return invalid("Principals", "there is none: expected whom to allow it")
+		return invalid("Principals", "the list is empty: expected at least one principal")
 	}
 	for _, s := range templateSources {
 		switch given := len(s.names(args)) > 0; {
 		case s.argument == "":
 		case given && !used[s.argument]:
-			return invalid(s.argument, "%v has no use for it: leave it out", t)
+			return invalid(s.argument, "%v does not use it: leave it empty", t)
 		case !given && used[s.argument] && !s.optional:
-			return invalid(s.argument, "%v needs it", t)
+			return invalid(s.argument, "%v requires it", t)
 		}
 	}
 	return nil
@@ -262,7 +262,7 @@ func (r templateRow) bindings(args *TemplateArgs, limit int) (list []Binding, er
 						return nil, err
 					}
 					if len(list) == limit {
-						return nil, invalid("args", "they make more than %d bindings: divide them", MaxTemplateBindings)
+						return nil, invalid("args", "they make more than %d bindings: use several calls", MaxTemplateBindings)
 					}
 					list = append(list, b)
 				}

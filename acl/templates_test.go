@@ -11,7 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// brief prints what a template allows without what is the same in all lines.
+// brief prints what a template allows, without the parts that are the same in all
+// lines.
 func brief(list []acl.Binding) []string {
 	var lines []string
 	for _, b := range list {

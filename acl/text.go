@@ -11,8 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The headings of kafka-acls. What it adds, it prints like what there is; the
-// principal of a list is said again in every entry.
+// The headings of kafka-acls. It prints ACLs that it adds like existing ones. Entries
+// below a principal's heading repeat the principal.
 //
 // Source: Kafka's AclCommand.
 const (
@@ -21,12 +21,12 @@ const (
 	principalHeading = "ACLs for principal `"
 )
 
-// entryForm is how a release prints an entry. It is read from its fixed ends:
-// what stands between them may hold any of the separators, save the last field.
+// entryForm describes how a release prints an entry. Entries are parsed from both ends:
+// all fields but the last may contain the separators.
 type entryForm struct {
 	prefix, suffix string
-	// The fields from right to left, each with what stands before it. What is left
-	// of the last is the principal.
+	// The fields from right to left, each with the separator before it. The rest is the
+	// principal.
 	fields  []separated
 	example string
 }
@@ -52,7 +52,7 @@ var (
 	}, "User:alice has Allow permission for operations: Read from hosts: *"}
 )
 
-// How releases since 2.4 print a resource.
+// The format of a resource in releases since 2.4.
 //
 // Source: Kafka's ResourcePattern.toString.
 const (
@@ -60,12 +60,12 @@ const (
 	pattern24Example = pattern24 + "TOPIC, name=orders, patternType=LITERAL)"
 )
 
-// textParser reads what any release of kafka-acls prints. The zero textParser is
+// textParser parses the output of any release of kafka-acls. The zero textParser is
 // before the first heading.
 type textParser struct {
 	headed   bool       // entries may follow
-	resource Binding    // its pattern is that of the last heading
-	form     *entryForm // of the entries below the last heading; nil if it could not be read
+	resource Binding    // only its pattern is used: that of the last heading
+	form     *entryForm // form of the entries below the last heading; nil if the heading is invalid
 }
 
 func newTextParser() lineParser { return &textParser{} }
@@ -75,7 +75,7 @@ func (p *textParser) appendLine(dst []Binding, line string) ([]Binding, []proble
 	if entry, ok := cutIndent(text); ok {
 		return p.appendEntry(dst, trimOneSpace(entry))
 	}
-	// Whatever is wrong with a heading, entries may follow: they are not at fault.
+	// After any error in a heading, entries may follow. They are not reported.
 	*p = textParser{headed: true, resource: standIn}
 	if found := findControl(text); found != nil {
 		return dst, []problem{*found}
@@ -83,8 +83,8 @@ func (p *textParser) appendLine(dst []Binding, line string) ([]Binding, []proble
 	return dst, p.heading(trimOneSpace(text))
 }
 
-// cutIndent returns an entry without what kafka-acls prints before it: a tab,
-// and before 4.1, in the first entry of a resource, a space as well.
+// cutIndent returns an entry without its indentation: a tab and, before 4.1 in the
+// first entry of a resource, also a space.
 func cutIndent(line span) (span, bool) {
 	indented := line
 	if strings.HasPrefix(line.text, " \t") {
@@ -93,16 +93,16 @@ func cutIndent(line span) (span, bool) {
 	return indented.cutPrefix("\t")
 }
 
-// trimOneSpace drops the space that kafka-acls before 4.1 prints after headings
-// and after the last entry of a resource.
+// trimOneSpace removes the space that kafka-acls before 4.1 prints after headings and
+// after the last entry of a resource.
 func trimOneSpace(line span) span {
 	line, _ = line.cutSuffix(" ")
 	return line
 }
 
-// findControl finds the first control character. Kafka prints names as they are,
-// so that one that holds a line break fakes or breaks lines, and other control
-// characters fool whoever looks at a dump.
+// findControl finds the first control character. Kafka prints names unescaped. A name
+// with a line break can therefore forge or break lines, and other control characters
+// can deceive the reader of a dump.
 func findControl(s span) *problem {
 	i := strings.IndexFunc(s.text, unicode.IsControl)
 	if i < 0 {
@@ -111,10 +111,10 @@ func findControl(s span) *problem {
 	r, _ := utf8.DecodeRuneInString(s.text[i:])
 	_, at := s.cut(i, 0)
 	return at.problem("control character "+strconv.QuoteRune(r),
-		"printable text only: the json format can hold the names that this one cannot")
+		"only printable text: use the json format for other names")
 }
 
-// heading reads a line that says what the entries below it are for.
+// heading parses a heading: the resource or principal of the entries below it.
 func (p *textParser) heading(line span) []problem {
 	if body, ok := line.cutPrefix(principalHeading); ok {
 		p.headed = false // a resource must follow
@@ -134,7 +134,7 @@ func (p *textParser) heading(line span) []problem {
 	return p.resourceHeading(body)
 }
 
-// missingEnd says what is wrong with a line that does not end in suffix.
+// missingEnd returns the error for a line that does not end in suffix.
 func missingEnd(s span, suffix string) *problem {
 	if strings.HasSuffix(s.text, suffix) {
 		return nil
@@ -146,7 +146,7 @@ func missingEnd(s span, suffix string) *problem {
 	return s.end().problem("the end of the line", strconv.Quote(suffix)+" before it")
 }
 
-// resourceHeading reads what follows the opening backquote.
+// resourceHeading parses the text after the opening backquote.
 func (p *textParser) resourceHeading(body span) []problem {
 	p.form = &entryForm09
 	since24 := strings.HasPrefix(body.text, pattern24)
@@ -163,9 +163,9 @@ func (p *textParser) resourceHeading(body span) []problem {
 	return p.pattern09(name)
 }
 
-// pattern24 reads "ResourcePattern(resourceType=TOPIC, name=orders,
-// patternType=LITERAL)". The type comes first and holds no comma, the pattern
-// type comes last: the name may hold anything.
+// pattern24 parses "ResourcePattern(resourceType=TOPIC, name=orders,
+// patternType=LITERAL)". The type is first and contains no comma, and the pattern type
+// is last, so the name may contain anything.
 func (p *textParser) pattern24(s span) []problem {
 	inner, closed := s.cutSuffix(")")
 	inner, _ = inner.cutPrefix(pattern24)
@@ -177,10 +177,10 @@ func (p *textParser) pattern24(s span) []problem {
 	return p.resource.setFields(fieldText{resourceTypeField, typ}, fieldText{nameField, name}, fieldText{patternTypeField, patternType})
 }
 
-// pattern09 reads "Topic:orders", as releases before 2.0 print a resource, and
-// "Topic:LITERAL:orders", as 2.0 to 2.3 do. The two cannot be told apart where a
-// name in a dump of the former begins with "LITERAL:" or "PREFIXED:", words that
-// meant nothing then; it is read as the latter. No topic can have such a name.
+// pattern09 parses "Topic:orders", as releases before 2.0 print a resource, and
+// "Topic:LITERAL:orders", as 2.0 to 2.3 do. Before 2.0 a name could begin with
+// "LITERAL:" or "PREFIXED:", which had no meaning then. Such a name is parsed as the
+// second form. No topic can have such a name.
 //
 // Source: kafka.security.auth.Resource.toString.
 func (p *textParser) pattern09(s span) []problem {
@@ -200,7 +200,7 @@ func isSpecific(s string) bool {
 	return err == nil && p.IsSpecific()
 }
 
-// appendEntry reads a line below a heading, without its indent.
+// appendEntry parses a line below a heading, without its indentation.
 func (p *textParser) appendEntry(dst []Binding, entry span) ([]Binding, []problem) {
 	if found := findControl(entry); found != nil {
 		return dst, []problem{*found}
@@ -209,7 +209,7 @@ func (p *textParser) appendEntry(dst []Binding, entry span) ([]Binding, []proble
 	if !p.headed {
 		problems = append(problems, *entry.problem("an entry before any resource",
 			"a heading above it, such as "+currentHeading+pattern24Example+"`:"))
-		*p = textParser{headed: true, resource: standIn} // it is said once
+		*p = textParser{headed: true, resource: standIn} // report it only once
 	}
 	form := p.form
 	if form == nil {
@@ -231,7 +231,7 @@ func formOf(entry span) *entryForm {
 	return &entryForm09
 }
 
-// split finds the fields of an entry.
+// split splits an entry into its fields.
 func (f *entryForm) split(entry span) ([]fieldText, *problem) {
 	rest, ok := entry.cutPrefix(f.prefix)
 	if !ok {

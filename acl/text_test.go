@@ -10,13 +10,13 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// What earlier releases of kafka-acls print.
+// The output of earlier releases of kafka-acls.
 func TestReadTextOfEarlierReleases(t *testing.T) {
 	alice := binding(resource.LiteralPattern(resource.Topic, "test_secure_topic"), "User:alice", "10.0.0.1", ops.Read)
 	bob := alice
 	bob.Entry = acl.Entry{Principal: "User:CN=bob has Allow permission, OU=x", Host: "*", Operation: ops.DescribeConfigs, Permission: acl.Deny}
 
-	// Up to 1.1, with the spaces of that time and without.
+	// Up to 1.1, with and without the trailing spaces that it printed.
 	for _, end := range []string{"", " "} {
 		read(t, "Current ACLs for resource `Topic:test_secure_topic`:"+end+"\n"+
 			end+"\tUser:alice has Allow permission for operations: Read from hosts: 10.0.0.1\n"+
@@ -34,14 +34,14 @@ func TestReadTextOfEarlierReleases(t *testing.T) {
 		acl.FormatText,
 		binding(resource.LiteralPattern(resource.Topic, "*"), "User:alice", "*", ops.Read),
 		binding(resource.PrefixedPattern(resource.Group, "a:b"), "User:alice", "*", ops.Read),
-		// No release spells it so, and no ACL has the other: they are parts of the names.
+		// No release uses this spelling, and no ACL has the other pattern type: both
+		// are parts of the names.
 		binding(resource.LiteralPattern(resource.TransactionalID, "Prefixed:c"), "User:alice", "*", ops.Read),
 		binding(resource.LiteralPattern(resource.Group, "MATCH:d"), "User:alice", "*", ops.Read),
 		binding(resource.LiteralPattern(resource.Cluster, "kafka-cluster"), "User:alice", "*", ops.Read))
 }
 
-// Everything that kafka-acls prints without quoting it may hold what stands
-// between the fields.
+// Everything that kafka-acls prints without quoting may contain the separators.
 func TestReadTextWithSeparatorsInNames(t *testing.T) {
 	for _, name := range []string{
 		"a, b", "a, name=b", "a, patternType=PREFIXED)", "a, patternType=PREFIXED)`:", "`", ")", "=", "a b ", " ",
@@ -68,8 +68,8 @@ func TestReadTextWithoutEntries(t *testing.T) {
 	read(t, heading+"  \n\n"+oneText, acl.FormatText, one)
 }
 
-// A heading for a principal says nothing that its entries do not say, and begins
-// anew.
+// The heading of a principal only repeats what its entries say, and starts a new
+// section.
 func TestReadTextForPrincipals(t *testing.T) {
 	read(t, "ACLs for principal `User:a`b`\n"+oneText+"ACLs for principal `User:nobody`\n", acl.FormatText, one)
 	refuse(t, oneText+"ACLs for principal `User:b`\n\t(principal=User:b, host=*, operation=READ, permissionType=ALLOW)\n"+
@@ -83,7 +83,7 @@ const (
 	exampleResource = "expected a resource such as ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL)"
 	exampleEntry    = "expected an entry such as (principal=User:alice, host=*, operation=READ, permissionType=ALLOW)"
 	oldEntry        = "expected an entry such as User:alice has Allow permission for operations: Read from hosts: *"
-	printable       = "expected printable text only: the json format can hold the names that this one cannot"
+	printable       = "expected only printable text: use the json format for other names"
 	someHost        = `expected an address, "*" for all, or a network in CIDR notation such as 10.0.0.0/8`
 	somePrincipal   = `expected Type:name, such as User:alice, or "User:*" for everyone`
 	someOperation   = "expected one of ALL, READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, " +
@@ -126,7 +126,8 @@ func TestReadTextRefusesHeadings(t *testing.T) {
 		for i, w := range test.want {
 			want[i] = "dump.txt:" + w
 		}
-		// The entry below is right, but for a heading of an old release.
+		// The entry below is valid except that its heading has the form of an old
+		// release.
 		entry := ok
 		if strings.Contains(test.heading, "`Queue") || strings.Contains(test.heading, "`Topic`") {
 			entry = "\tUser:alice has Allow permission for operations: Read from hosts: *\n"
@@ -162,7 +163,7 @@ func TestReadTextRefusesEntries(t *testing.T) {
 		refuse(t, oneText+test.entry+"\n", acl.FormatText, want...)
 	}
 
-	// The form of the entries is that of their heading.
+	// The heading determines the form of the entries.
 	refuse(t, "Current ACLs for resource `Topic:a`:\n"+
 		"\t(principal=User:a, host=*, operation=READ, permissionType=ALLOW)\n"+
 		"\tUser:a has Allow permission for operations: Read\n"+

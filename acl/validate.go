@@ -10,11 +10,11 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// InvalidError says which field of a binding or a filter Kafka would refuse, and
-// what to write instead. Kafka answers it with ops.InvalidRequest.
+// InvalidError says which field of a binding or a filter Kafka would refuse, and what
+// is expected. Kafka's answer is ops.InvalidRequest.
 type InvalidError struct {
 	Field string // as Kafka names it: "resourceType", "name", "patternType", "principal", "host", "operation", "permissionType", "patternFilter", "entryFilter"
-	Msg   string // what is wrong and what is expected; input in it is quoted and cut
+	Msg   string // what is wrong and what is expected; input is quoted and truncated
 }
 
 // Error returns "invalid <field>: <message>".
@@ -24,15 +24,15 @@ func invalid(field, format string, args ...any) error {
 	return &InvalidError{Field: field, Msg: fmt.Sprintf(format, args...)}
 }
 
-// Validate reports, as an [*InvalidError], the first reason why Kafka 4.4 would not
-// create b, or nil. The checks are those of [Binding.ValidateStored] and one of the
-// host: it is not empty, and it is a network if it holds a slash (KIP-1276), by the
-// grammar of [ParseHost]. A network with the name of an interface for its zone is
-// refused, because only the brokers that have that interface take it.
+// Validate returns, as an [*InvalidError], the first reason why Kafka 4.4 would not
+// create b, or nil. It makes the checks of [Binding.ValidateStored] and checks the
+// host: it must not be empty, and with a slash it must be a network (KIP-1276) in the
+// grammar of [ParseHost]. A network whose zone is the name of an interface is refused,
+// because only brokers with that interface accept it.
 //
-// As in Kafka, nothing is said of an operation that the resource type does not
-// support, of a cluster that is not named resource.ClusterName, or of a host name
-// that no address can equal.
+// Like Kafka, Validate accepts an operation that the resource type does not support, a
+// cluster that is not named resource.ClusterName, and a host name that equals no
+// address.
 //
 // Source: Kafka's constructors of ResourcePattern and AccessControlEntry,
 // AclControlManager.validateNewAcl.
@@ -43,17 +43,17 @@ func (b Binding) Validate() error {
 	return validateHost(b.Entry.Host)
 }
 
-// ValidateStored reports, as an [*InvalidError], the first reason why no release of
-// Kafka can have stored b, or nil. It is what files are read by. The checks are those of
-// Kafka 4.2, in its order: types, operation and permission are specific; the name is not
-// empty; the principal has a colon. Hosts are not looked at: releases before 4.4 store any
-// text, and 4.4 keeps what they stored.
+// ValidateStored returns, as an [*InvalidError], the first reason why no release of
+// Kafka can have stored b, or nil. Files are read with this check. It makes the checks
+// of Kafka 4.2, in its order: types, operation and permission are specific, the name is
+// not empty, and the principal has a colon. Hosts are not checked: releases before 4.4
+// store any text, and 4.4 keeps it.
 func (b Binding) ValidateStored() error {
 	if err := b.ValidateTypes(); err != nil {
 		return err
 	}
 	if b.Pattern.Name == "" {
-		return invalid("name", "it is empty: give a resource name, or %q for all", resource.Wildcard)
+		return invalid("name", "it is empty: expected a resource name, or %q for all", resource.Wildcard)
 	}
 	if _, err := principal.Parse(b.Entry.Principal); err != nil {
 		return invalid("principal", "%v", err)
@@ -61,17 +61,15 @@ func (b Binding) ValidateStored() error {
 	return nil
 }
 
-// ValidateTypes reports, as an [*InvalidError], whether the types, the operation
-// and the permission of b are those of an ACL, and its texts are Unicode (valid
-// UTF-8), as Kafka's strings are. It is the part of [Binding.Validate] that every
-// authorizer needs: the metadata log of an earlier release may hold names,
-// principals and hosts that Validate refuses.
+// ValidateTypes returns an [*InvalidError] unless the types, the operation and the
+// permission of b are those of an ACL and its texts are valid UTF-8, as Kafka's strings
+// are. Every authorizer needs at least this part of [Binding.Validate]. The metadata
+// log of an earlier release may hold names, principals and hosts that Validate refuses.
 func (b Binding) ValidateTypes() error {
-	// What a filter may say and an ACL may not comes first, as in Kafka, whose
-	// constructors refuse it.
+	// As in Kafka's constructors, values for filters only are refused first.
 	p, e := b.Pattern, b.Entry
-	const filterOnly = "%v is for filters: expected %s"
-	const notUTF8 = "%s is not valid UTF-8: give the text that a Kafka client would send"
+	const filterOnly = "%v is only for filters: expected %s"
+	const notUTF8 = "%s is not valid UTF-8: expected the text that a Kafka client would send"
 	switch {
 	case p.PatternType == resource.PatternAny, p.PatternType == resource.PatternMatch:
 		return invalid("patternType", filterOnly, p.PatternType, "LITERAL or PREFIXED")
@@ -101,17 +99,17 @@ func (b Binding) ValidateTypes() error {
 
 func validateHost(host string) error {
 	if host == "" {
-		return invalid("host", "it is empty: give an address, or %q for all", WildcardHost)
+		return invalid("host", "it is empty: expected an address, or %q for all", WildcardHost)
 	}
 	if ParseHost(host).FailsClosed() {
-		return invalid("host", "%s is no network in CIDR notation: expected an address, a slash and a mask length, such as 10.0.0.0/8",
+		return invalid("host", "%s is not a network in CIDR notation: expected an address, a slash and a mask length, such as 10.0.0.0/8",
 			enum.Quote(host))
 	}
 	return nil
 }
 
-// Validate reports, as an [*InvalidError], whether Kafka would answer f: every
-// field must hold a value this version knows.
+// Validate returns an [*InvalidError] if Kafka would not answer f because a field has
+// an unknown value.
 func (f Filter) Validate() error {
 	switch {
 	case f.Pattern.IsUnknown():

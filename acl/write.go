@@ -13,15 +13,14 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Write writes bindings to w in a format other than FormatAuto, in the order
-// given; neighbours with the same pattern share a heading. FormatZooKeeper, which
-// has one line a resource, is written in the order of [ComparePatterns].
+// Write writes bindings to w in a format other than FormatAuto, in the order given.
+// Adjacent bindings with the same pattern share a heading. FormatZooKeeper, which has
+// one line per resource, is written in the order of [ComparePatterns].
 //
-// Everything that is written is read back before w gets any of it. If a binding
-// would not come back as it is, because it is not valid or because the format
-// cannot hold its text, nothing is written, and the error names each such binding
-// (up to [MaxParseErrors] of them). An error of w is returned as it is. Memory
-// grows with what is written.
+// All output is read back before any of it is written to w. If a binding would not be
+// read back unchanged, because it is not valid or the format cannot represent its text,
+// nothing is written. The error then names each such binding (up to [MaxParseErrors]).
+// An error of w is returned unchanged. Memory grows with the size of the output.
 func Write(w io.Writer, format Format, bindings iter.Seq[Binding]) error {
 	c, err := codecOf(format)
 	if err != nil {
@@ -42,8 +41,8 @@ func Write(w io.Writer, format Format, bindings iter.Seq[Binding]) error {
 	return err
 }
 
-// resources yields the neighbours of the same pattern in list. The entries are
-// good until the next step.
+// resources yields each run of adjacent bindings in list with the same pattern. The
+// entries are valid until the next iteration.
 func resources(list []Binding) iter.Seq2[resource.Pattern, []Entry] {
 	return func(yield func(resource.Pattern, []Entry) bool) {
 		var entries []Entry
@@ -60,21 +59,20 @@ func resources(list []Binding) iter.Seq2[resource.Pattern, []Entry] {
 	}
 }
 
-// readBack says why text is not read as exactly the bindings want.
+// readBack returns an error unless text reads back as exactly the bindings in want.
 func readBack(text []byte, format Format, want []Binding) error {
 	got, err := Read(bytes.NewReader(text), "", format)
 	var wrong ParseErrors
 	switch {
 	case errors.As(err, &wrong):
-		return fmt.Errorf("reading it back finds %s, where it expects %s", wrong[0].Found, wrong[0].Expected)
+		return fmt.Errorf("reading it back finds %s, expected %s", wrong[0].Found, wrong[0].Expected)
 	case err == nil && !slices.Equal(got, want):
-		return errors.New("it would be read back as another one")
+		return errors.New("it would be read back as another binding")
 	}
 	return err
 }
 
-// renderChecked returns the ACLs of one resource as text that reads back as they
-// are.
+// renderChecked returns the ACLs of one resource as text that reads back unchanged.
 func renderChecked(format Format, p resource.Pattern, entries []Entry) ([]byte, error) {
 	var buf bytes.Buffer
 	codecs[format].render(&buf, p, entries)
@@ -88,9 +86,10 @@ func renderChecked(format Format, p resource.Pattern, entries []Entry) ([]byte, 
 	return buf.Bytes(), nil
 }
 
-// refusal names the bindings of list that the format cannot hold, in the order of
-// list, or else the resources whose line is too long with all their bindings. It
-// returns nil if every resource by itself could be written.
+// refusal returns an error that names the bindings of list that the format cannot
+// represent, in the order of list. If each of them alone can be represented, it names
+// the resources whose line is too long with all their bindings. It returns nil if every
+// resource could be written.
 func refusal(list []Binding, format Format) error {
 	var refused []error
 	check := func(p resource.Pattern, entries []Entry) {

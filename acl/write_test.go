@@ -27,7 +27,7 @@ func write(t *testing.T, format acl.Format, bindings ...acl.Binding) string {
 	return buf.String()
 }
 
-// The files are what Kafka itself prints, byte for byte.
+// The golden files are exactly what Kafka itself prints.
 func TestWriteAndReadGoldens(t *testing.T) {
 	deny := topic("foo", "User:bob")
 	deny.Entry.Operation, deny.Entry.Permission = ops.Write, acl.Deny
@@ -55,7 +55,7 @@ func TestWriteNothing(t *testing.T) {
 	}
 }
 
-// Bindings keep their order, save that a resource has one line in ZooKeeper.
+// Bindings keep their order, except that a resource has one line in ZooKeeper.
 func TestWriteOrder(t *testing.T) {
 	list := []acl.Binding{topic("b", "User:z"), topic("a", "User:x"), topic("b", "User:y"), topic("b", "User:x")}
 	for _, format := range formats {
@@ -128,9 +128,9 @@ func TestWriteNamesEveryBindingThatItRefuses(t *testing.T) {
 	var buf bytes.Buffer
 	err := acl.Write(&buf, acl.FormatText, slices.Values([]acl.Binding{topic("a\nb", "User:a"), one, topic("c", "User:\x1b[2J")}))
 	const want = `acl: the binding of TOPIC "a\nb" (LITERAL), ALLOW READ for "User:a" from host "*" cannot be written as kafka-acls: ` +
-		`reading it back finds the end of the line, where it expects "` + "`:" + `" before it` + "\n" +
+		`reading it back finds the end of the line, expected "` + "`:" + `" before it` + "\n" +
 		`acl: the binding of TOPIC "c" (LITERAL), ALLOW READ for "User:\x1b[2J" from host "*" cannot be written as kafka-acls: ` +
-		`reading it back finds control character '\x1b', where it expects printable text only: the json format can hold the names that this one cannot`
+		`reading it back finds control character '\x1b', expected only printable text: use the json format for other names`
 	if err == nil || err.Error() != want || buf.Len() > 0 {
 		t.Errorf("Write writes %q, error\n%v\nwant\n%s", buf.String(), err, want)
 	}
@@ -150,7 +150,7 @@ func TestWriteNamesTheResourceWhoseLineIsTooLong(t *testing.T) {
 	var buf bytes.Buffer
 	err := acl.Write(&buf, acl.FormatZooKeeper, slices.Values(many))
 	const want = `acl: the 13000 bindings of TOPIC "b" (LITERAL) cannot be written as zookeeper: ` +
-		`reading it back finds a longer line, where it expects no line of more than 1048576 bytes`
+		`reading it back finds a longer line, expected no line of more than 1048576 bytes`
 	if err == nil || err.Error() != want || buf.Len() > 0 {
 		t.Errorf("Write writes %d bytes, error\n%v\nwant\n%s", buf.Len(), err, want)
 	}
@@ -177,8 +177,8 @@ func TestWriteReturnsTheErrorOfItsOutput(t *testing.T) {
 	}
 }
 
-// nasty draws text with what the formats are written with, and what they cannot
-// hold.
+// nasty draws text with the formats' separators, and with characters that they cannot
+// represent.
 var nasty = rapid.Custom(func(t *rapid.T) string {
 	parts := rapid.SliceOfN(rapid.OneOf(
 		rapid.SampledFrom([]string{
@@ -191,7 +191,7 @@ var nasty = rapid.Custom(func(t *rapid.T) string {
 	return strings.Join(parts, "")
 })
 
-// mostly draws from plain, and now and then nasty text.
+// mostly draws from plain, and sometimes nasty text.
 func mostly(plain *rapid.Generator[string]) *rapid.Generator[string] {
 	return rapid.OneOf(plain, plain, plain, nasty)
 }
@@ -212,8 +212,8 @@ var anyBinding = rapid.Custom(func(t *rapid.T) acl.Binding {
 	}
 })
 
-// Every format either refuses a set of bindings or keeps it. JSON keeps every one
-// that is valid and UTF-8.
+// Every format either refuses a set of bindings or represents it exactly. JSON accepts
+// every one that is valid and UTF-8.
 func TestWriteThenReadIsTheSame(t *testing.T) {
 	written := map[acl.Format]int{}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -231,7 +231,7 @@ func TestWriteThenReadIsTheSame(t *testing.T) {
 				continue
 			}
 			if !valid {
-				rt.Fatalf("Write as %v takes what is not valid: %q", format, buf.String())
+				rt.Fatalf("Write as %v accepts an invalid binding: %q", format, buf.String())
 			}
 			written[format] += len(list)
 			for _, as := range []acl.Format{format, acl.FormatAuto} {
@@ -246,7 +246,7 @@ func TestWriteThenReadIsTheSame(t *testing.T) {
 	})
 	for _, format := range formats {
 		if written[format] < 10 && !testing.Short() { // rapid makes a fifth of the checks in short runs
-			t.Errorf("only %d bindings were written as %v: the test shows nothing", written[format], format)
+			t.Errorf("only %d bindings were written as %v: the test proves nothing", written[format], format)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The nodes under which Kafka keeps ACLs: each type of resource has a node below,
-// each resource one below that. Kafka reads "prefixed" in any case and writes it
+// The nodes in which Kafka stores ACLs. Each resource type has a node below them, and
+// each resource a node below its type. Kafka reads "prefixed" in any case and writes it
 // in lower case.
 //
 // Source: Kafka's ZkData (ZkAclStore, ExtendedAclStore).
@@ -22,7 +22,7 @@ const (
 	prefixed     = "prefixed"
 )
 
-// zooKeeperVersion is the only version of the document that there ever was.
+// zooKeeperVersion is the only version of the document that ever existed.
 const zooKeeperVersion = "1"
 
 // zooKeeperDocument is the content of a node. Its tags, and those of its ACLs,
@@ -59,8 +59,8 @@ func renderZooKeeper(buf *bytes.Buffer, p resource.Pattern, entries []Entry) {
 	buf.WriteByte('\n')
 }
 
-// nodePath returns the path of the node of p. That of a pattern that is not valid
-// is the path of no ACL.
+// nodePath returns the path of the node of p. For an invalid pattern it is the path of
+// no ACL.
 func nodePath(p resource.Pattern) string {
 	switch p.PatternType {
 	case resource.Literal:
@@ -75,7 +75,8 @@ type zooKeeperParser struct{}
 func newZooKeeperParser() lineParser { return zooKeeperParser{} }
 
 func (zooKeeperParser) appendLine(dst []Binding, line string) ([]Binding, []problem) {
-	// A name that holds " {" ends too early here; what follows is then no document.
+	// A name that contains " {" is cut too early here; the rest is then not a valid
+	// document.
 	path, document, ok := span{line, 0}.cutFirst(" {")
 	if !ok {
 		return dst, []problem{*path.end().problem("the end of the line",
@@ -109,7 +110,7 @@ func readPath(path span) (Binding, []problem) {
 	return b, b.setFields(fieldText{patternTypeField, patternType}, fieldText{resourceTypeField, typ}, fieldText{nameField, name})
 }
 
-// cutExtended returns what follows the node of the prefixed patterns.
+// cutExtended returns the part of path after the node of the prefixed patterns.
 func cutExtended(path span) (span, bool) {
 	rest, below := path.cutPrefix(extendedPath)
 	patternType, rest, deeper := rest.cutFirst("/")
@@ -129,18 +130,18 @@ func typeNodes() string {
 	return strings.Join(nodes, ", ")
 }
 
-// forbiddenRanges are the characters that no path of ZooKeeper may hold. All
-// characters beyond U+FFFF are among them, since its surrogates are.
+// forbiddenRanges are the characters that a path in ZooKeeper must not contain. They
+// include all characters beyond U+FFFF, because surrogates are forbidden.
 //
 // Source: ZooKeeper's PathUtils.validatePath.
 var forbiddenRanges = []struct{ from, to rune }{
 	{0x00, 0x1F}, {0x7F, 0x9F}, {0xD800, 0xF8FF}, {0xFFF0, utf8.MaxRune},
 }
 
-// findForbidden finds what keeps name from being the name of a node. Such a line
+// findForbidden finds what prevents name from being the name of a node. Such a line
 // cannot come from ZooKeeper.
 func findForbidden(name span) *problem {
-	const expected = "a name that ZooKeeper can hold: the json format can hold any"
+	const expected = "a name that is allowed in ZooKeeper: use the json format for other names"
 	if name.text == "." || name.text == ".." {
 		return name.unlike(expected)
 	}
@@ -160,8 +161,8 @@ func findForbidden(name span) *problem {
 	return at.problem("the character "+strconv.QuoteRune(r)+" in a name", expected)
 }
 
-// appendDocument appends the bindings of a node's document to dst. on is a valid
-// binding whose pattern they get.
+// appendDocument appends the bindings of a node's document to dst, with the pattern of
+// on, which is a valid binding.
 func appendDocument(dst []Binding, on Binding, document span) ([]Binding, []problem) {
 	j := lines.NewJSON(document.text, document.offset)
 	var problems []problem

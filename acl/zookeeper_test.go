@@ -33,7 +33,7 @@ func TestReadZooKeeperRefuses(t *testing.T) {
 	const (
 		below = "expected a path below /kafka-acl/ or /kafka-acl-extended/prefixed/"
 		types = "expected the node of a resource type, one of Topic, Group, Cluster, TransactionalId, DelegationToken, User, and a name below it"
-		hold  = "expected a name that ZooKeeper can hold: the json format can hold any"
+		hold  = "expected a name that is allowed in ZooKeeper: use the json format for other names"
 		empty = ` {"version":1,"acls":[]}`
 		acls  = `{"principal":"User:a","permissionType":"Allow","operation":"Read","host":"*"}`
 	)
@@ -73,12 +73,12 @@ func TestReadZooKeeperRefuses(t *testing.T) {
 	} {
 		refuse(t, oneZooKeeper+test.line, acl.FormatZooKeeper, "dump.txt:2:"+test.want)
 	}
-	// All fields of all ACLs of a line are looked at.
+	// All fields of all ACLs in a line are checked.
 	refuse(t, `/kafka-acl/Group/. {"version":1,"acls":[`+strings.NewReplacer("User:", "", "Read", "Any").Replace(acls)+`,`+
 		strings.Replace(acls, "Allow", "Any", 1)+`],"x":1}`, acl.FormatZooKeeper,
 		`dump.txt:1:18: found ".", `+hold,
 		`dump.txt:1:54: found principal "a", `+somePrincipal,
 		`dump.txt:1:95: found operation "Any", `+someOperation,
 		`dump.txt:1:152: found permission type "Any", expected one of ALLOW, DENY`,
-		`dump.txt:1:190: found the key "x", expected a closing brace and no comma before it`)
+		`dump.txt:1:190: found the key "x", expected a closing brace without a comma before it`)
 }

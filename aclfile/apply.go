@@ -8,14 +8,14 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// ApplyError says why a file did not become the set in force.
+// ApplyError says why a file was not applied.
 type ApplyError struct {
-	Path       string // as given to Apply
-	Generation uint64 // of the snapshot that stays in force; 0 if nothing was ever published
+	Path       string // the path given to Apply
+	Generation uint64 // generation of the snapshot that stays in force; 0 if none was ever published
 	Err        error
 }
 
-// Error says which set stays in force, and why.
+// Error returns the generation that stays in force, and the reason.
 func (e *ApplyError) Error() string {
 	return fmt.Sprintf("aclfile: %s is not applied, generation %d stays in force: %v", enum.Quote(e.Path), e.Generation, e.Err)
 }
@@ -23,17 +23,17 @@ func (e *ApplyError) Error() string {
 // Unwrap returns Err.
 func (e *ApplyError) Unwrap() error { return e.Err }
 
-// Apply makes the bindings of the file at path the whole set of store, in one
-// transaction: readers see the old set or the new one. If the set is the same,
-// nothing is published, save that the first transaction makes a store ready.
+// Apply replaces the whole set of store by the bindings of the file at path, in one
+// transaction: readers see either the old set or the new one. If the sets are equal,
+// nothing is published, except that the first transaction makes a store ready.
 //
-// The file is loaded as [Load] does. If that fails, the set in force stays in
-// force, and the error is an [*ApplyError] that wraps what Load returned.
+// The file is loaded with [Load]. If that fails, the old set stays in force, and the
+// error is an [*ApplyError] that wraps the error of Load.
 //
-// The cost beside that of loading is a step for each binding in force and in the
-// file, and a transaction of what differs. Apply is safe for concurrent use, but of
-// two calls the one that read the file first may publish last: let one goroutine
-// apply a file.
+// In addition to loading, the cost is one step for each binding in force and in the
+// file, and a transaction for the difference. Apply is safe for concurrent use. But of
+// two concurrent calls, the one that read the file first may publish last, so let only
+// one goroutine apply a file.
 func Apply(store *snapshot.Store, path string, checksums Checksums) error {
 	bindings, err := Load(path, checksums)
 	if err == nil {
@@ -45,14 +45,14 @@ func Apply(store *snapshot.Store, path string, checksums Checksums) error {
 	return nil
 }
 
-// replaceSet makes bindings the whole set of store.
+// replaceSet replaces the whole set of store by bindings.
 func replaceSet(store *snapshot.Store, bindings []acl.Binding) error {
 	wanted := make(map[acl.Binding]struct{}, len(bindings))
 	for _, b := range bindings {
 		wanted[b] = struct{}{}
 	}
 	return store.Update(func(tx *snapshot.Tx) error {
-		// Writers wait for each other, so this is the set that tx began with.
+		// Transactions run one at a time, so this is the set that tx began with.
 		for b := range store.Load().All() {
 			if _, keep := wanted[b]; !keep {
 				tx.Remove(b)

@@ -15,38 +15,38 @@ import (
 )
 
 const (
-	// sumSuffix is what the name of a checksum file has after that of its file.
+	// sumSuffix is appended to the name of a file to get the name of its checksum file.
 	sumSuffix = ".sum"
-	// maxChecksums is how many checksums a checksum file names at the most: what
-	// the file holds and, while it is being replaced, what it will hold.
+	// maxChecksums is the maximum number of checksums in a checksum file: that of the
+	// current content and, while the file is being replaced, that of the new content.
 	maxChecksums = 2
-	// maxSumBytes bounds the checksum file. Linux has no path of more than 4,096
-	// bytes, and escaping makes that twice as much at the most.
+	// maxSumBytes bounds the size of the checksum file. Linux paths have at most 4,096
+	// bytes, and escaping at most doubles that.
 	maxSumBytes = maxChecksums * (sha256.Size*2 + 2*4096 + 8)
 )
 
-// Checksums says what to think of a file without a checksum. The zero Checksums is
+// Checksums says how to treat a file without a checksum. The zero Checksums is
 // ChecksumRequired.
 type Checksums uint8
 
-// The two ways to treat a file without a checksum file beside it. If there is one,
-// the file must match it in either.
+// The two ways to treat a file without a checksum file. If there is a checksum file,
+// the file must match it in both cases.
 const (
-	// ChecksumRequired refuses it. It is for files that Save writes.
+	// ChecksumRequired refuses it. Use it for files that Save writes.
 	ChecksumRequired Checksums = iota
-	// ChecksumOptional loads it if it holds a binding. A file that holds none is
-	// refused even so: it is what a writer leaves that has just begun, and the empty
-	// set allows everything in a store that allows what no ACL speaks about.
+	// ChecksumOptional loads it if it contains a binding. An empty file is refused even
+	// so: it is what a writer leaves that has just begun. In a store that allows access
+	// to resources without ACLs, the empty set would allow everything.
 	ChecksumOptional
 )
 
-// ChecksumError is a file that does not match its checksum, or has none that can
-// be used.
+// ChecksumError is the error for a file that does not match its checksum, or that has
+// no usable checksum.
 type ChecksumError struct {
-	Path     string // of the file, with symbolic links resolved
+	Path     string // path of the file, with symbolic links resolved
 	Missing  bool   // there is no checksum file
 	Found    string
-	Expected string // and what to do
+	Expected string // what is expected, and what to do
 }
 
 // Error returns "aclfile: checksum of "path": found …, expected …".
@@ -57,11 +57,11 @@ func (e *ChecksumError) Error() string {
 // digest is a checksum.
 type digest [sha256.Size]byte
 
-// sumEscapes is how sha256sum writes a name that would break its line. It marks
-// the line with a backslash at its beginning.
+// sumEscapes is how sha256sum escapes characters in a name that would break its line.
+// It marks such a line with a backslash at the beginning.
 var sumEscapes = strings.NewReplacer("\\", "\\\\", "\n", "\\n", "\r", "\\r")
 
-// formatSum returns the checksum file of path that names digests.
+// formatSum returns the checksum file for path with the given digests.
 func formatSum(path string, digests []digest) []byte {
 	name := filepath.Base(path)
 	escaped := sumEscapes.Replace(name)
@@ -76,8 +76,8 @@ func formatSum(path string, digests []digest) []byte {
 	return buf.Bytes()
 }
 
-// parseSum reads a checksum file. The names in it mean nothing, so that a file
-// and its checksum may be moved together. What is not whole is refused.
+// parseSum parses a checksum file. It ignores the names in it, so that a file and its
+// checksum can be moved together. A truncated file is refused.
 func parseSum(path string, text []byte) ([]digest, *ChecksumError) {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	if last := len(lines) - 1; len(lines[last]) == 0 {
@@ -101,11 +101,11 @@ func parseSum(path string, text []byte) ([]digest, *ChecksumError) {
 
 func malformedSum(path, found string) *ChecksumError {
 	return &ChecksumError{Path: path, Found: found, Expected: "one line as sha256sum writes it, " +
-		"or two while the file is being replaced: write it anew if the content of the file is meant"}
+		"or two while the file is being replaced: create it again if the content of the file is correct"}
 }
 
-// checkSum reports whether the checksum file of path names d, which is what the
-// file holds. The error is a *ChecksumError, or one of reading the checksum file.
+// checkSum reports whether d, the digest of the file's content, is in the checksum file
+// of path. The error is a *ChecksumError, or one from reading the checksum file.
 func checkSum(path string, d digest, sum []byte, err error) (verified bool, _ error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -119,7 +119,7 @@ func checkSum(path string, d digest, sum []byte, err error) (verified bool, _ er
 	}
 	if !slices.Contains(digests, d) {
 		return false, &ChecksumError{Path: path, Found: fmt.Sprintf("%x", d),
-			Expected: fmt.Sprintf("%x as in %s: bring the file back, or write its checksum anew if its content is meant",
+			Expected: fmt.Sprintf("%x as in %s: restore the file, or create its checksum again if its content is correct",
 				digests[len(digests)-1], enum.Quote(path+sumSuffix))}
 	}
 	return true, nil

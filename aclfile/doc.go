@@ -1,51 +1,50 @@
-// Package aclfile keeps the ACLs of a program in a file: it saves a set of
-// bindings so that a crash loses none of it, loads it with everything that is
-// wrong reported, and makes it the set of a [snapshot.Store]. Package
-// aclfile/watch, a module of its own, follows a file that others change.
+// Package aclfile stores the ACLs of a program in a file. It saves a set of bindings so
+// that a crash cannot lose it, loads it and reports every error in it, and applies it
+// to a [snapshot.Store]. Package aclfile/watch, a separate module, applies a file again
+// whenever it changes.
 //
-// # What is kept
+// # File format
 //
-// The file holds what [acl.Write] writes and nothing else, so that every reader of
-// its format reads it. Beside it, under the same name with ".sum" added, stands
-// its SHA-256 in the form of sha256sum(1), which can check it and make it:
+// The file contains only the output of [acl.Write], so that every reader of its format
+// can read it. A second file with the same name plus ".sum" contains its SHA-256 in the
+// format of sha256sum(1), which can check it and create it:
 //
 //	sha256sum --check acls.txt.sum
 //	sha256sum acls.txt >acls.txt.sum
 //
-// Two files cannot be replaced as one. So the checksum file may name two
-// checksums, and is replaced first, by one that names what the file holds and
-// what it will hold; then the file; then the checksum file by one that names the
-// new checksum only. Whatever stands in the file at any moment, the checksum file
-// names it.
+// Two files cannot be replaced atomically. So the checksum file may contain two
+// checksums. A save first replaces the checksum file by one with the checksums of the
+// old and the new content. Then it replaces the file. Last, it replaces the checksum
+// file by one with only the new checksum. At every moment the checksum file contains
+// the checksum of the file's content.
 //
 // # Guarantees
 //
-//   - After a kill or a power failure at any point of [Save] the file holds the old
-//     set or the new one, whole, and loads. A save that has returned nil lasts.
-//     This needs a file system on which rename is atomic and which keeps what was
-//     synced, as the usual local ones of Unix do.
-//   - A set that the format cannot hold is refused before anything is touched.
+//   - After a kill or a power failure at any point of [Save], the file contains the
+//     complete old set or the complete new one, and loads. A save that has returned nil
+//     is durable. This requires a file system on which rename is atomic and which keeps
+//     what was synced, as the usual local file systems of Unix do.
+//   - A set that the format cannot represent is refused before any file is changed.
 //   - [Load] returns the whole set or an error. A file that does not match its
-//     checksum, by a bit, by a lost end or by an edit, is a [*ChecksumError].
-//   - A file that was written by hand, without a checksum, loads if the caller
-//     chooses [ChecksumOptional]. Nothing then tells a file that lost its end after a
-//     whole line from one that is meant to be short.
-//   - [Apply] replaces the set in force in one transaction, or leaves it in force
-//     and returns an [*ApplyError]. A file that vanished is an error, not the empty set.
+//     checksum, after a flipped bit, a truncation or an edit, is a [*ChecksumError].
+//   - A file that was written by hand, without a checksum, loads if the caller passes
+//     [ChecksumOptional]. A file that was truncated after a whole line then cannot be
+//     distinguished from a complete one.
+//   - [Apply] replaces the set in force in one transaction, or leaves it in force and
+//     returns an [*ApplyError]. A missing file is an error, not the empty set.
 //
 // # Files
 //
-// A new file can be read and written by its owner only; one that is replaced keeps
-// its permission bits, and its checksum file gets the same. Owner and group are
-// those of the program. A symbolic link stays: the file that it leads to is
-// replaced, and the checksum stands beside that. A link that leads nowhere, and
-// what is no regular file, is refused.
+// Only its owner can read and write a new file. A file that is replaced keeps its
+// permission bits, and its checksum file gets the same. Owner and group are those of
+// the program. Symbolic links are kept: the target is replaced, and the checksum file
+// is next to the target. A dangling link is refused, and so is anything but a regular
+// file.
 //
-// Any number of programs may load a file while one saves it. One save at a time is
-// the caller's part: two at once on the same file may end in an error of either,
-// or in a file that does not match its checksum, but never in a mixture that
-// loads.
+// Any number of programs may load a file while one saves it. The caller must ensure
+// that only one saves at a time. If two save the same file at once, either may fail, or
+// the file may not match its checksum, but a mixture never loads.
 //
-// The package starts no goroutine and keeps no state. Windows, which cannot sync a
+// The package starts no goroutines and has no state. Windows, which cannot sync a
 // folder, is not supported.
 package aclfile

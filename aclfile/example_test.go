@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// A program keeps its ACLs over a restart.
+// A program keeps its ACLs across a restart.
 func Example() {
 	folder, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// set returns a set of n bindings that only has its own name in it.
+// set returns a set of n bindings with name in all of them.
 func set(name string, n int) []acl.Binding {
 	list := make([]acl.Binding, n)
 	for i := range list {
@@ -28,8 +28,8 @@ func set(name string, n int) []acl.Binding {
 	return list
 }
 
-// faulty is the disk, on which the call number failAt, from 0, fails, and after
-// it, if killed is set, every call, as if the program had gone.
+// faulty is the disk, on which call number failAt, counted from 0, fails. If killed is
+// set, all later calls fail too, as if the process had been killed.
 type faulty struct {
 	disk
 	failAt int
@@ -37,16 +37,16 @@ type faulty struct {
 	calls  []string
 }
 
-var errFault = fmt.Errorf("the fault of the test: %w", syscall.ENOSPC)
+var errFault = fmt.Errorf("injected fault: %w", syscall.ENOSPC)
 
-// fails records a call and reports whether it is to fail.
+// fails records a call and reports whether it should fail.
 func (f *faulty) fails(call, path string) bool {
 	f.calls = append(f.calls, call+" "+kind(path))
 	n := len(f.calls) - 1
 	return n == f.failAt || f.killed && n > f.failAt
 }
 
-// kind names a path by what it is for.
+// kind returns the purpose of a path.
 func kind(path string) string {
 	base := filepath.Base(path)
 	switch {
@@ -94,7 +94,7 @@ type faultyFile struct {
 	f *faulty
 }
 
-// Write leaves half of the text if it fails, as a full disk does.
+// Write writes half of the text if it fails, as on a full disk.
 func (f *faultyFile) Write(text []byte) (int, error) {
 	if f.f.fails("write", f.Name()) {
 		n, _ := f.tempFile.Write(text[:len(text)/2])
@@ -125,7 +125,7 @@ func (f *faultyFile) Close() error {
 	return err
 }
 
-// oldStates are what a save may find, and whether it loads.
+// oldStates are the possible states before a save, and whether each loads.
 var oldStates = []struct {
 	name  string
 	write func(t *testing.T, path string)
@@ -159,7 +159,7 @@ var oldStates = []struct {
 	}, false},
 }
 
-// saveByHand writes a file and no checksum.
+// saveByHand writes a file without a checksum.
 func saveByHand(t *testing.T, path string, bindings []acl.Binding) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -172,11 +172,11 @@ func saveByHand(t *testing.T, path string, bindings []acl.Binding) {
 	}
 }
 
-// expectedFaults is how many calls of all the saves below can fail.
+// expectedFaults is the number of calls in all the saves below that can fail.
 const expectedFaults = 212
 
-// Every call of a save fails once, and then the program goes on or is gone. The
-// file holds the old set until it is replaced, and the new one from then on.
+// Every call of a save fails once, after which the program either continues or is
+// killed. The file contains the old set until it is replaced, and then the new one.
 func TestEveryFaultLeavesOneSetWhole(t *testing.T) {
 	survived := 0
 	for _, state := range oldStates {
@@ -195,7 +195,7 @@ func TestEveryFaultLeavesOneSetWhole(t *testing.T) {
 	}
 	t.Logf("survived %d faults", survived)
 	if survived < expectedFaults {
-		t.Errorf("only %d faults, want %d: a call of the save is no longer made to fail", survived, expectedFaults)
+		t.Errorf("only %d faults, want %d: some call of the save is no longer tested", survived, expectedFaults)
 	}
 }
 
@@ -216,7 +216,7 @@ func faultOnce(t *testing.T, state string, write func(*testing.T, string), loads
 	var failure *SaveError
 	switch {
 	case err == nil && strings.HasPrefix(f.calls[failAt], "remove") && !killed:
-		failure = &SaveError{Replaced: true} // what cannot be cleaned up does not keep a set from being saved
+		failure = &SaveError{Replaced: true} // failing to clean up does not fail the save
 	case !errors.As(err, &failure) || !errors.Is(err, syscall.ENOSPC):
 		t.Errorf("%s: error %v", at, err)
 		return false
@@ -228,11 +228,11 @@ func faultOnce(t *testing.T, state string, write func(*testing.T, string), loads
 	got, err := Load(path, ChecksumOptional)
 	switch {
 	case failure.Replaced && (err != nil || !slices.Equal(got, set("new", 5))):
-		t.Errorf("%s: the file is said to be replaced, and Load = %v, %v", at, got, err)
+		t.Errorf("%s: the error says that the file is replaced, but Load = %v, %v", at, got, err)
 	case !failure.Replaced && loads && (err != nil || !slices.Equal(got, set("old", 3))):
 		t.Errorf("%s: Load = %v, %v, want the old set", at, got, err)
 	case !failure.Replaced && !loads && err == nil:
-		t.Errorf("%s: what did not load does now: %v", at, got)
+		t.Errorf("%s: the invalid old file loads now: %v", at, got)
 	}
 	again := saver{filesystem: disk{}}
 	if err := again.save(path, acl.FormatText, slices.Values(set("next", 1))); err != nil {
@@ -260,8 +260,8 @@ func folderOf(t *testing.T, path string) []string {
 	return names
 }
 
-// A kill shows nothing of what the disk would have lost: that each step is synced
-// before the next one builds on it is in the order of the calls.
+// Killing the process does not show what the disk would lose in a power failure. So
+// this test checks in the order of the calls that each step is synced before the next.
 func TestSaveSyncsBeforeItGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	oldStates[0].write(t, path)
@@ -281,8 +281,8 @@ func TestSaveSyncsBeforeItGoesOn(t *testing.T) {
 	}
 }
 
-// A save that comes between the reading of the checksum and that of the file makes
-// Load read again, but not for ever.
+// If a save happens between reading the checksum and reading the file, Load reads
+// again, a limited number of times.
 func TestLoadReadsAgain(t *testing.T) {
 	for saves := range readAttempts + 1 {
 		path := filepath.Join(t.TempDir(), "acls")

@@ -6,14 +6,14 @@ import (
 	"os"
 )
 
-// filesystem is what Save changes files with. Tests make each of its calls fail.
+// filesystem has the calls with which Save changes files. Tests make each of them fail.
 type filesystem interface {
-	// createTemp creates a file of mode 0600 whose name no other file has: pattern
-	// ends in an asterisk that stands for a random text.
+	// createTemp creates a file of mode 0600 with a unique name. The asterisk at the
+	// end of pattern is replaced by a random text.
 	createTemp(folder, pattern string) (tempFile, error)
 	rename(from, to string) error
 	remove(path string) error
-	// syncFolder makes the names in folder last.
+	// syncFolder makes the names in folder durable.
 	syncFolder(folder string) error
 }
 
@@ -31,7 +31,7 @@ type disk struct{}
 func (disk) createTemp(folder, pattern string) (tempFile, error) {
 	f, err := os.CreateTemp(folder, pattern)
 	if err != nil {
-		return nil, err // not f, which would be a nil pointer in an interface that is not nil
+		return nil, err // not f: a nil pointer in an interface is not nil
 	}
 	return f, nil
 }

@@ -23,31 +23,31 @@ import (
 )
 
 const (
-	// killFile is the variable that makes TestKilledWriter a writer, and names its
-	// file.
+	// killFile is the environment variable that makes TestKilledWriter a writer of the
+	// named file.
 	killFile = "PORTCULLIS_KILL_TEST_FILE"
-	// maxKills and killTime end the test, whichever is reached first, but not before
-	// there were expectedKills.
+	// maxKills and killTime end the test when either is reached, but not before
+	// expectedKills kills.
 	maxKills      = 300
 	killTime      = 12 * time.Second
 	expectedKills = 200
 	// expectedInside is how many of the kills must hit a save. A writer does little
-	// else, so that nearly all do.
+	// else, so nearly all do.
 	expectedInside = 150
 )
 
-// numbered returns the set with a number. Its size depends on the number too, so
-// that a part of one set is never another.
+// numbered returns the set with a number. Its size depends on the number, so that a
+// part of one set never equals another.
 func numbered(n int) []acl.Binding {
 	return set(strconv.Itoa(n), 1+n*37%211)
 }
 
-// TestKilledWriter is no test but the program that TestKill kills: it saves one
-// set after the other, and says when it begins and when it is done.
+// TestKilledWriter is not a test but the program that TestKill kills. It saves one set
+// after another, and reports when each save begins and ends.
 func TestKilledWriter(t *testing.T) {
 	path := os.Getenv(killFile)
 	if path == "" {
-		t.Skip("it is run by TestKill")
+		t.Skip("TestKill runs it")
 	}
 	n := 0
 	if loaded, err := aclfile.Load(path, aclfile.ChecksumRequired); err == nil {
@@ -64,7 +64,7 @@ func TestKilledWriter(t *testing.T) {
 	}
 }
 
-// numberOf returns the number of a set, which must be whole.
+// numberOf returns the number of a set, and fails unless the set is complete.
 func numberOf(t *testing.T, loaded []acl.Binding) int {
 	t.Helper()
 	if len(loaded) == 0 {
@@ -72,16 +72,16 @@ func numberOf(t *testing.T, loaded []acl.Binding) int {
 	}
 	n, err := strconv.Atoi(strings.TrimPrefix(loaded[0].Entry.Principal, "User:"))
 	if err != nil || !slices.Equal(loaded, numbered(n)) {
-		t.Fatalf("the %d bindings loaded are no whole set: %v", len(loaded), err)
+		t.Fatalf("the %d bindings loaded are not a complete set: %v", len(loaded), err)
 	}
 	return n
 }
 
-// A writer is killed hundreds of times. Each time the file holds the set whose
-// save was done last, or the one whose save had begun.
+// A writer is killed hundreds of times. Each time the file contains the set of the last
+// completed save, or that of the save in progress.
 func TestKill(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it runs for seconds")
+		t.Skip("it takes seconds")
 	}
 	seed := uint64(1)
 	random := rand.New(rand.NewPCG(seed, seed))
@@ -91,14 +91,14 @@ func TestKill(t *testing.T) {
 		begun, done := runAndKill(t, path, last, time.Duration(random.IntN(25_000))*time.Microsecond)
 		loaded, err := aclfile.Load(path, aclfile.ChecksumRequired)
 		if done == 0 && errors.Is(err, fs.ErrNotExist) {
-			continue // it was killed in the very first save
+			continue // killed in the very first save
 		}
 		if err != nil {
 			t.Fatalf("seed %d: killed in save %d: Load: %v", seed, begun, err)
 		}
 		last = numberOf(t, loaded)
 		if last != begun && last != done {
-			t.Fatalf("seed %d: save %d was done and %d begun, and set %d is loaded", seed, done, begun, last)
+			t.Fatalf("seed %d: save %d had ended and %d had begun, but set %d is loaded", seed, done, begun, last)
 		}
 		if begun != done {
 			inside++
@@ -113,9 +113,9 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// runAndKill starts a writer, kills it some time after its first save has begun,
-// and returns the numbers of the last set whose save was begun and done. What was
-// done before it was started is done.
+// runAndKill starts a writer, kills it some time after its first save has begun, and
+// returns the numbers of the last save that began and the last that ended. Saves of
+// earlier writers count.
 func runAndKill(t *testing.T, path string, last int, after time.Duration) (begun, done int) {
 	t.Helper()
 	begun, done = last, last
@@ -153,6 +153,6 @@ func runAndKill(t *testing.T, path string, last int, after time.Duration) (begun
 	for read() {
 	}
 	_, _ = io.Copy(io.Discard, out)
-	_ = writer.Wait() // it was killed
+	_ = writer.Wait() // returns the error of the kill
 	return begun, done
 }

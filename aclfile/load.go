@@ -13,24 +13,23 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// MaxFileBytes is the largest file that [Load] reads and [Save] writes. It is some
-// five million bindings; what is larger is not a file of ACLs, and must not fill
-// memory.
+// MaxFileBytes is the maximum size of a file that [Load] reads and [Save] writes. It is
+// enough for some five million bindings. The limit stops a larger file, which cannot be
+// an ACL file, from filling memory.
 const MaxFileBytes = 1 << 30
 
-// readAttempts is how often Load reads a file and its checksum, which it cannot
-// read as one: an attempt fails if a save comes between the two, and all of them
-// only if one comes between them each time.
+// readAttempts is how often Load tries to read a file and its checksum, which cannot be
+// read atomically. An attempt fails if a save happens between the two reads.
 const readAttempts = 8
 
-// Load returns all bindings of the file at path, in its order, repeated ones
-// included. Its format, any that [acl.Read] knows, is told by its first line.
+// Load returns all bindings of the file at path, in order, including duplicates. The
+// first line determines the format, which may be any that [acl.Read] knows.
 //
-// It is all or nothing. Everything that is wrong with the content is reported, as
-// [acl.ParseErrors]; a checksum that is wrong, or missing where checksums says that
-// it must not be, as a [*ChecksumError], and then the content is not looked at. A
-// file that does not exist is an error that wraps [fs.ErrNotExist]. A file may be
-// loaded while it is saved: the result is the old set or the new one.
+// If anything is wrong, no binding is returned. Every error in the content is reported,
+// as [acl.ParseErrors]. A wrong checksum, or a missing one if checksums requires it, is
+// a [*ChecksumError]; the content is then not parsed. A missing file is an error that
+// wraps [fs.ErrNotExist]. A file may be loaded while it is saved: the result is the old
+// set or the new one.
 //
 // The file is read into memory. Load is safe for concurrent use.
 func Load(path string, checksums Checksums) ([]acl.Binding, error) {
@@ -40,12 +39,12 @@ func Load(path string, checksums Checksums) ([]acl.Binding, error) {
 	}
 	if checksums != ChecksumOptional && !c.verified {
 		return nil, &ChecksumError{Path: c.path, Missing: true, Found: "no file " + c.path + sumSuffix,
-			Expected: "one, as sha256sum writes it: write it if the content of the file is meant"}
+			Expected: "one, as sha256sum writes it: create it if the content of the file is correct"}
 	}
 	return c.bindings(path)
 }
 
-// content is what a file held, and whether a checksum says that it is whole.
+// content is the content of a file, and whether its checksum was verified.
 type content struct {
 	path     string // with symbolic links resolved
 	text     []byte
@@ -53,7 +52,7 @@ type content struct {
 	verified bool
 }
 
-// bindings reads the bindings of c. name is the file in errors.
+// bindings parses the bindings of c. name is the file in errors.
 func (c *content) bindings(name string) ([]acl.Binding, error) {
 	bindings, err := acl.Read(bytes.NewReader(c.text), name, acl.FormatAuto)
 	if err != nil {
@@ -61,15 +60,15 @@ func (c *content) bindings(name string) ([]acl.Binding, error) {
 	}
 	if !c.verified && len(bindings) == 0 {
 		return nil, &ChecksumError{Path: c.path, Missing: true, Found: "no binding, and no checksum file",
-			Expected: "at least one binding, or a checksum file if the set is meant to be empty"}
+			Expected: "at least one binding, or a checksum file if the set is empty on purpose"}
 	}
 	return bindings, nil
 }
 
-// readFunc reads a file of up to maxBytes. It is readFile, save in tests.
+// readFunc reads a file of up to maxBytes. It is readFile, except in tests.
 type readFunc func(path string, maxBytes int64) ([]byte, error)
 
-// readContent reads the file at path, and checks it if it has a checksum.
+// readContent reads the file at path, and verifies its checksum if it has one.
 func readContent(path string, read readFunc) (c *content, err error) {
 	for range readAttempts {
 		c, err = tryReadContent(path, read)
@@ -82,8 +81,8 @@ func readContent(path string, read readFunc) (c *content, err error) {
 }
 
 func tryReadContent(path string, read readFunc) (*content, error) {
-	// A folder may be replaced by swapping a link: file and checksum must come
-	// from the same.
+	// A folder may be replaced by swapping a link: the file and its checksum must come
+	// from the same folder.
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, fmt.Errorf("aclfile: %w", err)
@@ -106,8 +105,8 @@ func readFile(path string, maxBytes int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("aclfile: %w", err)
 	}
-	if !info.Mode().IsRegular() { // to open a pipe would wait for its writer
-		return nil, fmt.Errorf("aclfile: %q is no regular file", path)
+	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return nil, fmt.Errorf("aclfile: %q is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -117,11 +116,11 @@ func readFile(path string, maxBytes int64) ([]byte, error) {
 	var buf bytes.Buffer
 	tooLarge := info.Size() > maxBytes
 	if !tooLarge {
-		buf.Grow(int(info.Size()) + bytes.MinRead) // the end is then seen without growing again
+		buf.Grow(int(info.Size()) + bytes.MinRead) // so that reading to the end does not grow it again
 		if _, err := buf.ReadFrom(io.LimitReader(f, maxBytes+1)); err != nil {
 			return nil, fmt.Errorf("aclfile: %w", err)
 		}
-		tooLarge = int64(buf.Len()) > maxBytes // it grew
+		tooLarge = int64(buf.Len()) > maxBytes // it grew while being read
 	}
 	if tooLarge {
 		return nil, fmt.Errorf("aclfile: %q is larger than %d bytes", path, maxBytes)

@@ -35,8 +35,8 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-// Every cut and every flipped bit of a file is noticed, and every cut of its
-// checksum file.
+// Every truncation and every flipped bit of a file is detected, and every truncation of
+// its checksum file.
 func TestLoadNoticesAllDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	save(t, path, set("a", 2))
@@ -64,7 +64,7 @@ func TestLoadNoticesAllDamage(t *testing.T) {
 		refuse("checksum cut", i)
 	}
 	if damaged < 2*len(text)+len(sum) {
-		t.Errorf("only %d damages", damaged)
+		t.Errorf("only %d damaged files", damaged)
 	}
 	writeFile(t, path+".sum", sum)
 	wantLoaded(t, path, set("a", 2))
@@ -108,7 +108,7 @@ func TestLoadChecksumFiles(t *testing.T) {
 	}
 }
 
-// A file that somebody wrote by hand has no checksum.
+// A file that was written by hand has no checksum.
 func TestLoadWithoutChecksum(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	save(t, path, set("a", 2))
@@ -125,7 +125,7 @@ func TestLoadWithoutChecksum(t *testing.T) {
 		writeFile(t, path, text)
 		wantMissing(t, path, aclfile.ChecksumOptional)
 	}
-	save(t, path, nil) // the empty set is a set if somebody means it
+	save(t, path, nil) // an empty set is valid with a checksum
 	wantLoaded(t, path, nil)
 }
 
@@ -147,7 +147,7 @@ func TestLoadReportsEverything(t *testing.T) {
 		t.Errorf("Load = %v, %v", got, err)
 	}
 	for _, path := range []string{filepath.Dir(path), "/dev/null"} {
-		if got, err := aclfile.Load(path, aclfile.ChecksumOptional); got != nil || err == nil || !strings.Contains(err.Error(), "no regular file") {
+		if got, err := aclfile.Load(path, aclfile.ChecksumOptional); got != nil || err == nil || !strings.Contains(err.Error(), "not a regular file") {
 			t.Errorf("Load of %s = %v, %v", path, got, err)
 		}
 	}
@@ -159,7 +159,7 @@ func TestLoadReportsEverything(t *testing.T) {
 func TestLoadLimit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	writeFile(t, path, "")
-	if err := os.Truncate(path, aclfile.MaxFileBytes+1); err != nil { // a hole, which takes no room
+	if err := os.Truncate(path, aclfile.MaxFileBytes+1); err != nil { // a sparse file, which takes no space
 		t.Skip(err)
 	}
 	if got, err := aclfile.Load(path, aclfile.ChecksumOptional); got != nil || err == nil || !strings.Contains(err.Error(), "larger than") {
@@ -167,7 +167,7 @@ func TestLoadLimit(t *testing.T) {
 	}
 }
 
-// Whoever loads while another saves gets one of the sets, whole.
+// Loading while another goroutine saves returns one complete set.
 func TestLoadWhileSaving(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	save(t, path, set("0", 20))
@@ -218,7 +218,7 @@ func TestApply(t *testing.T) {
 		wantInForce(t, store, want, bindings)
 	}
 	apply(1, append(set("a", 3), set("b", 2)...)...)
-	apply(1, append(set("a", 3), set("b", 2)...)...) // nothing new
+	apply(1, append(set("a", 3), set("b", 2)...)...) // no change
 	save(t, path, append(set("b", 3), set("b", 3)...))
 	apply(2, set("b", 3)...)
 	save(t, path, nil)
@@ -234,7 +234,8 @@ func wantInForce(t *testing.T, store *snapshot.Store, generation uint64, want []
 	}
 }
 
-// Whatever is wrong with the file, what is in force stays, and the error says so.
+// If anything is wrong with the file, the set in force stays in force, and the error
+// says so.
 func TestApplyKeepsWhatIsInForce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: true})
@@ -267,7 +268,7 @@ func TestApplyKeepsWhatIsInForce(t *testing.T) {
 	}
 }
 
-// Before anything was applied, a store denies.
+// Before the first file is applied, a store denies everything.
 func TestApplyOfABrokenFileLeavesTheStoreNotReady(t *testing.T) {
 	store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: true})
 	if err := aclfile.Apply(store, filepath.Join(t.TempDir(), "none"), aclfile.ChecksumOptional); !errors.Is(err, fs.ErrNotExist) {

@@ -16,26 +16,25 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// newFileMode is the mode of a file that replaces none. Who else may read a list
-// of principals is for its owner to decide.
+// newFileMode is the mode of a file that replaces none. The owner can decide to let
+// others read a list of principals.
 const newFileMode fs.FileMode = 0o600
 
 // SaveError says why a set was not saved.
 type SaveError struct {
-	Path string // as given to Save
-	// Replaced says that the file holds the new set, and loads, but that the system
-	// did not promise to keep it through a power failure, which would bring the old
-	// set back, whole. Otherwise the file holds what it held.
+	Path string // the path given to Save
+	// Replaced says that the file contains the new set, and loads, but that the new set
+	// may not be durable: a power failure could restore the complete old set. If
+	// Replaced is false, the file is unchanged.
 	Replaced bool
 	Err      error
 }
 
-// Error says whether the file holds the old set or the new one, and what went
-// wrong.
+// Error says whether the file contains the old set or the new one, and what went wrong.
 func (e *SaveError) Error() string {
-	state := "not saved, the file is as it was"
+	state := "not saved, the file is unchanged"
 	if e.Replaced {
-		state = "the file holds the new set, but a power failure may bring the old one back"
+		state = "the file holds the new set, but a power failure may restore the old one"
 	}
 	return fmt.Sprintf("aclfile: save %s: %s: %v", enum.Quote(e.Path), state, e.Err)
 }
@@ -43,22 +42,22 @@ func (e *SaveError) Error() string {
 // Unwrap returns Err.
 func (e *SaveError) Unwrap() error { return e.Err }
 
-// Save makes bindings the content of the file at path, in the order given, with a
-// checksum file beside it: see the package documentation for what it guarantees.
+// Save replaces the content of the file at path by bindings, in the order given, and
+// writes a checksum file next to it; see the package documentation for the guarantees.
 // The format is any that [acl.Write] writes; [acl.FormatZooKeeper] sorts.
 //
-// The error is a [*SaveError]. A set that would not be read back as it is, because
-// a binding is not valid or the format cannot hold it, is refused before anything
-// is touched, and every such binding is named. Whatever stands at path is replaced,
-// whether or not it loads.
+// The error is a [*SaveError]. A set that would not be read back unchanged, because a
+// binding is not valid or the format cannot represent it, is refused before any file is
+// changed. The error names every such binding. An existing file at path is replaced
+// even if it does not load.
 //
-// The set is held in memory as text. Save waits for the disk some ten times.
+// The set is held in memory as text. Save waits for the disk about ten times.
 func Save(path string, format acl.Format, bindings iter.Seq[acl.Binding]) error {
 	s := saver{filesystem: disk{}}
 	return s.save(path, format, bindings)
 }
 
-// saver is one save.
+// saver is the state of one save.
 type saver struct {
 	filesystem
 	path     string // with symbolic links resolved
@@ -79,7 +78,7 @@ func (s *saver) run(path string, format acl.Format, bindings iter.Seq[acl.Bindin
 		return err
 	}
 	if text.Len() > MaxFileBytes {
-		return fmt.Errorf("the set makes %d bytes of text, expected no more than %d", text.Len(), MaxFileBytes)
+		return fmt.Errorf("the set needs %d bytes of text, expected at most %d", text.Len(), MaxFileBytes)
 	}
 	if err := s.resolve(path); err != nil {
 		return err
@@ -97,7 +96,7 @@ func (s *saver) resolve(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return fmt.Errorf("%q is no regular file", path)
+		return fmt.Errorf("%q is not a regular file", path)
 	case err == nil:
 		s.mode = info.Mode().Perm()
 		s.path, err = filepath.EvalSymlinks(path)
@@ -114,9 +113,9 @@ func (s *saver) resolve(path string) error {
 	return err
 }
 
-// current returns the checksum of what the file holds, so that it loads until it
-// is replaced. It returns none if the file does not exist or would not load: it
-// must not begin to.
+// current returns the checksum of the file's current content, so that the file loads
+// until it is replaced. It returns none if the file does not exist or does not load,
+// because such a file must not become valid.
 func (s *saver) current() ([]digest, error) {
 	c, err := readContent(s.path, readFile)
 	var wrong *ChecksumError
@@ -134,8 +133,8 @@ func (s *saver) current() ([]digest, error) {
 	return []digest{c.digest}, nil
 }
 
-// replace replaces the file and its checksum file, such that the latter names what
-// the former holds at every moment.
+// replace replaces the file and its checksum file. At every moment the latter contains
+// the checksum of the former.
 func (s *saver) replace(text []byte, digests []digest) error {
 	temp, err := s.writeTemp(s.path, text)
 	if err != nil {
@@ -152,7 +151,7 @@ func (s *saver) replace(text []byte, digests []digest) error {
 		return errors.Join(err, s.remove(temp))
 	}
 	s.replaced = true
-	// The new name must last before the old checksum goes.
+	// The new name must be durable before the old checksum is removed.
 	if err := s.syncFolder(filepath.Dir(s.path)); err != nil {
 		return err
 	}
@@ -162,7 +161,7 @@ func (s *saver) replace(text []byte, digests []digest) error {
 	return s.replaceSum([]digest{next})
 }
 
-// replaceSum replaces the checksum file by one that names digests.
+// replaceSum replaces the checksum file by one with the given digests.
 func (s *saver) replaceSum(digests []digest) error {
 	path := s.path + sumSuffix
 	temp, err := s.writeTemp(path, formatSum(s.path, digests))
@@ -175,8 +174,8 @@ func (s *saver) replaceSum(digests []digest) error {
 	return s.syncFolder(filepath.Dir(path))
 }
 
-// writeTemp writes text to a new file in the folder of path, from which it can be
-// renamed to path, and returns its name once the disk has it.
+// writeTemp writes text to a new file in the folder of path, so that it can be renamed
+// to path. It returns the name once the text is synced to disk.
 func (s *saver) writeTemp(path string, text []byte) (string, error) {
 	f, err := s.createTemp(filepath.Dir(path), tempPrefix(path)+"*")
 	if err != nil {
@@ -195,16 +194,16 @@ func (s *saver) writeTemp(path string, text []byte) (string, error) {
 	return f.Name(), nil
 }
 
-// tempPrefix returns how the names of the temporary files for path begin.
+// tempPrefix returns the beginning of the names of temporary files for path.
 func tempPrefix(path string) string { return "." + filepath.Base(path) + ".tmp-" }
 
-// removeLeftovers removes the temporary files of saves that were killed. One that
+// removeLeftovers removes the temporary files of saves that were killed. A file that
 // cannot be removed does no harm, and the next save tries again.
 func (s *saver) removeLeftovers() {
 	folder := filepath.Dir(s.path)
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return // a folder may be writable and not readable
+		return // a folder may be writable but not readable
 	}
 	for _, entry := range entries {
 		for _, path := range []string{s.path, s.path + sumSuffix} {

@@ -20,7 +20,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// set returns a set of n bindings that only has its own name in it.
+// set returns a set of n bindings with name in all of them.
 func set(name string, n int) []acl.Binding {
 	list := make([]acl.Binding, n)
 	for i := range list {
@@ -64,13 +64,13 @@ func listing(t require, folder string) map[string]string {
 	return files
 }
 
-// require is what *testing.T and *rapid.T have in common here.
+// require has the methods that *testing.T and *rapid.T share and that these tests need.
 type require interface {
 	Fatalf(format string, args ...any)
 }
 
-// What can be saved is loaded as it was. What cannot is refused, and nothing is
-// touched; JSON refuses nothing but what is not valid.
+// Saved sets are loaded unchanged. Sets that cannot be saved are refused, and no file
+// is changed. JSON refuses only invalid bindings.
 func TestSaveAndLoadAnySet(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "acls")
@@ -90,7 +90,7 @@ func TestSaveAndLoadAnySet(t *testing.T) {
 				t.Fatalf("Save as %v refuses %v: %v", format, list, err)
 			}
 			if after := listing(t, folder); fmt.Sprint(after) != fmt.Sprint(before) {
-				t.Fatalf("a refused Save leaves %q of %q", after, before)
+				t.Fatalf("a refused Save changes %[2]q to %[1]q", after, before)
 			}
 			return
 		}
@@ -107,7 +107,7 @@ func TestSaveAndLoadAnySet(t *testing.T) {
 		}
 	})
 	t.Logf("%d sets saved and loaded, %d refused", saved, refused)
-	if !testing.Short() && (saved < 10 || refused < 10) { // few are drawn for a short run
+	if !testing.Short() && (saved < 10 || refused < 10) { // short runs draw fewer
 		t.Errorf("want at least 10 of each")
 	}
 }
@@ -124,7 +124,7 @@ func mustHold(format acl.Format, list []acl.Binding) bool {
 			return false
 		case format != acl.FormatJSON && strings.TrimFunc(text, plain) != "":
 			return false
-		case b.Pattern.Name == "." || b.Pattern.Name == "..": // no node has these names
+		case b.Pattern.Name == "." || b.Pattern.Name == "..": // no node can have these names
 			return format == acl.FormatJSON
 		}
 	}
@@ -164,21 +164,22 @@ func TestSaveRefusesBeforeItTouchesAnything(t *testing.T) {
 		t.Errorf("Save = %v, want both bindings named", err)
 	}
 	if err := aclfile.Save(path, acl.FormatAuto, slices.Values(set("a", 1))); err == nil {
-		t.Error("Save takes FormatAuto")
+		t.Error("Save accepts FormatAuto")
 	}
 	if files := listing(t, filepath.Dir(path)); len(files) != 0 {
 		t.Errorf("a refused Save leaves %q", files)
 	}
 }
 
-// The file is what the format says and nothing else, and sha256sum knows the other.
+// The file contains only the format's text, and the checksum file is valid for
+// sha256sum.
 func TestSavedFilesArePlain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a\\b\n")
 	one := set("a", 1)
 	save(t, path, one)
 	const content = "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=topic-0, patternType=LITERAL)`:\n" +
 		"\t(principal=User:a, host=*, operation=READ, permissionType=ALLOW)\n\n"
-	// What sha256sum of GNU coreutils prints for a file of such a name.
+	// The output of GNU coreutils' sha256sum for a file of such a name.
 	const sum = `\f9e2de9cc216c09dfe373faeb936b92810c006254f7632497c4b81c6082b9bb4  a\\b\n` + "\n"
 	files := listing(t, filepath.Dir(path))
 	if got := files["a\\b\n"]; got != content {
@@ -211,7 +212,7 @@ func TestSaveKeepsTheModeAndTheLink(t *testing.T) {
 		t.Errorf("the link leads to %q, %v", got, err)
 	}
 	if files := listing(t, folder); len(files) != 1 {
-		t.Errorf("beside the link stands %q", files)
+		t.Errorf("the folder of the link contains %q", files)
 	}
 }
 
@@ -230,10 +231,10 @@ func TestSaveRefusesWhatIsNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		folder:                                "no regular file",
+		folder:                                "not a regular file",
 		dangling:                              "symbolic link to a file that does not exist",
 		filepath.Join(folder, "no", "acls"):   "no such file",
-		"/dev/null":                           "no regular file",
+		"/dev/null":                           "not a regular file",
 		filepath.Join(folder, "dangling", ""): "symbolic link",
 	} {
 		err := aclfile.Save(path, acl.FormatText, slices.Values(set("a", 1)))
@@ -246,7 +247,7 @@ func TestSaveRefusesWhatIsNoFile(t *testing.T) {
 	}
 }
 
-// Temporary files of a save that was killed go with the next one; those of other
+// The temporary files of a killed save are removed by the next save. Those of other
 // files stay.
 func TestSaveRemovesLeftovers(t *testing.T) {
 	folder := t.TempDir()
@@ -262,7 +263,7 @@ func TestSaveRemovesLeftovers(t *testing.T) {
 	}
 }
 
-// TestSaveErrorSaysWhichSetStands: who reads it must know what is in force.
+// TestSaveErrorSaysWhichSetStands: the error must say which set is in the file.
 func TestSaveErrorSaysWhichSetStands(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -270,7 +271,7 @@ func TestSaveErrorSaysWhichSetStands(t *testing.T) {
 	}
 	err := aclfile.Save(filepath.Join(file, "acls"), acl.FormatText, slices.Values([]acl.Binding(nil)))
 	var wrong *aclfile.SaveError
-	if !errors.As(err, &wrong) || wrong.Replaced || !strings.Contains(err.Error(), "the file is as it was") {
+	if !errors.As(err, &wrong) || wrong.Replaced || !strings.Contains(err.Error(), "the file is unchanged") {
 		t.Errorf("below a file: %v", err)
 	}
 	wrong = &aclfile.SaveError{Path: "a\n", Replaced: true, Err: errors.New("boom")}

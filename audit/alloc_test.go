@@ -12,9 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// TestUntoldChecksDoNotAllocate: a decision that nobody is told of costs no memory,
-// whoever else might have listened. The race detector allocates by itself, so the test
-// is not built with it.
+// TestUntoldChecksDoNotAllocate: a decision that no one receives allocates nothing. The
+// race detector itself allocates, so it excludes this test.
 func TestUntoldChecksDoNotAllocate(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
 	for name, auditor := range map[string]*audit.Auditor{

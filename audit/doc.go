@@ -1,38 +1,38 @@
-// Package audit tells of decisions: to a log, to counters, and to a candidate set of
-// ACLs that decides beside the live one.
+// Package audit reports decisions: to a log, to counters, and to a candidate set of
+// ACLs that is compared with the live one.
 //
-// Package snapshot knows nothing of it. Who wants decisions told makes a [Session]
-// of an [Auditor] in place of a snapshot.Session:
+// Package snapshot does not depend on it. To get decisions reported, make a [Session]
+// from an [Auditor] instead of a snapshot.Session:
 //
 //	auditor := &audit.Auditor{Handler: audit.NewLineWriter(file, audit.Kafka42)}
-//	session := auditor.Session(store, subject) // once a connection
+//	session := auditor.Session(store, subject) // once per connection
 //	d := session.Check(call, ops.Write, resource.Topic, "payments.eu")
 //
 // # What is logged
 //
-// Kafka's rules: a denial at INFO, an allow at DEBUG, and at TRACE the answers that
-// nobody asked for as an access of their own, such as those behind a filtered list.
-// Which these are, the protocol table knows: [View] hears it from ops.Evaluate. As
-// in Kafka's default configuration, an Auditor leaves out what is below INFO unless
-// its Level says otherwise.
+// The rules are Kafka's: a denial is logged at INFO, an allow at DEBUG, and at TRACE
+// the answers to questions that are not accesses by themselves, such as those that
+// filter a list. The protocol table says which questions these are; ops.Evaluate passes
+// that to the [View]. As in Kafka's default configuration, an Auditor omits events
+// below INFO unless its Level says otherwise.
 //
-// # An allow that cannot be recorded is none
+// # Unrecorded allows are denied
 //
-// A [Handler] that returns an error has not taken the event. Then the session denies,
-// whatever the ACLs say. A [Queue] in front of a handler says what becomes of events
-// that come too fast: deny, wait, or drop and count.
+// If a [Handler] returns an error, it has not recorded the event. The session then
+// denies, whatever the ACLs say. A [Queue] in front of a handler determines what
+// happens if events arrive too fast: deny, wait, or drop and count.
 //
-// # Client text
+// # Text chosen by clients
 //
-// Names of groups, transactional ids and principals are what clients make them.
-// Kafka prints them as they are, so that a group name with a line break forges a
-// line of its log. The writers here escape: no text of a client breaks a line, acts
-// on a terminal or passes for another field. Lines without such text are Kafka's,
-// byte for byte; [AppendExactLine] gives Kafka's line in any case.
+// Clients choose the names of groups and transactional ids, and sometimes of
+// principals. Kafka prints them unescaped, so a group name with a line break forges a
+// line of its log. The writers here escape: text from a client cannot break a line,
+// control a terminal or be taken for another field. Lines without such text are
+// identical to Kafka's. [AppendExactLine] always returns Kafka's line.
 //
-// # What comes of it
+// # Reading logs
 //
-// [ReadTrace] reads such logs back, those of Kafka too, and the package suggest below
-// this one finds the least ACLs that a trace needs. The module audit/cloudevents has a
-// handler that writes CloudEvents.
+// [ReadTrace] reads these logs, and also Kafka's. Package suggest finds the smallest
+// set of ACLs that a trace needs. Module audit/cloudevents has a handler that writes
+// CloudEvents.
 package audit

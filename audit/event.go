@@ -8,41 +8,41 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// LevelTrace is Kafka's TRACE among the levels of log/slog.
+// LevelTrace is Kafka's TRACE as a level of log/slog.
 const LevelTrace = slog.LevelDebug - 4
 
-// Call is the Kafka request that a check belongs to, and how its answer is logged.
-// The zero Call is that of a Produce request which refers to the resource nowhere,
-// with both answers logged.
+// Call is the Kafka request that a check belongs to, and how its answer is logged. The
+// zero Call is a Produce request without references to the resource; both answers are
+// logged.
 //
 // Source: Kafka's Action and AuthorizableRequestContext.
 type Call struct {
 	API           ops.APIKey
-	ClientID      string // as the client calls itself; "" if it does not
+	ClientID      string // the id that the client sent, or ""
 	CorrelationID int32
-	// References is how often the request refers to the resource, such as the number
-	// of partitions of a topic (Kafka's resourceReferenceCount).
+	// References is how often the request refers to the resource, such as the number of
+	// partitions of a topic (Kafka's resourceReferenceCount).
 	References int
-	// QuietAllowed and QuietDenied put the answer at TRACE: the check only finds out
-	// what to show, or which question comes next. They are the opposites of Kafka's
+	// QuietAllowed and QuietDenied log the answer at TRACE, because the check only
+	// decides what to show or which question is next. They are the opposites of Kafka's
 	// logIfAllowed and logIfDenied, so that the zero Call hides nothing.
 	QuietAllowed, QuietDenied bool
 }
 
-// Event is one decision, and what it was about. The zero Event is a denial.
+// Event is one decision, with the question and the client. The zero Event is a denial.
 type Event struct {
 	Time    time.Time
 	Subject snapshot.Subject
-	// Request is the question. Its Name is "" where ByType is set: then it is about
-	// any resource of the type.
+	// Request is the question. If ByType is set, its Name is "" and it is about any
+	// resource of the type.
 	Request  snapshot.Request
 	ByType   bool
 	Decision snapshot.Decision
 	Call     Call
 }
 
-// Level returns at which level Kafka logs the event: a denial at INFO, an allow at
-// DEBUG, and either at TRACE if the call says that it is to be quiet.
+// Level returns the level at which Kafka logs the event: INFO for a denial, DEBUG for
+// an allow, and TRACE for either if the call makes it quiet.
 //
 // Source: Kafka's StandardAuthorizerData.logAuditMessage.
 func (e *Event) Level() slog.Level {
@@ -60,12 +60,12 @@ func level(allowed bool, c *Call) slog.Level {
 	}
 }
 
-// Handler takes events. Handle is called in the goroutine of the check, by any
-// number of them at once. The event is the handler's to keep, but for its
-// Subject.Groups, which must not be changed.
+// Handler records events. Handle is called in the goroutine of the check, possibly by
+// several goroutines at once. The handler may keep the event but must not change its
+// Subject.Groups.
 //
-// An error says that the event is not recorded: the check is then denied. Verdicts
-// are told by the event alone.
+// An error means the event was not recorded; it says nothing about the verdict. The
+// check is then denied.
 type Handler interface {
 	Handle(e *Event) error
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// readers returns a store in which alice may read these topics.
+// readers returns a store in which alice may read the given topics.
 func readers(topics ...string) *snapshot.Store {
 	store := snapshot.NewStore(snapshot.Config{})
 	err := store.Update(func(tx *snapshot.Tx) error {
@@ -31,13 +31,13 @@ func ExampleAuditor() {
 	auditor := &audit.Auditor{Handler: audit.NewLineWriter(os.Stdout, audit.Kafka42)}
 	session := auditor.Session(readers("orders"), alice)
 	fetch := audit.Call{API: 1, References: 1}
-	session.Check(fetch, ops.Read, resource.Topic, "orders") // an allow is at level DEBUG
+	session.Check(fetch, ops.Read, resource.Topic, "orders") // an allow has level DEBUG
 	session.Check(fetch, ops.Read, resource.Topic, "salaries")
 	// Output:
 	// Principal = User:alice is Denied operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:salaries for request = Fetch with resourceRefCount = 1 based on rule DefaultDeny
 }
 
-// A slow log does not slow down the checks, and what it cannot take is told.
+// A slow log does not slow down the checks, and lost events are reported.
 func ExampleQueue() {
 	queue, err := audit.NewQueue(audit.NewLineWriter(os.Stdout, audit.Kafka42), 1000, audit.DropWhenFull,
 		func(l *audit.LossError) { fmt.Fprintln(os.Stderr, l) })
@@ -50,7 +50,7 @@ func ExampleQueue() {
 	auditor := &audit.Auditor{Handler: queue}
 	auditor.Session(readers("orders"), alice).Check(audit.Call{API: 3, References: 1}, ops.Describe, resource.Topic, "salaries")
 
-	queue.Close() // hands on what is left
+	queue.Close() // delivers what is left
 	fmt.Println(<-done, queue.Counts().Delivered)
 	// Output:
 	// Principal = User:alice is Denied operation = DESCRIBE from host = 10.0.0.1 on resource = Topic:LITERAL:salaries for request = Metadata with resourceRefCount = 1 based on rule DefaultDeny

@@ -9,42 +9,42 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Hits counts for each ACL how many checks it has decided: that is, how often a
-// Decision named it. It is exact, keeps the counts of ACLs through all updates of the
-// store, also those of ACLs that were removed, and costs a session that is not told
-// to count nothing. Its memory grows with the number of ACLs that have decided. It
-// must not be copied after first use. It is safe for concurrent use by any number of
-// goroutines. The zero Hits has counted nothing and is ready to use.
+// Hits counts for each ACL how many checks it has decided, which is how often a
+// Decision named it. The counts are exact and survive updates of the store, even for
+// removed ACLs. A session without Hits pays nothing. Memory grows with the number of
+// ACLs that have decided a check. Hits is safe for concurrent use, but must not be
+// copied after first use. The zero Hits has counted nothing and is ready to use.
 //
-// An ACL that matches beside another one that is named is not counted, nor are those
-// behind a by-type check, which name none.
+// If several ACLs match, only the one in the Decision is counted. By-type checks name
+// no ACL, so they count none.
 type Hits struct {
-	mu     sync.Mutex // of next
+	mu     sync.Mutex // protects next
 	next   int
 	shards [hitShards]hitShard
 }
 
-// hitShards is how many sets of counters there are. Sessions take turns at them, so
-// that they seldom wait for each other. Somewhat arbitrarily chosen: more than the
+// hitShards is the number of sets of counters. Sessions are assigned to them in turn,
+// so that they rarely wait for each other. The number is arbitrary, but larger than the
 // cores of most machines.
 const hitShards = 64
 
-// maxKnown is how many decisions a shard remembers the counter of. It bounds memory,
-// also that of decisions of generations gone by; what is forgotten is looked up by its
-// ACL again.
+// maxKnown is the maximum number of decisions for which a shard caches the counter. It
+// bounds memory, because decisions of old generations remain in the cache. Without a
+// cache entry the counter is found by its ACL.
 const maxKnown = 4096
 
-// hitShard is the counters of some sessions.
+// hitShard has the counters of some sessions.
 type hitShard struct {
 	mu     sync.Mutex
 	counts map[acl.Binding]*uint64
-	// known finds the counter of a decision. A Decision is 24 bytes to hash, its ACL
-	// is three strings. After an update the same ACL has other decisions.
+	// known caches the counter of a decision. Hashing a Decision takes 24 bytes;
+	// hashing its ACL takes three strings. After an update the same ACL has other
+	// decisions.
 	known map[snapshot.Decision]*uint64
-	_     [64]byte // the next shard's lock is on another cache line
+	_     [64]byte // puts the next shard's lock on another cache line
 }
 
-// shard returns the shard of the next session.
+// shard returns the shard for a new session.
 func (h *Hits) shard() *hitShard {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -102,9 +102,9 @@ func (h *Hits) Of(b acl.Binding) uint64 {
 	return total
 }
 
-// All yields every ACL that has decided a check, in the order of
-// [acl.Binding.Compare], and how many. It adds up all counters first; checks that run
-// meanwhile are counted or not.
+// All yields every ACL that has decided a check and its count, in the order of
+// [acl.Binding.Compare]. It first adds up all counters; concurrent checks may or may
+// not be included.
 func (h *Hits) All() iter.Seq2[acl.Binding, uint64] {
 	return func(yield func(acl.Binding, uint64) bool) {
 		totals := h.totals()
@@ -124,9 +124,9 @@ func (h *Hits) All() iter.Seq2[acl.Binding, uint64] {
 // Unused yields the ACLs of n that have decided no check, in the order of
 // [acl.Binding.Compare].
 //
-// Look twice before removing them. A by-type check names no ACL and so uses none
-// here, and with Config.AllowIfNoACL an ACL can keep a resource from being open to
-// everyone without ever being named.
+// Review them before removal. A by-type check may depend on an ACL without naming it.
+// And with Config.AllowIfNoACL an ACL that is never named can still keep a resource
+// from being open to everyone.
 func (h *Hits) Unused(n *snapshot.Snapshot) iter.Seq[acl.Binding] {
 	return func(yield func(acl.Binding) bool) {
 		totals := h.totals()

@@ -14,8 +14,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// TestHitsAreExact counts under updates of other ACLs, in many sessions at once, and
-// compares with the decisions that the sessions got.
+// TestHitsAreExact counts in many sessions while other ACLs are updated, and compares
+// the counts with the decisions that the sessions got.
 func TestHitsAreExact(t *testing.T) {
 	acls := []acl.Binding{
 		allow("User:alice", ops.Read, topic("a")), allow(principal.Wildcard, ops.Read, resource.PrefixedPattern(resource.Topic, "b")),
@@ -55,7 +55,7 @@ func TestHitsAreExact(t *testing.T) {
 	group.Go(func() {
 		for i := range 50 {
 			update(t, store, func(tx *snapshot.Tx) {
-				other := allow("User:alice", ops.Alter, topic("a")) // in the record of the one that decides
+				other := allow("User:alice", ops.Alter, topic("a")) // in the same record as the deciding ACL
 				if i%2 == 0 {
 					tx.Add(other)
 				} else {
@@ -88,8 +88,8 @@ func TestHitsAreExact(t *testing.T) {
 	}
 }
 
-// An ACL that is removed and comes back keeps its count, and more decisions than a
-// shard remembers are counted too.
+// An ACL that is removed and added again keeps its count. Decisions beyond the size of
+// a shard's cache are counted too.
 func TestHitsStay(t *testing.T) {
 	const n = 20_000
 	var acls []acl.Binding

@@ -16,8 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// eventObject is an event in JSON: the keys of a question, of its answer, and of the
-// request it belongs to.
+// eventObject is an event in JSON: the question, the answer, and the request.
 type eventObject struct {
 	Time         string     `json:"time,omitempty"`
 	Allowed      bool       `json:"allowed"`
@@ -27,18 +26,19 @@ type eventObject struct {
 	Host         string     `json:"host"`
 	Operation    string     `json:"operation"`
 	ResourceType string     `json:"resourceType"`
-	Name         string     `json:"name"` // empty where byType is set
+	Name         string     `json:"name"` // empty if byType is set
 	ByType       bool       `json:"byType,omitempty"`
 	Request      string     `json:"request"`
 	ClientID     string     `json:"clientId,omitempty"`
 	Correlation  int32      `json:"correlationId,omitempty"`
 	References   int        `json:"references,omitempty"`
 	Generation   uint64     `json:"generation"`
-	ACL          *aclObject `json:"acl,omitempty"` // the one that decided
+	ACL          *aclObject `json:"acl,omitempty"` // the ACL that decided
 }
 
-// aclObject is an ACL with the keys of acl.Binding.MarshalJSON, which refuses what
-// Kafka would not create. A log must hold those too: an earlier release did.
+// aclObject is an ACL with the keys of acl.Binding.MarshalJSON. That method refuses
+// ACLs that Kafka would not create. A log must be able to hold them, because earlier
+// releases created some.
 type aclObject struct {
 	ResourceType string `json:"resourceType"`
 	Name         string `json:"name"`
@@ -50,13 +50,13 @@ type aclObject struct {
 }
 
 // AppendJSON appends e as one line of JSON, without a line break, and returns the
-// extended slice. It is what [ReadTrace] reads: time (RFC 3339, with nanoseconds),
-// allowed, reason, principal, groups, host, operation, resourceType, name, byType,
-// request, clientId, correlationId, references, generation, and acl, the ACL that
-// decided; those that are optional are left out where they are empty.
+// extended slice. [ReadTrace] reads this format. The keys are time (RFC 3339, with
+// nanoseconds), allowed, reason, principal, groups, host, operation, resourceType,
+// name, byType, request, clientId, correlationId, references, generation, and acl (the
+// ACL that decided). Optional keys are omitted if they are empty.
 //
-// Text that is not valid UTF-8 is an error: JSON has no way to write it, and another
-// name must not stand in its place.
+// Text that is not valid UTF-8 is an error, because JSON cannot represent it and
+// replacing it would give another name.
 func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 	if err := checkText(e); err != nil {
 		return nil, err
@@ -87,9 +87,9 @@ func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 	return appendObject(dst, o)
 }
 
-// appendObject appends v on one line, with the escapes that JSON needs and those of
-// characters that are not printable: those that act on a terminal, or that turn the
-// direction of what follows.
+// appendObject appends v on one line. It escapes what JSON requires, and characters
+// that are not printable, such as those that control a terminal or change the text
+// direction.
 func appendObject(dst []byte, v any) ([]byte, error) {
 	start := len(dst)
 	b := bytes.NewBuffer(dst)
@@ -100,7 +100,7 @@ func appendObject(dst []byte, v any) ([]byte, error) {
 	}
 	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if bytes.ContainsFunc(line[start:], isUnprintable) {
-		object := string(line[start:]) // a copy: the line is written anew over it
+		object := string(line[start:]) // a copy, because the line is rewritten in place
 		line = line[:start]
 		for _, r := range object {
 			line = appendPrintable(line, r)
@@ -112,7 +112,7 @@ func appendObject(dst []byte, v any) ([]byte, error) {
 func isUnprintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // appendPrintable appends r, escaped as in JSON if it is not printable. In an object
-// without spaces between its parts such runes are parts of strings.
+// without white space such characters occur only in strings.
 func appendPrintable(dst []byte, r rune) []byte {
 	switch {
 	case !isUnprintable(r):
@@ -125,20 +125,20 @@ func appendPrintable(dst []byte, r rune) []byte {
 	}
 }
 
-// checkText refuses text that JSON cannot hold.
+// checkText refuses text that JSON cannot represent.
 func checkText(e *Event) error {
 	texts := append(groupTexts(e), e.Subject.Principal.String(), e.Subject.Host.Zone(), e.Request.Name, e.Call.ClientID)
 	if all := strings.Join(texts, "\n"); !utf8.ValidString(all) {
 		for _, text := range texts {
 			if !utf8.ValidString(text) {
-				return fmt.Errorf("audit: %s is not valid UTF-8, and JSON can hold no other text", enum.Quote(text))
+				return fmt.Errorf("audit: %s is not valid UTF-8, and JSON cannot represent it", enum.Quote(text))
 			}
 		}
 	}
 	return nil
 }
 
-// NewJSONWriter returns a handler that writes each event to w as [AppendJSON] has it,
-// with a line break, in one call of Write. It is safe for concurrent use; events wait
-// for each other. An error of w, or of the text, is the error of Handle.
+// NewJSONWriter returns a handler that writes each event to w as [AppendJSON] renders
+// it, with a line break, in one call of Write. It is safe for concurrent use; only one
+// event is written at a time. Handle returns errors of AppendJSON and of w.
 func NewJSONWriter(w io.Writer) Handler { return &lineWriter{w: w, render: AppendJSON} }

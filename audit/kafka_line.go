@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// LineStyle is how a release of Kafka prints the ACL in a line of its audit log. The
-// zero LineStyle is Kafka42.
+// LineStyle is how a release of Kafka prints ACLs in its audit log. The zero LineStyle
+// is Kafka42.
 type LineStyle uint8
 
 // The styles.
@@ -20,11 +20,11 @@ const (
 	Kafka40                  // StandardAcl(resourceType=TOPIC, …), up to Kafka 4.1
 )
 
-// brackets are what stands around the parts of an ACL, by style.
+// brackets are the brackets around an ACL, by style.
 var brackets = [...]string{Kafka42: "[]", Kafka40: "()"}
 
-// ruleNames are Kafka's names of the reasons. It logs nothing before it is ready,
-// and so has no name for that.
+// ruleNames are Kafka's names of the reasons. Kafka logs nothing before it is ready, so
+// it has no name for that.
 //
 // Source: Kafka's StandardAuthorizerData.MatchingRule.
 var ruleNames = map[snapshot.Reason]string{
@@ -39,21 +39,22 @@ var ruleNames = map[snapshot.Reason]string{
 const matchingACL = "MatchingAcl"
 
 // AppendLine appends the line of Kafka's audit log for e, without a line break, and
-// returns the extended slice. Text of a client that could be taken for something else
-// is quoted; see the package documentation. Where there is none, the line is Kafka's.
+// returns the extended slice. Client text that could be taken for something else is
+// quoted; see the package documentation. Without such text the line is identical to
+// Kafka's.
 //
-// For a by-type check Kafka logs a resource named "hardcode", and only where an ACL
-// on that name allows. Here it is the decision, as the resource Type:ANY:* with no
-// ACL. A style that is none of the constants is Kafka42.
+// For a by-type check Kafka logs a resource called "hardcode", and only if an ACL on
+// that name allows it. This function logs the decision, with the resource Type:ANY:*
+// and no ACL. An unknown style is treated as Kafka42.
 //
 // Source: Kafka's StandardAuthorizerData.buildAuditMessage.
 func AppendLine(dst []byte, e *Event, style LineStyle) []byte {
 	return appendLine(dst, e, style, appendText)
 }
 
-// AppendExactLine is [AppendLine] with all text as it is, as Kafka prints it. A name
-// with a line break makes two lines of it, of which the second can be a lie: use it to
-// compare with Kafka, or where names are known to be harmless.
+// AppendExactLine is [AppendLine] without quoting, as in Kafka. A name with a line
+// break splits the line in two, and the second can be forged. Use it to compare with
+// Kafka, or if all names are known to be harmless.
 func AppendExactLine(dst []byte, e *Event, style LineStyle) []byte {
 	return appendLine(dst, e, style, func(dst []byte, text string) []byte { return append(dst, text...) })
 }
@@ -99,14 +100,14 @@ func appendACL(dst []byte, b acl.Binding, style LineStyle, text func([]byte, str
 	return append(dst, brackets[style][1])
 }
 
-// NewLineWriter returns a handler that writes each event to w as [AppendLine] has it,
-// with a line break, in one call of Write. It is safe for concurrent use; events wait
-// for each other. An error of w is the error of Handle.
+// NewLineWriter returns a handler that writes each event to w as [AppendLine] renders
+// it, with a line break, in one call of Write. It is safe for concurrent use; only one
+// event is written at a time. Handle returns errors of w.
 func NewLineWriter(w io.Writer, style LineStyle) Handler {
 	return &lineWriter{w: w, render: func(dst []byte, e *Event) ([]byte, error) { return AppendLine(dst, e, style), nil }}
 }
 
-// lineWriter writes an event a line.
+// lineWriter writes one line per event.
 type lineWriter struct {
 	render func(dst []byte, e *Event) ([]byte, error)
 

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// The words of Kafka's line, in their order. Each stands in a line once: text that
-// holds one is quoted, and a line that has one twice is not read.
+// The separators of Kafka's line, in order. Each occurs once in a line: text that
+// contains one is quoted, and a line in which one occurs twice is not accepted.
 const (
 	linePrincipal  = "Principal = "
 	lineAllowed    = " is Allowed operation = "
@@ -21,16 +21,16 @@ const (
 
 var lineWords = []string{linePrincipal, lineAllowed, lineDenied, lineHost, lineResource, lineRequest, lineReferences, lineRule}
 
-// The words of an ACL in Kafka's line, in their order.
+// The separators of an ACL in Kafka's line, in order.
 var aclWords = []string{"resourceType=", ", resourceName=", ", patternType=", ", principal=", ", host=", ", operation=", ", permissionType="}
 
-// appendText appends a text that somebody else has chosen: as it is, or, if it could
-// be taken for something else, quoted.
+// appendText appends a text that may come from a client, quoted if it could be taken
+// for something else.
 //
-// Quoted is what is not valid UTF-8, holds characters that are not printable, begins
-// with a quotation mark, or holds one of the words of the line, also together with
-// the spaces around it. It is quoted as in Go, with spaces as \x20: no word of the
-// line is without one.
+// A text is quoted if it is not valid UTF-8, contains characters that are not
+// printable, begins with a quotation mark, or contains one of the separators, possibly
+// together with the adjacent spaces. It is quoted as in Go, with spaces as \x20,
+// because every separator contains a space.
 func appendText(dst []byte, text string) []byte {
 	if isPlain(text) {
 		return append(dst, text...)
@@ -48,7 +48,8 @@ func isPlain(text string) bool {
 			return false
 		}
 	}
-	// Every word of an ACL has a sign of equality; so do all of the line but one.
+	// Every separator of an ACL contains "=", and so do all separators of the line but
+	// one.
 	if !strings.Contains(text, "=") && !strings.Contains(text, "based on") {
 		return true
 	}

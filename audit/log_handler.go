@@ -7,14 +7,14 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// NewLogHandler returns a handler that logs each event with l: the message "allowed"
-// or "denied", at the event's level and time, with the attributes principal, groups,
-// host, operation, resourceType, name or byType, request, clientId, reason, acl and
-// generation; groups, clientId and acl only where there are any.
-// The handlers of log/slog escape text that would break a line.
+// NewLogHandler returns a handler that logs each event with l: the message "allowed" or
+// "denied", at the event's level and time, with the attributes principal, groups, host,
+// operation, resourceType, name or byType, request, clientId, reason, acl and
+// generation. Empty groups, clientId and acl are omitted. The handlers of log/slog
+// escape text that would break a line.
 //
-// The events that are below the level of l's own handler are dropped, as Kafka's are:
-// they count as recorded. The error of l's handler is the error of Handle.
+// Events below the level of l's own handler are dropped, as in Kafka, and count as
+// recorded. Handle returns errors of l's handler.
 func NewLogHandler(l *slog.Logger) Handler { return logHandler{l.Handler()} }
 
 type logHandler struct{ slog.Handler }
@@ -55,7 +55,7 @@ func (h logHandler) Handle(e *Event) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// groupTexts returns the groups of the subject as text.
+// groupTexts returns the subject's groups as text.
 func groupTexts(e *Event) []string {
 	var texts []string
 	for _, g := range e.Subject.Groups {

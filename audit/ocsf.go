@@ -8,10 +8,10 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// ocsfVersion is the release of the schema that the events are written for.
+// ocsfVersion is the version of the OCSF schema.
 //
-// Source: schema.ocsf.io, 1.3.0, class api_activity; the attributes that it requires
-// are activity_id, actor, api, category_uid, class_uid, metadata, severity_id,
+// Source: schema.ocsf.io, 1.3.0, class api_activity; its required attributes are
+// activity_id, actor, api, category_uid, class_uid, metadata, severity_id,
 // src_endpoint, time and type_uid.
 const ocsfVersion = "1.3.0"
 
@@ -21,7 +21,7 @@ const (
 	ocsfClass    = 6003 // API Activity
 )
 
-// ocsfActivity is what kind of change an operation is.
+// ocsfActivity is the kind of an operation.
 type ocsfActivity int
 
 const (
@@ -37,8 +37,8 @@ var ocsfActivityNames = map[ocsfActivity]string{
 	ocsfUnknown: "Unknown", ocsfCreate: "Create", ocsfRead: "Read", ocsfUpdate: "Update", ocsfDelete: "Delete",
 }
 
-// ocsfActivities are the activities of the operations. One that is not in it is
-// unknown.
+// ocsfActivities are the activities of the operations. Other operations have the
+// activity Unknown.
 var ocsfActivities = map[ops.Operation]ocsfActivity{
 	ops.Read: ocsfRead, ops.Describe: ocsfRead, ops.DescribeConfigs: ocsfRead, ops.DescribeTokens: ocsfRead,
 	ops.Create: ocsfCreate, ops.CreateTokens: ocsfCreate,
@@ -90,7 +90,7 @@ type ocsfUser struct {
 	UID    string     `json:"uid"` // the principal
 	Name   string     `json:"name"`
 	Type   string     `json:"type"`
-	TypeID int        `json:"type_id"` // 99: of another type than the schema names
+	TypeID int        `json:"type_id"` // 99: a type that the schema does not define
 	Groups []ocsfName `json:"groups,omitempty"`
 }
 
@@ -115,7 +115,7 @@ type ocsfUIDed struct {
 
 type ocsfEndpoint struct {
 	IP   string `json:"ip,omitempty"`
-	Name string `json:"name,omitempty"` // where there is no address
+	Name string `json:"name,omitempty"` // if there is no address
 }
 
 type ocsfResource struct {
@@ -123,7 +123,7 @@ type ocsfResource struct {
 	Type string `json:"type"`
 }
 
-// ocsfUnmapped is what the class has no attribute for.
+// ocsfUnmapped has the data for which the class has no attribute.
 type ocsfUnmapped struct {
 	Operation  string `json:"operation"`
 	ByType     bool   `json:"by_type,omitempty"`
@@ -131,11 +131,12 @@ type ocsfUnmapped struct {
 	Generation uint64 `json:"generation"`
 }
 
-// AppendOCSF appends e as one line of JSON, without a line break: an event of the
-// class API Activity (6003) of the Open Cybersecurity Schema Framework, 1.3.0. The
-// principal is actor.user, the Kafka request api.operation, the client's address
-// src_endpoint, the resource the only one of resources, the ACL that decided the
-// policy of actor.authorizations; a denial has the status Failure.
+// AppendOCSF appends e as one line of JSON, without a line break, and returns the
+// extended slice. The line is an event of the class API Activity (6003) of the Open
+// Cybersecurity Schema Framework, 1.3.0. The principal is actor.user, the Kafka request
+// is api.operation, the client's address is src_endpoint, the resource is the only
+// element of resources, and the ACL that decided is the policy in actor.authorizations.
+// A denial has the status Failure.
 //
 // Text that is not valid UTF-8 is an error, as in [AppendJSON].
 func AppendOCSF(dst []byte, e *Event) ([]byte, error) {
@@ -193,10 +194,10 @@ func ocsfActorOf(e *Event) ocsfActor {
 	return actor
 }
 
-// aclName returns the text that names an ACL, as Kafka's audit line does.
+// aclName returns the text of an ACL as in Kafka's audit line.
 func aclName(b acl.Binding) string { return string(appendACL(nil, b, Kafka42, appendText)) }
 
-// NewOCSFWriter returns a handler that writes each event to w as [AppendOCSF] has it,
-// with a line break, in one call of Write. It is safe for concurrent use; events wait
-// for each other. An error of w, or of the text, is the error of Handle.
+// NewOCSFWriter returns a handler that writes each event to w as [AppendOCSF] renders
+// it, with a line break, in one call of Write. It is safe for concurrent use; only one
+// event is written at a time. Handle returns errors of AppendOCSF and of w.
 func NewOCSFWriter(w io.Writer) Handler { return &lineWriter{w: w, render: AppendOCSF} }

@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// Overflow says what becomes of an event when a [Queue] is full. The zero Overflow is
+// Overflow says what happens to an event if a [Queue] is full. The zero Overflow is
 // DenyWhenFull.
 type Overflow uint8
 
-// The choices.
+// The values of Overflow.
 const (
 	// DenyWhenFull refuses the event with ErrFull: the check is denied.
 	DenyWhenFull Overflow = iota
@@ -21,20 +21,21 @@ const (
 	DropWhenFull
 )
 
-// ErrFull says that a queue had no room. ErrClosed says that it takes no more events.
+// ErrFull means that the queue is full. ErrClosed means that it no longer accepts
+// events.
 var (
 	ErrFull   = errors.New("audit: the queue is full")
 	ErrClosed = errors.New("audit: the queue is closed")
 )
 
-// LossError says how many events are lost since the last LossError: dropped, refused
-// by the next handler, or left in a queue whose Run was ended by its context.
+// LossError has the number of events lost since the last LossError: dropped, refused by
+// the next handler, or left in the queue when the context ended Run.
 type LossError struct {
 	Lost uint64
 	Err  error // the last error of the next handler, or nil
 }
 
-// Error names the number and the error.
+// Error returns the number and the error.
 func (e *LossError) Error() string {
 	text := fmt.Sprintf("audit: %d events are lost", e.Lost)
 	if e.Err != nil {
@@ -46,21 +47,21 @@ func (e *LossError) Error() string {
 // Unwrap returns Err.
 func (e *LossError) Unwrap() error { return e.Err }
 
-// QueueCounts says what has become of the events that came to a queue: each is in one
-// of them, or still in the queue.
+// QueueCounts are the counts of a queue. Each event is counted in one of them or still
+// in the queue.
 type QueueCounts struct {
-	Delivered uint64 // taken by the next handler
+	Delivered uint64 // accepted by the next handler
 	Dropped   uint64 // with DropWhenFull
-	Denied    uint64 // refused to the check: the queue was full or closed
-	Failed    uint64 // refused by the next handler, or left over when Run was ended
+	Denied    uint64 // refused because the queue was full or closed
+	Failed    uint64 // refused by the next handler, or left when Run ended
 }
 
-// Queue is a handler that takes events at once and hands them on, one after the other
-// and in their order, in the goroutine that called Run. It is safe for concurrent use
-// by any number of goroutines.
+// Queue is a handler that stores events and passes them on in order, one at a time, in
+// the goroutine that called Run. It is safe for concurrent use, but must not be copied
+// after first use.
 //
-// Nothing is lost in silence: what is lost is counted, and told to the report. It must
-// not be copied after first use. The zero Queue has no room and refuses every event.
+// Every lost event is counted and reported. The zero Queue has no capacity and refuses
+// every event.
 type Queue struct {
 	next     Handler
 	overflow Overflow
@@ -73,32 +74,32 @@ type Queue struct {
 	first   int
 	n       int
 	closed  bool
-	running bool      // somebody hands events on
-	idle    sync.Cond // nobody does any more
+	running bool      // a goroutine is delivering events
+	idle    sync.Cond // no goroutine is delivering events
 	counts  QueueCounts
 	loss    LossError // not yet reported
 }
 
-// NewQueue returns a queue with room for capacity events, which must be positive. An
-// Event is about 230 bytes; all of the room is allocated at once. report is called in
-// the goroutine of Run or Close, before the next event is handed on and at the end,
-// when events were lost; nil leaves it at the counts. A capacity that is not positive
-// and a nil next are errors.
+// NewQueue returns a queue for up to capacity events, which must be positive. An Event
+// takes about 230 bytes; memory for all of them is allocated now. If events were lost,
+// report is called before the next event is delivered and at the end, in the goroutine
+// of Run or Close. A nil report only counts. A capacity that is not positive and a nil
+// next are errors.
 func NewQueue(next Handler, capacity int, overflow Overflow, report func(*LossError)) (*Queue, error) {
 	switch {
 	case next == nil:
-		return nil, errors.New("audit: a queue needs a handler to hand events on to")
+		return nil, errors.New("audit: the next handler of a queue is nil")
 	case capacity <= 0:
-		return nil, fmt.Errorf("audit: a queue for %d events: expected 1 or more", capacity)
+		return nil, fmt.Errorf("audit: queue with capacity %d: expected 1 or more", capacity)
 	case overflow > DropWhenFull:
-		return nil, fmt.Errorf("audit: overflow %d is none of DenyWhenFull, WaitWhenFull and DropWhenFull", overflow)
+		return nil, fmt.Errorf("audit: unknown overflow %d: expected DenyWhenFull, WaitWhenFull or DropWhenFull", overflow)
 	}
 	q := &Queue{next: next, overflow: overflow, report: report, ring: make([]Event, capacity)}
 	q.work.L, q.room.L, q.idle.L = &q.mu, &q.mu, &q.mu
 	return q, nil
 }
 
-// Handle puts e in the queue. The error is ErrFull or ErrClosed.
+// Handle puts e into the queue. The error is ErrFull or ErrClosed.
 func (q *Queue) Handle(e *Event) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -124,11 +125,11 @@ func (q *Queue) Handle(e *Event) error {
 	}
 }
 
-// Run hands events on until the queue is closed and empty, and then returns nil, or
-// until ctx is done: then it closes the queue, counts the events that are left in it
-// as lost, and returns the error of ctx. A handler that is at work is waited for.
-// Only one Run may be under way; another one waits for it. The zero Queue has nothing
-// to run: the error is ErrClosed.
+// Run delivers events until the queue is closed and empty, and then returns nil. If ctx
+// is done earlier, it closes the queue, counts the remaining events as lost, and
+// returns the error of ctx. It waits for a handler that is running. Only one Run
+// delivers at a time; another one waits for it. For the zero Queue, Run returns
+// ErrClosed.
 func (q *Queue) Run(ctx context.Context) error {
 	if q.next == nil {
 		return ErrClosed
@@ -139,9 +140,9 @@ func (q *Queue) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Close takes no more events, and returns once those in the queue are handed on: by
-// the Run that is under way, or else by itself. Checks that wait for room are denied.
-// It may be called again.
+// Close stops accepting events, and returns when all events in the queue are delivered:
+// by the current Run, otherwise by Close itself. Checks that wait for room are denied.
+// Close may be called again.
 func (q *Queue) Close() {
 	q.close()
 	if q.next != nil {
@@ -149,7 +150,7 @@ func (q *Queue) Close() {
 	}
 }
 
-// Counts returns the counts so far.
+// Counts returns the current counts.
 func (q *Queue) Counts() QueueCounts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -164,8 +165,8 @@ func (q *Queue) close() {
 	q.room.Broadcast()
 }
 
-// deliver hands events on until there is no more to do. It is done by one goroutine
-// at a time, so that events stay in order.
+// deliver delivers events until there is no more to do. Only one goroutine delivers at
+// a time, so that events stay in order.
 func (q *Queue) deliver(ctx context.Context) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -183,7 +184,7 @@ func (q *Queue) deliver(ctx context.Context) {
 	q.tellLoss()
 }
 
-// await waits for an event, and reports whether there is one to hand on.
+// await waits for an event, and reports whether there is one to deliver.
 func (q *Queue) await(ctx context.Context) bool {
 	for q.n == 0 && !q.closed {
 		q.tellLoss()
@@ -199,11 +200,11 @@ func (q *Queue) await(ctx context.Context) bool {
 	return q.n > 0
 }
 
-// deliverOne hands the first event on, without the lock.
+// deliverOne delivers the first event, without holding the lock.
 func (q *Queue) deliverOne() {
 	q.tellLoss()
 	e := q.ring[q.first]
-	q.ring[q.first] = Event{} // keeps nothing alive
+	q.ring[q.first] = Event{} // so that the event can be freed
 	q.first = (q.first + 1) % len(q.ring)
 	q.n--
 	q.room.Signal()
@@ -216,7 +217,7 @@ func (q *Queue) deliverOne() {
 	}
 }
 
-// unlocked calls f without the lock, which is held again afterwards, even if f panics.
+// unlocked calls f without the lock, and takes the lock again even if f panics.
 func (q *Queue) unlocked(f func()) {
 	q.mu.Unlock()
 	defer q.mu.Lock()
@@ -231,7 +232,7 @@ func (q *Queue) lose(n uint64, err error) {
 	}
 }
 
-// tellLoss reports what is lost, without the lock.
+// tellLoss reports lost events, without holding the lock.
 func (q *Queue) tellLoss() {
 	if q.loss.Lost == 0 || q.report == nil {
 		return

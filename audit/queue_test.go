@@ -26,7 +26,7 @@ func newQueue(t testing.TB, next audit.Handler, capacity int, o audit.Overflow, 
 	return q
 }
 
-// numbered returns an event that can be told from others.
+// numbered returns an event with a number.
 func numbered(i int) *audit.Event { return &audit.Event{Call: audit.Call{References: i}} }
 
 func TestQueueRefusesArguments(t *testing.T) {
@@ -36,9 +36,9 @@ func TestQueueRefusesArguments(t *testing.T) {
 		overflow audit.Overflow
 		want     string
 	}{
-		{nil, 1, 0, "audit: a queue needs a handler to hand events on to"},
-		{&recorder{}, 0, 0, "audit: a queue for 0 events: expected 1 or more"},
-		{&recorder{}, 1, 3, "audit: overflow 3 is none of DenyWhenFull, WaitWhenFull and DropWhenFull"},
+		{nil, 1, 0, "audit: the next handler of a queue is nil"},
+		{&recorder{}, 0, 0, "audit: queue with capacity 0: expected 1 or more"},
+		{&recorder{}, 1, 3, "audit: unknown overflow 3: expected DenyWhenFull, WaitWhenFull or DropWhenFull"},
 	} {
 		if q, err := audit.NewQueue(test.next, test.capacity, test.overflow, nil); q != nil || err == nil || err.Error() != test.want {
 			t.Errorf("got %v, want %s", err, test.want)
@@ -127,7 +127,7 @@ func TestQueueWaits(t *testing.T) {
 		}()
 		synctest.Wait() // the second event waits for room
 		if len(errs) != 1 {
-			t.Fatalf("%d events were taken, want 1", len(errs))
+			t.Fatalf("%d events were accepted, want 1", len(errs))
 		}
 		done := make(chan error)
 		go func() { done <- q.Run(t.Context()) }()
@@ -142,8 +142,8 @@ func TestQueueWaits(t *testing.T) {
 	})
 }
 
-// Whoever waits for room is refused when the queue is closed, and does not hang: also
-// where nobody makes room any more.
+// A check that waits for room is refused when the queue is closed and does not hang,
+// even if nothing empties the queue.
 func TestQueueCloseWakes(t *testing.T) {
 	for _, end := range []string{"Close", "Run"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -238,8 +238,8 @@ func TestQueueSurvivesPanic(t *testing.T) {
 	}
 }
 
-// TestQueueAccountsForAll: in any mixture of writers, capacity and failing handler,
-// each event is delivered, or counted where it was lost.
+// TestQueueAccountsForAll: for any combination of writers, capacity and failing
+// handler, each event is delivered or counted as lost.
 func TestQueueAccountsForAll(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		writers, each := rapid.IntRange(1, 4).Draw(rt, "writers"), rapid.IntRange(0, 60).Draw(rt, "events")
@@ -281,7 +281,7 @@ func TestQueueAccountsForAll(t *testing.T) {
 		denied.Range(func(any, any) bool { refused++; return true })
 		c := q.Counts()
 		if c.Delivered != uint64(delivered) || c.Denied != refused || c.Dropped+c.Failed != lost || c.Delivered+c.Dropped+c.Denied+c.Failed != uint64(writers*each) {
-			rt.Fatalf("counts %+v; %d delivered, %d refused, %d told lost, of %d", c, delivered, refused, lost, writers*each)
+			rt.Fatalf("counts %+v; %d delivered, %d refused, %d reported lost, of %d", c, delivered, refused, lost, writers*each)
 		}
 		if overflow != audit.DenyWhenFull && refused != 0 || overflow != audit.DropWhenFull && c.Dropped != 0 {
 			rt.Fatalf("overflow %d: %+v", overflow, c)

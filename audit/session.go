@@ -10,28 +10,29 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Auditor is what is told of decisions. The zero Auditor tells nobody. It must not be
-// changed once it has made a Session; then it is safe for concurrent use by any
-// number of goroutines, as what it holds must be.
+// Auditor receives every decision. The zero Auditor discards them. An Auditor must not
+// be changed once it has made a Session. It is then safe for concurrent use, as its
+// fields must be.
 type Auditor struct {
-	// Handler takes the events, or is nil.
+	// Handler receives the events. It may be nil.
 	Handler Handler
-	// Level is the least level of the events that are made at all. The zero Level is
-	// INFO: denials only, as in Kafka's own configuration.
+	// Level is the minimum level of events. Events below it are not created. The zero
+	// Level is INFO, which means denials only, as in Kafka's default configuration.
 	Level slog.Level
-	// Failed is called with each event that the Handler has not taken and its error, in
-	// the goroutine of the check; nil leaves it at the denial.
+	// Failed is called with each event that the Handler did not record and its error,
+	// in the goroutine of the check. It may be nil.
 	Failed func(e *Event, err error)
-	// Hits counts the ACLs that decide, at every level, or is nil.
+	// Hits, unless nil, counts the ACLs that decide, at every level.
 	Hits *Hits
-	// Shadow is asked the same questions, or is nil.
+	// Shadow, unless nil, is asked the same questions.
 	Shadow *Shadow
-	// Now is the clock of the events; nil is time.Now.
+	// Now is the clock for events; nil means time.Now.
 	Now func() time.Time
 }
 
-// Session returns a session of the store for subject, of which it keeps no memory,
-// that tells the auditor of its decisions. A nil Auditor tells nobody. It allocates.
+// Session returns a session of the store for subject that reports its decisions to the
+// auditor. It copies subject. If a is nil, decisions are not reported. Session
+// allocates.
 func (a *Auditor) Session(store *snapshot.Store, subject snapshot.Subject) *Session {
 	subject.Groups = slices.Clone(subject.Groups)
 	s := &Session{live: store.Session(subject), subject: subject}
@@ -52,25 +53,25 @@ func (a *Auditor) Session(store *snapshot.Store, subject snapshot.Subject) *Sess
 	return s
 }
 
-// Session is a snapshot.Session whose decisions are told. It is safe for concurrent
-// use by any number of goroutines. It must not be copied after first use. The zero
-// Session denies everything and tells nobody.
+// Session is a snapshot.Session that reports its decisions. It is safe for concurrent
+// use, but must not be copied after first use. The zero Session denies everything and
+// reports nothing.
 type Session struct {
 	live      *snapshot.Session
 	candidate *snapshot.Session // nil without a shadow
 	subject   snapshot.Subject
 	auditor   Auditor
 	hits      *hitShard // nil without hit counters
-	watched   bool      // somebody is told
+	watched   bool      // some receiver is configured
 }
 
-// Check decides as snapshot.Session.Check does, and tells of it. The answer is that
-// of the ACLs, but for an allow that the Handler cannot record: then it is the zero
-// Decision, which denies.
+// Check decides as snapshot.Session.Check does, and reports the decision. If the ACLs
+// allow but the Handler cannot record it, Check returns the zero Decision, which
+// denies.
 //
-// Where nobody is told, it costs one comparison more than the check. Otherwise it
-// costs what the hit counters, the shadow and the handler cost; the event itself is
-// only made if its level is enabled.
+// Without receivers it costs one comparison more than the check. Otherwise it costs
+// what the hit counters, the shadow and the handler cost. The event itself is created
+// only if its level is enabled.
 func (s *Session) Check(c Call, op ops.Operation, t resource.Type, name string) snapshot.Decision {
 	if !s.watched {
 		if s.live == nil {
@@ -85,16 +86,15 @@ func (s *Session) Check(c Call, op ops.Operation, t resource.Type, name string) 
 	return v.check(op, t, name)
 }
 
-// CheckAny decides as snapshot.Session.CheckAny does, and tells of it: see
-// [Session.Check]. The call's References are taken as 0, as Kafka has them.
+// CheckAny decides as snapshot.Session.CheckAny does, and reports the decision: see
+// [Session.Check]. References of the call is taken as 0, as in Kafka.
 func (s *Session) CheckAny(c Call, op ops.Operation, t resource.Type) snapshot.Decision {
 	return s.View(c).CheckAny(op, t)
 }
 
-// View returns what decides the questions of one request, all by one snapshot, and
-// tells of them. It is for [ops.Evaluate], which lets it know what each question is
-// for: of c only the API, the client id and the correlation id are kept then. It
-// allocates.
+// View returns a View for the questions of one request, which are all decided by one
+// snapshot. It is for [ops.Evaluate], which announces the purpose of each question. Of
+// c it then uses only the API, the client id and the correlation id. View allocates.
 func (s *Session) View(c Call) *View {
 	v := &View{session: s, call: c, live: new(snapshot.View)}
 	if s.live != nil {
@@ -106,8 +106,9 @@ func (s *Session) View(c Call) *View {
 	return v
 }
 
-// View decides the questions of one request. It implements ops.ActionAuthorizer. It
-// is not safe for concurrent use. The zero View denies everything and tells nobody.
+// View decides the questions of one request and reports the decisions. It implements
+// ops.ActionAuthorizer. It is not safe for concurrent use. The zero View denies
+// everything and reports nothing.
 type View struct {
 	session   *Session
 	live      *snapshot.View
@@ -115,15 +116,16 @@ type View struct {
 	call      Call
 }
 
-// Begin says what the questions that follow are for. Each counts as one reference:
-// Evaluate asks once for each entry of a request, where Kafka puts together those of
-// one name and counts them.
+// Begin sets the purpose of the questions that follow. Each question counts as one
+// reference: Evaluate asks once for each entry of a request, whereas Kafka asks once
+// for all entries with the same name and counts them.
 func (v *View) Begin(a ops.Action) {
 	v.call.API, v.call.References = a.Key, 1
 	v.call.QuietAllowed, v.call.QuietDenied = !a.LogAllowed, !a.LogDenied
 }
 
-// Check decides as snapshot.View.Check does, and tells of it: see [Session.Check].
+// Check decides as snapshot.View.Check does, and reports the decision: see
+// [Session.Check].
 func (v *View) Check(op ops.Operation, t resource.Type, name string) snapshot.Decision {
 	if v.session == nil {
 		return snapshot.Decision{}
@@ -143,7 +145,7 @@ func (v *View) check(op ops.Operation, t resource.Type, name string) snapshot.De
 	return v.tell(d, candidate, snapshot.Request{Operation: op, Type: t, Name: name}, false)
 }
 
-// CheckAny decides as snapshot.View.CheckAny does, and tells of it: see
+// CheckAny decides as snapshot.View.CheckAny does, and reports the decision: see
 // [Session.CheckAny].
 func (v *View) CheckAny(op ops.Operation, t resource.Type) snapshot.Decision {
 	if v.session == nil {
@@ -170,8 +172,8 @@ func (v *View) AllowedAny(op ops.Operation, t resource.Type) bool {
 	return v.CheckAny(op, t).Allowed()
 }
 
-// tell tells of a decision, and returns the one that holds. The event, which is large,
-// is only made where somebody gets it.
+// tell reports a decision, and returns the one that applies. The event is large, so it
+// is created only if something receives it.
 func (v *View) tell(d, candidate snapshot.Decision, r snapshot.Request, byType bool) snapshot.Decision {
 	s := v.session
 	if s.hits != nil {
@@ -198,8 +200,8 @@ func (v *View) tell(d, candidate snapshot.Decision, r snapshot.Request, byType b
 	return d
 }
 
-// record reports whether the handler has taken the event. The copy that escapes is
-// made here, so that a decision that nobody logs does not allocate.
+// record reports whether the handler has recorded the event. The copy that escapes to
+// the heap is made here, so that a decision that is not logged does not allocate.
 func (s *Session) record(e Event) bool {
 	err := s.auditor.Handler.Handle(&e)
 	if err != nil && s.auditor.Failed != nil {

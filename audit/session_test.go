@@ -74,7 +74,7 @@ func TestLevels(t *testing.T) {
 		call        audit.Call
 		name        string
 		level       slog.Level
-		loggedSince []slog.Level // the levels of an auditor that hears of it
+		loggedSince []slog.Level // the levels of an auditor that receive it
 	}{
 		{audit.Call{}, "a", slog.LevelDebug, []slog.Level{audit.LevelTrace, slog.LevelDebug}},
 		{audit.Call{QuietDenied: true}, "a", slog.LevelDebug, []slog.Level{audit.LevelTrace, slog.LevelDebug}},
@@ -123,7 +123,7 @@ func TestEventSaysWhatWasAsked(t *testing.T) {
 	}
 }
 
-// An allow that nobody could record is none.
+// An allow that could not be recorded is denied.
 func TestUnrecordedIsDenied(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
 	full := errors.New("disk full")
@@ -145,10 +145,10 @@ func TestUnrecordedIsDenied(t *testing.T) {
 	if len(failed) != 5 || failed[2].Error() != "b: disk full" || !errors.Is(failed[0], full) {
 		t.Errorf("failed: %v", failed)
 	}
-	// What is below the level needs no record.
+	// Events below the level need no record.
 	auditor.Level = slog.LevelInfo
 	if d := auditor.Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a"); !d.Allowed() {
-		t.Errorf("an allow that is not to be logged: %v", d)
+		t.Errorf("an allow below the level: %v", d)
 	}
 }
 
@@ -182,7 +182,7 @@ func config(w refmodel.World) snapshot.Config {
 	return c
 }
 
-// TestVerdictsAreTheStores: who listens changes no verdict, and hears each one.
+// TestVerdictsAreTheStores: auditing changes no verdict, and reports each one.
 func TestVerdictsAreTheStores(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		src := gen.Rapid(rt)
@@ -242,7 +242,7 @@ func TestShadowReportsFlips(t *testing.T) {
 	if want := []string{"READ b: false, candidate true", "WRITE a: true, candidate false"}; !slices.Equal(flips, want) {
 		t.Errorf("flips %q, want %q", flips, want)
 	}
-	// The candidate is followed as it changes, and one that is not loaded denies.
+	// Updates of the candidate take effect. A candidate that is not loaded denies.
 	update(t, candidate, func(tx *snapshot.Tx) { tx.Add(allow("User:alice", ops.Write, topic("a"))) })
 	flips = nil
 	if d := session.Check(audit.Call{}, ops.Write, resource.Topic, "a"); !d.Allowed() || flips != nil {
@@ -257,7 +257,7 @@ func TestShadowReportsFlips(t *testing.T) {
 	}
 }
 
-// TestEvaluate shows that the flags of the protocol table reach the events.
+// TestEvaluate checks that the flags of the protocol table reach the events.
 func TestEvaluate(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Describe, resource.PrefixedPattern(resource.Topic, "a")))
 	var r recorder
@@ -289,12 +289,12 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	if _, ok := any(view).(ops.ActionAuthorizer); !ok {
-		t.Error("a View is not told what it is asked for")
+		t.Error("a View does not receive the purpose of its questions")
 	}
 }
 
-// TestTellingIsSafe lets many goroutines share a session that tells everybody, and
-// counts what came of it. The race detector watches.
+// TestTellingIsSafe lets many goroutines share a session with all receivers, and counts
+// the events. It is meant for the race detector.
 func TestTellingIsSafe(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
 	shadow := &audit.Shadow{Candidate: newStore(t, snapshot.Config{}), Report: func(audit.Flip) {}}
@@ -327,7 +327,7 @@ func TestTellingIsSafe(t *testing.T) {
 	}
 }
 
-// A session keeps no memory of the subject that it was made for.
+// A session copies its subject: later changes have no effect.
 func TestSessionKeepsNoMemory(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, allow("Group:a", ops.Read, topic("a")))
 	subject := alice

@@ -13,16 +13,15 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Record is what a log says of one decision. The zero Record is a denial.
+// Record is one decision from a log. The zero Record is a denial.
 type Record struct {
-	Subject snapshot.Subject // without groups where the log has none
-	Request snapshot.Request // Name is "" where ByType is set
+	Subject snapshot.Subject // without groups if the log has none
+	Request snapshot.Request // Name is "" if ByType is set
 	ByType  bool
 	Allowed bool
-	// SuperUser says that no ACL was needed. A log that does not give the reason
-	// leaves it false.
+	// SuperUser says that no ACL was needed. It is false for a log without reasons.
 	SuperUser bool
-	Line      int // in its file, from 1
+	Line      int // line number in its file, from 1
 }
 
 // TraceFormat is a format of recorded decisions. The zero TraceFormat is TraceAuto.
@@ -30,25 +29,25 @@ type TraceFormat uint8
 
 // The formats.
 const (
-	// TraceAuto is TraceJSON for a file that begins with a brace, and otherwise
-	// TraceKafka or TraceEscaped, where the two mean the same: a line with text in
-	// quotation marks, which Kafka prints as it is, is refused.
+	// TraceAuto is TraceJSON for a file that begins with a brace. Otherwise it accepts
+	// lines that mean the same in TraceKafka and TraceEscaped. A line with quoted text
+	// is refused, because Kafka does not quote.
 	TraceAuto TraceFormat = iota
-	// TraceJSON is what [NewJSONWriter] writes. A line needs principal, host,
-	// operation, resourceType and name; without allowed it is an allow. The other keys
-	// of such a line are not looked at.
+	// TraceJSON is the format of [NewJSONWriter]. A line needs principal, host,
+	// operation, resourceType and name. Without allowed it is an allow. Other keys are
+	// ignored.
 	TraceJSON
-	// TraceKafka is the audit log of Kafka itself, of either spelling, with what
-	// Kafka's log4j pattern prints before and behind a line.
+	// TraceKafka is Kafka's own audit log, in either style, with the text that Kafka's
+	// log4j pattern prints before and after a line.
 	TraceKafka
-	// TraceEscaped is what [NewLineWriter] writes.
+	// TraceEscaped is the format of [NewLineWriter].
 	TraceEscaped
 )
 
 var traceFormatNames = enum.Names{"AUTO", "JSON", "KAFKA", "ESCAPED"}
 
-// ParseTraceFormat reads "auto", "json", "kafka" or "escaped", without regard to
-// case. On error the result is TraceAuto.
+// ParseTraceFormat parses "auto", "json", "kafka" or "escaped". Case is ignored. On
+// error the result is TraceAuto.
 func ParseTraceFormat(s string) (TraceFormat, error) {
 	code, err := traceFormatNames.ParseFold("trace format", s)
 	if err != nil {
@@ -57,15 +56,15 @@ func ParseTraceFormat(s string) (TraceFormat, error) {
 	return TraceFormat(code), nil
 }
 
-// ReadTrace yields the records of a file, in their order, one a line that is not
-// blank. An error comes with the zero Record: an [*acl.ParseError] with its line and
-// column in the file of that name, after which the next line is read, up to
-// acl.MaxParseErrors of them; or an error of r, after which nothing is. No line is
-// passed over in silence. It keeps no more of the file than a line.
+// ReadTrace yields the records of a file in order, one for each line that is not blank.
+// An error is yielded with the zero Record. If it is an [*acl.ParseError], with the
+// position in file, reading continues with the next line, up to acl.MaxParseErrors
+// errors. After an error of r, reading stops. No line is skipped silently. Memory holds
+// only one line at a time.
 //
-// Kafka does not escape names. A line of TraceKafka that can be read in more than one
-// way is an error, but a name with a line break in it, as a group can have, makes two
-// lines of which each looks genuine: what is read from such a log needs a second look.
+// Kafka does not escape names. In TraceKafka, an ambiguous line is an error. But a name
+// with a line break, which a group can have, makes two lines that each look genuine. Do
+// not trust such a log blindly.
 func ReadTrace(r io.Reader, file string, format TraceFormat) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		input := bufio.NewReader(r)

@@ -11,11 +11,11 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// traceField is a part of a record that is written as text.
+// traceField is a text field of a record.
 type traceField struct {
 	noun     string
 	expected string
-	set      func(r *Record, text string) bool // reports whether the text will do
+	set      func(r *Record, text string) bool // reports whether the text is valid
 }
 
 var (
@@ -34,12 +34,12 @@ var (
 		r.Subject.Host = addr.Unmap()
 		return err == nil
 	}}
-	operationField = traceField{"operation", "an operation of Kafka's, such as READ", func(r *Record, text string) bool {
+	operationField = traceField{"operation", "a Kafka operation, such as READ", func(r *Record, text string) bool {
 		op, err := ops.ParseOperation(text)
 		r.Request.Operation = op
 		return err == nil
 	}}
-	typeField = traceField{"resource type", "a resource type of Kafka's, such as TOPIC", func(r *Record, text string) bool {
+	typeField = traceField{"resource type", "a Kafka resource type, such as TOPIC", func(r *Record, text string) bool {
 		t, err := resource.ParseType(text)
 		r.Request.Type = t
 		return err == nil
@@ -56,7 +56,7 @@ var (
 		}}
 )
 
-// read sets the field from the text at offset of its line.
+// read sets the field from the text at offset in its line.
 func (f traceField) read(r *Record, text string, offset int) *lines.Problem {
 	if f.set(r, text) {
 		return nil

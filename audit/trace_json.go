@@ -8,12 +8,12 @@ var (
 		"references", "generation", "acl"}
 )
 
-// textFields are the keys whose values are text of a field.
+// textFields are the keys whose values are parsed by a traceField.
 var textFields = map[string]traceField{
 	"principal": principalField, "host": hostField, "operation": operationField, "resourceType": typeField, "reason": reasonField,
 }
 
-// parseJSON reads a line of TraceJSON.
+// parseJSON parses a line of TraceJSON.
 func parseJSON(text string) (Record, *lines.Problem) {
 	j := lines.NewJSON(text, 0)
 	r := Record{Allowed: true}
@@ -47,7 +47,7 @@ func parseJSON(text string) (Record, *lines.Problem) {
 		wrong = j.End()
 	}
 	if wrong == nil && r.ByType && r.Request.Name != "" {
-		wrong = &lines.Problem{Offset: nameAt, Found: "a name", Expected: `"" beside "byType": true, which is about every name`}
+		wrong = &lines.Problem{Offset: nameAt, Found: "a name", Expected: `"", because "byType" is true`}
 	}
 	return r, wrong
 }

@@ -11,20 +11,20 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// lineExample is a line as it should be.
+// lineExample is a valid line.
 const lineExample = "Principal = User:alice is Allowed operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:orders" +
 	" for request = Fetch with resourceRefCount = 1 based on rule DefaultAllow"
 
-// loggerSuffix is what Kafka's own log4j pattern puts behind a line.
+// loggerSuffix is what Kafka's own log4j pattern appends to a line.
 const loggerSuffix = " (kafka.authorizer.logger)"
 
-// probeName is the name that Kafka's by-type check asks about, with no reference of
-// the request to it. No client can ask so.
+// probeName is the name that Kafka's by-type check asks about, with 0 references. No
+// client request leads to such a line.
 //
 // Source: Kafka's Authorizer.authorizeByResourceType.
 const probeName = "hardcode"
 
-// piece is a part of a line and where it begins.
+// piece is a part of a line, with its offset.
 type piece struct {
 	text   string
 	offset int
@@ -34,7 +34,8 @@ func (p piece) unlike(noun, expected string) *lines.Problem {
 	return &lines.Problem{Offset: p.offset, Found: noun + " " + enum.Quote(p.text), Expected: expected}
 }
 
-// parseLine reads a line of TraceKafka, TraceEscaped, or what is the same in both.
+// parseLine parses a line of TraceKafka or TraceEscaped, or one that means the same in
+// both.
 func parseLine(text string, format TraceFormat) (Record, *lines.Problem) {
 	parts, allowed, wrong := splitLine(text)
 	if wrong != nil {
@@ -59,10 +60,10 @@ func parseLine(text string, format TraceFormat) (Record, *lines.Problem) {
 	return r, nil
 }
 
-// splitLine returns what stands between the words of a line: the principal, the
+// splitLine returns the parts between the separators of a line: the principal, the
 // operation, the host, the resource, the request, the references and the rule. Each
-// word must be there once: with a second one it would be for whoever chose a name to
-// say where the name ends.
+// separator must occur exactly once. If one occurred twice, the client that chose a
+// name could determine where the name ends.
 func splitLine(text string) (parts [7]piece, allowed bool, wrong *lines.Problem) {
 	text = strings.TrimSuffix(text, loggerSuffix)
 	start := strings.Index(text, linePrincipal)
@@ -88,14 +89,14 @@ func splitLine(text string) (parts [7]piece, allowed bool, wrong *lines.Problem)
 	for _, word := range lineWords {
 		first, last := strings.Index(text, word), strings.LastIndex(text, word)
 		if first != last || word == lineDenied && allowed && first >= 0 {
-			return parts, false, &lines.Problem{Offset: last, Found: strconv.Quote(word) + " once more",
-				Expected: "it once: Kafka prints names as they are, so that this line can mean more than one thing"}
+			return parts, false, &lines.Problem{Offset: last, Found: strconv.Quote(word) + " again",
+				Expected: "it only once: Kafka prints names unescaped, so this line is ambiguous"}
 		}
 	}
 	return parts, allowed, nil
 }
 
-// readClientText reads a text that may be quoted into a field.
+// readClientText parses a text that may be quoted into a field.
 func readClientText(p piece, format TraceFormat, r *Record, field traceField) *lines.Problem {
 	text, wrong := p.unquote(format)
 	if wrong == nil {
@@ -104,13 +105,13 @@ func readClientText(p piece, format TraceFormat, r *Record, field traceField) *l
 	return wrong
 }
 
-// unquote returns the text that a part stands for.
+// unquote returns the text of a part, without quoting.
 func (p piece) unquote(format TraceFormat) (string, *lines.Problem) {
 	if format == TraceKafka || !strings.HasPrefix(p.text, `"`) {
 		return p.text, nil
 	}
 	if format == TraceAuto {
-		return "", p.unlike("text", "text without quotation marks before it, or to be told whether Kafka wrote the log, which does not quote")
+		return "", p.unlike("text", "text that does not begin with a quotation mark, or an explicit trace format (Kafka does not quote)")
 	}
 	text, err := strconv.Unquote(p.text)
 	if err != nil || !utf8.ValidString(text) {
@@ -119,7 +120,7 @@ func (p piece) unquote(format TraceFormat) (string, *lines.Problem) {
 	return text, nil
 }
 
-// readResource reads "Topic:LITERAL:orders".
+// readResource parses "Topic:LITERAL:orders".
 func readResource(p piece, format TraceFormat, r *Record) *lines.Problem {
 	typ, rest, _ := strings.Cut(p.text, ":")
 	pattern, name, ok := strings.Cut(rest, ":")
@@ -144,11 +145,12 @@ func readResource(p piece, format TraceFormat, r *Record) *lines.Problem {
 	return piece{pattern, p.offset + len(typ) + 1}.unlike("pattern type", "LITERAL: a check is about one resource")
 }
 
-// readReferences reads the count, which tells the probe of a by-type check.
+// readReferences parses the number of references, which identifies the probe of a
+// by-type check.
 func readReferences(p piece, format TraceFormat, r *Record) *lines.Problem {
 	n, err := strconv.Atoi(p.text)
 	if err != nil || n < 0 {
-		return p.unlike("count", "how often the request refers to the resource")
+		return p.unlike("count", "the number of references to the resource")
 	}
 	if n == 0 && r.Request.Name == probeName && format != TraceEscaped {
 		r.ByType, r.Request.Name = true, ""
@@ -156,7 +158,7 @@ func readReferences(p piece, format TraceFormat, r *Record) *lines.Problem {
 	return nil
 }
 
-// readRule reads the reason, which must go with the verdict.
+// readRule parses the reason, which must agree with the verdict.
 func readRule(p piece, r *Record) *lines.Problem {
 	name, acl, _ := strings.Cut(p.text, "(acl=StandardAcl")
 	isACL := acl != "" && (acl[0] == '(' && strings.HasSuffix(acl, "))") || acl[0] == '[' && strings.HasSuffix(acl, "])"))
@@ -167,5 +169,5 @@ func readRule(p piece, r *Record) *lines.Problem {
 			return nil
 		}
 	}
-	return p.unlike("rule", "a rule that goes with the verdict: SuperUser, DefaultAllow, DefaultDeny, NotReady, or MatchingAcl with its ACL")
+	return p.unlike("rule", "a rule that agrees with the verdict: SuperUser, DefaultAllow, DefaultDeny, NotReady, or MatchingAcl with its ACL")
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// read returns the records of a text and what is wrong with it.
+// read returns the records and the errors of a text.
 func read(text string, format audit.TraceFormat) (records []audit.Record, problems []string) {
 	for r, err := range audit.ReadTrace(strings.NewReader(text), "log", format) {
 		if err != nil {
@@ -35,7 +35,7 @@ func read(text string, format audit.TraceFormat) (records []audit.Record, proble
 	return records, problems
 }
 
-// recordOf returns what a log can say of an event.
+// recordOf returns the record that a log of the event can contain.
 func recordOf(e *audit.Event, withGroups bool) audit.Record {
 	r := audit.Record{Subject: e.Subject, Request: e.Request, ByType: e.ByType, Allowed: e.Decision.Allowed(), SuperUser: e.Decision.Reason() == snapshot.SuperUser, Line: 1}
 	if !withGroups {
@@ -44,7 +44,7 @@ func recordOf(e *audit.Event, withGroups bool) audit.Record {
 	return r
 }
 
-// hostileText draws text that tries to pass for something else.
+// hostileText draws text that tries to look like something else.
 func hostileText(t *rapid.T) string {
 	pieces := []string{"a", " ", `"`, `\`, "\n", "\r", "=", "Principal = ", " is Allowed operation = ", " is Denied operation = ", " from host = ", " on resource = ",
 		" for request = ", " with resourceRefCount = ", " based on rule ", "SuperUser", "based on rule", " for request", ", host=", "resourceName=", "(kafka.authorizer.logger)", "))", "])",
@@ -52,15 +52,15 @@ func hostileText(t *rapid.T) string {
 	return strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 5).Draw(t, "text"), "")
 }
 
-// TestLinesComeBack: whatever a client calls things, its event is one line without a
-// character that acts on a terminal, and that line says what the event says.
+// TestLinesComeBack: whatever names a client chooses, its event is one line without
+// characters that control a terminal, and the line reads back as the event.
 func TestLinesComeBack(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		who := principal.User(hostileText(rt))
 		name := hostileText(rt)
 		rule := allow(gen.Pick(gen.Rapid(rt), []string{principal.Wildcard, who.String()}), ops.Read, resource.PrefixedPattern(resource.Group, name))
 		store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: rapid.Bool().Draw(rt, "open"), SuperUsers: []principal.Principal{principal.User("a")}})
-		_ = store.Update(func(tx *snapshot.Tx) error { tx.Add(rule); return nil }) // refused where it is not UTF-8
+		_ = store.Update(func(tx *snapshot.Tx) error { tx.Add(rule); return nil }) // refused if it is not UTF-8
 		var r recorder
 		subject := snapshot.Subject{Principal: who, Host: netip.MustParseAddr("fe80::1%eth0")}
 		session := (&audit.Auditor{Handler: &r, Level: audit.LevelTrace}).Session(store, subject)
@@ -84,7 +84,7 @@ func TestLinesComeBack(t *testing.T) {
 			if want := recordOf(e, false); len(problems) > 0 || len(records) != 1 || !reflect.DeepEqual(records[0], want) {
 				rt.Fatalf("%s\nis read as %+v, %q\nwant %+v", line, records, problems, want)
 			}
-			// Where it is not said who wrote it, the line is refused or means the same.
+			// If the format is unknown, the line is refused or means the same.
 			if records, _ := read(line, audit.TraceAuto); len(records) == 1 && call.References > 0 && !reflect.DeepEqual(records[0], recordOf(e, false)) {
 				rt.Fatalf("%s\nis taken for %+v", line, records[0])
 			}
@@ -95,7 +95,8 @@ func TestLinesComeBack(t *testing.T) {
 			if records, problems := read(string(text), audit.TraceAuto); len(problems) > 0 || !reflect.DeepEqual(records, []audit.Record{recordOf(e, true)}) {
 				rt.Fatalf("%s\nis read as %+v, %q", text, records, problems)
 			}
-			// Kafka's own line means the same, is refused, or has more lines than one.
+			// Kafka's own line means the same, is refused, or is split into several
+			// lines.
 			exact := string(audit.AppendExactLine(nil, e, audit.Kafka40))
 			if records, _ := read(exact, audit.TraceKafka); !strings.ContainsAny(exact, "\r\n") && !e.ByType && len(records) == 1 &&
 				call.References > 0 && !strings.HasSuffix(exact, " ") && !reflect.DeepEqual(records[0], recordOf(e, false)) {
@@ -105,7 +106,7 @@ func TestLinesComeBack(t *testing.T) {
 	})
 }
 
-// Text that becomes a word of the line only beside what stands around it.
+// Text that forms a separator of the line only together with the adjacent text.
 func TestTextAtTheEdgesComesBack(t *testing.T) {
 	for _, name := range []string{"", " ", "x for request =", " for request", "x with resourceRefCount =", "is Allowed operation = x", "from host = x", "on resource =",
 		"for request = x", "based on rule", "x based on rule", "based on rule x", "Principal = ", "Principal =", `"`, `"x"`, "=", "a = b", ", host=", "a\\b"} {
@@ -153,7 +154,7 @@ func TestReadTraceRefuses(t *testing.T) {
 		json = `{"principal":"User:a","host":"10.0.0.1","operation":"READ","resourceType":"TOPIC","name":"t"`
 	)
 	replace := func(old, new string) string { return strings.Replace(line, old, new, 1) }
-	const ambiguous = `expected it once: Kafka prints names as they are, so that this line can mean more than one thing`
+	const ambiguous = `expected it only once: Kafka prints names unescaped, so this line is ambiguous`
 	for _, test := range []struct {
 		text   string
 		format audit.TraceFormat
@@ -162,26 +163,26 @@ func TestReadTraceRefuses(t *testing.T) {
 		{"hello", 0, `log:1:1: found the line "hello", expected a line of Kafka's audit log, such as Principal = User:alice is Allowed`},
 		{"x" + line, 0, `log:1:1: found the line "xPrincipal = User:a is Allowed operation = READ from host = 10.0"…`},
 		{"\n" + replace(" for request =", " for"), 0, `log:2:83: found the text "Topic:LITERAL:t for Fetch with`},
-		{replace(":t ", ":t for request = x "), 0, `log:1:114: found " for request = " once more, ` + ambiguous},
-		{replace("User:a", "User:a is Denied operation = READ"), 0, `log:1:19: found " is Denied operation = " once more, ` + ambiguous},
+		{replace(":t ", ":t for request = x "), 0, `log:1:114: found " for request = " again, ` + ambiguous},
+		{replace("User:a", "User:a is Denied operation = READ"), 0, `log:1:19: found " is Denied operation = " again, ` + ambiguous},
 		{replace("User:a", "alice"), 0, `log:1:13: found principal "alice", expected Type:name`},
-		{replace("READ", "REED"), 0, `log:1:43: found operation "REED", expected an operation of Kafka's, such as READ`},
+		{replace("READ", "REED"), 0, `log:1:43: found operation "REED", expected a Kafka operation, such as READ`},
 		{replace("10.0.0.1", "here"), 0, `log:1:60: found host "here", expected an IP address`},
 		{replace("Topic:LITERAL:t", "Topic"), 0, `log:1:83: found resource "Topic", expected a resource such as Topic:LITERAL:orders`},
-		{replace("Topic:", "Queue:"), 0, `log:1:83: found resource type "Queue", expected a resource type`},
+		{replace("Topic:", "Queue:"), 0, `log:1:83: found resource type "Queue", expected a Kafka resource type`},
 		{replace("LITERAL", "PREFIXED"), 0, `log:1:89: found pattern type "PREFIXED", expected LITERAL: a check is about one resource`},
 		{replace("LITERAL:t", "ANY:*"), audit.TraceKafka, `log:1:89: found pattern type "ANY"`},
-		{replace("Count = 1", "Count = -1"), 0, `log:1:143: found count "-1", expected how often`},
-		{replace("DefaultAllow", "DefaultDeny"), 0, `log:1:159: found rule "DefaultDeny", expected a rule that goes with the verdict`},
+		{replace("Count = 1", "Count = -1"), 0, `log:1:143: found count "-1", expected the number of references`},
+		{replace("DefaultAllow", "DefaultDeny"), 0, `log:1:159: found rule "DefaultDeny", expected a rule that agrees with the verdict`},
 		{replace("DefaultAllow", "MatchingAcl(acl=StandardAcl(x]"), 0, `log:1:159: found rule "MatchingAcl(acl=StandardAcl(x]"`},
 		{replace("DefaultAllow", "SuperUser(acl=StandardAcl(x))"), 0, `log:1:159: found rule`},
-		{replace(":t ", `:"t" `), 0, `log:1:97: found text "\"t\"", expected text without quotation marks before it, or to be told whether Kafka wrote the log`},
+		{replace(":t ", `:"t" `), 0, `log:1:97: found text "\"t\"", expected text that does not begin with a quotation mark, or an explicit trace format (Kafka does not quote)`},
 		{replace(":t ", `:"t `), audit.TraceEscaped, `log:1:97: found text "\"t", expected valid UTF-8, quoted as in Go`},
 		{replace(":t ", ":\xff "), 0, `log:1:97: found the byte "\xff", expected valid UTF-8`},
 		{json, 0, `log:1:93: found the end of the JSON text, expected`},
 		{json + `}x`, 0, `log:1:94: found "x"`},
 		{json + `,"name":"u"}`, 0, `log:1:94: found the key "name", expected the key "groups"`},
-		{json + `,"byType":true}`, 0, `log:1:90: found a name, expected "" beside "byType": true`},
+		{json + `,"byType":true}`, 0, `log:1:90: found a name, expected "", because "byType" is true`},
 		{json + `,"allowed":"yes"}`, 0, `log:1:104: found "\"yes\"", expected true or false`},
 		{json + `,"allowed":`, 0, `log:1:104: found the end of the JSON text, expected true or false`},
 		{json + `,"reason":"because"}`, 0, `log:1:103: found reason "because", expected one of super user`},
@@ -200,7 +201,7 @@ func TestReadTraceRefuses(t *testing.T) {
 	}
 }
 
-// One bad line does not hide the others, and there is an end to errors.
+// One invalid line does not hide the others, and the number of errors is limited.
 func TestReadTraceGoesOn(t *testing.T) {
 	good := "Principal = User:a is Denied operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:t for request = Fetch with resourceRefCount = 1 based on rule DefaultDeny\n"
 	records, problems := read("?\n"+good+strings.Repeat("?\n", 2)+good, 0)
@@ -236,8 +237,8 @@ func TestParseTraceFormat(t *testing.T) {
 	}
 }
 
-// FuzzReadTrace: no text panics, what is read is written and read again as the same,
-// and the number of records and errors is that of the lines.
+// FuzzReadTrace: no text panics, accepted records can be written and read back
+// unchanged, and the number of records and errors equals that of the lines.
 func FuzzReadTrace(f *testing.F) {
 	var seeds bytes.Buffer
 	for _, e := range events(f) {
@@ -262,7 +263,7 @@ func FuzzReadTrace(f *testing.F) {
 			if !utf8.ValidString(r.Request.Name) || r.ByType && r.Request.Name != "" || slices.ContainsFunc(r.Subject.Groups, func(p principal.Principal) bool { return strings.Contains(p.Type, ":") }) {
 				t.Fatalf("%+v", r)
 			}
-			// The zero Decision denies by default, which is all that is left of a record.
+			// A record contains only the verdict: the zero Decision denies by default.
 			e := audit.Event{Subject: r.Subject, Request: r.Request, ByType: r.ByType}
 			line := string(audit.AppendLine(nil, &e, audit.Kafka42))
 			again, problems := read(line, audit.TraceEscaped)

@@ -17,9 +17,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// events returns what a session of alice, who is in a group, hears of: an allow, a
-// denial by an ACL, a denial by default of a hostile name, a by-type allow, and what a
-// super user and a store that is not ready say.
+// events returns the events of a session of alice, who is in a group: an allow, a
+// denial by an ACL, a default denial of a hostile name, a by-type allow, and the
+// decisions for a super user and of a store that is not ready.
 func events(t testing.TB) []audit.Event {
 	t.Helper()
 	store := newStore(t, snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}},
@@ -38,10 +38,10 @@ func events(t testing.TB) []audit.Event {
 	return r.events
 }
 
-// hostileName is a name of a group that forges a line of Kafka's log.
+// hostileName is a group name that forges a line of Kafka's log.
 const hostileName = "g for request = JoinGroup with resourceRefCount = 1 based on rule DefaultDeny\nPrincipal = User:eve is Allowed operation = ALL from host = 10.0.0.1 on resource = Group:LITERAL:x"
 
-// written returns what a handler writes of the events.
+// written returns what a handler writes for the events.
 func written(t *testing.T, h audit.Handler, out *bytes.Buffer) string {
 	t.Helper()
 	for _, e := range events(t) {
@@ -94,7 +94,7 @@ func TestLogHandler(t *testing.T) {
 		return a
 	}
 	h := slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: utc})
-	if got := written(t, audit.NewLogHandler(slog.New(h)), &out); got != want { // the one at TRACE is left out
+	if got := written(t, audit.NewLogHandler(slog.New(h)), &out); got != want { // the one at TRACE is omitted
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	out.Reset()
@@ -151,11 +151,11 @@ func TestOCSFWriter(t *testing.T) {
 			t.Errorf("line %d: src_endpoint says nothing", i)
 		}
 	}
-	// Every operation of Kafka's is some activity.
+	// Every Kafka operation has an activity.
 	for op := ops.All; op.IsKnown(); op++ {
 		e := audit.Event{Request: snapshot.Request{Operation: op}}
 		if line, err := audit.AppendOCSF(nil, &e); err != nil || bytes.Contains(line, []byte(`"activity_id":0`)) {
-			t.Errorf("%v is no activity: %v", op, err)
+			t.Errorf("%v has no activity: %v", op, err)
 		}
 	}
 }
@@ -176,10 +176,11 @@ func TestWritersReportErrors(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// JSON has no way to write what is not UTF-8, and another name must not stand for it.
+	// JSON cannot represent text that is not UTF-8, and replacing it would give another
+	// name.
 	e.Request.Name = "a\xff"
 	for name, h := range map[string]audit.Handler{"JSON": audit.NewJSONWriter(new(bytes.Buffer)), "OCSF": audit.NewOCSFWriter(new(bytes.Buffer))} {
-		if err := h.Handle(&e); err == nil || err.Error() != `audit: "a\xff" is not valid UTF-8, and JSON can hold no other text` {
+		if err := h.Handle(&e); err == nil || err.Error() != `audit: "a\xff" is not valid UTF-8, and JSON cannot represent it` {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

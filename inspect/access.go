@@ -11,27 +11,27 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// MaxCells returns how many pairs of a cell of names and a cell of addresses an answer
-// about so many ACLs may have to tell apart: the number of patterns of the ACLs for one
-// subject, times the number of their hosts. WhatCan takes some 6 bytes for a pair and
-// Diff 16, and both some 0.5 µs. Real sets of ACLs have few hosts, and need a hundred
-// times less.
+// MaxCells returns the maximum number of cells (pairs of a name cell and an address
+// cell) that an answer about so many ACLs may need. The number of cells is that of the
+// patterns in the ACLs for one subject, times that of their hosts. WhatCan takes about
+// 6 bytes for a cell and Diff 16, and both about 0.5 µs. Real sets of ACLs have few
+// hosts, and need a hundred times less.
 func MaxCells(acls int) int { return cellsPerACL * max(acls, fewACLs) }
 
 const cellsPerACL = 400
 
-// LimitError says that an answer would tell more than [MaxCells] cells apart.
+// LimitError is the error for an answer that would need more than [MaxCells] cells.
 type LimitError struct {
-	Limit      int // how many are allowed
+	Limit      int // the maximum number of cells
 	Type       resource.Type
-	Principals []string // whose access was asked for; empty for everyone else
-	Patterns   int      // on which the ACLs for them are
-	Hosts      int      // how many parts of all addresses these tell apart
+	Principals []string // the subject; empty for everyone else
+	Patterns   int      // number of patterns in its ACLs
+	Hosts      int      // number of address ranges that its ACLs distinguish
 }
 
-// Error says of whom and what there is too much.
+// Error returns the subject and the numbers.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("the ACLs of %s on resource type %v have %d patterns and tell %d parts of all addresses apart, of which the product is over %d: ask for one client address, or write networks instead of addresses",
+	return fmt.Sprintf("the ACLs of %s on resource type %v are too large to analyse: %d patterns × %d address ranges exceeds %d cells: query one client address, or use networks instead of addresses",
 		describePrincipals(e.Principals), e.Type, e.Patterns, e.Hosts, e.Limit)
 }
 
@@ -45,18 +45,18 @@ func describePrincipals(texts []string) string {
 // everything is the set of all operations.
 var everything = ops.AllowedBy(ops.All)
 
-// subject is whom an answer is about, as ACLs know them.
+// subject is the subject of an answer, in the terms of ACLs.
 type subject struct {
-	texts  []string // its principals that an ACL can name, User:* not among them
+	texts  []string // its principals that an ACL can name, except User:*
 	super  bool
-	silent bool // Kafka throws whatever it asks: it is named as all are
+	silent bool // Kafka throws an exception for all its requests, because its name is User:*
 }
 
-// everyoneElse is a principal that no ACL names and that is no super user.
+// everyoneElse is a principal that no ACL names and that is not a super user.
 var everyoneElse = subject{}
 
-// subjectOf returns the subject that is all of the principals, of which the first is
-// the one that authenticated.
+// subjectOf returns the subject that has all of the principals. The first one is
+// authenticated.
 func (p *policy) subjectOf(principals ...principal.Principal) subject {
 	var s subject
 	for i, who := range principals {
@@ -75,7 +75,7 @@ func (p *policy) subjectOf(principals ...principal.Principal) subject {
 	return s
 }
 
-// rulesFor returns the ACLs that are for s.
+// rulesFor returns the ACLs that apply to s.
 func (p *policy) rulesFor(s subject) []rule {
 	rules := slices.Clip(p.rules[principal.Wildcard])
 	for _, text := range s.texts {
@@ -84,8 +84,8 @@ func (p *policy) rulesFor(s subject) []rule {
 	return rules
 }
 
-// points returns the borders between names that p treats differently, if those are
-// the ACLs that count.
+// points returns the name ranges that p treats differently, considering only the given
+// ACLs.
 func (p *policy) points(rules []rule) []point {
 	points := make([]point, 0, len(rules)+2)
 	for _, r := range rules {
@@ -120,16 +120,16 @@ func (p *policy) places(rules []rule) []HostRange {
 	return places
 }
 
-// grid is who may do what, for one subject: the operations allowed, by the cells of
-// a tree of names and a tree of addresses.
+// grid is the access of one subject: the allowed operations, by cell of a tree of names
+// and cell of a tree of addresses.
 type grid struct {
 	names *nameTree
 	hosts *hostTree
-	rows  [][]ops.Set // by name, then by host; rows may be one slice
+	rows  [][]ops.Set // by name, then by host; several rows may share one slice
 }
 
 // checkSize returns an error if the grid of the rules is too large. Only the cells of
-// a name that a rule stands on take memory of their own.
+// names with a rule take their own memory.
 func (p *policy) checkSize(s subject, rules []rule, hosts *hostTree) error {
 	patterns := make(map[resource.Pattern]struct{})
 	for _, r := range rules {
@@ -141,8 +141,8 @@ func (p *policy) checkSize(s subject, rules []rule, hosts *hostTree) error {
 	return nil
 }
 
-// grid returns what s may do. The trees must divide names and addresses at least as
-// points and places do. It is linear in the number of ACLs and of cells.
+// grid returns the access of s. The trees must have at least the nodes in points and
+// places. The cost is linear in the number of ACLs and of cells.
 func (p *policy) grid(s subject, rules []rule, names *nameTree, hosts *hostTree) grid {
 	g := grid{names: names, hosts: hosts, rows: make([][]ops.Set, len(names.nodes))}
 	all := slices.Repeat([]ops.Set{everything}, len(hosts.nodes))
@@ -196,8 +196,8 @@ func (p *policy) markCovered(names *nameTree, exact func(node int) bool) []bool 
 	return covered
 }
 
-// patternOf returns the pattern that covers exactly the names of n, which is not "*"
-// alone.
+// patternOf returns the pattern that covers exactly the names of n, which must not be
+// the name "*" alone.
 func patternOf(t resource.Type, n point) resource.Pattern {
 	if n.prefix {
 		return resource.PrefixedPattern(t, n.name)
@@ -205,10 +205,10 @@ func patternOf(t resource.Type, n point) resource.Pattern {
 	return resource.LiteralPattern(t, n.name)
 }
 
-// layer is what ACLs say at each cell of addresses. A nil layer is silent.
+// layer is what ACLs allow and deny at each cell of addresses. A nil layer is empty.
 type layer struct{ allows, denies []ops.Set }
 
-// with returns l with an ACL more: a copy if it is the shared one, else l itself.
+// with returns l with r added: a copy if l is shared, otherwise l itself.
 func (l *layer) with(r rule, hosts *hostTree, exact bool, shared *layer) *layer {
 	h, ok := r.hosts(exact)
 	if !ok {
@@ -229,7 +229,7 @@ func (l *layer) with(r rule, hosts *hostTree, exact bool, shared *layer) *layer 
 	return l
 }
 
-// allowed returns the operations that l and o together allow, at each host.
+// allowed returns the operations that l and o together allow, for each host.
 func (l *layer) allowed(o *layer, hosts int) []ops.Set {
 	row := make([]ops.Set, hosts)
 	for _, part := range []*layer{l, o} {
@@ -249,8 +249,8 @@ func (l *layer) allowed(o *layer, hosts int) []ops.Set {
 	return row
 }
 
-// combine returns the operations that the rules allow, by cell. ACLs on LITERAL "*"
-// are kept apart, because in KafkaExact not every name below the root is theirs.
+// combine returns the operations that the rules allow, by cell. ACLs on LITERAL "*" are
+// kept separately, because in KafkaExact they do not cover every name.
 func combine(rules []rule, names *nameTree, hosts *hostTree, exact bool) [][]ops.Set {
 	var wild *layer
 	own := make(map[int][]rule)

@@ -13,11 +13,12 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// manyACLs is how many ACLs lint, who-can and diff must deal with in 10 s and 2 GB.
+// manyACLs is the number of ACLs that lint, who-can and diff must handle in 10 s and 2
+// GB.
 const manyACLs = 100_000
 
-// shapes are sets of ACLs that are large in different ways: each returns the i-th
-// of n ACLs.
+// shapes are sets of ACLs that are large in different ways. Each function returns the
+// i-th of n ACLs.
 var shapes = []struct {
 	name string
 	acl  func(i int) acl.Binding
@@ -41,8 +42,8 @@ var shapes = []struct {
 		}
 		return b
 	}},
-	// Many principals have ACLs on all topics, as in KAFKA-20667, and many topics one of
-	// their own.
+	// Many principals have ACLs on all topics, as in KAFKA-20667, and many topics have
+	// their own ACL.
 	{"wildcards", func(i int) acl.Binding {
 		b := allow(fmt.Sprintf("User:p-%d", i%7000), acl.WildcardHost, ops.Operation(3+i/7000%6), resource.LiteralPattern(resource.Topic, "*"))
 		if i >= 7000*6 {
@@ -50,12 +51,12 @@ var shapes = []struct {
 		}
 		return b
 	}},
-	// One principal has all, on nested prefixes.
+	// One principal has all ACLs, on nested prefixes.
 	{"one", func(i int) acl.Binding {
 		return allow("User:one", acl.WildcardHost, ops.Read, resource.PrefixedPattern(resource.Topic, fmt.Sprintf("%06d", i)[:3+i%4]+fmt.Sprint("/", i)))
 	}},
-	// Everyone may read each topic from the hosts of its own network only, and is
-	// denied from one.
+	// Everyone may read each topic only from its network, and is denied from one
+	// address in it.
 	{"everyone", func(i int) acl.Binding {
 		b := allow(principal.Wildcard, fmt.Sprintf("10.%d.0.0/16", i/2%200), ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i/2)))
 		if i%2 == 1 {
@@ -64,7 +65,7 @@ var shapes = []struct {
 		}
 		return b
 	}},
-	// DENYs of all kinds stand on everything, and nobody may do what they deny.
+	// DENYs of all kinds cover everything, and nobody is allowed what they deny.
 	{"denies", func(i int) acl.Binding {
 		b := allow(fmt.Sprintf("User:p-%d", i), acl.WildcardHost, ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i)))
 		if i%2 == 1 {
@@ -72,7 +73,7 @@ var shapes = []struct {
 		}
 		return b
 	}},
-	// One resource is open to many addresses, one by one.
+	// One resource is open to many addresses, each with its own ACL.
 	{"hosts", func(i int) acl.Binding {
 		return allow(fmt.Sprintf("User:p-%d", i%3), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), ops.Read, resource.LiteralPattern(resource.Topic, "topic"))
 	}},
@@ -82,7 +83,7 @@ func allow(who, host string, op ops.Operation, p resource.Pattern) acl.Binding {
 	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: host, Operation: op, Permission: acl.Allow}}
 }
 
-// shaped returns a snapshot of the ACLs of a shape, but for those that skip names.
+// shaped returns a snapshot of the ACLs of a shape, without those that skip names.
 func shaped(tb testing.TB, config snapshot.Config, shape func(i int) acl.Binding, n int, skip func(i int) bool) *snapshot.Snapshot {
 	tb.Helper()
 	store := snapshot.NewStore(config)
@@ -99,7 +100,7 @@ func shaped(tb testing.TB, config snapshot.Config, shape func(i int) acl.Binding
 	return store.Load()
 }
 
-// must returns an answer that has no error.
+// must returns an answer, and panics on an error.
 func must[T any](answer T, err error) T {
 	if err != nil {
 		panic(err)
@@ -110,8 +111,7 @@ func must[T any](answer T, err error) T {
 func none(int) bool  { return false }
 func every(int) bool { return true }
 
-// BenchmarkMatrixOfNestedPrefixes has 1,000 prefixes, each of another principal and inside
-// the one before.
+// BenchmarkMatrixOfNestedPrefixes has 1,000 nested prefixes, each of another principal.
 func BenchmarkMatrixOfNestedPrefixes(b *testing.B) {
 	n := nested(1000, func(i int) string { return fmt.Sprint("User:u", i) })
 	b.ReportAllocs()
@@ -120,8 +120,8 @@ func BenchmarkMatrixOfNestedPrefixes(b *testing.B) {
 	}
 }
 
-// BenchmarkMany runs the matrix, lint, who-can, what-can and diff on large sets of ACLs, and
-// reports how many megabytes the program has taken from the system.
+// BenchmarkMany computes the matrix, lint, who-can, what-can and diff for large sets of
+// ACLs, and reports the megabytes that the program has taken from the system.
 func BenchmarkMany(b *testing.B) {
 	for _, s := range shapes {
 		b.Run(s.name, func(b *testing.B) { benchmarkMany(b, s.acl) })

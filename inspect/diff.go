@@ -12,46 +12,46 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Change is what some principals may do more, or less, on resources of one type by one
-// snapshot than by another. It is the same for each of them.
+// Change is the difference between two snapshots in the access of some principals to
+// resources of one type. It is the same for each of them.
 type Change struct {
 	Type resource.Type
-	// Principals are texts such as "User:alice", sorted. There is none for everyone
-	// else. Only a super user of that very name is "User:*".
+	// Principals are texts such as "User:alice", sorted. The list is empty for everyone
+	// else. "User:*" is in it only if a super user has that name.
 	Principals []string
-	// Names is the names on which Gained and Lost are all that changes for the
-	// principals. On others they gain and lose what everyone else does, if anything.
-	// All names, for everyone else.
+	// Names are the names to which the change applies. For these names, Gained and Lost
+	// are all that changes for the principals. For other names the change for everyone
+	// else applies to them, if there is one. For everyone else Names is all names.
 	Names  NameSet
-	Gained []Access // both empty for principals to whom a change for everyone else means nothing
+	Gained []Access // both are empty for principals to whom the change for everyone else does not apply
 	Lost   []Access
 }
 
-// IsEveryoneElse reports whether c is of every principal, whatever its type, and holds
-// for each on the names on which no other change speaks of it.
+// IsEveryoneElse reports whether c applies to every principal of any type, except where
+// a Change with that principal has the name.
 func (c Change) IsEveryoneElse() bool { return len(c.Principals) == 0 }
 
-// Diff returns whose access differs between two snapshots, and in what. A check of a
-// subject that is one principal is allowed by to and not by from if and only if a
-// Gained holds it, of the Change of that principal that has the name in Names, or if
-// there is none of that for everyone else; and the other way round for Lost. It
-// compares what the snapshots decide, not their text: ACLs that change nothing leave
-// no trace, and differences in the configuration, the semantics among them, count as
-// those in ACLs do. Only operations that the resource type supports are compared
-// (ops.Supported).
+// Diff returns the principals whose access differs between two snapshots, and the
+// differences. For a subject with one principal: to allows a check and from does not,
+// if and only if a Gained contains it. That Gained is in the Change of the principal
+// with the name in Names or, if there is none, in the Change for everyone else. The
+// same applies to Lost, with from and to exchanged. Diff compares decisions, not text:
+// ACLs that change nothing do not appear, and differences in the configuration,
+// including the semantics, count like those in ACLs. Only operations that the resource
+// type supports are compared (ops.Supported).
 //
-// The order is by type; then come the changes of named principals, by the first of
-// them, then that of everyone else. Diff(b, a) is Diff(a, b) with Gained and Lost
-// exchanged. A subject with groups may gain or lose otherwise than its principals
-// do: compare what [WhatCan] says of it. Not told of are principals that Kafka cannot
-// have: with a colon in the type, and in KafkaExact one named User:*.
+// The changes are ordered by type, then those of named principals by the first of them,
+// then that of everyone else. Diff(b, a) is Diff(a, b) with Gained and Lost exchanged.
+// The access of a subject with groups may change in other ways: compare the results of
+// [WhatCan]. Principals that Kafka cannot have are not included: those with a colon in
+// the type and, in KafkaExact, one called User:*.
 //
-// The cost is that of listing both snapshots, and then grows with the number of ACLs of
-// the principals that are concerned: those with other ACLs than before, and, where ACLs
-// for User:* or the configuration differ, those with ACLs on the names in question. It
-// is the product of the number of principals and of patterns only where many
-// principals have ACLs that hold many changed patterns of User:*, and bounded by [Work].
-// The error is a [*LimitError] or a [*WorkError].
+// The cost is that of listing both snapshots, plus a part that grows with the number of
+// ACLs of the affected principals. These are the principals whose ACLs changed and, if
+// the ACLs for User:* or the configuration changed, those with ACLs on the affected
+// names. The cost is the product of the numbers of principals and of patterns only if
+// many principals have ACLs on patterns that contain many changed patterns of User:*.
+// It is bounded by [Work]. The error is a [*LimitError] or a [*WorkError].
 func Diff(from, to *snapshot.Snapshot, progress Progress) ([]Change, error) {
 	var changes []Change
 	var all []*comparison
@@ -84,21 +84,21 @@ type comparison struct {
 	from, to   *policy
 	principals []string
 
-	// names divides the names as the ACLs of both for User:* do, and the rest of the
-	// policies beside the ACLs for other principals.
+	// names is the tree of the patterns in both policies' ACLs for User:*, with the
+	// other borders of the policies except those of other principals' ACLs.
 	names *nameTree
-	// changed are the nodes of names where the policies differ, sorted: what they say
-	// of a cell is the same unless one of these holds it. below tells, for each node,
-	// whether it is one of them or below one.
+	// changed are the nodes of names where the policies differ, sorted. A cell has the
+	// same rules in both policies unless it is at or below one of them. below says for
+	// each node whether it is.
 	changed []int
 	below   []bool
-	// star is the rules for User:* by node, in each policy; those on LITERAL "*" stand
+	// star has the rules for User:* in each policy, by node; those on LITERAL "*" are
 	// at the root.
 	star [2]map[int][]rule
 
 	everyone difference
-	// named is the differences of principals that are not those of everyone else, with
-	// the principals, by what they are in words.
+	// named has the changes of principals that differ from everyone else's, by their
+	// text.
 	named map[string]*Change
 	*worker
 }
@@ -108,7 +108,7 @@ type difference struct{ gained, lost []Access }
 
 func (d difference) isEmpty() bool { return len(d.gained)+len(d.lost) == 0 }
 
-// compare arranges two policies of one type side by side.
+// compare returns the comparison of two policies of one type.
 func compare(from, to *policy) *comparison {
 	c := &comparison{from: from, to: to, named: make(map[string]*Change)}
 	texts := append(from.principals(), to.principals()...)
@@ -153,8 +153,8 @@ func compare(from, to *policy) *comparison {
 	return c
 }
 
-// eachChanged calls yield for the pattern of each rule that only one of two sorted
-// lists has.
+// eachChanged calls yield for the pattern of each rule that is in only one of two
+// sorted lists.
 func eachChanged(from, to []rule, yield func(point)) {
 	for len(from) > 0 || len(to) > 0 {
 		order := 0
@@ -180,12 +180,13 @@ func eachChanged(from, to []rule, yield func(point)) {
 	}
 }
 
-// rulesOf returns the rules for a principal by each policy.
+// rulesOf returns the rules for a principal in each policy.
 func (c *comparison) rulesOf(text string) [2][]rule {
 	return [2][]rule{c.from.rules[text], c.to.rules[text]}
 }
 
-// compareEveryone finds the difference of a principal that nothing names.
+// compareEveryone computes the difference for a principal that no ACL and no
+// configuration names.
 func (c *comparison) compareEveryone() error {
 	if len(c.changed) == 0 {
 		return nil
@@ -198,13 +199,14 @@ func (c *comparison) compareEveryone() error {
 	return nil
 }
 
-// grids is what one subject may do by each of two policies, on the same trees.
+// grids are the grids of one subject in two policies, with the same trees.
 type grids struct {
 	typ      resource.Type
 	from, to grid
 }
 
-// grids returns what a subject, which is super or not by each policy, may do.
+// grids returns the access of a subject in each policy. The subject may be a super user
+// in only one of them.
 func (c *comparison) grids(s [2]subject, rules [2][]rule, names *nameTree) (grids, error) {
 	hosts := newHostTree(append(c.from.places(rules[0]), c.to.places(rules[1])...))
 	for i, p := range []*policy{c.from, c.to} {
@@ -219,8 +221,8 @@ func (c *comparison) gridsOn(s [2]subject, rules [2][]rule, names *nameTree, hos
 	return grids{c.from.typ, c.from.grid(s[0], rules[0], names, hosts), c.to.grid(s[1], rules[1], names, hosts)}
 }
 
-// difference returns what is gained and lost at the nodes of names that count: all, if
-// that is nil.
+// difference returns what is gained and lost at the nodes of names in counts, or at all
+// nodes if it is nil.
 func (g grids) difference(counts []bool) difference {
 	var anywhere netip.Addr
 	return difference{
@@ -252,8 +254,9 @@ func minus(a, b grid, counts []bool) grid {
 	return grid{a.names, a.hosts, rows}
 }
 
-// differing returns the nodes of names, of those that count, at which g gains or loses
-// otherwise than o, which is on the same trees, and whether there is any.
+// differing returns the nodes of names, among those in counts, at which the gains and
+// losses of g differ from those of o, which has the same trees, and whether there are
+// any.
 func (g grids) differing(o grids, counts []bool) (nodes []bool, any bool) {
 	nodes = make([]bool, len(counts))
 	for i := range nodes {
@@ -263,7 +266,7 @@ func (g grids) differing(o grids, counts []bool) (nodes []bool, any bool) {
 	return nodes, any
 }
 
-// changesAlike reports whether what is gained and lost at a node of names is the same.
+// changesAlike reports whether g and o gain and lose the same at a node of names.
 func (g grids) changesAlike(o grids, i int) bool {
 	mask := ops.Supported(g.typ)
 	for node, empty := range g.from.hosts.empty {
@@ -275,7 +278,7 @@ func (g grids) changesAlike(o grids, i int) bool {
 	return true
 }
 
-// changes returns what was found, in the order of Diff.
+// changes returns the changes in the order of Diff.
 func (c *comparison) changes() []Change {
 	var changes []Change
 	for _, change := range c.named {

@@ -7,20 +7,20 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// party is a principal of whom two policies are compared.
+// party is a principal for which two policies are compared.
 type party struct {
 	text     string
-	subjects [2]subject // as each policy knows it
+	subjects [2]subject // in each policy
 	own      [2][]rule
-	points   []point        // of own, sorted
-	changed  map[point]bool // where own differs
-	whole    bool           // the policies may treat it otherwise than everyone else anywhere
+	points   []point        // of its own rules, sorted
+	changed  map[point]bool // where its own rules differ
+	whole    bool           // the policies may treat it differently from everyone else anywhere
 }
 
 func (c *comparison) party(text string) *party {
 	p := &party{text: text, subjects: [2]subject{c.from.named(text), c.to.named(text)}, changed: make(map[point]bool)}
 	p.whole = p.subjects[0].super || p.subjects[1].super
-	if text == principal.Wildcard { // a super user of that name; its ACLs are those of everyone
+	if text == principal.Wildcard { // a super user with that name; its ACLs are those of everyone
 		return p
 	}
 	p.own = c.rulesOf(text)
@@ -35,12 +35,12 @@ func (c *comparison) party(text string) *party {
 	return p
 }
 
-// comparePrincipal finds the difference of a principal, if it is not that of everyone
-// else.
+// comparePrincipal computes the difference for a principal, if it differs from that for
+// everyone else.
 //
-// It is that of everyone else at all names that no ACL for the principal covers. Of
-// those that one covers it is nothing, unless something above has changed. So only
-// the cells that are both covered and below a change are looked at.
+// For names that no ACL of the principal covers, it is the same. For names that one of
+// its ACLs covers, there is no difference unless a pattern above has changed. So it is
+// enough to look at cells that are both covered and at or below a change.
 func (c *comparison) comparePrincipal(text string) error {
 	p := c.party(text)
 	roots := c.roots(p)
@@ -65,7 +65,7 @@ func (c *comparison) comparePrincipal(text string) error {
 	return nil
 }
 
-// add takes in what differs for a principal, on some names.
+// add adds the difference for a principal on some names.
 func (c *comparison) add(text string, names NameSet, d difference) {
 	key := strings.Join([]string{names.String(), joinStrings(d.gained, ""), joinStrings(d.lost, "")}, "\n")
 	if c.named[key] == nil {
@@ -74,8 +74,8 @@ func (c *comparison) add(text string, names NameSet, d difference) {
 	c.named[key].Principals = append(c.named[key].Principals, text)
 }
 
-// roots returns where p can be treated otherwise than before in another way than
-// everyone else: sorted, and none below another.
+// roots returns the name ranges in which the difference for p can differ from that for
+// everyone else. They are sorted and not nested.
 func (c *comparison) roots(p *party) []point {
 	if p.whole {
 		return []point{root}
@@ -98,7 +98,7 @@ func (c *comparison) roots(p *party) []point {
 	return roots
 }
 
-// changedBelow returns the changed nodes that are in a point.
+// changedBelow returns the changed nodes within a point.
 func (c *comparison) changedBelow(at point) []int {
 	from, to := c.names.within(at)
 	i, _ := slices.BinarySearch(c.changed, from)
@@ -106,8 +106,8 @@ func (c *comparison) changedBelow(at point) []int {
 	return c.changed[i:j]
 }
 
-// cells returns a tree in which the cells below the roots are as p's ACLs and those
-// for User:* make them, with all that holds them, and which nodes are below a root.
+// cells returns a tree with p's ACLs and those for User:* below the roots, with all
+// nodes that contain them, and which nodes are at or below a root.
 func (c *comparison) cells(p *party, roots []point) (names *nameTree, counts []bool) {
 	points := slices.Clone(p.points)
 	for _, at := range p.points {
@@ -128,7 +128,7 @@ func (c *comparison) cells(p *party, roots []point) (names *nameTree, counts []b
 	return names, counts
 }
 
-// starRules returns the rules for User:* by each policy that stand on a node of names.
+// starRules returns the rules for User:* in each policy that are on a node of names.
 func (c *comparison) starRules(names *nameTree) (star [2][]rule) {
 	for _, n := range names.nodes {
 		if node, ok := c.names.find(n); ok {

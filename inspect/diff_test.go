@@ -15,7 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// neighbour returns a world that differs from w in some ACLs, or in how it decides.
+// neighbour returns a world that differs from w in some ACLs, or in the configuration.
 func neighbour(src gen.Source, w refmodel.World) refmodel.World {
 	w.ACLs = slices.Clone(w.ACLs)
 	for range src.IntN(4) {
@@ -39,8 +39,8 @@ func neighbour(src gen.Source, w refmodel.World) refmodel.World {
 	return w
 }
 
-// TestDiffAgainstModel holds what a diff says of each principal, name, host and
-// operation against the answers of the model in both worlds, and the other way round.
+// TestDiffAgainstModel compares what a diff says for each principal, name, host and
+// operation with the model's answers in both worlds, in both directions.
 func TestDiffAgainstModel(t *testing.T) {
 	const worlds = 20
 	checks, gained, lost, excepted := 0, 0, 0, 0
@@ -105,7 +105,7 @@ func oneIf(yes bool) int {
 	return 0
 }
 
-// changeOf returns what a diff says of one principal on a name.
+// changeOf returns the change in a diff that applies to one principal and name.
 func changeOf(changes []inspect.Change, p principal.Principal, typ resource.Type, name string) inspect.Change {
 	for _, own := range []bool{true, false} {
 		for _, c := range changes {
@@ -133,7 +133,7 @@ func wantMirror(t *testing.T, seed uint64, changes, back []inspect.Change) {
 		back[i].Gained, back[i].Lost = back[i].Lost, back[i].Gained
 	}
 	if !reflect.DeepEqual(changes, back) {
-		t.Fatalf("seed %d: %v\nmirrored is %v", seed, changes, back)
+		t.Fatalf("seed %d: %v\nreversed is %v", seed, changes, back)
 	}
 }
 

@@ -1,38 +1,40 @@
-// Package inspect answers what a check cannot: why it was decided so ([Explain]), who
-// may do something ([WhoCan]), what somebody may do ([WhatCan]), what a pattern
-// covers ([Reach]), what a change of the ACLs would do ([Diff]), which ACLs are not
-// what they seem ([Lint]), and all of who may do what, by pattern ([NewMatrix]).
+// Package inspect answers questions that a check cannot: why a check was decided as it
+// was ([Explain]), who may do something ([WhoCan]), what a subject may do ([WhatCan]),
+// what a pattern covers ([Reach]), what a change of the ACLs would do ([Diff]), which
+// ACLs look wrong or have no effect ([Lint]), and the access of all principals, by
+// pattern ([NewMatrix]).
 //
-// The answers are exact. They are not samples: they are sets of resource names
-// ([NameSet]) and of client addresses ([HostSet]), and a check of package snapshot
-// allows if and only if they say so.
+// The answers are exact, not samples: they are sets of resource names ([NameSet]) and
+// of client addresses ([HostSet]), and package snapshot allows a check if and only if
+// they contain it.
 //
-// # How it is done
+// # How it works
 //
-// The patterns of ACLs are nested or apart: of two, one holds the other or they share
-// no name. So are their hosts. A set of patterns therefore divides all names into
-// cells, one for each pattern, of the names that are in it and in no narrower one;
-// and all addresses likewise. An answer is the same for all names and addresses of
-// a pair of cells, so that it is enough to find it for each pair, and to join cells
-// with the same answer.
+// The patterns of ACLs are nested or disjoint: of two patterns, either one contains the
+// other or they share no name. The same is true of hosts. So a set of patterns divides
+// all names into cells, one for each pattern: the names that are in it but in no
+// narrower one. Hosts divide all addresses in the same way. All names and addresses of
+// a pair of cells have the same answer. It is therefore enough to find the answer for
+// each pair, and to join cells with the same answer.
 //
-// # What is considered
+// # What is included
 //
-//   - Both semantics with their differences, and in KafkaExact also where Kafka
-//     gives no answer, so that the documented one counts.
-//   - Implied operations, DENY before ALLOW, super users, Config.AllowIfNoACL, and
-//     a snapshot that is not ready.
-//   - Every name, also the empty one, which no resource has, and names that are no
-//     Unicode text: the sets hold them like any other.
-//   - Every address there is. Where a zone matters (fe80::1%eth0) it is told apart.
-//   - Of operations those that the resource type supports ([ops.Supported]), where
-//     the question does not name one. No request asks about others.
+//   - Both semantics and their differences. In KafkaExact the documented answer counts
+//     where Kafka gives none.
+//   - Implied operations, DENY before ALLOW, super users, Config.AllowIfNoACL, and a
+//     snapshot that is not ready.
+//   - Every name, including the empty one, which no resource has, and names that are
+//     not valid Unicode.
+//   - Every address. If a zone matters (fe80::1%eth0), addresses with different zones
+//     are distinguished.
+//   - The operations that the resource type supports ([ops.Supported]), if the
+//     question does not name one. No request asks for others.
 //   - Groups: a subject with groups may do what its principals together may. WhoCan
-//     and Diff speak of subjects that are one principal, as all are in Kafka; Explain
-//     and WhatCan take a subject with its groups; Lint considers subjects with any
+//     and Diff are about subjects with a single principal, as all are in Kafka. Explain
+//     and WhatCan take a subject with its groups. Lint considers subjects with any
 //     groups.
-//   - Not the by-type checks (CheckAny), which are about no single resource.
+//   - Not the by-type checks (CheckAny), which are not about a single resource.
 //
-// Functions of this package read a snapshot, which does not change. They are safe
-// for concurrent use, and start no goroutine.
+// The functions of this package read an immutable snapshot. They are safe for
+// concurrent use, and start no goroutines.
 package inspect

@@ -13,7 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// load returns a snapshot of ACLs in the text of kafka-acls.
+// load returns a snapshot of ACLs in kafka-acls text format.
 func load(config snapshot.Config, text string) *snapshot.Snapshot {
 	bindings, err := acl.Read(strings.NewReader(text), "example", acl.FormatText)
 	if err != nil {
@@ -131,7 +131,7 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu
 	// everyone else gains [READ, DESCRIBE on TOPIC "orders.eu" from * except 10.0.0.0/8]
 }
 
-// What a migration to Kafka's own rules would change.
+// The changes that a migration to Kafka's own rules would cause.
 func ExampleDiff_semantics() {
 	changes, err := inspect.Diff(load(snapshot.Config{}, shop), load(snapshot.Config{Semantics: snapshot.KafkaExact}, shop), nil)
 	if err != nil {
@@ -165,11 +165,11 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu
 	}
 	// Output:
 	// semantics false (principal=User:*, host=10.0.0.0/8, operation=READ, permissionType=ALLOW)
-	// because Kafka before 4.4 compares the host "10.0.0.0/8" as text, so that it never matches; it starts to match on Kafka 4.4: write each address for itself, or upgrade
+	// because Kafka before 4.4 compares the host "10.0.0.0/8" as text, so that it never matches; it starts to match on Kafka 4.4: list each address separately, or upgrade
 	// semantics false (principal=User:guest, host=10.9.0.0/16, operation=READ, permissionType=DENY)
-	// because Kafka before 4.4 compares the host "10.9.0.0/16" as text, so that it never matches; it starts to match on Kafka 4.4: write each address for itself, or upgrade
+	// because Kafka before 4.4 compares the host "10.9.0.0/16" as text, so that it never matches; it starts to match on Kafka 4.4: list each address separately, or upgrade
 	// redundant true (principal=User:shop, host=10.1.1.1, operation=DESCRIBE, permissionType=ALLOW)
-	// because other ACLs allow all that it allows: remove it
+	// because other ACLs allow everything that it allows: remove it
 }
 
 func ExampleNewMatrix() {
@@ -184,7 +184,7 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=payroll, 
 	if err != nil {
 		panic(err)
 	}
-	for _, row := range m.Rows[1:] { // all but everyone else
+	for _, row := range m.Rows[1:] { // without everyone else
 		for column, pattern := range m.Columns {
 			if at := row.At(column); at != inspect.Inherited {
 				cell := m.Cells[at]

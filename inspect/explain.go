@@ -17,60 +17,60 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Explanation is why a check was decided as it was. The zero Explanation is a denial
-// without reasons.
+// Explanation is the reason for the decision of a check. The zero Explanation is a
+// denial without reasons.
 type Explanation struct {
-	// Decision is that of Snapshot.Check.
+	// Decision is the result of Snapshot.Check.
 	Decision snapshot.Decision
-	// Semantics is the one by which the ACLs were compared: Documented also in a
-	// KafkaExact snapshot, where Kafka gives no answer to this question.
+	// Semantics is how the ACLs were compared. It is Documented even in a KafkaExact
+	// snapshot if Kafka gives no answer to this question.
 	Semantics snapshot.Semantics
-	// Matches is every ACL that speaks about the question, whoever decides it in the
-	// end: the most specific pattern first (LITERAL of this name, then the longest
-	// prefix, then LITERAL "*"), and on one pattern by operation, principal, host and
-	// permission, DENY first, text as Java sorts it.
+	// Matches are all ACLs that match the question, whichever of them decides. The most
+	// specific pattern comes first (LITERAL of this name, then the longest prefix, then
+	// LITERAL "*"). ACLs on one pattern are sorted by operation, principal, host and
+	// permission, DENY first. Text is sorted as in Java.
 	Matches []Match
-	// NearMisses is every ACL that fails in exactly one field, sorted by the field,
-	// and then as acl.Binding.Compare sorts.
+	// NearMisses are all ACLs that fail in exactly one field, sorted by the field and
+	// then as by acl.Binding.Compare.
 	NearMisses []NearMiss
-	// How many were left out at the end of each list, because of the limit.
+	// How many entries each list lacks because of the limit.
 	MoreMatches, MoreNearMisses int
 }
 
 // Match is an ACL that matched.
 type Match struct {
 	Binding acl.Binding
-	Decides bool // it is the one that the decision names
+	Decides bool // the decision names it
 }
 
-// NearMiss is an ACL that would have matched, but for one field.
+// NearMiss is an ACL that fails to match in a single field.
 type NearMiss struct {
 	Binding acl.Binding
 	Field   Field
-	// Fixed is the ACL with this field so changed that it matches: the name of the
-	// resource as a LITERAL pattern, the principal, the address or the operation of
-	// the question, or ALLOW.
+	// Fixed is the ACL with that field changed so that it matches: to a LITERAL pattern
+	// of the resource's name, to the principal, the address or the operation of the
+	// question, or to ALLOW.
 	Fixed acl.Binding
 }
 
-// Field is a field of an ACL that can keep it from matching. The zero Field is
+// Field is a field of an ACL that can prevent it from matching. The zero Field is
 // FieldOperation.
 type Field uint8
 
-// The fields, in the order of near misses: ACLs that say something else of the same
-// client and resource come first, those of other principals last.
+// The fields, in the order of near misses: ACLs of the same client and resource come
+// first, those of other principals last.
 const (
-	FieldOperation  Field = iota // neither the operation asked for, nor ALL, nor one that implies it
-	FieldPermission              // a DENY, which implies nothing, of an operation of which an ALLOW would
-	FieldHost                    // the host does not hold the address
+	FieldOperation  Field = iota // not the requested operation, ALL, or one that implies it
+	FieldPermission              // a DENY, which implies nothing, of an operation whose ALLOW would match
+	FieldHost                    // the host does not cover the address
 	FieldName                    // the pattern does not cover the name
-	FieldPrincipal               // none of the subject's, nor User:*
+	FieldPrincipal               // neither a principal of the subject nor User:*
 )
 
 var fieldNames = enum.Names{"OPERATION", "PERMISSION", "HOST", "NAME", "PRINCIPAL"}
 
-// String returns the name of f, such as "operation", or "Field(99)" for a value that
-// is none of the constants.
+// String returns the name of f, such as "operation", or "Field(99)" for an unknown
+// value.
 func (f Field) String() string {
 	if !fieldNames.Known(int(f)) {
 		return fieldNames.String("Field", int(f))
@@ -78,8 +78,8 @@ func (f Field) String() string {
 	return strings.ToLower(fieldNames[f])
 }
 
-// String says which field of which ACL keeps it from matching, and what would fix
-// it. Nothing is escaped.
+// String returns the ACL, the field that prevents it from matching, and the fix.
+// Nothing is escaped.
 func (m NearMiss) String() string {
 	e := m.Fixed.Entry
 	fixes := [...]string{
@@ -92,17 +92,18 @@ func (m NearMiss) String() string {
 	return fmt.Sprintf("%s would match with %v %s", m.Binding, m.Field, fixes[m.Field])
 }
 
-// Explain says why n decides a check as it does: what matched, what decided, and what
-// failed to match by one field only. The decision is that of [snapshot.Snapshot.Check].
-// The matches of super users are told too, and those in a snapshot that is not
-// ready, though they do not count. A question that no ACL can be about has none: of a
-// subject without a principal or an address, and of types and operations that are none.
+// Explain explains the decision of n on a check: which ACLs matched, which one decided,
+// and which failed to match in only one field. The decision is that of
+// [snapshot.Snapshot.Check]. Matches are also listed for super users and for a snapshot
+// that is not ready, although they do not count there. There are none for questions
+// that no ACL can match: those of a subject without a principal or an address, and
+// those with an invalid type or operation.
 //
-// In KafkaExact a near miss is told only if the fixed ACL matches by Kafka's rules,
-// whether or not fixing it makes Kafka answer.
+// In KafkaExact a near miss is listed only if the fixed ACL matches by Kafka's rules,
+// whether or not Kafka then gives an answer.
 //
-// A limit above 0 is how many matches and how many near misses there are at the most.
-// It reads all ACLs on the resource type, and so is not for the path of a request.
+// A limit above 0 bounds the number of matches and that of near misses. Explain reads
+// all ACLs on the resource type, so do not use it in the path of a request.
 func Explain(n *snapshot.Snapshot, who snapshot.Subject, r snapshot.Request, limit int) Explanation {
 	x := Explanation{Decision: n.Check(who, r.Operation, r.Type, r.Name)}
 	config := n.Config()
@@ -135,7 +136,7 @@ func Explain(n *snapshot.Snapshot, who snapshot.Subject, r snapshot.Request, lim
 	return x
 }
 
-// question is one check as ACLs are compared with it.
+// question is one check in the form in which ACLs are compared with it.
 type question struct {
 	*policy
 	subject subject
@@ -152,16 +153,16 @@ func (q *question) covers(r rule) bool {
 	return pointOf(r.Pattern).holds(q.request.Name)
 }
 
-// isFor reports whether r is for a principal of the subject.
+// isFor reports whether r applies to a principal of the subject.
 func (q *question) isFor(r rule) bool {
 	return r.Entry.Principal == principal.Wildcard || slices.Contains(q.subject.texts, r.Entry.Principal)
 }
 
-// isFrom reports whether the host of r holds the address.
+// isFrom reports whether the host of r covers the address.
 func (q *question) isFrom(r rule) bool {
 	h, ok := r.hosts(q.exact)
 	if r.host.Kind() == acl.HostNetwork {
-		return ok && r.host.Contains(q.host) // not 0.0.0.0
+		return ok && r.host.Contains(q.host) // Contains excludes 0.0.0.0
 	}
 	return ok && h.holds(q.host)
 }
@@ -188,7 +189,7 @@ func (q *question) matches(rules []rule) []acl.Binding {
 	return matching
 }
 
-// compare orders ACLs that cover the name: see Explanation.Matches.
+// compare orders ACLs that cover the name as in Explanation.Matches.
 func (q *question) compare(a, b acl.Binding) int {
 	return cmp.Or(
 		cmp.Compare(q.specificity(b.Pattern), q.specificity(a.Pattern)),
@@ -217,9 +218,9 @@ func compareUTF16(a, b string) int {
 	return slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
 }
 
-// kafkaGivesNone reports whether Kafka throws or loops for ever on the question: for
-// this subject, on an ACL without a principal that it comes to before a DENY, or in
-// its second scan if it comes to no DENY before.
+// kafkaGivesNone reports whether Kafka throws an exception or loops forever for the
+// question. It does so for this subject, for an ACL without a principal that it reaches
+// before a DENY, or in its second scan if it reaches no DENY before.
 func (q *question) kafkaGivesNone(rules []rule) bool {
 	if q.subject.silent {
 		return true
@@ -276,12 +277,12 @@ func (q *question) failure(r rule) (field Field, one bool) {
 	return field, n == 1
 }
 
-// fix returns b with a field changed to what the question asks for.
+// fix returns b with a field changed to match the question.
 func (q *question) fix(b acl.Binding, field Field) acl.Binding {
 	switch field {
 	case FieldOperation:
 		b.Entry.Operation = q.request.Operation
-		if b.Entry.Operation <= ops.Any { // no ACL can say it
+		if b.Entry.Operation <= ops.Any { // no ACL can have it
 			b.Entry.Operation = ops.All
 		}
 	case FieldPermission:
@@ -299,7 +300,7 @@ func (q *question) fix(b acl.Binding, field Field) acl.Binding {
 	return b
 }
 
-// wouldMatch reports whether b matches, in KafkaExact by Kafka's rules.
+// wouldMatch reports whether b matches. In KafkaExact, Kafka's rules apply.
 func (q *question) wouldMatch(b acl.Binding) bool {
 	asked := *q
 	asked.exact = q.policy.exact

@@ -14,8 +14,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// explained is what the model says of a question, by the semantics that Explain names:
-// the ACLs that match, in their order.
+// explained returns the model's answer to a question, with the semantics in the
+// Explanation: the ACLs that match, in order.
 func explained(w refmodel.World, semantics snapshot.Semantics, s refmodel.Subject, r refmodel.Request) []acl.Binding {
 	if s.Principal == (principal.Principal{}) || !s.Host.IsValid() || !r.Type.IsConcrete() ||
 		r.Operation != ops.Unknown && !r.Operation.IsKnown() {
@@ -32,9 +32,9 @@ func explained(w refmodel.World, semantics snapshot.Semantics, s refmodel.Subjec
 	})
 }
 
-// TestExplainAgainstModel holds explanations against the model: the decision, the
-// matches in their order with the one that decides, and that the near misses are
-// those ACLs that match once one field is changed.
+// TestExplainAgainstModel compares explanations with the model: the decision, the
+// matches in order, which of them decides, and that the near misses are the ACLs that
+// match once one field is changed.
 func TestExplainAgainstModel(t *testing.T) {
 	const worlds, questions = 500, 8
 	matches, decided, misses, undocumented := 0, 0, map[inspect.Field]int{}, 0
@@ -93,15 +93,15 @@ func TestExplainAgainstModel(t *testing.T) {
 	}
 }
 
-// wantNearMisses holds the near misses against the model: the ACLs, and none else,
-// that do not match, but would with one field changed.
+// wantNearMisses compares the near misses with the model. They must be exactly the ACLs
+// that do not match but would with one field changed.
 func wantNearMisses(t *testing.T, seed uint64, w refmodel.World, x inspect.Explanation, s refmodel.Subject, r refmodel.Request) {
 	t.Helper()
 	told := map[acl.Binding]inspect.NearMiss{}
 	for i, m := range x.NearMisses {
 		told[m.Binding] = m
 		if i > 0 && (x.NearMisses[i-1].Field > m.Field || x.NearMisses[i-1].Field == m.Field && x.NearMisses[i-1].Binding.Compare(m.Binding) >= 0) {
-			t.Fatalf("seed %d: %v stands before %v", seed, x.NearMisses[i-1], m)
+			t.Fatalf("seed %d: %v comes before %v", seed, x.NearMisses[i-1], m)
 		}
 	}
 	semantics := snapshot.Documented
@@ -115,23 +115,23 @@ func wantNearMisses(t *testing.T, seed uint64, w refmodel.World, x inspect.Expla
 		matches := slices.ContainsFunc(x.Matches, func(m inspect.Match) bool { return m.Binding == b })
 		m, near := told[b]
 		if near && matches {
-			t.Fatalf("seed %d: %v matches and does not", seed, b)
+			t.Fatalf("seed %d: %v is both a match and a near miss", seed, b)
 		}
 		if near {
 			fixed := refmodel.World{ACLs: []acl.Binding{m.Fixed}}
 			if differences(b, m.Fixed) != 1 || len(explained(fixed, semantics, s, r)) != 1 {
 				t.Fatalf("seed %d: %v, fixed %v", seed, m, m.Fixed)
 			}
-			// The world with the fixed ACL, whether or not Kafka then answers.
+			// The world with the fixed ACL, whether or not Kafka then gives an answer.
 			all := w
 			all.ACLs = append(slices.DeleteFunc(slices.Clone(w.ACLs), func(o acl.Binding) bool { return o == b }), m.Fixed)
 			after := inspect.Explain(snapshotOf(t, all), snapshot.Subject(s), snapshot.Request(r), 0)
 			if !slices.ContainsFunc(after.Matches, func(x inspect.Match) bool { return x.Binding == m.Fixed }) {
-				t.Fatalf("seed %d: %v fixed is %v, which is none of %v", seed, m, m.Fixed, after.Matches)
+				t.Fatalf("seed %d: %v fixed is %v, which is not among %v", seed, m, m.Fixed, after.Matches)
 			}
 		}
 		if !near && !matches && couldMatch(x.Semantics, semantics, b, s, r) {
-			t.Fatalf("seed %d: %v is no near miss of %v by %v from %v\n%+v", seed, b, r, s.Principal, s.Host, w)
+			t.Fatalf("seed %d: %v is not a near miss of %v by %v from %v\n%+v", seed, b, r, s.Principal, s.Host, w)
 		}
 	}
 }

@@ -11,23 +11,24 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// HostRange is the addresses that one host of an ACL holds, but for some: everywhere, a
-// network, or one address with a certain zone or none. The zero HostRange is everywhere.
-// IPv4-mapped addresses are the IPv4 addresses. The address 0.0.0.0, which no client has, is
-// in no network for a check; here it counts like any other.
+// HostRange is the range of addresses of one ACL host, minus some exceptions. The range
+// is everywhere, a network, or one address with a certain zone or without one. The zero
+// HostRange is everywhere. IPv4-mapped addresses are the IPv4 addresses. In a check,
+// the address 0.0.0.0, which no client has, is in no network; here it counts like any
+// other.
 type HostRange struct {
-	// Network is the addresses, whatever their zone; one address is a network of
-	// full length. The zero Network is everywhere.
+	// Network is the range, whatever the zone of an address; one address is a network
+	// of full length. The zero Network is everywhere.
 	Network netip.Prefix
-	// Addr, if it is valid, is one IPv6 address with exactly its zone, or without one
-	// if it has none; Network is the zero Prefix then.
+	// Addr, if it is valid, is one IPv6 address with exactly its zone, or without a
+	// zone if it has none. Network is then the zero Prefix.
 	Addr netip.Addr
-	// Except is what is left out: parts of the addresses, apart from each other, none
-	// of them with exceptions of its own, sorted by address.
+	// Except are the ranges that are excluded. They are disjoint, have no exceptions
+	// themselves, and are sorted by address.
 	Except []HostRange
 }
 
-// Everywhere is every address.
+// Everywhere contains every address.
 var Everywhere = HostRange{}
 
 // Contains reports whether addr is one of h. The zero Addr is in no set.
@@ -36,7 +37,7 @@ func (h HostRange) Contains(addr netip.Addr) bool {
 	return addr.IsValid() && h.holds(addr) && !slices.ContainsFunc(h.Except, func(e HostRange) bool { return e.holds(addr) })
 }
 
-// holds is Contains without regard to exceptions, of an unmapped address.
+// holds is Contains without exceptions, for an unmapped address.
 func (h HostRange) holds(addr netip.Addr) bool {
 	switch {
 	case h.Addr.IsValid():
@@ -47,9 +48,9 @@ func (h HostRange) holds(addr netip.Addr) bool {
 	return true
 }
 
-// String returns h as the host of an ACL of the documented semantics: "*", a network, an
-// address ("fe80::1"), or what Java prints for an address with a zone
-// ("fe80:0:0:0:0:0:0:1%eth0"). Exceptions follow in words.
+// String returns h as the host of an ACL in the documented semantics: "*", a network,
+// an address ("fe80::1"), or Java's text for an address with a zone
+// ("fe80:0:0:0:0:0:0:1%eth0"), followed by the exceptions in words.
 func (h HostRange) String() string {
 	var b strings.Builder
 	switch {
@@ -84,7 +85,7 @@ func (h HostRange) first() netip.Addr {
 	return h.Network.Addr()
 }
 
-// depth is the mask length, and one more than any for an address with its zone.
+// depth is the mask length. An address with its zone is deeper than any network.
 func (h HostRange) depth() int {
 	switch {
 	case h.Addr.IsValid():
@@ -95,7 +96,7 @@ func (h HostRange) depth() int {
 	return h.Network.Bits()
 }
 
-// covers reports whether h, which has no exceptions, holds all of o.
+// covers reports whether h, which must have no exceptions, contains all of o.
 func (h HostRange) covers(o HostRange) bool {
 	switch {
 	case h.Addr.IsValid():
@@ -106,12 +107,12 @@ func (h HostRange) covers(o HostRange) bool {
 	return o.depth() >= h.depth() && h.Network.Contains(o.first().WithZone(""))
 }
 
-// HostSet is a set of addresses: those in any of its elements, which are apart from
-// each other and sorted. The empty HostSet holds no address.
+// HostSet is a set of addresses: the union of its elements, which are disjoint and
+// sorted. The empty HostSet contains no address.
 type HostSet []HostRange
 
-// Contains reports whether addr is in s. It looks at every element. The zero Addr is
-// in no set.
+// Contains reports whether addr is in s. It checks every element. The zero Addr is in
+// no set.
 func (s HostSet) Contains(addr netip.Addr) bool {
 	return slices.ContainsFunc(s, func(h HostRange) bool { return h.Contains(addr) })
 }
@@ -119,20 +120,22 @@ func (s HostSet) Contains(addr netip.Addr) bool {
 // String returns the elements in words, separated by semicolons, or "no host".
 func (s HostSet) String() string { return joinStrings(s, "no host") }
 
-// mappedBits is the length of ::ffff:0:0/96, under which IPv6 holds IPv4.
+// mappedBits is the length of ::ffff:0:0/96, the IPv6 network of the IPv4-mapped
+// addresses.
 const mappedBits = 96
 
-// Parts of all addresses that every tree of hosts tells apart.
+// Ranges that every tree of hosts contains.
 var (
 	ipv4 = HostRange{Network: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
 	ipv6 = HostRange{Network: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
-	// mapped is addresses that no client has: they are IPv4 addresses.
+	// mapped is a range of addresses that no client has, because they are IPv4
+	// addresses.
 	mapped = HostRange{Network: netip.PrefixFrom(netip.AddrFrom16([16]byte{10: 0xff, 11: 0xff}), mappedBits)}
 )
 
-// hostsOf returns the addresses that the host of an ACL holds in some semantics. ok is
-// false if it holds none. Of a host that fails closed the answer depends on whether the
-// ACL denies.
+// hostsOf returns the addresses that an ACL's host covers in the given semantics. ok is
+// false if there are none. For a host that fails closed the result depends on the
+// permission of the ACL.
 func hostsOf(host acl.Host, permission acl.PermissionType, semantics snapshot.Semantics) (h HostRange, ok bool) {
 	switch host.Kind() {
 	case acl.HostEverywhere:
@@ -149,7 +152,8 @@ func hostsOf(host acl.Host, permission acl.PermissionType, semantics snapshot.Se
 	return HostRange{}, false
 }
 
-// oneAddress is addr, which must be unmapped. Only IPv6 has zones.
+// oneAddress returns the range of addr, which must be unmapped. Only IPv6 addresses
+// have zones.
 func oneAddress(addr netip.Addr) HostRange {
 	if addr.Is4() {
 		return HostRange{Network: netip.PrefixFrom(addr, addr.BitLen())}
@@ -157,16 +161,16 @@ func oneAddress(addr netip.Addr) HostRange {
 	return HostRange{Addr: addr}
 }
 
-// hostTree divides all addresses into cells, as nameTree does names. A cell may be
-// empty, because the nodes below one can hold all of its addresses. Node 0 is
+// hostTree divides all addresses into cells, as nameTree does for names. A cell may be
+// empty, because the nodes below it can cover all of its addresses. Node 0 is
 // everywhere.
 type hostTree struct {
 	tree
 	nodes []HostRange // without exceptions
-	empty []bool      // the cell holds no address that a client has
+	empty []bool      // the cell contains no address that a client can have
 }
 
-// newHostTree returns the tree of some points, in any order and with repeats.
+// newHostTree returns the tree of some ranges, in any order and possibly repeated.
 func newHostTree(points []HostRange) *hostTree {
 	points = append(slices.Clone(points), Everywhere, ipv4, ipv6, mapped)
 	slices.SortFunc(points, compareHosts)
@@ -179,8 +183,8 @@ func newHostTree(points []HostRange) *hostTree {
 	return t
 }
 
-// isFilled reports whether the networks right below node i hold all its addresses:
-// whether each begins where the one before it ends.
+// isFilled reports whether the networks directly below node i contain all its
+// addresses, which means that each begins where the previous one ends.
 func (t *hostTree) isFilled(i int) bool {
 	if t.nodes[i].Addr.IsValid() {
 		return false
@@ -211,13 +215,14 @@ func lastOf(network netip.Prefix) netip.Addr {
 	return last
 }
 
-// find returns the node of a point, which must be in the tree.
+// find returns the node of a range, which must be in the tree.
 func (t *hostTree) find(p HostRange) int {
 	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
 	return i
 }
 
-// within returns the nodes that hold no other addresses than p does: from up to to.
+// within returns the nodes that contain only addresses of p, as a range from
+// (inclusive) and to (exclusive).
 func (t *hostTree) within(p HostRange) (from, to int) {
 	from, ok := slices.BinarySearchFunc(t.nodes, p, compareHosts)
 	if ok {
@@ -226,8 +231,8 @@ func (t *hostTree) within(p HostRange) (from, to int) {
 	return from, from + sort.Search(len(t.nodes)-from, func(i int) bool { return !p.covers(t.nodes[from+i]) })
 }
 
-// above returns the narrowest node that holds all addresses of p and more, or -1 for
-// those of the root.
+// above returns the narrowest node that contains all addresses of p and more, or -1 if
+// p is the root.
 func (t *hostTree) above(p HostRange) int {
 	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
 	for i--; i >= 0 && !t.nodes[i].covers(p); i = int(t.parent[i]) {
@@ -235,20 +240,20 @@ func (t *hostTree) above(p HostRange) int {
 	return i
 }
 
-// locate returns the node in whose cell an address is. It is linear in the number of
+// locate returns the node whose cell contains addr. It is linear in the number of
 // nodes.
 func (t *hostTree) locate(addr netip.Addr) int {
 	at := 0
 	for i, n := range t.nodes {
 		if n.holds(addr.Unmap()) {
-			at = i // a node further on that holds it too is below
+			at = i // a later node that also contains it is below this one
 		}
 	}
 	return at
 }
 
-// set returns the addresses in the cells for which in holds. Empty cells are taken
-// as what lies right below them, if that is all alike, and else as what is above.
+// set returns the addresses in the cells for which in is true. An empty cell counts
+// like the nodes directly below it if these are all alike, otherwise like its parent.
 func (t *hostTree) set(in func(node int) bool) HostSet {
 	value := make([]bool, len(t.nodes))
 	settled := make([]bool, len(t.nodes))
@@ -275,7 +280,7 @@ func (t *hostTree) set(in func(node int) bool) HostSet {
 	return s
 }
 
-// alike returns what the nodes right below i have in common, if they do.
+// alike returns the common value of the nodes directly below i, if they have one.
 func (t *hostTree) alike(i int, value, settled []bool) (common, ok bool) {
 	for kid := i + 1; kid < int(t.end[i]); kid = int(t.end[kid]) {
 		switch {

@@ -14,78 +14,78 @@ import (
 // Code names a kind of [Finding]. Codes are stable.
 type Code string
 
-// The codes. The first ones tell why an ACL makes no difference; they are given to
-// every ACL that makes none.
+// The codes. The first group says why an ACL has no effect. Every ACL without effect
+// gets one of them.
 const (
-	CodeShadowed  Code = "shadowed"   // an ALLOW of which DENYs leave nothing
-	CodeRedundant Code = "redundant"  // other ACLs, or Config.AllowIfNoACL, say all that it says
-	CodeIdle      Code = "idle"       // a DENY of what nobody may do anyway
-	CodeSuperUser Code = "super-user" // it is for a super user, who may do everything
+	CodeShadowed  Code = "shadowed"   // DENYs deny everything that the ALLOW allows
+	CodeRedundant Code = "redundant"  // other ACLs, or Config.AllowIfNoACL, have the same effect
+	CodeIdle      Code = "idle"       // a DENY of what nobody is allowed anyway
+	CodeSuperUser Code = "super-user" // for a super user, who may do everything
 
-	CodeDeadHost       Code = "dead-host"       // no client has the host
-	CodeUnreadableHost Code = "unreadable-host" // a DENY whose host has a slash and is no network, or not at every broker
+	CodeDeadHost       Code = "dead-host"       // no client can have the host
+	CodeUnreadableHost Code = "unreadable-host" // a DENY whose host has a slash and is not a network, or not at every broker
 	CodeDeadOperation  Code = "dead-operation"  // no request asks for the operation on the type
-	CodeNoPrincipal    Code = "no-principal"    // nobody is named so: there is no colon, or nothing beside it
+	CodeNoPrincipal    Code = "no-principal"    // no principal has this text: it has no colon, or only a colon
 
-	// What follows is about ACLs that may well make a difference.
+	// The second group is about ACLs that may have an effect.
 
-	CodePrefixedStar  Code = "prefixed-star"  // PREFIXED "*" is no wildcard
+	CodePrefixedStar  Code = "prefixed-star"  // PREFIXED "*" is not a wildcard
 	CodeStarPrincipal Code = "star-principal" // a principal that only looks like User:*
 	CodePrincipalType Code = "principal-type" // a type of principals that is not among the known ones
-	CodePrefixOpens   Code = "prefix-opens"   // an ALLOW on a prefix also opens a resource that begins with it by chance
+	CodePrefixOpens   Code = "prefix-opens"   // an ALLOW on a prefix also opens a resource that only happens to begin with it
 	CodeEveryone      Code = "everyone"       // User:* may write, or do all
 	CodeClusterAll    Code = "cluster-all"    // an ALLOW of ALL on the cluster
-	CodeSemantics     Code = "semantics"      // it matches otherwise in KafkaExact than in Documented
-	CodeNoAnswer      Code = "no-answer"      // Kafka throws or loops for ever on names that it is on
+	CodeSemantics     Code = "semantics"      // it matches differently in KafkaExact and in Documented
+	CodeNoAnswer      Code = "no-answer"      // Kafka throws an exception or loops forever for names that it covers
 )
 
-// MaxOthers is how many other ACLs a Finding names at the most: enough to see the
-// cause, where thousands may say the same.
+// MaxOthers is the maximum number of other ACLs in a Finding. There may be thousands;
+// these are enough to show the cause.
 const MaxOthers = 10
 
-// Finding is something about an ACL that somebody should look at.
+// Finding is something about an ACL that should be reviewed.
 type Finding struct {
 	Code    Code
 	Binding acl.Binding
-	Others  []acl.Binding // the ACLs that make it so: the first few, if there are many
-	Reason  string        // what is wrong; outside text in it is quoted and cut
+	Others  []acl.Binding // the ACLs that cause it: the first few, if there are many
+	Reason  string        // what is wrong; text from ACLs is quoted and truncated
 	Fix     string        // what to do about it
-	// Removable says that the ACL, alone, can be removed without a change of any
-	// decision: see [Lint].
+	// Removable says that removing only this ACL changes no decision: see [Lint].
 	Removable bool
 }
 
-// LintOptions says how [Lint] goes about it. The zero LintOptions is usable.
+// LintOptions configures [Lint]. The zero LintOptions is usable.
 type LintOptions struct {
-	// PrincipalTypes are the types of principals that clients have; User alone, if it
-	// is empty.
+	// PrincipalTypes are the types of principals that clients have. If it is empty, the
+	// only type is User.
 	PrincipalTypes []string
 	Progress       Progress
 }
 
-// Lint returns what is suspicious about the ACLs of n, sorted by ACL as
-// acl.Binding.Compare does, and for one ACL in the order of the codes.
+// Lint returns the findings about the ACLs of n, sorted by ACL as by
+// acl.Binding.Compare, and for each ACL in the order of the codes.
 //
-// An ACL is Removable exactly if no decision changes without it: of any subject, also
-// with groups, on any name, from any address, of any operation that the type supports
-// (ops.Supported), by the configuration of n. A decision is whether it is allowed. All
-// findings of the ACL say so then, and one of them tells why. This holds for each
-// ACL alone: of two that say the same each is removable, but not both. Lint anew after
-// each removal. Where the snapshot is not ready, what it decides once it is counts.
+// An ACL is Removable exactly if no decision changes without it: of any subject, with
+// or without groups, on any name, from any address, of any operation that the type
+// supports (ops.Supported), with the configuration of n. A decision is whether a check
+// is allowed. All findings of the ACL then have the flag, and one of them says why. The
+// flag is about each ACL alone: if two have the same effect, each is removable, but not
+// both. Lint again after each removal. If the snapshot is not ready, its decisions once
+// it is ready count.
 //
-// Two things are left out in KafkaExact, where Kafka gives no answer: subjects that are
-// named User:*; and ACLs without a principal or on names that begin below an asterisk,
-// which are never removable, because other names could get an answer without them.
+// In KafkaExact, where Kafka sometimes gives no answer, there are two exceptions.
+// Subjects called User:* are ignored. ACLs without a principal, or on names that begin
+// below an asterisk, are never removable, because without them Kafka could give an
+// answer for other names.
 //
-// CodeSemantics is about names and addresses that there can be: LITERAL "*" differs on
-// groups and transactional ids only, since no other name begins with an asterisk, and
-// only link-local addresses have a zone.
+// CodeSemantics considers only names and addresses that can exist. LITERAL "*" differs
+// on groups and transactional ids only, because no other name begins with an asterisk,
+// and only link-local addresses have a zone.
 //
-// The cost grows with the number of ACLs and its logarithm; and beyond that for a
-// DENY with the number of ALLOW of its operations that are on narrower patterns, until
-// one is found that it takes something from; and for ACLs of one principal, pattern
-// and host with the number of those that hold them. It is bounded by [Work]. The error
-// is a [*WorkError].
+// The cost is n log n in the number of ACLs. For a DENY it also grows with the number
+// of ALLOWs of its operations on narrower patterns, until one is found that it
+// restricts. For ACLs of one principal, pattern and host it also grows with the number
+// of ACLs that contain them. It is bounded by [Work]. The error is a [*WorkError].
 func Lint(n *snapshot.Snapshot, options LintOptions) ([]Finding, error) {
 	return lint(n, options, Work(n.Len()))
 }
@@ -115,7 +115,7 @@ func lint(n *snapshot.Snapshot, options LintOptions, limit int) ([]Finding, erro
 	return findings, nil
 }
 
-// linter looks at the ACLs of one type.
+// linter checks the ACLs of one type.
 type linter struct {
 	*census
 	knownTypes []string
@@ -137,33 +137,33 @@ func (l *linter) lint(r rule) []Finding {
 	return findings
 }
 
-// whyRemovable are the codes that say by themselves why an ACL makes no difference.
+// whyRemovable are the codes that are sufficient reasons why an ACL has no effect.
 var whyRemovable = []Code{CodeSuperUser, CodeDeadHost, CodeDeadOperation, CodeNoPrincipal}
 
-// whyNot returns the finding of an ACL that could match, but makes no difference.
+// whyNot returns the finding for an ACL that could match but has no effect.
 func (l *linter) whyNot(r rule) Finding {
 	f := Finding{Binding: r.Binding, Removable: true, Fix: "remove it"}
 	same, denies := l.others(r)
 	switch {
 	case r.Entry.Permission == acl.Deny && len(same) > 0:
 		f.Code, f.Others = CodeRedundant, same
-		f.Reason = "other DENYs deny all that it denies, or nobody is allowed the rest"
+		f.Reason = "other DENYs deny everything that it denies, or nobody is allowed the rest"
 	case r.Entry.Permission == acl.Deny:
 		f.Code = CodeIdle
-		f.Reason = "it denies what nobody is allowed"
-		f.Fix = "remove it, unless it is there for an ALLOW to come"
+		f.Reason = "it denies only what nobody is allowed"
+		f.Fix = "remove it, unless it is meant for a future ALLOW"
 	case len(denies) > 0 && l.isShadowed(r):
 		f.Code, f.Others = CodeShadowed, denies
-		f.Reason = "DENYs deny all that it allows"
+		f.Reason = "DENYs deny everything that it allows"
 		f.Fix = "remove it, or the DENY if that is the mistake"
 	case len(same)+len(denies) == 0:
 		f.Code = CodeRedundant
-		f.Reason = "it allows everyone everything, as the configuration does where there is no ACL"
+		f.Reason = "it allows everyone everything, as the configuration does without ACLs"
 	default:
 		f.Code, f.Others = CodeRedundant, limit(append(same, denies...))
-		f.Reason = "other ACLs allow all that it allows"
+		f.Reason = "other ACLs allow everything that it allows"
 		if len(denies) > 0 {
-			f.Reason = "other ACLs allow, or deny, all that it allows"
+			f.Reason = "other ACLs allow or deny everything that it allows"
 		}
 	}
 	return f
@@ -171,9 +171,9 @@ func (l *linter) whyNot(r rule) Finding {
 
 func limit(list []acl.Binding) []acl.Binding { return list[:min(len(list), MaxOthers)] }
 
-// others returns the ACLs that speak to the principal of r of something that r speaks
-// of: those with its permission, and DENYs beside an ALLOW. The first of the widest
-// cells stands for all.
+// others returns the ACLs for the principal of r that overlap with r: those with the
+// same permission and, for an ALLOW, the DENYs. Only the first of the widest cells is
+// considered.
 func (l *linter) others(r rule) (same, denies []acl.Binding) {
 	for _, exact := range l.modes() {
 		mine, ok := r.hosts(exact)
@@ -204,14 +204,13 @@ func (l *linter) others(r rule) (same, denies []acl.Binding) {
 	return same, denies
 }
 
-// speaks returns the operations that r is about, of those that the type supports.
+// speaks returns the operations of r that the type supports.
 func (l *linter) speaks(r rule) ops.Set {
 	allows, denies := r.says()
 	return (allows | denies) & l.supported
 }
 
-// isShadowed reports whether DENYs alone take everything from r, an ALLOW that makes
-// no difference.
+// isShadowed reports whether DENYs alone make r, an ALLOW without effect, ineffective.
 func (l *linter) isShadowed(r rule) bool {
 	for _, exact := range l.modes() {
 		h, ok := r.hosts(exact)
@@ -231,14 +230,14 @@ func (l *linter) isShadowed(r rule) bool {
 	return true
 }
 
-// words is what is said of an ACL that has something.
+// words are the texts of a finding.
 type words struct {
 	reason, fix string
 	others      []acl.Binding
 }
 
-// checks are the kinds of findings that look at an ACL for itself, in their order. Each
-// returns nil for an ACL that has nothing of its kind.
+// checks are the findings that concern an ACL alone, in order. Each function returns
+// nil if the ACL does not have the finding.
 var checks = []struct {
 	code  Code
 	finds func(l *linter, r rule) *words

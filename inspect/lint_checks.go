@@ -17,7 +17,7 @@ func (l *linter) superUser(r rule) *words {
 		return nil
 	}
 	return &words{
-		reason: fmt.Sprintf("%s is a super user, who may do everything", enum.Quote(r.Entry.Principal)),
+		reason: fmt.Sprintf("%s is a super user and may do everything", enum.Quote(r.Entry.Principal)),
 		fix:    "remove it, or the principal from super.users",
 	}
 }
@@ -26,33 +26,33 @@ func (l *linter) deadHost(r rule) *words {
 	text := r.Entry.Host
 	_, ok := r.hosts(l.exact)
 	switch {
-	case ok, l.exact && l.anySilent && r.host.isDocumented: // where Kafka gives no answer it matches
+	case ok, l.exact && l.anySilent && r.host.isDocumented: // it matches where Kafka gives no answer
 		return nil
 	case !r.host.isDocumented:
 		return &words{
-			reason: fmt.Sprintf("%s is no address and no network, and names are not looked up: no client has it", enum.Quote(text)),
+			reason: fmt.Sprintf("%s is neither an address nor a network, and names are not resolved: it matches no client", enum.Quote(text)),
 			fix:    fmt.Sprintf("write an address, a network such as 10.0.0.0/8, or %q", acl.WildcardHost),
 		}
 	}
-	fix := "write each address for itself"
+	fix := "list each address separately"
 	if !strings.Contains(text, "/") {
 		fix = fmt.Sprintf("write %q", acl.HostAddress(r.host.documented.first()))
 	}
-	return &words{reason: fmt.Sprintf("Kafka compares text, and no address of a client is written %s", enum.Quote(text)), fix: fix}
+	return &words{reason: fmt.Sprintf("Kafka compares text, and no client address is written as %s", enum.Quote(text)), fix: fix}
 }
 
-// unreadableHost finds a DENY of which it cannot be told where it denies.
+// unreadableHost finds a DENY whose addresses cannot be determined.
 func (l *linter) unreadableHost(r rule) *words {
 	if r.Entry.Permission != acl.Deny || !r.host.FailsClosed() {
 		return nil
 	}
-	what := "is no network"
+	what := "is not a network"
 	if r.host.Kind() == acl.HostLinkNetwork {
 		what = "is a network only for brokers with that interface"
 	}
 	where := "it denies every address"
 	if _, ok := r.hosts(l.exact); !ok {
-		where = "Kafka denies no address by it"
+		where = "in Kafka it denies no address"
 	}
 	return &words{
 		reason: fmt.Sprintf("the host %s %s: %s", enum.Quote(r.Entry.Host), what, where),
@@ -76,7 +76,7 @@ func (l *linter) noPrincipal(r rule) *words {
 		return nil
 	}
 	return &words{
-		reason: fmt.Sprintf("%s is nobody: a principal is a type, a colon and a name", enum.Quote(text)),
+		reason: fmt.Sprintf("%s matches no principal: a principal is a type, a colon and a name", enum.Quote(text)),
 		fix:    fmt.Sprintf("write a principal such as %q, or remove it", principal.User("alice")),
 	}
 }
@@ -89,7 +89,7 @@ func (l *linter) prefixedStar(r rule) *words {
 }
 
 func (l *linter) starPrincipal(r rule) *words {
-	const quotesAndSpace = " \t\r\n\"'`" // what shells and configuration files leave around a star
+	const quotesAndSpace = " \t\r\n\"'`" // shells and configuration files can leave these around an asterisk
 	star := func(s string) bool { return strings.Trim(s, quotesAndSpace) == resource.Wildcard }
 	text := r.Entry.Principal
 	typ, name, _ := strings.Cut(text, ":")
@@ -108,16 +108,16 @@ func (l *linter) principalType(r rule) *words {
 		return nil
 	}
 	return &words{
-		reason: fmt.Sprintf("no principal has the type %s, unless a principal builder of your own makes them", enum.Quote(typ)),
-		fix:    fmt.Sprintf("use one of the types %q, or add the type to those that are known", l.knownTypes),
+		reason: fmt.Sprintf("no principal has the type %s, unless a custom principal builder returns it", enum.Quote(typ)),
+		fix:    fmt.Sprintf("use one of the types %q, or add it to the known types", l.knownTypes),
 	}
 }
 
-// separators are what parts of names are set apart with.
+// separators are the characters that separate the parts of names.
 const separators = ".-_:/"
 
-// prefixOpens finds an ALLOW on a prefix under which there is a resource of somebody
-// else whose name goes on in the middle of a word.
+// prefixOpens finds an ALLOW on a prefix that also covers a resource of another owner,
+// whose name continues in the middle of a word.
 func (l *linter) prefixOpens(r rule) *words {
 	name := r.Pattern.Name
 	if r.Entry.Permission == acl.Deny || r.Pattern.PatternType != resource.Prefixed || name == "" || endsPart(name[len(name)-1]) {
@@ -161,21 +161,21 @@ func (l *linter) clusterAll(r rule) *words {
 	return &words{reason: "ALL on the cluster includes altering ACLs and acting as a broker", fix: "name the operations that are needed"}
 }
 
-// semantics finds an ACL that matches otherwise by Kafka's rules than by the
+// semantics finds an ACL that matches differently by Kafka's rules and by the
 // documented ones, where Kafka gives an answer. Only link-local addresses have zones.
 func (l *linter) semantics(r rule) *words {
 	mayBeginWithStar := l.typ == resource.Group || l.typ == resource.TransactionalID
 	switch h := r.host; {
 	case !l.canBe(r.Entry.Principal), l.speaks(r) == 0, !h.isDocumented:
-		return nil // it matches nothing by either
+		return nil // it matches nothing in either
 	case !h.isInKafka && h.Kind() == acl.HostNetwork:
 		return &words{
 			reason: fmt.Sprintf("Kafka before 4.4 compares the host %s as text, so that it never matches; it starts to match on Kafka 4.4", enum.Quote(r.Entry.Host)),
-			fix:    "write each address for itself, or upgrade",
+			fix:    "list each address separately, or upgrade",
 		}
 	case !h.isInKafka:
 		return &words{
-			reason: fmt.Sprintf("Kafka compares the host %s as text, the documentation as an address or a network", enum.Quote(r.Entry.Host)),
+			reason: fmt.Sprintf("Kafka compares the host %s as text, but the documentation says that it is an address or a network", enum.Quote(r.Entry.Host)),
 			fix:    "write addresses as Java prints them, in full and with their zone",
 		}
 	case r.Pattern.IsWildcard() && mayBeginWithStar:
@@ -194,7 +194,7 @@ func (l *linter) noAnswer(r rule) *words {
 		return nil
 	}
 	return &words{
-		reason: "Kafka throws, or loops for ever, on names that it is on; the documented answer is given instead",
-		fix:    "remove it, or replace it by one that has a principal and is on a name that begins with a letter",
+		reason: "Kafka throws an exception or loops forever for names that it covers; the documented answer is used instead",
+		fix:    "remove it, or replace it by an ACL with a valid principal and a name that begins with a letter",
 	}
 }

@@ -25,8 +25,8 @@ func deny(who, host string, op ops.Operation, p resource.Pattern) acl.Binding {
 	return b
 }
 
-// TestLintCodes has, for each code, ACLs of which the first has it, and nearly the same
-// ones of which it has not.
+// TestLintCodes has for each code a set of ACLs whose first one has the finding, and
+// similar ACLs without it.
 func TestLintCodes(t *testing.T) {
 	cluster := resource.LiteralPattern(resource.Cluster, resource.ClusterName)
 	a := func(op ops.Operation, p resource.Pattern) acl.Binding { return allow("User:a", "*", op, p) }
@@ -40,7 +40,7 @@ func TestLintCodes(t *testing.T) {
 		found  bool
 	}{
 		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x")), deny("User:*", "*", ops.All, prefix(""))}, 1, true},
-		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x")), deny("User:*", "*", ops.Read, prefix(""))}, 0, false}, // Describe is left
+		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x")), deny("User:*", "*", ops.Read, prefix(""))}, 0, false}, // Describe remains
 		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Create, topic("x")), deny("User:a", "0.0.0.0/0", ops.Create, topic("*")), deny("User:a", "::/0", ops.Create, topic("*"))}, 2, true},
 		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x")), a(ops.All, prefix("x"))}, 1, true},
 		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Describe, topic("x")), a(ops.Write, topic("x"))}, 1, true},
@@ -53,7 +53,7 @@ func TestLintCodes(t *testing.T) {
 		{inspect.CodeRedundant, snapshot.Config{AllowIfNoACL: true}, []acl.Binding{allow("User:*", "*", ops.All, prefix("x")), a(ops.Read, topic("xy"))}, 0, false},
 		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Read, topic("x")), deny("User:*", "*", ops.All, topic("*")), a(ops.Read, topic("x"))}, 1, true},
 		{inspect.CodeIdle, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Read, topic("x")), allow("User:b", "*", ops.Read, topic("y"))}, 0, true},
-		{inspect.CodeIdle, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Read, topic("x")), allow("User:b", "*", ops.Read, topic("x"))}, 0, false}, // b may come with group a
+		{inspect.CodeIdle, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Read, topic("x")), allow("User:b", "*", ops.Read, topic("x"))}, 0, false}, // b may have group a
 		{inspect.CodeSuperUser, super, []acl.Binding{a(ops.Read, topic("x"))}, 0, true},
 		{inspect.CodeSuperUser, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x"))}, 0, false},
 		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{deny("User:a", "10.0.0.0/33", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, true},
@@ -99,7 +99,7 @@ func TestLintCodes(t *testing.T) {
 		found := false
 		for _, f := range must(inspect.Lint(n, inspect.LintOptions{})) {
 			if f.Reason == "" || f.Fix == "" {
-				t.Errorf("%v lacks words", f)
+				t.Errorf("%v has no text", f)
 			}
 			if f.Binding == tt.acls[0] && f.Code == tt.code {
 				found = true
@@ -131,8 +131,8 @@ func TestLintKnowsPrincipalTypes(t *testing.T) {
 	}
 }
 
-// TestSemanticsAgainstModel holds which ACLs are said to match otherwise in the two
-// semantics against the model, for each ACL of generated worlds alone.
+// TestSemanticsAgainstModel compares CodeSemantics with the model, for each ACL of
+// generated worlds alone.
 func TestSemanticsAgainstModel(t *testing.T) {
 	const worlds = 400
 	differ := 0
@@ -142,25 +142,25 @@ func TestSemanticsAgainstModel(t *testing.T) {
 		w := refmodel.World{ACLs: []acl.Binding{b}}
 		said := slices.ContainsFunc(must(inspect.Lint(snapshotOf(t, w), inspect.LintOptions{})), func(f inspect.Finding) bool { return f.Code == inspect.CodeSemantics })
 		if !acl.ParseHost(b.Entry.Host).FailsClosed() {
-			b.Entry.Permission = acl.Allow // it may imply something
+			b.Entry.Permission = acl.Allow // an ALLOW may imply an operation
 		}
 		if ops.DeniedBy(w.ACLs[0].Entry.Operation)&ops.Supported(b.Pattern.Type) == 0 && w.ACLs[0].Entry.Permission == acl.Deny {
-			continue // it speaks of nothing, but an ALLOW may imply something
+			continue // it supports no operation, but an ALLOW may imply one
 		}
 		differs := false
 		for _, host := range hostsOf(w.ACLs) {
 			if host.Zone() != "" && !host.IsLinkLocalUnicast() {
-				continue // only these have zones
+				continue // only link-local addresses have zones
 			}
 			for _, name := range namesOf(w.ACLs, b.Pattern.Type) {
 				if strings.HasPrefix(name, "*") && b.Pattern.IsWildcard() && b.Pattern.Type != resource.Group {
-					continue // no topic and no user is named so
+					continue // no topic and no user has such a name
 				}
 				differs = differs || matchesIn(b, snapshot.Documented, host, name) != matchesIn(b, snapshot.KafkaExact, host, name)
 			}
 		}
 		if said != differs {
-			t.Fatalf("seed %d: %v is said to differ: %t, want %t", seed, b, said, differs)
+			t.Fatalf("seed %d: %v: differs %t, want %t", seed, b, said, differs)
 		}
 		differ += oneIf(differs)
 	}

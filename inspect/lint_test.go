@@ -15,15 +15,15 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// tally counts what was found of the ACLs of many worlds.
+// tally counts the findings about the ACLs of many worlds.
 type tally struct {
 	removable         map[inspect.Code]int
 	needed, unclaimed int
 }
 
-// TestRemovableAgainstBruteForce removes each ACL of generated worlds, and holds
-// whether any decision changes against what the findings say: for subjects of one
-// and of two principals, at every cell of names and addresses.
+// TestRemovableAgainstBruteForce removes each ACL of generated worlds, and checks
+// whether any decision changes: for subjects of one and of two principals, at every
+// cell of names and addresses. The result must agree with the findings.
 func TestRemovableAgainstBruteForce(t *testing.T) {
 	const worlds = 24
 	count := tally{removable: map[inspect.Code]int{}}
@@ -43,8 +43,8 @@ func TestRemovableAgainstBruteForce(t *testing.T) {
 	}
 }
 
-// TestRemovableOfManyHosts does the same in worlds where many hosts, nested and side by
-// side, meet on few patterns.
+// TestRemovableOfManyHosts does the same in worlds with many nested and adjacent hosts
+// on few patterns.
 func TestRemovableOfManyHosts(t *testing.T) {
 	const worlds, acls = 8, 22
 	patterns := []resource.Pattern{topic("*"), prefix("a"), topic("ab"), prefix("a"), prefix("")}
@@ -66,7 +66,7 @@ func TestRemovableOfManyHosts(t *testing.T) {
 			}
 			w.ACLs = append(w.ACLs, b)
 		}
-		if seed%4 == 0 { // everyone may do everything on some prefixes, whose ACLs are the only ones
+		if seed%4 == 0 { // everyone may do everything on some prefixes, which have no other ACLs
 			w = refmodel.World{AllowIfNoACL: true}
 			for _, p := range []resource.Pattern{prefix("a"), prefix("ab"), topic("ab"), topic("b")} {
 				w.ACLs = append(w.ACLs, allow(principal.Wildcard, acl.WildcardHost, gen.Pick(src, []ops.Operation{ops.All, ops.All, ops.Read}), p))
@@ -80,7 +80,7 @@ func TestRemovableOfManyHosts(t *testing.T) {
 	}
 }
 
-// add holds what is said of each ACL of a world against what its removal does.
+// add compares the findings about each ACL of a world with the effect of its removal.
 func (c *tally) add(t *testing.T, seed uint64, w refmodel.World) {
 	t.Helper()
 	w.ACLs = w.Select(acl.AnyBinding)
@@ -97,7 +97,7 @@ func (c *tally) add(t *testing.T, seed uint64, w refmodel.World) {
 		said := len(findings[b]) > 0 && findings[b][0].Removable
 		switch {
 		case said && changed != "":
-			t.Fatalf("seed %d: without %v, said to be removable, %s\n%v\n%+v", seed, b, changed, findings[b], w)
+			t.Fatalf("seed %d: without %v, which is reported as removable, %s\n%v\n%+v", seed, b, changed, findings[b], w)
 		case !said && changed == "" && w.Exact && partOfSilence(b):
 			c.unclaimed++
 		case !said && changed == "":
@@ -133,8 +133,8 @@ func pairsOf(w refmodel.World) []snapshot.Subject {
 	return subjects
 }
 
-// changes returns a check that is decided otherwise by two stores, of those that an
-// ACL can have to do with, or "".
+// changes returns a check that two stores decide differently, among those that an ACL
+// can affect, or "".
 func changes(t *testing.T, from, to *snapshot.Store, w refmodel.World, b acl.Binding, subjects []snapshot.Subject) string {
 	t.Helper()
 	names, hosts := namesOf(w.ACLs, b.Pattern.Type), hostsOf(w.ACLs)

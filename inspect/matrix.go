@@ -12,57 +12,57 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Matrix is what principals may do, by the patterns that ACLs stand on. It is what
-// checks answer: each verdict in it is one of Snapshot.Check, asked for a name and an
-// address of each region in which all are treated alike. The zero Matrix is empty.
+// Matrix is the access of principals, by the patterns of ACLs. Each verdict in it is
+// that of Snapshot.Check for a name and an address of a region in which all are treated
+// alike. The zero Matrix is empty.
 type Matrix struct {
 	ACLs    []acl.Binding      // all, in the order of acl.Binding.Compare
 	Columns []resource.Pattern // each pattern once, by type, then name, PREFIXED before LITERAL
-	Cells   []Cell             // each once; rows refer to them by their index
+	Cells   []Cell             // without duplicates; rows refer to them by index
 	Rows    []Row              // everyone else first, then principals sorted by their text
 }
 
-// Row is what one principal may do, as runs of columns with the same cell.
+// Row is the access of one principal, as runs of columns with the same cell.
 type Row struct {
-	Principal string // empty for everyone else: all that have no row of their own
-	Runs      []Run  // sorted, the first of them from column 0; none if there is no column
+	Principal string // empty for everyone else: all principals without their own row
+	Runs      []Run  // sorted; the first begins at column 0; empty if there are no columns
 }
 
-// Run is a cell for the columns from From up to the next run.
+// Run is a cell for the columns from From to the next run.
 type Run struct {
 	From int
 	Cell int // in Matrix.Cells, or Inherited
 }
 
-// Inherited says that a cell of a principal is that of everyone else, because no ACL
-// of its own is on a name of the pattern.
+// Inherited says that the cell is that of everyone else, because no ACL of the
+// principal covers a name of the pattern.
 const Inherited = -1
 
-// Cell is what a principal may do on the names that a pattern covers, by the
-// operations that the type supports (ops.Supported). Of an operation that is in none
-// of the sets there is nothing that allows it, and no DENY.
+// Cell is the access of a principal to the names that a pattern covers, by the
+// operations that the type supports (ops.Supported). Nothing allows or denies an
+// operation that is in none of the sets.
 type Cell struct {
 	All    ops.Set // allowed on each name, from each address
-	Some   ops.Set // allowed on some of the names or from some addresses, but not All
-	Denied ops.Set // refused by a DENY on each name, from each address
-	Holes  ops.Set // refused by a DENY on some of the names or from some addresses, but not Denied
-	// Rulings is what decides, and where: of each operation, on each name, from each
-	// address exactly one of them speaks.
+	Some   ops.Set // allowed for some names or from some addresses, but not in All
+	Denied ops.Set // denied by a DENY for each name, from each address
+	Holes  ops.Set // denied by a DENY for some names or from some addresses, but not in Denied
+	// Rulings are the decisions of the cell. For each operation, name and address
+	// exactly one of them applies.
 	Rulings []Ruling
-	// ACLs is every ACL for the principal itself, or in the row of everyone else for
-	// User:*, on names of the pattern: sorted indexes of Matrix.ACLs. Those for User:*
-	// count for all principals, and stand in the cell of everyone else.
+	// ACLs are all ACLs for the principal itself that cover names of the pattern, as
+	// sorted indexes of Matrix.ACLs. In the row of everyone else they are those for
+	// User:*, which apply to all principals and are listed only there.
 	ACLs []int
 }
 
-// Ruling is a decision on operations: each of them, on each of the names, from each
-// of the hosts.
+// Ruling is the decision on some operations, names and hosts: on each of the
+// operations, for each of the names, from each of the hosts.
 type Ruling struct {
 	Operations ops.Set
 	Allowed    bool
 	Reason     snapshot.Reason
-	ACL        int     // the one that decides, an index of Matrix.ACLs, or -1 if none does
-	Names      NameSet // nil for all names of the pattern; it may hold names outside of the pattern, too
+	ACL        int     // the ACL that decides, an index of Matrix.ACLs, or -1 if none does
+	Names      NameSet // nil for all names of the pattern; it may also contain names outside the pattern
 	Hosts      HostSet // nil for every address
 }
 
@@ -76,15 +76,15 @@ func (r Row) At(column int) int {
 }
 
 // NewMatrix returns the matrix of n. It has a row for each principal that an ACL or the
-// configuration names, save User:*, whose ACLs everyone else shows. Who is several
-// principals, by its groups, may do otherwise than its rows say: see [WhatCan].
+// configuration names, except User:*, whose ACLs are in the row of everyone else. The
+// access of a subject with groups may differ from its rows: see [WhatCan].
 //
 // In KafkaExact the names of LITERAL "*" are those that it covers by Kafka's rules: see
 // [Reach]. Names that no pattern covers are in no column.
 //
-// The cost is that of a check for each operation, pattern and host of the ACLs of each
-// principal on patterns that overlap, and grows with their nesting. It is bounded by
-// [Work]. The error is a [*WorkError]; the Matrix is zero then.
+// The cost is a check for each operation, pattern and host in the ACLs of each
+// principal on overlapping patterns, and grows with their nesting. It is bounded by
+// [Work]. On error, which is a [*WorkError], the Matrix is zero.
 func NewMatrix(n *snapshot.Snapshot, progress Progress) (Matrix, error) {
 	return newMatrix(n, progress, Work(n.Len()))
 }
@@ -121,7 +121,7 @@ func newMatrix(n *snapshot.Snapshot, progress Progress, limit int) (Matrix, erro
 	return m.matrix, nil
 }
 
-// someoneElse returns a principal that is none of the texts.
+// someoneElse returns a principal whose text is not in texts.
 func someoneElse(texts map[string]bool) principal.Principal {
 	for i := 0; ; i++ {
 		if p := principal.User("else" + strconv.Itoa(i)); !texts[p.String()] {

@@ -16,20 +16,21 @@ type verdict struct {
 	acl     int // an index of Matrix.ACLs, or -1
 }
 
-// piece is where a verdict on some operations holds in one cell of names.
+// piece is a verdict on some operations in one cell of names.
 type piece struct {
 	verdict
 	operations ops.Set
 	hosts      HostSet // nil for every address
 }
 
-// parts is the pieces of a pattern, those alike together, in the order of the first.
+// parts are the pieces of a pattern, with equal ones grouped, in the order of the
+// first.
 type parts struct {
 	list  []*part
 	byKey map[string]*part
 }
 
-// part is a piece with the cells of names that have it.
+// part is a piece with all cells of names that have it.
 type part struct {
 	piece
 	nodes map[int]bool
@@ -46,8 +47,8 @@ func (s *parts) add(node int, p piece) {
 	known.nodes[node] = true
 }
 
-// decide asks for a name and an address of each region of a pattern. above is the
-// rules on patterns that hold it, within those on it and on what it holds.
+// decide checks a name and an address of each region of a pattern. above are the rules
+// on patterns that contain it, within those on it and on patterns inside it.
 func (b *rowBuilder) decide(pattern resource.Pattern, above, within []rule) Cell {
 	names := b.names(pattern, within)
 	silent, _ := b.silent.mark(names)
@@ -85,7 +86,7 @@ func (b *rowBuilder) decide(pattern resource.Pattern, above, within []rule) Cell
 	return c
 }
 
-// names returns the tree that tells apart what the rules within a pattern do.
+// names returns the tree of names that the rules within a pattern distinguish.
 func (b *rowBuilder) names(pattern resource.Pattern, within []rule) *nameTree {
 	points := []point{pointOf(pattern), asterisk} // the name on which LITERAL "*" is the narrowest
 	for _, r := range within {
@@ -98,9 +99,9 @@ func (b *rowBuilder) names(pattern resource.Pattern, within []rule) *nameTree {
 	return newNameTree(points)
 }
 
-// ruling returns what p, which holds in some of so many cells of names, says. If outside
-// is a node, names outside of the pattern, from from up to to, count as those of that
-// node: so the rulings on all patterns that hold the same rules are the same.
+// ruling returns the ruling of p. If outside is a node, names outside the pattern, from
+// (inclusive) to (exclusive), count as those of that node. Then the rulings on all
+// patterns with the same rules are equal.
 func (b *rowBuilder) ruling(p *part, names *nameTree, cells, from, to, outside int) Ruling {
 	r := Ruling{Operations: p.operations, Allowed: p.allowed, Reason: p.reason, ACL: p.acl, Hosts: p.hosts}
 	if len(p.nodes) == cells || !b.spend(len(names.nodes)) {
@@ -115,7 +116,7 @@ func (b *rowBuilder) ruling(p *part, names *nameTree, cells, from, to, outside i
 	return r
 }
 
-// sum makes the sets of c say what its rulings do.
+// sum computes the sets of c from its rulings.
 func (c *Cell) sum() {
 	var allowed, denied, unmatched ops.Set
 	for _, r := range c.Rulings {
@@ -133,14 +134,14 @@ func (c *Cell) sum() {
 	c.Denied, c.Holes = denied&^others, denied&others
 }
 
-// ask returns what is decided on a name that the rules are on: of operations that are
-// decided alike together, in the order of the first of them.
+// ask returns the decisions on a name that the rules cover. Operations with the same
+// decisions are grouped, in the order of the first of them.
 func (b *rowBuilder) ask(name string, rules []rule) []piece {
 	if !b.spend(workPerRule * len(rules)) {
 		return nil
 	}
 	hosts := newHostTree(b.places(rules))
-	addrs := make([]netip.Addr, len(hosts.nodes)) // not valid where there is none
+	addrs := make([]netip.Addr, len(hosts.nodes)) // not valid if the cell has none
 	for node := range hosts.nodes {
 		if !hosts.empty[node] {
 			addrs[node] = hosts.witness(node)
@@ -176,15 +177,15 @@ func (b *rowBuilder) ask(name string, rules []rule) []piece {
 }
 
 const (
-	workPerRule  = 8 // to arrange the host of a rule
-	hostsPerWork = 8 // of which a set is made in the time of one unit of work
+	workPerRule  = 8 // cost of handling the host of a rule
+	hostsPerWork = 8 // hosts in a set that are handled in one unit of work
 )
 
-// bytesPerWork is how many bytes of a name, of which each may end a prefix that an ACL
-// is on, a check looks at in the time of one unit of work.
+// bytesPerWork is how many bytes of a name a check processes in one unit of work. Each
+// byte may end a prefix that an ACL is on.
 const bytesPerWork = 16
 
-// verdicts asks from each address that is valid.
+// verdicts checks from each valid address.
 func (b *rowBuilder) verdicts(op ops.Operation, name string, addrs []netip.Addr) []verdict {
 	verdicts := make([]verdict, len(addrs))
 	for i, addr := range addrs {
@@ -200,13 +201,13 @@ func (b *rowBuilder) verdicts(op ops.Operation, name string, addrs []netip.Addr)
 	return verdicts
 }
 
-// verdictNodes is the nodes at which a verdict is given.
+// verdictNodes are the nodes with the same verdict.
 type verdictNodes struct {
 	verdict
 	nodes map[int]bool
 }
 
-// distinct returns each verdict from a valid address once, in their order.
+// distinct returns each verdict from a valid address once, in order.
 func distinct(verdicts []verdict, addrs []netip.Addr) []verdictNodes {
 	var list []verdictNodes
 	at := make(map[verdict]int)
@@ -225,7 +226,7 @@ func distinct(verdicts []verdict, addrs []netip.Addr) []verdictNodes {
 	return list
 }
 
-// all returns the addresses of some cells, or nil if they are all that there are.
+// all returns the addresses of some cells, or nil if these are all cells.
 func (t *hostTree) all(nodes map[int]bool) HostSet {
 	s := t.set(func(node int) bool { return nodes[node] })
 	if len(s) == 1 && compareHosts(s[0], Everywhere) == 0 && len(s[0].Except) == 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// sheet is the columns of one type.
+// sheet has the columns of one type.
 type sheet struct {
 	*policy
 	first   int // the column of columns[0]
@@ -40,18 +40,18 @@ func newSheet(p *policy, first int) *sheet {
 	return s
 }
 
-// column returns the first column whose node is node or behind it.
+// column returns the first column whose node is node or comes after it.
 func (s *sheet) column(node int) int {
 	i, _ := slices.BinarySearch(s.nodes, node)
 	return i
 }
 
-// matrixBuilder makes a Matrix.
+// matrixBuilder builds a Matrix.
 type matrixBuilder struct {
 	snapshot *snapshot.Snapshot
 	matrix   Matrix
 	index    map[acl.Binding]int
-	cells    map[string]int // by what they say
+	cells    map[string]int // by content
 	worker
 }
 
@@ -76,20 +76,20 @@ func (m *matrixBuilder) row(sheets []*sheet, text string, other principal.Princi
 	return row, nil
 }
 
-// rowBuilder makes the runs of one row in one sheet.
+// rowBuilder builds the runs of one row in one sheet.
 type rowBuilder struct {
 	*matrixBuilder
 	*sheet
 	who       principal.Principal
 	everyone  bool           // the row is that of everyone else
-	own, star ruleNodes      // rules for the principal itself, and for it as for all
+	own, star ruleNodes      // rules for the principal itself, and for User:*
 	known     map[string]int // cells by the rules that decide in them
 }
 
-// runs adds the runs to row. Unless every cell is to be looked at, those that no
-// rule of the principal touches are inherited.
+// runs adds the runs to row. Unless every is set, cells that no rule of the principal
+// affects are inherited.
 func (b *rowBuilder) runs(row *Row, every bool) {
-	until := 0 // where what own rules hold ends
+	until := 0 // the end of the range of the principal's rules
 	for i := 0; i < len(b.columns) && b.spend(1); {
 		node := b.nodes[i]
 		end := int(b.tree.end[node])
@@ -111,10 +111,10 @@ func (b *rowBuilder) runs(row *Row, every bool) {
 	}
 }
 
-// nodesPerWork is how many columns are passed in the time of one unit of work.
+// nodesPerWork is how many columns are skipped in one unit of work.
 const nodesPerWork = 64
 
-// highest returns the widest node that holds node and is not before from.
+// highest returns the widest node that contains node and is not before from.
 func (b *rowBuilder) highest(node, from int) int {
 	for up := int(b.tree.parent[node]); up >= from; up = int(b.tree.parent[up]) {
 		node = up
@@ -122,8 +122,8 @@ func (b *rowBuilder) highest(node, from int) int {
 	return node
 }
 
-// run returns the cell of a column and the first column behind it that may have
-// another one. own is the principal's own rules within the column.
+// run returns the cell of a column and the first later column that may have another
+// cell. own are the principal's own rules within the column.
 func (b *rowBuilder) run(column int, own span) (cell, next int) {
 	node := b.nodes[column]
 	end := int(b.tree.end[node])
@@ -137,10 +137,10 @@ func (b *rowBuilder) run(column int, own span) (cell, next int) {
 	return cell, max(column+1, b.column(after))
 }
 
-// alike returns the first node behind a plain one that may not have the same rules
-// above it and the same rules within it.
+// alike returns the first node after a plain one that may have other rules above or
+// within it.
 func (b *rowBuilder) alike(node int, within []span) int {
-	first, last := len(b.tree.nodes), -1 // the rules from node on, as far as they are within it
+	first, last := len(b.tree.nodes), -1 // the rules from node on that are within it
 	end := first
 	for i, n := range []ruleNodes{b.own, b.star} {
 		if s := within[i]; s.from < s.to {
@@ -153,7 +153,7 @@ func (b *rowBuilder) alike(node int, within []span) int {
 			end = min(end, int(b.tree.end[n.at[up]]))
 		}
 	}
-	if last >= 0 { // these are the nodes down to the first rule that hold the last one, too
+	if last >= 0 { // the nodes down to the first rule also contain the last one
 		after := node + 1
 		for after < first && int(b.tree.end[after]) > last {
 			after++
@@ -169,13 +169,14 @@ func (b *rowBuilder) alike(node int, within []span) int {
 	return end
 }
 
-// isPlain reports whether the names of a node are decided alike where the same rules
-// are on them: by the documented rules all are, but for the asterisk.
+// isPlain reports whether all names of a node with the same rules have the same
+// decision. By the documented rules this is true of all nodes except that of the
+// asterisk.
 func (b *rowBuilder) isPlain(node int) bool {
 	return !b.exact && !b.tree.nodes[node].contains(asterisk)
 }
 
-// cell returns the cell of a column, by the rules within it.
+// cell returns the cell of a column, given the rules within it.
 func (b *rowBuilder) cell(column int, own, star span) int {
 	node := b.nodes[column]
 	above := b.star.appendHolding(b.own.appendHolding(nil, b.tree, node), b.tree, node)
@@ -204,12 +205,13 @@ func (b *rowBuilder) cell(column int, own, star span) int {
 	return i
 }
 
-// isOwn reports whether r is listed in the cells of the row.
+// isOwn reports whether the cells of the row list r.
 func (b *rowBuilder) isOwn(r rule) bool {
 	return b.everyone || r.Entry.Principal != principal.Wildcard
 }
 
-// keyOf returns which rules hold all names of a node, and which only some.
+// keyOf returns a key for the rules that cover all names of a node, and those that
+// cover only some.
 func (b *rowBuilder) keyOf(node int, above, within []rule) string {
 	var all, some []int
 	for _, r := range above {
@@ -234,7 +236,7 @@ func (b *rowBuilder) keyOf(node int, above, within []rule) string {
 	return string(key)
 }
 
-// intern returns the index of a cell that says what c does.
+// intern returns the index of a cell equal to c.
 func (m *matrixBuilder) intern(c Cell) int {
 	key := string(c.appendKey(nil)) // the sets follow from the rulings
 	i, ok := m.cells[key]
@@ -246,7 +248,7 @@ func (m *matrixBuilder) intern(c Cell) int {
 	return i
 }
 
-// appendKey appends what tells c from other cells.
+// appendKey appends the content of the cell.
 func (c Cell) appendKey(key []byte) []byte {
 	key = binary.AppendUvarint(key, uint64(len(c.ACLs)))
 	for _, i := range c.ACLs {
@@ -281,7 +283,7 @@ func (s NameSet) appendKey(key []byte) []byte {
 	return key
 }
 
-// appendKey appends addresses with their zones: as text, one could look like another
+// appendKey appends addresses with their zones. As text, one could look like another
 // host.
 func (s HostSet) appendKey(key []byte) []byte {
 	key = append(binary.AppendUvarint(key, uint64(len(s))), boolByte(s == nil))

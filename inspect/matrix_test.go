@@ -32,7 +32,7 @@ func rowOf(m inspect.Matrix, p principal.Principal) inspect.Row {
 	return m.Rows[0]
 }
 
-// cellOf returns what the row says of a column, inherited or not.
+// cellOf returns the cell of a row in a column, inherited or not.
 func cellOf(m inspect.Matrix, row inspect.Row, column int) inspect.Cell {
 	at := row.At(column)
 	if at == inspect.Inherited {
@@ -41,8 +41,8 @@ func cellOf(m inspect.Matrix, row inspect.Row, column int) inspect.Cell {
 	return m.Cells[at]
 }
 
-// compare fails the test unless exactly one ruling of the cell speaks of the question, as
-// the check answers it.
+// compare fails the test unless exactly one ruling of the cell applies to the question,
+// with the verdict of the check.
 func compare(t interface{ Fatalf(string, ...any) }, m inspect.Matrix, c inspect.Cell, who snapshot.Subject, r snapshot.Request, d snapshot.Decision) {
 	speaks := 0
 	for _, ruling := range c.Rulings {
@@ -57,15 +57,15 @@ func compare(t interface{ Fatalf(string, ...any) }, m inspect.Matrix, c inspect.
 	}
 	switch allowed := d.Allowed(); {
 	case speaks != 1:
-		t.Fatalf("%v %v: %d rulings speak of it: %+v", who, r, speaks, c)
+		t.Fatalf("%v %v: %d rulings apply: %+v", who, r, speaks, c)
 	case allowed && !(c.All | c.Some).Has(r.Operation), !allowed && c.All.Has(r.Operation), (c.All & c.Some).Has(r.Operation),
 		d.Reason() == snapshot.MatchingDeny && !(c.Denied | c.Holes).Has(r.Operation):
 		t.Fatalf("%v %v: %v, but the cell is %+v", who, r, d, c)
 	}
 }
 
-// A check on any name of a pattern agrees with the cell, and what a cell says to be only
-// partly so has both answers.
+// A check on any name of a pattern agrees with the cell. Where a cell says that only a
+// part is allowed or denied, checks give both answers.
 func TestMatrixAgreesWithChecks(t *testing.T) {
 	compared := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -171,7 +171,8 @@ func TestMatrixCells(t *testing.T) {
 	}
 }
 
-// On the name "*" LITERAL "*" is the narrowest pattern, and on others the widest.
+// On the name "*", LITERAL "*" is the narrowest pattern; on other names it is the
+// widest.
 func TestMatrixOfTheAsterisk(t *testing.T) {
 	n := load(snapshot.Config{}, `Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patternType=LITERAL)`:"+`
 	(principal=User:*, host=*, operation=READ, permissionType=ALLOW)
@@ -199,7 +200,8 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patter
 	}
 }
 
-// Kafka compares hosts as text, so that an address with a zone is another one than without.
+// Kafka compares hosts as text, so an address with a zone differs from the address
+// without.
 func TestMatrixOfZones(t *testing.T) {
 	n := load(snapshot.Config{Semantics: snapshot.KafkaExact}, `Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL)`:"+`
 	(principal=User:a, host=fe80:0:0:0:0:0:0:1, operation=READ, permissionType=ALLOW)
@@ -235,13 +237,13 @@ func TestMatrixLimit(t *testing.T) {
 		require.Less(t, enough, 300)
 	}
 	_, err := inspect.NewLimitedMatrix(n, enough-1)
-	assert.ErrorContains(t, err, `reached at "User:a": `)
+	assert.ErrorContains(t, err, `(exceeded at "User:a"): `)
 	_, err = inspect.NewLimitedMatrix(n, 1)
-	assert.ErrorContains(t, err, "reached at everyone else: ")
+	assert.ErrorContains(t, err, "(exceeded at everyone else): ")
 	assert.Greater(t, enough, 32, "eight operations, from IPv4 and from IPv6, of everyone else and of User:a")
 }
 
-// nested returns ACLs on n prefixes, each inside the one before.
+// nested returns ACLs on n nested prefixes.
 func nested(n int, who func(i int) string) *snapshot.Snapshot {
 	store := snapshot.NewStore(snapshot.Config{})
 	err := store.Update(func(tx *snapshot.Tx) error {
@@ -260,8 +262,8 @@ func nested(n int, who func(i int) string) *snapshot.Snapshot {
 	return store.Load()
 }
 
-// TestMatrixOfNestedPrefixes has prefixes inside each other, each of another principal:
-// the matrix has two cells and two runs for each, and takes work in proportion.
+// TestMatrixOfNestedPrefixes has nested prefixes, each of another principal. The matrix
+// has two cells and two runs for each, and the work is proportional.
 func TestMatrixOfNestedPrefixes(t *testing.T) {
 	const many, each = 1000, 3000
 	n := nested(many, func(i int) string { return fmt.Sprint("User:u", i) })
@@ -284,8 +286,8 @@ func TestMatrixOfNestedPrefixes(t *testing.T) {
 	}
 }
 
-// TestMatrixOfAnyShape has 10,000 ACLs of shapes whose matrix is too large: the answer
-// is an error that says what to do.
+// TestMatrixOfAnyShape has 10,000 ACLs of shapes whose matrix is too large. The error
+// says how to ask for less.
 func TestMatrixOfAnyShape(t *testing.T) {
 	const many = 10_000
 	for name, who := range map[string]func(i int) string{

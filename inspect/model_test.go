@@ -46,7 +46,7 @@ func storeOf(t testing.TB, w refmodel.World) *snapshot.Store {
 var fresh = principal.User("somebody else")
 
 // principalsOf returns every principal that ACLs or super users of the world name, one
-// that none names, and one of the name that stands for all.
+// that nothing names, and the one called User:*.
 func principalsOf(w refmodel.World) []principal.Principal {
 	all := map[principal.Principal]bool{fresh: true, principal.User("*"): true}
 	for _, b := range w.ACLs {
@@ -63,8 +63,8 @@ func principalsOf(w refmodel.World) []principal.Principal {
 	return list
 }
 
-// hostsOf returns addresses of which one is treated like any there is: those at the
-// edges of every host of an ACL, with and without a zone.
+// hostsOf returns addresses such that every address is treated like one of them: those
+// at the edges of every ACL host, with and without a zone.
 func hostsOf(acls []acl.Binding) []netip.Addr {
 	all := map[netip.Addr]bool{netip.MustParseAddr("203.0.113.9"): true, netip.MustParseAddr("2001:db8:ffff::9"): true}
 	add := func(addr netip.Addr) {
@@ -98,15 +98,15 @@ func hostsOf(acls []acl.Binding) []netip.Addr {
 			add(addr.Next())
 		}
 	}
-	delete(all, netip.IPv4Unspecified()) // no client has it: see Hosts
+	delete(all, netip.IPv4Unspecified()) // no client has it: see HostRange
 	list := slices.Collect(maps.Keys(all))
 	slices.SortFunc(list, netip.Addr.Compare)
 	return list
 }
 
-// namesOf returns names of which one is treated like any there is, in either
-// semantics: every beginning of the name of a pattern, alone and with a character
-// behind it that no pattern has.
+// namesOf returns names such that every name is treated like one of them, in either
+// semantics: every beginning of a pattern's name, alone and followed by a character
+// that no pattern has.
 func namesOf(acls []acl.Binding, t resource.Type) []string {
 	const strange = "\u2603"
 	all := map[string]bool{"": true, strange: true, "*": true, "*" + strange: true, "!" + strange: true, "#": true}
@@ -134,8 +134,8 @@ func typesOf(acls []acl.Binding) []resource.Type {
 	return types
 }
 
-// TestWhatCanAgainstModel holds what the regions say of every cell of generated worlds
-// against the model: subjects with groups, in both semantics.
+// TestWhatCanAgainstModel compares WhatCan with the model at every cell of generated
+// worlds, for subjects with groups, in both semantics.
 func TestWhatCanAgainstModel(t *testing.T) {
 	const worlds = 10
 	checks, allowed, fallbacks := 0, 0, 0
@@ -186,9 +186,9 @@ func TestWhatCanAgainstModel(t *testing.T) {
 	}
 }
 
-// TestWhatCanWhereKafkaGivesNoAnswer asks in KafkaExact worlds in which Kafka throws or
-// loops for ever on many nested names, and the semantics differ on all of them: there
-// the host ::1 matches if and only if the documented rules count.
+// TestWhatCanWhereKafkaGivesNoAnswer has KafkaExact worlds in which Kafka throws an
+// exception or loops forever for many nested names. The semantics differ on all of
+// them: the host ::1 matches if and only if the documented rules count.
 func TestWhatCanWhereKafkaGivesNoAnswer(t *testing.T) {
 	const worlds = 150
 	names := []string{"", "a", "ab", "abc", "!", "!a", "!ab", "!b", "*", "*a", "*ab", "#"}
@@ -225,7 +225,7 @@ func TestWhatCanWhereKafkaGivesNoAnswer(t *testing.T) {
 	}
 }
 
-// wantAccess fails unless the region holds a question exactly if it is allowed.
+// wantAccess fails unless the region contains exactly the allowed questions.
 func wantAccess(t *testing.T, seed uint64, w refmodel.World, region []inspect.Access, who refmodel.Subject, r refmodel.Request, allowed bool) {
 	t.Helper()
 	holding := 0
@@ -239,8 +239,8 @@ func wantAccess(t *testing.T, seed uint64, w refmodel.World, region []inspect.Ac
 	}
 }
 
-// TestWhoCanAgainstModel holds the answer for every principal that there is against
-// the model, on every name and operation, in both semantics.
+// TestWhoCanAgainstModel compares WhoCan with the model for every principal, name and
+// operation, in both semantics.
 func TestWhoCanAgainstModel(t *testing.T) {
 	const worlds = 30
 	checks, allowed, excepted := 0, 0, 0
@@ -281,8 +281,8 @@ func TestWhoCanAgainstModel(t *testing.T) {
 	}
 }
 
-// isImpossible reports whether Kafka has no such principal, or answers it nothing,
-// though no ACL is to blame.
+// isImpossible reports whether Kafka cannot have such a principal, or gives it no
+// answer regardless of the ACLs.
 func isImpossible(p principal.Principal, w refmodel.World) bool {
 	return strings.Contains(p.Type, ":") || w.Exact && p == principal.User("*") && !slices.Contains(w.SuperUsers, p)
 }

@@ -9,20 +9,20 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// NameRange is the names that one pattern covers, but for some: one name, or all that
-// begin with a prefix. The empty prefix stands for all names. The zero NameRange is the
-// empty name alone.
+// NameRange is the range of names of one pattern, minus some exceptions: one name, or
+// all that begin with a prefix. The empty prefix means all names. The zero NameRange is
+// only the empty name.
 type NameRange struct {
 	Prefix bool   // all names that begin with Name, rather than Name alone
 	Name   string // compared byte by byte
-	// Except is what is left out: parts of the names, apart from each other, none of
-	// them with exceptions of its own, sorted by name, a prefix before the same
-	// name. Where an exception holds names that belong to the set after all, these
-	// are a further element of the [NameSet].
+	// Except are the ranges that are excluded. They are disjoint, have no exceptions
+	// themselves, and are sorted by name, with a prefix before the same name. If some
+	// names within an exception belong to the set after all, they are another element
+	// of the [NameSet].
 	Except []NameRange
 }
 
-// AllNames is every name.
+// AllNames contains every name.
 var AllNames = NameRange{Prefix: true}
 
 // Contains reports whether name is one of n.
@@ -33,7 +33,7 @@ func (n NameRange) Contains(name string) bool {
 	return !slices.ContainsFunc(n.Except, func(e NameRange) bool { return e.holds(name) })
 }
 
-// holds is Contains without regard to exceptions.
+// holds is Contains without exceptions.
 func (n NameRange) holds(name string) bool {
 	if n.Prefix {
 		return strings.HasPrefix(name, n.Name)
@@ -41,8 +41,8 @@ func (n NameRange) holds(name string) bool {
 	return name == n.Name
 }
 
-// String returns n in words, with quoted names, such as
-// `prefix "pay" except "payroll", prefix "pay.secret"`.
+// String returns n in words, with quoted names, such as `prefix "pay" except "payroll",
+// prefix "pay.secret"`.
 func (n NameRange) String() string {
 	var b strings.Builder
 	switch {
@@ -59,13 +59,12 @@ func (n NameRange) String() string {
 	return b.String()
 }
 
-// NameSet is a set of names: those in any of its elements, which are apart from each
-// other and sorted by name, a prefix before the same name. There is one way only
-// to write a set, so that equal sets have equal elements. The empty NameSet holds
-// no name.
+// NameSet is a set of names: the union of its elements, which are disjoint and sorted
+// by name, with a prefix before the same name. The representation is canonical: equal
+// sets have equal elements. The empty NameSet contains no name.
 type NameSet []NameRange
 
-// Contains reports whether name is in s. It looks at every element.
+// Contains reports whether name is in s. It checks every element.
 func (s NameSet) Contains(name string) bool {
 	return slices.ContainsFunc(s, func(n NameRange) bool { return n.Contains(name) })
 }
@@ -103,13 +102,13 @@ func pointOf(p resource.Pattern) point {
 
 func (p point) holds(name string) bool { return NameRange{Prefix: p.prefix, Name: p.name}.holds(name) }
 
-// contains reports whether all names of q are names of p.
+// contains reports whether p contains all names of q.
 func (p point) contains(q point) bool { return p == q || p.prefix && p.holds(q.name) }
 
 func (p point) names() NameRange { return NameRange{Prefix: p.prefix, Name: p.name} }
 
-// comparePoints orders by name, a prefix before the same name: what a point holds
-// comes behind it, before all that it does not hold.
+// comparePoints orders by name, with a prefix before the same name. So the points
+// inside a point follow it, before all points outside.
 func comparePoints(a, b point) int {
 	if c := strings.Compare(a.name, b.name); c != 0 || a.prefix == b.prefix {
 		return c
@@ -120,16 +119,17 @@ func comparePoints(a, b point) int {
 	return 1
 }
 
-// nameTree divides all names into cells: one for each node, of the names that are in
-// the node and in none below it. No cell is empty, because names go on for ever.
-// The nodes stand in preorder, which is their sorted order; node 0 is all names.
+// nameTree divides all names into cells, one for each node: the names that are in the
+// node but in no node below it. No cell is empty, because there are infinitely many
+// names. The nodes are in preorder, which is also their sorted order; node 0 is all
+// names.
 type nameTree struct {
 	tree
 	nodes []point
 }
 
-// newNameTree returns the tree of some points, in any order and with repeats, which
-// it sorts in place.
+// newNameTree returns the tree of some points, in any order and possibly repeated. It
+// sorts points in place.
 func newNameTree(points []point) *nameTree {
 	points = append(points, root)
 	slices.SortFunc(points, comparePoints)
@@ -138,7 +138,7 @@ func newNameTree(points []point) *nameTree {
 	return t
 }
 
-// bytes returns how long the names of all nodes are together, and one more for each.
+// bytes returns the total length of the names of all nodes, plus one for each.
 func (t *nameTree) bytes() int {
 	n := len(t.nodes)
 	for _, p := range t.nodes {
@@ -152,7 +152,8 @@ func (t *nameTree) find(p point) (int, bool) {
 	return slices.BinarySearchFunc(t.nodes, p, comparePoints)
 }
 
-// locate returns the node in whose cell the names of p are, or begin, if p is no node.
+// locate returns the node whose cell contains the names of p or, if p is not a node,
+// the beginning of them.
 func (t *nameTree) locate(p point) int {
 	i, ok := t.find(p)
 	if ok {
@@ -163,7 +164,8 @@ func (t *nameTree) locate(p point) int {
 	return i
 }
 
-// within returns the nodes that hold no other names than p does: from up to to.
+// within returns the nodes that contain only names of p, from (inclusive) to
+// (exclusive).
 func (t *nameTree) within(p point) (from, to int) {
 	from, ok := t.find(p)
 	if ok {
@@ -172,7 +174,7 @@ func (t *nameTree) within(p point) (from, to int) {
 	return from, from + sort.Search(len(t.nodes)-from, func(i int) bool { return !p.contains(t.nodes[from+i]) })
 }
 
-// set returns the names in the cells for which in holds.
+// set returns the names in the cells for which in is true.
 func (t *nameTree) set(in func(node int) bool) NameSet {
 	var s NameSet
 	t.outline(in, func(node int, without []int) {
@@ -185,13 +187,13 @@ func (t *nameTree) set(in func(node int) bool) NameSet {
 	return s
 }
 
-// tree is what trees of cells share: nodes in preorder, node 0 the root.
+// tree is the common part of trees of cells: nodes in preorder, with the root at 0.
 type tree struct {
 	parent []int32 // of each node; -1 of the root
-	end    []int32 // the first node behind those below the node
+	end    []int32 // the first node after those below the node
 }
 
-// newTree links n nodes in preorder. holds reports whether node j, which comes behind
+// newTree links n nodes in preorder. holds reports whether node j, which comes after
 // node i, is below it. It is linear in n.
 func newTree(n int, holds func(i, j int) bool) tree {
 	t := tree{parent: make([]int32, n), end: make([]int32, n)}
@@ -213,9 +215,9 @@ func newTree(n int, holds func(i, j int) bool) tree {
 	return t
 }
 
-// outline calls piece for each node whose cell is in a set while the one it borders
-// on above is not, with the nodes below it where the set ends again, in order. A
-// node whose cell is treated as that of its parent leaves no trace.
+// outline calls piece in order for each node whose cell is in a set while that of its
+// parent is not. without are the nodes below it at which the set ends again. A node
+// that is treated like its parent has no effect.
 func (t *tree) outline(in func(node int) bool, piece func(node int, without []int)) {
 	value := make([]bool, len(t.parent))
 	borders := make(map[int][]int) // by the node above that begins a piece

@@ -9,41 +9,42 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// policy is what a snapshot says of the resources of one type, arranged by principal.
+// policy is a snapshot's ACLs and configuration for the resources of one type, by
+// principal.
 type policy struct {
 	typ          resource.Type
-	acls         int                // how many there are, of all types
-	exact        bool               // KafkaExact of some release
+	acls         int                // total number, of all types
+	exact        bool               // KafkaExact of any release
 	release      snapshot.Semantics // which KafkaExact; in Documented the one that CodeSemantics compares with
 	defaultAllow bool               // Config.AllowIfNoACL
 	ready        bool
 	super        map[string]bool // by the text of the principal
 
 	rules  map[string][]rule        // by principal, in the order of acl.Binding.Compare
-	stands map[resource.Pattern]int // how many ACLs are on each pattern
+	stands map[resource.Pattern]int // number of ACLs on each pattern
 	silent silence
 }
 
-// rule is one ACL with its host read.
+// rule is one ACL with its parsed host.
 type rule struct {
 	acl.Binding
 	host *hostForms
 }
 
-// hostForms is what the host of an ACL holds in Documented and in KafkaExact.
+// hostForms is the addresses of an ACL's host in Documented and in KafkaExact.
 type hostForms struct {
 	acl.Host
 	documented, kafka       HostRange
-	isDocumented, isInKafka bool // whether it holds an address at all
+	isDocumented, isInKafka bool // whether it covers any address
 }
 
-// hostOf is a host of ACLs with a permission.
+// hostOf is an ACL's host and permission.
 type hostOf struct {
 	text       string
 	permission acl.PermissionType
 }
 
-// newHostForms reads a host. exact is the release of KafkaExact.
+// newHostForms parses a host. exact is the release of KafkaExact.
 func newHostForms(of hostOf, exact snapshot.Semantics) *hostForms {
 	h := &hostForms{Host: acl.ParseHost(of.text)}
 	h.documented, h.isDocumented = hostsOf(h.Host, of.permission, snapshot.Documented)
@@ -51,8 +52,8 @@ func newHostForms(of hostOf, exact snapshot.Semantics) *hostForms {
 	return h
 }
 
-// load returns what n says of the resources of type t. It costs what listing them
-// does.
+// load returns the policy of n for the resources of type t. It costs as much as listing
+// them.
 func load(n *snapshot.Snapshot, t resource.Type) *policy {
 	config := n.Config()
 	p := &policy{
@@ -84,7 +85,7 @@ func load(n *snapshot.Snapshot, t resource.Type) *policy {
 	return p
 }
 
-// hosts returns the addresses that r is for, and whether there are any.
+// hosts returns the addresses that r applies to, and whether there are any.
 func (r rule) hosts(exact bool) (HostRange, bool) {
 	if exact {
 		return r.host.kafka, r.host.isInKafka
@@ -100,43 +101,44 @@ func (r rule) says() (allows, denies ops.Set) {
 	return ops.AllowedBy(r.Entry.Operation), 0
 }
 
-// wildcardCovers reports whether LITERAL "*" covers the names in the cell of p. Kafka
-// leaves out those that begin with an asterisk, save the asterisk itself. The cell
-// is in one part or the other: see policy.points.
+// wildcardCovers reports whether LITERAL "*" covers the names in the cell of p. In
+// Kafka it does not cover names that begin with an asterisk, except the name "*". The
+// whole cell has the same answer: see policy.points.
 func wildcardCovers(p point, exact bool) bool {
 	return !exact || !strings.HasPrefix(p.name, resource.Wildcard) || p == asterisk
 }
 
-// The names that LITERAL "*" sets apart in KafkaExact.
+// The names that LITERAL "*" treats differently in KafkaExact.
 var (
 	asterisk  = point{name: resource.Wildcard}
 	asterisks = point{resource.Wildcard, true}
 )
 
-// silence is where Kafka gives no answer, because it throws or loops for ever, so
-// that KafkaExact gives the documented one. (A DENY that it comes to first it does
-// answer with, but then the documented answer is a denial too.)
+// silence is the set of names for which Kafka gives no answer, because it throws an
+// exception or loops forever. There KafkaExact gives the documented answer. (If Kafka
+// reaches a DENY first, it answers, but then the documented answer is a denial too.)
 //
-//   - It throws on an ACL whose principal has no colon, on each name it covers.
-//   - Its second scan starts at the name "*" and steps down. Of the names of ACLs
-//     that begin below that, it comes to those of the greatest first character, and
-//     fails for each name with that character of which they are not all beginnings.
-//     It comes to none if an ACL on PREFIXED "*" stands before them.
+//   - Kafka throws an exception for an ACL whose principal has no colon, on each name
+//     it covers.
+//   - Its second scan starts at the name "*" and goes down. Among the names of ACLs
+//     that sort below "*", it reaches those with the greatest first character. It fails
+//     for each name with that character unless all of those are beginnings of the name.
+//     It reaches none if an ACL on PREFIXED "*" comes before them.
 //
-// Package snapshot says more of the second scan.
+// See package snapshot for the second scan.
 //
 // Source: StandardAuthorizerData.findAclRule and checkSection, Kafka 4.2.
 type silence struct {
-	malformed     map[point]bool // where ACLs without a colon stand
-	malformedWild bool           // one stands on LITERAL "*"
+	malformed     map[point]bool // patterns of ACLs without a colon
+	malformedWild bool           // one of these is on LITERAL "*"
 
-	first   string // the greatest first character below "*" of the name of an ACL, or ""
-	longest string // of the names with that character
-	parted  bool   // they are not beginnings of each other
-	stopped bool   // PREFIXED "*" stands before them
+	first   string // the greatest first character below "*" of an ACL's name, or ""
+	longest string // the longest of the names with that character
+	parted  bool   // these names are not beginnings of each other
+	stopped bool   // PREFIXED "*" comes before them
 }
 
-// add takes in one ACL.
+// add adds one ACL.
 func (s *silence) add(b acl.Binding) {
 	p := b.Pattern
 	if !strings.Contains(b.Entry.Principal, ":") {
@@ -171,7 +173,7 @@ func (s *silence) failsFor(name string) bool {
 	return s.fails() && strings.HasPrefix(name, s.first) && (s.parted || !strings.HasPrefix(name, s.longest))
 }
 
-// points returns where silence begins and ends.
+// points returns the borders of s.
 func (s *silence) points() []point {
 	var points []point
 	for p := range s.malformed {
@@ -184,7 +186,7 @@ func (s *silence) points() []point {
 }
 
 // mark returns for each node of t whether Kafka gives no answer for the names in its
-// cell, and whether there is any.
+// cell, and whether there is any such node.
 func (s *silence) mark(t *nameTree) (silent []bool, any bool) {
 	met, lost := make([]bool, len(t.nodes)), make([]bool, len(t.nodes))
 	silent = make([]bool, len(t.nodes))

@@ -9,13 +9,13 @@ import (
 )
 
 // Reach returns the names that an ACL on the pattern covers in n, and the patterns of
-// the ACLs of n that stand on nothing but such names, sorted as
-// acl.ComparePatterns sorts and without the pattern itself: what it opens beside the
-// resources it was meant for. A pattern that is none of an ACL covers nothing.
+// other ACLs of n that cover only such names, sorted as by acl.ComparePatterns. These
+// may be resources that the pattern was not meant for. A pattern without an ACL in n
+// covers nothing.
 //
-// In KafkaExact LITERAL "*" leaves out longer names that begin with an asterisk, save
-// those on which Kafka gives no answer. The cost is that of listing the ACLs on the
-// type.
+// In KafkaExact LITERAL "*" does not cover longer names that begin with an asterisk,
+// except those for which Kafka gives no answer. The cost is that of listing the ACLs on
+// the type.
 func Reach(n *snapshot.Snapshot, pattern resource.Pattern) (NameSet, []resource.Pattern) {
 	if !pattern.Type.IsConcrete() || !pattern.PatternType.IsSpecific() {
 		return nil, nil
@@ -37,8 +37,8 @@ func Reach(n *snapshot.Snapshot, pattern resource.Pattern) (NameSet, []resource.
 	for other := range p.stands {
 		at := pointOf(other)
 		node, _ := names.find(at)
-		// The names of a node are all reached if those of its cell are, save all names,
-		// of which Kafka leaves some out.
+		// All names of a node are covered if those of its cell are. The exception is
+		// the node of all names, of which Kafka excludes some.
 		if other != pattern && covers(node) && (at != root || !p.exact || other.IsWildcard()) {
 			within = append(within, other)
 		}

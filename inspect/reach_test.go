@@ -12,9 +12,9 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// TestReachAgainstModel holds the names that a pattern reaches, and the patterns
-// among them, against the model. All ACLs allow, so that no DENY answers before Kafka
-// comes to what it gives no answer on.
+// TestReachAgainstModel compares the names that a pattern reaches, and the patterns
+// among them, with the model. All ACLs allow, so that no DENY decides before Kafka
+// reaches the ACL for which it gives no answer.
 func TestReachAgainstModel(t *testing.T) {
 	const worlds = 300
 	covered, inside, fallbacks := 0, 0, 0
@@ -51,8 +51,8 @@ func TestReachAgainstModel(t *testing.T) {
 			if o.Pattern.Type != b.Pattern.Type || o.Pattern == b.Pattern || o.Pattern.IsWildcard() {
 				continue
 			}
-			// The names of a pattern are all reached if its own is, and the next longer; and
-			// of all names one with an asterisk.
+			// All names of a pattern are reached if its own name is and the next longer
+			// one. For all names, one with an asterisk must also be.
 			want := reaches(o.Pattern.Name)
 			if o.Pattern.PatternType == resource.Prefixed {
 				want = want && reaches(o.Pattern.Name+"\u2603") && (o.Pattern.Name != "" || !w.Exact)

@@ -11,23 +11,24 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// census is the ACLs of one type arranged so that it can be told of each whether it
-// makes a difference.
+// census has the ACLs of one type, arranged for finding out whether an ACL has an
+// effect.
 type census struct {
 	*policy
 	supported ops.Set
 	names     *nameTree // with a node for each pattern
-	silent    []bool    // by node, where Kafka gives no answer
+	silent    []bool    // by node: Kafka gives no answer
 	anySilent bool
 
-	own  map[string]ruleNodes // by principal, LITERAL "*" apart
+	own  map[string]ruleNodes // by principal, without those on LITERAL "*"
 	wild map[string][]rule    // on LITERAL "*", by principal
-	// grants is the ALLOW of principals that can be, by node. Those on LITERAL "*"
-	// stand at the root, and once more at the name that KafkaExact sets apart.
+	// grants are the ALLOWs of possible principals, by node. Those on LITERAL "*" are
+	// at the root, and also at the name that KafkaExact treats differently.
 	grants  map[int]*grants
 	granted map[ops.Operation][]int // the nodes with a grant of an operation, sorted
-	denied  map[string]bool         // the principals that a DENY names
-	// standing is, by node, an ACL on it and one for another principal, if there is.
+	denied  map[string]bool         // the principals of DENYs
+	// standing has for each node an ACL on it and, if there is one, an ACL for another
+	// principal.
 	standing map[int][]acl.Binding
 
 	grantedAt chain // the nodes of grants
@@ -36,42 +37,42 @@ type census struct {
 	*worker
 }
 
-// place is where ACLs of one principal stand.
+// place is a pattern with ACLs of one principal.
 type place struct {
 	principal string
 	node      int
 }
 
-// kindOfGrant is what the ALLOW on one node have in common.
+// kindOfGrant has the properties that some ALLOWs on one node share.
 type kindOfGrant struct {
 	host       *hostForms
 	operations ops.Set
 	wild       bool // on LITERAL "*"
 }
 
-// grantsFrom is the ALLOW of one kind.
+// grantsFrom are the ALLOWs of one kind.
 type grantsFrom struct {
 	kindOfGrant
 	principals []string
 }
 
-// grants is the ALLOW on one node.
+// grants are the ALLOWs on one node.
 type grants struct {
 	list   []*grantsFrom
 	byKind map[kindOfGrant]*grantsFrom
-	byHost [2]*grantsByHost // documented, Kafka's; made when asked for
+	byHost [2]*grantsByHost // documented, Kafka's; created when needed
 }
 
-// grantsByHost is a tree of the hosts of grants, with those of each node.
+// grantsByHost is a tree of the hosts of grants, with the grants of each node.
 type grantsByHost struct {
 	hosts *hostTree
 	at    map[int][]*grantsFrom
 }
 
-// near calls yield for the grants that share an address with h, and perhaps some that
-// do not, until it returns true, and reports whether it did.
+// near calls yield for the grants that share an address with h, and perhaps for others,
+// until it returns true. It reports whether yield did.
 func (g *grants) near(h HostRange, exact bool, yield func(*grantsFrom) bool) bool {
-	const few = 8 // of which all are looked at sooner than a tree is made
+	const few = 8 // for so few a scan is faster than building a tree
 	if len(g.list) <= few {
 		return slices.ContainsFunc(g.list, yield)
 	}
@@ -114,7 +115,7 @@ func arrangeByHost(list []*grantsFrom, exact bool) *grantsByHost {
 	return t
 }
 
-// takeCensus arranges the ACLs of p.
+// takeCensus returns the census of p.
 func takeCensus(p *policy, w *worker) *census {
 	c := &census{
 		policy: p, supported: ops.Supported(p.typ), own: make(map[string]ruleNodes), wild: make(map[string][]rule),
@@ -169,14 +170,14 @@ func takeCensus(p *policy, w *worker) *census {
 // nobody is the text of the zero principal.
 const nobody = ":"
 
-// canBe reports whether a principal has the text, or User:* stands for all.
+// canBe reports whether a principal can have the text, or it is User:*.
 func (p *policy) canBe(text string) bool { return text != nobody && strings.Contains(text, ":") }
 
-// isSuper reports whether the principal of an ACL is a super user, to whom no ACL
-// matters. User:* is everyone there.
+// isSuper reports whether the principal of an ACL is a super user, for whom ACLs have
+// no effect. User:* means everyone there.
 func (p *policy) isSuper(text string) bool { return p.super[text] && text != principal.Wildcard }
 
-// grant takes in an ALLOW.
+// grant adds an ALLOW.
 func (c *census) grant(node int, r rule, operations ops.Set) {
 	if operations == 0 {
 		return
@@ -193,22 +194,22 @@ func (c *census) grant(node int, r rule, operations ops.Set) {
 	g.byKind[kind].principals = append(g.byKind[kind].principals, r.Entry.Principal)
 }
 
-// in returns the addresses by one semantics, and whether there are any.
+// in returns the addresses in one semantics, and whether there are any.
 func (h *hostForms) in(exact bool) (HostRange, bool) {
 	return rule{host: h}.hosts(exact)
 }
 
-// matters reports whether some check of an operation that the type supports is decided
-// otherwise without r: of any subject, with any groups, on any name, from any
-// address. The snapshot is taken to be ready. Not counted are, in KafkaExact, subjects
-// named User:*, to whom Kafka answers nothing.
+// matters reports whether some check is decided differently without r: of an operation
+// that the type supports, by any subject with any groups, on any name, from any
+// address. The snapshot is assumed to be ready. In KafkaExact, subjects called User:*
+// do not count, because Kafka gives them no answer.
 //
-// It is enough to look at few cells. What other ACLs say of a cell of names they also
-// say of the cells below; so if they leave r nothing to say at the widest of its
-// cells, they do at all. For a DENY, which only matters where something is allowed,
-// the ALLOW on narrower patterns come in addition. And it is enough to look at
-// subjects of one principal for an ALLOW, which others can only annul, and of two for
-// a DENY: the one it is for, and one that is allowed.
+// Only a few cells must be checked. ACLs that cover a cell of names also cover the
+// cells below it. So if other ACLs make r ineffective at its widest cell, they do so
+// everywhere. A DENY only has an effect where something is allowed, so for a DENY the
+// ALLOWs on narrower patterns are checked too. For an ALLOW, subjects of one principal
+// are enough, because other principals can only make it ineffective. For a DENY,
+// subjects of two principals are enough: its own, and one that is allowed.
 func (c *census) matters(r rule) bool {
 	if c.exact && c.partOfSilence(r.Binding) {
 		return true
@@ -223,8 +224,8 @@ func (c *census) matters(r rule) bool {
 	return false
 }
 
-// partOfSilence reports whether b has a part in where Kafka gives no answer, so that
-// other names could get one without it.
+// partOfSilence reports whether b contributes to cases in which Kafka gives no answer,
+// so that without it Kafka could give an answer for other names.
 func (c *census) partOfSilence(b acl.Binding) bool {
 	name := b.Pattern.Name
 	belowAsterisk := name != "" && name[0] < resource.Wildcard[0]
@@ -232,7 +233,8 @@ func (c *census) partOfSilence(b acl.Binding) bool {
 	return !strings.Contains(b.Entry.Principal, ":") || belowAsterisk || prefixedStar
 }
 
-// modes returns the rules by which names of the type are decided: Kafka's or not.
+// modes returns the rules that apply to names of the type: Kafka's, the documented
+// ones, or both.
 func (c *census) modes() []bool {
 	switch {
 	case !c.exact:
@@ -243,7 +245,7 @@ func (c *census) modes() []bool {
 	return []bool{true}
 }
 
-// isDecided reports whether the names of a cell are decided by Kafka's rules, or not.
+// isDecided reports whether the names of a cell are decided by the given rules.
 func (c *census) isDecided(cell int, exact bool) bool { return (c.exact && !c.silent[cell]) == exact }
 
 // covers reports whether r covers the names in a cell at or below its node.
@@ -251,9 +253,9 @@ func (c *census) covers(r rule, cell int, exact bool) bool {
 	return !r.Pattern.IsWildcard() || wildcardCovers(c.names.nodes[cell], exact)
 }
 
-// widest returns the cells of names that r covers and that are decided by Kafka's rules,
-// or are not, without those below another of them. In KafkaExact the names that
-// begin with an asterisk are apart, because LITERAL "*" says nothing there.
+// widest returns the widest cells of names that r covers and that are decided by the
+// given rules. In KafkaExact the names that begin with an asterisk are separate,
+// because LITERAL "*" does not cover them.
 func (c *census) widest(r rule, exact bool) []int {
 	top, _ := c.names.find(pointOf(r.Pattern))
 	if c.isDecided(top, exact) && (top > 0 || !exact || r.Pattern.IsWildcard()) {
@@ -274,7 +276,8 @@ func (c *census) widest(r rule, exact bool) []int {
 	return cells
 }
 
-// mattersAt is matters for the names in a cell and below it that are decided alike.
+// mattersAt is matters for the names in a cell and below it that are decided by the
+// same rules.
 func (c *census) mattersAt(r rule, cell int, exact bool) bool {
 	if c.defaultAllow && !c.isCoveredWithout(r, cell, exact) {
 		return !c.allowsAll(r) || c.mattersBelow(r, cell, exact)
@@ -304,14 +307,14 @@ func (c *census) isCoveredWithout(r rule, cell int, exact bool) bool {
 }
 
 // allowsAll reports whether r allows everyone everything, as Config.AllowIfNoACL does
-// where there is no ACL.
+// for resources without ACLs.
 func (c *census) allowsAll(r rule) bool {
 	allows, _ := r.says()
 	return r.Entry.Principal == principal.Wildcard && r.Entry.Host == acl.WildcardHost && c.supported&^allows == 0
 }
 
-// mattersBelow reports whether r, an ALLOW, says anything below a cell at which it
-// makes no difference, though it alone covers it.
+// mattersBelow reports whether r, an ALLOW, has an effect below a cell that only r
+// covers and at which it has none.
 func (c *census) mattersBelow(r rule, cell int, exact bool) bool {
 	for node := cell + 1; node < int(c.names.end[cell]) && c.spend(1); {
 		switch {
@@ -328,7 +331,7 @@ func (c *census) mattersBelow(r rule, cell int, exact bool) bool {
 	return false
 }
 
-// each calls yield for the rules for a principal that cover the names in a cell.
+// each calls yield for the rules of a principal that cover the names in a cell.
 func (c *census) each(text string, cell int, exact bool, yield func(rule)) {
 	own := c.own[text]
 	for i := own.holding(c.names, cell, true); i >= 0 && !c.exhausted(); i = own.above[i] {
@@ -344,24 +347,25 @@ func (c *census) each(text string, cell int, exact bool, yield func(rule)) {
 	}
 }
 
-// voices is what the ACLs for one principal say at a cell of names, by the cells of
-// addresses that they tell apart.
+// voices are the operations that the ACLs of one principal allow and deny at a cell of
+// names, by the cells of addresses that they distinguish.
 type voices struct {
 	hosts  *hostTree
 	denied []ops.Set
-	// alone is the operations that exactly one ACL speaks of, at the addresses of the
+	// alone are the operations that exactly one ACL covers, at the addresses of the
 	// node or of one below it.
 	alone []ops.Set
 }
 
-// lastVoices is the voices asked for last: ACLs on one pattern come one after another.
+// lastVoices caches the last voices, because ACLs on one pattern are handled one after
+// another.
 type lastVoices struct {
 	at    place
 	exact bool
 	*voices
 }
 
-// voicesAt returns what is said to a principal of the names in a cell.
+// voicesAt returns the voices of a principal at a cell of names.
 func (c *census) voicesAt(text string, cell int, exact bool) *voices {
 	if c.last.voices != nil && c.last.at == (place{text, cell}) && c.last.exact == exact {
 		return c.last.voices
@@ -416,8 +420,8 @@ func newVoices(rules []rule, hosts *hostTree, exact bool) *voices {
 	return v
 }
 
-// isAlone reports whether there is an operation that r allows and no other ACL speaks
-// of, to its principal on the names in a cell, from some address.
+// isAlone reports whether r allows some operation that no other ACL covers, for its
+// principal on the names in a cell, from some address.
 func (c *census) isAlone(r rule, cell int, exact bool) bool {
 	h, ok := r.hosts(exact)
 	if !ok {
@@ -428,8 +432,8 @@ func (c *census) isAlone(r rule, cell int, exact bool) bool {
 	return v.alone[v.hosts.find(h)]&allows&c.supported != 0
 }
 
-// deniesAnything reports whether r, a DENY, keeps anyone from what is allowed, on the
-// names in a cell and below that are decided alike.
+// deniesAnything reports whether r, a DENY, denies anyone what is otherwise allowed, on
+// the names in a cell and below it that are decided by the same rules.
 func (c *census) deniesAnything(r rule, cell int, exact bool) bool {
 	for i := c.grantedAt.holding(c.names, cell, true); i >= 0 && c.spend(1); i = c.grantedAt.above[i] {
 		if c.deniesGrantsOf(r, c.grantedAt.at[i], cell, exact) {
@@ -450,8 +454,8 @@ func (c *census) deniesAnything(r rule, cell int, exact bool) bool {
 	return false
 }
 
-// deniesGrantsOf reports whether r takes anything from what the ALLOW at a node grant,
-// on the names in a cell.
+// deniesGrantsOf reports whether r denies a part of what the ALLOWs at a node grant, on
+// the names in a cell.
 func (c *census) deniesGrantsOf(r rule, node, cell int, exact bool) bool {
 	grants := c.grants[node]
 	mine, ok := r.hosts(exact)
@@ -482,8 +486,8 @@ func (c *census) deniesGrantsOf(r rule, node, cell int, exact bool) bool {
 	})
 }
 
-// leaves reports whether the other DENY leave one of some principals an operation, on
-// the names in a cell and at some of the hosts: if it comes together with the
+// leaves reports whether the other DENYs leave an operation to one of some principals,
+// on the names in a cell and from some of the hosts, for a subject that also has the
 // principal of r.
 func (c *census) leaves(r rule, allowed []string, hosts HostRange, op ops.Operation, cell int, exact bool) bool {
 	var denying []HostRange

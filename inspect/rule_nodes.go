@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// chain is some nodes of a tree of names, each with the nearest of them that holds it,
-// so that those that hold a node are found without looking at all nodes above it.
+// chain is a list of nodes of a tree of names, each with its nearest ancestor in the
+// list. It finds the listed ancestors of a node without visiting all ancestors.
 type chain struct {
 	at    []int // ascending
-	above []int // of each, the index of the nearest of them that holds it; -1 if there is none
+	above []int // for each, the index of its nearest ancestor in the list, or -1
 }
 
 // newChain returns the chain of nodes, which must be sorted.
@@ -21,8 +21,8 @@ func newChain(t *nameTree, nodes []int) chain {
 	return c
 }
 
-// nearest returns the index of the last node, from index i downwards, that holds a node
-// or is it; -1 if there is none.
+// nearest returns the index of the last node, from index i downwards, that contains a
+// node or is it, or -1.
 func (c chain) nearest(t *nameTree, i, node int) int {
 	for i >= 0 && int(t.end[c.at[i]]) <= node {
 		i = c.above[i]
@@ -30,7 +30,8 @@ func (c chain) nearest(t *nameTree, i, node int) int {
 	return i
 }
 
-// holding returns the index of the nearest node that holds a node, or is it if self.
+// holding returns the index of the nearest node that contains a node. If self is set,
+// the node itself counts.
 func (c chain) holding(t *nameTree, node int, self bool) int {
 	i, found := slices.BinarySearch(c.at, node)
 	if found && self {
@@ -42,14 +43,14 @@ func (c chain) holding(t *nameTree, node int, self bool) int {
 // span is a range of indexes.
 type span struct{ from, to int }
 
-// within returns which nodes are from from up to to.
+// within returns the listed nodes from (inclusive) to (exclusive).
 func (c chain) within(from, to int) span {
 	i, _ := slices.BinarySearch(c.at, from)
 	j, _ := slices.BinarySearch(c.at[i:], to)
 	return span{i, i + j}
 }
 
-// ruleNodes is rules by the node of their pattern.
+// ruleNodes has rules by the node of their pattern.
 type ruleNodes struct {
 	chain
 	rules [][]rule // of each node
@@ -68,7 +69,8 @@ func newRuleNodes(t *nameTree, rules []rule) ruleNodes {
 	return n
 }
 
-// appendHolding appends the rules that hold a node, without those on it.
+// appendHolding appends the rules on patterns that contain a node, without those on the
+// node itself.
 func (n ruleNodes) appendHolding(rules []rule, t *nameTree, node int) []rule {
 	for i := n.holding(t, node, false); i >= 0; i = n.above[i] {
 		rules = append(rules, n.rules[i]...)

@@ -14,8 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// TestSetsAreCanonical holds what is written for a set: the same for equal ones,
-// whatever ACLs make them.
+// TestSetsAreCanonical: equal sets have the same text, whatever ACLs they come from.
 func TestSetsAreCanonical(t *testing.T) {
 	read := func(host string, p resource.Pattern) acl.Binding { return allow("User:a", host, ops.Create, p) }
 	tests := []struct {
@@ -51,7 +50,7 @@ func TestSetsAreCanonical(t *testing.T) {
 	}
 }
 
-// TestZeroValuesHoldNothing: a set that nobody has filled allows nothing.
+// TestZeroValuesHoldNothing: a set that was not filled allows nothing.
 func TestZeroValuesHoldNothing(t *testing.T) {
 	if (inspect.NameSet{}).Contains("") || (inspect.HostSet{}).Contains(netip.MustParseAddr("::1")) {
 		t.Error("an empty set holds something")
@@ -85,7 +84,8 @@ func TestZeroValuesHoldNothing(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoQuestion asks what no check allows, not even to super users.
+// TestWhatIsNoQuestion asks invalid questions, which no check allows, not even for
+// super users.
 func TestWhatIsNoQuestion(t *testing.T) {
 	n := shaped(t, snapshot.Config{SuperUsers: []principal.Principal{principal.User("a")}}, func(int) acl.Binding { return allow("User:*", "*", ops.All, topic("*")) }, 1, none)
 	for _, r := range []snapshot.Request{
@@ -105,7 +105,7 @@ func TestWhatIsNoQuestion(t *testing.T) {
 	}
 }
 
-// TestExplainIsBounded leaves out what is beyond the limit, and counts it.
+// TestExplainIsBounded: entries beyond the limit are omitted and counted.
 func TestExplainIsBounded(t *testing.T) {
 	n := shaped(t, snapshot.Config{}, func(i int) acl.Binding {
 		return allow(fmt.Sprintf("User:%d", i/2), "*", ops.Read, prefix("topic"[:i%6]))
@@ -129,7 +129,8 @@ func TestExplainIsBounded(t *testing.T) {
 	}
 }
 
-// TestMendsOfUnusualQuestions: what no ACL can say is fixed with what holds it.
+// TestMendsOfUnusualQuestions: a question that no ACL can express exactly gets a fix
+// that covers it.
 func TestMendsOfUnusualQuestions(t *testing.T) {
 	acls := []acl.Binding{allow("User:*", "*", ops.Read, topic("a")), allow("User:b", "*", ops.All, topic("a"))}
 	n := shaped(t, snapshot.Config{}, func(i int) acl.Binding { return acls[i] }, len(acls), none)
@@ -140,8 +141,8 @@ func TestMendsOfUnusualQuestions(t *testing.T) {
 	}
 }
 
-// TestTooManyCellsAreRefused asks for the access of a principal whose ACLs are on many
-// patterns and from as many hosts; for one address there is an answer.
+// TestTooManyCellsAreRefused has a principal whose ACLs are on many patterns and from
+// as many hosts. For one address there is an answer.
 func TestTooManyCellsAreRefused(t *testing.T) {
 	const many = 8200 // squared is more than inspect.MaxCells
 	shape := func(i int) acl.Binding {
@@ -153,7 +154,7 @@ func TestTooManyCellsAreRefused(t *testing.T) {
 	if access, err := inspect.WhatCan(n, who); access != nil || !errors.As(err, &limit) || limit.Patterns != many || limit.Hosts < many {
 		t.Errorf("got %d and %v", len(access), err)
 	}
-	const want = `the ACLs of "User:a" on resource type TOPIC have 8200 patterns and tell 8204 parts of all addresses apart, of which the product is over 4000000: ask for one client address, or write networks instead of addresses`
+	const want = `the ACLs of "User:a" on resource type TOPIC are too large to analyse: 8200 patterns × 8204 address ranges exceeds 4000000 cells: query one client address, or use networks instead of addresses`
 	if limit != nil && limit.Error() != want {
 		t.Errorf("got %s", limit)
 	}
@@ -179,7 +180,7 @@ func TestTooManyCellsAreRefused(t *testing.T) {
 	}
 }
 
-// TestProgress is told of every principal that is looked at, the last one included.
+// TestProgress: a Progress is called for every principal, including the last one.
 func TestProgress(t *testing.T) {
 	n := shaped(t, snapshot.Config{}, func(i int) acl.Binding { return allow(fmt.Sprint("User:", i), "*", ops.Read, topic("a")) }, 700, none)
 	var told []int

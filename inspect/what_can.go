@@ -12,8 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Access is operations on resources of one type from some addresses: each of them on
-// each of the names from each of the hosts. The zero Access is nothing.
+// Access is some operations on resources of one type: each of the operations on each of
+// the names from each of the hosts. The zero Access is nothing.
 type Access struct {
 	Type       resource.Type
 	Operations ops.Set
@@ -30,18 +30,18 @@ func (a Access) String() string {
 	return fmt.Sprintf("%s on %v %v from %v", strings.Join(operations, ", "), a.Type, a.Names, a.Hosts)
 }
 
-// WhatCan returns all that a subject may do by n: some Access holds an operation, a
-// name and an address if and only if a check of them is allowed; no two do. Only
-// operations that the type supports are told (ops.Supported).
+// WhatCan returns everything that n allows a subject: a check of an operation, a name
+// and an address is allowed if and only if an Access contains them. No two do. Only
+// operations that the type supports are included (ops.Supported).
 //
-// The subject has its groups: it may do what its principals together may, and what a
-// DENY on one of them forbids it may not. If its host is valid the answer is for
-// this address, which is then the only one in it, and else for all. A super user may
-// do everything, a subject without a principal nothing.
+// The subject has its groups: it may do what its principals together may, except what a
+// DENY on one of them denies. If its host is valid, the answer is for this address
+// only, otherwise for all addresses. A super user may do everything, a subject without
+// a principal nothing.
 //
 // The order is by type, then by the first operation, then by the first host. The cost
-// is that of listing the ACLs, and then grows with the number of those for the
-// subject, times the number of their hosts; with Config.AllowIfNoACL also with the
+// is that of listing the ACLs, plus a part that grows with the number of ACLs for the
+// subject times the number of their hosts, and with Config.AllowIfNoACL also with the
 // number of all patterns. The error is a [*LimitError].
 func WhatCan(n *snapshot.Snapshot, who snapshot.Subject) ([]Access, error) {
 	if who.Principal.IsZero() {
@@ -69,14 +69,14 @@ func WhatCan(n *snapshot.Snapshot, who snapshot.Subject) ([]Access, error) {
 func rulesAt(rules []rule, addr netip.Addr) []rule {
 	var at []rule
 	for _, r := range rules {
-		if h, ok := r.hosts(false); ok && h.Contains(addr) { // Kafka's hosts hold no other
+		if h, ok := r.hosts(false); ok && h.Contains(addr) { // in Kafka a host covers no other addresses
 			at = append(at, r)
 		}
 	}
 	return at
 }
 
-// access returns what g allows, at one address if that is valid.
+// access returns what g allows, for one address if that is valid.
 func (g grid) access(t resource.Type, only netip.Addr) []Access {
 	var list []Access
 	for _, operations := range g.alike(ops.Supported(t)) {
@@ -96,7 +96,7 @@ func (g grid) access(t resource.Type, only netip.Addr) []Access {
 	return list
 }
 
-// columns is cells of addresses that are treated alike.
+// columns are cells of addresses that are treated alike.
 type columns struct{ nodes []int } // sorted, never empty
 
 func (c columns) has(node int) bool {
@@ -104,8 +104,8 @@ func (c columns) has(node int) bool {
 	return ok
 }
 
-// columns returns the classes of addresses that the operations of mask are allowed
-// at alike, in the order of their first nodes.
+// columns groups the cells of addresses in which the same operations of mask are
+// allowed, in the order of their first nodes.
 func (g grid) columns(mask ops.Set, only netip.Addr) []columns {
 	from, to := 0, len(g.hosts.nodes)
 	if only.IsValid() {
@@ -136,7 +136,7 @@ func (g grid) columns(mask ops.Set, only netip.Addr) []columns {
 	return classes
 }
 
-// distinctRows returns each row once, as far as their memory tells.
+// distinctRows returns each row once. Rows are compared by identity.
 func (g grid) distinctRows() [][]ops.Set {
 	var rows [][]ops.Set
 	seen := make(map[*ops.Set]bool)
@@ -149,8 +149,8 @@ func (g grid) distinctRows() [][]ops.Set {
 	return rows
 }
 
-// alike returns the operations of mask that are allowed somewhere, those together
-// that are allowed at the same cells, in the order of the first of them.
+// alike groups the operations of mask that are allowed somewhere by the cells in which
+// they are allowed, in the order of the first of them.
 func (g grid) alike(mask ops.Set) []ops.Set {
 	var groups []ops.Set
 	byContent := make(map[string]int)
@@ -171,8 +171,8 @@ func (g grid) alike(mask ops.Set) []ops.Set {
 	return groups
 }
 
-// bitmap returns a bit for each cell of the rows that holds an address, which tells
-// whether op is allowed there, and whether it is anywhere.
+// bitmap returns a bit for each cell of the rows with an address, which says whether op
+// is allowed there, and whether it is allowed anywhere.
 func (g grid) bitmap(rows [][]ops.Set, op ops.Operation) (content string, any bool) {
 	bits := make([]byte, (len(rows)*len(g.hosts.nodes)+7)/8)
 	i := 0

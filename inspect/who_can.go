@@ -11,53 +11,52 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Progress is told how far a long computation is: from time to time, and at the end,
-// when done is total. It is called by the goroutine of the caller. A nil Progress is
-// told nothing.
+// Progress receives the progress of a long computation: from time to time, and at the
+// end, when done equals total. It is called in the caller's goroutine. A nil Progress
+// is not called.
 type Progress func(done, total int)
 
-// progressEvery is how many units of work come between two calls of a Progress: few
+// progressEvery is the number of units of work between two calls of a Progress, small
 // enough for several calls a second.
 const progressEvery = 1 << 8
 
-// step is told of each unit of work, and passes on a few.
+// step counts a unit of work, and calls p for some of them.
 func (p Progress) step(done, total int) {
 	if p != nil && (done%progressEvery == 0 || done == total) {
 		p(done, total)
 	}
 }
 
-// Grantee is a principal, or everyone else, and the addresses from which it may do
-// what [WhoCan] was asked about.
+// Grantee is a principal, or everyone else, and the addresses from which it may do what
+// [WhoCan] was asked about.
 type Grantee struct {
 	// Principal is the text of a principal, such as "User:alice". It is empty for
-	// everyone else. Only a super user of that very name is "User:*".
+	// everyone else. It is "User:*" only if a super user has that name.
 	Principal string
-	// Except is, for everyone else, the principals that may do it from other
-	// addresses or from none, sorted: everyone, whatever its type, but for these.
+	// Except are the principals, sorted, that are not part of everyone else, because
+	// they may do it from other addresses or from none.
 	Except []string
 	Hosts  HostSet // never empty
 }
 
-// IsEveryoneElse reports whether g is every principal, whatever its type, but for
-// those in Except.
+// IsEveryoneElse reports whether g is every principal of any type, except those in
+// Except.
 func (g Grantee) IsEveryoneElse() bool { return g.Principal == "" }
 
-// WhoCan returns who may do what r asks for, and from where: a check of a subject
-// that is one principal is allowed if and only if the Grantee that it is one of
-// holds its address. Principals come first, sorted by their text; then everyone
-// else, if it may do it from somewhere. Who may do it from the same addresses as
-// everyone else has no Grantee of its own. Super users are told like others.
+// WhoCan returns who may do what r asks for, and from where. A check of a subject with
+// one principal is allowed if and only if the Grantee to which it belongs contains its
+// address. Principals come first, sorted by their text, then everyone else, if it may
+// do it from somewhere. Principals with the same addresses as everyone else have no
+// Grantee of their own. Super users are included.
 //
-// A subject with groups is in no Grantee: see [WhatCan] for what it may do. Neither
-// are principals that Kafka cannot have: with a colon in the type, and in KafkaExact
-// one named User:*.
+// A subject with groups belongs to no Grantee: see [WhatCan]. Neither do principals
+// that Kafka cannot have: those with a colon in the type and, in KafkaExact, one called
+// User:*.
 //
-// Nobody may do what no check allows: an operation or a resource type that is none.
-// The cost is that of listing the ACLs on the type; then, for each principal that an
-// ACL on a pattern that covers the name is for, it grows with the number of these
-// ACLs and of those there for User:*. It is bounded by [Work]. The error is a
-// [*WorkError].
+// There are no grantees for what no check allows: an invalid operation or resource
+// type. The cost is that of listing the ACLs on the type, plus a part for each
+// principal of an ACL that covers the name. That part grows with the number of these
+// ACLs and of those for User:*. It is bounded by [Work]. The error is a [*WorkError].
 func WhoCan(n *snapshot.Snapshot, r snapshot.Request, progress Progress) ([]Grantee, error) {
 	return whoCan(n, r, progress, Work(n.Len()))
 }
@@ -93,7 +92,7 @@ func whoCan(n *snapshot.Snapshot, r snapshot.Request, progress Progress, limit i
 	return grantees, nil
 }
 
-// on returns p as far as it concerns one name.
+// on returns the part of p that concerns one name.
 func (p *policy) on(name string) *policy {
 	q := *p
 	q.rules, q.stands = make(map[string][]rule), make(map[resource.Pattern]int)
@@ -123,9 +122,9 @@ func (p *policy) all() []rule {
 	return all
 }
 
-// principals returns the texts of the principals that can be treated otherwise than
-// everyone else, sorted: those that a rule or the configuration names, but for texts
-// that no principal has. User:* is among them only as a super user.
+// principals returns the texts of the principals that can be treated differently from
+// everyone else, sorted: those that a rule or the configuration names, without texts
+// that no principal can have. User:* is among them only as a super user.
 func (p *policy) principals() []string {
 	texts := make(map[string]bool)
 	for text := range p.rules {
@@ -138,7 +137,7 @@ func (p *policy) principals() []string {
 	return slices.Sorted(maps.Keys(texts))
 }
 
-// named returns the subject that is one principal, with the text of one.
+// named returns the subject with one principal, given its text.
 func (p *policy) named(text string) subject {
 	who, _ := principal.Parse(text)
 	return p.subjectOf(who)
@@ -149,8 +148,8 @@ type nameQuery struct {
 	*policy
 	operation ops.Operation
 	name      point
-	exact     bool          // Kafka's rules decide on the name
-	covered   map[bool]bool // whether an ACL covers the name, by Kafka's rules or not
+	exact     bool          // Kafka's rules apply to the name
+	covered   map[bool]bool // by whether Kafka's rules apply: an ACL covers the name
 	worker
 }
 
@@ -166,8 +165,8 @@ func newNameQuery(p *policy, r snapshot.Request, limit int) *nameQuery {
 	return q
 }
 
-// row returns what s may do on the name, by the cells of a tree of addresses. All rules
-// stand on patterns that hold the name.
+// row returns what s may do on the name, by cell of a tree of addresses. All rules must
+// be on patterns that cover the name.
 func (q *nameQuery) row(s subject, rules []rule, hosts *hostTree) []ops.Set {
 	exact := q.exact && !s.silent
 	if s.super || q.ready && q.defaultAllow && !q.covered[exact] {
@@ -194,12 +193,12 @@ func (q *nameQuery) set(hosts *hostTree, row []ops.Set) HostSet {
 	return hosts.set(func(node int) bool { return row[node].Has(q.operation) })
 }
 
-// compare returns from where a principal may do it, and whether that is from
-// elsewhere than everyone else.
+// compare returns from where a principal may do it, and whether that differs from
+// everyone else.
 func (q *nameQuery) compare(text string) (hosts HostSet, differs bool) {
 	s := q.named(text)
 	rules := q.rulesFor(s)
-	if !q.spend(3 * workPerRule * len(rules)) { // the tree, and what is said by two subjects
+	if !q.spend(3 * workPerRule * len(rules)) { // the tree, and the rows of two subjects
 		return nil, false
 	}
 	tree := newHostTree(q.places(rules))

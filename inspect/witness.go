@@ -5,14 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// witness returns a name in the cell of a node, and whether one is found: it is unless
-// more than a million patterns begin with the node's and take each character away.
+// witness returns a name in the cell of a node, and whether it found one. It does not
+// only if more than a million patterns begin with the node's name and exclude every
+// character after it.
 func (t *nameTree) witness(node int) (string, bool) {
 	n := t.nodes[node]
 	if n.name != "" && t.isIn(n.name, node) || !n.prefix {
 		return n.name, true
 	}
-	// Patterns are text: a node below takes one of these names away at the most.
+	// Patterns are text, so a node below excludes at most one of these names.
 	for r := rune(0); r <= utf8.MaxRune; r++ {
 		if name := n.name + string(r); utf8.ValidRune(r) && t.isIn(name, node) {
 			return name, true
@@ -32,7 +33,7 @@ func (t *hostTree) witness(node int) netip.Addr {
 	}
 	addr := n.Network.Addr()
 	if addr == netip.IPv4Unspecified() && !n.Network.IsSingleIP() {
-		addr = addr.Next() // no client has it, and for a check no network holds it
+		addr = addr.Next() // no client has it, and in a check no network contains it
 	}
 	zones := make(map[string]bool)
 	for kid := node + 1; kid < int(t.end[node]); kid = int(t.end[kid]) {
@@ -49,8 +50,8 @@ func (t *hostTree) witness(node int) netip.Addr {
 	if addr.IsValid() && n.Network.Contains(addr) {
 		return addr
 	}
-	// It is one address, and without a zone it is a node of its own. Any zone is left
-	// that no node has.
+	// The node is one address. The same address without a zone is a separate node. Find
+	// a zone that no node has.
 	zone := "0"
 	for zones[zone] {
 		zone += "0"

@@ -15,8 +15,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// onOneTopic returns ALLOWs of one principal each and DENYs of everyone from one address
-// each, all on one topic: what each principal may do differs from what others may.
+// onOneTopic returns ALLOWs for different principals and DENYs for everyone from
+// different addresses, all on one topic. So the access of each principal differs from
+// that of others.
 func onOneTopic(n int) *snapshot.Snapshot {
 	store := snapshot.NewStore(snapshot.Config{})
 	err := store.Update(func(tx *snapshot.Tx) error {
@@ -35,9 +36,9 @@ func onOneTopic(n int) *snapshot.Snapshot {
 	return store.Load()
 }
 
-// TestAnswersAreBounded has 10,000 ACLs that overlap in every way: each answer that
-// would take the product of them is an error, of which the work is counted, and says
-// how to ask for less.
+// TestAnswersAreBounded has 10,000 ACLs that overlap in every way. Each answer that
+// would take their product is an error. The error says how to ask for less, and the
+// work up to it is bounded.
 func TestAnswersAreBounded(t *testing.T) {
 	const many = 10_000
 	one := nested(many, func(int) string { return "User:one" })
@@ -75,7 +76,7 @@ func TestAnswersAreBounded(t *testing.T) {
 		_, err := inspect.WhatCan(one, snapshot.Subject{Principal: principal.User("one")})
 		require.ErrorAs(t, err, &limit)
 		assert.Equal(t, inspect.MaxCells(many), limit.Limit)
-		assert.ErrorContains(t, err, "ask for one client address")
+		assert.ErrorContains(t, err, "query one client address")
 	})
 	for name, acls := range map[string]*snapshot.Snapshot{"diff of one principal": one, "diff of each": each} {
 		t.Run(name, func(t *testing.T) {
@@ -85,8 +86,8 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
-// TestNestedPrefixesAreAnswered has as many nested prefixes as the commands answer for,
-// of as many principals.
+// TestNestedPrefixesAreAnswered has as many nested prefixes of as many principals as
+// the commands can answer.
 func TestNestedPrefixesAreAnswered(t *testing.T) {
 	n := nested(1000, func(i int) string { return fmt.Sprint("User:u", i) })
 	findings, err := inspect.Lint(n, inspect.LintOptions{})

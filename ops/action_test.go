@@ -9,8 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// logger denies everything but Describe on topics, and notes each question with
-// what was announced for it.
+// logger denies everything except Describe on topics, and records each question with
+// its Action.
 type logger struct {
 	action ops.Action
 	asked  []string
@@ -73,7 +73,7 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// TestQuietSteps lists the steps that Kafka asks with logIfDenied=false.
+// TestQuietSteps lists the steps for which Kafka sets logIfDenied=false.
 func TestQuietSteps(t *testing.T) {
 	var quiet []string
 	for _, api := range ops.APIs() {

@@ -7,11 +7,11 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// APIKey identifies a kind of Kafka request. The zero APIKey is [ProduceKey], as on
-// the wire.
+// APIKey identifies a kind of Kafka request. The zero APIKey is [ProduceKey], as in
+// Kafka's protocol.
 type APIKey int16
 
-// formerAPINames are the names that earlier releases gave to a key.
+// formerAPINames are the names of keys in earlier releases.
 var formerAPINames = map[string]APIKey{
 	"ListClientMetricsResources": ListConfigResourcesKey, // LIST_CONFIG_RESOURCES since Kafka 4.1 (KIP-1142)
 }
@@ -20,11 +20,11 @@ var formerAPINames = map[string]APIKey{
 // audit log prints it, or "APIKey(999)" for a key that Kafka 4.2 does not have.
 func (k APIKey) String() string { return apiNames.DisplayName("APIKey", int(k)) }
 
-// IsKnown reports whether k is a key of Kafka 4.2 or of a release before it.
+// IsKnown reports whether Kafka 4.2 or an earlier release has the key.
 func (k APIKey) IsKnown() bool { return apiNames.Known(int(k)) }
 
-// ParseAPIKey returns the key that s names, without regard to case and with or
-// without underscores. The name of an earlier release is accepted too.
+// ParseAPIKey parses the name of a key. Case is ignored and underscores are optional.
+// Names from earlier releases are accepted.
 func ParseAPIKey(s string) (APIKey, error) {
 	for name, key := range formerAPINames {
 		if strings.EqualFold(s, name) {

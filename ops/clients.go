@@ -9,15 +9,15 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// Client is a kind of Kafka client and what it sends, from which the permissions
-// that it needs are derived.
+// Client is a kind of Kafka client with the requests that it sends. The permissions
+// that it needs are derived from the requests.
 type Client struct {
 	Name        string
 	Description string
 	requests    []Request
 }
 
-// The resources that the clients work with.
+// The resources that the clients use.
 const (
 	aTopic           = "TOPIC"
 	inputTopic       = "INPUT-TOPIC"
@@ -31,8 +31,8 @@ const (
 	offsetsTopic     = "OFFSETS-TOPIC"
 )
 
-// clients are the kinds of clients, with the requests that each sends in its
-// ordinary course. Their topics exist, but for internal ones that are created.
+// clients are the kinds of clients with the requests that each normally sends. Their
+// topics exist, except internal topics that the client creates.
 var clients = []Client{
 	{
 		"producer", "writes to a topic, idempotently as is the default",
@@ -76,7 +76,7 @@ var clients = []Client{
 		slices.Concat(memberRequests(aTopic), topicRequests(aTopic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey)),
 	},
 	{
-		"source-connector", "writes what its tasks bring to a topic that exists; the worker keeps its offsets",
+		"source-connector", "writes the records of its tasks to a topic that exists; the worker keeps its offsets",
 		topicRequests(aTopic, ProduceKey, MetadataKey),
 	},
 	{
@@ -85,7 +85,7 @@ var clients = []Client{
 			topicRequests(offsetsTopic, FetchKey, ListOffsetsKey, MetadataKey)),
 	},
 	{
-		"dead-letter-topic", "writes the records that a sink connector cannot to a topic, which it creates if it is missing",
+		"dead-letter-topic", "writes the records that a sink connector cannot process to a topic, which it creates if it is missing",
 		slices.Concat(topicRequests(aTopic, ProduceKey, MetadataKey), creation(aTopic)),
 	},
 	{
@@ -101,8 +101,8 @@ var clients = []Client{
 	},
 }
 
-// requests completes requests with the newest version, if they have none, and
-// sends them to a broker.
+// requests completes requests: they are sent to a broker, in the newest version unless
+// they have one.
 func requests(list ...Request) []Request {
 	for i := range list {
 		r := &list[i]
@@ -116,7 +116,7 @@ func requests(list ...Request) []Request {
 
 func existing(topic string) []Topic { return []Topic{{Name: topic, Exists: true}} }
 
-// topicRequests are requests that name a topic and nothing else.
+// topicRequests are requests with a topic and no other resource.
 func topicRequests(topic string, keys ...APIKey) []Request {
 	var list []Request
 	for _, key := range keys {
@@ -130,7 +130,7 @@ func creation(topic string) []Request {
 	return requests(Request{Key: CreateTopicsKey, Topics: []Topic{{Name: topic}}})
 }
 
-// groupRequests are requests about groups and nothing else.
+// groupRequests are requests with groups and no other resource.
 func groupRequests(keys ...APIKey) []Request {
 	var list []Request
 	for _, key := range keys {
@@ -139,7 +139,7 @@ func groupRequests(keys ...APIKey) []Request {
 	return requests(list...)
 }
 
-// workerRequests are those of a member of a group that commits nothing.
+// workerRequests are those of a group member that commits no offsets.
 func workerRequests() []Request {
 	return requests(
 		Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
@@ -161,8 +161,8 @@ func transactionRequests(id, topic string) []Request {
 	))
 }
 
-// transactionalOffsets are the requests by which the transactions of an application
-// commit the offsets of what it has read.
+// transactionalOffsets are the requests with which the transactions of an application
+// commit the offsets of the records it has read.
 func transactionalOffsets(topic string) []Request {
 	return requests(
 		Request{Key: AddOffsetsToTxnKey, TransactionalID: new(transactionalIDs), Group: aGroup},
@@ -180,8 +180,8 @@ func shareRequests(topic string) []Request {
 	))
 }
 
-// streamsRequests are those of a Streams application by both group protocols, without
-// those of its producers that name no topic.
+// streamsRequests are those of a Streams application with either group protocol,
+// without those of its producers that have no topic.
 func streamsRequests() []Request {
 	return slices.Concat(
 		memberRequests(inputTopic), topicRequests(inputTopic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey),
@@ -194,8 +194,8 @@ func streamsRequests() []Request {
 	)
 }
 
-// memberRequests are those of a member of a group that consumes a topic, by both
-// group protocols.
+// memberRequests are those of a group member that consumes a topic, with either group
+// protocol.
 func memberRequests(topic string) []Request {
 	return slices.Concat(workerRequests(), requests(
 		Request{Key: OffsetCommitKey, Group: aGroup, Topics: existing(topic)},
@@ -204,8 +204,8 @@ func memberRequests(topic string) []Request {
 	))
 }
 
-// adminRequests are those of an administrator that are not about topics and
-// groups alone.
+// adminRequests are those of an administrator, except requests with only topics or
+// groups.
 func adminRequests() []Request {
 	caller := Caller{Principal: "User:ADMIN", Protocol: SASLSSL}
 	configs := []ConfigResource{
@@ -233,8 +233,8 @@ func adminRequests() []Request {
 	return list
 }
 
-// describeRequests are those of an administrator who only looks, beside those about
-// topics and groups alone.
+// describeRequests are those of a read-only administrator, except requests with only
+// topics or groups.
 func describeRequests() []Request {
 	list := requests(
 		Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
@@ -252,12 +252,12 @@ func describeRequests() []Request {
 	return list
 }
 
-// Clients returns the kinds of clients, in order of what they need. The caller
-// owns the slice.
+// Clients returns the kinds of clients, ordered by what they need. The caller owns the
+// slice.
 func Clients() []Client { return slices.Clone(clients) }
 
-// ParseClient returns the kind of client that s names, exactly as in
-// [Client.Name]. On error the result is the zero Client, which needs nothing.
+// ParseClient returns the kind of client with the given [Client.Name], which must match
+// exactly. On error the result is the zero Client, which needs nothing.
 func ParseClient(s string) (Client, error) {
 	var names []string
 	for _, c := range clients {
@@ -269,10 +269,10 @@ func ParseClient(s string) (Client, error) {
 	return Client{}, fmt.Errorf("unknown client %s: expected one of %s", enum.Quote(s), strings.Join(names, ", "))
 }
 
-// Needs returns the smallest set of grants with which everything that the client
-// sends is answered in full, ordered by resource type, name and operation. It is
-// found by evaluating the requests; of several sets of one size it is the first in
-// that order, which has a topic rather than the cluster. The cost is some thousand
+// Needs returns the smallest set of grants with which every request of the client is
+// answered in full, ordered by resource type, name and operation. It finds the set by
+// evaluating the requests. Of several sets of the same size it returns the first in
+// that order, which prefers topics to the cluster. The cost is some thousand
 // evaluations.
 func (c Client) Needs() []Grant {
 	candidates := questions(c.requests)
@@ -297,8 +297,8 @@ func (c Client) Needs() []Grant {
 	return nil
 }
 
-// extend returns g with the first size of the open grants that make it suffice, or
-// nil if none do.
+// extend returns g with the first size of the open grants that make it sufficient, or
+// nil if there are none.
 func (g grants) extend(open grants, size int, requests []Request) grants {
 	if size == 0 {
 		if g.suffice(requests) {

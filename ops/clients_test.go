@@ -23,8 +23,8 @@ func needs(t *testing.T, name string) []string {
 	return texts
 }
 
-// TestClientsNeed compares what is derived from the table with what Kafka's
-// documentation recommends, less what an ALLOW implies.
+// TestClientsNeed compares the grants derived from the table with the recommendations
+// of Kafka's documentation, without what an ALLOW implies.
 func TestClientsNeed(t *testing.T) {
 	for _, test := range []struct {
 		client string

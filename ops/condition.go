@@ -2,8 +2,8 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/internal/enum"
 
-// Condition says when a step is asked or a guard holds. The zero Condition is
-// always. Conditions on the resource are decided for each resource of the list.
+// Condition says when a step is asked or a guard applies. The zero Condition is always
+// true. Conditions on the resource are evaluated for each resource of the list.
 type Condition int8
 
 const (
@@ -35,7 +35,7 @@ const (
 	principalUnreadable
 	embeddedNotForwardable
 	embeddedUnreadable
-	// From here on the conditions are on one resource of a list.
+	// The conditions from here on are on one resource of a list.
 	topicMissing
 	topicExists
 	topicToCreate
@@ -109,11 +109,11 @@ func (c Condition) MarshalText() ([]byte, error) {
 	return conditionNames.MarshalText("Condition", int(c))
 }
 
-// isOfItem reports whether c is decided for one resource of a list.
+// isOfItem reports whether c is a condition on one resource of a list.
 func (c Condition) isOfItem() bool { return c >= topicMissing }
 
-// holds reports whether a condition on the request holds. It is a switch, not a
-// table of functions, so that the request does not escape to the heap.
+// holds reports whether a condition on the request is true. It is a switch, not a table
+// of functions, so that the request does not escape to the heap.
 func (c Condition) holds(r *Request) bool {
 	switch c {
 	case always, saslSession:
@@ -161,9 +161,9 @@ func (c Condition) holds(r *Request) bool {
 	}
 }
 
-// holdsForTokens reports whether a condition of the delegation token APIs holds.
-// A condition that is none is taken to hold: an unknown guard refuses, and an
-// unknown step asks.
+// holdsForTokens reports whether a condition of the delegation token APIs is true. An
+// unknown condition counts as true, which is the safe side: the guard refuses, or the
+// step asks.
 func (c Condition) holdsForTokens(r *Request) bool {
 	switch c {
 	case ownerIsAnother:
@@ -185,7 +185,7 @@ func (c Condition) holdsForTokens(r *Request) bool {
 	}
 }
 
-// concerns reports whether c says something about the entries of a list.
+// concerns reports whether c is a condition on the entries of list.
 func (c Condition) concerns(list NameSource) bool {
 	switch {
 	case c >= tokenNotOwn:
@@ -199,8 +199,8 @@ func (c Condition) concerns(list NameSource) bool {
 	}
 }
 
-// holdsFor reports whether c, a condition on a resource, holds for one entry of
-// the response.
+// holdsFor reports whether c, a condition on a resource, is true for one entry of the
+// response.
 func (c Condition) holdsFor(r *Request, it *Item) bool {
 	if !c.concerns(it.list) {
 		return false
@@ -211,7 +211,7 @@ func (c Condition) holdsFor(r *Request, it *Item) bool {
 	case topicExists:
 		return r.topic(it).Exists
 	case topicToCreate:
-		return !r.topic(it).Exists && !it.ByID // and the request creates topics, which mayHold looks at
+		return !r.topic(it).Exists && !it.ByID // mayHold checks that the request creates topics
 	case topicInvalid:
 		return !ValidTopicName(r.name(it))
 	case topicInternal:

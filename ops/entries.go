@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// list makes the entries of the response, all of which pass as yet.
+// list adds the entries of the response. At first all of them pass.
 func (e *evaluation) list() {
 	for i := range e.api.Items {
 		l := &e.api.Items[i]
@@ -53,8 +53,8 @@ func (e *evaluation) listTopics() {
 	e.out.Items, e.someMissing, e.someByID = items, missing, byID
 }
 
-// listHolders makes an entry for each group or transaction, for each of its
-// topics, or for both; an entry of a topic follows that of its holder.
+// listHolders adds an entry for each group or transaction, for each of its topics, or
+// for both. The entry of a topic follows that of its group or transaction.
 func (e *evaluation) listHolders(holders []Holder, holder, topic NameSource, self, topics bool) {
 	size := len(holders)
 	for i := range holders {
@@ -73,7 +73,7 @@ func (e *evaluation) listHolders(holders []Holder, holder, topic NameSource, sel
 	e.someMissing, e.someByID = true, true
 }
 
-// keyTypes are the resource types of the keys of FindCoordinator.
+// keyTypes are the resource types of FindCoordinator's keys.
 var keyTypes = [...]resource.Type{GroupKey: resource.Group, TransactionKey: resource.TransactionalID, ShareKey: resource.Unknown}
 
 func (e *evaluation) listKeys() {
@@ -101,9 +101,9 @@ func (e *evaluation) listTokens() {
 	}
 }
 
-// markRepeated marks the topics, or the resources with a configuration, that the request
-// has more than once. Only the APIs that refuse them pay for that: four bytes for an entry,
-// because a request may have many.
+// markRepeated marks the topics, or the resources with a configuration, that occur more
+// than once in the request. Only the APIs that refuse duplicates pay for it: four bytes
+// per entry, because a request may have many.
 func (e *evaluation) markRepeated(when Condition) {
 	order := make([]int32, 0, len(e.out.Items))
 	for i := range e.out.Items {
@@ -121,8 +121,8 @@ func (e *evaluation) markRepeated(when Condition) {
 	}
 }
 
-// compare orders entries by what they are of: the id of a topic that has one, else the name
-// and the type of a configuration.
+// compare orders entries by their resource: by the id of a topic that has one,
+// otherwise by the name and the type of the configuration.
 func (e *evaluation) compare(a, b *Item) int {
 	switch {
 	case a.ByID && b.ByID:

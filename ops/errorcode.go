@@ -18,7 +18,8 @@ func (c ErrorCode) String() string {
 	return "ErrorCode(" + strconv.Itoa(int(c)) + ")"
 }
 
-// MarshalText returns Kafka's name of c. It is an error for a code that Kafka 4.2 does not have.
+// MarshalText returns Kafka's name of c. A code that Kafka 4.2 does not have is an
+// error.
 func (c ErrorCode) MarshalText() ([]byte, error) {
 	if !errorNames.Known(int(c) + 1) {
 		return nil, fmt.Errorf("%v is not an error code of Kafka 4.2", c)
@@ -34,9 +35,8 @@ var authorizationErrors = map[resource.Type]ErrorCode{
 	resource.DelegationToken: DelegationTokenAuthorizationFailed,
 }
 
-// AuthorizationError returns the error code of a refusal on a resource of type t,
-// and whether there is one: Kafka has none for User, nor for a type that no
-// resource has.
+// AuthorizationError returns the error code for a denied resource of type t, and
+// whether there is one. Kafka has no code for User and for types that no resource has.
 //
 // Source: Kafka's AclEntry.authorizationError.
 func AuthorizationError(t resource.Type) (code ErrorCode, ok bool) {

@@ -2,17 +2,17 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/resource"
 
-// Evaluate answers a request by the protocol table: it asks the authorizer what
-// Kafka would ask, in Kafka's order, and returns what the response may show. An
-// unknown API key, a version or an endpoint that Kafka 4.2 does not serve is
-// refused; a nil authorizer denies everything.
+// Evaluate applies the protocol table to a request: it asks the authorizer the
+// questions that Kafka asks, in Kafka's order, and returns what the response may show.
+// A request with an unknown API key, or with a version or an endpoint that Kafka 4.2
+// does not serve, is refused. A nil authorizer denies everything.
 //
-// Of an Envelope it answers the envelope itself; [EvaluateEnvelope] also answers
-// what the envelope carries, which is a request of another principal.
+// For an Envelope, Evaluate answers only the envelope itself. [EvaluateEnvelope] also
+// answers the embedded request, which has another principal.
 //
-// The cost is that of the questions and a few nanoseconds for each entry of the
-// response. Only the outcome is allocated. Neither the request nor what it holds
-// is changed. Evaluate is safe for concurrent use if the authorizer is.
+// The cost is that of the questions plus a few nanoseconds for each entry of the
+// response. Only the outcome is allocated. The request is not changed. Evaluate is safe
+// for concurrent use if the authorizer is.
 func Evaluate(a Authorizer, r *Request) Outcome {
 	if r == nil {
 		r = new(Request)
@@ -24,10 +24,10 @@ func Evaluate(a Authorizer, r *Request) Outcome {
 	return api.Evaluate(a, r)
 }
 
-// EvaluateEnvelope answers an Envelope and the request that it carries. The
-// second is evaluated as if the forwarded principal had sent it to the controller
-// from the client's address; session returns the authorizer of that principal at
-// that address, or nil if there is none.
+// EvaluateEnvelope answers an Envelope and the request embedded in it. The embedded
+// request is evaluated as if the forwarded principal had sent it to the controller from
+// the client's address. session returns the authorizer for that principal and address,
+// or nil if there is none.
 //
 // Source: ControllerApis.handleEnvelopeRequest, EnvelopeUtils; KIP-590.
 func EvaluateEnvelope(a Authorizer, r *Request, session func(principal, clientAddress string) Authorizer) Outcome {
@@ -47,8 +47,8 @@ func EvaluateEnvelope(a Authorizer, r *Request, session func(principal, clientAd
 	return out
 }
 
-// Evaluate answers a request by this row instead of the built-in table; see the
-// function [Evaluate]. It refuses a request of another API.
+// Evaluate applies this row to a request instead of the row of the built-in table; see
+// the function [Evaluate]. It refuses a request of another API.
 func (api *API) Evaluate(a Authorizer, r *Request) Outcome {
 	if !api.serves(r) {
 		return refused(r.Key)
@@ -76,7 +76,7 @@ type denyAll struct{}
 func (denyAll) Allowed(Operation, resource.Type, string) bool { return false }
 func (denyAll) AllowedAny(Operation, resource.Type) bool      { return false }
 
-// serves reports whether Kafka answers the request at all.
+// serves reports whether Kafka serves the request at all.
 func (api *API) serves(r *Request) bool {
 	if api.Key != r.Key || r.Version < api.MinVersion || r.Version > api.MaxVersion {
 		return false
@@ -89,17 +89,17 @@ func (api *API) serves(r *Request) bool {
 	return false
 }
 
-// stepSet is a set of steps: bit n-1 stands for step n.
+// stepSet is a set of steps: bit n-1 is step n.
 type stepSet uint16
 
-// maxSteps is how many steps a row can have: as many as a stepSet has bits. The
-// longest has five.
+// maxSteps is the maximum number of steps in a row: the number of bits in a stepSet.
+// The longest row has five.
 const maxSteps = 16
 
 func (s stepSet) has(n int) bool { return n >= 1 && n <= maxSteps && s>>(n-1)&1 != 0 }
 
-// evaluation is the state of one call of Evaluate. It lives on the stack: none of
-// its methods may let it or the request escape.
+// evaluation is the state of one call of Evaluate. It is on the stack: its methods must
+// not let it or the request escape.
 type evaluation struct {
 	api *API
 	a   Authorizer
@@ -108,17 +108,17 @@ type evaluation struct {
 	// passed are the steps that allowed the request as a whole.
 	passed stepSet
 	over   bool // the whole request has failed
-	// listener is the authorizer, if it wants to know what it is asked for; else nil.
+	// listener is the authorizer if it is an ActionAuthorizer, otherwise nil.
 	listener ActionAuthorizer
-	// What is known of the entries, so that they need not be gone through in vain.
+	// Properties of the entries, which save needless passes over them.
 	someMissing bool // a topic does not exist
-	someByID    bool // a topic is named by its id
-	mixed       bool // entries of groups or transactions stand before those of their topics
-	untidy      bool // an entry is to be taken out, or its name
-	filtered    int  // how many entries are to be taken out
+	someByID    bool // a topic is requested by id
+	mixed       bool // entries of groups or transactions come before those of their topics
+	untidy      bool // some entry or its name must be removed
+	filtered    int  // number of entries to remove
 }
 
-// mayHold reports whether a condition on a resource can hold for an entry at all.
+// mayHold reports whether a condition on a resource can be true for any entry.
 func (e *evaluation) mayHold(c Condition) bool {
 	switch c {
 	case topicMissing:
@@ -132,9 +132,9 @@ func (e *evaluation) mayHold(c Condition) bool {
 	}
 }
 
-// reaches reports whether a step or a guard that is bound to an endpoint and to
-// versions concerns the request. What a controller checks also concerns a request
-// that the broker forwards to it.
+// reaches reports whether a step or a guard with this endpoint and these versions
+// applies to the request. The controller's checks also apply to a request that the
+// broker forwards to it.
 func (e *evaluation) reaches(at Endpoint, minVersion, maxVersion int16) bool {
 	if e.r.Version < minVersion || maxVersion != 0 && e.r.Version > maxVersion {
 		return false
@@ -189,8 +189,8 @@ func (e *evaluation) askOnce(n int, s *Step) {
 	}
 }
 
-// asksOne asks about the resource that s names. A name that the request lacks is
-// denied without asking.
+// asksOne asks about the resource that s selects. A missing name is denied without
+// asking.
 func (e *evaluation) asksOne(s *Step) bool {
 	switch s.Name {
 	case theCluster:
@@ -208,7 +208,7 @@ func (e *evaluation) asksOne(s *Step) bool {
 	}
 }
 
-// refuse takes an effect on the request as a whole.
+// refuse applies an effect to the request as a whole.
 func (e *evaluation) refuse(f *Effect) {
 	switch {
 	case f.Scope == Ignored:
@@ -229,8 +229,8 @@ func (e *evaluation) refuse(f *Effect) {
 	}
 }
 
-// fail fails the whole request. An effect without a code is none that the table
-// has; it must not look like success.
+// fail fails the whole request. The table has no effect without a code; fail closed if
+// one appears.
 func (e *evaluation) fail(code ErrorCode) {
 	if code == None {
 		code = UnknownServerError
@@ -240,7 +240,7 @@ func (e *evaluation) fail(code ErrorCode) {
 	e.out.Items = nil
 }
 
-// askAll asks about names that must all be allowed.
+// askAll asks about names, all of which must be allowed.
 func (e *evaluation) askAll(s *Step, names []string) {
 	for _, name := range names {
 		if !e.a.Allowed(s.Operation, s.Type, name) && s.Combine != Sufficient {
@@ -250,7 +250,7 @@ func (e *evaluation) askAll(s *Step, names []string) {
 	}
 }
 
-// askMatched asks which topics a subscribed pattern may resolve to.
+// askMatched asks which topics a subscribed pattern may match.
 func (e *evaluation) askMatched(s *Step) {
 	e.out.Matched = make([]string, 0, len(e.r.Matched))
 	for _, name := range e.r.Matched {
@@ -264,8 +264,8 @@ func (e *evaluation) askMatched(s *Step) {
 	}
 }
 
-// askNewTopics asks which topics of a streams group keep all of them from being
-// created.
+// askNewTopics asks for Create on the topics of a streams group. Without any one of
+// them, none is created.
 func (e *evaluation) askNewTopics(s *Step) {
 	for _, name := range e.r.NewTopics {
 		if !e.a.Allowed(s.Operation, s.Type, name) {
@@ -274,7 +274,7 @@ func (e *evaluation) askNewTopics(s *Step) {
 	}
 }
 
-// operations returns the operations on a resource that the caller may do, of
+// operations returns the operations that the caller may perform on a resource, among
 // those that its type supports.
 func (e *evaluation) operations(t resource.Type, name string) Set {
 	var allowed Set

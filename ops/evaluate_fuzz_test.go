@@ -9,10 +9,10 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// FuzzEvaluate evaluates requests made of arbitrary bytes, and holds the outcomes
-// against what the model reads off docs/protocol.json. Whatever they are: nothing
-// panics, entries are neither lost nor made up, allowing more never shows less, and
-// what passes without any permission passes for everybody.
+// FuzzEvaluate evaluates requests made from arbitrary bytes and compares the outcomes
+// with the model, which reads docs/protocol.json. For every request: nothing panics,
+// entries are neither lost nor invented, allowing more never shows less, and a request
+// that passes without any permission passes for everyone.
 func FuzzEvaluate(f *testing.F) {
 	table := readProtocol(f)
 	for _, api := range ops.APIs() {
@@ -20,7 +20,7 @@ func FuzzEvaluate(f *testing.F) {
 		f.Add(int16(api.Key), api.MinVersion, uint16(0x0108), uint64(0x5a5a5a5a), uint8(2))
 		f.Add(int16(api.Key), api.MaxVersion, uint16(0x0508), uint64(1<<61|0xa5a5a5a5), uint8(5))
 	}
-	f.Add(int16(3), int16(12), uint16(1<<ops.Describe), uint64(1<<32|0x0f), uint8(4)) // missing topics by id, to be created automatically
+	f.Add(int16(3), int16(12), uint16(1<<ops.Describe), uint64(1<<32|0x0f), uint8(4)) // missing topics by id, with automatic creation
 	f.Fuzz(func(t *testing.T, key, version int16, allowed uint16, bits uint64, n uint8) {
 		if key%16 != 0 { // most keys should be known
 			key = int16(uint16(key) % 93)
@@ -47,7 +47,7 @@ func FuzzEvaluate(f *testing.F) {
 	})
 }
 
-// readProtocol returns the protocol table as it is documented.
+// readProtocol reads docs/protocol.json.
 func readProtocol(t testing.TB) refmodel.Protocol {
 	t.Helper()
 	data, err := os.ReadFile("../docs/protocol.json")
@@ -71,7 +71,7 @@ func (m maskAuthorizer) Allowed(op ops.Operation, _ resource.Type, name string) 
 
 func (m maskAuthorizer) AllowedAny(op ops.Operation, _ resource.Type) bool { return ops.Set(m).Has(op) }
 
-// checkOutcome checks what holds of every outcome.
+// checkOutcome checks the invariants of every outcome.
 func checkOutcome(t *testing.T, r *ops.Request, out *ops.Outcome) {
 	type place struct{ parent, index int32 }
 	seen := make(map[place]bool)
@@ -96,7 +96,7 @@ func checkOutcome(t *testing.T, r *ops.Request, out *ops.Outcome) {
 	}
 }
 
-// fuzzRequest makes a request with lists of n resources and flags from bits.
+// fuzzRequest returns a request with lists of n resources and flags from bits.
 func fuzzRequest(key ops.APIKey, version int16, bits uint64, n int) *ops.Request {
 	bit := func(i int) bool { return bits>>i&1 != 0 }
 	r := requestOfEverything(key, version)

@@ -67,8 +67,8 @@ func TestNilAndZeroDeny(t *testing.T) {
 	}
 }
 
-// passesWithNothing are the APIs that answer in full who may do nothing: those
-// that everybody may send, and at a broker DescribeCluster.
+// passesWithNothing are the APIs that are answered in full without any permission:
+// those that anyone may send and, at a broker, DescribeCluster.
 var passesWithNothing = []ops.APIKey{18, 60, 71, 72}
 
 // TestNothingAllowedPassesNothing sends every version of every API, with one of
@@ -168,8 +168,8 @@ func TestItemIsSmall(t *testing.T) {
 	}
 }
 
-// TestEnvelopeWithoutSession answers the embedded request of a principal that has
-// no session with a refusal.
+// TestEnvelopeWithoutSession: the embedded request is refused if its principal has no
+// session.
 func TestEnvelopeWithoutSession(t *testing.T) {
 	r := &ops.Request{Key: 58, Endpoint: ops.Controller, Embedded: &ops.Embedded{
 		Principal: "User:alice", ClientAddress: "10.0.0.1",
@@ -191,9 +191,9 @@ func TestEnvelopeWithoutSession(t *testing.T) {
 	}
 }
 
-// TestEnvelopeIsTheClients creates a token for the client itself through an
-// Envelope: neither its permissions nor the broker's connection matter, but its
-// principal does.
+// TestEnvelopeIsTheClients creates a token for the client itself through an Envelope.
+// Only the client's principal matters, not the permissions and the connection of the
+// broker.
 func TestEnvelopeIsTheClients(t *testing.T) {
 	for principal, want := range map[string]ops.ErrorCode{"User:alice": ops.None, "User:eve": ops.DelegationTokenAuthorizationFailed} {
 		r := &ops.Request{Key: 58, Endpoint: ops.Controller, Caller: ops.Caller{Principal: "User:broker"}, Embedded: &ops.Embedded{
@@ -207,7 +207,7 @@ func TestEnvelopeIsTheClients(t *testing.T) {
 	}
 }
 
-// questions counts what is asked of an authorizer that denies.
+// questions counts the questions to an authorizer that denies everything.
 type questions map[string]int
 
 func (q questions) Allowed(op ops.Operation, t resource.Type, name string) bool {
@@ -217,8 +217,8 @@ func (q questions) Allowed(op ops.Operation, t resource.Type, name string) bool 
 
 func (q questions) AllowedAny(op ops.Operation, t resource.Type) bool { return q.Allowed(op, t, "any") }
 
-// TestNothingIsAskedAfterADenial denies the group, the transactional id or the
-// topic that later steps are about.
+// TestNothingIsAskedAfterADenial denies the group, the transactional id or the topic
+// that later steps depend on.
 func TestNothingIsAskedAfterADenial(t *testing.T) {
 	for key, want := range map[ops.APIKey]questions{
 		8:  {"READ GROUP g": 1},
@@ -243,8 +243,8 @@ func TestNothingIsAskedAfterADenial(t *testing.T) {
 	}
 }
 
-// TestNothingIsAskedAboutWhatIsHidden has a missing topic that may not be described:
-// whether it could be created is nobody's question.
+// TestNothingIsAskedAboutWhatIsHidden has a missing topic without Describe. Create must
+// not be asked about.
 func TestNothingIsAskedAboutWhatIsHidden(t *testing.T) {
 	got := questions{}
 	ops.Evaluate(got, &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, Topics: []ops.Topic{{Name: "new"}}})
@@ -253,7 +253,7 @@ func TestNothingIsAskedAboutWhatIsHidden(t *testing.T) {
 	}
 }
 
-// TestAutoCreateIsImpliedBelowVersion4 asks for a missing topic without a flag.
+// TestAutoCreateIsImpliedBelowVersion4 requests a missing topic without the flag.
 func TestAutoCreateIsImpliedBelowVersion4(t *testing.T) {
 	for version, want := range map[int16]int{3: 1, 4: 0} {
 		r := &ops.Request{Key: 3, Version: version, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: "new"}}}
@@ -263,7 +263,7 @@ func TestAutoCreateIsImpliedBelowVersion4(t *testing.T) {
 	}
 }
 
-// TestLateFailureShowsNothing fails a request after the steps have allowed much.
+// TestLateFailureShowsNothing fails a request after earlier steps have allowed entries.
 func TestLateFailureShowsNothing(t *testing.T) {
 	for _, key := range []ops.APIKey{3, 60, 68, 88} {
 		api, _ := ops.Lookup(key)
@@ -277,7 +277,7 @@ func TestLateFailureShowsNothing(t *testing.T) {
 	}
 }
 
-// TestFailureStopsTheQuestions has two keys in a version that knows one.
+// TestFailureStopsTheQuestions has two keys in a version that allows one.
 func TestFailureStopsTheQuestions(t *testing.T) {
 	got := questions{}
 	out := ops.Evaluate(got, &ops.Request{Key: 10, Version: 3, Endpoint: ops.Broker, Keys: []string{"a", "b"}})
@@ -286,7 +286,7 @@ func TestFailureStopsTheQuestions(t *testing.T) {
 	}
 }
 
-// TestAllTopicsCreatesNone has a topic that vanished in a request for every topic.
+// TestAllTopicsCreatesNone has a missing topic in a request for every topic.
 func TestAllTopicsCreatesNone(t *testing.T) {
 	r := &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, AllTopics: true, Topics: []ops.Topic{{Name: "t"}}}
 	if out := ops.Evaluate(allowAll{}, r); len(out.Create) != 0 {
@@ -294,8 +294,7 @@ func TestAllTopicsCreatesNone(t *testing.T) {
 	}
 }
 
-// TestRepeatedTopics has topics that look alike, of which only equal ones are the
-// same.
+// TestRepeatedTopics has similar topics, of which only equal ones count as repeated.
 func TestRepeatedTopics(t *testing.T) {
 	for _, test := range []struct {
 		a, b ops.Topic
@@ -305,7 +304,7 @@ func TestRepeatedTopics(t *testing.T) {
 		{ops.Topic{Name: "t", Exists: true}, ops.Topic{Name: "u", Exists: true}, ops.None},
 		{ops.Topic{Name: "t", ByID: true, ID: [16]byte{1}, Exists: true}, ops.Topic{Name: "t", ByID: true, ID: [16]byte{1}, Exists: true}, ops.InvalidRequest},
 		{ops.Topic{Name: "t", ByID: true, ID: [16]byte{1}, Exists: true}, ops.Topic{Name: "t", ByID: true, ID: [16]byte{2}, Exists: true}, ops.None},
-		{ops.Topic{ByID: true, Exists: true}, ops.Topic{Exists: true}, ops.UnknownTopicID}, // the id of no topic, and the empty name
+		{ops.Topic{ByID: true, Exists: true}, ops.Topic{Exists: true}, ops.UnknownTopicID}, // an id of no topic, and the empty name
 	} {
 		r := &ops.Request{Key: 20, Version: 6, Endpoint: ops.Broker, Topics: []ops.Topic{test.a, test.b}}
 		if got := ops.Evaluate(allowAll{}, r).Items[0].Code; got != test.want {
@@ -314,7 +313,7 @@ func TestRepeatedTopics(t *testing.T) {
 	}
 }
 
-// TestNobodyOwnsNoToken has tokens and callers without a principal.
+// TestNobodyOwnsNoToken has tokens without an owner and callers without a principal.
 func TestNobodyOwnsNoToken(t *testing.T) {
 	for _, key := range []ops.APIKey{39, 40, 41} {
 		r := &ops.Request{

@@ -7,7 +7,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// readers is an authorizer that allows reading one topic.
+// readers allows Read on one topic.
 type readers struct{ topic string }
 
 func (a readers) Allowed(op ops.Operation, t resource.Type, name string) bool {

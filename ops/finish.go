@@ -1,7 +1,6 @@
 package ops
 
-// finish settles what depends on more than one entry, and takes out what must not
-// be seen.
+// finish computes what depends on several entries, and removes what must not be shown.
 func (e *evaluation) finish() {
 	if !e.over {
 		e.fillOperations()
@@ -23,8 +22,8 @@ func (e *evaluation) finish() {
 	}
 }
 
-// fillOperations answers the KIP-430 fields of the entries. The entries that
-// steps have denied show nothing; a missing topic that may be described does.
+// fillOperations fills in the KIP-430 fields of the entries. Denied entries show
+// nothing. A missing topic that may be described does have the field.
 func (e *evaluation) fillOperations() {
 	for i := range e.api.OperationFields {
 		f := &e.api.OperationFields[i]
@@ -39,7 +38,7 @@ func (e *evaluation) fillOperations() {
 	}
 }
 
-// fillCreate lists the topics that the broker goes on to create.
+// fillCreate lists the topics that the broker will create.
 func (e *evaluation) fillCreate() {
 	for i := range e.api.Steps {
 		s := &e.api.Steps[i]
@@ -52,8 +51,7 @@ func (e *evaluation) fillCreate() {
 	}
 }
 
-// topicsToCreate returns the topics that may be described, may be created, and do
-// not exist.
+// topicsToCreate returns the missing topics that may be described and created.
 func (e *evaluation) topicsToCreate() []string {
 	n := 0
 	for i := range e.out.Items {
@@ -70,8 +68,8 @@ func (e *evaluation) topicsToCreate() []string {
 	return names
 }
 
-// failTogether gives the entries that would have passed the error of a request
-// that is applied as a whole or not at all: for each transaction by itself.
+// failTogether sets the error of entries that would have passed in a request that is
+// applied completely or not at all. Each transaction counts separately.
 func (e *evaluation) failTogether() {
 	items := e.out.Items
 	for len(items) > 0 {
@@ -88,8 +86,8 @@ func (e *evaluation) failTogether() {
 	}
 }
 
-// takeOut withholds names, moves the filtered entries out of the response, and
-// drops the topics of a group or a transaction that is itself refused.
+// takeOut withholds names, moves filtered entries out of the response, and drops the
+// topics of a group or a transaction that is itself refused.
 func (e *evaluation) takeOut() {
 	kept, holderPasses := e.out.Items[:0], true
 	if e.filtered > 0 && !e.over {
@@ -117,8 +115,8 @@ func (e *evaluation) takeOut() {
 	e.out.Items = kept
 }
 
-// closeOnError closes the connection if anything failed of a request that wants
-// no response.
+// closeOnError closes the connection if anything failed in a request that wants no
+// response.
 func (e *evaluation) closeOnError() {
 	for i := range e.out.Items {
 		if e.out.Error == None {

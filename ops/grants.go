@@ -2,16 +2,16 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/resource"
 
-// Use is a step of the protocol table that a permission answers.
+// Use is a step of the protocol table that asks for a permission.
 type Use struct {
 	Key    APIKey
-	Number int  // of the step, from 1
-	Step   Step // asks about an implied operation if its operation is another one
+	Number int  // the number of the step, from 1
+	Step   Step // asks for an implied operation if its operation differs
 }
 
-// Uses returns the steps that an ALLOW of the operation on the resource type
-// answers, in order of the table: those that ask about the operation and those
-// that ask about one it implies. The caller owns the slice.
+// Uses returns the steps that an ALLOW of the operation on the resource type can
+// satisfy, in the order of the table. These steps ask for the operation or for one that
+// it implies. The caller owns the slice.
 func Uses(op Operation, t resource.Type) []Use {
 	var uses []Use
 	granted := AllowedBy(op)
@@ -25,17 +25,17 @@ func Uses(op Operation, t resource.Type) []Use {
 	return uses
 }
 
-// Grant is an operation on a named resource. The name stands for what a client
-// works with, such as "TOPIC" or "GROUP".
+// Grant is an operation on a named resource. The name is a placeholder for a resource
+// that a client uses, such as "TOPIC" or "GROUP".
 type Grant struct {
 	Permission
 	Name string
 }
 
-// anyName is the name of a grant that may be on any resource of its type.
+// anyName is the name in a grant on any resource of its type.
 const anyName = "any"
 
-// grants is a set of grants, as an authorizer.
+// grants is a set of grants that acts as an authorizer.
 type grants []Grant
 
 func (g grants) Allowed(op Operation, t resource.Type, name string) bool {
@@ -56,8 +56,8 @@ func (g grants) AllowedAny(op Operation, t resource.Type) bool {
 	return false
 }
 
-// suffice reports whether all requests are answered in full. The configuration of
-// a topic that is created does not count: clients do without.
+// suffice reports whether all requests are answered in full. The configuration of a
+// created topic does not count: clients do not need it.
 func (g grants) suffice(requests []Request) bool {
 	for i := range requests {
 		out := Evaluate(g, &requests[i])
@@ -71,8 +71,8 @@ func (g grants) suffice(requests []Request) bool {
 	return true
 }
 
-// questioner notes what is asked. It allows all but one grant, so that the
-// fallback of that one is asked too.
+// questioner records the questions. It allows everything but one grant, so that the
+// fallbacks for that grant are asked too.
 type questioner struct {
 	denied Grant
 	asked  grants
@@ -90,7 +90,7 @@ func (q *questioner) AllowedAny(op Operation, t resource.Type) bool {
 	return q.Allowed(op, t, anyName)
 }
 
-// with returns g and the grant, if g does not hold it yet.
+// with returns g with the grant added, unless g already has it.
 func (g grants) with(grant Grant) grants {
 	for _, have := range g {
 		if have == grant {

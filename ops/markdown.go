@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// AppendMarkdown appends the rows to dst as Markdown, a section for each API, and
+// AppendMarkdown appends the rows to dst as Markdown, one section for each API, and
 // returns the extended slice.
 func AppendMarkdown(dst []byte, apis ...API) []byte {
 	for i := range apis {
@@ -38,7 +38,8 @@ func (api *API) appendMarkdown(dst []byte) []byte {
 	return append(dst, '\n')
 }
 
-// reception says where the request arrives and what becomes of it.
+// reception returns the endpoints that receive the request, and whether it is
+// forwarded.
 func (api *API) reception() string {
 	names := make([]string, len(api.Listeners))
 	for i, e := range api.Listeners {
@@ -110,7 +111,7 @@ func (s *Step) condition() string {
 	return strings.Join(parts, "; ")
 }
 
-// bounds says which endpoint and versions a step or a guard is bound to.
+// bounds returns the endpoint and the versions that a step or a guard is limited to.
 func bounds(at Endpoint, minVersion, maxVersion int16) []string {
 	var parts []string
 	if at != 0 {
@@ -139,7 +140,7 @@ func (s *Step) consequence() string {
 	return text
 }
 
-// scopeTexts says what an effect does, by scope; %v is the error code.
+// scopeTexts describes the effect of each scope; %v is the error code.
 var scopeTexts = [...]string{
 	WholeRequest:  "`%v` for the whole request",
 	OneItem:       "`%v` for the entry",

@@ -10,8 +10,7 @@ import (
 )
 
 // TestEveryVersionEqualToTheModel evaluates several requests of each version of each
-// API at each endpoint, and holds the outcomes against what the documented table
-// says.
+// API at each endpoint, and compares the outcomes with the documented table.
 func TestEveryVersionEqualToTheModel(t *testing.T) {
 	table := readProtocol(t)
 	authorizers := []ops.Authorizer{
@@ -57,13 +56,13 @@ func TestErrorCodesHaveKafkasNumbers(t *testing.T) {
 	}
 }
 
-// TestEnvelopeThatIsRefused has something embedded: nobody looks at it. A request
-// that is no envelope has nothing embedded.
+// TestEnvelopeThatIsRefused: the embedded request of a refused Envelope is not
+// evaluated, and other requests have none.
 func TestEnvelopeThatIsRefused(t *testing.T) {
 	session := func(string, string) ops.Authorizer { t.Error("a session is asked for"); return nil }
 	inner := &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker}
 	for _, r := range []*ops.Request{
-		{Key: 58, Endpoint: ops.Controller, Embedded: &ops.Embedded{Principal: "User:alice", Request: inner}}, // denied: only a broker may
+		{Key: 58, Endpoint: ops.Controller, Embedded: &ops.Embedded{Principal: "User:alice", Request: inner}}, // denied: only brokers may send it
 		{Key: 3, Version: 9, Endpoint: ops.Broker},
 		{Key: 3, Version: 9, Endpoint: ops.Broker, Embedded: &ops.Embedded{Principal: "User:alice"}},
 	} {
@@ -73,8 +72,8 @@ func TestEnvelopeThatIsRefused(t *testing.T) {
 	}
 }
 
-// TestStepsOfOnesOwn evaluates rows that the table does not have: as many steps as
-// there may be, fallbacks of the first and of the last, and of none.
+// TestStepsOfOnesOwn evaluates rows that are not in the table: with the maximum number
+// of steps, and with fallbacks of the first step, of the last, and of none.
 func TestStepsOfOnesOwn(t *testing.T) {
 	step := func(op ops.Operation, combine ops.Combine, of int) ops.Step {
 		return ops.Step{Operation: op, Type: resource.Cluster, Combine: combine, FallbackOf: of, Denied: ops.Effect{Code: ops.ClusterAuthorizationFailed}}
@@ -93,7 +92,7 @@ func TestStepsOfOnesOwn(t *testing.T) {
 		{append(pad(2), step(ops.Write, ops.Fallback, 2)), ops.None},
 		{append([]ops.Step{step(ops.Write, ops.Sufficient, 0)}, append(pad(1), step(ops.Write, ops.Fallback, 1))...), ops.ClusterAuthorizationFailed},
 		{append(pad(16), step(ops.Write, ops.Fallback, 16)), ops.None},
-		{append(pad(17), step(ops.Write, ops.Fallback, 17)), ops.ClusterAuthorizationFailed}, // beyond what is remembered it is asked
+		{append(pad(17), step(ops.Write, ops.Fallback, 17)), ops.ClusterAuthorizationFailed}, // a step beyond the size of a stepSet is not remembered, so its fallback is asked
 		{append(pad(2), step(ops.Write, ops.Fallback, 0)), ops.ClusterAuthorizationFailed},
 		{append(pad(2), step(ops.Write, ops.Fallback, -1)), ops.ClusterAuthorizationFailed},
 		{append(pad(2), step(ops.Write, ops.Fallback, 200)), ops.ClusterAuthorizationFailed},
@@ -105,7 +104,7 @@ func TestStepsOfOnesOwn(t *testing.T) {
 	}
 }
 
-// TestEntryStepsOfOnesOwn has fallbacks for each topic, with no condition beside.
+// TestEntryStepsOfOnesOwn has fallbacks for each topic, without a condition.
 func TestEntryStepsOfOnesOwn(t *testing.T) {
 	api, _ := ops.Lookup(2) // ListOffsets asks one question for each topic
 	step := func(op ops.Operation, combine ops.Combine, of int) ops.Step {

@@ -18,8 +18,8 @@ const (
 	subscribedTopics
 	matchedTopics
 	newTopics
-	// From here on the sources are lists whose resources can have entries of
-	// their own in the response.
+	// The sources from here on are lists whose resources can have their own entries in
+	// the response.
 	eachTopic
 	eachGroup
 	eachGroupTopic
@@ -53,17 +53,16 @@ var nameSourceNames = enum.Names{
 	eachTokenOwner:       "the owner of each token",
 }
 
-// String returns what n selects, such as "each topic of each group".
+// String returns a description of n, such as "each topic of each group".
 func (n NameSource) String() string { return nameSourceNames.String("NameSource", int(n)) }
 
-// MarshalText returns the text of n. A value without one is an error.
+// MarshalText returns the description of n. A value without one is an error.
 func (n NameSource) MarshalText() ([]byte, error) {
 	return nameSourceNames.MarshalText("NameSource", int(n))
 }
 
-// entry returns the list whose entries in the response the verdict on n
-// concerns: the group for the topics of its members, the token for its owner,
-// else n itself.
+// entry returns the list of entries that the verdict on n applies to. For the topics of
+// group members it is the groups, for token owners it is the tokens, otherwise it is n.
 func (n NameSource) entry() NameSource {
 	switch n {
 	case eachMemberTopic:

@@ -20,7 +20,7 @@ type protocolName struct {
 	name string
 }
 
-// readNames reads names.tsv, the one table of Kafka's names of API keys and error codes.
+// readNames reads names.tsv, Kafka's names of API keys and error codes.
 func readNames(t *testing.T) (apis, errors []protocolName) {
 	t.Helper()
 	text, err := os.ReadFile("names.tsv")
@@ -47,12 +47,12 @@ func readNames(t *testing.T) (apis, errors []protocolName) {
 	return apis, errors
 }
 
-// initialisms are the words that Go does not write in Pascal case.
+// initialisms are words that do not have Pascal case in Go identifiers.
 var initialisms = map[string]string{
 	"ACL": "ACL", "ACLS": "ACLs", "API": "API", "CRC": "CRC", "ID": "ID", "IDS": "IDs", "SASL": "SASL", "SCRAM": "SCRAM", "ISR": "ISR",
 }
 
-// goName returns Kafka's name in the form of a Go identifier: "CREATE_ACLS" is "CreateACLs".
+// goName returns Kafka's name as a Go identifier: "CREATE_ACLS" becomes "CreateACLs".
 func goName(name string) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(name, "_") {
@@ -65,7 +65,7 @@ func goName(name string) string {
 	return b.String()
 }
 
-// TestNames compares names.go with names.tsv, and writes it with -update.
+// TestNames compares names.go with names.tsv. With -update it writes names.go.
 func TestNames(t *testing.T) {
 	apis, errors := readNames(t)
 	var b bytes.Buffer

@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Operation is what an ACL allows or denies, and what a request asks to do. Its
-// value is Kafka's wire code (AclOperation). The zero Operation is Unknown.
+// Operation is an operation that an ACL allows or denies, or that a request performs.
+// Its value is Kafka's wire code (AclOperation). The zero Operation is Unknown.
 type Operation int8
 
 // The operations, with Kafka's wire codes.
@@ -40,8 +40,8 @@ var operationNames = enum.Names{
 	"CREATE_TOKENS", "DESCRIBE_TOKENS", "TWO_PHASE_COMMIT",
 }
 
-// OperationFromCode returns the operation with Kafka's wire code, or Unknown for
-// a code that is none of Kafka's.
+// OperationFromCode returns the operation with Kafka's wire code, or Unknown for a code
+// that Kafka does not define.
 func OperationFromCode(code int8) Operation {
 	if !operationNames.Known(int(code)) {
 		return Unknown
@@ -49,35 +49,33 @@ func OperationFromCode(code int8) Operation {
 	return Operation(code)
 }
 
-// ParseOperation returns the operation that s names, without regard to case and
-// with or without the underscores: "DESCRIBE_CONFIGS", "DescribeConfigs". White
-// space is not trimmed. The canonical spelling is that of [Operation.String]. On
-// error the result is Unknown.
+// ParseOperation parses the name of an operation. Case is ignored and underscores are
+// optional: "DESCRIBE_CONFIGS", "DescribeConfigs". White space is not trimmed.
+// [Operation.String] returns the canonical spelling. On error the result is Unknown.
 //
-// Source: Kafka's AclOperation.fromString and SecurityUtils.operation, which take
-// one half of these spellings each.
+// Source: Kafka's AclOperation.fromString and SecurityUtils.operation, each of which
+// accepts half of these spellings.
 func ParseOperation(s string) (Operation, error) {
 	code, err := operationNames.ParseFold("operation", s)
 	return Operation(code), err
 }
 
-// IsKnown reports whether o is one of Kafka's operations other than Unknown.
+// IsKnown reports whether Kafka defines o and o is not Unknown.
 func (o Operation) IsKnown() bool { return o > Unknown && operationNames.Known(int(o)) }
 
-// String returns Kafka's name of o, such as "DESCRIBE_CONFIGS", or
-// "Operation(99)" for a value that is none of Kafka's.
+// String returns Kafka's name of o, such as "DESCRIBE_CONFIGS", or "Operation(99)" for
+// an unknown value.
 func (o Operation) String() string { return operationNames.String("Operation", int(o)) }
 
 // DisplayName returns the Pascal-case name of o, such as "DescribeConfigs".
 func (o Operation) DisplayName() string { return operationNames.DisplayName("Operation", int(o)) }
 
-// MarshalText returns the name of o. A value that is none of Kafka's is an error.
+// MarshalText returns the name of o. An unknown value is an error.
 func (o Operation) MarshalText() ([]byte, error) {
 	return operationNames.MarshalText("Operation", int(o))
 }
 
-// UnmarshalText sets o to the operation that text names, as [ParseOperation]
-// reads it. On error o is unchanged.
+// UnmarshalText parses text as [ParseOperation] does. On error o is unchanged.
 func (o *Operation) UnmarshalText(text []byte) error {
 	v, err := ParseOperation(string(text))
 	if err == nil {
@@ -86,12 +84,12 @@ func (o *Operation) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Set is a set of operations: bit n stands for the operation with code n, as in
-// the authorized-operations fields of KIP-430. The zero Set is empty.
+// Set is a set of operations: bit n is the operation with code n, as in the KIP-430
+// fields. The zero Set is empty.
 type Set uint16
 
-// SetOf returns the set of the given operations. Values that are none of Kafka's
-// are left out.
+// SetOf returns the set of the given operations. Values that Kafka does not define are
+// skipped.
 func SetOf(operations ...Operation) Set {
 	var s Set
 	for _, o := range operations {
@@ -102,7 +100,7 @@ func SetOf(operations ...Operation) Set {
 	return s
 }
 
-// Has reports whether o is in s. A value that is none of Kafka's is in no set.
+// Has reports whether o is in s. A value that Kafka does not define is in no set.
 func (s Set) Has(o Operation) bool { return o >= 0 && s>>uint8(o)&1 != 0 }
 
 // Len returns how many operations are in s.
@@ -119,15 +117,16 @@ func (s Set) All() iter.Seq[Operation] {
 	}
 }
 
-// everyOperation is what All stands for: each operation there is, also one that
-// a request names only by mistake. Kafka's authorizer compares an ACL of ALL with
-// nothing.
+// everyOperation is the meaning of All: every code, including those that no valid
+// request asks for. Kafka's authorizer does not compare an ACL of All with the
+// operation.
 const everyOperation Set = 1<<16 - 1
 
-// impliedBy says which operations an ALLOW of an operation grants beside itself.
+// impliedBy lists the operations that an ALLOW of another operation also grants. A DENY
+// implies nothing.
 //
-// Source: Kafka's documentation ("Operations in Kafka"); KIP-11 for Describe,
-// KIP-133 for DescribeConfigs. A DENY implies nothing.
+// Source: Kafka's documentation ("Operations in Kafka"); KIP-11 for Describe, KIP-133
+// for DescribeConfigs.
 var impliedBy = [...]struct{ Implied, By Operation }{
 	{Describe, Read},
 	{Describe, Write},
@@ -136,8 +135,8 @@ var impliedBy = [...]struct{ Implied, By Operation }{
 	{DescribeConfigs, AlterConfigs},
 }
 
-// AllowedBy returns the operations that an ALLOW of o grants: o itself, for
-// All every operation, and what o implies (Read, Write, Delete and Alter imply
+// AllowedBy returns the operations that an ALLOW of o grants: o itself, every operation
+// if o is All, and the operations that o implies (Read, Write, Delete and Alter imply
 // Describe; AlterConfigs implies DescribeConfigs).
 func AllowedBy(o Operation) Set {
 	s := DeniedBy(o)
@@ -149,8 +148,8 @@ func AllowedBy(o Operation) Set {
 	return s
 }
 
-// DeniedBy returns the operations that a DENY of o refuses: o itself, and for
-// All every operation. A DENY implies nothing.
+// DeniedBy returns the operations that a DENY of o denies: o itself, or every operation
+// if o is All. A DENY implies nothing.
 func DeniedBy(o Operation) Set {
 	if o == All {
 		return everyOperation
@@ -158,8 +157,8 @@ func DeniedBy(o Operation) Set {
 	return SetOf(o)
 }
 
-// supported lists the operations that requests ask about for each resource
-// type, in wire order.
+// supported lists the operations that requests ask for on each resource type, in wire
+// order.
 //
 // Source: Kafka's AclEntry.supportedOperations, 4.2.
 var supported = map[resource.Type]Set{
@@ -171,23 +170,22 @@ var supported = map[resource.Type]Set{
 	resource.User:            SetOf(CreateTokens, DescribeTokens),
 }
 
-// Supported returns the operations that a resource type supports, without All.
-// The set of a type that no resource has is empty. Kafka accepts ACLs of other
-// operations too; no request ever asks about those.
+// Supported returns the operations that a resource type supports, without All. It is
+// empty for a type that no resource has. Kafka also accepts ACLs of other operations,
+// but no request asks for those.
 func Supported(t resource.Type) Set { return supported[t] }
 
-// ValidateByType reports whether a by-type question (Kafka's
-// authorizeByResourceType) can be asked of an operation and a resource type: both
-// must be specific, though All is allowed as an operation. Package snapshot
-// denies what this function refuses.
+// ValidateByType reports whether a by-type check (Kafka's authorizeByResourceType)
+// accepts an operation and a resource type. Both must be specific, except that the
+// operation may be All. Package snapshot denies what this function refuses.
 func ValidateByType(o Operation, t resource.Type) error {
 	switch {
 	case t == resource.Any:
-		return fmt.Errorf("resource type ANY is for filters: a by-type check needs one of %v", resource.Types())
+		return fmt.Errorf("resource type ANY is only for filters: a by-type check needs one of %v", resource.Types())
 	case !t.IsConcrete():
 		return fmt.Errorf("resource type %v is not known: a by-type check needs one of %v", t, resource.Types())
 	case o == Any:
-		return fmt.Errorf("operation ANY is for filters: a by-type check needs one of %v", slices.Collect(Supported(t).All()))
+		return fmt.Errorf("operation ANY is only for filters: a by-type check needs one of %v", slices.Collect(Supported(t).All()))
 	case !o.IsKnown():
 		return fmt.Errorf("operation %v is not known: a by-type check needs one of %v", o, slices.Collect(Supported(t).All()))
 	}

@@ -40,7 +40,7 @@ func TestOperationRoundTrip(t *testing.T) {
 	}
 }
 
-// TestImplications pins the whole of what an ALLOW and a DENY stand for.
+// TestImplications has every operation that an ALLOW and a DENY cover.
 func TestImplications(t *testing.T) {
 	implied := map[ops.Operation]ops.Operation{
 		ops.Read: ops.Describe, ops.Write: ops.Describe, ops.Delete: ops.Describe, ops.Alter: ops.Describe,
@@ -76,7 +76,7 @@ func TestSetIterates(t *testing.T) {
 	}
 }
 
-// TestEveryTypeIsInTheTables: a new resource type must say what it supports.
+// TestEveryTypeIsInTheTables: a new resource type must have supported operations.
 func TestEveryTypeIsInTheTables(t *testing.T) {
 	for _, typ := range resource.Types() {
 		if ops.Supported(typ) == 0 {

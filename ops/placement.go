@@ -1,7 +1,7 @@
 package ops
 
-// Where the error of a whole request stands in the response, as [API.Placement]
-// words it.
+// The places in a response where the error of a whole request can be, as in
+// [API.Placement].
 const (
 	topLevel          = "the error code of the response"
 	everyPartition    = "every partition of the request; the response has no error code of its own"

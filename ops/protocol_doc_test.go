@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/protocol.md and docs/protocol.json")
 
-// protocolHeader explains the page; the sections come from the table.
+// protocolHeader introduces the page; the table provides the sections.
 const protocolHeader = `<!-- Rendered from the table in package ops by "go test ./ops -run TestProtocolDocs -update". Do not edit. -->
 # What each Kafka request needs
 
@@ -54,7 +54,7 @@ func TestProtocolDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, want) {
-			t.Errorf("docs/%s is not what the table gives: run go test ./ops -run TestProtocolDocs -update", name)
+			t.Errorf("docs/%s differs from the table: run go test ./ops -run TestProtocolDocs -update", name)
 		}
 	}
 }

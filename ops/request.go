@@ -7,47 +7,46 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Authorizer answers the two questions that evaluating a request asks. It must
-// answer both for one principal (with its groups) at one address, and from one
-// state of the ACLs if the answer is to be consistent.
+// Authorizer answers the two questions that the evaluation of a request asks. Both
+// answers must be for one principal (with its groups) at one address. For consistent
+// answers, both must use the same state of the ACLs.
 type Authorizer interface {
 	// Allowed reports whether the operation is allowed on the resource.
 	Allowed(op Operation, t resource.Type, name string) bool
-	// AllowedAny reports whether the operation is allowed on some resource of the
-	// type (Kafka's authorizeByResourceType).
+	// AllowedAny reports whether the operation is allowed on some resource of the type
+	// (Kafka's authorizeByResourceType).
 	AllowedAny(op Operation, t resource.Type) bool
 }
 
-// Request is what a Kafka request asks for, as far as authorization goes: what
-// is on the wire, and the state that decides what an answer would reveal. Fields
-// that an API does not use are ignored. The zero Request is of no version of
-// Produce that Kafka serves and is refused.
+// Request is the part of a Kafka request that matters for authorization: fields of the
+// message, and the state that decides what a response would reveal. Fields that an API
+// does not use are ignored. The zero Request is a Produce of a version that Kafka does
+// not serve, and is refused.
 type Request struct {
 	Key      APIKey
 	Version  int16
 	Endpoint Endpoint
 	Caller   Caller
-	// Forwarded says that the request came to a controller in an Envelope.
+	// Forwarded says that the controller received the request in an Envelope.
 	Forwarded bool
 
-	// Topics are the topics that the request names, or, with AllTopics, every
-	// topic there is.
+	// Topics are the topics in the request, or every existing topic if AllTopics is
+	// set.
 	Topics []Topic
-	// AllTopics says that the request is for every topic: Metadata with a null
-	// list (or an empty one in version 0), DescribeTopicPartitions with an empty
-	// one.
+	// AllTopics says that the request is for every topic: Metadata with a null list (or
+	// an empty one in version 0), DescribeTopicPartitions with an empty one.
 	AllTopics bool
 
-	// Group is the group of a request that has one.
+	// Group is the group of a request that has a single group.
 	Group string
-	// Groups are the groups of a request for several, or for ListGroups every
-	// group of the coordinator.
+	// Groups are the groups of a request for several. For ListGroups they are all
+	// groups of the coordinator.
 	Groups []Holder
 
 	// TransactionalID is the transactional id of a request that has one, or nil.
 	TransactionalID *string
-	// Transactions are the transactional ids of a request for several, with the
-	// topics that are in the transaction; for ListTransactions, every one of the
+	// Transactions are the transactional ids of a request for several, each with the
+	// topics in its transaction. For ListTransactions they are all those of the
 	// coordinator.
 	Transactions []Holder
 
@@ -56,24 +55,22 @@ type Request struct {
 
 	Resources []ConfigResource // of the requests about configurations
 
-	// Subscribed are the topics that a group heartbeat names: those that the
-	// member subscribes to, or all that its streams topology uses.
+	// Subscribed are the topics in a group heartbeat: those that the member subscribes
+	// to, or all that its streams topology uses.
 	Subscribed []string
-	// Matched are the topics that match the pattern which a group heartbeat
-	// subscribes to.
+	// Matched are the topics that match the pattern in a group heartbeat.
 	Matched []string
 	// NewTopics are the internal topics that the coordinator wants to create for
 	// a streams group.
 	NewTopics []string
 
-	// Tokens are the delegation tokens that the request is about: the one to
-	// renew or to expire (none if there is no such token), or those of the owners
-	// to describe.
+	// Tokens are the delegation tokens of the request: the one to renew or to expire
+	// (none if it does not exist), or those of the owners to describe.
 	Tokens   []Token
 	Owner    string   // the owner of the token to create, such as "User:bob"; "" for the caller
 	Renewers []string // of the token to create
 
-	// Embedded is what an Envelope carries.
+	// Embedded is the content of an Envelope.
 	Embedded *Embedded
 
 	Follower                 bool // Fetch: the replica id is not negative
@@ -85,20 +82,20 @@ type Request struct {
 	IncludeClusterOperations bool // the KIP-430 flag for the cluster
 	IncludeOperations        bool // the KIP-430 flag for topics or groups
 	NoProtocol               bool // SyncGroup: the protocol type or name is null
-	TokensDisabled           bool // delegation tokens are switched off
-	FeatureDisabled          bool // the group protocol that the request belongs to is switched off
+	TokensDisabled           bool // delegation tokens are disabled
+	FeatureDisabled          bool // the group protocol of the request is disabled
 }
 
-// Caller is who sent a request, as far as the delegation token APIs look at it;
-// the authorizer knows the caller for all else.
+// Caller is the client that sent a request. Only the delegation token APIs use it; for
+// all else the authorizer knows the client.
 type Caller struct {
 	Principal          string // such as "User:alice"
 	TokenAuthenticated bool
 	Protocol           SecurityProtocol
 }
 
-// SecurityProtocol is Kafka's code of how a connection is secured. The zero
-// SecurityProtocol is Plaintext, which no delegation token request is accepted on.
+// SecurityProtocol is Kafka's code for the security of a connection. The zero
+// SecurityProtocol is Plaintext, for which Kafka accepts no delegation token request.
 type SecurityProtocol int8
 
 // The security protocols, with Kafka's codes.
@@ -112,9 +109,8 @@ const (
 // anonymous is the principal of a connection without a client certificate.
 const anonymous = "User:ANONYMOUS"
 
-// mayUseTokens reports whether the connection may create and manage delegation
-// tokens at all. The connection of a forwarded request is the broker's and is not
-// looked at.
+// mayUseTokens reports whether the connection may create and manage delegation tokens
+// at all. The connection of a forwarded request is the broker's and does not count.
 //
 // Source: KafkaApis.allowTokenRequests, ControllerApis.allowTokenRequests.
 func (c Caller) mayUseTokens(forwarded bool) bool {
@@ -130,27 +126,27 @@ func (c Caller) mayUseTokens(forwarded bool) bool {
 	}
 }
 
-// Topic is a topic of a request, named or by id.
+// Topic is a topic in a request, given by name or by id.
 type Topic struct {
-	Name string // of a topic by id: the name that the id resolves to, "" if none
+	Name string // for a topic by id: the name of the topic with that id, or ""
 	ID   [16]byte
-	ByID bool // the request has the id, not the name
-	// Exists says that the topic exists. Where that is not known it must be left
-	// false for Metadata, so that creating the topic is asked about.
+	ByID bool // the request has the id instead of the name
+	// Exists says that the topic exists. If that is unknown, leave it false for
+	// Metadata, so that Create is asked for.
 	Exists bool
 }
 
-// Holder is a group or a transactional id with topics.
+// Holder is a group or a transactional id with its topics.
 type Holder struct {
 	Name string
-	// Topics are the topics that the request names for the group, or those that
-	// the holder has in its state: topics with a committed offset, topics that the
-	// members are assigned, topics in the transaction.
+	// Topics are the topics of the group in the request, or those in the state of the
+	// group or transaction: topics with a committed offset, topics assigned to members,
+	// topics in the transaction.
 	Topics    []Topic
 	AllTopics bool // the request is for every topic of the group
 }
 
-// KeyType is Kafka's code of what the keys of FindCoordinator are.
+// KeyType is Kafka's code for the kind of FindCoordinator's keys.
 type KeyType int8
 
 // The key types, with Kafka's codes.
@@ -160,26 +156,26 @@ const (
 	ShareKey       KeyType = 2
 )
 
-// ConfigResource is a resource whose configuration is asked for or altered.
+// ConfigResource is a resource whose configuration is read or changed.
 type ConfigResource struct {
 	Type      ConfigType
 	Name      string
-	Exists    bool // of a topic
-	OtherNode bool // of a broker: the name is not that of the broker asked
-	Invalid   bool // a configuration to alter is named twice, or has no value
+	Exists    bool // for a topic
+	OtherNode bool // for a broker: the name is not that of the receiving broker
+	Invalid   bool // a configuration to change is repeated, or has no value
 }
 
-// Token is a delegation token. Principals are written "User:bob".
+// Token is a delegation token. Principals have the form "User:bob".
 type Token struct {
 	ID        string
 	Owner     string
-	Requester string // who created it, if not the owner
+	Requester string // the principal that created it, if not the owner
 	Renewers  []string
 	Expired   bool
 }
 
-// mayBeRenewedBy reports whether a principal may renew or expire t: not the
-// requester of a token for somebody else.
+// mayBeRenewedBy reports whether a principal may renew or expire t. The requester of a
+// token for another owner may not.
 func (t *Token) mayBeRenewedBy(principal string) bool {
 	return principal != "" && (principal == t.Owner || slices.Contains(t.Renewers, principal))
 }
@@ -189,9 +185,9 @@ func (t *Token) isKnownTo(principal string) bool {
 	return t.mayBeRenewedBy(principal) || principal != "" && principal == t.Requester
 }
 
-// Embedded is the request that an Envelope carries, with the client it is from.
+// Embedded is the request in an Envelope, with the client that sent it.
 type Embedded struct {
-	Principal     string // "" if it cannot be read
+	Principal     string // "" if it cannot be parsed
 	ClientAddress string
 	Request       *Request // nil if it cannot be parsed
 }
@@ -202,20 +198,20 @@ func (r *Request) forwardable() bool {
 	return api != nil && api.Forwardable
 }
 
-// everyConfig are the types of resources that have a configuration.
+// everyConfig are the kinds of resources that have a configuration.
 const everyConfig = TopicConfig | BrokerConfig | BrokerLoggerConfig | ClientMetricsConfig | GroupConfig
 
-// isOne reports whether t is exactly one of the types that have a configuration.
+// isOne reports whether t is a single kind.
 func (t ConfigType) isOne() bool { return t&everyConfig == t && t != 0 && t&(t-1) == 0 }
 
-// hasUnknownConfig reports whether a resource of r has a type without
+// hasUnknownConfig reports whether a resource of r is of a kind that has no
 // configuration.
 func (r *Request) hasUnknownConfig() bool {
 	return slices.ContainsFunc(r.Resources, func(c ConfigResource) bool { return !c.Type.isOne() })
 }
 
-// hasInvalidTopology reports whether a topic that a streams group uses is internal to
-// Kafka or has a name that no topic can have.
+// hasInvalidTopology reports whether a topic of a streams group is internal to Kafka or
+// has an invalid name.
 func (r *Request) hasInvalidTopology() bool {
 	return slices.ContainsFunc(r.Subscribed, func(name string) bool { return InternalTopic(name) || !ValidTopicName(name) })
 }
@@ -226,13 +222,12 @@ func (r *Request) hasForeignRenewer() bool {
 	return slices.ContainsFunc(r.Renewers, func(p string) bool { return !strings.HasPrefix(p, "User:") })
 }
 
-// createsTopics reports whether the broker creates a missing topic that the
-// request names.
+// createsTopics reports whether the broker creates missing topics for the request.
 func (r *Request) createsTopics() bool {
 	return !r.AutoCreateDisabled && (r.AllowAutoCreate || r.Version < 4)
 }
 
-// topic returns the topic of r that an entry of the response is about.
+// topic returns the topic of an entry of the response.
 func (r *Request) topic(it *Item) *Topic {
 	switch it.list {
 	case eachGroupTopic:
@@ -244,15 +239,15 @@ func (r *Request) topic(it *Item) *Topic {
 	}
 }
 
-// name returns the name of the resource that an entry of the response is about.
+// name returns the name of the resource of an entry of the response.
 func (r *Request) name(it *Item) string {
-	if it.list == eachTopic { // apart, so that the commonest case is inlined
+	if it.list == eachTopic { // handled here, so that the commonest case is inlined
 		return r.Topics[it.Index].Name
 	}
 	return r.otherName(it)
 }
 
-// otherName is name for the lists other than that of the topics.
+// otherName is name for lists other than eachTopic.
 func (r *Request) otherName(it *Item) string {
 	switch it.list {
 	case eachGroup:
@@ -270,8 +265,8 @@ func (r *Request) otherName(it *Item) string {
 	}
 }
 
-// NameOf returns the name of the resource that an entry of the response is about,
-// or "" if the name must not be shown. The entry must be of an outcome of r.
+// NameOf returns the name of the resource of an entry of the response, or "" if the
+// name must not be shown. The entry must be from an outcome of r.
 func (r *Request) NameOf(it *Item) string {
 	if it.NameWithheld {
 		return ""

@@ -6,17 +6,17 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// table is the protocol table: the row of each API key, in order of the keys.
+// table is the protocol table: one row for each API key, in order of the keys.
 var table = slices.Concat(
 	produceAPIs, consumerAPIs, groupAPIs, shareAPIs, transactionAPIs, topicAPIs,
 	configAPIs, clusterAPIs, connectionAPIs, tokenAPIs, quorumAPIs, removedAPIs,
 )
 
-// rows is table by API key; a key without a row has index -1.
+// rows holds the index in table of each API key, or -1 for a key without a row.
 var rows = index(table)
 
-// maxKey is the highest API key that the table may have. It bounds the index of
-// rows; Kafka 4.2 has 93 keys.
+// maxKey is the highest API key that the table can have. It bounds the size of rows;
+// Kafka 4.2 has 93 keys.
 const maxKey = 255
 
 func index(table []API) [maxKey + 1]int16 {
@@ -27,8 +27,7 @@ func index(table []API) [maxKey + 1]int16 {
 	return rows
 }
 
-// row returns the row of key, or nil if there is none. The row must not be
-// changed.
+// row returns the row of key, or nil. The row must not be changed.
 func row(key APIKey) *API {
 	if key < ProduceKey || key > maxKey || rows[key] < 0 {
 		return nil
@@ -36,9 +35,8 @@ func row(key APIKey) *API {
 	return &table[rows[key]]
 }
 
-// APIs returns the protocol table: a row for each API key of Kafka 4.2, and for
-// the keys 4 to 7 that Kafka 4.0 removed, in order of the keys. The caller owns
-// the rows.
+// APIs returns the protocol table: a row for each API key of Kafka 4.2, and for the
+// keys 4 to 7, which Kafka 4.0 removed, in order of the keys. The caller owns the rows.
 func APIs() []API {
 	var apis []API
 	for key := range APIKey(maxKey + 1) {
@@ -49,8 +47,8 @@ func APIs() []API {
 	return apis
 }
 
-// Lookup returns the row of an API key, and whether there is one. The caller owns
-// the row.
+// Lookup returns the row of an API key, and whether there is one. The caller owns the
+// row.
 func Lookup(key APIKey) (api API, ok bool) {
 	if found := row(key); found != nil {
 		return found.clone(), true
@@ -58,8 +56,7 @@ func Lookup(key APIKey) (api API, ok bool) {
 	return API{}, false
 }
 
-// The rows are written with the functions below, so that a row says only what is
-// particular to it.
+// The functions below build rows, so that each row states only what is specific to it.
 
 var (
 	onBroker     = []Endpoint{Broker}
@@ -67,22 +64,22 @@ var (
 	onBoth       = []Endpoint{Broker, Controller}
 )
 
-// documents lists the permissions of Kafka's documentation.
+// documents lists the permissions in Kafka's documentation.
 func documents(permissions ...Permission) []Permission { return permissions }
 
-// on is a permission on a resource type.
+// on returns a permission on a resource type.
 func (o Operation) on(t resource.Type) Permission { return Permission{o, t} }
 
-// require is a step whose denial fails the whole request with the error of the
+// require returns a step whose denial fails the whole request with the error of the
 // resource type.
 func require(op Operation, t resource.Type, from NameSource, path string) Step {
 	return Step{Operation: op, Type: t, Name: from, Path: path, Denied: Effect{Scope: WholeRequest, Code: authorizationErrors[t]}}
 }
 
-// requireCluster is the commonest step: an operation on the cluster.
+// requireCluster returns the commonest step: an operation on the cluster.
 func requireCluster(op Operation) Step { return require(op, resource.Cluster, theCluster, "") }
 
-// requireEach is a step whose denial is an error of the entry of the resource.
+// requireEach returns a step whose denial is an error of the resource's entry.
 func requireEach(op Operation, t resource.Type, from NameSource, path string) Step {
 	s := require(op, t, from, path)
 	s.PerItem, s.Denied.Scope = true, OneItem
@@ -98,30 +95,31 @@ func (s Step) denied(f Effect) Step         { s.Denied = f; return s }
 func (s Step) fallbackOf(n int) Step        { s.Combine, s.FallbackOf = Fallback, n; return s }
 func (s Step) versions(min, max int16) Step { s.MinVersion, s.MaxVersion = min, max; return s }
 
-// suffices makes s a step whose allow is enough and whose denial is no error.
+// suffices returns s as a step for which an allow is enough and a denial is not an
+// error.
 func (s Step) suffices() Step {
 	s.Combine, s.Denied = Sufficient, Effect{}
 	return s
 }
 
-// leavesOut makes a denial leave out the entry.
+// leavesOut makes a denial omit the entry.
 func (s Step) leavesOut() Step { s.Denied = Effect{Scope: LeftOut}; return s }
 
-// quiet keeps a denial out of the audit log.
+// quiet keeps denials out of the audit log.
 func (s Step) quiet() Step { s.QuietDenial = true; return s }
 
-// quietWhenAll keeps a denial out of the audit log in a request for every topic.
+// quietWhenAll keeps denials of a request for every topic out of the audit log.
 func (s Step) quietWhenAll() Step { s.QuietWhenAll = true; return s }
 
-// hidesName makes a denial withhold the name of a topic that is named by id.
+// hidesName makes a denial withhold the name of a topic that was requested by id.
 func (s Step) hidesName() Step { s.Denied.HidesName = true; return s }
 
-// guardItem is a guard on each entry.
+// guardItem returns a guard on each entry.
 func guardItem(after int, c Condition, code ErrorCode) Guard {
 	return Guard{After: after, When: c, Effect: Effect{Scope: OneItem, Code: code}}
 }
 
-// guardRequest is a guard on the whole request.
+// guardRequest returns a guard on the whole request.
 func guardRequest(after int, c Condition, code ErrorCode) Guard {
 	return Guard{After: after, When: c, Effect: Effect{Scope: WholeRequest, Code: code}}
 }

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // clusterAPIs are the requests about the cluster and its partitions.
 var clusterAPIs = []API{
 	{
-		Key:        AlterReplicaLogDirsKey, // AlterReplicaLogDirs
+		Key:        AlterReplicaLogDirsKey,
 		MinVersion: 1, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleAlterReplicaLogDirsRequest"},
@@ -14,7 +14,7 @@ var clusterAPIs = []API{
 		Placement:  everyPartition,
 	},
 	{
-		Key:        DescribeLogDirsKey, // DescribeLogDirs
+		Key:        DescribeLogDirsKey,
 		MinVersion: 1, MaxVersion: 4,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDescribeLogDirsRequest"},
@@ -27,7 +27,7 @@ var clusterAPIs = []API{
 		Differences: []string{"The documentation speaks of an empty response; from version 3 it carries the error too."},
 	},
 	{
-		Key:        ElectLeadersKey, // ElectLeaders
+		Key:        ElectLeadersKey,
 		MinVersion: 0, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleElectLeaders"},
@@ -40,7 +40,7 @@ var clusterAPIs = []API{
 		},
 	},
 	{
-		Key:        AlterPartitionReassignmentsKey, // AlterPartitionReassignments
+		Key:        AlterPartitionReassignmentsKey,
 		MinVersion: 0, MaxVersion: 1,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleAlterPartitionReassignments"},
@@ -49,7 +49,7 @@ var clusterAPIs = []API{
 		Placement:  topAndPartitions,
 	},
 	{
-		Key:        ListPartitionReassignmentsKey, // ListPartitionReassignments
+		Key:        ListPartitionReassignmentsKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleListPartitionReassignments"},
@@ -58,7 +58,7 @@ var clusterAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        UpdateFeaturesKey, // UpdateFeatures
+		Key:        UpdateFeaturesKey,
 		MinVersion: 0, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleUpdateFeatures"},
@@ -67,7 +67,7 @@ var clusterAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        DescribeClusterKey, // DescribeCluster
+		Key:        DescribeClusterKey,
 		MinVersion: 0, MaxVersion: 2,
 		Listeners:  onBoth,
 		Handlers:   []string{"AuthHelper.computeDescribeClusterResponse", "KafkaApis.handleDescribeCluster", "ControllerApis.handleDescribeCluster"},
@@ -86,7 +86,7 @@ var clusterAPIs = []API{
 		},
 	},
 	{
-		Key:        UnregisterBrokerKey, // UnregisterBroker
+		Key:        UnregisterBrokerKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleUnregisterBroker"},

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // configAPIs are the requests about configurations, quotas, credentials and ACLs.
 var configAPIs = []API{
 	{
-		Key:        DescribeACLsKey, // DescribeAcls
+		Key:        DescribeACLsKey,
 		MinVersion: 1, MaxVersion: 3,
 		Listeners:  onBoth,
 		Handlers:   []string{"AclApis.handleDescribeAcls"},
@@ -15,7 +15,7 @@ var configAPIs = []API{
 		Notes:      []string{"A broker answers it and does not forward it."},
 	},
 	{
-		Key:        CreateACLsKey, // CreateAcls
+		Key:        CreateACLsKey,
 		MinVersion: 1, MaxVersion: 3,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"AclApis.handleCreateAcls"},
@@ -24,7 +24,7 @@ var configAPIs = []API{
 		Placement:  "the result of each creation",
 	},
 	{
-		Key:        DeleteACLsKey, // DeleteAcls
+		Key:        DeleteACLsKey,
 		MinVersion: 1, MaxVersion: 3,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"AclApis.handleDeleteAcls"},
@@ -33,7 +33,7 @@ var configAPIs = []API{
 		Placement:  "the result of each filter",
 	},
 	{
-		Key:        DescribeConfigsKey, // DescribeConfigs
+		Key:        DescribeConfigsKey,
 		MinVersion: 1, MaxVersion: 4,
 		Listeners:  onBoth,
 		Handlers:   []string{"ConfigHelper.handleDescribeConfigsRequest"},
@@ -52,7 +52,7 @@ var configAPIs = []API{
 		Differences: []string{"Groups, with DescribeConfigs on the group, are not documented, nor that broker loggers and client metrics go by the cluster."},
 	},
 	{
-		Key:        AlterConfigsKey, // AlterConfigs
+		Key:        AlterConfigsKey,
 		MinVersion: 0, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"KafkaApis.handleAlterConfigsRequest", "ControllerApis.handleLegacyAlterConfigs", "ControllerApis.authorizeAlterResource"},
@@ -79,7 +79,7 @@ var configAPIs = []API{
 		Notes: []string{brokerLooksFirst},
 	},
 	{
-		Key:        IncrementalAlterConfigsKey, // IncrementalAlterConfigs
+		Key:        IncrementalAlterConfigsKey,
 		MinVersion: 0, MaxVersion: 1,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers: []string{
@@ -113,7 +113,7 @@ var configAPIs = []API{
 		Notes: []string{brokerLooksFirst},
 	},
 	{
-		Key:        DescribeClientQuotasKey, // DescribeClientQuotas
+		Key:        DescribeClientQuotasKey,
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDescribeClientQuotasRequest"},
@@ -122,7 +122,7 @@ var configAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        AlterClientQuotasKey, // AlterClientQuotas
+		Key:        AlterClientQuotasKey,
 		MinVersion: 0, MaxVersion: 1,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleAlterClientQuotas"},
@@ -131,7 +131,7 @@ var configAPIs = []API{
 		Placement:  "each entry of the request",
 	},
 	{
-		Key:        DescribeUserSCRAMCredentialsKey, // DescribeUserScramCredentials
+		Key:        DescribeUserSCRAMCredentialsKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBoth,
 		Handlers:   []string{"KafkaApis.handleDescribeUserScramCredentialsRequest"},
@@ -145,7 +145,7 @@ var configAPIs = []API{
 		},
 	},
 	{
-		Key:        AlterUserSCRAMCredentialsKey, // AlterUserScramCredentials
+		Key:        AlterUserSCRAMCredentialsKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleAlterUserScramCredentials"},
@@ -154,7 +154,7 @@ var configAPIs = []API{
 		Placement:  "the result of each user",
 	},
 	{
-		Key:        ListConfigResourcesKey, // ListConfigResources
+		Key:        ListConfigResourcesKey,
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleListConfigResources"},
@@ -165,8 +165,8 @@ var configAPIs = []API{
 	},
 }
 
-// brokerOfOtherNode refuses the configuration of a broker that is not the one
-// asked, which the broker looks at before it forwards the request.
+// brokerOfOtherNode refuses the configuration of another broker than the receiving one.
+// The broker checks this before it forwards the request.
 var brokerOfOtherNode = Guard{
 	When: configOfOtherNode, Configs: BrokerConfig, Endpoint: Broker,
 	Effect: Effect{Scope: OneItem, Code: InvalidRequest},

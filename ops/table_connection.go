@@ -3,7 +3,7 @@ package ops
 // connectionAPIs are the requests that need no authorization.
 var connectionAPIs = []API{
 	{
-		Key:        SASLHandshakeKey, // SaslHandshake
+		Key:        SASLHandshakeKey,
 		MinVersion: 0, MaxVersion: 1,
 		Listeners: onBoth,
 		Handlers:  []string{"KafkaApis.handleSaslHandshakeRequest", "ControllerApis.handleSaslHandshakeRequest"},
@@ -12,7 +12,7 @@ var connectionAPIs = []API{
 		Notes:     []string{saslIsOver},
 	},
 	{
-		Key:        APIVersionsKey, // ApiVersions
+		Key:        APIVersionsKey,
 		MinVersion: 0, MaxVersion: 4,
 		Listeners: onBoth,
 		Handlers:  []string{"KafkaApis.handleApiVersionsRequest", "ControllerApis.handleApiVersionsRequest"},
@@ -20,7 +20,7 @@ var connectionAPIs = []API{
 		Notes:     []string{neverAuthorized},
 	},
 	{
-		Key:        SASLAuthenticateKey, // SaslAuthenticate
+		Key:        SASLAuthenticateKey,
 		MinVersion: 0, MaxVersion: 2,
 		Listeners: onBoth,
 		Handlers:  []string{"KafkaApis.handleSaslAuthenticateRequest", "ControllerApis.handleSaslAuthenticateRequest"},
@@ -29,7 +29,7 @@ var connectionAPIs = []API{
 		Notes:     []string{saslIsOver},
 	},
 	{
-		Key:        GetTelemetrySubscriptionsKey, // GetTelemetrySubscriptions
+		Key:        GetTelemetrySubscriptionsKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners: onBroker,
 		Handlers:  []string{"KafkaApis.handleGetTelemetrySubscriptionsRequest"},
@@ -37,7 +37,7 @@ var connectionAPIs = []API{
 		Notes:     []string{neverAuthorized},
 	},
 	{
-		Key:        PushTelemetryKey, // PushTelemetry
+		Key:        PushTelemetryKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners: onBroker,
 		Handlers:  []string{"KafkaApis.handlePushTelemetryRequest"},

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // consumerAPIs are the requests that read records and offsets.
 var consumerAPIs = []API{
 	{
-		Key:        FetchKey, // Fetch
+		Key:        FetchKey,
 		MinVersion: 4, MaxVersion: 18,
 		Listeners:  onBoth,
 		Handlers:   []string{"KafkaApis.handleFetchRequest", "ControllerApis.handleFetch"},
@@ -31,7 +31,7 @@ var consumerAPIs = []API{
 		},
 	},
 	{
-		Key:        ListOffsetsKey, // ListOffsets
+		Key:        ListOffsetsKey,
 		MinVersion: 1, MaxVersion: 11,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleListOffsetRequest"},
@@ -42,7 +42,7 @@ var consumerAPIs = []API{
 		Placement:  everyPartition,
 	},
 	{
-		Key:        OffsetCommitKey, // OffsetCommit
+		Key:        OffsetCommitKey,
 		MinVersion: 2, MaxVersion: 10,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleOffsetCommitRequest"},
@@ -60,7 +60,7 @@ var consumerAPIs = []API{
 		Notes:     []string{"Of an unknown topic id Kafka asks about a topic without a name and ignores the answer; here nothing is asked."},
 	},
 	{
-		Key:        OffsetFetchKey, // OffsetFetch
+		Key:        OffsetFetchKey,
 		MinVersion: 1, MaxVersion: 10,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleOffsetFetchRequest", "KafkaApis.fetchAllOffsetsForGroup", "KafkaApis.fetchOffsetsForGroup"},
@@ -77,7 +77,7 @@ var consumerAPIs = []API{
 		Differences: []string{"A request for every topic of a group leaves out the topics that may not be described, without an error."},
 	},
 	{
-		Key:        FindCoordinatorKey, // FindCoordinator
+		Key:        FindCoordinatorKey,
 		MinVersion: 0, MaxVersion: 6,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.getCoordinator", "KafkaApis.handleFindCoordinatorRequestV4AndAbove", "KafkaApis.handleFindCoordinatorRequestLessThanV4"},
@@ -99,7 +99,7 @@ var consumerAPIs = []API{
 		Differences: []string{"Keys of share groups, which need ClusterAction on the cluster, are not documented."},
 	},
 	{
-		Key:        OffsetForLeaderEpochKey, // OffsetForLeaderEpoch
+		Key:        OffsetForLeaderEpochKey,
 		MinVersion: 2, MaxVersion: 4,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleOffsetForLeaderEpochRequest"},

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // groupAPIs are the requests about consumer and streams groups.
 var groupAPIs = []API{
 	{
-		Key:        JoinGroupKey, // JoinGroup
+		Key:        JoinGroupKey,
 		MinVersion: 0, MaxVersion: 9,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleJoinGroupRequest"},
@@ -14,7 +14,7 @@ var groupAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        HeartbeatKey, // Heartbeat
+		Key:        HeartbeatKey,
 		MinVersion: 0, MaxVersion: 4,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleHeartbeatRequest"},
@@ -23,7 +23,7 @@ var groupAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        LeaveGroupKey, // LeaveGroup
+		Key:        LeaveGroupKey,
 		MinVersion: 0, MaxVersion: 5,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleLeaveGroupRequest"},
@@ -32,7 +32,7 @@ var groupAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        SyncGroupKey, // SyncGroup
+		Key:        SyncGroupKey,
 		MinVersion: 0, MaxVersion: 5,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleSyncGroupRequest"},
@@ -44,7 +44,7 @@ var groupAPIs = []API{
 		Placement: topLevel,
 	},
 	{
-		Key:        DescribeGroupsKey, // DescribeGroups
+		Key:        DescribeGroupsKey,
 		MinVersion: 0, MaxVersion: 6,
 		Listeners:       onBroker,
 		Handlers:        []string{"KafkaApis.handleDescribeGroupsRequest"},
@@ -55,7 +55,7 @@ var groupAPIs = []API{
 		Placement:       perGroup,
 	},
 	{
-		Key:        ListGroupsKey, // ListGroups
+		Key:        ListGroupsKey,
 		MinVersion: 0, MaxVersion: 5,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleListGroupsRequest"},
@@ -70,7 +70,7 @@ var groupAPIs = []API{
 		Placement: neverAnError,
 	},
 	{
-		Key:        DeleteGroupsKey, // DeleteGroups
+		Key:        DeleteGroupsKey,
 		MinVersion: 0, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDeleteGroupsRequest"},
@@ -80,7 +80,7 @@ var groupAPIs = []API{
 		Placement:  perGroup,
 	},
 	{
-		Key:        OffsetDeleteKey, // OffsetDelete
+		Key:        OffsetDeleteKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleOffsetDeleteRequest"},
@@ -94,7 +94,7 @@ var groupAPIs = []API{
 		Placement: groupTopThenParts,
 	},
 	{
-		Key:        ConsumerGroupHeartbeatKey, // ConsumerGroupHeartbeat
+		Key:        ConsumerGroupHeartbeatKey,
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleConsumerGroupHeartbeat", "GroupMetadataManager.refreshRegularExpressions"},
@@ -111,7 +111,7 @@ var groupAPIs = []API{
 		Differences: []string{"Describe on the subscribed topics, needed since 4.0, is not documented."},
 	},
 	{
-		Key:        ConsumerGroupDescribeKey, // ConsumerGroupDescribe
+		Key:        ConsumerGroupDescribeKey,
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleConsumerGroupDescribe"},
@@ -131,7 +131,7 @@ var groupAPIs = []API{
 		},
 	},
 	{
-		Key:        StreamsGroupHeartbeatKey, // StreamsGroupHeartbeat
+		Key:        StreamsGroupHeartbeatKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleStreamsGroupHeartbeat"},
@@ -158,7 +158,7 @@ var groupAPIs = []API{
 		},
 	},
 	{
-		Key:        StreamsGroupDescribeKey, // StreamsGroupDescribe
+		Key:        StreamsGroupDescribeKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleStreamsGroupDescribe"},

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // produceAPIs are the requests that write records.
 var produceAPIs = []API{
 	{
-		Key:        ProduceKey, // Produce
+		Key:        ProduceKey,
 		MinVersion: 3, MaxVersion: 13,
 		Listeners: onBroker,
 		Handlers:  []string{"KafkaApis.handleProduceRequest"},
@@ -33,7 +33,7 @@ var produceAPIs = []API{
 		},
 	},
 	{
-		Key:        InitProducerIDKey, // InitProducerId
+		Key:        InitProducerIDKey,
 		MinVersion: 0, MaxVersion: 6,
 		Listeners: onBroker,
 		Handlers:  []string{"KafkaApis.handleInitProducerIdRequest"},

@@ -2,14 +2,14 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/resource"
 
-// quorumAPIs are the requests to the controllers, most of them from brokers and
-// other controllers.
+// quorumAPIs are the requests to controllers, most of them from brokers and other
+// controllers.
 var quorumAPIs = []API{
 	toController(VoteKey, 0, 2, "ControllerApis.handleVote"),
 	toController(BeginQuorumEpochKey, 0, 1, "ControllerApis.handleBeginQuorumEpoch"),
 	toController(EndQuorumEpochKey, 0, 1, "ControllerApis.handleEndQuorumEpoch"),
 	{
-		Key:        DescribeQuorumKey, // DescribeQuorum
+		Key:        DescribeQuorumKey,
 		MinVersion: 0, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleDescribeQuorum"},
@@ -19,7 +19,7 @@ var quorumAPIs = []API{
 	},
 	toController(AlterPartitionKey, 2, 3, "ControllerApis.handleAlterPartitionRequest"),
 	{
-		Key:        EnvelopeKey, // Envelope
+		Key:        EnvelopeKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onController,
 		Handlers:   []string{"ControllerApis.handleEnvelopeRequest", "EnvelopeUtils.handleEnvelopeRequest"},
@@ -81,7 +81,7 @@ func raftVoter(key APIKey, maxVersion int16, handler string) API {
 	}
 }
 
-// updateRaftVoter is the row of UpdateRaftVoter, which a voter sends about itself.
+// updateRaftVoter is the row of UpdateRaftVoter, which a voter sends for itself.
 func updateRaftVoter() API {
 	api := toController(UpdateRaftVoterKey, 0, 0, "ControllerApis.handleUpdateRaftVoter")
 	api.Documented = nil

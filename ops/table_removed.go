@@ -2,9 +2,8 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/resource"
 
-// removedAPIs are the requests that controllers of the ZooKeeper era sent to
-// brokers. No Kafka since 4.0 serves them; the rows are those of the last release
-// that did.
+// removedAPIs are the requests that controllers of the ZooKeeper era sent to brokers.
+// No Kafka since 4.0 serves them; the rows are those of the last release that did.
 var removedAPIs = []API{
 	zooKeeperEra(LeaderAndISRKey, 7, "KafkaApis.handleLeaderAndIsrRequest", topAndPartitions),
 	zooKeeperEra(StopReplicaKey, 4, "KafkaApis.handleStopReplicaRequest", topAndPartitions),

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // shareAPIs are the requests about share groups and their state.
 var shareAPIs = []API{
 	{
-		Key:        ShareGroupHeartbeatKey, // ShareGroupHeartbeat
+		Key:        ShareGroupHeartbeatKey,
 		MinVersion: 1, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareGroupHeartbeat"},
@@ -20,7 +20,7 @@ var shareAPIs = []API{
 		Differences: []string{"Describe on the subscribed topics, needed since 4.1, is not documented."},
 	},
 	{
-		Key:        ShareGroupDescribeKey, // ShareGroupDescribe
+		Key:        ShareGroupDescribeKey,
 		MinVersion: 1, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareGroupDescribe"},
@@ -36,7 +36,7 @@ var shareAPIs = []API{
 		Differences:     []string{"Describe on the topics of the members, needed since 4.1, is not documented."},
 	},
 	{
-		Key:        ShareFetchKey, // ShareFetch
+		Key:        ShareFetchKey,
 		MinVersion: 1, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareFetchRequest", "KafkaApis.handleFetchFromShareFetchRequest", "KafkaApis.handleAcknowledgements"},
@@ -52,7 +52,7 @@ var shareAPIs = []API{
 		Notes:     []string{"As its code reads, Kafka 4.2.1 fails the whole request on a topic id that it cannot resolve; here that topic alone is refused."},
 	},
 	{
-		Key:        ShareAcknowledgeKey, // ShareAcknowledge
+		Key:        ShareAcknowledgeKey,
 		MinVersion: 1, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareAcknowledgeRequest", "KafkaApis.handleAcknowledgements"},
@@ -72,7 +72,7 @@ var shareAPIs = []API{
 	shareState(DeleteShareGroupStateKey, 0, "KafkaApis.handleDeleteShareGroupStateRequest", shareStateSince),
 	shareState(ReadShareGroupStateSummaryKey, 1, "KafkaApis.handleReadShareGroupStateSummaryRequest", shareStateSince),
 	{
-		Key:        DescribeShareGroupOffsetsKey, // DescribeShareGroupOffsets
+		Key:        DescribeShareGroupOffsetsKey,
 		MinVersion: 0, MaxVersion: 1,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDescribeShareGroupOffsetsRequest", "KafkaApis.describeShareGroupAllOffsetsForGroup", "KafkaApis.describeShareGroupOffsetsForGroup"},
@@ -89,7 +89,7 @@ var shareAPIs = []API{
 		Differences: []string{"A request for every topic of a group leaves out the topics that may not be described, without an error."},
 	},
 	{
-		Key:        AlterShareGroupOffsetsKey, // AlterShareGroupOffsets
+		Key:        AlterShareGroupOffsetsKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleAlterShareGroupOffsetsRequest"},
@@ -103,7 +103,7 @@ var shareAPIs = []API{
 		Placement: groupTopThenParts,
 	},
 	{
-		Key:        DeleteShareGroupOffsetsKey, // DeleteShareGroupOffsets
+		Key:        DeleteShareGroupOffsetsKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDeleteShareGroupOffsetsRequest"},
@@ -118,11 +118,11 @@ var shareAPIs = []API{
 	},
 }
 
-// shareStateSince is the difference of the state APIs that were not implemented
-// in Kafka 4.0.
+// shareStateSince is the documented difference of the state APIs that Kafka 4.0 did not
+// implement.
 const shareStateSince = "Documented from the start, asked for since 4.1; before, the API answered UNSUPPORTED_VERSION to everybody."
 
-// shareState is the row of a request between brokers about the state of share
+// shareState returns the row of a request between brokers about the state of share
 // groups.
 func shareState(key APIKey, maxVersion int16, handler, difference string) API {
 	api := API{

@@ -59,7 +59,7 @@ func checkStep(t *testing.T, api *ops.API, n int) {
 	if !s.Type.IsConcrete() || !s.Operation.IsKnown() {
 		fail("asks about nothing")
 	}
-	// Kafka's own tables leave out one pair that it asks about.
+	// Kafka's own tables lack one pair that Kafka asks for.
 	deleteCluster := s.Operation == ops.Delete && s.Type == resource.Cluster
 	if !ops.Supported(s.Type).Has(s.Operation) && !deleteCluster {
 		fail("the type does not support the operation")
@@ -102,8 +102,8 @@ func TestRowsAreTheCallers(t *testing.T) {
 	}
 }
 
-// TestEveryCodeIsNamed goes through all codes: those of Kafka have Kafka's name, and no
-// others; the table gives no other.
+// TestEveryCodeIsNamed checks all codes: those that Kafka defines have Kafka's name,
+// other codes have none, and the table uses only codes with a name.
 func TestEveryCodeIsNamed(t *testing.T) {
 	given := map[ops.ErrorCode]bool{ops.None: true, ops.UnsupportedVersion: true, ops.PolicyViolation: true}
 	for _, api := range ops.APIs() {
@@ -164,7 +164,7 @@ func TestEnumsOfTheTablePrint(t *testing.T) {
 	}
 }
 
-// TestMarkdownOfAnyRow renders rows that the table does not have.
+// TestMarkdownOfAnyRow renders rows that are not in the table.
 func TestMarkdownOfAnyRow(t *testing.T) {
 	row := ops.API{Key: 999, Steps: []ops.Step{{Combine: 9, Denied: ops.Effect{Scope: 99, WhenAll: -1}, FallbackOf: -3}}, Guards: []ops.Guard{{After: 7, When: -1}}}
 	if text := ops.AppendMarkdown(nil, row, ops.API{}); !strings.Contains(string(text), "Scope(99)") {

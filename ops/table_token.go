@@ -2,12 +2,12 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/resource"
 
-// tokenAPIs are the requests about delegation tokens. Most of their rules are no
-// ACLs: a connection that was made with a token, or that proves no identity, may
-// send none of them, and a token's owner and renewers need no permission.
+// tokenAPIs are the requests for delegation tokens. Most of their rules are not ACLs. A
+// connection that authenticated with a token, or that is not authenticated, may send
+// none of them. A token's owner and renewers need no permission.
 var tokenAPIs = []API{
 	{
-		Key:        CreateDelegationTokenKey, // CreateDelegationToken
+		Key:        CreateDelegationTokenKey,
 		MinVersion: 1, MaxVersion: 3,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"KafkaApis.handleCreateTokenRequest", "ControllerApis.handleCreateDelegationTokenRequest", "KafkaApis.allowTokenRequests", "ControllerApis.allowTokenRequests"},
@@ -25,7 +25,7 @@ var tokenAPIs = []API{
 		Placement: topLevel,
 	},
 	{
-		Key:        RenewDelegationTokenKey, // RenewDelegationToken
+		Key:        RenewDelegationTokenKey,
 		MinVersion: 1, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers: []string{"KafkaApis.handleRenewTokenRequest", "ControllerApis.handleRenewDelegationTokenRequest", "DelegationTokenControlManager.renewDelegationToken", "ControllerApis.allowTokenRequests"},
@@ -40,7 +40,7 @@ var tokenAPIs = []API{
 		Notes:     []string{ownerOrRenewer},
 	},
 	{
-		Key:        ExpireDelegationTokenKey, // ExpireDelegationToken
+		Key:        ExpireDelegationTokenKey,
 		MinVersion: 1, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers: []string{"KafkaApis.handleExpireTokenRequest", "ControllerApis.handleExpireDelegationTokenRequest", "DelegationTokenControlManager.expireDelegationToken", "ControllerApis.allowTokenRequests"},
@@ -55,7 +55,7 @@ var tokenAPIs = []API{
 		Notes:     []string{ownerOrRenewer, "Unlike renewing, it looks at the owner before it looks whether the token has expired."},
 	},
 	{
-		Key:        DescribeDelegationTokenKey, // DescribeDelegationToken
+		Key:        DescribeDelegationTokenKey,
 		MinVersion: 1, MaxVersion: 3,
 		Listeners:  onBoth,
 		Handlers:   []string{"KafkaApis.handleDescribeTokensRequest", "KafkaApis.allowTokenRequests"},

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // topicAPIs are the requests that describe, create and delete topics.
 var topicAPIs = []API{
 	{
-		Key:        MetadataKey, // Metadata
+		Key:        MetadataKey,
 		MinVersion: 0, MaxVersion: 13,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleTopicMetadataRequest"},
@@ -33,7 +33,7 @@ var topicAPIs = []API{
 		},
 	},
 	{
-		Key:        CreateTopicsKey, // CreateTopics
+		Key:        CreateTopicsKey,
 		MinVersion: 2, MaxVersion: 7,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleCreateTopics", "ControllerApis.createTopics"},
@@ -56,7 +56,7 @@ var topicAPIs = []API{
 		Differences: []string{"DescribeConfigs on the topic, which shows the configuration of what was created, is not documented."},
 	},
 	{
-		Key:        DeleteTopicsKey, // DeleteTopics
+		Key:        DeleteTopicsKey,
 		MinVersion: 1, MaxVersion: 6,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleDeleteTopics", "ControllerApis.deleteTopics"},
@@ -84,7 +84,7 @@ var topicAPIs = []API{
 		Notes: []string{"The response is shuffled, so that the order of its entries tells nothing."},
 	},
 	{
-		Key:        DeleteRecordsKey, // DeleteRecords
+		Key:        DeleteRecordsKey,
 		MinVersion: 0, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDeleteRecordsRequest"},
@@ -95,7 +95,7 @@ var topicAPIs = []API{
 		Placement:  everyPartition,
 	},
 	{
-		Key:        CreatePartitionsKey, // CreatePartitions
+		Key:        CreatePartitionsKey,
 		MinVersion: 0, MaxVersion: 3,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleCreatePartitions", "ControllerApis.createPartitions"},
@@ -109,7 +109,7 @@ var topicAPIs = []API{
 		Placement: perTopic,
 	},
 	{
-		Key:        DescribeTopicPartitionsKey, // DescribeTopicPartitions
+		Key:        DescribeTopicPartitionsKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"DescribeTopicPartitionsRequestHandler.handleDescribeTopicPartitionsRequest"},

@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/resource"
 // transactionAPIs are the requests about transactions and producers.
 var transactionAPIs = []API{
 	{
-		Key:        AddPartitionsToTxnKey, // AddPartitionsToTxn
+		Key:        AddPartitionsToTxnKey,
 		MinVersion: 0, MaxVersion: 5,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleAddPartitionsToTxnRequest"},
@@ -29,7 +29,7 @@ var transactionAPIs = []API{
 		},
 	},
 	{
-		Key:        AddOffsetsToTxnKey, // AddOffsetsToTxn
+		Key:        AddOffsetsToTxnKey,
 		MinVersion: 0, MaxVersion: 4,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleAddOffsetsToTxnRequest"},
@@ -41,7 +41,7 @@ var transactionAPIs = []API{
 		Placement: topLevel,
 	},
 	{
-		Key:        EndTxnKey, // EndTxn
+		Key:        EndTxnKey,
 		MinVersion: 0, MaxVersion: 5,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleEndTxnRequest"},
@@ -50,7 +50,7 @@ var transactionAPIs = []API{
 		Placement:  topLevel,
 	},
 	{
-		Key:        WriteTxnMarkersKey, // WriteTxnMarkers
+		Key:        WriteTxnMarkersKey,
 		MinVersion: 1, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleWriteTxnMarkersRequest"},
@@ -63,7 +63,7 @@ var transactionAPIs = []API{
 		Differences: []string{"Of the two documented operations either one is enough."},
 	},
 	{
-		Key:        TxnOffsetCommitKey, // TxnOffsetCommit
+		Key:        TxnOffsetCommitKey,
 		MinVersion: 0, MaxVersion: 5,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleTxnOffsetCommitRequest"},
@@ -78,7 +78,7 @@ var transactionAPIs = []API{
 		Placement: everyPartition,
 	},
 	{
-		Key:        DescribeProducersKey, // DescribeProducers
+		Key:        DescribeProducersKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDescribeProducersRequest"},
@@ -92,7 +92,7 @@ var transactionAPIs = []API{
 		Placement: "each partition",
 	},
 	{
-		Key:        DescribeTransactionsKey, // DescribeTransactions
+		Key:        DescribeTransactionsKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDescribeTransactionsRequest"},
@@ -107,7 +107,7 @@ var transactionAPIs = []API{
 		Differences: []string{"Topics that may not be described are left out of a transaction, which is not documented."},
 	},
 	{
-		Key:        ListTransactionsKey, // ListTransactions
+		Key:        ListTransactionsKey,
 		MinVersion: 0, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleListTransactionsRequest"},

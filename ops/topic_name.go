@@ -1,16 +1,14 @@
 package ops
 
-// metadataLog is the topic that holds the cluster's metadata, which no client
-// may create.
+// metadataLog is the topic that holds the cluster's metadata. No client may create it.
 const metadataLog = "__cluster_metadata"
 
-// maxTopicName is the length of the longest topic name, in bytes.
+// maxTopicName is the maximum length of a topic name, in bytes.
 //
 // Source: Kafka's org.apache.kafka.common.internals.Topic.
 const maxTopicName = 249
 
-// InternalTopic reports whether name is that of a topic which Kafka writes by
-// itself.
+// InternalTopic reports whether name is that of a topic that Kafka itself writes.
 //
 // Source: Kafka 4.2, Topic.isInternal.
 func InternalTopic(name string) bool {
@@ -21,7 +19,7 @@ func InternalTopic(name string) bool {
 	return false
 }
 
-// ValidTopicName reports whether a topic can have the name.
+// ValidTopicName reports whether name is a valid topic name.
 //
 // Source: Kafka's Topic.validate.
 func ValidTopicName(name string) bool {

@@ -2,7 +2,7 @@ package ops
 
 import "github.com/portcullis-authz/portcullis/resource"
 
-// someItem reports whether a condition holds for an entry that passes so far.
+// someItem reports whether a condition is true for an entry that has passed so far.
 func (e *evaluation) someItem(c Condition) bool {
 	for i := range e.out.Items {
 		if it := &e.out.Items[i]; it.passes() && c.holdsFor(e.r, it) {
@@ -12,9 +12,9 @@ func (e *evaluation) someItem(c Condition) bool {
 	return false
 }
 
-// askEach asks about the resource of each entry that passes so far. A step that
-// concerns every entry, and asks about its own name, goes the short way through
-// the loop: Produce and Metadata name hundreds of topics.
+// askEach asks about the resource of each entry that has passed so far. A step that
+// applies to every entry and asks about the entry's own name takes a fast path, because
+// Produce and Metadata have hundreds of topics.
 func (e *evaluation) askEach(n int, s *Step) {
 	var holder *Item
 	special := e.mixed || s.Configs != 0 || s.When.isOfItem() || s.Combine == Fallback
@@ -46,8 +46,8 @@ func (e *evaluation) askEach(n int, s *Step) {
 	}
 }
 
-// concerns reports whether a step asks about an entry that passes so far, which
-// belongs to holder if that is another entry.
+// concerns reports whether a step applies to an entry that has passed so far. holder is
+// the group or transaction that the entry belongs to, if it is another entry.
 func (e *evaluation) concerns(s *Step, it, holder *Item) bool {
 	switch {
 	case s.Configs != 0 && s.Configs&it.Config == 0:
@@ -61,11 +61,11 @@ func (e *evaluation) concerns(s *Step, it, holder *Item) bool {
 	}
 }
 
-// passes reports whether nothing has been held against the entry so far.
+// passes reports whether the entry has passed so far.
 func (it *Item) passes() bool { return it.Code == None && it.marks&gone == 0 }
 
-// asksFor asks a question that one entry depends on and that is not about its own
-// name.
+// asksFor asks a question that an entry depends on and that is not about the entry's
+// own name.
 func (e *evaluation) asksFor(s *Step, it *Item) bool {
 	switch {
 	case s.Type == resource.Cluster:
@@ -83,7 +83,7 @@ func (e *evaluation) asksFor(s *Step, it *Item) bool {
 	}
 }
 
-// deny takes an effect on one entry.
+// deny applies an effect to one entry.
 func (e *evaluation) deny(f *Effect, it *Item) {
 	scope := f.Scope
 	if it.ByID {
@@ -115,7 +115,7 @@ func (e *evaluation) deny(f *Effect, it *Item) {
 	}
 }
 
-// guard takes the effects of the guards that come after step n.
+// guard applies the guards that come after step n.
 func (e *evaluation) guard(n int) {
 	for i := range e.api.Guards {
 		g := &e.api.Guards[i]

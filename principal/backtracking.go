@@ -1,25 +1,25 @@
 package principal
 
-// Backtracking lets rules have patterns that only backtracking can match:
-// look-around, back references, possessive quantifiers and atomic groups. Such a
-// pattern can take exponential time on a name that somebody chose for it. So each
-// match counts its steps, and a name that needs too many is an error, never another
-// name. No clock is involved: the same name always has the same answer.
+// Backtracking allows patterns that only a backtracking matcher can match: look-around,
+// back references, possessive quantifiers and atomic groups. A client can choose a name
+// for which such a pattern takes exponential time. So each match counts its steps, and
+// a name that needs too many is an error. It is never mapped to another name. The limit
+// does not depend on a clock: the same name always has the same result.
 //
-// The patterns that need no backtracking keep their linear time. A nil *Backtracking
-// refuses the others. The zero Backtracking has the default limit.
+// Other patterns are still matched in linear time. A nil *Backtracking refuses patterns
+// that need backtracking. The zero Backtracking has the default limit.
 type Backtracking struct {
-	// MaxSteps is how many steps one rule may take for one name; zero or less is
-	// [DefaultMaxSteps].
+	// MaxSteps is the maximum number of steps one rule may take for one name. Zero or
+	// less means [DefaultMaxSteps].
 	MaxSteps int
 }
 
-// DefaultMaxSteps is how many steps one rule may take for one name. A usual name
-// takes some hundred steps, and one of 1,000 characters some thousand: this is a
-// thousand times more. So many steps take some 30 ms.
+// DefaultMaxSteps is the default for MaxSteps, and takes about 30 ms. A usual name
+// takes some hundred steps and a name of 1,000 characters some thousand, so this is a
+// thousand times more.
 const DefaultMaxSteps = 1 << 22
 
-// maxSteps returns the limit; 0 is no backtracking.
+// maxSteps returns the limit; 0 means that backtracking is not allowed.
 func (b *Backtracking) maxSteps() int {
 	switch {
 	case b == nil:

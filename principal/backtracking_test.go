@@ -30,8 +30,9 @@ func ExampleBacktracking() {
 	// true
 }
 
-// TestBacktrackingVectors replays every list of rules of family ssl_mapping: with
-// backtracking none is refused that Kafka accepts, and the names are Kafka's.
+// TestBacktrackingVectors replays every list of rules of family ssl_mapping. With
+// backtracking, every list that Kafka accepts is accepted, and names are mapped as in
+// Kafka.
 func TestBacktrackingVectors(t *testing.T) {
 	file, err := os.Open("../fuzz/testdata/ssl_mapping.shared.jsonl.gz")
 	require.NoError(t, err)
@@ -76,8 +77,9 @@ func TestBacktrackingVectors(t *testing.T) {
 	assert.Equal(t, []int{579, 116, 6277}, []int{lists, javaOnly, names}, "lists, those for Java only, names")
 }
 
-// TestBacktrackingAsKafka maps the names of testdata/kafka_rules.tsv: S or K for the
-// kind of rule, the rule, the name, and what Kafka 4.4.0 maps it to, "-" for nothing.
+// TestBacktrackingAsKafka maps the names of testdata/kafka_rules.tsv. Its columns are S
+// or K for the kind of rule, the rule, the name, and what Kafka 4.4.0 maps it to ("-"
+// for no result).
 func TestBacktrackingAsKafka(t *testing.T) {
 	text, err := os.ReadFile("testdata/kafka_rules.tsv")
 	require.NoError(t, err)
@@ -99,7 +101,7 @@ func TestBacktrackingAsKafka(t *testing.T) {
 			rules, err := principal.ParseSSLRules(rule, &principal.Backtracking{})
 			require.NoError(t, err)
 			got, err := rules.Name(name)
-			if strings.Contains(rule, `\b`) { // refused: releases of Java disagree on \b beside such characters
+			if strings.Contains(rule, `\b`) { // refused: Java releases disagree on \b beside such characters
 				assert.ErrorIs(t, err, principal.ErrSSLRuleFailed)
 				return
 			}
@@ -113,9 +115,9 @@ func TestBacktrackingAsKafka(t *testing.T) {
 	}
 }
 
-// TestBacktrackingCountsSteps has names on which patterns take exponential time, or
-// recurse once for each character, or look at every character from each: each is an
-// error after the same number of steps, and takes little memory.
+// TestBacktrackingCountsSteps has names for which patterns take exponential time,
+// recurse once for each character, or scan the rest of the name from each character.
+// Each is an error after the same number of steps and takes little memory.
 func TestBacktrackingCountsSteps(t *testing.T) {
 	for _, test := range []struct{ name, rule, dn, detail string }{
 		{"exponential", `(?=C)(?:CN=)?((?:a|aa)+)+b`, "CN=" + strings.Repeat("a", 60), "too many steps"},
@@ -182,12 +184,12 @@ func TestBacktrackingLimit(t *testing.T) {
 	assert.Less(t, needed, principal.DefaultMaxSteps/10_000)
 }
 
-// TestBacktrackingRefusals has patterns that Java accepts, and that are refused all the
-// same.
+// TestBacktrackingRefusals has patterns that Java accepts but that are refused even
+// with backtracking.
 func TestBacktrackingRefusals(t *testing.T) {
 	for pattern, construct := range map[string]string{
-		`(?<=a*)b`:         "look-behind", // no greatest length
-		`(?<=(?:a|b){2})c`: "look-behind", // none that Java sees
+		`(?<=a*)b`:         "look-behind", // no maximum length
+		`(?<=(?:a|b){2})c`: "look-behind", // Java finds no maximum length
 		`(a)(?<=\1)b`:      "look-behind",
 		`(?<=(?:` + strings.Repeat("a", 100) + `){1,4000})`: "look-behind",
 		`(?i)(a)\1`:                             "back reference", // JDK 17 throws for some names

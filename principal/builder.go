@@ -9,8 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// Why a connection has no principal, for [errors.Is]. An error that wraps none of
-// them comes from the mapping of a name.
+// Reasons why a connection has no principal, for [errors.Is]. An error that wraps none
+// of these comes from mapping the name.
 var (
 	ErrHandshake           = errors.New("the TLS handshake is not complete")
 	ErrUnverified          = errors.New("the client certificate was not verified")
@@ -22,32 +22,32 @@ var (
 	ErrNoAuthorizationName = errors.New("no authorization id, or one that is not valid UTF-8")
 )
 
-// BuilderConfig says how a [Builder] names its peers. The zero BuilderConfig does
-// as a Kafka broker whose configuration sets nothing, except that it refuses
-// GSSAPI, which needs a realm.
+// BuilderConfig configures a [Builder]. The zero BuilderConfig behaves like a Kafka
+// broker with default configuration, except that it refuses GSSAPI, which needs a
+// realm.
 type BuilderConfig struct {
-	// SSLRules maps distinguished names; nil leaves them as they are.
+	// SSLRules maps distinguished names; nil leaves them unchanged.
 	SSLRules *SSLRules
-	// KerberosRules maps the names of GSSAPI peers; nil refuses GSSAPI.
+	// KerberosRules maps the names of GSSAPI clients; nil refuses GSSAPI.
 	KerberosRules *KerberosRules
-	// CertificateName is what of a client certificate is its name. Kafka has only
-	// the zero value, the subject.
+	// CertificateName selects the name in a client certificate. Kafka has only the zero
+	// value, the subject.
 	CertificateName CertificateName
-	// VerifiedElsewhere says that the caller has verified client certificates itself,
-	// in a VerifyConnection for example. Otherwise a certificate that crypto/tls has not
+	// VerifiedElsewhere says that the caller verifies client certificates itself, for
+	// example in VerifyConnection. Otherwise a certificate that crypto/tls has not
 	// verified against ClientCAs is refused.
 	VerifiedElsewhere bool
 	// TokenClaim is a JSON pointer (RFC 6901), such as "/sub", to the claim of an OIDC
-	// token that is the name, for [Builder.Claims]. Kafka has no such thing here. The
+	// token that [Builder.Claims] uses as the name. Kafka has no such setting. The
 	// empty string refuses all tokens.
 	TokenClaim string
 }
 
-// Builder names the peer of an authenticated connection, for every kind of
-// listener. Kafka's own names are of type "User"; so are all others that it makes.
+// Builder returns the principal of an authenticated connection, for every kind of
+// listener. All principals are of type "User", as in Kafka.
 //
-// Builder is immutable once built. It is safe for concurrent use by any number of
-// goroutines. The zero Builder is that of the zero [BuilderConfig].
+// A Builder is immutable and safe for concurrent use. The zero Builder is that of the
+// zero [BuilderConfig].
 //
 // Source: Kafka's DefaultKafkaPrincipalBuilder, SaslServerAuthenticator.
 type Builder struct {
@@ -55,8 +55,8 @@ type Builder struct {
 	claim  []string // the parts of TokenClaim
 }
 
-// NewBuilder returns a Builder. A pointer or a kind of certificate name that is not
-// known is an error.
+// NewBuilder returns a Builder. An invalid TokenClaim and an unknown CertificateName
+// are errors.
 func NewBuilder(config BuilderConfig) (*Builder, error) {
 	if !config.CertificateName.known() {
 		return nil, fmt.Errorf("certificate name %v: expected one of %v", config.CertificateName, certificateNames)
@@ -68,13 +68,13 @@ func NewBuilder(config BuilderConfig) (*Builder, error) {
 	return &Builder{config: config, claim: claim}, nil
 }
 
-// Plaintext returns the principal of a peer that nothing is known of: [Anonymous].
+// Plaintext returns the principal of a connection without authentication: [Anonymous].
 func (b *Builder) Plaintext() Principal { return Anonymous }
 
 // TLS returns the principal of a TLS connection without SASL: [Anonymous] without a
-// client certificate, else what its name is mapped to. A nil state, a handshake that
-// is not complete, a certificate that was not verified and a name that has no
-// principal are errors with the zero Principal, never Anonymous.
+// client certificate, otherwise the mapped name of the certificate. It returns an error
+// and the zero Principal, never Anonymous, for a nil state, an incomplete handshake, a
+// certificate that was not verified, and a name that is mapped to no principal.
 func (b *Builder) TLS(state *tls.ConnectionState) (Principal, error) {
 	if state == nil || !state.HandshakeComplete {
 		return Principal{}, ErrHandshake
@@ -88,18 +88,18 @@ func (b *Builder) TLS(state *tls.ConnectionState) (Principal, error) {
 	return b.certificate(state.PeerCertificates[0])
 }
 
-// saslMechanisms are the mechanisms of Kafka, and whether the authorization id is a
+// saslMechanisms are Kafka's mechanisms; the value is true if the authorization id is a
 // Kerberos name.
 var saslMechanisms = map[string]bool{
 	"PLAIN": false, "SCRAM-SHA-256": false, "SCRAM-SHA-512": false, "OAUTHBEARER": false, "GSSAPI": true,
 }
 
-// SASL returns the principal of a peer that authenticated itself by a SASL mechanism
-// with an authorization id, over whatever transport: the id itself, or for GSSAPI
-// the short name that the Kerberos rules make of it. Mechanisms that Kafka does not
-// bring are errors, and so is an id that is empty or not valid UTF-8.
+// SASL returns the principal of a client that authenticated with a SASL mechanism, over
+// any transport. Its name is the authorization id or, for GSSAPI, the short name that
+// the Kerberos rules make of it. A mechanism that Kafka does not implement is an error,
+// and so is an id that is empty or not valid UTF-8.
 //
-// A delegation token is SCRAM too; [Builder.Token] is for those.
+// Delegation tokens also use SCRAM; call [Builder.Token] for those.
 func (b *Builder) SASL(mechanism, authorizationID string) (Principal, error) {
 	kerberos, known := saslMechanisms[mechanism]
 	switch {
@@ -119,11 +119,10 @@ func (b *Builder) SASL(mechanism, authorizationID string) (Principal, error) {
 	return User(name), nil
 }
 
-// Token returns the principal of a peer that authenticated itself with a delegation
-// token: the owner of the token, flagged as authenticated by one. The owner is what
-// the token's record says, not what the peer says. An owner without a name, and one
-// of another type than User, whom Kafka would take for the user of that name, are
-// errors.
+// Token returns the principal of a client that authenticated with a delegation token:
+// the owner of the token, with TokenAuthenticated set. Take the owner from the token's
+// record, not from the client. An owner without a name is an error. So is one of
+// another type than User, because Kafka would treat it as the user of that name.
 //
 // Source: KIP-48; Kafka's ScramSaslServer and SaslServerAuthenticator.
 func (b *Builder) Token(owner Principal) (Principal, error) {

@@ -66,7 +66,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue signs a template; the first one by itself.
+// issue signs a template. The first certificate signs itself.
 func (a *authority) issue(template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -90,8 +90,8 @@ func (a *authority) issue(template *x509.Certificate) (*x509.Certificate, *ecdsa
 	return cert, key
 }
 
-// handshake connects a client, with a certificate for the template unless that is
-// nil, and returns what the server sees.
+// handshake connects a client to a server and returns the server's connection state.
+// The client has a certificate for template, or none if template is nil.
 func (a *authority) handshake(auth tls.ClientAuthType, template *x509.Certificate) *tls.ConnectionState {
 	a.t.Helper()
 	pair := func(template *x509.Certificate) tls.Certificate {
@@ -112,7 +112,7 @@ func (a *authority) handshake(auth tls.ClientAuthType, template *x509.Certificat
 	go func() {
 		conn := tls.Client(far, client)
 		conn.Handshake()
-		conn.Read(make([]byte, 1)) // takes what the server still sends
+		conn.Read(make([]byte, 1)) // reads what the server still sends
 	}()
 	if err := server.Handshake(); err != nil {
 		a.t.Fatal(err)

@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// CertificateName is what of a client certificate names its holder. The zero
-// CertificateName is the subject, as in Kafka; the others are of this package.
+// CertificateName selects the name in a client certificate. The zero CertificateName is
+// the subject, as in Kafka. Kafka has none of the others.
 type CertificateName int8
 
-// The kinds of names.
+// The kinds of certificate names.
 const (
 	SubjectName CertificateName = iota // the distinguished name, mapped by the SSL rules
-	DNSName                            // the DNS name among the alternative names
-	URIName                            // the URI
+	DNSName                            // the DNS subject alternative name
+	URIName                            // the URI subject alternative name
 	SPIFFEName                         // the URI, which must be a SPIFFE ID
-	EmailName                          // the e-mail address
+	EmailName                          // the e-mail subject alternative name
 )
 
 var certificateNames = [...]string{"subject", "dns", "uri", "spiffe", "email"}
 
 func (n CertificateName) known() bool { return n >= 0 && int(n) < len(certificateNames) }
 
-// String returns "subject", "dns", "uri", "spiffe", "email", or for another value
-// its number.
+// String returns "subject", "dns", "uri", "spiffe" or "email", or the number of an
+// unknown value.
 func (n CertificateName) String() string {
 	if n.known() {
 		return certificateNames[n]
@@ -32,8 +32,7 @@ func (n CertificateName) String() string {
 	return fmt.Sprintf("CertificateName(%d)", int8(n))
 }
 
-// certificate returns the principal of the holder of a certificate that has been
-// verified.
+// certificate returns the principal of a verified certificate.
 func (b *Builder) certificate(cert *x509.Certificate) (Principal, error) {
 	if b.config.CertificateName != SubjectName {
 		return b.alternativeName(cert)
@@ -48,9 +47,9 @@ func (b *Builder) certificate(cert *x509.Certificate) (Principal, error) {
 	return User(name), nil
 }
 
-// alternativeName returns the principal named by the one alternative name of the
-// kind that is configured. With several it would be the client's choice which one
-// counts, so that they are an error; and there is no falling back to the subject.
+// alternativeName returns the principal for the only alternative name of the configured
+// kind. Several names are an error, because the client could choose which of them
+// counts. Without any, the subject is not used instead.
 func (b *Builder) alternativeName(cert *x509.Certificate) (Principal, error) {
 	var names []string
 	switch b.config.CertificateName {
@@ -67,18 +66,18 @@ func (b *Builder) alternativeName(cert *x509.Certificate) (Principal, error) {
 		return Principal{}, fmt.Errorf("%w: %d of kind %v", ErrNoCertificateName, len(names), b.config.CertificateName)
 	}
 	if b.config.CertificateName == SPIFFEName && !isSPIFFE(names[0]) {
-		return Principal{}, fmt.Errorf("%w: the URI is no SPIFFE ID of a workload", ErrNoCertificateName)
+		return Principal{}, fmt.Errorf("%w: the URI is not a SPIFFE ID of a workload", ErrNoCertificateName)
 	}
 	return User(names[0]), nil
 }
 
-// maxSPIFFE is the length that every implementation must support, and the most that
-// one may issue.
+// maxSPIFFE is the length in bytes that every implementation must support, and the
+// longest that may be issued.
 const maxSPIFFE = 2048
 
 // isSPIFFE reports whether uri is a SPIFFE ID with a path, "spiffe://domain/path".
-// Percent encoding, user, port, query and fragment have no place in one, and neither
-// have empty, "." and ".." segments, so that no two texts are one identity.
+// Percent encoding, user, port, query, fragment and empty, "." and ".." segments are
+// not allowed, so that each identity has only one text.
 //
 // Source: SPIFFE-ID standard, section 2.
 func isSPIFFE(uri string) bool {
@@ -95,5 +94,6 @@ func isSPIFFE(uri string) bool {
 	return true
 }
 
-// spiffeLower is the characters of a trust domain. A path may also have capitals.
+// spiffeLower are the characters of a trust domain. A path may also have upper-case
+// letters.
 const spiffeLower = "abcdefghijklmnopqrstuvwxyz0123456789.-_"

@@ -11,21 +11,21 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// Limits of claims. A token has to fit into a SASL message.
+// Limits for claims. A token must fit into a SASL message.
 const (
 	maxClaimsLength = 1 << 18
 	maxPointerParts = 16
 )
 
-// Claims returns the principal named by the claims of an OIDC token, a JSON object,
-// in place of the authorization id of OAUTHBEARER. The caller has verified the
-// token: its signature, issuer, audience and time. The claim that
-// [BuilderConfig.TokenClaim] points to must be a string that is not empty.
+// Claims returns the principal for the claims of an OIDC token, a JSON object. Use it
+// instead of the authorization id of OAUTHBEARER. The caller must have verified the
+// token: signature, issuer, audience and time. The claim that
+// [BuilderConfig.TokenClaim] points to must be a non-empty string.
 //
-// Anything else is an error with the zero Principal: no such claim, a claim of
-// another type, an object that names a member twice on the way there (which of the
-// two counts would depend on the reader), text after the object, malformed UTF-8,
-// and more than 256 KiB. The time is linear in the length.
+// Everything else is an error with the zero Principal: a missing claim, a claim of
+// another type, a duplicate member on the path to the claim (parsers disagree on which
+// one counts), text after the object, malformed UTF-8, and more than 256 KiB. The time
+// is linear in the length.
 func (b *Builder) Claims(claims []byte) (Principal, error) {
 	if len(b.claim) == 0 || len(claims) > maxClaimsLength || !utf8.Valid(claims) || !json.Valid(claims) {
 		return Principal{}, ErrNoClaim
@@ -41,15 +41,16 @@ func (b *Builder) Claims(claims []byte) (Principal, error) {
 	if err := json.Unmarshal(value, &name); err != nil || name == nil || *name == "" {
 		return Principal{}, ErrNoClaim
 	}
-	// encoding/json replaces an escaped half of a surrogate pair by U+FFFD: another name.
+	// encoding/json replaces half of an escaped surrogate pair by U+FFFD, which makes
+	// it another name.
 	if strings.ContainsRune(*name, utf8.RuneError) {
 		return Principal{}, fmt.Errorf("%w: it holds U+FFFD", ErrNoClaim)
 	}
 	return User(*name), nil
 }
 
-// member returns the member of an object, or the element of an array, that part of a
-// pointer names.
+// member returns the member of an object, or the element of an array, that one part of
+// a pointer refers to.
 func member(value json.RawMessage, part string) (json.RawMessage, error) {
 	decoder := json.NewDecoder(bytes.NewReader(value))
 	open, err := decoder.Token()
@@ -70,18 +71,18 @@ func member(value json.RawMessage, part string) (json.RawMessage, error) {
 		}
 		if key == part {
 			if found != nil {
-				return nil, fmt.Errorf("it is there twice")
+				return nil, fmt.Errorf("it occurs twice")
 			}
 			found = element
 		}
 	}
 	if found == nil {
-		return nil, fmt.Errorf("it is not there")
+		return nil, fmt.Errorf("it is missing")
 	}
 	return found, nil
 }
 
-// parsePointer returns the parts of a JSON pointer. The empty pointer has none.
+// parsePointer splits a JSON pointer into its parts. The empty pointer has none.
 //
 // Source: RFC 6901.
 func parsePointer(pointer string) ([]string, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javaregex"
 )
 
-// Why a Kerberos name has no short name, for [errors.Is]. Each comes wrapped in a
+// Reasons why a Kerberos name has no short name, for [errors.Is]. They are wrapped in a
 // [KerberosNameError].
 var (
 	ErrMalformedKerberosName = errors.New("malformed Kerberos name")
@@ -19,18 +19,18 @@ var (
 	ErrKerberosRuleFailed    = errors.New("the rule cannot be applied")
 )
 
-// errNoDefaultRealm refuses a list for MIT's dialect.
+// errNoDefaultRealm refuses a list in MIT's dialect that has no default realm.
 var errNoDefaultRealm = errors.New("auth_to_local needs a default realm: without one MIT krb5 maps no name")
 
-// Limits of a list of rules. They bound what a hostile configuration costs;
-// real lists have tens of rules of some hundred bytes.
+// Limits for a list of rules. They bound the cost of a hostile configuration; real
+// lists have tens of rules of some hundred bytes.
 const (
 	maxKerberosRules      = 4096
 	maxKerberosRuleLength = 8192
 )
 
-// kerberosDialect says whose auth_to_local a list of rules is written in. The
-// zero kerberosDialect is none: nothing is mapped.
+// kerberosDialect is the implementation whose auth_to_local syntax a list of rules
+// uses. The zero kerberosDialect maps nothing.
 type kerberosDialect int8
 
 const (
@@ -38,13 +38,12 @@ const (
 	mitDialect
 )
 
-// KerberosRules maps the names of Kerberos principals to short names, by the
-// first rule of a list that applies. [ParseKerberosRules] makes one that does as
-// Kafka does, [ParseMITRules] one that does as MIT krb5 does.
+// KerberosRules maps Kerberos names to short names by the first rule of a list that
+// applies. [ParseKerberosRules] reads rules in Kafka's dialect, [ParseMITRules] in that
+// of MIT krb5.
 //
-// KerberosRules is immutable once built. It is safe for concurrent use by any
-// number of goroutines. KerberosRules must not be copied after first use. The zero
-// KerberosRules refuses every name.
+// KerberosRules are immutable and safe for concurrent use, but must not be copied after
+// first use. The zero KerberosRules refuses every name.
 type KerberosRules struct {
 	dialect      kerberosDialect
 	defaultRealm string
@@ -53,25 +52,26 @@ type KerberosRules struct {
 	matchers     sync.Pool // of *javaregex.Matcher
 }
 
-// KerberosRuleError says where a list of rules cannot be read.
+// KerberosRuleError is a syntax error in a list of rules.
 type KerberosRuleError struct {
 	Rule   int    // index in the list, from 0
 	Text   string // the rule
-	Offset int    // where in Text, in bytes from 0
-	// Construct is the part of Java's regular expressions that cannot be kept, one of
-	// [UnsupportedConstructs]; empty for what is a fault anywhere, and in MIT's dialect.
+	Offset int    // offset of the error in Text, in bytes from 0
+	// Construct is the feature of Java's regular expressions that is not supported, one
+	// of [UnsupportedConstructs]. It is empty if Kafka refuses the rule too, and in
+	// MIT's dialect.
 	Construct string
-	Msg       string // what is wrong there, and what would be right
+	Msg       string // what is wrong and what is expected
 }
 
-// Error returns the index, the rule (cut at 64 bytes), the offset and the fault.
+// Error returns the index, the rule (cut at 64 bytes), the offset and the message.
 func (e *KerberosRuleError) Error() string {
 	return fmt.Sprintf("Kerberos rule %d %s, at offset %d: %s", e.Rule, enum.Quote(e.Text), e.Offset, e.Msg)
 }
 
-// KerberosNameError says why a name has no short name.
+// KerberosNameError is the error for a name that has no short name.
 type KerberosNameError struct {
-	Name   string // the name that was to be mapped
+	Name   string // the name to map
 	Rule   int    // index of the rule that refused it, or -1
 	Detail string // more about the reason; may be empty
 	Reason error  // one of the errors above
@@ -94,29 +94,29 @@ func (e *KerberosNameError) Error() string {
 func (e *KerberosNameError) Unwrap() error { return e.Reason }
 
 // ShortName returns the short name of a principal, such as "alice" for
-// "alice@EXAMPLE.COM". An error is a [KerberosNameError], and then the result is
-// empty: the client must be refused.
+// "alice@EXAMPLE.COM". If it returns an error, which is a [KerberosNameError], the name
+// is empty and the client must be refused.
 //
 // In Kafka's dialect a name is "primary[/host]@REALM". Text without "@" is its own
-// short name, and no rule is asked. A rule whose result holds "/" or "@" is an
-// error that ends the search, and so is one that refers to a component or group
-// that does not exist. Source: KerberosName.parse and KerberosShortNamer.shortName.
+// short name, and no rule is applied. If the result of a rule contains "/" or "@", or
+// the rule refers to a component or group that does not exist, that is an error and
+// later rules are not tried. Source: KerberosName.parse and
+// KerberosShortNamer.shortName.
 //
-// In MIT's dialect a name has any number of components, a backslash quotes, and
-// text without "@" is of the default realm. Source: MIT krb5,
-// krb5_aname_to_localname.
+// In MIT's dialect a name has any number of components, a backslash quotes, and a name
+// without "@" is in the default realm. Source: MIT krb5, krb5_aname_to_localname.
 //
-// The cost is that of matching each rule up to the one that applies, linear in
-// the length of the name for each, quadratic for a global substitution in MIT's
+// The cost is that of matching each rule up to the one that applies. For each rule it
+// is linear in the length of the name, or quadratic for a global substitution in MIT's
 // dialect. Names longer than 4096 bytes are refused.
 func (k *KerberosRules) ShortName(name string) (string, error) {
 	return k.walk(name, nil)
 }
 
-// ShortNameOf is [KerberosRules.ShortName] for a name that is already in parts,
-// as a ticket holds it. A name without components or without a realm is an error.
-// In Kafka's dialect so is a component that holds "/" or "@": Kafka would read its
-// text as another principal.
+// ShortNameOf is [KerberosRules.ShortName] for a name that is already split, as in a
+// ticket. A name without components or without a realm is an error. In Kafka's dialect
+// a component that contains "/" or "@" is also an error, because Kafka would read the
+// joined text as another principal.
 func (k *KerberosRules) ShortNameOf(components []string, realm string) (string, error) {
 	name := kerberosName{realm: realm, components: components}
 	name.text = name.withoutRealm() + "@" + mitQuoter.Replace(realm)
@@ -138,8 +138,8 @@ func (k *KerberosRules) ShortNameOf(components []string, realm string) (string, 
 	return k.apply(&name, nil)
 }
 
-// Rules returns the rules in canonical form: the constructor reads them back as
-// an equal list. The caller owns the slice.
+// Rules returns the rules in canonical form. Parsing them gives an equal list. The
+// caller owns the slice.
 func (k *KerberosRules) Rules() []string {
 	list := make([]string, len(k.rules))
 	for i := range k.rules {
@@ -148,7 +148,7 @@ func (k *KerberosRules) Rules() []string {
 	return list
 }
 
-// walk is ShortName; it tells trace, unless that is nil, what each rule did.
+// walk is ShortName. If trace is not nil, it records what each rule did.
 func (k *KerberosRules) walk(text string, trace *KerberosTrace) (string, error) {
 	name, fault := k.parseName(text)
 	if fault != "" {
@@ -164,11 +164,11 @@ func (k *KerberosRules) parseName(text string) (kerberosName, string) {
 	case mitDialect:
 		return parseMITName(text, k.defaultRealm)
 	default:
-		return kerberosName{}, "there are no rules to read it by"
+		return kerberosName{}, "no rules are configured"
 	}
 }
 
-// apply asks the rules in order.
+// apply tries the rules in order.
 func (k *KerberosRules) apply(name *kerberosName, trace *KerberosTrace) (string, error) {
 	trace.begin(name)
 	if name.simple {

@@ -15,10 +15,11 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// FuzzKerberosRules reads any text as the rules of either dialect, one a line, and
-// maps any name by them. What is read prints back to itself; what is refused leaves
-// nothing and says where; a name is mapped or refused with a reason, and the trace
-// agrees. In Kafka's dialect all is held against the expressions that Kafka has.
+// FuzzKerberosRules parses any text as rules of either dialect, one a line, and maps
+// any name by them. Accepted rules print in a form that parses to the same rules.
+// Rejected rules return no rules and the offset of the error. A name is mapped or
+// refused with a reason, and the trace agrees. In Kafka's dialect the results are
+// compared with the reference model.
 func FuzzKerberosRules(f *testing.F) {
 	rows := 0
 	eachCaptured(f, "kerberos", func(row []byte) {
@@ -78,7 +79,7 @@ func FuzzKerberosRules(f *testing.F) {
 				var fault *principal.KerberosRuleError
 				if rules != nil || !errors.As(err, &fault) || fault.Rule >= len(list) ||
 					fault.Text != list[fault.Rule] || fault.Offset < 0 || fault.Offset > len(fault.Text) {
-					t.Fatalf("%s %q: %v beside %v", dialect, list, err, rules)
+					t.Fatalf("%s %q: error %v together with rules %v", dialect, list, err, rules)
 				}
 				continue
 			}
@@ -92,7 +93,7 @@ func FuzzKerberosRules(f *testing.F) {
 	})
 }
 
-// kafkaRefusals are the reasons in the words of the reference model.
+// kafkaRefusals are the reasons as the reference model names them.
 var kafkaRefusals = map[string]error{
 	refmodel.KerberosMalformed: principal.ErrMalformedKerberosName,
 	refmodel.KerberosNoRule:    principal.ErrNoKerberosRule,
@@ -100,9 +101,10 @@ var kafkaRefusals = map[string]error{
 	refmodel.KerberosFailed:    principal.ErrKerberosRuleFailed,
 }
 
-// compareWithKafka holds a list, or its refusal, and what it makes of a name against
-// the reference model, as far as that knows what Kafka does: for short ASCII text
-// and patterns that Java and Go share. It returns what became of the name, or "".
+// compareWithKafka compares a list of rules (or its parse error) and the result for a
+// name with the reference model. The model covers short ASCII text and patterns that
+// Java and Go share. It returns the outcome for the name, or "" if the model does not
+// cover it.
 func compareWithKafka(t rapid.TB, list []string, realm, name string, rules *principal.KerberosRules, err error) (outcome string) {
 	t.Helper()
 	const short = 256
@@ -128,14 +130,14 @@ func compareWithKafka(t rapid.TB, list []string, realm, name string, rules *prin
 	return cmp.Or(refusal, "mapped")
 }
 
-// checkShortName maps name by two lists that ought to be equal.
+// checkShortName maps name by two lists that must be equal.
 func checkShortName(t *testing.T, rules, again *principal.KerberosRules, name string) {
 	t.Helper()
 	short, err := rules.ShortName(name)
 	if err != nil {
 		var fault *principal.KerberosNameError
 		if short != "" || !errors.As(err, &fault) || fault.Reason == nil {
-			t.Fatalf("%q: %q beside %v", name, short, err)
+			t.Fatalf("%q: name %q together with error %v", name, short, err)
 		}
 	}
 	if !utf8.ValidString(short) || len(short) > 3*4096 {

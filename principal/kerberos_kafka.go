@@ -7,16 +7,15 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javaregex"
 )
 
-// DefaultKerberosRules is the value of sasl.kerberos.principal.to.local.rules
-// where the configuration does not set it.
+// DefaultKerberosRules is Kafka's default for sasl.kerberos.principal.to.local.rules.
 const DefaultKerberosRules = "DEFAULT"
 
-// SplitKerberosRules splits the value of sasl.kerberos.principal.to.local.rules
-// into rules: at every comma, with the ASCII white space around it, after the
-// control characters and spaces at both ends of the value are cut. A comma cannot
-// be quoted, so a rule with one, such as "RULE:[1:$1](a{1,2})", falls into parts
-// that [ParseKerberosRules] refuses. Empty parts are kept, and refused too, but
-// the empty value is the empty list.
+// SplitKerberosRules splits the value of sasl.kerberos.principal.to.local.rules into
+// rules. It trims control characters and spaces at both ends of the value, and splits
+// at every comma and the ASCII white space around it. A comma cannot be quoted, so a
+// rule that contains one, such as "RULE:[1:$1](a{1,2})", is split into parts that
+// [ParseKerberosRules] refuses. Empty parts are kept, and refused too, but the empty
+// value is the empty list.
 //
 // Source: Kafka's ConfigDef.parseType for type LIST.
 func SplitKerberosRules(value string) []string {
@@ -36,34 +35,34 @@ func SplitKerberosRules(value string) []string {
 	return rules
 }
 
-// javaSpace is the members of Java's \s.
+// javaSpace are the characters that Java's \s matches.
 const javaSpace = " \t\n\v\f\r"
 
-// ParseKerberosRules reads rules in Kafka's dialect, each either DEFAULT or
+// ParseKerberosRules parses rules in Kafka's dialect. Each rule is DEFAULT or
 //
 //	RULE:[n:format](pattern)s/from/to/g/L
 //
-// where all after "]" may be left out. The rule applies to names of n components
-// (1 or 2) whose format, with $0 for the realm and $1 and $2 for the components, is
-// matched whole by pattern; the first match of from is replaced by to, or with g
-// every one; /L or /U folds the case. DEFAULT maps the names of defaultRealm to
-// their first component.
+// Everything after "]" is optional. The rule considers names of n components (1 or 2).
+// It fills in format, where $0 is the realm and $1 and $2 are the components, and
+// applies if pattern matches the whole result. It then replaces the first match of from
+// by to, or every match with g. /L or /U converts the case. DEFAULT maps the names of
+// defaultRealm to their first component.
 //
-// The patterns are Java's, matched as JDK 17 does but in linear time. Constructs that
-// cannot be kept exactly, of which [UnsupportedConstructs] is the list, are refused;
-// with a [Backtracking], which may be nil, the not regular ones among them
-// are accepted. A ")" ends pattern, and a "/" ends from and to; neither can be
-// quoted.
+// Patterns have Java's syntax and are matched as in JDK 17, but in linear time.
+// Constructs that cannot be reproduced exactly are refused; [UnsupportedConstructs]
+// lists them. A [Backtracking], which may be nil, allows those of them that are not
+// regular. A ")" ends pattern, and a "/" ends from and to; neither can be quoted.
 //
-// A fault that Kafka only finds when it applies the rule, such as $3 or a group that
-// does not exist, is an error of [KerberosRules.ShortName], because names that an
-// earlier rule maps never meet it; of the former [KerberosRules.Lint] tells.
+// Kafka finds some errors only when it applies the rule, such as $3 or a group that
+// does not exist. These are errors of [KerberosRules.ShortName], because they do not
+// affect names that an earlier rule maps. [KerberosRules.Lint] reports references such
+// as $3.
 //
-// Without rules every name with a realm is refused. The default realm may be
-// empty, as it is for a Kafka broker that cannot find one: then DEFAULT applies only
-// to names whose realm is empty, such as "alice@".
+// Without rules every name with a realm is refused. The default realm may be empty, as
+// in a Kafka broker that cannot find one: then DEFAULT applies only to names whose
+// realm is empty, such as "alice@".
 //
-// An error is a [KerberosRuleError], and then there are no rules.
+// An error is a [KerberosRuleError], and the rules are nil.
 //
 // Source: Kafka's KerberosShortNamer and KerberosRule; KIP-12.
 func ParseKerberosRules(rules []string, defaultRealm string, backtracking *Backtracking) (*KerberosRules, error) {
@@ -92,7 +91,7 @@ func parseKafkaRule(s *ruleScanner) (kerberosRule, *KerberosRuleError) {
 	return rule, nil
 }
 
-// parseKafkaBody reads a rule that is not DEFAULT and returns its canonical text.
+// parseKafkaBody parses a rule that is not DEFAULT and returns its canonical text.
 func (r *kerberosRule) parseKafkaBody(s *ruleScanner) (string, *KerberosRuleError) {
 	if !s.skip("RULE:") {
 		return "", s.fail(0, "expected DEFAULT or RULE:[n:format]")
@@ -120,7 +119,7 @@ func (r *kerberosRule) parseKafkaBody(s *ruleScanner) (string, *KerberosRuleErro
 		r.substitutions = []substitution{sub.from.substitution(sub.to, sub.all)}
 		canonical += sub.text
 	}
-	s.skip("/") // Kafka takes the slash, the letter, both or neither
+	s.skip("/") // Kafka accepts the slash, the letter, both or neither
 	for _, fold := range []caseFold{"L", "U"} {
 		if s.skip(string(fold)) {
 			r.fold = fold

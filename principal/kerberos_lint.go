@@ -8,29 +8,29 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
-// RuleFinding is something about a rule that its author cannot have meant.
+// RuleFinding is a probable mistake in a rule.
 type RuleFinding struct {
 	Rule  int    // index in the list, from 0
-	Check string // which check found it: one word or two with a hyphen
-	Msg   string // what is wrong, and with which effect
+	Check string // the check that found it, such as "never-matches"
+	Msg   string // what is wrong and what its effect is
 }
 
 // The checks of [KerberosRules.Lint].
 const (
-	CheckNeverApplies = "never-applies" // no name has as many components
+	CheckNeverApplies = "never-applies" // no name has that many components
 	CheckAlwaysFails  = "always-fails"  // every name that the rule applies to is refused
-	CheckNeverMatches = "never-matches" // the pattern matches no text that the format can make
-	CheckUnusualNames = "unusual-names" // it matches only texts with characters that names seldom hold
-	CheckUnreachable  = "unreachable"   // earlier rules leave it no name
+	CheckNeverMatches = "never-matches" // the pattern matches no text that the format can produce
+	CheckUnusualNames = "unusual-names" // the pattern matches only texts with characters that are rare in names
+	CheckUnreachable  = "unreachable"   // earlier rules take all its names
 )
 
-// Lint returns the rules that can never make a short name, or only of names that
-// are unlike any: rules for a number of components that no name has, that refuse
-// all they apply to, whose pattern fits nothing their format makes (such as
-// "[1:$1](.*@REALM)", where only the realm could bring the "@"), and rules that no
-// name reaches because an earlier one takes it. The findings are in the order of
-// the rules, no more than one for each. "never-matches" is proved; a rule that is
-// not found may still be useless. The cost for each rule is bounded.
+// Lint returns the rules that never produce a short name, or only for very unusual
+// names. These are rules for a number of components that no name has, rules that refuse
+// every name they apply to, rules whose pattern matches nothing that the format
+// produces (such as "[1:$1](.*@REALM)", where only the realm could add the "@"), and
+// rules whose names are all taken by an earlier rule. The findings are in the order of
+// the rules, at most one for each. "never-matches" is proved; a rule without a finding
+// may still be useless. The cost for each rule is bounded.
 func (k *KerberosRules) Lint() []RuleFinding {
 	var findings []RuleFinding
 	taken := takenNames{dialect: k.dialect, conditions: map[string]int{}}
@@ -55,19 +55,19 @@ func (k *KerberosRules) lintRule(rule *kerberosRule, taken *takenNames) (check, 
 		return CheckNeverApplies, fmt.Sprintf("no name has %d components", rule.components)
 	}
 	if fault := rule.format.fault(rule.components); fault != "" {
-		return CheckAlwaysFails, "names of so many components are refused here: " + fault
+		return CheckAlwaysFails, "every name with this number of components is refused: " + fault
 	}
 	if k.dialect == kafkaDialect && len(rule.substitutions) == 0 && rule.format.holds("/@") {
-		return CheckAlwaysFails, `a name it matches is refused: the format holds "/" or "@", and nothing takes that away`
+		return CheckAlwaysFails, `a name it matches is refused: the format holds "/" or "@", and no substitution removes it`
 	}
 	return k.lintPattern(rule, taken)
 }
 
-// matchesAny reports whether the pattern is the usual one for any text.
+// matchesAny reports whether the pattern is ".*".
 func (r *kerberosRule) matchesAny() bool { return strings.HasSuffix(r.condition, "(.*)") }
 
-// exception says which names a rule that takes every name does not take: in Java's
-// patterns a dot is no line terminator.
+// exception says which names a rule for every name does not take: in Java's patterns a
+// dot does not match a line terminator.
 func (k *KerberosRules) exception(rule int) string {
 	if k.dialect == kafkaDialect && k.rules[rule].matchesAny() {
 		return ", unless it holds a line terminator"
@@ -75,14 +75,14 @@ func (k *KerberosRules) exception(rule int) string {
 	return ""
 }
 
-// The characters, in Go's syntax for classes, of components and realms.
+// Characters of components and realms, as Go character classes.
 const (
-	kafkaChars    = `^/@`   // those two would end it
+	kafkaChars    = `^/@`   // these two end a component
 	mitChars      = `^\x00` // the others can be quoted
 	ordinaryChars = `0-9A-Za-z._$+\x{80}-\x{10FFFF}-`
 )
 
-// lintPattern compares the pattern with what the format can make.
+// lintPattern compares the pattern with the texts that the format can produce.
 func (k *KerberosRules) lintPattern(rule *kerberosRule, taken *takenNames) (check, msg string) {
 	if rule.match == nil || rule.match.GoSyntax() == "" {
 		return "", ""
@@ -93,20 +93,20 @@ func (k *KerberosRules) lintPattern(rule *kerberosRule, taken *takenNames) (chec
 	}
 	part, ordinary := "["+chars+"]*", "["+ordinaryChars+"]*"
 	if !patternsOverlap(pattern, k.selectionPattern(rule, part, part)) {
-		return CheckNeverMatches, "the pattern matches nothing that the format can make"
+		return CheckNeverMatches, "the pattern matches nothing that the format can produce"
 	}
 	if by := taken.defaultBefore(rule); by >= 0 &&
 		!patternsOverlap(pattern, k.selectionPattern(rule, part, otherThan(k.asMatched(k.defaultRealm), chars))) {
 		return CheckUnreachable, fmt.Sprintf("it matches only names of the default realm, and rule %d, DEFAULT, takes those", by)
 	}
 	if !patternsOverlap(pattern, k.selectionPattern(rule, ordinary, ordinary)) {
-		return CheckUnusualNames, "the pattern matches what the format makes only of a name that holds unusual characters"
+		return CheckUnusualNames, "the pattern matches only names with unusual characters"
 	}
 	return "", ""
 }
 
-// selectionPattern returns a pattern of all texts that the rule compares, if
-// components and realms are as the two patterns say.
+// selectionPattern returns a pattern of all texts that the rule compares, given
+// patterns for components and realms.
 func (k *KerberosRules) selectionPattern(rule *kerberosRule, component, realm string) string {
 	if rule.components < 0 {
 		return component + "(?:/" + component + ")*"
@@ -125,7 +125,7 @@ func (k *KerberosRules) selectionPattern(rule *kerberosRule, component, realm st
 	return b.String()
 }
 
-// asMatched returns text as the patterns of the dialect see it.
+// asMatched returns text as the dialect's patterns see it.
 func (k *KerberosRules) asMatched(text string) string {
 	if k.dialect == mitDialect {
 		return posixregex.Widen(text)
@@ -133,9 +133,9 @@ func (k *KerberosRules) asMatched(text string) string {
 	return text
 }
 
-// otherThan returns a pattern of the texts that are not exactly text, of the
-// characters of a negated class: the beginnings of text, each alone or followed by
-// another character and more, and text itself followed by more.
+// otherThan returns a pattern for the texts other than text, made of characters of a
+// negated class: each proper beginning of text, alone or followed by another character
+// and more, and text itself followed by more.
 func otherThan(text, negated string) string {
 	var b strings.Builder
 	var beginning string
@@ -146,7 +146,7 @@ func otherThan(text, negated string) string {
 	return b.String() + regexp.QuoteMeta(text) + "[" + negated + "]+"
 }
 
-// holds reports whether a literal part of f has one of chars.
+// holds reports whether a literal part of f contains one of chars.
 func (f kerberosFormat) holds(chars string) bool {
 	for _, part := range f {
 		if part.parameter < 0 && strings.ContainsAny(part.literal, chars) {
@@ -156,16 +156,16 @@ func (f kerberosFormat) holds(chars string) bool {
 	return false
 }
 
-// takenNames is which names the rules before the present one leave nothing of.
+// takenNames records which names the earlier rules take.
 type takenNames struct {
 	dialect    kerberosDialect
-	byCount    map[int]int    // number of components to the rule that takes all such names
+	byCount    map[int]int    // from a number of components to the rule that takes all such names
 	all        int            // 1 + the rule that takes every name
 	byDefault  int            // 1 + the first DEFAULT
-	conditions map[string]int // selector and pattern to the rule that has them
+	conditions map[string]int // from selector and pattern to the rule that has them
 }
 
-// add counts in what the rule at index i takes.
+// add records the names that the rule at index i takes.
 func (t *takenNames) add(i int, rule *kerberosRule) {
 	if rule.isDefault {
 		if t.byDefault == 0 {
@@ -176,7 +176,8 @@ func (t *takenNames) add(i int, rule *kerberosRule) {
 	if _, ok := t.conditions[rule.condition]; !ok {
 		t.conditions[rule.condition] = i
 	}
-	// A format at fault refuses the names, and so takes them too.
+	// A rule with an invalid format refuses its names, so they do not reach later rules
+	// either.
 	everything := rule.match == nil || rule.matchesAny() || rule.format.fault(rule.components) != ""
 	switch {
 	case !everything:
@@ -194,8 +195,8 @@ func (t *takenNames) add(i int, rule *kerberosRule) {
 	}
 }
 
-// before returns the rule that leaves no name to this one, or -1. Where several
-// leave none only together, it is the last of them.
+// before returns the earlier rule that takes all names of this one, or -1. If only
+// several rules together do, it returns the last of them.
 func (t *takenNames) before(rule *kerberosRule) int {
 	if t.all > 0 {
 		return t.all - 1

@@ -54,7 +54,7 @@ func TestMITLint(t *testing.T) {
 	}{
 		{nil, nil},
 		// The example of MIT krb5's documentation: its third rule looks for the
-		// separator of the second, which its format leaves out.
+		// separator of the second rule, but its own format does not produce it.
 		{[]string{
 			"RULE:[2:$1](johndoe)s/^.*$/guest/", "RULE:[2:$1;$2](^.*;admin$)s/;admin$//",
 			"RULE:[2:$2](^.*;root)s/^.*$/root/", "DEFAULT",
@@ -66,7 +66,7 @@ func TestMITLint(t *testing.T) {
 		{[]string{"DEFAULT", "RULE:[2:$1/$0](.*/EXAMPLE.COM)"}, nil},
 		{[]string{"DEFAULT", "RULE:[1:$1/$0](.*/EXAMPLE[.]COM)"}, nil}, // a component may be quoted
 		{[]string{"DEFAULT", "RULE:[1:$0](EXAMPLE[.]COM)"}, []string{"1 unreachable"}},
-		{[]string{"DEFAULT", "RULE:[2:$0](EXAMPLE[.]COM)"}, nil}, // MIT's DEFAULT leaves most of those
+		{[]string{"DEFAULT", "RULE:[2:$0](EXAMPLE[.]COM)"}, nil}, // MIT's DEFAULT does not map most of those
 	}
 	for _, test := range tests {
 		rules, err := principal.ParseMITRules(test.rules, "EXAMPLE.COM", nil)

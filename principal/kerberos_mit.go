@@ -10,31 +10,32 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
-// ParseMITRules reads rules in MIT krb5's dialect: the auth_to_local values of the
-// default realm in krb5.conf, in their order, and its auth_to_local_names. Each rule
-// is DEFAULT or
+// ParseMITRules parses rules in MIT krb5's dialect: the auth_to_local values of the
+// default realm in krb5.conf, in order, and its auth_to_local_names. Each rule is
+// DEFAULT or
 //
 //	RULE:[n:format](pattern)s/from/to/g s/from/to/ …
 //
-// where all after "RULE:" may be left out. Without "[n:format]" the rule applies to
-// names of any number of components, and what it compares is the name without its
-// realm, whatever that is. The patterns are POSIX extended regular expressions,
-// leftmost-longest; pattern must match the whole, and to is plain text. DEFAULT maps
-// the names of defaultRealm that have one component, or a second that is the realm
-// again, to their first component. Without any rule DEFAULT applies.
+// Everything after "RULE:" is optional. Without "[n:format]" the rule considers names
+// of any number of components and any realm, and compares the name without its realm.
+// Patterns are POSIX extended regular expressions with leftmost-longest matching.
+// pattern must match the whole text, and to is plain text. DEFAULT maps names of
+// defaultRealm to their first component if they have one component, or two of which the
+// second is the realm. Without any rule DEFAULT applies.
 //
-// A name that is a key of names, without its realm, has that value as its short
-// name, before any rule and whatever its realm. names is copied.
+// names is looked up before any rule, by the name without its realm, whatever the realm
+// is. Its value is the short name. names is copied.
 //
-// MIT krb5 reads a rule when it applies it and skips one whose pattern it cannot
-// read. Here such a rule is an error, and so is what MIT krb5 would read
-// otherwise than it is written ("$x" for the realm), and a global substitution
-// whose pattern matches the empty text, in which MIT krb5 never ends. An empty
-// default realm is an error: MIT krb5 maps nothing then.
+// MIT krb5 parses a rule when it applies it and skips one whose pattern is invalid.
+// Here such a rule is an error. So is a rule that MIT krb5 would not read as it is
+// written ("$x" means the realm to it), and a global substitution whose pattern matches
+// the empty text, for which MIT krb5 loops without end. An empty default realm is an
+// error, because MIT krb5 then maps nothing.
 //
-// An error about a rule is a [KerberosRuleError]; on any error there are no rules.
+// An error about a rule is a [KerberosRuleError]. On any error the rules are nil.
 //
-// Source: MIT krb5 1.21 documentation, krb5.conf, "auth_to_local"; its localauth_rule.c.
+// Source: MIT krb5 1.21 documentation, krb5.conf, "auth_to_local"; its
+// localauth_rule.c.
 func ParseMITRules(rules []string, defaultRealm string, names map[string]string) (*KerberosRules, error) {
 	if defaultRealm == "" {
 		return nil, errNoDefaultRealm
@@ -88,8 +89,8 @@ func parseMITRule(s *ruleScanner) (kerberosRule, *KerberosRuleError) {
 	return rule, nil
 }
 
-// parseMITSubstitutions reads s/from/to/ expressions with white space before each
-// up to the end of the rule.
+// parseMITSubstitutions parses s/from/to/ expressions, each after white space, up to
+// the end of the rule.
 func (r *kerberosRule) parseMITSubstitutions(s *ruleScanner, canonical *strings.Builder) *KerberosRuleError {
 	for s.pos < len(s.text) {
 		for s.pos < len(s.text) && strings.IndexByte(javaSpace, s.text[s.pos]) >= 0 {
@@ -104,7 +105,7 @@ func (r *kerberosRule) parseMITSubstitutions(s *ruleScanner, canonical *strings.
 			return s.fail(start, "expected s/from/to/ or the end of the rule here")
 		}
 		if empty, _ := sub.from.Matches(nil, ""); sub.all && empty {
-			return s.fail(start, "a global substitution must not match the empty text: MIT krb5 would never end")
+			return s.fail(start, "a global substitution must not match the empty text: MIT krb5 would loop without end")
 		}
 		if len(r.substitutions) > 0 {
 			canonical.WriteByte(' ')

@@ -16,7 +16,7 @@ import (
 
 const mitRealm = "KRBTEST.COM"
 
-// mitCase is what MIT krb5 made of one name under one configuration.
+// mitCase is the result of MIT krb5 for one name under one configuration.
 type mitCase struct {
 	Rules        []string          `json:"auth_to_local"`
 	Names        map[string]string `json:"auth_to_local_names"`
@@ -71,9 +71,8 @@ func TestMITOwnCases(t *testing.T) {
 	}
 }
 
-// TestMITCaptured replays what the libkrb5 of Debian 12 (1.20.1, in the C
-// locale) answered to krb5_aname_to_localname. A result that is no UTF-8 counts as
-// an error.
+// TestMITCaptured replays the results of krb5_aname_to_localname of Debian 12's libkrb5
+// (1.20.1, in the C locale). A result that is not valid UTF-8 counts as an error.
 func TestMITCaptured(t *testing.T) {
 	checks := 0
 	for _, line := range gzipLines(t, "testdata/mit_auth_to_local.jsonl.gz") {
@@ -138,8 +137,8 @@ func TestMITRulesRefused(t *testing.T) {
 		{"RULE:[99999999999:$1]", 6, "number of components"},
 		{"RULE:[1:$1", 8, `expected "]"`},
 		{"RULE:[1:$2]", 5, "outside of the valid range"},
-		{"RULE:[1:$x]", 5, "no component number"},
-		{"RULE:[1:$99999999999]", 5, "no component number"},
+		{"RULE:[1:$x]", 5, "not followed by a valid component number"},
+		{"RULE:[1:$99999999999]", 5, "not followed by a valid component number"},
 		{"RULE:[1:$1](a", 11, `expected ")"`},
 		{"RULE:[1:$1](a)b", 14, "expected s/from/to/ or the end"},
 		{"RULE:[1:$1](a)s/b/c", 14, "expected s/from/to/"},
@@ -168,8 +167,8 @@ func TestMITRulesRefused(t *testing.T) {
 		{"RULE:s/(a)(^b)/x/", 11, `"^" inside`},
 		{"RULE:(a$b)", 7, `"$" inside`},
 		{"RULE:s/(a|b$)c/x/", 11, `"$" inside`},
-		{"RULE:s/(^a)*b/x/", 8, "an anchor in what is repeated"},
-		{"RULE:s/b(c|a$)?/x/", 12, "an anchor in what is repeated"},
+		{"RULE:s/(^a)*b/x/", 8, "an anchor in a repeated part"},
+		{"RULE:s/b(c|a$)?/x/", 12, "an anchor in a repeated part"},
 		{"RULE:(a\xff)", 7, "UTF-8"},
 	}
 	for _, test := range tests {
@@ -183,7 +182,7 @@ func TestMITRulesRefused(t *testing.T) {
 			t.Errorf("%q: %v; want offset %d and %q", test.rule, err, test.offset, test.words)
 		}
 		if rules != nil {
-			t.Errorf("%q: rules beside the error", test.rule)
+			t.Errorf("%q: rules together with an error", test.rule)
 		}
 	}
 }
@@ -228,7 +227,8 @@ func TestMITNamesRefused(t *testing.T) {
 	}
 }
 
-// A substitution can double a name; no list of them may fill the memory.
+// A substitution can double the length of a name. No list of them may exhaust the
+// memory.
 func TestMITGrowthIsBounded(t *testing.T) {
 	rule := "RULE:" + strings.TrimSpace(strings.Repeat("s/a/aa/g ", 100))
 	rules, err := principal.ParseMITRules([]string{rule}, mitRealm, nil)
@@ -240,7 +240,8 @@ func TestMITGrowthIsBounded(t *testing.T) {
 	}
 }
 
-// Patterns see bytes, as in the C locale; a name that they break is refused.
+// Patterns match bytes, as in the C locale. If the result is not valid UTF-8, the name
+// is refused.
 func TestMITBytes(t *testing.T) {
 	rules, err := principal.ParseMITRules([]string{"RULE:[1:$1](.{5})s/^.//", "RULE:[1:$1]s/^../u/"}, mitRealm, nil)
 	if err != nil {
@@ -252,7 +253,8 @@ func TestMITBytes(t *testing.T) {
 	if got, err := rules.ShortName("übe@R"); got != "ube" || err != nil {
 		t.Errorf("got %q, %v; want ube", got, err)
 	}
-	// The first substitution leaves the second byte of À alone, the next finds it.
+	// The first substitution leaves the second byte of À, and the second substitution
+	// matches it.
 	rules, err = principal.ParseMITRules([]string{"RULE:[1:$1]s/^.// s/[À]/x/"}, mitRealm, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +264,7 @@ func TestMITBytes(t *testing.T) {
 	}
 }
 
-// The caller's map is not the mapping's.
+// Later changes to the caller's map have no effect.
 func TestMITNamesAreCopied(t *testing.T) {
 	names := map[string]string{"user": "alice"}
 	rules, err := principal.ParseMITRules(nil, mitRealm, names)

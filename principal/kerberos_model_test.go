@@ -10,7 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Parts of rules and names that meet each other.
+// Parts of rules and names, chosen so that they often match.
 var (
 	kerberosFormats      = []string{"$1", "$1@$0", "$2", "$1/$2", "$1/$2", "$0", "$1$1", "x$1", "$3", "$", "$1;$2", "$01", ""}
 	kerberosMatches      = []string{"", "", "", "", "(.*)", "(a.*)", "(.*@R)", "(a|ab)", "([^b]*)", "(A?b+)", "()", "(.*;[ab]+)", "(^a$)"}
@@ -21,8 +21,8 @@ var (
 	kerberosRealm = []string{"R", "R", "r", "", "RR"}
 )
 
-// TestKerberosRulesEqualToTheModel draws lists of rules and names that they are
-// about, and holds the short names and the refusals against the reference model.
+// TestKerberosRulesEqualToTheModel draws lists of rules and matching names, and
+// compares short names and refusals with the reference model.
 func TestKerberosRulesEqualToTheModel(t *testing.T) {
 	outcomes := map[string]int{}
 	draw := func(t rapid.TB, src gen.Source) {

@@ -5,13 +5,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxKerberosName is the length in bytes of the longest name that rules are
-// applied to, and of the longest they may make. The longest real ones hold a
-// Windows UPN (1024 characters) or a host and a realm (255 each). It bounds what
-// a hostile name costs: a global substitution may be quadratic in the length.
+// maxKerberosName is the maximum length in bytes of a name that rules are applied to or
+// produce. The longest real names hold a Windows UPN (1024 characters) or a host and a
+// realm (255 each). The limit bounds the cost of a hostile name: a global substitution
+// may be quadratic in the length.
 const maxKerberosName = 4096
 
-// kerberosName is a principal name taken apart.
+// kerberosName is a parsed principal name.
 type kerberosName struct {
 	text       string // as given
 	simple     bool   // without a realm: in Kafka's dialect no rule applies to it
@@ -19,7 +19,7 @@ type kerberosName struct {
 	components []string // never empty, unless simple
 }
 
-// parameter returns what $i stands for in a rule: the realm, or a component
+// parameter returns the value of $i in a rule: the realm for 0, otherwise component i,
 // counted from 1.
 func (n *kerberosName) parameter(i int) (string, bool) {
 	switch {
@@ -43,8 +43,8 @@ func checkNameText(text string) string {
 	return ""
 }
 
-// parseKafkaName takes apart "primary[/host]@REALM", or returns why it cannot.
-// Text without "@" is a simple name, slashes included. Nothing is an escape.
+// parseKafkaName parses "primary[/host]@REALM", or returns what is wrong with it. Text
+// without "@" is a simple name, including any slashes. There are no escapes.
 //
 // Source: Kafka's KerberosName.parse.
 func parseKafkaName(text string) (kerberosName, string) {
@@ -68,12 +68,12 @@ func parseKafkaName(text string) (kerberosName, string) {
 	return name, ""
 }
 
-// parseMITName takes apart "component[/component…][@REALM]", or returns why it
-// cannot. A backslash quotes the character after it; "\n", "\t" and "\b" are
-// control characters. A name without a realm is of the default realm.
+// parseMITName parses "component[/component…][@REALM]", or returns what is wrong with
+// it. A backslash quotes the next character; "\n", "\t" and "\b" are control
+// characters. A name without a realm is in the default realm.
 //
-// A zero byte and an empty realm are refused: the C library would cut the text at
-// the one and look the other up.
+// A zero byte and an empty realm are refused: the C library would cut the text at the
+// zero byte and look up a missing realm.
 //
 // Source: MIT krb5, krb5_parse_name.
 func parseMITName(text, defaultRealm string) (kerberosName, string) {
@@ -110,7 +110,7 @@ func parseMITName(text, defaultRealm string) (kerberosName, string) {
 	return name, name.faultMIT()
 }
 
-// unquoteMIT returns the character that a backslash and c stand for.
+// unquoteMIT returns the character that a backslash followed by c stands for.
 func unquoteMIT(c byte) byte {
 	switch c {
 	case 'n':
@@ -142,11 +142,11 @@ func (n *kerberosName) faultMIT() string {
 	return ""
 }
 
-// mitQuoter quotes what would end a component, or is no graphic character.
+// mitQuoter quotes the characters that would end a component, and control characters.
 var mitQuoter = strings.NewReplacer("/", `\/`, `\`, `\\`, "\n", `\n`, "\t", `\t`, "\b", `\b`)
 
-// withoutRealm returns the components joined by slashes, quoted as MIT krb5
-// prints a name without its realm: "@" stays as it is.
+// withoutRealm returns the components joined by slashes, quoted as MIT krb5 prints a
+// name without its realm: "@" is not quoted.
 //
 // Source: MIT krb5, krb5_unparse_name_flags, KRB5_PRINCIPAL_UNPARSE_NO_REALM.
 func (n *kerberosName) withoutRealm() string {

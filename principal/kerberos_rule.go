@@ -11,50 +11,52 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// rulePattern is a compiled regular expression of a Kerberos rule, in the syntax
-// and with the matching rules of the list's dialect.
+// rulePattern is a compiled regular expression of a Kerberos rule, with the syntax and
+// matching rules of its dialect.
 type rulePattern interface {
-	// Matches reports whether the pattern matches all of s. m is memory to work in.
+	// Matches reports whether the pattern matches all of s. m provides scratch memory.
 	Matches(m *javaregex.Matcher, s string) (bool, error)
-	// substitution returns what replaces the first match by to, or all of them.
+	// substitution returns the substitution of the first match, or of all matches, by
+	// to.
 	substitution(to string, all bool) substitution
-	// GoSyntax returns a pattern in Go's syntax that matches wholly at least what
-	// this one does; empty if there is none.
+	// GoSyntax returns a pattern in Go's syntax that matches at least the texts that
+	// this one matches as a whole, or "" if there is none.
 	GoSyntax() string
 }
 
 // substitution is one s/from/to/ of a rule.
 type substitution interface {
-	// apply substitutes in s. A result that is too long for a name is an error. Unless
-	// record is nil it takes, for each match replaced, its text and that of its groups.
+	// apply substitutes in s. A result that is too long for a name is an error. If
+	// record is not nil, apply appends the text of each replaced match and of its
+	// groups.
 	apply(m *javaregex.Matcher, s string, record *[][]string) (string, error)
 }
 
 // kerberosRule is one rule of either dialect.
 type kerberosRule struct {
 	text          string // canonical
-	condition     string // the part of text that says which names it takes
-	isDefault     bool   // DEFAULT: nothing below is set
-	components    int    // how many the name must have; -1 for any (MIT: no selector)
+	condition     string // the part of text that selects names
+	isDefault     bool   // DEFAULT: the fields below are not set
+	components    int    // required number of components; -1 for any (MIT: no selector)
 	format        kerberosFormat
-	match         rulePattern // nil: every selection matches
+	match         rulePattern // nil matches every selection
 	substitutions []substitution
-	fold          caseFold // of a Kafka rule
+	fold          caseFold // in Kafka's dialect only
 }
 
-// kerberosFormat is the selection string of a rule, taken apart.
+// kerberosFormat is the parsed format of a rule.
 type kerberosFormat []formatPart
 
-// formatPart is a literal, a parameter, or a reference that is at fault: Kafka
-// accepts those in a rule and fails when the rule is applied.
+// formatPart is a literal, a parameter, or an invalid reference. Kafka accepts invalid
+// references in a rule and fails when it applies the rule.
 type formatPart struct {
 	literal   string
 	parameter int // -1 for a literal; 0 is the realm, 1 the first component
 	fault     string
 }
 
-// parseFormat takes apart text such as "$1@$0". A dollar sign takes all the digits
-// after it.
+// parseFormat parses text such as "$1@$0". The number after a dollar sign includes all
+// digits that follow.
 func parseFormat(text string) kerberosFormat {
 	var format kerberosFormat
 	for text != "" {
@@ -70,7 +72,7 @@ func parseFormat(text string) kerberosFormat {
 		if n, err := strconv.ParseInt(rest[:digits], 10, 32); err == nil {
 			part.parameter = int(n)
 		} else {
-			part = formatPart{parameter: -1, fault: "$" + rest[:digits] + " has no component number that can be read"}
+			part = formatPart{parameter: -1, fault: "$" + rest[:digits] + " is not followed by a valid component number"}
 		}
 		format = append(format, part)
 		text = rest[digits:]
@@ -78,8 +80,8 @@ func parseFormat(text string) kerberosFormat {
 	return format
 }
 
-// fault returns why format cannot be filled in for a name of so many components,
-// or "".
+// fault returns why f cannot be filled in for a name with this number of components, or
+// "".
 func (f kerberosFormat) fault(components int) string {
 	for _, part := range f {
 		if part.fault != "" {
@@ -96,7 +98,7 @@ func outOfRange(parameter, components int) string {
 	return fmt.Sprintf("$%d is outside of the valid range 0 to %d", parameter, components)
 }
 
-// fill returns the text of f with the parameters put in, or why it cannot.
+// fill returns f with the parameters filled in, or why it cannot be.
 func (f kerberosFormat) fill(name *kerberosName) (string, string) {
 	var b strings.Builder
 	for _, part := range f {
@@ -118,9 +120,9 @@ func (f kerberosFormat) fill(name *kerberosName) (string, string) {
 	return b.String(), ""
 }
 
-// ExpandKerberosFormat fills the format of a Kafka rule in: $0 is the first
-// parameter, which is the realm of a name, $1 the second, and so on. A reference to
-// a parameter that does not exist and a dollar sign without a number are errors.
+// ExpandKerberosFormat fills in the format of a Kafka rule: $0 is the first parameter,
+// which is the realm of a name, $1 is the second, and so on. A reference to a missing
+// parameter and a dollar sign without a number are errors.
 //
 // Source: Kafka's KerberosRule.replaceParameters.
 func ExpandKerberosFormat(format string, params []string) (string, error) {
@@ -138,10 +140,10 @@ func ExpandKerberosFormat(format string, params []string) (string, error) {
 	return text, nil
 }
 
-// errTooLong is the fault of a result that outgrows what a name may be.
+// errTooLong is the error for a result longer than a name may be.
 var errTooLong = errors.New("the result is longer than a name may be")
 
-// applyRule returns what the rule at index i makes of name.
+// applyRule returns the step of the rule at index i for name.
 func (k *KerberosRules) applyRule(m *javaregex.Matcher, i int, name *kerberosName) KerberosStep {
 	rule := &k.rules[i]
 	step := KerberosStep{Rule: i, Text: rule.text}
@@ -175,7 +177,7 @@ func (k *KerberosRules) applyRule(m *javaregex.Matcher, i int, name *kerberosNam
 }
 
 // defaultApplies reports whether the dialect's DEFAULT maps name to its first
-// component: MIT takes a second component only if it is the realm once more.
+// component. MIT accepts a second component only if it equals the realm.
 func (k *KerberosRules) defaultApplies(name *kerberosName) bool {
 	if name.realm != k.defaultRealm {
 		return false
@@ -186,7 +188,8 @@ func (k *KerberosRules) defaultApplies(name *kerberosName) bool {
 	return true
 }
 
-// finish substitutes in the selection of step and checks and folds the result.
+// finish applies the substitutions to the selection of step, then checks the result and
+// converts its case.
 func (k *KerberosRules) finish(m *javaregex.Matcher, step KerberosStep, rule *kerberosRule, name *kerberosName) KerberosStep {
 	result := step.Selection
 	for _, s := range rule.substitutions {
@@ -198,7 +201,7 @@ func (k *KerberosRules) finish(m *javaregex.Matcher, step KerberosStep, rule *ke
 	if !utf8.ValidString(result) {
 		return step.fail(name, ErrKerberosRuleFailed, "the result is not valid UTF-8")
 	}
-	// Kafka looks for "/" and "@" before it folds the case.
+	// Kafka checks for "/" and "@" before it converts the case.
 	if k.dialect == kafkaDialect && strings.ContainsAny(result, "/@") {
 		return step.fail(name, ErrNotSimpleName, strconv.Quote(result))
 	}
@@ -223,7 +226,7 @@ func (r *kerberosRule) selection(name *kerberosName) (string, string) {
 	return r.format.fill(name)
 }
 
-// fail returns step as the one that refused name.
+// fail returns step with the error for a refused name.
 func (step KerberosStep) fail(name *kerberosName, reason error, detail string) KerberosStep {
 	step.Outcome = RuleFailed
 	step.Err = &KerberosNameError{name.text, step.Rule, detail, reason}

@@ -10,10 +10,11 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
-// patternCompiler compiles a pattern of a rule; the error is a *javaregex.Error or a *posixregex.Error.
+// patternCompiler compiles the pattern of a rule. The error is a *javaregex.Error or a
+// *posixregex.Error.
 type patternCompiler func(pattern string) (rulePattern, error)
 
-// parse adds the rules that parseRule reads to k.
+// parse parses rules with parseRule and adds them to k.
 func (k *KerberosRules) parse(
 	rules []string, parseRule func(*ruleScanner) (kerberosRule, *KerberosRuleError), compile patternCompiler,
 ) error {
@@ -39,7 +40,7 @@ func (k *KerberosRules) parse(
 	return nil
 }
 
-// invalidUTF8 returns the offset of the first byte of s that is no part of a
+// invalidUTF8 returns the offset of the first byte of s that is not part of a valid
 // character, or -1.
 func invalidUTF8(s string) int {
 	for i, r := range s {
@@ -50,7 +51,7 @@ func invalidUTF8(s string) int {
 	return -1
 }
 
-// ruleScanner walks over the text of one rule.
+// ruleScanner scans the text of one rule.
 type ruleScanner struct {
 	index   int // of the rule in its list
 	text    string
@@ -62,7 +63,8 @@ func (s *ruleScanner) fail(offset int, msg string) *KerberosRuleError {
 	return &KerberosRuleError{Rule: s.index, Text: s.text, Offset: offset, Msg: msg}
 }
 
-// failPattern returns the error of compiling the pattern that begins at offset.
+// failPattern returns the error for a pattern that begins at offset and does not
+// compile.
 func (s *ruleScanner) failPattern(offset int, err error) *KerberosRuleError {
 	var java *javaregex.Error
 	if errors.As(err, &java) {
@@ -77,7 +79,7 @@ func (s *ruleScanner) failPattern(offset int, err error) *KerberosRuleError {
 	return s.fail(offset, err.Error())
 }
 
-// skip steps over prefix, if the rest begins with it.
+// skip skips prefix if the remaining text begins with it.
 func (s *ruleScanner) skip(prefix string) bool {
 	if !strings.HasPrefix(s.text[s.pos:], prefix) {
 		return false
@@ -86,7 +88,7 @@ func (s *ruleScanner) skip(prefix string) bool {
 	return true
 }
 
-// until returns the text before the next delimiter and steps over that.
+// until returns the text before the next delimiter and skips both.
 func (s *ruleScanner) until(delimiter byte) (string, bool) {
 	end := strings.IndexByte(s.text[s.pos:], delimiter)
 	if end < 0 {
@@ -97,7 +99,7 @@ func (s *ruleScanner) until(delimiter byte) (string, bool) {
 	return part, true
 }
 
-// selector reads "[n:format]".
+// selector parses "[n:format]".
 func (s *ruleScanner) selector() (components int, format string, err *KerberosRuleError) {
 	if !s.skip("[") {
 		return 0, "", s.fail(s.pos, `expected "[", as in RULE:[1:$1]`)
@@ -119,7 +121,7 @@ func (s *ruleScanner) selector() (components int, format string, err *KerberosRu
 	return int(count), format, nil
 }
 
-// pattern reads "(pattern)", if that is what comes next, and compiles it.
+// pattern parses and compiles "(pattern)", which is optional.
 func (s *ruleScanner) pattern() (string, rulePattern, *KerberosRuleError) {
 	if !s.skip("(") {
 		return "", nil, nil
@@ -136,7 +138,7 @@ func (s *ruleScanner) pattern() (string, rulePattern, *KerberosRuleError) {
 	return text, compiled, nil
 }
 
-// substitutionText is an s/from/to/, taken apart.
+// substitutionText is a parsed s/from/to/.
 type substitutionText struct {
 	text string // all of it; empty if there is none
 	from rulePattern
@@ -144,7 +146,7 @@ type substitutionText struct {
 	all  bool // the flag g
 }
 
-// substitution reads "s/from/to/" and the flag g, if that is what comes next.
+// substitution parses "s/from/to/" and the flag g, which are optional.
 func (s *ruleScanner) substitution() (substitutionText, *KerberosRuleError) {
 	begin := s.pos
 	if !s.skip("s/") {

@@ -65,7 +65,7 @@ func TestKerberosRulesRefused(t *testing.T) {
 			t.Errorf("%.60q: %v; want offset %d and %q", test.rule, err, test.offset, test.words)
 		}
 		if rules != nil {
-			t.Errorf("%.60q: rules beside the error", test.rule)
+			t.Errorf("%.60q: rules together with an error", test.rule)
 		}
 	}
 	if _, err := principal.ParseKerberosRules(slices.Repeat([]string{"DEFAULT"}, 4097), "R", nil); err == nil {
@@ -75,7 +75,8 @@ func TestKerberosRulesRefused(t *testing.T) {
 	kafkaRules(t, "RULE:[1:"+strings.Repeat("a", 8192-9)+"]")
 }
 
-// The reasons for which a name is refused, as callers branch on them.
+// TestKerberosNameErrors: callers can distinguish the reasons for which a name is
+// refused.
 func TestKerberosNameErrors(t *testing.T) {
 	rules := kafkaRules(t, "RULE:[1:$1@$0](a.*)", "RULE:[1:$1](b.*)s/b/$9/", "RULE:[1:$2](.*)", "RULE:[2:$1](a.*)")
 	tests := []struct {
@@ -112,7 +113,7 @@ func TestKerberosNameErrors(t *testing.T) {
 	}
 }
 
-// Rules can multiply a name; none may make it longer than names are.
+// Rules can multiply the length of a name, but not beyond the limit.
 func TestKerberosGrowthIsBounded(t *testing.T) {
 	rules := kafkaRules(t, "RULE:[1:$1$1]", "RULE:[2:$1]s/a/$0$0/g")
 	half := strings.Repeat("a", 2048)
@@ -133,8 +134,9 @@ func TestKerberosGrowthIsBounded(t *testing.T) {
 	}
 }
 
-// TestKerberosBacktracking has a rule that needs backtracking: it is refused by name,
-// or, if backtracking is allowed, maps, as long as the steps last.
+// TestKerberosBacktracking has a rule that needs backtracking. It is refused by the
+// name of the construct. If backtracking is allowed, it maps names within the step
+// limit.
 func TestKerberosBacktracking(t *testing.T) {
 	list := []string{"RULE:[1:$1](a++b)s/a++/x/"}
 	_, err := principal.ParseKerberosRules(list, "R", nil)
@@ -240,7 +242,7 @@ func TestKerberosTrace(t *testing.T) {
 	}
 }
 
-// Parts of a name must not be read as another name.
+// The parts of a name must not be read as another name.
 func TestShortNameOf(t *testing.T) {
 	rules := kafkaRules(t, "DEFAULT")
 	if got, err := rules.ShortNameOf([]string{"kafka", "host"}, "EXAMPLE.COM"); got != "kafka" || err != nil {

@@ -2,19 +2,20 @@ package principal
 
 import "github.com/portcullis-authz/portcullis/internal/javaregex"
 
-// RuleOutcome is what a rule did with a name. The zero RuleOutcome is unknown.
+// RuleOutcome is the result of applying one rule to a name. The zero RuleOutcome is
+// unknown.
 type RuleOutcome int8
 
 // The outcomes of a rule.
 const (
 	RuleUnknown       RuleOutcome = iota
-	RuleNotApplicable             // the rule is for other names: of another realm or number of components
+	RuleNotApplicable             // the rule is for another realm or number of components
 	RuleNoMatch                   // its pattern does not match
-	RuleMapped                    // it made the short name
+	RuleMapped                    // it produced the short name
 	RuleFailed                    // it refused the name
 )
 
-// String returns words for o, such as "no match".
+// String returns o in words, such as "no match".
 func (o RuleOutcome) String() string {
 	switch o {
 	case RuleNotApplicable:
@@ -30,44 +31,44 @@ func (o RuleOutcome) String() string {
 	}
 }
 
-// KerberosTrace says how a name was mapped.
+// KerberosTrace describes how a name was mapped.
 type KerberosTrace struct {
 	Name       string
 	Realm      string   // empty in a simple name
-	Components []string // nil if Name could not be read, or is a simple name in Kafka's dialect
-	// Listed says that MIT's auth_to_local_names held the name; no rule was asked.
+	Components []string // nil if Name could not be parsed, or is a simple name in Kafka's dialect
+	// Listed says that the name is in MIT's auth_to_local_names; no rule was tried.
 	Listed bool
-	// Steps are the rules that were asked, in order. Only the last may have mapped or
+	// Steps are the rules that were tried, in order. Only the last can have mapped or
 	// refused the name.
 	Steps     []KerberosStep
 	ShortName string // what ShortName returns
 	Err       error  // what ShortName returns
 }
 
-// KerberosStep is what one rule did.
+// KerberosStep is the result of one rule.
 type KerberosStep struct {
 	Rule      int    // index in the list, from 0
 	Text      string // the rule, in canonical form
 	Outcome   RuleOutcome
-	Selection string // the text its pattern was matched with; empty if not applicable and for DEFAULT
-	// Substitutions are its s/from/to/ expressions in order; only in a trace, and
-	// only of the rule that mapped the name.
+	Selection string // the text that was matched; empty for DEFAULT and if the rule was not applicable
+	// Substitutions are its s/from/to/ expressions in order. Only a trace has them, and
+	// only for the rule that mapped the name.
 	Substitutions []KerberosSubstitution
 	Result        string // the short name, if it mapped the name
 	Err           error  // why it refused the name, if it did
 }
 
-// KerberosSubstitution is what one s/from/to/ did.
+// KerberosSubstitution is the result of one s/from/to/.
 type KerberosSubstitution struct {
 	Before, After string
 	// Matches holds, for each replaced match, its text and that of its groups. A group
-	// that took no part is empty.
+	// that did not participate is empty.
 	Matches [][]string
 }
 
-// Trace maps name as [KerberosRules.ShortName] does, with the same result, and
-// says how: which rules were asked, what each did, and what the groups of the one
-// that fired captured.
+// Trace maps name as [KerberosRules.ShortName] does, with the same result, and explains
+// it: which rules were tried, the outcome of each, and what the groups of the matching
+// rule captured.
 func (k *KerberosRules) Trace(name string) KerberosTrace {
 	trace := KerberosTrace{Name: name}
 	trace.ShortName, trace.Err = k.walk(name, &trace)
@@ -77,7 +78,7 @@ func (k *KerberosRules) Trace(name string) KerberosTrace {
 	return trace
 }
 
-// begin notes the parts of the name. A nil trace notes nothing.
+// begin records the parts of the name. It does nothing if t is nil.
 func (t *KerberosTrace) begin(name *kerberosName) {
 	if t != nil {
 		t.Realm, t.Components = name.realm, name.components
@@ -96,7 +97,7 @@ func (t *KerberosTrace) add(step KerberosStep) {
 	}
 }
 
-// explain repeats the substitutions of a rule that succeeded, for their captures.
+// explain repeats the substitutions of a rule that succeeded, to record their captures.
 func (r *kerberosRule) explain(selection string) []KerberosSubstitution {
 	var list []KerberosSubstitution
 	m := &javaregex.Matcher{}

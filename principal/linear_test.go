@@ -8,8 +8,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// TestRulesAreReadInLinearTime reads lists of SSL rules in which what a hostile
-// configuration can make long is long.
+// TestRulesAreReadInLinearTime parses lists of SSL rules that are as long as a hostile
+// configuration can make them.
 func TestRulesAreReadInLinearTime(t *testing.T) {
 	for _, test := range []struct {
 		what string
@@ -19,7 +19,7 @@ func TestRulesAreReadInLinearTime(t *testing.T) {
 		{"a class of characters", 1500, func(n int) string {
 			var class strings.Builder
 			for i := range n {
-				class.WriteRune('\u4E00' + rune(2*i)) // none beside another
+				class.WriteRune('\u4E00' + rune(2*i)) // no two adjacent
 			}
 			return "RULE:[" + class.String() + "]/x/"
 		}},

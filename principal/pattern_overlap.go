@@ -5,14 +5,14 @@ import (
 	"unicode"
 )
 
-// maxOverlapWork bounds [patternsOverlap], in steps of some ten nanoseconds. Two
-// patterns of some hundred bytes take some thousand.
+// maxOverlapWork bounds the steps of [patternsOverlap], which take about ten
+// nanoseconds each. Two patterns of some hundred bytes take some thousand steps.
 const maxOverlapWork = 1 << 21
 
-// patternsOverlap reports whether some text is matched wholly by both patterns,
-// which are in Go's syntax. A false is proved; a true may be wrong where a pattern
-// looks at word or line boundaries, which are taken to be wherever they help, or
-// where the patterns are too large to tell.
+// patternsOverlap reports whether some text is matched as a whole by both patterns,
+// which are in Go's syntax. A false is proved. A true may be wrong if a pattern has
+// word or line boundaries, which are assumed to match, or if the patterns are too large
+// for the step limit.
 func patternsOverlap(a, b string) bool {
 	left, errA := newAutomaton(a)
 	right, errB := newAutomaton(b)
@@ -29,7 +29,7 @@ type overlapSearch struct {
 	budget      int // steps that are left
 }
 
-// statePair is a state of the product: the instructions that are next.
+// statePair is a state of the product: the next instruction of each automaton.
 type statePair struct {
 	left, right uint32
 	started     bool // a character has been read
@@ -59,7 +59,7 @@ func (s *overlapSearch) run() bool {
 	return false
 }
 
-// automaton is a compiled pattern that is anchored at both ends.
+// automaton is a compiled pattern, anchored at both ends.
 type automaton struct {
 	*syntax.Prog
 	seen  []int // by instruction: the last walk that met it
@@ -78,9 +78,9 @@ func newAutomaton(pattern string) (*automaton, error) {
 	return &automaton{Prog: prog, seen: make([]int, len(prog.Inst))}, nil
 }
 
-// walk calls visit for each instruction that reads a character or matches, and that
-// pc leads to without reading: at the beginning of the text unless started, at its
-// end if atEnd.
+// walk calls visit for each instruction that reads a character or matches and that can
+// be reached from pc without reading. It assumes the beginning of the text unless
+// started, and its end if atEnd.
 func (s *overlapSearch) walk(a *automaton, pc uint32, started, atEnd bool, visit func(*syntax.Inst)) {
 	a.walks++
 	for stack := []uint32{pc}; len(stack) > 0; {
@@ -123,8 +123,8 @@ func (s *overlapSearch) readers(a *automaton, pc uint32, started bool) (list []*
 	return list
 }
 
-// shareRune reports whether some character is read by both. Two unions of ranges
-// share a member only if the first of a range of the one is in the other.
+// shareRune reports whether some character is read by both instructions. Two unions of
+// ranges overlap only if the first character of a range in one is in the other.
 func shareRune(a, b *syntax.Inst) bool {
 	for _, inst := range []*syntax.Inst{a, b} {
 		for _, r := range firstRunes(inst) {

@@ -1,13 +1,13 @@
-// Package principal names who is asking: the [Principal] that Kafka's ACLs are
-// written for.
+// Package principal determines the [Principal] of an authenticated client. Kafka's ACLs
+// refer to principals.
 //
-// A [Builder] names the peer of a connection that has just been authenticated. What
-// it is made of can be used alone: [DistinguishedName] prints the subject of a
+// A [Builder] returns the principal of a connection that has just been authenticated.
+// Its parts can also be used alone: [DistinguishedName] prints the subject of a
 // certificate, [SSLRules] and [KerberosRules] map names by the rules of a broker's
-// configuration, and [ParseWire] reads the principal of a forwarded request.
+// configuration, and [ParseWire] parses the principal of a forwarded request.
 //
-// The package is a leaf: it imports nothing of this module's other public
-// packages. Its values are plain data and safe for concurrent use.
+// The package is a leaf: it imports none of this module's other public packages. Its
+// values are plain data and safe for concurrent use.
 package principal
 
 import (
@@ -17,37 +17,36 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// UserType is the type of the principals that Kafka's own builder makes.
+// UserType is the type of the principals that Kafka's default builder returns.
 const UserType = "User"
 
-// Wildcard is the text of the principal in an ACL that applies to every
-// principal, whatever its type. No other text is a wildcard: "Group:*",
-// "user:*" and "*:*" each name one principal.
+// Wildcard is the principal of an ACL that applies to every principal of any type. No
+// other text is a wildcard: "Group:*", "user:*" and "*:*" each name one principal.
 const Wildcard = "User:*"
 
-// Anonymous is who a client is that has not authenticated itself.
+// Anonymous is the principal of an unauthenticated client.
 var Anonymous = Principal{Type: UserType, Name: "ANONYMOUS"}
 
-// Principal is an authenticated identity: a type and a name, compared byte by
-// byte, case sensitive, with no normalisation. The zero Principal is nobody:
-// package snapshot allows it nothing.
+// Principal is an authenticated identity: a type and a name. Both are compared byte by
+// byte, without normalisation. Package snapshot denies everything to the zero
+// Principal.
 //
 // Source: Kafka's KafkaPrincipal.
 type Principal struct {
 	Type string
 	Name string
-	// TokenAuthenticated says that the identity was proved by a delegation token.
-	// It is no part of the identity: [Principal.Equal] and ACLs ignore it. Kafka
-	// refuses requests about delegation tokens from such principals.
+	// TokenAuthenticated says that the client authenticated with a delegation token. It
+	// is not part of the identity: [Principal.Equal] and ACLs ignore it. Kafka refuses
+	// requests about delegation tokens from such principals.
 	TokenAuthenticated bool
 }
 
 // User returns the principal "User:name".
 func User(name string) Principal { return Principal{Type: UserType, Name: name} }
 
-// Parse reads "Type:name". The type ends at the first colon, so that the name may
-// hold colons; either may be empty; nothing is trimmed. Text without a colon is
-// an error. On error the result is the zero Principal.
+// Parse parses "Type:name". The type ends at the first colon; the name may contain
+// colons. Either may be empty, and nothing is trimmed. Text without a colon is an
+// error. On error the result is the zero Principal.
 //
 // Source: Kafka's SecurityUtils.parseKafkaPrincipal.
 func Parse(s string) (Principal, error) {
@@ -59,11 +58,11 @@ func Parse(s string) (Principal, error) {
 	return Principal{Type: typ, Name: name}, nil
 }
 
-// ParseList reads Kafka's super.users: principals separated by semicolons, each
-// trimmed of what Java's String.trim removes (every character up to U+0020),
-// empty ones left out. Commas and further colons belong to the names; a
-// semicolon cannot be part of one. An entry without a colon refuses the whole
-// list. The result is in the order given, repeated entries included.
+// ParseList parses Kafka's super.users: principals separated by semicolons. Each is
+// trimmed as by Java's String.trim (every character up to U+0020), and empty entries
+// are skipped. Commas and further colons are part of the names; a semicolon cannot be.
+// An entry without a colon is an error for the whole list. The result keeps the order
+// and repeated entries.
 func ParseList(s string) ([]Principal, error) {
 	var list []Principal
 	for part := range strings.SplitSeq(s, ";") {
@@ -80,19 +79,19 @@ func ParseList(s string) ([]Principal, error) {
 	return list, nil
 }
 
-// Equal reports whether p and q are the same identity: type and name, without
-// regard to how it was proved.
+// Equal reports whether p and q have the same type and name. It ignores
+// TokenAuthenticated.
 func (p Principal) Equal(q Principal) bool { return p.Type == q.Type && p.Name == q.Name }
 
-// IsZero reports whether p is the zero Principal, who is nobody.
+// IsZero reports whether the type and the name of p are empty.
 func (p Principal) IsZero() bool { return p.Type == "" && p.Name == "" }
 
-// String returns "Type:name". What it prints, [Parse] reads back as an equal
-// principal, unless the type holds a colon.
+// String returns "Type:name". [Parse] parses it back to an equal principal, unless the
+// type contains a colon.
 func (p Principal) String() string { return p.Type + ":" + p.Name }
 
-// MarshalText returns the text of [Principal.String]. A type that holds a colon
-// is an error, because the text would name another principal.
+// MarshalText returns the text of [Principal.String]. A type that contains a colon is
+// an error, because the text would name another principal.
 func (p Principal) MarshalText() ([]byte, error) {
 	if strings.Contains(p.Type, ":") {
 		return nil, fmt.Errorf("principal type %s holds a colon: its text would name another principal", enum.Quote(p.Type))
@@ -100,8 +99,7 @@ func (p Principal) MarshalText() ([]byte, error) {
 	return []byte(p.String()), nil
 }
 
-// UnmarshalText sets p to the principal that text names, as [Parse] reads it. On
-// error p is unchanged.
+// UnmarshalText parses text as [Parse] does. On error p is unchanged.
 func (p *Principal) UnmarshalText(text []byte) error {
 	v, err := Parse(string(text))
 	if err == nil {

@@ -8,8 +8,7 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Kafka's own rows about principals and super users are replayed by
-// fuzz.TestConformance.
+// fuzz.TestConformance replays Kafka's own rows about principals and super users.
 
 func TestParseRefusesTextWithoutColon(t *testing.T) {
 	for _, s := range []string{"", "alice", "CN=a", strings.Repeat("x", 1<<20)} {

@@ -2,5 +2,5 @@
 
 package principal_test
 
-// raceEnabled says that the race detector runs, which allocates on its own account.
+// raceEnabled says that the race detector is on. The detector itself allocates.
 const raceEnabled = true

@@ -7,7 +7,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// The keys of a broker's configuration that say who is who.
+// The keys of a broker's configuration that concern principals.
 const (
 	keySSLRules      = "ssl.principal.mapping.rules"
 	keyKerberosRules = "sasl.kerberos.principal.to.local.rules"
@@ -16,18 +16,18 @@ const (
 	keyBuilderClass  = "principal.builder.class"
 )
 
-// defaultBuilderClass is the one principal builder whose behaviour this package has.
+// defaultBuilderClass is the only principal builder that this package implements.
 const defaultBuilderClass = "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder"
 
-// SettingsOptions is what the configuration of a broker does not hold. The zero
+// SettingsOptions are inputs that a broker's configuration does not contain. The zero
 // SettingsOptions has an empty default realm and no backtracking.
 type SettingsOptions struct {
 	DefaultRealm string        // the Kerberos realm of the broker's host
 	Backtracking *Backtracking // nil refuses rules that need it
 }
 
-// Settings is what a broker's configuration says about principals. The zero Settings
-// has no rules, no super users, and allows nothing.
+// Settings are the settings of a broker that concern principals. The zero Settings has
+// no rules and no super users, and AllowEveryoneIfNoACLs is false.
 type Settings struct {
 	SSLRules              *SSLRules
 	KerberosRules         *KerberosRules
@@ -35,19 +35,19 @@ type Settings struct {
 	AllowEveryoneIfNoACLs bool
 }
 
-// ParseSettings reads the keys of a broker's configuration that concern principals:
+// ParseSettings parses the keys of a broker's configuration that concern principals:
 // ssl.principal.mapping.rules, sasl.kerberos.principal.to.local.rules, super.users,
-// allow.everyone.if.no.acl.found and principal.builder.class. A key that is missing
-// has Kafka's default; other keys are ignored. A key with the prefix of a listener
-// is another key: a caller with several listeners passes each its own values.
+// allow.everyone.if.no.acl.found and principal.builder.class. A missing key has Kafka's
+// default; other keys are ignored. A key with a listener prefix is another key: a
+// caller with several listeners passes each listener's values separately.
 //
-// A value that cannot be read is an error that names the key, and so is a builder
-// other than Kafka's default, which would give other names; then the Settings are
-// zero. As in Kafka, allow.everyone.if.no.acl.found is true if it is "true" in any
-// case, and false for every other text.
+// An invalid value is an error that names the key. So is a principal builder other than
+// Kafka's default, because it would return other names. On error the Settings are zero.
+// As in Kafka, allow.everyone.if.no.acl.found is true if it is "true" in any case, and
+// false for all other texts.
 func ParseSettings(properties map[string]string, options SettingsOptions) (Settings, error) {
 	if class, ok := properties[keyBuilderClass]; ok && strings.TrimFunc(class, isJavaTrimmed) != defaultBuilderClass {
-		return Settings{}, fmt.Errorf("%s: %s is not known: only %s is", keyBuilderClass, enum.Quote(class), defaultBuilderClass)
+		return Settings{}, fmt.Errorf("%s: unknown class %s: only %s is supported", keyBuilderClass, enum.Quote(class), defaultBuilderClass)
 	}
 	settings := Settings{AllowEveryoneIfNoACLs: strings.EqualFold(strings.TrimFunc(properties[keyAllowEveryone], isJavaTrimmed), "true")}
 	var err error

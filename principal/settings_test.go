@@ -6,7 +6,7 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// TestAllowEveryone: the value is trimmed as Java trims it.
+// TestAllowEveryone: the value is trimmed as in Java.
 func TestAllowEveryone(t *testing.T) {
 	for value, want := range map[string]bool{
 		"true": true, "TRUE": true, " true\t\r\n": true, "\x01true\x00": true,

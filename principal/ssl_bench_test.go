@@ -8,8 +8,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// typicalSSLRules is a list of three rules of the shapes in Kafka's documentation,
-// with names that the first, the second, the third and none of them map.
+// typicalSSLRules is a list of three rules like those in Kafka's documentation, with
+// one name for each rule and one that no rule maps.
 var typicalSSLRules = struct {
 	list  string
 	names []struct{ rule, dn string }
@@ -40,8 +40,8 @@ func BenchmarkSSLRules(b *testing.B) {
 	}
 }
 
-// BenchmarkHostileDN maps names on which an engine that backtracks takes
-// exponential or quadratic time. The time for each byte must not grow with the size.
+// BenchmarkHostileDN maps names for which a backtracking engine takes exponential or
+// quadratic time. The time per byte must not grow with the size.
 func BenchmarkHostileDN(b *testing.B) {
 	for _, shape := range []struct{ name, list, prefix, repeat, suffix string }{
 		{"nested", `RULE:^CN=((\\, *|\w)+)(,.*|$)/$1/`, "CN=", "a", "!"},

@@ -10,13 +10,13 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// javaPieces are what patterns are made of here: constructs that Java's expressions
-// and Go's share, and that neither can repeat without taking a character.
+// javaPieces are the parts that patterns are made of. They are constructs that Java and
+// Go share, and none can be repeated without consuming a character.
 var javaPieces = []string{"a", "b", "[ab]", "[^a]", ".", "CN=", "(a)", "(b|a)", "(a+)", "(?:ab|a)", "(.)", `\w`}
 
-// FuzzSSLRulesAgainstGo maps names by rules whose patterns Go's own expressions
-// understand too, and holds the result against a plain rendering of what Java does:
-// the pattern must match the whole name, and then every match is replaced.
+// FuzzSSLRulesAgainstGo maps names by rules whose patterns Go understands too, and
+// compares the result with a simple model of Java: the pattern must match the whole
+// name, then every match is replaced.
 func FuzzSSLRulesAgainstGo(f *testing.F) {
 	for seed := range byte(16) {
 		f.Add([]byte{seed, 7 * seed, 3, seed + 1, 1, 11 * seed, 2, seed, 5, seed, 1, 1}, "CN=ab,"+strings.Repeat("ab", int(seed%4)))

@@ -7,26 +7,27 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// The checks of [SSLRules.Lint] that are not also checks of Kerberos rules.
+// The checks of [SSLRules.Lint] that Kerberos rules do not have.
 const (
-	CheckDropped    = "dropped"    // Kafka skips text before the rule without a word
-	CheckUnanchored = "unanchored" // another attribute than the one meant can make the name
+	CheckDropped    = "dropped"    // Kafka silently skips text before the rule
+	CheckUnanchored = "unanchored" // another attribute than the intended one can supply the name
 )
 
-// Lint returns what the authors of the rules cannot have meant:
+// Lint returns probable mistakes in the rules:
 //
-//   - dropped: text before the rule, or before the end of the list, that Kafka skips,
-//     such as all but the last of several rules with line ends and no commas between;
-//   - unreachable: an earlier rule takes every name, line ends aside, or has the same
-//     pattern;
-//   - always-fails: the replacement cannot be used, so that every name that the
-//     rule applies to is refused;
-//   - unanchored: before the group that makes the name, the pattern skips over any
-//     number of attributes, as in ".*CN=([^,]*).*", or, if the name is always the
-//     same, before anything it asks for, as in ".*CN=admin.*". Who can put an
-//     attribute of his own into a subject, in an OU=x,CN=admin, chooses the name.
+//   - dropped: Kafka skips text before the rule, or before the end of the list. An
+//     example is all but the last of several rules separated by line ends without
+//     commas.
+//   - unreachable: an earlier rule takes every name (except names with line
+//     terminators), or has the same pattern.
+//   - always-fails: the replacement is invalid, so that every name that the rule
+//     applies to is refused.
+//   - unanchored: the pattern skips any number of attributes before the group that
+//     supplies the name, as in ".*CN=([^,]*).*". If the rule always produces the same
+//     name, it skips them before anything it requires, as in ".*CN=admin.*". Anyone who
+//     can add an attribute to a subject, such as OU=x,CN=admin, can choose the name.
 //
-// The findings are in the order of the rules. A rule that is not found may still be
+// The findings are in the order of the rules. A rule without a finding may still be
 // useless or harmful.
 func (s *SSLRules) Lint() []RuleFinding {
 	var findings []RuleFinding
@@ -45,17 +46,16 @@ func (s *SSLRules) Lint() []RuleFinding {
 		}
 		if rule.to.Fault() != "" {
 			findings = append(findings, RuleFinding{i, CheckAlwaysFails,
-				"every name that it applies to is refused: its replacement cannot be used: " + rule.to.Fault()})
+				"every name that it applies to is refused: its replacement is invalid: " + rule.to.Fault()})
 		} else if rule.isUnanchored() {
 			findings = append(findings, RuleFinding{i, CheckUnanchored,
-				"what makes the name may come from any attribute: begin the pattern with the attributes that come first, such as CN=([^,]*)"})
+				"the name may come from any attribute: begin the pattern with the first attributes, such as CN=([^,]*)"})
 		}
 	}
 	return findings
 }
 
-// isTakenBy reports whether the earlier rule applies to every name that r applies
-// to.
+// isTakenBy reports whether the earlier rule applies to every name that r applies to.
 func (r *sslRule) isTakenBy(earlier sslRule) bool {
 	if earlier.isDefault {
 		return true
@@ -66,13 +66,13 @@ func (r *sslRule) isTakenBy(earlier sslRule) bool {
 	return earlier.compiled.MatchesEveryLine()
 }
 
-// attributeMarks is what stands between two attributes of a distinguished name, and
-// inside of one: what matches both can skip any number of attributes.
+// attributeMarks are the characters between and within attributes of a distinguished
+// name. A subpattern that matches both can skip any number of attributes.
 const attributeMarks = ",="
 
-// isUnanchored reports whether what makes the name may stand behind any number of
-// attributes: a group that the replacement refers to, or where the name is always the
-// same, whatever the pattern asks for.
+// isUnanchored reports whether the part that determines the name may come after any
+// number of attributes. That part is a group that the replacement refers to or, if the
+// name is always the same, anything the pattern requires.
 func (r *sslRule) isUnanchored() bool {
 	return !r.isDefault && r.compiled.FloatsBehind(&r.to, attributeMarks)
 }

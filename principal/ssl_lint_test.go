@@ -34,19 +34,19 @@ func TestSSLLint(t *testing.T) {
 		{"RULE:(a)/$1$/,DEFAULT", []string{"0 always-fails"}},
 		{`RULE:.*CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
 		{`RULE:^.*[Cc][Nn]=([a-zA-Z0-9.]*).*$/$1/L`, []string{"0 unanchored"}},
-		{`RULE:(.*)CN=([^,]*).*/$2/`, []string{"0 unanchored"}}, // a group that is not used skips as well
+		{`RULE:(.*)CN=([^,]*).*/$2/`, []string{"0 unanchored"}}, // an unused group also skips
 		{`RULE:(?:.+,)?CN=(?<cn>[^,]*).*/${cn}/`, []string{"0 unanchored"}},
 		{`RULE:(?:[^,]*=[^,]*,)*CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
 		{`RULE:[^=]*=([^,]*).*/$1/`, nil}, // cannot skip an attribute
 		{`RULE:OU=[^,]*,CN=([^,]*).*/$1/`, nil},
-		{`RULE:.*CN=admin.*/x/`, []string{"0 unanchored"}}, // the name is one, and anybody can have it
+		{`RULE:.*CN=admin.*/x/`, []string{"0 unanchored"}}, // always the same name, which anyone can get
 		{`RULE:^CN=[^,]*,.*OU=brokers.*$/broker/`, []string{"0 unanchored"}},
 		{`RULE:^CN=admin,.*$/x/`, nil},
-		{`RULE:.*CN=(a).*/$0/`, nil}, // all of the name
+		{`RULE:.*CN=(a).*/$0/`, nil}, // the whole name
 		{`RULE:.{0,200}CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
 		{`RULE:(?:[^,]+,){0,5}CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
-		{`RULE:(\w+=[^,]*,)*CN=([^,]*).*/$2/`, []string{"0 unanchored"}}, // a group inside what skips
-		{`RULE:(?:CN=([^,]*)(?:,|$))+/$1/`, []string{"0 unanchored"}},    // the last one counts
+		{`RULE:(\w+=[^,]*,)*CN=([^,]*).*/$2/`, []string{"0 unanchored"}}, // a group inside the part that skips
+		{`RULE:(?:CN=([^,]*)(?:,|$))+/$1/`, []string{"0 unanchored"}},    // the last match counts
 		{`RULE:(?:OU=[^,]*,)?CN=([^,]*).*/$1/`, nil},
 		{`RULE:(?:.*x|CN=(a))/$1/`, nil},
 	} {
@@ -63,7 +63,7 @@ func TestSSLLint(t *testing.T) {
 	}
 }
 
-// TestUnanchoredIsHarmful shows what the finding warns of.
+// TestUnanchoredIsHarmful shows the attack that the finding warns about.
 func TestUnanchoredIsHarmful(t *testing.T) {
 	rules := mustParse(t, `RULE:.*CN=([^,]*).*/$1/`)
 	if name, err := rules.Name("CN=guest,OU=x,CN=admin"); name != "admin" {

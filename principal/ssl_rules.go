@@ -14,48 +14,48 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// DefaultSSLRules is the value of ssl.principal.mapping.rules where the
-// configuration does not set it: the distinguished name is the name.
+// DefaultSSLRules is Kafka's default for ssl.principal.mapping.rules: the distinguished
+// name is the principal name.
 const DefaultSSLRules = "DEFAULT"
 
-// Limits of rules and of what they map.
+// Limits for rules and for the names they are applied to.
 const (
-	// maxSSLRulesLength is ample for a thousand rules; lists have a handful.
+	// maxSSLRulesLength is enough for a thousand rules; real lists have a handful.
 	maxSSLRulesLength = 1 << 18
 	// maxDNLength is the longest text that [DistinguishedName] can return.
 	maxDNLength = 3 * maxNameLength
-	// maxMappedLength keeps a replacement such as "$0$0$0$0" from multiplying a long
-	// name. No name of more than 32,767 bytes fits into a forwarded request.
+	// maxMappedLength stops a replacement such as "$0$0$0$0" from multiplying a long
+	// name. A name of more than 32,767 bytes does not fit into a forwarded request.
 	maxMappedLength = maxDNLength
 )
 
-// Why a distinguished name has no principal name, for [errors.Is]. Each comes
-// wrapped in a [SSLNameError].
+// Reasons why a distinguished name has no principal name, for [errors.Is]. They are
+// wrapped in an [SSLNameError].
 var (
 	ErrNoSSLRule       = errors.New("no rule applies")
 	ErrSSLRuleFailed   = errors.New("the rule cannot be applied")
 	ErrNotMappableName = errors.New("the name is not valid UTF-8 or is too long")
 )
 
-// SSLRulesError says where a list of rules cannot be read.
+// SSLRulesError is a syntax error in a list of rules.
 type SSLRulesError struct {
-	Rule   int    // index in the list, from 0; rules left empty do not count
+	Rule   int    // index in the list, from 0; empty rules do not count
 	Text   string // the rule
-	Offset int    // of the fault, in bytes from the start of the list
-	// Construct is the part of Java's regular expressions that cannot be kept, one of
-	// [UnsupportedConstructs]; empty if Kafka refuses the rule too.
+	Offset int    // offset of the error, in bytes from the start of the list
+	// Construct is the feature of Java's regular expressions that is not supported, one
+	// of [UnsupportedConstructs]. It is empty if Kafka refuses the rule too.
 	Construct string
-	Msg       string // what is wrong there, and what would be right
+	Msg       string // what is wrong and what is expected
 }
 
-// Error returns the index, the rule (cut at 64 bytes), the offset and the fault.
+// Error returns the index, the rule (cut at 64 bytes), the offset and the message.
 func (e *SSLRulesError) Error() string {
 	return fmt.Sprintf("SSL rule %d %s, at offset %d of the list: %s", e.Rule, enum.Quote(e.Text), e.Offset, e.Msg)
 }
 
-// SSLNameError says why a distinguished name has no principal name.
+// SSLNameError is the error for a distinguished name that has no principal name.
 type SSLNameError struct {
-	DN     string // the name that was to be mapped
+	DN     string // the name to map
 	Rule   int    // index of the rule that failed, or -1
 	Detail string // more about the reason; may be empty
 	Reason error  // one of the errors above
@@ -76,27 +76,26 @@ func (e *SSLNameError) Error() string {
 // Unwrap returns the reason.
 func (e *SSLNameError) Unwrap() error { return e.Reason }
 
-// UnsupportedConstructs returns every construct of java.util.regex that
-// [ParseSSLRules] refuses because it cannot be kept exactly. The first nine are
-// accepted with a [Backtracking], except for look-behind without a greatest length,
-// \R with a quantifier of its own, and back references under (?i).
+// UnsupportedConstructs returns the constructs of java.util.regex that [ParseSSLRules]
+// refuses because it cannot reproduce them exactly. A [Backtracking] allows the first
+// nine, except look-behind without a maximum length, \R with its own quantifier, and
+// back references under (?i).
 func UnsupportedConstructs() []string { return javaregex.Constructs() }
 
-// SSLRules maps the distinguished names of certificates to principal names, by the
-// first rule of a list that applies, as Kafka's SslPrincipalMapper does.
+// SSLRules maps the distinguished names of certificates to principal names by the first
+// rule of a list that applies, as Kafka's SslPrincipalMapper does.
 //
-// SSLRules is immutable once built. It is safe for concurrent use by any number of
-// goroutines. It must not be copied after first use. The zero SSLRules refuses every
-// name.
+// SSLRules are immutable and safe for concurrent use, but must not be copied after
+// first use. The zero SSLRules refuses every name.
 type SSLRules struct {
 	rules    []sslRule
-	dropped  map[int][]string // by the index of the rule behind, the texts that Kafka skips
+	dropped  map[int][]string // texts that Kafka skips, by the index of the rule after them
 	matchers sync.Pool        // of *javaregex.Matcher
 }
 
-// sslRule is one rule. The zero caseFold leaves the name as it is.
+// sslRule is one rule. The zero caseFold leaves the name unchanged.
 type sslRule struct {
-	isDefault   bool // nothing below is set
+	isDefault   bool // DEFAULT: the fields below are not set
 	pattern     string
 	replacement string
 	fold        caseFold
@@ -104,43 +103,43 @@ type sslRule struct {
 	to          javaregex.Replacement
 }
 
-// caseFold is the letter that ends a rule: L, U or none.
+// caseFold is the letter at the end of a rule: L, U or none.
 type caseFold string
 
-// The grammar of ssl.principal.mapping.rules is a pair of regular expressions in
-// Kafka, and what they accept shows in odd places: text between rules that they
-// cannot match is skipped, and of rules that only line ends separate all but the
-// last is. So the same expressions read the list here.
+// Kafka splits ssl.principal.mapping.rules with a pair of regular expressions. Their
+// quirks are visible: text between rules that they cannot match is skipped, and of
+// several rules separated only by line ends all but the last are skipped. So this
+// package uses the same expressions.
 const (
 	sslRuleGrammar     = `(DEFAULT)|RULE:((\\.|[^\\/])*)/((\\.|[^\\/])*)/([LU]?).*?|(.*?)`
 	sslSplitterGrammar = `\s*(` + sslRuleGrammar + `)\s*(,\s*|$)`
 )
 
-// ParseSSLRules reads ssl.principal.mapping.rules: rules between commas, each either
+// ParseSSLRules parses ssl.principal.mapping.rules: comma-separated rules, each
 // DEFAULT, which maps every name to itself, or
 //
 //	RULE:pattern/replacement/
 //
-// with L or U behind it to fold the case. A slash in either part is written "\/".
-// A rule applies to a name that its pattern matches whole; then every match of the
-// pattern that a search finds is replaced, as by Java's replaceAll. Empty rules are
-// left out; a list without rules refuses every name. As in Kafka, text that cannot
-// be split is skipped without a word, such as a rule with a line end and no comma
-// behind it; [SSLRules.Lint] tells.
+// with an optional L or U at the end to convert the case. A slash in either part is
+// written "\/". A rule applies to a name if its pattern matches the whole name. Then
+// every match of the pattern is replaced, as by Java's replaceAll. Empty rules are
+// skipped. A list without rules refuses every name. As in Kafka, text that cannot be
+// split is silently skipped, such as a rule that is followed by a line end without a
+// comma; [SSLRules.Lint] reports it.
 //
-// Patterns are Java's, matched as JDK 17 does but in linear time, because names come
-// from strangers. Constructs that cannot be kept exactly, of which
-// [UnsupportedConstructs] is the list, are refused. With a [Backtracking], which
-// may be nil, the not regular ones among them are accepted.
+// Patterns have Java's syntax and are matched as in JDK 17, but in linear time, because
+// clients choose the names. Constructs that cannot be reproduced exactly are refused;
+// [UnsupportedConstructs] lists them. A [Backtracking], which may be nil, allows those
+// of them that are not regular.
 //
-// A fault in a replacement, such as $2 where there is no group, is an error of
-// [SSLRules.Name], because Kafka finds it only there. So is what releases of Java
-// may see differently: \b in a name that is not ASCII, and the lower case of a capital
-// sigma beside letters without case or marks. What a letter is and
-// which case it has is Unicode 15's answer, as in JDK 21; letters that are newer than
-// JDK 17's Unicode 13 differ there.
+// An invalid replacement, such as $2 where there is no group, is an error of
+// [SSLRules.Name], because Kafka also finds it there. Name also refuses what Java
+// releases may treat differently: \b in a name that is not ASCII, and the lower case of
+// a capital sigma (Σ) next to letters without case or marks. Letters and their cases
+// are those of Unicode 15, as in JDK 21; letters newer than Unicode 13, which JDK 17
+// has, differ there.
 //
-// An error is a [SSLRulesError], and then there are no rules.
+// An error is an [SSLRulesError], and the rules are nil.
 //
 // Source: Kafka's SslPrincipalMapper; KIP-371.
 func ParseSSLRules(list string, backtracking *Backtracking) (*SSLRules, error) {
@@ -169,22 +168,22 @@ func ParseSSLRules(list string, backtracking *Backtracking) (*SSLRules, error) {
 	return parsed, nil
 }
 
-// sslSource is the text of one rule and where it stands in the list.
+// sslSource is the text of one rule and its position in the list.
 type sslSource struct {
 	text    string
 	offset  int
-	skipped string // what stands before it and belongs to no rule
+	skipped string // text before the rule that Kafka skips
 }
 
 func isJavaTrimmed(r rune) bool { return r <= ' ' }
 
-// splitSSLRules returns the rules of a list, empty ones included.
+// splitSSLRules splits a list into rules, including empty ones.
 func splitSSLRules(list string) ([]sslSource, error) {
 	if len(list) > maxSSLRulesLength {
-		return nil, &SSLRulesError{Text: list, Offset: maxSSLRulesLength, Msg: fmt.Sprintf("a list of more than %d bytes", maxSSLRulesLength)}
+		return nil, &SSLRulesError{Text: list, Offset: maxSSLRulesLength, Msg: fmt.Sprintf("the list is longer than %d bytes", maxSSLRulesLength)}
 	}
 	if !utf8.ValidString(list) {
-		return nil, &SSLRulesError{Text: list, Msg: "a list that is not valid UTF-8"}
+		return nil, &SSLRulesError{Text: list, Msg: "the list is not valid UTF-8"}
 	}
 	splitter, err := javaregex.Compile(sslSplitterGrammar, 0)
 	if err != nil {
@@ -198,7 +197,7 @@ func splitSSLRules(list string) ([]sslSource, error) {
 	for match := range splitter.All(&javaregex.Matcher{}, text) {
 		from, to := int(match[2]), int(match[3])
 		if javaregex.SplitsCharacter(text, from) {
-			return nil, &SSLRulesError{Rule: len(sources), Text: text, Offset: base + from, Msg: "text that is no rule"}
+			return nil, &SSLRulesError{Rule: len(sources), Text: text, Offset: base + from, Msg: "this text is not a rule"}
 		}
 		sources = append(sources, sslSource{text[from:to], base + from, text[done:match[0]]})
 		done = int(match[1])
@@ -206,13 +205,13 @@ func splitSSLRules(list string) ([]sslSource, error) {
 	return sources, nil
 }
 
-// parseSSLRule reads one rule. An empty one is nil.
+// parseSSLRule parses one rule. It returns nil for an empty one.
 func parseSSLRule(grammar *javaregex.Pattern, source sslSource, backtracking *Backtracking) (*sslRule, *SSLRulesError) {
-	match := grammar.LookingAt(&javaregex.Matcher{}, source.text) // it matches the empty string, if nothing else
+	match := grammar.LookingAt(&javaregex.Matcher{}, source.text) // it always matches, if only the empty string
 	end := int(match[1])
 	fault := &SSLRulesError{Text: source.text, Offset: source.offset + end}
 	if end != len(source.text) {
-		fault.Msg = fmt.Sprintf("%s is no part of a rule: expected DEFAULT or RULE:pattern/replacement/ and L, U or nothing",
+		fault.Msg = fmt.Sprintf("%s is not part of a rule: expected DEFAULT or RULE:pattern/replacement/ and L, U or nothing",
 			enum.Quote(source.text[end:]))
 		return nil, fault
 	}
@@ -253,10 +252,10 @@ func (r *sslRule) compile(backtracking *Backtracking) error {
 }
 
 // escapeReferences puts a backslash before each reference to a group that does not
-// exist, as Kafka does if there is a group at all. It looks for the references in
-// the replacement as it was, and puts the backslashes into what it has become: from
-// the second on they stand a UTF-16 unit too early for each before. A number that
-// is too large for Java's int is a fault.
+// exist, as Kafka does if the pattern has any group. Like Kafka, it finds the
+// references in the original replacement but inserts into the changed one: each
+// backslash already inserted moves the next insertion one UTF-16 unit too early. A
+// number that is too large for Java's int is an error.
 func escapeReferences(text string, groups int) (escaped, fault string) {
 	if groups == 0 {
 		return text, ""
@@ -278,17 +277,17 @@ func escapeReferences(text string, groups int) (escaped, fault string) {
 		}
 		n, err := strconv.ParseInt(digits, 10, 32)
 		if err != nil {
-			return "", "$" + digits + ": no number of a group is so large"
+			return "", "$" + digits + ": the group number is too large"
 		}
 		for n > int64(groups) && n >= 10 {
 			n /= 10
 		}
 		if n > int64(groups) {
-			ahead := i - len(units) // never negative: each backslash stands behind the one before
+			ahead := i - len(units) // never negative: each backslash comes after the one before
 			units = append(units, original[copied:copied+ahead]...)
 			copied += ahead
 			if i > 0 && utf16.DecodeRune(rune(units[i-1]), rune(original[copied])) != utf8.RuneError {
-				return "", "$" + digits + ": there is no such group, and Kafka's escape for that would split a character"
+				return "", "$" + digits + ": there is no such group, and Kafka's escape for it would split a character"
 			}
 			units = append(units, '\\')
 		}
@@ -297,8 +296,8 @@ func escapeReferences(text string, groups int) (escaped, fault string) {
 	return string(utf16.Decode(append(units, original[copied:]...))), ""
 }
 
-// String returns the list in the syntax that [ParseSSLRules] reads back as the same
-// rules: without spaces between them and without the empty ones.
+// String returns the list without spaces between rules and without empty rules.
+// [ParseSSLRules] parses it back to the same rules.
 func (s *SSLRules) String() string {
 	var texts []string
 	for i := range s.rules {
@@ -317,17 +316,16 @@ func (r *sslRule) String() string {
 
 // Name returns the principal name for a distinguished name as [DistinguishedName]
 // prints it. The first rule whose pattern matches the whole name decides: if its
-// replacement cannot be used, no later rule is asked. The name may be empty.
+// replacement is invalid, later rules are not tried. The result may be empty.
 //
-// If no rule applies, if the one that applies fails, or if dn is not valid UTF-8 or
-// has more than 192 KiB, the error is a [SSLNameError] with the empty name.
+// If no rule applies, if the rule that applies fails, or if dn is not valid UTF-8 or
+// longer than 192 KiB, Name returns an [SSLNameError] and the empty name.
 //
 // The time is linear in the length of dn, unless a rule needs [Backtracking], which
-// bounds the steps. It allocates the name, and for long names some memory
-// to match in.
+// bounds the steps. Name allocates the result and, for long names, some scratch memory.
 func (s *SSLRules) Name(dn string) (string, error) { return s.walk(dn, nil) }
 
-// walk asks the rules in order. A trace, if there is one, notes what each did.
+// walk tries the rules in order. If trace is not nil, it records what each did.
 func (s *SSLRules) walk(dn string, trace *SSLTrace) (string, error) {
 	if len(dn) > maxDNLength || !utf8.ValidString(dn) {
 		return "", &SSLNameError{DN: dn, Rule: -1, Reason: ErrNotMappableName}
@@ -355,7 +353,7 @@ func (s *SSLRules) walk(dn string, trace *SSLTrace) (string, error) {
 	return "", &SSLNameError{DN: dn, Rule: -1, Reason: ErrNoSSLRule}
 }
 
-// apply returns the name that r maps dn to, and whether it applies at all.
+// apply returns the name that r maps dn to, and whether r applies.
 func (r *sslRule) apply(m *javaregex.Matcher, dn string, step *SSLStep) (name string, applies bool, err error) {
 	if r.isDefault {
 		return dn, true, nil

@@ -33,10 +33,10 @@ func mustParse(t testing.TB, list string) *principal.SSLRules {
 	return rules
 }
 
-// TestSSLRulesOfJavaSyntax has expectations that were taken from JDK 17.
+// TestSSLRulesOfJavaSyntax has expected results that were taken from JDK 17.
 func TestSSLRulesOfJavaSyntax(t *testing.T) {
 	for _, test := range []struct{ rule, dn, want string }{
-		{`RULE:(a*)*/<$1>/`, "aa", "<><>"}, // the second iteration matches nothing and is kept
+		{`RULE:(a*)*/<$1>/`, "aa", "<><>"}, // the second iteration matches the empty string, which is kept
 		{`RULE:(a?)*/<$1>/`, "a", "<><>"},
 		{`RULE:(|a)*/<$1>/`, "a", "<>a<>"},
 		{`RULE:(a|b*){2,3}/<$1>/`, "abb", "<><>"},
@@ -68,18 +68,18 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:\0101\07\0778\0400x\0377\01011\00071(.*)/<$1>/`, "A\a?8 0x\u00ffA1\a1b", "<b>"}, // one to three digits, up to 377
 		{`RULE:\ud83d\ude00(.*)/<$1>/`, "\U0001F600x", "<x>"},
 		{`RULE:\h+\H\v+\V(.*)/<$1>/`, "\u00a0\ta\u2029bx", "<x>"},
-		{`RULE:\s+(.*)/<$1>/`, "\vx", "<x>"},        // not white space in Go
-		{`RULE:[\v-Z]+(.*)/<$1>/`, "ADMINx", "<x>"}, // beside a hyphen \v is one character
+		{`RULE:\s+(.*)/<$1>/`, "\vx", "<x>"},        // Go does not treat \v as white space
+		{`RULE:[\v-Z]+(.*)/<$1>/`, "ADMINx", "<x>"}, // next to a hyphen \v is one character
 		{`RULE:[\t-\v]+(.*)/<$1>/`, "\n\vx", "<x>"},
 		{`RULE:[\v-]+(.*)/<$1>/`, "\v-\n", ""},         // no match
-		{`RULE:[\v\Q-\E]+(.*)/<$1>/`, "\v-\nx", "<x>"}, // the hyphen is no sign
+		{`RULE:[\v\Q-\E]+(.*)/<$1>/`, "\v-\nx", "<x>"}, // the quoted hyphen is not an operator
 		{`RULE:\p{Alpha}\p{IsGreek}\P{L}(.*)/<$1>/`, "aσ1x", "<x>"},
 		{`RULE:(?<u>a)\b(?<v>.*)/${v}${u}/`, "a-b", "-ba"},
 		{`RULE:^(.+)$/$1/L`, "CN=ΣΑΣ,OU=Σ/ΑΣ ΣΣ", "cn=σας,ou=σ/ας σς"},
 		{`RULE:^(.+)$/$1/L`, "ΑΣ1Β ΑΣ-Β ΑΣ1,1Β ΑΣ,Β ΑΣ]Β 1Σ1", "ασ1β ασ-β ασ1,1β ας,β ας]β 1σ1"},
 		{`RULE:^(.+)$/$1/U`, "straße ﬁ ŉ", "STRASSE FI ʼN"},
 		{`RULE:^(.+)$/$1/L`, "İI", "i̇i"},
-		// more choices than bits in a word of marks
+		// More choices than bits in a word of marks.
 		{"RULE:" + strings.Repeat("a*b*", 40) + "/x/", strings.Repeat("ab", 40), "xx"},
 		{"RULE:" + strings.Repeat("a*?b*?", 40) + "$/x/", strings.Repeat("ab", 40), "xx"},
 		{"RULE:" + strings.Repeat("a*b*", 40) + "c/x/", strings.Repeat("ab", 40) + "c", "x"},
@@ -101,8 +101,8 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 	}
 }
 
-// TestSSLRulesRefusals has a rule for every construct that cannot be kept, and
-// checks where it is found.
+// TestSSLRulesRefusals has a rule for every construct that is refused, and checks the
+// offset in the error.
 func TestSSLRulesRefusals(t *testing.T) {
 	tests := []struct {
 		construct, pattern string
@@ -153,7 +153,7 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{"", `(?<n>a)(?<n>b)`, 10},
 		{"", `\x{110000}`, 0},
 		{"", `[\b]`, 1},
-		{"", `a\c\Q-\Eb`, 1}, // Java takes the backslash that quotes the hyphen
+		{"", `a\c\Q-\Eb`, 1}, // Java reads the backslash that quotes the hyphen
 		{"", strings.Repeat("(", 300) + strings.Repeat(")", 300), 200},
 	}
 	for _, test := range tests {
@@ -189,10 +189,10 @@ func TestSSLNameErrors(t *testing.T) {
 		{"", "CN=a", -1, principal.ErrNoSSLRule},
 		{"RULE:a/x/", "b", -1, principal.ErrNoSSLRule},
 		{"RULE:b/x/,RULE:a/$1/,DEFAULT", "a", 1, principal.ErrSSLRuleFailed},
-		{`RULE:(a)/x$3b\$4/,DEFAULT`, "a", 0, principal.ErrSSLRuleFailed},      // Kafka puts the second backslash before the one that is there
-		{"RULE:(a)/$10000000000/,DEFAULT", "a", 0, principal.ErrSSLRuleFailed}, // no int of Java's
+		{`RULE:(a)/x$3b\$4/,DEFAULT`, "a", 0, principal.ErrSSLRuleFailed},      // Kafka inserts the second backslash before the existing one
+		{"RULE:(a)/$10000000000/,DEFAULT", "a", 0, principal.ErrSSLRuleFailed}, // too large for Java's int
 		{`RULE:.*\bb/x/,DEFAULT`, "é b", 0, principal.ErrSSLRuleFailed},
-		{"RULE:(.*)/$1/L,DEFAULT", "ΑΣ\u0301Β", 0, principal.ErrSSLRuleFailed}, // a mark behind a sigma
+		{"RULE:(.*)/$1/L,DEFAULT", "ΑΣ\u0301Β", 0, principal.ErrSSLRuleFailed}, // a mark after a sigma
 		{"DEFAULT", "\xff", -1, principal.ErrNotMappableName},
 		{"DEFAULT", strings.Repeat("a", 200_000), -1, principal.ErrNotMappableName},
 		{"RULE:.*/$0$0$0$0/", strings.Repeat("a", 100_000), 0, principal.ErrSSLRuleFailed},
@@ -230,7 +230,7 @@ func TestSSLRulesListErrors(t *testing.T) {
 	}
 }
 
-// TestSSLLimits has what is just as long as it may be, and what is longer by one.
+// TestSSLLimits has inputs of the maximum length, and one byte longer.
 func TestSSLLimits(t *testing.T) {
 	const longest = 3 << 16
 	for _, test := range []struct {
@@ -239,7 +239,7 @@ func TestSSLLimits(t *testing.T) {
 	}{
 		{"DEFAULT", func(n int) string { return strings.Repeat("a", n) }},
 		{"RULE:(b?)(a+)/$1$2$2/", func(n int) string { return strings.Repeat("b", n%2) + strings.Repeat("a", n/2) }},
-		{"RULE:(b)a*?/$1$1/", func(n int) string { return "b" + strings.Repeat("a", n-2) }}, // finds the b alone
+		{"RULE:(b)a*?/$1$1/", func(n int) string { return "b" + strings.Repeat("a", n-2) }}, // the search matches only the b
 	} {
 		rules := mustParse(t, test.list)
 		if name, err := rules.Name(test.size(longest)); err != nil || len(name) != longest {
@@ -255,7 +255,7 @@ func TestSSLLimits(t *testing.T) {
 	}
 }
 
-// TestSSLNameAllocations holds the cost of a mapping: the name, and no more.
+// TestSSLNameAllocations checks that mapping allocates only the name.
 func TestSSLNameAllocations(t *testing.T) {
 	rules := mustParse(t, typicalSSLRules.list)
 	dn := typicalSSLRules.names[0].dn
@@ -264,8 +264,8 @@ func TestSSLNameAllocations(t *testing.T) {
 	}
 }
 
-// TestHostileNames maps long names on which an engine that backtracks would not
-// end: the test would run into its time limit.
+// TestHostileNames maps long names for which a backtracking engine would run into the
+// test's time limit.
 func TestHostileNames(t *testing.T) {
 	for _, test := range []struct{ list, dn string }{
 		{`RULE:(a|aa|a*)*b/x/`, strings.Repeat("a", 1<<16)},
@@ -279,8 +279,8 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// TestSSLNameConcurrently maps names of different lengths at once: the memory that
-// is reused must not leak from one into the other.
+// TestSSLNameConcurrently maps names of different lengths at once: scratch memory that
+// is reused must not leak from one name into another.
 func TestSSLNameConcurrently(t *testing.T) {
 	rules := mustParse(t, `RULE:CN=(a*)(b*),.*/$2$1/,RULE:(.*)x/$1/U`)
 	var group sync.WaitGroup
@@ -298,8 +298,8 @@ func TestSSLNameConcurrently(t *testing.T) {
 	group.Wait()
 }
 
-// FuzzParseSSLRules checks that what is refused leaves nothing, that what is
-// accepted prints back to itself, and that names come out as text.
+// FuzzParseSSLRules checks that rejected lists return no rules, that accepted lists
+// print in a form that parses to the same rules, and that names are valid text.
 func FuzzParseSSLRules(f *testing.F) {
 	for _, seed := range []string{
 		"DEFAULT", " RULE:^CN=(.*?),OU=x.*$/$1/L , DEFAULT", "RULE:a/b/\nDEFAULT", `RULE:\/(a|b*)*\//\$1$2/U`,
@@ -335,7 +335,8 @@ func FuzzParseSSLRules(f *testing.F) {
 	})
 }
 
-// What a rule holds must not act on the terminal that its error is printed on.
+// Error texts quote what a rule contains, so that it cannot send control sequences to a
+// terminal.
 func TestSSLRulesQuoteGroupNames(t *testing.T) {
 	rules := mustParse(t, "RULE:(x)/${\x1b[2J}/")
 	name, err := rules.Name("x")

@@ -1,36 +1,36 @@
 package principal
 
-// SSLTrace says how a distinguished name was mapped.
+// SSLTrace describes how a distinguished name was mapped.
 type SSLTrace struct {
 	DN    string
-	Steps []SSLStep // the rules that were asked, in order; only the last may have applied or failed
+	Steps []SSLStep // the rules that were tried, in order; only the last can have applied or failed
 	Name  string    // what Name returns
 	Err   error     // what Name returns
 }
 
-// SSLStep is what one rule did.
+// SSLStep is the result of one rule.
 type SSLStep struct {
-	Rule    int    // index in the list, from 0; rules left empty do not count
+	Rule    int    // index in the list, from 0; empty rules do not count
 	Text    string // the rule
-	Applies bool   // its pattern matches the whole name, or it is DEFAULT
-	// Matches holds, for each match that was replaced, its text and that of its groups.
-	// A group that took no part is empty. There is more than one match where the pattern
-	// also matches part of the name, or nothing at its end.
+	Applies bool   // the rule is DEFAULT or its pattern matches the whole name
+	// Matches holds, for each replaced match, its text and that of its groups. A group
+	// that did not participate is empty. There is more than one match if the pattern
+	// also matches part of the name, or the empty string at its end.
 	Matches [][]string
-	Name    string // the name, if it made one
+	Name    string // the result, if the rule produced one
 	Err     error  // why it failed, if it did
 }
 
-// Trace maps dn as [SSLRules.Name] does, with the same result, and says how: which
-// rules were asked, which one fired, and what its groups captured.
+// Trace maps dn as [SSLRules.Name] does, with the same result, and explains it: which
+// rules were tried, which one matched, and what its groups captured.
 func (s *SSLRules) Trace(dn string) SSLTrace {
 	trace := SSLTrace{DN: dn}
 	trace.Name, trace.Err = s.walk(dn, &trace)
 	return trace
 }
 
-// step begins the note of a rule. A nil trace has none, and the methods of a nil
-// step note nothing.
+// step begins the record of a rule. A nil trace returns a nil step, whose methods do
+// nothing.
 func (t *SSLTrace) step(rule int, r *sslRule) *SSLStep {
 	if t == nil {
 		return nil

@@ -10,36 +10,36 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// Limits of the wire form.
+// Limits for the wire form.
 const (
-	// maxWireString is Kafka's limit of a compact string, in bytes.
+	// maxWireString is Kafka's limit for a compact string, in bytes.
 	maxWireString = math.MaxInt16
-	// maxWireLength leaves room for two such strings and as much again in tagged
-	// fields, of which Kafka has none yet.
+	// maxWireLength leaves room for two such strings and as much again for tagged
+	// fields. Kafka has none yet.
 	maxWireLength = 1 << 17
-	// wireVersion is the one version of Kafka's DefaultPrincipalData.
+	// wireVersion is the only version of Kafka's DefaultPrincipalData.
 	wireVersion = 0
 )
 
-// WireError says why bytes are not the wire form of a principal, or why a
-// principal has none.
+// WireError is the error for bytes that are not the wire form of a principal, or for a
+// principal that has no wire form.
 type WireError struct {
-	Offset int    // where the fault is, in bytes from 0; -1 if it is in a principal
-	Msg    string // what is wrong there
+	Offset int    // offset of the error, in bytes from 0; -1 when encoding
+	Msg    string // what is wrong
 }
 
-// Error returns the offset, if there is one, and the fault.
+// Error returns the offset, if there is one, and the message.
 func (e *WireError) Error() string {
 	if e.Offset < 0 {
-		return "principal for the wire: " + e.Msg
+		return "encoding a principal: " + e.Msg
 	}
-	return "principal from the wire, at byte " + strconv.Itoa(e.Offset) + ": " + e.Msg
+	return "decoding a principal, at byte " + strconv.Itoa(e.Offset) + ": " + e.Msg
 }
 
-// AppendWire appends the wire form of p to dst: what a broker puts into the
-// envelope of a request that it forwards. A type or a name of more than 32,767
-// bytes, or one that is not UTF-8 and would arrive as another, is a [WireError]
-// with a nil slice. It allocates only to grow dst.
+// AppendWire appends the wire form of p to dst. A broker puts it into the envelope of a
+// request that it forwards. A type or a name that is longer than 32,767 bytes or not
+// valid UTF-8, so that it would arrive changed, is a [WireError] with a nil slice.
+// AppendWire allocates only to grow dst.
 //
 // Source: KIP-590; Kafka's DefaultPrincipalData version 0, in the flexible encoding.
 func (p Principal) AppendWire(dst []byte) ([]byte, error) {
@@ -61,15 +61,14 @@ func (p Principal) AppendWire(dst []byte) ([]byte, error) {
 	return append(dst, authenticated, 0), nil // no tagged fields
 }
 
-// ParseWire reads the wire form of a principal. As Kafka does, it skips tagged
-// fields, in whatever order, ignores what follows them, takes any byte but 0 as
-// true, and replaces malformed UTF-8 by U+FFFD. Another version than 0, a null or
-// cut string and a string of more than 32,767 bytes are a [WireError], and so is
-// input of more than 128 KiB, which Kafka would take; then the result is the zero
-// Principal.
+// ParseWire parses the wire form of a principal. Like Kafka, it skips tagged fields in
+// any order, ignores bytes after them, treats any byte but 0 as true, and replaces
+// malformed UTF-8 by U+FFFD. Any version but 0, a null or truncated string and a string
+// longer than 32,767 bytes are a [WireError]. So is input of more than 128 KiB, which
+// Kafka would accept. On error the result is the zero Principal.
 //
-// A proxy must read this only from a peer that it trusts as a broker: the bytes are
-// not signed.
+// A proxy must use this only for a peer that it trusts as a broker: the bytes are not
+// signed.
 //
 // Source: KIP-590; Kafka's DefaultKafkaPrincipalBuilder.deserialize.
 func ParseWire(data []byte) (Principal, error) {
@@ -98,15 +97,15 @@ func ParseWire(data []byte) (Principal, error) {
 	return p, nil
 }
 
-// wireReader reads fields one after the other. After the first fault it keeps the
-// error and yields zeros.
+// wireReader reads fields one after the other. After the first error it keeps the error
+// and returns zeros.
 type wireReader struct {
 	data   []byte
 	offset int
 	err    error
 }
 
-// zeros is what a reader yields after a fault, to those who take one or two bytes.
+// zeros is what a reader returns after an error to callers that take one or two bytes.
 var zeros = [2]byte{}
 
 func (r *wireReader) fail(msg string) {
@@ -126,8 +125,8 @@ func (r *wireReader) take(n int, what string) []byte {
 	return r.data[r.offset-n : r.offset]
 }
 
-// varint reads an unsigned varint of at most five bytes as Kafka does: into 32
-// bits, which callers then take as signed.
+// varint reads an unsigned varint of at most five bytes as Kafka does: into 32 bits,
+// which callers then interpret as signed.
 func (r *wireReader) varint(what string) int32 {
 	var value uint32
 	for shift := 0; shift < 35; shift += 7 {
@@ -142,8 +141,8 @@ func (r *wireReader) varint(what string) int32 {
 }
 
 func (r *wireReader) text(field string) string {
-	// The length is kept plus one, so that zero is null. Subtracting in 64 bits keeps
-	// the least value from wrapping round into a length.
+	// The encoded length is one too large, so that zero means null. Subtracting in 64
+	// bits prevents the smallest value from wrapping around to a valid length.
 	length := int64(r.varint("the length of the "+field)) - 1
 	switch {
 	case r.err != nil:

@@ -37,11 +37,11 @@ func TestWireLimits(t *testing.T) {
 		principal.User(longest.Name + "n"), {Type: longest.Name + "n"}, principal.User("\xff"), {Type: "\xff"},
 	} {
 		var fault *principal.WireError
-		if got, err := p.AppendWire([]byte("kept")); got != nil || !errors.As(err, &fault) || fault.Offset != -1 || !strings.HasPrefix(fault.Error(), "principal for the wire: its ") {
+		if got, err := p.AppendWire([]byte("kept")); got != nil || !errors.As(err, &fault) || fault.Offset != -1 || !strings.HasPrefix(fault.Error(), "encoding a principal: its ") {
 			t.Errorf("%.20q: %x, %v", p, got, err)
 		}
 	}
-	most := append(wire[4:], make([]byte, 1<<17-len(wire[4:]))...) // what follows the fields is ignored
+	most := append(wire[4:], make([]byte, 1<<17-len(wire[4:]))...) // bytes after the fields are ignored
 	if got, err := principal.ParseWire(most); err != nil || got != longest {
 		t.Errorf("128 KiB: %d bytes of name, %v", len(got.Name), err)
 	}
@@ -62,7 +62,7 @@ func TestWireFaults(t *testing.T) {
 		{"ffff", 0, "version -1"},
 		{"0000", 2, "the length of the type needs 1 bytes"},
 		{"000000", 3, "the type is null"},
-		{"00008080808008", 7, "the type is null"}, // the least length there is
+		{"00008080808008", 7, "the type is null"}, // the smallest length there is
 		{"000080808080ff", 7, "more than 5 bytes"},
 		{"0000818002", 5, "the type has 32768 bytes"},
 		{"00000561", 3, "the type needs 4 bytes, 1 are left"},
@@ -80,15 +80,14 @@ func TestWireFaults(t *testing.T) {
 		got, err := principal.ParseWire(wire)
 		var fault *principal.WireError
 		if got != (principal.Principal{}) || !errors.As(err, &fault) || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.msg) ||
-			!strings.HasPrefix(fault.Error(), fmt.Sprintf("principal from the wire, at byte %d: ", test.offset)) {
+			!strings.HasPrefix(fault.Error(), fmt.Sprintf("decoding a principal, at byte %d: ", test.offset)) {
 			t.Errorf("%s: %#v, %v, want a refusal at %d: %s", test.hex, got, err, test.offset, test.msg)
 		}
 	}
 }
 
-// FuzzParseWire holds what is read from the wire, and what is written to it, against
-// another reading of the format. What is refused leaves nothing, and what is
-// accepted comes back as the same principal.
+// FuzzParseWire compares parsing and writing the wire form with another implementation
+// of the format. Rejected input returns no principal, and accepted input round-trips.
 func FuzzParseWire(f *testing.F) {
 	eachCaptured(f, "principal_serde", func(row []byte) {
 		var v struct{ Hex string }

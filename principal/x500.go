@@ -11,19 +11,19 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// Limits of an encoded name. A name in a certificate has a few hundred bytes.
+// Limits for an encoded name. A name in a certificate has a few hundred bytes.
 const (
-	// maxNameLength is what a TLS stack could still be sent in a certificate chain.
-	// With every byte escaped the text is at most three times as long, or, for text
-	// that is not UTF-8, replaced character by character, as long.
+	// maxNameLength is about what a TLS stack can receive in a certificate chain.
+	// Escaping makes the text at most three times as long. Text that is not UTF-8 is
+	// replaced character by character, which also makes it at most three times as long.
 	maxNameLength = 1 << 16
 	// maxOIDLength bounds the arithmetic on one component of an object identifier,
-	// which is quadratic. A UUID, the longest in use, has 19 bytes.
+	// which is quadratic. A UUID, the longest component in use, has 19 bytes.
 	maxOIDLength = 64
 )
 
-// DER tags of what a name is made of. The string types are those that Java
-// decodes; every other value is printed in hexadecimal.
+// DER tags in a name. The string types are those that Java decodes; every other value
+// is printed in hexadecimal.
 const (
 	tagOID      = 0x06
 	tagSequence = 0x30
@@ -37,8 +37,9 @@ const (
 	tagBMPString       = 0x1E
 )
 
-// attributeKeywords are the attribute types that RFC 2253 names, by the content
-// bytes of their object identifier. Java knows no others in this form of a name.
+// attributeKeywords maps the object identifiers (content bytes) of the attribute types
+// that RFC 2253 names to their keywords. Java prints no other keywords in this form of
+// a name.
 var attributeKeywords = map[string]string{
 	"\x55\x04\x03": "CN",
 	"\x55\x04\x06": "C",
@@ -51,35 +52,34 @@ var attributeKeywords = map[string]string{
 	"\x09\x92\x26\x89\x93\xF2\x2C\x64\x01\x01": "UID",
 }
 
-// DistinguishedNameError says why bytes are not a DER encoded X.500 name.
+// DistinguishedNameError is the error for bytes that are not a DER-encoded X.500 name.
 type DistinguishedNameError struct {
-	Offset int    // where the fault is, in bytes from 0
-	Msg    string // what is wrong there
+	Offset int    // offset of the error, in bytes from 0
+	Msg    string // what is wrong
 }
 
-// Error returns the offset and the fault.
+// Error returns the offset and the message.
 func (e *DistinguishedNameError) Error() string {
 	return "X.500 name, at byte " + strconv.Itoa(e.Offset) + ": " + e.Msg
 }
 
-// DistinguishedName returns the text of a DER encoded X.500 name, such as
-// [crypto/x509.Certificate.RawSubject], exactly as Java's X500Principal.getName
-// prints it and as Kafka hands it to ssl.principal.mapping.rules: RFC 2253, the
-// last RDN first, the attributes of an RDN in the order of the encoding.
+// DistinguishedName returns the text of a DER-encoded X.500 name, such as
+// [crypto/x509.Certificate.RawSubject]. The text is exactly that of Java's
+// X500Principal.getName, which Kafka passes to ssl.principal.mapping.rules: RFC 2253,
+// the last RDN first, the attributes of an RDN in the order of the encoding.
 // [crypto/x509/pkix.Name.String] prints other text.
 //
 // The attributes CN, C, L, ST, O, OU, STREET, DC and UID are printed by keyword if
-// their value is a string: its bytes decoded as UTF-8 whatever the string type,
-// malformed ones replaced by U+FFFD; ',', '+', '"', '\', '<', '>', ';', '=', '#'
-// and leading and trailing spaces (and carriage returns) behind a backslash; NUL
-// as \00. All others are their dotted object identifier, and a value that is not
-// decoded is '#' and the hexadecimal of its DER encoding. An RDN without attributes
-// is nothing between its commas. The empty name is "".
-// Bytes after the name are ignored, as Java ignores them.
+// their value is a string. Its bytes are decoded as UTF-8 whatever the string type, and
+// malformed ones are replaced by U+FFFD. A backslash is put before ',', '+', '"', '\',
+// '<', '>', ';', '=', '#' and before leading and trailing spaces (and carriage
+// returns); NUL is printed as \00. All other attributes are printed by their dotted
+// object identifier. A value that is not decoded is printed as '#' and the hexadecimal
+// digits of its DER encoding. An RDN without attributes is printed as nothing between
+// its commas. The empty name is "". As in Java, bytes after the name are ignored.
 //
-// A malformed encoding, or one longer than 64 KiB, is a
-// [DistinguishedNameError], with the empty string. The time is linear in the
-// length of der.
+// A malformed encoding, or one longer than 64 KiB, is a [DistinguishedNameError], with
+// the empty string. The time is linear in the length of der.
 //
 // Source: JDK 17, sun.security.x509.X500Name, RDN and AVA.
 func DistinguishedName(der []byte) (string, error) {
@@ -160,7 +160,7 @@ func appendAttribute(text []byte, typ, value derValue) ([]byte, error) {
 	return appendEscaped(text, javatext.DecodeUTF8(value.content)), nil
 }
 
-// appendEscaped appends an attribute value behind the backslashes that Java puts.
+// appendEscaped appends an attribute value with the backslashes that Java adds.
 func appendEscaped(text []byte, value string) []byte {
 	const padding = " \r"
 	lead := len(value) - len(strings.TrimLeft(value, padding))
@@ -178,7 +178,7 @@ func appendEscaped(text []byte, value string) []byte {
 	return text
 }
 
-// dottedOID returns an object identifier as decimal components between dots.
+// dottedOID returns an object identifier as decimal components separated by dots.
 func dottedOID(oid derValue) (string, error) {
 	fault := func(msg string) (string, error) {
 		return "", &DistinguishedNameError{oid.offset, "object identifier " + enum.Quote(string(oid.content)) + " " + msg}
@@ -220,12 +220,12 @@ func dottedOID(oid derValue) (string, error) {
 // derValue is one element of a DER encoding.
 type derValue struct {
 	tag     byte
-	offset  int    // of its tag
+	offset  int    // offset of its tag
 	encoded []byte // tag, length and content
 	content []byte
 }
 
-// isText reports whether v is of a string type that Java decodes.
+// isText reports whether v has a string type that Java decodes.
 func (v derValue) isText() bool {
 	switch v.tag {
 	case tagUTF8String, tagPrintableString, tagT61String, tagIA5String, tagGeneralString, tagBMPString:
@@ -239,15 +239,15 @@ func (v derValue) reader() derReader {
 	return derReader{rest: v.content, offset: v.offset + len(v.encoded) - len(v.content)}
 }
 
-// derReader takes a DER encoding apart.
+// derReader reads the elements of a DER encoding.
 type derReader struct {
 	rest   []byte
-	offset int // of rest
+	offset int // offset of rest
 }
 
 func (r *derReader) fault(msg string) error { return &DistinguishedNameError{r.offset, msg} }
 
-// expect returns the next element, which must have the tag.
+// expect returns the next element, which must have the given tag.
 func (r *derReader) expect(tag byte, what string) (derValue, error) {
 	at := *r
 	v, err := r.next(what)
@@ -257,9 +257,9 @@ func (r *derReader) expect(tag byte, what string) (derValue, error) {
 	return v, err
 }
 
-// next returns the next element. Lengths must be definite and in the shortest
-// form, tags of one byte: a name has no other encoding in DER, and crypto/x509 takes
-// no other either.
+// next returns the next element. Lengths must be definite and in the shortest form, and
+// tags must have one byte. DER allows no other encoding of a name, and crypto/x509
+// accepts no other.
 func (r *derReader) next(what string) (derValue, error) {
 	if len(r.rest) < 2 {
 		return derValue{}, r.fault("the encoding ends where " + what + " was expected")
@@ -282,7 +282,7 @@ func (r *derReader) next(what string) (derValue, error) {
 		}
 	}
 	if length > len(r.rest)-header {
-		return derValue{}, r.fault(fmt.Sprintf("%d bytes of content are announced, %d are there", length, len(r.rest)-header))
+		return derValue{}, r.fault(fmt.Sprintf("the length is %d bytes, but only %d are left", length, len(r.rest)-header))
 	}
 	v := derValue{tag: r.rest[0], offset: r.offset, encoded: r.rest[:header+length], content: r.rest[header : header+length]}
 	r.rest = r.rest[header+length:]

@@ -26,7 +26,7 @@ func ExampleDistinguishedName() {
 	// Output: CN=alice,OU=Sales\, EMEA,C=DE <nil>
 }
 
-// rdn is the DER of a SEQUENCE of one RDN of one attribute.
+// rdn returns the DER of a SEQUENCE of one RDN with one attribute.
 func rdn(typ, value string) string {
 	attribute := "30" + length(len(typ)/2+len(value)/2) + typ + value
 	set := "31" + length(len(attribute)/2) + attribute
@@ -44,18 +44,18 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("06014f", "0500"), "1.39=#0500"},
 		{rdn("060150", "0500"), "2.0=#0500"},
 		{rdn("06028837", "0500"), "2.999=#0500"},
-		// 2.25 and a UUID, whose number needs 128 bits
+		// 2.25 and a UUID, whose number needs 128 bits.
 		{rdn("061469"+"83"+strings.Repeat("ff", 17)+"7f", "0500"), "2.25." + uuidMax.String() + "=#0500"},
-		// the first two numbers, which are one, need 128 bits
+		// The first two numbers share a component, which here needs 128 bits.
 		{rdn("0613"+"83"+strings.Repeat("ff", 17)+"7f", "0500"), "2." + new(big.Int).Sub(uuidMax, big.NewInt(80)).String() + "=#0500"},
-		{rdn("0603818001", "0500"), "2.16305=#0500"},                                                // 0x80 goes on with a component
+		{rdn("0603818001", "0500"), "2.16305=#0500"},                                                // 0x80 continues a component
 		{rdn("0640"+strings.Repeat("01", 64), "0500"), "0.1" + strings.Repeat(".1", 63) + "=#0500"}, // the longest
-		{rdn("0603550403", "2c0161"), "CN=#2c0161"},                                                 // a constructed string is no string
+		{rdn("0603550403", "2c0161"), "CN=#2c0161"},                                                 // a constructed string does not count as a string
 		{rdn("0603550403", "0c020d61"), "CN=\\\ra"},                                                 // a carriage return counts as padding
-		{rdn("0603550403", "0c03f09f98"), "CN=\ufffd"},                                              // one character cut short
+		{rdn("0603550403", "0c03f09f98"), "CN=\ufffd"},                                              // one truncated character
 		{rdn("0603550403", "0c03eda080"), "CN=\ufffd"},                                              // a surrogate
 		{rdn("0603550403", "0c02c080"), "CN=\ufffd\ufffd"},
-		{rdn("0603550403", "0c02e080"), "CN=\ufffd\ufffd"}, // too long an encoding
+		{rdn("0603550403", "0c02e080"), "CN=\ufffd\ufffd"}, // an overlong encoding
 		{rdn("0603550403", "0c02f080"), "CN=\ufffd\ufffd"},
 		{rdn("0603550403", "0c02f490"), "CN=\ufffd\ufffd"}, // above U+10FFFF
 		{rdn("0603550403", "0c03e18041"), "CN=\ufffdA"},
@@ -63,9 +63,10 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{rdn("0603550403", "0c03efbf41"), "CN=\ufffdA"},
 		{rdn("0603550403", "0c03f48041"), "CN=\ufffdA"},
 		{rdn("0603550403", "0c04eda08080"), "CN=\ufffd\ufffd"},
-		{rdn("0603550403", "0c0121") + "ff", "CN=!"}, // what follows the name is ignored
+		{rdn("0603550403", "0c0121") + "ff", "CN=!"}, // bytes after the name are ignored
 		{rdn("0603550403", "0c0121") + strings.Repeat("00", 65536-14), "CN=!"},
-		// contents whose lengths take a second byte and a third, and the least of the former
+		// Contents whose lengths need a second and a third byte, and the shortest
+		// content that needs a second.
 		{"3082013d" + "31820139" + "30820135" + "0603550403" + "0c82012c" + strings.Repeat("21", 300), "CN=" + strings.Repeat("!", 300)},
 		{"308180" + "317e" + "307c" + "0603550403" + "0c75" + strings.Repeat("21", 117), "CN=" + strings.Repeat("!", 117)},
 		{"30023100", ""}, // an RDN without attributes
@@ -90,7 +91,7 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{"", 0, "ends where a SEQUENCE"},
 		{"30", 0, "ends where a SEQUENCE"},
 		{"3100", 0, "tag 0x31 where a SEQUENCE"},
-		{"3001", 0, "1 bytes of content are announced, 0 are there"},
+		{"3001", 0, "the length is 1 bytes, but only 0 are left"},
 		{"3080", 0, "indefinite"},
 		{"3081", 0, "cut short"},
 		{rdn("0603550403", "0c8200"), 11, "cut short"},
@@ -99,7 +100,7 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{"3081020500", 0, "shortest form"},
 		{"30820080" + strings.Repeat("00", 128), 0, "shortest form"},
 		{"3084000000", 0, "too large"},
-		{"3083010000", 0, "65536 bytes of content are announced, 0 are there"},
+		{"3083010000", 0, "the length is 65536 bytes, but only 0 are left"},
 		{"30023000", 2, "tag 0x30 where an RDN"},
 		{"300431023000", 6, "ends where the type"},
 		{"3006310430020500", 6, "tag 0x05 where the type"},
@@ -110,7 +111,7 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{rdn("0641"+strings.Repeat("01", 65), "0500"), 6, "more than 64 bytes"},
 		{rdn("0603550403", ""), 11, "ends where the value"},
 		{rdn("0603550403", "1f2101"), 11, "more than one byte"},
-		{rdn("0603550403", "0c02"), 11, "2 bytes of content are announced, 0 are there"},
+		{rdn("0603550403", "0c02"), 11, "the length is 2 bytes, but only 0 are left"},
 		{rdn("0603550403", "05000500"), 13, "nothing more"},
 		{"3083010001" + strings.Repeat("00", 65537), 65536, "longer than 65536 bytes"},
 	} {
@@ -126,8 +127,8 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 	}
 }
 
-// FuzzDistinguishedName holds the text of any bytes, or their refusal, against what
-// Go's own decoders make of them: no value can break out of its place.
+// FuzzDistinguishedName compares the text of any bytes, or their refusal, with the
+// results of Go's own decoders: no value may escape its position in the text.
 func FuzzDistinguishedName(f *testing.F) {
 	eachCaptured(f, "x500", func(row []byte) {
 		var v struct {
@@ -153,13 +154,13 @@ func FuzzDistinguishedName(f *testing.F) {
 		text, err := principal.DistinguishedName(der)
 		want, ok := refmodel.DistinguishedName(der)
 		if tooLong := new(principal.DistinguishedNameError); errors.As(err, &tooLong) && strings.Contains(tooLong.Msg, "more than 64 bytes") {
-			ok, want = false, "" // an object identifier for whose length there is a limit
+			ok, want = false, "" // an object identifier beyond our length limit
 		}
 		if text != want || (err == nil) != ok {
 			t.Fatalf("%x: %q, %v, want %q, %t", der, text, err, want, ok)
 		}
 		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			t.Fatalf("%x: %q is no clean text", der, text)
+			t.Fatalf("%x: %q is not clean text", der, text)
 		}
 	})
 }

@@ -2,9 +2,8 @@ package resource
 
 import "strings"
 
-// PatternFilter selects patterns by type, name and pattern type. The zero
-// PatternFilter has unknown types and so matches only patterns that are as
-// unknown: no valid one. [AnyPattern] matches all.
+// PatternFilter selects patterns by type, name and pattern type. The zero PatternFilter
+// has unknown types and therefore matches no valid pattern. [AnyPattern] matches all.
 //
 // Source: Kafka's ResourcePatternFilter; KIP-290.
 type PatternFilter struct {
@@ -16,14 +15,14 @@ type PatternFilter struct {
 	Name        *string // nil selects every name
 }
 
-// AnyPattern is the filter that every pattern matches.
+// AnyPattern matches every pattern.
 var AnyPattern = PatternFilter{Type: Any, PatternType: PatternAny}
 
 // Matches reports whether f selects p. It does not allocate.
 //
-// With PatternMatch, LITERAL "*" is selected for every name, also for those that
-// begin with an asterisk: the defect of Kafka's authorizer (see
-// [Pattern.Covers]) is not in its filters.
+// With PatternMatch, LITERAL "*" is selected for every name, including names that begin
+// with an asterisk. Kafka's authorizer gets those names wrong (see [Pattern.Covers]),
+// but its filters do not.
 func (f PatternFilter) Matches(p Pattern) bool {
 	if f.Type != Any && f.Type != p.Type {
 		return false
@@ -47,15 +46,14 @@ func (f PatternFilter) Matches(p Pattern) bool {
 	}
 }
 
-// IsUnknown reports whether a field of f holds a value this version does not
-// know. Such a filter must be refused, not answered.
+// IsUnknown reports whether a field of f holds a value this version does not know.
+// Refuse such a filter instead of answering it.
 func (f PatternFilter) IsUnknown() bool {
 	return f.Type.known() == Unknown || f.PatternType.known() == PatternUnknown
 }
 
-// IndefiniteField returns which field keeps f from selecting at most one
-// pattern, in Kafka's words, or "" if it selects at most one. PatternAny is not
-// reported, as in Kafka.
+// IndefiniteField returns, in Kafka's words, the reason why f can select more than one
+// pattern, or "" if it selects at most one. As in Kafka, PatternAny is not reported.
 func (f PatternFilter) IndefiniteField() string {
 	switch {
 	case f.Type == Any:
@@ -84,9 +82,9 @@ func (f PatternFilter) String() string {
 		", patternType=" + f.PatternType.String() + ")"
 }
 
-// known returns t, or Unknown for a value that is none of Kafka's: such a value
-// came from outside and is treated as a code from the future.
+// known returns t, or Unknown for a value that Kafka does not define. Such a value is
+// treated as a code from a later version.
 func (t Type) known() Type { return TypeFromCode(int8(t)) }
 
-// known returns p, or PatternUnknown for a value that is none of Kafka's.
+// known returns p, or PatternUnknown for a value that Kafka does not define.
 func (p PatternType) known() PatternType { return PatternTypeFromCode(int8(p)) }

@@ -27,7 +27,7 @@ const Wildcard = "*"
 var patternTypeNames = enum.Names{"UNKNOWN", "ANY", "MATCH", "LITERAL", "PREFIXED"}
 
 // PatternTypeFromCode returns the pattern type with Kafka's wire code, or
-// PatternUnknown for a code that is none of Kafka's.
+// PatternUnknown for a code that Kafka does not define.
 func PatternTypeFromCode(code int8) PatternType {
 	if !patternTypeNames.Known(int(code)) {
 		return PatternUnknown
@@ -35,29 +35,28 @@ func PatternTypeFromCode(code int8) PatternType {
 	return PatternType(code)
 }
 
-// ParsePatternType returns the pattern type that s names. It is case sensitive,
-// unlike the parsers of the other enumerations, because Kafka's is
-// (PatternType.fromString). On error the result is PatternUnknown.
+// ParsePatternType parses the name of a pattern type. It is case sensitive, unlike the
+// parsers of the other enumerations, because Kafka's is (PatternType.fromString). On
+// error the result is PatternUnknown.
 func ParsePatternType(s string) (PatternType, error) {
 	code, err := patternTypeNames.ParseExact("pattern type", s)
 	return PatternType(code), err
 }
 
-// IsSpecific reports whether p is the type of a pattern, LITERAL or PREFIXED,
-// rather than of a filter.
+// IsSpecific reports whether p can be the type of a pattern (LITERAL or PREFIXED) and
+// not only of a filter.
 func (p PatternType) IsSpecific() bool { return p == Literal || p == Prefixed }
 
-// String returns Kafka's name of p, such as "PREFIXED", or "PatternType(99)" for
-// a value that is none of Kafka's.
+// String returns Kafka's name of p, such as "PREFIXED", or "PatternType(99)" for an
+// unknown value.
 func (p PatternType) String() string { return patternTypeNames.String("PatternType", int(p)) }
 
-// MarshalText returns the name of p. A value that is none of Kafka's is an error.
+// MarshalText returns the name of p. An unknown value is an error.
 func (p PatternType) MarshalText() ([]byte, error) {
 	return patternTypeNames.MarshalText("PatternType", int(p))
 }
 
-// UnmarshalText sets p to the pattern type that text names, as
-// [ParsePatternType] reads it. On error p is unchanged.
+// UnmarshalText parses text as [ParsePatternType] does. On error p is unchanged.
 func (p *PatternType) UnmarshalText(text []byte) error {
 	v, err := ParsePatternType(string(text))
 	if err == nil {
@@ -66,36 +65,35 @@ func (p *PatternType) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Pattern is what an ACL is attached to: the resources of one type with a name,
-// with a prefix, or all of them. The zero Pattern covers nothing. Patterns are
-// comparable with ==.
+// Pattern is the part of an ACL that selects resources: those of one type with a given
+// name, with a given prefix, or all of them. The zero Pattern covers nothing. Patterns
+// are comparable with ==.
 type Pattern struct {
 	Type        Type
 	PatternType PatternType // Literal or Prefixed
-	Name        string      // compared byte by byte; no normalisation, no globbing but Wildcard
+	Name        string      // compared byte by byte; not normalised; only Wildcard is special
 }
 
-// LiteralPattern returns the pattern of exactly the resource named name, or of
-// every resource of the type if name is [Wildcard].
+// LiteralPattern returns the pattern that covers the resource called name, or every
+// resource of the type if name is [Wildcard].
 func LiteralPattern(t Type, name string) Pattern { return Pattern{t, Literal, name} }
 
-// PrefixedPattern returns the pattern of every resource whose name begins with
+// PrefixedPattern returns the pattern that covers every resource whose name begins with
 // prefix.
 func PrefixedPattern(t Type, prefix string) Pattern { return Pattern{t, Prefixed, prefix} }
 
-// IsWildcard reports whether p covers every resource of its type by being
-// LITERAL "*".
+// IsWildcard reports whether p is LITERAL "*", which covers every resource of its type.
 func (p Pattern) IsWildcard() bool { return p.PatternType == Literal && p.Name == Wildcard }
 
-// Covers reports whether p applies to the resource (t, name) by the documented
-// rules: a LITERAL pattern to its own name, LITERAL "*" to every name, a
-// PREFIXED pattern to every name that begins with its own. A pattern of any
-// other type covers nothing. It does not allocate; its cost is linear in the
-// length of the name.
+// Covers reports whether p covers the resource (t, name) by the documented rules: a
+// LITERAL pattern covers its own name, LITERAL "*" covers every name, and a PREFIXED
+// pattern covers every name that begins with its own. A pattern of any other type
+// covers nothing. Covers does not allocate; its cost is linear in the length of the
+// name.
 //
-// Kafka's own authorizer differs in one case: there LITERAL "*" does not apply
-// to longer names that begin with an asterisk. Package snapshot keeps that
-// defect under its KafkaExact semantics; this function does not.
+// Kafka's own authorizer differs in one case: its LITERAL "*" does not cover longer
+// names that begin with an asterisk. Package snapshot reproduces that defect in its
+// KafkaExact semantics; this function does not.
 //
 // Source: KIP-290.
 func (p Pattern) Covers(t Type, name string) bool {

@@ -9,9 +9,9 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// TestEnumRoundTrip covers all 256 values of each enumeration: a value of Kafka's
-// survives printing and parsing, any other prints its number and cannot be
-// written.
+// TestEnumRoundTrip covers all 256 values of each enumeration: a value that Kafka
+// defines survives printing and parsing; any other value prints its number and cannot
+// be marshalled.
 func TestEnumRoundTrip(t *testing.T) {
 	for code := -128; code <= 127; code++ {
 		typ, pattern := resource.Type(code), resource.PatternType(code)
@@ -91,8 +91,8 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-// TestFilterMatchAgreesWithCovers: a MATCH filter selects the patterns that cover
-// its name, no others.
+// TestFilterMatchAgreesWithCovers: a MATCH filter selects exactly the patterns that
+// cover its name.
 func TestFilterMatchAgreesWithCovers(t *testing.T) {
 	names := []string{"", "*", "**", "*a", "a", "ab", "abc", "b", "\u00e9"}
 	for _, name := range names {

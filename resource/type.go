@@ -2,8 +2,8 @@ package resource
 
 import "github.com/portcullis-authz/portcullis/internal/enum"
 
-// Type is a kind of resource. Its value is Kafka's wire code (ResourceType).
-// The zero Type is Unknown, which no resource has.
+// Type is a kind of resource. Its value is Kafka's wire code (ResourceType). The zero
+// Type is Unknown; no resource has it.
 type Type int8
 
 // The resource types, with Kafka's wire codes.
@@ -15,7 +15,7 @@ const (
 	Cluster         Type = 4 // one resource, named ClusterName
 	TransactionalID Type = 5
 	DelegationToken Type = 6
-	User            Type = 7 // KIP-373: whose tokens may be created or described
+	User            Type = 7 // users whose delegation tokens may be created or described (KIP-373)
 )
 
 // ClusterName is the name of the only resource of type Cluster.
@@ -31,8 +31,8 @@ func Types() []Type {
 	return []Type{Topic, Group, Cluster, TransactionalID, DelegationToken, User}
 }
 
-// TypeFromCode returns the type with Kafka's wire code, or Unknown for a code
-// that is none of Kafka's.
+// TypeFromCode returns the type with Kafka's wire code, or Unknown for a code that
+// Kafka does not define.
 func TypeFromCode(code int8) Type {
 	if !typeNames.Known(int(code)) {
 		return Unknown
@@ -40,13 +40,12 @@ func TypeFromCode(code int8) Type {
 	return Type(code)
 }
 
-// ParseType returns the type that s names, without regard to case and with or
-// without the underscores: "TRANSACTIONAL_ID", "TransactionalId". White space
-// is not trimmed. The canonical spelling is that of [Type.String]. On error the
-// result is Unknown.
+// ParseType parses the name of a type. Case is ignored and underscores are optional:
+// "TRANSACTIONAL_ID", "TransactionalId". White space is not trimmed. [Type.String]
+// returns the canonical spelling. On error the result is Unknown.
 //
-// Source: Kafka's ResourceType.fromString and SecurityUtils.resourceType, which
-// take one half of these spellings each.
+// Source: Kafka's ResourceType.fromString and SecurityUtils.resourceType, each of which
+// accepts half of these spellings.
 func ParseType(s string) (Type, error) {
 	code, err := typeNames.ParseFold("resource type", s)
 	return Type(code), err
@@ -55,19 +54,18 @@ func ParseType(s string) (Type, error) {
 // IsConcrete reports whether t is one of the six types a resource can have.
 func (t Type) IsConcrete() bool { return t >= Topic && t <= User }
 
-// String returns Kafka's name of t, such as "TRANSACTIONAL_ID", or "Type(99)"
-// for a value that is none of Kafka's.
+// String returns Kafka's name of t, such as "TRANSACTIONAL_ID", or "Type(99)" for an
+// unknown value.
 func (t Type) String() string { return typeNames.String("Type", int(t)) }
 
-// DisplayName returns the Pascal-case name of t, such as "TransactionalId", as
-// Kafka's audit log and its ZooKeeper paths spell it.
+// DisplayName returns the Pascal-case name of t, such as "TransactionalId", as in
+// Kafka's audit log and ZooKeeper paths.
 func (t Type) DisplayName() string { return typeNames.DisplayName("Type", int(t)) }
 
-// MarshalText returns the name of t. A value that is none of Kafka's is an error.
+// MarshalText returns the name of t. An unknown value is an error.
 func (t Type) MarshalText() ([]byte, error) { return typeNames.MarshalText("Type", int(t)) }
 
-// UnmarshalText sets t to the type that text names, as [ParseType] reads it. On
-// error t is unchanged.
+// UnmarshalText parses text as [ParseType] does. On error t is unchanged.
 func (t *Type) UnmarshalText(text []byte) error {
 	v, err := ParseType(string(text))
 	if err == nil {

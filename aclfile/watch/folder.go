@@ -8,12 +8,13 @@ import (
 	"slices"
 )
 
-// sumSuffix is what aclfile adds to the name of a file for that of its checksum.
+// sumSuffix is what aclfile appends to the name of a file to get the name of its
+// checksum file.
 const sumSuffix = ".sum"
 
-// stamp is how a file and its checksum file look from outside.
+// stamp is the metadata of a file and its checksum file.
 type stamp struct {
-	path      string // with symbolic links resolved; as it is if that is not possible
+	path      string // with symbolic links resolved if possible
 	file, sum fs.FileInfo
 }
 
@@ -24,7 +25,7 @@ func stampOf(path string) stamp {
 	return stamp{path: path, file: statOf(path), sum: statOf(path + sumSuffix)}
 }
 
-// statOf returns nil for a file that cannot be seen.
+// statOf returns nil for a file that does not exist or cannot be accessed.
 func statOf(path string) fs.FileInfo {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -44,9 +45,9 @@ func sameInfo(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.Mode() == b.Mode() && a.ModTime().Equal(b.ModTime())
 }
 
-// watchFolders watches the folders of the file and of what it leads to. A file
-// that is replaced cannot be watched itself. A folder that came back is watched
-// anew; what is watched already costs little.
+// watchFolders watches the folders of the file and of its link targets. A file that is
+// replaced cannot be watched itself. A folder that was recreated is watched again.
+// Watching a folder twice costs little.
 func (f *follower) watchFolders() {
 	folders := []string{filepath.Dir(f.path)}
 	if target := filepath.Dir(stampOf(f.path).path); target != folders[0] {
@@ -54,7 +55,7 @@ func (f *follower) watchFolders() {
 	}
 	for _, old := range f.watcher.WatchList() {
 		if !slices.Contains(folders, old) {
-			_ = f.watcher.Remove(old) // it may be gone, and with it the watch
+			_ = f.watcher.Remove(old) // the folder may be gone, and its watch with it
 		}
 	}
 	for folder := range f.unwatched {
@@ -68,7 +69,7 @@ func (f *follower) watchFolders() {
 			delete(f.unwatched, folder)
 		} else if f.unwatched[folder] != err.Error() {
 			f.unwatched[folder] = err.Error()
-			f.Report(fmt.Errorf("watch: folder %q cannot be watched, it is looked at every %v: %w", folder, f.Poll, err))
+			f.Report(fmt.Errorf("watch: folder %q cannot be watched, it is polled every %v: %w", folder, f.Poll, err))
 		}
 	}
 }

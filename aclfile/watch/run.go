@@ -14,48 +14,49 @@ import (
 )
 
 const (
-	// DefaultQuiet is long for a program that writes a file and short for whoever
+	// DefaultQuiet is long for a program that writes a file and short for a person who
 	// waits for it.
 	DefaultQuiet = 200 * time.Millisecond
-	// DefaultPoll costs a look at two files every so often. It is what a change may
-	// take that the system does not tell.
+	// DefaultPoll is how long a change without a notification can go unnoticed. Each
+	// poll reads the metadata of two files.
 	DefaultPoll = 10 * time.Second
-	// maxQuiets is after how many times Options.Quiet a file is looked at although it
-	// does not stop changing.
+	// maxQuiets is the number of Options.Quiet after which a file is read although it
+	// keeps changing.
 	maxQuiets = 10
 )
 
-// Options says how to follow a file. Report must be set; the zero value of every
-// other field is usable.
+// Options configures [Run]. Report must be set; the zero value of every other field is
+// usable.
 type Options struct {
-	// Report is called after each attempt to apply the file: with nil if its set is
-	// in force, or with an *aclfile.ApplyError if the set before stays in force. It is
-	// also called, with another error, when a folder cannot be watched. It is called
-	// by Run, one call at a time, and delays what follows.
+	// Report is called after each attempt to apply the file: with nil if its set is in
+	// force, or with an *aclfile.ApplyError if the previous set stays in force. It is
+	// also called, with another error, if a folder cannot be watched or notifications
+	// are lost. Run makes one call at a time and waits for it.
 	Report func(err error)
 
 	// Checksums says whether a file without a checksum is applied. By default it is
 	// not.
 	Checksums aclfile.Checksums
 
-	// Quiet is for how long a file must not have changed before it is applied;
-	// DefaultQuiet if it is not positive.
+	// Quiet is how long a file must be unchanged before it is applied. DefaultQuiet is
+	// used if it is not positive.
 	Quiet time.Duration
 
-	// Poll is how often to look whether the file has changed without the system
-	// having told; DefaultPoll if it is not positive.
+	// Poll is how often to check for changes without a notification. DefaultPoll is
+	// used if it is not positive.
 	Poll time.Duration
 }
 
-// Run applies the file at path to store, once it has been quiet, and again whenever
-// it changes, until ctx is done; it then returns the cause. It returns another error only if it cannot
-// begin: without a Report, or if the system has no watch left.
+// Run applies the file at path to store once it has been unchanged for Options.Quiet,
+// and again whenever it changes, until ctx is done. It then returns the cause. It
+// returns another error only if it cannot start: without a Report, or if the system
+// cannot create a watcher.
 //
-// Run blocks; it has no goroutine left when it returns. Only one Run should
-// follow a file for a store. Memory grows with the file while it is loaded.
+// Run blocks; none of its goroutines are left when it returns. Only one Run should
+// watch a file for a store. Memory grows with the file while it is loaded.
 func Run(ctx context.Context, store *snapshot.Store, path string, options Options) error {
 	if options.Report == nil {
-		return errors.New("watch: Options.Report is nil, expected a function that hears of broken files")
+		return errors.New("watch: Options.Report is nil, expected a function that handles errors")
 	}
 	if options.Quiet <= 0 {
 		options.Quiet = DefaultQuiet
@@ -73,40 +74,40 @@ func Run(ctx context.Context, store *snapshot.Store, path string, options Option
 	return f.run(ctx)
 }
 
-// follower is one Run.
+// follower is the state of one Run.
 type follower struct {
 	Options
 	store     *snapshot.Store
 	path      string
 	watcher   *fsnotify.Watcher
-	unwatched map[string]string // why a folder cannot be watched, as it was reported
+	unwatched map[string]string // the reported reason why a folder cannot be watched, by folder
 
-	// seen is how the file looked when it changed last.
+	// seen is the stamp of the file when it last changed.
 	seen stamp
-	// due fires when the file is to be applied. It is set while a change is not
-	// applied: then first and last say when the file changed first and last since it
-	// was looked at.
+	// due fires when the file must be applied. It is set while a change has not been
+	// applied; first and last are then the times of the first and the last change since
+	// the file was read.
 	due         *time.Timer
 	pending     bool
 	first, last time.Time
 }
 
 func (f *follower) run(ctx context.Context) error {
-	// The folders come first: what changes after it was looked at is then told.
+	// Watch the folders first, so that changes after the file is read are noticed.
 	f.watchFolders()
 	f.changed()
 	poll := time.NewTicker(f.Poll)
 	defer poll.Stop()
 	for {
 		if ctx.Err() != nil {
-			return context.Cause(ctx) // also if there is always something else to do
+			return context.Cause(ctx) // also if other events are always ready
 		}
 		select {
 		case <-ctx.Done():
 		case event := <-f.watcher.Events:
 			f.told(event)
 		case err := <-f.watcher.Errors: // some events are lost
-			f.Report(fmt.Errorf("watch: %q is looked at again: %w", f.path, err))
+			f.Report(fmt.Errorf("watch: %q is checked again: %w", f.path, err))
 			f.changed()
 		case <-poll.C:
 			f.look()
@@ -116,8 +117,8 @@ func (f *follower) run(ctx context.Context) error {
 	}
 }
 
-// told deals with an event. One of another file may tell of a link that was
-// swapped; most tell of nothing.
+// told handles an event. An event of another file may mean that a link was swapped;
+// most events mean nothing.
 func (f *follower) told(event fsnotify.Event) {
 	name := filepath.Base(event.Name)
 	for _, path := range []string{f.path, f.seen.path} {
@@ -129,7 +130,7 @@ func (f *follower) told(event fsnotify.Event) {
 	f.look()
 }
 
-// look finds out whether the file looks other than before.
+// look checks whether the file has changed.
 func (f *follower) look() {
 	f.watchFolders()
 	if now := stampOf(f.path); !now.same(f.seen) {
@@ -137,8 +138,8 @@ func (f *follower) look() {
 	}
 }
 
-// changed sees to it that the file is applied when it has been quiet, or has been
-// changing for too long.
+// changed schedules the file to be applied when it has been quiet, or has been changing
+// for too long.
 func (f *follower) changed() {
 	f.seen = stampOf(f.path)
 	f.last = time.Now()
@@ -153,7 +154,7 @@ func (f *follower) changed() {
 func (f *follower) apply() {
 	f.watchFolders()
 	if now := stampOf(f.path); !now.same(f.seen) && !f.overdue() {
-		f.changed() // and nobody has told
+		f.changed() // without a notification
 		return
 	}
 	checksums := f.Checksums
@@ -162,7 +163,7 @@ func (f *follower) apply() {
 		checksums = aclfile.ChecksumRequired // it may be half written
 	}
 	f.pending = false
-	f.seen = stampOf(f.path) // before it is read: what changes from now on is a change
+	f.seen = stampOf(f.path) // before it is read, so that later changes are noticed
 	err := aclfile.Apply(f.store, f.path, checksums)
 	var sum *aclfile.ChecksumError
 	if !quiet && f.Checksums == aclfile.ChecksumOptional && errors.As(err, &sum) && sum.Missing {

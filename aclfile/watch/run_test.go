@@ -24,7 +24,7 @@ import (
 
 const (
 	quiet = 50 * time.Millisecond
-	// patience is what nothing here takes, unless it never comes.
+	// patience is longer than anything here takes.
 	patience = 20 * time.Second
 )
 
@@ -62,7 +62,7 @@ func do(t *testing.T, err error) {
 	}
 }
 
-// following is a Run.
+// following is a Run in a test.
 type following struct {
 	t       *testing.T
 	path    string
@@ -70,8 +70,8 @@ type following struct {
 	reports chan error
 }
 
-// follow runs Run until the test ends. Poll is long, unless options say otherwise,
-// so that what is noticed was told by the system.
+// follow starts Run, which stops at the end of the test. Poll is long unless options
+// say otherwise, so that changes are noticed only through notifications.
 func follow(t *testing.T, path string, options watch.Options) *following {
 	f := &following{t: t, path: path, store: snapshot.NewStore(snapshot.Config{}), reports: make(chan error, 1000)}
 	options.Report = func(err error) { f.reports <- err }
@@ -91,7 +91,7 @@ func follow(t *testing.T, path string, options watch.Options) *following {
 	return f
 }
 
-// wantSet waits until a set is reported to be in force.
+// wantSet waits for a report that a set is in force.
 func (f *following) wantSet(want []acl.Binding) {
 	f.t.Helper()
 	var last error
@@ -108,7 +108,7 @@ func (f *following) wantSet(want []acl.Binding) {
 	}
 }
 
-// wantKept waits until it is reported that a set stays in force, and returns why.
+// wantKept waits for a report that a set stays in force, and returns the error.
 func (f *following) wantKept(want []acl.Binding) *aclfile.ApplyError {
 	f.t.Helper()
 	for end := time.After(patience); ; {
@@ -141,8 +141,8 @@ func TestRunFollowsSaves(t *testing.T) {
 	f.wantSet(nil)
 }
 
-// What is broken, gone or half written leaves the old set in force, until it is
-// mended.
+// A broken, missing or half-written file leaves the old set in force until it is valid
+// again.
 func TestRunKeepsTheOldSet(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	f := follow(t, path, watch.Options{})
@@ -160,7 +160,7 @@ func TestRunKeepsTheOldSet(t *testing.T) {
 		{"cut after a line", func() error { return os.Truncate(path, int64(len(text(t, set("a", 2))))) }, isChecksum},
 		{"without its checksum", func() error { return os.Remove(path + ".sum") }, isChecksum},
 		{"a folder", func() error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) }, func(err error) bool {
-			return strings.Contains(err.Error(), "no regular file")
+			return strings.Contains(err.Error(), "not a regular file")
 		}},
 	} {
 		old = set("a", 3+i)
@@ -190,17 +190,17 @@ func isParse(err error) bool {
 	return errors.As(err, &wrong)
 }
 
-// A file without a checksum that is written in place, for longer than a file may
-// change before it is looked at, comes into force when it is whole and not before.
+// A file without a checksum is written in place, for longer than Quiet. It is applied
+// when it is complete and not before.
 func TestRunWaitsForWritersInPlace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	old, whole := set("a", 3), set("b", 60)
-	const longQuiet = 200 * time.Millisecond // no pause of this writer is as long
+	const longQuiet = 200 * time.Millisecond // this writer pauses for less than that
 	do(t, os.WriteFile(path, []byte(text(t, old)), 0o600))
 	f := follow(t, path, watch.Options{Checksums: aclfile.ChecksumOptional, Quiet: longQuiet})
 	f.wantSet(old)
 
-	file, err := os.Create(path) // which truncates it
+	file, err := os.Create(path) // truncates it
 	do(t, err)
 	defer file.Close()
 	longest, begin, last := time.Duration(0), time.Now(), time.Now()
@@ -209,7 +209,7 @@ func TestRunWaitsForWritersInPlace(t *testing.T) {
 		longest, last = max(longest, now.Sub(last)), now
 		if n := f.store.Load(); n.Generation() != 1 || n.Len() != len(old) {
 			if longest >= longQuiet {
-				t.Skipf("the machine stood still for %v", longest)
+				t.Skipf("the machine paused for %v", longest)
 			}
 			t.Fatalf("half a file is in force: generation %d, %d bindings", n.Generation(), n.Len())
 		}
@@ -225,7 +225,7 @@ func TestRunWaitsForWritersInPlace(t *testing.T) {
 		t.Errorf("generation %d, want 2", g)
 	}
 
-	do(t, os.WriteFile(path, []byte(text(t, whole)[:100]), 0o600)) // and its writer died
+	do(t, os.WriteFile(path, []byte(text(t, whole)[:100]), 0o600)) // as if its writer had died
 	if kept := f.wantKept(whole); !isParse(kept) {
 		t.Errorf("half a file: %v", kept)
 	}
@@ -235,7 +235,7 @@ func TestRunWaitsForWritersInPlace(t *testing.T) {
 	}
 }
 
-// Many changes at once are one.
+// Many changes in a short time are applied once.
 func TestRunIsDebounced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	f := follow(t, path, watch.Options{})
@@ -247,7 +247,7 @@ func TestRunIsDebounced(t *testing.T) {
 	for n := range saves {
 		save(t, path, set("b", n))
 	}
-	// Each attempt was preceded by at least one time of quiet.
+	// Each attempt comes after at least one Quiet.
 	most := int(time.Since(start)/quiet) + 2
 	f.wantSet(set("b", saves-1))
 	if g := f.store.Load().Generation() - 1; int(g) > most {
@@ -259,11 +259,11 @@ func TestRunIsDebounced(t *testing.T) {
 	}
 }
 
-// A file that never stops changing is applied even so.
+// A file that never stops changing is still applied.
 func TestRunIsNotStarved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	save(t, path, set("a", 1))
-	const longQuiet = 300 * time.Millisecond // a pause of this test is not
+	const longQuiet = 300 * time.Millisecond // this test pauses for less than that
 	f := follow(t, path, watch.Options{Quiet: longQuiet})
 	f.wantSet(set("a", 1))
 	save(t, path, set("b", 2))
@@ -277,11 +277,11 @@ func TestRunIsNotStarved(t *testing.T) {
 		do(t, os.Chtimes(path, now, now))
 	}
 	if longest >= longQuiet {
-		t.Skipf("the machine stood still for %v", longest)
+		t.Skipf("the machine paused for %v", longest)
 	}
 }
 
-// Kubernetes swaps a link to the folder in which all files are.
+// Kubernetes swaps a link to the folder that holds all files.
 func TestRunFollowsLinks(t *testing.T) {
 	folder := t.TempDir()
 	for i, name := range []string{"..1", "..2", "..3"} {
@@ -298,11 +298,11 @@ func TestRunFollowsLinks(t *testing.T) {
 		do(t, os.Rename(filepath.Join(folder, "..tmp"), filepath.Join(folder, "..data")))
 		f.wantSet(set("a", i+2))
 	}
-	save(t, path, set("b", 7)) // where the link leads now
+	save(t, path, set("b", 7)) // the link's current target
 	f.wantSet(set("b", 7))
 }
 
-// What the system does not tell is found by looking.
+// Changes without a notification are found by polling.
 func TestRunLooks(t *testing.T) {
 	above := t.TempDir()
 	folder := filepath.Join(above, "folder")
@@ -328,7 +328,7 @@ func TestRunLooks(t *testing.T) {
 	f.wantSet(set("a", 3))
 }
 
-// That a folder cannot be watched is said once.
+// A folder that cannot be watched is reported once.
 func TestRunSaysWhatItCannotWatch(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "none")
 	f := follow(t, filepath.Join(folder, "acls"), watch.Options{Poll: quiet / 10})

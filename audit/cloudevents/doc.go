@@ -1,7 +1,6 @@
-// Package cloudevents writes decisions as CloudEvents 1.0, in the shape of the
-// authorization events of Confluent's audit logs, so that what reads those reads
-// these.
+// Package cloudevents writes decisions as CloudEvents 1.0. The data has the structure
+// of the authorization events in Confluent's audit logs, so that tools for those can
+// read it.
 //
-// It is a module of its own, so that only who uses it depends on the CloudEvents
-// library.
+// It is a separate module, so that only its users depend on the CloudEvents library.
 package cloudevents

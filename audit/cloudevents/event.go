@@ -17,7 +17,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// EventType is the CloudEvents type of the events: that of Confluent's.
+// EventType is the CloudEvents type of the events, the same as Confluent's.
 const EventType = "io.confluent.kafka.server/authorization"
 
 // The data of an event.
@@ -45,7 +45,7 @@ type authorizationInfo struct {
 	ResourceName string            `json:"resourceName"`
 	PatternType  string            `json:"patternType"`
 	SuperUser    bool              `json:"superUserAuthorization,omitempty"`
-	ACL          *aclAuthorization `json:"aclAuthorization,omitempty"` // the one that decided
+	ACL          *aclAuthorization `json:"aclAuthorization,omitempty"` // the ACL that decided
 	Assigned     []string          `json:"assignedPrincipals,omitempty"`
 }
 
@@ -64,17 +64,17 @@ type requestMetadata struct {
 	ClientAddress string `json:"client_address"`
 }
 
-// resourceKeys are the names of the resource types in a resource name. The cluster is
-// the source itself.
+// resourceKeys are the names of the resource types in a resource name. The cluster has
+// none, because it is the source itself.
 var resourceKeys = map[resource.Type]string{
 	resource.Topic: "topic", resource.Group: "group", resource.TransactionalID: "transactional-id",
 	resource.DelegationToken: "delegation-token", resource.User: "user",
 }
 
 // New returns e as a CloudEvent with a random id. source is the resource name of the
-// cluster, such as "crn:///kafka=ID"; the subject is the resource below it. Text that
-// is not valid UTF-8, and what the CloudEvents specification does not allow, such as
-// an empty source, is an error.
+// cluster, such as "crn:///kafka=ID"; the subject is the resource within it. Text that
+// is not valid UTF-8 is an error, and so is anything that the CloudEvents specification
+// does not allow, such as an empty source.
 func New(e *audit.Event, source string) (event.Event, error) {
 	if err := checkText(e, source); err != nil {
 		return event.Event{}, err
@@ -122,8 +122,9 @@ func newEntry(e *audit.Event, source string) entry {
 	return d
 }
 
-// resourceName returns the name of the resource below that of the cluster. A name of
-// a client cannot pass for another part: what is special in it is percent-encoded.
+// resourceName returns the name of the resource, below that of the cluster. Special
+// characters are percent-encoded, so that a name from a client cannot be taken for
+// another part.
 func resourceName(e *audit.Event, source string) string {
 	key, ok := resourceKeys[e.Request.Type]
 	if !ok {
@@ -136,7 +137,7 @@ func resourceName(e *audit.Event, source string) string {
 	return source + "/" + key + "=" + name
 }
 
-// checkText refuses what JSON cannot hold.
+// checkText refuses text that JSON cannot represent.
 func checkText(e *audit.Event, source string) error {
 	texts := []string{source, e.Subject.Principal.String(), e.Subject.Host.Zone(), e.Request.Name, e.Call.ClientID}
 	for _, g := range e.Subject.Groups {
@@ -147,7 +148,7 @@ func checkText(e *audit.Event, source string) error {
 	}
 	for _, text := range texts {
 		if !utf8.ValidString(text) {
-			return fmt.Errorf("cloudevents: %.80q is not valid UTF-8, and JSON can hold no other text", text)
+			return fmt.Errorf("cloudevents: %.80q is not valid UTF-8, and JSON cannot represent it", text)
 		}
 	}
 	return nil

@@ -24,8 +24,8 @@ import (
 
 const cluster = "crn:///kafka=c1"
 
-// decisions returns handlers' input: an allow by an ACL, a denial of a hostile name, a
-// by-type denial, and an allow to a super user.
+// decisions sends events to h: an allow by an ACL, a denial of a hostile name, a
+// by-type denial, and an allow for a super user.
 func decisions(t *testing.T, h audit.Handler) {
 	t.Helper()
 	store := snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}})
@@ -57,7 +57,7 @@ func TestWriter(t *testing.T) {
 	decisions(t, cloudevents.NewWriter(&out, cluster))
 	id := regexp.MustCompile(`"id":"[0-9a-f-]{36}"`)
 	got := id.ReplaceAllString(out.String(), `"id":"ID"`)
-	// The library writes the attributes in an order of its own.
+	// The library writes the attributes in its own order.
 	if sorted(t, got) != sorted(t, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -68,7 +68,7 @@ func TestWriter(t *testing.T) {
 	if len(ids) != 4 {
 		t.Errorf("%d ids of 4 events", len(ids))
 	}
-	// What the library reads back is a valid event.
+	// The library reads back valid events.
 	for line := range strings.Lines(out.String()) {
 		var c event.Event
 		if err := json.Unmarshal([]byte(line), &c); err != nil || c.Validate() != nil || c.SpecVersion() != event.CloudEventsVersionV1 {
@@ -102,15 +102,15 @@ func TestNewRefuses(t *testing.T) {
 		want   string
 	}{
 		{audit.Event{}, "", "cloudevents: the source is empty: expected the name of the cluster, such as crn:///kafka=ID"},
-		{audit.Event{Request: snapshot.Request{Name: "a\xff"}}, cluster, `cloudevents: "a\xff" is not valid UTF-8, and JSON can hold no other text`},
-		{audit.Event{Subject: snapshot.Subject{Groups: []principal.Principal{{Type: "G", Name: "\xff"}}}}, cluster, `cloudevents: "G:\xff" is not valid UTF-8, and JSON can hold no other text`},
+		{audit.Event{Request: snapshot.Request{Name: "a\xff"}}, cluster, `cloudevents: "a\xff" is not valid UTF-8, and JSON cannot represent it`},
+		{audit.Event{Subject: snapshot.Subject{Groups: []principal.Principal{{Type: "G", Name: "\xff"}}}}, cluster, `cloudevents: "G:\xff" is not valid UTF-8, and JSON cannot represent it`},
 	} {
 		if c, err := cloudevents.New(&test.e, test.source); err == nil || err.Error() != test.want || c.ID() != "" {
 			t.Errorf("got %v, %v, want %s", c, err, test.want)
 		}
 	}
 	if _, err := cloudevents.New(&audit.Event{}, "%"); err == nil {
-		t.Error("a source that is no URI is taken")
+		t.Error("a source that is not a URI is accepted")
 	}
 }
 
@@ -125,6 +125,6 @@ func TestWriterReportsErrors(t *testing.T) {
 		t.Error(err)
 	}
 	if err := cloudevents.NewWriter(failingWriter{}, "").Handle(&audit.Event{}); err == nil {
-		t.Error("an empty source is taken")
+		t.Error("an empty source is accepted")
 	}
 }

@@ -9,9 +9,9 @@ import (
 )
 
 // NewWriter returns a handler that writes each event to w as [New] makes it: in the
-// JSON format of CloudEvents, one event a line, in one call of Write. It is safe for
-// concurrent use; events wait for each other. An error of New or of w is the error of
-// Handle.
+// JSON format of CloudEvents, one event per line, in one call of Write. It is safe for
+// concurrent use; only one event is written at a time. Handle returns errors of New and
+// of w.
 func NewWriter(w io.Writer, source string) audit.Handler { return &writer{w: w, source: source} }
 
 type writer struct {

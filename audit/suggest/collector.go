@@ -14,46 +14,46 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// MaxQuestions is how many different questions a Collector keeps. It bounds memory,
-// at some 500 bytes each; a cluster with more of them needs prefixes rather than a
-// list of names.
+// MaxQuestions is the maximum number of different questions in a Collector. It bounds
+// memory: each question takes about 500 bytes. A cluster with more questions needs
+// prefixes rather than a list of names.
 const MaxQuestions = 250_000
 
-// ErrTooMany says that a trace has more than MaxQuestions different questions.
-var ErrTooMany = errors.New("suggest: more than 250,000 different questions: take the trace of fewer principals, or of less time")
+// ErrTooMany means that a trace has more than MaxQuestions different questions.
+var ErrTooMany = errors.New("suggest: more than 250,000 different questions: use a trace of fewer principals or of a shorter time")
 
-// question is a question of a trace without repetition.
+// question is a question in a trace, without duplicates.
 type question struct {
 	principal principal.Principal
 	host      netip.Addr
 	request   snapshot.Request
 	byType    bool
 	allowed   bool
-	groups    string // as Go prints them, so that questions can be compared
+	groups    string // as Go prints them, so that questions are comparable
 }
 
-// Collector gathers the records of a trace. It is not safe for concurrent use. The
+// Collector collects the records of a trace. It is not safe for concurrent use. The
 // zero Collector is empty and ready to use.
 type Collector struct {
-	questions map[question][]principal.Principal // with their groups
+	questions map[question][]principal.Principal // the questions and their groups
 	counts    Counts
 }
 
-// Counts says how many records a trace has.
+// Counts are the numbers of records in a trace.
 type Counts struct {
-	Allowed   int // by ACLs, or because there were none
+	Allowed   int // by ACLs, or because the resource had none
 	SuperUser int // allowed to super users, who need no ACL
 	Denied    int
 }
 
-// Add adds a record. The error is ErrTooMany, and the record is then not added.
+// Add adds a record. If it returns ErrTooMany, the record was not added.
 func (c *Collector) Add(r audit.Record) error {
 	if r.Allowed && r.SuperUser {
 		c.counts.SuperUser++
 		return nil
 	}
 	q := question{principal: r.Subject.Principal, host: r.Subject.Host.Unmap(), request: r.Request, byType: r.ByType, allowed: r.Allowed}
-	q.principal.TokenAuthenticated = false // no part of the identity
+	q.principal.TokenAuthenticated = false // not part of the identity
 	if len(r.Subject.Groups) > 0 {
 		q.groups = fmt.Sprintf("%q", r.Subject.Groups)
 	}
@@ -77,12 +77,12 @@ func (c *Collector) Add(r audit.Record) error {
 // Counts returns how many records were added.
 func (c *Collector) Counts() Counts { return c.counts }
 
-// subject returns who asks q.
+// subject returns the subject of q.
 func (c *Collector) subject(q question) snapshot.Subject {
 	return snapshot.Subject{Principal: q.principal, Groups: c.questions[q], Host: q.host}
 }
 
-// decide asks n the question.
+// decide returns the decision of n on q.
 func (c *Collector) decide(n *snapshot.Snapshot, q question) snapshot.Decision {
 	if q.byType {
 		return n.CheckAny(c.subject(q), q.request.Operation, q.request.Type)
@@ -91,13 +91,13 @@ func (c *Collector) decide(n *snapshot.Snapshot, q question) snapshot.Decision {
 }
 
 // Unused returns the ACLs of n that the trace never used, in the order of
-// [acl.Binding.Compare]: those that decide none of its questions, denied ones
-// included. An ALLOW that a by-type question may rest on counts as used. The cost is
-// that of a check for each question.
+// [acl.Binding.Compare]. These are the ACLs that decide none of its questions,
+// including denied ones. An ALLOW on which a by-type question may depend counts as
+// used. The cost is a check for each question.
 //
-// The questions are put to n as it is, whatever was in force when they were asked. With
-// Config.AllowIfNoACL an unused ACL can still be what keeps a resource from being open
-// to everyone.
+// The questions are checked against n, not against the ACLs in force when they were
+// asked. With Config.AllowIfNoACL an unused ACL can still keep a resource from being
+// open to everyone.
 func (c *Collector) Unused(n *snapshot.Snapshot) []acl.Binding {
 	used := make(map[acl.Binding]struct{})
 	kinds := make(map[byType]struct{})
@@ -121,14 +121,14 @@ func (c *Collector) Unused(n *snapshot.Snapshot) []acl.Binding {
 	return unused
 }
 
-// byType is a by-type question, whatever the host.
+// byType is a by-type question without its host.
 type byType struct {
 	principal string
 	operation ops.Operation
 	typ       resource.Type
 }
 
-// supports reports whether one of the by-type questions may rest on b.
+// supports reports whether one of the by-type questions may depend on b.
 func supports(b acl.Binding, kinds map[byType]struct{}) bool {
 	if b.Entry.Permission != acl.Allow {
 		return false

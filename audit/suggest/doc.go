@@ -1,11 +1,11 @@
-// Package suggest finds the least ACLs that a recorded trace needs, and those that it
-// never used.
+// Package suggest finds the smallest set of ACLs that a recorded trace needs, and the
+// ACLs that it never used.
 //
 //	var c suggest.Collector
 //	for record, err := range audit.ReadTrace(file, "trace.jsonl", audit.TraceAuto) { … c.Add(record) … }
 //	s, err := c.Suggest(suggest.Options{})
 //
-// What it suggests allows everything that the trace has allowed, and nothing else but
-// what those operations imply, unless the caller asks for prefixes or for every host.
-// A trace is a sample: an access that somebody needs once a year may not be in it.
+// The suggested ACLs allow everything that the trace has allowed, plus only what those
+// operations imply, unless the caller asks for prefixes or for every host. A trace is a
+// sample: it may lack an access that is needed once a year.
 package suggest

@@ -74,19 +74,19 @@ func TestSuggest(t *testing.T) {
 	alone := record("User:a", "10.0.0.2", ops.Write, resource.Topic, "")
 	alone.ByType = true
 	unresolved := []string{
-		": READ GROUP g false: there is no principal",
-		"User:* READ GROUP g false: an ACL for User:* is for everyone",
-		"User:a WRITE TOPIC  true: it is about any resource of the type, and nothing else in the trace says which",
-		`User:b READ GROUP  false: no ACL can name it: invalid name: it is empty: give a resource name, or "*" for all`,
+		": READ GROUP g false: the record has no principal",
+		"User:* READ GROUP g false: an ACL for User:* would apply to everyone",
+		"User:a WRITE TOPIC  true: it is about any resource of the type, and the trace does not show which",
+		`User:b READ GROUP  false: no ACL can express it: invalid name: it is empty: expected a resource name, or "*" for all`,
 		`User:b READ GROUP * false: an ACL on LITERAL "*" is on every resource of the type`,
-		"User:b UNKNOWN GROUP g false: no ACL can name it: invalid operation: UNKNOWN is not known: expected an operation such as READ, or ALL",
-		"User:x:y READ GROUP g false: an ACL for it would be for another principal: its type holds a colon",
+		"User:b UNKNOWN GROUP g false: no ACL can express it: invalid operation: UNKNOWN is not known: expected an operation such as READ, or ALL",
+		"User:x:y READ GROUP g false: an ACL would name another principal, because the type contains a colon",
 	}
 	for _, test := range []struct {
 		name    string
 		options suggest.Options
 		acls    []string
-		without string // of unresolved, the one that is resolved
+		without string // the unresolved question that becomes resolved
 	}{
 		{"as it is", suggest.Options{}, []string{
 			"User:a@10.0.0.1 WRITE TOPIC LITERAL:pay.eu", "User:a@10.0.0.1 CREATE TOPIC LITERAL:pay.eu.x", "User:a@10.0.0.2 DESCRIBE TOPIC LITERAL:pay.us",
@@ -157,10 +157,10 @@ func storeOf(t testing.TB, config snapshot.Config, acls ...acl.Binding) *snapsho
 	return store
 }
 
-// TestSuggestionIsLeast: the suggested set allows what the trace allowed, but for what
-// it calls unresolved, and nothing that no record of the trace implies; and it cannot
-// do without any of its ACLs, if the ACLs of a group do not help its members, nor those
-// of an address its links.
+// TestSuggestionIsLeast: the suggested set allows what the trace allowed, except what
+// it reports as unresolved, and nothing that no record implies. None of its ACLs can be
+// omitted, if the ACLs of a group do not cover its members, and those of an address not
+// its zones.
 func TestSuggestionIsLeast(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		src := gen.Rapid(rt)
@@ -225,7 +225,7 @@ func TestSuggestionIsLeast(t *testing.T) {
 		for _, b := range s.ACLs {
 			rest := slices.DeleteFunc(slices.Clone(s.ACLs), func(o acl.Binding) bool { return o == b })
 			if lost(storeOf(t, snapshot.Config{Semantics: semantics}, rest...).Load(), true) == 0 {
-				rt.Fatalf("%v is needless among %v", b, s.ACLs)
+				rt.Fatalf("%v is not needed in %v", b, s.ACLs)
 			}
 		}
 		for range 20 {
@@ -243,8 +243,8 @@ func TestSuggestionIsLeast(t *testing.T) {
 	})
 }
 
-// sameHost reports whether an ACL for the one host holds for the other: one without a
-// zone holds on every link.
+// sameHost reports whether an ACL for one host applies to the other: an ACL without a
+// zone applies to every zone.
 func sameHost(of, for_ netip.Addr) bool {
 	return of.Unmap() == for_.Unmap() || of.Zone() == "" && of == for_.WithZone("")
 }

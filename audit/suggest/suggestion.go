@@ -13,28 +13,28 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Options says what may be generalised, and how the result is checked. The zero
-// Options generalise nothing.
+// Options says how to generalise the ACLs and how to check the result. The zero Options
+// generalises nothing.
 type Options struct {
-	// Prefixes are PREFIXED patterns that may stand for the names of the trace that
-	// begin with them; of several the longest.
+	// Prefixes are PREFIXED patterns that may replace names in the trace that begin
+	// with them. The longest one is used.
 	Prefixes []resource.Pattern
-	// AnyHost makes the ACLs hold from everywhere.
+	// AnyHost makes the ACLs apply to every host.
 	AnyHost bool
-	// Semantics are those by which the suggested set must allow the trace.
+	// Semantics are the semantics with which the suggested set must allow the trace.
 	Semantics snapshot.Semantics
 }
 
 // Suggestion is a set of ACLs that allows a trace.
 type Suggestion struct {
-	// ACLs are what to create, all ALLOW, in the order of [acl.Binding.Compare]. None
-	// of them is redundant beside another one of its principal and host.
+	// ACLs are the ACLs to create, all ALLOW, in the order of [acl.Binding.Compare]. No
+	// two for the same principal and host are redundant.
 	ACLs []acl.Binding
-	// Unresolved is what the trace has allowed and the ACLs do not.
+	// Unresolved are the questions that the trace allowed but the ACLs do not.
 	Unresolved []Unresolved
 }
 
-// Unresolved is a question that no ACL is suggested for.
+// Unresolved is a question for which no ACL is suggested.
 type Unresolved struct {
 	Subject snapshot.Subject
 	Request snapshot.Request
@@ -42,21 +42,20 @@ type Unresolved struct {
 	Reason  string
 }
 
-// grant is who may do something where, as ACLs name it.
+// grant has the fields that an ACL shares with a question.
 type grant struct {
 	principal string
 	host      string
 	pattern   resource.Pattern
 }
 
-// Suggest returns the ACLs for what the trace has allowed to others than super users:
-// for each principal, host and resource the operations that are not implied by others
-// of them. It fails only if a prefix of o is not a PREFIXED pattern that Kafka would
-// take.
+// Suggest returns ACLs for what the trace allowed to principals other than super users:
+// for each principal, host and resource, the operations that the others do not imply.
+// It fails only if a prefix in o is not a PREFIXED pattern that Kafka would accept.
 //
-// No ACL is suggested that would open more than was asked for: for a resource that is
-// named "*", a principal named User:*, and what no ACL can name. A by-type question
-// rests on the ACLs of the others; where there are none, it is unresolved.
+// It suggests no ACL that would allow more than the trace: for a resource called "*",
+// for a principal called User:*, or where no ACL can express it. A by-type question
+// depends on ACLs for other questions. Without any it is unresolved.
 func (c *Collector) Suggest(o Options) (Suggestion, error) {
 	for _, p := range o.Prefixes {
 		b := acl.Binding{Pattern: p, Entry: acl.Entry{Principal: principal.Anonymous.String(), Host: acl.WildcardHost, Operation: ops.All, Permission: acl.Allow}}
@@ -93,8 +92,8 @@ func (c *Collector) Suggest(o Options) (Suggestion, error) {
 	return s, nil
 }
 
-// grantFor returns what allows q and no more than the options let it, or why there is
-// no such thing.
+// grantFor returns the grant that allows q and no more than the options permit, or the
+// reason why there is none.
 func (o *Options) grantFor(q question) (g grant, reason string) {
 	g = grant{q.principal.String(), acl.HostAddress(q.host), resource.LiteralPattern(q.request.Type, q.request.Name)}
 	if o.AnyHost {
@@ -109,20 +108,20 @@ func (o *Options) grantFor(q question) (g grant, reason string) {
 	b := acl.Binding{Pattern: g.pattern, Entry: acl.Entry{Principal: g.principal, Host: g.host, Operation: q.request.Operation, Permission: acl.Allow}}
 	switch err := b.Validate(); {
 	case q.principal.IsZero():
-		return g, "there is no principal"
+		return g, "the record has no principal"
 	case g.principal == principal.Wildcard:
-		return g, "an ACL for User:* is for everyone"
+		return g, "an ACL for User:* would apply to everyone"
 	case strings.Contains(q.principal.Type, ":"):
-		return g, "an ACL for it would be for another principal: its type holds a colon"
+		return g, "an ACL would name another principal, because the type contains a colon"
 	case g.pattern.IsWildcard():
 		return g, `an ACL on LITERAL "*" is on every resource of the type`
 	case err != nil:
-		return g, "no ACL can name it: " + err.Error()
+		return g, "no ACL can express it: " + err.Error()
 	}
 	return g, ""
 }
 
-// leastOf returns the operations of s that no other one of s implies.
+// leastOf returns the operations of s that no other operation of s implies.
 func leastOf(s ops.Set) ops.Set {
 	least := s
 	for op := range s.All() {
@@ -135,10 +134,10 @@ func leastOf(s ops.Set) ops.Set {
 	return least
 }
 
-// withoutRedundant removes the ACLs that a longer-reaching one, of the same principal
-// and host, makes needless. Only a prefix reaches further than another pattern.
+// withoutRedundant removes ACLs that are covered by a broader one of the same principal
+// and host. Only a prefix covers other patterns.
 func withoutRedundant(acls []acl.Binding) []acl.Binding {
-	prefixes := make(map[acl.Binding]struct{}) // by themselves
+	prefixes := make(map[acl.Binding]struct{}) // the ACLs on prefixes
 	lengths := make(map[int]struct{})
 	for _, b := range acls {
 		if b.Pattern.PatternType == resource.Prefixed {
@@ -164,7 +163,7 @@ func withoutRedundant(acls []acl.Binding) []acl.Binding {
 	})
 }
 
-// unresolved puts the questions to a store with these ACLs alone.
+// unresolved checks the questions against a store with only these ACLs.
 func (c *Collector) unresolved(acls []acl.Binding, semantics snapshot.Semantics, refused map[question]string) ([]Unresolved, error) {
 	store := snapshot.NewStore(snapshot.Config{Semantics: semantics})
 	if err := store.Update(func(tx *snapshot.Tx) error {
@@ -185,7 +184,7 @@ func (c *Collector) unresolved(acls []acl.Binding, semantics snapshot.Semantics,
 		if reason == "" {
 			reason = "no suggested ACL allows it"
 			if q.byType {
-				reason = "it is about any resource of the type, and nothing else in the trace says which"
+				reason = "it is about any resource of the type, and the trace does not show which"
 			}
 		}
 		list = append(list, Unresolved{c.subject(q), q.request, q.byType, reason})

@@ -221,7 +221,7 @@ func TestForeignFormatsRefuseACLs(t *testing.T) {
 		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, "a\r\nb"))), "CSV does not tell a carriage return from the end of a line"},
 		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, " a\nb\",\\."))), ""},
 		{rpkFormat, binding(who("alice")), `invalid principal: principal "alice" has no colon: expected Type:name, such as "User:alice"`},
-		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, "\xff"))), `invalid name: "\xff" is not valid UTF-8: give the text that a Kafka client would send`},
+		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, "\xff"))), `invalid name: "\xff" is not valid UTF-8: expected the text that a Kafka client would send`},
 	} {
 		var out bytes.Buffer
 		err := test.format.write(&out, slices.Values([]acl.Binding{binding(), test.acl}))

@@ -181,7 +181,7 @@ func TestSuggestLeavesOver(t *testing.T) {
 	const trace = `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Group","name":"*"}` + "\n" +
 		`{"principal":"User:\u001b","host":"fe80::1%e\n0","operation":"Write","resourceType":"Topic","name":"","byType":true}` + "\n"
 	expect(t, exitDenied, "", "decisions: 2, allowed: 2, to super users: 0, denied: 0; ACLs suggested: 0\n"+
-		`left over: "User:\x1b" from "fe80::1%e\n0", Write on Topic of any name: it is about any resource of the type, and nothing else in the trace says which`+"\n"+
+		`left over: "User:\x1b" from "fe80::1%e\n0", Write on Topic of any name: it is about any resource of the type, and the trace does not show which`+"\n"+
 		`left over: User:a from 10.0.0.1, Read on Group *: an ACL on LITERAL "*" is on every resource of the type`+"\n", trace, "suggest", "--trace", "-")
 	// What the text format cannot hold, the JSON one can.
 	const control = `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Group","name":"a\nb"}` + "\n"
@@ -200,7 +200,7 @@ func TestSuggestLeavesOver(t *testing.T) {
 func TestSuggestAsksWhoWroteTheLog(t *testing.T) {
 	const line = `Principal = User:a is Allowed operation = READ from host = 10.0.0.1 on resource = Group:LITERAL:"g\x20h" for request = JoinGroup with resourceRefCount = 1 based on rule DefaultAllow` + "\n"
 	refuse(t, line, []string{"suggest", "--trace", "-"},
-		`standard input:1:97: found text "\"g\\x20h\"", expected text without quotation marks before it, or to be told whether Kafka wrote the log, which does not quote`)
+		`standard input:1:97: found text "\"g\\x20h\"", expected text that does not begin with a quotation mark, or an explicit trace format (Kafka does not quote)`)
 	for format, name := range map[string]string{"kafka": `\"g\\x20h\"`, "escaped": "g h"} {
 		got := runWith(line, "suggest", "--trace", "-", "--trace-format", format, "-o", "json")
 		if got.status != exitDone || !strings.Contains(got.stdout, `"name":"`+name+`"`) {
@@ -239,7 +239,7 @@ func TestWhatCanLimit(t *testing.T) {
 		acls.WriteString(text + "\n")
 	}
 	got := runWith(acls.String(), "what-can", "--acls", "-", "--principal", "User:a")
-	if got.status != exitError || !strings.Contains(got.stderr, "ask for one client address") {
+	if got.status != exitError || !strings.Contains(got.stderr, "query one client address") {
 		t.Errorf("status %d, %s", got.status, got.stderr)
 	}
 	if got := runWith(acls.String(), "what-can", "--acls", "-", "--principal", "User:a", "--host", "10.0.0.1"); got.status != exitDone || !strings.Contains(got.stdout, `Topic "t1" from 10.0.0.1`) {

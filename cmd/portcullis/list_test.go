@@ -103,7 +103,7 @@ func TestConvert(t *testing.T) {
 	dump := readAll(t, acme+"acls.jsonl") + strings.NewReplacer("announcements", "a/b").Replace(lines[4]) + strings.NewReplacer("announcements", "..").Replace(lines[4])
 	refuse(t, dump, []string{"convert", "--acls", "-", "--to", "zookeeper"},
 		`portcullis: acl: the binding of TOPIC ".." (LITERAL), ALLOW READ for "User:*" from host "*" cannot be written as zookeeper: `+
-			`reading it back finds "..", where it expects a name that ZooKeeper can hold: the json format can hold any`,
+			`reading it back finds "..", expected a name that is allowed in ZooKeeper: use the json format for other names`,
 		`portcullis: acl: the binding of TOPIC "a/b" (LITERAL), ALLOW READ for "User:*" from host "*" cannot be written as zookeeper: `+
-			`reading it back finds the character '/' in a name, where it expects a name that ZooKeeper can hold: the json format can hold any`)
+			`reading it back finds the character '/' in a name, expected a name that is allowed in ZooKeeper: use the json format for other names`)
 }

@@ -70,8 +70,8 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 		{"RULE:.*/x/", "a", exitDone,
 			"mapped: a to User:xx\nrule 0: mapped: RULE:.*/x/\n  a becomes xx\n    replaced a\n    replaced \"\"\n", ""},
 		{"RULE:a/${b}/", "a", exitDenied,
-			"refused: a: the rule cannot be applied: its replacement cannot be used: \"${b}\" names no group\nrule 0: failed: RULE:a/${b}/\n",
-			"warning: rule 0: always-fails: every name that it applies to is refused: its replacement cannot be used: \"${b}\" names no group\n"},
+			"refused: a: the rule cannot be applied: its replacement is invalid: \"${b}\" names no group\nrule 0: failed: RULE:a/${b}/\n",
+			"warning: rule 0: always-fails: every name that it applies to is refused: its replacement is invalid: \"${b}\" names no group\n"},
 		{"RULE:.*CN=([^,]*).*/$1/,DEFAULT,DEFAULT", "CN=admin", exitDone,
 			"mapped: CN=admin to User:admin\nrule 0: mapped: RULE:.*CN=([^,]*).*/$1/\n  CN=admin becomes admin\n    replaced CN=admin: $1 is admin\n",
 			"warning: rule 0: unanchored: " + unanchored + "warning: rule 2: unreachable: rule 1 takes every name of one line that this one applies to\n"},
@@ -177,7 +177,7 @@ func TestPrincipalOfKerberosNames(t *testing.T) {
 		{[]string{"--realm", "R"}, "alice@R", exitDone, "to User:alice\nrule 0: mapped: DEFAULT\n"},
 		{[]string{"--realm", "R", "--kerberos-rules", "RULE:[1:$1](a|\x1b)"}, "alice@R", exitDenied, ": no rule applies\nrule 0: no match with alice: \"RULE:[1:$1](a|\\x1b)\"\n"},
 		{[]string{"--realm", "R", "--kerberos-rules", "RULE:[1:$1](.*)s/a/$3/"}, "alice@R", exitDenied,
-			": the rule cannot be applied: its replacement cannot be used: $3: there are 0 groups\nrule 0: failed with alice: RULE:[1:$1](.*)s/a/$3/\n"},
+			": the rule cannot be applied: its replacement is invalid: $3: there are 0 groups\nrule 0: failed with alice: RULE:[1:$1](.*)s/a/$3/\n"},
 	} {
 		answer := "mapped: " + test.name + " "
 		if test.status == exitDenied {
@@ -216,8 +216,8 @@ func TestPrincipalFromProperties(t *testing.T) {
 	expect(t, exitDone, "mapped: a@R to User:a\nrule 0: mapped with a: RULE:[1:$1]\n", "", "sasl.kerberos.principal.to.local.rules: RULE:[1:$1] , DEFAULT\nssl.principal.mapping.rules=RULE",
 		"principal", "--properties", "-", "--name", "a@R", "--realm", "R")
 	for text, want := range map[string]string{
-		"ssl.principal.mapping.rules=RULE:a/b/,RULE:(/b/": `portcullis: standard input: ssl.principal.mapping.rules: SSL rule 1 "RULE:(/b/", at offset 15 of the list: a group that is not closed`,
-		"principal.builder.class=com.acme.Builder":        `portcullis: standard input: principal.builder.class: "com.acme.Builder" is not known: only org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder is`,
+		"ssl.principal.mapping.rules=RULE:a/b/,RULE:(/b/": `portcullis: standard input: ssl.principal.mapping.rules: SSL rule 1 "RULE:(/b/", at offset 15 of the list: the group is not closed`,
+		"principal.builder.class=com.acme.Builder":        `portcullis: standard input: principal.builder.class: unknown class "com.acme.Builder": only org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder is supported`,
 		"a=b\n c=\\u00g0": `standard input:2:4: found a backslash and u without a character, expected \uXXXX with hexadecimal digits, or two such for a character above U+FFFF`,
 	} {
 		refuse(t, text, []string{"principal", "--properties", "-", "--dn", "CN=Eve"}, want)
@@ -263,10 +263,10 @@ func TestPrincipalRefusesFlags(t *testing.T) {
 		{[]string{"--name", "\xff", "--kerberos-rules", "\xff", "--realm", "\xff"}, []string{
 			`portcullis: --name "\xff": expected valid UTF-8`, `portcullis: --kerberos-rules "\xff": expected valid UTF-8`, `portcullis: --realm "\xff": expected valid UTF-8`}},
 		{[]string{"--dn", "a", "--ssl-rules", "RULE:a/b/,RULE:[/b/"}, []string{
-			`portcullis: --ssl-rules: SSL rule 1 "RULE:[/b/", at offset 15 of the list: a class that is not closed`}},
+			`portcullis: --ssl-rules: SSL rule 1 "RULE:[/b/", at offset 15 of the list: the class is not closed`}},
 		{[]string{"--cert", "none", "--ssl-rules", "RULE:[/b/"}, []string{
 			"portcullis: open none: no such file or directory",
-			`portcullis: --ssl-rules: SSL rule 0 "RULE:[/b/", at offset 5 of the list: a class that is not closed`}},
+			`portcullis: --ssl-rules: SSL rule 0 "RULE:[/b/", at offset 5 of the list: the class is not closed`}},
 		{[]string{"--name", "a@R", "--kerberos-rules", "DEFAULT,RULE:[1:$1](a)s/b/"}, []string{
 			`portcullis: --kerberos-rules: Kerberos rule 1 "RULE:[1:$1](a)s/b/", at offset 14: expected s/from/to/`}},
 		{[]string{"--name", "a@R", "--mit", "--kerberos-rules", "DEFAULT"}, []string{

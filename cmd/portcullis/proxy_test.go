@@ -199,7 +199,7 @@ func TestProxyServes(t *testing.T) {
 func TestProxyWithoutACLs(t *testing.T) {
 	got := runWith("", "proxy", "--embedded", "--acls", file(t, "acls.txt", ""), "--demo", "a=b")
 	assert.Equal(t, exitError, got.status)
-	assert.Contains(t, got.stderr, "expected at least one binding, or a checksum file if the set is meant to be empty")
+	assert.Contains(t, got.stderr, "expected at least one binding, or a checksum file if the set is empty on purpose")
 }
 
 // The audit log is a file that only its owner reads, and what it holds stays.

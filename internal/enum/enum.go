@@ -1,4 +1,4 @@
-// Package enum holds what Kafka's small wire enumerations share: a table of
+// Package enum has the common parts of Kafka's small wire enumerations: a table of
 // names indexed by wire code, printing that never fails, and parsing.
 package enum
 
@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// maxQuoted is how many bytes of a rejected input an error repeats: enough to
-// recognise it, short enough that a hostile input cannot flood a log.
+// maxQuoted is the maximum number of bytes of rejected input that an error repeats:
+// enough to recognise it, but too few to flood a log.
 const maxQuoted = 64
 
-// Names is the upper-case names of an enumeration, indexed by wire code.
+// Names are the upper-case names of an enumeration, indexed by wire code.
 type Names []string
 
 // Known reports whether code has a name.
@@ -50,11 +50,10 @@ func (n Names) ParseExact(kind, s string) (int, error) {
 	return 0, n.parseError(kind, s)
 }
 
-// ParseFold returns the code whose name is s without regard to case, with or
-// without the underscores: "DESCRIBE_CONFIGS", "describe_configs",
-// "DescribeConfigs" and "describeconfigs" are one operation. These are the
-// spellings of Kafka's fromString (underscores needed) and of its SecurityUtils
-// (underscores refused), together.
+// ParseFold returns the code whose name is s. Case is ignored and underscores are
+// optional: "DESCRIBE_CONFIGS", "describe_configs", "DescribeConfigs" and
+// "describeconfigs" are the same operation. It accepts the spellings of Kafka's
+// fromString (with underscores) and of its SecurityUtils (without).
 func (n Names) ParseFold(kind, s string) (int, error) {
 	upper := strings.ToUpper(s)
 	for code, name := range n {
@@ -72,13 +71,13 @@ func (n Names) parseError(kind, s string) error {
 // MarshalText returns the name of code. A code without a name is an error.
 func (n Names) MarshalText(kind string, code int) ([]byte, error) {
 	if !n.Known(code) {
-		return nil, fmt.Errorf("%s has no name: its code is none of Kafka's", n.String(kind, code))
+		return nil, fmt.Errorf("%s has no name: Kafka does not define its code", n.String(kind, code))
 	}
 	return []byte(n[code]), nil
 }
 
-// Quote quotes s for an error text or a log line: control characters and
-// quotation marks are escaped, and what is longer than 64 bytes is cut.
+// Quote quotes s for an error text or a log line: control characters and quotation
+// marks are escaped, and text longer than 64 bytes is truncated.
 func Quote(s string) string {
 	if len(s) > maxQuoted {
 		return strconv.Quote(s[:maxQuoted]) + "…"

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// growth is how many times as large the larger input of [GrowsLinearly] is.
+// growth is the ratio of the two input sizes in [GrowsLinearly].
 const growth = 8
 
-// GrowsLinearly fails t unless the processor time of run grows with the size n of
-// its input as its size does: eight times the input may take three times as long as
-// that again, and not the 64 times of what is quadratic. Time in which the machine
-// does something else does not count where the system tells the time of one thread.
+// GrowsLinearly fails t unless the processor time of run grows in proportion to the
+// size n of its input. It runs an input that is eight times larger, which may take 24
+// times as long; quadratic growth would take 64 times. On systems that report the time
+// of a single thread, other programs do not affect the result.
 func GrowsLinearly(t testing.TB, what string, n int, run func(n int)) {
 	t.Helper()
 	const slack = 3 // for caches and the garbage collector
@@ -23,12 +23,12 @@ func GrowsLinearly(t testing.TB, what string, n int, run func(n int)) {
 	}
 }
 
-// least returns the least time of a few runs: the others met the garbage collector
+// least returns the shortest time of a few runs. Others may include garbage collection
 // or a cold cache.
 func least(n int, run func(n int)) (shortest time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	const floor = 100 * time.Microsecond // below which a clock tells nothing
+	const floor = 100 * time.Microsecond // a clock is too coarse for less
 	for i := range 4 {
 		start := threadTime()
 		run(n)

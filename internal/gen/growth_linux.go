@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// threadTime returns how much processor time this thread has taken. Package syscall
-// has getrusage, but many kernels round what that tells to ticks of milliseconds.
+// threadTime returns the processor time that this thread has used. Package syscall has
+// getrusage, but many kernels round its times to ticks of milliseconds.
 func threadTime() time.Duration {
 	const thread = 3 // CLOCK_THREAD_CPUTIME_ID
 	var now syscall.Timespec

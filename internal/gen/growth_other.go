@@ -6,5 +6,5 @@ import "time"
 
 var began = time.Now()
 
-// threadTime stands for the processor time of this thread.
+// threadTime returns elapsed time, in place of the processor time of this thread.
 func threadTime() time.Duration { return time.Since(began) }

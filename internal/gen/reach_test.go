@@ -8,8 +8,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 )
 
-// TestEveryRuleIsReached guards the generators: what they make must meet every rule
-// often, in both semantics, or a test that draws from them tests little.
+// TestEveryRuleIsReached checks the generators: their worlds must reach every rule
+// often, in both semantics. Otherwise a test that uses them tests little.
 func TestEveryRuleIsReached(t *testing.T) {
 	const worlds, questions = 400, 8
 	reached := map[bool]map[refmodel.Rule]int{false: {}, true: {}}
@@ -64,7 +64,7 @@ func TestSourcesRepeat(t *testing.T) {
 	}
 }
 
-// TestValidIsValid holds what Valid says of itself.
+// TestValidIsValid checks that Valid returns valid ACLs.
 func TestValidIsValid(t *testing.T) {
 	for seed := range uint64(2000) {
 		if b := gen.Valid(gen.Seeded(seed)); b.Validate() != nil {

@@ -19,12 +19,13 @@ var (
 		{Type: "Group", Name: "ops"}, principal.User("\U0001F600"), {}}
 	groups = []principal.Principal{{Type: "Group", Name: "ops"}, {Type: "Group", Name: "*"}, principal.User("bob"), {}, principal.User("*"),
 		principal.User("\U0001F600"), principal.User("\ue000")}
-	// askedOperations adds to operations what no ACL can say, and what is none.
+	// askedOperations are operations, plus some that no ACL can have and some that do
+	// not exist.
 	askedOperations = append([]ops.Operation{ops.Any, ops.Unknown, ops.TwoPhaseCommit, 16, -1, -128, 127}, operations...)
 	askedTypes      = append([]resource.Type{resource.Unknown, resource.Any, resource.Cluster, 8, -1}, types...)
 )
 
-// Subject returns who asks: one principal, up to three groups, one address.
+// Subject returns a subject: one principal, up to three groups, one address.
 func Subject(src Source) refmodel.Subject {
 	s := refmodel.Subject{Principal: Pick(src, askers), Host: netip.MustParseAddr(Pick(src, clients))}
 	for range max(0, src.IntN(6)-2) {
@@ -36,8 +37,8 @@ func Subject(src Source) refmodel.Subject {
 	return s
 }
 
-// Question returns a question that one of the ACLs, or nearly one, is about: who it
-// is for, where, and what.
+// Question returns a question that matches one of the ACLs, or nearly does, in
+// principal, address, resource and operation.
 func Question(src Source, acls []acl.Binding) (refmodel.Subject, refmodel.Request) {
 	s := Subject(src)
 	if len(acls) == 0 {
@@ -58,8 +59,8 @@ func Question(src Source, acls []acl.Binding) (refmodel.Subject, refmodel.Reques
 	return s, r
 }
 
-// near returns an address at the edge of what an ACL's host holds: inside it, the
-// last one of a network, or just outside of it.
+// near returns an address at the edge of an ACL's host: inside it, the last one of a
+// network, or just outside.
 func near(src Source, host string) (netip.Addr, bool) {
 	h := acl.ParseHost(host)
 	addr := h.Addr()
@@ -83,7 +84,7 @@ func last(network netip.Prefix) netip.Addr {
 	return addr
 }
 
-// Request returns a question about what one of the ACLs, or nearly one, is about.
+// Request returns a resource and operation that match one of the ACLs, or nearly do.
 func Request(src Source, acls []acl.Binding) refmodel.Request {
 	if len(acls) > 0 && src.IntN(4) > 0 {
 		return about(src, Pick(src, acls))
@@ -95,8 +96,8 @@ func Request(src Source, acls []acl.Binding) refmodel.Request {
 	return r
 }
 
-// about returns a question at the edge of an ACL: about the name of its pattern,
-// one a little longer, or one a little shorter, and its operation or what that may
+// about returns a request at the edge of an ACL: with the name of its pattern, one a
+// little longer, or one a little shorter, and with its operation or one that it may
 // imply.
 func about(src Source, b acl.Binding) refmodel.Request {
 	r := refmodel.Request{Operation: b.Entry.Operation, Type: b.Pattern.Type, Name: b.Pattern.Name}
@@ -126,7 +127,7 @@ func operation(src Source) ops.Operation {
 	return Pick(src, operations)
 }
 
-// Requests returns n questions.
+// Requests returns n requests.
 func Requests(src Source, acls []acl.Binding, n int) []refmodel.Request {
 	requests := make([]refmodel.Request, n)
 	for i := range requests {

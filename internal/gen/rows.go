@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Rows calls use for every line of a file of captured rows that is not blank. Lines
+// Rows calls use for every line of a file of captured rows, except blank ones. Lines
 // are counted from 1. A file whose name ends in ".gz" is decompressed.
 func Rows(path string, use func(line int, row []byte)) error {
 	file, err := os.Open(path)

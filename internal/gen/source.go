@@ -1,9 +1,8 @@
-// Package gen makes worlds of ACLs that collide, and requests that aim at their
-// edges, for tests, fuzz targets and benchmarks alike. What it makes depends on
-// nothing but the [Source] it draws from.
+// Package gen generates worlds of colliding ACLs, and requests at their edges, for
+// tests, fuzz targets and benchmarks. The results depend only on the [Source].
 //
 // Values are drawn from small pools, so that names, prefixes, principals and hosts
-// meet: worlds drawn at large would hold ACLs that no request ever comes to.
+// collide. In worlds drawn at random, no request would match most ACLs.
 package gen
 
 import (
@@ -12,25 +11,25 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Source is where choices come from: a *rand.Rand is one.
+// Source is a source of choices, for example a *rand.Rand.
 type Source interface {
-	// IntN returns a number from 0 to n-1. The lower ones are the simpler choices.
+	// IntN returns a number from 0 to n-1. Lower numbers are simpler choices.
 	IntN(n int) int
 }
 
 // Seeded returns a source of pseudo-random choices, the same for the same seed.
 func Seeded(seed uint64) Source { return rand.New(rand.NewPCG(seed, seed)) }
 
-// Rapid returns a source of the choices of a property, which rapid can shrink.
+// Rapid returns a source that draws from t, so that rapid can shrink the choices.
 func Rapid(t *rapid.T) Source { return rapidSource{t} }
 
 type rapidSource struct{ t *rapid.T }
 
 func (s rapidSource) IntN(n int) int { return rapid.IntRange(0, n-1).Draw(s.t, "choice") }
 
-// Bytes returns a source that takes a byte for each choice, or two where there are
-// more than 256, and 0 when there are none left: what a fuzzing engine changes in
-// one byte changes one choice.
+// Bytes returns a source that takes one byte for each choice, two for more than 256
+// alternatives, and 0 after the end. If a fuzzing engine changes one byte, it changes
+// one choice.
 func Bytes(data []byte) Source { return &byteSource{data} }
 
 type byteSource struct{ rest []byte }
@@ -55,5 +54,5 @@ func (s *byteSource) next() int {
 // Bool returns a choice of two.
 func Bool(src Source) bool { return src.IntN(2) == 1 }
 
-// Pick returns one of values, of which there must be one.
+// Pick returns one of values, which must not be empty.
 func Pick[T any](src Source, values []T) T { return values[src.IntN(len(values))] }

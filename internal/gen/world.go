@@ -11,11 +11,11 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The pools. A value that comes twice is drawn twice as often.
+// The pools. A value that occurs twice is drawn twice as often.
 var (
-	// beginnings of names: letters, asterisks, what sorts below an asterisk (which
-	// Kafka's scan trips over), composed and decomposed accents, and characters on
-	// both sides of the surrogates, which UTF-16 and UTF-8 sort differently.
+	// beginnings of names: letters, asterisks, characters that sort below an asterisk
+	// (for which Kafka's scan fails), composed and decomposed accents, and characters
+	// around the surrogates, which UTF-16 and UTF-8 sort differently.
 	beginnings = []string{"a", "b", "*", "!", "ab", "h", "a", "", " ", "\x00", "é", "e\u0301", "\U0001F600", "\ue000", "hard", "z", "\U0001F601"}
 	// endings make one name the prefix of another.
 	endings = []string{"", "a", "b", "*", "!", ".", "aa", "\U0001F600", "\ue000", "\U0001F601", "\U0010FFFF"}
@@ -36,8 +36,8 @@ var (
 	superUsers = []principal.Principal{principal.User("CN=Bob, OU=ops"), principal.User("bob"), {Type: "Group", Name: "ops"}, principal.User("*"), {}}
 )
 
-// maxACLs is how many ACLs a world has at the most: few enough for the model, which
-// reads all of them for every answer, and enough for any two rules to meet.
+// maxACLs is the maximum number of ACLs in a world: few enough for the model, which
+// reads all of them for every answer, and enough for any two rules to collide.
 const maxACLs = 14
 
 // World returns a world of either semantics.
@@ -51,7 +51,7 @@ func World(src Source) refmodel.World {
 	return w
 }
 
-// ACLs returns n ACLs, of which each may begin where one before it ends.
+// ACLs returns n ACLs, which may be related to earlier ones.
 func ACLs(src Source, n int) []acl.Binding {
 	var acls []acl.Binding
 	for range n {
@@ -60,7 +60,7 @@ func ACLs(src Source, n int) []acl.Binding {
 	return acls
 }
 
-// Next returns an ACL that can collide with those that there are.
+// Next returns an ACL that can collide with the given ones.
 func Next(src Source, acls []acl.Binding) acl.Binding {
 	b := Binding(src)
 	if len(acls) == 0 || Bool(src) {
@@ -74,16 +74,16 @@ func Next(src Source, acls []acl.Binding) acl.Binding {
 		b.Pattern.PatternType = patternType(src)
 	case 1: // another entry on the same pattern
 		b.Pattern = other.Pattern
-	case 2: // the same entry elsewhere
+	case 2: // the same entry on another pattern
 		b.Entry = other.Entry
-	default: // the opposite of one there is
+	default: // the opposite of an existing one
 		b = other
 		b.Entry.Permission = acl.Allow + acl.Deny - other.Entry.Permission
 	}
 	return b
 }
 
-// Binding returns an ACL, with types that are valid and text that need not be.
+// Binding returns an ACL with valid types and arbitrary text.
 func Binding(src Source) acl.Binding {
 	return acl.Binding{
 		Pattern: resource.Pattern{Type: Pick(src, types), PatternType: patternType(src), Name: Name(src)},
@@ -92,8 +92,8 @@ func Binding(src Source) acl.Binding {
 	}
 }
 
-// Valid returns an ACL that Kafka would create and that text can hold: without
-// control characters.
+// Valid returns an ACL that Kafka would create and whose text has no control
+// characters.
 func Valid(src Source) acl.Binding {
 	b := Binding(src)
 	b.Pattern.Name = strings.ReplaceAll(b.Pattern.Name, "\x00", "0")
@@ -125,7 +125,7 @@ func Name(src Source) string {
 	return name
 }
 
-// Filter returns a filter that is aimed at the ACLs of a world.
+// Filter returns a filter that is likely to match ACLs of a world.
 func Filter(src Source, acls []acl.Binding) acl.Filter {
 	b := Binding(src)
 	if len(acls) > 0 && src.IntN(4) > 0 {

@@ -4,14 +4,14 @@ import java.util.Locale;
 import java.util.regex.*;
 
 /**
- * Answers what Java does with patterns and names. Each line of the input is a word and
- * fields behind tabs, in UTF-8 with \\uXXXX for what is not printable ASCII; each is
- * answered by one line.
+ * Returns Java's results for patterns and names. Each input line is a word and fields,
+ * separated by tabs, in UTF-8 with \\uXXXX for characters that are not printable ASCII.
+ * The answer to each is one line.
  *
  * <pre>
- * pattern PATTERN            "ok", or "error" if Java refuses it; the names that follow are for it
- * name    TEXT REPLACEMENT   "-" if the pattern does not match all of it, else "=" and what replaceAll makes
- * first   TEXT REPLACEMENT   "=" and what replaceFirst makes
+ * pattern PATTERN            "ok", or "error" if Java refuses it; the next names use it
+ * name    TEXT REPLACEMENT   "-" if the pattern does not match all of it, otherwise "=" and the result of replaceAll
+ * first   TEXT REPLACEMENT   "=" and the result of replaceFirst
  * lower   TEXT               "=" and the lower case
  * upper   TEXT               "=" and the upper case
  * flush   -                  "ok"; all answers up to this one can be read

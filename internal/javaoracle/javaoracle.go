@@ -1,4 +1,4 @@
-// Package javaoracle asks a JVM, for tests, what Java makes of patterns and texts.
+// Package javaoracle runs a JVM in tests to get Java's results for patterns and texts.
 package javaoracle
 
 import (
@@ -20,7 +20,7 @@ import (
 //go:embed JavaOracle.java
 var source []byte
 
-// Oracle is a JVM that answers what Java does: see JavaOracle.java.
+// Oracle is a JVM that returns Java's results: see JavaOracle.java.
 type Oracle struct {
 	in    *bufio.Writer
 	out   *bufio.Scanner
@@ -77,11 +77,11 @@ func (o *Oracle) read(stdout io.Reader) {
 	o.done <- nil
 }
 
-// Close waits for the answers to all questions, and for the end of the JVM.
+// Close waits for the answers to all questions and for the JVM to end.
 func (o *Oracle) Close() { o.stop() }
 
-// Ask puts a question. The answer comes later, in another goroutine, answers in the
-// order of the questions.
+// Ask sends a question. then is called later with the answer, in another goroutine, in
+// the order of the questions.
 func (o *Oracle) Ask(then func(answer string), word string, fields ...string) {
 	o.in.WriteString(word)
 	for _, f := range fields {
@@ -116,7 +116,7 @@ func escape(text string) string {
 	return b.String()
 }
 
-// Unescape reads an answer; ok is false if it holds half of a surrogate pair.
+// Unescape decodes an answer; ok is false if it contains half of a surrogate pair.
 func Unescape(text string) (_ string, ok bool) {
 	var units []uint16
 	for i := 0; i < len(text); i++ {

@@ -2,8 +2,8 @@ package javaregex
 
 import "slices"
 
-// MatchesEveryLine reports whether the pattern is seen to match every text of one line,
-// as (.*) and ^.*$ do.
+// MatchesEveryLine reports whether the pattern obviously matches every text without
+// line terminators, as (.*) and ^.*$ do.
 func (p *Pattern) MatchesEveryLine() bool { return matchesEverything(p.tree.root) }
 
 // matchesEverything is [Pattern.MatchesEveryLine] for a part of a pattern.
@@ -28,9 +28,9 @@ func matchesEverything(n *node) bool {
 	return false
 }
 
-// FloatsBehind reports whether a group that to refers to may stand behind a repetition
-// that can match any of skipped, all of them. If to refers to no group, it looks at
-// whatever the pattern asks for.
+// FloatsBehind reports whether a group that to refers to may follow a repetition that
+// can match each character in skipped. If to refers to no group, the whole pattern
+// counts as the group.
 func (p *Pattern) FloatsBehind(to *Replacement, skipped string) bool {
 	search := groupSearch{groups: map[int]bool{}, skipped: skipped}
 	for _, part := range to.parts {
@@ -42,16 +42,16 @@ func (p *Pattern) FloatsBehind(to *Replacement, skipped string) bool {
 	return search.found
 }
 
-// groupSearch goes through a pattern from left to right and looks for a group behind a
-// repetition that can match any of skipped.
+// groupSearch searches a pattern from left to right for a group after a repetition that
+// can match each skipped character.
 type groupSearch struct {
-	groups  map[int]bool // that the replacement refers to
+	groups  map[int]bool // groups that the replacement refers to
 	skipped string
 	found   bool
 }
 
-// walk looks at n, which stands behind such a repetition if behind is set, and reports
-// whether what comes after n does.
+// walk searches n, where behind says that it follows such a repetition, and reports
+// whether the text after n does.
 func (s *groupSearch) walk(n *node, behind bool) bool {
 	if n.op == opLook {
 		return behind
@@ -59,7 +59,7 @@ func (s *groupSearch) walk(n *node, behind bool) bool {
 	s.found = s.found || behind && s.isWanted(n)
 	skips := n.op == opRepeat && n.max != 0 && n.max != 1 && s.skips(n.subs[0])
 	after := behind || skips
-	behind = behind || skips && captures(n) // behind an earlier turn
+	behind = behind || skips && captures(n) // after an earlier iteration
 	for _, sub := range n.subs {
 		passed := s.walk(sub, behind)
 		after = after || passed
@@ -87,7 +87,7 @@ func (s *groupSearch) skips(n *node) bool {
 	return true
 }
 
-// mayMatch reports whether a set in n holds r.
+// mayMatch reports whether a set in n contains r.
 func mayMatch(n *node, r rune) bool {
 	return n.op == opSet && n.set.contains(r) || slices.ContainsFunc(n.subs, func(sub *node) bool { return mayMatch(sub, r) })
 }

@@ -6,18 +6,18 @@ import (
 	"unicode/utf16"
 )
 
-// maxDepth is how deep the recursion of a match may go: each step takes some 150 bytes
-// of stack. Java's stack overflows earlier.
+// maxDepth is the maximum depth of recursion in a match: each level takes about 150
+// bytes of stack. Java's stack overflows earlier.
 const maxDepth = 1 << 16
 
-// Why a match that backtracks was given up.
+// Reasons why a backtracking match was stopped.
 var (
 	errTooManySteps = errors.New("the match takes too many steps: write the pattern so that it has fewer ways to match")
 	errTooDeep      = errors.New("the match recurses too deeply: write the pattern so that it repeats characters instead of groups")
 	errBackwards    = errors.New("a group ends before it begins, for which Java has no answer")
 )
 
-// Why a search was given up.
+// Reasons why a search was stopped.
 var (
 	errInsideCharacter = errors.New("it matches inside a character above U+FFFF, where only some releases of Java look")
 )
@@ -25,27 +25,27 @@ var (
 // backtrackProgram is a pattern compiled for [backtracker].
 type backtrackProgram struct {
 	start    backtrackStep
-	groups   int // how many capturing groups
-	locals   int // how many positions and counts the steps keep
+	groups   int // number of capturing groups
+	locals   int // number of positions and counters in the steps
 	maxSteps int
 }
 
-// backtracker runs a backtrackProgram over a text. It does what java.util.regex does,
-// in the same order and with the same state, so that also what is peculiar there comes
-// out the same: which groups stay set, and where a repetition gives nothing back.
+// backtracker runs a backtrackProgram on a text. It works like java.util.regex, in the
+// same order and with the same state, so that it also has the same quirks: which groups
+// stay set, and where a repetition does not backtrack.
 //
 // Positions are UTF-16 units, as in Java.
 type backtracker struct {
 	program *backtrackProgram
 	text    []uint16
-	offsets []int32 // in bytes, of each unit; the second half of a pair is at the third byte
-	lines   Matcher // knows positions by bytes
-	slots   []int   // where groups begin and end, from the whole match on; -1 if they took no part
+	offsets []int32 // byte offset of each unit; that of the second half of a pair is its third byte
+	lines   Matcher // uses byte positions
+	slots   []int   // begin and end of each group, with the whole match first; -1 if the group did not participate
 	locals  []int
-	last    int  // where the part that matched last ended
+	last    int  // end of the last match of a part
 	behind  int  // where the innermost look-behind must end
 	whole   bool // only a match up to the end of the text counts
-	steps   int  // left
+	steps   int  // remaining steps
 	depth   int
 }
 
@@ -66,7 +66,7 @@ func newBacktracker(p *backtrackProgram, text string) *backtracker {
 	return b
 }
 
-// guard makes an error of a match that was given up. It is deferred.
+// guard returns the error of a match that was stopped. It is deferred.
 func (b *backtracker) guard(err *error) {
 	switch fault := recover(); fault {
 	case nil:
@@ -95,8 +95,8 @@ func (b *backtracker) matches() (matched bool, err error) {
 	return b.program.start.match(b, 0), nil
 }
 
-// find looks for the next match that begins at the unit from or later. It reports
-// whether there is one; then the slots are its groups.
+// find searches for the next match that begins at unit from or later, and reports
+// whether there is one. The slots are then its groups.
 func (b *backtracker) find(from int) (found bool, err error) {
 	defer b.guard(&err)
 	b.reset(false)
@@ -114,9 +114,9 @@ func (b *backtracker) find(from int) (found bool, err error) {
 	return false, nil
 }
 
-// differsInside reports whether it matters that a search looks inside a character, at
-// its second unit. It depends on the classes of the pattern, and on the release of Java,
-// whether a search does.
+// differsInside reports whether the result depends on whether a search tries the second
+// unit of a character. In Java this depends on the release and on the classes in the
+// pattern.
 func (b *backtracker) differsInside(at int) bool {
 	b.spend(len(b.slots))
 	slots := slices.Clone(b.slots)
@@ -128,8 +128,8 @@ func (b *backtracker) isPair(at int) bool {
 	return at+1 < len(b.text) && b.text[at]&0xFC00 == 0xD800 && b.text[at+1]&0xFC00 == 0xDC00
 }
 
-// runeAt returns the character that begins at a unit, or half of one inside of it,
-// and how many units it has.
+// runeAt returns the character that begins at a unit, or half of one inside it, and its
+// length in units.
 func (b *backtracker) runeAt(at int) (rune, int) {
 	if b.isPair(at) {
 		return utf16.DecodeRune(rune(b.text[at]), rune(b.text[at+1])), 2
@@ -152,7 +152,7 @@ func (b *backtracker) spend(steps int) {
 	}
 }
 
-// run counts a step and does it.
+// run counts a step and executes it.
 func (b *backtracker) run(s backtrackStep, at int) bool {
 	b.spend(1)
 	if b.depth++; b.depth > maxDepth {
@@ -182,7 +182,7 @@ func hasSupplementary(text string) bool {
 	return false
 }
 
-// rewriteWhole is [Pattern.RewriteWhole] for a pattern that backtracks.
+// rewriteWhole is [Pattern.RewriteWhole] with backtracking.
 func (p *backtrackProgram) rewriteWhole(w *Rewriter) (string, bool, error) {
 	b := newBacktracker(p, w.Text)
 	if matched, err := b.matches(); err != nil || !matched {
@@ -219,8 +219,8 @@ func (b *backtracker) replace(w *Rewriter, all bool) (string, error) {
 	return w.finish()
 }
 
-// byteSlots writes where the groups are, in bytes. A group that begins or ends inside a
-// character is an error: its text is not Unicode.
+// byteSlots writes the begin and end of the groups in bytes. A group that begins or
+// ends inside a character is an error, because its text is not valid Unicode.
 func (b *backtracker) byteSlots(slots []int32) error {
 	for i, at := range b.slots {
 		if slots[i] = -1; at < 0 {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// backtrackCompiler turns a syntax tree into steps, each with what comes after it. It
+// backtrackCompiler translates a syntax tree into steps, each with its continuation. It
 // chooses between the kinds of repetition as Java does.
 type backtrackCompiler struct {
 	tree   *syntaxTree
@@ -19,7 +19,7 @@ func (c *backtrackCompiler) local() int {
 	return c.locals - 1
 }
 
-// node returns the steps of n, before those of next.
+// node returns the steps of n, which continue with next.
 func (c *backtrackCompiler) node(n *node, next backtrackStep) backtrackStep {
 	if c.steps++; c.steps > maxProgram {
 		c.err = &Error{0, constructSize, constructSize + ": make it shorter"}
@@ -54,7 +54,7 @@ func (c *backtrackCompiler) node(n *node, next backtrackStep) backtrackStep {
 	case opAtomic:
 		return &onceStep{part: c.node(n.subs[0], &acceptStep{}), next: next, exactly: true}
 	case opBackReference:
-		if n.index > c.tree.groups { // Java lets such a reference stand; it never matches
+		if n.index > c.tree.groups { // Java accepts such a reference; it never matches
 			return &failStep{}
 		}
 		return &referenceStep{2 * n.index, next}
@@ -62,7 +62,7 @@ func (c *backtrackCompiler) node(n *node, next backtrackStep) backtrackStep {
 	return next
 }
 
-// group returns the steps of a group that notes where it begins.
+// group returns the steps of a group, which store its begin.
 func (c *backtrackCompiler) group(n *node, local int, next backtrackStep) *headStep {
 	return &headStep{local, c.node(n.subs[0], &tailStep{local, c.slot(n), next})}
 }
@@ -80,7 +80,7 @@ func (c *backtrackCompiler) look(n *node, next backtrackStep) backtrackStep {
 	}
 	size := studied(n.subs[0])
 	if !bounded(n.subs[0]) || size.max > maxTextLength {
-		c.err = &Error{n.offset, constructLookBehind, constructLookBehind + ": what it looks for must have a greatest length"}
+		c.err = &Error{n.offset, constructLookBehind, constructLookBehind + ": its pattern must have a maximum length"}
 	}
 	return &behindStep{
 		negative: n.negative, byRune: hasSupplementary(c.tree.source[n.offset:]), min: size.min, max: size.max,
@@ -117,8 +117,8 @@ func (c *backtrackCompiler) repeat(n *node, next backtrackStep) backtrackStep {
 	return &enterStep{loop}
 }
 
-// study is what Java finds out about a part of a pattern before it compiles it.
-// Lengths count each character of the pattern as one.
+// study has the properties of a part of a pattern that Java determines before it
+// compiles it. Lengths count each character of the pattern as one.
 type study struct {
 	min, max      int
 	deterministic bool // without alternatives and repetitions of varying length
@@ -157,14 +157,14 @@ func studied(n *node) study {
 	return s
 }
 
-// product and sum stay below what look-behind may have.
+// product and sum saturate at the maximum length for look-behind.
 func product(a, b int) int {
 	return min(min(a, maxTextLength+1)*min(b, maxTextLength+1), maxTextLength+1)
 }
 
 func sum(a, b int) int { return min(a+b, maxTextLength+1) }
 
-// needsBacktracking reports whether a construct is one that Backtracking keeps.
+// needsBacktracking reports whether Backtracking supports the construct.
 func needsBacktracking(construct string) bool {
 	switch construct {
 	case constructLookAhead, constructLookBehind, constructBackReference, constructPossessive, constructAtomic,
@@ -174,8 +174,8 @@ func needsBacktracking(construct string) bool {
 	return false
 }
 
-// bounded reports whether what n matches has a greatest length that Java sees: it
-// does not for a repeated group that has alternatives.
+// bounded reports whether Java finds a maximum length for what n matches. It finds none
+// for a repeated group that has alternatives.
 func bounded(n *node) bool {
 	switch n.op {
 	case opBackReference:

@@ -1,15 +1,15 @@
 package javaregex
 
-// repetition is what repetitions share.
+// repetition has the common fields of repetitions.
 type repetition struct {
 	part, next backtrackStep
 	min, max   int
 	quantifier quantifier
 }
 
-// curlyStep repeats a part that is matched for itself each time: a character, a
+// curlyStep repeats a part that is matched independently each time: a character, a
 // position, look-around, a back reference, an atomic group, or any group if the
-// quantifier is possessive. What one time has matched is not tried in another way.
+// quantifier is possessive. It does not backtrack into an iteration.
 type curlyStep struct{ repetition }
 
 func (s *curlyStep) match(b *backtracker, at int) bool {
@@ -32,8 +32,8 @@ func (s *curlyStep) match(b *backtracker, at int) bool {
 	return b.run(s.next, at)
 }
 
-// greedy takes as many as it can, and then gives back what is of one length. Where the
-// length changes it begins anew.
+// greedy repeats as often as possible, and then gives back iterations of equal length.
+// When the length changes it starts again.
 func (s *curlyStep) greedy(b *backtracker, at, n int) bool {
 	if n >= s.max || !b.run(s.part, at) || b.last == at {
 		return b.run(s.next, at)
@@ -80,8 +80,8 @@ func (b *backtracker) deeper(do func() bool) bool {
 	return matched
 }
 
-// countedStep repeats a group that Java takes to have one way to match. It sets the
-// group itself; slot is 0 if the group does not capture.
+// countedStep repeats a group that Java considers to have only one way to match. It
+// sets the group itself; slot is 0 if the group does not capture.
 type countedStep struct {
 	repetition
 	local, slot int
@@ -93,7 +93,7 @@ func (s *countedStep) set(b *backtracker, from, to int) {
 	}
 }
 
-// get returns what the group is set to.
+// get returns the begin and end of the group.
 func (s *countedStep) get(b *backtracker) (from, to int) {
 	if s.slot == 0 {
 		return 0, 0
@@ -161,7 +161,7 @@ func (s *countedStep) greedy(b *backtracker, at, n int) bool {
 	return s.leave(b, at, from, to)
 }
 
-// leave goes on without another repetition, with the group as it was.
+// leave continues without another repetition, with the group as it was.
 func (s *countedStep) leave(b *backtracker, at, from, to int) bool {
 	s.set(b, from, to)
 	return b.run(s.next, at)
@@ -178,15 +178,15 @@ func (s *countedStep) lazy(b *backtracker, at int) bool {
 	return true
 }
 
-// loopStep repeats any other group. The end of the group leads back here; count is the
-// local that counts, begin the one that says where the last repetition began.
+// loopStep repeats any other group. The end of the group leads back here. count is the
+// local with the count, begin the local with the begin of the last iteration.
 type loopStep struct {
 	repetition
 	count, begin int
 }
 
 func (s *loopStep) match(b *backtracker, at int) bool {
-	if at <= b.locals[s.begin] { // it matched nothing: that ends the repetition
+	if at <= b.locals[s.begin] { // an empty iteration ends the repetition
 		return b.run(s.next, at)
 	}
 	n := b.locals[s.count]
@@ -208,7 +208,7 @@ func (s *loopStep) again(b *backtracker, at, n int) bool {
 	return false
 }
 
-// enterStep is the begin of a loop.
+// enterStep is the beginning of a loop.
 type enterStep struct{ loop *loopStep }
 
 func (s *enterStep) match(b *backtracker, at int) bool {

@@ -1,7 +1,7 @@
 package javaregex
 
-// backtrackStep is a part of a pattern with all that comes after it: it reports whether
-// both match at a position.
+// backtrackStep is a part of a pattern with its continuation. It reports whether both
+// match at a position.
 type backtrackStep interface {
 	match(b *backtracker, at int) bool
 }
@@ -17,7 +17,7 @@ func (*endStep) match(b *backtracker, at int) bool {
 	return true
 }
 
-// acceptStep is the end of a part that is matched for itself.
+// acceptStep is the end of a part that is matched independently.
 type acceptStep struct{}
 
 func (*acceptStep) match(b *backtracker, at int) bool {
@@ -25,7 +25,7 @@ func (*acceptStep) match(b *backtracker, at int) bool {
 	return true
 }
 
-// behindEndStep is the end of what a look-behind looks for.
+// behindEndStep is the end of the pattern of a look-behind.
 type behindEndStep struct{}
 
 func (*behindEndStep) match(b *backtracker, at int) bool { return at == b.behind }
@@ -35,7 +35,7 @@ type failStep struct{}
 
 func (*failStep) match(*backtracker, int) bool { return false }
 
-// setStep is one character of a set.
+// setStep matches one character of a set.
 type setStep struct {
 	set  *matchSet
 	next backtrackStep
@@ -46,7 +46,8 @@ func (s *setStep) match(b *backtracker, at int) bool {
 	return size > 0 && b.run(s.next, at+size)
 }
 
-// size returns how many units the character at a position has, 0 if it is not in the set.
+// size returns the number of units of the character at a position, or 0 if it is not in
+// the set.
 func (s *setStep) size(b *backtracker, at int) int {
 	if at >= len(b.text) {
 		return 0
@@ -58,7 +59,7 @@ func (s *setStep) size(b *backtracker, at int) int {
 	return 0
 }
 
-// spanStep is characters of a set, as many as possible.
+// spanStep matches as many characters of a set as possible.
 type spanStep struct {
 	setStep
 	min int
@@ -83,7 +84,7 @@ func (s *spanStep) match(b *backtracker, at int) bool {
 	return false
 }
 
-// assertStep is a position.
+// assertStep matches a position.
 type assertStep struct {
 	assertion assertion
 	next      backtrackStep
@@ -93,7 +94,7 @@ func (s *assertStep) match(b *backtracker, at int) bool {
 	return b.lines.holds(s.assertion, int(b.offsets[at])) && b.run(s.next, at)
 }
 
-// lineBreakStep is \R.
+// lineBreakStep matches \R.
 type lineBreakStep struct {
 	set  setStep
 	next backtrackStep
@@ -107,7 +108,7 @@ func (s *lineBreakStep) match(b *backtracker, at int) bool {
 	return size > 0 && b.run(s.next, at+size)
 }
 
-// referenceStep is what a group captured once more.
+// referenceStep matches the captured text of a group again.
 type referenceStep struct {
 	slot int
 	next backtrackStep
@@ -130,7 +131,7 @@ func (s *referenceStep) match(b *backtracker, at int) bool {
 	return b.run(s.next, at+to-from)
 }
 
-// branchStep is alternatives, the first that matches preferred.
+// branchStep has alternatives. The first that matches is preferred.
 type branchStep struct{ ways []backtrackStep }
 
 func (s *branchStep) match(b *backtracker, at int) bool {
@@ -142,7 +143,7 @@ func (s *branchStep) match(b *backtracker, at int) bool {
 	return false
 }
 
-// headStep is the begin of a group. It notes where that is.
+// headStep is the beginning of a group. It stores the position.
 type headStep struct {
 	local int
 	next  backtrackStep
@@ -156,8 +157,8 @@ func (s *headStep) match(b *backtracker, at int) bool {
 	return matched
 }
 
-// tailStep is the end of a group. It sets the group, if that captures, and takes that
-// back if what comes after does not match.
+// tailStep is the end of a group. It sets a capturing group, and restores it if the
+// continuation does not match.
 type tailStep struct {
 	local, slot int // the slot is 0 if the group does not capture
 	next        backtrackStep
@@ -191,8 +192,8 @@ func (s *lookStep) match(b *backtracker, at int) bool {
 	return b.run(s.part, at) != s.negative && b.run(s.next, at)
 }
 
-// behindStep is look-behind. Java counts one unit for each character of the pattern,
-// or, if byRune, one character for each.
+// behindStep is look-behind. Java counts each character of the pattern as one unit, or
+// as one character if byRune.
 type behindStep struct {
 	negative, byRune bool
 	min, max         int
@@ -219,7 +220,8 @@ func (s *behindStep) looks(b *backtracker, at int) bool {
 	from := at
 	for n := 0; ; n++ {
 		b.spend(1)
-		// Java looks at the start of the text even if that is too near: groups may be set.
+		// Java looks at the start of the text even if that is too near, because groups may be
+		// set.
 		if (n >= s.min || from == 0) && b.run(s.part, from) {
 			return true
 		}
@@ -230,7 +232,7 @@ func (s *behindStep) looks(b *backtracker, at int) bool {
 	}
 }
 
-// onceStep is a part that is matched for itself, at most once or exactly once.
+// onceStep is a part that is matched independently, at most once or exactly once.
 type onceStep struct {
 	part, next backtrackStep
 	exactly    bool // an atomic group

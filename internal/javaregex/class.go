@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// runeRange is the characters from lo to hi, both included.
+// runeRange is the range of characters from lo to hi, inclusive.
 type runeRange struct{ lo, hi rune }
 
-// runeSet is a set of characters: ranges in ascending order, neither touching nor
-// overlapping. The sets of a pattern are computed when it is read, so that unions,
-// intersections and complements mean what they mean in Java, whatever another
-// engine's syntax would make of them.
+// runeSet is a set of characters: ranges in ascending order that neither touch nor
+// overlap. The sets of a pattern are computed when it is parsed, so that unions,
+// intersections and complements have Java's meaning, which may differ from that of
+// another engine's syntax.
 type runeSet []runeRange
 
-// newRuneSet returns the set of the ranges given in whatever order.
+// newRuneSet returns the set of the ranges, which may be in any order.
 func newRuneSet(ranges ...runeRange) runeSet {
 	sorted := slices.Clone(ranges)
 	slices.SortFunc(sorted, func(a, b runeRange) int { return int(a.lo) - int(b.lo) })
@@ -31,11 +31,11 @@ func newRuneSet(ranges ...runeRange) runeSet {
 	return set
 }
 
-// setUnion gathers the parts of a class. It sorts now and then, so that neither many
-// parts nor large ones cost more than their number.
+// setUnion collects the parts of a class. It sorts occasionally, so that the cost stays
+// proportional to the number of parts.
 type setUnion struct {
 	ranges []runeRange
-	sorted int // how many there were after the last sorting
+	sorted int // number of ranges after the last sorting
 }
 
 func (u *setUnion) add(s runeSet) {
@@ -45,7 +45,7 @@ func (u *setUnion) add(s runeSet) {
 	}
 }
 
-// set returns what has been added.
+// set returns the union of what was added.
 func (u *setUnion) set() runeSet {
 	set := newRuneSet(u.ranges...)
 	u.ranges, u.sorted = slices.Clone(set), len(set)
@@ -77,8 +77,8 @@ func (s runeSet) contains(r rune) bool {
 	return i < len(s) && s[i].lo <= r
 }
 
-// foldASCII returns s with the other case of its ASCII letters: what (?i) adds in
-// Java, which folds no other letters.
+// foldASCII returns s with the other case of its ASCII letters, as (?i) does in Java,
+// which folds no other letters.
 func (s runeSet) foldASCII() runeSet {
 	ranges := slices.Clone(s)
 	for c := 'A'; c <= 'Z'; c++ {
@@ -110,7 +110,7 @@ func tableSet(table *unicode.RangeTable) runeSet {
 	return newRuneSet(ranges...)
 }
 
-// lineTerminators are the characters that "." leaves out and that "$" stops at.
+// lineTerminators are the characters that "." does not match and that "$" recognises.
 var lineTerminators = runeSet{{'\n', '\n'}, {'\r', '\r'}, {0x85, 0x85}, {0x2028, 0x2029}}
 
 var wordSet = runeSet{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}
@@ -125,7 +125,7 @@ var classEscapes = map[rune]runeSet{
 	'w': wordSet,
 }
 
-// posixClasses are the classes that \p names without prefix; they are ASCII only.
+// posixClasses are the classes that \p names without a prefix; they contain only ASCII.
 var posixClasses = map[string]runeSet{
 	"ASCII":  {{0, 0x7F}},
 	"Alnum":  {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}},
@@ -142,9 +142,9 @@ var posixClasses = map[string]runeSet{
 	"XDigit": {{'0', '9'}, {'A', 'F'}, {'a', 'f'}},
 }
 
-// generalCategory returns the characters of a category of Unicode named as in
-// \p{Lu}. The ones that hold unassigned characters or surrogates are left out:
-// package unicode has no tables of the former, and text in Go none of the latter.
+// generalCategory returns the characters of a Unicode category such as Lu in \p{Lu}.
+// Categories with unassigned characters or surrogates are not supported: package
+// unicode has no tables of unassigned characters, and text in Go has no surrogates.
 func generalCategory(name string) (runeSet, bool) {
 	switch table, ok := unicode.Categories[name]; {
 	case !ok, len(name) > 2, name == "C", name == "Cn", name == "Cs", name == "LC":
@@ -154,7 +154,7 @@ func generalCategory(name string) (runeSet, bool) {
 	}
 }
 
-// matchSet is a set as the Matcher asks it: a bitmap for ASCII, ranges above.
+// matchSet is a set for fast lookup by the Matcher: a bitmap for ASCII, ranges above.
 type matchSet struct {
 	ascii [2]uint64
 	above runeSet

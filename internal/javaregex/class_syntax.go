@@ -1,6 +1,6 @@
 package javaregex
 
-// class reads a class from behind its opening bracket to behind the closing one.
+// class parses a class after its opening bracket, including the closing one.
 func (p *javaParser) class() runeSet {
 	p.enter()
 	defer func() { p.depth-- }()
@@ -11,7 +11,7 @@ func (p *javaParser) class() runeSet {
 	for ; ; items++ {
 		switch {
 		case p.tokens[p.pos].r == end:
-			p.fail(offset, "", "a class that is not closed")
+			p.fail(offset, "", "the class is not closed")
 		case p.peek() == ']' && items > 0:
 			p.pos++
 			if negated {
@@ -32,9 +32,9 @@ func (p *javaParser) class() runeSet {
 	}
 }
 
-// rightOperand reads what stands between && and the end of the class: one nested
-// class, or characters and ranges. Java gives other shapes other meanings than they
-// seem to have, and different ones in different releases.
+// rightOperand parses the text between && and the end of the class: one nested class,
+// or characters and ranges. In Java, other forms do not mean what they seem to mean,
+// and their meaning depends on the release.
 func (p *javaParser) rightOperand() runeSet {
 	offset := p.offset()
 	if p.accept('[') {
@@ -50,7 +50,7 @@ func (p *javaParser) rightOperand() runeSet {
 	}
 	for p.peek() != ']' {
 		if p.tokens[p.pos].r == end {
-			p.fail(offset, "", "a class that is not closed")
+			p.fail(offset, "", "the class is not closed")
 		}
 		if p.peek() == '[' || p.peek() == '&' {
 			p.fail(p.offset(), constructIntersection, "put the right side into brackets of its own")
@@ -60,7 +60,7 @@ func (p *javaParser) rightOperand() runeSet {
 	return union.set()
 }
 
-// classItem reads a nested class, an escaped set, a range or a character.
+// classItem parses a nested class, an escaped set, a range or a character.
 func (p *javaParser) classItem() runeSet {
 	if p.accept('[') {
 		return p.class()
@@ -74,21 +74,22 @@ func (p *javaParser) classItem() runeSet {
 	if next := p.peekAt(1); p.peek() == '-' && next != '[' && next != ']' {
 		p.pos++
 		if p.tokens[p.pos].r == end {
-			p.fail(offset, "", "a class that is not closed")
+			p.fail(offset, "", "the class is not closed")
 		}
 		if set, hi = p.classCharacter(true); set != nil || hi < lo {
-			p.fail(offset, "", "a range whose end is no character, or one before its start")
+			p.fail(offset, "", "the end of the range is not a character or is before its start")
 		}
 	}
 	return p.folded(runeRange{lo, hi}, offset)
 }
 
-// classCharacter reads an escaped set or a character, which alone may end a range.
+// classCharacter parses an escaped set or a character. Only a character may end a
+// range.
 func (p *javaParser) classCharacter(endsRange bool) (runeSet, rune) {
 	if p.peek() == '\\' {
 		if c := p.peekAt(1); c == 'R' || c == 'X' || c == 'b' || c == 'B' || c == 'G' || c == 'k' {
-			p.fail(p.offset(), "", "no character of a class: \\"+string(c))
-		} else if c == 'v' && (p.peekAt(2) == '-' || endsRange) { // U+000B before and behind a hyphen
+			p.fail(p.offset(), "", "not a character of a class: \\"+string(c))
+		} else if c == 'v' && (p.peekAt(2) == '-' || endsRange) { // U+000B before and after a hyphen
 			p.pos += 2
 			return nil, '\v'
 		}

@@ -10,7 +10,7 @@ var escapedAssertions = map[rune]assertion{
 	'A': assertBegin, 'z': assertEnd, 'Z': assertFinal, 'b': assertWordBoundary, 'B': assertNoWordBoundary,
 }
 
-// escape reads what begins with a backslash, outside a class.
+// escape parses an escape outside a class.
 func (p *javaParser) escape() *node {
 	offset, c := p.offset(), p.peekAt(1)
 	if a, ok := escapedAssertions[c]; ok {
@@ -52,11 +52,11 @@ func (p *javaParser) escapedAssertion(a assertion, offset int) *node {
 	return &node{op: opAssert, assertion: a, offset: offset}
 }
 
-// backReference reads \1 or \k<name>, from behind the backslash. More digits belong
-// to it as long as there are so many groups before it.
+// backReference parses \1 or \k<name>, after the backslash. Further digits are part of
+// the number as long as there are that many groups before it.
 func (p *javaParser) backReference(offset int) *node {
 	if p.flags.fold {
-		p.fail(offset, constructBackReference, "it cannot be kept under (?i)")
+		p.fail(offset, constructBackReference, "it is not supported under (?i)")
 	}
 	n := &node{op: opBackReference, offset: offset}
 	if p.accept('k') {
@@ -87,8 +87,7 @@ func (p *javaParser) backReference(offset int) *node {
 // controlEscapes are the characters written as a backslash and a letter.
 var controlEscapes = map[rune]rune{'t': '\t', 'n': '\n', 'r': '\r', 'f': '\f', 'a': '\a', 'e': 0x1B}
 
-// escapedSet reads what a backslash begins in or outside a class: a set, or else
-// one character.
+// escapedSet parses an escape inside or outside a class: a set, or one character.
 func (p *javaParser) escapedSet() (runeSet, rune) {
 	offset := p.offset()
 	p.pos++
@@ -124,12 +123,12 @@ func (p *javaParser) escapedSet() (runeSet, rune) {
 		p.fail(offset, constructCharacterName, "write the character itself")
 	}
 	if isASCIILetter(c) || c >= '1' && c <= '9' {
-		p.fail(offset, "", "an escape that Java does not know: \\"+string(c))
+		p.fail(offset, "", "not an escape in Java: \\"+string(c))
 	}
 	return nil, c
 }
 
-// numbered reads the rest of \x41, \x{41}, \u0041, \0101 and \cA.
+// numbered parses the rest of \x41, \x{41}, \u0041, \0101 and \cA.
 func (p *javaParser) numbered(kind rune, offset int) rune {
 	var r rune
 	switch kind {
@@ -159,7 +158,7 @@ func (p *javaParser) numbered(kind rune, offset int) rune {
 		digits := 0
 		for ; p.peek() != '}'; digits++ {
 			if r = r<<4 | p.hex(1, offset); r > unicode.MaxRune {
-				p.fail(offset, "", "no character has so large a number")
+				p.fail(offset, "", "the character number is too large")
 			}
 		}
 		if p.pos++; digits == 0 {
@@ -186,7 +185,7 @@ func (p *javaParser) hex(digits, offset int) rune {
 	return r
 }
 
-// octal reads one to three octal digits, up to 377.
+// octal parses one to three octal digits, up to 377.
 func (p *javaParser) octal(offset int) rune {
 	r, digits := rune(0), 0
 	for c := p.peek(); digits < 3 && c >= '0' && c <= '7' && (digits < 2 || r <= 0o37); c = p.peek() {
@@ -200,7 +199,7 @@ func (p *javaParser) octal(offset int) rune {
 	return r
 }
 
-// property reads the name of \pL or \p{name}.
+// property parses the name of \pL or \p{name}.
 func (p *javaParser) property(offset int) runeSet {
 	name := ""
 	if p.accept('{') {
@@ -220,18 +219,18 @@ func (p *javaParser) property(offset int) runeSet {
 		p.fail(offset, constructUnicodeClass, "list the characters in a class instead")
 	}
 	if p.flags.fold {
-		p.fail(offset, constructFoldedProperty, "put it outside of the reach of (?i)")
+		p.fail(offset, constructFoldedProperty, "put it outside the scope of (?i)")
 	}
 	set, ok := propertySet(name)
 	if !ok {
-		p.fail(offset, constructProperty, strconv.Quote(name)+" is none of them")
+		p.fail(offset, constructProperty, strconv.Quote(name)+" is not supported")
 	}
 	return set
 }
 
-// propertySet returns the characters of \p{name}: POSIX classes, general
-// categories, also with "Is", and scripts, with "Is". Other cases of the names of
-// scripts, and their short names, are Java's alone.
+// propertySet returns the characters of \p{name}: POSIX classes, general categories
+// (with or without "Is"), and scripts (with "Is"). The names of scripts in another case
+// and their short names are accepted only by Java.
 func propertySet(name string) (runeSet, bool) {
 	if set, ok := posixClasses[name]; ok {
 		return set, true

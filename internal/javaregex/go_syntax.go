@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// GoSyntax returns a pattern in Go's syntax that matches at least what p does; empty if
-// p holds what is not regular. Positions that Go's patterns cannot name, such as the one
-// before a line terminator at the end, count as everywhere.
+// GoSyntax returns a pattern in Go's syntax that matches at least what p matches, or ""
+// if p has a construct that is not regular. Positions that Go's patterns cannot
+// express, such as the one before a final line terminator, match everywhere.
 func (p *Pattern) GoSyntax() string { return p.tree.root.goSyntax() }
 
 func (n *node) goSyntax() string {
@@ -51,7 +51,7 @@ func (n *node) writeGo(b *strings.Builder) bool {
 	return true
 }
 
-// goCount returns how often n repeats. Go counts to 1000.
+// goCount returns the count of n in Go's syntax. Go counts to 1000.
 func (n *node) goCount() string {
 	const most = 1000
 	switch {

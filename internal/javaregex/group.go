@@ -2,7 +2,7 @@ package javaregex
 
 import "strconv"
 
-// group reads a group, from its opening parenthesis.
+// group parses a group, from its opening parenthesis.
 func (p *javaParser) group() *node {
 	p.enter()
 	defer func() { p.depth-- }()
@@ -18,7 +18,7 @@ func (p *javaParser) group() *node {
 	}
 	n.subs = []*node{p.alternatives()}
 	if !p.accept(')') {
-		p.fail(n.offset, "", "a group that is not closed")
+		p.fail(n.offset, "", "the group is not closed")
 	}
 	p.flags = saved
 	return n
@@ -29,8 +29,8 @@ func (p *javaParser) capture(n *node) {
 	n.op, n.index = opCapture, p.tree.groups
 }
 
-// groupKind reads what stands between "(?" and the content of a group. It reports
-// whether there is no content because the group only sets flags.
+// groupKind parses the text between "(?" and the content of a group. It reports whether
+// the group only sets flags and has no content.
 func (p *javaParser) groupKind(n *node) (setsFlags bool) {
 	c := p.peek()
 	if c == '<' {
@@ -56,7 +56,7 @@ func (p *javaParser) groupKind(n *node) (setsFlags bool) {
 	return false
 }
 
-// named reads the name of a capturing group and the ">" after it.
+// named parses the name of a capturing group and the ">" after it.
 func (p *javaParser) named(n *node) {
 	offset, name := p.offset(), ""
 	for c := p.peek(); isASCIILetter(c) || name != "" && c >= '0' && c <= '9'; c = p.peek() {
@@ -64,10 +64,10 @@ func (p *javaParser) named(n *node) {
 		p.pos++
 	}
 	if name == "" || !p.accept('>') {
-		p.fail(offset, "", "the name of a group is a letter and then letters and digits, all ASCII, and ends with >")
+		p.fail(offset, "", "expected the name of a group and >: a letter, then letters and digits, all ASCII")
 	}
 	if _, taken := p.tree.names[name]; taken {
-		p.fail(offset, "", "a second group named "+strconv.Quote(name))
+		p.fail(offset, "", "duplicate group name "+strconv.Quote(name))
 	}
 	p.capture(n)
 	p.tree.names[name] = n.index
@@ -75,7 +75,7 @@ func (p *javaParser) named(n *node) {
 
 func isASCIILetter(c rune) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// inlineFlags reads (?i-m) or the start of (?i-m:…).
+// inlineFlags parses (?i-m) or the start of (?i-m:…).
 func (p *javaParser) inlineFlags() (setsFlags bool) {
 	on := true
 	for {
@@ -87,7 +87,7 @@ func (p *javaParser) inlineFlags() (setsFlags bool) {
 		case c == '-' && on:
 			on = false
 		case c == 'x' && on:
-			p.fail(offset, constructComments, "take the white space and the comments out")
+			p.fail(offset, constructComments, "remove the white space and the comments")
 		case c == 'x':
 		case c == ')':
 			return true
@@ -95,7 +95,7 @@ func (p *javaParser) inlineFlags() (setsFlags bool) {
 			return false
 		default:
 			p.pos--
-			p.fail(offset, "", "an unknown kind of group (?…")
+			p.fail(offset, "", "unknown kind of group (?…")
 		}
 	}
 }

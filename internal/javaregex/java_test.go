@@ -15,14 +15,14 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/shrink"
 )
 
-// testSteps is how many steps a match may take here.
+// testSteps is the maximum number of steps of a match here.
 const testSteps = 1 << 22
 
-// patternSource makes patterns and names, always the same ones for a seed.
+// patternSource generates patterns and names. The same seed gives the same ones.
 type patternSource struct {
 	*rand.Rand
-	groups int  // begun so far
-	behind bool // in a look-behind, which must have a greatest length
+	groups int  // number of groups begun so far
+	behind bool // in a look-behind, which must have a maximum length
 }
 
 func (s *patternSource) one(texts ...string) string { return texts[s.IntN(len(texts))] }
@@ -95,7 +95,7 @@ func (s *patternSource) name() string {
 	return b.String()
 }
 
-// patternComparison compares what this package makes of patterns and names with Java.
+// patternComparison compares this package's results for patterns and names with Java's.
 type patternComparison struct {
 	oracle                 *javaoracle.Oracle
 	pairs, mapped, refused int
@@ -243,15 +243,15 @@ func (c *patternComparison) name(pattern string, ways []*Pattern, name string) {
 	}
 }
 
-// What TestPatternsAgainstJava compares.
+// The amounts that TestPatternsAgainstJava compares.
 const (
 	javaSeed     = 3
 	javaPatterns = 60_000
 	javaNames    = 8 // for each pattern
 )
 
-// TestPatternsAgainstJava compares names that patterns map with what java.util.regex
-// makes of them. A pattern or a name may be refused, but never mapped in another way.
+// TestPatternsAgainstJava compares mapped names with those of java.util.regex. A
+// pattern or a name may be refused, but never mapped differently.
 func TestPatternsAgainstJava(t *testing.T) {
 	c := &patternComparison{oracle: javaoracle.New(t)}
 	source := &patternSource{Rand: rand.New(rand.NewPCG(17, javaSeed))}

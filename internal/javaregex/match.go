@@ -7,43 +7,42 @@ import (
 	"unicode/utf8"
 )
 
-// Matcher runs a program over a text: depth first, in the order in which
-// java.util.regex tries things, but each choice at most once at each position, so
-// that the time is linear in the length of the text where Java's can be
-// exponential. A second visit could only fail as the first did: what comes after
-// does not depend on what the groups captured.
+// Matcher runs a program on a text: depth first, in the order of java.util.regex, but
+// it tries each choice at most once at each position. So the time is linear in the
+// length of the text, where Java's can be exponential. A second visit could only fail
+// like the first, because the continuation does not depend on captured groups.
 //
-// Positions are bytes. Java's are UTF-16 units: a character above U+FFFF, which has
-// four bytes here, has a position inside it there, which is the third byte here.
-// Only an attempt to match begins at such a position, never a character inside a
+// Positions are bytes. Java's are UTF-16 units. A character above U+FFFF, which has
+// four bytes here, has a position inside it in Java; it corresponds to the third byte
+// here. Only an attempt to match begins at such a position, never a character inside a
 // match.
 //
 // A Matcher keeps its memory for the next text. It is not safe for concurrent use.
 type Matcher struct {
 	program *program
 	text    string
-	stack   []choice // what is left to try, the next last
+	stack   []choice // choices to try, the next one last
 	marks   []uint64 // a row of bits for each position: the choices already visited
-	row     int      // words in a row
-	slots   []int32  // where groups begin and end; -1 if they took no part
+	row     int      // number of words in a row
+	slots   []int32  // begin and end of each group; -1 if it did not participate
 	begin   int32    // where the match began
 	buffer  []byte   // for the result of a rewriting
 }
 
-// choice is something left to try, or a slot to restore.
+// choice is an alternative to try, or a slot to restore.
 type choice struct {
 	at   int32 // the instruction; for a slot its complement
 	pos  int32 // the position; for a slot the old value
-	from int32 // for a span that is in progress, where it began; else fresh
+	from int32 // for a span in progress, where it began; otherwise fresh
 }
 
 const fresh int32 = -1
 
-// maxKept is how many words of marks a Matcher keeps when it is put away, so that
-// a long name does not hold its memory for ever.
+// maxKept is the maximum number of words of marks that a Matcher keeps for later use,
+// so that a long name does not occupy memory permanently.
 const maxKept = 1 << 12
 
-// reset takes up a program and a text, with all marks forgotten.
+// reset sets the program and the text, and clears all marks.
 func (m *Matcher) reset(p *program, text string) {
 	m.program, m.text = p, text
 	m.row = (p.choices + 63) / 64
@@ -52,8 +51,8 @@ func (m *Matcher) reset(p *program, text string) {
 	m.slots = slices.Grow(m.slots[:0], p.slots)[:p.slots]
 }
 
-// PutAway forgets the text, and memory that only a long one needs. It returns
-// whether the rest is worth keeping.
+// PutAway releases the text, and memory that only a long one needs. It returns whether
+// the Matcher is worth keeping.
 func (m *Matcher) PutAway() bool {
 	m.program, m.text = nil, ""
 	return cap(m.marks) <= maxKept && cap(m.stack) <= maxKept && cap(m.buffer) <= 8*maxKept
@@ -68,8 +67,8 @@ func (m *Matcher) start(pos int) {
 	m.stack = append(m.stack[:0], choice{0, int32(pos), fresh})
 }
 
-// next returns the end of the next match of the attempt, in the order of
-// preference, or -1. The slots are those of that match.
+// next returns the end of the next match of the attempt, in the order of preference, or
+// -1. The slots are then those of the match.
 func (m *Matcher) next() int {
 	for len(m.stack) > 0 {
 		c := m.stack[len(m.stack)-1]
@@ -139,7 +138,7 @@ func (m *Matcher) visit(bit int32, pos int) bool {
 	return true
 }
 
-// step returns the position behind the character at pos, or -1 if it is not in set.
+// step returns the position after the character at pos, or -1 if it is not in set.
 func (m *Matcher) step(set *matchSet, pos int) int {
 	if pos >= len(m.text) {
 		return -1
@@ -156,8 +155,8 @@ func (m *Matcher) step(set *matchSet, pos int) int {
 	return -1
 }
 
-// runeAt returns the character at pos, which is not behind the end, and its length:
-// inside a character above U+FFFF, the second half of its surrogate pair.
+// runeAt returns the character at pos, which must be before the end, and its length.
+// Inside a character above U+FFFF it returns the second half of its surrogate pair.
 func (m *Matcher) runeAt(pos int) (rune, int) {
 	if c := m.text[pos]; c&0xC0 == 0x80 {
 		r, _ := utf8.DecodeRuneInString(m.text[pos-2:])
@@ -166,10 +165,10 @@ func (m *Matcher) runeAt(pos int) (rune, int) {
 	return utf8.DecodeRuneInString(m.text[pos:])
 }
 
-// greedy takes characters from pos on, or, if it has done so before, gives the last
-// one back. It returns the first position to try, with what is left on the stack.
+// greedy takes characters from pos on or, if it has done so before, gives the last one
+// back. It returns the first position to try, and pushes the rest on the stack.
 //
-// Characters that another visit took are left out: the positions behind them have
+// Characters that another visit took are skipped, because the positions after them have
 // been tried.
 func (m *Matcher) greedy(in *instruction, at int32, pos, from int) int {
 	if from < 0 {
@@ -191,8 +190,8 @@ func (m *Matcher) greedy(in *instruction, at int32, pos, from int) int {
 	}
 }
 
-// take returns the last position that the characters of a greedy span lead to and
-// that no visit has marked, and marks all on the way.
+// take marks the positions that a greedy span reaches, up to one that is already
+// marked, and returns the last one it marked.
 func (m *Matcher) take(in *instruction, pos int) int {
 	word, mask := int(in.arg>>6), uint64(1)<<(in.arg&63)
 	set, text, marks, row := in.set, m.text, m.marks, m.row
@@ -215,7 +214,7 @@ func (m *Matcher) take(in *instruction, pos int) int {
 	return pos
 }
 
-// before returns the position one character before pos, which is behind from.
+// before returns the position one character before pos, which must be after from.
 func (m *Matcher) before(pos, from int) int {
 	pos--
 	for pos > from && m.text[pos]&0xC0 == 0x80 {
@@ -224,8 +223,8 @@ func (m *Matcher) before(pos, from int) int {
 	return pos
 }
 
-// lazy takes no character, or, if it has returned before, one more. It returns the
-// next position to try, with what is left on the stack.
+// lazy takes no character or, if it has returned before, one more. It returns the next
+// position to try, and pushes the rest on the stack.
 func (m *Matcher) lazy(in *instruction, at int32, pos int, again bool) int {
 	word, mask := int(in.arg>>6), uint64(1)<<(in.arg&63)
 	set, text, marks, row := in.set, m.text, m.marks, m.row
@@ -250,8 +249,7 @@ func (m *Matcher) lazy(in *instruction, at int32, pos int, again bool) int {
 	}
 }
 
-// mayFollow reports whether a character of set may stand at pos. A nil set is not
-// known.
+// mayFollow reports whether a character of set may be at pos. A nil set is unknown.
 func (m *Matcher) mayFollow(set *matchSet, pos int) bool {
 	if set == nil {
 		return true
@@ -263,7 +261,7 @@ func (m *Matcher) mayFollow(set *matchSet, pos int) bool {
 	return c >= utf8.RuneSelf || set.containsASCII(c)
 }
 
-// holds reports whether an assertion holds at pos.
+// holds reports whether an assertion is true at pos.
 func (m *Matcher) holds(a assertion, pos int) bool {
 	switch a {
 	case assertBegin:
@@ -284,8 +282,8 @@ func (m *Matcher) holds(a assertion, pos int) bool {
 	return (m.isWord(pos-1) != m.isWord(pos)) == (a == assertWordBoundary)
 }
 
-// atLineEnd reports whether the text, or a line of it, ends at pos. "\r\n" is one
-// line end, and there is none between its halves.
+// atLineEnd reports whether the text, or a line of it, ends at pos. "\r\n" is one line
+// end, without a position between its halves.
 func (m *Matcher) atLineEnd(pos int) bool {
 	if pos == len(m.text) {
 		return true
@@ -296,15 +294,15 @@ func (m *Matcher) atLineEnd(pos int) bool {
 	return pos == 0 || m.text[pos-1] != '\r'
 }
 
-// isLastLineBreak reports whether rest, which begins with a line terminator, if it
-// is not empty, is no more than that.
+// isLastLineBreak reports whether rest, which is empty or begins with a line
+// terminator, is only a line terminator.
 func isLastLineBreak(rest string) bool {
 	_, size := utf8.DecodeRuneInString(rest)
 	return size == len(rest) || rest == "\r\n"
 }
 
-// atLineBegin reports whether a line begins at pos. Behind the last line terminator
-// none does, and none does in an empty text.
+// atLineBegin reports whether a line begins at pos. No line begins after the last line
+// terminator or in an empty text.
 func (m *Matcher) atLineBegin(pos int, unix bool) bool {
 	if pos == len(m.text) {
 		return false
@@ -320,18 +318,18 @@ func (m *Matcher) atLineBegin(pos int, unix bool) bool {
 }
 
 // isWord reports whether the byte at pos is an ASCII letter, digit or underscore.
-// Whether other characters count depends on the release of Java, so that texts with
-// such characters are refused before they come here.
+// Whether other characters count depends on the release of Java. Texts with such
+// characters are refused earlier.
 func (m *Matcher) isWord(pos int) bool {
 	return pos >= 0 && pos < len(m.text) && m.text[pos] < unicode.MaxASCII && wordSet.contains(rune(m.text[pos]))
 }
 
-// find looks for the next match that begins at pos or later, as java.util.regex
-// does: at every UTF-16 unit. It reports whether there is one; then the slots are
-// its groups.
+// find searches for the next match that begins at pos or later. Like java.util.regex it
+// tries every UTF-16 unit. It reports whether there is a match; the slots are then its
+// groups.
 //
-// The marks of earlier attempts stand. Positions behind an earlier match were only
-// visited by attempts that failed, and at its end the marks are taken back.
+// The marks of earlier attempts remain valid. Positions after an earlier match were
+// only visited by attempts that failed, and the marks at its end are cleared.
 func (m *Matcher) find(pos int) bool {
 	for ; pos <= len(m.text); pos = nextUnit(m.text, pos) {
 		m.start(pos)
@@ -343,11 +341,11 @@ func (m *Matcher) find(pos int) bool {
 	return false
 }
 
-// release takes the marks at the end of a match back: some stand for the match
+// release clears the marks at the end of a match, because some of them are of the match
 // itself.
 func (m *Matcher) release(end int) { clear(m.marks[end*m.row : (end+1)*m.row]) }
 
-// nextUnit returns the position one UTF-16 unit behind pos.
+// nextUnit returns the position one UTF-16 unit after pos.
 func nextUnit(text string, pos int) int {
 	if pos >= len(text) || text[pos] < utf8.RuneSelf {
 		return pos + 1

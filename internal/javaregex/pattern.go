@@ -1,8 +1,8 @@
 // Package javaregex matches the regular expressions of java.util.regex as JDK 17 does.
 //
-// Most patterns are matched in linear time, where Java's can take exponential time: the
-// texts come from strangers. The others are matched by backtracking, which counts its
-// steps and gives up at a limit. What cannot be kept exactly is refused.
+// Most patterns are matched in linear time, whereas Java may take exponential time,
+// because clients choose the texts. The others are matched by backtracking with a
+// limited number of steps. Constructs that cannot be reproduced exactly are refused.
 package javaregex
 
 import (
@@ -14,33 +14,33 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// maxTextLength bounds what a look-behind may look for: no text that is matched is
-// longer. A distinguished name has at most 192 KiB.
+// maxTextLength bounds the length of a look-behind: no longer text is matched. A
+// distinguished name has at most 192 KiB.
 const maxTextLength = 3 << 16
 
-// maxPatternLength bounds the memory that reading a pattern takes.
+// maxPatternLength bounds the memory for parsing a pattern.
 const maxPatternLength = 1 << 16
 
 // Pattern is a compiled pattern of java.util.regex.
 //
-// It matches as JDK 17 does. Where releases of Java differ for a text, which is \b
-// with characters that are not ASCII, the text is refused. The characters of \p are
-// those of Go's version of Unicode.
+// It matches as in JDK 17. If Java releases disagree about a text, as they do about \b
+// with characters that are not ASCII, the text is refused. \p has the characters of
+// Go's version of Unicode.
 type Pattern struct {
 	tree    *syntaxTree
 	program *program          // nil if only backtracking can match it
 	back    *backtrackProgram // nil otherwise
 }
 
-// Compile compiles a pattern. A pattern that cannot be matched in linear time is matched
-// by backtracking, which gives up after maxSteps steps; with maxSteps 0 it is refused.
-// The error is an [Error].
+// Compile compiles a pattern. A pattern that cannot be matched in linear time is
+// matched by backtracking, with at most maxSteps steps. If maxSteps is 0, it is
+// refused. The error is an [Error].
 func Compile(pattern string, maxSteps int) (*Pattern, error) {
 	if len(pattern) > maxPatternLength {
-		return nil, &Error{Offset: maxPatternLength, Msg: fmt.Sprintf("a pattern of more than %d bytes", maxPatternLength)}
+		return nil, &Error{Offset: maxPatternLength, Msg: fmt.Sprintf("the pattern is longer than %d bytes", maxPatternLength)}
 	}
 	if !utf8.ValidString(pattern) {
-		return nil, &Error{Msg: "a pattern that is not valid UTF-8"}
+		return nil, &Error{Msg: "the pattern is not valid UTF-8"}
 	}
 	tree, err := parseJavaPattern(pattern)
 	if err != nil {
@@ -60,7 +60,7 @@ func Compile(pattern string, maxSteps int) (*Pattern, error) {
 	return p, nil
 }
 
-// errBoundary refuses a text that Java's releases disagree about.
+// errBoundary refuses a text about which Java releases disagree.
 var errBoundary = errors.New(`it holds \b, which means different things in different releases of Java for a name that is not ASCII`)
 
 // check returns an error if the pattern cannot be matched with the text.
@@ -71,8 +71,8 @@ func (p *Pattern) check(text string) error {
 	return nil
 }
 
-// Matches reports whether the pattern matches all of text. The error says why Java's
-// answer is not known.
+// Matches reports whether the pattern matches all of text. An error says why Java's
+// result is unknown.
 func (p *Pattern) Matches(m *Matcher, text string) (bool, error) {
 	if err := p.check(text); err != nil {
 		return false, err
@@ -90,9 +90,9 @@ func (p *Pattern) Matches(m *Matcher, text string) (bool, error) {
 	return false, nil
 }
 
-// RewriteWhole does what Kafka's SSL rules do: if the pattern matches all of the
-// text, it replaces every match in it. These need not be the match of the whole: a
-// search prefers the first way to match, and looks again behind each match.
+// RewriteWhole applies one of Kafka's SSL rules: if the pattern matches the whole text,
+// it replaces every match in it. These matches may differ from that of the whole text:
+// a search prefers the first way to match, and continues after each match.
 func (p *Pattern) RewriteWhole(m *Matcher, w *Rewriter) (result string, matched bool, err error) {
 	if err := p.check(w.Text); err != nil {
 		return "", false, err
@@ -103,7 +103,7 @@ func (p *Pattern) RewriteWhole(m *Matcher, w *Rewriter) (result string, matched 
 	m.reset(p.program, w.Text)
 	m.start(0)
 	end := m.next()
-	found := end == len(w.Text) // then the search finds what matched the whole
+	found := end == len(w.Text) // then the search finds the match of the whole text
 	for end >= 0 && end < len(w.Text) {
 		end = m.next()
 	}
@@ -135,7 +135,7 @@ func (p *Pattern) Replace(m *Matcher, w *Rewriter, all bool) (string, error) {
 	return m.rewrite(w, all)
 }
 
-// rewrite replaces the match that was found, and all after it.
+// rewrite replaces the current match, and all matches after it if all is set.
 func (m *Matcher) rewrite(w *Rewriter, all bool) (string, error) {
 	w.result = m.buffer[:0]
 	defer func() { m.buffer = w.result }()
@@ -156,13 +156,13 @@ func (m *Matcher) rewrite(w *Rewriter, all bool) (string, error) {
 // Groups returns the number of capturing groups.
 func (p *Pattern) Groups() int { return p.tree.groups }
 
-// Match is where a match and its groups begin and end, in bytes: two numbers for the
-// match and two for each group, -1 for a group that took no part. It is valid until the
-// Matcher is used again.
+// Match is the begin and end of a match and its groups, in bytes: two numbers for the
+// match and two for each group, -1 for a group that did not participate. It is valid
+// until the Matcher is used again.
 type Match []int32
 
-// Group returns the text of group i in text; the match itself is group 0. It reports
-// false if the group took no part.
+// Group returns the text of group i in text; group 0 is the whole match. It returns
+// false if the group did not participate.
 func (m Match) Group(text string, i int) (string, bool) {
 	if m[2*i] < 0 {
 		return "", false
@@ -170,8 +170,8 @@ func (m Match) Group(text string, i int) (string, bool) {
 	return text[m[2*i]:m[2*i+1]], true
 }
 
-// All goes through the matches in text, as Java's Matcher.find does. The pattern must
-// be one that needs no backtracking.
+// All yields the matches in text, like Java's Matcher.find. The pattern must not need
+// backtracking.
 func (p *Pattern) All(m *Matcher, text string) iter.Seq[Match] {
 	return func(yield func(Match) bool) {
 		m.reset(p.program, text)
@@ -187,8 +187,8 @@ func (p *Pattern) All(m *Matcher, text string) iter.Seq[Match] {
 	}
 }
 
-// LookingAt returns the first match that begins at the start of text, as Java's
-// Matcher.lookingAt does, or nil. The pattern must be one that needs no backtracking.
+// LookingAt returns the first match that begins at the start of text, like Java's
+// Matcher.lookingAt, or nil. The pattern must not need backtracking.
 func (p *Pattern) LookingAt(m *Matcher, text string) Match {
 	m.reset(p.program, text)
 	m.start(0)

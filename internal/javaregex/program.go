@@ -2,20 +2,20 @@ package javaregex
 
 import "slices"
 
-// maxProgram is how many instructions a pattern may have. It bounds what a
-// repetition such as (a{100}){100} can grow to, and with it the memory of a match:
-// one bit for each instruction that chooses and each byte of the text.
+// maxProgram is the maximum number of instructions of a pattern. It bounds the
+// expansion of a repetition such as (a{100}){100}, and thus the memory for a match: one
+// bit for each instruction that chooses and each byte of the text.
 const maxProgram = 4096
 
-// instructionOp is what an instruction does.
+// instructionOp is the kind of an instruction.
 type instructionOp int8
 
 const (
 	doSet     instructionOp = iota // one character of set
 	doLiteral                      // the text
 	doSplit                        // try out, then alt
-	doJump                         // go on at out
-	doSave                         // note the position in slot
+	doJump                         // continue at out
+	doSave                         // store the position in slot
 	doAssert                       // a position
 	doGreedy                       // characters of set, as many as possible
 	doLazy                         // characters of set, as few as possible
@@ -27,14 +27,14 @@ type instruction struct {
 	op        instructionOp
 	assertion assertion
 	out, alt  int32     // the next instruction; for doSplit the second choice
-	arg       int32     // the slot of doSave; the bit of one that chooses
+	arg       int32     // the slot of doSave; the bit of an instruction that chooses
 	set       *matchSet // of doSet, doGreedy and doLazy
-	follow    *matchSet // of doGreedy and doLazy: what must come next; nil if not known
+	follow    *matchSet // of doGreedy and doLazy: the characters that must follow; nil if unknown
 	text      string    // of doLiteral
 }
 
-// chooses reports whether an instruction has several ways on. The Matcher marks
-// those as it meets them.
+// chooses reports whether an instruction has several continuations. The Matcher marks
+// those instructions.
 func (i *instruction) chooses() bool {
 	return i.op == doSplit || i.op == doGreedy || i.op == doLazy
 }
@@ -42,21 +42,21 @@ func (i *instruction) chooses() bool {
 // program is a pattern compiled for [Matcher].
 type program struct {
 	code    []instruction
-	slots   int // two for each group and the whole match
-	choices int // how many instructions choose
+	slots   int // two for each group and for the whole match
+	choices int // number of instructions that choose
 }
 
-// compiler turns a syntax tree into a program. The order in which the program
-// tries things is that of java.util.regex.
+// compiler translates a syntax tree into a program, which tries alternatives in the
+// order of java.util.regex.
 type compiler struct {
 	program
-	// plain forbids doGreedy and doLazy: inside the body of a repetition that may match
-	// nothing, each instruction either takes one character or none.
+	// plain forbids doGreedy and doLazy: in the body of a repetition that may match the
+	// empty string, each instruction takes at most one character.
 	plain bool
 }
 
-// compileProgram compiles a tree. A construct that is not regular, or not kept, is a
-// *Error.
+// compileProgram compiles a tree. A construct that is not regular or not supported is
+// an *Error.
 func compileProgram(tree *syntaxTree) (*program, error) {
 	if err := checkKept(tree.root); err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func compileProgram(tree *syntaxTree) (*program, error) {
 	return &c.program, nil
 }
 
-// irregular are the constructs that a program has no instructions for.
+// irregular are the constructs for which a program has no instructions.
 var irregular = map[nodeOp]string{opAtomic: constructAtomic, opBackReference: constructBackReference}
 
 // checkRegular returns an error for the first construct that needs backtracking.
@@ -99,16 +99,17 @@ func checkRegular(n *node) error {
 	return nil
 }
 
-// checkKept returns an error for what Java matches in a way that a program in linear
-// time does not repeat. It compiles the repetition of a group whose body cannot match in two ways into a
-// loop that forgets to restore the groups inside when it gives an iteration back,
-// that leaves its own group unset when it matches nothing, that sets it again when
-// all behind it has matched, a later turn of a repetition around it included, and in
-// which \R never gives up the second half of "\r\n".
+// checkKept returns an error for constructs that Java matches in a way that a
+// linear-time program cannot reproduce. Java compiles the repetition of a group whose
+// body has only one way to match into a special loop. The loop does not restore the
+// groups inside when it gives an iteration back. It leaves its own group unset when it
+// matches the empty string. It sets the group again after everything that follows has
+// matched, including later iterations of an outer repetition. In the loop, \R never
+// gives up the second half of "\r\n".
 func checkKept(n *node) error { return checkKeptIn(n, false) }
 
-// checkKeptIn is checkKept for a part of a pattern; repeated says that a group around
-// it is.
+// checkKeptIn is checkKept for a part of a pattern; repeated says that an enclosing
+// group is repeated.
 func checkKeptIn(n *node, repeated bool) error {
 	if n.op == opRepeat && !n.optional && isGroup(n.subs[0]) && deterministic(n.subs[0]) {
 		body := n.subs[0]
@@ -136,8 +137,8 @@ func checkKeptIn(n *node, repeated bool) error {
 
 func isGroup(n *node) bool { return n.op == opGroup || n.op == opCapture }
 
-// deterministic reports whether Java takes n to have only one way to match: no
-// alternatives and no repetition of varying length.
+// deterministic reports whether Java considers n to have only one way to match: no
+// alternatives and no repetition of variable length.
 func deterministic(n *node) bool {
 	switch n.op {
 	case opAlternate, opBackReference:
@@ -171,7 +172,7 @@ func (n *node) nullable() bool {
 	return !slices.ContainsFunc(n.subs, func(sub *node) bool { return !sub.nullable() })
 }
 
-// zeroWidth reports whether n can match nothing but the empty string.
+// zeroWidth reports whether n can match only the empty string.
 func (n *node) zeroWidth() bool {
 	switch n.op {
 	case opSet, opLineBreak, opBackReference:
@@ -184,8 +185,8 @@ func (n *node) zeroWidth() bool {
 	return !slices.ContainsFunc(n.subs, func(sub *node) bool { return !sub.zeroWidth() })
 }
 
-// emit appends an instruction that goes on to the one after it, and returns where
-// it stands. Past the limit nothing is appended, so that the work is bounded.
+// emit appends an instruction that continues with the next one, and returns its index.
+// Beyond the limit it appends nothing, so that the work is bounded.
 func (c *compiler) emit(i instruction) int32 {
 	at := int32(len(c.code))
 	if len(c.code) > maxProgram {
@@ -198,7 +199,7 @@ func (c *compiler) emit(i instruction) int32 {
 
 func (c *compiler) here() int32 { return int32(len(c.code)) }
 
-// node emits the instructions of n. They end by going on to what is emitted next.
+// node emits the instructions of n, which continue with what is emitted next.
 func (c *compiler) node(n *node) {
 	if len(c.code) > maxProgram {
 		return
@@ -227,7 +228,7 @@ func (c *compiler) node(n *node) {
 	}
 }
 
-// concat emits nodes in order, runs of single characters as one literal.
+// concat emits nodes in order, and joins single characters to literals.
 func (c *compiler) concat(subs []*node) {
 	for i := 0; i < len(subs); {
 		text := ""
@@ -243,7 +244,7 @@ func (c *compiler) concat(subs []*node) {
 	}
 }
 
-// matchSet returns the set of an opSet, built once however often it is repeated.
+// matchSet returns the set of an opSet. It is built only once.
 func (n *node) matchSet() *matchSet {
 	if n.compiled == nil {
 		n.compiled = newMatchSet(n.set)
@@ -269,12 +270,12 @@ func (c *compiler) alternate(subs []*node) {
 	}
 }
 
-// repeat emits n copies of the body that must match and then those that may.
+// repeat emits the required copies of the body and then the optional ones.
 func (c *compiler) repeat(n *node) {
 	body := n.subs[0]
 	switch {
 	case !n.optional && body.zeroWidth() && (!isGroup(body) || deterministic(body)):
-		if n.min > 0 { // a position is the same however often it is asked for
+		if n.min > 0 { // repeating a position changes nothing
 			c.node(body)
 		}
 		return
@@ -313,7 +314,8 @@ func (c *compiler) repeat(n *node) {
 	}
 }
 
-// branch sets the two ways of a split: into the body first if greedy, else out first.
+// branch sets the two continuations of a split: into the body first if greedy,
+// otherwise out first.
 func (c *compiler) branch(split, body, exit int32, q quantifier) {
 	if int(split) >= len(c.code) {
 		return
@@ -324,11 +326,11 @@ func (c *compiler) branch(split, body, exit int32, q quantifier) {
 	c.code[split].out, c.code[split].alt = body, exit
 }
 
-// repeatNullable emits a repetition whose body may match nothing. Java ends it after
-// an iteration that matched nothing, and keeps what the groups captured in that
-// iteration. So each iteration is emitted twice: a part in which nothing has been
-// taken yet, which ends by leaving, and a part that a character leads to, which ends
-// by going on with the next iteration.
+// repeatNullable emits a repetition whose body may match the empty string. Java ends it
+// after an iteration that matched the empty string, and keeps the groups captured in
+// that iteration. So each iteration is emitted twice. The first copy is used while no
+// character has been consumed; it ends by leaving the repetition. The second copy is
+// used after a character; it ends by starting the next iteration.
 func (c *compiler) repeatNullable(n *node) {
 	plain := c.plain
 	c.plain = true
@@ -368,7 +370,8 @@ func (c *compiler) repeatNullable(n *node) {
 	}
 }
 
-// number gives each instruction that chooses its bit and each span what must follow.
+// number assigns a bit to each instruction that chooses, and the following characters
+// to each span.
 func (c *compiler) number() {
 	for i := range c.code {
 		in := &c.code[i]
@@ -383,8 +386,8 @@ func (c *compiler) number() {
 	}
 }
 
-// follow returns the set of the characters that can come at an instruction, or nil
-// if it does not begin with one.
+// follow returns the set of characters that an instruction can start with, or nil if it
+// does not begin with a character.
 func (c *compiler) follow(at int32) *matchSet {
 	for {
 		switch in := &c.code[at]; in.op {

@@ -8,20 +8,20 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// Replacement is what a rule puts in the place of a match, in the syntax of Java's
-// Matcher.replaceAll: $1 and ${name} for a group, a backslash before a character
-// that means itself.
+// Replacement is the replacement for a match, in the syntax of Java's
+// Matcher.replaceAll: $1 and ${name} for a group, and a backslash before a literal
+// character.
 type Replacement struct {
 	parts []replacementPart
-	// fault says why the replacement cannot be used; the empty string if it can. Java
-	// finds these faults when it replaces, not before.
+	// fault says why the replacement is invalid, or is empty. Java detects the error
+	// only when it replaces.
 	fault string
 }
 
-// Fault says why the replacement cannot be used; the empty string if it can.
+// Fault says why the replacement is invalid, or is empty.
 func (r *Replacement) Fault() string { return r.fault }
 
-// Faulty returns a replacement that cannot be used, for the reason given.
+// Faulty returns an invalid replacement with the given reason.
 func Faulty(reason string) Replacement { return Replacement{fault: reason} }
 
 // replacementPart is a text or a group.
@@ -30,7 +30,7 @@ type replacementPart struct {
 	group   int // -1 for a literal
 }
 
-// Replacement reads a replacement for matches of p. A fault in it is kept: see
+// Replacement parses a replacement for matches of p. An error in it is kept: see
 // [Replacement.Fault].
 func (p *Pattern) Replacement(text string) Replacement {
 	tree := p.tree
@@ -64,9 +64,9 @@ func (p *Pattern) Replacement(text string) Replacement {
 	return to
 }
 
-// parseReference reads the number or the name of a group, from behind the dollar
-// sign, and returns how many bytes it has. More digits belong to a number as long as
-// there are so many groups.
+// parseReference parses the number or the name of a group, after the dollar sign, and
+// returns its length in bytes. Further digits are part of the number as long as there
+// are that many groups.
 func parseReference(text string, tree *syntaxTree) (group, size int, fault string) {
 	switch {
 	case text == "":
@@ -79,7 +79,7 @@ func parseReference(text string, tree *syntaxTree) (group, size int, fault strin
 		}
 		return index, len(name) + 2, ""
 	case text[0] < '0' || text[0] > '9':
-		return 0, 0, "a dollar sign before a character that is no digit"
+		return 0, 0, "a dollar sign before a character that is not a digit"
 	}
 	group, size = int(text[0]-'0'), 1
 	for ; size < len(text) && text[size] >= '0' && text[size] <= '9'; size++ {
@@ -95,20 +95,20 @@ func parseReference(text string, tree *syntaxTree) (group, size int, fault strin
 	return group, size, ""
 }
 
-// Rewriter puts replacements in the place of matches, which come from left to right.
+// Rewriter replaces matches, which must be given from left to right.
 type Rewriter struct {
 	Text   string
 	To     *Replacement
-	Limit  int         // of the result, in bytes
-	Record *[][]string // if not nil, takes the text of each match and of its groups
+	Limit  int         // maximum length of the result, in bytes
+	Record *[][]string // if not nil, receives the text of each match and of its groups
 	result []byte
-	done   int // how much of Text is in result, or replaced
+	done   int // how much of Text is in result or replaced
 }
 
 // add replaces the match whose groups are in slots.
 func (w *Rewriter) add(slots []int32) error {
 	if w.To.fault != "" {
-		return fmt.Errorf("its replacement cannot be used: %s", w.To.fault)
+		return fmt.Errorf("its replacement is invalid: %s", w.To.fault)
 	}
 	begin, end := int(slots[0]), int(slots[1])
 	before := len(w.result) + begin - w.done
@@ -133,11 +133,12 @@ func (w *Rewriter) add(slots []int32) error {
 	return nil
 }
 
-// errSplitsCharacter refuses what Java would make: a text that is not Unicode.
+// errSplitsCharacter refuses a result that is not valid Unicode, which Java would
+// produce.
 var errSplitsCharacter = errors.New("its result would hold half of a character above U+FFFF")
 
-// groupTexts returns the text of a match and of its groups; a group that took no
-// part is empty.
+// groupTexts returns the text of a match and of its groups; a group that did not
+// participate is empty.
 func groupTexts(text string, slots []int32) []string {
 	texts := make([]string, 0, len(slots)/2)
 	for i := 0; i+1 < len(slots); i += 2 {
@@ -150,7 +151,7 @@ func groupTexts(text string, slots []int32) []string {
 	return texts
 }
 
-// finish returns the result, which must not be longer than the limit.
+// finish returns the result, or an error if it is longer than the limit.
 func (w *Rewriter) finish() (string, error) {
 	if len(w.result)+len(w.Text)-w.done > w.Limit {
 		return "", fmt.Errorf("its result is longer than %d bytes", w.Limit)

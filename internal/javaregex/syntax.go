@@ -7,8 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// The constructs of java.util.regex that a program in linear time does not keep
-// exactly. The first nine are kept by backtracking. The others are always refused.
+// The constructs of java.util.regex that a linear-time program cannot reproduce
+// exactly. The first nine are supported with backtracking. The others are always
+// refused.
 const (
 	constructLookAhead     = "look-ahead"
 	constructLookBehind    = "look-behind"
@@ -34,8 +35,8 @@ const (
 	constructSize           = "pattern of more than 4096 instructions"
 )
 
-// Constructs returns every construct that [Compile] refuses because it cannot be kept
-// exactly. The first nine are accepted with steps for backtracking.
+// Constructs returns every construct that [Compile] refuses because it cannot reproduce
+// it exactly. The first nine are accepted with backtracking.
 func Constructs() []string { return slices.Clone(constructs[:]) }
 
 var constructs = [...]string{
@@ -46,7 +47,7 @@ var constructs = [...]string{
 	constructRequantified, constructSize,
 }
 
-// Error says why a pattern is refused.
+// Error is the reason why a pattern is refused.
 type Error struct {
 	Offset    int    // in bytes from the start of the pattern
 	Construct string // one of [Constructs], or "" if Java refuses the pattern too
@@ -59,7 +60,7 @@ func (e *Error) Error() string { return fmt.Sprintf("at %d: %s", e.Offset, e.Msg
 // maxNesting bounds the recursion over groups and classes.
 const maxNesting = 200
 
-// nodeOp is what a node of a pattern's tree is.
+// nodeOp is the kind of a node in a pattern's tree.
 type nodeOp int8
 
 const (
@@ -68,16 +69,16 @@ const (
 	opConcat               // subs in order
 	opAlternate            // subs, the first that matches preferred
 	opRepeat               // subs[0], min to max times
-	opGroup                // subs[0], without a group of its own
+	opGroup                // subs[0], without capturing
 	opCapture              // subs[0], as group index
 	opAssert               // a position
 	opLineBreak            // \R
-	opLook                 // look-around: subs[0], see behind and negative
+	opLook                 // look-around: subs[0]; see behind and negative
 	opAtomic               // subs[0], without backtracking into it
-	opBackReference        // group index again
+	opBackReference        // the text of group index again
 )
 
-// quantifier is how a repetition chooses its length.
+// quantifier says which length a repetition prefers.
 type quantifier int8
 
 const (
@@ -106,18 +107,18 @@ const (
 type node struct {
 	op               nodeOp
 	set              runeSet
-	compiled         *matchSet // of set, once it is asked for
+	compiled         *matchSet // of set, computed when needed
 	subs             []*node
 	min, max         int // of opRepeat; max is -1 without a bound
 	quantifier       quantifier
-	optional         bool // opRepeat "?" or "{0,1}": Java backtracks into it in full
+	optional         bool // opRepeat "?" or "{0,1}": Java backtracks into it fully
 	index            int  // of opCapture and opBackReference
 	assertion        assertion
 	behind, negative bool
 	offset           int
 }
 
-// token is one character of a pattern. A quoted one means itself.
+// token is one character of a pattern. A quoted one is literal.
 type token struct {
 	r      rune
 	quoted bool
@@ -130,7 +131,7 @@ const end rune = -1
 // flags are the inline flags in force.
 type flags struct{ fold, unixLines, multiline, dotAll, unicodeCase, unicodeClass bool }
 
-// flagOf returns the flag that a letter stands for.
+// flagOf returns the flag for a letter.
 func (f *flags) flagOf(letter rune) *bool {
 	switch letter {
 	case 'i':
@@ -149,17 +150,16 @@ func (f *flags) flagOf(letter rune) *bool {
 	return nil
 }
 
-// syntaxTree is a pattern that has been read.
+// syntaxTree is a parsed pattern.
 type syntaxTree struct {
 	source       string
 	root         *node
-	groups       int            // how many capturing groups
-	names        map[string]int // of the named ones
+	groups       int            // number of capturing groups
+	names        map[string]int // of the named groups
 	wordBoundary bool           // it holds \b or \B
 }
 
-// javaParser reads a pattern in the syntax of java.util.regex, JDK 17, without
-// flags.
+// javaParser parses a pattern in the syntax of java.util.regex, JDK 17, without flags.
 type javaParser struct {
 	tokens []token
 	pos    int
@@ -168,7 +168,7 @@ type javaParser struct {
 	tree   syntaxTree
 }
 
-// parseJavaPattern reads a pattern. The error is a *Error.
+// parseJavaPattern parses a pattern. The error is an *Error.
 func parseJavaPattern(pattern string) (tree *syntaxTree, err error) {
 	p := javaParser{tokens: tokenize(pattern), tree: syntaxTree{source: pattern, names: map[string]int{}}}
 	defer func() {
@@ -187,8 +187,8 @@ func parseJavaPattern(pattern string) (tree *syntaxTree, err error) {
 	return &p.tree, nil
 }
 
-// tokenize splits a pattern into characters and takes \Q…\E out, which quote
-// wherever they stand, even inside a class.
+// tokenize splits a pattern into characters and removes \Q…\E, which quotes anywhere,
+// even inside a class.
 func tokenize(pattern string) []token {
 	var tokens []token
 	quoted := false
@@ -219,7 +219,7 @@ func tokenize(pattern string) []token {
 	return append(tokens, token{end, false, len(pattern)})
 }
 
-// fail ends the reading with an error; parseJavaPattern recovers it.
+// fail stops the parser with an error; parseJavaPattern recovers it.
 func (p *javaParser) fail(offset int, construct, msg string) {
 	if construct != "" {
 		msg = construct + ": " + msg
@@ -227,8 +227,8 @@ func (p *javaParser) fail(offset int, construct, msg string) {
 	panic(&Error{offset, construct, msg})
 }
 
-// peek returns the next character if it may have a meaning of its own, 0 if it is
-// quoted, end at the end.
+// peek returns the next character if it may have a special meaning, 0 if it is quoted,
+// end at the end.
 func (p *javaParser) peek() rune {
 	if t := p.tokens[p.pos]; !t.quoted {
 		return t.r
@@ -236,7 +236,7 @@ func (p *javaParser) peek() rune {
 	return 0
 }
 
-// peekAt returns what peek would after n more characters.
+// peekAt returns what peek would return after n more characters.
 func (p *javaParser) peekAt(n int) rune {
 	if i := p.pos + n; i < len(p.tokens) && !p.tokens[i].quoted {
 		return p.tokens[i].r
@@ -262,7 +262,7 @@ func (p *javaParser) enter() {
 	}
 }
 
-// alternatives reads up to a closing parenthesis or the end.
+// alternatives parses up to a closing parenthesis or the end.
 func (p *javaParser) alternatives() *node {
 	offset := p.offset()
 	subs := []*node{p.sequence()}
@@ -292,8 +292,8 @@ func (p *javaParser) sequence() *node {
 	}
 }
 
-// atom reads one character, class, group or position. It returns nil for (?i)
-// and its like, which only set flags.
+// atom parses one character, class, group or position. It returns nil for constructs
+// such as (?i), which only set flags.
 func (p *javaParser) atom() *node {
 	offset := p.offset()
 	switch p.peek() {
@@ -320,7 +320,7 @@ func (p *javaParser) atom() *node {
 }
 
 // lineAssertion returns the assertion for the whole text or for each line, in the
-// variant for the line ends in force.
+// variant for the current line ends.
 func (p *javaParser) lineAssertion(multiline bool, text, line assertion, offset int) *node {
 	a := text
 	if multiline {
@@ -358,7 +358,7 @@ func (p *javaParser) folded(r runeRange, offset int) runeSet {
 	return set.foldASCII()
 }
 
-// quantified reads the quantifier behind an atom, if there is one.
+// quantified parses the optional quantifier after an atom.
 func (p *javaParser) quantified(atom *node) *node {
 	offset := p.offset()
 	repeat := &node{op: opRepeat, subs: []*node{atom}, max: -1, offset: offset}
@@ -390,7 +390,7 @@ func (p *javaParser) quantified(atom *node) *node {
 	return repeat
 }
 
-// bounds reads the numbers of {n}, {n,} and {n,m}, up to the closing brace.
+// bounds parses the numbers of {n}, {n,} and {n,m}, up to the closing brace.
 func (p *javaParser) bounds(repeat *node) {
 	offset := p.offset()
 	number := func() int {

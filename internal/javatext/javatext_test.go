@@ -13,9 +13,9 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// TestCaseAgainstJava compares the lower and upper case of texts with Java's, sigmas
-// and characters above U+FFFF above all. A text may be refused, but never get another
-// case.
+// TestCaseAgainstJava compares the lower and upper case of texts with Java's, mainly
+// for sigmas and characters above U+FFFF. A text may be refused, but never get another
+// result.
 func TestCaseAgainstJava(t *testing.T) {
 	oracle := javaoracle.New(t)
 	source := textSource{rand.New(rand.NewPCG(16, 14))}
@@ -52,7 +52,7 @@ func TestCaseAgainstJava(t *testing.T) {
 	assert.Less(t, refused, 50_000)
 }
 
-// textSource makes texts, always the same ones for a seed.
+// textSource generates texts. The same seed gives the same ones.
 type textSource struct{ *rand.Rand }
 
 func (s textSource) one(texts ...string) string { return texts[s.IntN(len(texts))] }
@@ -74,8 +74,7 @@ func (s textSource) text() string {
 	return b.String()
 }
 
-// TestLowerCaseSample has texts with capital sigmas, and the lower case that JDK 17
-// gave them.
+// TestLowerCaseSample has texts with capital sigmas, and their lower case in JDK 17.
 func TestLowerCaseSample(t *testing.T) {
 	data, err := os.ReadFile("testdata/lower.tsv")
 	require.NoError(t, err)

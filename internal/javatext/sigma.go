@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// errUnclearSigma refuses a capital sigma beside characters whose part in words
-// Java's releases are free to change.
+// errUnclearSigma refuses a capital sigma next to characters that Java releases may or
+// may not count as part of a word.
 var errUnclearSigma = errors.New("cannot lower-case capital sigma (Σ) beside a character that is neither a cased letter nor ASCII: Java releases disagree on where the word ends")
 
-// lowerSigmas returns s with every capital sigma in the lower case that Java gives it:
-// the final form if there is a letter with case before it in the same word and none
-// behind it. Java's words are not Unicode's: "aΣ1b" is one.
+// lowerSigmas returns s with every capital sigma in lower case as in Java: it becomes a
+// final sigma if the same word has a cased letter before it and none after it. Java's
+// words are not Unicode's: "aΣ1b" is one.
 //
 // Source: JDK 17, ConditionalSpecialCasing.isFinalCased, and the word rules of
 // java.text.BreakIterator.
@@ -44,11 +44,12 @@ func lowerSigmas(s string) (string, error) {
 	return string(text), nil
 }
 
-// lowerWord lowers the capital sigmas of the word from begin to end.
+// lowerWord converts the capital sigmas of the word from begin to end.
 //
-// Java looks back from the sigma for a letter, and asks before each character whether
-// the word begins behind it. It asks from the UTF-16 unit before, and that is wrong for
-// a character above U+FFFF: it always seems to end a word, unless it begins the text.
+// Java searches backwards from the sigma for a cased letter, and checks before each
+// character whether the word begins after it. It checks one UTF-16 unit too early,
+// which is wrong for a character above U+FFFF: such a character always seems to end a
+// word, unless it begins the text.
 func lowerWord(text []rune, begin, end int) {
 	last := end - 1
 	for last >= begin && !isCasedLetter(text[last]) {
@@ -71,7 +72,8 @@ func lowerWord(text []rune, begin, end int) {
 	}
 }
 
-// isPlainWord reports whether text is a word in anybody's eyes, or has no sigma.
+// isPlainWord reports whether all Java releases agree that text is a word, or it has no
+// sigma.
 func isPlainWord(text []rune) bool {
 	plain, sigma := true, false
 	for _, r := range text {
@@ -87,10 +89,10 @@ func isSeparator(r rune) bool { return strings.ContainsRune(` ,=+;<>\/@`, r) }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
-// wordEnd returns the end of the word that begins at i, of letters with case and
-// ASCII: words and numbers by turns, the first perhaps behind a sign. A word may have
-// single marks inside it, such as "-" and "_", and so may a number, such as ",": hence
-// the two lists.
+// wordEnd returns the end of the word that begins at i and consists of cased letters
+// and ASCII: words and numbers alternate, and a sign may come first. A word may contain
+// single marks, such as "-" and "_", and a number may contain others, such as ",":
+// hence the two lists.
 func wordEnd(text []rune, i int) int {
 	at := run(text, i, isCasedLetter, `-"'._`)
 	if at == i && strings.ContainsRune("$#.", text[i]) {

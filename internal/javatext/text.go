@@ -1,4 +1,4 @@
-// Package javatext does to texts what Java does: it decodes UTF-8, and changes the case.
+// Package javatext decodes UTF-8 and converts the case of texts as Java does.
 package javatext
 
 import (
@@ -9,9 +9,9 @@ import (
 	"golang.org/x/text/language"
 )
 
-// DecodeUTF8 returns b decoded as Java's new String(b, UTF_8) does: every
-// malformed sequence becomes one U+FFFD. How many bytes such a sequence has is
-// Java's choice, which is not Go's: Go replaces each byte of it.
+// DecodeUTF8 decodes b like Java's new String(b, UTF_8): every malformed sequence
+// becomes one U+FFFD. Java determines the length of such a sequence differently from
+// Go, which replaces each byte.
 func DecodeUTF8(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
@@ -28,9 +28,9 @@ func DecodeUTF8(b []byte) string {
 	return string(text)
 }
 
-// malformedLength returns how many bytes at the start of b, which are no
-// character, Java replaces by one U+FFFD: as many as could begin a character, and
-// all three of an encoded surrogate.
+// malformedLength returns how many bytes at the start of b, which are not a character,
+// Java replaces by one U+FFFD: as many as could begin a character, and all three of an
+// encoded surrogate.
 func malformedLength(b []byte) int {
 	low, high, length := byte(0x80), byte(0xBF), 0
 	switch lead := b[0]; {
@@ -57,8 +57,8 @@ func malformedLength(b []byte) int {
 	return n
 }
 
-// Upper returns s in upper case as Java's toUpperCase(Locale.ENGLISH) does: by
-// the full mappings of Unicode, so that "ß" becomes "SS".
+// Upper returns s in upper case like Java's toUpperCase(Locale.ENGLISH), with Unicode's
+// full mappings, so that "ß" becomes "SS".
 func Upper(s string) string {
 	if IsASCII(s) {
 		return strings.ToUpper(s)
@@ -66,8 +66,8 @@ func Upper(s string) string {
 	return cases.Upper(language.Und).String(s)
 }
 
-// Lower returns s in lower case as Java's toLowerCase(Locale.ENGLISH) does: by
-// the full mappings of Unicode, with the final sigma where Java sees one.
+// Lower returns s in lower case like Java's toLowerCase(Locale.ENGLISH), with Unicode's
+// full mappings and Java's final sigmas.
 func Lower(s string) (string, error) {
 	if IsASCII(s) {
 		return strings.ToLower(s), nil

@@ -38,8 +38,8 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Client returns a certificate for a client. If rawSubject is not nil, it is the subject,
-// byte for byte, and subject is not used.
+// Client returns a certificate for a client. If rawSubject is not nil, it is used as
+// the subject, byte for byte, instead of subject.
 func (a *Authority) Client(t testing.TB, subject pkix.Name, rawSubject []byte) tls.Certificate {
 	t.Helper()
 	return a.sign(t, &x509.Certificate{
@@ -48,7 +48,7 @@ func (a *Authority) Client(t testing.TB, subject pkix.Name, rawSubject []byte) t
 	})
 }
 
-// Pool returns the pool of the authority alone.
+// Pool returns a pool with only this authority.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.certificate)
@@ -99,14 +99,15 @@ func keyStore(cert tls.Certificate) map[string]string {
 	}
 }
 
-// serverProperties are those of a listener.
+// serverProperties are the properties of a listener.
 func (a *Authority) serverProperties() map[string]string {
 	p := keyStore(a.server)
 	p["ssl.truststore.type"], p["ssl.truststore.certificates"] = "PEM", pemOf("CERTIFICATE", a.certificate.Raw)
 	return p
 }
 
-// clientProperties are those of a Java client, with a certificate if cert is not nil.
+// clientProperties are the properties of a Java client, with a certificate if cert is
+// not nil.
 func (a *Authority) clientProperties(cert *tls.Certificate) map[string]string {
 	p := map[string]string{}
 	if cert != nil {

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// The super user that brokers use among themselves, and its password. It can log in by
-// PLAIN at the listener [Internal], which every broker has.
+// The super user that brokers use among themselves, and its password. It can log in
+// with PLAIN at the listener [Internal], which every broker has.
 const (
 	Admin         = "admin"
 	AdminPassword = "admin-secret"
@@ -33,56 +33,59 @@ const startLimit = 5 * time.Minute
 // stopLimit is how long a broker may take to end after SIGTERM.
 const stopLimit = 30 * time.Second
 
-// Config says which brokers to start. The zero Config is one broker of
-// [DefaultVersion] with the listener [Internal] alone, where only [Admin] is allowed
-// anything.
+// Config says which brokers to start. The zero Config is one broker of [DefaultVersion]
+// with only the listener [Internal], where only [Admin] is allowed anything.
 type Config struct {
-	// Version is that of Kafka: 2.8.2 runs with ZooKeeper, 3.3.2 and later without.
+	// Version is the version of Kafka: 2.8.2 runs with ZooKeeper, 3.3.2 and later
+	// without.
 	Version string
-	// Brokers is how many to start: 1 (also if it is 0) or 3.
+	// Brokers is the number of brokers: 1 (also if it is 0) or 3.
 	Brokers int
 	// Listeners are for clients.
 	Listeners []Listener
-	// SuperUsers are principals such as "User:root". User:admin is one in any case.
+	// SuperUsers are principals such as "User:root". User:admin is always one.
 	SuperUsers []string
-	// AllowEveryone allows what no ACL is about (allow.everyone.if.no.acl.found).
+	// AllowEveryone allows access to resources without ACLs
+	// (allow.everyone.if.no.acl.found).
 	AllowEveryone bool
 	// NoAuthorizer runs the brokers without an authorizer.
 	NoAuthorizer bool
-	// SSLRules are those of ssl.principal.mapping.rules.
+	// SSLRules is ssl.principal.mapping.rules.
 	SSLRules string
-	// KerberosRules are those of sasl.kerberos.principal.to.local.rules.
+	// KerberosRules is sasl.kerberos.principal.to.local.rules.
 	KerberosRules []string
 	// KerberosConfig is the path of a krb5.conf, for listeners with GSSAPI.
 	KerberosConfig string
-	// Properties are added to those of the brokers. They win.
+	// Properties are added to those of the brokers, and override them.
 	Properties map[string]string
-	// LogLevel is that of the brokers' log: "info" if it is empty.
+	// LogLevel is the level of the brokers' log; "" means "info".
 	LogLevel string
-	// Loggers are levels of single loggers, such as "kafka.authorizer.logger": "debug".
+	// Loggers are the levels of single loggers, such as "kafka.authorizer.logger":
+	// "debug".
 	Loggers map[string]string
 }
 
-// Listener is a port for clients on every broker. Whether it has TLS and SASL is up to
-// which fields are set.
+// Listener is a port for clients on every broker. It has TLS or SASL if the fields for
+// it are set.
 type Listener struct {
 	// Name is in capital letters, such as "CLIENT".
 	Name string
 	// Mechanisms are the SASL mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI.
 	// With Users and without Mechanisms it is PLAIN.
 	Mechanisms []string
-	// Users has the password of each user, for PLAIN and SCRAM.
+	// Users are the passwords of the users, for PLAIN and SCRAM.
 	Users map[string]string
 	// Keytab is the path of a keytab with the key of Service, for GSSAPI.
 	Keytab string
 	// Service is the Kerberos principal of the brokers, such as "kafka/127.0.0.1@REALM".
 	Service string
-	// TLS, if not nil, is the authority that signs the certificate of the listener and
-	// those of clients.
+	// TLS, if not nil, is the authority that signs the certificates of the listener and
+	// of clients.
 	TLS *Authority
 	// ClientAuth is "required" or "requested" for mutual TLS.
 	ClientAuth string
-	// Properties are of the listener; each is prefixed by listener.name.NAME.
+	// Properties are properties of the listener; each is prefixed by
+	// listener.name.NAME.
 	Properties map[string]string
 }
 
@@ -105,7 +108,8 @@ func (l *Listener) protocol() string {
 	return "PLAINTEXT"
 }
 
-// Cluster is the brokers that [Start] started. Its methods are for one goroutine.
+// Cluster is a set of brokers started by [Start]. Its methods must be called from one
+// goroutine.
 type Cluster struct {
 	Version string
 	Brokers []*Broker
@@ -119,7 +123,7 @@ type Cluster struct {
 
 // Broker is one broker of a Cluster.
 type Broker struct {
-	// Node is its node id, from 1.
+	// Node is its node id, starting at 1.
 	Node int
 
 	cluster    *Cluster
@@ -128,9 +132,9 @@ type Broker struct {
 	p          *process
 }
 
-// Start starts brokers, which end with the test, and returns once all of them answer.
-// If the test fails, it logs what the brokers logged last. It skips the test where
-// there is no Java or Maven: see the package comment.
+// Start starts brokers, which are stopped at the end of the test, and returns when all
+// of them respond. If the test fails, it logs the end of the brokers' logs. It skips
+// the test if Java or Maven is missing: see the package comment.
 func Start(t testing.TB, config Config) *Cluster {
 	t.Helper()
 	if config.Version == "" {
@@ -148,7 +152,7 @@ func Start(t testing.TB, config Config) *Cluster {
 		c.Stop()
 	})
 	var err error
-	for attempt := range 3 { // a port that was free may be taken by another program meanwhile
+	for attempt := range 3 { // another program may take a port that was free
 		c.folder = filepath.Join(folder, strconv.Itoa(attempt))
 		if err = os.Mkdir(c.folder, 0o700); err != nil {
 			break
@@ -167,7 +171,7 @@ func Start(t testing.TB, config Config) *Cluster {
 
 var errPortTaken = errors.New("a port is taken")
 
-// usesZooKeeper reports whether the version is run with ZooKeeper.
+// usesZooKeeper reports whether the version runs with ZooKeeper.
 func (c *Cluster) usesZooKeeper() bool { return !AtLeast(c.Version, "3.3") }
 
 func (c *Cluster) start() error {
@@ -261,7 +265,7 @@ func (c *Cluster) startZooKeeper() error {
 
 func (c *Cluster) zookeeperAddress() string { return "127.0.0.1:" + strconv.Itoa(c.zkPort) }
 
-// jvm starts a Java program whose output goes to the file NAME.log of the folder.
+// jvm starts a Java program. Its output goes to the file NAME.log in the folder.
 func (c *Cluster) jvm(name string, options []string, tool string, args ...string) (*process, error) {
 	class, err := ToolClass(c.Version, tool)
 	if err != nil {
@@ -275,7 +279,7 @@ func (c *Cluster) jvm(name string, options []string, tool string, args ...string
 	return launch("java", slices.Concat(options, []string{"-cp", classPath(c.lib), class}, args), nil, nil, log, log)
 }
 
-// format makes the broker's folder, with the SCRAM users.
+// format creates the broker's folder, with the SCRAM users.
 func (b *Broker) format() error {
 	c := b.cluster
 	text, err := b.properties()
@@ -301,7 +305,7 @@ func (b *Broker) format() error {
 	return c.tool("kafka-storage", args...)
 }
 
-// tool runs a tool that must succeed.
+// tool runs a tool and returns an error unless it succeeds.
 func (c *Cluster) tool(tool string, args ...string) error {
 	class, err := ToolClass(c.Version, tool)
 	if err != nil {
@@ -392,13 +396,13 @@ func (b *Broker) ready(brokers int) error {
 		defer conn.Close()
 		known, err := conn.brokers()
 		if err == nil && known < brokers {
-			err = fmt.Errorf("it knows %d brokers of %d", known, brokers)
+			err = fmt.Errorf("it knows only %d of %d brokers", known, brokers)
 		}
 		return err
 	})
 }
 
-// await calls try until it returns nil, or the process ends.
+// await calls try until it returns nil or the process ends.
 func (c *Cluster) await(p *process, name string, try func() error) error {
 	deadline := time.Now().Add(startLimit)
 	for {
@@ -420,8 +424,8 @@ func (c *Cluster) await(p *process, name string, try func() error) error {
 	}
 }
 
-// Bootstrap returns the addresses of a listener (host:port), of all brokers, with commas
-// between.
+// Bootstrap returns the addresses (host:port) of a listener on all brokers, separated
+// by commas.
 func (c *Cluster) Bootstrap(listener string) string {
 	var addresses []string
 	for _, b := range c.Brokers {
@@ -430,8 +434,8 @@ func (c *Cluster) Bootstrap(listener string) string {
 	return strings.Join(addresses, ",")
 }
 
-// Address returns the address (host:port) of a listener of the broker. It is empty if
-// there is no such listener.
+// Address returns the address (host:port) of a listener of the broker, or "" if there
+// is no such listener.
 func (b *Broker) Address(listener string) string {
 	port, ok := b.ports[listener]
 	if !ok {
@@ -440,14 +444,14 @@ func (b *Broker) Address(listener string) string {
 	return "127.0.0.1:" + strconv.Itoa(port)
 }
 
-// Kill ends the broker by SIGKILL, as a machine that loses its power does.
+// Kill ends the broker with SIGKILL, as a power failure would.
 func (b *Broker) Kill() {
 	if b.p != nil {
 		b.p.kill()
 	}
 }
 
-// Stop ends the broker by SIGTERM: it hands its partitions to the others first.
+// Stop ends the broker with SIGTERM: it first hands its partitions to the others.
 func (b *Broker) Stop(t testing.TB) {
 	t.Helper()
 	if err := b.p.stop(stopLimit); err != nil {
@@ -455,15 +459,15 @@ func (b *Broker) Stop(t testing.TB) {
 	}
 }
 
-// Pause stops the broker as it stands, by SIGSTOP: it keeps its connections and accepts
-// new ones, and answers nothing until [Broker.Resume].
+// Pause stops the broker with SIGSTOP: it keeps its connections and accepts new ones,
+// but does not respond until [Broker.Resume].
 func (b *Broker) Pause() { b.p.signal(syscall.SIGSTOP) }
 
-// Resume lets a broker run on after [Broker.Pause].
+// Resume continues a broker after [Broker.Pause].
 func (b *Broker) Resume() { b.p.signal(syscall.SIGCONT) }
 
-// Restart starts a broker that has ended, with its data and at the same ports, and
-// returns once it answers.
+// Restart starts a broker that has ended, with the same data and ports, and returns
+// when it responds.
 func (b *Broker) Restart(t testing.TB) {
 	t.Helper()
 	b.Kill()
@@ -472,7 +476,7 @@ func (b *Broker) Restart(t testing.TB) {
 	}
 }
 
-// Log returns all that the broker has logged.
+// Log returns everything that the broker has logged.
 func (b *Broker) Log() string {
 	text, _ := os.ReadFile(b.path(".log"))
 	return string(text)
@@ -488,7 +492,7 @@ func (c *Cluster) Stop() {
 	}
 }
 
-// logTails logs what the brokers logged last.
+// logTails logs the end of the brokers' logs.
 func (c *Cluster) logTails(t testing.TB) {
 	for _, b := range c.Brokers {
 		t.Logf("broker %d logged last:\n%s", b.Node, lastLines([]byte(b.Log()), 60))
@@ -496,8 +500,8 @@ func (c *Cluster) logTails(t testing.TB) {
 }
 
 // ClientProperties returns the properties with which Kafka's own clients and tools
-// connect to a listener. If the listener has SASL with passwords, user names one of its
-// users, or [Admin] for [Internal]. cert is for mutual TLS, else nil.
+// connect to a listener. If the listener has SASL with passwords, user is one of its
+// users, or [Admin] for [Internal]. cert is for mutual TLS, otherwise nil.
 func (c *Cluster) ClientProperties(listener, user string, cert *tls.Certificate) map[string]string {
 	for _, l := range c.listeners() {
 		if l.Name == listener {

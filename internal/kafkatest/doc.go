@@ -8,18 +8,19 @@
 //	cluster.SetACLs(t, bindings...)
 //	connect(cluster.Bootstrap("CLIENT"))
 //
-// # What it needs
+// # Requirements
 //
 // A JDK of version 17 or newer, Maven, and the environment variable
-// PORTCULLIS_REQUIRE_KAFKA=1. Without the variable a test is skipped: it would fetch jars
-// and take minutes. With it, a test fails and says what is missing.
+// PORTCULLIS_REQUIRE_KAFKA=1. Without the variable a test is skipped, because it would
+// download jars and take minutes. With it, a test fails and says what is missing.
 //
-// Maven fetches the jars of a version once, into the folder portcullis-kafka of the
-// user's cache folder. Tests that run at the same time may share it.
+// Maven downloads the jars of a version once, into the folder portcullis-kafka of the
+// user's cache folder. Concurrent tests may share it.
 //
-// # What it leaves behind
+// # Clean-up
 //
-// Nothing. Brokers listen on free ports of 127.0.0.1 and keep their data in a temporary
-// folder. They end with the test that started them. A watchdog process ends them, and
-// removes the folder, if the test binary dies: by a panic, by a time-out, or by SIGKILL.
+// Brokers listen on free ports of 127.0.0.1 and keep their data in a temporary folder.
+// They are stopped at the end of the test that started them. If the test binary dies,
+// by a panic, a time-out or SIGKILL, a watchdog process stops them and removes the
+// folder.
 package kafkatest

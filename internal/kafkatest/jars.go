@@ -16,15 +16,16 @@ import (
 	"time"
 )
 
-// RequireVariable names the environment variable that, when set, runs the tests against
-// real brokers. Without it they are skipped: they fetch jars and take minutes.
+// RequireVariable is the environment variable that, when set, runs the tests against
+// real brokers. Without it they are skipped, because they download jars and take
+// minutes.
 const RequireVariable = "PORTCULLIS_REQUIRE_KAFKA"
 
-// DefaultVersion is the version of Kafka that is started if none is named.
+// DefaultVersion is the version of Kafka that is started by default.
 const DefaultVersion = "4.4.0"
 
-// pom lists what a broker, its tools and its clients are made of. Without a binding for
-// slf4j the log of a broker is lost.
+// pom lists the jars of a broker, its tools and its clients. Without a binding for
+// slf4j, the log of a broker would be lost.
 var pom = template.Must(template.New("pom.xml").Parse(`<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>
 <groupId>portcullis.test</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
@@ -43,8 +44,8 @@ var artifacts = []string{"kafka_2.13", "kafka-tools", "kafka-clients", "kafka-st
 // logger is the version of slf4j-simple.
 const logger = "1.7.36"
 
-// classPath returns the class path of a folder of jars. The logger that writes to
-// standard error comes first: old versions of Kafka bring another, which needs a
+// classPath returns the class path for a folder of jars. The logger that writes to
+// standard error comes first: old versions of Kafka include another, which needs a
 // configuration file.
 func classPath(lib string) string {
 	return filepath.Join(lib, "slf4j-simple-"+logger+".jar") + string(os.PathListSeparator) + filepath.Join(lib, "*")
@@ -52,8 +53,9 @@ func classPath(lib string) string {
 
 var versionText = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
 
-// Jars returns the folder with the jars of a version of Kafka, such as "4.4.0". It skips
-// the test if there is no Java or no Maven, and fails it if Maven cannot get the jars.
+// Jars returns the folder with the jars of a version of Kafka, such as "4.4.0". It
+// skips the test if Java or Maven is missing, and fails it if Maven cannot download the
+// jars.
 func Jars(t testing.TB, version string) string {
 	t.Helper()
 	needTools(t)
@@ -64,7 +66,7 @@ func Jars(t testing.TB, version string) string {
 	return folder
 }
 
-// needTools skips or fails the test if something is missing that brokers need.
+// needTools skips or fails the test if a program that brokers need is missing.
 func needTools(t testing.TB) {
 	t.Helper()
 	if os.Getenv(RequireVariable) == "" {
@@ -83,7 +85,7 @@ func needTools(t testing.TB) {
 	t.Fatalf("%s is set, but %s", RequireVariable, reason)
 }
 
-// jarsMu keeps two tests of a binary from running Maven at the same time.
+// jarsMu prevents two tests of a binary from running Maven at the same time.
 var jarsMu sync.Mutex
 
 func jars(version string) (string, error) {
@@ -115,8 +117,8 @@ func jars(version string) (string, error) {
 	})
 }
 
-// cached returns a folder of the user's cache. If it does not exist, fill fills it. The
-// folder appears whole or not at all, so that processes can share it.
+// cached returns a folder in the user's cache. If it does not exist, fill creates its
+// content. The folder appears atomically, so that processes can share it.
 func cached(name string, fill func(folder string) error) (string, error) {
 	base, err := os.UserCacheDir()
 	if err != nil {
@@ -138,15 +140,15 @@ func cached(name string, fill func(folder string) error) (string, error) {
 		return "", err
 	}
 	if err := os.Rename(unfinished, folder); err != nil {
-		if _, other := os.Stat(folder); other != nil { // else somebody else was faster
+		if _, other := os.Stat(folder); other != nil { // otherwise another process was faster
 			return "", fmt.Errorf("kafkatest: %w", err)
 		}
 	}
 	return folder, nil
 }
 
-// AtLeast reports whether a version of Kafka is another or a later one. Both are numbers
-// like 4.4.0, or shorter.
+// AtLeast reports whether version is at least other. Both are numbers like 4.4.0, or
+// shorter.
 func AtLeast(version, other string) bool {
 	a, b := strings.Split(version, "."), strings.Split(other, ".")
 	for i := range min(len(a), len(b)) {

@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Sources holds the Java programs of this package. Each file compiles by itself with
-// Helper.java.
+// Sources holds the Java programs of this package. Each file compiles together with
+// only Helper.java.
 //
 //go:embed java/*.java
 var Sources embed.FS
@@ -28,9 +28,9 @@ var Sources embed.FS
 // toolLimit is how long a command-line tool of Kafka may run.
 const toolLimit = 5 * time.Minute
 
-// Compile compiles Java files against the jars of a version of Kafka, and returns the
-// class path of both. The classes are kept in the cache until a file changes. A name
-// without a folder is a file of [Sources]; any other is a path on disk.
+// Compile compiles Java files against the jars of a version of Kafka, and returns a
+// class path with both. The classes are cached until a file changes. A name without a
+// folder is a file in [Sources]; any other is a path on disk.
 func Compile(t testing.TB, version string, files ...string) string {
 	t.Helper()
 	lib := Jars(t, version)
@@ -82,11 +82,11 @@ func compile(version, lib string, files []string) (string, error) {
 // takes more time than a broker has for its work in its first minutes.
 var quick = []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"}
 
-// quiet keeps the log of clients and tools to warnings, on standard error.
+// quiet limits the log of clients and tools to warnings, on standard error.
 const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
-// Java runs a Java class to its end: files are as for [Compile], args begin with options
-// of the JVM, if any, and the name of the class.
+// Java runs a Java class until it ends. files are as for [Compile]; args are options of
+// the JVM, if any, the name of the class, and its arguments.
 func Java(t testing.TB, version string, files []string, stdin string, args ...string) Result {
 	t.Helper()
 	classes := Compile(t, version, files...)
@@ -97,9 +97,9 @@ func Java(t testing.TB, version string, files []string, stdin string, args ...st
 	return result
 }
 
-// Tool runs a command-line tool of Kafka, such as "kafka-topics", as the script of that
-// name in Kafka's bin folder does. It returns what the tool printed and its exit status.
-// The jars are those of version, which need not be the version of the brokers.
+// Tool runs a command-line tool of Kafka, such as "kafka-topics", like the script of
+// that name in Kafka's bin folder. It returns the output of the tool and its exit
+// status. version is that of the jars, which may differ from that of the brokers.
 func Tool(t testing.TB, version, stdin, tool string, args ...string) Result {
 	t.Helper()
 	class, err := ToolClass(version, tool)
@@ -115,7 +115,7 @@ func Tool(t testing.TB, version, stdin, tool string, args ...string) Result {
 	return result
 }
 
-// tools has the class of each tool by the first version that has it under that name,
+// tools lists the classes of each tool, with the first version that has the class,
 // newest first.
 var tools = map[string][]struct{ since, class string }{
 	"kafka-acls":                      {{"4.0", "org.apache.kafka.tools.AclCommand"}, {"0", "kafka.admin.AclCommand"}},
@@ -167,8 +167,8 @@ func ToolClass(version, tool string) (string, error) {
 	return "", fmt.Errorf("kafkatest: Kafka %s has no tool %q", version, tool)
 }
 
-// JVM is a Java program that answers lines. It is safe for concurrent use; it answers
-// one line at a time.
+// JVM is a Java program that responds to lines. It is safe for concurrent use; it
+// handles one line at a time.
 type JVM struct {
 	t      testing.TB
 	p      *process
@@ -179,8 +179,8 @@ type JVM struct {
 	answers *bufio.Reader
 }
 
-// StartJVM starts the program Helper with the classes of files, which end with the test.
-// Files are as for [Compile].
+// StartJVM starts the program Helper with the classes of files. It is stopped at the
+// end of the test. Files are as for [Compile].
 func StartJVM(t testing.TB, version string, files ...string) *JVM {
 	t.Helper()
 	classes := Compile(t, version, append([]string{"Helper.java"}, files...)...)
@@ -235,7 +235,7 @@ func (j *JVM) Call(class string, args ...string) (string, error) {
 	return "", &JavaError{Class: unescape(thrown), Message: unescape(message)}
 }
 
-// MustCall is [JVM.Call] for calls that must not throw: it fails the test then.
+// MustCall is [JVM.Call] for calls that must not throw: if one does, it fails the test.
 func (j *JVM) MustCall(class string, args ...string) string {
 	j.t.Helper()
 	answer, err := j.Call(class, args...)

@@ -22,7 +22,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// properties writes the properties of a client to a file and returns its path.
+// properties writes a client's properties to a file and returns its path.
 func properties(t *testing.T, p map[string]string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "client.properties")
@@ -39,7 +39,8 @@ func topicDescribe(principal, topic string) acl.Binding {
 	}
 }
 
-// Each kind of listener lets Kafka's own tool log in, and the ACLs decide what it sees.
+// With each kind of listener Kafka's own tool can log in, and the ACLs decide what it
+// sees.
 func TestListeners(t *testing.T) {
 	ca := kafkatest.NewAuthority(t)
 	users := map[string]string{"alice": `pass "word\`}
@@ -69,12 +70,12 @@ func TestListeners(t *testing.T) {
 	}
 }
 
-// Every kind of version starts, with the authorizer that it has.
+// Every kind of version starts, with its authorizer.
 func TestVersions(t *testing.T) {
 	for _, version := range []string{"2.8.2", "3.3.2", "3.9.2", "4.2.1"} {
 		t.Run(version, func(t *testing.T) {
 			listener := kafkatest.Listener{Name: "CLIENT", Users: map[string]string{"alice": "secret"}}
-			if version != "3.3.2" { // whose quorum has no SCRAM users
+			if version != "3.3.2" { // its quorum has no SCRAM users
 				listener.Mechanisms = []string{"SCRAM-SHA-256"}
 			}
 			cluster := kafkatest.Start(t, kafkatest.Config{Version: version, Listeners: []kafkatest.Listener{listener}})
@@ -90,7 +91,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// Of three brokers one can be killed and started again.
+// One of three brokers can be killed and started again.
 func TestThreeBrokers(t *testing.T) {
 	cluster := kafkatest.Start(t, kafkatest.Config{Brokers: 3})
 	cluster.CreateTopics(t, kafkatest.Topic{Name: "orders", Partitions: 3})
@@ -103,7 +104,7 @@ func TestThreeBrokers(t *testing.T) {
 	cluster.SetACLs(t, topicDescribe("User:bob", "orders"))
 }
 
-// Java answers, and exceptions come back as errors.
+// Java returns results, and exceptions are returned as errors.
 func TestJVM(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "Echo.java")
 	if err := os.WriteFile(source, []byte(`public class Echo {
@@ -132,27 +133,28 @@ func TestJVM(t *testing.T) {
 	}
 }
 
-// orphanVariable makes TestOrphan the test binary that is killed.
+// orphanVariable is the environment variable that makes TestOrphan the test binary to
+// kill.
 const orphanVariable = "PORTCULLIS_KAFKA_ORPHAN"
 
-// TestOrphan starts brokers and ends in the way that the variable names. It is run by
-// TestNothingIsLeft.
+// TestOrphan starts brokers and ends in the way that the variable says.
+// TestNothingIsLeft runs it.
 func TestOrphan(t *testing.T) {
 	way := os.Getenv(orphanVariable)
 	if way == "" {
-		t.Skip("run by TestNothingIsLeft")
+		t.Skip("TestNothingIsLeft runs it")
 	}
 	kafkatest.Start(t, kafkatest.Config{})
 	os.Stdout.WriteString("started\n")
 	if way == "panic" {
-		go panic("the way to end") // not in the goroutine of the test, whose clean-up would run
+		go panic("the way to end") // in another goroutine than the test's, whose clean-up would run
 	}
 	time.Sleep(time.Hour)
 }
 
 // A test binary that dies leaves no broker and no file, however it dies.
 func TestNothingIsLeft(t *testing.T) {
-	kafkatest.Jars(t, kafkatest.DefaultVersion) // or skip
+	kafkatest.Jars(t, kafkatest.DefaultVersion) // or skips
 	for _, way := range []string{"SIGKILL", "panic", "time-out"} {
 		t.Run(way, func(t *testing.T) {
 			folder := t.TempDir()
@@ -202,7 +204,7 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// pidsBelow returns the numbers of the processes that the watchdog of the folder knows.
+// pidsBelow returns the ids of the processes in the watchdog's folder.
 func pidsBelow(folder string) map[int]bool {
 	pids := map[int]bool{}
 	_ = fs.WalkDir(os.DirFS(folder), ".", func(path string, e fs.DirEntry, err error) error {

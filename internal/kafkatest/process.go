@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// watchdog is what the watchdog process runs. It waits until its standard input ends,
-// which happens when the test binary ends, however that comes about. Then it kills what
-// is left and removes the folder. It removes the folder first: a process that is being
-// started cannot write its number then, and ends.
+// watchdog is the script of the watchdog process. It waits until its standard input is
+// closed, which happens when the test binary ends for any reason. Then it kills the
+// remaining processes and removes the folder. It removes the folder first: a process
+// that is just being started can then not write its id, and ends.
 //
 // It ignores the signals that a terminal sends to all processes of a test run.
 const watchdog = `trap '' INT TERM HUP
@@ -28,12 +28,12 @@ rm -rf "$1"
 for f in "$1.pids"/*; do [ -e "$f" ] && kill -KILL "${f##*/}"; done
 rm -rf "$1.pids" "$1"`
 
-// launcher writes the number of the process where the watchdog finds it, and then
-// becomes the program.
+// launcher writes the id of the process to the watchdog's folder, and then executes the
+// program.
 const launcher = `: >"$0/pids/$$" || exit 1
 exec "$@"`
 
-// home is the folder of this test binary and the pipe to its watchdog.
+// home is the folder of this test binary. The first call starts the watchdog.
 var home = sync.OnceValues(func() (folder string, err error) {
 	if folder, err = os.MkdirTemp("", "portcullis-kafka-"); err != nil {
 		return "", err
@@ -53,12 +53,13 @@ var home = sync.OnceValues(func() (folder string, err error) {
 	return folder, nil
 })
 
-// watchdogPipe is never closed: it ends with the process.
+// watchdogPipe is never closed: it is closed when the process ends.
 //
 //lint:ignore U1000 It is kept so that the garbage collector does not close the pipe.
 var watchdogPipe io.Closer
 
-// temporary returns a new folder that is removed with the test, or by the watchdog.
+// temporary returns a new folder that is removed at the end of the test, or by the
+// watchdog.
 func temporary(t testing.TB) string {
 	t.Helper()
 	parent, err := home()
@@ -80,8 +81,8 @@ func temporary(t testing.TB) string {
 // process is a program that does not outlive the test binary.
 type process struct {
 	cmd    *exec.Cmd
-	exited chan struct{} // closed when it has ended and been waited for
-	err    error         // of Wait; to be read once exited is closed
+	exited chan struct{} // closed when the process has ended and been waited for
+	err    error         // of Wait; valid once exited is closed
 }
 
 // launch starts a program. stdin may be nil.
@@ -108,13 +109,13 @@ func launch(name string, args []string, env []string, stdin io.Reader, stdout, s
 // signal sends a signal to the process, unless it has ended.
 func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// kill ends the process by SIGKILL and waits for its end.
+// kill ends the process with SIGKILL and waits for it.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }
 
-// stop ends the process by SIGTERM, and by SIGKILL if it takes longer than patience.
+// stop ends the process with SIGTERM, or with SIGKILL if it takes longer than patience.
 func (p *process) stop(patience time.Duration) error {
 	p.signal(syscall.SIGTERM)
 	select {
@@ -136,19 +137,19 @@ func (p *process) ended() bool {
 	}
 }
 
-// Result is what a program printed, and how it ended.
+// Result is the output of a program and its exit status.
 type Result struct {
 	Stdout, Stderr string
 	// Status is the exit status; -1 if a signal ended the program.
 	Status int
 }
 
-// String returns all of r, for the message of a failed test.
+// String returns all of r, for messages of failed tests.
 func (r Result) String() string {
 	return fmt.Sprintf("exit status %d\nstdout:\n%s\nstderr:\n%s", r.Status, r.Stdout, r.Stderr)
 }
 
-// run runs a program to its end, for at most limit.
+// run runs a program until it ends, for at most limit.
 func run(name string, args, env []string, stdin io.Reader, limit time.Duration) (Result, error) {
 	var stdout, stderr bytes.Buffer
 	p, err := launch(name, args, env, stdin, &stdout, &stderr)

@@ -14,7 +14,7 @@ type properties map[string]string
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// text returns the file, in the order of its keys.
+// text returns the text of the file, in the order of its keys.
 func (p properties) text() string {
 	var b strings.Builder
 	for _, key := range sorted(p) {
@@ -26,7 +26,7 @@ func (p properties) text() string {
 // Properties returns the text of a Java properties file.
 func Properties(p map[string]string) string { return properties(p).text() }
 
-// escapeProperty writes a value as Java's Properties reads it, which is in Latin 1.
+// escapeProperty escapes a value for Java's Properties, which reads Latin-1.
 func escapeProperty(value string) string {
 	var b strings.Builder
 	for i, r := range value {
@@ -49,8 +49,8 @@ func escapeProperty(value string) string {
 	return b.String()
 }
 
-// small keeps a broker of a test small and quick. The internal topics have as many
-// replicas as there are brokers.
+// small keeps a test's broker small and fast. The internal topics have as many replicas
+// as there are brokers.
 var small = properties{
 	"group.initial.rebalance.delay.ms":             "0",
 	"offsets.topic.num.partitions":                 "4",
@@ -71,7 +71,7 @@ func (b *Broker) properties() (string, error) {
 	for key, value := range small {
 		p[key] = value
 	}
-	if !AtLeast(c.Version, "4.0") || AtLeast(c.Version, "4.2") { // else it is up to features
+	if !AtLeast(c.Version, "4.0") || AtLeast(c.Version, "4.2") { // later and earlier versions use features for it
 		delete(p, "group.coordinator.rebalance.protocols")
 	}
 	if c.usesZooKeeper() || AtLeast(c.Version, "3.6") {
@@ -81,7 +81,7 @@ func (b *Broker) properties() (string, error) {
 	for _, topic := range []string{"offsets.topic", "transaction.state.log", "share.coordinator.state.topic"} {
 		p[topic+".replication.factor"], p[topic+".min.isr"] = factor, isr
 	}
-	delete(p, "offsets.topic.min.isr") // no such property
+	delete(p, "offsets.topic.min.isr") // there is no such property
 	p["default.replication.factor"], p["min.insync.replicas"] = factor, isr
 
 	b.listenerProperties(p)
@@ -97,7 +97,7 @@ func (b *Broker) properties() (string, error) {
 	return p.text(), nil
 }
 
-// quorumProperties are those of a broker that is a controller too.
+// quorumProperties are those of a broker that is also a controller.
 func (b *Broker) quorumProperties(p properties) {
 	var voters []string
 	for _, other := range b.cluster.Brokers {

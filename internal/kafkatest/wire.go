@@ -16,7 +16,7 @@ import (
 )
 
 // The few requests that the package itself sends, in versions that all brokers from 2.8
-// to 4.4 have and that have no tagged fields.
+// to 4.4 support and that have no tagged fields.
 const (
 	metadataKey, metadataVersion         = 3, 1
 	handshakeKey, handshakeVersion       = 17, 1
@@ -32,7 +32,7 @@ const (
 // The codes of an ACL filter that matches everything.
 const anyCode = 1
 
-// askLimit is how long a broker may take for one answer.
+// askLimit is how long a broker may take for one response.
 const askLimit = 30 * time.Second
 
 // conn is a connection to a broker as [Admin].
@@ -79,7 +79,7 @@ func (c *conn) login() error {
 	return answer.err
 }
 
-// brokers returns how many brokers the broker knows.
+// brokers returns how many brokers this broker knows.
 func (c *conn) brokers() (int, error) {
 	var w writer
 	w.i32(0) // no topics
@@ -109,7 +109,7 @@ func (c *conn) ask(key, version int16, body writer) (*reader, error) {
 	}
 	n := binary.BigEndian.Uint32(size[:])
 	if n > 100<<20 {
-		return nil, fmt.Errorf("a response of %d bytes", n)
+		return nil, fmt.Errorf("invalid response size of %d bytes", n)
 	}
 	frame := make([]byte, n)
 	if _, err := io.ReadFull(c, frame); err != nil {
@@ -133,7 +133,7 @@ func (w *writer) text(s string) {
 	*w = append(*w, s...)
 }
 
-// reader is the body of a response. After an error all its values are zero.
+// reader reads the body of a response. After an error all values are zero.
 type reader struct {
 	rest []byte
 	err  error
@@ -154,7 +154,7 @@ func (r *reader) i8() int8   { return int8(r.take(1)[0]) }
 func (r *reader) i16() int16 { return int16(binary.BigEndian.Uint16(r.take(2))) }
 func (r *reader) i32() int32 { return int32(binary.BigEndian.Uint32(r.take(4))) }
 
-// text returns a string; a null one is empty.
+// text returns a string; null is returned as "".
 func (r *reader) text() string {
 	n := r.i16()
 	if n < 0 {
@@ -166,7 +166,7 @@ func (r *reader) text() string {
 // Topic is a topic to create.
 type Topic struct {
 	Name string
-	// Partitions is 1 if it is 0.
+	// Partitions is the number of partitions; 0 means 1.
 	Partitions int
 	// Configs are settings of the topic, such as "cleanup.policy".
 	Configs map[string]string
@@ -224,8 +224,8 @@ func (b *Broker) createTopics(request writer) (code int16, err error) {
 	return 0, answer.err
 }
 
-// SetACLs makes bindings the ACLs of the cluster, in place of all others, and returns
-// once every broker that runs has exactly these in force.
+// SetACLs replaces all ACLs of the cluster by bindings, and returns when every running
+// broker has exactly these in force.
 func (c *Cluster) SetACLs(t testing.TB, bindings ...acl.Binding) {
 	t.Helper()
 	if err := c.setACLs(bindings); err != nil {
@@ -250,8 +250,8 @@ func (c *Cluster) setACLs(bindings []acl.Binding) error {
 	return nil
 }
 
-// setACLs changes the ACLs by this broker, if change is true, and waits until the broker
-// has them in force.
+// setACLs changes the ACLs through this broker if change is true, and waits until the
+// broker has them in force.
 func (b *Broker) setACLs(want []acl.Binding, change bool) error {
 	conn, err := b.dial()
 	if err != nil {
@@ -266,7 +266,7 @@ func (b *Broker) setACLs(want []acl.Binding, change bool) error {
 	return conn.awaitACLs(want)
 }
 
-// change deletes the ACLs that are too many and creates those that are missing.
+// change deletes the ACLs that are not wanted and creates those that are missing.
 func (c *conn) change(want []acl.Binding) error {
 	have, err := c.acls()
 	if err != nil {
@@ -296,7 +296,7 @@ func (c *conn) change(want []acl.Binding) error {
 	return nil
 }
 
-// send creates or deletes ACLs. The request of both is a list of the same fields.
+// send creates or deletes ACLs. Both requests are a list of the same fields.
 func (c *conn) send(key int16, bindings []acl.Binding) error {
 	var w writer
 	w.i32(int32(len(bindings)))
@@ -342,7 +342,7 @@ func (r *reader) entry(e *acl.Entry) {
 	e.Operation, e.Permission = ops.Operation(r.i8()), acl.PermissionType(r.i8())
 }
 
-// acls returns the ACLs that the broker has in force, in order.
+// acls returns the ACLs that the broker has in force, sorted.
 func (c *conn) acls() ([]acl.Binding, error) {
 	var w writer
 	w.i8(anyCode)

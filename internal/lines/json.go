@@ -11,16 +11,16 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// JSON reads JSON text token by token and knows where each stands. The decoding
-// of encoding/json into a struct would take repeated keys and keys of another
-// case, and would put U+FFFD for what is no character.
+// JSON reads JSON text token by token with the position of each token. Decoding into a
+// struct with encoding/json would accept repeated keys and keys in another case, and
+// would replace invalid characters by U+FFFD.
 type JSON struct {
 	decoder *json.Decoder
 	text    string
-	offset  int // of text in its line
+	offset  int // offset of text in its line
 }
 
-// NewJSON returns a reader of text, which is valid UTF-8 and begins at offset of
+// NewJSON returns a reader of text, which must be valid UTF-8 and begins at offset of
 // its line.
 func NewJSON(text string, offset int) *JSON {
 	d := json.NewDecoder(strings.NewReader(text))
@@ -28,9 +28,8 @@ func NewJSON(text string, offset int) *JSON {
 	return &JSON{d, text, offset}
 }
 
-// Object reads an object that has each of the required keys once, each of the
-// optional ones at most once, in any order, and no other key. It calls value for
-// the value of each.
+// Object reads an object that has each of the required keys once, each of the optional
+// ones at most once, in any order, and no other key. It calls value for each value.
 func (j *JSON) Object(required, optional []string, value func(key string) *Problem) *Problem {
 	if wrong := j.delim('{', "a JSON object"); wrong != nil {
 		return wrong
@@ -59,7 +58,7 @@ func (j *JSON) Object(required, optional []string, value func(key string) *Probl
 	}
 }
 
-// remove removes key from keys, and reports whether it was there.
+// remove removes key from keys, and reports whether it was in keys.
 func remove(keys *[]string, key string) bool {
 	i := slices.Index(*keys, key)
 	if i >= 0 {
@@ -68,7 +67,7 @@ func remove(keys *[]string, key string) bool {
 	return i >= 0
 }
 
-// expectKeys says what may follow in an object.
+// expectKeys describes what may follow in an object.
 func expectKeys(missing, left []string) string {
 	var expected []string
 	for _, key := range slices.Concat(missing, left) {
@@ -76,7 +75,7 @@ func expectKeys(missing, left []string) string {
 	}
 	switch {
 	case len(expected) == 0:
-		return "a closing brace and no comma before it"
+		return "a closing brace without a comma before it"
 	case len(missing) == 0:
 		expected = append(expected, "a closing brace")
 	}
@@ -96,8 +95,8 @@ func (j *JSON) Array(element func() *Problem) *Problem {
 	return j.delim(']', "another element, or a closing bracket")
 }
 
-// ArrayOrNull reads an array as Array does, or null, which some writers put for an
-// array without elements.
+// ArrayOrNull is Array, except that it also accepts null, which some writers use for an
+// empty array.
 func (j *JSON) ArrayOrNull(element func() *Problem) *Problem {
 	if rest, _ := j.rest(" \t\r\n,:"); strings.HasPrefix(rest, "n") {
 		return j.token(nil, "a JSON array or null")
@@ -105,7 +104,7 @@ func (j *JSON) ArrayOrNull(element func() *Problem) *Problem {
 	return j.Array(element)
 }
 
-// String reads a string, and returns it and where its text begins.
+// String reads a string, and returns it with the offset of its text.
 func (j *JSON) String() (value string, offset int, wrong *Problem) {
 	token, text, offset, wrong := j.next()
 	value, ok := token.(string)
@@ -133,7 +132,7 @@ func (j *JSON) Bool() (bool, *Problem) {
 	return value, wrong
 }
 
-// Skip reads a value of any kind, and nothing of it.
+// Skip skips a value of any kind.
 func (j *JSON) Skip() *Problem {
 	for depth := 0; ; {
 		token, _, _, wrong := j.next()
@@ -153,12 +152,12 @@ func (j *JSON) Skip() *Problem {
 	}
 }
 
-// Number reads the number whose text is want.
+// Number reads a number whose text must be want.
 func (j *JSON) Number(want string) *Problem {
 	return j.token(json.Number(want), "the number "+want)
 }
 
-// End says what is wrong if anything but white space follows.
+// End returns a problem unless only white space follows.
 func (j *JSON) End() *Problem {
 	rest, offset := j.rest(" \t\r\n")
 	if rest == "" {
@@ -182,8 +181,8 @@ func (j *JSON) token(want json.Token, expected string) *Problem {
 	return wrong
 }
 
-// next returns the next token, its text and where that begins, or a problem to
-// which the caller adds what it expects.
+// next returns the next token, its text and its offset, or a problem whose Expected the
+// caller must set.
 func (j *JSON) next() (token json.Token, text string, offset int, wrong *Problem) {
 	rest, offset := j.rest(" \t\r\n,:")
 	token, err := j.decoder.Token()
@@ -196,16 +195,15 @@ func (j *JSON) next() (token json.Token, text string, offset int, wrong *Problem
 	return token, rest[:j.offset+int(j.decoder.InputOffset())-offset], offset, nil
 }
 
-// rest returns what is not read yet, without the characters of skip before it,
-// and where it begins.
+// rest returns the unread text after any characters of skip, and its offset.
 func (j *JSON) rest(skip string) (string, int) {
 	rest := strings.TrimLeft(j.text[j.decoder.InputOffset():], skip)
 	return rest, j.offset + len(j.text) - len(rest)
 }
 
-// findLoneSurrogate finds an escape of half a UTF-16 pair in the text of a JSON
-// string that begins at offset. It stands for no character, and encoding/json
-// reads it as U+FFFD: two names would become one.
+// findLoneSurrogate finds an escape of half a UTF-16 pair in the text of a JSON string
+// that begins at offset. It is not a character, and encoding/json reads it as U+FFFD,
+// so two different names would become equal.
 func findLoneSurrogate(literal string, offset int) *Problem {
 	for i := 0; i < len(literal); i++ {
 		if literal[i] != '\\' {
@@ -214,7 +212,7 @@ func findLoneSurrogate(literal string, offset int) *Problem {
 		first, ok := escapedUnit(literal[i:])
 		switch {
 		case !ok:
-			i++ // the escaped character, which may be a backslash
+			i++ // skips the escaped character, which may be a backslash
 		case !utf16.IsSurrogate(first):
 			i += len(`u0000`)
 		default:
@@ -228,8 +226,8 @@ func findLoneSurrogate(literal string, offset int) *Problem {
 	return nil
 }
 
-// escapedUnit returns the UTF-16 unit of a \uXXXX escape at the beginning of s,
-// which is a part of valid JSON.
+// escapedUnit returns the UTF-16 unit of a \uXXXX escape at the beginning of s, which
+// must be part of valid JSON.
 func escapedUnit(s string) (rune, bool) {
 	if !strings.HasPrefix(s, `\u`) {
 		return 0, false

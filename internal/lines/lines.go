@@ -1,6 +1,6 @@
-// Package lines reads the text files of this module line by line, and JSON within
-// a line, and says where something is wrong. It is for input of unknown origin:
-// nothing is guessed, repaired or dropped in silence.
+// Package lines reads the text files of this module line by line, and JSON within a
+// line, and reports the position of errors. The input may come from anyone, so nothing
+// is guessed, repaired or silently dropped.
 package lines
 
 import (
@@ -12,24 +12,24 @@ import (
 	"unicode/utf8"
 )
 
-// byteOrderMark may stand at the beginning of a file and means nothing.
+// byteOrderMark is allowed at the beginning of a file and ignored.
 const byteOrderMark = "\uFEFF"
 
-// Problem is what is wrong at one place of a line.
+// Problem is an error at one position in a line.
 type Problem struct {
 	Offset   int // in bytes, from 0
 	Found    string
 	Expected string
 }
 
-// Reader reads the lines of a file that are not blank. Lines end in LF or CRLF. A
-// byte order mark at the beginning of the file is skipped.
+// Reader reads the lines of a file that are not blank. Lines end in LF or CRLF. A byte
+// order mark at the beginning of the file is skipped.
 type Reader struct {
-	// Text is the line without its line break, or the beginning of one that is too
+	// Text is the line without its line break, or the beginning of a line that is too
 	// long.
 	Text   string
-	Number int // of the line, from 1
-	Offset int // of Text in the line: where a byte order mark ends, or 0
+	Number int // line number, from 1
+	Offset int // offset of Text in the line: the length of a byte order mark, or 0
 
 	input   *bufio.Reader
 	max     int
@@ -38,16 +38,15 @@ type Reader struct {
 	err     error
 }
 
-// NewReader returns a Reader of input that keeps no more than maxBytes of a line.
+// NewReader returns a Reader of input that keeps at most maxBytes of a line.
 func NewReader(input io.Reader, maxBytes int) *Reader {
 	return &Reader{input: bufio.NewReader(input), max: maxBytes}
 }
 
-// Err returns the error of the input that ended the file, if it was not io.EOF.
+// Err returns the error of the input, unless it is io.EOF.
 func (l *Reader) Err() error { return l.err }
 
-// Next moves on to the next line that is not blank, and reports whether there is
-// one.
+// Next advances to the next line that is not blank, and reports whether there is one.
 func (l *Reader) Next() bool {
 	for l.readLine() {
 		if l.tooLong || strings.Trim(l.Text, " \t") != "" {
@@ -57,7 +56,7 @@ func (l *Reader) Next() bool {
 	return false
 }
 
-// readLine reads one line. What is too much is passed over, not kept.
+// readLine reads one line. It skips what exceeds the maximum.
 func (l *Reader) readLine() bool {
 	l.buffer, l.tooLong, l.Offset = l.buffer[:0], false, 0
 	for l.err == nil {
@@ -93,7 +92,7 @@ func (l *Reader) finishLine() {
 	}
 }
 
-// Check says what is wrong with the line whatever its format, or returns nil.
+// Check returns a problem if the line is invalid in every format, or nil.
 func (l *Reader) Check() *Problem {
 	if l.tooLong {
 		return &Problem{l.max, "a longer line", fmt.Sprintf("no line of more than %d bytes", l.max)}
@@ -101,8 +100,8 @@ func (l *Reader) Check() *Problem {
 	return CheckUTF8(l.Text)
 }
 
-// CheckUTF8 finds the first byte of s that is no part of a character, or returns
-// nil.
+// CheckUTF8 returns a problem at the first byte of s that is not part of a valid
+// character, or nil.
 func CheckUTF8(s string) *Problem {
 	if utf8.ValidString(s) {
 		return nil

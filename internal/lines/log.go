@@ -6,13 +6,13 @@ import (
 	"log/slog"
 )
 
-// maxLogValue is how many bytes of a message or a value a log line holds. It is room for a
-// few names of the greatest length.
+// maxLogValue is the maximum number of bytes of a message or a value in a log line. A
+// few names of maximum length fit.
 const maxLogValue = 4096
 
-// NewLogHandler returns a handler that cuts and escapes the message and every attribute
-// before h has them, so that nothing that came from outside can make a line that is
-// endless, looks like two, or acts on a terminal.
+// NewLogHandler returns a handler that truncates and escapes the message and every
+// attribute before it passes them to h. Text from outside then cannot make a line very
+// long, look like two lines, or control a terminal.
 func NewLogHandler(h slog.Handler) slog.Handler { return logHandler{h} }
 
 type logHandler struct{ to slog.Handler }

@@ -9,18 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// Text of unknown origin is shown in logs, on terminals and in files. Characters that act
-// on them rather than show something are escaped: control characters (C0, DEL, C1), those
-// that change the direction of the text, those without width, line separators, characters
-// that Unicode has not assigned, and bytes that are no UTF-8. They are the characters that
-// [strconv.IsPrint] does not report.
+// Text from outside is shown in logs, on terminals and in files. Characters that
+// control them are escaped: control characters (C0, DEL, C1), characters that change
+// the text direction, characters without width, line separators, unassigned characters,
+// and bytes that are not UTF-8. These are the characters for which [strconv.IsPrint] is
+// false.
 
-// Printable returns s as it can stand among words: as it is, or quoted as a Go string if it
-// could be taken for something else: if it is empty, or has spaces, quotation marks,
+// Printable returns s for use among other words. It quotes s as a Go string if s could
+// be taken for something else: if it is empty, or contains spaces, quotation marks,
 // backslashes or characters that are not printable.
 func Printable(s string) string { return PrintableIn(s, "") }
 
-// PrintableIn is Printable in a list with other separators, which are quoted too.
+// PrintableIn is Printable for a list with other separators. Text that contains them is
+// quoted too.
 func PrintableIn(s, separators string) string {
 	quoted := strconv.Quote(s)
 	if s == "" || quoted[1:len(quoted)-1] != s || strings.ContainsAny(s, " "+separators) {
@@ -29,9 +30,9 @@ func PrintableIn(s, separators string) string {
 	return s
 }
 
-// Escape returns s with escapes, as in a Go string, for the characters that are not
-// printable. If there are any, a backslash is escaped too, so that nothing looks like an
-// escape that is none.
+// Escape returns s with escapes, as in a Go string, for characters that are not
+// printable. If there are any, backslashes are escaped too, so that all escapes are
+// genuine.
 func Escape(s string) string {
 	if IsPrintable(s) {
 		return s
@@ -60,8 +61,8 @@ func IsPrintable(s string) bool {
 	return utf8.ValidString(s)
 }
 
-// Cut returns the beginning of s, up to max bytes and to the end of a character, with an
-// ellipsis if something is left out.
+// Cut returns the beginning of s, up to max bytes and to the end of a character, with
+// an ellipsis if it is truncated.
 func Cut(s string, max int) string {
 	if len(s) <= max {
 		return s
@@ -72,8 +73,8 @@ func Cut(s string, max int) string {
 	return s[:max] + "…"
 }
 
-// AppendJSON appends JSON text to dst with escapes for the characters that are not
-// printable. Its strings have the same values.
+// AppendJSON appends JSON text to dst and escapes characters that are not printable.
+// The values of its strings do not change.
 func AppendJSON(dst, text []byte) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
@@ -93,8 +94,9 @@ func appendUnit(dst []byte, unit rune) []byte {
 	return append(dst, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
-// NewJSONWriter returns a writer that passes JSON text on to w as [AppendJSON] has it. Each
-// call of Write is to have whole characters, as those of encoding/json do.
+// NewJSONWriter returns a writer that passes JSON text to w in the form of
+// [AppendJSON]. Each call of Write must have whole characters, as those of
+// encoding/json do.
 func NewJSONWriter(w io.Writer) io.Writer { return jsonWriter{w} }
 
 type jsonWriter struct{ w io.Writer }

@@ -18,7 +18,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// acting are characters that act on a terminal or a reader, by what they do.
+// acting are characters that affect a terminal or a reader, by their effect.
 var acting = map[string][2]rune{
 	"C0": {0, 0x1f}, "DEL and C1": {0x7f, 0x9f}, "embedding and override": {0x202a, 0x202e}, "isolates": {0x2066, 0x2069},
 	"direction marks": {0x200e, 0x200f}, "Arabic letter mark": {0x61c, 0x61c}, "line separators": {0x2028, 0x2029},
@@ -67,8 +67,8 @@ func TestPrintable(t *testing.T) {
 	assert.Equal(t, "größe", lines.Cut("größe", 7))
 }
 
-// TestLogHandler: whatever stands in a message or an attribute, however it is given, is cut
-// and escaped.
+// TestLogHandler: text in a message or an attribute is truncated and escaped, however
+// it is passed.
 func TestLogHandler(t *testing.T) {
 	long := strings.Repeat("x", 1<<20) + "\u202e\x1b[2J\n"
 	for _, format := range []string{"text", "JSON"} {

@@ -14,24 +14,24 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
-// maxRepeat is the largest number in a POSIX interval: Go's own limit.
+// maxRepeat is the largest number in a POSIX interval, which is Go's own limit.
 const maxRepeat = 1000
 
-// Pattern is a POSIX extended regular expression without back references,
-// matched leftmost-longest in linear time. It works as in the C locale, which a C
-// program has that sets no other: each byte is a character, and the named classes
-// hold only ASCII. For that, Go's engine is given each byte as a character of its
-// own, U+0000 to U+00FF; see [Widen].
+// Pattern is a POSIX extended regular expression without back references, matched
+// leftmost-longest in linear time. It works as in the C locale, the default of C
+// programs: each byte is a character, and the named classes contain only ASCII. For
+// that, each byte is passed to Go's engine as a character U+0000 to U+00FF; see
+// [Widen].
 type Pattern struct {
 	search *regexp.Regexp // leftmost-longest, unanchored
 	full   *regexp.Regexp // anchored at both ends
 }
 
-// Compile compiles pattern as regcomp with REG_EXTENDED would. What POSIX
-// leaves undefined is refused, and so is what Go cannot keep: back references,
-// GNU's letter escapes, collating elements, and repetitions of more than
-// maxRepeat. So are anchors inside a pattern and in what is repeated, which the GNU C
-// library lets match beside line ends.
+// Compile compiles pattern like regcomp with REG_EXTENDED. It refuses what POSIX leaves
+// undefined, and what Go cannot reproduce: back references, GNU's letter escapes,
+// collating elements, and repetitions of more than maxRepeat. It also refuses anchors
+// inside a pattern or in a repeated part, which the GNU C library allows to match at
+// line ends.
 func Compile(pattern string) (*Pattern, error) {
 	t := translator{in: pattern, level: level{first: true, atFirst: true}}
 	if err := t.run(); err != nil {
@@ -40,38 +40,38 @@ func Compile(pattern string) (*Pattern, error) {
 	translated := t.out.String()
 	search, err := regexp.Compile("(?s)" + translated)
 	if err != nil {
-		return nil, &Error{Msg: "is no regular expression that can be matched in linear time: " + err.Error()}
+		return nil, &Error{Msg: "is not a regular expression that can be matched in linear time: " + err.Error()}
 	}
 	search.Longest()
 	full, err := regexp.Compile(`(?s)^(?:` + translated + `)$`)
 	if err != nil {
-		return nil, &Error{Msg: "is no regular expression that can be matched in linear time: " + err.Error()}
+		return nil, &Error{Msg: "is not a regular expression that can be matched in linear time: " + err.Error()}
 	}
 	return &Pattern{search, full}, nil
 }
 
-// translator rewrites a POSIX extended pattern in Go's syntax.
+// translator translates a POSIX extended pattern to Go's syntax.
 type translator struct {
 	in       string
 	pos      int
 	atom     bool    // what was written last can be repeated
-	anchored int     // the last anchor of the group that was written last, if that is what was
-	level    level   // the group that is open, or the whole pattern
+	anchored int     // if a group was written last, its last anchor
+	level    level   // the open group, or the whole pattern
 	outer    []level // the groups around it
 	out      strings.Builder
 }
 
-// level is what is known of a group that is being read. Offsets of anchors are
-// one more than they are, so that 0 is none.
+// level is the state of an open group. Offsets of anchors are stored plus one; 0 means
+// none.
 type level struct {
 	first    bool // the group is at the beginning of the pattern
-	atFirst  bool // what comes next is
-	dollar   int  // the last "$" of the alternative that is being read
-	dollars  int  // the last "$" of the alternatives before
+	atFirst  bool // the next element is at the beginning of the pattern
+	dollar   int  // the last "$" of the current alternative
+	dollars  int  // the last "$" of the earlier alternatives
 	anchored int  // the last anchor
 }
 
-// Error says why a pattern is refused.
+// Error is the reason why a pattern is refused.
 type Error struct {
 	Offset int // in bytes from the start of the pattern
 	Msg    string
@@ -133,7 +133,7 @@ func (t *translator) step() error {
 	return nil
 }
 
-// consume notes that something comes next that is no anchor.
+// consume records that the next element is not an anchor.
 func (t *translator) consume() error {
 	if t.level.dollar > 0 {
 		return t.fail(t.level.dollar-1, `"$" inside a pattern is not supported; write "\$" for the character`)
@@ -154,7 +154,7 @@ func (t *translator) open() error {
 	return nil
 }
 
-// close ends a group. Its anchors are the surrounding one's, too.
+// close ends a group. Its anchors also belong to the enclosing group.
 func (t *translator) close() error {
 	if len(t.outer) == 0 {
 		return t.fail(t.pos, `")" closes nothing; write "\)" for the character`)
@@ -184,8 +184,8 @@ func (t *translator) literal(c byte) error {
 	return nil
 }
 
-// escape translates a backslash and what it quotes. GNU gives letters, digits
-// and four signs meanings of their own (\w, \1, \<); POSIX gives them none.
+// escape translates a backslash and the character that it quotes. GNU gives special
+// meanings to letters, digits and four signs (\w, \1, \<); POSIX does not define them.
 func (t *translator) escape() error {
 	if t.pos+1 == len(t.in) {
 		return t.fail(t.pos, "a backslash at the end quotes nothing")
@@ -203,14 +203,14 @@ func isASCIIAlnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// repetition translates "*", "+", "?" and intervals. Go reads a second "?" or "+"
-// as another kind of repetition, so a repetition of a repetition is refused.
+// repetition translates "*", "+", "?" and intervals. Go gives a second "?" or "+"
+// another meaning, so a repetition of a repetition is refused.
 func (t *translator) repetition(c byte) error {
 	if !t.atom {
 		return t.fail(t.pos, "%q has nothing to repeat; put what it repeats in parentheses", string(c))
 	}
 	if t.anchored > 0 {
-		return t.fail(t.anchored-1, "an anchor in what is repeated is not supported")
+		return t.fail(t.anchored-1, "an anchor in a repeated part is not supported")
 	}
 	if c != '{' {
 		t.copyByte(c, false)
@@ -236,7 +236,7 @@ func (t *translator) repetition(c byte) error {
 	return nil
 }
 
-// parseCount reads a decimal number of digits only, no greater than limit.
+// parseCount parses a decimal number of digits only, at most limit.
 func parseCount(s string, limit int) (int, bool) {
 	if s == "" || strings.TrimLeft(s, "0123456789") != "" {
 		return 0, false
@@ -245,15 +245,15 @@ func parseCount(s string, limit int) (int, bool) {
 	return n, err == nil && n <= limit
 }
 
-// bracketClasses are the classes that POSIX names; Go has them all, with the
-// members they have in the C locale.
+// bracketClasses are the classes that POSIX names. Go has them all, with the same
+// members as in the C locale.
 var bracketClasses = map[string]bool{
 	"alnum": true, "alpha": true, "blank": true, "cntrl": true, "digit": true, "graph": true,
 	"lower": true, "print": true, "punct": true, "space": true, "upper": true, "xdigit": true,
 }
 
-// bracket translates a bracket expression. In POSIX a backslash and "[" are
-// themselves there, and so is "]" at the beginning.
+// bracket translates a bracket expression. In POSIX a backslash and "[" are literal
+// there, and so is "]" at the beginning.
 func (t *translator) bracket() error {
 	start := t.pos
 	if err := t.consume(); err != nil {
@@ -295,8 +295,8 @@ func (t *translator) namedClass() error {
 	return nil
 }
 
-// bracketRange translates one character of a bracket expression, or a range. A
-// hyphen that is neither first nor last nor between two characters is undefined.
+// bracketRange translates one character of a bracket expression, or a range. A hyphen
+// that is neither first nor last nor between two characters is undefined.
 func (t *translator) bracketRange(first bool) error {
 	start := t.pos
 	if rest := t.in[start:]; !first && rest[0] == '-' && !strings.HasPrefix(rest, "-]") {
@@ -343,7 +343,7 @@ func (t *translator) writeClassRune(r rune) {
 	t.out.WriteRune(r)
 }
 
-// Widen returns s with each byte written as the character of that number.
+// Widen returns s with each byte replaced by the character of that number.
 func Widen(s string) string {
 	if javatext.IsASCII(s) {
 		return s
@@ -371,11 +371,11 @@ func narrow(s string) string {
 func (p *Pattern) Matches(s string) bool { return p.full.MatchString(Widen(s)) }
 
 // Substitute replaces the first match in s by to, or all matches; to is plain text. A
-// result of more than limit bytes is an error. Unless record is nil it takes, for each
-// match replaced, its text and that of its groups.
+// result of more than limit bytes is an error. If record is not nil, Substitute appends
+// the text of each replaced match and of its groups.
 //
-// MIT krb5 begins anew behind a match, as if the text began there, so that "^" matches
-// there again. An empty match would be found without end; it ends the search.
+// Like MIT krb5, it treats the text after a match as a new text, so that "^" matches
+// there again. An empty match would repeat without end; it ends the search.
 func (p *Pattern) Substitute(s, to string, all bool, limit int, record *[][]string) (string, error) {
 	wide := Widen(s)
 	var b strings.Builder
@@ -405,11 +405,11 @@ func (p *Pattern) Substitute(s, to string, all bool, limit int, record *[][]stri
 	return b.String(), nil
 }
 
-// ErrTooLong is the error of a substitution whose result outgrows its limit.
+// ErrTooLong is the error for a substitution whose result exceeds its limit.
 var ErrTooLong = errors.New("the result is too long")
 
-// GoSyntax returns a pattern in Go's syntax that matches the wide form of what p
-// matches, whole.
+// GoSyntax returns a pattern in Go's syntax that matches the wide form of the texts
+// that p matches as a whole.
 func (p *Pattern) GoSyntax() string { return p.full.String() }
 
 // narrowGroups returns the text of a match and of its groups.

@@ -13,8 +13,9 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
-// TestCaptured compares with what regcomp and regexec of glibc 2.36 answered in the C
-// locale. A pattern that they refuse must be refused; one that they take may be.
+// TestCaptured compares with the results of glibc 2.36's regcomp and regexec in the C
+// locale. A pattern that they refuse must be refused; one that they accept may be
+// refused.
 func TestCaptured(t *testing.T) {
 	file, err := os.Open("testdata/captured.jsonl.gz")
 	require.NoError(t, err)

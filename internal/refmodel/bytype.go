@@ -8,9 +8,9 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// CheckAny answers whether the subject may do op on any resource of type t. No ACL
-// is named. Between the denials it tells apart only NotReady and DefaultDeny, and
-// between the allows only SuperUser and MatchingAllow.
+// CheckAny answers whether the subject may do op on any resource of type t. The answer
+// names no ACL. Denials are only NotReady or DefaultDeny, and allows only SuperUser or
+// MatchingAllow.
 func (w World) CheckAny(s Subject, op ops.Operation, t resource.Type) Answer {
 	if s.isNobody() || !isResourceType(t) || op < ops.All || op > ops.TwoPhaseCommit {
 		return Answer{Rule: DefaultDeny}
@@ -44,12 +44,12 @@ func byType(allowed bool) Answer {
 	return Answer{Rule: DefaultDeny}
 }
 
-// NamesThatMatter returns names of which one is treated like any name there is:
-// the name of every pattern, and each of them followed by a character that none
-// has. For take any name, and the longest pattern name that it begins with. If it
-// is that name, it is in the list. If it is longer, no LITERAL pattern but "*"
-// covers it, and the same PREFIXED ones cover it as the pattern name followed by
-// the strange character.
+// NamesThatMatter returns names such that every name is treated like one of them: the
+// name of every pattern, and each of them followed by a character that no pattern has.
+// To see why, take any name, and the longest pattern name that it begins with. If the
+// two are equal, it is in the list. If it is longer, the only LITERAL pattern that
+// covers it is "*", and the PREFIXED patterns that cover it are those that cover the
+// pattern name followed by the extra character.
 func (w World) NamesThatMatter(t resource.Type) []string {
 	names := []string{""}
 	used := map[rune]bool{}
@@ -67,7 +67,7 @@ func (w World) NamesThatMatter(t resource.Type) []string {
 	}
 	var all []string
 	for _, name := range names {
-		if name != "" { // no resource is named so
+		if name != "" { // no resource has the empty name
 			all = append(all, name)
 		}
 		all = append(all, name+string(strange))
@@ -75,8 +75,8 @@ func (w World) NamesThatMatter(t resource.Type) []string {
 	return all
 }
 
-// kafkaAny acts out the default method of Kafka's Authorizer interface. ok is false
-// where it throws, or does not return.
+// kafkaAny follows the default method of Kafka's Authorizer interface. ok is false if
+// it throws an exception or does not return.
 func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, ok bool) {
 	probe, ok := w.scan(s, Request{op, t, "hardcode"})
 	if !ok || probe.Allowed() {
@@ -89,8 +89,8 @@ func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, 
 			continue
 		}
 		if !strings.Contains(e.Principal, ":") {
-			// Kafka throws on it if the host is the client's. A host that some brokers can
-			// read and others cannot denies, and makes nothing throw.
+			// Kafka throws an exception if the host is the client's. A host that only
+			// some brokers can read denies, and causes no exception.
 			certain := e
 			certain.Permission = acl.Allow
 			if w.IsFromText(certain, s.Host) {
@@ -118,7 +118,7 @@ func (w World) kafkaAny(s Subject, op ops.Operation, t resource.Type) (allowed, 
 	return false, true
 }
 
-// dominated is Kafka's notion of an ALLOW of which a DENY leaves nothing. It never
+// dominated is Kafka's notion of an ALLOW that DENYs make ineffective. Kafka never
 // looks for the empty prefix.
 func dominated(p resource.Pattern, denies []resource.Pattern) bool {
 	for _, d := range denies {

@@ -9,7 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Select returns the ACLs that a filter selects, each once, sorted as listings are.
+// Select returns the ACLs that a filter selects, without duplicates, in the order of
+// listings.
 func (w World) Select(f acl.Filter) []acl.Binding {
 	var selected []acl.Binding
 	for _, b := range w.ACLs {

@@ -14,7 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The words of the formats, each at the place of its wire code.
+// The words of the formats, indexed by wire code.
 var (
 	typeWords        = []string{"", "", "TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID", "DELEGATION_TOKEN", "USER"}
 	patternTypeWords = []string{"", "", "", "LITERAL", "PREFIXED"}
@@ -23,8 +23,7 @@ var (
 		"ALTER_CONFIGS", "IDEMPOTENT_WRITE", "CREATE_TOKENS", "DESCRIBE_TOKENS", "TWO_PHASE_COMMIT"}
 )
 
-// code returns the place of a word, in any case, with or without its underscores,
-// or 0.
+// code returns the index of a word, in any case, with or without its underscores, or 0.
 func code(words []string, text string) int {
 	upper := strings.Map(unicode.ToUpper, text)
 	for i, word := range words {
@@ -35,7 +34,7 @@ func code(words []string, text string) int {
 	return 0
 }
 
-// The grammar of JSON, as far as the formats use it.
+// The grammar of the JSON that the formats use.
 const (
 	jsonSpace  = `[ \t\r\n]*`
 	jsonString = `"(?:[^"\\\x00-\x1F]|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*"`
@@ -55,12 +54,12 @@ var (
 
 const (
 	documentMember = jsonSpace + `(` + jsonString + `)` + jsonSpace + `:` + jsonSpace + `(1|` + jsonArray + `)` + jsonSpace
-	// nodeName leaves out what ZooKeeper's PathUtils.validatePath refuses.
+	// nodeName excludes the characters that ZooKeeper's PathUtils.validatePath refuses.
 	nodeName = `[^/\x00-\x1F\x7F-\x{9F}\x{E000}-\x{F8FF}\x{FFF0}-\x{10FFFF}]+`
 )
 
-// ReadJSON returns the ACLs of a file of JSON lines. ok is false if anything is
-// wrong with it.
+// ReadJSON returns the ACLs in a file of JSON lines. ok is false if anything in it is
+// wrong.
 func ReadJSON(input string) (list []acl.Binding, ok bool) {
 	return readLines(input, func(line string) ([]acl.Binding, bool) {
 		if !oneObject.MatchString(line) {
@@ -80,8 +79,8 @@ func ReadJSON(input string) (list []acl.Binding, ok bool) {
 	})
 }
 
-// ReadZooKeeper returns the ACLs of a file with a node of ZooKeeper on each line.
-// ok is false if anything is wrong with it.
+// ReadZooKeeper returns the ACLs in a file with a ZooKeeper node on each line. ok is
+// false if anything in it is wrong.
 func ReadZooKeeper(input string) (list []acl.Binding, ok bool) {
 	return readLines(input, func(line string) (on []acl.Binding, ok bool) {
 		path, content, ok := strings.Cut(line, " {")
@@ -121,7 +120,7 @@ func ReadZooKeeper(input string) (list []acl.Binding, ok bool) {
 	})
 }
 
-// NodeHolds reports whether ZooKeeper can have a node of that name.
+// NodeHolds reports whether a ZooKeeper node can have the name.
 func NodeHolds(name string) bool {
 	return literalNode.MatchString("/kafka-acl/Topic/"+name) && name != "." && name != ".."
 }
@@ -137,7 +136,7 @@ func nodeWords() (words []string) {
 		}
 		words = append(words, camel)
 	}
-	words[0], words[1] = "/", "/" // no node is named so
+	words[0], words[1] = "/", "/" // no node has these names
 	return words
 }
 
@@ -163,7 +162,7 @@ func readLines(input string, read func(line string) ([]acl.Binding, bool)) (list
 	return list, true
 }
 
-// members returns the members of an object that has the keys, each once, and no
+// members returns the members of an object that has each key exactly once, and no
 // other.
 func members(object string, keys ...string) (values map[string]string, ok bool) {
 	texts := aString.FindAllString(object, -1)
@@ -183,12 +182,12 @@ func members(object string, keys ...string) (values map[string]string, ok bool) 
 
 func unquote(literal string) (text string) {
 	if json.Unmarshal([]byte(literal), &text) != nil {
-		panic("the grammar takes what encoding/json does not: " + literal)
+		panic("the grammar accepts what encoding/json does not: " + literal)
 	}
 	return text
 }
 
-// escapes finds escapes, of which those of units are runs, so that pairs stay
+// escapes finds escapes. Consecutive escapes of units are one match, so that pairs stay
 // together.
 var escapes = regexp.MustCompile(`(?:\\u[0-9A-Fa-f]{4})+|\\.`)
 
@@ -213,7 +212,7 @@ func loneSurrogate(text string) bool {
 	return false
 }
 
-// binding puts an ACL together, and reports whether Kafka can have stored it.
+// binding builds an ACL, and reports whether Kafka can have stored it.
 func binding(p resource.Pattern, fields map[string]string) (acl.Binding, bool) {
 	e := acl.Entry{
 		Principal:  fields["principal"],

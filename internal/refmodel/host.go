@@ -11,9 +11,9 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// isFrom reports whether the host of an ACL of the documented semantics is everywhere,
-// the address itself, or a network that holds it. An ACL that denies, with a host that
-// is meant as a network and is none, or may be none, is for everywhere.
+// isFrom reports whether an ACL's host, in the documented semantics, is everywhere, the
+// address itself, or a network that contains it. An ACL that denies, and whose host is
+// meant as a network but is not one for certain, applies everywhere.
 func isFrom(e acl.Entry, client netip.Addr) bool {
 	if e.Host == "*" {
 		return true
@@ -30,9 +30,8 @@ func isFrom(e acl.Entry, client netip.Addr) bool {
 	return isIn(network, bits, client)
 }
 
-// IsFromText reports whether the host of an ACL is for the client, as Kafka's authorizer has it,
-// which compares text, and from release 4.4
-// on networks.
+// IsFromText reports whether an ACL's host covers the client in Kafka's authorizer,
+// which compares text, and since release 4.4 also networks.
 func (w World) IsFromText(e acl.Entry, client netip.Addr) bool {
 	if e.Host == "*" || e.Host == javaText(client) {
 		return true
@@ -49,13 +48,13 @@ func (w World) IsFromText(e acl.Entry, client netip.Addr) bool {
 	return false
 }
 
-// isIn reports whether a network holds a client. No network holds 0.0.0.0.
+// isIn reports whether a network contains a client. No network contains 0.0.0.0.
 func isIn(network []byte, bits int, client netip.Addr) bool {
 	x, ok := netip.AddrFromSlice(network)
 	return ok && client.Unmap().String() != "0.0.0.0" && sameBits(x, client, bits)
 }
 
-// networkKind is what a text with a slash is.
+// networkKind is the kind of a text with a slash.
 type networkKind int
 
 const (
@@ -69,8 +68,8 @@ var (
 	ipv6Network = regexp.MustCompile(`^(\[?)([0-9A-Fa-f:.]+)(%[^/\]]+)?(\]?)/([+-]?)(\p{Nd}+)$`)
 )
 
-// readNetwork reads a network as Kafka 4.4 does. It is written for the texts of package
-// gen, not for every text that Java takes.
+// readNetwork parses a network as Kafka 4.4 does. It supports the texts of package gen,
+// not every text that Java accepts.
 func readNetwork(text string) (address []byte, bits int, kind networkKind) {
 	if !strings.Contains(text, ":") {
 		m := ipv4Network.FindStringSubmatch(text)
@@ -106,11 +105,11 @@ func readNetwork(text string) (address []byte, bits int, kind networkKind) {
 	return addr.AsSlice(), bits, kind
 }
 
-// latinDigits returns a number with 0 to 9 for the digits of other scripts. Java reads
-// those that are one UTF-16 unit.
+// latinDigits returns a number with the digits of other scripts replaced by 0 to 9.
+// Java accepts digits that are one UTF-16 unit.
 func latinDigits(text string) string {
 	return strings.Map(func(r rune) rune {
-		for _, digits := range unicode.Nd.R16 { // each has whole rows of ten
+		for _, digits := range unicode.Nd.R16 { // each range consists of whole rows of ten
 			if uint16(r) >= digits.Lo && uint16(r) <= digits.Hi && r <= 0xFFFF {
 				return '0' + (r-rune(digits.Lo))%10
 			}
@@ -121,7 +120,7 @@ func latinDigits(text string) string {
 
 func allBits(addr netip.Addr) int { return 8 * len(addr.AsSlice()) }
 
-// sameBits reports whether the first n bits of a are those of b, and both are of one
+// sameBits reports whether the first n bits of a and b are equal, and both are of one
 // family. A client with an IPv4-mapped address has the IPv4 address.
 func sameBits(a, b netip.Addr, n int) bool {
 	x, y := a.AsSlice(), b.Unmap().AsSlice()
@@ -137,7 +136,7 @@ func sameBits(a, b netip.Addr, n int) bool {
 	return true
 }
 
-// javaText is what InetAddress.getHostAddress prints.
+// javaText is the result of InetAddress.getHostAddress.
 func javaText(addr netip.Addr) string {
 	addr = addr.Unmap()
 	if addr.Is4() {

@@ -7,24 +7,24 @@ import (
 	"unicode/utf8"
 )
 
-// Pattern is a regular expression that means the same in Java and in Go, used as
-// Java uses it.
+// Pattern is a regular expression with the same meaning in Java and in Go. Its methods
+// follow Java's.
 type Pattern string
 
-// shared are the parts of patterns that both languages have. What may be repeated
-// takes a character, since they differ in the repetition of nothing.
+// shared matches patterns made of parts that both languages have. Repeated parts must
+// consume a character, because the languages differ in the repetition of the empty
+// string.
 var shared = regexp.MustCompile(`^(?:(?:[A-Za-z0-9@ _,=:~%&'"<>;/-]|\\[.@/$*+?()\[\]{}|\\^-]|\.|\[\^?(?:[A-Z]-[A-Z]|[A-Za-z0-9@_./])+\])[*+?]?\??|\((?:\?:)?|\)\??|[|^$])*$`)
 
-// IsShared reports whether p is made of such parts only, and well formed. Of other
-// patterns the caller must know that they mean the same.
+// IsShared reports whether p consists only of such parts and is valid. For other
+// patterns the caller must know that they have the same meaning.
 func (p Pattern) IsShared() bool {
 	_, err := regexp.Compile(string(p))
 	return err == nil && shared.MatchString(string(p))
 }
 
-// PatternsHold reports whether patterns treat text alike in Java and in Go: a dot
-// stands for fewer characters in Java, and an empty match goes on to the next UTF-16
-// unit.
+// PatternsHold reports whether patterns treat text alike in Java and in Go. In Java a
+// dot matches fewer characters, and an empty match advances to the next UTF-16 unit.
 func PatternsHold(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
 		return strings.ContainsRune("\n\r\u0085\u2028\u2029", r) || r > 0xFFFF
@@ -36,8 +36,8 @@ func (p Pattern) Matches(text string) bool {
 	return regexp.MustCompile(`^(?:` + string(p) + `)$`).MatchString(text)
 }
 
-// find returns the first match at or behind the place from, as pairs of places of
-// its groups: Java's Matcher.find. What is before the place stays visible to "^".
+// find returns the first match at or after index from, as pairs of indexes of its
+// groups, like Java's Matcher.find. The text before from is visible to "^".
 func (p Pattern) find(text string, from int) []int {
 	skip := fmt.Sprintf(`^(?s:.{%d}.*?)(`, utf8.RuneCountInString(text[:from]))
 	at := regexp.MustCompile(skip + string(p) + `)`).FindStringSubmatchIndex(text)
@@ -47,8 +47,8 @@ func (p Pattern) find(text string, from int) []int {
 	return at[2:]
 }
 
-// Replace puts a replacement in the place of the first match, or of all of them:
-// Java's replaceFirst and replaceAll. ok is false where Java throws.
+// Replace replaces the first match, or all of them, like Java's replaceFirst and
+// replaceAll. ok is false if Java throws an exception.
 func (p Pattern) Replace(text, replacement string, all bool) (result string, ok bool) {
 	done := 0 // how much of text is in result
 	for from := 0; from <= len(text); {
@@ -73,8 +73,8 @@ func (p Pattern) Replace(text, replacement string, all bool) (result string, ok 
 	return result + text[done:], true
 }
 
-// expand fills in a replacement: Java's Matcher.appendReplacement. ok is false where
-// it throws.
+// expand expands a replacement, like Java's Matcher.appendReplacement. ok is false if
+// it throws an exception.
 func expand(text string, match []int, replacement string) (expanded string, ok bool) {
 	groups := len(match)/2 - 1
 	for rest := replacement; rest != ""; {
@@ -85,7 +85,7 @@ func expand(text string, match []int, replacement string) (expanded string, ok b
 			expanded += rest[:1]
 			rest = rest[1:]
 		case c == '\\', c == '$' && (rest == "" || rest[0] < '0' || rest[0] > '9'):
-			return "", false // no pattern here has groups with names
+			return "", false // no pattern here has named groups
 		case c != '$':
 			expanded += string([]byte{c})
 		default:

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The expressions with which Kafka itself reads rules, formats and names.
+// The expressions with which Kafka itself parses rules, formats and names.
 //
 // Source: Kafka's KerberosShortNamer, KerberosRule and KerberosName.
 var (
@@ -17,14 +17,14 @@ var (
 
 // KerberosRules are rules of sasl.kerberos.principal.to.local.rules.
 type KerberosRules struct {
-	realm string // the default one
+	realm string // the default realm
 	rules [][]string
-	match []*Pattern // nil where a rule has none
+	match []*Pattern // nil for a rule without one
 	from  []*Pattern
 }
 
-// ReadKerberosRules reads rules. ok says that Kafka accepts them, if known, which it
-// is unless one of the patterns is not shared by Java and Go.
+// ReadKerberosRules parses rules. ok says whether Kafka accepts them. known is false if
+// one of the patterns is not shared by Java and Go.
 func ReadKerberosRules(rules []string, realm string) (k KerberosRules, ok, known bool) {
 	k.realm, ok, known = realm, true, true
 	pattern := func(there bool, text string) *Pattern {
@@ -51,7 +51,7 @@ func ReadKerberosRules(rules []string, realm string) (k KerberosRules, ok, known
 	return k, ok, known
 }
 
-// The refusals of names.
+// The reasons for refusing a name.
 const (
 	KerberosMalformed = "malformed"
 	KerberosNoRule    = "no rule"
@@ -59,8 +59,8 @@ const (
 	KerberosFailed    = "failed"
 )
 
-// ShortName returns the short name of a principal, or why it has none. The text of
-// the name must be one of which [PatternsHold] and, where case is folded, ASCII.
+// ShortName returns the short name of a principal, or why it has none. [PatternsHold]
+// must be true of the name and, if a rule converts case, it must be ASCII.
 //
 // Source: Kafka's KerberosName.parse, KerberosShortNamer.shortName, KerberosRule.apply.
 func (k KerberosRules) ShortName(name string) (short, refusal string) {
@@ -94,7 +94,7 @@ func (k KerberosRules) ShortName(name string) (short, refusal string) {
 	return "", KerberosNoRule
 }
 
-// apply returns what one rule makes of a name, and whether it applies to it.
+// apply returns the result of one rule for a name, and whether the rule applies.
 func (k KerberosRules) apply(i int, params []string) (result string, applies bool, refusal string) {
 	rule := k.rules[i]
 	if rule[1] != "" {
@@ -119,7 +119,8 @@ func (k KerberosRules) apply(i int, params []string) (result string, applies boo
 	return result, true, ""
 }
 
-// fillIn is Kafka's KerberosRule.replaceParameters. ok is false where it throws.
+// fillIn is Kafka's KerberosRule.replaceParameters. ok is false if it throws an
+// exception.
 func fillIn(format string, params []string) (filled string, ok bool) {
 	for format != "" {
 		match := kerberosParameter.FindStringSubmatch(format)

@@ -11,8 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Protocol is the protocol table as docs/protocol.json has it, by API key: words
-// and numbers.
+// Protocol is the protocol table as in docs/protocol.json, by API key, in words and
+// numbers.
 type Protocol map[ops.APIKey]protocolRow
 
 type protocolRow struct {
@@ -34,13 +34,13 @@ type protocolRow struct {
 	}
 	AllOrNothing string
 	MayBeSilent  bool
-	// What is for people.
+	// For people only.
 	Name, RemovedIn, Placement   string
 	Handlers, Differences, Notes []string
 	Documented                   []ops.Permission
 }
 
-// protocolRange is where a part of a row is in force.
+// protocolRange says where a part of a row applies.
 type protocolRange struct {
 	Endpoint               string
 	MinVersion, MaxVersion int16
@@ -56,7 +56,7 @@ type protocolStep struct {
 	Denied              protocolEffect
 	PerItem             bool
 	Path, Since, Note   string
-	// What is for the audit log, of which the model knows nothing.
+	// For the audit log only; the model ignores these.
 	QuietDenial, QuietWhenAll bool
 }
 
@@ -73,8 +73,7 @@ type protocolEffect struct {
 	HidesName                      bool
 }
 
-// ReadProtocol reads docs/protocol.json. A key that the model knows nothing of is an
-// error.
+// ReadProtocol parses docs/protocol.json. An unknown key is an error.
 func ReadProtocol(data []byte) (Protocol, error) {
 	var rows []protocolRow
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -94,24 +93,24 @@ type Response struct {
 	Error         string
 	Closed, Empty bool
 	Entries       []Entry
-	LeftOut       []Entry // of these, only the place counts
+	LeftOut       []Entry // only the place of these counts
 	Create        []string
 	CannotCreate  []string
 	Matched       []string
-	// ClusterOperations is what the field of the cluster holds; nil if the request
-	// does not ask for it.
+	// ClusterOperations is the cluster's KIP-430 field; nil if the request does not ask
+	// for it.
 	ClusterOperations *ops.Set
 }
 
 // Entry is one entry of a response.
 type Entry struct {
 	Parent, Index      int
-	Name               string // "" where it is withheld
+	Name               string // "" if it is withheld
 	Error, ConfigError string
 	Operations         *ops.Set // nil if the entry has no such field
 }
 
-// ResponseOf returns an outcome in the model's words.
+// ResponseOf returns an outcome as a Response.
 func ResponseOf(r *ops.Request, out *ops.Outcome) Response {
 	response := Response{Error: out.Error.String(), Closed: out.CloseConnection, Empty: out.Empty,
 		Create: out.Create, CannotCreate: out.CannotCreate, Matched: out.Matched}
@@ -132,7 +131,7 @@ func ResponseOf(r *ops.Request, out *ops.Outcome) Response {
 	return response
 }
 
-// CompareResponses says how got differs from want, or nothing.
+// CompareResponses describes the first difference between got and want, or returns "".
 func CompareResponses(got, want Response) string {
 	for _, part := range []struct {
 		name      string
@@ -169,8 +168,8 @@ func setText(set *ops.Set) string {
 	return fmt.Sprintf("%b", *set)
 }
 
-// Answer returns what a response to r may show to whom a answers for, read off the
-// table one word at a time.
+// Answer returns what a response to r may show to the subject of a, by reading the
+// table word by word.
 func (p Protocol) Answer(a ops.Authorizer, r *ops.Request) Response {
 	row, ok := p[r.Key]
 	endpoints := map[ops.Endpoint]string{ops.Broker: "BROKER", ops.Controller: "CONTROLLER"}
@@ -213,11 +212,11 @@ type protocolEvaluation struct {
 	answer  Response
 }
 
-// protocolEntry is an entry of the response and what is known of it.
+// protocolEntry is an entry of the response with the state of its evaluation.
 type protocolEntry struct {
 	Entry
 	list     string
-	holder   *protocolEntry // of a topic of a group or a transaction, if that has an entry too
+	holder   *protocolEntry // for a topic of a group or a transaction, if that has an entry too
 	typ      resource.Type
 	name     string
 	topic    *ops.Topic
@@ -231,8 +230,8 @@ type protocolEntry struct {
 
 func (e *protocolEntry) passes() bool { return e.Error == none && !e.leftOut }
 
-// inForce reports whether a part of the row concerns the request. What a controller
-// does also concerns what a broker forwards to it.
+// inForce reports whether a part of the row applies to the request. The controller's
+// parts also apply to requests that a broker forwards to it.
 func (e *protocolEvaluation) inForce(in protocolRange) bool {
 	if e.r.Version < in.MinVersion || in.MaxVersion > 0 && e.r.Version > in.MaxVersion {
 		return false
@@ -240,7 +239,7 @@ func (e *protocolEvaluation) inForce(in protocolRange) bool {
 	return in.Endpoint == "" || in.Endpoint == e.at || in.Endpoint == "CONTROLLER" && e.row.Forwarded
 }
 
-// list makes the entries of the first list that is in force.
+// list adds the entries of the first list that applies.
 func (e *protocolEvaluation) list() {
 	for _, list := range e.row.Items {
 		if !e.inForce(list.protocolRange) {
@@ -310,7 +309,7 @@ func (e *protocolEvaluation) addHolder(list, topics string, typ resource.Type, o
 	}
 }
 
-// step asks what one step asks.
+// step asks the questions of one step.
 func (e *protocolEvaluation) step(n int, s protocolStep) {
 	isEntryCondition, holds := e.condition(s.When)
 	if !e.inForce(s.protocolRange) || e.allowed[s.FallbackOf] || !isEntryCondition && !holds(nil) {
@@ -397,8 +396,8 @@ func (e *protocolEvaluation) stepOfEntries(n int, s protocolStep, isEntryConditi
 // configWords are the types of resources that have a configuration.
 var configWords = map[ops.ConfigType]string{2: "TOPIC", 4: "BROKER", 8: "BROKER_LOGGER", 16: "CLIENT_METRICS", 32: "GROUP"}
 
-// isOfConfigs reports whether an entry is of one of the types that configs names, if
-// it names any. The type of the entry may be a set: then any of them will do.
+// isOfConfigs reports whether an entry has one of the types in configs, if it names
+// any. The type of the entry may be a set: then any member is enough.
 func isOfConfigs(configs string, entry *protocolEntry) bool {
 	if configs == "" {
 		return true
@@ -429,7 +428,7 @@ func (e *protocolEvaluation) guard(g protocolGuard) {
 	}
 }
 
-// refuse takes an effect on the whole request.
+// refuse applies an effect to the whole request.
 func (e *protocolEvaluation) refuse(f protocolEffect) {
 	switch {
 	case f.Scope == "ONE_ITEM" && e.r.Version >= f.WholeBelow:
@@ -449,7 +448,7 @@ func (e *protocolEvaluation) refuse(f protocolEffect) {
 	}
 }
 
-// deny takes an effect on one entry.
+// deny applies an effect to one entry.
 func (e *protocolEvaluation) deny(f protocolEffect, entry *protocolEntry) {
 	scope := f.Scope
 	if entry.topic != nil && entry.topic.ByID {
@@ -479,7 +478,7 @@ func (e *protocolEvaluation) fail(code string) {
 	e.answer.Error = code
 }
 
-// showOperations fills in the fields of KIP-430 of the entries that pass the steps.
+// showOperations fills in the KIP-430 fields of the entries that pass the steps.
 func (e *protocolEvaluation) showOperations() {
 	for _, field := range e.row.OperationFields {
 		for _, entry := range e.entries {
@@ -491,7 +490,7 @@ func (e *protocolEvaluation) showOperations() {
 	}
 }
 
-// supportedOperations is what requests ask about for each type.
+// supportedOperations are the operations that requests ask for, by type.
 //
 // Source: Kafka's AclEntry.supportedOperations.
 var supportedOperations = map[resource.Type]string{
@@ -511,7 +510,7 @@ func (e *protocolEvaluation) operations(t resource.Type, name string) (set ops.S
 	return set
 }
 
-// create lists the topics that the broker goes on to create.
+// create lists the topics that the broker will create.
 func (e *protocolEvaluation) create() {
 	for _, s := range e.row.Steps {
 		switch {
@@ -528,7 +527,7 @@ func (e *protocolEvaluation) create() {
 	}
 }
 
-// settle is what depends on more than one entry.
+// settle computes what depends on several entries.
 func (e *protocolEvaluation) settle() {
 	if e.failed {
 		e.answer = Response{Error: e.answer.Error, Empty: e.answer.Empty}

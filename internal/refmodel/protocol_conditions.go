@@ -55,7 +55,7 @@ var requestConditions = map[string]func(*ops.Request) bool{
 	},
 }
 
-// knows reports whether a principal, which is not nobody, is one of some.
+// knows reports whether p is not empty and is one of some.
 func knows(p string, some ...string) bool { return p != "" && slices.Contains(some, p) }
 
 const (
@@ -68,8 +68,8 @@ var internalNames = []string{"__consumer_offsets", "__transaction_state", "__sha
 
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
-// entryConditions are the conditions on an entry. One that is about something else
-// than the entry does not hold.
+// entryConditions are the conditions on an entry. A condition that does not concern the
+// entry is false.
 var entryConditions = map[string]func(*protocolEvaluation, *protocolEntry) bool{
 	topicIsAbsent: func(_ *protocolEvaluation, e *protocolEntry) bool {
 		return e.topic != nil && !e.topic.Exists || e.config != nil && !e.config.Exists
@@ -128,8 +128,8 @@ var entryConditions = map[string]func(*protocolEvaluation, *protocolEntry) bool{
 	},
 }
 
-// condition returns whether a condition is on an entry, and what says if it holds.
-// Words that the model does not know end the test.
+// condition returns whether a condition is on an entry, and a function that evaluates
+// it. An unknown condition panics.
 func (e *protocolEvaluation) condition(words string) (onEntry bool, holds func(*protocolEntry) bool) {
 	if words == notForwarded {
 		return false, func(*protocolEntry) bool {

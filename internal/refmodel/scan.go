@@ -9,23 +9,23 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// kafkaScan acts out what Kafka's authorizer does with its sorted list of ACLs: two
-// passes that step down the list and jump.
+// kafkaScan simulates Kafka's authorizer on its sorted list of ACLs: two passes that
+// step down the list and jump.
 type kafkaScan struct {
-	acls    []acl.Binding // of the type asked about, in Kafka's order, each once
+	acls    []acl.Binding // of the requested type, in Kafka's order, without duplicates
 	world   World
 	subject Subject
 	request Request
 
 	allow, deny *acl.Binding
 	covered     bool
-	noAnswer    bool // Kafka throws, or loops for ever
+	noAnswer    bool // Kafka throws an exception, or loops forever
 }
 
 // scan returns Kafka's answer, and whether it gives one.
 func (w World) scan(s Subject, r Request) (Answer, bool) {
 	if s.Principal.Type == "User" && s.Principal.Name == "*" {
-		return Answer{}, false // its set of principals refuses an element that comes twice
+		return Answer{}, false // its set of principals does not accept duplicates
 	}
 	k := kafkaScan{acls: w.inKafkaOrder(r.Type), world: w, subject: s, request: r}
 	k.pass(units(r.Name), resource.PatternUnknown)
@@ -45,7 +45,7 @@ func (w World) scan(s Subject, r Request) (Answer, bool) {
 	return Answer{Rule: DefaultDeny}, true
 }
 
-// inKafkaOrder returns the ACLs of a type as Kafka keeps them, each once.
+// inKafkaOrder returns the ACLs of a type in Kafka's order, without duplicates.
 func (w World) inKafkaOrder(t resource.Type) []acl.Binding {
 	var acls []acl.Binding
 	for _, b := range w.ACLs {
@@ -57,12 +57,12 @@ func (w World) inKafkaOrder(t resource.Type) []acl.Binding {
 	return slices.Compact(acls)
 }
 
-// pass is Kafka's checkSection. The name that it starts from is one of Java's, which
-// a jump may cut in the middle of a character.
+// pass is Kafka's checkSection. The name at which it starts is a Java string, which a
+// jump may cut in the middle of a character.
 func (k *kafkaScan) pass(start []uint16, patternType resource.PatternType) {
 	name := units(k.request.Name)
-	// A scan that ends makes no more jumps: each shortens its starting point, which is
-	// no longer than the name, or than "*".
+	// A scan that ends makes no more jumps than this: each jump shortens its starting
+	// point, which is at most as long as the name, or as "*".
 	maxJumps, jumps := len(name)+2, 0
 	for i := k.from(start, patternType); i < len(k.acls); {
 		b := k.acls[i]
@@ -73,7 +73,7 @@ func (k *kafkaScan) pass(start []uint16, patternType resource.PatternType) {
 		}
 		switch {
 		case shared == len(pattern) && b.Pattern.PatternType == resource.Literal && shared != len(name):
-			i++ // taken for a LITERAL pattern whose name is a mere prefix, also if it is "*"
+			i++ // Kafka treats it as a LITERAL pattern whose name is only a prefix, even if it is "*"
 			continue
 		case shared < len(pattern) && !(b.Pattern.PatternType == resource.Literal && b.Pattern.Name == "*"):
 			if jumps++; shared > len(start) || jumps > maxJumps {
@@ -100,7 +100,7 @@ func (k *kafkaScan) pass(start []uint16, patternType resource.PatternType) {
 	}
 }
 
-// from returns the place of the first ACL that is not before the given name.
+// from returns the index of the first ACL that is not before the given name.
 func (k *kafkaScan) from(name []uint16, patternType resource.PatternType) int {
 	i := 0
 	for ; i < len(k.acls); i++ {

@@ -2,8 +2,8 @@ package refmodel
 
 import "strings"
 
-// wellFormed are the byte sequences that begin a character, each byte as a range:
-// what Unicode's table 3-7 lists, and the encoded surrogates, which are none.
+// wellFormed are the byte sequences that begin a character, each byte as a range: those
+// in Unicode's table 3-7, and encoded surrogates, which are not characters.
 var wellFormed = [][][2]byte{
 	{{0x00, 0x7F}},
 	{{0xC2, 0xDF}, {0x80, 0xBF}},
@@ -14,8 +14,8 @@ var wellFormed = [][][2]byte{
 	{{0xF4, 0xF4}, {0x80, 0x8F}, {0x80, 0xBF}, {0x80, 0xBF}},
 }
 
-// javaString is what Java's new String(b, UTF_8) makes of bytes: as many bytes as
-// could begin a character become one U+FFFD, and so do the three of a surrogate.
+// javaString is the result of Java's new String(b, UTF_8): as many bytes as could begin
+// a character become one U+FFFD, and so do the three of a surrogate.
 //
 // Source: JDK 17, java.lang.String; Unicode 15, section 3.9.
 func javaString(b []byte) string {

@@ -7,8 +7,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Wire returns the wire form of a principal: version, type, name, flag, and no
-// tagged field.
+// Wire returns the wire form of a principal: version, type, name, flag, and no tagged
+// fields.
 //
 // Source: Kafka's DefaultPrincipalData.json (flexible versions); KIP-482.
 func Wire(p principal.Principal) []byte {
@@ -26,8 +26,8 @@ func Wire(p principal.Principal) []byte {
 	return append(wire, 0, 0)
 }
 
-// ReadWire returns the principal whose wire form begins data. ok is false where
-// Kafka throws.
+// ReadWire returns the principal whose wire form is at the beginning of data. ok is
+// false if Kafka throws an exception.
 //
 // Source: Kafka's generated DefaultPrincipalData.read, ByteUtils.readUnsignedVarint.
 func ReadWire(data []byte) (p principal.Principal, ok bool) {
@@ -43,11 +43,11 @@ func ReadWire(data []byte) (p principal.Principal, ok bool) {
 	}
 	number := func() int {
 		value, n := binary.Uvarint(data)
-		if n < 1 || n > 5 { // cut short, or more bytes than 32 bits need
+		if n < 1 || n > 5 { // truncated, or more bytes than 32 bits need
 			n = -1
 		}
 		take(n)
-		return int(int32(value)) // Java's int: what does not fit is lost
+		return int(int32(value)) // Java's int: excess bits are lost
 	}
 	text := func() string {
 		length := number() - 1

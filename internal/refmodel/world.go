@@ -13,32 +13,32 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// World is everything that answers depend on. The zero World is an empty one of
-// the documented semantics, which denies everything. Its methods change nothing.
+// World has everything that answers depend on. The zero World has the documented
+// semantics and no ACLs, and denies everything. Its methods do not change it.
 type World struct {
-	Exact        bool // what Kafka's authorizer answers, rather than what is documented
-	Networks     bool // if Exact: of Kafka 4.4, where hosts can be networks
+	Exact        bool // the answers of Kafka's authorizer instead of the documented ones
+	Networks     bool // if Exact: those of Kafka 4.4, where hosts can be networks
 	SuperUsers   []principal.Principal
 	AllowIfNoACL bool
 	Loading      bool          // the first load is not complete
-	ACLs         []acl.Binding // in any order; one that comes twice counts once
+	ACLs         []acl.Binding // in any order; duplicates count once
 }
 
-// Subject is who asks, as snapshot.Subject.
+// Subject is like snapshot.Subject.
 type Subject struct {
 	Principal principal.Principal
 	Groups    []principal.Principal
 	Host      netip.Addr
 }
 
-// Request is one question, as snapshot.Request.
+// Request is one question, like snapshot.Request.
 type Request struct {
 	Operation ops.Operation
 	Type      resource.Type
 	Name      string
 }
 
-// Rule is the rule that decided, in the words of snapshot.Reason. The zero Rule is
+// Rule is the rule that decided, in the words of snapshot.Reason. The zero Rule means
 // none.
 type Rule string
 
@@ -52,15 +52,15 @@ const (
 	SuperUser     Rule = "super user"
 )
 
-// Answer is what is decided. The zero Answer is a denial.
+// Answer is a decision. The zero Answer is a denial.
 type Answer struct {
 	Rule Rule
-	ACL  *acl.Binding // that decides; nil if none does
-	// Fallback says that Kafka gives no answer, so that this one is the documented.
+	ACL  *acl.Binding // the one that decides; nil if none does
+	// Fallback says that Kafka gives no answer, so that this is the documented one.
 	Fallback bool
 }
 
-// Allowed reports whether the answer is yes.
+// Allowed reports whether the answer is an allow.
 func (a Answer) Allowed() bool {
 	return a.Rule == MatchingAllow || a.Rule == DefaultAllow || a.Rule == SuperUser
 }
@@ -98,9 +98,9 @@ func (w World) Check(s Subject, r Request) Answer {
 	return Answer{Rule: DefaultDeny}
 }
 
-// Explain returns every ACL that speaks about the request, each once, by the
-// documented rules: the most specific pattern first, and on one pattern in the
-// order of Kafka's listing.
+// Explain returns every ACL that matches the request, without duplicates, by the
+// documented rules: the most specific pattern first, and on one pattern in the order of
+// Kafka's listing.
 func (w World) Explain(s Subject, r Request) []acl.Binding {
 	var matching []acl.Binding
 	for _, b := range w.ACLs {
@@ -127,7 +127,8 @@ func ruleOf(p acl.PermissionType) Rule {
 	return MatchingAllow
 }
 
-// isNobody: whom or where a DENY is for could not be told.
+// isNobody reports whether the subject has no principal or no address, so that DENYs
+// cannot be matched.
 func (s Subject) isNobody() bool {
 	return s.Principal.Type == "" && s.Principal.Name == "" || s.Host == netip.Addr{}
 }
@@ -147,7 +148,7 @@ func (w World) isSuper(s Subject) bool {
 	return false
 }
 
-// is reports whether the principal of an ACL is one of the subject's, or everyone.
+// is reports whether an ACL's principal is one of the subject's, or everyone.
 func (s Subject) is(text string) bool {
 	typ, name, ok := strings.Cut(text, ":")
 	if !ok {
@@ -185,7 +186,7 @@ func specificity(p resource.Pattern, r Request) int {
 	}
 }
 
-// implied says which operation an ALLOW of another grants beside it.
+// implied maps operations that an ALLOW of another operation also grants.
 var implied = map[ops.Operation]ops.Operation{
 	ops.Read:         ops.Describe,
 	ops.Write:        ops.Describe,
@@ -202,7 +203,7 @@ func speaksOf(e acl.Entry, op ops.Operation) bool {
 	return e.Permission == acl.Allow && ok && also == op
 }
 
-// kafkaOrder is the order in which Kafka's authorizer keeps its ACLs.
+// kafkaOrder is the order of ACLs in Kafka's authorizer.
 func kafkaOrder(a, b acl.Binding) int {
 	if c := cmp.Compare(a.Pattern.Type, b.Pattern.Type); c != 0 {
 		return c
@@ -220,5 +221,5 @@ func kafkaOrder(a, b acl.Binding) int {
 	)
 }
 
-// units are the characters of Java's strings.
+// units are the UTF-16 units of a Java string.
 func units(s string) []uint16 { return utf16.Encode([]rune(s)) }

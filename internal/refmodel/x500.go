@@ -17,9 +17,9 @@ var keywords = map[string]string{
 // textTags are the first bytes of the string types that Java decodes.
 var textTags = []byte{0x0C, 0x13, 0x14, 0x16, 0x1B, 0x1E}
 
-// DistinguishedName returns the text that Java's X500Principal.getName prints for
-// the DER encoded name at the beginning of der, by way of Go's own decoders. ok is
-// false for what is no such name.
+// DistinguishedName returns the text of Java's X500Principal.getName for the
+// DER-encoded name at the beginning of der, computed with Go's own decoders. ok is
+// false if there is no valid name.
 //
 // Source: RFC 2253; JDK 17, AVA.toRFC2253String.
 func DistinguishedName(der []byte) (text string, ok bool) {
@@ -51,7 +51,7 @@ func DistinguishedName(der []byte) (text string, ok bool) {
 func attributeText(whole []byte, typ, value asn1.RawValue) (string, bool) {
 	var all asn1.RawValue
 	if _, err := asn1.Unmarshal(whole, &all); err != nil || len(all.Bytes) != len(typ.FullBytes)+len(value.FullBytes) {
-		return "", false // encoding/asn1 lets more follow
+		return "", false // encoding/asn1 allows further bytes
 	}
 	const moreTagBytes = 0x1F
 	if typ.FullBytes[0] != asn1.TagOID || value.FullBytes[0]&moreTagBytes == moreTagBytes {
@@ -72,8 +72,8 @@ func attributeText(whole []byte, typ, value asn1.RawValue) (string, bool) {
 	}
 }
 
-// escape puts backslashes as Java does: before what has a meaning in a name, before
-// the white space at both ends, and in the place of NUL.
+// escape adds backslashes as Java does: before special characters, before white space
+// at both ends, and for NUL.
 func escape(value string) string {
 	const padding = " \r"
 	middle := strings.Trim(value, padding)

@@ -9,16 +9,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// refusedKeys are the keys of kmsg that the table has no row for, with the reason.
-// A request with such a key is refused.
+// refusedKeys are the keys of kmsg for which the table has no row, with the reason. A
+// request with such a key is refused.
 var refusedKeys = map[ops.APIKey]string{
 	93: "StreamsGroupTopologyDescriptionUpdate, which Kafka 4.2.1 does not have",
 	94: "UnregisterController, which Kafka 4.2.1 does not have",
 }
 
-// otherVersions are the newest versions in kmsg of the keys whose newest version
-// in Kafka 4.2.1 is another one: of a later release, which is refused, or, of
-// InitProducerId, one below that of two-phase commit, which 4.2.1 has as unstable.
+// otherVersions are the newest versions in kmsg where Kafka 4.2.1 has another newest
+// version. They belong to a later release, and are refused. The exception is
+// InitProducerId: kmsg lacks the version for two-phase commit, which is unstable in
+// 4.2.1.
 var otherVersions = map[ops.APIKey]int16{
 	18: 5, // ApiVersions
 	22: 5, // InitProducerId
@@ -35,7 +36,7 @@ type allowAll struct{}
 func (allowAll) Allowed(ops.Operation, resource.Type, string) bool { return true }
 func (allowAll) AllowedAny(ops.Operation, resource.Type) bool      { return true }
 
-// refuses reports whether a version is refused at both endpoints, whatever is
+// refuses reports whether a version is refused at both endpoints even if everything is
 // allowed.
 func refuses(key ops.APIKey, version int16) bool {
 	for _, endpoint := range []ops.Endpoint{ops.Broker, ops.Controller} {
@@ -47,9 +48,8 @@ func refuses(key ops.APIKey, version int16) bool {
 	return true
 }
 
-// TestEveryRequestHasARow goes through every key that kmsg knows: it has a row
-// with the newest version, or an explicit refusal; and every row is of a key that
-// kmsg knows.
+// TestEveryRequestHasARow checks that every key in kmsg has a row with the newest
+// version, or an explicit refusal, and that every row has a key in kmsg.
 func TestEveryRequestHasARow(t *testing.T) {
 	known := 0
 	for key := ops.APIKey(0); key <= kmsg.MaxKey+1; key++ {
@@ -93,5 +93,5 @@ func compare(t *testing.T, api ops.API, request kmsg.Request) {
 	}
 }
 
-// renamed are the names of kmsg that differ from Kafka's by more than case.
+// renamed are the names in kmsg that differ from Kafka's in more than case.
 var renamed = map[ops.APIKey]string{45: "AlterPartitionAssignments"}

@@ -1,4 +1,4 @@
-// Package kmsgtest holds the protocol table of package ops against the requests
-// that package kmsg generates from Kafka's schemas. It is a module of its own, so
-// that nobody who uses ops depends on kmsg. It has nothing but tests.
+// Package kmsgtest compares the protocol table of package ops with the requests that
+// package kmsg generates from Kafka's schemas. It is a separate module, so that users
+// of ops do not depend on kmsg. It contains only tests.
 package kmsgtest

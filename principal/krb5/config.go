@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Limits of a configuration, with everything it includes. Real ones have a few
+// Limits for a configuration, including the files it includes. Real ones have a few
 // kilobytes in a few files.
 const (
 	maxConfigSize   = 1 << 20 // bytes
@@ -18,28 +18,28 @@ const (
 	maxGroupDepth   = 16
 )
 
-// Config is the part of a krb5.conf that says how the names of Kerberos principals
-// become local ones. The zero Config names no realm and maps nothing.
+// Config is the part of a krb5.conf that maps Kerberos names to local names. The zero
+// Config has no realm and maps nothing.
 type Config struct {
-	// DefaultRealm is [libdefaults] default_realm; empty if that is not set. MIT krb5
-	// would then ask the DNS.
+	// DefaultRealm is [libdefaults] default_realm, or empty if that is not set. MIT
+	// krb5 would then query DNS.
 	DefaultRealm string
-	// AuthToLocal is the auth_to_local values of the default realm, in their order.
+	// AuthToLocal are the auth_to_local values of the default realm, in order.
 	AuthToLocal []string
-	// AuthToLocalNames is its auth_to_local_names. Where a name is given twice, the
-	// last counts.
+	// AuthToLocalNames is the auth_to_local_names of the default realm. If a name
+	// occurs twice, the last value counts.
 	AuthToLocalNames map[string]string
 }
 
-// ConfigError says where a configuration cannot be read.
+// ConfigError is an error in a configuration, with its position.
 type ConfigError struct {
 	File string // as given or included; empty for text
-	Line int    // from 1; 0 if the file itself is at fault
+	Line int    // from 1; 0 if the error concerns the whole file
 	Msg  string
-	Err  error // of the file system, if that is the cause
+	Err  error // the file system's error, if that is the cause
 }
 
-// Error returns file, line and fault.
+// Error returns the file, the line and the message.
 func (e *ConfigError) Error() string {
 	name := e.File
 	if name == "" {
@@ -54,14 +54,13 @@ func (e *ConfigError) Error() string {
 // Unwrap returns the cause.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// ParseConfig reads the text of a krb5.conf. Sections, nested relations, quoted
-// values, comments and repeated sections are read as MIT krb5 reads them; sections
-// and relations that do not matter here are only checked for their form. An
-// include or includedir line is an error, because text has no files to include:
-// see [LoadConfig].
+// ParseConfig parses the text of a krb5.conf. Sections, nested relations, quoted
+// values, comments and repeated sections are handled as in MIT krb5. Other sections and
+// relations are only checked for their syntax. An include or includedir line is an
+// error, because text has no files to include: see [LoadConfig].
 //
-// An error is a [ConfigError], and then there is no Config. Text of more than 1 MiB
-// and groups nested deeper than 16 are errors.
+// An error is a [ConfigError], and the Config is nil. Text of more than 1 MiB and
+// groups nested deeper than 16 are errors.
 //
 // Source: MIT krb5 1.21 documentation, krb5.conf, "Structure".
 func ParseConfig(text string) (*Config, error) {
@@ -72,12 +71,12 @@ func ParseConfig(text string) (*Config, error) {
 	return l.config()
 }
 
-// LoadConfig reads the krb5.conf at path, with the files it includes by include
-// and includedir, which must be given by absolute paths, as MIT krb5 has it. Of a
-// directory only the files count that end in ".conf" or whose names are letters,
-// digits, "-" and "_", in the order of their names. A file that cannot be read is an
-// error. Beside the limits of [ParseConfig], for all files together, there may be
-// 256 files, included to a depth of 10.
+// LoadConfig reads the krb5.conf at path and the files it includes with include and
+// includedir. As in MIT krb5, included paths must be absolute. Of a directory, only
+// files that end in ".conf" or whose names consist of letters, digits, "-" and "_" are
+// read, in the order of their names. A file that cannot be read is an error. The limits
+// of [ParseConfig] apply to all files together. At most 256 files are read, included to
+// a depth of 10.
 func LoadConfig(path string) (*Config, error) {
 	l := configLoader{root: &group{}, files: true}
 	if err := l.load(configFile{name: path}); err != nil {
@@ -86,12 +85,12 @@ func LoadConfig(path string) (*Config, error) {
 	return l.config()
 }
 
-// MITRules returns the mapping that MIT krb5 does by c.
+// MITRules returns the rules that map names as MIT krb5 does with c.
 func (c *Config) MITRules() (*principal.KerberosRules, error) {
 	return principal.ParseMITRules(c.AuthToLocal, c.DefaultRealm, c.AuthToLocalNames)
 }
 
-// configLoader gathers the sections of a file and of what it includes.
+// configLoader collects the sections of a file and of the files it includes.
 type configLoader struct {
 	root  *group
 	files bool // includes are allowed
@@ -99,10 +98,10 @@ type configLoader struct {
 	size  int  // bytes read so far
 }
 
-// configFile is a file, and how it came to be read.
+// configFile is a file and the includes that led to it.
 type configFile struct {
 	name  string
-	depth int // how many include lines led to it
+	depth int // number of include lines that led to it
 }
 
 // load reads one file.
@@ -153,7 +152,7 @@ func (l *configLoader) includeDir(at *ConfigError, path string, file configFile)
 func (l *configLoader) checkInclude(at *ConfigError, path string) error {
 	switch {
 	case !l.files:
-		at.Msg = "includes " + enum.Quote(path) + ", which text alone cannot: load it as a file"
+		at.Msg = "includes " + enum.Quote(path) + ", which is not possible in plain text: load it as a file"
 	case !filepath.IsAbs(path):
 		at.Msg = "includes " + enum.Quote(path) + ": expected an absolute path"
 	default:
@@ -162,7 +161,7 @@ func (l *configLoader) checkInclude(at *ConfigError, path string) error {
 	return at
 }
 
-// isConfigName reports whether includedir takes a file of this name.
+// isConfigName reports whether includedir reads a file of this name.
 func isConfigName(name string) bool {
 	if name == "" || name[0] == '.' {
 		return false
@@ -179,11 +178,11 @@ func isConfigName(name string) bool {
 	return true
 }
 
-// config picks what Config holds.
+// config returns the parts of the sections that Config holds.
 func (l *configLoader) config() (*Config, error) {
 	c := &Config{}
 	if realms := l.root.group("libdefaults").values("default_realm"); len(realms) > 0 {
-		c.DefaultRealm = realms[0] // of several, MIT krb5 takes the first
+		c.DefaultRealm = realms[0] // MIT krb5 uses the first of several
 	}
 	realm := l.root.group("realms").group(c.DefaultRealm)
 	if realm.group("auth_to_local") != nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// FuzzParseConfig reads any text. What is read can be written down again and is
-// then read the same; what is refused leaves nothing and says where.
+// FuzzParseConfig parses any text. An accepted configuration can be written down and
+// parses to the same Config. A rejected one returns no Config and the position of the
+// error.
 func FuzzParseConfig(f *testing.F) {
 	f.Add("[libdefaults]\ndefault_realm = R\n[realms]\nR = {\nauth_to_local = RULE:[1:$1]\nauth_to_local_names = {\na/b = c d\n}\n}\n")
 	f.Add("[libdefaults]*\n default_realm = \"R\\\\\"\n# c\n; d\n[realms]\n R* =\n {\n auth_to_local = \"x \\t\\n\"\n }*\n")
@@ -22,12 +23,12 @@ func FuzzParseConfig(f *testing.F) {
 		if err != nil {
 			var fault *krb5.ConfigError
 			if config != nil || !errors.As(err, &fault) || fault.Line > strings.Count(text, "\n")+1 {
-				t.Fatalf("%v beside %v", err, config)
+				t.Fatalf("error %v together with %v", err, config)
 			}
 			return
 		}
 		if len(config.AuthToLocal) == 0 && config.AuthToLocalNames == nil {
-			return // the realm need not be one that can be a group's name
+			return // not every realm can be the name of a group
 		}
 		again, err := krb5.ParseConfig(render(config))
 		if err != nil {
@@ -39,15 +40,15 @@ func FuzzParseConfig(f *testing.F) {
 			t.Fatalf("%q is refused: %v", render(config), err)
 		}
 		if !reflect.DeepEqual(config, again) {
-			t.Fatalf("%+v was read from %q, and %+v from what it was written as", config, text, again)
+			t.Fatalf("%+v was parsed from %q, but its written form parses to %+v", config, text, again)
 		}
 		if rules, err := config.MITRules(); (rules == nil) != (err != nil) {
-			t.Fatalf("%v beside %v", err, rules)
+			t.Fatalf("error %v together with %v", err, rules)
 		}
 	})
 }
 
-// quoter writes a value in quotation marks. A tab and the like need no escape there.
+// quoter escapes a value for quotation marks. A tab needs no escape there.
 var quoter = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 func render(c *krb5.Config) string {

@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// The expectations are what profile_get_values of libkrb5 1.20.1 returns for the
+// The expected values are what profile_get_values of libkrb5 1.20.1 returns for the
 // same text.
 func TestParseConfig(t *testing.T) {
 	tests := []struct {
@@ -93,9 +93,9 @@ func TestParseConfigRefused(t *testing.T) {
 		{"[realms]\n R = {\n[x]\n}\n", 3, "inside a group"},
 		{"[realms]\n R =\n x = y\n}\n", 3, `expected "{"`},
 		{"[realms]\n R = {\n", 2, "ends inside a group"},
-		{"[realms]\n R = {\n } x\n", 3, "expected nothing behind"},
+		{"[realms]\n R = {\n } x\n", 3, "expected nothing after"},
 		{"[libdefaults]\n default_realm = \"R\n", 2, "closing quotation mark"},
-		{"[libdefaults]\n default_realm = \"R\" x\n", 2, "behind the closing"},
+		{"[libdefaults]\n default_realm = \"R\" x\n", 2, "after the closing"},
 		{"[libdefaults]\n default_realm = R\x00S\n", 2, "zero byte"},
 		{"[libdefaults]\n default_realm = R\n[realms]\n R = {\n auth_to_local = {\n }\n }\n", 0, "Heimdal"},
 		{"include /etc/krb5.conf\n", 1, "load it as a file"},
@@ -111,12 +111,13 @@ func TestParseConfigRefused(t *testing.T) {
 			t.Errorf("%.60q: %v; want line %d and %q", test.text, err, test.line, test.words)
 		}
 		if got != nil {
-			t.Errorf("%.60q: a Config beside the error", test.text)
+			t.Errorf("%.60q: a Config together with the error", test.text)
 		}
 	}
 }
 
-// writeFiles fills a new directory, in whose texts DIR is the directory's path.
+// writeFiles writes files to a new directory. DIR in a text is replaced by the
+// directory's path.
 func writeFiles(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -169,8 +170,8 @@ func TestLoadConfigRefused(t *testing.T) {
 		{"missing", "none", "cannot be opened"},
 		{"nodir", "nodir:1", "no such file"},
 		{"broken", "bad:2", "expected a name"},
-		{"device", "/dev/zero", "no regular file"},
-		{"", dir, "no regular file"},
+		{"device", "/dev/zero", "not a regular file"},
+		{"", dir, "not a regular file"},
 		{"absent", "absent", "cannot be opened"},
 	}
 	for _, test := range tests {

@@ -30,22 +30,22 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// requireKDC names the variable that, when set, makes the absence of a KDC a
-// failure instead of a reason to skip.
+// requireKDC is the environment variable that makes a missing KDC a test failure
+// instead of a reason to skip.
 const requireKDC = "PORTCULLIS_REQUIRE_KDC"
 
 const brokerName = "kafka/broker.example.com"
 
-// kdc is an MIT KDC of its own, on a free port of the loopback interface.
+// kdc is a private MIT KDC on a free port of the loopback interface.
 type kdc struct {
 	dir  string
 	env  []string
 	port int
 }
 
-// startKDC creates a realm with the given principals and starts its KDC, which
-// ends with the test. Each principal has its key in dir/<name>.keytab, with
-// slashes in the name made hyphens.
+// startKDC creates a realm with the given principals and starts its KDC, which is
+// stopped at the end of the test. The key of each principal is in dir/<name>.keytab,
+// with slashes in the name replaced by hyphens.
 func startKDC(t *testing.T, principals ...string) *kdc {
 	t.Helper()
 	tools := map[string]string{}
@@ -86,7 +86,8 @@ func startKDC(t *testing.T, principals ...string) *kdc {
 	return k
 }
 
-// findTool looks where Debian puts the programs for administrators, too.
+// findTool looks for a program on the path and where Debian installs programs for
+// administrators.
 func findTool(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
@@ -133,9 +134,9 @@ func (k *kdc) clientConfig() string {
 `, realm, realm, k.port)
 }
 
-// serviceConfig is the krb5.conf of the broker: that of the clients, and what maps
-// names. The latter is not in the former because gokrb5 v8.4.4 panics on a group
-// inside a realm.
+// serviceConfig is the krb5.conf of the broker: that of the clients plus the rules that
+// map names. The rules are not in the clients' file because gokrb5 v8.4.4 panics on a
+// group inside a realm.
 func (k *kdc) serviceConfig() string {
 	return fmt.Sprintf(`include %s
 [realms]
@@ -207,7 +208,7 @@ func (k *kdc) login(t *testing.T, name string) *client.Client {
 	return c
 }
 
-// request makes the request of a client for the broker, in which it claims to be of
+// request makes a client's request for the broker, in which the client claims to be in
 // the given realm.
 func request(t *testing.T, c *client.Client, claim string) messages.APReq {
 	t.Helper()
@@ -226,7 +227,8 @@ func request(t *testing.T, c *client.Client, claim string) messages.APReq {
 	return req
 }
 
-// TestKDC lets clients log in at a real KDC and maps what the service is shown.
+// TestKDC lets clients log in at a real KDC and maps the tickets that the service
+// receives.
 func TestKDC(t *testing.T) {
 	k := startKDC(t, brokerName, "alice", "bob/admin", "boss", "host/a.example.com", "x/y/z")
 	keys, err := keytab.Load(k.keytabPath(brokerName))
@@ -247,7 +249,7 @@ func TestKDC(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// "" is a name that is refused.
+	// An empty name means that the client is refused.
 	tests := []struct{ login, mit, kafka string }{
 		{"alice", "alice", "alice"},
 		{"bob/admin", "bob-admin", "bob"},
@@ -261,7 +263,7 @@ func TestKDC(t *testing.T) {
 		checkMapped(t, "Kafka", kafka, req, creds, test.kafka)
 	}
 
-	// The mapped principal is the one that ACLs are for.
+	// ACLs match the mapped principal.
 	t.Run("authorized by ACLs", func(t *testing.T) {
 		store := snapshot.NewStore(snapshot.Config{})
 		if err := store.Update(func(tx *snapshot.Tx) error {
@@ -294,7 +296,8 @@ func TestKDC(t *testing.T) {
 	})
 }
 
-// checkMapped compares the short name of a client, or "" for one that is refused.
+// checkMapped compares the short name of a client with the expected one, or "" for a
+// client that is refused.
 func checkMapped(
 	t *testing.T, dialect string, rules *principal.KerberosRules,
 	req *messages.APReq, creds *credentials.Credentials, want string,

@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// TestConfigIsReadInLinearTime reads configurations of many sections, groups and
+// TestConfigIsReadInLinearTime parses configurations of many sections, groups and
 // relations.
 func TestConfigIsReadInLinearTime(t *testing.T) {
 	many := func(n int, format string) string {

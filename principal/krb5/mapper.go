@@ -12,49 +12,49 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// maxGroups is how many group SIDs of one ticket are looked up. Windows puts no
-// more than 1,024 into a ticket; the KDC of a trusted realm might put in more.
+// maxGroups is the maximum number of group SIDs per ticket that are looked up. Windows
+// puts at most 1,024 into a ticket; the KDC of a trusted realm might put in more.
 const maxGroups = 4096
 
 // Errors of [Mapper.Map], for [errors.Is].
 var (
-	// ErrNotVerified is the error for credentials that do not come from a
-	// verification that succeeded, or have expired since.
-	ErrNotVerified = errors.New("krb5: the credentials are not those of a verified ticket")
-	// ErrForgedName is the error for a client that names itself otherwise than the
-	// KDC does.
+	// ErrNotVerified is the error for credentials that were not verified successfully,
+	// or have expired since.
+	ErrNotVerified = errors.New("krb5: the credentials are not from a verified ticket")
+	// ErrForgedName is the error for a client that claims another name or realm than
+	// the KDC put into its ticket.
 	ErrForgedName = errors.New("krb5: the client claims another name than its ticket holds")
 )
 
-// Mapper makes principals of verified tickets. Its fields must not be changed
-// while it is in use; then it is safe for concurrent use by any number of
-// goroutines, if Groups is. The zero Mapper refuses every ticket.
+// Mapper maps verified tickets to principals. Its fields must not change while it is in
+// use. It is safe for concurrent use if Groups is. The zero Mapper refuses every
+// ticket.
 type Mapper struct {
-	// Rules makes short names of Kerberos names.
+	// Rules maps Kerberos names to short names.
 	Rules *principal.KerberosRules
-	// Groups, unless nil, returns the principal of a group, by its SID, such as
-	// "S-1-5-21-1-2-3-513". It reports false for a group that no ACL can name. An
-	// error refuses the client: an ACL that denies the group would be missed.
+	// Groups returns the principal of a group by its SID, such as "S-1-5-21-1-2-3-513".
+	// Return false for a group that no ACL can name. An error refuses the client,
+	// because an ACL that denies the group would be missed. Groups may be nil.
 	Groups func(sid string) (group principal.Principal, ok bool, err error)
 }
 
-// Map returns who the client is that sent req, and its groups, without
-// repetitions, in the order of the ticket. creds must be what service.VerifyAPREQ
+// Map returns the principal of the client that sent req, and its groups, without
+// duplicates, in the order of the ticket. creds must be what service.VerifyAPREQ
 // returned for req, with true and without an error.
 //
-// The name is the one that the KDC sealed in the ticket. gokrb5 v8.4.4 takes the
-// realm in creds from the authenticator, which the client writes, and does not
-// compare it with the ticket's: a client of a trusted realm could pass for the
-// user of that name in this one. A difference is an [ErrForgedName]. Nor is
-// creds.UserName used: a PAC sets it to the account's name.
+// The name is the one that the KDC sealed in the ticket. gokrb5 v8.4.4 takes the realm
+// in creds from the authenticator, which the client writes, and does not compare it
+// with that of the ticket. A client of a trusted realm could impersonate the user of
+// the same name in this realm. So a difference is an [ErrForgedName]. Map does not use
+// creds.UserName either: a PAC sets it to the account's name.
 //
-// Neither gokrb5 nor Map looks at the realms that a ticket passed through: that the
-// KDC of the service's realm refuses wrong paths, as MIT krb5's does unless
-// reject_bad_transit is off, is taken for granted.
+// Neither gokrb5 nor Map checks the realms that a ticket passed through. Map relies on
+// the KDC of the service's realm to refuse wrong paths, as MIT krb5's does unless
+// reject_bad_transit is off.
 //
-// The groups are those of the ticket's PAC, which Active Directory fills in, mapped
-// by Groups; there are none if Groups is nil or the PAC was not decoded. On error
-// there is neither principal nor group.
+// The groups are those in the ticket's PAC, which Active Directory fills in, mapped by
+// Groups. There are none if Groups is nil or the PAC was not decoded. On error both
+// results are zero.
 func (m *Mapper) Map(
 	req *messages.APReq, creds *credentials.Credentials,
 ) (who principal.Principal, groups []principal.Principal, err error) {
@@ -83,14 +83,14 @@ func (m *Mapper) Map(
 	return principal.User(short), groups, nil
 }
 
-// groups looks up the SIDs of the PAC.
+// groups looks up the SIDs in the PAC.
 func (m *Mapper) groups(creds *credentials.Credentials) ([]principal.Principal, error) {
 	if m.Groups == nil {
 		return nil, nil
 	}
 	sids := creds.GetADCredentials().GroupMembershipSIDs
 	if len(sids) > maxGroups {
-		return nil, fmt.Errorf("krb5: the ticket names %d groups: expected no more than %d", len(sids), maxGroups)
+		return nil, fmt.Errorf("krb5: the ticket has %d groups: expected no more than %d", len(sids), maxGroups)
 	}
 	var groups []principal.Principal
 	for _, sid := range sids {
@@ -100,7 +100,7 @@ func (m *Mapper) groups(creds *credentials.Credentials) ([]principal.Principal, 
 			return nil, fmt.Errorf("krb5: looking up the group %s: %w", enum.Quote(sid), err)
 		case !ok || slices.ContainsFunc(groups, group.Equal):
 		case group.IsZero():
-			return nil, fmt.Errorf("krb5: the group %s was looked up as nobody", enum.Quote(sid))
+			return nil, fmt.Errorf("krb5: the principal of the group %s is empty", enum.Quote(sid))
 		default:
 			groups = append(groups, group)
 		}

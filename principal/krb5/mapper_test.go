@@ -20,18 +20,18 @@ import (
 
 const realm = "EXAMPLE.COM"
 
-// peer is a client as a service meets it.
+// peer is a client as a service sees it.
 type peer struct {
 	cname types.PrincipalName // sealed in the ticket
 	realm string              // sealed in the ticket
-	claim string              // the realm that the client writes itself
+	claim string              // the realm that the client writes into the authenticator
 }
 
 func user(components ...string) types.PrincipalName {
 	return types.PrincipalName{NameType: nametype.KRB_NT_PRINCIPAL, NameString: components}
 }
 
-// verify has gokrb5 verify a request of p, with a ticket made for it.
+// verify lets gokrb5 verify a request of p, with a ticket made for it.
 func (p peer) verify(t *testing.T) (*messages.APReq, *credentials.Credentials) {
 	t.Helper()
 	keys := keytab.New()
@@ -55,7 +55,7 @@ func (p peer) verify(t *testing.T) (*messages.APReq, *credentials.Credentials) {
 	return verifyRequest(t, req, service.NewSettings(keys))
 }
 
-// verifyRequest sends req over the wire to a service.
+// verifyRequest sends req over the wire to a service, which verifies it.
 func verifyRequest(t *testing.T, req messages.APReq, settings *service.Settings) (*messages.APReq, *credentials.Credentials) {
 	t.Helper()
 	wire, err := req.Marshal()
@@ -108,8 +108,8 @@ func refused(t *testing.T, what string, who principal.Principal, groups []princi
 	}
 }
 
-// gokrb5 believes the realm that a client claims. If its check comes to cover the
-// realm, this test will say so.
+// TestMapRefusesForgedRealm: gokrb5 accepts the realm that a client claims. The test
+// fails if gokrb5 starts to check it.
 func TestMapRefusesForgedRealm(t *testing.T) {
 	req, creds := peer{user("admin"), "PARTNER.ORG", realm}.verify(t)
 	if creds.Realm() != realm {
@@ -151,7 +151,7 @@ func TestMapRefusesForeignCredentials(t *testing.T) {
 	refused(t, "the zero KerberosRules", who, groups, err, principal.ErrMalformedKerberosName)
 }
 
-// A component may hold any character; its text must not be read as another name.
+// A component may contain any character. Its text must not be read as another name.
 func TestMapRefusesAmbiguousComponents(t *testing.T) {
 	mapper := krb5.Mapper{Rules: kafkaRules(t, "RULE:[1:$1]", "RULE:[2:$1]")}
 	for _, cname := range []types.PrincipalName{
@@ -174,8 +174,8 @@ func TestMapRefusesAmbiguousComponents(t *testing.T) {
 	}
 }
 
-// A PAC renames the credentials to the account; the principal keeps the name of the
-// ticket.
+// A PAC sets the name in the credentials to the account's; the principal keeps the name
+// in the ticket.
 func TestMapGroups(t *testing.T) {
 	req, creds := peer{user("alice"), realm, realm}.verify(t)
 	creds.SetADCredentials(credentials.ADCredentials{

@@ -10,14 +10,14 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// maxLineLength is the longest line in bytes: MIT krb5 reads a longer one as
-// several.
+// maxLineLength is the maximum length of a line in bytes. MIT krb5 reads a longer one
+// as several.
 const maxLineLength = 2046
 
-// space is what ends a name and is cut off around values.
+// space are the characters that end a name and are trimmed from values.
 const space = " \t\n\v\f\r"
 
-// group is a section, or what stands between braces. A nil group is empty.
+// group is a section, or the relations between braces. A nil group is empty.
 type group struct {
 	relations []relation // in order
 	groups    map[string]*group
@@ -26,7 +26,7 @@ type group struct {
 // relation is a name and its value.
 type relation struct{ name, value string }
 
-// group returns the group of that name; nil if there is none.
+// group returns the group called name, or nil.
 func (g *group) group(name string) *group {
 	if g == nil {
 		return nil
@@ -34,8 +34,8 @@ func (g *group) group(name string) *group {
 	return g.groups[name]
 }
 
-// open returns the group of that name, which it adds if need be: MIT krb5 joins
-// groups that have one name.
+// open returns the group called name and adds it if necessary. MIT krb5 merges groups
+// of the same name.
 func (g *group) open(name string) *group {
 	if sub := g.groups[name]; sub != nil {
 		return sub
@@ -48,7 +48,7 @@ func (g *group) open(name string) *group {
 	return sub
 }
 
-// values returns the values of the relations of that name, in order.
+// values returns the values of the relations called name, in order.
 func (g *group) values(name string) []string {
 	if g == nil {
 		return nil
@@ -62,7 +62,7 @@ func (g *group) values(name string) []string {
 	return list
 }
 
-// readLimited returns the text of a file of no more than limit bytes.
+// readLimited returns the text of a file of at most limit bytes.
 func readLimited(name string, limit int) (string, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -70,7 +70,7 @@ func readLimited(name string, limit int) (string, error) {
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
-		return "", &ConfigError{File: name, Msg: "is no regular file"}
+		return "", &ConfigError{File: name, Msg: "is not a regular file"}
 	}
 	text, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
 	if err != nil {
@@ -79,16 +79,16 @@ func readLimited(name string, limit int) (string, error) {
 	return string(text), nil
 }
 
-// profileParser reads one file into the sections that all files share.
+// profileParser parses one file into the sections that all files share.
 type profileParser struct {
 	loader *configLoader
 	file   configFile
 	line   int
-	open   []*group // the section, and the groups open in it
-	brace  bool     // the group opened last still needs its "{"
+	open   []*group // the section and the open groups in it
+	brace  bool     // the last group still needs its "{"
 }
 
-// parse reads the text of file.
+// parse parses the text of file.
 func (l *configLoader) parse(text string, file configFile) error {
 	if l.size += len(text); l.size > maxConfigSize {
 		return &ConfigError{File: file.name, Msg: fmt.Sprintf("expected no more than %d bytes in all files", maxConfigSize)}
@@ -110,7 +110,7 @@ func (p *profileParser) fail(format string, args ...any) *ConfigError {
 	return &ConfigError{File: p.file.name, Line: p.line, Msg: fmt.Sprintf(format, args...)}
 }
 
-// parseLine reads one line. A directive counts only at its very beginning.
+// parseLine parses one line. A directive must be at the very beginning of the line.
 func (p *profileParser) parseLine(line string) error {
 	if len(line) > maxLineLength {
 		return p.fail("is longer than %d bytes, and MIT krb5 would read it as several lines", maxLineLength)
@@ -138,7 +138,7 @@ func (p *profileParser) parseLine(line string) error {
 		p.brace = false
 		return nil
 	case len(p.open) == 0 && line[0] != '[': // MIT krb5 skips such a line
-		return p.fail("stands before the first section: expected [section] at the beginning of the line")
+		return p.fail("is before the first section: expected [section] at the beginning of the line")
 	case text[0] == '[':
 		return p.section(text)
 	case text[0] == '}':
@@ -148,7 +148,7 @@ func (p *profileParser) parseLine(line string) error {
 	}
 }
 
-// cutSpace splits a line that does not begin with white space at the first.
+// cutSpace splits a line at its first white space, which is not at the beginning.
 func cutSpace(line string) (first, rest string) {
 	if i := strings.IndexAny(line, space); i > 0 {
 		return line[:i], strings.Trim(line[i:], space)
@@ -156,15 +156,15 @@ func cutSpace(line string) (first, rest string) {
 	return "", ""
 }
 
-// section opens "[name]". An asterisk behind it only matters where several
-// configurations are searched in turn.
+// section opens "[name]". An asterisk after it matters only if several configurations
+// are searched in turn.
 func (p *profileParser) section(text string) error {
 	if len(p.open) > 1 {
 		return p.fail(`begins a section inside a group: expected "}" first`)
 	}
 	name, rest, closed := strings.Cut(text[1:], "]")
 	if rest = strings.Trim(strings.TrimPrefix(rest, "*"), space); !closed || rest != "" {
-		return p.fail("expected [section] and nothing behind it")
+		return p.fail("expected [section] and nothing after it")
 	}
 	p.open = []*group{p.loader.root.open(name)}
 	return nil
@@ -176,16 +176,16 @@ func (p *profileParser) close(text string) error {
 		return p.fail(`"}" closes nothing`)
 	}
 	if text != "}" && text != "}*" {
-		return p.fail(`expected nothing behind "}"`)
+		return p.fail(`expected nothing after "}"`)
 	}
 	p.open = p.open[:len(p.open)-1]
 	return nil
 }
 
-// relation reads "name = value" or opens the group of "name = {".
+// relation parses "name = value" or opens the group of "name = {".
 func (p *profileParser) relation(text string) error {
 	name, value, ok := strings.Cut(text, "=")
-	name, _, _ = strings.Cut(strings.TrimRight(name, space), "*") // an asterisk as behind a section
+	name, _, _ = strings.Cut(strings.TrimRight(name, space), "*") // an asterisk, as after a section
 	if !ok || name == "" || strings.ContainsAny(name, space) {
 		return p.fail("expected a name without spaces, and =, in %s", enum.Quote(text))
 	}
@@ -209,13 +209,13 @@ func (p *profileParser) relation(text string) error {
 	return nil
 }
 
-// unquote reads a value in quotation marks, in which a backslash quotes.
+// unquote parses a value in quotation marks, in which a backslash quotes.
 func unquote(text string) (string, error) {
 	var b strings.Builder
 	for i := 1; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '"' && i < len(text)-1:
-			return "", errors.New("expected nothing behind the closing quotation mark")
+			return "", errors.New("expected nothing after the closing quotation mark")
 		case c == '"':
 			return b.String(), nil
 		case c == '\\' && i < len(text)-1:

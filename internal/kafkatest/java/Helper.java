@@ -6,11 +6,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Calls methods of other classes for a Go test: one call a line, words separated by tabs.
+ * Calls methods of other classes for a Go test: one call per line, words separated by tabs.
  *
  * <p>A call is the name of a class and the arguments of its method
  * {@code static String run(String[] args) throws Exception}. The answer is "ok" and the
- * result, or "error", the class of the exception and its message. In a word, tab, line
+ * result, or "error", the class of the exception and its message. In a word, a tab, line
  * feed, carriage return and backslash are written \t, \n, \r and \\.
  *
  * <p>What the called classes print goes to standard error.

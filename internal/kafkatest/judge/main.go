@@ -1,5 +1,5 @@
-// Command judge compares Portcullis with real brokers of any version of Kafka, and keeps
-// docs/kafka-tested.md, which says how many requests were compared:
+// Command judge compares Portcullis with real brokers of any version of Kafka. It
+// maintains docs/kafka-tested.md, which says how many requests were compared:
 //
 //	go run ./internal/kafkatest/judge -kafka 4.4.0
 //	go run ./internal/kafkatest/judge -kafka 4.4.0,4.2.1,3.9.2 -soak 1h
@@ -9,9 +9,9 @@
 // It runs all that is compared: requests on the wire, Kafka's classes and the engine, real
 // clients, and three brokers that fail.
 //
-// It is to be run in the root folder of the repository. It needs what package kafkatest
-// needs. Its exit status is 1 if a test fails. Then differences are printed, and the page
-// says so too.
+// Run it in the root folder of the repository. It has the requirements of package
+// kafkatest. Its exit status is 1 if a test fails. It then prints the differences, and
+// the page reports them too.
 package main
 
 import (
@@ -34,19 +34,19 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 )
 
-// page is the page that is generated, and results the file with its figures.
+// page is the generated page, and results the file with its figures.
 var (
 	page    = filepath.Join("docs", "kafka-tested.md")
 	results = filepath.Join("gateway", "proxy", "judge", "testdata", "results.json")
 )
 
-// Result is what the judge says about a version of Kafka. The tests write it.
+// Result is the result for a version of Kafka. The tests write it.
 type Result struct {
 	Kafka       string `json:"kafka"`
 	Requests    int    `json:"requests"`
 	Versions    int    `json:"versions"`
 	Differences int    `json:"differences"`
-	// Published is how often each difference of docs/differences.md showed.
+	// Published is how often each difference in docs/differences.md occurred.
 	Published map[string]int `json:"published"`
 	// Parts is what else was compared, by the name of the part.
 	Parts map[string]Figures `json:"parts,omitempty"`
@@ -59,7 +59,7 @@ type Figures struct {
 }
 
 func main() {
-	versions := flag.String("kafka", kafkatest.DefaultVersion, "the versions of Kafka, with commas between")
+	versions := flag.String("kafka", kafkatest.DefaultVersion, "the versions of Kafka, separated by commas")
 	soak := flag.Duration("soak", 0, "how long to judge each version; 0 is the usual number of requests")
 	seed := flag.Uint64("seed", 1, "the seed of all requests and ACLs")
 	counts := flag.Bool("counts", false, "keep how many requests of each API and version were compared: later runs must compare as many")
@@ -130,7 +130,7 @@ func judge(version string, soak time.Duration, seed uint64, counts bool) (*Resul
 	failure := cmd.Run()
 	text, err := os.ReadFile(file.Name())
 	if err != nil || len(text) == 0 {
-		return nil, cmp.Or(failure, errors.New("the tests say nothing"))
+		return nil, cmp.Or(failure, errors.New("the tests returned no result"))
 	}
 	var result Result
 	if err := json.Unmarshal(text, &result); err != nil {
