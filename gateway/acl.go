@@ -4,18 +4,19 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // server answers a request that was allowed without asking the cluster.
 type server func(*Gateway, kmsg.Request) kmsg.Response
 
 // aclServers are the requests that are answered from the store.
-var aclServers = map[ops.APIKey]server{29: describeACLs, 30: createACLs, 31: deleteACLs}
+var aclServers = map[ops.APIKey]server{ops.DescribeACLsKey: describeACLs, ops.CreateACLsKey: createACLs, ops.DeleteACLsKey: deleteACLs}
 
 // describeACLs answers DescribeAcls.
 //

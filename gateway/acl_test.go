@@ -5,12 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/acl"
-	"github.com/portcullis-authz/portcullis/gateway"
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // creationOf is the creation of an ACL.

@@ -3,8 +3,9 @@ package gateway
 import (
 	"reflect"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // addresses are where a response says where brokers or controllers are.
@@ -19,19 +20,20 @@ type addresses struct {
 
 // addressed are the responses with addresses.
 var addressed = map[ops.APIKey]*addresses{
-	0: {fields: []string{"Brokers"}, from: 10, tagged: true}, 1: {fields: []string{"Brokers"}, from: 16, tagged: true},
-	3: {fields: []string{"Brokers"}}, 10: {fields: []string{"", "Coordinators"}}, 60: {fields: []string{"Brokers"}},
-	78: {fields: []string{"NodeEndpoints"}}, 79: {fields: []string{"NodeEndpoints"}},
-	52: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
-	53: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
-	54: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
-	55: {fields: []string{"Nodes"}, from: 2, controllers: true},
-	59: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
-	82: {fields: []string{"CurrentLeader"}, controllers: true},
+	ops.ProduceKey:          {fields: []string{"Brokers"}, from: 10, tagged: true},
+	ops.FetchKey:            {fields: []string{"Brokers"}, from: 16, tagged: true},
+	ops.MetadataKey:         {fields: []string{"Brokers"}},
+	ops.FindCoordinatorKey:  {fields: []string{"", "Coordinators"}},
+	ops.DescribeClusterKey:  {fields: []string{"Brokers"}},
+	ops.ShareFetchKey:       {fields: []string{"NodeEndpoints"}},
+	ops.ShareAcknowledgeKey: {fields: []string{"NodeEndpoints"}},
+	ops.VoteKey:             {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
+	ops.BeginQuorumEpochKey: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
+	ops.EndQuorumEpochKey:   {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
+	ops.DescribeQuorumKey:   {fields: []string{"Nodes"}, from: 2, controllers: true},
+	ops.FetchSnapshotKey:    {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
+	ops.UpdateRaftVoterKey:  {fields: []string{"CurrentLeader"}, controllers: true},
 }
-
-// coordinatorNotAvailable is Kafka's answer where there is no coordinator to name.
-const coordinatorNotAvailable ops.ErrorCode = 15
 
 // replaceIn replaces the addresses in a response, and reports whether it did.
 func (a *addresses) replaceIn(resp kmsg.Response, g *Gateway) (changed bool) {
@@ -91,7 +93,7 @@ func (g *Gateway) replaceAddresses(v reflect.Value, of Broker) (changed bool) {
 	}
 	is := g.config.Address(was)
 	if is.Host == "" && v.FieldByName("ErrorCode").IsValid() {
-		gone := refusal{code: coordinatorNotAvailable}
+		gone := refusal{code: ops.CoordinatorNotAvailable}
 		gone.blank(v)
 		gone.set(v)
 		is.Port = -1

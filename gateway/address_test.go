@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway"
 )
 
 // TestAddressesAreReplaced in every response and version that shows where a broker is:

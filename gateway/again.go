@@ -5,9 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A response can come long after its request was decided: a Fetch waits for records as
@@ -19,23 +20,25 @@ import (
 // request asked for.
 var tells = func() (known [len(requests)]bool) {
 	for _, key := range []ops.APIKey{
-		0, 8, 12, 13, createTopicsKey, 20, 21, 22, 24, 25, 26, 27, 28, 30, 31, 33, 34, 37, 38, 39, 40, 42, 43, 44, 45, 47,
-		49, 51, 57, 64, 72, 79, 80, 81, 91, 92,
+		ops.ProduceKey, ops.OffsetCommitKey, ops.HeartbeatKey, ops.LeaveGroupKey, ops.CreateTopicsKey,
+		ops.DeleteTopicsKey, ops.DeleteRecordsKey, ops.InitProducerIDKey, ops.AddPartitionsToTxnKey,
+		ops.AddOffsetsToTxnKey, ops.EndTxnKey, ops.WriteTxnMarkersKey, ops.TxnOffsetCommitKey, ops.CreateACLsKey,
+		ops.DeleteACLsKey, ops.AlterConfigsKey, ops.AlterReplicaLogDirsKey, ops.CreatePartitionsKey,
+		ops.CreateDelegationTokenKey, ops.RenewDelegationTokenKey, ops.ExpireDelegationTokenKey, ops.DeleteGroupsKey,
+		ops.ElectLeadersKey, ops.IncrementalAlterConfigsKey, ops.AlterPartitionReassignmentsKey, ops.OffsetDeleteKey,
+		ops.AlterClientQuotasKey, ops.AlterUserSCRAMCredentialsKey, ops.UpdateFeaturesKey, ops.UnregisterBrokerKey,
+		ops.PushTelemetryKey, ops.ShareAcknowledgeKey, ops.AddRaftVoterKey, ops.RemoveRaftVoterKey,
+		ops.AlterShareGroupOffsetsKey, ops.DeleteShareGroupOffsetsKey,
 	} {
 		known[key] = true
 	}
 	return known
 }()
 
-const (
-	createTopicsKey ops.APIKey = 19
-	shareFetchKey   ops.APIKey = 78
-)
-
 // isDecided reports whether nothing about the response depends on the ACLs any more. The
 // response to CreateTopics also shows configurations.
 func (p *Plan) isDecided() bool {
-	return p.local != nil || p.changesNothing() && tells[p.query.Key] && p.query.Key != createTopicsKey
+	return p.local != nil || p.changesNothing() && tells[p.query.Key] && p.query.Key != ops.CreateTopicsKey
 }
 
 // Outdated reports whether the ACLs have changed since the request was decided, in a way
@@ -51,7 +54,7 @@ func (p *Plan) decideAgain() (refusal kmsg.Response, err error) {
 		return nil, nil
 	}
 	p.asker.view = p.conn.session.View()
-	if p.query.Key == shareFetchKey {
+	if p.query.Key == ops.ShareFetchKey {
 		return nil, nil // its filter asks about all that it shows
 	}
 	q := p.query

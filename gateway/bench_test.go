@@ -3,8 +3,9 @@ package gateway_test
 import (
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway"
 )
 
 // exchanges are requests that pass, as nearly all do, with what a cluster that is well

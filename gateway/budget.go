@@ -54,19 +54,16 @@ const lateCost = int(unsafe.Sizeof(ops.Item{}))
 // extraCosts are what one entry of an outermost list costs more in some APIs: those that are
 // evaluated twice, or whose entries are compared with each other.
 var extraCosts = map[ops.APIKey]int{
-	0:  20, // Produce
-	1:  idCost,
-	3:  creationCost,
-	9:  withinCost,
-	20: comparedCost + missingCost,
-	24: withinCost + missingCost,
-	78: idCost,
-	89: withinCost + 30,
-	90: withinCost,
+	ops.ProduceKey:                   20, // Produce
+	ops.FetchKey:                     idCost,
+	ops.MetadataKey:                  creationCost,
+	ops.OffsetFetchKey:               withinCost,
+	ops.DeleteTopicsKey:              comparedCost + missingCost,
+	ops.AddPartitionsToTxnKey:        withinCost + missingCost,
+	ops.ShareFetchKey:                idCost,
+	ops.StreamsGroupDescribeKey:      withinCost + 30,
+	ops.DescribeShareGroupOffsetsKey: withinCost,
 }
-
-// writeMarkersKey is that of WriteTxnMarkers.
-const writeMarkersKey ops.APIKey = 27
 
 // partitionCost is that of the partitions of a topic that come together, each of them once.
 const partitionCost = int(unsafe.Sizeof(placed{}))
@@ -90,11 +87,11 @@ func (l *layout) setCosts(key ops.APIKey, response *layout) {
 
 // repeatsNames are the requests whose refusal repeats the name of a topic with each
 // partition.
-var repeatsNames = map[ops.APIKey]bool{4: true, 5: true}
+var repeatsNames = map[ops.APIKey]bool{ops.LeaderAndISRKey: true, ops.StopReplicaKey: true}
 
 // asksAboutAll are the requests whose names are asked about however deep they stand: those
 // of the topics of a streams topology.
-var asksAboutAll = map[ops.APIKey]bool{88: true}
+var asksAboutAll = map[ops.APIKey]bool{ops.StreamsGroupHeartbeatKey: true}
 
 // sizeClasses are the sizes of small pieces of memory: what is between is rounded up.
 var sizeClasses = func() (classes []int) {
@@ -154,13 +151,13 @@ func (c costs) within(l, echo *layout, depth int) {
 				l.cost += lateCost
 			}
 		}
-		if c.key == shareFetchKey && echo != nil && l.name == "Partitions" {
+		if c.key == ops.ShareFetchKey && echo != nil && l.name == "Partitions" {
 			l.cost += sessionCost
 		}
 		if echo != nil {
 			l.echoed = echo.memory
 			l.cost += echo.elem.least
-			if l.name == "Partitions" && (repetitions[c.key] >= joinTopics || c.key == writeMarkersKey) {
+			if l.name == "Partitions" && (repetitions[c.key] >= joinTopics || c.key == ops.WriteTxnMarkersKey) {
 				l.cost += partitionCost
 				l.joined = echo.memory
 			}

@@ -11,14 +11,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // worstFrame is a request that is small on the wire and has as many entries as it can: one
@@ -139,7 +140,7 @@ func (w *worstFrame) frame(k kind, l *layout) []byte {
 	b := binary.BigEndian.AppendUint16(nil, uint16(k.key))
 	b = binary.BigEndian.AppendUint16(b, uint16(k.version))
 	b = append(b, 0, 0, 0, 9)
-	if k.key != controlledShutdownKey || k.version > 0 {
+	if k.key != ops.ControlledShutdownKey || k.version > 0 {
 		b = append(b, 0xff, 0xff)
 	}
 	if w.flexible = k.flexible(); w.flexible {
@@ -280,7 +281,7 @@ func (b *budgetCase) takes(t *testing.T, frame []byte) int64 {
 	for i := range replies {
 		k := kind{plan.Header.Key, plan.version(i), true}
 		if plan.instead != nil {
-			k.key = metadataKey
+			k.key = ops.MetadataKey
 		}
 		replies[i] = plan.Header.Response(k.blank().(kmsg.Response))
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"unicode/utf8"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // Kafka reads frames that no client of its own writes: names that are not UTF-8, numbers in
@@ -49,7 +51,7 @@ func appendHeader(dst []byte, h Header, flexible bool) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(h.Key))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(h.Version))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(h.CorrelationID))
-	if h.Key == controlledShutdownKey && h.Version == 0 {
+	if h.Key == ops.ControlledShutdownKey && h.Version == 0 {
 		return dst
 	}
 	dst = append(binary.BigEndian.AppendUint16(dst, uint16(len(h.ClientID))), h.ClientID...)

@@ -8,10 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // TestDecodeUTF8 compares with what String(byte[], UTF_8) of Java 17 made of the same

@@ -79,7 +79,7 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 // SaslHandshake and SaslAuthenticate. On any other a broker closes the connection.
 //
 // Source: Kafka's SaslServerAuthenticator.
-var beforeLogin = map[ops.APIKey]bool{apiVersionsKey: true, 17: true, 36: true}
+var beforeLogin = map[ops.APIKey]bool{ops.APIVersionsKey: true, ops.SASLHandshakeKey: true, ops.SASLAuthenticateKey: true}
 
 var errNobody = errors.New("the client is not authenticated: expected ApiVersions, SaslHandshake or SaslAuthenticate")
 
@@ -126,7 +126,7 @@ func (c *Conn) request(frame []byte) (*Plan, error) {
 		return nil, &FrameError{Header: h, Err: errNobody}
 	}
 	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}, conn: c}
-	if h.Key == apiVersionsKey && !c.gateway.serves(h) {
+	if h.Key == ops.APIVersionsKey && !c.gateway.serves(h) {
 		p.local = c.gateway.unknownApiVersions()
 		return p, nil
 	}
@@ -156,7 +156,7 @@ func (c *Conn) request(frame []byte) (*Plan, error) {
 
 // blank returns a blank request of the kind.
 func (c *Conn) blank(h Header) kmsg.Request {
-	if h.Key != produceKey || c.produce == nil {
+	if h.Key != ops.ProduceKey || c.produce == nil {
 		return h.request()
 	}
 	r := c.produce

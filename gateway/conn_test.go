@@ -3,8 +3,9 @@ package gateway
 import (
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // TestWhatIsKeptIsBounded: a connection holds no memory for the many topics that it once

@@ -4,8 +4,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // CredentialHandling says what becomes of the requests that list and change the SCRAM
@@ -31,16 +32,7 @@ type Credential struct {
 }
 
 // credentialServers are the requests that ShowCredentials answers.
-var credentialServers = map[ops.APIKey]server{50: describeCredentials, 51: alterCredentials}
-
-// The codes that only DescribeUserScramCredentials answers with, which no row of the
-// protocol table has.
-//
-// Source: Kafka 4.2, org.apache.kafka.common.protocol.Errors.
-const (
-	resourceNotFound  ops.ErrorCode = 91
-	duplicateResource ops.ErrorCode = 92
-)
+var credentialServers = map[ops.APIKey]server{ops.DescribeUserSCRAMCredentialsKey: describeCredentials, ops.AlterUserSCRAMCredentialsKey: alterCredentials}
 
 // describeCredentials answers DescribeUserScramCredentials.
 //
@@ -66,10 +58,10 @@ func describeCredentials(g *Gateway, request kmsg.Request) kmsg.Response {
 		result.User = user
 		switch credentials := g.config.Credentials[user]; {
 		case asked[user] > 1:
-			result.ErrorCode = int16(duplicateResource)
+			result.ErrorCode = int16(ops.DuplicateResource)
 			result.ErrorMessage = new("Cannot describe SCRAM credentials for the same user twice in a single request: " + user)
 		case len(credentials) == 0:
-			result.ErrorCode = int16(resourceNotFound)
+			result.ErrorCode = int16(ops.ResourceNotFound)
 			result.ErrorMessage = new("Attempt to describe a user credential that does not exist: " + user)
 		default:
 			result.ErrorMessage = emptyText

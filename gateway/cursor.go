@@ -11,8 +11,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // DescribeTopicPartitions answers in pages, and tells the client with which partition the

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway"
 )
 
 // TestPagesOfTopics goes through the pages of a cluster with topics that may not be

@@ -3,9 +3,10 @@ package gateway
 import (
 	"slices"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Metadata and DeleteTopics name a topic either by its name or by its id, on the wire by

@@ -3,13 +3,12 @@ package gateway
 import (
 	"net/netip"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-const envelopeKey ops.APIKey = 58
 
 // readEnvelope reads what an Envelope carries. An Envelope within an Envelope is not
 // read: it is refused without.
@@ -23,7 +22,7 @@ func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	if err != nil || message == nil {
 		return
 	}
-	if h.Key == envelopeKey {
+	if h.Key == ops.EnvelopeKey {
 		q.Embedded.Request = &ops.Request{Key: h.Key, Version: h.Version}
 		return
 	}

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A proxy hands each request of a client to the gateway, and the cluster's response to

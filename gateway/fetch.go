@@ -1,14 +1,11 @@
 package gateway
 
 import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-// fetchSessionIDNotFound is Kafka's answer to a fetch in a session that it does not
-// have. The client begins anew with a full fetch.
-const fetchSessionIDNotFound ops.ErrorCode = 70
 
 // finalEpoch is the epoch of a full fetch that makes no session (KIP-227).
 const finalEpoch = -1
@@ -39,6 +36,6 @@ func rewriteFetch(p *Plan, _ *ops.Outcome) (bool, error) {
 // sessionNotFound returns the response to a fetch in a session that there is not.
 func sessionNotFound(m *kmsg.FetchRequest) kmsg.Response {
 	r := m.ResponseKind().(*kmsg.FetchResponse)
-	r.ErrorCode = int16(fetchSessionIDNotFound)
+	r.ErrorCode = int16(ops.FetchSessionIDNotFound)
 	return r
 }

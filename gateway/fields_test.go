@@ -10,10 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // fieldsFile has a row for each field of each request: the API, the versions in which the

@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // rewriter changes a request that is sent on, beside taking out what is refused, and
@@ -14,12 +15,12 @@ import (
 type rewriter func(*Plan, *ops.Outcome) (changed bool, err error)
 
 var rewriters = map[ops.APIKey]rewriter{
-	1:  rewriteFetch,
-	3:  rewriteMetadata,
-	58: rewriteEnvelope,
-	68: rewriteHeartbeat,
-	75: rewritePage,
-	88: rewriteStreams,
+	ops.FetchKey:                   rewriteFetch,
+	ops.MetadataKey:                rewriteMetadata,
+	ops.EnvelopeKey:                rewriteEnvelope,
+	ops.ConsumerGroupHeartbeatKey:  rewriteHeartbeat,
+	ops.DescribeTopicPartitionsKey: rewritePage,
+	ops.StreamsGroupHeartbeatKey:   rewriteStreams,
 }
 
 // filter returns what is to change in the response to a request, or nil if nothing is.
@@ -27,20 +28,20 @@ type filter func(*Plan, *ops.Outcome) change
 
 // filters are those of the responses whose content decides what may be shown.
 var filters = map[ops.APIKey]filter{
-	3:  filterMetadata,
-	9:  filterOffsets,
-	15: always((*Plan).filterGroupOperations),
-	16: always((*Plan).filterGroupList),
-	18: always((*Plan).trimVersions),
-	19: filterCreated,
-	60: filterCluster,
-	65: always((*Plan).filterTransactionTopics),
-	66: always((*Plan).filterTransactions),
-	69: always((*Plan).filterConsumerGroups),
-	75: always((*Plan).filterTopicPartitions),
-	77: always((*Plan).filterShareGroups),
-	89: always((*Plan).filterStreamsGroups),
-	90: always((*Plan).filterShareOffsets),
+	ops.MetadataKey:                  filterMetadata,
+	ops.OffsetFetchKey:               filterOffsets,
+	ops.DescribeGroupsKey:            always((*Plan).filterGroupOperations),
+	ops.ListGroupsKey:                always((*Plan).filterGroupList),
+	ops.APIVersionsKey:               always((*Plan).trimVersions),
+	ops.CreateTopicsKey:              filterCreated,
+	ops.DescribeClusterKey:           filterCluster,
+	ops.DescribeTransactionsKey:      always((*Plan).filterTransactionTopics),
+	ops.ListTransactionsKey:          always((*Plan).filterTransactions),
+	ops.ConsumerGroupDescribeKey:     always((*Plan).filterConsumerGroups),
+	ops.DescribeTopicPartitionsKey:   always((*Plan).filterTopicPartitions),
+	ops.ShareGroupDescribeKey:        always((*Plan).filterShareGroups),
+	ops.StreamsGroupDescribeKey:      always((*Plan).filterStreamsGroups),
+	ops.DescribeShareGroupOffsetsKey: always((*Plan).filterShareOffsets),
 }
 
 // always makes a filter of a function that changes every response of a type.

@@ -10,8 +10,9 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // DefaultMaxFrame is the size, in bytes, of the largest request that a Kafka broker
@@ -91,11 +92,11 @@ func parseHeader(frame []byte, clientID string) (Header, error) {
 	}
 	known := h.known()
 	switch {
-	case !known && h.Key == apiVersionsKey:
+	case !known && h.Key == ops.APIVersionsKey:
 		return h, nil
 	case !known:
 		return Header{}, &FrameError{Header: h, Err: errUnknown}
-	case h.Key == controlledShutdownKey && h.Version == 0: // the one request whose header ends here
+	case h.Key == ops.ControlledShutdownKey && h.Version == 0: // the one request whose header ends here
 		return h, nil
 	}
 	r := canonicalWriter{data: frame, at: h.size}
@@ -140,16 +141,11 @@ var requests = func() (known [kmsg.MaxKey + 1]struct{ versions, flexible int16 }
 
 // known reports whether kmsg knows the kind of the request.
 func (h Header) known() bool {
-	return h.Key >= 0 && int(h.Key) < len(requests) && h.Version >= 0 && h.Version < requests[h.Key].versions
+	return h.Key >= ops.ProduceKey && int(h.Key) < len(requests) && h.Version >= 0 && h.Version < requests[h.Key].versions
 }
 
 // errUnknown is why a frame of an unknown kind is not served.
 var errUnknown = errors.New("an API or a version that is not known")
-
-const (
-	controlledShutdownKey ops.APIKey = 7
-	apiVersionsKey        ops.APIKey = 18
-)
 
 // request returns a blank request of the kind, or nil if kmsg does not know it.
 func (h Header) request() kmsg.Request {
@@ -218,7 +214,7 @@ func (l *layouts) encode(h Header, r kmsg.Response) []byte {
 //
 // Source: KIP-511.
 func (k kind) hasHeaderTags() bool {
-	return k.flexible() && k.key != apiVersionsKey
+	return k.flexible() && k.key != ops.APIVersionsKey
 }
 
 // decodeResponse decodes a frame of the cluster as r, whose version is set, and checks

@@ -11,8 +11,9 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway"
 )
 
 func TestReadFrame(t *testing.T) {

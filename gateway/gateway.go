@@ -98,7 +98,7 @@ func (NoCluster) Topics() (names []string, version uint64, ok bool) { return nil
 
 // StreamsTopology does not know the group: COORDINATOR_NOT_AVAILABLE.
 func (NoCluster) StreamsTopology(string) (sources, internal []string, code ops.ErrorCode) {
-	return nil, nil, coordinatorNotAvailable
+	return nil, nil, ops.CoordinatorNotAvailable
 }
 
 // Broker is where a response says that a broker is, or a controller. The zero Broker is

@@ -3,8 +3,9 @@ package gateway
 import (
 	"reflect"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // hiddenGroups are what Kafka says of a group with a topic that the client may not
@@ -13,9 +14,9 @@ import (
 // Source: Kafka 4.2, KafkaApis.handleConsumerGroupDescribe, handleShareGroupDescribe and
 // handleStreamsGroupDescribe.
 var hiddenGroups = map[ops.APIKey]string{
-	69: "The group has described topic(s) that the client is not authorized to describe.",
-	77: "The group has described topic(s) that the client is not authorized to describe.",
-	89: "The described group uses topics that the client is not authorized to describe.",
+	ops.ConsumerGroupDescribeKey: "The group has described topic(s) that the client is not authorized to describe.",
+	ops.ShareGroupDescribeKey:    "The group has described topic(s) that the client is not authorized to describe.",
+	ops.StreamsGroupDescribeKey:  "The described group uses topics that the client is not authorized to describe.",
 }
 
 // filterGroups decides about the groups that the cluster describes, also about those that

@@ -8,14 +8,10 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
-
-const consumerGroupHeartbeatKey ops.APIKey = 68
-
-// invalidRegularExpression is the error of a pattern that cannot be resolved.
-const invalidRegularExpression ops.ErrorCode = 128
 
 // A member of a consumer group may subscribe to a pattern. Kafka's coordinator resolves
 // it to the topics that the member may describe, and again when there are new topics. It
@@ -152,7 +148,7 @@ func (p *Plan) resolveAgain(s *subscription, told bool) (names []string, changed
 	case !told && (same || !known):
 		return nil, false, nil
 	case !known:
-		return nil, false, p.refuse(coordinatorNotAvailable)
+		return nil, false, p.refuse(ops.CoordinatorNotAvailable)
 	}
 	names, err = p.resolve(s, topics)
 	switch {
@@ -246,7 +242,7 @@ func (p *Plan) sendImpossible(m *kmsg.ConsumerGroupHeartbeatRequest, e *patternE
 	m.SubscribedTopicRegex = new(impossible)
 	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
 		r := resp.(*kmsg.ConsumerGroupHeartbeatResponse)
-		if r.ErrorCode != int16(invalidRegularExpression) {
+		if r.ErrorCode != int16(ops.InvalidRegularExpression) {
 			return false, nil
 		}
 		r.ErrorMessage = new(e.Error())

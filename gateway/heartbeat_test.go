@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/gateway"
-	"github.com/portcullis-authz/portcullis/snapshot"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // topicList is a cluster whose topics change.

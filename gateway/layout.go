@@ -5,8 +5,9 @@ import (
 	"reflect"
 	"sync/atomic"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // kmsg decodes what a frame claims: it makes room for as many entries as an array

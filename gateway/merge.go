@@ -5,16 +5,28 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // itemFields are the lists of a response whose entries are those of the list of the
 // request that is decided entry by entry, where it is not called Topics.
 var itemFields = map[ops.APIKey]string{
-	9: "Groups", 15: "Groups", 16: "Groups", 42: "Groups", 69: "Groups", 77: "Groups", 89: "Groups", 90: "Groups",
-	10: "Coordinators", 65: "TransactionStates", 66: "TransactionStates",
-	32: "Resources", 33: "Resources", 44: "Resources",
+	ops.OffsetFetchKey:               "Groups",
+	ops.DescribeGroupsKey:            "Groups",
+	ops.ListGroupsKey:                "Groups",
+	ops.DeleteGroupsKey:              "Groups",
+	ops.ConsumerGroupDescribeKey:     "Groups",
+	ops.ShareGroupDescribeKey:        "Groups",
+	ops.StreamsGroupDescribeKey:      "Groups",
+	ops.DescribeShareGroupOffsetsKey: "Groups",
+	ops.FindCoordinatorKey:           "Coordinators",
+	ops.DescribeTransactionsKey:      "TransactionStates",
+	ops.ListTransactionsKey:          "TransactionStates",
+	ops.DescribeConfigsKey:           "Resources",
+	ops.AlterConfigsKey:              "Resources",
+	ops.IncrementalAlterConfigsKey:   "Resources",
 }
 
 // itemField returns the list of the response to key whose entries are decided one by
@@ -303,7 +315,7 @@ func refusedOf(codes []ops.ErrorCode) []bool {
 
 // errorStands are the requests that are about one group whose error stands for all of
 // their topics.
-var errorStands = map[ops.APIKey]bool{47: true, 78: true, 79: true, 91: true, 92: true}
+var errorStands = map[ops.APIKey]bool{ops.OffsetDeleteKey: true, ops.ShareFetchKey: true, ops.ShareAcknowledgeKey: true, ops.AlterShareGroupOffsetsKey: true, ops.DeleteShareGroupOffsetsKey: true}
 
 // merge puts the refused entries into a response of the cluster.
 func (v *verdicts) merge(q *query, response kmsg.Response) error {

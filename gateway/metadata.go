@@ -5,12 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-const metadataKey ops.APIKey = 3
 
 // versionWithoutCreation is the first version of Metadata that can be told not to
 // create topics.

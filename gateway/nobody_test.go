@@ -6,10 +6,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // open are the requests of which something reaches the cluster whoever sends them:

@@ -4,8 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // The versions of Metadata that are sent in place of AddPartitionsToTxn. Its version 3

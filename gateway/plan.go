@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Plan is what is to be done about one request: send Forward on, hand what comes back
@@ -116,7 +117,7 @@ func (p *Plan) refuseUnasked() (err error) {
 
 // tellsMissing are the requests in which the cluster tells that a topic is missing
 // before it refuses the same for another operation.
-var tellsMissing = map[ops.APIKey]bool{20: true}
+var tellsMissing = map[ops.APIKey]bool{ops.DeleteTopicsKey: true}
 
 // tellMissing gives refused entries the error of a missing topic where that comes first.
 // Whether a topic is missing only the cluster knows for sure, so that what is allowed
@@ -182,7 +183,7 @@ func (p *Plan) missingTopics(topics []ops.Topic) (missing []string) {
 // follow does what an outcome says.
 func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
 	switch serve := p.gateway.handling[p.query.Key].serve; {
-	case p.query.Key == shareGroupHeartbeatKey && p.query.unservable != ops.None && out.Error == ops.TopicAuthorizationFailed:
+	case p.query.Key == ops.ShareGroupHeartbeatKey && p.query.unservable != ops.None && out.Error == ops.TopicAuthorizationFailed:
 		p.local, err = refuseAll(p.query, p.query.unservable) // Kafka says so before it asks about topics
 	case out.Error != ops.None || out.Empty:
 		p.local, err = refuseAll(p.query, out.Error)
@@ -199,7 +200,7 @@ func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
 // sentOnEmpty are the requests that are sent on with whatever is left of their topics:
 // Metadata, whose answer also says where the brokers are, those of a share session, which
 // the cluster counts, and those about a group, whose error comes before those of its topics.
-var sentOnEmpty = map[ops.APIKey]bool{metadataKey: true, 47: true, 78: true, 79: true, 91: true, 92: true}
+var sentOnEmpty = map[ops.APIKey]bool{ops.MetadataKey: true, ops.OffsetDeleteKey: true, ops.ShareFetchKey: true, ops.ShareAcknowledgeKey: true, ops.AlterShareGroupOffsetsKey: true, ops.DeleteShareGroupOffsetsKey: true}
 
 // forward sends on what of the request is not refused.
 func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
@@ -304,7 +305,7 @@ func (p *Plan) NeedsRequest() bool { return p.query != nil }
 // subscription. Then the next request is decided after Response has returned. That of any
 // other plan may be decided once the cluster has answered.
 func (p *Plan) IsNoted() bool {
-	return p.query != nil && (p.query.Key == shareFetchKey || p.query.Key == consumerGroupHeartbeatKey)
+	return p.query != nil && (p.query.Key == ops.ShareFetchKey || p.query.Key == ops.ConsumerGroupHeartbeatKey)
 }
 
 // Response returns the answer to the client: nil if there is none. replies are the
@@ -447,7 +448,7 @@ func (p *Plan) decode(replies [][]byte) (kmsg.Response, error) {
 	for i, reply := range replies {
 		of := kind{p.Header.Key, p.version(i), true}
 		if p.instead != nil {
-			of.key = metadataKey
+			of.key = ops.MetadataKey
 		}
 		if isVersionRefusal(p.Header, reply) {
 			of.version = 0

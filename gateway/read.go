@@ -6,8 +6,9 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // query is a request as authorization sees it, and the lists of the message that its

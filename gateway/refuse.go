@@ -5,8 +5,9 @@ import (
 	"math"
 	"reflect"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // A refusal repeats what was asked for: the entry of a topic has its name and all its
@@ -42,9 +43,9 @@ var blanks = map[string]int64{
 
 // blanksOf are the values of fields in the answers of an API that differ from blanks.
 var blanksOf = map[ops.APIKey]map[string]int64{
-	65: {"ProducerEpoch": 0},
-	87: {"LeaderEpoch": 0},
-	90: {"StartOffset": -1, "LeaderEpoch": 0},
+	ops.DescribeTransactionsKey:       {"ProducerEpoch": 0},
+	ops.ReadShareGroupStateSummaryKey: {"LeaderEpoch": 0},
+	ops.DescribeShareGroupOffsetsKey:  {"StartOffset": -1, "LeaderEpoch": 0},
 }
 
 // refusal is what an entry of the answer to a request of an API is refused with.
@@ -334,15 +335,31 @@ var refusedLists = map[ops.APIKey]struct {
 	request, response string
 	min, max          int16 // versions; a max of 0 is any
 }{
-	0: {"Topics", "Topics", 0, 0}, 1: {"Topics", "Topics", 0, 12}, 2: {"Topics", "Topics", 0, 0},
-	8: {"Topics", "Topics", 0, 0}, 9: {"Topics", "Topics", 0, 1}, 10: {"CoordinatorKeys", "Coordinators", 4, 0},
-	24: {"Topics", "Topics", 0, 3}, 27: {"Markers", "Markers", 0, 0}, 28: {"Topics", "Topics", 0, 0},
-	30: {"Creations", "Results", 0, 0}, 31: {"Filters", "Results", 0, 0},
-	32: {"Resources", "Resources", 0, 0}, 33: {"Resources", "Resources", 0, 0}, 44: {"Resources", "Resources", 0, 0},
-	43: {"Topics", "Topics", 0, 0}, 46: {"Topics", "Topics", 0, 0}, 45: {"Topics", "Topics", 0, 0}, 49: {"Entries", "Entries", 0, 0}, 50: {"Users", "Results", 0, 0},
-	75: {"Topics", "Topics", 0, 0},
-	83: {"Topics", "Topics", 0, 0}, 84: {"Topics", "Topics", 0, 0}, 85: {"Topics", "Topics", 0, 0},
-	86: {"Topics", "Topics", 0, 0}, 87: {"Topics", "Topics", 0, 0},
+	ops.ProduceKey:                      {"Topics", "Topics", 0, 0},
+	ops.FetchKey:                        {"Topics", "Topics", 0, 12},
+	ops.ListOffsetsKey:                  {"Topics", "Topics", 0, 0},
+	ops.OffsetCommitKey:                 {"Topics", "Topics", 0, 0},
+	ops.OffsetFetchKey:                  {"Topics", "Topics", 0, 1},
+	ops.FindCoordinatorKey:              {"CoordinatorKeys", "Coordinators", 4, 0},
+	ops.AddPartitionsToTxnKey:           {"Topics", "Topics", 0, 3},
+	ops.WriteTxnMarkersKey:              {"Markers", "Markers", 0, 0},
+	ops.TxnOffsetCommitKey:              {"Topics", "Topics", 0, 0},
+	ops.CreateACLsKey:                   {"Creations", "Results", 0, 0},
+	ops.DeleteACLsKey:                   {"Filters", "Results", 0, 0},
+	ops.DescribeConfigsKey:              {"Resources", "Resources", 0, 0},
+	ops.AlterConfigsKey:                 {"Resources", "Resources", 0, 0},
+	ops.IncrementalAlterConfigsKey:      {"Resources", "Resources", 0, 0},
+	ops.ElectLeadersKey:                 {"Topics", "Topics", 0, 0},
+	ops.ListPartitionReassignmentsKey:   {"Topics", "Topics", 0, 0},
+	ops.AlterPartitionReassignmentsKey:  {"Topics", "Topics", 0, 0},
+	ops.AlterClientQuotasKey:            {"Entries", "Entries", 0, 0},
+	ops.DescribeUserSCRAMCredentialsKey: {"Users", "Results", 0, 0},
+	ops.DescribeTopicPartitionsKey:      {"Topics", "Topics", 0, 0},
+	ops.InitializeShareGroupStateKey:    {"Topics", "Topics", 0, 0},
+	ops.ReadShareGroupStateKey:          {"Topics", "Topics", 0, 0},
+	ops.WriteShareGroupStateKey:         {"Topics", "Topics", 0, 0},
+	ops.DeleteShareGroupStateKey:        {"Topics", "Topics", 0, 0},
+	ops.ReadShareGroupStateSummaryKey:   {"Topics", "Topics", 0, 0},
 }
 
 // refuseAll returns the response to a request that is refused as a whole.

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // repetition is what becomes of the entries of an answer about the same thing, which a
@@ -30,9 +31,22 @@ const (
 //
 // Source: the handlers of Kafka 4.2, and what brokers answer.
 var repetitions = map[ops.APIKey]repetition{
-	0: joinPartition, 1: joinBeside, 3: firstOne, 8: joinTopics, 19: firstOne, 20: firstOne, 21: joinPartition,
-	24: joinPartition, 28: joinTopics, 37: firstOne, 42: firstOne, 47: joinTopics, 75: firstOne,
-	78: joinPartition, 79: joinPartition, 91: joinSome,
+	ops.ProduceKey:                 joinPartition,
+	ops.FetchKey:                   joinBeside,
+	ops.MetadataKey:                firstOne,
+	ops.OffsetCommitKey:            joinTopics,
+	ops.CreateTopicsKey:            firstOne,
+	ops.DeleteTopicsKey:            firstOne,
+	ops.DeleteRecordsKey:           joinPartition,
+	ops.AddPartitionsToTxnKey:      joinPartition,
+	ops.TxnOffsetCommitKey:         joinTopics,
+	ops.CreatePartitionsKey:        firstOne,
+	ops.DeleteGroupsKey:            firstOne,
+	ops.OffsetDeleteKey:            joinTopics,
+	ops.DescribeTopicPartitionsKey: firstOne,
+	ops.ShareFetchKey:              joinPartition,
+	ops.ShareAcknowledgeKey:        joinPartition,
+	ops.AlterShareGroupOffsetsKey:  joinSome,
 }
 
 // join brings together the entries of a list that are about the same thing. Its entries

@@ -10,11 +10,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/ops"
-	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
 )
 
 //go:embed testdata/response-schemas.tsv

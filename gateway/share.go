@@ -6,8 +6,9 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // A share consumer names a partition once in a session, and from then on every fetch is
@@ -34,8 +35,6 @@ const (
 	maxAcquired = 10_000
 )
 
-const shareGroupHeartbeatKey ops.APIKey = 76
-
 // isShareMember reports whether a member of a share group can have an id.
 //
 // Source: Kafka's KafkaApis.isMemberIdValid.
@@ -45,11 +44,6 @@ func isShareMember(id string) bool { return id != "" && javaLength(id) <= 36 }
 const (
 	initialShareEpoch = 0
 	finalShareEpoch   = -1
-)
-
-const (
-	shareSessionNotFound     ops.ErrorCode = 122
-	shareSessionLimitReached ops.ErrorCode = 133
 )
 
 // shareSession is the share session of a connection, which has one member. The zero
@@ -89,7 +83,7 @@ func (s *shareSession) begin(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 	case m.ShareSessionEpoch == finalShareEpoch:
 	case m.ShareSessionEpoch != initialShareEpoch && !same:
 		// It may have been made on another connection, and hold what nobody decided here.
-		return shareSessionNotFound
+		return ops.ShareSessionNotFound
 	case m.ShareSessionEpoch == initialShareEpoch && same:
 		for _, p := range s.partitions { // those that have acquired something are still to be released
 			p.wanted, p.sent = false, false
@@ -180,7 +174,7 @@ func (p *Plan) beginShare(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 	renews := m.Version >= 2 && m.IsRenewAck
 	switch {
 	case code == ops.None && !p.conn.memory.share.name(m):
-		return shareSessionLimitReached
+		return ops.ShareSessionLimitReached
 	case code == ops.None: // the cluster looks at the request
 		return ops.None
 	case !isShareMember(stringOf(m.MemberID)) || renews && (m.MaxBytes != 0 || m.MinBytes != 0 || m.MaxRecords != 0 || m.MaxWaitMillis != 0):

@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // The coordinator of a streams group creates the internal topics of the group's topology
@@ -44,8 +45,6 @@ const (
 	sourcesEpoch  = math.MaxInt32 - 2
 	internalEpoch = math.MaxInt32 - 1
 	waitingEpoch  = math.MaxInt32
-
-	unknownMemberID ops.ErrorCode = 25
 )
 
 // heartbeatInterval is how long a member waits until its next heartbeat, in milliseconds,
@@ -93,7 +92,7 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 		p.local = waiting(m, statusIs(missingInternalTopics, "Internal topics are missing."))
 		return false, nil
 	case waitingEpoch:
-		return false, p.refuse(unknownMemberID)
+		return false, p.refuse(ops.UnknownMemberID)
 	}
 	if why := missingID(m); why != "" {
 		err := p.refuse(ops.InvalidRequest)
@@ -120,7 +119,7 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 	if p.conn.reader.cluster != nil {
 		gone, certain := p.ask().MissingTopics(slices.Concat(forbidden, sources))
 		if !certain {
-			return false, p.refuse(coordinatorNotAvailable)
+			return false, p.refuse(ops.CoordinatorNotAvailable)
 		}
 		missing, noSource = both(gone, forbidden), both(gone, sources)
 	}

@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/gateway"
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // streamsCluster is a cluster with a streams group.

@@ -1,8 +1,9 @@
 package gateway
 
 import (
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // findTopics asks the cluster for the topics of a request that are not known by their

@@ -5,14 +5,13 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // versionRange is the versions of an API that the gateway serves.
 type versionRange struct{ min, max int16 }
-
-const initProducerIDKey ops.APIKey = 22
 
 // twoPhaseCommitFrom is the version of InitProducerId that has the field.
 const twoPhaseCommitFrom = 6
@@ -27,7 +26,7 @@ func servedVersions(endpoint ops.Endpoint) map[ops.APIKey]versionRange {
 			continue
 		}
 		r := versionRange{api.MinVersion, min(api.MaxVersion, request.MaxVersion())}
-		if api.Key == initProducerIDKey && twoPhaseCommit < 0 {
+		if api.Key == ops.InitProducerIDKey && twoPhaseCommit < 0 {
 			r.max = min(r.max, twoPhaseCommitFrom-1) // what it asks for could not be read
 		}
 		if r.min <= r.max {
@@ -42,13 +41,6 @@ func (g *Gateway) serves(h Header) bool {
 	served, ok := g.versions[h.Key]
 	return ok && h.Version >= served.min && h.Version <= served.max
 }
-
-// produceKey is the key of Produce. librdkafka takes a broker whose oldest version is
-// not 0 for one that cannot compress, so that Kafka shows 0, though it serves 3 and
-// newer only.
-//
-// Source: KAFKA-18659.
-const produceKey ops.APIKey = 0
 
 // trimVersions takes the APIs and versions out of the cluster's answer that would be
 // refused, and puts those in that the gateway answers by itself.
@@ -65,7 +57,9 @@ func (p *Plan) trimVersions(r *kmsg.ApiVersionsResponse) {
 		if lowest > k.MaxVersion {
 			continue
 		}
-		if key != produceKey {
+		// librdkafka takes a broker whose oldest version of Produce is not 0 for one that cannot
+		// compress. So Kafka shows 0, though it serves 3 and newer only (KAFKA-18659).
+		if key != ops.ProduceKey {
 			k.MinVersion = lowest
 		}
 		shown = append(shown, k)
@@ -109,9 +103,9 @@ func readVersions(q *query, m *kmsg.ApiVersionsRequest) {
 func (g *Gateway) unknownApiVersions() kmsg.Response {
 	r := kmsg.NewPtrApiVersionsResponse()
 	r.ErrorCode = int16(ops.UnsupportedVersion)
-	served := g.versions[apiVersionsKey]
+	served := g.versions[ops.APIVersionsKey]
 	k := kmsg.NewApiVersionsResponseApiKey()
-	k.ApiKey, k.MinVersion, k.MaxVersion = int16(apiVersionsKey), served.min, served.max
+	k.ApiKey, k.MinVersion, k.MaxVersion = int16(ops.APIVersionsKey), served.min, served.max
 	r.ApiKeys = append(r.ApiKeys, k)
 	return r
 }
@@ -119,5 +113,5 @@ func (g *Gateway) unknownApiVersions() kmsg.Response {
 // isVersionRefusal reports whether a response of the cluster is the answer to an
 // ApiVersions whose version the cluster does not know, which is of version 0.
 func isVersionRefusal(h Header, reply []byte) bool {
-	return h.Key == apiVersionsKey && len(reply) >= 6 && ops.ErrorCode(binary.BigEndian.Uint16(reply[4:])) == ops.UnsupportedVersion
+	return h.Key == ops.APIVersionsKey && len(reply) >= 6 && ops.ErrorCode(binary.BigEndian.Uint16(reply[4:])) == ops.UnsupportedVersion
 }

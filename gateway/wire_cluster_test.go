@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // fakeCluster answers requests as a cluster in the state of a case does that allows
@@ -128,7 +129,7 @@ func (f *fakeCluster) answer(frame []byte) ([]byte, error) {
 		}
 		return h.Response(resp), nil
 	}
-	if q.Key == metadataKey {
+	if q.Key == ops.MetadataKey {
 		f.created = append(f.created, out.Create...)
 	}
 	resp := render(q, &out)
@@ -157,7 +158,7 @@ func render(q *query, out *ops.Outcome) kmsg.Response {
 	if f := v.FieldByName("ClusterAuthorizedOperations"); f.IsValid() && q.IncludeClusterOperations {
 		f.SetInt(0xffff)
 	}
-	if q.Key == metadataKey && q.IncludeClusterOperations {
+	if q.Key == ops.MetadataKey && q.IncludeClusterOperations {
 		v.FieldByName("AuthorizedOperations").SetInt(0xffff)
 	}
 	if q.Key == 24 && q.Version >= 4 {
@@ -245,7 +246,7 @@ func renderItem(q *query, it *ops.Item, e reflect.Value) {
 		}
 		f.Set(reflect.Append(f, p))
 	}
-	if f := e.FieldByName("Partitions"); q.Key == metadataKey && it.Code == ops.None {
+	if f := e.FieldByName("Partitions"); q.Key == ops.MetadataKey && it.Code == ops.None {
 		for id := range int32(16) { // more than a case names
 			f.Set(reflect.Append(f, reflect.ValueOf(kmsg.MetadataResponseTopicPartition{Partition: id})))
 		}

@@ -6,9 +6,10 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // wireRequest holds the fields of the requests of the cases.

@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // wireOutcome is what the client is told, in the words of the cases.
@@ -30,7 +31,7 @@ type wireOutcome struct {
 // exchange sends a request of a case through the gateway to the cluster.
 func exchange(c *wireCase, g *Gateway, client Client, cluster *fakeCluster, m kmsg.Request) (*wireOutcome, error) {
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("client")).AppendRequest(nil, m, 77)[4:]
-	if m.Key() == int16(controlledShutdownKey) && m.GetVersion() == 0 {
+	if m.Key() == int16(ops.ControlledShutdownKey) && m.GetVersion() == 0 {
 		frame = m.AppendTo(frame) // kmsg forgets the body
 	}
 	conn := g.Conn(client)

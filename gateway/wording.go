@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // messages are what Kafka says of an error code where a request has no words of its own.
@@ -42,26 +43,26 @@ type wording struct {
 //
 // Source: the handlers of Kafka 4.2 and 4.4, and what brokers of both answer.
 var wordings = map[ops.APIKey]wording{
-	0:  {entry: noEntryText},
-	10: {entry: coordinatorText},
-	15: {entry: noEntryText},
-	19: {entry: creationText},
-	20: {entry: deletionText},
-	33: {entry: alterationText},
-	37: {entry: partitionsText},
-	44: {entry: alterationText},
-	48: {whole: noText},
-	50: {whole: noText, entry: noEntryText},
-	61: {entry: producersText},
-	68: {whole: noText},
-	69: {entry: noEntryText},
-	76: {whole: noText},
-	77: {entry: noEntryText},
-	78: {whole: noText, entry: noEntryText},
-	79: {whole: noText, entry: noEntryText},
-	88: {whole: noText},
-	89: {entry: noEntryText},
-	90: {entry: noEntryText},
+	ops.ProduceKey:                      {entry: noEntryText},
+	ops.FindCoordinatorKey:              {entry: coordinatorText},
+	ops.DescribeGroupsKey:               {entry: noEntryText},
+	ops.CreateTopicsKey:                 {entry: creationText},
+	ops.DeleteTopicsKey:                 {entry: deletionText},
+	ops.AlterConfigsKey:                 {entry: alterationText},
+	ops.CreatePartitionsKey:             {entry: partitionsText},
+	ops.IncrementalAlterConfigsKey:      {entry: alterationText},
+	ops.DescribeClientQuotasKey:         {whole: noText},
+	ops.DescribeUserSCRAMCredentialsKey: {whole: noText, entry: noEntryText},
+	ops.DescribeProducersKey:            {entry: producersText},
+	ops.ConsumerGroupHeartbeatKey:       {whole: noText},
+	ops.ConsumerGroupDescribeKey:        {entry: noEntryText},
+	ops.ShareGroupHeartbeatKey:          {whole: noText},
+	ops.ShareGroupDescribeKey:           {entry: noEntryText},
+	ops.ShareFetchKey:                   {whole: noText, entry: noEntryText},
+	ops.ShareAcknowledgeKey:             {whole: noText, entry: noEntryText},
+	ops.StreamsGroupHeartbeatKey:        {whole: noText},
+	ops.StreamsGroupDescribeKey:         {entry: noEntryText},
+	ops.DescribeShareGroupOffsetsKey:    {entry: noEntryText},
 }
 
 // wholeText returns what to say of the error of a whole request.

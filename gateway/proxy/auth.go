@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -148,7 +149,7 @@ func (f *loginFlow) token(message []byte) ([]byte, error) {
 // expired reports whether a request with this header comes after the end of the
 // session. To log in again is always possible.
 func (f *loginFlow) expired(h gateway.Header) bool {
-	return !f.expires.IsZero() && h.Key != saslHandshake && h.Key != saslAuthenticate && time.Now().After(f.expires)
+	return !f.expires.IsZero() && h.Key != ops.SASLHandshakeKey && h.Key != ops.SASLAuthenticateKey && time.Now().After(f.expires)
 }
 
 // unsecured names the client of a listener without SASL.

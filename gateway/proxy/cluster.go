@@ -188,7 +188,7 @@ func (c *cluster) versions(ctx context.Context, node int32) (*kmsg.ApiVersionsRe
 	response.ApiKeys = slices.DeleteFunc(response.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool {
 		key := ops.APIKey(k.ApiKey)
 		_, refused := unserved[key]
-		return refused || key == saslHandshake || key == saslAuthenticate
+		return refused || key == ops.SASLHandshakeKey || key == ops.SASLAuthenticateKey
 	})
 	// Clients log in at the proxy, whatever the upstream can.
 	for _, r := range []kmsg.Request{kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()} {

@@ -87,14 +87,14 @@ func (k *knowledge) StreamsTopology(group string) (sources, internal []string, c
 	request.Groups = []string{group}
 	answer, err := k.cluster.request(k.ctx, k.node, request)
 	if err != nil {
-		return nil, nil, coordinatorNotAvailable
+		return nil, nil, ops.CoordinatorNotAvailable
 	}
 	response := answer.(*kmsg.StreamsGroupDescribeResponse)
 	if len(response.Groups) != 1 {
-		return nil, nil, coordinatorNotAvailable
+		return nil, nil, ops.CoordinatorNotAvailable
 	}
 	switch g := &response.Groups[0]; {
-	case ops.ErrorCode(g.ErrorCode) == groupIDNotFound: // or it is a group of another kind
+	case ops.ErrorCode(g.ErrorCode) == ops.GroupIDNotFound: // or it is a group of another kind
 		return nil, nil, ops.None
 	case g.ErrorCode != 0:
 		return nil, nil, ops.ErrorCode(g.ErrorCode)
@@ -114,9 +114,3 @@ func (k *knowledge) StreamsTopology(group string) (sources, internal []string, c
 		return sources, internal, ops.None
 	}
 }
-
-// Kafka's error codes of group coordinators.
-const (
-	coordinatorNotAvailable ops.ErrorCode = 15
-	groupIDNotFound         ops.ErrorCode = 69
-)

@@ -13,21 +13,14 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// The requests that the proxy answers itself.
-const (
-	saslHandshake    ops.APIKey = 17
-	apiVersions      ops.APIKey = 18
-	saslAuthenticate ops.APIKey = 36
-)
-
 // unserved are requests that are refused whatever the ACLs say, and not advertised.
 // The upstream takes them for the proxy's own, and the proxy is a super user there.
 var unserved = map[ops.APIKey]string{
-	38: "a delegation token would be one of the proxy's principal",
-	39: "delegation tokens are those of the proxy's principal",
-	40: "delegation tokens are those of the proxy's principal",
-	41: "delegation tokens are those of the proxy's principal",
-	58: "an envelope speaks for other principals",
+	ops.CreateDelegationTokenKey:   "a delegation token would be one of the proxy's principal",
+	ops.RenewDelegationTokenKey:    "delegation tokens are those of the proxy's principal",
+	ops.ExpireDelegationTokenKey:   "delegation tokens are those of the proxy's principal",
+	ops.DescribeDelegationTokenKey: "delegation tokens are those of the proxy's principal",
+	ops.EnvelopeKey:                "an envelope speaks for other principals",
 }
 
 // take does what a request asks for, and returns its answer. With an error the connection
@@ -46,9 +39,9 @@ func (c *conn) take(ctx context.Context, frame []byte) (answer, error) {
 		return answer{}, fmt.Errorf("%v is not served: %s", h.Key, reason)
 	case c.login.expired(h):
 		return answer{}, errors.New("the session has ended and the client did not log in again")
-	case h.Key == apiVersions:
+	case h.Key == ops.APIVersionsKey:
 		return c.takeAPIVersions(h, frame)
-	case h.Key == saslHandshake || h.Key == saslAuthenticate:
+	case h.Key == ops.SASLHandshakeKey || h.Key == ops.SASLAuthenticateKey:
 		return c.takeLogin(h, frame)
 	case c.login.state != loggedIn:
 		return answer{}, fmt.Errorf("%v before the client is logged in", h.Key)
