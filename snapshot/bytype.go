@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -49,7 +50,7 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 		if n.wild.refuses&bit != 0 {
 			return MatchingDeny
 		}
-		prefixes += n.prefixes.n
+		prefixes += n.prefixes.Len()
 	}
 	a := anyName{view: v, bit: bit, typ: t}
 	if prefixes >= scalarValues {
@@ -64,12 +65,12 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 			return MatchingAllow
 		}
 		found := false
-		n.prefixes.root.eachMarked(bit, func(prefix string, r ruling) bool {
+		n.prefixes.EachMarked(phash.Marks(bit), func(prefix string, r ruling) bool {
 			found = r.open()&bit != 0 && a.leavesBelow(prefix)
 			return !found
 		})
 		if !found {
-			n.literals.root.eachMarked(bit, func(name string, r ruling) bool {
+			n.literals.EachMarked(phash.Marks(bit), func(name string, r ruling) bool {
 				found = r.open()&bit != 0 && name != "" && !a.deniesLiteral(name)
 				return !found
 			})
@@ -112,7 +113,7 @@ func (a *anyName) denies(name string, literals bool) bool {
 		if n == nil {
 			continue
 		}
-		start := newStart()
+		start := phash.NewPrefixes()
 		for i := n.covering(0, name, 0, a.bit); i < len(n.lengths); i = n.covering(i+1, name, 0, a.bit) {
 			if n.prefixed(&start, name, n.lengths[i].bytes).refuses&a.bit != 0 {
 				return true
@@ -147,7 +148,7 @@ func (v *View) leavesUncovered(t resource.Type) bool {
 		return true
 	case patterns.wild.record != nil:
 		return false
-	case patterns.prefixes.n < scalarValues:
+	case patterns.prefixes.Len() < scalarValues:
 		return patterns.get(resource.PrefixedPattern(t, "")).record == nil
 	}
 	taken := newTakenNames()

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -18,7 +19,7 @@ func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	}
 	var deny, allow candidate
 	if v.alone {
-		deny, allow = v.names[t-resource.Topic].ask(hashString(name), bit, name)
+		deny, allow = v.names[t-resource.Topic].ask(phash.HashString(name), bit, name)
 	} else {
 		switch {
 		case v.standing == nobody:
@@ -71,7 +72,7 @@ const (
 // decide, and returns which records do, if any speak about the operations. With a
 // deny, which allow decides is of no account.
 func ask(scopes []*scope, bit ops.Set, t resource.Type, name string) (deny, allow candidate) {
-	hash := hashString(name)
+	hash := phash.HashString(name)
 	for _, s := range scopes {
 		d, a := s.of(t).ask(hash, bit, name)
 		deny, allow = deny.or(d, bit, acl.Deny, false), allow.or(a, bit, acl.Allow, false)
@@ -89,8 +90,8 @@ func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidat
 	switch {
 	case name == resource.Wildcard:
 		exact, wild = wild, exact
-	case n.literals.n > 0:
-		exact, _ = n.literals.get(hash, name)
+	case n.literals.Len() > 0:
+		exact, _ = n.literals.Get(hash, name)
 	}
 	grants := bit
 	switch {
@@ -114,7 +115,7 @@ func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidat
 // counted among them, from length i on, which is one to look at. ALLOW ones count only
 // for grants, which is the operation or nothing.
 func (n *names) askPrefixes(i int, name string, grants, bit ops.Set, deny, allow candidate) (_, _ candidate) {
-	start := newStart()
+	start := phash.NewPrefixes()
 	for ; i < len(n.lengths); i = n.covering(i+1, name, grants, bit) {
 		bytes := n.lengths[i].bytes
 		r := n.prefixed(&start, name, bytes)
@@ -196,6 +197,6 @@ func compareUTF16(a, b string) int {
 // covers reports whether any ACL, for whomever, is on a pattern that covers the
 // resource. It is only known where Config.AllowIfNoACL is set.
 func (v *View) covers(t resource.Type, name string) bool {
-	_, any := v.covered.of(t).ask(hashString(name), everything, name)
+	_, any := v.covered.of(t).ask(phash.HashString(name), everything, name)
 	return any.record != nil
 }

@@ -6,13 +6,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"iter"
 
 	"github.com/google/btree"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 )
 
 // ID names a binding in a log of changes, as Kafka's metadata log does. The zero ID
@@ -59,7 +59,7 @@ var ErrNoIDs = errors.New("the store keeps no ids: set Config.KeepIDs")
 // identities is the ids of the bindings. Each binding has one or more. The zero
 // value is empty.
 type identities struct {
-	bindings table[ID, acl.Binding]
+	bindings phash.Table[ID, acl.Binding]
 	sorted   *btree.BTreeG[identified] // the same by binding, then id; nil when empty
 }
 
@@ -68,9 +68,7 @@ type identified struct {
 	id      ID
 }
 
-var bindingsByID = &kind[ID, acl.Binding]{hash: hashID}
-
-func hashID(id ID) uint64 { return maphash.Comparable(seed, id) }
+var bindingsByID = &phash.Kind[ID, acl.Binding]{Hash: phash.Hash[ID]}
 
 func lessIdentified(a, b identified) bool {
 	c := a.binding.Compare(b.binding)
@@ -98,7 +96,7 @@ func (i *identities) of(b acl.Binding) iter.Seq[ID] {
 
 // ByID returns the binding with the id, and whether there is one.
 func (n *Snapshot) ByID(id ID) (b acl.Binding, ok bool) {
-	return n.ids.bindings.get(hashID(id), id)
+	return n.ids.bindings.Get(phash.Hash(id), id)
 }
 
 // IDs yields the ids of b, sorted: none if b is not in the snapshot, or the store
@@ -182,7 +180,7 @@ func (tx *Tx) give(id ID, b acl.Binding) {
 	if ids.sorted == nil {
 		ids.sorted = btree.NewG(degree, lessIdentified)
 	}
-	ids.bindings = bindingsByID.set(tx.edit, ids.bindings, id, b)
+	ids.bindings = bindingsByID.Set(tx.edit, ids.bindings, id, b)
 	ids.sorted.ReplaceOrInsert(identified{b, id})
 	tx.changes++
 }
@@ -190,7 +188,7 @@ func (tx *Tx) give(id ID, b acl.Binding) {
 // take takes the id from b, which has it.
 func (tx *Tx) take(id ID, b acl.Binding) {
 	ids := &tx.next.ids
-	ids.bindings = bindingsByID.delete(tx.edit, ids.bindings, id)
+	ids.bindings = bindingsByID.Delete(tx.edit, ids.bindings, id)
 	ids.sorted.Delete(identified{b, id})
 	tx.changes++
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -17,7 +18,7 @@ import (
 // compares names. It is persistent: an update
 // shares all but the changed paths with the index before it.
 type index struct {
-	principals table[string, *holder] // by the principal's text
+	principals phash.Table[string, *holder] // by the principal's text
 	// malformed holds the records whose principal is none: it has no colon. They
 	// match nobody, but Kafka throws when it comes across one.
 	malformed *scope
@@ -32,15 +33,15 @@ type index struct {
 
 // holder is one principal: where it may come from.
 type holder struct {
-	edit     *edit
+	edit     *phash.Edit
 	anywhere *scope // of the host "*", as nearly all are
-	hosts    table[hostKey, *scope]
+	hosts    phash.Table[hostKey, *scope]
 	networks *networkSizes
 }
 
 // scope is one principal on one host: what the ACLs say of it.
 type scope struct {
-	edit  *edit
+	edit  *phash.Edit
 	party *party            // of the first record there was
 	types [typeCount]*names // nil where there is no pattern
 }
@@ -59,12 +60,12 @@ func (s *scope) of(t resource.Type) *names {
 
 // names maps the patterns of one resource type to what is said on them.
 type names struct {
-	edit     *edit
-	wild     ruling                // of LITERAL "*"
-	literals table[string, ruling] // of the other LITERAL patterns
-	prefixes table[string, ruling] // of the PREFIXED patterns
-	lengths  []prefixLength        // that are in use, ascending
-	counting *edit                 // of the transaction that made lengths, and may change them
+	edit     *phash.Edit
+	wild     ruling                      // of LITERAL "*"
+	literals phash.Table[string, ruling] // of the other LITERAL patterns
+	prefixes phash.Table[string, ruling] // of the PREFIXED patterns
+	lengths  []prefixLength              // that are in use, ascending
+	counting *phash.Edit                 // of the transaction that made lengths, and may change them
 }
 
 // ruling is a record with what a check wants of it, so that a check need not read the
@@ -107,6 +108,9 @@ func spread(means *[operationCount]ops.Set, written ops.Set) (s ops.Set) {
 // open returns the operations that r grants and does not itself refuse: what a
 // by-type check looks for.
 func (r ruling) open() ops.Set { return r.grants &^ r.refuses }
+
+// marks are what r is found by in a table: see [phash.Table.EachMarked].
+func (r ruling) marks() phash.Marks { return phash.Marks(r.open()) }
 
 // speaksOf reports whether an ACL of r allows or denies one of the operations.
 func (r ruling) speaksOf(bits ops.Set) bool { return (r.grants|r.refuses)&bits != 0 }
@@ -151,8 +155,8 @@ func (n *names) covering(i int, name string, grants, refuses ops.Set) int {
 
 // prefixed returns what is said on the prefix that the first bytes of name are. start
 // is of the same name.
-func (n *names) prefixed(start *startHash, name string, bytes int) ruling {
-	r, _ := n.prefixes.get(start.of(name, bytes), name[:bytes])
+func (n *names) prefixed(start *phash.Prefixes, name string, bytes int) ruling {
+	r, _ := n.prefixes.Get(start.Hash(name, bytes), name[:bytes])
 	return r
 }
 
@@ -161,11 +165,19 @@ const everything ops.Set = 1<<16 - 1
 
 // The kinds of the tables in an index.
 var (
-	holders  = &kind[string, *holder]{hash: hashString}
-	hosts    = &kind[hostKey, *scope]{hash: hashHost}
-	literals = &kind[string, ruling]{hash: hashString, marks: ruling.open}
-	prefixes = &kind[string, ruling]{hash: hashString, marks: ruling.open}
+	holders  = &phash.Kind[string, *holder]{Hash: phash.HashString}
+	hosts    = &phash.Kind[hostKey, *scope]{Hash: phash.Hash[hostKey]}
+	literals = &phash.Kind[string, ruling]{Hash: phash.HashString, Marks: ruling.marks}
+	prefixes = &phash.Kind[string, ruling]{Hash: phash.HashString, Marks: ruling.marks}
 )
+
+// bind returns t with key bound to val or, if present is false, without key.
+func bind[K comparable, V any](k *phash.Kind[K, V], e *phash.Edit, t phash.Table[K, V], key K, val V, present bool) phash.Table[K, V] {
+	if present {
+		return k.Set(e, t, key, val)
+	}
+	return k.Delete(e, t, key)
+}
 
 // get returns what is said on p. n may be nil.
 func (n *names) get(p resource.Pattern) (r ruling) {
@@ -174,28 +186,28 @@ func (n *names) get(p resource.Pattern) (r ruling) {
 	case p.IsWildcard():
 		r = n.wild
 	case p.PatternType == resource.Literal:
-		r, _ = n.literals.get(hashString(p.Name), p.Name)
+		r, _ = n.literals.Get(phash.HashString(p.Name), p.Name)
 	default:
-		r, _ = n.prefixes.get(hashString(p.Name), p.Name)
+		r, _ = n.prefixes.Get(phash.HashString(p.Name), p.Name)
 	}
 	return r
 }
 
 // set returns n with r on p or, if r is of no record, with nothing on p. n may be
 // nil. The result is nil when it is empty.
-func (n *names) set(e *edit, p resource.Pattern, r ruling) *names {
-	n = own(n, e, func(n *names) **edit { return &n.edit })
-	before := n.prefixes.n
+func (n *names) set(e *phash.Edit, p resource.Pattern, r ruling) *names {
+	n = own(n, e, func(n *names) **phash.Edit { return &n.edit })
+	before := n.prefixes.Len()
 	switch {
 	case p.IsWildcard():
 		n.wild = r
 	case p.PatternType == resource.Literal:
-		n.literals = literals.bind(e, n.literals, p.Name, r, r.record != nil)
+		n.literals = bind(literals, e, n.literals, p.Name, r, r.record != nil)
 	default:
-		n.prefixes = prefixes.bind(e, n.prefixes, p.Name, r, r.record != nil)
-		n.countLength(e, p.Name, r, int32(n.prefixes.n-before))
+		n.prefixes = bind(prefixes, e, n.prefixes, p.Name, r, r.record != nil)
+		n.countLength(e, p.Name, r, int32(n.prefixes.Len()-before))
 	}
-	if n.wild.record == nil && n.literals.n == 0 && n.prefixes.n == 0 {
+	if n.wild.record == nil && n.literals.Len() == 0 && n.prefixes.Len() == 0 {
 		return nil
 	}
 	return n
@@ -203,7 +215,7 @@ func (n *names) set(e *edit, p resource.Pattern, r ruling) *names {
 
 // countLength notes that r is on prefix, with a change in the number of prefixes of that
 // length. n is the transaction's own.
-func (n *names) countLength(e *edit, prefix string, r ruling, change int32) {
+func (n *names) countLength(e *phash.Edit, prefix string, r ruling, change int32) {
 	bytes := len(prefix)
 	i, found := slices.BinarySearchFunc(n.lengths, bytes, func(l prefixLength, b int) int { return l.bytes - b })
 	after := prefixLength{bytes: bytes}
@@ -238,18 +250,18 @@ func (n *names) each(yield func(ruling) bool) {
 		return
 	}
 	more := true
-	n.literals.each(func(_ string, r ruling) bool {
+	n.literals.Each(func(_ string, r ruling) bool {
 		more = yield(r)
 		return more
 	})
 	if more {
-		n.prefixes.each(func(_ string, r ruling) bool { return yield(r) })
+		n.prefixes.Each(func(_ string, r ruling) bool { return yield(r) })
 	}
 }
 
 // own returns n itself if the transaction made it, else a copy that it may change;
 // a new one for nil. editOf returns where n keeps its edit.
-func own[T any](n *T, e *edit, editOf func(*T) **edit) *T {
+func own[T any](n *T, e *phash.Edit, editOf func(*T) **phash.Edit) *T {
 	if n != nil && *editOf(n) == e {
 		return n
 	}
@@ -263,7 +275,7 @@ func own[T any](n *T, e *edit, editOf func(*T) **edit) *T {
 
 // change replaces a record by another on the same pattern, principal and host;
 // nil stands for none.
-func (x *index) change(e *edit, old, new *record) {
+func (x *index) change(e *phash.Edit, old, new *record) {
 	r := new
 	if r == nil {
 		r = old
@@ -287,14 +299,14 @@ func (x *index) change(e *edit, old, new *record) {
 	if !ok {
 		return // it never matches
 	}
-	h, _ := x.principals.get(hashString(r.who.principal), r.who.principal)
+	h, _ := x.principals.Get(phash.HashString(r.who.principal), r.who.principal)
 	after := h.change(e, host, r, old, new)
 	if after != h {
-		x.principals = holders.bind(e, x.principals, r.who.principal, after, after != nil)
+		x.principals = bind(holders, e, x.principals, r.who.principal, after, after != nil)
 	}
 }
 
-func (x *index) countCovered(e *edit, r, old, new *record) {
+func (x *index) countCovered(e *phash.Edit, r, old, new *record) {
 	change := count(old, new)
 	if change == 0 {
 		return
@@ -328,7 +340,7 @@ func (x *index) find(p resource.Pattern, principal, host string) (r *record, who
 	if !ok || key.deniesOnly() || !strings.Contains(principal, ":") {
 		return nil, &party{principal: principal, host: host}, false
 	}
-	h, _ := x.principals.get(hashString(principal), principal)
+	h, _ := x.principals.Get(phash.HashString(principal), principal)
 	s := h.scope(key)
 	if s != nil && s.party.host == host {
 		who = s.party
@@ -348,33 +360,33 @@ func (x *index) find(p resource.Pattern, principal, host string) (r *record, who
 }
 
 // pack lays the part of x that a transaction made together in memory.
-func (x *index) pack(e *edit) {
-	x.principals.root.pack(e)
-	for _, h := range x.principals.each {
+func (x *index) pack(e *phash.Edit) {
+	x.principals.Pack(e)
+	for _, h := range x.principals.Each {
 		h.pack(e)
 	}
 }
 
-func (h *holder) pack(e *edit) {
+func (h *holder) pack(e *phash.Edit) {
 	if h.edit != e {
 		return
 	}
-	h.hosts.root.pack(e)
+	h.hosts.Pack(e)
 	h.anywhere.pack(e)
-	for _, s := range h.hosts.each {
+	for _, s := range h.hosts.Each {
 		s.pack(e)
 	}
 }
 
 // pack does nothing to the scope of another transaction. s may be nil.
-func (s *scope) pack(e *edit) {
+func (s *scope) pack(e *phash.Edit) {
 	if s == nil || s.edit != e {
 		return
 	}
 	for _, n := range s.types {
 		if n != nil && n.edit == e {
-			n.literals.root.pack(e)
-			n.prefixes.root.pack(e)
+			n.literals.Pack(e)
+			n.prefixes.Pack(e)
 		}
 	}
 }
@@ -387,32 +399,32 @@ func (h *holder) scope(key hostKey) *scope {
 	if key == (hostKey{}) {
 		return h.anywhere
 	}
-	s, _ := h.hosts.get(hashHost(key), key)
+	s, _ := h.hosts.Get(phash.Hash(key), key)
 	return s
 }
 
 // change returns nil when nothing is left. h may be nil.
-func (h *holder) change(e *edit, host hostKey, r, old, new *record) *holder {
-	h = own(h, e, func(h *holder) **edit { return &h.edit })
+func (h *holder) change(e *phash.Edit, host hostKey, r, old, new *record) *holder {
+	h = own(h, e, func(h *holder) **phash.Edit { return &h.edit })
 	before := h.scope(host)
 	after := before.change(e, r, old, new)
 	switch {
 	case host == hostKey{}:
 		h.anywhere = after
 	case after != before:
-		h.hosts = hosts.bind(e, h.hosts, host, after, after != nil)
+		h.hosts = bind(hosts, e, h.hosts, host, after, after != nil)
 	}
 	if has := after != nil; host.isNetwork() && has != (before != nil) {
 		h.networks = h.networks.count(host, has)
 	}
-	if h.anywhere == nil && h.hosts.n == 0 {
+	if h.anywhere == nil && h.hosts.Len() == 0 {
 		return nil
 	}
 	return h
 }
 
 // change returns nil when nothing is left. s may be nil.
-func (s *scope) change(e *edit, r, old, new *record) *scope {
+func (s *scope) change(e *phash.Edit, r, old, new *record) *scope {
 	p := r.patternOf()
 	after := s.bind(e, p, s.of(r.typ).get(p).record.replaceVariant(old, new).ruling())
 	if after != nil && after.party == nil {
@@ -423,8 +435,8 @@ func (s *scope) change(e *edit, r, old, new *record) *scope {
 
 // bind returns s with r on p or, if r is of no record, with nothing on p. s may be
 // nil. The result is nil when it is empty.
-func (s *scope) bind(e *edit, p resource.Pattern, r ruling) *scope {
-	s = own(s, e, func(s *scope) **edit { return &s.edit })
+func (s *scope) bind(e *phash.Edit, p resource.Pattern, r ruling) *scope {
+	s = own(s, e, func(s *scope) **phash.Edit { return &s.edit })
 	slot := &s.types[p.Type-resource.Topic]
 	*slot = (*slot).set(e, p, r)
 	for _, n := range s.types {

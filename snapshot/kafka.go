@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -56,16 +57,16 @@ type question struct {
 // ask is the function ask for Kafka's scan, where of several ALLOW another one
 // decides.
 func (q *question) ask(scopes []*scope) (deny, allow candidate) {
-	hash := hashString(q.name)
+	hash := phash.HashString(q.name)
 	for _, s := range scopes {
 		n := s.of(q.typ)
 		if n == nil {
 			continue
 		}
-		if r, _ := n.literals.get(hash, q.name); r.speaksOf(q.bit) {
+		if r, _ := n.literals.Get(hash, q.name); r.speaksOf(q.bit) {
 			deny, allow = q.weigh(r, placeLiteral, deny, allow)
 		}
-		start := newStart()
+		start := phash.NewPrefixes()
 		for i := n.covering(0, q.name, q.bit, q.bit); i < len(n.lengths); i = n.covering(i+1, q.name, q.bit, q.bit) {
 			bytes := n.lengths[i].bytes
 			deny, allow = q.weigh(n.prefixed(&start, q.name, bytes), bytes, deny, allow)
@@ -171,17 +172,17 @@ func (b *belowStar) secondPassOf(t resource.Type, name string) secondPass {
 // belowStar counts, by type, the records with each name that the second pass can
 // come to: those that begin below "*", and PREFIXED "*".
 type belowStar struct {
-	edit  *edit
+	edit  *phash.Edit
 	types [typeCount]trie
 }
 
 // count returns b with a change in the number of records on p. b may be nil.
-func (b *belowStar) count(e *edit, p resource.Pattern, change int32) *belowStar {
+func (b *belowStar) count(e *phash.Edit, p resource.Pattern, change int32) *belowStar {
 	isPrefixedStar := p.Name == resource.Wildcard && p.PatternType == resource.Prefixed
 	if change == 0 || p.Name == "" || p.Name[0] >= resource.Wildcard[0] && !isPrefixedStar {
 		return b
 	}
-	b = own(b, e, func(b *belowStar) **edit { return &b.edit })
+	b = own(b, e, func(b *belowStar) **phash.Edit { return &b.edit })
 	names := &b.types[p.Type-resource.Topic]
 	n, _ := names.get(p.Name)
 	if n += change; n > 0 {
@@ -212,7 +213,7 @@ func (v *View) kafkaFails(q question, deny candidate) bool {
 // meetsMalformed reports whether the scan comes to an ACL without a principal
 // before it comes to deny.
 func (v *View) meetsMalformed(q question, deny candidate) bool {
-	denying, allowing := v.malformed.of(q.typ).ask(hashString(q.name), everything, q.name)
+	denying, allowing := v.malformed.of(q.typ).ask(phash.HashString(q.name), everything, q.name)
 	for _, met := range []candidate{denying, allowing} {
 		switch {
 		case met.record == nil, met.place == placeWild && !kafkaWildcardApplies(q.name):

@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -15,39 +14,6 @@ import (
 
 func readBy(who string, p resource.Pattern) acl.Binding {
 	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: ops.Read, Permission: acl.Allow}}
-}
-
-// TestRefusedLeavesNothing: what a transaction that came to nothing put in is not even
-// kept in memory, where pages had room for it.
-func TestRefusedLeavesNothing(t *testing.T) {
-	store := NewStore(Config{})
-	for i := range 21 { // one by one, so that pages have room
-		if _, err := store.Create([]acl.Binding{readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprint(i)))}, WriteOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	refused := errors.New("refused")
-	for i := range 50 {
-		if err := store.Update(func(tx *Tx) error {
-			tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprint("refused-", i))))
-			return refused
-		}); err != refused {
-			t.Fatal(err)
-		}
-	}
-	h, _ := store.Load().index.principals.get(hashString("User:a"), "User:a")
-	pages := 0
-	for _, p := range pagesOf(h.anywhere.of(resource.Topic).literals.root) {
-		pages++
-		for _, it := range p.items[len(p.items):cap(p.items)] {
-			if strings.HasPrefix(it.key, "refused") {
-				t.Errorf("a page holds %s", it.key)
-			}
-		}
-	}
-	if pages < 3 {
-		t.Errorf("%d pages looked at", pages)
-	}
 }
 
 // TestStoreKeepsNoCallersText: names are mostly cut from a file or a frame, all of which
@@ -84,7 +50,7 @@ func TestStoreKeepsNoCallersText(t *testing.T) {
 				t.Errorf("%v is the caller's text", k)
 			}
 		}
-		for key := range store.Load().index.principals.each {
+		for key := range store.Load().index.principals.Each {
 			if inFrame(key) {
 				t.Error("the index has the caller's principal")
 			}

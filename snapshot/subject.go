@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -74,7 +75,7 @@ func (n *Snapshot) identify(s *Subject) identity {
 	slices.Sort(id.texts)
 	id.texts = slices.Compact(id.texts)
 	for _, text := range id.texts {
-		id.hashes = append(id.hashes, hashString(text))
+		id.hashes = append(id.hashes, phash.HashString(text))
 	}
 	id.hostText = acl.HostAddress(s.Host)
 	id.keys = keysOf(id.host)
@@ -126,7 +127,7 @@ func (n *Snapshot) resolve(id *identity, before *View) *View {
 	}
 	v.holders = make([]*holder, len(id.texts))
 	for i, text := range id.texts {
-		v.holders[i], _ = n.index.principals.get(id.hashes[i], text)
+		v.holders[i], _ = n.index.principals.Get(id.hashes[i], text)
 	}
 	v.scopes = id.scopes(v.holders, n.semantics)
 	v.documented = v.scopes
@@ -148,7 +149,7 @@ func (v *View) setAlone() {
 // stillHolds reports whether n says of the subject what v's snapshot said.
 func (v *View) stillHolds(n *Snapshot) bool {
 	for i, text := range v.texts {
-		if h, _ := n.index.principals.get(v.hashes[i], text); h != v.holders[i] {
+		if h, _ := n.index.principals.Get(v.hashes[i], text); h != v.holders[i] {
 			return false
 		}
 	}

@@ -2,9 +2,10 @@ package snapshot
 
 import (
 	"bytes"
-	"math/bits"
 	"slices"
 	"strings"
+
+	"github.com/portcullis-authz/portcullis/internal/phash"
 )
 
 // trie is a persistent path-compressed trie that counts byte strings. It answers
@@ -18,7 +19,7 @@ type trie struct {
 
 // trieNode stands for the key made of the labels from the root down to it.
 type trieNode struct {
-	edit  *edit
+	edit  *phash.Edit
 	label string
 	has   bool // the key is in the trie, with val
 	val   int32
@@ -75,7 +76,7 @@ func (n *trieNode) each(prefix string, yield func(string, int32) bool) bool {
 }
 
 // set returns the trie with key bound to val.
-func (t trie) set(e *edit, key string, val int32) trie {
+func (t trie) set(e *phash.Edit, key string, val int32) trie {
 	root := t.root
 	if root == nil {
 		root = &trieNode{edit: e}
@@ -88,7 +89,7 @@ func (t trie) set(e *edit, key string, val int32) trie {
 	return t
 }
 
-func (n *trieNode) set(e *edit, rest string, val int32) (_ *trieNode, added bool) {
+func (n *trieNode) set(e *phash.Edit, rest string, val int32) (_ *trieNode, added bool) {
 	n = n.own(e)
 	if rest == "" {
 		added = !n.has
@@ -112,7 +113,7 @@ func (n *trieNode) set(e *edit, rest string, val int32) (_ *trieNode, added bool
 
 // split returns a node for the first at bytes of n's label, with the rest of n
 // as its only child.
-func (n *trieNode) split(e *edit, at int) *trieNode {
+func (n *trieNode) split(e *phash.Edit, at int) *trieNode {
 	lower := n.own(e)
 	upper := &trieNode{edit: e, label: lower.label[:at], first: []byte{lower.label[at]}, kids: []*trieNode{lower}}
 	lower.label = lower.label[at:]
@@ -121,11 +122,6 @@ func (n *trieNode) split(e *edit, at int) *trieNode {
 
 func sharedPrefix(a, b string) int {
 	n, i := min(len(a), len(b)), 0
-	for ; i+wordSize <= n; i += wordSize {
-		if differ := load(a, i) ^ load(b, i); differ != 0 {
-			return i + bits.TrailingZeros64(differ)/8
-		}
-	}
 	for i < n && a[i] == b[i] {
 		i++
 	}
@@ -133,7 +129,7 @@ func sharedPrefix(a, b string) int {
 }
 
 // delete returns the trie without key.
-func (t trie) delete(e *edit, key string) trie {
+func (t trie) delete(e *phash.Edit, key string) trie {
 	if _, ok := t.get(key); !ok {
 		return t
 	}
@@ -148,7 +144,7 @@ func (t trie) delete(e *edit, key string) trie {
 // delete takes out a key that is there. It returns nil for a node that has
 // nothing left, and joins a node with its only child, so that a trie that shrank
 // is shaped as if it had never been larger.
-func (n *trieNode) delete(e *edit, rest string) *trieNode {
+func (n *trieNode) delete(e *phash.Edit, rest string) *trieNode {
 	n = n.own(e)
 	if rest == "" {
 		n.has, n.val = false, 0
@@ -175,7 +171,7 @@ func (n *trieNode) delete(e *edit, rest string) *trieNode {
 
 // own returns n itself if the transaction made it, else a copy that it may
 // change.
-func (n *trieNode) own(e *edit) *trieNode {
+func (n *trieNode) own(e *phash.Edit) *trieNode {
 	if n.edit == e {
 		return n
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/portcullis-authz/portcullis/internal/phash"
 )
 
 // TestTrieAgainstMap drives a trie and a Go map through the same changes, in
@@ -21,7 +23,7 @@ func TestTrieAgainstMap(t *testing.T) {
 		var published []version
 		current := version{want: map[string]int32{}}
 		for range rapid.IntRange(1, 8).Draw(t, "transactions") {
-			e := &edit{}
+			e := new(phash.Edit)
 			current.want = maps.Clone(current.want)
 			for range rapid.IntRange(1, 30).Draw(t, "changes") {
 				k := key.Draw(t, "key")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
@@ -15,7 +16,7 @@ import (
 // function it was given to has returned: it is empty then, and its methods panic or do nothing.
 type Tx struct {
 	next    *Snapshot
-	edit    *edit
+	edit    *phash.Edit
 	added   int // calls of Add and AddID
 	changes int // of bindings and ids
 	log     changeLog
@@ -32,7 +33,7 @@ type Tx struct {
 func newTx(old *Snapshot, recent *recentNames) *Tx {
 	next := *old
 	next.ids = next.ids.clone()
-	return &Tx{next: &next, edit: &edit{}, recent: recent}
+	return &Tx{next: &next, edit: new(phash.Edit), recent: recent}
 }
 
 func (tx *Tx) close() { tx.next, tx.edit = nil, nil }

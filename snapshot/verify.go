@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
@@ -62,7 +63,7 @@ func (n *Snapshot) verify() error {
 
 // verify looks whether x says what an index says that is made anew of the records.
 func (x *index) verify(list []*record) error {
-	fresh, e := index{keepsCovered: x.keepsCovered, keepsBelow: x.keepsBelow}, new(edit)
+	fresh, e := index{keepsCovered: x.keepsCovered, keepsBelow: x.keepsBelow}, new(phash.Edit)
 	for _, r := range list {
 		fresh.change(e, nil, r)
 	}
@@ -86,15 +87,15 @@ func (x *index) verify(list []*record) error {
 
 // sameTables looks whether two tables have the same keys, with values that are the
 // same, and whether the first is well made.
-func sameTables[K comparable, V any](k *kind[K, V], t, fresh table[K, V], same func(a, b V) error) error {
-	if err := k.verify(t); err != nil {
+func sameTables[K comparable, V any](k *phash.Kind[K, V], t, fresh phash.Table[K, V], same func(a, b V) error) error {
+	if err := k.Verify(t); err != nil {
 		return err
 	}
-	if t.n != fresh.n {
-		return fmt.Errorf("%d items instead of %d", t.n, fresh.n)
+	if t.Len() != fresh.Len() {
+		return fmt.Errorf("%d items instead of %d", t.Len(), fresh.Len())
 	}
-	for key, want := range fresh.each {
-		got, ok := t.get(k.hash(key), key)
+	for key, want := range fresh.Each {
+		got, ok := t.Get(k.Hash(key), key)
 		if !ok {
 			return fmt.Errorf("%v is missing", key)
 		}
@@ -198,7 +199,7 @@ func (r ruling) variants() []*record {
 
 // verify looks whether the two halves of i agree, and with the bindings of n.
 func (i *identities) verify(n *Snapshot) error {
-	if err := bindingsByID.verify(i.bindings); err != nil {
+	if err := bindingsByID.Verify(i.bindings); err != nil {
 		return fmt.Errorf("ids: %w", err)
 	}
 	named := make(map[acl.Binding]bool)
@@ -210,8 +211,8 @@ func (i *identities) verify(n *Snapshot) error {
 		named[b] = true
 		ids++
 	}
-	if ids != i.bindings.n || n.keepsIDs && len(named) != n.bindings {
-		return fmt.Errorf("%d ids of %d bindings, in a table of %d for %d", ids, len(named), i.bindings.n, n.bindings)
+	if ids != i.bindings.Len() || n.keepsIDs && len(named) != n.bindings {
+		return fmt.Errorf("%d ids of %d bindings, in a table of %d for %d", ids, len(named), i.bindings.Len(), n.bindings)
 	}
 	return nil
 }

@@ -2,7 +2,5 @@
 
 package snapshot
 
-// verifyRun and verifyTable look at nothing in this build: see verify_test.go.
+// verifyRun does nothing in this build: see verify_test.go.
 func verifyRun(*run) error { return nil }
-
-func verifyTable[K comparable, V any](*kind[K, V], table[K, V]) error { return nil }

@@ -8,13 +8,12 @@ import (
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
 func verifyRun(u *run) error { return u.verify() }
-
-func verifyTable[K comparable, V any](k *kind[K, V], t table[K, V]) error { return k.verify(t) }
 
 // TestVerifyNotices breaks a snapshot in one place at a time.
 func TestVerifyNotices(t *testing.T) {
@@ -33,7 +32,7 @@ func TestVerifyNotices(t *testing.T) {
 		list = append(list, read("User:a", "*", resource.LiteralPattern(resource.Topic, fmt.Sprint("t-", i)), acl.Allow))
 	}
 	a := func(n *Snapshot) *holder {
-		h, _ := n.index.principals.get(hashString("User:a"), "User:a")
+		h, _ := n.index.principals.Get(phash.HashString("User:a"), "User:a")
 		return h
 	}
 	topics := func(n *Snapshot) *names { return a(n).anywhere.of(resource.Topic) }
@@ -49,27 +48,29 @@ func TestVerifyNotices(t *testing.T) {
 		"malformed":  func(n *Snapshot) { n.index.malformed = nil },
 		"covered":    func(n *Snapshot) { n.index.covered = nil },
 		"below":      func(n *Snapshot) { n.index.below = nil },
-		"principals": func(n *Snapshot) { n.index.principals.n-- },
+		"principals": func(n *Snapshot) { n.index.principals = holders.Delete(new(phash.Edit), n.index.principals, "User:a") },
 		"networks":   func(n *Snapshot) { a(n).networks = nil },
 		"wild":       func(n *Snapshot) { topics(n).wild = ruling{} },
 		"lengths": func(n *Snapshot) {
 			topics(n).lengths = slices.Clone(topics(n).lengths)
 			topics(n).lengths[0].refuses = 0
 		},
-		"literals": func(n *Snapshot) { topics(n).literals = table[string, ruling]{} },
-		"marks":    func(n *Snapshot) { topics(n).literals.root.leaf.marks[0] = 0 },
-		"tags":     func(n *Snapshot) { topics(n).literals.root.leaf.slots[0].tags ^= 1 },
-		"page":     func(n *Snapshot) { p := topics(n).literals.root.leaf.slots; p[0], p[1] = p[1], p[0] },
-		"ruling":   func(n *Snapshot) { topics(n).literals.root.leaf.slots[0].items[0].val.grants = 0 },
+		"literals": func(n *Snapshot) { topics(n).literals = phash.Table[string, ruling]{} },
+		"ruling": func(n *Snapshot) {
+			names := topics(n)
+			r := names.get(resource.LiteralPattern(resource.Topic, "t-0"))
+			r.grants = 0
+			names.literals = literals.Set(new(phash.Edit), names.literals, "t-0", r)
+		},
 		"variants": func(n *Snapshot) {
-			h, _ := n.index.principals.get(hashString("User:b"), "User:b")
-			for _, s := range h.hosts.each {
-				for _, r := range s.of(resource.Topic).literals.each {
+			h, _ := n.index.principals.Get(phash.HashString("User:b"), "User:b")
+			for _, s := range h.hosts.Each {
+				for _, r := range s.of(resource.Topic).literals.Each {
 					r.record.variants.allow[ops.Read].DeleteMin()
 				}
 			}
 		},
-		"ids": func(n *Snapshot) { n.ids.bindings.n++ },
+		"ids": func(n *Snapshot) { n.ids.bindings = bindingsByID.Set(new(phash.Edit), n.ids.bindings, ID{1}, list[0]) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := NewStore(Config{Semantics: KafkaExact, AllowIfNoACL: true, KeepIDs: true})
