@@ -2,6 +2,8 @@ package snapshot
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
@@ -77,4 +79,18 @@ type Config struct {
 	// programs that write or apply such a log; it takes about as much memory again
 	// as the bindings.
 	KeepIDs bool
+}
+
+// Config returns the configuration that n decides by. Its super users are sorted by
+// their text and without repeats, read back as principal.Parse reads them; a store
+// of this configuration gives the same answers. AwaitInitialLoad is false: whether
+// the first load is complete, [Snapshot.Ready] reports.
+func (n *Snapshot) Config() Config {
+	config := Config{Semantics: n.semantics, AllowIfNoACL: n.defaultTo == DefaultAllow, KeepIDs: n.keepsIDs}
+	for _, text := range slices.Sorted(maps.Keys(n.superUsers)) {
+		if p, err := principal.Parse(text); err == nil { // the text of a principal has a colon
+			config.SuperUsers = append(config.SuperUsers, p)
+		}
+	}
+	return config
 }

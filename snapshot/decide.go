@@ -200,3 +200,12 @@ func (v *View) covers(t resource.Type, name string) bool {
 	_, any := v.covered.of(t).ask(phash.HashString(name), everything, name)
 	return any.record != nil
 }
+
+// sharedPrefix returns the length of the longest prefix that a and b share.
+func sharedPrefix(a, b string) int {
+	n, i := min(len(a), len(b)), 0
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
+}

@@ -95,7 +95,7 @@ func eachDifference(from, to *Snapshot, yield func(old, new *record) bool) {
 
 // all returns the records in their order.
 func (n *Snapshot) all() []*record {
-	return slices.AppendSeq(make([]*record, 0, n.bindings), n.records.from(&record{who: noParty}))
+	return slices.AppendSeq(make([]*record, 0, n.bindings), n.records.from(firstRecord))
 }
 
 // appendMissing appends the bindings that r has and other has not. Either may be

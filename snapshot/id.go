@@ -76,9 +76,7 @@ func lessIdentified(a, b identified) bool {
 }
 
 func (i identities) clone() identities {
-	if i.sorted != nil {
-		i.sorted = i.sorted.Clone()
-	}
+	i.sorted = cloned(i.sorted)
 	return i
 }
 

@@ -284,7 +284,7 @@ func (x *index) change(e *phash.Edit, old, new *record) {
 		x.countCovered(e, r, old, new)
 	}
 	if x.keepsBelow {
-		x.below = x.below.count(e, r.patternOf(), count(old, new))
+		x.below = countBelow(x.below, r.patternOf(), count(old, new))
 	}
 	if !strings.Contains(r.who.principal, ":") {
 		x.malformed = x.malformed.change(e, r, old, new)

@@ -1,10 +1,12 @@
 package snapshot
 
 import (
-	"bytes"
+	"cmp"
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/google/btree"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/phash"
@@ -24,7 +26,7 @@ import (
 // kafkaDecide answers one question as Kafka does. ok is false where Kafka gives no
 // answer.
 func (v *View) kafkaDecide(op ops.Operation, t resource.Type, name string) (_ Decision, ok bool) {
-	q := question{name: name, bit: bitOf(op), typ: t, secondPass: v.below.secondPassOf(t, name)}
+	q := question{name: name, bit: bitOf(op), typ: t, secondPass: secondPassOf(v.below, t, name)}
 	deny, allow := q.ask(v.scopes)
 	switch {
 	case v.kafkaFails(q, deny):
@@ -137,58 +139,62 @@ const (
 	fails                    // jumps back to "*" for ever, or beyond the end of it
 )
 
-// secondPassOf returns what the second pass does for a name that begins below
-// "*". The ACLs it comes to share nothing with any other name.
+// secondPassOf returns what the second pass does for a name that begins below "*". For any
+// other name it stops at once.
 //
-// It steps down from "*" one name at a time: over patterns that cover the name,
-// until one shares nothing with it, which ends the pass, or shares a part only,
-// which sends it back to a beginning of its own starting point "*". Names that
-// share a first character stand together, so that the pass ends before it comes to
-// them if a name stands between them and "*", and else comes to all of them.
-func (b *belowStar) secondPassOf(t resource.Type, name string) secondPass {
-	if b == nil {
+// The pass steps down from "*", one name at a time. It goes on over names that are prefixes
+// of the resource's name. It stops at a name that shares nothing with it. A name that shares
+// only a part sends the pass back to that part, which is above "*" or is where it came from.
+// Names with the same first character are neighbours. So if the first name below "*" begins
+// like the resource's name, the pass comes to all names that do, and fails if one of them is
+// no prefix. There are at most as many prefixes as the name has bytes.
+func secondPassOf(b *belowStar, t resource.Type, name string) secondPass {
+	if b == nil || name == "" || name[0] >= resource.Wildcard[0] {
 		return stops
 	}
-	top := b.types[t-resource.Topic].root
-	if top == nil || name == "" || name[0] >= resource.Wildcard[0] || top.first[len(top.first)-1] > name[0] {
-		return stops
-	}
-	result := stops
-	for n, rest := top.next(name); n != nil; n, rest = n.next(rest) {
-		result = rescan
-		if len(n.kids) > 1 {
-			return fails
+	pass := stops
+	b.DescendLessOrEqual(nameCount{typ: t + 1}, func(at nameCount) bool {
+		switch {
+		case at.typ != t || at.name[0] != name[0]:
+			return false
+		case strings.HasPrefix(name, at.name):
+			pass = rescan
+			return true
 		}
-		if len(n.kids) == 1 && !strings.HasPrefix(rest, n.kids[0].label) {
-			return fails
-		}
-	}
-	if result == stops && bytes.IndexByte(top.first, name[0]) >= 0 {
-		return fails // all names of that first character part from this one
-	}
-	return result
+		pass = fails
+		return false
+	})
+	return pass
 }
 
-// belowStar counts, by type, the records with each name that the second pass can
-// come to: those that begin below "*", and PREFIXED "*".
-type belowStar struct {
-	edit  *phash.Edit
-	types [typeCount]trie
+// belowStar counts the records with each name that the second pass can come to: names that
+// begin below "*", and PREFIXED "*". It is sorted by type and name.
+type belowStar = btree.BTreeG[nameCount]
+
+type nameCount struct {
+	typ   resource.Type
+	name  string // not empty
+	count int32
 }
 
-// count returns b with a change in the number of records on p. b may be nil.
-func (b *belowStar) count(e *phash.Edit, p resource.Pattern, change int32) *belowStar {
+// countBelow returns b with a change in the number of records on p. It changes b, which may
+// be nil.
+func countBelow(b *belowStar, p resource.Pattern, change int32) *belowStar {
 	isPrefixedStar := p.Name == resource.Wildcard && p.PatternType == resource.Prefixed
 	if change == 0 || p.Name == "" || p.Name[0] >= resource.Wildcard[0] && !isPrefixedStar {
 		return b
 	}
-	b = own(b, e, func(b *belowStar) **phash.Edit { return &b.edit })
-	names := &b.types[p.Type-resource.Topic]
-	n, _ := names.get(p.Name)
-	if n += change; n > 0 {
-		*names = names.set(e, p.Name, n)
+	if b == nil {
+		b = btree.NewG(degree, func(a, b nameCount) bool {
+			return cmp.Or(cmp.Compare(a.typ, b.typ), strings.Compare(a.name, b.name)) < 0
+		})
+	}
+	at := nameCount{typ: p.Type, name: p.Name}
+	before, _ := b.Get(at)
+	if at.count = before.count + change; at.count > 0 {
+		b.ReplaceOrInsert(at)
 	} else {
-		*names = names.delete(e, p.Name)
+		b.Delete(at)
 	}
 	return b
 }

@@ -128,7 +128,7 @@ func TestOneTextForEachName(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	many := make([]int, 2*lateMost)
+	many := make([]int, 2*maxPending)
 	for i := range many {
 		many[i] = 10_000 + i
 	}
@@ -171,7 +171,7 @@ func textsOf(n *Snapshot) map[string]map[*byte]bool {
 // TestOneTextFromManyTransactions: a store that is filled by one transaction a binding,
 // principal by principal, shares the names as well, but for a few.
 func TestOneTextFromManyTransactions(t *testing.T) {
-	const names = 3 * lateMost
+	const names = 3 * maxPending
 	for _, block := range []int{1_500, names} { // of names that one principal after the other gets
 		store := NewStore(Config{})
 		for from := 0; from < names; from += block {

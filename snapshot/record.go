@@ -39,22 +39,11 @@ type party struct {
 	kept      bool // by a store, whose the texts are
 }
 
-// owned returns p with texts that are nobody else's, of a party that is not kept yet.
-func (p *party) owned() *party {
-	if p.kept {
-		return p
-	}
-	p.principal, p.kept = strings.Clone(p.principal), true
-	if p.host == acl.WildcardHost {
-		p.host = acl.WildcardHost
-	} else {
-		p.host = strings.Clone(p.host)
-	}
-	return p
-}
-
 // noParty is before every other.
 var noParty = new(party)
+
+// firstRecord is before every other.
+var firstRecord = &record{who: noParty}
 
 // recordFor returns a record without entries, on the pattern of b.
 func recordFor(b acl.Binding, who *party) record {
@@ -234,7 +223,7 @@ func replaceIn(trees *[operationCount]*variantTree, from, to ops.Set, old, new *
 		if tree == nil {
 			tree = btree.NewG(degree, func(a, b *record) bool { return compareOnPattern(claim{a, op}, claim{b, op}) < 0 })
 		} else {
-			tree = tree.Clone()
+			tree = cloned(tree)
 		}
 		if to.Has(op) {
 			tree.ReplaceOrInsert(new)

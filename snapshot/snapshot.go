@@ -17,7 +17,7 @@ type Snapshot struct {
 	semantics  Semantics
 	defaultTo  Reason              // DefaultDeny or DefaultAllow where no ACL covers a resource
 	superUsers map[string]struct{} // by their text
-	records    ordered
+	records    recordSet
 	bindings   int
 	index      index
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/phash"
-	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // Tx is a transaction: a private copy of the ACLs, seen by nobody before it is
@@ -33,6 +32,7 @@ type Tx struct {
 func newTx(old *Snapshot, recent *recentNames) *Tx {
 	next := *old
 	next.ids = next.ids.clone()
+	next.index.below = cloned(next.index.below)
 	return &Tx{next: &next, edit: new(phash.Edit), recent: recent}
 }
 
@@ -111,7 +111,7 @@ func (tx *Tx) SetSemantics(s Semantics) {
 	tx.next.semantics = s
 	if x := &tx.next.index; x.keepsBelow != s.IsKafkaExact() {
 		fresh := index{keepsCovered: x.keepsCovered, keepsBelow: s.IsKafkaExact()}
-		for r := range tx.view().records.settledWith(nil).from(&record{who: noParty}) {
+		for r := range tx.view().records.from(firstRecord) {
 			fresh.change(tx.edit, nil, r)
 		}
 		tx.next.index = fresh
@@ -134,7 +134,7 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 		from = *old
 	} else {
 		from = recordFor(b, who.owned())
-		from.name = tx.shared(from.typ, from.name)
+		from.name = tx.ownName(from.typ, from.name)
 	}
 	after := from.toggled(op, permission)
 	var new *record
@@ -148,7 +148,7 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	}
 	tx.next.index.change(tx.edit, old, new)
 	if new != old {
-		tx.await(revision{record: cmp.Or(new, old), gone: new == nil})
+		tx.await(revision{record: cmp.Or(new, old), removed: new == nil})
 	}
 	if present {
 		tx.next.bindings++
@@ -180,58 +180,10 @@ func (tx *Tx) record(b acl.Binding) (*record, *party) {
 	return tx.view().search(b), who
 }
 
-// shared returns name, of a record that is new, as the very text that other records
-// of the store have, as far as that is cheap to find, or else as a copy: the caller's
-// may be a part of a file that would be kept in memory for it, and names that are
-// copied one after the other lie together, where checks find them faster.
-func (tx *Tx) shared(t resource.Type, name string) string {
-	if n := len(tx.pending); n > 0 && tx.pending[n-1].record.name == name {
-		return tx.pending[n-1].record.name // files name one resource after the other
-	}
-	if shared, ok := tx.names[name]; ok {
-		return shared
-	}
-	if recent, ok := tx.recent.get(name); ok {
-		name = recent
-	} else if namesake := tx.next.records.namesake(t, name); namesake != nil {
-		name = namesake.name
-	} else {
-		name = tx.copied(name)
-	}
-	if tx.added > 1 { // a transaction of one need not remember what it added
-		if tx.names == nil {
-			tx.names = make(map[string]string)
-		}
-		tx.names[name] = name
-	}
-	return name
-}
-
-// chunk is how many bytes of names, at the most, a transaction of many lays together.
-// It is also what one name keeps in memory at the most when the others are gone. The
-// first chunks of a transaction are smaller: there may be as many transactions of two
-// names as there are names, and each would keep the rest of a chunk that it never fills.
-const chunk = 1 << 10
-
-// copied returns a copy of name that lies behind the one that was copied before.
-func (tx *Tx) copied(name string) string {
-	if len(name) > chunk/4 {
-		return strings.Clone(name)
-	}
-	if tx.texts.Len()+len(name) > tx.texts.Cap() {
-		room := max(len(name), min(2*tx.texts.Cap(), chunk))
-		tx.texts = strings.Builder{}
-		tx.texts.Grow(room)
-	}
-	start := tx.texts.Len()
-	tx.texts.WriteString(name)
-	return tx.texts.String()[start:]
-}
-
 // view returns the snapshot as it would be published now. What was done before is put in
 // order first, once for all: the transaction may come to nothing.
 func (tx *Tx) view() *Snapshot {
-	tx.next.records.settled()
+	tx.next.records.all()
 	tx.flush()
 	return tx.next
 }
