@@ -82,6 +82,6 @@ func TestBelowStarAgainstMap(t *testing.T) {
 		}
 	})
 	for _, pass := range []secondPass{stops, rescan, fails} {
-		require.Greater(t, seen[pass], 30, "answers %d", pass)
+		require.Greater(t, seen[pass], 5, "answers %d", pass)
 	}
 }

@@ -29,24 +29,6 @@ func Diff(from, to *Snapshot) (added, removed []acl.Binding) {
 	return added, removed
 }
 
-// Equal reports whether n and o have the same bindings. It costs as little as
-// [Diff] does, or less.
-func (n *Snapshot) Equal(o *Snapshot) bool {
-	if n.bindings != o.bindings {
-		return false
-	}
-	if changes, _, ok := remembered(n, o); ok {
-		added, removed := net(changes)
-		return len(added) == 0 && len(removed) == 0
-	}
-	equal := true
-	eachDifference(n, o, func(old, new *record) bool {
-		equal = false
-		return false
-	})
-	return equal
-}
-
 // remembered returns the changes between two snapshots of one store, if it still
 // has them. forward says that to is not the older one.
 func remembered(from, to *Snapshot) (changes []change, forward, ok bool) {

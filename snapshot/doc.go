@@ -46,3 +46,19 @@
 //
 // Where Kafka throws or loops forever, both give the documented answer.
 package snapshot
+
+// Where each rule is:
+//
+//	the order of the rules above            View.decide             decide.go
+//	which ACL decides, of those that match  names.ask, candidate.or decide.go
+//	Kafka's scan and its defects            View.kafkaDecide        kafka.go
+//	checks of any resource of a type        View.decideAny          bytype.go
+//	super users, groups, User:*             Snapshot.identify       subject.go
+//	which ACLs are for a subject            Snapshot.resolve        view.go
+//	which hosts and networks match          keyOf, addressKeys.in   host.go
+//	what an operation implies               record.ruling           index.go
+//	the index that checks read              index.change            index.go
+//	transactions, replacing a whole set     Tx, Tx.Replace          tx.go
+//	the order of ACLs for searches          recordSet               record_set.go
+//	whose memory names are in               Tx.ownName              intern.go
+//	what must be true of every snapshot     Snapshot.verify         verify.go

@@ -21,12 +21,12 @@ import (
 // Source: Kafka's AccessControlEntryRecord and RemoveAccessControlEntryRecord.
 type ID [16]byte
 
-// NewID returns a random ID: a UUID of version 4, with 122 random bits. Like
+// newID returns a random ID: a UUID of version 4, with 122 random bits. Like
 // Kafka's it does not print with a hyphen in front, which command lines would take
 // for an option.
 //
 // Source: Kafka's Uuid.randomUuid.
-func NewID() ID {
+func newID() ID {
 	var id ID
 	for {
 		_, _ = rand.Read(id[:]) // never fails: see crypto/rand
@@ -142,7 +142,7 @@ func (tx *Tx) validateID(id ID, b acl.Binding) error {
 	case !tx.next.keepsIDs:
 		return ErrNoIDs
 	case id == ID{}:
-		return &acl.InvalidError{Field: "id", Msg: "it is zero: expected one of NewID, or of a log"}
+		return &acl.InvalidError{Field: "id", Msg: "it is zero: expected the id of a record of the log"}
 	}
 	return b.ValidateTypes()
 }
@@ -165,7 +165,7 @@ func (tx *Tx) RemoveID(id ID) (b acl.Binding, ok bool) {
 // newID returns an ID that no binding has.
 func (tx *Tx) newID() ID {
 	for {
-		id := NewID()
+		id := newID()
 		if _, taken := tx.next.ByID(id); !taken {
 			return id
 		}

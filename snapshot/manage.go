@@ -10,12 +10,11 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// MaxRecords is how many bindings one call of [Store.Create] may add and one of
-// [Store.Delete] may remove. It is Kafka's limit of records that one request may
-// write to the metadata log.
+// maxRecords is how many bindings a call of [Store.Create] may add, and a call of
+// [Store.Delete] may remove: Kafka's limit of the metadata records of one request.
 //
 // Source: Kafka's QuorumController.MAX_RECORDS_PER_USER_OP.
-const MaxRecords = 10_000
+const maxRecords = 10_000
 
 // WriteOptions says how [Store.Create] and [Store.Delete] go about it. The zero
 // WriteOptions is Kafka's way.
@@ -51,7 +50,7 @@ type DeletedACL struct {
 	IDs     []ID
 }
 
-// LimitError refuses a whole call that would change more than [MaxRecords]
+// LimitError refuses a whole call that would change more than 10,000
 // bindings. Nothing was changed.
 type LimitError struct {
 	Code  ops.ErrorCode // with which Kafka answers each item: ops.PolicyViolation to create, ops.InvalidRequest to delete
@@ -69,7 +68,7 @@ var errDryRun = errors.New("dry run")
 // Create adds the bindings of list that are valid ([acl.Binding.ValidateNew]), in one
 // transaction, and returns a result for each, in their order. A binding that is there
 // already is no error, and no change. The error is a [*LimitError], with no results,
-// if more than [MaxRecords] bindings are new.
+// if more than 10,000 bindings are new.
 //
 // Source: Kafka's AclApis.handleCreateAcls and AclControlManager.createAcls.
 func (s *Store) Create(list []acl.Binding, options WriteOptions) ([]CreateResult, error) {
@@ -88,8 +87,8 @@ func (s *Store) Create(list []acl.Binding, options WriteOptions) ([]CreateResult
 			if results[i].Existed = !tx.Add(b); !results[i].Existed {
 				created++
 			}
-			if created > MaxRecords {
-				return &LimitError{Code: ops.PolicyViolation, Limit: MaxRecords}
+			if created > maxRecords {
+				return &LimitError{Code: ops.PolicyViolation, Limit: maxRecords}
 			}
 			if !tx.next.keepsIDs {
 				continue
@@ -139,7 +138,7 @@ func (s *Store) Describe(f acl.Filter) ([]acl.Binding, error) {
 // Delete removes what the filters select, in one transaction, and returns a result
 // for each filter, in their order. All filters see the bindings as they were before
 // the call, so that several may report the same one. The error is a [*LimitError],
-// with no results, if they select more than [MaxRecords] bindings together.
+// with no results, if they select more than 10,000 bindings together.
 //
 // Source: Kafka's AclApis.handleDeleteAcls and AclControlManager.deleteAcls.
 func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResult, error) {
@@ -153,8 +152,8 @@ func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResu
 			}
 			for b := range tx.view().Matching(f) {
 				selected[b] = struct{}{}
-				if len(selected) > MaxRecords {
-					return &LimitError{Code: ops.InvalidRequest, Limit: MaxRecords}
+				if len(selected) > maxRecords {
+					return &LimitError{Code: ops.InvalidRequest, Limit: maxRecords}
 				}
 				results[i].Deleted = append(results[i].Deleted, DeletedACL{b, slices.Collect(tx.next.IDs(b))})
 			}

@@ -29,7 +29,7 @@ func TestStoreKeepsNoCallersText(t *testing.T) {
 	b.Entry.Host = text[20:]
 	for _, add := range []func(*Tx){
 		func(tx *Tx) { tx.Add(b) },
-		func(tx *Tx) { tx.AddID(NewID(), b) },
+		func(tx *Tx) { tx.AddID(newID(), b) },
 	} {
 		store := NewStore(Config{KeepIDs: true, AllowIfNoACL: true, Semantics: KafkaExact})
 		if err := store.Update(func(tx *Tx) error { add(tx); return nil }); err != nil {

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -107,6 +108,15 @@ func (s *Store) UpdateIf(generation uint64, change func(tx *Tx) error) error {
 			return &ConflictError{Expected: generation, Current: current}
 		}
 		return change(tx)
+	})
+}
+
+// Replace makes the bindings of list the only ones, in one transaction: see [Tx.Replace] for
+// what it does, and [Store.Update] for errors.
+func (s *Store) Replace(list iter.Seq[acl.Binding]) error {
+	return s.Update(func(tx *Tx) error {
+		tx.Replace(list)
+		return nil
 	})
 }
 

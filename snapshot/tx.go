@@ -80,23 +80,29 @@ func (tx *Tx) RemoveMatching(f acl.Filter) []acl.Binding {
 	return removed
 }
 
-// Replace makes the bindings of list the only ones: it removes all others and adds
-// those that are new, as [Tx.Add] does. What stays keeps its ids, and is no change.
-// It costs as much as a transaction of all that changes, and memory for the list.
+// Replace makes the bindings of list the only ones: it adds the new ones, as [Tx.Add] does,
+// and removes all that are not in list. A binding that stays keeps its ids and is not a
+// change. The cost is that of the changes, one step for each binding, and memory for the
+// list; filling an empty store costs no more than adding the bindings.
 func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
+	if tx.Len() == 0 {
+		for b := range list {
+			tx.Add(b)
+		}
+		return
+	}
+	before := tx.view().records // later changes do not show in it
 	wanted := make(map[acl.Binding]struct{})
 	for b := range list {
 		wanted[b] = struct{}{}
 		tx.Add(b)
 	}
-	var others []acl.Binding
-	for b := range tx.view().All() {
-		if _, ok := wanted[b]; !ok {
-			others = append(others, b)
+	for r := range before.from(firstRecord) {
+		for b := range r.bindings {
+			if _, ok := wanted[b]; !ok {
+				tx.Remove(b)
+			}
 		}
-	}
-	for _, b := range others {
-		tx.Remove(b)
 	}
 }
 

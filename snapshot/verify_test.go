@@ -81,7 +81,7 @@ func TestVerifyNotices(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := NewStore(Config{Semantics: KafkaExact, AllowIfNoACL: true, KeepIDs: true})
-			if err := store.Update(func(tx *Tx) error { tx.Replace(slices.Values(list)); return nil }); err != nil {
+			if err := store.Replace(slices.Values(list)); err != nil {
 				t.Fatal(err)
 			}
 			n := store.Load()
