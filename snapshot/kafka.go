@@ -14,17 +14,16 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// This file holds what KafkaExact needs beyond a different comparison of hosts
-// and of LITERAL "*": where Kafka's scan gives no answer, and where it ends up.
+// This file has what KafkaExact needs, apart from the comparison of hosts: which ACL Kafka's
+// scan ends at, and when the scan gives no answer.
 //
 // Kafka keeps the ACLs of a type sorted by name, descending, and scans twice. The
 // first pass starts at the resource's name and jumps from prefix to prefix. The
-// second starts at "*" to find the wildcard ACLs, and then goes on below it.
+// second starts at "*" to find the wildcard ACLs, and then continues below it.
 //
 // Source: StandardAuthorizerData.findAclRule and checkSection, Kafka 4.2.
 
-// kafkaDecide answers one question as Kafka does. ok is false where Kafka gives no
-// answer.
+// kafkaDecide decides one check as Kafka does. ok is false if Kafka gives no answer.
 func (v *View) kafkaDecide(op ops.Operation, t resource.Type, name string) (_ Decision, ok bool) {
 	q := question{name: name, bit: bitOf(op), typ: t, secondPass: secondPassOf(v.below, t, name)}
 	deny, allow := q.ask(v.scopes)
@@ -48,16 +47,16 @@ func (v *View) kafkaCovers(q question) bool {
 	return any.record != nil
 }
 
-// question is what Kafka's scan is asked.
+// question is one check by Kafka's scan.
 type question struct {
 	name       string
-	bit        ops.Set // of the operation asked for
+	bit        ops.Set // the operation
 	typ        resource.Type
 	secondPass secondPass
 }
 
-// ask is the function ask for Kafka's scan, where of several ALLOW another one
-// decides.
+// ask does for Kafka's scan what the function ask does for Documented. It differs in which of
+// several ALLOW decides.
 func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 	hash := phash.HashString(q.name)
 	for _, s := range scopes {
@@ -83,13 +82,12 @@ func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 	return deny, allow
 }
 
-// kafkaWildcardApplies reports whether Kafka's scan finds LITERAL "*" for a name that
-// is another. It skips the pattern for names that begin with an asterisk: it takes it
-// for a LITERAL one whose name is a mere prefix.
+// kafkaWildcardApplies reports whether Kafka's scan applies LITERAL "*" to another name. For a
+// name that begins with an asterisk it does not: it takes the pattern for a LITERAL one whose
+// name is only a prefix.
 func kafkaWildcardApplies(name string) bool { return name == "" || name[0] != resource.Wildcard[0] }
 
-// weigh returns the candidates once r, which is on a pattern that covers the name,
-// is counted among them.
+// weigh adds r, which is on a pattern that covers the name, to the candidates.
 func (q *question) weigh(r ruling, place int, deny, allow candidate) (_, _ candidate) {
 	if r.refuses&q.bit != 0 {
 		deny = deny.or(candidate{r.record, place}, q.bit, acl.Deny, false)
@@ -101,18 +99,18 @@ func (q *question) weigh(r ruling, place int, deny, allow candidate) (_, _ candi
 	return deny, allow
 }
 
-// The places of patterns for an ALLOW in KafkaExact: the last that the scan comes
-// across decides, so the first pass counts from the longest name to the shortest,
-// then comes LITERAL "*", then what the second pass meets again.
+// The places of patterns for an ALLOW in KafkaExact. The last ACL that the scan meets
+// decides. The first pass goes from the longest name to the shortest, then comes LITERAL
+// "*", then what the second pass meets again.
 const (
-	kafkaPlaceWildAgain = math.MinInt     // LITERAL "*", if all else comes again behind it
+	kafkaPlaceWildAgain = math.MinInt     // LITERAL "*", if the second pass meets all others after it
 	kafkaPlaceLiteral   = math.MinInt + 1 // the name itself
 	kafkaPlaceWild      = 1
 	kafkaPlaceEmptyName = 2 // LITERAL "", for that name
 	kafkaPlaceEmpty     = 3 // PREFIXED ""
 )
 
-// kafkaAllowPlace turns a place by specificity into one by the end of the scan.
+// kafkaAllowPlace turns a place by specificity into a place by the order of the scan.
 func kafkaAllowPlace(place int, name string, pass secondPass) int {
 	switch {
 	case place == placeLiteral && name == "":
@@ -130,13 +128,13 @@ func kafkaAllowPlace(place int, name string, pass secondPass) int {
 	}
 }
 
-// secondPass is what Kafka's second pass does behind LITERAL "*".
+// secondPass is what Kafka's second pass does after LITERAL "*".
 type secondPass uint8
 
 const (
-	stops  secondPass = iota // at an ACL that shares nothing with the name
-	rescan                   // meets the patterns that cover the name once more
-	fails                    // jumps back to "*" for ever, or beyond the end of it
+	stops  secondPass = iota // it stops at an ACL that shares nothing with the name
+	rescan                   // it meets the patterns that cover the name again
+	fails                    // it jumps back to "*" forever, or beyond its end
 )
 
 // secondPassOf returns what the second pass does for a name that begins below "*". For any
@@ -199,13 +197,12 @@ func countBelow(b *belowStar, p resource.Pattern, change int32) *belowStar {
 	return b
 }
 
-// kafkaFails reports whether Kafka would throw, or loop for ever, instead of
-// answering q. deny is what decides against it, if anything does. It happens:
+// kafkaFails reports whether Kafka throws or loops forever instead of answering q. deny is the
+// deciding DENY, if there is one. Kafka fails:
 //
 //   - for a principal named User:*, on every check;
-//   - on an ACL whose principal has no colon, if the scan comes to it before a
-//     DENY;
-//   - in its second pass (see secondPassOf), if it comes to that.
+//   - on an ACL whose principal has no colon, if the scan meets it before a DENY;
+//   - in its second pass (see secondPassOf), if no DENY ends the scan before it.
 func (v *View) kafkaFails(q question, deny candidate) bool {
 	if v.standing == wildcard {
 		return true
@@ -216,8 +213,8 @@ func (v *View) kafkaFails(q question, deny candidate) bool {
 	return deny.record == nil && q.secondPass == fails
 }
 
-// meetsMalformed reports whether the scan comes to an ACL without a principal
-// before it comes to deny.
+// meetsMalformed reports whether the scan meets an ACL with a malformed principal before it
+// meets deny.
 func (v *View) meetsMalformed(q question, deny candidate) bool {
 	denying, allowing := v.malformed.of(q.typ).ask(phash.HashString(q.name), everything, q.name)
 	for _, met := range []candidate{denying, allowing} {
@@ -231,8 +228,8 @@ func (v *View) meetsMalformed(q question, deny candidate) bool {
 	return false
 }
 
-// beginsBefore reports whether an ACL of r, whatever its operation, comes before
-// c, which is on the same pattern.
+// beginsBefore reports whether an ACL of r, with any operation, comes before c, which is on
+// the same pattern.
 func (r *record) beginsBefore(c claim) bool {
 	for _, permission := range []acl.PermissionType{acl.Deny, acl.Allow} {
 		if first := r.pick(everything, permission, false); first.record != nil && first.before(c) {
@@ -242,12 +239,12 @@ func (r *record) beginsBefore(c claim) bool {
 	return false
 }
 
-// kafkaAny answers a by-type question as the default method of Kafka's Authorizer
-// interface does. ok is false where Kafka throws.
+// kafkaAny decides a by-type check as the default method of Kafka's Authorizer interface does.
+// ok is false if Kafka throws.
 //
-// It first probes a fixed name, so that default allow is honoured. Then it walks
-// all ACLs of the type, comparing operations without regard to what is implied,
-// and at last looks for an allowed pattern that no denied one dominates.
+// It first checks a fixed name, so that default allow counts. Then it walks over all ACLs of
+// the type, without regard to implied operations, and looks for an allowed pattern that no
+// denied one dominates.
 //
 // Source: Kafka's Authorizer.authorizeByResourceType.
 func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
@@ -262,7 +259,7 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	written := ops.SetOf(op, ops.All)
 	taken := newTakenNames()
 	var allowed []*record
-	ends := false // by a DENY on LITERAL "*"
+	ends := false // a DENY on LITERAL "*" ends the walk
 	for _, s := range v.scopes {
 		s.of(t).each(func(said ruling) bool {
 			r := said.record
@@ -282,7 +279,7 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	taken.sort()
 	switch {
 	case ends:
-		// Kafka may throw before it comes to that ACL; the documented answer is the same.
+		// Kafka may throw before it meets that ACL; the documented answer is the same.
 		return MatchingDeny, true
 	case v.walkMeetsMalformed(t):
 		return DefaultDeny, false
@@ -292,8 +289,8 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	return DefaultDeny, true
 }
 
-// spares reports whether no taken pattern dominates that of r, by Kafka's notion:
-// a LITERAL one only takes a LITERAL one of the same name.
+// spares reports whether no denied pattern dominates that of r in Kafka's sense: a LITERAL
+// pattern dominates only the LITERAL pattern of the same name.
 func (t *takenNames) spares(r *record) bool {
 	_, taken := t.literals[r.name]
 	return !t.takesPrefixOf(r.name) && !(taken && r.pattern == resource.Literal)
@@ -301,8 +298,8 @@ func (t *takenNames) spares(r *record) bool {
 
 func (c claim) before(o claim) bool { return compareOnPattern(c, o) < 0 }
 
-// walkMeetsMalformed reports whether Kafka's walk over all ACLs of a type comes to one
-// whose host is the client's but whose principal has no colon.
+// walkMeetsMalformed reports whether Kafka's walk over all ACLs of a type meets one whose host
+// matches but whose principal has no colon.
 func (v *View) walkMeetsMalformed(t resource.Type) (meets bool) {
 	if v.malformed == nil {
 		return false
