@@ -8,8 +8,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Session decides for one subject by the ACLs in force in its [Store] at the time
-// of each call. Make one for each connection. It is safe for concurrent use by any
+// Session decides for one subject. Each call uses the ACLs that are in force in its [Store] at
+// that time. Make one for each connection. It is safe for concurrent use by any
 // number of goroutines. It must not be copied after first use. The zero Session
 // denies everything.
 type Session struct {
@@ -18,10 +18,9 @@ type Session struct {
 	current  atomic.Pointer[View]
 }
 
-// View returns what the snapshot in force says of the subject. Use it where several
-// checks must agree, as those of one request do (ops.Evaluate): they all see the
-// ACLs of one generation. It is never nil. It does not allocate, but for the first
-// call after an update.
+// View returns what the snapshot in force says about the subject. Use it where several checks
+// must agree, such as those of one request (ops.Evaluate): they all see the ACLs of one
+// generation. It is never nil. It allocates only in the first call after an update.
 func (s *Session) View() *View {
 	if s.store == nil {
 		return new(View)
@@ -35,16 +34,16 @@ func (s *Session) View() *View {
 	return v
 }
 
-// Check decides whether the subject may do op on the resource (t, name), by the
-// snapshot in force. It takes no lock. It does not allocate, but for the first
-// check after an update. See [View.Check] for what counts and what it costs.
+// Check decides whether the subject may do op on the resource (t, name), by the snapshot in
+// force. It takes no lock. It allocates only in the first check after an update. See
+// [View.Check] for the rules and the cost.
 func (s *Session) Check(op ops.Operation, t resource.Type, name string) Decision {
 	return s.View().Check(op, t, name)
 }
 
 // CheckBatch appends the decisions on requests to dst, in their order, and returns
-// it. Calls see exactly one Snapshot: the one current when the call began. It
-// allocates only to grow dst, and as Check does.
+// it. All decisions are of one Snapshot: the one in force when the call began. It allocates
+// only to grow dst, and as Check does.
 func (s *Session) CheckBatch(dst []Decision, requests []Request) []Decision {
 	dst = slices.Grow(dst, len(requests))
 	v := s.View()

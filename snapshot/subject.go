@@ -10,40 +10,39 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Subject is who asks: a principal, the groups it is in, and the address it comes
-// from. Every principal of a subject counts: a deny on any of them wins, and it is
-// a super user if one of them is.
+// Subject is a client: a principal, the groups that it is in, and its address. All principals
+// of a subject count: a deny of any of them wins, and the subject is a super user if one of
+// them is.
 //
-// A subject without a principal or without a valid address is denied everything:
-// whom or where a DENY is for could not be told.
+// A subject without a principal or without a valid address is denied everything, because no
+// DENY could be compared with it.
 type Subject struct {
 	Principal principal.Principal
 	Groups    []principal.Principal // further principals, as a principal builder may add them; Kafka itself has none
 	Host      netip.Addr            // an IPv4-mapped IPv6 address is the IPv4 address
 }
 
-// identity is a subject as the ACLs know it: what can be told of it without
-// looking at any.
+// identity is what checks need to know about a subject. It does not depend on ACLs.
 type identity struct {
 	standing standing
-	texts    []string // of the principals that an ACL can name, User:* among them; sorted
+	texts    []string // the principals that ACLs can name, including User:*; sorted
 	hashes   []uint64 // of texts
 	host     netip.Addr
 	hostText string // as Kafka compares it
 	keys     addressKeys
 }
 
-// standing is what is known of a subject before any ACL is read.
+// standing is how a subject is treated before any ACL is read.
 type standing uint8
 
 const (
 	nobody   standing = iota // denied everything
 	ordinary                 // the ACLs decide
-	wildcard                 // ordinary, but so named that Kafka throws
+	wildcard                 // ordinary, but its name is User:*, for which Kafka throws
 	super                    // allowed everything
 )
 
-// identify returns s as ACLs know it.
+// identify returns the identity of s.
 func (n *Snapshot) identify(s *Subject) identity {
 	id := identity{host: s.Host.Unmap()}
 	if s.Principal.IsZero() || !s.Host.IsValid() {
@@ -66,8 +65,8 @@ func (n *Snapshot) identify(s *Subject) identity {
 		if _, ok := n.superUsers[text]; ok {
 			return identity{standing: super}
 		}
-		// The type of an ACL's principal ends at the first colon, so a type with a
-		// colon equals none, though the texts could be equal.
+		// The type of an ACL's principal ends at the first colon. So no ACL is for a type
+		// with a colon, even if the texts are equal.
 		if !strings.Contains(p.Type, ":") {
 			id.texts = append(id.texts, text)
 		}

@@ -10,9 +10,9 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/phash"
 )
 
-// Tx is a transaction: a private copy of the ACLs, seen by nobody before it is
-// published. It is not safe for concurrent use, and must not be used after the
-// function it was given to has returned: it is empty then, and its methods panic or do nothing.
+// Tx is a transaction: a private copy of the ACLs that nobody else sees until it is published.
+// It is not safe for concurrent use. It must not be used after the function that received it
+// has returned: it is empty then, and its methods panic or do nothing.
 type Tx struct {
 	next    *Snapshot
 	edit    *phash.Edit
@@ -20,12 +20,12 @@ type Tx struct {
 	changes int // of bindings and ids
 	log     changeLog
 	errs    []error
-	// pending is what the transaction did to records and next.records does not show
-	// yet. The index shows it at once.
+	// pending has the revisions of this transaction that next.records does not have yet.
+	// The index always shows them.
 	pending []revision
-	first   [1]revision       // room for the only one that most transactions have
-	names   map[string]string // of this transaction's bindings, each by itself
-	recent  *recentNames      // of the transactions before
+	first   [1]revision       // memory for pending: most transactions have one revision
+	names   map[string]string // the names of this transaction's bindings, each by itself
+	recent  *recentNames      // the names of the transactions before
 	texts   strings.Builder   // the last chunk of names
 }
 
@@ -38,12 +38,11 @@ func newTx(old *Snapshot, recent *recentNames) *Tx {
 
 func (tx *Tx) close() { tx.next, tx.edit = nil, nil }
 
-// Add adds b and reports whether it was new. Adding it twice is no error. A
-// binding whose types, operation or permission are none of an ACL
-// ([acl.Binding.ValidateTypes]) is not added, and makes Update fail. Nothing else
-// is checked: a name, principal or host that matches nothing does no harm, and the
-// log of an earlier Kafka release may hold one. Use [acl.Binding.Validate] where
-// ACLs are created.
+// Add adds b and reports whether it was new. Adding it twice is no error. If its types,
+// operation or permission are not valid for an ACL ([acl.Binding.ValidateTypes]), b is not
+// added, and Update fails. Nothing else is checked: a name, principal or host that matches
+// nothing does no harm, and the log of an earlier Kafka release may have one. Use
+// [acl.Binding.Validate] where ACLs are created.
 func (tx *Tx) Add(b acl.Binding) bool {
 	index := tx.added
 	tx.added++
@@ -106,10 +105,10 @@ func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
 	}
 }
 
-// SetSemantics makes the transaction's snapshot, and those after it, decide by s: a
-// program that follows a cluster learns only by and by which release it is. A value that
-// is none of the constants is taken as Documented. To change between Documented and
-// KafkaExact costs as much as loading all bindings; between two releases it costs nothing.
+// SetSemantics makes the transaction's snapshot, and those after it, decide by s. It is for
+// programs that follow a cluster, which may be upgraded. An unknown value counts as
+// Documented. To change between Documented and KafkaExact costs as much as loading all
+// bindings; to change between two releases of Kafka costs nothing.
 func (tx *Tx) SetSemantics(s Semantics) {
 	if !s.IsKafkaExact() {
 		s = Documented
@@ -124,11 +123,11 @@ func (tx *Tx) SetSemantics(s Semantics) {
 	}
 }
 
-// Len returns the number of bindings, with the changes made so far.
+// Len returns the number of bindings, including the changes made so far.
 func (tx *Tx) Len() int { return tx.next.bindings }
 
-// set adds or removes b. It returns the record that b is in, or was in, and whether that
-// changed anything.
+// set adds or removes b. It returns the record that has b, or had it, and whether anything
+// changed.
 func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	old, who := tx.record(b)
 	op, permission := b.Entry.Operation, b.Entry.Permission
@@ -146,7 +145,7 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	var new *record
 	switch n := len(tx.pending); {
 	case after.isEmpty():
-	case n > 0 && tx.pending[n-1].record == old: // made by the change before this one: nobody has seen it
+	case n > 0 && tx.pending[n-1].record == old: // the change before this one made it: nobody has seen it
 		*old = after
 		new = old
 	default:
@@ -166,7 +165,7 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	return cmp.Or(new, old), true
 }
 
-// await adds to what is pending.
+// await appends to pending.
 func (tx *Tx) await(r revision) {
 	switch n := len(tx.pending); n {
 	case 0:
@@ -177,7 +176,7 @@ func (tx *Tx) await(r revision) {
 	tx.pending = append(tx.pending, r)
 }
 
-// record returns the record that b is or would be in, or nil, and the party of b.
+// record returns the record that has b or would have it, or nil, and the party of b.
 func (tx *Tx) record(b acl.Binding) (*record, *party) {
 	r, who, sure := tx.next.index.find(b.Pattern, b.Entry.Principal, b.Entry.Host)
 	if sure {
@@ -186,26 +185,25 @@ func (tx *Tx) record(b acl.Binding) (*record, *party) {
 	return tx.view().search(b), who
 }
 
-// view returns the snapshot as it would be published now. What was done before is put in
-// order first, once for all: the transaction may come to nothing.
+// view returns the snapshot as it would be published now. First it applies the revisions of
+// earlier transactions and caches the result, which is of use even if this transaction fails.
 func (tx *Tx) view() *Snapshot {
 	tx.next.records.all()
 	tx.flush()
 	return tx.next
 }
 
-// flush adds what is pending to what was done to the records.
+// flush moves the pending revisions to next.records.
 func (tx *Tx) flush() {
 	tx.next.records = tx.next.records.with(tx.pending)
 	tx.pending = nil
 }
 
-// packedPart is how many changes, one for so many bindings, a transaction must make for
-// its part of the index to be laid together at the end: that costs about as much as the
-// changes. What is done to ids counts too.
+// A transaction packs its part of the index if it makes at least one change for each
+// packedPart bindings. Packing costs about as much as the changes. Changes of ids count too.
 const packedPart = 4
 
-// finish makes next ready to be published.
+// finish prepares next for publication.
 func (tx *Tx) finish() {
 	tx.flush()
 	if tx.changes >= tx.next.bindings/packedPart {

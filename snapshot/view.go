@@ -7,13 +7,13 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// View is what one snapshot says of a subject: see [Session.View]. It implements
-// ops.Authorizer. View is immutable once built. It is safe for concurrent use by any
-// number of goroutines. The zero View denies everything.
+// View is what one snapshot says about a subject: see [Session.View]. It implements
+// ops.Authorizer. It is immutable, and safe for concurrent use by any number of goroutines.
+// The zero View denies everything.
 type View struct {
 	*identity
-	// What follows is taken from the snapshot one by one: a View that pointed to its
-	// snapshot would keep all its ACLs alive for as long as a session is idle.
+	// The next fields are copied from the snapshot. If a View pointed to the snapshot, an idle
+	// session would keep all of its ACLs in memory.
 	generation uint64
 	ready      bool
 	semantics  Semantics
@@ -22,24 +22,22 @@ type View struct {
 	malformed  *scope
 	below      *belowStar
 
-	holders []*holder // of the identity's texts; nil where no ACL names one
-	// scopes are what the ACLs say of the subject, in the semantics of the
-	// snapshot, sorted by principal and host key so that answers do not depend on
-	// chance.
+	holders []*holder // one for each of the identity's texts; nil if no ACL names it
+	// scopes has the ACLs that are for the subject, in the semantics of the snapshot. It is
+	// sorted by principal and host key, so that answers do not depend on chance.
 	scopes []*scope
-	// documented is the same in the Documented semantics. KafkaExact falls back on
-	// it where Kafka gives no answer.
+	// documented is the same in the Documented semantics. KafkaExact uses it where Kafka gives
+	// no answer.
 	documented []*scope
-	// alone says that the subject is an ordinary one of a store that is ready, of the
-	// Documented semantics, and that no more than one scope speaks of it. Nearly every
-	// check is of such a view, and needs no more of it than names, which are those of
-	// that scope by type.
+	// alone is set if the subject is an ordinary one, the store is ready, the semantics are
+	// Documented, and there is at most one scope. This is so in nearly every check, which
+	// then needs only names: those of the scope, by type.
 	alone bool
 	names [typeCount]*names
 }
 
-// resolve returns the identity as seen by the snapshot. It allocates. If the view
-// before it, which may be nil, found the same ACLs, it does little else.
+// resolve returns the snapshot's view of the identity. It allocates. before is an earlier view
+// of the identity, or nil; if its ACLs have not changed, resolve is cheap.
 func (n *Snapshot) resolve(id *identity, before *View) *View {
 	v := &View{
 		identity: id, generation: n.generation, ready: n.ready, semantics: n.semantics, defaultTo: n.defaultTo,
@@ -63,7 +61,7 @@ func (n *Snapshot) resolve(id *identity, before *View) *View {
 	return v
 }
 
-// setAlone sets alone and names by what else is in v.
+// setAlone sets alone and names from the other fields.
 func (v *View) setAlone() {
 	v.alone = v.standing == ordinary && v.ready && !v.semantics.IsKafkaExact() && len(v.scopes) <= 1
 	if v.alone && len(v.scopes) == 1 {
@@ -71,7 +69,7 @@ func (v *View) setAlone() {
 	}
 }
 
-// stillHolds reports whether n says of the subject what v's snapshot said.
+// stillHolds reports whether n has the same ACLs for the subject as v's snapshot.
 func (v *View) stillHolds(n *Snapshot) bool {
 	for i, text := range v.texts {
 		if h, _ := n.index.principals.Get(v.hashes[i], text); h != v.holders[i] {
@@ -81,7 +79,7 @@ func (v *View) stillHolds(n *Snapshot) bool {
 	return true
 }
 
-// scopes returns what is said of the holders at the identity's host.
+// scopes returns the scopes of the holders that match the identity's host.
 func (id *identity) scopes(holders []*holder, semantics Semantics) (found []*scope) {
 	keys := id.keys.in(semantics)
 	for _, h := range holders {
@@ -111,8 +109,7 @@ func (id *identity) scopes(holders []*holder, semantics Semantics) (found []*sco
 // hold its address; not with the number of ACLs, of principals, of other prefixes or of
 // hosts.
 //
-// A value of op that is none of Kafka's, and a t that no resource has, are denied
-// to everyone.
+// An op that is not one of Kafka's, and a t that is not concrete, are denied to everyone.
 //
 // Source: Kafka's StandardAuthorizer.authorize.
 func (v *View) Check(op ops.Operation, t resource.Type, name string) Decision {
@@ -128,10 +125,9 @@ func (v *View) Check(op ops.Operation, t resource.Type, name string) Decision {
 // allow. In KafkaExact it is the answer of Kafka's default method, which does not
 // consider implied operations and probes the name "hardcode".
 //
-// What [ops.ValidateByType] refuses is denied to everyone. Where the subject's first
-// ALLOW is denied by no ACL of another of its principals or hosts, which is the rule,
-// the number of steps grows with the logarithm of the number of its ACLs; ALLOW that
-// are so denied are gone through one by one, and in KafkaExact all its ACLs are.
+// What [ops.ValidateByType] refuses is denied to everyone. The number of steps usually grows
+// with the logarithm of the number of the subject's ACLs. ALLOW entries that a DENY of another
+// of its principals or hosts overrides are visited one by one; in KafkaExact all its ACLs are.
 func (v *View) CheckAny(op ops.Operation, t resource.Type) Decision {
 	if v.identity == nil {
 		return Decision{}
@@ -149,5 +145,5 @@ func (v *View) AllowedAny(op ops.Operation, t resource.Type) bool {
 	return v.CheckAny(op, t).Allowed()
 }
 
-// Generation returns the generation of the snapshot that the view is of.
+// Generation returns the generation of the view's snapshot.
 func (v *View) Generation() uint64 { return v.generation }
