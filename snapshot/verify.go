@@ -12,12 +12,12 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The files verify*.go hold what must be true of every published snapshot. Built with
-// the tag invariants (go test -tags invariants), a store looks whether it is whenever it
-// publishes, and panics if it is not. Other builds leave all of it out.
+// This file has what must be true of every published snapshot. In builds with the tag invariants
+// (go test -tags invariants) a store checks it whenever it publishes, and panics if it is not
+// true. Other builds do not contain it.
 
-// A snapshot of more bindings than verifiedAlways is only looked at once in verifiedOnce
-// generations: it takes time in proportion to the bindings.
+// A snapshot with more than verifiedAlways bindings is checked once in verifiedOnce generations,
+// because the time for it grows with the number of bindings.
 const (
 	verifiedAlways = 3_000
 	verifiedOnce   = 128
@@ -59,7 +59,7 @@ func (n *Snapshot) verify() error {
 	return n.ids.verify(n)
 }
 
-// verify looks whether x says what an index says that is made anew of the records.
+// verify compares x with a new index of the records.
 func (x *index) verify(list []*record) error {
 	fresh, e := index{keepsCovered: x.keepsCovered, keepsBelow: x.keepsBelow}, new(phash.Edit)
 	for _, r := range list {
@@ -80,7 +80,7 @@ func (x *index) verify(list []*record) error {
 	return nil
 }
 
-// countsOf returns what is in b, which may be nil.
+// countsOf returns the content of b, which may be nil.
 func countsOf(b *belowStar) (list []nameCount) {
 	if b != nil {
 		list = slices.Collect(func(yield func(nameCount) bool) { b.Ascend(yield) })
@@ -88,8 +88,8 @@ func countsOf(b *belowStar) (list []nameCount) {
 	return list
 }
 
-// sameTables looks whether two tables have the same keys, with values that are the
-// same, and whether the first is well made.
+// sameTables checks that two tables have the same keys and values, and that the first one is well
+// formed.
 func sameTables[K comparable, V any](k *phash.Kind[K, V], t, fresh phash.Table[K, V], same func(a, b V) error) error {
 	if err := k.Verify(t); err != nil {
 		return err
@@ -178,7 +178,7 @@ func (r ruling) same(fresh ruling) error {
 	return nil
 }
 
-// same reports whether o is r. Of a host that fails closed each index has a copy.
+// same reports whether o is r. If the host fails closed, each index has its own copy.
 func (r *record) same(o *record) bool {
 	key, _ := keyOf(acl.ParseHost(r.who.host))
 	return r == o || key.deniesOnly() && *r == *o
@@ -192,7 +192,7 @@ func (r ruling) count() int32 {
 	return r.record.count
 }
 
-// variants returns the records that r stands for, which in index.covered is none.
+// variants returns the records that r stands for. In index.covered there are none.
 func (r ruling) variants() []*record {
 	if r.record == nil || r.record.count > 0 {
 		return nil
@@ -200,7 +200,7 @@ func (r ruling) variants() []*record {
 	return slices.Collect(r.record.all())
 }
 
-// verify looks whether the two halves of i agree, and with the bindings of n.
+// verify checks that the two parts of i agree with each other and with the bindings of n.
 func (i *identities) verify(n *Snapshot) error {
 	if err := bindingsByID.Verify(i.bindings); err != nil {
 		return fmt.Errorf("ids: %w", err)
