@@ -2,8 +2,8 @@ package aclfile
 
 import (
 	"fmt"
+	"slices"
 
-	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -37,30 +37,10 @@ func (e *ApplyError) Unwrap() error { return e.Err }
 func Apply(store *snapshot.Store, path string, checksums Checksums) error {
 	bindings, err := Load(path, checksums)
 	if err == nil {
-		err = replaceSet(store, bindings)
+		err = store.Replace(slices.Values(bindings))
 	}
 	if err != nil {
 		return &ApplyError{Path: path, Generation: store.Load().Generation(), Err: err}
 	}
 	return nil
-}
-
-// replaceSet replaces the whole set of store by bindings.
-func replaceSet(store *snapshot.Store, bindings []acl.Binding) error {
-	wanted := make(map[acl.Binding]struct{}, len(bindings))
-	for _, b := range bindings {
-		wanted[b] = struct{}{}
-	}
-	return store.Update(func(tx *snapshot.Tx) error {
-		// Transactions run one at a time, so this is the set that tx began with.
-		for b := range store.Load().All() {
-			if _, keep := wanted[b]; !keep {
-				tx.Remove(b)
-			}
-		}
-		for _, b := range bindings {
-			tx.Add(b)
-		}
-		return nil
-	})
 }

@@ -211,12 +211,7 @@ func (w kafkaWorld) store() (*snapshot.Store, error) {
 		config.Semantics = snapshot.KafkaExact44
 	}
 	store := snapshot.NewStore(config)
-	err := store.Update(func(tx *snapshot.Tx) error {
-		for _, b := range w.model.ACLs {
-			tx.Add(b)
-		}
-		return nil
-	})
+	err := store.Replace(slices.Values(w.model.ACLs))
 	return store, err
 }
 

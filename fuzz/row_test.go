@@ -3,6 +3,7 @@ package fuzz_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -79,12 +80,7 @@ func (w world) store(semantics snapshot.Semantics) (*snapshot.Store, error) {
 		AllowIfNoACL:     w.AllowEveryoneIfNoAclFound,
 		AwaitInitialLoad: w.LoadingComplete != nil && !*w.LoadingComplete,
 	})
-	err := store.Update(func(tx *snapshot.Tx) error {
-		for _, b := range bindings(w.ACLs) {
-			tx.Add(b)
-		}
-		return nil
-	})
+	err := store.Replace(slices.Values(bindings(w.ACLs)))
 	return store, err
 }
 

@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -20,12 +21,7 @@ func load(config snapshot.Config, text string) *snapshot.Snapshot {
 		panic(err)
 	}
 	store := snapshot.NewStore(config)
-	if err := store.Update(func(tx *snapshot.Tx) error {
-		for _, b := range bindings {
-			tx.Add(b)
-		}
-		return nil
-	}); err != nil {
+	if err := store.Replace(slices.Values(bindings)); err != nil {
 		panic(err)
 	}
 	return store.Load()

@@ -125,12 +125,7 @@ func snapshotOfRapid(t *rapid.T, w refmodel.World) *snapshot.Snapshot {
 		}
 	}
 	store := snapshot.NewStore(config)
-	if err := store.Update(func(tx *snapshot.Tx) error {
-		for _, b := range w.ACLs {
-			tx.Add(b)
-		}
-		return nil
-	}); err != nil {
+	if err := store.Replace(slices.Values(w.ACLs)); err != nil {
 		t.Fatal(err)
 	}
 	return store.Load()

@@ -30,12 +30,7 @@ func storeOf(t testing.TB, w refmodel.World) *snapshot.Store {
 		}
 	}
 	store := snapshot.NewStore(config)
-	err := store.Update(func(tx *snapshot.Tx) error {
-		for _, b := range w.ACLs {
-			tx.Add(b)
-		}
-		return nil
-	})
+	err := store.Replace(slices.Values(w.ACLs))
 	if err != nil {
 		t.Fatal(err)
 	}

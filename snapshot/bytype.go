@@ -5,11 +5,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// decideAny answers a by-type question.
+// decideAny decides a by-type check.
 func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
 	d := Decision{generation: v.generation}
 	switch {
@@ -32,13 +33,13 @@ func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
 	return d
 }
 
-// scalarValues is how many characters Unicode has room for: a prefix can be
-// followed by that many different ones.
+// scalarValues is the number of Unicode scalar values: as many different characters can follow
+// a prefix.
 const scalarValues = utf8.MaxRune + 1 - (0xE000 - 0xD800)
 
-// exactAny reports whether there is a name for which the documented rules allow
-// the operation. Such a name is, if there is any, one that a wildcard or PREFIXED
-// ALLOW covers, the name of a LITERAL one, or one that no ACL covers.
+// exactAny decides whether there is a name for which the documented rules allow the operation.
+// Such a name is covered by LITERAL "*" or a PREFIXED ALLOW, or is the name of a LITERAL
+// ALLOW, or is covered by no ACL.
 func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 	prefixes := 0
 	for _, s := range v.documented {
@@ -49,7 +50,7 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 		if n.wild.refuses&bit != 0 {
 			return MatchingDeny
 		}
-		prefixes += n.prefixes.n
+		prefixes += n.prefixes.Len()
 	}
 	a := anyName{view: v, bit: bit, typ: t}
 	if prefixes >= scalarValues {
@@ -64,12 +65,12 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 			return MatchingAllow
 		}
 		found := false
-		n.prefixes.root.eachMarked(bit, func(prefix string, r ruling) bool {
+		n.prefixes.EachMarked(phash.Marks(bit), func(prefix string, r ruling) bool {
 			found = r.open()&bit != 0 && a.leavesBelow(prefix)
 			return !found
 		})
 		if !found {
-			n.literals.root.eachMarked(bit, func(name string, r ruling) bool {
+			n.literals.EachMarked(phash.Marks(bit), func(name string, r ruling) bool {
 				found = r.open()&bit != 0 && name != "" && !a.deniesLiteral(name)
 				return !found
 			})
@@ -84,7 +85,7 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 	return DefaultDeny
 }
 
-// anyName looks for a name that the ACLs of a subject do not deny.
+// anyName looks for names that the ACLs of a subject do not deny.
 type anyName struct {
 	view  *View
 	bit   ops.Set
@@ -92,9 +93,9 @@ type anyName struct {
 	taken *takenNames // the denied names; nil as long as that is not needed
 }
 
-// leavesBelow reports whether a name that begins with prefix is not denied. If no
-// deny covers all of them, there is one: the denied prefixes are too few to take
-// every character that could follow.
+// leavesBelow reports whether some name that begins with prefix is not denied. Unless a is
+// exhaustive (see takeDenied), the denied prefixes are fewer than the characters that can
+// follow, so this is so if no deny covers prefix itself.
 func (a *anyName) leavesBelow(prefix string) bool {
 	if a.taken != nil {
 		return a.taken.leavesBelow(prefix)
@@ -104,15 +105,15 @@ func (a *anyName) leavesBelow(prefix string) bool {
 
 func (a *anyName) deniesLiteral(name string) bool { return a.denies(name, true) }
 
-// denies reports whether a PREFIXED deny covers name or, if literals is set, any.
-// Wildcards are the caller's to handle.
+// denies reports whether a PREFIXED deny covers name or, if literals is set, a LITERAL one.
+// The caller handles LITERAL "*".
 func (a *anyName) denies(name string, literals bool) bool {
 	for _, s := range a.view.documented {
 		n := s.of(a.typ)
 		if n == nil {
 			continue
 		}
-		start := newStart()
+		start := phash.NewPrefixes()
 		for i := n.covering(0, name, 0, a.bit); i < len(n.lengths); i = n.covering(i+1, name, 0, a.bit) {
 			if n.prefixed(&start, name, n.lengths[i].bytes).refuses&a.bit != 0 {
 				return true
@@ -125,7 +126,7 @@ func (a *anyName) denies(name string, literals bool) bool {
 	return false
 }
 
-// takeDenied collects all names that are denied.
+// takeDenied collects all denied names, which makes the search exhaustive.
 func (a *anyName) takeDenied() {
 	a.taken = newTakenNames()
 	for _, s := range a.view.documented {
@@ -139,7 +140,7 @@ func (a *anyName) takeDenied() {
 	a.taken.sort()
 }
 
-// leavesUncovered reports whether there is a name that no ACL of type t covers.
+// leavesUncovered reports whether there is a name of type t that no ACL covers.
 func (v *View) leavesUncovered(t resource.Type) bool {
 	patterns := v.covered.of(t)
 	switch {
@@ -147,7 +148,7 @@ func (v *View) leavesUncovered(t resource.Type) bool {
 		return true
 	case patterns.wild.record != nil:
 		return false
-	case patterns.prefixes.n < scalarValues:
+	case patterns.prefixes.Len() < scalarValues:
 		return patterns.get(resource.PrefixedPattern(t, "")).record == nil
 	}
 	taken := newTakenNames()
@@ -159,16 +160,15 @@ func (v *View) leavesUncovered(t resource.Type) bool {
 	return taken.leavesBelow("")
 }
 
-// takenNames is a set of names: some one by one, some by prefix.
+// takenNames is a set of names: single names, and all names with certain prefixes.
 type takenNames struct {
 	literals map[string]struct{}
-	prefixes []string // once sort was called: sorted, and none begins with another
+	prefixes []string // after sort: sorted, and none begins with another
 }
 
 func newTakenNames() *takenNames { return &takenNames{literals: make(map[string]struct{})} }
 
-// add takes the names that the pattern of r covers. LITERAL "*" is the caller's to
-// handle.
+// add adds the names that the pattern of r covers. The caller handles LITERAL "*".
 func (t *takenNames) add(r *record) {
 	if r.pattern == resource.Prefixed {
 		t.prefixes = append(t.prefixes, r.name)
@@ -177,8 +177,7 @@ func (t *takenNames) add(r *record) {
 	}
 }
 
-// sort sorts the prefixes and drops those that begin with another, which take
-// nothing more.
+// sort sorts the prefixes and drops those that begin with another one: they add nothing.
 func (t *takenNames) sort() {
 	slices.Sort(t.prefixes)
 	kept := t.prefixes[:0]
@@ -190,18 +189,18 @@ func (t *takenNames) sort() {
 	t.prefixes = kept
 }
 
-// takesPrefixOf looks at one prefix, the last that is not behind name: what stands
-// between a prefix and a name that begins with it begins with it too. To search for
-// every beginning of name would cost the square of its length.
+// takesPrefixOf reports whether name begins with one of the prefixes. It looks only at the last
+// prefix that is not after name: if an earlier one were a prefix of name, all that is between
+// it and name would begin with it too. To look up every beginning of name would cost the
+// square of its length.
 func (t *takenNames) takesPrefixOf(name string) bool {
 	i, found := slices.BinarySearch(t.prefixes, name)
 	return found || i > 0 && strings.HasPrefix(name, t.prefixes[i-1])
 }
 
-// leavesBelow reports whether a name that begins with prefix is not taken. If
-// there is a character that no taken prefix continues with, the names that begin
-// with prefix and that character are without end, and only finitely many can be
-// taken one by one.
+// leavesBelow reports whether some name that begins with prefix is not in t. If no prefix in t
+// continues with some character, there are infinitely many names that begin with prefix and
+// that character, and only finitely many are single names in t.
 func (t *takenNames) leavesBelow(prefix string) bool {
 	if t.takesPrefixOf(prefix) {
 		return false

@@ -2,6 +2,8 @@ package snapshot
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
@@ -25,11 +27,11 @@ const (
 
 var semanticsNames = enum.Names{"DOCUMENTED", "KAFKA_EXACT", "KAFKA_EXACT=4.4"}
 
-// kafkaExact42 is another name of KafkaExact, for those who like to name the release.
+// kafkaExact42 is another name of KafkaExact, which names the release.
 const kafkaExact42 = "kafka-exact=4.2"
 
-// ParseSemantics reads "documented", "kafka-exact" or "kafka-exact=4.2", which are the
-// same, or "kafka-exact=4.4", without regard to case. On error the result is Documented.
+// ParseSemantics reads "documented", "kafka-exact", its other name "kafka-exact=4.2", or
+// "kafka-exact=4.4". Case does not matter. On error the result is Documented.
 func ParseSemantics(s string) (Semantics, error) {
 	if strings.EqualFold(s, kafkaExact42) {
 		return KafkaExact, nil
@@ -42,7 +44,7 @@ func ParseSemantics(s string) (Semantics, error) {
 }
 
 // String returns "documented", "kafka-exact" or "kafka-exact=4.4", or "Semantics(99)"
-// for a value that is none of the constants.
+// for an unknown value.
 func (s Semantics) String() string {
 	if !semanticsNames.Known(int(s)) {
 		return semanticsNames.String("Semantics", int(s))
@@ -50,31 +52,44 @@ func (s Semantics) String() string {
 	return strings.ReplaceAll(strings.ToLower(semanticsNames[s]), "_", "-")
 }
 
-// IsKafkaExact reports whether s is what the authorizer of some release of Kafka answers.
+// IsKafkaExact reports whether s gives the answers of the authorizer of some release of Kafka.
 func (s Semantics) IsKafkaExact() bool { return s == KafkaExact || s == KafkaExact44 }
 
-// Config is what a [Store] decides by beside its ACLs. The zero Config is usable:
-// Documented semantics, no super users, deny by default. principal.ParseSettings
-// reads a broker's super.users and allow.everyone.if.no.acl.found.
+// Config is the configuration of a [Store]. The zero Config is usable: Documented semantics, no
+// super users, deny by default. principal.ParseSettings reads a broker's super.users and
+// allow.everyone.if.no.acl.found.
 type Config struct {
 	Semantics Semantics
 
-	// SuperUsers are allowed everything, whatever the ACLs say. They are compared
-	// as text, type and name, as in Kafka; User:* is no wildcard here.
+	// SuperUsers are allowed everything, whatever the ACLs say. As in Kafka, type and name
+	// are compared as text; User:* is not a wildcard here.
 	SuperUsers []principal.Principal
 
-	// AllowIfNoACL allows what no ACL speaks about: a resource that no pattern
-	// covers, whatever principal, host, operation or permission it is for. One ACL
-	// for somebody else is enough to deny.
+	// AllowIfNoACL allows everything on resources that no ACL's pattern covers. An ACL of any
+	// principal, host, operation and permission counts: one ACL for somebody else is enough
+	// to deny.
 	AllowIfNoACL bool
 
-	// AwaitInitialLoad keeps the store not ready until
-	// [Store.CompleteInitialLoad]. It is for programs that load their ACLs in
-	// several transactions. Without it the first transaction makes the store ready.
+	// AwaitInitialLoad makes the store ready only when [Store.CompleteInitialLoad] is called.
+	// It is for programs that load their ACLs in several transactions. Without it the first
+	// transaction makes the store ready.
 	AwaitInitialLoad bool
 
-	// KeepIDs gives every binding an [ID], as Kafka's metadata log does. It is for
-	// programs that write or apply such a log; it takes about as much memory again
-	// as the bindings.
+	// KeepIDs gives every binding an [ID], as Kafka's metadata log does. It is for programs
+	// that write or apply such a log. It doubles the memory that the bindings need.
 	KeepIDs bool
+}
+
+// Config returns the configuration of n. A store with this configuration and the same ACLs gives
+// the same answers. The super users are sorted by their text, without repeats, as
+// principal.Parse reads them. AwaitInitialLoad is false: [Snapshot.Ready] reports whether the
+// first load is complete.
+func (n *Snapshot) Config() Config {
+	config := Config{Semantics: n.semantics, AllowIfNoACL: n.defaultTo == DefaultAllow, KeepIDs: n.keepsIDs}
+	for _, text := range slices.Sorted(maps.Keys(n.superUsers)) {
+		if p, err := principal.Parse(text); err == nil { // the text of a principal has a colon
+			config.SuperUsers = append(config.SuperUsers, p)
+		}
+	}
+	return config
 }

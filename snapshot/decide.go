@@ -5,12 +5,12 @@ import (
 	"math"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// decide answers one question. See the package documentation for the rules and
-// their order.
+// decide decides one check. The package documentation has the rules and their order.
 func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	bit := bitOf(op)
 	if bit == 0 || !t.IsConcrete() {
@@ -18,7 +18,7 @@ func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	}
 	var deny, allow candidate
 	if v.alone {
-		deny, allow = v.names[t-resource.Topic].ask(hashString(name), bit, name)
+		deny, allow = v.names[t-resource.Topic].ask(phash.HashString(name), bit, name)
 	} else {
 		switch {
 		case v.standing == nobody:
@@ -45,8 +45,7 @@ func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 	return Decision{generation: v.generation}
 }
 
-// bitOf returns the set of one operation, which is empty for a value that is none
-// of Kafka's.
+// bitOf returns the set of one operation. It is empty if op is not one of Kafka's.
 func bitOf(op ops.Operation) ops.Set {
 	if op < 0 || op > ops.TwoPhaseCommit {
 		return 0
@@ -54,24 +53,23 @@ func bitOf(op ops.Operation) ops.Set {
 	return 1 << (op & 15)
 }
 
-// candidate is the record in which the deciding ACL stands, of those seen so far.
+// candidate is the record, of those seen so far, that has the deciding ACL.
 type candidate struct {
 	record *record
-	place  int // of its pattern: the highest wins
+	place  int // how specific its pattern is: the highest place wins
 }
 
-// The places of patterns. A LITERAL pattern is placed highest, a PREFIXED one by its
-// length, and LITERAL "*" below all.
+// The place of a PREFIXED pattern is its length. LITERAL patterns are above all of them, and
+// LITERAL "*" is below.
 const (
 	placeLiteral = math.MaxInt
 	placeWild    = -1
 )
 
-// ask looks at the patterns of the scopes that cover the name, as far as they can
-// decide, and returns which records do, if any speak about the operations. With a
-// deny, which allow decides is of no account.
+// ask returns the records that decide about the operation on a resource: of those that deny
+// it, and of those that allow it. If there is a deny, the allow is not meaningful.
 func ask(scopes []*scope, bit ops.Set, t resource.Type, name string) (deny, allow candidate) {
-	hash := hashString(name)
+	hash := phash.HashString(name)
 	for _, s := range scopes {
 		d, a := s.of(t).ask(hash, bit, name)
 		deny, allow = deny.or(d, bit, acl.Deny, false), allow.or(a, bit, acl.Allow, false)
@@ -79,7 +77,7 @@ func ask(scopes []*scope, bit ops.Set, t resource.Type, name string) (deny, allo
 	return deny, allow
 }
 
-// ask is ask for one scope. n may be nil.
+// ask is ask for the names of one scope. n may be nil.
 func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidate) {
 	if n == nil {
 		return deny, allow
@@ -89,8 +87,8 @@ func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidat
 	switch {
 	case name == resource.Wildcard:
 		exact, wild = wild, exact
-	case n.literals.n > 0:
-		exact, _ = n.literals.get(hash, name)
+	case n.literals.Len() > 0:
+		exact, _ = n.literals.Get(hash, name)
 	}
 	grants := bit
 	switch {
@@ -110,11 +108,11 @@ func (n *names) ask(hash uint64, bit ops.Set, name string) (deny, allow candidat
 	return deny, allow
 }
 
-// askPrefixes returns the candidates once the PREFIXED patterns that cover name are
-// counted among them, from length i on, which is one to look at. ALLOW ones count only
-// for grants, which is the operation or nothing.
+// askPrefixes adds the PREFIXED patterns that cover name to the candidates, beginning with
+// length i, which covering returned. grants is the operation, or empty if an ALLOW of a
+// PREFIXED pattern cannot decide.
 func (n *names) askPrefixes(i int, name string, grants, bit ops.Set, deny, allow candidate) (_, _ candidate) {
-	start := newStart()
+	start := phash.NewPrefixes()
 	for ; i < len(n.lengths); i = n.covering(i+1, name, grants, bit) {
 		bytes := n.lengths[i].bytes
 		r := n.prefixed(&start, name, bytes)
@@ -128,8 +126,8 @@ func (n *names) askPrefixes(i int, name string, grants, bit ops.Set, deny, allow
 	return deny, allow
 }
 
-// or returns the one of two candidates that decides. Among records on one pattern
-// that is the one whose ACL comes first in Kafka's order, or last.
+// or returns the candidate that decides: the one with the higher place. If both are on the
+// same pattern, it is the one whose ACL is first in Kafka's order, or last if last is set.
 func (c candidate) or(o candidate, bit ops.Set, permission acl.PermissionType, last bool) candidate {
 	switch {
 	case o.record == nil:
@@ -146,14 +144,14 @@ func (c candidate) or(o candidate, bit ops.Set, permission acl.PermissionType, l
 	return c
 }
 
-// claim is one ACL that speaks about a request. The zero claim is none.
+// claim is one ACL that matches a check. The zero claim stands for no ACL.
 type claim struct {
 	record    *record
 	operation ops.Operation
 }
 
-// pick returns the first, or last, of the ACLs of r with a permission that speak
-// about an operation, in Kafka's order.
+// pick returns the first or the last ACL of r, in Kafka's order, that has the permission and
+// covers one of the operations in bit.
 func (r *record) pick(bit ops.Set, permission acl.PermissionType, last bool) (picked claim) {
 	written, means := r.allow, &allowedBy
 	if permission == acl.Deny {
@@ -177,9 +175,9 @@ func compareOnPattern(a, b claim) int {
 	)
 }
 
-// compareUTF16 compares well-formed text as Java does, by UTF-16 code unit. That
-// differs from the order of bytes in one thing: characters beyond the BMP, which
-// are surrogates there, come before U+E000 to U+FFFF.
+// compareUTF16 compares well-formed text as Java does, by UTF-16 code units. This differs
+// from the order of bytes in one way: characters beyond the BMP, which are surrogates in
+// UTF-16, come before U+E000 to U+FFFF.
 func compareUTF16(a, b string) int {
 	i := sharedPrefix(a, b)
 	if i == len(a) || i == len(b) {
@@ -193,9 +191,18 @@ func compareUTF16(a, b string) int {
 	return cmp.Compare(x, y)
 }
 
-// covers reports whether any ACL, for whomever, is on a pattern that covers the
-// resource. It is only known where Config.AllowIfNoACL is set.
+// covers reports whether any ACL, of any principal, is on a pattern that covers the resource.
+// It works only if Config.AllowIfNoACL is set.
 func (v *View) covers(t resource.Type, name string) bool {
-	_, any := v.covered.of(t).ask(hashString(name), everything, name)
+	_, any := v.covered.of(t).ask(phash.HashString(name), everything, name)
 	return any.record != nil
+}
+
+// sharedPrefix returns the length of the longest prefix that a and b share.
+func sharedPrefix(a, b string) int {
+	n, i := min(len(a), len(b)), 0
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
 }

@@ -15,7 +15,7 @@ type Reason uint8
 // The reasons, denials first.
 const (
 	DefaultDeny   Reason = iota // no ACL matched
-	NotReady                    // the first load is not complete, and the subject is no super user
+	NotReady                    // the first load is not complete, and the subject is not a super user
 	MatchingDeny                // a DENY matched
 	MatchingAllow               // an ALLOW matched and no DENY did
 	DefaultAllow                // no ACL covers the resource, and Config.AllowIfNoACL is set
@@ -26,24 +26,24 @@ var reasonNames = enum.Names{
 	"default deny", "not ready", "matching deny", "matching allow", "default allow", "super user",
 }
 
-// String returns the reason in words, such as "matching deny", or "Reason(99)" for
-// a value that is none of the constants.
+// String returns the reason in words, such as "matching deny", or "Reason(99)" for an unknown
+// value.
 func (r Reason) String() string { return reasonNames.String("Reason", int(r)) }
 
-// Decision is the answer to one check. The zero Decision is a denial. Only a
-// check makes any other: there is no way to build an allow by hand. A Decision
-// keeps nothing alive but the ACL that it names.
+// Decision is the answer to one check. The zero Decision is a denial. Only a check can make an
+// allow: there is no other way to build one. A Decision keeps nothing in memory but the ACL that
+// it names.
 type Decision struct {
-	// Four fields are the most that the compiler keeps in registers: with five, the
-	// copies from frame to frame cost half of what a check does.
-	record     *record // in which the ACL stands that decided; nil if none did
+	// The compiler keeps at most four fields in registers: with five, copies between stack
+	// frames take half as much time as the check itself.
+	record     *record // the one with the ACL that decided; nil if no ACL did
 	generation uint64
 	reason     Reason
 	asked      asked
 }
 
-// asked is the operation that was asked for and, in lastDecides, whether of the ACLs
-// in a record that could decide the last did rather than the first.
+// asked is the operation of the check. The bit lastDecides says that the last of the record's
+// ACLs that match decides, not the first.
 type asked uint8
 
 const lastDecides asked = 1 << 7
@@ -60,24 +60,24 @@ func (a asked) operation() ops.Operation { return ops.Operation(a &^ lastDecides
 // Allowed reports whether the subject may do it.
 func (d Decision) Allowed() bool { return d.reason >= MatchingAllow }
 
-// Reason returns which rule decided.
+// Reason returns the rule that decided.
 func (d Decision) Reason() Reason { return d.reason }
 
-// Generation returns the generation of the [Snapshot] that decided; 0 for the
-// zero Decision and for a store that has published nothing.
+// Generation returns the generation of the [Snapshot] that decided. It is 0 for the zero Decision
+// and for a store that has published nothing.
 func (d Decision) Generation() uint64 { return d.generation }
 
-// Binding returns the ACL that decided a check, and whether there is one: the reason
-// is MatchingDeny or MatchingAllow, and the question was not a by-type one, which
-// many ACLs decide together. Of several that match it is always the same one:
+// Binding returns the ACL that decided a check, and whether there is one. There is one if the
+// reason is MatchingDeny or MatchingAllow, except in by-type checks, which many ACLs decide
+// together. If several ACLs match, it is always the same one:
 //
 //   - Documented: the one with the most specific pattern (LITERAL of this name,
 //     then the longest prefix, then LITERAL "*"), and of those the first by
 //     operation, principal and host.
-//   - KafkaExact: the one that Kafka's audit log names. For a denial that is the
-//     same one, save that an ACL with an empty name, which Kafka refuses to
-//     create, may be named where Kafka names LITERAL "*"; for an allow it is the
-//     last that Kafka's scan comes across, which is the least specific.
+//   - KafkaExact: the one that Kafka's audit log names. For a denial it is the same as in
+//     Documented, except that an ACL with an empty name, which Kafka refuses to create, may be
+//     named where Kafka names LITERAL "*". For an allow it is the last one that Kafka's scan
+//     meets, which is the least specific one.
 func (d Decision) Binding() (b acl.Binding, ok bool) {
 	if d.record == nil {
 		return b, false
@@ -103,18 +103,17 @@ func (d Decision) String() string {
 	return fmt.Sprintf("%s (%s)", verdict, d.reason)
 }
 
-// Request is one question: may the subject do Operation on the resource? The zero
-// Request is always denied to all but super users.
+// Request is one check: may the subject do Operation on the resource? The zero Request is denied
+// to all but super users.
 type Request struct {
 	Operation ops.Operation
 	Type      resource.Type
 	Name      string
 }
 
-// NewRequest returns the question about the resource that p names. A check is
-// about one resource, so p must be LITERAL and of a concrete type; Kafka refuses
-// others with an IllegalArgumentException. On error the result is the zero
-// Request.
+// NewRequest returns the check of op on the resource that p names. A check is about one resource,
+// so p must be LITERAL and of a concrete type; for others Kafka throws an
+// IllegalArgumentException. On error the result is the zero Request.
 func NewRequest(op ops.Operation, p resource.Pattern) (Request, error) {
 	switch {
 	case p.PatternType != resource.Literal:

@@ -6,13 +6,12 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// Diff returns the bindings that to has and from has not (added), and those that
-// from has and to has not (removed), both sorted as [acl.Binding.Compare] sorts.
-// The snapshots may be of different stores; ids and configuration are not compared.
+// Diff returns the bindings that only to has (added), and those that only from has (removed),
+// both sorted by [acl.Binding.Compare]. The snapshots may be of different stores. Ids and
+// configuration are not compared.
 //
-// Its cost is linear in the number of bindings, but for snapshots of one store that
-// is as little apart as [Store.Watch] remembers: then it grows with the number of
-// changes between them only.
+// The cost is linear in the number of bindings. For two snapshots of one store it depends only
+// on the number of changes between them, if [Store.Watch] could still yield these.
 func Diff(from, to *Snapshot) (added, removed []acl.Binding) {
 	if changes, forward, ok := remembered(from, to); ok {
 		added, removed = net(changes)
@@ -29,26 +28,8 @@ func Diff(from, to *Snapshot) (added, removed []acl.Binding) {
 	return added, removed
 }
 
-// Equal reports whether n and o have the same bindings. It costs as little as
-// [Diff] does, or less.
-func (n *Snapshot) Equal(o *Snapshot) bool {
-	if n.bindings != o.bindings {
-		return false
-	}
-	if changes, _, ok := remembered(n, o); ok {
-		added, removed := net(changes)
-		return len(added) == 0 && len(removed) == 0
-	}
-	equal := true
-	eachDifference(n, o, func(old, new *record) bool {
-		equal = false
-		return false
-	})
-	return equal
-}
-
-// remembered returns the changes between two snapshots of one store, if it still
-// has them. forward says that to is not the older one.
+// remembered returns the changes between two snapshots of one store, if the store still has
+// them. forward reports whether to is not the older one.
 func remembered(from, to *Snapshot) (changes []change, forward, ok bool) {
 	forward = from.generation <= to.generation
 	if !forward {
@@ -64,9 +45,9 @@ func remembered(from, to *Snapshot) (changes []change, forward, ok bool) {
 	return changes, forward, ok
 }
 
-// eachDifference calls yield for the records in which the snapshots differ, in
-// their order, until it returns false. Where one has no such record it is nil.
-// Records that the snapshots share are told by their address.
+// eachDifference calls yield for the records in which the snapshots differ, in their order,
+// until it returns false. The record is nil for a snapshot that does not have it. Shared records
+// are recognised by their address.
 func eachDifference(from, to *Snapshot, yield func(old, new *record) bool) {
 	old, new := from.all(), to.all()
 	for len(old) > 0 || len(new) > 0 {
@@ -95,11 +76,11 @@ func eachDifference(from, to *Snapshot, yield func(old, new *record) bool) {
 
 // all returns the records in their order.
 func (n *Snapshot) all() []*record {
-	return slices.AppendSeq(make([]*record, 0, n.bindings), n.records.from(&record{who: noParty}))
+	return slices.AppendSeq(make([]*record, 0, n.bindings), n.records.from(firstRecord))
 }
 
-// appendMissing appends the bindings that r has and other has not. Either may be
-// nil, which has none.
+// appendMissing appends the bindings of r that other does not have. Either may be nil, which has
+// no bindings.
 func appendMissing(dst []acl.Binding, r, other *record) []acl.Binding {
 	if r == nil {
 		return dst

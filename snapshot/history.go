@@ -9,18 +9,17 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// A store remembers its last transactions for those who watch it. Both limits are
-// somewhat arbitrarily chosen: a watcher that falls further behind is served as
-// well by a whole snapshot, and a store that nobody watches must not pay for more
-// than a few megabytes.
+// A store remembers its last transactions for its watchers. The limits are a compromise: a
+// watcher that falls further behind can as well take a whole snapshot, and a store without
+// watchers should not use more than a few megabytes for this.
 const (
-	historySteps   = 1024    // transactions that are remembered at the most
-	historyChanges = 1 << 16 // changes that are remembered at the most, of all transactions together
+	historySteps   = 1024    // transactions that a store remembers
+	historyChanges = 1 << 16 // changes that a store remembers, of all these transactions
 )
 
 // change is one binding that a transaction added or removed.
 type change struct {
-	record     *record // its pattern, principal and host; the operations are of no account
+	record     *record // for its pattern, principal and host; its operations do not matter
 	operation  ops.Operation
 	permission acl.PermissionType
 	added      bool
@@ -33,10 +32,10 @@ func (c change) compare(d change) int {
 	return cmp.Or(compareRecords(c.record, d.record), cmp.Compare(c.operation, d.operation), cmp.Compare(c.permission, d.permission))
 }
 
-// changeLog gathers the changes of a transaction.
+// changeLog collects the changes of a transaction.
 type changeLog struct {
 	changes []change
-	tooMany bool // to be remembered: there were more than historyChanges
+	tooMany bool // there were more than historyChanges, and changes is nil
 }
 
 func (l *changeLog) add(c change) {
@@ -49,17 +48,16 @@ func (l *changeLog) add(c change) {
 	}
 }
 
-// history is the last transactions of a store. The writer of the moment adds to
-// it, readers take from it without waiting.
+// history has the last transactions of a store. The current writer adds to it; readers read it
+// without waiting.
 type history struct {
 	steps [historySteps]atomic.Pointer[step] // by generation, modulo their number
-	// The writer's alone:
-	oldest  uint64 // no step before this generation is held
-	changes int    // in all steps
+	// Only the writer uses these:
+	oldest  uint64 // steps before this generation are gone
+	changes int    // the number of changes in all steps
 }
 
-// step is what the transaction that published a generation changed. It is
-// immutable.
+// step has the changes of the transaction that published a generation. It is immutable.
 type step struct {
 	generation uint64
 	changes    []change
@@ -69,8 +67,8 @@ func (h *history) slot(generation uint64) *atomic.Pointer[step] {
 	return &h.steps[generation%historySteps]
 }
 
-// add remembers the transaction that publishes generation, and forgets as many old
-// ones as the limits ask for.
+// add remembers the transaction that publishes generation, and forgets old ones to stay within
+// the limits.
 func (h *history) add(generation uint64, log *changeLog) {
 	if generation >= historySteps {
 		h.forgetUntil(generation - historySteps + 1)
@@ -93,8 +91,8 @@ func (h *history) forgetUntil(generation uint64) {
 	}
 }
 
-// step returns what the transaction that published generation changed, if that is
-// still remembered.
+// step returns the changes of the transaction that published generation, if it is still
+// remembered.
 func (h *history) step(generation uint64) (changes []change, ok bool) {
 	s := h.slot(generation).Load()
 	if s == nil || s.generation != generation {
@@ -103,8 +101,8 @@ func (h *history) step(generation uint64) (changes []change, ok bool) {
 	return s.changes, true
 }
 
-// between returns what was changed after generation from, up to generation to, if
-// all of it is still remembered.
+// between returns the changes after generation from, up to generation to, if all of them are
+// still remembered.
 func (h *history) between(from, to uint64) (changes []change, ok bool) {
 	if to-from > historySteps {
 		return nil, false
@@ -119,9 +117,8 @@ func (h *history) between(from, to uint64) (changes []change, ok bool) {
 	return changes, true
 }
 
-// net returns which bindings there are more and less after all of changes than
-// before, sorted. What was added and removed in turn cancels out. It does not
-// change its argument.
+// net returns the bindings that changes add and remove in total, sorted. A binding that is added
+// and then removed, or the reverse, is in neither list. It does not modify its argument.
 func net(changes []change) (added, removed []acl.Binding) {
 	sorted := slices.SortedFunc(slices.Values(changes), change.compare)
 	for i := 0; i < len(sorted); {

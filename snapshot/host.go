@@ -7,28 +7,29 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// hostKey is the host of an entry, or of a client, in the form in which the two
-// are compared. The zero hostKey is the wildcard host.
+// hostKey is the host of an entry or of a client, in the form in which they are compared. The
+// zero hostKey is the wildcard host.
 type hostKey struct {
 	addr netip.Addr // unmapped; a network's first address; invalid if kind says all
 	bits int16      // of a network; wholeAddress else
 	kind keyKind
 }
 
-// keyKind tells apart entries that the semantics treat differently.
+// keyKind distinguishes hosts that the semantics treat differently.
 type keyKind uint8
 
 const (
-	// The zero keyKind is an address or a network like any other.
+	// The zero keyKind is an ordinary address or network.
 	_ keyKind = iota
-	// foreign is an address whose text is not what Java prints for it. KafkaExact
-	// compares text, so that such an entry never matches there.
+	// foreign is an address that is not written as Java prints it. KafkaExact compares
+	// text, so such an entry never matches in it.
 	foreign
-	// unreadable is a host with a slash that is no network. In Documented its DENY
+	// unreadable is a host with a slash that is not a network. In Documented its DENY
 	// entries match every address; in KafkaExact it never matches.
 	unreadable
-	// perBroker is a network whose zone names an interface: whether it is one depends on
-	// the broker. Its DENY entries match every address, in Documented and KafkaExact44.
+	// perBroker is a network whose zone is the name of an interface: it depends on the broker
+	// whether it is valid. Its DENY entries match every address, in Documented and
+	// KafkaExact44.
 	perBroker
 )
 
@@ -39,8 +40,8 @@ func (k hostKey) isNetwork() bool { return k.addr.IsValid() && k.bits != wholeAd
 // deniesOnly reports whether the ALLOW entries of such a host match nothing.
 func (k hostKey) deniesOnly() bool { return k.kind == unreadable || k.kind == perBroker }
 
-// keyOf returns the key of an entry's host. ok is false for a text that no client's
-// address can match in any semantics.
+// keyOf returns the key of an entry's host. ok is false if no client's address can match the
+// host in any semantics.
 func keyOf(host acl.Host) (key hostKey, ok bool) {
 	switch host.Kind() {
 	case acl.HostEverywhere:
@@ -66,8 +67,8 @@ func networkKey(network netip.Prefix) hostKey {
 	return hostKey{addr: network.Masked().Addr(), bits: int16(network.Bits())}
 }
 
-// addressKeys are the keys of the entries that match a client's address by more than
-// "*" and networks, in an order of which each semantics has the first few.
+// addressKeys are the keys of the entries that match a client's address, except "*" and
+// networks. They are sorted so that each semantics uses the first few.
 type addressKeys [4]hostKey
 
 // keysOf returns the keys of a client's address, which must be unmapped.
@@ -80,7 +81,7 @@ func keysOf(addr netip.Addr) addressKeys {
 	}
 }
 
-// in returns the keys that count in a semantics.
+// in returns the keys that a semantics uses.
 func (k *addressKeys) in(s Semantics) []hostKey {
 	switch s {
 	case KafkaExact:
@@ -91,12 +92,12 @@ func (k *addressKeys) in(s Semantics) []hostKey {
 	return k[:]
 }
 
-// networkSizes counts the networks among the hosts of one principal by address
-// family and mask length, so that a client is looked up once for each length in
-// use rather than once for each network. It is immutable; nil counts nothing.
+// networkSizes counts the networks of one principal by address family and mask length. A
+// client's address is looked up once for each length in use, not once for each network. It is
+// immutable; nil means that there are no networks.
 type networkSizes [2][129]int32
 
-// count returns s with one network more or, if present is false, one less.
+// count returns s with one more network or, if present is false, one less.
 func (s *networkSizes) count(key hostKey, present bool) *networkSizes {
 	var c networkSizes
 	if s != nil {
@@ -110,8 +111,8 @@ func (s *networkSizes) count(key hostKey, present bool) *networkSizes {
 	return &c
 }
 
-// keys appends the keys of the networks that hold addr, which must be unmapped. The
-// address 0.0.0.0 is in no network, as in Kafka.
+// keys appends the keys of all networks, of the lengths in use, that contain addr, which must be
+// unmapped. As in Kafka, no network contains 0.0.0.0.
 func (s *networkSizes) keys(dst []hostKey, addr netip.Addr) []hostKey {
 	if s == nil || addr == netip.IPv4Unspecified() {
 		return dst

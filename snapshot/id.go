@@ -6,27 +6,26 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"iter"
 
 	"github.com/google/btree"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 )
 
-// ID names a binding in a log of changes, as Kafka's metadata log does. The zero ID
-// names none.
+// ID identifies a binding in a log of changes, such as Kafka's metadata log. The zero ID
+// identifies nothing.
 //
 // Source: Kafka's AccessControlEntryRecord and RemoveAccessControlEntryRecord.
 type ID [16]byte
 
-// NewID returns a random ID: a UUID of version 4, with 122 random bits. Like
-// Kafka's it does not print with a hyphen in front, which command lines would take
-// for an option.
+// newID returns a random ID: a UUID of version 4, with 122 random bits. As in Kafka, its text
+// does not begin with a hyphen, because command lines would take it for an option.
 //
 // Source: Kafka's Uuid.randomUuid.
-func NewID() ID {
+func newID() ID {
 	var id ID
 	for {
 		_, _ = rand.Read(id[:]) // never fails: see crypto/rand
@@ -47,19 +46,19 @@ func ParseID(s string) (ID, error) {
 			return ID(b), nil
 		}
 	}
-	return ID{}, fmt.Errorf("%s is no id: expected 22 characters of the URL-safe base64 of 16 bytes", enum.Quote(s))
+	return ID{}, fmt.Errorf("%s is not an id: expected 22 characters, the URL-safe base64 of 16 bytes", enum.Quote(s))
 }
 
 // String returns id as Kafka prints it: 22 characters of URL-safe base64.
 func (id ID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
-// ErrNoIDs says that an id was used with a store that keeps none.
+// ErrNoIDs says that an id was used with a store that does not keep ids.
 var ErrNoIDs = errors.New("the store keeps no ids: set Config.KeepIDs")
 
-// identities is the ids of the bindings. Each binding has one or more. The zero
-// value is empty.
+// identities has the ids of the bindings. Each binding has one or more. The zero value is
+// empty.
 type identities struct {
-	bindings table[ID, acl.Binding]
+	bindings phash.Table[ID, acl.Binding]
 	sorted   *btree.BTreeG[identified] // the same by binding, then id; nil when empty
 }
 
@@ -68,9 +67,7 @@ type identified struct {
 	id      ID
 }
 
-var bindingsByID = &kind[ID, acl.Binding]{hash: hashID}
-
-func hashID(id ID) uint64 { return maphash.Comparable(seed, id) }
+var bindingsByID = &phash.Kind[ID, acl.Binding]{Hash: phash.Hash[ID]}
 
 func lessIdentified(a, b identified) bool {
 	c := a.binding.Compare(b.binding)
@@ -78,9 +75,7 @@ func lessIdentified(a, b identified) bool {
 }
 
 func (i identities) clone() identities {
-	if i.sorted != nil {
-		i.sorted = i.sorted.Clone()
-	}
+	i.sorted = cloned(i.sorted)
 	return i
 }
 
@@ -98,15 +93,15 @@ func (i *identities) of(b acl.Binding) iter.Seq[ID] {
 
 // ByID returns the binding with the id, and whether there is one.
 func (n *Snapshot) ByID(id ID) (b acl.Binding, ok bool) {
-	return n.ids.bindings.get(hashID(id), id)
+	return n.ids.bindings.Get(phash.Hash(id), id)
 }
 
-// IDs yields the ids of b, sorted: none if b is not in the snapshot, or the store
-// keeps no ids, and else one or more.
+// IDs yields the ids of b, sorted. It yields nothing if b is not in the snapshot or the store
+// does not keep ids.
 func (n *Snapshot) IDs(b acl.Binding) iter.Seq[ID] { return n.ids.of(b) }
 
-// AllIDs yields every id with its binding, sorted by binding, then id. It is what a
-// snapshot of a metadata log holds.
+// AllIDs yields every id with its binding, sorted by binding, then id. A snapshot of a metadata
+// log has the same content.
 func (n *Snapshot) AllIDs() iter.Seq2[ID, acl.Binding] {
 	return func(yield func(ID, acl.Binding) bool) {
 		if n.ids.sorted != nil {
@@ -115,14 +110,13 @@ func (n *Snapshot) AllIDs() iter.Seq2[ID, acl.Binding] {
 	}
 }
 
-// AddID applies the log record that gives b the id, and reports whether it changed
-// anything. It is an error, as in [Tx.Add], if b is not valid, if id is zero, or if
-// the store keeps no ids.
+// AddID applies a log record that adds b with the id, and reports whether it changed anything.
+// It is an error, as in [Tx.Add], if b is not valid, if id is zero, or if the store does not
+// keep ids.
 //
-// The bindings are those that some id names: a binding with two ids goes with the
-// last of them, and an id that is given to another binding leaves the one it had.
-// So to apply records twice, or a whole log to what it ended in, changes nothing in
-// the end.
+// A binding exists as long as it has an id: a binding with two ids is removed with the last of
+// them. If another binding has the id, it loses it. So applying a record twice, or a whole log
+// again, changes nothing in the end.
 func (tx *Tx) AddID(id ID, b acl.Binding) bool {
 	index := tx.added
 	tx.added++
@@ -146,14 +140,14 @@ func (tx *Tx) validateID(id ID, b acl.Binding) error {
 	case !tx.next.keepsIDs:
 		return ErrNoIDs
 	case id == ID{}:
-		return &acl.InvalidError{Field: "id", Msg: "it is zero: expected one of NewID, or of a log"}
+		return &acl.InvalidError{Field: "id", Msg: "it is zero: expected the id of a record of the log"}
 	}
 	return b.ValidateTypes()
 }
 
-// RemoveID applies the log record that removes an id, and returns the binding that
-// had it, and whether there was one. The binding is removed unless it has another
-// id. An id that nobody has is no error: a log may be applied once more.
+// RemoveID applies a log record that removes an id. It returns the binding that had the id, and
+// whether there was one. The binding is removed unless it has another id. An unknown id is no
+// error, because a log may be applied again.
 func (tx *Tx) RemoveID(id ID) (b acl.Binding, ok bool) {
 	if b, ok = tx.next.ByID(id); !ok {
 		return acl.Binding{}, false
@@ -169,33 +163,33 @@ func (tx *Tx) RemoveID(id ID) (b acl.Binding, ok bool) {
 // newID returns an ID that no binding has.
 func (tx *Tx) newID() ID {
 	for {
-		id := NewID()
+		id := newID()
 		if _, taken := tx.next.ByID(id); !taken {
 			return id
 		}
 	}
 }
 
-// give gives b an id that no binding has.
+// give gives b an id that no other binding has.
 func (tx *Tx) give(id ID, b acl.Binding) {
 	ids := &tx.next.ids
 	if ids.sorted == nil {
 		ids.sorted = btree.NewG(degree, lessIdentified)
 	}
-	ids.bindings = bindingsByID.set(tx.edit, ids.bindings, id, b)
+	ids.bindings = bindingsByID.Set(tx.edit, ids.bindings, id, b)
 	ids.sorted.ReplaceOrInsert(identified{b, id})
 	tx.changes++
 }
 
-// take takes the id from b, which has it.
+// take removes the id from b, which must have it.
 func (tx *Tx) take(id ID, b acl.Binding) {
 	ids := &tx.next.ids
-	ids.bindings = bindingsByID.delete(tx.edit, ids.bindings, id)
+	ids.bindings = bindingsByID.Delete(tx.edit, ids.bindings, id)
 	ids.sorted.Delete(identified{b, id})
 	tx.changes++
 }
 
-// forget takes all its ids from b.
+// forget removes all ids from b.
 func (tx *Tx) forget(b acl.Binding) {
 	var all []ID
 	for id := range tx.next.IDs(b) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -95,7 +97,7 @@ func TestIDsOfBindings(t *testing.T) {
 		t.Errorf("got %v, %t", got, ok)
 	}
 	old := store.Load()
-	extra := snapshot.NewID()
+	extra := snapshot.ID{6: 4 << 4, 15: 9}
 	apply(t, store, logRecord{extra, a})
 	if got := slices.Collect(store.Load().IDs(a)); len(got) != 2 || store.Load().Generation() != old.Generation()+1 || store.Load().Len() != 2 {
 		t.Errorf("got %v", got)
@@ -145,14 +147,19 @@ func TestIDsOfBindings(t *testing.T) {
 }
 
 func TestIDText(t *testing.T) {
+	var list []acl.Binding
+	for i := range 1000 {
+		list = append(list, allow("User:alice", ops.Read, topic(fmt.Sprint(i))))
+	}
 	seen := map[snapshot.ID]bool{}
-	for range 1000 {
-		id := snapshot.NewID()
-		again, err := snapshot.ParseID(id.String())
-		if err != nil || again != id || seen[id] || id.String()[0] == '-' || id[6]>>4 != 4 || id[8]>>6 != 2 {
-			t.Fatalf("%v read back as %v: %v", id, again, err)
-		}
-		seen[id] = true
+	for _, r := range create(t, snapshot.NewStore(snapshot.Config{KeepIDs: true}), snapshot.WriteOptions{}, list...) {
+		again, err := snapshot.ParseID(r.ID.String())
+		require.NoError(t, err)
+		require.Equal(t, r.ID, again)
+		require.False(t, seen[r.ID], "%v was given twice", r.ID)
+		require.NotEqual(t, byte('-'), r.ID.String()[0])
+		require.True(t, r.ID[6]>>4 == 4 && r.ID[8]>>6 == 2, "%v is no random UUID", r.ID)
+		seen[r.ID] = true
 	}
 	if got, err := snapshot.ParseID("AAAAAAAAAAAAAAAAAAAAAQ"); err != nil || got != (snapshot.ID{15: 1}) {
 		t.Errorf("got %v, %v", got, err)

@@ -7,49 +7,49 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// index is what a check reads. It finds, without searching, what the ACLs say of
-// a principal on a host (a scope) about a resource, in a number of steps that
-// depends on the length of the resource's name only; each step that finds something
-// compares names. It is persistent: an update
-// shares all but the changed paths with the index before it.
+// index is what checks read. It finds what the ACLs of one principal and host (a scope) say
+// about a resource. The number of steps depends only on the length of the resource's name;
+// each step that finds something compares names. The index is persistent: an update shares
+// all but the changed paths with the index before it.
 type index struct {
-	principals table[string, *holder] // by the principal's text
-	// malformed holds the records whose principal is none: it has no colon. They
-	// match nobody, but Kafka throws when it comes across one.
+	principals phash.Table[string, *holder] // by the principal's text
+	// malformed holds the records whose principal has no colon. They match nobody, but
+	// Kafka throws when its scan meets one.
 	malformed *scope
-	// covered holds one record for each pattern that any ACL is on, with the number
-	// of these. It is kept only for Config.AllowIfNoACL.
+	// covered holds one record for each pattern that has ACLs, with their number. It is
+	// used only for Config.AllowIfNoACL.
 	covered      *scope
 	keepsCovered bool
-	// below is kept only for KafkaExact.
+	// below is used only for KafkaExact.
 	below      *belowStar
 	keepsBelow bool
 }
 
-// holder is one principal: where it may come from.
+// holder holds the ACLs of one principal, by host.
 type holder struct {
-	edit     *edit
-	anywhere *scope // of the host "*", as nearly all are
-	hosts    table[hostKey, *scope]
+	edit     *phash.Edit
+	anywhere *scope // the ACLs with the host "*", as nearly all are
+	hosts    phash.Table[hostKey, *scope]
 	networks *networkSizes
 }
 
-// scope is one principal on one host: what the ACLs say of it.
+// scope holds the ACLs of one principal and one host.
 type scope struct {
-	edit  *edit
-	party *party            // of the first record there was
-	types [typeCount]*names // nil where there is no pattern
+	edit  *phash.Edit
+	party *party            // the one of the scope's first record
+	types [typeCount]*names // nil for a type without ACLs
 }
 
 // typeCount is the number of concrete resource types; arrays by type begin with
 // Topic.
 const typeCount = resource.User - resource.Topic + 1
 
-// of returns what s has for a concrete type, or nil. s may be nil.
+// of returns the names of a concrete type, or nil. s may be nil.
 func (s *scope) of(t resource.Type) *names {
 	if s == nil {
 		return nil
@@ -57,25 +57,25 @@ func (s *scope) of(t resource.Type) *names {
 	return s.types[t-resource.Topic]
 }
 
-// names maps the patterns of one resource type to what is said on them.
+// names maps the patterns of one resource type to their rulings.
 type names struct {
-	edit     *edit
-	wild     ruling                // of LITERAL "*"
-	literals table[string, ruling] // of the other LITERAL patterns
-	prefixes table[string, ruling] // of the PREFIXED patterns
-	lengths  []prefixLength        // that are in use, ascending
-	counting *edit                 // of the transaction that made lengths, and may change them
+	edit     *phash.Edit
+	wild     ruling                      // of LITERAL "*"
+	literals phash.Table[string, ruling] // of the other LITERAL patterns
+	prefixes phash.Table[string, ruling] // of the PREFIXED patterns
+	lengths  []prefixLength              // that are in use, ascending
+	counting *phash.Edit                 // of the transaction that made lengths, and may change them
 }
 
-// ruling is a record with what a check wants of it, so that a check need not read the
-// record. The zero ruling says nothing about any operation.
+// ruling is a record together with what checks need of it, so that they need not read the
+// record. The zero ruling neither grants nor refuses anything.
 type ruling struct {
 	record  *record
 	grants  ops.Set // what the ALLOW entries grant, implied operations included
 	refuses ops.Set // what the DENY entries refuse
 }
 
-// ruling returns what r says. r may be nil.
+// ruling returns the ruling of r, which may be nil.
 func (r *record) ruling() ruling {
 	if r == nil {
 		return ruling{}
@@ -83,7 +83,7 @@ func (r *record) ruling() ruling {
 	return ruling{r, spread(&allowedBy, r.allow), spread(&deniedBy, r.deny)}
 }
 
-// allowedBy and deniedBy are ops.AllowedBy and ops.DeniedBy, looked up once.
+// allowedBy and deniedBy are tables of ops.AllowedBy and ops.DeniedBy.
 var (
 	allowedBy = tabulate(ops.AllowedBy)
 	deniedBy  = tabulate(ops.DeniedBy)
@@ -96,7 +96,7 @@ func tabulate(means func(ops.Operation) ops.Set) (t [operationCount]ops.Set) {
 	return t
 }
 
-// spread returns the union of what the operations in written mean.
+// spread returns the union of what the operations in written imply.
 func spread(means *[operationCount]ops.Set, written ops.Set) (s ops.Set) {
 	for w := uint(written); w != 0; w &= w - 1 {
 		s |= means[bits.TrailingZeros(w)%operationCount]
@@ -108,30 +108,33 @@ func spread(means *[operationCount]ops.Set, written ops.Set) (s ops.Set) {
 // by-type check looks for.
 func (r ruling) open() ops.Set { return r.grants &^ r.refuses }
 
-// speaksOf reports whether an ACL of r allows or denies one of the operations.
+// marks returns the marks of r in a table: see [phash.Table.EachMarked].
+func (r ruling) marks() phash.Marks { return phash.Marks(r.open()) }
+
+// speaksOf reports whether an ACL of r grants or refuses one of the operations.
 func (r ruling) speaksOf(bits ops.Set) bool { return (r.grants|r.refuses)&bits != 0 }
 
-// prefixLength is a length that prefixes have. A name is looked up once for each
-// length that does not exceed its own, if its byte there can end such a prefix, and
-// if the prefixes of that length speak of the operation. A path-compressed trie was
-// tried first: it is slower from a few thousand prefixes on, since every step is a
+// prefixLength describes all prefixes of one length. A check looks a name up once for each
+// length, but skips lengths that exceed the name's, lengths of which no prefix ends in the
+// byte that the name has there, and lengths whose prefixes do not mention the operation. A
+// path-compressed trie is slower from a few thousand prefixes on, because every step is a
 // cache miss.
 //
-// What is said of the prefixes that is not their number stays as long as there are
-// others, though the one that it was true of is gone.
+// ends, grants and refuses may say too much: they do not shrink when a prefix is removed,
+// as long as there are others of its length.
 type prefixLength struct {
 	bytes int
 	count int32 // of the prefixes
-	// ends has a bit for each last byte of a prefix of this length, modulo 64. Most
-	// prefixes end in a separator, so that this keeps most look-ups from being made.
+	// ends has a bit for the last byte of each prefix of this length, modulo 64. Most
+	// prefixes end in a separator, so this avoids most look-ups.
 	ends    uint64
-	grants  ops.Set // what the prefixes grant, all together
-	refuses ops.Set // what they refuse
+	grants  ops.Set // by at least one of the prefixes
+	refuses ops.Set // by at least one of them
 }
 
-// covering returns the first of n.lengths from i on of which a prefix that grants one of
-// some operations, or refuses one of others, may be the beginning of name; or else their
-// number.
+// covering returns the first index in n.lengths, from i on, of a length that may have a prefix
+// of name which grants one of the first operations or refuses one of the others. If there is
+// none, it returns len(n.lengths).
 func (n *names) covering(i int, name string, grants, refuses ops.Set) int {
 	for ; i < len(n.lengths); i++ {
 		l := &n.lengths[i]
@@ -149,10 +152,10 @@ func (n *names) covering(i int, name string, grants, refuses ops.Set) int {
 	return len(n.lengths)
 }
 
-// prefixed returns what is said on the prefix that the first bytes of name are. start
-// is of the same name.
-func (n *names) prefixed(start *startHash, name string, bytes int) ruling {
-	r, _ := n.prefixes.get(start.of(name, bytes), name[:bytes])
+// prefixed returns the ruling on the PREFIXED pattern that is the first bytes of name. start
+// hashes the same name.
+func (n *names) prefixed(start *phash.Prefixes, name string, bytes int) ruling {
+	r, _ := n.prefixes.Get(start.Hash(name, bytes), name[:bytes])
 	return r
 }
 
@@ -161,49 +164,57 @@ const everything ops.Set = 1<<16 - 1
 
 // The kinds of the tables in an index.
 var (
-	holders  = &kind[string, *holder]{hash: hashString}
-	hosts    = &kind[hostKey, *scope]{hash: hashHost}
-	literals = &kind[string, ruling]{hash: hashString, marks: ruling.open}
-	prefixes = &kind[string, ruling]{hash: hashString, marks: ruling.open}
+	holders  = &phash.Kind[string, *holder]{Hash: phash.HashString}
+	hosts    = &phash.Kind[hostKey, *scope]{Hash: phash.Hash[hostKey]}
+	literals = &phash.Kind[string, ruling]{Hash: phash.HashString, Marks: ruling.marks}
+	prefixes = &phash.Kind[string, ruling]{Hash: phash.HashString, Marks: ruling.marks}
 )
 
-// get returns what is said on p. n may be nil.
+// bind returns t with key bound to val or, if present is false, without key.
+func bind[K comparable, V any](k *phash.Kind[K, V], e *phash.Edit, t phash.Table[K, V], key K, val V, present bool) phash.Table[K, V] {
+	if present {
+		return k.Set(e, t, key, val)
+	}
+	return k.Delete(e, t, key)
+}
+
+// get returns the ruling on p. n may be nil.
 func (n *names) get(p resource.Pattern) (r ruling) {
 	switch {
 	case n == nil:
 	case p.IsWildcard():
 		r = n.wild
 	case p.PatternType == resource.Literal:
-		r, _ = n.literals.get(hashString(p.Name), p.Name)
+		r, _ = n.literals.Get(phash.HashString(p.Name), p.Name)
 	default:
-		r, _ = n.prefixes.get(hashString(p.Name), p.Name)
+		r, _ = n.prefixes.Get(phash.HashString(p.Name), p.Name)
 	}
 	return r
 }
 
-// set returns n with r on p or, if r is of no record, with nothing on p. n may be
-// nil. The result is nil when it is empty.
-func (n *names) set(e *edit, p resource.Pattern, r ruling) *names {
-	n = own(n, e, func(n *names) **edit { return &n.edit })
-	before := n.prefixes.n
+// set returns n with the ruling r on p. If r has no record, it removes p. n may be nil. The
+// result is nil if it is empty.
+func (n *names) set(e *phash.Edit, p resource.Pattern, r ruling) *names {
+	n = own(n, e, func(n *names) **phash.Edit { return &n.edit })
+	before := n.prefixes.Len()
 	switch {
 	case p.IsWildcard():
 		n.wild = r
 	case p.PatternType == resource.Literal:
-		n.literals = literals.bind(e, n.literals, p.Name, r, r.record != nil)
+		n.literals = bind(literals, e, n.literals, p.Name, r, r.record != nil)
 	default:
-		n.prefixes = prefixes.bind(e, n.prefixes, p.Name, r, r.record != nil)
-		n.countLength(e, p.Name, r, int32(n.prefixes.n-before))
+		n.prefixes = bind(prefixes, e, n.prefixes, p.Name, r, r.record != nil)
+		n.countLength(e, p.Name, r, int32(n.prefixes.Len()-before))
 	}
-	if n.wild.record == nil && n.literals.n == 0 && n.prefixes.n == 0 {
+	if n.wild.record == nil && n.literals.Len() == 0 && n.prefixes.Len() == 0 {
 		return nil
 	}
 	return n
 }
 
-// countLength notes that r is on prefix, with a change in the number of prefixes of that
-// length. n is the transaction's own.
-func (n *names) countLength(e *edit, prefix string, r ruling, change int32) {
+// countLength updates n.lengths for r on prefix. change is the change in the number of
+// prefixes of that length. The transaction must own n.
+func (n *names) countLength(e *phash.Edit, prefix string, r ruling, change int32) {
 	bytes := len(prefix)
 	i, found := slices.BinarySearchFunc(n.lengths, bytes, func(l prefixLength, b int) int { return l.bytes - b })
 	after := prefixLength{bytes: bytes}
@@ -238,18 +249,18 @@ func (n *names) each(yield func(ruling) bool) {
 		return
 	}
 	more := true
-	n.literals.each(func(_ string, r ruling) bool {
+	n.literals.Each(func(_ string, r ruling) bool {
 		more = yield(r)
 		return more
 	})
 	if more {
-		n.prefixes.each(func(_ string, r ruling) bool { return yield(r) })
+		n.prefixes.Each(func(_ string, r ruling) bool { return yield(r) })
 	}
 }
 
-// own returns n itself if the transaction made it, else a copy that it may change;
-// a new one for nil. editOf returns where n keeps its edit.
-func own[T any](n *T, e *edit, editOf func(*T) **edit) *T {
+// own returns n itself if the transaction made it, else a copy for it to change. For nil it
+// returns a new one. editOf returns a pointer to n's edit.
+func own[T any](n *T, e *phash.Edit, editOf func(*T) **phash.Edit) *T {
 	if n != nil && *editOf(n) == e {
 		return n
 	}
@@ -261,9 +272,9 @@ func own[T any](n *T, e *edit, editOf func(*T) **edit) *T {
 	return &c
 }
 
-// change replaces a record by another on the same pattern, principal and host;
-// nil stands for none.
-func (x *index) change(e *edit, old, new *record) {
+// change replaces the record old by new. Both have the same pattern, principal and host.
+// Either may be nil, which stands for no record.
+func (x *index) change(e *phash.Edit, old, new *record) {
 	r := new
 	if r == nil {
 		r = old
@@ -272,7 +283,7 @@ func (x *index) change(e *edit, old, new *record) {
 		x.countCovered(e, r, old, new)
 	}
 	if x.keepsBelow {
-		x.below = x.below.count(e, r.patternOf(), count(old, new))
+		x.below = countBelow(x.below, r.patternOf(), count(old, new))
 	}
 	if !strings.Contains(r.who.principal, ":") {
 		x.malformed = x.malformed.change(e, r, old, new)
@@ -285,16 +296,16 @@ func (x *index) change(e *edit, old, new *record) {
 		r = cmp.Or(new, old)
 	}
 	if !ok {
-		return // it never matches
+		return // such a host matches no client
 	}
-	h, _ := x.principals.get(hashString(r.who.principal), r.who.principal)
+	h, _ := x.principals.Get(phash.HashString(r.who.principal), r.who.principal)
 	after := h.change(e, host, r, old, new)
 	if after != h {
-		x.principals = holders.bind(e, x.principals, r.who.principal, after, after != nil)
+		x.principals = bind(holders, e, x.principals, r.who.principal, after, after != nil)
 	}
 }
 
-func (x *index) countCovered(e *edit, r, old, new *record) {
+func (x *index) countCovered(e *phash.Edit, r, old, new *record) {
 	change := count(old, new)
 	if change == 0 {
 		return
@@ -309,7 +320,8 @@ func (x *index) countCovered(e *edit, r, old, new *record) {
 	x.covered = x.covered.bind(e, r.patternOf(), after)
 }
 
-// count returns how many records more there are when old is replaced by new.
+// count returns by how much the number of records grows when new replaces old. Either may
+// be nil.
 func count(old, new *record) (n int32) {
 	if old == nil {
 		n++
@@ -320,15 +332,15 @@ func count(old, new *record) (n int32) {
 	return n
 }
 
-// find returns the record on p of a principal and a host, or nil, and their party,
-// new if the index has none. sure is false where the index cannot tell whether there
-// is such a record: it is among variants, or never matches.
+// find returns the record of a pattern, principal and host, or nil. It also returns their
+// party, a new one if the index has none. If sure is false, the index cannot tell whether
+// there is such a record: it may be one of several variants, or one that matches no client.
 func (x *index) find(p resource.Pattern, principal, host string) (r *record, who *party, sure bool) {
 	key, ok := keyOf(acl.ParseHost(host))
 	if !ok || key.deniesOnly() || !strings.Contains(principal, ":") {
 		return nil, &party{principal: principal, host: host}, false
 	}
-	h, _ := x.principals.get(hashString(principal), principal)
+	h, _ := x.principals.Get(phash.HashString(principal), principal)
 	s := h.scope(key)
 	if s != nil && s.party.host == host {
 		who = s.party
@@ -347,34 +359,34 @@ func (x *index) find(p resource.Pattern, principal, host string) (r *record, who
 	return r, who, true
 }
 
-// pack lays the part of x that a transaction made together in memory.
-func (x *index) pack(e *edit) {
-	x.principals.root.pack(e)
-	for _, h := range x.principals.each {
+// pack moves the parts of x that a transaction made together in memory.
+func (x *index) pack(e *phash.Edit) {
+	x.principals.Pack(e)
+	for _, h := range x.principals.Each {
 		h.pack(e)
 	}
 }
 
-func (h *holder) pack(e *edit) {
+func (h *holder) pack(e *phash.Edit) {
 	if h.edit != e {
 		return
 	}
-	h.hosts.root.pack(e)
+	h.hosts.Pack(e)
 	h.anywhere.pack(e)
-	for _, s := range h.hosts.each {
+	for _, s := range h.hosts.Each {
 		s.pack(e)
 	}
 }
 
-// pack does nothing to the scope of another transaction. s may be nil.
-func (s *scope) pack(e *edit) {
+// pack does nothing if another transaction made s. s may be nil.
+func (s *scope) pack(e *phash.Edit) {
 	if s == nil || s.edit != e {
 		return
 	}
 	for _, n := range s.types {
 		if n != nil && n.edit == e {
-			n.literals.root.pack(e)
-			n.prefixes.root.pack(e)
+			n.literals.Pack(e)
+			n.prefixes.Pack(e)
 		}
 	}
 }
@@ -387,32 +399,34 @@ func (h *holder) scope(key hostKey) *scope {
 	if key == (hostKey{}) {
 		return h.anywhere
 	}
-	s, _ := h.hosts.get(hashHost(key), key)
+	s, _ := h.hosts.Get(phash.Hash(key), key)
 	return s
 }
 
-// change returns nil when nothing is left. h may be nil.
-func (h *holder) change(e *edit, host hostKey, r, old, new *record) *holder {
-	h = own(h, e, func(h *holder) **edit { return &h.edit })
+// change returns h with old replaced by new on host; nil if it is empty. r is new or, if that
+// is nil, old. h may be nil.
+func (h *holder) change(e *phash.Edit, host hostKey, r, old, new *record) *holder {
+	h = own(h, e, func(h *holder) **phash.Edit { return &h.edit })
 	before := h.scope(host)
 	after := before.change(e, r, old, new)
 	switch {
 	case host == hostKey{}:
 		h.anywhere = after
 	case after != before:
-		h.hosts = hosts.bind(e, h.hosts, host, after, after != nil)
+		h.hosts = bind(hosts, e, h.hosts, host, after, after != nil)
 	}
 	if has := after != nil; host.isNetwork() && has != (before != nil) {
 		h.networks = h.networks.count(host, has)
 	}
-	if h.anywhere == nil && h.hosts.n == 0 {
+	if h.anywhere == nil && h.hosts.Len() == 0 {
 		return nil
 	}
 	return h
 }
 
-// change returns nil when nothing is left. s may be nil.
-func (s *scope) change(e *edit, r, old, new *record) *scope {
+// change returns s with old replaced by new; nil if it is empty. r is new or, if that is nil,
+// old. s may be nil.
+func (s *scope) change(e *phash.Edit, r, old, new *record) *scope {
 	p := r.patternOf()
 	after := s.bind(e, p, s.of(r.typ).get(p).record.replaceVariant(old, new).ruling())
 	if after != nil && after.party == nil {
@@ -421,10 +435,10 @@ func (s *scope) change(e *edit, r, old, new *record) *scope {
 	return after
 }
 
-// bind returns s with r on p or, if r is of no record, with nothing on p. s may be
-// nil. The result is nil when it is empty.
-func (s *scope) bind(e *edit, p resource.Pattern, r ruling) *scope {
-	s = own(s, e, func(s *scope) **edit { return &s.edit })
+// bind returns s with the ruling r on p. If r has no record, it removes p. s may be nil. The
+// result is nil if it is empty.
+func (s *scope) bind(e *phash.Edit, p resource.Pattern, r ruling) *scope {
+	s = own(s, e, func(s *scope) **phash.Edit { return &s.edit })
 	slot := &s.types[p.Type-resource.Topic]
 	*slot = (*slot).set(e, p, r)
 	for _, n := range s.types {

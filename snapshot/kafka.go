@@ -1,29 +1,31 @@
 package snapshot
 
 import (
-	"bytes"
+	"cmp"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/google/btree"
+
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// This file holds what KafkaExact needs beyond a different comparison of hosts
-// and of LITERAL "*": where Kafka's scan gives no answer, and where it ends up.
+// This file has what KafkaExact needs, apart from the comparison of hosts: which ACL Kafka's
+// scan ends at, and when the scan gives no answer.
 //
 // Kafka keeps the ACLs of a type sorted by name, descending, and scans twice. The
 // first pass starts at the resource's name and jumps from prefix to prefix. The
-// second starts at "*" to find the wildcard ACLs, and then goes on below it.
+// second starts at "*" to find the wildcard ACLs, and then continues below it.
 //
 // Source: StandardAuthorizerData.findAclRule and checkSection, Kafka 4.2.
 
-// kafkaDecide answers one question as Kafka does. ok is false where Kafka gives no
-// answer.
+// kafkaDecide decides one check as Kafka does. ok is false if Kafka gives no answer.
 func (v *View) kafkaDecide(op ops.Operation, t resource.Type, name string) (_ Decision, ok bool) {
-	q := question{name: name, bit: bitOf(op), typ: t, secondPass: v.below.secondPassOf(t, name)}
+	q := question{name: name, bit: bitOf(op), typ: t, secondPass: secondPassOf(v.below, t, name)}
 	deny, allow := q.ask(v.scopes)
 	switch {
 	case v.kafkaFails(q, deny):
@@ -45,27 +47,27 @@ func (v *View) kafkaCovers(q question) bool {
 	return any.record != nil
 }
 
-// question is what Kafka's scan is asked.
+// question is one check by Kafka's scan.
 type question struct {
 	name       string
-	bit        ops.Set // of the operation asked for
+	bit        ops.Set // the operation
 	typ        resource.Type
 	secondPass secondPass
 }
 
-// ask is the function ask for Kafka's scan, where of several ALLOW another one
-// decides.
+// ask does for Kafka's scan what the function ask does for Documented. It differs in which of
+// several ALLOW decides.
 func (q *question) ask(scopes []*scope) (deny, allow candidate) {
-	hash := hashString(q.name)
+	hash := phash.HashString(q.name)
 	for _, s := range scopes {
 		n := s.of(q.typ)
 		if n == nil {
 			continue
 		}
-		if r, _ := n.literals.get(hash, q.name); r.speaksOf(q.bit) {
+		if r, _ := n.literals.Get(hash, q.name); r.speaksOf(q.bit) {
 			deny, allow = q.weigh(r, placeLiteral, deny, allow)
 		}
-		start := newStart()
+		start := phash.NewPrefixes()
 		for i := n.covering(0, q.name, q.bit, q.bit); i < len(n.lengths); i = n.covering(i+1, q.name, q.bit, q.bit) {
 			bytes := n.lengths[i].bytes
 			deny, allow = q.weigh(n.prefixed(&start, q.name, bytes), bytes, deny, allow)
@@ -80,13 +82,12 @@ func (q *question) ask(scopes []*scope) (deny, allow candidate) {
 	return deny, allow
 }
 
-// kafkaWildcardApplies reports whether Kafka's scan finds LITERAL "*" for a name that
-// is another. It skips the pattern for names that begin with an asterisk: it takes it
-// for a LITERAL one whose name is a mere prefix.
+// kafkaWildcardApplies reports whether Kafka's scan applies LITERAL "*" to another name. For a
+// name that begins with an asterisk it does not: it takes the pattern for a LITERAL one whose
+// name is only a prefix.
 func kafkaWildcardApplies(name string) bool { return name == "" || name[0] != resource.Wildcard[0] }
 
-// weigh returns the candidates once r, which is on a pattern that covers the name,
-// is counted among them.
+// weigh adds r, which is on a pattern that covers the name, to the candidates.
 func (q *question) weigh(r ruling, place int, deny, allow candidate) (_, _ candidate) {
 	if r.refuses&q.bit != 0 {
 		deny = deny.or(candidate{r.record, place}, q.bit, acl.Deny, false)
@@ -98,18 +99,18 @@ func (q *question) weigh(r ruling, place int, deny, allow candidate) (_, _ candi
 	return deny, allow
 }
 
-// The places of patterns for an ALLOW in KafkaExact: the last that the scan comes
-// across decides, so the first pass counts from the longest name to the shortest,
-// then comes LITERAL "*", then what the second pass meets again.
+// The places of patterns for an ALLOW in KafkaExact. The last ACL that the scan meets
+// decides. The first pass goes from the longest name to the shortest, then comes LITERAL
+// "*", then what the second pass meets again.
 const (
-	kafkaPlaceWildAgain = math.MinInt     // LITERAL "*", if all else comes again behind it
+	kafkaPlaceWildAgain = math.MinInt     // LITERAL "*", if the second pass meets all others after it
 	kafkaPlaceLiteral   = math.MinInt + 1 // the name itself
 	kafkaPlaceWild      = 1
 	kafkaPlaceEmptyName = 2 // LITERAL "", for that name
 	kafkaPlaceEmpty     = 3 // PREFIXED ""
 )
 
-// kafkaAllowPlace turns a place by specificity into one by the end of the scan.
+// kafkaAllowPlace turns a place by specificity into a place by the order of the scan.
 func kafkaAllowPlace(place int, name string, pass secondPass) int {
 	switch {
 	case place == placeLiteral && name == "":
@@ -127,78 +128,81 @@ func kafkaAllowPlace(place int, name string, pass secondPass) int {
 	}
 }
 
-// secondPass is what Kafka's second pass does behind LITERAL "*".
+// secondPass is what Kafka's second pass does after LITERAL "*".
 type secondPass uint8
 
 const (
-	stops  secondPass = iota // at an ACL that shares nothing with the name
-	rescan                   // meets the patterns that cover the name once more
-	fails                    // jumps back to "*" for ever, or beyond the end of it
+	stops  secondPass = iota // it stops at an ACL that shares nothing with the name
+	rescan                   // it meets the patterns that cover the name again
+	fails                    // it jumps back to "*" forever, or beyond its end
 )
 
-// secondPassOf returns what the second pass does for a name that begins below
-// "*". The ACLs it comes to share nothing with any other name.
+// secondPassOf returns what the second pass does for a name that begins below "*". For any
+// other name it stops at once.
 //
-// It steps down from "*" one name at a time: over patterns that cover the name,
-// until one shares nothing with it, which ends the pass, or shares a part only,
-// which sends it back to a beginning of its own starting point "*". Names that
-// share a first character stand together, so that the pass ends before it comes to
-// them if a name stands between them and "*", and else comes to all of them.
-func (b *belowStar) secondPassOf(t resource.Type, name string) secondPass {
-	if b == nil {
+// The pass steps down from "*", one name at a time. It goes on over names that are prefixes
+// of the resource's name. It stops at a name that shares nothing with it. A name that shares
+// only a part sends the pass back to that part, which is above "*" or is where it came from.
+// Names with the same first character are neighbours. So if the first name below "*" begins
+// like the resource's name, the pass comes to all names that do, and fails if one of them is
+// no prefix. There are at most as many prefixes as the name has bytes.
+func secondPassOf(b *belowStar, t resource.Type, name string) secondPass {
+	if b == nil || name == "" || name[0] >= resource.Wildcard[0] {
 		return stops
 	}
-	top := b.types[t-resource.Topic].root
-	if top == nil || name == "" || name[0] >= resource.Wildcard[0] || top.first[len(top.first)-1] > name[0] {
-		return stops
-	}
-	result := stops
-	for n, rest := top.next(name); n != nil; n, rest = n.next(rest) {
-		result = rescan
-		if len(n.kids) > 1 {
-			return fails
+	pass := stops
+	b.DescendLessOrEqual(nameCount{typ: t + 1}, func(at nameCount) bool {
+		switch {
+		case at.typ != t || at.name[0] != name[0]:
+			return false
+		case strings.HasPrefix(name, at.name):
+			pass = rescan
+			return true
 		}
-		if len(n.kids) == 1 && !strings.HasPrefix(rest, n.kids[0].label) {
-			return fails
-		}
-	}
-	if result == stops && bytes.IndexByte(top.first, name[0]) >= 0 {
-		return fails // all names of that first character part from this one
-	}
-	return result
+		pass = fails
+		return false
+	})
+	return pass
 }
 
-// belowStar counts, by type, the records with each name that the second pass can
-// come to: those that begin below "*", and PREFIXED "*".
-type belowStar struct {
-	edit  *edit
-	types [typeCount]trie
+// belowStar counts the records with each name that the second pass can come to: names that
+// begin below "*", and PREFIXED "*". It is sorted by type and name.
+type belowStar = btree.BTreeG[nameCount]
+
+type nameCount struct {
+	typ   resource.Type
+	name  string // not empty
+	count int32
 }
 
-// count returns b with a change in the number of records on p. b may be nil.
-func (b *belowStar) count(e *edit, p resource.Pattern, change int32) *belowStar {
+// countBelow returns b with a change in the number of records on p. It changes b, which may
+// be nil.
+func countBelow(b *belowStar, p resource.Pattern, change int32) *belowStar {
 	isPrefixedStar := p.Name == resource.Wildcard && p.PatternType == resource.Prefixed
 	if change == 0 || p.Name == "" || p.Name[0] >= resource.Wildcard[0] && !isPrefixedStar {
 		return b
 	}
-	b = own(b, e, func(b *belowStar) **edit { return &b.edit })
-	names := &b.types[p.Type-resource.Topic]
-	n, _ := names.get(p.Name)
-	if n += change; n > 0 {
-		*names = names.set(e, p.Name, n)
+	if b == nil {
+		b = btree.NewG(degree, func(a, b nameCount) bool {
+			return cmp.Or(cmp.Compare(a.typ, b.typ), strings.Compare(a.name, b.name)) < 0
+		})
+	}
+	at := nameCount{typ: p.Type, name: p.Name}
+	before, _ := b.Get(at)
+	if at.count = before.count + change; at.count > 0 {
+		b.ReplaceOrInsert(at)
 	} else {
-		*names = names.delete(e, p.Name)
+		b.Delete(at)
 	}
 	return b
 }
 
-// kafkaFails reports whether Kafka would throw, or loop for ever, instead of
-// answering q. deny is what decides against it, if anything does. It happens:
+// kafkaFails reports whether Kafka throws or loops forever instead of answering q. deny is the
+// deciding DENY, if there is one. Kafka fails:
 //
 //   - for a principal named User:*, on every check;
-//   - on an ACL whose principal has no colon, if the scan comes to it before a
-//     DENY;
-//   - in its second pass (see secondPassOf), if it comes to that.
+//   - on an ACL whose principal has no colon, if the scan meets it before a DENY;
+//   - in its second pass (see secondPassOf), if no DENY ends the scan before it.
 func (v *View) kafkaFails(q question, deny candidate) bool {
 	if v.standing == wildcard {
 		return true
@@ -209,10 +213,10 @@ func (v *View) kafkaFails(q question, deny candidate) bool {
 	return deny.record == nil && q.secondPass == fails
 }
 
-// meetsMalformed reports whether the scan comes to an ACL without a principal
-// before it comes to deny.
+// meetsMalformed reports whether the scan meets an ACL with a malformed principal before it
+// meets deny.
 func (v *View) meetsMalformed(q question, deny candidate) bool {
-	denying, allowing := v.malformed.of(q.typ).ask(hashString(q.name), everything, q.name)
+	denying, allowing := v.malformed.of(q.typ).ask(phash.HashString(q.name), everything, q.name)
 	for _, met := range []candidate{denying, allowing} {
 		switch {
 		case met.record == nil, met.place == placeWild && !kafkaWildcardApplies(q.name):
@@ -224,8 +228,8 @@ func (v *View) meetsMalformed(q question, deny candidate) bool {
 	return false
 }
 
-// beginsBefore reports whether an ACL of r, whatever its operation, comes before
-// c, which is on the same pattern.
+// beginsBefore reports whether an ACL of r, with any operation, comes before c, which is on
+// the same pattern.
 func (r *record) beginsBefore(c claim) bool {
 	for _, permission := range []acl.PermissionType{acl.Deny, acl.Allow} {
 		if first := r.pick(everything, permission, false); first.record != nil && first.before(c) {
@@ -235,12 +239,12 @@ func (r *record) beginsBefore(c claim) bool {
 	return false
 }
 
-// kafkaAny answers a by-type question as the default method of Kafka's Authorizer
-// interface does. ok is false where Kafka throws.
+// kafkaAny decides a by-type check as the default method of Kafka's Authorizer interface does.
+// ok is false if Kafka throws.
 //
-// It first probes a fixed name, so that default allow is honoured. Then it walks
-// all ACLs of the type, comparing operations without regard to what is implied,
-// and at last looks for an allowed pattern that no denied one dominates.
+// It first checks a fixed name, so that default allow counts. Then it walks over all ACLs of
+// the type, without regard to implied operations, and looks for an allowed pattern that no
+// denied one dominates.
 //
 // Source: Kafka's Authorizer.authorizeByResourceType.
 func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
@@ -255,7 +259,7 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	written := ops.SetOf(op, ops.All)
 	taken := newTakenNames()
 	var allowed []*record
-	ends := false // by a DENY on LITERAL "*"
+	ends := false // a DENY on LITERAL "*" ends the walk
 	for _, s := range v.scopes {
 		s.of(t).each(func(said ruling) bool {
 			r := said.record
@@ -275,7 +279,7 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	taken.sort()
 	switch {
 	case ends:
-		// Kafka may throw before it comes to that ACL; the documented answer is the same.
+		// Kafka may throw before it meets that ACL; the documented answer is the same.
 		return MatchingDeny, true
 	case v.walkMeetsMalformed(t):
 		return DefaultDeny, false
@@ -285,8 +289,8 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	return DefaultDeny, true
 }
 
-// spares reports whether no taken pattern dominates that of r, by Kafka's notion:
-// a LITERAL one only takes a LITERAL one of the same name.
+// spares reports whether no denied pattern dominates that of r in Kafka's sense: a LITERAL
+// pattern dominates only the LITERAL pattern of the same name.
 func (t *takenNames) spares(r *record) bool {
 	_, taken := t.literals[r.name]
 	return !t.takesPrefixOf(r.name) && !(taken && r.pattern == resource.Literal)
@@ -294,8 +298,8 @@ func (t *takenNames) spares(r *record) bool {
 
 func (c claim) before(o claim) bool { return compareOnPattern(c, o) < 0 }
 
-// walkMeetsMalformed reports whether Kafka's walk over all ACLs of a type comes to one
-// whose host is the client's but whose principal has no colon.
+// walkMeetsMalformed reports whether Kafka's walk over all ACLs of a type meets one whose host
+// matches but whose principal has no colon.
 func (v *View) walkMeetsMalformed(t resource.Type) (meets bool) {
 	if v.malformed == nil {
 		return false

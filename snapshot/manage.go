@@ -10,34 +10,33 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// MaxRecords is how many bindings one call of [Store.Create] may add and one of
-// [Store.Delete] may remove. It is Kafka's limit of records that one request may
-// write to the metadata log.
+// maxRecords is how many bindings a call of [Store.Create] may add, and a call of
+// [Store.Delete] may remove: Kafka's limit of the metadata records of one request.
 //
 // Source: Kafka's QuorumController.MAX_RECORDS_PER_USER_OP.
-const MaxRecords = 10_000
+const maxRecords = 10_000
 
-// WriteOptions says how [Store.Create] and [Store.Delete] go about it. The zero
-// WriteOptions is Kafka's way.
+// WriteOptions are options of [Store.Create] and [Store.Delete]. The zero WriteOptions makes
+// them do what Kafka does.
 type WriteOptions struct {
-	// Strict makes Create also refuse what Kafka takes and users regret: see
-	// [acl.Binding.ValidateStrict]. In the KafkaExact semantics that includes a host
-	// that Kafka's comparison of text never matches: an address that is not written as
-	// Java prints it ([acl.HostAddress]), and, before KafkaExact44, a network.
+	// Strict makes Create also refuse bindings that Kafka accepts but that are likely
+	// mistakes: see [acl.Binding.ValidateStrict]. In the KafkaExact semantics it also refuses
+	// hosts that Kafka never matches: addresses that are not written as Java prints them
+	// ([acl.HostAddress]) and, before KafkaExact44, networks.
 	Strict bool
 	// DryRun returns the results and changes nothing.
 	DryRun bool
 }
 
-// CreateResult is what became of one binding.
+// CreateResult is the result of [Store.Create] for one binding.
 type CreateResult struct {
 	Code    ops.ErrorCode // ops.None, or ops.InvalidRequest
 	Err     error         // an *acl.InvalidError, or nil; its text is the message of the response
-	Existed bool          // the binding was there, or earlier in the list; Kafka calls that a success
-	ID      ID            // with Config.KeepIDs, an id of the binding; of a dry run it is not kept
+	Existed bool          // the binding existed, or was earlier in the list; in Kafka this is a success
+	ID      ID            // with Config.KeepIDs, an id of the binding; a dry run does not keep it
 }
 
-// DeleteResult is what one filter deleted.
+// DeleteResult is the result of [Store.Delete] for one filter.
 type DeleteResult struct {
 	Code    ops.ErrorCode // ops.None, or ops.InvalidRequest
 	Err     error         // an *acl.InvalidError, or nil; its text is the message of the response
@@ -51,8 +50,8 @@ type DeletedACL struct {
 	IDs     []ID
 }
 
-// LimitError refuses a whole call that would change more than [MaxRecords]
-// bindings. Nothing was changed.
+// LimitError says that a call would change more than 10,000 bindings, Kafka's limit. The call
+// changed nothing.
 type LimitError struct {
 	Code  ops.ErrorCode // with which Kafka answers each item: ops.PolicyViolation to create, ops.InvalidRequest to delete
 	Limit int
@@ -67,9 +66,9 @@ func (e *LimitError) Error() string {
 var errDryRun = errors.New("dry run")
 
 // Create adds the bindings of list that are valid ([acl.Binding.ValidateNew]), in one
-// transaction, and returns a result for each, in their order. A binding that is there
-// already is no error, and no change. The error is a [*LimitError], with no results,
-// if more than [MaxRecords] bindings are new.
+// transaction, and returns a result for each, in their order. A binding that exists already is
+// neither an error nor a change. If more than 10,000 bindings are new, there are no results,
+// and the error is a [*LimitError].
 //
 // Source: Kafka's AclApis.handleCreateAcls and AclControlManager.createAcls.
 func (s *Store) Create(list []acl.Binding, options WriteOptions) ([]CreateResult, error) {
@@ -88,8 +87,8 @@ func (s *Store) Create(list []acl.Binding, options WriteOptions) ([]CreateResult
 			if results[i].Existed = !tx.Add(b); !results[i].Existed {
 				created++
 			}
-			if created > MaxRecords {
-				return &LimitError{Code: ops.PolicyViolation, Limit: MaxRecords}
+			if created > maxRecords {
+				return &LimitError{Code: ops.PolicyViolation, Limit: maxRecords}
 			}
 			if !tx.next.keepsIDs {
 				continue
@@ -136,10 +135,10 @@ func (s *Store) Describe(f acl.Filter) ([]acl.Binding, error) {
 	return slices.Collect(s.Load().Matching(f)), nil
 }
 
-// Delete removes what the filters select, in one transaction, and returns a result
-// for each filter, in their order. All filters see the bindings as they were before
-// the call, so that several may report the same one. The error is a [*LimitError],
-// with no results, if they select more than [MaxRecords] bindings together.
+// Delete removes the bindings that the filters select, in one transaction, and returns a result
+// for each filter, in their order. All filters see the bindings from before the call, so
+// several filters may report the same binding. If they select more than 10,000 bindings
+// together, there are no results, and the error is a [*LimitError].
 //
 // Source: Kafka's AclApis.handleDeleteAcls and AclControlManager.deleteAcls.
 func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResult, error) {
@@ -153,8 +152,8 @@ func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResu
 			}
 			for b := range tx.view().Matching(f) {
 				selected[b] = struct{}{}
-				if len(selected) > MaxRecords {
-					return &LimitError{Code: ops.InvalidRequest, Limit: MaxRecords}
+				if len(selected) > maxRecords {
+					return &LimitError{Code: ops.InvalidRequest, Limit: maxRecords}
 				}
 				results[i].Deleted = append(results[i].Deleted, DeletedACL{b, slices.Collect(tx.next.IDs(b))})
 			}
@@ -170,7 +169,7 @@ func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResu
 	return results, nil
 }
 
-// write runs change in a transaction, which it does not publish in a dry run.
+// write runs change in a transaction. In a dry run it does not publish the transaction.
 func (s *Store) write(options WriteOptions, change func(tx *Tx) error) error {
 	err := s.Update(func(tx *Tx) error {
 		if err := change(tx); err != nil {

@@ -274,7 +274,7 @@ func (m *management) transaction() {
 	m.log = slices.DeleteFunc(m.log, func(r logRecord) bool { return r.id[0] == 0xff && r.id[1] == 0xff })
 }
 
-// standIn is an id that NewID never returns: its version is none.
+// standIn is an id that newID never returns: its version is none.
 func standIn(n int) snapshot.ID { return snapshot.ID{0xff, 0xff, 15: byte(n)} }
 
 // check compares all that a snapshot tells with the model.

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -103,13 +106,13 @@ func TestWriteLimits(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("there")))
 	before := store.Load()
 	list := []acl.Binding{allow("User:alice", ops.Read, topic("there")), {}}
-	for i := range snapshot.MaxRecords + 1 {
+	for i := range 10_000 + 1 {
 		list = append(list, allow("User:alice", ops.Read, topic(fmt.Sprint("t", i))))
 	}
 	wantLimit := func(n int, err error, code ops.ErrorCode) {
 		t.Helper()
 		var limit *snapshot.LimitError
-		if n != 0 || !errors.As(err, &limit) || limit.Code != code || limit.Limit != snapshot.MaxRecords {
+		if n != 0 || !errors.As(err, &limit) || limit.Code != code || limit.Limit != 10_000 {
 			t.Errorf("got %d results, %v", n, err)
 		}
 		if store.Load() != before {
@@ -123,7 +126,7 @@ func TestWriteLimits(t *testing.T) {
 	list = slices.Concat(list[:len(list)-1], list[:100])
 	create(t, store, snapshot.WriteOptions{}, list...)
 	before = store.Load()
-	if before.Len() != snapshot.MaxRecords+1 {
+	if before.Len() != 10_000+1 {
 		t.Fatalf("created %d", before.Len())
 	}
 	deleted, err := store.Delete([]acl.Filter{acl.AnyBinding}, snapshot.WriteOptions{})
@@ -139,7 +142,7 @@ func TestWriteLimits(t *testing.T) {
 	if deleted, err = store.Delete([]acl.Filter{some, some}, snapshot.WriteOptions{}); err != nil || len(deleted) != 2 {
 		t.Fatal(deleted, err)
 	}
-	if deleted, err = store.Delete([]acl.Filter{acl.AnyBinding, acl.AnyBinding}, snapshot.WriteOptions{}); err != nil || len(deleted[1].Deleted) != snapshot.MaxRecords || store.Load().Len() != 0 {
+	if deleted, err = store.Delete([]acl.Filter{acl.AnyBinding, acl.AnyBinding}, snapshot.WriteOptions{}); err != nil || len(deleted[1].Deleted) != 10_000 || store.Load().Len() != 0 {
 		t.Errorf("%d are left: %v", store.Load().Len(), err)
 	}
 }
@@ -200,30 +203,61 @@ func TestUpdateIf(t *testing.T) {
 	}
 }
 
+// TestReplace replaces whole sets in a store that keeps ids.
 func TestReplace(t *testing.T) {
 	a, b, c := allow("User:alice", ops.Read, topic("a")), deny("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topic("c"))
-	store := newStore(t, snapshot.Config{KeepIDs: true}, a, b)
-	first := store.Load()
-	replace := func(list ...acl.Binding) error {
-		return store.Update(func(tx *snapshot.Tx) error { tx.Replace(slices.Values(list)); return nil })
+	replaced := func(t *testing.T, list ...acl.Binding) (store *snapshot.Store, before *snapshot.Snapshot, err error) {
+		store = newStore(t, snapshot.Config{KeepIDs: true}, a, b)
+		before = store.Load()
+		return store, before, store.Replace(slices.Values(list))
 	}
-	if err := replace(c, b, c); err != nil || !slices.Equal(slices.Collect(store.Load().All()), []acl.Binding{b, c}) {
-		t.Fatalf("got %v, %v", slices.Collect(store.Load().All()), err)
-	}
-	if !slices.Equal(slices.Collect(first.IDs(b)), slices.Collect(store.Load().IDs(b))) {
-		t.Error("what stayed has another id")
-	}
-	n := store.Load()
-	var invalid *snapshot.BindingError
-	if err := replace(a, acl.Binding{}); !errors.As(err, &invalid) || invalid.Index != 1 || store.Load() != n {
-		t.Errorf("got %v", err)
-	}
-	if err := replace(b, c); err != nil || store.Load() != n {
-		t.Errorf("replaced by the same: %v, generation %d", err, store.Load().Generation())
-	}
-	if err := replace(); err != nil || store.Load().Len() != 0 || n.Len() != 2 {
-		t.Error(err)
-	}
+	all := func(n *snapshot.Snapshot) []acl.Binding { return slices.Collect(n.All()) }
+	t.Run("some stay, some repeat", func(t *testing.T) {
+		store, before, err := replaced(t, c, b, c)
+		require.NoError(t, err)
+		assert.Equal(t, []acl.Binding{b, c}, all(store.Load()))
+		assert.Equal(t, slices.Collect(before.IDs(b)), slices.Collect(store.Load().IDs(b)), "the id of what stays")
+		assert.Empty(t, slices.Collect(store.Load().IDs(a)))
+		assert.Equal(t, []acl.Binding{b, a}, all(before))
+		added, removed := snapshot.Diff(before, store.Load())
+		assert.Equal(t, []acl.Binding{c}, added)
+		assert.Equal(t, []acl.Binding{a}, removed)
+	})
+	t.Run("by an invalid set", func(t *testing.T) {
+		store, before, err := replaced(t, c, acl.Binding{})
+		var invalid *snapshot.BindingError
+		require.ErrorAs(t, err, &invalid)
+		assert.Equal(t, 1, invalid.Index)
+		assert.Same(t, before, store.Load())
+	})
+	t.Run("by the same set", func(t *testing.T) {
+		store, before, err := replaced(t, b, a)
+		require.NoError(t, err)
+		assert.Same(t, before, store.Load())
+	})
+	t.Run("by nothing", func(t *testing.T) {
+		store, before, err := replaced(t)
+		require.NoError(t, err)
+		assert.Zero(t, store.Load().Len())
+		assert.Equal(t, 2, before.Len())
+	})
+	t.Run("an empty store", func(t *testing.T) {
+		store := snapshot.NewStore(snapshot.Config{})
+		require.NoError(t, store.Replace(slices.Values([]acl.Binding{c, a, c})))
+		assert.Equal(t, []acl.Binding{a, c}, all(store.Load()))
+		assert.True(t, store.Load().Ready())
+	})
+	t.Run("in a transaction that did more before", func(t *testing.T) {
+		store, _, _ := replaced(t, a, b)
+		require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
+			tx.Add(c)
+			tx.Remove(a)
+			tx.Replace(slices.Values([]acl.Binding{a}))
+			assert.Equal(t, 1, tx.Len())
+			return nil
+		}))
+		assert.Equal(t, []acl.Binding{a}, all(store.Load()))
+	})
 }
 
 // TestTemplatesAreTakenBack adds what a template makes to ACLs of others, asks what
@@ -260,7 +294,7 @@ func TestTemplatesAreTakenBack(t *testing.T) {
 			for i, b := range list {
 				filters[i] = acl.FilterOf(b)
 			}
-			if _, err := store.Delete(filters, snapshot.WriteOptions{}); err != nil || !store.Load().Equal(before) {
+			if _, err := store.Delete(filters, snapshot.WriteOptions{}); err != nil || !sameBindings(store.Load(), before) {
 				t.Fatalf("%v: removed, it leaves %v, want %v: %v", template, slices.Collect(store.Load().All()), slices.Collect(before.All()), err)
 			}
 		}

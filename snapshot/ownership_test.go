@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -17,39 +16,6 @@ func readBy(who string, p resource.Pattern) acl.Binding {
 	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: ops.Read, Permission: acl.Allow}}
 }
 
-// TestRefusedLeavesNothing: what a transaction that came to nothing put in is not even
-// kept in memory, where pages had room for it.
-func TestRefusedLeavesNothing(t *testing.T) {
-	store := NewStore(Config{})
-	for i := range 21 { // one by one, so that pages have room
-		if _, err := store.Create([]acl.Binding{readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprint(i)))}, WriteOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	refused := errors.New("refused")
-	for i := range 50 {
-		if err := store.Update(func(tx *Tx) error {
-			tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprint("refused-", i))))
-			return refused
-		}); err != refused {
-			t.Fatal(err)
-		}
-	}
-	h, _ := store.Load().index.principals.get(hashString("User:a"), "User:a")
-	pages := 0
-	for _, p := range pagesOf(h.anywhere.of(resource.Topic).literals.root) {
-		pages++
-		for _, it := range p.items[len(p.items):cap(p.items)] {
-			if strings.HasPrefix(it.key, "refused") {
-				t.Errorf("a page holds %s", it.key)
-			}
-		}
-	}
-	if pages < 3 {
-		t.Errorf("%d pages looked at", pages)
-	}
-}
-
 // TestStoreKeepsNoCallersText: names are mostly cut from a file or a frame, all of which
 // would stay in memory with them.
 func TestStoreKeepsNoCallersText(t *testing.T) {
@@ -63,7 +29,7 @@ func TestStoreKeepsNoCallersText(t *testing.T) {
 	b.Entry.Host = text[20:]
 	for _, add := range []func(*Tx){
 		func(tx *Tx) { tx.Add(b) },
-		func(tx *Tx) { tx.AddID(NewID(), b) },
+		func(tx *Tx) { tx.AddID(newID(), b) },
 	} {
 		store := NewStore(Config{KeepIDs: true, AllowIfNoACL: true, Semantics: KafkaExact})
 		if err := store.Update(func(tx *Tx) error { add(tx); return nil }); err != nil {
@@ -84,7 +50,7 @@ func TestStoreKeepsNoCallersText(t *testing.T) {
 				t.Errorf("%v is the caller's text", k)
 			}
 		}
-		for key := range store.Load().index.principals.each {
+		for key := range store.Load().index.principals.Each {
 			if inFrame(key) {
 				t.Error("the index has the caller's principal")
 			}
@@ -162,7 +128,7 @@ func TestOneTextForEachName(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	many := make([]int, 2*lateMost)
+	many := make([]int, 2*maxPending)
 	for i := range many {
 		many[i] = 10_000 + i
 	}
@@ -205,7 +171,7 @@ func textsOf(n *Snapshot) map[string]map[*byte]bool {
 // TestOneTextFromManyTransactions: a store that is filled by one transaction a binding,
 // principal by principal, shares the names as well, but for a few.
 func TestOneTextFromManyTransactions(t *testing.T) {
-	const names = 3 * lateMost
+	const names = 3 * maxPending
 	for _, block := range []int{1_500, names} { // of names that one principal after the other gets
 		store := NewStore(Config{})
 		for from := 0; from < names; from += block {

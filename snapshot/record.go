@@ -12,12 +12,12 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// record holds the bindings of one principal and host on one pattern: all that
-// differs between them is the operation and the permission. It is immutable once the
-// transaction that made it went on to another: see Tx.set.
+// record holds the bindings of one principal and host on one pattern: they differ only in the
+// operation and the permission. Once the transaction that made it goes on to another record,
+// it is immutable: see Tx.set.
 //
-// A million records are a usual number, so that a record is kept small: what many
-// have in common they point to.
+// A store may have millions of records, so a record is small and points to what many records
+// share.
 type record struct {
 	name    string
 	who     *party
@@ -25,38 +25,27 @@ type record struct {
 	deny    ops.Set // the same for DENY
 	typ     resource.Type
 	pattern resource.PatternType
-	count   int32 // in index.covered: how many records are on the pattern
-	// variants is set in a record that stands for several in the index: their hosts
-	// are one, but were written differently ("::1" and "::01"). Such a record has the
-	// entries of them all, and who is nil.
+	count   int32 // in index.covered: the number of records on the pattern
+	// variants is set in an index record that stands for several records with the same
+	// host, written differently ("::1" and "::01"). It has the entries of all of them, and
+	// who is nil.
 	variants *variants
 }
 
-// party is a principal and a host as an entry names them.
+// party is the principal and the host of an entry, as they are written.
 type party struct {
 	principal string
 	host      string
-	kept      bool // by a store, whose the texts are
-}
-
-// owned returns p with texts that are nobody else's, of a party that is not kept yet.
-func (p *party) owned() *party {
-	if p.kept {
-		return p
-	}
-	p.principal, p.kept = strings.Clone(p.principal), true
-	if p.host == acl.WildcardHost {
-		p.host = acl.WildcardHost
-	} else {
-		p.host = strings.Clone(p.host)
-	}
-	return p
+	kept      bool // the texts are copies that belong to the store: see owned
 }
 
 // noParty is before every other.
 var noParty = new(party)
 
-// recordFor returns a record without entries, on the pattern of b.
+// firstRecord is before every other.
+var firstRecord = &record{who: noParty}
+
+// recordFor returns a record on the pattern of b, without entries.
 func recordFor(b acl.Binding, who *party) record {
 	return record{name: b.Pattern.Name, who: who, typ: b.Pattern.Type, pattern: b.Pattern.PatternType}
 }
@@ -106,12 +95,12 @@ func (r *record) bindings(yield func(acl.Binding) bool) {
 	}
 }
 
-// has reports whether the entry with op and permission is in r.
+// has reports whether r has the entry with op and permission.
 func (r *record) has(op ops.Operation, permission acl.PermissionType) bool {
 	return permission == acl.Allow && r.allow.Has(op) || permission == acl.Deny && r.deny.Has(op)
 }
 
-// toggled returns r with one entry more or, if it has that, less.
+// toggled returns r without the entry with op and permission if it has it, else with it.
 func (r record) toggled(op ops.Operation, permission acl.PermissionType) record {
 	if permission == acl.Deny {
 		r.deny ^= ops.SetOf(op)
@@ -124,8 +113,8 @@ func (r record) toggled(op ops.Operation, permission acl.PermissionType) record 
 // isEmpty reports whether r has no entries.
 func (r *record) isEmpty() bool { return r.allow == 0 && r.deny == 0 }
 
-// deniesOnly returns a copy of r without its ALLOW entries, or nil if nothing is left.
-// r may be nil.
+// deniesOnly returns a copy of r without its ALLOW entries, or nil if it has no others. r may
+// be nil.
 func (r *record) deniesOnly() *record {
 	if r == nil || r.deny == 0 {
 		return nil
@@ -135,11 +124,11 @@ func (r *record) deniesOnly() *record {
 	return &c
 }
 
-// kept returns r in memory of its own.
+// kept returns a pointer to a copy of r.
 func (r record) kept() *record { return &r }
 
-// all returns the records that r stands for, some of them repeatedly: itself, if it
-// has no variants.
+// all yields the records that r stands for, which is r itself unless it has variants. It may
+// yield a record more than once.
 func (r *record) all() iter.Seq[*record] {
 	return func(yield func(*record) bool) {
 		if r.variants == nil {
@@ -157,8 +146,8 @@ func (r *record) all() iter.Seq[*record] {
 	}
 }
 
-// replaceVariant returns the record that stands for those of r with old (nil:
-// none) replaced by new (nil: none), or nil when none is left. r may be nil.
+// replaceVariant returns the record that stands for the records of r with old replaced by new;
+// nil if there are none left. old, new and r may be nil.
 func (r *record) replaceVariant(old, new *record) *record {
 	if r == nil || r.isFor(old) {
 		return new
@@ -184,33 +173,32 @@ func (r *record) replaceVariant(old, new *record) *record {
 	return c
 }
 
-// isFor reports whether r is old, or a copy of it, of which the index has those of hosts
-// that fail closed. Both are on one pattern and for one principal.
+// isFor reports whether r is old or the index's copy of it: the index has copies of records
+// whose host fails closed. Both have the same pattern and principal.
 func (r *record) isFor(old *record) bool {
 	return r == old || old != nil && r.variants == nil && r.who.host == old.who.host
 }
 
-// variants are records on one pattern, found by each entry that they have: the ACLs
-// that decide are the first and the last by that order. There may be as many as
-// somebody takes the trouble to write, for a network has a spelling for every
-// address in it; so they are kept in trees, and an update shares the rest with the
-// variants before it. It is immutable.
+// variants holds records on one pattern, by their entries: the ACL that decides is the first or
+// the last of an operation. A network can be written in as many ways as it has addresses, so
+// there may be very many variants. Therefore they are in trees, and an update shares most of
+// the trees with the variants before it. It is immutable.
 type variants struct {
 	n           int
-	allow, deny [operationCount]*variantTree // by operation; nil where there is none
+	allow, deny [operationCount]*variantTree // by operation; nil if there is no entry
 }
 
 // variantTree holds records in Kafka's order of principals and hosts.
 type variantTree = btree.BTreeG[*record]
 
-// degree is the number of children of a node of a tree of the library. Somewhat
-// arbitrarily chosen.
+// degree is the degree of the trees that are small or rarely read. Nearby values cost about the
+// same.
 const degree = 16
 
-// operationCount is how many operations a set has room for.
+// operationCount is the number of operations that fit in an ops.Set.
 const operationCount = 16
 
-// replace returns v with old (nil: none) replaced by new (nil: none).
+// replace returns v with old replaced by new. Either may be nil.
 func (v *variants) replace(old, new *record) *variants {
 	c := *v
 	c.n += int(count(old, new))
@@ -226,15 +214,15 @@ func (v *variants) replace(old, new *record) *variants {
 	return &c
 }
 
-// replaceIn replaces old, which is in the trees of some operations, by new, which
-// shall be in those of others.
+// replaceIn replaces old, which is in the trees of the operations from, by new, which belongs
+// in those of the operations to.
 func replaceIn(trees *[operationCount]*variantTree, from, to ops.Set, old, new *record) {
 	for op := range (from | to).All() {
 		tree := trees[op]
 		if tree == nil {
 			tree = btree.NewG(degree, func(a, b *record) bool { return compareOnPattern(claim{a, op}, claim{b, op}) < 0 })
 		} else {
-			tree = tree.Clone()
+			tree = cloned(tree)
 		}
 		if to.Has(op) {
 			tree.ReplaceOrInsert(new)
@@ -248,8 +236,8 @@ func replaceIn(trees *[operationCount]*variantTree, from, to ops.Set, old, new *
 	}
 }
 
-// end returns the first, or last, of the records that r stands for with an entry of
-// op and permission, which one of them must have.
+// end returns the first or the last of the records that r stands for and that have an entry of
+// op and permission. There must be one.
 func (r *record) end(op ops.Operation, permission acl.PermissionType, last bool) *record {
 	if r.variants == nil {
 		return r

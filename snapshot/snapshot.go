@@ -15,20 +15,20 @@ type Snapshot struct {
 	generation uint64
 	ready      bool
 	semantics  Semantics
-	defaultTo  Reason              // DefaultDeny or DefaultAllow where no ACL covers a resource
+	defaultTo  Reason              // DefaultDeny or DefaultAllow: for resources that no ACL covers
 	superUsers map[string]struct{} // by their text
-	records    ordered
+	records    recordSet
 	bindings   int
 	index      index
 
-	// What follows is for those who manage the ACLs; no check reads it.
-	history  *history // of the store, whose snapshots all share it
+	// The next fields are for the management of ACLs; checks do not read them.
+	history  *history // all snapshots of a store share it
 	keepsIDs bool
 	ids      identities // empty unless keepsIDs
 }
 
-// Generation returns the number of transactions that were published before this
-// snapshot and with it. It grows by one with each.
+// Generation returns the number of transactions that were published up to this snapshot. Each
+// transaction adds one.
 func (n *Snapshot) Generation() uint64 { return n.generation }
 
 // Ready reports whether the first load was complete. A snapshot that is not ready
@@ -38,9 +38,9 @@ func (n *Snapshot) Ready() bool { return n.ready }
 // Len returns the number of bindings.
 func (n *Snapshot) Len() int { return n.bindings }
 
-// Has reports whether b is one of the bindings. It costs a few look-ups of a hash, but for
-// what never matches and for hosts that are spelled in several ways: among these it
-// searches, as [Snapshot.Matching] does.
+// Has reports whether b is one of the bindings. It costs a few hash look-ups. For bindings that
+// match no client, and hosts that are written in several ways, it searches as
+// [Snapshot.Matching] does.
 func (n *Snapshot) Has(b acl.Binding) bool {
 	if b.ValidateTypes() != nil {
 		return false
@@ -52,7 +52,7 @@ func (n *Snapshot) Has(b acl.Binding) bool {
 	return r != nil && r.has(b.Entry.Operation, b.Entry.Permission)
 }
 
-// search returns the record that b is or would be in, or nil.
+// search returns the record that has b or would have it, or nil.
 func (n *Snapshot) search(b acl.Binding) *record {
 	pivot := recordFor(b, &party{principal: b.Entry.Principal, host: b.Entry.Host})
 	return n.records.get(&pivot)
@@ -65,9 +65,9 @@ func (n *Snapshot) All() iter.Seq[acl.Binding] { return n.Matching(acl.AnyBindin
 // [acl.Binding.Compare]. If f names a resource type, and if it names a resource
 // too, only the bindings of these are looked at.
 //
-// The first search of a snapshot puts in order what small transactions did since one was
-// searched: a few thousand changes at the most, each of which takes a microsecond or so.
-// Searches do not wait for each other, nor for writers.
+// The first search of a snapshot sorts the changes that small transactions made since the last
+// search: a few thousand at most, and each takes about a microsecond. Searches do not wait for
+// each other or for writers.
 func (n *Snapshot) Matching(f acl.Filter) iter.Seq[acl.Binding] {
 	return func(yield func(acl.Binding) bool) {
 		from, inRange := n.searchRange(f.Pattern)
@@ -84,8 +84,8 @@ func (n *Snapshot) Matching(f acl.Filter) iter.Seq[acl.Binding] {
 	}
 }
 
-// searchRange returns where the records that f can select begin, and whether a
-// record behind that is still among them.
+// searchRange returns the start of the records that f can select, and a function that reports
+// whether a record after the start is still one of them.
 func (n *Snapshot) searchRange(f resource.PatternFilter) (from *record, inRange func(*record) bool) {
 	from = &record{who: noParty}
 	switch {
@@ -104,8 +104,7 @@ func (n *Snapshot) searchRange(f resource.PatternFilter) (from *record, inRange 
 // same answers as a [Session], but looks the subject up each time, which
 // allocates.
 //
-// A value of op that is none of Kafka's, and a t that no resource has, are denied
-// to everyone.
+// An op that is not one of Kafka's, and a t that is not concrete, are denied to everyone.
 func (n *Snapshot) Check(subject Subject, op ops.Operation, t resource.Type, name string) Decision {
 	id := n.identify(&subject)
 	return n.resolve(&id, nil).decide(op, t, name)

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,14 +20,14 @@ import (
 type Store struct {
 	config  Config
 	writing sync.Mutex  // held while a transaction runs
-	recent  recentNames // of the one that holds writing
+	recent  recentNames // guarded by writing
 	current atomic.Pointer[Snapshot]
 	waiting waiters // for the next snapshot
 }
 
 // NewStore returns an empty store. It is not ready, and so denies everyone but
-// super users, until its first transaction: see Config.AwaitInitialLoad. A
-// Semantics value that is none of the constants is taken as Documented.
+// super users, until its first transaction: see Config.AwaitInitialLoad. An unknown
+// Semantics value counts as Documented.
 func NewStore(config Config) *Store {
 	if !config.Semantics.IsKafkaExact() {
 		config.Semantics = Documented
@@ -48,7 +49,7 @@ func NewStore(config Config) *Store {
 	return s
 }
 
-// emptySnapshot stands for the zero Store's; nothing changes it.
+// emptySnapshot is the snapshot of a zero Store. It never changes.
 var emptySnapshot Snapshot
 
 // Load returns the snapshot in force. It is one atomic load.
@@ -59,7 +60,7 @@ func (s *Store) Load() *Snapshot {
 	return &emptySnapshot
 }
 
-// begin returns the snapshot in force, and makes the first one of a zero Store.
+// begin returns the snapshot in force. For a zero Store it makes the first one.
 func (s *Store) begin() *Snapshot {
 	if n := s.current.Load(); n != nil {
 		return n
@@ -68,8 +69,8 @@ func (s *Store) begin() *Snapshot {
 	return s.current.Load()
 }
 
-// Session returns a session for subject, of which it keeps no memory. It allocates;
-// the first check looks the subject up.
+// Session returns a session for subject. It copies what it needs of subject, and allocates.
+// The first check looks the subject up.
 func (s *Store) Session(subject Subject) *Session {
 	return &Session{store: s, identity: s.Load().identify(&subject)}
 }
@@ -85,22 +86,21 @@ func (s *Store) Check(subject Subject, op ops.Operation, t resource.Type, name s
 // returned or one [*BindingError] for each invalid binding, joined. A panic in
 // change changes nothing either.
 //
-// A transaction that adds nothing new and removes nothing publishes nothing, but
-// for the first one, which makes the store ready.
+// A transaction that changes nothing publishes nothing, except the first one, which makes the
+// store ready.
 //
-// Transactions run one after the other. change must not call Update on the same
-// store, which would wait for itself for ever, nor keep tx. A transaction of k
-// changes costs k times the logarithm of the number of bindings, and for each principal
-// and host whose PREFIXED patterns change as much as these have lengths. One in a few
-// thousand changes puts them all in order, unless a search of a snapshot did that before:
-// see [Snapshot.Matching]. That transaction takes a few milliseconds more.
+// Transactions run one after the other. change must not call Update on the same store, which
+// would wait for itself forever, and must not keep tx. A transaction of k changes costs k
+// times the logarithm of the number of bindings. For each principal and host whose PREFIXED
+// patterns change, it also costs one step for each length that these patterns have. One
+// transaction in a few thousand changes takes a few milliseconds more: it sorts the changes
+// since the last search (see [Snapshot.Matching]).
 func (s *Store) Update(change func(tx *Tx) error) error {
 	return s.publish(change, !s.config.AwaitInitialLoad)
 }
 
-// UpdateIf is [Store.Update] on condition that no transaction was published since
-// the snapshot of the generation: otherwise change is not run, and the error is a
-// [*ConflictError].
+// UpdateIf is [Store.Update] on condition that generation is still the one in force. Otherwise
+// it does not run change, and the error is a [*ConflictError].
 func (s *Store) UpdateIf(generation uint64, change func(tx *Tx) error) error {
 	return s.Update(func(tx *Tx) error {
 		if current := tx.next.generation; current != generation {
@@ -110,8 +110,17 @@ func (s *Store) UpdateIf(generation uint64, change func(tx *Tx) error) error {
 	})
 }
 
-// ConflictError says that the ACLs are not those that a transaction was made for.
-// Load the snapshot in force, and decide anew.
+// Replace makes the bindings of list the only ones, in one transaction: see [Tx.Replace] for
+// what it does, and [Store.Update] for errors.
+func (s *Store) Replace(list iter.Seq[acl.Binding]) error {
+	return s.Update(func(tx *Tx) error {
+		tx.Replace(list)
+		return nil
+	})
+}
+
+// ConflictError says that the ACLs have changed since a transaction was prepared. Load the
+// snapshot in force and prepare it again.
 type ConflictError struct {
 	Expected uint64 // the generation that the caller asked for
 	Current  uint64 // the generation in force
@@ -119,12 +128,11 @@ type ConflictError struct {
 
 // Error names both generations.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("conflict: the ACLs are of generation %d, not %d: load them again", e.Current, e.Expected)
+	return fmt.Sprintf("conflict: the ACLs are at generation %d, expected %d: load them again", e.Current, e.Expected)
 }
 
-// CompleteInitialLoad declares the first load complete: from now on the ACLs
-// decide. It is needed only with Config.AwaitInitialLoad, and does nothing if the
-// store is ready.
+// CompleteInitialLoad says that the first load is complete: from now on the ACLs decide. It is
+// needed only with Config.AwaitInitialLoad. If the store is ready, it does nothing.
 //
 // Source: Kafka's ClusterMetadataAuthorizer.completeInitialLoad.
 func (s *Store) CompleteInitialLoad() {
@@ -160,9 +168,9 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 	return nil
 }
 
-// BindingError is a binding that a transaction refused to add.
+// BindingError says why a transaction refused to add a binding.
 type BindingError struct {
-	Index   int // how many calls of Tx.Add and Tx.AddID came before
+	Index   int // the number of calls of Tx.Add and Tx.AddID before this one
 	Binding acl.Binding
 	Err     error // an *acl.InvalidError, or ErrNoIDs
 }

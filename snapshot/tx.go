@@ -7,42 +7,42 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
-	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 )
 
-// Tx is a transaction: a private copy of the ACLs, seen by nobody before it is
-// published. It is not safe for concurrent use, and must not be used after the
-// function it was given to has returned: it is empty then, and its methods panic or do nothing.
+// Tx is a transaction: a private copy of the ACLs that nobody else sees until it is published.
+// It is not safe for concurrent use. It must not be used after the function that received it
+// has returned: it is empty then, and its methods panic or do nothing.
 type Tx struct {
 	next    *Snapshot
-	edit    *edit
+	edit    *phash.Edit
 	added   int // calls of Add and AddID
 	changes int // of bindings and ids
 	log     changeLog
 	errs    []error
-	// pending is what the transaction did to records and next.records does not show
-	// yet. The index shows it at once.
+	// pending has the revisions of this transaction that next.records does not have yet.
+	// The index always shows them.
 	pending []revision
-	first   [1]revision       // room for the only one that most transactions have
-	names   map[string]string // of this transaction's bindings, each by itself
-	recent  *recentNames      // of the transactions before
+	first   [1]revision       // memory for pending: most transactions have one revision
+	names   map[string]string // the names of this transaction's bindings, each by itself
+	recent  *recentNames      // the names of the transactions before
 	texts   strings.Builder   // the last chunk of names
 }
 
 func newTx(old *Snapshot, recent *recentNames) *Tx {
 	next := *old
 	next.ids = next.ids.clone()
-	return &Tx{next: &next, edit: &edit{}, recent: recent}
+	next.index.below = cloned(next.index.below)
+	return &Tx{next: &next, edit: new(phash.Edit), recent: recent}
 }
 
 func (tx *Tx) close() { tx.next, tx.edit = nil, nil }
 
-// Add adds b and reports whether it was new. Adding it twice is no error. A
-// binding whose types, operation or permission are none of an ACL
-// ([acl.Binding.ValidateTypes]) is not added, and makes Update fail. Nothing else
-// is checked: a name, principal or host that matches nothing does no harm, and the
-// log of an earlier Kafka release may hold one. Use [acl.Binding.Validate] where
-// ACLs are created.
+// Add adds b and reports whether it was new. Adding it twice is no error. If its types,
+// operation or permission are not valid for an ACL ([acl.Binding.ValidateTypes]), b is not
+// added, and Update fails. Nothing else is checked: a name, principal or host that matches
+// nothing does no harm, and the log of an earlier Kafka release may have one. Use
+// [acl.Binding.Validate] where ACLs are created.
 func (tx *Tx) Add(b acl.Binding) bool {
 	index := tx.added
 	tx.added++
@@ -79,30 +79,36 @@ func (tx *Tx) RemoveMatching(f acl.Filter) []acl.Binding {
 	return removed
 }
 
-// Replace makes the bindings of list the only ones: it removes all others and adds
-// those that are new, as [Tx.Add] does. What stays keeps its ids, and is no change.
-// It costs as much as a transaction of all that changes, and memory for the list.
+// Replace makes the bindings of list the only ones: it adds the new ones, as [Tx.Add] does,
+// and removes all that are not in list. A binding that stays keeps its ids and is not a
+// change. The cost is that of the changes, one step for each binding, and memory for the
+// list; filling an empty store costs no more than adding the bindings.
 func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
+	if tx.Len() == 0 {
+		for b := range list {
+			tx.Add(b)
+		}
+		return
+	}
+	before := tx.view().records // later changes do not show in it
 	wanted := make(map[acl.Binding]struct{})
 	for b := range list {
 		wanted[b] = struct{}{}
 		tx.Add(b)
 	}
-	var others []acl.Binding
-	for b := range tx.view().All() {
-		if _, ok := wanted[b]; !ok {
-			others = append(others, b)
+	for r := range before.from(firstRecord) {
+		for b := range r.bindings {
+			if _, ok := wanted[b]; !ok {
+				tx.Remove(b)
+			}
 		}
-	}
-	for _, b := range others {
-		tx.Remove(b)
 	}
 }
 
-// SetSemantics makes the transaction's snapshot, and those after it, decide by s: a
-// program that follows a cluster learns only by and by which release it is. A value that
-// is none of the constants is taken as Documented. To change between Documented and
-// KafkaExact costs as much as loading all bindings; between two releases it costs nothing.
+// SetSemantics makes the transaction's snapshot, and those after it, decide by s. It is for
+// programs that follow a cluster, which may be upgraded. An unknown value counts as
+// Documented. To change between Documented and KafkaExact costs as much as loading all
+// bindings; to change between two releases of Kafka costs nothing.
 func (tx *Tx) SetSemantics(s Semantics) {
 	if !s.IsKafkaExact() {
 		s = Documented
@@ -110,18 +116,18 @@ func (tx *Tx) SetSemantics(s Semantics) {
 	tx.next.semantics = s
 	if x := &tx.next.index; x.keepsBelow != s.IsKafkaExact() {
 		fresh := index{keepsCovered: x.keepsCovered, keepsBelow: s.IsKafkaExact()}
-		for r := range tx.view().records.settledWith(nil).from(&record{who: noParty}) {
+		for r := range tx.view().records.from(firstRecord) {
 			fresh.change(tx.edit, nil, r)
 		}
 		tx.next.index = fresh
 	}
 }
 
-// Len returns the number of bindings, with the changes made so far.
+// Len returns the number of bindings, including the changes made so far.
 func (tx *Tx) Len() int { return tx.next.bindings }
 
-// set adds or removes b. It returns the record that b is in, or was in, and whether that
-// changed anything.
+// set adds or removes b. It returns the record that has b, or had it, and whether anything
+// changed.
 func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	old, who := tx.record(b)
 	op, permission := b.Entry.Operation, b.Entry.Permission
@@ -133,13 +139,13 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 		from = *old
 	} else {
 		from = recordFor(b, who.owned())
-		from.name = tx.shared(from.typ, from.name)
+		from.name = tx.ownName(from.typ, from.name)
 	}
 	after := from.toggled(op, permission)
 	var new *record
 	switch n := len(tx.pending); {
 	case after.isEmpty():
-	case n > 0 && tx.pending[n-1].record == old: // made by the change before this one: nobody has seen it
+	case n > 0 && tx.pending[n-1].record == old: // the change before this one made it: nobody has seen it
 		*old = after
 		new = old
 	default:
@@ -147,7 +153,7 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	}
 	tx.next.index.change(tx.edit, old, new)
 	if new != old {
-		tx.await(revision{record: cmp.Or(new, old), gone: new == nil})
+		tx.await(revision{record: cmp.Or(new, old), removed: new == nil})
 	}
 	if present {
 		tx.next.bindings++
@@ -159,7 +165,7 @@ func (tx *Tx) set(b acl.Binding, present bool) (_ *record, changed bool) {
 	return cmp.Or(new, old), true
 }
 
-// await adds to what is pending.
+// await appends to pending.
 func (tx *Tx) await(r revision) {
 	switch n := len(tx.pending); n {
 	case 0:
@@ -170,7 +176,7 @@ func (tx *Tx) await(r revision) {
 	tx.pending = append(tx.pending, r)
 }
 
-// record returns the record that b is or would be in, or nil, and the party of b.
+// record returns the record that has b or would have it, or nil, and the party of b.
 func (tx *Tx) record(b acl.Binding) (*record, *party) {
 	r, who, sure := tx.next.index.find(b.Pattern, b.Entry.Principal, b.Entry.Host)
 	if sure {
@@ -179,74 +185,25 @@ func (tx *Tx) record(b acl.Binding) (*record, *party) {
 	return tx.view().search(b), who
 }
 
-// shared returns name, of a record that is new, as the very text that other records
-// of the store have, as far as that is cheap to find, or else as a copy: the caller's
-// may be a part of a file that would be kept in memory for it, and names that are
-// copied one after the other lie together, where checks find them faster.
-func (tx *Tx) shared(t resource.Type, name string) string {
-	if n := len(tx.pending); n > 0 && tx.pending[n-1].record.name == name {
-		return tx.pending[n-1].record.name // files name one resource after the other
-	}
-	if shared, ok := tx.names[name]; ok {
-		return shared
-	}
-	if recent, ok := tx.recent.get(name); ok {
-		name = recent
-	} else if namesake := tx.next.records.namesake(t, name); namesake != nil {
-		name = namesake.name
-	} else {
-		name = tx.copied(name)
-	}
-	if tx.added > 1 { // a transaction of one need not remember what it added
-		if tx.names == nil {
-			tx.names = make(map[string]string)
-		}
-		tx.names[name] = name
-	}
-	return name
-}
-
-// chunk is how many bytes of names, at the most, a transaction of many lays together.
-// It is also what one name keeps in memory at the most when the others are gone. The
-// first chunks of a transaction are smaller: there may be as many transactions of two
-// names as there are names, and each would keep the rest of a chunk that it never fills.
-const chunk = 1 << 10
-
-// copied returns a copy of name that lies behind the one that was copied before.
-func (tx *Tx) copied(name string) string {
-	if len(name) > chunk/4 {
-		return strings.Clone(name)
-	}
-	if tx.texts.Len()+len(name) > tx.texts.Cap() {
-		room := max(len(name), min(2*tx.texts.Cap(), chunk))
-		tx.texts = strings.Builder{}
-		tx.texts.Grow(room)
-	}
-	start := tx.texts.Len()
-	tx.texts.WriteString(name)
-	return tx.texts.String()[start:]
-}
-
-// view returns the snapshot as it would be published now. What was done before is put in
-// order first, once for all: the transaction may come to nothing.
+// view returns the snapshot as it would be published now. First it applies the revisions of
+// earlier transactions and caches the result, which is of use even if this transaction fails.
 func (tx *Tx) view() *Snapshot {
-	tx.next.records.settled()
+	tx.next.records.all()
 	tx.flush()
 	return tx.next
 }
 
-// flush adds what is pending to what was done to the records.
+// flush moves the pending revisions to next.records.
 func (tx *Tx) flush() {
 	tx.next.records = tx.next.records.with(tx.pending)
 	tx.pending = nil
 }
 
-// packedPart is how many changes, one for so many bindings, a transaction must make for
-// its part of the index to be laid together at the end: that costs about as much as the
-// changes. What is done to ids counts too.
+// A transaction packs its part of the index if it makes at least one change for each
+// packedPart bindings. Packing costs about as much as the changes. Changes of ids count too.
 const packedPart = 4
 
-// finish makes next ready to be published.
+// finish prepares next for publication.
 func (tx *Tx) finish() {
 	tx.flush()
 	if tx.changes >= tx.next.bindings/packedPart {

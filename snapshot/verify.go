@@ -3,22 +3,21 @@
 package snapshot
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The files verify*.go hold what must be true of every published snapshot. Built with
-// the tag invariants (go test -tags invariants), a store looks whether it is whenever it
-// publishes, and panics if it is not. Other builds leave all of it out.
+// This file has what must be true of every published snapshot. In builds with the tag invariants
+// (go test -tags invariants) a store checks it whenever it publishes, and panics if it is not
+// true. Other builds do not contain it.
 
-// A snapshot of more bindings than verifiedAlways is only looked at once in verifiedOnce
-// generations: it takes time in proportion to the bindings.
+// A snapshot with more than verifiedAlways bindings is checked once in verifiedOnce generations,
+// because the time for it grows with the number of bindings.
 const (
 	verifiedAlways = 3_000
 	verifiedOnce   = 128
@@ -36,11 +35,11 @@ func (n *Snapshot) mustVerify() {
 
 // verify returns an error that says what is wrong with n, or nil.
 func (n *Snapshot) verify() error {
-	tree := n.records.settledWith(nil) // not kept, so that as much waits as without all this
-	if err := tree.verify(); err != nil {
-		return fmt.Errorf("order: %w", err)
+	tree := n.records.treeWith(nil) // not cached, so that as much is pending as without this
+	list := slices.Collect(func(yield func(*record) bool) { tree.Ascend(yield) })
+	if len(list) != tree.Len() {
+		return fmt.Errorf("%d records in a tree of %d", len(list), tree.Len())
 	}
-	list := slices.Collect(tree.from(&record{who: noParty}))
 	bindings := 0
 	for i, r := range list {
 		bindings += r.allow.Len() + r.deny.Len()
@@ -60,9 +59,9 @@ func (n *Snapshot) verify() error {
 	return n.ids.verify(n)
 }
 
-// verify looks whether x says what an index says that is made anew of the records.
+// verify compares x with a new index of the records.
 func (x *index) verify(list []*record) error {
-	fresh, e := index{keepsCovered: x.keepsCovered, keepsBelow: x.keepsBelow}, new(edit)
+	fresh, e := index{keepsCovered: x.keepsCovered, keepsBelow: x.keepsBelow}, new(phash.Edit)
 	for _, r := range list {
 		fresh.change(e, nil, r)
 	}
@@ -75,26 +74,31 @@ func (x *index) verify(list []*record) error {
 	if err := x.covered.same(fresh.covered); err != nil {
 		return fmt.Errorf("patterns: %w", err)
 	}
-	got, want := cmp.Or(x.below, new(belowStar)), cmp.Or(fresh.below, new(belowStar))
-	for i := range got.types {
-		if !maps.Equal(maps.Collect(got.types[i].each), maps.Collect(want.types[i].each)) {
-			return fmt.Errorf("the names below * of type %d are not those of the ACLs", i)
-		}
+	if got, want := countsOf(x.below), countsOf(fresh.below); !slices.Equal(got, want) {
+		return fmt.Errorf("the names below * are %v instead of %v", got, want)
 	}
 	return nil
 }
 
-// sameTables looks whether two tables have the same keys, with values that are the
-// same, and whether the first is well made.
-func sameTables[K comparable, V any](k *kind[K, V], t, fresh table[K, V], same func(a, b V) error) error {
-	if err := k.verify(t); err != nil {
+// countsOf returns the content of b, which may be nil.
+func countsOf(b *belowStar) (list []nameCount) {
+	if b != nil {
+		list = slices.Collect(func(yield func(nameCount) bool) { b.Ascend(yield) })
+	}
+	return list
+}
+
+// sameTables checks that two tables have the same keys and values, and that the first one is well
+// formed.
+func sameTables[K comparable, V any](k *phash.Kind[K, V], t, fresh phash.Table[K, V], same func(a, b V) error) error {
+	if err := k.Verify(t); err != nil {
 		return err
 	}
-	if t.n != fresh.n {
-		return fmt.Errorf("%d items instead of %d", t.n, fresh.n)
+	if t.Len() != fresh.Len() {
+		return fmt.Errorf("%d items instead of %d", t.Len(), fresh.Len())
 	}
-	for key, want := range fresh.each {
-		got, ok := t.get(k.hash(key), key)
+	for key, want := range fresh.Each {
+		got, ok := t.Get(k.Hash(key), key)
 		if !ok {
 			return fmt.Errorf("%v is missing", key)
 		}
@@ -174,7 +178,7 @@ func (r ruling) same(fresh ruling) error {
 	return nil
 }
 
-// same reports whether o is r. Of a host that fails closed each index has a copy.
+// same reports whether o is r. If the host fails closed, each index has its own copy.
 func (r *record) same(o *record) bool {
 	key, _ := keyOf(acl.ParseHost(r.who.host))
 	return r == o || key.deniesOnly() && *r == *o
@@ -188,7 +192,7 @@ func (r ruling) count() int32 {
 	return r.record.count
 }
 
-// variants returns the records that r stands for, which in index.covered is none.
+// variants returns the records that r stands for. In index.covered there are none.
 func (r ruling) variants() []*record {
 	if r.record == nil || r.record.count > 0 {
 		return nil
@@ -196,9 +200,9 @@ func (r ruling) variants() []*record {
 	return slices.Collect(r.record.all())
 }
 
-// verify looks whether the two halves of i agree, and with the bindings of n.
+// verify checks that the two parts of i agree with each other and with the bindings of n.
 func (i *identities) verify(n *Snapshot) error {
-	if err := bindingsByID.verify(i.bindings); err != nil {
+	if err := bindingsByID.Verify(i.bindings); err != nil {
 		return fmt.Errorf("ids: %w", err)
 	}
 	named := make(map[acl.Binding]bool)
@@ -210,8 +214,8 @@ func (i *identities) verify(n *Snapshot) error {
 		named[b] = true
 		ids++
 	}
-	if ids != i.bindings.n || n.keepsIDs && len(named) != n.bindings {
-		return fmt.Errorf("%d ids of %d bindings, in a table of %d for %d", ids, len(named), i.bindings.n, n.bindings)
+	if ids != i.bindings.Len() || n.keepsIDs && len(named) != n.bindings {
+		return fmt.Errorf("%d ids of %d bindings, in a table of %d for %d", ids, len(named), i.bindings.Len(), n.bindings)
 	}
 	return nil
 }

@@ -9,33 +9,28 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// Change is what one transaction did. Added and Removed are sorted as
-// [acl.Binding.Compare] sorts; no binding is in both. Both are empty for a
-// transaction that only made the store ready, or that undid what it did. The slices
-// are the receiver's own.
+// Change has the changes of one transaction. Added and Removed are sorted by
+// [acl.Binding.Compare]; no binding is in both. Both are empty for a transaction that only made
+// the store ready, or that undid its own changes. The receiver may keep and modify the slices.
 type Change struct {
-	Generation     uint64 // of the snapshot that the transaction published
+	Generation     uint64 // the one that the transaction published
 	Added, Removed []acl.Binding
 }
 
-// Watch yields the change of each transaction after the snapshot of generation
-// from: in order, without gap or repeat, and, when it has yielded all there are,
-// each further one as it is published. To follow a store, take a snapshot and watch
-// from its [Snapshot.Generation].
+// Watch yields the change of each transaction after generation from, in order, without gaps or
+// repeats. When it has yielded all of them, it waits for the next one. To follow a store, take a
+// snapshot and watch from its [Snapshot.Generation].
 //
-// The sequence does not end by itself but with an error, which comes with the zero
-// Change:
+// The sequence ends only with an error, which comes with the zero Change:
 //
-//   - the error of ctx, once that is done;
-//   - a [*ResyncError] if the store does not remember the next change: because the
-//     receiver was too slow (the last 1,024 transactions are remembered, and 65,536
-//     changes of bindings in them), because the transaction was larger than that, or
-//     because from is no generation of the store yet.
+//   - the error of ctx, when ctx is done;
+//   - a [*ResyncError] if the next change is not available: the receiver was too slow (a store
+//     remembers the last 1,024 transactions, and 65,536 changes of bindings in them), the
+//     transaction was larger than that, or the store has not reached generation from.
 //
-// Writers never wait for a receiver, nor do they keep anything for one. Watch
-// starts no goroutine; the sequence may be used more than once, and begins again at
-// from each time. Yielding a change costs what it takes to sort it. Do not receive
-// within [Store.Update], which would wait for itself.
+// Writers never wait for a receiver and keep nothing for it. Watch starts no goroutine. The
+// sequence may be used again; it then begins at from again. Each change is sorted when it is
+// yielded. Do not receive within [Store.Update]: it would wait for itself.
 func (s *Store) Watch(ctx context.Context, from uint64) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		for at := from; ; at++ {
@@ -53,8 +48,7 @@ func (s *Store) Watch(ctx context.Context, from uint64) iter.Seq2[Change, error]
 	}
 }
 
-// after waits for the snapshot after generation at, and returns what changed with
-// it.
+// after waits for the snapshot after generation at, and returns its changes.
 func (s *Store) after(ctx context.Context, at uint64) ([]change, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -77,31 +71,31 @@ func (s *Store) after(ctx context.Context, at uint64) ([]change, error) {
 	}
 }
 
-// ResyncError tells a watcher that the next change is not to be had. Take over
-// Snapshot, for instance with [Diff], and watch from its generation.
+// ResyncError says that the next change is no longer available: reload from Snapshot, for
+// example with [Diff], and watch from its generation.
 type ResyncError struct {
-	Missing  uint64    // the generation whose change was to come next
+	Missing  uint64    // the generation of the next change
 	Snapshot *Snapshot // the one in force
 }
 
-// Error names the generation that is missing, and the one to go on from.
+// Error names the missing generation, and the one to continue from.
 func (e *ResyncError) Error() string {
-	return fmt.Sprintf("resynchronise: the change to generation %d is not remembered: take the snapshot of generation %d and watch from there",
+	return fmt.Sprintf("resynchronise: the change to generation %d is not available: take the snapshot of generation %d and watch from there",
 		e.Missing, e.Snapshot.Generation())
 }
 
-// waiters is who waits for the next snapshot of a store. A publication costs them
-// nothing while nobody does.
+// waiters lets goroutines wait for the next snapshot of a store. Publishing is cheap while nobody
+// waits.
 type waiters struct {
 	mu   sync.Mutex
-	next chan struct{} // closed when a snapshot is published; nil while nobody waits
+	next chan struct{} // closed when a snapshot is published; nil if nobody waits
 }
 
-// after returns a channel that is closed once a snapshot after n is in force in s.
+// after returns a channel that is closed when a snapshot after n is in force in s.
 func (w *waiters) after(s *Store, n *Snapshot) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.current.Load() != n { // published before the lock was had
+	if s.current.Load() != n { // published before this locked mu
 		return closed
 	}
 	if w.next == nil {
@@ -120,7 +114,7 @@ func (w *waiters) wake() {
 	}
 }
 
-// closed is a channel that needs no waiting for.
+// closed is a channel that is closed already.
 var closed = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)

@@ -168,7 +168,7 @@ func TestSlowWatcher(t *testing.T) {
 	}
 	add(t, store, many[1<<16])
 	wantResync(store, 0, 1)
-	if err := store.Update(func(tx *snapshot.Tx) error { tx.Replace(slices.Values(many[:1])); return nil }); err != nil {
+	if err := store.Replace(slices.Values(many[:1])); err != nil {
 		t.Fatal(err)
 	}
 	if got := received(t, store, 5); len(got) != 1 || len(got[0].Removed) != 1<<16-1 {

@@ -146,12 +146,7 @@ func topic(name string) resource.Pattern { return resource.LiteralPattern(resour
 func storeOf(t testing.TB, config snapshot.Config, acls ...acl.Binding) *snapshot.Store {
 	t.Helper()
 	store := snapshot.NewStore(config)
-	if err := store.Update(func(tx *snapshot.Tx) error {
-		for _, b := range acls {
-			tx.Add(b)
-		}
-		return nil
-	}); err != nil {
+	if err := store.Replace(slices.Values(acls)); err != nil {
 		t.Fatal(err)
 	}
 	return store

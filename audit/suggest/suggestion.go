@@ -166,12 +166,7 @@ func withoutRedundant(acls []acl.Binding) []acl.Binding {
 // unresolved checks the questions against a store with only these ACLs.
 func (c *Collector) unresolved(acls []acl.Binding, semantics snapshot.Semantics, refused map[question]string) ([]Unresolved, error) {
 	store := snapshot.NewStore(snapshot.Config{Semantics: semantics})
-	if err := store.Update(func(tx *snapshot.Tx) error {
-		for _, b := range acls {
-			tx.Add(b)
-		}
-		return nil
-	}); err != nil {
+	if err := store.Replace(slices.Values(acls)); err != nil {
 		return nil, err
 	}
 	n := store.Load()

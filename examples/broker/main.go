@@ -68,7 +68,7 @@ func main() {
 		panic(err)
 	}
 	store := snapshot.NewStore(snapshot.Config{})
-	if err := store.Update(func(tx *snapshot.Tx) error { tx.Replace(slices.Values(bindings)); return nil }); err != nil {
+	if err := store.Replace(slices.Values(bindings)); err != nil {
 		panic(err)
 	}
 

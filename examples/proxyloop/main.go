@@ -62,7 +62,7 @@ func main() {
 	listener := must(net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}))
 	bindings := must(acl.Read(must(os.Open("acls.txt")), "acls.txt", acl.FormatAuto))
 	store := snapshot.NewStore(snapshot.Config{})
-	must(0, store.Update(func(tx *snapshot.Tx) error { tx.Replace(slices.Values(bindings)); return nil }))
+	must(0, store.Replace(slices.Values(bindings)))
 	here := gateway.Broker{Host: "127.0.0.1", Port: int32(listener.Addr().(*net.TCPAddr).Port)} // of the one broker
 	g := must(gateway.New(gateway.Config{Store: store, Cluster: topics{Cluster: cluster}, Address: func(gateway.Broker) gateway.Broker { return here }}))
 	go func() {

@@ -10,7 +10,7 @@ import (
 // that were removed nor long ones.
 func TestRecentNames(t *testing.T) {
 	added := func(name string, is bool) change { return change{record: &record{name: name}, added: is} }
-	long := strings.Repeat("x", recentBytes+1)
+	long := strings.Repeat("x", maxRecentBytes+1)
 	var n recentNames
 	n.add([]change{added("orders", true), added("removed", false), added(long, true), added(long[1:], true)})
 	for name, want := range map[string]bool{"orders": true, "removed": false, long: false, long[1:]: true, "": false} {
@@ -19,16 +19,16 @@ func TestRecentNames(t *testing.T) {
 		}
 	}
 	var many []change
-	for i := range 4 * recentMost {
+	for i := range 4 * maxRecent {
 		many = append(many, added(fmt.Sprint("orders-", i), true))
 	}
 	n.add(many)
-	for _, i := range []int{3 * recentMost, 4*recentMost - 1} {
+	for _, i := range []int{3 * maxRecent, 4*maxRecent - 1} {
 		if text, ok := n.get(fmt.Sprint("orders-", i)); !ok || text != many[i].record.name {
 			t.Errorf("orders-%d is not remembered", i)
 		}
 	}
-	if got := len(n.names) + len(n.before); got > 2*recentMost {
+	if got := len(n.names) + len(n.before); got > 2*maxRecent {
 		t.Errorf("%d names are remembered", got)
 	}
 	if _, ok := n.get("orders"); ok {

@@ -1,4 +1,4 @@
-package snapshot
+package phash
 
 import (
 	"hash/maphash"
@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 )
 
-// The secrets of the hash are drawn once a process, so that nobody outside can
+// The hash functions are seeded at random for each process, so that nobody outside can
 // choose names that collide.
 var (
 	seed    = maphash.MakeSeed()
@@ -15,27 +15,31 @@ var (
 	secret2 = rand.Uint64() | 1
 )
 
-// hashString is the hash of a name. It takes in blocks of sixteen bytes, and in the end
-// the last sixteen, so that the hashes of many beginnings of one name cost a constant
-// each (startHash): the runtime's hash, which costs half as much again for a name of
-// usual length, would start afresh for each. A step costs one multiplication, as in
-// wyhash: fold the 128-bit product of two words, each mixed with something secret.
-func hashString(s string) uint64 {
-	start := newStart()
-	return start.of(s, len(s))
+// Hash returns a hash of a key that is not a string.
+func Hash[K comparable](key K) uint64 { return maphash.Comparable(seed, key) }
+
+// HashString returns the hash of a string. It reads blocks of sixteen bytes, and at the end
+// the last sixteen bytes. Therefore a [Prefixes] can hash many prefixes of one string at a
+// constant cost each. The runtime's hash would have to start again for each prefix, and
+// takes 1.5 times as long for a name of usual length. Each step is one multiplication, as
+// in wyhash: it folds the 128-bit product of two words, each mixed with a secret.
+func HashString(s string) uint64 {
+	start := NewPrefixes()
+	return start.Hash(s, len(s))
 }
 
-// startHash is the hash of the beginnings of one text, of which one after the other is
-// asked for, the shortest first.
-type startHash struct {
+// Prefixes hashes prefixes of one string.
+type Prefixes struct {
 	state uint64
 	taken int // how many bytes are in state
 }
 
-func newStart() startHash { return startHash{state: secret0} }
+// NewPrefixes returns a Prefixes that has hashed nothing yet.
+func NewPrefixes() Prefixes { return Prefixes{state: secret0} }
 
-// of returns the hash of the first n bytes of s.
-func (h *startHash) of(s string, n int) uint64 {
+// Hash returns the hash of the first n bytes of s. Every call must have the same s, and an
+// n that is not less than in the call before.
+func (h *Prefixes) Hash(s string, n int) uint64 {
 	for ; h.taken+blockSize < n; h.taken += blockSize {
 		h.state = fold(load(s, h.taken)^secret1, load(s, h.taken+wordSize)^h.state)
 	}
@@ -64,7 +68,7 @@ func load32(s string, i int) uint64 {
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }
 
-// load returns the eight bytes of s from i on as a number, in one instruction.
+// load returns the eight bytes of s at i as a number. It compiles to one instruction.
 func load(s string, i int) uint64 {
 	s = s[i : i+wordSize]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
@@ -75,5 +79,3 @@ func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
 }
-
-func hashHost(k hostKey) uint64 { return maphash.Comparable(seed, k) }
