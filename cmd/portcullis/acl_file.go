@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -38,12 +39,7 @@ func loadACLFile(path string, mayBeNew bool) (*aclFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = file.store.Update(func(tx *snapshot.Tx) error {
-		for _, b := range bindings {
-			tx.Add(b)
-		}
-		return nil
-	})
+	err = file.store.Replace(slices.Values(bindings))
 	file.before = file.store.Load()
 	return file, err
 }

@@ -118,11 +118,7 @@ func (d *diff) load(cmd *cobra.Command, config, newConfig snapshot.Config) (from
 // copyOf returns a store of another configuration with the same ACLs.
 func copyOf(store *snapshot.Store, config snapshot.Config) (*snapshot.Store, error) {
 	c := snapshot.NewStore(config)
-	err := c.Update(func(tx *snapshot.Tx) error {
-		tx.Replace(store.Load().All())
-		return nil
-	})
-	return c, err
+	return c, c.Replace(store.Load().All())
 }
 
 // changeObject is access that is gained or lost, in JSON; or, as "kept", names on which

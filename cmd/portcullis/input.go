@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -94,13 +95,7 @@ func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Sto
 // newStore returns a store with these ACLs, or everything that is wrong with them.
 func newStore(config snapshot.Config, bindings []acl.Binding) (*snapshot.Store, error) {
 	store := snapshot.NewStore(config)
-	err := store.Update(func(tx *snapshot.Tx) error {
-		for _, b := range bindings {
-			tx.Add(b)
-		}
-		return nil
-	})
-	return store, err
+	return store, store.Replace(slices.Values(bindings))
 }
 
 // readFile reads a file or standard input.
