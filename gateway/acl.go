@@ -15,9 +15,6 @@ import (
 // server answers a request that was allowed without asking the cluster.
 type server func(*Gateway, kmsg.Request) kmsg.Response
 
-// aclServers are the requests that are answered from the store.
-var aclServers = map[ops.APIKey]server{ops.DescribeACLsKey: describeACLs, ops.CreateACLsKey: createACLs, ops.DeleteACLsKey: deleteACLs}
-
 // describeACLs answers DescribeAcls.
 //
 // Source: Kafka's AclApis.handleDescribeAcls, DescribeAclsResponse.aclsResources.

@@ -18,23 +18,6 @@ type addresses struct {
 	tagged bool
 }
 
-// addressed are the responses with addresses.
-var addressed = map[ops.APIKey]*addresses{
-	ops.ProduceKey:          {fields: []string{"Brokers"}, from: 10, tagged: true},
-	ops.FetchKey:            {fields: []string{"Brokers"}, from: 16, tagged: true},
-	ops.MetadataKey:         {fields: []string{"Brokers"}},
-	ops.FindCoordinatorKey:  {fields: []string{"", "Coordinators"}},
-	ops.DescribeClusterKey:  {fields: []string{"Brokers"}},
-	ops.ShareFetchKey:       {fields: []string{"NodeEndpoints"}},
-	ops.ShareAcknowledgeKey: {fields: []string{"NodeEndpoints"}},
-	ops.VoteKey:             {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
-	ops.BeginQuorumEpochKey: {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
-	ops.EndQuorumEpochKey:   {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
-	ops.DescribeQuorumKey:   {fields: []string{"Nodes"}, from: 2, controllers: true},
-	ops.FetchSnapshotKey:    {fields: []string{"NodeEndpoints"}, from: 1, controllers: true, tagged: true},
-	ops.UpdateRaftVoterKey:  {fields: []string{"CurrentLeader"}, controllers: true},
-}
-
 // replaceIn replaces the addresses in a response, and reports whether it did.
 func (a *addresses) replaceIn(resp kmsg.Response, g *Gateway) (changed bool) {
 	of := Broker{NodeID: -1, Controller: a.controllers}

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // TestTaggedAddresses: a response of those whose addresses are tags is sent on undecoded
@@ -13,7 +15,11 @@ func TestTaggedAddresses(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	known := newLayouts()
 	kinds := 0
-	for key, a := range addressed {
+	for i := range apis {
+		key, a := ops.APIKey(i), apis[i].addresses
+		if a == nil {
+			continue
+		}
 		for version := a.from; version < requests[key].versions && a.tagged; version++ {
 			kinds++
 			k := kind{key, version, true}

@@ -16,29 +16,10 @@ import (
 // ACLs have changed meanwhile. What it has done is done, and the client is told of it as it
 // was.
 
-// tells are the requests whose response only tells what became of a change that the
-// request asked for.
-var tells = func() (known [len(requests)]bool) {
-	for _, key := range []ops.APIKey{
-		ops.ProduceKey, ops.OffsetCommitKey, ops.HeartbeatKey, ops.LeaveGroupKey, ops.CreateTopicsKey,
-		ops.DeleteTopicsKey, ops.DeleteRecordsKey, ops.InitProducerIDKey, ops.AddPartitionsToTxnKey,
-		ops.AddOffsetsToTxnKey, ops.EndTxnKey, ops.WriteTxnMarkersKey, ops.TxnOffsetCommitKey, ops.CreateACLsKey,
-		ops.DeleteACLsKey, ops.AlterConfigsKey, ops.AlterReplicaLogDirsKey, ops.CreatePartitionsKey,
-		ops.CreateDelegationTokenKey, ops.RenewDelegationTokenKey, ops.ExpireDelegationTokenKey, ops.DeleteGroupsKey,
-		ops.ElectLeadersKey, ops.IncrementalAlterConfigsKey, ops.AlterPartitionReassignmentsKey, ops.OffsetDeleteKey,
-		ops.AlterClientQuotasKey, ops.AlterUserSCRAMCredentialsKey, ops.UpdateFeaturesKey, ops.UnregisterBrokerKey,
-		ops.PushTelemetryKey, ops.ShareAcknowledgeKey, ops.AddRaftVoterKey, ops.RemoveRaftVoterKey,
-		ops.AlterShareGroupOffsetsKey, ops.DeleteShareGroupOffsetsKey,
-	} {
-		known[key] = true
-	}
-	return known
-}()
-
 // isDecided reports whether nothing about the response depends on the ACLs any more. The
 // response to CreateTopics also shows configurations.
 func (p *Plan) isDecided() bool {
-	return p.local != nil || p.changesNothing() && tells[p.query.Key] && p.query.Key != ops.CreateTopicsKey
+	return p.local != nil || p.changesNothing() && apiOf(p.query.Key).reportsChange && p.query.Key != ops.CreateTopicsKey
 }
 
 // Outdated reports whether the ACLs have changed since the request was decided, in a way
@@ -61,10 +42,10 @@ func (p *Plan) decideAgain() (refusal kmsg.Response, err error) {
 	a := asker{view: p.asker.view, entries: p.asker.entries}
 	out := ops.Evaluate(&a, &q.Request)
 	p.asker.checks += a.checks
-	if do := p.gateway.handling[q.Key].filter; do != nil {
+	if do := apiOf(q.Key).filter; do != nil {
 		p.filter = do(p, &out)
 	}
-	if tells[q.Key] {
+	if apiOf(q.Key).reportsChange {
 		return nil, nil
 	}
 	p.deny(a.denials)

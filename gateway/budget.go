@@ -51,20 +51,6 @@ const messageCost = 56
 // again if it comes after a change of the ACLs.
 const lateCost = int(unsafe.Sizeof(ops.Item{}))
 
-// extraCosts are what one entry of an outermost list costs more in some APIs: those that are
-// evaluated twice, or whose entries are compared with each other.
-var extraCosts = map[ops.APIKey]int{
-	ops.ProduceKey:                   20, // Produce
-	ops.FetchKey:                     idCost,
-	ops.MetadataKey:                  creationCost,
-	ops.OffsetFetchKey:               withinCost,
-	ops.DeleteTopicsKey:              comparedCost + missingCost,
-	ops.AddPartitionsToTxnKey:        withinCost + missingCost,
-	ops.ShareFetchKey:                idCost,
-	ops.StreamsGroupDescribeKey:      withinCost + 30,
-	ops.DescribeShareGroupOffsetsKey: withinCost,
-}
-
 // partitionCost is that of the partitions of a topic that come together, each of them once.
 const partitionCost = int(unsafe.Sizeof(placed{}))
 
@@ -84,14 +70,6 @@ const (
 func (l *layout) setCosts(key ops.APIKey, response *layout) {
 	costs{key, response}.within(l, response, 0)
 }
-
-// repeatsNames are the requests whose refusal repeats the name of a topic with each
-// partition.
-var repeatsNames = map[ops.APIKey]bool{ops.LeaderAndISRKey: true, ops.StopReplicaKey: true}
-
-// asksAboutAll are the requests whose names are asked about however deep they stand: those
-// of the topics of a streams topology.
-var asksAboutAll = map[ops.APIKey]bool{ops.StreamsGroupHeartbeatKey: true}
 
 // sizeClasses are the sizes of small pieces of memory: what is between is rounded up.
 var sizeClasses = func() (classes []int) {
@@ -139,15 +117,15 @@ func (c costs) within(l, echo *layout, depth int) {
 			c.within(l.elem, nil, depth+1)
 			return
 		}
-		if depth > 0 && repeatsNames[c.key] {
+		if depth > 0 && apiOf(c.key).repeatsNames {
 			echo, l.repeats = c.response.field("Partitions"), true
 		}
-		if l.elem.kind != fixedLayout && (depth == 0 || l.name == "Topics" || asksAboutAll[c.key]) {
+		if l.elem.kind != fixedLayout && (depth == 0 || l.name == "Topics" || apiOf(c.key).asksAboutAll) {
 			l.cost += decidedCost
 		}
 		if depth == 0 {
-			l.cost += extraCosts[c.key]
-			if !tells[c.key] {
+			l.cost += apiOf(c.key).extraCost
+			if !apiOf(c.key).reportsChange {
 				l.cost += lateCost
 			}
 		}
@@ -157,7 +135,7 @@ func (c costs) within(l, echo *layout, depth int) {
 		if echo != nil {
 			l.echoed = echo.memory
 			l.cost += echo.elem.least
-			if l.name == "Partitions" && (repetitions[c.key] >= joinTopics || c.key == ops.WriteTxnMarkersKey) {
+			if l.name == "Partitions" && (apiOf(c.key).repeated >= joinTopics || c.key == ops.WriteTxnMarkersKey) {
 				l.cost += partitionCost
 				l.joined = echo.memory
 			}
@@ -189,7 +167,7 @@ func (l *layout) echoOf(f *layout, key ops.APIKey, depth int) *layout {
 	}
 	names := []string{f.name}
 	if depth == 0 {
-		names = append(names, itemField(key), refusedLists[key].response, "Results", "Partitions")
+		names = append(names, apiOf(key).itemField(), apiOf(key).refused.response, "Results", "Partitions")
 	}
 	for _, name := range names {
 		if echo := l.field(name); echo != nil && echo.kind == arrayLayout {

@@ -75,12 +75,6 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 	return c
 }
 
-// beforeLogin are the requests of a peer that is not authenticated yet: ApiVersions,
-// SaslHandshake and SaslAuthenticate. On any other a broker closes the connection.
-//
-// Source: Kafka's SaslServerAuthenticator.
-var beforeLogin = map[ops.APIKey]bool{ops.APIVersionsKey: true, ops.SASLHandshakeKey: true, ops.SASLAuthenticateKey: true}
-
 var errNobody = errors.New("the client is not authenticated: expected ApiVersions, SaslHandshake or SaslAuthenticate")
 
 // Request decides one request. frame is what [ReadFrame] returned; it is kept by the
@@ -122,7 +116,7 @@ func (c *Conn) request(frame []byte) (*Plan, error) {
 	if c.gateway == nil {
 		return nil, &FrameError{Header: h, Err: errors.New("a connection that no gateway made")}
 	}
-	if c.nobody && !beforeLogin[h.Key] {
+	if c.nobody && !apiOf(h.Key).beforeLogin {
 		return nil, &FrameError{Header: h, Err: errNobody}
 	}
 	p := &Plan{Header: h, gateway: c.gateway, asker: asker{view: c.session.View()}, conn: c}

@@ -31,9 +31,6 @@ type Credential struct {
 	Iterations int32
 }
 
-// credentialServers are the requests that ShowCredentials answers.
-var credentialServers = map[ops.APIKey]server{ops.DescribeUserSCRAMCredentialsKey: describeCredentials, ops.AlterUserSCRAMCredentialsKey: alterCredentials}
-
 // describeCredentials answers DescribeUserScramCredentials.
 //
 // Source: Kafka's ScramImage.describe.

@@ -14,35 +14,8 @@ import (
 // reports whether it did. It may answer the request instead.
 type rewriter func(*Plan, *ops.Outcome) (changed bool, err error)
 
-var rewriters = map[ops.APIKey]rewriter{
-	ops.FetchKey:                   rewriteFetch,
-	ops.MetadataKey:                rewriteMetadata,
-	ops.EnvelopeKey:                rewriteEnvelope,
-	ops.ConsumerGroupHeartbeatKey:  rewriteHeartbeat,
-	ops.DescribeTopicPartitionsKey: rewritePage,
-	ops.StreamsGroupHeartbeatKey:   rewriteStreams,
-}
-
 // filter returns what is to change in the response to a request, or nil if nothing is.
 type filter func(*Plan, *ops.Outcome) change
-
-// filters are those of the responses whose content decides what may be shown.
-var filters = map[ops.APIKey]filter{
-	ops.MetadataKey:                  filterMetadata,
-	ops.OffsetFetchKey:               filterOffsets,
-	ops.DescribeGroupsKey:            always((*Plan).filterGroupOperations),
-	ops.ListGroupsKey:                always((*Plan).filterGroupList),
-	ops.APIVersionsKey:               always((*Plan).trimVersions),
-	ops.CreateTopicsKey:              filterCreated,
-	ops.DescribeClusterKey:           filterCluster,
-	ops.DescribeTransactionsKey:      always((*Plan).filterTransactionTopics),
-	ops.ListTransactionsKey:          always((*Plan).filterTransactions),
-	ops.ConsumerGroupDescribeKey:     always((*Plan).filterConsumerGroups),
-	ops.DescribeTopicPartitionsKey:   always((*Plan).filterTopicPartitions),
-	ops.ShareGroupDescribeKey:        always((*Plan).filterShareGroups),
-	ops.StreamsGroupDescribeKey:      always((*Plan).filterStreamsGroups),
-	ops.DescribeShareGroupOffsetsKey: always((*Plan).filterShareOffsets),
-}
 
 // always makes a filter of a function that changes every response of a type.
 func always[R kmsg.Response](f func(*Plan, R)) filter {

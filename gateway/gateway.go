@@ -133,42 +133,18 @@ type Gateway struct {
 	config   Config
 	layouts  *layouts
 	versions map[ops.APIKey]versionRange
-	handling [len(requests)]handling // by API key
-	seal     cipher.AEAD             // of cursors
+	seal     cipher.AEAD // of cursors
 }
 
-// handling is what is done with the requests of an API, beside asking the questions of
-// the protocol table. What is nil is not done.
-type handling struct {
-	serve     server // answers them instead of the cluster
-	rewrite   rewriter
-	filter    filter
-	addresses *addresses
-}
-
-// handle fills the table of what is done with which requests.
-func (g *Gateway) handle() {
-	for key, serve := range aclServers {
-		if g.config.ACLs != ForwardACLs {
-			g.handling[key].serve = serve
-		}
+// serverOf returns what answers requests of key instead of the cluster, or nil.
+func (g *Gateway) serverOf(key ops.APIKey) server {
+	switch a := apiOf(key); {
+	case a.serveACLs != nil && g.config.ACLs != ForwardACLs:
+		return a.serveACLs
+	case a.serveCredentials != nil && g.config.CredentialHandling != ForwardCredentials:
+		return a.serveCredentials
 	}
-	for key, serve := range credentialServers {
-		if g.config.CredentialHandling != ForwardCredentials {
-			g.handling[key].serve = serve
-		}
-	}
-	for key, rewrite := range rewriters {
-		g.handling[key].rewrite = rewrite
-	}
-	for key, filter := range filters {
-		g.handling[key].filter = filter
-	}
-	for key, where := range addressed {
-		if g.config.Address != nil {
-			g.handling[key].addresses = where
-		}
-	}
+	return nil
 }
 
 // New returns a gateway. It is an error if config has no store, or an endpoint, an
@@ -189,9 +165,7 @@ func New(config Config) (*Gateway, error) {
 	if h := config.CredentialHandling; h < ShowCredentials || h > ForwardCredentials {
 		return nil, fmt.Errorf("gateway: CredentialHandling(%d) is none", h)
 	}
-	g := &Gateway{config: config, layouts: newLayouts(), versions: servedVersions(config.Endpoint), seal: newSeal()}
-	g.handle()
-	return g, nil
+	return &Gateway{config: config, layouts: newLayouts(), versions: servedVersions(config.Endpoint), seal: newSeal()}, nil
 }
 
 // Client is the peer of a connection.

@@ -8,17 +8,6 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// hiddenGroups are what Kafka says of a group with a topic that the client may not
-// describe.
-//
-// Source: Kafka 4.2, KafkaApis.handleConsumerGroupDescribe, handleShareGroupDescribe and
-// handleStreamsGroupDescribe.
-var hiddenGroups = map[ops.APIKey]string{
-	ops.ConsumerGroupDescribeKey: "The group has described topic(s) that the client is not authorized to describe.",
-	ops.ShareGroupDescribeKey:    "The group has described topic(s) that the client is not authorized to describe.",
-	ops.StreamsGroupDescribeKey:  "The described group uses topics that the client is not authorized to describe.",
-}
-
 // filterGroups decides about the groups that the cluster describes, also about those that
 // it shows with an error. topics returns those that a group reads, if it may be described
 // only with them.
@@ -40,7 +29,7 @@ func filterGroups[T any](p *Plan, list []T, name func(*T) string, topics func(*T
 		switch {
 		case it.Code != ops.None:
 			refused := refusal{key: late.Key, code: it.Code}
-			if says, ok := hiddenGroups[late.Key]; ok && it.Code == ops.TopicAuthorizationFailed {
+			if says := apiOf(late.Key).hiddenTopics; says != "" && it.Code == ops.TopicAuthorizationFailed {
 				refused.text = &says
 			}
 			entry := blankOf(reflect.TypeFor[T]())

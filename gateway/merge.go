@@ -10,34 +10,6 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// itemFields are the lists of a response whose entries are those of the list of the
-// request that is decided entry by entry, where it is not called Topics.
-var itemFields = map[ops.APIKey]string{
-	ops.OffsetFetchKey:               "Groups",
-	ops.DescribeGroupsKey:            "Groups",
-	ops.ListGroupsKey:                "Groups",
-	ops.DeleteGroupsKey:              "Groups",
-	ops.ConsumerGroupDescribeKey:     "Groups",
-	ops.ShareGroupDescribeKey:        "Groups",
-	ops.StreamsGroupDescribeKey:      "Groups",
-	ops.DescribeShareGroupOffsetsKey: "Groups",
-	ops.FindCoordinatorKey:           "Coordinators",
-	ops.DescribeTransactionsKey:      "TransactionStates",
-	ops.ListTransactionsKey:          "TransactionStates",
-	ops.DescribeConfigsKey:           "Resources",
-	ops.AlterConfigsKey:              "Resources",
-	ops.IncrementalAlterConfigsKey:   "Resources",
-}
-
-// itemField returns the list of the response to key whose entries are decided one by
-// one.
-func itemField(key ops.APIKey) string {
-	if name, ok := itemFields[key]; ok {
-		return name
-	}
-	return "Topics"
-}
-
 // entryKey is what an entry of a request and of its response have in common: the name
 // of a resource, or the id of a topic, and the type of a configured resource.
 type entryKey struct {
@@ -313,10 +285,6 @@ func refusedOf(codes []ops.ErrorCode) []bool {
 	return refused
 }
 
-// errorStands are the requests that are about one group whose error stands for all of
-// their topics.
-var errorStands = map[ops.APIKey]bool{ops.OffsetDeleteKey: true, ops.ShareFetchKey: true, ops.ShareAcknowledgeKey: true, ops.AlterShareGroupOffsetsKey: true, ops.DeleteShareGroupOffsetsKey: true}
-
 // merge puts the refused entries into a response of the cluster.
 func (v *verdicts) merge(q *query, response kmsg.Response) error {
 	resp := reflect.ValueOf(response).Elem()
@@ -327,10 +295,10 @@ func (v *verdicts) merge(q *query, response kmsg.Response) error {
 		_, err := mergeField(resp, "Topics", v.lists[0], v.inner[0], inner)
 		return err
 	}
-	if errorStands[q.Key] && errorCodeOf(resp) != 0 {
+	if apiOf(q.Key).errorStands && errorCodeOf(resp) != 0 {
 		return nil
 	}
-	places, err := mergeField(resp, itemField(q.Key), v.list, v.items, func(entry reflect.Value, code ops.ErrorCode) refusal {
+	places, err := mergeField(resp, apiOf(q.Key).itemField(), v.list, v.items, func(entry reflect.Value, code ops.ErrorCode) refusal {
 		return refusalOf(q, entry, code)
 	})
 	if err != nil {
@@ -342,7 +310,7 @@ func (v *verdicts) merge(q *query, response kmsg.Response) error {
 	if r, ok := response.(*kmsg.FetchResponse); ok {
 		v.moveRefused(r, places)
 	}
-	join(resp.FieldByName(itemField(q.Key)), repetitions[q.Key])
+	join(resp.FieldByName(apiOf(q.Key).itemField()), apiOf(q.Key).repeated)
 	if r, ok := response.(*kmsg.DescribeTopicPartitionsResponse); ok {
 		orderTopics(r)
 	}
@@ -379,7 +347,7 @@ func (v *verdicts) mergeInner(q *query, resp reflect.Value, places []int32, refu
 		if places[i] < 0 || !anyRefused(codes) {
 			continue
 		}
-		g := resp.FieldByName(itemField(q.Key)).Index(int(places[i]))
+		g := resp.FieldByName(apiOf(q.Key).itemField()).Index(int(places[i]))
 		if g.FieldByName("ErrorCode").Int() != 0 {
 			continue // an error of the group stands for its topics
 		}

@@ -115,15 +115,11 @@ func (p *Plan) refuseUnasked() (err error) {
 	return err
 }
 
-// tellsMissing are the requests in which the cluster tells that a topic is missing
-// before it refuses the same for another operation.
-var tellsMissing = map[ops.APIKey]bool{ops.DeleteTopicsKey: true}
-
 // tellMissing gives refused entries the error of a missing topic where that comes first.
 // Whether a topic is missing only the cluster knows for sure, so that what is allowed
 // stays so.
 func (p *Plan) tellMissing(out *ops.Outcome) {
-	if out.Passes() || !tellsMissing[p.query.Key] || p.conn.reader.cluster == nil || len(out.Items) == 0 {
+	if out.Passes() || !apiOf(p.query.Key).showsMissing || p.conn.reader.cluster == nil || len(out.Items) == 0 {
 		return
 	}
 	q := p.query.Request
@@ -182,7 +178,7 @@ func (p *Plan) missingTopics(topics []ops.Topic) (missing []string) {
 
 // follow does what an outcome says.
 func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
-	switch serve := p.gateway.handling[p.query.Key].serve; {
+	switch serve := p.gateway.serverOf(p.query.Key); {
 	case p.query.Key == ops.ShareGroupHeartbeatKey && p.query.unservable != ops.None && out.Error == ops.TopicAuthorizationFailed:
 		p.local, err = refuseAll(p.query, p.query.unservable) // Kafka says so before it asks about topics
 	case out.Error != ops.None || out.Empty:
@@ -197,11 +193,6 @@ func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
 	return err
 }
 
-// sentOnEmpty are the requests that are sent on with whatever is left of their topics:
-// Metadata, whose answer also says where the brokers are, those of a share session, which
-// the cluster counts, and those about a group, whose error comes before those of its topics.
-var sentOnEmpty = map[ops.APIKey]bool{ops.MetadataKey: true, ops.OffsetDeleteKey: true, ops.ShareFetchKey: true, ops.ShareAcknowledgeKey: true, ops.AlterShareGroupOffsetsKey: true, ops.DeleteShareGroupOffsetsKey: true}
-
 // forward sends on what of the request is not refused.
 func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	p.asItCame[0] = frame
@@ -210,14 +201,14 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 		return err
 	}
 	rewritten := false
-	do := &p.gateway.handling[p.query.Key]
+	do := apiOf(p.query.Key)
 	if do.rewrite != nil || do.filter != nil {
 		rewritten, err = p.adapt(do, *out)
 		if err != nil || p.local != nil {
 			return err
 		}
 	}
-	if a := do.addresses; a != nil && p.query.Version >= a.from {
+	if a := do.addresses; a != nil && p.gateway.config.Address != nil && p.query.Version >= a.from {
 		p.addresses = a
 	}
 	p.AsIs = p.changesNothing() && p.addresses == nil && len(p.Forward) == 0
@@ -261,7 +252,7 @@ func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 	if p.askPartitions(v) {
 		return true, nil
 	}
-	if v.nothingLeft() && !sentOnEmpty[q.Key] {
+	if v.nothingLeft() && !apiOf(q.Key).sentOnEmpty {
 		if p.local, err = v.refuseEach(q); err == nil {
 			p.nameRefused(p.local)
 		}
@@ -274,7 +265,7 @@ func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 
 // adapt lets the rewriter of an API change the request, and its filter look for what is
 // to change in the response. out is a copy, which takes memory only here.
-func (p *Plan) adapt(do *handling, out ops.Outcome) (rewritten bool, err error) {
+func (p *Plan) adapt(do *api, out ops.Outcome) (rewritten bool, err error) {
 	if do.rewrite != nil {
 		if rewritten, err = do.rewrite(p, &out); err != nil || p.local != nil {
 			return false, err

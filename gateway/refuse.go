@@ -41,13 +41,6 @@ var blanks = map[string]int64{
 	"AuthorizedOperations": math.MinInt32, "ClusterAuthorizedOperations": math.MinInt32, "Generation": -1, "ExpiryTimestamp": -1,
 }
 
-// blanksOf are the values of fields in the answers of an API that differ from blanks.
-var blanksOf = map[ops.APIKey]map[string]int64{
-	ops.DescribeTransactionsKey:       {"ProducerEpoch": 0},
-	ops.ReadShareGroupStateSummaryKey: {"LeaderEpoch": 0},
-	ops.DescribeShareGroupOffsetsKey:  {"StartOffset": -1, "LeaderEpoch": 0},
-}
-
 // refusal is what an entry of the answer to a request of an API is refused with.
 type refusal struct {
 	key  ops.APIKey
@@ -247,7 +240,7 @@ func findShape(k shapeKey) *shape {
 func (s *shape) findBlanks(k shapeKey) {
 	for i := range k.dst.NumField() {
 		name, t := k.dst.Field(i).Name, k.dst.Field(i).Type
-		n, ok := blanksOf[k.key][name]
+		n, ok := apiOf(k.key).blanks[name]
 		if !ok {
 			n, ok = blanks[name]
 		}
@@ -329,39 +322,6 @@ func assign(dst, src reflect.Value) {
 	}
 }
 
-// refusedLists are the lists whose every entry carries the error of a whole request, by
-// API: the response has no error of its own, or has it there too.
-var refusedLists = map[ops.APIKey]struct {
-	request, response string
-	min, max          int16 // versions; a max of 0 is any
-}{
-	ops.ProduceKey:                      {"Topics", "Topics", 0, 0},
-	ops.FetchKey:                        {"Topics", "Topics", 0, 12},
-	ops.ListOffsetsKey:                  {"Topics", "Topics", 0, 0},
-	ops.OffsetCommitKey:                 {"Topics", "Topics", 0, 0},
-	ops.OffsetFetchKey:                  {"Topics", "Topics", 0, 1},
-	ops.FindCoordinatorKey:              {"CoordinatorKeys", "Coordinators", 4, 0},
-	ops.AddPartitionsToTxnKey:           {"Topics", "Topics", 0, 3},
-	ops.WriteTxnMarkersKey:              {"Markers", "Markers", 0, 0},
-	ops.TxnOffsetCommitKey:              {"Topics", "Topics", 0, 0},
-	ops.CreateACLsKey:                   {"Creations", "Results", 0, 0},
-	ops.DeleteACLsKey:                   {"Filters", "Results", 0, 0},
-	ops.DescribeConfigsKey:              {"Resources", "Resources", 0, 0},
-	ops.AlterConfigsKey:                 {"Resources", "Resources", 0, 0},
-	ops.IncrementalAlterConfigsKey:      {"Resources", "Resources", 0, 0},
-	ops.ElectLeadersKey:                 {"Topics", "Topics", 0, 0},
-	ops.ListPartitionReassignmentsKey:   {"Topics", "Topics", 0, 0},
-	ops.AlterPartitionReassignmentsKey:  {"Topics", "Topics", 0, 0},
-	ops.AlterClientQuotasKey:            {"Entries", "Entries", 0, 0},
-	ops.DescribeUserSCRAMCredentialsKey: {"Users", "Results", 0, 0},
-	ops.DescribeTopicPartitionsKey:      {"Topics", "Topics", 0, 0},
-	ops.InitializeShareGroupStateKey:    {"Topics", "Topics", 0, 0},
-	ops.ReadShareGroupStateKey:          {"Topics", "Topics", 0, 0},
-	ops.WriteShareGroupStateKey:         {"Topics", "Topics", 0, 0},
-	ops.DeleteShareGroupStateKey:        {"Topics", "Topics", 0, 0},
-	ops.ReadShareGroupStateSummaryKey:   {"Topics", "Topics", 0, 0},
-}
-
 // refuseAll returns the response to a request that is refused as a whole.
 func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 	resp := q.message.ResponseKind()
@@ -369,7 +329,7 @@ func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 	whole := refusal{key: q.Key, code: code, text: wholeText(q, code)}
 	whole.blank(v)
 	placed := whole.set(v)
-	if rule, ok := refusedLists[q.Key]; ok && q.Version >= rule.min && (rule.max == 0 || q.Version <= rule.max) {
+	if rule := apiOf(q.Key).refused; rule.request != "" && q.Version >= rule.from && (rule.to == 0 || q.Version <= rule.to) {
 		refuseList(q, v.FieldByName(rule.response), src.FieldByName(rule.request), code)
 		placed = true
 	}

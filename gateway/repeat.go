@@ -27,28 +27,6 @@ const (
 	joinPartition                   // so they do, each of them once; a topic without any goes
 )
 
-// repetitions are those of the lists whose entries are refused one by one.
-//
-// Source: the handlers of Kafka 4.2, and what brokers answer.
-var repetitions = map[ops.APIKey]repetition{
-	ops.ProduceKey:                 joinPartition,
-	ops.FetchKey:                   joinBeside,
-	ops.MetadataKey:                firstOne,
-	ops.OffsetCommitKey:            joinTopics,
-	ops.CreateTopicsKey:            firstOne,
-	ops.DeleteTopicsKey:            firstOne,
-	ops.DeleteRecordsKey:           joinPartition,
-	ops.AddPartitionsToTxnKey:      joinPartition,
-	ops.TxnOffsetCommitKey:         joinTopics,
-	ops.CreatePartitionsKey:        firstOne,
-	ops.DeleteGroupsKey:            firstOne,
-	ops.OffsetDeleteKey:            joinTopics,
-	ops.DescribeTopicPartitionsKey: firstOne,
-	ops.ShareFetchKey:              joinPartition,
-	ops.ShareAcknowledgeKey:        joinPartition,
-	ops.AlterShareGroupOffsetsKey:  joinSome,
-}
-
 // join brings together the entries of a list that are about the same thing. Its entries
 // are the answer's own: it changes them in place. It takes a few bytes for each, and room
 // for the partitions that come together.

@@ -49,7 +49,7 @@ func (p *Plan) trimVersions(r *kmsg.ApiVersionsResponse) {
 	for _, k := range r.ApiKeys {
 		key := ops.APIKey(k.ApiKey)
 		served, ok := p.gateway.versions[key]
-		if !ok || p.gateway.handling[key].serve != nil {
+		if !ok || p.gateway.serverOf(key) != nil {
 			continue
 		}
 		k.MaxVersion = min(k.MaxVersion, served.max)
@@ -65,7 +65,7 @@ func (p *Plan) trimVersions(r *kmsg.ApiVersionsResponse) {
 		shown = append(shown, k)
 	}
 	for key, served := range p.gateway.versions {
-		if p.gateway.handling[key].serve != nil && r.ErrorCode == 0 {
+		if p.gateway.serverOf(key) != nil && r.ErrorCode == 0 {
 			k := kmsg.NewApiVersionsResponseApiKey()
 			k.ApiKey, k.MinVersion, k.MaxVersion = int16(key), served.min, served.max
 			shown = append(shown, k)

@@ -193,7 +193,7 @@ func listField(q *query) string {
 	case q.Key == 24 && q.Version >= 4:
 		return "Transactions"
 	default:
-		return itemField(q.Key)
+		return apiOf(q.Key).itemField()
 	}
 }
 

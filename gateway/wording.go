@@ -39,35 +39,9 @@ type wording struct {
 	entry func(*query, reflect.Value, ops.ErrorCode) *string
 }
 
-// wordings are the APIs with words of their own, or with none.
-//
-// Source: the handlers of Kafka 4.2 and 4.4, and what brokers of both answer.
-var wordings = map[ops.APIKey]wording{
-	ops.ProduceKey:                      {entry: noEntryText},
-	ops.FindCoordinatorKey:              {entry: coordinatorText},
-	ops.DescribeGroupsKey:               {entry: noEntryText},
-	ops.CreateTopicsKey:                 {entry: creationText},
-	ops.DeleteTopicsKey:                 {entry: deletionText},
-	ops.AlterConfigsKey:                 {entry: alterationText},
-	ops.CreatePartitionsKey:             {entry: partitionsText},
-	ops.IncrementalAlterConfigsKey:      {entry: alterationText},
-	ops.DescribeClientQuotasKey:         {whole: noText},
-	ops.DescribeUserSCRAMCredentialsKey: {whole: noText, entry: noEntryText},
-	ops.DescribeProducersKey:            {entry: producersText},
-	ops.ConsumerGroupHeartbeatKey:       {whole: noText},
-	ops.ConsumerGroupDescribeKey:        {entry: noEntryText},
-	ops.ShareGroupHeartbeatKey:          {whole: noText},
-	ops.ShareGroupDescribeKey:           {entry: noEntryText},
-	ops.ShareFetchKey:                   {whole: noText, entry: noEntryText},
-	ops.ShareAcknowledgeKey:             {whole: noText, entry: noEntryText},
-	ops.StreamsGroupHeartbeatKey:        {whole: noText},
-	ops.StreamsGroupDescribeKey:         {entry: noEntryText},
-	ops.DescribeShareGroupOffsetsKey:    {entry: noEntryText},
-}
-
 // wholeText returns what to say of the error of a whole request.
 func wholeText(q *query, code ops.ErrorCode) *string {
-	if says := wordings[q.Key].whole; says != nil {
+	if says := apiOf(q.Key).wording.whole; says != nil {
 		return says(q, code)
 	}
 	return messageFor(code)
@@ -75,7 +49,7 @@ func wholeText(q *query, code ops.ErrorCode) *string {
 
 // entryText returns what to say of the error of an entry of the request.
 func entryText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
-	if says := wordings[q.Key].entry; says != nil {
+	if says := apiOf(q.Key).wording.entry; says != nil {
 		return says(q, entry, code)
 	}
 	return messageFor(code)
