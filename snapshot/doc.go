@@ -50,8 +50,8 @@ package snapshot
 //
 //	the order of the rules above            View.decide             decide.go
 //	which ACL decides, of those that match  names.ask, candidate.or decide.go
-//	Kafka's scan and its defects            View.kafkaDecide        kafka.go
-//	checks of any resource of a type        View.decideAny          bytype.go
+//	Kafka's scan and its defects            View.kafkaDecide        decide_kafka.go
+//	checks of any resource of a type        View.decideAny          decide_anytype.go
 //	super users, groups, User:*             Snapshot.identify       subject.go
 //	which ACLs are for a subject            Snapshot.resolve        view.go
 //	which hosts and networks match          keyOf, addressKeys.in   host.go
