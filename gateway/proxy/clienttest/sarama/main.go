@@ -222,8 +222,10 @@ func filter(topic string) sarama.AclFilter {
 func grant(c *client, names []string) error {
 	a, err := sarama.NewClusterAdmin(c.brokers, c.config)
 	return using(a, err, func(a sarama.ClusterAdmin) error {
-		err := a.CreateACL(sarama.Resource{ResourceType: sarama.AclResourceTopic, ResourceName: names[0], ResourcePatternType: sarama.AclPatternLiteral},
-			sarama.Acl{Principal: "User:granted", Host: "*", Operation: sarama.AclOperationRead, PermissionType: sarama.AclPermissionAllow})
+		err := a.CreateACLs([]*sarama.ResourceAcls{{
+			Resource: sarama.Resource{ResourceType: sarama.AclResourceTopic, ResourceName: names[0], ResourcePatternType: sarama.AclPatternLiteral},
+			Acls:     []*sarama.Acl{{Principal: "User:granted", Host: "*", Operation: sarama.AclOperationRead, PermissionType: sarama.AclPermissionAllow}},
+		}})
 		if err != nil {
 			return fmt.Errorf("create: %w", err)
 		}
