@@ -71,10 +71,10 @@ type refusedList struct {
 
 // apiOf returns the row of key. A key without a row has the zero api.
 func apiOf(key ops.APIKey) *api {
-	if key < 0 || int(key) >= len(requests) {
-		return &api{}
+	if row := int(key); row >= 0 && row < len(apis) {
+		return &apis[row]
 	}
-	return &apis[key]
+	return &api{}
 }
 
 // itemField returns the name of the list of the response whose entries are decided one by
