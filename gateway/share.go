@@ -57,6 +57,7 @@ const (
 type shareSession struct {
 	group, member string
 	open          bool
+	lost          bool // the cluster may have another session: only a new one can be gone on with
 	partitions    map[sharePartition]*sharedPartition
 	acquired      int // ranges of all partitions
 }
@@ -87,10 +88,11 @@ func (s *shareSession) begin(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 	case m.ShareSessionEpoch == finalShareEpoch && same:
 		*s = shareSession{}
 	case m.ShareSessionEpoch == finalShareEpoch:
-	case m.ShareSessionEpoch != initialShareEpoch && !same:
+	case m.ShareSessionEpoch != initialShareEpoch && (!same || s.lost):
 		// It may have been made on another connection, and hold what nobody decided here.
 		return shareSessionNotFound
 	case m.ShareSessionEpoch == initialShareEpoch && same:
+		s.lost = false
 		for _, p := range s.partitions { // those that have acquired something are still to be released
 			p.wanted, p.sent = false, false
 		}
@@ -348,7 +350,8 @@ func (f *sharedFetch) release(p *sharedPartition, allowed, named bool) (batches 
 // answer changes what the cluster answers to what the member may have, by the ACLs as
 // they are now, and reports whether it did.
 func (f *sharedFetch) answer(r *kmsg.ShareFetchResponse) (changed bool) {
-	if r.ErrorCode != 0 { // the cluster's session is as it was
+	if r.ErrorCode != 0 { // the cluster's session is as it was, and not as the fetch said
+		f.session.lost = true
 		changed = len(r.Topics) > 0
 		r.Topics = []kmsg.ShareFetchResponseTopic{}
 		return changed
@@ -449,8 +452,14 @@ func (f *sharedFetch) refuse(entry *kmsg.ShareFetchResponseTopicPartition, parti
 
 // note notes the offsets that the member has acquired of a partition.
 func (f *sharedFetch) note(key sharePartition, p *kmsg.ShareFetchResponseTopicPartition, withheld bool) {
+	if len(p.AcquiredRecords) == 0 {
+		return
+	}
 	of := f.session.partitions[key]
-	if of == nil || len(p.AcquiredRecords) == 0 {
+	if of == nil || !of.sent { // the session was made on another connection
+		f.session.lost = true
+	}
+	if of == nil {
 		return
 	}
 	acquired := make([]offsets, 0, len(p.AcquiredRecords))

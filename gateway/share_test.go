@@ -430,3 +430,59 @@ func TestShareSessionGoesOnAfterAuthentication(t *testing.T) {
 	assert.EqualValues(t, 2, released[0].FirstOffset, "offset 0 is acknowledged")
 	assert.Greater(t, released[half].FirstOffset, int64(99_000), "those of both answers")
 }
+
+// TestShareSessionOfARefusedFetch: what a fetch says that the cluster refuses is not what the
+// cluster's session has. The member begins anew, so that no partition is in the session of
+// which the gateway does not know.
+func TestShareSessionOfARefusedFetch(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		refuse func(*kmsg.ShareFetchRequest)
+	}{
+		{"forgets", func(m *kmsg.ShareFetchRequest) {
+			m.ShareSessionEpoch = 77
+			m.ForgottenTopicsData = []kmsg.ShareFetchRequestForgottenTopicsData{{TopicID: idOf("lost"), Partitions: []int32{7}}}
+		}},
+		{"begins", func(m *kmsg.ShareFetchRequest) {
+			m.ShareSessionEpoch, m.IsRenewAck, m.MaxBytes = 0, true, 1
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newShareMember(t)
+			m := s.fetch("mine", "lost")
+			s.told(decide(t, s.conn, m), m, reply(m))
+
+			m = s.fetch()
+			tt.refuse(m)
+			plan := decide(t, s.conn, m)
+			r := reply(m)
+			r.ErrorCode = 42
+			assert.Equal(t, "error 42", s.told(plan, m, r))
+
+			s.may("Read Group:g", "Read Topic:mine")
+			s.epoch = 1
+			m = s.fetch()
+			plan = decide(t, s.conn, m)
+			if len(plan.Forward) > 0 {
+				assert.Equal(t, "-lost, 0 ms", s.upstream(plan), "the cluster's session goes on with a partition that the member may not read")
+			} else {
+				assert.EqualValues(t, 122, answer[*kmsg.ShareFetchResponse](t, plan, m).ErrorCode)
+			}
+		})
+	}
+}
+
+// TestShareSessionOfAnotherConnection: a member may use one session over two connections.
+// What it has named over the other one nobody decides about here.
+func TestShareSessionOfAnotherConnection(t *testing.T) {
+	s := newShareMember(t)
+	m := s.fetch("mine")
+	s.told(decide(t, s.conn, m), m, reply(m))
+	m = s.fetch()
+	plan := decide(t, s.conn, m)
+	s.may("Read Group:g", "Read Topic:mine")
+	assert.Equal(t, "lost 29/0 0B", s.told(plan, m, reply(m, "lost 1-3")))
+	plan = decide(t, s.conn, s.fetch())
+	require.Empty(t, plan.Forward)
+	assert.EqualValues(t, 122, answer[*kmsg.ShareFetchResponse](t, plan, m).ErrorCode)
+}
