@@ -29,6 +29,10 @@ const (
 	// maxSharePartitions is how many partitions a share session may have. It is far more
 	// than a consumer reads of one broker.
 	maxSharePartitions = 10_000
+	// maxRefusedPartitions is how many partitions that a member may not read its session
+	// keeps. It is told of each of them with every fetch, whose bytes do not pay for that: who
+	// has more begins a new session, and names them all, for each fetch.
+	maxRefusedPartitions = 1_000
 	// maxAcquired is how many ranges of acquired offsets of a session are kept. What is
 	// beyond is released by the cluster when its lock ends.
 	maxAcquired = 10_000
@@ -142,6 +146,16 @@ func (s *shareSession) name(m *kmsg.ShareFetchRequest) bool {
 	return true
 }
 
+// lose says that the session cannot go on, and forgets what a new one will have by itself.
+func (s *shareSession) lose() {
+	s.lost = true
+	for key, p := range s.partitions {
+		if len(p.acquired)+len(p.withheld) == 0 {
+			delete(s.partitions, key)
+		}
+	}
+}
+
 func (s *shareSession) drop(key sharePartition) {
 	if p := s.partitions[key]; p != nil {
 		s.acquired -= len(p.acquired) + len(p.withheld)
@@ -182,6 +196,7 @@ func (p *Plan) beginShare(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 	renews := m.Version >= 2 && m.IsRenewAck
 	switch {
 	case code == ops.None && !p.conn.memory.share.name(m):
+		p.conn.memory.share.lose()
 		return shareSessionLimitReached
 	case code == ops.None: // the cluster looks at the request
 		return ops.None
@@ -350,8 +365,11 @@ func (f *sharedFetch) release(p *sharedPartition, allowed, named bool) (batches 
 // answer changes what the cluster answers to what the member may have, by the ACLs as
 // they are now, and reports whether it did.
 func (f *sharedFetch) answer(r *kmsg.ShareFetchResponse) (changed bool) {
+	if len(f.refused) > maxRefusedPartitions {
+		defer f.session.lose()
+	}
 	if r.ErrorCode != 0 { // the cluster's session is as it was, and not as the fetch said
-		f.session.lost = true
+		f.session.lose()
 		changed = len(r.Topics) > 0
 		r.Topics = []kmsg.ShareFetchResponseTopic{}
 		return changed
