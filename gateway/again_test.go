@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -185,4 +186,43 @@ func TestFollowersLoseTheirSession(t *testing.T) {
 	got := answer[*kmsg.FetchResponse](t, plan, m, reply)
 	assert.Empty(t, got.Topics)
 	assert.EqualValues(t, 70, got.ErrorCode)
+}
+
+// TestMissingPartitionsAreNotToldAfterwards: which partitions there are is not told of a
+// topic whose WRITE was taken away while the cluster was asked.
+func TestMissingPartitionsAreNotToldAfterwards(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		left []string
+		want [2]int16
+	}{
+		{"as before", []string{"Write Topic:a", "Write TransactionalId:t"}, [2]int16{3, 55}},
+		{"the topic", []string{"Write TransactionalId:t"}, [2]int16{55, 55}},
+		{"the transaction", []string{"Write Topic:a"}, [2]int16{55, 55}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			store := allowing(t, "Write Topic:a", "Write TransactionalId:t")
+			conn := newGateway(t, gateway.Config{Store: store}).Conn(client("alice"))
+			m := kmsg.NewPtrAddPartitionsToTxnRequest()
+			m.SetVersion(3)
+			m.TransactionalID = "t"
+			m.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: "a", Partitions: []int32{0, 1}}, {Topic: "refused", Partitions: []int32{0}}}
+			plan := decide(t, conn, m)
+			found := missing(sent[*kmsg.MetadataRequest](t, plan)[0]).(*kmsg.MetadataResponse)
+			found.Topics[0] = kmsg.MetadataResponseTopic{Topic: new("a"), Partitions: []kmsg.MetadataResponseTopicPartition{{Partition: 1}}}
+			require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
+				tx.Replace(func(yield func(acl.Binding) bool) {
+					for _, line := range tt.left {
+						if !yield(allow(t, line)) {
+							return
+						}
+					}
+				})
+				return nil
+			}))
+			r := answer[*kmsg.AddPartitionsToTxnResponse](t, plan, m, found)
+			require.Len(t, r.Topics[0].Partitions, 2)
+			assert.Equal(t, tt.want, [2]int16{r.Topics[0].Partitions[0].ErrorCode, r.Topics[0].Partitions[1].ErrorCode})
+		})
+	}
 }

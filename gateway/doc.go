@@ -50,7 +50,9 @@
 // What it acknowledges of them is refused. If the right is given back, the partitions come
 // back by themselves. The gateway remembers up to 10,000 partitions and 10,000 ranges of
 // acquired offsets for each connection; a member that names more partitions is refused, and
-// ranges beyond are released by the cluster when their lock ends.
+// ranges beyond are released by the cluster when their lock ends. After an answer with more
+// than 1,000 refused partitions, or one by which the cluster refuses a fetch, the session is
+// forgotten, and the member begins a new one.
 //
 // # What differs from a broker
 //

@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // filterGroups decides about the groups that the cluster describes, also about those that
@@ -58,6 +60,20 @@ func (p *Plan) filterConsumerGroups(r *kmsg.ConsumerGroupDescribeResponse) {
 		}
 		return topics
 	})
+	// A broker shows the names that a member subscribes to, and the pattern of one that has a
+	// pattern. Here these names may be what the pattern was replaced by.
+	for i := range r.Groups {
+		for j := range r.Groups[i].Members {
+			m := &r.Groups[i].Members[j]
+			m.SubscribedTopics = p.describable(m.SubscribedTopics)
+		}
+	}
+}
+
+// describable returns those of some topics that the client may describe.
+func (p *Plan) describable(names []string) []string {
+	p.asker.checks += len(names)
+	return slices.DeleteFunc(names, func(name string) bool { return !p.asker.view.Allowed(ops.Describe, resource.Topic, name) })
 }
 
 func (p *Plan) filterShareGroups(r *kmsg.ShareGroupDescribeResponse) {

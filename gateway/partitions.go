@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // The versions of Metadata that are sent in place of AddPartitionsToTxn. Its version 3
@@ -49,7 +50,11 @@ func (p *Plan) askPartitions(v *verdicts) bool {
 	p.instead = func(resp kmsg.Response) (kmsg.Response, error) {
 		r, err := v.refuseEach(q)
 		if err == nil {
-			tellMissingPartitions(r.(*kmsg.AddPartitionsToTxnResponse), resp.(*kmsg.MetadataResponse))
+			view := p.conn.session.View() // which may be another one by now
+			may := func(topic string) bool {
+				return view.Allowed(ops.Write, resource.TransactionalID, m.TransactionalID) && view.Allowed(ops.Write, resource.Topic, topic)
+			}
+			tellMissingPartitions(r.(*kmsg.AddPartitionsToTxnResponse), resp.(*kmsg.MetadataResponse), may)
 		}
 		return r, err
 	}
@@ -57,8 +62,8 @@ func (p *Plan) askPartitions(v *verdicts) bool {
 }
 
 // tellMissingPartitions gives the partitions that were not attempted and that the
-// cluster does not have the error that says so.
-func tellMissingPartitions(r *kmsg.AddPartitionsToTxnResponse, found *kmsg.MetadataResponse) {
+// cluster does not have the error that says so, of topics that the client may write.
+func tellMissingPartitions(r *kmsg.AddPartitionsToTxnResponse, found *kmsg.MetadataResponse, may func(topic string) bool) {
 	type partition struct {
 		topic string
 		id    int32
@@ -70,6 +75,9 @@ func tellMissingPartitions(r *kmsg.AddPartitionsToTxnResponse, found *kmsg.Metad
 		}
 	}
 	for i := range r.Topics {
+		if !may(r.Topics[i].Topic) {
+			continue
+		}
 		for j := range r.Topics[i].Partitions {
 			p := &r.Topics[i].Partitions[j]
 			if p.ErrorCode == int16(ops.OperationNotAttempted) && !exists[partition{r.Topics[i].Topic, p.Partition}] {

@@ -30,6 +30,10 @@ const (
 	// maxSharePartitions is how many partitions a share session may have. It is far more
 	// than a consumer reads of one broker.
 	maxSharePartitions = 10_000
+	// maxRefusedPartitions is how many partitions that a member may not read its session
+	// keeps. It is told of each of them with every fetch, whose bytes do not pay for that: who
+	// has more begins a new session, and names them all, for each fetch.
+	maxRefusedPartitions = 1_000
 	// maxAcquired is how many ranges of acquired offsets of a session are kept. What is
 	// beyond is released by the cluster when its lock ends.
 	maxAcquired = 10_000
@@ -51,6 +55,7 @@ const (
 type shareSession struct {
 	group, member string
 	open          bool
+	lost          bool // the cluster may have another session: only a new one can be gone on with
 	partitions    map[sharePartition]*sharedPartition
 	acquired      int // ranges of all partitions
 }
@@ -81,10 +86,11 @@ func (s *shareSession) begin(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 	case m.ShareSessionEpoch == finalShareEpoch && same:
 		*s = shareSession{}
 	case m.ShareSessionEpoch == finalShareEpoch:
-	case m.ShareSessionEpoch != initialShareEpoch && !same:
+	case m.ShareSessionEpoch != initialShareEpoch && (!same || s.lost):
 		// It may have been made on another connection, and hold what nobody decided here.
 		return ops.ShareSessionNotFound
 	case m.ShareSessionEpoch == initialShareEpoch && same:
+		s.lost = false
 		for _, p := range s.partitions { // those that have acquired something are still to be released
 			p.wanted, p.sent = false, false
 		}
@@ -134,6 +140,16 @@ func (s *shareSession) name(m *kmsg.ShareFetchRequest) bool {
 	return true
 }
 
+// lose says that the session cannot go on, and forgets what a new one will have by itself.
+func (s *shareSession) lose() {
+	s.lost = true
+	for key, p := range s.partitions {
+		if len(p.acquired)+len(p.withheld) == 0 {
+			delete(s.partitions, key)
+		}
+	}
+}
+
 func (s *shareSession) drop(key sharePartition) {
 	if p := s.partitions[key]; p != nil {
 		s.acquired -= len(p.acquired) + len(p.withheld)
@@ -174,6 +190,7 @@ func (p *Plan) beginShare(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 	renews := m.Version >= 2 && m.IsRenewAck
 	switch {
 	case code == ops.None && !p.conn.memory.share.name(m):
+		p.conn.memory.share.lose()
 		return ops.ShareSessionLimitReached
 	case code == ops.None: // the cluster looks at the request
 		return ops.None
@@ -342,7 +359,11 @@ func (f *sharedFetch) release(p *sharedPartition, allowed, named bool) (batches 
 // answer changes what the cluster answers to what the member may have, by the ACLs as
 // they are now, and reports whether it did.
 func (f *sharedFetch) answer(r *kmsg.ShareFetchResponse) (changed bool) {
-	if r.ErrorCode != 0 { // the cluster's session is as it was
+	if len(f.refused) > maxRefusedPartitions {
+		defer f.session.lose()
+	}
+	if r.ErrorCode != 0 { // the cluster's session is as it was, and not as the fetch said
+		f.session.lose()
 		changed = len(r.Topics) > 0
 		r.Topics = []kmsg.ShareFetchResponseTopic{}
 		return changed
@@ -443,8 +464,14 @@ func (f *sharedFetch) refuse(entry *kmsg.ShareFetchResponseTopicPartition, parti
 
 // note notes the offsets that the member has acquired of a partition.
 func (f *sharedFetch) note(key sharePartition, p *kmsg.ShareFetchResponseTopicPartition, withheld bool) {
+	if len(p.AcquiredRecords) == 0 {
+		return
+	}
 	of := f.session.partitions[key]
-	if of == nil || len(p.AcquiredRecords) == 0 {
+	if of == nil || !of.sent { // the session was made on another connection
+		f.session.lost = true
+	}
+	if of == nil {
 		return
 	}
 	acquired := make([]offsets, 0, len(p.AcquiredRecords))

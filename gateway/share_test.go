@@ -377,10 +377,10 @@ func TestShareSessionsAreBounded(t *testing.T) {
 		return decide(t, s.conn, m)
 	}
 	for from := int32(0); from < 9_999; from += 1_000 {
-		require.Len(t, add("nobody's", from, min(from+1_000, 9_999)).Forward, 1)
+		require.Len(t, add("mine", from, min(from+1_000, 9_999)).Forward, 1)
 	}
-	require.Len(t, add("mine", 0, 1).Forward, 1)
-	require.Empty(t, add("mine", 1, 2).Forward, "a partition too many")
+	require.Len(t, add("lost", 0, 1).Forward, 1)
+	require.Empty(t, add("lost", 1, 2).Forward, "a partition too many")
 
 	s = newShareMember(t)
 	m = s.fetch("lost")
@@ -429,4 +429,91 @@ func TestShareSessionGoesOnAfterAuthentication(t *testing.T) {
 	require.Len(t, released, 10_000)
 	assert.EqualValues(t, 2, released[0].FirstOffset, "offset 0 is acknowledged")
 	assert.Greater(t, released[half].FirstOffset, int64(99_000), "those of both answers")
+}
+
+// TestShareSessionOfARefusedFetch: what a fetch says that the cluster refuses is not what the
+// cluster's session has. The member begins anew, so that no partition is in the session of
+// which the gateway does not know.
+func TestShareSessionOfARefusedFetch(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		refuse func(*kmsg.ShareFetchRequest)
+	}{
+		{"forgets", func(m *kmsg.ShareFetchRequest) {
+			m.ShareSessionEpoch = 77
+			m.ForgottenTopicsData = []kmsg.ShareFetchRequestForgottenTopicsData{{TopicID: idOf("lost"), Partitions: []int32{7}}}
+		}},
+		{"begins", func(m *kmsg.ShareFetchRequest) {
+			m.ShareSessionEpoch, m.IsRenewAck, m.MaxBytes = 0, true, 1
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newShareMember(t)
+			m := s.fetch("mine", "lost")
+			s.told(decide(t, s.conn, m), m, reply(m))
+
+			m = s.fetch()
+			tt.refuse(m)
+			plan := decide(t, s.conn, m)
+			r := reply(m)
+			r.ErrorCode = 42
+			assert.Equal(t, "error 42", s.told(plan, m, r))
+
+			s.may("Read Group:g", "Read Topic:mine")
+			s.epoch = 1
+			m = s.fetch()
+			plan = decide(t, s.conn, m)
+			if len(plan.Forward) > 0 {
+				assert.Equal(t, "-lost, 0 ms", s.upstream(plan), "the cluster's session goes on with a partition that the member may not read")
+			} else {
+				assert.EqualValues(t, 122, answer[*kmsg.ShareFetchResponse](t, plan, m).ErrorCode)
+			}
+		})
+	}
+}
+
+// TestShareSessionOfAnotherConnection: a member may use one session over two connections.
+// What it has named over the other one nobody decides about here.
+func TestShareSessionOfAnotherConnection(t *testing.T) {
+	s := newShareMember(t)
+	m := s.fetch("mine")
+	s.told(decide(t, s.conn, m), m, reply(m))
+	m = s.fetch()
+	plan := decide(t, s.conn, m)
+	s.may("Read Group:g", "Read Topic:mine")
+	assert.Equal(t, "lost 29/0 0B", s.told(plan, m, reply(m, "lost 1-3")))
+	plan = decide(t, s.conn, s.fetch())
+	require.Empty(t, plan.Forward)
+	assert.EqualValues(t, 122, answer[*kmsg.ShareFetchResponse](t, plan, m).ErrorCode)
+}
+
+// TestShareSessionsKeepFewRefusals: a member is told of each partition that it may not read
+// with every fetch. A session keeps no more of them than a fetch of a few bytes may cost.
+func TestShareSessionsKeepFewRefusals(t *testing.T) {
+	store := allowing(t, "Read Group:g")
+	names := make(cluster, 3_000)
+	for i := range names {
+		names[i] = fmt.Sprint("t", i)
+	}
+	s := &shareMember{T: t, conn: newGateway(t, gateway.Config{Store: store, Cluster: names}).Conn(client("alice")), store: store}
+	fetch := func(from, to int) *kmsg.ShareFetchResponse {
+		m := s.fetch()
+		for _, name := range names[from:to] {
+			m.Topics = append(m.Topics, kmsg.ShareFetchRequestTopic{TopicID: idOf(name), Partitions: make([]kmsg.ShareFetchRequestTopicPartition, 1)})
+		}
+		plan := decide(t, s.conn, m)
+		if len(plan.Forward) == 0 {
+			return answer[*kmsg.ShareFetchResponse](t, plan, m)
+		}
+		return answer[*kmsg.ShareFetchResponse](t, plan, m, m.ResponseKind())
+	}
+	for from := 0; from < 1_000; from += 500 {
+		require.Len(t, fetch(from, from+500).Topics, from+500)
+	}
+	require.Len(t, fetch(0, 0).Topics, 1_000, "what the session keeps")
+	require.Len(t, fetch(1_000, 1_500).Topics, 1_500, "each is refused by its error")
+	assert.EqualValues(t, 122, fetch(0, 0).ErrorCode, "and then the session is none")
+	s.epoch = 0
+	require.Len(t, fetch(0, 1).Topics, 1, "of the new session")
+	require.Len(t, fetch(0, 0).Topics, 1)
 }

@@ -185,7 +185,9 @@ func (c *conn) respond(plan *gateway.Plan, came arrival) error {
 	if came.whole {
 		frame, err = plan.Response(came.begins[4:])
 	} else {
-		frame, err = c.join(plan)
+		var room *claim
+		frame, room, err = c.join(plan)
+		defer room.release()
 	}
 	if err == nil {
 		err = c.send(frame)
@@ -216,16 +218,34 @@ func (c *conn) peek() (frame []byte, fits bool, err error) {
 	return frame, fits, err
 }
 
-// join reads as many responses as requests were sent and makes one answer of them.
-func (c *conn) join(plan *gateway.Plan) ([]byte, error) {
+// join reads as many responses as requests were sent and makes one answer of them. room is
+// that of what it has read, to be released once the answer is sent; nil if it has none.
+func (c *conn) join(plan *gateway.Plan) (answer []byte, room *claim, err error) {
 	replies := make([][]byte, len(plan.Forward))
 	for i := range replies {
-		var err error
+		// The others are read in any case: who waits for room while he has some might wait
+		// for somebody who waits for him.
+		if i == 0 {
+			if room, err = c.claimAnswer(); err != nil {
+				return nil, nil, err
+			}
+		}
 		if replies[i], err = gateway.ReadFrame(c.upstream.reader, math.MaxInt32); err != nil {
-			return nil, fmt.Errorf("upstream: %w", err)
+			return nil, room, fmt.Errorf("upstream: %w", err)
 		}
 	}
-	return plan.Response(replies...)
+	answer, err = plan.Response(replies...)
+	return answer, room, err
+}
+
+// claimAnswer waits for the room of the next response of the upstream.
+func (c *conn) claimAnswer() (*claim, error) {
+	prefix, err := c.upstream.reader.Peek(4)
+	if err != nil {
+		return nil, fmt.Errorf("upstream: %w", err)
+	}
+	p := c.listener.proxy
+	return p.frames.claimAnswer(c.ctx, int64(binary.BigEndian.Uint32(prefix)), c.tenant, p.limits.Frame)
 }
 
 // relay answers with the upstream's next response as it comes.

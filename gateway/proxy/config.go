@@ -114,6 +114,10 @@ type Limits struct {
 	// the less others leave. A request waits for room up to Frame before it is read; then its
 	// connection is closed. A request that is larger than half of the room for its kind waits
 	// until that is empty: FramesBytes should be several times FrameBytes.
+	//
+	// Answers of the upstream of more than 16 KiB that are decided about before they are sent
+	// have half as much room in addition, in the same shares. Where there is none within Frame,
+	// the connection is closed.
 	FramesBytes int64
 	Pipelined   int // requests of a connection that wait for answers: DefaultPipelined
 	// AuditEvents is how many events of the audit log there are in a second, of which one

@@ -50,21 +50,9 @@ func (k *knowledge) FindTopics(ids [][16]byte) {
 
 // MissingTopics asks the broker which topics do not exist, for [gateway.Cluster].
 func (k *knowledge) MissingTopics(names []string) (missing []string, certain bool) {
-	request := kmsg.NewPtrMetadataRequest()
-	for _, name := range names {
-		topic := kmsg.NewMetadataRequestTopic()
-		topic.Topic = &name
-		request.Topics = append(request.Topics, topic)
-	}
-	response := k.cluster.askAbout(k.ctx, k.node, request)
-	if response == nil {
+	there, certain := k.askAboutNames(names)
+	if !certain {
 		return nil, false
-	}
-	there := make(map[string]bool, len(names))
-	for i := range response.Topics {
-		if t := &response.Topics[i]; t.Topic != nil && exists(t) {
-			there[*t.Topic] = true
-		}
 	}
 	for _, name := range names {
 		if !there[name] {
@@ -85,8 +73,11 @@ func (k *knowledge) Topics() (names []string, version uint64, ok bool) {
 func (k *knowledge) StreamsTopology(group string) (sources, internal []string, code ops.ErrorCode) {
 	request := kmsg.NewPtrStreamsGroupDescribeRequest()
 	request.Groups = []string{group}
-	answer, err := k.cluster.request(k.ctx, k.node, request)
-	if err != nil {
+	ctx, cancel := context.WithTimeout(k.ctx, upstreamTimeout)
+	defer cancel()
+	var answer kmsg.Response
+	var err error
+	if !k.askInTurn(ctx, func() { answer, err = k.cluster.request(ctx, k.node, request) }) || err != nil {
 		return nil, nil, ops.CoordinatorNotAvailable
 	}
 	response := answer.(*kmsg.StreamsGroupDescribeResponse)

@@ -20,6 +20,10 @@ import (
 // there. So a client that says how long its frame is and sends no more of it has room only
 // among the large ones.
 //
+// So have the answers of the upstream that are decided about before the client is sent them: a
+// request of a few bytes may be answered with every topic that there is, of which the client
+// may see none. Where there is no room, the answer waits at the upstream.
+//
 // A request that is read before its turn may wait behind a long poll, for as long as its
 // client says. So such requests have half of the room at the most: for the rest each
 // connection has one request at a time, whose turn it is.
@@ -34,7 +38,8 @@ const (
 	largeLogin                  // so is this one
 	smallFrame
 	largeFrame
-	sentFrame // a large one that was sent on, and whose answer has not come
+	sentFrame   // a large one that was sent on, and whose answer has not come
+	answerFrame // an answer of the upstream that is read whole: see conn.join
 	frameKinds
 )
 
@@ -42,8 +47,10 @@ const (
 // but one to produce, and of every login but one with a large Kerberos ticket.
 const maxSmallFrame = bufferBytes - 4
 
-// frameShares are the sixteenths of the room that each kind has.
-var frameShares = [frameKinds]int64{smallLogin: 1, largeLogin: 1, smallFrame: 3, largeFrame: 10, sentFrame: 1}
+// frameShares are the sixteenths of the room that each kind has. Those of requests are
+// sixteen together; answers have half as much in addition. To decide about one takes a few
+// times its size.
+var frameShares = [frameKinds]int64{smallLogin: 1, largeLogin: 1, smallFrame: 3, largeFrame: 10, sentFrame: 1, answerFrame: 8}
 
 const allShares = 16
 
@@ -270,6 +277,17 @@ func (m *frameMemory) claim(ctx context.Context, bytes int, of *tenant, loggedIn
 	c := m.newClaim(kindOfFrame(bytes, loggedIn), bytes, of)
 	if !c.room.wait(ctx, c, patience) {
 		return nil, fmt.Errorf("no memory for a frame of %d bytes within %v beside other requests, of the same client or of others: see Limits.FramesBytes", bytes, patience)
+	}
+	m.held.Add(c.bytes)
+	return c, nil
+}
+
+// claimAnswer waits until there is room for an answer of the upstream. One that is larger
+// than all of the room has it for itself.
+func (m *frameMemory) claimAnswer(ctx context.Context, bytes int64, of *tenant, patience time.Duration) (*claim, error) {
+	c := m.newClaim(answerFrame, int(min(bytes, m.rooms[answerFrame].size)), of)
+	if !c.room.wait(ctx, c, patience) {
+		return nil, fmt.Errorf("no memory for an answer of %d bytes within %v beside other answers, to the same client or to others: see Limits.FramesBytes", bytes, patience)
 	}
 	m.held.Add(c.bytes)
 	return c, nil

@@ -61,7 +61,7 @@ func newMetrics(p *Proxy) *metrics {
 				unreadableHosts(p.store)),
 			gauge("brokers_down", "Brokers whose ports are closed because they do not accept connections.", func() float64 { return float64(p.cluster.countDown()) }),
 			gauge("connections", "Connections of clients.", func() float64 { return float64(p.count()) }),
-			gauge("frames_bytes", "Bytes of requests that are read and not yet sent on or answered.", func() float64 { return float64(p.frames.held.Load()) }),
+			gauge("frames_bytes", "Bytes of requests that are read and not yet sent on or answered, and of answers that are decided about.", func() float64 { return float64(p.frames.held.Load()) }),
 		},
 	}
 	m.events, m.lost = newAuditCounters(counter)

@@ -27,8 +27,9 @@ type topics struct {
 	names names
 	list  topicList
 
-	mu  sync.Mutex
-	ask map[int32]*questions // by node id
+	mu    sync.Mutex
+	ask   map[int32]*questions // by node id
+	lanes map[int32]*lane      // by node id
 }
 
 // names are the names of topics by id. An id is never given to another topic, so a name
@@ -136,6 +137,43 @@ func (c *cluster) questions(node int32) *questions {
 		t.ask[node] = q
 	}
 	return q
+}
+
+// lane returns that of a broker.
+func (c *cluster) lane(node int32) *lane {
+	t := &c.topics
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.lanes == nil {
+		t.lanes = make(map[int32]*lane)
+	}
+	l := t.lanes[node]
+	if l == nil {
+		l = new(lane)
+		t.lanes[node] = l
+	}
+	return l
+}
+
+// whichExist asks a broker which of some topics exist, adds them to there, and reports
+// whether it was answered.
+func (c *cluster) whichExist(ctx context.Context, node int32, names []string, there map[string]bool) bool {
+	request := kmsg.NewPtrMetadataRequest()
+	for _, name := range names {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = &name
+		request.Topics = append(request.Topics, topic)
+	}
+	response := c.askAbout(ctx, node, request)
+	if response == nil {
+		return false
+	}
+	for i := range response.Topics {
+		if t := &response.Topics[i]; t.Topic != nil && exists(t) {
+			there[*t.Topic] = true
+		}
+	}
+	return true
 }
 
 // askAbout asks a broker about topics, and learns the ids that it answers with. It

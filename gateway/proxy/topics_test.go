@@ -348,3 +348,39 @@ func TestPatternsOfUsersWithoutRights(t *testing.T) {
 	assert.Less(t, time.Since(began), 5*time.Second)
 	assert.Zero(t, asked.all.Load(), "requests for all topics")
 }
+
+// TestQuestionsByNameHoldUpNobody: somebody who makes the proxy ask for many topics by their
+// names, over many connections, does not keep it from asking for others.
+func TestQuestionsByNameHoldUpNobody(t *testing.T) {
+	const connections, names, takes = 80, 1500, 100 * time.Millisecond
+	cluster := upstream(t, kfake.NumBrokers(1))
+	id := createdAt(t, cluster.ListenAddrs()[0], "", "orders")
+	var most atomic.Int32
+	cluster.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if m := r.(*kmsg.MetadataRequest); len(m.Topics) > 0 && m.Topics[0].Topic != nil && strings.HasPrefix(*m.Topics[0].Topic, "b-") {
+			most.Store(max(most.Load(), int32(len(m.Topics))))
+			time.Sleep(takes)
+		}
+		return nil, nil, false
+	})
+	p := start(t, cluster, proxy.Config{Store: store(t, "bob ALLOW DESCRIBE TOPIC b-…", "alice ALLOW READ TOPIC orders"), Limits: proxy.Limits{Drain: 100 * time.Millisecond}})
+	remove := kmsg.NewPtrDeleteTopicsRequest()
+	for i := range names {
+		topic := kmsg.NewDeleteTopicsRequestTopic()
+		topic.Topic = new(fmt.Sprint("b-", i))
+		remove.Topics = append(remove.Topics, topic)
+	}
+	alice := dial(t, p.Addresses()[0])
+	alice.login("alice", passwords["alice"])
+	for range connections {
+		w := dial(t, p.Addresses()[0])
+		w.login("bob", passwords["bob"])
+		w.send(remove, 6)
+	}
+	eventually(t, "bob's topics are asked for", func() bool { return most.Load() > 0 })
+	began := time.Now()
+	assert.Zero(t, codeOf(alice, id))
+	assert.Less(t, time.Since(began), 3*time.Second)
+	assert.LessOrEqual(t, most.Load(), int32(1000), "topics in one question")
+}

@@ -130,7 +130,7 @@ func (asTheyCome) Request(frame []byte) (*gateway.Plan, error) {
 // sides of their connection, and why it ends.
 func serving(t *testing.T, ids ...int32) (client, broker net.Conn, ended <-chan error) {
 	t.Helper()
-	p := &Proxy{log: slog.New(slog.DiscardHandler), limits: Limits{Pipelined: len(ids), Frame: time.Minute}}
+	p := &Proxy{log: slog.New(slog.DiscardHandler), limits: Limits{Pipelined: len(ids), Frame: time.Minute}, frames: newFrameMemory(1 << 20)}
 	p.metrics = newMetrics(p)
 	client, inner := net.Pipe()
 	broker, upstream := net.Pipe()
@@ -138,6 +138,7 @@ func serving(t *testing.T, ids ...int32) (client, broker net.Conn, ended <-chan 
 		_ = end.SetDeadline(time.Now().Add(20 * time.Second))
 	}
 	c := newConn(&listener{proxy: p}, 1, inner)
+	c.tenant = new(tenant)
 	c.writer = bufio.NewWriterSize(inner, bufferBytes)
 	c.decide, c.login.state = asTheyCome{}, loggedIn
 	c.upstream = &upstreamConn{Conn: upstream, reader: bufio.NewReaderSize(upstream, bufferBytes)}
