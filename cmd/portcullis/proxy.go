@@ -254,7 +254,7 @@ func (p *proxyCommand) serve(ctx context.Context, cmd *cobra.Command, config pro
 	}
 	var group tasks
 	if p.metrics.given { // before the ACLs are loaded, so that one can see that they are not
-		group.start(cancel, func() error { return serveMetrics(ctx, p.metrics.text, registry) })
+		group.start(cancel, func() error { return serveMetrics(ctx, p.metrics.text, registry, config.Logger) })
 	}
 	running, err := proxy.Listen(ctx, config)
 	if err != nil {
@@ -320,18 +320,28 @@ func (p *proxyCommand) followACLs(ctx context.Context, config proxy.Config, repo
 const metricsTimeout = 10 * time.Second
 
 // serveMetrics serves metrics until ctx is done.
-func serveMetrics(ctx context.Context, address string, registry *prometheus.Registry) error {
+func serveMetrics(ctx context.Context, address string, registry *prometheus.Registry, log *slog.Logger) error {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		return fmt.Errorf("--metrics: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout, IdleTimeout: metricsTimeout, MaxHeaderBytes: 16 << 10}
+	server := metricsServer(registry, log)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+// metricsServer returns a server of metrics. What goes wrong in it is in the log, escaped as
+// everything there.
+func metricsServer(registry *prometheus.Registry, log *slog.Logger) *http.Server {
+	errorLog := slog.NewLogLogger(log.With("server", "metrics").Handler(), slog.LevelWarn)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: errorLog}))
+	return &http.Server{
+		Handler: mux, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout, IdleTimeout: metricsTimeout,
+		MaxHeaderBytes: 16 << 10, ErrorLog: errorLog,
+	}
 }
