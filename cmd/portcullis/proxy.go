@@ -51,6 +51,7 @@ type proxyCommand struct {
 	acls           *once
 	mirror         bool
 	mirrorInterval time.Duration
+	mirrorTimeout  time.Duration
 	semantics      *once
 
 	// the cluster
@@ -148,6 +149,7 @@ Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 	p.acls = onceFlag(cmd, "acls", "", "`file` of ACLs, in any format that check reads")
 	f.BoolVar(&p.mirror, "mirror-acls", false, "take the ACLs of the cluster")
 	f.DurationVar(&p.mirrorInterval, "mirror-interval", proxy.DefaultMirrorInterval, "how `often` they are taken")
+	f.DurationVar(&p.mirrorTimeout, "mirror-timeout", proxy.DefaultMirrorTimeout, "how `long` the cluster may be silent while it is asked for them")
 	p.semantics = onceFlag(cmd, "semantics", "", "`rules` to decide by: documented, kafka-exact=4.2 or kafka-exact=4.4; otherwise documented, and with --mirror-acls those of the cluster's release", proxySemantics...)
 	f.StringArrayVar(&p.upstream, "upstream", nil, "`host:port` of a broker of the cluster; may be repeated")
 	f.BoolVar(&p.upstreamTLS, "upstream-tls", false, "connect to the cluster by TLS")
@@ -250,7 +252,7 @@ func (p *proxyCommand) serve(ctx context.Context, cmd *cobra.Command, config pro
 	config.Metrics = registry
 	report := p.reporter(config)
 	if p.mirror {
-		config.Mirror = &proxy.Mirror{Interval: p.mirrorInterval, FollowRelease: !p.semantics.given, Report: report}
+		config.Mirror = &proxy.Mirror{Interval: p.mirrorInterval, Timeout: p.mirrorTimeout, FollowRelease: !p.semantics.given, Report: report}
 	}
 	var group tasks
 	if p.metrics.given { // before the ACLs are loaded, so that one can see that they are not

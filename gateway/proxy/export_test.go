@@ -16,6 +16,9 @@ var HostPort = hostPort
 // FramesHeld returns how many bytes of requests have room.
 func (p *Proxy) FramesHeld() int64 { return p.frames.held.Load() }
 
+// ACLAge returns how long ago the ACLs in force were asked for.
+func (p *Proxy) ACLAge() time.Duration { return p.mirror.age() }
+
 // Strangers returns how many connections there are, and how many of them are not logged in.
 func (p *Proxy) Strangers() (connections, strangers int) {
 	p.mu.Lock()
