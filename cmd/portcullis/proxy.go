@@ -51,6 +51,7 @@ type proxyCommand struct {
 	acls           *once
 	mirror         bool
 	mirrorInterval time.Duration
+	mirrorTimeout  time.Duration
 	semantics      *once
 
 	// the cluster
@@ -148,6 +149,7 @@ Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 	p.acls = onceFlag(cmd, "acls", "", "`file` of ACLs, in any format that check reads")
 	f.BoolVar(&p.mirror, "mirror-acls", false, "take the ACLs of the cluster")
 	f.DurationVar(&p.mirrorInterval, "mirror-interval", proxy.DefaultMirrorInterval, "how `often` they are taken")
+	f.DurationVar(&p.mirrorTimeout, "mirror-timeout", proxy.DefaultMirrorTimeout, "how `long` the cluster may be silent while it is asked for them")
 	p.semantics = onceFlag(cmd, "semantics", "", "`rules` to decide by: documented, kafka-exact=4.2 or kafka-exact=4.4; otherwise documented, and with --mirror-acls those of the cluster's release", proxySemantics...)
 	f.StringArrayVar(&p.upstream, "upstream", nil, "`host:port` of a broker of the cluster; may be repeated")
 	f.BoolVar(&p.upstreamTLS, "upstream-tls", false, "connect to the cluster by TLS")
@@ -250,11 +252,11 @@ func (p *proxyCommand) serve(ctx context.Context, cmd *cobra.Command, config pro
 	config.Metrics = registry
 	report := p.reporter(config)
 	if p.mirror {
-		config.Mirror = &proxy.Mirror{Interval: p.mirrorInterval, FollowRelease: !p.semantics.given, Report: report}
+		config.Mirror = &proxy.Mirror{Interval: p.mirrorInterval, Timeout: p.mirrorTimeout, FollowRelease: !p.semantics.given, Report: report}
 	}
 	var group tasks
 	if p.metrics.given { // before the ACLs are loaded, so that one can see that they are not
-		group.start(cancel, func() error { return serveMetrics(ctx, p.metrics.text, registry) })
+		group.start(cancel, func() error { return serveMetrics(ctx, p.metrics.text, registry, config.Logger) })
 	}
 	running, err := proxy.Listen(ctx, config)
 	if err != nil {
@@ -320,18 +322,28 @@ func (p *proxyCommand) followACLs(ctx context.Context, config proxy.Config, repo
 const metricsTimeout = 10 * time.Second
 
 // serveMetrics serves metrics until ctx is done.
-func serveMetrics(ctx context.Context, address string, registry *prometheus.Registry) error {
+func serveMetrics(ctx context.Context, address string, registry *prometheus.Registry, log *slog.Logger) error {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		return fmt.Errorf("--metrics: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout, IdleTimeout: metricsTimeout, MaxHeaderBytes: 16 << 10}
+	server := metricsServer(registry, log)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+// metricsServer returns a server of metrics. What goes wrong in it is in the log, escaped as
+// everything there.
+func metricsServer(registry *prometheus.Registry, log *slog.Logger) *http.Server {
+	errorLog := slog.NewLogLogger(log.With("server", "metrics").Handler(), slog.LevelWarn)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: errorLog}))
+	return &http.Server{
+		Handler: mux, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout, IdleTimeout: metricsTimeout,
+		MaxHeaderBytes: 16 << 10, ErrorLog: errorLog,
+	}
 }

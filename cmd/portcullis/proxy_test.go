@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -223,4 +224,25 @@ func TestProxyAuditLog(t *testing.T) {
 	}
 	_, err := (&proxyCommand{auditLog: &once{text: t.TempDir()}}).openAuditLog(io.Discard)
 	require.ErrorContains(t, err, "--audit-log: ")
+}
+
+// TestMetricsServerLog: what goes wrong in the server of metrics is in the log of the proxy,
+// in its form and escaped.
+func TestMetricsServerLog(t *testing.T) {
+	var log bytes.Buffer
+	server := metricsServer(prometheus.NewRegistry(), newLogger(&log, true, false))
+	server.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a\u202e\x1b") })
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	_, err = http.Get("http://" + ln.Addr().String() + "/metrics")
+	require.Error(t, err)
+	require.NoError(t, server.Close())
+	require.ErrorIs(t, <-served, http.ErrServerClosed)
+	require.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+	require.Contains(t, log.String(), `"level":"WARN"`)
+	require.Contains(t, log.String(), `"server":"metrics"`)
+	require.NotContains(t, log.String(), "\u202e")
+	require.NotContains(t, log.String(), "\x1b")
 }

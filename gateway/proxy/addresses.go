@@ -32,12 +32,12 @@ func networkOf(c *conn) netip.Prefix {
 	if err != nil {
 		return netip.Prefix{}
 	}
-	address := remote.Addr().Unmap().WithZone("")
+	address := remote.Addr().Unmap()
 	bits := address.BitLen()
 	if address.Is6() {
 		bits = ipv6NetworkBits
 	}
-	return netip.PrefixFrom(address, bits).Masked()
+	return netip.PrefixFrom(address, bits).Masked() // which has no zone
 }
 
 // enter counts a connection, unless it is beyond a limit. p.mu is held.

@@ -54,24 +54,29 @@ type cluster struct {
 	down    map[int32]bool   // brokers that do not accept connections; some are not in brokers
 }
 
-// newCluster returns what is not connected to the upstream yet, and knows no broker.
-func newCluster(u Upstream) (*cluster, error) {
-	options := []kgo.Opt{
+// newClient returns a client of the upstream, which is not connected yet.
+func (u Upstream) newClient(options ...kgo.Opt) (*kgo.Client, error) {
+	options = append(options,
 		kgo.SeedBrokers(u.Brokers...),
 		kgo.ClientID("portcullis"),
 		kgo.MaxVersions(kversion.Stable()),
 		kgo.RetryTimeout(upstreamTimeout),
 		kgo.RequestRetries(2),
-		kgo.DialTimeout(upstreamTimeout),
-		kgo.MetadataMinAge(100 * time.Millisecond),
-	}
-	if u.TLS != nil {
-		options = append(options, kgo.DialTLSConfig(u.TLS))
-	}
+		kgo.MetadataMinAge(100*time.Millisecond),
+	)
 	if u.SASL != nil {
 		options = append(options, kgo.SASL(u.SASL))
 	}
-	client, err := kgo.NewClient(options...)
+	return kgo.NewClient(options...)
+}
+
+// newCluster returns what is not connected to the upstream yet, and knows no broker.
+func newCluster(u Upstream) (*cluster, error) {
+	options := []kgo.Opt{kgo.DialTimeout(upstreamTimeout)}
+	if u.TLS != nil {
+		options = append(options, kgo.DialTLSConfig(u.TLS))
+	}
+	client, err := u.newClient(options...)
 	if err != nil {
 		return nil, err
 	}

@@ -112,8 +112,9 @@ type Limits struct {
 	// for larger ones that are sent on and wait for their answers. In each part a principal,
 	// or an address of clients that are not authenticated, has half at the most, and less
 	// the less others leave. A request waits for room up to Frame before it is read; then its
-	// connection is closed. A request that is larger than half of the room for its kind waits
-	// until that is empty: FramesBytes should be several times FrameBytes.
+	// connection is closed. One that has waited for a second has what is given back kept for
+	// it, and others share an eighth of their part until it has room; or nothing, if it is
+	// larger than seven eighths of that: FramesBytes should be several times FrameBytes.
 	//
 	// Answers of the upstream of more than 16 KiB that are decided about before they are sent
 	// have half as much room in addition, in the same shares. Where there is none within Frame,

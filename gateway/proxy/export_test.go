@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"time"
 
@@ -14,6 +15,9 @@ var HostPort = hostPort
 
 // FramesHeld returns how many bytes of requests have room.
 func (p *Proxy) FramesHeld() int64 { return p.frames.held.Load() }
+
+// ACLAge returns how long ago the ACLs in force were asked for.
+func (p *Proxy) ACLAge() time.Duration { return p.mirror.age() }
 
 // Strangers returns how many connections there are, and how many of them are not logged in.
 func (p *Proxy) Strangers() (connections, strangers int) {
@@ -56,6 +60,45 @@ func (f *Frames) Claim(client string, bytes int64, patience time.Duration) *Room
 		return nil
 	}
 	return &Room{c, leave}
+}
+
+// ClaimAhead returns room for a frame that is read before its turn; nil if there is none now.
+func (f *Frames) ClaimAhead(client string, bytes int64) *Room {
+	t := f.tenants.join(client)
+	c := f.memory.claimAhead(int(bytes), t)
+	if c == nil {
+		f.tenants.leave(t)
+		return nil
+	}
+	return &Room{c, func() { f.tenants.leave(t) }}
+}
+
+// Check returns what is wrong with the counts of the room; if it is empty, also what is not
+// given back.
+func (f *Frames) Check(empty bool) error {
+	for kind := range f.memory.rooms {
+		r := &f.memory.rooms[kind]
+		r.mu.Lock()
+		half := r.size / 2
+		wrong := r.free < 0 || r.free > r.size || r.aheadFree < 0 || r.aheadFree > half || r.beyond < 0 || r.vestibule < 0 || r.vestibule > r.size/8
+		left := r.free != r.size || r.aheadFree != half || r.beyond != 0 || r.vestibule != 0 || r.turns.Len() != 0 || r.doors.Len() != 0
+		f.tenants.mu.Lock()
+		for _, t := range f.tenants.byKey {
+			h := &t.rooms[kind]
+			wrong = wrong || h.held < 0 || h.ahead < 0 || h.ahead > h.held
+			left = left || h.held != 0 || h.ahead != 0 || h.waiting.Len() != 0
+		}
+		f.tenants.mu.Unlock()
+		r.mu.Unlock()
+		if wrong || empty && left {
+			return fmt.Errorf("room %d: %d of %d bytes are free, %d of %d ahead, %d beyond, %d inside, %d tenants wait, %d for the door",
+				kind, r.free, r.size, r.aheadFree, half, r.beyond, r.vestibule, r.turns.Len(), r.doors.Len())
+		}
+	}
+	if held := f.memory.held.Load(); held < 0 || empty && held != 0 {
+		return fmt.Errorf("%d bytes are held", held)
+	}
+	return nil
 }
 
 // Release gives the room back.

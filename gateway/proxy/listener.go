@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,7 +66,7 @@ func (l *listener) warnings() []string {
 		found = append(found, "clients are not authenticated: whoever connects is User:ANONYMOUS, or who its certificate says if it shows one")
 	}
 	host, _, _ := splitAddress(l.Address) // it was read before
-	if ip, err := netip.ParseAddr(host); l.TLS == nil && l.mechanisms[Plain] != nil && host != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
+	if ip, err := netip.ParseAddr(host); l.TLS == nil && l.mechanisms[Plain] != nil && !strings.EqualFold(host, "localhost") && (err != nil || !ip.Unmap().IsLoopback()) {
 		found = append(found, "PLAIN without TLS: passwords cross the network in clear")
 	}
 	return found

@@ -102,6 +102,12 @@ func newFrameMemory(bytes int64) *frameMemory {
 // A frame that is larger than the share of its tenant has room all the same if the room is
 // empty; or if it takes no more than half of what is free, the tenant holds nothing else and
 // there is no other such frame.
+//
+// While others come and go neither need ever be so. So a frame that has waited for a while,
+// of a tenant that holds nothing, has the door: what is given back is kept for it, and it
+// has room, whatever the share of its tenant is, once an eighth of the room is left beside
+// it, or all of the room is its own if it is larger than that. Until then the others have
+// shares of that eighth only.
 type room struct {
 	kind frameKind
 	size int64
@@ -109,9 +115,15 @@ type room struct {
 	mu        sync.Mutex
 	free      int64
 	aheadFree int64     // of the half for requests that are read before their turn
-	beyond    bool      // a frame is there that is larger than the share of its tenant
+	beyond    int       // frames that are there and larger than the share of their tenant
 	turns     list.List // of *holding: tenants that wait, the one that waits longest first
+	doors     list.List // of *claim: those that have waited for a while; the first has the door
+	vestibule int64     // held by claims that were given room while another had the door
 }
+
+// doorAfter is how long a frame waits until it has the door, or a quarter of the time that
+// it waits at all if that is less.
+const doorAfter = time.Second
 
 // holding is what one tenant has of a room, and waits for.
 type holding struct {
@@ -125,6 +137,9 @@ type holding struct {
 // is left if that is half of size, half of what is left if that is a quarter, and so on.
 func share(left, size int64) int64 { return int64(2 * float64(left) * float64(left) / float64(size)) }
 
+// beside returns how much of the room is left to others when a claim has the door.
+func (r *room) beside(c *claim) int64 { return min(r.size/8, r.size-c.bytes) }
+
 // fits reports whether there is room for a claim now, and takes it if there is. r.mu is held.
 func (r *room) fits(c *claim) bool {
 	h := c.holding
@@ -133,7 +148,27 @@ func (r *room) fits(c *claim) bool {
 		return false
 	}
 	within := h.held+c.bytes <= share(left, r.size)
+	var door *claim
+	if at := r.doors.Front(); at != nil {
+		door = at.Value.(*claim)
+	}
 	switch {
+	case door == c:
+		if !within {
+			if left+r.vestibule < r.beside(c) {
+				return false
+			}
+			c.beyond = true
+			r.beyond++
+		}
+	case door != nil:
+		eighth := r.beside(door)
+		inside := eighth - r.vestibule - c.bytes
+		if !within || c.ahead || inside < 0 || h.held+c.bytes > share(inside, eighth) {
+			return false
+		}
+		c.vestibule = true
+		r.vestibule += c.bytes
 	case c.ahead:
 		half := r.aheadFree - c.bytes
 		if !within || half < 0 || h.ahead+c.bytes > share(half, r.size/2) {
@@ -142,10 +177,11 @@ func (r *room) fits(c *claim) bool {
 		r.aheadFree -= c.bytes
 		h.ahead += c.bytes
 	case within:
-	case r.free < r.size && (h.held > 0 || r.beyond || c.bytes > r.free/2):
+	case r.free < r.size && (h.held > 0 || r.beyond > 0 || c.bytes > r.free/2):
 		return false
 	default:
-		r.beyond, c.beyond = true, true
+		c.beyond = true
+		r.beyond++
 	}
 	r.free -= c.bytes
 	h.held += c.bytes
@@ -174,13 +210,20 @@ func (r *room) wait(ctx context.Context, c *claim, patience time.Duration) bool 
 	}
 	r.mu.Unlock()
 
-	timer := time.NewTimer(patience)
+	timer, knock := time.NewTimer(patience), time.NewTicker(max(1, min(doorAfter, patience/4)))
 	defer timer.Stop()
-	select {
-	case <-c.given:
-		return true
-	case <-ctx.Done():
-	case <-timer.C:
+	defer knock.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-c.given:
+			return true
+		case <-knock.C:
+			r.queueForDoor(c)
+		case <-ctx.Done():
+			waiting = false
+		case <-timer.C:
+			waiting = false
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,11 +235,29 @@ func (r *room) wait(ctx context.Context, c *claim, patience time.Duration) bool 
 	return false
 }
 
+// queueForDoor gives the door to a claim that has waited for a while, or a place behind the
+// others that have. A tenant queues with one claim, and not while it holds something: so
+// whoever keeps the room that he has does not keep the door closed with it.
+func (r *room) queueForDoor(c *claim) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	loggedIn := r.kind == smallFrame || r.kind == largeFrame // strangers close no door
+	if !loggedIn || c.at == nil || c.door != nil || c.holding.held > 0 || c.at != c.holding.waiting.Front() {
+		return
+	}
+	c.door = r.doors.PushBack(c)
+	r.give()
+}
+
 // leave takes a claim out of those that wait. r.mu is held.
 func (r *room) leave(c *claim) {
 	h := c.holding
 	h.waiting.Remove(c.at)
 	c.at = nil
+	if c.door != nil {
+		r.doors.Remove(c.door)
+		c.door = nil
+	}
 	if h.waiting.Len() == 0 {
 		r.turns.Remove(h.at)
 		h.at = nil
@@ -236,7 +297,10 @@ func (r *room) release(c *claim) {
 		c.holding.ahead -= c.bytes
 	}
 	if c.beyond {
-		r.beyond = false
+		r.beyond--
+	}
+	if c.vestibule {
+		r.vestibule -= c.bytes
 	}
 	r.give()
 }
@@ -251,8 +315,11 @@ type claim struct {
 	ahead   bool // the request was read before its turn
 	beyond  bool // it is larger than the share of its tenant
 
+	vestibule bool // it was given while another had the door
+
 	given chan struct{} // closed when it is given after it had to wait
 	at    *list.Element // of the claims that wait; nil if it does not
+	door  *list.Element // of those that have the door or wait for it
 }
 
 func (m *frameMemory) newClaim(kind frameKind, bytes int, of *tenant) *claim {

@@ -506,7 +506,7 @@ func TestNetworksCountAsOneAddress(t *testing.T) {
 				require.NoError(t, err)
 				defer p.Close()
 				from := func(host string, port uint16) net.Addr {
-					return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(host), port))
+					return textAddr(netip.AddrPortFrom(netip.MustParseAddr(host), port).String())
 				}
 				for port := range uint16(3) {
 					require.Empty(t, p.Arrive(from(tt.first, 1000+port)))
@@ -520,6 +520,12 @@ func TestNetworksCountAsOneAddress(t *testing.T) {
 		}
 	}
 }
+
+// textAddr is an address by its text: a net.TCPAddr shows one that is mapped as one of IPv4.
+type textAddr string
+
+func (textAddr) Network() string  { return "tcp" }
+func (a textAddr) String() string { return string(a) }
 
 func turnedAway(t *testing.T, registry *prometheus.Registry, limit string, want int) {
 	t.Helper()

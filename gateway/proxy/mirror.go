@@ -2,11 +2,14 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway"
@@ -17,12 +20,17 @@ import (
 // in force here. Kafka's own brokers take a second at the most.
 const DefaultMirrorInterval = 10 * time.Second
 
+// DefaultMirrorTimeout is how long the upstream may be silent while it is asked for its ACLs.
+//
+// Source: Kafka's request.timeout.ms.
+const DefaultMirrorTimeout = 30 * time.Second
+
 // Mirror makes the ACLs of the upstream those of the store, before any port is open, and
 // again every interval while Serve runs. Nothing else may write to the store. The proxy
 // must be allowed to Describe the cluster there.
 //
-// A set comes into force whole, in one transaction, or not at all: if the upstream does
-// not answer within ten seconds, refuses, or has an ACL that cannot be understood, which
+// A set comes into force whole, in one transaction, or not at all: if the upstream is
+// silent for longer than Timeout, refuses, or has an ACL that cannot be understood, which
 // might be one that denies, the set before stays in force, for as long as it takes, and
 // the proxy tries again: first after a tenth of a second, then after pauses that double up
 // to the interval. A broker that goes away while it is asked is no failure if another one
@@ -36,6 +44,10 @@ const DefaultMirrorInterval = 10 * time.Second
 type Mirror struct {
 	// Interval is the time between two loads; DefaultMirrorInterval if it is not positive.
 	Interval time.Duration
+	// Timeout is how long the upstream may be silent while it is asked; DefaultMirrorTimeout
+	// if it is not positive. An answer that takes longer is no failure as long as more of it
+	// comes.
+	Timeout time.Duration
 	// FollowRelease makes the store decide as the authorizer of the upstream's release
 	// does: by snapshot.KafkaExact44 if a broker supports the feature metadata.version
 	// of Kafka 4.4, and by snapshot.KafkaExact if none does. It follows an upgrade within
@@ -52,6 +64,8 @@ type mirroring struct {
 	loaded   atomic.Int64 // when the last load that succeeded began, in ns of Unix time
 	failures atomic.Int64
 	failing  bool // since the last success; used by one goroutine
+	client   *kgo.Client
+	silence  atomic.Pointer[time.Timer] // ends an attempt; set anew with each read
 }
 
 // newMirroring returns m with its defaults, or nil for nil.
@@ -63,10 +77,75 @@ func newMirroring(m *Mirror) *mirroring {
 	if state.Interval <= 0 {
 		state.Interval = DefaultMirrorInterval
 	}
+	if state.Timeout <= 0 {
+		state.Timeout = DefaultMirrorTimeout
+	}
 	if state.Report == nil {
 		state.Report = func(error) {}
 	}
 	return state
+}
+
+// mostMirrorTime is the longest time that franz-go may wait for an answer.
+const mostMirrorTime = 15 * time.Minute
+
+// connect makes the client that asks for the ACLs. It is none but for that, since a broker
+// answers the requests of a connection one after another, and other questions do not wait.
+func (m *mirroring) connect(u Upstream) (err error) {
+	dialer := net.Dialer{Timeout: upstreamTimeout}
+	dial := dialer.DialContext
+	if u.TLS != nil {
+		dial = (&tls.Dialer{NetDialer: &dialer, Config: u.TLS}).DialContext
+	}
+	m.client, err = u.newClient(kgo.RequestTimeoutOverhead(mostMirrorTime),
+		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return heardConn{c, m}, nil
+		}))
+	return err
+}
+
+// heardConn is a connection of which a mirroring hears when something is read.
+type heardConn struct {
+	net.Conn
+	*mirroring
+}
+
+func (c heardConn) Read(into []byte) (n int, err error) {
+	n, err = c.Conn.Read(into)
+	if timer := c.silence.Load(); timer != nil && n > 0 {
+		timer.Reset(c.Timeout)
+	}
+	return n, err
+}
+
+// ask asks the upstream for its ACLs, for as long as it is not silent.
+func (m *mirroring) ask(ctx context.Context) (*kmsg.DescribeACLsResponse, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(m.Timeout, func() { cancel(fmt.Errorf("nothing came for %v", m.Timeout)) })
+	defer timer.Stop()
+	m.silence.Store(timer)
+	defer m.silence.Store(nil)
+	brokers := kmsg.NewPtrMetadataRequest() // so that the client knows them all, if some are down
+	brokers.Topics = []kmsg.MetadataRequestTopic{}
+	_, err := brokers.RequestWith(ctx, m.client)
+	request := kmsg.NewPtrDescribeACLsRequest()
+	request.ResourceType = kmsg.ACLResourceTypeAny
+	request.ResourcePatternType = kmsg.ACLResourcePatternTypeAny
+	request.Operation = kmsg.ACLOperationAny
+	request.PermissionType = kmsg.ACLPermissionTypeAny
+	var response *kmsg.DescribeACLsResponse
+	if err == nil {
+		response, err = request.RequestWith(ctx, m.client)
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	return response, err
 }
 
 // age returns how old the ACLs in force are: the time since they were asked for.
@@ -121,14 +200,7 @@ func (p *Proxy) keepMirroring(ctx context.Context) {
 }
 
 func (p *Proxy) mirrorOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
-	defer cancel()
-	request := kmsg.NewPtrDescribeACLsRequest()
-	request.ResourceType = kmsg.ACLResourceTypeAny
-	request.ResourcePatternType = kmsg.ACLResourcePatternTypeAny
-	request.Operation = kmsg.ACLOperationAny
-	request.PermissionType = kmsg.ACLPermissionTypeAny
-	response, err := request.RequestWith(ctx, p.cluster.client)
+	response, err := p.mirror.ask(ctx)
 	if err != nil {
 		return fmt.Errorf("ACLs of the upstream: %w", err)
 	}

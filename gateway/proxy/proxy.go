@@ -81,6 +81,12 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 		return nil, err
 	}
 	p.cluster.missing = p.suspect
+	if p.mirror != nil {
+		if err := p.mirror.connect(config.Upstream); err != nil {
+			p.cluster.close()
+			return nil, err
+		}
+	}
 	p.metrics = newMetrics(p)
 	p.auditor = &auditor{handler: config.Audit, limit: limits.AuditEvents, log: p.log, metrics: p.metrics}
 	if config.Audit == nil {
@@ -216,6 +222,9 @@ func (p *Proxy) drain() {
 func (p *Proxy) Close() {
 	p.refuseMore((*conn).kill)
 	p.cluster.close()
+	if p.mirror != nil {
+		p.mirror.client.Close()
+	}
 }
 
 // refuseMore closes all ports and calls end for every connection that there is; there

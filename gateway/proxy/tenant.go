@@ -21,6 +21,7 @@ type tenant struct {
 	unknown time.Time // when its questions for unknown ids are paid for: see mayAsk
 
 	connections int // guarded by the mutex of tenants
+	left        int // how often the last of them has ended; so is this
 }
 
 // tenants are those that have connections. It is safe for concurrent use.
@@ -53,21 +54,27 @@ func (all *tenants) join(key string) *tenant {
 	return t
 }
 
+// rememberTenant is how long a tenant without connections is remembered at least: for the
+// second in which it may have taken its share of the audit log.
+const rememberTenant = time.Second
+
 // leave says that a connection has ended. The tenant is remembered for as long as what it
 // has taken counts: it has no more by connecting again.
 func (all *tenants) leave(t *tenant) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	if t.connections--; t.connections == 0 {
-		time.AfterFunc(max(time.Second, t.owes(time.Now())), func() { all.forget(t) })
+		t.left++
+		left := t.left
+		time.AfterFunc(max(rememberTenant, t.owes(time.Now())), func() { all.forget(t, left) })
 	}
 }
 
-// forget forgets a tenant that has not come back.
-func (all *tenants) forget(t *tenant) {
+// forget forgets a tenant that has not come back since it had left so many times.
+func (all *tenants) forget(t *tenant, left int) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	if t.connections == 0 && all.byKey[t.key] == t {
+	if t.connections == 0 && t.left == left {
 		delete(all.byKey, t.key)
 	}
 }

@@ -222,6 +222,37 @@ func TestQuestionsAreBounded(t *testing.T) {
 	assert.GreaterOrEqual(t, asked.ids.Load(), int32(4))
 }
 
+// TestTurnsAreBounded: however many connections of a principal wait for ids, it has a hundred
+// in one question, so that the question does not get longer for others.
+func TestTurnsAreBounded(t *testing.T) {
+	cluster := upstream(t, kfake.NumBrokers(1))
+	first, goOn := make(chan struct{}), make(chan struct{})
+	begin, release := sync.OnceFunc(func() { close(first) }), sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(release)
+	asked := countQuestions(cluster, func() { begin(); <-goOn })
+	p := start(t, cluster, proxy.Config{Store: store(t)})
+	const connections, ids = 12, 60 // of which two do not fit in a turn
+	var clients []*wire
+	for i := range connections {
+		w := dial(t, p.Addresses()[0])
+		w.login("alice", passwords["alice"])
+		w.send(fetchUnknown(100*i, ids), 13)
+		clients = append(clients, w)
+		if i == 0 {
+			<-first
+		}
+	}
+	eventually(t, "all but the first wait", func() bool { return p.Questions() == connections-1 })
+	release()
+	for _, w := range clients {
+		m := fetchUnknown(0, ids)
+		m.SetVersion(13)
+		require.Len(t, w.receive(m).(*kmsg.FetchResponse).Topics, ids)
+	}
+	assert.EqualValues(t, ids, asked.most.Load(), "ids in one question")
+	assert.EqualValues(t, connections, asked.ids.Load(), "questions")
+}
+
 // TestQuestionsOfOnePrincipal: a principal has no more questions for unknown ids with many
 // connections than with one, nor by connecting again, and keeps no other principal waiting.
 func TestQuestionsOfOnePrincipal(t *testing.T) {

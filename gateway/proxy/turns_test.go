@@ -82,10 +82,11 @@ func first[T any](list []T) (entry T) {
 // TestRequestsAreDecidedAtTheirTurn: a change that waits behind a long poll is decided
 // once the poll is over, by the ACLs of that time, and the answer to the poll is too.
 func TestRequestsAreDecidedAtTheirTurn(t *testing.T) {
-	for front, poll := range longPolls() {
-		for behind, change := range changes() {
+	for front := range longPolls() {
+		for behind := range changes() {
 			t.Run(behind+" behind "+front, func(t *testing.T) {
 				t.Parallel()
+				poll, change := longPolls()[front], changes()[behind] // of its own: to send a request sets its version
 				cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1))
 				began, goOn := make(chan struct{}), make(chan struct{})
 				letGo := sync.OnceFunc(func() { close(goOn) })

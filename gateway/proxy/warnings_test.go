@@ -26,6 +26,7 @@ func TestUnsafeListenersWarn(t *testing.T) {
 		"PLAIN on loopback":              {proxy.Listener{Protocol: proxy.SASLPlaintext, Address: "127.0.0.1:0", SASL: sasl(proxy.Plain)}, ""},
 		"PLAIN on loopback, IPv6":        {proxy.Listener{Protocol: proxy.SASLPlaintext, Address: "[::1]:0", SASL: sasl(proxy.Plain)}, ""},
 		"PLAIN on localhost":             {proxy.Listener{Protocol: proxy.SASLPlaintext, Address: "localhost:0", SASL: sasl(proxy.Plain)}, ""},
+		"PLAIN on LocalHost":             {proxy.Listener{Protocol: proxy.SASLPlaintext, Address: "LocalHost:0", SASL: sasl(proxy.Plain)}, ""},
 		"PLAIN on every address":         {proxy.Listener{Protocol: proxy.SASLPlaintext, Address: "0.0.0.0:0", Advertised: "p", SASL: sasl(proxy.ScramSHA256, proxy.Plain)}, clear},
 		"PLAIN on no address":            {proxy.Listener{Protocol: proxy.SASLPlaintext, Address: ":0", Advertised: "p", SASL: sasl(proxy.Plain)}, clear},
 		"PLAIN on a name":                {proxy.Listener{Protocol: proxy.SASLPlaintext, Address: "proxy.example.com:0", SASL: sasl(proxy.Plain)}, clear},

@@ -1,0 +1,107 @@
+package proxy_test
+
+import (
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// slowPort is a port whose connections take a pause before each part of a large answer.
+type slowPort struct {
+	net.Listener
+	pause *atomic.Int64
+}
+
+type slowConn struct {
+	net.Conn
+	pause *atomic.Int64
+}
+
+func (l slowPort) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return slowConn{c, l.pause}, err
+}
+
+func (c slowConn) Write(b []byte) (written int, err error) {
+	part := len(b)
+	if part > 100_000 {
+		part = len(b)/slowParts + 1
+	}
+	for len(b) > 0 && err == nil {
+		if part < len(b) {
+			time.Sleep(time.Duration(c.pause.Load()))
+		}
+		n := 0
+		n, err = c.Conn.Write(b[:min(part, len(b))])
+		b, written = b[n:], written+n
+	}
+	return written, err
+}
+
+const slowParts = 10
+
+// TestMirrorWaitsWhileSomethingComes: an answer with the ACLs may take as long as it takes, as
+// long as something of it comes. An upstream that is silent is given up, and the ACLs from
+// before stay in force. Meanwhile the proxy has answers to its other questions.
+func TestMirrorWaitsWhileSomethingComes(t *testing.T) {
+	const timeout = 2 * time.Second
+	var pause atomic.Int64
+	cluster := upstream(t, kfake.NumBrokers(1), kfake.ListenFn(func(network, address string) (net.Listener, error) {
+		l, err := net.Listen(network, address)
+		return slowPort{l, &pause}, err
+	}))
+	var hosts []string
+	for i := range 10_000 {
+		hosts = append(hosts, fmt.Sprintf("10.0.%d.%d", i/256, i%256))
+	}
+	answer := aclsOfAlice(cluster, hosts...)
+	silent, goOn := atomic.Bool{}, make(chan struct{})
+	t.Cleanup(func() { close(goOn) })
+	cluster.ControlKey(int16(kmsg.DescribeACLs), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		if silent.Load() {
+			cluster.KeepControl()
+			cluster.SleepControl(func() { <-goOn })
+		}
+		return answer(r)
+	})
+	s, attempts := snapshot.NewStore(snapshot.Config{}), make(chan error, 1000)
+	p := start(t, cluster, proxy.Config{Store: s, Mirror: &proxy.Mirror{
+		Interval: 100 * time.Millisecond, Timeout: timeout, Report: func(err error) { attempts <- err },
+	}})
+	require.NoError(t, <-attempts)
+	pause.Store(int64(timeout / 5)) // of which ten take twice the time
+	for range 2 {
+		require.NoError(t, <-attempts) // the first may have begun before
+	}
+	assert.Greater(t, p.ACLAge(), timeout*3/2, "the answer is slow")
+	assert.Equal(t, len(hosts), s.Load().Len())
+
+	pause.Store(0)
+	silent.Store(true)
+	w := dial(t, p.Addresses()[0])
+	w.login("alice", passwords["alice"])
+	for err := error(nil); err == nil; { // attempts that began before
+		began := time.Now()
+		assert.Equal(t, kerr.UnknownTopicID.Code, codeOf(w, [16]byte{7}))
+		assert.Less(t, time.Since(began), timeout, "a question waits for the ACLs")
+		select {
+		case err = <-attempts:
+			if err != nil {
+				assert.ErrorContains(t, err, "nothing came for 2s")
+			}
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	assert.Equal(t, len(hosts), s.Load().Len(), "the ACLs from before are in force")
+}
