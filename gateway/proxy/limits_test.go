@@ -142,25 +142,25 @@ func TestConfigRefused(t *testing.T) {
 		}
 	}
 	for want, change := range map[string]func(*proxy.Config){
-		"Store is nil":                func(c *proxy.Config) { c.Store = nil },
-		"Upstream.Brokers is empty":   func(c *proxy.Config) { c.Upstream.Brokers = nil },
-		"expected host:port":          func(c *proxy.Config) { c.Upstream.Brokers = []string{"kafka"} },
-		"Listeners is empty":          func(c *proxy.Config) { c.Listeners = nil },
-		`protocol "": expected`:       func(c *proxy.Config) { c.Listeners[0].Protocol = "" },
-		"TLS is missing":              func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.SASLSSL },
-		"SASL is given":               func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.Plaintext },
-		"SASL is missing":             func(c *proxy.Config) { c.Listeners[0].SASL = nil },
-		"advertised host is empty":    func(c *proxy.Config) { c.Listeners[0].Address = ":9092" },
-		"expected a port":             func(c *proxy.Config) { c.Listeners[0].Address = "127.0.0.1:x" },
-		"first node is -1":            func(c *proxy.Config) { c.Listeners[0].FirstNode = -1 },
-		"Limits.Pipelined is -1":      func(c *proxy.Config) { c.Limits.Pipelined = -1 },
-		"Limits.Drain is -1s":         func(c *proxy.Config) { c.Limits.Drain = -time.Second },
-		"SASL without a mechanism":    func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = nil },
-		"SASL without users":          func(c *proxy.Config) { c.Listeners[0].SASL.Users = nil },
-		"OAUTHBEARER: no mechanism":   func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{"OAUTHBEARER"} },
-		"GSSAPI: expected Kerberos":   func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{proxy.GSSAPI} },
-		"user alice: expected a name": func(c *proxy.Config) { c.Listeners[0].SASL.Users = map[string]string{"alice": ""} },
-		"upstream: ":                  func(*proxy.Config) {}, // nobody listens there
+		"Store is nil":                   func(c *proxy.Config) { c.Store = nil },
+		"Upstream.Brokers is empty":      func(c *proxy.Config) { c.Upstream.Brokers = nil },
+		"expected host:port":             func(c *proxy.Config) { c.Upstream.Brokers = []string{"kafka"} },
+		"Listeners is empty":             func(c *proxy.Config) { c.Listeners = nil },
+		`protocol "": expected`:          func(c *proxy.Config) { c.Listeners[0].Protocol = "" },
+		"TLS is missing":                 func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.SASLSSL },
+		"SASL is set":                    func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.Plaintext },
+		"SASL is missing":                func(c *proxy.Config) { c.Listeners[0].SASL = nil },
+		"advertised host is empty":       func(c *proxy.Config) { c.Listeners[0].Address = ":9092" },
+		"expected a port":                func(c *proxy.Config) { c.Listeners[0].Address = "127.0.0.1:x" },
+		"first node is -1":               func(c *proxy.Config) { c.Listeners[0].FirstNode = -1 },
+		"Limits.Pipelined is -1":         func(c *proxy.Config) { c.Limits.Pipelined = -1 },
+		"Limits.Drain is -1s":            func(c *proxy.Config) { c.Limits.Drain = -time.Second },
+		"SASL has no mechanism":          func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = nil },
+		"SASL has no users":              func(c *proxy.Config) { c.Listeners[0].SASL.Users = nil },
+		"OAUTHBEARER: unknown mechanism": func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{"OAUTHBEARER"} },
+		"GSSAPI: expected Kerberos":      func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{proxy.GSSAPI} },
+		"user alice: expected a name":    func(c *proxy.Config) { c.Listeners[0].SASL.Users = map[string]string{"alice": ""} },
+		"upstream: ":                     func(*proxy.Config) {}, // nobody listens there
 	} {
 		config := good()
 		change(&config)
