@@ -269,7 +269,7 @@ func (m *frameMemory) claimAhead(bytes int, of *tenant) *claim {
 func (m *frameMemory) claim(ctx context.Context, bytes int, of *tenant, loggedIn bool, patience time.Duration) (*claim, error) {
 	c := m.newClaim(kindOfFrame(bytes, loggedIn), bytes, of)
 	if !c.room.wait(ctx, c, patience) {
-		return nil, fmt.Errorf("no memory for a frame of %d bytes within %v beside other requests, of the same client or of others: see Limits.FramesBytes", bytes, patience)
+		return nil, fmt.Errorf("no memory for a frame of %d bytes within %v: other requests of this client or of other clients use it; see Limits.FramesBytes", bytes, patience)
 	}
 	m.held.Add(c.bytes)
 	return c, nil
