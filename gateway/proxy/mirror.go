@@ -17,21 +17,21 @@ import (
 // in force here. Kafka's own brokers take a second at the most.
 const DefaultMirrorInterval = 10 * time.Second
 
-// Mirror makes the ACLs of the upstream those of the store, before any port is open, and
-// again every interval while Serve runs. Nothing else may write to the store. The proxy
-// must be allowed to Describe the cluster there.
+// Mirror copies the ACLs of the upstream to the store, before any port is open, and
+// again at every interval while Serve runs. Nothing else may write to the store. The
+// proxy needs Describe on the cluster there.
 //
-// A set comes into force whole, in one transaction, or not at all: if the upstream does
-// not answer within ten seconds, refuses, or has an ACL that cannot be understood, which
-// might be one that denies, the set before stays in force, for as long as it takes, and
-// the proxy tries again: first after a tenth of a second, then after pauses that double up
-// to the interval. A broker that goes away while it is asked is no failure if another one
-// answers.
+// A set of ACLs comes into force as a whole, in one transaction, or not at all. The
+// previous set stays in force if the upstream does not answer within ten seconds,
+// refuses, or has an ACL that cannot be understood, since that might be a deny. Then
+// the proxy retries: first after a tenth of a second, then with doubling pauses up to
+// the interval. A broker that goes away during a load does not count as a failure if
+// another one answers.
 //
-// A failure is in the log, with the reason, how many ACLs are in force and how old they
-// are. The metric acl_load_failures_total counts it, and acl_age_seconds grows until the
-// ACLs are loaded again: alert on an age of several intervals, since a right that was taken
-// away in the upstream meanwhile is still in force here. If no broker can be reached,
+// A failure is logged with the reason, the number of ACLs in force and their age. The
+// metric acl_load_failures_total counts failures, and acl_age_seconds grows until the
+// ACLs are loaded again. Alert on an age of several intervals: a right that was revoked
+// in the upstream meanwhile is still in force here. If no broker can be reached,
 // brokers_down is their number, and no port is open.
 type Mirror struct {
 	// Interval is the time between two loads; DefaultMirrorInterval if it is not positive.
@@ -41,8 +41,8 @@ type Mirror struct {
 	// of Kafka 4.4, and by snapshot.KafkaExact if none does. It follows an upgrade within
 	// about a minute. Otherwise the store keeps the semantics that it has.
 	FollowRelease bool
-	// Report, if not nil, hears of each attempt: nil, or why the set before stays in
-	// force. The proxy logs failures itself.
+	// Report, if not nil, is called after each attempt, with nil or the reason why the
+	// previous set stays in force. The proxy logs failures itself.
 	Report func(error)
 }
 
@@ -69,7 +69,7 @@ func newMirroring(m *Mirror) *mirroring {
 	return state
 }
 
-// age returns how old the ACLs in force are: the time since they were asked for.
+// age returns the age of the ACLs in force: the time since they were requested.
 func (m *mirroring) age() time.Duration {
 	if m.loaded.Load() == 0 {
 		return 0
@@ -77,8 +77,8 @@ func (m *mirroring) age() time.Duration {
 	return time.Since(time.Unix(0, m.loaded.Load()))
 }
 
-// load takes over the ACLs of the upstream, and says so in the log where that fails, or
-// no longer fails.
+// load loads the ACLs of the upstream. It logs when that fails, and when it works
+// again.
 func (p *Proxy) load(ctx context.Context) error {
 	began, before := time.Now(), p.store.Load()
 	age := p.mirror.age()
@@ -145,9 +145,9 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 	})
 }
 
-// The feature whose supported level tells the release of a broker. Kafka takes networks
-// for hosts from this level on, and its authorizer matches them from the same release on,
-// whatever level the cluster has finalized.
+// The feature whose supported level shows the release of a broker. From this level on,
+// Kafka accepts networks as hosts. Its authorizer matches them from the same release
+// on, whatever level the cluster has finalized.
 //
 // Source: Kafka's MetadataVersion.IBP_4_4_IV1, KIP-1276.
 const (
@@ -155,8 +155,8 @@ const (
 	networksLevel   = 32
 )
 
-// semantics returns what the upstream's authorizer decides by. While the brokers are of
-// several releases it is that of the newest: the cluster is being upgraded.
+// semantics returns the semantics of the upstream's authorizer. If the brokers have
+// several releases, the newest counts: the cluster is being upgraded.
 func (c *cluster) semantics() snapshot.Semantics {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
