@@ -44,14 +44,13 @@
 // transactional id can neither commit nor abort; the cluster aborts the transaction
 // when it times out.
 //
-// A share consumer that loses Read on a topic gets an error with every fetch. The
-// gateway removes the partitions from the cluster's session. With the member's next
-// fetch it releases the records that the member has acquired and not acknowledged, so
-// that other members get them. The member's own acknowledgements of these records are
-// refused. If the right is granted again, the partitions return automatically. For each
-// connection the gateway remembers up to 10,000 partitions and 10,000 ranges of
-// acquired offsets. A member that names more partitions is refused; the cluster
-// releases further ranges when their lock expires.
+// A share consumer whose Read on a topic is taken away is told so with every fetch. The
+// cluster's session forgets the partitions, and the records that the member has acquired
+// and not acknowledged are released with its next fetch, so that other members get them.
+// What it acknowledges of them is refused. If the right is given back, the partitions come
+// back by themselves. The gateway remembers up to 10,000 partitions and 10,000 ranges of
+// acquired offsets for each connection; a member that names more partitions is refused, and
+// ranges beyond are released by the cluster when their lock ends.
 //
 // # What differs from a broker
 //

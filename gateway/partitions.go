@@ -57,8 +57,8 @@ func (p *Plan) askPartitions(v *verdicts) bool {
 	return true
 }
 
-// tellMissingPartitions changes the error of partitions that were not attempted and
-// that do not exist in the cluster to the error of a missing partition.
+// tellMissingPartitions gives the partitions that were not attempted and that the
+// cluster does not have the error that says so.
 func tellMissingPartitions(r *kmsg.AddPartitionsToTxnResponse, found *kmsg.MetadataResponse) {
 	type partition struct {
 		topic string

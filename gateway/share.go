@@ -82,11 +82,10 @@ func (s *shareSession) begin(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 		*s = shareSession{}
 	case m.ShareSessionEpoch == finalShareEpoch:
 	case m.ShareSessionEpoch != initialShareEpoch && !same:
-		// The session may come from another connection, and contain partitions that
-		// were not decided here.
+		// It may have been made on another connection, and hold what nobody decided here.
 		return ops.ShareSessionNotFound
 	case m.ShareSessionEpoch == initialShareEpoch && same:
-		for _, p := range s.partitions { // acquired offsets must still be released
+		for _, p := range s.partitions { // those that have acquired something are still to be released
 			p.wanted, p.sent = false, false
 		}
 	case m.ShareSessionEpoch == initialShareEpoch:

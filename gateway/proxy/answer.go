@@ -218,7 +218,7 @@ func (c *conn) peek() (frame []byte, fits bool, err error) {
 	return frame, fits, err
 }
 
-// join reads one response for each forwarded request and combines them into one answer.
+// join reads as many responses as requests were sent and makes one answer of them.
 func (c *conn) join(plan *gateway.Plan) ([]byte, error) {
 	replies := make([][]byte, len(plan.Forward))
 	for i := range replies {

@@ -54,7 +54,7 @@ type cluster struct {
 	down    map[int32]bool   // brokers that do not accept connections; some are not in brokers
 }
 
-// newCluster returns a cluster that is not connected yet and knows no broker.
+// newCluster returns what is not connected to the upstream yet, and knows no broker.
 func newCluster(u Upstream) (*cluster, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(u.Brokers...),

@@ -110,15 +110,14 @@ type Limits struct {
 	// of them.
 	AddressConnections int // DefaultAddressConnections
 	AddressLogins      int // DefaultAddressLogins
-	// FramesBytes is the memory for requests of all connections that are read and not
-	// yet forwarded or answered: DefaultFramesBytes. It is divided: two sixteenths are
-	// for clients that are not logged in, three for requests of up to 16 KiB, ten for
-	// larger requests, and one for larger requests that have been forwarded and wait
-	// for their answers. In each part, one principal, or one address of unauthenticated
-	// clients, gets at most half, and less if others leave less. A request waits up to
-	// Frame for memory before it is read; then its connection is closed. A request that
-	// is larger than half of its part waits until that part is empty, so FramesBytes
-	// should be several times FrameBytes.
+	// FramesBytes is the room for the requests of all connections that are read and not
+	// yet sent on or answered: DefaultFramesBytes. An eighth is for clients that are not
+	// logged in, three sixteenths for requests of up to 16 KiB, ten for larger ones, and one
+	// for larger ones that are sent on and wait for their answers. In each part a principal,
+	// or an address of clients that are not authenticated, has half at the most, and less
+	// the less others leave. A request waits for room up to Frame before it is read; then its
+	// connection is closed. A request that is larger than half of the room for its kind waits
+	// until that is empty: FramesBytes should be several times FrameBytes.
 	FramesBytes int64
 	Pipelined   int // requests of one connection that wait for answers: DefaultPipelined
 	// AuditEvents is the number of audit events per second. One principal, or one

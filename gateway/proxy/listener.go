@@ -64,9 +64,9 @@ func (l *listener) warnings() []string {
 	if l.SASL == nil && (l.TLS == nil || l.TLS.ClientAuth < tls.RequireAndVerifyClientCert) {
 		found = append(found, "clients are not authenticated: a client is User:ANONYMOUS, or the subject of its certificate if it sends one")
 	}
-	host, _, _ := splitAddress(l.Address) // already validated
+	host, _, _ := splitAddress(l.Address) // it was read before
 	if ip, err := netip.ParseAddr(host); l.TLS == nil && l.mechanisms[Plain] != nil && host != "localhost" && (err != nil || !ip.Unmap().IsLoopback()) {
-		found = append(found, "PLAIN without TLS: passwords are sent unencrypted")
+		found = append(found, "PLAIN without TLS: passwords cross the network in clear")
 	}
 	return found
 }

@@ -92,9 +92,9 @@ func newFrameMemory(bytes int64) *frameMemory {
 // the (2N+1)th part or more: see share. Shares that fell to a half each time would leave
 // nothing after a dozen.
 //
-// A frame that is larger than its tenant's share still gets room if the room is empty.
-// It also gets room if it takes at most half of the free room, its tenant holds nothing
-// else, and there is no other such frame.
+// A frame that is larger than the share of its tenant has room all the same if the room is
+// empty; or if it takes no more than half of what is free, the tenant holds nothing else and
+// there is no other such frame.
 type room struct {
 	kind frameKind
 	size int64
@@ -102,7 +102,7 @@ type room struct {
 	mu        sync.Mutex
 	free      int64
 	aheadFree int64     // of the half for requests that are read before their turn
-	beyond    bool      // there is a frame larger than its tenant's share
+	beyond    bool      // a frame is there that is larger than the share of its tenant
 	turns     list.List // of *holding: tenants that wait, the one that waits longest first
 }
 

@@ -17,16 +17,16 @@ import (
 // in force here. Kafka's own brokers take a second at the most.
 const DefaultMirrorInterval = 10 * time.Second
 
-// Mirror copies the ACLs of the upstream to the store, before any port is open, and
-// again at every interval while Serve runs. Nothing else may write to the store. The
-// proxy needs Describe on the cluster there.
+// Mirror makes the ACLs of the upstream those of the store, before any port is open, and
+// again every interval while Serve runs. Nothing else may write to the store. The proxy
+// must be allowed to Describe the cluster there.
 //
-// A set of ACLs comes into force as a whole, in one transaction, or not at all. The
-// previous set stays in force if the upstream does not answer within ten seconds,
-// refuses, or has an ACL that cannot be understood, since that might be a deny. Then
-// the proxy retries: first after a tenth of a second, then with doubling pauses up to
-// the interval. A broker that goes away during a load does not count as a failure if
-// another one answers.
+// A set comes into force whole, in one transaction, or not at all: if the upstream does
+// not answer within ten seconds, refuses, or has an ACL that cannot be understood, which
+// might be one that denies, the set before stays in force, for as long as it takes, and
+// the proxy tries again: first after a tenth of a second, then after pauses that double up
+// to the interval. A broker that goes away while it is asked is no failure if another one
+// answers.
 //
 // A failure is logged with the reason, the number of ACLs in force and their age. The
 // metric acl_load_failures_total counts failures, and acl_age_seconds grows until the

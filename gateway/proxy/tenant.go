@@ -54,8 +54,8 @@ func (all *tenants) join(key string) *tenant {
 	return t
 }
 
-// leave says that a connection has ended. The tenant is remembered as long as its past
-// use counts, so that it gains nothing by connecting again.
+// leave says that a connection has ended. The tenant is remembered for as long as what it
+// has taken counts: it has no more by connecting again.
 func (all *tenants) leave(t *tenant) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -64,7 +64,7 @@ func (all *tenants) leave(t *tenant) {
 	}
 }
 
-// forget removes a tenant that has not returned.
+// forget forgets a tenant that has not come back.
 func (all *tenants) forget(t *tenant) {
 	all.mu.Lock()
 	defer all.mu.Unlock()

@@ -138,8 +138,8 @@ func (c *cluster) questions(node int32) *questions {
 	return q
 }
 
-// askAbout asks a broker about topics, and stores the ids in its answer. It returns nil
-// if there is no answer.
+// askAbout asks a broker about topics, and learns the ids that it answers with. It
+// returns nil without an answer.
 func (c *cluster) askAbout(ctx context.Context, node int32, request *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 	request.AllowAutoTopicCreation = false
 	answer, err := c.request(ctx, node, request)
