@@ -46,7 +46,7 @@ func TestReadFrame(t *testing.T) {
 	}
 }
 
-// TestReadFrameMakesNoRoomAhead: a length is only a promise.
+// TestReadFrameMakesNoRoomAhead: an announced length allocates no memory.
 func TestReadFrameMakesNoRoomAhead(t *testing.T) {
 	stream := append([]byte{6, 0, 0, 0}, make([]byte, 1000)...) // 96 MiB promised
 	if took := memory(func() { gateway.ReadFrame(bytes.NewReader(stream), gateway.DefaultMaxFrame) }); took > 1<<17 {
@@ -63,8 +63,8 @@ func memory(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestHostileFrames hands over frames whose lengths and counts promise what they do not
-// hold. Each is refused at once, in little memory, with what is wrong and where.
+// TestHostileFrames: frames with false lengths and counts are refused immediately, with
+// little memory, and the error says what is wrong and where.
 func TestHostileFrames(t *testing.T) {
 	conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
 	metadata9 := []byte{0, 3, 0, 9, 0, 0, 0, 1, 0, 1, 'c', 0}
@@ -141,7 +141,7 @@ func TestClientIDs(t *testing.T) {
 	}
 }
 
-// TestDecodedSizeIsLimited: a list of the shortest entries that takes much more memory than
+// TestDecodedSizeIsLimited: a list of minimal entries that needs much more memory than
 // its frame is refused before it is decoded.
 func TestDecodedSizeIsLimited(t *testing.T) {
 	for _, tt := range []struct {
@@ -178,8 +178,8 @@ func TestDecodedSizeIsLimited(t *testing.T) {
 	}
 }
 
-// TestRepliesThatDoNotFit: the cluster must answer this request, as often as it was
-// asked.
+// TestRepliesThatDoNotFit: the cluster must answer this request, with one reply for
+// each forwarded frame.
 func TestRepliesThatDoNotFit(t *testing.T) {
 	m := kmsg.NewPtrMetadataRequest()
 	m.SetVersion(9)

@@ -47,7 +47,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What is under way when the proxy stops is answered; what comes after is not.
+// Requests in progress when the proxy stops are answered; later ones are not.
 func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	cluster := upstream(t)
 	began, goOn := make(chan struct{}), make(chan struct{})
@@ -64,7 +64,7 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	<-began
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); p.stop() }()
-	for { // until nobody is let in any more
+	for { // until no connection is accepted any more
 		c, err := net.Dial("tcp", p.Addresses()[0])
 		if err != nil {
 			break
@@ -80,7 +80,7 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	<-stopped
 }
 
-// What takes longer than the proxy may take to stop is cut off.
+// Requests that take longer than the proxy may take to stop are cut off.
 func TestStopCutsOff(t *testing.T) {
 	cluster := upstream(t)
 	began, goOn := make(chan struct{}), make(chan struct{})
@@ -104,8 +104,8 @@ func TestStopCutsOff(t *testing.T) {
 	}
 }
 
-// A client that does not read its responses holds up nobody else, and does not make
-// the proxy hold more than Pipelined of its requests.
+// A client that does not read its responses delays nobody else, and the proxy holds at
+// most Pipelined of its requests.
 func TestSlowReader(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(100, "orders"))
 	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Pipelined: 4, Frame: 2 * time.Second}})
@@ -173,8 +173,8 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
-// Answers that the proxy makes itself, to a client that does not read them, are held
-// up to a size and not only up to a number.
+// The proxy's own answers to a client that does not read them are limited by size and
+// not only by number.
 func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{open}})
@@ -213,7 +213,7 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	}
 }
 
-// An answer does not wait for the one behind it.
+// An answer does not wait for the next one.
 func TestAnswerIsNotWithheld(t *testing.T) {
 	for _, user := range []string{"admin", "alice"} { // one whose answers are relayed as they come, and one whose are not
 		cluster := upstream(t, kfake.SeedTopics(1, "orders"))
