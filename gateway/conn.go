@@ -85,10 +85,6 @@ var errNobody = errors.New("the client is not authenticated: expected ApiVersion
 // The error is a *FrameError: the request cannot be answered, because it is malformed
 // or because Kafka closes the connection for it. Then close this connection; others are
 // not affected.
-//
-// The error is a *FrameError: the frame is no request that can be answered, because it
-// is malformed, or because Kafka closes the connection on it. Then the connection is
-// to be closed; no other is concerned.
 func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if c.memory == nil { // the zero Conn
 		c.memory = new(memory)

@@ -126,7 +126,7 @@ func (s *shareSession) name(m *kmsg.ShareFetchRequest) bool {
 			s.drop(sharePartition{m.ForgottenTopicsData[i].TopicID, p})
 		}
 	}
-	for key, p := range s.partitions { // of a session before this one, of which nothing is left to do
+	for key, p := range s.partitions { // of an earlier session, with nothing left to do
 		if !p.wanted && len(p.acquired)+len(p.withheld) == 0 {
 			s.drop(key)
 		}
@@ -343,7 +343,7 @@ func (f *sharedFetch) release(p *sharedPartition, allowed, named bool) (batches 
 // answer reduces the cluster's answer to what the member may have, by the current ACLs,
 // and reports whether it changed it.
 func (f *sharedFetch) answer(r *kmsg.ShareFetchResponse) (changed bool) {
-	if r.ErrorCode != 0 { // the cluster's session is as it was
+	if r.ErrorCode != 0 { // the cluster's session is unchanged
 		changed = len(r.Topics) > 0
 		r.Topics = []kmsg.ShareFetchResponseTopic{}
 		return changed

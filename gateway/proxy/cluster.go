@@ -258,7 +258,7 @@ func (c *cluster) nodes() []int32 {
 	return ids
 }
 
-// served returns what a broker serves, as a copy of which the lists are shared.
+// served returns what a broker serves. The copy shares its lists.
 func (c *cluster) served(node int32) (kmsg.ApiVersionsResponse, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

@@ -267,8 +267,8 @@ func (c *conn) readFrame(limit int) (request, error) {
 	return request{frame, room}, nil
 }
 
-// claim waits for the room of a request. While there is none for requests before their turn,
-// it waits until those of the connection before this one are answered.
+// claim waits for the room of a request. While there is no room for requests before their
+// turn, it waits until the earlier requests of the connection are answered.
 func (c *conn) claim(size int, patience time.Duration) (*claim, error) {
 	frames := c.listener.proxy.frames
 	for c.ahead.waiting.Load() > 0 {

@@ -69,7 +69,7 @@ func newMirroring(m *Mirror) *mirroring {
 	return state
 }
 
-// age returns the age of the ACLs in force: the time since they were requested.
+// age returns how old the ACLs in force are: the time since they were asked for.
 func (m *mirroring) age() time.Duration {
 	if m.loaded.Load() == 0 {
 		return 0
