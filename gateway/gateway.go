@@ -22,8 +22,8 @@ type Config struct {
 	// ShowCredentials shows them. Do not change the map after New.
 	Credentials map[string][]Credential
 	// Cluster provides what authorization needs and requests do not contain. Without
-	// it, every topic that is identified by id is refused, and all topics are assumed
-	// missing. Client.Cluster replaces it for one connection.
+	// it, every topic that is identified by id is refused, and no topic is known to
+	// exist. Client.Cluster replaces it for one connection.
 	Cluster Cluster
 	// Address returns where clients find a broker. It replaces the addresses in
 	// Metadata, FindCoordinator, DescribeCluster and all other responses that contain
