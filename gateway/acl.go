@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// server answers a request that was allowed without asking the cluster.
+// server answers an allowed request without the cluster.
 type server func(*Gateway, kmsg.Request) kmsg.Response
 
 // describeACLs answers DescribeAcls.
@@ -67,10 +67,10 @@ func createACLs(g *Gateway, request kmsg.Request) kmsg.Response {
 	return r
 }
 
-// errShown refuses changes of ACLs that the gateway only shows.
+// errShown refuses changes of ACLs that the gateway only displays.
 var errShown = errors.New("the ACLs are kept elsewhere and cannot be changed here")
 
-// create creates ACLs, or returns the error of them all with its code.
+// create creates ACLs. If the whole call fails, it returns the error and its code.
 func (g *Gateway) create(bindings []acl.Binding) ([]snapshot.CreateResult, ops.ErrorCode, error) {
 	if g.config.ACLs == ShowACLs {
 		return nil, ops.PolicyViolation, errShown
@@ -79,7 +79,7 @@ func (g *Gateway) create(bindings []acl.Binding) ([]snapshot.CreateResult, ops.E
 	return results, limitCode(err), err
 }
 
-// delete deletes ACLs, or returns the error of all filters with its code.
+// delete deletes ACLs. If the whole call fails, it returns the error and its code.
 func (g *Gateway) delete(filters []acl.Filter) ([]snapshot.DeleteResult, ops.ErrorCode, error) {
 	if g.config.ACLs == ShowACLs {
 		return nil, ops.PolicyViolation, errShown
@@ -88,7 +88,7 @@ func (g *Gateway) delete(filters []acl.Filter) ([]snapshot.DeleteResult, ops.Err
 	return results, limitCode(err), err
 }
 
-// limitCode returns the code of an error of a whole call.
+// limitCode returns the error code for an error of a whole call.
 func limitCode(err error) ops.ErrorCode {
 	if limit, ok := errors.AsType[*snapshot.LimitError](err); ok {
 		return limit.Code
@@ -136,10 +136,11 @@ func messageOf(err error) *string {
 	return new(err.Error())
 }
 
-// Bindings returns the ACLs that a DescribeAcls response shows, in its order, for
-// programs that mirror those of a cluster: with an all-matching filter they are all that
-// there are. The error names the first that is no ACL (acl.Binding.ValidateTypes), or
-// says with which code the cluster refused; then the result is nil.
+// Bindings returns the ACLs in a DescribeAcls response, in its order, for programs that
+// mirror the ACLs of a cluster. If the request's filter matches everything, these are
+// all ACLs of the cluster. If the cluster refused, the error has its error code. If an
+// ACL is invalid (acl.Binding.ValidateTypes), the error names the first such ACL. With
+// an error the result is nil.
 func Bindings(r *kmsg.DescribeACLsResponse) ([]acl.Binding, error) {
 	if r.ErrorCode != 0 {
 		return nil, fmt.Errorf("gateway: the cluster refuses to describe its ACLs: %v", ops.ErrorCode(r.ErrorCode))
@@ -161,8 +162,8 @@ func Bindings(r *kmsg.DescribeACLsResponse) ([]acl.Binding, error) {
 	return bindings, nil
 }
 
-// bindingOf returns the ACL to create. kmsg's enums are Kafka's codes, as ours are; a
-// code that nobody knows stays one, and is refused.
+// bindingOf returns the ACL to create. The codes of kmsg's enums are Kafka's, and so
+// are ours. Unknown codes are kept and refused later.
 func bindingOf(c *kmsg.CreateACLsRequestCreation) acl.Binding {
 	return acl.Binding{
 		Pattern: resource.Pattern{
@@ -176,7 +177,7 @@ func bindingOf(c *kmsg.CreateACLsRequestCreation) acl.Binding {
 	}
 }
 
-// filterOf returns the ACLs that a filter on the wire selects.
+// filterOf converts a filter from the wire.
 func filterOf(t kmsg.ACLResourceType, name *string, pattern kmsg.ACLResourcePatternType, who, host *string, op kmsg.ACLOperation, permission kmsg.ACLPermissionType) acl.Filter {
 	return acl.Filter{
 		Pattern: resource.PatternFilter{Type: resource.TypeFromCode(int8(t)), Name: name, PatternType: resource.PatternTypeFromCode(int8(pattern))},

@@ -14,7 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// creationOf is the creation of an ACL.
+// creationOf returns the request entry that creates an ACL.
 func creationOf(b acl.Binding) kmsg.CreateACLsRequestCreation {
 	return kmsg.CreateACLsRequestCreation{
 		ResourceType: kmsg.ACLResourceType(b.Pattern.Type), ResourceName: b.Pattern.Name, ResourcePatternType: kmsg.ACLResourcePatternType(b.Pattern.PatternType),
@@ -22,7 +22,7 @@ func creationOf(b acl.Binding) kmsg.CreateACLsRequestCreation {
 	}
 }
 
-// describing is a request for every ACL.
+// describing is a request for all ACLs.
 func describing(version int16) *kmsg.DescribeACLsRequest {
 	m := kmsg.NewPtrDescribeACLsRequest()
 	m.SetVersion(version)
@@ -83,8 +83,8 @@ func TestACLsAreServedFromTheStore(t *testing.T) {
 	}
 }
 
-// TestACLsAreAuthorized: who may not alter the cluster changes nothing, who may not
-// describe it sees nothing.
+// TestACLsAreAuthorized: a client without Alter changes nothing, and one without
+// Describe sees nothing.
 func TestACLsAreAuthorized(t *testing.T) {
 	store := allowing(t, "Describe Topic:t")
 	for version := int16(1); version <= 3; version++ {
@@ -116,8 +116,8 @@ func TestACLsAreAuthorized(t *testing.T) {
 	}
 }
 
-// TestACLHandling: ACLs that are only shown cannot be changed, not even by a super user,
-// and those of the cluster are left to it.
+// TestACLHandling: ACLs that are only shown cannot be changed, not even by a super
+// user; with ForwardACLs the cluster handles them.
 func TestACLHandling(t *testing.T) {
 	store := allowing(t)
 	m := kmsg.NewPtrCreateACLsRequest()
@@ -149,7 +149,7 @@ func TestACLHandling(t *testing.T) {
 	}
 }
 
-// TestTooManyACLs refuses a whole call as Kafka does.
+// TestTooManyACLs: the whole call is refused, as in Kafka.
 func TestTooManyACLs(t *testing.T) {
 	store := allowing(t)
 	conn := newGateway(t, gateway.Config{Store: store}).Conn(client("root"))
@@ -164,8 +164,8 @@ func TestTooManyACLs(t *testing.T) {
 	}
 }
 
-// A broker closes the connection on an ACL or a filter with a part whose code is 0,
-// whoever sends it; other codes that it does not know it answers.
+// A broker closes the connection if an ACL or a filter has a part with code 0,
+// regardless of the client. It answers requests with other unknown codes.
 func TestUnknownPartsOfACLsClose(t *testing.T) {
 	g := newGateway(t, gateway.Config{Store: allowing(t, "Alter Cluster:kafka-cluster", "Describe Cluster:kafka-cluster")})
 	for name, parts := range map[string]struct {
@@ -203,7 +203,7 @@ func TestUnknownPartsOfACLsClose(t *testing.T) {
 	}
 }
 
-// What a refusal says of topics to create, quotas and share sessions is what Kafka says.
+// Refusals of topic creations, quotas and share sessions have Kafka's texts.
 func TestWordsOfRefusals(t *testing.T) {
 	g := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g")})
 	t.Run("the metadata log twice is a repetition", func(t *testing.T) {

@@ -8,13 +8,13 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// addresses are where a response says where brokers or controllers are.
+// addresses says where a response has addresses of brokers or controllers.
 type addresses struct {
-	fields      []string // that have them, "" for the response itself
-	from        int16    // the first version with them
-	controllers bool     // whose addresses they are
-	// tagged says that the fields are tags of the response, which a cluster that is well
-	// leaves out: Produce and Fetch say where a leader has gone, no more.
+	fields      []string // fields with addresses; "" is the response itself
+	from        int16    // first version that has them
+	controllers bool     // they are addresses of controllers
+	// tagged says that the fields are tags of the response. A cluster usually omits
+	// them: Produce and Fetch use them only to say that a leader has moved.
 	tagged bool
 }
 
@@ -39,9 +39,10 @@ func (a *addresses) replaceIn(resp kmsg.Response, g *Gateway) (changed bool) {
 // Source: KIP-919.
 const controllerEndpoints = 2
 
-// replaceAddresses replaces the address in a structure, or those in a list of them, of
-// which it takes out what is hidden. of is what is known of the broker so far: a
-// controller has its number and, below it, the addresses of its listeners.
+// replaceAddresses replaces the address in a structure, or the addresses in a list of
+// structures. It removes list entries that are hidden. of is what is known about the
+// broker so far: a controller's id comes first, the addresses of its listeners are in a
+// list below it.
 func (g *Gateway) replaceAddresses(v reflect.Value, of Broker) (changed bool) {
 	if v.Kind() == reflect.Slice {
 		shown := reflect.MakeSlice(v.Type(), 0, v.Len())
@@ -66,7 +67,7 @@ func (g *Gateway) replaceAddresses(v reflect.Value, of Broker) (changed bool) {
 	}
 	host, port := v.FieldByName("Host"), v.FieldByName("Port")
 	if host.String() == "" {
-		return false // there is no broker, but an error
+		return false // an error without a broker
 	}
 	was := of
 	if was.Host = host.String(); port.CanInt() {
@@ -90,7 +91,7 @@ func (g *Gateway) replaceAddresses(v reflect.Value, of Broker) (changed bool) {
 	return is != was
 }
 
-// errorCodeOf returns the error code of an entry, or 0 if it has none.
+// errorCodeOf returns the error code of an entry, or 0 if it has no such field.
 func errorCodeOf(v reflect.Value) int64 {
 	if code := v.FieldByName("ErrorCode"); code.IsValid() {
 		return code.Int()

@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway"
 )
 
-// TestAddressesAreReplaced in every response and version that shows where a broker is:
-// broker 1 is at the gateway, broker 2 is hidden.
+// TestAddressesAreReplaced in every response and version with broker addresses: broker
+// 1 is at the gateway, broker 2 is hidden.
 func TestAddressesAreReplaced(t *testing.T) {
 	store := allowing(t, "All Cluster:kafka-cluster", "All Topic:t", "All Group:g")
 	address := func(b gateway.Broker) gateway.Broker {
@@ -103,7 +103,7 @@ func TestAddressesAreReplaced(t *testing.T) {
 	}
 }
 
-// TestAnUnchangedResponseIsPassedOn to its byte, though it was looked at.
+// TestAnUnchangedResponseIsPassedOn byte for byte, although it was inspected.
 func TestAnUnchangedResponseIsPassedOn(t *testing.T) {
 	g := newGateway(t, gateway.Config{Store: allowing(t, "All Topic:t"), Cluster: cluster{"t"}, Address: func(b gateway.Broker) gateway.Broker { return b }})
 	m := kmsg.NewPtrProduceRequest()
@@ -119,8 +119,8 @@ func TestAnUnchangedResponseIsPassedOn(t *testing.T) {
 	}
 }
 
-// TestUndecodedResponsesAreRead: a response that ends without tags, and so without
-// addresses, is passed on to its byte, and is held against its layout all the same.
+// TestUndecodedResponsesAreRead: a response without tags, and so without addresses, is
+// passed on byte for byte, but is still checked against its layout.
 func TestUndecodedResponsesAreRead(t *testing.T) {
 	g := newGateway(t, gateway.Config{
 		Store: allowing(t, "All Topic:t"), Cluster: cluster{"t"},

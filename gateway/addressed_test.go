@@ -8,9 +8,9 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// TestTaggedAddresses: a response of those whose addresses are tags is sent on undecoded
-// if it has no tags, which must mean that it has no address. What else is in the
-// responses is random.
+// TestTaggedAddresses: if all addresses of a response are in tags and it has no tags,
+// it is forwarded undecoded. Such a response must not contain an address. The rest of
+// the responses is random.
 func TestTaggedAddresses(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	known := newLayouts()

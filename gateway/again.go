@@ -11,25 +11,25 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// A response can come long after its request was decided: a Fetch waits for records as
-// long as the client says. What the cluster shows is therefore decided about again if the
-// ACLs have changed meanwhile. What it has done is done, and the client is told of it as it
-// was.
+// A response can arrive long after its request was decided: a Fetch waits for records
+// as long as the client says. So if the ACLs have changed by then, the gateway decides
+// again about everything that the response shows. If the response reports what the
+// cluster has done, the client gets it unchanged.
 
-// isDecided reports whether nothing about the response depends on the ACLs any more. The
-// response to CreateTopics also shows configurations.
+// isDecided reports whether the response no longer depends on the ACLs. The response to
+// CreateTopics also shows configurations.
 func (p *Plan) isDecided() bool {
 	return p.local != nil || p.changesNothing() && apiOf(p.query.Key).reportsChange && p.query.Key != ops.CreateTopicsKey
 }
 
-// Outdated reports whether the ACLs have changed since the request was decided, in a way
-// that the response is decided about again: [Plan.Response] does so.
+// Outdated reports whether the ACLs have changed since the request was decided, so that
+// [Plan.Response] will decide about the response again.
 func (p *Plan) Outdated() bool {
 	return p.query != nil && p.conn.session.View().Generation() != p.asker.view.Generation()
 }
 
-// decideAgain decides about the response by the ACLs as they are now. It returns the
-// answer if the request is refused as a whole.
+// decideAgain decides about the response by the current ACLs. It returns the answer if
+// the request is now refused as a whole.
 func (p *Plan) decideAgain() (refusal kmsg.Response, err error) {
 	if !p.Outdated() {
 		return nil, nil
@@ -69,7 +69,8 @@ func (p *Plan) decideAgain() (refusal kmsg.Response, err error) {
 	return nil, err
 }
 
-// refuseAnswer returns the answer to a request that is refused as a whole only now.
+// refuseAnswer returns the answer to a request that is refused as a whole only when its
+// response arrives.
 func (p *Plan) refuseAnswer(code ops.ErrorCode) (kmsg.Response, error) {
 	if p.refused != nil {
 		p.refused.restore()
@@ -77,15 +78,15 @@ func (p *Plan) refuseAnswer(code ops.ErrorCode) (kmsg.Response, error) {
 	return refuseAll(p.query, code)
 }
 
-// lostSession reports whether the request is one in the fetch session of a follower that
-// may not act for the cluster any more. The response may have any topic of the session.
+// lostSession reports whether the request belongs to the fetch session of a follower
+// that has lost ClusterAction. The response may contain any topic of the session.
 func (p *Plan) lostSession() bool {
 	m, ok := p.query.message.(*kmsg.FetchRequest)
 	return ok && m.Version >= 7 && m.SessionEpoch != finalEpoch && p.query.Endpoint != ops.Controller &&
 		!p.asker.view.Allowed(ops.ClusterAction, resource.Cluster, resource.ClusterName)
 }
 
-// deny adds denials that the client feels, and that were not there before.
+// deny adds denials that affect the client and were not recorded before.
 func (p *Plan) deny(felt []Denial) {
 	compare := func(a, b *Denial) int {
 		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Type, b.Type), strings.Compare(a.Name, b.Name))

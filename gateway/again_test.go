@@ -12,13 +12,13 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// late is a request whose response comes after the ACLs have changed.
+// late is a request whose response arrives after the ACLs have changed.
 type late struct {
 	name    string
 	request kmsg.Request
 	reply   func(kmsg.Response) // what the cluster answers
 	told    func(kmsg.Response) any
-	before  any // what is told by the ACLs before, and after
+	before  any // the answer with the old ACLs, and with the new ones
 	after   any
 }
 
@@ -32,7 +32,7 @@ func fetchOf(version int16) *kmsg.FetchRequest {
 	return m
 }
 
-// lateRequests are requests by the ACLs "everything", of which then only those for t1 are
+// lateRequests are sent with the ACLs "everything"; later only the ACLs for t1 are
 // left.
 func lateRequests() (list []late) {
 	for _, version := range []int16{4, 11, 12, 13, 17} {
@@ -106,8 +106,8 @@ func lateRequests() (list []late) {
 	}...)
 }
 
-// TestAnswersAreDecidedAgain: what the cluster shows is decided about by the ACLs as they
-// are when its response comes, and what it has done is told as it was.
+// TestAnswersAreDecidedAgain: what the cluster shows is decided by the ACLs at the time
+// of the response; what it has done is reported unchanged.
 func TestAnswersAreDecidedAgain(t *testing.T) {
 	everything := []string{"All Topic:t1", "All Topic:t2", "All Group:g", "All Cluster:kafka-cluster"}
 	for _, tt := range lateRequests() {
@@ -126,7 +126,7 @@ func TestAnswersAreDecidedAgain(t *testing.T) {
 					return nil
 				}))
 			}
-			if tt.name != "Produce" { // which tells only of what was done
+			if tt.name != "Produce" { // which reports only what was done
 				assert.Equal(t, changed, plan.Outdated(), tt.name)
 			}
 			reply := tt.request.ResponseKind()
@@ -137,8 +137,8 @@ func TestAnswersAreDecidedAgain(t *testing.T) {
 	}
 }
 
-// TestRefusedStaysRefused: what was not sent on has no answer, also if it is allowed by
-// the time that the others have.
+// TestRefusedStaysRefused: a refused entry was not forwarded, so it has no answer, even
+// if it is allowed when the other answers arrive.
 func TestRefusedStaysRefused(t *testing.T) {
 	store := allowing(t, "Read Topic:t1")
 	conn := newGateway(t, gateway.Config{Store: store, Cluster: cluster{"t1", "t2"}}).Conn(client("alice"))
@@ -167,8 +167,8 @@ func TestRefusedStaysRefused(t *testing.T) {
 	assert.Equal(t, []string{"t2", "t1"}, denied)
 }
 
-// TestFollowersLoseTheirSession: the response to a fetch in a session may have any topic
-// of it. One who may not act for the cluster any more gets none.
+// TestFollowersLoseTheirSession: the response to a fetch in a session may have any
+// topic of the session. A follower that has lost ClusterAction gets none.
 func TestFollowersLoseTheirSession(t *testing.T) {
 	store := allowing(t, "ClusterAction Cluster:kafka-cluster")
 	conn := newGateway(t, gateway.Config{Store: store, Cluster: cluster{"t1", "t2"}}).Conn(client("alice"))

@@ -4,9 +4,9 @@ package gateway_test
 
 import "testing"
 
-// TestAllocations holds what the exchanges cost; a request more to decode, to copy or to
-// encode shows here. The race detector allocates by itself, so the test is not built with
-// it.
+// TestAllocations checks the allocations of the exchanges, so that an additional
+// decoding, copy or encoding fails. The race detector allocates memory itself, so the
+// test is not built with it.
 func TestAllocations(t *testing.T) {
 	for _, e := range exchanges() {
 		do := e.run(t)

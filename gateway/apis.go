@@ -4,72 +4,73 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// api is what the gateway does with the requests of one API, apart from asking the
-// questions of the protocol table. The zero api sends the request on if it passes,
-// refuses it by the fields that most answers have, and hands the answer on as it is.
+// api is what the gateway does with the requests of one API, apart from the
+// authorization by the protocol table. The zero api forwards an allowed request,
+// refuses with the fields that most responses have, and returns the cluster's response
+// unchanged.
 type api struct {
-	// serveACLs and serveCredentials answer the request from the store, or without the
-	// cluster, unless the configuration forwards it.
+	// serveACLs and serveCredentials answer the request from the store, or at least
+	// without the cluster, unless the configuration says that it is forwarded.
 	serveACLs, serveCredentials server
 
-	// beforeLogin: a peer that is not authenticated yet may send it. On any other request
+	// beforeLogin: an unauthenticated peer may send this request. For any other request
 	// a broker closes the connection (Kafka's SaslServerAuthenticator).
 	beforeLogin bool
 
-	// rewrite changes the request before it is sent on.
+	// rewrite changes the request before it is forwarded.
 	rewrite rewriter
-	// sentOnEmpty: it is sent on even if nothing is left of its topics. Metadata also says
-	// where the brokers are, the cluster counts the requests of a share session, and the
-	// error of a group comes before those of its topics.
+	// sentOnEmpty: the request is forwarded even if all of its topics are refused.
+	// Metadata also returns the brokers, the cluster counts the requests of a share
+	// session, and the error of a group comes before the errors of its topics.
 	sentOnEmpty bool
-	// showsMissing: the cluster reports a missing topic before it refuses the same topic
-	// for another operation.
+	// showsMissing: the cluster reports that a topic is missing before it refuses the
+	// topic for another operation.
 	showsMissing bool
 
-	// filter takes out of the response what the client may not see.
+	// filter removes from the response what the client may not see.
 	filter filter
-	// addresses are the fields of the response that hold addresses of brokers.
+	// addresses are the fields of the response with addresses of brokers.
 	addresses *addresses
-	// hiddenTopics is Kafka's text for a group with a topic that the client may not
-	// describe (KafkaApis.handleConsumerGroupDescribe, handleShareGroupDescribe and
+	// hiddenTopics is Kafka's text for a group that has a topic which the client may
+	// not describe (KafkaApis.handleConsumerGroupDescribe, handleShareGroupDescribe and
 	// handleStreamsGroupDescribe).
 	hiddenTopics string
-	// reportsChange: the response only reports the result of a change that the request
-	// asked for. It is not decided again.
+	// reportsChange: the response only reports the result of the change. It is not
+	// decided again.
 	reportsChange bool
 
-	// items is the list of the response with an entry for each entry of the request that is
-	// decided by itself; empty is "Topics".
+	// items is the list of the response that has one entry for each separately decided
+	// entry of the request; empty means "Topics".
 	items string
-	// repeated is how entries are joined whose name the request has more than once.
+	// repeated says how entries with the same name are joined.
 	repeated repetition
-	// errorStands: an error of the whole response stands for all of its topics.
+	// errorStands: an error of the whole response also counts for all of its topics.
 	errorStands bool
-	// refused is the list whose entries all carry the error when the whole request is
+	// refused is the list whose entries all get the error when the whole request is
 	// refused.
 	refused refusedList
-	// blanks are the values of fields beside an error that differ from the table blanks.
+	// blanks are values of fields in error entries that differ from the table blanks.
 	blanks map[string]int64
-	// wording has the texts beside error codes.
+	// wording has the texts that accompany error codes.
 	wording wording
 
-	// extraCost is what one entry of an outermost list costs more than usual, in bytes: it
-	// is evaluated twice, or compared with the others.
+	// extraCost is the additional memory for one entry of an outermost list, in bytes:
+	// the entry is evaluated twice, or compared with the others.
 	extraCost int
-	// repeatsNames: a refusal repeats the name of a topic with each partition.
+	// repeatsNames: a refusal repeats the topic's name with each partition.
 	repeatsNames bool
-	// asksAboutAll: names are asked about however deep they stand in the request.
+	// asksAboutAll: the names at every depth of the request are authorized.
 	asksAboutAll bool
 }
 
-// refusedList names a list of the request, and the list of the response that gets an entry
-// with the error for each of its entries.
+// refusedList names a list of the request, and the list of the response that gets one
+// error entry for each entry of it.
 type refusedList struct {
 	request, response string
-	from, to          int16 // versions; 0 is any
+	from, to          int16 // versions; 0 means any
 }
 
-// apiOf returns the row of key. A key without a row has the zero api.
+// apiOf returns the row of key. A key without a row gets the zero api.
 func apiOf(key ops.APIKey) *api {
 	if row := int(key); row >= 0 && row < len(apis) {
 		return &apis[row]
@@ -77,8 +78,8 @@ func apiOf(key ops.APIKey) *api {
 	return &api{}
 }
 
-// itemField returns the name of the list of the response whose entries are decided one by
-// one.
+// itemField returns the name of the list of the response whose entries are decided
+// separately.
 func (a *api) itemField() string {
 	if a.items == "" {
 		return "Topics"
@@ -86,8 +87,8 @@ func (a *api) itemField() string {
 	return a.items
 }
 
-// apis is the table, by API key. Functions in it look rows up, which Go refuses as a cycle
-// in a variable's initial value. So init fills it.
+// apis is the table, by API key. Its functions look up rows, which Go rejects as an
+// initialization cycle in a variable's initial value. So init fills it.
 var apis [len(requests)]api
 
 // Sources: the request handlers of Kafka 4.2 and 4.4, and what brokers of both answer.

@@ -12,8 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// TestAPIsNameFieldsThatExist: the table names fields of messages by their names. A field
-// that kmsg renames must fail here, not in an answer.
+// TestAPIsNameFieldsThatExist: the table names message fields as text. If kmsg renames
+// a field, this test must fail, and not an answer in production.
 func TestAPIsNameFieldsThatExist(t *testing.T) {
 	lists := 0
 	for i := range apis {
@@ -65,8 +65,8 @@ func hasField(t reflect.Type, name string) bool {
 	return false
 }
 
-// TestAPIsAreOfTheProtocolTable: what the table says about entries is about APIs whose
-// entries are decided one by one.
+// TestAPIsAreOfTheProtocolTable: rows with settings for entries belong to APIs whose
+// entries are decided separately.
 func TestAPIsAreOfTheProtocolTable(t *testing.T) {
 	rows := 0
 	for i := range apis {

@@ -12,7 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// busyCluster is a cluster that calls busy while it is asked something.
+// busyCluster calls busy whenever it is asked something.
 type busyCluster struct {
 	cluster
 	busy func()
@@ -32,7 +32,7 @@ func (c busyCluster) StreamsTopology(string) (sources, internal []string, code o
 	return nil, nil, ops.None
 }
 
-// askingRequests are requests for which the gateway asks the cluster something.
+// askingRequests are requests for which the gateway asks the cluster.
 func askingRequests() map[string]kmsg.Request {
 	topics := func(name string) (list []kmsg.ProduceRequestTopic) {
 		for _, name := range []string{name, "unknown"} {
@@ -54,8 +54,8 @@ func askingRequests() map[string]kmsg.Request {
 	return map[string]kmsg.Request{"Produce": produce, "DeleteTopics": remove, "ConsumerGroupHeartbeat": heartbeat, "StreamsGroupHeartbeat": streams}
 }
 
-// TestDecidedOnceTheClusterHasAnswered: what the gateway has to ask the cluster takes time. A
-// request that is sent on after that was decided by the ACLs as they were then.
+// TestDecidedOnceTheClusterHasAnswered: questions to the cluster take time. The request
+// that is then forwarded was decided by the ACLs after the answer.
 func TestDecidedOnceTheClusterHasAnswered(t *testing.T) {
 	rights := []string{"All Topic:t1", "Describe Topic:described", "Describe Topic:g-there", "All Group:g"}
 	for name, m := range askingRequests() {
@@ -89,8 +89,8 @@ func remove(t *testing.T, store *snapshot.Store, lines ...string) {
 	}))
 }
 
-// TestShownOnceTheClusterHasAnswered: so does what is asked about the topics that an answer
-// shows, which is decided by the ACLs after it.
+// TestShownOnceTheClusterHasAnswered: questions about the topics in an answer take time
+// too. The answer is decided by the ACLs after them.
 func TestShownOnceTheClusterHasAnswered(t *testing.T) {
 	rights := []string{"Describe Topic:t1", "Describe Group:g"}
 	store := allowing(t, rights...)
@@ -109,8 +109,8 @@ func TestShownOnceTheClusterHasAnswered(t *testing.T) {
 	assert.Empty(t, got.Groups[0].Topics)
 }
 
-// TestRestlessACLs: ACLs that change with every question to the cluster end the connection,
-// and not the time of the gateway.
+// TestRestlessACLs: if the ACLs change with every question to the cluster, the
+// connection ends, instead of using the gateway's time.
 func TestRestlessACLs(t *testing.T) {
 	store := allowing(t, "All Group:g")
 	asked := 0

@@ -8,8 +8,8 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway"
 )
 
-// exchanges are requests that pass, as nearly all do, with what a cluster that is well
-// answers, and how many allocations it may take to decide and to answer each.
+// exchanges are allowed requests, as nearly all are, with the answers of a healthy
+// cluster, and the number of allocations that deciding and answering each may take.
 func exchanges() []exchange {
 	topic, id := "t1", idOf("t1")
 	records := make([]byte, 16<<10)
@@ -76,7 +76,7 @@ func (e *exchange) run(tb testing.TB) func() {
 	}
 }
 
-// BenchmarkExchange is what a proxy pays for a request and its response.
+// BenchmarkExchange measures what a request and its response cost a proxy.
 func BenchmarkExchange(b *testing.B) {
 	for _, e := range exchanges() {
 		b.Run(e.name, func(b *testing.B) {

@@ -49,7 +49,7 @@ func inWords(v reflect.Value) string {
 	return strings.Join(parts, " ")
 }
 
-// brokerAnswer is a request with what a broker answers to User:alice, as it was seen at
+// brokerAnswer is a request with the answer of a broker to User:alice, as observed with
 // Kafka 4.2.1 and 4.4.0.
 type brokerAnswer struct {
 	name     string
@@ -76,8 +76,8 @@ func (b *brokerAnswer) test(t *testing.T) {
 	}
 }
 
-// TestAnswersOfABroker: refused requests are answered in the words, and grouped in the
-// way, of a broker.
+// TestAnswersOfABroker: refused requests are answered with the texts and the grouping
+// of a broker.
 func TestAnswersOfABroker(t *testing.T) {
 	for _, row := range brokerAnswers() {
 		t.Run(row.name, row.test)
@@ -408,7 +408,7 @@ func configAnswers() []brokerAnswer {
 	}
 }
 
-// TestRefusedFields: the fields beside an error have the values of a broker.
+// TestRefusedFields: the fields of error entries have the values of a broker.
 func TestRefusedFields(t *testing.T) {
 	refuse := func(m kmsg.Request, allowed ...string) kmsg.Response {
 		conn := newGateway(t, gateway.Config{Store: allowing(t, allowed...)}).Conn(client("alice"))
@@ -443,8 +443,8 @@ func TestRefusedFields(t *testing.T) {
 	})
 }
 
-// TestDescribedGroupsWithAnError: what the cluster shows of a group is filtered also if it
-// has an error, and the words are those of a broker.
+// TestDescribedGroupsWithAnError: groups with an error are filtered too, and the texts
+// are those of a broker.
 func TestDescribedGroupsWithAnError(t *testing.T) {
 	const consumers = `g 29 "The group has described topic(s) that the client is not authorized to describe."`
 	assigned := kmsg.Assignment{TopicPartitions: []kmsg.AssignmentTopicPartition{{Topic: "secret", Partitions: []int32{0}}}}
@@ -502,8 +502,8 @@ func TestFeaturesFromZero(t *testing.T) {
 	}
 }
 
-// TestClientsWithoutAName: who does not say what software it is, from version 3 on, is
-// refused as by a broker.
+// TestClientsWithoutAName: from version 3 on, a client that does not identify its
+// software is refused, as by a broker.
 func TestClientsWithoutAName(t *testing.T) {
 	for _, software := range [][2]string{{"", "1"}, {"kcat", ""}, {"kcat", "1 2"}, {"-kcat", "1"}, {"kcat", "1."}} {
 		for version := range int16(5) {
@@ -524,8 +524,8 @@ func TestClientsWithoutAName(t *testing.T) {
 	}
 }
 
-// TestImpossibleNameWithoutCreate: a topic that the client may not create is refused
-// before the cluster says that its name is impossible.
+// TestImpossibleNameWithoutCreate: if the client may not create a topic, it is refused
+// before the cluster reports that the name is invalid.
 func TestImpossibleNameWithoutCreate(t *testing.T) {
 	for version := int16(0); version <= 9; version++ {
 		m := &kmsg.MetadataRequest{Version: version, AllowAutoTopicCreation: true, Topics: []kmsg.MetadataRequestTopic{{Topic: new("a/b")}}}
@@ -540,10 +540,10 @@ func TestImpossibleNameWithoutCreate(t *testing.T) {
 	}
 }
 
-// TestTextsAreBounded: what is said beside the errors of a request takes a bounded size,
-// and time that grows with the request alone.
+// TestTextsAreBounded: the error texts of an answer have a limited size, and take time
+// in proportion to the request only.
 func TestTextsAreBounded(t *testing.T) {
-	const times = 2_500 // the gateway refuses more of them, as short as they are
+	const times = 2_500 // the gateway refuses more of them, although they are so short
 	keys, resources := make([]string, times), make([]kmsg.AlterConfigsRequestResource, times)
 	for i := range resources {
 		resources[i] = kmsg.AlterConfigsRequestResource{ResourceType: 1, ResourceName: fmt.Sprint(i)}

@@ -9,20 +9,20 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// A request may cause as much memory as its frame is long, sixteen times, and a megabyte:
-// the decoded message, the evaluation, the denials, and the answer that refuses it. A frame
-// that could cause more is refused before anything is allocated, as Kafka refuses a frame
-// that claims too much: the connection is closed. What the cluster answers is not counted:
-// the cluster bounds it.
+// A request may use at most a megabyte plus sixteen times the length of its frame. This
+// includes the decoded message, the evaluation, the denials and the answer that refuses
+// it. A frame that could use more is refused before anything is allocated, and the
+// connection is closed: Kafka does the same with a frame that claims too much. The
+// cluster's response is not counted, because the cluster limits it.
 //
-// What a request costs is known from its layout: for each array, one entry takes so many
-// bytes at the most. TestBudget measures that this is true for every API and version.
+// The cost of a request follows from its layout: each array has a maximum number of
+// bytes for one entry. TestBudget checks these numbers for every API and version.
 const (
 	budgetFactor = 16
 	budgetBase   = 1 << 20
 )
 
-// The bounds that Kafka sets.
+// The limits that Kafka sets.
 //
 // Source: Kafka 4.4.0's generated messages (CVE-2026-111115).
 const (
@@ -30,48 +30,49 @@ const (
 	maxTags    = 10_000    // of a structure
 )
 
-// requestBudget returns how much memory a request may cause whose frame has so many bytes.
+// requestBudget returns the memory that a request with a frame of this size may use.
 func requestBudget(frame int) int64 {
-	const fixed = 20 << 10 // what a request of no entries may take: the message, the plan, the answer
+	const fixed = 20 << 10 // for a request without entries: the message, the plan, the answer
 	return budgetFactor*int64(frame) + budgetBase - fixed
 }
 
-// errBudget is why a frame is refused that is a request, but too costly a one.
-var errBudget = errors.New("malformed: the request may cause more memory than its size permits")
+// errBudget rejects a valid request that would cost too much memory.
+var errBudget = errors.New("malformed: the request may use more memory than its size allows")
 
-// Decision costs of one entry, in bytes: what is asked about it, the entry of the outcome,
-// its denial, the error of each list that it is in, and its place in the merged response.
+// Decision costs of one entry, in bytes: the question about it, its entry in the
+// outcome, its denial, the error in each list that contains it, and its place in the
+// merged response.
 const decidedCost = int(max(unsafe.Sizeof(ops.Topic{}), unsafe.Sizeof(ops.Holder{}), unsafe.Sizeof(ops.ConfigResource{}))+
 	unsafe.Sizeof(ops.Item{})+unsafe.Sizeof(Denial{})+unsafe.Sizeof("")) + 64
 
-// messageCost is the longest text beside an error code, with its length, in bytes.
+// messageCost is the longest text of an error code, including its length, in bytes.
 const messageCost = 56
 
-// lateCost is the entry of a second outcome: an answer that shows something is decided about
-// again if it comes after a change of the ACLs.
+// lateCost is one entry of a second outcome: an answer that shows data is decided again
+// if the ACLs have changed before it arrives.
 const lateCost = int(unsafe.Sizeof(ops.Item{}))
 
-// partitionCost is that of the partitions of a topic that come together, each of them once.
+// partitionCost is for partitions of one topic that are joined and deduplicated.
 const partitionCost = int(unsafe.Sizeof(placed{}))
 
-// sessionCost is that of a partition of a share session, and of what a fetch notes of it.
+// sessionCost is for one partition of a share session, including the state of a fetch.
 const sessionCost = 380
 
 const (
-	idCost       = 100 // the names of topics that are named by id
-	creationCost = 100 // Metadata: to create a topic is asked about again, and sent apart
+	idCost       = 100 // the names of topics that are identified by id
+	creationCost = 100 // Metadata: creation is authorized again and sent separately
 	withinCost   = 130 // the lists within the entry
-	comparedCost = 160 // the entry in a map of all of them
+	comparedCost = 160 // the entry in a map of all entries
 	missingCost  = 150 // the topic is looked up, and the request evaluated again
 )
 
-// setCosts finds what one entry of each array of a request may cause. response is the
-// layout of the response to it.
+// setCosts computes the cost of one entry of each array of a request. response is the
+// layout of its response.
 func (l *layout) setCosts(key ops.APIKey, response *layout) {
 	costs{key, response}.within(l, response, 0)
 }
 
-// sizeClasses are the sizes of small pieces of memory: what is between is rounded up.
+// sizeClasses are the sizes of small allocations; other sizes are rounded up to them.
 var sizeClasses = func() (classes []int) {
 	for size := 1; size <= 32<<10; size = classes[len(classes)-1] + 1 {
 		classes = append(classes, cap(append([]byte(nil), make([]byte, size)...)))
@@ -79,7 +80,7 @@ var sizeClasses = func() (classes []int) {
 	return classes
 }()
 
-// allocates returns how much memory it takes to allocate so many bytes.
+// allocates returns how much memory an allocation of this size takes.
 func allocates(bytes int64) int64 {
 	const page = 8 << 10
 	if bytes > int64(sizeClasses[len(sizeClasses)-1]) {
@@ -92,14 +93,14 @@ func allocates(bytes int64) int64 {
 	return int64(sizeClasses[i])
 }
 
-// costs finds what the entries of one kind of request may cause.
+// costs computes the costs of the entries of one kind of request.
 type costs struct {
 	key      ops.APIKey
 	response *layout
 }
 
-// within finds the costs of the arrays in a part of the request, which is repeated in a
-// part of the response, or nil, and is in so many arrays.
+// within computes the costs of the arrays in a part of the request. echo is the part of
+// the response that repeats it, or nil. depth is the number of enclosing arrays.
 func (c costs) within(l, echo *layout, depth int) {
 	switch l.kind {
 	case structLayout:
@@ -113,7 +114,7 @@ func (c costs) within(l, echo *layout, depth int) {
 		c.within(l.elem, nil, depth)
 	case arrayLayout:
 		l.cost = 0
-		if strings.HasPrefix(l.name, "Forgotten") { // of a fetch: nothing is asked or answered about them
+		if strings.HasPrefix(l.name, "Forgotten") { // in a fetch: not authorized and not answered
 			c.within(l.elem, nil, depth+1)
 			return
 		}
@@ -149,7 +150,8 @@ func (c costs) within(l, echo *layout, depth int) {
 	}
 }
 
-// field returns the field of a structure that has a name and is not fixed, or nil.
+// field returns the field with this name of a structure, unless it is fixed; nil if
+// there is none.
 func (l *layout) field(name string) *layout {
 	for _, f := range l.fields {
 		if f.name == name && f.kind != fixedLayout {
@@ -159,8 +161,8 @@ func (l *layout) field(name string) *layout {
 	return nil
 }
 
-// echoOf returns the array of a response in which the entries of an array of the request
-// are repeated if they are refused, or nil.
+// echoOf returns the array of the response that repeats the refused entries of an array
+// of the request, or nil.
 func (l *layout) echoOf(f *layout, key ops.APIKey, depth int) *layout {
 	if l == nil || f.kind != arrayLayout {
 		return nil

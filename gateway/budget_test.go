@@ -22,13 +22,13 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// worstFrame is a request that is small on the wire and has as many entries as it can: one
-// array has n entries, each as short as the layout permits.
+// worstFrame is a request that is small on the wire and has as many entries as
+// possible: one array has n entries of minimal length.
 type worstFrame struct {
 	many     []*layout // the array, and the arrays around it, outermost first
 	outer    bool      // the outermost array has the n entries, with one in each inner one
 	distinct bool      // strings are four bytes and all differ; else they are empty
-	fixed    byte      // of every byte of a number; counting is another number in each entry
+	fixed    byte      // every byte of each number; counting means another number in each entry
 	n        int
 
 	flexible bool
@@ -153,8 +153,8 @@ func (w *worstFrame) frame(k kind, l *layout) []byte {
 	return b
 }
 
-// allocated returns how many bytes f allocates in all, those that become free again
-// included.
+// allocated returns how many bytes f allocates in total, including those that are freed
+// again.
 func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -186,8 +186,8 @@ func everythingFor(t resource.Type) acl.Binding {
 	}
 }
 
-// deniedTopics denies everything with the topics whose names begin with a prefix. With
-// "00000" these are about half of the topics of a frame with distinct names.
+// deniedTopics denies everything on the topics whose names begin with a prefix. "00000"
+// matches about half of the topics of a frame with distinct names.
 func deniedTopics(prefix string) acl.Binding {
 	return acl.Binding{
 		Pattern: resource.Pattern{Type: resource.Topic, PatternType: resource.Prefixed, Name: prefix},
@@ -230,7 +230,7 @@ func (w *worstFrame) fits(layouts *layouts, k kind, size int) []byte {
 	return nil
 }
 
-// budgetCase is a gateway that worst frames are decided by.
+// budgetCase is a gateway that decides worst frames.
 type budgetCase struct {
 	name    string
 	gateway *Gateway
@@ -294,9 +294,9 @@ func (b *budgetCase) takes(t *testing.T, frame []byte) int64 {
 	return took + allocated(func() { _, _ = plan.Response(replies...) })
 }
 
-// TestBudget measures what the worst frames of every API and version cost: what is decoded,
-// the evaluation, the denials, and what of the answer the gateway makes. None may allocate
-// more than 16 times its size and 1 MiB, not even what becomes free again counted.
+// TestBudget measures the worst frames of every API and version: the decoded request,
+// the evaluation, the denials, and the gateway's part of the answer. None may allocate
+// more than 16 times its size and 1 MiB, including memory that is freed again.
 func TestBudget(t *testing.T) {
 	if raceDetector {
 		t.Skip("memory is measured without the race detector")
@@ -335,8 +335,8 @@ func TestBudget(t *testing.T) {
 	assert.Equal(t, 367, kinds)
 }
 
-// TestLargeHonestRequests: what clients of large clusters send fits in the budget, allowed
-// or refused.
+// TestLargeHonestRequests: requests of clients of large clusters fit in the budget,
+// whether allowed or refused.
 func TestLargeHonestRequests(t *testing.T) {
 	name := func(i int) string { return fmt.Sprintf("topic-%05d", i) }
 	for _, tt := range []struct {

@@ -9,17 +9,17 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// Kafka reads frames that no client of its own writes: names that are not UTF-8, numbers in
-// more bytes than they take, tags that nobody knows, bytes after the message. The cluster
-// must not read another request than the one that was decided. So such a frame is written
-// anew, as Kafka reads it, and what is written is decided and sent on.
+// Kafka accepts frames that its own clients never write: names that are not UTF-8,
+// numbers with superfluous bytes, unknown tags, bytes after the message. The cluster
+// must not read such a frame differently from the gateway. So the gateway rewrites it
+// the way Kafka reads it, and both decides and forwards the rewritten frame.
 
-// maxStringBytes is the length of the longest string that Kafka reads.
+// maxStringBytes is the length of the longest string that Kafka accepts.
 const maxStringBytes = math.MaxInt16
 
-// canonical returns a request in the form that Kafka's own clients give it, which is the
-// frame itself if it has that form. The error is a *FrameError: Kafka would close the
-// connection too.
+// canonical returns a request in the form that Kafka's own clients use; if the frame
+// has that form already, it is returned unchanged. The error is a *FrameError: Kafka
+// would also close the connection.
 func (l *layouts) canonical(h Header, frame []byte) (Header, []byte, error) {
 	k := kind{h.Key, h.Version, false}
 	err := l.check(k, frame[h.size:])
@@ -46,7 +46,7 @@ func frameError(h Header, err error) error {
 	return &FrameError{Header: h, Err: err}
 }
 
-// appendHeader appends the header of a request, without tags.
+// appendHeader appends a request header without tags.
 func appendHeader(dst []byte, h Header, flexible bool) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(h.Key))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(h.Version))
@@ -61,8 +61,8 @@ func appendHeader(dst []byte, h Header, flexible bool) []byte {
 	return dst
 }
 
-// canonicalWriter reads a message as Kafka reads it and writes it in its canonical form. While
-// out is nil it only counts the bytes. Once there is a problem it stands still.
+// canonicalWriter reads a message as Kafka reads it and writes it in canonical form.
+// While out is nil it only counts bytes. After the first problem it does nothing.
 //
 // Source: Kafka's generated messages, ByteBufferAccessor and ByteUtils; seen of Kafka 4.2.1.
 type canonicalWriter struct {
@@ -70,8 +70,8 @@ type canonicalWriter struct {
 	at       int
 	flexible bool
 	out      []byte
-	size     int // of what is written
-	mute     int // what is read is not written while it is not 0
+	size     int // bytes written
+	mute     int // while it is not 0, nothing is written
 	problem  string
 }
 
@@ -99,14 +99,14 @@ func (r *canonicalWriter) putNumber(n int) {
 // take returns the next n bytes.
 func (r *canonicalWriter) take(n int) []byte {
 	if n < 0 || n > len(r.data)-r.at {
-		r.fail("%d bytes are expected, %d are left", n, len(r.data)-r.at)
+		r.fail("expected %d bytes, %d are left", n, len(r.data)-r.at)
 		return nil
 	}
 	r.at += n
 	return r.data[r.at-n : r.at]
 }
 
-// uvarint reads a number of five bytes at the most, of which Kafka keeps 32 bits.
+// uvarint reads a number of at most five bytes; Kafka keeps 32 bits of it.
 func (r *canonicalWriter) uvarint() uint32 {
 	var n uint32
 	for shift := 0; shift < 35; shift += 7 {
@@ -123,7 +123,7 @@ func (r *canonicalWriter) uvarint() uint32 {
 	return 0
 }
 
-// length reads a length; any negative one means null, and is -1.
+// length reads a length. Any negative length means null and is returned as -1.
 func (r *canonicalWriter) length(prefix int) int {
 	n := int32(-1)
 	switch {
@@ -199,7 +199,8 @@ func (r *canonicalWriter) text(l *layout) {
 	r.put(text...)
 }
 
-// characters returns a string of n bytes as Kafka reads it, which fits where it came from.
+// characters returns a string of n bytes as Kafka decodes it. It must still fit its
+// length prefix.
 func (r *canonicalWriter) characters(n int) []byte {
 	text := r.take(n)
 	if utf8.Valid(text) {
@@ -231,16 +232,16 @@ func (r *canonicalWriter) array(l *layout) {
 	}
 }
 
-// tags reads the tags of a structure, and writes those that the version has, in their
-// order. Kafka does not look at the length of the value of a tag that it knows; of
-// several tags of one number the last counts.
+// tags reads the tags of a structure, and writes those that exist in this version in
+// order. Like Kafka, it ignores the stated length of a known tag's value. If a tag is
+// repeated, the last one counts.
 func (r *canonicalWriter) tags(l *layout) {
 	n := r.uvarint()
 	if n > maxTags || int(n) > (len(r.data)-r.at)/2 {
 		r.fail("%d tags in %d bytes", n, len(r.data)-r.at)
 		return
 	}
-	var places map[uint32]int // where the value of each tag is that the version has
+	var places map[uint32]int // where the value of each known tag is
 	for range n {
 		tag, size := r.uvarint(), r.uvarint()
 		known := l.tagged[tag]
@@ -284,9 +285,9 @@ func (r *canonicalWriter) putTags(l *layout, places map[uint32]int) {
 	r.at = end
 }
 
-// decodeUTF8 returns text as Java decodes it: a sequence that is no character becomes
-// U+FFFD, which stands for the longest part of it that begins a character. Half a UTF-16
-// pair, in three bytes, is one such part.
+// decodeUTF8 decodes text as Java does: an invalid sequence becomes U+FFFD, one for
+// each longest prefix of a character. Half of a UTF-16 pair, encoded in three bytes, is
+// one such prefix.
 //
 // Source: Java 17's String(byte[], UTF_8).
 func decodeUTF8(text []byte) []byte {
@@ -302,8 +303,8 @@ func decodeUTF8(text []byte) []byte {
 	return decoded
 }
 
-// malformedLength returns how many bytes of a text that begins with no character are
-// replaced by one.
+// malformedLength returns how many bytes of a text that starts with an invalid sequence
+// become one U+FFFD.
 func malformedLength(text []byte) int {
 	low, high, size := byte(0x80), byte(0xbf), 0
 	switch first := text[0]; {

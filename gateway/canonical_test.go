@@ -15,8 +15,8 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// TestDecodeUTF8 compares with what String(byte[], UTF_8) of Java 17 made of the same
-// bytes: each row of the file has the bytes and, as UTF-8, the string.
+// TestDecodeUTF8 compares with Java 17's String(byte[], UTF_8): each row of the file
+// has the bytes and the resulting string as UTF-8.
 func TestDecodeUTF8(t *testing.T) {
 	rows, err := os.ReadFile("testdata/java_utf8.tsv")
 	require.NoError(t, err)
@@ -31,10 +31,10 @@ func TestDecodeUTF8(t *testing.T) {
 	assert.Greater(t, count, 1_700)
 }
 
-// TestFramesThatKafkaReads: a frame that a broker answers is no reason to close the
-// connection. It is decided, and sent on in the form that a client of Kafka would send. All
-// rows were sent to a broker of Kafka 4.2.1, which answered them as it answers the
-// canonical frame.
+// TestFramesThatKafkaReads: a frame that a broker answers does not close the
+// connection. It is decided, and forwarded in the form that Kafka's own clients use.
+// All rows were sent to a broker of Kafka 4.2.1, which answered them like the canonical
+// frame.
 func TestFramesThatKafkaReads(t *testing.T) {
 	g, client := halfGateway(t, ops.Broker)
 	const header, nullID = "0003000c00000007000163", "00000000000000000000000000000000"
@@ -78,8 +78,8 @@ func TestFramesThatKafkaReads(t *testing.T) {
 	}
 }
 
-// TestNameThatIsNotUTF8 is asked about, refused, and answered as the name that Kafka makes
-// of it, so that no ACL for another name decides.
+// TestNameThatIsNotUTF8: the name is authorized, refused and answered as Kafka decodes
+// it, so that no ACL for another name decides.
 func TestNameThatIsNotUTF8(t *testing.T) {
 	g, client := halfGateway(t, ops.Broker)
 	m := kmsg.NewPtrMetadataRequest()
@@ -94,8 +94,8 @@ func TestNameThatIsNotUTF8(t *testing.T) {
 	assert.NotContains(t, string(plan.Forward[0]), "topic�", "it is refused")
 }
 
-// TestNameAndID answers topics that are named in both ways or in neither as Kafka 4.2.1
-// does.
+// TestNameAndID: topics with both a name and an id, or with neither, are answered as by
+// Kafka 4.2.1.
 func TestNameAndID(t *testing.T) {
 	g, client := halfGateway(t, ops.Broker)
 	id, zero := [16]byte{1}, [16]byte{}

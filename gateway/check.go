@@ -7,32 +7,33 @@ import (
 	"unicode/utf8"
 )
 
-// maxDecodedResponse is how much memory a response of the cluster may take once it is
-// decoded, in bytes, its records and the bytes of its strings aside. The cluster is trusted.
+// maxDecodedResponse is the most memory that a decoded response of the cluster may
+// take, in bytes, not counting its records and the bytes of its strings. The cluster is
+// trusted.
 const maxDecodedResponse = 1 << 30
 
-// check goes through a request by its layout, and reports what keeps it from being one in
-// the form that Kafka's own clients give it, or from being decoded within its budget: the
-// latter is errBudget. The error says at which byte, counted from 0.
+// check walks through a request by its layout. It returns an error if the request is
+// not in the form that Kafka's own clients use; the error names the byte offset, from
+// 0. If decoding would exceed the budget, the error is errBudget.
 func (l *layouts) check(k kind, data []byte) error {
 	return l.checkWithin(k, data, requestBudget(len(data)))
 }
 
-// checkWithin is check with a budget, in bytes.
+// checkWithin is check with an explicit budget, in bytes.
 func (l *layouts) checkWithin(k kind, data []byte, budget int64) error {
 	c := checker{data: data, left: budget, flexible: k.flexible(), foreign: true}
 	return c.message(l.of(k))
 }
 
-// checkReply goes through a response of the cluster, and reports whether the message
-// itself, beside the structures within it, has tags.
+// checkReply walks through a response of the cluster, and reports whether the top-level
+// structure has tags.
 func (l *layouts) checkReply(k kind, data []byte) (tagged bool, err error) {
 	c := checker{data: data, left: maxDecodedResponse, flexible: k.flexible()}
 	err = c.message(l.of(k))
 	return c.tagged && err == nil, err
 }
 
-// message goes through the whole message.
+// message checks the whole message.
 func (c *checker) message(l *layout) error {
 	c.value(l)
 	if c.problem == "" && c.at != len(c.data) {
@@ -47,16 +48,16 @@ func (c *checker) message(l *layout) error {
 	return c.err()
 }
 
-// checker goes through one message. Once there is a problem it stands still.
+// checker checks one message. After the first problem it does nothing.
 type checker struct {
 	data     []byte
 	at       int
-	left     int64 // how much more memory may be taken
+	left     int64 // remaining memory budget
 	flexible bool
 	foreign  bool // the message is from a client
-	tagged   bool // the structure that was gone through last has tags
+	tagged   bool // the last checked structure has tags
 	longest  int  // the length of the longest string so far
-	several  bool // the array that is gone through has more than one entry
+	several  bool // the current array has more than one entry
 	problem  string
 }
 
@@ -72,28 +73,29 @@ func (c *checker) rest() int { return len(c.data) - c.at }
 
 func (c *checker) skip(n int) {
 	if n < 0 || n > c.rest() {
-		c.fail("%d bytes are expected, %d are left", n, c.rest())
+		c.fail("expected %d bytes, %d are left", n, c.rest())
 		return
 	}
 	c.at += n
 }
 
-// uvarint reads a number in as few bytes as it takes: Kafka and kmsg agree on no other.
+// uvarint reads a minimally encoded number: Kafka and kmsg read other encodings
+// differently.
 func (c *checker) uvarint() uint32 {
-	if c.at < len(c.data) && c.data[c.at] < 0x80 { // as most are
+	if c.at < len(c.data) && c.data[c.at] < 0x80 { // the usual case
 		c.at++
 		return uint32(c.data[c.at-1])
 	}
 	n, size := binary.Uvarint(c.data[c.at:])
 	if size <= 0 || n>>32 != 0 || size > 1 && c.data[c.at+size-1] == 0 {
-		c.fail("no number in as few bytes as it takes")
+		c.fail("a number that is not minimally encoded")
 		return 0
 	}
 	c.at += size
 	return uint32(n)
 }
 
-// length reads the length before a string, bytes or an array; that of null is -1.
+// length reads the length of a string, bytes or an array; null is -1.
 func (c *checker) length(prefix int) int {
 	if c.flexible {
 		n := c.uvarint()
@@ -104,7 +106,7 @@ func (c *checker) length(prefix int) int {
 		return int(n) - 1
 	}
 	if c.rest() < prefix {
-		c.fail("a length is expected, %d bytes are left", c.rest())
+		c.fail("expected a length, %d bytes are left", c.rest())
 		return 0
 	}
 	c.at += prefix
@@ -144,8 +146,8 @@ func (c *checker) value(l *layout) {
 	}
 }
 
-// text goes through a string. That of a client is UTF-8; decoding takes its bytes, and an
-// answer repeats them.
+// text checks a string. A client's string must be UTF-8; decoding copies its bytes, and
+// an answer may repeat them.
 func (c *checker) text(l *layout) {
 	n := c.length(2)
 	start := c.at
@@ -169,7 +171,7 @@ func (c *checker) text(l *layout) {
 func (c *checker) array(l *layout) {
 	n := c.length(4)
 	if c.foreign && n > maxEntries {
-		c.fail("an array of %d entries: expected %d at the most", n, maxEntries)
+		c.fail("an array of %d entries: expected at most %d", n, maxEntries)
 		return
 	}
 	if n > c.rest()/max(l.elem.least, 1) {
@@ -193,7 +195,7 @@ func (c *checker) array(l *layout) {
 
 func (c *checker) nullable(l *layout) {
 	if c.rest() < 1 {
-		c.fail("a structure is expected, nothing is left")
+		c.fail("expected a structure, nothing is left")
 		return
 	}
 	c.at++
@@ -207,10 +209,10 @@ func (c *checker) nullable(l *layout) {
 	}
 }
 
-// tagMemory is about what a tag that kmsg does not know takes once it is decoded.
+// tagMemory is roughly the memory of a decoded tag that kmsg does not know.
 const tagMemory = 100
 
-// tags goes through the tags of a structure, which stand in rising order.
+// tags checks the tags of a structure, which must be in ascending order.
 func (c *checker) tags(l *layout) {
 	n := c.uvarint()
 	if c.problem == "" && int64(n) > int64(c.rest()/2) {
@@ -218,7 +220,7 @@ func (c *checker) tags(l *layout) {
 		return
 	}
 	if c.foreign && n > maxTags {
-		c.fail("%d tags of a structure: expected %d at the most", n, maxTags)
+		c.fail("%d tags of a structure: expected at most %d", n, maxTags)
 		return
 	}
 	if !c.foreign {
@@ -243,8 +245,7 @@ func (c *checker) tags(l *layout) {
 	c.tagged = n > 0
 }
 
-// tag goes through the value of a tag, which ends after size bytes; known is nil if
-// nobody knows what it is.
+// tag checks the value of a tag, which has size bytes. known is nil for an unknown tag.
 func (c *checker) tag(tag uint32, known *layout, size int) {
 	if known == nil {
 		c.skip(size)
@@ -259,7 +260,7 @@ func (c *checker) tag(tag uint32, known *layout, size int) {
 	c.data = all
 }
 
-// entries counts the memory of the entries of an array.
+// entries charges the memory of the entries of an array.
 func (c *checker) entries(n int, l *layout) {
 	if n <= 0 || !c.foreign {
 		c.takes(n, l.memory)
@@ -276,12 +277,12 @@ func (c *checker) entries(n int, l *layout) {
 	c.takes(n, cost)
 }
 
-// takes counts the memory that decoding n values of a size will take.
+// takes charges the memory of n decoded values of this size.
 func (c *checker) takes(n, size int) {
 	if n > 0 {
 		c.left -= int64(n) * int64(size)
 	}
 	if c.left < 0 {
-		c.fail("decoded it would take too much memory")
+		c.fail("decoding it would take too much memory")
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway"
 )
 
-// TestLongClientIDs: a client id that is not UTF-8 grows when it is written as Kafka reads
-// it. If it then does not fit before its length, the cluster would read another request than
-// the one that was decided: the one that stands in the client id.
+// TestLongClientIDs: a client id that is not UTF-8 grows when it is rewritten as Kafka
+// reads it. If its length then overflowed, the cluster would read another request than
+// the one that was decided: one hidden in the client id.
 func TestLongClientIDs(t *testing.T) {
 	m := kmsg.NewPtrMetadataRequest()
 	m.SetVersion(4)

@@ -10,45 +10,46 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Conn decides the requests of one connection. The requests of a connection are handed to
-// it one by one, in their order, each once what was sent on of the one before is answered:
-// so a broker takes them too, and a request that waited behind another at the cluster
-// would be decided too early. It is not safe for concurrent use, neither beside its Plans
-// nor beside the Conn that it follows (see [Client]). The zero Conn refuses everything.
+// Conn decides the requests of one connection. Pass the requests to it one at a time,
+// in order, each after the forwarded part of the previous one was answered. A broker
+// handles them in the same way, and a request that waited at the cluster would be
+// decided too early. A Conn is not safe for concurrent use, not even with its own Plans
+// or with the Conn that it replaces (see [Client]). The zero Conn refuses everything.
 type Conn struct {
 	gateway *Gateway
 	subject snapshot.Subject
 	session *snapshot.Session
-	nobody  bool // nobody knows who the peer is, or where
+	nobody  bool // the peer is not authenticated, or its address is unknown
 	reader  reader
 	memory  *memory
-	last    string // the client id of the last request
+	last    string // the client id of the previous request
 
-	// What the plans of earlier requests do not need any more, blank, or nil.
+	// Memory that the plans of earlier requests no longer need, cleared, or nil.
 	spare   *query
 	produce *kmsg.ProduceRequest
 }
 
-// memory is what a connection remembers of sessions and of members of groups. There is one
-// for the connection, also when the peer authenticates again: an answer that is still on its
-// way then belongs to the same session as the requests that come after it.
+// memory is what a connection remembers about sessions and group members. It is kept
+// when the peer authenticates again: an answer that is still on its way then belongs to
+// the same session as the requests after it.
 type memory struct {
 	share   shareSession
 	members subscriptions
 }
 
-// maxSpareTopics is for how many topics a request to produce is kept room. A client
-// writes to a few at a time; who once wrote to thousands is not to hold memory for it.
+// maxSpareTopics limits the memory that is kept for the topics of a produce request. A
+// client usually writes to a few topics at a time; a single request for thousands must
+// not occupy memory permanently.
 const maxSpareTopics = 16
 
-// Conn returns the state of a new connection. A peer that authenticates again, or only
-// after its first requests, gets a new Conn.
+// Conn returns the state of a new connection. When a peer authenticates again, or only
+// after its first requests, create a new Conn.
 func (g *Gateway) Conn(client Client) *Conn {
 	return g.conn(client, g.config.Endpoint, false)
 }
 
-// conn returns the state of a connection to an endpoint; the requests of a forwarded
-// one came in an Envelope.
+// conn returns the state of a connection to an endpoint. forwarded means that its
+// requests come in an Envelope.
 func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Conn {
 	caller := ops.Caller{TokenAuthenticated: client.TokenAuthenticated, Protocol: client.Protocol}
 	if !client.Subject.Principal.IsZero() {
@@ -77,13 +78,13 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 
 var errNobody = errors.New("the client is not authenticated: expected ApiVersions, SaslHandshake or SaslAuthenticate")
 
-// Request decides one request. frame is what [ReadFrame] returned; it is kept by the
-// Plan and must not be changed. All questions that the request raises are answered by
+// Request decides one request. frame is what [ReadFrame] returned; the Plan keeps it,
+// so it must not be changed. All authorization questions of the request are answered by
 // one state of the ACLs.
 //
-// The error is a *FrameError: the frame is no request that can be answered, because it
-// is malformed, or because Kafka closes the connection on it. Then the connection is
-// to be closed; no other is concerned.
+// The error is a *FrameError: the request cannot be answered, because it is malformed
+// or because Kafka closes the connection for it. Then close this connection; others are
+// not affected.
 func (c *Conn) Request(frame []byte) (*Plan, error) {
 	if c.memory == nil { // the zero Conn
 		c.memory = new(memory)
@@ -99,14 +100,15 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	return nil, &FrameError{Err: errRestless}
 }
 
-// maxDecisions is how often a request is decided whose questions to the cluster take so long
-// that the ACLs have changed when they are answered.
+// maxDecisions limits how often one request is decided. It is decided again when the
+// ACLs have changed while the cluster was asked about it.
 const maxDecisions = 10
 
 var errRestless = errors.New("the ACLs change faster than the cluster answers")
 
-// request decides one request by the ACLs as they are when nothing, or nothing but ids of
-// topics, is left to ask the cluster. If the plan has asked more, they may be others by now.
+// request decides one request. If only topic ids had to be looked up, or nothing, the
+// ACLs are those after the lookup. If the plan asked the cluster more, the ACLs may
+// have changed by now.
 func (c *Conn) request(frame []byte) (*Plan, error) {
 	h, err := parseHeader(frame, c.last)
 	if err != nil {
@@ -114,7 +116,7 @@ func (c *Conn) request(frame []byte) (*Plan, error) {
 	}
 	c.last = h.ClientID
 	if c.gateway == nil {
-		return nil, &FrameError{Header: h, Err: errors.New("a connection that no gateway made")}
+		return nil, &FrameError{Header: h, Err: errors.New("the Conn was not created by a Gateway")}
 	}
 	if c.nobody && !apiOf(h.Key).beforeLogin {
 		return nil, &FrameError{Header: h, Err: errNobody}
@@ -148,7 +150,7 @@ func (c *Conn) request(frame []byte) (*Plan, error) {
 	return p, nil
 }
 
-// blank returns a blank request of the kind.
+// blank returns a blank request of this kind.
 func (c *Conn) blank(h Header) kmsg.Request {
 	if h.Key != ops.ProduceKey || c.produce == nil {
 		return h.request()
@@ -158,8 +160,8 @@ func (c *Conn) blank(h Header) kmsg.Request {
 	return r
 }
 
-// recycle takes from a plan what is needed only to decide about the response. The answer that
-// is ready may share memory with the request.
+// recycle takes memory from a plan whose response needs no more decisions. A finished
+// answer may still share memory with the request.
 func (c *Conn) recycle(p *Plan) {
 	if r, ok := p.query.message.(*kmsg.ProduceRequest); ok && p.local == nil && cap(r.Topics) <= maxSpareTopics {
 		clear(r.Topics)

@@ -8,8 +8,8 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// TestWhatIsKeptIsBounded: a connection holds no memory for the many topics that it once
-// wrote to.
+// TestWhatIsKeptIsBounded: a connection does not keep memory for the many topics of an
+// earlier request.
 func TestWhatIsKeptIsBounded(t *testing.T) {
 	g, client := halfGateway(t, ops.Broker)
 	conn := g.Conn(client)

@@ -9,23 +9,23 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// CredentialHandling says what becomes of the requests that list and change the SCRAM
-// credentials of users. The zero CredentialHandling is ShowCredentials. Whatever it is,
-// who may not describe or alter the cluster is refused.
+// CredentialHandling says how requests that list and change the SCRAM credentials of
+// users are handled. The zero CredentialHandling is ShowCredentials. With every value,
+// a client that may not describe or alter the cluster is refused.
 type CredentialHandling int8
 
 const (
 	// ShowCredentials answers DescribeUserScramCredentials from Config.Credentials, and
-	// refuses AlterUserScramCredentials with POLICY_VIOLATION: for gateways whose clients
-	// log in with passwords that the cluster does not know. Who changes or deletes one in
-	// the cluster would believe it changed, while the old one goes on working.
+	// refuses AlterUserScramCredentials with POLICY_VIOLATION. Use it if clients log in
+	// with passwords that the cluster does not know: a change in the cluster would
+	// appear to succeed while the old password keeps working.
 	ShowCredentials CredentialHandling = iota
-	// ForwardCredentials sends them to the cluster: for gateways whose clients log in by
-	// certificates or by Kerberos.
+	// ForwardCredentials forwards both requests to the cluster. Use it if clients log
+	// in with certificates or Kerberos.
 	ForwardCredentials
 )
 
-// Credential is a SCRAM credential of a user, without its secrets.
+// Credential describes a SCRAM credential of a user, without secrets.
 type Credential struct {
 	Mechanism  int8 // Kafka's code: 1 is SCRAM-SHA-256, 2 is SCRAM-SHA-512
 	Iterations int32
@@ -37,7 +37,7 @@ type Credential struct {
 func describeCredentials(g *Gateway, request kmsg.Request) kmsg.Response {
 	m := request.(*kmsg.DescribeUserSCRAMCredentialsRequest)
 	r := m.ResponseKind().(*kmsg.DescribeUserSCRAMCredentialsResponse)
-	asked := make(map[string]int, len(m.Users)) // how often
+	asked := make(map[string]int, len(m.Users)) // number of times
 	var users []string
 	for i := range m.Users {
 		name := m.Users[i].Name
@@ -72,7 +72,7 @@ func describeCredentials(g *Gateway, request kmsg.Request) kmsg.Response {
 	return r
 }
 
-// alterCredentials refuses AlterUserScramCredentials for each user that it names.
+// alterCredentials refuses AlterUserScramCredentials for each user in it.
 func alterCredentials(_ *Gateway, request kmsg.Request) kmsg.Response {
 	m := request.(*kmsg.AlterUserSCRAMCredentialsRequest)
 	r := m.ResponseKind().(*kmsg.AlterUserSCRAMCredentialsResponse)

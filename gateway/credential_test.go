@@ -23,8 +23,8 @@ func changeOf() *kmsg.AlterUserSCRAMCredentialsRequest {
 	return m
 }
 
-// Where clients log in with passwords that the cluster does not know, a change of those
-// in the cluster is refused for each user, and none reaches the cluster.
+// If clients log in with passwords that the cluster does not know, a change of the
+// cluster's passwords is refused for each user, and does not reach the cluster.
 func TestCredentialsThatAreKeptElsewhereAreNotChanged(t *testing.T) {
 	for name, test := range map[string]struct {
 		allowed []string
@@ -49,7 +49,7 @@ func TestCredentialsThatAreKeptElsewhereAreNotChanged(t *testing.T) {
 	}
 }
 
-// What is shown are the credentials that clients log in with, as Kafka shows its own.
+// The credentials that clients log in with are shown, in Kafka's form.
 func TestCredentialsAreThoseOfTheGateway(t *testing.T) {
 	both := []gateway.Credential{{Mechanism: 1, Iterations: 4096}, {Mechanism: 2, Iterations: 8192}}
 	g := newGateway(t, gateway.Config{

@@ -16,36 +16,38 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// DescribeTopicPartitions answers in pages, and tells the client with which partition the
-// next one begins. A request for all topics is answered by what the gateway may see, and
-// what the client may not is taken out of the page afterwards. Where a page begins and
-// ends must then be neither chosen by the client nor told to it: a page that begins at a
-// name of the client's, ends after one partition and turns out empty says that a hidden
-// topic follows that name, and a few hundred such pages spell it.
+// DescribeTopicPartitions answers in pages, and returns a cursor to the first partition
+// of the next page. For a request for all topics, the cluster's page contains
+// everything that the gateway may see; the gateway then removes what the client may not
+// see. So the client must neither choose nor learn where a page begins and ends.
+// Otherwise it could ask for a page that begins at a name of its choice and ends after
+// one partition. If that page is empty, a hidden topic follows the name, and a few
+// hundred such pages spell out the hidden name.
 //
-// So every cursor of such a request is sealed with a key of the gateway's own, for one
-// principal, and no other is accepted; and a page is as long as the cluster makes it,
-// whatever limit the client asks for. It may be empty, with a cursor to the next.
+// So the gateway encrypts every cursor of such a request with its own key, for one
+// principal, and accepts no other cursor. The cluster alone determines the length of a
+// page; the client's limit is ignored. A page may be empty and have a cursor to the
+// next one.
 //
-// What remains visible is about how many hidden partitions there are: a page holds as
-// many partitions as the cluster has set (max.request.partition.size.limit), and what is
-// missing to that is hidden. So a client may count what is hidden in the whole cluster,
-// and between topics that it may describe, those included that it creates; it cannot ask
-// about a name that it makes up.
+// The approximate number of hidden partitions remains visible: a page has as many
+// partitions as the cluster configures (max.request.partition.size.limit), and the
+// missing ones are hidden. So a client can count the hidden partitions of the whole
+// cluster, and those between two topics that it may describe, including topics that it
+// creates. It cannot test a name that it invents.
 //
-// Where topics are named, only those that the client may describe are sent on: the
-// cursor is one of them, plain, and the limit is the client's.
+// If a request names topics, only topics that the client may describe are forwarded.
+// Then the cursor is a plain topic name, and the client's limit applies.
 
-// sealMark begins a sealed cursor. No topic's name has it.
+// sealMark begins a sealed cursor. Topic names cannot contain it.
 const sealMark = "~"
 
-// newSeal returns a cipher with a key of its own.
+// newSeal returns a cipher with a new random key.
 func newSeal() cipher.AEAD {
 	key := make([]byte, 32)
-	rand.Read(key) // it never fails: see crypto/rand
+	rand.Read(key) // never fails: see crypto/rand
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		panic(err) // the key has one of the three lengths
+		panic(err) // the key length is valid
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
@@ -54,13 +56,13 @@ func newSeal() cipher.AEAD {
 	return aead
 }
 
-// maxTopicName is how long a topic's name can be, in bytes. All names are sealed at this
-// length, so that a cursor does not show how long one is.
+// maxTopicName is the maximum length of a topic name, in bytes. Every name is padded to
+// this length before it is sealed, so that a cursor does not show its length.
 //
 // Source: Kafka's Topic.MAX_NAME_LENGTH.
 const maxTopicName = 249
 
-// sealCursor returns the cursor of the client for one of the cluster.
+// sealCursor encrypts a cursor of the cluster for the client.
 func (p *Plan) sealCursor(topic string, partition int32) string {
 	plain := make([]byte, 4+max(maxTopicName, len(topic)))
 	binary.BigEndian.PutUint32(plain, uint32(partition))
@@ -68,8 +70,8 @@ func (p *Plan) sealCursor(topic string, partition int32) string {
 	return sealMark + base64.RawURLEncoding.EncodeToString(p.gateway.seal.Seal(nil, nil, plain, p.sealedFor()))
 }
 
-// unsealCursor returns the cursor of the cluster for one of the client, and whether it
-// is one that this gateway gave to this principal.
+// unsealCursor decrypts a cursor of the client. ok is false unless this gateway issued
+// it to this principal.
 func (p *Plan) unsealCursor(cursor string) (topic string, partition int32, ok bool) {
 	sealed, ok := strings.CutPrefix(cursor, sealMark)
 	if !ok {
@@ -86,12 +88,12 @@ func (p *Plan) unsealCursor(cursor string) (topic string, partition int32, ok bo
 	return string(bytes.TrimRight(plain[4:], "\x00")), int32(binary.BigEndian.Uint32(plain)), true
 }
 
-// sealedFor is what a cursor is bound to: who was given it.
+// sealedFor is the principal that a cursor is bound to.
 func (p *Plan) sealedFor() []byte { return []byte(p.query.Caller.Principal) }
 
-// readPage refuses a cursor before the first partition, and where topics are named one of
-// another topic, such as a sealed one: it is of another request. Topics before that of the
-// cursor are not described.
+// readPage refuses a cursor before the first partition. If the request names topics, it
+// also refuses a cursor of a topic that is not among them, such as a sealed one, which
+// belongs to another request. Topics before the cursor's topic are not described.
 //
 // Source: Kafka's DescribeTopicPartitionsRequestHandler.
 func readPage(q *query, m *kmsg.DescribeTopicPartitionsRequest) {
@@ -107,9 +109,9 @@ func readPage(q *query, m *kmsg.DescribeTopicPartitionsRequest) {
 	m.Topics = slices.DeleteFunc(m.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic < m.Cursor.Topic })
 }
 
-// rewritePage makes a request for all topics one for the page that a sealed cursor says,
-// as long as the cluster makes it. Any other cursor is refused. So is one of a gateway
-// that has been replaced since: the client begins anew.
+// rewritePage changes a request for all topics: it decrypts the cursor and removes the
+// client's limit. Cursors that cannot be decrypted are refused, such as those of a
+// gateway that has been restarted: the client starts again.
 func rewritePage(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.DescribeTopicPartitionsRequest)
 	if !p.query.AllTopics {
@@ -131,17 +133,17 @@ func rewritePage(p *Plan, _ *ops.Outcome) (bool, error) {
 	return true, nil
 }
 
-// dropCursor takes the cursor out of a request whose cursor is of a topic that is refused:
-// the cluster would refuse it. The topics before it are already out of the request.
+// dropCursor removes the cursor if its topic is refused, since the cluster would refuse
+// the request. The topics before it have been removed already.
 func dropCursor(m *kmsg.DescribeTopicPartitionsRequest) {
 	if m.Cursor != nil && !slices.ContainsFunc(m.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic == m.Cursor.Topic }) {
 		m.Cursor = nil
 	}
 }
 
-// refuseCursor gives the error of a request for all topics to the topic of its cursor. A
-// broker's error is in the topics that are named: here it would be no error but an empty
-// last page.
+// refuseCursor reports the error of a request for all topics in an entry for the
+// cursor's topic. A broker reports it in the named topics; here there are none, and the
+// answer would look like an empty last page.
 func refuseCursor(m *kmsg.DescribeTopicPartitionsRequest, r *kmsg.DescribeTopicPartitionsResponse, code ops.ErrorCode) {
 	if len(m.Topics) > 0 || m.Cursor == nil {
 		return
@@ -151,7 +153,7 @@ func refuseCursor(m *kmsg.DescribeTopicPartitionsRequest, r *kmsg.DescribeTopicP
 	r.Topics = append(r.Topics, t)
 }
 
-// filterTopicPartitions decides about the topics that the cluster describes.
+// filterTopicPartitions filters the topics that the cluster describes.
 func (p *Plan) filterTopicPartitions(r *kmsg.DescribeTopicPartitionsResponse) {
 	late := p.query.Request
 	late.Topics = topicsOf(r.Topics, func(t *kmsg.DescribeTopicPartitionsResponseTopic) ops.Topic { return p.shown(t.Topic, t.TopicID) })
@@ -177,7 +179,7 @@ func (p *Plan) filterTopicPartitions(r *kmsg.DescribeTopicPartitionsResponse) {
 	switch {
 	case p.query.AllTopics:
 		next.Topic, next.Partition = p.sealCursor(next.Topic, next.Partition), 0
-	case len(p.evaluateLate(&late).Filtered) > 0: // the client did not name it, or may not
+	case len(p.evaluateLate(&late).Filtered) > 0: // the client did not name it, or may not describe it
 		r.NextCursor = nil
 	}
 }

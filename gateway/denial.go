@@ -11,31 +11,31 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Denial is a question that was answered with a denial.
+// Denial is an authorization question that was denied.
 type Denial struct {
 	Operation ops.Operation
 	Type      resource.Type
-	ByType    bool   // any resource of the type would have done
-	Name      string // "" where ByType is set
+	ByType    bool   // asked for any resource of the type
+	Name      string // "" if ByType is set
 	Decision  snapshot.Decision
 }
 
-// asker asks one state of the ACLs about one client, and notes what it denies. It
-// implements ops.ActionAuthorizer.
+// asker asks one state of the ACLs about one client, and records denials. It implements
+// ops.ActionAuthorizer.
 type asker struct {
 	view    *snapshot.View
 	checks  int
 	entries int // of the request that can be denied, if known
 	denials []Denial
-	quiet   bool // denials are not noted
-	probing bool // those of this step are not noted: they only find out what to show
-	loud    bool // all are noted
+	quiet   bool // record no denials
+	probing bool // record no denials of this step: it only determines what to show
+	loud    bool // record all denials
 }
 
-// manyDenials is for how many denials room is made step by step.
+// manyDenials is the number of denials from which on room for all entries is reserved.
 const manyDenials = 64
 
-// Begin says what the questions that follow are for.
+// Begin says what the following questions are for.
 func (a *asker) Begin(action ops.Action) { a.probing = !action.LogDenied }
 
 func (a *asker) Allowed(op ops.Operation, t resource.Type, name string) bool {
@@ -50,23 +50,24 @@ func (a *asker) AllowedAny(op ops.Operation, t resource.Type) bool {
 	return d.Allowed() || a.note(Denial{Operation: op, Type: t, ByType: true, Decision: d})
 }
 
-// note notes a denial, and returns false.
+// note records a denial, and returns false.
 func (a *asker) note(d Denial) bool {
 	if !a.loud && (a.quiet || a.probing) {
 		return false
 	}
 	if len(a.denials) == cap(a.denials) && cap(a.denials) >= manyDenials {
-		// Of so many entries probably all are refused. To grow by steps takes twice the memory.
+		// With so many denials, probably all entries are refused. Growing step by step
+		// would take twice the memory.
 		a.denials = slices.Grow(a.denials, max(a.entries+manyDenials-len(a.denials), len(a.denials)))
 	}
 	a.denials = append(a.denials, d)
 	return false
 }
 
-// denials returns the denials of an outcome that belong in an audit log. Kafka logs none
-// where it refuses a request by a question that it asks quietly, such as an
-// InitProducerId without a transactional id: here all of its denials are told then, so
-// that no refusal is without one.
+// denials returns the denials of an outcome that belong in an audit log. Kafka logs
+// nothing if it refuses a request by a question that it does not log, such as an
+// InitProducerId without a transactional id. Here all denials of such a request are
+// returned, so that every refusal has at least one.
 func (p *Plan) denials(out *ops.Outcome) []Denial {
 	if len(p.asker.denials) > 0 || out.Error == ops.None {
 		return p.asker.denials
@@ -76,11 +77,11 @@ func (p *Plan) denials(out *ops.Outcome) []Denial {
 	return a.denials
 }
 
-// Events yields an event for each of Denied, in their order, for the handlers of package
-// audit. Each is made when it is yielded, and has no time: a request can be refused a
-// hundred thousand names. Text of the client that is not UTF-8 has U+FFFD in place of
-// what is not. The events of an Envelope are about the
-// principal and the request in it, once it may be sent at all.
+// Events yields an audit event for each of Denied, in order, for the handlers of
+// package audit. Each event is created when it is yielded, because a request can have a
+// hundred thousand refused names. Events have no time. Invalid UTF-8 in the client's
+// text is replaced by U+FFFD. For an Envelope that is itself allowed, the events are
+// about the principal and the request inside it.
 func (p *Plan) Events() iter.Seq[*audit.Event] {
 	return func(yield func(*audit.Event) bool) {
 		about := p
@@ -105,8 +106,8 @@ func (p *Plan) Events() iter.Seq[*audit.Event] {
 	}
 }
 
-// nameOf returns the name of what an entry is about, also if it must not be shown to
-// the client.
+// nameOf returns the name of the resource of an entry, even if the client must not see
+// it.
 func nameOf(r *ops.Request, it *ops.Item) string {
 	shown := *it
 	shown.NameWithheld = false

@@ -29,7 +29,7 @@ func eventsOf(t *testing.T, g *gateway.Gateway, m kmsg.Request, clientID string)
 	return events
 }
 
-// Each refused name is an event, with all that is known of the request.
+// Each refused name is an event, with everything that is known about the request.
 func TestEventsTellOfTheRequest(t *testing.T) {
 	g := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine")})
 	m := kmsg.NewPtrMetadataRequest()
@@ -48,8 +48,8 @@ func TestEventsTellOfTheRequest(t *testing.T) {
 	}
 }
 
-// A question about any resource of a type is told as one, with the question before it
-// that Kafka asks quietly: there would be no event of the refusal otherwise.
+// A question about any resource of a type is one event, together with the preceding
+// question that Kafka does not log: otherwise the refusal would have no event.
 func TestEventsOfQuietQuestions(t *testing.T) {
 	g := newGateway(t, gateway.Config{Store: allowing(t)})
 	m := kmsg.NewPtrInitProducerIDRequest()
@@ -62,7 +62,7 @@ func TestEventsOfQuietQuestions(t *testing.T) {
 	assert.Equal(t, 0, events[1].Call.References)
 }
 
-// The events of an Envelope are about who sent what is in it.
+// The events of an Envelope are about the sender of the request inside it.
 func TestEventsOfAnEnvelope(t *testing.T) {
 	g := newGateway(t, gateway.Config{Store: allowing(t, "ClusterAction Cluster:kafka-cluster"), Endpoint: ops.Controller})
 	inner := kmsg.NewPtrDeleteTopicsRequest()
@@ -84,8 +84,8 @@ func TestEventsOfAnEnvelope(t *testing.T) {
 	}
 }
 
-// A request that is refused fifty thousand names holds no event of each: they are
-// made one by one.
+// The events of a request with fifty thousand refused names are not kept in memory:
+// they are created one by one.
 func TestEventsTakeNoMemoryBeforeTheyAreAskedFor(t *testing.T) {
 	g := newGateway(t, gateway.Config{Store: allowing(t)})
 	m := kmsg.NewPtrDeleteTopicsRequest()

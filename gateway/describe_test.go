@@ -70,8 +70,8 @@ func nextCursor(t *testing.T, conn *gateway.Conn, topic string, partition int32)
 	return answer[*kmsg.DescribeTopicPartitionsResponse](t, decide(t, conn, m), m, r).NextCursor.Topic
 }
 
-// TestPagesBeginWhereTheGatewaySays: an empty page says that there is a hidden topic
-// where it begins. Whoever could choose that could spell its name.
+// TestPagesBeginWhereTheGatewaySays: an empty page shows that there is a hidden topic
+// where the page begins. A client that could choose the beginning could spell its name.
 func TestPagesBeginWhereTheGatewaySays(t *testing.T) {
 	config := gateway.Config{Store: allowing(t, "Describe Topic:zz")}
 	g := newGateway(t, config)
@@ -101,8 +101,8 @@ func TestPagesBeginWhereTheGatewaySays(t *testing.T) {
 	}
 }
 
-// TestPagesEndWhereTheClusterSays: who could make a page end after one partition would
-// learn what each one is.
+// TestPagesEndWhereTheClusterSays: a client that could end a page after one partition
+// would learn about every partition.
 func TestPagesEndWhereTheClusterSays(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine")}).Conn(client("alice"))
 	for _, limit := range []int32{math.MinInt32, -1, 0, 1, 2000, math.MaxInt32} {
@@ -114,8 +114,8 @@ func TestPagesEndWhereTheClusterSays(t *testing.T) {
 	}
 }
 
-// TestCursorsShowNothing, neither how long the name of the topic is nor whether the next
-// page begins with the same as the last time.
+// TestCursorsShowNothing: neither the length of the topic's name, nor whether the next
+// page begins at the same topic as before.
 func TestCursorsShowNothing(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine*")}).Conn(client("alice"))
 	seen := map[string]bool{}
@@ -132,7 +132,8 @@ func TestCursorsShowNothing(t *testing.T) {
 	}
 }
 
-// TestPagesOfNamedTopics are the client's to choose: it may describe all that is sent on.
+// TestPagesOfNamedTopics: the client chooses the pages, because it may describe all
+// forwarded topics.
 func TestPagesOfNamedTopics(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine*")}).Conn(client("alice"))
 	named := func(cursor string) *kmsg.DescribeTopicPartitionsRequest {
@@ -179,8 +180,8 @@ func TestPagesOfNamedTopics(t *testing.T) {
 	}
 }
 
-// TestOffsetsOfEveryTopic shows those that may be described, in the versions that can
-// ask for all, by name and by id.
+// TestOffsetsOfEveryTopic shows the topics that the client may describe, in the
+// versions that can ask for all, by name and by id.
 func TestOffsetsOfEveryTopic(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Group:g", "Describe Topic:mine"), Cluster: cluster{"mine", "theirs"}}).Conn(client("alice"))
 	for version := int16(2); version <= 10; version++ {
@@ -211,8 +212,8 @@ func TestOffsetsOfEveryTopic(t *testing.T) {
 	}
 }
 
-// TestOffsetsOfRefusedTopics are errors at their places, also where nothing else is
-// asked for.
+// TestOffsetsOfRefusedTopics are errors in their places, even if nothing else is
+// requested.
 func TestOffsetsOfRefusedTopics(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Group:g*", "Describe Topic:mine"), Cluster: cluster{"mine", "theirs"}}).Conn(client("alice"))
 	m := kmsg.NewPtrOffsetFetchRequest()

@@ -1,8 +1,7 @@
-// Package gateway puts the authorizer between Kafka clients and a Kafka cluster: it
-// decodes each request, evaluates it by the protocol table (package ops) with the
-// ACLs of a store (package snapshot), and says what to send on and what to answer.
-// It opens no connection and starts no goroutine; those belong to the program around
-// it.
+// Package gateway puts the authorizer between Kafka clients and a Kafka cluster. It
+// decodes each request, decides it by the protocol table (package ops) and the ACLs of
+// a store (package snapshot), and returns what to forward and what to answer. It opens
+// no connections and starts no goroutines; the program that uses it does that.
 //
 //	g, err := gateway.New(gateway.Config{Store: store, Cluster: cluster})
 //	conn := g.Conn(gateway.Client{Subject: subject})     // once a client connection
@@ -14,35 +13,36 @@
 //		…                                                // send it; close if plan.Close
 //	}
 //
-// A request that passes is sent on as it came, and what comes back is handed to the
-// client. One that is refused in part is sent on without what is refused, and the errors
-// of the refused parts are put into the answer in the order of the request. One that is
-// refused as a whole never reaches the cluster. Lists are filtered when they come back:
-// the topics of Metadata, groups, transactions, offsets, descriptions, and the
-// authorized operations of KIP-430. An API or a version that Kafka 4.2 or kmsg does not
-// know is refused and not advertised.
+// An allowed request is forwarded unchanged, and its response goes back to the client.
+// A partly refused request is forwarded without the refused entries, and their errors
+// are merged into the response in the order of the request. A request that is refused
+// as a whole never reaches the cluster. Lists in responses are filtered: the topics of
+// Metadata, groups, transactions, offsets, descriptions, and the authorized operations
+// of KIP-430. APIs and versions that Kafka 4.2 or kmsg does not know are refused and
+// not advertised.
 //
 // # When a request is decided
 //
-// A request that is forwarded after an Update of the store has returned was decided by
-// that update or a later one, and so was every answer, as far as it shows what the cluster
-// holds; what the cluster has done is told as it was.
+// If a request is forwarded after an Update of the store has returned, that update or a
+// later one decided it. The same holds for every answer that shows what the cluster
+// holds. An answer that reports what the cluster has done reports it unchanged.
 //
-// For the first half the program around it hands the requests of a connection over one by
-// one, each once the one before is answered, and sends what Forward has at once: package
-// proxy does. For the second half [Plan.Response] decides again if the ACLs have changed
-// while the cluster was busy: about a Fetch that waited for records, about a JoinGroup
-// that waited for a group, about every list and description.
+// The guarantee for requests needs the help of the program that uses the gateway: it
+// passes the requests of a connection one at a time, each after the previous one was
+// answered, and sends Forward immediately. Package proxy does this. The guarantee for
+// answers is kept by [Plan.Response]: it decides again if the ACLs have changed while
+// the cluster was busy. This matters for a Fetch that waited for records, a JoinGroup
+// that waited for a group, and every list and description.
 //
-// # What somebody may still do whose rights are taken away
+// # What clients can still do after a right is revoked
 //
-// A consumer whose Read on a topic is taken away stays a member of its group, as in Kafka:
-// it sends heartbeats, joins, leaves, and commits offsets of other topics; it gets no
-// record of the topic any more, and commits no offset of it. One whose Read on the group is
-// taken away is refused all of that; the cluster takes it for dead when its session times
-// out, and gives its partitions to others. A transactional producer whose Write on its
-// transactional id is taken away can neither commit nor abort: the cluster aborts when the
-// transaction times out.
+// A consumer that loses Read on a topic stays a member of its group, as in Kafka. It
+// can send heartbeats, join, leave, and commit offsets of other topics. It gets no more
+// records of that topic and cannot commit offsets of it. A consumer that loses Read on
+// the group can do none of this; the cluster removes it when its session times out, and
+// reassigns its partitions. A transactional producer that loses Write on its
+// transactional id can neither commit nor abort; the cluster aborts the transaction
+// when it times out.
 //
 // A share consumer whose Read on a topic is taken away is told so with every fetch. The
 // cluster's session forgets the partitions, and the records that the member has acquired
@@ -56,33 +56,37 @@
 //
 // # What differs from a broker
 //
-// The cluster does what it is sent for the gateway's own principal, which has all
-// permissions. Where it would so do more than the client may, the gateway does less:
+// The cluster sees the gateway's own principal, which has all permissions. Where the
+// cluster would therefore do more than the client may, the gateway does less:
 //
-//   - Fetch sessions (KIP-227): a consumer gets none, so that every fetch names its
-//     topics. Share sessions (KIP-932) stay, on the connection that made them.
-//   - Topics are created by Metadata only if the client may create them. The heartbeat of
-//     a streams group is sent on only if the client may create all internal topics of the
-//     group, or those that it may not create exist. Else the gateway answers as Kafka
-//     does, with a status that internal topics are missing, and the member waits.
-//   - A pattern that a group member subscribes to is replaced by the topics that it
-//     matches, of those that the member may describe. It is resolved again with the first
-//     heartbeat after the topics or the client's ACLs have changed.
-//   - Delegation tokens are switched off: they would be the gateway's own.
-//   - DescribeAcls, CreateAcls and DeleteAcls are about the gateway's store: see
+//   - Fetch sessions (KIP-227): consumers get none, so that every fetch names its
+//     topics. Share sessions (KIP-932) work, but only on the connection that created
+//     them.
+//   - Metadata creates topics only if the client may create them. A heartbeat of a
+//     streams group is forwarded only if the client may create all internal topics of
+//     the group, or if those that it may not create exist. Otherwise the gateway answers
+//     as Kafka does: with the status that internal topics are missing, and the member
+//     waits.
+//   - If a group member subscribes to a pattern, the gateway replaces the pattern by the
+//     matching topics that the member may describe. It resolves the pattern again with
+//     the first heartbeat after the topics or the client's ACLs have changed.
+//   - Delegation tokens are disabled: they would belong to the gateway's principal.
+//   - DescribeAcls, CreateAcls and DeleteAcls use the gateway's store: see
 //     [ACLHandling].
-//   - Whether a topic exists, which group protocols are on and what number the broker
-//     has, the cluster knows and says to those who may ask. So the order of two errors
-//     can be another one: a refusal by an ACL comes first.
+//   - Only the cluster knows whether a topic exists, which group protocols are enabled
+//     and which id the broker has, and it answers only requests that were allowed. So
+//     errors can come in another order: a refusal by an ACL comes first.
 //
 // # Hostile input
 //
-// A frame is read only if it is one message of its kind to its last byte: every length
-// and count is held against what is left before any memory is taken for it. What is read
-// takes no more than its frame and 100 MiB, and no more time than its bytes. Nothing
-// panics, and an error is about one connection.
+// A frame is accepted only if it is exactly one message of its kind. Every length and
+// count is compared with the remaining bytes before memory is allocated for it. A request
+// uses at most sixteen times the size of its frame plus one megabyte of memory, and time in
+// proportion to its bytes. No input causes a panic, and an error affects only its own
+// connection.
 //
-// Nothing that depends on names which the client may not see, and nothing that costs
-// more than its bytes, happens before the request is authorized: the [Cluster] is asked,
-// and patterns are compiled and matched, only for a client that is told what comes of it.
+// Before a request is authorized, the gateway does nothing that depends on names hidden
+// from the client, and nothing that costs more than the request's own bytes. It asks
+// the [Cluster], and compiles and matches patterns, only for a client that is allowed
+// to see the result.
 package gateway

@@ -9,17 +9,18 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Metadata and DeleteTopics name a topic either by its name or by its id, on the wire by
-// two fields. Kafka has an answer to both and to neither.
+// Metadata and DeleteTopics identify a topic either by name or by id, in two fields on
+// the wire. Kafka has defined answers if both or neither are set.
 
-// byID is the first version of Metadata whose topics may be named by id.
+// byID is the first version of Metadata with topic ids.
 const byID = 12
 
-// readMetadata reads the topics of a Metadata request. Where any has an id, Kafka answers
-// those that have one and does not look at names. Where none has, one without a name fails
-// the request: Kafka throws a NullPointerException. Before ids are served, both are invalid.
+// readMetadata reads the topics of a Metadata request. If any topic has an id, Kafka
+// answers only the topics with ids and ignores names. If none has an id, a topic
+// without a name fails the whole request: Kafka throws a NullPointerException. In
+// versions without id support, both cases are invalid.
 //
-// Source: KafkaApis.handleTopicMetadataRequest; seen of Kafka 4.2.1.
+// Source: KafkaApis.handleTopicMetadataRequest; observed with Kafka 4.2.1.
 func (r *reader) readMetadata(q *query, m *kmsg.MetadataRequest) {
 	hasID := func(t kmsg.MetadataRequestTopic) bool { return t.TopicID != [16]byte{} }
 	noName := func(t kmsg.MetadataRequestTopic) bool { return t.Topic == nil }
@@ -49,7 +50,7 @@ func (r *reader) readMetadata(q *query, m *kmsg.MetadataRequest) {
 	})
 }
 
-// refuseMetadata gives every topic the error, as it was named.
+// refuseMetadata gives every topic the error, identified as in the request.
 func refuseMetadata(m *kmsg.MetadataRequest, r *kmsg.MetadataResponse, code ops.ErrorCode) {
 	r.ControllerID = -1
 	r.Topics = make([]kmsg.MetadataResponseTopic, 0, len(m.Topics))
@@ -63,9 +64,9 @@ func refuseMetadata(m *kmsg.MetadataRequest, r *kmsg.MetadataResponse, code ops.
 	}
 }
 
-// readDeletions reads the topics to delete of a version whose topics may be named by id.
-// Those that are named in both ways, or in neither, are taken out and answered apart:
-// nothing is asked about them.
+// readDeletions reads the topics to delete in a version with topic ids. A topic that
+// has both a name and an id, or neither, is removed and answered separately, without
+// authorization.
 func (r *reader) readDeletions(q *query, m *kmsg.DeleteTopicsRequest) {
 	isInvalid := func(t kmsg.DeleteTopicsRequestTopic) bool { return (t.Topic != nil) == (t.TopicID != [16]byte{}) }
 	if slices.ContainsFunc(m.Topics, isInvalid) {
@@ -92,8 +93,8 @@ func (r *reader) readDeletions(q *query, m *kmsg.DeleteTopicsRequest) {
 	})
 }
 
-// nameRefused gives the refused topics of an answer about deletions that were named by their
-// ids their names, if the client may describe them.
+// nameRefused adds the names of refused topics that were identified by id to the answer
+// of a deletion, if the client may describe them.
 //
 // Source: Kafka's ControllerApis.deleteTopics.
 func (p *Plan) nameRefused(resp kmsg.Response) {
@@ -113,8 +114,8 @@ func (p *Plan) nameRefused(resp kmsg.Response) {
 	}
 }
 
-// answerApart answers a request of which nothing is left but the entries that are answered
-// apart, or adds them to the answer that the gateway gives itself.
+// answerApart answers a request that has only separately answered entries left, or adds
+// them to the gateway's own answer.
 func (p *Plan) answerApart() {
 	q := p.query
 	if len(q.Topics) == 0 {
@@ -125,8 +126,8 @@ func (p *Plan) answerApart() {
 	}
 }
 
-// addApart adds the entries that are answered apart to a response, and reports whether
-// there are any.
+// addApart adds the separately answered entries to a response, and reports whether
+// there were any.
 func (p *Plan) addApart(resp kmsg.Response) bool {
 	if p.query == nil || len(p.query.apart) == 0 {
 		return false

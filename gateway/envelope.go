@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// readEnvelope reads what an Envelope carries. An Envelope within an Envelope is not
-// read: it is refused without.
+// readEnvelope reads the content of an Envelope. A nested Envelope is refused without
+// being read.
 func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	q.Embedded = new(ops.Embedded)
 	if p, err := principal.ParseWire(m.RequestPrincipal); err == nil {
@@ -36,8 +36,8 @@ func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	}
 }
 
-// rewriteEnvelope decides the request in an Envelope as one that the forwarded
-// principal sends to the controller from the client's address.
+// rewriteEnvelope decides the request in an Envelope as if the forwarded principal had
+// sent it to the controller from the client's address.
 //
 // Source: KIP-590; Kafka's EnvelopeUtils.
 func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
@@ -54,7 +54,7 @@ func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
 		return false, err
 	}
 	p.Denied, p.embedded = inner.Denied, inner
-	p.asked = true // the request in it may have asked
+	p.asked = true // the request inside may have asked
 	p.asker.checks += inner.Checks
 	if len(inner.Forward) == 0 {
 		r := m.ResponseKind().(*kmsg.EnvelopeResponse)

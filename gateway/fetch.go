@@ -10,12 +10,12 @@ import (
 // finalEpoch is the epoch of a full fetch that makes no session (KIP-227).
 const finalEpoch = -1
 
-// rewriteFetch keeps consumers out of fetch sessions. In a session a request names only
-// what changed, and a session is known by a number that anybody can send: what such a
-// request would return cannot be told from it, and what was refused in the first one
-// would never be asked for again. So every fetch is a full one; the cluster answers it
-// with session 0, by which a client knows that there is none. A follower that may act
-// for the cluster, and so read every topic, keeps its session.
+// rewriteFetch prevents consumers from using fetch sessions. A request in a session
+// names only what changed, and any client can send the number of any session. So the
+// gateway could not tell which topics such a request returns, and topics refused in the
+// first request would never be requested again. Therefore every fetch is a full one.
+// The cluster answers with session 0, which tells the client that there is no session.
+// A follower that has ClusterAction, and so may read every topic, keeps its session.
 //
 // Source: KIP-227; Kafka's FetchManager.newContext, FetchSessionHandler.
 func rewriteFetch(p *Plan, _ *ops.Outcome) (bool, error) {
@@ -33,7 +33,7 @@ func rewriteFetch(p *Plan, _ *ops.Outcome) (bool, error) {
 	return changed, nil
 }
 
-// sessionNotFound returns the response to a fetch in a session that there is not.
+// sessionNotFound answers a fetch whose session does not exist.
 func sessionNotFound(m *kmsg.FetchRequest) kmsg.Response {
 	r := m.ResponseKind().(*kmsg.FetchResponse)
 	r.ErrorCode = int16(ops.FetchSessionIDNotFound)

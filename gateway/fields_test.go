@@ -17,11 +17,11 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// fieldsFile has a row for each field of each request: the API, the versions in which the
-// field was looked at, its path, and what it is to the gateway:
+// fieldsFile has a row for each field of each request: the API, the versions for which
+// the field was classified, its path, and its class:
 //
-//   - asked: what is asked depends on it. The test sees that this is so.
-//   - handled: it decides what is sent on or answered.
+//   - asked: authorization depends on it. The test checks this.
+//   - handled: it affects what is forwarded or answered.
 //   - neutral: neither.
 const fieldsFile = "testdata/fields.tsv"
 
@@ -52,8 +52,8 @@ func eachField(v reflect.Value, path string, f func(path string, field reflect.V
 	}
 }
 
-// fieldsOf returns the fields that a version of a request has, by their paths, and whether
-// what is asked depends on each.
+// fieldsOf returns the fields of a request version by path, and whether authorization
+// depends on each.
 func fieldsOf(k kind) map[string]bool {
 	sampled := func() (message, reflect.Value) {
 		m := k.blank()
@@ -115,9 +115,9 @@ func describe(r ops.Request) string {
 	return fmt.Sprintf("%+v %s %s", r, id, inner)
 }
 
-// TestFieldsAreLookedAt: every field of every served version of every request stands in the
-// table. A field that a newer kmsg adds, or a newly served version has, fails until somebody
-// has said what it is to the gateway.
+// TestFieldsAreLookedAt: every field of every served version of every request is in the
+// table. A field that a newer kmsg or a newly served version adds fails until it is
+// classified.
 func TestFieldsAreLookedAt(t *testing.T) {
 	type field struct {
 		api  string

@@ -10,14 +10,15 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// rewriter changes a request that is sent on, beside taking out what is refused, and
-// reports whether it did. It may answer the request instead.
+// rewriter changes a request before it is forwarded, apart from removing refused
+// entries, and reports whether it changed anything. It may answer the request instead.
 type rewriter func(*Plan, *ops.Outcome) (changed bool, err error)
 
-// filter returns what is to change in the response to a request, or nil if nothing is.
+// filter returns the change to apply to the response of a request, or nil for no
+// change.
 type filter func(*Plan, *ops.Outcome) change
 
-// always makes a filter of a function that changes every response of a type.
+// always turns a function into a filter that changes every response of its type.
 func always[R kmsg.Response](f func(*Plan, R)) filter {
 	return func(p *Plan, _ *ops.Outcome) change {
 		return func(resp kmsg.Response) (bool, error) {
@@ -27,7 +28,7 @@ func always[R kmsg.Response](f func(*Plan, R)) filter {
 	}
 }
 
-// kept returns the entries of a list that an outcome about them shows, in its order.
+// kept returns the entries of a list that an outcome allows, in order.
 func kept[T any](list []T, out *ops.Outcome) []T {
 	shown := make([]T, 0, len(list))
 	for i := range out.Items {
@@ -38,7 +39,7 @@ func kept[T any](list []T, out *ops.Outcome) []T {
 	return shown
 }
 
-// names returns what is called name of each entry of a list.
+// names returns the name of each entry of a list.
 func names[T any](list []T, name func(*T) string) []string {
 	found := make([]string, len(list))
 	for i := range list {
@@ -61,8 +62,8 @@ func (p *Plan) filterTransactions(r *kmsg.ListTransactionsResponse) {
 	r.TransactionStates = kept(r.TransactionStates, &out)
 }
 
-// filterTransactionTopics leaves the topics out of a transaction that may not be
-// described.
+// filterTransactionTopics removes the topics of a transaction that the client may not
+// describe.
 func (p *Plan) filterTransactionTopics(r *kmsg.DescribeTransactionsResponse) {
 	late := p.query.Request
 	late.Transactions = make([]ops.Holder, len(r.TransactionStates))
@@ -82,7 +83,7 @@ func (p *Plan) filterTransactionTopics(r *kmsg.DescribeTransactionsResponse) {
 	}
 }
 
-// keptOf returns the topics of a group or a transaction that an outcome shows.
+// keptOf returns the topics of a group or a transaction that an outcome allows.
 func keptOf[T any](list []T, out *ops.Outcome, parent int) []T {
 	shown := make([]T, 0, len(list))
 	for i := range out.Items {
@@ -93,8 +94,8 @@ func keptOf[T any](list []T, out *ops.Outcome, parent int) []T {
 	return shown
 }
 
-// filterCreated withholds the configuration of created topics from who may not
-// describe it. The response is also read for the ids of the topics.
+// filterCreated removes the configuration of created topics that the client may not
+// describe. It also reads the ids of the topics from the response.
 func filterCreated(p *Plan, out *ops.Outcome) change {
 	if p.query.Version < 5 {
 		return nil
@@ -106,7 +107,8 @@ func filterCreated(p *Plan, out *ops.Outcome) change {
 	compare := func(t topic, name string) int { return strings.Compare(t.name, name) }
 	var withheld []topic
 	for i := range out.Items {
-		// Who may not even create it any more, when it is created, is not shown it either.
+		// If the client has lost the right to create the topic meanwhile, the
+		// configuration is not shown either.
 		if it := &out.Items[i]; it.ConfigCode != ops.None || it.Code != ops.None {
 			if withheld == nil {
 				withheld = make([]topic, 0, len(out.Items)-i)
@@ -132,8 +134,8 @@ func filterCreated(p *Plan, out *ops.Outcome) change {
 	}
 }
 
-// filterCluster takes the operations on the cluster that the client may not do out of
-// the response.
+// filterCluster removes the operations on the cluster that the client may not perform
+// from the response.
 func filterCluster(p *Plan, out *ops.Outcome) change {
 	if !out.HasClusterOperations {
 		return nil

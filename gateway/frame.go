@@ -16,18 +16,18 @@ import (
 )
 
 // DefaultMaxFrame is the size, in bytes, of the largest request that a Kafka broker
-// reads by default (socket.request.max.bytes).
+// accepts by default (socket.request.max.bytes).
 const DefaultMaxFrame = 100 << 20
 
-// firstRead is how much of a frame is allocated before any of it has arrived, in
-// bytes. It holds nearly every request that is not a Produce.
+// firstRead is how many bytes are allocated for a frame before any of it has arrived.
+// Nearly every request except Produce fits.
 const firstRead = 16 << 10
 
-// ReadFrame reads the next frame, without the four bytes of its length. The error is
-// io.EOF if there is none, io.ErrUnexpectedEOF if it ends early, and an error that
-// names the limit if the frame is longer than limit bytes or its length is negative:
-// then nothing after it can be read. Memory grows with what has arrived, not with what
-// the length promises. The caller owns the frame.
+// ReadFrame reads the next frame, without its four length bytes. The error is io.EOF if
+// there is no other frame, and io.ErrUnexpectedEOF if the frame ends early. If the
+// length is negative or above limit bytes, the error names the limit; after that
+// nothing more can be read. Memory grows with the bytes that have arrived, not with the
+// announced length. The caller owns the frame.
 func ReadFrame(r io.Reader, limit int) ([]byte, error) {
 	var prefix [4]byte
 	if _, err := io.ReadFull(r, prefix[:]); err != nil {
@@ -54,32 +54,32 @@ func ReadFrame(r io.Reader, limit int) ([]byte, error) {
 	return frame, nil
 }
 
-// AppendFrame appends a frame with its length before it to dst, as it is sent.
+// AppendFrame appends the length and the frame to dst, in the form in which they are
+// sent.
 func AppendFrame(dst, frame []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(frame)))
 	return append(dst, frame...)
 }
 
-// Header is the header of a request. The zero Header is that of no request.
+// Header is the header of a request. The zero Header belongs to no request.
 type Header struct {
 	Key           ops.APIKey
 	Version       int16
 	CorrelationID int32
-	ClientID      string // "" if there is none
+	ClientID      string // "" if the request has none
 
 	size  int  // in bytes
-	loose bool // it has not the form that Kafka's own clients give it
+	loose bool // not in the form that Kafka's own clients use
 }
 
-// ParseHeader reads the header of a request. The error is a *FrameError if the frame
-// is too short for it, or if kmsg does not know the API or the version, so that it
-// cannot be told where the header ends: then the Key, Version and CorrelationID of its
-// Header are set. ApiVersions of an unknown version is no error; only its ClientID is
-// not read.
+// ParseHeader reads the header of a request. The error is a *FrameError if the frame is
+// too short, or if kmsg does not know the API or the version, because then the end of
+// the header cannot be found. The Header then has Key, Version and CorrelationID only.
+// ApiVersions with an unknown version is not an error, but its ClientID is not read.
 func ParseHeader(frame []byte) (Header, error) { return parseHeader(frame, "") }
 
-// parseHeader is ParseHeader for a client that has sent a client id before: nearly all
-// send the same one with every request, which then takes no memory.
+// parseHeader is ParseHeader with the client id of the previous request. Nearly all
+// clients send the same id each time, which then needs no allocation.
 func parseHeader(frame []byte, clientID string) (Header, error) {
 	if len(frame) < 8 {
 		return Header{}, &FrameError{Err: fmt.Errorf("malformed: %d bytes hold no header of a request", len(frame))}
@@ -96,7 +96,7 @@ func parseHeader(frame []byte, clientID string) (Header, error) {
 		return h, nil
 	case !known:
 		return Header{}, &FrameError{Header: h, Err: errUnknown}
-	case h.Key == ops.ControlledShutdownKey && h.Version == 0: // the one request whose header ends here
+	case h.Key == ops.ControlledShutdownKey && h.Version == 0: // the only request whose header ends here
 		return h, nil
 	}
 	r := canonicalWriter{data: frame, at: h.size}
@@ -119,11 +119,11 @@ func parseHeader(frame []byte, clientID string) (Header, error) {
 	return h, nil
 }
 
-// noTags is the layout of a structure without a tag that is known.
+// noTags is the layout of a structure without known tags.
 var noTags layout
 
-// requests are the requests that kmsg knows, by API key: how many versions there are,
-// from 0, which is none if it does not know the API, and the first that is flexible.
+// requests are the requests that kmsg knows, by API key: the number of versions,
+// counted from 0, and the first flexible version. The number is 0 for an unknown API.
 var requests = func() (known [kmsg.MaxKey + 1]struct{ versions, flexible int16 }) {
 	for key := range known {
 		r := kmsg.RequestForKey(int16(key))
@@ -139,15 +139,16 @@ var requests = func() (known [kmsg.MaxKey + 1]struct{ versions, flexible int16 }
 	return known
 }()
 
-// known reports whether kmsg knows the kind of the request.
+// known reports whether kmsg knows this API and version.
 func (h Header) known() bool {
 	return h.Key >= ops.ProduceKey && int(h.Key) < len(requests) && h.Version >= 0 && h.Version < requests[h.Key].versions
 }
 
-// errUnknown is why a frame of an unknown kind is not served.
-var errUnknown = errors.New("an API or a version that is not known")
+// errUnknown rejects a request that kmsg does not know.
+var errUnknown = errors.New("unknown API or version")
 
-// request returns a blank request of the kind, or nil if kmsg does not know it.
+// request returns a blank request of this API and version, or nil if kmsg does not know
+// it.
 func (h Header) request() kmsg.Request {
 	if !h.known() {
 		return nil
@@ -158,9 +159,8 @@ func (h Header) request() kmsg.Request {
 }
 
 // Request decodes the body of the request whose header was read from frame. It is for
-// programs that answer some requests themselves, such as the SASL handshake. Byte slices of
-// the request share memory with the frame.
-// The error is a *FrameError.
+// programs that answer some requests themselves, such as the SASL handshake. Byte
+// slices of the request share memory with the frame. The error is a *FrameError.
 func (h Header) Request(frame []byte) (kmsg.Request, error) {
 	r := h.request()
 	if r == nil || h.size > len(frame) {
@@ -176,10 +176,10 @@ func (h Header) Request(frame []byte) (kmsg.Request, error) {
 	return r, nil
 }
 
-// headerLayouts are those that [Header.Request] has found so far.
+// headerLayouts caches the layouts for [Header.Request].
 var headerLayouts = sync.OnceValue(newLayouts)
 
-// decode decodes the body of a canonical request as r, a blank one of its kind.
+// decode decodes the body of a canonical request into r, a blank request of its kind.
 func (h Header) decode(frame []byte, r kmsg.Request) error {
 	if err := r.ReadFrom(frame[h.size:]); err != nil {
 		return &FrameError{Header: h, Err: fmt.Errorf("malformed: %w", err)}
@@ -187,7 +187,7 @@ func (h Header) decode(frame []byte, r kmsg.Request) error {
 	return nil
 }
 
-// Response returns the frame that answers the request with r, in r's version.
+// Response encodes r, in its version, as the frame that answers the request.
 func (h Header) Response(r kmsg.Response) []byte {
 	return h.appendResponse(nil, r)
 }
@@ -200,25 +200,25 @@ func (h Header) appendResponse(dst []byte, r kmsg.Response) []byte {
 	return r.AppendTo(dst)
 }
 
-// encode is [Header.Response] in memory of the right size: an answer that refuses a large
-// request is large.
+// encode is [Header.Response] with one allocation of the right size, since an answer
+// that refuses a large request is large.
 func (l *layouts) encode(h Header, r kmsg.Response) []byte {
 	k := kindOf(r)
 	size := l.of(k).sizeOf(reflect.ValueOf(r).Elem(), k.flexible())
 	return h.appendResponse(make([]byte, 0, 5+size), r)
 }
 
-// hasHeaderTags reports whether tags stand in the header before a response.
-// ApiVersions has none in any version, so that a client can read the answer before it
-// knows the versions.
+// hasHeaderTags reports whether the header of a response has tags. The header of
+// ApiVersions never has them, so that a client can read the answer before it knows the
+// versions.
 //
 // Source: KIP-511.
 func (k kind) hasHeaderTags() bool {
 	return k.flexible() && k.key != ops.APIVersionsKey
 }
 
-// decodeResponse decodes a frame of the cluster as r, whose version is set, and checks
-// that it answers the request.
+// decodeResponse decodes a frame of the cluster into r, whose version is set, and
+// checks that it answers the request.
 func (l *layouts) decodeResponse(h Header, frame []byte, r kmsg.Response) error {
 	body, _, err := l.checkResponse(h, frame, kindOf(r))
 	if err != nil {
@@ -227,8 +227,8 @@ func (l *layouts) decodeResponse(h Header, frame []byte, r kmsg.Response) error 
 	return r.ReadFrom(body)
 }
 
-// checkResponse returns what follows the header of a response, and whether it ends with
-// tags. It checks that it answers the request and is of the kind.
+// checkResponse returns the body of a response, and whether it ends with tags. It
+// checks that the response answers the request and is valid for its kind.
 func (l *layouts) checkResponse(h Header, frame []byte, k kind) (body []byte, tagged bool, err error) {
 	if body, err = responseBody(h, frame, k.hasHeaderTags()); err != nil {
 		return nil, false, err
@@ -252,14 +252,14 @@ func responseBody(h Header, frame []byte, tags bool) ([]byte, error) {
 	return frame[c.at:], nil
 }
 
-// FrameError says why a frame cannot be served. The connection it came from is to be
-// closed.
+// FrameError says why a request cannot be served. Close the connection that it came
+// from.
 type FrameError struct {
-	Header Header // as far as it could be read
+	Header Header // the part that could be read
 	Err    error
 }
 
-// Error names the API, its version and what is wrong. Nothing of the frame is quoted.
+// Error names the API, its version and the problem. It quotes nothing from the frame.
 func (e *FrameError) Error() string {
 	return fmt.Sprintf("gateway: %v version %d: %v", e.Header.Key, e.Header.Version, e.Err)
 }

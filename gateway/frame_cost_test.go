@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway"
 )
 
-// TestLoginRequestsAreCheap: requests that anybody may send before the login cost what it
-// takes to decode them, and not the search for their layout each time.
+// TestLoginRequestsAreCheap: requests that any client may send before login cost only
+// their decoding, and not a search for their layout each time.
 func TestLoginRequestsAreCheap(t *testing.T) {
 	for _, m := range []kmsg.Request{kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()} {
 		m.SetVersion(m.MaxVersion())

@@ -46,7 +46,7 @@ func TestReadFrame(t *testing.T) {
 	}
 }
 
-// TestReadFrameMakesNoRoomAhead: a length is only a promise.
+// TestReadFrameMakesNoRoomAhead: an announced length allocates no memory.
 func TestReadFrameMakesNoRoomAhead(t *testing.T) {
 	stream := append([]byte{6, 0, 0, 0}, make([]byte, 1000)...) // 96 MiB promised
 	if took := memory(func() { gateway.ReadFrame(bytes.NewReader(stream), gateway.DefaultMaxFrame) }); took > 1<<17 {
@@ -63,8 +63,8 @@ func memory(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestHostileFrames hands over frames whose lengths and counts promise what they do not
-// hold. Each is refused at once, in little memory, with what is wrong and where.
+// TestHostileFrames: frames with false lengths and counts are refused immediately, with
+// little memory, and the error says what is wrong and where.
 func TestHostileFrames(t *testing.T) {
 	conn := newGateway(t, gateway.Config{}).Conn(client("alice"))
 	metadata9 := []byte{0, 3, 0, 9, 0, 0, 0, 1, 0, 1, 'c', 0}
@@ -80,28 +80,28 @@ func TestHostileFrames(t *testing.T) {
 	}{
 		{"nothing", nil, "hold no header"},
 		{"half a header", []byte{0, 3, 0, 9}, "hold no header"},
-		{"no client id", []byte{0, 3, 0, 9, 0, 0, 0, 1}, "2 bytes are expected, 0 are left"},
-		{"a client id longer than the frame", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0x7f, 0xff}, "32767 bytes are expected, 0 are left"},
-		{"an end after the client id", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xfe}, "1 bytes are expected, 0 are left"},
+		{"no client id", []byte{0, 3, 0, 9, 0, 0, 0, 1}, "expected 2 bytes, 0 are left"},
+		{"a client id longer than the frame", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0x7f, 0xff}, "expected 32767 bytes, 0 are left"},
+		{"an end after the client id", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xfe}, "expected 1 bytes, 0 are left"},
 		{"four billion tags in the header", []byte{0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f}, "4294967295 tags in 0 bytes"},
 		{"two billion topics", append(slices.Clone(metadata1), 0x7f, 0xff, 0xff, 0xff), "an array of 2147483647 entries"},
 		{"topics by the byte", append(append(slices.Clone(metadata1), 0, 0x10, 0, 0), make([]byte, 1<<20)...), "an array of 1048576 entries in 1048576 bytes"},
 		{"four billion compact topics", append(slices.Clone(metadata9), 0xff, 0xff, 0xff, 0xff, 0x07), "an array of 2147483646 entries"},
 		{"four billion tags", append(slices.Clone(metadata9), 0, 1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f), "4294967295 tags"},
-		{"a tag longer than the frame", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 0x80, 1, 0xff, 0x7f), "16383 bytes are expected, 0 are left"},
+		{"a tag longer than the frame", append(slices.Clone(metadata9), 0, 1, 1, 1, 1, 0x80, 1, 0xff, 0x7f), "expected 16383 bytes, 0 are left"},
 		{"many tags in a tag", append(slices.Clone(fetch15), 1, 1, 16, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0x0f), "33554431 tags in"},
 		{"more entries than Kafka reads", append(append(slices.Clone(metadata1), 0, 0x0f, 0x42, 0x41), make([]byte, 2_000_002)...), "an array of 1000001 entries"},
 		{"more tags than Kafka reads", append(append(slices.Clone(metadata9), 0, 1, 1, 1, 0x91, 0x4e), make([]byte, 20_002)...), "10001 tags"},
 		{"a string longer than Kafka reads", append(append(slices.Clone(metadata9), 2, 0x81, 0x80, 2), make([]byte, 32_800)...), "a string of 32768 bytes"},
 		{"a number of six bytes", append(slices.Clone(metadata9), 0x82, 0x80, 0x80, 0x80, 0x80, 0), "a number of more than 5 bytes"},
 		{"a group that is null", []byte{0, 12, 0, 0, 0, 0, 0, 1, 0, 1, 'c', 0xff, 0xff, 0, 0, 0, 0, 0, 1, 'm'}, "a string of -1 bytes"},
-		{"a number without an end", append(slices.Clone(metadata9), 0x80), "1 bytes are expected, 0 are left"},
-		{"records longer than the frame", append(slices.Clone(produce9), 2, 2, 't', 2, 0, 0, 0, 0, 0xff, 0xff, 0x7f, 0, 0, 0, 0), "2097150 bytes are expected"},
-		{"a key that nobody knows", []byte{0, 200, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, "not known"},
-		{"a negative key", []byte{0xff, 0xff, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, "not known"},
-		{"a version that nobody knows", []byte{0, 3, 0, 99, 0, 0, 0, 1, 0xff, 0xff}, "not known"},
-		{"a version that is too old", []byte{0, 0, 0, 2, 0, 0, 0, 1, 0xff, 0xff, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0}, "not known"},
-		{"a key after Kafka 4.2", append([]byte{0, 94, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0}, 0, 0, 0, 1, 0), "not known"},
+		{"a number without an end", append(slices.Clone(metadata9), 0x80), "expected 1 bytes, 0 are left"},
+		{"records longer than the frame", append(slices.Clone(produce9), 2, 2, 't', 2, 0, 0, 0, 0, 0xff, 0xff, 0x7f, 0, 0, 0, 0), "expected 2097150 bytes"},
+		{"a key that nobody knows", []byte{0, 200, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, "unknown API or version"},
+		{"a negative key", []byte{0xff, 0xff, 0, 0, 0, 0, 0, 1, 0xff, 0xff}, "unknown API or version"},
+		{"a version that nobody knows", []byte{0, 3, 0, 99, 0, 0, 0, 1, 0xff, 0xff}, "unknown API or version"},
+		{"a version that is too old", []byte{0, 0, 0, 2, 0, 0, 0, 1, 0xff, 0xff, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0}, "unknown API or version"},
+		{"a key after Kafka 4.2", append([]byte{0, 94, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0}, 0, 0, 0, 1, 0), "unknown API or version"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			took := memory(func() {
@@ -141,7 +141,7 @@ func TestClientIDs(t *testing.T) {
 	}
 }
 
-// TestDecodedSizeIsLimited: a list of the shortest entries that takes much more memory than
+// TestDecodedSizeIsLimited: a list of minimal entries that needs much more memory than
 // its frame is refused before it is decoded.
 func TestDecodedSizeIsLimited(t *testing.T) {
 	for _, tt := range []struct {
@@ -152,9 +152,9 @@ func TestDecodedSizeIsLimited(t *testing.T) {
 		tail    []byte
 		says    string
 	}{
-		{"Metadata", []byte{0, 3, 0, 9}, []byte{1, 0}, 1_000_000, []byte{1, 0, 0, 0}, "may cause more memory than its size"},
-		{"FindCoordinator", []byte{0, 10, 0, 4}, []byte{1}, 1_000_000, []byte{0}, "may cause more memory than its size"},
-		{"DescribeGroups", []byte{0, 15, 0, 5}, []byte{1}, 1_000_000, []byte{0, 0}, "may cause more memory than its size"},
+		{"Metadata", []byte{0, 3, 0, 9}, []byte{1, 0}, 1_000_000, []byte{1, 0, 0, 0}, "may use more memory than its size"},
+		{"FindCoordinator", []byte{0, 10, 0, 4}, []byte{1}, 1_000_000, []byte{0}, "may use more memory than its size"},
+		{"DescribeGroups", []byte{0, 15, 0, 5}, []byte{1}, 1_000_000, []byte{0, 0}, "may use more memory than its size"},
 		{"FindCoordinator of 6,500,000 keys", []byte{0, 10, 0, 4}, []byte{1}, 6_500_000, []byte{0}, "an array of 6500000 entries"},
 		{"DescribeGroups of 6,500,000 groups", []byte{0, 15, 0, 5}, []byte{1}, 6_500_000, []byte{0, 0}, "an array of 6500000 entries"},
 	} {
@@ -178,8 +178,8 @@ func TestDecodedSizeIsLimited(t *testing.T) {
 	}
 }
 
-// TestRepliesThatDoNotFit: the cluster must answer this request, as often as it was
-// asked.
+// TestRepliesThatDoNotFit: the cluster must answer this request, with one reply for
+// each forwarded frame.
 func TestRepliesThatDoNotFit(t *testing.T) {
 	m := kmsg.NewPtrMetadataRequest()
 	m.SetVersion(9)

@@ -74,8 +74,9 @@ func sampleFrame(m kmsg.Request) []byte {
 	return kmsg.NewRequestFormatter(kmsg.FormatterClientID("c")).AppendRequest(nil, m, 5)[4:]
 }
 
-// FuzzRequest reads any bytes as the frames of a connection. No bytes panic; whatever is
-// sent on is a request that passes as it is, so that nothing refused is left in it.
+// FuzzRequest reads any bytes as the frames of a connection. Nothing panics, and every
+// forwarded request passes unchanged if it is decided again, so nothing refused is left
+// in it.
 func FuzzRequest(f *testing.F) {
 	for key := int16(0); key <= kmsg.MaxKey+1; key++ {
 		m := kmsg.RequestForKey(key)

@@ -10,9 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// filterGroups decides about the groups that the cluster describes, also about those that
-// it shows with an error. topics returns those that a group reads, if it may be described
-// only with them.
+// filterGroups decides about the groups that the cluster describes, including those
+// with an error. If describing a group also requires its topics, topics returns them.
 func filterGroups[T any](p *Plan, list []T, name func(*T) string, topics func(*T) []string) {
 	late := p.query.Request
 	late.Groups = holders(names(list, name))
@@ -108,8 +107,8 @@ func (p *Plan) filterStreamsGroups(r *kmsg.StreamsGroupDescribeResponse) {
 	})
 }
 
-// filterOffsets leaves the topics out of the offsets of a group that may not be
-// described, where the request is for all topics of the group.
+// filterOffsets removes the topics that the client may not describe from the offsets of
+// a group, if the request is for all topics of the group.
 func filterOffsets(p *Plan, _ *ops.Outcome) change {
 	all := false
 	for i := range p.query.Groups {
@@ -154,8 +153,8 @@ func (p *Plan) filterShareOffsets(r *kmsg.DescribeShareGroupOffsetsResponse) {
 		})
 }
 
-// filterHolders leaves out topics of the groups of which every topic was asked for. What
-// is asked for by name was decided before, and is shown as it is.
+// filterHolders removes topics from groups whose topics were all requested. Topics that
+// were requested by name were decided before and stay as they are.
 func filterHolders[G, T any](p *Plan, list []G, name func(*G) string, topics func(*G) *[]T, topic func(*T) ops.Topic) {
 	all := make(map[string]bool)
 	for i := range p.query.Groups {

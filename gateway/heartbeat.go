@@ -14,11 +14,11 @@ import (
 )
 
 // A member of a consumer group may subscribe to a pattern. Kafka's coordinator resolves
-// it to the topics that the member may describe, and again when there are new topics. It
-// would resolve it to what the gateway may describe, so the gateway sends it names
-// instead of the pattern. A client sends its pattern once. So the gateway remembers it for
-// the connection, and resolves it again with the first heartbeat after the topics or
-// the client's ACLs have changed.
+// it to the topics that the member may describe, and resolves it again when there are
+// new topics. It would resolve the pattern with the gateway's rights. So the gateway
+// sends the names of the matching topics instead of the pattern. A client sends its
+// pattern only once. So the gateway remembers it for the connection, and resolves it
+// again with the first heartbeat after the topics or the client's ACLs have changed.
 //
 // Source: KIP-848; Kafka's GroupMetadataManager.maybeUpdateRegularExpressions.
 
@@ -31,14 +31,14 @@ const (
 	bytesPerName         = 16 // of a list, in addition to those of the name
 )
 
-// subscription is what a member of a group has subscribed to by a pattern.
+// subscription is a member's subscription to a pattern.
 type subscription struct {
 	group, member string
 	names         []string // that the client named in addition to the pattern
 	pattern       string
-	topics, acls  uint64            // the versions of both that it was last resolved with
+	topics, acls  uint64            // the versions of both at the last resolution
 	sent          [sha256.Size]byte // hash of the topics that were sent to the cluster last
-	lost          *atomic.Bool      // the cluster has not taken them
+	lost          *atomic.Bool      // the cluster has rejected them
 }
 
 func (s *subscription) bytes() int {
@@ -49,7 +49,7 @@ func (s *subscription) bytes() int {
 	return n
 }
 
-// subscriptions are those of a connection, the one that changed last at the end.
+// subscriptions are those of a connection, ordered by their last change.
 type subscriptions []*subscription
 
 // take removes the subscription of a member and returns it; nil if there is none.
@@ -63,7 +63,7 @@ func (l *subscriptions) take(group, member string) *subscription {
 	return s
 }
 
-// keep adds a subscription, and forgets the oldest ones if they are too many.
+// keep adds a subscription, and drops the oldest ones if there are too many.
 func (l *subscriptions) keep(s *subscription) {
 	*l = append(*l, s)
 	total := 0
@@ -76,10 +76,10 @@ func (l *subscriptions) keep(s *subscription) {
 	}
 }
 
-// rewriteHeartbeat sends the topics that the pattern of a member resolves to in place of
-// the pattern, if the heartbeat has a subscription or if those topics are others than
-// before. The client may read the group and describe the topics that it names: nothing is
-// compiled or matched before that is decided.
+// rewriteHeartbeat replaces the pattern of a member by the topics that it resolves to,
+// if the heartbeat has a subscription or if these topics have changed. The client has
+// already been allowed to read the group and to describe the topics that it names:
+// nothing is compiled or matched before that.
 func rewriteHeartbeat(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.ConsumerGroupHeartbeatRequest)
 	kept := p.conn.memory.members.take(m.Group, m.MemberID)
@@ -97,7 +97,7 @@ func rewriteHeartbeat(p *Plan, _ *ops.Outcome) (bool, error) {
 	s := subscriptionOf(kept, m)
 	if s.pattern == "" {
 		had := kept != nil
-		if kept = nil; had && m.SubscribedTopicNames == nil { // what the pattern matched goes
+		if kept = nil; had && m.SubscribedTopicNames == nil { // the topics of the old pattern are dropped
 			m.SubscribedTopicNames = append([]string{}, s.names...)
 			return true, nil
 		}
@@ -110,7 +110,7 @@ func rewriteHeartbeat(p *Plan, _ *ops.Outcome) (bool, error) {
 		return true, nil
 	}
 	if err != nil || p.local != nil {
-		return false, err // the member keeps what it has subscribed to before
+		return false, err // the member keeps its previous subscription
 	}
 	if kept = s; !changed {
 		return false, nil
@@ -121,8 +121,8 @@ func rewriteHeartbeat(p *Plan, _ *ops.Outcome) (bool, error) {
 	return true, nil
 }
 
-// subscriptionOf returns the subscription of a member after a heartbeat. What is null in
-// the heartbeat is as before.
+// subscriptionOf returns the subscription of a member after a heartbeat. Null fields of
+// the heartbeat are unchanged.
 func subscriptionOf(before *subscription, m *kmsg.ConsumerGroupHeartbeatRequest) *subscription {
 	s := &subscription{group: m.Group, member: m.MemberID, lost: new(atomic.Bool)}
 	if before != nil {
@@ -137,10 +137,10 @@ func subscriptionOf(before *subscription, m *kmsg.ConsumerGroupHeartbeatRequest)
 	return s
 }
 
-// resolveAgain returns the topics of a subscription, and whether the cluster is to be sent
-// them. told says that the client has just sent the subscription: then they are always
-// sent, and what cannot be resolved is refused. Else the member keeps the topics that it
-// has if they are the same, or not known.
+// resolveAgain returns the topics of a subscription, and whether to send them to the
+// cluster. told says that this heartbeat contains the subscription: then the topics are
+// always sent, and a pattern that cannot be resolved is refused. Otherwise the member
+// keeps its topics if they are unchanged or unknown.
 func (p *Plan) resolveAgain(s *subscription, told bool) (names []string, changed bool, err error) {
 	topics, version, known := p.allTopics()
 	acls := p.asker.view.Generation()
@@ -163,7 +163,7 @@ func (p *Plan) resolveAgain(s *subscription, told bool) (names []string, changed
 	return names, changed, nil
 }
 
-// noteLoss notes that the cluster refused a heartbeat, and so the topics in it.
+// noteLoss records that the cluster rejected a heartbeat, and so the topics in it.
 func noteLoss(lost *atomic.Bool) change {
 	return func(resp kmsg.Response) (bool, error) {
 		if resp.(*kmsg.ConsumerGroupHeartbeatResponse).ErrorCode != 0 {
@@ -190,9 +190,9 @@ func (p *Plan) allTopics() (names []string, version uint64, known bool) {
 	return p.ask().Topics()
 }
 
-// resolve returns the topics of a subscription in order: those that it names, and those
-// that match its pattern of the ones that the client may describe. Others are not
-// matched, so that neither the answer nor the time depends on them.
+// resolve returns the topics of a subscription, sorted: the named topics, and those
+// that match the pattern and that the client may describe. No other topics are matched,
+// so that neither the answer nor the time depends on them.
 func (p *Plan) resolve(s *subscription, topics []string) ([]string, error) {
 	compiled, err := compilePattern(s.pattern)
 	if err != nil {
@@ -225,7 +225,7 @@ type patternError struct {
 func (e *patternError) Error() string {
 	why := e.why.Error()
 	if wrong, ok := errors.AsType[*syntax.Error](e.why); ok {
-		why = string(wrong.Code) // as RE2/J says it
+		why = string(wrong.Code) // in RE2/J's words
 	}
 	return fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %s.", e.pattern, why)
 }
@@ -233,9 +233,10 @@ func (e *patternError) Error() string {
 // impossible is a pattern that no coordinator can resolve.
 const impossible = "("
 
-// sendImpossible sends an impossible pattern in place of one that cannot be resolved. The
-// coordinator looks at all else in a heartbeat before it compiles the pattern, so that its
-// errors come before that of the pattern, whose words are those of the client's.
+// sendImpossible sends an impossible pattern instead of one that cannot be resolved.
+// The coordinator checks everything else in a heartbeat before it compiles the pattern.
+// So its other errors come first; the text of the pattern error is then made for the
+// client's own pattern.
 //
 // Source: Kafka's GroupMetadataManager.consumerGroupHeartbeat.
 func (p *Plan) sendImpossible(m *kmsg.ConsumerGroupHeartbeatRequest, e *patternError) {

@@ -68,8 +68,8 @@ func (c *consumer) sends(names []string, pattern *string, epoch int32, code int1
 	return strings.Join(got.SubscribedTopicNames, " ")
 }
 
-// What a pattern resolves to is sent by name, and a pattern that cannot be resolved is
-// refused.
+// The topics that a pattern resolves to are sent by name, and a pattern that cannot be
+// resolved is refused.
 func TestHeartbeatPatterns(t *testing.T) {
 	long := make([]string, 20) // of 100 characters each
 	for i := range long {
@@ -108,9 +108,9 @@ func TestHeartbeatPatterns(t *testing.T) {
 	}
 }
 
-// A pattern that cannot be resolved is replaced by an impossible one: the coordinator says
-// what else is wrong with the heartbeat first, and of the pattern the client is told why
-// its own is refused.
+// A pattern that cannot be resolved is replaced by an impossible one: the coordinator
+// reports other errors of the heartbeat first, and the client gets the error of its own
+// pattern.
 func TestRefusedPatternSaysWhy(t *testing.T) {
 	for _, tt := range []struct {
 		code int16
@@ -140,8 +140,8 @@ func TestRefusedPatternSaysWhy(t *testing.T) {
 	}
 }
 
-// A client that may not read the group, or describe a topic that it names, is refused
-// before the topics are looked at.
+// A client that may not read the group, or not describe a topic that it names, is
+// refused before the topics are looked at.
 func TestPatternsWaitForAuthorization(t *testing.T) {
 	c := &topicList{cluster: cluster{"a1"}}
 	g := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:a*"), Cluster: c})
@@ -194,7 +194,7 @@ func TestPatternsAreResolvedAgain(t *testing.T) {
 	next("-", "there is no pattern any more")
 }
 
-// What the cluster did not take is sent again.
+// Topics that the cluster rejected are sent again.
 func TestPatternsAreSentAgainAfterAnError(t *testing.T) {
 	c := &topicList{cluster: cluster{"a1"}}
 	g := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g", "Describe Topic:a*"), Cluster: c})
@@ -206,8 +206,8 @@ func TestPatternsAreSentAgainAfterAnError(t *testing.T) {
 	require.Equal(t, "-", member.sends(nil, nil, 1, 0))
 }
 
-// A member that has left, or whose connection is another principal's now, is forgotten;
-// one that has authenticated again is not.
+// A subscription is forgotten when its member leaves or the connection belongs to
+// another principal, but not when the same principal authenticates again.
 func TestPatternsEndWithTheMember(t *testing.T) {
 	c := &topicList{cluster: cluster{"a1"}}
 	g := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g", "Describe Topic:a*"), Cluster: c})
@@ -229,7 +229,8 @@ func TestPatternsEndWithTheMember(t *testing.T) {
 	require.Equal(t, "-", again.sends(nil, nil, 1, 0), "it has left")
 }
 
-// What a connection remembers is bounded, in members and in bytes; the oldest go first.
+// The memory of a connection is limited, in members and in bytes; the oldest
+// subscriptions are dropped first.
 func TestRememberedPatternsAreBounded(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -10,30 +10,29 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// kmsg decodes what a frame claims: it makes room for as many entries as an array
-// says it has before it reads the first, and goes through as many tags as a count
-// says there are. A few bytes could so cost gigabytes, or minutes. A frame is
-// therefore gone through by its layout first, which allocates nothing, and is decoded
-// only if it is one message to its last byte.
+// kmsg trusts the counts in a frame: it allocates all entries of an array before it
+// reads the first, and reads as many tags as announced. So a few bytes could cost
+// gigabytes or minutes. Therefore the gateway first checks the frame against its
+// layout, which allocates nothing, and decodes it only if it is exactly one message.
 //
-// kmsg does not tell its layouts. They are found by trying: a field of a message is
-// changed, and where the encoding changes, there the field is.
+// kmsg does not publish its layouts. They are found by experiment: change one field of
+// a message, and see where the encoding changes.
 
-// layout is how a value of a Go type is laid out in one version of a message.
+// layout describes how a value of a Go type is encoded in one version of a message.
 type layout struct {
 	kind     layoutKind
-	name     string             // of a field of a structure that is not fixed, as kmsg calls it
+	name     string             // of a structure's field that is not fixed, as in kmsg
 	index    int                // of that field in kmsg's structure
 	size     int                // of a fixed value, in bytes on the wire
-	memory   int                // what a value, or one entry of an array, takes once it is decoded, in bytes
-	echoed   int                // of an array of a request: what one entry takes in an answer, in bytes
-	cost     int                // of such an array: what else one entry may cause, in bytes
-	joined   int                // of the partitions of a topic: what one takes that comes together with those of another entry
-	repeats  bool               // of an array of a request: an answer repeats the name before it with each entry
-	nullable bool               // of a string: it may be null
-	least    int                // the fewest bytes that a value can take
+	memory   int                // of a decoded value or array entry, in bytes
+	echoed   int                // of a request's array: the size of one entry in an answer, in bytes
+	cost     int                // of such an array: other memory that one entry may cause, in bytes
+	joined   int                // of a topic's partitions: the size of one that is joined with those of another entry
+	repeats  bool               // of a request's array: an answer repeats the preceding name with each entry
+	nullable bool               // of a string
+	least    int                // smallest encoding, in bytes
 	elem     *layout            // of an array or a nullable structure
-	fields   []*layout          // of a structure, in order; neighbours that are fixed are one
+	fields   []*layout          // of a structure, in order; adjacent fixed fields are merged
 	tagged   map[uint32]*layout // of a structure, by tag
 }
 
@@ -45,10 +44,10 @@ const (
 	bytesLayout
 	arrayLayout
 	structLayout
-	nullableLayout // a structure behind a byte that says whether it is there
+	nullableLayout // a structure after a byte that says whether it is present
 )
 
-// message is what kmsg's requests and responses have in common.
+// message has the methods that kmsg's requests and responses share.
 type message interface {
 	SetVersion(int16)
 	GetVersion() int16
@@ -58,7 +57,7 @@ type message interface {
 	Default()
 }
 
-// kind is a message of kmsg in one version.
+// kind is one version of a kmsg message.
 type kind struct {
 	key      ops.APIKey
 	version  int16
@@ -74,8 +73,8 @@ func kindOf(m interface {
 	return kind{ops.APIKey(m.Key()), m.GetVersion(), !request}
 }
 
-// flexible reports whether lengths are numbers of as few bytes as they take and every
-// structure has tags. A response is so from the version on from which its request is.
+// flexible reports whether lengths are varints and every structure has tags. A response
+// is flexible in the same versions as its request.
 func (k kind) flexible() bool { return k.version >= requests[k.key].flexible }
 
 // blank returns a message of the kind with default values.
@@ -91,8 +90,8 @@ func (k kind) blank() message {
 	return m
 }
 
-// layouts keeps the layouts that were found, so that each is looked for once. It is
-// safe for concurrent use.
+// layouts caches the layouts, so that each is determined once. It is safe for
+// concurrent use.
 type layouts struct {
 	requests, responses [len(requests)][]atomic.Pointer[layout] // by version
 }
@@ -124,7 +123,7 @@ func (l *layouts) of(k kind) *layout {
 	return found
 }
 
-// prober finds the layout of one message.
+// prober determines the layout of one message.
 type prober struct {
 	flexible bool
 }
@@ -135,12 +134,12 @@ func findLayout(k kind) *layout {
 	return prober{flexible: k.flexible()}.structure(blank, encode)
 }
 
-// probeTag and probeTag2 are tags that no message has.
+// probeTag and probeTag2 are tags that no message uses.
 const probeTag, probeTag2 = 1 << 20, 1<<20 + 1
 
-// structure returns the layout of a structure. blank makes one with default values;
-// encode returns the encoding of a message that holds it. The structure is given a tag
-// that nobody knows, so that it is encoded even where default values are left out.
+// structure returns the layout of a structure. blank creates one with default values;
+// encode encodes a message that contains it. The structure gets an unknown tag, so that
+// it is encoded even where default values are omitted.
 func (p prober) structure(blank func() reflect.Value, encode func(reflect.Value) []byte) *layout {
 	l := &layout{kind: structLayout}
 	probe := func(change func(reflect.Value), tags ...uint32) []byte {
@@ -211,7 +210,8 @@ func tagAt(data []byte, at int) (tag uint32, value []byte) {
 	return uint32(n), data[at : at+int(length)]
 }
 
-// value returns the layout of a value. set returns the encoding of a message with another value in its place.
+// value returns the layout of a value. set encodes the message with another value in
+// its place.
 func (p prober) value(v reflect.Value, set func(reflect.Value) []byte) *layout {
 	switch v.Kind() {
 	case reflect.String:
@@ -243,7 +243,7 @@ func (p prober) value(v reflect.Value, set func(reflect.Value) []byte) *layout {
 	}
 }
 
-// sizeOf returns how many bytes a value takes on the wire, its tags aside: a refusal has none.
+// sizeOf returns the size of a value on the wire, without its tags: a refusal has none.
 func (l *layout) sizeOf(v reflect.Value, flexible bool) int {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
@@ -282,7 +282,7 @@ func (l *layout) sizeOf(v reflect.Value, flexible bool) int {
 	return size
 }
 
-// lengthSize returns how many bytes the length before a value takes.
+// lengthSize returns the size of the length before a value.
 func lengthSize(l *layout, n int, flexible bool) int {
 	switch {
 	case l.kind == nullableLayout:
@@ -299,8 +299,8 @@ func lengthSize(l *layout, n int, flexible bool) int {
 	return size
 }
 
-// counted returns the layout of what begins with its length: in so many bytes, or in
-// flexible versions in as few as it takes.
+// counted returns the layout of a value that starts with its length. prefix is the size
+// of the length; in flexible versions it is a varint.
 func (p prober) counted(kind layoutKind, prefix int) *layout {
 	if p.flexible {
 		prefix = 1
@@ -308,7 +308,7 @@ func (p prober) counted(kind layoutKind, prefix int) *layout {
 	return &layout{kind: kind, least: prefix}
 }
 
-// blankOf returns a value of type t with kmsg's defaults, which can be changed.
+// blankOf returns a settable value of type t with kmsg's defaults.
 func blankOf(t reflect.Type) reflect.Value {
 	v := reflect.New(t)
 	if d, ok := v.Interface().(interface{ Default() }); ok {
@@ -323,7 +323,7 @@ func pointerTo(v reflect.Value) reflect.Value {
 	return p
 }
 
-// other returns a value unlike v.
+// other returns a value that differs from v.
 func other(v reflect.Value) reflect.Value {
 	o := reflect.New(v.Type()).Elem()
 	switch v.Kind() {
@@ -355,7 +355,7 @@ func other(v reflect.Value) reflect.Value {
 	return o
 }
 
-// firstDifference returns where a and b begin to differ, or -1.
+// firstDifference returns the first position where a and b differ, or -1.
 func firstDifference(a, b []byte) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {

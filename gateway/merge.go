@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// entryKey is what an entry of a request and of its response have in common: the name
-// of a resource, or the id of a topic, and the type of a configured resource.
+// entryKey identifies an entry of a request and of its response: the name of a
+// resource, or the id of a topic, and the type of a configured resource.
 type entryKey struct {
 	name string
 	id   [16]byte
@@ -21,12 +21,12 @@ type entryKey struct {
 // nameFields are the fields that name what an entry is about.
 var nameFields = []string{"Topic", "Group", "GroupID", "Key", "TransactionalID", "ResourceName"}
 
-// entryFields are the fields of a type of entries that say what an entry is about, by
-// their positions; -1 is none.
+// entryFields are the positions of the fields that identify an entry, for one type of
+// entries; -1 means that the type has no such field.
 type entryFields struct{ id, name, kind, partitions, partition int }
 
-// allEntryFields are those that were looked for: to look for a field takes memory, and a
-// list may have a million entries.
+// allEntryFields caches entryFields: looking up fields allocates memory, and a list may
+// have a million entries.
 var allEntryFields typeCache[reflect.Type, entryFields]
 
 func entryFieldsOf(t reflect.Type) *entryFields {
@@ -57,7 +57,7 @@ func (f *entryFields) idOf(v reflect.Value) (id [16]byte) {
 	return id
 }
 
-// nameOf returns the key of the name of what an entry is about, and whether it has a name.
+// nameOf returns the key for the name in an entry, and whether it has a name.
 func (f *entryFields) nameOf(v reflect.Value) (key entryKey, ok bool) {
 	if v.Kind() == reflect.String {
 		return entryKey{name: v.String()}, true
@@ -79,8 +79,7 @@ func (f *entryFields) nameOf(v reflect.Value) (key entryKey, ok bool) {
 	return key, true
 }
 
-// keysOf returns the keys that an entry may be found by: that of its id, if it has one,
-// and that of its name.
+// keysOf returns the keys of an entry: by its id, if it has one, and by its name.
 func keysOf(v reflect.Value) (keys [2]entryKey, n int) {
 	f := entryFieldsOf(v.Type())
 	if id := f.idOf(v); id != [16]byte{} {
@@ -131,10 +130,11 @@ func (a *answers) take(entry reflect.Value) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
-// mergeList puts the answers of the cluster and the errors of what was refused into the
-// order of the request. codes are the errors, by position; what has none was sent on.
-// An answer to what was not sent on is dropped. refuse says how to refuse an entry. It
-// returns where the entry of each position stands in the end, or -1.
+// mergeList merges the answers of the cluster with the errors of refused entries, in
+// the order of the request. codes are the errors by position; entries without an error
+// were forwarded. Answers to entries that were not forwarded are dropped. refuse
+// returns the refusal of an entry. mergeList returns the final index of each position's
+// entry, or -1.
 func mergeList(field reflect.Value, l list, codes []ops.ErrorCode, refuse func(entry reflect.Value, code ops.ErrorCode) refusal) []int32 {
 	places := make([]int32, l.len())
 	given := newAnswers(field)
@@ -165,8 +165,8 @@ func mergeList(field reflect.Value, l list, codes []ops.ErrorCode, refuse func(e
 	return places
 }
 
-// verdicts are the errors of the entries of a request some of which are refused: of
-// those of its list, and of those of the lists within them.
+// verdicts are the errors of a partly refused request: for the entries of its list, and
+// for those of nested lists.
 type verdicts struct {
 	whole   ops.ErrorCode // of the request, if it has no list
 	list    list          // nil if there is none
@@ -176,9 +176,9 @@ type verdicts struct {
 	allowed int // how many entries of the outer list have no error
 }
 
-// verdictsOf sorts the entries of an outcome by the lists that they are of, which are
-// those of the message as it is now. An entry that is of none is an error: the tables do
-// not fit each other.
+// verdictsOf assigns the entries of an outcome to the lists of the message in its
+// current form. If an entry belongs to no list, it returns an error: the tables
+// contradict each other.
 func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
 	v := &verdicts{lists: make([]list, len(q.inner)), inner: make([][]ops.ErrorCode, len(q.inner))}
 	if q.items != nil {
@@ -192,8 +192,8 @@ func verdictsOf(q *query, out *ops.Outcome) (*verdicts, error) {
 	return v, v.add(out)
 }
 
-// add adds what an outcome refuses. What is refused already stays so, with its error: it
-// was not sent on.
+// add adds the refusals of an outcome. Entries that are refused already keep their
+// error: they were not forwarded.
 func (v *verdicts) add(out *ops.Outcome) error {
 	for i := range out.Items {
 		it := &out.Items[i]
@@ -229,7 +229,7 @@ func (v *verdicts) count(code ops.ErrorCode) (n int) {
 	return n
 }
 
-// restore puts everything that was taken out back into the message.
+// restore puts all removed entries back into the message.
 func (v *verdicts) restore() {
 	for i, l := range v.lists {
 		l.keep(make([]bool, len(v.inner[i])))
@@ -239,8 +239,8 @@ func (v *verdicts) restore() {
 	}
 }
 
-// nothingLeft reports whether no entry of the request is left to send on. OffsetFetch
-// below version 8 has no entries but topics.
+// nothingLeft reports whether all entries of the request are refused. OffsetFetch below
+// version 8 has only topics as entries.
 func (v *verdicts) nothingLeft() bool {
 	if v.list != nil {
 		return v.allowed == 0
@@ -248,7 +248,7 @@ func (v *verdicts) nothingLeft() bool {
 	return !slices.Contains(v.inner[0], ops.None)
 }
 
-// refuseEach returns the response to a request of which every entry is refused.
+// refuseEach returns the response to a request whose entries are all refused.
 func (v *verdicts) refuseEach(q *query) (kmsg.Response, error) {
 	resp := q.message.ResponseKind()
 	fields := reflect.ValueOf(resp).Elem()
@@ -256,7 +256,7 @@ func (v *verdicts) refuseEach(q *query) (kmsg.Response, error) {
 	return resp, v.merge(q, resp)
 }
 
-// keep takes the refused entries out of the message.
+// keep removes the refused entries from the message.
 func (v *verdicts) keep() {
 	for i, l := range v.lists {
 		if anyRefused(v.inner[i]) {
@@ -317,8 +317,8 @@ func (v *verdicts) merge(q *query, response kmsg.Response) error {
 	return nil
 }
 
-// moveRefused moves the topics of a fetch that are refused behind the others, those with
-// an unknown id first, where Kafka has them.
+// moveRefused moves the refused topics of a fetch behind the others, those with an
+// unknown id first, as Kafka does.
 func (v *verdicts) moveRefused(r *kmsg.FetchResponse, places []int32) {
 	rank := make([]int8, len(r.Topics))
 	for i, code := range v.items {

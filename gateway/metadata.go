@@ -11,21 +11,21 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// versionWithoutCreation is the first version of Metadata that can be told not to
-// create topics.
+// versionWithoutCreation is the first version of Metadata that can tell the broker not
+// to create topics.
 const versionWithoutCreation = 4
 
-// rewriteMetadata keeps the cluster from creating topics that the client may describe
-// and may not create. Whether they exist the gateway does not know for sure, so they
-// are asked for in a request of their own that creates nothing.
+// rewriteMetadata prevents the cluster from creating topics that the client may
+// describe but not create. The gateway is not sure whether they exist. So it asks for
+// them in a separate request that creates nothing.
 func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.MetadataRequest)
 	if p.query.AllTopics {
 		return false, nil
 	}
 	if len(m.Topics) == 0 {
-		// Below version 1 an empty list means every topic. The brokers in the answer are
-		// needed even if no topic is left: clients ignore one without.
+		// Below version 1 an empty list means all topics. The brokers in the answer are
+		// needed even if no topic is left: clients ignore an answer without brokers.
 		if m.Version == 0 {
 			p.sendMetadata(m, m.Topics, false)
 		}
@@ -77,18 +77,17 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 	return true, nil
 }
 
-// isMissing reports whether the error of a topic says that there is none: one with an
-// impossible name is none either, and Kafka refuses to create it before it looks at the
-// name.
+// isMissing reports whether the error of a topic says that it does not exist. A topic
+// with an invalid name does not exist either; Kafka checks the right to create it
+// before it checks the name.
 func isMissing(code int16) bool {
 	return code == int16(ops.UnknownTopicOrPartition) || code == int16(ops.InvalidTopicException)
 }
 
-// deniedNames are denials by the names that they are about, in the order of the names, one
-// for each.
+// deniedNames are denials sorted by name, one for each name.
 type deniedNames []Denial
 
-// find returns where the denial for a name is, or -1.
+// find returns the position of the denial for a name, or -1.
 func (d deniedNames) find(name *string) int {
 	if name == nil {
 		return -1
@@ -99,8 +98,7 @@ func (d deniedNames) find(name *string) int {
 	return -1
 }
 
-// deniedCreation returns the topics that the client may not create, each with the question
-// that says so.
+// deniedCreation returns the denials for the topics that the client may not create.
 func (p *Plan) deniedCreation(topics []kmsg.MetadataRequestTopic) deniedNames {
 	q := p.query.Request
 	q.Topics = make([]ops.Topic, 0, len(topics))
@@ -127,8 +125,8 @@ func (p *Plan) deniedCreation(topics []kmsg.MetadataRequestTopic) deniedNames {
 	return slices.CompactFunc(denied, func(a, b Denial) bool { return a.Name == b.Name })
 }
 
-// sendMetadata sends on a request for some of the topics, which creates them only if it
-// is to.
+// sendMetadata forwards a request for some of the topics. Topics are created only if
+// create is set.
 func (p *Plan) sendMetadata(m *kmsg.MetadataRequest, topics []kmsg.MetadataRequestTopic, create bool) {
 	part := *m
 	part.Topics = topics
@@ -139,23 +137,23 @@ func (p *Plan) sendMetadata(m *kmsg.MetadataRequest, topics []kmsg.MetadataReque
 	p.send(&part)
 }
 
-// joinMetadata adds the topics of another response to one.
+// joinMetadata adds the topics of one response to another.
 func joinMetadata(whole, other kmsg.Response) {
 	if w, ok := whole.(*kmsg.MetadataResponse); ok {
 		w.Topics = append(w.Topics, other.(*kmsg.MetadataResponse).Topics...)
 	}
 }
 
-// refusedMetadata returns the entry of a topic that is refused by its name.
+// refusedMetadata returns the entry that refuses a topic by its name.
 func refusedMetadata(name *string, code ops.ErrorCode) kmsg.MetadataResponseTopic {
 	t := kmsg.NewMetadataResponseTopic()
 	t.Topic, t.ErrorCode = name, int16(code)
 	return t
 }
 
-// filterMetadata decides about the topics that the cluster shows: all that there are,
-// where the request is for all, and else those that were asked for once more, with the
-// operations on them.
+// filterMetadata decides about the topics in the cluster's response, including the
+// operations on them. If the request is for all topics, it decides about all; otherwise
+// it decides again about the topics that were requested.
 func filterMetadata(p *Plan, out *ops.Outcome) change {
 	q := p.query
 	withCluster := out.HasClusterOperations
@@ -185,12 +183,12 @@ func filterMetadata(p *Plan, out *ops.Outcome) change {
 				}
 				kept = append(kept, t)
 			case byID && (t.TopicID != [16]byte{} || t.ErrorCode == 0):
-				// The cluster calls the topic something else than the gateway does. An error
-				// may have that name too, which the client did not ask by.
+				// The cluster knows the topic by another name than the gateway. Even an
+				// error may then contain a name that the client did not ask for.
 				refusal := refusedMetadata(nil, it.Code)
 				refusal.TopicID = t.TopicID
 				kept = append(kept, refusal)
-			case t.ErrorCode != 0: // an error shows nothing but what the client named
+			case t.ErrorCode != 0: // an error shows only what the client named
 				kept = append(kept, t)
 			case !q.AllTopics:
 				kept = append(kept, refusedMetadata(t.Topic, it.Code))
@@ -201,7 +199,7 @@ func filterMetadata(p *Plan, out *ops.Outcome) change {
 	}
 }
 
-// shown returns a topic that the cluster shows.
+// shown returns a topic that the cluster's response shows.
 func (p *Plan) shown(name *string, id [16]byte) ops.Topic {
 	if name == nil {
 		return p.query.identified(p.conn.reader.cluster, id)
@@ -209,8 +207,8 @@ func (p *Plan) shown(name *string, id [16]byte) ops.Topic {
 	return ops.Topic{Name: *name, ID: id, Exists: true}
 }
 
-// evaluateLate answers a request about what the cluster has shown. Its denials are
-// silent, as in Kafka.
+// evaluateLate decides a request about what the cluster's response shows. Its denials
+// are not recorded, as in Kafka.
 func (p *Plan) evaluateLate(r *ops.Request) ops.Outcome {
 	a := asker{view: p.asker.view, quiet: true}
 	out := ops.Evaluate(&a, r)
@@ -218,13 +216,13 @@ func (p *Plan) evaluateLate(r *ops.Request) ops.Outcome {
 	return out
 }
 
-// notGiven is what a field of authorized operations holds if they were not asked for.
+// notGiven is the value of an authorized-operations field if they were not requested.
 //
 // Source: KIP-430.
 const notGiven = -1 << 31
 
-// intersect takes from the operations that the cluster allows the gateway those that
-// the client may not do.
+// intersect removes the operations that the client may not perform from those that the
+// cluster allows the gateway.
 func intersect(field *int32, allowed ops.Set) {
 	if *field != notGiven {
 		*field &= int32(allowed)

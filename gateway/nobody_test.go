@@ -13,14 +13,14 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// open are the requests of which something reaches the cluster whoever sends them:
-// Metadata, whose topics are taken out, lists and descriptions that are filtered when
-// they come back, and what needs no authorization.
+// open are the requests that reach the cluster in part regardless of the client:
+// Metadata, whose topics are removed, lists and descriptions that are filtered in the
+// response, and requests without authorization.
 var open = []ops.APIKey{3, 16, 18, 60, 66, 71, 72}
 
 // TestNobodyReachesTheCluster sends every request in every version for a client without
-// any permission. Nothing that it names reaches the cluster; each answer says why, and is
-// one that the client can read.
+// any permission. No name in it reaches the cluster; each answer has the error, and is
+// readable for the client.
 func TestNobodyReachesTheCluster(t *testing.T) {
 	requests, answers := 0, 0
 	for _, endpoint := range []ops.Endpoint{ops.Broker, ops.Controller} {
@@ -42,7 +42,8 @@ func TestNobodyReachesTheCluster(t *testing.T) {
 					continue
 				}
 				if err != nil {
-					// What kmsg encodes without the body, or what is no request to Kafka either.
+					// kmsg cannot encode the body, or it is not a request for Kafka
+					// either.
 					if !slices.Contains([]ops.APIKey{3, 7, 20}, ops.APIKey(key)) {
 						t.Errorf("%v version %d: %v", ops.APIKey(key), version, err)
 					}
@@ -106,13 +107,13 @@ func hasError(v reflect.Value) bool {
 	return false
 }
 
-// silentlyEmpty reports whether the response of a version has no place for an error.
+// silentlyEmpty reports whether this version of the response has no error field.
 func silentlyEmpty(key ops.APIKey, version int16) bool {
 	return key == 35 && version < 3
 }
 
-// TestDenialsAreTold: each denial that the client feels, with the ACL that decided, and
-// none of those it does not.
+// TestDenialsAreTold: Denied has each denial that affects the client, with the ACL that
+// decided, and no others.
 func TestDenialsAreTold(t *testing.T) {
 	g, client := halfGateway(t, ops.Broker)
 	describe := func(m kmsg.Request) (told []string) {
@@ -150,7 +151,7 @@ func TestDenialsAreTold(t *testing.T) {
 	}{
 		{commit, []string{"READ TOPIC x", "READ TOPIC y"}},
 		{&other, []string{"READ GROUP other"}},
-		{create, nil}, // Create on the cluster is denied, which nobody feels
+		{create, nil}, // Create on the cluster is denied, without effect
 		{producer, nil},
 	} {
 		if told := describe(tt.m); !slices.Equal(told, tt.want) {

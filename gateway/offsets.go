@@ -5,11 +5,10 @@ import (
 	"slices"
 )
 
-// offsets is a range of offsets, both of which are in it.
+// offsets is a range of offsets, including both ends.
 type offsets struct{ first, last int64 }
 
-// without returns what is in have and not in gone. Both are in order and do not overlap;
-// so is the result.
+// without returns have minus gone. Both are sorted without overlaps; so is the result.
 func without(have, gone []offsets) []offsets {
 	var left []offsets
 	for _, h := range have {
@@ -21,7 +20,7 @@ func without(have, gone []offsets) []offsets {
 	return left
 }
 
-// without appends to left what is in h and not in gone, which does not end before h.
+// without appends h minus gone to left. The ranges of gone do not end before h.
 func (h offsets) without(gone, left []offsets) []offsets {
 	for _, g := range gone {
 		if g.first > h.last {
@@ -38,9 +37,9 @@ func (h offsets) without(gone, left []offsets) []offsets {
 	return append(left, h)
 }
 
-// with returns what is in have or in more, in order. have is in order and does not
-// overlap; ranges of more that end before they begin are none, and of those that overlap
-// the first counts.
+// with returns the union of have and more, in order. have is sorted without overlaps. A
+// range of more that ends before it begins is ignored; where two of them overlap, the
+// first counts.
 func with(have, more []offsets) []offsets {
 	more = slices.Clone(more)
 	slices.SortFunc(more, func(a, b offsets) int { return cmp.Compare(a.first, b.first) })

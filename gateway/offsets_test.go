@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOffsets holds ranges of offsets against sets of them.
+// TestOffsets compares ranges of offsets with sets of offsets.
 func TestOffsets(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	random := func() (ranges []offsets) {

@@ -10,19 +10,20 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The versions of Metadata that are sent in place of AddPartitionsToTxn. Its version 3
-// is the first with tags in the header, as version 9 of Metadata is.
+// The versions of Metadata that are sent instead of AddPartitionsToTxn. Version 3 of
+// AddPartitionsToTxn is the first with tags in the header; for Metadata it is version
+// 9.
 const (
 	plainMetadata    = 4
 	flexibleMetadata = 9
 	flexibleAdd      = 3
 )
 
-// askPartitions asks the cluster which partitions there are, in place of sending on an
-// AddPartitionsToTxn some of whose topics are refused. Kafka then adds no partition to
-// the transaction. It tells the client of each partition that is not refused whether it
-// is missing, or only not attempted. Only topics that the client may write are asked
-// about. It reports whether it asked.
+// askPartitions asks the cluster which partitions exist, instead of forwarding an
+// AddPartitionsToTxn with refused topics. Kafka then adds no partition to the
+// transaction. For each partition that is not refused, it tells the client either that
+// it is missing or that it was not attempted. Only topics that the client may write are
+// asked about. It reports whether it asked.
 func (p *Plan) askPartitions(v *verdicts) bool {
 	m, ok := p.query.message.(*kmsg.AddPartitionsToTxnRequest)
 	if !ok {

@@ -9,26 +9,27 @@ import (
 )
 
 // Kafka compiles a pattern with RE2/J and matches it against all topics, without a
-// bound: some patterns of a few hundred bytes take it minutes. Go's regexp and RE2/J have
-// the same origin and the same syntax. Here Go's parser reads the pattern, and the code
-// below decides what it may cost. The bounds are on instructions and on steps, never on
-// time, so that the same pattern always gets the same answer.
+// limit: some patterns of a few hundred bytes take minutes. Go's regexp and RE2/J have
+// the same origin and syntax. Here Go's parser reads the pattern, and the code below
+// limits its cost. The limits count instructions and steps, not time, so that the same
+// pattern always has the same result.
 const (
-	// maxPatternBytes is the length of the longest string in a request. Kafka's own
-	// reader refuses a longer one.
+	// maxPatternBytes is the length of the longest string in a request. Kafka also
+	// rejects longer ones.
 	maxPatternBytes = 1<<15 - 1
-	// maxProgram is how many instructions a compiled pattern may have: about 2.6 MB. A
-	// pattern of the longest length, with a character an instruction, has half of them.
+	// maxProgram limits the instructions of a compiled pattern; it is about 2.6 MB. A
+	// pattern of the maximum length with one instruction for each character has half of
+	// that.
 	maxProgram = 1 << 16
-	// maxClasses is how many classes of Unicode, such as \pL, a pattern may name. Each
-	// takes the parser up to 5 kB and, if case is ignored, up to 10 ms.
+	// maxClasses limits the Unicode classes, such as \pL, in a pattern. Each costs the
+	// parser up to 5 kB, and up to 10 ms if case is ignored.
 	maxClasses = 16
-	// maxSteps is how many steps of the matcher a pattern may take for all topics
-	// together, and minSteps how many it always may. A step takes a few nanoseconds.
+	// maxSteps limits the matcher's steps for one pattern and all topics together.
+	// minSteps is the number that is always allowed. A step takes a few nanoseconds.
 	minSteps, maxSteps = 1 << 20, 1 << 26
-	// stepsPerByte is how many steps it may take for each byte of the topics' names
-	// between these bounds. It is the number of alternatives that the matcher follows at
-	// a time; twenty names joined by | take fewer.
+	// stepsPerByte is the number of steps allowed for each byte of the topics' names,
+	// between these limits. It is the number of alternatives that the matcher follows
+	// at the same time; twenty names joined by | need fewer.
 	stepsPerByte = 64
 )
 
@@ -42,8 +43,8 @@ var (
 // pattern is a compiled pattern. It is immutable.
 type pattern struct{ prog *syntax.Prog }
 
-// compilePattern compiles the pattern that a group member subscribes to. What it takes
-// is bounded by the constants above.
+// compilePattern compiles the pattern that a group member subscribes to. The constants
+// above limit its cost.
 func compilePattern(text string) (*pattern, error) {
 	if len(text) > maxPatternBytes {
 		return nil, errPatternTooLong
@@ -65,9 +66,9 @@ func compilePattern(text string) (*pattern, error) {
 	return &pattern{prog}, nil
 }
 
-// slowClasses returns how many parts of a pattern may take the parser far longer than
-// their bytes: the classes of Unicode, and where case is ignored also the ranges up to a
-// character that is not ASCII, for which it looks up every character in between.
+// slowClasses counts the parts of a pattern that may cost the parser far more than
+// their length: Unicode classes and, if case is ignored, ranges that end at a character
+// outside ASCII, because the parser looks up every character of the range.
 func slowClasses(text string) int {
 	folds := ignoresCase(text)
 	slow := 0
@@ -85,7 +86,7 @@ func slowClasses(text string) int {
 	return slow
 }
 
-// ignoresCase reports whether a pattern may have the flag i, such as "(?i)" or "(?s-mi:".
+// ignoresCase reports whether a pattern may have the flag i, as in "(?i)" or "(?s-mi:".
 func ignoresCase(text string) bool {
 	for {
 		_, after, found := strings.Cut(text, "(?")
@@ -100,9 +101,9 @@ func ignoresCase(text string) bool {
 	}
 }
 
-// programSize returns an upper bound of how many instructions a pattern has once it is
-// compiled, or more than maxProgram if there are more. The parser lets repetitions
-// within repetitions have millions.
+// programSize returns an upper bound for the number of instructions of the compiled
+// pattern, or more than maxProgram if there are more. The parser allows nested
+// repetitions with millions of instructions.
 func programSize(re *syntax.Regexp) int {
 	size := 0
 	for _, sub := range re.Sub {
@@ -120,14 +121,14 @@ func programSize(re *syntax.Regexp) int {
 	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest:
 		return size + 2
 	case syntax.OpRepeat:
-		// x{2,} is xx+ and x{2,4} is xx(x(x)?)?; at least one instruction each.
+		// x{2,} is xx+ and x{2,4} is xx(x(x)?)?; each has at least one instruction.
 		return (size + 2) * max(re.Min+1, re.Max)
 	default:
 		return size + 1
 	}
 }
 
-// match returns the names that the whole of the pattern matches.
+// match returns the names that match the whole pattern.
 func (p *pattern) match(names []string) ([]string, error) {
 	bytes := 0
 	for _, name := range names {
@@ -147,16 +148,17 @@ func (p *pattern) match(names []string) ([]string, error) {
 	return matched, nil
 }
 
-// matcher follows all ways through a program at once, as Pike's machine does, and counts
-// its steps. Go's own matchers answer the same and do not say what it took.
+// matcher follows all paths through a program at the same time, like Pike's machine,
+// and counts its steps. Go's own matchers give the same results but do not report their
+// steps.
 type matcher struct {
 	prog      *syntax.Prog
-	left      int // steps
+	left      int // remaining steps
 	now, next *threads
 	stack     []uint32
 }
 
-// threads is a set of instructions, which takes no time to empty.
+// threads is a set of instructions that can be emptied in constant time.
 type threads struct {
 	dense  []uint32
 	sparse []uint32
@@ -173,7 +175,8 @@ func (t *threads) add(pc uint32) (added bool) {
 	return true
 }
 
-// matches reports whether the whole name matches. It is wrong once no steps are left.
+// matches reports whether the whole name matches. The result is wrong if no steps are
+// left.
 func (m *matcher) matches(name string) bool {
 	m.now.dense = m.now.dense[:0]
 	before, after, size := rune(-1), rune(-1), 0
@@ -212,7 +215,7 @@ func following(rest string) rune {
 	return r
 }
 
-// ended reports whether the program may end where it is.
+// ended reports whether the program may end in the current state.
 func (m *matcher) ended() bool {
 	for _, pc := range m.now.dense {
 		if m.left--; m.prog.Inst[pc].Op == syntax.InstMatch {
@@ -222,8 +225,8 @@ func (m *matcher) ended() bool {
 	return false
 }
 
-// follow adds to threads the instructions that read a character, and the end, which can
-// be reached from pc without reading one.
+// follow adds to threads the instructions that read a character, and the end, as far as
+// they can be reached from pc without reading a character.
 func (m *matcher) follow(to *threads, pc uint32, context syntax.EmptyOp) {
 	m.stack = append(m.stack[:0], pc)
 	for len(m.stack) > 0 {

@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Patterns that take a backtracking, expanding or folding implementation very long are
-// compiled and matched within the bounds, or refused before they are compiled. The parser,
-// which is not ours, must not be handed one on which it takes long either: slowClasses
+// Patterns that are slow in a backtracking, expanding or folding implementation are
+// compiled and matched within the limits, or refused before they are compiled. The
+// parser, which is not ours, must not get a pattern that it is slow on: slowClasses
 // refuses those by their text.
 func TestPatternCost(t *testing.T) {
 	names := make([]string, 50)
@@ -64,7 +64,7 @@ func TestPatternCost(t *testing.T) {
 	}
 }
 
-// The estimate of the size of a program is never below it.
+// The estimated size of a program is never too low.
 func TestProgramSizeIsAnUpperBound(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
@@ -78,7 +78,7 @@ func TestProgramSizeIsAnUpperBound(t *testing.T) {
 	}
 }
 
-// The matcher answers what Go's regexp answers about the whole name.
+// The matcher gives the same results as Go's regexp for the whole name.
 func TestPatternsMatchAsRegexpDoes(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	compared, matches := 0, 0

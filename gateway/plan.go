@@ -11,16 +11,17 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Plan is what is to be done about one request: send Forward on, hand what comes back
-// to Response, send the client what that returns, and close the connection if Close is
-// set. A Plan is not safe for concurrent use. The zero Plan sends nothing and answers
+// Plan says what to do with one request: send Forward to the cluster, pass the replies
+// to Response, send its result to the client, and close the connection if Close is set.
+// A Plan is not safe for concurrent use. The zero Plan sends nothing and answers
 // nothing.
 type Plan struct {
 	Header Header // of the request
-	// Forward are the frames to send to the cluster, in this order on one connection,
-	// each of which is answered by one frame unless Silent is set. It is empty if the
-	// request does not reach the cluster. There is more than one only for a Metadata
-	// request that names topics that the client may create and others that it may not.
+	// Forward are the frames to send to the cluster, in order and on one connection.
+	// Each is answered by one frame, unless Silent is set. Forward is empty if the
+	// request does not reach the cluster. It has more than one frame only for a
+	// Metadata request that names both topics that the client may create and topics
+	// that it may not create.
 	Forward [][]byte
 	// Silent says that there is no response, neither from the cluster nor to the
 	// client: a Produce with acks=0. Response need not be called.
@@ -30,31 +31,30 @@ type Plan struct {
 	AsIs bool
 	// Close says that the connection is to be closed once the answer, if any, is sent.
 	Close bool
-	// Denied are the denials that Kafka's own authorizer would log, in the order in which
-	// the questions were asked: see [Plan.Events]. What is silently left out of a list is
-	// not among them, as Kafka does not log it either. Response adds to it.
+	// Denied are the denials that Kafka's own authorizer would log, in the order of the
+	// questions: see [Plan.Events]. Entries that are silently removed from a list are
+	// not included, as Kafka does not log them either. Response adds to it.
 	Denied []Denial
-	// Checks is how many questions were asked. Response adds to it.
+	// Checks is the number of authorization questions. Response adds to it.
 	Checks int
 
 	gateway  *Gateway
 	conn     *Conn
-	asked    bool          // the cluster, which takes time, after asker.view was taken
+	asked    bool          // after asker.view was taken; the cluster takes time to answer
 	embedded *Plan         // of the request in an Envelope; else nil
 	asker    asker         // of the ACLs that decided last
 	query    *query        // nil once nothing depends on it any more
-	asItCame [1][]byte     // the request; what Forward holds if that is all to send
+	asItCame [1][]byte     // the request; Forward uses it if only one frame is sent
 	versions []int16       // of the frames of Forward, if they are not as they came
 	local    kmsg.Response // the answer, if the cluster is not asked
 
-	// What is to be done about the cluster's response, in this order.
-	// Entries that are refused come last: they show nothing, so that nothing of them is
-	// filtered.
+	// Changes to the cluster's response, in this order. Refused entries are merged
+	// last: they show nothing, so they need no filter.
 	changes []change  // of the rewriters
 	filter  change    // or nil
 	refused *verdicts // nil if no entry of the request is refused
-	// instead makes the answer of that to the Metadata request which was sent in place
-	// of the client's; nil if its own was sent.
+	// instead turns the answer to a Metadata request into the answer to the client's
+	// request, if Metadata was sent instead of it; otherwise nil.
 	instead func(kmsg.Response) (kmsg.Response, error)
 
 	addresses *addresses // in the cluster's response, or nil
@@ -106,7 +106,8 @@ func entriesOf(r *ops.Request) int {
 	return n
 }
 
-// refuseUnasked refuses a request that is invalid whoever sends it, if the API is served.
+// refuseUnasked refuses an invalid request regardless of the client, if the API is
+// served.
 func (p *Plan) refuseUnasked() (err error) {
 	if out := ops.Evaluate(nil, &p.query.Request); out.CloseConnection {
 		return errUnknown
@@ -115,9 +116,9 @@ func (p *Plan) refuseUnasked() (err error) {
 	return err
 }
 
-// tellMissing gives refused entries the error of a missing topic where that comes first.
-// Whether a topic is missing only the cluster knows for sure, so that what is allowed
-// stays so.
+// tellMissing changes the error of refused entries to that of a missing topic, where
+// Kafka reports that first. Only the cluster knows for sure whether a topic is missing,
+// so allowed entries stay unchanged.
 func (p *Plan) tellMissing(out *ops.Outcome) {
 	if out.Passes() || !apiOf(p.query.Key).showsMissing || p.conn.reader.cluster == nil || len(out.Items) == 0 {
 		return
@@ -143,15 +144,15 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 	}
 }
 
-// ask returns the cluster for a question that takes time. When it is answered, the ACLs may
-// be others than those that the plan was made by.
+// ask returns the cluster for a question that takes time. The ACLs may have changed
+// when it is answered.
 func (p *Plan) ask() Cluster {
 	p.asked = true
 	return p.conn.reader.cluster
 }
 
-// missingTopics returns which of some topics are certain not to exist, in order. Only those
-// that the client may describe are asked about, each of them once.
+// missingTopics returns the topics that certainly do not exist, sorted. It asks only
+// about topics that the client may describe, once for each.
 func (p *Plan) missingTopics(topics []ops.Topic) (missing []string) {
 	names := make([]string, 0, len(topics))
 	for i := range topics {
@@ -176,11 +177,11 @@ func (p *Plan) missingTopics(topics []ops.Topic) (missing []string) {
 	return missing
 }
 
-// follow does what an outcome says.
+// follow applies an outcome.
 func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
 	switch serve := p.gateway.serverOf(p.query.Key); {
 	case p.query.Key == ops.ShareGroupHeartbeatKey && p.query.unservable != ops.None && out.Error == ops.TopicAuthorizationFailed:
-		p.local, err = refuseAll(p.query, p.query.unservable) // Kafka says so before it asks about topics
+		p.local, err = refuseAll(p.query, p.query.unservable) // Kafka reports it before it checks topics
 	case out.Error != ops.None || out.Empty:
 		p.local, err = refuseAll(p.query, out.Error)
 	case p.query.unservable != ops.None:
@@ -193,7 +194,7 @@ func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
 	return err
 }
 
-// forward sends on what of the request is not refused.
+// forward forwards the part of the request that is not refused.
 func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	p.asItCame[0] = frame
 	refused, err := p.takeOut(out)
@@ -222,14 +223,14 @@ func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	return nil
 }
 
-// changesNothing reports whether nothing is to be done about the cluster's response, as
-// long as the ACLs stay as they are.
+// changesNothing reports whether the cluster's response needs no change, as long as the
+// ACLs do not change.
 func (p *Plan) changesNothing() bool {
 	return len(p.changes) == 0 && p.refused == nil && p.filter == nil && p.instead == nil && (p.query == nil || len(p.query.apart) == 0)
 }
 
-// takeOut takes what is refused out of the request, and reports whether it changed it. It
-// answers a request of which nothing is left.
+// takeOut removes the refused entries from the request, and reports whether it changed
+// it. If nothing is left, it answers the request.
 func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 	switch m := p.query.message.(type) {
 	case *kmsg.ShareFetchRequest:
@@ -291,20 +292,20 @@ func (p *Plan) send(message kmsg.Request) {
 // Forward is sent.
 func (p *Plan) NeedsRequest() bool { return p.query != nil }
 
-// IsNoted reports whether Response notes something that the next request of the connection
-// is decided by: what a share session has acquired, or that the cluster did not take a
-// subscription. Then the next request is decided after Response has returned. That of any
-// other plan may be decided once the cluster has answered.
+// IsNoted reports whether the decision about the connection's next request needs the
+// result of Response: what a share session has acquired, or that the cluster rejected a
+// subscription. Then decide the next request after Response has returned. Otherwise it
+// can be decided once the cluster has answered.
 func (p *Plan) IsNoted() bool {
 	return p.query != nil && (p.query.Key == ops.ShareFetchKey || p.query.Key == ops.ConsumerGroupHeartbeatKey)
 }
 
-// Response returns the answer to the client: nil if there is none. replies are the
-// responses of the cluster, one for each frame of Forward, in their order. They are
-// kept where the answer is made of them. It is to be called once.
+// Response returns the answer for the client, or nil if there is none. replies are the
+// responses of the cluster, one for each frame of Forward, in order; the answer may
+// share their memory. Call it once.
 //
-// The error is a *FrameError: the cluster has answered what cannot be read or does not
-// answer the request. Nothing of it may be shown; both connections are to be closed.
+// The error is a *FrameError: the cluster's answer cannot be read or does not belong to
+// the request. Show nothing of it, and close both connections.
 func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 	answer, err := p.respond(replies)
 	if err != nil {
@@ -374,8 +375,8 @@ func (p *Plan) refusal(r kmsg.Response) []byte {
 	return p.gateway.layouts.encode(p.Header, r)
 }
 
-// change makes of the cluster's response what the client may have of it, and reports
-// whether it changed anything.
+// change reduces the cluster's response to what the client may see, and reports whether
+// it changed anything.
 func (p *Plan) change(resp kmsg.Response) (changed bool, err error) {
 	for _, change := range p.changes {
 		did, err := change(resp)
@@ -401,8 +402,8 @@ func (p *Plan) change(resp kmsg.Response) (changed bool, err error) {
 	return p.addApart(resp) || changed, nil
 }
 
-// unchanged reports whether the client may be answered with the only reply before that
-// is decoded.
+// unchanged reports whether the only reply can be sent to the client without decoding
+// it.
 func (p *Plan) unchanged(replies [][]byte) (bool, error) {
 	switch {
 	case !p.changesNothing() || len(replies) > 1 || p.version(0) != p.Header.Version:
@@ -425,7 +426,7 @@ func (p *Plan) version(i int) int16 {
 	return p.versions[i]
 }
 
-// ofCluster says whose response it is that cannot be read.
+// ofCluster says that the unreadable response came from the cluster.
 func ofCluster(err error) error {
 	if err == nil {
 		return nil
@@ -433,7 +434,7 @@ func ofCluster(err error) error {
 	return fmt.Errorf("the response of the cluster: %w", err)
 }
 
-// decode decodes the responses of the cluster, and makes one of several.
+// decode decodes the responses of the cluster, and joins several into one.
 func (p *Plan) decode(replies [][]byte) (kmsg.Response, error) {
 	var whole kmsg.Response
 	for i, reply := range replies {

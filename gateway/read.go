@@ -11,51 +11,53 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// query is a request as authorization sees it, and the lists of the message that its
-// entries are of.
+// query is a request in the form that authorization needs, with the message lists that
+// its entries come from.
 type query struct {
 	ops.Request
 	message    kmsg.Request
-	items      field                            // what the entries of the outcome without a parent are of; nil if none
-	inner      []field                          // what those with a parent are of: the topics of each group
-	unservable ops.ErrorCode                    // why the request cannot be served to anybody, or None
-	invalid    ops.ErrorCode                    // why the request is refused before anything is asked, or None
-	rewritten  bool                             // the message is not what the frame says, which is not to be sent on
-	apart      []kmsg.DeleteTopicsResponseTopic // refused before anything is asked, and not in the message
+	items      field                            // the list of the outcome's entries without a parent; nil if none
+	inner      []field                          // the lists of entries with a parent: the topics of each group
+	unservable ops.ErrorCode                    // why nobody can be served, or None
+	invalid    ops.ErrorCode                    // why the request is refused before authorization, or None
+	rewritten  bool                             // the message differs from the frame, so the frame must not be forwarded
+	apart      []kmsg.DeleteTopicsResponseTopic // refused before authorization and not in the message
 	err        error                            // why the request is malformed, or nil
-	bad        map[sharePartition]bool          // what Kafka refuses for how it is acknowledged, before it asks for rights
-	said       int                              // how many bytes of texts the answer has so far
-	resources  []int32                          // the positions of Resources by what they are, or nil if nobody has asked yet
-	logs       int                              // how many topics to create are the metadata log; 0 if nobody has asked yet
-	// first is the first topic that the request has by id, and room for Topics if there is
-	// one: most requests to produce have one, and take no memory for it.
+	bad        map[sharePartition]bool          // acknowledgements that Kafka refuses as invalid, before it checks rights
+	said       int                              // bytes of error texts in the answer so far
+	resources  []int32                          // positions of Resources sorted by resource, or nil if not computed yet
+	logs       int                              // number of topics to create that are the metadata log; 0 if not computed yet
+	// first is the first topic that the request identifies by id. It is also the memory
+	// of Topics if there is only one topic, so that most produce requests need no
+	// allocation.
 	first [1]ops.Topic
-	// named are the names of the other topics that the request or its response has by id.
+	// named are the names of the other topics that the request or its response
+	// identifies by id.
 	named   map[[16]byte]string
-	unknown bool // an id stands for a topic that is not known yet
+	unknown bool // an id belongs to no topic that is known yet
 }
 
-// field is a list of a message whose entries are allowed or refused one by one.
+// field is a list of a message whose entries are allowed or refused separately.
 type field interface {
 	// list returns what is in it now.
 	list() list
 }
 
-// fieldOf is a field with entries of T. It is a pointer, so that to note it takes no
-// memory.
+// fieldOf is a field with entries of type T. It is a pointer, so that storing it needs
+// no allocation.
 type fieldOf[T any] struct{ in *[]T }
 
 func fieldIn[T any](in *[]T) field { return fieldOf[T]{in} }
 
 func (f fieldOf[T]) list() list { return entries[T]{*f.in, f.in} }
 
-// list is what was in a field before anything was taken out.
+// list is the original content of a field, before entries were removed.
 type list interface {
 	len() int
-	// entry returns the entry that the request had at position i, also after keep.
+	// entry returns the request's entry at position i, even after keep.
 	entry(i int) reflect.Value
-	// keep leaves in the message only the entries that are not refused. The list is
-	// then not null, even if it is empty.
+	// keep leaves only the entries that are not refused in the message. Afterwards the
+	// list is not null, even if it is empty.
 	keep(refused []bool)
 }
 
@@ -77,11 +79,11 @@ func (e entries[T]) keep(refused []bool) {
 	*e.left = kept
 }
 
-// named returns a topic that the request names, which is taken to exist: whether it
-// does the cluster knows, and says to those who may ask.
+// named returns a topic that the request names. It is assumed to exist: only the
+// cluster knows that, and it answers only clients that may know it.
 func named(name string) ops.Topic { return ops.Topic{Name: name, Exists: true} }
 
-// identified returns a topic that is named by its id.
+// identified returns a topic that is identified by its id.
 func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
 	if f := q.first[0]; f.ByID && f.ID == id && f.Name != "" {
 		return f
@@ -106,7 +108,7 @@ func (q *query) identified(c Cluster, id [16]byte) ops.Topic {
 	return t
 }
 
-// topicName returns the name of the topic with an id, or "" if there is none.
+// topicName returns the name of the topic with this id, or "" if it is unknown.
 func topicName(c Cluster, id [16]byte) string {
 	if c == nil {
 		return ""
@@ -118,7 +120,7 @@ func topicName(c Cluster, id [16]byte) string {
 	return name
 }
 
-// topics makes the entries of a list of topics.
+// topics reads the entries of a list of topics.
 func topics[T any](q *query, field *[]T, topic func(*T) ops.Topic) {
 	q.items, q.Topics = fieldIn(field), q.first[:0]
 	if n := len(*field); n > len(q.first) {
@@ -137,7 +139,7 @@ func topicsOf[T any](list []T, topic func(*T) ops.Topic) []ops.Topic {
 	return found
 }
 
-// groups makes the entries of a list of groups that are named and no more.
+// groups reads the entries of a list of group names.
 func groups(q *query, field *[]string) {
 	q.items, q.Groups = fieldIn(field), holders(*field)
 }
@@ -150,7 +152,7 @@ func holders(names []string) []ops.Holder {
 	return found
 }
 
-// resources makes the entries of a list of configurations.
+// resources reads the entries of a list of configurations.
 func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResourceType, string)) {
 	q.items, q.Resources = fieldIn(field), make([]ops.ConfigResource, 0, len(*field))
 	for i := range *field {
@@ -159,10 +161,10 @@ func resources[T any](q *query, field *[]T, resource func(*T) (kmsg.ConfigResour
 	}
 }
 
-// configType returns the type of a resource with a configuration; 0 is none of Kafka's.
+// configType returns the type of a configured resource. 0 is not a type of Kafka's.
 func configType(t kmsg.ConfigResourceType) ops.ConfigType { return ops.ConfigType(max(t, 0)) }
 
-// reader makes the questions of requests.
+// reader turns requests into authorization questions.
 type reader struct {
 	cluster   Cluster
 	layouts   *layouts
@@ -171,10 +173,10 @@ type reader struct {
 	forwarded bool
 }
 
-// read finds what a request asks for; q is to be zero. It knows every request of the
-// protocol table; the error says that a request is none of them. The message is decoded
-// from a frame that was checked, so that all of its strings are UTF-8: names are compared
-// byte by byte here and as characters in Kafka.
+// read determines what a request asks for; q must be zero. It knows every request of
+// the protocol table; it returns an error for any other. The message comes from a
+// checked frame, so all of its strings are valid UTF-8. That matters because names are
+// compared byte by byte here and by characters in Kafka.
 func (r *reader) read(q *query, message kmsg.Request) error {
 	q.message = message
 	q.Key, q.Version = ops.APIKey(message.Key()), message.GetVersion()
@@ -186,8 +188,8 @@ func (r *reader) read(q *query, message kmsg.Request) error {
 	return q.err
 }
 
-// either returns a topic that the request has by its id from a version on, and by its
-// name below.
+// either returns a topic that the request identifies by id from version from on, and by
+// name in older versions.
 func (r *reader) either(q *query, from int16, name string, id [16]byte) ops.Topic {
 	if q.Version >= from {
 		return q.identified(r.cluster, id)
@@ -195,7 +197,7 @@ func (r *reader) either(q *query, from int16, name string, id [16]byte) ops.Topi
 	return named(name)
 }
 
-// readTopics reads the requests about topics.
+// readTopics reads requests about topics.
 func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 	switch m := message.(type) {
 	case *kmsg.ProduceRequest:
@@ -269,7 +271,7 @@ func (r *reader) readTopics(q *query, message kmsg.Request) bool {
 	return true
 }
 
-// readGroups reads the requests about groups.
+// readGroups reads requests about groups.
 func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 	switch m := message.(type) {
 	case *kmsg.OffsetFetchRequest:
@@ -325,7 +327,8 @@ func (r *reader) readGroups(q *query, message kmsg.Request) bool {
 	return true
 }
 
-// readOffsetFetch reads a request for the offsets of groups, one below version 8.
+// readOffsetFetch reads a request for the offsets of groups, or of one group below
+// version 8.
 func (r *reader) readOffsetFetch(q *query, m *kmsg.OffsetFetchRequest) {
 	if m.Version < 8 {
 		q.inner = []field{fieldIn(&m.Topics)}
@@ -347,8 +350,7 @@ func (r *reader) readOffsetFetch(q *query, m *kmsg.OffsetFetchRequest) {
 	}
 }
 
-// readOthers reads the requests about keys, transactional ids, configurations and
-// tokens.
+// readOthers reads requests about keys, transactional ids, configurations and tokens.
 func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 	switch m := message.(type) {
 	case *kmsg.FindCoordinatorRequest:
@@ -407,11 +409,11 @@ func (r *reader) readOthers(q *query, message kmsg.Request) bool {
 	return true
 }
 
-var errUnknownACL = errors.New("malformed: an ACL or a filter with a part that is UNKNOWN")
+var errUnknownACL = errors.New("malformed: a part of an ACL or a filter is UNKNOWN")
 
-// knownACL makes a request malformed whose ACL or filter has a part with the code 0, which
-// is that of no type, pattern type, operation or permission: a broker closes the
-// connection. Codes that come later are read, and refused after the authorization.
+// knownACL marks a request as malformed if an ACL or filter has a part with code 0
+// (UNKNOWN). A broker closes the connection for it. Unknown higher codes are accepted
+// here and refused after authorization.
 //
 // Source: Kafka's CreateAclsRequest, DescribeAclsRequest and DeleteAclsRequest.
 func (q *query) knownACL(t kmsg.ACLResourceType, pattern kmsg.ACLResourcePatternType, op kmsg.ACLOperation, permission kmsg.ACLPermissionType) {
@@ -420,8 +422,8 @@ func (q *query) knownACL(t kmsg.ACLResourceType, pattern kmsg.ACLResourcePattern
 	}
 }
 
-// twoPhaseCommit is the field of InitProducerId that asks for a transaction in two phases,
-// which is the position of a field of kmsg's structure; -1 as long as kmsg has none.
+// twoPhaseCommit is the position, in kmsg's structure, of the InitProducerId field that
+// asks for a two-phase transaction. It is -1 as long as kmsg does not have the field.
 //
 // Source: KIP-939, InitProducerId version 6.
 var twoPhaseCommit = func() int {
@@ -436,8 +438,8 @@ func wantsTwoPhaseCommit(m *kmsg.InitProducerIDRequest) bool {
 	return twoPhaseCommit >= 0 && reflect.ValueOf(m).Elem().Field(twoPhaseCommit).Bool()
 }
 
-// asksNothing reports whether nothing in a request decides what is asked about it: it
-// is about the cluster, or lists everything.
+// asksNothing reports whether the content of a request does not matter for
+// authorization: the request is about the cluster, or lists everything.
 func asksNothing(message kmsg.Request) bool {
 	switch message.(type) {
 	case *kmsg.LeaderAndISRRequest, *kmsg.StopReplicaRequest, *kmsg.UpdateMetadataRequest, *kmsg.ControlledShutdownRequest,
@@ -461,18 +463,17 @@ func asksNothing(message kmsg.Request) bool {
 	}
 }
 
-// Where the fields of a record batch stand, in bytes.
+// Offsets of fields in a record batch, in bytes.
 //
 // Source: Kafka's DefaultRecordBatch.
 const (
-	batchLength     = 8  // of what follows it
-	batchMagic      = 16 // the version of the format
+	batchLength     = 8  // length of the rest of the batch
+	batchMagic      = 16 // version of the format
 	batchAttributes = 21
 	batchHeader     = 61
 )
 
-// transactional is the bit of a record batch's attributes that makes it part of a
-// transaction.
+// transactional is the attribute bit of a record batch that belongs to a transaction.
 const transactional = 1 << 4
 
 // hasTransactionalRecords reports whether the first batch of a partition is
@@ -490,9 +491,9 @@ func hasTransactionalRecords(m *kmsg.ProduceRequest) bool {
 	return false
 }
 
-// isTransactional reports whether the first of some batches is transactional. One that
-// is cut short, or of a format older than batches, is not: the cluster, which reads it by
-// the same rules, refuses it.
+// isTransactional reports whether the first of some batches is transactional. A
+// truncated batch, or one of an older format, counts as not transactional: the cluster,
+// which reads it by the same rules, refuses it.
 //
 // Source: Kafka's ByteBufferLogInputStream.
 func isTransactional(batches []byte) bool {

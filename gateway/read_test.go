@@ -7,8 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestTransactionalRecords holds what is read of a batch against what kmsg reads of it,
-// in batches whole and cut short, of every magic, and of a length that is wrong.
+// TestTransactionalRecords compares with kmsg's reading of a batch, for batches that
+// are complete, truncated, of every magic, or have a wrong length.
 func TestTransactionalRecords(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	answers := map[bool]int{}

@@ -10,12 +10,12 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// A refusal repeats what was asked for: the entry of a topic has its name and all its
-// partitions. Kafka's schemas, and so kmsg's structures, name the same thing the same in
-// a request and its response, so that one function makes every such entry.
+// A refusal repeats the request: the entry of a topic has its name and all its
+// partitions. Kafka's schemas, and so kmsg's structures, use the same field names in a
+// request and its response. So one function can build every such entry.
 
-// identity is, for the fields of a response that say what an entry is about, the fields
-// of the request that they repeat. The first that there is counts.
+// identity maps each response field that identifies an entry to the request fields that
+// it is copied from. The first one that exists counts.
 var identity = map[string][]string{
 	"Topic": {"Topic"}, "TopicID": {"TopicID"}, "Partition": {"Partition"},
 	"Group": {"Group"}, "GroupID": {"GroupID"}, "Key": {}, "TransactionalID": {"TransactionalID"},
@@ -23,15 +23,16 @@ var identity = map[string][]string{
 	"ProducerID": {"ProducerID"}, "Entity": {"Entity"}, "Type": {"Type"}, "Name": {"Name"},
 }
 
-// plainKeys are the fields that a plain name or number of the request is repeated in,
-// by its kind: of groups, keys, transactional ids and topics, and of partitions.
+// plainKeys are the response fields for request entries that are plain strings or
+// numbers, by kind: strings are groups, keys, transactional ids and topics; numbers are
+// partitions.
 var plainKeys = map[reflect.Kind][]string{
 	reflect.String: {"Group", "GroupID", "Key", "TransactionalID", "Topic"},
 	reflect.Int32:  {"Partition"},
 }
 
-// blanks are the values of fields that an error is shown without, where they are not
-// kmsg's defaults.
+// blanks are the values of fields in error entries, where they differ from kmsg's
+// defaults.
 //
 // Source: the getErrorResponse methods and error entries of Kafka 4.2's requests.
 var blanks = map[string]int64{
@@ -41,13 +42,14 @@ var blanks = map[string]int64{
 	"AuthorizedOperations": math.MinInt32, "ClusterAuthorizedOperations": math.MinInt32, "Generation": -1, "ExpiryTimestamp": -1,
 }
 
-// refusal is what an entry of the answer to a request of an API is refused with.
+// refusal is the error for one entry of an answer.
 type refusal struct {
 	key  ops.APIKey
 	code ops.ErrorCode
-	text *string // what is said beside the code, or nil
-	said *int    // how many bytes of texts the answer has so far, or nil
-	// bad are the partitions that are INVALID_REQUEST instead, of which those of topic are meant.
+	text *string // the text for the code, or nil
+	said *int    // bytes of texts in the answer so far, or nil
+	// bad are the partitions that get INVALID_REQUEST instead; only those of topic
+	// apply.
 	bad   map[sharePartition]bool
 	topic [16]byte
 }
@@ -58,14 +60,14 @@ func refusalOf(q *query, entry reflect.Value, code ops.ErrorCode) refusal {
 	if t, ok := topicAcknowledged(q, entry); ok {
 		r.bad, r.topic = q.bad, t
 	}
-	if q.said < maxTexts { // a text may be made for the entry alone
+	if q.said < maxTexts { // may create a text for this entry alone
 		r.text = entryText(q, entry, code)
 	}
 	return r
 }
 
-// topicAcknowledged returns the topic of an entry of a ShareAcknowledge, if something is
-// wrong with how its partitions are acknowledged.
+// topicAcknowledged returns the topic of a ShareAcknowledge entry if the request has
+// invalid acknowledgements.
 func topicAcknowledged(q *query, entry reflect.Value) (topic [16]byte, ok bool) {
 	if len(q.bad) == 0 {
 		return topic, false
@@ -77,7 +79,7 @@ func topicAcknowledged(q *query, entry reflect.Value) (topic [16]byte, ok bool) 
 	return topic, ok
 }
 
-// of returns the refusal of an entry inside the one that r refuses.
+// of returns the refusal of an entry nested inside the one that r refuses.
 func (r refusal) of(src reflect.Value) refusal {
 	if len(r.bad) == 0 {
 		return r
@@ -88,18 +90,18 @@ func (r refusal) of(src reflect.Value) refusal {
 	return r
 }
 
-// maxTexts is how many bytes of texts an answer has. A request may name a topic or a
-// partition in two bytes, a hundred times shorter than what Kafka says of it. From the
-// first text on for which there is no room, what is refused has a code and no text.
+// maxTexts limits the total length of texts in an answer, in bytes. A request can name
+// a topic or a partition in two bytes, a hundred times less than Kafka's error text.
+// Once a text does not fit, the remaining refusals have a code and no text.
 const maxTexts = 64 << 10
 
-// says reports whether there is room for the text, and takes it.
+// says reports whether the text still fits, and reserves the room for it.
 func (r refusal) says() bool {
 	if r.text == nil {
 		return false
 	}
 	if r.said != nil && *r.said+len(*r.text) > maxTexts {
-		*r.said = maxTexts // so that no more are made
+		*r.said = maxTexts // so that no further texts are created
 		return false
 	}
 	if r.said != nil {
@@ -108,13 +110,14 @@ func (r refusal) says() bool {
 	return true
 }
 
-// set sets the error of a structure that can have one, and reports whether it can.
+// set sets the error of a structure, and reports whether the structure has an error
+// field.
 func (r refusal) set(v reflect.Value) bool {
 	return r.setAt(shapeOf(r.key, v.Type(), nil), v)
 }
 
-// fill makes dst, which is zero, the entry of the response that refuses src, an entry of
-// the request.
+// fill makes dst, which is zero, the response entry that refuses src, an entry of the
+// request.
 func (r refusal) fill(dst, src reflect.Value) {
 	s := shapeOf(r.key, dst.Type(), src.Type())
 	if d, ok := dst.Addr().Interface().(interface{ Default() }); ok {
@@ -136,7 +139,7 @@ func (r refusal) fill(dst, src reflect.Value) {
 	}
 }
 
-// fillAll makes dst the list of entries that refuse those of src.
+// fillAll makes dst the list of entries that refuse the entries of src.
 func (r refusal) fillAll(dst, src reflect.Value) {
 	makeList(dst, src.Len())
 	for i := range src.Len() {
@@ -145,7 +148,8 @@ func (r refusal) fillAll(dst, src reflect.Value) {
 	}
 }
 
-// makeList makes dst a list of n zero entries, which is not null.
+// makeList makes dst a list of n zero entries. The list is not null, even if it is
+// empty.
 func makeList(dst reflect.Value, n int) {
 	if n == 0 && !dst.IsNil() {
 		dst.SetLen(0)
@@ -160,7 +164,7 @@ func makeList(dst reflect.Value, n int) {
 	dst.SetLen(n)
 }
 
-// blank sets the fields of v that an error is shown without.
+// blank sets the fields of v that have special values in error entries.
 func (r refusal) blank(v reflect.Value) { shapeOf(r.key, v.Type(), nil).blank(v) }
 
 func (r refusal) setAt(s *shape, v reflect.Value) bool {
@@ -174,31 +178,33 @@ func (r refusal) setAt(s *shape, v reflect.Value) bool {
 	return true
 }
 
-// nullLists are the lists that are null where nothing is said, as in Kafka. All others are
-// empty: records above all, which Kafka's schemas let be null and its clients do not.
+// nullLists are the lists that Kafka leaves null if there is nothing to say. All others
+// are empty lists, above all records: Kafka's schemas allow null for them, but its
+// clients do not.
 //
 // Source: the defaults of Kafka 4.2's message schemas.
 var nullLists = map[string]bool{
 	"ActiveTasks": true, "StandbyTasks": true, "WarmupTasks": true, "PartitionsByUserEndpoint": true, // StreamsGroupHeartbeat
-	"Entries":                true,                       // DescribeClientQuotas; those of AlterClientQuotas are filled in
+	"Entries":                true,                       // DescribeClientQuotas; in AlterClientQuotas they are filled in
 	"EligibleLeaderReplicas": true, "LastKnownELR": true, // DescribeTopicPartitions
 	"ResponseData": true, // Envelope
 }
 
-// emptyText is the metadata of an offset that is refused.
+// emptyText is the metadata of a refused offset.
 var emptyText = new("")
 
-// shape is how an entry of a response refuses an entry of a request: what is to be
-// copied, and where the error stands. It is found once for each API and pair of types,
-// because a request may have a million entries, and to look for fields takes memory.
+// shape describes how a response entry refuses a request entry: which fields are
+// copied, and where the error goes. It is determined once for each API and pair of
+// types, because a request may have a million entries, and looking up fields allocates
+// memory.
 type shape struct {
 	blanks    []blankField
 	empty     []emptyField
-	emptyText int // the field that is emptyText, or -1
+	emptyText int // the field that gets emptyText, or -1
 	copies    []copiedField
-	code      int           // the field of the error, or -1
-	message   int           // that of its text, or -1
-	lists     []copiedField // whose entries have the error, if the entry itself has none
+	code      int           // the error field, or -1
+	message   int           // the error text field, or -1
+	lists     []copiedField // lists whose entries get the error if the entry itself has no error field
 }
 
 type blankField struct {
@@ -206,7 +212,7 @@ type blankField struct {
 	value int64
 }
 
-// emptyField is a list that is empty and not null.
+// emptyField is a list field that is empty and not null.
 type emptyField struct {
 	field int
 	list  reflect.Value
@@ -216,13 +222,13 @@ type copiedField struct{ to, from int } // from is -1 for the entry itself
 
 type shapeKey struct {
 	key      ops.APIKey
-	dst, src reflect.Type // src is nil where nothing is copied
+	dst, src reflect.Type // src is nil if nothing is copied
 }
 
-// shapes are those that were found.
+// shapes caches the shapes.
 var shapes typeCache[shapeKey, shape]
 
-// shapeOf returns how dst refuses src. Without src nothing is copied.
+// shapeOf returns how dst refuses src. If src is nil, nothing is copied.
 func shapeOf(key ops.APIKey, dst, src reflect.Type) *shape {
 	k := shapeKey{key, dst, src}
 	return shapes.get(k, func() *shape { return findShape(k) })
@@ -302,8 +308,8 @@ func (s *shape) blank(v reflect.Value) {
 	}
 }
 
-// assign sets dst to src, which may be of the same type, a pointer to it, what a
-// pointer points to, or a list of structures with the same fields.
+// assign sets dst to src. src may have the same type, be a pointer to it or be what a
+// pointer points to, or be a list of structures with the same fields.
 func assign(dst, src reflect.Value) {
 	switch {
 	case !dst.IsValid() || !src.IsValid():
@@ -322,7 +328,7 @@ func assign(dst, src reflect.Value) {
 	}
 }
 
-// refuseAll returns the response to a request that is refused as a whole.
+// refuseAll returns the response that refuses a request as a whole.
 func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 	resp := q.message.ResponseKind()
 	v, src := reflect.ValueOf(resp).Elem(), reflect.ValueOf(q.message).Elem()
@@ -335,7 +341,7 @@ func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 	}
 	placed = placeElsewhere(q, resp, code) || placed
 	if !placed {
-		return nil, fmt.Errorf("no place for %v in the response", code)
+		return nil, fmt.Errorf("the response has no field for %v", code)
 	}
 	describeTokenRefusal(q, resp)
 	joinRefused(resp)
@@ -345,7 +351,7 @@ func refuseAll(q *query, code ops.ErrorCode) (kmsg.Response, error) {
 	return resp, nil
 }
 
-// refuseList makes dst the list of entries that refuse all those of a list of the request.
+// refuseList makes dst the list of entries that refuse all entries of a request list.
 func refuseList(q *query, dst, src reflect.Value, code ops.ErrorCode) {
 	makeList(dst, src.Len())
 	for i := range src.Len() {
@@ -353,8 +359,8 @@ func refuseList(q *query, dst, src reflect.Value, code ops.ErrorCode) {
 	}
 }
 
-// placeElsewhere puts the error of a whole request where the response has a list that
-// is no list of the request.
+// placeElsewhere puts the error of a whole request into a list of the response that has
+// no counterpart in the request.
 func placeElsewhere(q *query, resp kmsg.Response, code ops.ErrorCode) bool {
 	switch r := resp.(type) {
 	case *kmsg.AlterReplicaLogDirsResponse:
@@ -394,7 +400,7 @@ func refuseLogDirs(m *kmsg.AlterReplicaLogDirsRequest, r *kmsg.AlterReplicaLogDi
 	}
 }
 
-// credentials gives every user whose credentials are to be altered the error once.
+// credentials gives each user whose credentials would be altered the error, once.
 func (r refusal) credentials(m *kmsg.AlterUserSCRAMCredentialsRequest, resp *kmsg.AlterUserSCRAMCredentialsResponse) {
 	seen := make(map[string]bool, len(m.Deletions)+len(m.Upsertions))
 	resp.Results = make([]kmsg.AlterUserSCRAMCredentialsResponseResult, 0, len(m.Deletions)+len(m.Upsertions))
@@ -416,8 +422,8 @@ func (r refusal) credentials(m *kmsg.AlterUserSCRAMCredentialsRequest, resp *kms
 	}
 }
 
-// refuseLeaders gives every partition the error: in one list below version 5, by topic
-// from there.
+// refuseLeaders gives every partition the error. Below version 5 the partitions are in
+// one list, from version 5 on they are grouped by topic.
 func refuseLeaders(m *kmsg.LeaderAndISRRequest, r *kmsg.LeaderAndISRResponse, code ops.ErrorCode) {
 	count := len(m.PartitionStates)
 	for i := range m.TopicStates {
@@ -445,8 +451,9 @@ func refuseLeaders(m *kmsg.LeaderAndISRRequest, r *kmsg.LeaderAndISRResponse, co
 	}
 }
 
-// refuseReplicas gives every partition the error: a request has one in version 0, a
-// list of them for each topic up to version 2, and states from there.
+// refuseReplicas gives every partition the error. In version 0 each entry has one
+// partition, up to version 2 a list of partitions for each topic, and from version 3 on
+// a list of states.
 func refuseReplicas(m *kmsg.StopReplicaRequest, r *kmsg.StopReplicaResponse, code ops.ErrorCode) {
 	count := 0
 	for i := range m.Topics {

@@ -121,9 +121,9 @@ func (x *randomItems) list(q *query, resp reflect.Value) reflect.Value {
 }
 
 // TestRefusedItems sends, in every version of every request whose entries are decided
-// one by one, requests with random names of which some are allowed. What is refused does
-// not reach the cluster, and the client is told of each entry once and in order: of the
-// refused ones the error, of the others what the cluster said, unchanged.
+// separately, requests with random names, some of them allowed. Refused entries do not
+// reach the cluster. The answer has each entry once and in order: the error for refused
+// entries, and the cluster's answer, unchanged, for the others.
 func TestRefusedItems(t *testing.T) {
 	requests := 0
 	for _, api := range ops.APIs() {
@@ -192,7 +192,7 @@ func (x *randomItems) try(t *testing.T, key ops.APIKey, version int16) string {
 	return x.compareAnswers(q, list, cluster)
 }
 
-// compareAnswers holds the entries of what is allowed against what the cluster said.
+// compareAnswers compares the allowed entries with the cluster's answer.
 func (x *randomItems) compareAnswers(q *query, list reflect.Value, cluster *fakeCluster) string {
 	said := map[string]reflect.Value{}
 	for _, raw := range cluster.said {

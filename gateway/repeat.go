@@ -12,24 +12,23 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// repetition is what becomes of the entries of an answer about the same thing, which a
-// request may name more than once, and of topics of which it names no partition. Kafka
-// collects what it refuses by topic or by partition, and answers with what it has
-// collected.
+// repetition says how an answer treats several entries about the same resource, and
+// topics without partitions. Kafka collects refused entries by topic or by partition,
+// and answers with what it has collected.
 type repetition int8
 
 const (
-	everyOne      repetition = iota // stays: as the request has them
-	firstOne                        // stays, and later ones go
-	joinTopics                      // the partitions of a topic come together
-	joinSome                        // so they do; a topic without any goes
-	joinBeside                      // those of topics beside each other do, each of them once; a topic without any goes
-	joinPartition                   // so they do, each of them once; a topic without any goes
+	everyOne      repetition = iota // keep all entries, as in the request
+	firstOne                        // keep the first entry and drop later ones
+	joinTopics                      // join the partitions of a topic
+	joinSome                        // joinTopics, and drop topics without partitions
+	joinBeside                      // join the partitions of adjacent entries of a topic, each once; drop topics without partitions
+	joinPartition                   // join the partitions of a topic, each once; drop topics without partitions
 )
 
-// join brings together the entries of a list that are about the same thing. Its entries
-// are the answer's own: it changes them in place. It takes a few bytes for each, and room
-// for the partitions that come together.
+// join joins the entries of a list that are about the same resource. It changes the
+// entries in place. It needs a few bytes for each entry, and memory for the joined
+// partitions.
 func join(list reflect.Value, how repetition) {
 	if how == everyOne || list.Len() == 0 {
 		return
@@ -41,12 +40,12 @@ func join(list reflect.Value, how repetition) {
 	j.together(how)
 }
 
-// joining is a list whose entries are brought together.
+// joining is a list whose entries are being joined.
 type joining struct {
 	list   reflect.Value
 	fields *entryFields
-	order  []int32 // the entries by what they are about, and then as they stand
-	first  []int32 // for each entry the first one that is about the same
+	order  []int32 // entries sorted by resource, then by position
+	first  []int32 // for each entry the first entry about the same resource
 }
 
 func newJoining(list reflect.Value) *joining {
@@ -62,7 +61,7 @@ func newJoining(list reflect.Value) *joining {
 	return j
 }
 
-// compare orders entries by both the id and the name of what they are about.
+// compare orders entries by the id and the name of their resource.
 func (f *entryFields) compare(a, b reflect.Value) int {
 	x, y := f.idOf(a), f.idOf(b)
 	n, _ := f.nameOf(a)
@@ -75,7 +74,7 @@ func (j *joining) partitions(i int32) reflect.Value {
 	return j.list.Index(int(i)).Field(j.fields.partitions)
 }
 
-// count returns how many partitions an entry has; 0 if it has no list of them.
+// count returns the number of partitions of an entry; 0 if it has no such list.
 func (j *joining) count(i int32) int {
 	if j.fields.partitions < 0 {
 		return 0
@@ -83,15 +82,15 @@ func (j *joining) count(i int32) int {
 	return j.partitions(i).Len()
 }
 
-// placed is a partition of an entry.
+// placed is a partition and its position in the list.
 type placed struct{ number, entry, at int32 }
 
 func (p placed) comparePlace(other placed) int {
 	return cmp.Or(cmp.Compare(p.entry, other.entry), cmp.Compare(p.at, other.at))
 }
 
-// eachOnce takes the partitions away that the same or an earlier entry about the same topic
-// has.
+// eachOnce removes partitions that the same entry, or an earlier one about the same
+// topic, already has.
 func (j *joining) eachOnce() {
 	most := 0
 	j.eachTopic(func(_ []int32, partitions int) { most = max(most, partitions) })
@@ -114,8 +113,8 @@ func (j *joining) eachOnce() {
 	})
 }
 
-// eachTopic calls f with the entries about each topic, as they stand, and how many
-// partitions they have.
+// eachTopic calls f for each topic with its entries, in order, and their total number
+// of partitions.
 func (j *joining) eachTopic(f func(topic []int32, partitions int)) {
 	for start := 0; start < len(j.order); {
 		end, partitions := start, 0
@@ -127,14 +126,14 @@ func (j *joining) eachTopic(f func(topic []int32, partitions int)) {
 	}
 }
 
-// number returns the number of a partition of an entry.
+// number returns the number of one partition of an entry.
 func (j *joining) number(i int32, at int) int32 {
 	p := j.partitions(i).Index(at)
 	return int32(p.Field(entryFieldsOf(p.Type()).partition).Int())
 }
 
-// rises reports whether the partitions of an entry are in their order, each of them once:
-// as most clients name them.
+// rises reports whether the partition numbers of an entry increase strictly, as most
+// clients send them.
 func (j *joining) rises(i int32) bool {
 	for at := 1; at < j.count(i); at++ {
 		if j.number(i, at-1) >= j.number(i, at) {
@@ -144,7 +143,8 @@ func (j *joining) rises(i int32) bool {
 	return true
 }
 
-// repeatedOf returns the partitions that repeat the one before them, by their places.
+// repeatedOf returns the partitions that repeat the one before them, in order of
+// position.
 func repeatedOf(found []placed) []placed {
 	again, last := found[:0], found[0].number
 	for _, p := range found[1:] {
@@ -157,7 +157,7 @@ func repeatedOf(found []placed) []placed {
 	return again
 }
 
-// takeAway takes partitions away, which are in the order of their places.
+// takeAway removes partitions, given in order of position.
 func (j *joining) takeAway(gone []placed) {
 	for len(gone) > 0 {
 		entry := gone[0].entry
@@ -174,11 +174,11 @@ func (j *joining) takeAway(gone []placed) {
 	}
 }
 
-// together makes one entry of those that come together.
+// together joins the entries about the same resource.
 func (j *joining) together(how repetition) {
 	n := len(j.first)
-	to := make([]int32, n) // where each entry goes; -1 for nowhere
-	last := j.order        // where the last entry goes that is about the same, and one more; by the first of them
+	to := make([]int32, n) // new position of each entry; -1 if it is dropped
+	last := j.order        // by first entry of a resource: new position of its last entry, plus one
 	clear(last)
 	kept := int32(0)
 	for i := range to {
@@ -200,15 +200,16 @@ func (j *joining) together(how repetition) {
 	j.list.SetLen(int(kept))
 }
 
-// move moves the entries to their places, which are never behind them.
+// move moves the entries to their new positions, which are never later than the old
+// ones.
 func (j *joining) move(to []int32) {
-	sizes := make([]int32, len(to)) // by place: how many partitions there will be
+	sizes := make([]int32, len(to)) // by new position: the future number of partitions
 	for i, place := range to {
 		if place >= 0 {
 			sizes[place] += int32(j.count(int32(i)))
 		}
 	}
-	filled := j.first // by place: one more than how many partitions are there
+	filled := j.first // by new position: the current number of partitions, plus one
 	clear(filled)
 	for i, place := range to {
 		if place < 0 {
@@ -231,8 +232,8 @@ func (j *joining) move(to []int32) {
 	}
 }
 
-// joinRefused does to the answer that refuses a request as a whole what Kafka does to it.
-// Most such answers repeat the request.
+// joinRefused joins the entries of an answer that refuses a whole request, as Kafka
+// does. Most such answers repeat the request unchanged.
 func joinRefused(resp kmsg.Response) {
 	switch r := resp.(type) {
 	case *kmsg.ProduceResponse:
@@ -242,7 +243,8 @@ func joinRefused(resp kmsg.Response) {
 	}
 }
 
-// joinMarkers leaves the last marker of each producer: Kafka keeps the errors by producer.
+// joinMarkers keeps the last marker of each producer: Kafka collects the errors by
+// producer.
 func joinMarkers(r *kmsg.WriteTxnMarkersResponse) {
 	producer := func(i int32) int64 { return r.Markers[i].ProducerID }
 	order := inOrder(len(r.Markers), func(i, j int32) int { return cmp.Compare(producer(i), producer(j)) })
@@ -260,8 +262,8 @@ func joinMarkers(r *kmsg.WriteTxnMarkersResponse) {
 	r.Markers = kept
 }
 
-// orderTopics gives described topics the order of Kafka: those without an authorization
-// error before the others, by name.
+// orderTopics puts described topics in Kafka's order: those without an authorization
+// error first, then the others, each by name.
 func orderTopics(r *kmsg.DescribeTopicPartitionsResponse) {
 	name := func(t *kmsg.DescribeTopicPartitionsResponseTopic) string { return stringOf(t.Topic) }
 	refused := func(t *kmsg.DescribeTopicPartitionsResponseTopic) int {

@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// joined is what join does, said simply.
+// joined is a simple implementation of join.
 func joined(list []kmsg.ProduceResponseTopic, how repetition) []kmsg.ProduceResponseTopic {
 	result := []kmsg.ProduceResponseTopic{}
 	place := map[string]int{} // of the last entry of a topic
@@ -65,7 +65,7 @@ func topicAndPartitions(t *kmsg.ProduceResponseTopic) string {
 	return text
 }
 
-// TestJoin holds join against the simple way.
+// TestJoin compares join with the simple implementation.
 func TestJoin(t *testing.T) {
 	for how, name := range map[repetition]string{firstOne: "first", joinTopics: "topics", joinSome: "topics with partitions", joinBeside: "beside", joinPartition: "partitions"} {
 		t.Run(name, func(t *testing.T) {
@@ -81,8 +81,8 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// TestJoinTakesMemoryOnce: the partitions of a topic that is there thousands of times come
-// together in one piece of memory.
+// TestJoinTakesMemoryOnce: the partitions of a topic with thousands of entries are
+// joined in one allocation.
 func TestJoinTakesMemoryOnce(t *testing.T) {
 	const topics, partitions = 2_000, 4
 	list := make([]kmsg.ProduceResponseTopic, topics)

@@ -65,7 +65,7 @@ func client(name string) gateway.Client {
 	return gateway.Client{Subject: snapshot.Subject{Principal: principal.User(name), Host: netip.MustParseAddr("10.0.0.7")}}
 }
 
-// cluster is what a gateway is told about a cluster: ids are names.
+// cluster is a simulated cluster: ids are names.
 type cluster []string
 
 func (c cluster) TopicName(id [16]byte) (string, bool) {
@@ -114,7 +114,7 @@ func decide(t *testing.T, conn *gateway.Conn, m kmsg.Request) *gateway.Plan {
 	return plan
 }
 
-// answer returns what the client is told when the cluster replies so.
+// answer returns the client's answer if the cluster replies this.
 func answer[R kmsg.Response](t *testing.T, plan *gateway.Plan, m kmsg.Request, replies ...kmsg.Response) R {
 	t.Helper()
 	frames := make([][]byte, len(replies))
@@ -155,8 +155,8 @@ func (c counted) MissingTopics(names []string) (missing []string, certain bool) 
 	return c.cluster.MissingTopics(names)
 }
 
-// TestUnknownIDsAreAskedForOnce: the cluster is asked about an id that is not known, once
-// for each request, however often the request has it.
+// TestUnknownIDsAreAskedForOnce: the cluster is asked once per request about an unknown
+// id, however often the request has it.
 func TestUnknownIDsAreAskedForOnce(t *testing.T) {
 	c := counted{cluster{"mine"}, map[string]int{}}
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine"), Cluster: c}).Conn(client("alice"))
@@ -174,8 +174,8 @@ func TestUnknownIDsAreAskedForOnce(t *testing.T) {
 	}
 }
 
-// TestNothingIsAskedForTheRefused: the cluster is not asked about ids that a client sends
-// which is refused whatever they are.
+// TestNothingIsAskedForTheRefused: the cluster is not asked about the ids of a client
+// that is refused regardless of the ids.
 func TestNothingIsAskedForTheRefused(t *testing.T) {
 	unknown := idOf("unknown")
 	commit, share, acknowledge := kmsg.NewPtrOffsetCommitRequest(), kmsg.NewPtrShareFetchRequest(), kmsg.NewPtrShareAcknowledgeRequest()
@@ -214,8 +214,8 @@ var transactionalRecords = func() []byte {
 	return batch
 }()
 
-// TestShownIDsAreAskedForOnce: so is it for those that a response shows, of topics that
-// the request named already and of others.
+// TestShownIDsAreAskedForOnce: the same for ids in a response, both of topics that the
+// request named and of others.
 func TestShownIDsAreAskedForOnce(t *testing.T) {
 	c := counted{cluster{"mine"}, map[string]int{}}
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine", "Read Group:g"), Cluster: c}).Conn(client("alice"))
@@ -239,9 +239,9 @@ func TestShownIDsAreAskedForOnce(t *testing.T) {
 	require.Equal(t, map[string]int{"find " + fmt.Sprintf("%x", idOf("unknown")): 1}, c.questions)
 }
 
-// TestMissingPartitionsAreAskedForOnce: where a refusal reads otherwise if a partition is
-// missing, the cluster is asked once for each topic that the client may write, however
-// often the request has it.
+// TestMissingPartitionsAreAskedForOnce: if the error of a refusal depends on missing
+// partitions, the cluster is asked once for each topic that the client may write,
+// however often the request has it.
 func TestMissingPartitionsAreAskedForOnce(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "All Topic:missing", "All Topic:mine", "Describe Topic:theirs", "All TransactionalId:t")}).Conn(client("alice"))
 	for version := range int16(4) {
@@ -270,7 +270,7 @@ func TestMissingPartitionsAreAskedForOnce(t *testing.T) {
 }
 
 // TestPlansDoNotDependOnEachOther: plans that wait for their responses while other
-// requests of the connection are decided, as most do, answer as if they were alone.
+// requests of the connection are decided answer as if they were alone.
 func TestPlansDoNotDependOnEachOther(t *testing.T) {
 	g := newGateway(t, gateway.Config{
 		Store: allowing(t, "All Topic:t1", "Describe Topic:seen", "All Group:g"), Cluster: cluster{"t1", "seen", "secret"},
@@ -330,7 +330,7 @@ func namedExchanges(names []string) []exchange {
 	}
 }
 
-// told is all that a plan says, with the answer to a response of the cluster.
+// told is the content of a plan, with the answer to a response of the cluster.
 func told(t *testing.T, plan *gateway.Plan, response kmsg.Response) string {
 	t.Helper()
 	var replies [][]byte
@@ -348,8 +348,8 @@ func told(t *testing.T, plan *gateway.Plan, response kmsg.Response) string {
 	return fmt.Sprintf("%+v %x %t %t %t %q %d %x", plan.Header, plan.Forward, plan.Silent, plan.AsIs, plan.Close, denied, plan.Checks, answer)
 }
 
-// TestMetadataCreatesOnlyWhatMayBeCreated asks in every version for topics of which one
-// may be created, one may only be described and one may not be seen.
+// TestMetadataCreatesOnlyWhatMayBeCreated asks in every version for one topic that may
+// be created, one that may only be described, and one that must stay hidden.
 func TestMetadataCreatesOnlyWhatMayBeCreated(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:new*", "Create Topic:new-mine")}).Conn(client("alice"))
 	for version := range int16(14) {
@@ -409,8 +409,8 @@ func missing(m *kmsg.MetadataRequest) kmsg.Response {
 	return r
 }
 
-// TestRepeatedNamesCostNoMore: a request may name one topic a hundred thousand times, and
-// is answered in time that grows with its size alone.
+// TestRepeatedNamesCostNoMore: a request may name one topic a hundred thousand times,
+// and is answered in time proportional to its size.
 func TestRepeatedNamesCostNoMore(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine*")}).Conn(client("alice"))
 	const times = 100_000
@@ -476,8 +476,8 @@ func TestMetadataOfAllTopics(t *testing.T) {
 	}
 }
 
-// TestConsumersFetchWithoutSessions, since a session would show what was refused when
-// it was made, and to everybody who knows its number.
+// TestConsumersFetchWithoutSessions: a session would return topics that were refused
+// when it was created, and would do so to every client that knows its number.
 func TestConsumersFetchWithoutSessions(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine", "ClusterAction Cluster:kafka-cluster"), Cluster: cluster{"mine"}}).Conn(client("alice"))
 	for version := int16(4); version <= 18; version++ {
@@ -526,8 +526,8 @@ func TestFollowersWithoutPermission(t *testing.T) {
 	}
 }
 
-// TestMetadataByID: what the cluster calls otherwise than the gateway thought is decided
-// by the name that would be shown.
+// TestMetadataByID: if the cluster knows a topic by another name than the gateway, the
+// name that would be shown decides.
 func TestMetadataByID(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine"), Cluster: cluster{"mine", "theirs"}}).Conn(client("alice"))
 	for version := int16(12); version <= 13; version++ {
@@ -563,8 +563,8 @@ func TestMetadataByID(t *testing.T) {
 	}
 }
 
-// TestMetadataErrorsByIDHaveNoForeignName: the cluster fails a topic that was asked for
-// by id, and calls it what the client may not know of.
+// TestMetadataErrorsByIDHaveNoForeignName: the cluster returns an error for a topic by
+// id, with a name that the client must not know.
 func TestMetadataErrorsByIDHaveNoForeignName(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Topic:mine"), Cluster: cluster{"mine"}}).Conn(client("alice"))
 	for version := int16(12); version < 14; version++ {
@@ -614,8 +614,8 @@ func TestSilentProduce(t *testing.T) {
 	}
 }
 
-// TestShareSessionsGrow: what was refused when it was named is asked about again, is an
-// error until it may be read, and is then added to the session of the cluster.
+// TestShareSessionsGrow: a refused topic is authorized again with each fetch, gets an
+// error until the client may read it, and is then added to the cluster's session.
 func TestShareSessionsGrow(t *testing.T) {
 	store := allowing(t, "Read Group:g", "Read Topic:mine")
 	conn := newGateway(t, gateway.Config{Store: store, Cluster: cluster{"mine", "later", "never"}}).Conn(client("alice"))

@@ -41,9 +41,9 @@ var schemas = sync.OnceValue(func() map[kind]schemaLine {
 	return known
 })
 
-// bySchema reads an answer by Kafka's own schema, to its last byte, and returns what is
-// wrong with it, or "". Nothing may be null that the schema does not let be null; and
-// records may never be: Kafka's schema lets them, its brokers never do it, and clients
+// bySchema reads a complete answer by Kafka's own schema, and returns what is wrong
+// with it, or "". Null is an error unless the schema allows it. For records it is
+// always an error: Kafka's schema allows it, but its brokers never send it, and clients
 // fail on it.
 func bySchema(k kind, answer []byte) (problem string) {
 	s, known := schemas()[k]
@@ -66,7 +66,7 @@ func bySchema(k kind, answer []byte) (problem string) {
 	return ""
 }
 
-// schemaReader reads a value by the schema that comes next. What is wrong it panics with.
+// schemaReader reads a value by the next schema. It panics with the problem.
 type schemaReader struct {
 	data   []byte
 	schema string
@@ -230,8 +230,8 @@ func (r *schemaReader) primitive() {
 	r.bytes(max(n, 0))
 }
 
-// TestNoRefusalHoldsAForbiddenNull holds every answer that the gateway makes without the
-// cluster against Kafka's schemas, in every version.
+// TestNoRefusalHoldsAForbiddenNull checks every answer that the gateway makes without
+// the cluster against Kafka's schemas, in every version.
 func TestNoRefusalHoldsAForbiddenNull(t *testing.T) {
 	answers := 0
 	for _, endpoint := range []ops.Endpoint{ops.Broker, ops.Controller} {
@@ -263,8 +263,8 @@ func TestNoRefusalHoldsAForbiddenNull(t *testing.T) {
 	assert.Equal(t, 568, answers)
 }
 
-// TestTheSchemaCheckFindsNulls: the check that the other tests rely on finds a null where
-// none may be, and lets it be where one may.
+// TestTheSchemaCheckFindsNulls: the check that the other tests rely on rejects
+// forbidden nulls and accepts allowed ones.
 func TestTheSchemaCheckFindsNulls(t *testing.T) {
 	fetch := func(change func(*kmsg.FetchResponseTopicPartition)) []byte {
 		r := kmsg.NewPtrFetchResponse()

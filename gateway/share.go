@@ -44,14 +44,14 @@ const (
 // Source: Kafka's KafkaApis.isMemberIdValid.
 func isShareMember(id string) bool { return id != "" && javaLength(id) <= 36 }
 
-// The epochs of a share session that are no count.
+// Special epochs of a share session.
 const (
 	initialShareEpoch = 0
 	finalShareEpoch   = -1
 )
 
 // shareSession is the share session of a connection, which has one member. The zero
-// shareSession is none.
+// shareSession means that there is no session.
 type shareSession struct {
 	group, member string
 	open          bool
@@ -74,11 +74,11 @@ func (p sharePartition) compare(other sharePartition) int {
 type sharedPartition struct {
 	wanted   bool      // the member's session has it
 	sent     bool      // the session of the cluster may have it
-	acquired []offsets // by the member, who has them and has not acknowledged them; in order
-	withheld []offsets // by the member, who was not given them; in order
+	acquired []offsets // acquired by the member and not acknowledged, sorted
+	withheld []offsets // acquired by the member but withheld from it, sorted
 }
 
-// begin begins a session, or goes on with it, and returns why it cannot.
+// begin begins or continues a session. If it cannot, it returns the error.
 func (s *shareSession) begin(m *kmsg.ShareFetchRequest) ops.ErrorCode {
 	group, member := stringOf(m.GroupID), stringOf(m.MemberID)
 	same := s.open && group == s.group && member == s.member
@@ -109,8 +109,8 @@ func countPartitions(m *kmsg.ShareFetchRequest) (n int) {
 	return n
 }
 
-// name adds the partitions that a fetch names to the session, takes those out that it
-// forgets, and reports whether there is room for them all.
+// name adds the partitions that a fetch names to the session, removes those that it
+// forgets, and reports whether there is room for all of them.
 func (s *shareSession) name(m *kmsg.ShareFetchRequest) bool {
 	if !s.open {
 		return true
@@ -132,7 +132,7 @@ func (s *shareSession) name(m *kmsg.ShareFetchRequest) bool {
 			s.drop(sharePartition{m.ForgottenTopicsData[i].TopicID, p})
 		}
 	}
-	for key, p := range s.partitions { // of a session before this one, of which nothing is left to do
+	for key, p := range s.partitions { // of an earlier session, with nothing left to do
 		if !p.wanted && len(p.acquired)+len(p.withheld) == 0 {
 			s.drop(key)
 		}
@@ -157,7 +157,7 @@ func (s *shareSession) drop(key sharePartition) {
 	}
 }
 
-// set sets the ranges of a partition to others, as far as there is room for them.
+// set replaces ranges of a partition, as far as there is room for them.
 func (s *shareSession) set(field *[]offsets, ranges []offsets) {
 	s.acquired -= len(*field)
 	*field = ranges[:min(len(ranges), maxAcquired-s.acquired)]
@@ -170,16 +170,16 @@ type sharedFetch struct {
 	session  *shareSession
 	message  *kmsg.ShareFetchRequest
 	fetches  bool                             // it is not only for acknowledgements
-	changed  bool                             // it is not as it came
+	changed  bool                             // it differs from what the client sent
 	codes    map[[16]byte]ops.ErrorCode       // of topics
 	order    map[[16]byte]int                 // of the topics that the request names
-	released map[sharePartition]bool          // the gateway acknowledges something
-	refused  map[sharePartition]ops.ErrorCode // what the answer tells of: the error of what the member acknowledged, or None if that is nothing
+	released map[sharePartition]bool          // the gateway acknowledges offsets itself
+	refused  map[sharePartition]ops.ErrorCode // errors to add to the answer: for the member's acknowledgements, or None if only the partition is refused
 	forgot   []sharePartition
 }
 
-// beginShare begins the session of a share fetch, or goes on with it, and returns why it
-// cannot. Kafka looks at the request before it looks for the session.
+// beginShare begins or continues the session of a share fetch. If it cannot, it returns
+// the error. Kafka validates the request before it looks for the session.
 //
 // Source: Kafka's KafkaApis.handleShareFetchRequest; KIP-1222.
 func (p *Plan) beginShare(m *kmsg.ShareFetchRequest) ops.ErrorCode {
@@ -205,8 +205,8 @@ func acknowledgesAny(t kmsg.ShareFetchRequestTopic) bool {
 	return slices.ContainsFunc(t.Partitions, func(p kmsg.ShareFetchRequestTopicPartition) bool { return len(p.AcknowledgementBatches) > 0 })
 }
 
-// shareFetch decides about a share fetch and all partitions of its session, of which out
-// is about those that it names.
+// shareFetch decides about a share fetch and all partitions of its session. out is the
+// outcome for the partitions that the request names.
 func (p *Plan) shareFetch(m *kmsg.ShareFetchRequest, out *ops.Outcome) (changed bool, err error) {
 	code := p.beginShare(m)
 	if code != ops.None {
@@ -290,8 +290,8 @@ func (f *sharedFetch) decideUnnamed() {
 	}
 }
 
-// ask asks about topics by the ACLs of the plan, and notes the codes. It returns the error
-// of the request as a whole.
+// ask asks about topics by the ACLs of the plan, and stores the codes. It returns the
+// error of the request as a whole.
 func (f *sharedFetch) ask(ids [][16]byte) (whole ops.ErrorCode) {
 	p := f.plan
 	late := query{Request: p.query.Request}
@@ -306,8 +306,8 @@ func (f *sharedFetch) ask(ids [][16]byte) (whole ops.ErrorCode) {
 	return out.Error
 }
 
-// adjust makes the request keep in the cluster's session what the member may read, and
-// nothing else.
+// adjust changes the request so that the cluster's session has exactly the partitions
+// that the member may read.
 func (f *sharedFetch) adjust(all []sharePartition) {
 	m := f.message
 	for _, key := range sortedKeys(f.session.partitions) {
@@ -331,15 +331,16 @@ func (f *sharedFetch) adjust(all []sharePartition) {
 		if !allowed && (p.sent || add) {
 			m.ForgottenTopicsData = append(m.ForgottenTopicsData, kmsg.ShareFetchRequestForgottenTopicsData{TopicID: key.topic, Partitions: []int32{key.partition}})
 			f.forgot = append(f.forgot, key)
-			m.MaxWaitMillis = 0 // so that the member is told at once
+			m.MaxWaitMillis = 0 // so that the member gets the error immediately
 			add = true
 		}
 		f.changed = f.changed || add
 	}
 }
 
-// release returns what is to be acknowledged so that others get the records of a
-// partition that the member has acquired and may not read, or was not given.
+// release returns the acknowledgements that release the member's acquired records of a
+// partition, so that other members get them, if the member may not read the partition
+// or the records were withheld.
 func (f *sharedFetch) release(p *sharedPartition, allowed, named bool) (batches []kmsg.ShareFetchRequestTopicPartitionAcknowledgementBatch) {
 	if f.message.ShareSessionEpoch == initialShareEpoch || allowed && named {
 		return nil // the first request of a session acknowledges nothing; and the member may itself
@@ -356,8 +357,8 @@ func (f *sharedFetch) release(p *sharedPartition, allowed, named bool) (batches 
 	return batches
 }
 
-// answer changes what the cluster answers to what the member may have, by the ACLs as
-// they are now, and reports whether it did.
+// answer reduces the cluster's answer to what the member may have, by the current ACLs,
+// and reports whether it changed it.
 func (f *sharedFetch) answer(r *kmsg.ShareFetchResponse) (changed bool) {
 	if len(f.refused) > maxRefusedPartitions {
 		defer f.session.lose()
@@ -405,7 +406,7 @@ func (f *sharedFetch) answer(r *kmsg.ShareFetchResponse) (changed bool) {
 	return changed || len(f.refused)+len(f.released) > 0
 }
 
-// withhold takes everything out of an answer.
+// withhold removes everything from an answer.
 func (f *sharedFetch) withhold(r *kmsg.ShareFetchResponse) {
 	for _, t := range r.Topics {
 		for i := range t.Partitions {
@@ -415,7 +416,7 @@ func (f *sharedFetch) withhold(r *kmsg.ShareFetchResponse) {
 	r.Topics = []kmsg.ShareFetchResponseTopic{}
 }
 
-// decideShown decides about the topics that the cluster shows records of, and about the
+// decideShown decides about the topics whose records the cluster returns, and about the
 // request as a whole.
 func (f *sharedFetch) decideShown(r *kmsg.ShareFetchResponse) (codes map[[16]byte]ops.ErrorCode, whole ops.ErrorCode) {
 	late := &sharedFetch{plan: f.plan, codes: make(map[[16]byte]ops.ErrorCode)}
@@ -433,8 +434,8 @@ func (f *sharedFetch) decideShown(r *kmsg.ShareFetchResponse) (codes map[[16]byt
 	return late.codes, whole
 }
 
-// show makes a partition of the cluster's answer what the member may have of it, and
-// reports whether that is anything. It notes what the member has acquired.
+// show reduces a partition of the cluster's answer to what the member may have, and
+// reports whether anything is left. It stores what the member has acquired.
 func (f *sharedFetch) show(topic [16]byte, p *kmsg.ShareFetchResponseTopicPartition, code ops.ErrorCode) bool {
 	key := sharePartition{topic, p.Partition}
 	if _, told := f.refused[key]; told {
@@ -456,7 +457,7 @@ func (f *sharedFetch) show(topic [16]byte, p *kmsg.ShareFetchResponseTopicPartit
 	return true
 }
 
-// refuse makes an entry of the answer, which is zero, the one that refuses a partition.
+// refuse fills in a zero entry of the answer with the refusal of a partition.
 func (f *sharedFetch) refuse(entry *kmsg.ShareFetchResponseTopicPartition, partition *int32, code ops.ErrorCode) {
 	of := reflect.ValueOf(partition).Elem()
 	refusalOf(f.plan.query, of, code).fill(reflect.ValueOf(entry).Elem(), of)
@@ -488,7 +489,7 @@ func (f *sharedFetch) note(key sharePartition, p *kmsg.ShareFetchResponseTopicPa
 	}
 }
 
-// tell adds to the topics of an answer what is refused. The topics that the request names
+// tell adds the refusals to the topics of an answer. The topics that the request names
 // come first, in its order.
 func (f *sharedFetch) tell(topics []kmsg.ShareFetchResponseTopic) []kmsg.ShareFetchResponseTopic {
 	at := make(map[[16]byte]int)
@@ -518,7 +519,7 @@ func (f *sharedFetch) tell(topics []kmsg.ShareFetchResponseTopic) []kmsg.ShareFe
 	return topics
 }
 
-// tellOf adds partitions of one topic that are refused.
+// tellOf adds the refused partitions of one topic.
 func (f *sharedFetch) tellOf(told []kmsg.ShareFetchResponseTopicPartition, keys []sharePartition) []kmsg.ShareFetchResponseTopicPartition {
 	told = slices.Grow(told, len(keys))
 	for i := range keys {
@@ -544,8 +545,8 @@ func sortedKeys[V any](of map[sharePartition]V) []sharePartition {
 	return keys
 }
 
-// acknowledge notes what a member acknowledges in a ShareAcknowledge, and what of it is no
-// acknowledgement.
+// acknowledge stores what a member acknowledges in a ShareAcknowledge, and which of it
+// is invalid.
 func (p *Plan) acknowledge(m *kmsg.ShareAcknowledgeRequest, out *ops.Outcome) {
 	p.query.bad = badPartitions(m, out)
 	s := &p.conn.memory.share
@@ -568,8 +569,8 @@ func (p *Plan) acknowledge(m *kmsg.ShareAcknowledgeRequest, out *ops.Outcome) {
 	}
 }
 
-// batch is a range of offsets with how they are acknowledged: all in the same way, or each
-// in its own.
+// batch is a range of offsets with one type of acknowledgement for all, or one for
+// each.
 type batch struct {
 	offsets
 	types []int8
@@ -583,13 +584,13 @@ func acknowledgeBatch(b *kmsg.ShareAcknowledgeRequestTopicPartitionAcknowledgeme
 	return batch{offsets{b.FirstOffset, b.LastOffset}, b.AcknowledgeTypes}
 }
 
-// batchRules are what Kafka asks of the acknowledgements of a partition before it asks
-// whether the client may read it.
+// batchRules are Kafka's rules for the acknowledgements of a partition. Kafka checks
+// them before it checks whether the client may read the partition.
 //
 // Source: Kafka's KafkaApis.validateAcknowledgementBatches; KIP-1222.
 type batchRules struct {
 	renews bool // a batch may renew
-	most   int8 // the greatest number of a way to acknowledge
+	most   int8 // the highest type of acknowledgement
 }
 
 func batchRulesOf(version int16, isRenewAck bool) batchRules {
@@ -599,7 +600,7 @@ func batchRulesOf(version int16, isRenewAck bool) batchRules {
 	return batchRules{isRenewAck, renewType}
 }
 
-// isBad reports whether Kafka refuses batches for what they are.
+// isBad reports whether Kafka refuses batches as invalid.
 func isBad[B any](rules batchRules, batches []B, read func(*B) batch) bool {
 	last := int64(-1)
 	for i := range batches {
@@ -614,8 +615,8 @@ func isBad[B any](rules batchRules, batches []B, read func(*B) batch) bool {
 	return false
 }
 
-// badPartitions returns the refused partitions whose acknowledgements Kafka refuses for
-// what they are. Of a partition that is named twice the last counts.
+// badPartitions returns the refused partitions with invalid acknowledgements. If a
+// partition is named twice, the last one counts.
 func badPartitions(m *kmsg.ShareAcknowledgeRequest, out *ops.Outcome) (bad map[sharePartition]bool) {
 	rules := batchRulesOf(m.Version, m.IsRenewAck)
 	for i := range out.Items {
@@ -638,7 +639,7 @@ func badPartitions(m *kmsg.ShareAcknowledgeRequest, out *ops.Outcome) (bad map[s
 	return bad
 }
 
-// How records are acknowledged, of the ways that matter here.
+// Types of acknowledgement that matter here.
 //
 // Source: KIP-932, KIP-1222.
 const (
@@ -646,8 +647,8 @@ const (
 	renewType   = 4 // they stay acquired
 )
 
-// acknowledge notes what a member acknowledges of a partition. The cluster refuses
-// batches that are not in order.
+// acknowledge stores what a member acknowledges of a partition. The cluster refuses
+// batches that are out of order.
 func acknowledge[B any](s *shareSession, key sharePartition, batches []B, read func(*B) batch) {
 	p := s.partitions[key]
 	if p == nil || len(p.acquired) == 0 || len(batches) == 0 {

@@ -84,8 +84,8 @@ func reply(m *kmsg.ShareFetchRequest, acquired ...string) *kmsg.ShareFetchRespon
 	return r
 }
 
-// upstream says in short what reaches the cluster: what is named, with acknowledgements
-// as "type:first-last", what is forgotten, and how long the cluster may wait.
+// upstream summarizes what reaches the cluster: named partitions with acknowledgements
+// as "type:first-last", forgotten partitions, and the maximum wait.
 func (s *shareMember) upstream(plan *gateway.Plan) string {
 	requests := sent[*kmsg.ShareFetchRequest](s.T, plan)
 	require.Len(s, requests, 1, "a session whose requests the cluster counts")
@@ -107,8 +107,8 @@ func (s *shareMember) upstream(plan *gateway.Plan) string {
 
 func nameOf(id [16]byte) string { return strings.TrimRight(string(id[:]), "\x00") }
 
-// told says in short what a member is told: codes of partitions and of their
-// acknowledgements, and how many bytes of records it gets.
+// told summarizes the member's answer: codes of partitions and of acknowledgements, and
+// the number of record bytes.
 func (s *shareMember) told(plan *gateway.Plan, m *kmsg.ShareFetchRequest, r *kmsg.ShareFetchResponse) string {
 	got := answer[*kmsg.ShareFetchResponse](s.T, plan, m, r)
 	if got.ErrorCode != 0 {
@@ -198,8 +198,8 @@ func TestShareRecordsAreWithheldDuringThePoll(t *testing.T) {
 	})
 }
 
-// TestShareAcknowledgements: what a member acknowledges in whatever way is not released
-// for it, and what it may not acknowledge is refused.
+// TestShareAcknowledgements: records that a member acknowledges in any way are not
+// released for it, and acknowledgements that it may not make are refused.
 func TestShareAcknowledgements(t *testing.T) {
 	acknowledge := func(s *shareMember, first, last int64, types ...int8) *kmsg.ShareAcknowledgeRequest {
 		m := kmsg.NewPtrShareAcknowledgeRequest()
@@ -339,8 +339,8 @@ func TestShareAcknowledgements(t *testing.T) {
 	})
 }
 
-// TestShareSessionsOfOthers: a session that this connection did not make may hold what
-// nobody decided about here, and is none.
+// TestShareSessionsOfOthers: a session of another connection may contain partitions
+// that were not decided here, so it is treated as missing.
 func TestShareSessionsOfOthers(t *testing.T) {
 	s := newShareMember(t)
 	for _, epoch := range []int32{1, 5, -2} {

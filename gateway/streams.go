@@ -12,26 +12,26 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// The coordinator of a streams group creates the internal topics of the group's topology
-// that are missing, with every heartbeat of every member, as the principal that sent the
-// heartbeat. That is the gateway, which may create everything. So a heartbeat is sent on
-// only if the client may create all internal topics, or if those that it may not create
-// exist. The topology is that of the group, whatever topology the heartbeat has: the
-// coordinator keeps the first one.
+// With every heartbeat of any member, the coordinator of a streams group creates
+// missing internal topics of the group's topology, as the principal that sent the
+// heartbeat. That is the gateway, which may create everything. So a heartbeat is
+// forwarded only if the client may create all internal topics, or if those that it may
+// not create exist. What counts is the topology of the group, not that of the
+// heartbeat: the coordinator keeps the first one.
 //
-// Kafka lets a member without the right join, and tells it in a status that internal
-// topics are missing. The gateway answers the same without the cluster. A member that has
-// not joined gets an epoch that no group has. Its first heartbeat with that epoch comes at
-// once: it says that the member has what was assigned to it, which is nothing. The status
-// stays the same, or the client would think that it is to begin, and the epoch is another,
-// so that the member waits until its next heartbeat. That one is told that the member is
-// unknown: a client then joins again, with its topology, and either waits again or, once
-// somebody has created the topics, joins.
+// Kafka lets a member without the right join, and returns the status that internal
+// topics are missing. The gateway gives the same answer without the cluster. A member
+// that has not joined gets an epoch that no group has. It sends its first heartbeat
+// with that epoch immediately, to report that it has what was assigned to it, which is
+// nothing. The answer has the same status, because otherwise the client would start,
+// and another epoch, so that the member waits until its next heartbeat. The answer to
+// that one is that the member is unknown. The client then joins again with its
+// topology. It either waits again or, if the topics have been created meanwhile, joins.
 //
 // Source: KIP-1071; Kafka's KafkaApis.handleStreamsGroupHeartbeat and
 // GroupMetadataManager.streamsGroupHeartbeat.
 
-// The statuses of a streams group that the gateway tells.
+// Statuses of a streams group that the gateway returns.
 //
 // Source: Kafka's StreamsGroupHeartbeatResponse.Status.
 const (
@@ -40,21 +40,21 @@ const (
 )
 
 const (
-	// A member that was just told to wait has one of the first two epochs, by the status
-	// that it was told, and then the third. None of these has joined.
+	// A member that was told to wait has one of the first two epochs, depending on its
+	// status, and then the third. A member with any of these epochs has not joined.
 	sourcesEpoch  = math.MaxInt32 - 2
 	internalEpoch = math.MaxInt32 - 1
 	waitingEpoch  = math.MaxInt32
 )
 
-// heartbeatInterval is how long a member waits until its next heartbeat, in milliseconds,
-// where the gateway answers.
+// heartbeatInterval is the interval, in milliseconds, until the member's next heartbeat
+// after an answer of the gateway.
 //
 // Source: the default of Kafka's group.streams.heartbeat.interval.ms.
 const heartbeatInterval = 5000
 
 // readTopology reads the topics of a streams group. Patterns in a topology cannot be
-// decided about. Kafka 4.4 does not serve them either.
+// authorized. Kafka 4.4 does not serve them either.
 func readTopology(q *query, m *kmsg.StreamsGroupHeartbeatRequest) {
 	if m.Topology == nil {
 		return
@@ -76,9 +76,9 @@ func internalTopics(s *kmsg.StreamsGroupHeartbeatRequestTopologySubtopology) []s
 	return append(names(s.RepartitionSourceTopics, name), names(s.StateChangelogTopics, name)...)
 }
 
-// rewriteStreams answers the heartbeat of a streams group itself, if the cluster might
-// create topics that the client may not create. Until here it was decided that the client
-// may read the group and describe the topics that it names.
+// rewriteStreams answers the heartbeat of a streams group itself if the cluster might
+// create topics that the client may not create. The client has already been allowed to
+// read the group and to describe the topics that it names.
 func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.StreamsGroupHeartbeatRequest)
 	if m.MemberEpoch < 0 { // the member leaves
@@ -115,7 +115,7 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 	if len(forbidden) == 0 {
 		return false, nil
 	}
-	missing, noSource := forbidden, []string(nil) // as it is without a Cluster
+	missing, noSource := forbidden, []string(nil) // the assumption without a Cluster
 	if p.conn.reader.cluster != nil {
 		gone, certain := p.ask().MissingTopics(slices.Concat(forbidden, sources))
 		if !certain {

@@ -58,8 +58,8 @@ func streamsHeartbeat(epoch int32, source string, internal ...string) *kmsg.Stre
 }
 
 // The cluster creates the internal topics of a group for every member. A heartbeat is
-// sent on only if the client may create them or if they exist; else the member waits, as
-// Kafka lets it.
+// forwarded only if the client may create them or they exist; otherwise the member
+// waits, as in Kafka.
 func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
 	const waits = "Internal topics are missing: %[1]s; Unauthorized to CREATE on topics %[1]s."
 	rights := []string{"Read Group:g", "Describe Topic:app*", "Describe Topic:in*", "Create Topic:app-mine*"}
@@ -157,9 +157,9 @@ func TestStreamsTopicsAreNotCreatedForOthers(t *testing.T) {
 	}
 }
 
-// A client answers at once that it has what was assigned to it. It must wait after that,
-// and not be told to join again: it would go on without a pause, and each time the cluster
-// would be asked.
+// A client immediately confirms its assignment. After that it must wait, and must not
+// get the answer to join again: it would loop without a pause, with a question to the
+// cluster each time.
 func TestStreamsMemberPauses(t *testing.T) {
 	for source, status := range map[string]int8{"in": 3, "in-2": 1} {
 		t.Run(source, func(t *testing.T) {
@@ -198,8 +198,8 @@ func TestStreamsWithoutACluster(t *testing.T) {
 	assert.Equal(t, int8(3), r.Status[0].StatusCode)
 }
 
-// A topology with names that no topic of an application can have is refused once the
-// group is authorized, and before its topics are.
+// A topology with invalid topic names is refused after the group is authorized, and
+// before its topics are.
 func TestInvalidTopologies(t *testing.T) {
 	pattern := streamsHeartbeat(0, "in")
 	pattern.Topology.Subtopologies[0].SourceTopicRegex = []string{"i.*"}

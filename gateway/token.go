@@ -6,9 +6,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// readTokens reads the requests about delegation tokens. They are answered as by a
-// cluster that has tokens switched off: one that the cluster gave out would be the
-// gateway's own, and would let its holder do what the gateway may.
+// readTokens reads requests about delegation tokens. They are answered as by a cluster
+// with tokens disabled: a token from the cluster would belong to the gateway's
+// principal, and would give its holder the gateway's rights.
 func readTokens(q *query, message kmsg.Request) {
 	q.TokensDisabled = true
 	m, ok := message.(*kmsg.CreateDelegationTokenRequest)
@@ -23,8 +23,8 @@ func readTokens(q *query, message kmsg.Request) {
 	}
 }
 
-// describeTokenRefusal fills what Kafka answers beside the error to who may not create
-// a token.
+// describeTokenRefusal fills the other fields of Kafka's answer to a client that may
+// not create a token.
 func describeTokenRefusal(q *query, resp kmsg.Response) {
 	m, ok := resp.(*kmsg.CreateDelegationTokenResponse)
 	if !ok {
@@ -39,7 +39,7 @@ func describeTokenRefusal(q *query, resp kmsg.Response) {
 	m.IssueTimestamp, m.ExpiryTimestamp, m.MaxTimestamp = -1, -1, -1
 }
 
-// cut cuts a principal as "User:bob" into its type and its name.
+// cut splits a principal such as "User:bob" into its type and its name.
 func cut(p string) (kind, name string) {
 	kind, name, _ = strings.Cut(p, ":")
 	return kind, name

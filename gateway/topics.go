@@ -6,9 +6,9 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// findTopics asks the cluster for the topics of a request that are not known by their
-// ids: those that the request would be told are unknown, and so none if the client is
-// refused for another reason, such as the group of the request.
+// findTopics asks the cluster for the unknown topic ids of a request. It asks only for
+// ids that the answer would report as unknown; it asks for none if the client is
+// refused for another reason, such as the group.
 func (p *Plan) findTopics() {
 	q := p.query
 	if !q.unknown || p.conn.reader.cluster == nil {
@@ -37,14 +37,14 @@ func (p *Plan) findTopics() {
 		return
 	}
 	p.conn.reader.cluster.FindTopics(unknown.ids)
-	p.asker.view = p.conn.session.View() // it took time, and nothing is decided yet
+	p.asker.view = p.conn.session.View() // the lookup took time, and nothing is decided yet
 	p.nameTopics(q.Topics)
 	for i := range q.Groups {
 		p.nameTopics(q.Groups[i].Topics)
 	}
 }
 
-// nameTopics gives topics that are named by ids the names that are known by now.
+// nameTopics fills in the names of topics by id that are known by now.
 func (p *Plan) nameTopics(topics []ops.Topic) {
 	for i := range topics {
 		if t := &topics[i]; t.ByID && t.Name == "" {
@@ -53,7 +53,7 @@ func (p *Plan) nameTopics(topics []ops.Topic) {
 	}
 }
 
-// idSet is a list of ids without repetitions.
+// idSet is a list of distinct ids.
 type idSet struct {
 	ids  [][16]byte
 	seen map[[16]byte]bool
@@ -70,9 +70,9 @@ func (s *idSet) add(id [16]byte) {
 	s.ids = append(s.ids, id)
 }
 
-// learn tells the Cluster which topics a response of the cluster shows with their ids,
-// before anything is taken out of it, and asks for those that it shows by their ids alone.
-// It reports whether it asked, which takes time.
+// learn tells the Cluster the ids and names of topics in a response of the cluster,
+// before anything is filtered, and looks up topics that the response shows by id only.
+// It reports whether it asked the cluster, which takes time.
 func (p *Plan) learn(resp kmsg.Response) (asked bool) {
 	if p.conn.reader.cluster == nil {
 		return false
@@ -81,7 +81,7 @@ func (p *Plan) learn(resp kmsg.Response) (asked bool) {
 	switch r := resp.(type) {
 	case *kmsg.MetadataResponse:
 		for i := range r.Topics {
-			if t := &r.Topics[i]; t.Topic != nil { // else there is no such topic
+			if t := &r.Topics[i]; t.Topic != nil { // otherwise the topic does not exist
 				l.show(t.TopicID, *t.Topic)
 			}
 		}
@@ -112,7 +112,7 @@ func (p *Plan) learn(resp kmsg.Response) (asked bool) {
 	return len(l.unknown.ids) > 0
 }
 
-// learner takes in topics that a response shows.
+// learner collects the topics that a response shows.
 type learner struct {
 	cluster Cluster
 	unknown idSet
@@ -129,7 +129,7 @@ func (l *learner) show(id [16]byte, name string) {
 	}
 }
 
-// showGroups takes in the topics in descriptions of groups.
+// showGroups collects the topics in group descriptions.
 func (l *learner) showGroups(resp kmsg.Response) {
 	switch r := resp.(type) {
 	case *kmsg.ConsumerGroupDescribeResponse:

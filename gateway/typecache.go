@@ -6,15 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// typeCache keeps what was found about types, of which there are a few hundred. To read it
-// takes no memory, not even that of a key. The zero typeCache is empty. It is safe for
+// typeCache caches results for types, of which there are a few hundred. A lookup
+// allocates nothing, not even a key. The zero typeCache is empty. It is safe for
 // concurrent use.
 type typeCache[K comparable, V any] struct {
 	known atomic.Pointer[map[K]*V]
-	mu    sync.Mutex // held while something is added
+	mu    sync.Mutex // held while an entry is added
 }
 
-// get returns what is known about a key, which find finds out if nothing is.
+// get returns the result for a key. It calls find if there is none yet.
 func (c *typeCache[K, V]) get(key K, find func() *V) *V {
 	if known := c.known.Load(); known != nil {
 		if v, ok := (*known)[key]; ok {

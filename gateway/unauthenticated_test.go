@@ -12,9 +12,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// TestUnauthenticatedSubjectsReachNothing sends every request in every version for peers
-// of whom nobody knows who they are, or where, to a gateway that allows everybody
-// everything. Only the three requests before a login are answered.
+// TestUnauthenticatedSubjectsReachNothing sends every request in every version for
+// peers without a principal or without an address, to a gateway that allows everything.
+// Only the three requests before a login are answered.
 func TestUnauthenticatedSubjectsReachNothing(t *testing.T) {
 	somewhere := netip.MustParseAddr("10.0.0.1")
 	for name, subject := range map[string]snapshot.Subject{

@@ -13,11 +13,12 @@ import (
 // versionRange is the versions of an API that the gateway serves.
 type versionRange struct{ min, max int16 }
 
-// twoPhaseCommitFrom is the version of InitProducerId that has the field.
+// twoPhaseCommitFrom is the first version of InitProducerId with the two-phase commit
+// field.
 const twoPhaseCommitFrom = 6
 
-// servedVersions returns, for every API that an endpoint serves, the versions that both
-// the protocol table and kmsg know.
+// servedVersions returns, for every API of an endpoint, the versions that both the
+// protocol table and kmsg know.
 func servedVersions(endpoint ops.Endpoint) map[ops.APIKey]versionRange {
 	served := make(map[ops.APIKey]versionRange)
 	for _, api := range ops.APIs() {
@@ -27,7 +28,7 @@ func servedVersions(endpoint ops.Endpoint) map[ops.APIKey]versionRange {
 		}
 		r := versionRange{api.MinVersion, min(api.MaxVersion, request.MaxVersion())}
 		if api.Key == ops.InitProducerIDKey && twoPhaseCommit < 0 {
-			r.max = min(r.max, twoPhaseCommitFrom-1) // what it asks for could not be read
+			r.max = min(r.max, twoPhaseCommitFrom-1) // the field could not be read
 		}
 		if r.min <= r.max {
 			served[api.Key] = r
@@ -36,14 +37,14 @@ func servedVersions(endpoint ops.Endpoint) map[ops.APIKey]versionRange {
 	return served
 }
 
-// serves reports whether the version of a request is among those that are served.
+// serves reports whether the gateway serves the API and version of a request.
 func (g *Gateway) serves(h Header) bool {
 	served, ok := g.versions[h.Key]
 	return ok && h.Version >= served.min && h.Version <= served.max
 }
 
-// trimVersions takes the APIs and versions out of the cluster's answer that would be
-// refused, and puts those in that the gateway answers by itself.
+// trimVersions removes the APIs and versions that the gateway would refuse from the
+// cluster's answer, and adds those that it answers itself.
 func (p *Plan) trimVersions(r *kmsg.ApiVersionsResponse) {
 	shown := make([]kmsg.ApiVersionsResponseApiKey, 0, len(r.ApiKeys))
 	for _, k := range r.ApiKeys {
@@ -57,8 +58,9 @@ func (p *Plan) trimVersions(r *kmsg.ApiVersionsResponse) {
 		if lowest > k.MaxVersion {
 			continue
 		}
-		// librdkafka takes a broker whose oldest version of Produce is not 0 for one that cannot
-		// compress. So Kafka shows 0, though it serves 3 and newer only (KAFKA-18659).
+		// librdkafka assumes that a broker whose oldest version of Produce is not 0
+		// cannot compress. So Kafka advertises 0, although it serves only 3 and newer
+		// (KAFKA-18659).
 		if key != ops.ProduceKey {
 			k.MinVersion = lowest
 		}
@@ -78,26 +80,26 @@ func (p *Plan) trimVersions(r *kmsg.ApiVersionsResponse) {
 	}
 }
 
-// versionOfZeroFeatures is the first version of ApiVersions that shows features whose
-// lowest version is 0. Java clients before 3.8 cannot read them.
+// versionOfZeroFeatures is the first version of ApiVersions with features whose lowest
+// version is 0. Java clients before 3.8 cannot read them.
 //
 // Source: KAFKA-17492.
 const versionOfZeroFeatures = 4
 
-// software is what the name and the version of a client may look like.
+// software is the allowed form of a client's software name and version.
 //
 // Source: KIP-511; Kafka's ApiVersionsRequest.
 var software = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
-// readVersions refuses a client that does not say what it is, as Kafka does.
+// readVersions refuses a client that does not identify its software, as Kafka does.
 func readVersions(q *query, m *kmsg.ApiVersionsRequest) {
 	if m.Version >= 3 && (!software.MatchString(m.ClientSoftwareName) || !software.MatchString(m.ClientSoftwareVersion)) {
 		q.unservable = ops.InvalidRequest
 	}
 }
 
-// unknownApiVersions is the answer to ApiVersions of a version that is not served: in
-// version 0, with the versions that are, so that the client can ask again.
+// unknownApiVersions answers an ApiVersions request whose version is not served. The
+// answer has version 0 and lists the served versions, so that the client can retry.
 //
 // Source: KIP-511; Kafka's ApiVersionsRequest.getErrorResponse.
 func (g *Gateway) unknownApiVersions() kmsg.Response {
@@ -110,8 +112,8 @@ func (g *Gateway) unknownApiVersions() kmsg.Response {
 	return r
 }
 
-// isVersionRefusal reports whether a response of the cluster is the answer to an
-// ApiVersions whose version the cluster does not know, which is of version 0.
+// isVersionRefusal reports whether a response, which then has version 0, says that the
+// cluster does not know the requested version of ApiVersions.
 func isVersionRefusal(h Header, reply []byte) bool {
 	return h.Key == ops.APIVersionsKey && len(reply) >= 6 && ops.ErrorCode(binary.BigEndian.Uint16(reply[4:])) == ops.UnsupportedVersion
 }

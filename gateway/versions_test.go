@@ -63,8 +63,8 @@ func versionsRequest(version int16) *kmsg.ApiVersionsRequest {
 	return m
 }
 
-// TestVersionsAreTrimmed offers what no cluster has, and holds the answer against the
-// protocol table.
+// TestVersionsAreTrimmed offers more than any cluster has, and compares the answer with
+// the protocol table.
 func TestVersionsAreTrimmed(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -143,7 +143,7 @@ func compareVersions(t *testing.T, r *kmsg.ApiVersionsResponse, at ops.Endpoint,
 }
 
 // TestVersionRefusalOfTheCluster passes on the answer of a cluster that is older than
-// the request: it is of version 0.
+// the request: the answer has version 0.
 func TestVersionRefusalOfTheCluster(t *testing.T) {
 	m := versionsRequest(4)
 	plan, err := newGateway(t, gateway.Config{}).Conn(gateway.Client{}).Request(frameOf(m))

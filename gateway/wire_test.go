@@ -15,7 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// wireOutcome is what the client is told, in the words of the cases.
+// wireOutcome is the client's answer, in the terms of the cases.
 type wireOutcome struct {
 	closed   bool
 	silent   bool
@@ -175,7 +175,7 @@ func (c *wireCase) entryName(v reflect.Value) string {
 	return "entry"
 }
 
-// expected is what an outcome of the protocol table says in the words of the cases.
+// expected is an outcome of the protocol table in the terms of the cases.
 func (c *wireCase) expected(q *query, out *ops.Outcome) (request string, items map[string]string) {
 	items = map[string]string{}
 	if out.Error != ops.None {
@@ -217,7 +217,7 @@ func (c *wireCase) expected(q *query, out *ops.Outcome) (request string, items m
 	return "", items
 }
 
-// compare returns what differs in errors and entries from what is expected.
+// compare returns the differences from the expected errors and entries.
 func (o *wireOutcome) compare(request string, items map[string]string) (problems []string) {
 	if request == "NONE" {
 		request = ""
@@ -252,8 +252,8 @@ func (o *wireOutcome) listsItems() bool {
 }
 
 // TestCasesOverTheWire sends every case in every version of its API through the gateway
-// to a cluster in the state of the case: in its own version the client is told what
-// Kafka would tell it, and in the others what the protocol table says of them.
+// to a cluster in the state of the case. In the case's own version the client gets
+// Kafka's answer, in the others the answer of the protocol table.
 func TestCasesOverTheWire(t *testing.T) {
 	sent, versions, checks := 0, 0, 0
 	unsent := map[string][]string{}
@@ -338,7 +338,7 @@ var tokenRefusals = []string{
 	"DELEGATION_TOKEN_AUTHORIZATION_FAILED", "INVALID_PRINCIPAL_TYPE", "UNKNOWN_SERVER_ERROR",
 }
 
-// check compares what the client was told with what is expected.
+// check compares the client's answer with the expected one.
 func (c *wireCase) check(t *testing.T, g *Gateway, client Client, cluster *fakeCluster, m kmsg.Request, got *wireOutcome) (checks int, problems []string) {
 	fail := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	q, err := c.question(m, g.layouts)

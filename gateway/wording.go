@@ -13,7 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// messages are what Kafka says of an error code where a request has no words of its own.
+// messages are Kafka's default texts for error codes.
 //
 // Source: Kafka 4.2, org.apache.kafka.common.protocol.Errors.
 var messages = map[ops.ErrorCode]*string{
@@ -28,18 +28,17 @@ var messages = map[ops.ErrorCode]*string{
 		"the message was sent to an incompatible broker. See the broker logs for more details."),
 }
 
-// messageFor returns what Kafka says of a code, or nil.
+// messageFor returns Kafka's default text for a code, or nil.
 func messageFor(code ops.ErrorCode) *string { return messages[code] }
 
-// wording is what the answers to the requests of an API say beside the codes of their
-// errors: of the whole request, and of an entry, which is given as the request has it.
-// What is nil says what Kafka says of the code.
+// wording has the error texts of an API: for the whole request, and for one entry,
+// which gets the request's entry. Where it is nil, Kafka's default text is used.
 type wording struct {
 	whole func(*query, ops.ErrorCode) *string
 	entry func(*query, reflect.Value, ops.ErrorCode) *string
 }
 
-// wholeText returns what to say of the error of a whole request.
+// wholeText returns the text for an error of the whole request.
 func wholeText(q *query, code ops.ErrorCode) *string {
 	if says := apiOf(q.Key).wording.whole; says != nil {
 		return says(q, code)
@@ -47,7 +46,7 @@ func wholeText(q *query, code ops.ErrorCode) *string {
 	return messageFor(code)
 }
 
-// entryText returns what to say of the error of an entry of the request.
+// entryText returns the text for an error of one entry of the request.
 func entryText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
 	if says := apiOf(q.Key).wording.entry; says != nil {
 		return says(q, entry, code)
@@ -59,8 +58,8 @@ func noText(*query, ops.ErrorCode) *string { return nil }
 
 func noEntryText(*query, reflect.Value, ops.ErrorCode) *string { return nil }
 
-// coordinatorText is empty where Kafka answers for a key, and the words for the code
-// where it answers for the request.
+// coordinatorText is empty if Kafka answers for each key, and the default text if it
+// answers for the whole request.
 func coordinatorText(q *query, _ reflect.Value, code ops.ErrorCode) *string {
 	if code == ops.ClusterAuthorizationFailed || q.KeyType < ops.GroupKey || q.KeyType > ops.ShareKey {
 		return messageFor(code)
@@ -68,8 +67,8 @@ func coordinatorText(q *query, _ reflect.Value, code ops.ErrorCode) *string {
 	return emptyText
 }
 
-// What Kafka says of topics to create or delete. bothText and neitherText are of those to
-// delete that have a name and an id, or neither.
+// Kafka's texts for topics to create or delete. bothText is for a topic to delete with
+// both a name and an id, neitherText for one with neither.
 var (
 	repeatedText    = new("Duplicate topic name.")
 	repeatedIDText  = new("Duplicate topic id.")
@@ -92,10 +91,10 @@ func creationText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
 	return messageFor(code)
 }
 
-// metadataLog is the topic that holds the cluster's metadata.
+// metadataLog is the topic with the cluster's metadata.
 const metadataLog = "__cluster_metadata"
 
-// metadataLogs returns how often a request to create topics names the metadata log.
+// metadataLogs counts how often a request to create topics names the metadata log.
 func (q *query) metadataLogs() int {
 	if q.logs == 0 {
 		for i := range q.Topics {
@@ -124,7 +123,7 @@ func deletionText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
 	return repeatedIDText
 }
 
-// partitionsText is that of CreatePartitions.
+// partitionsText returns the texts of CreatePartitions.
 func partitionsText(_ *query, _ reflect.Value, code ops.ErrorCode) *string {
 	if code == ops.InvalidRequest {
 		return repeatedText
@@ -140,7 +139,7 @@ func producersText(_ *query, entry reflect.Value, code ops.ErrorCode) *string {
 	return new("Topic name is invalid: " + whyInvalid(name))
 }
 
-// whyInvalid says why a topic cannot have a name.
+// whyInvalid says why a topic name is invalid.
 //
 // Source: Kafka's org.apache.kafka.common.internals.Topic.
 func whyInvalid(name string) string {
@@ -155,7 +154,7 @@ func whyInvalid(name string) string {
 	return "'" + name + "' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
 }
 
-// javaLength returns the length of s as Java counts it, in UTF-16 units.
+// javaLength returns the length of s in UTF-16 units, as Java counts it.
 func javaLength(s string) (n int) {
 	for _, r := range s {
 		if n++; r > 0xFFFF {
@@ -165,18 +164,18 @@ func javaLength(s string) (n int) {
 	return n
 }
 
-// What Kafka says of a resource whose configuration is to be altered.
+// Kafka's texts for resources whose configuration would be altered.
 var (
 	repeatedResourceText = new("Each resource must appear at most once.")
 	repeatedConfigText   = new("Error due to duplicate config keys")
 	noValueText          = new("Null value not supported")
 )
 
-// alterationText is that of AlterConfigs and IncrementalAlterConfigs.
+// alterationText returns the texts of AlterConfigs and IncrementalAlterConfigs.
 func alterationText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
 	var kind kmsg.ConfigResourceType
 	var name string
-	var wrong func(room int) *string // what is wrong with the configurations, or nil
+	var wrong func(room int) *string // describes the problem of the configurations, or is nil
 	incremental := false
 	switch r := entry.Addr().Interface().(type) {
 	case *kmsg.AlterConfigsRequestResource:
@@ -200,7 +199,7 @@ func alterationText(q *query, entry reflect.Value, code ops.ErrorCode) *string {
 	return new(fmt.Sprintf("Unknown resource type %d", kind))
 }
 
-// isRepeated reports whether a request has a resource more than once.
+// isRepeated reports whether a request contains a resource more than once.
 func isRepeated(q *query, kind kmsg.ConfigResourceType, name string) bool {
 	compare := func(i int32, c ops.ConfigResource) int {
 		r := &q.Resources[i]
@@ -213,8 +212,8 @@ func isRepeated(q *query, kind kmsg.ConfigResourceType, name string) bool {
 	return at+1 < len(q.resources) && compare(q.resources[at], q.Resources[q.resources[at+1]]) == 0
 }
 
-// inOrder returns the positions of the entries of a list in the order that compare says;
-// those that are equal as they stand. It takes four bytes for each.
+// inOrder returns the positions of list entries in the order of compare, equal entries
+// in their original order. It needs four bytes for each entry.
 func inOrder(n int, compare func(i, j int32) int) []int32 {
 	order := make([]int32, n)
 	for i := range order {
@@ -224,11 +223,11 @@ func inOrder(n int, compare func(i, j int32) int) []int32 {
 	return order
 }
 
-// configOf returns the name of a configuration, and whether it lacks its value.
+// configOf returns the name of a configuration, and whether its value is missing.
 type configOf[T any] func(*T) (name string, without bool)
 
-// areWrong reports whether something is wrong with configurations whatever they are of:
-// one has two values, or none.
+// areWrong reports whether configurations are invalid regardless of their resource: one
+// is repeated, or has no value.
 func areWrong[T any](list []T, of configOf[T]) bool {
 	lacks := func(c T) bool { _, without := of(&c); return without }
 	return slices.ContainsFunc(list, lacks) || haveRepeated(list, of)
@@ -252,8 +251,8 @@ func haveRepeated[T any](list []T, of configOf[T]) bool {
 	return false
 }
 
-// wrongText says what is wrong with configurations, or is nil if nothing is. A text that
-// is longer than the room names none of them.
+// wrongText describes the problem of configurations, or returns nil. If the text would
+// be longer than room, it contains no names.
 func wrongText[T any](list []T, of configOf[T], room int) *string {
 	if haveRepeated(list, of) {
 		return repeatedConfigText
@@ -280,14 +279,14 @@ func wrongText[T any](list []T, of configOf[T], room int) *string {
 	return new(string(bytes.TrimSuffix(text, []byte(between))))
 }
 
-// legacyConfig returns the name of a configuration to set, and whether it lacks its
-// value.
+// legacyConfig returns the name of a configuration to set, and whether its value is
+// missing.
 func legacyConfig(c *kmsg.AlterConfigsRequestResourceConfig) (string, bool) {
 	return c.Name, c.Value == nil
 }
 
-// incrementalConfig returns the name of a configuration to alter, and whether it lacks
-// its value: only deleting it needs none.
+// incrementalConfig returns the name of a configuration to alter, and whether its value
+// is missing; a deletion needs none.
 func incrementalConfig(c *kmsg.IncrementalAlterConfigsRequestResourceConfig) (string, bool) {
 	return c.Name, c.Value == nil && c.Op != kmsg.IncrementalAlterConfigOpDelete
 }

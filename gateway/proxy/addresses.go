@@ -2,7 +2,7 @@ package proxy
 
 import "net/netip"
 
-// limitName says which limit a connection is beyond.
+// limitName is the limit that a connection exceeds.
 type limitName string
 
 const (
@@ -18,8 +18,9 @@ type addressCount struct {
 	strangers   int // of these, those that are not logged in
 }
 
-// ipv6NetworkBits is the size of the IPv6 networks that count as one address. Whoever has
-// an IPv6 address has its /64 and can take another address of it for every connection.
+// ipv6NetworkBits is the prefix length of the IPv6 networks that count as one address.
+// A client that has an IPv6 address can use its whole /64, with another address for
+// every connection.
 //
 // Source: RFC 6177; RFC 7421.
 const ipv6NetworkBits = 64
@@ -40,7 +41,7 @@ func networkOf(c *conn) netip.Prefix {
 	return netip.PrefixFrom(address, bits).Masked() // which has no zone
 }
 
-// enter counts a connection, unless it is beyond a limit. p.mu is held.
+// enter counts a connection, unless it exceeds a limit. p.mu is held.
 func (p *Proxy) enter(c *conn) limitName {
 	if len(p.conns) >= p.limits.Connections {
 		return allConnections

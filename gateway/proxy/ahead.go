@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// maxAheadBytes is the size of the requests of a connection that are read before their
-// turn; the one that goes over it is the last. What is beyond stays in the buffers of the
-// operating systems, so that the client has to wait. A megabyte is as much as a producer
-// with Java's defaults has under way many times over.
+// maxAheadBytes limits the requests of a connection that are read before their turn;
+// the request that exceeds it is the last. Further data stays in the buffers of the
+// operating systems, so that the client must wait. A megabyte is many times what a
+// producer with Java's defaults sends ahead.
 const maxAheadBytes = 1 << 20
 
 // request is a request that was read.
@@ -74,8 +74,8 @@ func (a *readAhead) waitForChange() error {
 	}
 }
 
-// release says that a request has had its turn: nothing needs its bytes any more but
-// what it is answered with.
+// release says that a request has had its turn: its bytes are needed only for its
+// answer.
 func (a *readAhead) release(frame []byte) {
 	a.bytes.Add(-int64(len(frame)))
 	a.hasRoom()
@@ -87,8 +87,7 @@ func (a *readAhead) done() {
 	a.hasRoom()
 }
 
-// drop gives back the room of the requests whose turn does not come any more. No more are
-// read.
+// drop releases the memory of requests whose turn will not come. No more are read.
 func (a *readAhead) drop() {
 	for r := range a.requests {
 		r.room.release()

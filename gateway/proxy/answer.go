@@ -12,26 +12,26 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway"
 )
 
-// answer is what a request is answered with. The zero answer is none.
+// answer is the answer to a request. The zero answer means that there is none.
 type answer struct {
-	frame []byte        // ready, without its size; or
-	plan  *gateway.Plan // of a request that was sent on, for the upstream's response
+	frame []byte        // complete, without its length prefix; or
+	plan  *gateway.Plan // of a forwarded request, for the upstream's response
 
-	room *claim // of the request, for as long as the plan needs it; or nil
+	room *claim // memory of the request, held as long as the plan needs it; or nil
 }
 
 func (a answer) none() bool { return a.frame == nil && a.plan == nil }
 
-// turns gives the requests that were read their turn, one by one, until there are no more
-// or something fails.
+// turns processes the requests that were read, one at a time, until there are no more
+// or an error occurs.
 //
-// A broker handles one request of a connection at a time and decides it when it begins.
-// So does the proxy: a request is decided when the one before it is answered, and sent on
-// at once. It never waits behind another at the broker, where a long poll could hold it
-// until the ACLs that let it pass are gone.
+// A broker handles one request of a connection at a time, and decides it when it
+// starts. The proxy does the same: it decides a request when the previous one is
+// answered, and forwards it immediately. The request never waits behind another one at
+// the broker, where a long poll could delay it until the ACLs that allowed it are gone.
 func (c *conn) turns(ctx context.Context) error {
 	var a answer
-	var last error // which ends the connection once a is written
+	var last error // ends the connection after a is written
 	for {
 		switch {
 		case !a.none():
@@ -54,7 +54,7 @@ func (c *conn) turns(ctx context.Context) error {
 	}
 }
 
-// turn takes the request whose turn it is.
+// turn processes the next request.
 func (c *conn) turn(ctx context.Context, r request) (answer, error) {
 	a, err := c.take(ctx, r.frame)
 	c.ahead.release(r.frame)
@@ -70,7 +70,8 @@ func (c *conn) turn(ctx context.Context, r request) (answer, error) {
 	return a, err
 }
 
-// request returns the next request, once it has come; the zero request if there is none.
+// request waits for the next request and returns it; it returns the zero request if
+// there are no more.
 func (c *conn) request() (request, error) {
 	select {
 	case r := <-c.ahead.requests:
@@ -85,10 +86,10 @@ func (c *conn) request() (request, error) {
 	return <-c.ahead.requests, nil
 }
 
-// reply writes an answer. If the broker is ready for the next request before that, and
-// there is one, the next request has its turn first, so that the broker does not wait for
-// the client: next is its answer and after its error. There is no next of the last, nor of one
-// whose answer the next request is decided by.
+// reply writes an answer. If the broker is ready for the next request earlier, and
+// there is one, the next request is processed first, so that the broker does not wait
+// for the client. Then next is the answer to that request, and after is its error. This
+// does not happen after the last answer, or if the next request depends on this answer.
 func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, after, err error) {
 	defer c.ahead.done()
 	defer a.room.release()
@@ -110,13 +111,13 @@ func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, aft
 		}
 	}
 	if err = c.respond(a.plan, came); err != nil && next.plan != nil {
-		c.audit(next.plan) // which is not answered any more
+		c.audit(next.plan) // it will not be answered
 		next.room.release()
 	}
 	return next, after, err
 }
 
-// send writes a frame with its size, unless it is nil. Flush sends it.
+// send buffers a frame with its length, unless it is nil. flush sends it.
 func (c *conn) send(frame []byte) error {
 	if frame == nil {
 		return nil
@@ -132,7 +133,7 @@ func (c *conn) send(frame []byte) error {
 	return err
 }
 
-// flush sends what is written.
+// flush sends the buffered frames.
 func (c *conn) flush() error {
 	if c.writer.Buffered() == 0 {
 		return nil
@@ -147,16 +148,17 @@ func (c *conn) writeBefore() error {
 	return c.client.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame))
 }
 
-// arrival is what has come of the upstream's response to one request.
+// arrival is the part of an upstream response that has arrived.
 type arrival struct {
-	begins []byte // with its size, in the buffer of the upstream
-	whole  bool   // begins is all of it
+	begins []byte // including the length, in the upstream's buffer
+	whole  bool   // begins is the complete response
 }
 
-// await waits for the response to a plan: until it is there, if it fits in the buffer, or
-// has begun to come. One that is made of several is not waited for. What is written
-// before is sent, unless all that comes next is there: an answer must neither wait for
-// the one behind it, nor be lost if the upstream goes before that is complete.
+// await waits for the response to a plan: until it is complete, if it fits in the
+// buffer, or else until it has begun to arrive. A response that is combined from
+// several is not waited for. Frames that were buffered before are sent first, unless
+// the whole response is available already. An answer must not wait for the next one,
+// and must not be lost if the upstream disconnects before the next one is complete.
 func (c *conn) await(plan *gateway.Plan) (came arrival, err error) {
 	several := len(plan.Forward) > 1
 	if several || !c.upstream.hasResponse() {
@@ -173,8 +175,8 @@ func (c *conn) await(plan *gateway.Plan) (came arrival, err error) {
 	return came, nil
 }
 
-// respond writes what the upstream's response to a plan makes the answer. Most responses
-// fit in the buffer of the upstream and are not copied.
+// respond turns the upstream's response to a plan into the answer and writes it. Most
+// responses fit in the upstream's buffer and are not copied.
 func (c *conn) respond(plan *gateway.Plan, came arrival) error {
 	if plan.AsIs && !plan.Outdated() {
 		return c.relay(plan.Header, came)
@@ -198,8 +200,8 @@ func (c *conn) respond(plan *gateway.Plan, came arrival) error {
 	return err
 }
 
-// peek returns the next response of the upstream with its size, if it fits in the
-// buffer, or how it begins.
+// peek returns the next upstream response with its length, or only its beginning if it
+// does not fit in the buffer.
 func (c *conn) peek() (frame []byte, fits bool, err error) {
 	from := c.upstream.reader
 	prefix, err := from.Peek(4)
@@ -248,7 +250,7 @@ func (c *conn) claimAnswer() (*claim, error) {
 	return p.frames.claimAnswer(c.ctx, int64(binary.BigEndian.Uint32(prefix)), c.tenant, p.limits.Frame)
 }
 
-// relay answers with the upstream's next response as it comes.
+// relay copies the upstream's next response to the client unchanged.
 func (c *conn) relay(h gateway.Header, came arrival) error {
 	if correlation := int32(binary.BigEndian.Uint32(came.begins[4:])); correlation != h.CorrelationID {
 		return fmt.Errorf("upstream: a response to request %d, expected one to %d", correlation, h.CorrelationID)

@@ -11,9 +11,9 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
-// TestResponsesOfEverySize: those that fit in the buffer beside the upstream are handed
-// on from there, larger ones as they come or in memory of their own. No byte may be lost
-// between them, where the client has asked for the next ones already.
+// TestResponsesOfEverySize: responses that fit in the upstream's buffer are passed on
+// from there, larger ones as they arrive or in memory of their own. No byte may be lost
+// between them, even if the client has already sent the next requests.
 func TestResponsesOfEverySize(t *testing.T) {
 	cluster := upstream(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
 	broker := netip.MustParseAddrPort(cluster.ListenAddrs()[0])

@@ -17,13 +17,13 @@ import (
 // own limit for a topic is 249; a group may be called anything.
 const maxAuditText = 4096
 
-// lossInterval is how long a loss of events waits for its line in the log, which tells
-// of all that are lost until then.
+// lossInterval is how long lost events are collected before one line in the log reports
+// them.
 const lossInterval = time.Second
 
-// auditor hands the denials of all connections to the handler, up to a number a second, of
-// which each client has its share. What it does not hand over is counted, and told in the
-// log.
+// auditor passes the denials of all connections to the handler, up to a number a
+// second. Each client has a share of that number. It counts the other events, and
+// reports the count in the log.
 type auditor struct {
 	handler audit.Handler
 	limit   int // events a second
@@ -36,21 +36,21 @@ type auditor struct {
 	timer  *time.Timer // nil unless a loss waits for its line
 }
 
-// loss is how many events are lost and not yet told, and why.
+// loss counts the lost events that are not reported yet, by reason.
 type loss struct {
 	limit   int // there was no room for more in the second
-	share   int // there was, but not for the tenant
+	share   int // there was room, but not for this tenant
 	handler int
 	err     error // the last one of the handler
 }
 
-// auditSecond is the room for the events of one second, so that a tenant with many does not
-// push out those of others.
+// auditSecond is the room for the events of one second. A tenant with many events
+// cannot push out those of others.
 //
-// Of three quarters of the room a tenant has half of what the others leave, at the most: so
-// the first has three eighths of the room, however many events it would need, and the next
-// finds room that is as large as that. Of the last quarter each tenant has a few: so there is
-// room also for one that comes behind many that are noisy.
+// From three quarters of the room a tenant gets at most half of what the others leave.
+// So the first one gets three eighths of the room, however many events it has, and the
+// next one finds as much left. In the last quarter each tenant has a few events, so
+// that there is room also for a tenant that comes after many noisy ones.
 type auditSecond struct {
 	number int64 // of the second since 1970
 	shared int   // free of the first three quarters
@@ -64,8 +64,8 @@ type auditShare struct {
 	shared, own int
 }
 
-// auditTenants is for how many noisy tenants the last quarter has room. With the default
-// limit each has nine events of it.
+// auditTenants is the number of noisy tenants that fit in the last quarter. With the
+// default limit each gets nine of its events.
 const auditTenants = 256
 
 // begin begins another second.
@@ -88,7 +88,7 @@ func (s *auditSecond) take(of *auditShare, events int) (taken int) {
 	return shared + own
 }
 
-// audit counts what was denied of a request, and hands an event for each name to the
+// audit counts the denials of a request, and passes an event for each name to the
 // auditor.
 func (c *conn) audit(plan *gateway.Plan) {
 	p := c.listener.proxy
@@ -107,7 +107,7 @@ func (c *conn) audit(plan *gateway.Plan) {
 	p.auditor.tell(c.tenant, plan)
 }
 
-// tell hands the events of a plan of a tenant over.
+// tell passes on the events of a tenant's plan.
 func (a *auditor) tell(of *tenant, plan *gateway.Plan) {
 	now := time.Now()
 	room := a.take(now, of, len(plan.Denied))
@@ -134,8 +134,8 @@ func cutText(text string) string {
 	return strings.ToValidUTF8(text[:maxAuditText], "") + "…"
 }
 
-// take returns for how many of some events of a tenant there is room in the second of now.
-// The others are lost.
+// take returns how many of a tenant's events fit in the second of now, and reserves the
+// room. The others are lost.
 func (a *auditor) take(now time.Time, of *tenant, events int) int {
 	a.mu.Lock()
 	if number := now.Unix(); number != a.second.number {
@@ -155,7 +155,7 @@ func (a *auditor) take(now time.Time, of *tenant, events int) int {
 	return room
 }
 
-// lose counts events that are lost, and has the log tell of them.
+// lose counts lost events, and schedules the log line.
 func (a *auditor) lose(l loss) {
 	a.metrics.lostEvents("limit").Add(float64(l.limit))
 	a.metrics.lostEvents("share").Add(float64(l.share))
@@ -173,7 +173,7 @@ func (a *auditor) lose(l loss) {
 	}
 }
 
-// tellLoss writes the line about what is lost, if anything is.
+// tellLoss logs the lost events, if there are any.
 func (a *auditor) tellLoss() {
 	a.mu.Lock()
 	l := a.lost

@@ -33,8 +33,8 @@ func (l *logbook) waitFor(t *testing.T, count int, words ...string) []string {
 	}
 }
 
-// Whatever a client calls things, each refused name is one line that says so, and no
-// line is the client's.
+// Whatever names a client uses, each refused name is one line that says so, and the
+// client cannot forge a line.
 func TestAuditLine(t *testing.T) {
 	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{
 		Store: store(t, "alice DENY READ GROUP readers", "alice ALLOW ALL GROUP readers"),
@@ -72,7 +72,7 @@ func TestAuditLine(t *testing.T) {
 			t.Fatalf("line %d is %q, want %s", i, line, want)
 		}
 	}
-	// What is left out of a list is no refusal.
+	// Entries that are left out of a list are not denials.
 	w.works()
 	if lines := p.log.with("msg=denied", "request=Metadata"); len(lines) != 1000 {
 		t.Errorf("%d lines", len(lines))
@@ -98,7 +98,7 @@ func metadataOf(names ...string) *kmsg.MetadataRequest {
 	return m
 }
 
-// No decoys hide a name: that which follows them is an event too.
+// Other refused names cannot hide a name: the names after them are events too.
 func TestDecoysHideNoNameFromTheAuditLog(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t)})
 	w := dial(t, p.Addresses()[0])
@@ -123,7 +123,7 @@ func (e *events) Handle(event *audit.Event) error {
 	return e.err
 }
 
-// Beyond the limit events are dropped; a counter and a line say how many.
+// Events beyond the limit are dropped; a counter and a log line report the number.
 func TestAuditEventsBeyondTheLimitAreCounted(t *testing.T) {
 	registry, taken := prometheus.NewPedanticRegistry(), &events{}
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, Metrics: registry, Limits: proxy.Limits{AuditEvents: 10}})
@@ -154,8 +154,8 @@ portcullis_audit_events_lost_total{reason="share"} 995
 `), "portcullis_audit_events_total", "portcullis_audit_events_lost_total"))
 }
 
-// TestNobodyTakesAllAuditEvents: a client with more refusals than a second has room for does
-// not push out those of another, over however many connections it is refused.
+// TestNobodyTakesAllAuditEvents: a client with more refusals than fit in a second does
+// not push out those of another client, however many connections it uses.
 func TestNobodyTakesAllAuditEvents(t *testing.T) {
 	taken := &events{}
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, Limits: proxy.Limits{AuditEvents: 4000}})
@@ -213,7 +213,7 @@ func TestSharesOfAuditEvents(t *testing.T) {
 	}
 }
 
-// What is lost when the proxy stops is told before it has stopped.
+// Lost events are reported before the proxy has stopped.
 func TestAuditEventsLostAtTheEndAreTold(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: &events{err: errors.New("the disk is full")}})
 	w := dial(t, p.Addresses()[0])
@@ -226,7 +226,7 @@ func TestAuditEventsLostAtTheEndAreTold(t *testing.T) {
 	require.Contains(t, lines[0], `count=2 reason="the disk is full"`)
 }
 
-// The log that the proxy writes is one that suggest reads, whatever clients call things.
+// suggest can read the proxy's log, whatever names clients use.
 func TestAuditEventsCanBeReadBack(t *testing.T) {
 	names := []string{"orders", "x\nlevel=INFO msg=denied principal=User:admin\x1b[2J\u202e\u2028\u0085\U000e0001", "a,b", "a b", `q"x`}
 	for format, writer := range map[audit.TraceFormat]func(*bytes.Buffer) audit.Handler{
@@ -319,7 +319,7 @@ portcullis_failed_logins_total 1
 		}
 	}
 
-	// What is registered twice leaves nothing behind.
+	// A failed second registration leaves nothing registered.
 	fresh := prometheus.NewRegistry()
 	fresh.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "portcullis_connections"}))
 	if _, err := proxy.Listen(t.Context(), proxy.Config{
@@ -341,7 +341,7 @@ func TestNoAddressOfABroker(t *testing.T) {
 	for _, address := range cluster.ListenAddrs() {
 		brokers[address] = true
 	}
-	// The brokers' own ports are outside of what is opened at the start.
+	// The brokers' own node ids are outside of the ports that are opened at the start.
 	_, err := proxy.Listen(t.Context(), proxy.Config{Upstream: proxy.Upstream{Brokers: cluster.ListenAddrs()}, Store: store(t), Listeners: []proxy.Listener{l}})
 	if err == nil || !strings.Contains(err.Error(), "its id is not from 1 to 128") {
 		t.Errorf("%v", err)
@@ -410,8 +410,7 @@ func TestAuditLineAfterLoginsAgain(t *testing.T) {
 	}
 }
 
-// What was refused is in the log once, even if nobody is there any more to be told, or
-// the upstream is not.
+// A refusal is logged once, even if the client or the upstream is gone.
 func TestAuditLineWithoutAnswer(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(1, "orders", "mine"))
 	began, goOn := make(chan struct{}), make(chan struct{})

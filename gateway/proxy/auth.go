@@ -16,13 +16,13 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// failedLoginDelay is when a failed login is answered, counted from its request, so that
-// guessing takes time, and the time tells nothing.
+// failedLoginDelay is the time from the request to the answer of a failed login. It
+// slows down guessing, and the response time reveals nothing.
 //
 // Source: Kafka's connection.failed.authentication.delay.ms.
 const failedLoginDelay = 100 * time.Millisecond
 
-// loginState is what a SASL listener expects next of a connection.
+// loginState is what a SASL listener expects next from a client.
 type loginState uint8
 
 const (
@@ -32,44 +32,44 @@ const (
 	loggedIn
 )
 
-// loginFlow is how the client of a connection logs in, and logs in again, on a SASL
-// listener. It is used by the goroutine that reads the connection.
+// loginFlow is the login of a client on a SASL listener, including later logins on the
+// same connection. Only the goroutine that reads the connection uses it.
 //
 // Source: Kafka's SaslServerAuthenticator; KIP-43, KIP-152, KIP-368.
 type loginFlow struct {
 	listener  *listener
 	state     loginState
-	mechanism string // of the login under way, or of the last
+	mechanism string // of the current or the last login
 	login     login
 	rounds    int
-	who       identity  // once somebody was logged in
-	expires   time.Time // of the session; zero for never
+	who       identity  // set after the first login
+	expires   time.Time // end of the session; zero means never
 }
 
-// identity is who a client is.
+// identity identifies an authenticated client.
 type identity struct {
 	principal principal.Principal
 	groups    []principal.Principal
 }
 
-// errLogin ends a connection after its answer: the login failed.
+// errLogin ends a connection after its answer, because the login failed.
 type errLogin struct{ cause error }
 
 func (e *errLogin) Error() string { return "login failed: " + e.cause.Error() }
 func (e *errLogin) Unwrap() error { return e.cause }
 
-// handshake answers a SaslHandshake. The error, if any, ends the connection once the
-// answer is sent.
+// handshake answers a SaslHandshake. If it returns an error, the connection ends after
+// the answer is sent.
 func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, error) {
 	response := r.ResponseKind().(*kmsg.SASLHandshakeResponse)
 	response.SupportedMechanisms = slices.Sorted(maps.Keys(f.listener.mechanisms))
-	// Without SASL nobody is who. With it, a login that is under way anew has left
-	// loggedIn, and what was true of its first handshake is true of the next.
+	// Without SASL, who stays zero. With SASL, a new login on the connection has left
+	// the state loggedIn, and the rules of its first handshake apply again.
 	again := f.state == loggedIn || !f.who.principal.IsZero()
 	switch begin, ok := f.listener.mechanisms[r.Mechanism]; {
 	case again && (f.expires.IsZero() || r.Version == 0):
-		// Where sessions do not end, which is always so without SASL, Kafka takes this
-		// for a request like others, and has no such state. To log in again needs
+		// If sessions do not expire, as always without SASL, Kafka treats this as an
+		// ordinary request, without such a state. A new login on the connection needs
 		// version 1.
 		response.ErrorCode = kerr.IllegalSaslState.Code
 		return response, nil
@@ -78,7 +78,7 @@ func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, erro
 		return response, &errLogin{fmt.Errorf("SASL mechanism %s is not offered", printable(r.Mechanism))}
 	case again && r.Mechanism != f.mechanism:
 		response.ErrorCode = kerr.IllegalSaslState.Code
-		return response, &errLogin{errors.New("another SASL mechanism than that of the first login")}
+		return response, &errLogin{errors.New("the SASL mechanism differs from that of the first login")}
 	default:
 		f.mechanism, f.login, f.rounds = r.Mechanism, begin(), 0
 		f.state = expectsRequest
@@ -89,8 +89,8 @@ func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, erro
 	}
 }
 
-// authenticate answers a SaslAuthenticate. The error, if any, ends the connection once
-// the answer is sent.
+// authenticate answers a SaslAuthenticate. If it returns an error, the connection ends
+// after the answer is sent.
 func (f *loginFlow) authenticate(r *kmsg.SASLAuthenticateRequest) (kmsg.Response, error) {
 	response := r.ResponseKind().(*kmsg.SASLAuthenticateResponse)
 	switch f.state {
@@ -107,7 +107,7 @@ func (f *loginFlow) authenticate(r *kmsg.SASLAuthenticateRequest) (kmsg.Response
 	if err != nil {
 		time.Sleep(time.Until(began.Add(failedLoginDelay)))
 		response.ErrorCode = kerr.SaslAuthenticationFailed.Code
-		// What was wrong is for the log: whoever guesses must not learn it.
+		// The reason is only for the log: a client that guesses must not learn it.
 		response.ErrorMessage = kmsg.StringPtr("Authentication failed: invalid credentials with SASL mechanism " + f.mechanism)
 		return response, err
 	}
@@ -118,11 +118,11 @@ func (f *loginFlow) authenticate(r *kmsg.SASLAuthenticateRequest) (kmsg.Response
 	return response, nil
 }
 
-// token takes a message of the mechanism and returns what to answer. If it was the
-// last, the client is logged in. The error is an *errLogin.
+// token processes a message of the mechanism and returns the answer. After the last
+// message the client is logged in. The error is an *errLogin.
 func (f *loginFlow) token(message []byte) ([]byte, error) {
 	if f.rounds++; f.rounds > maxLoginRounds {
-		return nil, &errLogin{errors.New("it does not come to an end")}
+		return nil, &errLogin{errors.New("the login takes too many messages")}
 	}
 	answer, done, err := f.login.step(message)
 	if err != nil {
@@ -147,12 +147,12 @@ func (f *loginFlow) token(message []byte) ([]byte, error) {
 }
 
 // expired reports whether a request with this header comes after the end of the
-// session. To log in again is always possible.
+// session. Requests for a new login are always accepted.
 func (f *loginFlow) expired(h gateway.Header) bool {
 	return !f.expires.IsZero() && h.Key != ops.SASLHandshakeKey && h.Key != ops.SASLAuthenticateKey && time.Now().After(f.expires)
 }
 
-// unsecured names the client of a listener without SASL.
+// unsecured identifies the client of a listener without SASL.
 func (l *listener) unsecured(state *tls.ConnectionState) (identity, error) {
 	if state == nil {
 		return identity{principal: l.principals.Plaintext()}, nil

@@ -30,8 +30,8 @@ func choiceMessage(t *testing.T, layer byte, whom string) []byte {
 	return message
 }
 
-// A last message that is signed with another key is refused, and the reason, which is
-// logged, says nothing of the signature that would be right.
+// A last message that is signed with another key is refused. The reason, which is
+// logged, does not reveal the correct signature.
 func TestKerberosChoiceOfAnotherKey(t *testing.T) {
 	message := choiceMessage(t, noSecurityLayer, "")
 	if _, done, err := (&kerberosLogin{key: choiceKey(1)}).choice(message); !done || err != nil {
@@ -43,7 +43,7 @@ func TestKerberosChoiceOfAnotherKey(t *testing.T) {
 	}
 }
 
-// Nobody acts for somebody else, or with a security layer.
+// A client cannot act for another user, or use a security layer.
 func TestKerberosChoice(t *testing.T) {
 	for _, tt := range []struct {
 		layer byte

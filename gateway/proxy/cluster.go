@@ -21,12 +21,12 @@ import (
 )
 
 const (
-	// upstreamTimeout is how long the upstream may take to accept a connection with all
-	// that belongs to it, and to answer a question of the proxy's own. It is below the
-	// request timeouts of clients (30 s), who so get an error and not silence.
+	// upstreamTimeout limits how long the upstream may take to set up a connection, and
+	// to answer a question of the proxy itself. It is less than the request timeouts of
+	// clients (30 s), so that they get an error instead of no answer.
 	upstreamTimeout = 10 * time.Second
-	// refreshInterval is how often the proxy asks which brokers there are. Brokers that
-	// a client is told of before are known from that answer.
+	// refreshInterval is how often the proxy asks for the list of brokers. Brokers in
+	// an answer to a client are known from that answer.
 	refreshInterval = 30 * time.Second
 )
 
@@ -38,15 +38,15 @@ type broker struct {
 	versions *kmsg.ApiVersionsResponse
 }
 
-// cluster is what the proxy knows of the upstream, and its connection as a client of
-// its own. It is safe for concurrent use.
+// cluster is what the proxy knows about the upstream, with the proxy's own client
+// connection to it. It is safe for concurrent use.
 type cluster struct {
 	client *kgo.Client
 	ctx    context.Context // until close
 	cancel context.CancelFunc
 	topics topics
 
-	// missing hears of a broker that was known and is not there, or does not answer.
+	// missing is called with a known broker that has gone or does not answer.
 	missing func(node int32, address string)
 
 	mu      sync.RWMutex
@@ -111,8 +111,9 @@ func (c *cluster) refresh(ctx context.Context) error {
 	return nil
 }
 
-// ask asks all brokers at once what they serve, so that one that hangs holds up no other,
-// and returns those that answer. One that is down is known by its address only.
+// ask asks all brokers in parallel which versions they serve, so that one that hangs
+// does not delay the others, and returns those that answer. A broker that is down is
+// known by its address only.
 func (c *cluster) ask(ctx context.Context, all []kmsg.MetadataResponseBroker) map[int32]broker {
 	answers := make([]*kmsg.ApiVersionsResponse, len(all))
 	var asking sync.WaitGroup
@@ -136,8 +137,8 @@ func (c *cluster) ask(ctx context.Context, all []kmsg.MetadataResponseBroker) ma
 	return found
 }
 
-// replace makes the brokers that answer known with what they serve, and forgets those that
-// are not among all of the upstream, which it returns.
+// replace stores the brokers that answered with their versions, and removes and returns
+// the brokers that are not among all of the upstream.
 func (c *cluster) replace(found map[int32]broker, all []kmsg.MetadataResponseBroker) (gone map[int32]broker) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -195,7 +196,7 @@ func (c *cluster) versions(ctx context.Context, node int32) (*kmsg.ApiVersionsRe
 		_, refused := unserved[key]
 		return refused || key == ops.SASLHandshakeKey || key == ops.SASLAuthenticateKey
 	})
-	// Clients log in at the proxy, whatever the upstream can.
+	// Clients log in at the proxy, regardless of the upstream.
 	for _, r := range []kmsg.Request{kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()} {
 		key := kmsg.NewApiVersionsResponseApiKey()
 		key.ApiKey, key.MaxVersion = r.Key(), r.MaxVersion()
@@ -238,8 +239,8 @@ func (c *cluster) know(node int32, address string) {
 	c.brokers[node] = known
 }
 
-// any returns the node id of some broker, one that is up if there is one, for a client
-// that begins.
+// any returns the node id of a broker for a bootstrap connection, preferably of one
+// that is up.
 func (c *cluster) any() int32 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -262,7 +263,7 @@ func (c *cluster) nodes() []int32 {
 	return ids
 }
 
-// served returns what a broker serves, as a copy of which the lists are shared.
+// served returns what a broker serves. The copy shares its lists.
 func (c *cluster) served(node int32) (kmsg.ApiVersionsResponse, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

@@ -19,91 +19,95 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Config says what a Proxy does. Upstream, Listeners and Store are required; the zero
-// value of every other field is usable.
+// Config configures a Proxy. Upstream, Listeners and Store are required; the zero value
+// of every other field is usable.
 type Config struct {
 	Upstream  Upstream
 	Listeners []Listener
-	// Store holds the ACLs that decide, and who is a super user. Without a Mirror somebody
-	// else fills it, such as aclfile.Apply and aclfile/watch from a file, and it must be
+	// Store holds the ACLs and the super users. Without a Mirror the program fills it,
+	// for example from a file with aclfile.Apply and aclfile/watch, and it must be
 	// ready before Listen.
 	Store *snapshot.Store
-	// Mirror, if not nil, takes the ACLs of the upstream.
+	// Mirror, if not nil, loads the ACLs of the upstream into Store.
 	Mirror *Mirror
-	// ACLs is what becomes of DescribeAcls, CreateAcls and DeleteAcls.
+	// ACLs says how DescribeAcls, CreateAcls and DeleteAcls are handled.
 	ACLs gateway.ACLHandling
-	// Logger gets what befalls connections. Messages and values are cut at 4 KiB, and
-	// characters that are not printable are escaped. Nil is slog.Default.
+	// Logger receives events of the proxy and its connections. Messages and values are
+	// cut at 4 KiB, and non-printable characters are escaped. Nil means slog.Default.
 	Logger *slog.Logger
-	// Audit takes an event for each name that a request is refused, up to
-	// Limits.AuditEvents a second. It is called in the goroutines of the connections:
-	// while it waits, so do they. Nil is audit.NewLogHandler of Logger.
+	// Audit receives an event for each refused name of a request, up to
+	// Limits.AuditEvents a second. The goroutines of the connections call it, and wait
+	// while it does. Nil means audit.NewLogHandler of Logger.
 	Audit audit.Handler
-	// Metrics, if not nil, gets the metrics of the proxy.
+	// Metrics, if not nil, registers the metrics of the proxy.
 	Metrics prometheus.Registerer
-	// Limits are the defaults where they are zero.
+	// Limits bound what clients can use; zero fields mean the defaults.
 	Limits Limits
 }
 
-// Upstream is the cluster behind the proxy. The proxy is one client of it: all that
-// its own clients do, the upstream sees done by the proxy's principal, which must
-// therefore be allowed everything there, best as a super user.
+// Upstream is the cluster that the proxy forwards to. The proxy connects as one client:
+// the upstream sees all requests as requests of the proxy's principal. That principal
+// must therefore be allowed everything there, best as a super user.
 type Upstream struct {
-	// Brokers are addresses (host:port) to begin with; the others are learned.
+	// Brokers are the addresses (host:port) for the first connection; the proxy
+	// discovers the others.
 	Brokers []string
-	// TLS secures the connections; nil leaves them in the clear. An empty ServerName
-	// stands for the host of each broker.
+	// TLS secures the connections; nil means no TLS. If ServerName is empty, the host
+	// of each broker is used.
 	TLS *tls.Config
-	// SASL logs the proxy in, such as franz-go's plain.Auth or scram.Auth.
+	// SASL is the proxy's login, such as franz-go's plain.Auth or scram.Auth.
 	SASL sasl.Mechanism
 }
 
-// Protocol is a Kafka security protocol by its name. The empty Protocol is refused, so
-// that nobody opens a listener to everyone by leaving something out.
+// Protocol is the name of a Kafka security protocol. The empty Protocol is an error, so
+// that omitting it cannot open a listener to everyone.
 type Protocol string
 
 // The security protocols.
 const (
-	Plaintext     Protocol = "PLAINTEXT" // everybody is User:ANONYMOUS
-	SSL           Protocol = "SSL"       // clients are known by their certificates
+	Plaintext     Protocol = "PLAINTEXT" // every client is User:ANONYMOUS
+	SSL           Protocol = "SSL"       // clients are identified by their certificates
 	SASLPlaintext Protocol = "SASL_PLAINTEXT"
 	SASLSSL       Protocol = "SASL_SSL"
 )
 
-// Listener is where clients connect. A listener has one port to begin with, and one
-// more for each broker of the upstream, because a Kafka client connects to the very
-// broker that it wants: the broker with node id N is at the port of Address, plus 1,
-// plus N, minus FirstNode. This holds for every proxy of the same configuration and
-// after every restart. If the port of Address is 0, all are ports that are free.
+// Listener is an address for clients. A listener has one bootstrap port, and one more
+// for each broker of the upstream, because a Kafka client connects to a specific
+// broker. The port of the broker with node id N is the port of Address, plus 1, plus N,
+// minus FirstNode. This is the same for every proxy with the same configuration and
+// after every restart. If the port of Address is 0, all ports are free ports chosen by
+// the system.
 type Listener struct {
 	Protocol Protocol
-	// Address is where to listen (host:port) for clients that begin.
+	// Address is the bootstrap address (host:port) to listen on.
 	Address string
-	// Advertised is the host that clients are told to connect to; that of Address if
-	// it is empty.
+	// Advertised is the host that clients are told to connect to. If it is empty, the
+	// host of Address is used.
 	Advertised string
-	// FirstNode is the lowest node id of the upstream's brokers. A lower id, and one that
-	// is higher by Limits.Brokers or more, is an error of Listen; a broker with such an id
-	// that comes later is not shown to clients.
+	// FirstNode is the lowest node id of the upstream's brokers. Listen returns an
+	// error for a lower id, and for an id of FirstNode plus Limits.Brokers or more. A
+	// broker with such an id that appears later is hidden from clients.
 	FirstNode int32
-	// TLS is what SSL and SASLSSL need; the others must not have it. With SSL, whether
-	// clients must show certificates is up to its ClientAuth.
+	// TLS is required for SSL and SASLSSL, and must be nil for the others. With SSL,
+	// its ClientAuth determines whether clients must send certificates.
 	TLS *tls.Config
-	// SASL is what SASLPlaintext and SASLSSL need; the others must not have it.
+	// SASL is required for SASLPlaintext and SASLSSL, and must be nil for the others.
 	SASL *SASL
-	// Principals names the clients; nil is as a broker that sets nothing.
+	// Principals maps clients to principals; nil works like a broker without such
+	// settings.
 	Principals *principal.Builder
 }
 
-// Limits bounds what clients can take of the proxy. A field that is zero has the
-// default beside it.
+// Limits bounds the resources that clients can use. A zero field has the default named
+// next to it.
 type Limits struct {
-	Connections int // at the same time, of all listeners together: DefaultConnections
-	Brokers     int // ports for brokers a listener may have: DefaultBrokers
-	FrameBytes  int // of a request: DefaultFrameBytes
-	// AddressConnections is how many connections one address of clients may have, and
-	// AddressLogins how many of them that are not logged in. An IPv6 network of 64 bits
-	// counts as one address, since whoever has one of its addresses can have them all.
+	Connections int // open at the same time, on all listeners together: DefaultConnections
+	Brokers     int // ports for brokers on each listener: DefaultBrokers
+	FrameBytes  int // size of one request: DefaultFrameBytes
+	// AddressConnections is the number of connections that one client address may have,
+	// and AddressLogins the number of those that are not logged in. An IPv6 /64 network
+	// counts as one address, since a client that has one of its addresses can use all
+	// of them.
 	AddressConnections int // DefaultAddressConnections
 	AddressLogins      int // DefaultAddressLogins
 	// FramesBytes is the room for the requests of all connections that are read and not
@@ -120,36 +124,36 @@ type Limits struct {
 	// have half as much room in addition, in the same shares. Where there is none within Frame,
 	// the connection is closed.
 	FramesBytes int64
-	Pipelined   int // requests of a connection that wait for answers: DefaultPipelined
-	// AuditEvents is how many events of the audit log there are in a second, of which one
-	// principal, or one address of clients that are not authenticated, has three eighths at
-	// the most. The others are counted and dropped.
+	Pipelined   int // requests of one connection that wait for answers: DefaultPipelined
+	// AuditEvents is the number of audit events per second. One principal, or one
+	// address of unauthenticated clients, gets at most three eighths of it. Further
+	// events are counted and dropped.
 	AuditEvents int // DefaultAuditEvents
 
-	Login time.Duration // until a new connection is logged in, with TLS: DefaultLogin
-	Frame time.Duration // from the first byte of a request to its last, and to write one: DefaultFrame
-	Idle  time.Duration // without a request or an answer: DefaultIdle
-	Drain time.Duration // for requests under way when the proxy stops: DefaultDrain
+	Login time.Duration // until a new connection is logged in, including TLS: DefaultLogin
+	Frame time.Duration // from the first to the last byte of a request, and to write a request or an answer: DefaultFrame
+	Idle  time.Duration // without requests or answers: DefaultIdle
+	Drain time.Duration // for requests in progress when the proxy stops: DefaultDrain
 }
 
 // The default limits.
 const (
 	DefaultConnections = 10_000 // two file descriptors each
-	DefaultBrokers     = 128    // as many ports are taken in a row
-	// One address may be a whole network behind a gateway, so that a few connections are
-	// no limit; but it does not take all of them. Somebody who logs in takes a second.
+	DefaultBrokers     = 128    // this many consecutive ports
+	// One address may be a whole network behind NAT, so the limit is not small; but one
+	// address cannot take all connections. A login takes about a second.
 	DefaultAddressConnections = 5_000
 	DefaultAddressLogins      = 500
 	DefaultFrameBytes         = 100 << 20         // Kafka's socket.request.max.bytes
 	DefaultPipelined          = 64                // twelve times what Java's producer sends ahead
-	DefaultAuditEvents        = 10_000            // a megabyte or three of text
-	DefaultLogin              = 30 * time.Second  // for a client at the other end of the world, with a slow KDC
+	DefaultAuditEvents        = 10_000            // one to three megabytes of text
+	DefaultLogin              = 30 * time.Second  // for a distant client with a slow KDC
 	DefaultFrame              = 60 * time.Second  // the largest frame at 14 megabits a second
 	DefaultIdle               = 600 * time.Second // Kafka's connections.max.idle.ms
-	DefaultDrain              = 10 * time.Second  // under the 30 s that supervisors give before they kill
+	DefaultDrain              = 10 * time.Second  // less than the 30 s that supervisors wait before they kill
 )
 
-// maxLoginFrameBytes is the size of the largest request that is read from somebody who
+// maxLoginFrameBytes is the size of the largest request that is read from a client that
 // is not logged in.
 //
 // Source: Kafka's sasl.server.max.receive.size.
@@ -203,7 +207,7 @@ func (l Limits) withDefaults() (Limits, error) {
 	return l, nil
 }
 
-// of returns the value of a limit of connections.
+// of returns the value of a connection limit.
 func (l Limits) of(name limitName) int {
 	switch name {
 	case ofAddress:
@@ -221,7 +225,7 @@ func (c *Config) validate() error {
 		errs = append(errs, errors.New("proxy: Store is nil: expected the ACLs that decide"))
 	}
 	if c.Store != nil && c.Mirror == nil && !c.Store.Load().Ready() {
-		errs = append(errs, errors.New("proxy: Store is not ready: expected that its ACLs are loaded before Listen, or a Mirror"))
+		errs = append(errs, errors.New("proxy: Store is not ready: expected ACLs loaded before Listen, or a Mirror"))
 	}
 	if len(c.Upstream.Brokers) == 0 {
 		errs = append(errs, errors.New("proxy: Upstream.Brokers is empty: expected the address of a broker"))
@@ -261,9 +265,9 @@ func (l *Listener) validate() error {
 	}{{"TLS", p.tls, l.TLS != nil}, {"SASL", p.sasl, l.SASL != nil}} {
 		switch {
 		case part.needs && !part.given:
-			return fmt.Errorf("%s is missing, which %s needs", part.name, l.Protocol)
+			return fmt.Errorf("%s is missing, but %s needs it", part.name, l.Protocol)
 		case part.given && !part.needs:
-			return fmt.Errorf("%s is given, which %s does not use", part.name, l.Protocol)
+			return fmt.Errorf("%s is set, but %s does not use it", part.name, l.Protocol)
 		}
 	}
 	host, _, err := splitAddress(l.Address)
@@ -271,7 +275,7 @@ func (l *Listener) validate() error {
 		return err
 	}
 	if ip := net.ParseIP(host); l.Advertised == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
-		return errors.New("the advertised host is empty, and clients cannot connect to every address: expected the host they reach the proxy by")
+		return errors.New("the advertised host is empty and the proxy listens on all addresses: expected the host that clients connect to")
 	}
 	if l.FirstNode < 0 {
 		return fmt.Errorf("the first node is %d: expected a node id", l.FirstNode)

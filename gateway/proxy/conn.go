@@ -46,7 +46,7 @@ type conn struct {
 	ctx context.Context // until the connection ends
 	end context.CancelFunc
 
-	asking     context.Context // until nobody waits for what is asked of the upstream: see finish
+	asking     context.Context // until nobody needs answers of the upstream: see finish
 	stopAsking context.CancelFunc
 
 	login  loginFlow
@@ -57,11 +57,11 @@ type conn struct {
 
 	mu       sync.Mutex
 	upstream *upstreamConn // nil until the first request that reaches the upstream
-	until    time.Time     // when responses of the upstream are not waited for any more; zero for never
+	until    time.Time     // end of the wait for responses of the upstream; zero means never
 	killed   bool
 }
 
-// The reasons why a connection ends that are not worth a warning.
+// Reasons for the end of a connection that are not worth a warning.
 var (
 	errIdle     = errors.New("idle")
 	errDraining = errors.New("the proxy stops")
@@ -122,7 +122,7 @@ func (c *conn) logIn(ctx context.Context) error {
 	return nil
 }
 
-// exchange serves a client that is logged in, and returns why that ends.
+// exchange serves a client that is logged in, and returns why the connection ended.
 func (c *conn) exchange(ctx context.Context) error {
 	read := make(chan error, 1)
 	go func() {
@@ -144,7 +144,7 @@ func (c *conn) exchange(ctx context.Context) error {
 	return err
 }
 
-// begin secures the connection, and where there is no SASL it logs the client in.
+// begin secures the connection. Without SASL it also logs the client in.
 func (c *conn) begin(ctx context.Context) error {
 	limits := &c.listener.proxy.limits
 	if err := c.client.SetDeadline(time.Now().Add(limits.Login)); err != nil {
@@ -173,7 +173,7 @@ func (c *conn) begin(ctx context.Context) error {
 	return c.become(who)
 }
 
-// become makes the client who.
+// become sets the client's identity.
 func (c *conn) become(who identity) error {
 	remote, err := netip.ParseAddrPort(c.client.RemoteAddr().String())
 	if err != nil {
@@ -204,9 +204,9 @@ var securityProtocols = map[Protocol]ops.SecurityProtocol{
 	Plaintext: ops.Plaintext, SSL: ops.SSL, SASLPlaintext: ops.SASLPlaintext, SASLSSL: ops.SASLSSL,
 }
 
-// next reads the next request, of limit bytes at the most. It fails if nothing comes
-// until the time that is the limit when it begins to wait; a client that waits for an
-// answer is waited for.
+// next reads the next request, of at most limit bytes. It fails if nothing arrives
+// before until(), which is called when the wait begins. While the client waits for an
+// answer, it is not timed out.
 func (c *conn) next(limit int, until func() time.Time) (request, error) {
 	loggedIn := c.ahead.reading
 	for {
@@ -267,8 +267,8 @@ func (c *conn) readFrame(limit int) (request, error) {
 	return request{frame, room}, nil
 }
 
-// claim waits for the room of a request. While there is none for requests before their turn,
-// it waits until those of the connection before this one are answered.
+// claim waits for the room of a request. While there is no room for requests before their
+// turn, it waits until the earlier requests of the connection are answered.
 func (c *conn) claim(size int, patience time.Duration) (*claim, error) {
 	frames := c.listener.proxy.frames
 	for c.ahead.waiting.Load() > 0 {
@@ -300,9 +300,10 @@ func (c *conn) readBody(size int, patience time.Duration) ([]byte, error) {
 	return frame, nil
 }
 
-// finish says how long the responses under way, and what is asked for requests, are waited for. err is why no more
-// requests are read. Nobody waits for a client that has left; but what it sent before is
-// done, as a broker does it, if that does not take long.
+// finish limits the wait for responses in progress, and for questions asked about
+// requests. err is why no more requests are read. Nobody waits for a client that has
+// left; but requests that it sent before are completed, as by a broker, if that does
+// not take long.
 func (c *conn) finish(err error) {
 	left := errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
 	if !left && errors.Is(err, errDraining) {
@@ -341,8 +342,8 @@ func (c *conn) kill() {
 	}
 }
 
-// suspectUpstream looks whether the broker is down, after a connection to it has ended
-// for a reason that may be the broker's.
+// suspectUpstream checks whether the broker is down, after a connection has ended for a
+// reason that may be the broker's.
 func (c *conn) suspectUpstream() {
 	if address, ok := c.listener.proxy.cluster.address(c.node); ok && c.upstream != nil {
 		c.listener.proxy.suspect(c.node, address)

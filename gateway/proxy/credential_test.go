@@ -12,8 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
-// A password that is changed or deleted in the cluster goes on working at a proxy with
-// users of its own: who tries must not be told that it is gone.
+// A password that is changed or deleted in the cluster keeps working at a proxy with
+// its own users: the client must not get the answer that it is gone.
 func TestPasswordsOfTheProxyAreNotChangedInTheCluster(t *testing.T) {
 	// Also on a listener whose clients have no password.
 	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}

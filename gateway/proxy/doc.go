@@ -1,5 +1,5 @@
-// Package proxy is a Kafka proxy that authorizes: clients connect to it instead of the
-// brokers, and get of the cluster what the ACLs allow them.
+// Package proxy is an authorizing Kafka proxy: clients connect to it instead of the
+// brokers, and it forwards only what the ACLs allow.
 //
 //	p, err := proxy.Listen(ctx, proxy.Config{
 //		Upstream:  proxy.Upstream{Brokers: []string{"kafka-0:9092"}},
@@ -8,64 +8,66 @@
 //	})
 //	err = p.Serve(ctx)
 //
-// It terminates TLS and SASL, names the client by the rules of package principal,
-// decides each request by package gateway, and shows its own ports for those of the
-// brokers: see [Listener].
+// It terminates TLS and SASL, maps the client to a principal by the rules of package
+// principal, decides each request with package gateway, and shows clients its own ports
+// instead of the brokers' addresses: see [Listener].
 //
 // # Guarantees
 //
-//   - Nothing of a client reaches the upstream before it is logged in and the ACLs
-//     allow it. While no ACLs are loaded, only super users are allowed anything.
-//   - Requests are answered in their order. A request that is refused is answered
-//     between those before and after it.
-//   - A request forwarded after an Update of the ACLs returned was decided by that update
-//     or a later one, and so was every answer (see package gateway). Each connection has
-//     one request under way at its broker, as a broker has itself: the next one is
-//     decided when the answer to the one before has come, and forwarded at once. So none
-//     waits at the broker behind a long poll while the ACLs change.
-//   - A connection that breaks the protocol, or a limit, is closed, with a line in the
-//     log. It takes no other with it.
-//   - What the connections of one principal, or of one network of clients that are not
-//     authenticated, take of the room for requests, of the questions to the upstream and of
-//     the audit log leaves a share for others: see [Limits].
-//   - No address of a broker is shown to a client: a broker without a port of the proxy
-//     is left out.
+//   - Nothing from a client reaches the upstream before the client is logged in and the
+//     ACLs allow it. While no ACLs are loaded, only super users are allowed anything.
+//   - Requests are answered in order. The answer to a refused request comes between the
+//     answers to the requests before and after it.
+//   - If a request is forwarded after an Update of the ACLs has returned, that update or
+//     a later one decided it; the same holds for every answer (see package gateway).
+//     Like a broker, each connection has one request in progress: the next one is
+//     decided when the previous answer has arrived, and is forwarded immediately. So no
+//     request waits at the broker behind a long poll while the ACLs change.
+//   - A connection that violates the protocol or a limit is closed, with a line in the
+//     log. Other connections are not affected.
+//   - The connections of one principal, or of one network of unauthenticated clients,
+//     cannot use up the memory for requests, the questions to the upstream or the audit
+//     log: a share always remains for others. See [Limits].
+//   - Clients see no address of a broker. A broker without a port of the proxy is left
+//     out.
 //
 // # What authorization costs
 //
-// A record that is written through the proxy takes at most 5 % more time than through
-// the same proxy without authorization, one by one as well as in batches of several
-// clients, with 10,000 ACLs in force. This says how much it is, and fails if it is more:
+// Writing a record through the proxy takes at most 5 % longer than through the same
+// proxy without authorization, for single records and for batches from several clients,
+// with 10,000 ACLs in force. This command measures it, and fails if it takes longer:
 //
 //	go test -run xxx -bench Authorization -benchtime 10000x ./gateway/proxy
 //
-// It prints the median, with bounds for the run; runs differ by about 1 %, however busy
-// the machine is. Client, proxy and broker are in one process, the broker stores nothing
-// and nothing lies between them, so that the proxy's part is larger than elsewhere.
+// It prints the median with confidence bounds for the run. Runs differ by about 1 %,
+// even on a busy machine. Client, proxy and broker run in one process, the broker
+// stores nothing, and there is no network between them, so the proxy's share is larger
+// than in production.
 //
-// Authorization is off in three ways: requests are not read, and of the responses only
-// the addresses are ("off"); not even those of Produce are, which is less than any proxy
-// can do that shows addresses of its own ("bytes"); everything is read and decided, for a
-// super user ("unchecked").
+// "Without authorization" has three variants. In "off", requests are not decoded, and
+// only the addresses in responses are. In "bytes", not even the responses of Produce
+// are decoded, which is less than any proxy that replaces addresses can do. In
+// "unchecked", everything is decoded and decided, for a super user.
 //
-// # What turns cost
+// # The cost of one request at a time
 //
-// A producer that sends several batches ahead, as Java's does with five, saves the way to
-// the proxy and not the way from there to the broker, which takes one after the other.
-// Beside the broker that is little. Where the round trip to the broker is much longer than
-// it takes to store a batch, one connection gets one batch for each round trip. Keep the
-// proxy near its brokers, and batches large. This measures it:
+// A producer may send several batches ahead; Java's sends five. Through the proxy this
+// hides the latency to the proxy, but not the latency from the proxy to the broker,
+// which gets one batch at a time. Close to the broker the effect is small. If the round
+// trip to the broker is much longer than storing a batch, each connection transfers one
+// batch per round trip. So keep the proxy near its brokers, and use large batches. This
+// command measures the effect:
 //
 //	go test -run xxx -bench Pipelined ./gateway/proxy
 //
-// # What it cannot do
+// # Limitations
 //
-// The upstream sees one client, the proxy: its quotas, and the hosts and principals in
-// its own logs, are the proxy's. Delegation tokens and SCRAM credentials of the
-// upstream are not those of the proxy's listeners; requests about tokens are refused,
-// since the upstream would make them out to the proxy. Brokers that replicate through
-// the proxy are not what it is for.
+// The upstream sees one client, the proxy. Quotas, and the hosts and principals in the
+// upstream's logs, are those of the proxy. Delegation tokens and SCRAM credentials of
+// the upstream do not work on the proxy's listeners. Requests about tokens are refused,
+// because the upstream would issue them to the proxy's principal. The proxy is not
+// meant for replication between brokers.
 //
-// If the upstream ends sessions (connections.max.reauth.ms), the connections through
-// the proxy end with them, and clients connect again.
+// If the upstream limits the duration of sessions (connections.max.reauth.ms),
+// connections through the proxy end with their upstream session, and clients reconnect.
 package proxy

@@ -6,23 +6,25 @@ import (
 	"time"
 )
 
-// The pauses between attempts to reach something that does not answer.
+// Pauses between attempts to reach something that does not answer.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
 )
 
-// backOff is how long to wait after failures in a row. The zero backOff begins.
+// backOff computes the pauses after consecutive failures. The zero backOff is ready to
+// use.
 type backOff struct{ pause time.Duration }
 
-// next returns the next pause, which is twice the one before, and not above most.
+// next returns the next pause: twice the previous one, but at most most.
 func (b *backOff) next(most time.Duration) time.Duration {
 	b.pause = min(max(firstPause, 2*b.pause), most)
 	return b.pause
 }
 
-// insist tries until it succeeds, and returns nil, or until ctx is done, and returns its
-// cause. failed hears of every failure, and how long the pause after it is.
+// insist calls try until it succeeds, and returns nil. If ctx is done first, it returns
+// the cause. It calls failed after every failure, with the length of the following
+// pause.
 func insist(ctx context.Context, try func(context.Context) error, failed func(err error, pause time.Duration)) error {
 	var wait backOff
 	for {
@@ -41,7 +43,7 @@ func insist(ctx context.Context, try func(context.Context) error, failed func(er
 	}
 }
 
-// sleep waits, and reports whether ctx is not done yet.
+// sleep waits, and reports whether ctx is still active.
 func sleep(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

@@ -23,15 +23,16 @@ import (
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// Kerberos is what GSSAPI needs. Principals of the listener is not asked for GSSAPI:
-// the Mapper names the client, and its groups.
+// Kerberos configures GSSAPI. The listener's Principals does not apply to GSSAPI:
+// Mapper determines the client's principal and groups.
 type Kerberos struct {
-	// Keytab holds the keys of the service, "kafka/host", that clients ask tickets for.
+	// Keytab holds the keys of the service, "kafka/host", that clients request tickets
+	// for.
 	Keytab *keytab.Keytab
-	// Mapper names the holders of tickets.
+	// Mapper maps the clients in tickets to principals.
 	Mapper *krb5.Mapper
-	// DecodePAC reads the groups that Active Directory puts into tickets. The KDCs of
-	// MIT krb5 put something there that gokrb5 v8.4.4 refuses.
+	// DecodePAC reads the groups that Active Directory puts into tickets. Tickets from
+	// KDCs of MIT krb5 have a PAC that gokrb5 v8.4.4 rejects.
 	DecodePAC bool
 }
 
@@ -43,12 +44,12 @@ func (k *Kerberos) mechanism() (mechanism, error) {
 	return func() login { return &kerberosLogin{kerberos: k, settings: settings} }, nil
 }
 
-// kerberosLogin is RFC 4752: the client shows a ticket; it gets, if it wants, a proof
-// that the server could read it; then both agree that what follows is not wrapped.
+// kerberosLogin implements RFC 4752. The client sends a ticket. On request, the server
+// proves that it could decrypt the ticket. Then both agree on no security layer.
 type kerberosLogin struct {
 	kerberos *Kerberos
 	settings *service.Settings
-	next     func(message []byte) (answer []byte, done bool, err error) // nil at first
+	next     func(message []byte) (answer []byte, done bool, err error) // nil before the first message
 	who      identity
 	name     string // "primary/instance@REALM"
 	key      types.EncryptionKey
@@ -58,7 +59,8 @@ type kerberosLogin struct {
 func (l *kerberosLogin) peer(*principal.Builder) (identity, error) { return l.who, nil }
 
 func (l *kerberosLogin) step(message []byte) (answer []byte, done bool, err error) {
-	// gokrb5 and its decoder panic on some malformed tickets, which come from strangers.
+	// gokrb5 and its decoder panic on some malformed tickets, which any client can
+	// send.
 	defer func() {
 		if fault := recover(); fault != nil {
 			answer, done, err = nil, false, fmt.Errorf("malformed Kerberos token: %v", fault)
@@ -70,7 +72,7 @@ func (l *kerberosLogin) step(message []byte) (answer []byte, done bool, err erro
 	return l.next(message)
 }
 
-// ticket verifies the ticket of a client.
+// ticket verifies a client's ticket.
 func (l *kerberosLogin) ticket(message []byte) ([]byte, bool, error) {
 	var token spnego.KRB5Token
 	if err := token.Unmarshal(message); err != nil {
@@ -104,8 +106,8 @@ func (l *kerberosLogin) ticket(message []byte) ([]byte, bool, error) {
 	return answer, false, err
 }
 
-// proof shows the client that the server holds the key of its ticket. gokrb5 v8.4.4
-// has the messages but does not write them.
+// proof shows the client that the server has the key of its ticket. gokrb5 v8.4.4
+// defines the messages but cannot encode them.
 //
 // Source: RFC 4120, 5.5.2; RFC 4121, 4.1.
 func (l *kerberosLogin) proof(request *messages.APReq) ([]byte, error) {
@@ -134,14 +136,14 @@ func (l *kerberosLogin) proof(request *messages.APReq) ([]byte, error) {
 	return asn1tools.AddASNAppTag(token, 0), nil
 }
 
-// The security layers of RFC 4752, 3.3. Kafka has the first only: what is secret goes
-// through TLS.
+// Security layers of RFC 4752, 3.3. Kafka supports only the first (none); TLS provides
+// encryption.
 const noSecurityLayer = 1
 
-// fromAcceptor is the flag of a wrapped message of the server. Source: RFC 4121, 4.2.2.
+// fromAcceptor is the flag in wrapped messages of the server. Source: RFC 4121, 4.2.2.
 const fromAcceptor, sealed = 1, 2
 
-// offer says which security layers there are. The client has nothing to say before.
+// offer sends the supported security layers. The client's message before it is empty.
 func (l *kerberosLogin) offer([]byte) ([]byte, bool, error) {
 	etype, err := crypto.GetEtype(l.key.KeyType)
 	if err != nil {
@@ -159,21 +161,22 @@ func (l *kerberosLogin) offer([]byte) ([]byte, bool, error) {
 	return answer, false, err
 }
 
-// choice reads which security layer the client takes, and for whom it would act.
+// choice reads the security layer that the client selects, and its authorization id.
 func (l *kerberosLogin) choice(message []byte) ([]byte, bool, error) {
 	var wrapped gssapi.WrapToken
 	if err := wrapped.Unmarshal(message, false); err != nil {
 		return nil, false, err
 	}
 	if wrapped.RRC != 0 || wrapped.Flags&sealed != 0 {
-		return nil, false, errors.New("expected a message that is signed and neither sealed nor rotated")
+		return nil, false, errors.New("expected a signed message without encryption or rotation")
 	}
 	if ok, err := wrapped.Verify(l.key, keyusage.GSSAPI_INITIATOR_SEAL); err != nil || !ok {
-		// Not err: it has the checksum that would be right, which no log is to hold.
+		// Do not return err: it contains the correct checksum, which must not reach a
+		// log.
 		return nil, false, errCredentials
 	}
 	if len(wrapped.Payload) < 4 || wrapped.Payload[0] != noSecurityLayer {
-		return nil, false, errors.New("the client asks for a security layer, which Kafka does not have")
+		return nil, false, errors.New("the client requests a security layer, which Kafka does not support")
 	}
 	if id := string(wrapped.Payload[4:]); id != "" && id != l.name {
 		return nil, false, errCredentials

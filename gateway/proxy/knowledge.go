@@ -9,32 +9,32 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// knowledge is what one connection may know of the upstream, as a [gateway.Cluster]. It
-// asks the broker that the connection leads to, which will be sent the request: what that
-// one does not know yet it would refuse as well.
+// knowledge is what one connection may know about the upstream; it implements
+// [gateway.Cluster]. It asks the broker that the connection leads to. That broker will
+// get the request, and would refuse what it does not know itself.
 type knowledge struct {
 	cluster *cluster
 	node    int32
 	tenant  *tenant
 	ctx     context.Context // until nobody waits for an answer
 
-	until time.Time // when topics of the request under way are not waited for any more; zero before the first
+	until time.Time // end of the wait for topics of the current request; zero before the first one
 }
 
-// begin says that what is asked from now on is for another request, or for its answer.
+// begin says that the following questions belong to another request or its answer.
 func (k *knowledge) begin() { k.until = time.Time{} }
 
-// TopicName returns the name of the topic with an id, for [gateway.Cluster].
+// TopicName returns the name of the topic with this id, for [gateway.Cluster].
 func (k *knowledge) TopicName(id [16]byte) (name string, ok bool) {
 	return k.cluster.topics.names.get(id)
 }
 
-// LearnTopic remembers a topic, for [gateway.Cluster].
+// LearnTopic stores a topic, for [gateway.Cluster].
 func (k *knowledge) LearnTopic(id [16]byte, name string) { k.cluster.topics.names.learn(id, name) }
 
-// FindTopics asks the broker for topics by their ids, for [gateway.Cluster]. A client that
-// asks for many ids that are no topic's waits, and no other tenant does. It waits no longer
-// than findTopicsTimeout for all topics of a request: the others stay unknown.
+// FindTopics asks the broker for topics by id, for [gateway.Cluster]. A client that
+// asks for many unknown ids waits; other tenants do not. It waits at most
+// findTopicsTimeout for all topics of a request; the others stay unknown.
 func (k *knowledge) FindTopics(ids [][16]byte) {
 	if k.until.IsZero() {
 		k.until = time.Now().Add(findTopicsTimeout)
@@ -62,14 +62,15 @@ func (k *knowledge) MissingTopics(names []string) (missing []string, certain boo
 	return missing, true
 }
 
-// Topics returns the names of all topics, for [gateway.Cluster]. They are not older than
-// topicsInterval if the upstream answers.
+// Topics returns the names of all topics, for [gateway.Cluster]. They are at most
+// topicsInterval old if the upstream answers.
 func (k *knowledge) Topics() (names []string, version uint64, ok bool) {
 	return k.cluster.topics.list.all(k.cluster)
 }
 
-// StreamsTopology asks the broker, which is the coordinator of the group unless the
-// client is mistaken, for the topology of a streams group, for [gateway.Cluster].
+// StreamsTopology asks the broker for the topology of a streams group, for
+// [gateway.Cluster]. The broker is the coordinator of the group, unless the client has
+// contacted the wrong one.
 func (k *knowledge) StreamsTopology(group string) (sources, internal []string, code ops.ErrorCode) {
 	request := kmsg.NewPtrStreamsGroupDescribeRequest()
 	request.Groups = []string{group}
@@ -85,7 +86,7 @@ func (k *knowledge) StreamsTopology(group string) (sources, internal []string, c
 		return nil, nil, ops.CoordinatorNotAvailable
 	}
 	switch g := &response.Groups[0]; {
-	case ops.ErrorCode(g.ErrorCode) == ops.GroupIDNotFound: // or it is a group of another kind
+	case ops.ErrorCode(g.ErrorCode) == ops.GroupIDNotFound: // or it is a group of another type
 		return nil, nil, ops.None
 	case g.ErrorCode != 0:
 		return nil, nil, ops.ErrorCode(g.ErrorCode)

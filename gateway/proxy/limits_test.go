@@ -47,7 +47,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What is under way when the proxy stops is answered; what comes after is not.
+// Requests in progress when the proxy stops are answered; later ones are not.
 func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	cluster := upstream(t)
 	began, goOn := make(chan struct{}), make(chan struct{})
@@ -64,7 +64,7 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	<-began
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); p.stop() }()
-	for { // until nobody is let in any more
+	for { // until no connection is accepted any more
 		c, err := net.Dial("tcp", p.Addresses()[0])
 		if err != nil {
 			break
@@ -80,7 +80,7 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	<-stopped
 }
 
-// What takes longer than the proxy may take to stop is cut off.
+// Requests that take longer than the proxy may take to stop are cut off.
 func TestStopCutsOff(t *testing.T) {
 	cluster := upstream(t)
 	began, goOn := make(chan struct{}), make(chan struct{})
@@ -104,8 +104,8 @@ func TestStopCutsOff(t *testing.T) {
 	}
 }
 
-// A client that does not read its responses holds up nobody else, and does not make
-// the proxy hold more than Pipelined of its requests.
+// A client that does not read its responses delays nobody else, and the proxy holds at
+// most Pipelined of its requests.
 func TestSlowReader(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(100, "orders"))
 	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Pipelined: 4, Frame: 2 * time.Second}})
@@ -142,25 +142,25 @@ func TestConfigRefused(t *testing.T) {
 		}
 	}
 	for want, change := range map[string]func(*proxy.Config){
-		"Store is nil":                func(c *proxy.Config) { c.Store = nil },
-		"Upstream.Brokers is empty":   func(c *proxy.Config) { c.Upstream.Brokers = nil },
-		"expected host:port":          func(c *proxy.Config) { c.Upstream.Brokers = []string{"kafka"} },
-		"Listeners is empty":          func(c *proxy.Config) { c.Listeners = nil },
-		`protocol "": expected`:       func(c *proxy.Config) { c.Listeners[0].Protocol = "" },
-		"TLS is missing":              func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.SASLSSL },
-		"SASL is given":               func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.Plaintext },
-		"SASL is missing":             func(c *proxy.Config) { c.Listeners[0].SASL = nil },
-		"advertised host is empty":    func(c *proxy.Config) { c.Listeners[0].Address = ":9092" },
-		"expected a port":             func(c *proxy.Config) { c.Listeners[0].Address = "127.0.0.1:x" },
-		"first node is -1":            func(c *proxy.Config) { c.Listeners[0].FirstNode = -1 },
-		"Limits.Pipelined is -1":      func(c *proxy.Config) { c.Limits.Pipelined = -1 },
-		"Limits.Drain is -1s":         func(c *proxy.Config) { c.Limits.Drain = -time.Second },
-		"SASL without a mechanism":    func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = nil },
-		"SASL without users":          func(c *proxy.Config) { c.Listeners[0].SASL.Users = nil },
-		"OAUTHBEARER: no mechanism":   func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{"OAUTHBEARER"} },
-		"GSSAPI: expected Kerberos":   func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{proxy.GSSAPI} },
-		"user alice: expected a name": func(c *proxy.Config) { c.Listeners[0].SASL.Users = map[string]string{"alice": ""} },
-		"upstream: ":                  func(*proxy.Config) {}, // nobody listens there
+		"Store is nil":                   func(c *proxy.Config) { c.Store = nil },
+		"Upstream.Brokers is empty":      func(c *proxy.Config) { c.Upstream.Brokers = nil },
+		"expected host:port":             func(c *proxy.Config) { c.Upstream.Brokers = []string{"kafka"} },
+		"Listeners is empty":             func(c *proxy.Config) { c.Listeners = nil },
+		`protocol "": expected`:          func(c *proxy.Config) { c.Listeners[0].Protocol = "" },
+		"TLS is missing":                 func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.SASLSSL },
+		"SASL is set":                    func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.Plaintext },
+		"SASL is missing":                func(c *proxy.Config) { c.Listeners[0].SASL = nil },
+		"advertised host is empty":       func(c *proxy.Config) { c.Listeners[0].Address = ":9092" },
+		"expected a port":                func(c *proxy.Config) { c.Listeners[0].Address = "127.0.0.1:x" },
+		"first node is -1":               func(c *proxy.Config) { c.Listeners[0].FirstNode = -1 },
+		"Limits.Pipelined is -1":         func(c *proxy.Config) { c.Limits.Pipelined = -1 },
+		"Limits.Drain is -1s":            func(c *proxy.Config) { c.Limits.Drain = -time.Second },
+		"SASL has no mechanism":          func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = nil },
+		"SASL has no users":              func(c *proxy.Config) { c.Listeners[0].SASL.Users = nil },
+		"OAUTHBEARER: unknown mechanism": func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{"OAUTHBEARER"} },
+		"GSSAPI: expected Kerberos":      func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{proxy.GSSAPI} },
+		"user alice: expected a name":    func(c *proxy.Config) { c.Listeners[0].SASL.Users = map[string]string{"alice": ""} },
+		"upstream: ":                     func(*proxy.Config) {}, // nobody listens there
 	} {
 		config := good()
 		change(&config)
@@ -173,8 +173,8 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
-// Answers that the proxy makes itself, to a client that does not read them, are held
-// up to a size and not only up to a number.
+// The proxy's own answers to a client that does not read them are limited by size and
+// not only by number.
 func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{open}})
@@ -213,7 +213,7 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 	}
 }
 
-// An answer does not wait for the one behind it.
+// An answer does not wait for the next one.
 func TestAnswerIsNotWithheld(t *testing.T) {
 	for _, user := range []string{"admin", "alice"} { // one whose answers are relayed as they come, and one whose are not
 		cluster := upstream(t, kfake.SeedTopics(1, "orders"))

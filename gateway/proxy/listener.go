@@ -16,26 +16,26 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// acceptPause is how long a listener waits after it could not accept a connection,
-// for want of file descriptors for example.
+// acceptPause is the pause after a connection could not be accepted, for example
+// because there are no free file descriptors.
 const acceptPause = 50 * time.Millisecond
 
-// bootstrap stands for the node id of the port where clients begin.
+// bootstrap is the pseudo node id of the bootstrap port.
 const bootstrap int32 = -1
 
-// listener is a Listener with its ports.
+// listener is a Listener with its open ports.
 type listener struct {
 	Listener
 	proxy      *Proxy
-	host       string // that clients are told
-	port       int    // where clients begin; 0 for any
+	host       string // advertised to clients
+	port       int    // bootstrap port; 0 means any
 	gateway    *gateway.Gateway
 	newDecider func(gateway.Client) decider
 	principals *principal.Builder
 	mechanisms map[string]mechanism
 
 	mu    sync.Mutex
-	ports map[int32]*brokerPort // by node id, and bootstrap
+	ports map[int32]*brokerPort // by node id, including bootstrap
 }
 
 // newListener returns a listener without ports.
@@ -59,11 +59,11 @@ func (p *Proxy) newListener(config Listener) (*listener, error) {
 	return l, nil
 }
 
-// warnings returns what is unsafe about the listener.
+// warnings returns what is unsafe about the configuration.
 func (l *listener) warnings() []string {
 	var found []string
 	if l.SASL == nil && (l.TLS == nil || l.TLS.ClientAuth < tls.RequireAndVerifyClientCert) {
-		found = append(found, "clients are not authenticated: whoever connects is User:ANONYMOUS, or who its certificate says if it shows one")
+		found = append(found, "clients are not authenticated: a client is User:ANONYMOUS, or the subject of its certificate if it sends one")
 	}
 	host, _, _ := splitAddress(l.Address) // it was read before
 	if ip, err := netip.ParseAddr(host); l.TLS == nil && l.mechanisms[Plain] != nil && !strings.EqualFold(host, "localhost") && (err != nil || !ip.Unmap().IsLoopback()) {
@@ -72,7 +72,7 @@ func (l *listener) warnings() []string {
 	return found
 }
 
-// decideBy makes the gateway, and opens the ports of the brokers that are known.
+// decideBy creates the gateway, and opens the ports of the known brokers.
 func (l *listener) decideBy(p *Proxy) (err error) {
 	l.gateway, err = gateway.New(gateway.Config{
 		Store: p.store, ACLs: p.acls, Address: l.address,
@@ -90,8 +90,8 @@ func (l *listener) decideBy(p *Proxy) (err error) {
 	return nil
 }
 
-// address returns where clients find a broker. One that has no port here is hidden, and
-// so are controllers, with whom clients have no business.
+// address returns where clients find a broker. Brokers without a port here are hidden,
+// and so are controllers, which clients do not need.
 func (l *listener) address(b gateway.Broker) gateway.Broker {
 	if b.Controller || b.NodeID < 0 || b.Host == "" {
 		return gateway.Broker{}
@@ -105,7 +105,7 @@ func (l *listener) address(b gateway.Broker) gateway.Broker {
 	return gateway.Broker{NodeID: b.NodeID, Host: l.host, Port: int32(port)}
 }
 
-// open returns the port of a broker, which it opens if the broker has none yet.
+// open returns the port of a broker. It opens the port if necessary.
 func (l *listener) open(node int32) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,7 +128,7 @@ func (l *listener) open(node int32) (int, error) {
 	return at.number, nil
 }
 
-// listen opens a port by its number, or any that is free if that is 0. l.mu is held.
+// listen opens a port by its number, or any free port if the number is 0. l.mu is held.
 func (l *listener) listen(at *brokerPort, node int32) error {
 	host, _, _ := splitAddress(l.Address)
 	ln, err := l.proxy.listen(net.JoinHostPort(host, strconv.Itoa(at.number)))
@@ -180,7 +180,7 @@ func (l *listener) accept(ctx context.Context, ln net.Listener, node int32) {
 	}
 }
 
-// close stops accepting.
+// close closes the ports.
 func (l *listener) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,8 +192,9 @@ func (l *listener) close() {
 	}
 }
 
-// cloneTLS returns config as the listener uses it: Kafka has no session that outlives
-// a connection, and a resumed one would skip the check of a certificate revoked since.
+// cloneTLS returns config with the listener's changes. Kafka has no sessions beyond a
+// connection, and a resumed TLS session would skip the check of a certificate that has
+// been revoked since.
 func cloneTLS(config *tls.Config) *tls.Config {
 	if config == nil {
 		return nil

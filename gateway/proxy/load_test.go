@@ -21,9 +21,9 @@ const (
 	loadRecords = 30 // of each client
 )
 
-// Of 100 clients at the same time every second one is refused. All records of the
-// others arrive, each once; of the refused none does; and when all are gone, so is
-// everything that was there for them.
+// Of 100 concurrent clients every second one is refused. All records of the others
+// arrive, each once, and none of the refused ones does. When all clients are gone, so
+// are their resources.
 func TestLoad(t *testing.T) {
 	before := runtime.NumGoroutine()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(6, "load"))

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// What all clients together make the proxy hold is bounded: a frame is read only once
-// there is room for it, and until then its connection waits without the client being read:
-// so it waits too. Frames of several kinds have room of their own, so that nobody who is not
-// logged in holds up the others, and large frames do not hold up small ones. In each of them
-// tenants have shares, so that nobody holds up another: see room.
+// The memory that all clients together use in the proxy is limited: a frame is read
+// only when there is room for it. Until then its connection is not read, so its client
+// waits. Each kind of frame has its own room, so that clients that are not logged in do
+// not delay others, and large frames do not delay small ones. In each room every tenant
+// has a share, so that no tenant blocks another: see room.
 //
-// A small frame fits in the buffer of its connection, and takes room once all of it is
-// there. So a client that says how long its frame is and sends no more of it has room only
-// among the large ones.
+// A small frame fits in the buffer of its connection, and takes room only when it has
+// arrived completely. So a client that announces a frame and does not send it can use
+// only room for large frames.
 //
 // So have the answers of the upstream that are decided about before the client is sent them: a
 // request of a few bytes may be answered with every topic that there is, of which the client
@@ -91,9 +91,9 @@ func newFrameMemory(bytes int64) *frameMemory {
 	return m
 }
 
-// room is the room for frames of one kind. Whoever is given room in it keeps it as long as
-// his client likes to: so each tenant is given less the less is left, and something is
-// always left for one who comes later.
+// room is the room for frames of one kind. A tenant may keep its room as long as its
+// client likes. So the less room is left, the less each tenant gets, and some always
+// remains for tenants that come later.
 //
 // One tenant that takes all it can leaves half of the room, two leave 31 %, and N of them
 // the (2N+1)th part or more: see share. Shares that fell to a half each time would leave
@@ -264,8 +264,8 @@ func (r *room) leave(c *claim) {
 	}
 }
 
-// give gives what is free to those that wait: tenants have turns, of one frame each. r.mu
-// is held.
+// give gives the free room to waiting tenants. They take turns, with one frame each.
+// r.mu is held.
 func (r *room) give() {
 	for given := true; given; {
 		given = false
@@ -338,12 +338,12 @@ func (m *frameMemory) claimAhead(bytes int, of *tenant) *claim {
 	return c
 }
 
-// claim waits until there is room for a frame, beside those of others and of its tenant. The
-// error says that there was none in time.
+// claim waits until there is room for a frame, within the limits for all and for its
+// tenant. It returns an error if there is none in time.
 func (m *frameMemory) claim(ctx context.Context, bytes int, of *tenant, loggedIn bool, patience time.Duration) (*claim, error) {
 	c := m.newClaim(kindOfFrame(bytes, loggedIn), bytes, of)
 	if !c.room.wait(ctx, c, patience) {
-		return nil, fmt.Errorf("no memory for a frame of %d bytes within %v beside other requests, of the same client or of others: see Limits.FramesBytes", bytes, patience)
+		return nil, fmt.Errorf("no memory for a frame of %d bytes within %v: other requests of this client or of other clients use it; see Limits.FramesBytes", bytes, patience)
 	}
 	m.held.Add(c.bytes)
 	return c, nil

@@ -39,8 +39,8 @@ func produceFrame(bytes int) []byte {
 	return kmsg.NewRequestFormatter(kmsg.FormatterClientID("wire")).AppendRequest(nil, r, 7)
 }
 
-// TestFramesWaitForRoom: while large requests have taken the room for such, another waits
-// until it is free; small requests and logins do not.
+// TestFramesWaitForRoom: while large requests use all room for large requests, another
+// one waits until it is free; small requests and logins do not wait.
 func TestFramesWaitForRoom(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{
 		FrameBytes: mebibyte, FramesBytes: 8*mebibyte/5 + 1, Frame: 60 * time.Second,
@@ -158,8 +158,8 @@ func TestOnePrincipalDoesNotTakeAllRoom(t *testing.T) {
 	}
 }
 
-// TestNobodyTakesAllRoom: however many clients take all the room that they get, and however
-// they divide it among frames, another one finds room at once.
+// TestNobodyTakesAllRoom: however many clients take as much room as they can get, and
+// however they divide it among frames, another client immediately finds room.
 func TestNobodyTakesAllRoom(t *testing.T) {
 	for _, clients := range []int64{1, 2, 5, 50} {
 		for name, sizes := range map[string][]int64{
@@ -279,8 +279,9 @@ func TestRequestsAtTheBrokerHoldNoRoom(t *testing.T) {
 	assert.Zero(t, p.FramesHeld())
 }
 
-// TestLargeRequestsAtTheBrokerMakeRoom: a large request that waits for its answer makes room
-// for one that is still to be sent, as far as there is room for such; it counts all the same.
+// TestLargeRequestsAtTheBrokerMakeRoom: a large request that waits for its answer makes
+// room for one that is still to be forwarded, as far as there is room for such
+// requests; it still counts.
 func TestLargeRequestsAtTheBrokerMakeRoom(t *testing.T) {
 	frames := proxy.NewFrames(512 * mebibyte)
 	half := frames.Large() / 2
@@ -479,8 +480,8 @@ func TestLoginsOfAnAddress(t *testing.T) {
 	turnedAway(t, registry, "logins", 1)
 }
 
-// TestNetworksCountAsOneAddress: whoever has an IPv6 network of 64 bits has no more
-// connections by taking another of its addresses for each.
+// TestNetworksCountAsOneAddress: a client with an IPv6 /64 network gets no more
+// connections by using another of its addresses for each.
 func TestNetworksCountAsOneAddress(t *testing.T) {
 	for _, tt := range []struct {
 		name, first, second string
@@ -541,7 +542,8 @@ func turnedAway(t *testing.T, registry *prometheus.Registry, limit string, want 
 	assert.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(expected.String()), "portcullis_connections_turned_away_total"))
 }
 
-// TestLogBeforeLogin: what a stranger sends stands in the log cut and escaped, in one line.
+// TestLogBeforeLogin: text from a client that is not logged in is cut and escaped in
+// the log, in one line.
 func TestLogBeforeLogin(t *testing.T) {
 	for name, message := range map[string]string{
 		"control characters": "n,,n==" + strings.Repeat("\x01", 500_000) + ",r=x",
@@ -564,7 +566,8 @@ func TestLogBeforeLogin(t *testing.T) {
 	}
 }
 
-// TestRequestsBeforeLogin: nobody keeps the proxy busy with requests of which none is a login.
+// TestRequestsBeforeLogin: a client cannot keep the proxy busy with requests that are
+// not a login.
 func TestRequestsBeforeLogin(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t)})
 	for name, ask := range map[string]func(w *wire){

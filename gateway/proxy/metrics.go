@@ -12,8 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// metrics is what the proxy counts. Only names of APIs and of resource types are
-// labels: what a client can choose must not make time series.
+// metrics are the proxy's metrics. Labels are only names of APIs and resource types:
+// text chosen by a client must not create time series.
 type metrics struct {
 	received, passed *prometheus.CounterVec
 	refusals         *prometheus.CounterVec
@@ -25,7 +25,7 @@ type metrics struct {
 	turnedAway       *prometheus.CounterVec
 	gauges           []prometheus.Collector
 
-	// counters by API key, so that counting a request looks no label up
+	// Counters by API key, so that counting a request needs no label lookup.
 	byKey [2]map[ops.APIKey]prometheus.Counter
 }
 
@@ -73,7 +73,7 @@ func newMetrics(p *Proxy) *metrics {
 				func() float64 { return float64(p.mirror.failures.Load()) }))
 	}
 	for _, limit := range []limitName{allConnections, ofAddress, loginsOfAddress} {
-		m.turnedAway.WithLabelValues(string(limit)) // so that it is there, and 0
+		m.turnedAway.WithLabelValues(string(limit)) // so that it exists, with value 0
 	}
 	for _, reason := range []string{"limit", "share", "handler"} {
 		m.lost.WithLabelValues(reason)
@@ -90,7 +90,7 @@ func newMetrics(p *Proxy) *metrics {
 func (m *metrics) requests(key ops.APIKey) prometheus.Counter { return m.of(0, m.received, key) }
 func (m *metrics) allowed(key ops.APIKey) prometheus.Counter  { return m.of(1, m.passed, key) }
 
-// of counts all keys that are none of Kafka's as one.
+// of counts all unknown API keys together.
 func (m *metrics) of(i int, vec *prometheus.CounterVec, key ops.APIKey) prometheus.Counter {
 	if c, ok := m.byKey[i][key]; ok {
 		return c
@@ -104,8 +104,8 @@ func (m *metrics) denied(key ops.APIKey, t resource.Type) prometheus.Counter {
 
 func (m *metrics) lostEvents(reason string) prometheus.Counter { return m.lost.WithLabelValues(reason) }
 
-// unreadableHosts returns how many ACLs have a host that cannot be read. It counts anew
-// when the ACLs have changed.
+// unreadableHosts returns the number of ACLs with a host that cannot be parsed. It
+// counts again when the ACLs have changed.
 func unreadableHosts(store *snapshot.Store) func() float64 {
 	var mu sync.Mutex
 	var counted uint64 // generation
@@ -121,21 +121,21 @@ func unreadableHosts(store *snapshot.Store) func() float64 {
 	}
 }
 
-// all returns everything that is registered.
+// all returns all collectors.
 func (m *metrics) all() []prometheus.Collector {
 	return append([]prometheus.Collector{
 		m.received, m.passed, m.refusals, m.checks, m.events, m.lost, m.decisions, m.failedLogins, m.turnedAway,
 	}, m.gauges...)
 }
 
-// unregister takes everything back.
+// unregister unregisters all collectors.
 func (m *metrics) unregister(r prometheus.Registerer) {
 	for _, c := range m.all() {
 		r.Unregister(c)
 	}
 }
 
-// register registers everything, or nothing.
+// register registers all collectors, or none.
 func (m *metrics) register(r prometheus.Registerer) error {
 	all := m.all()
 	var errs []error

@@ -36,10 +36,10 @@ const DefaultMirrorTimeout = 30 * time.Second
 // to the interval. A broker that goes away while it is asked is no failure if another one
 // answers.
 //
-// A failure is in the log, with the reason, how many ACLs are in force and how old they
-// are. The metric acl_load_failures_total counts it, and acl_age_seconds grows until the
-// ACLs are loaded again: alert on an age of several intervals, since a right that was taken
-// away in the upstream meanwhile is still in force here. If no broker can be reached,
+// A failure is logged with the reason, the number of ACLs in force and their age. The
+// metric acl_load_failures_total counts failures, and acl_age_seconds grows until the
+// ACLs are loaded again. Alert on an age of several intervals: a right that was revoked
+// in the upstream meanwhile is still in force here. If no broker can be reached,
 // brokers_down is their number, and no port is open.
 type Mirror struct {
 	// Interval is the time between two loads; DefaultMirrorInterval if it is not positive.
@@ -53,8 +53,8 @@ type Mirror struct {
 	// of Kafka 4.4, and by snapshot.KafkaExact if none does. It follows an upgrade within
 	// about a minute. Otherwise the store keeps the semantics that it has.
 	FollowRelease bool
-	// Report, if not nil, hears of each attempt: nil, or why the set before stays in
-	// force. The proxy logs failures itself.
+	// Report, if not nil, is called after each attempt, with nil or the reason why the
+	// previous set stays in force. The proxy logs failures itself.
 	Report func(error)
 }
 
@@ -156,8 +156,8 @@ func (m *mirroring) age() time.Duration {
 	return time.Since(time.Unix(0, m.loaded.Load()))
 }
 
-// load takes over the ACLs of the upstream, and says so in the log where that fails, or
-// no longer fails.
+// load loads the ACLs of the upstream. It logs when that fails, and when it works
+// again.
 func (p *Proxy) load(ctx context.Context) error {
 	began, before := time.Now(), p.store.Load()
 	age := p.mirror.age()
@@ -217,9 +217,9 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 	})
 }
 
-// The feature whose supported level tells the release of a broker. Kafka takes networks
-// for hosts from this level on, and its authorizer matches them from the same release on,
-// whatever level the cluster has finalized.
+// The feature whose supported level shows the release of a broker. From this level on,
+// Kafka accepts networks as hosts. Its authorizer matches them from the same release
+// on, whatever level the cluster has finalized.
 //
 // Source: Kafka's MetadataVersion.IBP_4_4_IV1, KIP-1276.
 const (
@@ -227,8 +227,8 @@ const (
 	networksLevel   = 32
 )
 
-// semantics returns what the upstream's authorizer decides by. While the brokers are of
-// several releases it is that of the newest: the cluster is being upgraded.
+// semantics returns the semantics of the upstream's authorizer. If the brokers have
+// several releases, the newest counts: the cluster is being upgraded.
 func (c *cluster) semantics() snapshot.Semantics {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

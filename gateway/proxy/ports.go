@@ -10,16 +10,16 @@ import (
 // down. A client that is refused tries again after as much as a second.
 const probePause = 500 * time.Millisecond
 
-// probeTimeout bounds one attempt to connect to a broker that is down. One that is not
-// known to be down has upstreamTimeout, as it has for the connections of clients: it may
-// only be busy, and a client that connects to it directly would wait too. A broker that
-// is dead on a machine that runs refuses at once.
+// probeTimeout limits one attempt to connect to a broker that is known to be down.
+// Other brokers get upstreamTimeout, as for connections of clients: the broker may only
+// be busy, and a client that connects to it directly would also wait. If only the
+// broker's process has ended, its machine refuses connections immediately.
 const probeTimeout = 2 * time.Second
 
-// suspect looks after a broker that may be down: it connects to it, and as long as that
-// fails the ports of the broker are closed, so that clients are refused and back off as
-// they do from a broker that is down. address is where the broker was last. It returns
-// at once; one goroutine, at the most, looks after each broker.
+// suspect starts to monitor a broker that may be down. It tries to connect, and as long
+// as that fails, the ports of the broker are closed, so that clients are refused and
+// back off as from a broker that is down. address is the last known address. It returns
+// immediately; at most one goroutine monitors each broker.
 func (p *Proxy) suspect(node int32, address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -36,7 +36,7 @@ func (p *Proxy) suspect(node int32, address string) {
 	})
 }
 
-// suspectAll looks after all brokers that are known.
+// suspectAll monitors all known brokers.
 func (p *Proxy) suspectAll() {
 	for _, node := range p.cluster.nodes() {
 		if address, ok := p.cluster.address(node); ok {
@@ -45,7 +45,7 @@ func (p *Proxy) suspectAll() {
 	}
 }
 
-// lookAfter returns once the broker accepts connections and its ports are open.
+// lookAfter returns when the broker accepts connections and its ports are open.
 func (p *Proxy) lookAfter(ctx context.Context, node int32, address string) {
 	var wait backOff
 	down, limit := false, upstreamTimeout
@@ -78,7 +78,7 @@ func (p *Proxy) lookAfter(ctx context.Context, node int32, address string) {
 	}
 }
 
-// probe connects to a broker and hangs up. It fails after limit.
+// probe connects to a broker and disconnects. It fails after limit.
 func probe(ctx context.Context, address string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -89,7 +89,7 @@ func probe(ctx context.Context, address string, limit time.Duration) error {
 	return c.Close()
 }
 
-// shut closes the ports of a broker, and where clients begin if no other is up.
+// shut closes the ports of a broker, and the bootstrap ports if no other broker is up.
 func (p *Proxy) shut(node int32) {
 	for _, l := range p.listeners {
 		l.shut(node)
@@ -99,7 +99,7 @@ func (p *Proxy) shut(node int32) {
 	}
 }
 
-// openAgain opens the ports of a broker again, and where clients begin.
+// openAgain reopens the ports of a broker, and the bootstrap ports.
 func (p *Proxy) openAgain(node int32) error {
 	for _, l := range p.listeners {
 		for _, n := range []int32{node, bootstrap} {
@@ -127,7 +127,7 @@ func (l *listener) shut(node int32) {
 	}
 }
 
-// openAgain opens a port that was shut.
+// openAgain reopens a closed port.
 func (l *listener) openAgain(node int32) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

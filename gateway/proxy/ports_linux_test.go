@@ -13,8 +13,8 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
-// TestPortsOfABrokerThatIsBusy: a broker that accepts no connection for some seconds is not
-// down. Its ports stay open, and clients wait for it as they do without a proxy.
+// TestPortsOfABrokerThatIsBusy: a broker that accepts no connections for some seconds
+// is not down. Its ports stay open, and clients wait for it as they do without a proxy.
 func TestPortsOfABrokerThatIsBusy(t *testing.T) {
 	const busyFor = 2500 * time.Millisecond // the second repetition of a request to connect comes after 3 s
 	busy, err := net.Listen("tcp", "127.0.0.1:0")

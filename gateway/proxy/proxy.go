@@ -20,9 +20,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// Proxy stands between the clients of a Kafka cluster and its brokers, and lets pass
-// what the ACLs allow. It must not be copied after first use. The zero Proxy cannot be
-// used: [Listen] makes one.
+// Proxy forwards requests between the clients and the brokers of a Kafka cluster, as
+// far as the ACLs allow. It must not be copied after first use. Create it with
+// [Listen]; the zero Proxy is not usable.
 type Proxy struct {
 	upstream  Upstream
 	store     *snapshot.Store
@@ -32,7 +32,7 @@ type Proxy struct {
 	auditor   *auditor
 	limits    Limits
 	cluster   *cluster
-	mirror    *mirroring // nil if the ACLs come from elsewhere
+	mirror    *mirroring // nil if the ACLs come from another source
 	listeners []*listener
 	frames    *frameMemory
 	tenants   tenants
@@ -40,24 +40,24 @@ type Proxy struct {
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
 	addresses map[netip.Prefix]addressCount
-	accepting []func(context.Context) // of the ports that were opened before Serve
-	serving   context.Context         // of Serve, once it runs
+	accepting []func(context.Context) // for the ports that were opened before Serve
+	serving   context.Context         // the context of Serve, once it runs
 	stopped   bool
-	suspects  map[int32]bool // brokers that a goroutine looks after: see suspect
-	running   sync.WaitGroup // the goroutines of Serve
+	suspects  map[int32]bool // brokers that are being probed: see suspect
+	running   sync.WaitGroup // goroutines of Serve
 }
 
-// Listen connects to the upstream, learns of its brokers, loads the ACLs if there is a
-// [Mirror], and then opens the ports of all listeners. Connections are accepted once
-// [Proxy.Serve] runs; it must run, or the ports stay open until Close.
+// Listen connects to the upstream, discovers its brokers, loads the ACLs if there is a
+// [Mirror], and then opens the ports of all listeners. [Proxy.Serve] accepts the
+// connections; if it is not called, the ports stay open until Close.
 //
-// Listen waits for an upstream that does not answer, or does not show its ACLs, with a line
-// in the log for each attempt, until ctx is done. No port is open before the ACLs are
-// loaded: without a Mirror the store must be ready.
+// If the upstream does not answer, or does not return its ACLs, Listen retries until
+// ctx is done, and logs each attempt. It opens no port before the ACLs are loaded.
+// Without a Mirror the store must be ready.
 //
-// An error says everything that is wrong with config, or why a port cannot be opened, or
-// what the upstream last said when ctx was done; then nothing is left open. ctx bounds
-// Listen only.
+// The error lists everything that is wrong with config, or says why a port cannot be
+// opened, or has the upstream's last error when ctx was done. After an error nothing is
+// left open. ctx applies only to Listen.
 func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	limits, err := config.Limits.withDefaults()
 	if err = errors.Join(err, config.validate()); err != nil {
@@ -72,7 +72,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	if p.log == nil {
 		p.log = slog.Default()
 	}
-	events := p.log // a handler of events writes each in its own form, which can be read back
+	events := p.log // an event handler formats each event itself, so that it can be parsed again
 	p.log = slog.New(lines.NewLogHandler(p.log.Handler()))
 	if err := p.listenersOf(config); err != nil {
 		return nil, err
@@ -99,8 +99,8 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	return p, nil
 }
 
-// prepare does what must be done before clients can be served, and opens the ports. On an
-// error the metrics are not registered.
+// prepare does everything that is needed before clients can be served, and opens the
+// ports. On an error the metrics are not registered.
 func (p *Proxy) prepare(ctx context.Context, registry prometheus.Registerer) error {
 	if registry != nil {
 		if err := p.metrics.register(registry); err != nil {
@@ -117,7 +117,8 @@ func (p *Proxy) prepare(ctx context.Context, registry prometheus.Registerer) err
 	return err
 }
 
-// awaitUpstream returns once the brokers are known, and the ACLs are if they come from them.
+// awaitUpstream returns when the brokers are known and, with a Mirror, the ACLs are
+// loaded.
 func (p *Proxy) awaitUpstream(ctx context.Context) error {
 	if err := insist(ctx, p.cluster.refresh, func(err error, pause time.Duration) {
 		p.log.Warn("upstream does not answer: waiting for it", "reason", err.Error(), "next attempt in", pause.String())
@@ -127,12 +128,12 @@ func (p *Proxy) awaitUpstream(ctx context.Context) error {
 	if p.mirror == nil {
 		return nil
 	}
-	return insist(ctx, p.load, func(_ error, pause time.Duration) { // which load has logged
+	return insist(ctx, p.load, func(_ error, pause time.Duration) { // load has logged it
 		p.log.Warn("no port is open before the ACLs are loaded", "next attempt in", pause.String())
 	})
 }
 
-// listenersOf makes the listeners.
+// listenersOf creates the listeners.
 func (p *Proxy) listenersOf(config Config) error {
 	var errs []error
 	for _, c := range config.Listeners {
@@ -159,27 +160,26 @@ func (p *Proxy) open() error {
 	return nil
 }
 
-// Addresses returns where clients begin, in the order of Config.Listeners.
+// Addresses returns the bootstrap addresses, in the order of Config.Listeners.
 func (p *Proxy) Addresses() []string {
 	var addresses []string
 	for _, l := range p.listeners {
-		port, _ := l.open(bootstrap) // it is open
+		port, _ := l.open(bootstrap) // it is open already
 		addresses = append(addresses, hostPort(l.host, int32(port)))
 	}
 	return addresses
 }
 
-// Serve serves clients until ctx is done. Then it takes no more connections or
-// requests, waits up to Limits.Drain for the answers under way, closes everything, and
-// returns nil. It is to be called once. When it returns, no goroutine of the proxy is
-// left.
+// Serve serves clients until ctx is done. Then it accepts no more connections or
+// requests, waits up to Limits.Drain for answers in progress, closes everything, and
+// returns nil. Call it only once. When it returns, no goroutine of the proxy is left.
 func (p *Proxy) Serve(ctx context.Context) error {
 	p.mu.Lock()
 	if p.stopped || p.serving != nil {
 		p.mu.Unlock()
-		return errors.New("proxy: Serve is to be called once, before Close")
+		return errors.New("proxy: call Serve only once, before Close")
 	}
-	// Not ctx itself: what is under way when ctx is done may still need to connect.
+	// Not ctx itself: requests in progress when ctx is done may still need to connect.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	p.serving = serving
@@ -205,7 +205,7 @@ func (p *Proxy) Serve(ctx context.Context) error {
 	return nil
 }
 
-// drain stops taking connections and requests, and waits for the answers under way.
+// drain stops accepting connections and requests, and waits for answers in progress.
 func (p *Proxy) drain() {
 	p.refuseMore((*conn).drain)
 	deadline := time.Now().Add(p.limits.Drain)
@@ -217,8 +217,8 @@ func (p *Proxy) drain() {
 	}
 }
 
-// Close closes all ports and connections at once. It is for a Proxy whose Serve does
-// not run; Serve calls it itself.
+// Close closes all ports and connections immediately. Use it for a Proxy whose Serve is
+// not running; Serve calls it itself.
 func (p *Proxy) Close() {
 	p.refuseMore((*conn).kill)
 	p.cluster.close()
@@ -227,8 +227,8 @@ func (p *Proxy) Close() {
 	}
 }
 
-// refuseMore closes all ports and calls end for every connection that there is; there
-// will be no other.
+// refuseMore closes all ports, and calls end for every open connection. There will be
+// no new ones.
 func (p *Proxy) refuseMore(end func(*conn)) {
 	p.mu.Lock()
 	p.stopped = true
@@ -242,7 +242,7 @@ func (p *Proxy) refuseMore(end func(*conn)) {
 	}
 }
 
-// listen opens a port, unless the proxy stops.
+// listen opens a port, unless the proxy is stopping.
 func (p *Proxy) listen(address string) (net.Listener, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -252,7 +252,7 @@ func (p *Proxy) listen(address string) (net.Listener, error) {
 	return net.Listen("tcp", address)
 }
 
-// accept runs the loop of a port, now or once Serve runs.
+// accept runs the accept loop of a port, now or when Serve starts.
 func (p *Proxy) accept(loop func(context.Context)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -264,8 +264,8 @@ func (p *Proxy) accept(loop func(context.Context)) {
 	p.running.Go(func() { loop(serving) })
 }
 
-// start serves a connection, unless there are too many or the proxy stops. It returns the
-// limit that keeps it from being served.
+// start serves a connection, unless there are too many or the proxy is stopping. If a
+// limit is exceeded, it returns the limit.
 func (p *Proxy) start(ctx context.Context, c *conn) (served bool, beyond limitName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

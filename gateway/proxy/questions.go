@@ -10,13 +10,14 @@ import (
 )
 
 const (
-	// idsPerTurn is how many ids a tenant adds to a question, and idsPerQuestion how many
-	// there are in a question at the most: of ten tenants. A broker looks that many topics
-	// up in less than a millisecond.
+	// idsPerTurn is how many ids a tenant adds to a question, and idsPerQuestion the
+	// maximum in one question: the ids of ten tenants. A broker looks up that many
+	// topics in less than a millisecond.
 	idsPerTurn     = 100
 	idsPerQuestion = 1000
-	// findTopicsTimeout is how long a request may wait until its topics are found. Then it
-	// is decided by what is known: its other ids are unknown, which clients try again.
+	// findTopicsTimeout is how long a request may wait until its topics are found. Then
+	// it is decided with the known topics: its other ids are unknown, and clients
+	// retry.
 	//
 	// The broker, who is sent the request afterwards, must have time too before the client
 	// gives up (request.timeout.ms, 30 s): a client that does asks all over again, on a new
@@ -24,9 +25,9 @@ const (
 	findTopicsTimeout = 5 * time.Second
 )
 
-// questions asks one broker for topics by their ids. There is one question on its way at a
-// time, of bounded size. Tenants that wait have turns: how long one waits does not depend on
-// how many ids another asks for, nor over how many connections.
+// questions asks one broker for topics by id. One question of limited size is in
+// progress at a time. Waiting tenants take turns: the wait of one tenant does not
+// depend on how many ids another one asks for, or on how many connections.
 type questions struct {
 	names *names
 	ask   func(*kmsg.MetadataRequest) // and learn; what is not answered stays unknown
@@ -64,8 +65,8 @@ func newQuestions(names *names, ask func(*kmsg.MetadataRequest)) *questions {
 	return &questions{names: names, ask: ask, added: make(chan struct{}, 1), askers: make(map[*tenant]*asker)}
 }
 
-// find asks for ids, of which there are no more than idsPerTurn, and waits until the answer
-// is known or ctx is done.
+// find asks for at most idsPerTurn ids, and waits until the answer is known or ctx is
+// done.
 func (q *questions) find(ctx context.Context, of *tenant, ids [][16]byte) {
 	mine := q.add(of, ids)
 	select {
@@ -98,7 +99,7 @@ func (q *questions) add(of *tenant, ids [][16]byte) *question {
 	return mine
 }
 
-// withdraw takes back a question for which nobody waits any more, unless its turn has come.
+// withdraw removes a question that nobody waits for any more, unless its turn has come.
 func (q *questions) withdraw(mine *question) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -138,8 +139,8 @@ func (q *questions) run() {
 	}
 }
 
-// next returns what is to be asked now. If that is nothing, it returns how long everybody
-// who waits has to, and whether there is anybody.
+// next returns the next question. If there is none yet, it returns how long all waiting
+// tenants must wait, and whether any are waiting.
 func (q *questions) next(now time.Time) (turns []turn, pause time.Duration, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -164,8 +165,8 @@ func (q *questions) next(now time.Time) (turns []turn, pause time.Duration, more
 	return turns, pause, q.running
 }
 
-// turnOf takes as many questions of a tenant as have room in its turn. What is known by now
-// takes none. q.mu is held.
+// turnOf takes as many questions of a tenant as fit in its turn. Ids that are known by
+// now do not count. q.mu is held.
 func (q *questions) turnOf(a *asker) turn {
 	t := turn{tenant: a.tenant, ids: make(map[[16]byte]bool)}
 	for a.waiting.Len() > 0 {
@@ -188,7 +189,7 @@ func (q *questions) turnOf(a *asker) turn {
 	return t
 }
 
-// answer asks the broker, and tells those who wait.
+// answer asks the broker, and wakes the waiting requests.
 func (q *questions) answer(turns []turn) {
 	request := kmsg.NewPtrMetadataRequest()
 	asked := make(map[[16]byte]bool)

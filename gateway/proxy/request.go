@@ -13,18 +13,19 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// unserved are requests that are refused whatever the ACLs say, and not advertised.
-// The upstream takes them for the proxy's own, and the proxy is a super user there.
+// unserved are requests that are refused and not advertised, regardless of the ACLs.
+// The upstream would treat them as requests of the proxy's principal, which is a super
+// user there.
 var unserved = map[ops.APIKey]string{
-	ops.CreateDelegationTokenKey:   "a delegation token would be one of the proxy's principal",
-	ops.RenewDelegationTokenKey:    "delegation tokens are those of the proxy's principal",
-	ops.ExpireDelegationTokenKey:   "delegation tokens are those of the proxy's principal",
-	ops.DescribeDelegationTokenKey: "delegation tokens are those of the proxy's principal",
-	ops.EnvelopeKey:                "an envelope speaks for other principals",
+	ops.CreateDelegationTokenKey:   "delegation tokens would belong to the proxy's principal",
+	ops.RenewDelegationTokenKey:    "delegation tokens would belong to the proxy's principal",
+	ops.ExpireDelegationTokenKey:   "delegation tokens would belong to the proxy's principal",
+	ops.DescribeDelegationTokenKey: "delegation tokens would belong to the proxy's principal",
+	ops.EnvelopeKey:                "an envelope carries requests of other principals",
 }
 
-// take does what a request asks for, and returns its answer. With an error the connection
-// ends once the answer, if there is one, is written.
+// take processes a request, and returns its answer. If it returns an error, the
+// connection ends after the answer, if any, is written.
 func (c *conn) take(ctx context.Context, frame []byte) (answer, error) {
 	if c.login.state == expectsToken {
 		return c.takeToken(frame)
@@ -44,13 +45,13 @@ func (c *conn) take(ctx context.Context, frame []byte) (answer, error) {
 	case h.Key == ops.SASLHandshakeKey || h.Key == ops.SASLAuthenticateKey:
 		return c.takeLogin(h, frame)
 	case c.login.state != loggedIn:
-		return answer{}, fmt.Errorf("%v before the client is logged in", h.Key)
+		return answer{}, fmt.Errorf("%v before login", h.Key)
 	}
 	return c.takeRequest(ctx, frame)
 }
 
-// takeAPIVersions answers by what the broker is known to serve, so that nobody who is
-// not logged in makes the proxy open a connection.
+// takeAPIVersions answers from the known versions of the broker, so that a client that
+// is not logged in cannot make the proxy open a connection.
 func (c *conn) takeAPIVersions(h gateway.Header, frame []byte) (answer, error) {
 	decide := c.decide
 	if decide == nil {
@@ -64,7 +65,7 @@ func (c *conn) takeAPIVersions(h gateway.Header, frame []byte) (answer, error) {
 	if len(plan.Forward) > 0 {
 		served, ok := c.listener.proxy.cluster.served(c.node)
 		if !ok {
-			return answer{}, errors.New("no broker of the upstream has said what it serves")
+			return answer{}, errors.New("the versions of the upstream's brokers are unknown")
 		}
 		served.Version = h.Version
 		replies = [][]byte{h.Response(&served)}
@@ -73,7 +74,7 @@ func (c *conn) takeAPIVersions(h gateway.Header, frame []byte) (answer, error) {
 	return answer{frame: response}, err
 }
 
-// takeLogin answers the requests by which clients log in.
+// takeLogin answers the requests of a login.
 func (c *conn) takeLogin(h gateway.Header, frame []byte) (answer, error) {
 	request, err := h.Request(frame)
 	if err != nil {
@@ -99,8 +100,8 @@ func (c *conn) takeLogin(h gateway.Header, frame []byte) (answer, error) {
 	return answer{frame: h.Response(response)}, failure
 }
 
-// takeToken answers a bare token of the mechanism, which has no header. There is no
-// way to answer that it is wrong.
+// takeToken answers a bare token of the mechanism, which has no header. There is no way
+// to report an error to the client.
 func (c *conn) takeToken(frame []byte) (answer, error) {
 	began := time.Now()
 	token, err := c.login.token(frame)
@@ -113,10 +114,10 @@ func (c *conn) takeToken(frame []byte) (answer, error) {
 			return answer{}, err
 		}
 	}
-	return answer{frame: append([]byte{}, token...)}, nil // a frame also if it is empty
+	return answer{frame: append([]byte{}, token...)}, nil // a non-nil frame, even if it is empty
 }
 
-// takeRequest decides a request and sends on what is allowed.
+// takeRequest decides a request and forwards the allowed part.
 func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	began := time.Now()
 	c.knows.begin()
@@ -130,7 +131,7 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 			c.audit(plan)
 			return answer{}, err
 		}
-		// That took time, and the ACLs may be others now.
+		// That took time, and the ACLs may have changed.
 		if plan, err = c.decide.Request(frame); err != nil {
 			return answer{}, err
 		}
@@ -145,13 +146,13 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 		err = errAnswered
 	}
 	if len(plan.Forward) > 0 && !plan.Silent && (err == nil || errors.Is(err, errAnswered)) {
-		return answer{plan: plan}, err // audited once it is answered
+		return answer{plan: plan}, err // audited when it is answered
 	}
 	c.audit(plan)
 	return a, err
 }
 
-// forward sends on what is allowed of a request.
+// forward sends the allowed part of a request to the broker.
 func (c *conn) forward(plan *gateway.Plan) error {
 	if err := c.upstream.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame)); err != nil {
 		return err
@@ -160,7 +161,7 @@ func (c *conn) forward(plan *gateway.Plan) error {
 		if err := c.upstream.send(frame); err != nil {
 			return fmt.Errorf("upstream: %w", err)
 		}
-		plan.Forward[i] = nil // so that the answer does not keep it
+		plan.Forward[i] = nil // so that the answer does not keep it in memory
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// The SASL mechanisms that a listener can offer, by their names in the protocol.
+// Protocol names of the SASL mechanisms that a listener can offer.
 const (
 	Plain       = "PLAIN"
 	ScramSHA256 = "SCRAM-SHA-256"
@@ -23,38 +23,39 @@ const (
 	GSSAPI      = "GSSAPI"
 )
 
-// SASL says how the clients of a listener log in. The zero SASL has no mechanism
-// and is refused.
+// SASL configures how the clients of a listener log in. The zero SASL has no mechanism,
+// which is an error.
 type SASL struct {
-	// Mechanisms are those offered, of Plain, ScramSHA256, ScramSHA512 and GSSAPI.
+	// Mechanisms are the offered mechanisms: any of Plain, ScramSHA256, ScramSHA512 and
+	// GSSAPI.
 	Mechanisms []string
-	// Users holds the password of each user, for all mechanisms but GSSAPI.
+	// Users has the password of each user, for all mechanisms except GSSAPI.
 	Users map[string]string
-	// Kerberos is what GSSAPI needs.
+	// Kerberos configures GSSAPI.
 	Kerberos *Kerberos
-	// MaxSession is for how long a login holds, as Kafka's connections.max.reauth.ms:
-	// a client that does not log in again on the connection until then is cut off
-	// with its next request. 0 is for ever.
+	// MaxSession limits the duration of a session, like Kafka's
+	// connections.max.reauth.ms. If a client has not logged in again on the connection
+	// by then, its next request closes the connection. 0 means no limit.
 	MaxSession time.Duration
 }
 
-// login is one client logging in by one mechanism. It is used by one goroutine.
+// login is the login of one client with one mechanism. It is used by one goroutine.
 type login interface {
-	// step takes what the client sent and returns what to answer. Once done is
-	// true, the client is who peer says. An error ends the login; its text is for
-	// the log only.
+	// step processes a message of the client and returns the answer. When done is true,
+	// the client is authenticated as peer. An error ends the login; its text is only
+	// for the log.
 	step(message []byte) (answer []byte, done bool, err error)
-	// peer is who that is.
+	// peer returns the identity of the client.
 	peer(names *principal.Builder) (identity, error)
 }
 
-// mechanism begins logins.
+// mechanism starts logins.
 type mechanism func() login
 
-// mechanisms checks s and returns its mechanisms by name.
+// mechanisms validates s and returns its mechanisms by name.
 func (s *SASL) mechanisms() (map[string]mechanism, error) {
 	if len(s.Mechanisms) == 0 {
-		return nil, errors.New("SASL without a mechanism: expected some of " + strings.Join([]string{Plain, ScramSHA256, ScramSHA512, GSSAPI}, ", "))
+		return nil, errors.New("SASL has no mechanism: expected some of " + strings.Join([]string{Plain, ScramSHA256, ScramSHA512, GSSAPI}, ", "))
 	}
 	for user, password := range s.Users {
 		if user == "" || password == "" || !utf8.ValidString(user) {
@@ -75,7 +76,7 @@ func (s *SASL) mechanisms() (map[string]mechanism, error) {
 		case GSSAPI:
 			m, err = s.Kerberos.mechanism()
 		default:
-			err = errors.New("no mechanism of this proxy")
+			err = errors.New("unknown mechanism")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("SASL mechanism %s: %w", printable(name), err)
@@ -83,16 +84,16 @@ func (s *SASL) mechanisms() (map[string]mechanism, error) {
 		found[name] = m
 	}
 	if len(s.Users) == 0 && !slices.Equal(s.Mechanisms, []string{GSSAPI}) {
-		return nil, errors.New("SASL without users: nobody could log in")
+		return nil, errors.New("SASL has no users: expected at least one")
 	}
 	return found, nil
 }
 
-// errCredentials is the one answer to a wrong user, a wrong password and a user who
-// would act for another.
+// errCredentials is the only error for a wrong user, a wrong password, and a user who
+// wants to act as another one.
 var errCredentials = errors.New("invalid credentials")
 
-// plainLogin is RFC 4616: authorization id, user and password in one message.
+// plainLogin implements RFC 4616: authorization id, user and password in one message.
 type plainLogin struct {
 	users map[string]string
 	user  string
@@ -110,7 +111,7 @@ func (l *plainLogin) step(message []byte) (answer []byte, done bool, err error) 
 	}
 	user := string(parts[1])
 	password, known := l.users[user]
-	// Hashed, so that the time tells nothing of the length either.
+	// Hashed, so that the timing does not reveal the length either.
 	want, got := sha256.Sum256([]byte(password)), sha256.Sum256(parts[2])
 	id := string(parts[0])
 	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 || !known || id != "" && id != user {

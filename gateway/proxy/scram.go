@@ -18,13 +18,13 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// scramIterations is what Kafka demands at the least. They cost milliseconds, which the
-// proxy spends once for each user and mechanism, when somebody first logs in as the user.
+// scramIterations is Kafka's minimum. Deriving the keys takes milliseconds; the proxy
+// does it once for each user and mechanism, at the first login of the user.
 //
 // Source: Kafka's ScramMechanism.
 const scramIterations = 4096
 
-// scramCodes are Kafka's codes of the mechanisms, in their order.
+// scramCodes are Kafka's codes of the mechanisms, in order.
 //
 // Source: Kafka's ScramMechanism (clients.admin).
 var scramCodes = []struct {
@@ -32,7 +32,7 @@ var scramCodes = []struct {
 	code int8
 }{{ScramSHA256, 1}, {ScramSHA512, 2}}
 
-// credentials returns what the gateway shows of the credentials of users.
+// credentials returns the users' credentials as the gateway shows them.
 func (s *SASL) credentials() map[string][]gateway.Credential {
 	if s == nil {
 		return nil
@@ -53,8 +53,9 @@ func (s *SASL) credentials() map[string][]gateway.Credential {
 	return all
 }
 
-// credentialHandling says what becomes of requests about SCRAM credentials: those of the
-// cluster are shown and changed only if no client of the proxy logs in by a password.
+// credentialHandling says how requests about SCRAM credentials are handled. Those of
+// the cluster are shown and changed only if no client of the proxy logs in with a
+// password.
 func (p *Proxy) credentialHandling() gateway.CredentialHandling {
 	for _, l := range p.listeners {
 		if l.SASL != nil && len(l.SASL.Users) > 0 {
@@ -64,16 +65,16 @@ func (p *Proxy) credentialHandling() gateway.CredentialHandling {
 	return gateway.ForwardCredentials
 }
 
-// scramMechanism is RFC 5802 by one hash.
+// scramMechanism implements RFC 5802 with one hash function.
 type scramMechanism struct {
 	name   string
 	hash   scram.HashGeneratorFcn
 	users  map[string]*scramUser
-	secret []byte // of the salts
+	secret []byte // for the salts
 }
 
-// scramUser is a user whose keys are derived from the password when they are first
-// needed. Logins at the same time wait for one derivation.
+// scramUser is a user whose keys are derived from the password at the first use.
+// Concurrent logins wait for the same derivation.
 type scramUser struct {
 	client  *scram.Client
 	derive  sync.Once
@@ -81,7 +82,7 @@ type scramUser struct {
 	keys    scram.StoredCredentials
 }
 
-// newSCRAM returns the mechanism of the name.
+// newSCRAM returns the mechanism with this name.
 func newSCRAM(name string, hash scram.HashGeneratorFcn, users map[string]string) (mechanism, error) {
 	m := &scramMechanism{name: name, hash: hash, users: map[string]*scramUser{}, secret: random(sha256.Size)}
 	for user, password := range users {
@@ -100,18 +101,19 @@ func random(size int) []byte {
 	return b
 }
 
-// factors returns the salt and the iterations of a name. They are made the same way
-// whether or not there is such a user, so that strangers cannot ask who has an account.
+// factors returns the salt and the iterations for a name. They are computed in the same
+// way for names that do not exist, so that a client cannot test which users exist.
 func (m *scramMechanism) factors(user string) scram.KeyFactors {
 	salt := hmac.New(sha256.New, m.secret)
 	salt.Write([]byte(user))
 	return scram.KeyFactors{Salt: string(salt.Sum(nil)[:16]), Iters: scramIterations}
 }
 
-// credentials returns the keys of a user. They are derived once, so that naming users
-// costs the proxy no more than all users do, once. A user who does not exist has keys
-// that nobody knows, and costs nothing. A failed login is answered at a fixed time after
-// it came (failedLoginDelay), so that the time does not tell which of the two it was.
+// credentials returns the keys of a user. They are derived only once, so a client that
+// sends many user names causes no more work than one login of every user. A user who
+// does not exist gets keys that nobody knows, at no cost. A failed login is answered a
+// fixed time after its request (failedLoginDelay), so that the timing does not show
+// whether the user exists.
 func (m *scramMechanism) credentials(name string) (scram.StoredCredentials, error) {
 	user, ok := m.users[name]
 	if !ok {
@@ -129,13 +131,13 @@ func (m *scramMechanism) credentials(name string) (scram.StoredCredentials, erro
 	return user.keys, nil
 }
 
-// scramLogin is one client logging in. The library leads the conversation. It compares
-// the nonce of the client's last message for equality, as Kafka does from 4.0 on:
-// librdkafka before 2.6.1 sends its own part twice and is refused, here and there.
+// scramLogin is the login of one client. The library conducts the exchange. It compares
+// the nonce of the client's last message for equality, as Kafka does since 4.0.
+// librdkafka before 2.6.1 sends its own part twice, and is refused by both.
 //
-// The client's first message is taken twice: first with the salt of the user alone, and
-// again with the keys once the proof has come. So nobody who only names users makes the
-// proxy derive keys.
+// The client's first message is processed twice: first with the user's salt only, and
+// again with the keys when the proof has arrived. So a client that only sends user
+// names cannot make the proxy derive keys.
 type scramLogin struct {
 	mechanism *scramMechanism
 	user      string
@@ -157,12 +159,12 @@ func (l *scramLogin) step(message []byte) (answer []byte, done bool, err error) 
 	return answer, err == nil, err
 }
 
-// begin answers the client's first message, which says who it is.
+// begin answers the client's first message, which contains the user name.
 func (l *scramLogin) begin(message string) ([]byte, error) {
-	// With this extension the name is that of a delegation token (KIP-48), and the
-	// library does not look at extensions.
+	// With this extension the name is the id of a delegation token (KIP-48). The
+	// library ignores extensions.
 	if strings.Contains(strings.ToLower(message), ",tokenauth=") {
-		return nil, errors.New("delegation tokens are those of the upstream's brokers and are not accepted here")
+		return nil, errors.New("delegation tokens of the upstream are not accepted here")
 	}
 	l.nonce, l.first = base64.StdEncoding.EncodeToString(random(nonceBytes)), message
 	conversation, err := l.converse(func(user string) (scram.StoredCredentials, error) {
@@ -174,7 +176,7 @@ func (l *scramLogin) begin(message string) ([]byte, error) {
 	}
 	answer, err := conversation.Step(message)
 	if err != nil {
-		return nil, errors.New(printable(err.Error())) // it repeats what the client sent
+		return nil, errors.New(printable(err.Error())) // the error repeats the client's text
 	}
 	if id := conversation.AuthzID(); id != "" && id != l.user {
 		return nil, fmt.Errorf("user %s: %w", printable(l.user), errCredentials)
@@ -182,10 +184,10 @@ func (l *scramLogin) begin(message string) ([]byte, error) {
 	return []byte(answer), nil
 }
 
-// nonceBytes is the size of the server's nonce before it is encoded, as the library has it.
+// nonceBytes is the size of the server's nonce before encoding, as in the library.
 const nonceBytes = 24
 
-// converse returns a conversation with the nonce of this login.
+// converse returns a conversation that uses the nonce of this login.
 func (l *scramLogin) converse(credentials scram.CredentialLookup) (*scram.ServerConversation, error) {
 	server, err := l.mechanism.hash.NewServer(credentials)
 	if err != nil {

@@ -48,8 +48,8 @@ func lastSCRAMMessage(t *testing.T, password, bare, challenge, nonce string) str
 	return unproved + ",p=" + base64.StdEncoding.EncodeToString(proof)
 }
 
-// The nonce of the client's last message is the whole one of the server's, and nothing
-// before or after it: Kafka compares it since CVE-2024-56128.
+// The nonce of the client's last message must equal the server's complete nonce: Kafka
+// compares it since CVE-2024-56128.
 func TestSCRAMComparesTheWholeNonce(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t)})
 	for name, test := range map[string]struct {

@@ -26,8 +26,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// freePort returns an address on which nobody listens, nor on the three ports behind it,
-// which are those of brokers 0 to 2. The ports of connections that go out are higher.
+// freePort returns an address without a listener. The next three ports, those of
+// brokers 0 to 2, are free too. Ports of outgoing connections are higher.
 func freePort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -156,8 +156,8 @@ func TestUpstreamIsWaitedFor(t *testing.T) {
 	assert.True(t, accepts(address))
 }
 
-// TestStartWhileABrokerHangs: a broker that answers nothing, the first of all, does not keep
-// the proxy from starting with the others.
+// TestStartWhileABrokerHangs: if the first broker does not answer, the proxy still
+// starts with the others.
 func TestStartWhileABrokerHangs(t *testing.T) {
 	cluster := upstream(t)
 	cluster.ControlKey(int16(kmsg.ApiVersions), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -270,7 +270,7 @@ func TestPortsOfABrokerThatIsDown(t *testing.T) {
 	assert.Len(t, p.log.with("broker is down", "node=7"), 1, "one line, however often it was tried")
 }
 
-// TestNoBrokerIsUp: where clients begin is closed while all brokers are down.
+// TestNoBrokerIsUp: the bootstrap port is closed while all brokers are down.
 func TestNoBrokerIsUp(t *testing.T) {
 	cluster := upstream(t, kfake.NumBrokers(1))
 	only := cluster.ListenAddrs()[0]

@@ -8,9 +8,9 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// tenant is whom the proxy gives a share of what it has: of the room for frames, of the
-// questions to the upstream, of the audit log. It is a principal with all its connections,
-// or, for clients that nobody has authenticated, a network (see networkOf).
+// tenant is a party that gets a share of the proxy's resources: memory for frames,
+// questions to the upstream, and the audit log. It is a principal with all its
+// connections or, for unauthenticated clients, a network (see networkOf).
 type tenant struct {
 	key string
 
@@ -30,7 +30,7 @@ type tenants struct {
 	byKey map[string]*tenant
 }
 
-// tenantKey returns what tells a tenant from all others. who may be the zero Principal.
+// tenantKey returns the key that identifies a tenant. who may be the zero Principal.
 func tenantKey(who principal.Principal, network netip.Prefix) string {
 	if who.IsZero() || who.Equal(principal.Anonymous) {
 		return "network " + network.String()
@@ -38,7 +38,8 @@ func tenantKey(who principal.Principal, network netip.Prefix) string {
 	return "principal " + who.String()
 }
 
-// join returns the tenant with a key for another connection, which leaves it when it ends.
+// join adds a connection to the tenant with this key. The connection leaves it when it
+// ends.
 func (all *tenants) join(key string) *tenant {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -92,7 +93,7 @@ func (t *tenant) mayAsk(now time.Time) time.Duration {
 	return t.owes(now) - unknownBurst*unknownInterval
 }
 
-// owes returns how long it takes until all questions for unknown ids are paid for.
+// owes returns the time until all questions for unknown ids are paid for.
 func (t *tenant) owes(now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()

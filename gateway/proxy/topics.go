@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// topicsInterval is how long the list of all topics is used before the upstream is
-	// asked for it again. It is asked for where somebody subscribes to a pattern. Kafka
-	// itself resolves a pattern again after 10 s at the earliest.
+	// topicsInterval is how long the list of all topics is reused before the upstream
+	// is asked again. It is needed when a client subscribes to a pattern. Kafka itself
+	// resolves a pattern again after 10 s at the earliest.
 	topicsInterval = 2 * time.Second
-	// maxLearnt is how many topics are known by id in addition to those of the list of
-	// all topics. Topics that do not exist any more are among them. If there are more, all
-	// are forgotten and asked for again.
+	// maxLearnt limits the topics that are known by id in addition to those in the list
+	// of all topics; it includes deleted topics. Beyond the limit, all are forgotten
+	// and looked up again.
 	maxLearnt = 100_000
 )
 
-// topics is what the proxy knows of the topics of the upstream.
+// topics is what the proxy knows about the topics of the upstream.
 type topics struct {
 	names names
 	list  topicList
@@ -32,16 +32,16 @@ type topics struct {
 	lanes map[int32]*lane      // by node id
 }
 
-// names are the names of topics by id. An id is never given to another topic, so a name
-// that is known once stays true. It is safe for concurrent use.
+// names are the names of topics by id. An id is never reused for another topic, so a
+// known name stays correct. It is safe for concurrent use.
 type names struct {
-	listed atomic.Pointer[map[[16]byte]string] // those of the list of all topics
+	listed atomic.Pointer[map[[16]byte]string] // those in the list of all topics
 
 	mu     sync.RWMutex
 	learnt map[[16]byte]string
 }
 
-// get returns the name of the topic with an id.
+// get returns the name of the topic with this id.
 func (n *names) get(id [16]byte) (name string, ok bool) {
 	if listed := n.listed.Load(); listed != nil {
 		if name, ok = (*listed)[id]; ok {
@@ -67,16 +67,16 @@ func (n *names) learn(id [16]byte, name string) {
 	n.learnt[id] = name
 }
 
-// topicList is the list of all topics of the upstream.
+// topicList caches the list of all topics of the upstream.
 type topicList struct {
-	mu      sync.Mutex // held while the upstream is asked, so that all wait for one answer
-	asked   time.Time  // when the upstream last answered, or did not
-	names   []string   // in order; nil if it never answered
+	mu      sync.Mutex // held while the upstream is asked, so that all callers wait for one answer
+	asked   time.Time  // time of the last answer or failed attempt
+	names   []string   // sorted; nil if the upstream never answered
 	version uint64     // changes with names
 }
 
-// all returns the names of all topics and their version. Without an answer of the
-// upstream they are the last ones, and false if there never was one.
+// all returns the names of all topics and their version. If the upstream does not
+// answer, it returns the previous names; ok is false if there are none.
 func (l *topicList) all(c *cluster) (names []string, version uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,17 +85,17 @@ func (l *topicList) all(c *cluster) (names []string, version uint64, ok bool) {
 			l.names = now
 			l.version++
 		}
-		l.asked = time.Now() // after it: a client that waited must not ask the next time
+		l.asked = time.Now() // after the answer: clients that waited must not ask again
 	}
 	return l.names, l.version, l.names != nil
 }
 
-// askTopics asks the upstream for all topics. It returns nil without an answer.
+// askTopics asks the upstream for all topics. It returns nil if there is no answer.
 func (c *cluster) askTopics() []string {
 	ctx, cancel := context.WithTimeout(c.ctx, upstreamTimeout)
 	defer cancel()
 	request := kmsg.NewPtrMetadataRequest()
-	request.Topics = nil // all
+	request.Topics = nil // all topics
 	response, err := request.RequestWith(ctx, c.client)
 	if err != nil {
 		return nil
@@ -108,7 +108,7 @@ func (c *cluster) askTopics() []string {
 			continue
 		}
 		names = append(names, *t.Topic)
-		if t.TopicID != [16]byte{} { // else the upstream is older than Kafka 2.8
+		if t.TopicID != [16]byte{} { // otherwise the upstream is older than Kafka 2.8
 			byID[t.TopicID] = *t.Topic
 		}
 	}
@@ -117,13 +117,13 @@ func (c *cluster) askTopics() []string {
 	return names
 }
 
-// exists reports whether an entry of a Metadata response is about a topic that there is.
-// One whose partitions have no leader exists all the same.
+// exists reports whether the topic of a Metadata entry exists. A topic whose partitions
+// have no leader exists too.
 func exists(t *kmsg.MetadataResponseTopic) bool {
 	return t.ErrorCode == 0 || t.ErrorCode == kerr.LeaderNotAvailable.Code
 }
 
-// questions returns those to a broker.
+// questions returns the queue of questions to a broker.
 func (c *cluster) questions(node int32) *questions {
 	t := &c.topics
 	t.mu.Lock()
@@ -193,7 +193,7 @@ func (c *cluster) askAbout(ctx context.Context, node int32, request *kmsg.Metada
 	return response
 }
 
-// request asks a broker, or any if node is bootstrap.
+// request sends a request to a broker, or to any broker if node is bootstrap.
 func (c *cluster) request(ctx context.Context, node int32, request kmsg.Request) (kmsg.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
 	defer cancel()

@@ -18,33 +18,31 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway"
 )
 
-// bufferBytes is the size of the buffers beside a connection: a request or a response
-// that is no batch of records fits in.
+// bufferBytes is the size of each connection's buffers. Every request or response
+// except record batches usually fits.
 const bufferBytes = 16 << 10
 
-// maxLoginRounds is how many messages a login takes at the most. SCRAM takes two,
-// GSSAPI three.
+// maxLoginRounds limits the messages of a login. SCRAM needs two, GSSAPI three.
 const maxLoginRounds = 8
 
-// maxLoginRequests is how many requests somebody who is not logged in may send: those of a
-// login, as many ApiVersions, and as many handshakes.
+// maxLoginRequests limits the requests of a client that is not logged in: the messages
+// of a login, and the same number each of ApiVersions and handshakes.
 const maxLoginRequests = 3 * maxLoginRounds
 
-// upstreamConn is the connection to a broker that belongs to one connection of a
-// client.
+// upstreamConn is the connection to a broker that belongs to one client connection.
 //
-// Each client connection has one of its own. So the order of the requests and of the
-// responses is kept by itself, a client that does not read its responses holds up
-// nobody else, and what a broker keeps for a connection, such as its order of produce
-// requests and its throttling, is kept for the client. Shared connections would need
-// less of them and all of that made anew.
+// Each client connection has its own. So requests and responses keep their order
+// without extra work, a client that does not read its responses delays nobody else, and
+// per-connection state of the broker, such as the order of produce requests and
+// throttling, applies to that client. Shared connections would be fewer, but would need
+// all of that to be rebuilt in the proxy.
 type upstreamConn struct {
 	net.Conn
 	reader *bufio.Reader
 	sending
 }
 
-// sending is what a frame takes to be sent, kept so that the next one takes no memory.
+// sending holds the buffers for sending a frame, reused to avoid allocation.
 type sending struct {
 	size  [4]byte
 	parts [2][]byte
@@ -59,7 +57,7 @@ func (u *Upstream) dial(ctx context.Context, address string) (*upstreamConn, err
 	if err != nil {
 		return nil, err
 	}
-	// A handshake that hangs is ended with ctx.
+	// A handshake that hangs ends with ctx.
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	c, err := u.secure(ctx, raw, address)
 	if !stop() && err == nil {
@@ -88,7 +86,7 @@ func (u *Upstream) secure(ctx context.Context, raw net.Conn, address string) (*u
 	return c, c.login(ctx, u.SASL, address)
 }
 
-// login logs the proxy in by a mechanism.
+// login logs the proxy in with a mechanism.
 func (c *upstreamConn) login(ctx context.Context, mechanism sasl.Mechanism, address string) error {
 	handshake := kmsg.NewPtrSASLHandshakeRequest()
 	handshake.Version, handshake.Mechanism = 1, mechanism.Name()
@@ -120,11 +118,11 @@ func (c *upstreamConn) login(ctx context.Context, mechanism sasl.Mechanism, addr
 		if done && len(message) == 0 {
 			return nil
 		}
-		if done { // with a last word, as GSSAPI has
+		if done { // with a final message, as in GSSAPI
 			session = lastWord{}
 		}
 	}
-	return errors.New("the proxy's login does not come to an end")
+	return errors.New("the proxy's login takes too many messages")
 }
 
 // lastWord is a session that ends with the broker's next answer.
@@ -132,7 +130,7 @@ type lastWord struct{}
 
 func (lastWord) Challenge([]byte) (bool, []byte, error) { return true, nil, nil }
 
-// ask sends a request and reads its response. Neither may be of a flexible version.
+// ask sends a request and reads its response. Both must have non-flexible versions.
 func (c *upstreamConn) ask(request kmsg.Request, response kmsg.Response) error {
 	if _, err := c.Write(kmsg.NewRequestFormatter().AppendRequest(nil, request, 0)); err != nil {
 		return err
@@ -148,17 +146,17 @@ func (c *upstreamConn) ask(request kmsg.Request, response kmsg.Response) error {
 	return response.ReadFrom(frame[4:])
 }
 
-// send sends a frame, in one call of the system where that can be.
+// send sends a frame, with one system call if possible.
 func (c *upstreamConn) send(frame []byte) error {
 	binary.BigEndian.PutUint32(c.size[:], uint32(len(frame)))
 	c.parts = [2][]byte{c.size[:], frame}
 	c.left = c.parts[:]
 	_, err := c.left.WriteTo(c.Conn)
-	c.parts[1] = nil // which nobody may need any more
+	c.parts[1] = nil // so that its memory can be freed
 	return err
 }
 
-// hasResponse reports whether the next response is in the buffer, to its last byte.
+// hasResponse reports whether the complete next response is in the buffer.
 func (c *upstreamConn) hasResponse() bool {
 	came := c.reader.Buffered()
 	if came < 4 {

@@ -9,7 +9,8 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
-// A listener that lets anybody in, or passwords be read, says so when it opens.
+// A listener that accepts unauthenticated clients, or exposes passwords, logs a warning
+// when it opens.
 func TestUnsafeListenersWarn(t *testing.T) {
 	const open, clear = "clients are not authenticated", "PLAIN without TLS"
 	users := map[string]string{"alice": "a"}

@@ -119,7 +119,7 @@ func (w *wire) works() {
 	}
 }
 
-// Before somebody is logged in, nothing but what logging in takes is answered.
+// Before login, only the requests of a login are answered.
 func TestNothingBeforeLogin(t *testing.T) {
 	cluster := upstream(t)
 	reached := 0
@@ -166,8 +166,8 @@ func TestNothingBeforeLogin(t *testing.T) {
 	}
 }
 
-// A version that nobody has is answered in version 0, with what there is, so that the
-// client can begin again on the same connection.
+// A request with an unknown version is answered in version 0, with the known versions,
+// so that the client can start again on the same connection.
 func TestAPIVersionsOfTheFuture(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t)})
 	w := dial(t, p.Addresses()[0])
@@ -217,7 +217,7 @@ func TestLoginRefused(t *testing.T) {
 	if r := w.token("n,,n=alice,r=abc,tokenauth=true"); r.ErrorCode != kerr.SaslAuthenticationFailed.Code {
 		t.Errorf("a delegation token: %+v", r)
 	}
-	// Whether somebody has an account is not told.
+	// The answer does not show whether a user exists.
 	for _, user := range []string{"alice", "stranger"} {
 		w := dial(t, address)
 		w.handshake(proxy.ScramSHA512, 1)
@@ -326,8 +326,9 @@ func TestLoginAgain(t *testing.T) {
 	w.closed("another mechanism after the same")
 }
 
-// Where sessions do not end, the requests of a login are out of place after it, but
-// end nothing. They never reach the upstream, where they would be the proxy's.
+// If sessions do not expire, the requests of a login are errors after it, but do not
+// end the connection. They never reach the upstream, where they would count as the
+// proxy's.
 func TestLoginOutOfPlace(t *testing.T) {
 	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{open, plainListener()}})
@@ -346,7 +347,7 @@ func TestLoginOutOfPlace(t *testing.T) {
 	}
 }
 
-// Frames that break the protocol close their connection, and no other.
+// Frames that violate the protocol close their own connection only.
 func TestBrokenFrames(t *testing.T) {
 	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{
 		Store: store(t), Limits: proxy.Limits{FrameBytes: 1 << 20},
