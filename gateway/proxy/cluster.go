@@ -62,6 +62,8 @@ func (u Upstream) newClient(options ...kgo.Opt) (*kgo.Client, error) {
 		kgo.MaxVersions(kversion.Stable()),
 		kgo.RetryTimeout(upstreamTimeout),
 		kgo.RequestRetries(2),
+		// A broker that goes away during the first request of a connection is one of several.
+		kgo.AlwaysRetryEOF(),
 		kgo.MetadataMinAge(100*time.Millisecond),
 	)
 	if u.SASL != nil {
