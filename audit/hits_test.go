@@ -6,6 +6,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -70,16 +73,13 @@ func TestHitsAreExact(t *testing.T) {
 	for b, n := range hits.All() {
 		order = append(order, b)
 		total += n
-		if n != want[b] || hits.Of(b) != n {
-			t.Errorf("%v: %d hits, %d by Of, want %d", b, n, hits.Of(b), want[b])
-		}
+		assert.Equal(t, want[b], n, "%v: %d hits, %d by Of, want %d", b, n, hits.Of(b), want[b])
+		assert.Equal(t, n, hits.Of(b), "%v: %d hits, %d by Of, want %d", b, n, hits.Of(b), want[b])
 	}
-	if len(order) != len(want) || total != sessions*rounds*3 || !slices.IsSortedFunc(order, acl.Binding.Compare) {
-		t.Errorf("%d ACLs with %d hits, want %d with %d", len(order), total, len(want), sessions*rounds*3)
-	}
-	if got := slices.Collect(hits.Unused(store.Load())); !slices.Equal(got, acls[3:]) {
-		t.Errorf("unused: %v, want %v", got, acls[3:])
-	}
+	require.Len(t, order, len(want), "%d ACLs with %d hits, want %d with %d", len(order), total, len(want), sessions*rounds*3)
+	assert.Equal(t, uint64(sessions*rounds*3), total, "%d ACLs with %d hits, want %d with %d", len(order), total, len(want), sessions*rounds*3)
+	assert.True(t, slices.IsSortedFunc(order, acl.Binding.Compare), "%d ACLs with %d hits, want %d with %d", len(order), total, len(want), sessions*rounds*3)
+	assert.Equal(t, acls[3:], slices.Collect(hits.Unused(store.Load())), "unused")
 	for range hits.All() {
 		break
 	}
@@ -106,9 +106,8 @@ func TestHitsStay(t *testing.T) {
 	}
 	update(t, store, func(tx *snapshot.Tx) { tx.Remove(acls[0]) })
 	session.Check(audit.Call{}, ops.Read, resource.Topic, "t0")
-	if got := hits.Of(acls[0]); got != 2 {
-		t.Errorf("a removed ACL has %d hits, want 2", got)
-	}
+	got := hits.Of(acls[0])
+	assert.Equal(t, uint64(2), got, "a removed ACL has %d hits, want 2", got)
 	update(t, store, func(tx *snapshot.Tx) { tx.Add(acls[0]) })
 	session.Check(audit.Call{}, ops.Read, resource.Topic, "t0")
 	for i, b := range acls {
@@ -116,8 +115,7 @@ func TestHitsStay(t *testing.T) {
 		if i == 0 {
 			want = 3
 		}
-		if got := hits.Of(b); got != want {
-			t.Fatalf("%v has %d hits, want %d", b, got, want)
-		}
+		got := hits.Of(b)
+		require.Equal(t, want, got, "%v has %d hits, want %d", b, got, want)
 	}
 }
