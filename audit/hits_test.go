@@ -11,6 +11,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -21,10 +22,10 @@ import (
 // the counts with the decisions that the sessions got.
 func TestHitsAreExact(t *testing.T) {
 	acls := []acl.Binding{
-		allow("User:alice", ops.Read, topic("a")), allow(principal.Wildcard, ops.Read, resource.PrefixedPattern(resource.Topic, "b")),
-		deny("User:alice", ops.Write, topic("*")), allow("User:alice", ops.All, topic("unasked")),
+		acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow(principal.Wildcard, ops.Read, resource.PrefixedPattern(resource.Topic, "b")),
+		acltest.Deny("User:alice", ops.Write, acltest.Topic("*")), acltest.Allow("User:alice", ops.All, acltest.Topic("unasked")),
 	}
-	store := newStore(t, snapshot.Config{}, acls...)
+	store := acltest.Store(t, snapshot.Config{}, acls...)
 	hits := new(audit.Hits)
 	auditor := audit.Auditor{Hits: hits}
 	const sessions, rounds = 8, 400
@@ -58,7 +59,7 @@ func TestHitsAreExact(t *testing.T) {
 	group.Go(func() {
 		for i := range 50 {
 			update(t, store, func(tx *snapshot.Tx) {
-				other := allow("User:alice", ops.Alter, topic("a")) // in the same record as the deciding ACL
+				other := acltest.Allow("User:alice", ops.Alter, acltest.Topic("a")) // in the same record as the deciding ACL
 				if i%2 == 0 {
 					tx.Add(other)
 				} else {
@@ -94,9 +95,9 @@ func TestHitsStay(t *testing.T) {
 	const n = 20_000
 	var acls []acl.Binding
 	for i := range n {
-		acls = append(acls, allow("User:alice", ops.Read, topic(fmt.Sprint("t", i))))
+		acls = append(acls, acltest.Allow("User:alice", ops.Read, acltest.Topic(fmt.Sprint("t", i))))
 	}
-	store := newStore(t, snapshot.Config{}, acls...)
+	store := acltest.Store(t, snapshot.Config{}, acls...)
 	hits := new(audit.Hits)
 	session := (&audit.Auditor{Hits: hits}).Session(store, alice)
 	for range 2 {

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -58,7 +59,7 @@ func TestZeroQueueRefuses(t *testing.T) {
 }
 
 func TestQueueDeniesWhenFull(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
 	var r recorder
 	q := newQueue(t, &r, 2, audit.DenyWhenFull, nil)
 	session := (&audit.Auditor{Handler: q, Level: slog.LevelDebug}).Session(store, alice)

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -25,29 +25,6 @@ import (
 )
 
 var alice = snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}
-
-func topic(name string) resource.Pattern { return resource.LiteralPattern(resource.Topic, name) }
-
-func allow(who string, op ops.Operation, p resource.Pattern) acl.Binding {
-	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: op, Permission: acl.Allow}}
-}
-
-func deny(who string, op ops.Operation, p resource.Pattern) acl.Binding {
-	b := allow(who, op, p)
-	b.Entry.Permission = acl.Deny
-	return b
-}
-
-func newStore(t testing.TB, config snapshot.Config, acls ...acl.Binding) *snapshot.Store {
-	t.Helper()
-	store := snapshot.NewStore(config)
-	update(t, store, func(tx *snapshot.Tx) {
-		for _, b := range acls {
-			tx.Add(b)
-		}
-	})
-	return store
-}
 
 func update(t testing.TB, store *snapshot.Store, change func(tx *snapshot.Tx)) {
 	t.Helper()
@@ -68,7 +45,7 @@ func (r *recorder) Handle(e *audit.Event) error {
 }
 
 func TestLevels(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
 	for _, test := range []struct {
 		call        audit.Call
 		name        string
@@ -98,7 +75,7 @@ func TestLevels(t *testing.T) {
 }
 
 func TestEventSaysWhatWasAsked(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("Group:ops", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("Group:ops", ops.Read, acltest.Topic("a")))
 	subject := alice
 	subject.Groups = []principal.Principal{{Type: "Group", Name: "ops"}}
 	now := time.Unix(1_700_000_000, 0)
@@ -121,7 +98,7 @@ func TestEventSaysWhatWasAsked(t *testing.T) {
 
 // An allow that could not be recorded is denied.
 func TestUnrecordedIsDenied(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
 	full := errors.New("disk full")
 	var failed []error
 	auditor := audit.Auditor{Handler: &recorder{err: full}, Level: slog.LevelDebug, Failed: func(e *audit.Event, err error) {
@@ -184,8 +161,8 @@ func TestVerdictsAreTheStores(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		src := gen.Rapid(rt)
 		w := gen.World(src)
-		store := newStore(t, config(w), w.ACLs...)
-		candidate := newStore(t, snapshot.Config{}, gen.ACLs(src, 5)...)
+		store := acltest.Store(t, config(w), w.ACLs...)
+		candidate := acltest.Store(t, snapshot.Config{}, gen.ACLs(src, 5)...)
 		var r recorder
 		var flips []audit.Flip
 		shadow := &audit.Shadow{Candidate: candidate, Report: func(f audit.Flip) { flips = append(flips, f) }}
@@ -225,8 +202,8 @@ func TestVerdictsAreTheStores(t *testing.T) {
 }
 
 func TestShadowReportsFlips(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Write, topic("a")))
-	candidate := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topic("b")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Write, acltest.Topic("a")))
+	candidate := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Read, acltest.Topic("b")))
 	var flips []string
 	shadow := &audit.Shadow{Candidate: candidate, Report: func(f audit.Flip) {
 		flips = append(flips, fmt.Sprintf("%v %s: %t, candidate %t", f.Event.Request.Operation, f.Event.Request.Name, f.Event.Decision.Allowed(), f.Candidate.Allowed()))
@@ -240,7 +217,7 @@ func TestShadowReportsFlips(t *testing.T) {
 	want := []string{"READ b: false, candidate true", "WRITE a: true, candidate false"}
 	assert.Equal(t, want, flips, "flips %q, want %q", flips, want)
 	// Updates of the candidate take effect. A candidate that is not loaded denies.
-	update(t, candidate, func(tx *snapshot.Tx) { tx.Add(allow("User:alice", ops.Write, topic("a"))) })
+	update(t, candidate, func(tx *snapshot.Tx) { tx.Add(acltest.Allow("User:alice", ops.Write, acltest.Topic("a"))) })
 	flips = nil
 	d := session.Check(audit.Call{}, ops.Write, resource.Topic, "a")
 	assert.True(t, d.Allowed(), "after the update: %v, flips %q", d, flips)
@@ -255,7 +232,7 @@ func TestShadowReportsFlips(t *testing.T) {
 
 // TestEvaluate checks that the flags of the protocol table reach the events.
 func TestEvaluate(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Describe, resource.PrefixedPattern(resource.Topic, "a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Describe, resource.PrefixedPattern(resource.Topic, "a")))
 	var r recorder
 	auditor := audit.Auditor{Handler: &r, Level: audit.LevelTrace}
 	view := auditor.Session(store, alice).View(audit.Call{API: 3, ClientID: "c", CorrelationID: 9})
@@ -289,8 +266,8 @@ func TestEvaluate(t *testing.T) {
 // TestTellingIsSafe lets many goroutines share a session with all receivers, and counts
 // the events. It is meant for the race detector.
 func TestTellingIsSafe(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
-	shadow := &audit.Shadow{Candidate: newStore(t, snapshot.Config{}), Report: func(audit.Flip) {}}
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
+	shadow := &audit.Shadow{Candidate: acltest.Store(t, snapshot.Config{}), Report: func(audit.Flip) {}}
 	delivered := 0
 	queue := newQueue(t, handlerFunc(func(*audit.Event) error { delivered++; return nil }), 8, audit.WaitWhenFull, nil)
 	hits := new(audit.Hits)
@@ -313,14 +290,14 @@ func TestTellingIsSafe(t *testing.T) {
 	queue.Close()
 	assert.NoError(t, <-done)
 	counts := audit.ShadowCounts{Compared: 2 * goroutines * each, Flipped: goroutines * each}
-	assert.Equal(t, 2*goroutines*each, delivered, "%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(allow("User:alice", ops.Read, topic("a"))))
-	assert.Equal(t, counts, shadow.Counts(), "%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(allow("User:alice", ops.Read, topic("a"))))
-	assert.Equal(t, uint64(goroutines*each), hits.Of(allow("User:alice", ops.Read, topic("a"))), "%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(allow("User:alice", ops.Read, topic("a"))))
+	assert.Equal(t, 2*goroutines*each, delivered, "%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))))
+	assert.Equal(t, counts, shadow.Counts(), "%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))))
+	assert.Equal(t, uint64(goroutines*each), hits.Of(acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))), "%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))))
 }
 
 // A session copies its subject: later changes have no effect.
 func TestSessionKeepsNoMemory(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("Group:a", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("Group:a", ops.Read, acltest.Topic("a")))
 	subject := alice
 	subject.Groups = []principal.Principal{{Type: "Group", Name: "a"}}
 	var r recorder

@@ -18,6 +18,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -60,7 +61,7 @@ func TestLinesComeBack(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		who := principal.User(hostileText(rt))
 		name := hostileText(rt)
-		rule := allow(gen.Pick(gen.Rapid(rt), []string{principal.Wildcard, who.String()}), ops.Read, resource.PrefixedPattern(resource.Group, name))
+		rule := acltest.Allow(gen.Pick(gen.Rapid(rt), []string{principal.Wildcard, who.String()}), ops.Read, resource.PrefixedPattern(resource.Group, name))
 		store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: rapid.Bool().Draw(rt, "open"), SuperUsers: []principal.Principal{principal.User("a")}})
 		_ = store.Update(func(tx *snapshot.Tx) error { tx.Add(rule); return nil }) // refused if it is not UTF-8
 		var r recorder

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -25,8 +26,8 @@ import (
 // decisions for a super user and of a store that is not ready.
 func events(t testing.TB) []audit.Event {
 	t.Helper()
-	store := newStore(t, snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}},
-		allow("Group:ops", ops.Read, resource.PrefixedPattern(resource.Topic, "pay")), deny("User:alice", ops.All, topic("payroll")))
+	store := acltest.Store(t, snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}},
+		acltest.Allow("Group:ops", ops.Read, resource.PrefixedPattern(resource.Topic, "pay")), acltest.Deny("User:alice", ops.All, acltest.Topic("payroll")))
 	subject := snapshot.Subject{Principal: principal.User("alice"), Groups: []principal.Principal{{Type: "Group", Name: "ops"}}, Host: netip.MustParseAddr("2001:db8::7")}
 	var r recorder
 	auditor := audit.Auditor{Handler: &r, Level: audit.LevelTrace, Now: func() time.Time { return time.UnixMilli(1_700_000_000_123) }}

@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/audit/suggest"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -127,22 +128,13 @@ func TestRedundantPrefixesGo(t *testing.T) {
 }
 
 func TestSuggestRefusesPrefixes(t *testing.T) {
-	for _, p := range []resource.Pattern{{}, topic("a"), resource.PrefixedPattern(resource.Topic, ""), resource.PrefixedPattern(resource.Any, "a")} {
+	for _, p := range []resource.Pattern{{}, acltest.Topic("a"), resource.PrefixedPattern(resource.Topic, ""), resource.PrefixedPattern(resource.Any, "a")} {
 		t.Run(fmt.Sprint(p), func(t *testing.T) {
 			s, err := collect(t).Suggest(suggest.Options{Prefixes: []resource.Pattern{p}})
 			require.Error(t, err)
 			assert.Nil(t, s.ACLs)
 		})
 	}
-}
-
-func topic(name string) resource.Pattern { return resource.LiteralPattern(resource.Topic, name) }
-
-func storeOf(t testing.TB, config snapshot.Config, acls ...acl.Binding) *snapshot.Store {
-	t.Helper()
-	store := snapshot.NewStore(config)
-	require.NoError(t, store.Replace(slices.Values(acls)))
-	return store
 }
 
 // TestSuggestionIsLeast: the suggested set allows what the trace allowed, except what
@@ -160,7 +152,7 @@ func TestSuggestionIsLeast(t *testing.T) {
 				semantics = snapshot.KafkaExact44
 			}
 		}
-		live := storeOf(t, snapshot.Config{Semantics: semantics, SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL}, w.ACLs...)
+		live := acltest.Store(t, snapshot.Config{Semantics: semantics, SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL}, w.ACLs...)
 		c := new(suggest.Collector)
 		var allowed []audit.Record
 		for range src.IntN(12) {
@@ -179,7 +171,7 @@ func TestSuggestionIsLeast(t *testing.T) {
 		}
 		s, err := c.Suggest(suggest.Options{Semantics: semantics})
 		require.NoError(rt, err)
-		store := storeOf(t, snapshot.Config{Semantics: semantics}, s.ACLs...)
+		store := acltest.Store(t, snapshot.Config{Semantics: semantics}, s.ACLs...)
 		decide := func(n *snapshot.Snapshot, r audit.Record) bool {
 			if r.ByType {
 				return n.CheckAny(r.Subject, r.Request.Operation, r.Request.Type).Allowed()
@@ -207,7 +199,7 @@ func TestSuggestionIsLeast(t *testing.T) {
 		require.LessOrEqual(rt, n, 0, "%d records are lost with %v of %v", n, s.ACLs, allowed)
 		for _, b := range s.ACLs {
 			rest := slices.DeleteFunc(slices.Clone(s.ACLs), func(o acl.Binding) bool { return o == b })
-			require.NotEqual(rt, 0, lost(storeOf(t, snapshot.Config{Semantics: semantics}, rest...).Load(), true), "%v is not needed in %v", b, s.ACLs)
+			require.NotEqual(rt, 0, lost(acltest.Store(t, snapshot.Config{Semantics: semantics}, rest...).Load(), true), "%v is not needed in %v", b, s.ACLs)
 		}
 		for range 20 {
 			who, q := gen.Question(src, s.ACLs)
@@ -235,16 +227,16 @@ func TestUnused(t *testing.T) {
 		return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: op, Permission: permission}}
 	}
 	used := []acl.Binding{
-		entry("User:a", ops.Read, acl.Allow, topic("a")),
-		entry("User:c", ops.All, acl.Deny, topic("denied")),
-		entry("User:p", ops.All, acl.Allow, topic("by-type")),
-		entry("User:*", ops.Write, acl.Allow, topic("by-type-everyone")),
+		entry("User:a", ops.Read, acl.Allow, acltest.Topic("a")),
+		entry("User:c", ops.All, acl.Deny, acltest.Topic("denied")),
+		entry("User:p", ops.All, acl.Allow, acltest.Topic("by-type")),
+		entry("User:*", ops.Write, acl.Allow, acltest.Topic("by-type-everyone")),
 	}
 	idle := []acl.Binding{
-		entry("User:a", ops.Write, acl.Allow, topic("a")),
-		entry("User:p", ops.Read, acl.Allow, topic("p")),
-		entry("User:p", ops.Write, acl.Deny, topic("p")),
-		entry("User:q", ops.Write, acl.Allow, topic("p")),
+		entry("User:a", ops.Write, acl.Allow, acltest.Topic("a")),
+		entry("User:p", ops.Read, acl.Allow, acltest.Topic("p")),
+		entry("User:p", ops.Write, acl.Deny, acltest.Topic("p")),
+		entry("User:q", ops.Write, acl.Allow, acltest.Topic("p")),
 		entry("User:p", ops.Write, acl.Allow, resource.LiteralPattern(resource.TransactionalID, "p")),
 	}
 	slices.SortFunc(idle, acl.Binding.Compare)
@@ -252,7 +244,7 @@ func TestUnused(t *testing.T) {
 	byType.ByType = true
 	c := collect(t, record("User:a", "::1", ops.Describe, resource.Topic, "a"), byType,
 		audit.Record{Subject: snapshot.Subject{Principal: principal.User("c"), Host: netip.IPv6Loopback()}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "denied"}})
-	store := storeOf(t, snapshot.Config{}, slices.Concat(used, idle)...)
+	store := acltest.Store(t, snapshot.Config{}, slices.Concat(used, idle)...)
 	assert.Equal(t, idle, c.Unused(store.Load()))
 }
 
