@@ -1,11 +1,13 @@
 package acl_test
 
 import (
-	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -22,9 +24,7 @@ var valid = acl.Binding{
 // TestValidateNamesTheField makes one field invalid at a time. The error must name the
 // field and say what is expected.
 func TestValidateNamesTheField(t *testing.T) {
-	if err := valid.Validate(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, valid.Validate())
 	for _, tt := range []struct {
 		breakIt     func(b *acl.Binding)
 		field, mend string
@@ -47,23 +47,26 @@ func TestValidateNamesTheField(t *testing.T) {
 		{func(b *acl.Binding) { b.Entry.Host = "example.com/test" }, "host", "10.0.0.0/8"},
 		{func(b *acl.Binding) { b.Entry.Host = "fe80::1%eth0/64" }, "host", "10.0.0.0/8"},
 	} {
-		b := valid
-		tt.breakIt(&b)
-		var invalid *acl.InvalidError
-		if err := b.Validate(); !errors.As(err, &invalid) || invalid.Field != tt.field || !strings.Contains(invalid.Msg, tt.mend) {
-			t.Errorf("%v: got %v, want field %s and %q", b, err, tt.field, tt.mend)
-		}
+		t.Run(tt.field, func(t *testing.T) {
+			b := valid
+			tt.breakIt(&b)
+			var invalid *acl.InvalidError
+			err := b.Validate()
+			require.ErrorAs(t, err, &invalid, "%v: got %v, want field %s and %q", b, err, tt.field, tt.mend)
+			assert.Equal(t, tt.field, invalid.Field, "%v: got %v, want field %s and %q", b, err, tt.field, tt.mend)
+			assert.Contains(t, invalid.Msg, tt.mend, "%v: got %v, want field %s and %q", b, err, tt.field, tt.mend)
+		})
 	}
 	for _, host := range []string{"10.0.0.0/8", "10.1.2.3/8", "2001:db8::/32", "::/0", "example.com", "10.0.0.1"} {
-		b := valid
-		b.Entry.Host = host
-		if err := b.Validate(); err != nil {
-			t.Errorf("host %s: %v", host, err)
-		}
+		t.Run(host, func(t *testing.T) {
+			b := valid
+			b.Entry.Host = host
+			assert.NoError(t, b.Validate())
+		})
 	}
-	if (acl.Binding{}).Validate() == nil || (acl.Filter{}).Validate() == nil || acl.AnyBinding.Validate() != nil {
-		t.Error("a zero value is valid, or the filter for all is not")
-	}
+	require.Error(t, (acl.Binding{}).Validate(), "a zero value is valid, or the filter for all is not")
+	require.Error(t, (acl.Filter{}).Validate(), "a zero value is valid, or the filter for all is not")
+	assert.NoError(t, acl.AnyBinding.Validate(), "a zero value is valid, or the filter for all is not")
 }
 
 // TestCompareSorts checks the order of listings with pairs that differ in one field.
@@ -80,11 +83,13 @@ func TestCompareSorts(t *testing.T) {
 		change(func(b *acl.Binding) { b.Pattern.Type = resource.Group }),
 	}
 	for i, a := range sorted {
-		for j, b := range sorted {
-			if got := a.Compare(b); (got < 0) != (i < j) || (got == 0) != (i == j) {
-				t.Errorf("%v and %v compare %d", a, b, got)
+		t.Run(fmt.Sprint(a), func(t *testing.T) {
+			for j, b := range sorted {
+				got := a.Compare(b)
+				assert.Equal(t, i < j, got < 0, "%v and %v compare %d", a, b, got)
+				assert.Equal(t, i == j, got == 0, "%v and %v compare %d", a, b, got)
 			}
-		}
+		})
 	}
 }
 
@@ -96,13 +101,13 @@ func TestFilterOfSelectsOnlyItself(t *testing.T) {
 	star.Pattern.Name = "*"
 	all := []acl.Binding{valid, other, star}
 	for i, b := range all {
-		f := acl.FilterOf(b)
-		if !f.MatchesAtMostOne() || f.Validate() != nil {
-			t.Errorf("%v: %s", f, f.IndefiniteField())
-		}
-		if got := slices.IndexFunc(all, f.Matches); got != i {
-			t.Errorf("%v selects %d, want %d", f, got, i)
-		}
+		t.Run(fmt.Sprintf("%+v", b), func(t *testing.T) {
+			f := acl.FilterOf(b)
+			assert.True(t, f.MatchesAtMostOne(), "%v: %s", f, f.IndefiniteField())
+			assert.NoError(t, f.Validate(), "%v: %s", f, f.IndefiniteField())
+			got := slices.IndexFunc(all, f.Matches)
+			assert.Equal(t, i, got, "%v selects %d, want %d", f, got, i)
+		})
 	}
 }
 
@@ -111,9 +116,8 @@ func TestPermissionTypeRoundTrip(t *testing.T) {
 		p := acl.PermissionType(code)
 		known := code >= 0 && code <= 3
 		text, err := p.MarshalText()
-		if (err == nil) != known || (acl.PermissionTypeFromCode(int8(code)) == p) != known {
-			t.Errorf("%v: text %q, %v", p, text, err)
-		}
+		assert.Equal(t, known, err == nil, "%v: text %q, %v", p, text, err)
+		assert.Equal(t, known, (acl.PermissionTypeFromCode(int8(code)) == p), "%v: text %q, %v", p, text, err)
 		var back acl.PermissionType
 		if known && (back.UnmarshalText([]byte(p.DisplayName())) != nil || back != p) {
 			t.Errorf("%v: read back as %v", p, back)
@@ -122,9 +126,7 @@ func TestPermissionTypeRoundTrip(t *testing.T) {
 }
 
 func TestHostAddress(t *testing.T) {
-	if got := acl.HostAddress(netip.Addr{}); got != "" {
-		t.Errorf("got %q", got)
-	}
+	assert.Equal(t, "", acl.HostAddress(netip.Addr{}))
 	for addr, want := range map[string]string{
 		"10.0.0.1":         "10.0.0.1",
 		"::ffff:10.0.0.1":  "10.0.0.1",
@@ -134,8 +136,9 @@ func TestHostAddress(t *testing.T) {
 		"100:2::":          "100:2:0:0:0:0:0:0",
 		"fe80::1%eth0":     "fe80:0:0:0:0:0:0:1%eth0",
 	} {
-		if got := acl.HostAddress(netip.MustParseAddr(addr)); got != want {
-			t.Errorf("%s is printed as %s, want %s", addr, got, want)
-		}
+		t.Run(addr, func(t *testing.T) {
+			got := acl.HostAddress(netip.MustParseAddr(addr))
+			assert.Equal(t, want, got, "%s is printed as %s, want %s", addr, got, want)
+		})
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -59,17 +61,18 @@ func TestValidationOnCreation(t *testing.T) {
 		{"quotes", func(b *acl.Binding) { b.Entry.Principal = "User:'*'" }, strictly, "principal"},
 		{"wildcard certificate", func(b *acl.Binding) { b.Entry.Principal = "User:CN=*.example.com" }, taken, ""},
 	} {
-		b := acl.Binding{Pattern: resource.LiteralPattern(resource.Topic, "t"),
-			Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Read, Permission: acl.Allow}}
-		tt.change(&b)
-		for _, v := range []struct {
-			err    error
-			refuse bool
-		}{{b.ValidateNew(), tt.want == always}, {b.ValidateStrict(), tt.want != taken}} {
-			var invalid *acl.InvalidError
-			if (v.err != nil) != v.refuse || v.refuse && (!errors.As(v.err, &invalid) || invalid.Field != tt.field || len(v.err.Error()) > 400) {
-				t.Errorf("%s: got %v, want %s for %s", tt.name, v.err, tt.want, tt.field)
+		t.Run(tt.name, func(t *testing.T) {
+			b := acl.Binding{Pattern: resource.LiteralPattern(resource.Topic, "t"),
+				Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Read, Permission: acl.Allow}}
+			tt.change(&b)
+			for _, v := range []struct {
+				err    error
+				refuse bool
+			}{{b.ValidateNew(), tt.want == always}, {b.ValidateStrict(), tt.want != taken}} {
+				var invalid *acl.InvalidError
+				assert.Equal(t, v.refuse, v.err != nil, "got %v, want %s for %s", v.err, tt.want, tt.field)
+				assert.False(t, v.refuse && (!errors.As(v.err, &invalid) || invalid.Field != tt.field || len(v.err.Error()) > 400), "got %v, want %s for %s", v.err, tt.want, tt.field)
 			}
-		}
+		})
 	}
 }

@@ -3,11 +3,13 @@ package acl_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/gen"
@@ -49,9 +51,7 @@ func FuzzReadZooKeeper(f *testing.F) {
 func addCaptured(f *testing.F, format acl.Format) {
 	err := gen.Rows("../fuzz/testdata/authorize.shared.jsonl.gz", func(n int, row []byte) {
 		var world struct{ ACLs []json.RawMessage }
-		if err := json.Unmarshal(row, &world); err != nil {
-			f.Fatal(err)
-		}
+		require.NoError(f, json.Unmarshal(row, &world))
 		const each, atMost = 16, 8 // rows, ACLs
 		if n%each != 0 {
 			return
@@ -67,17 +67,13 @@ func addCaptured(f *testing.F, format acl.Format) {
 		}
 		f.Add(seed.Bytes())
 	})
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 }
 
 func addSeeds(f *testing.F, files ...string) {
 	for _, file := range files {
 		seed, err := os.ReadFile("testdata/" + file)
-		if err != nil {
-			f.Fatal(err)
-		}
+		require.NoError(f, err)
 		f.Add(seed)
 		f.Add(bytes.ReplaceAll(seed, []byte("ALLOW"), []byte("MAYBE")))
 		f.Add(append([]byte("\uFEFF"), seed[:len(seed)/2]...))
@@ -139,17 +135,18 @@ func fromOldRelease(input []byte) bool {
 
 func checkRefusal(t *testing.T, input []byte, got []acl.Binding, err error) {
 	var list acl.ParseErrors
-	if got != nil || !errors.As(err, &list) || len(list) == 0 {
-		t.Fatalf("Read = %v, %T %v", got, err, err)
-	}
+	require.Nil(t, got, "Read")
+	require.ErrorAs(t, err, &list, "Read")
+	require.NotEmpty(t, list, "Read")
 	lines := bytes.Split(input, []byte("\n"))
 	for i, e := range list {
-		if e.Line < 1 || e.Line > len(lines) || e.Column < 1 || e.Column > len(lines[e.Line-1])+1 {
-			t.Errorf("%v is outside the input", e)
-		}
-		if e.Found == "" || e.Expected == "" && i < acl.MaxParseErrors || strings.ContainsAny(e.Error(), "\n\x1b") {
-			t.Errorf("%q does not say in one line what is found and expected", e)
-		}
+		require.GreaterOrEqual(t, e.Line, 1, "%v is outside the input", e)
+		require.LessOrEqual(t, e.Line, len(lines), "%v is outside the input", e)
+		require.GreaterOrEqual(t, e.Column, 1, "%v is outside the input", e)
+		assert.LessOrEqual(t, e.Column, len(lines[e.Line-1])+1, "%v is outside the input", e)
+		assert.NotEqual(t, "", e.Found, "%q does not say in one line what is found and expected", e)
+		assert.False(t, e.Expected == "" && i < acl.MaxParseErrors, "%q does not say in one line what is found and expected", e)
+		assert.False(t, strings.ContainsAny(e.Error(), "\n\x1b"), "%q does not say in one line what is found and expected", e)
 		if i > 0 && (e.Line < list[i-1].Line || e.Line == list[i-1].Line && e.Column < list[i-1].Column) {
 			t.Errorf("%v comes after %v", e, list[i-1])
 		}

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -53,7 +56,9 @@ func TestReadJSONRefuses(t *testing.T) {
 		{with(`LITERAL`, `literal`), `52: found pattern type "literal", expected one of LITERAL, PREFIXED`},
 		{with(`foo`, ``), `32: found resource name "", expected a name, or "*" for all resources of the type`},
 	} {
-		refuse(t, oneJSON+test.line, acl.FormatJSON, "dump.txt:2:"+test.want)
+		t.Run(test.line, func(t *testing.T) {
+			refuse(t, oneJSON+test.line, acl.FormatJSON, "dump.txt:2:"+test.want)
+		})
 	}
 	// All fields of a line are checked.
 	refuse(t, with("TOPIC", "Q")+"\n"+strings.NewReplacer("alice", "bob", "User:", "", "*", "", "ALLOW", "ANY").Replace(oneJSON), acl.FormatJSON,
@@ -65,16 +70,16 @@ func TestReadJSONRefuses(t *testing.T) {
 func TestBindingJSON(t *testing.T) {
 	nasty := binding(resource.PrefixedPattern(resource.TransactionalID, "a\n\"<\x00😀\u2028"), "User:CN=a, OU=b", "10.0.0.0/8", ops.TwoPhaseCommit)
 	text, err := json.Marshal([]acl.Binding{one, nasty})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var got []acl.Binding
-	if err := json.Unmarshal(text, &got); err != nil || len(got) != 2 || got[0] != one || got[1] != nasty {
-		t.Errorf("Unmarshal(%s) = %v, %v, want %v and %v", text, got, err, one, nasty)
-	}
-	if own, err := one.MarshalJSON(); err != nil || string(own)+"\n" != oneJSON {
-		t.Errorf("MarshalJSON() = %s, %v, want %s", own, err, oneJSON)
-	}
+	err = json.Unmarshal(text, &got)
+	require.NoError(t, err, "Unmarshal(%s)", text)
+	require.Len(t, got, 2, "Unmarshal(%s)", text)
+	assert.Equal(t, one, got[0], "Unmarshal(%s)", text)
+	assert.Equal(t, nasty, got[1], "Unmarshal(%s)", text)
+	own, err := one.MarshalJSON()
+	assert.NoError(t, err, "MarshalJSON()")
+	assert.Equal(t, oneJSON, string(own)+"\n", "MarshalJSON()")
 }
 
 func TestMarshalJSONRefusesWhatCannotBeReadBack(t *testing.T) {
@@ -89,10 +94,11 @@ func TestMarshalJSONRefusesWhatCannotBeReadBack(t *testing.T) {
 		{topic("a", "alice"), `acl: the binding of TOPIC "a" (LITERAL), ALLOW READ for "alice" from host "*" cannot be written as json: ` +
 			`reading it back finds principal "alice", expected Type:name, such as User:alice, or "User:*" for everyone`},
 	} {
-		text, err := test.binding.MarshalJSON()
-		if len(text) > 0 || err == nil || err.Error() != test.want {
-			t.Errorf("MarshalJSON of %v = %q, %v\nwant %s", test.binding, text, err, test.want)
-		}
+		t.Run(fmt.Sprint(test.binding), func(t *testing.T) {
+			text, err := test.binding.MarshalJSON()
+			assert.Empty(t, text)
+			assert.EqualError(t, err, test.want)
+		})
 	}
 }
 
@@ -106,15 +112,17 @@ func TestUnmarshalJSONLeavesTheBindingOnError(t *testing.T) {
 		{"{}", `1:2: found "}", expected the key ` + allKeys},
 		{strings.Replace(indented, "foo", "f\xffo", 1), `3:13: found the byte "\xff", expected valid UTF-8`},
 	} {
-		b := one
-		if err := json.Unmarshal([]byte(test.text), &b); err == nil || err.Error() != test.want || b != one {
-			t.Errorf("Unmarshal(%s) = %v, leaves %v\nwant %s", test.text, err, b, test.want)
-		}
+		t.Run(test.text, func(t *testing.T) {
+			b := one
+			err := json.Unmarshal([]byte(test.text), &b)
+			assert.EqualError(t, err, test.want, "Unmarshal(%s) = %v, leaves %v\nwant %s", test.text, err, b, test.want)
+			assert.Equal(t, one, b, "Unmarshal(%s) = %v, leaves %v\nwant %s", test.text, err, b, test.want)
+		})
 	}
 	var b acl.Binding
-	if err := json.Unmarshal([]byte(indented), &b); err != nil || b != one {
-		t.Errorf("Unmarshal(%s) = %v, %v, want %v", indented, b, err, one)
-	}
+	err := json.Unmarshal([]byte(indented), &b)
+	assert.NoError(t, err, "Unmarshal(%s)", indented)
+	assert.Equal(t, one, b, "Unmarshal(%s)", indented)
 }
 
 func ExampleBinding_MarshalJSON() {

@@ -33,12 +33,8 @@ func topic(name, principal string) acl.Binding {
 func read(t *testing.T, text string, format acl.Format, want ...acl.Binding) {
 	t.Helper()
 	got, err := acl.Read(strings.NewReader(text), "dump.txt", format)
-	if err != nil {
-		t.Fatalf("Read(%q): %v", text, err)
-	}
-	if !slices.Equal(got, want) {
-		t.Fatalf("Read(%q)\n = %v\nwant %v", text, got, want)
-	}
+	require.NoError(t, err, "Read(%q)", text)
+	require.Equal(t, want, got, "Read(%q)\n", text)
 }
 
 // refuse fails the test unless text is refused with exactly these error lines and no
@@ -46,23 +42,17 @@ func read(t *testing.T, text string, format acl.Format, want ...acl.Binding) {
 func refuse(t *testing.T, text string, format acl.Format, want ...string) {
 	t.Helper()
 	got, err := acl.Read(strings.NewReader(text), "dump.txt", format)
-	if err == nil {
-		t.Fatalf("Read(%q) = %v, want an error", text, got)
-	}
-	if got != nil {
-		t.Errorf("Read(%q) returns bindings together with an error: %v", text, got)
-	}
+	require.Error(t, err, "Read(%q) = %v, want an error", text, got)
+	assert.Nil(t, got, "Read(%q) returns bindings together with an error", text)
 	if list := strings.Join(want, "\n"); err.Error() != list {
 		t.Errorf("Read(%q)\n%v\nwant\n%v", text, err, list)
 	}
 	var list acl.ParseErrors
-	if !errors.As(err, &list) || len(list) != len(want) {
-		t.Errorf("Read(%q) = %T, want ParseErrors of length %d", text, err, len(want))
-	}
+	assert.ErrorAs(t, err, &list, "Read(%q) = %T, want ParseErrors of length %d", text, err, len(want))
+	assert.Len(t, list, len(want), "Read(%q) = %T, want ParseErrors of length %d", text, err, len(want))
 	var first *acl.ParseError
-	if !errors.As(err, &first) || first != list[0] {
-		t.Errorf("Read(%q): errors.As finds %v, want the first error", text, first)
-	}
+	require.ErrorAs(t, err, &first, "Read(%q): errors.As finds %v, want the first error", text, first)
+	assert.Same(t, list[0], first, "Read(%q): errors.As finds %v, want the first error", text, first)
 }
 
 const (
@@ -84,9 +74,11 @@ func TestReadKnowsTheFormat(t *testing.T) {
 		oneJSON,
 		oneZooKeeper,
 	} {
-		for _, before := range []string{"", "\n", " \t \r\n\n", "\uFEFF", "\uFEFF\r\n"} {
-			read(t, before+text, acl.FormatAuto, one)
-		}
+		t.Run(text, func(t *testing.T) {
+			for _, before := range []string{"", "\n", " \t \r\n\n", "\uFEFF", "\uFEFF\r\n"} {
+				read(t, before+text, acl.FormatAuto, one)
+			}
+		})
 	}
 	read(t, "", acl.FormatAuto)
 	read(t, "\n \n", acl.FormatAuto)
@@ -100,15 +92,17 @@ func TestReadRefusesWhatNoFormatBeginsWith(t *testing.T) {
 }
 
 func TestReadOfAFormatThatThereIsNot(t *testing.T) {
-	if got, err := acl.Read(strings.NewReader(oneText), "", acl.Format(99)); err == nil || got != nil {
-		t.Errorf("Read with Format(99) = %v, %v, want an error", got, err)
-	}
+	got, err := acl.Read(strings.NewReader(oneText), "", acl.Format(99))
+	assert.Error(t, err, "Read with Format(99)")
+	assert.Nil(t, got, "Read with Format(99)")
 }
 
 func TestReadLineBreaks(t *testing.T) {
 	for _, text := range []string{oneText, oneJSON, oneZooKeeper} {
-		read(t, strings.ReplaceAll(text, "\n", "\r\n"), acl.FormatAuto, one)
-		read(t, strings.TrimRight(text, "\n"), acl.FormatAuto, one)
+		t.Run(text, func(t *testing.T) {
+			read(t, strings.ReplaceAll(text, "\n", "\r\n"), acl.FormatAuto, one)
+			read(t, strings.TrimRight(text, "\n"), acl.FormatAuto, one)
+		})
 	}
 	refuse(t, strings.ReplaceAll(oneText, ":\n", ":\r\r\n"), acl.FormatAuto,
 		`dump.txt:1:96: found control character '\r', expected only printable text: use the json format for other names`)
@@ -123,13 +117,15 @@ func TestReadTakesALineOfMaxLineBytesAndNoMore(t *testing.T) {
 	rest := len(strings.TrimSpace(oneJSON)) - len("foo")
 	longest := strings.Repeat("n", acl.MaxLineBytes-rest)
 	for _, lineBreak := range []string{"\n", "\r\n"} {
-		text := strings.ReplaceAll(strings.Replace(oneJSON, "foo", longest, 1), "\n", lineBreak)
-		read(t, text+oneJSON, acl.FormatJSON, topic(longest, "User:alice"), one)
-		// After a line that is too long, Read continues and reports other errors.
-		text = strings.Replace(text, "nnn", "nnnn", 1)
-		refuse(t, oneJSON+text+"{}\n", acl.FormatJSON,
-			"dump.txt:2:1048577: found a longer line, expected no line of more than 1048576 bytes",
-			`dump.txt:3:2: found "}", expected the key "resourceType" or "name" or "patternType" or "principal" or "host" or "operation" or "permission"`)
+		t.Run(lineBreak, func(t *testing.T) {
+			text := strings.ReplaceAll(strings.Replace(oneJSON, "foo", longest, 1), "\n", lineBreak)
+			read(t, text+oneJSON, acl.FormatJSON, topic(longest, "User:alice"), one)
+			// After a line that is too long, Read continues and reports other errors.
+			text = strings.Replace(text, "nnn", "nnnn", 1)
+			refuse(t, oneJSON+text+"{}\n", acl.FormatJSON,
+				"dump.txt:2:1048577: found a longer line, expected no line of more than 1048576 bytes",
+				`dump.txt:3:2: found "}", expected the key "resourceType" or "name" or "patternType" or "principal" or "host" or "operation" or "permission"`)
+		})
 	}
 }
 
@@ -137,13 +133,11 @@ func TestReadOfAnEndlessLineKeepsLittle(t *testing.T) {
 	const size = 64 << 20
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, err := acl.Read(io.LimitReader(zeros{}, size), "", acl.FormatJSON); err == nil {
-		t.Error("no error")
-	}
+	_, err := acl.Read(io.LimitReader(zeros{}, size), "", acl.FormatJSON)
+	assert.Error(t, err, "no error")
 	runtime.ReadMemStats(&after)
-	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 16*acl.MaxLineBytes {
-		t.Errorf("a line of %d bytes makes Read allocate %d", size, allocated)
-	}
+	allocated := after.TotalAlloc - before.TotalAlloc
+	assert.LessOrEqual(t, allocated, uint64(16*acl.MaxLineBytes), "a line of %d bytes makes Read allocate %d", size, allocated)
 }
 
 type zeros struct{}
@@ -157,56 +151,51 @@ func (zeros) Read(p []byte) (int, error) {
 
 func TestReadReportsEveryErrorUpToTheMost(t *testing.T) {
 	for _, n := range []int{1, acl.MaxParseErrors, acl.MaxParseErrors + 1, acl.MaxParseErrors + 50} {
-		text := oneJSON + strings.Repeat("nonsense\n", n) + oneJSON
-		got, err := acl.Read(strings.NewReader(text), "f", acl.FormatJSON)
-		var list acl.ParseErrors
-		if got != nil || !errors.As(err, &list) {
-			t.Fatalf("%d errors: got %d bindings, %T", n, len(got), err)
-		}
-		if n <= acl.MaxParseErrors {
-			if len(list) != n {
-				t.Errorf("%d errors: %d are reported", n, len(list))
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			text := oneJSON + strings.Repeat("nonsense\n", n) + oneJSON
+			got, err := acl.Read(strings.NewReader(text), "f", acl.FormatJSON)
+			var list acl.ParseErrors
+			require.Nil(t, got, "%d errors: got %d bindings, %T", n, len(got), err)
+			require.ErrorAs(t, err, &list, "%d errors: got %d bindings, %T", n, len(got), err)
+			if n <= acl.MaxParseErrors {
+				assert.Len(t, list, n, "%d errors: %d are reported", n, len(list))
+				return
 			}
-			continue
-		}
-		last := list[len(list)-1].Error()
-		want := fmt.Sprintf("f:%d:1: %d more errors not shown",
-			2+acl.MaxParseErrors, n-acl.MaxParseErrors)
-		if len(list) != acl.MaxParseErrors+1 || last != want {
-			t.Errorf("%d errors: %d are reported, the last is\n%s\nwant\n%s", n, len(list), last, want)
-		}
+			last := list[len(list)-1].Error()
+			want := fmt.Sprintf("f:%d:1: %d more errors not shown",
+				2+acl.MaxParseErrors, n-acl.MaxParseErrors)
+			assert.Len(t, list, acl.MaxParseErrors+1, "%d errors: %d are reported, the last is\n%s\nwant\n%s", n, len(list), last, want)
+			assert.Equal(t, want, last, "%d errors: %d are reported, the last is\n%s\nwant\n%s", n, len(list), last, want)
+		})
 	}
 }
 
 func TestReadReturnsTheErrorOfItsInput(t *testing.T) {
 	broken := errors.New("broken pipe")
 	got, err := acl.Read(io.MultiReader(strings.NewReader(oneText), iotest.ErrReader(broken)), "dump.txt", acl.FormatAuto)
-	if got != nil || !errors.Is(err, broken) || err.Error() != `acl: read "dump.txt": broken pipe` {
-		t.Errorf("Read = %v, %v, want no binding and the error of the input", got, err)
-	}
+	assert.Nil(t, got, "Read = %v, %v, want no binding and the error of the input", got, err)
+	assert.ErrorIs(t, err, broken, "Read = %v, %v, want no binding and the error of the input", got, err)
+	assert.EqualError(t, err, `acl: read "dump.txt": broken pipe`, "Read = %v, %v, want no binding and the error of the input", got, err)
 }
 
 func TestReadKeepsEqualTextsOnce(t *testing.T) {
 	text := strings.Repeat(oneJSON, 2)
 	got, err := acl.Read(strings.NewReader(text), "", acl.FormatJSON)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	a, b := got[0], got[1]
 	for _, pair := range [][2]string{
 		{a.Pattern.Name, b.Pattern.Name}, {a.Entry.Principal, b.Entry.Principal}, {a.Entry.Host, b.Entry.Host},
 	} {
-		if unsafe.StringData(pair[0]) != unsafe.StringData(pair[1]) {
-			t.Errorf("%q is stored twice", pair[0])
-		}
+		t.Run(fmt.Sprint(pair), func(t *testing.T) {
+			assert.Same(t, unsafe.StringData(pair[1]), unsafe.StringData(pair[0]), "%q is stored twice", pair[0])
+		})
 	}
 }
 
 func TestParseErrorWithoutAFile(t *testing.T) {
 	err := &acl.ParseError{Line: 3, Column: 7, Found: "this", Expected: "that"}
-	if got, want := err.Error(), "3:7: found this, expected that"; got != want {
-		t.Errorf("Error() = %q, want %q", got, want)
-	}
+	got, want := err.Error(), "3:7: found this, expected that"
+	assert.Equal(t, want, got)
 }
 
 func TestFormatNames(t *testing.T) {
@@ -214,18 +203,21 @@ func TestFormatNames(t *testing.T) {
 		acl.FormatAuto: "auto", acl.FormatText: "kafka-acls", acl.FormatText3: "kafka-acls-3",
 		acl.FormatJSON: "json", acl.FormatZooKeeper: "zookeeper",
 	} {
-		if got, err := acl.ParseFormat(name); err != nil || got != f || f.String() != name {
-			t.Errorf("ParseFormat(%q) = %v, %v, want %v", name, got, err, f)
-		}
+		t.Run(name, func(t *testing.T) {
+			got, err := acl.ParseFormat(name)
+			require.NoError(t, err)
+			assert.Equal(t, f, got)
+			assert.Equal(t, name, f.String())
+		})
 	}
 	for _, name := range []string{"", "JSON", "text", "kafka-acls "} {
-		if got, err := acl.ParseFormat(name); err == nil || got != acl.FormatAuto {
-			t.Errorf("ParseFormat(%q) = %v, %v, want an error", name, got, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			got, err := acl.ParseFormat(name)
+			require.Error(t, err)
+			assert.Equal(t, acl.FormatAuto, got)
+		})
 	}
-	if got := acl.Format(99).String(); got != "Format(99)" {
-		t.Errorf("Format(99).String() = %q", got)
-	}
+	assert.Equal(t, "Format(99)", acl.Format(99).String(), "Format(99).String()")
 }
 
 // TestReadHostsThatKafkaCanHaveStored: in every format, Read accepts a host that is

@@ -1,11 +1,13 @@
 package acl_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -66,23 +68,24 @@ func TestTemplates(t *testing.T) {
 			want = append(want, "User:a "+strings.TrimSpace(line), "User:b "+strings.TrimSpace(line))
 		}
 		slices.Sort(want)
-		if err != nil || !slices.Equal(brief(got), want) {
-			t.Errorf("%v: got %v, %v\nwant %v", tt.template, brief(got), err, want)
-		}
+		require.NoError(t, err, tt.template)
+		assert.Equal(t, want, brief(got), tt.template)
 		for _, b := range got {
-			if err := b.ValidateStrict(); err != nil || b.Entry.Permission != acl.Allow || b.Entry.Host != "*" {
-				t.Errorf("%v: made %v: %v", tt.template, b, err)
-			}
+			err := b.ValidateStrict()
+			require.NoError(t, err, "%v: made %v: %v", tt.template, b, err)
+			assert.Equal(t, acl.Allow, b.Entry.Permission, "%v: made %v: %v", tt.template, b, err)
+			assert.Equal(t, "*", b.Entry.Host, "%v: made %v: %v", tt.template, b, err)
 		}
-		if again, err := acl.ParseTemplate(tt.template.String()); again != tt.template || err != nil {
-			t.Errorf("%v read back as %v: %v", tt.template, again, err)
-		}
+		again, err := acl.ParseTemplate(tt.template.String())
+		assert.Equal(t, tt.template, again, "%v read back as %v", tt.template, again)
+		assert.NoError(t, err, "%v read back as %v", tt.template, again)
 	}
 	hosts := []string{"10.0.0.1", "::1"}
 	list, err := acl.SourceConnector.Bindings(acl.TemplateArgs{Principals: []string{"User:a"}, Hosts: hosts, Topics: []string{"t"}})
-	if err != nil || len(list) != 2 || list[0].Entry.Host != hosts[0] || list[1].Entry.Host != hosts[1] {
-		t.Errorf("got %v, %v", list, err)
-	}
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	assert.Equal(t, hosts[0], list[0].Entry.Host)
+	assert.Equal(t, hosts[1], list[1].Entry.Host)
 }
 
 func TestTemplatesRefuse(t *testing.T) {
@@ -113,18 +116,20 @@ func TestTemplatesRefuse(t *testing.T) {
 		{acl.Producer, acl.TemplateArgs{Principals: who, Topics: one, PatternType: resource.PatternMatch}, "patternType"},
 		{acl.Producer, acl.TemplateArgs{Principals: who, Topics: many}, "args"},
 	} {
-		list, err := tt.template.Bindings(tt.args)
-		var invalid *acl.InvalidError
-		if list != nil || !errors.As(err, &invalid) || invalid.Field != tt.field {
-			t.Errorf("%v of %d topics: got %d bindings, %v; want an error for %s", tt.template, len(tt.args.Topics), len(list), err, tt.field)
-		}
+		t.Run(fmt.Sprint(tt.template), func(t *testing.T) {
+			list, err := tt.template.Bindings(tt.args)
+			var invalid *acl.InvalidError
+			assert.Nil(t, list, "%v of %d topics: got %d bindings, %v; want an error for %s", tt.template, len(tt.args.Topics), len(list), err, tt.field)
+			require.ErrorAs(t, err, &invalid, "%v of %d topics: got %d bindings, %v; want an error for %s", tt.template, len(tt.args.Topics), len(list), err, tt.field)
+			assert.Equal(t, tt.field, invalid.Field, "%v of %d topics: got %d bindings, %v; want an error for %s", tt.template, len(tt.args.Topics), len(list), err, tt.field)
+		})
 	}
-	if got, err := acl.ParseTemplate("nobody"); got != 0 || err == nil {
-		t.Errorf("got %v, %v", got, err)
-	}
-	if list, err := acl.Producer.Bindings(acl.TemplateArgs{Principals: who, Topics: many[:len(many)-1]}); err != nil || len(list) != 9_999 {
-		t.Errorf("got %d bindings, %v", len(list), err)
-	}
+	got, err := acl.ParseTemplate("nobody")
+	assert.Equal(t, acl.Template(0), got)
+	assert.Error(t, err)
+	list, err := acl.Producer.Bindings(acl.TemplateArgs{Principals: who, Topics: many[:len(many)-1]})
+	assert.NoError(t, err, "got %d bindings, %v", len(list), err)
+	assert.Len(t, list, 9_999, "got %d bindings, %v", len(list), err)
 }
 
 func ExampleTemplate_Bindings() {

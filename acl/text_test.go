@@ -18,10 +18,12 @@ func TestReadTextOfEarlierReleases(t *testing.T) {
 
 	// Up to 1.1, with and without the trailing spaces that it printed.
 	for _, end := range []string{"", " "} {
-		read(t, "Current ACLs for resource `Topic:test_secure_topic`:"+end+"\n"+
-			end+"\tUser:alice has Allow permission for operations: Read from hosts: 10.0.0.1\n"+
-			"\tUser:CN=bob has Allow permission, OU=x has Deny permission for operations: DescribeConfigs from hosts: *"+end+"\n\n",
-			acl.FormatAuto, alice, bob)
+		t.Run(end, func(t *testing.T) {
+			read(t, "Current ACLs for resource `Topic:test_secure_topic`:"+end+"\n"+
+				end+"\tUser:alice has Allow permission for operations: Read from hosts: 10.0.0.1\n"+
+				"\tUser:CN=bob has Allow permission, OU=x has Deny permission for operations: DescribeConfigs from hosts: *"+end+"\n\n",
+				acl.FormatAuto, alice, bob)
+		})
 	}
 
 	// 2.0 to 2.3 print the pattern type as well.
@@ -47,15 +49,19 @@ func TestReadTextWithSeparatorsInNames(t *testing.T) {
 		"a, b", "a, name=b", "a, patternType=PREFIXED)", "a, patternType=PREFIXED)`:", "`", ")", "=", "a b ", " ",
 		"ResourcePattern(resourceType=TOPIC, name=a, patternType=LITERAL)", "Topic:LITERAL:x", "é\u2028",
 	} {
-		want := binding(resource.PrefixedPattern(resource.Group, name), "User:a", "*", ops.Read)
-		read(t, "Current ACLs for resource `ResourcePattern(resourceType=GROUP, name="+name+", patternType=PREFIXED)`:\n"+
-			"\t(principal=User:a, host=*, operation=READ, permissionType=ALLOW)\n", acl.FormatText, want)
+		t.Run(name, func(t *testing.T) {
+			want := binding(resource.PrefixedPattern(resource.Group, name), "User:a", "*", ops.Read)
+			read(t, "Current ACLs for resource `ResourcePattern(resourceType=GROUP, name="+name+", patternType=PREFIXED)`:\n"+
+				"\t(principal=User:a, host=*, operation=READ, permissionType=ALLOW)\n", acl.FormatText, want)
+		})
 	}
 	for _, principal := range []string{
 		"User:CN=a, OU=b", "User:a, host=b", "User:a, host=1.2.3.4, operation=ALL, permissionType=ALLOW", "User:)", "User: ", ":",
 		"User:(principal=", "User:a has Allow permission for operations: Read from hosts: *",
 	} {
-		read(t, strings.Replace(oneText, "User:alice", principal, 1), acl.FormatText, topic("foo", principal))
+		t.Run(principal, func(t *testing.T) {
+			read(t, strings.Replace(oneText, "User:alice", principal, 1), acl.FormatText, topic("foo", principal))
+		})
 	}
 	want := topic("foo", "User:alice")
 	want.Entry.Host = "a host, of sorts)"
@@ -122,17 +128,19 @@ func TestReadTextRefusesHeadings(t *testing.T) {
 			"Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL)`: " +
 			"or, after a tab, an entry such as (principal=User:alice, host=*, operation=READ, permissionType=ALLOW)"}},
 	} {
-		want := make([]string, len(test.want))
-		for i, w := range test.want {
-			want[i] = "dump.txt:" + w
-		}
-		// The entry below is valid except that its heading has the form of an old
-		// release.
-		entry := ok
-		if strings.Contains(test.heading, "`Queue") || strings.Contains(test.heading, "`Topic`") {
-			entry = "\tUser:alice has Allow permission for operations: Read from hosts: *\n"
-		}
-		refuse(t, test.heading+"\n"+entry+entry, acl.FormatText, want...)
+		t.Run(test.heading, func(t *testing.T) {
+			want := make([]string, len(test.want))
+			for i, w := range test.want {
+				want[i] = "dump.txt:" + w
+			}
+			// The entry below is valid except that its heading has the form of an old
+			// release.
+			entry := ok
+			if strings.Contains(test.heading, "`Queue") || strings.Contains(test.heading, "`Topic`") {
+				entry = "\tUser:alice has Allow permission for operations: Read from hosts: *\n"
+			}
+			refuse(t, test.heading+"\n"+entry+entry, acl.FormatText, want...)
+		})
 	}
 }
 
@@ -156,11 +164,13 @@ func TestReadTextRefusesEntries(t *testing.T) {
 		{"\t(principal=User:a\x00, host=*, operation=READ, permissionType=ALLOW)", []string{`19: found control character '\x00', ` + printable}},
 		{"\t(principal=User:a\u0085, host=*, operation=READ, permissionType=ALLOW)", []string{`19: found control character '\u0085', ` + printable}},
 	} {
-		want := make([]string, len(test.want))
-		for i, w := range test.want {
-			want[i] = "dump.txt:4:" + w
-		}
-		refuse(t, oneText+test.entry+"\n", acl.FormatText, want...)
+		t.Run(test.entry, func(t *testing.T) {
+			want := make([]string, len(test.want))
+			for i, w := range test.want {
+				want[i] = "dump.txt:4:" + w
+			}
+			refuse(t, oneText+test.entry+"\n", acl.FormatText, want...)
+		})
 	}
 
 	// The heading determines the form of the entries.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -21,9 +23,7 @@ var formats = []acl.Format{acl.FormatText, acl.FormatText3, acl.FormatJSON, acl.
 func write(t *testing.T, format acl.Format, bindings ...acl.Binding) string {
 	t.Helper()
 	var buf bytes.Buffer
-	if err := acl.Write(&buf, format, slices.Values(bindings)); err != nil {
-		t.Fatalf("Write as %v: %v", format, err)
-	}
+	require.NoError(t, acl.Write(&buf, format, slices.Values(bindings)), "Write as %v", format)
 	return buf.String()
 }
 
@@ -36,22 +36,21 @@ func TestWriteAndReadGoldens(t *testing.T) {
 	for format, file := range map[acl.Format]string{
 		acl.FormatText: "kafka-acls.txt", acl.FormatText3: "kafka-acls-3.txt", acl.FormatJSON: "json.jsonl", acl.FormatZooKeeper: "zookeeper.txt",
 	} {
-		golden, err := os.ReadFile("testdata/" + file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := write(t, format, all...); got != string(golden) {
-			t.Errorf("Write as %v\n%q\nwant\n%q", format, got, golden)
-		}
-		read(t, string(golden), acl.FormatAuto, all...)
+		t.Run(file, func(t *testing.T) {
+			golden, err := os.ReadFile("testdata/" + file)
+			require.NoError(t, err)
+			got := write(t, format, all...)
+			assert.Equal(t, string(golden), got, "Write as %v\n%q\nwant\n%q", format, got, golden)
+			read(t, string(golden), acl.FormatAuto, all...)
+		})
 	}
 }
 
 func TestWriteNothing(t *testing.T) {
 	for _, format := range formats {
-		if got := write(t, format); got != "" {
-			t.Errorf("Write of nothing as %v = %q", format, got)
-		}
+		t.Run(fmt.Sprint(format), func(t *testing.T) {
+			assert.Equal(t, "", write(t, format))
+		})
 	}
 }
 
@@ -59,18 +58,20 @@ func TestWriteNothing(t *testing.T) {
 func TestWriteOrder(t *testing.T) {
 	list := []acl.Binding{topic("b", "User:z"), topic("a", "User:x"), topic("b", "User:y"), topic("b", "User:x")}
 	for _, format := range formats {
-		want := list
-		if format == acl.FormatZooKeeper {
-			want = []acl.Binding{list[1], list[0], list[2], list[3]}
-		}
-		text := write(t, format, list...)
-		read(t, text, format, want...)
-		if headings := strings.Count(text, "Current ACLs"); format <= acl.FormatText3 && headings != 3 {
-			t.Errorf("Write as %v makes %d headings, want 3:\n%s", format, headings, text)
-		}
-		if lines := strings.Count(text, "\n"); format == acl.FormatZooKeeper && lines != 2 {
-			t.Errorf("Write as %v makes %d lines, want 2:\n%s", format, lines, text)
-		}
+		t.Run(fmt.Sprint(format), func(t *testing.T) {
+			want := list
+			if format == acl.FormatZooKeeper {
+				want = []acl.Binding{list[1], list[0], list[2], list[3]}
+			}
+			text := write(t, format, list...)
+			read(t, text, format, want...)
+			if headings := strings.Count(text, "Current ACLs"); format <= acl.FormatText3 && headings != 3 {
+				t.Errorf("Write as %v makes %d headings, want 3:\n%s", format, headings, text)
+			}
+			if lines := strings.Count(text, "\n"); format == acl.FormatZooKeeper && lines != 2 {
+				t.Errorf("Write as %v makes %d lines, want 2:\n%s", format, lines, text)
+			}
+		})
 	}
 }
 
@@ -111,16 +112,17 @@ func TestWriteRefusesWhatItCouldNotReadBack(t *testing.T) {
 		{topic(`a, name=b, patternType=PREFIXED)`, "User:a"), nil},
 		{topic(strings.Repeat("n", acl.MaxLineBytes), "User:a"), inAll},
 	} {
-		for _, format := range formats {
-			var buf bytes.Buffer
-			err := acl.Write(&buf, format, slices.Values([]acl.Binding{one, test.binding, one}))
-			if refused := err != nil; refused != test.refused[format] {
-				t.Errorf("Write of %.200v as %v: refused = %v (%v), want %v", test.binding, format, refused, err, test.refused[format])
+		t.Run(fmt.Sprint(test.binding), func(t *testing.T) {
+			for _, format := range formats {
+				var buf bytes.Buffer
+				err := acl.Write(&buf, format, slices.Values([]acl.Binding{one, test.binding, one}))
+				refused := err != nil
+				assert.Equal(t, test.refused[format], refused, "Write of %.200v as %v: refused = %v (%v), want %v", test.binding, format, refused, err, test.refused[format])
+				if err != nil && buf.Len() > 0 {
+					t.Errorf("Write of %.200v as %v: it is refused, and yet this is written: %q", test.binding, format, buf.String())
+				}
 			}
-			if err != nil && buf.Len() > 0 {
-				t.Errorf("Write of %.200v as %v: it is refused, and yet this is written: %q", test.binding, format, buf.String())
-			}
-		}
+		})
 	}
 }
 
@@ -131,15 +133,13 @@ func TestWriteNamesEveryBindingThatItRefuses(t *testing.T) {
 		`reading it back finds the end of the line, expected "` + "`:" + `" before it` + "\n" +
 		`acl: the binding of TOPIC "c" (LITERAL), ALLOW READ for "User:\x1b[2J" from host "*" cannot be written as kafka-acls: ` +
 		`reading it back finds control character '\x1b', expected only printable text: use the json format for other names`
-	if err == nil || err.Error() != want || buf.Len() > 0 {
-		t.Errorf("Write writes %q, error\n%v\nwant\n%s", buf.String(), err, want)
-	}
+	assert.EqualError(t, err, want, "Write writes %q, error\n%v\nwant\n%s", buf.String(), err, want)
+	assert.LessOrEqual(t, buf.Len(), 0, "Write writes %q, error\n%v\nwant\n%s", buf.String(), err, want)
 
 	many := slices.Repeat([]acl.Binding{topic("a\nb", "User:a")}, acl.MaxParseErrors+1)
 	err = acl.Write(&buf, acl.FormatText, slices.Values(many))
-	if lines := strings.Count(err.Error(), "\n") + 1; lines != acl.MaxParseErrors {
-		t.Errorf("%d bindings are refused with %d errors", len(many), lines)
-	}
+	lines := strings.Count(err.Error(), "\n") + 1
+	assert.Equal(t, acl.MaxParseErrors, lines, "%d bindings are refused with %d errors", len(many), lines)
 }
 
 func TestWriteNamesTheResourceWhoseLineIsTooLong(t *testing.T) {
@@ -151,18 +151,19 @@ func TestWriteNamesTheResourceWhoseLineIsTooLong(t *testing.T) {
 	err := acl.Write(&buf, acl.FormatZooKeeper, slices.Values(many))
 	const want = `acl: the 13000 bindings of TOPIC "b" (LITERAL) cannot be written as zookeeper: ` +
 		`reading it back finds a longer line, expected no line of more than 1048576 bytes`
-	if err == nil || err.Error() != want || buf.Len() > 0 {
-		t.Errorf("Write writes %d bytes, error\n%v\nwant\n%s", buf.Len(), err, want)
-	}
+	assert.EqualError(t, err, want, "Write writes %d bytes, error\n%v\nwant\n%s", buf.Len(), err, want)
+	assert.LessOrEqual(t, buf.Len(), 0, "Write writes %d bytes, error\n%v\nwant\n%s", buf.Len(), err, want)
 	write(t, acl.FormatText, many...)
 }
 
 func TestWriteOfAFormatThatCannotBeWritten(t *testing.T) {
 	for _, format := range []acl.Format{acl.FormatAuto, acl.Format(99)} {
-		var buf bytes.Buffer
-		if err := acl.Write(&buf, format, slices.Values([]acl.Binding{one})); err == nil || buf.Len() > 0 {
-			t.Errorf("Write as %v = %q, %v, want an error", format, buf.String(), err)
-		}
+		t.Run(fmt.Sprint(format), func(t *testing.T) {
+			var buf bytes.Buffer
+			err := acl.Write(&buf, format, slices.Values([]acl.Binding{one}))
+			require.Error(t, err, "Write as %v = %q, %v, want an error", format, buf.String(), err)
+			assert.LessOrEqual(t, buf.Len(), 0, "Write as %v = %q, %v, want an error", format, buf.String(), err)
+		})
 	}
 }
 
@@ -172,9 +173,7 @@ func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 
 func TestWriteReturnsTheErrorOfItsOutput(t *testing.T) {
 	full := errors.New("disk full")
-	if err := acl.Write(brokenWriter{full}, acl.FormatJSON, slices.Values([]acl.Binding{one})); !errors.Is(err, full) {
-		t.Errorf("Write = %v, want %v", err, full)
-	}
+	assert.ErrorIs(t, acl.Write(brokenWriter{full}, acl.FormatJSON, slices.Values([]acl.Binding{one})), full, "Write")
 }
 
 // nasty draws text with the formats' separators, and with characters that they cannot
@@ -225,29 +224,27 @@ func TestWriteThenReadIsTheSame(t *testing.T) {
 			var buf bytes.Buffer
 			err := acl.Write(&buf, format, slices.Values(list))
 			if err != nil {
-				if buf.Len() > 0 || format == acl.FormatJSON && valid {
-					rt.Fatalf("Write as %v: %v, having written %q", format, err, buf.String())
-				}
+				require.LessOrEqual(rt, buf.Len(), 0, "Write as %v: %v, having written %q", format, err, buf.String())
+				require.False(rt, format == acl.FormatJSON && valid, "Write as %v: %v, having written %q", format, err, buf.String())
 				continue
 			}
-			if !valid {
-				rt.Fatalf("Write as %v accepts an invalid binding: %q", format, buf.String())
-			}
+			require.True(rt, valid, "Write as %v accepts an invalid binding: %q", format, buf.String())
 			written[format] += len(list)
 			for _, as := range []acl.Format{format, acl.FormatAuto} {
 				got, err := acl.Read(&buf, "", as)
-				if err != nil || !sameSet(got, list) {
-					rt.Fatalf("Read of what was written as %v: %v, %v", format, got, err)
-				}
+				require.NoError(rt, err, "Read of what was written as %v", format)
+				require.True(rt, sameSet(got, list), "Read of what was written as %v: %v, %v", format, got, err)
 				buf.Reset()
 				_ = acl.Write(&buf, format, slices.Values(list))
 			}
 		}
 	})
 	for _, format := range formats {
-		if written[format] < 10 && !testing.Short() { // rapid makes a fifth of the checks in short runs
-			t.Errorf("only %d bindings were written as %v: the test proves nothing", written[format], format)
-		}
+		t.Run(fmt.Sprint(format), func(t *testing.T) {
+			if written[format] < 10 && !testing.Short() { // rapid makes a fifth of the checks in short runs
+				t.Errorf("only %d bindings were written as %v: the test proves nothing", written[format], format)
+			}
+		})
 	}
 }
 

@@ -24,7 +24,9 @@ func TestReadZooKeeper(t *testing.T) {
 		"/kafka-acl-extended/PREFIXED/User/kafka-acl":      resource.PrefixedPattern(resource.User, "kafka-acl"),
 		"/kafka-acl-extended/Prefixed/TransactionalId/t\"": resource.PrefixedPattern(resource.TransactionalID, "t\""),
 	} {
-		read(t, path+document, acl.FormatZooKeeper, binding(pattern, `User:a {"x":[]}`, "*", ops.Read))
+		t.Run(path, func(t *testing.T) {
+			read(t, path+document, acl.FormatZooKeeper, binding(pattern, `User:a {"x":[]}`, "*", ops.Read))
+		})
 	}
 	read(t, `/kafka-acl/Topic/foo {"version":1,"acls":[]}`, acl.FormatZooKeeper)
 }
@@ -71,7 +73,9 @@ func TestReadZooKeeperRefuses(t *testing.T) {
 		{`/kafka-acl/Group/g {"version":1,"acls":[` + strings.Replace(acls, `User:a`, `User:\udc00`, 1) + `]}`, `60: found \udc00, expected both halves of the UTF-16 pair of a character`},
 		{`/kafka-acl/Group/g {"version":1,"acls":[]} {"version":1,"acls":[]}`, `44: found "{\"version\":1,\"acls\":[]}", expected nothing more on this line`},
 	} {
-		refuse(t, oneZooKeeper+test.line, acl.FormatZooKeeper, "dump.txt:2:"+test.want)
+		t.Run(test.line, func(t *testing.T) {
+			refuse(t, oneZooKeeper+test.line, acl.FormatZooKeeper, "dump.txt:2:"+test.want)
+		})
 	}
 	// All fields of all ACLs in a line are checked.
 	refuse(t, `/kafka-acl/Group/. {"version":1,"acls":[`+strings.NewReplacer("User:", "", "Read", "Any").Replace(acls)+`,`+

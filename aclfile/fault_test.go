@@ -11,6 +11,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -132,9 +135,7 @@ var oldStates = []struct {
 	loads bool
 }{
 	{"saved", func(t *testing.T, path string) {
-		if err := Save(path, acl.FormatText, slices.Values(set("old", 3))); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, Save(path, acl.FormatText, slices.Values(set("old", 3))))
 	}, true},
 	{"written by hand", func(t *testing.T, path string) {
 		saveByHand(t, path, set("old", 3))
@@ -142,19 +143,14 @@ var oldStates = []struct {
 	{"left by a save that was killed", func(t *testing.T, path string) {
 		saveByHand(t, path, set("old", 3))
 		s := saver{filesystem: &faulty{failAt: 11, killed: true}}
-		if err := s.save(path, acl.FormatText, slices.Values(set("between", 4))); err == nil {
-			t.Fatal("the save was not killed")
-		}
-		if sum, _ := os.ReadFile(path + ".sum"); strings.Count(string(sum), "\n") != 2 {
-			t.Fatalf("the checksum file is %q, want two checksums", sum)
-		}
+		require.Error(t, s.save(path, acl.FormatText, slices.Values(set("between", 4))), "the save was not killed")
+		sum, _ := os.ReadFile(path + ".sum")
+		require.Equal(t, 2, strings.Count(string(sum), "\n"), "the checksum file is %q, want two checksums", sum)
 	}, true},
 	{"none", func(*testing.T, string) {}, false},
 	{"empty, which would load if it got a checksum", func(t *testing.T, path string) { saveByHand(t, path, nil) }, false},
 	{"damaged", func(t *testing.T, path string) {
-		if err := Save(path, acl.FormatText, slices.Values(set("old", 3))); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, Save(path, acl.FormatText, slices.Values(set("old", 3))))
 		saveByHand(t, path, set("damaged", 2))
 	}, false},
 }
@@ -163,13 +159,9 @@ var oldStates = []struct {
 func saveByHand(t *testing.T, path string, bindings []acl.Binding) {
 	t.Helper()
 	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer f.Close()
-	if err := acl.Write(f, acl.FormatText, slices.Values(bindings)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, acl.Write(f, acl.FormatText, slices.Values(bindings)))
 }
 
 // expectedFaults is the number of calls in all the saves below that can fail.
@@ -194,9 +186,7 @@ func TestEveryFaultLeavesOneSetWhole(t *testing.T) {
 		}
 	}
 	t.Logf("survived %d faults", survived)
-	if survived < expectedFaults {
-		t.Errorf("only %d faults, want %d: some call of the save is no longer tested", survived, expectedFaults)
-	}
+	assert.GreaterOrEqual(t, survived, expectedFaults, "only %d faults, want %d: some call of the save is no longer tested", survived, expectedFaults)
 }
 
 // faultOnce reports whether the save made fewer calls than failAt.
@@ -207,9 +197,7 @@ func faultOnce(t *testing.T, state string, write func(*testing.T, string), loads
 	s := saver{filesystem: f}
 	err := s.save(path, acl.FormatJSON, slices.Values(set("new", 5)))
 	if len(f.calls) <= failAt {
-		if err != nil {
-			t.Errorf("%s: Save without a fault: %v", state, err)
-		}
+		assert.NoError(t, err, "%s: Save without a fault: %v", state, err)
 		return true
 	}
 	at := fmt.Sprintf("%s, failing call %d %q, killed %v", state, failAt, f.calls[failAt], killed)
@@ -235,24 +223,20 @@ func faultOnce(t *testing.T, state string, write func(*testing.T, string), loads
 		t.Errorf("%s: the invalid old file loads now: %v", at, got)
 	}
 	again := saver{filesystem: disk{}}
-	if err := again.save(path, acl.FormatText, slices.Values(set("next", 1))); err != nil {
-		t.Errorf("%s: the next Save: %v", at, err)
-	}
-	if got, err := Load(path, ChecksumRequired); err != nil || !slices.Equal(got, set("next", 1)) {
-		t.Errorf("%s: after the next Save, Load = %v, %v", at, got, err)
-	}
-	if files := folderOf(t, path); !slices.Equal(files, []string{"acls", "acls.sum"}) {
-		t.Errorf("%s: the folder then holds %q", at, files)
-	}
+	err = again.save(path, acl.FormatText, slices.Values(set("next", 1)))
+	assert.NoError(t, err, "%s: the next Save: %v", at, err)
+	got, err = Load(path, ChecksumRequired)
+	require.NoError(t, err, "%s: after the next Save, Load", at)
+	assert.Equal(t, set("next", 1), got, "%s: after the next Save, Load", at)
+	files := folderOf(t, path)
+	assert.Equal(t, []string{"acls", "acls.sum"}, files, "%s: the folder then holds %q", at, files)
 	return false
 }
 
 func folderOf(t *testing.T, path string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var names []string
 	for _, entry := range entries {
 		names = append(names, entry.Name())
@@ -267,18 +251,14 @@ func TestSaveSyncsBeforeItGoesOn(t *testing.T) {
 	oldStates[0].write(t, path)
 	f := &faulty{failAt: -1}
 	s := saver{filesystem: f}
-	if err := s.save(path, acl.FormatText, slices.Values(set("new", 5))); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.save(path, acl.FormatText, slices.Values(set("new", 5))))
 	want := []string{
 		"create temp", "write temp", "chmod temp", "sync temp", "close temp",
 		"create temp-sum", "write temp-sum", "chmod temp-sum", "sync temp-sum", "close temp-sum", "rename acls.sum", "sync folder",
 		"rename acls", "sync folder",
 		"create temp-sum", "write temp-sum", "chmod temp-sum", "sync temp-sum", "close temp-sum", "rename acls.sum", "sync folder",
 	}
-	if !slices.Equal(f.calls, want) {
-		t.Errorf("Save calls\n%q\nwant\n%q", f.calls, want)
-	}
+	assert.Equal(t, want, f.calls, "Save calls\n%q\nwant\n%q", f.calls, want)
 }
 
 // If a save happens between reading the checksum and reading the file, Load reads
@@ -289,9 +269,7 @@ func TestLoadReadsAgain(t *testing.T) {
 		saved := 0
 		save := func() {
 			saved++
-			if err := Save(path, acl.FormatText, slices.Values(set("a", saved))); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, Save(path, acl.FormatText, slices.Values(set("a", saved))))
 		}
 		save()
 		c, err := readContent(path, func(name string, maxBytes int64) ([]byte, error) {
@@ -307,9 +285,9 @@ func TestLoadReadsAgain(t *testing.T) {
 		case saves < readAttempts && err != nil:
 			t.Errorf("with %d saves: %v", saves, err)
 		case saves < readAttempts:
-			if got, err := c.bindings(path); err != nil || len(got) != saves+1 {
-				t.Errorf("with %d saves: %v, %v", saves, got, err)
-			}
+			got, err := c.bindings(path)
+			assert.NoError(t, err, "with %d saves", saves)
+			assert.Len(t, got, saves+1, "with %d saves", saves)
 		}
 	}
 }

@@ -18,6 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/aclfile"
 )
@@ -67,13 +70,10 @@ func TestKilledWriter(t *testing.T) {
 // numberOf returns the number of a set, and fails unless the set is complete.
 func numberOf(t *testing.T, loaded []acl.Binding) int {
 	t.Helper()
-	if len(loaded) == 0 {
-		t.Fatal("the set is empty")
-	}
+	require.NotEmpty(t, loaded, "the set is empty")
 	n, err := strconv.Atoi(strings.TrimPrefix(loaded[0].Entry.Principal, "User:"))
-	if err != nil || !slices.Equal(loaded, numbered(n)) {
-		t.Fatalf("the %d bindings loaded are not a complete set: %v", len(loaded), err)
-	}
+	require.NoError(t, err, "the %d bindings loaded are not a complete set", len(loaded))
+	require.Equal(t, numbered(n), loaded, "the %d bindings loaded are not a complete set", len(loaded))
 	return n
 }
 
@@ -93,9 +93,7 @@ func TestKill(t *testing.T) {
 		if done == 0 && errors.Is(err, fs.ErrNotExist) {
 			continue // killed in the very first save
 		}
-		if err != nil {
-			t.Fatalf("seed %d: killed in save %d: Load: %v", seed, begun, err)
-		}
+		require.NoError(t, err, "seed %d: killed in save %d: Load: %v", seed, begun, err)
 		last = numberOf(t, loaded)
 		if last != begun && last != done {
 			t.Fatalf("seed %d: save %d had ended and %d had begun, but set %d is loaded", seed, done, begun, last)
@@ -108,9 +106,10 @@ func TestKill(t *testing.T) {
 		}
 	}
 	t.Logf("survived %d kills, %d of them in a save, of which %d had replaced the file; %d sets saved", kills, inside, replaced, last)
-	if kills < expectedKills || inside < expectedInside || replaced == 0 || replaced == inside {
-		t.Errorf("want at least %d kills, %d of them in a save, some before and some after the file is replaced", expectedKills, expectedInside)
-	}
+	assert.GreaterOrEqual(t, kills, expectedKills, "want at least %d kills, %d of them in a save, some before and some after the file is replaced", expectedKills, expectedInside)
+	assert.GreaterOrEqual(t, inside, expectedInside, "want at least %d kills, %d of them in a save, some before and some after the file is replaced", expectedKills, expectedInside)
+	assert.NotEqual(t, 0, replaced, "want at least %d kills, %d of them in a save, some before and some after the file is replaced", expectedKills, expectedInside)
+	assert.NotEqual(t, inside, replaced, "want at least %d kills, %d of them in a save, some before and some after the file is replaced", expectedKills, expectedInside)
 }
 
 // runAndKill starts a writer, kills it some time after its first save has begun, and
@@ -122,12 +121,8 @@ func runAndKill(t *testing.T, path string, last int, after time.Duration) (begun
 	writer := exec.Command(os.Args[0], "-test.run=^TestKilledWriter$")
 	writer.Env = append(os.Environ(), killFile+"="+path)
 	out, err := writer.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := writer.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, writer.Start())
 	scanner := bufio.NewScanner(out)
 	read := func() bool {
 		if !scanner.Scan() {
@@ -147,9 +142,7 @@ func runAndKill(t *testing.T, path string, last int, after time.Duration) (begun
 	}
 	read()
 	time.Sleep(after)
-	if err := writer.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, writer.Process.Kill())
 	for read() {
 	}
 	_, _ = io.Copy(io.Discard, out)

@@ -11,6 +11,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -21,17 +24,13 @@ import (
 
 func writeFile(t *testing.T, path, text string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(text)
 }
 
@@ -46,9 +45,11 @@ func TestLoadNoticesAllDamage(t *testing.T) {
 		damaged++
 		got, err := aclfile.Load(path, aclfile.ChecksumOptional)
 		var wrong *aclfile.ChecksumError
-		if got != nil || !errors.As(err, &wrong) || wrong.Missing || wrong.Found == "" || wrong.Expected == "" {
-			t.Errorf("%s at %d: Load = %v, %v", what, at, got, err)
-		}
+		assert.Nil(t, got, "%s at %d: Load", what, at)
+		require.ErrorAs(t, err, &wrong, "%s at %d: Load", what, at)
+		require.False(t, wrong.Missing, "%s at %d: Load", what, at)
+		assert.NotEqual(t, "", wrong.Found, "%s at %d: Load", what, at)
+		assert.NotEqual(t, "", wrong.Expected, "%s at %d: Load", what, at)
 	}
 	for i := range text {
 		writeFile(t, path, text[:i])
@@ -63,9 +64,7 @@ func TestLoadNoticesAllDamage(t *testing.T) {
 		writeFile(t, path+".sum", sum[:i])
 		refuse("checksum cut", i)
 	}
-	if damaged < 2*len(text)+len(sum) {
-		t.Errorf("only %d damaged files", damaged)
-	}
+	assert.GreaterOrEqual(t, damaged, 2*len(text)+len(sum), "only %d damaged files", damaged)
 	writeFile(t, path+".sum", sum)
 	wantLoaded(t, path, set("a", 2))
 }
@@ -95,35 +94,34 @@ func TestLoadChecksumFiles(t *testing.T) {
 		{right + "  acls\n\n", false},
 		{"", false},
 	} {
-		writeFile(t, path+".sum", test.sum)
-		got, err := aclfile.Load(path, aclfile.ChecksumRequired)
-		var checksum *aclfile.ChecksumError
-		if test.ok && (err != nil || !slices.Equal(got, set("a", 2))) || !test.ok && !errors.As(err, &checksum) {
-			t.Errorf("with the checksum file %q: Load = %v, %v", test.sum, got, err)
-		}
+		t.Run(test.sum, func(t *testing.T) {
+			writeFile(t, path+".sum", test.sum)
+			got, err := aclfile.Load(path, aclfile.ChecksumRequired)
+			var checksum *aclfile.ChecksumError
+			assert.False(t, test.ok && (err != nil || !slices.Equal(got, set("a", 2))), "with the checksum file %q: Load = %v, %v", test.sum, got, err)
+			assert.False(t, !test.ok && !errors.As(err, &checksum), "with the checksum file %q: Load = %v, %v", test.sum, got, err)
+		})
 	}
 	writeFile(t, path+".sum", strings.Repeat("a", 1<<20))
-	if _, err := aclfile.Load(path, aclfile.ChecksumRequired); err == nil || !strings.Contains(err.Error(), "larger than") {
-		t.Errorf("with a large checksum file: %v", err)
-	}
+	_, err := aclfile.Load(path, aclfile.ChecksumRequired)
+	assert.ErrorContains(t, err, "larger than", "with a large checksum file")
 }
 
 // A file that was written by hand has no checksum.
 func TestLoadWithoutChecksum(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	save(t, path, set("a", 2))
-	if err := os.Remove(path + ".sum"); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Remove(path+".sum"))
 	got, err := aclfile.Load(path, aclfile.ChecksumOptional)
-	if err != nil || !slices.Equal(got, set("a", 2)) {
-		t.Errorf("Load = %v, %v", got, err)
-	}
+	require.NoError(t, err, "Load")
+	assert.Equal(t, set("a", 2), got, "Load")
 	wantMissing(t, path, aclfile.ChecksumRequired)
 	wantMissing(t, path, 99)
 	for _, text := range []string{"", "\n \n", "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=a, patternType=LITERAL)`:\n"} {
-		writeFile(t, path, text)
-		wantMissing(t, path, aclfile.ChecksumOptional)
+		t.Run(text, func(t *testing.T) {
+			writeFile(t, path, text)
+			wantMissing(t, path, aclfile.ChecksumOptional)
+		})
 	}
 	save(t, path, nil) // an empty set is valid with a checksum
 	wantLoaded(t, path, nil)
@@ -133,9 +131,9 @@ func wantMissing(t *testing.T, path string, checksums aclfile.Checksums) {
 	t.Helper()
 	got, err := aclfile.Load(path, checksums)
 	var missing *aclfile.ChecksumError
-	if got != nil || !errors.As(err, &missing) || !missing.Missing {
-		t.Errorf("Load = %v, %v, want a missing checksum", got, err)
-	}
+	assert.Nil(t, got, "Load = %v, %v, want a missing checksum", got, err)
+	require.ErrorAs(t, err, &missing, "Load = %v, %v, want a missing checksum", got, err)
+	assert.True(t, missing.Missing, "Load = %v, %v, want a missing checksum", got, err)
 }
 
 func TestLoadReportsEverything(t *testing.T) {
@@ -143,17 +141,21 @@ func TestLoadReportsEverything(t *testing.T) {
 	writeFile(t, path, "{\"a\":1}\n{}\n")
 	got, err := aclfile.Load(path, aclfile.ChecksumOptional)
 	var wrong acl.ParseErrors
-	if got != nil || !errors.As(err, &wrong) || len(wrong) != 2 || wrong[1].Line != 2 || wrong[0].File != path {
-		t.Errorf("Load = %v, %v", got, err)
-	}
+	assert.Nil(t, got, "Load")
+	require.ErrorAs(t, err, &wrong, "Load")
+	require.Len(t, wrong, 2, "Load")
+	assert.Equal(t, 2, wrong[1].Line, "Load")
+	assert.Equal(t, path, wrong[0].File, "Load")
 	for _, path := range []string{filepath.Dir(path), "/dev/null"} {
-		if got, err := aclfile.Load(path, aclfile.ChecksumOptional); got != nil || err == nil || !strings.Contains(err.Error(), "not a regular file") {
-			t.Errorf("Load of %s = %v, %v", path, got, err)
-		}
+		t.Run(path, func(t *testing.T) {
+			got, err := aclfile.Load(path, aclfile.ChecksumOptional)
+			assert.Nil(t, got)
+			assert.ErrorContains(t, err, "not a regular file")
+		})
 	}
-	if got, err := aclfile.Load(path+"-none", aclfile.ChecksumOptional); got != nil || !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Load = %v, %v", got, err)
-	}
+	got, err = aclfile.Load(path+"-none", aclfile.ChecksumOptional)
+	assert.Nil(t, got, "Load")
+	assert.ErrorIs(t, err, fs.ErrNotExist, "Load")
 }
 
 func TestLoadLimit(t *testing.T) {
@@ -162,9 +164,9 @@ func TestLoadLimit(t *testing.T) {
 	if err := os.Truncate(path, aclfile.MaxFileBytes+1); err != nil { // a sparse file, which takes no space
 		t.Skip(err)
 	}
-	if got, err := aclfile.Load(path, aclfile.ChecksumOptional); got != nil || err == nil || !strings.Contains(err.Error(), "larger than") {
-		t.Errorf("Load = %v, %v", got, err)
-	}
+	got, err := aclfile.Load(path, aclfile.ChecksumOptional)
+	assert.Nil(t, got, "Load")
+	assert.ErrorContains(t, err, "larger than", "Load")
 }
 
 // Loading while another goroutine saves returns one complete set.
@@ -195,15 +197,11 @@ func TestLoadWhileSaving(t *testing.T) {
 		}
 		name := strings.TrimPrefix(got[0].Entry.Principal, "User:")
 		seen[name] = true
-		if !slices.Equal(got, set(name, 20)) {
-			t.Errorf("Load = %v", got)
-		}
+		assert.Equal(t, set(name, 20), got, "Load")
 	}
 	close(stop)
 	saving.Wait()
-	if len(seen) < 5 {
-		t.Errorf("only the sets %v were seen", seen)
-	}
+	assert.GreaterOrEqual(t, len(seen), 5, "only the sets %v were seen", seen)
 }
 
 func TestApply(t *testing.T) {
@@ -212,9 +210,7 @@ func TestApply(t *testing.T) {
 	store := snapshot.NewStore(snapshot.Config{})
 	apply := func(want uint64, bindings ...acl.Binding) {
 		t.Helper()
-		if err := aclfile.Apply(store, path, aclfile.ChecksumRequired); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, aclfile.Apply(store, path, aclfile.ChecksumRequired))
 		wantInForce(t, store, want, bindings)
 	}
 	apply(1, append(set("a", 3), set("b", 2)...)...)
@@ -229,9 +225,10 @@ func wantInForce(t *testing.T, store *snapshot.Store, generation uint64, want []
 	t.Helper()
 	n := store.Load()
 	want = slices.SortedFunc(slices.Values(want), acl.Binding.Compare)
-	if got := slices.Collect(n.All()); !n.Ready() || n.Generation() != generation || !slices.Equal(got, want) {
-		t.Fatalf("generation %d, ready %v, %v\nwant generation %d, %v", n.Generation(), n.Ready(), got, generation, want)
-	}
+	got := slices.Collect(n.All())
+	require.True(t, n.Ready(), "generation %d, ready %v, %v\nwant generation %d, %v", n.Generation(), n.Ready(), got, generation, want)
+	require.Equal(t, generation, n.Generation(), "generation %d, ready %v, %v\nwant generation %d, %v", n.Generation(), n.Ready(), got, generation, want)
+	require.Equal(t, want, got, "generation %d, ready %v, %v\nwant generation %d, %v", n.Generation(), n.Ready(), got, generation, want)
 }
 
 // If anything is wrong with the file, the set in force stays in force, and the error
@@ -240,9 +237,7 @@ func TestApplyKeepsWhatIsInForce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: true})
 	save(t, path, set("a", 3))
-	if err := aclfile.Apply(store, path, aclfile.ChecksumOptional); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, aclfile.Apply(store, path, aclfile.ChecksumOptional))
 	whole := readFile(t, path)
 	for _, test := range []struct {
 		name   string
@@ -258,23 +253,19 @@ func TestApplyKeepsWhatIsInForce(t *testing.T) {
 		test.change()
 		err := aclfile.Apply(store, path, aclfile.ChecksumOptional)
 		var kept *aclfile.ApplyError
-		if !errors.As(err, &kept) || kept.Generation != 1 || kept.Path != path || !strings.Contains(err.Error(), "generation 1 stays in force") {
-			t.Errorf("%s: Apply = %v", test.name, err)
-		}
+		require.ErrorAs(t, err, &kept, "%s: Apply", test.name)
+		assert.Equal(t, uint64(1), kept.Generation, "%s: Apply", test.name)
+		assert.Equal(t, path, kept.Path, "%s: Apply", test.name)
+		assert.ErrorContains(t, err, "generation 1 stays in force", "%s: Apply", test.name)
 		wantInForce(t, store, 1, set("a", 3))
 	}
-	if !store.Check(snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr("1.2.3.4")}, ops.Read, resource.Topic, "topic-1").Allowed() {
-		t.Error("the set in force no longer decides")
-	}
+	assert.True(t, store.Check(snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr("1.2.3.4")}, ops.Read, resource.Topic, "topic-1").Allowed(), "the set in force no longer decides")
 }
 
 // Before the first file is applied, a store denies everything.
 func TestApplyOfABrokenFileLeavesTheStoreNotReady(t *testing.T) {
 	store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: true})
-	if err := aclfile.Apply(store, filepath.Join(t.TempDir(), "none"), aclfile.ChecksumOptional); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Apply = %v", err)
-	}
-	if store.Load().Ready() || store.Load().Generation() != 0 {
-		t.Error("the store is ready")
-	}
+	assert.ErrorIs(t, aclfile.Apply(store, filepath.Join(t.TempDir(), "none"), aclfile.ChecksumOptional), fs.ErrNotExist, "Apply")
+	assert.False(t, store.Load().Ready(), "the store is ready")
+	assert.Equal(t, uint64(0), store.Load().Generation(), "the store is ready")
 }

@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -34,9 +35,7 @@ func set(name string, n int) []acl.Binding {
 
 func save(t *testing.T, path string, bindings []acl.Binding) {
 	t.Helper()
-	if err := aclfile.Save(path, acl.FormatText, slices.Values(bindings)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, aclfile.Save(path, acl.FormatText, slices.Values(bindings)))
 }
 
 func wantLoaded(t *testing.T, path string, want []acl.Binding) {
@@ -48,25 +47,16 @@ func wantLoaded(t *testing.T, path string, want []acl.Binding) {
 }
 
 // listing returns the content of every file in a folder, by name.
-func listing(t require, folder string) map[string]string {
+func listing(t rapid.TB, folder string) map[string]string {
 	entries, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
+	require.NoError(t, err)
 	files := map[string]string{}
 	for _, entry := range entries {
 		text, err := os.ReadFile(filepath.Join(folder, entry.Name()))
-		if err != nil {
-			t.Fatalf("%v", err)
-		}
+		require.NoError(t, err)
 		files[entry.Name()] = string(text)
 	}
 	return files
-}
-
-// require has the methods that *testing.T and *rapid.T share and that these tests need.
-type require interface {
-	Fatalf(format string, args ...any)
 }
 
 // Saved sets are loaded unchanged. Sets that cannot be saved are refused, and no file
@@ -196,15 +186,13 @@ func TestSaveKeepsTheModeAndTheLink(t *testing.T) {
 	target, link := filepath.Join(elsewhere, "target"), filepath.Join(folder, "link")
 	save(t, target, set("old", 1))
 	wantMode(t, target, 0o600)
-	if err := os.Chmod(target, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(target, link); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Chmod(target, 0o644))
+	require.NoError(t, os.Symlink(target, link))
 	save(t, link, set("new", 2))
 	for _, path := range []string{target, link} {
-		wantLoaded(t, path, set("new", 2))
+		t.Run(path, func(t *testing.T) {
+			wantLoaded(t, path, set("new", 2))
+		})
 	}
 	wantMode(t, target, 0o644)
 	wantMode(t, target+".sum", 0o644)
@@ -227,9 +215,7 @@ func wantMode(t *testing.T, path string, want fs.FileMode) {
 func TestSaveRefusesWhatIsNoFile(t *testing.T) {
 	folder := t.TempDir()
 	dangling := filepath.Join(folder, "dangling")
-	if err := os.Symlink(filepath.Join(folder, "nothing"), dangling); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Symlink(filepath.Join(folder, "nothing"), dangling))
 	for path, want := range map[string]string{
 		folder:                                "not a regular file",
 		dangling:                              "symbolic link to a file that does not exist",
@@ -237,10 +223,12 @@ func TestSaveRefusesWhatIsNoFile(t *testing.T) {
 		"/dev/null":                           "not a regular file",
 		filepath.Join(folder, "dangling", ""): "symbolic link",
 	} {
-		err := aclfile.Save(path, acl.FormatText, slices.Values(set("a", 1)))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Save to %s = %v, want %q", path, err, want)
-		}
+		t.Run(path, func(t *testing.T) {
+			err := aclfile.Save(path, acl.FormatText, slices.Values(set("a", 1)))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Save to %s = %v, want %q", path, err, want)
+			}
+		})
 	}
 	if entries, _ := os.ReadDir(folder); len(entries) != 1 {
 		t.Errorf("the folder holds %v", entries)
@@ -252,9 +240,9 @@ func TestSaveRefusesWhatIsNoFile(t *testing.T) {
 func TestSaveRemovesLeftovers(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{".acls.tmp-1", ".acls.sum.tmp-2", ".other.tmp-3", "acls.tmp-4"} {
-		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(filepath.Join(folder, name), nil, 0o600))
+		})
 	}
 	save(t, filepath.Join(folder, "acls"), set("a", 1))
 	files := listing(t, folder)
@@ -266,9 +254,7 @@ func TestSaveRemovesLeftovers(t *testing.T) {
 // TestSaveErrorSaysWhichSetStands: the error must say which set is in the file.
 func TestSaveErrorSaysWhichSetStands(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	err := aclfile.Save(filepath.Join(file, "acls"), acl.FormatText, slices.Values([]acl.Binding(nil)))
 	var wrong *aclfile.SaveError
 	if !errors.As(err, &wrong) || wrong.Replaced || !strings.Contains(err.Error(), "the file is unchanged") {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -15,7 +16,7 @@ import (
 // TestUntoldChecksDoNotAllocate: a decision that no one receives allocates nothing. The
 // race detector itself allocates, so it excludes this test.
 func TestUntoldChecksDoNotAllocate(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
 	for name, auditor := range map[string]*audit.Auditor{
 		"nobody":  nil,
 		"denials": {Handler: audit.NewLineWriter(io.Discard, audit.Kafka42)},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -20,9 +21,9 @@ func BenchmarkCheck(b *testing.B) {
 	names := make([]string, 4096)
 	for i := range names {
 		names[i] = fmt.Sprint("foo-bar35_resource-", i)
-		acls = append(acls, allow("User:alice", ops.Read, topic(names[i])))
+		acls = append(acls, acltest.Allow("User:alice", ops.Read, acltest.Topic(names[i])))
 	}
-	store := newStore(b, snapshot.Config{}, acls...)
+	store := acltest.Store(b, snapshot.Config{}, acls...)
 	plain := store.Session(alice)
 	b.Run("snapshot", func(b *testing.B) {
 		b.ReportAllocs()

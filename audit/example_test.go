@@ -7,6 +7,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -17,7 +18,7 @@ func readers(topics ...string) *snapshot.Store {
 	store := snapshot.NewStore(snapshot.Config{})
 	err := store.Update(func(tx *snapshot.Tx) error {
 		for _, name := range topics {
-			tx.Add(acl.Binding{Pattern: topic(name), Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Read, Permission: acl.Allow}})
+			tx.Add(acl.Binding{Pattern: acltest.Topic(name), Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Read, Permission: acl.Allow}})
 		}
 		return nil
 	})

@@ -6,8 +6,12 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -18,10 +22,10 @@ import (
 // the counts with the decisions that the sessions got.
 func TestHitsAreExact(t *testing.T) {
 	acls := []acl.Binding{
-		allow("User:alice", ops.Read, topic("a")), allow(principal.Wildcard, ops.Read, resource.PrefixedPattern(resource.Topic, "b")),
-		deny("User:alice", ops.Write, topic("*")), allow("User:alice", ops.All, topic("unasked")),
+		acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow(principal.Wildcard, ops.Read, resource.PrefixedPattern(resource.Topic, "b")),
+		acltest.Deny("User:alice", ops.Write, acltest.Topic("*")), acltest.Allow("User:alice", ops.All, acltest.Topic("unasked")),
 	}
-	store := newStore(t, snapshot.Config{}, acls...)
+	store := acltest.Store(t, snapshot.Config{}, acls...)
 	hits := new(audit.Hits)
 	auditor := audit.Auditor{Hits: hits}
 	const sessions, rounds = 8, 400
@@ -55,7 +59,7 @@ func TestHitsAreExact(t *testing.T) {
 	group.Go(func() {
 		for i := range 50 {
 			update(t, store, func(tx *snapshot.Tx) {
-				other := allow("User:alice", ops.Alter, topic("a")) // in the same record as the deciding ACL
+				other := acltest.Allow("User:alice", ops.Alter, acltest.Topic("a")) // in the same record as the deciding ACL
 				if i%2 == 0 {
 					tx.Add(other)
 				} else {
@@ -70,16 +74,13 @@ func TestHitsAreExact(t *testing.T) {
 	for b, n := range hits.All() {
 		order = append(order, b)
 		total += n
-		if n != want[b] || hits.Of(b) != n {
-			t.Errorf("%v: %d hits, %d by Of, want %d", b, n, hits.Of(b), want[b])
-		}
+		assert.Equal(t, want[b], n, "%v: %d hits, %d by Of, want %d", b, n, hits.Of(b), want[b])
+		assert.Equal(t, n, hits.Of(b), "%v: %d hits, %d by Of, want %d", b, n, hits.Of(b), want[b])
 	}
-	if len(order) != len(want) || total != sessions*rounds*3 || !slices.IsSortedFunc(order, acl.Binding.Compare) {
-		t.Errorf("%d ACLs with %d hits, want %d with %d", len(order), total, len(want), sessions*rounds*3)
-	}
-	if got := slices.Collect(hits.Unused(store.Load())); !slices.Equal(got, acls[3:]) {
-		t.Errorf("unused: %v, want %v", got, acls[3:])
-	}
+	require.Len(t, order, len(want), "%d ACLs with %d hits, want %d with %d", len(order), total, len(want), sessions*rounds*3)
+	assert.Equal(t, uint64(sessions*rounds*3), total, "%d ACLs with %d hits, want %d with %d", len(order), total, len(want), sessions*rounds*3)
+	assert.True(t, slices.IsSortedFunc(order, acl.Binding.Compare), "%d ACLs with %d hits, want %d with %d", len(order), total, len(want), sessions*rounds*3)
+	assert.Equal(t, acls[3:], slices.Collect(hits.Unused(store.Load())), "unused")
 	for range hits.All() {
 		break
 	}
@@ -94,9 +95,9 @@ func TestHitsStay(t *testing.T) {
 	const n = 20_000
 	var acls []acl.Binding
 	for i := range n {
-		acls = append(acls, allow("User:alice", ops.Read, topic(fmt.Sprint("t", i))))
+		acls = append(acls, acltest.Allow("User:alice", ops.Read, acltest.Topic(fmt.Sprint("t", i))))
 	}
-	store := newStore(t, snapshot.Config{}, acls...)
+	store := acltest.Store(t, snapshot.Config{}, acls...)
 	hits := new(audit.Hits)
 	session := (&audit.Auditor{Hits: hits}).Session(store, alice)
 	for range 2 {
@@ -106,9 +107,8 @@ func TestHitsStay(t *testing.T) {
 	}
 	update(t, store, func(tx *snapshot.Tx) { tx.Remove(acls[0]) })
 	session.Check(audit.Call{}, ops.Read, resource.Topic, "t0")
-	if got := hits.Of(acls[0]); got != 2 {
-		t.Errorf("a removed ACL has %d hits, want 2", got)
-	}
+	got := hits.Of(acls[0])
+	assert.Equal(t, uint64(2), got, "a removed ACL has %d hits, want 2", got)
 	update(t, store, func(tx *snapshot.Tx) { tx.Add(acls[0]) })
 	session.Check(audit.Call{}, ops.Read, resource.Topic, "t0")
 	for i, b := range acls {
@@ -116,8 +116,7 @@ func TestHitsStay(t *testing.T) {
 		if i == 0 {
 			want = 3
 		}
-		if got := hits.Of(b); got != want {
-			t.Fatalf("%v has %d hits, want %d", b, got, want)
-		}
+		got := hits.Of(b)
+		require.Equal(t, want, got, "%v has %d hits, want %d", b, got, want)
 	}
 }

@@ -9,9 +9,12 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -20,9 +23,7 @@ import (
 func newQueue(t testing.TB, next audit.Handler, capacity int, o audit.Overflow, report func(*audit.LossError)) *audit.Queue {
 	t.Helper()
 	q, err := audit.NewQueue(next, capacity, o, report)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return q
 }
 
@@ -40,28 +41,25 @@ func TestQueueRefusesArguments(t *testing.T) {
 		{&recorder{}, 0, 0, "audit: queue with capacity 0: expected 1 or more"},
 		{&recorder{}, 1, 3, "audit: unknown overflow 3: expected DenyWhenFull, WaitWhenFull or DropWhenFull"},
 	} {
-		if q, err := audit.NewQueue(test.next, test.capacity, test.overflow, nil); q != nil || err == nil || err.Error() != test.want {
-			t.Errorf("got %v, want %s", err, test.want)
-		}
+		t.Run(fmt.Sprintf("%+v", test), func(t *testing.T) {
+			q, err := audit.NewQueue(test.next, test.capacity, test.overflow, nil)
+			assert.Nil(t, q)
+			assert.EqualError(t, err, test.want)
+		})
 	}
 }
 
 func TestZeroQueueRefuses(t *testing.T) {
 	var q audit.Queue
-	if err := q.Handle(numbered(0)); !errors.Is(err, audit.ErrFull) {
-		t.Errorf("Handle: %v", err)
-	}
-	if err := q.Run(t.Context()); !errors.Is(err, audit.ErrClosed) {
-		t.Errorf("Run: %v", err)
-	}
+	assert.ErrorIs(t, q.Handle(numbered(0)), audit.ErrFull, "Handle")
+	assert.ErrorIs(t, q.Run(t.Context()), audit.ErrClosed, "Run")
 	q.Close()
-	if got, want := q.Counts(), (audit.QueueCounts{Denied: 1}); got != want {
-		t.Errorf("counts %+v, want %+v", got, want)
-	}
+	got, want := q.Counts(), (audit.QueueCounts{Denied: 1})
+	assert.Equal(t, want, got, "counts %+v, want %+v", got, want)
 }
 
 func TestQueueDeniesWhenFull(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
 	var r recorder
 	q := newQueue(t, &r, 2, audit.DenyWhenFull, nil)
 	session := (&audit.Auditor{Handler: q, Level: slog.LevelDebug}).Session(store, alice)
@@ -71,9 +69,8 @@ func TestQueueDeniesWhenFull(t *testing.T) {
 	}
 	q.Close()
 	allowed = append(allowed, session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed())
-	if got, want := fmt.Sprint(allowed), "[true true false false false]"; got != want {
-		t.Errorf("allowed: %s, want %s", got, want)
-	}
+	got, want := fmt.Sprint(allowed), "[true true false false false]"
+	assert.Equal(t, want, got, "allowed")
 	if got, want := q.Counts(), (audit.QueueCounts{Delivered: 2, Denied: 3}); got != want || len(r.events) != 2 {
 		t.Errorf("counts %+v, want %+v; %d events", got, want, len(r.events))
 	}
@@ -90,25 +87,18 @@ func TestQueueDropsAndTells(t *testing.T) {
 	})
 	q := newQueue(t, r, 2, audit.DropWhenFull, func(l *audit.LossError) { order = append(order, l.Error()) })
 	for i := range 5 {
-		if err := q.Handle(numbered(i)); err != nil {
-			t.Errorf("event %d: %v", i, err)
-		}
+		assert.NoError(t, q.Handle(numbered(i)), "event %d", i)
 	}
 	q.Close()
 	q.Close()
-	if got, want := fmt.Sprintf("%q", order), `["audit: 3 events are lost" "0" "1" "audit: 1 events are lost: no space"]`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
+	got, want := fmt.Sprintf("%q", order), `["audit: 3 events are lost" "0" "1" "audit: 1 events are lost: no space"]`
+	assert.Equal(t, want, got)
 	if got, want := q.Counts(), (audit.QueueCounts{Delivered: 1, Dropped: 3, Failed: 1}); got != want {
 		t.Errorf("counts %+v, want %+v", got, want)
 	}
-	if err := q.Handle(numbered(9)); !errors.Is(err, audit.ErrClosed) {
-		t.Errorf("after Close: %v", err)
-	}
+	assert.ErrorIs(t, q.Handle(numbered(9)), audit.ErrClosed, "after Close")
 	cause := errors.New("cause")
-	if !errors.Is(&audit.LossError{Err: cause}, cause) {
-		t.Error("a LossError hides its cause")
-	}
+	assert.ErrorIs(t, &audit.LossError{Err: cause}, cause, "a LossError hides its cause")
 }
 
 type handlerFunc func(e *audit.Event) error
@@ -126,19 +116,15 @@ func TestQueueWaits(t *testing.T) {
 			}
 		}()
 		synctest.Wait() // the second event waits for room
-		if len(errs) != 1 {
-			t.Fatalf("%d events were accepted, want 1", len(errs))
-		}
+		require.Len(t, errs, 1, "%d events were accepted, want 1", len(errs))
 		done := make(chan error)
 		go func() { done <- q.Run(t.Context()) }()
 		synctest.Wait() // Run waits for work
-		if len(errs) != 3 || len(r.events) != 3 || r.events[2].Call.References != 2 {
-			t.Errorf("%v, %d events", errs, len(r.events))
-		}
+		require.Len(t, errs, 3, "%v, %d events", errs, len(r.events))
+		require.Len(t, r.events, 3, "%v, %d events", errs, len(r.events))
+		assert.Equal(t, 2, r.events[2].Call.References, "%v, %d events", errs, len(r.events))
 		q.Close()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		assert.NoError(t, <-done)
 	})
 }
 
@@ -146,34 +132,30 @@ func TestQueueWaits(t *testing.T) {
 // even if nothing empties the queue.
 func TestQueueCloseWakes(t *testing.T) {
 	for _, end := range []string{"Close", "Run"} {
-		synctest.Test(t, func(t *testing.T) {
-			var r recorder
-			q := newQueue(t, &r, 1, audit.WaitWhenFull, nil)
-			if err := q.Handle(numbered(0)); err != nil {
-				t.Fatal(err)
-			}
-			refused := make(chan error, 3)
-			for i := range 3 {
-				go func() { refused <- q.Handle(numbered(1 + i)) }()
-			}
-			synctest.Wait()
-			delivered := 1
-			if end == "Close" {
-				q.Close()
-			} else {
-				ctx, cancel := context.WithCancel(t.Context())
-				cancel()
-				_ = q.Run(ctx)
-				delivered = 0
-			}
-			for range 3 {
-				if err := <-refused; !errors.Is(err, audit.ErrClosed) {
-					t.Errorf("%s: %v", end, err)
+		t.Run(end, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var r recorder
+				q := newQueue(t, &r, 1, audit.WaitWhenFull, nil)
+				require.NoError(t, q.Handle(numbered(0)))
+				refused := make(chan error, 3)
+				for i := range 3 {
+					go func() { refused <- q.Handle(numbered(1 + i)) }()
 				}
-			}
-			if len(r.events) != delivered {
-				t.Errorf("%s: %d events, want %d", end, len(r.events), delivered)
-			}
+				synctest.Wait()
+				delivered := 1
+				if end == "Close" {
+					q.Close()
+				} else {
+					ctx, cancel := context.WithCancel(t.Context())
+					cancel()
+					_ = q.Run(ctx)
+					delivered = 0
+				}
+				for range 3 {
+					assert.ErrorIs(t, <-refused, audit.ErrClosed)
+				}
+				assert.Len(t, r.events, delivered, "%d events, want %d", len(r.events), delivered)
+			})
 		})
 	}
 }
@@ -185,14 +167,10 @@ func TestQueueRunEnds(t *testing.T) {
 		q := newQueue(t, handlerFunc(func(*audit.Event) error { entered <- struct{}{}; <-leave; return nil }), 4, audit.DenyWhenFull,
 			func(l *audit.LossError) {
 				losses = append(losses, l.Lost)
-				if !errors.Is(l, context.Canceled) {
-					t.Errorf("lost for %v", l.Err)
-				}
+				assert.ErrorIs(t, l, context.Canceled, "lost for %v", l.Err)
 			})
 		for i := range 3 {
-			if err := q.Handle(numbered(i)); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, q.Handle(numbered(i)))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -201,15 +179,12 @@ func TestQueueRunEnds(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		close(leave)
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("Run ends with %v", err)
-		}
-		if got, want := q.Counts(), (audit.QueueCounts{Delivered: 1, Failed: 2}); got != want || fmt.Sprint(losses) != "[2]" {
-			t.Errorf("counts %+v, losses %v", got, losses)
-		}
-		if err := q.Handle(numbered(9)); !errors.Is(err, audit.ErrClosed) {
-			t.Errorf("after the end: %v", err)
-		}
+		err := <-done
+		assert.ErrorIs(t, err, context.Canceled, "Run ends with %v", err)
+		got, want := q.Counts(), (audit.QueueCounts{Delivered: 1, Failed: 2})
+		assert.Equal(t, want, got, "counts %+v, losses %v", got, losses)
+		assert.Equal(t, "[2]", fmt.Sprint(losses), "counts %+v, losses %v", got, losses)
+		assert.ErrorIs(t, q.Handle(numbered(9)), audit.ErrClosed, "after the end")
 	})
 }
 
@@ -224,18 +199,15 @@ func TestQueueSurvivesPanic(t *testing.T) {
 		return nil
 	}), 4, audit.DenyWhenFull, nil)
 	for i := range 2 {
-		if err := q.Handle(numbered(i)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, q.Handle(numbered(i)))
 	}
 	func() {
 		defer func() { _ = recover() }()
 		q.Close()
 	}()
 	q.Close()
-	if got := q.Counts().Delivered; got != 1 {
-		t.Errorf("%d events delivered after a panic, want 1", got)
-	}
+	got := q.Counts().Delivered
+	assert.Equal(t, uint64(1), got, "%d events delivered after a panic, want 1", got)
 }
 
 // TestQueueAccountsForAll: for any combination of writers, capacity and failing
@@ -274,17 +246,15 @@ func TestQueueAccountsForAll(t *testing.T) {
 		}
 		group.Wait()
 		q.Close()
-		if err := <-done; err != nil {
-			rt.Fatal(err)
-		}
+		require.NoError(rt, <-done)
 		refused := uint64(0)
 		denied.Range(func(any, any) bool { refused++; return true })
 		c := q.Counts()
-		if c.Delivered != uint64(delivered) || c.Denied != refused || c.Dropped+c.Failed != lost || c.Delivered+c.Dropped+c.Denied+c.Failed != uint64(writers*each) {
-			rt.Fatalf("counts %+v; %d delivered, %d refused, %d reported lost, of %d", c, delivered, refused, lost, writers*each)
-		}
-		if overflow != audit.DenyWhenFull && refused != 0 || overflow != audit.DropWhenFull && c.Dropped != 0 {
-			rt.Fatalf("overflow %d: %+v", overflow, c)
-		}
+		require.Equal(rt, uint64(delivered), c.Delivered, "counts %+v; %d delivered, %d refused, %d reported lost, of %d", c, delivered, refused, lost, writers*each)
+		require.Equal(rt, refused, c.Denied, "counts %+v; %d delivered, %d refused, %d reported lost, of %d", c, delivered, refused, lost, writers*each)
+		require.Equal(rt, lost, c.Dropped+c.Failed, "counts %+v; %d delivered, %d refused, %d reported lost, of %d", c, delivered, refused, lost, writers*each)
+		require.Equal(rt, uint64(writers*each), c.Delivered+c.Dropped+c.Denied+c.Failed, "counts %+v; %d delivered, %d refused, %d reported lost, of %d", c, delivered, refused, lost, writers*each)
+		require.False(rt, overflow != audit.DenyWhenFull && refused != 0, "overflow %d: %+v", overflow, c)
+		require.False(rt, overflow != audit.DropWhenFull && c.Dropped != 0, "overflow %d: %+v", overflow, c)
 	})
 }

@@ -5,16 +5,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -25,34 +26,9 @@ import (
 
 var alice = snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}
 
-func topic(name string) resource.Pattern { return resource.LiteralPattern(resource.Topic, name) }
-
-func allow(who string, op ops.Operation, p resource.Pattern) acl.Binding {
-	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: op, Permission: acl.Allow}}
-}
-
-func deny(who string, op ops.Operation, p resource.Pattern) acl.Binding {
-	b := allow(who, op, p)
-	b.Entry.Permission = acl.Deny
-	return b
-}
-
-func newStore(t testing.TB, config snapshot.Config, acls ...acl.Binding) *snapshot.Store {
-	t.Helper()
-	store := snapshot.NewStore(config)
-	update(t, store, func(tx *snapshot.Tx) {
-		for _, b := range acls {
-			tx.Add(b)
-		}
-	})
-	return store
-}
-
 func update(t testing.TB, store *snapshot.Store, change func(tx *snapshot.Tx)) {
 	t.Helper()
-	if err := store.Update(func(tx *snapshot.Tx) error { change(tx); return nil }); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, store.Update(func(tx *snapshot.Tx) error { change(tx); return nil }))
 }
 
 // recorder keeps events, or refuses them with its error.
@@ -69,7 +45,7 @@ func (r *recorder) Handle(e *audit.Event) error {
 }
 
 func TestLevels(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
 	for _, test := range []struct {
 		call        audit.Call
 		name        string
@@ -90,19 +66,16 @@ func TestLevels(t *testing.T) {
 			auditor.Session(store, alice).Check(test.call, ops.Read, resource.Topic, test.name)
 			if len(r.events) == 1 {
 				since = append(since, level)
-				if got := r.events[0].Level(); got != test.level {
-					t.Errorf("%+v on %s is logged at %v, want %v", test.call, test.name, got, test.level)
-				}
+				got := r.events[0].Level()
+				assert.Equal(t, test.level, got, "%+v on %s is logged at %v, want %v", test.call, test.name, got, test.level)
 			}
 		}
-		if !slices.Equal(since, test.loggedSince) {
-			t.Errorf("%+v on %s is logged with the levels %v, want %v", test.call, test.name, since, test.loggedSince)
-		}
+		assert.Equal(t, test.loggedSince, since, "%+v on %s is logged with the levels %v, want %v", test.call, test.name, since, test.loggedSince)
 	}
 }
 
 func TestEventSaysWhatWasAsked(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("Group:ops", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("Group:ops", ops.Read, acltest.Topic("a")))
 	subject := alice
 	subject.Groups = []principal.Principal{{Type: "Group", Name: "ops"}}
 	now := time.Unix(1_700_000_000, 0)
@@ -118,14 +91,14 @@ func TestEventSaysWhatWasAsked(t *testing.T) {
 		{Time: now, Subject: subject, Request: snapshot.Request{Operation: ops.Describe, Type: resource.Topic, Name: "a"}, Decision: d, Call: call},
 		{Time: now, Subject: subject, Request: snapshot.Request{Operation: ops.Read, Type: resource.Topic}, ByType: true, Decision: any, Call: byType},
 	}
-	if !d.Allowed() || !any.Allowed() || fmt.Sprintf("%+v", r.events) != fmt.Sprintf("%+v", want) {
-		t.Errorf("got %+v\nwant %+v", r.events, want)
-	}
+	assert.True(t, d.Allowed(), "got %+v\nwant %+v", r.events, want)
+	assert.True(t, any.Allowed(), "got %+v\nwant %+v", r.events, want)
+	assert.Equal(t, fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", r.events))
 }
 
 // An allow that could not be recorded is denied.
 func TestUnrecordedIsDenied(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
 	full := errors.New("disk full")
 	var failed []error
 	auditor := audit.Auditor{Handler: &recorder{err: full}, Level: slog.LevelDebug, Failed: func(e *audit.Event, err error) {
@@ -138,18 +111,17 @@ func TestUnrecordedIsDenied(t *testing.T) {
 		session.Check(audit.Call{}, ops.Read, resource.Topic, "b"),
 		view.Check(ops.Read, resource.Topic, "a"), view.CheckAny(ops.Read, resource.Topic),
 	} {
-		if d.Allowed() {
-			t.Errorf("%v, though it is not recorded", d)
-		}
+		t.Run(fmt.Sprint(d), func(t *testing.T) {
+			assert.False(t, d.Allowed(), "%v, though it is not recorded", d)
+		})
 	}
-	if len(failed) != 5 || failed[2].Error() != "b: disk full" || !errors.Is(failed[0], full) {
-		t.Errorf("failed: %v", failed)
-	}
+	require.Len(t, failed, 5, "failed")
+	assert.EqualError(t, failed[2], "b: disk full", "failed")
+	assert.ErrorIs(t, failed[0], full, "failed")
 	// Events below the level need no record.
 	auditor.Level = slog.LevelInfo
-	if d := auditor.Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a"); !d.Allowed() {
-		t.Errorf("an allow below the level: %v", d)
-	}
+	d := auditor.Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a")
+	assert.True(t, d.Allowed(), "an allow below the level: %v", d)
 }
 
 func TestZeroValuesDeny(t *testing.T) {
@@ -161,13 +133,15 @@ func TestZeroValuesDeny(t *testing.T) {
 		view.Check(ops.Read, resource.Topic, "a"), view.CheckAny(ops.Read, resource.Topic),
 		new(audit.Event).Decision,
 	} {
-		if d != (snapshot.Decision{}) {
-			t.Errorf("a zero value decides %v", d)
-		}
+		t.Run(fmt.Sprint(d), func(t *testing.T) {
+			if d != (snapshot.Decision{}) {
+				t.Errorf("a zero value decides %v", d)
+			}
+		})
 	}
-	if view.Begin(ops.Action{}); view.Allowed(ops.Read, resource.Topic, "a") || view.AllowedAny(ops.Read, resource.Topic) {
-		t.Error("the zero View allows")
-	}
+	view.Begin(ops.Action{})
+	assert.False(t, view.Allowed(ops.Read, resource.Topic, "a"), "the zero View allows")
+	assert.False(t, view.AllowedAny(ops.Read, resource.Topic), "the zero View allows")
 }
 
 // config returns the configuration of a world.
@@ -187,8 +161,8 @@ func TestVerdictsAreTheStores(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		src := gen.Rapid(rt)
 		w := gen.World(src)
-		store := newStore(t, config(w), w.ACLs...)
-		candidate := newStore(t, snapshot.Config{}, gen.ACLs(src, 5)...)
+		store := acltest.Store(t, config(w), w.ACLs...)
+		candidate := acltest.Store(t, snapshot.Config{}, gen.ACLs(src, 5)...)
 		var r recorder
 		var flips []audit.Flip
 		shadow := &audit.Shadow{Candidate: candidate, Report: func(f audit.Flip) { flips = append(flips, f) }}
@@ -220,15 +194,16 @@ func TestVerdictsAreTheStores(t *testing.T) {
 			expected++
 		}
 		counts := audit.ShadowCounts{Compared: 3, Flipped: uint64(expected)}
-		if len(r.events) != 3 || r.events[0].Decision != want || len(flips) != expected || shadow.Counts() != counts {
-			rt.Fatalf("%d events, %d flips, %+v, want 3, %d", len(r.events), len(flips), shadow.Counts(), expected)
-		}
+		require.Len(rt, r.events, 3, "%d events, %d flips, %+v, want 3, %d", len(r.events), len(flips), shadow.Counts(), expected)
+		require.True(rt, r.events[0].Decision == want, "%d events, %d flips, %+v, want 3, %d", len(r.events), len(flips), shadow.Counts(), expected)
+		require.Len(rt, flips, expected, "%d events, %d flips, %+v, want 3, %d", len(r.events), len(flips), shadow.Counts(), expected)
+		require.Equal(rt, counts, shadow.Counts(), "%d events, %d flips, %+v, want 3, %d", len(r.events), len(flips), shadow.Counts(), expected)
 	})
 }
 
 func TestShadowReportsFlips(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Write, topic("a")))
-	candidate := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topic("b")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Write, acltest.Topic("a")))
+	candidate := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Read, acltest.Topic("b")))
 	var flips []string
 	shadow := &audit.Shadow{Candidate: candidate, Report: func(f audit.Flip) {
 		flips = append(flips, fmt.Sprintf("%v %s: %t, candidate %t", f.Event.Request.Operation, f.Event.Request.Name, f.Event.Decision.Allowed(), f.Candidate.Allowed()))
@@ -239,27 +214,25 @@ func TestShadowReportsFlips(t *testing.T) {
 			session.Check(audit.Call{}, op, resource.Topic, name)
 		}
 	}
-	if want := []string{"READ b: false, candidate true", "WRITE a: true, candidate false"}; !slices.Equal(flips, want) {
-		t.Errorf("flips %q, want %q", flips, want)
-	}
+	want := []string{"READ b: false, candidate true", "WRITE a: true, candidate false"}
+	assert.Equal(t, want, flips, "flips %q, want %q", flips, want)
 	// Updates of the candidate take effect. A candidate that is not loaded denies.
-	update(t, candidate, func(tx *snapshot.Tx) { tx.Add(allow("User:alice", ops.Write, topic("a"))) })
+	update(t, candidate, func(tx *snapshot.Tx) { tx.Add(acltest.Allow("User:alice", ops.Write, acltest.Topic("a"))) })
 	flips = nil
-	if d := session.Check(audit.Call{}, ops.Write, resource.Topic, "a"); !d.Allowed() || flips != nil {
-		t.Errorf("after the update: %v, flips %q", d, flips)
-	}
+	d := session.Check(audit.Call{}, ops.Write, resource.Topic, "a")
+	assert.True(t, d.Allowed(), "after the update: %v, flips %q", d, flips)
+	assert.Nil(t, flips, "after the update: %v, flips %q", d, flips)
 	empty := &audit.Shadow{Candidate: snapshot.NewStore(snapshot.Config{})}
-	if d := (&audit.Auditor{Shadow: empty}).Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a"); !d.Allowed() || empty.Counts().Flipped != 1 {
-		t.Errorf("with a candidate that is not loaded: %v, %+v", d, empty.Counts())
-	}
-	if d := (&audit.Auditor{Shadow: &audit.Shadow{}}).Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a"); !d.Allowed() {
-		t.Errorf("without a candidate: %v", d)
-	}
+	d = (&audit.Auditor{Shadow: empty}).Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a")
+	assert.True(t, d.Allowed(), "with a candidate that is not loaded: %v, %+v", d, empty.Counts())
+	assert.Equal(t, uint64(1), empty.Counts().Flipped, "with a candidate that is not loaded")
+	d = (&audit.Auditor{Shadow: &audit.Shadow{}}).Session(store, alice).Check(audit.Call{}, ops.Read, resource.Topic, "a")
+	assert.True(t, d.Allowed(), "without a candidate: %v", d)
 }
 
 // TestEvaluate checks that the flags of the protocol table reach the events.
 func TestEvaluate(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Describe, resource.PrefixedPattern(resource.Topic, "a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Describe, resource.PrefixedPattern(resource.Topic, "a")))
 	var r recorder
 	auditor := audit.Auditor{Handler: &r, Level: audit.LevelTrace}
 	view := auditor.Session(store, alice).View(audit.Call{API: 3, ClientID: "c", CorrelationID: 9})
@@ -267,37 +240,34 @@ func TestEvaluate(t *testing.T) {
 		Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, IncludeOperations: true,
 		Topics: []ops.Topic{{Name: "a", Exists: true}, {Name: "a-new"}, {Name: "b"}},
 	})
-	if len(outcome.Items) != 3 || outcome.Items[2].Code != ops.TopicAuthorizationFailed {
-		t.Errorf("outcome %+v", outcome)
-	}
+	require.Len(t, outcome.Items, 3, "outcome %+v", outcome)
+	assert.Equal(t, ops.TopicAuthorizationFailed, outcome.Items[2].Code, "outcome %+v", outcome)
 	var got []string
 	for _, e := range r.events {
 		if e.Request.Operation != ops.Describe && e.Request.Operation != ops.Create && e.Request.Operation != ops.Read {
 			continue
 		}
 		got = append(got, fmt.Sprintf("%v %v %v %s", e.Level(), e.Request.Operation, e.Request.Type, e.Request.Name))
-		if e.Call.ClientID != "c" || e.Call.CorrelationID != 9 || e.Call.API != 3 || e.Call.References != 1 {
-			t.Errorf("call %+v", e.Call)
-		}
+		assert.Equal(t, "c", e.Call.ClientID, "call %+v", e.Call)
+		assert.Equal(t, int32(9), e.Call.CorrelationID, "call %+v", e.Call)
+		assert.Equal(t, ops.APIKey(3), e.Call.API, "call %+v", e.Call)
+		assert.Equal(t, 1, e.Call.References, "call %+v", e.Call)
 	}
 	want := []string{
 		"DEBUG DESCRIBE TOPIC a", "DEBUG DESCRIBE TOPIC a-new", "INFO DESCRIBE TOPIC b",
 		"DEBUG-4 CREATE CLUSTER kafka-cluster", "INFO CREATE TOPIC a-new",
 		"DEBUG-4 READ TOPIC a", "DEBUG-4 CREATE TOPIC a", "DEBUG-4 DESCRIBE TOPIC a",
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-	if _, ok := any(view).(ops.ActionAuthorizer); !ok {
-		t.Error("a View does not receive the purpose of its questions")
-	}
+	assert.Equal(t, want, got, "events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	_, ok := any(view).(ops.ActionAuthorizer)
+	assert.True(t, ok, "a View does not receive the purpose of its questions")
 }
 
 // TestTellingIsSafe lets many goroutines share a session with all receivers, and counts
 // the events. It is meant for the race detector.
 func TestTellingIsSafe(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("a")))
-	shadow := &audit.Shadow{Candidate: newStore(t, snapshot.Config{}), Report: func(audit.Flip) {}}
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
+	shadow := &audit.Shadow{Candidate: acltest.Store(t, snapshot.Config{}), Report: func(audit.Flip) {}}
 	delivered := 0
 	queue := newQueue(t, handlerFunc(func(*audit.Event) error { delivered++; return nil }), 8, audit.WaitWhenFull, nil)
 	hits := new(audit.Hits)
@@ -318,24 +288,21 @@ func TestTellingIsSafe(t *testing.T) {
 	}
 	group.Wait()
 	queue.Close()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	assert.NoError(t, <-done)
 	counts := audit.ShadowCounts{Compared: 2 * goroutines * each, Flipped: goroutines * each}
-	if delivered != 2*goroutines*each || shadow.Counts() != counts || hits.Of(allow("User:alice", ops.Read, topic("a"))) != goroutines*each {
-		t.Errorf("%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(allow("User:alice", ops.Read, topic("a"))))
-	}
+	assert.Equal(t, 2*goroutines*each, delivered, "%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))))
+	assert.Equal(t, counts, shadow.Counts(), "%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))))
+	assert.Equal(t, uint64(goroutines*each), hits.Of(acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))), "%d events, %+v, %d hits", delivered, shadow.Counts(), hits.Of(acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))))
 }
 
 // A session copies its subject: later changes have no effect.
 func TestSessionKeepsNoMemory(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("Group:a", ops.Read, topic("a")))
+	store := acltest.Store(t, snapshot.Config{}, acltest.Allow("Group:a", ops.Read, acltest.Topic("a")))
 	subject := alice
 	subject.Groups = []principal.Principal{{Type: "Group", Name: "a"}}
 	var r recorder
 	session := (&audit.Auditor{Handler: &r, Level: slog.LevelDebug}).Session(store, subject)
 	subject.Groups[0].Name = "b"
-	if !session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed() || r.events[0].Subject.Groups[0].Name != "a" {
-		t.Errorf("the events are of %+v", r.events)
-	}
+	assert.True(t, session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed(), "the events are of %+v", r.events)
+	assert.Equal(t, "a", r.events[0].Subject.Groups[0].Name, "the events are of %+v", r.events)
 }

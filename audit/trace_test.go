@@ -12,10 +12,13 @@ import (
 	"testing/iotest"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -58,7 +61,7 @@ func TestLinesComeBack(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		who := principal.User(hostileText(rt))
 		name := hostileText(rt)
-		rule := allow(gen.Pick(gen.Rapid(rt), []string{principal.Wildcard, who.String()}), ops.Read, resource.PrefixedPattern(resource.Group, name))
+		rule := acltest.Allow(gen.Pick(gen.Rapid(rt), []string{principal.Wildcard, who.String()}), ops.Read, resource.PrefixedPattern(resource.Group, name))
 		store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: rapid.Bool().Draw(rt, "open"), SuperUsers: []principal.Principal{principal.User("a")}})
 		_ = store.Update(func(tx *snapshot.Tx) error { tx.Add(rule); return nil }) // refused if it is not UTF-8
 		var r recorder
@@ -70,31 +73,27 @@ func TestLinesComeBack(t *testing.T) {
 		for i := range r.events {
 			e := &r.events[i]
 			line := string(audit.AppendLine(nil, e, audit.LineStyle(rapid.IntRange(0, 1).Draw(rt, "style"))))
-			if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u2028' || r == '\u202e' }) || !utf8.ValidString(line) {
-				rt.Fatalf("not escaped: %q", line)
-			}
+			require.False(rt, strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u2028' || r == '\u202e' }), "not escaped: %q", line)
+			require.True(rt, utf8.ValidString(line), "not escaped: %q", line)
 			records, problems := read(line+"\n", audit.TraceEscaped)
 			valid := utf8.ValidString(e.Subject.Principal.Name + e.Request.Name)
 			if !valid {
-				if len(problems) != 1 {
-					rt.Fatalf("%q is read as %+v", line, records)
-				}
+				require.Len(rt, problems, 1, "%q is read as %+v", line, records)
 				continue
 			}
-			if want := recordOf(e, false); len(problems) > 0 || len(records) != 1 || !reflect.DeepEqual(records[0], want) {
-				rt.Fatalf("%s\nis read as %+v, %q\nwant %+v", line, records, problems, want)
-			}
+			want := recordOf(e, false)
+			require.Empty(rt, problems, "%s\nis read as %+v, %q\nwant %+v", line, records, problems, want)
+			require.Len(rt, records, 1, "%s\nis read as %+v, %q\nwant %+v", line, records, problems, want)
+			require.Equal(rt, want, records[0], "%s\nis read as %+v, %q\nwant %+v", line, records, problems, want)
 			// If the format is unknown, the line is refused or means the same.
 			if records, _ := read(line, audit.TraceAuto); len(records) == 1 && call.References > 0 && !reflect.DeepEqual(records[0], recordOf(e, false)) {
 				rt.Fatalf("%s\nis taken for %+v", line, records[0])
 			}
 			text, err := audit.AppendJSON(nil, e)
-			if err != nil {
-				rt.Fatal(err)
-			}
-			if records, problems := read(string(text), audit.TraceAuto); len(problems) > 0 || !reflect.DeepEqual(records, []audit.Record{recordOf(e, true)}) {
-				rt.Fatalf("%s\nis read as %+v, %q", text, records, problems)
-			}
+			require.NoError(rt, err)
+			records, problems = read(string(text), audit.TraceAuto)
+			require.Empty(rt, problems, "%s\nis read as %+v, %q", text, records, problems)
+			require.Equal(rt, []audit.Record{recordOf(e, true)}, records, "%s\nis read as %+v, %q", text, records, problems)
 			// Kafka's own line means the same, is refused, or is split into several
 			// lines.
 			exact := string(audit.AppendExactLine(nil, e, audit.Kafka40))
@@ -110,26 +109,25 @@ func TestLinesComeBack(t *testing.T) {
 func TestTextAtTheEdgesComesBack(t *testing.T) {
 	for _, name := range []string{"", " ", "x for request =", " for request", "x with resourceRefCount =", "is Allowed operation = x", "from host = x", "on resource =",
 		"for request = x", "based on rule", "x based on rule", "based on rule x", "Principal = ", "Principal =", `"`, `"x"`, "=", "a = b", ", host=", "a\\b"} {
-		e := audit.Event{Subject: snapshot.Subject{Principal: principal.User(name), Host: alice.Host}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Group, Name: name}}
-		line := string(audit.AppendLine(nil, &e, audit.Kafka42))
-		if records, problems := read(line, audit.TraceEscaped); len(problems) > 0 || !reflect.DeepEqual(records, []audit.Record{recordOf(&e, false)}) {
-			t.Errorf("%s\nis read as %+v, %q", line, records, problems)
-		}
+		t.Run(name, func(t *testing.T) {
+			e := audit.Event{Subject: snapshot.Subject{Principal: principal.User(name), Host: alice.Host}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Group, Name: name}}
+			line := string(audit.AppendLine(nil, &e, audit.Kafka42))
+			records, problems := read(line, audit.TraceEscaped)
+			assert.Empty(t, problems, "%s\nis read as %+v, %q", line, records, problems)
+			assert.Equal(t, []audit.Record{recordOf(&e, false)}, records, "%s\nis read as %+v, %q", line, records, problems)
+		})
 	}
 }
 
 func TestReadTraceKeepsGroups(t *testing.T) {
 	e := events(t)[0]
 	text, err := audit.AppendJSON(nil, &e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	records, problems := read("\uFEFF\n"+string(text)+"\n\n", audit.TraceAuto)
 	want := recordOf(&e, true)
 	want.Line = 2
-	if len(problems) > 0 || !reflect.DeepEqual(records, []audit.Record{want}) {
-		t.Errorf("got %+v, %q\nwant %+v", records, problems, want)
-	}
+	assert.Empty(t, problems)
+	assert.Equal(t, []audit.Record{want}, records)
 }
 
 func TestReadTraceOfKafka(t *testing.T) {
@@ -143,9 +141,8 @@ func TestReadTraceOfKafka(t *testing.T) {
 		{Subject: p, Request: snapshot.Request{Operation: ops.Write, Type: resource.Topic}, ByType: true, Allowed: true, Line: 2},
 		{Subject: p, Request: snapshot.Request{Operation: ops.Write, Type: resource.Topic, Name: "hardcode"}, Allowed: true, SuperUser: true, Line: 3},
 	}
-	if len(problems) > 0 || !reflect.DeepEqual(records, want) {
-		t.Errorf("got %+v, %q\nwant %+v", records, problems, want)
-	}
+	assert.Empty(t, problems)
+	assert.Equal(t, want, records)
 }
 
 func TestReadTraceRefuses(t *testing.T) {
@@ -191,50 +188,55 @@ func TestReadTraceRefuses(t *testing.T) {
 		{`{"principal":1}`, 0, `log:1:14: found "1", expected a JSON string`},
 		{`{}`, audit.TraceKafka, `log:1:1: found the line "{}"`},
 	} {
-		records, problems := read(test.text, test.format)
-		if len(problems) != 1 || !strings.HasPrefix(problems[0], test.want) || len(records) != 0 {
-			t.Errorf("%s\ngot  %q, %+v\nwant %s", test.text, problems, records, test.want)
-		}
+		t.Run(test.text, func(t *testing.T) {
+			records, problems := read(test.text, test.format)
+			require.Len(t, problems, 1, "%s\ngot  %q, %+v\nwant %s", test.text, problems, records, test.want)
+			assert.True(t, strings.HasPrefix(problems[0], test.want), "%s\ngot  %q, %+v\nwant %s", test.text, problems, records, test.want)
+			assert.Empty(t, records, "%s\ngot  %q, %+v\nwant %s", test.text, problems, records, test.want)
+		})
 	}
-	if records, problems := read(json+`,"acl":{"a":[1,{"b":null}]},"generation":1,"allowed":false}`, 0); len(records) != 1 || records[0].Allowed || problems != nil {
-		t.Errorf("keys that are not looked at: %+v, %q", records, problems)
-	}
+	records, problems := read(json+`,"acl":{"a":[1,{"b":null}]},"generation":1,"allowed":false}`, 0)
+	require.Len(t, records, 1, "keys that are not looked at")
+	assert.False(t, records[0].Allowed, "keys that are not looked at: %+v, %q", records, problems)
+	assert.Nil(t, problems, "keys that are not looked at")
 }
 
 // One invalid line does not hide the others, and the number of errors is limited.
 func TestReadTraceGoesOn(t *testing.T) {
 	good := "Principal = User:a is Denied operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:t for request = Fetch with resourceRefCount = 1 based on rule DefaultDeny\n"
 	records, problems := read("?\n"+good+strings.Repeat("?\n", 2)+good, 0)
-	if len(records) != 2 || records[1].Line != 5 || len(problems) != 3 {
-		t.Errorf("%+v, %q", records, problems)
-	}
-	if _, problems := read(strings.Repeat("?\n", acl.MaxParseErrors+5), 0); len(problems) != acl.MaxParseErrors {
-		t.Errorf("%d errors, want %d", len(problems), acl.MaxParseErrors)
-	}
+	require.Len(t, records, 2)
+	assert.Equal(t, 5, records[1].Line)
+	assert.Len(t, problems, 3)
+	_, problems = read(strings.Repeat("?\n", acl.MaxParseErrors+5), 0)
+	assert.Len(t, problems, acl.MaxParseErrors, "%d errors, want %d", len(problems), acl.MaxParseErrors)
 	for range audit.ReadTrace(strings.NewReader(good+good), "log", 0) {
 		break
 	}
 	broken := errors.New("broken pipe")
 	for _, format := range []audit.TraceFormat{audit.TraceAuto, audit.TraceKafka} {
-		var errs []error
-		for _, err := range audit.ReadTrace(iotest.ErrReader(broken), "log", format) {
-			errs = append(errs, err)
-		}
-		if len(errs) != 1 || !errors.Is(errs[0], broken) {
-			t.Errorf("%v", errs)
-		}
+		t.Run(fmt.Sprint(format), func(t *testing.T) {
+			var errs []error
+			for _, err := range audit.ReadTrace(iotest.ErrReader(broken), "log", format) {
+				errs = append(errs, err)
+			}
+			require.Len(t, errs, 1)
+			assert.ErrorIs(t, errs[0], broken)
+		})
 	}
 }
 
 func TestParseTraceFormat(t *testing.T) {
 	for s, want := range map[string]audit.TraceFormat{"auto": audit.TraceAuto, "JSON": audit.TraceJSON, "Kafka": audit.TraceKafka, "escaped": audit.TraceEscaped} {
-		if got, err := audit.ParseTraceFormat(s); got != want || err != nil {
-			t.Errorf("%s: %v, %v", s, got, err)
-		}
+		t.Run(s, func(t *testing.T) {
+			got, err := audit.ParseTraceFormat(s)
+			assert.Equal(t, want, got)
+			assert.NoError(t, err)
+		})
 	}
-	if got, err := audit.ParseTraceFormat("xml"); got != 0 || err == nil || err.Error() != `unknown format "xml": expected auto, json, kafka or escaped` {
-		t.Errorf("%v, %v", got, err)
-	}
+	got, err := audit.ParseTraceFormat("xml")
+	assert.Equal(t, audit.TraceFormat(0), got)
+	assert.EqualError(t, err, `unknown format "xml": expected auto, json, kafka or escaped`)
 }
 
 // FuzzReadTrace: no text panics, accepted records can be written and read back

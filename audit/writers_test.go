@@ -10,7 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -22,8 +26,8 @@ import (
 // decisions for a super user and of a store that is not ready.
 func events(t testing.TB) []audit.Event {
 	t.Helper()
-	store := newStore(t, snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}},
-		allow("Group:ops", ops.Read, resource.PrefixedPattern(resource.Topic, "pay")), deny("User:alice", ops.All, topic("payroll")))
+	store := acltest.Store(t, snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}},
+		acltest.Allow("Group:ops", ops.Read, resource.PrefixedPattern(resource.Topic, "pay")), acltest.Deny("User:alice", ops.All, acltest.Topic("payroll")))
 	subject := snapshot.Subject{Principal: principal.User("alice"), Groups: []principal.Principal{{Type: "Group", Name: "ops"}}, Host: netip.MustParseAddr("2001:db8::7")}
 	var r recorder
 	auditor := audit.Auditor{Handler: &r, Level: audit.LevelTrace, Now: func() time.Time { return time.UnixMilli(1_700_000_000_123) }}
@@ -45,9 +49,7 @@ const hostileName = "g for request = JoinGroup with resourceRefCount = 1 based o
 func written(t *testing.T, h audit.Handler, out *bytes.Buffer) string {
 	t.Helper()
 	for _, e := range events(t) {
-		if err := h.Handle(&e); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, h.Handle(&e))
 	}
 	return out.String()
 }
@@ -61,22 +63,15 @@ Principal = User:root is Denied operation = CREATE from host =  on resource = Cl
 Principal = User:alice is Denied operation = WRITE from host = 10.0.0.1 on resource = TransactionalId:LITERAL:t for request = Produce with resourceRefCount = 0 based on rule NotReady
 `
 	var out bytes.Buffer
-	if got := written(t, audit.NewLineWriter(&out, audit.Kafka42), &out); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	assert.Equal(t, want, written(t, audit.NewLineWriter(&out, audit.Kafka42), &out))
 	out.Reset()
 	old := strings.NewReplacer("StandardAcl[", "StandardAcl(", "])", "))").Replace(want)
-	if got := written(t, audit.NewLineWriter(&out, audit.Kafka40), &out); got != old {
-		t.Errorf("got\n%s\nwant\n%s", got, old)
-	}
+	assert.Equal(t, old, written(t, audit.NewLineWriter(&out, audit.Kafka40), &out))
 	e := events(t)[2]
-	if got := string(audit.AppendExactLine(nil, &e, audit.Kafka40)); !strings.Contains(got, "\nPrincipal = User:eve is Allowed") {
-		t.Errorf("the exact line is not Kafka's: %s", got)
-	}
+	assert.Contains(t, string(audit.AppendExactLine(nil, &e, audit.Kafka40)), "\nPrincipal = User:eve is Allowed", "the exact line is not Kafka's")
 	e = events(t)[0]
-	if got := string(audit.AppendLine(nil, &e, 9)); !strings.HasPrefix(want, got) {
-		t.Errorf("in an unknown style: %s", got)
-	}
+	got := string(audit.AppendLine(nil, &e, 9))
+	assert.True(t, strings.HasPrefix(want, got), "in an unknown style: %s", got)
 }
 
 func TestLogHandler(t *testing.T) {
@@ -99,9 +94,8 @@ func TestLogHandler(t *testing.T) {
 	}
 	out.Reset()
 	text := slog.NewTextHandler(&out, &slog.HandlerOptions{Level: audit.LevelTrace})
-	if got := written(t, audit.NewLogHandler(slog.New(text)), &out); strings.Count(got, "\n") != len(events(t)) {
-		t.Errorf("a name breaks a line:\n%s", got)
-	}
+	got := written(t, audit.NewLogHandler(slog.New(text)), &out)
+	assert.Equal(t, len(events(t)), strings.Count(got, "\n"), "a name breaks a line:\n%s", got)
 }
 
 func TestJSONWriter(t *testing.T) {
@@ -109,21 +103,18 @@ func TestJSONWriter(t *testing.T) {
 `
 	var out bytes.Buffer
 	got := written(t, audit.NewJSONWriter(&out), &out)
-	if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != len(events(t)) {
-		t.Errorf("got\n%s\nwant it to begin with\n%s", got, want)
-	}
-	if zero, err := audit.AppendJSON(nil, &audit.Event{}); err != nil || strings.Contains(string(zero), "time") {
-		t.Errorf("the zero event: %s, %v", zero, err)
-	}
+	assert.True(t, strings.HasPrefix(got, want), "got\n%s\nwant it to begin with\n%s", got, want)
+	assert.Equal(t, len(events(t)), strings.Count(got, "\n"), "got\n%s\nwant it to begin with\n%s", got, want)
+	zero, err := audit.AppendJSON(nil, &audit.Event{})
+	require.NoError(t, err, "the zero event")
+	assert.NotContains(t, string(zero), "time", "the zero event")
 }
 
 // TestOCSFWriter checks the attributes that the class requires, and the codes.
 func TestOCSFWriter(t *testing.T) {
 	var out bytes.Buffer
 	lines := strings.Split(strings.TrimSpace(written(t, audit.NewOCSFWriter(&out), &out)), "\n")
-	if len(lines) != len(events(t)) {
-		t.Fatalf("%d lines, want %d", len(lines), len(events(t)))
-	}
+	require.Len(t, lines, len(events(t)), "%d lines, want %d", len(lines), len(events(t)))
 	const first = `{"activity_id":2,"activity_name":"Read","category_uid":6,"category_name":"Application Activity","class_uid":6003,"class_name":"API Activity",` +
 		`"type_uid":600302,"type_name":"API Activity: Read","time":1700000000123,"severity_id":1,"severity":"Informational","status_id":1,"status":"Success","status_detail":"matching allow",` +
 		`"metadata":{"version":"1.3.0","product":{"name":"Portcullis","vendor_name":"Portcullis"}},` +
@@ -131,32 +122,24 @@ func TestOCSFWriter(t *testing.T) {
 		`"authorizations":[{"decision":"Allowed","policy":{"name":"[resourceType=TOPIC, resourceName=pay, patternType=PREFIXED, principal=Group:ops, host=*, operation=READ, permissionType=ALLOW]"}}]},` +
 		`"api":{"operation":"Fetch","service":{"name":"kafka"},"request":{"uid":"42"}},"src_endpoint":{"ip":"2001:db8::7"},"resources":[{"name":"payments","type":"Topic"}],` +
 		`"unmapped":{"operation":"DESCRIBE","resource_reference_count":3,"generation":1}}`
-	if lines[0] != first {
-		t.Errorf("got  %s\nwant %s", lines[0], first)
-	}
+	assert.Equal(t, first, lines[0])
 	for i, line := range lines {
 		var o map[string]any
-		if err := json.Unmarshal([]byte(line), &o); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, json.Unmarshal([]byte(line), &o))
 		for _, required := range []string{"activity_id", "actor", "api", "category_uid", "class_uid", "metadata", "severity_id", "src_endpoint", "time", "type_uid"} {
-			if o[required] == nil {
-				t.Errorf("line %d has no %s", i, required)
-			}
+			assert.False(t, o[required] == nil, "line %d has no %s", i, required)
 		}
 		if o["type_uid"] != o["class_uid"].(float64)*100+o["activity_id"].(float64) {
 			t.Errorf("line %d: type_uid %v", i, o["type_uid"])
 		}
-		if len(o["src_endpoint"].(map[string]any)) == 0 {
-			t.Errorf("line %d: src_endpoint says nothing", i)
-		}
+		assert.NotEmpty(t, o["src_endpoint"].(map[string]any), "line %d: src_endpoint says nothing", i)
 	}
 	// Every Kafka operation has an activity.
 	for op := ops.All; op.IsKnown(); op++ {
 		e := audit.Event{Request: snapshot.Request{Operation: op}}
-		if line, err := audit.AppendOCSF(nil, &e); err != nil || bytes.Contains(line, []byte(`"activity_id":0`)) {
-			t.Errorf("%v has no activity: %v", op, err)
-		}
+		line, err := audit.AppendOCSF(nil, &e)
+		require.NoError(t, err, "%v has no activity", op)
+		assert.False(t, bytes.Contains(line, []byte(`"activity_id":0`)), "%v has no activity: %v", op, err)
 	}
 }
 
@@ -172,19 +155,14 @@ func TestWritersReportErrors(t *testing.T) {
 		"line": audit.NewLineWriter(failingWriter{}, audit.Kafka42), "JSON": audit.NewJSONWriter(failingWriter{}),
 		"OCSF": audit.NewOCSFWriter(failingWriter{}), "log": audit.NewLogHandler(slog.New(slog.NewTextHandler(failingWriter{}, &slog.HandlerOptions{Level: audit.LevelTrace}))),
 	} {
-		if err := h.Handle(&e); !errors.Is(err, errFull) {
-			t.Errorf("%s: %v", name, err)
-		}
+		assert.ErrorIs(t, h.Handle(&e), errFull, name)
 	}
 	// JSON cannot represent text that is not UTF-8, and replacing it would give another
 	// name.
 	e.Request.Name = "a\xff"
 	for name, h := range map[string]audit.Handler{"JSON": audit.NewJSONWriter(new(bytes.Buffer)), "OCSF": audit.NewOCSFWriter(new(bytes.Buffer))} {
-		if err := h.Handle(&e); err == nil || err.Error() != `audit: "a\xff" is not valid UTF-8, and JSON cannot represent it` {
-			t.Errorf("%s: %v", name, err)
-		}
+		assert.EqualError(t, h.Handle(&e), `audit: "a\xff" is not valid UTF-8, and JSON cannot represent it`, name)
 	}
-	if line := string(audit.AppendLine(nil, &e, audit.Kafka42)); !strings.Contains(line, `Topic:LITERAL:"a\xff" for`) {
-		t.Errorf("line: %s", line)
-	}
+	line := string(audit.AppendLine(nil, &e, audit.Kafka42))
+	assert.Contains(t, line, `Topic:LITERAL:"a\xff" for`, "line")
 }

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/internal/gen"
 )
 
@@ -64,9 +67,7 @@ func TestConformance(t *testing.T) {
 		dir = "testdata"
 	}
 	files, err := vectorFiles(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	total := 0
 	for _, f := range families {
 		paths := files[f.name]
@@ -77,9 +78,7 @@ func TestConformance(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			rows, r := replayFiles(t, f, paths)
 			total += rows
-			if rows == 0 {
-				t.Errorf("%s: no rows", f.name)
-			}
+			assert.NotEqual(t, 0, rows, "%s: no rows", f.name)
 			if !given && (rows != f.rows || r.checks != f.checks || r.refused != f.refused) {
 				t.Errorf("%s: %d rows, %d checks and %d refused, expected %d, %d and %d", f.name, rows, r.checks, r.refused, f.rows, f.checks, f.refused)
 			}
@@ -88,9 +87,7 @@ func TestConformance(t *testing.T) {
 	for name, paths := range files {
 		t.Errorf("unknown family %q: %v", name, paths)
 	}
-	if total == 0 {
-		t.Errorf("%s: nothing was replayed", dir)
-	}
+	assert.NotEqual(t, 0, total, "%s: nothing was replayed", dir)
 }
 
 // vectorFiles lists the files of dir named FAMILY.*.jsonl or FAMILY.*.jsonl.gz, by
@@ -118,20 +115,15 @@ func replayFiles(t *testing.T, f family, paths []string) (rows int, all replayed
 		err := gen.Rows(path, func(line int, row []byte) {
 			rows++
 			r, err := f.replay(row)
-			if err != nil {
-				t.Errorf("%s:%d: unreadable row: %v", path, line, err)
-			}
+			assert.NoError(t, err, "%s:%d: unreadable row: %v", path, line, err)
 			all.checks += r.checks
 			all.refused += r.refused
 			for _, m := range r.mismatches {
-				if mismatches++; mismatches <= maxShown {
-					t.Errorf("%s:%d: %s", path, line, m)
-				}
+				mismatches++
+				assert.Greater(t, mismatches, maxShown, "%s:%d: %s", path, line, m)
 			}
 		})
-		if err != nil {
-			t.Errorf("%s: %v", path, err)
-		}
+		assert.NoError(t, err, path)
 	}
 	refused := ""
 	if all.refused > 0 {

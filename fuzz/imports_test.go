@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 const module = "github.com/portcullis-authz/portcullis/"
@@ -37,6 +40,7 @@ var mayImport = map[string][]string{
 	// Tests alone import these.
 	"internal/refmodel":   {"principal", "resource", "ops", "acl"},
 	"internal/gen":        {"internal/refmodel", "principal", "resource", "ops", "acl"},
+	"internal/acltest":    {"internal/refmodel", "resource", "ops", "acl", "snapshot"},
 	"internal/kafkatest":  {"resource", "ops", "acl"},
 	"internal/javaoracle": {},
 	"internal/shrink":     {},
@@ -51,6 +55,7 @@ var mayImportOthers = map[string][]string{
 	"internal/javatext":   {"golang.org/x/text/cases", "golang.org/x/text/language"},
 	"snapshot":            {"github.com/google/btree"},
 	"internal/gen":        {"pgregory.net/rapid"},
+	"internal/acltest":    {"github.com/stretchr/testify/require"},
 	"internal/javaoracle": {"github.com/stretchr/testify/require"},
 }
 
@@ -77,9 +82,7 @@ func TestImportDirection(t *testing.T) {
 		pkg := filepath.ToSlash(filepath.Dir(strings.TrimPrefix(file, ".."+string(filepath.Separator))))
 		seen[pkg] = true
 		allowed, ok := mayImport[pkg]
-		if !ok {
-			t.Errorf("package %s is not in the table of this test", pkg)
-		}
+		assert.True(t, ok, "package %s is not in the table of this test", pkg)
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
@@ -90,9 +93,7 @@ func TestImportDirection(t *testing.T) {
 				return err
 			}
 			if own, isOwn := strings.CutPrefix(imported, module); isOwn {
-				if !slices.Contains(allowed, own) {
-					t.Errorf("%s imports %s", file, own)
-				}
+				assert.Contains(t, allowed, own, "%s imports %s", file, own)
 			} else if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") && !slices.Contains(mayImportOthers[pkg], imported) {
 				t.Errorf("%s imports %s", file, imported)
 			}
@@ -102,13 +103,11 @@ func TestImportDirection(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for pkg := range mayImport {
-		if !seen[pkg] {
-			t.Errorf("package %s is in the table, but has no file", pkg)
-		}
+		t.Run(pkg, func(t *testing.T) {
+			assert.True(t, seen[pkg], "package %s is in the table, but has no file", pkg)
+		})
 	}
 }
 

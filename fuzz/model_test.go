@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -24,9 +26,7 @@ var modelFamilies = []family{
 
 func TestModelConformance(t *testing.T) {
 	files, err := vectorFiles("testdata")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, f := range modelFamilies {
 		t.Run(f.name, func(t *testing.T) {
 			rows, r := replayFiles(t, f, files[f.name])

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -214,12 +217,9 @@ var opsCaseFiles = map[string]int{"ops_cases.captured.jsonl.gz": 244, "ops_cases
 // opsCaseRows returns the rows of a file of cases.
 func opsCaseRows(t testing.TB, name string) (rows [][]byte) {
 	t.Helper()
-	if err := gen.Rows(filepath.Join("testdata", name), func(_ int, row []byte) { rows = append(rows, row) }); err != nil {
-		t.Fatal(err)
-	}
-	if want := opsCaseFiles[name]; len(rows) != want {
-		t.Fatalf("%s: %d rows, want %d", name, len(rows), want)
-	}
+	require.NoError(t, gen.Rows(filepath.Join("testdata", name), func(_ int, row []byte) { rows = append(rows, row) }))
+	want := opsCaseFiles[name]
+	require.Len(t, rows, want, "%s: %d rows, want %d", name, len(rows), want)
 	return rows
 }
 
@@ -230,8 +230,9 @@ func TestOpsCasesAreDecodedStrictly(t *testing.T) {
 		`{"id":"x","apiKey":3,"api":"METADATA","version":9,"endpoint":"broker","request":{"colour":1}}`,
 		`{"id":"x","apiKey":3,"api":"METADATA","version":9,"endpoint":"broker","request":{},"acls":[{"resourceType":"TOPIC","patternType":"LITERAL","operation":"READ","permission":"MAYBE"}]}`,
 	} {
-		if _, _, err := replayOpsCases([]byte(row)); err == nil {
-			t.Errorf("read without an error: %s", row)
-		}
+		t.Run(row, func(t *testing.T) {
+			_, _, err := replayOpsCases([]byte(row))
+			assert.Error(t, err, "read without an error: %s", row)
+		})
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -92,9 +95,7 @@ func TestOpsTableMutations(t *testing.T) {
 	for name := range opsCaseFiles {
 		for _, row := range opsCaseRows(t, name) {
 			var c struct{ APIKey ops.APIKey }
-			if err := json.Unmarshal(row, &c); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, json.Unmarshal(row, &c))
 			byKey[c.APIKey] = append(byKey[c.APIKey], row)
 		}
 	}
@@ -102,23 +103,18 @@ func TestOpsTableMutations(t *testing.T) {
 	for _, api := range ops.APIs() {
 		for _, m := range opsMutants(api.Key) {
 			mutants++
-			if !opsNoticed(t, m, byKey[api.Key]) {
-				t.Errorf("no case notices %s", m.name)
-			}
+			assert.True(t, opsNoticed(t, m, byKey[api.Key]), "no case notices %s", m.name)
 		}
 	}
-	if want := 845; mutants != want {
-		t.Errorf("%d mutants, want %d", mutants, want)
-	}
+	want := 845
+	assert.Equal(t, want, mutants, "%d mutants, want %d", mutants, want)
 }
 
 // opsNoticed reports whether a case fails with the mutant in the table.
 func opsNoticed(t *testing.T, m opsMutant, rows [][]byte) bool {
 	for _, row := range rows {
 		_, mismatches, err := replayOpsCase(row, m.api.Evaluate)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if len(mismatches) > 0 {
 			return true
 		}
@@ -167,22 +163,21 @@ func TestOpsPairsAreReached(t *testing.T) {
 		return ops.Evaluate(recordingAuthorizer{a, r.Key, answers}, r)
 	}
 	for name := range opsCaseFiles {
-		for _, row := range opsCaseRows(t, name) {
-			if _, _, err := replayOpsCase(row, evaluate); err != nil {
-				t.Fatal(err)
+		t.Run(name, func(t *testing.T) {
+			for _, row := range opsCaseRows(t, name) {
+				_, _, err := replayOpsCase(row, evaluate)
+				require.NoError(t, err)
 			}
-		}
+		})
 	}
 	pairs := 0
 	for _, api := range ops.APIs() {
 		for _, s := range api.Steps {
 			pairs++
-			if reached := answers[reachedPair{api.Key, ops.Permission{Operation: s.Operation, Type: s.Type}}]; reached != [2]bool{true, true} {
-				t.Errorf("%v: %v on %v: denied %v, allowed %v", api.Key, s.Operation, s.Type, reached[0], reached[1])
-			}
+			reached := answers[reachedPair{api.Key, ops.Permission{Operation: s.Operation, Type: s.Type}}]
+			assert.Equal(t, [2]bool{true, true}, reached, "%v: %v on %v: denied %v, allowed %v", api.Key, s.Operation, s.Type, reached[0], reached[1])
 		}
 	}
-	if want := 140; pairs != want {
-		t.Errorf("%d steps, want %d", pairs, want)
-	}
+	want := 140
+	assert.Equal(t, want, pairs, "%d steps, want %d", pairs, want)
 }

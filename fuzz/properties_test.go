@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -71,14 +73,7 @@ const asked = 10
 // storeOf returns a store that holds the ACLs of the world.
 func storeOf(t rapid.TB, w refmodel.World) *snapshot.Store {
 	t.Helper()
-	config := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL, AwaitInitialLoad: w.Loading}
-	if w.Exact {
-		config.Semantics = snapshot.KafkaExact
-		if w.Networks {
-			config.Semantics = snapshot.KafkaExact44
-		}
-	}
-	store := snapshot.NewStore(config)
+	store := snapshot.NewStore(acltest.Config(w))
 	change(t, store, w.ACLs, nil)
 	return store
 }
@@ -94,9 +89,7 @@ func change(t rapid.TB, store *snapshot.Store, come, gone []acl.Binding) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 }
 
 // ask returns the decision of a store.
@@ -455,9 +448,7 @@ func formatsComeBack(t rapid.TB, src gen.Source) (met int) {
 	}
 	for _, format := range []acl.Format{acl.FormatText, acl.FormatText3, acl.FormatJSON} {
 		var buf bytes.Buffer
-		if err := acl.Write(&buf, format, slices.Values(list)); err != nil {
-			t.Fatalf("%v: %v", format, err)
-		}
+		require.NoError(t, acl.Write(&buf, format, slices.Values(list)), format)
 		again, err := acl.Read(&buf, "", format)
 		if err != nil || !slices.Equal(again, list) {
 			t.Fatalf("%v: %v comes back as %v, %v", format, list, again, err)
@@ -498,9 +489,7 @@ func documentsComeBack(t rapid.TB, src gen.Source) (met int) {
 		t.Fatalf("%v is written: %v, %q", list, err, &buf)
 	}
 	buf.Reset()
-	if err := acl.Write(&buf, acl.FormatZooKeeper, slices.Values(held)); err != nil {
-		t.Fatalf("%v: %v", held, err)
-	}
+	require.NoError(t, acl.Write(&buf, acl.FormatZooKeeper, slices.Values(held)), held)
 	text := buf.String()
 	slices.SortStableFunc(held, func(a, b acl.Binding) int { return acl.ComparePatterns(a.Pattern, b.Pattern) })
 	again, err := acl.Read(&buf, "", acl.FormatZooKeeper)
@@ -518,9 +507,7 @@ func wireComesBack(t rapid.TB, src gen.Source) (met int) {
 		p := gen.Subject(src).Principal
 		p.TokenAuthenticated = gen.Bool(src)
 		wire, err := p.AppendWire(nil)
-		if err != nil {
-			t.Fatalf("%+v: %v", p, err)
-		}
+		require.NoError(t, err, "%+v", p)
 		again, err := principal.ParseWire(wire)
 		if err != nil || again != p {
 			t.Fatalf("%+v comes back as %+v, %v", p, again, err)

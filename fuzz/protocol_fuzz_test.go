@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -19,9 +21,7 @@ func opsCases(t testing.TB) (cases []opsCase) {
 	for _, name := range []string{"ops_cases.captured.jsonl.gz", "ops_cases.own.jsonl"} {
 		for _, row := range opsCaseRows(t, name) {
 			var c opsCase
-			if err := decodeOpsCase(row, &c); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, decodeOpsCase(row, &c))
 			cases = append(cases, c)
 		}
 	}
@@ -34,13 +34,9 @@ func opsCases(t testing.TB) (cases []opsCase) {
 func FuzzProtocol(f *testing.F) {
 	cases := opsCases(f)
 	data, err := os.ReadFile("../docs/protocol.json")
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	table, err := refmodel.ReadProtocol(data)
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	const each = 3
 	for i := range cases {
 		if f.Add(uint16(i), []byte(nil)); i%each == 0 {

@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // fenced finds the code blocks of a Markdown page.
@@ -16,13 +19,9 @@ var fenced = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
 // they print must be what the README says.
 func TestREADME(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	blocks := map[string][]string{}
 	for _, m := range fenced.FindAllStringSubmatch(string(readme), -1) {
 		blocks[m[1]] = append(blocks[m[1]], m[2])
@@ -32,22 +31,14 @@ func TestREADME(t *testing.T) {
 	}
 
 	t.Run("program", func(t *testing.T) {
-		if len(blocks["go"]) != 1 {
-			t.Fatalf("%d programs, want 1", len(blocks["go"]))
-		}
+		require.Len(t, blocks["go"], 1, "%d programs, want 1", len(blocks["go"]))
 		// The program stands in a folder of the root module, so that it finds it.
 		dir, err := os.MkdirTemp(root, ".readme-")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		t.Cleanup(func() { os.RemoveAll(dir) })
-		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(blocks["go"][0]), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(blocks["go"][0]), 0o600))
 		out := runIn(t, root, nil, "go run ./"+filepath.Base(dir))
-		if want := strings.TrimSpace(out); !strings.Contains(string(readme), "It prints `"+want+"`") {
-			t.Errorf("it prints %q, which is not what the README says", out)
-		}
+		assert.Contains(t, string(readme), "It prints `"+strings.TrimSpace(out)+"`", "it prints %q, which is not what the README says", out)
 	})
 
 	t.Run("commands", func(t *testing.T) {
@@ -59,24 +50,19 @@ func TestREADME(t *testing.T) {
 			for _, part := range strings.Split("\n"+block, "\n$ ")[1:] {
 				command, want, _ := strings.Cut(part, "\n")
 				commands++
-				if got := runIn(t, root, env, command); strings.TrimRight(got, "\n") != strings.TrimRight(want, "\n") {
-					t.Errorf("%s\nprints:\n%s\nthe README says:\n%s", command, got, want)
-				}
+				got := runIn(t, root, env, command)
+				assert.Equal(t, strings.TrimRight(want, "\n"), strings.TrimRight(got, "\n"), "%s\nprints:\n%s\nthe README says:\n%s", command, got, want)
 			}
 		}
-		if commands < 4 {
-			t.Errorf("%d commands found, 4 expected", commands)
-		}
+		assert.GreaterOrEqual(t, commands, 4, "%d commands found, 4 expected", commands)
 	})
 
 	t.Run("set-up", func(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(blocks["sh"][0]), "\n")
-		if len(lines) != 2 || lines[1] != "go test work" {
-			t.Fatalf("the set-up is %q, want a first command and the tests", lines)
-		}
-		if out := runIn(t, root, nil, lines[0]); !strings.HasPrefix(out, "allowed: ") {
-			t.Errorf("the first command prints %q", out)
-		}
+		require.Len(t, lines, 2, "the set-up is %q, want a first command and the tests", lines)
+		require.Equal(t, "go test work", lines[1], "the set-up is %q, want a first command and the tests", lines)
+		out := runIn(t, root, nil, lines[0])
+		assert.True(t, strings.HasPrefix(out, "allowed: "), "the first command prints %q", out)
 	})
 }
 

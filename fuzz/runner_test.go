@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestConformanceFails shows that the replay cannot pass by reading nothing, or by
@@ -43,16 +46,13 @@ func TestConformanceFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			for name, content := range tt.files {
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 			}
 			cmd := exec.Command(os.Args[0], "-test.run=^TestConformance$", "-test.v")
 			cmd.Env = append(os.Environ(), "PORTCULLIS_VECTORS="+dir)
 			out, err := cmd.CombinedOutput()
-			if (err == nil) != tt.passes || !strings.Contains(string(out), tt.says) {
-				t.Errorf("passes: %t, want %t and %q; output:\n%s", err == nil, tt.passes, tt.says, out)
-			}
+			assert.Equal(t, tt.passes, err == nil, "passes: %t, want %t and %q; output:\n%s", err == nil, tt.passes, tt.says, out)
+			assert.Contains(t, string(out), tt.says, "passes: %t, want %t and %q; output:\n%s", err == nil, tt.passes, tt.says, out)
 		})
 	}
 }

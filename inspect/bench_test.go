@@ -5,8 +5,11 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -26,7 +29,7 @@ var shapes = []struct {
 	// Each application has its topics, its group, and a prefix.
 	{"applications", func(i int) acl.Binding {
 		app, part := i/10, i%10
-		b := allow(fmt.Sprintf("User:app-%d", app), acl.WildcardHost, ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("app-%d.topic-%d", app, part)))
+		b := acltest.AllowFrom(fmt.Sprintf("User:app-%d", app), acl.WildcardHost, ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("app-%d.topic-%d", app, part)))
 		switch part {
 		case 0:
 			b.Pattern = resource.PrefixedPattern(resource.Topic, fmt.Sprintf("app-%d.", app))
@@ -45,7 +48,7 @@ var shapes = []struct {
 	// Many principals have ACLs on all topics, as in KAFKA-20667, and many topics have
 	// their own ACL.
 	{"wildcards", func(i int) acl.Binding {
-		b := allow(fmt.Sprintf("User:p-%d", i%7000), acl.WildcardHost, ops.Operation(3+i/7000%6), resource.LiteralPattern(resource.Topic, "*"))
+		b := acltest.AllowFrom(fmt.Sprintf("User:p-%d", i%7000), acl.WildcardHost, ops.Operation(3+i/7000%6), resource.LiteralPattern(resource.Topic, "*"))
 		if i >= 7000*6 {
 			b.Pattern.Name = fmt.Sprintf("topic-%d", i)
 		}
@@ -53,12 +56,12 @@ var shapes = []struct {
 	}},
 	// One principal has all ACLs, on nested prefixes.
 	{"one", func(i int) acl.Binding {
-		return allow("User:one", acl.WildcardHost, ops.Read, resource.PrefixedPattern(resource.Topic, fmt.Sprintf("%06d", i)[:3+i%4]+fmt.Sprint("/", i)))
+		return acltest.AllowFrom("User:one", acl.WildcardHost, ops.Read, resource.PrefixedPattern(resource.Topic, fmt.Sprintf("%06d", i)[:3+i%4]+fmt.Sprint("/", i)))
 	}},
 	// Everyone may read each topic only from its network, and is denied from one
 	// address in it.
 	{"everyone", func(i int) acl.Binding {
-		b := allow(principal.Wildcard, fmt.Sprintf("10.%d.0.0/16", i/2%200), ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i/2)))
+		b := acltest.AllowFrom(principal.Wildcard, fmt.Sprintf("10.%d.0.0/16", i/2%200), ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i/2)))
 		if i%2 == 1 {
 			b.Entry.Permission = acl.Deny
 			b.Entry.Host = fmt.Sprintf("10.%d.7.7", i/2%200)
@@ -67,7 +70,7 @@ var shapes = []struct {
 	}},
 	// DENYs of all kinds cover everything, and nobody is allowed what they deny.
 	{"denies", func(i int) acl.Binding {
-		b := allow(fmt.Sprintf("User:p-%d", i), acl.WildcardHost, ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i)))
+		b := acltest.AllowFrom(fmt.Sprintf("User:p-%d", i), acl.WildcardHost, ops.Read, resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i)))
 		if i%2 == 1 {
 			b.Entry.Permission, b.Entry.Operation, b.Pattern.Name = acl.Deny, ops.Write, "*"
 		}
@@ -75,28 +78,22 @@ var shapes = []struct {
 	}},
 	// One resource is open to many addresses, each with its own ACL.
 	{"hosts", func(i int) acl.Binding {
-		return allow(fmt.Sprintf("User:p-%d", i%3), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), ops.Read, resource.LiteralPattern(resource.Topic, "topic"))
+		return acltest.AllowFrom(fmt.Sprintf("User:p-%d", i%3), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), ops.Read, resource.LiteralPattern(resource.Topic, "topic"))
 	}},
-}
-
-func allow(who, host string, op ops.Operation, p resource.Pattern) acl.Binding {
-	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: host, Operation: op, Permission: acl.Allow}}
 }
 
 // shaped returns a snapshot of the ACLs of a shape, without those that skip names.
 func shaped(tb testing.TB, config snapshot.Config, shape func(i int) acl.Binding, n int, skip func(i int) bool) *snapshot.Snapshot {
 	tb.Helper()
 	store := snapshot.NewStore(config)
-	if err := store.Update(func(tx *snapshot.Tx) error {
+	require.NoError(tb, store.Update(func(tx *snapshot.Tx) error {
 		for i := range n {
 			if !skip(i) {
 				tx.Add(shape(i))
 			}
 		}
 		return nil
-	}); err != nil {
-		tb.Fatal(err)
-	}
+	}))
 	return store.Load()
 }
 
@@ -152,9 +149,7 @@ func benchmarkMany(b *testing.B, shape func(i int) acl.Binding) {
 	run("what-can", func() int {
 		who, _ := principal.Parse(middle.Entry.Principal)
 		access, err := inspect.WhatCan(n, snapshot.Subject{Principal: who})
-		if err != nil {
-			b.Fatal(err)
-		}
+		require.NoError(b, err)
 		return len(access)
 	})
 	few := shaped(b, snapshot.Config{}, shape, manyACLs, func(i int) bool { return i%1000 == 0 })

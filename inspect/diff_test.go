@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
@@ -140,8 +142,6 @@ func wantMirror(t *testing.T, seed uint64, changes, back []inspect.Change) {
 func diff(t testing.TB, from, to *snapshot.Snapshot) []inspect.Change {
 	t.Helper()
 	changes, err := inspect.Diff(from, to, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return changes
 }

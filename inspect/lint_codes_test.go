@@ -1,13 +1,18 @@
 package inspect_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -16,20 +21,11 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-func topic(name string) resource.Pattern  { return resource.LiteralPattern(resource.Topic, name) }
-func prefix(name string) resource.Pattern { return resource.PrefixedPattern(resource.Topic, name) }
-
-func deny(who, host string, op ops.Operation, p resource.Pattern) acl.Binding {
-	b := allow(who, host, op, p)
-	b.Entry.Permission = acl.Deny
-	return b
-}
-
 // TestLintCodes has for each code a set of ACLs whose first one has the finding, and
 // similar ACLs without it.
 func TestLintCodes(t *testing.T) {
 	cluster := resource.LiteralPattern(resource.Cluster, resource.ClusterName)
-	a := func(op ops.Operation, p resource.Pattern) acl.Binding { return allow("User:a", "*", op, p) }
+	a := func(op ops.Operation, p resource.Pattern) acl.Binding { return acltest.AllowFrom("User:a", "*", op, p) }
 	super := snapshot.Config{SuperUsers: []principal.Principal{principal.User("a")}}
 	exact := snapshot.Config{Semantics: snapshot.KafkaExact}
 	tests := []struct {
@@ -39,96 +35,90 @@ func TestLintCodes(t *testing.T) {
 		others int
 		found  bool
 	}{
-		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x")), deny("User:*", "*", ops.All, prefix(""))}, 1, true},
-		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x")), deny("User:*", "*", ops.Read, prefix(""))}, 0, false}, // Describe remains
-		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Create, topic("x")), deny("User:a", "0.0.0.0/0", ops.Create, topic("*")), deny("User:a", "::/0", ops.Create, topic("*"))}, 2, true},
-		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x")), a(ops.All, prefix("x"))}, 1, true},
-		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Describe, topic("x")), a(ops.Write, topic("x"))}, 1, true},
-		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Write, topic("x")), a(ops.Describe, topic("x"))}, 0, false},
-		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{allow("User:a", "10.1.0.0/16", ops.Read, topic("x")), allow("User:*", "10.0.0.0/8", ops.Read, topic("x"))}, 1, true},
-		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{allow("User:a", "10.0.0.0/31", ops.Read, topic("x")), allow("User:a", "10.0.0.0", ops.Read, topic("x")), allow("User:a", "10.0.0.1", ops.Read, topic("x"))}, 2, true},
-		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{allow("User:a", "10.0.0.0/30", ops.Read, topic("x")), allow("User:a", "10.0.0.0", ops.Read, topic("x")), allow("User:a", "10.0.0.1", ops.Read, topic("x"))}, 0, false},
-		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x")), a(ops.Read, prefix("x")), deny("User:a", "*", ops.Describe, topic("x"))}, 2, true},
-		{inspect.CodeRedundant, snapshot.Config{AllowIfNoACL: true}, []acl.Binding{allow("User:*", "*", ops.All, topic("x"))}, 0, true},
-		{inspect.CodeRedundant, snapshot.Config{AllowIfNoACL: true}, []acl.Binding{allow("User:*", "*", ops.All, prefix("x")), a(ops.Read, topic("xy"))}, 0, false},
-		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Read, topic("x")), deny("User:*", "*", ops.All, topic("*")), a(ops.Read, topic("x"))}, 1, true},
-		{inspect.CodeIdle, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Read, topic("x")), allow("User:b", "*", ops.Read, topic("y"))}, 0, true},
-		{inspect.CodeIdle, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Read, topic("x")), allow("User:b", "*", ops.Read, topic("x"))}, 0, false}, // b may have group a
-		{inspect.CodeSuperUser, super, []acl.Binding{a(ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeSuperUser, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x"))}, 0, false},
-		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{deny("User:a", "10.0.0.0/33", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeUnreadableHost, exact, []acl.Binding{deny("User:a", "fe80::1%eth0/64", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{allow("User:a", "10.0.0.0/33", ops.Read, topic("x"))}, 0, false}, // dead-host
-		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{deny("User:a", "010.0.0.0/8", ops.Read, topic("x")), a(ops.Read, topic("x"))}, 0, false},
-		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{allow("User:a", "10.0.0.0/33", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{allow("User:a", "localhost", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{allow("User:a", "::1", ops.Read, topic("x"))}, 0, false},
-		{inspect.CodeDeadHost, exact, []acl.Binding{allow("User:a", "::1", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeDeadHost, exact, []acl.Binding{allow("User:a", "10.0.0.0/8", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeDeadOperation, snapshot.Config{}, []acl.Binding{a(ops.ClusterAction, topic("x"))}, 0, true},
+		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("x")), acltest.DenyFrom("User:*", "*", ops.All, acltest.Topics(""))}, 1, true},
+		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("x")), acltest.DenyFrom("User:*", "*", ops.Read, acltest.Topics(""))}, 0, false}, // Describe remains
+		{inspect.CodeShadowed, snapshot.Config{}, []acl.Binding{a(ops.Create, acltest.Topic("x")), acltest.DenyFrom("User:a", "0.0.0.0/0", ops.Create, acltest.Topic("*")), acltest.DenyFrom("User:a", "::/0", ops.Create, acltest.Topic("*"))}, 2, true},
+		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("x")), a(ops.All, acltest.Topics("x"))}, 1, true},
+		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Describe, acltest.Topic("x")), a(ops.Write, acltest.Topic("x"))}, 1, true},
+		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Write, acltest.Topic("x")), a(ops.Describe, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "10.1.0.0/16", ops.Read, acltest.Topic("x")), acltest.AllowFrom("User:*", "10.0.0.0/8", ops.Read, acltest.Topic("x"))}, 1, true},
+		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/31", ops.Read, acltest.Topic("x")), acltest.AllowFrom("User:a", "10.0.0.0", ops.Read, acltest.Topic("x")), acltest.AllowFrom("User:a", "10.0.0.1", ops.Read, acltest.Topic("x"))}, 2, true},
+		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/30", ops.Read, acltest.Topic("x")), acltest.AllowFrom("User:a", "10.0.0.0", ops.Read, acltest.Topic("x")), acltest.AllowFrom("User:a", "10.0.0.1", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("x")), a(ops.Read, acltest.Topics("x")), acltest.DenyFrom("User:a", "*", ops.Describe, acltest.Topic("x"))}, 2, true},
+		{inspect.CodeRedundant, snapshot.Config{AllowIfNoACL: true}, []acl.Binding{acltest.AllowFrom("User:*", "*", ops.All, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeRedundant, snapshot.Config{AllowIfNoACL: true}, []acl.Binding{acltest.AllowFrom("User:*", "*", ops.All, acltest.Topics("x")), a(ops.Read, acltest.Topic("xy"))}, 0, false},
+		{inspect.CodeRedundant, snapshot.Config{}, []acl.Binding{acltest.DenyFrom("User:a", "*", ops.Read, acltest.Topic("x")), acltest.DenyFrom("User:*", "*", ops.All, acltest.Topic("*")), a(ops.Read, acltest.Topic("x"))}, 1, true},
+		{inspect.CodeIdle, snapshot.Config{}, []acl.Binding{acltest.DenyFrom("User:a", "*", ops.Read, acltest.Topic("x")), acltest.AllowFrom("User:b", "*", ops.Read, acltest.Topic("y"))}, 0, true},
+		{inspect.CodeIdle, snapshot.Config{}, []acl.Binding{acltest.DenyFrom("User:a", "*", ops.Read, acltest.Topic("x")), acltest.AllowFrom("User:b", "*", ops.Read, acltest.Topic("x"))}, 0, false}, // b may have group a
+		{inspect.CodeSuperUser, super, []acl.Binding{a(ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeSuperUser, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{acltest.DenyFrom("User:a", "10.0.0.0/33", ops.Read, acltest.Topic("x")), a(ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeUnreadableHost, exact, []acl.Binding{acltest.DenyFrom("User:a", "fe80::1%eth0/64", ops.Read, acltest.Topic("x")), a(ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/33", ops.Read, acltest.Topic("x"))}, 0, false}, // dead-host
+		{inspect.CodeUnreadableHost, snapshot.Config{}, []acl.Binding{acltest.DenyFrom("User:a", "010.0.0.0/8", ops.Read, acltest.Topic("x")), a(ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/33", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "localhost", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "::1", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeDeadHost, exact, []acl.Binding{acltest.AllowFrom("User:a", "::1", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeDeadHost, exact, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/8", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeDeadOperation, snapshot.Config{}, []acl.Binding{a(ops.ClusterAction, acltest.Topic("x"))}, 0, true},
 		{inspect.CodeDeadOperation, snapshot.Config{}, []acl.Binding{a(ops.Alter, resource.LiteralPattern(resource.Group, "g"))}, 0, false}, // it grants Describe
-		{inspect.CodeDeadOperation, snapshot.Config{}, []acl.Binding{deny("User:a", "*", ops.Alter, resource.LiteralPattern(resource.Group, "g"))}, 0, true},
-		{inspect.CodeNoPrincipal, snapshot.Config{}, []acl.Binding{allow("alice", "*", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeNoPrincipal, snapshot.Config{}, []acl.Binding{allow(":", "*", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeNoPrincipal, snapshot.Config{}, []acl.Binding{allow("User:", "*", ops.Read, topic("x"))}, 0, false},
-		{inspect.CodePrefixedStar, snapshot.Config{}, []acl.Binding{a(ops.Read, prefix("*"))}, 0, true},
-		{inspect.CodePrefixedStar, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("*"))}, 0, false},
-		{inspect.CodeStarPrincipal, snapshot.Config{}, []acl.Binding{allow("Group:*", "*", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeStarPrincipal, snapshot.Config{}, []acl.Binding{allow("User:'*'", "*", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeStarPrincipal, snapshot.Config{}, []acl.Binding{allow("User:*", "*", ops.Read, topic("x"))}, 0, false},
-		{inspect.CodePrincipalType, snapshot.Config{}, []acl.Binding{allow("user:a", "*", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodePrincipalType, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("x"))}, 0, false},
-		{inspect.CodePrefixOpens, snapshot.Config{}, []acl.Binding{a(ops.Read, prefix("foo")), allow("User:b", "*", ops.Write, topic("foobar-secret"))}, 1, true},
-		{inspect.CodePrefixOpens, snapshot.Config{}, []acl.Binding{a(ops.Read, prefix("foo")), allow("User:b", "*", ops.Write, topic("foo.bar"))}, 0, false},
-		{inspect.CodePrefixOpens, snapshot.Config{}, []acl.Binding{a(ops.Read, prefix("foo-")), allow("User:b", "*", ops.Write, topic("foo-secret"))}, 0, false},
-		{inspect.CodePrefixOpens, snapshot.Config{}, []acl.Binding{a(ops.Read, prefix("foo")), a(ops.Write, topic("foobar"))}, 0, false},
-		{inspect.CodeEveryone, snapshot.Config{}, []acl.Binding{allow("User:*", "10.0.0.1", ops.Write, topic("x"))}, 0, true},
-		{inspect.CodeEveryone, snapshot.Config{}, []acl.Binding{allow("User:*", "*", ops.Read, topic("x"))}, 0, false},
+		{inspect.CodeDeadOperation, snapshot.Config{}, []acl.Binding{acltest.DenyFrom("User:a", "*", ops.Alter, resource.LiteralPattern(resource.Group, "g"))}, 0, true},
+		{inspect.CodeNoPrincipal, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("alice", "*", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeNoPrincipal, snapshot.Config{}, []acl.Binding{acltest.AllowFrom(":", "*", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeNoPrincipal, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:", "*", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodePrefixedStar, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topics("*"))}, 0, true},
+		{inspect.CodePrefixedStar, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("*"))}, 0, false},
+		{inspect.CodeStarPrincipal, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("Group:*", "*", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeStarPrincipal, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:'*'", "*", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeStarPrincipal, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:*", "*", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodePrincipalType, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("user:a", "*", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodePrincipalType, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodePrefixOpens, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topics("foo")), acltest.AllowFrom("User:b", "*", ops.Write, acltest.Topic("foobar-secret"))}, 1, true},
+		{inspect.CodePrefixOpens, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topics("foo")), acltest.AllowFrom("User:b", "*", ops.Write, acltest.Topic("foo.bar"))}, 0, false},
+		{inspect.CodePrefixOpens, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topics("foo-")), acltest.AllowFrom("User:b", "*", ops.Write, acltest.Topic("foo-secret"))}, 0, false},
+		{inspect.CodePrefixOpens, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topics("foo")), a(ops.Write, acltest.Topic("foobar"))}, 0, false},
+		{inspect.CodeEveryone, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:*", "10.0.0.1", ops.Write, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeEveryone, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:*", "*", ops.Read, acltest.Topic("x"))}, 0, false},
 		{inspect.CodeClusterAll, snapshot.Config{}, []acl.Binding{a(ops.All, cluster)}, 0, true},
 		{inspect.CodeClusterAll, snapshot.Config{}, []acl.Binding{a(ops.Alter, cluster)}, 0, false},
-		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{allow("User:a", "10.0.0.0/8", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{a(ops.Read, topic("*"))}, 0, false},
+		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/8", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("*"))}, 0, false},
 		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{a(ops.Read, resource.LiteralPattern(resource.Group, "*"))}, 0, true},
-		{inspect.CodeNoAnswer, exact, []acl.Binding{allow("alice", "*", ops.Read, topic("x"))}, 0, true},
-		{inspect.CodeNoAnswer, snapshot.Config{}, []acl.Binding{allow("alice", "*", ops.Read, topic("x"))}, 0, false},
-		{inspect.CodeNoAnswer, exact, []acl.Binding{a(ops.Read, topic("!x")), a(ops.Read, topic("!y"))}, 0, true},
-		{inspect.CodeNoAnswer, exact, []acl.Binding{a(ops.Read, topic("x")), a(ops.Read, topic("!y"))}, 0, false},
+		{inspect.CodeNoAnswer, exact, []acl.Binding{acltest.AllowFrom("alice", "*", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeNoAnswer, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("alice", "*", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeNoAnswer, exact, []acl.Binding{a(ops.Read, acltest.Topic("!x")), a(ops.Read, acltest.Topic("!y"))}, 0, true},
+		{inspect.CodeNoAnswer, exact, []acl.Binding{a(ops.Read, acltest.Topic("x")), a(ops.Read, acltest.Topic("!y"))}, 0, false},
 	}
 	for _, tt := range tests {
-		n := shaped(t, tt.config, func(i int) acl.Binding { return tt.acls[i] }, len(tt.acls), none)
-		found := false
-		for _, f := range must(inspect.Lint(n, inspect.LintOptions{})) {
-			if f.Reason == "" || f.Fix == "" {
-				t.Errorf("%v has no text", f)
-			}
-			if f.Binding == tt.acls[0] && f.Code == tt.code {
-				found = true
-				if len(f.Others) != tt.others {
-					t.Errorf("%s of %v: others %v, want %d", tt.code, tt.acls, f.Others, tt.others)
+		t.Run(fmt.Sprint(tt.code), func(t *testing.T) {
+			n := shaped(t, tt.config, func(i int) acl.Binding { return tt.acls[i] }, len(tt.acls), none)
+			found := false
+			for _, f := range must(inspect.Lint(n, inspect.LintOptions{})) {
+				assert.NotEqual(t, "", f.Reason, "%v has no text", f)
+				assert.NotEqual(t, "", f.Fix, "%v has no text", f)
+				if f.Binding == tt.acls[0] && f.Code == tt.code {
+					found = true
+					assert.Len(t, f.Others, tt.others, "%s of %v: others %v, want %d", tt.code, tt.acls, f.Others, tt.others)
 				}
 			}
-		}
-		if found != tt.found {
-			t.Errorf("%s of %v by %+v: %t, want %t: %v", tt.code, tt.acls, tt.config, found, tt.found, must(inspect.Lint(n, inspect.LintOptions{})))
-		}
+			assert.Equal(t, tt.found, found, "%s of %v by %+v", tt.code, tt.acls, tt.config)
+		})
 	}
 }
 
 func TestLintKnowsPrincipalTypes(t *testing.T) {
-	n := shaped(t, snapshot.Config{}, func(int) acl.Binding { return allow("Group:ops", "*", ops.Read, topic("x")) }, 1, none)
-	if findings := must(inspect.Lint(n, inspect.LintOptions{PrincipalTypes: []string{"User", "Group"}})); len(findings) != 0 {
-		t.Errorf("got %v", findings)
-	}
+	n := shaped(t, snapshot.Config{}, func(int) acl.Binding { return acltest.AllowFrom("Group:ops", "*", ops.Read, acltest.Topic("x")) }, 1, none)
+	assert.Empty(t, must(inspect.Lint(n, inspect.LintOptions{PrincipalTypes: []string{"User", "Group"}})))
 	steps := 0
 	findings := must(inspect.Lint(n, inspect.LintOptions{Progress: func(done, total int) {
 		steps++
-		if done != 1 || total != 1 {
-			t.Errorf("%d of %d", done, total)
-		}
+		assert.Equal(t, 1, done, "%d of %d", done, total)
+		assert.Equal(t, 1, total, "%d of %d", done, total)
 	}}))
-	if len(findings) != 1 || findings[0].Code != inspect.CodePrincipalType || steps != 1 {
-		t.Errorf("got %v after %d steps", findings, steps)
-	}
+	require.Len(t, findings, 1, "got %v after %d steps", findings, steps)
+	assert.Equal(t, inspect.CodePrincipalType, findings[0].Code, "got %v after %d steps", findings, steps)
+	assert.Equal(t, 1, steps, "got %v after %d steps", findings, steps)
 }
 
 // TestSemanticsAgainstModel compares CodeSemantics with the model, for each ACL of
@@ -159,14 +149,10 @@ func TestSemanticsAgainstModel(t *testing.T) {
 				differs = differs || matchesIn(b, snapshot.Documented, host, name) != matchesIn(b, snapshot.KafkaExact, host, name)
 			}
 		}
-		if said != differs {
-			t.Fatalf("seed %d: %v: differs %t, want %t", seed, b, said, differs)
-		}
+		require.Equal(t, differs, said, "seed %d: %v: differs %t, want %t", seed, b, said, differs)
 		differ += oneIf(differs)
 	}
-	if differ < worlds/20 {
-		t.Errorf("%d of %d ACLs differ", differ, worlds)
-	}
+	assert.GreaterOrEqual(t, differ, worlds/20, "%d of %d ACLs differ", differ, worlds)
 }
 
 // matchesIn reports whether an ALLOW matches some operation that the type supports, for

@@ -1,12 +1,17 @@
 package inspect_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -34,20 +39,18 @@ func TestRemovableAgainstBruteForce(t *testing.T) {
 	}
 	t.Logf("%+v", count)
 	for _, code := range []inspect.Code{inspect.CodeShadowed, inspect.CodeRedundant, inspect.CodeIdle, inspect.CodeDeadHost, inspect.CodeNoPrincipal, inspect.CodeDeadOperation, inspect.CodeSuperUser} {
-		if count.removable[code] == 0 {
-			t.Errorf("no removable ACL is %s", code)
-		}
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			assert.NotEqual(t, 0, count.removable[code], "no removable ACL is %s", code)
+		})
 	}
-	if count.needed < worlds {
-		t.Errorf("%d ACLs are needed, want %d", count.needed, worlds)
-	}
+	assert.GreaterOrEqual(t, count.needed, worlds, "%d ACLs are needed, want %d", count.needed, worlds)
 }
 
 // TestRemovableOfManyHosts does the same in worlds with many nested and adjacent hosts
 // on few patterns.
 func TestRemovableOfManyHosts(t *testing.T) {
 	const worlds, acls = 8, 22
-	patterns := []resource.Pattern{topic("*"), prefix("a"), topic("ab"), prefix("a"), prefix("")}
+	patterns := []resource.Pattern{acltest.Topic("*"), acltest.Topics("a"), acltest.Topic("ab"), acltest.Topics("a"), acltest.Topics("")}
 	principals := []string{principal.Wildcard, "User:alice", "User:bob"}
 	hosts := []string{acl.WildcardHost, "10.0.0.0/31", "10.0.0.0", "10.0.0.1", "10.0.0.0/8", "0.0.0.0/0", "::/0", "10.0.0.0/30", "10.0.0.2/31",
 		"11.0.0.0/8", "12.0.0.0/8", "13.0.0.0/8", "::ffff:0:0/95", "::fffe:0:0/96"}
@@ -57,7 +60,7 @@ func TestRemovableOfManyHosts(t *testing.T) {
 		w := refmodel.World{AllowIfNoACL: src.IntN(4) == 0}
 		crowded := gen.Pick(src, patterns)
 		for range acls {
-			b := allow(gen.Pick(src, principals), gen.Pick(src, hosts), gen.Pick(src, []ops.Operation{ops.Create, ops.All, ops.Create}), crowded)
+			b := acltest.AllowFrom(gen.Pick(src, principals), gen.Pick(src, hosts), gen.Pick(src, []ops.Operation{ops.Create, ops.All, ops.Create}), crowded)
 			if src.IntN(3) == 0 {
 				b.Entry.Permission = acl.Deny
 			}
@@ -68,16 +71,17 @@ func TestRemovableOfManyHosts(t *testing.T) {
 		}
 		if seed%4 == 0 { // everyone may do everything on some prefixes, which have no other ACLs
 			w = refmodel.World{AllowIfNoACL: true}
-			for _, p := range []resource.Pattern{prefix("a"), prefix("ab"), topic("ab"), topic("b")} {
-				w.ACLs = append(w.ACLs, allow(principal.Wildcard, acl.WildcardHost, gen.Pick(src, []ops.Operation{ops.All, ops.All, ops.Read}), p))
+			for _, p := range []resource.Pattern{acltest.Topics("a"), acltest.Topics("ab"), acltest.Topic("ab"), acltest.Topic("b")} {
+				w.ACLs = append(w.ACLs, acltest.AllowFrom(principal.Wildcard, acl.WildcardHost, gen.Pick(src, []ops.Operation{ops.All, ops.All, ops.Read}), p))
 			}
 		}
 		count.add(t, seed, w)
 	}
 	t.Logf("%+v", count)
-	if count.removable[inspect.CodeShadowed] < worlds || count.removable[inspect.CodeRedundant] < worlds || count.needed < worlds || count.unclaimed > 0 {
-		t.Errorf("too few of the ACLs are of some kind: %+v", count)
-	}
+	require.GreaterOrEqual(t, count.removable[inspect.CodeShadowed], worlds, "too few of the ACLs are of some kind")
+	require.GreaterOrEqual(t, count.removable[inspect.CodeRedundant], worlds, "too few of the ACLs are of some kind")
+	require.GreaterOrEqual(t, count.needed, worlds, "too few of the ACLs are of some kind")
+	assert.LessOrEqual(t, count.unclaimed, 0, "too few of the ACLs are of some kind")
 }
 
 // add compares the findings about each ACL of a world with the effect of its removal.

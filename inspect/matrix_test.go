@@ -2,7 +2,6 @@ package inspect_test
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -43,7 +43,7 @@ func cellOf(m inspect.Matrix, row inspect.Row, column int) inspect.Cell {
 
 // compare fails the test unless exactly one ruling of the cell applies to the question,
 // with the verdict of the check.
-func compare(t interface{ Fatalf(string, ...any) }, m inspect.Matrix, c inspect.Cell, who snapshot.Subject, r snapshot.Request, d snapshot.Decision) {
+func compare(t rapid.TB, m inspect.Matrix, c inspect.Cell, who snapshot.Subject, r snapshot.Request, d snapshot.Decision) {
 	speaks := 0
 	for _, ruling := range c.Rulings {
 		if !ruling.Operations.Has(r.Operation) || ruling.Names != nil && !ruling.Names.Contains(r.Name) || ruling.Hosts != nil && !ruling.Hosts.Contains(who.Host) {
@@ -51,9 +51,10 @@ func compare(t interface{ Fatalf(string, ...any) }, m inspect.Matrix, c inspect.
 		}
 		speaks++
 		b, ok := d.Binding()
-		if ruling.Allowed != d.Allowed() || ruling.Reason != d.Reason() || ok != (ruling.ACL >= 0) || ok && m.ACLs[ruling.ACL] != b {
-			t.Fatalf("%v %v: %v, but the cell says %+v", who, r, d, ruling)
-		}
+		require.Equal(t, d.Allowed(), ruling.Allowed, "%v %v: %v, but the cell says %+v", who, r, d, ruling)
+		require.Equal(t, d.Reason(), ruling.Reason, "%v %v: %v, but the cell says %+v", who, r, d, ruling)
+		require.Equal(t, ruling.ACL >= 0, ok, "%v %v: %v, but the cell says %+v", who, r, d, ruling)
+		require.False(t, ok && m.ACLs[ruling.ACL] != b, "%v %v: %v, but the cell says %+v", who, r, d, ruling)
 	}
 	switch allowed := d.Allowed(); {
 	case speaks != 1:
@@ -72,9 +73,7 @@ func TestMatrixAgreesWithChecks(t *testing.T) {
 		w := gen.World(gen.Rapid(t))
 		n := snapshotOfRapid(t, w)
 		m, err := inspect.NewMatrix(n, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		hosts := hostsOf(w.ACLs)
 		for column, pattern := range m.Columns {
 			covered, _ := inspect.Reach(n, pattern)
@@ -105,15 +104,14 @@ func TestMatrixAgreesWithChecks(t *testing.T) {
 				}
 				refused, others := denied|unmatched, allowed|unmatched
 				want := inspect.Cell{All: allowed &^ refused, Some: allowed & refused, Denied: denied &^ others, Holes: denied & others}
-				if cell.All != want.All || cell.Some != want.Some || cell.Denied != want.Denied || cell.Holes != want.Holes {
-					t.Fatalf("%v on %v: %+v, want %+v", p, pattern, cell, want)
-				}
+				require.Equal(t, want.All, cell.All, "%v on %v", p, pattern)
+				require.Equal(t, want.Some, cell.Some, "%v on %v", p, pattern)
+				require.Equal(t, want.Denied, cell.Denied, "%v on %v", p, pattern)
+				require.Equal(t, want.Holes, cell.Holes, "%v on %v", p, pattern)
 			}
 		}
 	})
-	if compared == 0 {
-		t.Error("nothing was compared")
-	}
+	assert.NotEqual(t, 0, compared, "nothing was compared")
 }
 
 func snapshotOfRapid(t *rapid.T, w refmodel.World) *snapshot.Snapshot {
@@ -125,9 +123,7 @@ func snapshotOfRapid(t *rapid.T, w refmodel.World) *snapshot.Snapshot {
 		}
 	}
 	store := snapshot.NewStore(config)
-	if err := store.Replace(slices.Values(w.ACLs)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, store.Replace(slices.Values(w.ACLs)))
 	return store.Load()
 }
 
@@ -142,25 +138,21 @@ func TestMatrixCells(t *testing.T) {
 		tx.Add(acls("User:b", acl.Allow, ops.Write, "*", resource.LiteralPattern(resource.Topic, "orders")))
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	m, err := inspect.NewMatrix(store.Load(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	want := []resource.Pattern{resource.LiteralPattern(resource.Topic, "orders"), resource.PrefixedPattern(resource.Topic, "pay"), resource.LiteralPattern(resource.Topic, "payroll")}
-	if !slices.Equal(m.Columns, want) {
-		t.Fatalf("columns %v", m.Columns)
-	}
+	require.Equal(t, want, m.Columns, "columns %v", m.Columns)
 	a, b := rowOf(m, principal.User("a")), rowOf(m, principal.User("b"))
-	if a.At(0) != inspect.Inherited || b.At(1) != inspect.Inherited || len(m.Rows) != 4 {
-		t.Errorf("rows %+v", m.Rows)
-	}
+	assert.Equal(t, inspect.Inherited, a.At(0), "rows %+v", m.Rows)
+	assert.Equal(t, inspect.Inherited, b.At(1), "rows %+v", m.Rows)
+	assert.Len(t, m.Rows, 4, "rows %+v", m.Rows)
 	pay := cellOf(m, a, 1)
-	if pay.Some != ops.SetOf(ops.Read) || pay.All != ops.SetOf(ops.Describe) || pay.Holes != ops.SetOf(ops.Read) || pay.Denied != 0 || len(pay.ACLs) != 2 {
-		t.Errorf("%+v", pay)
-	}
+	assert.Equal(t, ops.SetOf(ops.Read), pay.Some)
+	assert.Equal(t, ops.SetOf(ops.Describe), pay.All)
+	assert.Equal(t, ops.SetOf(ops.Read), pay.Holes)
+	assert.Equal(t, ops.Set(0), pay.Denied)
+	assert.Len(t, pay.ACLs, 2)
 	if root := cellOf(m, rowOf(m, principal.User("root")), 2); root.All != ops.Supported(resource.Topic) || len(root.Rulings) != 1 || root.Rulings[0].Reason != snapshot.SuperUser {
 		t.Errorf("%+v", root)
 	}
@@ -177,9 +169,7 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patter
 
 `)
 	m, err := inspect.NewMatrix(n, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	by := map[string]string{}
 	for column := range m.Columns {
 		for _, r := range cellOf(m, m.Rows[0], column).Rulings {
@@ -190,9 +180,7 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=GROUP, name=*, patter
 	}
 	want := map[string]string{`LITERAL: all names except prefix "*"; "*"`: "LITERAL", `LITERAL: prefix "*" except "*"`: "PREFIXED",
 		`PREFIXED: "*"`: "LITERAL", `PREFIXED: prefix "*" except "*"`: "PREFIXED"}
-	if !maps.Equal(by, want) {
-		t.Errorf("%v, want %v", by, want)
-	}
+	assert.Equal(t, want, by)
 }
 
 // Kafka compares hosts as text, so an address with a zone differs from the address
@@ -204,17 +192,18 @@ func TestMatrixOfZones(t *testing.T) {
 
 `)
 	m, err := inspect.NewMatrix(n, nil)
-	if err != nil || len(m.ACLs) != 2 {
-		t.Fatal(m, err)
-	}
+	require.NoError(t, err)
+	require.Len(t, m.ACLs, 2)
 	cell := cellOf(m, rowOf(m, principal.User("a")), 0)
 	for _, host := range []string{"fe80::1", "fe80::1%0", "fe80::1%00", "fe80::1%eth0", "fe80::2", "::", "10.0.0.1"} {
-		who := snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr(host)}
-		compare(t, m, cell, who, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "t"}, n.Check(who, ops.Read, resource.Topic, "t"))
+		t.Run(host, func(t *testing.T) {
+			who := snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr(host)}
+			compare(t, m, cell, who, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "t"}, n.Check(who, ops.Read, resource.Topic, "t"))
+		})
 	}
-	if read := ops.SetOf(ops.Read); !cell.Some.Has(ops.Read) || cell.Holes != read {
-		t.Errorf("%+v", cell)
-	}
+	read := ops.SetOf(ops.Read)
+	assert.True(t, cell.Some.Has(ops.Read), "%+v", cell)
+	assert.Equal(t, read, cell.Holes)
 }
 
 func TestMatrixLimit(t *testing.T) {
@@ -243,7 +232,7 @@ func nested(n int, who func(i int) string) *snapshot.Snapshot {
 	store := snapshot.NewStore(snapshot.Config{})
 	err := store.Update(func(tx *snapshot.Tx) error {
 		for i := range n {
-			b := allow(who(i), fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255), ops.Read, resource.PrefixedPattern(resource.Topic, strings.Repeat("a", i+1)))
+			b := acltest.AllowFrom(who(i), fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255), ops.Read, resource.PrefixedPattern(resource.Topic, strings.Repeat("a", i+1)))
 			if i%2 == 1 {
 				b.Entry.Permission = acl.Deny
 			}
@@ -306,11 +295,11 @@ func TestMatrixTellsHowFarItIs(t *testing.T) {
 	calls := 0
 	m, err := inspect.NewMatrix(load(snapshot.Config{SuperUsers: []principal.Principal{principal.User("root")}}, ""), func(done, total int) {
 		calls++
-		if done != 2 || total != 2 {
-			t.Errorf("%d of %d", done, total)
-		}
+		assert.Equal(t, 2, done, "%d of %d", done, total)
+		assert.Equal(t, 2, total, "%d of %d", done, total)
 	})
-	if err != nil || calls != 1 || len(m.Rows) != 2 || len(m.Columns) != 0 {
-		t.Errorf("%d calls, %+v, %v", calls, m, err)
-	}
+	require.NoError(t, err, "%d calls, %+v, %v", calls, m, err)
+	assert.Equal(t, 1, calls, "%d calls, %+v, %v", calls, m, err)
+	require.Len(t, m.Rows, 2, "%d calls, %+v, %v", calls, m, err)
+	assert.Empty(t, m.Columns, "%d calls, %+v, %v", calls, m, err)
 }

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -22,18 +25,9 @@ func snapshotOf(t testing.TB, w refmodel.World) *snapshot.Snapshot { return stor
 
 func storeOf(t testing.TB, w refmodel.World) *snapshot.Store {
 	t.Helper()
-	config := snapshot.Config{SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL, AwaitInitialLoad: w.Loading}
-	if w.Exact {
-		config.Semantics = snapshot.KafkaExact
-		if w.Networks {
-			config.Semantics = snapshot.KafkaExact44
-		}
-	}
-	store := snapshot.NewStore(config)
+	store := snapshot.NewStore(acltest.Config(w))
 	err := store.Replace(slices.Values(w.ACLs))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return store
 }
 
@@ -143,15 +137,11 @@ func TestWhatCanAgainstModel(t *testing.T) {
 		subject.Host = netip.Addr{}
 		n := snapshotOf(t, w)
 		everywhere, err := inspect.WhatCan(n, subject)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		only := gen.Pick(src, hosts)
 		subject.Host = only
 		there, err := inspect.WhatCan(n, subject)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, typ := range typesOf(w.ACLs) {
 			for _, name := range namesOf(w.ACLs, typ) {
 				for _, host := range hosts {
@@ -193,7 +183,7 @@ func TestWhatCanWhereKafkaGivesNoAnswer(t *testing.T) {
 		w := refmodel.World{Exact: true}
 		for range 2 + src.IntN(8) {
 			p := resource.Pattern{Type: resource.Topic, PatternType: gen.Pick(src, []resource.PatternType{resource.Literal, resource.Prefixed}), Name: gen.Pick(src, names)}
-			b := allow(gen.Pick(src, []string{"User:a", "User:a", "nobody"}), gen.Pick(src, []string{"::1", "::1", acl.WildcardHost}), ops.Create, p)
+			b := acltest.AllowFrom(gen.Pick(src, []string{"User:a", "User:a", "nobody"}), gen.Pick(src, []string{"::1", "::1", acl.WildcardHost}), ops.Create, p)
 			if src.IntN(4) == 0 {
 				b.Entry.Permission = acl.Deny
 			}
@@ -201,9 +191,7 @@ func TestWhatCanWhereKafkaGivesNoAnswer(t *testing.T) {
 		}
 		who := refmodel.Subject{Principal: principal.User("a")}
 		region, err := inspect.WhatCan(snapshotOf(t, w), snapshot.Subject(who))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, name := range namesOf(w.ACLs, resource.Topic) {
 			for _, host := range []string{"::1", "10.0.0.1"} {
 				who.Host = netip.MustParseAddr(host)

@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -68,8 +69,10 @@ func TestReachAgainstModel(t *testing.T) {
 		t.Errorf("too few names are covered (%d) or silent (%d), or patterns inside (%d)", covered, fallbacks, inside)
 	}
 	for _, p := range []resource.Pattern{{}, resource.LiteralPattern(resource.Any, "a"), {Type: resource.Topic, PatternType: resource.PatternMatch, Name: "a"}} {
-		if names, patterns := inspect.Reach(snapshotOf(t, refmodel.World{}), p); names != nil || patterns != nil {
-			t.Errorf("%v reaches %v and %v", p, names, patterns)
-		}
+		t.Run(fmt.Sprint(p), func(t *testing.T) {
+			if names, patterns := inspect.Reach(snapshotOf(t, refmodel.World{}), p); names != nil || patterns != nil {
+				t.Errorf("%v reaches %v and %v", p, names, patterns)
+			}
+		})
 	}
 }

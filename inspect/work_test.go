@@ -9,6 +9,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -22,7 +23,7 @@ func onOneTopic(n int) *snapshot.Snapshot {
 	store := snapshot.NewStore(snapshot.Config{})
 	err := store.Update(func(tx *snapshot.Tx) error {
 		for i := range n {
-			b := allow(fmt.Sprint("User:u", i), fmt.Sprintf("10.%d.%d.1", i>>8, i&255), ops.Read, resource.LiteralPattern(resource.Topic, "t"))
+			b := acltest.AllowFrom(fmt.Sprint("User:u", i), fmt.Sprintf("10.%d.%d.1", i>>8, i&255), ops.Read, resource.LiteralPattern(resource.Topic, "t"))
 			if i%2 == 1 {
 				b.Entry.Permission, b.Entry.Principal = acl.Deny, principal.Wildcard
 			}

@@ -2,8 +2,9 @@ package ops_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -66,9 +67,7 @@ func TestActions(t *testing.T) {
 			test.request.Endpoint = ops.Broker
 			var l logger
 			ops.Evaluate(&l, &test.request)
-			if !slices.Equal(l.asked, test.want) {
-				t.Errorf("got %q\nwant %q", l.asked, test.want)
-			}
+			assert.Equal(t, test.want, l.asked)
 		})
 	}
 }
@@ -101,7 +100,5 @@ func TestQuietSteps(t *testing.T) {
 		"ConsumerGroupHeartbeat 3: DESCRIBE on TOPIC",
 		"StreamsGroupHeartbeat 3: CREATE on CLUSTER",
 	}
-	if !slices.Equal(quiet, want) {
-		t.Errorf("got %q\nwant %q", quiet, want)
-	}
+	assert.Equal(t, want, quiet)
 }

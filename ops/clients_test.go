@@ -2,9 +2,11 @@ package ops_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -13,9 +15,7 @@ import (
 func needs(t *testing.T, name string) []string {
 	t.Helper()
 	c, err := ops.ParseClient(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var texts []string
 	for _, g := range c.Needs() {
 		texts = append(texts, g.String()+" "+g.Name)
@@ -72,25 +72,29 @@ func TestClientsNeed(t *testing.T) {
 			"CreateTokens on User User:OWNER",
 		}},
 	} {
-		if got := needs(t, test.client); !slices.Equal(got, test.want) {
-			t.Errorf("%s needs\n%s\nwant\n%s", test.client, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
-		}
+		t.Run(test.client, func(t *testing.T) {
+			got := needs(t, test.client)
+			assert.Equal(t, test.want, got, "%s needs\n%s\nwant\n%s", test.client, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+		})
 	}
-	if n := len(ops.Clients()); n != 14 {
-		t.Errorf("%d kinds of clients, want 14", n)
-	}
+	n := len(ops.Clients())
+	assert.Equal(t, 14, n, "%d kinds of clients, want 14", n)
 }
 
 func TestParseClient(t *testing.T) {
 	for _, c := range ops.Clients() {
-		if got, err := ops.ParseClient(c.Name); err != nil || got.Name != c.Name || c.Description == "" {
-			t.Errorf("%s: %+v, %v", c.Name, got, err)
-		}
+		got, err := ops.ParseClient(c.Name)
+		require.NoError(t, err)
+		assert.Equal(t, c.Name, got.Name)
+		assert.NotEqual(t, "", c.Description)
 	}
 	for _, s := range []string{"", "Producer", "elephant"} {
-		if c, err := ops.ParseClient(s); err == nil || c.Name != "" || len(c.Needs()) != 0 {
-			t.Errorf("%q: %+v, %v", s, c, err)
-		}
+		t.Run(s, func(t *testing.T) {
+			c, err := ops.ParseClient(s)
+			require.Error(t, err)
+			assert.Equal(t, "", c.Name)
+			assert.Empty(t, c.Needs())
+		})
 	}
 }
 
@@ -107,12 +111,12 @@ func TestUses(t *testing.T) {
 		{ops.Permission{Operation: ops.All, Type: resource.User}, "CreateDelegationToken 1 CREATE_TOKENS; DescribeDelegationToken 2 DESCRIBE_TOKENS"},
 		{ops.Permission{Operation: ops.Any, Type: resource.Any}, ""},
 	} {
-		var got []string
-		for _, use := range ops.Uses(test.permission.Operation, test.permission.Type) {
-			got = append(got, fmt.Sprint(use.Key, " ", use.Number, " ", use.Step.Operation))
-		}
-		if got := strings.Join(got, "; "); got != test.want {
-			t.Errorf("%v: %s, want %s", test.permission, got, test.want)
-		}
+		t.Run(fmt.Sprint(test.permission), func(t *testing.T) {
+			var got []string
+			for _, use := range ops.Uses(test.permission.Operation, test.permission.Type) {
+				got = append(got, fmt.Sprint(use.Key, " ", use.Number, " ", use.Step.Operation))
+			}
+			assert.Equal(t, test.want, strings.Join(got, "; "))
+		})
 	}
 }

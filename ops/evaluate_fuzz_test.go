@@ -4,6 +4,9 @@ import (
 	"os"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -51,13 +54,9 @@ func FuzzEvaluate(f *testing.F) {
 func readProtocol(t testing.TB) refmodel.Protocol {
 	t.Helper()
 	data, err := os.ReadFile("../docs/protocol.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	table, err := refmodel.ReadProtocol(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return table
 }
 
@@ -79,9 +78,7 @@ func checkOutcome(t *testing.T, r *ops.Request, out *ops.Outcome) {
 		for i := range items {
 			it := &items[i]
 			p := place{it.Parent, it.Index}
-			if seen[p] {
-				t.Errorf("entry %v comes twice in %+v", p, out)
-			}
+			assert.False(t, seen[p], "entry %v comes twice in %+v", p, out)
 			seen[p] = true
 			if it.NameWithheld && (it.Code == ops.None || r.NameOf(it) != "") {
 				t.Errorf("name withheld of %+v", it)

@@ -1,12 +1,15 @@
 package ops_test
 
 import (
+	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -42,29 +45,24 @@ func TestUnknownRequestsAreRefused(t *testing.T) {
 			}
 		}
 	}
-	if served == 0 {
-		t.Error("no request was served")
-	}
+	assert.NotEqual(t, 0, served, "no request was served")
 }
 
 func TestNilAndZeroDeny(t *testing.T) {
-	if out := ops.Evaluate(allowAll{}, new(ops.Request)); out.Passes() {
-		t.Error("the zero Request passes")
-	}
-	if out := new(ops.API).Evaluate(allowAll{}, &ops.Request{Endpoint: ops.Broker}); out.Passes() {
-		t.Error("the zero API serves a request")
-	}
-	if out := ops.Evaluate(allowAll{}, nil); out.Passes() {
-		t.Error("no request passes")
-	}
+	out := ops.Evaluate(allowAll{}, new(ops.Request))
+	assert.False(t, out.Passes(), "the zero Request passes")
+	out = new(ops.API).Evaluate(allowAll{}, &ops.Request{Endpoint: ops.Broker})
+	assert.False(t, out.Passes(), "the zero API serves a request")
+	out = ops.Evaluate(allowAll{}, nil)
+	assert.False(t, out.Passes(), "no request passes")
 	r := manyTopics(3, 9, 1)
-	if out := ops.Evaluate(nil, r); out.Passes() || out.Items[0].Code != ops.TopicAuthorizationFailed {
-		t.Errorf("a nil authorizer gives %+v", out)
-	}
+	out = ops.Evaluate(nil, r)
+	assert.False(t, out.Passes(), "a nil authorizer gives %+v", out)
+	assert.Equal(t, ops.TopicAuthorizationFailed, out.Items[0].Code, "a nil authorizer gives %+v", out)
 	zeroStep := ops.API{Listeners: []ops.Endpoint{ops.Broker}, Steps: make([]ops.Step, 1)}
-	if out := zeroStep.Evaluate(nil, &ops.Request{Endpoint: ops.Broker}); out.Passes() || out.Error != ops.UnknownServerError {
-		t.Errorf("the zero Step denied gives %+v", out)
-	}
+	out = zeroStep.Evaluate(nil, &ops.Request{Endpoint: ops.Broker})
+	assert.False(t, out.Passes(), "the zero Step denied gives %+v", out)
+	assert.Equal(t, ops.UnknownServerError, out.Error, "the zero Step denied gives %+v", out)
 }
 
 // passesWithNothing are the APIs that are answered in full without any permission:
@@ -82,15 +80,12 @@ func TestNothingAllowedPassesNothing(t *testing.T) {
 				r.Endpoint = endpoint
 				sent++
 				want := slices.Contains(passesWithNothing, api.Key) && (api.Key != 60 || endpoint == ops.Broker)
-				if out := ops.Evaluate(nil, r); out.Passes() != want {
-					t.Errorf("%v version %d at %v: passes %v with nothing allowed: %+v", api.Key, version, endpoint, !want, out)
-				}
+				out := ops.Evaluate(nil, r)
+				assert.Equal(t, want, out.Passes(), "%v version %d at %v: passes %v with nothing allowed: %+v", api.Key, version, endpoint, !want, out)
 			}
 		}
 	}
-	if sent < 300 {
-		t.Errorf("%d requests sent, want more", sent)
-	}
+	assert.GreaterOrEqual(t, sent, 300, "%d requests sent, want more", sent)
 }
 
 // requestOfEverything returns a request in which every list has one resource that
@@ -113,9 +108,7 @@ func TestEvaluateKeepsTheRequest(t *testing.T) {
 	for _, api := range ops.APIs() {
 		r, same := requestOfEverything(api.Key, api.MaxVersion), requestOfEverything(api.Key, api.MaxVersion)
 		ops.Evaluate(allowOnly{{Operation: ops.Describe, Type: resource.Topic}}, r)
-		if !reflect.DeepEqual(r, same) {
-			t.Errorf("%v changes its request", api.Key)
-		}
+		assert.Equal(t, same, r, "%v changes its request", api.Key)
 	}
 }
 
@@ -123,9 +116,8 @@ func TestEvaluateKeepsTheRequest(t *testing.T) {
 func TestRepeatedEvaluationIsEqual(t *testing.T) {
 	for _, api := range ops.APIs() {
 		r := requestOfEverything(api.Key, api.MaxVersion)
-		if a, b := ops.Evaluate(allowAll{}, r), ops.Evaluate(allowAll{}, r); !reflect.DeepEqual(a, b) {
-			t.Errorf("%v: %+v, then %+v", api.Key, a, b)
-		}
+		a, b := ops.Evaluate(allowAll{}, r), ops.Evaluate(allowAll{}, r)
+		assert.Equal(t, b, a, "%v: %+v, then %+v", api.Key, a, b)
 	}
 }
 
@@ -142,9 +134,11 @@ func TestEvaluateAllocatesTheOutcomeOnly(t *testing.T) {
 		{"a heartbeat", &ops.Request{Key: 12, Version: 4, Endpoint: ops.Broker, Group: "g"}, 0},
 		{"a refused request", &ops.Request{Key: 999}, 0},
 	} {
-		if got := testing.AllocsPerRun(100, func() { ops.Evaluate(all, test.request) }); got != test.want {
-			t.Errorf("%s: Evaluate allocates %v times, want %v", test.name, got, test.want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if got := testing.AllocsPerRun(100, func() { ops.Evaluate(all, test.request) }); got != test.want {
+				t.Errorf("%s: Evaluate allocates %v times, want %v", test.name, got, test.want)
+			}
+		})
 	}
 }
 
@@ -163,9 +157,8 @@ func withOperations(r *ops.Request) *ops.Request {
 }
 
 func TestItemIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(ops.Item{}); size != 24 {
-		t.Errorf("an Item has %d bytes, want 24", size)
-	}
+	size := unsafe.Sizeof(ops.Item{})
+	assert.Equal(t, uintptr(24), size, "an Item has %d bytes, want 24", size)
 }
 
 // TestEnvelopeWithoutSession: the embedded request is refused if its principal has no
@@ -177,18 +170,15 @@ func TestEnvelopeWithoutSession(t *testing.T) {
 	}}
 	var principal, address string
 	out := ops.EvaluateEnvelope(allowAll{}, r, func(p, a string) ops.Authorizer { principal, address = p, a; return nil })
-	if out.Error != ops.None || out.Inner == nil || out.Passes() || out.Inner.Items[0].Code != ops.TopicAuthorizationFailed {
-		t.Errorf("got %+v", out)
-	}
-	if principal != "User:alice" || address != "10.0.0.1" {
-		t.Errorf("the session is of %q at %q", principal, address)
-	}
-	if r.Embedded.Request.Forwarded || r.Embedded.Request.Endpoint != ops.Broker {
-		t.Error("the embedded request was changed")
-	}
-	if inner := ops.Evaluate(allowAll{}, r).Inner; inner != nil {
-		t.Errorf("Evaluate alone answers the embedded request: %+v", inner)
-	}
+	assert.Equal(t, ops.None, out.Error)
+	require.NotNil(t, out.Inner)
+	assert.False(t, out.Passes(), "got %+v", out)
+	assert.Equal(t, ops.TopicAuthorizationFailed, out.Inner.Items[0].Code)
+	assert.Equal(t, "User:alice", principal, "the session is of %q at %q", principal, address)
+	assert.Equal(t, "10.0.0.1", address, "the session is of %q at %q", principal, address)
+	assert.False(t, r.Embedded.Request.Forwarded, "the embedded request was changed")
+	assert.Equal(t, ops.Broker, r.Embedded.Request.Endpoint, "the embedded request was changed")
+	assert.Nil(t, ops.Evaluate(allowAll{}, r).Inner, "Evaluate alone answers the embedded request")
 }
 
 // TestEnvelopeIsTheClients creates a token for the client itself through an Envelope.
@@ -196,14 +186,15 @@ func TestEnvelopeWithoutSession(t *testing.T) {
 // broker.
 func TestEnvelopeIsTheClients(t *testing.T) {
 	for principal, want := range map[string]ops.ErrorCode{"User:alice": ops.None, "User:eve": ops.DelegationTokenAuthorizationFailed} {
-		r := &ops.Request{Key: 58, Endpoint: ops.Controller, Caller: ops.Caller{Principal: "User:broker"}, Embedded: &ops.Embedded{
-			Principal: principal,
-			Request:   &ops.Request{Key: 38, Version: 3, Owner: "User:alice"},
-		}}
-		out := ops.EvaluateEnvelope(allowAll{}, r, nil)
-		if out.Inner == nil || out.Inner.Error != want {
-			t.Errorf("%s: %+v, want %v", principal, out.Inner, want)
-		}
+		t.Run(principal, func(t *testing.T) {
+			r := &ops.Request{Key: 58, Endpoint: ops.Controller, Caller: ops.Caller{Principal: "User:broker"}, Embedded: &ops.Embedded{
+				Principal: principal,
+				Request:   &ops.Request{Key: 38, Version: 3, Owner: "User:alice"},
+			}}
+			out := ops.EvaluateEnvelope(allowAll{}, r, nil)
+			require.NotNil(t, out.Inner)
+			assert.Equal(t, want, out.Inner.Error)
+		})
 	}
 }
 
@@ -231,15 +222,15 @@ func TestNothingIsAskedAfterADenial(t *testing.T) {
 		22: {"WRITE TRANSACTIONAL_ID x": 1},
 		41: {"DESCRIBE DELEGATION_TOKEN d": 1, "DESCRIBE_TOKENS USER User:bob": 1},
 	} {
-		api, _ := ops.Lookup(key)
-		got := questions{}
-		out := ops.Evaluate(got, requestOfEverything(key, api.MaxVersion))
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%v asks %v, want %v", key, got, want)
-		}
-		if key == 9 && len(out.Filtered) != 0 {
-			t.Errorf("the topics of a refused group count as filtered: %+v", out)
-		}
+		t.Run(fmt.Sprint(key), func(t *testing.T) {
+			api, _ := ops.Lookup(key)
+			got := questions{}
+			out := ops.Evaluate(got, requestOfEverything(key, api.MaxVersion))
+			assert.Equal(t, want, got, "%v asks %v, want %v", key, got, want)
+			if key == 9 && len(out.Filtered) != 0 {
+				t.Errorf("the topics of a refused group count as filtered: %+v", out)
+			}
+		})
 	}
 }
 
@@ -248,32 +239,33 @@ func TestNothingIsAskedAfterADenial(t *testing.T) {
 func TestNothingIsAskedAboutWhatIsHidden(t *testing.T) {
 	got := questions{}
 	ops.Evaluate(got, &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, Topics: []ops.Topic{{Name: "new"}}})
-	if want := (questions{"DESCRIBE TOPIC new": 1}); !reflect.DeepEqual(got, want) {
-		t.Errorf("asks %v, want %v", got, want)
-	}
+	want := (questions{"DESCRIBE TOPIC new": 1})
+	assert.Equal(t, want, got, "asks %v, want %v", got, want)
 }
 
 // TestAutoCreateIsImpliedBelowVersion4 requests a missing topic without the flag.
 func TestAutoCreateIsImpliedBelowVersion4(t *testing.T) {
 	for version, want := range map[int16]int{3: 1, 4: 0} {
-		r := &ops.Request{Key: 3, Version: version, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: "new"}}}
-		if out := ops.Evaluate(allowAll{}, r); len(out.Create) != want {
-			t.Errorf("version %d creates %v, want %d", version, out.Create, want)
-		}
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			r := &ops.Request{Key: 3, Version: version, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: "new"}}}
+			out := ops.Evaluate(allowAll{}, r)
+			assert.Len(t, out.Create, want, "version %d creates %v, want %d", version, out.Create, want)
+		})
 	}
 }
 
 // TestLateFailureShowsNothing fails a request after earlier steps have allowed entries.
 func TestLateFailureShowsNothing(t *testing.T) {
 	for _, key := range []ops.APIKey{3, 60, 68, 88} {
-		api, _ := ops.Lookup(key)
-		api.Guards = append(api.Guards, ops.Guard{After: len(api.Steps), Effect: ops.Effect{Code: ops.InvalidRequest}})
-		r := requestOfEverything(key, api.MaxVersion)
-		r.IncludeClusterOperations, r.AllowAutoCreate = true, true
-		r.Topics = append(r.Topics, ops.Topic{Name: "new"})
-		if out, want := api.Evaluate(allowAll{}, r), (ops.Outcome{Error: ops.InvalidRequest}); !reflect.DeepEqual(out, want) {
-			t.Errorf("%v: %+v", key, out)
-		}
+		t.Run(fmt.Sprint(key), func(t *testing.T) {
+			api, _ := ops.Lookup(key)
+			api.Guards = append(api.Guards, ops.Guard{After: len(api.Steps), Effect: ops.Effect{Code: ops.InvalidRequest}})
+			r := requestOfEverything(key, api.MaxVersion)
+			r.IncludeClusterOperations, r.AllowAutoCreate = true, true
+			r.Topics = append(r.Topics, ops.Topic{Name: "new"})
+			out, want := api.Evaluate(allowAll{}, r), (ops.Outcome{Error: ops.InvalidRequest})
+			assert.Equal(t, want, out)
+		})
 	}
 }
 
@@ -281,17 +273,16 @@ func TestLateFailureShowsNothing(t *testing.T) {
 func TestFailureStopsTheQuestions(t *testing.T) {
 	got := questions{}
 	out := ops.Evaluate(got, &ops.Request{Key: 10, Version: 3, Endpoint: ops.Broker, Keys: []string{"a", "b"}})
-	if want := (questions{"DESCRIBE GROUP a": 1}); !reflect.DeepEqual(got, want) || out.Error != ops.GroupAuthorizationFailed {
-		t.Errorf("asks %v, want %v: %+v", got, want, out)
-	}
+	want := (questions{"DESCRIBE GROUP a": 1})
+	assert.Equal(t, want, got, "asks %v, want %v", got, want)
+	assert.Equal(t, ops.GroupAuthorizationFailed, out.Error, "asks %v, want %v", got, want)
 }
 
 // TestAllTopicsCreatesNone has a missing topic in a request for every topic.
 func TestAllTopicsCreatesNone(t *testing.T) {
 	r := &ops.Request{Key: 3, Version: 9, Endpoint: ops.Broker, AllowAutoCreate: true, AllTopics: true, Topics: []ops.Topic{{Name: "t"}}}
-	if out := ops.Evaluate(allowAll{}, r); len(out.Create) != 0 {
-		t.Errorf("creates %v", out.Create)
-	}
+	out := ops.Evaluate(allowAll{}, r)
+	assert.Empty(t, out.Create, "creates %v", out.Create)
 }
 
 // TestRepeatedTopics has similar topics, of which only equal ones count as repeated.
@@ -306,31 +297,33 @@ func TestRepeatedTopics(t *testing.T) {
 		{ops.Topic{Name: "t", ByID: true, ID: [16]byte{1}, Exists: true}, ops.Topic{Name: "t", ByID: true, ID: [16]byte{2}, Exists: true}, ops.None},
 		{ops.Topic{ByID: true, Exists: true}, ops.Topic{Exists: true}, ops.UnknownTopicID}, // an id of no topic, and the empty name
 	} {
-		r := &ops.Request{Key: 20, Version: 6, Endpoint: ops.Broker, Topics: []ops.Topic{test.a, test.b}}
-		if got := ops.Evaluate(allowAll{}, r).Items[0].Code; got != test.want {
-			t.Errorf("DeleteTopics of %+v and %+v: %v, want %v", test.a, test.b, got, test.want)
-		}
+		t.Run(fmt.Sprint(test.a), func(t *testing.T) {
+			r := &ops.Request{Key: 20, Version: 6, Endpoint: ops.Broker, Topics: []ops.Topic{test.a, test.b}}
+			assert.Equal(t, test.want, ops.Evaluate(allowAll{}, r).Items[0].Code, "DeleteTopics of %+v and %+v", test.a, test.b)
+		})
 	}
 }
 
 // TestNobodyOwnsNoToken has tokens without an owner and callers without a principal.
 func TestNobodyOwnsNoToken(t *testing.T) {
 	for _, key := range []ops.APIKey{39, 40, 41} {
-		r := &ops.Request{
-			Key: key, Version: 2, Endpoint: ops.Broker, Caller: ops.Caller{Protocol: ops.SASLSSL},
-			Tokens: []ops.Token{{ID: "k", Renewers: []string{""}}},
-		}
-		if out := ops.Evaluate(nil, r); out.Passes() {
-			t.Errorf("%v: %+v", key, out)
-		}
+		t.Run(fmt.Sprint(key), func(t *testing.T) {
+			r := &ops.Request{
+				Key: key, Version: 2, Endpoint: ops.Broker, Caller: ops.Caller{Protocol: ops.SASLSSL},
+				Tokens: []ops.Token{{ID: "k", Renewers: []string{""}}},
+			}
+			out := ops.Evaluate(nil, r)
+			assert.False(t, out.Passes(), "%+v", out)
+		})
 	}
 }
 
 func TestOperationFieldsHaveAVersion(t *testing.T) {
 	for version, want := range map[int16]bool{7: false, 8: true} {
-		if out := ops.Evaluate(allowAll{}, withOperations(manyTopics(3, version, 1))); out.Items[0].HasOperations != want {
-			t.Errorf("version %d: authorized operations %v, want %v", version, !want, want)
-		}
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			out := ops.Evaluate(allowAll{}, withOperations(manyTopics(3, version, 1)))
+			assert.Equal(t, want, out.Items[0].HasOperations, "version %d: authorized operations %v, want %v", version, !want, want)
+		})
 	}
 }
 
@@ -343,10 +336,10 @@ func TestTopicNames(t *testing.T) {
 		"": ops.InvalidTopicException, ".": ops.InvalidTopicException, "..": ops.InvalidTopicException,
 		long + "x": ops.InvalidTopicException, "a b": ops.InvalidTopicException, "é": ops.InvalidTopicException, "a\x00": ops.InvalidTopicException,
 	} {
-		r := &ops.Request{Key: 61, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: name, Exists: true}}}
-		if got := ops.Evaluate(allowAll{}, r).Items[0].Code; got != want {
-			t.Errorf("DescribeProducers of %q: %v, want %v", name, got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			r := &ops.Request{Key: 61, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: name, Exists: true}}}
+			assert.Equal(t, want, ops.Evaluate(allowAll{}, r).Items[0].Code)
+		})
 	}
 	id := "x"
 	for name, want := range map[string]ops.ErrorCode{
@@ -354,8 +347,6 @@ func TestTopicNames(t *testing.T) {
 		"__share_group_state": ops.TopicAuthorizationFailed, "__mine": ops.None,
 	} {
 		r := &ops.Request{Key: 24, Version: 3, Endpoint: ops.Broker, TransactionalID: &id, Topics: []ops.Topic{{Name: name, Exists: true}}}
-		if got := ops.Evaluate(allowAll{}, r).Items[0].Code; got != want {
-			t.Errorf("AddPartitionsToTxn of %q: %v, want %v", name, got, want)
-		}
+		assert.Equal(t, want, ops.Evaluate(allowAll{}, r).Items[0].Code, "AddPartitionsToTxn of %q", name)
 	}
 }

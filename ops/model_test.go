@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -26,17 +29,14 @@ func TestEveryVersionEqualToTheModel(t *testing.T) {
 				for i, a := range authorizers {
 					out := ops.Evaluate(a, r)
 					compared++
-					if diff := refmodel.CompareResponses(refmodel.ResponseOf(r, &out), table.Answer(a, r)); diff != "" {
-						t.Fatalf("%v version %d at %v, authorizer %d: %s: %+v", r.Key, version, r.Endpoint, i, diff, r)
-					}
+					diff := refmodel.CompareResponses(refmodel.ResponseOf(r, &out), table.Answer(a, r))
+					require.Equal(t, "", diff, "%v version %d at %v, authorizer %d: %s: %+v", r.Key, version, r.Endpoint, i, diff, r)
 				}
 			}
 		}
 	}
 	t.Logf("%d outcomes compared", compared)
-	if compared < 30_000 {
-		t.Errorf("only %d outcomes compared", compared)
-	}
+	assert.GreaterOrEqual(t, compared, 30_000, "only %d outcomes compared", compared)
 }
 
 // TestErrorCodesHaveKafkasNumbers compares the codes with Kafka's
@@ -50,9 +50,10 @@ func TestErrorCodesHaveKafkasNumbers(t *testing.T) {
 		64: "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED", 65: "DELEGATION_TOKEN_AUTHORIZATION_FAILED", 66: "DELEGATION_TOKEN_EXPIRED",
 		67: "INVALID_PRINCIPAL_TYPE", 97: "PRINCIPAL_DESERIALIZATION_FAILURE", 100: "UNKNOWN_TOPIC_ID", 134: "ErrorCode(134)", -2: "ErrorCode(-2)",
 	} {
-		if got := code.String(); got != want {
-			t.Errorf("%d is %s, want %s", code, got, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			got := code.String()
+			assert.Equal(t, want, got, "%d is %s, want %s", code, got, want)
+		})
 	}
 }
 
@@ -66,9 +67,10 @@ func TestEnvelopeThatIsRefused(t *testing.T) {
 		{Key: 3, Version: 9, Endpoint: ops.Broker},
 		{Key: 3, Version: 9, Endpoint: ops.Broker, Embedded: &ops.Embedded{Principal: "User:alice"}},
 	} {
-		if out := ops.EvaluateEnvelope(nil, r, session); out.Inner != nil {
-			t.Errorf("%v: %+v", r.Key, out)
-		}
+		t.Run(fmt.Sprint(r), func(t *testing.T) {
+			out := ops.EvaluateEnvelope(nil, r, session)
+			assert.Nil(t, out.Inner, r.Key)
+		})
 	}
 }
 
@@ -97,10 +99,11 @@ func TestStepsOfOnesOwn(t *testing.T) {
 		{append(pad(2), step(ops.Write, ops.Fallback, -1)), ops.ClusterAuthorizationFailed},
 		{append(pad(2), step(ops.Write, ops.Fallback, 200)), ops.ClusterAuthorizationFailed},
 	} {
-		api := ops.API{Listeners: []ops.Endpoint{ops.Broker}, Steps: test.steps}
-		if out := api.Evaluate(allowOnly{{Operation: ops.Read, Type: resource.Cluster}}, &ops.Request{Endpoint: ops.Broker}); out.Error != test.want {
-			t.Errorf("%s: %v, want %v", fmt.Sprint(len(test.steps), " steps, the last a fallback of ", test.steps[len(test.steps)-1].FallbackOf), out.Error, test.want)
-		}
+		t.Run(fmt.Sprintf("%+v", test), func(t *testing.T) {
+			api := ops.API{Listeners: []ops.Endpoint{ops.Broker}, Steps: test.steps}
+			out := api.Evaluate(allowOnly{{Operation: ops.Read, Type: resource.Cluster}}, &ops.Request{Endpoint: ops.Broker})
+			assert.Equal(t, test.want, out.Error, fmt.Sprint(len(test.steps), " steps, the last a fallback of ", test.steps[len(test.steps)-1].FallbackOf))
+		})
 	}
 }
 
@@ -125,11 +128,13 @@ func TestEntryStepsOfOnesOwn(t *testing.T) {
 		{ops.Read, ops.Create, 1, ops.None},
 		{ops.Read, ops.Create, 2, ops.TopicAuthorizationFailed},
 	} {
-		row := api
-		row.Steps = []ops.Step{step(test.first, ops.Sufficient, 0), step(test.second, ops.Sufficient, 0), step(ops.Write, ops.Fallback, test.of)}
-		r := &ops.Request{Key: 2, Version: api.MaxVersion, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: "t", Exists: true}}}
-		if out := row.Evaluate(allow, r); len(out.Items) != 1 || out.Items[0].Code != test.want {
-			t.Errorf("%v, %v and a fallback of %d: %+v, want %v", test.first, test.second, test.of, out, test.want)
-		}
+		t.Run(fmt.Sprint(test.first), func(t *testing.T) {
+			row := api
+			row.Steps = []ops.Step{step(test.first, ops.Sufficient, 0), step(test.second, ops.Sufficient, 0), step(ops.Write, ops.Fallback, test.of)}
+			r := &ops.Request{Key: 2, Version: api.MaxVersion, Endpoint: ops.Broker, Topics: []ops.Topic{{Name: "t", Exists: true}}}
+			out := row.Evaluate(allow, r)
+			require.Len(t, out.Items, 1, "%v, %v and a fallback of %d", test.first, test.second, test.of)
+			assert.Equal(t, test.want, out.Items[0].Code, "%v, %v and a fallback of %d", test.first, test.second, test.of)
+		})
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -16,27 +19,25 @@ func TestOperationRoundTrip(t *testing.T) {
 		o := ops.Operation(code)
 		known := code >= 0 && code <= 15
 		text, err := o.MarshalText()
-		if (err == nil) != known || o.IsKnown() != (known && code > 0) || ops.SetOf(o).Has(o) != known {
-			t.Errorf("%v: text %q, %v, known %t", o, text, err, o.IsKnown())
-		}
-		if ops.Set(1<<16-1).Has(o) != known {
-			t.Errorf("%v is in the full set: %t", o, !known)
-		}
+		assert.Equal(t, known, err == nil, "%v: text %q, %v, known %t", o, text, err, o.IsKnown())
+		assert.Equal(t, known && code > 0, o.IsKnown(), "%v: text %q, %v, known %t", o, text, err, o.IsKnown())
+		assert.Equal(t, known, ops.SetOf(o).Has(o), "%v: text %q, %v, known %t", o, text, err, o.IsKnown())
+		assert.Equal(t, known, ops.Set(1<<16-1).Has(o), "%v is in the full set", o)
 		if !known {
-			if want := fmt.Sprintf("Operation(%d)", code); o.String() != want || ops.OperationFromCode(int8(code)) != ops.Unknown {
-				t.Errorf("printed %q, want %q", o.String(), want)
-			}
+			want := fmt.Sprintf("Operation(%d)", code)
+			assert.Equal(t, want, o.String(), "printed %q, want %q", o.String(), want)
+			assert.Equal(t, ops.Unknown, ops.OperationFromCode(int8(code)), "printed %q, want %q", o.String(), want)
 			continue
 		}
 		var back ops.Operation
 		for _, s := range []string{o.String(), o.DisplayName(), strings.ToLower(o.String()), strings.ToUpper(o.DisplayName())} {
-			if err := back.UnmarshalText([]byte(s)); err != nil || back != o {
-				t.Errorf("%q: read as %v, %v", s, back, err)
-			}
+			err := back.UnmarshalText([]byte(s))
+			assert.NoError(t, err, "%q: read as %v, %v", s, back, err)
+			assert.Equal(t, o, back, "%q: read as %v, %v", s, back, err)
 		}
-		if err := back.UnmarshalText([]byte("describe-configs")); err == nil || back != o {
-			t.Errorf("a wrong text changed %v to %v", o, back)
-		}
+		err = back.UnmarshalText([]byte("describe-configs"))
+		assert.Error(t, err, "a wrong text changed %v to %v", o, back)
+		assert.Equal(t, o, back, "a wrong text changed %v to %v", o, back)
 	}
 }
 
@@ -54,24 +55,20 @@ func TestImplications(t *testing.T) {
 		if o == ops.All {
 			allowed, denied = 1<<16-1, 1<<16-1
 		}
-		if ops.AllowedBy(o) != allowed || ops.DeniedBy(o) != denied {
-			t.Errorf("%v allows %v and denies %v", o, slices.Collect(ops.AllowedBy(o).All()), slices.Collect(ops.DeniedBy(o).All()))
-		}
+		assert.Equal(t, allowed, ops.AllowedBy(o), "%v", o)
+		assert.Equal(t, denied, ops.DeniedBy(o), "%v", o)
 	}
-	if s := ops.AllowedBy(99) | ops.DeniedBy(-1); s != 0 {
-		t.Errorf("no operation stands for %v", slices.Collect(s.All()))
-	}
+	s := ops.AllowedBy(99) | ops.DeniedBy(-1)
+	assert.Equal(t, ops.Set(0), s, "no operation stands for %v", slices.Collect(s.All()))
 }
 
 func TestSetIterates(t *testing.T) {
 	s := ops.SetOf(ops.Write, ops.Read, ops.TwoPhaseCommit, 99, -1)
-	if got := slices.Collect(s.All()); !slices.Equal(got, []ops.Operation{ops.Read, ops.Write, ops.TwoPhaseCommit}) || s.Len() != 3 {
-		t.Errorf("got %v", got)
-	}
+	got := slices.Collect(s.All())
+	assert.Equal(t, []ops.Operation{ops.Read, ops.Write, ops.TwoPhaseCommit}, got)
+	assert.Equal(t, 3, s.Len())
 	for o := range s.All() {
-		if o != ops.Read {
-			t.Errorf("went on to %v after the loop ended", o)
-		}
+		assert.Equal(t, ops.Read, o, "went on to %v after the loop ended", o)
 		break
 	}
 }
@@ -79,33 +76,28 @@ func TestSetIterates(t *testing.T) {
 // TestEveryTypeIsInTheTables: a new resource type must have supported operations.
 func TestEveryTypeIsInTheTables(t *testing.T) {
 	for _, typ := range resource.Types() {
-		if ops.Supported(typ) == 0 {
-			t.Errorf("%v supports nothing", typ)
-		}
-		if _, ok := ops.AuthorizationError(typ); ok != (typ != resource.User) {
-			t.Errorf("%v has an error code: %t", typ, ok)
-		}
+		assert.NotEqual(t, ops.Set(0), ops.Supported(typ), "%v supports nothing", typ)
+		_, ok := ops.AuthorizationError(typ)
+		assert.Equal(t, typ != resource.User, ok, "%v has an error code", typ)
 	}
-	if ops.Supported(resource.Any) != 0 || ops.Supported(99) != 0 {
-		t.Error("a type that no resource has supports something")
-	}
+	assert.Equal(t, ops.Set(0), ops.Supported(resource.Any), "a type that no resource has supports something")
+	assert.Equal(t, ops.Set(0), ops.Supported(99), "a type that no resource has supports something")
 }
 
 func TestAPIKeys(t *testing.T) {
 	for key := ops.APIKey(0); key <= 92; key++ {
-		if got, err := ops.ParseAPIKey(key.String()); err != nil || got != key || !key.IsKnown() {
-			t.Errorf("%d: %v read as %d, %v", key, key, got, err)
-		}
+		got, err := ops.ParseAPIKey(key.String())
+		require.NoError(t, err, "%d: %v read as %d, %v", key, key, got, err)
+		assert.Equal(t, key, got, "%d: %v read as %d, %v", key, key, got, err)
+		assert.True(t, key.IsKnown(), "%d: %v read as %d, %v", key, key, got, err)
 	}
 	for _, key := range []ops.APIKey{-1, 93, 32767} {
-		if key.IsKnown() || key.String() != fmt.Sprintf("APIKey(%d)", key) {
-			t.Errorf("%v is known", key)
-		}
+		t.Run(fmt.Sprint(key), func(t *testing.T) {
+			assert.False(t, key.IsKnown(), "%v is known", key)
+			assert.Equal(t, fmt.Sprintf("APIKey(%d)", key), key.String(), "%v is known", key)
+		})
 	}
-	if _, err := ops.ParseAPIKey("Nonsense"); err == nil {
-		t.Error("nonsense has a key")
-	}
-	if got := ops.ErrorCode(9999).String(); got != "ErrorCode(9999)" {
-		t.Errorf("got %s", got)
-	}
+	_, err := ops.ParseAPIKey("Nonsense")
+	assert.Error(t, err, "nonsense has a key")
+	assert.Equal(t, "ErrorCode(9999)", ops.ErrorCode(9999).String())
 }

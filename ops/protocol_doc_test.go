@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -36,25 +39,17 @@ func TestProtocolDocs(t *testing.T) {
 	page := ops.AppendMarkdown([]byte(protocolHeader), apis...)
 	page = append(bytes.TrimRight(page, "\n"), '\n')
 	data, err := json.MarshalIndent(apis, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for name, want := range map[string][]byte{"protocol.md": page, "protocol.json": append(data, '\n')} {
-		path := filepath.Join("..", "docs", name)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join("..", "docs", name)
+			if *update {
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+				require.NoError(t, os.WriteFile(path, want, 0o644))
 			}
-			if err := os.WriteFile(path, want, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("docs/%s differs from the table: run go test ./ops -run TestProtocolDocs -update", name)
-		}
+			got, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, "docs/%s differs from the table: run go test ./ops -run TestProtocolDocs -update", name)
+		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -15,42 +16,34 @@ import (
 
 func TestTableIsWhole(t *testing.T) {
 	apis := ops.APIs()
-	if len(apis) != 93 {
-		t.Fatalf("%d rows, want 93", len(apis))
-	}
+	require.Len(t, apis, 93, "%d rows, want 93", len(apis))
 	steps, different := 0, 0
 	for i, api := range apis {
-		if int(api.Key) != i || !api.Key.IsKnown() {
-			t.Errorf("row %d is of API %d", i, api.Key)
-		}
-		if api.MinVersion > api.MaxVersion || len(api.Listeners) == 0 || len(api.Handlers) == 0 || api.Placement == "" {
-			t.Errorf("%v: incomplete: %+v", api.Key, api)
-		}
+		assert.Equal(t, i, int(api.Key), "row %d is of API %d", i, api.Key)
+		assert.True(t, api.Key.IsKnown(), "row %d is of API %d", i, api.Key)
+		require.LessOrEqual(t, api.MinVersion, api.MaxVersion, "%v: incomplete: %+v", api.Key, api)
+		require.NotEmpty(t, api.Listeners, "%v: incomplete: %+v", api.Key, api)
+		require.NotEmpty(t, api.Handlers, "%v: incomplete: %+v", api.Key, api)
+		assert.NotEqual(t, "", api.Placement, "%v: incomplete: %+v", api.Key, api)
 		if api.Forwarded && !api.Forwardable {
 			t.Errorf("%v: forwarded, but no envelope may carry it", api.Key)
 		}
-		if len(api.Steps) > 16 {
-			t.Errorf("%v: %d steps, more than a set of steps holds", api.Key, len(api.Steps))
-		}
+		assert.LessOrEqual(t, len(api.Steps), 16, "%v: %d steps, more than a set of steps holds", api.Key, len(api.Steps))
 		for n := range api.Steps {
 			checkStep(t, &api, n)
 		}
 		for _, g := range api.Guards {
-			if g.After < 0 || g.After > len(api.Steps) || g.Effect.Code == ops.None {
-				t.Errorf("%v: guard %+v", api.Key, g)
-			}
+			require.GreaterOrEqual(t, g.After, 0, "%v: guard %+v", api.Key, g)
+			require.LessOrEqual(t, g.After, len(api.Steps), "%v: guard %+v", api.Key, g)
+			assert.NotEqual(t, ops.None, g.Effect.Code, "%v: guard %+v", api.Key, g)
 		}
 		steps += len(api.Steps)
 		if len(api.Differences) > 0 {
 			different++
 		}
 	}
-	if steps != 140 {
-		t.Errorf("%d steps, want 140", steps)
-	}
-	if different != 35 {
-		t.Errorf("%d APIs are not as documented, want 35", different)
-	}
+	assert.Equal(t, 140, steps, "%d steps, want 140", steps)
+	assert.Equal(t, 35, different, "%d APIs are not as documented, want 35", different)
 }
 
 func checkStep(t *testing.T, api *ops.API, n int) {
@@ -87,19 +80,17 @@ func checkStep(t *testing.T, api *ops.API, n int) {
 
 func TestRowsAreTheCallers(t *testing.T) {
 	api, ok := ops.Lookup(3)
-	if !ok {
-		t.Fatal("no row for Metadata")
-	}
+	require.True(t, ok, "no row for Metadata")
 	api.Steps[0].Operation = ops.Unknown
 	api.Listeners[0] = 0
 	ops.APIs()[3].Steps[0].Denied.Code = ops.None
 	again, _ := ops.Lookup(3)
-	if again.Steps[0].Operation != ops.Describe || again.Listeners[0] != ops.Broker || again.Steps[0].Denied.Code != ops.TopicAuthorizationFailed {
-		t.Errorf("the table was changed through a row: %+v", again)
-	}
-	if api, ok := ops.Lookup(93); ok || api.Steps != nil {
-		t.Errorf("a row for API 93: %+v", api)
-	}
+	assert.Equal(t, ops.Describe, again.Steps[0].Operation, "the table was changed through a row")
+	assert.Equal(t, ops.Broker, again.Listeners[0], "the table was changed through a row")
+	assert.Equal(t, ops.TopicAuthorizationFailed, again.Steps[0].Denied.Code, "the table was changed through a row")
+	api, ok = ops.Lookup(93)
+	require.False(t, ok, "a row for API 93")
+	assert.Nil(t, api.Steps, "a row for API 93")
 }
 
 // TestEveryCodeIsNamed checks all codes: those that Kafka defines have Kafka's name,
@@ -133,9 +124,9 @@ func TestEveryCodeIsNamed(t *testing.T) {
 		assert.False(t, given[c], "the table gives %v", c)
 	}
 	for _, typ := range resource.Types() {
-		if code, ok := ops.AuthorizationError(typ); ok != (typ != resource.User) || ok && !given[code] && typ != resource.DelegationToken {
-			t.Errorf("%v: %v, %v", typ, code, ok)
-		}
+		code, ok := ops.AuthorizationError(typ)
+		assert.Equal(t, typ != resource.User, ok)
+		assert.False(t, ok && !given[code] && typ != resource.DelegationToken, "%v: %v, %v", typ, code, ok)
 	}
 }
 
@@ -158,19 +149,16 @@ func TestEnumsOfTheTablePrint(t *testing.T) {
 	for set, want := range map[ops.ConfigType]string{
 		0: "ConfigType(0)", 2: "TOPIC", 12: "BROKER, BROKER_LOGGER", 62: "TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP", 65: "ConfigType(65)", 3: "TOPIC, ConfigType(1)",
 	} {
-		if got := set.String(); got != want {
-			t.Errorf("ConfigType %d: %q, want %q", uint8(set), got, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			assert.Equal(t, want, set.String(), "ConfigType %d", uint8(set))
+		})
 	}
 }
 
 // TestMarkdownOfAnyRow renders rows that are not in the table.
 func TestMarkdownOfAnyRow(t *testing.T) {
 	row := ops.API{Key: 999, Steps: []ops.Step{{Combine: 9, Denied: ops.Effect{Scope: 99, WhenAll: -1}, FallbackOf: -3}}, Guards: []ops.Guard{{After: 7, When: -1}}}
-	if text := ops.AppendMarkdown(nil, row, ops.API{}); !strings.Contains(string(text), "Scope(99)") {
-		t.Errorf("got %s", text)
-	}
-	if _, err := json.Marshal(row); err == nil {
-		t.Error("a row with unknown values has JSON")
-	}
+	assert.Contains(t, string(ops.AppendMarkdown(nil, row, ops.API{})), "Scope(99)")
+	_, err := json.Marshal(row)
+	assert.Error(t, err, "a row with unknown values has JSON")
 }

@@ -12,10 +12,12 @@ import (
 	"math/big"
 	"net"
 	"net/url"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -47,9 +49,7 @@ func ExampleNewBuilder() {
 func newBuilder(t *testing.T, config principal.BuilderConfig) *principal.Builder {
 	t.Helper()
 	builder, err := principal.NewBuilder(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return builder
 }
 
@@ -152,10 +152,12 @@ func TestBuilderTLS(t *testing.T) {
 		{"two e-mail addresses", principal.BuilderConfig{CertificateName: principal.EmailName}, verified, ":", principal.ErrNoCertificateName},
 		{"no dns name", principal.BuilderConfig{CertificateName: principal.DNSName}, bob, ":", principal.ErrNoCertificateName},
 	} {
-		got, err := newBuilder(t, test.config).TLS(test.state)
-		if got.String() != test.want || !errors.Is(err, test.err) || (err == nil) != (test.err == nil) {
-			t.Errorf("%s: %v, %v, want %s, %v", test.name, got, err, test.want, test.err)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			got, err := newBuilder(t, test.config).TLS(test.state)
+			assert.Equal(t, test.want, got.String())
+			assert.ErrorIs(t, err, test.err)
+			assert.Equal(t, test.err == nil, err == nil)
+		})
 	}
 }
 
@@ -180,21 +182,16 @@ func TestSPIFFENames(t *testing.T) {
 		"spiffe://example.org/" + strings.Repeat("a", 2028): false,
 	} {
 		parsed, err := url.Parse(uri)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		got, err := builder.TLS(&tls.ConnectionState{HandshakeComplete: true, PeerCertificates: []*x509.Certificate{{URIs: []*url.URL{parsed}}}})
-		if ok && (err != nil || got != principal.User(uri)) || !ok && (got != principal.Principal{} || !errors.Is(err, principal.ErrNoCertificateName)) {
-			t.Errorf("%.60s: %v, %v", uri, got, err)
-		}
+		assert.False(t, ok && (err != nil || got != principal.User(uri)), "%.60s: %v, %v", uri, got, err)
+		assert.False(t, !ok && (got != principal.Principal{} || !errors.Is(err, principal.ErrNoCertificateName)), "%.60s: %v, %v", uri, got, err)
 	}
 }
 
 func TestBuilderSASL(t *testing.T) {
 	kerberos, err := principal.ParseKerberosRules([]string{"RULE:[1:$1@$0](.*@R)s/@.*//"}, "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	with, without := newBuilder(t, principal.BuilderConfig{KerberosRules: kerberos}), new(principal.Builder)
 	for _, test := range []struct {
 		builder       *principal.Builder
@@ -213,22 +210,24 @@ func TestBuilderSASL(t *testing.T) {
 		{with, "GSSAPI", "alice@R", "User:alice", nil},
 		{with, "GSSAPI", "alice@S", ":", principal.ErrNoKerberosRule},
 	} {
-		got, err := test.builder.SASL(test.mechanism, test.id)
-		if got.String() != test.want || !errors.Is(err, test.err) || (err == nil) != (test.err == nil) {
-			t.Errorf("%s %q: %v, %v, want %s, %v", test.mechanism, test.id, got, err, test.want, test.err)
-		}
+		t.Run(test.mechanism, func(t *testing.T) {
+			got, err := test.builder.SASL(test.mechanism, test.id)
+			assert.Equal(t, test.want, got.String(), "%s %q", test.mechanism, test.id)
+			assert.ErrorIs(t, err, test.err, "%s %q", test.mechanism, test.id)
+			assert.Equal(t, test.err == nil, err == nil, "%s %q", test.mechanism, test.id)
+		})
 	}
 }
 
 func TestBuilderToken(t *testing.T) {
 	builder := new(principal.Builder)
-	if got, err := builder.Token(principal.User("alice")); err != nil || got != (principal.Principal{Type: "User", Name: "alice", TokenAuthenticated: true}) {
-		t.Errorf("%#v, %v", got, err)
-	}
+	got, err := builder.Token(principal.User("alice"))
+	require.NoError(t, err)
+	assert.Equal(t, principal.Principal{Type: "User", Name: "alice", TokenAuthenticated: true}, got)
 	for _, owner := range []principal.Principal{{}, principal.User(""), {Type: "Group", Name: "alice"}} {
-		if got, err := builder.Token(owner); got != (principal.Principal{}) || !errors.Is(err, principal.ErrNoTokenOwner) {
-			t.Errorf("%v: %#v, %v", owner, got, err)
-		}
+		got, err := builder.Token(owner)
+		assert.Equal(t, principal.Principal{}, got, owner)
+		assert.ErrorIs(t, err, principal.ErrNoTokenOwner, owner)
 	}
 }
 
@@ -259,10 +258,11 @@ func TestBuilderClaims(t *testing.T) {
 		{"/a/01", `{"a":["x","alice"]}`, ":"},
 		{"/sub", `{"sub":"` + strings.Repeat("a", 1<<18-9) + `"}`, ":"},
 	} {
-		got, err := newBuilder(t, principal.BuilderConfig{TokenClaim: test.pointer}).Claims([]byte(test.claims))
-		if got.String() != test.want || (test.want == ":") != errors.Is(err, principal.ErrNoClaim) {
-			t.Errorf("%s of %.40s: %.40v, %v, want %.40s", test.pointer, test.claims, got, err, test.want)
-		}
+		t.Run(test.pointer, func(t *testing.T) {
+			got, err := newBuilder(t, principal.BuilderConfig{TokenClaim: test.pointer}).Claims([]byte(test.claims))
+			assert.Equal(t, test.want, got.String(), "%s of %.40s", test.pointer, test.claims)
+			assert.Equal(t, errors.Is(err, principal.ErrNoClaim), test.want == ":", "%s of %.40s", test.pointer, test.claims)
+		})
 	}
 }
 
@@ -271,15 +271,15 @@ func TestNewBuilderRefusals(t *testing.T) {
 		{TokenClaim: "sub"}, {TokenClaim: "/a~2"}, {TokenClaim: "/a~"}, {TokenClaim: strings.Repeat("/a", 17)},
 		{CertificateName: -1}, {CertificateName: 5},
 	} {
-		if builder, err := principal.NewBuilder(config); builder != nil || err == nil {
-			t.Errorf("%+v: %v, %v", config, builder, err)
-		}
+		t.Run(fmt.Sprint(config), func(t *testing.T) {
+			builder, err := principal.NewBuilder(config)
+			assert.Nil(t, builder)
+			assert.Error(t, err)
+		})
 	}
 	for i := range 256 {
 		name := principal.CertificateName(i)
-		if known := !strings.Contains(name.String(), "("); known != (i < 5) {
-			t.Errorf("%d is %v", i, name)
-		}
+		assert.Equal(t, i < 5, !strings.Contains(name.String(), "("), "%d is %v", i, name)
 	}
 }
 
@@ -293,32 +293,32 @@ func TestParseSettings(t *testing.T) {
 		"principal.builder.class":                class,
 		"unknown":                                "(",
 	}, principal.SettingsOptions{DefaultRealm: "R"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if settings.SSLRules.String() != "RULE:CN=(.*)/$1/,DEFAULT" || len(settings.KerberosRules.Rules()) != 2 || !settings.AllowEveryoneIfNoACLs ||
-		!reflect.DeepEqual(settings.SuperUsers, []principal.Principal{principal.User("CN=a,O=b"), principal.User("c")}) {
-		t.Errorf("%+v", settings)
-	}
+	require.NoError(t, err)
+	assert.Equal(t, "RULE:CN=(.*)/$1/,DEFAULT", settings.SSLRules.String())
+	require.Len(t, settings.KerberosRules.Rules(), 2)
+	require.True(t, settings.AllowEveryoneIfNoACLs)
+	assert.Equal(t, []principal.Principal{principal.User("CN=a,O=b"), principal.User("c")}, settings.SuperUsers)
 	settings, err = principal.ParseSettings(nil, principal.SettingsOptions{DefaultRealm: "R"})
-	if err != nil || settings.SSLRules.String() != "DEFAULT" || settings.AllowEveryoneIfNoACLs || settings.SuperUsers != nil {
-		t.Errorf("%+v, %v", settings, err)
-	}
-	if name, err := settings.KerberosRules.ShortName("alice@R"); name != "alice" {
-		t.Errorf("%q, %v", name, err)
-	}
+	require.NoError(t, err)
+	assert.Equal(t, "DEFAULT", settings.SSLRules.String())
+	require.False(t, settings.AllowEveryoneIfNoACLs)
+	assert.Nil(t, settings.SuperUsers)
+	name, err := settings.KerberosRules.ShortName("alice@R")
+	assert.Equal(t, "alice", name, "%q, %v", name, err)
 	for key, value := range map[string]string{
 		"ssl.principal.mapping.rules":            "default",
 		"sasl.kerberos.principal.to.local.rules": "RULE:[1:$1](a{1,2})",
 		"super.users":                            "alice",
 		"principal.builder.class":                "com.example.Builder",
 	} {
-		settings, err := principal.ParseSettings(map[string]string{key: value}, principal.SettingsOptions{})
-		if err == nil || !strings.HasPrefix(err.Error(), key+": ") || !reflect.DeepEqual(settings, principal.Settings{}) {
-			t.Errorf("%s=%s: %+v, %v", key, value, settings, err)
-		}
+		t.Run(key, func(t *testing.T) {
+			settings, err := principal.ParseSettings(map[string]string{key: value}, principal.SettingsOptions{})
+			require.Error(t, err, "%s=%s", key, value)
+			assert.True(t, strings.HasPrefix(err.Error(), key+": "), "%s=%s: %+v, %v", key, value, settings, err)
+			assert.Equal(t, principal.Settings{}, settings, "%s=%s", key, value)
+		})
 	}
-	if settings, err := principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": "yes"}, principal.SettingsOptions{}); err != nil || settings.AllowEveryoneIfNoACLs {
-		t.Errorf("yes is not true: %+v, %v", settings, err)
-	}
+	settings, err = principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": "yes"}, principal.SettingsOptions{})
+	require.NoError(t, err, "yes is not true")
+	assert.False(t, settings.AllowEveryoneIfNoACLs, "yes is not true")
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -12,9 +14,7 @@ func BenchmarkKerberosShortName(b *testing.B) {
 	mit, err := principal.ParseMITRules(
 		[]string{"RULE:[2:$1@$0](kafka@EXAMPLE.COM)s/.*/broker/", "RULE:[1:$1@$0](.*@PARTNER\\.ORG)s/@.*//", "DEFAULT"},
 		"EXAMPLE.COM", nil)
-	if err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, err)
 	long := strings.Repeat("aA1.", 1000)
 	greedy := kafkaRules(b, "RULE:[1:$1]s/[a-z]*x|[A-Z0-9.]+x|./-/g")
 	for _, bench := range []struct {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
@@ -32,9 +33,7 @@ func FuzzKerberosRules(f *testing.F) {
 			Rules        []string
 			Cases        []struct{ Principal string }
 		}
-		if err := json.Unmarshal(row, &v); err != nil {
-			f.Fatal(err)
-		}
+		require.NoError(f, json.Unmarshal(row, &v))
 		for _, c := range v.Cases[:min(len(v.Cases), 1)] {
 			f.Add(strings.Join(v.Rules, "\n"), v.DefaultRealm, c.Principal)
 		}
@@ -116,17 +115,14 @@ func compareWithKafka(t rapid.TB, list []string, realm, name string, rules *prin
 	if !known {
 		return ""
 	}
-	if ok != (err == nil) {
-		t.Fatalf("%q: %v, the model: %t", list, err, ok)
-	}
+	require.Equal(t, err == nil, ok, "%q: %v, the model: %t", list, err, ok)
 	if !ok {
 		return "refused rules"
 	}
 	got, err := rules.ShortName(name)
 	want, refusal := model.ShortName(name)
-	if got != want || !errors.Is(err, kafkaRefusals[refusal]) {
-		t.Fatalf("%q on %q: %q, %v, the model: %q, %s", list, name, got, err, want, refusal)
-	}
+	require.Equal(t, want, got, "%q on %q: %q, %v, the model: %q, %s", list, name, got, err, want, refusal)
+	require.ErrorIs(t, err, kafkaRefusals[refusal], "%q on %q: %q, %v, the model: %q, %s", list, name, got, err, want, refusal)
 	return cmp.Or(refusal, "mapped")
 }
 
@@ -136,19 +132,16 @@ func checkShortName(t *testing.T, rules, again *principal.KerberosRules, name st
 	short, err := rules.ShortName(name)
 	if err != nil {
 		var fault *principal.KerberosNameError
-		if short != "" || !errors.As(err, &fault) || fault.Reason == nil {
-			t.Fatalf("%q: name %q together with error %v", name, short, err)
-		}
+		require.Equal(t, "", short, "%q: name %q together with error %v", name, short, err)
+		require.ErrorAs(t, err, &fault, "%q: name %q together with error %v", name, short, err)
+		require.Error(t, fault.Reason, "%q: name %q together with error %v", name, short, err)
 	}
-	if !utf8.ValidString(short) || len(short) > 3*4096 {
-		t.Fatalf("%q became %q", name, short)
-	}
+	require.True(t, utf8.ValidString(short), "%q became %q", name, short)
+	require.LessOrEqual(t, len(short), 3*4096, "%q became %q", name, short)
 	other, errOther := again.ShortName(name)
-	if other != short || (err == nil) != (errOther == nil) {
-		t.Fatalf("%q: %q, %v by the rules and %q, %v by their canonical form", name, short, err, other, errOther)
-	}
+	require.Equal(t, short, other, "%q: %q, %v by the rules and %q, %v by their canonical form", name, short, err, other, errOther)
+	require.Equal(t, errOther == nil, err == nil, "%q: %q, %v by the rules and %q, %v by their canonical form", name, short, err, other, errOther)
 	trace := rules.Trace(name)
-	if trace.ShortName != short || (trace.Err == nil) != (err == nil) {
-		t.Fatalf("%q: %q, %v, but the trace has %q, %v", name, short, err, trace.ShortName, trace.Err)
-	}
+	require.Equal(t, short, trace.ShortName, "%q: %q, %v, but the trace has %q, %v", name, short, err, trace.ShortName, trace.Err)
+	require.Equal(t, err == nil, trace.Err == nil, "%q: %q, %v, but the trace has %q, %v", name, short, err, trace.ShortName, trace.Err)
 }

@@ -1,9 +1,11 @@
 package principal_test
 
 import (
-	"slices"
+	"fmt"
 	"strconv"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -38,12 +40,14 @@ func TestKerberosLint(t *testing.T) {
 		{[]string{"DEFAULT", "RULE:[1:$1@$0](.*@EXAMPLE.CO.)s/@.*//"}, nil},
 	}
 	for _, test := range tests {
-		rules, err := principal.ParseKerberosRules(test.rules, "EXAMPLE.COM", nil)
-		if err != nil {
-			t.Errorf("%q: %v", test.rules, err)
-			continue
-		}
-		checkFindings(t, test.rules, rules, test.want)
+		t.Run(fmt.Sprint(test.rules), func(t *testing.T) {
+			rules, err := principal.ParseKerberosRules(test.rules, "EXAMPLE.COM", nil)
+			if err != nil {
+				t.Errorf("%q: %v", test.rules, err)
+				return
+			}
+			checkFindings(t, test.rules, rules, test.want)
+		})
 	}
 }
 
@@ -69,12 +73,14 @@ func TestMITLint(t *testing.T) {
 		{[]string{"DEFAULT", "RULE:[2:$0](EXAMPLE[.]COM)"}, nil}, // MIT's DEFAULT does not map most of those
 	}
 	for _, test := range tests {
-		rules, err := principal.ParseMITRules(test.rules, "EXAMPLE.COM", nil)
-		if err != nil {
-			t.Errorf("%q: %v", test.rules, err)
-			continue
-		}
-		checkFindings(t, test.rules, rules, test.want)
+		t.Run(fmt.Sprint(test.rules), func(t *testing.T) {
+			rules, err := principal.ParseMITRules(test.rules, "EXAMPLE.COM", nil)
+			if err != nil {
+				t.Errorf("%q: %v", test.rules, err)
+				return
+			}
+			checkFindings(t, test.rules, rules, test.want)
+		})
 	}
 }
 
@@ -83,11 +89,7 @@ func checkFindings(t *testing.T, list []string, rules *principal.KerberosRules, 
 	var got []string
 	for _, f := range rules.Lint() {
 		got = append(got, strconv.Itoa(f.Rule)+" "+f.Check)
-		if f.Msg == "" {
-			t.Errorf("%q: %v has no message", list, f)
-		}
+		assert.NotEqual(t, "", f.Msg, "%q: %v has no message", list, f)
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("%q:\n got %q\nwant %q", list, got, want)
-	}
+	assert.Equal(t, want, got, "%q:\n got %q\nwant %q", list, got, want)
 }

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -51,21 +54,16 @@ func (c mitCase) check(t *testing.T) {
 
 func TestMITOwnCases(t *testing.T) {
 	data, err := os.ReadFile("testdata/mit_localauth_cases.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var file struct {
 		Source string
 		Cases  []mitCase
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&file); err != nil {
-		t.Fatal(err)
-	}
-	if want := 29; len(file.Cases) != want {
-		t.Fatalf("%d cases, want %d", len(file.Cases), want)
-	}
+	require.NoError(t, decoder.Decode(&file))
+	want := 29
+	require.Len(t, file.Cases, want, "%d cases, want %d", len(file.Cases), want)
 	for _, c := range file.Cases {
 		c.check(t)
 	}
@@ -82,40 +80,31 @@ func TestMITCaptured(t *testing.T) {
 		}
 		decoder := json.NewDecoder(bytes.NewReader(line))
 		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&row); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, decoder.Decode(&row))
 		for _, c := range row.Cases {
 			c.Rules, c.Names = row.Rules, row.Names
 			c.check(t)
 			checks++
 		}
 	}
-	if want := 6760; checks != want {
-		t.Errorf("%d cases, want %d", checks, want)
-	}
+	want := 6760
+	assert.Equal(t, want, checks, "%d cases, want %d", checks, want)
 }
 
 func gzipLines(t *testing.T, name string) [][]byte {
 	t.Helper()
 	file, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer file.Close()
 	unzipped, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var lines [][]byte
 	scanner := bufio.NewScanner(unzipped)
 	scanner.Buffer(nil, 1<<20)
 	for scanner.Scan() {
 		lines = append(lines, bytes.Clone(scanner.Bytes()))
 	}
-	if err := scanner.Err(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, scanner.Err())
 	return lines
 }
 
@@ -172,18 +161,19 @@ func TestMITRulesRefused(t *testing.T) {
 		{"RULE:(a\xff)", 7, "UTF-8"},
 	}
 	for _, test := range tests {
-		rules, err := principal.ParseMITRules([]string{"DEFAULT", test.rule}, mitRealm, nil)
-		var fault *principal.KerberosRuleError
-		if !errors.As(err, &fault) {
-			t.Errorf("%q: error %v, want a KerberosRuleError", test.rule, err)
-			continue
-		}
-		if fault.Rule != 1 || fault.Text != test.rule || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.words) {
-			t.Errorf("%q: %v; want offset %d and %q", test.rule, err, test.offset, test.words)
-		}
-		if rules != nil {
-			t.Errorf("%q: rules together with an error", test.rule)
-		}
+		t.Run(test.rule, func(t *testing.T) {
+			rules, err := principal.ParseMITRules([]string{"DEFAULT", test.rule}, mitRealm, nil)
+			var fault *principal.KerberosRuleError
+			if !errors.As(err, &fault) {
+				t.Errorf("%q: error %v, want a KerberosRuleError", test.rule, err)
+				return
+			}
+			assert.Equal(t, 1, fault.Rule, "%v; want offset %d and %q", err, test.offset, test.words)
+			assert.Equal(t, test.rule, fault.Text, "%v; want offset %d and %q", err, test.offset, test.words)
+			assert.Equal(t, test.offset, fault.Offset, "%v; want offset %d and %q", err, test.offset, test.words)
+			assert.Contains(t, fault.Msg, test.words, "%v; want offset %d and %q", err, test.offset, test.words)
+			assert.Nil(t, rules, "rules together with an error")
+		})
 	}
 }
 
@@ -195,35 +185,36 @@ func TestMITRulesCanonical(t *testing.T) {
 		"RULE:[02:$2.$1](a.b)":           "RULE:[2:$2.$1](a.b)",
 		"RULE:(a)s/a/b/g \v s/b/c/s/c//": "RULE:(a)s/a/b/g s/b/c/ s/c//",
 	} {
-		for _, text := range []string{rule, want} {
-			rules, err := principal.ParseMITRules([]string{text}, mitRealm, nil)
-			if err != nil {
-				t.Errorf("%q: %v", text, err)
-			} else if got := rules.Rules(); !slices.Equal(got, []string{want}) {
-				t.Errorf("%q is printed as %q, want %q", text, got, want)
+		t.Run(rule, func(t *testing.T) {
+			for _, text := range []string{rule, want} {
+				rules, err := principal.ParseMITRules([]string{text}, mitRealm, nil)
+				if err != nil {
+					t.Errorf("%q: %v", text, err)
+				} else if got := rules.Rules(); !slices.Equal(got, []string{want}) {
+					t.Errorf("%q is printed as %q, want %q", text, got, want)
+				}
 			}
-		}
+		})
 	}
 }
 
 func TestMITNeedsDefaultRealm(t *testing.T) {
-	if rules, err := principal.ParseMITRules([]string{"DEFAULT"}, "", nil); err == nil || rules != nil {
-		t.Errorf("got %v, %v; want an error", rules, err)
-	}
+	rules, err := principal.ParseMITRules([]string{"DEFAULT"}, "", nil)
+	assert.Error(t, err)
+	assert.Nil(t, rules)
 }
 
 func TestMITNamesRefused(t *testing.T) {
 	rules, err := principal.ParseMITRules([]string{"RULE:"}, mitRealm, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, name := range []string{
 		`a\`, "a@b@c", "a@b/c", "a@", `a\0b@R`, `\0@R`, `a@R\0`, `a@\0`, "a\x00b@R", "\xff@R", strings.Repeat("a", 4096) + "@R",
 	} {
-		got, err := rules.ShortName(name)
-		if !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
-			t.Errorf("%q became %q, %v; want it malformed", name, got, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			got, err := rules.ShortName(name)
+			assert.ErrorIs(t, err, principal.ErrMalformedKerberosName, "%q became %q, %v; want it malformed", name, got, err)
+			assert.Equal(t, "", got, "%q became %q, %v; want it malformed", name, got, err)
+		})
 	}
 }
 
@@ -232,21 +223,17 @@ func TestMITNamesRefused(t *testing.T) {
 func TestMITGrowthIsBounded(t *testing.T) {
 	rule := "RULE:" + strings.TrimSpace(strings.Repeat("s/a/aa/g ", 100))
 	rules, err := principal.ParseMITRules([]string{rule}, mitRealm, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := rules.ShortName("a@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
-		t.Errorf("got %d bytes, %v; want an error", len(got), err)
-	}
+	require.NoError(t, err)
+	got, err := rules.ShortName("a@R")
+	assert.ErrorIs(t, err, principal.ErrKerberosRuleFailed, "got %d bytes, %v; want an error", len(got), err)
+	assert.Equal(t, "", got, "got %d bytes, %v; want an error", len(got), err)
 }
 
 // Patterns match bytes, as in the C locale. If the result is not valid UTF-8, the name
 // is refused.
 func TestMITBytes(t *testing.T) {
 	rules, err := principal.ParseMITRules([]string{"RULE:[1:$1](.{5})s/^.//", "RULE:[1:$1]s/^../u/"}, mitRealm, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if got, err := rules.ShortName("über@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
 		t.Errorf("half a character: %q, %v; want an error", got, err)
 	}
@@ -256,23 +243,19 @@ func TestMITBytes(t *testing.T) {
 	// The first substitution leaves the second byte of À, and the second substitution
 	// matches it.
 	rules, err = principal.ParseMITRules([]string{"RULE:[1:$1]s/^.// s/[À]/x/"}, mitRealm, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := rules.ShortName("Àb@R"); got != "xb" || err != nil {
-		t.Errorf("got %q, %v; want xb", got, err)
-	}
+	require.NoError(t, err)
+	got, err := rules.ShortName("Àb@R")
+	assert.Equal(t, "xb", got, "got %q, %v; want xb", got, err)
+	assert.NoError(t, err, "got %q, %v; want xb", got, err)
 }
 
 // Later changes to the caller's map have no effect.
 func TestMITNamesAreCopied(t *testing.T) {
 	names := map[string]string{"user": "alice"}
 	rules, err := principal.ParseMITRules(nil, mitRealm, names)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	names["user"] = "root"
-	if got, err := rules.ShortName("user@KRBTEST.COM"); got != "alice" || err != nil {
-		t.Errorf("got %q, %v; want alice", got, err)
-	}
+	got, err := rules.ShortName("user@KRBTEST.COM")
+	assert.Equal(t, "alice", got, "got %q, %v; want alice", got, err)
+	assert.NoError(t, err, "got %q, %v; want alice", got, err)
 }

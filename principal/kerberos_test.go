@@ -3,7 +3,6 @@ package principal_test
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,9 +16,7 @@ import (
 func kafkaRules(t testing.TB, rules ...string) *principal.KerberosRules {
 	t.Helper()
 	r, err := principal.ParseKerberosRules(rules, "EXAMPLE.COM", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return r
 }
 
@@ -55,22 +52,22 @@ func TestKerberosRulesRefused(t *testing.T) {
 		{"RULE:[1:" + strings.Repeat("a", 8192) + "]", 8192, "no more than 8192 bytes"},
 	}
 	for _, test := range tests {
-		rules, err := principal.ParseKerberosRules([]string{"DEFAULT", test.rule}, "EXAMPLE.COM", nil)
-		var fault *principal.KerberosRuleError
-		if !errors.As(err, &fault) {
-			t.Errorf("%.60q: error %v, want a KerberosRuleError", test.rule, err)
-			continue
-		}
-		if fault.Rule != 1 || fault.Text != test.rule || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.words) {
-			t.Errorf("%.60q: %v; want offset %d and %q", test.rule, err, test.offset, test.words)
-		}
-		if rules != nil {
-			t.Errorf("%.60q: rules together with an error", test.rule)
-		}
+		t.Run(test.rule, func(t *testing.T) {
+			rules, err := principal.ParseKerberosRules([]string{"DEFAULT", test.rule}, "EXAMPLE.COM", nil)
+			var fault *principal.KerberosRuleError
+			if !errors.As(err, &fault) {
+				t.Errorf("%.60q: error %v, want a KerberosRuleError", test.rule, err)
+				return
+			}
+			assert.Equal(t, 1, fault.Rule, "%v; want offset %d and %q", err, test.offset, test.words)
+			assert.Equal(t, test.rule, fault.Text, "%v; want offset %d and %q", err, test.offset, test.words)
+			assert.Equal(t, test.offset, fault.Offset, "%v; want offset %d and %q", err, test.offset, test.words)
+			assert.Contains(t, fault.Msg, test.words, "%v; want offset %d and %q", err, test.offset, test.words)
+			assert.Nil(t, rules, "rules together with an error")
+		})
 	}
-	if _, err := principal.ParseKerberosRules(slices.Repeat([]string{"DEFAULT"}, 4097), "R", nil); err == nil {
-		t.Error("4097 rules are accepted")
-	}
+	_, err := principal.ParseKerberosRules(slices.Repeat([]string{"DEFAULT"}, 4097), "R", nil)
+	assert.Error(t, err, "4097 rules are accepted")
 	kafkaRules(t, slices.Repeat([]string{"DEFAULT"}, 4096)...)
 	kafkaRules(t, "RULE:[1:"+strings.Repeat("a", 8192-9)+"]")
 }
@@ -94,22 +91,26 @@ func TestKerberosNameErrors(t *testing.T) {
 		{"c/h@R", principal.ErrNoKerberosRule, -1},
 	}
 	for _, test := range tests {
-		got, err := rules.ShortName(test.name)
-		var fault *principal.KerberosNameError
-		if !errors.As(err, &fault) || !errors.Is(err, test.reason) || fault.Rule != test.rule || fault.Name != test.name || got != "" {
-			t.Errorf("%.60q: %q, %v; want the reason %q and rule %d", test.name, got, err, test.reason, test.rule)
-		} else if told := fmt.Sprintf(" (rule %d)", test.rule); strings.HasSuffix(err.Error(), told) != (test.rule >= 0) {
-			t.Errorf("%.60q: %v", test.name, err)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			got, err := rules.ShortName(test.name)
+			var fault *principal.KerberosNameError
+			if !errors.As(err, &fault) || !errors.Is(err, test.reason) || fault.Rule != test.rule || fault.Name != test.name || got != "" {
+				t.Errorf("%.60q: %q, %v; want the reason %q and rule %d", test.name, got, err, test.reason, test.rule)
+			} else if told := fmt.Sprintf(" (rule %d)", test.rule); strings.HasSuffix(err.Error(), told) != (test.rule >= 0) {
+				t.Errorf("%.60q: %v", test.name, err)
+			}
+		})
 	}
 	var zero principal.KerberosRules
 	for _, name := range []string{"alice", "alice@R", ""} {
-		if got, err := zero.ShortName(name); !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
-			t.Errorf("the zero KerberosRules made %q of %q, %v", got, name, err)
-		}
-		if got, err := zero.ShortNameOf([]string{"alice"}, "R"); !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
-			t.Errorf("the zero KerberosRules made %q of parts, %v", got, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			got, err := zero.ShortName(name)
+			assert.ErrorIs(t, err, principal.ErrMalformedKerberosName, "the zero KerberosRules made %q of %q, %v", got, name, err)
+			assert.Equal(t, "", got, "the zero KerberosRules made %q of %q, %v", got, name, err)
+			got, err = zero.ShortNameOf([]string{"alice"}, "R")
+			assert.ErrorIs(t, err, principal.ErrMalformedKerberosName, "the zero KerberosRules made %q of parts, %v", got, err)
+			assert.Equal(t, "", got, "the zero KerberosRules made %q of parts, %v", got, err)
+		})
 	}
 }
 
@@ -117,21 +118,23 @@ func TestKerberosNameErrors(t *testing.T) {
 func TestKerberosGrowthIsBounded(t *testing.T) {
 	rules := kafkaRules(t, "RULE:[1:$1$1]", "RULE:[2:$1]s/a/$0$0/g")
 	half := strings.Repeat("a", 2048)
-	if got, err := rules.ShortName(half + "@R"); got != half+half || err != nil {
-		t.Errorf("%d bytes, %v; want 4096", len(got), err)
-	}
+	got, err := rules.ShortName(half + "@R")
+	assert.Equal(t, half+half, got, "%d bytes, %v; want 4096", len(got), err)
+	assert.NoError(t, err, "%d bytes, %v; want 4096", len(got), err)
 	for _, name := range []string{half + "a@R", half + "a/h@R"} {
-		if got, err := rules.ShortName(name); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
-			t.Errorf("%d bytes, %v; want an error", len(got), err)
-		}
+		t.Run(name, func(t *testing.T) {
+			got, err := rules.ShortName(name)
+			assert.ErrorIs(t, err, principal.ErrKerberosRuleFailed, "%d bytes, %v; want an error", len(got), err)
+			assert.Equal(t, "", got, "%d bytes, %v; want an error", len(got), err)
+		})
 	}
-	if got, err := kafkaRules(t, "RULE:[1:$1]").ShortName(half + half[2:] + "@R"); got != half+half[2:] || err != nil {
-		t.Errorf("%d bytes, %v; want 4094", len(got), err)
-	}
+	got, err = kafkaRules(t, "RULE:[1:$1]").ShortName(half + half[2:] + "@R")
+	assert.Equal(t, half+half[2:], got, "%d bytes, %v; want 4094", len(got), err)
+	assert.NoError(t, err, "%d bytes, %v; want 4094", len(got), err)
 	literal := kafkaRules(t, "RULE:[1:"+strings.Repeat("a", 4097)+"]")
-	if got, err := literal.ShortName("a@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
-		t.Errorf("%d bytes, %v; want an error", len(got), err)
-	}
+	got, err = literal.ShortName("a@R")
+	assert.ErrorIs(t, err, principal.ErrKerberosRuleFailed, "%d bytes, %v; want an error", len(got), err)
+	assert.Equal(t, "", got, "%d bytes, %v; want an error", len(got), err)
 }
 
 // TestKerberosBacktracking has a rule that needs backtracking. It is refused by the
@@ -174,9 +177,9 @@ func TestSplitKerberosRules(t *testing.T) {
 		{"RULE:[1:$1](a{1,2}),DEFAULT", []string{"RULE:[1:$1](a{1", "2})", "DEFAULT"}},
 	}
 	for _, test := range tests {
-		if got := principal.SplitKerberosRules(test.value); !slices.Equal(got, test.want) {
-			t.Errorf("%q: %q, want %q", test.value, got, test.want)
-		}
+		t.Run(test.value, func(t *testing.T) {
+			assert.Equal(t, test.want, principal.SplitKerberosRules(test.value))
+		})
 	}
 }
 
@@ -190,14 +193,14 @@ func TestKerberosRulesCanonical(t *testing.T) {
 		"RULE:[1:$1](a)s/a/b/L":    "RULE:[1:$1](a)s/a/b//L",
 		"RULE:[2:$1;$2]()s/;.*//g": "RULE:[2:$1;$2]()s/;.*//g",
 	} {
-		rules := kafkaRules(t, rule)
-		if got := rules.Rules(); !slices.Equal(got, []string{want}) {
-			t.Errorf("%s is printed as %q, want %s", rule, got, want)
-		}
-		again := kafkaRules(t, want)
-		if got := again.Rules(); !slices.Equal(got, []string{want}) {
-			t.Errorf("%s is printed as %q", want, got)
-		}
+		t.Run(rule, func(t *testing.T) {
+			rules := kafkaRules(t, rule)
+			got := rules.Rules()
+			assert.Equal(t, []string{want}, got, "%s is printed as %q, want %s", rule, got, want)
+			again := kafkaRules(t, want)
+			got = again.Rules()
+			assert.Equal(t, []string{want}, got, "%s is printed as %q", want, got)
+		})
 	}
 }
 
@@ -220,34 +223,32 @@ func TestKerberosTrace(t *testing.T) {
 		},
 		ShortName: "Asvcxy",
 	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("\n got %+v\nwant %+v", got, want)
-	}
+	assert.Equal(t, want, got)
 
 	got = rules.Trace("a@b@c")
-	if got.Err == nil || got.Steps != nil || got.ShortName != "" {
-		t.Errorf("a malformed name: %+v", got)
-	}
+	require.Error(t, got.Err, "a malformed name")
+	assert.Nil(t, got.Steps, "a malformed name")
+	assert.Equal(t, "", got.ShortName, "a malformed name")
 	got = rules.Trace("alice@OTHER")
-	if n := len(got.Steps); n != 2 || got.Steps[1].Outcome != principal.RuleFailed || !errors.Is(got.Err, principal.ErrNotSimpleName) ||
-		got.Steps[1].Err != got.Err {
-		t.Errorf("a rule that refuses: %+v", got)
-	}
+	n := len(got.Steps)
+	assert.Equal(t, 2, n, "a rule that refuses")
+	assert.Equal(t, principal.RuleFailed, got.Steps[1].Outcome, "a rule that refuses")
+	assert.ErrorIs(t, got.Err, principal.ErrNotSimpleName, "a rule that refuses")
+	assert.True(t, got.Steps[1].Err == got.Err, "a rule that refuses: %+v", got)
 	listed, err := principal.ParseMITRules(nil, "R", map[string]string{"a": "b"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := listed.Trace("a@X"); !got.Listed || got.Steps != nil || got.ShortName != "b" {
-		t.Errorf("a listed name: %+v", got)
-	}
+	require.NoError(t, err)
+	got = listed.Trace("a@X")
+	require.True(t, got.Listed, "a listed name")
+	assert.Nil(t, got.Steps, "a listed name")
+	assert.Equal(t, "b", got.ShortName, "a listed name")
 }
 
 // The parts of a name must not be read as another name.
 func TestShortNameOf(t *testing.T) {
 	rules := kafkaRules(t, "DEFAULT")
-	if got, err := rules.ShortNameOf([]string{"kafka", "host"}, "EXAMPLE.COM"); got != "kafka" || err != nil {
-		t.Errorf("got %q, %v; want kafka", got, err)
-	}
+	got, err := rules.ShortNameOf([]string{"kafka", "host"}, "EXAMPLE.COM")
+	assert.Equal(t, "kafka", got, "got %q, %v; want kafka", got, err)
+	assert.NoError(t, err, "got %q, %v; want kafka", got, err)
 	for _, test := range []struct {
 		components []string
 		realm      string
@@ -255,9 +256,11 @@ func TestShortNameOf(t *testing.T) {
 		{nil, "EXAMPLE.COM"}, {[]string{"a"}, ""}, {[]string{"admin/x"}, "EXAMPLE.COM"}, {[]string{"admin@EXAMPLE.COM"}, "R"},
 		{[]string{"a", "b", "c"}, "EXAMPLE.COM"}, {[]string{"a"}, "R@EXAMPLE.COM"}, {[]string{"\xff"}, "EXAMPLE.COM"},
 	} {
-		if got, err := rules.ShortNameOf(test.components, test.realm); !errors.Is(err, principal.ErrMalformedKerberosName) || got != "" {
-			t.Errorf("%q of %q became %q, %v", test.components, test.realm, got, err)
-		}
+		t.Run(fmt.Sprint(test.components), func(t *testing.T) {
+			got, err := rules.ShortNameOf(test.components, test.realm)
+			assert.ErrorIs(t, err, principal.ErrMalformedKerberosName, "%q of %q became %q, %v", test.components, test.realm, got, err)
+			assert.Equal(t, "", got, "%q of %q became %q, %v", test.components, test.realm, got, err)
+		})
 	}
 }
 

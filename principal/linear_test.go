@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -34,10 +36,11 @@ func TestRulesAreReadInLinearTime(t *testing.T) {
 		{"references to groups that there are not", 4_000, func(n int) string { return "RULE:(a)/" + strings.Repeat("$9", n) + "/" }},
 		{"references to a group", 4_000, func(n int) string { return "RULE:(a)/" + strings.Repeat("$1", n) + "/" }},
 	} {
-		gen.GrowsLinearly(t, test.what, test.n, func(n int) {
-			if _, err := principal.ParseSSLRules(test.list(n), nil); err != nil {
-				t.Fatalf("%s: %v", test.what, err)
-			}
+		t.Run(test.what, func(t *testing.T) {
+			gen.GrowsLinearly(t, test.what, test.n, func(n int) {
+				_, err := principal.ParseSSLRules(test.list(n), nil)
+				require.NoError(t, err)
+			})
 		})
 	}
 }

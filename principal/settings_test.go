@@ -3,6 +3,9 @@ package principal_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -13,9 +16,10 @@ func TestAllowEveryone(t *testing.T) {
 		"": false, "yes": false, "1": false, "true;": false, "t rue": false,
 		"\u00a0true": false, "true\u2003": false, "\u0085true": false,
 	} {
-		s, err := principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": value}, principal.SettingsOptions{})
-		if err != nil || s.AllowEveryoneIfNoACLs != want {
-			t.Errorf("%q: got %t (%v), want %t", value, s.AllowEveryoneIfNoACLs, err, want)
-		}
+		t.Run(value, func(t *testing.T) {
+			s, err := principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": value}, principal.SettingsOptions{})
+			require.NoError(t, err)
+			assert.Equal(t, want, s.AllowEveryoneIfNoACLs)
+		})
 	}
 }

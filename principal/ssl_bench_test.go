@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -27,9 +29,7 @@ var typicalSSLRules = struct {
 
 func BenchmarkSSLRules(b *testing.B) {
 	rules, err := principal.ParseSSLRules(typicalSSLRules.list, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, err)
 	for _, name := range typicalSSLRules.names {
 		b.Run("rule="+name.rule, func(b *testing.B) {
 			b.ReportAllocs()

@@ -1,11 +1,11 @@
 package principal_test
 
 import (
-	"errors"
 	"fmt"
-	"reflect"
-	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -50,25 +50,22 @@ func TestSSLLint(t *testing.T) {
 		{`RULE:(?:OU=[^,]*,)?CN=([^,]*).*/$1/`, nil},
 		{`RULE:(?:.*x|CN=(a))/$1/`, nil},
 	} {
-		var got []string
-		for _, f := range mustParse(t, test.list).Lint() {
-			got = append(got, fmt.Sprintf("%d %s", f.Rule, f.Check))
-			if f.Msg == "" {
-				t.Errorf("%q: %v says nothing", test.list, f)
+		t.Run(test.list, func(t *testing.T) {
+			var got []string
+			for _, f := range mustParse(t, test.list).Lint() {
+				got = append(got, fmt.Sprintf("%d %s", f.Rule, f.Check))
+				assert.NotEqual(t, "", f.Msg, "%v says nothing", f)
 			}
-		}
-		if !slices.Equal(got, test.want) {
-			t.Errorf("%q: %v, want %v", test.list, got, test.want)
-		}
+			assert.Equal(t, test.want, got)
+		})
 	}
 }
 
 // TestUnanchoredIsHarmful shows the attack that the finding warns about.
 func TestUnanchoredIsHarmful(t *testing.T) {
 	rules := mustParse(t, `RULE:.*CN=([^,]*).*/$1/`)
-	if name, err := rules.Name("CN=guest,OU=x,CN=admin"); name != "admin" {
-		t.Errorf("%q, %v", name, err)
-	}
+	name, err := rules.Name("CN=guest,OU=x,CN=admin")
+	assert.Equal(t, "admin", name, "%q, %v", name, err)
 }
 
 func TestSSLTrace(t *testing.T) {
@@ -78,17 +75,19 @@ func TestSSLTrace(t *testing.T) {
 		{Rule: 0, Text: "RULE:OU=(.*)/$1/"},
 		{Rule: 1, Text: "RULE:(a|b)*(c)?/<$1$2>/U", Applies: true, Matches: [][]string{{"abc", "b", "c"}, {"", "", ""}}, Name: "<BC><>"},
 	}
-	if trace.DN != "abc" || trace.Name != "<BC><>" || trace.Err != nil || !reflect.DeepEqual(trace.Steps, want) {
-		t.Errorf("%+v", trace)
-	}
+	assert.Equal(t, "abc", trace.DN)
+	assert.Equal(t, "<BC><>", trace.Name)
+	require.NoError(t, trace.Err)
+	assert.Equal(t, want, trace.Steps)
 	trace = mustParse(t, `RULE:x/y/,RULE:a/$1/,DEFAULT`).Trace("a")
-	if len(trace.Steps) != 2 || trace.Steps[0].Applies || !errors.Is(trace.Steps[1].Err, principal.ErrSSLRuleFailed) || trace.Err != trace.Steps[1].Err {
-		t.Errorf("%+v", trace)
-	}
+	require.Len(t, trace.Steps, 2)
+	assert.False(t, trace.Steps[0].Applies, "%+v", trace)
+	assert.ErrorIs(t, trace.Steps[1].Err, principal.ErrSSLRuleFailed)
+	assert.True(t, trace.Err == trace.Steps[1].Err, "%+v", trace)
 	trace = mustParse(t, `RULE:x/y/`).Trace("a")
-	if len(trace.Steps) != 1 || !errors.Is(trace.Err, principal.ErrNoSSLRule) || trace.Name != "" {
-		t.Errorf("%+v", trace)
-	}
+	require.Len(t, trace.Steps, 1)
+	assert.ErrorIs(t, trace.Err, principal.ErrNoSSLRule)
+	assert.Equal(t, "", trace.Name)
 }
 
 func ExampleSSLRules_Trace() {

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -27,9 +30,7 @@ func ExampleParseSSLRules() {
 func mustParse(t testing.TB, list string) *principal.SSLRules {
 	t.Helper()
 	rules, err := principal.ParseSSLRules(list, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return rules
 }
 
@@ -90,14 +91,16 @@ func TestSSLRulesOfJavaSyntax(t *testing.T) {
 		{`RULE:x*//`, "\U0001F600", ""}, // no match
 		{`RULE:(?:x*|\x{1F600})//`, "\U0001F600", "\U0001F600"},
 	} {
-		rules, err := principal.ParseSSLRules(test.rule, nil)
-		if err != nil {
-			t.Errorf("%s: %v", test.rule, err)
-			continue
-		}
-		if got, err := rules.Name(test.dn); got != test.want || (err != nil) != (test.want == "") {
-			t.Errorf("%s on %q: %q, %v, want %q", test.rule, test.dn, got, err, test.want)
-		}
+		t.Run(test.rule, func(t *testing.T) {
+			rules, err := principal.ParseSSLRules(test.rule, nil)
+			if err != nil {
+				t.Errorf("%s: %v", test.rule, err)
+				return
+			}
+			got, err := rules.Name(test.dn)
+			assert.Equal(t, test.want, got, "%s on %q", test.rule, test.dn)
+			assert.Equal(t, test.want == "", err != nil, "%s on %q", test.rule, test.dn)
+		})
 	}
 }
 
@@ -157,16 +160,19 @@ func TestSSLRulesRefusals(t *testing.T) {
 		{"", strings.Repeat("(", 300) + strings.Repeat(")", 300), 200},
 	}
 	for _, test := range tests {
-		list := "DEFAULT, RULE:" + test.pattern + "/x/"
-		rules, err := principal.ParseSSLRules(list, nil)
-		var fault *principal.SSLRulesError
-		if rules != nil || !errors.As(err, &fault) {
-			t.Errorf("%s: %v, %v, want a refusal", test.pattern, rules, err)
-			continue
-		}
-		if fault.Rule != 1 || fault.Offset != len("DEFAULT, RULE:")+test.offset || fault.Construct != test.construct || fault.Msg == "" {
-			t.Errorf("%s: %+v, want a refusal at %d for %q", test.pattern, fault, test.offset, test.construct)
-		}
+		t.Run(test.pattern, func(t *testing.T) {
+			list := "DEFAULT, RULE:" + test.pattern + "/x/"
+			rules, err := principal.ParseSSLRules(list, nil)
+			var fault *principal.SSLRulesError
+			if rules != nil || !errors.As(err, &fault) {
+				t.Errorf("%s: %v, %v, want a refusal", test.pattern, rules, err)
+				return
+			}
+			assert.Equal(t, 1, fault.Rule, "%+v, want a refusal at %d for %q", fault, test.offset, test.construct)
+			assert.Equal(t, len("DEFAULT, RULE:")+test.offset, fault.Offset, "%+v, want a refusal at %d for %q", fault, test.offset, test.construct)
+			assert.Equal(t, test.construct, fault.Construct, "%+v, want a refusal at %d for %q", fault, test.offset, test.construct)
+			assert.NotEqual(t, "", fault.Msg, "%+v, want a refusal at %d for %q", fault, test.offset, test.construct)
+		})
 	}
 	for _, construct := range principal.UnsupportedConstructs() {
 		if !slices.ContainsFunc(tests, func(test struct {
@@ -198,18 +204,21 @@ func TestSSLNameErrors(t *testing.T) {
 		{"RULE:.*/$0$0$0$0/", strings.Repeat("a", 100_000), 0, principal.ErrSSLRuleFailed},
 		{"RULE:x*|./-/", "\U0001F600", 0, principal.ErrSSLRuleFailed}, // half a character before the "-"
 	} {
-		name, err := mustParse(t, test.list).Name(test.dn)
-		var fault *principal.SSLNameError
-		if name != "" || !errors.Is(err, test.reason) || !errors.As(err, &fault) || fault.Rule != test.rule || fault.DN != test.dn {
-			t.Errorf("%s on %.20q: %.20q, %v", test.list, test.dn, name, err)
-		}
-		if told := fmt.Sprintf(" (rule %d)", test.rule); test.rule >= 0 != strings.Contains(err.Error(), told) || !strings.HasPrefix(err.Error(), "distinguished name ") {
-			t.Errorf("%s on %.20q: %v", test.list, test.dn, err)
-		}
+		t.Run(test.list, func(t *testing.T) {
+			name, err := mustParse(t, test.list).Name(test.dn)
+			var fault *principal.SSLNameError
+			assert.Equal(t, "", name, "%s on %.20q", test.list, test.dn)
+			assert.ErrorIs(t, err, test.reason, "%s on %.20q", test.list, test.dn)
+			require.ErrorAs(t, err, &fault, "%s on %.20q", test.list, test.dn)
+			assert.Equal(t, test.rule, fault.Rule, "%s on %.20q", test.list, test.dn)
+			assert.Equal(t, test.dn, fault.DN, "%s on %.20q", test.list, test.dn)
+			told := fmt.Sprintf(" (rule %d)", test.rule)
+			assert.Equal(t, strings.Contains(err.Error(), told), test.rule >= 0, "%s on %.20q", test.list, test.dn)
+			assert.True(t, strings.HasPrefix(err.Error(), "distinguished name "), "%s on %.20q: %v", test.list, test.dn, err)
+		})
 	}
-	if _, err := new(principal.SSLRules).Name("CN=a"); !errors.Is(err, principal.ErrNoSSLRule) {
-		t.Errorf("the zero SSLRules: %v", err)
-	}
+	_, err := new(principal.SSLRules).Name("CN=a")
+	assert.ErrorIs(t, err, principal.ErrNoSSLRule, "the zero SSLRules")
 }
 
 func TestSSLRulesListErrors(t *testing.T) {
@@ -222,11 +231,15 @@ func TestSSLRulesListErrors(t *testing.T) {
 		{"DEFAULT\xff", 0, 0},
 		{strings.Repeat(" ", 1<<18-6) + "DEFAULT", 0, 1 << 18},
 	} {
-		rules, err := principal.ParseSSLRules(test.list, nil)
-		var fault *principal.SSLRulesError
-		if rules != nil || !errors.As(err, &fault) || fault.Rule != test.rule || fault.Offset != test.offset || fault.Construct != "" {
-			t.Errorf("%.40q: %v, %v", test.list, rules, err)
-		}
+		t.Run(test.list, func(t *testing.T) {
+			rules, err := principal.ParseSSLRules(test.list, nil)
+			var fault *principal.SSLRulesError
+			assert.Nil(t, rules)
+			require.ErrorAs(t, err, &fault)
+			assert.Equal(t, test.rule, fault.Rule)
+			assert.Equal(t, test.offset, fault.Offset)
+			assert.Equal(t, "", fault.Construct)
+		})
 	}
 }
 
@@ -241,18 +254,20 @@ func TestSSLLimits(t *testing.T) {
 		{"RULE:(b?)(a+)/$1$2$2/", func(n int) string { return strings.Repeat("b", n%2) + strings.Repeat("a", n/2) }},
 		{"RULE:(b)a*?/$1$1/", func(n int) string { return "b" + strings.Repeat("a", n-2) }}, // the search matches only the b
 	} {
-		rules := mustParse(t, test.list)
-		if name, err := rules.Name(test.size(longest)); err != nil || len(name) != longest {
-			t.Errorf("%s: %d bytes, %.200v, want %d", test.list, len(name), err, longest)
-		}
-		if name, err := rules.Name(test.size(longest + 1)); err == nil || name != "" {
-			t.Errorf("%s: a name of %d bytes", test.list, len(name))
-		}
+		t.Run(test.list, func(t *testing.T) {
+			rules := mustParse(t, test.list)
+			name, err := rules.Name(test.size(longest))
+			assert.NoError(t, err, "%d bytes, %.200v, want %d", len(name), err, longest)
+			assert.Len(t, name, longest, "%d bytes, %.200v, want %d", len(name), err, longest)
+			name, err = rules.Name(test.size(longest + 1))
+			assert.Error(t, err, "a name of %d bytes", len(name))
+			assert.Equal(t, "", name, "a name of %d bytes", len(name))
+		})
 	}
 	const ample = 1 << 18
-	if rules, err := principal.ParseSSLRules(strings.Repeat(" ", ample-7)+"DEFAULT", nil); err != nil || rules.String() != "DEFAULT" {
-		t.Errorf("%d bytes of rules: %v, %.200v", ample, rules, err)
-	}
+	rules, err := principal.ParseSSLRules(strings.Repeat(" ", ample-7)+"DEFAULT", nil)
+	require.NoError(t, err, "%d bytes of rules", ample)
+	assert.Equal(t, "DEFAULT", rules.String(), "%d bytes of rules", ample)
 }
 
 // TestSSLNameAllocations checks that mapping allocates only the name.
@@ -273,9 +288,11 @@ func TestHostileNames(t *testing.T) {
 		{`RULE:((a|b)*(b|a)*)*c/x/`, strings.Repeat("ab", 1<<15)},
 		{`RULE:(?:a?){30}a{30}b/x/`, strings.Repeat("a", 1<<10)},
 	} {
-		if name, err := mustParse(t, test.list).Name(test.dn); name != "" || !errors.Is(err, principal.ErrNoSSLRule) {
-			t.Errorf("%s: %.20q, %.200v", test.list, name, err)
-		}
+		t.Run(test.list, func(t *testing.T) {
+			name, err := mustParse(t, test.list).Name(test.dn)
+			assert.Equal(t, "", name)
+			assert.ErrorIs(t, err, principal.ErrNoSSLRule)
+		})
 	}
 }
 
@@ -340,7 +357,7 @@ func FuzzParseSSLRules(f *testing.F) {
 func TestSSLRulesQuoteGroupNames(t *testing.T) {
 	rules := mustParse(t, "RULE:(x)/${\x1b[2J}/")
 	name, err := rules.Name("x")
-	if name != "" || err == nil || !strings.HasSuffix(err.Error(), `: "${\x1b[2J}" names no group`) {
-		t.Errorf("%q, %v", name, err)
-	}
+	assert.Equal(t, "", name)
+	require.Error(t, err)
+	assert.True(t, strings.HasSuffix(err.Error(), `: "${\x1b[2J}" names no group`), "%q, %v", name, err)
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
@@ -27,28 +29,32 @@ func ExampleParseWire() {
 func TestWireLimits(t *testing.T) {
 	longest := principal.User(strings.Repeat("n", 32767))
 	wire, err := longest.AppendWire([]byte("kept"))
-	if err != nil || !bytes.HasPrefix(wire, []byte("kept")) {
-		t.Fatal(len(wire), err)
-	}
-	if got, err := principal.ParseWire(wire[4:]); err != nil || got != longest {
-		t.Errorf("%d bytes of name came back as %d, %v", len(longest.Name), len(got.Name), err)
-	}
+	require.NoError(t, err)
+	require.True(t, bytes.HasPrefix(wire, []byte("kept")))
+	got, err := principal.ParseWire(wire[4:])
+	assert.NoError(t, err, "%d bytes of name came back as %d, %v", len(longest.Name), len(got.Name), err)
+	assert.Equal(t, longest, got, "%d bytes of name came back as %d, %v", len(longest.Name), len(got.Name), err)
 	for _, p := range []principal.Principal{
 		principal.User(longest.Name + "n"), {Type: longest.Name + "n"}, principal.User("\xff"), {Type: "\xff"},
 	} {
-		var fault *principal.WireError
-		if got, err := p.AppendWire([]byte("kept")); got != nil || !errors.As(err, &fault) || fault.Offset != -1 || !strings.HasPrefix(fault.Error(), "encoding a principal: its ") {
-			t.Errorf("%.20q: %x, %v", p, got, err)
-		}
+		t.Run(fmt.Sprint(p), func(t *testing.T) {
+			var fault *principal.WireError
+			got, err := p.AppendWire([]byte("kept"))
+			assert.Nil(t, got)
+			require.ErrorAs(t, err, &fault)
+			assert.Equal(t, -1, fault.Offset)
+			assert.True(t, strings.HasPrefix(fault.Error(), "encoding a principal: its "), "%x, %v", got, err)
+		})
 	}
 	most := append(wire[4:], make([]byte, 1<<17-len(wire[4:]))...) // bytes after the fields are ignored
-	if got, err := principal.ParseWire(most); err != nil || got != longest {
-		t.Errorf("128 KiB: %d bytes of name, %v", len(got.Name), err)
-	}
+	got, err = principal.ParseWire(most)
+	assert.NoError(t, err, "128 KiB: %d bytes of name, %v", len(got.Name), err)
+	assert.Equal(t, longest, got, "128 KiB: %d bytes of name, %v", len(got.Name), err)
 	var fault *principal.WireError
-	if got, err := principal.ParseWire(append(most, 0)); got != (principal.Principal{}) || !errors.As(err, &fault) || fault.Offset != 1<<17 {
-		t.Errorf("more than 128 KiB: %d bytes of name, %v", len(got.Name), err)
-	}
+	got, err = principal.ParseWire(append(most, 0))
+	assert.Equal(t, principal.Principal{}, got, "more than 128 KiB: %d bytes of name, %v", len(got.Name), err)
+	require.ErrorAs(t, err, &fault, "more than 128 KiB: %d bytes of name, %v", len(got.Name), err)
+	assert.Equal(t, 1<<17, fault.Offset, "more than 128 KiB: %d bytes of name, %v", len(got.Name), err)
 }
 
 func TestWireFaults(t *testing.T) {
@@ -73,16 +79,17 @@ func TestWireFaults(t *testing.T) {
 		{"0000010100010002ff", 8, "a tagged field needs 2 bytes, 1 are left"},
 		{"00000101000100ffffffff0f", 12, "negative size"},
 	} {
-		wire, err := hex.DecodeString(test.hex)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := principal.ParseWire(wire)
-		var fault *principal.WireError
-		if got != (principal.Principal{}) || !errors.As(err, &fault) || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.msg) ||
-			!strings.HasPrefix(fault.Error(), fmt.Sprintf("decoding a principal, at byte %d: ", test.offset)) {
-			t.Errorf("%s: %#v, %v, want a refusal at %d: %s", test.hex, got, err, test.offset, test.msg)
-		}
+		t.Run(test.hex, func(t *testing.T) {
+			wire, err := hex.DecodeString(test.hex)
+			require.NoError(t, err)
+			got, err := principal.ParseWire(wire)
+			var fault *principal.WireError
+			assert.Equal(t, principal.Principal{}, got, "%#v, %v, want a refusal at %d", got, err, test.offset)
+			require.ErrorAs(t, err, &fault, "%#v, %v, want a refusal at %d", got, err, test.offset)
+			assert.Equal(t, test.offset, fault.Offset, "%#v, %v, want a refusal at %d", got, err, test.offset)
+			assert.Contains(t, fault.Msg, test.msg, "%#v, %v, want a refusal at %d", got, err, test.offset)
+			assert.True(t, strings.HasPrefix(fault.Error(), fmt.Sprintf("decoding a principal, at byte %d: ", test.offset)), "%#v, %v, want a refusal at %d: %s", got, err, test.offset, test.msg)
+		})
 	}
 }
 
@@ -91,9 +98,7 @@ func TestWireFaults(t *testing.T) {
 func FuzzParseWire(f *testing.F) {
 	eachCaptured(f, "principal_serde", func(row []byte) {
 		var v struct{ Hex string }
-		if err := json.Unmarshal(row, &v); err != nil {
-			f.Fatal(err)
-		}
+		require.NoError(f, json.Unmarshal(row, &v))
 		if wire, err := hex.DecodeString(v.Hex); err == nil && len(wire) < 1<<10 {
 			f.Add(wire)
 		}
@@ -137,7 +142,5 @@ func FuzzParseWire(f *testing.F) {
 func eachCaptured(t testing.TB, family string, use func(row []byte)) {
 	t.Helper()
 	path := filepath.Join("..", "fuzz", "testdata", family+".shared.jsonl.gz")
-	if err := gen.Rows(path, func(_ int, row []byte) { use(row) }); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, gen.Rows(path, func(_ int, row []byte) { use(row) }))
 }

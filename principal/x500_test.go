@@ -12,6 +12,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -72,13 +75,13 @@ func TestDistinguishedNameOfOddTypes(t *testing.T) {
 		{"30023100", ""}, // an RDN without attributes
 		{"3010310c300a06035504030c034f553d3100", `,CN=OU\=`},
 	} {
-		der, err := hex.DecodeString(test.der)
-		if err != nil {
-			t.Fatal(test.der, err)
-		}
-		if got, err := principal.DistinguishedName(der); err != nil || got != test.want {
-			t.Errorf("%s: %q, %v, want %q", test.der, got, err, test.want)
-		}
+		t.Run(test.der, func(t *testing.T) {
+			der, err := hex.DecodeString(test.der)
+			require.NoError(t, err)
+			got, err := principal.DistinguishedName(der)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, got)
+		})
 	}
 }
 
@@ -115,15 +118,16 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{rdn("0603550403", "05000500"), 13, "nothing more"},
 		{"3083010001" + strings.Repeat("00", 65537), 65536, "longer than 65536 bytes"},
 	} {
-		der, err := hex.DecodeString(test.der)
-		if err != nil {
-			t.Fatal(test.der, err)
-		}
-		got, err := principal.DistinguishedName(der)
-		var fault *principal.DistinguishedNameError
-		if got != "" || !errors.As(err, &fault) || fault.Offset != test.offset || !strings.Contains(fault.Msg, test.msg) {
-			t.Errorf("%.60s: %q, %v, want a refusal at %d: %s", test.der, got, err, test.offset, test.msg)
-		}
+		t.Run(test.der, func(t *testing.T) {
+			der, err := hex.DecodeString(test.der)
+			require.NoError(t, err)
+			got, err := principal.DistinguishedName(der)
+			var fault *principal.DistinguishedNameError
+			assert.Equal(t, "", got, "%q, %v, want a refusal at %d", got, err, test.offset)
+			require.ErrorAs(t, err, &fault, "%q, %v, want a refusal at %d", got, err, test.offset)
+			assert.Equal(t, test.offset, fault.Offset, "%q, %v, want a refusal at %d", got, err, test.offset)
+			assert.Contains(t, fault.Msg, test.msg, "%q, %v, want a refusal at %d", got, err, test.offset)
+		})
 	}
 }
 
@@ -134,9 +138,7 @@ func FuzzDistinguishedName(f *testing.F) {
 		var v struct {
 			DER []byte `json:"der_base64"`
 		}
-		if err := json.Unmarshal(row, &v); err != nil {
-			f.Fatal(err)
-		}
+		require.NoError(f, json.Unmarshal(row, &v))
 		f.Add(v.DER)
 	})
 	for _, seed := range []string{"3000", rdn("0603550403", "0c012c"), rdn("0603550403", "0c035c2c2b"), rdn("0603550403", "0c06200020202020"),

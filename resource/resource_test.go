@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
@@ -17,12 +20,10 @@ func TestEnumRoundTrip(t *testing.T) {
 		typ, pattern := resource.Type(code), resource.PatternType(code)
 		roundTrip(t, typ, new(resource.Type), code >= 0 && code <= 7, fmt.Sprintf("Type(%d)", code))
 		roundTrip(t, pattern, new(resource.PatternType), code >= 0 && code <= 4, fmt.Sprintf("PatternType(%d)", code))
-		if want := code >= 2 && code <= 7; typ.IsConcrete() != want || (resource.TypeFromCode(int8(code)) == typ) != (code >= 0 && code <= 7) {
-			t.Errorf("type %v: concrete %t", typ, typ.IsConcrete())
-		}
-		if want := code == 3 || code == 4; pattern.IsSpecific() != want {
-			t.Errorf("pattern type %v: specific %t", pattern, pattern.IsSpecific())
-		}
+		want := code >= 2 && code <= 7
+		assert.Equal(t, want, typ.IsConcrete(), "type %v: concrete %t", typ, typ.IsConcrete())
+		assert.Equal(t, code >= 0 && code <= 7, (resource.TypeFromCode(int8(code)) == typ), "type %v: concrete %t", typ, typ.IsConcrete())
+		assert.Equal(t, code == 3 || code == 4, pattern.IsSpecific(), "pattern type %v: specific %t", pattern, pattern.IsSpecific())
 	}
 }
 
@@ -36,30 +37,27 @@ func roundTrip[T interface {
 }](t *testing.T, v T, into P, known bool, unknownText string) {
 	t.Helper()
 	text, err := v.MarshalText()
-	if (err == nil) != known {
-		t.Errorf("%v: marshalled with error %v, known %t", v, err, known)
-	}
+	assert.Equal(t, known, err == nil, "%v: marshalled with error %v, known %t", v, err, known)
 	if !known {
-		if v.String() != unknownText {
-			t.Errorf("printed %q, want %q", v.String(), unknownText)
-		}
+		assert.Equal(t, unknownText, v.String(), "printed %q, want %q", v.String(), unknownText)
 		return
 	}
-	if err := into.UnmarshalText(text); err != nil || *into != v || string(text) != v.String() {
-		t.Errorf("%v: text %q read back as %v (%v)", v, text, *into, err)
-	}
+	err = into.UnmarshalText(text)
+	require.NoError(t, err, "%v: text %q read back as %v (%v)", v, text, *into, err)
+	assert.True(t, *into == v, "%v: text %q read back as %v (%v)", v, text, *into, err)
+	assert.Equal(t, v.String(), string(text), "%v: text %q read back as %v (%v)", v, text, *into, err)
 	before := *into
-	if err := into.UnmarshalText([]byte("no such name")); err == nil || *into != before {
-		t.Errorf("a wrong text changed %v to %v (%v)", before, *into, err)
-	}
+	err = into.UnmarshalText([]byte("no such name"))
+	require.Error(t, err, "a wrong text changed %v to %v (%v)", before, *into, err)
+	assert.True(t, *into == before, "a wrong text changed %v to %v (%v)", before, *into, err)
 }
 
 func TestParseTypeErrorNamesTheChoices(t *testing.T) {
 	long := strings.Repeat("x", 1000) + "\n"
 	_, err := resource.ParseType(long)
-	if err == nil || !strings.Contains(err.Error(), "TRANSACTIONAL_ID") || len(err.Error()) > 300 || strings.Contains(err.Error(), "\n") {
-		t.Errorf("got %v", err)
-	}
+	assert.ErrorContains(t, err, "TRANSACTIONAL_ID")
+	require.LessOrEqual(t, len(err.Error()), 300)
+	assert.NotContains(t, err.Error(), "\n")
 }
 
 func TestCovers(t *testing.T) {
@@ -85,9 +83,9 @@ func TestCovers(t *testing.T) {
 		{resource.Pattern{Type: resource.Topic, PatternType: resource.PatternMatch, Name: "a"}, "a", false},
 		{resource.LiteralPattern(resource.Group, "a"), "a", false},
 	} {
-		if got := tt.pattern.Covers(resource.Topic, tt.name); got != tt.want {
-			t.Errorf("%v covers %q: %t", tt.pattern, tt.name, got)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			assert.Equal(t, tt.want, tt.pattern.Covers(resource.Topic, tt.name), "%v covers %q", tt.pattern, tt.name)
+		})
 	}
 }
 
@@ -96,21 +94,19 @@ func TestCovers(t *testing.T) {
 func TestFilterMatchAgreesWithCovers(t *testing.T) {
 	names := []string{"", "*", "**", "*a", "a", "ab", "abc", "b", "\u00e9"}
 	for _, name := range names {
-		f := resource.PatternFilter{Type: resource.Topic, PatternType: resource.PatternMatch, Name: &name}
-		for _, other := range names {
-			for _, p := range []resource.Pattern{resource.LiteralPattern(resource.Topic, other), resource.PrefixedPattern(resource.Topic, other), resource.LiteralPattern(resource.Group, other)} {
-				if f.Matches(p) != p.Covers(resource.Topic, name) {
-					t.Errorf("%v on %v: %t", f, p, f.Matches(p))
+		t.Run(name, func(t *testing.T) {
+			f := resource.PatternFilter{Type: resource.Topic, PatternType: resource.PatternMatch, Name: &name}
+			for _, other := range names {
+				for _, p := range []resource.Pattern{resource.LiteralPattern(resource.Topic, other), resource.PrefixedPattern(resource.Topic, other), resource.LiteralPattern(resource.Group, other)} {
+					assert.Equal(t, p.Covers(resource.Topic, name), f.Matches(p), "%v on %v", f, p)
 				}
 			}
-		}
+		})
 	}
-	if (resource.PatternFilter{}).Matches(resource.LiteralPattern(resource.Topic, "a")) {
-		t.Error("the zero filter selects a pattern")
-	}
-	if f := (resource.PatternFilter{Type: 99, PatternType: 99}); !f.IsUnknown() || f.IndefiniteField() == "" {
-		t.Error("codes from the future count as known")
-	}
+	assert.False(t, (resource.PatternFilter{}).Matches(resource.LiteralPattern(resource.Topic, "a")), "the zero filter selects a pattern")
+	f := (resource.PatternFilter{Type: 99, PatternType: 99})
+	assert.True(t, f.IsUnknown(), "codes from the future count as known")
+	assert.NotEqual(t, "", f.IndefiniteField(), "codes from the future count as known")
 }
 
 func TestIsWildcard(t *testing.T) {
@@ -122,8 +118,8 @@ func TestIsWildcard(t *testing.T) {
 		{Type: resource.Topic, PatternType: resource.PatternMatch, Name: "*"}: false,
 		{}: false,
 	} {
-		if got := p.IsWildcard(); got != want {
-			t.Errorf("%v is the wildcard: %t", p, got)
-		}
+		t.Run(fmt.Sprint(p), func(t *testing.T) {
+			assert.Equal(t, want, p.IsWildcard())
+		})
 	}
 }

@@ -10,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -44,9 +47,9 @@ func asked(r *rand.Rand, name string) refmodel.Request {
 
 func pattern(r *rand.Rand, name string) resource.Pattern {
 	if r.IntN(2) == 0 {
-		return topics(name)
+		return acltest.Topics(name)
 	}
-	return topic(name)
+	return acltest.Topic(name)
 }
 
 func user(name, host string) snapshot.Subject {
@@ -94,7 +97,7 @@ var adversaries = []adversary{
 	{
 		"literals of one principal",
 		func(r *rand.Rand) acl.Binding {
-			return acl.Binding{Pattern: topic(fmt.Sprint("orders-", r.IntN(3_000))), Entry: entry(r, "User:a", "*")}
+			return acl.Binding{Pattern: acltest.Topic(fmt.Sprint("orders-", r.IntN(3_000))), Entry: entry(r, "User:a", "*")}
 		},
 		func(r *rand.Rand) (snapshot.Subject, refmodel.Request) {
 			return user("a", "10.0.0.1"), asked(r, fmt.Sprint("orders-", r.IntN(3_000)))
@@ -287,23 +290,19 @@ func TestAdversaries(t *testing.T) {
 					config.Semantics, questions = snapshot.KafkaExact, 2 // to act out Kafka's scan takes long
 				}
 				store, set := snapshot.NewStore(config), map[acl.Binding]bool{}
-				if err := store.Update(func(tx *snapshot.Tx) error {
+				require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
 					for range 1_500 {
 						b := a.binding(r)
 						tx.Add(b)
 						set[b] = true
 					}
 					return nil
-				}); err != nil {
-					t.Fatal(err)
-				}
+				}))
 				var versions []publication
 				done := map[string]int{}
 				for range transactions {
 					update := updates[r.IntN(len(updates))]
-					if err := update.run(r, store, a, set); err != nil {
-						t.Fatalf("%s: %v", update.name, err)
-					}
+					require.NoError(t, update.run(r, store, a, set), update.name)
 					done[update.name]++
 					world := refmodel.World{Exact: exact, AllowIfNoACL: config.AllowIfNoACL}
 					for b := range set {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -16,7 +17,7 @@ import (
 func flat(n int) []acl.Binding {
 	var acls []acl.Binding
 	for i := range n / 10 {
-		p := topic(fmt.Sprint("foo-bar35_resource-", i))
+		p := acltest.Topic(fmt.Sprint("foo-bar35_resource-", i))
 		if i%10 == 0 {
 			p.Type = resource.Group
 		}
@@ -28,9 +29,9 @@ func flat(n int) []acl.Binding {
 			if a > 0 {
 				who = fmt.Sprint(who, a)
 			}
-			acls = append(acls, allow(who, ops.Read, p))
+			acls = append(acls, acltest.Allow(who, ops.Read, p))
 			if (i*31+a*17)%100 < 20 {
-				acls = append(acls, deny(who, ops.Read, p))
+				acls = append(acls, acltest.Deny(who, ops.Read, p))
 			}
 		}
 	}
@@ -83,7 +84,7 @@ func BenchmarkCheck(b *testing.B) {
 func BenchmarkUpdate(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		store := newStore(b, snapshot.Config{}, flat(n)...)
-		extra := allow("User:test-user", ops.Write, topic("foo-bar35_resource-1"))
+		extra := acltest.Allow("User:test-user", ops.Write, acltest.Topic("foo-bar35_resource-1"))
 		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {

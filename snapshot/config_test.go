@@ -1,8 +1,10 @@
 package snapshot_test
 
 import (
-	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -15,10 +17,14 @@ func TestSnapshotTellsItsConfig(t *testing.T) {
 	}
 	got := snapshot.NewStore(config).Load().Config()
 	want := []principal.Principal{principal.User("a"), principal.User("b"), principal.User("x:y")}
-	if got.Semantics != config.Semantics || !got.AllowIfNoACL || !got.KeepIDs || got.AwaitInitialLoad || !slices.Equal(got.SuperUsers, want) {
-		t.Errorf("got %+v, want super users %v", got, want)
-	}
-	if zero := new(snapshot.Snapshot).Config(); zero.Semantics != snapshot.Documented || zero.AllowIfNoACL || zero.KeepIDs || len(zero.SuperUsers) > 0 {
-		t.Errorf("the zero Snapshot has %+v", zero)
-	}
+	assert.Equal(t, config.Semantics, got.Semantics, "got %+v, want super users %v", got, want)
+	require.True(t, got.AllowIfNoACL, "got %+v, want super users %v", got, want)
+	require.True(t, got.KeepIDs, "got %+v, want super users %v", got, want)
+	require.False(t, got.AwaitInitialLoad, "got %+v, want super users %v", got, want)
+	assert.Equal(t, want, got.SuperUsers, "got %+v, want super users %v", got, want)
+	zero := new(snapshot.Snapshot).Config()
+	assert.Equal(t, snapshot.Documented, zero.Semantics, "the zero Snapshot has %+v", zero)
+	require.False(t, zero.AllowIfNoACL, "the zero Snapshot has %+v", zero)
+	require.False(t, zero.KeepIDs, "the zero Snapshot has %+v", zero)
+	assert.Empty(t, zero.SuperUsers, "the zero Snapshot has %+v", zero)
 }

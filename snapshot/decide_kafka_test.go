@@ -1,9 +1,12 @@
 package snapshot_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/gen"
@@ -65,14 +68,12 @@ func TestKafkaExactWhereKafkaTrips(t *testing.T) {
 		}
 		gone = slices.DeleteFunc(gone, func(b acl.Binding) bool { return slices.Contains(w.ACLs, b) })
 		store := newStore(t, configOf(w), append(slices.Clone(w.ACLs), gone...)...)
-		if err := store.Update(func(tx *snapshot.Tx) error {
+		require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
 			for _, b := range gone {
 				tx.Remove(b)
 			}
 			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
+		}))
 		s := refmodel.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}
 		for _, name := range trippingNames {
 			r := refmodel.Request{Operation: gen.Pick(src, trippingOperations), Type: resource.Group, Name: name + gen.Pick(src, []string{"", "", "b", "!"})}
@@ -119,14 +120,16 @@ func TestMalformedBesideTheDeny(t *testing.T) {
 		{group(resource.LiteralPattern(resource.Group, "a"), "Zoe", "*", ops.All, acl.Deny), false},
 		{group(resource.PrefixedPattern(resource.Group, ""), "Zoe", "*", ops.All, acl.Deny), false},
 	} {
-		store := newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, deny, documented, test.malformed)
-		want := deny
-		if test.throws {
-			want = documented
-		}
-		d := store.Check(snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}, ops.Read, resource.Group, "ab")
-		if by, _ := d.Binding(); d.Reason() != snapshot.MatchingDeny || by != want {
-			t.Errorf("beside %v: %v, want %v", test.malformed, d, want)
-		}
+		t.Run(fmt.Sprint(test.malformed), func(t *testing.T) {
+			store := newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, deny, documented, test.malformed)
+			want := deny
+			if test.throws {
+				want = documented
+			}
+			d := store.Check(snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}, ops.Read, resource.Group, "ab")
+			if by, _ := d.Binding(); d.Reason() != snapshot.MatchingDeny || by != want {
+				t.Errorf("beside %v: %v, want %v", test.malformed, d, want)
+			}
+		})
 	}
 }

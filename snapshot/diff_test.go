@@ -4,7 +4,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -12,7 +15,7 @@ import (
 // TestDiffOfStores compares stores with themselves and with others, of the same
 // generations and of other ones: what one store remembers says nothing about another.
 func TestDiffOfStores(t *testing.T) {
-	a, b, c := allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topic("b")), deny("User:alice", ops.Read, topic("c"))
+	a, b, c := acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Read, acltest.Topic("b")), acltest.Deny("User:alice", ops.Read, acltest.Topic("c"))
 	var snapshots []*snapshot.Snapshot
 	var held [][]acl.Binding
 	for _, steps := range [][]acl.Binding{{}, {a, b, c}, {b, c, a}, {c}} {
@@ -31,9 +34,9 @@ func TestDiffOfStores(t *testing.T) {
 				return slices.SortedFunc(slices.Values(list), acl.Binding.Compare)
 			}
 			wantAdded, wantRemoved := sorted(without(held[k], held[i])), sorted(without(held[i], held[k]))
-			if added, removed := snapshot.Diff(from, to); !slices.Equal(added, wantAdded) || !slices.Equal(removed, wantRemoved) {
-				t.Errorf("from %v to %v: added %v, removed %v", held[i], held[k], added, removed)
-			}
+			added, removed := snapshot.Diff(from, to)
+			assert.Equal(t, wantAdded, added, "from %v to %v: added %v, removed %v", held[i], held[k], added, removed)
+			assert.Equal(t, wantRemoved, removed, "from %v to %v: added %v, removed %v", held[i], held[k], added, removed)
 		}
 	}
 }

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -23,35 +26,31 @@ func TestByTypeWithEveryCharacterTaken(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a million ACLs")
 	}
-	denyAll := func(p resource.Pattern) acl.Binding { return deny(principal.Wildcard, ops.Read, p) }
+	denyAll := func(p resource.Pattern) acl.Binding { return acltest.Deny(principal.Wildcard, ops.Read, p) }
 	var all []acl.Binding
 	for c := rune(0); c <= utf8.MaxRune; c++ {
 		if utf8.ValidRune(c) {
-			all = append(all, denyAll(topics(string(c))))
+			all = append(all, denyAll(acltest.Topics(string(c))))
 		}
 	}
 	store := newStore(t, snapshot.Config{AllowIfNoACL: true}, all...)
 	want := func(reason snapshot.Reason, come, gone acl.Binding) {
 		t.Helper()
-		if err := store.Update(func(tx *snapshot.Tx) error {
+		require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
 			tx.Remove(gone)
 			tx.Add(come)
 			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
+		}))
 		wantDecision(t, store.Load().CheckAny(alice, ops.Read, resource.Topic), reason)
 	}
 	// LITERAL, so that the prefixes are exactly as many as the characters.
-	everything := allow("User:alice", ops.Read, topic("*"))
-	open := denyAll(topics("q"))
-	want(snapshot.DefaultDeny, everything, acl.Binding{Pattern: topic("none")})
-	want(snapshot.MatchingAllow, denyAll(topics("qq")), open) // q, and what begins with it but not with qq
+	everything := acltest.Allow("User:alice", ops.Read, acltest.Topic("*"))
+	open := denyAll(acltest.Topics("q"))
+	want(snapshot.DefaultDeny, everything, acl.Binding{Pattern: acltest.Topic("none")})
+	want(snapshot.MatchingAllow, denyAll(acltest.Topics("qq")), open) // q, and what begins with it but not with qq
 	// Without any ALLOW what no ACL covers is allowed: nothing, as long as all of q is
 	// covered, and then q itself.
-	if err := store.Update(func(tx *snapshot.Tx) error { tx.Remove(denyAll(topics("qq"))); tx.Add(open); return nil }); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, store.Update(func(tx *snapshot.Tx) error { tx.Remove(denyAll(acltest.Topics("qq"))); tx.Add(open); return nil }))
 	want(snapshot.DefaultDeny, acl.Binding{Pattern: resource.LiteralPattern(resource.Group, "q"), Entry: open.Entry}, everything)
-	want(snapshot.DefaultAllow, deny("User:bob", ops.Read, topics("qq")), open)
+	want(snapshot.DefaultAllow, acltest.Deny("User:bob", ops.Read, acltest.Topics("qq")), open)
 }

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -12,13 +15,12 @@ import (
 
 // toggle adds or removes one binding, in turn.
 func toggle(b *testing.B, store *snapshot.Store, i int) {
-	extra := allow("User:test-user", ops.Write, topic("foo-bar35_resource-1"))
-	if err := store.Update(func(tx *snapshot.Tx) error {
+	extra := acltest.Allow("User:test-user", ops.Write, acltest.Topic("foo-bar35_resource-1"))
+	err := store.Update(func(tx *snapshot.Tx) error {
 		_ = tx.Remove(extra) || tx.Add(extra)
 		return nil
-	}); err != nil {
-		b.Fatal(i, err)
-	}
+	})
+	require.NoError(b, err)
 }
 
 // BenchmarkUpdateKeepIDs is BenchmarkUpdate on a store that gives its bindings ids.

@@ -6,9 +6,11 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -151,7 +153,7 @@ func (m *management) fallBehind() {
 	if rapid.IntRange(0, 9).Draw(m.t, "behind") > 0 {
 		return
 	}
-	passing := allow("User:passing", ops.Read, topic("passing"))
+	passing := acltest.Allow("User:passing", ops.Read, acltest.Topic("passing"))
 	for range remembered + rapid.IntRange(0, 1).Draw(m.t, "one more") {
 		if err := m.store.Update(func(tx *snapshot.Tx) error {
 			if !tx.Add(passing) || !tx.Remove(passing) {
@@ -164,11 +166,9 @@ func (m *management) fallBehind() {
 	}
 }
 
-func storeOf(t interface{ Fatal(...any) }, list []acl.Binding) *snapshot.Snapshot {
+func storeOf(t rapid.TB, list []acl.Binding) *snapshot.Snapshot {
 	store := snapshot.NewStore(snapshot.Config{})
-	if err := store.Replace(slices.Values(list)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, store.Replace(slices.Values(list)))
 	return store.Load()
 }
 

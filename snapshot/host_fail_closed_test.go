@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -16,7 +17,7 @@ import (
 // TestDenyFailsClosed: a DENY whose host cannot be read denies every address where Kafka
 // has no rule for it, and an ALLOW with such a host allows nobody.
 func TestDenyFailsClosed(t *testing.T) {
-	everyone := allow("User:*", ops.Read, topic("a"))
+	everyone := acltest.Allow("User:*", ops.Read, acltest.Topic("a"))
 	for _, tt := range []struct {
 		host                      string
 		documented, exact, exact4 bool // the DENY counts
@@ -32,17 +33,17 @@ func TestDenyFailsClosed(t *testing.T) {
 			snapshot.Documented: tt.documented, snapshot.KafkaExact: tt.exact, snapshot.KafkaExact44: tt.exact4,
 		} {
 			t.Run(fmt.Sprintf("%s in %v", tt.host, semantics), func(t *testing.T) {
-				refusal, grant := deny("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topic("b"))
+				refusal, grant := acltest.Deny("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Read, acltest.Topic("b"))
 				refusal.Entry.Host, grant.Entry.Host = tt.host, tt.host
 				store := newStore(t, snapshot.Config{Semantics: semantics}, everyone, refusal, grant)
 				for _, client := range []string{"10.9.9.9", "::1", "fe80::1%eth0"} {
 					subject := snapshot.Subject{Principal: alice.Principal, Host: netip.MustParseAddr(client)}
-					d := store.Check(subject, ops.Read, topic("a").Type, "a")
+					d := store.Check(subject, ops.Read, acltest.Topic("a").Type, "a")
 					assert.Equal(t, denied, !d.Allowed(), "from %s", client)
 					if b, named := d.Binding(); assert.True(t, named) && denied {
 						assert.Equal(t, refusal, b, "the decision names the ACL as it was written")
 					}
-					assert.False(t, store.Check(subject, ops.Read, topic("b").Type, "b").Allowed(), "an ALLOW of such a host")
+					assert.False(t, store.Check(subject, ops.Read, acltest.Topic("b").Type, "b").Allowed(), "an ALLOW of such a host")
 				}
 			})
 		}
@@ -52,12 +53,12 @@ func TestDenyFailsClosed(t *testing.T) {
 // TestDenyFailsClosedThroughChanges takes several ACLs with hosts that cannot be read, on
 // one resource, in and out again.
 func TestDenyFailsClosedThroughChanges(t *testing.T) {
-	everyone := allow("User:*", ops.All, topic("a"))
+	everyone := acltest.Allow("User:*", ops.All, acltest.Topic("a"))
 	store := newStore(t, snapshot.Config{}, everyone)
 	var acls []acl.Binding
 	for _, host := range []string{"10.0.0.0/33", "10.0.0.0/34", "fe80::1%eth0/64", "fe80::1%eth1/64"} {
 		for _, op := range []ops.Operation{ops.Read, ops.Write} {
-			for _, b := range []acl.Binding{deny("User:alice", op, topic("a")), allow("User:alice", op, topic("a"))} {
+			for _, b := range []acl.Binding{acltest.Deny("User:alice", op, acltest.Topic("a")), acltest.Allow("User:alice", op, acltest.Topic("a"))} {
 				b.Entry.Host = host
 				acls = append(acls, b)
 			}
@@ -74,7 +75,7 @@ func TestDenyFailsClosedThroughChanges(t *testing.T) {
 	check := func() {
 		t.Helper()
 		for _, op := range []ops.Operation{ops.Read, ops.Write} {
-			require.Equal(t, !denies(op), store.Check(alice, op, topic("a").Type, "a").Allowed(), "%v", op)
+			require.Equal(t, !denies(op), store.Check(alice, op, acltest.Topic("a").Type, "a").Allowed(), "%v", op)
 		}
 	}
 	for _, size := range []int{1, 3} { // one change a transaction, and several
@@ -100,7 +101,7 @@ func TestDenyFailsClosedThroughChanges(t *testing.T) {
 // TestSetSemantics: a transaction changes what the ACLs decide by, for sessions that are
 // older, too, and to and fro.
 func TestSetSemantics(t *testing.T) {
-	grant := allow("User:alice", ops.Read, topic("a"))
+	grant := acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))
 	network, written := grant, grant
 	network.Entry.Host, written.Entry.Host = "10.0.0.0/8", "::1"
 	store := newStore(t, snapshot.Config{}, network, written)
@@ -124,8 +125,8 @@ func TestSetSemantics(t *testing.T) {
 			return nil
 		}))
 		t.Run(step.semantics.String(), func(t *testing.T) {
-			assert.Equal(t, step.network, inNetwork.Check(ops.Read, topic("a").Type, "a").Allowed())
-			assert.Equal(t, step.written, loopback.Check(ops.Read, topic("a").Type, "a").Allowed())
+			assert.Equal(t, step.network, inNetwork.Check(ops.Read, acltest.Topic("a").Type, "a").Allowed())
+			assert.Equal(t, step.written, loopback.Check(ops.Read, acltest.Topic("a").Type, "a").Allowed())
 			if config := store.Load().Config(); step.semantics != 99 {
 				assert.Equal(t, step.semantics, config.Semantics)
 			}

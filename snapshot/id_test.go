@@ -8,9 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pgregory.net/rapid"
+
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -22,8 +26,8 @@ type logRecord struct {
 	binding acl.Binding
 }
 
-func apply(t interface{ Fatal(...any) }, store *snapshot.Store, records ...logRecord) {
-	if err := store.Update(func(tx *snapshot.Tx) error {
+func apply(t rapid.TB, store *snapshot.Store, records ...logRecord) {
+	require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
 		for _, r := range records {
 			if r.binding == (acl.Binding{}) {
 				tx.RemoveID(r.id)
@@ -32,16 +36,14 @@ func apply(t interface{ Fatal(...any) }, store *snapshot.Store, records ...logRe
 			}
 		}
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 }
 
 // TestLogOfIDs applies logs: in one transaction, record by record, each record
 // twice, and once more from the start.
 func TestLogOfIDs(t *testing.T) {
 	id := func(n byte) snapshot.ID { return snapshot.ID{15: n} }
-	a, b := allow("User:alice", ops.Read, topic("a")), deny("User:alice", ops.Read, topic("a"))
+	a, b := acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Deny("User:alice", ops.Read, acltest.Topic("a"))
 	for name, tt := range map[string]struct {
 		log  []logRecord
 		want map[snapshot.ID]acl.Binding
@@ -53,70 +55,67 @@ func TestLogOfIDs(t *testing.T) {
 		"two ids":               {[]logRecord{{id(1), a}, {id(2), a}}, map[snapshot.ID]acl.Binding{id(1): a, id(2): a}},
 		"the first of two goes": {[]logRecord{{id(1), a}, {id(2), a}, {id: id(1)}}, map[snapshot.ID]acl.Binding{id(2): a}},
 		"the last of two goes":  {[]logRecord{{id(1), a}, {id(2), a}, {id: id(2)}}, map[snapshot.ID]acl.Binding{id(1): a}},
-		"both go":               {[]logRecord{{id(1), a}, {id(2), a}, {id: id(2)}, {id: id(1)}}, nil},
+		"both go":               {[]logRecord{{id(1), a}, {id(2), a}, {id: id(2)}, {id: id(1)}}, map[snapshot.ID]acl.Binding{}},
 		"an id moves":           {[]logRecord{{id(1), a}, {id(1), b}}, map[snapshot.ID]acl.Binding{id(1): b}},
 	} {
-		config := snapshot.Config{KeepIDs: true}
-		whole, single := snapshot.NewStore(config), snapshot.NewStore(config)
-		apply(t, whole, tt.log...)
-		for _, r := range tt.log {
-			apply(t, single, r)
-			apply(t, single, r)
-		}
-		for range 2 {
-			for _, store := range []*snapshot.Store{whole, single} {
-				n := store.Load()
-				if got := maps.Collect(n.AllIDs()); !maps.Equal(got, tt.want) {
-					t.Errorf("%s: got %v, want %v", name, got, tt.want)
-				}
-				bindings := slices.Compact(slices.SortedFunc(maps.Values(tt.want), acl.Binding.Compare))
-				if got := slices.Collect(n.All()); !slices.Equal(got, bindings) {
-					t.Errorf("%s: got %v, want %v", name, got, bindings)
-				}
-				apply(t, store, tt.log...)
+		t.Run(name, func(t *testing.T) {
+			config := snapshot.Config{KeepIDs: true}
+			whole, single := snapshot.NewStore(config), snapshot.NewStore(config)
+			apply(t, whole, tt.log...)
+			for _, r := range tt.log {
+				apply(t, single, r)
+				apply(t, single, r)
 			}
-		}
+			for range 2 {
+				for _, store := range []*snapshot.Store{whole, single} {
+					n := store.Load()
+					assert.Equal(t, tt.want, maps.Collect(n.AllIDs()))
+					bindings := slices.Compact(slices.SortedFunc(maps.Values(tt.want), acl.Binding.Compare))
+					assert.Equal(t, bindings, slices.Collect(n.All()))
+					apply(t, store, tt.log...)
+				}
+			}
+		})
 	}
 }
 
 func TestIDsOfBindings(t *testing.T) {
-	a, b := allow("User:alice", ops.Read, topic("a")), deny("User:alice", ops.Read, topic("a"))
+	a, b := acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Deny("User:alice", ops.Read, acltest.Topic("a"))
 	store := newStore(t, snapshot.Config{KeepIDs: true}, a)
 	given := slices.Collect(store.Load().IDs(a))
-	if len(given) != 1 || given[0] == (snapshot.ID{}) {
-		t.Fatalf("got %v", given)
-	}
-	if got, ok := store.Load().ByID(given[0]); !ok || got != a {
-		t.Errorf("got %v, %t", got, ok)
-	}
+	require.Len(t, given, 1)
+	require.NotEqual(t, snapshot.ID{}, given[0])
+	got, ok := store.Load().ByID(given[0])
+	assert.True(t, ok)
+	assert.Equal(t, a, got)
 	results := create(t, store, snapshot.WriteOptions{}, a, b)
-	if results[0].ID != given[0] || results[1].ID == given[0] {
-		t.Errorf("got %v, want %v first", results, given)
-	}
-	if got, ok := store.Load().ByID(results[1].ID); !ok || got != b {
-		t.Errorf("got %v, %t", got, ok)
-	}
+	assert.Equal(t, given[0], results[0].ID, "got %v, want %v first", results, given)
+	assert.NotEqual(t, given[0], results[1].ID, "got %v, want %v first", results, given)
+	got, ok = store.Load().ByID(results[1].ID)
+	assert.True(t, ok)
+	assert.Equal(t, b, got)
 	old := store.Load()
 	extra := snapshot.ID{6: 4 << 4, 15: 9}
 	apply(t, store, logRecord{extra, a})
 	if got := slices.Collect(store.Load().IDs(a)); len(got) != 2 || store.Load().Generation() != old.Generation()+1 || store.Load().Len() != 2 {
 		t.Errorf("got %v", got)
 	}
-	if err := store.Update(func(tx *snapshot.Tx) error {
-		if _, ok := tx.RemoveID(snapshot.ID{1}); ok || tx.AddID(extra, a) || !tx.Remove(a) || tx.Remove(a) {
-			t.Error("the transaction does not know its ids")
-		}
+	require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
+		_, ok := tx.RemoveID(snapshot.ID{1})
+		require.False(t, ok, "the transaction does not know its ids")
+		assert.False(t, tx.AddID(extra, a), "the transaction does not know its ids")
+		assert.True(t, tx.Remove(a), "the transaction does not know its ids")
+		assert.False(t, tx.Remove(a), "the transaction does not know its ids")
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 	n := store.Load()
-	if _, ok := n.ByID(extra); ok || n.Has(a) || len(slices.Collect(n.IDs(a))) != 0 {
-		t.Error("an id outlived its binding")
-	}
-	if _, ok := old.ByID(given[0]); !ok || !slices.Equal(slices.Collect(old.IDs(a)), given) {
-		t.Error("an old snapshot lost an id")
-	}
+	_, ok = n.ByID(extra)
+	require.False(t, ok, "an id outlived its binding")
+	assert.False(t, n.Has(a), "an id outlived its binding")
+	assert.Empty(t, slices.Collect(n.IDs(a)), "an id outlived its binding")
+	_, ok = old.ByID(given[0])
+	require.True(t, ok, "an old snapshot lost an id")
+	assert.Equal(t, given, slices.Collect(old.IDs(a)), "an old snapshot lost an id")
 
 	for _, tt := range []struct {
 		keep bool
@@ -126,30 +125,35 @@ func TestIDsOfBindings(t *testing.T) {
 	}{
 		{false, extra, a, snapshot.ErrNoIDs.Error()},
 		{true, snapshot.ID{}, a, "id: it is zero"},
-		{true, extra, allow("User:alice", ops.Any, topic("a")), "operation"},
+		{true, extra, acltest.Allow("User:alice", ops.Any, acltest.Topic("a")), "operation"},
 	} {
-		store := newStore(t, snapshot.Config{KeepIDs: tt.keep}, b)
-		before := store.Load()
-		err := store.Update(func(tx *snapshot.Tx) error {
-			if tx.Add(b) || tx.AddID(tt.id, tt.b) || tx.AddID(tt.id, tt.b) {
-				t.Error("added")
-			}
-			return nil
+		t.Run(fmt.Sprint(tt), func(t *testing.T) {
+			store := newStore(t, snapshot.Config{KeepIDs: tt.keep}, b)
+			before := store.Load()
+			err := store.Update(func(tx *snapshot.Tx) error {
+				assert.False(t, tx.Add(b), "added")
+				assert.False(t, tx.AddID(tt.id, tt.b), "added")
+				assert.False(t, tx.AddID(tt.id, tt.b), "added")
+				return nil
+			})
+			var binding *snapshot.BindingError
+			require.ErrorAs(t, err, &binding)
+			assert.Equal(t, 1, binding.Index)
+			assert.ErrorContains(t, err, "binding 2: ")
+			assert.ErrorContains(t, err, tt.want)
+			assert.NotEqual(t, tt.keep, errors.Is(err, snapshot.ErrNoIDs))
+			assert.Same(t, before, store.Load())
 		})
-		var binding *snapshot.BindingError
-		if !errors.As(err, &binding) || binding.Index != 1 || !strings.Contains(err.Error(), "binding 2: ") || !strings.Contains(err.Error(), tt.want) || errors.Is(err, snapshot.ErrNoIDs) == tt.keep || store.Load() != before {
-			t.Errorf("%+v: got %v", tt, err)
-		}
 	}
-	if n := newStore(t, snapshot.Config{}, a).Load(); len(slices.Collect(n.IDs(a))) != 0 || len(maps.Collect(n.AllIDs())) != 0 {
-		t.Error("a store without ids gives some")
-	}
+	n = newStore(t, snapshot.Config{}, a).Load()
+	assert.Empty(t, slices.Collect(n.IDs(a)), "a store without ids gives some")
+	assert.Empty(t, maps.Collect(n.AllIDs()), "a store without ids gives some")
 }
 
 func TestIDText(t *testing.T) {
 	var list []acl.Binding
 	for i := range 1000 {
-		list = append(list, allow("User:alice", ops.Read, topic(fmt.Sprint(i))))
+		list = append(list, acltest.Allow("User:alice", ops.Read, acltest.Topic(fmt.Sprint(i))))
 	}
 	seen := map[snapshot.ID]bool{}
 	for _, r := range create(t, snapshot.NewStore(snapshot.Config{KeepIDs: true}), snapshot.WriteOptions{}, list...) {
@@ -161,13 +165,16 @@ func TestIDText(t *testing.T) {
 		require.True(t, r.ID[6]>>4 == 4 && r.ID[8]>>6 == 2, "%v is no random UUID", r.ID)
 		seen[r.ID] = true
 	}
-	if got, err := snapshot.ParseID("AAAAAAAAAAAAAAAAAAAAAQ"); err != nil || got != (snapshot.ID{15: 1}) {
-		t.Errorf("got %v, %v", got, err)
-	}
+	got, err := snapshot.ParseID("AAAAAAAAAAAAAAAAAAAAAQ")
+	require.NoError(t, err)
+	assert.Equal(t, snapshot.ID{15: 1}, got)
 	for _, s := range []string{"", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAR", "AAAAAAAAAAAAAAAAAAAAAQ==", "AAAAAAAAAAAAAAAAAAAA+Q", "AAAAAAAAAA\nAAAAAAAAAAQ", strings.Repeat("A", 1000)} {
-		if id, err := snapshot.ParseID(s); err == nil || id != (snapshot.ID{}) || len(err.Error()) > 300 {
-			t.Errorf("%q: got %v, %v", s, id, err)
-		}
+		t.Run(s, func(t *testing.T) {
+			id, err := snapshot.ParseID(s)
+			require.Error(t, err)
+			assert.Equal(t, snapshot.ID{}, id)
+			assert.LessOrEqual(t, len(err.Error()), 300)
+		})
 	}
 }
 

@@ -3,9 +3,11 @@ package snapshot_test
 import (
 	"os/exec"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // inlined are the functions on the way of a check, of which the compiler must make no
@@ -18,21 +20,17 @@ var inlined = []string{
 // TestInlined asks the compiler.
 func TestInlined(t *testing.T) {
 	out, err := exec.Command("go", "build", "-gcflags=-m", ".", "../internal/phash").CombinedOutput()
-	if err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	require.NoError(t, err, "go build: %v\n%s", err, out)
 	found := regexp.MustCompile(`can inline (\S+)`).FindAllStringSubmatch(string(out), -1)
-	if len(found) < 50 {
-		t.Fatalf("the compiler speaks of %d functions only:\n%s", len(found), out)
-	}
+	require.GreaterOrEqual(t, len(found), 50, "the compiler speaks of %d functions only:\n%s", len(found), out)
 	var can []string
 	for _, f := range found {
 		can = append(can, strings.TrimSuffix(f[1], ":"))
 	}
 	for _, name := range inlined {
-		if !slices.Contains(can, name) {
-			t.Errorf("%s is not inlined", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			assert.Contains(t, can, name, "%s is not inlined", name)
+		})
 	}
 	t.Logf("%d functions asked for, of %d that are inlined", len(inlined), len(can))
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestRecentNames: the writer remembers the names that were added last, and neither those
@@ -14,9 +17,10 @@ func TestRecentNames(t *testing.T) {
 	var n recentNames
 	n.add([]change{added("orders", true), added("removed", false), added(long, true), added(long[1:], true)})
 	for name, want := range map[string]bool{"orders": true, "removed": false, long: false, long[1:]: true, "": false} {
-		if _, got := n.get(name); got != want {
-			t.Errorf("%.20q is remembered: %t", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, got := n.get(name)
+			assert.Equal(t, want, got)
+		})
 	}
 	var many []change
 	for i := range 4 * maxRecent {
@@ -24,14 +28,14 @@ func TestRecentNames(t *testing.T) {
 	}
 	n.add(many)
 	for _, i := range []int{3 * maxRecent, 4*maxRecent - 1} {
-		if text, ok := n.get(fmt.Sprint("orders-", i)); !ok || text != many[i].record.name {
-			t.Errorf("orders-%d is not remembered", i)
-		}
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			text, ok := n.get(fmt.Sprint("orders-", i))
+			require.True(t, ok, "orders-%d is not remembered", i)
+			assert.Equal(t, many[i].record.name, text, "orders-%d is not remembered", i)
+		})
 	}
-	if got := len(n.names) + len(n.before); got > 2*maxRecent {
-		t.Errorf("%d names are remembered", got)
-	}
-	if _, ok := n.get("orders"); ok {
-		t.Error("a name is remembered for ever")
-	}
+	got := len(n.names) + len(n.before)
+	assert.LessOrEqual(t, got, 2*maxRecent, "%d names are remembered", got)
+	_, ok := n.get("orders")
+	assert.False(t, ok, "a name is remembered for ever")
 }

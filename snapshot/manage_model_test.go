@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -78,7 +79,7 @@ func (m *management) drop(b acl.Binding) {
 
 // genFew draws from so few bindings that they meet.
 var genFew = rapid.Custom(func(t *rapid.T) acl.Binding {
-	b := allow("User:alice", ops.Read, topic(rapid.SampledFrom([]string{"a", "ab", "*", ""}).Draw(t, "name")))
+	b := acltest.Allow("User:alice", ops.Read, acltest.Topic(rapid.SampledFrom([]string{"a", "ab", "*", ""}).Draw(t, "name")))
 	b.Entry.Host = rapid.SampledFrom([]string{"*", "::1", "::01", "name", "10.0.0.0/8"}).Draw(t, "host")
 	if rapid.Bool().Draw(t, "deny") {
 		b.Entry.Permission = acl.Deny
@@ -351,13 +352,17 @@ func TestManagementAgainstModel(t *testing.T) {
 		least /= 10 // rapid makes fewer checks then
 	}
 	for name := range managedActions {
-		if done[name] < least {
-			t.Errorf("%s was done %d times, want %d", name, done[name], least)
-		}
+		t.Run(name, func(t *testing.T) {
+			if done[name] < least {
+				t.Errorf("%s was done %d times, want %d", name, done[name], least)
+			}
+		})
 	}
 	for _, what := range []string{"resynchronised", "saved", "applied", "refused"} {
-		if done[what] == 0 {
-			t.Errorf("never %s: %v", what, done)
-		}
+		t.Run(what, func(t *testing.T) {
+			if done[what] == 0 {
+				t.Errorf("never %s: %v", what, done)
+			}
+		})
 	}
 }

@@ -3,7 +3,6 @@ package snapshot_test
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -21,31 +21,28 @@ import (
 func create(t testing.TB, store *snapshot.Store, options snapshot.WriteOptions, list ...acl.Binding) []snapshot.CreateResult {
 	t.Helper()
 	results, err := store.Create(list, options)
-	if err != nil || len(results) != len(list) {
-		t.Fatalf("got %d results, %v", len(results), err)
-	}
+	require.NoError(t, err, "got %d results, %v", len(results), err)
+	require.Len(t, results, len(list), "got %d results, %v", len(results), err)
 	return results
 }
 
 // TestCreate gives good and bad bindings in one call: each gets its own answer, in
 // its place, and the good ones are published at once.
 func TestCreate(t *testing.T) {
-	there := allow("User:alice", ops.Read, topic("there"))
+	there := acltest.Allow("User:alice", ops.Read, acltest.Topic("there"))
 	store := newStore(t, snapshot.Config{}, there)
 	before := store.Load()
-	good, doubtful := allow("User:bob", ops.Read, topic("a")), allow("User:bob", ops.ClusterAction, topic("b"))
+	good, doubtful := acltest.Allow("User:bob", ops.Read, acltest.Topic("a")), acltest.Allow("User:bob", ops.ClusterAction, acltest.Topic("b"))
 	list := []acl.Binding{
 		there, good, {}, good, doubtful,
-		allow("bob", ops.Read, topic("a")),
-		allow("User:bob", ops.Read, topic("")),
-		allow("User:bob", ops.Read, topic(strings.Repeat("x", acl.MaxTextLength+1))),
-		allow("User:bob", ops.Create, resource.LiteralPattern(resource.Cluster, "prod")),
+		acltest.Allow("bob", ops.Read, acltest.Topic("a")),
+		acltest.Allow("User:bob", ops.Read, acltest.Topic("")),
+		acltest.Allow("User:bob", ops.Read, acltest.Topic(strings.Repeat("x", acl.MaxTextLength+1))),
+		acltest.Allow("User:bob", ops.Create, resource.LiteralPattern(resource.Cluster, "prod")),
 	}
 	for _, strict := range []bool{true, false} {
 		dry := create(t, store, snapshot.WriteOptions{Strict: strict, DryRun: true}, list...)
-		if store.Load() != before {
-			t.Fatal("a dry run was published")
-		}
+		require.Same(t, before, store.Load(), "a dry run was published")
 		var fields []string
 		for i, r := range dry {
 			field := ""
@@ -53,71 +50,65 @@ func TestCreate(t *testing.T) {
 			if errors.As(r.Err, &invalid) {
 				field = invalid.Field
 			}
-			if (r.Code == ops.InvalidRequest) != (field != "") || (r.Code == ops.None) != (field == "") || r.Existed != (i == 0 || i == 3) || r.ID != (snapshot.ID{}) {
-				t.Errorf("strict %t, %v: got %+v", strict, list[i], r)
-			}
+			assert.Equal(t, field != "", r.Code == ops.InvalidRequest, "strict %t, %v", strict, list[i])
+			assert.Equal(t, field == "", r.Code == ops.None, "strict %t, %v", strict, list[i])
+			assert.Equal(t, i == 0 || i == 3, r.Existed, "strict %t, %v", strict, list[i])
+			assert.Equal(t, snapshot.ID{}, r.ID, "strict %t, %v", strict, list[i])
 			fields = append(fields, field)
 		}
 		want := []string{"", "", "resourceType", "", "", "principal", "name", "name", "name"}
 		if strict {
 			want[4] = "operation"
 		}
-		if !slices.Equal(fields, want) {
-			t.Errorf("strict %t: refused %q, want %q", strict, fields, want)
-		}
+		assert.Equal(t, want, fields, "strict %t: refused %q, want %q", strict, fields, want)
 		if strict {
 			continue
 		}
-		if got := create(t, store, snapshot.WriteOptions{}, list...); !reflect.DeepEqual(got, dry) {
-			t.Errorf("got %v, the dry run %v", got, dry)
-		}
+		got := create(t, store, snapshot.WriteOptions{}, list...)
+		assert.Equal(t, dry, got, "got %v, the dry run %v", got, dry)
 	}
 	n := store.Load()
-	if n.Generation() != before.Generation()+1 || !slices.Equal(slices.Collect(n.All()), []acl.Binding{good, doubtful, there}) {
-		t.Errorf("generation %d holds %v", n.Generation(), slices.Collect(n.All()))
-	}
+	assert.Equal(t, before.Generation()+1, n.Generation())
+	assert.Equal(t, []acl.Binding{good, doubtful, there}, slices.Collect(n.All()))
 	for _, r := range create(t, store, snapshot.WriteOptions{}, there, good) {
-		if !r.Existed || r.Code != ops.None {
-			t.Errorf("created again: %v", r)
-		}
+		require.True(t, r.Existed, "created again")
+		assert.Equal(t, ops.None, r.Code, "created again")
 	}
-	if store.Load() != n {
-		t.Error("a snapshot without a change was published")
-	}
+	assert.Same(t, n, store.Load(), "a snapshot without a change was published")
 }
 
 func TestCreateStrictInKafkaExact(t *testing.T) {
 	for host, want := range map[string]bool{"*": true, "10.0.0.1": true, "0:0:0:0:0:0:0:1": true, "::1": false, "10.0.0.0/8": false, "example.com": false, "::ffff:10.0.0.1": false} {
-		b := allow("User:alice", ops.Read, topic("a"))
-		b.Entry.Host = host
-		for semantics, want := range map[snapshot.Semantics]bool{snapshot.KafkaExact: want, snapshot.KafkaExact44: want || host == "10.0.0.0/8", snapshot.Documented: host != "example.com"} {
-			store := snapshot.NewStore(snapshot.Config{Semantics: semantics})
-			if r := create(t, store, snapshot.WriteOptions{Strict: true}, b)[0]; (r.Err == nil) != want || store.Load().Has(b) != want {
-				t.Errorf("host %s, %v: got %v", host, semantics, r)
+		t.Run(host, func(t *testing.T) {
+			b := acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))
+			b.Entry.Host = host
+			for semantics, want := range map[snapshot.Semantics]bool{snapshot.KafkaExact: want, snapshot.KafkaExact44: want || host == "10.0.0.0/8", snapshot.Documented: host != "example.com"} {
+				store := snapshot.NewStore(snapshot.Config{Semantics: semantics})
+				r := create(t, store, snapshot.WriteOptions{Strict: true}, b)[0]
+				assert.Equal(t, want, r.Err == nil, "host %s, %v", host, semantics)
+				assert.Equal(t, want, store.Load().Has(b), "host %s, %v", host, semantics)
+				r = create(t, store, snapshot.WriteOptions{}, b)[0]
+				assert.NoError(t, r.Err)
 			}
-			if r := create(t, store, snapshot.WriteOptions{}, b)[0]; r.Err != nil {
-				t.Errorf("host %s: got %v", host, r)
-			}
-		}
+		})
 	}
 }
 
 func TestWriteLimits(t *testing.T) {
-	store := newStore(t, snapshot.Config{}, allow("User:alice", ops.Read, topic("there")))
+	store := newStore(t, snapshot.Config{}, acltest.Allow("User:alice", ops.Read, acltest.Topic("there")))
 	before := store.Load()
-	list := []acl.Binding{allow("User:alice", ops.Read, topic("there")), {}}
+	list := []acl.Binding{acltest.Allow("User:alice", ops.Read, acltest.Topic("there")), {}}
 	for i := range 10_000 + 1 {
-		list = append(list, allow("User:alice", ops.Read, topic(fmt.Sprint("t", i))))
+		list = append(list, acltest.Allow("User:alice", ops.Read, acltest.Topic(fmt.Sprint("t", i))))
 	}
 	wantLimit := func(n int, err error, code ops.ErrorCode) {
 		t.Helper()
 		var limit *snapshot.LimitError
-		if n != 0 || !errors.As(err, &limit) || limit.Code != code || limit.Limit != 10_000 {
-			t.Errorf("got %d results, %v", n, err)
-		}
-		if store.Load() != before {
-			t.Error("a part was published")
-		}
+		assert.Equal(t, 0, n, "got %d results, %v", n, err)
+		require.ErrorAs(t, err, &limit, "got %d results, %v", n, err)
+		assert.Equal(t, code, limit.Code, "got %d results, %v", n, err)
+		assert.Equal(t, 10_000, limit.Limit, "got %d results, %v", n, err)
+		assert.Same(t, before, store.Load(), "a part was published")
 	}
 	created, err := store.Create(list, snapshot.WriteOptions{})
 	wantLimit(len(created), err, ops.PolicyViolation)
@@ -126,9 +117,7 @@ func TestWriteLimits(t *testing.T) {
 	list = slices.Concat(list[:len(list)-1], list[:100])
 	create(t, store, snapshot.WriteOptions{}, list...)
 	before = store.Load()
-	if before.Len() != 10_000+1 {
-		t.Fatalf("created %d", before.Len())
-	}
+	require.Equal(t, 10_000+1, before.Len(), "created %d", before.Len())
 	deleted, err := store.Delete([]acl.Filter{acl.AnyBinding}, snapshot.WriteOptions{})
 	wantLimit(len(deleted), err, ops.InvalidRequest)
 	some := acl.AnyBinding
@@ -139,17 +128,18 @@ func TestWriteLimits(t *testing.T) {
 	deleted, err = store.Delete([]acl.Filter{some, acl.AnyBinding}, snapshot.WriteOptions{})
 	wantLimit(len(deleted), err, ops.InvalidRequest)
 
-	if deleted, err = store.Delete([]acl.Filter{some, some}, snapshot.WriteOptions{}); err != nil || len(deleted) != 2 {
-		t.Fatal(deleted, err)
-	}
-	if deleted, err = store.Delete([]acl.Filter{acl.AnyBinding, acl.AnyBinding}, snapshot.WriteOptions{}); err != nil || len(deleted[1].Deleted) != 10_000 || store.Load().Len() != 0 {
-		t.Errorf("%d are left: %v", store.Load().Len(), err)
-	}
+	deleted, err = store.Delete([]acl.Filter{some, some}, snapshot.WriteOptions{})
+	require.NoError(t, err)
+	require.Len(t, deleted, 2)
+	deleted, err = store.Delete([]acl.Filter{acl.AnyBinding, acl.AnyBinding}, snapshot.WriteOptions{})
+	require.NoError(t, err, "%d are left", store.Load().Len())
+	require.Len(t, deleted[1].Deleted, 10_000, "%d are left", store.Load().Len())
+	assert.Equal(t, 0, store.Load().Len(), "%d are left", store.Load().Len())
 }
 
 // TestDelete has two filters report one binding, and one that is not known.
 func TestDelete(t *testing.T) {
-	a, b, c := allow("User:alice", ops.Read, topic("a")), deny("User:bob", ops.Read, topics("a")), allow("User:bob", ops.Read, topic("c"))
+	a, b, c := acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Deny("User:bob", ops.Read, acltest.Topics("a")), acltest.Allow("User:bob", ops.Read, acltest.Topic("c"))
 	store := newStore(t, snapshot.Config{KeepIDs: true}, a, b, c)
 	before := store.Load()
 	ids := func(b acl.Binding) []snapshot.ID { return slices.Collect(before.IDs(b)) }
@@ -160,52 +150,49 @@ func TestDelete(t *testing.T) {
 	unknown.Entry.Operation = 99
 	filters := []acl.Filter{acl.FilterOf(a), unknown, match, {Pattern: resource.AnyPattern, Entry: acl.EntryFilter{Operation: ops.Read, Permission: acl.Deny}}, acl.FilterOf(a)}
 	dry, err := store.Delete(filters, snapshot.WriteOptions{DryRun: true})
-	if err != nil || store.Load() != before {
-		t.Fatal("the dry run failed, or was none")
-	}
+	require.NoError(t, err, "the dry run failed, or was none")
+	require.Same(t, before, store.Load(), "the dry run failed, or was none")
 	got, err := store.Delete(filters, snapshot.WriteOptions{})
-	if err != nil || !reflect.DeepEqual(got, dry) {
-		t.Fatalf("deleted %v, dry run %v: %v", got, dry, err)
-	}
+	require.NoError(t, err, "deleted %v, dry run %v", got, dry)
+	require.Equal(t, dry, got, "deleted %v, dry run %v", got, dry)
 	want := [][]snapshot.DeletedACL{{{a, ids(a)}}, nil, {{b, ids(b)}}, {{b, ids(b)}}, {{a, ids(a)}}}
 	for i, r := range got {
-		if !reflect.DeepEqual(r.Deleted, want[i]) || (r.Err != nil) != (i == 1) || (r.Code == ops.InvalidRequest) != (i == 1) {
-			t.Errorf("filter %d: got %v, want %v", i, r, want[i])
-		}
+		assert.Equal(t, want[i], r.Deleted, "filter %d", i)
+		assert.Equal(t, i == 1, r.Err != nil, "filter %d", i)
+		assert.Equal(t, i == 1, r.Code == ops.InvalidRequest, "filter %d", i)
 	}
 	if got := slices.Collect(store.Load().All()); !slices.Equal(got, []acl.Binding{c}) || store.Load().Generation() != before.Generation()+1 {
 		t.Errorf("left %v", got)
 	}
-	if _, err := store.Describe(unknown); err == nil {
-		t.Error("an unknown filter was answered")
-	}
+	_, err = store.Describe(unknown)
+	assert.Error(t, err, "an unknown filter was answered")
 	if got, err := store.Describe(acl.AnyBinding); err != nil || !slices.Equal(got, []acl.Binding{c}) {
 		t.Errorf("described %v, %v", got, err)
 	}
 }
 
 func TestUpdateIf(t *testing.T) {
-	a, b := allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topic("b"))
+	a, b := acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Read, acltest.Topic("b"))
 	store := newStore(t, snapshot.Config{}, a)
 	at := store.Load().Generation()
 	put := func(b acl.Binding) func(*snapshot.Tx) error {
 		return func(tx *snapshot.Tx) error { tx.Add(b); return nil }
 	}
-	if err := store.UpdateIf(at, put(b)); err != nil || !store.Load().Has(b) {
-		t.Fatal(err)
-	}
+	err := store.UpdateIf(at, put(b))
+	require.NoError(t, err)
+	require.True(t, store.Load().Has(b), err)
 	for _, wrong := range []uint64{at, at + 2} {
 		err := store.UpdateIf(wrong, func(*snapshot.Tx) error { t.Error("run in spite of the conflict"); return nil })
 		var conflict *snapshot.ConflictError
-		if !errors.As(err, &conflict) || *conflict != (snapshot.ConflictError{Expected: wrong, Current: at + 1}) || store.Load().Generation() != at+1 {
-			t.Errorf("got %v", err)
-		}
+		require.ErrorAs(t, err, &conflict)
+		assert.Equal(t, snapshot.ConflictError{Expected: wrong, Current: at + 1}, *conflict)
+		assert.Equal(t, at+1, store.Load().Generation())
 	}
 }
 
 // TestReplace replaces whole sets in a store that keeps ids.
 func TestReplace(t *testing.T) {
-	a, b, c := allow("User:alice", ops.Read, topic("a")), deny("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topic("c"))
+	a, b, c := acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Deny("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Read, acltest.Topic("c"))
 	replaced := func(t *testing.T, list ...acl.Binding) (store *snapshot.Store, before *snapshot.Snapshot, err error) {
 		store = newStore(t, snapshot.Config{KeepIDs: true}, a, b)
 		before = store.Load()
@@ -274,9 +261,7 @@ func TestTemplatesAreTakenBack(t *testing.T) {
 			args.Name = "app"
 		}
 		list, err := template.Bindings(args)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for seed := range 50 {
 			store := snapshot.NewStore(snapshot.Config{})
 			for i := range 20 {
@@ -287,22 +272,19 @@ func TestTemplatesAreTakenBack(t *testing.T) {
 			}
 			before := store.Load()
 			create(t, store, snapshot.WriteOptions{Strict: true}, list...)
-			if n := store.Load().Len() - before.Len(); n != len(list) {
-				t.Fatalf("%v: added %d of %d", template, n, len(list))
-			}
+			n := store.Load().Len() - before.Len()
+			require.Equal(t, len(list), n, "%v: added %d of %d", template, n, len(list))
 			filters := make([]acl.Filter, len(list))
 			for i, b := range list {
 				filters[i] = acl.FilterOf(b)
 			}
-			if _, err := store.Delete(filters, snapshot.WriteOptions{}); err != nil || !sameBindings(store.Load(), before) {
-				t.Fatalf("%v: removed, it leaves %v, want %v: %v", template, slices.Collect(store.Load().All()), slices.Collect(before.All()), err)
-			}
+			_, err := store.Delete(filters, snapshot.WriteOptions{})
+			require.NoError(t, err, "%v, removed", template)
+			require.True(t, sameBindings(store.Load(), before), "%v, removed", template)
 		}
 		session := newStore(t, snapshot.Config{}, list...).Session(snapshot.Subject{Principal: principal.User("carol"), Host: alice.Host})
 		for _, b := range list {
-			if !session.Check(b.Entry.Operation, b.Pattern.Type, b.Pattern.Name).Allowed() {
-				t.Errorf("%v does not allow %v", template, b)
-			}
+			assert.True(t, session.Check(b.Entry.Operation, b.Pattern.Type, b.Pattern.Name).Allowed(), "%v does not allow %v", template, b)
 		}
 	}
 }
@@ -310,8 +292,8 @@ func TestTemplatesAreTakenBack(t *testing.T) {
 func ExampleStore_Create() {
 	store := snapshot.NewStore(snapshot.Config{})
 	results, err := store.Create([]acl.Binding{
-		allow("User:alice", ops.Read, topic("payments")),
-		allow("alice", ops.Read, topic("payments")),
+		acltest.Allow("User:alice", ops.Read, acltest.Topic("payments")),
+		acltest.Allow("alice", ops.Read, acltest.Topic("payments")),
 	}, snapshot.WriteOptions{})
 	if err != nil {
 		panic(err)

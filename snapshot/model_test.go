@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -201,9 +202,7 @@ func (m *machine) update(t *rapid.T, await bool, come, gone []acl.Binding) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	m.publish(await, acls, changed)
 }
 
@@ -231,9 +230,7 @@ func (m *machine) removeMatching(t *rapid.T, await bool, f acl.Filter) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var left []acl.Binding
 	for _, b := range m.world.ACLs {
 		if !slices.Contains(want, b) {

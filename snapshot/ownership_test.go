@@ -7,6 +7,9 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -32,9 +35,7 @@ func TestStoreKeepsNoCallersText(t *testing.T) {
 		func(tx *Tx) { tx.AddID(newID(), b) },
 	} {
 		store := NewStore(Config{KeepIDs: true, AllowIfNoACL: true, Semantics: KafkaExact})
-		if err := store.Update(func(tx *Tx) error { add(tx); return nil }); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, store.Update(func(tx *Tx) error { add(tx); return nil }))
 		kept := []acl.Binding{}
 		for b := range store.Load().All() {
 			kept = append(kept, b)
@@ -42,18 +43,14 @@ func TestStoreKeepsNoCallersText(t *testing.T) {
 		for _, b := range store.Load().AllIDs() {
 			kept = append(kept, b)
 		}
-		if len(kept) != 2 {
-			t.Fatalf("%d bindings and ids, want one of each", len(kept))
-		}
+		require.Len(t, kept, 2, "%d bindings and ids, want one of each", len(kept))
 		for _, k := range kept {
-			if inFrame(k.Pattern.Name) || inFrame(k.Entry.Principal) || inFrame(k.Entry.Host) {
-				t.Errorf("%v is the caller's text", k)
-			}
+			assert.False(t, inFrame(k.Pattern.Name), "%v is the caller's text", k)
+			assert.False(t, inFrame(k.Entry.Principal), "%v is the caller's text", k)
+			assert.False(t, inFrame(k.Entry.Host), "%v is the caller's text", k)
 		}
 		for key := range store.Load().index.principals.Each {
-			if inFrame(key) {
-				t.Error("the index has the caller's principal")
-			}
+			assert.False(t, inFrame(key), "the index has the caller's principal")
 		}
 	}
 }
@@ -64,7 +61,7 @@ func TestNamesLieTogether(t *testing.T) {
 	const names = 1000
 	long := "orders-0500" + strings.Repeat("x", 10*chunk)
 	store := NewStore(Config{})
-	if err := store.Update(func(tx *Tx) error {
+	require.NoError(t, store.Update(func(tx *Tx) error {
 		for i := range names {
 			tx.Add(readBy("User:a", resource.LiteralPattern(resource.Topic, fmt.Sprintf("orders-%04d", i))))
 			if i == 500 {
@@ -72,9 +69,7 @@ func TestNamesLieTogether(t *testing.T) {
 			}
 		}
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 	pieces, inPiece, last := 0, 0, uintptr(0)
 	for b := range store.Load().All() { // in the order in which they were added
 		at := uintptr(unsafe.Pointer(unsafe.StringData(b.Pattern.Name)))
@@ -90,16 +85,14 @@ func TestNamesLieTogether(t *testing.T) {
 	// The long name has a piece of its own, and pieces double until they are as large as
 	// can be.
 	most := 2 + bits.Len(chunk) + names/(chunk/len("orders-0000"))
-	if pieces > most {
-		t.Errorf("%d names lie in %d pieces, want %d at the most", names, pieces, most)
-	}
+	assert.LessOrEqual(t, pieces, most, "%d names lie in %d pieces, want %d at the most", names, pieces, most)
 }
 
 // TestNamesOfSmallTransactions: however few names a transaction adds, the memory that
 // they are laid together in is not much more than they take.
 func TestNamesOfSmallTransactions(t *testing.T) {
 	store := NewStore(Config{})
-	if err := store.Update(func(tx *Tx) error {
+	require.NoError(t, store.Update(func(tx *Tx) error {
 		copied := 0
 		for i := range 200 {
 			name := fmt.Sprintf("orders-%04d", i)
@@ -110,23 +103,19 @@ func TestNamesOfSmallTransactions(t *testing.T) {
 			}
 		}
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 }
 
 // TestOneTextForEachName: a million bindings have far fewer names, which they share.
 func TestOneTextForEachName(t *testing.T) {
 	store := NewStore(Config{})
 	add := func(who string, topics ...int) {
-		if err := store.Update(func(tx *Tx) error {
+		require.NoError(t, store.Update(func(tx *Tx) error {
 			for _, i := range topics {
 				tx.Add(readBy(who, resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i))))
 			}
 			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
+		}))
 	}
 	many := make([]int, 2*maxPending)
 	for i := range many {
@@ -137,21 +126,20 @@ func TestOneTextForEachName(t *testing.T) {
 	add("User:b", 100, 7) // one that waits, and one that does not
 	add("User:b", 200, 201, 202)
 	add("User:c", 201, 203, 202, 203)
-	if err := store.Update(func(tx *Tx) error {
+	require.NoError(t, store.Update(func(tx *Tx) error {
 		for _, who := range []string{"User:d", "User:e"} {
 			for i := 300; i < 303; i++ {
 				tx.Add(readBy(who, resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i))))
 			}
 		}
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 	texts := textsOf(store.Load())
-	for _, i := range []int{7, 100, 201, 202, 301, 302} { // not 300: the first of a transaction is not remembered
-		if name := fmt.Sprint("orders-", i); len(texts[name]) != 1 {
-			t.Errorf("%d texts of %s", len(texts[name]), name)
-		}
+	for _, i := range []int{7, 100, 201, 202, 301, 302} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) { // not 300: the first of a transaction is not remembered
+			name := fmt.Sprint("orders-", i)
+			assert.Len(t, texts[name], 1, "%d texts of %s", len(texts[name]), name)
+		})
 	}
 }
 
@@ -172,26 +160,24 @@ func textsOf(n *Snapshot) map[string]map[*byte]bool {
 // principal by principal, shares the names as well, but for a few.
 func TestOneTextFromManyTransactions(t *testing.T) {
 	const names = 3 * maxPending
-	for _, block := range []int{1_500, names} { // of names that one principal after the other gets
-		store := NewStore(Config{})
-		for from := 0; from < names; from += block {
-			for _, who := range []string{"User:a", "User:b", "User:c"} {
-				for i := from; i < min(from+block, names); i++ {
-					if err := store.Update(func(tx *Tx) error {
-						tx.Add(readBy(who, resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i*7919%names))))
-						return nil
-					}); err != nil {
-						t.Fatal(err)
+	for _, block := range []int{1_500, names} {
+		t.Run(fmt.Sprint(block), func(t *testing.T) { // of names that one principal after the other gets
+			store := NewStore(Config{})
+			for from := 0; from < names; from += block {
+				for _, who := range []string{"User:a", "User:b", "User:c"} {
+					for i := from; i < min(from+block, names); i++ {
+						require.NoError(t, store.Update(func(tx *Tx) error {
+							tx.Add(readBy(who, resource.LiteralPattern(resource.Topic, fmt.Sprint("orders-", i*7919%names))))
+							return nil
+						}))
 					}
 				}
 			}
-		}
-		n := 0
-		for _, at := range textsOf(store.Load()) {
-			n += len(at)
-		}
-		if n > names+names/100 {
-			t.Errorf("%d texts of %d names", n, names)
-		}
+			n := 0
+			for _, at := range textsOf(store.Load()) {
+				n += len(at)
+			}
+			assert.LessOrEqual(t, n, names+names/100, "%d texts of %d names", n, names)
+		})
 	}
 }

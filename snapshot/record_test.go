@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -62,9 +63,7 @@ func TestVariantsAgainstModel(t *testing.T) {
 				}
 				return nil
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			versions = append(versions, version{store.Load(), acls})
 		}
 		for _, v := range versions {
@@ -106,14 +105,12 @@ func TestUpdateAmongManyVariants(t *testing.T) {
 	cost := func(n int) uint64 {
 		store := NewStore(Config{})
 		update := func(from, to int) {
-			if err := store.Update(func(tx *Tx) error {
+			require.NoError(t, store.Update(func(tx *Tx) error {
 				for i := from; i < to; i++ {
 					tx.Add(spelled("User:alice", i, ops.Read, acl.Allow))
 				}
 				return nil
-			}); err != nil {
-				t.Fatal(err)
-			}
+			}))
 		}
 		update(0, n)
 		var before, after runtime.MemStats

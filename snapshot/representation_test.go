@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/phash"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -105,14 +108,12 @@ func TestRepresentation(t *testing.T) {
 			}
 			store := NewStore(Config{})
 			add := func(from, n int) {
-				if err := store.Update(func(tx *Tx) error {
+				require.NoError(t, store.Update(func(tx *Tx) error {
 					for i := range n {
 						tx.Add(tt.make(from + i))
 					}
 					return nil
-				}); err != nil {
-					t.Fatal(err)
-				}
+				}))
 			}
 			add(0, tt.n)
 			for i := range tt.later {
@@ -128,9 +129,7 @@ func TestRepresentation(t *testing.T) {
 					l.got.Branches++
 				}
 			}
-			if got != tt.want {
-				t.Errorf("got  %+v\nwant %+v", got, tt.want)
-			}
+			assert.Equal(t, tt.want, got)
 		})
 	}
 }

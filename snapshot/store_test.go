@@ -12,8 +12,10 @@ import (
 	"weak"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -25,20 +27,6 @@ var (
 	bob   = snapshot.Subject{Principal: principal.User("bob"), Host: netip.MustParseAddr("10.0.0.2")}
 )
 
-// allow and deny build the ACL of one operation from everywhere.
-func allow(who string, op ops.Operation, p resource.Pattern) acl.Binding {
-	return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: op, Permission: acl.Allow}}
-}
-
-func deny(who string, op ops.Operation, p resource.Pattern) acl.Binding {
-	b := allow(who, op, p)
-	b.Entry.Permission = acl.Deny
-	return b
-}
-
-func topic(name string) resource.Pattern  { return resource.LiteralPattern(resource.Topic, name) }
-func topics(name string) resource.Pattern { return resource.PrefixedPattern(resource.Topic, name) }
-
 func newStore(t testing.TB, config snapshot.Config, bindings ...acl.Binding) *snapshot.Store {
 	t.Helper()
 	store := snapshot.NewStore(config)
@@ -48,27 +36,25 @@ func newStore(t testing.TB, config snapshot.Config, bindings ...acl.Binding) *sn
 
 func add(t testing.TB, store *snapshot.Store, bindings ...acl.Binding) {
 	t.Helper()
-	if err := store.Update(func(tx *snapshot.Tx) error {
+	require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
 		for _, b := range bindings {
 			tx.Add(b)
 		}
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 }
 
 func wantDecision(t testing.TB, d snapshot.Decision, want snapshot.Reason, by ...acl.Binding) {
 	t.Helper()
 	b, ok := d.Binding()
-	if d.Reason() != want || ok != (len(by) > 0) || ok && b != by[0] {
-		t.Errorf("got %v, want %v %v", d, want, by)
-	}
+	assert.Equal(t, want, d.Reason())
+	assert.Equal(t, (len(by) > 0), ok)
+	assert.False(t, ok && b != by[0], "got %v, want %v %v", d, want, by)
 }
 
 // TestZeroValuesDeny asks every zero value for what is easiest to get.
 func TestZeroValuesDeny(t *testing.T) {
-	everyone := allow(principal.Wildcard, ops.All, topic("*"))
+	everyone := acltest.Allow(principal.Wildcard, ops.All, acltest.Topic("*"))
 	open := newStore(t, snapshot.Config{AllowIfNoACL: true, SuperUsers: []principal.Principal{{}}}, everyone)
 	var (
 		store    snapshot.Store
@@ -101,17 +87,16 @@ func TestZeroValuesDeny(t *testing.T) {
 		"operation below range":        open.Check(alice, ops.Operation(-128), resource.Topic, "a"),
 		"by type, operation of filter": open.Load().CheckAny(alice, ops.Any, resource.Topic),
 	} {
-		if d.Allowed() {
-			t.Errorf("zero or senseless %s: %v", name, d)
-		}
+		t.Run(name, func(t *testing.T) {
+			assert.False(t, d.Allowed(), "zero or senseless %s: %v", name, d)
+		})
 	}
 	wantDecision(t, open.Check(alice, ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, everyone)
-	if snap.Len() != 0 || len(slices.Collect(snap.All())) != 0 || snap.Has(everyone) || store.Load().Generation() != 0 {
-		t.Error("a zero snapshot holds something")
-	}
-	if err := store.Update(func(tx *snapshot.Tx) error { tx.Add(everyone); return nil }); err != nil {
-		t.Fatal(err)
-	}
+	assert.Equal(t, 0, snap.Len(), "a zero snapshot holds something")
+	assert.Empty(t, slices.Collect(snap.All()), "a zero snapshot holds something")
+	assert.False(t, snap.Has(everyone), "a zero snapshot holds something")
+	assert.Equal(t, uint64(0), store.Load().Generation(), "a zero snapshot holds something")
+	require.NoError(t, store.Update(func(tx *snapshot.Tx) error { tx.Add(everyone); return nil }))
 	wantDecision(t, store.Check(alice, ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, everyone)
 }
 
@@ -129,61 +114,52 @@ func TestReadiness(t *testing.T) {
 	super.AwaitInitialLoad = true
 	store = snapshot.NewStore(super)
 	session := store.Session(alice)
-	add(t, store, allow("User:alice", ops.Read, topic("a")))
+	add(t, store, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
 	wantDecision(t, session.Check(ops.Read, resource.Topic, "a"), snapshot.NotReady)
 	before := store.Load()
 	store.CompleteInitialLoad()
-	wantDecision(t, session.Check(ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, allow("User:alice", ops.Read, topic("a")))
-	if before.Ready() || !store.Load().Ready() || store.Load().Generation() != 2 {
-		t.Errorf("ready before: %t, after: %t at generation %d", before.Ready(), store.Load().Ready(), store.Load().Generation())
-	}
+	wantDecision(t, session.Check(ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, acltest.Allow("User:alice", ops.Read, acltest.Topic("a")))
+	assert.False(t, before.Ready(), "ready before: %t, after: %t at generation %d", before.Ready(), store.Load().Ready(), store.Load().Generation())
+	assert.True(t, store.Load().Ready(), "ready before: %t, after: %t at generation %d", before.Ready(), store.Load().Ready(), store.Load().Generation())
+	assert.Equal(t, uint64(2), store.Load().Generation(), "ready before: %t, after: %t at generation %d", before.Ready(), store.Load().Ready(), store.Load().Generation())
 	store.CompleteInitialLoad()
-	if store.Load().Generation() != 2 {
-		t.Error("completing twice published something")
-	}
+	assert.Equal(t, uint64(2), store.Load().Generation(), "completing twice published something")
 }
 
 // TestUpdateIsAllOrNothing fails a transaction in each way there is.
 func TestUpdateIsAllOrNothing(t *testing.T) {
-	kept := allow("User:alice", ops.Read, topic("a"))
+	kept := acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))
 	store := newStore(t, snapshot.Config{}, kept)
 	before := store.Load()
 	boom := errors.New("boom")
 
 	change := func(tx *snapshot.Tx) {
 		tx.RemoveMatching(acl.AnyBinding)
-		tx.Add(allow("User:mallory", ops.All, topic("*")))
+		tx.Add(acltest.Allow("User:mallory", ops.All, acltest.Topic("*")))
 	}
-	if err := store.Update(func(tx *snapshot.Tx) error { change(tx); return boom }); !errors.Is(err, boom) {
-		t.Errorf("got %v", err)
-	}
+	assert.ErrorIs(t, store.Update(func(tx *snapshot.Tx) error { change(tx); return boom }), boom)
 	err := store.Update(func(tx *snapshot.Tx) error {
 		change(tx)
 		for _, b := range []acl.Binding{
 			{},
-			allow("User:mallory", ops.Any, topic("*")),
-			allow("User:mallory", ops.Read, resource.Pattern{Type: resource.Any, PatternType: resource.Literal, Name: "x"}),
-			allow("User:mallory", ops.Read, resource.Pattern{Type: resource.Topic, PatternType: resource.PatternMatch, Name: "x"}),
-			allow("User:mallory", ops.Operation(99), topic("x")),
-			allow("User:mallory", ops.Read, resource.Pattern{Type: 99, PatternType: resource.Literal, Name: "x"}),
+			acltest.Allow("User:mallory", ops.Any, acltest.Topic("*")),
+			acltest.Allow("User:mallory", ops.Read, resource.Pattern{Type: resource.Any, PatternType: resource.Literal, Name: "x"}),
+			acltest.Allow("User:mallory", ops.Read, resource.Pattern{Type: resource.Topic, PatternType: resource.PatternMatch, Name: "x"}),
+			acltest.Allow("User:mallory", ops.Operation(99), acltest.Topic("x")),
+			acltest.Allow("User:mallory", ops.Read, resource.Pattern{Type: 99, PatternType: resource.Literal, Name: "x"}),
 		} {
-			if tx.Add(b) {
-				t.Errorf("%v was added", b)
-			}
-			if tx.Remove(b) {
-				t.Errorf("%v was removed", b)
-			}
+			assert.False(t, tx.Add(b), "%v was added", b)
+			assert.False(t, tx.Remove(b), "%v was removed", b)
 		}
 		return nil
 	})
 	var invalid *acl.InvalidError
 	var binding *snapshot.BindingError
-	if !errors.As(err, &invalid) || !errors.As(err, &binding) || binding.Index != 1 {
-		t.Errorf("got %v", err)
-	}
-	if n := strings.Count(fmt.Sprint(err), "binding "); n != 6 {
-		t.Errorf("%d of 6 invalid bindings reported: %v", n, err)
-	}
+	require.ErrorAs(t, err, &invalid)
+	require.ErrorAs(t, err, &binding)
+	assert.Equal(t, 1, binding.Index)
+	n := strings.Count(fmt.Sprint(err), "binding ")
+	assert.Equal(t, 6, n, "%d of 6 invalid bindings reported: %v", n, err)
 	func() {
 		defer func() {
 			if recover() != any(boom) {
@@ -192,53 +168,48 @@ func TestUpdateIsAllOrNothing(t *testing.T) {
 		}()
 		_ = store.Update(func(tx *snapshot.Tx) error { change(tx); panic(boom) })
 	}()
-	if store.Load() != before || !slices.Equal(slices.Collect(before.All()), []acl.Binding{kept}) {
-		t.Errorf("a failed transaction left a trace: %v", slices.Collect(store.Load().All()))
-	}
+	assert.Same(t, before, store.Load(), "a failed transaction left a trace")
+	assert.Equal(t, []acl.Binding{kept}, slices.Collect(before.All()), "a failed transaction left a trace")
 	// The writers' lock is free again, and what was added is added once.
 	add(t, store, kept, kept)
-	if store.Load() != before {
-		t.Error("a transaction without a change was published")
-	}
+	assert.Same(t, before, store.Load(), "a transaction without a change was published")
 }
 
 func TestUpdateKeepsOldSnapshots(t *testing.T) {
-	read := allow("User:alice", ops.Read, topics("pay"))
+	read := acltest.Allow("User:alice", ops.Read, acltest.Topics("pay"))
 	store := newStore(t, snapshot.Config{}, read)
 	session := store.Session(alice)
 	old := store.Load()
 	wantDecision(t, session.Check(ops.Read, resource.Topic, "payments"), snapshot.MatchingAllow, read)
-	if err := store.Update(func(tx *snapshot.Tx) error {
-		if got := tx.RemoveMatching(acl.FilterOf(read)); !slices.Equal(got, []acl.Binding{read}) || tx.Len() != 0 {
-			t.Errorf("removed %v", got)
-		}
+	require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
+		got := tx.RemoveMatching(acl.FilterOf(read))
+		assert.Equal(t, []acl.Binding{read}, got, "removed %v", got)
+		assert.Equal(t, 0, tx.Len(), "removed %v", got)
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 	wantDecision(t, session.Check(ops.Read, resource.Topic, "payments"), snapshot.DefaultDeny)
 	wantDecision(t, old.Check(alice, ops.Read, resource.Topic, "payments"), snapshot.MatchingAllow, read)
-	if !old.Has(read) || store.Load().Has(read) || old.Generation() != 1 || store.Load().Generation() != 2 {
-		t.Error("the snapshots are not apart")
-	}
-	if d := session.Check(ops.Read, resource.Topic, "payments"); d.Generation() != 2 {
-		t.Errorf("decided by generation %d", d.Generation())
-	}
+	assert.True(t, old.Has(read), "the snapshots are not apart")
+	assert.False(t, store.Load().Has(read), "the snapshots are not apart")
+	assert.Equal(t, uint64(1), old.Generation(), "the snapshots are not apart")
+	assert.Equal(t, uint64(2), store.Load().Generation(), "the snapshots are not apart")
+	d := session.Check(ops.Read, resource.Topic, "payments")
+	assert.Equal(t, uint64(2), d.Generation(), "decided by generation %d", d.Generation())
 }
 
 func TestGroupsAndSuperUsers(t *testing.T) {
 	member := alice
 	member.Groups = []principal.Principal{{Type: "Group", Name: "ops"}, {}}
-	groupAllow := allow("Group:ops", ops.Read, topic("a"))
-	groupDeny := deny("Group:ops", ops.Write, topic("a"))
-	own := allow("User:alice", ops.All, topic("a"))
+	groupAllow := acltest.Allow("Group:ops", ops.Read, acltest.Topic("a"))
+	groupDeny := acltest.Deny("Group:ops", ops.Write, acltest.Topic("a"))
+	own := acltest.Allow("User:alice", ops.All, acltest.Topic("a"))
 	store := newStore(t, snapshot.Config{}, groupAllow, groupDeny, own)
 	wantDecision(t, store.Check(member, ops.Write, resource.Topic, "a"), snapshot.MatchingDeny, groupDeny)
 	wantDecision(t, store.Check(member, ops.Delete, resource.Topic, "a"), snapshot.MatchingAllow, own)
 	wantDecision(t, store.Check(alice, ops.Write, resource.Topic, "a"), snapshot.MatchingAllow, own)
 	wantDecision(t, store.Check(bob, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
 
-	everything := deny(principal.Wildcard, ops.All, topic("*"))
+	everything := acltest.Deny(principal.Wildcard, ops.All, acltest.Topic("*"))
 	store = newStore(t, snapshot.Config{SuperUsers: []principal.Principal{{Type: "Group", Name: "ops"}, principal.User("*")}}, everything)
 	wantDecision(t, store.Check(member, ops.Write, resource.Topic, "a"), snapshot.SuperUser)
 	wantDecision(t, store.Check(alice, ops.Write, resource.Topic, "a"), snapshot.MatchingDeny, everything)
@@ -250,15 +221,15 @@ func TestGroupsAndSuperUsers(t *testing.T) {
 
 	// The text of this principal is that of User:a, but it is another one.
 	split := snapshot.Subject{Principal: principal.Principal{Type: "User:a", Name: "b"}, Host: alice.Host}
-	store = newStore(t, snapshot.Config{}, allow("User:a:b", ops.Read, topic("a")))
+	store = newStore(t, snapshot.Config{}, acltest.Allow("User:a:b", ops.Read, acltest.Topic("a")))
 	wantDecision(t, store.Check(split, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
 }
 
 // TestNamedACL pins which of several matching ACLs a decision names.
 func TestNamedACL(t *testing.T) {
-	literal, wild := allow("User:alice", ops.Read, topic("abc")), allow("User:alice", ops.All, topic("*"))
-	long, short := allow(principal.Wildcard, ops.All, topics("ab")), allow("User:alice", ops.Read, topics("a"))
-	second := allow("User:alice", ops.Read, topics("ab"))
+	literal, wild := acltest.Allow("User:alice", ops.Read, acltest.Topic("abc")), acltest.Allow("User:alice", ops.All, acltest.Topic("*"))
+	long, short := acltest.Allow(principal.Wildcard, ops.All, acltest.Topics("ab")), acltest.Allow("User:alice", ops.Read, acltest.Topics("a"))
+	second := acltest.Allow("User:alice", ops.Read, acltest.Topics("ab"))
 	for _, tt := range []struct {
 		acls              []acl.Binding
 		documented, kafka acl.Binding
@@ -268,14 +239,16 @@ func TestNamedACL(t *testing.T) {
 		{[]acl.Binding{wild, long, short}, long, wild},
 		{[]acl.Binding{second, long}, long, second}, // ALL is 2, READ is 3
 	} {
-		for range 2 {
-			wantDecision(t, newStore(t, snapshot.Config{}, tt.acls...).Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.documented)
-			wantDecision(t, newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, tt.acls...).Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.kafka)
-			slices.Reverse(tt.acls)
-		}
+		t.Run(fmt.Sprintf("%+v", tt), func(t *testing.T) {
+			for range 2 {
+				wantDecision(t, newStore(t, snapshot.Config{}, tt.acls...).Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.documented)
+				wantDecision(t, newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, tt.acls...).Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.kafka)
+				slices.Reverse(tt.acls)
+			}
+		})
 	}
 	// Characters beyond the BMP come before U+E000 in Kafka's order.
-	emoji, private := deny("User:\U0001F600", ops.Read, topic("a")), deny("User:\ue000", ops.Read, topic("a"))
+	emoji, private := acltest.Deny("User:\U0001F600", ops.Read, acltest.Topic("a")), acltest.Deny("User:\ue000", ops.Read, acltest.Topic("a"))
 	both := alice
 	both.Groups = []principal.Principal{principal.User("\U0001F600"), principal.User("\ue000")}
 	wantDecision(t, newStore(t, snapshot.Config{}, private, emoji).Check(both, ops.Read, resource.Topic, "a"), snapshot.MatchingDeny, emoji)
@@ -286,24 +259,26 @@ func TestNamedACL(t *testing.T) {
 func TestNamesThatKafkaLoopsOn(t *testing.T) {
 	group := func(name string) resource.Pattern { return resource.LiteralPattern(resource.Group, name) }
 	acls := []acl.Binding{
-		allow("User:alice", ops.Read, group("!z")), allow("User:alice", ops.Read, group("!x")),
-		allow("User:alice", ops.Read, group("!xz")), allow("User:alice", ops.Read, group(" ")),
-		allow("User:alice", ops.Read, group("\x00\x00")), allow("alice", ops.Read, group("*")),
+		acltest.Allow("User:alice", ops.Read, group("!z")), acltest.Allow("User:alice", ops.Read, group("!x")),
+		acltest.Allow("User:alice", ops.Read, group("!xz")), acltest.Allow("User:alice", ops.Read, group(" ")),
+		acltest.Allow("User:alice", ops.Read, group("\x00\x00")), acltest.Allow("alice", ops.Read, group("*")),
 	}
 	for _, semantics := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact} {
-		store := newStore(t, snapshot.Config{Semantics: semantics}, acls...)
-		session := store.Session(alice)
-		wantDecision(t, session.Check(ops.Read, resource.Group, "!z"), snapshot.MatchingAllow, acls[0])
-		for _, name := range []string{"", "!", "!y", "!xy", "*", "*a", "\x00", "\x00\x00\x00", "\xff\xfe", strings.Repeat("!", 1<<16), strings.Repeat("*", 1<<16)} {
-			wantDecision(t, session.Check(ops.Read, resource.Group, name), snapshot.DefaultDeny)
-			session.CheckAny(ops.Read, resource.Group)
-		}
+		t.Run(fmt.Sprint(semantics), func(t *testing.T) {
+			store := newStore(t, snapshot.Config{Semantics: semantics}, acls...)
+			session := store.Session(alice)
+			wantDecision(t, session.Check(ops.Read, resource.Group, "!z"), snapshot.MatchingAllow, acls[0])
+			for _, name := range []string{"", "!", "!y", "!xy", "*", "*a", "\x00", "\x00\x00\x00", "\xff\xfe", strings.Repeat("!", 1<<16), strings.Repeat("*", 1<<16)} {
+				wantDecision(t, session.Check(ops.Read, resource.Group, name), snapshot.DefaultDeny)
+				session.CheckAny(ops.Read, resource.Group)
+			}
+		})
 	}
 }
 
 func TestStarName(t *testing.T) {
-	denied := deny(principal.Wildcard, ops.Read, resource.LiteralPattern(resource.Group, "*"))
-	allowed := allow("User:alice", ops.Read, resource.PrefixedPattern(resource.Group, "*"))
+	denied := acltest.Deny(principal.Wildcard, ops.Read, resource.LiteralPattern(resource.Group, "*"))
+	allowed := acltest.Allow("User:alice", ops.Read, resource.PrefixedPattern(resource.Group, "*"))
 	wantDecision(t, newStore(t, snapshot.Config{}, denied, allowed).Check(alice, ops.Read, resource.Group, "*a"), snapshot.MatchingDeny, denied)
 	wantDecision(t, newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, denied, allowed).Check(alice, ops.Read, resource.Group, "*a"), snapshot.MatchingAllow, allowed)
 	// PREFIXED "*" is no wildcard in either.
@@ -312,7 +287,7 @@ func TestStarName(t *testing.T) {
 
 func TestHosts(t *testing.T) {
 	from := func(host string) acl.Binding {
-		b := allow("User:alice", ops.Read, topic("a"))
+		b := acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))
 		b.Entry.Host = host
 		return b
 	}
@@ -380,12 +355,8 @@ func TestHosts(t *testing.T) {
 	for range spellings {
 		d := store.Check(subject, ops.Read, resource.Topic, "a")
 		b, ok := d.Binding()
-		if !ok {
-			t.Fatalf("got %v", d)
-		}
-		if err := store.Update(func(tx *snapshot.Tx) error { tx.Remove(b); return nil }); err != nil {
-			t.Fatal(err)
-		}
+		require.True(t, ok, "got %v", d)
+		require.NoError(t, store.Update(func(tx *snapshot.Tx) error { tx.Remove(b); return nil }))
 	}
 	wantDecision(t, store.Check(subject, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
 }
@@ -394,7 +365,7 @@ func TestHosts(t *testing.T) {
 // each of which exactly one of two topics may be read, while readers ask for both
 // in one batch.
 func TestConcurrentReadersSeeWholeTransactions(t *testing.T) {
-	a, b := allow("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topics("b"))
+	a, b := acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Read, acltest.Topics("b"))
 	store := newStore(t, snapshot.Config{}, a)
 	shared := store.Session(alice)
 	stop := make(chan struct{})
@@ -434,21 +405,17 @@ func TestConcurrentReadersSeeWholeTransactions(t *testing.T) {
 		if i%2 == 1 {
 			gone, come = b, a
 		}
-		if err := store.Update(func(tx *snapshot.Tx) error {
+		require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
 			if !tx.Remove(gone) || !tx.Add(come) {
 				return fmt.Errorf("update %d: the set is not what it was", i)
 			}
 			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
+		}))
 	}
 	close(stop)
 	readers.Wait()
 	for i, n := range batches {
-		if n == 0 {
-			t.Errorf("reader %d read nothing", i)
-		}
+		assert.NotEqual(t, 0, n, "reader %d read nothing", i)
 	}
 }
 
@@ -458,13 +425,15 @@ func TestByTypeAmongLongNames(t *testing.T) {
 	long := strings.Repeat("a", 32_000)
 	var acls []acl.Binding
 	for i := range 1000 {
-		name := topic(long + fmt.Sprint(i))
-		acls = append(acls, deny("User:alice", ops.Read, topics(long[:30*i]+"b")),
-			allow("User:alice", ops.Read, name), deny(principal.Wildcard, ops.Read, name))
+		name := acltest.Topic(long + fmt.Sprint(i))
+		acls = append(acls, acltest.Deny("User:alice", ops.Read, acltest.Topics(long[:30*i]+"b")),
+			acltest.Allow("User:alice", ops.Read, name), acltest.Deny(principal.Wildcard, ops.Read, name))
 	}
 	for _, semantics := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact} {
-		store := newStore(t, snapshot.Config{Semantics: semantics}, acls...)
-		wantDecision(t, store.Session(alice).CheckAny(ops.Read, resource.Topic), snapshot.DefaultDeny)
+		t.Run(fmt.Sprint(semantics), func(t *testing.T) {
+			store := newStore(t, snapshot.Config{Semantics: semantics}, acls...)
+			wantDecision(t, store.Session(alice).CheckAny(ops.Read, resource.Topic), snapshot.DefaultDeny)
+		})
 	}
 }
 
@@ -472,16 +441,16 @@ func TestByTypeAmongLongNames(t *testing.T) {
 // keep all the ACLs of the last time it did.
 func TestIdleSessionKeepsNoSnapshot(t *testing.T) {
 	for _, semantics := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact} {
-		store := newStore(t, snapshot.Config{Semantics: semantics, AllowIfNoACL: true},
-			allow("User:alice", ops.Read, topic("a")), allow("alice", ops.Read, topic("a")), allow("User:bob", ops.Read, topic("!a")))
-		session := store.Session(alice)
-		session.Check(ops.Read, resource.Topic, "a")
-		old := weak.Make(store.Load())
-		add(t, store, allow("User:bob", ops.Read, topic("b")))
-		runtime.GC()
-		if old.Value() != nil {
-			t.Errorf("%v: an idle session keeps its snapshot alive", semantics)
-		}
-		runtime.KeepAlive(session)
+		t.Run(fmt.Sprint(semantics), func(t *testing.T) {
+			store := newStore(t, snapshot.Config{Semantics: semantics, AllowIfNoACL: true},
+				acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:bob", ops.Read, acltest.Topic("!a")))
+			session := store.Session(alice)
+			session.Check(ops.Read, resource.Topic, "a")
+			old := weak.Make(store.Load())
+			add(t, store, acltest.Allow("User:bob", ops.Read, acltest.Topic("b")))
+			runtime.GC()
+			assert.Nil(t, old.Value(), "an idle session keeps its snapshot alive")
+			runtime.KeepAlive(session)
+		})
 	}
 }

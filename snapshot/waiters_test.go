@@ -3,6 +3,9 @@ package snapshot
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -17,26 +20,20 @@ func TestWaiters(t *testing.T) {
 		t.Helper()
 		select {
 		case <-news:
-			if !want {
-				t.Errorf("%s: there is news", when)
-			}
+			assert.True(t, want, "%s: there is news", when)
 		default:
-			if want {
-				t.Errorf("%s: there is no news", when)
-			}
+			assert.False(t, want, "%s: there is no news", when)
 		}
 	}
 	old := store.begin()
 	first, second := store.waiting.after(store, old), store.waiting.after(store, old)
 	is(first, false, "nothing published")
 	is(second, false, "nothing published")
-	if err := store.Update(func(tx *Tx) error {
+	require.NoError(t, store.Update(func(tx *Tx) error {
 		tx.Add(acl.Binding{Pattern: resource.LiteralPattern(resource.Topic, "a"),
 			Entry: acl.Entry{Principal: "User:alice", Host: "*", Operation: ops.Read, Permission: acl.Allow}})
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 	is(first, true, "published")
 	is(second, true, "published")
 	is(store.waiting.after(store, old), true, "published before")

@@ -10,7 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -23,9 +27,7 @@ func received(t testing.TB, store *snapshot.Store, from uint64) (changes []snaps
 		return nil
 	}
 	for c, err := range store.Watch(t.Context(), from) {
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if changes = append(changes, c); c.Generation == until {
 			break
 		}
@@ -34,9 +36,9 @@ func received(t testing.TB, store *snapshot.Store, from uint64) (changes []snaps
 }
 
 func TestWatch(t *testing.T) {
-	a, b, c := allow("User:alice", ops.Read, topic("a")), deny("User:alice", ops.Read, topic("a")), allow("User:alice", ops.Read, topic("c"))
+	a, b, c := acltest.Allow("User:alice", ops.Read, acltest.Topic("a")), acltest.Deny("User:alice", ops.Read, acltest.Topic("a")), acltest.Allow("User:alice", ops.Read, acltest.Topic("c"))
 	store := newStore(t, snapshot.Config{AwaitInitialLoad: true}, c, a)
-	if err := store.Update(func(tx *snapshot.Tx) error {
+	require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
 		tx.Remove(a)
 		tx.Add(a) // back again: no change
 		tx.Add(b)
@@ -44,39 +46,34 @@ func TestWatch(t *testing.T) {
 		tx.Add(b)
 		tx.Remove(c)
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 	store.CompleteInitialLoad()
 	want := []snapshot.Change{{Generation: 1, Added: []acl.Binding{a, c}}, {Generation: 2, Added: []acl.Binding{b}, Removed: []acl.Binding{c}}, {Generation: 3}}
 	equal := func(x, y snapshot.Change) bool {
 		return x.Generation == y.Generation && slices.Equal(x.Added, y.Added) && slices.Equal(x.Removed, y.Removed)
 	}
 	for from := range want {
-		if got := received(t, store, uint64(from)); !slices.EqualFunc(got, want[from:], equal) {
-			t.Errorf("from %d: got %v, want %v", from, got, want[from:])
-		}
+		got := received(t, store, uint64(from))
+		assert.True(t, slices.EqualFunc(got, want[from:], equal), "from %d: got %v, want %v", from, got, want[from:])
 	}
 
 	// A watcher that has all waits for the next, or for its context.
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	for c, err := range store.Watch(ctx, 3) {
-		if !errors.Is(err, context.DeadlineExceeded) || c.Generation != 0 {
-			t.Errorf("got %v, %v", c, err)
-		}
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, uint64(0), c.Generation)
 	}
 	for c, err := range store.Watch(ctx, 0) {
-		if !errors.Is(err, context.DeadlineExceeded) || c.Generation != 0 {
-			t.Errorf("a context that is over: got %v, %v", c, err)
-		}
+		assert.ErrorIs(t, err, context.DeadlineExceeded, "a context that is over")
+		assert.Equal(t, uint64(0), c.Generation, "a context that is over")
 	}
 	for _, from := range []uint64{4, math.MaxUint64} {
 		for _, err := range store.Watch(t.Context(), from) {
 			var resync *snapshot.ResyncError
-			if !errors.As(err, &resync) || resync.Snapshot != store.Load() || resync.Missing != from+1 {
-				t.Errorf("from %d: got %v", from, err)
-			}
+			require.ErrorAs(t, err, &resync, "from %d", from)
+			assert.Same(t, store.Load(), resync.Snapshot, "from %d", from)
+			assert.Equal(t, from+1, resync.Missing, "from %d", from)
 		}
 	}
 }
@@ -94,14 +91,12 @@ func TestWatchZeroStore(t *testing.T) {
 		}
 	}()
 	<-started
-	a := allow("User:alice", ops.Read, topic("a"))
+	a := acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))
 	add(t, &store, a)
-	if c := <-got; c.Generation != 1 || !slices.Equal(c.Added, []acl.Binding{a}) {
-		t.Errorf("got %v", c)
-	}
-	if (&snapshot.Store{}).Load().Len() != 0 {
-		t.Error("zero stores share a snapshot that changes")
-	}
+	c := <-got
+	assert.Equal(t, uint64(1), c.Generation)
+	assert.Equal(t, []acl.Binding{a}, c.Added)
+	assert.Equal(t, 0, (&snapshot.Store{}).Load().Len(), "zero stores share a snapshot that changes")
 }
 
 // TestSlowWatcher leaves a watcher behind in each way there is.
@@ -111,23 +106,21 @@ func TestSlowWatcher(t *testing.T) {
 		at := from
 		for c, err := range store.Watch(t.Context(), from) {
 			if err == nil {
-				if at++; c.Generation != at {
-					t.Fatalf("generation %d after %d", c.Generation, at-1)
-				}
+				at++
+				require.Equal(t, at, c.Generation, "generation %d after %d", c.Generation, at-1)
 				continue
 			}
 			var resync *snapshot.ResyncError
-			if !errors.As(err, &resync) || resync.Missing != missing || at+1 != missing || resync.Snapshot != store.Load() {
-				t.Errorf("from %d: got %v, want %d to be missing", from, err, missing)
-			}
+			require.ErrorAs(t, err, &resync, "from %d: got %v, want %d to be missing", from, err, missing)
+			assert.Equal(t, missing, resync.Missing, "from %d: got %v, want %d to be missing", from, err, missing)
+			assert.Equal(t, missing, at+1, "from %d: got %v, want %d to be missing", from, err, missing)
+			assert.Same(t, store.Load(), resync.Snapshot, "from %d: got %v, want %d to be missing", from, err, missing)
 		}
 	}
 	flip := func(store *snapshot.Store, b acl.Binding) {
-		if err := store.Update(func(tx *snapshot.Tx) error { _ = tx.Remove(b) || tx.Add(b); return nil }); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, store.Update(func(tx *snapshot.Tx) error { _ = tx.Remove(b) || tx.Add(b); return nil }))
 	}
-	a := allow("User:alice", ops.Read, topic("a"))
+	a := acltest.Allow("User:alice", ops.Read, acltest.Topic("a"))
 
 	// Too many transactions.
 	store := snapshot.NewStore(snapshot.Config{})
@@ -136,44 +129,37 @@ func TestSlowWatcher(t *testing.T) {
 	}
 	wantResync(store, 0, 1)
 	wantResync(store, 9, 10)
-	if got := received(t, store, 10); len(got) != 1024 {
-		t.Errorf("got %d changes, want 1024", len(got))
-	}
+	got := received(t, store, 10)
+	assert.Len(t, got, 1024, "got %d changes, want 1024", len(got))
 
 	// A transaction too large, and what was before and after it.
 	var many []acl.Binding
 	for i := range 1<<16 + 1 {
-		many = append(many, allow("User:alice", ops.Read, topic(fmt.Sprint(i))))
+		many = append(many, acltest.Allow("User:alice", ops.Read, acltest.Topic(fmt.Sprint(i))))
 	}
 	store = newStore(t, snapshot.Config{}, a)
 	add(t, store, many...)
 	flip(store, a)
 	wantResync(store, 0, 2)
 	wantResync(store, 1, 2)
-	if got := received(t, store, 2); len(got) != 1 {
-		t.Errorf("got %v", got)
-	}
+	assert.Len(t, received(t, store, 2), 1)
 
 	// Several that are too large together.
 	store = newStore(t, snapshot.Config{}, many[:1<<15]...)
 	flip(store, a)
 	add(t, store, many[1<<15:1<<16-1]...)
-	if got := received(t, store, 0); len(got) != 3 {
-		t.Errorf("got %d changes, want 3", len(got))
-	}
+	got = received(t, store, 0)
+	assert.Len(t, got, 3, "got %d changes, want 3", len(got))
 	flip(store, a)
 	wantResync(store, 0, 1)
-	if got := received(t, store, 1); len(got) != 3 {
-		t.Errorf("got %d changes, want 3", len(got))
-	}
+	got = received(t, store, 1)
+	assert.Len(t, got, 3, "got %d changes, want 3", len(got))
 	add(t, store, many[1<<16])
 	wantResync(store, 0, 1)
-	if err := store.Replace(slices.Values(many[:1])); err != nil {
-		t.Fatal(err)
-	}
-	if got := received(t, store, 5); len(got) != 1 || len(got[0].Removed) != 1<<16-1 {
-		t.Errorf("got %d changes", len(got))
-	}
+	require.NoError(t, store.Replace(slices.Values(many[:1])))
+	got = received(t, store, 5)
+	require.Len(t, got, 1, "got %d changes", len(got))
+	assert.Len(t, got[0].Removed, 1<<16-1, "got %d changes", len(got))
 }
 
 // TestWatchersAgainstWriters has watchers rebuild the ACLs from what they are given,
@@ -184,7 +170,7 @@ func TestWatchersAgainstWriters(t *testing.T) {
 	store := snapshot.NewStore(snapshot.Config{})
 	list := make([]acl.Binding, 40)
 	for i := range list {
-		list[i] = allow("User:alice", ops.Read, topic(fmt.Sprint(i)))
+		list[i] = acltest.Allow("User:alice", ops.Read, acltest.Topic(fmt.Sprint(i)))
 	}
 	const last = writers * updates
 	var all sync.WaitGroup
@@ -265,7 +251,7 @@ func ExampleStore_Watch() {
 	store := snapshot.NewStore(snapshot.Config{})
 	generation := store.Load().Generation()
 	if err := store.Update(func(tx *snapshot.Tx) error {
-		tx.Add(allow("User:alice", ops.Read, topic("payments")))
+		tx.Add(acltest.Allow("User:alice", ops.Read, acltest.Topic("payments")))
 		return nil
 	}); err != nil {
 		panic(err)

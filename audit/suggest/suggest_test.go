@@ -1,18 +1,20 @@
 package suggest_test
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/audit/suggest"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -35,9 +37,7 @@ func collect(t testing.TB, records ...audit.Record) *suggest.Collector {
 	t.Helper()
 	c := new(suggest.Collector)
 	for _, r := range records {
-		if err := c.Add(r); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, c.Add(r))
 	}
 	return c
 }
@@ -104,19 +104,13 @@ func TestSuggest(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := collect(t, append(slices.Clone(trace), byType, alone)...)
 			s, err := c.Suggest(test.options)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			acls, left := texts(s)
-			if !slices.Equal(acls, test.acls) {
-				t.Errorf("got  %q\nwant %q", acls, test.acls)
-			}
+			assert.Equal(t, test.acls, acls)
 			want := slices.DeleteFunc(slices.Clone(unresolved), func(s string) bool {
 				return test.without != "" && strings.HasPrefix(s, test.without) || test.options.AnyHost && strings.HasPrefix(s, "User:a WRITE")
 			})
-			if !slices.Equal(left, want) {
-				t.Errorf("unresolved\n%s\nwant\n%s", strings.Join(left, "\n"), strings.Join(want, "\n"))
-			}
+			assert.Equal(t, want, left, "unresolved\n%s\nwant\n%s", strings.Join(left, "\n"), strings.Join(want, "\n"))
 			if got, want := c.Counts(), (suggest.Counts{Allowed: 13, SuperUser: 1, Denied: 1}); got != want {
 				t.Errorf("counts %+v, want %+v", got, want)
 			}
@@ -128,28 +122,19 @@ func TestRedundantPrefixesGo(t *testing.T) {
 	c := collect(t, record("User:a", "::1", ops.Read, resource.Topic, "a.b"), record("User:a", "::1", ops.Describe, resource.Topic, "a.b.c"))
 	s, err := c.Suggest(suggest.Options{Prefixes: []resource.Pattern{resource.PrefixedPattern(resource.Topic, "a."), resource.PrefixedPattern(resource.Topic, "a.b.")}})
 	acls, unresolved := texts(s)
-	if err != nil || fmt.Sprint(acls) != "[User:a@0:0:0:0:0:0:0:1 READ TOPIC PREFIXED:a.]" || unresolved != nil {
-		t.Errorf("%q, %q, %v", acls, unresolved, err)
-	}
+	require.NoError(t, err)
+	assert.Equal(t, "[User:a@0:0:0:0:0:0:0:1 READ TOPIC PREFIXED:a.]", fmt.Sprint(acls))
+	assert.Nil(t, unresolved)
 }
 
 func TestSuggestRefusesPrefixes(t *testing.T) {
-	for _, p := range []resource.Pattern{{}, topic("a"), resource.PrefixedPattern(resource.Topic, ""), resource.PrefixedPattern(resource.Any, "a")} {
-		if s, err := collect(t).Suggest(suggest.Options{Prefixes: []resource.Pattern{p}}); err == nil || s.ACLs != nil {
-			t.Errorf("%v: %v, %v", p, s, err)
-		}
+	for _, p := range []resource.Pattern{{}, acltest.Topic("a"), resource.PrefixedPattern(resource.Topic, ""), resource.PrefixedPattern(resource.Any, "a")} {
+		t.Run(fmt.Sprint(p), func(t *testing.T) {
+			s, err := collect(t).Suggest(suggest.Options{Prefixes: []resource.Pattern{p}})
+			require.Error(t, err)
+			assert.Nil(t, s.ACLs)
+		})
 	}
-}
-
-func topic(name string) resource.Pattern { return resource.LiteralPattern(resource.Topic, name) }
-
-func storeOf(t testing.TB, config snapshot.Config, acls ...acl.Binding) *snapshot.Store {
-	t.Helper()
-	store := snapshot.NewStore(config)
-	if err := store.Replace(slices.Values(acls)); err != nil {
-		t.Fatal(err)
-	}
-	return store
 }
 
 // TestSuggestionIsLeast: the suggested set allows what the trace allowed, except what
@@ -167,7 +152,7 @@ func TestSuggestionIsLeast(t *testing.T) {
 				semantics = snapshot.KafkaExact44
 			}
 		}
-		live := storeOf(t, snapshot.Config{Semantics: semantics, SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL}, w.ACLs...)
+		live := acltest.Store(t, snapshot.Config{Semantics: semantics, SuperUsers: w.SuperUsers, AllowIfNoACL: w.AllowIfNoACL}, w.ACLs...)
 		c := new(suggest.Collector)
 		var allowed []audit.Record
 		for range src.IntN(12) {
@@ -179,18 +164,14 @@ func TestSuggestionIsLeast(t *testing.T) {
 				d = live.Load().CheckAny(r.Subject, q.Operation, q.Type)
 			}
 			r.Allowed, r.SuperUser = d.Allowed(), d.Reason() == snapshot.SuperUser
-			if err := c.Add(r); err != nil {
-				rt.Fatal(err)
-			}
+			require.NoError(rt, c.Add(r))
 			if r.Allowed && !r.SuperUser {
 				allowed = append(allowed, r)
 			}
 		}
 		s, err := c.Suggest(suggest.Options{Semantics: semantics})
-		if err != nil {
-			rt.Fatal(err)
-		}
-		store := storeOf(t, snapshot.Config{Semantics: semantics}, s.ACLs...)
+		require.NoError(rt, err)
+		store := acltest.Store(t, snapshot.Config{Semantics: semantics}, s.ACLs...)
 		decide := func(n *snapshot.Snapshot, r audit.Record) bool {
 			if r.ByType {
 				return n.CheckAny(r.Subject, r.Request.Operation, r.Request.Type).Allowed()
@@ -214,14 +195,11 @@ func TestSuggestionIsLeast(t *testing.T) {
 			}
 			return count
 		}
-		if n := lost(store.Load(), false); n > 0 {
-			rt.Fatalf("%d records are lost with %v of %v", n, s.ACLs, allowed)
-		}
+		n := lost(store.Load(), false)
+		require.LessOrEqual(rt, n, 0, "%d records are lost with %v of %v", n, s.ACLs, allowed)
 		for _, b := range s.ACLs {
 			rest := slices.DeleteFunc(slices.Clone(s.ACLs), func(o acl.Binding) bool { return o == b })
-			if lost(storeOf(t, snapshot.Config{Semantics: semantics}, rest...).Load(), true) == 0 {
-				rt.Fatalf("%v is not needed in %v", b, s.ACLs)
-			}
+			require.NotEqual(rt, 0, lost(acltest.Store(t, snapshot.Config{Semantics: semantics}, rest...).Load(), true), "%v is not needed in %v", b, s.ACLs)
 		}
 		for range 20 {
 			who, q := gen.Question(src, s.ACLs)
@@ -249,16 +227,16 @@ func TestUnused(t *testing.T) {
 		return acl.Binding{Pattern: p, Entry: acl.Entry{Principal: who, Host: "*", Operation: op, Permission: permission}}
 	}
 	used := []acl.Binding{
-		entry("User:a", ops.Read, acl.Allow, topic("a")),
-		entry("User:c", ops.All, acl.Deny, topic("denied")),
-		entry("User:p", ops.All, acl.Allow, topic("by-type")),
-		entry("User:*", ops.Write, acl.Allow, topic("by-type-everyone")),
+		entry("User:a", ops.Read, acl.Allow, acltest.Topic("a")),
+		entry("User:c", ops.All, acl.Deny, acltest.Topic("denied")),
+		entry("User:p", ops.All, acl.Allow, acltest.Topic("by-type")),
+		entry("User:*", ops.Write, acl.Allow, acltest.Topic("by-type-everyone")),
 	}
 	idle := []acl.Binding{
-		entry("User:a", ops.Write, acl.Allow, topic("a")),
-		entry("User:p", ops.Read, acl.Allow, topic("p")),
-		entry("User:p", ops.Write, acl.Deny, topic("p")),
-		entry("User:q", ops.Write, acl.Allow, topic("p")),
+		entry("User:a", ops.Write, acl.Allow, acltest.Topic("a")),
+		entry("User:p", ops.Read, acl.Allow, acltest.Topic("p")),
+		entry("User:p", ops.Write, acl.Deny, acltest.Topic("p")),
+		entry("User:q", ops.Write, acl.Allow, acltest.Topic("p")),
 		entry("User:p", ops.Write, acl.Allow, resource.LiteralPattern(resource.TransactionalID, "p")),
 	}
 	slices.SortFunc(idle, acl.Binding.Compare)
@@ -266,10 +244,8 @@ func TestUnused(t *testing.T) {
 	byType.ByType = true
 	c := collect(t, record("User:a", "::1", ops.Describe, resource.Topic, "a"), byType,
 		audit.Record{Subject: snapshot.Subject{Principal: principal.User("c"), Host: netip.IPv6Loopback()}, Request: snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "denied"}})
-	store := storeOf(t, snapshot.Config{}, slices.Concat(used, idle)...)
-	if got := c.Unused(store.Load()); !slices.Equal(got, idle) {
-		t.Errorf("got %v\nwant %v", got, idle)
-	}
+	store := acltest.Store(t, snapshot.Config{}, slices.Concat(used, idle)...)
+	assert.Equal(t, idle, c.Unused(store.Load()))
 }
 
 func TestCollectorIsBounded(t *testing.T) {
@@ -282,13 +258,11 @@ func TestCollectorIsBounded(t *testing.T) {
 		}
 	}
 	r.Request.Name = "one more"
-	if err := c.Add(r); !errors.Is(err, suggest.ErrTooMany) {
-		t.Errorf("one more: %v", err)
-	}
+	assert.ErrorIs(t, c.Add(r), suggest.ErrTooMany, "one more")
 	r.Request.Name = "0"
-	if err := c.Add(r); err != nil || c.Counts().Allowed != suggest.MaxQuestions+1 {
-		t.Errorf("one that is known: %v, %+v", err, c.Counts())
-	}
+	err := c.Add(r)
+	require.NoError(t, err, "one that is known")
+	assert.Equal(t, suggest.MaxQuestions+1, c.Counts().Allowed, "one that is known")
 }
 
 func ExampleCollector() {

@@ -1,7 +1,11 @@
 package gen_test
 
 import (
+	"fmt"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/gen"
@@ -39,25 +43,26 @@ func TestEveryRuleIsReached(t *testing.T) {
 	}
 	const of = worlds * questions
 	for exact, rules := range reached {
-		for _, rule := range []refmodel.Rule{refmodel.DefaultDeny, refmodel.NotReady, refmodel.MatchingDeny, refmodel.MatchingAllow, refmodel.DefaultAllow, refmodel.SuperUser} {
-			if rules[rule] < of/200 {
-				t.Errorf("exact %t: %v is reached %d times in %d, want %d: %v", exact, rule, rules[rule], of, of/200, rules)
+		t.Run(fmt.Sprint(exact), func(t *testing.T) {
+			for _, rule := range []refmodel.Rule{refmodel.DefaultDeny, refmodel.NotReady, refmodel.MatchingDeny, refmodel.MatchingAllow, refmodel.DefaultAllow, refmodel.SuperUser} {
+				assert.GreaterOrEqual(t, rules[rule], of/200, "exact %t: %v is reached %d times in %d, want %d: %v", exact, rule, rules[rule], of, of/200, rules)
 			}
-		}
+		})
 	}
 	for what, n := range map[string]int{"Kafka gives no answer": fallbacks, "the semantics differ": disagreements,
 		"more than one ACL matches": several, "a filter selects some ACLs and not all": listed} {
-		t.Logf("%s: %d of %d", what, n, of)
-		if n < of/100 {
-			t.Errorf("%s in %d of %d, want %d", what, n, of, of/100)
-		}
+		t.Run(what, func(t *testing.T) {
+			t.Logf("%s: %d of %d", what, n, of)
+			assert.GreaterOrEqual(t, n, of/100, "%s in %d of %d, want %d", what, n, of, of/100)
+		})
 	}
 }
 
 func TestSourcesRepeat(t *testing.T) {
-	if a, b := gen.World(gen.Seeded(7)), gen.World(gen.Seeded(7)); len(a.ACLs) == 0 || len(a.ACLs) != len(b.ACLs) || a.ACLs[0] != b.ACLs[0] {
-		t.Errorf("one seed gives %v and %v", a, b)
-	}
+	a, b := gen.World(gen.Seeded(7)), gen.World(gen.Seeded(7))
+	require.NotEmpty(t, a.ACLs, "one seed gives %v and %v", a, b)
+	require.Len(t, a.ACLs, len(b.ACLs), "one seed gives %v and %v", a, b)
+	assert.Equal(t, b.ACLs[0], a.ACLs[0], "one seed gives %v and %v", a, b)
 	src := gen.Bytes([]byte{1, 1, 2})
 	if a, b, c := src.IntN(256), src.IntN(1000), src.IntN(1000); a != 1 || b != 258 || c != 0 {
 		t.Errorf("got %d, %d and %d, want 1, 258 and 0", a, b, c)
@@ -67,8 +72,7 @@ func TestSourcesRepeat(t *testing.T) {
 // TestValidIsValid checks that Valid returns valid ACLs.
 func TestValidIsValid(t *testing.T) {
 	for seed := range uint64(2000) {
-		if b := gen.Valid(gen.Seeded(seed)); b.Validate() != nil {
-			t.Fatalf("seed %d: %v: %v", seed, b, b.Validate())
-		}
+		b := gen.Valid(gen.Seeded(seed))
+		require.NoError(t, b.Validate(), "seed %d", seed)
 	}
 }

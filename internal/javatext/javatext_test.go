@@ -32,9 +32,8 @@ func TestCaseAgainstJava(t *testing.T) {
 				final++
 			}
 			if got != want {
-				if wrong++; wrong < 20 {
-					t.Errorf("%q: %q, Java %q", text, got, want)
-				}
+				wrong++
+				assert.GreaterOrEqual(t, wrong, 20, "%q: %q, Java %q", text, got, want)
 			}
 		}
 	}

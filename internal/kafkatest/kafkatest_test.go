@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509/pkix"
-	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -15,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
@@ -26,9 +28,7 @@ import (
 func properties(t *testing.T, p map[string]string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "client.properties")
-	if err := os.WriteFile(path, []byte(kafkatest.Properties(p)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path, []byte(kafkatest.Properties(p)), 0o600))
 	return path
 }
 
@@ -63,9 +63,8 @@ func TestListeners(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			config := properties(t, cluster.ClientProperties(l.name, "alice", l.cert))
 			result := kafkatest.Tool(t, cluster.Version, "", "kafka-topics", "--list", "--bootstrap-server", cluster.Bootstrap(l.name), "--command-config", config)
-			if result.Status != 0 || strings.TrimSpace(result.Stdout) != "orders" {
-				t.Errorf("kafka-topics --list as alice: %v\nexpected orders alone", result)
-			}
+			assert.Equal(t, 0, result.Status, "kafka-topics --list as alice: %v\nexpected orders alone", result)
+			assert.Equal(t, "orders", strings.TrimSpace(result.Stdout), "kafka-topics --list as alice: %v\nexpected orders alone", result)
 		})
 	}
 }
@@ -84,9 +83,8 @@ func TestVersions(t *testing.T) {
 			cluster.SetACLs(t, topicDescribe("User:alice", "orders"))
 			config := properties(t, cluster.ClientProperties("CLIENT", "alice", nil))
 			result := kafkatest.Tool(t, version, "", "kafka-topics", "--list", "--bootstrap-server", cluster.Bootstrap("CLIENT"), "--command-config", config)
-			if result.Status != 0 || strings.TrimSpace(result.Stdout) != "orders" {
-				t.Errorf("kafka-topics --list as alice: %v\nexpected orders alone", result)
-			}
+			assert.Equal(t, 0, result.Status, "kafka-topics --list as alice: %v\nexpected orders alone", result)
+			assert.Equal(t, "orders", strings.TrimSpace(result.Stdout), "kafka-topics --list as alice: %v\nexpected orders alone", result)
 		})
 	}
 }
@@ -107,30 +105,27 @@ func TestThreeBrokers(t *testing.T) {
 // Java returns results, and exceptions are returned as errors.
 func TestJVM(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "Echo.java")
-	if err := os.WriteFile(source, []byte(`public class Echo {
+	require.NoError(t, os.WriteFile(source, []byte(`public class Echo {
 		public static String run(String[] args) {
 			if (args.length == 0) throw new org.apache.kafka.common.errors.InvalidTopicException("nothing\tto say");
 			System.out.println("this goes to standard error");
 			return String.join("|", args);
 		}
-	}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	}`), 0o600))
 	jvm := kafkatest.StartJVM(t, kafkatest.DefaultVersion, source)
 	for range 3 {
-		if got, want := jvm.MustCall("Echo", "a\tb", "c\nd\r", `e\t`, "é😀", ""), "a\tb|c\nd\r|e\\t|é😀|"; got != want {
-			t.Errorf("the answer is %q, expected %q", got, want)
-		}
+		got, want := jvm.MustCall("Echo", "a\tb", "c\nd\r", `e\t`, "é😀", ""), "a\tb|c\nd\r|e\\t|é😀|"
+		assert.Equal(t, want, got, "the answer is %q, expected %q", got, want)
 	}
 	var thrown *kafkatest.JavaError
-	if _, err := jvm.Call("Echo"); !errors.As(err, &thrown) || *thrown != (kafkatest.JavaError{
+	_, err := jvm.Call("Echo")
+	require.ErrorAs(t, err, &thrown, "the error is %v", err)
+	assert.Equal(t, (kafkatest.JavaError{
 		Class: "org.apache.kafka.common.errors.InvalidTopicException", Message: "nothing\tto say",
-	}) {
-		t.Errorf("the error is %v", err)
-	}
-	if _, err := jvm.Call("Missing"); !errors.As(err, &thrown) || thrown.Class != "java.lang.ClassNotFoundException" {
-		t.Errorf("the error for a class that does not exist is %v", err)
-	}
+	}), *thrown, "the error is %v", err)
+	_, err = jvm.Call("Missing")
+	require.ErrorAs(t, err, &thrown, "the error for a class that does not exist is %v", err)
+	assert.Equal(t, "java.lang.ClassNotFoundException", thrown.Class, "the error for a class that does not exist is %v", err)
 }
 
 // orphanVariable is the environment variable that makes TestOrphan the test binary to
@@ -167,20 +162,15 @@ func TestNothingIsLeft(t *testing.T) {
 			cmd := exec.CommandContext(ctx, os.Args[0], args...)
 			cmd.Env = append(os.Environ(), orphanVariable+"="+way, "TMPDIR="+folder)
 			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
 			started := false
 			for lines := bufio.NewScanner(out); !started && lines.Scan(); {
 				started = lines.Text() == "started"
 			}
 			pids := pidsBelow(folder)
-			if !started || len(pids) == 0 {
-				t.Fatalf("started %v, %d processes", started, len(pids))
-			}
+			require.True(t, started, "started %v, %d processes", started, len(pids))
+			require.NotEmpty(t, pids, "started %v, %d processes", started, len(pids))
 			if way == "SIGKILL" {
 				_ = cmd.Process.Kill()
 			}
@@ -196,9 +186,7 @@ func TestNothingIsLeft(t *testing.T) {
 				if alive == 0 && err == nil && len(entries) == 0 {
 					return
 				}
-				if time.Now().After(deadline) {
-					t.Fatalf("%d processes and %d folders are left", alive, len(entries))
-				}
+				require.False(t, time.Now().After(deadline), "%d processes and %d folders are left", alive, len(entries))
 			}
 		})
 	}

@@ -58,7 +58,9 @@ func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
 		"orders": "orders", "größe": "größe", "": `""`, "a b": `"a b"`, `a"b`: `"a\"b"`, `a\b`: `"a\\b"`, "CN=a,O=b": "CN=a,O=b", "\xff": `"\xff"`, "日本": "日本",
 	} {
-		assert.Equal(t, want, lines.Printable(in))
+		t.Run(in, func(t *testing.T) {
+			assert.Equal(t, want, lines.Printable(in))
+		})
 	}
 	assert.Equal(t, `"CN=a,O=b"`, lines.PrintableIn("CN=a,O=b", ","))
 	assert.Equal(t, `say "x" \ y`, lines.Escape(`say "x" \ y`))

@@ -56,9 +56,9 @@ func TestTableAgainstMap(t *testing.T) {
 			for i := range 2 * keys {
 				key := fmt.Sprint(i)
 				got, ok := v.t.Get(k.Hash(key), key)
-				if want, wantOK := v.want[key]; got != want || ok != wantOK {
-					t.Fatalf("Get(%s) = %d, %t, want %d, %t", key, got, ok, want, wantOK)
-				}
+				want, wantOK := v.want[key]
+				require.Equal(t, want, got, "Get(%s)", key)
+				require.Equal(t, wantOK, ok, "Get(%s)", key)
 			}
 			found := map[string]bool{}
 			v.t.EachMarked(mark, func(key string, _ int) bool { found[key] = true; return true })

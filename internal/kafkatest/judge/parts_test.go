@@ -16,20 +16,24 @@ func TestParts(t *testing.T) {
 		"    old_test.go:43: old: 40 runs compared with Kafka 4.4.0\n":                                                       {"runs of old Java clients": 40},
 		"    failover_test.go:319: Java through: 900 records acknowledged, 900 in the log\n":                                 {"records acknowledged": 900},
 	} {
-		for _, p := range parts {
-			for _, c := range p.counts {
-				assert.Equal(t, want[c.name], c.sum(text), "%s in %q", c.name, text)
+		t.Run(text, func(t *testing.T) {
+			for _, p := range parts {
+				for _, c := range p.counts {
+					assert.Equal(t, want[c.name], c.sum(text), "%s in %q", c.name, text)
+				}
 			}
-		}
+		})
 	}
 	wired := Result{Kafka: "4.4.0", Requests: 9}
 	clients := Result{Kafka: "4.4.0", Parts: map[string]Figures{"clients": {Counts: map[string]int{"runs of clients": 3}}}}
 	for name, both := range map[string]Result{"clients later": merge(wired, clients), "wire later": merge(clients, wired)} {
-		assert.Equal(t, 9, both.Requests, name)
-		assert.Equal(t, clients.Parts, both.Parts, name)
-		var page strings.Builder
-		write(&page, []Result{both})
-		assert.Contains(t, page.String(), "| 4.4.0 | 3 | 0 | passed |", name)
-		assert.NotContains(t, page.String(), "## Failover", name)
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, 9, both.Requests, name)
+			assert.Equal(t, clients.Parts, both.Parts, name)
+			var page strings.Builder
+			write(&page, []Result{both})
+			assert.Contains(t, page.String(), "| 4.4.0 | 3 | 0 | passed |", name)
+			assert.NotContains(t, page.String(), "## Failover", name)
+		})
 	}
 }
