@@ -158,10 +158,10 @@ func TestProxyServes(t *testing.T) {
 	}
 	check("at first", map[string]bool{"alice": true, "admin": true})
 	save(fmt.Sprintf(orders, "bob"))
-	log.wait(t, `ACLs taken over" acls=1 generation=2`)
+	log.wait(t, `ACLs loaded" acls=1 generation=2`)
 	check("after a change", map[string]bool{"bob": true, "admin": true})
 	save("Current ACLs for resource `junk`:\n")
-	log.wait(t, `ACLs not taken over.*acls.txt`)
+	log.wait(t, `ACLs not loaded.*acls.txt`)
 	check("after a fault", map[string]bool{"bob": true, "admin": true})
 
 	// What was refused is what suggest reads.
