@@ -36,7 +36,7 @@ func readCertificate(r io.Reader, file string) (certificateFile, error) {
 		}
 	}
 	if count == 0 {
-		return certificateFile{}, fmt.Errorf("%s holds no PEM block of type %s: expected a certificate in PEM, as openssl x509 writes it", file, certificateType)
+		return certificateFile{}, fmt.Errorf("%s has no PEM block of type %s: expected a certificate in PEM, as openssl x509 writes it", file, certificateType)
 	}
 	cert, err := x509.ParseCertificate(first)
 	if err != nil {

@@ -65,7 +65,7 @@ func allowEmptyFlag(cmd *cobra.Command) *bool {
 // errNoACL refuses a file without ACLs. The likely reason is that the command that feeds
 // the pipe failed, and a CI check of an empty set would often pass.
 func errNoACL(file string) error {
-	return fmt.Errorf("%s holds no ACL: expected at least one, or --%s", file, allowEmptyName)
+	return fmt.Errorf("%s has no ACL: expected at least one, or --%s", file, allowEmptyName)
 }
 
 // load returns a store with the ACLs of all files, or all their errors.
