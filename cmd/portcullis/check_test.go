@@ -54,10 +54,10 @@ func TestCheckByFlags(t *testing.T) {
 			"allowed: User:a with Group:b, Group:operators from 10.20.0.3, Alter on Cluster kafka-cluster\n" +
 				"reason: matching allow: (principal=Group:operators, host=10.20.0.0/16, operation=ALTER, permissionType=ALLOW) on ResourcePattern(resourceType=CLUSTER, name=kafka-cluster, patternType=LITERAL)\n"},
 		{"--principal User:a --operation Alter --topic x --super-users User:b;User:a", exitDone,
-			"allowed: User:a from 127.0.0.1, Alter on Topic x\nreason: super user: no ACL is looked at\n"},
+			"allowed: User:a from 127.0.0.1, Alter on Topic x\nreason: super user: no ACL was evaluated\n"},
 		{"--principal User:a --operation Alter --group x", exitDenied, "denied: User:a from 127.0.0.1, Alter on Group x\n" + byDefault},
 		{"--principal User:a --operation Delete --transactional-id x --allow-everyone-if-no-acl-found", exitDone,
-			"allowed: User:a from 127.0.0.1, Delete on TransactionalId x\nreason: default allow: no ACL covers the resource, and everyone is allowed then\n"},
+			"allowed: User:a from 127.0.0.1, Delete on TransactionalId x\nreason: default allow: no ACL covers the resource, and then everyone is allowed\n"},
 		{"--principal User:a --operation Write --transactional-id billing-1 --allow-everyone-if-no-acl-found", exitDenied,
 			"denied: User:a from 127.0.0.1, Write on TransactionalId billing-1\n" + byDefault},
 		{"--principal User:billing --operation Describe --topic payments.eu -o json", exitDone,
