@@ -248,8 +248,8 @@ func TestACLRefuses(t *testing.T) {
 	before := readAll(t, path)
 	const (
 		noResource = "portcullis: no resource is given: expected at least one of --topic, --group, --cluster, --transactional-id, --delegation-token, --user-principal"
-		noOne      = "portcullis: whom to allow or deny it is missing: expected --allow-principal or --deny-principal"
-		noAnswer   = "portcullis: nothing is removed: expected y or n on standard input, or --force"
+		noOne      = "portcullis: no principal is given: expected --allow-principal or --deny-principal"
+		noAnswer   = "portcullis: nothing was removed: expected y or n on standard input, or --force"
 		badNetwork = `invalid host: "10.0.0.0/99" is not a network in CIDR notation: expected an address, a slash and a mask length, such as 10.0.0.0/8`
 		allow      = "--allow-principal User:a "
 	)

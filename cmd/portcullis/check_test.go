@@ -116,7 +116,7 @@ func TestCheckOfSeveralFiles(t *testing.T) {
 		t.Errorf("no ACLs: %+v", got)
 	}
 	refuse(t, "", append(empty, "--allow-everyone-if-no-acl-found"),
-		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
+		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set")
 	// Everything that is wrong with all files.
 	one, other := file(t, "one", "{}\n"), file(t, "other", "\n?\n")
 	refuse(t, "", []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--acls", one, "--acls", "none", "--acls", other},
@@ -144,7 +144,7 @@ func TestCheckRefusesFlags(t *testing.T) {
 		{[]string{"--principal", "User:a", "--operation", "Read", "--topic", "a", "--cluster", "--group", "b"},
 			[]string{"portcullis: --topic, --group, --cluster are given: expected one of them, or --questions for many"}},
 		{[]string{"--principal", "User:a", "--operation", "Read", "--cluster=false"},
-			[]string{`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis check --help`}},
+			[]string{`portcullis: invalid argument "false" for "--cluster" flag: takes no value: give the flag alone, or omit it: see portcullis check --help`}},
 		{[]string{"--principal", "alice", "--group-principal", ":", "--operation", "Reed", "--topic", ""}, []string{
 			`portcullis: --principal "alice": expected Type:name, such as User:alice`,
 			`portcullis: --group-principal ":": expected principals of the form Type:name, such as Group:developers`,
@@ -159,8 +159,8 @@ func TestCheckRefusesFlags(t *testing.T) {
 			`portcullis: --semantics: unknown semantics "mine": expected documented, kafka-exact=4.2 or kafka-exact=4.4`,
 			`portcullis: --super-users: principal "d" has no colon: expected Type:name, such as "User:d"`}},
 		{[]string{"--questions", "q.csv", "--principal", "User:a", "--topic", "b", "--group-principal", "Group:c"},
-			[]string{"portcullis: --topic, --principal, --group-principal cannot be given with --questions: each question says it for itself"}},
-		{[]string{"--questions", "-", "--acls", "-"}, []string{"portcullis: standard input (-) can be read once: name files for the others"}},
+			[]string{"portcullis: --topic, --principal, --group-principal cannot be given with --questions: each question in the file has its own"}},
+		{[]string{"--questions", "-", "--acls", "-"}, []string{"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
 		{[]string{"--questions", "no such file"}, []string{"portcullis: open no such file: no such file or directory"}},
 		{[]string{"--questions", acme + "questions.csv", "--host", "here"}, []string{`portcullis: --host "here": expected an IP address, such as 10.0.0.1 or 2001:db8::1`}},
 	} {
@@ -169,6 +169,6 @@ func TestCheckRefusesFlags(t *testing.T) {
 	// What is asked is said once.
 	for _, flag := range []string{"principal", "operation", "host", "topic", "group", "questions", "super-users", "semantics", "output", "format"} {
 		refuse(t, "", ask("--"+flag, "a", "--"+flag, "b"),
-			`portcullis: invalid argument "b" for "`+map[bool]string{true: "-o, "}[flag == "output"]+"--"+flag+`" flag: it is given twice: see portcullis check --help`)
+			`portcullis: invalid argument "b" for "`+map[bool]string{true: "-o, "}[flag == "output"]+"--"+flag+`" flag: given twice: see portcullis check --help`)
 	}
 }

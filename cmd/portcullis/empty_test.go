@@ -10,7 +10,7 @@ import (
 // What comes from a command that failed is empty. No command that reads ACLs takes it,
 // so that no gate passes because its input is missing.
 func TestEmptyInputIsRefused(t *testing.T) {
-	const expected = " holds no ACL: expected at least one, or --allow-empty"
+	const expected = " has no ACL: expected at least one, or --allow-empty"
 	some := file(t, "some.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	trace := file(t, "trace.jsonl", `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Topic","name":"a"}`+"\n")
 	for _, command := range []string{
@@ -53,7 +53,7 @@ func TestEmptyTraceIsRefused(t *testing.T) {
 			empty := file(t, "empty.jsonl", text)
 			for _, args := range [][]string{{"--trace", trace, "--trace", empty}, {"--trace", empty, "--trace", trace}, {"--trace", empty}} {
 				args = append([]string{"suggest"}, args...)
-				refuse(t, "", args, "portcullis: "+empty+" holds no decision: expected at least one, or --allow-empty")
+				refuse(t, "", args, "portcullis: "+empty+" has no decision: expected at least one, or --allow-empty")
 			}
 			got := runWith("", "suggest", "--trace", trace, "--trace", empty, "--allow-empty")
 			assert.Equal(t, exitDone, got.status, got.stderr)

@@ -59,16 +59,16 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 	const (
 		keys       = "one of apiVersion, kind, items, metadata, spec, status"
 		operations = "one of Read, Write, Create, Delete, Alter, Describe, ClusterAction, AlterConfigs, DescribeConfigs, IdempotentWrite, All"
-		quoted     = " (in quotes, if it could be taken for something else)"
+		quoted     = " (in quotes, if YAML would read it as another type)"
 		header     = "KafkaPrincipal,ResourceType,PatternType,ResourceName,Operation,PermissionType,Host"
 		columns    = "each of KafkaPrincipal, ResourceType, PatternType, ResourceName, Operation, PermissionType, Host once"
 		match      = `{"principal":"User:a","host":"*","resource_type":"TOPIC","resource_name":"t","resource_pattern_type":"LITERAL","operation":"READ","permission":"ALLOW"}`
 	)
 	kafkaUser := func(rest string) string { return "apiVersion: kafka.strimzi.io/v1\nkind: KafkaUser\n" + rest }
 	for _, test := range []struct{ format, text, want string }{
-		{"strimzi", "a: [", "1:1: found no valid YAML (did not find expected node content), expected YAML"},
-		{"strimzi", "a: 1\n\tb: 2", "2:1: found no valid YAML (found a tab character that violates indentation), expected YAML"},
-		{"strimzi", "a: *b", "1:1: found no valid YAML (unknown anchor 'b' referenced), expected YAML"},
+		{"strimzi", "a: [", "1:1: found invalid YAML (did not find expected node content), expected YAML"},
+		{"strimzi", "a: 1\n\tb: 2", "2:1: found invalid YAML (found a tab character that violates indentation), expected YAML"},
+		{"strimzi", "a: *b", "1:1: found invalid YAML (unknown anchor 'b' referenced), expected YAML"},
 		{"strimzi", "[]", "1:1: found a list, expected a mapping with the keys apiVersion, kind, items, metadata, spec, status"},
 		{"strimzi", "kind: KafkaUser", "1:1: found a mapping without apiVersion, expected the keys apiVersion, kind"},
 		{"strimzi", kafkaUser("metadata: {name: a}\nspec: {}\n<<: {}"), `5:1: found the key "<<" (!!merge), expected ` + keys},
@@ -92,7 +92,7 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 		{"strimzi", user("    - {resource: {type: topic}, operations: [Read]}"), "8:18: found a mapping without name, expected the keys type, name"},
 		{"strimzi", user("    - {resource: {type: topic, name: 12}, operations: [Read]}"), `8:38: found "12" (!!int), expected a name, or * for all` + quoted},
 		{"strimzi", user("    - {resource: {type: topic, name: \"\"}, operations: [Read]}"), "8:38: found an empty name, expected a name, or * for all"},
-		{"strimzi", user("    - {resource: {type: cluster, name: kafka-cluster}, operations: [Read]}"), "8:18: found a cluster with a name or a pattern type, expected its type alone"},
+		{"strimzi", user("    - {resource: {type: cluster, name: kafka-cluster}, operations: [Read]}"), "8:18: found a cluster with a name or a pattern type, expected only its type"},
 		{"strimzi", user("    - {resource: {type: cluster}, operations: []}"), "8:47: found an empty list, expected at least one operation"},
 		{"strimzi", user("    - {resource: {type: cluster}, operations: [Read, CreateTokens]}"), `8:54: found "CreateTokens", expected ` + operations},
 		{"strimzi", user("    - {resource: {type: cluster}, operations: &o [Read]}\n    - {resource: {type: cluster}, operations: *o}"), `9:47: found the alias "*o", expected a list`},
@@ -113,7 +113,7 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 		{"rpk", "{\"matches\":[\n" + strings.Replace(match, "TOPIC", "SUBJECT", 1) + "]}", `2:50: found resource type "SUBJECT", expected one of Topic, Group, Cluster, TransactionalId, DelegationToken, User`},
 		{"rpk", `{"matches":[{"principal":"User:a"}]}`, `1:34: found "}", expected the key "host" or "resource_type" or "resource_name" or "resource_pattern_type" or "operation" or "permission"`},
 		{"rpk", `{"filters":[` + strings.Replace(match, "}", `,"message":"CLUSTER_AUTHORIZATION_FAILED"}`, 1) + `],"matches":[]}`,
-			`1:174: found a filter that failed: "CLUSTER_AUTHORIZATION_FAILED", expected a list that is whole`},
+			`1:174: found a filter that failed: "CLUSTER_AUTHORIZATION_FAILED", expected a complete list`},
 		{"rpk", `{"matches":[]} {}`, `1:16: found "{}", expected nothing more on this line`},
 
 		{"ksm", "", "1:1: found no header, expected " + header},
@@ -141,7 +141,7 @@ func TestForeignFormatsAreBounded(t *testing.T) {
 	for _, f := range []foreignFormat{strimziFormat, rpkFormat, ksmFormat} {
 		f.maxBytes = 9
 		got, err := f.read(strings.NewReader("\n\n12345678"), "file")
-		if want := "file:3:9: found more than 9 bytes, expected a smaller file: divide it"; got != nil || err == nil || err.Error() != want {
+		if want := "file:3:9: found more than 9 bytes, expected a smaller file: split it"; got != nil || err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, %v, want %s", f.name, got, err, want)
 		}
 		if _, err := f.read(io.MultiReader(strings.NewReader("a"), brokenReader{}), "file"); err == nil || err.Error() != "file: no space left" {
@@ -210,15 +210,15 @@ func TestForeignFormatsRefuseACLs(t *testing.T) {
 		{strimziFormat, binding(on(resource.LiteralPattern(resource.User, "User:a"))), "it knows no resource type User"},
 		{strimziFormat, binding(what(ops.TwoPhaseCommit)), "it knows no operation TwoPhaseCommit"},
 		{strimziFormat, binding(what(ops.CreateTokens)), "it knows no operation CreateTokens"},
-		{strimziFormat, binding(on(resource.LiteralPattern(resource.Cluster, "*"))), "the cluster has no name there but kafka-cluster"},
-		{strimziFormat, binding(on(resource.Pattern{Type: resource.Cluster, PatternType: resource.Prefixed, Name: resource.ClusterName})), "the cluster has no name there but kafka-cluster"},
+		{strimziFormat, binding(on(resource.LiteralPattern(resource.Cluster, "*"))), "in Strimzi the cluster has only the name kafka-cluster"},
+		{strimziFormat, binding(on(resource.Pattern{Type: resource.Cluster, PatternType: resource.Prefixed, Name: resource.ClusterName})), "in Strimzi the cluster has only the name kafka-cluster"},
 		{strimziFormat, binding(on(resource.LiteralPattern(resource.Cluster, resource.ClusterName))), ""},
 		{rpkFormat, binding(what(ops.TwoPhaseCommit)), "it knows no operation TWO_PHASE_COMMIT"},
 		{rpkFormat, binding(what(ops.DescribeTokens)), ""},
 		{rpkFormat, binding(who("User:<&>\u2028")), ""},
 		{ksmFormat, binding(on(resource.LiteralPattern(resource.User, "User:a"))), "it knows no resource type User"},
 		{ksmFormat, binding(what(ops.CreateTokens)), "it knows no operation CreateTokens"},
-		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, "a\r\nb"))), "CSV does not tell a carriage return from the end of a line"},
+		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, "a\r\nb"))), "a carriage return in CSV is read as the end of a line"},
 		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, " a\nb\",\\."))), ""},
 		{rpkFormat, binding(who("alice")), `invalid principal: principal "alice" has no colon: expected Type:name, such as "User:alice"`},
 		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, "\xff"))), `invalid name: "\xff" is not valid UTF-8: expected the text that a Kafka client would send`},
@@ -251,7 +251,7 @@ func TestForeignFormatsRefuseACLs(t *testing.T) {
 func TestForeignFormatsReadBack(t *testing.T) {
 	one, two := binding(), binding(func(b *acl.Binding) { b.Entry.Host = "::1" })
 	for want, render := range map[string][]acl.Binding{
-		"cannot be written as ksm: it would be read back as another one": {two},
+		"cannot be written as ksm: it would be read back as another ACL": {two},
 		"cannot be written as ksm: it would be read back twice":          {one, one},
 	} {
 		f := ksmFormat

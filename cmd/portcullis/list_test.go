@@ -86,7 +86,7 @@ func TestListRefuses(t *testing.T) {
 	for _, args := range [][]string{{"list"}, {"list", "--principal", "User:a"}, {"convert", "--to", "kafka-acls"}} {
 		refuse(t, dump, append(args, "--acls", "-"),
 			`portcullis: the ACL (principal=User:a, host=*, operation=READ, permissionType=ALLOW) on ResourcePattern(resourceType=GROUP, name="a\nb", patternType=LITERAL) `+
-				`cannot be written as kafka-acls: the name has characters that are not printable, which only the formats json and rpk escape`)
+				`cannot be written as kafka-acls: the name has unprintable characters; only the formats json and rpk can escape them`)
 	}
 }
 

@@ -95,7 +95,7 @@ func TestUsage(t *testing.T) {
 	// Without the cluster there would be no filter, and all ACLs would be listed.
 	for _, command := range []string{"list", "acl list", "acl add"} {
 		refuse(t, "", append(strings.Fields(command), "--cluster=false"),
-			`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis `+command+" --help")
+			`portcullis: invalid argument "false" for "--cluster" flag: takes no value: give the flag alone, or omit it: see portcullis `+command+" --help")
 	}
 	for _, command := range []string{"check", "list", "explain", "who-can", "what-can", "lint", "diff"} {
 		refuse(t, "", []string{command}, `portcullis: required flag(s) "acls" not set`)
@@ -106,7 +106,7 @@ func TestUsage(t *testing.T) {
 	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "--format", "yaml"},
 		`portcullis: --format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`)
 	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "-o", "yaml"}, `portcullis: --output "yaml": expected text or json`)
-	refuse(t, "", []string{"list", "--acls", "-", "--acls", "-"}, "portcullis: standard input (-) can be read once: name files for the others")
+	refuse(t, "", []string{"list", "--acls", "-", "--acls", "-"}, "portcullis: standard input (-) can be read only once: use files for the other inputs")
 }
 
 func TestHelpVersionAndCompletion(t *testing.T) {

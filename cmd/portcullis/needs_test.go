@@ -122,11 +122,11 @@ func TestNeedsRefuses(t *testing.T) {
 		{[]string{"--for", "consumer", "--grants", "Read:Topic"}, []string{"portcullis: --grants and --for are given: expected one of them"}},
 		{[]string{"Fetch", "Produce"}, []string{"portcullis: accepts at most 1 arg(s), received 2"}},
 		{[]string{"--topic", "a", "--user-principal", "b", "--principal", "c", "-o", "xml"}, []string{
-			"portcullis: --topic says what a client works with: expected --for too",
-			"portcullis: --user-principal says what a client works with: expected --for too",
-			"portcullis: --principal says who a client is: expected --for too",
+			"portcullis: --topic needs --for",
+			"portcullis: --user-principal needs --for",
+			"portcullis: --principal needs --for",
 			`portcullis: --output "xml": expected text or json`}},
-		{[]string{"--for", "consumer", "--host", "10.0.0.1"}, []string{"portcullis: --host is where a principal is allowed: expected --principal too"}},
+		{[]string{"--for", "consumer", "--host", "10.0.0.1"}, []string{"portcullis: --host needs --principal"}},
 		{[]string{"--for", "producer", "--group", "g", "--topic", "", "--topic", "\xff"}, []string{
 			`portcullis: --topic "": expected the name of one resource`,
 			`portcullis: --topic "\xff": expected valid UTF-8`,
@@ -143,6 +143,6 @@ func TestNeedsRefuses(t *testing.T) {
 	}
 	for _, flag := range []string{"for", "grants", "principal", "host"} {
 		refuse(t, "", []string{"protocol", "--" + flag, "a", "--" + flag, "b"},
-			`portcullis: invalid argument "b" for "--`+flag+`" flag: it is given twice: see portcullis protocol --help`)
+			`portcullis: invalid argument "b" for "--`+flag+`" flag: given twice: see portcullis protocol --help`)
 	}
 }

@@ -29,14 +29,14 @@ func TestProxyUsage(t *testing.T) {
 		lines []string
 	}{
 		{"", []string{
-			"portcullis: the ACLs come from one place: expected --acls or --mirror-acls",
-			"portcullis: there is one cluster: expected --upstream or --embedded",
+			"portcullis: expected either --acls or --mirror-acls",
+			"portcullis: expected either --upstream or --embedded",
 			"portcullis: --listen is missing" + more,
 		}},
 		{"--acls a --mirror-acls --embedded --upstream b:1", []string{
-			"portcullis: the ACLs come from one place: expected --acls or --mirror-acls",
-			"portcullis: there is one cluster: expected --upstream or --embedded",
-			"portcullis: --mirror-acls with --embedded: that cluster has no ACLs",
+			"portcullis: expected either --acls or --mirror-acls",
+			"portcullis: expected either --upstream or --embedded",
+			"portcullis: --mirror-acls cannot be given with --embedded: the embedded cluster has no ACLs",
 		}},
 		{"--acls a --upstream b:1 --listen SSL://c:1 --tls-cert d --upstream-user e --keytab f --upstream-ca g", []string{
 			"portcullis: --tls-cert needs --tls-key",
@@ -46,7 +46,7 @@ func TestProxyUsage(t *testing.T) {
 		}},
 		{"--acls a --upstream b:1 --listen PLAINTEXT://c:1 --demo x --embedded-topics y", []string{
 			"portcullis: --embedded-topics needs --embedded",
-			"portcullis: --demo needs --embedded, and has a listener and users of its own: leave --listen and --users out",
+			"portcullis: --demo needs --embedded and has its own listener and users: omit --listen and --users",
 			`portcullis: --demo "x": expected user=topic`,
 		}},
 		{"--acls a --upstream b:1 --listen c:1", []string{`portcullis: --listen "c:1": expected protocol://host:port, such as SASL_SSL://127.0.0.1:9192`}},

@@ -64,8 +64,8 @@ func TestQuestionsThatAreRefused(t *testing.T) {
 		{"", []string{"1:1: found no question, expected at least one"}},
 		{"principal,operation,resourceType,name\n", []string{"1:1: found no question, expected at least one"}},
 		{"principal,operation,type,name,name\nUser:a,Read,Topic,a\n", []string{
-			`1:21: found the column "type", expected each of principal, operation, resourceType, name, host, groups once at the most`,
-			`1:31: found the column "name", expected each of principal, operation, resourceType, name, host, groups once at the most`,
+			`1:21: found the column "type", expected each of principal, operation, resourceType, name, host, groups at most once`,
+			`1:31: found the column "name", expected each of principal, operation, resourceType, name, host, groups at most once`,
 			"1:1: found a header without resourceType, expected a header such as principal,operation,resourceType,name,host,groups, or JSON lines"}},
 		{"\"principal\n", []string{`1:12: found extraneous or missing " in quoted-field, ` + needQuotes}},
 		{header + "alice,here,Reed,Queue,,staff\nUser:a,,Read,Topic,a\nUser:\"a,,Read,Topic,a,\nUser:b,,Any,Any,a,;Group:x;y\n", []string{

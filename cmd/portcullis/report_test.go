@@ -210,7 +210,7 @@ func TestReportRefuses(t *testing.T) {
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", "", "--semantics", "x"},
 		`portcullis: --semantics: unknown semantics "x": expected documented, kafka-exact=4.2 or kafka-exact=4.4`, `portcullis: --html "": expected the name of a file, or -`)
 	refuse(t, "", []string{"report", "--acls", "-", "--allow-empty", "--html", "-", "--allow-everyone-if-no-acl-found"},
-		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
+		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set")
 	missing := filepath.Join(t.TempDir(), "missing", "x.html")
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", missing}, "portcullis: open "+missing+": no such file or directory")
 	if got := runWith("", "report", "--acls", "-", "--allow-empty", "--html", "-"); got.status != exitDone || len(dataOf(t, got.stdout).Rows) != 1 {
