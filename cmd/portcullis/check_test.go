@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// ask is a question about acme by flags; what comes after it is added.
+// ask is a question about acme by flags. Tests append further flags.
 func ask(args ...string) []string {
 	return append([]string{"check", "--acls", acme + "acls.txt"}, args...)
 }
@@ -78,7 +78,7 @@ func TestCheckByFlags(t *testing.T) {
 	}
 }
 
-// What a client chose must not act on the terminal, nor look like another answer.
+// A client's text must not act on the terminal or look like another answer.
 func TestCheckShowsTextSafely(t *testing.T) {
 	for name, shown := range map[string]string{
 		"a\x1b[2J":           `"a\x1b[2J"`,
@@ -110,14 +110,14 @@ func TestCheckOfSeveralFiles(t *testing.T) {
 	if got := runWith("", append(args, "-", "--allow-empty")...); got.status != exitDone {
 		t.Errorf("an ALLOW in one file and an empty other: %+v", got)
 	}
-	// An empty dump, as a command leaves that failed, must not allow everything.
+	// An empty dump, from a command that failed, must not allow everything.
 	empty := []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--allow-empty", "--acls", "-"}
 	if got := runWith("", empty...); got.status != exitDenied {
 		t.Errorf("no ACLs: %+v", got)
 	}
 	refuse(t, "", append(empty, "--allow-everyone-if-no-acl-found"),
 		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set")
-	// Everything that is wrong with all files.
+	// All errors in all files.
 	one, other := file(t, "one", "{}\n"), file(t, "other", "\n?\n")
 	refuse(t, "", []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--acls", one, "--acls", "none", "--acls", other},
 		one+`:1:2: found "}", expected the key "resourceType" or "name" or "patternType" or "principal" or "host" or "operation" or "permission"`,
@@ -166,7 +166,7 @@ func TestCheckRefusesFlags(t *testing.T) {
 	} {
 		refuse(t, "", ask(test.args...), test.want...)
 	}
-	// What is asked is said once.
+	// A flag of the question can be given only once.
 	for _, flag := range []string{"principal", "operation", "host", "topic", "group", "questions", "super-users", "semantics", "output", "format"} {
 		refuse(t, "", ask("--"+flag, "a", "--"+flag, "b"),
 			`portcullis: invalid argument "b" for "`+map[bool]string{true: "-o, "}[flag == "output"]+"--"+flag+`" flag: given twice: see portcullis check --help`)

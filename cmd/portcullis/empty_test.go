@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// What comes from a command that failed is empty. No command that reads ACLs takes it,
-// so that no gate passes because its input is missing.
+// The output of a command that failed is empty. Every command that reads ACLs refuses
+// empty input, so that no CI check passes because its input is missing.
 func TestEmptyInputIsRefused(t *testing.T) {
 	const expected = " has no ACL: expected at least one, or --allow-empty"
 	some := file(t, "some.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
@@ -45,7 +45,7 @@ func TestEmptyInputIsRefused(t *testing.T) {
 	}
 }
 
-// A trace is no sample if a part of it is missing: each file has to hold a decision.
+// A trace with a missing part is not a sample: each file must have a decision.
 func TestEmptyTraceIsRefused(t *testing.T) {
 	trace := file(t, "trace.jsonl", `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Topic","name":"a"}`+"\n")
 	for name, text := range map[string]string{"nothing": "", "blank lines": "\n\n"} {
@@ -61,7 +61,7 @@ func TestEmptyTraceIsRefused(t *testing.T) {
 	}
 }
 
-// A list of super users with commas is one super user whose name nobody has.
+// A list of super users with commas is one super user with a name that no client has.
 func TestSuperUsersWithCommas(t *testing.T) {
 	acls := file(t, "acls.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	for list, warned := range map[string]bool{
@@ -78,11 +78,11 @@ func TestSuperUsersWithCommas(t *testing.T) {
 	}
 }
 
-// The password of the proxy does not cross a network in clear without a warning.
+// The proxy warns before it sends its password over a network in clear text.
 func TestPlainUpstreamIsWarnedOf(t *testing.T) {
 	acls := file(t, "acls.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	password := file(t, "password", "secret\n")
-	// The audit log is a folder, so that the proxy ends at once.
+	// The audit log is a folder, so that the proxy exits at once.
 	base := []string{"proxy", "--acls", acls, "--listen", "PLAINTEXT://127.0.0.1:0", "--upstream-user", "u", "--upstream-password-file", password, "--audit-log", t.TempDir()}
 	for args, warned := range map[string]bool{
 		"--upstream kafka:1 --upstream-mechanism PLAIN": true, "--upstream 127.0.0.1:1 --upstream 10.0.0.1:1 --upstream-mechanism PLAIN": true,

@@ -21,7 +21,7 @@ import (
 
 const formatsData = "testdata/formats/"
 
-// The files are written in the shapes that the tools' own documentation shows.
+// The files have the forms that the documentation of the tools shows.
 func TestForeignFormats(t *testing.T) {
 	for _, test := range []struct{ file, format, dump string }{
 		{"users.yaml", "strimzi", "users.txt"},
@@ -136,7 +136,7 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 	}
 }
 
-// A file of more mistakes, or more bytes, than are read.
+// A file with more errors, or more bytes, than the limit.
 func TestForeignFormatsAreBounded(t *testing.T) {
 	for _, f := range []foreignFormat{strimziFormat, rpkFormat, ksmFormat} {
 		f.maxBytes = 9
@@ -162,7 +162,7 @@ func TestForeignFormatsAreBounded(t *testing.T) {
 			t.Errorf("%s: status %d, %d errors", format, got.status, n)
 		}
 	}
-	// Nesting and references, which make little text much.
+	// Nesting and references, which expand a small text.
 	for _, text := range []string{strings.Repeat("[", 1<<20), strings.Repeat("? ", 1<<20), "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n"} {
 		if got := runWith(text, "convert", "--acls", "-", "--format", "strimzi", "--to", "json"); got.status != exitError || got.stdout != "" {
 			t.Errorf("%.20q: %+v", text, got)
@@ -234,7 +234,7 @@ func TestForeignFormatsRefuseACLs(t *testing.T) {
 			t.Errorf("got %v and %q, want %s", err, &out, want)
 		}
 	}
-	// Of two users that would be one KafkaUser, neither is written.
+	// If two principals would be the same KafkaUser, neither is written.
 	both := []acl.Binding{binding(), binding(who("User:CN=alice")), binding(who("User:bob"))}
 	var out bytes.Buffer
 	err := strimziFormat.write(&out, slices.Values(both))
@@ -247,7 +247,7 @@ func TestForeignFormatsRefuseACLs(t *testing.T) {
 	}
 }
 
-// A text that means something else is not written.
+// A text with another meaning is not written.
 func TestForeignFormatsReadBack(t *testing.T) {
 	one, two := binding(), binding(func(b *acl.Binding) { b.Entry.Host = "::1" })
 	for want, render := range map[string][]acl.Binding{
@@ -314,8 +314,8 @@ func genACLs(t *rapid.T) []acl.Binding {
 	return slices.Compact(list)
 }
 
-// TestForeignFormatsRoundTrip writes what a format can hold and reads it again, and
-// has everything else refused by name.
+// TestForeignFormatsRoundTrip writes the ACLs that a format can hold and reads them back.
+// All others are refused by name.
 func TestForeignFormatsRoundTrip(t *testing.T) {
 	written, refused := map[string]int{}, map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -355,8 +355,8 @@ func TestForeignFormatsRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzForeignFormats reads anything as each format. What is read is valid, and what
-// of it the format can hold is written and read again.
+// FuzzForeignFormats reads any text as each format. The ACLs that are read are valid,
+// and those that the format can hold can be written and read back.
 func FuzzForeignFormats(f *testing.F) {
 	formats := []foreignFormat{strimziFormat, rpkFormat, ksmFormat}
 	files, err := filepath.Glob(formatsData + "*")

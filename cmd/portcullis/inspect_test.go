@@ -13,8 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "write the files of testdata/golden")
 
-// goldenRuns are runs of the commands that inspect ACLs, on the examples; each has
-// what it writes in testdata/golden.
+// goldenRuns are runs of the commands that inspect ACLs, on the examples. Their output
+// is in testdata/golden.
 var goldenRuns = []struct{ name, args string }{
 	{"explain-deny", "explain --acls ACME --principal User:contractor --operation Read --topic customers.pii --host 10.20.7.4"},
 	{"explain-deny-json", "explain --acls ACME --principal User:contractor --operation Read --topic customers.pii --host 10.20.7.4 -o json --limit 2"},
@@ -143,7 +143,7 @@ func TestLintFindsNothing(t *testing.T) {
 	expect(t, exitDone, "", "ACLs: 1, findings: 0, removable: 0\n", acls, "lint", "--acls", "-")
 }
 
-// The two sides of a diff mirror each other, and "-" is the access that is gone.
+// The two sides of a diff mirror each other, and "-" is lost access.
 func TestDiffOfFiles(t *testing.T) {
 	lines := strings.SplitAfter(readAll(t, acme+"acls.jsonl"), "\n")
 	var without []string
@@ -161,7 +161,7 @@ func TestDiffOfFiles(t *testing.T) {
 	expect(t, exitDenied, "- "+region, "", "", "diff", "--acls", changed, "--new-acls", acme+"acls.txt")
 }
 
-// What is suggested allows what the trace has allowed.
+// The suggested ACLs allow what the trace allowed.
 func TestSuggestionAllowsTheTrace(t *testing.T) {
 	suggested := runWith("", "suggest", "--trace", acme+"answers.jsonl", "-o", "json")
 	if suggested.status != exitDone {
@@ -183,7 +183,7 @@ func TestSuggestLeavesOver(t *testing.T) {
 	expect(t, exitDenied, "", "decisions: 2, allowed: 2, to super users: 0, denied: 0; ACLs suggested: 0\n"+
 		`left over: "User:\x1b" from "fe80::1%e\n0", Write on Topic of any name: it is about any resource of the type, and the trace does not show which`+"\n"+
 		`left over: User:a from 10.0.0.1, Read on Group *: an ACL on LITERAL "*" is on every resource of the type`+"\n", trace, "suggest", "--trace", "-")
-	// What the text format cannot hold, the JSON one can.
+	// JSON can hold ACLs that the text format cannot.
 	const control = `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Group","name":"a\nb"}` + "\n"
 	if got := runWith(control, "suggest", "--trace", "-"); got.status != exitError || !strings.Contains(got.stderr, "cannot be written as kafka-acls") {
 		t.Errorf("%+v", got)
@@ -196,7 +196,7 @@ func TestSuggestLeavesOver(t *testing.T) {
 	}
 }
 
-// A name in quotation marks is read as whoever wrote the log meant it.
+// --trace-format says whether a name in quotation marks is escaped.
 func TestSuggestAsksWhoWroteTheLog(t *testing.T) {
 	const line = `Principal = User:a is Allowed operation = READ from host = 10.0.0.1 on resource = Group:LITERAL:"g\x20h" for request = JoinGroup with resourceRefCount = 1 based on rule DefaultAllow` + "\n"
 	refuse(t, line, []string{"suggest", "--trace", "-"},
@@ -209,7 +209,7 @@ func TestSuggestAsksWhoWroteTheLog(t *testing.T) {
 	}
 }
 
-// What somebody has named must not act on the terminal.
+// Names must not act on the terminal.
 func TestInspectShowsTextSafely(t *testing.T) {
 	const acls = `{"resourceType":"GROUP","name":"\u001b[2J","patternType":"PREFIXED","principal":"User:\u001b","host":"fe80::1%\u001b","operation":"READ","permission":"ALLOW"}` + "\n" +
 		`{"resourceType":"GROUP","name":"\u202e","patternType":"LITERAL","principal":"User:*","host":"*","operation":"READ","permission":"DENY"}` + "\n"

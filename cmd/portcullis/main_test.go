@@ -12,7 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes the scripts run the program as a process of its own.
+// TestMain lets the scripts run the program as a separate process.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"portcullis": main})
 }
@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// result is what a run of the program leaves.
+// result is the output and the exit status of a run of the program.
 type result struct {
 	status         int
 	stdout, stderr string
@@ -44,7 +44,7 @@ func runWith(stdin string, args ...string) result {
 }
 
 // expect fails the test unless the program ends with this status and writes
-// exactly this. What it writes with status 2 goes to standard error alone.
+// exactly this. With status 2 it writes only to standard error.
 func expect(t *testing.T, status int, stdout, stderr, stdin string, args ...string) {
 	t.Helper()
 	got := runWith(stdin, args...)
@@ -166,8 +166,8 @@ func TestOutputThatFails(t *testing.T) {
 	}
 }
 
-// What is given on the command line stands escaped in errors: names of files, as a pattern of
-// the shell finds them, and flags.
+// Errors escape the command line: flags, and names of files, which can come from a pattern
+// of the shell.
 func TestErrorsAreEscaped(t *testing.T) {
 	odd := "a\u202e\x1b[31m\u009b"
 	const escaped = `a\u202e\x1b[31m\u009b`

@@ -38,8 +38,7 @@ func TestNeeds(t *testing.T) {
 		"protocol", "--for", "producer", "--topic", "<a>", "-o", "json")
 }
 
-// Each name that a client needs something on is one that a flag replaces, or the
-// cluster's.
+// Every name in the needs of a client can be replaced by a flag, or is the cluster's.
 func TestNeedNamesAreThoseOfTheClients(t *testing.T) {
 	needed := map[string]bool{resource.ClusterName: true}
 	for _, c := range ops.Clients() {
@@ -61,7 +60,7 @@ func TestNeedNamesAreThoseOfTheClients(t *testing.T) {
 	}
 }
 
-// nameFlags gives every name that a client needs.
+// nameFlags returns flags for every name in the needs of a client.
 func nameFlags(t *testing.T, client string) []string {
 	t.Helper()
 	c, err := ops.ParseClient(client)
@@ -77,7 +76,7 @@ func nameFlags(t *testing.T, client string) []string {
 	return args
 }
 
-// What is printed as ACLs is what check allows, and nothing of it is superfluous.
+// The printed ACLs allow exactly the needs, and none of them is superfluous.
 func TestNeedsAsACLs(t *testing.T) {
 	for _, c := range ops.Clients() {
 		args := append([]string{"protocol", "--for", c.Name, "--principal", "User:u"}, nameFlags(t, c.Name)...)

@@ -66,7 +66,7 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 		{"DEFAULT", "", exitDone, "mapped: \"\" to User:\nrule 0: mapped: DEFAULT\n", ""},
 		{"RULE:^CN=(a)?(b*)/$1$2 /", "CN=b", exitDone,
 			"mapped: CN=b to \"User:b \"\nrule 0: mapped: RULE:^CN=(a)?(b*)/$1$2 /\n  CN=b becomes \"b \"\n    replaced CN=b: $1 is \"\", $2 is b\n", ""},
-		// Java searches on behind the whole match, and finds nothing there, twice.
+		// Java continues the search after the whole match, and finds an empty match.
 		{"RULE:.*/x/", "a", exitDone,
 			"mapped: a to User:xx\nrule 0: mapped: RULE:.*/x/\n  a becomes xx\n    replaced a\n    replaced \"\"\n", ""},
 		{"RULE:a/${b}/", "a", exitDenied,
@@ -81,7 +81,7 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 		{"RULE:^CN=(?!root)(.*)$/$1/", "CN=a", exitDone,
 			"mapped: CN=a to User:a\nrule 0: mapped: RULE:^CN=(?!root)(.*)$/$1/\n  CN=a becomes a\n    replaced CN=a: $1 is a\n",
 			"warning: SSL rule 0 \"RULE:^CN=(?!root)(.*)$/$1/\", at offset 9 of the list: look-ahead: it needs backtracking, see Backtracking\n"},
-		// What a client chose must not act on the terminal, nor look like another answer.
+		// A client's text must not act on the terminal or look like another answer.
 		{"RULE:(?s)^CN=(.*)$/$1/", "CN=\x1b[2J to User:a\nmapped", exitDone,
 			`mapped: "CN=\x1b[2J to User:a\nmapped" to "User:\x1b[2J to User:a\nmapped"` + "\nrule 0: mapped: RULE:(?s)^CN=(.*)$/$1/\n" +
 				`  "CN=\x1b[2J to User:a\nmapped" becomes "\x1b[2J to User:a\nmapped"` + "\n" +
@@ -92,7 +92,7 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 	} {
 		expect(t, test.status, test.stdout, test.stderr, "", "principal", "--ssl-rules", test.rules, "--dn", test.dn)
 	}
-	// Without rules those of a broker that sets none.
+	// Without rules, the default rules of a broker apply.
 	expect(t, exitDone, "mapped: CN=a to User:CN=a\nrule 0: mapped: DEFAULT\n", "", "", "principal", "--dn", "CN=a")
 }
 
@@ -121,10 +121,10 @@ func TestPrincipalOfCertificates(t *testing.T) {
 	text := certificatePEM(t, billing)
 	expect(t, exitDone, mapped, partnersWarning, "", "principal", "--properties", acme+"server.properties", "--cert", file(t, "billing.pem", text))
 	expect(t, exitDone, mapped, partnersWarning, text, "principal", "--properties", acme+"server.properties", "--cert", "-")
-	// With the certificates of its issuers behind it.
+	// Followed by the certificates of its issuers.
 	chain := text + certificatePEM(t, pkix.Name{CommonName: "CA"})
 	expect(t, exitDone, "mapped: CN=Billing,OU=Services,O=Acme to User:CN=Billing,OU=Services,O=Acme\nrule 0: mapped: DEFAULT\n",
-		"warning: standard input holds 2 certificates: the first is used\n", chain, "principal", "--cert", "-")
+		"warning: standard input has 2 certificates: the first is used\n", chain, "principal", "--cert", "-")
 	// An attribute that the client may have chosen.
 	expect(t, exitDone, `mapped: "CN=x\\,CN\\=\u202e" to "User:CN=x\\,CN\\=\u202e"`+"\nrule 0: mapped: DEFAULT\n", "",
 		certificatePEM(t, pkix.Name{CommonName: "x,CN=\u202e"}), "principal", "--cert", "-")
@@ -200,7 +200,7 @@ func TestPrincipalFromProperties(t *testing.T) {
 	byDefault := "mapped: CN=Eve to User:CN=Eve\nrule 0: mapped: DEFAULT\n"
 	for text, stderr := range map[string]string{
 		"": "",
-		// Rules of the other kind are not looked at.
+		// Rules of the other kind are not parsed.
 		"sasl.kerberos.principal.to.local.rules=RULE":                                                         "",
 		"listener.name..ssl.principal.mapping.rules=RULE:CN=Eve/x/":                                           "warning: standard input: listener.name..ssl.principal.mapping.rules has other rules for one listener: --listener uses them\n",
 		"principal.builder.class=org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder": "",
@@ -211,7 +211,7 @@ func TestPrincipalFromProperties(t *testing.T) {
 			t.Errorf("%q: %+v", text, got)
 		}
 	}
-	// A listener without rules of its own has those of the broker.
+	// A listener without its own rules uses those of the broker.
 	expect(t, exitDone, byDefault, "", "", "principal", "--properties", file(t, "f", "ssl.principal.mapping.rules=DEFAULT"), "--listener", "a", "--dn", "CN=Eve")
 	expect(t, exitDone, "mapped: a@R to User:a\nrule 0: mapped with a: RULE:[1:$1]\n", "", "sasl.kerberos.principal.to.local.rules: RULE:[1:$1] , DEFAULT\nssl.principal.mapping.rules=RULE",
 		"principal", "--properties", "-", "--name", "a@R", "--realm", "R")

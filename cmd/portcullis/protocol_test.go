@@ -12,7 +12,7 @@ import (
 
 const docs = "../../docs/"
 
-// The whole table is the page and the file of the documentation.
+// The output for the whole table is the page and the JSON file of the documentation.
 func TestProtocol(t *testing.T) {
 	page := readAll(t, docs+"protocol.md")
 	_, sections, ok := strings.Cut(page, "\n## 0 Produce")
@@ -98,7 +98,7 @@ func TestProtocolGrants(t *testing.T) {
 	}
 }
 
-// Every step of the table is opened up by its own operation and by All.
+// --grants lists every step of the table for its own operation and for All.
 func TestProtocolGrantsAreTheTable(t *testing.T) {
 	lines := 0
 	for _, typ := range resource.Types() {

@@ -77,7 +77,7 @@ func TestProxyConfigFile(t *testing.T) {
 		users+`:3:1: found a line, expected user:password, each user once`)
 }
 
-// buffer is what a program that still runs has written.
+// buffer collects the output of a program that still runs.
 type buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -108,8 +108,8 @@ func (b *buffer) wait(t *testing.T, pattern string) string {
 const orders = "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL)`:\n" +
 	"\t(principal=User:%s, host=*, operation=WRITE, permissionType=ALLOW)\n\n"
 
-// The proxy follows its file, keeps the set in force when the file breaks, tells its
-// metrics, and ends when it is told to.
+// The proxy watches its file, keeps the previous ACLs if the file has an error, serves
+// metrics, and stops on request.
 func TestProxyServes(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
 	if err != nil {
@@ -164,7 +164,7 @@ func TestProxyServes(t *testing.T) {
 	log.wait(t, `ACLs not loaded.*acls.txt`)
 	check("after a fault", map[string]bool{"bob": true, "admin": true})
 
-	// What was refused is what suggest reads.
+	// suggest can read the refusals.
 	got := runWith(refused.wait(t, `(?s).*"principal":"User:bob".*"principal":"User:alice".*\n`), "suggest", "--trace", "-", "--trace-format", "json")
 	require.Regexp(t, `^decisions: [0-9]+, allowed: 0, to super users: 0, denied: [0-9]+;`, got.stderr)
 	require.Equal(t, exitDone, got.status)
@@ -202,7 +202,7 @@ func TestProxyWithoutACLs(t *testing.T) {
 	assert.Contains(t, got.stderr, "expected at least one binding, or a checksum file if the set is empty on purpose")
 }
 
-// The audit log is a file that only its owner reads, and what it holds stays.
+// Only its owner can read the audit log, and the proxy appends to it.
 func TestProxyAuditLog(t *testing.T) {
 	for _, name := range []string{"", "old\n"} {
 		p := &proxyCommand{auditLog: &once{text: filepath.Join(t.TempDir(), "audit.jsonl")}}

@@ -43,7 +43,7 @@ func TestQuestionsOfBothFormats(t *testing.T) {
 		for _, variant := range []string{questions, "\uFEFF" + questions, strings.ReplaceAll(questions, "\n", "\r\n")} {
 			expect(t, exitDenied, allowed+grouped+denied, "questions: 3, allowed: 2, denied: 1\n", variant, askFile(t)...)
 		}
-		// The host of those that name none.
+		// The default host.
 		got := runWith(questions, askFile(t, "--host", "10.0.0.1")...)
 		if got.status != exitDone || got.stdout != allowed+grouped+allowed || got.stderr != "questions: 3, allowed: 3, denied: 0\n" {
 			t.Errorf("with --host: %+v", got)
@@ -102,7 +102,7 @@ func TestQuestionsThatAreRefused(t *testing.T) {
 	}
 }
 
-// What is wrong with the ACLs and what is wrong with the questions is said at once.
+// Errors in the ACLs and in the questions are reported together.
 func TestQuestionsAndACLsThatAreRefused(t *testing.T) {
 	acls, questions := file(t, "acls", "?\n"), file(t, "questions", "{\n")
 	refuse(t, "", []string{"check", "--acls", acls, "--format", "zookeeper", "--questions", questions},

@@ -16,7 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// hostileNames is what somebody could name things to have a page run it.
+// hostileNames are names that an attacker could choose to run code in the page.
 var hostileNames = []string{
 	`</script><img src=x onerror="hacked=1">`,
 	`<!--<script>hacked=1</script>`,
@@ -53,7 +53,7 @@ func hostileACLs() string {
 	return encodeACLs(list...)
 }
 
-// manyACLs returns n ACLs as a large installation has: of each team ten, on its prefixes
+// manyACLs returns n ACLs as in a large installation: ten for each team, on its prefixes
 // and topics, from its hosts.
 func manyACLs(n int) string {
 	var list []acl.Binding
@@ -161,8 +161,8 @@ func TestReportPolicy(t *testing.T) {
 	}
 }
 
-// The bound is of what a browser opens at once; most of it is that each ACL is there, with
-// the cell it makes.
+// The limit is a size that a browser opens at once. Most of the size is the ACLs and
+// their cells.
 func TestReportSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("10,000 ACLs")
@@ -180,7 +180,7 @@ func TestReportSize(t *testing.T) {
 	}
 }
 
-// No host is left out where there are many.
+// No host is omitted from a long list.
 func TestReportOfManyHosts(t *testing.T) {
 	var list []acl.Binding
 	for i := range 3000 {
