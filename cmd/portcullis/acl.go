@@ -153,7 +153,7 @@ func (a *aclCommand) addChangeFlags(cmd *cobra.Command) {
 }
 
 func (a *aclCommand) addListFlags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&a.selection.principals, "principal", nil, "list the ACLs for `Type:name` only; may be repeated")
+	cmd.Flags().StringArrayVar(&a.selection.principals, "principal", nil, "list only the ACLs for `Type:name`; may be repeated")
 }
 
 func (a *aclCommand) run(cmd *cobra.Command, action aclAction) error {
