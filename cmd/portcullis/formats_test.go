@@ -125,7 +125,7 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 		{"ksm", header + "\nUser:bob,Any,LITERAL,g,Write,Deny,*\n", `2:10: found resource type "Any", expected one of Topic, Group, Cluster, TransactionalId, DelegationToken, User`},
 		{"ksm", header + "\nbob,Group,LITERAL,,Read,Denied,\n", `2:1: found principal "bob", expected Type:name, such as User:alice` + "\n" + `2:19: found resource name "", expected a name, or * for all` + "\n" +
 			`2:25: found permission "Denied", expected ALLOW or DENY` + "\n" + `2:32: found host "", expected an address, * for all, or a network such as 10.0.0.0/8`},
-		{"ksm", header + "\n\"User:bob,Group", `2:16: found extraneous or missing " in quoted-field, expected double quotes only around a whole field, and twice inside of it`},
+		{"ksm", header + "\n\"User:bob,Group", `2:16: found extraneous or missing " in quoted-field, expected double quotes only around a whole field, and doubled inside it`},
 		{"ksm", "\xff", `1:1: found the byte "\xff", expected valid UTF-8`},
 	} {
 		var want []string
@@ -263,7 +263,7 @@ func TestForeignFormatsReadBack(t *testing.T) {
 	}
 	f := ksmFormat
 	f.render = func([]acl.Binding) ([]byte, error) { return []byte("no CSV"), nil }
-	if err := f.write(io.Discard, slices.Values([]acl.Binding{one})); err == nil || !strings.Contains(err.Error(), "reading them back finds") {
+	if err := f.write(io.Discard, slices.Values([]acl.Binding{one})); err == nil || !strings.Contains(err.Error(), "reading them back fails") {
 		t.Errorf("got %v", err)
 	}
 }

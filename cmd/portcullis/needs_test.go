@@ -129,10 +129,10 @@ func TestNeedsRefuses(t *testing.T) {
 		{[]string{"--for", "producer", "--group", "g", "--topic", "", "--topic", "\xff"}, []string{
 			`portcullis: --topic "": expected the name of one resource`,
 			`portcullis: --topic "\xff": expected valid UTF-8`,
-			"portcullis: --group cannot be given: producer needs none"}},
+			"portcullis: --group cannot be given: producer does not use it"}},
 		{[]string{"--for", "consumer", "--principal", "User:a"}, []string{
-			"portcullis: --topic is missing: the ACLs of consumer name one",
-			"portcullis: --group is missing: the ACLs of consumer name one"}},
+			"portcullis: --topic is missing: the ACLs of consumer need a name",
+			"portcullis: --group is missing: the ACLs of consumer need a name"}},
 		{[]string{"--for", "producer", "--topic", "a", "--principal", "alice", "--host", "10.0.0.0/8"}, []string{
 			`portcullis: --principal "alice": expected Type:name, such as User:alice`,
 			`portcullis: --host "10.0.0.0/8": expected an IP address, such as 10.0.0.1 or 2001:db8::1, or *`}},

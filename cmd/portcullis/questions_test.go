@@ -17,7 +17,7 @@ const (
 	needPrincipal = "expected Type:name, such as User:alice"
 	needHost      = "expected an IP address, such as 10.0.0.1 or 2001:db8::1"
 	needGroup     = "expected principals of the form Type:name, such as Group:developers"
-	needQuotes    = "expected double quotes only around a whole field, and twice inside of it"
+	needQuotes    = "expected double quotes only around a whole field, and doubled inside it"
 )
 
 func askFile(t *testing.T, args ...string) []string {
