@@ -10,14 +10,14 @@ import (
 // the words of the protocol table.
 var opsPlacements = map[string][]string{
 	"EnvelopeResponse.errorCode":                         {"the error code of the envelope's response"},
-	"broker: per partition; controller: top-level (v7+)": {"at a controller the error code of the response, and below version 13 every partition too; at a broker no error is of the whole request"},
+	"broker: per partition; controller: top-level (v7+)": {"at a controller the error code of the response, and below version 13 also every partition; at a broker nowhere"},
 	"every creation result":                              {"the result of each creation"},
 	"every entry":                                        {"each entry of the request"},
 	"every filter result":                                {"the result of each filter"},
-	"every partition":                                    {opsEveryPartition, "every partition of every marker; without markers no error shows"},
+	"every partition":                                    {opsEveryPartition, "every partition of every marker; nowhere without markers"},
 	"every user":                                         {"the result of each user"},
-	"group: top-level; topic: per partition":             {"of the group: the error code of the response; of a topic: each of its partitions"},
-	"group: top-level; topic: per topic":                 {"of the group: the error code of the response; of a topic: its entry"},
+	"group: top-level; topic: per partition":             {"for the group: the error code of the response; for a topic: each of its partitions"},
+	"group: top-level; topic: per topic":                 {"for the group: the error code of the response; for a topic: its entry"},
 	"never an authorization error":                       {"nowhere: a denial is never an error"},
 	"no top-level field: the code is copied onto every partition of the request": {opsEveryPartition},
 	"per group":                     {"each group"},
@@ -27,11 +27,11 @@ var opsPlacements = map[string][]string{
 	"per transactional id":          {"each transactional id"},
 	"top-level and every partition": {"the error code of the response, and every partition"},
 	"top-level errorCode":           {"the error code of the response", "the error code of the response, and the result of each user"},
-	"v1+: top-level and every named partition; v0: named partitions only": {"the error code of the response from version 1, and every partition that is named; a request of version 0 for all partitions shows no error"},
-	"v3+: top-level; v0-2: silent empty":                                  {"the error code of the response from version 3, nowhere below"},
-	"v4+: per key; v0-3: top-level":                                       {"each key from version 4, the error code of the response below"},
-	"v4+: top-level; v0-3: every partition":                               {"the error code of the response from version 4, every partition below"},
-	"v8+: per group; v2-7: top-level; v1: per partition":                  {"of a group: its entry from version 8, the error code of the response in versions 2 to 7, every partition in version 1 (an empty list without an error there before Kafka 4.1)"},
+	"v1+: top-level and every named partition; v0: named partitions only": {"the error code of the response from version 1, and every partition in the request; in version 0 a request for all partitions gets no error"},
+	"v3+: top-level; v0-2: silent empty":                                  {"the error code of the response from version 3; nowhere below"},
+	"v4+: per key; v0-3: top-level":                                       {"each key from version 4, the error code of the response before"},
+	"v4+: top-level; v0-3: every partition":                               {"the error code of the response from version 4; every partition before"},
+	"v8+: per group; v2-7: top-level; v1: per partition":                  {"for a group: its entry from version 8; the error code of the response in versions 2 to 7; every partition in version 1 (before Kafka 4.1 an empty list without an error)"},
 }
 
 const opsEveryPartition = "every partition of the request; the response has no error code of its own"

@@ -23,7 +23,7 @@ func (api *API) appendMarkdown(dst []byte) []byte {
 	dst = fmt.Appendf(dst, "\nDocumented: %s. Source: %s.\n", documented(api.Documented), strings.Join(api.Handlers, ", "))
 	dst = api.appendSteps(dst)
 	dst = api.appendGuards(dst)
-	dst = append(dst, "\nThe error of the whole request stands in: "+api.Placement+".\n"...)
+	dst = append(dst, "\nThe error of the whole request is in: "+api.Placement+".\n"...)
 	for _, f := range api.OperationFields {
 		dst = append(dst, "\n"+f.describe()+"\n"...)
 	}
@@ -31,7 +31,7 @@ func (api *API) appendMarkdown(dst []byte) []byte {
 		dst = fmt.Appendf(dst, "\nIf one entry fails, the others get `%v`.\n", api.AllOrNothing)
 	}
 	if api.MayBeSilent {
-		dst = append(dst, "\nA request that wants no response has its connection closed instead of an error.\n"...)
+		dst = append(dst, "\nIf the request wants no response, the connection is closed instead of an error.\n"...)
 	}
 	dst = appendList(dst, "Not as documented", api.Differences)
 	dst = appendList(dst, "Notes", api.Notes)
@@ -69,7 +69,7 @@ func documented(permissions []Permission) string {
 
 func (api *API) appendSteps(dst []byte) []byte {
 	if len(api.Steps) == 0 {
-		return append(dst, "\nNothing is asked of the authorizer.\n"...)
+		return append(dst, "\nThe authorizer is not called.\n"...)
 	}
 	dst = append(dst, "\n| | operation | resource | when | denied |\n| --- | --- | --- | --- | --- |\n"...)
 	for i := range api.Steps {
@@ -127,7 +127,7 @@ func bounds(at Endpoint, minVersion, maxVersion int16) []string {
 }
 
 func (s *Step) consequence() string {
-	text := "no error: the fallback is asked"
+	text := "no error: the fallback is checked"
 	if s.Combine != Sufficient {
 		text = s.Denied.describe()
 	}
@@ -144,7 +144,7 @@ func (s *Step) consequence() string {
 var scopeTexts = [...]string{
 	WholeRequest:  "`%v` for the whole request",
 	OneItem:       "`%v` for the entry",
-	LeftOut:       "left out without an error",
+	LeftOut:       "omitted without an error",
 	EmptyResponse: "an empty response with `%v`",
 	FieldWithheld: "one field withheld",
 	Ignored:       "no error",
@@ -176,10 +176,10 @@ func (f *Effect) describe() string {
 		parts = append(parts, "in a request for every topic "+f.WhenAll.describe(f.Code))
 	}
 	if f.WhenByID != 0 {
-		parts = append(parts, "of a topic by id "+f.WhenByID.describe(f.Code))
+		parts = append(parts, "for a topic by id "+f.WhenByID.describe(f.Code))
 	}
 	if f.HidesName {
-		parts = append(parts, "an error of a topic by id does not show its name")
+		parts = append(parts, "for a topic by id, the error does not show its name")
 	}
 	return strings.Join(parts, "; ")
 }
@@ -188,7 +188,7 @@ func (api *API) appendGuards(dst []byte) []byte {
 	if len(api.Guards) == 0 {
 		return dst
 	}
-	dst = append(dst, "\nErrors that depend on no ACL:\n\n"...)
+	dst = append(dst, "\nErrors that do not depend on ACLs:\n\n"...)
 	for i := range api.Guards {
 		g := &api.Guards[i]
 		place := "before the steps"

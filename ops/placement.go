@@ -9,6 +9,6 @@ const (
 	perTopic          = "each topic"
 	perGroup          = "each group"
 	perResource       = "each resource"
-	groupTopThenParts = "of the group: the error code of the response; of a topic: each of its partitions"
+	groupTopThenParts = "for the group: the error code of the response; for a topic: each of its partitions"
 	neverAnError      = "nowhere: a denial is never an error"
 )

@@ -21,10 +21,10 @@ var clusterAPIs = []API{
 		Documented: documents(Describe.on(resource.Cluster)),
 		Steps: []Step{
 			requireCluster(Describe).denied(Effect{Scope: EmptyResponse, Code: ClusterAuthorizationFailed, CodeFrom: 3}).
-				note("Below version 3 the response has no field for the error."),
+				note("Below version 3 the response has no error code."),
 		},
-		Placement:   "the error code of the response from version 3, nowhere below",
-		Differences: []string{"The documentation speaks of an empty response; from version 3 it carries the error too."},
+		Placement:   "the error code of the response from version 3; nowhere below",
+		Differences: []string{"The documentation says that the response is empty. From version 3 it also has the error."},
 	},
 	{
 		Key:        ElectLeadersKey,
@@ -33,9 +33,9 @@ var clusterAPIs = []API{
 		Handlers:   []string{"ControllerApis.handleElectLeaders"},
 		Documented: documents(ClusterAction.on(resource.Cluster)),
 		Steps:      []Step{requireCluster(Alter).at(Controller)},
-		Placement:  "the error code of the response from version 1, and every partition that is named; a request of version 0 for all partitions shows no error",
+		Placement:  "the error code of the response from version 1, and every partition in the request; in version 0 a request for all partitions gets no error",
 		Differences: []string{
-			"ClusterAction on the cluster is documented; Alter is what is asked.",
+			"The documentation says ClusterAction on the cluster; Kafka checks Alter.",
 			"The documentation calls it ELECT_PREFERRED_LEADERS.",
 		},
 	},
@@ -74,15 +74,15 @@ var clusterAPIs = []API{
 		Documented: documents(Describe.on(resource.Cluster)),
 		Steps: []Step{
 			requireCluster(Describe).at(Broker).when(wantsClusterOperations).denied(Effect{Scope: FieldWithheld}).
-				note("Only the authorized operations depend on it: everybody is shown the brokers and the ids."),
+				note("Only the authorized operations depend on it. Every client gets the brokers and the ids."),
 			requireCluster(Alter).at(Controller).
-				note("Asked before the endpoint type of the request is looked at (KIP-919)."),
+				note("Checked before the endpoint type of the request (KIP-919)."),
 			requireCluster(Describe).at(Controller).when(wantsClusterOperations).denied(Effect{Scope: FieldWithheld}),
 		},
 		Placement: topLevel,
 		Differences: []string{
-			"At a broker the request is not authorized: Describe decides about one field only.",
-			"At a controller it needs Alter on the cluster, which is not documented.",
+			"A broker does not authorize the request. Describe decides only about one field.",
+			"A controller requires Alter on the cluster. This is not documented.",
 		},
 	},
 	{

@@ -49,7 +49,7 @@ var configAPIs = []API{
 			{After: 3, When: configTopicMissing, Configs: TopicConfig, Effect: Effect{Scope: OneItem, Code: UnknownTopicOrPartition}},
 		},
 		Placement:   perResource,
-		Differences: []string{"Groups, with DescribeConfigs on the group, are not documented, nor that broker loggers and client metrics go by the cluster."},
+		Differences: []string{"Not documented: groups need DescribeConfigs on the group; broker loggers and client metrics need it on the cluster."},
 	},
 	{
 		Key:        AlterConfigsKey,
@@ -73,8 +73,8 @@ var configAPIs = []API{
 		},
 		Placement: perResource,
 		Differences: []string{
-			"Groups, with AlterConfigs on the group, and client metrics, which go by the cluster, are not documented.",
-			"Broker loggers are refused as an invalid request before anything is asked.",
+			"Not documented: groups need AlterConfigs on the group; client metrics need it on the cluster.",
+			"Broker loggers are refused as an invalid request before authorization.",
 		},
 		Notes: []string{brokerLooksFirst},
 	},
@@ -90,12 +90,12 @@ var configAPIs = []API{
 		Items:      []ItemList{{Of: eachConfig}},
 		Steps: []Step{
 			requireEach(AlterConfigs, resource.Cluster, eachConfig, "").of(BrokerLoggerConfig).at(Broker).
-				note("The broker that is asked changes its own loggers and forwards nothing."),
+				note("The broker changes its own loggers and does not forward the request."),
 			requireEach(AlterConfigs, resource.Cluster, eachConfig, "").of(BrokerConfig | ClientMetricsConfig).at(Controller),
 			requireEach(AlterConfigs, resource.Topic, eachConfig, "resources[].resourceName").of(TopicConfig).at(Controller),
 			requireEach(AlterConfigs, resource.Group, eachConfig, "resources[].resourceName").of(GroupConfig).at(Controller),
 			requireEach(ClusterAction, resource.Cluster, eachConfig, "").of(BrokerLoggerConfig).at(Controller).when(atController).
-				note("Sent to the controller itself (KIP-919), the same change needs another operation than at a broker."),
+				note("At a controller (KIP-919) the same change needs a different operation than at a broker."),
 		},
 		Guards: []Guard{
 			guardItem(0, configRepeated, InvalidRequest),
@@ -107,7 +107,7 @@ var configAPIs = []API{
 		},
 		Placement: perResource,
 		Differences: []string{
-			"Groups, with AlterConfigs on the group, and client metrics and broker loggers, which go by the cluster, are not documented.",
+			"Not documented: groups need AlterConfigs on the group; client metrics and broker loggers need it on the cluster.",
 			"Broker loggers need AlterConfigs on the cluster at a broker and ClusterAction on it at a controller.",
 		},
 		Notes: []string{brokerLooksFirst},
@@ -141,7 +141,7 @@ var configAPIs = []API{
 		Placement:  "the error code of the response, and the result of each user",
 		Notes: []string{
 			controllerLacksIt,
-			"As its code reads, Kafka 4.2.1 sends no answer to a denied request for all users.",
+			"According to its code, Kafka 4.2.1 never answers a denied request for all users.",
 		},
 	},
 	{
@@ -161,7 +161,7 @@ var configAPIs = []API{
 		Documented: documents(DescribeConfigs.on(resource.Cluster)),
 		Steps:      []Step{requireCluster(DescribeConfigs)},
 		Placement:  topLevel,
-		Notes:      []string{"Called ListClientMetricsResources before 4.1 (KIP-1142). The one check also covers the names of topics and groups, which are not filtered."},
+		Notes:      []string{"Called ListClientMetricsResources before 4.1 (KIP-1142). This check also covers the names of topics and groups, which are not filtered."},
 	},
 }
 
@@ -180,6 +180,6 @@ var notAtController = Guard{
 }
 
 const (
-	brokerLooksFirst  = "A broker refuses repeated resources, repeated configurations and missing values before anything is asked. Up to Kafka 4.3 it looks at the node ids and values of brokers first too; 4.4 authorizes before that."
-	controllerLacksIt = "A controller lists the API but has no handler for it: every request fails there."
+	brokerLooksFirst  = "A broker refuses repeated resources, repeated configurations and missing values before authorization. Up to Kafka 4.3 it also validates the node ids and values of brokers first; 4.4 authorizes first."
+	controllerLacksIt = "A controller lists the API but has no handler for it. Every request to it fails."
 )

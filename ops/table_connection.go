@@ -47,6 +47,6 @@ var connectionAPIs = []API{
 }
 
 const (
-	neverAuthorized = "Everybody may send it."
-	saslIsOver      = "Authentication takes the request before it is authorized. One that arrives later is in an illegal state, whoever sends it."
+	neverAuthorized = "Every client may send it."
+	saslIsOver      = "Authentication handles this request. After authentication it fails with an illegal state for every client."
 )

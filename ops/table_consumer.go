@@ -14,20 +14,20 @@ var consumerAPIs = []API{
 		Steps: []Step{
 			requireCluster(ClusterAction).when(fromFollower).at(Broker).
 				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed}).
-				note("The error is that of topics, on every partition. No topic is asked about for a follower."),
+				note("Every partition gets the error of topics. For a follower the topics are not checked."),
 			requireEach(Read, resource.Topic, eachTopic, "topics[].topic; topics[].topicId from version 13").when(fromClient).at(Broker).hidesName().
-				note("The topics are those of the fetch session, also those that this request does not name."),
+				note("The topics are those of the fetch session, including topics that are not in this request."),
 			requireCluster(ClusterAction).at(Controller).
-				note("The log of the metadata quorum."),
+				note("This is the log of the metadata quorum."),
 		},
 		Guards: []Guard{
 			guardItem(1, topicIDUnknown, UnknownTopicID),
 			guardItem(3, topicMissing, UnknownTopicOrPartition),
 		},
-		Placement: "at a controller the error code of the response, and below version 13 every partition too; at a broker no error is of the whole request",
+		Placement: "at a controller the error code of the response, and below version 13 also every partition; at a broker nowhere",
 		Differences: []string{
-			"A follower that is refused sees the error of topics on every partition, not that of the cluster.",
-			"At a controller every fetch needs ClusterAction on the cluster, which is not documented.",
+			"A refused follower gets the error of topics on every partition, not the error of the cluster.",
+			"A controller requires ClusterAction on the cluster for every fetch. This is not documented.",
 		},
 	},
 	{
@@ -57,7 +57,7 @@ var consumerAPIs = []API{
 			guardItem(2, topicMissing, UnknownTopicOrPartition),
 		},
 		Placement: everyPartition,
-		Notes:     []string{"Of an unknown topic id Kafka asks about a topic without a name and ignores the answer; here nothing is asked."},
+		Notes:     []string{"For an unknown topic id Kafka checks a topic with an empty name and ignores the answer. Portcullis does not check it."},
 	},
 	{
 		Key:        OffsetFetchKey,
@@ -70,11 +70,11 @@ var consumerAPIs = []API{
 			requireEach(Describe, resource.Group, eachGroup, "groupId; groups[].groupId from version 8"),
 			requireEach(Describe, resource.Topic, eachGroupTopic, "topics[].name; groups[].topics[].name from version 8, topicId from version 10").when(groupTopicsNamed).hidesName(),
 			requireEach(Describe, resource.Topic, eachGroupTopic, "").when(groupTopicsAll).leavesOut().
-				note("The topics are those with a committed offset in the group."),
+				note("The topics are those with committed offsets of the group."),
 		},
 		Guards:      []Guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
-		Placement:   "of a group: its entry from version 8, the error code of the response in versions 2 to 7, every partition in version 1 (an empty list without an error there before Kafka 4.1)",
-		Differences: []string{"A request for every topic of a group leaves out the topics that may not be described, without an error."},
+		Placement:   "for a group: its entry from version 8; the error code of the response in versions 2 to 7; every partition in version 1 (before Kafka 4.1 an empty list without an error)",
+		Differences: []string{"A request for every topic of a group omits the topics that the client may not describe, without an error."},
 	},
 	{
 		Key:        FindCoordinatorKey,
@@ -89,14 +89,14 @@ var consumerAPIs = []API{
 			requireEach(Describe, resource.TransactionalID, eachKey, "key; coordinatorKeys[] from version 4").when(transactionKeys).
 				denied(Effect{Scope: OneItem, Code: TransactionalIDAuthorizationFailed, WholeBelow: 4}),
 			requireCluster(ClusterAction).when(shareKeys).versions(6, 0).
-				note("Asked before the form of the keys is looked at; every key gets the error."),
+				note("Checked before the format of the keys is validated. Every key gets the error."),
 		},
 		Guards: []Guard{
 			guardRequest(0, unknownKeys, InvalidRequest),
 			{When: shareKeys, MaxVersion: 5, Effect: Effect{Scope: OneItem, Code: InvalidRequest, WholeBelow: 4}},
 		},
-		Placement:   "each key from version 4, the error code of the response below",
-		Differences: []string{"Keys of share groups, which need ClusterAction on the cluster, are not documented."},
+		Placement:   "each key from version 4, the error code of the response before",
+		Differences: []string{"Keys of share groups need ClusterAction on the cluster. This is not documented."},
 	},
 	{
 		Key:        OffsetForLeaderEpochKey,

@@ -63,9 +63,9 @@ var groupAPIs = []API{
 		Items:      []ItemList{{Of: eachGroup}},
 		Steps: []Step{
 			requireCluster(Describe).suffices().quiet().
-				note("Shows every group, also one that an ACL denies."),
+				note("Shows every group, including groups with a DENY."),
 			requireEach(Describe, resource.Group, eachGroup, "").fallbackOf(1).leavesOut().quiet().
-				note("The groups are all those of the coordinator."),
+				note("The groups are all groups of the coordinator."),
 		},
 		Placement: neverAnError,
 	},
@@ -102,13 +102,13 @@ var groupAPIs = []API{
 		Steps: []Step{
 			require(Read, resource.Group, theGroup, "groupId"),
 			require(Describe, resource.Topic, subscribedTopics, "subscribedTopicNames[]").since("4.0").
-				note("One topic that may not be described fails the heartbeat. Without names, in a heartbeat that changes no subscription, nothing is asked."),
+				note("One topic that the client may not describe fails the heartbeat. A heartbeat without topic names does not change the subscription, and nothing is checked."),
 			requireEach(Describe, resource.Topic, matchedTopics, "subscribedTopicRegex").leavesOut().quiet().versions(1, 0).since("4.0").
-				note("Asked when the coordinator resolves the pattern, for the member whose heartbeat made it do so; all members with the same pattern share the result."),
+				note("Checked when the coordinator resolves the pattern, for the member whose heartbeat triggered it. All members with the same pattern share the result."),
 		},
 		Guards:      []Guard{guardRequest(0, featureDisabled, UnsupportedVersion)},
 		Placement:   topLevel,
-		Differences: []string{"Describe on the subscribed topics, needed since 4.0, is not documented."},
+		Differences: []string{"Since 4.0 Describe on the subscribed topics is required. This is not documented."},
 	},
 	{
 		Key:        ConsumerGroupDescribeKey,
@@ -120,14 +120,14 @@ var groupAPIs = []API{
 		Steps: []Step{
 			requireEach(Describe, resource.Group, eachGroup, "groupIds[]"),
 			requireEach(Describe, resource.Topic, eachMemberTopic, "").since("4.0").
-				note("One topic that may not be described puts an error in place of the group with its members."),
+				note("One topic that the client may not describe replaces the group and its members by an error."),
 		},
 		Guards:          []Guard{{When: featureDisabled, Effect: Effect{Scope: OneItem, Code: UnsupportedVersion}}},
 		OperationFields: []OperationField{{Type: resource.Group}},
 		Placement:       perGroup,
 		Differences: []string{
-			"Read on the group is documented; Describe is what is asked.",
-			"Describe on the topics of the members, needed since 4.0, is not documented.",
+			"The documentation says Read on the group; Kafka checks Describe.",
+			"Since 4.0 Describe on the topics of the members is required. This is not documented.",
 		},
 	},
 	{
@@ -139,12 +139,12 @@ var groupAPIs = []API{
 		Steps: []Step{
 			require(Read, resource.Group, theGroup, "groupId"),
 			require(Describe, resource.Topic, subscribedTopics, "topology.subtopologies[]: sourceTopics, repartitionSinkTopics, repartitionSourceTopics, stateChangelogTopics").
-				note("Nothing is asked without a topology."),
+				note("Without a topology nothing is checked."),
 			requireCluster(Create).suffices().quiet(),
 			{
 				Operation: Create, Type: resource.Topic, Name: newTopics, Combine: Fallback, FallbackOf: 3,
 				Denied: Effect{Scope: FieldWithheld},
-				Note:   "One topic that may not be created keeps all of them from being created. The response says so in a status and not as an error.",
+				Note:   "If the client may not create one of the topics, none is created. The response reports this as a status, not as an error.",
 			},
 		},
 		Guards: []Guard{
@@ -153,8 +153,8 @@ var groupAPIs = []API{
 		},
 		Placement: topLevel,
 		Differences: []string{
-			"Create on the cluster, which serves in place of Create on the topics, is not documented.",
-			"The documentation does not say that a missing Create is a status, nor that it concerns all the topics at once.",
+			"Create on the cluster is sufficient instead of Create on the topics. This is not documented.",
+			"The documentation does not say that a missing Create is reported as a status, nor that it affects all topics.",
 		},
 	},
 	{
@@ -167,7 +167,7 @@ var groupAPIs = []API{
 		Steps: []Step{
 			requireEach(Describe, resource.Group, eachGroup, "groupIds[]"),
 			requireEach(Describe, resource.Topic, eachMemberTopic, "").
-				note("The topics are those of the group's topology; one that may not be described puts an error in place of the group."),
+				note("The topics are those of the group's topology. One topic that the client may not describe replaces the group by an error."),
 		},
 		OperationFields: []OperationField{{Type: resource.Group}},
 		Placement:       perGroup,

@@ -17,9 +17,9 @@ var produceAPIs = []API{
 		Items: []ItemList{{Of: eachTopic}},
 		Steps: []Step{
 			require(Write, resource.TransactionalID, theTransactionalID, "transactionalId").when(transactionalRecords).
-				note("Only the first batch of each partition is looked at. Without a transactional id the answer is a denial and nothing is asked. No topic is asked about after a denial."),
+				note("Only the first batch of each partition counts. Without a transactional id the request is denied without a check. After a denial no topic is checked."),
 			requireEach(Write, resource.Topic, eachTopic, "topicData[].name; topicData[].topicId from version 13").hidesName().
-				note("A topic that may not be written is refused whether or not it exists."),
+				note("A topic that the client may not write is refused whether or not it exists."),
 		},
 		Guards: []Guard{
 			guardItem(0, topicIDUnknown, UnknownTopicID),
@@ -28,8 +28,8 @@ var produceAPIs = []API{
 		MayBeSilent: true,
 		Placement:   everyPartition,
 		Differences: []string{
-			"IdempotentWrite on the cluster is documented but not asked for since Kafka 2.8 (KIP-679): idempotent records need Write on their topic and nothing more.",
-			"Whether the transactional id is checked depends on the records, not on the producer's configuration: an id beside plain records is not checked, and transactional records without an id are refused.",
+			"IdempotentWrite on the cluster is documented, but Kafka has not checked it since 2.8 (KIP-679). Idempotent records need only Write on their topic.",
+			"Whether the transactional id is checked depends on the records, not on the producer's configuration. With plain records the id is not checked. Transactional records without an id are refused.",
 		},
 	},
 	{
@@ -47,12 +47,12 @@ var produceAPIs = []API{
 			requireCluster(IdempotentWrite).when(withoutTransactionalID).suffices().quiet(),
 			require(Write, resource.Topic, anyResource, "").when(withoutTransactionalID).fallbackOf(3).
 				denied(Effect{Scope: WholeRequest, Code: ClusterAuthorizationFailed}).quiet().
-				note("KIP-679: Write on one topic, whichever it is and whether or not it exists. The error is that of the cluster."),
+				note("KIP-679: Write on any topic, whether or not it exists. The error is that of the cluster."),
 		},
 		Placement: topLevel,
 		Differences: []string{
-			"IdempotentWrite on the cluster is not needed by who may write some topic (KIP-679, since 2.8).",
-			"TwoPhaseCommit on the transactional id (KIP-939, since 4.1) is not documented.",
+			"A client that may write some topic does not need IdempotentWrite on the cluster (KIP-679, since 2.8).",
+			"TwoPhaseCommit on the transactional id is required since 4.1 (KIP-939). This is not documented.",
 		},
 	},
 }

@@ -26,7 +26,7 @@ var quorumAPIs = []API{
 		Documented: documents(ClusterAction.on(resource.Cluster)),
 		Steps: []Step{
 			requireCluster(ClusterAction).at(Controller).
-				note("Asked of the broker that forwards. The embedded request is then authorized as the client's, from the client's address. A client whose broker is refused sees UNKNOWN_SERVER_ERROR."),
+				note("Checked for the forwarding broker. Then the embedded request is authorized for the client, from the client's address. If the broker is refused, the client gets UNKNOWN_SERVER_ERROR."),
 		},
 		Guards: []Guard{
 			guardRequest(1, principalUnreadable, PrincipalDeserializationFailure),
@@ -63,11 +63,11 @@ func toController(key APIKey, minVersion, maxVersion int16, handler string) API 
 func allocateProducerIDs() API {
 	api := toController(AllocateProducerIDsKey, 0, 0, "ControllerApis.handleAllocateProducerIdsRequest")
 	api.Forwardable = true
-	api.Notes = []string{"An Envelope may carry it, but brokers send it to the controller themselves, and no broker takes it from a client."}
+	api.Notes = []string{"An Envelope may contain it, but brokers send it directly to the controller, and no broker accepts it from a client."}
 	return api
 }
 
-const votersUndocumented = "The documentation does not have the API."
+const votersUndocumented = "The API is not documented."
 
 // raftVoter is the row of a request that adds or removes a voter of the quorum.
 func raftVoter(key APIKey, maxVersion int16, handler string) API {

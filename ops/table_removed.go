@@ -19,6 +19,6 @@ func zooKeeperEra(key APIKey, maxVersion int16, handler, placement string) API {
 		Documented:  documents(ClusterAction.on(resource.Cluster)),
 		Steps:       []Step{requireCluster(ClusterAction)},
 		Placement:   placement,
-		Differences: []string{"The documentation of 4.2 still has the API, which 4.0 removed."},
+		Differences: []string{"The documentation of 4.2 still lists the API, which 4.0 removed."},
 	}
 }

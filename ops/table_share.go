@@ -13,11 +13,11 @@ var shareAPIs = []API{
 		Steps: []Step{
 			require(Read, resource.Group, theGroup, "groupId"),
 			require(Describe, resource.Topic, subscribedTopics, "subscribedTopicNames[]").since("4.1").
-				note("One topic that may not be described fails the heartbeat."),
+				note("One topic that the client may not describe fails the heartbeat."),
 		},
 		Guards:      []Guard{guardRequest(0, featureDisabled, UnsupportedVersion)},
 		Placement:   topLevel,
-		Differences: []string{"Describe on the subscribed topics, needed since 4.1, is not documented."},
+		Differences: []string{"Since 4.1 Describe on the subscribed topics is required. This is not documented."},
 	},
 	{
 		Key:        ShareGroupDescribeKey,
@@ -29,11 +29,11 @@ var shareAPIs = []API{
 		Steps: []Step{
 			requireEach(Describe, resource.Group, eachGroup, "groupIds[]"),
 			requireEach(Describe, resource.Topic, eachMemberTopic, "").since("4.1").
-				note("One topic that may not be described puts an error in place of the group with its members."),
+				note("One topic that the client may not describe replaces the group and its members by an error."),
 		},
 		OperationFields: []OperationField{{Type: resource.Group}},
 		Placement:       perGroup,
-		Differences:     []string{"Describe on the topics of the members, needed since 4.1, is not documented."},
+		Differences:     []string{"Since 4.1 Describe on the topics of the members is required. This is not documented."},
 	},
 	{
 		Key:        ShareFetchKey,
@@ -45,11 +45,11 @@ var shareAPIs = []API{
 		Steps: []Step{
 			require(Read, resource.Group, theGroup, "groupId"),
 			requireEach(Read, resource.Topic, eachTopic, "topics[].topicId").hidesName().
-				note("The topics are those of the share session. The acknowledgements that the request carries get the same error."),
+				note("The topics are those of the share session. The acknowledgements in the request get the same error."),
 		},
 		Guards:    []Guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
 		Placement: groupTopThenParts,
-		Notes:     []string{"As its code reads, Kafka 4.2.1 fails the whole request on a topic id that it cannot resolve; here that topic alone is refused."},
+		Notes:     []string{"According to its code, Kafka 4.2.1 fails the whole request if it cannot resolve a topic id. Portcullis refuses only that topic."},
 	},
 	{
 		Key:        ShareAcknowledgeKey,
@@ -64,7 +64,7 @@ var shareAPIs = []API{
 		},
 		Guards:    []Guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
 		Placement: groupTopThenParts,
-		Notes:     []string{"A topic id that cannot be resolved is treated as in ShareFetch."},
+		Notes:     []string{"An unknown topic id is handled as in ShareFetch."},
 	},
 	shareState(InitializeShareGroupStateKey, 0, "KafkaApis.handleInitializeShareGroupStateRequest", shareStateSince),
 	shareState(ReadShareGroupStateKey, 0, "KafkaApis.handleReadShareGroupStateRequest", ""),
@@ -82,11 +82,11 @@ var shareAPIs = []API{
 			requireEach(Describe, resource.Group, eachGroup, "groups[].groupId"),
 			requireEach(Describe, resource.Topic, eachGroupTopic, "groups[].topics[].topicName").when(groupTopicsNamed),
 			requireEach(Describe, resource.Topic, eachGroupTopic, "").when(groupTopicsAll).leavesOut().
-				note("The topics are those that the group has offsets of."),
+				note("The topics are those with offsets of the group."),
 		},
 		Guards:      []Guard{{When: featureDisabled, Effect: Effect{Scope: OneItem, Code: UnsupportedVersion}}},
 		Placement:   perGroup,
-		Differences: []string{"A request for every topic of a group leaves out the topics that may not be described, without an error."},
+		Differences: []string{"A request for every topic of a group omits the topics that the client may not describe, without an error."},
 	},
 	{
 		Key:        AlterShareGroupOffsetsKey,
@@ -114,13 +114,13 @@ var shareAPIs = []API{
 			requireEach(Read, resource.Topic, eachTopic, "topics[].topicName"),
 		},
 		Guards:    []Guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
-		Placement: "of the group: the error code of the response; of a topic: its entry",
+		Placement: "for the group: the error code of the response; for a topic: its entry",
 	},
 }
 
 // shareStateSince is the documented difference of the state APIs that Kafka 4.0 did not
 // implement.
-const shareStateSince = "Documented from the start, asked for since 4.1; before, the API answered UNSUPPORTED_VERSION to everybody."
+const shareStateSince = "Documented from the start, but checked only since 4.1. Before 4.1 the API answered UNSUPPORTED_VERSION to every client."
 
 // shareState returns the row of a request between brokers about the state of share
 // groups.
@@ -132,7 +132,7 @@ func shareState(key APIKey, maxVersion int16, handler, difference string) API {
 		Documented: documents(ClusterAction.on(resource.Cluster)),
 		Steps:      []Step{requireCluster(ClusterAction)},
 		Placement:  everyPartition,
-		Notes:      []string{"Served whether or not share groups are switched on."},
+		Notes:      []string{"Served whether or not share groups are enabled."},
 	}
 	if difference != "" {
 		api.Differences = []string{difference}

@@ -15,7 +15,7 @@ var tokenAPIs = []API{
 		Steps: []Step{
 			require(CreateTokens, resource.User, theOwner, "ownerPrincipalType and ownerPrincipalName, as User:bob").when(ownerIsAnother).
 				denied(Effect{Scope: WholeRequest, Code: DelegationTokenAuthorizationFailed}).
-				note("A token for oneself needs no permission. The broker asks, and the controller asks again."),
+				note("A token for the caller needs no permission. The broker checks, and the controller checks again."),
 		},
 		Guards: []Guard{
 			guardRequest(0, channelForbidden, DelegationTokenRequestNotAllowed),
@@ -52,7 +52,7 @@ var tokenAPIs = []API{
 			guardRequest(0, tokenExpired, DelegationTokenExpired),
 		},
 		Placement: topLevel,
-		Notes:     []string{ownerOrRenewer, "Unlike renewing, it looks at the owner before it looks whether the token has expired."},
+		Notes:     []string{ownerOrRenewer, "Unlike renewal, it checks the owner before the expiry of the token."},
 	},
 	{
 		Key:        DescribeDelegationTokenKey,
@@ -63,7 +63,7 @@ var tokenAPIs = []API{
 		Items:      []ItemList{{Of: eachToken}},
 		Steps: []Step{
 			requireEach(Describe, resource.DelegationToken, eachToken, "").when(tokenNotOwn).suffices().
-				note("The name is the id of the token. Its owner, its requester and its renewers see it without."),
+				note("The name is the id of the token. The owner, the requester and the renewers of the token need no permission."),
 			requireEach(DescribeTokens, resource.User, eachTokenOwner, "").when(tokenNotOwn).fallbackOf(1).leavesOut().
 				note("The name is the owner's principal, as User:bob."),
 		},
@@ -73,9 +73,9 @@ var tokenAPIs = []API{
 			guardRequest(0, tokensDisabled, DelegationTokenAuthDisabled),
 		},
 		Placement:   topLevel,
-		Differences: []string{"The two documented operations are alternatives, and owner, requester and renewers need neither."},
-		Notes:       []string{controllerLacksIt, "A null list of owners selects every token, an empty one none."},
+		Differences: []string{"Either of the two documented operations is sufficient. The owner, the requester and the renewers need neither."},
+		Notes:       []string{controllerLacksIt, "A null list of owners selects every token; an empty list selects none."},
 	},
 }
 
-const ownerOrRenewer = "No ACL decides it: the caller must be the owner of the token or one of its renewers. Who requested it for another owner may not."
+const ownerOrRenewer = "No ACL decides this. The caller must be the owner or a renewer of the token. A requester who is not the owner may not do it."

@@ -14,12 +14,12 @@ var topicAPIs = []API{
 		Steps: []Step{
 			requireEach(Describe, resource.Topic, eachTopic, "topics[].name; topics[].topicId from version 12; every topic").
 				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed, WhenAll: LeftOut, HidesName: true}).quietWhenAll().
-				note("A topic that may not be described is refused whether or not it exists. By name its id is withheld, by id its name."),
+				note("A topic that the client may not describe is refused whether or not it exists. A request by name does not get its id, and a request by id does not get its name."),
 			requireCluster(Create).when(topicToCreate).suffices().quiet(),
 			requireEach(Create, resource.Topic, eachTopic, "topics[].name").when(topicToCreate).fallbackOf(2).
-				note("The topic is refused although it may be described. What may be created is reported missing, and the controller asks again when it creates it."),
+				note("The topic is refused although the client may describe it. If the client may create it, it is reported missing, and the controller checks again when it creates it."),
 			requireCluster(Describe).when(wantsClusterOperations).versions(8, 10).denied(Effect{Scope: FieldWithheld}).
-				note("The authorized operations of the cluster are then empty."),
+				note("If denied, the authorized operations of the cluster are empty."),
 		},
 		Guards: []Guard{
 			guardItem(0, topicIDUnknown, UnknownTopicID),
@@ -28,8 +28,8 @@ var topicAPIs = []API{
 		OperationFields: []OperationField{{Type: resource.Topic, MinVersion: 8}},
 		Placement:       perTopic,
 		Differences: []string{
-			"Describe on the cluster, for its authorized operations in versions 8 to 10, is not documented.",
-			"Create without Describe creates nothing: Describe is asked first, and Create does not imply it.",
+			"In versions 8 to 10, Describe on the cluster is required for its authorized operations. This is not documented.",
+			"Create without Describe creates nothing: Describe is checked first, and Create does not imply it.",
 		},
 	},
 	{
@@ -42,10 +42,10 @@ var topicAPIs = []API{
 		Steps: []Step{
 			requireCluster(Create).at(Controller).suffices().quiet(),
 			requireEach(Create, resource.Topic, eachTopic, "topics[].name").at(Controller).fallbackOf(1).
-				note("Asked before the topic is found to exist."),
+				note("Checked before the existence of the topic."),
 			requireEach(DescribeConfigs, resource.Topic, eachTopic, "topics[].name").at(Controller).
 				denied(Effect{Scope: FieldWithheld, Code: TopicAuthorizationFailed}).quiet().
-				note("The topic is created; the response (from version 5) carries the error in place of its configuration and shape."),
+				note("The topic is created. From version 5 the response has the error instead of its configuration, partition count and replication factor."),
 		},
 		Guards: []Guard{
 			guardItem(0, topicIsMetadataLog, InvalidRequest),
@@ -53,7 +53,7 @@ var topicAPIs = []API{
 			guardItem(3, topicExists, TopicAlreadyExists),
 		},
 		Placement:   perTopic,
-		Differences: []string{"DescribeConfigs on the topic, which shows the configuration of what was created, is not documented."},
+		Differences: []string{"DescribeConfigs on the topic is required to see the configuration of the created topic. This is not documented."},
 	},
 	{
 		Key:        DeleteTopicsKey,
@@ -64,12 +64,12 @@ var topicAPIs = []API{
 		Items:      []ItemList{{Of: eachTopic}},
 		Steps: []Step{
 			requireCluster(Delete).at(Controller).suffices().quiet().
-				note("Serves for every topic. Kafka does not list Delete among the operations of the cluster, so that an ACL of All is the usual way to it."),
+				note("Sufficient for every topic. Kafka does not list Delete among the operations of the cluster, so that it is usually granted by an ACL with All."),
 			requireEach(Describe, resource.Topic, eachTopic, "topicNames[]; topics[].name or topics[].topicId from version 6").at(Controller).fallbackOf(1).
 				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed, WhenByID: Ignored, HidesName: true}).
-				note("By name it is needed beside Delete. By id it only decides whether an error shows the name."),
+				note("For a topic by name, it is required in addition to Delete. For a topic by id, it only decides whether an error shows the name."),
 			requireEach(Delete, resource.Topic, eachTopic, "topicNames[]; topics[].name or topics[].topicId from version 6").at(Controller).fallbackOf(1).
-				note("A topic named by who may describe it is reported missing before it is refused."),
+				note("If the client may describe a missing topic by name, the topic is reported missing, not refused."),
 		},
 		Guards: []Guard{
 			guardItem(0, topicRepeated, InvalidRequest),
@@ -78,10 +78,10 @@ var topicAPIs = []API{
 		},
 		Placement: perTopic,
 		Differences: []string{
-			"Delete on the cluster, which serves for every topic, is not documented.",
-			"By name Describe is needed as well as Delete (which implies it, unless Describe is denied); by id Delete alone is.",
+			"Delete on the cluster is sufficient for every topic. This is not documented.",
+			"For a topic by name, Describe is required in addition to Delete, which implies it unless Describe is denied. For a topic by id, Delete is sufficient.",
 		},
-		Notes: []string{"The response is shuffled, so that the order of its entries tells nothing."},
+		Notes: []string{"The response is shuffled, so that the order of its entries reveals nothing."},
 	},
 	{
 		Key:        DeleteRecordsKey,
@@ -118,7 +118,7 @@ var topicAPIs = []API{
 		Steps: []Step{
 			requireEach(Describe, resource.Topic, eachTopic, "topics[].name; every topic").
 				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed, WhenAll: LeftOut}).
-				note("The entries of refused topics stand at the end, with an id of zero."),
+				note("The entries of refused topics are at the end, with a zero id."),
 		},
 		Guards:          []Guard{guardItem(1, topicMissing, UnknownTopicOrPartition)},
 		OperationFields: []OperationField{{Type: resource.Topic, Always: true}},

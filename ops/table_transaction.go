@@ -13,7 +13,7 @@ var transactionAPIs = []API{
 		Items:      []ItemList{{Of: eachTopic, MaxVersion: 3}, {Of: eachTransactionTopic, MinVersion: 4}},
 		Steps: []Step{
 			requireCluster(ClusterAction).versions(4, 0).
-				note("From version 4 only brokers send it, in batches; neither the transactional ids nor the topics are asked about."),
+				note("From version 4 only brokers send it, in batches. The transactional ids and the topics are not checked."),
 			require(Write, resource.TransactionalID, theTransactionalID, "v3AndBelowTransactionalId").versions(0, 3),
 			requireEach(Write, resource.Topic, eachTopic, "v3AndBelowTopics[].name").versions(0, 3),
 		},
@@ -22,9 +22,9 @@ var transactionAPIs = []API{
 			guardItem(3, topicMissing, UnknownTopicOrPartition),
 		},
 		AllOrNothing: OperationNotAttempted,
-		Placement:    "the error code of the response from version 4, every partition below",
+		Placement:    "the error code of the response from version 4; every partition before",
 		Differences: []string{
-			"ClusterAction on the cluster, which takes the place of both documented checks from version 4, is not documented.",
+			"From version 4 ClusterAction on the cluster replaces both documented checks. This is not documented.",
 			"No client may add a topic that is internal to Kafka, whatever the ACLs say.",
 		},
 	},
@@ -59,8 +59,8 @@ var transactionAPIs = []API{
 			requireCluster(Alter).suffices().quiet(),
 			requireCluster(ClusterAction).fallbackOf(1),
 		},
-		Placement:   "every partition of every marker; without markers no error shows",
-		Differences: []string{"Of the two documented operations either one is enough."},
+		Placement:   "every partition of every marker; nowhere without markers",
+		Differences: []string{"Either of the two documented operations is sufficient."},
 	},
 	{
 		Key:        TxnOffsetCommitKey,
@@ -101,10 +101,10 @@ var transactionAPIs = []API{
 		Steps: []Step{
 			requireEach(Describe, resource.TransactionalID, eachTransaction, "transactionalIds[]"),
 			requireEach(Describe, resource.Topic, eachTransactionTopic, "").leavesOut().
-				note("The topics are those in the transaction."),
+				note("The topics are those of the transaction."),
 		},
 		Placement:   "each transactional id",
-		Differences: []string{"Topics that may not be described are left out of a transaction, which is not documented."},
+		Differences: []string{"Topics that the client may not describe are omitted from a transaction. This is not documented."},
 	},
 	{
 		Key:        ListTransactionsKey,
@@ -118,6 +118,6 @@ var transactionAPIs = []API{
 				note("The transactional ids are all those of the coordinator."),
 		},
 		Placement:   neverAnError,
-		Differences: []string{"The check only filters the list. Unlike that of groups it has no operation on the cluster that shows all."},
+		Differences: []string{"The check only filters the list. Unlike for groups, no operation on the cluster shows all entries."},
 	},
 }

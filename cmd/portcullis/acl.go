@@ -13,20 +13,20 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// aclCommand is the flags of the command acl and of the commands below it, which are
-// the options of kafka-acls.
+// aclCommand holds the flags of the command acl and of its subcommands. They are the
+// options of kafka-acls.
 type aclCommand struct {
 	file      *once
 	selection list // the resources and, to list, the principals
 	sides     [2]aclSide
-	// Conveniences, which say themselves what is to be done on which resource.
+	// Conveniences: they imply the operations and the resources.
 	producer, idempotent, consumer bool
 
 	operations    []string
 	force, dryRun bool
 }
 
-// aclSide is whom, and from where, something is allowed or denied.
+// aclSide holds the principals and hosts that are allowed, or those that are denied.
 type aclSide struct {
 	name       string // the flags begin with it
 	permission acl.PermissionType
@@ -34,11 +34,11 @@ type aclSide struct {
 	hosts      []string
 }
 
-// aclAction is one of the things that kafka-acls does: a command below acl, and
-// a flag of acl itself.
+// aclAction is one of the actions of kafka-acls. It is a subcommand of acl and also a
+// flag of acl.
 type aclAction struct {
 	name, short, example string
-	changes              bool // it takes the flags of a change, else those of a list
+	changes              bool // takes the flags of a change; otherwise those of a list
 	run                  func(*aclCommand, *cobra.Command) error
 }
 
@@ -52,17 +52,17 @@ var (
 	aclActions = []aclAction{addAction, removeAction, listAction}
 )
 
-const aclLong = `The options are those of kafka-acls, for which a file stands where it has a cluster:
-where a command says --bootstrap-server SERVER, say --file FILE.
+const aclLong = `The options are those of kafka-acls. Instead of --bootstrap-server SERVER, give
+--file FILE: the command works on a file and not on a cluster.
 
-The file is read in any format, and saved in its own, whole or not at all, with its
-checksum in FILE.sum beside it. A file that does not match a checksum is refused. A
-new one is JSON lines if its name ends in .json or .jsonl, else as kafka-acls prints.
+The file can have any format, and keeps it. It is saved completely or not at all, with
+its checksum in FILE.sum. A file that does not match its checksum is refused. A new file
+is written as JSON lines if its name ends in .json or .jsonl, and otherwise as
+kafka-acls prints ACLs.
 
-Nothing is removed that is not confirmed by y on standard input, or by --force.
-What kafka-acls takes and gives no effect to is refused. With --dry-run the difference
-is shown, + for what would be added and - for what would be removed, and the file
-stays as it is.`
+A removal must be confirmed with y on standard input, or with --force. Options that
+kafka-acls accepts and ignores are refused. --dry-run shows the difference (+ for an
+addition, - for a removal) and does not change the file.`
 
 func newACLCommand() *cobra.Command {
 	a := newACLFlags()
@@ -122,7 +122,7 @@ func newACLFlags() *aclCommand {
 func (a *aclCommand) addFlags(cmd *cobra.Command) {
 	a.file = onceFlag(cmd, "file", "", "`file` of ACLs")
 	if err := errors.Join(cmd.MarkFlagRequired("file"), cmd.MarkFlagFilename("file")); err != nil {
-		panic(err) // there is no such flag
+		panic(err) // the flag does not exist
 	}
 	for _, f := range resourceFlags {
 		if f.typ == resource.Cluster {
@@ -132,17 +132,16 @@ func (a *aclCommand) addFlags(cmd *cobra.Command) {
 		a.selection.resources[f.name] = cmd.Flags().StringArray(f.name, nil, "the ACLs of "+f.usage+"; may be repeated")
 	}
 	a.selection.patternType = onceFlag(cmd, "resource-pattern-type", "literal",
-		"`type` of the names: literal or prefixed; to remove and to list also any or match", "literal", "prefixed", "any", "match")
+		"pattern `type` of the names: literal or prefixed; also any or match, to remove or to list", "literal", "prefixed", "any", "match")
 }
 
-// addChangeFlags adds the flags that say which ACLs of the resources to add or to
-// remove.
+// addChangeFlags adds the flags that say which ACLs to add or to remove.
 func (a *aclCommand) addChangeFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	for i := range a.sides {
 		s := &a.sides[i]
-		flags.StringArrayVar(&s.principals, s.name+"-principal", nil, "whom to "+s.name+" it: `Type:name`, such as User:alice, or User:* for all; may be repeated")
-		flags.StringArrayVar(&s.hosts, s.name+"-host", nil, "`host` to "+s.name+" it from; may be repeated; without it all hosts")
+		flags.StringArrayVar(&s.principals, s.name+"-principal", nil, "principal to "+s.name+": `Type:name`, such as User:alice, or User:* for all; may be repeated")
+		flags.StringArrayVar(&s.hosts, s.name+"-host", nil, "`host` to "+s.name+"; may be repeated; default all hosts")
 	}
 	flags.StringArrayVar(&a.operations, "operation", []string{"All"}, "the `operation`, such as Read; may be repeated")
 	complete(cmd, "operation", operationNames())
@@ -150,11 +149,11 @@ func (a *aclCommand) addChangeFlags(cmd *cobra.Command) {
 	flags.BoolVar(&a.idempotent, "idempotent", false, "with --producer: also IdempotentWrite on the cluster")
 	flags.BoolVar(&a.consumer, "consumer", false, "what a consumer needs: Read and Describe on the topics, Read on the groups")
 	flags.BoolVar(&a.force, "force", false, "remove without asking")
-	flags.BoolVar(&a.dryRun, "dry-run", false, "show the difference and change nothing")
+	flags.BoolVar(&a.dryRun, "dry-run", false, "show the difference, do not change the file")
 }
 
 func (a *aclCommand) addListFlags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&a.selection.principals, "principal", nil, "list the ACLs for `Type:name` only; may be repeated")
+	cmd.Flags().StringArrayVar(&a.selection.principals, "principal", nil, "list only the ACLs for `Type:name`; may be repeated")
 }
 
 func (a *aclCommand) run(cmd *cobra.Command, action aclAction) error {
@@ -212,8 +211,8 @@ func (a *aclCommand) runRemove(cmd *cobra.Command) error {
 	})
 }
 
-// finish makes the change and saves the file, or shows the difference in a dry run.
-// Only then it writes out, so that no output tells of what was not done.
+// finish makes the change and saves the file; in a dry run it shows the difference. It
+// writes out last, so that the output never reports a change that failed.
 func (a *aclCommand) finish(cmd *cobra.Command, file *aclFile, out *bytes.Buffer, change func(*snapshot.Tx) error) error {
 	if err := file.store.Update(change); err != nil {
 		return err

@@ -12,9 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// aclChange is what the flags name at one resource: entries to add, or to remove.
-// To remove, no entry stands for all of them, and the pattern type may be one of a
-// filter.
+// aclChange holds the entries to add to, or to remove from, one resource pattern. In a
+// removal, no entries means all of them, and the pattern type may be that of a filter.
 type aclChange struct {
 	pattern resource.Pattern
 	entries []acl.Entry // sorted, each once
@@ -34,7 +33,7 @@ func (c aclChange) filters() []acl.Filter {
 	return filters
 }
 
-// additions returns what the flags name to add: valid bindings.
+// additions returns the ACLs to add. All of them are valid.
 func (a *aclCommand) additions() ([]aclChange, error) {
 	changes, err := a.changes()
 	if err != nil {
@@ -56,7 +55,7 @@ func (a *aclCommand) additions() ([]aclChange, error) {
 	return changes, errors.Join(errs...)
 }
 
-// changes returns what the flags name, in the order of the patterns.
+// changes returns the changes that the flags ask for, ordered by pattern.
 func (a *aclCommand) changes() ([]aclChange, error) {
 	filters, errFilters := a.selection.filters()
 	entries, errEntries := a.entries()
@@ -79,8 +78,8 @@ func (a *aclCommand) changes() ([]aclChange, error) {
 	return slices.CompactFunc(changes, func(c, d aclChange) bool { return c.pattern == d.pattern }), nil
 }
 
-// entries returns an entry for each principal, host and operation: none if no
-// principal is given.
+// entries returns an entry for each principal, host and operation. Without a principal
+// there are none.
 func (a *aclCommand) entries() ([]acl.Entry, error) {
 	var operations []ops.Operation
 	var errs []error
@@ -119,8 +118,8 @@ func (a *aclCommand) entries() ([]acl.Entry, error) {
 	return entries, nil
 }
 
-// checkSupported refuses operations that no request asks about for the resource
-// type, as kafka-acls does.
+// checkSupported refuses operations that no request needs on the resource type, as
+// kafka-acls does.
 func checkSupported(t resource.Type, entries []acl.Entry) error {
 	supported := ops.Supported(t)
 	for _, e := range entries {
@@ -136,7 +135,7 @@ func checkSupported(t resource.Type, entries []acl.Entry) error {
 	return nil
 }
 
-// templateChanges returns what the conveniences stand for.
+// templateChanges returns the changes that the conveniences imply.
 func (a *aclCommand) templateChanges(patternType resource.PatternType) ([]aclChange, error) {
 	names := func(flag string) []string { return *a.selection.resources[flag] }
 	args := acl.TemplateArgs{Principals: a.sides[0].principals, Hosts: a.sides[0].hosts, Topics: names("topic")}
@@ -170,7 +169,7 @@ func (a *aclCommand) templateChanges(patternType resource.PatternType) ([]aclCha
 	var changes []aclChange
 	for _, b := range slices.Compact(list) {
 		if b.Pattern.Type != resource.Cluster {
-			b.Pattern.PatternType = patternType // also one of a filter
+			b.Pattern.PatternType = patternType // may be that of a filter
 		}
 		if n := len(changes); n == 0 || changes[n-1].pattern != b.Pattern {
 			changes = append(changes, aclChange{pattern: b.Pattern})

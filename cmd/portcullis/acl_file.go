@@ -14,7 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// aclFile is a file of ACLs that is changed.
+// aclFile is a file of ACLs to change.
 type aclFile struct {
 	path   string
 	format acl.Format // to save it in
@@ -22,8 +22,8 @@ type aclFile struct {
 	before *snapshot.Snapshot // as it was loaded
 }
 
-// loadACLFile loads the file at path. If it may be new, a file that does not exist
-// is one without ACLs, unless it has left its checksum behind: then it is lost.
+// loadACLFile loads the file at path. If mayBeNew is set, a missing file has no ACLs;
+// but if its checksum still exists, the file is lost and loading fails.
 func loadACLFile(path string, mayBeNew bool) (*aclFile, error) {
 	if path == standardInput {
 		return nil, badFlag("file", path, "the name of a file")
@@ -49,7 +49,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// newFormat returns the format of a file in which nothing stands yet.
+// newFormat returns the format of a new or empty file.
 func newFormat(path string) acl.Format {
 	if strings.HasSuffix(path, ".json") || strings.HasSuffix(path, ".jsonl") {
 		return acl.FormatJSON
@@ -57,7 +57,7 @@ func newFormat(path string) acl.Format {
 	return acl.FormatText
 }
 
-// detectFormat finds the format of a file that was read without an error.
+// detectFormat returns the format of a file that was read without an error.
 func (f *aclFile) detectFormat() error {
 	line, err := readFile(f.path, nil, func(r io.Reader) (string, error) {
 		l := lines.NewReader(r, acl.MaxLineBytes)

@@ -28,9 +28,9 @@ var (
 	aclDrawnFlag = flag.Int("drawn", 400, "compare so many drawn command lines of kafka-acls")
 )
 
-// TestCapturedKafkaACLs runs captured command lines of kafka-acls once more, at a real
-// broker with the same ACLs. TestACLAsKafkaACLs compares portcullis acl with what was
-// captured.
+// TestCapturedKafkaACLs runs captured command lines of kafka-acls again, with a real
+// broker and the same ACLs. TestACLAsKafkaACLs compares portcullis acl with the captured
+// results.
 func TestCapturedKafkaACLs(t *testing.T) {
 	tool := startACLTool(t)
 	runs := capturedACLRuns(t)
@@ -47,15 +47,15 @@ func TestCapturedKafkaACLs(t *testing.T) {
 	tally.report(t, "captured command lines", aclTally{Done: 170, Changed: 85, Listed: 20, Refused: 45})
 }
 
-// TestDrawnKafkaACLs draws command lines, and compares what kafka-acls does at a real
-// broker with what portcullis acl does with a file of the same ACLs.
+// TestDrawnKafkaACLs draws command lines. It compares kafka-acls at a real broker with
+// portcullis acl on a file with the same ACLs.
 func TestDrawnKafkaACLs(t *testing.T) {
 	tool := startACLTool(t)
 	before := readAll(t, aclData+"before.jsonl")
 	known := map[string]int{}
 	tally := aclTally{}
-	// differs returns what Kafka does, and whether portcullis acl does something else, for
-	// which there is no row in docs/differences.md.
+	// differs returns what Kafka does, and whether portcullis acl does something else without
+	// a row in docs/differences.md.
 	differs := func(args []string) (kafkaACLRun, bool) {
 		kafka, got := tool.run(t, args), runACL(t, before, args)
 		id, same := compareACLRun(kafka, got)
@@ -100,7 +100,7 @@ func (a *aclTally) count(kafka kafkaACLRun) {
 	a.Refused += min(1, kafka.Status)
 }
 
-// report prints the counts, and fails the test if they are less than they must be.
+// report prints the counts, and fails the test if they are too low.
 func (a *aclTally) report(t *testing.T, what string, least aclTally) {
 	t.Helper()
 	t.Logf("%d %s at Kafka %s: %d changed ACLs, %d listed some, %d were refused", a.Done, what, *aclKafkaFlag, a.Changed, a.Listed, a.Refused)

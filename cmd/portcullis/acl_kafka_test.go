@@ -17,8 +17,8 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// kafkaACLRun is a command line of kafka-acls and what came of it: AclCommand of Kafka
-// 4.2.1, at a broker of that release with the ACLs of before.jsonl.
+// kafkaACLRun is a command line of kafka-acls and its result: AclCommand of Kafka 4.2.1,
+// with a broker of that release and the ACLs of before.jsonl.
 type kafkaACLRun struct {
 	Args    []string `json:"args"`
 	Status  int      `json:"status"`
@@ -26,7 +26,7 @@ type kafkaACLRun struct {
 	Listed  []string `json:"listed,omitzero"`  // the ACLs that it printed, sorted
 }
 
-// row returns the run as captured rows have it.
+// row returns the run in the form of the captured rows.
 func (r kafkaACLRun) row() string {
 	row, err := json.Marshal(r)
 	if err != nil {
@@ -35,8 +35,8 @@ func (r kafkaACLRun) row() string {
 	return string(row)
 }
 
-// aclDifferences are the command lines at which portcullis acl differs, each with the
-// row of docs/differences.md that says why. Where it refuses, it changes nothing.
+// aclDifferences are the command lines for which portcullis acl differs, each with its
+// row in docs/differences.md. A refused command changes nothing.
 var aclDifferences = map[string]struct {
 	rows        int  // how many of the captured ones
 	kafka, ours bool // who does what the command line says
@@ -69,7 +69,7 @@ var aclDifferences = map[string]struct {
 // aclArgs are the words of a command line.
 type aclArgs []string
 
-// has reports whether all the words are there.
+// has reports whether the command line has all the words.
 func (a aclArgs) has(words ...string) bool {
 	return !slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(a, w) })
 }
@@ -85,7 +85,7 @@ func (a aclArgs) values(flag string) (values []string) {
 }
 
 // compareACLRun reports whether portcullis acl does the same as Kafka. If not, it
-// returns the row of docs/differences.md that says so, or "".
+// returns the row in docs/differences.md, or "" if there is none.
 func compareACLRun(kafka, got kafkaACLRun) (id string, same bool) {
 	if (kafka.Status == 0) == (got.Status == 0) && slices.Equal(kafka.Changed, got.Changed) && slices.Equal(kafka.Listed, got.Listed) {
 		return "", true
@@ -159,7 +159,7 @@ func runACL(t *testing.T, before string, args []string) kafkaACLRun {
 	return run
 }
 
-// aclChanges returns what has come and gone, as captured runs have it.
+// aclChanges returns the added and removed ACLs in the form of the captured rows.
 func aclChanges(had, has []string) (changed []string) {
 	for _, line := range has {
 		if !slices.Contains(had, line) {
@@ -186,7 +186,7 @@ func aclLines(t *testing.T, text string) (lines []string) {
 	return lines
 }
 
-// listedACLs returns the ACLs that a list holds, each with what stands above it.
+// listedACLs returns the ACLs in a list, each with its heading.
 func listedACLs(text string) []string {
 	listed := []string{}
 	principal, pattern := "", ""

@@ -14,8 +14,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// writeAddition writes what kafka-acls prints of a resource when it adds to it, with
-// the spaces of its text.
+// writeAddition writes what kafka-acls prints when it adds ACLs to a resource, with the
+// same spaces.
 //
 // Source: Kafka's AclCommand.addAcls.
 func writeAddition(w io.Writer, before *snapshot.Snapshot, c aclChange) {
@@ -33,7 +33,7 @@ func writeAddition(w io.Writer, before *snapshot.Snapshot, c aclChange) {
 	}
 }
 
-// writeDifference writes what a change adds and removes, one ACL a line.
+// writeDifference writes the added and removed ACLs, one a line.
 func writeDifference(w *bytes.Buffer, added, removed []acl.Binding) {
 	for _, b := range removed {
 		fmt.Fprintf(w, "- %s\n", aclText(b))
@@ -43,9 +43,8 @@ func writeDifference(w *bytes.Buffer, added, removed []acl.Binding) {
 	}
 }
 
-// confirm asks of each change whether to make it, and returns those that are
-// answered with y. Questions are no result, so that w is standard error: there they
-// are also seen if standard output goes elsewhere.
+// confirm asks for confirmation of each change and returns the confirmed ones. w is
+// standard error, so that the questions are seen even if standard output is redirected.
 //
 // Source: Kafka's AclCommand.removeAcls and confirmAction.
 func confirm(r io.Reader, w io.Writer, changes []aclChange) ([]aclChange, error) {
@@ -58,7 +57,7 @@ func confirm(r io.Reader, w io.Writer, changes []aclChange) ([]aclChange, error)
 			fmt.Fprintf(w, "Are you sure you want to remove ACLs: \n %s\n from resource filter `%s`? (y/n)\n", entryLines(c.entries), patternLine(c.pattern))
 		}
 		if !answers.Scan() {
-			return nil, errors.Join(errors.New("nothing is removed: expected y or n on standard input, or --force"), answers.Err())
+			return nil, errors.Join(errors.New("nothing was removed: expected y or n on standard input, or --force"), answers.Err())
 		}
 		if strings.EqualFold(strings.TrimSpace(answers.Text()), "y") {
 			confirmed = append(confirmed, c)

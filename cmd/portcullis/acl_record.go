@@ -10,7 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// aclPart is one of the seven texts of an ACL.
+// aclPart is one of the seven fields of an ACL.
 type aclPart uint8
 
 const (
@@ -23,7 +23,7 @@ const (
 	aclPermission
 )
 
-// aclParts says how each part is read from Kafka's own names, and written.
+// aclParts says how each part is read and written, with Kafka's names for the values.
 var aclParts = [...]struct {
 	noun     string
 	expected string
@@ -46,7 +46,7 @@ var aclParts = [...]struct {
 		return nil
 	}},
 	aclPatternType: {"pattern type", "LITERAL or PREFIXED", func(b *acl.Binding, text string) (err error) {
-		b.Pattern.PatternType, err = resource.ParsePatternType(strings.ToUpper(text)) // Kafka's own is case sensitive
+		b.Pattern.PatternType, err = resource.ParsePatternType(strings.ToUpper(text)) // Kafka's parser is case-sensitive
 		return err
 	}},
 	aclOperation: {"operation", "one of " + strings.Join(operationNames(), ", "), func(b *acl.Binding, text string) (err error) {
@@ -59,15 +59,15 @@ var aclParts = [...]struct {
 	}},
 }
 
-// unreadACL is what an ACL is before its parts are read: valid, so that each part
-// can be checked by itself, and never granting anything.
+// unreadACL is an ACL before its parts are read. It is valid, so that each part can be
+// checked alone, and it grants nothing.
 var unreadACL = acl.Binding{
 	Pattern: resource.LiteralPattern(resource.Topic, "unread"),
 	Entry:   acl.Entry{Principal: principal.Anonymous.String(), Host: acl.WildcardHost, Operation: ops.All, Permission: acl.Deny},
 }
 
-// set reads a part of b, which is valid and stays so. If the text will not do, b
-// is as it was, and found and expected say what is wrong.
+// set reads a part of b from text. b is valid before and after. If the text is invalid,
+// b does not change, and found and expected describe the error.
 func (part aclPart) set(b *acl.Binding, text string) (found, expected string, ok bool) {
 	c := *b
 	err := aclParts[part].set(&c, text)

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// words splits a command line as a shell does that knows no quotes but single ones.
+// words splits a command line as a shell that knows only single quotes does.
 func words(line string) []string { return strings.Fields(strings.ReplaceAll(line, "'", "")) }
 
 // forms returns a command of kafka-acls on a file in both forms: with --add, --remove
-// or --list as the original has it, and as a command of its own.
+// or --list as in kafka-acls, and as a subcommand.
 func forms(t *testing.T, file, line string) [][]string {
 	t.Helper()
 	original := append([]string{"acl", "--file", file}, words(line)...)
@@ -78,7 +78,7 @@ var (
 )
 
 // The changes in the examples of Kafka's documentation, "Authorization and ACLs":
-// what follows --add or --remove, and the ACLs it is about.
+// the options after --add or --remove, and the ACLs that they change.
 var documented = []struct {
 	options string
 	acls    []patternEntries
@@ -100,7 +100,7 @@ type patternEntries struct {
 	entries []string
 }
 
-// Each change is made, seen, not made again, and taken back, in both forms.
+// Each change is made, listed, not made again, and undone, in both forms.
 func TestDocumentedChanges(t *testing.T) {
 	for _, example := range documented {
 		for form := range 2 {
@@ -162,7 +162,7 @@ func TestDocumentedLists(t *testing.T) {
 			expect(t, exitDone, want, "", "", args...)
 		}
 	}
-	// What applies to a topic goes wherever it stands; then nothing is left.
+	// The ACLs that apply to a topic are removed with any pattern; then nothing is left.
 	match := pattern("TOPIC", "Test-topic", "MATCH")
 	expect(t, exitDone, "", "Are you sure you want to delete all ACLs for resource filter `"+match+"`? (y/n)\nadded: 0, removed: 16\n", "y\n",
 		"acl", "--file", path, "--remove", "--topic", "Test-topic", "--resource-pattern-type", "match")
@@ -225,7 +225,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// A file is saved in the format it has.
+// A file keeps its format.
 func TestFormatStays(t *testing.T) {
 	for _, name := range exampleACLs {
 		path := file(t, name, readAll(t, acme+name))
@@ -248,8 +248,8 @@ func TestACLRefuses(t *testing.T) {
 	before := readAll(t, path)
 	const (
 		noResource = "portcullis: no resource is given: expected at least one of --topic, --group, --cluster, --transactional-id, --delegation-token, --user-principal"
-		noOne      = "portcullis: whom to allow or deny it is missing: expected --allow-principal or --deny-principal"
-		noAnswer   = "portcullis: nothing is removed: expected y or n on standard input, or --force"
+		noOne      = "portcullis: no principal is given: expected --allow-principal or --deny-principal"
+		noAnswer   = "portcullis: nothing was removed: expected y or n on standard input, or --force"
 		badNetwork = `invalid host: "10.0.0.0/99" is not a network in CIDR notation: expected an address, a slash and a mask length, such as 10.0.0.0/8`
 		allow      = "--allow-principal User:a "
 	)
@@ -273,7 +273,7 @@ func TestACLRefuses(t *testing.T) {
 			"portcullis: (principal=User:a, host=10.0.0.0/99, operation=ALL, permissionType=ALLOW) on " + pattern("TOPIC", "t", "LITERAL") + ": " + badNetwork}},
 		{"--add --dry-run --producer --topic t --allow-host 10.0.0.0/99 " + allow, []string{"portcullis: " + badNetwork}},
 		{"--remove", []string{noResource}},
-		// kafka-acls takes each of these for the removal of all ACLs of the topic.
+		// kafka-acls removes all ACLs of the topic for each of these.
 		{"--remove --force --topic Test-topic --operation Write", []string{
 			"portcullis: --operation needs --allow-principal or --deny-principal: without them all ACLs of the resources are removed"}},
 		{"--remove --force --topic Test-topic --deny-host 10.0.0.1", []string{"portcullis: --deny-host needs --deny-principal"}},
@@ -305,7 +305,7 @@ func TestACLRefuses(t *testing.T) {
 	}
 }
 
-// A removal is whole: without the last answer nothing goes.
+// A removal is all or nothing: without the last answer nothing is removed.
 func TestAnswersThatEnd(t *testing.T) {
 	path := file(t, "acls.txt", current(group1, bobReads...)+current(testTopic, allButBadBob...))
 	before := readAll(t, path)
@@ -315,7 +315,7 @@ func TestAnswersThatEnd(t *testing.T) {
 	}
 }
 
-// A file that is lost, or is not what was saved, is no set to add to.
+// A file that is lost, or differs from what was saved, is refused.
 func TestFilesThatAreNotWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls.txt")
 	add := []string{"acl", "add", "--file", path, "--allow-principal", "User:a", "--topic", "t"}
@@ -347,8 +347,8 @@ func TestFilesThatAreNotWhole(t *testing.T) {
 	}
 }
 
-// Space around values is no part of them, but in transactional ids. What would act on
-// a terminal is quoted.
+// Space around values is removed, except in transactional ids. Text that would act on a
+// terminal is quoted.
 func TestACLTexts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls.jsonl")
 	expect(t, exitDone, adding(pattern("TOPIC", `"a\x1b"`, "LITERAL"), "User:a 10.0.0.1 READ ALLOW"), "added: 1, removed: 0\n", "",

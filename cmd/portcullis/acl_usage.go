@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// aclNeeds says which flags are nothing without another.
+// aclNeeds lists the flags that need other flags.
 var aclNeeds = []struct {
 	flag  string
 	needs []string // each of them
@@ -20,10 +20,10 @@ var aclNeeds = []struct {
 	{"deny-host", []string{"deny-principal"}},
 }
 
-// aclConflicts says which flags do not go with another, or with an action. kafka-acls
-// refuses most of them. It takes the others and does nothing for them.
+// aclConflicts lists the flags that conflict with another flag or with an action.
+// kafka-acls refuses most of these and ignores the rest.
 var aclConflicts = []struct {
-	flag  string // that of an action only where the others are flags at all
+	flag  string // the flag of an action conflicts only with flags that the command has
 	other []string
 }{
 	{addAction.name, []string{"principal"}},
@@ -33,9 +33,9 @@ var aclConflicts = []struct {
 	{"consumer", []string{"operation", "deny-principal", "deny-host", "cluster", "delegation-token", "user-principal"}},
 }
 
-// checkUsage says which flags are missing, or do not go together. In particular a
-// removal that says whom, from where or what must be one that kafka-acls would not
-// take for the removal of everything.
+// checkUsage returns an error for each missing or conflicting flag. It also refuses a
+// removal with an operation or a host but no principal, because kafka-acls would remove
+// everything.
 func (a *aclCommand) checkUsage(cmd *cobra.Command, action aclAction) error {
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -57,8 +57,8 @@ func (a *aclCommand) checkUsage(cmd *cobra.Command, action aclAction) error {
 			}
 		}
 	}
-	// kafka-acls passes over --cluster with any other type: it would then remove, or
-	// list, something else than what was named.
+	// kafka-acls ignores --cluster with any other type. It would then remove or list
+	// something else.
 	if given := a.selection.patternType.text; bool(a.selection.cluster) && !strings.EqualFold(given, "literal") {
 		errs = append(errs, badFlag("resource-pattern-type", given, "literal for the cluster"))
 	}
@@ -75,7 +75,7 @@ func (a *aclCommand) checkUsage(cmd *cobra.Command, action aclAction) error {
 	if named := given("allow-principal") || given("deny-principal"); !named && !convenience {
 		switch {
 		case action.name == addAction.name:
-			refuse("whom to allow or deny it is missing: expected --allow-principal or --deny-principal")
+			refuse("no principal is given: expected --allow-principal or --deny-principal")
 		case given("operation"):
 			refuse("--operation needs --allow-principal or --deny-principal: without them all ACLs of the resources are removed")
 		}
@@ -98,8 +98,8 @@ func (a *aclCommand) namesResource() bool {
 	return named
 }
 
-// trim removes the space around values, as kafka-acls does: of all but transactional
-// ids, in which it may be meant.
+// trim removes the space around values, as kafka-acls does. It keeps the space of
+// transactional ids, which may be intended.
 func (a *aclCommand) trim() {
 	lists := [][]string{a.operations, a.selection.principals}
 	for _, s := range a.sides {

@@ -14,27 +14,28 @@ import (
 // writeAnswer writes one answer.
 type writeAnswer func(w io.Writer, q *question, d snapshot.Decision) error
 
-// reasonNotes says more of the reasons that name no ACL.
+// reasonNotes explains the reasons that have no ACL.
 var reasonNotes = map[snapshot.Reason]string{
 	snapshot.DefaultDeny:  "no ACL matches",
-	snapshot.DefaultAllow: "no ACL covers the resource, and everyone is allowed then",
-	snapshot.SuperUser:    "no ACL is looked at",
+	snapshot.DefaultAllow: "no ACL covers the resource, and then everyone is allowed",
+	snapshot.SuperUser:    "no ACL was evaluated",
 	snapshot.NotReady:     "the ACLs are not loaded",
 }
 
-// writeTwoLines writes what was asked and its answer, and below it the reason.
+// writeTwoLines writes the question and its answer on one line, and the reason on the
+// next.
 func writeTwoLines(w io.Writer, q *question, d snapshot.Decision) error {
 	_, err := fmt.Fprintf(w, "%s\n%s\n", verdictText(q, d), reasonText(d))
 	return err
 }
 
-// writeLine writes the same in a line.
+// writeLine writes question, answer and reason on one line.
 func writeLine(w io.Writer, q *question, d snapshot.Decision) error {
 	_, err := fmt.Fprintf(w, "%s; %s\n", verdictText(q, d), reasonText(d))
 	return err
 }
 
-// verdictText returns who asks, from where, what of what, and the answer.
+// verdictText returns the answer with principal, host, operation and resource.
 func verdictText(q *question, d snapshot.Decision) string {
 	who := printable(q.subject.Principal.String())
 	for i, g := range q.subject.Groups {
@@ -66,7 +67,7 @@ func aclText(b acl.Binding) string {
 	return e.String() + " on " + p.String()
 }
 
-// printable returns s as it can stand among the words of an answer.
+// printable returns s, quoted if it could be mistaken for other words of the answer.
 func printable(s string) string { return lines.Printable(s) }
 
 // answerObject is an answer in JSON.
@@ -82,7 +83,7 @@ type answerObject struct {
 	ACL          *acl.Binding `json:"acl,omitempty"` // the one that decided
 }
 
-// newAnswerObject returns an answer as it is in JSON.
+// newAnswerObject returns the JSON form of an answer.
 func newAnswerObject(q *question, d snapshot.Decision) answerObject {
 	object := answerObject{
 		Allowed:      d.Allowed(),
@@ -107,9 +108,8 @@ func writeJSON(w io.Writer, q *question, d snapshot.Decision) error {
 	return newLineEncoder(w).Encode(newAnswerObject(q, d))
 }
 
-// writeWarnings tells of questions that Kafka never asks: they are answered, but
-// are probably not what was meant. It tells once of each operation and resource
-// type.
+// writeWarnings warns of questions that Kafka never asks. They are answered, but are
+// probably a mistake. It warns once for each operation and resource type.
 func writeWarnings(w io.Writer, file string, questions []question) {
 	told := map[string]bool{}
 	for _, q := range questions {

@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// browserPatience is how long a browser may take for one answer: it starts in seconds,
-// but on a machine that does much else.
+// browserPatience is the timeout for one answer of the browser. It is long because the
+// machine may be busy.
 const browserPatience = 2 * time.Minute
 
 // browser is a page in a headless Chromium, driven through its DevTools pipe: messages
-// of JSON, each with a zero byte behind it. That is all these tests need, where a client
-// of the whole protocol would bring its thousands of generated types.
+// of JSON, each followed by a zero byte. These tests need no more; a client of the whole
+// protocol would bring thousands of generated types.
 type browser struct {
 	t       *testing.T
 	send    *os.File
@@ -34,7 +34,7 @@ type event struct {
 	Params json.RawMessage
 }
 
-// newBrowser starts a browser, which ends with the test. Where there is none the test is
+// newBrowser starts a browser, which ends with the test. Without a browser the test is
 // skipped, unless PORTCULLIS_REQUIRE_CHROMIUM is 1.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
@@ -200,7 +200,7 @@ func (b *browser) press(key string) {
 	}
 }
 
-// screenshot returns what is seen, as PNG.
+// screenshot returns a picture of the page, as PNG.
 func (b *browser) screenshot() []byte {
 	b.t.Helper()
 	png, err := base64.StdEncoding.DecodeString(b.call("Page.captureScreenshot", map[string]any{"format": "png"})["data"].(string))
@@ -210,11 +210,11 @@ func (b *browser) screenshot() []byte {
 	return png
 }
 
-// complaints returns the errors and warnings of the page, and each request it made but for
-// files and itself.
+// complaints returns the errors and warnings of the page, and each of its requests except
+// for itself and other files.
 func (b *browser) complaints() []string {
 	b.t.Helper()
-	b.eval("1") // what was told before comes before the answer
+	b.eval("1") // earlier messages arrive before the answer
 	var list []string
 	for _, e := range b.events {
 		text := string(e.Params)

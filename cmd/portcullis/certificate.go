@@ -12,14 +12,14 @@ import (
 // certificateType is the type of a PEM block that holds a certificate.
 const certificateType = "CERTIFICATE"
 
-// certificateFile is what a file of certificates holds.
+// certificateFile describes a file of certificates.
 type certificateFile struct {
 	subject string // the distinguished name of the first, which is the client's
 	count   int    // of certificates
 }
 
-// readCertificate reads a PEM file: a certificate, and perhaps those of its issuers
-// behind it. Other blocks, such as a private key, are passed over.
+// readCertificate reads a PEM file with a certificate, optionally followed by those of
+// its issuers. It ignores other blocks, such as a private key.
 func readCertificate(r io.Reader, file string) (certificateFile, error) {
 	text, err := readLimited(r, file)
 	if err != nil {
@@ -36,7 +36,7 @@ func readCertificate(r io.Reader, file string) (certificateFile, error) {
 		}
 	}
 	if count == 0 {
-		return certificateFile{}, fmt.Errorf("%s holds no PEM block of type %s: expected a certificate in PEM, as openssl x509 writes it", file, certificateType)
+		return certificateFile{}, fmt.Errorf("%s has no PEM block of type %s: expected a certificate in PEM, as openssl x509 writes it", file, certificateType)
 	}
 	cert, err := x509.ParseCertificate(first)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// check is the flags of the command check.
+// check holds the flags of the command check.
 type check struct {
 	acls *aclInput
 	json func() (bool, error)
@@ -27,14 +27,14 @@ func newCheckCommand() *cobra.Command {
 	c := &check{}
 	cmd := &cobra.Command{
 		Use:   "check --acls FILE --principal Type:name --operation OPERATION --topic NAME",
-		Short: "Answer whether a principal may do something, and by which ACL",
-		Long: `check answers one question, put by flags, or many, put by a file, as Kafka would
-with the given ACLs, and names the ACL that decided.
+		Short: "Check whether a principal may do something, and show the ACL that decides",
+		Long: `check answers as Kafka would with the given ACLs, and shows the ACL that decided. Give
+one question as flags, or many questions in a file.
 
-A file of questions holds JSON lines, {"principal":"User:alice","operation":"Read",
+A file of questions has JSON lines, {"principal":"User:alice","operation":"Read",
 "resourceType":"Topic","name":"orders"}, or CSV with these names as its header.
-"host" is optional; so is "groups", an array in JSON, separated by ; in CSV. If
-anything is wrong with the file, none of its questions is answered.
+"host" and "groups" are optional. "groups" is an array in JSON, and a list separated by
+semicolons in CSV. If the file has an error, no question is answered.
 
 Exit status: 0 allowed, 1 denied (of many questions: at least one), 2 bad input or
 usage.`,
@@ -44,7 +44,7 @@ usage.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
 	}
 	c.acls = newACLInput(cmd)
-	c.asked.addSubject(cmd, defaultHost, "`address` it is asked from; with --questions, where a question names none")
+	c.asked.addSubject(cmd, defaultHost, "client `address`; with --questions, the address for questions without one")
 	c.asked.addRequest(cmd)
 	c.questions = onceFlag(cmd, "questions", "", "`file` of questions, or - for standard input")
 	c.cluster = newClusterFlags(cmd)
@@ -85,7 +85,7 @@ func (c *check) run(cmd *cobra.Command) error {
 	return err
 }
 
-// checkUsage says which flags are missing, too many, or do not go together.
+// checkUsage returns an error for each missing, superfluous or conflicting flag.
 func (c *check) checkUsage(cmd *cobra.Command) error {
 	err := checkStandardInput(append(slices.Clone(c.acls.files), c.questions.text)...)
 	if !c.questions.given {
@@ -101,7 +101,7 @@ func (c *check) checkUsage(cmd *cobra.Command) error {
 		err = errors.Join(err, badFlag("questions", "", "a file, or - for standard input"))
 	}
 	if len(given) > 0 {
-		err = errors.Join(err, fmt.Errorf("%s cannot be given with --questions: each question says it for itself", strings.Join(given, ", ")))
+		err = errors.Join(err, fmt.Errorf("%s cannot be given with --questions: each question in the file has its own", strings.Join(given, ", ")))
 	}
 	return err
 }
@@ -120,8 +120,8 @@ func (c *check) ask(stdin io.Reader) ([]question, error) {
 	return readFile(file, stdin, func(r io.Reader) ([]question, error) { return readQuestions(r, fileName(file), c.asked.host.text) })
 }
 
-// answerAll writes the answers once all are known, so that a progress bar on the
-// same terminal does not come between them. It returns how many are denied.
+// answerAll writes the answers after the last check, so that a progress bar on the same
+// terminal does not mix with them. It returns the number of denials.
 func answerAll(cmd *cobra.Command, store *snapshot.Store, questions []question, write writeAnswer) (denied int, err error) {
 	var answers bytes.Buffer
 	bar := newProgress(cmd.ErrOrStderr(), len(questions))

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// ask is a question about acme by flags; what comes after it is added.
+// ask is a question about acme by flags. Tests append further flags.
 func ask(args ...string) []string {
 	return append([]string{"check", "--acls", acme + "acls.txt"}, args...)
 }
@@ -54,10 +54,10 @@ func TestCheckByFlags(t *testing.T) {
 			"allowed: User:a with Group:b, Group:operators from 10.20.0.3, Alter on Cluster kafka-cluster\n" +
 				"reason: matching allow: (principal=Group:operators, host=10.20.0.0/16, operation=ALTER, permissionType=ALLOW) on ResourcePattern(resourceType=CLUSTER, name=kafka-cluster, patternType=LITERAL)\n"},
 		{"--principal User:a --operation Alter --topic x --super-users User:b;User:a", exitDone,
-			"allowed: User:a from 127.0.0.1, Alter on Topic x\nreason: super user: no ACL is looked at\n"},
+			"allowed: User:a from 127.0.0.1, Alter on Topic x\nreason: super user: no ACL was evaluated\n"},
 		{"--principal User:a --operation Alter --group x", exitDenied, "denied: User:a from 127.0.0.1, Alter on Group x\n" + byDefault},
 		{"--principal User:a --operation Delete --transactional-id x --allow-everyone-if-no-acl-found", exitDone,
-			"allowed: User:a from 127.0.0.1, Delete on TransactionalId x\nreason: default allow: no ACL covers the resource, and everyone is allowed then\n"},
+			"allowed: User:a from 127.0.0.1, Delete on TransactionalId x\nreason: default allow: no ACL covers the resource, and then everyone is allowed\n"},
 		{"--principal User:a --operation Write --transactional-id billing-1 --allow-everyone-if-no-acl-found", exitDenied,
 			"denied: User:a from 127.0.0.1, Write on TransactionalId billing-1\n" + byDefault},
 		{"--principal User:billing --operation Describe --topic payments.eu -o json", exitDone,
@@ -78,7 +78,7 @@ func TestCheckByFlags(t *testing.T) {
 	}
 }
 
-// What a client chose must not act on the terminal, nor look like another answer.
+// A client's text must not act on the terminal or look like another answer.
 func TestCheckShowsTextSafely(t *testing.T) {
 	for name, shown := range map[string]string{
 		"a\x1b[2J":           `"a\x1b[2J"`,
@@ -110,14 +110,14 @@ func TestCheckOfSeveralFiles(t *testing.T) {
 	if got := runWith("", append(args, "-", "--allow-empty")...); got.status != exitDone {
 		t.Errorf("an ALLOW in one file and an empty other: %+v", got)
 	}
-	// An empty dump, as a command leaves that failed, must not allow everything.
+	// An empty dump, from a command that failed, must not allow everything.
 	empty := []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--allow-empty", "--acls", "-"}
 	if got := runWith("", empty...); got.status != exitDenied {
 		t.Errorf("no ACLs: %+v", got)
 	}
 	refuse(t, "", append(empty, "--allow-everyone-if-no-acl-found"),
-		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
-	// Everything that is wrong with all files.
+		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set")
+	// All errors in all files.
 	one, other := file(t, "one", "{}\n"), file(t, "other", "\n?\n")
 	refuse(t, "", []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--acls", one, "--acls", "none", "--acls", other},
 		one+`:1:2: found "}", expected the key "resourceType" or "name" or "patternType" or "principal" or "host" or "operation" or "permission"`,
@@ -144,7 +144,7 @@ func TestCheckRefusesFlags(t *testing.T) {
 		{[]string{"--principal", "User:a", "--operation", "Read", "--topic", "a", "--cluster", "--group", "b"},
 			[]string{"portcullis: --topic, --group, --cluster are given: expected one of them, or --questions for many"}},
 		{[]string{"--principal", "User:a", "--operation", "Read", "--cluster=false"},
-			[]string{`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis check --help`}},
+			[]string{`portcullis: invalid argument "false" for "--cluster" flag: takes no value: give the flag alone, or omit it: see portcullis check --help`}},
 		{[]string{"--principal", "alice", "--group-principal", ":", "--operation", "Reed", "--topic", ""}, []string{
 			`portcullis: --principal "alice": expected Type:name, such as User:alice`,
 			`portcullis: --group-principal ":": expected principals of the form Type:name, such as Group:developers`,
@@ -159,16 +159,16 @@ func TestCheckRefusesFlags(t *testing.T) {
 			`portcullis: --semantics: unknown semantics "mine": expected documented, kafka-exact=4.2 or kafka-exact=4.4`,
 			`portcullis: --super-users: principal "d" has no colon: expected Type:name, such as "User:d"`}},
 		{[]string{"--questions", "q.csv", "--principal", "User:a", "--topic", "b", "--group-principal", "Group:c"},
-			[]string{"portcullis: --topic, --principal, --group-principal cannot be given with --questions: each question says it for itself"}},
-		{[]string{"--questions", "-", "--acls", "-"}, []string{"portcullis: standard input (-) can be read once: name files for the others"}},
+			[]string{"portcullis: --topic, --principal, --group-principal cannot be given with --questions: each question in the file has its own"}},
+		{[]string{"--questions", "-", "--acls", "-"}, []string{"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
 		{[]string{"--questions", "no such file"}, []string{"portcullis: open no such file: no such file or directory"}},
 		{[]string{"--questions", acme + "questions.csv", "--host", "here"}, []string{`portcullis: --host "here": expected an IP address, such as 10.0.0.1 or 2001:db8::1`}},
 	} {
 		refuse(t, "", ask(test.args...), test.want...)
 	}
-	// What is asked is said once.
+	// A flag of the question can be given only once.
 	for _, flag := range []string{"principal", "operation", "host", "topic", "group", "questions", "super-users", "semantics", "output", "format"} {
 		refuse(t, "", ask("--"+flag, "a", "--"+flag, "b"),
-			`portcullis: invalid argument "b" for "`+map[bool]string{true: "-o, "}[flag == "output"]+"--"+flag+`" flag: it is given twice: see portcullis check --help`)
+			`portcullis: invalid argument "b" for "`+map[bool]string{true: "-o, "}[flag == "output"]+"--"+flag+`" flag: given twice: see portcullis check --help`)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// clusterFlags are the flags that say what decides beside the ACLs.
+// clusterFlags are the flags for the settings that decide in addition to the ACLs.
 type clusterFlags struct {
 	cmd           *cobra.Command
 	superUsers    *once
@@ -23,10 +23,10 @@ type clusterFlags struct {
 
 func newClusterFlags(cmd *cobra.Command) *clusterFlags {
 	c := &clusterFlags{cmd: cmd}
-	c.superUsers = onceFlag(cmd, "super-users", "", "`list` of principals that may do everything, as in server.properties: 'User:a;User:b'")
-	cmd.Flags().BoolVar(&c.allowEveryone, "allow-everyone-if-no-acl-found", false, "allow what no ACL covers, as in server.properties")
+	c.superUsers = onceFlag(cmd, "super-users", "", "`list` of principals that are allowed everything, as in server.properties: 'User:a;User:b'")
+	cmd.Flags().BoolVar(&c.allowEveryone, "allow-everyone-if-no-acl-found", false, "allow everyone to use resources without ACLs, as in server.properties")
 	c.semantics = onceFlag(cmd, "semantics", snapshot.Documented.String(),
-		"`rules` to decide by: documented, or kafka-exact, which has the defects of Kafka's authorizer", semanticsNames()...)
+		"`rules` for decisions: documented, or kafka-exact, with the defects of Kafka's authorizer", semanticsNames()...)
 	return c
 }
 
@@ -48,26 +48,26 @@ func (c *clusterFlags) config() (snapshot.Config, error) {
 	return config, errors.Join(errSemantics, errSuperUsers)
 }
 
-// wrongList is a name that seems to be several principals: names of certificates have
-// commas, but no colon after the word that follows one. Behind anything else that people
-// separate lists with, only the type User is taken for the begin of another one.
+// wrongList matches a name that seems to be several principals. Names of certificates
+// have commas, but no colon after the word that follows a comma. After any other
+// separator, only the type User counts as the start of another principal.
 var wrongList = regexp.MustCompile(`,\s*[\w-]+\s*:|[\s|&+，、；]\s*["']?User\s*:`)
 
-// warnOfSuperUsers warns of super users that were probably meant to be several.
+// warnOfSuperUsers warns of a super user that was probably meant to be several.
 func warnOfSuperUsers(w io.Writer, from string, superUsers []principal.Principal) {
 	for _, p := range superUsers {
 		if wrongList.MatchString(p.String()) {
-			fmt.Fprintf(w, "warning: %s: %s is one principal: several have a semicolon between them, since names of certificates have commas\n",
+			fmt.Fprintf(w, "warning: %s: %s is one principal: separate principals with semicolons, because names of certificates contain commas\n",
 				from, enum.Quote(p.String()))
 		}
 	}
 }
 
-// refuseEmpty refuses no ACLs where they would allow everything. A command before the
-// pipe that failed is the likely reason.
+// refuseEmpty refuses an empty set of ACLs if it would allow everything. The likely
+// reason is that the command that feeds the pipe failed.
 func (c *clusterFlags) refuseEmpty(n *snapshot.Snapshot) error {
 	if c.allowEveryone && n.Len() == 0 {
-		return errors.New("no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
+		return errors.New("no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set")
 	}
 	return nil
 }

@@ -15,16 +15,19 @@ func newConvertCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "convert --acls FILE --to FORMAT",
 		Short: "Write ACLs in another format",
-		Long: `convert writes the ACLs of all files to standard output, each once and sorted. If
-anything is wrong with a file, or the format cannot hold an ACL, it writes nothing.
-Names with characters that act on a terminal are escaped in json and rpk. The other
-formats have no escapes, and refuse them.
+		Long: `convert writes the ACLs of all files to standard output, sorted and without duplicates.
+If a file has an error, or the format cannot hold an ACL, it writes nothing. Names with
+characters that act on a terminal are escaped in json and rpk. The other formats have no
+escapes and refuse such names.
 
-Beside the formats of Kafka it knows those of other tools. strimzi: a KafkaUser for
-each principal, of which User:CN=name authenticates by a certificate, and User:name
-not; it says nothing of the cluster and of credentials. rpk: what
-"rpk security acl list --format json" prints. ksm: the CSV of
-kafka-security-manager. These three must be named to be read.`,
+In addition to Kafka's formats it knows those of three other tools:
+
+  strimzi  a KafkaUser for each principal; User:CN=name authenticates with a
+           certificate, User:name does not; cluster and credentials are not included
+  rpk      the output of "rpk security acl list --format json"
+  ksm      the CSV of kafka-security-manager
+
+These three are not detected: to read them, name them with --format.`,
 		Example: `  portcullis convert --acls acls.txt --to json
   portcullis convert --acls users.yaml --format strimzi --to kafka-acls`,
 		Args: cobra.NoArgs,
@@ -47,7 +50,7 @@ kafka-security-manager. These three must be named to be read.`,
 	input = newACLInput(cmd)
 	to = onceFlag(cmd, "to", "", "`format` to write: "+strings.Join(formatNames(canWrite), ", "), formatNames(canWrite)...)
 	if err := cmd.MarkFlagRequired("to"); err != nil {
-		panic(err) // there is no such flag
+		panic(err) // the flag does not exist
 	}
 	return cmd
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// diff is the flags of the command diff.
+// diff holds the flags of the command diff.
 type diff struct {
 	acls, newACLs *aclInput
 	cluster       *clusterFlags
@@ -26,18 +26,19 @@ func newDiffCommand() *cobra.Command {
 	d := &diff{}
 	cmd := &cobra.Command{
 		Use:   "diff --acls OLD --new-acls NEW",
-		Short: "Say what access a change of the ACLs gives and takes away",
-		Long: `diff compares what two sets of ACLs allow, not their lines: who gains (+) and who
-loses (-) which operations on which names, and from where. What everyone gains or loses
-is told once, and holds for all but those of whom something else is told on the same
-names (=). ACLs that change nothing leave no trace. With --new-semantics it compares by
-two sets of rules, of one set of ACLs if --new-acls is not given.
+		Short: "Show the access that a change of the ACLs grants and revokes",
+		Long: `diff compares what two sets of ACLs allow, not their lines. It shows which principals
+gain (+) and lose (-) which operations, on which names and from which hosts. What
+everyone gains or loses is shown once. It does not apply to principals with a line of
+their own on the same names; "=" marks a principal that neither gains nor loses anything
+else there. Changes of ACLs without effect are not shown. --new-semantics compares two
+sets of rules; without --new-acls, both sides have the same ACLs.
 
-With --output json each line is an object: "change" (gained, lost, or kept for what is
-marked with =), "principals" or "everyone": true, and the "operations", "resourceType",
-"names" and "hosts" of what-can; of what is kept only the type and the names.
+With --output json each line is an object: "change" (gained, lost, or kept for =),
+"principals" or "everyone": true, and the "operations", "resourceType", "names" and
+"hosts" of what-can. Lines with "kept" have only the type and the names.
 
-Exit status: 0 no access differs, 1 some does, 2 bad input or usage.`,
+Exit status: 0 no difference, 1 differences, 2 bad input or usage.`,
 		Example: `  portcullis diff --acls old.txt --new-acls new.txt
   portcullis diff --acls acls.txt --semantics kafka-exact --new-semantics documented`,
 		Args: cobra.NoArgs,
@@ -46,7 +47,7 @@ Exit status: 0 no access differs, 1 some does, 2 bad input or usage.`,
 	d.acls = newACLInput(cmd)
 	d.newACLs = addACLInput(cmd, "new-acls", "new-format", "`file` of the ACLs to compare with, or -; may be repeated")
 	d.cluster = newClusterFlags(cmd)
-	d.newSemantics = onceFlag(cmd, "new-semantics", "", "`rules` to decide by on the new side; without it those of --semantics", semanticsNames()...)
+	d.newSemantics = onceFlag(cmd, "new-semantics", "", "`rules` for decisions of the new side; default those of --semantics", semanticsNames()...)
 	d.json = outputFlag(cmd)
 	return cmd
 }
@@ -57,7 +58,7 @@ func (d *diff) run(cmd *cobra.Command) error {
 	newConfig, errNew := d.newConfig(config)
 	errs := []error{errJSON, errConfig, errNew, checkStandardInput(append(append([]string{}, d.acls.files...), d.newACLs.files...)...)}
 	if len(d.newACLs.files) == 0 && !d.newSemantics.given {
-		errs = append(errs, errors.New("nothing to compare with is given: expected --new-acls, --new-semantics, or both"))
+		errs = append(errs, errors.New("nothing to compare with: expected --new-acls, --new-semantics, or both"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -97,7 +98,7 @@ func (d *diff) newConfig(config snapshot.Config) (snapshot.Config, error) {
 	return config, nil
 }
 
-// load returns both sides. An empty one is refused where no ACLs allow everything.
+// load returns both sides. It refuses an empty side if no ACLs would allow everything.
 func (d *diff) load(cmd *cobra.Command, config, newConfig snapshot.Config) (from, to *snapshot.Snapshot, err error) {
 	store, errFrom := d.acls.load(cmd.InOrStdin(), config)
 	var newStore *snapshot.Store
@@ -115,14 +116,14 @@ func (d *diff) load(cmd *cobra.Command, config, newConfig snapshot.Config) (from
 	return from, to, errors.Join(d.cluster.refuseEmpty(from), d.cluster.refuseEmpty(to))
 }
 
-// copyOf returns a store of another configuration with the same ACLs.
+// copyOf returns a store with the same ACLs and another configuration.
 func copyOf(store *snapshot.Store, config snapshot.Config) (*snapshot.Store, error) {
 	c := snapshot.NewStore(config)
 	return c, c.Replace(store.Load().All())
 }
 
-// changeObject is access that is gained or lost, in JSON; or, as "kept", names on which
-// principals gain and lose nothing else, whatever everyone does.
+// changeObject is the JSON form of access that is gained or lost. "kept" marks names on
+// which the change for everyone does not apply to the principals.
 type changeObject struct {
 	Change     string   `json:"change"`
 	Principals []string `json:"principals,omitempty"`
@@ -130,8 +131,9 @@ type changeObject struct {
 	accessObject
 }
 
-// writeChanges writes a line for each region that is gained or lost, and where everyone
-// gains or loses something, for each of the principals to whom that does not apply.
+// writeChanges writes a line for each region that is gained or lost. Where everyone
+// gains or loses something, it also writes a line for each principal to which that does
+// not apply.
 func writeChanges(out *bytes.Buffer, changes []inspect.Change, asJSON bool) error {
 	forEveryone := make(map[resource.Type]*nameIndex)
 	for _, c := range changes {
@@ -167,7 +169,7 @@ func writeChanges(out *bytes.Buffer, changes []inspect.Change, asJSON bool) erro
 	return nil
 }
 
-// changedNames returns the names of which c tells, sorted; parts may overlap.
+// changedNames returns the names in c, sorted. Parts may overlap.
 func changedNames(c inspect.Change) inspect.NameSet {
 	var names inspect.NameSet
 	for _, a := range append(slices.Clone(c.Gained), c.Lost...) {

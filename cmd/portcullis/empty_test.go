@@ -7,10 +7,10 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// What comes from a command that failed is empty. No command that reads ACLs takes it,
-// so that no gate passes because its input is missing.
+// The output of a command that failed is empty. Every command that reads ACLs refuses
+// empty input, so that no CI check passes because its input is missing.
 func TestEmptyInputIsRefused(t *testing.T) {
-	const expected = " holds no ACL: expected at least one, or --allow-empty"
+	const expected = " has no ACL: expected at least one, or --allow-empty"
 	some := file(t, "some.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	trace := file(t, "trace.jsonl", `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Topic","name":"a"}`+"\n")
 	for _, command := range []string{
@@ -45,7 +45,7 @@ func TestEmptyInputIsRefused(t *testing.T) {
 	}
 }
 
-// A trace is no sample if a part of it is missing: each file has to hold a decision.
+// A trace with a missing part is not a sample: each file must have a decision.
 func TestEmptyTraceIsRefused(t *testing.T) {
 	trace := file(t, "trace.jsonl", `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Topic","name":"a"}`+"\n")
 	for name, text := range map[string]string{"nothing": "", "blank lines": "\n\n"} {
@@ -53,7 +53,7 @@ func TestEmptyTraceIsRefused(t *testing.T) {
 			empty := file(t, "empty.jsonl", text)
 			for _, args := range [][]string{{"--trace", trace, "--trace", empty}, {"--trace", empty, "--trace", trace}, {"--trace", empty}} {
 				args = append([]string{"suggest"}, args...)
-				refuse(t, "", args, "portcullis: "+empty+" holds no decision: expected at least one, or --allow-empty")
+				refuse(t, "", args, "portcullis: "+empty+" has no decision: expected at least one, or --allow-empty")
 			}
 			got := runWith("", "suggest", "--trace", trace, "--trace", empty, "--allow-empty")
 			assert.Equal(t, exitDone, got.status, got.stderr)
@@ -61,7 +61,7 @@ func TestEmptyTraceIsRefused(t *testing.T) {
 	}
 }
 
-// A list of super users with commas is one super user whose name nobody has.
+// A list of super users with commas is one super user with a name that no client has.
 func TestSuperUsersWithCommas(t *testing.T) {
 	acls := file(t, "acls.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	for list, warned := range map[string]bool{
@@ -72,17 +72,17 @@ func TestSuperUsersWithCommas(t *testing.T) {
 	} {
 		t.Run(list, func(t *testing.T) {
 			got := runWith("", "check", "--acls", acls, "--principal", "User:b", "--operation", "Write", "--topic", "a", "--super-users", list)
-			assert.Equal(t, warned, strings.Contains(got.stderr, "is one principal: several have a semicolon between them"), got.stderr)
+			assert.Equal(t, warned, strings.Contains(got.stderr, "is one principal: separate principals with semicolons"), got.stderr)
 			assert.Equal(t, list == "User:a;User:b", got.status == exitDone)
 		})
 	}
 }
 
-// The password of the proxy does not cross a network in clear without a warning.
+// The proxy warns before it sends its password over a network in clear text.
 func TestPlainUpstreamIsWarnedOf(t *testing.T) {
 	acls := file(t, "acls.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	password := file(t, "password", "secret\n")
-	// The audit log is a folder, so that the proxy ends at once.
+	// The audit log is a folder, so that the proxy exits at once.
 	base := []string{"proxy", "--acls", acls, "--listen", "PLAINTEXT://127.0.0.1:0", "--upstream-user", "u", "--upstream-password-file", password, "--audit-log", t.TempDir()}
 	for args, warned := range map[string]bool{
 		"--upstream kafka:1 --upstream-mechanism PLAIN": true, "--upstream 127.0.0.1:1 --upstream 10.0.0.1:1 --upstream-mechanism PLAIN": true,
@@ -92,7 +92,7 @@ func TestPlainUpstreamIsWarnedOf(t *testing.T) {
 		t.Run(args, func(t *testing.T) {
 			got := runWith("", append(base, strings.Fields(args)...)...)
 			assert.Equal(t, exitError, got.status)
-			assert.Equal(t, warned, strings.Contains(got.stderr, "crosses the network in clear"), got.stderr)
+			assert.Equal(t, warned, strings.Contains(got.stderr, "in clear text"), got.stderr)
 		})
 	}
 }

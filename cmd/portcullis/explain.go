@@ -13,10 +13,10 @@ import (
 	"github.com/portcullis-authz/portcullis/inspect"
 )
 
-// defaultShown is how many matches and near misses are shown where nobody says.
+// defaultShown is the default number of matches and near misses to show.
 const defaultShown = 20
 
-// explainCommand is the flags of the command explain.
+// explainCommand holds the flags of the command explain.
 type explainCommand struct {
 	acls    *aclInput
 	asked   questionFlags
@@ -29,15 +29,15 @@ func newExplainCommand() *cobra.Command {
 	x := &explainCommand{}
 	cmd := &cobra.Command{
 		Use:   "explain --acls FILE --principal Type:name --operation OPERATION --topic NAME",
-		Short: "Say why something is allowed or denied, and what was nearly so",
-		Long: `explain answers a question as check does, and names every ACL that matched, the one
-that decided, and the near misses: the ACLs that would have matched but for one field,
-and what that field would have to be.
+		Short: "Explain why something is allowed or denied, with the near misses",
+		Long: `explain answers a question as check does. It shows every ACL that matched, the ACL that
+decided, and the near misses: ACLs that differ from a match in one field, with the value
+that the field would need.
 
-With --output json it is an object: the answer as check has it, and "semantics" (by
-which the ACLs were compared), "matches" with "decides" and "acl", "nearMisses" with
-"field" (operation, permission, host, name or principal), "acl" and "mended", and how
-many --limit left out as "moreMatches" and "moreNearMisses".
+With --output json it prints an object: the answer of check, "semantics" (by which the
+ACLs were compared), "matches" with "decides" and "acl", and "nearMisses" with "field"
+(operation, permission, host, name or principal), "acl", and "mended" (the ACL as it
+would match). "moreMatches" and "moreNearMisses" count what --limit omits.
 
 Exit status: 0 allowed, 1 denied, 2 bad input or usage.`,
 		Example: `  portcullis explain --acls acls.txt --principal User:alice --operation Read --topic orders`,
@@ -45,9 +45,9 @@ Exit status: 0 allowed, 1 denied, 2 bad input or usage.`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return x.run(cmd) },
 	}
 	x.acls = newACLInput(cmd)
-	x.asked.addSubject(cmd, defaultHost, "`address` it is asked from")
+	x.asked.addSubject(cmd, defaultHost, "client `address`")
 	x.asked.addRequest(cmd)
-	cmd.Flags().IntVar(&x.limit, "limit", defaultShown, "show this `number` of matches and of near misses at the most; 0 for all")
+	cmd.Flags().IntVar(&x.limit, "limit", defaultShown, "show at most this `number` of matches and of near misses; 0 shows all")
 	x.cluster = newClusterFlags(cmd)
 	x.json = outputFlag(cmd)
 	return cmd
@@ -109,19 +109,19 @@ func writeExplanation(w io.Writer, q *question, e inspect.Explanation) error {
 	return nil
 }
 
-// writeMore says how many were left out.
+// writeMore says how many matches were omitted.
 func writeMore(w io.Writer, n int) {
 	if n > 0 {
-		fmt.Fprintf(w, "  and %d more: --limit shows them\n", n)
+		fmt.Fprintf(w, "  %d more not shown: see --limit\n", n)
 	}
 }
 
-// explanationObject is an explanation in JSON: an answer with what matched.
+// explanationObject is the JSON form of an explanation: an answer with its matches.
 type explanationObject struct {
 	answerObject
 	Semantics      string           `json:"semantics"` // by which the ACLs were compared
 	Matches        []matchObject    `json:"matches"`
-	MoreMatches    int              `json:"moreMatches,omitempty"` // left out
+	MoreMatches    int              `json:"moreMatches,omitempty"` // omitted
 	NearMisses     []nearMissObject `json:"nearMisses"`
 	MoreNearMisses int              `json:"moreNearMisses,omitempty"`
 }
@@ -151,7 +151,7 @@ func writeExplanationJSON(w io.Writer, q *question, e inspect.Explanation) error
 	return newLineEncoder(w).Encode(o)
 }
 
-// newLineEncoder returns an encoder of one value a line. The output has escapes for the
+// newLineEncoder returns an encoder that writes one value a line. The output escapes
 // characters that are not printable.
 func newLineEncoder(w io.Writer) *json.Encoder {
 	e := json.NewEncoder(w)

@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// once is the value of a flag that may be given once. Flags that say what is
-// asked must not silently win over each other.
+// once is the value of a flag that may be given once. A second value must not silently
+// replace the first.
 type once struct {
 	text  string
 	given bool
@@ -22,14 +22,14 @@ func (o *once) Type() string   { return "string" }
 
 func (o *once) Set(text string) error {
 	if o.given {
-		return errors.New("it is given twice")
+		return errors.New("given twice")
 	}
 	o.text, o.given = text, true
 	return nil
 }
 
-// onceFlag adds a flag that may be given once. values, if any, are offered by
-// shell completion.
+// onceFlag adds a flag that may be given once. Shell completion offers the values, if
+// any.
 func onceFlag(cmd *cobra.Command, name, value, usage string, values ...string) *once {
 	o := &once{text: value}
 	cmd.Flags().Var(o, name, usage)
@@ -39,9 +39,8 @@ func onceFlag(cmd *cobra.Command, name, value, usage string, values ...string) *
 	return o
 }
 
-// presence is the value of a flag that is there or not. With a value of false it
-// would be neither: one who writes --cluster=false wants all but the cluster, or does
-// not know what.
+// presence is the value of a flag without a value. It refuses false, because
+// --cluster=false is ambiguous: it could mean everything except the cluster.
 type presence bool
 
 func (p *presence) String() string { return strconv.FormatBool(bool(*p)) }
@@ -49,7 +48,7 @@ func (p *presence) Type() string   { return "bool" }
 
 func (p *presence) Set(text string) error {
 	if text != "true" {
-		return errors.New("it has no value: give it alone, or leave it out")
+		return errors.New("takes no value: give the flag alone, or omit it")
 	}
 	*p = true
 	return nil
@@ -60,13 +59,13 @@ func presenceFlag(cmd *cobra.Command, p *presence, name, usage string) {
 }
 
 func complete(cmd *cobra.Command, name string, values []string) {
-	// An error would say that there is no such flag, or that this was said before.
+	// It fails only if the flag does not exist or has completions already.
 	if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err)
 	}
 }
 
-// resourceFlags are the flags that name resources, as kafka-acls has them.
+// resourceFlags are the flags that name resources, as in kafka-acls.
 var resourceFlags = []struct {
 	name  string
 	typ   resource.Type
@@ -80,7 +79,7 @@ var resourceFlags = []struct {
 	{"user-principal", resource.User, "a `user` whose tokens are created or described"},
 }
 
-// outputFlag adds --output. json reports the choice once the flags are read.
+// outputFlag adds --output. Call json after the flags are parsed.
 func outputFlag(cmd *cobra.Command) (json func() (bool, error)) {
 	o := &once{text: "text"}
 	cmd.Flags().VarP(o, "output", "o", "`format` of the output: text or json")
@@ -96,7 +95,7 @@ func outputFlag(cmd *cobra.Command) (json func() (bool, error)) {
 	}
 }
 
-// badFlag says what is wrong with the value of a flag.
+// badFlag is the error for an invalid value of a flag.
 func badFlag(name, text, expected string) error {
 	return errors.New("--" + name + " " + enum.Quote(text) + ": expected " + expected)
 }

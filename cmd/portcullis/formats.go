@@ -12,18 +12,18 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// fileFormat is a way to write ACLs as text. write writes nothing if there is an
-// ACL that the format cannot hold.
+// fileFormat is a text format for ACLs. write writes nothing if the format cannot hold
+// one of the ACLs.
 type fileFormat struct {
 	name string
-	// escapes says that the format has escapes for all characters, as JSON has. The output
-	// then has them where a character is not printable.
+	// escapes says that the format can escape every character, as JSON can. The output then
+	// escapes characters that are not printable.
 	escapes bool
 	read    func(r io.Reader, file string) ([]acl.Binding, error)
-	write   func(w io.Writer, bindings iter.Seq[acl.Binding]) error // nil: for reading only
+	write   func(w io.Writer, bindings iter.Seq[acl.Binding]) error // nil: read only
 }
 
-// fileFormats are all there are: those of package acl, and those of other tools.
+// fileFormats are all formats: those of package acl and those of other tools.
 var fileFormats = func() (list []fileFormat) {
 	for f := acl.FormatAuto; f <= acl.FormatZooKeeper; f++ {
 		own := fileFormat{
@@ -41,7 +41,7 @@ var fileFormats = func() (list []fileFormat) {
 	return list
 }()
 
-// findFormat returns the format of this name among those that serve.
+// findFormat returns the format with this name for which serves is true.
 func findFormat(name string, serves func(fileFormat) bool) (fileFormat, bool) {
 	i := slices.IndexFunc(fileFormats, func(f fileFormat) bool { return f.name == name && serves(f) })
 	if i < 0 {
@@ -53,7 +53,7 @@ func findFormat(name string, serves func(fileFormat) bool) (fileFormat, bool) {
 func canRead(fileFormat) bool    { return true }
 func canWrite(f fileFormat) bool { return f.write != nil }
 
-// formatNames are the names of the formats that serve.
+// formatNames returns the names of the formats for which serves is true.
 func formatNames(serves func(fileFormat) bool) (names []string) {
 	for _, f := range fileFormats {
 		if serves(f) {
@@ -63,24 +63,23 @@ func formatNames(serves func(fileFormat) bool) (names []string) {
 	return names
 }
 
-// foreignFormat is a format of another tool. It says of each ACL whether it can
-// hold it, so that what it cannot hold is refused and never changed.
+// foreignFormat is a format of another tool. An ACL that it cannot hold is refused,
+// never changed.
 type foreignFormat struct {
 	name    string
-	escapes bool // as that of fileFormat
-	// maxBytes is the longest file that is read. Such a file is read as a whole.
+	escapes bool // as in fileFormat
+	// maxBytes limits the size of a file, because the whole file is read into memory.
 	maxBytes int
-	// parse returns the ACLs of a text that is valid UTF-8, or gathers what is wrong
-	// with it.
+	// parse returns the ACLs in a text of valid UTF-8. It adds errors to m.
 	parse func(text string, m *mistakes) []acl.Binding
-	// refuse returns a function that says why the format cannot hold a valid ACL of a
-	// list, or returns "".
+	// refuse returns a function that says why the format cannot hold a valid ACL of the
+	// list, or "" if it can.
 	refuse func(list []acl.Binding) (why func(b acl.Binding) string)
-	// render returns ACLs, none of which is refused, as text.
+	// render returns the text of ACLs that refuse accepts.
 	render func(list []acl.Binding) ([]byte, error)
 }
 
-// read returns the ACLs of a file, or everything that is wrong with it.
+// read returns the ACLs in a file, or all its errors.
 func (f foreignFormat) read(r io.Reader, file string) ([]acl.Binding, error) {
 	data, err := io.ReadAll(io.LimitReader(r, int64(f.maxBytes)+1))
 	if err != nil {
@@ -90,7 +89,7 @@ func (f foreignFormat) read(r io.Reader, file string) ([]acl.Binding, error) {
 	text, _ := bytes.CutPrefix(data, []byte("\uFEFF"))
 	p := &place{text: string(text)}
 	if len(data) > f.maxBytes {
-		m.problem(p, &lines.Problem{Offset: len(text), Found: fmt.Sprintf("more than %d bytes", f.maxBytes), Expected: "a smaller file: divide it"})
+		m.problem(p, &lines.Problem{Offset: len(text), Found: fmt.Sprintf("more than %d bytes", f.maxBytes), Expected: "a smaller file: split it"})
 		return nil, m.err()
 	}
 	if wrong := lines.CheckUTF8(p.text); wrong != nil {
@@ -104,8 +103,8 @@ func (f foreignFormat) read(r io.Reader, file string) ([]acl.Binding, error) {
 	return list, nil
 }
 
-// write writes ACLs in the order of the format. All are read back before w gets
-// any of them, so that a text that means something else is never written.
+// write writes ACLs in the order of the format. It reads them back before it writes to
+// w, so that it never writes text with another meaning.
 func (f foreignFormat) write(w io.Writer, bindings iter.Seq[acl.Binding]) error {
 	list := slices.SortedFunc(bindings, acl.Binding.Compare)
 	if err := f.refusal(list); err != nil {
@@ -122,8 +121,8 @@ func (f foreignFormat) write(w io.Writer, bindings iter.Seq[acl.Binding]) error 
 	return err
 }
 
-// refusal names the ACLs that the format cannot hold, up to acl.MaxParseErrors of
-// them.
+// refusal returns an error for each ACL that the format cannot hold, up to
+// acl.MaxParseErrors.
 func (f foreignFormat) refusal(list []acl.Binding) error {
 	var refused []error
 	why := f.refuse(list)
@@ -141,16 +140,16 @@ func (f foreignFormat) refusal(list []acl.Binding) error {
 	return errors.Join(refused...)
 }
 
-// readBack says why text is not read as exactly the ACLs of list.
+// readBack returns an error unless text is read back as exactly the ACLs in list.
 func (f foreignFormat) readBack(text []byte, list []acl.Binding) error {
 	got, err := f.read(bytes.NewReader(text), "")
 	if err != nil {
-		return fmt.Errorf("the ACLs cannot be written as %s: reading them back finds: %w", f.name, err)
+		return fmt.Errorf("the ACLs cannot be written as %s: reading them back fails: %w", f.name, err)
 	}
 	slices.SortFunc(got, acl.Binding.Compare)
 	for i, b := range list {
 		if i >= len(got) || got[i] != b {
-			return fmt.Errorf("the ACL %s cannot be written as %s: it would be read back as another one", aclText(b), f.name)
+			return fmt.Errorf("the ACL %s cannot be written as %s: it would be read back as another ACL", aclText(b), f.name)
 		}
 	}
 	if len(got) != len(list) {
@@ -159,7 +158,7 @@ func (f foreignFormat) readBack(text []byte, list []acl.Binding) error {
 	return nil
 }
 
-// eachByItself is how a format refuses that looks at one ACL at a time.
+// eachByItself makes the refuse function of a format that checks each ACL alone.
 func eachByItself(why func(b acl.Binding) string) func([]acl.Binding) func(acl.Binding) string {
 	return func([]acl.Binding) func(acl.Binding) string { return why }
 }

@@ -21,7 +21,7 @@ import (
 
 const formatsData = "testdata/formats/"
 
-// The files are written in the shapes that the tools' own documentation shows.
+// The files have the forms that the documentation of the tools shows.
 func TestForeignFormats(t *testing.T) {
 	for _, test := range []struct{ file, format, dump string }{
 		{"users.yaml", "strimzi", "users.txt"},
@@ -59,16 +59,16 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 	const (
 		keys       = "one of apiVersion, kind, items, metadata, spec, status"
 		operations = "one of Read, Write, Create, Delete, Alter, Describe, ClusterAction, AlterConfigs, DescribeConfigs, IdempotentWrite, All"
-		quoted     = " (in quotes, if it could be taken for something else)"
+		quoted     = " (in quotes, if YAML would read it as another type)"
 		header     = "KafkaPrincipal,ResourceType,PatternType,ResourceName,Operation,PermissionType,Host"
 		columns    = "each of KafkaPrincipal, ResourceType, PatternType, ResourceName, Operation, PermissionType, Host once"
 		match      = `{"principal":"User:a","host":"*","resource_type":"TOPIC","resource_name":"t","resource_pattern_type":"LITERAL","operation":"READ","permission":"ALLOW"}`
 	)
 	kafkaUser := func(rest string) string { return "apiVersion: kafka.strimzi.io/v1\nkind: KafkaUser\n" + rest }
 	for _, test := range []struct{ format, text, want string }{
-		{"strimzi", "a: [", "1:1: found no valid YAML (did not find expected node content), expected YAML"},
-		{"strimzi", "a: 1\n\tb: 2", "2:1: found no valid YAML (found a tab character that violates indentation), expected YAML"},
-		{"strimzi", "a: *b", "1:1: found no valid YAML (unknown anchor 'b' referenced), expected YAML"},
+		{"strimzi", "a: [", "1:1: found invalid YAML (did not find expected node content), expected YAML"},
+		{"strimzi", "a: 1\n\tb: 2", "2:1: found invalid YAML (found a tab character that violates indentation), expected YAML"},
+		{"strimzi", "a: *b", "1:1: found invalid YAML (unknown anchor 'b' referenced), expected YAML"},
 		{"strimzi", "[]", "1:1: found a list, expected a mapping with the keys apiVersion, kind, items, metadata, spec, status"},
 		{"strimzi", "kind: KafkaUser", "1:1: found a mapping without apiVersion, expected the keys apiVersion, kind"},
 		{"strimzi", kafkaUser("metadata: {name: a}\nspec: {}\n<<: {}"), `5:1: found the key "<<" (!!merge), expected ` + keys},
@@ -92,7 +92,7 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 		{"strimzi", user("    - {resource: {type: topic}, operations: [Read]}"), "8:18: found a mapping without name, expected the keys type, name"},
 		{"strimzi", user("    - {resource: {type: topic, name: 12}, operations: [Read]}"), `8:38: found "12" (!!int), expected a name, or * for all` + quoted},
 		{"strimzi", user("    - {resource: {type: topic, name: \"\"}, operations: [Read]}"), "8:38: found an empty name, expected a name, or * for all"},
-		{"strimzi", user("    - {resource: {type: cluster, name: kafka-cluster}, operations: [Read]}"), "8:18: found a cluster with a name or a pattern type, expected its type alone"},
+		{"strimzi", user("    - {resource: {type: cluster, name: kafka-cluster}, operations: [Read]}"), "8:18: found a cluster with a name or a pattern type, expected only its type"},
 		{"strimzi", user("    - {resource: {type: cluster}, operations: []}"), "8:47: found an empty list, expected at least one operation"},
 		{"strimzi", user("    - {resource: {type: cluster}, operations: [Read, CreateTokens]}"), `8:54: found "CreateTokens", expected ` + operations},
 		{"strimzi", user("    - {resource: {type: cluster}, operations: &o [Read]}\n    - {resource: {type: cluster}, operations: *o}"), `9:47: found the alias "*o", expected a list`},
@@ -113,7 +113,7 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 		{"rpk", "{\"matches\":[\n" + strings.Replace(match, "TOPIC", "SUBJECT", 1) + "]}", `2:50: found resource type "SUBJECT", expected one of Topic, Group, Cluster, TransactionalId, DelegationToken, User`},
 		{"rpk", `{"matches":[{"principal":"User:a"}]}`, `1:34: found "}", expected the key "host" or "resource_type" or "resource_name" or "resource_pattern_type" or "operation" or "permission"`},
 		{"rpk", `{"filters":[` + strings.Replace(match, "}", `,"message":"CLUSTER_AUTHORIZATION_FAILED"}`, 1) + `],"matches":[]}`,
-			`1:174: found a filter that failed: "CLUSTER_AUTHORIZATION_FAILED", expected a list that is whole`},
+			`1:174: found a filter that failed: "CLUSTER_AUTHORIZATION_FAILED", expected a complete list`},
 		{"rpk", `{"matches":[]} {}`, `1:16: found "{}", expected nothing more on this line`},
 
 		{"ksm", "", "1:1: found no header, expected " + header},
@@ -125,7 +125,7 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 		{"ksm", header + "\nUser:bob,Any,LITERAL,g,Write,Deny,*\n", `2:10: found resource type "Any", expected one of Topic, Group, Cluster, TransactionalId, DelegationToken, User`},
 		{"ksm", header + "\nbob,Group,LITERAL,,Read,Denied,\n", `2:1: found principal "bob", expected Type:name, such as User:alice` + "\n" + `2:19: found resource name "", expected a name, or * for all` + "\n" +
 			`2:25: found permission "Denied", expected ALLOW or DENY` + "\n" + `2:32: found host "", expected an address, * for all, or a network such as 10.0.0.0/8`},
-		{"ksm", header + "\n\"User:bob,Group", `2:16: found extraneous or missing " in quoted-field, expected double quotes only around a whole field, and twice inside of it`},
+		{"ksm", header + "\n\"User:bob,Group", `2:16: found extraneous or missing " in quoted-field, expected double quotes only around a whole field, and doubled inside it`},
 		{"ksm", "\xff", `1:1: found the byte "\xff", expected valid UTF-8`},
 	} {
 		var want []string
@@ -136,12 +136,12 @@ func TestForeignFormatsRefuseFiles(t *testing.T) {
 	}
 }
 
-// A file of more mistakes, or more bytes, than are read.
+// A file with more errors, or more bytes, than the limit.
 func TestForeignFormatsAreBounded(t *testing.T) {
 	for _, f := range []foreignFormat{strimziFormat, rpkFormat, ksmFormat} {
 		f.maxBytes = 9
 		got, err := f.read(strings.NewReader("\n\n12345678"), "file")
-		if want := "file:3:9: found more than 9 bytes, expected a smaller file: divide it"; got != nil || err == nil || err.Error() != want {
+		if want := "file:3:9: found more than 9 bytes, expected a smaller file: split it"; got != nil || err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, %v, want %s", f.name, got, err, want)
 		}
 		if _, err := f.read(io.MultiReader(strings.NewReader("a"), brokenReader{}), "file"); err == nil || err.Error() != "file: no space left" {
@@ -158,11 +158,11 @@ func TestForeignFormatsAreBounded(t *testing.T) {
 	} {
 		got := runWith(text, "convert", "--acls", "-", "--format", strings.TrimSpace(format), "--to", "json")
 		if n := strings.Count(got.stderr, "\n"); got.status != exitError || n < acl.MaxParseErrors || n > acl.MaxParseErrors+1 ||
-			!strings.HasSuffix(got.stderr, "found more errors than are worth reading, expected the ones above to be mended first\n") {
+			!strings.HasSuffix(got.stderr, ": more errors not shown\n") {
 			t.Errorf("%s: status %d, %d errors", format, got.status, n)
 		}
 	}
-	// Nesting and references, which make little text much.
+	// Nesting and references, which expand a small text.
 	for _, text := range []string{strings.Repeat("[", 1<<20), strings.Repeat("? ", 1<<20), "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n"} {
 		if got := runWith(text, "convert", "--acls", "-", "--format", "strimzi", "--to", "json"); got.status != exitError || got.stdout != "" {
 			t.Errorf("%.20q: %+v", text, got)
@@ -210,15 +210,15 @@ func TestForeignFormatsRefuseACLs(t *testing.T) {
 		{strimziFormat, binding(on(resource.LiteralPattern(resource.User, "User:a"))), "it knows no resource type User"},
 		{strimziFormat, binding(what(ops.TwoPhaseCommit)), "it knows no operation TwoPhaseCommit"},
 		{strimziFormat, binding(what(ops.CreateTokens)), "it knows no operation CreateTokens"},
-		{strimziFormat, binding(on(resource.LiteralPattern(resource.Cluster, "*"))), "the cluster has no name there but kafka-cluster"},
-		{strimziFormat, binding(on(resource.Pattern{Type: resource.Cluster, PatternType: resource.Prefixed, Name: resource.ClusterName})), "the cluster has no name there but kafka-cluster"},
+		{strimziFormat, binding(on(resource.LiteralPattern(resource.Cluster, "*"))), "in Strimzi the cluster has only the name kafka-cluster"},
+		{strimziFormat, binding(on(resource.Pattern{Type: resource.Cluster, PatternType: resource.Prefixed, Name: resource.ClusterName})), "in Strimzi the cluster has only the name kafka-cluster"},
 		{strimziFormat, binding(on(resource.LiteralPattern(resource.Cluster, resource.ClusterName))), ""},
 		{rpkFormat, binding(what(ops.TwoPhaseCommit)), "it knows no operation TWO_PHASE_COMMIT"},
 		{rpkFormat, binding(what(ops.DescribeTokens)), ""},
 		{rpkFormat, binding(who("User:<&>\u2028")), ""},
 		{ksmFormat, binding(on(resource.LiteralPattern(resource.User, "User:a"))), "it knows no resource type User"},
 		{ksmFormat, binding(what(ops.CreateTokens)), "it knows no operation CreateTokens"},
-		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, "a\r\nb"))), "CSV does not tell a carriage return from the end of a line"},
+		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, "a\r\nb"))), "a carriage return in CSV is read as the end of a line"},
 		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, " a\nb\",\\."))), ""},
 		{rpkFormat, binding(who("alice")), `invalid principal: principal "alice" has no colon: expected Type:name, such as "User:alice"`},
 		{ksmFormat, binding(on(resource.LiteralPattern(resource.Group, "\xff"))), `invalid name: "\xff" is not valid UTF-8: expected the text that a Kafka client would send`},
@@ -234,7 +234,7 @@ func TestForeignFormatsRefuseACLs(t *testing.T) {
 			t.Errorf("got %v and %q, want %s", err, &out, want)
 		}
 	}
-	// Of two users that would be one KafkaUser, neither is written.
+	// If two principals would be the same KafkaUser, neither is written.
 	both := []acl.Binding{binding(), binding(who("User:CN=alice")), binding(who("User:bob"))}
 	var out bytes.Buffer
 	err := strimziFormat.write(&out, slices.Values(both))
@@ -247,11 +247,11 @@ func TestForeignFormatsRefuseACLs(t *testing.T) {
 	}
 }
 
-// A text that means something else is not written.
+// A text with another meaning is not written.
 func TestForeignFormatsReadBack(t *testing.T) {
 	one, two := binding(), binding(func(b *acl.Binding) { b.Entry.Host = "::1" })
 	for want, render := range map[string][]acl.Binding{
-		"cannot be written as ksm: it would be read back as another one": {two},
+		"cannot be written as ksm: it would be read back as another ACL": {two},
 		"cannot be written as ksm: it would be read back twice":          {one, one},
 	} {
 		f := ksmFormat
@@ -263,7 +263,7 @@ func TestForeignFormatsReadBack(t *testing.T) {
 	}
 	f := ksmFormat
 	f.render = func([]acl.Binding) ([]byte, error) { return []byte("no CSV"), nil }
-	if err := f.write(io.Discard, slices.Values([]acl.Binding{one})); err == nil || !strings.Contains(err.Error(), "reading them back finds") {
+	if err := f.write(io.Discard, slices.Values([]acl.Binding{one})); err == nil || !strings.Contains(err.Error(), "reading them back fails") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -314,8 +314,8 @@ func genACLs(t *rapid.T) []acl.Binding {
 	return slices.Compact(list)
 }
 
-// TestForeignFormatsRoundTrip writes what a format can hold and reads it again, and
-// has everything else refused by name.
+// TestForeignFormatsRoundTrip writes the ACLs that a format can hold and reads them back.
+// All others are refused by name.
 func TestForeignFormatsRoundTrip(t *testing.T) {
 	written, refused := map[string]int{}, map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -355,8 +355,8 @@ func TestForeignFormatsRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzForeignFormats reads anything as each format. What is read is valid, and what
-// of it the format can hold is written and read again.
+// FuzzForeignFormats reads any text as each format. The ACLs that are read are valid,
+// and those that the format can hold can be written and read back.
 func FuzzForeignFormats(f *testing.F) {
 	formats := []foreignFormat{strimziFormat, rpkFormat, ksmFormat}
 	files, err := filepath.Glob(formatsData + "*")

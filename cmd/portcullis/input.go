@@ -18,19 +18,19 @@ import (
 // standardInput is the name that stands for standard input instead of a file.
 const standardInput = "-"
 
-// aclInput is the flags that say where ACLs come from.
+// aclInput holds the flags for the source of ACLs.
 type aclInput struct {
 	files      []string
 	format     *once
 	allowEmpty *bool
-	// the names of the two
+	// the names of these two flags
 	filesFlag, formatFlag string
 }
 
 func newACLInput(cmd *cobra.Command) *aclInput {
-	in := addACLInput(cmd, "acls", "format", "`file` of ACLs, or - for standard input; may be repeated: the ACLs of all files count")
+	in := addACLInput(cmd, "acls", "format", "`file` of ACLs, or - for standard input; may be repeated, to merge the ACLs of all files")
 	if err := cmd.MarkFlagRequired("acls"); err != nil {
-		panic(err) // there is no such flag
+		panic(err) // the flag does not exist
 	}
 	return in
 }
@@ -40,7 +40,7 @@ func addACLInput(cmd *cobra.Command, files, format, usage string) *aclInput {
 	in := &aclInput{filesFlag: files, formatFlag: format}
 	cmd.Flags().StringArrayVar(&in.files, files, nil, usage)
 	if err := cmd.MarkFlagFilename(files); err != nil {
-		panic(err) // there is no such flag
+		panic(err) // the flag does not exist
 	}
 	in.allowEmpty = allowEmptyFlag(cmd)
 	names := formatNames(canRead)
@@ -48,27 +48,27 @@ func addACLInput(cmd *cobra.Command, files, format, usage string) *aclInput {
 	return in
 }
 
-// allowEmptyName is the flag that takes a file without any ACL, or a trace without any decision.
+// allowEmptyName is the flag that accepts a file without ACLs, or a trace without
+// decisions.
 const allowEmptyName = "allow-empty"
 
-// allowEmptyFlag adds the flag, once for all the files of a command.
+// allowEmptyFlag adds the flag once. It applies to all files of a command.
 func allowEmptyFlag(cmd *cobra.Command) *bool {
 	allowed := new(bool)
 	if f := cmd.Flags().Lookup(allowEmptyName); f != nil {
 		return (*bool)(f.Value.(*presence))
 	}
-	presenceFlag(cmd, (*presence)(allowed), allowEmptyName, "take files without anything in them, instead of an error")
+	presenceFlag(cmd, (*presence)(allowed), allowEmptyName, "accept files without entries, which are otherwise an error")
 	return allowed
 }
 
-// errNoACL refuses a file without ACLs: a command before the pipe that failed is the
-// likely reason, and no ACLs pass most checks.
+// errNoACL refuses a file without ACLs. The likely reason is that the command that feeds
+// the pipe failed, and a CI check of an empty set would often pass.
 func errNoACL(file string) error {
-	return fmt.Errorf("%s holds no ACL: expected at least one, or --%s", file, allowEmptyName)
+	return fmt.Errorf("%s has no ACL: expected at least one, or --%s", file, allowEmptyName)
 }
 
-// load returns a store with the ACLs of all files, or everything that is wrong
-// with them.
+// load returns a store with the ACLs of all files, or all their errors.
 func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Store, error) {
 	format, ok := findFormat(in.format.text, canRead)
 	if !ok {
@@ -92,7 +92,7 @@ func (in *aclInput) load(stdin io.Reader, config snapshot.Config) (*snapshot.Sto
 	return newStore(config, bindings)
 }
 
-// newStore returns a store with these ACLs, or everything that is wrong with them.
+// newStore returns a store with these ACLs, or all their errors.
 func newStore(config snapshot.Config, bindings []acl.Binding) (*snapshot.Store, error) {
 	store := snapshot.NewStore(config)
 	return store, store.Replace(slices.Values(bindings))
@@ -112,7 +112,7 @@ func readFile[T any](file string, stdin io.Reader, read func(io.Reader) (T, erro
 	return read(f)
 }
 
-// fileName returns what file is called in errors.
+// fileName returns the name of file for errors.
 func fileName(file string) string {
 	if file == standardInput {
 		return "standard input"
@@ -120,7 +120,7 @@ func fileName(file string) string {
 	return lines.Escape(file)
 }
 
-// checkStandardInput refuses standard input as more than one file.
+// checkStandardInput refuses standard input for more than one file.
 func checkStandardInput(files ...string) error {
 	n := 0
 	for _, file := range files {
@@ -129,7 +129,7 @@ func checkStandardInput(files ...string) error {
 		}
 	}
 	if n > 1 {
-		return errors.New("standard input (-) can be read once: name files for the others")
+		return errors.New("standard input (-) can be read only once: use files for the other inputs")
 	}
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "write the files of testdata/golden")
 
-// goldenRuns are runs of the commands that inspect ACLs, on the examples; each has
-// what it writes in testdata/golden.
+// goldenRuns are runs of the commands that inspect ACLs, on the examples. Their output
+// is in testdata/golden.
 var goldenRuns = []struct{ name, args string }{
 	{"explain-deny", "explain --acls ACME --principal User:contractor --operation Read --topic customers.pii --host 10.20.7.4"},
 	{"explain-deny-json", "explain --acls ACME --principal User:contractor --operation Read --topic customers.pii --host 10.20.7.4 -o json --limit 2"},
@@ -105,34 +105,34 @@ func TestInspectRefusesFlags(t *testing.T) {
 		{"who-can --acls ACLS --topic a --group b -o xml --semantics x", []string{"portcullis: --operation is missing: see portcullis who-can --help",
 			"portcullis: --topic, --group are given: expected one of them", `portcullis: --output "xml": expected text or json`,
 			`portcullis: --semantics: unknown semantics "x": expected documented, kafka-exact=4.2 or kafka-exact=4.4`}},
-		{"who-can --acls ACLS --operation Read --cluster=false", []string{`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis who-can --help`}},
+		{"who-can --acls ACLS --operation Read --cluster=false", []string{`portcullis: invalid argument "false" for "--cluster" flag: takes no value: give the flag alone, or omit it: see portcullis who-can --help`}},
 		{"who-can --acls - --allow-empty --operation Read --topic a --allow-everyone-if-no-acl-found", []string{
-			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
+			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set"}},
 		{"what-can --acls ACLS", []string{"portcullis: --principal is missing: see portcullis what-can --help"}},
 		{"what-can --acls ACLS --principal User:a --super-users b", []string{`portcullis: --super-users: principal "b" has no colon: expected Type:name, such as "User:b"`}},
 		{"lint --acls ACLS -o xml --semantics z", []string{`portcullis: --output "xml": expected text or json`,
 			`portcullis: --semantics: unknown semantics "z": expected documented, kafka-exact=4.2 or kafka-exact=4.4`}},
-		{"lint --acls - --acls -", []string{"portcullis: standard input (-) can be read once: name files for the others"}},
+		{"lint --acls - --acls -", []string{"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
 		{"lint --acls - --allow-empty --allow-everyone-if-no-acl-found", []string{
-			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
-		{"diff --acls ACLS", []string{"portcullis: nothing to compare with is given: expected --new-acls, --new-semantics, or both"}},
+			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set"}},
+		{"diff --acls ACLS", []string{"portcullis: nothing to compare with: expected --new-acls, --new-semantics, or both"}},
 		{"diff --acls - --new-acls - --new-semantics y", []string{`portcullis: --new-semantics: unknown semantics "y": expected documented, kafka-exact=4.2 or kafka-exact=4.4`,
-			"portcullis: standard input (-) can be read once: name files for the others"}},
+			"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
 		{"diff --acls ACLS --new-acls ACLS --new-format yaml", []string{`portcullis: --new-format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`}},
 		{"diff --acls ACLS --new-acls - --allow-empty --allow-everyone-if-no-acl-found", []string{
-			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs"}},
+			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set"}},
 		{"suggest", []string{`portcullis: required flag(s) "trace" not set`}},
 		{"suggest --trace no-such-file", []string{"portcullis: open no-such-file: no such file or directory"}},
 		{"suggest --trace - --trace-format xml --prefix topic --prefix queue:a", []string{
 			`portcullis: --trace-format: unknown format "xml": expected auto, json, kafka or escaped`,
 			`portcullis: --prefix "topic": expected a resource type, a colon and a prefix, such as topic:payments.`,
 			`portcullis: --prefix "queue:a": expected a resource type, a colon and a prefix, such as topic:payments.`}},
-		{"suggest --trace - --unused --any-host", []string{"portcullis: --unused needs the ACLs that may be unused: expected --acls"}},
-		{"suggest --trace - --unused --acls ACLS --prefix topic:a", []string{"portcullis: --prefix and --any-host are about ACLs to suggest: leave them out with --unused"}},
-		{"suggest --trace - --acls ACLS", []string{"portcullis: --acls is only looked at with --unused: what is suggested depends on the trace alone"}},
-		{"suggest --trace - --super-users User:a", []string{"portcullis: --super-users and --allow-everyone-if-no-acl-found are only looked at with --unused: the trace says who was a super user"}},
-		{"suggest --trace - --trace -", []string{"portcullis: standard input (-) can be read once: name files for the others"}},
-		{"suggest --trace -", []string{"portcullis: standard input holds no decision: expected at least one, or --allow-empty"}},
+		{"suggest --trace - --unused --any-host", []string{"portcullis: --unused needs --acls"}},
+		{"suggest --trace - --unused --acls ACLS --prefix topic:a", []string{"portcullis: --prefix and --any-host cannot be given with --unused: they are for suggestions"}},
+		{"suggest --trace - --acls ACLS", []string{"portcullis: --acls needs --unused: suggestions depend only on the trace"}},
+		{"suggest --trace - --super-users User:a", []string{"portcullis: --super-users and --allow-everyone-if-no-acl-found need --unused: the trace shows who was a super user"}},
+		{"suggest --trace - --trace -", []string{"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
+		{"suggest --trace -", []string{"portcullis: standard input has no decision: expected at least one, or --allow-empty"}},
 	} {
 		refuse(t, "", strings.Fields(strings.ReplaceAll(test.args, "ACLS", acls)), test.want...)
 	}
@@ -143,7 +143,7 @@ func TestLintFindsNothing(t *testing.T) {
 	expect(t, exitDone, "", "ACLs: 1, findings: 0, removable: 0\n", acls, "lint", "--acls", "-")
 }
 
-// The two sides of a diff mirror each other, and "-" is the access that is gone.
+// The two sides of a diff mirror each other, and "-" is lost access.
 func TestDiffOfFiles(t *testing.T) {
 	lines := strings.SplitAfter(readAll(t, acme+"acls.jsonl"), "\n")
 	var without []string
@@ -161,7 +161,7 @@ func TestDiffOfFiles(t *testing.T) {
 	expect(t, exitDenied, "- "+region, "", "", "diff", "--acls", changed, "--new-acls", acme+"acls.txt")
 }
 
-// What is suggested allows what the trace has allowed.
+// The suggested ACLs allow what the trace allowed.
 func TestSuggestionAllowsTheTrace(t *testing.T) {
 	suggested := runWith("", "suggest", "--trace", acme+"answers.jsonl", "-o", "json")
 	if suggested.status != exitDone {
@@ -183,7 +183,7 @@ func TestSuggestLeavesOver(t *testing.T) {
 	expect(t, exitDenied, "", "decisions: 2, allowed: 2, to super users: 0, denied: 0; ACLs suggested: 0\n"+
 		`left over: "User:\x1b" from "fe80::1%e\n0", Write on Topic of any name: it is about any resource of the type, and the trace does not show which`+"\n"+
 		`left over: User:a from 10.0.0.1, Read on Group *: an ACL on LITERAL "*" is on every resource of the type`+"\n", trace, "suggest", "--trace", "-")
-	// What the text format cannot hold, the JSON one can.
+	// JSON can hold ACLs that the text format cannot.
 	const control = `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Group","name":"a\nb"}` + "\n"
 	if got := runWith(control, "suggest", "--trace", "-"); got.status != exitError || !strings.Contains(got.stderr, "cannot be written as kafka-acls") {
 		t.Errorf("%+v", got)
@@ -196,7 +196,7 @@ func TestSuggestLeavesOver(t *testing.T) {
 	}
 }
 
-// A name in quotation marks is read as whoever wrote the log meant it.
+// --trace-format says whether a name in quotation marks is escaped.
 func TestSuggestAsksWhoWroteTheLog(t *testing.T) {
 	const line = `Principal = User:a is Allowed operation = READ from host = 10.0.0.1 on resource = Group:LITERAL:"g\x20h" for request = JoinGroup with resourceRefCount = 1 based on rule DefaultAllow` + "\n"
 	refuse(t, line, []string{"suggest", "--trace", "-"},
@@ -209,7 +209,7 @@ func TestSuggestAsksWhoWroteTheLog(t *testing.T) {
 	}
 }
 
-// What somebody has named must not act on the terminal.
+// Names must not act on the terminal.
 func TestInspectShowsTextSafely(t *testing.T) {
 	const acls = `{"resourceType":"GROUP","name":"\u001b[2J","patternType":"PREFIXED","principal":"User:\u001b","host":"fe80::1%\u001b","operation":"READ","permission":"ALLOW"}` + "\n" +
 		`{"resourceType":"GROUP","name":"\u202e","patternType":"LITERAL","principal":"User:*","host":"*","operation":"READ","permission":"DENY"}` + "\n"

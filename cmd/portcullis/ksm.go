@@ -12,8 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// ksmFormat is the CSV of kafka-security-manager. It knows the ACLs of Kafka 2, with
-// whose classes it was built.
+// ksmFormat is the CSV of kafka-security-manager. That tool was built with the classes
+// of Kafka 2 and knows only the ACLs of Kafka 2.
 //
 // Source: kafka-security-manager's CsvAclParser; kafka.security.auth in Kafka 2.8.
 var ksmFormat = foreignFormat{
@@ -24,8 +24,8 @@ var ksmFormat = foreignFormat{
 	render:   renderKSM,
 }
 
-// maxListBytes is the longest file of rpk or kafka-security-manager that is read:
-// somewhat arbitrarily chosen, but enough for half a million ACLs.
+// maxListBytes is the size limit for a file of rpk or kafka-security-manager. It is
+// enough for half a million ACLs.
 const maxListBytes = 64 << 20
 
 // ksmColumns are the columns in the order in which they are written.
@@ -42,8 +42,8 @@ var ksmColumns = []struct {
 	{"Host", aclHost},
 }
 
-// ksmPatternType is the column that files of kafka-security-manager before 0.4 have
-// not: there every name is literal.
+// ksmPatternType is the column that kafka-security-manager before 0.4 does not have.
+// Without it every name is literal.
 const ksmPatternType = "PatternType"
 
 func ksmHeader() (names []string) {
@@ -86,7 +86,7 @@ func parseKSM(text string, m *mistakes) (list []acl.Binding) {
 	return list
 }
 
-// ksmParts returns what stands in each column.
+// ksmParts returns the part of an ACL in each column.
 func ksmParts(c *csv.Reader, header []string, m *mistakes) (parts []aclPart, ok bool) {
 	names := ksmHeader()
 	for i, name := range header {
@@ -113,7 +113,7 @@ func refuseKSM(b acl.Binding) string {
 	case b.Entry.Operation > ops.IdempotentWrite:
 		return "it knows no operation " + b.Entry.Operation.DisplayName()
 	case strings.Contains(b.Pattern.Name+b.Entry.Principal+b.Entry.Host, "\r"):
-		return "CSV does not tell a carriage return from the end of a line"
+		return "a carriage return in CSV is read as the end of a line"
 	}
 	return ""
 }

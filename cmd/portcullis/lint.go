@@ -11,7 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/inspect"
 )
 
-// lint is the flags of the command lint.
+// lint holds the flags of the command lint.
 type lint struct {
 	acls           *aclInput
 	cluster        *clusterFlags
@@ -24,17 +24,17 @@ func newLintCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint --acls FILE",
 		Short: "Find ACLs that are not what they seem",
-		Long: `lint names ACLs that make no difference, that match nobody, that open more than they
-seem to, or that Kafka and its documentation take differently: each with the reason, the
-other ACLs that make it so, and what to do about it.
+		Long: `lint finds ACLs that have no effect, that match nobody, that allow more than they seem
+to, or that Kafka and its documentation treat differently. Each finding has the reason,
+the other ACLs involved, and a fix.
 
-An ACL is marked removable if and only if no decision changes without it. That holds for
-each of them alone: lint again after a removal.
+An ACL is marked removable if and only if removing it changes no decision. This holds
+for each ACL alone: run lint again after a removal.
 
-With --output json each line is an object: "code", "acl", "removable", "reason", "mend",
-and the "others" that make it so.
+With --output json each line is an object: "code", "acl", "removable", "reason", "mend"
+(the fix) and "others" (the other ACLs involved).
 
-Exit status: 0 nothing is found, 1 something is, 2 bad input or usage.`,
+Exit status: 0 no findings, 1 findings, 2 bad input or usage.`,
 		Example: `  portcullis lint --acls acls.txt --super-users 'User:admin' --principal-type User --principal-type Group`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return l.run(cmd) },
@@ -81,8 +81,8 @@ func (l *lint) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// countRemovable returns how many ACLs, of which each may have several findings, can be
-// removed.
+// countRemovable returns the number of removable ACLs. An ACL with several findings
+// counts once.
 func countRemovable(findings []inspect.Finding) int {
 	removable := make(map[acl.Binding]struct{})
 	for _, f := range findings {
@@ -116,9 +116,9 @@ func writeFindings(out *bytes.Buffer, findings []inspect.Finding, asJSON bool) e
 		if f.Removable {
 			note = " (removable)"
 		}
-		fmt.Fprintf(out, "%s: %s%s\n  reason: %s\n  mend: %s\n", f.Code, aclText(f.Binding), note, f.Reason, f.Fix)
+		fmt.Fprintf(out, "%s: %s%s\n  reason: %s\n  fix: %s\n", f.Code, aclText(f.Binding), note, f.Reason, f.Fix)
 		for _, o := range f.Others {
-			fmt.Fprintf(out, "  beside: %s\n", aclText(o))
+			fmt.Fprintf(out, "  other: %s\n", aclText(o))
 		}
 	}
 	return nil

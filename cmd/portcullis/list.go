@@ -16,7 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// list is the flags of the command list.
+// list holds the flags of the command list.
 type list struct {
 	acls        *aclInput
 	json        func() (bool, error)
@@ -31,13 +31,14 @@ func newListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list --acls FILE",
 		Short: "List ACLs, filtered as kafka-acls --list does",
-		Long: `list prints the ACLs of the given resources and principals, or all of them, in
-the order of resource type, name, pattern type, principal, host, operation and
-permission.
+		Long: `list prints the ACLs of the given resources and principals, or all ACLs. They are
+sorted by resource type, name, pattern type, principal, host, operation and permission.
 
---resource-pattern-type says how the names of resources are meant: literal and
-prefixed list the ACLs with just this pattern, any those with either, and match
-every ACL that applies to a resource of this name.`,
+--resource-pattern-type says how to match the names of resources:
+
+  literal, prefixed  ACLs with exactly this name and pattern type
+  any                ACLs with exactly this name and either pattern type
+  match              every ACL that applies to a resource with this name`,
 		Example: `  portcullis list --acls acls.txt --topic orders.eu --resource-pattern-type match
   portcullis list --acls acls.txt --principal User:alice -o json`,
 		Args: cobra.NoArgs,
@@ -53,7 +54,7 @@ every ACL that applies to a resource of this name.`,
 	}
 	l.patternType = onceFlag(cmd, "resource-pattern-type", "literal", "`type` of the names: literal, prefixed, any or match",
 		"literal", "prefixed", "any", "match")
-	cmd.Flags().StringArrayVar(&l.principals, "principal", nil, "list the ACLs for `Type:name` only; may be repeated")
+	cmd.Flags().StringArrayVar(&l.principals, "principal", nil, "list only the ACLs for `Type:name`; may be repeated")
 	l.json = outputFlag(cmd)
 	return cmd
 }
@@ -84,8 +85,7 @@ func (l *list) run(cmd *cobra.Command) error {
 	return err
 }
 
-// writeByPrincipal writes the ACLs of each principal under a heading, as
-// kafka-acls does.
+// writeByPrincipal writes the ACLs of each principal with a heading, as kafka-acls does.
 func (l *list) writeByPrincipal(out *bytes.Buffer, all iter.Seq[acl.Binding], filters []resource.PatternFilter) error {
 	for _, p := range l.principals {
 		fmt.Fprintf(out, "ACLs for principal `%s`\n", lines.OnOneLine(p))
@@ -96,8 +96,8 @@ func (l *list) writeByPrincipal(out *bytes.Buffer, all iter.Seq[acl.Binding], fi
 	return nil
 }
 
-// selected yields the ACLs that one of the filters and one of the principals
-// select; of either, none selects everything.
+// selected yields the ACLs that match one of the filters and one of the principals. An
+// empty list of filters or principals matches every ACL.
 func selected(all iter.Seq[acl.Binding], filters []resource.PatternFilter, principals []string) iter.Seq[acl.Binding] {
 	return func(yield func(acl.Binding) bool) {
 		for b := range all {

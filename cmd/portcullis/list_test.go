@@ -86,7 +86,7 @@ func TestListRefuses(t *testing.T) {
 	for _, args := range [][]string{{"list"}, {"list", "--principal", "User:a"}, {"convert", "--to", "kafka-acls"}} {
 		refuse(t, dump, append(args, "--acls", "-"),
 			`portcullis: the ACL (principal=User:a, host=*, operation=READ, permissionType=ALLOW) on ResourcePattern(resourceType=GROUP, name="a\nb", patternType=LITERAL) `+
-				`cannot be written as kafka-acls: the name has characters that are not printable, which only the formats json and rpk escape`)
+				`cannot be written as kafka-acls: the name has unprintable characters; only the formats json and rpk can escape them`)
 	}
 }
 
@@ -99,7 +99,7 @@ func TestConvert(t *testing.T) {
 	lines := strings.SplitAfter(readAll(t, acme+"acls.jsonl"), "\n")
 	half := file(t, "half", lines[40]+lines[3]+lines[3]+strings.Join(lines[20:], ""))
 	expect(t, exitDone, strings.Join(lines, ""), "", strings.Join(lines[:20], ""), "convert", "--acls", half, "--acls", "-", "--to", "json")
-	// All that a format cannot hold is named, and nothing is written.
+	// The error names all ACLs that the format cannot hold, and nothing is written.
 	dump := readAll(t, acme+"acls.jsonl") + strings.NewReplacer("announcements", "a/b").Replace(lines[4]) + strings.NewReplacer("announcements", "..").Replace(lines[4])
 	refuse(t, dump, []string{"convert", "--acls", "-", "--to", "zookeeper"},
 		`portcullis: acl: the binding of TOPIC ".." (LITERAL), ALLOW READ for "User:*" from host "*" cannot be written as zookeeper: `+

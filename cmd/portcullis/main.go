@@ -1,7 +1,7 @@
-// Command portcullis reads Kafka ACLs from files, answers what they allow, and why, who
-// can do what, and what a change would do, also on a page; it lists them, converts them between formats
-// and suggests the least that a trace needs. It names the principals of certificates and
-// Kerberos names, and says what each Kafka request needs.
+// Command portcullis checks, explains, compares, lints, lists and converts Kafka ACLs in
+// files. It also suggests ACLs for recorded requests, maps certificates and Kerberos
+// names to principals, shows which permissions each Kafka request needs, and runs a
+// Kafka proxy that enforces ACLs.
 package main
 
 import (
@@ -20,20 +20,19 @@ import (
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// The exit statuses. A script that only asks whether the status is 0 never takes
-// an error for an allow.
+// The exit statuses. A script that tests only for 0 never takes an error for an allow.
 const (
-	exitDone   = 0 // every question is answered with allowed, or the work is done
-	exitDenied = 1 // at least one question is answered with denied, a name is refused, or something is found
+	exitDone   = 0 // every answer is allowed, or the work is done
+	exitDenied = 1 // at least one answer is denied, a name is refused, or there are findings
 	exitError  = 2 // bad input or usage; nothing was written to standard output
 )
 
-// errDenied ends a command whose answer is on standard output.
+// errDenied ends a command with exitDenied. The answer is already on standard output.
 var errDenied = errors.New("denied")
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// run is the whole program: it returns the exit status.
+// run is the whole program. It returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand()
 	out, errOut := newOutput(stdout), newOutput(stderr)
@@ -55,32 +54,28 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "portcullis",
-		Short: "Answer what Kafka ACLs allow, from a dump of them",
-		Long: `portcullis reads Kafka ACLs from files, answers what they allow as Kafka would,
-lists them and converts them between formats. It says why (explain), who can do
-something and what somebody can (who-can, what-can), what is suspicious (lint), what a
-change gives and takes away (diff), and which ACLs recorded requests need (suggest);
-a page shows who may do what, with search (report).
-It also names the principals of certificates and Kerberos names, and says what each
-Kafka request needs.
+		Short: "Check, explain and convert Kafka ACLs",
+		Long: `portcullis reads Kafka ACLs from files and answers what they allow, as Kafka would.
+It also maps certificates and Kerberos names to principals, shows which permissions each
+Kafka request needs, and runs a Kafka proxy that enforces ACLs.
 
-Files of ACLs are read in any of four formats, recognised by themselves: what
-kafka-acls --list prints (kafka-acls, and kafka-acls-3 with the spacing before
-Kafka 4.1), JSON lines (json), and the nodes of ZooKeeper (zookeeper). With --format
-also those of other tools are read: see portcullis convert --help.
+Four formats of ACL files are detected automatically: the output of kafka-acls --list
+(kafka-acls, and kafka-acls-3 with the spacing before Kafka 4.1), JSON lines (json), and
+the nodes of ZooKeeper (zookeeper). --format also reads the formats of other tools: see
+portcullis convert --help.
 
 Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage.`,
 		Version:       version(),
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		// Without a command nothing is answered, and 0 would mean allowed.
+		// Without a command there is no answer, and 0 would mean allowed.
 		RunE: func(*cobra.Command, []string) error {
 			return errors.New("no command is given: see portcullis --help")
 		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		// A line break in what was given begins no line of its own.
+		// Escape line breaks from the command line.
 		return fmt.Errorf("%s: see %s --help", lines.Escape(err.Error()), cmd.CommandPath())
 	})
 	root.SetHelpCommand(newHelpCommand())
@@ -90,8 +85,8 @@ Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage
 	return root
 }
 
-// newHelpCommand returns a help command that, unlike cobra's own, takes a command
-// that there is not for a mistake.
+// newHelpCommand returns a help command. Unlike cobra's, it returns an error for an
+// unknown command.
 func newHelpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [command]",
@@ -127,8 +122,8 @@ func version() string {
 	return info.Main.Version
 }
 
-// printError prints errors one a line. Those that name a place in a file stand
-// alone, as editors expect. Names of files and of flags are in them as they were given.
+// printError prints errors, one a line. Errors with a position in a file have no prefix,
+// as editors expect.
 func printError(w io.Writer, err error) {
 	var place *acl.ParseError
 	var config *krb5.ConfigError
@@ -143,7 +138,7 @@ func printError(w io.Writer, err error) {
 		fmt.Fprintln(w, lines.Escape(place.Error()))
 	case errors.As(err, &config):
 		fmt.Fprintln(w, lines.Escape(config.Error()))
-	case errors.As(err, &file): // a line break in the name begins no line of its own
+	case errors.As(err, &file): // escape line breaks in the name
 		fmt.Fprintln(w, "portcullis:", strings.ReplaceAll(err.Error(), file.Path, lines.Escape(file.Path)))
 	default:
 		for line := range strings.SplitSeq(err.Error(), "\n") {

@@ -12,7 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes the scripts run the program as a process of its own.
+// TestMain lets the scripts run the program as a separate process.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"portcullis": main})
 }
@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// result is what a run of the program leaves.
+// result is the output and the exit status of a run of the program.
 type result struct {
 	status         int
 	stdout, stderr string
@@ -44,7 +44,7 @@ func runWith(stdin string, args ...string) result {
 }
 
 // expect fails the test unless the program ends with this status and writes
-// exactly this. What it writes with status 2 goes to standard error alone.
+// exactly this. With status 2 it writes only to standard error.
 func expect(t *testing.T, status int, stdout, stderr, stdin string, args ...string) {
 	t.Helper()
 	got := runWith(stdin, args...)
@@ -95,7 +95,7 @@ func TestUsage(t *testing.T) {
 	// Without the cluster there would be no filter, and all ACLs would be listed.
 	for _, command := range []string{"list", "acl list", "acl add"} {
 		refuse(t, "", append(strings.Fields(command), "--cluster=false"),
-			`portcullis: invalid argument "false" for "--cluster" flag: it has no value: give it alone, or leave it out: see portcullis `+command+" --help")
+			`portcullis: invalid argument "false" for "--cluster" flag: takes no value: give the flag alone, or omit it: see portcullis `+command+" --help")
 	}
 	for _, command := range []string{"check", "list", "explain", "who-can", "what-can", "lint", "diff"} {
 		refuse(t, "", []string{command}, `portcullis: required flag(s) "acls" not set`)
@@ -106,7 +106,7 @@ func TestUsage(t *testing.T) {
 	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "--format", "yaml"},
 		`portcullis: --format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`)
 	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "-o", "yaml"}, `portcullis: --output "yaml": expected text or json`)
-	refuse(t, "", []string{"list", "--acls", "-", "--acls", "-"}, "portcullis: standard input (-) can be read once: name files for the others")
+	refuse(t, "", []string{"list", "--acls", "-", "--acls", "-"}, "portcullis: standard input (-) can be read only once: use files for the other inputs")
 }
 
 func TestHelpVersionAndCompletion(t *testing.T) {
@@ -166,8 +166,8 @@ func TestOutputThatFails(t *testing.T) {
 	}
 }
 
-// What is given on the command line stands escaped in errors: names of files, as a pattern of
-// the shell finds them, and flags.
+// Errors escape the command line: flags, and names of files, which can come from a pattern
+// of the shell.
 func TestErrorsAreEscaped(t *testing.T) {
 	odd := "a\u202e\x1b[31m\u009b"
 	const escaped = `a\u202e\x1b[31m\u009b`

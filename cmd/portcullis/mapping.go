@@ -10,34 +10,34 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// mapping is how a name became a principal, or why it did not. It is written in
-// JSON as it stands.
+// mapping describes how a name became a principal, or why it did not. It is also the
+// JSON output.
 type mapping struct {
 	Mapped     bool     `json:"mapped"`
 	Principal  string   `json:"principal,omitzero"`
-	Reason     string   `json:"reason,omitzero"` // why it is refused
+	Reason     string   `json:"reason,omitzero"` // of the refusal
 	Name       string   `json:"name"`
 	Realm      string   `json:"realm,omitzero"`      // of a Kerberos name
 	Components []string `json:"components,omitzero"` // of a Kerberos name
-	// Listed says that auth_to_local_names holds the name.
+	// Listed says that auth_to_local_names has the name.
 	Listed bool          `json:"listed,omitzero"`
-	Rules  []ruleOutcome `json:"rules"` // those that were asked, in order
+	Rules  []ruleOutcome `json:"rules"` // those that were tried, in order
 }
 
-// ruleOutcome is what one rule did.
+// ruleOutcome is the result of one rule.
 type ruleOutcome struct {
 	Rule          int            `json:"rule"` // from 0
 	Text          string         `json:"text"`
 	Outcome       string         `json:"outcome"`
-	Selection     string         `json:"selection,omitzero"` // of a Kerberos name, what the pattern is matched with
+	Selection     string         `json:"selection,omitzero"` // the text that the pattern of a Kerberos rule is matched against
 	Substitutions []substitution `json:"substitutions,omitzero"`
 }
 
-// substitution is what a rule replaced.
+// substitution is one replacement by a rule.
 type substitution struct {
 	Before string `json:"before"`
 	After  string `json:"after"`
-	// Matches holds, for each match, its text and that of its groups.
+	// Matches has, for each match, its text and the texts of its groups.
 	Matches [][]string `json:"matches"`
 }
 
@@ -52,7 +52,7 @@ func newMapping(name, mapped string, err error) mapping {
 	return m
 }
 
-// refusal returns why a name has no principal, without the name.
+// refusal returns the reason why a name has no principal, without the name.
 func refusal(err error) string {
 	var ssl *principal.SSLNameError
 	var kerberos *principal.KerberosNameError
@@ -114,7 +114,7 @@ func (m *mapping) writeJSON(w io.Writer) error {
 	return newLineEncoder(w).Encode(m)
 }
 
-// writeText writes the answer, and below it what each rule did.
+// writeText writes the answer and then the result of each rule.
 func (m *mapping) writeText(w io.Writer) error {
 	var b strings.Builder
 	if m.Mapped {
@@ -123,7 +123,7 @@ func (m *mapping) writeText(w io.Writer) error {
 		fmt.Fprintf(&b, "refused: %s: %s\n", printable(m.Name), m.Reason)
 	}
 	if m.Listed {
-		b.WriteString("auth_to_local_names holds the name: no rule is asked\n")
+		b.WriteString("auth_to_local_names has the name: no rule is tried\n")
 	}
 	for i := range m.Rules {
 		m.Rules[i].appendText(&b)
@@ -137,7 +137,8 @@ func (r *ruleOutcome) appendText(b *strings.Builder) {
 	if r.Selection != "" {
 		b.WriteString(" with " + printable(r.Selection))
 	}
-	// A line ends with the text of the rule: twice the backslashes would be hard to read.
+	// The text of the rule ends the line and is not quoted, because doubled backslashes
+	// would be hard to read.
 	fmt.Fprintf(b, ": %s\n", lines.OnOneLine(r.Text))
 	for _, s := range r.Substitutions {
 		fmt.Fprintf(b, "  %s becomes %s\n", printable(s.Before), printable(s.After))

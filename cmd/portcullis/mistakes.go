@@ -10,37 +10,37 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// mistakes gathers what is wrong with a file.
+// mistakes collects the errors in a file, up to acl.MaxParseErrors.
 type mistakes struct {
 	file string
 	list acl.ParseErrors
 }
 
-// add adds what is wrong at a place, unless enough is gathered.
+// add adds an error at a position, unless the list is full.
 func (m *mistakes) add(line, column int, found, expected string) {
 	if !m.full() {
 		m.list = append(m.list, &acl.ParseError{File: m.file, Line: line, Column: column, Found: found, Expected: expected})
 	}
 }
 
-// full reports whether enough is gathered.
+// full reports whether the list is full.
 func (m *mistakes) full() bool { return len(m.list) >= acl.MaxParseErrors }
 
-// err returns all that is gathered, or nil if that is nothing.
+// err returns the errors, or nil if there are none.
 func (m *mistakes) err() error {
 	if len(m.list) == 0 {
 		return nil
 	}
 	if m.full() {
 		last := *m.list[len(m.list)-1]
-		last.Found, last.Expected = "more errors than are worth reading", "the ones above to be mended first"
+		last.Found, last.Expected = "more errors not shown", ""
 		return append(m.list, &last)
 	}
 	return m.list
 }
 
-// place finds lines and columns of a text. It is asked for offsets that grow, so
-// that all of them together cost one reading of the text.
+// place converts offsets in a text to lines and columns. Ask for offsets in ascending
+// order: then all of them together cost one pass over the text.
 type place struct {
 	text   string
 	offset int
@@ -62,13 +62,13 @@ func (p *place) of(offset int) (line, column int) {
 	return p.line + 1, offset - p.start + 1
 }
 
-// problem adds what is wrong at an offset of the text of p.
+// problem adds an error at an offset in the text of p.
 func (m *mistakes) problem(p *place, wrong *lines.Problem) {
 	line, column := p.of(wrong.Offset)
 	m.add(line, column, wrong.Found, wrong.Expected)
 }
 
-// nextRecord returns a record of CSV, or nil if something is wrong with it.
+// nextRecord returns a CSV record, or nil if the record has an error.
 func (m *mistakes) nextRecord(c *csv.Reader) ([]string, error) {
 	record, err := c.Read()
 	var syntax *csv.ParseError
@@ -78,7 +78,7 @@ func (m *mistakes) nextRecord(c *csv.Reader) ([]string, error) {
 	if errors.Is(err, csv.ErrFieldCount) {
 		m.add(syntax.Line, syntax.Column, fmt.Sprintf("%d fields", len(record)), fmt.Sprintf("%d as in the header", c.FieldsPerRecord))
 	} else {
-		m.add(syntax.Line, syntax.Column, syntax.Err.Error(), "double quotes only around a whole field, and twice inside of it")
+		m.add(syntax.Line, syntax.Column, syntax.Err.Error(), "double quotes only around a whole field, and doubled inside it")
 	}
 	return nil, nil
 }

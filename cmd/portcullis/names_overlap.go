@@ -7,11 +7,11 @@ import (
 	"github.com/portcullis-authz/portcullis/inspect"
 )
 
-// nameIndex finds the parts of names, which need not be apart from each other, that
-// share a name with a part of a set, without looking at each.
+// nameIndex finds which of its parts share a name with a set, without scanning all
+// parts. The parts may overlap.
 type nameIndex struct {
 	parts    inspect.NameSet            // sorted by name
-	prefixes map[string]inspect.NameSet // those that are prefixes, by name
+	prefixes map[string]inspect.NameSet // the prefixes, by name
 }
 
 func newNameIndex(set inspect.NameSet) *nameIndex {
@@ -24,8 +24,8 @@ func newNameIndex(set inspect.NameSet) *nameIndex {
 	return i
 }
 
-// overlaps reports whether a name of the set is in one of the parts. That exceptions
-// together leave nothing of a prefix, of which no single one does, is not considered.
+// overlaps reports whether a name of the set is in one of the parts. It does not detect
+// that several exceptions together exclude a whole prefix.
 func (i *nameIndex) overlaps(set inspect.NameSet) bool {
 	return slices.ContainsFunc(set, i.overlapsPart)
 }
@@ -50,7 +50,8 @@ func (i *nameIndex) overlapsPart(n inspect.NameRange) bool {
 	return false
 }
 
-// excepts reports whether an exception of n is all of what other begins with.
+// excepts reports whether one exception of n contains all names of other, ignoring the
+// exceptions of other.
 func excepts(n, other inspect.NameRange) bool {
 	return slices.ContainsFunc(n.Except, func(e inspect.NameRange) bool {
 		if e.Prefix {

@@ -16,17 +16,17 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// needs is the flags that ask what a client needs.
+// needs holds the flags that ask what a client needs.
 type needs struct {
 	client    *once
-	names     map[string]*[]string // by what they stand for
+	names     map[string]*[]string // by the name in the grant that they replace
 	principal *once
 	host      *once
 }
 
-// needNames are what the clients of the protocol table work with, and the flags that
-// give it a name. The internal topics of a client, and its transactional ids where it has
-// one for each thread or task, are many, whose names begin alike.
+// needNames are the resources of the clients in the protocol table, with the flags that
+// name them. A client can have many internal topics, and a transactional id for each
+// thread or task; their names share a prefix.
 var needNames = []struct {
 	standsFor string // the name of an ops.Grant
 	flag      string
@@ -42,7 +42,7 @@ var needNames = []struct {
 	{"GROUP", "group", resource.Literal, "its `group`"},
 	{"TRANSACTIONAL-ID", "transactional-id", resource.Literal, "its transactional `id`"},
 	{"TRANSACTIONAL-IDS", "transactional-ids", resource.Prefixed, "`prefix` of its transactional ids, such as the application.id and a hyphen"},
-	{"TOKEN", "delegation-token", resource.Literal, "a delegation `token` of others that it describes"},
+	{"TOKEN", "delegation-token", resource.Literal, "a delegation `token` of another owner that it describes"},
 	{"User:OWNER", "user-principal", resource.Literal, "a `user` whose tokens it creates, such as User:bob"},
 }
 
@@ -52,34 +52,35 @@ func newNeeds(cmd *cobra.Command) *needs {
 	for _, c := range ops.Clients() {
 		clients = append(clients, c.Name)
 	}
-	n.client = onceFlag(cmd, "for", "", "list what a `client` needs: "+strings.Join(clients[:len(clients)-1], ", ")+" or "+clients[len(clients)-1], clients...)
+	n.client = onceFlag(cmd, "for", "", "list the permissions that a `client` needs: "+strings.Join(clients[:len(clients)-1], ", ")+" or "+clients[len(clients)-1], clients...)
 	for _, f := range needNames {
 		n.names[f.standsFor] = cmd.Flags().StringArray(f.flag, nil, "with --for, "+f.usage+"; may be repeated")
 	}
-	n.principal = onceFlag(cmd, "principal", "", "with --for, print the ACLs that allow it to `Type:name`")
-	n.host = onceFlag(cmd, "host", acl.WildcardHost, "with --principal, the `address` that it is allowed from")
+	n.principal = onceFlag(cmd, "principal", "", "with --for, print ACLs that grant the set to `Type:name`")
+	n.host = onceFlag(cmd, "host", acl.WildcardHost, "with --principal, the client `address` to allow")
 	return n
 }
 
-// checkUsage refuses flags that say nothing without another one.
+// checkUsage refuses flags that have no effect without another flag.
 func (n *needs) checkUsage() error {
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for _, f := range needNames {
 		if len(*n.names[f.standsFor]) > 0 && !n.client.given {
-			refuse("--%s says what a client works with: expected --for too", f.flag)
+			refuse("--%s needs --for", f.flag)
 		}
 	}
 	if n.principal.given && !n.client.given {
-		refuse("--principal says who a client is: expected --for too")
+		refuse("--principal needs --for")
 	}
 	if n.host.given && !n.principal.given {
-		refuse("--host is where a principal is allowed: expected --principal too")
+		refuse("--host needs --principal")
 	}
 	return errors.Join(errs...)
 }
 
-// need is one thing that a client needs, in JSON without what only ACLs have.
+// need is one permission that a client needs. Its JSON form has no principal, host and
+// permission type.
 type need struct {
 	ResourceType resource.Type        `json:"resourceType"`
 	Name         string               `json:"name"`
@@ -87,7 +88,7 @@ type need struct {
 	Operation    ops.Operation        `json:"operation"`
 }
 
-// write writes what the client needs.
+// write writes the permissions that the client needs.
 func (n *needs) write(w *bytes.Buffer, asJSON bool) error {
 	client, err := ops.ParseClient(n.client.text)
 	if err != nil {
@@ -118,9 +119,9 @@ func (n *needs) write(w *bytes.Buffer, asJSON bool) error {
 	return nil
 }
 
-// checkNames refuses names of what the client does not work with, and with
-// --principal that something has no name. An ACL of TOPIC would be one of a topic
-// that is called so.
+// checkNames refuses names of resources that the client does not use. With --principal
+// it also refuses missing names, because an ACL on the placeholder TOPIC would be an ACL
+// on a topic with that name.
 func (n *needs) checkNames(client ops.Client, grants []ops.Grant) error {
 	used := map[string]bool{}
 	for _, g := range grants {
@@ -132,9 +133,9 @@ func (n *needs) checkNames(client ops.Client, grants []ops.Grant) error {
 		names := *n.names[f.standsFor]
 		switch {
 		case len(names) > 0 && !used[f.standsFor]:
-			refuse("--%s cannot be given: %s needs none", f.flag, client.Name)
+			refuse("--%s cannot be given: %s does not use it", f.flag, client.Name)
 		case len(names) == 0 && used[f.standsFor] && n.principal.given:
-			refuse("--%s is missing: the ACLs of %s name one", f.flag, client.Name)
+			refuse("--%s is missing: the ACLs of %s need a name", f.flag, client.Name)
 		}
 		for _, name := range names {
 			q := question{}
@@ -148,7 +149,7 @@ func (n *needs) checkNames(client ops.Client, grants []ops.Grant) error {
 	return errors.Join(errs...)
 }
 
-// named puts the names in that are given.
+// named replaces placeholders with the given names.
 func (n *needs) named(grants []ops.Grant) []need {
 	var list []need
 	for _, g := range grants {
@@ -170,7 +171,7 @@ func (n *needs) named(grants []ops.Grant) []need {
 	return list
 }
 
-// writeACLs writes the ACLs that allow a list to the principal.
+// writeACLs writes the ACLs that grant the list to the principal.
 func (n *needs) writeACLs(w *bytes.Buffer, list []need, asJSON bool) error {
 	var q question
 	var errs []error

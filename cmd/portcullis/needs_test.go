@@ -38,8 +38,7 @@ func TestNeeds(t *testing.T) {
 		"protocol", "--for", "producer", "--topic", "<a>", "-o", "json")
 }
 
-// Each name that a client needs something on is one that a flag replaces, or the
-// cluster's.
+// Every name in the needs of a client can be replaced by a flag, or is the cluster's.
 func TestNeedNamesAreThoseOfTheClients(t *testing.T) {
 	needed := map[string]bool{resource.ClusterName: true}
 	for _, c := range ops.Clients() {
@@ -61,7 +60,7 @@ func TestNeedNamesAreThoseOfTheClients(t *testing.T) {
 	}
 }
 
-// nameFlags gives every name that a client needs.
+// nameFlags returns flags for every name in the needs of a client.
 func nameFlags(t *testing.T, client string) []string {
 	t.Helper()
 	c, err := ops.ParseClient(client)
@@ -77,7 +76,7 @@ func nameFlags(t *testing.T, client string) []string {
 	return args
 }
 
-// What is printed as ACLs is what check allows, and nothing of it is superfluous.
+// The printed ACLs allow exactly the needs, and none of them is superfluous.
 func TestNeedsAsACLs(t *testing.T) {
 	for _, c := range ops.Clients() {
 		args := append([]string{"protocol", "--for", c.Name, "--principal", "User:u"}, nameFlags(t, c.Name)...)
@@ -122,18 +121,18 @@ func TestNeedsRefuses(t *testing.T) {
 		{[]string{"--for", "consumer", "--grants", "Read:Topic"}, []string{"portcullis: --grants and --for are given: expected one of them"}},
 		{[]string{"Fetch", "Produce"}, []string{"portcullis: accepts at most 1 arg(s), received 2"}},
 		{[]string{"--topic", "a", "--user-principal", "b", "--principal", "c", "-o", "xml"}, []string{
-			"portcullis: --topic says what a client works with: expected --for too",
-			"portcullis: --user-principal says what a client works with: expected --for too",
-			"portcullis: --principal says who a client is: expected --for too",
+			"portcullis: --topic needs --for",
+			"portcullis: --user-principal needs --for",
+			"portcullis: --principal needs --for",
 			`portcullis: --output "xml": expected text or json`}},
-		{[]string{"--for", "consumer", "--host", "10.0.0.1"}, []string{"portcullis: --host is where a principal is allowed: expected --principal too"}},
+		{[]string{"--for", "consumer", "--host", "10.0.0.1"}, []string{"portcullis: --host needs --principal"}},
 		{[]string{"--for", "producer", "--group", "g", "--topic", "", "--topic", "\xff"}, []string{
 			`portcullis: --topic "": expected the name of one resource`,
 			`portcullis: --topic "\xff": expected valid UTF-8`,
-			"portcullis: --group cannot be given: producer needs none"}},
+			"portcullis: --group cannot be given: producer does not use it"}},
 		{[]string{"--for", "consumer", "--principal", "User:a"}, []string{
-			"portcullis: --topic is missing: the ACLs of consumer name one",
-			"portcullis: --group is missing: the ACLs of consumer name one"}},
+			"portcullis: --topic is missing: the ACLs of consumer need a name",
+			"portcullis: --group is missing: the ACLs of consumer need a name"}},
 		{[]string{"--for", "producer", "--topic", "a", "--principal", "alice", "--host", "10.0.0.0/8"}, []string{
 			`portcullis: --principal "alice": expected Type:name, such as User:alice`,
 			`portcullis: --host "10.0.0.0/8": expected an IP address, such as 10.0.0.1 or 2001:db8::1, or *`}},
@@ -143,6 +142,6 @@ func TestNeedsRefuses(t *testing.T) {
 	}
 	for _, flag := range []string{"for", "grants", "principal", "host"} {
 		refuse(t, "", []string{"protocol", "--" + flag, "a", "--" + flag, "b"},
-			`portcullis: invalid argument "b" for "--`+flag+`" flag: it is given twice: see portcullis protocol --help`)
+			`portcullis: invalid argument "b" for "--`+flag+`" flag: given twice: see portcullis protocol --help`)
 	}
 }

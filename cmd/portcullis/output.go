@@ -12,17 +12,17 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// output is standard output or standard error. Everything that the program prints passes
-// through one, so that no character from a file, a flag or the network acts on a terminal:
-// see [lines.NewWriter].
+// output is standard output or standard error. Everything that the program prints goes
+// through an output, so that no character from a file, a flag or the network acts on a
+// terminal. See [lines.NewWriter].
 type output struct {
 	io.Writer
-	bare io.Writer // for progress bars, which draw with control characters of their own
+	bare io.Writer // for progress bars, which need control characters
 }
 
 func newOutput(w io.Writer) output { return output{lines.NewWriter(w), w} }
 
-// Fd returns the descriptor of a file, or that of none.
+// Fd returns the file descriptor, or an invalid one if the output is not a file.
 func (o output) Fd() uintptr {
 	if f, ok := o.bare.(interface{ Fd() uintptr }); ok {
 		return f.Fd()
@@ -30,7 +30,7 @@ func (o output) Fd() uintptr {
 	return ^uintptr(0)
 }
 
-// outputFormat is how commands print ACLs, by --output.
+// outputFormat returns the format in which commands print ACLs, by --output.
 func outputFormat(asJSON bool) fileFormat {
 	name := acl.FormatText.String()
 	if asJSON {
@@ -40,9 +40,9 @@ func outputFormat(asJSON bool) fileFormat {
 	return f
 }
 
-// print writes ACLs to an output. What it prints can be read back. So a format without
-// escapes refuses text that a terminal must not get: with an escape that the format does not
-// know, the ACL would be read back as another one.
+// print writes ACLs to an output so that they can be read back. A format without escapes
+// therefore refuses characters that act on a terminal: escaped in the output, the ACL
+// would be read back as another ACL.
 func (f fileFormat) print(w io.Writer, bindings iter.Seq[acl.Binding]) error {
 	list := slices.Collect(bindings)
 	if !f.escapes {
@@ -53,8 +53,8 @@ func (f fileFormat) print(w io.Writer, bindings iter.Seq[acl.Binding]) error {
 	return f.write(w, slices.Values(list))
 }
 
-// refuseUnprintable names the ACLs with characters that act on a terminal, up to
-// acl.MaxParseErrors of them.
+// refuseUnprintable returns an error for each ACL with characters that act on a
+// terminal, up to acl.MaxParseErrors.
 func refuseUnprintable(format string, list []acl.Binding) error {
 	var refused []error
 	for _, b := range list {
@@ -67,7 +67,7 @@ func refuseUnprintable(format string, list []acl.Binding) error {
 			}
 		}
 		if len(parts) > 0 && len(refused) < acl.MaxParseErrors {
-			refused = append(refused, fmt.Errorf("the ACL %s cannot be written as %s: the %s has characters that are not printable, which only the formats json and rpk escape",
+			refused = append(refused, fmt.Errorf("the ACL %s cannot be written as %s: the %s has unprintable characters; only the formats json and rpk can escape them",
 				aclText(b), format, strings.Join(parts, " and the ")))
 		}
 	}

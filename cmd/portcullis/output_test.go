@@ -21,9 +21,9 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// hostileTexts are texts that do something to a terminal, or to who reads it. Each stands
-// between an a and a z. Package lines tests every such character; here are those of each kind, apart
-// where one of them alone decides whether a file is read.
+// hostileTexts are texts that act on a terminal or mislead its reader. Each is between an
+// a and a z. Package lines tests every such character; these are examples of each kind,
+// separate if one alone decides whether a file is read.
 var hostileTexts = func() (texts []string) {
 	for _, acting := range []string{
 		"\x00", "\t", "\n", "\r", "\x1b]0;title\a", // C0
@@ -36,8 +36,8 @@ var hostileTexts = func() (texts []string) {
 	return texts
 }()
 
-// assertInert checks that out holds only what a terminal shows, and no line break or tab
-// that came from outside.
+// assertInert checks that out has only printable characters, and no line break or tab
+// from the input.
 func assertInert(t *testing.T, out, hostile string) bool {
 	t.Helper()
 	ok := assert.True(t, utf8.ValidString(out), "no UTF-8: %q", out)
@@ -86,8 +86,8 @@ var hostileFiles = map[string]string{
 	"cert2.pem":       "-----BEGIN CERTIFICATE-----\nWFhY\n-----END CERTIFICATE-----\n",
 }
 
-// hostileRuns are command lines over these files. ACLS is each of the files of ACLs with
-// its format, and ask is who and what, in which X is the text.
+// hostileRuns are command lines for these files. ACLS is each of the files of ACLs with
+// its format, and ask is a question with the text X.
 var hostileRuns = []string{
 	"list --acls ACLS", "list --acls ACLS -o json", "list --acls ACLS --principal User:X", "list --acls ACLS --group X",
 	"check --acls ACLS --principal User:X --operation Read --group X", "check --acls ACLS --principal User:X --operation Write --group X -o json",
@@ -150,9 +150,9 @@ func expandRun(run string) (runs []string) {
 	return []string{run}
 }
 
-// TestOutputsAreInert: whatever a file, a flag or standard input holds, nothing that the
-// program prints, in any format, acts on a terminal. What it prints as ACLs is read back as
-// the same ones, or is refused.
+// TestOutputsAreInert: for any file, flag and standard input, and in any format, the
+// output does not act on a terminal. Printed ACLs are read back as the same ACLs, or
+// refused.
 func TestOutputsAreInert(t *testing.T) {
 	const leastRuns, leastAnswers = 5_500, 1_000 // so that the test is not lost unseen
 	runs, answers := 0, 0
@@ -202,8 +202,8 @@ func TestOutputsAreInert(t *testing.T) {
 	assert.GreaterOrEqual(t, answers, leastAnswers)
 }
 
-// assertReadBack checks that JSON is JSON, and that what convert wrote holds the ACLs that
-// it read.
+// assertReadBack checks that JSON output is valid, and that the output of convert has the
+// ACLs of its input.
 func assertReadBack(t *testing.T, line string, args []string, stdout string) bool {
 	t.Helper()
 	if strings.HasSuffix(line, "-o json") {
@@ -238,7 +238,7 @@ func assertReadBack(t *testing.T, line string, args []string, stdout string) boo
 func TestFlagsAreInert(t *testing.T) {
 	acls := file(t, "acls.jsonl", `{"resourceType":"GROUP","name":"b","patternType":"LITERAL","principal":"User:b","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	trace := file(t, "trace.jsonl", `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Topic","name":"a"}`+"\n")
-	// The flags that a command needs. What it does with them alone is of no account.
+	// The flags that a command requires. Its result with only these does not matter.
 	needed := map[string]map[string]string{
 		"check":      {"acls": acls, "principal": "User:b", "operation": "Read", "group": "b"},
 		"list":       {"acls": acls},
@@ -305,7 +305,7 @@ func eachCommand(cmd *cobra.Command, visit func(path string, cmd *cobra.Command)
 	}
 }
 
-// What the program prints of its own needs no escape.
+// The program's own texts need no escapes.
 func TestOwnTextIsInert(t *testing.T) {
 	for _, name := range []string{"report.html", "report.css", "report.js"} {
 		text, err := pageFiles.ReadFile("page/" + name)

@@ -14,17 +14,17 @@ import (
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// The keys of a broker's settings that hold rules.
+// The broker settings with mapping rules.
 const (
 	sslRulesKey      = "ssl.principal.mapping.rules"
 	kerberosRulesKey = "sasl.kerberos.principal.to.local.rules"
 )
 
-// principalCommand is the flags of the command principal.
+// principalCommand holds the flags of the command principal.
 type principalCommand struct {
 	json func() (bool, error)
 
-	// the name; one of them
+	// the name: one of these
 	dn   *once
 	cert *once
 	name *once
@@ -43,17 +43,17 @@ func newPrincipalCommand() *cobra.Command {
 	p := &principalCommand{}
 	cmd := &cobra.Command{
 		Use:   "principal --dn NAME | --cert FILE | --name NAME",
-		Short: "Name the principal of a certificate or a Kerberos name, and the rule that makes it",
-		Long: `principal prints the principal that Kafka makes of a distinguished name, of the
-subject of a certificate or of a Kerberos name, and what each rule did to it.
+		Short: "Map a certificate or a Kerberos name to a principal, and show the rule that does it",
+		Long: `principal prints the principal to which Kafka maps a distinguished name, the subject of
+a certificate, or a Kerberos name. It also prints the result of each rule.
 
-Distinguished names are mapped by --ssl-rules, Kerberos names by --kerberos-rules,
-either by the rules of a broker's --properties, or else by Kafka's default. What is
-suspicious about the rules is told on standard error.
+--ssl-rules maps distinguished names, --kerberos-rules maps Kerberos names, and
+--properties takes the rules of either kind from a broker's file. Without rules, Kafka's
+default applies. Warnings about suspicious rules go to standard error.
 
-With --mit Kerberos names are mapped as MIT krb5 does: by the auth_to_local and
-auth_to_local_names of --krb5-conf. --kerberos-rules, one rule each, then stand for
-auth_to_local.
+With --mit, Kerberos names are mapped as MIT krb5 maps them: by the auth_to_local and
+auth_to_local_names of --krb5-conf. Each --kerberos-rules is then one rule, and together
+they replace auth_to_local.
 
 Exit status: 0 mapped, 1 refused by the rules, 2 bad input or usage.`,
 		Example: `  portcullis principal --ssl-rules 'RULE:^CN=([^,]+),.*$/$1/L,DEFAULT' --cert alice.pem
@@ -65,12 +65,12 @@ Exit status: 0 mapped, 1 refused by the rules, 2 bad input or usage.`,
 	p.cert = onceFlag(cmd, "cert", "", "PEM `file` of a client's certificate, or - for standard input")
 	p.name = onceFlag(cmd, "name", "", "Kerberos `name`, such as alice@EXAMPLE.COM")
 	p.sslRules = onceFlag(cmd, "ssl-rules", "", "`rules` as in "+sslRulesKey)
-	cmd.Flags().StringArrayVar(&p.kerberosRules, "kerberos-rules", nil, "`rules` as in "+kerberosRulesKey+"; with --mit one rule, and may be repeated")
+	cmd.Flags().StringArrayVar(&p.kerberosRules, "kerberos-rules", nil, "`rules` as in "+kerberosRulesKey+"; with --mit one rule, may be repeated")
 	cmd.Flags().BoolVar(&p.mit, "mit", false, "map Kerberos names as MIT krb5 does")
-	p.properties = onceFlag(cmd, "properties", "", "a broker's server.properties, a `file` with rules of both kinds, or - for standard input")
-	p.listener = onceFlag(cmd, "listener", "", "`name` of the listener whose rules of the --properties count")
-	p.krb5Conf = onceFlag(cmd, "krb5-conf", "", "krb5.conf, a `file` with the default realm, and with --mit the rules")
-	p.realm = onceFlag(cmd, "realm", "", "the default `realm`; otherwise that of --krb5-conf")
+	p.properties = onceFlag(cmd, "properties", "", "server.properties of a broker: a `file` with the rules, or - for standard input")
+	p.listener = onceFlag(cmd, "listener", "", "`name` of the listener whose rules in --properties apply")
+	p.krb5Conf = onceFlag(cmd, "krb5-conf", "", "krb5.conf: a `file` with the default realm and, for --mit, the rules")
+	p.realm = onceFlag(cmd, "realm", "", "the default `realm`; default that of --krb5-conf")
 	p.json = outputFlag(cmd)
 	return cmd
 }
@@ -104,7 +104,7 @@ func (p *principalCommand) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// conflicts are the flags that do not go together, and why.
+// conflicts are the pairs of flags that conflict, with the reason.
 var conflicts = []struct{ one, other, why string }{
 	{"dn", "cert", "expected one name"},
 	{"dn", "name", "expected one name"},
@@ -123,8 +123,7 @@ var conflicts = []struct{ one, other, why string }{
 	{"realm", "cert", "it is for Kerberos names"},
 }
 
-// checkUsage says which flags are missing, do not go together, or hold what no name
-// or rule can.
+// checkUsage returns an error for each missing, conflicting or invalid flag.
 func (p *principalCommand) checkUsage() error {
 	texts := map[string]*once{
 		"dn": p.dn, "cert": p.cert, "name": p.name, "ssl-rules": p.sslRules, "properties": p.properties,
@@ -148,7 +147,7 @@ func (p *principalCommand) checkUsage() error {
 	case !p.dn.given && !p.cert.given && !p.name.given:
 		refuse("no name is given: expected one of --dn, --cert, --name")
 	case p.listener.given && !p.properties.given:
-		refuse("--listener says which rules of --properties count: expected both")
+		refuse("--listener needs --properties")
 	case p.mit && !p.krb5Conf.given && len(p.kerberosRules) == 0:
 		refuse("--mit without rules: expected --krb5-conf or --kerberos-rules")
 	case !p.mit && len(p.kerberosRules) > 1:
@@ -157,7 +156,7 @@ func (p *principalCommand) checkUsage() error {
 	return errors.Join(errs...)
 }
 
-// mapDN maps a distinguished name. It also returns what to warn of.
+// mapDN maps a distinguished name. It also returns warnings.
 func (p *principalCommand) mapDN(stdin io.Reader) (mapping, []string, error) {
 	dn, warnings, errName := p.distinguishedName(stdin)
 	rules, rulesWarnings, errRules := p.readSSLRules(stdin)
@@ -175,7 +174,7 @@ func (p *principalCommand) distinguishedName(stdin io.Reader) (dn string, warnin
 	file := fileName(p.cert.text)
 	cert, err := readFile(p.cert.text, stdin, func(r io.Reader) (certificateFile, error) { return readCertificate(r, file) })
 	if cert.count > 1 {
-		warnings = append(warnings, fmt.Sprintf("%s holds %d certificates: the first is taken for the client's", file, cert.count))
+		warnings = append(warnings, fmt.Sprintf("%s has %d certificates: the first is used", file, cert.count))
 	}
 	return cert.subject, warnings, err
 }
@@ -194,7 +193,7 @@ func (p *principalCommand) readSSLRules(stdin io.Reader) (*principal.SSLRules, [
 	})
 }
 
-// mapKerberosName maps a Kerberos name. It also returns what to warn of.
+// mapKerberosName maps a Kerberos name. It also returns warnings.
 func (p *principalCommand) mapKerberosName(stdin io.Reader) (mapping, []string, error) {
 	rules, warnings, err := p.readKerberosRules(stdin)
 	if err != nil {
@@ -217,7 +216,7 @@ func (p *principalCommand) readKerberosRules(stdin io.Reader) (rules *principal.
 	}
 	realm := p.defaultRealm(config)
 	if realm == "" {
-		warnings = append(warnings, "no default realm is known, so that DEFAULT is not for names with a realm: give --realm or --krb5-conf")
+		warnings = append(warnings, "no default realm is known: DEFAULT does not match names with a realm; give --realm or --krb5-conf")
 	}
 	if p.properties.given {
 		settings, more, err := p.settings(stdin, kerberosRulesKey, realm)
@@ -233,12 +232,12 @@ func (p *principalCommand) readKerberosRules(stdin io.Reader) (rules *principal.
 	return rules, append(warnings, more...), err
 }
 
-// matchLimit is how many steps a match that backtracks may take. Somebody waits for
-// the answer, so that it can be more than in a server: about 0.3 s.
+// matchLimit is the limit on the steps of a match that backtracks, about 0.3 s. It is
+// higher than in a server, because the only work is for the user of the tool.
 const matchLimit = 10 * principal.DefaultMaxSteps
 
-// parseRules reads rules that a broker would take. It warns of those that need
-// backtracking: servers that embed this module's packages must allow it.
+// parseRules parses rules that a broker would accept. It warns of rules that need
+// backtracking, because programs that embed these packages must enable it.
 func parseRules[T any](from string, parse func(*principal.Backtracking) (T, error)) (rules T, warnings []string, err error) {
 	rules, linear := parse(nil)
 	if linear == nil {
@@ -258,8 +257,8 @@ func (p *principalCommand) defaultRealm(config *krb5.Config) string {
 	return config.DefaultRealm
 }
 
-// readMITRules returns the mapping of MIT krb5. What a krb5.conf says of names belongs
-// to its default realm: for another one it would say something else.
+// readMITRules returns the mapping of MIT krb5. The rules in a krb5.conf belong to its
+// default realm, so that another realm is refused.
 func (p *principalCommand) readMITRules(config *krb5.Config) (*principal.KerberosRules, error) {
 	realm := p.defaultRealm(config)
 	if p.krb5Conf.given && realm != config.DefaultRealm {
@@ -277,7 +276,7 @@ func (p *principalCommand) readMITRules(config *krb5.Config) (*principal.Kerbero
 	return rules, nil
 }
 
-// findingTexts returns what is suspicious about rules.
+// findingTexts returns the findings about rules as text.
 func findingTexts(findings []principal.RuleFinding) []string {
 	var texts []string
 	for _, f := range findings {

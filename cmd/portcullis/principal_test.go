@@ -37,7 +37,7 @@ func certificatePEM(t *testing.T, subject pkix.Name) string {
 
 var billing = pkix.Name{CommonName: "Billing", OrganizationalUnit: []string{"Services"}, Organization: []string{"Acme"}}
 
-const partnersWarning = "warning: " + acme + "server.properties: listener.name.partners.ssl.principal.mapping.rules are other rules, for one listener: --listener takes them\n"
+const partnersWarning = "warning: " + acme + "server.properties: listener.name.partners.ssl.principal.mapping.rules has other rules for one listener: --listener uses them\n"
 
 func TestPrincipalOfDistinguishedNames(t *testing.T) {
 	rules, err := principal.ParseSSLRules("RULE:.*CN=([^,]*).*/$1/", nil)
@@ -66,7 +66,7 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 		{"DEFAULT", "", exitDone, "mapped: \"\" to User:\nrule 0: mapped: DEFAULT\n", ""},
 		{"RULE:^CN=(a)?(b*)/$1$2 /", "CN=b", exitDone,
 			"mapped: CN=b to \"User:b \"\nrule 0: mapped: RULE:^CN=(a)?(b*)/$1$2 /\n  CN=b becomes \"b \"\n    replaced CN=b: $1 is \"\", $2 is b\n", ""},
-		// Java searches on behind the whole match, and finds nothing there, twice.
+		// Java continues the search after the whole match, and finds an empty match.
 		{"RULE:.*/x/", "a", exitDone,
 			"mapped: a to User:xx\nrule 0: mapped: RULE:.*/x/\n  a becomes xx\n    replaced a\n    replaced \"\"\n", ""},
 		{"RULE:a/${b}/", "a", exitDenied,
@@ -81,7 +81,7 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 		{"RULE:^CN=(?!root)(.*)$/$1/", "CN=a", exitDone,
 			"mapped: CN=a to User:a\nrule 0: mapped: RULE:^CN=(?!root)(.*)$/$1/\n  CN=a becomes a\n    replaced CN=a: $1 is a\n",
 			"warning: SSL rule 0 \"RULE:^CN=(?!root)(.*)$/$1/\", at offset 9 of the list: look-ahead: it needs backtracking, see Backtracking\n"},
-		// What a client chose must not act on the terminal, nor look like another answer.
+		// A client's text must not act on the terminal or look like another answer.
 		{"RULE:(?s)^CN=(.*)$/$1/", "CN=\x1b[2J to User:a\nmapped", exitDone,
 			`mapped: "CN=\x1b[2J to User:a\nmapped" to "User:\x1b[2J to User:a\nmapped"` + "\nrule 0: mapped: RULE:(?s)^CN=(.*)$/$1/\n" +
 				`  "CN=\x1b[2J to User:a\nmapped" becomes "\x1b[2J to User:a\nmapped"` + "\n" +
@@ -92,7 +92,7 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 	} {
 		expect(t, test.status, test.stdout, test.stderr, "", "principal", "--ssl-rules", test.rules, "--dn", test.dn)
 	}
-	// Without rules those of a broker that sets none.
+	// Without rules, the default rules of a broker apply.
 	expect(t, exitDone, "mapped: CN=a to User:CN=a\nrule 0: mapped: DEFAULT\n", "", "", "principal", "--dn", "CN=a")
 }
 
@@ -121,17 +121,17 @@ func TestPrincipalOfCertificates(t *testing.T) {
 	text := certificatePEM(t, billing)
 	expect(t, exitDone, mapped, partnersWarning, "", "principal", "--properties", acme+"server.properties", "--cert", file(t, "billing.pem", text))
 	expect(t, exitDone, mapped, partnersWarning, text, "principal", "--properties", acme+"server.properties", "--cert", "-")
-	// With the certificates of its issuers behind it.
+	// Followed by the certificates of its issuers.
 	chain := text + certificatePEM(t, pkix.Name{CommonName: "CA"})
 	expect(t, exitDone, "mapped: CN=Billing,OU=Services,O=Acme to User:CN=Billing,OU=Services,O=Acme\nrule 0: mapped: DEFAULT\n",
-		"warning: standard input holds 2 certificates: the first is taken for the client's\n", chain, "principal", "--cert", "-")
+		"warning: standard input has 2 certificates: the first is used\n", chain, "principal", "--cert", "-")
 	// An attribute that the client may have chosen.
 	expect(t, exitDone, `mapped: "CN=x\\,CN\\=\u202e" to "User:CN=x\\,CN\\=\u202e"`+"\nrule 0: mapped: DEFAULT\n", "",
 		certificatePEM(t, pkix.Name{CommonName: "x,CN=\u202e"}), "principal", "--cert", "-")
 }
 
 func TestPrincipalRefusesCertificates(t *testing.T) {
-	const noBlock = " holds no PEM block of type CERTIFICATE: expected a certificate in PEM, as openssl x509 writes it"
+	const noBlock = " has no PEM block of type CERTIFICATE: expected a certificate in PEM, as openssl x509 writes it"
 	text := certificatePEM(t, billing)
 	key, _, _ := strings.Cut(text, "-----BEGIN CERTIFICATE")
 	none, onlyKey, der := file(t, "none.pem", ""), file(t, "key.pem", key), file(t, "der.pem", "\x30\x82\x00")
@@ -169,7 +169,7 @@ func TestPrincipalOfKerberosNames(t *testing.T) {
 		{broker, "a/b/c@OTHER", exitDenied, ": malformed Kerberos name: has more than two components before its realm\n"},
 		{append(broker, "--realm", "OTHER"), "alice@OTHER", exitDone, "to User:alice\nrule 0: not applicable: " + admin + "\nrule 1: not applicable: " + service + "\nrule 2: mapped: DEFAULT\n"},
 		{host, "eve/admin@ACME.EXAMPLE", exitDone, "to User:eve-adm\nrule 0: mapped with eve;admin: " + adm + "\n  eve;admin becomes eve-adm\n    replaced ;admin\n"},
-		{host, "backup/nas@ACME.EXAMPLE", exitDone, "to User:nas\nauth_to_local_names holds the name: no rule is asked\n"},
+		{host, "backup/nas@ACME.EXAMPLE", exitDone, "to User:nas\nauth_to_local_names has the name: no rule is tried\n"},
 		{host, "alice@ACME.EXAMPLE", exitDone, "to User:alice\nrule 0: not applicable: " + adm + "\nrule 1: mapped: DEFAULT\n"},
 		{host, "a/b@ACME.EXAMPLE", exitDenied, ": no rule applies\nrule 0: no match with a;b: " + adm + "\nrule 1: not applicable: DEFAULT\n"},
 		{append(host, "--kerberos-rules", "RULE:[1:x$1]", "--kerberos-rules", "RULE:[2:$1,$2]"), "a/b@ACME.EXAMPLE", exitDone,
@@ -186,7 +186,7 @@ func TestPrincipalOfKerberosNames(t *testing.T) {
 		expect(t, test.status, answer+test.stdout, "", "", append([]string{"principal", "--name", test.name}, test.args...)...)
 	}
 	expect(t, exitDenied, "refused: \"a\\n@R\": no rule applies\nrule 0: not applicable: DEFAULT\n",
-		"warning: no default realm is known, so that DEFAULT is not for names with a realm: give --realm or --krb5-conf\n", "", "principal", "--name", "a\n@R")
+		"warning: no default realm is known: DEFAULT does not match names with a realm; give --realm or --krb5-conf\n", "", "principal", "--name", "a\n@R")
 	expect(t, exitDenied, `refused: "\x1b a@R": no rule applies`+"\n"+`rule 0: no match with "\x1b a": RULE:[1:$1](x)`+"\n", "", "",
 		"principal", "--name", "\x1b a@R", "--realm", "R", "--kerberos-rules", "RULE:[1:$1](x)")
 	expect(t, exitDone, "mapped: a@R to User:a\nrule 0: mapped: DEFAULT\n",
@@ -200,9 +200,9 @@ func TestPrincipalFromProperties(t *testing.T) {
 	byDefault := "mapped: CN=Eve to User:CN=Eve\nrule 0: mapped: DEFAULT\n"
 	for text, stderr := range map[string]string{
 		"": "",
-		// Rules of the other kind are not looked at.
+		// Rules of the other kind are not parsed.
 		"sasl.kerberos.principal.to.local.rules=RULE":                                                         "",
-		"listener.name..ssl.principal.mapping.rules=RULE:CN=Eve/x/":                                           "warning: standard input: listener.name..ssl.principal.mapping.rules are other rules, for one listener: --listener takes them\n",
+		"listener.name..ssl.principal.mapping.rules=RULE:CN=Eve/x/":                                           "warning: standard input: listener.name..ssl.principal.mapping.rules has other rules for one listener: --listener uses them\n",
 		"principal.builder.class=org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder": "",
 		"ssl.principal.mapping.rules=RULE:\xc3\xa9/e/,DEFAULT":                                                `warning: standard input: ssl.principal.mapping.rules seems to be UTF-8, but Kafka reads ISO 8859-1: write characters beyond ASCII as \uXXXX` + "\n",
 	} {
@@ -211,7 +211,7 @@ func TestPrincipalFromProperties(t *testing.T) {
 			t.Errorf("%q: %+v", text, got)
 		}
 	}
-	// A listener without rules of its own has those of the broker.
+	// A listener without its own rules uses those of the broker.
 	expect(t, exitDone, byDefault, "", "", "principal", "--properties", file(t, "f", "ssl.principal.mapping.rules=DEFAULT"), "--listener", "a", "--dn", "CN=Eve")
 	expect(t, exitDone, "mapped: a@R to User:a\nrule 0: mapped with a: RULE:[1:$1]\n", "", "sasl.kerberos.principal.to.local.rules: RULE:[1:$1] , DEFAULT\nssl.principal.mapping.rules=RULE",
 		"principal", "--properties", "-", "--name", "a@R", "--realm", "R")
@@ -254,11 +254,11 @@ func TestPrincipalRefusesFlags(t *testing.T) {
 			"portcullis: --mit cannot be given with --properties: the rules of a broker are Kafka's"}},
 		{[]string{"--dn", "a", "--ssl-rules", "DEFAULT", "--properties", "f"}, []string{
 			"portcullis: --ssl-rules cannot be given with --properties: expected rules from one of them"}},
-		{[]string{"--dn", "a", "--listener", "l"}, []string{"portcullis: --listener says which rules of --properties count: expected both"}},
+		{[]string{"--dn", "a", "--listener", "l"}, []string{"portcullis: --listener needs --properties"}},
 		{[]string{"--name", "a", "--mit"}, []string{"portcullis: --mit without rules: expected --krb5-conf or --kerberos-rules"}},
 		{[]string{"--name", "a", "--kerberos-rules", "DEFAULT", "--kerberos-rules", "DEFAULT"}, []string{
 			"portcullis: --kerberos-rules is given twice: expected one list with commas, or --mit"}},
-		{[]string{"--cert", "-", "--properties", "-"}, []string{"portcullis: standard input (-) can be read once: name files for the others"}},
+		{[]string{"--cert", "-", "--properties", "-"}, []string{"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
 		{[]string{"--dn", "\xff", "--ssl-rules", "\xff"}, []string{`portcullis: --dn "\xff": expected valid UTF-8`, `portcullis: --ssl-rules "\xff": expected valid UTF-8`}},
 		{[]string{"--name", "\xff", "--kerberos-rules", "\xff", "--realm", "\xff"}, []string{
 			`portcullis: --name "\xff": expected valid UTF-8`, `portcullis: --kerberos-rules "\xff": expected valid UTF-8`, `portcullis: --realm "\xff": expected valid UTF-8`}},
@@ -283,6 +283,6 @@ func TestPrincipalRefusesFlags(t *testing.T) {
 	}
 	for _, flag := range []string{"dn", "cert", "name", "ssl-rules", "properties", "listener", "krb5-conf", "realm"} {
 		refuse(t, "", []string{"principal", "--" + flag, "a", "--" + flag, "b"},
-			`portcullis: invalid argument "b" for "--`+flag+`" flag: it is given twice: see portcullis principal --help`)
+			`portcullis: invalid argument "b" for "--`+flag+`" flag: given twice: see portcullis principal --help`)
 	}
 }

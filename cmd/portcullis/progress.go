@@ -9,13 +9,11 @@ import (
 )
 
 const (
-	// longRun is how many questions take long enough, about half a second, for
-	// somebody at a terminal to wonder.
+	// longRun is the number of questions from which a bar is shown: about half a second.
 	longRun = 100_000
-	// progressStep is how many questions pass between two looks at the clock.
+	// progressStep is the number of questions between two updates of the bar.
 	progressStep = 1000
-	// longWait is how long somebody at a terminal waits, without wondering, for work of
-	// which nobody knows beforehand how long it takes.
+	// longWait is the time after which a bar is shown for work of unknown length.
 	longWait = 500 * time.Millisecond
 )
 
@@ -25,7 +23,7 @@ type progress struct {
 	done int
 }
 
-// newProgress returns a bar of total steps on w, or nil if w is no terminal or the
+// newProgress returns a bar of total steps on w, or nil if w is not a terminal or the
 // work is short.
 func newProgress(w io.Writer, total int) *progress {
 	if total < longRun || !isTerminal(w) {
@@ -47,16 +45,16 @@ func newBar(w io.Writer, what string, total int) *progressbar.ProgressBar {
 	)
 }
 
-// work is the progress of a function of package inspect, which says how far it is. A
-// nil work shows nothing.
+// work shows the progress of a function of package inspect, which reports it. A nil work
+// shows nothing.
 type work struct {
 	w       io.Writer
 	what    string
 	started time.Time
-	bar     *progressbar.ProgressBar // nil until it has taken long
+	bar     *progressbar.ProgressBar // nil until longWait has passed
 }
 
-// newWork returns the progress of work that begins now, or nil if w is no terminal.
+// newWork returns the progress of work that begins now, or nil if w is not a terminal.
 func newWork(w io.Writer, what string) *work {
 	if !isTerminal(w) {
 		return nil
@@ -64,8 +62,7 @@ func newWork(w io.Writer, what string) *work {
 	return &work{w: w, what: what, started: time.Now()}
 }
 
-// set shows how far the work is, if it has taken long. What cannot be drawn is not
-// worth an error.
+// set shows the progress once longWait has passed. It ignores errors from drawing.
 func (p *work) set(done, total int) {
 	if p == nil || p.bar == nil && time.Since(p.started) < longWait {
 		return
@@ -83,13 +80,13 @@ func (p *work) finish() {
 	}
 }
 
-// isTerminal reports whether w is a file that is a terminal.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// add counts a step. What cannot be drawn is not worth an error.
+// add counts a step. It ignores errors from drawing.
 func (p *progress) add() {
 	if p == nil {
 		return

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// terminal is a writer that is a terminal, as far as the program can tell.
+// terminal is a writer that the program takes for a terminal.
 type terminal struct {
 	bytes.Buffer
 	pty *os.File
@@ -50,7 +50,7 @@ func TestProgressBar(t *testing.T) {
 	}
 }
 
-// Work of which nobody knows how long it takes shows a bar once it has taken long.
+// Work of unknown length shows a bar after longWait.
 func TestProgressOfWork(t *testing.T) {
 	pty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {

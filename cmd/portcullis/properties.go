@@ -10,13 +10,13 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
-// maxConfigBytes is the size of the largest file of settings or certificates that
-// is read: a hundred times that of real ones.
+// maxConfigBytes is the size limit for a file of settings or certificates, a hundred
+// times the size of real ones.
 const maxConfigBytes = 1 << 20
 
-// readProperties reads a file of Java properties as a broker reads its
-// server.properties: in ISO 8859-1, with its escapes and continued lines, and of a
-// key that is given twice the last value. An error is an acl.ParseError.
+// readProperties reads a file of Java properties as a broker reads server.properties: in
+// ISO 8859-1, with escapes and continued lines. The last value of a repeated key counts.
+// Errors in the file are of type *acl.ParseError.
 //
 // Source: java.util.Properties.load.
 func readProperties(r io.Reader, file string) (map[string]string, error) {
@@ -40,7 +40,7 @@ func readProperties(r io.Reader, file string) (map[string]string, error) {
 	return properties, nil
 }
 
-// readLimited reads a file that has to be small.
+// readLimited reads a file of at most maxConfigBytes.
 func readLimited(r io.Reader, file string) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxConfigBytes+1))
 	if err != nil {
@@ -52,15 +52,15 @@ func readLimited(r io.Reader, file string) ([]byte, error) {
 	return text, nil
 }
 
-// propertiesReader cuts a file into lines, with the lines that continue them.
+// propertiesReader splits a file into lines and joins continued lines.
 type propertiesReader struct {
 	text []byte
 	file string
-	next int            // where the next line begins in text
+	next int            // offset of the next line in text
 	line []propertyChar // the current line
 }
 
-// propertyChar is a character and where it stands in the file.
+// propertyChar is a character and its position in the file.
 type propertyChar struct {
 	c  byte
 	at int
@@ -68,7 +68,7 @@ type propertyChar struct {
 
 func isPropertySpace(c byte) bool { return c == ' ' || c == '\t' || c == '\f' }
 
-// nextLine moves to the next line that is neither empty nor a comment.
+// nextLine moves to the next line that is not empty and not a comment.
 func (p *propertiesReader) nextLine() bool {
 	for p.next < len(p.text) {
 		p.line = p.line[:0]
@@ -91,8 +91,8 @@ func (p *propertiesReader) nextLine() bool {
 	return false
 }
 
-// appendLine adds a line of the file to the current one, without the spaces it
-// begins with and its end.
+// appendLine adds a line of the file to the current line, without leading spaces and
+// without the line end.
 func (p *propertiesReader) appendLine() {
 	for p.next < len(p.text) && isPropertySpace(p.text[p.next]) {
 		p.next++
@@ -114,8 +114,7 @@ func (p *propertiesReader) appendLine() {
 	}
 }
 
-// isContinued reports whether the current line ends with a backslash that is not
-// escaped itself.
+// isContinued reports whether the current line ends with an unescaped backslash.
 func (p *propertiesReader) isContinued() bool {
 	n := len(p.line)
 	for n > 0 && p.line[n-1].c == '\\' {
@@ -124,12 +123,12 @@ func (p *propertiesReader) isContinued() bool {
 	return (len(p.line)-n)%2 == 1
 }
 
-// keyEnd returns where the key of the current line ends.
+// keyEnd returns the end of the key in the current line.
 func (p *propertiesReader) keyEnd() int {
 	for i := 0; i < len(p.line); i++ {
 		switch c := p.line[i].c; {
 		case c == '\\':
-			i++ // what it escapes is of the key
+			i++ // the escaped character belongs to the key
 		case c == '=', c == ':', isPropertySpace(c):
 			return i
 		}
@@ -137,7 +136,7 @@ func (p *propertiesReader) keyEnd() int {
 	return len(p.line)
 }
 
-// skipSeparator returns the value behind the spaces and the one = or : after a key.
+// skipSeparator returns the value: what follows the spaces and one = or : after a key.
 func skipSeparator(line []propertyChar) []propertyChar {
 	skipSpaces := func() {
 		for len(line) > 0 && isPropertySpace(line[0].c) {
@@ -152,8 +151,8 @@ func skipSeparator(line []propertyChar) []propertyChar {
 	return line
 }
 
-// propertyEscapes are the letters that mean another character behind a backslash.
-// Every other character but u means itself.
+// propertyEscapes are the letters with a special meaning after a backslash. Every other
+// character except u stands for itself.
 var propertyEscapes = map[byte]rune{'t': '\t', 'n': '\n', 'r': '\r', 'f': '\f'}
 
 // unescape returns the text of a key or a value.
@@ -184,8 +183,8 @@ func (p *propertiesReader) unescape(chars []propertyChar) (string, error) {
 	return b.String(), nil
 }
 
-// unicodeEscape reads \uXXXX, or two of them that are the halves of one character.
-// Half a character is none.
+// unicodeEscape reads \uXXXX, or two of them that form a surrogate pair. A single
+// surrogate is an error.
 func unicodeEscape(chars []propertyChar) (r rune, rest []propertyChar, ok bool) {
 	r, ok = codeUnit(chars)
 	if !ok || !utf16.IsSurrogate(r) {
@@ -213,7 +212,8 @@ func propertyText(chars []propertyChar) string {
 	return string(text)
 }
 
-// badEscape says where, but not what: it may be part of a password.
+// badEscape returns an error with the position but without the text, which may be part
+// of a password.
 func (p *propertiesReader) badEscape(chars []propertyChar) error {
 	before := string(p.text[:chars[0].at])
 	lines := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(before)

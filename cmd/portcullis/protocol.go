@@ -15,7 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// protocolCommand is the flags of the command protocol.
+// protocolCommand holds the flags of the command protocol.
 type protocolCommand struct {
 	json   func() (bool, error)
 	grants *once
@@ -26,17 +26,17 @@ func newProtocolCommand() *cobra.Command {
 	p := &protocolCommand{}
 	cmd := &cobra.Command{
 		Use:   "protocol [API]",
-		Short: "Say what each Kafka request needs, or what a client needs",
-		Long: `protocol prints which questions Kafka asks its authorizer about each request, or
-about those of one API, by its name or key, and what a denial does.
+		Short: "Show the permissions that a Kafka request or a client needs",
+		Long: `protocol prints the authorization checks that Kafka makes for each request, and the
+effect of a denial. Give the name or the key of an API to print only that API.
 
---grants turns it round: it lists the requests that an operation on a resource type
-opens up, each with the step that it answers. A request with several steps may need
-more than the one: the row of its API says when each is asked.
+--grants does the reverse: it lists the requests that check an operation on a resource
+type, with the step of the check. A request with several steps may need more
+permissions: the row of its API says when each step applies.
 
---for lists the smallest set of operations that a kind of client needs. Names in
-capitals stand for what the client works with; flags name it. With --principal the
-set is printed as the ACLs that allow it.`,
+--for lists the smallest set of permissions that a kind of client needs. Names in
+capitals are placeholders for the client's resources; flags replace them. With
+--principal the set is printed as ACLs that grant it.`,
 		Example: `  portcullis protocol Fetch
   portcullis protocol --grants Read:Topic
   portcullis protocol --for consumer --topic orders --group billing --principal User:billing`,
@@ -44,7 +44,7 @@ set is printed as the ACLs that allow it.`,
 		ValidArgsFunction: completeAPIs,
 		RunE:              func(cmd *cobra.Command, args []string) error { return p.run(cmd, args) },
 	}
-	p.grants = onceFlag(cmd, "grants", "", "list what `operation:resource-type` opens up, such as Read:Topic")
+	p.grants = onceFlag(cmd, "grants", "", "list the requests that check `operation:resource-type`, such as Read:Topic")
 	p.needs = newNeeds(cmd)
 	p.json = outputFlag(cmd)
 	return cmd
@@ -114,7 +114,7 @@ func writeAPIs(w *bytes.Buffer, asJSON bool) error {
 func writeAPI(w *bytes.Buffer, text string, asJSON bool) error {
 	api, ok := findAPI(text)
 	if !ok {
-		return errors.New("unknown API " + enum.Quote(text) + ": expected a name, such as Fetch, or a key: portcullis protocol prints them all")
+		return errors.New("unknown API " + enum.Quote(text) + ": expected a name, such as Fetch, or a key: portcullis protocol prints all of them")
 	}
 	if asJSON {
 		return writeIndented(w, api)
@@ -123,7 +123,7 @@ func writeAPI(w *bytes.Buffer, text string, asJSON bool) error {
 	return nil
 }
 
-// findAPI returns the row that a name or a key in decimal stands for.
+// findAPI returns the row with a name or a decimal key.
 func findAPI(text string) (ops.API, bool) {
 	if n, err := strconv.ParseInt(text, 10, 16); err == nil {
 		return ops.Lookup(ops.APIKey(n))
@@ -135,7 +135,7 @@ func findAPI(text string) (ops.API, bool) {
 	return ops.Lookup(key)
 }
 
-// writeIndented writes a value in JSON, for readers.
+// writeIndented writes a value as indented JSON.
 func writeIndented(w *bytes.Buffer, value any) error {
 	text, err := json.MarshalIndent(value, "", " ")
 	if err != nil {
@@ -145,7 +145,7 @@ func writeIndented(w *bytes.Buffer, value any) error {
 	return nil
 }
 
-// useObject is a step that a permission answers, in JSON.
+// useObject is the JSON form of a step that checks a permission.
 type useObject struct {
 	Key    ops.APIKey `json:"key"`
 	Name   string     `json:"name"`
@@ -153,7 +153,7 @@ type useObject struct {
 	Step   ops.Step   `json:"step"`
 }
 
-// writeGrants writes what an operation on a resource type opens up, a step a line.
+// writeGrants writes the steps that check an operation on a resource type, one a line.
 func writeGrants(w *bytes.Buffer, text string, asJSON bool) error {
 	permission, err := parsePermission(text)
 	if err != nil {
@@ -170,7 +170,7 @@ func writeGrants(w *bytes.Buffer, text string, asJSON bool) error {
 		return nil
 	}
 	if len(uses) == 0 {
-		fmt.Fprintf(w, "no request asks for %v\n", permission)
+		fmt.Fprintf(w, "no request checks %v\n", permission)
 	}
 	for _, u := range uses {
 		writeUse(w, u)
@@ -178,7 +178,7 @@ func writeGrants(w *bytes.Buffer, text string, asJSON bool) error {
 	return nil
 }
 
-// writeUse writes a step in short: which one it is, what it asks for, and when.
+// writeUse writes a step on one line: its number, its check and its condition.
 func writeUse(w io.Writer, u ops.Use) {
 	api, _ := ops.Lookup(u.Key)
 	asked := ops.Permission{Operation: u.Step.Operation, Type: u.Step.Type}
@@ -186,7 +186,7 @@ func writeUse(w io.Writer, u ops.Use) {
 	if u.Step.Combine == ops.Fallback {
 		fmt.Fprintf(w, "; where step %d did not allow", u.Step.FallbackOf)
 	}
-	// The zero Condition is always.
+	// The zero Condition is always true.
 	if u.Step.When != 0 {
 		fmt.Fprintf(w, "; if %v", u.Step.When)
 	}
@@ -196,7 +196,7 @@ func writeUse(w io.Writer, u ops.Use) {
 	fmt.Fprintln(w)
 }
 
-// parsePermission reads what --grants says.
+// parsePermission parses the value of --grants.
 func parsePermission(text string) (ops.Permission, error) {
 	operation, typ, ok := strings.Cut(text, ":")
 	if !ok {

@@ -12,7 +12,7 @@ import (
 
 const docs = "../../docs/"
 
-// The whole table is the page and the file of the documentation.
+// The output for the whole table is the page and the JSON file of the documentation.
 func TestProtocol(t *testing.T) {
 	page := readAll(t, docs+"protocol.md")
 	_, sections, ok := strings.Cut(page, "\n## 0 Produce")
@@ -66,7 +66,7 @@ func TestProtocolOfOneAPI(t *testing.T) {
 func TestProtocolGrants(t *testing.T) {
 	expect(t, exitDone, `0 Produce, step 1 of 2: Write on TransactionalId, the transactional id; if the records are transactional
 10 FindCoordinator, step 2 of 3: Describe on TransactionalId, each key; if the keys are transactional ids
-22 InitProducerId, step 1 of 4: Write on TransactionalId, the transactional id; if the transactional id is not null (an empty one counts)
+22 InitProducerId, step 1 of 4: Write on TransactionalId, the transactional id; if the transactional id is not null (it may be empty)
 24 AddPartitionsToTxn, step 2 of 3: Write on TransactionalId, the transactional id
 25 AddOffsetsToTxn, step 1 of 2: Write on TransactionalId, the transactional id
 26 EndTxn, step 1 of 1: Write on TransactionalId, the transactional id
@@ -83,10 +83,10 @@ func TestProtocolGrants(t *testing.T) {
 		t.Errorf("ClusterAction opens up %s", got.stdout)
 	}
 	expect(t, exitDone, "22 InitProducerId, step 3 of 4: IdempotentWrite on Cluster, the cluster; if the transactional id is null\n", "", "", "protocol", "--grants", "idempotent_write:CLUSTER")
-	expect(t, exitDone, "no request asks for IdempotentWrite on Topic\n", "", "", "protocol", "--grants", "IDEMPOTENT_WRITE:topic")
+	expect(t, exitDone, "no request checks IdempotentWrite on Topic\n", "", "", "protocol", "--grants", "IDEMPOTENT_WRITE:topic")
 	expect(t, exitDone, "", "", "", "protocol", "--grants", "IDEMPOTENT_WRITE:topic", "-o", "json")
 	expect(t, exitDone, `{"key":41,"name":"DescribeDelegationToken","number":2,"step":{"operation":"DESCRIBE_TOKENS","type":"USER","name":"the owner of each token",`+
-		`"when":"the caller is neither owner, requester nor renewer of the token","combine":"FALLBACK","fallbackOf":1,"perItem":true,"denied":{"scope":"LEFT_OUT"},"note":"The name is the owner's principal, as User:bob."}}`+"\n", "", "", "protocol", "--grants", "DescribeTokens:User", "-o", "json")
+		`"when":"the caller is not the owner, the requester or a renewer of the token","combine":"FALLBACK","fallbackOf":1,"perItem":true,"denied":{"scope":"LEFT_OUT"},"note":"The name is the owner's principal, as User:bob."}}`+"\n", "", "", "protocol", "--grants", "DescribeTokens:User", "-o", "json")
 	for text, want := range map[string]string{
 		"Read":         `portcullis: --grants "Read": expected operation:resource-type, such as Read:Topic`,
 		"":             `portcullis: --grants "": expected operation:resource-type, such as Read:Topic`,
@@ -98,7 +98,7 @@ func TestProtocolGrants(t *testing.T) {
 	}
 }
 
-// Every step of the table is opened up by its own operation and by All.
+// --grants lists every step of the table for its own operation and for All.
 func TestProtocolGrantsAreTheTable(t *testing.T) {
 	lines := 0
 	for _, typ := range resource.Types() {

@@ -25,7 +25,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// proxyCommand is the flags of the command proxy.
+// proxyCommand holds the flags of the command proxy.
 type proxyCommand struct {
 	config *once
 
@@ -40,7 +40,7 @@ type proxyCommand struct {
 	keytab     *once
 	session    time.Duration
 
-	allowReadable bool // files with secrets may be read by others
+	allowReadable bool // other users may read files with secrets
 
 	// who they are
 	properties *once
@@ -79,49 +79,51 @@ func newProxyCommand() *cobra.Command {
 	p := &proxyCommand{}
 	cmd := &cobra.Command{
 		Use:   "proxy --listen PROTOCOL://HOST:PORT --acls FILE --upstream HOST:PORT",
-		Short: "Stand between Kafka clients and a cluster, and let pass what the ACLs allow",
-		Long: `proxy is a Kafka proxy that authorizes: clients connect to it instead of the
-brokers. What the ACLs do not allow is answered as a broker answers it, and never
-reaches the cluster.
+		Short: "Run a Kafka proxy that forwards only what the ACLs allow",
+		Long: `proxy is a Kafka proxy that authorizes requests. Clients connect to the proxy instead of
+the brokers. It answers a request that the ACLs do not allow as a broker would, and does
+not forward it to the cluster.
 
-Clients begin at the port of --listen. The broker with node id N is at the N+1st
-port after it (counted from --first-node-id); open as many ports as the cluster has
-brokers. What a client is called is decided by the protocol:
+Clients connect first to the port of --listen. The broker with node id N has the N+1st
+port after it (counted from --first-node-id), so open as many further ports as the
+cluster has brokers. The protocol of the listener determines the principal:
 
-  PLAINTEXT                    User:ANONYMOUS, everybody
-  SSL                          the subject of the certificate, by the rules of --properties
-  SASL_PLAINTEXT, SASL_SSL     who logs in: with --users by PLAIN or SCRAM, with --keytab by Kerberos
+  PLAINTEXT                    User:ANONYMOUS for everybody
+  SSL                          the subject of the certificate, mapped by the rules of --properties
+  SASL_PLAINTEXT, SASL_SSL     the login: PLAIN or SCRAM with --users, Kerberos with --keytab
 
-ACLs are read from the file --acls, which is followed: a change is in force at once,
-and a file that is broken leaves the set before in force. With --mirror-acls they are
-those of the cluster instead, and decide as the authorizer of the cluster's release
-does, unless --semantics says otherwise; an upgrade of the cluster is followed. The
-proxy is a client of the cluster and must be a super user there, and the brokers should
-be out of reach of everybody else.
+The proxy reads ACLs from the file --acls and watches it. A change takes effect at once.
+If the new content has an error, the previous ACLs stay in force. With --mirror-acls the
+proxy uses the ACLs of the cluster, and decides as the authorizer of the cluster's
+release does, unless --semantics is given. It notices an upgrade of the cluster. The
+proxy is a client of the cluster and must be a super user there. Only the proxy should be
+able to reach the brokers.
 
-No port is open before the ACLs are loaded. A cluster that does not answer, or does not
-show its ACLs, is waited for, with a line in the log for each attempt. If it stops
-showing them later, those from before stay in force: the log, acl_age_seconds and
-acl_load_failures_total of --metrics show it. The ports of a broker that is down are
-closed until it is back.
+The proxy opens its ports after it has loaded the ACLs. If the cluster does not answer or
+does not show its ACLs, the proxy retries and logs each attempt. If the cluster stops
+showing its ACLs later, the previous ones stay in force; the log and the metrics
+acl_age_seconds and acl_load_failures_total show this. While a broker is down, its ports
+are closed.
 
---embedded is a cluster to try things on, in the memory of this process. Its clients
-may change the ACLs, in memory, too; --acls is read once. --demo USER=TOPIC logs in as the user, writes a record to the topic through the proxy,
-prints what came of it, and ends.
+--embedded runs a cluster for tests in the memory of this process. Its clients may change
+the ACLs, also in memory; --acls is read once. --demo USER=TOPIC logs in as the user,
+writes a record to the topic through the proxy, prints the result, and exits.
 
-What is refused is told on standard output, or in --audit-log: a line of JSON for each
-name, which portcullis suggest --trace reads. Everything else is told on standard error.
+Refusals go to standard output, or to --audit-log: one JSON line for each name, in the
+format that portcullis suggest --trace reads. Everything else goes to standard error.
 
---config is a file with a line "flag = value" for each flag; a flag of the command
-line replaces those of that name in the file. Lines that begin with # are comments.
-The file of --users has a line "user:password" for each user. It, --tls-key, --keytab
-and --upstream-password-file must be out of reach of other users of the machine: the
-file, its folders and symbolic links belong to root or to the user that runs the proxy,
-others have no right to the file, its group may read it if root owns it, and nobody else
-may write one of the folders unless it has the sticky bit. --allow-readable-secrets takes
-other files.
+--config is a file with lines "flag = value". A flag on the command line replaces the
+same flag in the file. Lines that begin with # are comments. The file of --users has a
+line "user:password" for each user.
 
-The proxy ends on SIGTERM or SIGINT, once the requests under way are answered.
+The files of --users, --tls-key, --keytab and --upstream-password-file must be protected
+from other users of the machine. The file, its folders and symbolic links must belong to
+root or to the user that runs the proxy. Others must have no access to the file; its group
+may read it if root owns it. No other user may write to one of the folders, unless it has
+the sticky bit. --allow-readable-secrets accepts other files.
+
+On SIGTERM or SIGINT the proxy answers the requests in progress and exits.
+
 Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 		Example: `  portcullis proxy --embedded --acls examples/acme/acls.txt --demo billing=payments.eu --demo contractor=payments.eu
   portcullis proxy --upstream kafka-0:9092 --acls acls.txt --listen SASL_PLAINTEXT://127.0.0.1:9192 --users users.txt
@@ -132,45 +134,45 @@ Exit status: 0 ended by a signal, or --demo is done; 2 bad input or usage.`,
 	}
 	f := cmd.Flags()
 	p.config = onceFlag(cmd, "config", "", "`file` of flags")
-	f.StringArrayVar(&p.listen, "listen", nil, "`protocol://host:port` where clients begin; may be repeated")
-	p.advertise = onceFlag(cmd, "advertise", "", "`host` that clients are told to connect to; otherwise that of --listen")
+	f.StringArrayVar(&p.listen, "listen", nil, "`protocol://host:port` where clients connect first; may be repeated")
+	p.advertise = onceFlag(cmd, "advertise", "", "`host` to advertise to clients; default that of --listen")
 	f.Int32Var(&p.firstNode, "first-node-id", 0, "lowest node `id` of the cluster's brokers")
-	p.cert = onceFlag(cmd, "tls-cert", "", "PEM `file` of the proxy's certificate, with its issuers behind it")
-	p.key = onceFlag(cmd, "tls-key", "", "PEM `file` of its key")
-	p.clientCA = onceFlag(cmd, "tls-client-ca", "", "PEM `file` of the issuers of clients' certificates, which SSL then demands")
-	f.StringSliceVar(&p.mechanisms, "sasl-mechanisms", nil, "`list` of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI; otherwise all that there are users or a keytab for")
+	p.cert = onceFlag(cmd, "tls-cert", "", "PEM `file` with the proxy's certificate, followed by its issuers")
+	p.key = onceFlag(cmd, "tls-key", "", "PEM `file` with the key of --tls-cert")
+	p.clientCA = onceFlag(cmd, "tls-client-ca", "", "PEM `file` with the issuers of client certificates, which SSL then requires")
+	f.StringSliceVar(&p.mechanisms, "sasl-mechanisms", nil, "`list` of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI; default all that --users and --keytab support")
 	p.users = onceFlag(cmd, "users", "", "`file` of users with their passwords")
 	p.keytab = onceFlag(cmd, "keytab", "", "`file` with the keys of the proxy's Kerberos service")
-	f.BoolVar(&p.allowReadable, allowReadableFlag, false, "take files with passwords and keys that other users of the machine can read or replace")
-	f.DurationVar(&p.session, "session-time", 0, "for how `long` a login holds, as connections.max.reauth.ms; 0 is for ever")
-	p.properties = onceFlag(cmd, "properties", "", "a broker's server.properties, a `file` with super.users and the rules that name clients")
-	p.krb5Conf = onceFlag(cmd, "krb5-conf", "", "krb5.conf, a `file` with the default realm")
-	p.superUsers = onceFlag(cmd, "super-users", "", "`list` of principals that may do everything: 'User:a;User:b'; otherwise that of --properties")
+	f.BoolVar(&p.allowReadable, allowReadableFlag, false, "accept files with passwords and keys that other users of the machine can read or replace")
+	f.DurationVar(&p.session, "session-time", 0, "`time` until a client must authenticate again, as connections.max.reauth.ms; 0 means never")
+	p.properties = onceFlag(cmd, "properties", "", "server.properties of a broker: a `file` with super.users and the mapping rules")
+	p.krb5Conf = onceFlag(cmd, "krb5-conf", "", "krb5.conf: a `file` with the default realm")
+	p.superUsers = onceFlag(cmd, "super-users", "", "`list` of principals that are allowed everything: 'User:a;User:b'; default that of --properties")
 	p.acls = onceFlag(cmd, "acls", "", "`file` of ACLs, in any format that check reads")
-	f.BoolVar(&p.mirror, "mirror-acls", false, "take the ACLs of the cluster")
-	f.DurationVar(&p.mirrorInterval, "mirror-interval", proxy.DefaultMirrorInterval, "how `often` they are taken")
-	f.DurationVar(&p.mirrorTimeout, "mirror-timeout", proxy.DefaultMirrorTimeout, "how `long` the cluster may be silent while it is asked for them")
-	p.semantics = onceFlag(cmd, "semantics", "", "`rules` to decide by: documented, kafka-exact=4.2 or kafka-exact=4.4; otherwise documented, and with --mirror-acls those of the cluster's release", proxySemantics...)
+	f.BoolVar(&p.mirror, "mirror-acls", false, "use the ACLs of the cluster")
+	f.DurationVar(&p.mirrorInterval, "mirror-interval", proxy.DefaultMirrorInterval, "`time` between two reads of the cluster's ACLs")
+	f.DurationVar(&p.mirrorTimeout, "mirror-timeout", proxy.DefaultMirrorTimeout, "`time` that the cluster may be silent while it sends its ACLs")
+	p.semantics = onceFlag(cmd, "semantics", "", "`rules` for decisions: documented, kafka-exact=4.2 or kafka-exact=4.4; default documented, or with --mirror-acls those of the cluster's release", proxySemantics...)
 	f.StringArrayVar(&p.upstream, "upstream", nil, "`host:port` of a broker of the cluster; may be repeated")
-	f.BoolVar(&p.upstreamTLS, "upstream-tls", false, "connect to the cluster by TLS")
-	p.upstreamCA = onceFlag(cmd, "upstream-ca", "", "PEM `file` of the issuers of the brokers' certificates; otherwise those that the system trusts")
+	f.BoolVar(&p.upstreamTLS, "upstream-tls", false, "connect to the cluster with TLS")
+	p.upstreamCA = onceFlag(cmd, "upstream-ca", "", "PEM `file` with the issuers of the brokers' certificates; default those that the system trusts")
 	p.upstreamUser = onceFlag(cmd, "upstream-user", "", "`user` that the proxy logs in as")
-	p.upstreamPassword = onceFlag(cmd, "upstream-password-file", "", "`file` with its password")
-	p.upstreamSASL = onceFlag(cmd, "upstream-mechanism", proxy.ScramSHA512, "`mechanism` to log in by", proxy.Plain, proxy.ScramSHA256, proxy.ScramSHA512)
-	f.BoolVar(&p.embedded, "embedded", false, "have a cluster in memory instead of --upstream")
-	f.StringSliceVar(&p.embeddedTopics, "embedded-topics", nil, "`list` of topics that it has")
-	f.StringArrayVar(&p.demo, "demo", nil, "`user=topic`: write to the topic as the user, print what came of it, and end; may be repeated")
-	p.auditLog = onceFlag(cmd, "audit-log", standardInput, "`file` that gets what is refused, one JSON line for each name, or - for standard output")
-	f.IntVar(&p.limits.AuditEvents, "audit-events", proxy.DefaultAuditEvents, "`number` of these lines a second; what is dropped beyond it is counted and told in the log")
-	p.metrics = onceFlag(cmd, "metrics", "", "`host:port` where Prometheus finds metrics, at /metrics")
-	f.IntVar(&p.limits.Connections, "max-connections", proxy.DefaultConnections, "`number` of connections of clients at the same time")
-	f.IntVar(&p.limits.AddressConnections, "max-connections-per-address", proxy.DefaultAddressConnections, "`number` of connections of one client address at the same time; an IPv6 network of 64 bits counts as one address")
-	f.IntVar(&p.limits.AddressLogins, "max-logins-per-address", proxy.DefaultAddressLogins, "`number` of them that are not logged in")
-	f.Int64Var(&p.limits.FramesBytes, "queued-max-request-bytes", 0, "`size` of all requests together that are read and not yet sent on or answered; others wait unread (default 512 MiB, or a quarter of GOMEMLIMIT if that is less)")
+	p.upstreamPassword = onceFlag(cmd, "upstream-password-file", "", "`file` with the password of --upstream-user")
+	p.upstreamSASL = onceFlag(cmd, "upstream-mechanism", proxy.ScramSHA512, "`mechanism` of the login to the cluster", proxy.Plain, proxy.ScramSHA256, proxy.ScramSHA512)
+	f.BoolVar(&p.embedded, "embedded", false, "run a cluster in memory instead of --upstream")
+	f.StringSliceVar(&p.embeddedTopics, "embedded-topics", nil, "`list` of topics of the embedded cluster")
+	f.StringArrayVar(&p.demo, "demo", nil, "`user=topic`: write to the topic as the user, print the result, and exit; may be repeated")
+	p.auditLog = onceFlag(cmd, "audit-log", standardInput, "`file` for refusals, one JSON line for each name, or - for standard output")
+	f.IntVar(&p.limits.AuditEvents, "audit-events", proxy.DefaultAuditEvents, "maximum `number` of these lines a second; the log counts the dropped ones")
+	p.metrics = onceFlag(cmd, "metrics", "", "`host:port` to serve Prometheus metrics, at /metrics")
+	f.IntVar(&p.limits.Connections, "max-connections", proxy.DefaultConnections, "maximum `number` of simultaneous client connections")
+	f.IntVar(&p.limits.AddressConnections, "max-connections-per-address", proxy.DefaultAddressConnections, "maximum `number` of simultaneous connections from one client address; an IPv6 /64 network counts as one address")
+	f.IntVar(&p.limits.AddressLogins, "max-logins-per-address", proxy.DefaultAddressLogins, "maximum `number` of these that are not logged in")
+	f.Int64Var(&p.limits.FramesBytes, "queued-max-request-bytes", 0, "total `size` of the requests that are read and not yet forwarded or answered; others wait unread (default 512 MiB, or a quarter of GOMEMLIMIT if that is less)")
 	f.IntVar(&p.limits.FrameBytes, "max-request-bytes", proxy.DefaultFrameBytes, "`size` of the largest request")
-	f.DurationVar(&p.limits.Login, "login-time", proxy.DefaultLogin, "how `long` a client may take to log in")
-	f.DurationVar(&p.limits.Idle, "idle-time", proxy.DefaultIdle, "how `long` a connection may be idle")
-	f.DurationVar(&p.limits.Drain, "drain-time", proxy.DefaultDrain, "how `long` requests under way may take when the proxy ends")
+	f.DurationVar(&p.limits.Login, "login-time", proxy.DefaultLogin, "maximum `time` for a login")
+	f.DurationVar(&p.limits.Idle, "idle-time", proxy.DefaultIdle, "maximum idle `time` of a connection")
+	f.DurationVar(&p.limits.Drain, "drain-time", proxy.DefaultDrain, "maximum `time` for the requests in progress when the proxy stops")
 	p.log = outputFlag(cmd)
 	return cmd
 }
@@ -190,7 +192,7 @@ func (p *proxyCommand) run(cmd *cobra.Command) error {
 		return err
 	}
 	config.Logger = newLogger(cmd.ErrOrStderr(), asJSON, len(p.demo) > 0)
-	if len(p.demo) == 0 { // whose output is no log
+	if len(p.demo) == 0 { // a demonstration has no audit log
 		out, err := p.openAuditLog(cmd.OutOrStdout())
 		if err != nil {
 			return err
@@ -209,7 +211,7 @@ func (p *proxyCommand) run(cmd *cobra.Command) error {
 	return p.serve(ctx, cmd, config)
 }
 
-// openAuditLog opens where what is refused is told.
+// openAuditLog opens the audit log.
 func (p *proxyCommand) openAuditLog(stdout io.Writer) (io.WriteCloser, error) {
 	if p.auditLog.text == standardInput {
 		return unclosed{stdout}, nil
@@ -221,12 +223,12 @@ func (p *proxyCommand) openAuditLog(stdout io.Writer) (io.WriteCloser, error) {
 	return f, nil
 }
 
-// unclosed is a writer that somebody else closes.
+// unclosed is a writer that its owner closes: Close does nothing.
 type unclosed struct{ io.Writer }
 
 func (unclosed) Close() error { return nil }
 
-// newLogger returns the log. A demonstration is not one of the log.
+// newLogger returns the logger. A demonstration logs nothing.
 func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {
 	options := &slog.HandlerOptions{}
 	if quiet {
@@ -238,8 +240,7 @@ func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {
 	return slog.New(lines.NewLogHandler(slog.NewTextHandler(w, options)))
 }
 
-// serve runs the proxy, with what belongs to it, until ctx is done or the
-// demonstration is.
+// serve runs the proxy and its helpers until ctx is done or the demonstration ends.
 func (p *proxyCommand) serve(ctx context.Context, cmd *cobra.Command, config proxy.Config) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -261,7 +262,7 @@ func (p *proxyCommand) serve(ctx context.Context, cmd *cobra.Command, config pro
 	running, err := proxy.Listen(ctx, config)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = nil // it was waiting for the cluster
+			err = nil // stopped while it waited for the cluster
 		}
 		cancel(err)
 		return errors.Join(err, group.wait())
@@ -279,7 +280,7 @@ func (p *proxyCommand) serve(ctx context.Context, cmd *cobra.Command, config pro
 	return group.wait()
 }
 
-// reporter returns what logs each attempt to take over ACLs.
+// reporter returns a function that logs each attempt to load ACLs.
 func (p *proxyCommand) reporter(config proxy.Config) func(error) {
 	generation := config.Store.Load().Generation()
 	p.warnOfHosts(config)
@@ -288,24 +289,24 @@ func (p *proxyCommand) reporter(config proxy.Config) func(error) {
 		switch {
 		case err != nil && p.mirror: // the proxy has logged it
 		case err != nil:
-			config.Logger.Error("ACLs not taken over: those before stay in force", "reason", err.Error(), "generation", now.Generation())
+			config.Logger.Error("ACLs not loaded: the previous ones stay in force", "reason", err.Error(), "generation", now.Generation())
 		case now.Generation() != generation:
 			generation = now.Generation()
-			config.Logger.Info("ACLs taken over", "acls", now.Len(), "generation", generation)
+			config.Logger.Info("ACLs loaded", "acls", now.Len(), "generation", generation)
 			p.warnOfHosts(config)
 		}
 	}
 }
 
-// warnOfHosts says in the log which ACLs have a host that cannot be read.
+// warnOfHosts logs a warning if ACLs have an unreadable host.
 func (p *proxyCommand) warnOfHosts(config proxy.Config) {
 	if count, first := config.Store.Load().UnreadableHosts(); count > 0 {
-		config.Logger.Warn("ACLs with a host that is no network: as far as they deny, the documented rules deny every address by them",
+		config.Logger.Warn("ACLs with an unreadable host: in the documented rules, a DENY with such a host denies every address",
 			"count", count, "first", printable(first.Entry.Host), "principal", printable(first.Entry.Principal))
 	}
 }
 
-// followACLs keeps the ACLs of the file up to date until ctx is done.
+// followACLs applies changes of the ACL file until ctx is done.
 func (p *proxyCommand) followACLs(ctx context.Context, config proxy.Config, report func(error)) error {
 	if p.embedded || p.mirror {
 		return nil
@@ -317,8 +318,7 @@ func (p *proxyCommand) followACLs(ctx context.Context, config proxy.Config, repo
 	return err
 }
 
-// metricsTimeout bounds a request for metrics: whoever asks for them is slower only if
-// he means harm.
+// metricsTimeout bounds a request for metrics. Only a hostile client is slower.
 const metricsTimeout = 10 * time.Second
 
 // serveMetrics serves metrics until ctx is done.

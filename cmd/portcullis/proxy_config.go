@@ -32,8 +32,8 @@ import (
 	"net/netip"
 )
 
-// readConfig sets the flags that a file gives and the command line does not. An error
-// says file and line; then the command must not go on.
+// readConfig sets the flags that are in the file and not on the command line. Errors
+// have the file and line. After an error the command must stop.
 func readConfig(cmd *cobra.Command, file string) error {
 	if file == "" {
 		return nil
@@ -53,7 +53,7 @@ func readConfig(cmd *cobra.Command, file string) error {
 		}
 		if err := cmd.Flags().Set(name, value); err != nil {
 			if cause := errors.Unwrap(err); cause != nil {
-				err = cause // without the flag's name and the value, which are said already
+				err = cause // drop the flag's name and value, which the message has already
 			}
 			return enum.Quote(value), "a value of " + name + ": " + err.Error()
 		}
@@ -61,8 +61,8 @@ func readConfig(cmd *cobra.Command, file string) error {
 	})
 }
 
-// readLines hands every line that is not blank nor a comment to read, which returns
-// what is wrong with it, if anything.
+// readLines calls read for every line that is not blank and not a comment. read returns
+// an error as found and expected, or empty strings.
 func readLines(file string, read func(line string) (found, expected string)) error {
 	f, err := os.Open(file)
 	if err != nil {
@@ -94,19 +94,19 @@ func readLines(file string, read func(line string) (found, expected string)) err
 	return nil
 }
 
-// checkUsage says which flags are missing or do not go together.
+// checkUsage returns an error for each missing or conflicting flag.
 func (p *proxyCommand) checkUsage(cmd *cobra.Command) error {
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	changed := cmd.Flags().Changed
 	if p.acls.given == p.mirror {
-		refuse("the ACLs come from one place: expected --acls or --mirror-acls")
+		refuse("expected either --acls or --mirror-acls")
 	}
 	if p.embedded == (len(p.upstream) > 0) {
-		refuse("there is one cluster: expected --upstream or --embedded")
+		refuse("expected either --upstream or --embedded")
 	}
 	if p.embedded && p.mirror {
-		refuse("--mirror-acls with --embedded: that cluster has no ACLs")
+		refuse("--mirror-acls cannot be given with --embedded: the embedded cluster has no ACLs")
 	}
 	if len(p.listen) == 0 && !p.embedded {
 		refuse("--listen is missing: see %s --help", cmd.CommandPath())
@@ -115,7 +115,7 @@ func (p *proxyCommand) checkUsage(cmd *cobra.Command) error {
 		refuse("--embedded-topics needs --embedded")
 	}
 	if len(p.demo) > 0 && (!p.embedded || len(p.listen) > 0 || p.users.given) {
-		refuse("--demo needs --embedded, and has a listener and users of its own: leave --listen and --users out")
+		refuse("--demo needs --embedded and has its own listener and users: omit --listen and --users")
 	}
 	for _, pair := range [][2]string{
 		{"tls-cert", "tls-key"}, {"tls-key", "tls-cert"}, {"tls-client-ca", "tls-cert"},
@@ -134,7 +134,7 @@ func (p *proxyCommand) checkUsage(cmd *cobra.Command) error {
 	return errors.Join(append(errs, p.checkSecrets())...)
 }
 
-// build makes the configuration of the proxy, but for what runs beside it.
+// build returns the configuration of the proxy.
 func (p *proxyCommand) build(cmd *cobra.Command) (proxy.Config, error) {
 	settings, errSettings := p.readSettings(cmd.InOrStdin())
 	superUsers := settings.SuperUsers
@@ -162,7 +162,7 @@ func (p *proxyCommand) build(cmd *cobra.Command) (proxy.Config, error) {
 	p.warnOfPlainUpstream(cmd.ErrOrStderr())
 	config := proxy.Config{
 		Upstream: upstream, Listeners: listeners, Limits: p.limits,
-		ACLs: gateway.ShowACLs, // whoever changes the file changes the ACLs
+		ACLs: gateway.ShowACLs, // ACLs change only through the file
 		Store: snapshot.NewStore(snapshot.Config{
 			Semantics: semantics, SuperUsers: superUsers, AllowIfNoACL: settings.AllowEveryoneIfNoACLs,
 		}),
@@ -176,8 +176,8 @@ func (p *proxyCommand) build(cmd *cobra.Command) (proxy.Config, error) {
 	return config, nil
 }
 
-// readSettings reads --properties and --krb5-conf. Patterns that need backtracking are
-// refused: names come from strangers.
+// readSettings reads --properties and --krb5-conf. It refuses patterns that need
+// backtracking, because the names come from untrusted clients.
 func (p *proxyCommand) readSettings(stdin io.Reader) (principal.Settings, error) {
 	properties, realm := map[string]string{}, ""
 	if p.krb5Conf.given {
@@ -202,7 +202,7 @@ func (p *proxyCommand) readSettings(stdin io.Reader) (principal.Settings, error)
 	return settings, nil
 }
 
-// listeners makes the listeners.
+// listeners returns the listeners.
 func (p *proxyCommand) listeners(names *principal.Builder, settings principal.Settings) ([]proxy.Listener, error) {
 	sasl, errSASL := p.sasl(settings)
 	secure, errTLS := p.serverTLS()
@@ -231,7 +231,7 @@ func (p *proxyCommand) listeners(names *principal.Builder, settings principal.Se
 		if strings.HasSuffix(protocol, "SSL") {
 			l.TLS = secure
 			if protocol == string(proxy.SSL) && secure != nil && !p.clientCA.given {
-				return nil, errors.New("--listen SSL without --tls-client-ca: everybody would be User:ANONYMOUS")
+				return nil, errors.New("--listen SSL needs --tls-client-ca: otherwise every client would be User:ANONYMOUS")
 			}
 		}
 		if strings.HasPrefix(protocol, "SASL") {
@@ -242,7 +242,7 @@ func (p *proxyCommand) listeners(names *principal.Builder, settings principal.Se
 	return listeners, nil
 }
 
-// sasl says how clients log in, or nil if nobody does.
+// sasl returns how clients log in, or nil without SASL.
 func (p *proxyCommand) sasl(settings principal.Settings) (*proxy.SASL, error) {
 	s := &proxy.SASL{Mechanisms: p.mechanisms, Users: map[string]string{}, MaxSession: p.session}
 	for _, d := range p.demo {
@@ -254,7 +254,7 @@ func (p *proxyCommand) sasl(settings principal.Settings) (*proxy.SASL, error) {
 			user, password, ok := strings.Cut(line, ":")
 			_, twice := s.Users[user]
 			if !ok || user == "" || password == "" || twice {
-				return "a line", "user:password, each user once" // not what it says: it may hold a password
+				return "a line", "user:password, each user once" // do not quote it: it may contain a password
 			}
 			s.Users[user] = password
 			return "", ""
@@ -283,7 +283,7 @@ func (p *proxyCommand) sasl(settings principal.Settings) (*proxy.SASL, error) {
 	return s, nil
 }
 
-// serverTLS is what listeners secure connections with, or nil.
+// serverTLS returns the TLS configuration of the listeners, or nil without TLS.
 func (p *proxyCommand) serverTLS() (*tls.Config, error) {
 	if !p.cert.given {
 		return nil, nil
@@ -309,12 +309,12 @@ func readPool(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s holds no certificate: expected some in PEM", file)
+		return nil, fmt.Errorf("%s has no certificate: expected at least one in PEM", file)
 	}
 	return pool, nil
 }
 
-// upstreamConfig says how the proxy connects to the cluster.
+// upstreamConfig returns how the proxy connects to the cluster.
 func (p *proxyCommand) upstreamConfig() (proxy.Upstream, error) {
 	u := proxy.Upstream{Brokers: p.upstream}
 	if p.upstreamTLS {
@@ -341,7 +341,8 @@ func (p *proxyCommand) upstreamConfig() (proxy.Upstream, error) {
 	return u, nil
 }
 
-// warnOfPlainUpstream warns of the proxy's password crossing the network in clear.
+// warnOfPlainUpstream warns if the proxy sends its password over the network in clear
+// text.
 func (p *proxyCommand) warnOfPlainUpstream(w io.Writer) {
 	if !p.upstreamUser.given || p.upstreamSASL.text != proxy.Plain || p.upstreamTLS {
 		return
@@ -350,19 +351,19 @@ func (p *proxyCommand) warnOfPlainUpstream(w io.Writer) {
 		host, _, _ := net.SplitHostPort(address)
 		ip, err := netip.ParseAddr(host)
 		if !strings.EqualFold(host, "localhost") && (err != nil || !ip.Unmap().IsLoopback()) {
-			fmt.Fprintf(w, "warning: --upstream %s: PLAIN without --upstream-tls: the password of --upstream-user crosses the network in clear\n", printable(address))
+			fmt.Fprintf(w, "warning: --upstream %s: PLAIN without --upstream-tls sends the password of --upstream-user in clear text\n", printable(address))
 		}
 	}
 }
 
-// upstreamMechanisms are how the proxy can log in.
+// upstreamMechanisms are the SASL mechanisms for the login to the cluster.
 var upstreamMechanisms = map[string]func(user, password string) sasl.Mechanism{
 	proxy.Plain:       func(u, p string) sasl.Mechanism { return plain.Auth{User: u, Pass: p}.AsMechanism() },
 	proxy.ScramSHA256: func(u, p string) sasl.Mechanism { return scram.Auth{User: u, Pass: p}.AsSha256Mechanism() },
 	proxy.ScramSHA512: func(u, p string) sasl.Mechanism { return scram.Auth{User: u, Pass: p}.AsSha512Mechanism() },
 }
 
-// tasks are what runs side by side. If one of them fails, all are to end.
+// tasks run concurrently. If one fails, all are cancelled.
 type tasks struct {
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -380,7 +381,7 @@ func (t *tasks) start(cancel context.CancelCauseFunc, task func() error) {
 	})
 }
 
-// wait returns what has failed once all have ended.
+// wait waits for all tasks and returns their errors.
 func (t *tasks) wait() error {
 	t.running.Wait()
 	return errors.Join(t.errs...)

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// demoPassword is that of all users of a demonstration, whose listener is for the
-	// demonstration alone.
+	// demoPassword is the password of all users of a demonstration. Its listener serves only
+	// the demonstration.
 	demoPassword = "demonstration"
-	// demoTimeout is how long a record of the demonstration may take.
+	// demoTimeout bounds the write of one record.
 	demoTimeout = 30 * time.Second
 )
 
@@ -35,8 +35,7 @@ func (p *proxyCommand) embed() (*kfake.Cluster, error) {
 	return kfake.NewCluster(options...)
 }
 
-// demonstrate writes a record for each --demo, through the proxy, and prints what came
-// of it.
+// demonstrate writes a record for each --demo through the proxy and prints the results.
 func (p *proxyCommand) demonstrate(ctx context.Context, w io.Writer, address string) error {
 	for _, d := range p.demo {
 		user, topic, _ := strings.Cut(d, "=")
@@ -51,7 +50,7 @@ func (p *proxyCommand) demonstrate(ctx context.Context, w io.Writer, address str
 	return nil
 }
 
-// produceAs returns what a Kafka client hears of a record that it writes.
+// produceAs writes a record with a Kafka client and returns the result as text.
 func produceAs(ctx context.Context, address, user, topic string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()

@@ -30,14 +30,14 @@ func TestProxyUsage(t *testing.T) {
 		lines []string
 	}{
 		{"", []string{
-			"portcullis: the ACLs come from one place: expected --acls or --mirror-acls",
-			"portcullis: there is one cluster: expected --upstream or --embedded",
+			"portcullis: expected either --acls or --mirror-acls",
+			"portcullis: expected either --upstream or --embedded",
 			"portcullis: --listen is missing" + more,
 		}},
 		{"--acls a --mirror-acls --embedded --upstream b:1", []string{
-			"portcullis: the ACLs come from one place: expected --acls or --mirror-acls",
-			"portcullis: there is one cluster: expected --upstream or --embedded",
-			"portcullis: --mirror-acls with --embedded: that cluster has no ACLs",
+			"portcullis: expected either --acls or --mirror-acls",
+			"portcullis: expected either --upstream or --embedded",
+			"portcullis: --mirror-acls cannot be given with --embedded: the embedded cluster has no ACLs",
 		}},
 		{"--acls a --upstream b:1 --listen SSL://c:1 --tls-cert d --upstream-user e --keytab f --upstream-ca g", []string{
 			"portcullis: --tls-cert needs --tls-key",
@@ -47,7 +47,7 @@ func TestProxyUsage(t *testing.T) {
 		}},
 		{"--acls a --upstream b:1 --listen PLAINTEXT://c:1 --demo x --embedded-topics y", []string{
 			"portcullis: --embedded-topics needs --embedded",
-			"portcullis: --demo needs --embedded, and has a listener and users of its own: leave --listen and --users out",
+			"portcullis: --demo needs --embedded and has its own listener and users: omit --listen and --users",
 			`portcullis: --demo "x": expected user=topic`,
 		}},
 		{"--acls a --upstream b:1 --listen c:1", []string{`portcullis: --listen "c:1": expected protocol://host:port, such as SASL_SSL://127.0.0.1:9192`}},
@@ -78,7 +78,7 @@ func TestProxyConfigFile(t *testing.T) {
 		users+`:3:1: found a line, expected user:password, each user once`)
 }
 
-// buffer is what a program that still runs has written.
+// buffer collects the output of a program that still runs.
 type buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -109,8 +109,8 @@ func (b *buffer) wait(t *testing.T, pattern string) string {
 const orders = "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL)`:\n" +
 	"\t(principal=User:%s, host=*, operation=WRITE, permissionType=ALLOW)\n\n"
 
-// The proxy follows its file, keeps the set in force when the file breaks, tells its
-// metrics, and ends when it is told to.
+// The proxy watches its file, keeps the previous ACLs if the file has an error, serves
+// metrics, and stops on request.
 func TestProxyServes(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
 	if err != nil {
@@ -159,13 +159,13 @@ func TestProxyServes(t *testing.T) {
 	}
 	check("at first", map[string]bool{"alice": true, "admin": true})
 	save(fmt.Sprintf(orders, "bob"))
-	log.wait(t, `ACLs taken over" acls=1 generation=2`)
+	log.wait(t, `ACLs loaded" acls=1 generation=2`)
 	check("after a change", map[string]bool{"bob": true, "admin": true})
 	save("Current ACLs for resource `junk`:\n")
-	log.wait(t, `ACLs not taken over.*acls.txt`)
+	log.wait(t, `ACLs not loaded.*acls.txt`)
 	check("after a fault", map[string]bool{"bob": true, "admin": true})
 
-	// What was refused is what suggest reads.
+	// suggest can read the refusals.
 	got := runWith(refused.wait(t, `(?s).*"principal":"User:bob".*"principal":"User:alice".*\n`), "suggest", "--trace", "-", "--trace-format", "json")
 	require.Regexp(t, `^decisions: [0-9]+, allowed: 0, to super users: 0, denied: [0-9]+;`, got.stderr)
 	require.Equal(t, exitDone, got.status)
@@ -203,7 +203,7 @@ func TestProxyWithoutACLs(t *testing.T) {
 	assert.Contains(t, got.stderr, "expected at least one binding, or a checksum file if the set is empty on purpose")
 }
 
-// The audit log is a file that only its owner reads, and what it holds stays.
+// Only its owner can read the audit log, and the proxy appends to it.
 func TestProxyAuditLog(t *testing.T) {
 	for _, name := range []string{"", "old\n"} {
 		p := &proxyCommand{auditLog: &once{text: filepath.Join(t.TempDir(), "audit.jsonl")}}

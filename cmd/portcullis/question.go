@@ -11,18 +11,17 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// defaultHost is where a question comes from that does not say so. Every answer
-// shows the host.
+// defaultHost is the host of a question without one. Every answer shows the host.
 const defaultHost = "127.0.0.1"
 
-// question is what is asked of the ACLs.
+// question is one authorization check to answer.
 type question struct {
 	subject snapshot.Subject
 	request snapshot.Request
-	line    int // of the file it stands in; 0 for none
+	line    int // in the file of questions; 0 for none
 }
 
-// The parts of a question, as files name them.
+// The parts of a question, with their names in files.
 const (
 	principalPart    = "principal"
 	groupsPart       = "groups"
@@ -37,8 +36,8 @@ var (
 	optionalParts = []string{hostPart, groupsPart}
 )
 
-// questionParts says how each part is read from text: set reports whether the
-// text will do.
+// questionParts says how each part is read from text. set reports whether the text is
+// valid.
 var questionParts = map[string]struct {
 	expected string
 	set      func(q *question, text string) bool
@@ -75,8 +74,8 @@ var questionParts = map[string]struct {
 	}},
 }
 
-// set reads a part of q from text. It returns what is expected instead, or "" if
-// the text will do.
+// set reads a part of q from text. It returns "" if the text is valid, and otherwise
+// what is expected.
 func (q *question) set(part, text string) (expected string) {
 	if !utf8.ValidString(text) {
 		return "valid UTF-8"
@@ -88,7 +87,7 @@ func (q *question) set(part, text string) (expected string) {
 	return ""
 }
 
-// isSupported reports whether Kafka ever asks such a question.
+// isSupported reports whether Kafka ever checks the operation on the resource type.
 func (q *question) isSupported() bool { return ops.Supported(q.request.Type).Has(q.request.Operation) }
 
 func operationNames() []string {

@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// questionFlags are the flags that put a question, or the parts of one that a command
-// has added: who asks, and what of which resource.
+// questionFlags are the flags of a question: the subject, the request, or both,
+// depending on the command.
 type questionFlags struct {
 	principal *once
 	groups    []string
@@ -21,15 +21,15 @@ type questionFlags struct {
 	cluster   presence
 }
 
-// addSubject adds the flags that say who asks. host is what stands for --host where it
-// is not given; "" leaves the question without one.
+// addSubject adds the flags of the subject. host is the default of --host; with ""
+// the question has no host.
 func (f *questionFlags) addSubject(cmd *cobra.Command, host, hostUsage string) {
-	f.principal = onceFlag(cmd, "principal", "", "who asks: `Type:name`, such as User:alice")
-	cmd.Flags().StringArrayVar(&f.groups, "group-principal", nil, "a further principal of who asks: `Type:name`; may be repeated")
+	f.principal = onceFlag(cmd, "principal", "", "the principal: `Type:name`, such as User:alice")
+	cmd.Flags().StringArrayVar(&f.groups, "group-principal", nil, "a further principal of the client, such as a group: `Type:name`; may be repeated")
 	f.host = onceFlag(cmd, "host", host, hostUsage)
 }
 
-// addRequest adds the flags that say what is asked.
+// addRequest adds the flags of the request.
 func (f *questionFlags) addRequest(cmd *cobra.Command) {
 	f.operation = onceFlag(cmd, "operation", "", "the `operation`, such as Read", operationNames()...)
 	f.resources = map[string]*once{}
@@ -42,7 +42,7 @@ func (f *questionFlags) addRequest(cmd *cobra.Command) {
 	}
 }
 
-// given returns the flags that name resources and are given.
+// given returns the resource flags that are given.
 func (f *questionFlags) given(cmd *cobra.Command) (given []string) {
 	for _, r := range resourceFlags {
 		if cmd.Flags().Changed(r.name) {
@@ -52,8 +52,8 @@ func (f *questionFlags) given(cmd *cobra.Command) (given []string) {
 	return given
 }
 
-// checkUsage says which flags are missing, or too many. or is what else could be given
-// in place of several resources.
+// checkUsage returns an error for each missing or superfluous flag. or names the
+// alternative to several resources, for the error.
 func (f *questionFlags) checkUsage(cmd *cobra.Command, or string) error {
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -81,7 +81,7 @@ func (f *questionFlags) checkUsage(cmd *cobra.Command, or string) error {
 	return errors.Join(errs...)
 }
 
-// question returns the question that the flags put.
+// question returns the question from the flags.
 func (f *questionFlags) question() (question, error) {
 	var q question
 	var errs []error

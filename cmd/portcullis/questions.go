@@ -14,16 +14,15 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// questionReader reads a file of questions: all of them, or everything that is
-// wrong with them.
+// questionReader reads all questions in a file, or collects the errors in it.
 type questionReader struct {
 	mistakes
-	host      string // of questions that name none
+	host      string // of questions without one
 	questions []question
 }
 
-// readQuestions reads questions as JSON lines or as CSV with a header. The first
-// character tells which: no header begins with a brace.
+// readQuestions reads questions as JSON lines or as CSV with a header. A file that
+// begins with a brace is JSON: no header does.
 func readQuestions(r io.Reader, file, host string) ([]question, error) {
 	q := &questionReader{mistakes: mistakes{file: file}, host: host}
 	input := bufio.NewReader(r)
@@ -47,7 +46,7 @@ func readQuestions(r io.Reader, file, host string) ([]question, error) {
 	return q.questions, nil
 }
 
-// newQuestion returns a question without its required parts.
+// newQuestion returns a question with the default host and without its required parts.
 func (r *questionReader) newQuestion(line int) question {
 	q := question{line: line}
 	q.set(hostPart, r.host)
@@ -96,8 +95,8 @@ func (r *questionReader) readObject(l *lines.Reader) *lines.Problem {
 	return wrong
 }
 
-// readCSV reads a header with the names of the parts in any order, and a question
-// a record. Groups are separated by semicolons; an empty host is the default one.
+// readCSV reads a header with the names of the parts in any order, and one question from
+// each record. Semicolons separate groups. An empty host means the default host.
 func (r *questionReader) readCSV(input io.Reader) error {
 	c := csv.NewReader(skipByteOrderMark(input))
 	header, err := r.nextRecord(c)
@@ -127,18 +126,18 @@ func skipByteOrderMark(input io.Reader) io.Reader {
 	const mark = "\uFEFF"
 	b := bufio.NewReader(input)
 	if start, err := b.Peek(len(mark)); err == nil && string(start) == mark {
-		b.Discard(len(mark)) // it was peeked at
+		b.Discard(len(mark)) // cannot fail: the bytes are buffered
 	}
 	return b
 }
 
-// checkHeader reports whether records can be read under this header.
+// checkHeader reports whether the header is valid.
 func (r *questionReader) checkHeader(c *csv.Reader, header []string) bool {
 	parts := slices.Concat(requiredParts, optionalParts)
 	for i, name := range header {
 		if !slices.Contains(parts, name) || slices.Contains(header[:i], name) {
 			line, column := c.FieldPos(i)
-			r.add(line, column, "the column "+enum.Quote(name), "each of "+strings.Join(parts, ", ")+" once at the most")
+			r.add(line, column, "the column "+enum.Quote(name), "each of "+strings.Join(parts, ", ")+" at most once")
 		}
 	}
 	for _, part := range requiredParts {
@@ -164,7 +163,7 @@ func (r *questionReader) readRecord(c *csv.Reader, header, record []string) {
 	r.questions = append(r.questions, q)
 }
 
-// cellTexts returns the texts of a part in a cell: one, or none or more of groups.
+// cellTexts returns the texts of a part in a cell: any number of groups, otherwise one.
 func cellTexts(part, cell string) []string {
 	switch {
 	case part == hostPart && cell == "":

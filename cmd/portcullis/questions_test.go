@@ -17,7 +17,7 @@ const (
 	needPrincipal = "expected Type:name, such as User:alice"
 	needHost      = "expected an IP address, such as 10.0.0.1 or 2001:db8::1"
 	needGroup     = "expected principals of the form Type:name, such as Group:developers"
-	needQuotes    = "expected double quotes only around a whole field, and twice inside of it"
+	needQuotes    = "expected double quotes only around a whole field, and doubled inside it"
 )
 
 func askFile(t *testing.T, args ...string) []string {
@@ -43,7 +43,7 @@ func TestQuestionsOfBothFormats(t *testing.T) {
 		for _, variant := range []string{questions, "\uFEFF" + questions, strings.ReplaceAll(questions, "\n", "\r\n")} {
 			expect(t, exitDenied, allowed+grouped+denied, "questions: 3, allowed: 2, denied: 1\n", variant, askFile(t)...)
 		}
-		// The host of those that name none.
+		// The default host.
 		got := runWith(questions, askFile(t, "--host", "10.0.0.1")...)
 		if got.status != exitDone || got.stdout != allowed+grouped+allowed || got.stderr != "questions: 3, allowed: 3, denied: 0\n" {
 			t.Errorf("with --host: %+v", got)
@@ -64,8 +64,8 @@ func TestQuestionsThatAreRefused(t *testing.T) {
 		{"", []string{"1:1: found no question, expected at least one"}},
 		{"principal,operation,resourceType,name\n", []string{"1:1: found no question, expected at least one"}},
 		{"principal,operation,type,name,name\nUser:a,Read,Topic,a\n", []string{
-			`1:21: found the column "type", expected each of principal, operation, resourceType, name, host, groups once at the most`,
-			`1:31: found the column "name", expected each of principal, operation, resourceType, name, host, groups once at the most`,
+			`1:21: found the column "type", expected each of principal, operation, resourceType, name, host, groups at most once`,
+			`1:31: found the column "name", expected each of principal, operation, resourceType, name, host, groups at most once`,
 			"1:1: found a header without resourceType, expected a header such as principal,operation,resourceType,name,host,groups, or JSON lines"}},
 		{"\"principal\n", []string{`1:12: found extraneous or missing " in quoted-field, ` + needQuotes}},
 		{header + "alice,here,Reed,Queue,,staff\nUser:a,,Read,Topic,a\nUser:\"a,,Read,Topic,a,\nUser:b,,Any,Any,a,;Group:x;y\n", []string{
@@ -102,7 +102,7 @@ func TestQuestionsThatAreRefused(t *testing.T) {
 	}
 }
 
-// What is wrong with the ACLs and what is wrong with the questions is said at once.
+// Errors in the ACLs and in the questions are reported together.
 func TestQuestionsAndACLsThatAreRefused(t *testing.T) {
 	acls, questions := file(t, "acls", "?\n"), file(t, "questions", "{\n")
 	refuse(t, "", []string{"check", "--acls", acls, "--format", "zookeeper", "--questions", questions},
@@ -118,7 +118,7 @@ func TestQuestionsWithTooManyErrors(t *testing.T) {
 		got := runWith(questions, askFile(t)...)
 		lines := strings.Split(strings.TrimSpace(got.stderr), "\n")
 		if last := lines[len(lines)-1]; got.status != exitError || got.stdout != "" || len(lines) != acl.MaxParseErrors+1 ||
-			!strings.HasSuffix(last, "found more errors than are worth reading, expected the ones above to be mended first") {
+			!strings.HasSuffix(last, ": more errors not shown") {
 			t.Errorf("status %d, %d errors, the last %s", got.status, len(lines), last)
 		}
 	}

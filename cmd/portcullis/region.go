@@ -10,8 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// namesObject is a part of the names of resources, in JSON: one name, or all that
-// begin with a prefix; the prefix "" is all names.
+// namesObject is the JSON form of a range of resource names: one name, or all names with
+// a prefix. The prefix "" is all names.
 type namesObject struct {
 	Name   *string       `json:"name,omitempty"`
 	Prefix *string       `json:"prefix,omitempty"`
@@ -32,8 +32,8 @@ func newNamesObjects(set []inspect.NameRange) []namesObject {
 	return objects
 }
 
-// hostsObject is a part of the addresses, in JSON: "*" for all, a network, an address
-// on any link, or with "exact" one with exactly this zone or none.
+// hostsObject is the JSON form of a range of addresses: "*" for all, a network, or an
+// address with any zone. With "exact" it is an address with exactly this zone or none.
 type hostsObject struct {
 	Host   string        `json:"host"`
 	Exact  bool          `json:"exact,omitempty"`
@@ -57,8 +57,8 @@ func newHostsObjects(set []inspect.HostRange) []hostsObject {
 	return objects
 }
 
-// accessObject is a region of access, in JSON: each of the operations on each of the
-// names from each of the hosts.
+// accessObject is the JSON form of a region of access: every operation on every name
+// from every host.
 type accessObject struct {
 	Operations   []string      `json:"operations,omitempty"`
 	ResourceType string        `json:"resourceType"`
@@ -74,14 +74,14 @@ func newAccessObject(a inspect.Access) accessObject {
 	return o
 }
 
-// accessText returns a region in words, such as `Read, Describe on Topic prefix "pay"
+// accessText returns a region as text, such as `Read, Describe on Topic prefix "pay"
 // from *`.
 func accessText(a inspect.Access) string {
 	return strings.Join(displayNames(a.Operations), ", ") + " on " + a.Type.DisplayName() + " " + a.Names.String() + " from " + printableHosts(a.Hosts)
 }
 
-// printableHosts returns hosts in words, or quoted if they hold a character that could
-// act on a terminal, as a zone can.
+// printableHosts returns hosts as text. It quotes the text if it has a character that
+// could act on a terminal, which a zone may have.
 func printableHosts(s inspect.HostSet) string {
 	text := s.String()
 	if quoted := strconv.Quote(text); quoted[1:len(quoted)-1] != text {
@@ -98,7 +98,8 @@ func displayNames(operations ops.Set) []string {
 	return names
 }
 
-// principalsText returns principals in words: those of a list, or everyone but some.
+// principalsText returns principals as text: those of a list, or everyone with
+// exceptions.
 func principalsText(principals, except []string) string {
 	if len(principals) > 0 {
 		return joinPrintable(principals)

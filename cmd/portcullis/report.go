@@ -13,7 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// report is the flags of the command report.
+// report holds the flags of the command report.
 type report struct {
 	acls           *aclInput
 	cluster        *clusterFlags
@@ -26,14 +26,14 @@ func newReportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report --acls FILE --html OUT.html",
 		Short: "Write a page that shows who may do what, and why",
-		Long: `report writes one HTML page, which needs nothing beside it and loads nothing from
-anywhere: a matrix of principals and resource patterns with the operations of each, the
-ACLs that decide in each cell, what lint finds, and all ACLs, with search and filters.
+		Long: `report writes one HTML page that loads nothing else. It has a matrix of principals and
+resource patterns with the allowed operations, the ACLs that decide in each cell, the
+findings of lint, and all ACLs, with search and filters.
 
-Every verdict on the page is one that check gives. A cell tells of the names that the
-pattern of its column covers: an operation is allowed on all of them from every address,
-on some or from some only, on none because of a DENY, or on none. What a principal with
-groups may do, what-can says.
+Every verdict on the page is the verdict of check. A cell shows the operations on the
+names that the pattern of its column covers: allowed on all names from every address,
+allowed on some names or from some addresses, denied by a DENY, or not allowed. For
+principals with groups, see what-can.
 
 --html - writes the page to standard output.`,
 		Example: `  portcullis report --acls acls.txt --super-users 'User:admin' --html acls.html`,
@@ -45,7 +45,7 @@ groups may do, what-can says.
 	cmd.Flags().StringArrayVar(&r.principalTypes, "principal-type", nil, "a `type` of principals that clients have; may be repeated (default User)")
 	r.html = onceFlag(cmd, "html", "", "`file` to write the page to, or - for standard output")
 	if err := errors.Join(cmd.MarkFlagRequired("html"), cmd.MarkFlagFilename("html", "html")); err != nil {
-		panic(err) // there is no such flag
+		panic(err) // the flag does not exist
 	}
 	return cmd
 }
@@ -86,7 +86,7 @@ func (r *report) run(cmd *cobra.Command) error {
 	return r.save(cmd, &page, matrix, len(findings))
 }
 
-// save writes the page, which is complete, and then says what is on it.
+// save writes the finished page and then a summary.
 func (r *report) save(cmd *cobra.Command, page *bytes.Buffer, m inspect.Matrix, findings int) error {
 	var err error
 	size := page.Len()
@@ -102,11 +102,11 @@ func (r *report) save(cmd *cobra.Command, page *bytes.Buffer, m inspect.Matrix, 
 	return err
 }
 
-// describeConfig says by what the page was decided.
+// describeConfig describes the configuration by which the page was decided.
 func describeConfig(config snapshot.Config) []string {
 	texts := []string{"Semantics: " + config.Semantics.String()}
 	if config.AllowIfNoACL {
-		texts = append(texts, "names that no ACL covers, which are in no column, are allowed to everyone")
+		texts = append(texts, "everyone may use names that no ACL covers (these have no column)")
 	} else {
 		texts = append(texts, "what no ACL allows is denied")
 	}

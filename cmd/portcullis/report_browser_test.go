@@ -79,7 +79,7 @@ func TestReportInBrowser(t *testing.T) {
 	b.click("#filters button[type=reset]")
 	b.await("document.getElementById('count').innerText.startsWith('14 ')")
 	expectText("#count", "14 of 14 principals, 28 of 28 patterns")
-	// With the keys alone: to the last column and back, and into an explanation.
+	// With keys only: to the last column and back, and into an explanation.
 	b.eval(`document.querySelector('.scroller').scrollTo(0, 0)`)
 	b.await("document.querySelector('" + cellSelector(0, 0) + "')")
 	b.eval(fmt.Sprintf(`document.querySelector('%s').focus()`, cellSelector(0, 0)))
@@ -108,7 +108,7 @@ func TestReportInBrowser(t *testing.T) {
 	b.eval(`document.getElementById('text').value = 'idempotentwrite'; document.getElementById('text').dispatchEvent(new Event('input'))`)
 	expectText("#acls", "1 to 1 of 1")
 	expectText("#acls", "ALLOW IdempotentWrite to User:billing from * on Cluster kafka-cluster")
-	// Text is as far from the page in the dark as in the light, the other way round.
+	// The contrast of text is the same in dark and in light mode.
 	for scheme, want := range map[string]string{"light": "rgb(27, 31, 36) on rgb(255, 255, 255)", "dark": "rgb(231, 234, 238) on rgb(20, 23, 27)"} {
 		b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}})
 		if got := b.eval(`(s => s.color + ' on ' + s.backgroundColor)(getComputedStyle(document.body))`); got != want {
@@ -120,7 +120,7 @@ func TestReportInBrowser(t *testing.T) {
 	}
 }
 
-// Whatever things are named, it stays text.
+// Names are always shown as text.
 func TestReportOfHostileNamesInBrowser(t *testing.T) {
 	b := newBrowser(t)
 	b.open(newReport(t, "--acls", file(t, "hostile.jsonl", hostileACLs())))
@@ -141,9 +141,8 @@ func TestReportOfHostileNamesInBrowser(t *testing.T) {
 	}
 }
 
-// The most that the page of 10,000 ACLs may take to be ready, and to show what a filter
-// leaves, in milliseconds. A machine with nothing else to do takes less than
-// a tenth.
+// Limits for the page of 10,000 ACLs, in milliseconds: until it is ready, and until it
+// shows the result of a filter. An idle machine takes less than a tenth.
 const (
 	maxReadyMillis  = 5000
 	maxFilterMillis = 500

@@ -10,13 +10,13 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// pageData is what the page shows, as the JSON inside it. Every text stands in Texts
-// once, ready to be shown: quoted where it could be taken for something else. Sets of
-// operations are masks, bit n for the operation of Kafka's code n.
+// pageData is the data of the page as JSON. Texts has every text once, ready to show:
+// quoted if it could be mistaken for something else. Sets of operations are bit masks;
+// bit n is the operation with Kafka's code n.
 type pageData struct {
 	Config     []string        `json:"config"`
 	Operations []pageOperation `json:"operations"`
-	Types      []pageType      `json:"types"` // that have columns, in the order of the columns
+	Types      []pageType      `json:"types"` // with columns, in the order of the columns
 	Texts      []string        `json:"texts"`
 	ACLs       []pageACL       `json:"acls"`
 	Columns    []pagePattern   `json:"columns"`
@@ -35,7 +35,7 @@ type pageType struct {
 	Supported ops.Set `json:"supported"`
 }
 
-// The rows of these tables are arrays in JSON, because there are tens of thousands.
+// The rows of these tables are arrays in JSON to save space: there are tens of thousands.
 type (
 	pagePattern [3]int // index in Types; 1 if PREFIXED; name
 	pageACL     [6]int // type, 1 if PREFIXED, name; principal, host; operation, negative if DENY
@@ -73,7 +73,7 @@ type pageBuilder struct {
 	types map[resource.Type]int
 }
 
-// newPageData returns what the page shows of n.
+// newPageData returns the data of the page for n.
 func newPageData(n *snapshot.Snapshot, m inspect.Matrix, findings []inspect.Finding) pageData {
 	b := &pageBuilder{texts: make(map[string]int), types: make(map[resource.Type]int)}
 	b.data = pageData{Config: describeConfig(n.Config()), ACLs: []pageACL{}, Columns: []pagePattern{}, Cells: []pageCell{}, Findings: []pageFinding{}}
@@ -136,8 +136,8 @@ func (b *pageBuilder) text(s string) int {
 	return i
 }
 
-// rulingNames returns the names of a ruling in words. All names are those of the pattern
-// of the column.
+// rulingNames returns the names of a ruling as text. "All names" means all names of the
+// column's pattern.
 func rulingNames(names inspect.NameSet) string {
 	text := names.String()
 	if len(names) > 0 && names[0].Prefix && names[0].Name == "" {

@@ -8,13 +8,13 @@ import (
 	"io"
 )
 
-// pageFiles is the page without its data. Nothing else is ever loaded by it.
+// pageFiles is the page without its data. The page loads nothing else.
 //
 //go:embed page/report.html page/report.css page/report.js
 var pageFiles embed.FS
 
-// page is what the template shows. The style and the script are ours and stand in it as
-// they are; Data holds what others have named, and the template escapes it.
+// page is the input of the template. The style and the script are trusted and inserted
+// unchanged. Data has untrusted names, and the template escapes it.
 type page struct {
 	Policy string // the Content-Security-Policy
 	Style  template.CSS
@@ -22,7 +22,7 @@ type page struct {
 	Data   pageData
 }
 
-// writePage writes the page. It depends on data alone.
+// writePage writes the page. The output depends only on data.
 func writePage(w io.Writer, data pageData) error {
 	parts := make(map[string][]byte)
 	for _, name := range []string{"report.html", "report.css", "report.js"} {
@@ -38,8 +38,8 @@ func writePage(w io.Writer, data pageData) error {
 	}
 	style, script := parts["report.css"], parts["report.js"]
 	return t.Execute(w, page{
-		// No script runs but this one, and no request is ever made: a name that turned
-		// into markup in spite of the escapes would do nothing.
+		// Only this script may run, and no request is possible. Even a name that became markup
+		// in spite of the escapes would do nothing.
 		Policy: "default-src 'none'; script-src " + hashSource(script) + "; style-src " + hashSource(style) + "; base-uri 'none'; form-action 'none'",
 		Style:  template.CSS(style),
 		Script: template.JS(script),
@@ -47,7 +47,7 @@ func writePage(w io.Writer, data pageData) error {
 	})
 }
 
-// hashSource names a text as a Content-Security-Policy does.
+// hashSource returns the hash of a text in the form of a Content-Security-Policy.
 //
 // Source: Content Security Policy Level 3, "hash-source".
 func hashSource(text []byte) string {

@@ -16,7 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// hostileNames is what somebody could name things to have a page run it.
+// hostileNames are names that an attacker could choose to run code in the page.
 var hostileNames = []string{
 	`</script><img src=x onerror="hacked=1">`,
 	`<!--<script>hacked=1</script>`,
@@ -53,7 +53,7 @@ func hostileACLs() string {
 	return encodeACLs(list...)
 }
 
-// manyACLs returns n ACLs as a large installation has: of each team ten, on its prefixes
+// manyACLs returns n ACLs as in a large installation: ten for each team, on its prefixes
 // and topics, from its hosts.
 func manyACLs(n int) string {
 	var list []acl.Binding
@@ -161,8 +161,8 @@ func TestReportPolicy(t *testing.T) {
 	}
 }
 
-// The bound is of what a browser opens at once; most of it is that each ACL is there, with
-// the cell it makes.
+// The limit is a size that a browser opens at once. Most of the size is the ACLs and
+// their cells.
 func TestReportSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("10,000 ACLs")
@@ -180,7 +180,7 @@ func TestReportSize(t *testing.T) {
 	}
 }
 
-// No host is left out where there are many.
+// No host is omitted from a long list.
 func TestReportOfManyHosts(t *testing.T) {
 	var list []acl.Binding
 	for i := range 3000 {
@@ -210,7 +210,7 @@ func TestReportRefuses(t *testing.T) {
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", "", "--semantics", "x"},
 		`portcullis: --semantics: unknown semantics "x": expected documented, kafka-exact=4.2 or kafka-exact=4.4`, `portcullis: --html "": expected the name of a file, or -`)
 	refuse(t, "", []string{"report", "--acls", "-", "--allow-empty", "--html", "-", "--allow-everyone-if-no-acl-found"},
-		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; leave that flag out to ask about no ACLs")
+		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set")
 	missing := filepath.Join(t.TempDir(), "missing", "x.html")
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", missing}, "portcullis: open "+missing+": no such file or directory")
 	if got := runWith("", "report", "--acls", "-", "--allow-empty", "--html", "-"); got.status != exitDone || len(dataOf(t, got.stdout).Rows) != 1 {

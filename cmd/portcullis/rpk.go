@@ -11,11 +11,11 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// rpkFormat is what "rpk security acl list --format json" prints. It is written in
-// one line, with the names that Kafka has for everything.
+// rpkFormat is the output of "rpk security acl list --format json". It is written on one
+// line, with Kafka's names for the values.
 //
-// Source: rpk's aclListOutput; the enumerations of franz-go's package kmsg, with
-// which it prints.
+// Source: rpk's aclListOutput; the enumerations of franz-go's package kmsg, which it
+// prints.
 var rpkFormat = foreignFormat{
 	name:     "rpk",
 	escapes:  true,
@@ -36,7 +36,7 @@ type rpkACL struct {
 	Permission   string `json:"permission"`
 }
 
-// rpkKeys are the keys of an ACL, each at the place of its part.
+// rpkKeys are the keys of an ACL, indexed by part.
 var rpkKeys = []string{
 	aclPrincipal:    "principal",
 	aclHost:         "host",
@@ -47,7 +47,7 @@ var rpkKeys = []string{
 	aclPermission:   "permission",
 }
 
-// rpkMessage is the key of a filter for what went wrong with it.
+// rpkMessage is the key of a filter for its error.
 const rpkMessage = "message"
 
 // rpkReader reads one list.
@@ -92,13 +92,13 @@ func (r *rpkReader) readACL() *lines.Problem {
 	return wrong
 }
 
-// readFilter reads one of the filters by which the ACLs were asked for. If one has
-// failed, the list is not whole.
+// readFilter reads one of the filters of the request. If one failed, the list is
+// incomplete.
 func (r *rpkReader) readFilter() *lines.Problem {
 	return r.json.Object(append([]string{rpkMessage}, rpkKeys...), nil, func(key string) *lines.Problem {
 		text, offset, wrong := r.json.String()
 		if wrong == nil && key == rpkMessage && text != "" {
-			wrong = &lines.Problem{Offset: offset, Found: "a filter that failed: " + enum.Quote(text), Expected: "a list that is whole"}
+			wrong = &lines.Problem{Offset: offset, Found: "a filter that failed: " + enum.Quote(text), Expected: "a complete list"}
 		}
 		return wrong
 	})

@@ -11,8 +11,8 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// allowReadableFlag lets the proxy take files with secrets that other users of the machine
-// can read or replace.
+// allowReadableFlag lets the proxy accept files with secrets that other users of the
+// machine can read or replace.
 const allowReadableFlag = "allow-readable-secrets"
 
 // checkSecrets refuses files with passwords and keys that other users of the machine can
@@ -39,18 +39,18 @@ func (p *proxyCommand) checkSecrets() error {
 	return errors.Join(errs...)
 }
 
-// exposure says how users other than root and the one that runs the program can read or
-// replace a file, or returns "". The rules are those of OpenSSH and PostgreSQL:
+// exposure describes how users other than root and the current user can read or replace
+// a file. It returns "" if they cannot. The rules are those of OpenSSH and PostgreSQL:
 //
-//   - The file, every folder and every symbolic link on the way to it belong to root or to
-//     the user. Who owns a folder replaces what is in it.
-//   - The file gives others no right. Its group may read it if root owns it: an administrator
-//     has chosen the group then.
+//   - The file, and every folder and symbolic link in its path, belong to root or to the
+//     current user, because the owner of a folder can replace its files.
+//   - Others have no access to the file. Its group may read it if root owns it, because
+//     then an administrator has chosen the group.
 //   - A folder that its group or others may write has the sticky bit, as /tmp has, so that
-//     only owners replace what is theirs.
+//     users can replace only their own files.
 //
-// Where files have no owner, as on Windows, it finds nothing. A file that is not there is for
-// who reads it.
+// On systems without file owners, such as Windows, it returns "". It ignores a missing
+// file: the reader of the file reports it.
 func exposure(file string, user int) string {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -66,19 +66,19 @@ func exposure(file string, user int) string {
 	case owner != 0 && owner != user:
 		return fmt.Sprintf("%s belongs to user %d", named(file), owner)
 	case mode&0o007 != 0:
-		return "everybody on this machine can read or write " + named(file) + ", which chmod o= prevents"
+		return "everybody on this machine can read or write " + named(file) + "; chmod o= prevents this"
 	case mode&0o030 != 0:
-		return "its group can write " + named(file) + ", which chmod g-w prevents"
+		return "its group can write " + named(file) + "; chmod g-w prevents this"
 	case mode&0o040 != 0 && owner != 0:
-		return "its group can read " + named(file) + ", which chmod g= prevents; group access is allowed to files of root only"
+		return "its group can read " + named(file) + "; chmod g= prevents this; only files of root may have group access"
 	}
 	return wayExposure(file, user)
 }
 
-// maxLinks is how many symbolic links a path may have, as in Linux.
+// maxLinks is the limit on symbolic links in a path, as in Linux.
 const maxLinks = 40
 
-// wayExposure is exposure for the folders and the symbolic links on the way to a file.
+// wayExposure is exposure for the folders and symbolic links in the path of a file.
 func wayExposure(file string, user int) string {
 	path, err := filepath.Abs(file)
 	if err != nil {
@@ -88,15 +88,15 @@ func wayExposure(file string, user int) string {
 	for links := 0; ; {
 		info, err := os.Lstat(at)
 		if err != nil {
-			return "" // such as a pipe of this process, which has no name
+			return "" // such as a pipe of this process, which has no path
 		}
 		owner, _ := ownerOf(info)
 		isLink := info.Mode()&fs.ModeSymlink != 0
 		switch perm := info.Mode().Perm(); {
 		case (isLink || info.IsDir()) && owner != 0 && owner != user:
-			return fmt.Sprintf("%s, on the way to %s, belongs to user %d", lines.OnOneLine(at), lines.OnOneLine(file), owner)
+			return fmt.Sprintf("%s, in the path of %s, belongs to user %d", lines.OnOneLine(at), lines.OnOneLine(file), owner)
 		case info.IsDir() && perm&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
-			return fmt.Sprintf("others than its owner can replace %s: they can write the folder %s (mode %04o), which has no sticky bit",
+			return fmt.Sprintf("users other than the owner can replace %s: they can write the folder %s (mode %04o), which has no sticky bit",
 				lines.OnOneLine(file), lines.OnOneLine(at), perm)
 		}
 		if isLink {

@@ -4,5 +4,5 @@ package main
 
 import "io/fs"
 
-// ownerOf says that files have no owner here.
+// ownerOf reports that files have no owner on this system.
 func ownerOf(fs.FileInfo) (user int, ok bool) { return 0, false }

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestExposure makes each way by which another user gets at a secret. Rows with an owner
-// need root, who can give files away.
+// TestExposure tests each way in which another user can read or replace a secret. Rows
+// with an owner need root, which can change the owner of files.
 func TestExposure(t *testing.T) {
 	me := os.Geteuid()
 	const other = 4711

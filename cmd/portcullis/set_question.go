@@ -9,7 +9,7 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// setQuestion is the flags of a command that answers with a set: who-can and what-can.
+// setQuestion holds the flags of a command that answers with a set: who-can or what-can.
 type setQuestion struct {
 	acls    *aclInput
 	asked   questionFlags
@@ -17,7 +17,7 @@ type setQuestion struct {
 	json    func() (bool, error)
 }
 
-// asking is what the flags say.
+// asking is the parsed flags.
 type asking struct {
 	question
 	acls   *snapshot.Snapshot
@@ -39,7 +39,7 @@ func (s *setQuestion) read(cmd *cobra.Command) (a asking, err error) {
 	return a, s.cluster.refuseEmpty(a.acls)
 }
 
-// answer prints out, which says what is in the set. An empty set is what a denial is.
+// answer prints out, the text of the set. An empty set counts as a denial.
 func (s *setQuestion) answer(cmd *cobra.Command, out *bytes.Buffer, size int) error {
 	if _, err := out.WriteTo(cmd.OutOrStdout()); err != nil {
 		return err

@@ -11,15 +11,14 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// listenerPrefix begins the keys of one listener: its name in lower case and a dot
-// come next, then the key that it has a value of its own for.
+// listenerPrefix begins the keys for one listener. The listener's name in lower case, a
+// dot and the key follow.
 //
 // Source: Kafka's ListenerName.configPrefix.
 const listenerPrefix = "listener.name."
 
-// settings reads the rules of one kind from --properties. Those of the other kind
-// are not asked, so that a mistake in them is no obstacle. It also returns what to
-// warn of.
+// settings reads the rules of one kind from --properties. It does not parse the rules of
+// the other kind, so that errors in them do not matter. It also returns warnings.
 func (p *principalCommand) settings(stdin io.Reader, key, realm string) (principal.Settings, []string, error) {
 	file := fileName(p.properties.text)
 	properties, err := readFile(p.properties.text, stdin, func(r io.Reader) (map[string]string, error) { return readProperties(r, file) })
@@ -30,7 +29,7 @@ func (p *principalCommand) settings(stdin io.Reader, key, realm string) (princip
 	var warnings []string
 	for _, k := range slices.Sorted(maps.Keys(properties)) {
 		if !p.listener.given && strings.HasPrefix(k, listenerPrefix) && strings.HasSuffix(k, "."+key) {
-			warnings = append(warnings, fmt.Sprintf("%s: %s are other rules, for one listener: --listener takes them", file, printable(k)))
+			warnings = append(warnings, fmt.Sprintf("%s: %s has other rules for one listener: --listener uses them", file, printable(k)))
 		}
 	}
 	asked := map[string]string{}
@@ -52,8 +51,8 @@ func (p *principalCommand) settings(stdin io.Reader, key, realm string) (princip
 	return settings, append(warnings, more...), err
 }
 
-// isUTF8Twice reports whether the characters of s, as bytes, are UTF-8 of others
-// than ASCII.
+// isUTF8Twice reports whether the characters of s, taken as bytes, are UTF-8 with
+// characters outside ASCII.
 func isUTF8Twice(s string) bool {
 	bytes := make([]byte, 0, len(s))
 	for _, r := range s {

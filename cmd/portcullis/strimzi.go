@@ -15,12 +15,11 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// strimziFormat is the KafkaUser resources of Strimzi, one a YAML document or in
-// lists of Kubernetes.
+// strimziFormat is the KafkaUser resources of Strimzi, one in each YAML document or in
+// Kubernetes lists.
 //
-// The ACLs of a KafkaUser are those of User:CN=name if it authenticates by a
-// certificate (tls, tls-external), and of User:name otherwise (scram-sha-512, or no
-// authentication, which leaves it to others).
+// The principal of a KafkaUser is User:CN=name if it authenticates with a certificate
+// (tls, tls-external). Otherwise (scram-sha-512, or no authentication) it is User:name.
 //
 // Source: Strimzi's KafkaUserSpec and AclRule schema references; KafkaUserOperator
 // and SimpleAclRule of its User Operator.
@@ -32,15 +31,14 @@ var strimziFormat = foreignFormat{
 	render:   renderStrimzi,
 }
 
-// maxStrimziBytes is the longest stream of KafkaUsers that is read: somewhat
-// arbitrarily chosen, but enough for 20,000 of them. A hostile document becomes
-// some seventy times as large in memory.
+// maxStrimziBytes is the size limit for a stream of KafkaUsers, enough for 20,000 of
+// them. A hostile document takes about seventy times its size in memory.
 const maxStrimziBytes = 16 << 20
 
-// strimziAPI is the version that is written, and the only one since Strimzi 1.0.
+// strimziAPI is the version to write. It is the only one since Strimzi 1.0.
 const strimziAPI = "kafka.strimzi.io/v1"
 
-// The words of Strimzi for what Kafka has other words for.
+// Strimzi's names for Kafka's values.
 var (
 	// strimziVersions says of each version of the resource whether its rules may have
 	// the key operation instead of operations.
@@ -54,17 +52,16 @@ var (
 		{"Alter", ops.Alter}, {"Describe", ops.Describe}, {"ClusterAction", ops.ClusterAction}, {"AlterConfigs", ops.AlterConfigs},
 		{"DescribeConfigs", ops.DescribeConfigs}, {"IdempotentWrite", ops.IdempotentWrite}, {"All", ops.All}}
 
-	// strimziAuthentications say with what a user name begins: its own, or that of a
-	// certificate.
+	// strimziAuthentications gives the prefix of the user name for each authentication:
+	// that of a certificate subject, or none.
 	strimziAuthentications = vocabulary[string]{{"tls", certificateName}, {"tls-external", certificateName}, {"scram-sha-512", ""}}
 )
 
-// certificateName is how the name of a KafkaUser begins if it is the subject of a
-// certificate.
+// certificateName is the prefix of a user name that is the subject of a certificate.
 const certificateName = "CN="
 
-// kubernetesName is the name of a resource (a DNS subdomain of RFC 1123). Above all
-// it cannot be the asterisk of User:*, nor hold a comma or a space.
+// kubernetesName matches the name of a resource (a DNS subdomain of RFC 1123). It
+// excludes the asterisk of User:*, commas and spaces.
 var kubernetesName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 
 const (
@@ -98,14 +95,14 @@ func parseStrimzi(text string, m *mistakes) []acl.Binding {
 			r.addSyntax(err)
 			return nil
 		}
-		if root := document.Content[0]; root.ShortTag() != "!!null" { // a document of comments alone is none
+		if root := document.Content[0]; root.ShortTag() != "!!null" { // skip a document that has only comments
 			r.readResource(root)
 		}
 	}
 	return nil
 }
 
-// The keys of resources that are no business of ACLs are known, and not read.
+// The keys of resources that do not concern ACLs are accepted and not read.
 var (
 	resourceKeys = []string{"apiVersion", "kind"}
 	metadataKeys = []string{"annotations", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName", "generation", "labels", "managedFields", "namespace", "ownerReferences", "resourceVersion", "selfLink", "uid"}
@@ -154,13 +151,13 @@ func (r *strimziReader) readUser(n *yaml.Node) {
 	}
 	prefix, ok := r.readAuthentication(spec["authentication"])
 	if !ok || spec["authorization"] == nil {
-		return // without authorization a user has no ACL
+		return // without authorization a user has no ACLs
 	}
 	r.readAuthorization(spec["authorization"], "User:"+prefix+name, withOne)
 }
 
-// readName returns the name of a KafkaUser. The same name twice is refused: of two
-// such resources Kubernetes would keep the ACLs of one.
+// readName returns the name of a KafkaUser. It refuses a repeated name, because
+// Kubernetes would keep the ACLs of only one of the resources.
 func (r *strimziReader) readName(metadata *yaml.Node) (name string, ok bool) {
 	keys := r.mapping(metadata, []string{"name"}, metadataKeys)
 	if keys == nil {
@@ -182,7 +179,7 @@ func (r *strimziReader) readName(metadata *yaml.Node) (name string, ok bool) {
 	return name, true
 }
 
-// readAuthentication returns what a user name begins with.
+// readAuthentication returns the prefix of the user name.
 func (r *strimziReader) readAuthentication(n *yaml.Node) (prefix string, ok bool) {
 	if n == nil {
 		return "", true
@@ -211,8 +208,8 @@ func (r *strimziReader) readAuthorization(n *yaml.Node, who string, withOne bool
 	}
 }
 
-// readRule reads one element of acls, which is an ACL for each of its operations. In
-// versions withOne it may have one operation instead of a list.
+// readRule reads one element of acls: an ACL for each of its operations. In versions
+// withOne it may have one operation instead of a list.
 func (r *strimziReader) readRule(n *yaml.Node, who string, withOne bool) {
 	optional := []string{"type", "host", "operations"}
 	if withOne {
@@ -251,7 +248,7 @@ func (r *strimziReader) readRule(n *yaml.Node, who string, withOne bool) {
 	}
 }
 
-// operations returns the operations of a rule, of which there must be one.
+// operations returns the operations of a rule. There must be at least one.
 func (r *strimziReader) operations(rule *yaml.Node, keys map[string]*yaml.Node) []*yaml.Node {
 	one, many := keys["operation"], keys["operations"]
 	switch {
@@ -271,7 +268,7 @@ func (r *strimziReader) operations(rule *yaml.Node, keys map[string]*yaml.Node) 
 	return nil
 }
 
-// readPattern reads the resource of a rule. The cluster has no name there.
+// readPattern reads the resource of a rule. The cluster has no name in this format.
 func (r *strimziReader) readPattern(n *yaml.Node) (p resource.Pattern, ok bool) {
 	keys := r.mapping(n, []string{"type"}, []string{"name", "patternType"})
 	if keys == nil {
@@ -282,7 +279,7 @@ func (r *strimziReader) readPattern(n *yaml.Node) (p resource.Pattern, ok bool) 
 	}
 	if p.Type == resource.Cluster {
 		if len(keys) > 1 {
-			r.at(n, "a cluster with a name or a pattern type", "its type alone")
+			r.at(n, "a cluster with a name or a pattern type", "only its type")
 			return p, false
 		}
 		return resource.LiteralPattern(resource.Cluster, resource.ClusterName), true

@@ -40,16 +40,16 @@ type (
 	}
 )
 
-// strimziUser returns the name of the KafkaUser whose ACLs are those of a
-// principal, and whether it is the subject of a certificate.
+// strimziUser returns the name of the KafkaUser for a principal, and whether the
+// principal is the subject of a certificate.
 func strimziUser(who string) (name string, byCertificate, ok bool) {
 	name, ok = strings.CutPrefix(who, "User:")
 	name, byCertificate = strings.CutPrefix(name, certificateName)
 	return name, byCertificate, ok && isKubernetesName(name) && (!byCertificate || len(name) <= commonNameBytes)
 }
 
-// refuseStrimzi refuses what no KafkaUser says, and both of two users that would be
-// one KafkaUser.
+// refuseStrimzi refuses ACLs that a KafkaUser cannot hold. It also refuses both of two
+// principals that would be the same KafkaUser.
 func refuseStrimzi(list []acl.Binding) func(b acl.Binding) string {
 	principals := map[string]bool{}
 	for _, b := range list {
@@ -68,14 +68,14 @@ func refuseStrimzi(list []acl.Binding) func(b acl.Binding) string {
 		case strimziOperations.word(b.Entry.Operation) == "":
 			return "it knows no operation " + b.Entry.Operation.DisplayName()
 		case isCluster && b.Pattern != resource.LiteralPattern(resource.Cluster, resource.ClusterName):
-			return "the cluster has no name there but " + resource.ClusterName
+			return "in Strimzi the cluster has only the name " + resource.ClusterName
 		}
 		return ""
 	}
 }
 
-// renderStrimzi writes a KafkaUser for each principal. It is one that makes the User
-// Operator issue no credentials: the ACLs are all that is known of the user.
+// renderStrimzi writes a KafkaUser for each principal. The User Operator issues no
+// credentials for it, because nothing but the ACLs of the user is known.
 func renderStrimzi(list []acl.Binding) ([]byte, error) {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b acl.Binding) int { return strings.Compare(a.Entry.Principal, b.Entry.Principal) })
@@ -88,7 +88,7 @@ func renderStrimzi(list []acl.Binding) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	if len(users) == 0 {
-		return nil, nil // which the encoder takes for a mistake
+		return nil, nil // an error for the encoder
 	}
 	e := yaml.NewEncoder(&buf)
 	e.SetIndent(2)
@@ -111,7 +111,7 @@ func newKafkaUser(who string) kafkaUser {
 	return user
 }
 
-// add adds an ACL, to the rule before it if that differs in the operation alone.
+// add adds an ACL. If the last rule differs only in the operation, it extends that rule.
 func (a *kafkaAuthorization) add(b acl.Binding) {
 	rule := kafkaRule{
 		Type:     strimziPermissions.word(b.Entry.Permission),
@@ -122,7 +122,7 @@ func (a *kafkaAuthorization) add(b acl.Binding) {
 		rule.Resource.Name, rule.Resource.PatternType = b.Pattern.Name, strimziPatternTypes.word(b.Pattern.PatternType)
 	}
 	rule.Operations = []string{strimziOperations.word(b.Entry.Operation)}
-	// The ACLs of a pattern and a host stand together: those rules are the last two.
+	// ACLs with the same pattern and host are adjacent, so only the last two rules matter.
 	for i := range min(2, len(a.ACLs)) {
 		before := &a.ACLs[len(a.ACLs)-1-i]
 		if before.Resource == rule.Resource && before.Host == rule.Host && before.Type == rule.Type {

@@ -16,7 +16,7 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// suggestCommand is the flags of the command suggest.
+// suggestCommand holds the flags of the command suggest.
 type suggestCommand struct {
 	traces   []string
 	format   *once
@@ -32,27 +32,26 @@ func newSuggestCommand() *cobra.Command {
 	s := &suggestCommand{}
 	cmd := &cobra.Command{
 		Use:   "suggest --trace FILE",
-		Short: "Find the least ACLs that recorded requests need, and those they never used",
-		Long: `suggest reads what was decided, from Kafka's own audit log or from JSON lines, and
-prints the fewest ACLs that allow it, and nothing more: one for each principal, host,
-resource and operation that another one does not imply. --prefix and --any-host let it
-say the same with fewer ACLs that allow more. What no ACL can allow without opening more
-is left to you, with the reason.
+		Short: "Find the fewest ACLs that recorded requests need, or the ACLs that they never used",
+		Long: `suggest reads recorded decisions, from Kafka's audit log or from JSON lines. It prints
+the fewest ACLs that allow the allowed requests and nothing else: one for each principal,
+host, resource and operation that no other ACL implies. With --prefix and --any-host it
+needs fewer ACLs, and these allow more. Some requests cannot be allowed without allowing
+more; these are left over, and reported with the reason.
 
-The ACLs are printed as list prints them, also with --output json; how many decisions
-were read, and what is left over, is told on standard error.
+The ACLs are printed as list prints them, also with --output json. The number of
+decisions and the requests left over go to standard error.
 
-With --unused it prints instead those of --acls that decided none of the requests. A
-trace is a sample: what runs once a year may not be in it.
+With --unused it prints the ACLs of --acls that decided none of the requests. A trace is
+a sample: a job that runs once a year may not be in it.
 
 A JSON line is {"principal":"User:alice","host":"10.0.0.1","operation":"Read",
-"resourceType":"Topic","name":"orders"}, with "groups", "allowed", "reason" and "byType"
-if there is more to say. Kafka does not escape names in its log: a line that can mean
-two things is refused, but a name with a line break in it can forge a line, so that
-what is suggested from it needs a second look.
+"resourceType":"Topic","name":"orders"}, optionally with "groups", "allowed", "reason"
+and "byType". Kafka does not escape names in its log. suggest refuses an ambiguous line,
+but a name with a line break can forge a line. Review what is suggested from Kafka's log.
 
-Exit status: 0 everything is allowed by the ACLs, 1 something is left over, 2 bad input
-or usage.`,
+Exit status: 0 the ACLs allow everything, 1 requests are left over or ACLs are unused,
+2 bad input or usage.`,
 		Example: `  portcullis suggest --trace kafka-authorizer.log --prefix topic:payments. --any-host
   portcullis suggest --trace trace.jsonl --acls acls.txt --unused`,
 		Args: cobra.NoArgs,
@@ -60,13 +59,13 @@ or usage.`,
 	}
 	cmd.Flags().StringArrayVar(&s.traces, "trace", nil, "`file` of recorded decisions, or - for standard input; may be repeated")
 	if err := errors.Join(cmd.MarkFlagRequired("trace"), cmd.MarkFlagFilename("trace")); err != nil {
-		panic(err) // there is no such flag
+		panic(err) // the flag does not exist
 	}
-	s.format = onceFlag(cmd, "trace-format", "auto", "`format` of the decisions: auto, json, kafka (Kafka's own log) or escaped (the same as portcullis writes it)",
+	s.format = onceFlag(cmd, "trace-format", "auto", "`format` of the decisions: auto, json, kafka (Kafka's log) or escaped (Kafka's log as portcullis writes it)",
 		"auto", "json", "kafka", "escaped")
-	cmd.Flags().StringArrayVar(&s.prefixes, "prefix", nil, "`type:prefix`, such as topic:payments., that may stand for the names that begin with it; may be repeated")
-	cmd.Flags().BoolVar(&s.anyHost, "any-host", false, "suggest ACLs that hold from everywhere")
-	cmd.Flags().BoolVar(&s.unused, "unused", false, "print the ACLs of --acls that were never used instead")
+	cmd.Flags().StringArrayVar(&s.prefixes, "prefix", nil, "`type:prefix`, such as topic:payments.: allow one prefixed ACL for all names with it; may be repeated")
+	cmd.Flags().BoolVar(&s.anyHost, "any-host", false, "suggest ACLs for all hosts")
+	cmd.Flags().BoolVar(&s.unused, "unused", false, "print the ACLs of --acls that were never used")
 	s.acls = addACLInput(cmd, "acls", "format", "with --unused: `file` of the ACLs in force, or -; may be repeated")
 	s.cluster = newClusterFlags(cmd)
 	s.json = outputFlag(cmd)
@@ -121,19 +120,19 @@ func (s *suggestCommand) checkUsage(cmd *cobra.Command) error {
 	errs := []error{checkStandardInput(append(slices.Clone(s.traces), s.acls.files...)...)}
 	switch {
 	case s.unused && len(s.acls.files) == 0:
-		errs = append(errs, errors.New("--unused needs the ACLs that may be unused: expected --acls"))
+		errs = append(errs, errors.New("--unused needs --acls"))
 	case s.unused && (len(s.prefixes) > 0 || s.anyHost):
-		errs = append(errs, errors.New("--prefix and --any-host are about ACLs to suggest: leave them out with --unused"))
+		errs = append(errs, errors.New("--prefix and --any-host cannot be given with --unused: they are for suggestions"))
 	case !s.unused && len(s.acls.files) > 0:
-		errs = append(errs, errors.New("--acls is only looked at with --unused: what is suggested depends on the trace alone"))
+		errs = append(errs, errors.New("--acls needs --unused: suggestions depend only on the trace"))
 	case !s.unused && (cmd.Flags().Changed("super-users") || s.cluster.allowEveryone):
-		errs = append(errs, errors.New("--super-users and --allow-everyone-if-no-acl-found are only looked at with --unused: the trace says who was a super user"))
+		errs = append(errs, errors.New("--super-users and --allow-everyone-if-no-acl-found need --unused: the trace shows who was a super user"))
 	}
 	return errors.Join(errs...)
 }
 
-// parsePrefixes reads the prefixes: the name of a flag that names resources, or of a
-// resource type, and the prefix.
+// parsePrefixes parses the values of --prefix: the name of a resource flag or a resource
+// type, a colon and the prefix.
 func (s *suggestCommand) parsePrefixes() (prefixes []resource.Pattern, err error) {
 	for _, text := range s.prefixes {
 		typ, prefix, _ := strings.Cut(text, ":")
@@ -151,7 +150,7 @@ func (s *suggestCommand) parsePrefixes() (prefixes []resource.Pattern, err error
 	return prefixes, err
 }
 
-// read reads all traces: every record, or everything that is wrong with them.
+// read reads all traces, or returns all their errors.
 func (s *suggestCommand) read(stdin io.Reader, format audit.TraceFormat) (*suggest.Collector, error) {
 	c := new(suggest.Collector)
 	var wrong []error
@@ -173,13 +172,13 @@ func (s *suggestCommand) read(stdin io.Reader, format audit.TraceFormat) (*sugge
 		})
 		wrong = append(wrong, err)
 		if errors.Join(wrong...) == nil && c.Counts() == before && !*s.acls.allowEmpty {
-			wrong = append(wrong, fmt.Errorf("%s holds no decision: expected at least one, or --%s", fileName(file), allowEmptyName))
+			wrong = append(wrong, fmt.Errorf("%s has no decision: expected at least one, or --%s", fileName(file), allowEmptyName))
 		}
 	}
 	return c, errors.Join(wrong...)
 }
 
-// writeSummary says what was read and found, and what is left over.
+// writeSummary writes the counts and the requests that are left over.
 func (s *suggestCommand) writeSummary(w io.Writer, counts suggest.Counts, acls []acl.Binding, left []suggest.Unresolved) {
 	found := "ACLs suggested"
 	if s.unused {

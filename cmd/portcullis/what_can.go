@@ -9,29 +9,29 @@ import (
 	"github.com/portcullis-authz/portcullis/inspect"
 )
 
-// whatCan is the flags of the command what-can.
+// whatCan holds the flags of the command what-can.
 type whatCan struct{ setQuestion }
 
 func newWhatCanCommand() *cobra.Command {
 	w := &whatCan{}
 	cmd := &cobra.Command{
 		Use:   "what-can --acls FILE --principal Type:name",
-		Short: "Say all that a principal may do, on which resources and from where",
-		Long: `what-can prints the regions of what a principal may do: operations on the resources
-of a type, by names and prefixes, and from where. The answer is exact: what it does
-not name is denied. Only operations that Kafka asks for on the type are told.
+		Short: "Show everything that a principal may do, and from which hosts",
+		Long: `what-can prints everything that a principal may do: operations on resources of a type,
+by names and prefixes, and from which hosts. The answer is exact: everything else is
+denied. It has only operations that Kafka checks on the type.
 
-With --output json each line is an object: "operations", "resourceType", "names", each
-with a "name" or a "prefix" ("" for all names), and "hosts", each with a "host" (* for
-all); what is left out of either is its "except".
+With --output json each line is an object with "operations", "resourceType", "names" and
+"hosts". Each of the names has a "name" or a "prefix" ("" for all names), and each of the
+hosts a "host" (* for all). Both can have exceptions, "except".
 
-Exit status: 0 something, 1 nothing, 2 bad input or usage.`,
+Exit status: 0 something is allowed, 1 nothing is allowed, 2 bad input or usage.`,
 		Example: `  portcullis what-can --acls acls.txt --principal User:alice --host 10.0.0.1`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return w.run(cmd) },
 	}
 	w.acls = newACLInput(cmd)
-	w.asked.addSubject(cmd, "", "`address` it is asked from; without it, from where is told")
+	w.asked.addSubject(cmd, "", "client `address`; without it, the answer shows the hosts")
 	w.cluster = newClusterFlags(cmd)
 	w.json = outputFlag(cmd)
 	return cmd

@@ -9,21 +9,21 @@ import (
 	"github.com/portcullis-authz/portcullis/inspect"
 )
 
-// whoCan is the flags of the command who-can.
+// whoCan holds the flags of the command who-can.
 type whoCan struct{ setQuestion }
 
 func newWhoCanCommand() *cobra.Command {
 	w := &whoCan{}
 	cmd := &cobra.Command{
 		Use:   "who-can --acls FILE --operation OPERATION --topic NAME",
-		Short: "Say who may do something on a resource, and from where",
-		Long: `who-can names every principal that may do an operation on a resource, with the
-addresses from which it may, and says whether everyone else may. The answer is exact:
-whoever it does not name is denied.
+		Short: "Show who may do an operation on a resource, and from which hosts",
+		Long: `who-can prints every principal that may do an operation on a resource, and from which
+hosts. It also shows whether everyone else may. The answer is exact: every other
+principal is denied.
 
-With --output json each line is an object: "principal", or "everyone": true with the
-principals that are an "except"ion; and "hosts", each with "host" (* for all) and
-what is left out of it as "except".
+With --output json each line is an object with "principal", or with "everyone": true and
+the exceptions, "except"; and with "hosts". Each of the hosts has a "host" (* for all)
+and can have exceptions, "except".
 
 Exit status: 0 somebody may, 1 nobody may, 2 bad input or usage.`,
 		Example: `  portcullis who-can --acls acls.txt --operation Read --topic customers.pii`,
@@ -37,7 +37,7 @@ Exit status: 0 somebody may, 1 nobody may, 2 bad input or usage.`,
 	return cmd
 }
 
-// granteeObject is who may do something, in JSON.
+// granteeObject is the JSON form of a grantee.
 type granteeObject struct {
 	Principal string        `json:"principal,omitempty"`
 	Everyone  bool          `json:"everyone,omitempty"`

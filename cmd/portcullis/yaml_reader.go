@@ -11,39 +11,37 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// yamlReader reads values from the nodes of YAML. So it knows where each stands, and
-// nothing is read that a node does not say, such as an alias or a key that comes
-// twice.
+// yamlReader reads values from YAML nodes. Nodes have positions for errors, and aliases
+// and repeated keys can be refused.
 type yamlReader struct {
 	*mistakes
 	lines []string
 }
 
-// syntaxLine finds the line in an error of the YAML parser, which has no other way
-// to say it.
+// syntaxLine matches the line number in an error of the YAML parser, which reports it
+// only in the text.
 var syntaxLine = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?`)
 
-// addSyntax adds what the YAML parser says.
+// addSyntax adds an error of the YAML parser.
 func (r *yamlReader) addSyntax(err error) {
 	found := syntaxLine.FindStringSubmatch(err.Error())
 	line, errLine := strconv.Atoi(found[1])
 	if errLine != nil {
 		line = 1
 	}
-	r.add(line, 1, "no valid YAML ("+strings.TrimPrefix(err.Error(), found[0])+")", "YAML")
+	r.add(line, 1, "invalid YAML ("+strings.TrimPrefix(err.Error(), found[0])+")", "YAML")
 }
 
-// maxCountedColumn is the last column that is given in bytes, as all others are, and
-// not in characters, as the YAML parser has it: many mistakes far to the right would
-// take long to count.
+// maxCountedColumn is the last column that is converted from characters, which the YAML
+// parser counts, to bytes. Converting many columns far to the right would take long.
 const maxCountedColumn = 4096
 
-// at adds what is wrong with a node.
+// at adds an error at a node.
 func (r *yamlReader) at(n *yaml.Node, found, expected string) {
 	column := n.Column // in characters
 	if n.Line > 0 && n.Line <= len(r.lines) && column <= maxCountedColumn {
 		counted := 0
-		for i := range r.lines[n.Line-1] + " " { // an end of the line may be meant
+		for i := range r.lines[n.Line-1] + " " { // the column may be one past the end of the line
 			if counted++; counted == n.Column {
 				column = i + 1
 				break
@@ -53,7 +51,7 @@ func (r *yamlReader) at(n *yaml.Node, found, expected string) {
 	r.add(n.Line, column, found, expected)
 }
 
-// describeNode says what a node is.
+// describeNode describes a node for an error.
 func describeNode(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.AliasNode:
@@ -68,8 +66,8 @@ func describeNode(n *yaml.Node) string {
 	return enum.Quote(n.Value)
 }
 
-// mapping reads a mapping that has each of the required keys once, each of the
-// optional ones at most once, and no other key. It returns nil if it has not.
+// mapping reads a mapping that has each required key once, each optional key at most
+// once, and no other key. Otherwise it returns nil.
 func (r *yamlReader) mapping(n *yaml.Node, required, optional []string) map[string]*yaml.Node {
 	known := slices.Concat(required, optional)
 	if n.Kind != yaml.MappingNode || n.ShortTag() != "!!map" {
@@ -116,13 +114,13 @@ func isText(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag(
 // text returns a string.
 func (r *yamlReader) text(n *yaml.Node, expected string) (text string, ok bool) {
 	if !isText(n) {
-		r.at(n, describeNode(n), expected+" (in quotes, if it could be taken for something else)")
+		r.at(n, describeNode(n), expected+" (in quotes, if YAML would read it as another type)")
 		return "", false
 	}
 	return n.Value, true
 }
 
-// readWord reads one of the words, or takes the one that stands for nothing.
+// readWord reads a word of a vocabulary. If the node is missing, it uses otherwise.
 func readWord[T comparable](r *yamlReader, n *yaml.Node, w vocabulary[T], otherwise string) (value T, ok bool) {
 	if n == nil {
 		return w.find(otherwise)
@@ -136,7 +134,7 @@ func readWord[T comparable](r *yamlReader, n *yaml.Node, w vocabulary[T], otherw
 	return value, ok
 }
 
-// vocabulary is the words that another tool has for values, in its order.
+// vocabulary lists the words of another tool for values, in that tool's order.
 type vocabulary[T comparable] []struct {
 	word  string
 	value T

@@ -11,46 +11,46 @@ import (
 
 // requestConditions are the conditions on a request, in the words of the table.
 var requestConditions = map[string]func(*ops.Request) bool{
-	"a topic of the topology is internal to Kafka, or its name cannot be a topic's": func(r *ops.Request) bool {
+	"the topology has a topic that is internal to Kafka or has an invalid name": func(r *ops.Request) bool {
 		return slices.ContainsFunc(r.Subscribed, func(name string) bool {
 			return slices.Contains(internalNames, name) || !topicName.MatchString(name) || name == "." || name == ".."
 		})
 	},
-	"":                                      func(*ops.Request) bool { return true },
-	"always":                                func(*ops.Request) bool { return true },
-	"the connection is past authentication": func(*ops.Request) bool { return true },
-	"the request is a follower's (its replica id is not negative)":       func(r *ops.Request) bool { return r.Follower },
-	"the request is a consumer's":                                        func(r *ops.Request) bool { return !r.Follower },
-	"the request arrives at the controller itself":                       func(r *ops.Request) bool { return r.Endpoint == ops.Controller },
+	"":       func(*ops.Request) bool { return true },
+	"always": func(*ops.Request) bool { return true },
+	"the connection has completed authentication":                        func(*ops.Request) bool { return true },
+	"the request is from a follower (its replica id is not negative)":    func(r *ops.Request) bool { return r.Follower },
+	"the request is from a consumer":                                     func(r *ops.Request) bool { return !r.Follower },
+	"the client sent the request to a controller":                        func(r *ops.Request) bool { return r.Endpoint == ops.Controller },
 	"the records are transactional":                                      func(r *ops.Request) bool { return r.TransactionalRecords },
-	"the transactional id is not null (an empty one counts)":             func(r *ops.Request) bool { return r.TransactionalID != nil },
+	"the transactional id is not null (it may be empty)":                 func(r *ops.Request) bool { return r.TransactionalID != nil },
 	"the transactional id is null":                                       func(r *ops.Request) bool { return r.TransactionalID == nil },
-	"the transactional id is not null and two-phase commit is asked for": func(r *ops.Request) bool { return r.TransactionalID != nil && r.TwoPhaseCommit },
-	"the request asks for the authorized operations of the cluster":      func(r *ops.Request) bool { return r.IncludeClusterOperations },
+	"the transactional id is not null and two-phase commit is requested": func(r *ops.Request) bool { return r.TransactionalID != nil && r.TwoPhaseCommit },
+	"the request wants the authorized operations of the cluster":         func(r *ops.Request) bool { return r.IncludeClusterOperations },
 	"the keys are groups":                                                func(r *ops.Request) bool { return r.KeyType == 0 },
 	"the keys are transactional ids":                                     func(r *ops.Request) bool { return r.KeyType == 1 },
-	"the keys are share groups' partitions":                              func(r *ops.Request) bool { return r.KeyType == 2 },
-	"the key type is none of Kafka's":                                    func(r *ops.Request) bool { return r.KeyType < 0 || r.KeyType > 2 },
+	"the keys are partitions of share groups":                            func(r *ops.Request) bool { return r.KeyType == 2 },
+	"the key type is unknown":                                            func(r *ops.Request) bool { return r.KeyType < 0 || r.KeyType > 2 },
 	"the protocol type or name is missing":                               func(r *ops.Request) bool { return r.NoProtocol },
 	"the owner is given and is not the caller":                           func(r *ops.Request) bool { return r.Owner != "" && r.Owner != r.Caller.Principal },
-	"delegation tokens are switched off":                                 func(r *ops.Request) bool { return r.TokensDisabled },
-	"there is no such token":                                             func(r *ops.Request) bool { return len(r.Tokens) == 0 },
+	"delegation tokens are disabled":                                     func(r *ops.Request) bool { return r.TokensDisabled },
+	"the token does not exist":                                           func(r *ops.Request) bool { return len(r.Tokens) == 0 },
 	"the token has expired":                                              func(r *ops.Request) bool { return len(r.Tokens) > 0 && r.Tokens[0].Expired },
-	"the feature is switched off":                                        func(r *ops.Request) bool { return r.FeatureDisabled },
+	"the feature is disabled":                                            func(r *ops.Request) bool { return r.FeatureDisabled },
 	"the forwarded principal cannot be read":                             func(r *ops.Request) bool { return r.Embedded == nil || r.Embedded.Principal == "" },
 	"the embedded request cannot be parsed":                              func(r *ops.Request) bool { return r.Embedded == nil || r.Embedded.Request == nil },
-	"the caller is authenticated by a token, or its connection is plaintext, or TLS without a client certificate (a forwarded request: the first only)": func(r *ops.Request) bool {
+	"the caller has authenticated with a token; or the request is not forwarded, and its connection is plaintext, or TLS without a client certificate": func(r *ops.Request) bool {
 		anonymous := r.Caller.Protocol == ops.SSL && r.Caller.Principal == "User:ANONYMOUS"
 		known := r.Caller.Protocol == ops.SSL || r.Caller.Protocol == ops.SASLPlaintext || r.Caller.Protocol == ops.SASLSSL
 		return r.Caller.TokenAuthenticated || !r.Forwarded && (anonymous || !known)
 	},
-	"a renewer's principal type is not User": func(r *ops.Request) bool {
+	"a renewer has a principal type other than User": func(r *ops.Request) bool {
 		return slices.ContainsFunc(r.Renewers, func(p string) bool { typ, _, ok := strings.Cut(p, ":"); return !ok || typ != "User" })
 	},
 	"the caller is neither the owner nor a renewer of the token": func(r *ops.Request) bool {
 		return len(r.Tokens) == 0 || !knows(r.Caller.Principal, append(slices.Clone(r.Tokens[0].Renewers), r.Tokens[0].Owner)...)
 	},
-	"a resource has a type without configuration": func(r *ops.Request) bool {
+	"a resource has a type that has no configuration": func(r *ops.Request) bool {
 		return slices.ContainsFunc(r.Resources, func(c ops.ConfigResource) bool { return configWords[c.Type] == "" })
 	},
 }
@@ -59,8 +59,8 @@ var requestConditions = map[string]func(*ops.Request) bool{
 func knows(p string, some ...string) bool { return p != "" && slices.Contains(some, p) }
 
 const (
-	toBeCreated   = "the topic does not exist, is named, and is to be created automatically"
-	notForwarded  = "the embedded request is of an API that is never forwarded"
+	toBeCreated   = "the topic does not exist, is requested by name, and is to be created automatically"
+	notForwarded  = "the API of the embedded request is never forwarded"
 	topicIsAbsent = "the topic does not exist"
 )
 
@@ -79,7 +79,7 @@ var entryConditions = map[string]func(*protocolEvaluation, *protocolEntry) bool{
 		automatic := !p.r.AutoCreateDisabled && (p.r.AllowAutoCreate || p.r.Version < 4) && !p.r.AllTopics
 		return e.topic != nil && !e.topic.Exists && !e.topic.ByID && automatic
 	},
-	"the name cannot be a topic's": func(_ *protocolEvaluation, e *protocolEntry) bool {
+	"the name is not a valid topic name": func(_ *protocolEvaluation, e *protocolEntry) bool {
 		return e.topic != nil && (!topicName.MatchString(e.name) || e.name == "." || e.name == "..")
 	},
 	"the topic is internal to Kafka": func(_ *protocolEvaluation, e *protocolEntry) bool {
@@ -109,7 +109,7 @@ var entryConditions = map[string]func(*protocolEvaluation, *protocolEntry) bool{
 	"the request is for every topic of the group": func(_ *protocolEvaluation, e *protocolEntry) bool {
 		return e.topic != nil && e.of != nil && e.of.AllTopics
 	},
-	"the resource's type is not one that the request can alter": func(_ *protocolEvaluation, e *protocolEntry) bool {
+	"the request cannot alter resources of this type": func(_ *protocolEvaluation, e *protocolEntry) bool {
 		return e.config != nil && configWords[e.config.Type] == ""
 	},
 	"the request has the resource more than once": func(p *protocolEvaluation, e *protocolEntry) bool {
@@ -121,9 +121,9 @@ var entryConditions = map[string]func(*protocolEvaluation, *protocolEntry) bool{
 		}
 		return times > 1
 	},
-	"a configuration is named twice, or has no value": func(_ *protocolEvaluation, e *protocolEntry) bool { return e.config != nil && e.config.Invalid },
-	"the resource names another node":                 func(_ *protocolEvaluation, e *protocolEntry) bool { return e.config != nil && e.config.OtherNode },
-	"the caller is neither owner, requester nor renewer of the token": func(p *protocolEvaluation, e *protocolEntry) bool {
+	"a configuration is repeated or has no value": func(_ *protocolEvaluation, e *protocolEntry) bool { return e.config != nil && e.config.Invalid },
+	"the resource names another node":             func(_ *protocolEvaluation, e *protocolEntry) bool { return e.config != nil && e.config.OtherNode },
+	"the caller is not the owner, the requester or a renewer of the token": func(p *protocolEvaluation, e *protocolEntry) bool {
 		return e.token != nil && !knows(p.r.Caller.Principal, append(slices.Clone(e.token.Renewers), e.token.Owner, e.token.Requester)...)
 	},
 }

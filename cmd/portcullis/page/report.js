@@ -286,9 +286,9 @@ function drawList(view, list, item) {
 
 function findingItem(i) {
   const f = data.findings[i];
-  const others = (f.others || []).map(o => element('div', {}, 'beside: ' + aclText(o)));
+  const others = (f.others || []).map(o => element('div', {}, 'other: ' + aclText(o)));
   return element('li', {}, element('b', {}, f.code + (f.removable ? ' (removable)' : '')), element('div', {class: data.acls[f.acl][5] < 0 ? 'deny' : 'allow'}, aclText(f.acl)),
-    element('div', {}, f.reason), element('div', {}, 'Mend: ' + f.mend), ...others);
+    element('div', {}, f.reason), element('div', {}, 'Fix: ' + f.mend), ...others);
 }
 
 const aclItem = i => element('li', {class: data.acls[i][5] < 0 ? 'deny' : 'allow'}, aclText(i));
