@@ -139,7 +139,7 @@ func (c *cluster) questions(node int32) *questions {
 	return q
 }
 
-// lane returns that of a broker.
+// lane returns the lane of questions to a broker.
 func (c *cluster) lane(node int32) *lane {
 	t := &c.topics
 	t.mu.Lock()
