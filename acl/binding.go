@@ -11,6 +11,10 @@ import (
 // WildcardHost is the host of an entry that applies to every address.
 const WildcardHost = "*"
 
+// PermissionType is ALLOW or DENY. Its value is Kafka's wire code (AclPermissionType).
+// The zero PermissionType is PermissionUnknown.
+type PermissionType int8
+
 // Entry allows or denies one principal, from one host, one operation. The zero Entry
 // grants nothing.
 //
@@ -53,7 +57,7 @@ func (b Binding) String() string {
 // positive number, and 0 only for equal bindings.
 func (b Binding) Compare(c Binding) int {
 	return cmp.Or(
-		ComparePatterns(b.Pattern, c.Pattern),
+		comparePatterns(b.Pattern, c.Pattern),
 		strings.Compare(b.Entry.Principal, c.Entry.Principal),
 		strings.Compare(b.Entry.Host, c.Entry.Host),
 		cmp.Compare(b.Entry.Operation, c.Entry.Operation),
@@ -61,8 +65,8 @@ func (b Binding) Compare(c Binding) int {
 	)
 }
 
-// ComparePatterns orders resource patterns as [Binding.Compare] does.
-func ComparePatterns(p, q resource.Pattern) int {
+// comparePatterns orders resource patterns as [Binding.Compare] does.
+func comparePatterns(p, q resource.Pattern) int {
 	return cmp.Or(
 		cmp.Compare(p.Type, q.Type),
 		strings.Compare(p.Name, q.Name),

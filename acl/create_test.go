@@ -68,7 +68,7 @@ func TestValidationOnCreation(t *testing.T) {
 			for _, v := range []struct {
 				err    error
 				refuse bool
-			}{{b.ValidateNew(), tt.want == always}, {b.ValidateStrict(), tt.want != taken}} {
+			}{{b.ValidateNew(0), tt.want == always}, {b.ValidateStrict(0), tt.want != taken}} {
 				var invalid *acl.InvalidError
 				assert.Equal(t, v.refuse, v.err != nil, "got %v, want %s for %s", v.err, tt.want, tt.field)
 				assert.False(t, v.refuse && (!errors.As(v.err, &invalid) || invalid.Field != tt.field || len(v.err.Error()) > 400), "got %v, want %s for %s", v.err, tt.want, tt.field)

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -72,25 +71,25 @@ func (b *Binding) setField(f field, text span) *problem {
 	var err error
 	switch f {
 	case resourceTypeField:
-		c.Pattern.Type, err = resource.ParseType(text.text)
+		c.Pattern.Type, err = resource.ParseType(text.Text)
 	case nameField:
-		c.Pattern.Name = text.text
+		c.Pattern.Name = text.Text
 	case patternTypeField:
-		c.Pattern.PatternType, err = resource.ParsePatternType(text.text)
+		c.Pattern.PatternType, err = resource.ParsePatternType(text.Text)
 	case principalField:
-		c.Entry.Principal = text.text
+		c.Entry.Principal = text.Text
 	case hostField:
-		c.Entry.Host = text.text
+		c.Entry.Host = text.Text
 	case operationField:
-		c.Entry.Operation, err = ops.ParseOperation(text.text)
+		c.Entry.Operation, err = ops.ParseOperation(text.Text)
 	case permissionField:
-		c.Entry.Permission, err = ParsePermissionType(text.text)
+		c.Entry.Permission, err = ParsePermissionType(text.Text)
 	}
 	if err == nil {
-		err = c.ValidateStored()
+		err = c.validateStored()
 	}
 	if err != nil {
-		return text.problem(fields[f].noun+" "+enum.Quote(text.text), fields[f].expected)
+		return text.Unlike(fields[f].noun, fields[f].expected)
 	}
 	*b = c
 	return nil
@@ -98,6 +97,9 @@ func (b *Binding) setField(f field, text span) *problem {
 
 // problem is an error at one position in a line.
 type problem = lines.Problem
+
+// span is a part of a line, with its offset.
+type span = lines.Span
 
 // fieldText is the text of one field.
 type fieldText struct {
@@ -116,61 +118,4 @@ func (b *Binding) setFields(texts ...fieldText) []problem {
 	}
 	slices.SortStableFunc(problems, func(p, q problem) int { return p.Offset - q.Offset })
 	return problems
-}
-
-// span is a part of a line, with its offset.
-type span struct {
-	text   string
-	offset int
-}
-
-// problem returns an error at s.
-func (s span) problem(found, expected string) *problem {
-	return &problem{Offset: s.offset, Found: found, Expected: expected}
-}
-
-// unlike returns the error that s is not what is expected.
-func (s span) unlike(expected string) *problem { return s.problem(enum.Quote(s.text), expected) }
-
-// end returns the empty span at the end of s.
-func (s span) end() span { return span{"", s.offset + len(s.text)} }
-
-// cut splits s before byte i and drops the next n bytes.
-func (s span) cut(i, n int) (before, after span) {
-	return span{s.text[:i], s.offset}, span{s.text[i+n:], s.offset + i + n}
-}
-
-// cutPrefix returns s without prefix, and whether s had it.
-func (s span) cutPrefix(prefix string) (span, bool) {
-	if !strings.HasPrefix(s.text, prefix) {
-		return s, false
-	}
-	_, after := s.cut(0, len(prefix))
-	return after, true
-}
-
-// cutSuffix returns s without suffix, and whether s had it.
-func (s span) cutSuffix(suffix string) (span, bool) {
-	text, ok := strings.CutSuffix(s.text, suffix)
-	return span{text, s.offset}, ok
-}
-
-// cutFirst splits s around the first sep.
-func (s span) cutFirst(sep string) (before, after span, ok bool) {
-	i := strings.Index(s.text, sep)
-	if i < 0 {
-		return s, span{}, false
-	}
-	before, after = s.cut(i, len(sep))
-	return before, after, true
-}
-
-// cutLast splits s around the last sep.
-func (s span) cutLast(sep string) (before, after span, ok bool) {
-	i := strings.LastIndex(s.text, sep)
-	if i < 0 {
-		return s, span{}, false
-	}
-	before, after = s.cut(i, len(sep))
-	return before, after, true
 }

@@ -17,55 +17,11 @@ type EntryFilter struct {
 	Permission PermissionType // PermissionAny selects both
 }
 
-// AnyEntry matches every entry.
-var AnyEntry = EntryFilter{Operation: ops.Any, Permission: PermissionAny}
-
-// Matches reports whether f selects e. It does not allocate.
-func (f EntryFilter) Matches(e Entry) bool {
+func (f EntryFilter) matches(e Entry) bool {
 	return (f.Principal == nil || *f.Principal == e.Principal) &&
 		(f.Host == nil || *f.Host == e.Host) &&
 		(f.Operation == ops.Any || f.Operation == e.Operation) &&
 		(f.Permission == PermissionAny || f.Permission == e.Permission)
-}
-
-// IsUnknown reports whether a field of f holds a value this version does not know.
-// Refuse such a filter instead of answering it.
-func (f EntryFilter) IsUnknown() bool {
-	return !f.Operation.IsKnown() || PermissionTypeFromCode(int8(f.Permission)) == PermissionUnknown
-}
-
-// IndefiniteField returns, in Kafka's words, the reason why f can select more than one
-// entry, or "" if it selects at most one.
-func (f EntryFilter) IndefiniteField() string {
-	switch {
-	case f.Principal == nil:
-		return "Principal is NULL"
-	case f.Host == nil:
-		return "Host is NULL"
-	case f.Operation == ops.Any:
-		return "Operation is ANY"
-	case !f.Operation.IsKnown():
-		return "Operation is UNKNOWN"
-	case f.Permission == PermissionAny:
-		return "Permission type is ANY"
-	case PermissionTypeFromCode(int8(f.Permission)) == PermissionUnknown:
-		return "Permission type is UNKNOWN"
-	default:
-		return ""
-	}
-}
-
-// String returns f as Kafka prints it; nil is printed as "<any>". Nothing is escaped.
-func (f EntryFilter) String() string {
-	return "(principal=" + orAny(f.Principal) + ", host=" + orAny(f.Host) +
-		", operation=" + f.Operation.String() + ", permissionType=" + f.Permission.String() + ")"
-}
-
-func orAny(s *string) string {
-	if s == nil {
-		return "<any>"
-	}
-	return *s
 }
 
 // Filter selects bindings by pattern and entry. The zero Filter selects no valid
@@ -78,7 +34,10 @@ type Filter struct {
 }
 
 // AnyBinding matches every binding.
-var AnyBinding = Filter{Pattern: resource.AnyPattern, Entry: AnyEntry}
+var AnyBinding = Filter{
+	Pattern: resource.PatternFilter{Type: resource.Any, PatternType: resource.PatternAny},
+	Entry:   EntryFilter{Operation: ops.Any, Permission: PermissionAny},
+}
 
 // FilterOf returns the filter that selects exactly b.
 func FilterOf(b Binding) Filter {
@@ -91,26 +50,5 @@ func FilterOf(b Binding) Filter {
 
 // Matches reports whether f selects b. It does not allocate.
 func (f Filter) Matches(b Binding) bool {
-	return f.Pattern.Matches(b.Pattern) && f.Entry.Matches(b.Entry)
-}
-
-// IsUnknown reports whether a field of f holds a value this version does not know.
-// Refuse such a filter instead of answering it.
-func (f Filter) IsUnknown() bool { return f.Pattern.IsUnknown() || f.Entry.IsUnknown() }
-
-// MatchesAtMostOne reports whether f can select at most one binding.
-func (f Filter) MatchesAtMostOne() bool { return f.IndefiniteField() == "" }
-
-// IndefiniteField returns, in Kafka's words, the first reason why f can select more
-// than one binding, or "" if there is none.
-func (f Filter) IndefiniteField() string {
-	if field := f.Pattern.IndefiniteField(); field != "" {
-		return field
-	}
-	return f.Entry.IndefiniteField()
-}
-
-// String returns f as Kafka prints it; nil is printed as "<any>". Nothing is escaped.
-func (f Filter) String() string {
-	return "(patternFilter=" + f.Pattern.String() + ", entryFilter=" + f.Entry.String() + ")"
+	return f.Pattern.Matches(b.Pattern) && f.Entry.matches(b.Entry)
 }

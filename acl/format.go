@@ -36,13 +36,6 @@ const (
 
 var formatNames = enum.Names{"auto", "kafka-acls", "kafka-acls-3", "json", "zookeeper"}
 
-// ParseFormat parses the name of a format: "auto", "kafka-acls", "kafka-acls-3", "json"
-// or "zookeeper". On error the result is FormatAuto.
-func ParseFormat(s string) (Format, error) {
-	code, err := formatNames.ParseExact("format", s)
-	return Format(code), err
-}
-
 // String returns the name of f, or "Format(99)" for an unknown value.
 func (f Format) String() string { return formatNames.String("Format", int(f)) }
 
@@ -103,6 +96,6 @@ func detect(line string) (Format, *problem) {
 			return first.format, nil
 		}
 	}
-	return FormatAuto, span{line, 0}.unlike(fmt.Sprintf(
+	return FormatAuto, span{Text: line, Offset: 0}.Unlike("", fmt.Sprintf(
 		"a dump of ACLs that begins with %s…`: (kafka-acls), { (json) or %s (zookeeper)", currentHeading, literalPath))
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
-	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/cases"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 )
 
@@ -49,7 +50,7 @@ func FuzzReadZooKeeper(f *testing.F) {
 
 // addCaptured adds ACLs captured from Kafka as seeds, in one format.
 func addCaptured(f *testing.F, format acl.Format) {
-	err := gen.Rows("../fuzz/testdata/authorize.shared.jsonl.gz", func(n int, row []byte) {
+	err := cases.Rows("../fuzz/testdata/authorize.shared.jsonl.gz", func(n int, row []byte) {
 		var world struct{ ACLs []json.RawMessage }
 		require.NoError(f, json.Unmarshal(row, &world))
 		const each, atMost = 16, 8 // rows, ACLs
@@ -97,7 +98,7 @@ func fuzzFormat(f *testing.F, reference func(string) ([]acl.Binding, bool), from
 			return
 		}
 		for _, b := range got {
-			if err := b.ValidateStored(); err != nil {
+			if err := acl.ValidateStored(b); err != nil {
 				t.Fatalf("Read returns %v: %v", b, err)
 			}
 		}
@@ -124,7 +125,7 @@ func tooLong(list []acl.Binding) bool {
 	for _, b := range list {
 		size += 6 * len(b.String())
 	}
-	return size > acl.MaxLineBytes
+	return size > lines.MaxBytes
 }
 
 // fromOldRelease reports whether input has entries of an old release, whose hosts and
@@ -138,14 +139,14 @@ func checkRefusal(t *testing.T, input []byte, got []acl.Binding, err error) {
 	require.Nil(t, got, "Read")
 	require.ErrorAs(t, err, &list, "Read")
 	require.NotEmpty(t, list, "Read")
-	lines := bytes.Split(input, []byte("\n"))
+	texts := bytes.Split(input, []byte("\n"))
 	for i, e := range list {
 		require.GreaterOrEqual(t, e.Line, 1, "%v is outside the input", e)
-		require.LessOrEqual(t, e.Line, len(lines), "%v is outside the input", e)
+		require.LessOrEqual(t, e.Line, len(texts), "%v is outside the input", e)
 		require.GreaterOrEqual(t, e.Column, 1, "%v is outside the input", e)
-		assert.LessOrEqual(t, e.Column, len(lines[e.Line-1])+1, "%v is outside the input", e)
+		assert.LessOrEqual(t, e.Column, len(texts[e.Line-1])+1, "%v is outside the input", e)
 		assert.NotEqual(t, "", e.Found, "%q does not say in one line what is found and expected", e)
-		assert.False(t, e.Expected == "" && i < acl.MaxParseErrors, "%q does not say in one line what is found and expected", e)
+		assert.False(t, e.Expected == "" && i < lines.MaxErrors, "%q does not say in one line what is found and expected", e)
 		assert.False(t, strings.ContainsAny(e.Error(), "\n\x1b"), "%q does not say in one line what is found and expected", e)
 		if i > 0 && (e.Line < list[i-1].Line || e.Line == list[i-1].Line && e.Column < list[i-1].Column) {
 			t.Errorf("%v comes after %v", e, list[i-1])

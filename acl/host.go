@@ -1,6 +1,8 @@
 package acl
 
 import (
+	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -8,86 +10,103 @@ import (
 	"unicode/utf16"
 )
 
-// HostKind is the kind of an ACL's host.
-type HostKind uint8
+// hostKind is the kind of an ACL's host.
+type hostKind uint8
 
 const (
-	// HostUnreadable is a text with a slash that is not a network. No release of Kafka
-	// gives it a meaning, but its author intended one: see [Host.FailsClosed].
-	HostUnreadable HostKind = iota
-	// HostEverywhere is [WildcardHost].
-	HostEverywhere
-	// HostOneAddress is one IPv4 or IPv6 address, in any notation.
-	HostOneAddress
-	// HostNetwork is a network in CIDR notation (KIP-1276).
-	HostNetwork
-	// HostLinkNetwork is a network whose zone is the name of a network interface, such
-	// as fe80::1%eth0/64. Only brokers with that interface treat it as a network, so
-	// the same ACL can apply at one broker and not at another.
-	HostLinkNetwork
-	// HostName is any other text, such as the name of a machine. Kafka compares it with
-	// the client's address, and they are never equal.
-	HostName
+	hostUnreadable  hostKind = iota // a text with a slash that is not a network
+	hostEverywhere                  // WildcardHost
+	hostAddress                     // one IPv4 or IPv6 address, in any notation
+	hostNetwork                     // a network in CIDR notation (KIP-1276)
+	hostLinkNetwork                 // a network whose zone is the name of a network interface
+	hostName                        // any other text
 )
 
-// Host is the parsed host of an ACL. The zero Host is unreadable.
+// Host is the parsed host of an ACL: everywhere, one address, a network, a text whose
+// addresses cannot be determined ([Host.FailsClosed]), or any other text, such as the name
+// of a machine. Kafka compares the last kind with the client's address, and they are never
+// equal. The zero Host is a text whose addresses cannot be determined.
 type Host struct {
-	kind    HostKind
-	network netip.Prefix // masked; an address is a network of full length
-	addr    netip.Addr   // for HostOneAddress: unmapped, with its zone
-	java    bool         // for HostOneAddress: the text is what Java prints
+	kind    hostKind
+	network netip.Prefix // masked; only of networks
+	addr    netip.Addr   // only of one address: unmapped, with its zone
+	java    bool         // only of one address: the text is what Java prints
+	problem hostProblem  // only of hosts that fail closed
 }
 
-// ParseHost parses the host of an ACL. It never fails; [Host.Kind] returns the kind of
-// the text. Checks, files, validation and inspection all use it.
+// ParseHost parses the host of an ACL. It never fails. Checks, files, validation and
+// inspection all use it.
 //
 // Networks have the grammar of Kafka 4.4, which differs from that of package netip: see
-// parseIPv4Network and parseIPv6Network. A text with a slash that does not match is
-// HostUnreadable. An address may have any notation that netip.ParseAddr accepts. An
+// parseIPv4Network and parseIPv6Network. The addresses of a text with a
+// slash that does not match cannot be determined. An address may have any notation that netip.ParseAddr accepts. An
 // IPv4-mapped address is the IPv4 address.
 //
 // Source: Kafka 4.4's CidrUtils, AclControlManager.validateHostPattern.
 func ParseHost(text string) Host {
 	switch {
 	case text == WildcardHost:
-		return Host{kind: HostEverywhere}
+		return Host{kind: hostEverywhere}
 	case !strings.Contains(text, "/"):
 		addr, err := netip.ParseAddr(text)
 		if err != nil {
-			return Host{kind: HostName}
+			return Host{kind: hostName}
 		}
 		addr = addr.Unmap()
-		return Host{
-			kind: HostOneAddress, addr: addr, java: HostAddress(addr) == text,
-			network: netip.PrefixFrom(addr.WithZone(""), addr.BitLen()),
-		}
+		return Host{kind: hostAddress, addr: addr, java: HostAddress(addr) == text}
 	case strings.Contains(text, ":"):
 		return parseIPv6Network(text)
 	}
 	return parseIPv4Network(text)
 }
 
-// Kind returns the kind of the host.
-func (h Host) Kind() HostKind { return h.kind }
+// IsEverywhere reports whether h is [WildcardHost].
+func (h Host) IsEverywhere() bool { return h.kind == hostEverywhere }
 
-// Addr returns the address of HostOneAddress, unmapped and with its zone, and the zero
-// Addr for every other kind.
+// Addr returns the address if h is one address, unmapped and with its zone. For other hosts
+// it is the zero Addr.
 func (h Host) Addr() netip.Addr { return h.addr }
 
-// Network returns the network of HostNetwork and HostLinkNetwork, without host bits and
-// without a zone. For HostOneAddress it has the full length and no zone. For other
-// kinds it is the zero Prefix.
-func (h Host) Network() netip.Prefix { return h.network }
+// Network returns the network if h is one, without host bits and without a zone. For other
+// hosts it is the zero Prefix.
+func (h Host) Network() netip.Prefix {
+	if h.kind == hostNetwork {
+		return h.network
+	}
+	return netip.Prefix{}
+}
+
+// IsLinkNetwork reports whether h is a network whose zone is the name of a network
+// interface, such as fe80::1%eth0/64. Only brokers with that interface treat it as a
+// network, so the same ACL can apply at one broker and not at another.
+func (h Host) IsLinkNetwork() bool { return h.kind == hostLinkNetwork }
 
 // IsJavaText reports whether h is one address whose text is what Java prints for it
 // ([HostAddress]). Only such a host matches if texts are compared.
 func (h Host) IsJavaText() bool { return h.java }
 
-// FailsClosed reports whether the addresses that h covers cannot be determined. An
-// ALLOW with such a host allows no address. A DENY with such a host denies every
-// address in the documented semantics, because an ACL that was meant to deny must not
-// be dropped.
-func (h Host) FailsClosed() bool { return h.kind == HostUnreadable || h.kind == HostLinkNetwork }
+// FailsClosed reports whether the addresses that h covers cannot be determined: it is a text
+// with a slash that is not a network, to which no release of Kafka gives a meaning, or
+// [Host.IsLinkNetwork]. An ALLOW with such a host allows no address. A DENY with such a host
+// denies every address in the documented semantics, because an ACL that was meant to deny
+// must not be dropped.
+func (h Host) FailsClosed() bool { return h.kind == hostUnreadable || h.kind == hostLinkNetwork }
+
+// Canonical returns the text to prefer for h: what Java prints for one address
+// ([HostAddress]), and for a network its first address, a slash and the mask length, in the
+// short form of package netip. [ParseHost] reads it as the same host. It is empty for a host
+// that fails closed and for the name of a machine.
+func (h Host) Canonical() string {
+	switch h.kind {
+	case hostEverywhere:
+		return WildcardHost
+	case hostAddress:
+		return HostAddress(h.addr)
+	case hostNetwork:
+		return h.network.String()
+	}
+	return ""
+}
 
 // Contains reports whether h covers addr, as in Kafka 4.4. An address covers only
 // itself with the same zone. Networks ignore zones. IPv4 and IPv6 never match each
@@ -96,14 +115,54 @@ func (h Host) FailsClosed() bool { return h.kind == HostUnreadable || h.kind == 
 func (h Host) Contains(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	switch h.kind {
-	case HostEverywhere:
+	case hostEverywhere:
 		return addr.IsValid()
-	case HostOneAddress:
+	case hostAddress:
 		return addr == h.addr
-	case HostNetwork:
+	case hostNetwork:
 		return addr != netip.IPv4Unspecified() && h.network.Contains(addr.WithZone(""))
 	}
 	return false
+}
+
+// hostProblem is why a text with a slash is not a network, or not at every broker.
+type hostProblem struct {
+	kind  problemKind
+	value int32 // of a number that is out of range
+	most  int32 // the greatest number in range
+}
+
+type problemKind uint8
+
+const (
+	badText        problemKind = iota // the text is no IPv4 network
+	outOfRange                        // a number of an IPv4 network is too large
+	badPrefix                         // the mask length of an IPv6 network is no number
+	prefixTooLarge                    // it is negative or more than 128
+	badAddress                        // the address is none that Java reads
+	notIPv6                           // it is an IPv4-mapped address, which Java reads as IPv4
+)
+
+func (p hostProblem) host() Host { return Host{problem: p} }
+
+// reason says why text is not a network, in the words of Kafka's parsers.
+//
+// Source: commons-net's SubnetUtils and SubnetUtils6, in Kafka 4.4's clients.
+func (p hostProblem) reason(text string) string {
+	address, _, _ := strings.Cut(text, "/")
+	switch p.kind {
+	case outOfRange:
+		return fmt.Sprintf("Value [%d] not in range [0,%d]", p.value, p.most)
+	case badPrefix:
+		return fmt.Sprintf("Could not parse [%s] - invalid prefix length", text)
+	case prefixTooLarge:
+		return fmt.Sprintf("Could not parse [%s] - prefix length must be between 0 and 128", text)
+	case badAddress:
+		return fmt.Sprintf("Could not parse [%s]", address)
+	case notIPv6:
+		return fmt.Sprintf("Could not parse [%s] - not an IPv6 address", address)
+	}
+	return fmt.Sprintf("Could not parse [%s]", text)
 }
 
 // parseIPv4Network parses four groups of one to three ASCII digits and a mask length of
@@ -112,32 +171,50 @@ func (h Host) Contains(addr netip.Addr) bool {
 // Source: commons-net's SubnetUtils, in Kafka 4.4's clients.
 func parseIPv4Network(text string) Host {
 	address, mask, _ := strings.Cut(text, "/")
-	bits, ok := decimal(mask, 2, 32)
-	octets, whole := parseOctets(address, 3)
-	if !ok || !whole {
-		return Host{}
+	bits, ok := decimal(mask, 2)
+	groups, dotted := parseDotted(address, 3)
+	if !ok || !dotted {
+		return hostProblem{kind: badText}.host()
 	}
-	return networkHost(HostNetwork, netip.AddrFrom4(octets), bits)
+	octets, tooLarge := octetsOf(groups)
+	if tooLarge > 0 {
+		return hostProblem{outOfRange, tooLarge, maxOctet}.host()
+	}
+	if bits > 32 {
+		return hostProblem{outOfRange, bits, 32}.host()
+	}
+	return networkHost(hostNetwork, netip.AddrFrom4(octets), int(bits))
 }
 
-// parseOctets parses a dotted IPv4 address of four groups.
-func parseOctets(text string, digits int) (octets [4]byte, ok bool) {
-	groups := strings.Split(text, ".")
-	if len(groups) != len(octets) {
-		return octets, false
-	}
-	for i, group := range groups {
-		n, ok := decimal(group, digits, 255)
-		if !ok {
-			return octets, false
+const maxOctet = 255
+
+// octetsOf returns the octets of an address, and the first that is too large, or 0.
+func octetsOf(groups [4]int32) (octets [4]byte, tooLarge int32) {
+	for i, n := range groups {
+		if n > maxOctet {
+			return octets, n
 		}
 		octets[i] = byte(n)
 	}
-	return octets, true
+	return octets, 0
 }
 
-// decimal parses up to the given number of ASCII digits.
-func decimal(text string, digits, most int) (n int, ok bool) {
+// parseDotted parses four groups of up to the given number of digits, separated by dots.
+func parseDotted(text string, digits int) (groups [4]int32, ok bool) {
+	texts := strings.Split(text, ".")
+	if len(texts) != len(groups) {
+		return groups, false
+	}
+	for i, group := range texts {
+		if groups[i], ok = decimal(group, digits); !ok {
+			return groups, false
+		}
+	}
+	return groups, true
+}
+
+// decimal parses up to the given number of ASCII digits, which must be at most nine.
+func decimal(text string, digits int) (n int32, ok bool) {
 	if text == "" || len(text) > digits {
 		return 0, false
 	}
@@ -145,14 +222,12 @@ func decimal(text string, digits, most int) (n int, ok bool) {
 		if c < '0' || c > '9' {
 			return 0, false
 		}
-		if n = 10*n + int(c-'0'); n > most {
-			return 0, false
-		}
+		n = 10*n + int32(c-'0')
 	}
 	return n, true
 }
 
-func networkHost(kind HostKind, addr netip.Addr, bits int) Host {
+func networkHost(kind hostKind, addr netip.Addr, bits int) Host {
 	return Host{kind: kind, network: netip.PrefixFrom(addr, bits).Masked()}
 }
 
@@ -162,30 +237,40 @@ func networkHost(kind HostKind, addr netip.Addr, bits int) Host {
 // Source: commons-net's SubnetUtils6, Java's InetAddress.getByName.
 func parseIPv6Network(text string) Host {
 	address, mask, _ := strings.Cut(text, "/")
-	bits, ok := parseJavaInt(mask, 128)
+	bits, ok := parseJavaInt(mask)
 	if !ok {
-		return Host{}
+		return hostProblem{kind: badPrefix}.host()
+	}
+	if bits < 0 || bits > 128 {
+		return hostProblem{kind: prefixTooLarge}.host()
 	}
 	if inner, ok := strings.CutPrefix(address, "["); ok {
 		if address, ok = strings.CutSuffix(inner, "]"); !ok {
-			return Host{}
+			return hostProblem{kind: badAddress}.host()
 		}
 	}
-	kind := HostNetwork
+	kind := hostNetwork
 	address, zone, zoned := strings.Cut(address, "%")
 	if zoned {
 		switch number, ok := parseZone(zone); {
 		case zone == "":
-			return Host{}
+			return hostProblem{kind: badAddress}.host()
 		case !ok || number > 1<<31-1:
-			kind = HostLinkNetwork
+			kind = hostLinkNetwork
 		}
 	}
 	groups, ok := parseJavaIPv6(address)
-	if !ok || netip.AddrFrom16(groups).Is4In6() {
-		return Host{}
+	switch addr := netip.AddrFrom16(groups); {
+	case !ok, addr.Is4In6() && zoned:
+		return hostProblem{kind: badAddress}.host()
+	case addr.Is4In6():
+		return hostProblem{kind: notIPv6}.host()
 	}
-	return networkHost(kind, netip.AddrFrom16(groups), bits)
+	h := networkHost(kind, netip.AddrFrom16(groups), int(bits))
+	if kind == hostLinkNetwork {
+		h.problem.kind = badAddress // where there is no such interface
+	}
+	return h
 }
 
 // parseZone parses a numeric zone.
@@ -194,14 +279,15 @@ func parseZone(text string) (number int64, ok bool) {
 	return number, err == nil && text[0] >= '0' && text[0] <= '9'
 }
 
-// parseJavaInt is Integer.parseInt for numbers from 0 to most: a sign and decimal
-// digits of any script.
-func parseJavaInt(text string, most int) (n int, ok bool) {
+// parseJavaInt is Integer.parseInt: a sign and decimal digits of any script.
+func parseJavaInt(text string) (n int64, ok bool) {
 	digits := strings.TrimPrefix(text, "+")
+	sign := int64(1)
 	if digits == text {
-		digits = strings.TrimPrefix(text, "-")
+		if digits = strings.TrimPrefix(text, "-"); digits != text {
+			sign = -1
+		}
 	}
-	negative := digits != text && text[0] == '-'
 	if digits == "" {
 		return 0, false
 	}
@@ -210,11 +296,11 @@ func parseJavaInt(text string, most int) (n int, ok bool) {
 		if d < 0 {
 			return 0, false
 		}
-		if n = 10*n + d; n > most {
+		if n = 10*n + sign*int64(d); n > math.MaxInt32 || n < math.MinInt32 {
 			return 0, false
 		}
 	}
-	return n, !negative || n == 0
+	return n, true
 }
 
 // decimalDigit is Character.digit for one UTF-16 unit: the value of a decimal digit of
@@ -270,8 +356,9 @@ func parseGroups(text string, last bool) (bytes []byte, ok bool) {
 	groups := strings.Split(text, ":")
 	for i, group := range groups {
 		if last && i == len(groups)-1 && strings.Contains(group, ".") {
-			octets, ok := parseOctets(group, maxOctetDigits)
-			if !ok || len(group) > maxDottedLength {
+			dotted, ok := parseDotted(group, maxOctetDigits)
+			octets, tooLarge := octetsOf(dotted)
+			if !ok || tooLarge > 0 || len(group) > maxDottedLength {
 				return nil, false
 			}
 			return append(bytes, octets[:]...), true

@@ -48,14 +48,14 @@ func TestParseHostAsKafka(t *testing.T) {
 			valid++
 		}
 		h := acl.ParseHost(row.Host)
-		if h.Kind() == acl.HostLinkNetwork {
+		if h.IsLinkNetwork() {
 			assert.Contains(t, row.Host, "%") // depends on the interfaces of the machine
 			continue
 		}
-		assert.Equal(t, row.Valid, h.Kind() != acl.HostUnreadable, "%q is valid", row.Host)
+		assert.Equal(t, row.Valid, !h.FailsClosed() || h.IsLinkNetwork(), "%q is valid", row.Host)
 		for i, client := range head.Clients {
 			addr := netip.MustParseAddr(client)
-			if !h.IsJavaText() && h.Kind() == acl.HostOneAddress {
+			if !h.IsJavaText() && h.Addr().IsValid() {
 				continue // Kafka compares the text
 			}
 			assert.Equal(t, row.In[i] == '1', h.Contains(addr), "%q holds %s", row.Host, client)
@@ -66,35 +66,51 @@ func TestParseHostAsKafka(t *testing.T) {
 	assert.Equal(t, capturedValid, valid)
 }
 
+func kindOf(h acl.Host) string {
+	switch {
+	case h.IsEverywhere():
+		return "everywhere"
+	case h.Addr().IsValid():
+		return "address"
+	case h.IsLinkNetwork():
+		return "link network"
+	case h.FailsClosed():
+		return "unreadable"
+	case h.Network().IsValid():
+		return "network"
+	}
+	return "name"
+}
+
 // TestParseHostKinds has texts of each kind.
 func TestParseHostKinds(t *testing.T) {
-	for text, want := range map[string]acl.HostKind{
-		"*":                     acl.HostEverywhere,
-		"10.0.0.1":              acl.HostOneAddress,
-		"::1":                   acl.HostOneAddress,
-		"fe80::1%eth0":          acl.HostOneAddress,
-		"::ffff:10.0.0.1":       acl.HostOneAddress,
-		"010.0.0.0/8":           acl.HostNetwork,
-		"10.0.0.0/08":           acl.HostNetwork,
-		"[2001:db8::]/32":       acl.HostNetwork,
-		"2001:db8::/+32":        acl.HostNetwork,
-		"fe80::1%1/64":          acl.HostNetwork,
-		"fe80::1%eth0/64":       acl.HostLinkNetwork,
-		"::ffff:10.0.0.0/104":   acl.HostUnreadable,
-		"10.0.0.0/33":           acl.HostUnreadable,
-		"10.0.0.0/255.0.0.0":    acl.HostUnreadable,
-		"example.com/24":        acl.HostUnreadable,
-		"/":                     acl.HostUnreadable,
-		"example.com":           acl.HostName,
-		"10.0.0.*":              acl.HostName,
-		"010.0.0.1":             acl.HostName,
-		"":                      acl.HostName,
-		strings.Repeat("1", 99): acl.HostName,
+	for text, want := range map[string]string{
+		"*":                     "everywhere",
+		"10.0.0.1":              "address",
+		"::1":                   "address",
+		"fe80::1%eth0":          "address",
+		"::ffff:10.0.0.1":       "address",
+		"010.0.0.0/8":           "network",
+		"10.0.0.0/08":           "network",
+		"[2001:db8::]/32":       "network",
+		"2001:db8::/+32":        "network",
+		"fe80::1%1/64":          "network",
+		"fe80::1%eth0/64":       "link network",
+		"::ffff:10.0.0.0/104":   "unreadable",
+		"10.0.0.0/33":           "unreadable",
+		"10.0.0.0/255.0.0.0":    "unreadable",
+		"example.com/24":        "unreadable",
+		"/":                     "unreadable",
+		"example.com":           "name",
+		"10.0.0.*":              "name",
+		"010.0.0.1":             "name",
+		"":                      "name",
+		strings.Repeat("1", 99): "name",
 	} {
 		t.Run(text, func(t *testing.T) {
 			h := acl.ParseHost(text)
-			assert.Equal(t, want, h.Kind())
-			assert.Equal(t, want == acl.HostUnreadable || want == acl.HostLinkNetwork, h.FailsClosed())
+			assert.Equal(t, want, kindOf(h))
+			assert.Equal(t, want == "unreadable" || want == "link network", h.FailsClosed())
 		})
 	}
 }
@@ -131,12 +147,44 @@ func FuzzParseHost(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		h := acl.ParseHost(text)
-		if h.Kind() != acl.HostNetwork {
+		if !h.Network().IsValid() {
 			return
+		}
+		if same := acl.ParseHost(h.Canonical()); same != h {
+			t.Fatalf("%q is %v, and its canonical text %q is %v", text, h, h.Canonical(), same)
 		}
 		first := h.Network().Addr()
 		if h.Network().Masked() != h.Network() || h.Contains(first) == (first == netip.IPv4Unspecified()) {
 			t.Fatalf("%q is parsed as %v", text, h.Network())
 		}
 	})
+}
+
+// TestCanonicalHosts has the texts that lint recommends.
+func TestCanonicalHosts(t *testing.T) {
+	for text, want := range map[string]string{
+		"*":                 "*",
+		"10.0.0.1":          "10.0.0.1",
+		"::1":               "0:0:0:0:0:0:0:1",
+		"::ffff:10.0.0.1":   "10.0.0.1",
+		"FE80::1%2":         "fe80:0:0:0:0:0:0:1%2",
+		"010.0.0.5/08":      "10.0.0.0/8",
+		"[2001:DB8::1]/+32": "2001:db8::/32",
+		"fe80::1%1/64":      "fe80::/64",
+		"::10.0.0.0/104":    "::a00:0/104",
+		"0:0:0:0:0:0:0:0/٠": "::/0",
+		"fe80::1%eth0/64":   "",
+		"10.0.0.0/33":       "",
+		"localhost":         "",
+		"010.0.0.1":         "",
+	} {
+		t.Run(text, func(t *testing.T) {
+			h := acl.ParseHost(text)
+			assert.Equal(t, want, h.Canonical())
+			if want != "" {
+				assert.Equal(t, want, acl.ParseHost(want).Canonical())
+				assert.Equal(t, h.Network(), acl.ParseHost(want).Network())
+			}
+		})
+	}
 }

@@ -2,25 +2,12 @@ package acl
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/resource"
 )
-
-// bindingObject is a binding in JSON. Its tags are the keys of fields, in that
-// order.
-type bindingObject struct {
-	ResourceType string `json:"resourceType"`
-	Name         string `json:"name"`
-	PatternType  string `json:"patternType"`
-	Principal    string `json:"principal"`
-	Host         string `json:"host"`
-	Operation    string `json:"operation"`
-	Permission   string `json:"permission"`
-}
 
 // MarshalJSON returns b as a JSON object of seven strings: resourceType, name,
 // patternType, principal, host, operation, permission. A binding that
@@ -33,7 +20,7 @@ func (b Binding) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON parses a JSON object as [Binding.MarshalJSON] writes it: each key
 // exactly once and no others, and each value a string that the parser of its type
-// accepts. The binding must pass [Binding.ValidateStored]. The error is a [ParseErrors]
+// accepts. Some release of Kafka must be able to store the binding: see [Read]. The error is a [ParseErrors]
 // with lines and columns in data. On error b is unchanged.
 func (b *Binding) UnmarshalJSON(data []byte) error {
 	text := string(data)
@@ -58,23 +45,21 @@ func (b *Binding) UnmarshalJSON(data []byte) error {
 
 func renderJSON(buf *bytes.Buffer, p resource.Pattern, entries []Entry) {
 	for _, e := range entries {
-		writeJSON(buf, bindingObject{
-			p.Type.String(), p.Name, p.PatternType.String(),
-			e.Principal, e.Host, e.Operation.String(), e.Permission.String(),
+		writeJSON(buf, lines.Binding{
+			ResourceType: p.Type.String(), Name: p.Name, PatternType: p.PatternType.String(),
+			Principal: e.Principal, Host: e.Host, Operation: e.Operation.String(), Permission: e.Permission.String(),
 		})
 		buf.WriteByte('\n')
 	}
 }
 
-// writeJSON appends v to buf, and escapes characters that JSON requires to be escaped
-// or that are not printable.
+// writeJSON appends v to buf, and escapes characters that are not printable.
 func writeJSON(buf *bytes.Buffer, v any) {
-	encoder := json.NewEncoder(lines.NewJSONWriter(buf))
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
+	text, err := lines.AppendObject(buf.AvailableBuffer(), v)
+	if err != nil {
 		panic(err) // v consists of strings only
 	}
-	buf.Truncate(buf.Len() - len("\n"))
+	buf.Write(text)
 }
 
 type jsonParser struct{}
@@ -121,7 +106,7 @@ func (o object) read(j *lines.JSON, b *Binding, problems *[]problem) *problem {
 		text, offset, wrong := j.String()
 		if wrong == nil {
 			f := o.fields[slices.Index(o.keys, key)]
-			*problems = append(*problems, b.setFields(fieldText{f, span{text, offset}})...)
+			*problems = append(*problems, b.setFields(fieldText{f, span{Text: text, Offset: offset}})...)
 		}
 		return wrong
 	})

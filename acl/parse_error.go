@@ -7,10 +7,6 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// MaxParseErrors is how many errors in one file [Read] reports. Nobody corrects more
-// mistakes one by one, and a hostile file must not fill memory with messages.
-const MaxParseErrors = 10_000
-
 // ParseError is an error at one position in a file. Text from the file is quoted and
 // truncated in its messages.
 type ParseError struct {
@@ -35,7 +31,7 @@ func (e *ParseError) Error() string {
 }
 
 // ParseErrors are all errors in a file, in the order of the file. There is at least
-// one. After [MaxParseErrors] errors, a last one has the number of errors that are not
+// one. After 10,000 errors, a last one has the number of errors that are not
 // shown, and no Expected.
 type ParseErrors []*ParseError
 
@@ -57,35 +53,27 @@ func (e ParseErrors) Unwrap() []error {
 	return list
 }
 
-// errorList collects the errors in a file, up to MaxParseErrors.
+// errorList collects the errors in a file.
 type errorList struct {
-	file     string
-	list     ParseErrors
-	leftOut  int
-	from, at int // line and column of the first error that is not shown
+	file string
+	lines.Capped[*ParseError]
 }
 
 func (l *errorList) add(line int, problems ...lines.Problem) {
 	for _, p := range problems {
-		if len(l.list) < MaxParseErrors {
-			l.list = append(l.list, &ParseError{l.file, line, p.Offset + 1, p.Found, p.Expected})
-			continue
-		}
-		if l.leftOut == 0 {
-			l.from, l.at = line, p.Offset+1
-		}
-		l.leftOut++
+		l.Add(&ParseError{l.file, line, p.Offset + 1, p.Found, p.Expected})
 	}
 }
 
 // err returns all errors, or nil if there are none.
 func (l *errorList) err() error {
 	switch {
-	case len(l.list) == 0:
+	case len(l.List) == 0:
 		return nil
-	case l.leftOut == 0:
-		return l.list
+	case l.More == 0:
+		return ParseErrors(l.List)
 	}
-	return append(l.list, &ParseError{l.file, l.from, l.at,
-		fmt.Sprintf("%d more errors not shown", l.leftOut), ""})
+	last := *l.Omitted
+	last.Found, last.Expected = fmt.Sprintf("%d more errors not shown", l.More), ""
+	return ParseErrors(append(l.List, &last))
 }

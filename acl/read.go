@@ -8,13 +8,10 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
-// MaxLineBytes is the maximum length of a line that [Read] accepts, without its line
-// break. A line of the ZooKeeper format contains a whole node, which is at most 1 MiB
-// unless ZooKeeper's jute.maxbuffer was raised.
-const MaxLineBytes = 1 << 20
-
 // Read reads all bindings from r, in the order of the file, including duplicates. Blank
-// lines are skipped. Every binding passes [Binding.ValidateStored]: any host that Kafka
+// lines are skipped. A line may have 1 MiB. Every binding is one that some
+// release of Kafka can have stored: its types, operation and permission are specific, its
+// name is not empty, and its principal has a colon. Any host that Kafka
 // can have stored is accepted.
 //
 // If anything in the file is wrong, no binding is returned. The error is then a
@@ -28,7 +25,7 @@ const MaxLineBytes = 1 << 20
 // Source: Kafka's AclCommand and AccessControlEntry.toString (text), AclEntry and
 // ZkData (ZooKeeper).
 func Read(r io.Reader, file string, format Format) ([]Binding, error) {
-	d := reader{lines: lines.NewReader(r, MaxLineBytes), errors: errorList{file: file}, texts: map[string]string{}}
+	d := reader{lines: lines.NewReader(r, lines.MaxBytes), errors: errorList{file: file}, texts: map[string]string{}}
 	if format != FormatAuto {
 		c, err := codecOf(format)
 		if err != nil {
@@ -85,7 +82,7 @@ func (d *reader) readLine(line string) []lines.Problem {
 func (d *reader) parseLine(line string) []lines.Problem {
 	old := len(d.bindings)
 	all, problems := d.parser.appendLine(d.bindings, line)
-	if len(problems) > 0 || len(d.errors.list) > 0 {
+	if len(problems) > 0 || len(d.errors.List) > 0 {
 		d.bindings = nil // they will not be returned
 		return problems
 	}

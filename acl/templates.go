@@ -2,67 +2,18 @@ package acl
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Template is a set of permissions for one kind of client: see [Template.Bindings]. The
-// zero Template is not valid.
-type Template uint8
-
-// The templates, with what they allow. "Own" resources are those whose names begin with
-// TemplateArgs.Name.
-const (
-	// Producer: Write, Describe and Create on the topics (kafka-acls --producer).
-	Producer Template = iota + 1
-	// IdempotentProducer: Producer plus IdempotentWrite on the cluster, which brokers
-	// before Kafka 3.0 require (kafka-acls --producer --idempotent).
-	IdempotentProducer
-	// TransactionalProducer: Producer plus Write and Describe on the transactional ids
-	// (kafka-acls --producer --transactional-id).
-	TransactionalProducer
-	// Consumer: Read and Describe on the topics, Read on the groups (kafka-acls
-	// --consumer).
-	Consumer
-	// ConnectWorker: Create on the cluster, Read and Write on the topics (those for
-	// configurations, offsets and status), Read on the group of the workers.
-	ConnectWorker
-	// SourceConnector: Write on the topics.
-	SourceConnector
-	// SinkConnector: Read on the topics, Read on the group "connect-" plus the name.
-	SinkConnector
-	// ConnectReporter: Create, Describe and Write on the topics to which a sink
-	// connector reports successes and errors. It creates missing topics.
-	//
-	// Checked against the ACLs in Confluent's own examples of managed sink connectors
-	// (terraform-provider-confluent, connectors/elasticsearch-sink-connector), which
-	// allow Create and Write on the topics of successes and of errors. Write implies
-	// Describe, which is listed as for a producer. No page of Confluent's was found
-	// that lists the ACLs of a reporter of self-managed workers.
-	ConnectReporter
-	// StreamsApplication: Read on the topics, Write on the output topics, if any; All
-	// on own topics and own groups, Write and Describe on own transactional ids. The
-	// name is the application.id.
-	StreamsApplication
-	// ShareConsumer: as Consumer, for the groups of share consumers.
-	ShareConsumer
-	// ExactlyOnceWorker: ConnectWorker plus Write and Describe on the transactional id
-	// "connect-cluster-" plus the group, for exactly.once.source.support.
-	ExactlyOnceWorker
-	// ExactlyOnceSource: Write on the topics; Read and Write on the only output topic,
-	// which holds the connector's offsets; Write and Describe on the transactional ids
-	// of the tasks: the group of the workers, the name of the connector and the number
-	// of the task, separated by hyphens.
-	ExactlyOnceSource
-)
-
-// MaxTemplateBindings is the maximum number of bindings from a template. It is also the
+// maxTemplateBindings is the maximum number of bindings from a template. It is also the
 // most that one request may create.
-const MaxTemplateBindings = 10_000
+const maxTemplateBindings = 10_000
 
-// TemplateArgs are the principals, hosts and resources of a [Template]. A list that the
+// TemplateArgs are the principals, hosts and resources of a template: see [TemplateBindings]. A list that the
 // template does not use must be empty. All others must not be empty, except Hosts and
 // OutputTopics.
 type TemplateArgs struct {
@@ -129,78 +80,104 @@ func ownName(prefix string) func(*TemplateArgs) []string {
 	}
 }
 
-// templateRow allows operations on the resources of a source.
-type templateRow struct {
+// grants allows operations on the resources of a source.
+type grants struct {
 	source     templateSource
 	operations []ops.Operation
 }
 
-var producing = templateRow{fromTopics, []ops.Operation{ops.Write, ops.Describe, ops.Create}}
-
-var connectWorker = []templateRow{
-	{theCluster, []ops.Operation{ops.Create}},
-	{fromTopics, []ops.Operation{ops.Read, ops.Write}},
-	{fromGroups, []ops.Operation{ops.Read}},
+// template is a set of permissions for one kind of client. "Own" resources are those
+// whose names begin with TemplateArgs.Name.
+type template struct {
+	name  string
+	lists []grants
 }
+
+var (
+	producing = grants{fromTopics, []ops.Operation{ops.Write, ops.Describe, ops.Create}}
+	consuming = []grants{
+		{fromTopics, []ops.Operation{ops.Read, ops.Describe}},
+		{fromGroups, []ops.Operation{ops.Read}},
+	}
+	connectWorker = []grants{
+		{theCluster, []ops.Operation{ops.Create}},
+		{fromTopics, []ops.Operation{ops.Read, ops.Write}},
+		{fromGroups, []ops.Operation{ops.Read}},
+	}
+)
 
 // templates lists what each template allows.
 //
 // Source: kafka-acls (AclCommand); Confluent's documentation of Kafka Connect security,
-// for the worker and the connectors; see ConnectReporter for the reporter; Kafka
-// Streams developer guide, "Streams Security".
-var templates = [...][]templateRow{
-	Producer:              {producing},
-	IdempotentProducer:    {producing, {theCluster, []ops.Operation{ops.IdempotentWrite}}},
-	TransactionalProducer: {producing, {fromTransactionalIDs, []ops.Operation{ops.Write, ops.Describe}}},
-	Consumer: {
-		{fromTopics, []ops.Operation{ops.Read, ops.Describe}},
-		{fromGroups, []ops.Operation{ops.Read}},
-	},
-	ConnectWorker:     connectWorker,
-	ShareConsumer:     {{fromTopics, []ops.Operation{ops.Read, ops.Describe}}, {fromGroups, []ops.Operation{ops.Read}}},
-	ExactlyOnceWorker: append(slices.Clip(connectWorker), templateRow{workerTransactionalIDs, []ops.Operation{ops.Write, ops.Describe}}),
-	ExactlyOnceSource: {
-		{fromTopics, []ops.Operation{ops.Write}},
-		{fromOutputTopics, []ops.Operation{ops.Read, ops.Write}},
-		{fromTransactionalIDs, []ops.Operation{ops.Write, ops.Describe}},
-	},
-	SourceConnector: {{fromTopics, []ops.Operation{ops.Write}}},
-	SinkConnector: {
+// for the worker and the connectors; Kafka Streams developer guide, "Streams Security".
+var templates = []template{
+	// kafka-acls --producer.
+	{"PRODUCER", []grants{producing}},
+	// Brokers before Kafka 3.0 require it (kafka-acls --producer --idempotent).
+	{"IDEMPOTENT_PRODUCER", []grants{producing, {theCluster, []ops.Operation{ops.IdempotentWrite}}}},
+	// kafka-acls --producer --transactional-id.
+	{"TRANSACTIONAL_PRODUCER", []grants{producing, {fromTransactionalIDs, []ops.Operation{ops.Write, ops.Describe}}}},
+	// kafka-acls --consumer.
+	{"CONSUMER", consuming},
+	// The topics are those for configurations, offsets and status; the group is that of the
+	// workers.
+	{"CONNECT_WORKER", connectWorker},
+	{"SOURCE_CONNECTOR", []grants{{fromTopics, []ops.Operation{ops.Write}}}},
+	// The group is "connect-" plus the name.
+	{"SINK_CONNECTOR", []grants{
 		{fromTopics, []ops.Operation{ops.Read}},
 		{connectorGroup, []ops.Operation{ops.Read}},
-	},
-	ConnectReporter: {{fromTopics, []ops.Operation{ops.Create, ops.Describe, ops.Write}}},
-	StreamsApplication: {
+	}},
+	// The topics are those to which a sink connector reports successes and errors. It creates
+	// missing topics.
+	//
+	// Checked against the ACLs in Confluent's own examples of managed sink connectors
+	// (terraform-provider-confluent, connectors/elasticsearch-sink-connector), which
+	// allow Create and Write on the topics of successes and of errors. Write implies
+	// Describe, which is listed as for a producer. No page of Confluent's was found
+	// that lists the ACLs of a reporter of self-managed workers.
+	{"CONNECT_REPORTER", []grants{{fromTopics, []ops.Operation{ops.Create, ops.Describe, ops.Write}}}},
+	// The name is the application.id; output topics are optional.
+	{"STREAMS_APPLICATION", []grants{
 		{fromTopics, []ops.Operation{ops.Read}},
 		{fromOutputTopics, []ops.Operation{ops.Write}},
 		{ownTopics, []ops.Operation{ops.All}},
 		{ownGroups, []ops.Operation{ops.All}},
 		{ownTransactionalIDs, []ops.Operation{ops.Write, ops.Describe}},
-	},
+	}},
+	// The groups are those of share consumers.
+	{"SHARE_CONSUMER", consuming},
+	// For exactly.once.source.support: the transactional id is "connect-cluster-" plus the group.
+	{"EXACTLY_ONCE_WORKER", append(slices.Clip(connectWorker), grants{workerTransactionalIDs, []ops.Operation{ops.Write, ops.Describe}})},
+	// The only output topic holds the connector's offsets. The transactional ids are those of
+	// the tasks: the group of the workers, the name of the connector and the number of the
+	// task, separated by hyphens.
+	{"EXACTLY_ONCE_SOURCE", []grants{
+		{fromTopics, []ops.Operation{ops.Write}},
+		{fromOutputTopics, []ops.Operation{ops.Read, ops.Write}},
+		{fromTransactionalIDs, []ops.Operation{ops.Write, ops.Describe}},
+	}},
 }
 
-var templateNames = enum.Names{"UNKNOWN", "PRODUCER", "IDEMPOTENT_PRODUCER", "TRANSACTIONAL_PRODUCER", "CONSUMER",
-	"CONNECT_WORKER", "SOURCE_CONNECTOR", "SINK_CONNECTOR", "CONNECT_REPORTER", "STREAMS_APPLICATION",
-	"SHARE_CONSUMER", "EXACTLY_ONCE_WORKER", "EXACTLY_ONCE_SOURCE"}
-
-// ParseTemplate parses the name of a template. Case is ignored and underscores are
-// optional: "STREAMS_APPLICATION", "StreamsApplication". On error the result is the
-// zero Template.
-func ParseTemplate(s string) (Template, error) {
-	code, err := templateNames.ParseFold("template", s)
-	return Template(code), err
-}
-
-// String returns the name of t, such as "STREAMS_APPLICATION", or "Template(99)" for an
-// unknown value.
-func (t Template) String() string { return templateNames.String("Template", int(t)) }
-
-// Bindings returns the bindings of t for args, sorted and without duplicates: one for
-// each principal, host, resource and operation. To undo a template, remove the same
-// bindings. On error the result is nil. The error is an [*InvalidError] for missing or
-// unused arguments, for a binding that Kafka would not create ([Binding.ValidateNew]),
-// and for more than [MaxTemplateBindings] bindings.
-func (t Template) Bindings(args TemplateArgs) ([]Binding, error) {
+// TemplateBindings returns the bindings of a template for args, sorted and without
+// duplicates: one for each principal, host, resource and operation that the kind of client
+// needs. The templates are "PRODUCER", "IDEMPOTENT_PRODUCER", "TRANSACTIONAL_PRODUCER",
+// "CONSUMER" and "SHARE_CONSUMER"; "STREAMS_APPLICATION"; and for Kafka Connect
+// "CONNECT_WORKER", "SOURCE_CONNECTOR", "SINK_CONNECTOR", "CONNECT_REPORTER",
+// "EXACTLY_ONCE_WORKER" and "EXACTLY_ONCE_SOURCE". To undo a template, remove the same bindings. On error the result is nil. The error
+// is an [*InvalidError] for any other name, for missing or unused
+// arguments, for a binding that Kafka would not create ([Binding.ValidateNew]), and for more
+// than 10,000 bindings.
+func TemplateBindings(name string, args TemplateArgs) ([]Binding, error) {
+	i := slices.IndexFunc(templates, func(t template) bool { return t.name == name })
+	if i < 0 {
+		names := make([]string, len(templates))
+		for i, t := range templates {
+			names[i] = t.name
+		}
+		return nil, invalid("template", "%s is not known: expected one of %s", enum.Quote(name), strings.Join(names, ", "))
+	}
+	t := &templates[i]
 	if err := t.validate(&args); err != nil {
 		return nil, err
 	}
@@ -211,8 +188,8 @@ func (t Template) Bindings(args TemplateArgs) ([]Binding, error) {
 		args.PatternType = resource.Literal
 	}
 	var list []Binding
-	for _, row := range templates[t] {
-		more, err := row.bindings(&args, MaxTemplateBindings-len(list))
+	for _, g := range t.lists {
+		more, err := g.bindings(&args, maxTemplateBindings-len(list))
 		if err != nil {
 			return nil, err
 		}
@@ -223,13 +200,10 @@ func (t Template) Bindings(args TemplateArgs) ([]Binding, error) {
 }
 
 // validate returns an error for a missing or unused argument.
-func (t Template) validate(args *TemplateArgs) error {
-	if t == 0 || int(t) >= len(templates) {
-		return invalid("template", "%v is not known: expected one of %v", t, templateNames[1:])
-	}
+func (t *template) validate(args *TemplateArgs) error {
 	used := map[string]bool{}
-	for _, row := range templates[t] {
-		used[templateSources[row.source].argument] = true
+	for _, g := range t.lists {
+		used[templateSources[g.source].argument] = true
 	}
 	if len(args.Principals) == 0 {
 		return invalid("Principals", "the list is empty: expected at least one principal")
@@ -238,17 +212,17 @@ func (t Template) validate(args *TemplateArgs) error {
 		switch given := len(s.names(args)) > 0; {
 		case s.argument == "":
 		case given && !used[s.argument]:
-			return invalid(s.argument, "%v does not use it: leave it empty", t)
+			return invalid(s.argument, "%s does not use it: leave it empty", t.name)
 		case !given && used[s.argument] && !s.optional:
-			return invalid(s.argument, "%v requires it", t)
+			return invalid(s.argument, "%s requires it", t.name)
 		}
 	}
 	return nil
 }
 
 // bindings returns at most limit bindings, or an error.
-func (r templateRow) bindings(args *TemplateArgs, limit int) (list []Binding, err error) {
-	s := templateSources[r.source]
+func (g grants) bindings(args *TemplateArgs, limit int) (list []Binding, err error) {
+	s := templateSources[g.source]
 	pattern := resource.Pattern{Type: s.typ, PatternType: s.pattern}
 	if pattern.PatternType == resource.PatternUnknown {
 		pattern.PatternType = args.PatternType
@@ -256,13 +230,13 @@ func (r templateRow) bindings(args *TemplateArgs, limit int) (list []Binding, er
 	for _, pattern.Name = range s.names(args) {
 		for _, who := range args.Principals {
 			for _, host := range args.Hosts {
-				for _, op := range r.operations {
+				for _, op := range g.operations {
 					b := Binding{pattern, Entry{Principal: who, Host: host, Operation: op, Permission: Allow}}
-					if err := b.ValidateNew(); err != nil {
+					if err := b.ValidateNew(0); err != nil {
 						return nil, err
 					}
 					if len(list) == limit {
-						return nil, invalid("args", "they make more than %d bindings: use several calls", MaxTemplateBindings)
+						return nil, invalid("args", "they make more than %d bindings: use several calls", maxTemplateBindings)
 					}
 					list = append(list, b)
 				}

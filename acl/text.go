@@ -71,7 +71,7 @@ type textParser struct {
 func newTextParser() lineParser { return &textParser{} }
 
 func (p *textParser) appendLine(dst []Binding, line string) ([]Binding, []problem) {
-	text := span{line, 0}
+	text := span{Text: line, Offset: 0}
 	if entry, ok := cutIndent(text); ok {
 		return p.appendEntry(dst, trimOneSpace(entry))
 	}
@@ -87,16 +87,16 @@ func (p *textParser) appendLine(dst []Binding, line string) ([]Binding, []proble
 // first entry of a resource, also a space.
 func cutIndent(line span) (span, bool) {
 	indented := line
-	if strings.HasPrefix(line.text, " \t") {
-		_, indented = line.cut(1, 0)
+	if strings.HasPrefix(line.Text, " \t") {
+		indented = line.From(1)
 	}
-	return indented.cutPrefix("\t")
+	return indented.CutPrefix("\t")
 }
 
 // trimOneSpace removes the space that kafka-acls before 4.1 prints after headings and
 // after the last entry of a resource.
 func trimOneSpace(line span) span {
-	line, _ = line.cutSuffix(" ")
+	line, _ = line.CutSuffix(" ")
 	return line
 }
 
@@ -104,59 +104,59 @@ func trimOneSpace(line span) span {
 // with a line break can therefore forge or break lines, and other control characters
 // can deceive the reader of a dump.
 func findControl(s span) *problem {
-	i := strings.IndexFunc(s.text, unicode.IsControl)
+	i := strings.IndexFunc(s.Text, unicode.IsControl)
 	if i < 0 {
 		return nil
 	}
-	r, _ := utf8.DecodeRuneInString(s.text[i:])
-	_, at := s.cut(i, 0)
-	return at.problem("control character "+strconv.QuoteRune(r),
+	r, _ := utf8.DecodeRuneInString(s.Text[i:])
+	at := s.From(i)
+	return at.Problem("control character "+strconv.QuoteRune(r),
 		"only printable text: use the json format for other names")
 }
 
 // heading parses a heading: the resource or principal of the entries below it.
 func (p *textParser) heading(line span) []problem {
-	if body, ok := line.cutPrefix(principalHeading); ok {
+	if body, ok := line.CutPrefix(principalHeading); ok {
 		p.headed = false // a resource must follow
 		if wrong := missingEnd(body, "`"); wrong != nil {
 			return []problem{*wrong}
 		}
 		return nil
 	}
-	body, ok := line.cutPrefix(currentHeading)
+	body, ok := line.CutPrefix(currentHeading)
 	if !ok {
-		body, ok = line.cutPrefix(addingHeading)
+		body, ok = line.CutPrefix(addingHeading)
 	}
 	if !ok {
-		return []problem{*line.unlike("a heading such as " + currentHeading + pattern24Example +
-			"`: or, after a tab, an entry such as " + entryForm24.example)}
+		return []problem{*line.Unlike("", "a heading such as "+currentHeading+pattern24Example+
+			"`: or, after a tab, an entry such as "+entryForm24.example)}
 	}
 	return p.resourceHeading(body)
 }
 
 // missingEnd returns the error for a line that does not end in suffix.
 func missingEnd(s span, suffix string) *problem {
-	if strings.HasSuffix(s.text, suffix) {
+	if strings.HasSuffix(s.Text, suffix) {
 		return nil
 	}
-	if trimmed := strings.TrimRight(s.text, " "); strings.HasSuffix(trimmed, suffix) {
-		_, spaces := s.cut(len(trimmed), 0)
-		return spaces.problem("more than one space at the end of the line", "at most one after "+strconv.Quote(suffix))
+	if trimmed := strings.TrimRight(s.Text, " "); strings.HasSuffix(trimmed, suffix) {
+		spaces := s.From(len(trimmed))
+		return spaces.Problem("more than one space at the end of the line", "at most one after "+strconv.Quote(suffix))
 	}
-	return s.end().problem("the end of the line", strconv.Quote(suffix)+" before it")
+	return s.End().Problem("the end of the line", strconv.Quote(suffix)+" before it")
 }
 
 // resourceHeading parses the text after the opening backquote.
 func (p *textParser) resourceHeading(body span) []problem {
 	p.form = &entryForm09
-	since24 := strings.HasPrefix(body.text, pattern24)
+	since24 := strings.HasPrefix(body.Text, pattern24)
 	if since24 {
 		p.form = &entryForm24
 	}
 	if wrong := missingEnd(body, "`:"); wrong != nil {
 		return []problem{*wrong}
 	}
-	name, _ := body.cutSuffix("`:")
+	name, _ := body.CutSuffix("`:")
 	if since24 {
 		return p.pattern24(name)
 	}
@@ -167,12 +167,12 @@ func (p *textParser) resourceHeading(body span) []problem {
 // patternType=LITERAL)". The type is first and contains no comma, and the pattern type
 // is last, so the name may contain anything.
 func (p *textParser) pattern24(s span) []problem {
-	inner, closed := s.cutSuffix(")")
-	inner, _ = inner.cutPrefix(pattern24)
-	inner, patternType, typed := inner.cutLast(", patternType=")
-	typ, name, named := inner.cutFirst(", name=")
+	inner, closed := s.CutSuffix(")")
+	inner, _ = inner.CutPrefix(pattern24)
+	inner, patternType, typed := inner.CutLast(", patternType=")
+	typ, name, named := inner.Cut(", name=")
 	if !closed || !typed || !named {
-		return []problem{*s.unlike("a resource such as " + pattern24Example)}
+		return []problem{*s.Unlike("", "a resource such as "+pattern24Example)}
 	}
 	return p.resource.setFields(fieldText{resourceTypeField, typ}, fieldText{nameField, name}, fieldText{patternTypeField, patternType})
 }
@@ -184,12 +184,12 @@ func (p *textParser) pattern24(s span) []problem {
 //
 // Source: kafka.security.auth.Resource.toString.
 func (p *textParser) pattern09(s span) []problem {
-	typ, name, ok := s.cutFirst(":")
+	typ, name, ok := s.Cut(":")
 	if !ok {
-		return []problem{*s.unlike("a resource such as " + pattern24Example + " or Topic:orders")}
+		return []problem{*s.Unlike("", "a resource such as "+pattern24Example+" or Topic:orders")}
 	}
-	patternType := span{resource.Literal.String(), name.offset}
-	if before, after, ok := name.cutFirst(":"); ok && isSpecific(before.text) {
+	patternType := span{Text: resource.Literal.String(), Offset: name.Offset}
+	if before, after, ok := name.Cut(":"); ok && isSpecific(before.Text) {
 		patternType, name = before, after
 	}
 	return p.resource.setFields(fieldText{resourceTypeField, typ}, fieldText{nameField, name}, fieldText{patternTypeField, patternType})
@@ -207,7 +207,7 @@ func (p *textParser) appendEntry(dst []Binding, entry span) ([]Binding, []proble
 	}
 	var problems []problem
 	if !p.headed {
-		problems = append(problems, *entry.problem("an entry before any resource",
+		problems = append(problems, *entry.Problem("an entry before any resource",
 			"a heading above it, such as "+currentHeading+pattern24Example+"`:"))
 		*p = textParser{headed: true, resource: standIn} // report it only once
 	}
@@ -225,7 +225,7 @@ func (p *textParser) appendEntry(dst []Binding, entry span) ([]Binding, []proble
 }
 
 func formOf(entry span) *entryForm {
-	if strings.HasPrefix(entry.text, entryForm24.prefix) {
+	if strings.HasPrefix(entry.Text, entryForm24.prefix) {
 		return &entryForm24
 	}
 	return &entryForm09
@@ -233,19 +233,19 @@ func formOf(entry span) *entryForm {
 
 // split splits an entry into its fields.
 func (f *entryForm) split(entry span) ([]fieldText, *problem) {
-	rest, ok := entry.cutPrefix(f.prefix)
+	rest, ok := entry.CutPrefix(f.prefix)
 	if !ok {
-		return nil, entry.unlike("an entry such as " + f.example)
+		return nil, entry.Unlike("", "an entry such as "+f.example)
 	}
 	if wrong := missingEnd(rest, f.suffix); wrong != nil {
 		return nil, wrong
 	}
-	rest, _ = rest.cutSuffix(f.suffix)
+	rest, _ = rest.CutSuffix(f.suffix)
 	texts := make([]fieldText, 0, len(f.fields)+1)
 	for _, s := range f.fields {
-		before, after, ok := rest.cutLast(s.by)
+		before, after, ok := rest.CutLast(s.by)
 		if !ok {
-			return nil, rest.problem(enum.Quote(rest.text)+" without "+strconv.Quote(s.by), "an entry such as "+f.example)
+			return nil, rest.Problem(enum.Quote(rest.Text)+" without "+strconv.Quote(s.by), "an entry such as "+f.example)
 		}
 		texts = append(texts, fieldText{s.field, after})
 		rest = before

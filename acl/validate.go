@@ -2,6 +2,7 @@ package acl
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
@@ -11,21 +12,50 @@ import (
 )
 
 // InvalidError says which field of a binding or a filter Kafka would refuse, and what
-// is expected. Kafka's answer is ops.InvalidRequest.
+// is expected.
 type InvalidError struct {
 	Field string // as Kafka names it: "resourceType", "name", "patternType", "principal", "host", "operation", "permissionType", "patternFilter", "entryFilter"
 	Msg   string // what is wrong and what is expected; input is quoted and truncated
+
+	code  ops.ErrorCode // if it is not ops.InvalidRequest
+	kafka string        // the message of Kafka's answer, if it has one
 }
 
 // Error returns "invalid <field>: <message>".
 func (e *InvalidError) Error() string { return "invalid " + e.Field + ": " + e.Msg }
 
-func invalid(field, format string, args ...any) error {
+// Code returns the error code of Kafka's answer: ops.UnsupportedVersion for a network
+// before 4.4-IV1 (KIP-1276), and ops.InvalidRequest for everything else.
+func (e *InvalidError) Code() ops.ErrorCode {
+	if e.code != ops.None {
+		return e.code
+	}
+	return ops.InvalidRequest
+}
+
+// KafkaMessage returns the error message of Kafka's answer to a request, such as "Host
+// pattern cannot be null or empty". Where Kafka refuses nothing, or fails as a whole
+// (values that are only for filters), it is that of Error. It can contain the text that is
+// refused, in full.
+func (e *InvalidError) KafkaMessage() string {
+	if e.kafka != "" {
+		return e.kafka
+	}
+	return e.Error()
+}
+
+func invalid(field, format string, args ...any) *InvalidError {
 	return &InvalidError{Field: field, Msg: fmt.Sprintf(format, args...)}
 }
 
+// as returns e with the message of Kafka's answer.
+func (e *InvalidError) as(format string, args ...any) *InvalidError {
+	e.kafka = fmt.Sprintf(format, args...)
+	return e
+}
+
 // Validate returns, as an [*InvalidError], the first reason why Kafka 4.4 would not
-// create b, or nil. It makes the checks of [Binding.ValidateStored] and checks the
+// create b, or nil. It checks what Kafka checks of any stored ACL (see [Read]) and the
 // host: it must not be empty, and with a slash it must be a network (KIP-1276) in the
 // grammar of [ParseHost]. A network whose zone is the name of an interface is refused,
 // because only brokers with that interface accept it.
@@ -37,26 +67,27 @@ func invalid(field, format string, args ...any) error {
 // Source: Kafka's constructors of ResourcePattern and AccessControlEntry,
 // AclControlManager.validateNewAcl.
 func (b Binding) Validate() error {
-	if err := b.ValidateStored(); err != nil {
+	if err := b.validateStored(); err != nil {
 		return err
 	}
-	return validateHost(b.Entry.Host)
+	return validateHost(b.Entry.Host, 0)
 }
 
-// ValidateStored returns, as an [*InvalidError], the first reason why no release of
+// validateStored returns, as an [*InvalidError], the first reason why no release of
 // Kafka can have stored b, or nil. Files are read with this check. It makes the checks
 // of Kafka 4.2, in its order: types, operation and permission are specific, the name is
 // not empty, and the principal has a colon. Hosts are not checked: releases before 4.4
 // store any text, and 4.4 keeps it.
-func (b Binding) ValidateStored() error {
+func (b Binding) validateStored() error {
 	if err := b.ValidateTypes(); err != nil {
 		return err
 	}
 	if b.Pattern.Name == "" {
-		return invalid("name", "it is empty: expected a resource name, or %q for all", resource.Wildcard)
+		return invalid("name", "it is empty: expected a resource name, or %q for all", resource.Wildcard).as("Invalid empty resource name")
 	}
 	if _, err := principal.Parse(b.Entry.Principal); err != nil {
-		return invalid("principal", "%v", err)
+		return invalid("principal", "%v", err).
+			as("Could not parse principal from `%s` (no colon is present separating the principal type from the principal name)", b.Entry.Principal)
 	}
 	return nil
 }
@@ -97,13 +128,23 @@ func (b Binding) ValidateTypes() error {
 	return nil
 }
 
-func validateHost(host string) error {
+// validateHost makes the checks of a controller whose metadata version is at.
+//
+// Source: Kafka 4.4's AclControlManager.validateHostPattern.
+func validateHost(host string, at MetadataVersion) error {
 	if host == "" {
-		return invalid("host", "it is empty: expected an address, or %q for all", WildcardHost)
+		return invalid("host", "it is empty: expected an address, or %q for all", WildcardHost).as("Host pattern cannot be null or empty")
 	}
-	if ParseHost(host).FailsClosed() {
+	if strings.Contains(host, "/") && !at.hasNetworks() {
+		e := invalid("host", "%s needs metadata version %v, and the cluster has %v: expected an address, or %q for all",
+			enum.Quote(host), networksVersion, at, WildcardHost).
+			as("CIDR-based ACL host patterns require metadata version %v or higher.", networksVersion)
+		e.code = ops.UnsupportedVersion
+		return e
+	}
+	if h := ParseHost(host); h.FailsClosed() {
 		return invalid("host", "%s is not a network in CIDR notation: expected an address, a slash and a mask length, such as 10.0.0.0/8",
-			enum.Quote(host))
+			enum.Quote(host)).as("Invalid CIDR notation '%s': %s", host, h.problem.reason(host))
 	}
 	return nil
 }
@@ -112,9 +153,9 @@ func validateHost(host string) error {
 // an unknown value.
 func (f Filter) Validate() error {
 	switch {
-	case f.Pattern.IsUnknown():
+	case resource.TypeFromCode(int8(f.Pattern.Type)) == resource.Unknown || resource.PatternTypeFromCode(int8(f.Pattern.PatternType)) == resource.PatternUnknown:
 		return invalid("patternFilter", "resource type %v and pattern type %v must both be known", f.Pattern.Type, f.Pattern.PatternType)
-	case f.Entry.IsUnknown():
+	case !f.Entry.Operation.IsKnown() || PermissionTypeFromCode(int8(f.Entry.Permission)) == PermissionUnknown:
 		return invalid("entryFilter", "operation %v and permission type %v must both be known", f.Entry.Operation, f.Entry.Permission)
 	}
 	return nil

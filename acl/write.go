@@ -10,16 +10,17 @@ import (
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // Write writes bindings to w in a format other than FormatAuto, in the order given.
 // Adjacent bindings with the same pattern share a heading. FormatZooKeeper, which has
-// one line per resource, is written in the order of [ComparePatterns].
+// one line per resource, is written in the order of [comparePatterns].
 //
 // All output is read back before any of it is written to w. If a binding would not be
 // read back unchanged, because it is not valid or the format cannot represent its text,
-// nothing is written. The error then names each such binding (up to [MaxParseErrors]).
+// nothing is written. The error then names each such binding (up to 10,000).
 // An error of w is returned unchanged. Memory grows with the size of the output.
 func Write(w io.Writer, format Format, bindings iter.Seq[Binding]) error {
 	c, err := codecOf(format)
@@ -28,7 +29,7 @@ func Write(w io.Writer, format Format, bindings iter.Seq[Binding]) error {
 	}
 	list := slices.Collect(bindings)
 	if c.onePlace {
-		slices.SortStableFunc(list, func(a, b Binding) int { return ComparePatterns(a.Pattern, b.Pattern) })
+		slices.SortStableFunc(list, func(a, b Binding) int { return comparePatterns(a.Pattern, b.Pattern) })
 	}
 	var buf bytes.Buffer
 	for p, entries := range resources(list) {
@@ -93,7 +94,7 @@ func renderChecked(format Format, p resource.Pattern, entries []Entry) ([]byte, 
 func refusal(list []Binding, format Format) error {
 	var refused []error
 	check := func(p resource.Pattern, entries []Entry) {
-		if len(refused) == MaxParseErrors {
+		if len(refused) == lines.MaxErrors {
 			return
 		}
 		if _, err := renderChecked(format, p, entries); err != nil {

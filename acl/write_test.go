@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -110,7 +111,7 @@ func TestWriteRefusesWhatItCouldNotReadBack(t *testing.T) {
 		{topic(`a {"b`, "User:a"), node},
 		{topic(`a {"version":1,"acls":[]}`, "User:a"), node},
 		{topic(`a, name=b, patternType=PREFIXED)`, "User:a"), nil},
-		{topic(strings.Repeat("n", acl.MaxLineBytes), "User:a"), inAll},
+		{topic(strings.Repeat("n", lines.MaxBytes), "User:a"), inAll},
 	} {
 		t.Run(fmt.Sprint(test.binding), func(t *testing.T) {
 			for _, format := range formats {
@@ -136,10 +137,10 @@ func TestWriteNamesEveryBindingThatItRefuses(t *testing.T) {
 	assert.EqualError(t, err, want, "Write writes %q, error\n%v\nwant\n%s", buf.String(), err, want)
 	assert.LessOrEqual(t, buf.Len(), 0, "Write writes %q, error\n%v\nwant\n%s", buf.String(), err, want)
 
-	many := slices.Repeat([]acl.Binding{topic("a\nb", "User:a")}, acl.MaxParseErrors+1)
+	many := slices.Repeat([]acl.Binding{topic("a\nb", "User:a")}, lines.MaxErrors+1)
 	err = acl.Write(&buf, acl.FormatText, slices.Values(many))
-	lines := strings.Count(err.Error(), "\n") + 1
-	assert.Equal(t, acl.MaxParseErrors, lines, "%d bindings are refused with %d errors", len(many), lines)
+	n := strings.Count(err.Error(), "\n") + 1
+	assert.Equal(t, lines.MaxErrors, n, "%d bindings are refused with %d errors", len(many), n)
 }
 
 func TestWriteNamesTheResourceWhoseLineIsTooLong(t *testing.T) {
@@ -218,7 +219,7 @@ func TestWriteThenReadIsTheSame(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		list := rapid.SliceOfN(anyBinding, 0, 3).Draw(rt, "bindings")
 		valid := !slices.ContainsFunc(list, func(b acl.Binding) bool {
-			return b.ValidateStored() != nil || strings.ToValidUTF8(b.String(), "") != b.String()
+			return acl.ValidateStored(b) != nil || strings.ToValidUTF8(b.String(), "") != b.String()
 		})
 		for _, format := range formats {
 			var buf bytes.Buffer

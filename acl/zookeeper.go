@@ -77,12 +77,12 @@ func newZooKeeperParser() lineParser { return zooKeeperParser{} }
 func (zooKeeperParser) appendLine(dst []Binding, line string) ([]Binding, []problem) {
 	// A name that contains " {" is cut too early here; the rest is then not a valid
 	// document.
-	path, document, ok := span{line, 0}.cutFirst(" {")
+	path, document, ok := span{Text: line, Offset: 0}.Cut(" {")
 	if !ok {
-		return dst, []problem{*path.end().problem("the end of the line",
+		return dst, []problem{*path.End().Problem("the end of the line",
 			`a node's path, a space and its document, such as `+literalPath+`Topic/orders {"version":1,"acls":[]}`)}
 	}
-	document = span{line[document.offset-1:], document.offset - 1}
+	document = span{Text: line[document.Offset-1:], Offset: document.Offset - 1}
 	pattern, problems := readPath(path)
 	dst, wrong := appendDocument(dst, pattern, document)
 	return dst, append(problems, wrong...)
@@ -91,18 +91,18 @@ func (zooKeeperParser) appendLine(dst []Binding, line string) ([]Binding, []prob
 // readPath returns a valid binding with the pattern of a node.
 func readPath(path span) (Binding, []problem) {
 	b := standIn
-	patternType := span{resource.Literal.String(), path.offset}
-	rest, ok := path.cutPrefix(literalPath)
+	patternType := span{Text: resource.Literal.String(), Offset: path.Offset}
+	rest, ok := path.CutPrefix(literalPath)
 	if !ok {
 		rest, ok = cutExtended(path)
-		patternType.text = resource.Prefixed.String()
+		patternType.Text = resource.Prefixed.String()
 	}
 	if !ok {
-		return b, []problem{*path.unlike("a path below " + literalPath + " or " + extendedPath + prefixed + "/")}
+		return b, []problem{*path.Unlike("", "a path below "+literalPath+" or "+extendedPath+prefixed+"/")}
 	}
-	typ, name, ok := rest.cutFirst("/")
-	if !ok || !isNodeOfType(typ.text) {
-		return b, []problem{*typ.unlike("the node of a resource type, one of " + typeNodes() + ", and a name below it")}
+	typ, name, ok := rest.Cut("/")
+	if !ok || !isNodeOfType(typ.Text) {
+		return b, []problem{*typ.Unlike("", "the node of a resource type, one of "+typeNodes()+", and a name below it")}
 	}
 	if wrong := findForbidden(name); wrong != nil {
 		return b, []problem{*wrong}
@@ -112,9 +112,9 @@ func readPath(path span) (Binding, []problem) {
 
 // cutExtended returns the part of path after the node of the prefixed patterns.
 func cutExtended(path span) (span, bool) {
-	rest, below := path.cutPrefix(extendedPath)
-	patternType, rest, deeper := rest.cutFirst("/")
-	return rest, below && deeper && strings.EqualFold(patternType.text, prefixed)
+	rest, below := path.CutPrefix(extendedPath)
+	patternType, rest, deeper := rest.Cut("/")
+	return rest, below && deeper && strings.EqualFold(patternType.Text, prefixed)
 }
 
 func isNodeOfType(node string) bool {
@@ -142,10 +142,10 @@ var forbiddenRanges = []struct{ from, to rune }{
 // cannot come from ZooKeeper.
 func findForbidden(name span) *problem {
 	const expected = "a name that is allowed in ZooKeeper: use the json format for other names"
-	if name.text == "." || name.text == ".." {
-		return name.unlike(expected)
+	if name.Text == "." || name.Text == ".." {
+		return name.Unlike("", expected)
 	}
-	i := strings.IndexFunc(name.text, func(r rune) bool {
+	i := strings.IndexFunc(name.Text, func(r rune) bool {
 		for _, forbidden := range forbiddenRanges {
 			if forbidden.from <= r && r <= forbidden.to {
 				return true
@@ -156,15 +156,15 @@ func findForbidden(name span) *problem {
 	if i < 0 {
 		return nil
 	}
-	r, _ := utf8.DecodeRuneInString(name.text[i:])
-	_, at := name.cut(i, 0)
-	return at.problem("the character "+strconv.QuoteRune(r)+" in a name", expected)
+	r, _ := utf8.DecodeRuneInString(name.Text[i:])
+	at := name.From(i)
+	return at.Problem("the character "+strconv.QuoteRune(r)+" in a name", expected)
 }
 
 // appendDocument appends the bindings of a node's document to dst, with the pattern of
 // on, which is a valid binding.
 func appendDocument(dst []Binding, on Binding, document span) ([]Binding, []problem) {
-	j := lines.NewJSON(document.text, document.offset)
+	j := lines.NewJSON(document.Text, document.Offset)
 	var problems []problem
 	readACL := func() *problem {
 		b := on

@@ -32,6 +32,10 @@
 //     distinguished from a complete one.
 //   - [Apply] replaces the set in force in one transaction, or leaves it in force and
 //     returns an [*ApplyError]. A missing file is an error, not the empty set.
+//   - A store that follows a file has no other ACLs, so that a change of the file cannot drop
+//     any: nothing else can change the store, and a store that has ACLs cannot begin to follow a
+//     file. To begin with the ACLs of a file and then change them in the store, fill it once
+//     with the result of [Load].
 //
 // # Files
 //

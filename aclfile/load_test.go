@@ -259,7 +259,7 @@ func TestApplyKeepsWhatIsInForce(t *testing.T) {
 		assert.ErrorContains(t, err, "generation 1 stays in force", "%s: Apply", test.name)
 		wantInForce(t, store, 1, set("a", 3))
 	}
-	assert.True(t, store.Check(snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr("1.2.3.4")}, ops.Read, resource.Topic, "topic-1").Allowed(), "the set in force no longer decides")
+	assert.True(t, store.Load().Check(snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr("1.2.3.4")}, ops.Read, resource.Topic, "topic-1").Allowed(), "the set in force no longer decides")
 }
 
 // Before the first file is applied, a store denies everything.

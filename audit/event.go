@@ -69,3 +69,16 @@ func level(allowed bool, c *Call) slog.Level {
 type Handler interface {
 	Handle(e *Event) error
 }
+
+// BatchHandler is a Handler that can record several events at once, for example in one
+// write or one request. A [Queue] passes it up to [MaxBatch] events.
+type BatchHandler interface {
+	Handler
+	// HandleBatch records events, in order. It returns how many it has recorded, and an
+	// error unless that is all of them. It must not keep the slice.
+	HandleBatch(events []Event) (recorded int, err error)
+}
+
+// MaxBatch is the largest number of events in one call of a [BatchHandler]: enough that the
+// cost of the call does not count, and few enough that they fit in one request of a megabyte.
+const MaxBatch = 256

@@ -1,14 +1,10 @@
 package audit
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -18,35 +14,25 @@ import (
 
 // eventObject is an event in JSON: the question, the answer, and the request.
 type eventObject struct {
-	Time         string     `json:"time,omitempty"`
-	Allowed      bool       `json:"allowed"`
-	Reason       string     `json:"reason"`
-	Principal    string     `json:"principal"`
-	Groups       []string   `json:"groups,omitempty"`
-	Host         string     `json:"host"`
-	Operation    string     `json:"operation"`
-	ResourceType string     `json:"resourceType"`
-	Name         string     `json:"name"` // empty if byType is set
-	ByType       bool       `json:"byType,omitempty"`
-	Request      string     `json:"request"`
-	ClientID     string     `json:"clientId,omitempty"`
-	Correlation  int32      `json:"correlationId,omitempty"`
-	References   int        `json:"references,omitempty"`
-	Generation   uint64     `json:"generation"`
-	ACL          *aclObject `json:"acl,omitempty"` // the ACL that decided
-}
-
-// aclObject is an ACL with the keys of acl.Binding.MarshalJSON. That method refuses
-// ACLs that Kafka would not create. A log must be able to hold them, because earlier
-// releases created some.
-type aclObject struct {
-	ResourceType string `json:"resourceType"`
-	Name         string `json:"name"`
-	PatternType  string `json:"patternType"`
-	Principal    string `json:"principal"`
-	Host         string `json:"host"`
-	Operation    string `json:"operation"`
-	Permission   string `json:"permission"`
+	Time         string   `json:"time,omitempty"`
+	Allowed      bool     `json:"allowed"`
+	Reason       string   `json:"reason"`
+	Principal    string   `json:"principal"`
+	Groups       []string `json:"groups,omitempty"`
+	Host         string   `json:"host"`
+	Operation    string   `json:"operation"`
+	ResourceType string   `json:"resourceType"`
+	Name         string   `json:"name"` // empty if byType is set
+	ByType       bool     `json:"byType,omitempty"`
+	Request      string   `json:"request"`
+	ClientID     string   `json:"clientId,omitempty"`
+	Correlation  int32    `json:"correlationId,omitempty"`
+	References   int      `json:"references,omitempty"`
+	Generation   uint64   `json:"generation"`
+	// ACL is the ACL that decided, with the keys of acl.Binding.MarshalJSON. That method
+	// refuses ACLs that Kafka would not create. A log must be able to hold them, because
+	// earlier releases created some.
+	ACL *lines.Binding `json:"acl,omitempty"`
 }
 
 // AppendJSON appends e as one line of JSON, without a line break, and returns the
@@ -82,47 +68,12 @@ func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 	}
 	if b, ok := e.Decision.Binding(); ok {
 		p, e := b.Pattern, b.Entry
-		o.ACL = &aclObject{p.Type.String(), p.Name, p.PatternType.String(), e.Principal, e.Host, e.Operation.String(), e.Permission.String()}
-	}
-	return appendObject(dst, o)
-}
-
-// appendObject appends v on one line. It escapes what JSON requires, and characters
-// that are not printable, such as those that control a terminal or change the text
-// direction.
-func appendObject(dst []byte, v any) ([]byte, error) {
-	start := len(dst)
-	b := bytes.NewBuffer(dst)
-	encoder := json.NewEncoder(lines.NewJSONWriter(b))
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, err
-	}
-	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if bytes.ContainsFunc(line[start:], isUnprintable) {
-		object := string(line[start:]) // a copy, because the line is rewritten in place
-		line = line[:start]
-		for _, r := range object {
-			line = appendPrintable(line, r)
+		o.ACL = &lines.Binding{
+			ResourceType: p.Type.String(), Name: p.Name, PatternType: p.PatternType.String(),
+			Principal: e.Principal, Host: e.Host, Operation: e.Operation.String(), Permission: e.Permission.String(),
 		}
 	}
-	return line, nil
-}
-
-func isUnprintable(r rune) bool { return !unicode.IsPrint(r) }
-
-// appendPrintable appends r, escaped as in JSON if it is not printable. In an object
-// without white space such characters occur only in strings.
-func appendPrintable(dst []byte, r rune) []byte {
-	switch {
-	case !isUnprintable(r):
-		return utf8.AppendRune(dst, r)
-	case r > 0xFFFF:
-		high, low := utf16.EncodeRune(r)
-		return fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
-	default:
-		return fmt.Appendf(dst, `\u%04x`, r)
-	}
+	return lines.AppendObject(dst, o)
 }
 
 // checkText refuses text that JSON cannot represent.

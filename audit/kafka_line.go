@@ -23,8 +23,8 @@ const (
 // brackets are the brackets around an ACL, by style.
 var brackets = [...]string{Kafka42: "[]", Kafka40: "()"}
 
-// ruleNames are Kafka's names of the reasons. Kafka logs nothing before it is ready, so
-// it has no name for that.
+// ruleNames are Kafka's names of the reasons. Kafka logs nothing before it is ready, and
+// each of its clients has an address, so it has no names for these.
 //
 // Source: Kafka's StandardAuthorizerData.MatchingRule.
 var ruleNames = map[snapshot.Reason]string{
@@ -32,6 +32,7 @@ var ruleNames = map[snapshot.Reason]string{
 	snapshot.DefaultAllow:  "DefaultAllow",
 	snapshot.DefaultDeny:   "DefaultDeny",
 	snapshot.NotReady:      "NotReady",
+	snapshot.NoHost:        "NoHost",
 	snapshot.MatchingAllow: matchingACL,
 	snapshot.MatchingDeny:  matchingACL,
 }

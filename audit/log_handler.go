@@ -5,17 +5,19 @@ import (
 	"log/slog"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // NewLogHandler returns a handler that logs each event with l: the message "allowed" or
 // "denied", at the event's level and time, with the attributes principal, groups, host,
 // operation, resourceType, name or byType, request, clientId, reason, acl and
-// generation. Empty groups, clientId and acl are omitted. The handlers of log/slog
-// escape text that would break a line.
+// generation. Empty groups, clientId and acl are omitted. Characters that are not printable
+// are escaped in all text, as in a Go string, and a text is cut to 4,096 bytes: the handlers
+// of log/slog escape little more than line breaks, and their output is read on terminals.
 //
 // Events below the level of l's own handler are dropped, as in Kafka, and count as
 // recorded. Handle returns errors of l's handler.
-func NewLogHandler(l *slog.Logger) Handler { return logHandler{l.Handler()} }
+func NewLogHandler(l *slog.Logger) Handler { return logHandler{lines.NewLogHandler(l.Handler())} }
 
 type logHandler struct{ slog.Handler }
 

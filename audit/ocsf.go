@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -173,7 +174,7 @@ func AppendOCSF(dst []byte, e *Event) ([]byte, error) {
 	} else {
 		o.Source.Name = "unknown"
 	}
-	return appendObject(dst, o)
+	return lines.AppendObject(dst, o)
 }
 
 func ocsfActorOf(e *Event) ocsfActor {

@@ -47,9 +47,9 @@ func (e *LossError) Error() string {
 // Unwrap returns Err.
 func (e *LossError) Unwrap() error { return e.Err }
 
-// QueueCounts are the counts of a queue. Each event is counted in one of them or still
-// in the queue.
+// QueueCounts are the counts of a queue. Each event is counted in one of them.
 type QueueCounts struct {
+	Waiting   uint64 // in the queue, or being delivered
 	Delivered uint64 // accepted by the next handler
 	Dropped   uint64 // with DropWhenFull
 	Denied    uint64 // refused because the queue was full or closed
@@ -57,27 +57,30 @@ type QueueCounts struct {
 }
 
 // Queue is a handler that stores events and passes them on in order, one at a time, in
-// the goroutine that called Run. It is safe for concurrent use, but must not be copied
+// the goroutine that called Run; several at a time if the next handler is a [BatchHandler]. It is safe for concurrent use, but must not be copied
 // after first use.
 //
 // Every lost event is counted and reported. The zero Queue has no capacity and refuses
 // every event.
 type Queue struct {
 	next     Handler
+	batches  BatchHandler // next, if it takes several events at once; or nil
 	overflow Overflow
 	report   func(*LossError)
 
-	mu      sync.Mutex
-	work    sync.Cond // there is an event, or the queue is closed
-	room    sync.Cond // there is room, or the queue is closed
-	ring    []Event   // of fixed size
-	first   int
-	n       int
-	closed  bool
-	running bool      // a goroutine is delivering events
-	idle    sync.Cond // no goroutine is delivering events
-	counts  QueueCounts
-	loss    LossError // not yet reported
+	mu         sync.Mutex
+	work       sync.Cond // there is an event, or the queue is closed
+	room       sync.Cond // there is room, or the queue is closed
+	ring       []Event   // of fixed size
+	first      int
+	n          int
+	batch      []Event // what is being delivered
+	delivering int     // len(batch) until the next handler has returned
+	closed     bool
+	running    bool      // a goroutine is delivering events
+	idle       sync.Cond // no goroutine is delivering events
+	counts     QueueCounts
+	loss       LossError // not yet reported
 }
 
 // NewQueue returns a queue for up to capacity events, which must be positive. An Event
@@ -95,6 +98,7 @@ func NewQueue(next Handler, capacity int, overflow Overflow, report func(*LossEr
 		return nil, fmt.Errorf("audit: unknown overflow %d: expected DenyWhenFull, WaitWhenFull or DropWhenFull", overflow)
 	}
 	q := &Queue{next: next, overflow: overflow, report: report, ring: make([]Event, capacity)}
+	q.batches, _ = next.(BatchHandler)
 	q.work.L, q.room.L, q.idle.L = &q.mu, &q.mu, &q.mu
 	return q, nil
 }
@@ -154,7 +158,9 @@ func (q *Queue) Close() {
 func (q *Queue) Counts() QueueCounts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.counts
+	counts := q.counts
+	counts.Waiting = uint64(q.n + q.delivering)
+	return counts
 }
 
 func (q *Queue) close() {
@@ -175,11 +181,11 @@ func (q *Queue) deliver(ctx context.Context) {
 	}
 	q.running = true
 	defer func() { // also if the handler panics
-		q.running = false
+		q.running, q.delivering = false, 0
 		q.idle.Broadcast()
 	}()
 	for q.await(ctx) {
-		q.deliverOne()
+		q.deliverNext()
 	}
 	q.tellLoss()
 }
@@ -200,20 +206,43 @@ func (q *Queue) await(ctx context.Context) bool {
 	return q.n > 0
 }
 
-// deliverOne delivers the first event, without holding the lock.
-func (q *Queue) deliverOne() {
+// deliverNext delivers the first events, without holding the lock.
+func (q *Queue) deliverNext() {
 	q.tellLoss()
-	e := q.ring[q.first]
-	q.ring[q.first] = Event{} // so that the event can be freed
-	q.first = (q.first + 1) % len(q.ring)
-	q.n--
-	q.room.Signal()
+	q.take()
+	recorded := 0
 	var err error
-	q.unlocked(func() { err = q.next.Handle(&e) })
-	if err != nil {
-		q.lose(1, err)
+	q.delivering = len(q.batch)
+	q.unlocked(func() {
+		if q.batches != nil {
+			recorded, err = q.batches.HandleBatch(q.batch)
+		} else if err = q.next.Handle(&q.batch[0]); err == nil {
+			recorded = 1
+		}
+	})
+	q.delivering = 0
+	q.counts.Delivered += uint64(recorded)
+	q.lose(uint64(len(q.batch)-recorded), err)
+	if q.batches == nil {
+		q.batch = nil // the handler may keep the event
 	} else {
-		q.counts.Delivered++
+		clear(q.batch) // so that the events can be freed
+	}
+}
+
+// take moves the first events from the ring to the batch.
+func (q *Queue) take() {
+	count := 1
+	if q.batches != nil {
+		count = min(q.n, MaxBatch)
+	}
+	q.batch = q.batch[:0]
+	for range count {
+		q.batch = append(q.batch, q.ring[q.first])
+		q.ring[q.first] = Event{} // so that the event can be freed
+		q.first = (q.first + 1) % len(q.ring)
+		q.n--
+		q.room.Signal()
 	}
 }
 

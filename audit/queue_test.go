@@ -258,3 +258,43 @@ func TestQueueAccountsForAll(t *testing.T) {
 		require.False(rt, overflow != audit.DropWhenFull && c.Dropped != 0, "overflow %d: %+v", overflow, c)
 	})
 }
+
+// batchRecorder records events in batches.
+type batchRecorder struct {
+	recorder
+	sizes []int
+	allow int // events that it still records
+}
+
+func (b *batchRecorder) HandleBatch(events []audit.Event) (int, error) {
+	b.sizes = append(b.sizes, len(events))
+	n := min(len(events), b.allow)
+	b.allow -= n
+	for i := range n {
+		_ = b.Handle(&events[i])
+	}
+	if n < len(events) {
+		return n, errors.New("full")
+	}
+	return n, nil
+}
+
+// A queue passes all events that it has, in order and up to a number, to a handler that takes
+// several at once, and counts those that it did not record.
+func TestQueueDeliversBatches(t *testing.T) {
+	const events = 2*audit.MaxBatch + 3
+	b := &batchRecorder{allow: events - 1}
+	var losses []string
+	q := newQueue(t, b, events, audit.DropWhenFull, func(e *audit.LossError) { losses = append(losses, e.Error()) })
+	for i := range events + 2 {
+		require.NoError(t, q.Handle(numbered(i)))
+	}
+	q.Close()
+	assert.Equal(t, []int{audit.MaxBatch, audit.MaxBatch, 3}, b.sizes)
+	require.Len(t, b.events, events-1)
+	for i := range b.events {
+		require.Equal(t, i, b.events[i].Call.References)
+	}
+	assert.Equal(t, []string{"audit: 2 events are lost", "audit: 1 events are lost: full"}, losses)
+	assert.Equal(t, audit.QueueCounts{Delivered: events - 1, Dropped: 2, Failed: 1}, q.Counts())
+}

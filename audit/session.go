@@ -65,6 +65,34 @@ type Session struct {
 	watched   bool      // some receiver is configured
 }
 
+// Live returns the session of the store that decides. A program that decides with it reports its
+// decisions by [Session.Record].
+func (s *Session) Live() *snapshot.Session { return s.live }
+
+// Receives reports whether anything receives decisions of a level: a Handler whose events have it,
+// hit counters or a shadow. Use it to prepare nothing that nobody receives.
+func (s *Session) Receives(l slog.Level) bool {
+	return s.hits != nil || s.candidate != nil || s.auditor.Handler != nil && l >= s.auditor.Level
+}
+
+// Record reports a decision that [Session.Live] made, for programs that know only later whether it
+// takes effect. byType says that it is about any resource of a type. The error is that of the
+// Handler: then an allow must not be used.
+func (s *Session) Record(c Call, r snapshot.Request, byType bool, d snapshot.Decision) error {
+	if !s.watched {
+		return nil
+	}
+	var candidate snapshot.Decision
+	switch {
+	case s.candidate == nil:
+	case byType:
+		candidate = s.candidate.CheckAny(r.Operation, r.Type)
+	default:
+		candidate = s.candidate.Check(r.Operation, r.Type, r.Name)
+	}
+	return s.tell(&c, d, candidate, r, byType)
+}
+
 // Check decides as snapshot.Session.Check does, and reports the decision. If the ACLs
 // allow but the Handler cannot record it, Check returns the zero Decision, which
 // denies.
@@ -84,6 +112,18 @@ func (s *Session) Check(c Call, op ops.Operation, t resource.Type, name string) 
 		v.candidate = s.candidate.View()
 	}
 	return v.check(op, t, name)
+}
+
+// CheckBatch decides as snapshot.Session.CheckBatch does, by one snapshot, and reports the
+// decisions in their order: see [Session.Check]. It appends them to dst. A decision is denied if
+// it is an allow that the Handler cannot record; the others stand.
+func (s *Session) CheckBatch(dst []snapshot.Decision, c Call, requests []snapshot.Request) []snapshot.Decision {
+	dst = slices.Grow(dst, len(requests))
+	v := s.View(c)
+	for _, r := range requests {
+		dst = append(dst, v.Check(r.Operation, r.Type, r.Name))
+	}
+	return dst
 }
 
 // CheckAny decides as snapshot.Session.CheckAny does, and reports the decision: see
@@ -107,7 +147,7 @@ func (s *Session) View(c Call) *View {
 }
 
 // View decides the questions of one request and reports the decisions. It implements
-// ops.ActionAuthorizer. It is not safe for concurrent use. The zero View denies
+// ops.Authorizer, and its Begin receives each ops.Action. It is not safe for concurrent use. The zero View denies
 // everything and reports nothing.
 type View struct {
 	session   *Session
@@ -172,40 +212,46 @@ func (v *View) AllowedAny(op ops.Operation, t resource.Type) bool {
 	return v.CheckAny(op, t).Allowed()
 }
 
-// tell reports a decision, and returns the one that applies. The event is large, so it
-// is created only if something receives it.
+// tell reports a decision, and returns the one that applies.
 func (v *View) tell(d, candidate snapshot.Decision, r snapshot.Request, byType bool) snapshot.Decision {
-	s := v.session
+	if v.session.tell(&v.call, d, candidate, r, byType) != nil {
+		return snapshot.Decision{}
+	}
+	return d
+}
+
+// tell reports a decision. The event is large, so it is created only if something receives it.
+func (s *Session) tell(c *Call, d, candidate snapshot.Decision, r snapshot.Request, byType bool) error {
 	if s.hits != nil {
 		s.hits.count(d)
 	}
-	flipped := v.candidate != nil && candidate.Allowed() != d.Allowed()
-	if v.candidate != nil {
+	flipped := s.candidate != nil && candidate.Allowed() != d.Allowed()
+	if s.candidate != nil {
 		s.auditor.Shadow.compared(flipped)
 	}
-	logged := s.auditor.Handler != nil && level(d.Allowed(), &v.call) >= s.auditor.Level
+	logged := s.auditor.Handler != nil && level(d.Allowed(), c) >= s.auditor.Level
 	if !flipped && !logged {
-		return d
+		return nil
 	}
-	e := Event{Time: s.auditor.Now(), Subject: s.subject, Request: r, ByType: byType, Decision: d, Call: v.call}
+	e := Event{Time: s.auditor.Now(), Subject: s.subject, Request: r, ByType: byType, Decision: d, Call: *c}
 	if byType {
 		e.Call.References = 0
 	}
 	if flipped && s.auditor.Shadow.Report != nil {
 		s.auditor.Shadow.Report(Flip{Event: e, Candidate: candidate})
 	}
-	if logged && !s.record(e) {
-		return snapshot.Decision{}
+	if !logged {
+		return nil
 	}
-	return d
+	return s.record(e)
 }
 
-// record reports whether the handler has recorded the event. The copy that escapes to
-// the heap is made here, so that a decision that is not logged does not allocate.
-func (s *Session) record(e Event) bool {
+// record passes an event to the handler. The copy that escapes to the heap is made here, so that a
+// decision that is not logged does not allocate.
+func (s *Session) record(e Event) error {
 	err := s.auditor.Handler.Handle(&e)
 	if err != nil && s.auditor.Failed != nil {
 		s.auditor.Failed(&e, err)
 	}
-	return err == nil
+	return err
 }

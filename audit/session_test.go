@@ -184,7 +184,7 @@ func TestVerdictsAreTheStores(t *testing.T) {
 				rt.Fatalf("by type: got %v, want %v", got, wantAny)
 			}
 		}
-		flipped := candidate.Check(s, op, typ, name).Allowed() != want.Allowed()
+		flipped := candidate.Load().Check(s, op, typ, name).Allowed() != want.Allowed()
 		flippedAny := candidate.Load().CheckAny(s, op, typ).Allowed() != wantAny.Allowed()
 		expected := 0
 		if flipped {
@@ -259,7 +259,10 @@ func TestEvaluate(t *testing.T) {
 		"DEBUG-4 READ TOPIC a", "DEBUG-4 CREATE TOPIC a", "DEBUG-4 DESCRIBE TOPIC a",
 	}
 	assert.Equal(t, want, got, "events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	_, ok := any(view).(ops.ActionAuthorizer)
+	_, ok := any(view).(interface {
+		ops.Authorizer
+		Begin(ops.Action)
+	})
 	assert.True(t, ok, "a View does not receive the purpose of its questions")
 }
 
@@ -305,4 +308,39 @@ func TestSessionKeepsNoMemory(t *testing.T) {
 	subject.Groups[0].Name = "b"
 	assert.True(t, session.Check(audit.Call{}, ops.Read, resource.Topic, "a").Allowed(), "the events are of %+v", r.events)
 	assert.Equal(t, "a", r.events[0].Subject.Groups[0].Name, "the events are of %+v", r.events)
+}
+
+// TestRecord: a decision that Live made is reported as the one of Check is: to the handler by its
+// level, to the hit counters and to the shadow. An error of the handler is returned.
+func TestRecord(t *testing.T) {
+	store := snapshot.NewStore(snapshot.Config{})
+	subject := snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr("10.0.0.1")}
+	handler := &recorder{}
+	shadow := &audit.Shadow{Candidate: snapshot.NewStore(snapshot.Config{SuperUsers: []principal.Principal{subject.Principal}})}
+	s := (&audit.Auditor{Handler: handler, Shadow: shadow}).Session(store, subject)
+	d := s.Live().Check(ops.Read, resource.Topic, "t")
+	require.False(t, d.Allowed())
+	question := snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "t"}
+	require.NoError(t, s.Record(audit.Call{References: 3}, question, false, d))
+	require.NoError(t, s.Record(audit.Call{References: 3}, snapshot.Request{Operation: ops.Read, Type: resource.Topic}, true, s.Live().CheckAny(ops.Read, resource.Topic)))
+	require.NoError(t, s.Record(audit.Call{QuietDenied: true}, question, false, d), "below the level")
+	require.Len(t, handler.events, 2)
+	assert.Equal(t, question, handler.events[0].Request)
+	assert.Equal(t, 3, handler.events[0].Call.References)
+	assert.True(t, handler.events[1].ByType)
+	assert.Zero(t, handler.events[1].Call.References)
+	handler.err = errors.New("full")
+	assert.ErrorIs(t, s.Record(audit.Call{}, question, false, d), handler.err)
+	assert.Equal(t, audit.ShadowCounts{Compared: 4, Flipped: 4}, shadow.Counts())
+
+	for _, tt := range []struct {
+		auditor *audit.Auditor
+		want    bool
+	}{
+		{nil, false}, {&audit.Auditor{}, false}, {&audit.Auditor{Handler: handler}, true},
+		{&audit.Auditor{Handler: handler, Level: slog.LevelWarn}, false}, {&audit.Auditor{Hits: new(audit.Hits)}, true},
+	} {
+		assert.Equal(t, tt.want, tt.auditor.Session(store, subject).Receives(slog.LevelInfo))
+	}
+	assert.NoError(t, new(audit.Session).Record(audit.Call{}, question, false, d))
 }

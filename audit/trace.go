@@ -29,9 +29,10 @@ type TraceFormat uint8
 
 // The formats.
 const (
-	// TraceAuto is TraceJSON for a file that begins with a brace. Otherwise it accepts
-	// lines that mean the same in TraceKafka and TraceEscaped. A line with quoted text
-	// is refused, because Kafka does not quote.
+	// TraceAuto is TraceOCSF, TraceCloudEvents or TraceJSON for a file that begins with a
+	// brace, depending on the keys of its first line. Otherwise it accepts lines that mean
+	// the same in TraceKafka and TraceEscaped. A line with quoted text is refused, because
+	// Kafka does not quote.
 	TraceAuto TraceFormat = iota
 	// TraceJSON is the format of [NewJSONWriter]. A line needs principal, host,
 	// operation, resourceType and name. Without allowed it is an allow. Other keys are
@@ -42,23 +43,32 @@ const (
 	TraceKafka
 	// TraceEscaped is the format of [NewLineWriter].
 	TraceEscaped
+	// TraceOCSF is the format of [NewOCSFWriter].
+	TraceOCSF
+	// TraceCloudEvents is the format of the module audit/cloudevents.
+	TraceCloudEvents
 )
 
-var traceFormatNames = enum.Names{"AUTO", "JSON", "KAFKA", "ESCAPED"}
+var traceFormatNames = enum.Names{"AUTO", "JSON", "KAFKA", "ESCAPED", "OCSF", "CLOUDEVENTS"}
 
-// ParseTraceFormat parses "auto", "json", "kafka" or "escaped". Case is ignored. On
-// error the result is TraceAuto.
+// parsers are the formats with one JSON object a line.
+var parsers = map[TraceFormat]func(text string) (Record, *lines.Problem){
+	TraceJSON: parseJSON, TraceOCSF: parseOCSF, TraceCloudEvents: parseCloudEvent,
+}
+
+// ParseTraceFormat parses "auto", "json", "kafka", "escaped", "ocsf" or "cloudevents". Case
+// is ignored. On error the result is TraceAuto.
 func ParseTraceFormat(s string) (TraceFormat, error) {
 	code, err := traceFormatNames.ParseFold("trace format", s)
 	if err != nil {
-		return TraceAuto, fmt.Errorf("unknown format %s: expected auto, json, kafka or escaped", enum.Quote(s))
+		return TraceAuto, fmt.Errorf("unknown format %s: expected auto, json, kafka, escaped, ocsf or cloudevents", enum.Quote(s))
 	}
 	return TraceFormat(code), nil
 }
 
 // ReadTrace yields the records of a file in order, one for each line that is not blank.
 // An error is yielded with the zero Record. If it is an [*acl.ParseError], with the
-// position in file, reading continues with the next line, up to acl.MaxParseErrors
+// position in file, reading continues with the next line, up to lines.MaxErrors
 // errors. After an error of r, reading stops. No line is skipped silently. Memory holds
 // only one line at a time.
 //
@@ -74,20 +84,33 @@ func ReadTrace(r io.Reader, file string, format TraceFormat) iter.Seq2[Record, e
 				yield(Record{}, fmt.Errorf("%s: %w", file, err))
 				return
 			}
-			if bytes.HasPrefix(bytes.TrimLeft(start, "\uFEFF \t\r\n"), []byte("{")) {
-				format = TraceJSON
-			}
+			format = formatOf(bytes.TrimLeft(start, "\uFEFF \t\r\n"))
 		}
-		readTrace(lines.NewReader(input, acl.MaxLineBytes), file, format, yield)
+		readTrace(lines.NewReader(input, lines.MaxBytes), file, format, yield)
 	}
 }
 
+// formatOf returns the format of a file that begins with start. A quotation mark in a JSON
+// string is escaped, so that no name can be taken for a key.
+func formatOf(start []byte) TraceFormat {
+	first, _, _ := bytes.Cut(start, []byte("\n"))
+	switch {
+	case !bytes.HasPrefix(first, []byte("{")):
+		return TraceAuto
+	case bytes.Contains(first, []byte(`"class_uid":`)):
+		return TraceOCSF
+	case bytes.Contains(first, []byte(`"specversion":`)):
+		return TraceCloudEvents
+	}
+	return TraceJSON
+}
+
 func readTrace(l *lines.Reader, file string, format TraceFormat, yield func(Record, error) bool) {
-	parse := parseJSON
-	if format != TraceJSON {
+	parse, ok := parsers[format]
+	if !ok {
 		parse = func(text string) (Record, *lines.Problem) { return parseLine(text, format) }
 	}
-	for problems := 0; problems < acl.MaxParseErrors && l.Next(); {
+	for problems := 0; problems < lines.MaxErrors && l.Next(); {
 		record, wrong := Record{}, l.Check()
 		if wrong == nil {
 			record, wrong = parse(l.Text)

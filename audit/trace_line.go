@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -24,16 +23,6 @@ const loggerSuffix = " (kafka.authorizer.logger)"
 // Source: Kafka's Authorizer.authorizeByResourceType.
 const probeName = "hardcode"
 
-// piece is a part of a line, with its offset.
-type piece struct {
-	text   string
-	offset int
-}
-
-func (p piece) unlike(noun, expected string) *lines.Problem {
-	return &lines.Problem{Offset: p.offset, Found: noun + " " + enum.Quote(p.text), Expected: expected}
-}
-
 // parseLine parses a line of TraceKafka or TraceEscaped, or one that means the same in
 // both.
 func parseLine(text string, format TraceFormat) (Record, *lines.Problem) {
@@ -43,15 +32,15 @@ func parseLine(text string, format TraceFormat) (Record, *lines.Problem) {
 	}
 	r := Record{Allowed: allowed}
 	for _, field := range []struct {
-		part piece
-		read func(piece) *lines.Problem
+		part lines.Span
+		read func(lines.Span) *lines.Problem
 	}{
-		{parts[0], func(p piece) *lines.Problem { return readClientText(p, format, &r, principalField) }},
-		{parts[1], func(p piece) *lines.Problem { return operationField.read(&r, p.text, p.offset) }},
-		{parts[2], func(p piece) *lines.Problem { return readClientText(p, format, &r, hostField) }},
-		{parts[3], func(p piece) *lines.Problem { return readResource(p, format, &r) }},
-		{parts[5], func(p piece) *lines.Problem { return readReferences(p, format, &r) }},
-		{parts[6], func(p piece) *lines.Problem { return readRule(p, &r) }},
+		{parts[0], func(p lines.Span) *lines.Problem { return readClientText(p, format, &r, principalField) }},
+		{parts[1], func(p lines.Span) *lines.Problem { return operationField.read(&r, p.Text, p.Offset) }},
+		{parts[2], func(p lines.Span) *lines.Problem { return readClientText(p, format, &r, hostField) }},
+		{parts[3], func(p lines.Span) *lines.Problem { return readResource(p, format, &r) }},
+		{parts[5], func(p lines.Span) *lines.Problem { return readReferences(p, format, &r) }},
+		{parts[6], func(p lines.Span) *lines.Problem { return readRule(p, &r) }},
 	} {
 		if wrong := field.read(field.part); wrong != nil {
 			return Record{}, wrong
@@ -64,11 +53,11 @@ func parseLine(text string, format TraceFormat) (Record, *lines.Problem) {
 // operation, the host, the resource, the request, the references and the rule. Each
 // separator must occur exactly once. If one occurred twice, the client that chose a
 // name could determine where the name ends.
-func splitLine(text string) (parts [7]piece, allowed bool, wrong *lines.Problem) {
+func splitLine(text string) (parts [7]lines.Span, allowed bool, wrong *lines.Problem) {
 	text = strings.TrimSuffix(text, loggerSuffix)
 	start := strings.Index(text, linePrincipal)
 	if start < 0 || start > 0 && text[start-1] != ' ' {
-		return parts, false, piece{text, 0}.unlike("the line", "a line of Kafka's audit log, such as "+lineExample)
+		return parts, false, lines.Span{Text: text, Offset: 0}.Unlike("the line", "a line of Kafka's audit log, such as "+lineExample)
 	}
 	verdict := lineDenied
 	if allowed = strings.Contains(text, lineAllowed); allowed {
@@ -78,14 +67,14 @@ func splitLine(text string) (parts [7]piece, allowed bool, wrong *lines.Problem)
 	for i, word := range []string{linePrincipal, verdict, lineHost, lineResource, lineRequest, lineReferences, lineRule} {
 		found := strings.Index(text[at:], word)
 		if found < 0 {
-			return parts, false, piece{text[at:], at}.unlike("the text", strconv.Quote(word)+" after it, as in "+lineExample)
+			return parts, false, lines.Span{Text: text[at:], Offset: at}.Unlike("the text", strconv.Quote(word)+" after it, as in "+lineExample)
 		}
 		if i > 0 {
-			parts[i-1] = piece{text[at : at+found], at}
+			parts[i-1] = lines.Span{Text: text[at : at+found], Offset: at}
 		}
 		at += found + len(word)
 	}
-	parts[6] = piece{text[at:], at}
+	parts[6] = lines.Span{Text: text[at:], Offset: at}
 	for _, word := range lineWords {
 		first, last := strings.Index(text, word), strings.LastIndex(text, word)
 		if first != last || word == lineDenied && allowed && first >= 0 {
@@ -97,41 +86,41 @@ func splitLine(text string) (parts [7]piece, allowed bool, wrong *lines.Problem)
 }
 
 // readClientText parses a text that may be quoted into a field.
-func readClientText(p piece, format TraceFormat, r *Record, field traceField) *lines.Problem {
-	text, wrong := p.unquote(format)
+func readClientText(p lines.Span, format TraceFormat, r *Record, field traceField) *lines.Problem {
+	text, wrong := unquote(p, format)
 	if wrong == nil {
-		wrong = field.read(r, text, p.offset)
+		wrong = field.read(r, text, p.Offset)
 	}
 	return wrong
 }
 
 // unquote returns the text of a part, without quoting.
-func (p piece) unquote(format TraceFormat) (string, *lines.Problem) {
-	if format == TraceKafka || !strings.HasPrefix(p.text, `"`) {
-		return p.text, nil
+func unquote(p lines.Span, format TraceFormat) (string, *lines.Problem) {
+	if format == TraceKafka || !strings.HasPrefix(p.Text, `"`) {
+		return p.Text, nil
 	}
 	if format == TraceAuto {
-		return "", p.unlike("text", "text that does not begin with a quotation mark, or an explicit trace format (Kafka does not quote)")
+		return "", p.Unlike("text", "text that does not begin with a quotation mark, or an explicit trace format (Kafka does not quote)")
 	}
-	text, err := strconv.Unquote(p.text)
+	text, err := strconv.Unquote(p.Text)
 	if err != nil || !utf8.ValidString(text) {
-		return "", p.unlike("text", "valid UTF-8, quoted as in Go")
+		return "", p.Unlike("text", "valid UTF-8, quoted as in Go")
 	}
 	return text, nil
 }
 
 // readResource parses "Topic:LITERAL:orders".
-func readResource(p piece, format TraceFormat, r *Record) *lines.Problem {
-	typ, rest, _ := strings.Cut(p.text, ":")
+func readResource(p lines.Span, format TraceFormat, r *Record) *lines.Problem {
+	typ, rest, _ := strings.Cut(p.Text, ":")
 	pattern, name, ok := strings.Cut(rest, ":")
 	if !ok {
-		return p.unlike("resource", "a resource such as Topic:LITERAL:orders")
+		return p.Unlike("resource", "a resource such as Topic:LITERAL:orders")
 	}
-	if wrong := typeField.read(r, typ, p.offset); wrong != nil {
+	if wrong := typeField.read(r, typ, p.Offset); wrong != nil {
 		return wrong
 	}
-	nameAt := piece{name, p.offset + len(p.text) - len(name)}
-	text, wrong := nameAt.unquote(format)
+	nameAt := lines.Span{Text: name, Offset: p.Offset + len(p.Text) - len(name)}
+	text, wrong := unquote(nameAt, format)
 	switch {
 	case wrong != nil:
 		return wrong
@@ -142,15 +131,15 @@ func readResource(p piece, format TraceFormat, r *Record) *lines.Problem {
 		r.ByType = true
 		return nil
 	}
-	return piece{pattern, p.offset + len(typ) + 1}.unlike("pattern type", "LITERAL: a check is about one resource")
+	return lines.Span{Text: pattern, Offset: p.Offset + len(typ) + 1}.Unlike("pattern type", "LITERAL: a check is about one resource")
 }
 
 // readReferences parses the number of references, which identifies the probe of a
 // by-type check.
-func readReferences(p piece, format TraceFormat, r *Record) *lines.Problem {
-	n, err := strconv.Atoi(p.text)
+func readReferences(p lines.Span, format TraceFormat, r *Record) *lines.Problem {
+	n, err := strconv.Atoi(p.Text)
 	if err != nil || n < 0 {
-		return p.unlike("count", "the number of references to the resource")
+		return p.Unlike("count", "the number of references to the resource")
 	}
 	if n == 0 && r.Request.Name == probeName && format != TraceEscaped {
 		r.ByType, r.Request.Name = true, ""
@@ -159,8 +148,8 @@ func readReferences(p piece, format TraceFormat, r *Record) *lines.Problem {
 }
 
 // readRule parses the reason, which must agree with the verdict.
-func readRule(p piece, r *Record) *lines.Problem {
-	name, acl, _ := strings.Cut(p.text, "(acl=StandardAcl")
+func readRule(p lines.Span, r *Record) *lines.Problem {
+	name, acl, _ := strings.Cut(p.Text, "(acl=StandardAcl")
 	isACL := acl != "" && (acl[0] == '(' && strings.HasSuffix(acl, "))") || acl[0] == '[' && strings.HasSuffix(acl, "])"))
 	for reason, ruleName := range ruleNames {
 		allows := reason == snapshot.SuperUser || reason == snapshot.MatchingAllow || reason == snapshot.DefaultAllow
@@ -169,5 +158,5 @@ func readRule(p piece, r *Record) *lines.Problem {
 			return nil
 		}
 	}
-	return p.unlike("rule", "a rule that agrees with the verdict: SuperUser, DefaultAllow, DefaultDeny, NotReady, or MatchingAcl with its ACL")
+	return p.Unlike("rule", "a rule that agrees with the verdict: SuperUser, DefaultAllow, DefaultDeny, NotReady, NoHost, or MatchingAcl with its ACL")
 }

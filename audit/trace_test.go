@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -94,6 +94,14 @@ func TestLinesComeBack(t *testing.T) {
 			records, problems = read(string(text), audit.TraceAuto)
 			require.Empty(rt, problems, "%s\nis read as %+v, %q", text, records, problems)
 			require.Equal(rt, []audit.Record{recordOf(e, true)}, records, "%s\nis read as %+v, %q", text, records, problems)
+			text, err = audit.AppendOCSF(nil, e)
+			require.NoError(rt, err)
+			records, problems = read(string(text), audit.TraceAuto)
+			want = recordOf(e, true)
+			want.Subject.Host = want.Subject.Host.WithZone("") // which the schema does not have
+			require.Empty(rt, problems, "%s\nis read as %+v, %q", text, records, problems)
+			require.Equal(rt, []audit.Record{want}, records, "%s\nis read as %+v, %q", text, records, problems)
+
 			// Kafka's own line means the same, is refused, or is split into several
 			// lines.
 			exact := string(audit.AppendExactLine(nil, e, audit.Kafka40))
@@ -147,8 +155,10 @@ func TestReadTraceOfKafka(t *testing.T) {
 
 func TestReadTraceRefuses(t *testing.T) {
 	const (
-		line = "Principal = User:a is Allowed operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:t for request = Fetch with resourceRefCount = 1 based on rule DefaultAllow"
-		json = `{"principal":"User:a","host":"10.0.0.1","operation":"READ","resourceType":"TOPIC","name":"t"`
+		line  = "Principal = User:a is Allowed operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:t for request = Fetch with resourceRefCount = 1 based on rule DefaultAllow"
+		ocsf  = `{"class_uid":6003,"status":"Success","status_detail":"super user","actor":{"user":{"uid":"User:a"}},"src_endpoint":{"ip":"10.0.0.1"},"resources":[{"name":"t","type":"TOPIC"}],"unmapped":{"operation":"READ"}}`
+		event = `{"specversion":"1.0","type":"x","data":{"authenticationInfo":{"principal":"User:a"},"authorizationInfo":{"operation":"Read","granted":true,"resourceType":"Topic","resourceName":"t","patternType":"LITERAL"},"requestMetadata":{"client_address":"/10.0.0.1"}}}`
+		json  = `{"principal":"User:a","host":"10.0.0.1","operation":"READ","resourceType":"TOPIC","name":"t"`
 	)
 	replace := func(old, new string) string { return strings.Replace(line, old, new, 1) }
 	const ambiguous = `expected it only once: Kafka prints names unescaped, so this line is ambiguous`
@@ -187,6 +197,16 @@ func TestReadTraceRefuses(t *testing.T) {
 		{json + `,"acl":{"a":[1,2`, 0, `log:1:109: found the end of the JSON text, expected a JSON value`},
 		{`{"principal":1}`, 0, `log:1:14: found "1", expected a JSON string`},
 		{`{}`, audit.TraceKafka, `log:1:1: found the line "{}"`},
+		{strings.Replace(ocsf, `"Success"`, `"Maybe"`, 1), 0, `log:1:28: found status "Maybe", expected Failure or Success`},
+		{strings.Replace(ocsf, `{"name":"t","type":"TOPIC"}`, ``, 1), 0, `log:1:1: found 0 resources, expected one resource`},
+		{strings.Replace(ocsf, `{"name":"t","type":"TOPIC"}`, `{"name":"t","type":"TOPIC"},{"name":"u","type":"TOPIC"}`, 1), 0, `log:1:1: found 2 resources, expected one resource`},
+		{strings.Replace(ocsf, `"READ"`, `"READ","by_type":true`, 1), 0, `log:1:155: found a name, expected ""`},
+		{strings.Replace(ocsf, `"ip":`, `"name":`, 1), 0, `log:1:117: found the key "name", expected the key "ip"`},
+		{strings.Replace(ocsf, `,"unmapped":{"operation":"READ"}`, ``, 1), 0, `log:1:175: found `},
+		{strings.Replace(event, `"LITERAL"`, `"PREFIXED"`, 1), 0, `log:1:196: found pattern type "PREFIXED", expected LITERAL or ANY`},
+		{strings.Replace(event, `"LITERAL"`, `"ANY"`, 1), 0, `log:1:178: found a name, expected "*"`},
+		{strings.Replace(event, `"/10`, `"//10`, 1), 0, `log:1:243: found host "/10.0.0.1", expected an IP address`},
+		{strings.Replace(event, `,"granted":true`, ``, 1), 0, `log:1:190: found `},
 	} {
 		t.Run(test.text, func(t *testing.T) {
 			records, problems := read(test.text, test.format)
@@ -208,8 +228,8 @@ func TestReadTraceGoesOn(t *testing.T) {
 	require.Len(t, records, 2)
 	assert.Equal(t, 5, records[1].Line)
 	assert.Len(t, problems, 3)
-	_, problems = read(strings.Repeat("?\n", acl.MaxParseErrors+5), 0)
-	assert.Len(t, problems, acl.MaxParseErrors, "%d errors, want %d", len(problems), acl.MaxParseErrors)
+	_, problems = read(strings.Repeat("?\n", lines.MaxErrors+5), 0)
+	assert.Len(t, problems, lines.MaxErrors, "%d errors, want %d", len(problems), lines.MaxErrors)
 	for range audit.ReadTrace(strings.NewReader(good+good), "log", 0) {
 		break
 	}
@@ -227,7 +247,8 @@ func TestReadTraceGoesOn(t *testing.T) {
 }
 
 func TestParseTraceFormat(t *testing.T) {
-	for s, want := range map[string]audit.TraceFormat{"auto": audit.TraceAuto, "JSON": audit.TraceJSON, "Kafka": audit.TraceKafka, "escaped": audit.TraceEscaped} {
+	for s, want := range map[string]audit.TraceFormat{"auto": audit.TraceAuto, "JSON": audit.TraceJSON, "Kafka": audit.TraceKafka, "escaped": audit.TraceEscaped,
+		"ocsf": audit.TraceOCSF, "CloudEvents": audit.TraceCloudEvents} {
 		t.Run(s, func(t *testing.T) {
 			got, err := audit.ParseTraceFormat(s)
 			assert.Equal(t, want, got)
@@ -236,7 +257,7 @@ func TestParseTraceFormat(t *testing.T) {
 	}
 	got, err := audit.ParseTraceFormat("xml")
 	assert.Equal(t, audit.TraceFormat(0), got)
-	assert.EqualError(t, err, `unknown format "xml": expected auto, json, kafka or escaped`)
+	assert.EqualError(t, err, `unknown format "xml": expected auto, json, kafka, escaped, ocsf or cloudevents`)
 }
 
 // FuzzReadTrace: no text panics, accepted records can be written and read back
@@ -254,10 +275,14 @@ func FuzzReadTrace(f *testing.F) {
 		}
 		f.Add(string(text), byte(audit.TraceAuto))
 		fmt.Fprintf(&seeds, "%s\n", text)
+		if text, err = audit.AppendOCSF(nil, &e); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text), byte(audit.TraceOCSF))
 	}
 	f.Add(seeds.String(), byte(audit.TraceJSON))
 	f.Fuzz(func(t *testing.T, text string, format byte) {
-		records, problems := read(text, audit.TraceFormat(format%4))
+		records, problems := read(text, audit.TraceFormat(format%6))
 		if n := strings.Count(text, "\n") + 1; len(records)+len(problems) > n {
 			t.Fatalf("%d records and %d errors of %d lines", len(records), len(problems), n)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestLineWriter(t *testing.T) {
 Principal = User:alice is Denied operation = READ from host = 2001:db8:0:0:0:0:0:7 on resource = Topic:LITERAL:payroll for request = Fetch with resourceRefCount = 3 based on rule MatchingAcl(acl=StandardAcl[resourceType=TOPIC, resourceName=payroll, patternType=LITERAL, principal=User:alice, host=*, operation=ALL, permissionType=DENY])
 Principal = User:alice is Denied operation = READ from host = 2001:db8:0:0:0:0:0:7 on resource = Group:LITERAL:"g\x20for\x20request\x20=\x20JoinGroup\x20with\x20resourceRefCount\x20=\x201\x20based\x20on\x20rule\x20DefaultDeny\nPrincipal\x20=\x20User:eve\x20is\x20Allowed\x20operation\x20=\x20ALL\x20from\x20host\x20=\x2010.0.0.1\x20on\x20resource\x20=\x20Group:LITERAL:x" for request = JoinGroup with resourceRefCount = 0 based on rule DefaultDeny
 Principal = User:alice is Allowed operation = READ from host = 2001:db8:0:0:0:0:0:7 on resource = Topic:ANY:* for request = InitProducerId with resourceRefCount = 0 based on rule MatchingAcl
-Principal = User:root is Denied operation = CREATE from host =  on resource = Cluster:LITERAL:kafka-cluster for request = CreateTopics with resourceRefCount = 0 based on rule DefaultDeny
+Principal = User:root is Denied operation = CREATE from host =  on resource = Cluster:LITERAL:kafka-cluster for request = CreateTopics with resourceRefCount = 0 based on rule NoHost
 Principal = User:alice is Denied operation = WRITE from host = 10.0.0.1 on resource = TransactionalId:LITERAL:t for request = Produce with resourceRefCount = 0 based on rule NotReady
 `
 	var out bytes.Buffer
@@ -78,7 +79,7 @@ func TestLogHandler(t *testing.T) {
 	const want = `{"time":"2023-11-14T22:13:20.123Z","level":"DEBUG","msg":"allowed","principal":"User:alice","groups":["Group:ops"],"host":"2001:db8:0:0:0:0:0:7","operation":"DESCRIBE","resourceType":"TOPIC","name":"payments","request":"Fetch","clientId":"app-1","reason":"matching allow","acl":"(pattern=ResourcePattern(resourceType=TOPIC, name=pay, patternType=PREFIXED), entry=(principal=Group:ops, host=*, operation=READ, permissionType=ALLOW))","generation":1}
 {"time":"2023-11-14T22:13:20.123Z","level":"INFO","msg":"denied","principal":"User:alice","groups":["Group:ops"],"host":"2001:db8:0:0:0:0:0:7","operation":"READ","resourceType":"TOPIC","name":"payroll","request":"Fetch","clientId":"app-1","reason":"matching deny","acl":"(pattern=ResourcePattern(resourceType=TOPIC, name=payroll, patternType=LITERAL), entry=(principal=User:alice, host=*, operation=ALL, permissionType=DENY))","generation":1}
 {"time":"2023-11-14T22:13:20.123Z","level":"DEBUG","msg":"allowed","principal":"User:alice","groups":["Group:ops"],"host":"2001:db8:0:0:0:0:0:7","operation":"READ","resourceType":"TOPIC","byType":true,"request":"InitProducerId","reason":"matching allow","generation":1}
-{"time":"2023-11-14T22:13:20.123Z","level":"INFO","msg":"denied","principal":"User:root","host":"","operation":"CREATE","resourceType":"CLUSTER","name":"kafka-cluster","request":"CreateTopics","reason":"default deny","generation":1}
+{"time":"2023-11-14T22:13:20.123Z","level":"INFO","msg":"denied","principal":"User:root","host":"","operation":"CREATE","resourceType":"CLUSTER","name":"kafka-cluster","request":"CreateTopics","reason":"no host","generation":1}
 {"time":"2023-11-14T22:13:20.123Z","level":"INFO","msg":"denied","principal":"User:alice","host":"10.0.0.1","operation":"WRITE","resourceType":"TRANSACTIONAL_ID","name":"t","request":"Produce","reason":"not ready","generation":0}
 `
 	var out bytes.Buffer
@@ -165,4 +166,44 @@ func TestWritersReportErrors(t *testing.T) {
 	}
 	line := string(audit.AppendLine(nil, &e, audit.Kafka42))
 	assert.Contains(t, line, `Topic:LITERAL:"a\xff" for`, "line")
+}
+
+// TestWritersEscape: a client chooses the name of a group and its client id, and its provider
+// of identities the principal. What a handler writes may be read on a terminal, so it has only
+// printable characters: no control characters (C0, DEL, C1), none that change the direction
+// of text, and none without width.
+func TestWritersEscape(t *testing.T) {
+	store := acltest.Store(t, snapshot.Config{})
+	slogged := func(h slog.Handler) audit.Handler { return audit.NewLogHandler(slog.New(h)) }
+	written := 0
+	for _, text := range []string{"\u009b31mred", "\u202egnp.exe\u2066", "\ufeff\u200b", "\x7f", "\u0085", "\U000e0001", "\x1b[2J"} {
+		e := audit.Event{Subject: snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}, Call: audit.Call{API: ops.JoinGroupKey}}
+		e.Request = snapshot.Request{Operation: ops.Read, Type: resource.Group, Name: "g"}
+		e.Decision = store.Session(e.Subject).Check(ops.Read, resource.Group, "g")
+		for place, in := range map[string]func(*audit.Event){
+			"name":      func(e *audit.Event) { e.Request.Name = text },
+			"client id": func(e *audit.Event) { e.Call.ClientID = text },
+			"principal": func(e *audit.Event) { e.Subject.Principal.Name = text },
+			"group":     func(e *audit.Event) { e.Subject.Groups = []principal.Principal{{Type: "Group", Name: text}} },
+			"zone":      func(e *audit.Event) { e.Subject.Host = netip.MustParseAddr("fe80::1").WithZone(text) },
+		} {
+			var out bytes.Buffer
+			for name, h := range map[string]audit.Handler{
+				"log, text": slogged(slog.NewTextHandler(&out, nil)), "log, JSON": slogged(slog.NewJSONHandler(&out, nil)),
+				"line": audit.NewLineWriter(&out, audit.Kafka42), "JSON": audit.NewJSONWriter(&out), "OCSF": audit.NewOCSFWriter(&out),
+			} {
+				e := e
+				in(&e)
+				out.Reset()
+				require.NoError(t, h.Handle(&e), name)
+				line := strings.TrimSuffix(out.String(), "\n")
+				assert.NotEmpty(t, line, name)
+				for _, r := range line {
+					assert.True(t, strconv.IsPrint(r), "%s, %s: %U", name, place, r)
+				}
+				written++
+			}
+		}
+	}
+	assert.Equal(t, 7*5*5, written)
 }

@@ -128,7 +128,7 @@ func compare(from, to *policy) *comparison {
 			c.star[i][node] = append(c.star[i][node], r)
 		}
 	}
-	eachChanged(from.rules[principal.Wildcard], to.rules[principal.Wildcard], mark)
+	c.eachChanged(principal.Wildcard, mark)
 	if from.defaultAllow && to.defaultAllow {
 		for pattern := range from.stands {
 			if to.stands[pattern] == 0 {
@@ -153,9 +153,11 @@ func compare(from, to *policy) *comparison {
 	return c
 }
 
-// eachChanged calls yield for the pattern of each rule that is in only one of two
-// sorted lists.
-func eachChanged(from, to []rule, yield func(point)) {
+// eachChanged calls yield for the pattern of each rule of a principal that is in only one
+// policy, or that applies to other addresses in the other: that of a network does in
+// KafkaExact44 and not in KafkaExact.
+func (c *comparison) eachChanged(text string, yield func(point)) {
+	from, to := c.from.rules[text], c.to.rules[text]
 	for len(from) > 0 || len(to) > 0 {
 		order := 0
 		switch {
@@ -166,7 +168,7 @@ func eachChanged(from, to []rule, yield func(point)) {
 		default:
 			order = from[0].Binding.Compare(to[0].Binding)
 		}
-		if order < 0 {
+		if order < 0 || order == 0 && !c.appliesAlike(from[0], to[0]) {
 			yield(pointOf(from[0].Pattern))
 		} else if order > 0 {
 			yield(pointOf(to[0].Pattern))
@@ -178,6 +180,14 @@ func eachChanged(from, to []rule, yield func(point)) {
 			to = to[1:]
 		}
 	}
+}
+
+// appliesAlike reports whether one ACL applies to the same addresses in both policies.
+// Where Kafka gives no answer, both use the documented ones.
+func (c *comparison) appliesAlike(from, to rule) bool {
+	a, inFrom := from.hosts(c.from.exact)
+	b, inTo := to.hosts(c.to.exact)
+	return inFrom == inTo && (!inFrom || a.compare(b) == 0)
 }
 
 // rulesOf returns the rules for a principal in each policy.

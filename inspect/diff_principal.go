@@ -29,9 +29,9 @@ func (c *comparison) party(text string) *party {
 			p.points = append(p.points, pointOf(r.Pattern))
 		}
 	}
-	slices.SortFunc(p.points, comparePoints)
+	slices.SortFunc(p.points, point.compare)
 	p.points = slices.Compact(p.points)
-	eachChanged(p.own[0], p.own[1], func(at point) { p.changed[at] = true })
+	c.eachChanged(text, func(at point) { p.changed[at] = true })
 	return p
 }
 
@@ -82,7 +82,7 @@ func (c *comparison) roots(p *party) []point {
 	}
 	var roots []point
 	for _, at := range p.points {
-		if len(roots) > 0 && roots[len(roots)-1].contains(at) {
+		if len(roots) > 0 && roots[len(roots)-1].covers(at) {
 			continue
 		}
 		if p.changed[at] || c.below[c.names.locate(at)] {
@@ -90,7 +90,7 @@ func (c *comparison) roots(p *party) []point {
 			continue
 		}
 		for _, node := range c.changedBelow(at) {
-			if n := c.names.nodes[node]; len(roots) == 0 || !roots[len(roots)-1].contains(n) {
+			if n := c.names.nodes[node]; len(roots) == 0 || !roots[len(roots)-1].covers(n) {
 				roots = append(roots, n)
 			}
 		}

@@ -1,8 +1,8 @@
 // Package inspect answers questions that a check cannot: why a check was decided as it
 // was ([Explain]), who may do something ([WhoCan]), what a subject may do ([WhatCan]),
-// what a pattern covers ([Reach]), what a change of the ACLs would do ([Diff]), which
-// ACLs look wrong or have no effect ([Lint]), and the access of all principals, by
-// pattern ([NewMatrix]).
+// what a pattern covers ([Reach]), what a change of the ACLs would do ([Diff]), in which
+// order to make it ([NewPlan]), which ACLs look wrong or have no effect ([Lint]), and the
+// access of all principals, by pattern ([NewMatrix]).
 //
 // The answers are exact, not samples: they are sets of resource names ([NameSet]) and
 // of client addresses ([HostSet]), and package snapshot allows a check if and only if

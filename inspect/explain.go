@@ -33,6 +33,9 @@ type Explanation struct {
 	// NearMisses are all ACLs that fail in exactly one field, sorted by the field and
 	// then as by acl.Binding.Compare.
 	NearMisses []NearMiss
+	// SideEffects is what the request's right makes possible elsewhere without a right of its
+	// own, if the decision allows it and the release has it (Documented has the newest).
+	SideEffects []ops.SideEffect
 	// How many entries each list lacks because of the limit.
 	MoreMatches, MoreNearMisses int
 }
@@ -108,6 +111,9 @@ func Explain(n *snapshot.Snapshot, who snapshot.Subject, r snapshot.Request, lim
 	x := Explanation{Decision: n.Check(who, r.Operation, r.Type, r.Name)}
 	config := n.Config()
 	x.Semantics = config.Semantics
+	if x.Decision.Allowed() && config.Semantics != snapshot.KafkaExact {
+		x.SideEffects = ops.SideEffects(r.Operation, r.Type)
+	}
 	canMatch := !who.Principal.IsZero() && who.Host.IsValid() && r.Type.IsConcrete() &&
 		(r.Operation == ops.Unknown || r.Operation.IsKnown())
 	if !canMatch {
@@ -161,7 +167,7 @@ func (q *question) isFor(r rule) bool {
 // isFrom reports whether the host of r covers the address.
 func (q *question) isFrom(r rule) bool {
 	h, ok := r.hosts(q.exact)
-	if r.host.Kind() == acl.HostNetwork {
+	if r.host.Network().IsValid() {
 		return ok && r.host.Contains(q.host) // Contains excludes 0.0.0.0
 	}
 	return ok && h.holds(q.host)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -71,11 +70,11 @@ func (h HostRange) String() string {
 	return b.String()
 }
 
-// compareHosts orders everywhere first, then IPv4 before IPv6, then by address, the
+// compare orders everywhere first, then IPv4 before IPv6, then by address, the
 // larger network first, then zones.
-func compareHosts(a, b HostRange) int {
-	x, y := a.first(), b.first()
-	return cmp.Or(x.WithZone("").Compare(y.WithZone("")), cmp.Compare(a.depth(), b.depth()), strings.Compare(x.Zone(), y.Zone()))
+func (h HostRange) compare(o HostRange) int {
+	x, y := h.first(), o.first()
+	return cmp.Or(x.WithZone("").Compare(y.WithZone("")), cmp.Compare(h.depth(), o.depth()), strings.Compare(x.Zone(), y.Zone()))
 }
 
 func (h HostRange) first() netip.Addr {
@@ -137,20 +136,23 @@ var (
 // false if there are none. For a host that fails closed the result depends on the
 // permission of the ACL.
 func hostsOf(host acl.Host, permission acl.PermissionType, semantics snapshot.Semantics) (h HostRange, ok bool) {
-	switch host.Kind() {
-	case acl.HostEverywhere:
+	switch {
+	case host.IsEverywhere():
 		return Everywhere, true
-	case acl.HostOneAddress:
+	case host.Addr().IsValid():
 		return oneAddress(host.Addr()), semantics == snapshot.Documented || host.IsJavaText()
-	case acl.HostNetwork:
-		return HostRange{Network: host.Network()}, semantics != snapshot.KafkaExact
-	case acl.HostLinkNetwork:
+	case host.Network().IsValid():
+		return HostRange{Network: host.Network()}, semantics != snapshot.KafkaExact && host.Network() != onlyUnspecified
+	case host.IsLinkNetwork():
 		return Everywhere, permission == acl.Deny && semantics != snapshot.KafkaExact
-	case acl.HostUnreadable:
+	case host.FailsClosed():
 		return Everywhere, permission == acl.Deny && semantics == snapshot.Documented
 	}
 	return HostRange{}, false
 }
+
+// onlyUnspecified is the network with the address 0.0.0.0 alone, which is in no network.
+var onlyUnspecified = netip.PrefixFrom(netip.IPv4Unspecified(), 32)
 
 // oneAddress returns the range of addr, which must be unmapped. Only IPv6 addresses
 // have zones.
@@ -165,20 +167,16 @@ func oneAddress(addr netip.Addr) HostRange {
 // empty, because the nodes below it can cover all of its addresses. Node 0 is
 // everywhere.
 type hostTree struct {
-	tree
-	nodes []HostRange // without exceptions
-	empty []bool      // the cell contains no address that a client can have
+	tree[HostRange]        // of ranges without exceptions
+	empty           []bool // the cell contains no address that a client can have
 }
 
 // newHostTree returns the tree of some ranges, in any order and possibly repeated.
 func newHostTree(points []HostRange) *hostTree {
-	points = append(slices.Clone(points), Everywhere, ipv4, ipv6, mapped)
-	slices.SortFunc(points, compareHosts)
-	t := &hostTree{nodes: slices.CompactFunc(points, func(a, b HostRange) bool { return compareHosts(a, b) == 0 })}
-	t.tree = newTree(len(t.nodes), func(i, j int) bool { return t.nodes[i].covers(t.nodes[j]) })
+	t := &hostTree{tree: newTree(append(slices.Clone(points), Everywhere, ipv4, ipv6, mapped))}
 	t.empty = make([]bool, len(t.nodes))
 	for i := range t.nodes {
-		t.empty[i] = i == 0 || compareHosts(t.nodes[i], mapped) == 0 || t.isFilled(i)
+		t.empty[i] = i == 0 || t.nodes[i].compare(mapped) == 0 || t.isFilled(i)
 	}
 	return t
 }
@@ -217,26 +215,7 @@ func lastOf(network netip.Prefix) netip.Addr {
 
 // find returns the node of a range, which must be in the tree.
 func (t *hostTree) find(p HostRange) int {
-	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
-	return i
-}
-
-// within returns the nodes that contain only addresses of p, as a range from
-// (inclusive) and to (exclusive).
-func (t *hostTree) within(p HostRange) (from, to int) {
-	from, ok := slices.BinarySearchFunc(t.nodes, p, compareHosts)
-	if ok {
-		return from, int(t.end[from])
-	}
-	return from, from + sort.Search(len(t.nodes)-from, func(i int) bool { return !p.covers(t.nodes[from+i]) })
-}
-
-// above returns the narrowest node that contains all addresses of p and more, or -1 if
-// p is the root.
-func (t *hostTree) above(p HostRange) int {
-	i, _ := slices.BinarySearchFunc(t.nodes, p, compareHosts)
-	for i--; i >= 0 && !t.nodes[i].covers(p); i = int(t.parent[i]) {
-	}
+	i, _ := t.tree.find(p)
 	return i
 }
 

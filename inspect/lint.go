@@ -36,6 +36,10 @@ const (
 	CodeEveryone      Code = "everyone"       // User:* may write, or do all
 	CodeClusterAll    Code = "cluster-all"    // an ALLOW of ALL on the cluster
 	CodeSemantics     Code = "semantics"      // it matches differently in KafkaExact and in Documented
+	CodeFrom44        Code = "from-4.4"       // no release before 4.4 matches the host, and 4.4 does
+	CodeNoClient      Code = "no-client"      // no client can have an address of the host, such as one of multicast
+	CodeHostText      Code = "host-text"      // the host is a network, and its text is not the canonical one
+	CodeSideEffect    Code = "side-effect"    // an ALLOW makes something possible elsewhere, without a right of its own
 	CodeNoAnswer      Code = "no-answer"      // Kafka throws an exception or loops forever for names that it covers
 )
 
@@ -78,6 +82,10 @@ type LintOptions struct {
 // below an asterisk, are never removable, because without them Kafka could give an
 // answer for other names.
 //
+// CodeFrom44 is found where the rules are Documented or those of a release before 4.4: with an
+// upgrade to 4.4 the ACL starts to match, whatever the metadata version of the cluster is.
+// CodeSemantics does not repeat it.
+//
 // CodeSemantics considers only names and addresses that can exist. LITERAL "*" differs
 // on groups and transactional ids only, because no other name begins with an asterisk,
 // and only link-local addresses have a zone.
@@ -95,7 +103,7 @@ func lint(n *snapshot.Snapshot, options LintOptions, limit int) ([]Finding, erro
 	var findings []Finding
 	known := options.PrincipalTypes
 	if len(known) == 0 {
-		known = []string{principal.UserType}
+		known = []string{principal.Anonymous.Type}
 	}
 	done := 0
 	for _, t := range resource.Types() {
@@ -254,5 +262,9 @@ var checks = []struct {
 	{CodeEveryone, (*linter).everyone},
 	{CodeClusterAll, (*linter).clusterAll},
 	{CodeSemantics, (*linter).semantics},
+	{CodeFrom44, (*linter).from44},
+	{CodeNoClient, (*linter).noClient},
+	{CodeHostText, (*linter).hostText},
+	{CodeSideEffect, (*linter).sideEffect},
 	{CodeNoAnswer, (*linter).noAnswer},
 }

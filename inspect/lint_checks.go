@@ -10,6 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 func (l *linter) superUser(r rule) *words {
@@ -19,44 +20,6 @@ func (l *linter) superUser(r rule) *words {
 	return &words{
 		reason: fmt.Sprintf("%s is a super user and may do everything", enum.Quote(r.Entry.Principal)),
 		fix:    "remove it, or the principal from super.users",
-	}
-}
-
-func (l *linter) deadHost(r rule) *words {
-	text := r.Entry.Host
-	_, ok := r.hosts(l.exact)
-	switch {
-	case ok, l.exact && l.anySilent && r.host.isDocumented: // it matches where Kafka gives no answer
-		return nil
-	case !r.host.isDocumented:
-		return &words{
-			reason: fmt.Sprintf("%s is neither an address nor a network, and names are not resolved: it matches no client", enum.Quote(text)),
-			fix:    fmt.Sprintf("write an address, a network such as 10.0.0.0/8, or %q", acl.WildcardHost),
-		}
-	}
-	fix := "list each address separately"
-	if !strings.Contains(text, "/") {
-		fix = fmt.Sprintf("write %q", acl.HostAddress(r.host.documented.first()))
-	}
-	return &words{reason: fmt.Sprintf("Kafka compares text, and no client address is written as %s", enum.Quote(text)), fix: fix}
-}
-
-// unreadableHost finds a DENY whose addresses cannot be determined.
-func (l *linter) unreadableHost(r rule) *words {
-	if r.Entry.Permission != acl.Deny || !r.host.FailsClosed() {
-		return nil
-	}
-	what := "is not a network"
-	if r.host.Kind() == acl.HostLinkNetwork {
-		what = "is a network only for brokers with that interface"
-	}
-	where := "it denies every address"
-	if _, ok := r.hosts(l.exact); !ok {
-		where = "in Kafka it denies no address"
-	}
-	return &words{
-		reason: fmt.Sprintf("the host %s %s: %s", enum.Quote(r.Entry.Host), what, where),
-		fix:    "write an address, or a network such as 10.0.0.0/8 or 2001:db8::/32",
 	}
 }
 
@@ -89,11 +52,8 @@ func (l *linter) prefixedStar(r rule) *words {
 }
 
 func (l *linter) starPrincipal(r rule) *words {
-	const quotesAndSpace = " \t\r\n\"'`" // shells and configuration files can leave these around an asterisk
-	star := func(s string) bool { return strings.Trim(s, quotesAndSpace) == resource.Wildcard }
 	text := r.Entry.Principal
-	typ, name, _ := strings.Cut(text, ":")
-	if text == principal.Wildcard || !star(typ) && !star(name) {
+	if !principal.LooksLikeWildcard(text) {
 		return nil
 	}
 	return &words{
@@ -161,30 +121,21 @@ func (l *linter) clusterAll(r rule) *words {
 	return &words{reason: "ALL on the cluster includes altering ACLs and acting as a broker", fix: "name the operations that are needed"}
 }
 
-// semantics finds an ACL that matches differently by Kafka's rules and by the
-// documented ones, where Kafka gives an answer. Only link-local addresses have zones.
-func (l *linter) semantics(r rule) *words {
-	mayBeginWithStar := l.typ == resource.Group || l.typ == resource.TransactionalID
-	switch h := r.host; {
-	case !l.canBe(r.Entry.Principal), l.speaks(r) == 0, !h.isDocumented:
-		return nil // it matches nothing in either
-	case !h.isInKafka && h.Kind() == acl.HostNetwork:
-		return &words{
-			reason: fmt.Sprintf("Kafka before 4.4 compares the host %s as text, so that it never matches; it starts to match on Kafka 4.4", enum.Quote(r.Entry.Host)),
-			fix:    "list each address separately, or upgrade",
-		}
-	case !h.isInKafka:
-		return &words{
-			reason: fmt.Sprintf("Kafka compares the host %s as text, but the documentation says that it is an address or a network", enum.Quote(r.Entry.Host)),
-			fix:    "write addresses as Java prints them, in full and with their zone",
-		}
-	case r.Pattern.IsWildcard() && mayBeginWithStar:
-		return &words{
-			reason: `Kafka does not apply LITERAL "*" to longer names that begin with an asterisk`,
-			fix:    `add the same ACL on PREFIXED "*"`,
-		}
+// sideEffect finds an ALLOW that makes something possible for which Kafka asks no right of its
+// own, in the release of the snapshot. Documented has the newest release.
+func (l *linter) sideEffect(r rule) *words {
+	if r.Entry.Permission != acl.Allow || !l.canBe(r.Entry.Principal) || l.isSuper(r.Entry.Principal) || l.exact && l.release == snapshot.KafkaExact {
+		return nil
 	}
-	return nil
+	effects := ops.SideEffects(r.Entry.Operation, l.typ)
+	if len(effects) == 0 {
+		return nil
+	}
+	e := effects[0]
+	return &words{
+		reason: fmt.Sprintf("since Kafka %s, who has %v on a %v %s if %s", e.Since, e.Operation, l.typ, e.Summary, strings.Join(e.Conditions, "; and ")),
+		fix:    fmt.Sprintf("allow %v on a %v only to those who may do that, and see which topics these conditions let in", e.Operation, l.typ),
+	}
 }
 
 func (l *linter) noAnswer(r rule) *words {

@@ -27,7 +27,7 @@ func TestLintCodes(t *testing.T) {
 	cluster := resource.LiteralPattern(resource.Cluster, resource.ClusterName)
 	a := func(op ops.Operation, p resource.Pattern) acl.Binding { return acltest.AllowFrom("User:a", "*", op, p) }
 	super := snapshot.Config{SuperUsers: []principal.Principal{principal.User("a")}}
-	exact := snapshot.Config{Semantics: snapshot.KafkaExact}
+	exact, exact4 := snapshot.Config{Semantics: snapshot.KafkaExact}, snapshot.Config{Semantics: snapshot.KafkaExact44}
 	tests := []struct {
 		code   inspect.Code
 		config snapshot.Config
@@ -82,7 +82,36 @@ func TestLintCodes(t *testing.T) {
 		{inspect.CodeEveryone, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:*", "*", ops.Read, acltest.Topic("x"))}, 0, false},
 		{inspect.CodeClusterAll, snapshot.Config{}, []acl.Binding{a(ops.All, cluster)}, 0, true},
 		{inspect.CodeClusterAll, snapshot.Config{}, []acl.Binding{a(ops.Alter, cluster)}, 0, false},
-		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/8", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeDeadHost, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "0.0.0.0/32", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeDeadHost, exact4, []acl.Binding{acltest.AllowFrom("User:a", "0.0.0.0/31", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeDeadHost, exact4, []acl.Binding{acltest.AllowFrom("User:a", "fe80::1%eth0/64", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/8", ops.Read, acltest.Topic("x"))}, 0, false}, // from-4.4
+		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "::1", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{acltest.DenyFrom("User:a", "10.0.0.0/33", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeFrom44, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/8", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeFrom44, exact, []acl.Binding{acltest.DenyFrom("User:a", "010.0.0.0/8", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeFrom44, exact, []acl.Binding{acltest.AllowFrom("User:a", "fe80::1%eth0/64", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeFrom44, exact4, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/8", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeFrom44, exact, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/33", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeFrom44, exact, []acl.Binding{acltest.AllowFrom("User:a", "::ffff:10.0.0.0/104", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeFrom44, exact, []acl.Binding{acltest.AllowFrom("User:a", "0.0.0.0/32", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeFrom44, exact, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.1", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeNoClient, exact4, []acl.Binding{acltest.AllowFrom("User:a", "224.0.0.0/8", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeNoClient, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "0.0.0.0", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeNoClient, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "ff02::1", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeNoClient, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "0.0.0.0/0", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeNoClient, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a", "192.0.0.0/2", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeNoClient, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeHostText, exact4, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.1/8", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeHostText, exact4, []acl.Binding{acltest.AllowFrom("User:a", "10.0.0.0/8", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeHostText, exact4, []acl.Binding{acltest.AllowFrom("User:a", "::1", ops.Read, acltest.Topic("x"))}, 0, false},
+		{inspect.CodeSideEffect, snapshot.Config{}, []acl.Binding{a(ops.AlterConfigs, resource.LiteralPattern(resource.Group, "g"))}, 0, true},
+		{inspect.CodeSideEffect, exact4, []acl.Binding{a(ops.All, resource.LiteralPattern(resource.Group, "g"))}, 0, true},
+		{inspect.CodeSideEffect, exact, []acl.Binding{a(ops.AlterConfigs, resource.LiteralPattern(resource.Group, "g"))}, 0, false},
+		{inspect.CodeSideEffect, super, []acl.Binding{a(ops.AlterConfigs, resource.LiteralPattern(resource.Group, "g"))}, 0, false},
+		{inspect.CodeSideEffect, exact4, []acl.Binding{a(ops.AlterConfigs, acltest.Topic("g"))}, 0, false},
+		{inspect.CodeSideEffect, exact4, []acl.Binding{a(ops.DescribeConfigs, resource.LiteralPattern(resource.Group, "g"))}, 0, false},
+		{inspect.CodeSideEffect, exact4, []acl.Binding{acltest.DenyFrom("User:a", "*", ops.AlterConfigs, resource.LiteralPattern(resource.Group, "g"))}, 0, false},
 		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("*"))}, 0, false},
 		{inspect.CodeSemantics, snapshot.Config{}, []acl.Binding{a(ops.Read, resource.LiteralPattern(resource.Group, "*"))}, 0, true},
 		{inspect.CodeNoAnswer, exact, []acl.Binding{acltest.AllowFrom("alice", "*", ops.Read, acltest.Topic("x"))}, 0, true},
@@ -124,20 +153,25 @@ func TestLintKnowsPrincipalTypes(t *testing.T) {
 // TestSemanticsAgainstModel compares CodeSemantics with the model, for each ACL of
 // generated worlds alone.
 func TestSemanticsAgainstModel(t *testing.T) {
-	const worlds = 400
-	differ := 0
+	const worlds = 800
+	differ, start := 0, 0
 	for seed := range uint64(worlds) {
 		src := gen.Seeded(seed)
 		b := gen.Binding(src)
 		w := refmodel.World{ACLs: []acl.Binding{b}}
-		said := slices.ContainsFunc(must(inspect.Lint(snapshotOf(t, w), inspect.LintOptions{})), func(f inspect.Finding) bool { return f.Code == inspect.CodeSemantics })
+		found := must(inspect.Lint(snapshotOf(t, w), inspect.LintOptions{}))
+		from44 := hasCode(found, inspect.CodeFrom44)
+		said := hasCode(found, inspect.CodeSemantics) || from44 && !isLinkAllow(b)
+		w.Exact = true
+		require.Equal(t, from44, hasCode(must(inspect.Lint(snapshotOf(t, w), inspect.LintOptions{})), inspect.CodeFrom44), "both are before 4.4")
+		isLinkAllow := isLinkAllow(b)
 		if !acl.ParseHost(b.Entry.Host).FailsClosed() {
 			b.Entry.Permission = acl.Allow // an ALLOW may imply an operation
 		}
 		if ops.DeniedBy(w.ACLs[0].Entry.Operation)&ops.Supported(b.Pattern.Type) == 0 && w.ACLs[0].Entry.Permission == acl.Deny {
 			continue // it supports no operation, but an ALLOW may imply one
 		}
-		differs := false
+		differs, starts := false, false
 		for _, host := range hostsOf(w.ACLs) {
 			if host.Zone() != "" && !host.IsLinkLocalUnicast() {
 				continue // only link-local addresses have zones
@@ -147,12 +181,56 @@ func TestSemanticsAgainstModel(t *testing.T) {
 					continue // no topic and no user has such a name
 				}
 				differs = differs || matchesIn(b, snapshot.Documented, host, name) != matchesIn(b, snapshot.KafkaExact, host, name)
+				starts = starts || matchesIn(b, snapshot.KafkaExact44, host, name) != matchesIn(b, snapshot.KafkaExact, host, name)
 			}
 		}
 		require.Equal(t, differs, said, "seed %d: %v: differs %t, want %t", seed, b, said, differs)
+		if !isLinkAllow { // the brokers with its interface are not known
+			require.Equal(t, starts, from44, "seed %d: %v: starts to match %t, want %t", seed, b, from44, starts)
+		}
 		differ += oneIf(differs)
+		start += oneIf(starts)
 	}
 	assert.GreaterOrEqual(t, differ, worlds/20, "%d of %d ACLs differ", differ, worlds)
+	assert.GreaterOrEqual(t, start, worlds/40, "%d of %d ACLs start to match", start, worlds)
+}
+
+func hasCode(findings []inspect.Finding, code inspect.Code) bool {
+	return slices.ContainsFunc(findings, func(f inspect.Finding) bool { return f.Code == code })
+}
+
+// isLinkAllow reports whether b allows something at brokers with an interface only.
+func isLinkAllow(b acl.Binding) bool {
+	return b.Entry.Permission == acl.Allow && acl.ParseHost(b.Entry.Host).IsLinkNetwork()
+}
+
+// TestLintRecommendsHosts: a finding about a host says what to write instead.
+func TestLintRecommendsHosts(t *testing.T) {
+	for host, want := range map[string]string{
+		"010.0.0.5/08":          `write "10.0.0.0/8"`,
+		"[2001:DB8::1]/+32":     `write "2001:db8::/32"`,
+		"::ffff:10.0.0.0/104":   `write "10.0.0.0/8"`,
+		"10.0.0.7/255.255.0.0":  `write "10.0.0.0/16"`,
+		"10.0.0.7/255.0.255.0":  `write an address, a network such as 10.0.0.0/8 or 2001:db8::/32, or "*"`,
+		"10.0.0.0/33":           `write an address, a network such as 10.0.0.0/8 or 2001:db8::/32, or "*"`,
+		"::1":                   `write "0:0:0:0:0:0:0:1", as Java prints it`,
+		"::ffff:10.0.0.1":       `write "10.0.0.1", as Java prints it`,
+		"::ffff:0:0/90":         `write an address, a network such as 10.0.0.0/8 or 2001:db8::/32, or "*"`,
+		"fe80::1%eth0/64":       `write an address, a network such as 10.0.0.0/8 or 2001:db8::/32, or "*"`,
+		"10.0.0.0/255.0.0.0/8":  `write an address, a network such as 10.0.0.0/8 or 2001:db8::/32, or "*"`,
+		"machine.example.com":   `write an address, a network such as 10.0.0.0/8 or 2001:db8::/32, or "*"`,
+		"0:0:0:0:0:0:0:1/00128": `write "::1/128"`,
+	} {
+		t.Run(host, func(t *testing.T) {
+			for _, permission := range []acl.PermissionType{acl.Allow, acl.Deny} {
+				b := acltest.AllowFrom("User:a", host, ops.Read, acltest.Topic("x"))
+				b.Entry.Permission = permission
+				n := shaped(t, snapshot.Config{}, func(int) acl.Binding { return b }, 1, none)
+				found := must(inspect.Lint(n, inspect.LintOptions{}))
+				assert.True(t, slices.ContainsFunc(found, func(f inspect.Finding) bool { return f.Fix == want }), "%v: %+v", permission, found)
+			}
+		})
+	}
 }
 
 // matchesIn reports whether an ALLOW matches some operation that the type supports, for

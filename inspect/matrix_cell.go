@@ -229,7 +229,7 @@ func distinct(verdicts []verdict, addrs []netip.Addr) []verdictNodes {
 // all returns the addresses of some cells, or nil if these are all cells.
 func (t *hostTree) all(nodes map[int]bool) HostSet {
 	s := t.set(func(node int) bool { return nodes[node] })
-	if len(s) == 1 && compareHosts(s[0], Everywhere) == 0 && len(s[0].Except) == 0 {
+	if len(s) == 1 && s[0].compare(Everywhere) == 0 && len(s[0].Except) == 0 {
 		return nil
 	}
 	return s

@@ -25,7 +25,7 @@ type sheet struct {
 func newSheet(p *policy, first int) *sheet {
 	s := &sheet{policy: p, first: first, columns: slices.Collect(maps.Keys(p.stands))}
 	slices.SortFunc(s.columns, func(a, b resource.Pattern) int {
-		return cmp.Or(comparePoints(pointOf(a), pointOf(b)), -cmp.Compare(a.PatternType, b.PatternType))
+		return cmp.Or(pointOf(a).compare(pointOf(b)), -cmp.Compare(a.PatternType, b.PatternType))
 	})
 	points := make([]point, 0, len(s.columns)+1)
 	for _, c := range s.columns {
@@ -173,7 +173,7 @@ func (b *rowBuilder) alike(node int, within []span) int {
 // decision. By the documented rules this is true of all nodes except that of the
 // asterisk.
 func (b *rowBuilder) isPlain(node int) bool {
-	return !b.exact && !b.tree.nodes[node].contains(asterisk)
+	return !b.exact && !b.tree.nodes[node].covers(asterisk)
 }
 
 // cell returns the cell of a column, given the rules within it.

@@ -70,7 +70,7 @@ func hostsOf(acls []acl.Binding) []netip.Addr {
 	for _, b := range acls {
 		h := acl.ParseHost(b.Entry.Host)
 		addr := h.Addr()
-		if h.Kind() == acl.HostNetwork {
+		if h.Network().IsValid() {
 			network := h.Network()
 			addr = network.Addr()
 			last := addr.AsSlice()

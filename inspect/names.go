@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -102,18 +101,18 @@ func pointOf(p resource.Pattern) point {
 
 func (p point) holds(name string) bool { return NameRange{Prefix: p.prefix, Name: p.name}.holds(name) }
 
-// contains reports whether p contains all names of q.
-func (p point) contains(q point) bool { return p == q || p.prefix && p.holds(q.name) }
+// covers reports whether p contains all names of q.
+func (p point) covers(q point) bool { return p == q || p.prefix && p.holds(q.name) }
 
 func (p point) names() NameRange { return NameRange{Prefix: p.prefix, Name: p.name} }
 
-// comparePoints orders by name, with a prefix before the same name. So the points
-// inside a point follow it, before all points outside.
-func comparePoints(a, b point) int {
-	if c := strings.Compare(a.name, b.name); c != 0 || a.prefix == b.prefix {
+// compare orders by name, with a prefix before the same name. So the points inside a
+// point follow it, before all points outside.
+func (p point) compare(q point) int {
+	if c := strings.Compare(p.name, q.name); c != 0 || p.prefix == q.prefix {
 		return c
 	}
-	if a.prefix {
+	if p.prefix {
 		return -1
 	}
 	return 1
@@ -123,20 +122,11 @@ func comparePoints(a, b point) int {
 // node but in no node below it. No cell is empty, because there are infinitely many
 // names. The nodes are in preorder, which is also their sorted order; node 0 is all
 // names.
-type nameTree struct {
-	tree
-	nodes []point
-}
+type nameTree struct{ tree[point] }
 
 // newNameTree returns the tree of some points, in any order and possibly repeated. It
 // sorts points in place.
-func newNameTree(points []point) *nameTree {
-	points = append(points, root)
-	slices.SortFunc(points, comparePoints)
-	t := &nameTree{nodes: slices.Compact(points)}
-	t.tree = newTree(len(t.nodes), func(i, j int) bool { return t.nodes[i].contains(t.nodes[j]) })
-	return t
-}
+func newNameTree(points []point) *nameTree { return &nameTree{newTree(append(points, root))} }
 
 // bytes returns the total length of the names of all nodes, plus one for each.
 func (t *nameTree) bytes() int {
@@ -147,31 +137,13 @@ func (t *nameTree) bytes() int {
 	return n
 }
 
-// find returns the node of p, and whether there is one.
-func (t *nameTree) find(p point) (int, bool) {
-	return slices.BinarySearchFunc(t.nodes, p, comparePoints)
-}
-
 // locate returns the node whose cell contains the names of p or, if p is not a node,
 // the beginning of them.
 func (t *nameTree) locate(p point) int {
-	i, ok := t.find(p)
-	if ok {
+	if i, ok := t.find(p); ok {
 		return i
 	}
-	for i--; !t.nodes[i].contains(p); i = int(t.parent[i]) {
-	}
-	return i
-}
-
-// within returns the nodes that contain only names of p, from (inclusive) to
-// (exclusive).
-func (t *nameTree) within(p point) (from, to int) {
-	from, ok := t.find(p)
-	if ok {
-		return from, int(t.end[from])
-	}
-	return from, from + sort.Search(len(t.nodes)-from, func(i int) bool { return !p.contains(t.nodes[from+i]) })
+	return t.above(p)
 }
 
 // set returns the names in the cells for which in is true.
@@ -185,59 +157,4 @@ func (t *nameTree) set(in func(node int) bool) NameSet {
 		s = append(s, n)
 	})
 	return s
-}
-
-// tree is the common part of trees of cells: nodes in preorder, with the root at 0.
-type tree struct {
-	parent []int32 // of each node; -1 of the root
-	end    []int32 // the first node after those below the node
-}
-
-// newTree links n nodes in preorder. holds reports whether node j, which comes after
-// node i, is below it. It is linear in n.
-func newTree(n int, holds func(i, j int) bool) tree {
-	t := tree{parent: make([]int32, n), end: make([]int32, n)}
-	var open []int32
-	for j := range n {
-		for len(open) > 0 && !holds(int(open[len(open)-1]), j) {
-			t.end[open[len(open)-1]] = int32(j)
-			open = open[:len(open)-1]
-		}
-		t.parent[j] = -1
-		if len(open) > 0 {
-			t.parent[j] = open[len(open)-1]
-		}
-		open = append(open, int32(j))
-	}
-	for _, i := range open {
-		t.end[i] = int32(n)
-	}
-	return t
-}
-
-// outline calls piece in order for each node whose cell is in a set while that of its
-// parent is not. without are the nodes below it at which the set ends again. A node
-// that is treated like its parent has no effect.
-func (t *tree) outline(in func(node int) bool, piece func(node int, without []int)) {
-	value := make([]bool, len(t.parent))
-	borders := make(map[int][]int) // by the node above that begins a piece
-	begins := make([]int, len(t.parent))
-	var order []int
-	for i := range t.parent {
-		value[i] = in(i)
-		up := int(t.parent[i])
-		switch {
-		case up >= 0 && value[i] == value[up]:
-			begins[i] = begins[up]
-			continue
-		case value[i]:
-			order = append(order, i)
-		case up >= 0:
-			borders[begins[up]] = append(borders[begins[up]], i)
-		}
-		begins[i] = i
-	}
-	for _, i := range order {
-		piece(i, borders[i])
-	}
 }

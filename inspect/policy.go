@@ -57,7 +57,7 @@ func newHostForms(of hostOf, exact snapshot.Semantics) *hostForms {
 func load(n *snapshot.Snapshot, t resource.Type) *policy {
 	config := n.Config()
 	p := &policy{
-		typ: t, acls: n.Len(), exact: config.Semantics.IsKafkaExact(), defaultAllow: config.AllowIfNoACL, ready: n.Ready(),
+		typ: t, acls: n.Len(), exact: config.Semantics != snapshot.Documented, defaultAllow: config.AllowIfNoACL, ready: n.Ready(),
 		super: make(map[string]bool), rules: make(map[string][]rule), stands: make(map[resource.Pattern]int),
 	}
 	for _, s := range config.SuperUsers {

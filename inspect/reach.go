@@ -9,7 +9,7 @@ import (
 )
 
 // Reach returns the names that an ACL on the pattern covers in n, and the patterns of
-// other ACLs of n that cover only such names, sorted as by acl.ComparePatterns. These
+// other ACLs of n that cover only such names, sorted as by acl.Binding.Compare. These
 // may be resources that the pattern was not meant for. A pattern without an ACL in n
 // covers nothing.
 //
@@ -43,6 +43,6 @@ func Reach(n *snapshot.Snapshot, pattern resource.Pattern) (NameSet, []resource.
 			within = append(within, other)
 		}
 	}
-	slices.SortFunc(within, acl.ComparePatterns)
+	slices.SortFunc(within, func(a, b resource.Pattern) int { return acl.Binding{Pattern: a}.Compare(acl.Binding{Pattern: b}) })
 	return names.set(covers), within
 }

@@ -23,7 +23,7 @@ type Access struct {
 
 // String returns a in words, such as `READ, DESCRIBE on TOPIC prefix "pay" from *`.
 func (a Access) String() string {
-	operations := make([]string, 0, a.Operations.Len())
+	var operations []string
 	for op := range a.Operations.All() {
 		operations = append(operations, op.String())
 	}

@@ -14,13 +14,17 @@ import (
 // which order, and how a denial changes the response. The zero API serves no version
 // and therefore refuses every request.
 //
-// Source of every row: the request handlers of Kafka 4.2.1 listed in Handlers; for the
-// keys that 4.0 removed, those of the last release that had them.
+// Source of every row: the request handlers of Kafka 4.2.1 and 4.4.0 listed in Handlers;
+// for the keys that 4.0 removed, those of the last release that had them.
 type API struct {
 	Key        APIKey `json:"key"`
 	MinVersion int16  `json:"minVersion"`
-	MaxVersion int16  `json:"maxVersion"` // in Kafka 4.2.1, or in the last release that had the API
+	MaxVersion int16  `json:"maxVersion"` // in the newest release, or in the last release that had the API
 	RemovedIn  string `json:"removedIn,omitzero"`
+	// Since is the first release that has the API, if that is newer than 4.2. Newer are
+	// the versions that came after 4.2.
+	Since Release        `json:"since,omitzero"`
+	Newer []newerVersion `json:"newer,omitzero"`
 	// Listeners are the endpoints that accept the request. A broker of the ZooKeeper
 	// era counts as a broker.
 	Listeners   []Endpoint   `json:"listeners"`
@@ -28,12 +32,12 @@ type API struct {
 	Forwardable bool         `json:"forwardable,omitzero"` // an Envelope may carry it
 	Handlers    []string     `json:"handlers,omitzero"`
 	Documented  []Permission `json:"documented"`      // what Kafka's documentation lists
-	Items       []ItemList   `json:"items,omitzero"`  // the lists with an entry in the response for each resource
-	Steps       []Step       `json:"steps"`           // the checks, in order
-	Guards      []Guard      `json:"guards,omitzero"` // errors that do not depend on the authorizer
+	Items       []itemList   `json:"items,omitzero"`  // the lists with an entry in the response for each resource
+	Steps       []step       `json:"steps"`           // the checks, in order
+	Guards      []guard      `json:"guards,omitzero"` // errors that do not depend on the authorizer
 	// OperationFields are the KIP-430 fields (authorized operations) of the entries of
 	// the response. The cluster's field belongs to a step.
-	OperationFields []OperationField `json:"operationFields,omitzero"`
+	OperationFields []operationField `json:"operationFields,omitzero"`
 	// AllOrNothing is the error of the entries that would have passed if another entry
 	// (of the same transaction) fails. It is None if entries are independent.
 	AllOrNothing ErrorCode `json:"allOrNothing,omitzero"`
@@ -54,67 +58,67 @@ type Permission struct {
 // String returns the permission as "Read on Topic".
 func (p Permission) String() string { return p.Operation.DisplayName() + " on " + p.Type.DisplayName() }
 
-// ItemList says that the response has an entry for each resource of a list in the
-// request. At most one ItemList of a row applies to a request.
-type ItemList struct {
-	Of         NameSource `json:"of"`
+// itemList says that the response has an entry for each resource of a list in the
+// request. At most one itemList of a row applies to a request.
+type itemList struct {
+	Of         nameSource `json:"of"`
 	WithTopics bool       `json:"withTopics,omitzero"` // also an entry for each topic of a group or a transaction that passes
 	Endpoint   Endpoint   `json:"endpoint,omitzero"`   // 0: both
 	MinVersion int16      `json:"minVersion,omitzero"`
 	MaxVersion int16      `json:"maxVersion,omitzero"` // 0: up to the newest
 }
 
-// Step asks the authorizer about one resource, or about each resource of a list. The
-// zero Step asks about an unknown operation, and its denial fails the whole request.
-type Step struct {
+// step asks the authorizer about one resource, or about each resource of a list. The
+// zero step asks about an unknown operation, and its denial fails the whole request.
+type step struct {
 	Operation  Operation     `json:"operation"`
 	Type       resource.Type `json:"type"`
-	Name       NameSource    `json:"name"`
+	Name       nameSource    `json:"name"`
 	Path       string        `json:"path,omitzero"` // where the name is in the request, in the field names of Kafka's schema
-	When       Condition     `json:"when,omitzero"`
+	When       condition     `json:"when,omitzero"`
 	Configs    ConfigType    `json:"configs,omitzero"`  // only resources of these types, in a request about configurations
 	Endpoint   Endpoint      `json:"endpoint,omitzero"` // 0: both
 	MinVersion int16         `json:"minVersion,omitzero"`
 	MaxVersion int16         `json:"maxVersion,omitzero"` // 0: up to the newest
-	Combine    Combine       `json:"combine"`
-	FallbackOf int           `json:"fallbackOf,omitzero"` // for a Fallback: the number of the step, from 1, whose denial leads to this one
+	Combine    combine       `json:"combine"`
+	FallbackOf int           `json:"fallbackOf,omitzero"` // for a fallback: the number of the step, from 1, whose denial leads to this one
 	// PerItem says that each resource has its own verdict. Otherwise one denial denies
 	// the step.
 	PerItem bool   `json:"perItem,omitzero"`
-	Denied  Effect `json:"denied,omitzero"`
+	Denied  effect `json:"denied,omitzero"`
 	// QuietDenial says that Kafka does not write a denial to its audit log (logIfDenied
 	// is false), because the question only decides what to show or which question is
 	// next.
 	QuietDenial bool `json:"quietDenial,omitzero"`
 	// QuietWhenAll is QuietDenial for a request for every topic.
-	QuietWhenAll bool   `json:"quietWhenAll,omitzero"`
-	Since        string `json:"since,omitzero"` // the first release that asks this
-	Note         string `json:"note,omitzero"`
+	QuietWhenAll bool    `json:"quietWhenAll,omitzero"`
+	Since        Release `json:"since,omitzero"` // the first release that asks this
+	Note         string  `json:"note,omitzero"`
 }
 
-// Combine says how the verdict of a step is combined with those of other steps.
-type Combine int8
+// combine says how the verdict of a step is combined with those of other steps.
+type combine int8
 
-// The values of Combine.
+// The values of combine.
 const (
-	Required   Combine = 0 // a denial has its effect
-	Sufficient Combine = 1 // an allow is enough; the only effect of a denial is that the fallbacks of this step are asked
-	Fallback   Combine = 2 // asked if the step in FallbackOf did not allow
+	required   combine = 0 // a denial has its effect
+	sufficient combine = 1 // an allow is enough; the only effect of a denial is that the fallbacks of this step are asked
+	fallback   combine = 2 // asked if the step in FallbackOf did not allow
 )
 
 var combineNames = enum.Names{"REQUIRED", "SUFFICIENT", "FALLBACK"}
 
 // String returns the name of c, such as "SUFFICIENT".
-func (c Combine) String() string { return combineNames.String("Combine", int(c)) }
+func (c combine) String() string { return combineNames.String("Combine", int(c)) }
 
 // MarshalText returns the name of c. A value without a name is an error.
-func (c Combine) MarshalText() ([]byte, error) { return combineNames.MarshalText("Combine", int(c)) }
+func (c combine) MarshalText() ([]byte, error) { return combineNames.MarshalText("Combine", int(c)) }
 
-// Effect is how a denial or a guard changes the response. The zero Effect fails the
-// whole request with UNKNOWN_SERVER_ERROR, and so does any Effect that needs a code but
+// effect is how a denial or a guard changes the response. The zero effect fails the
+// whole request with UNKNOWN_SERVER_ERROR, and so does any effect that needs a code but
 // has none. The table uses it only where a denial has no effect.
-type Effect struct {
-	Scope Scope     `json:"scope"`
+type effect struct {
+	Scope scope     `json:"scope"`
 	Code  ErrorCode `json:"code,omitzero"`
 	// CodeFrom is the first version of the response that can carry the code.
 	CodeFrom int16 `json:"codeFrom,omitzero"`
@@ -122,51 +126,53 @@ type Effect struct {
 	// its error is that of the whole request.
 	WholeBelow int16 `json:"wholeBelow,omitzero"`
 	// WhenAll replaces Scope, unless it is 0, in a request for every topic.
-	WhenAll Scope `json:"whenAll,omitzero"`
+	WhenAll scope `json:"whenAll,omitzero"`
 	// WhenByID replaces Scope, unless it is 0, for a topic requested by id.
-	WhenByID Scope `json:"whenById,omitzero"`
+	WhenByID scope `json:"whenById,omitzero"`
 	// HidesName removes the name of a topic that was requested by id from an entry with
 	// an error.
 	HidesName bool `json:"hidesName,omitzero"`
 }
 
-// Scope is the part of the response that an effect changes.
-type Scope int8
+// scope is the part of the response that an effect changes.
+type scope int8
 
 // The scopes.
 const (
-	WholeRequest  Scope = 0 // the request fails
-	OneItem       Scope = 1 // the entry of the resource has the error
-	LeftOut       Scope = 2 // the entry is omitted without an error
-	EmptyResponse Scope = 3 // the response is empty, with the error if it has a field for it
-	FieldWithheld Scope = 4 // the request succeeds, but one field of the response is withheld
-	Ignored       Scope = 5 // no effect
+	wholeRequest  scope = 0 // the request fails
+	oneItem       scope = 1 // the entry of the resource has the error
+	leftOut       scope = 2 // the entry is omitted without an error
+	emptyResponse scope = 3 // the response is empty, with the error if it has a field for it
+	fieldWithheld scope = 4 // the request succeeds, but one field of the response is withheld
+	ignored       scope = 5 // no effect
 )
 
 var scopeNames = enum.Names{"WHOLE_REQUEST", "ONE_ITEM", "LEFT_OUT", "EMPTY_RESPONSE", "FIELD_WITHHELD", "IGNORED"}
 
 // String returns the name of s, such as "ONE_ITEM".
-func (s Scope) String() string { return scopeNames.String("Scope", int(s)) }
+func (s scope) String() string { return scopeNames.String("Scope", int(s)) }
 
 // MarshalText returns the name of s. A value without a name is an error.
-func (s Scope) MarshalText() ([]byte, error) { return scopeNames.MarshalText("Scope", int(s)) }
+func (s scope) MarshalText() ([]byte, error) { return scopeNames.MarshalText("Scope", int(s)) }
 
-// Guard is an error that depends not on ACLs but on the request, the connection or what
+// guard is an error that depends not on ACLs but on the request, the connection or what
 // exists. The table includes guards because their position among the steps determines
 // who can see the error.
-type Guard struct {
+type guard struct {
 	After      int        `json:"after,omitzero"` // the number of the preceding step; 0: before any step
-	When       Condition  `json:"when,omitzero"`
+	When       condition  `json:"when,omitzero"`
 	Configs    ConfigType `json:"configs,omitzero"`
 	Endpoint   Endpoint   `json:"endpoint,omitzero"`
 	MinVersion int16      `json:"minVersion,omitzero"`
 	MaxVersion int16      `json:"maxVersion,omitzero"`
-	Effect     Effect     `json:"effect,omitzero"`
+	Since      Release    `json:"since,omitzero"` // the first release with the guard at this place
+	Until      Release    `json:"until,omitzero"` // the last release with it; 0: the newest
+	Effect     effect     `json:"effect,omitzero"`
 }
 
-// OperationField is a KIP-430 field (authorized operations) of the entries of a
+// operationField is a KIP-430 field (authorized operations) of the entries of a
 // resource type.
-type OperationField struct {
+type operationField struct {
 	Type       resource.Type `json:"type"`
 	MinVersion int16         `json:"minVersion,omitzero"`
 	Always     bool          `json:"always,omitzero"` // shown without a flag in the request
@@ -194,18 +200,6 @@ func (e Endpoint) MarshalText() ([]byte, error) { return endpointNames.MarshalTe
 // (ConfigResource.Type). The codes are single bits, so a ConfigType can also be a set
 // of kinds.
 type ConfigType uint8
-
-// The kinds of resources that have a configuration, with Kafka's codes.
-const (
-	TopicConfig         ConfigType = 2
-	BrokerConfig        ConfigType = 4
-	BrokerLoggerConfig  ConfigType = 8
-	ClientMetricsConfig ConfigType = 16
-	GroupConfig         ConfigType = 32
-)
-
-// configTypeNames are the names of the config types, by bit.
-var configTypeNames = [...]string{1: "TOPIC", 2: "BROKER", 3: "BROKER_LOGGER", 4: "CLIENT_METRICS", 5: "GROUP"}
 
 // String returns Kafka's name of t, such as "BROKER_LOGGER". For a set it returns the
 // names joined with commas, and for a value with other bits "ConfigType(n)".
@@ -239,6 +233,7 @@ func (api API) MarshalJSON() ([]byte, error) {
 func (api *API) clone() API {
 	c := *api
 	c.Listeners = slices.Clone(api.Listeners)
+	c.Newer = slices.Clone(api.Newer)
 	c.Handlers = slices.Clone(api.Handlers)
 	c.Documented = slices.Clone(api.Documented)
 	c.Items = slices.Clone(api.Items)

@@ -17,11 +17,8 @@ var formerAPINames = map[string]APIKey{
 }
 
 // String returns the Pascal-case name of k, such as "CreateTopics", as Kafka's
-// audit log prints it, or "APIKey(999)" for a key that Kafka 4.2 does not have.
+// audit log prints it, or "APIKey(999)" for a key that Kafka 4.4 does not have.
 func (k APIKey) String() string { return apiNames.DisplayName("APIKey", int(k)) }
-
-// IsKnown reports whether Kafka 4.2 or an earlier release has the key.
-func (k APIKey) IsKnown() bool { return apiNames.Known(int(k)) }
 
 // ParseAPIKey parses the name of a key. Case is ignored and underscores are optional.
 // Names from earlier releases are accepted.

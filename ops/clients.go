@@ -2,11 +2,7 @@ package ops
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
-
-	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
 // Client is a kind of Kafka client with the requests that it sends. The permissions
@@ -44,7 +40,7 @@ var clients = []Client{
 	},
 	{
 		"consumer", "reads a topic as a member of a group and commits offsets",
-		slices.Concat(memberRequests(aTopic), topicRequests(aTopic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey)),
+		consumerRequests(aTopic),
 	},
 	{
 		"share-consumer", "reads a topic as a member of a share group and acknowledges records",
@@ -64,16 +60,15 @@ var clients = []Client{
 	},
 	{
 		"connect-worker", "keeps its state in internal topics that it creates, as a member of a group of workers",
-		slices.Concat(workerRequests(), topicRequests(internalTopics, ProduceKey, FetchKey, ListOffsetsKey, MetadataKey), creation(internalTopics)),
+		connectRequests(),
 	},
 	{
 		"connect-worker-exactly-once", "is a connect-worker with exactly.once.source.support, whose transactional id is connect-cluster- and the group",
-		slices.Concat(workerRequests(), topicRequests(internalTopics, ProduceKey, FetchKey, ListOffsetsKey, MetadataKey), creation(internalTopics),
-			transactionRequests(aTransactionalID, internalTopics)),
+		slices.Concat(connectRequests(), transactionRequests(aTransactionalID, internalTopics)),
 	},
 	{
 		"sink-connector", "reads a topic for its tasks, as a member of the group connect- and its name",
-		slices.Concat(memberRequests(aTopic), topicRequests(aTopic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey)),
+		consumerRequests(aTopic),
 	},
 	{
 		"source-connector", "writes the records of its tasks to a topic that exists; the worker keeps its offsets",
@@ -114,40 +109,49 @@ func requests(list ...Request) []Request {
 	return list
 }
 
+// alike returns requests that differ only in their keys.
+func alike(r Request, keys ...APIKey) []Request {
+	list := make([]Request, len(keys))
+	for i, key := range keys {
+		list[i] = r
+		list[i].Key = key
+	}
+	return requests(list...)
+}
+
 func existing(topic string) []Topic { return []Topic{{Name: topic, Exists: true}} }
 
 // topicRequests are requests with a topic and no other resource.
 func topicRequests(topic string, keys ...APIKey) []Request {
-	var list []Request
-	for _, key := range keys {
-		list = append(list, Request{Key: key, Topics: existing(topic)})
-	}
-	return requests(list...)
+	return alike(Request{Topics: existing(topic)}, keys...)
 }
 
 // creation is the request that creates a topic.
 func creation(topic string) []Request {
-	return requests(Request{Key: CreateTopicsKey, Topics: []Topic{{Name: topic}}})
+	return alike(Request{Topics: []Topic{{Name: topic}}}, CreateTopicsKey)
 }
 
-// groupRequests are requests with groups and no other resource.
+// groupRequests are requests with a group and no other resource.
 func groupRequests(keys ...APIKey) []Request {
-	var list []Request
-	for _, key := range keys {
-		list = append(list, Request{Key: key, Groups: []Holder{{Name: aGroup, Topics: existing(aTopic)}}})
-	}
-	return requests(list...)
+	return alike(Request{Groups: []TopicSet{{Name: aGroup, Topics: existing(aTopic)}}}, keys...)
+}
+
+// consumerRequests are those of a group member that reads a topic.
+func consumerRequests(topic string) []Request {
+	return slices.Concat(memberRequests(topic), topicRequests(topic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey))
 }
 
 // workerRequests are those of a group member that commits no offsets.
 func workerRequests() []Request {
-	return requests(
-		Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
-		Request{Key: JoinGroupKey, Group: aGroup},
-		Request{Key: HeartbeatKey, Group: aGroup},
-		Request{Key: LeaveGroupKey, Group: aGroup},
-		Request{Key: SyncGroupKey, Group: aGroup},
+	return slices.Concat(
+		requests(Request{Key: FindCoordinatorKey, Keys: []string{aGroup}}),
+		alike(Request{Group: aGroup}, JoinGroupKey, HeartbeatKey, LeaveGroupKey, SyncGroupKey),
 	)
+}
+
+// connectRequests are those of a Connect worker.
+func connectRequests() []Request {
+	return slices.Concat(workerRequests(), topicRequests(internalTopics, ProduceKey, FetchKey, ListOffsetsKey, MetadataKey), creation(internalTopics))
 }
 
 // transactionRequests are those of a producer that writes to a topic in transactions.
@@ -175,16 +179,14 @@ func shareRequests(topic string) []Request {
 	return slices.Concat(topicRequests(topic, MetadataKey), requests(
 		Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
 		Request{Key: ShareGroupHeartbeatKey, Group: aGroup, Subscribed: []string{topic}},
-		Request{Key: ShareFetchKey, Group: aGroup, Topics: existing(topic)},
-		Request{Key: ShareAcknowledgeKey, Group: aGroup, Topics: existing(topic)},
-	))
+	), alike(Request{Group: aGroup, Topics: existing(topic)}, ShareFetchKey, ShareAcknowledgeKey))
 }
 
 // streamsRequests are those of a Streams application with either group protocol,
 // without those of its producers that have no topic.
 func streamsRequests() []Request {
 	return slices.Concat(
-		memberRequests(inputTopic), topicRequests(inputTopic, FetchKey, ListOffsetsKey, MetadataKey, OffsetForLeaderEpochKey),
+		consumerRequests(inputTopic),
 		topicRequests(outputTopic, ProduceKey, MetadataKey),
 		topicRequests(internalTopics, ProduceKey, FetchKey, ListOffsetsKey, MetadataKey, DeleteRecordsKey), creation(internalTopics),
 		requests(
@@ -199,7 +201,7 @@ func streamsRequests() []Request {
 func memberRequests(topic string) []Request {
 	return slices.Concat(workerRequests(), requests(
 		Request{Key: OffsetCommitKey, Group: aGroup, Topics: existing(topic)},
-		Request{Key: OffsetFetchKey, Groups: []Holder{{Name: aGroup, Topics: existing(topic)}}},
+		Request{Key: OffsetFetchKey, Groups: []TopicSet{{Name: aGroup, Topics: existing(topic)}}},
 		Request{Key: ConsumerGroupHeartbeatKey, Group: aGroup, Subscribed: []string{topic}, Matched: []string{topic}},
 	))
 }
@@ -207,67 +209,49 @@ func memberRequests(topic string) []Request {
 // adminRequests are those of an administrator, except requests with only topics or
 // groups.
 func adminRequests() []Request {
-	caller := Caller{Principal: "User:ADMIN", Protocol: SASLSSL}
-	configs := []ConfigResource{
-		{Type: TopicConfig, Name: aTopic, Exists: true}, {Type: GroupConfig, Name: aGroup},
-		{Type: BrokerConfig}, {Type: ClientMetricsConfig},
-	}
-	list := requests(
-		Request{Key: InitProducerIDKey, TransactionalID: new(aTransactionalID)},
-		Request{Key: DescribeConfigsKey, Resources: configs},
-		Request{Key: AlterConfigsKey, Resources: configs},
-		Request{Key: IncrementalAlterConfigsKey, Resources: configs},
-		Request{Key: IncrementalAlterConfigsKey, Resources: []ConfigResource{{Type: BrokerLoggerConfig}}},
-		Request{Key: CreateDelegationTokenKey, Caller: caller, Owner: anOwner},
-		Request{Key: DescribeDelegationTokenKey, Caller: caller, Tokens: []Token{{ID: aToken, Owner: anOwner}}},
-		Request{Key: OffsetDeleteKey, Group: aGroup, Topics: existing(aTopic)},
-		Request{Key: AlterShareGroupOffsetsKey, Group: aGroup, Topics: existing(aTopic)},
-		Request{Key: DeleteShareGroupOffsetsKey, Group: aGroup, Topics: existing(aTopic)},
-		Request{Key: DescribeClusterKey, IncludeClusterOperations: true},
-		Request{Key: DescribeTransactionsKey, Transactions: []Holder{{Name: aTransactionalID, Topics: existing(aTopic)}}},
-		Request{Key: ListTransactionsKey, Transactions: []Holder{{Name: aTransactionalID}}},
+	return slices.Concat(
+		describeRequests(),
+		requests(
+			Request{Key: InitProducerIDKey, TransactionalID: new(aTransactionalID)},
+			Request{Key: IncrementalAlterConfigsKey, Resources: []ConfigResource{{Type: BrokerLoggerConfig}}},
+			Request{Key: CreateDelegationTokenKey, Caller: tokenCaller, Owner: anOwner},
+			Request{Key: DescribeClusterKey, IncludeClusterOperations: true},
+		),
+		alike(Request{Resources: configs}, AlterConfigsKey, IncrementalAlterConfigsKey),
+		alike(Request{Group: aGroup, Topics: existing(aTopic)}, OffsetDeleteKey, AlterShareGroupOffsetsKey, DeleteShareGroupOffsetsKey),
+		alike(Request{}, WriteTxnMarkersKey, CreateACLsKey, DeleteACLsKey, AlterReplicaLogDirsKey, ElectLeadersKey, AlterPartitionReassignmentsKey, AlterClientQuotasKey,
+			AlterUserSCRAMCredentialsKey, UpdateFeaturesKey, UnregisterBrokerKey, AddRaftVoterKey, RemoveRaftVoterKey),
 	)
-	for _, key := range []APIKey{WriteTxnMarkersKey, DescribeACLsKey, CreateACLsKey, DeleteACLsKey, AlterReplicaLogDirsKey, DescribeLogDirsKey, ElectLeadersKey, AlterPartitionReassignmentsKey, ListPartitionReassignmentsKey, DescribeClientQuotasKey, AlterClientQuotasKey, DescribeUserSCRAMCredentialsKey, AlterUserSCRAMCredentialsKey, DescribeQuorumKey, UpdateFeaturesKey, UnregisterBrokerKey, ListConfigResourcesKey, AddRaftVoterKey, RemoveRaftVoterKey} {
-		list = append(list, requests(Request{Key: key})...)
-	}
-	return list
 }
+
+// configs are resources with a configuration, of each kind that can be altered at a broker
+// and at a controller.
+var configs = []ConfigResource{
+	{Type: TopicConfig, Name: aTopic, Exists: true}, {Type: GroupConfig, Name: aGroup}, {Type: BrokerConfig}, {Type: ClientMetricsConfig},
+}
+
+// tokenCaller is an administrator who may use delegation tokens.
+var tokenCaller = Caller{Principal: "User:ADMIN", Protocol: SASLSSL}
 
 // describeRequests are those of a read-only administrator, except requests with only
 // topics or groups.
 func describeRequests() []Request {
-	list := requests(
-		Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
-		Request{Key: DescribeConfigsKey, Resources: []ConfigResource{
-			{Type: TopicConfig, Name: aTopic, Exists: true}, {Type: GroupConfig, Name: aGroup}, {Type: BrokerConfig}, {Type: ClientMetricsConfig},
-		}},
-		Request{Key: DescribeDelegationTokenKey, Caller: Caller{Principal: "User:ADMIN", Protocol: SASLSSL}, Tokens: []Token{{ID: aToken, Owner: anOwner}}},
-		Request{Key: DescribeClusterKey},
-		Request{Key: DescribeTransactionsKey, Transactions: []Holder{{Name: aTransactionalID, Topics: existing(aTopic)}}},
-		Request{Key: ListTransactionsKey, Transactions: []Holder{{Name: aTransactionalID}}},
+	return slices.Concat(
+		requests(
+			Request{Key: FindCoordinatorKey, Keys: []string{aGroup}},
+			Request{Key: DescribeConfigsKey, Resources: configs},
+			Request{Key: DescribeDelegationTokenKey, Caller: tokenCaller, Tokens: []Token{{ID: aToken, Owner: anOwner}}},
+			Request{Key: DescribeClusterKey},
+			Request{Key: DescribeTransactionsKey, Transactions: []TopicSet{{Name: aTransactionalID, Topics: existing(aTopic)}}},
+			Request{Key: ListTransactionsKey, Transactions: []TopicSet{{Name: aTransactionalID}}},
+		),
+		alike(Request{}, DescribeACLsKey, DescribeLogDirsKey, ListPartitionReassignmentsKey, DescribeClientQuotasKey, DescribeUserSCRAMCredentialsKey, DescribeQuorumKey, ListConfigResourcesKey),
 	)
-	for _, key := range []APIKey{DescribeACLsKey, DescribeLogDirsKey, ListPartitionReassignmentsKey, DescribeClientQuotasKey, DescribeUserSCRAMCredentialsKey, DescribeQuorumKey, ListConfigResourcesKey} {
-		list = append(list, requests(Request{Key: key})...)
-	}
-	return list
 }
 
 // Clients returns the kinds of clients, ordered by what they need. The caller owns the
 // slice.
 func Clients() []Client { return slices.Clone(clients) }
-
-// ParseClient returns the kind of client with the given [Client.Name], which must match
-// exactly. On error the result is the zero Client, which needs nothing.
-func ParseClient(s string) (Client, error) {
-	var names []string
-	for _, c := range clients {
-		if c.Name == s {
-			return c, nil
-		}
-		names = append(names, c.Name)
-	}
-	return Client{}, fmt.Errorf("unknown client %s: expected one of %s", enum.Quote(s), strings.Join(names, ", "))
-}
 
 // Needs returns the smallest set of grants with which every request of the client is
 // answered in full, ordered by resource type, name and operation. It finds the set by
@@ -279,7 +263,7 @@ func (c Client) Needs() []Grant {
 	slices.SortFunc(candidates, compareGrants)
 	var needed, open grants
 	for i, g := range candidates {
-		if !candidates.without(i).suffice(c.requests) {
+		if !slices.Delete(slices.Clone(candidates), i, i+1).suffice(c.requests) {
 			needed = append(needed, g)
 		}
 	}

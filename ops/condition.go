@@ -1,13 +1,19 @@
 package ops
 
-import "github.com/portcullis-authz/portcullis/internal/enum"
+import (
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/resource"
+)
 
-// Condition says when a step is asked or a guard applies. The zero Condition is always
+// metadataLog is the topic that holds the cluster's metadata. No client may create it.
+const metadataLog = "__cluster_metadata"
+
+// condition says when a step is asked or a guard applies. The zero condition is always
 // true. Conditions on the resource are evaluated for each resource of the list.
-type Condition int8
+type condition int8
 
 const (
-	always Condition = iota
+	always condition = iota
 	fromFollower
 	fromClient
 	atController
@@ -102,19 +108,19 @@ var conditionNames = enum.Names{
 }
 
 // String returns c in words.
-func (c Condition) String() string { return conditionNames.String("Condition", int(c)) }
+func (c condition) String() string { return conditionNames.String("Condition", int(c)) }
 
 // MarshalText returns c in words. A value without words is an error.
-func (c Condition) MarshalText() ([]byte, error) {
+func (c condition) MarshalText() ([]byte, error) {
 	return conditionNames.MarshalText("Condition", int(c))
 }
 
 // isOfItem reports whether c is a condition on one resource of a list.
-func (c Condition) isOfItem() bool { return c >= topicMissing }
+func (c condition) isOfItem() bool { return c >= topicMissing }
 
 // holds reports whether a condition on the request is true. It is a switch, not a table
 // of functions, so that the request does not escape to the heap.
-func (c Condition) holds(r *Request) bool {
+func (c condition) holds(r *Request) bool {
 	switch c {
 	case always, saslSession:
 		return true
@@ -164,7 +170,7 @@ func (c Condition) holds(r *Request) bool {
 // holdsForTokens reports whether a condition of the delegation token APIs is true. An
 // unknown condition counts as true, which is the safe side: the guard refuses, or the
 // step asks.
-func (c Condition) holdsForTokens(r *Request) bool {
+func (c condition) holdsForTokens(r *Request) bool {
 	switch c {
 	case ownerIsAnother:
 		return r.Owner != "" && r.Owner != r.Caller.Principal
@@ -186,7 +192,7 @@ func (c Condition) holdsForTokens(r *Request) bool {
 }
 
 // concerns reports whether c is a condition on the entries of list.
-func (c Condition) concerns(list NameSource) bool {
+func (c condition) concerns(list nameSource) bool {
 	switch {
 	case c >= tokenNotOwn:
 		return list == eachToken
@@ -201,7 +207,7 @@ func (c Condition) concerns(list NameSource) bool {
 
 // holdsFor reports whether c, a condition on a resource, is true for one entry of the
 // response.
-func (c Condition) holdsFor(r *Request, it *Item) bool {
+func (c condition) holdsFor(r *Request, it *Item) bool {
 	if !c.concerns(it.list) {
 		return false
 	}
@@ -213,13 +219,13 @@ func (c Condition) holdsFor(r *Request, it *Item) bool {
 	case topicToCreate:
 		return !r.topic(it).Exists && !it.ByID // mayHold checks that the request creates topics
 	case topicInvalid:
-		return !ValidTopicName(r.name(it))
+		return !resource.ValidTopicName(r.name(it))
 	case topicInternal:
-		return InternalTopic(r.name(it))
+		return resource.InternalTopic(r.name(it))
 	case topicIsMetadataLog:
 		return r.name(it) == metadataLog
 	case topicRepeated:
-		return it.marks&repeated != 0
+		return it.flags&repeated != 0
 	case topicIDUnknown:
 		return it.ByID && r.name(it) == ""
 	case groupTopicsNamed:
@@ -229,7 +235,7 @@ func (c Condition) holdsFor(r *Request, it *Item) bool {
 	case configUnsupported:
 		return !it.Config.isOne()
 	case configRepeated:
-		return it.marks&repeated != 0
+		return it.flags&repeated != 0
 	case configInvalid:
 		return r.Resources[it.Index].Invalid
 	case configOfOtherNode:

@@ -13,7 +13,7 @@
 // concurrent use.
 //
 // Source: Kafka 4.2 documentation, "Authorization and ACLs", "Operations in Kafka", and
-// the request handlers of Kafka 4.2.1; KIP-11, KIP-373 (token operations), KIP-430
+// the request handlers of Kafka 4.2.1 and 4.4.0; KIP-11, KIP-373 (token operations), KIP-430
 // (authorized operations), KIP-590 (envelopes), KIP-679 (idempotent producers), KIP-939
 // (two-phase commit).
 package ops

@@ -20,17 +20,22 @@ func (e *evaluation) list() {
 		case eachTopic:
 			e.listTopics()
 		case eachGroup:
-			e.listHolders(e.r.Groups, eachGroup, eachGroupTopic, true, l.WithTopics)
+			e.listTopicSets(e.r.Groups, eachGroup, eachGroupTopic, true, l.WithTopics)
 		case eachTransaction:
-			e.listHolders(e.r.Transactions, eachTransaction, eachTransactionTopic, true, l.WithTopics)
+			e.listTopicSets(e.r.Transactions, eachTransaction, eachTransactionTopic, true, l.WithTopics)
 		case eachTransactionTopic:
-			e.listHolders(e.r.Transactions, eachTransaction, eachTransactionTopic, false, true)
+			e.listTopicSets(e.r.Transactions, eachTransaction, eachTransactionTopic, false, true)
 		case eachKey:
-			e.listKeys()
+			if !unknownKeys.holds(e.r) {
+				e.listEach(eachKey, len(e.r.Keys), keyTypes[e.r.KeyType])
+			}
 		case eachConfig:
-			e.listConfigs()
+			e.listEach(eachConfig, len(e.r.Resources), resource.Unknown)
+			for i := range e.r.Resources {
+				e.out.Items[i].Config = e.r.Resources[i].Type
+			}
 		case eachToken:
-			e.listTokens()
+			e.listEach(eachToken, len(e.r.Tokens), resource.DelegationToken)
 		}
 		break
 	}
@@ -55,56 +60,39 @@ func (e *evaluation) listTopics() {
 
 // listHolders adds an entry for each group or transaction, for each of its topics, or
 // for both. The entry of a topic follows that of its group or transaction.
-func (e *evaluation) listHolders(holders []Holder, holder, topic NameSource, self, topics bool) {
-	size := len(holders)
-	for i := range holders {
-		size += len(holders[i].Topics)
+func (e *evaluation) listTopicSets(sets []TopicSet, parent, topic nameSource, self, topics bool) {
+	size := len(sets)
+	for i := range sets {
+		size += len(sets[i].Topics)
 	}
 	items := make([]Item, 0, size)
-	for i := range holders {
+	for i := range sets {
 		if self {
-			items = append(items, Item{Type: holderTypes[holder], list: holder, Index: int32(i), Parent: -1})
+			items = append(items, Item{Type: topicSetTypes[parent], list: parent, Index: int32(i), Parent: -1})
 		}
-		for j := 0; topics && j < len(holders[i].Topics); j++ {
-			items = append(items, Item{Type: resource.Topic, list: topic, Index: int32(j), Parent: int32(i), ByID: holders[i].Topics[j].ByID})
+		for j := 0; topics && j < len(sets[i].Topics); j++ {
+			items = append(items, Item{Type: resource.Topic, list: topic, Index: int32(j), Parent: int32(i), ByID: sets[i].Topics[j].ByID})
 		}
 	}
-	e.out.Items, e.mixed, e.untidy = items, self && topics, self && topics
+	e.out.Items, e.mixed, e.hides = items, self && topics, self && topics
 	e.someMissing, e.someByID = true, true
 }
 
 // keyTypes are the resource types of FindCoordinator's keys.
 var keyTypes = [...]resource.Type{GroupKey: resource.Group, TransactionKey: resource.TransactionalID, ShareKey: resource.Unknown}
 
-func (e *evaluation) listKeys() {
-	if unknownKeys.holds(e.r) {
-		return
-	}
-	e.out.Items = make([]Item, len(e.r.Keys))
-	for i := range e.r.Keys {
-		e.out.Items[i] = Item{Type: keyTypes[e.r.KeyType], list: eachKey, Index: int32(i), Parent: -1}
-	}
-}
-
-func (e *evaluation) listConfigs() {
-	e.out.Items = make([]Item, len(e.r.Resources))
-	for i := range e.r.Resources {
-		c := &e.r.Resources[i]
-		e.out.Items[i] = Item{Config: c.Type, list: eachConfig, Index: int32(i), Parent: -1}
-	}
-}
-
-func (e *evaluation) listTokens() {
-	e.out.Items = make([]Item, len(e.r.Tokens))
-	for i := range e.r.Tokens {
-		e.out.Items[i] = Item{Type: resource.DelegationToken, list: eachToken, Index: int32(i), Parent: -1}
+// listEach adds n entries for resources of one type.
+func (e *evaluation) listEach(list nameSource, n int, t resource.Type) {
+	e.out.Items = make([]Item, n)
+	for i := range e.out.Items {
+		e.out.Items[i] = Item{Type: t, list: list, Index: int32(i), Parent: -1}
 	}
 }
 
 // markRepeated marks the topics, or the resources with a configuration, that occur more
 // than once in the request. Only the APIs that refuse duplicates pay for it: four bytes
 // per entry, because a request may have many.
-func (e *evaluation) markRepeated(when Condition) {
+func (e *evaluation) markRepeated(when condition) {
 	order := make([]int32, 0, len(e.out.Items))
 	for i := range e.out.Items {
 		if when.concerns(e.out.Items[i].list) {
@@ -115,8 +103,8 @@ func (e *evaluation) markRepeated(when Condition) {
 	for n := 1; n < len(order); n++ {
 		a, b := &e.out.Items[order[n-1]], &e.out.Items[order[n]]
 		if e.compare(a, b) == 0 {
-			a.marks |= repeated
-			b.marks |= repeated
+			a.flags |= repeated
+			b.flags |= repeated
 		}
 	}
 }

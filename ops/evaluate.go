@@ -1,11 +1,11 @@
 package ops
 
-import "github.com/portcullis-authz/portcullis/resource"
+import "slices"
 
 // Evaluate applies the protocol table to a request: it asks the authorizer the
 // questions that Kafka asks, in Kafka's order, and returns what the response may show.
-// A request with an unknown API key, or with a version or an endpoint that Kafka 4.2
-// does not serve, is refused. A nil authorizer denies everything.
+// A request with an unknown API key, or with a version or an endpoint that the release of
+// Kafka in it does not serve, is refused. A nil authorizer denies everything.
 //
 // For an Envelope, Evaluate answers only the envelope itself. [EvaluateEnvelope] also
 // answers the embedded request, which has another principal.
@@ -25,9 +25,9 @@ func Evaluate(a Authorizer, r *Request) Outcome {
 }
 
 // EvaluateEnvelope answers an Envelope and the request embedded in it. The embedded
-// request is evaluated as if the forwarded principal had sent it to the controller from
-// the client's address. session returns the authorizer for that principal and address,
-// or nil if there is none.
+// request is evaluated as if the forwarded principal had sent it to the controller, which has
+// the release of r, from the client's address. session returns the authorizer for that
+// principal and address, or nil if there is none.
 //
 // Source: ControllerApis.handleEnvelopeRequest, EnvelopeUtils; KIP-590.
 func EvaluateEnvelope(a Authorizer, r *Request, session func(principal, clientAddress string) Authorizer) Outcome {
@@ -41,6 +41,7 @@ func EvaluateEnvelope(a Authorizer, r *Request, session func(principal, clientAd
 	inner := *r.Embedded.Request
 	inner.Endpoint = Controller
 	inner.Forwarded = true
+	inner.Release = r.Release
 	inner.Caller.Principal = r.Embedded.Principal
 	answer := Evaluate(session(r.Embedded.Principal, r.Embedded.ClientAddress), &inner)
 	out.Inner = &answer
@@ -50,14 +51,15 @@ func EvaluateEnvelope(a Authorizer, r *Request, session func(principal, clientAd
 // Evaluate applies this row to a request instead of the row of the built-in table; see
 // the function [Evaluate]. It refuses a request of another API.
 func (api *API) Evaluate(a Authorizer, r *Request) Outcome {
-	if !api.serves(r) {
+	release, ok := api.serves(r)
+	if !ok {
 		return refused(r.Key)
 	}
 	if a == nil {
-		a = denyAll{}
+		a = grants(nil)
 	}
-	e := evaluation{api: api, a: a, r: r}
-	e.listener, _ = a.(ActionAuthorizer)
+	e := evaluation{api: api, a: a, r: r, release: release}
+	e.listener, _ = a.(actionAuthorizer)
 	e.list()
 	for n := range api.Steps {
 		e.guard(n)
@@ -70,23 +72,14 @@ func (api *API) Evaluate(a Authorizer, r *Request) Outcome {
 	return e.out
 }
 
-// denyAll is the authorizer that denies everything.
-type denyAll struct{}
-
-func (denyAll) Allowed(Operation, resource.Type, string) bool { return false }
-func (denyAll) AllowedAny(Operation, resource.Type) bool      { return false }
-
-// serves reports whether Kafka serves the request at all.
-func (api *API) serves(r *Request) bool {
-	if api.Key != r.Key || r.Version < api.MinVersion || r.Version > api.MaxVersion {
-		return false
+// serves returns the release by whose rules a request is evaluated, and reports whether that
+// release serves the request at all.
+func (api *API) serves(r *Request) (release Release, ok bool) {
+	release, ok = r.Release.known()
+	if !ok || api.Key != r.Key || api.Since > release || r.Version < api.MinVersion || r.Version > api.maxVersionIn(release) {
+		return release, false
 	}
-	for _, e := range api.Listeners {
-		if e == r.Endpoint {
-			return true
-		}
-	}
-	return false
+	return release, slices.Contains(api.Listeners, r.Endpoint)
 }
 
 // stepSet is a set of steps: bit n-1 is step n.
@@ -105,21 +98,23 @@ type evaluation struct {
 	a   Authorizer
 	r   *Request
 	out Outcome
+	// release is that of the broker or controller.
+	release Release
 	// passed are the steps that allowed the request as a whole.
 	passed stepSet
 	over   bool // the whole request has failed
-	// listener is the authorizer if it is an ActionAuthorizer, otherwise nil.
-	listener ActionAuthorizer
+	// listener is the authorizer if it is an actionAuthorizer, otherwise nil.
+	listener actionAuthorizer
 	// Properties of the entries, which save needless passes over them.
 	someMissing bool // a topic does not exist
 	someByID    bool // a topic is requested by id
 	mixed       bool // entries of groups or transactions come before those of their topics
-	untidy      bool // some entry or its name must be removed
+	hides       bool // some entry or its name must be removed
 	filtered    int  // number of entries to remove
 }
 
 // mayHold reports whether a condition on a resource can be true for any entry.
-func (e *evaluation) mayHold(c Condition) bool {
+func (e *evaluation) mayHold(c condition) bool {
 	switch c {
 	case topicMissing:
 		return e.someMissing
@@ -142,147 +137,39 @@ func (e *evaluation) reaches(at Endpoint, minVersion, maxVersion int16) bool {
 	return at == 0 || at == e.r.Endpoint || at == Controller && e.api.Forwarded
 }
 
-// step asks the questions of step n.
-func (e *evaluation) step(n int) {
-	s := &e.api.Steps[n-1]
-	if !e.reaches(s.Endpoint, s.MinVersion, s.MaxVersion) || s.Combine == Fallback && e.passed.has(s.FallbackOf) {
-		return
-	}
-	if s.When.isOfItem() {
-		if !e.mayHold(s.When) {
-			return
-		}
-	} else if !s.When.holds(e.r) {
-		return
-	}
-	e.begin(n, s)
-	switch {
-	case s.Name.isList():
-		e.askEach(n, s)
-	case s.Name == subscribedTopics:
-		e.askAll(s, e.r.Subscribed)
-	case s.Name == matchedTopics:
-		e.askMatched(s)
-	case s.Name == newTopics:
-		e.askNewTopics(s)
-	case s.When.isOfItem() && !e.someItem(s.When):
-	default:
-		e.askOnce(n, s)
+// Action describes the questions that follow and says which answers belong in an audit
+// log. An [Authorizer] gets it if it has the method Begin(Action): [Evaluate] calls it
+// before the questions of each step, and it applies until the next call. The zero Action is for questions whose answers are not logged.
+//
+// Source: Kafka's Action (logIfAllowed, logIfDenied).
+type Action struct {
+	Key        APIKey // of the request
+	Step       int    // the number of the step, from 1; 0 for the authorized operations of KIP-430
+	LogAllowed bool   // the client requested the access that an allow grants
+	LogDenied  bool   // a denial refuses something that the client requested; it does not only decide what to show
+}
+
+// actionAuthorizer is an [Authorizer] that also receives an [Action] before its
+// questions, for example to keep an audit log. [Evaluate] calls Begin before the
+// questions of each step; the Action applies until the next call. For other Authorizers
+// the only cost is one type assertion per request.
+type actionAuthorizer interface {
+	Authorizer
+	Begin(Action)
+}
+
+// begin announces the questions of step n to an actionAuthorizer.
+func (e *evaluation) begin(n int, s *step) {
+	if e.listener != nil {
+		quiet := s.QuietDenial || s.QuietWhenAll && e.r.AllTopics
+		e.listener.Begin(Action{Key: e.api.Key, Step: n, LogAllowed: true, LogDenied: !quiet})
 	}
 }
 
-// askOnce asks a question about one resource.
-func (e *evaluation) askOnce(n int, s *Step) {
-	allowed := e.asksOne(s)
-	if allowed {
-		e.passed |= 1 << (n - 1)
+// beginOperations announces the questions for a KIP-430 field. Kafka logs neither
+// answer, because the client has not requested the operations.
+func (e *evaluation) beginOperations() {
+	if e.listener != nil {
+		e.listener.Begin(Action{Key: e.api.Key})
 	}
-	denied := !allowed && s.Combine != Sufficient
-	switch {
-	case s.Denied.Scope == FieldWithheld:
-		e.out.HasClusterOperations = true
-		if !denied {
-			e.out.ClusterOperations = e.operations(resource.Cluster, resource.ClusterName)
-		}
-	case denied:
-		e.refuse(&s.Denied)
-	}
-}
-
-// asksOne asks about the resource that s selects. A missing name is denied without
-// asking.
-func (e *evaluation) asksOne(s *Step) bool {
-	switch s.Name {
-	case theCluster:
-		return e.a.Allowed(s.Operation, s.Type, resource.ClusterName)
-	case anyResource:
-		return e.a.AllowedAny(s.Operation, s.Type)
-	case theGroup:
-		return e.a.Allowed(s.Operation, s.Type, e.r.Group)
-	case theTransactionalID:
-		return e.r.TransactionalID != nil && e.a.Allowed(s.Operation, s.Type, *e.r.TransactionalID)
-	case theOwner:
-		return e.a.Allowed(s.Operation, s.Type, e.r.Owner)
-	default:
-		return false
-	}
-}
-
-// refuse applies an effect to the request as a whole.
-func (e *evaluation) refuse(f *Effect) {
-	switch {
-	case f.Scope == Ignored:
-	case f.Scope == OneItem && e.r.Version >= f.WholeBelow:
-		for i := range e.out.Items {
-			if e.out.Items[i].Code == None {
-				e.out.Items[i].Code = f.Code
-			}
-		}
-	case f.Scope == EmptyResponse:
-		e.fail(f.Code)
-		e.out.Empty = true
-		if e.r.Version < f.CodeFrom {
-			e.out.Error = None
-		}
-	default:
-		e.fail(f.Code)
-	}
-}
-
-// fail fails the whole request. The table has no effect without a code; fail closed if
-// one appears.
-func (e *evaluation) fail(code ErrorCode) {
-	if code == None {
-		code = UnknownServerError
-	}
-	e.over = true
-	e.out.Error = code
-	e.out.Items = nil
-}
-
-// askAll asks about names, all of which must be allowed.
-func (e *evaluation) askAll(s *Step, names []string) {
-	for _, name := range names {
-		if !e.a.Allowed(s.Operation, s.Type, name) && s.Combine != Sufficient {
-			e.refuse(&s.Denied)
-			return
-		}
-	}
-}
-
-// askMatched asks which topics a subscribed pattern may match.
-func (e *evaluation) askMatched(s *Step) {
-	e.out.Matched = make([]string, 0, len(e.r.Matched))
-	for _, name := range e.r.Matched {
-		switch {
-		case e.a.Allowed(s.Operation, s.Type, name) || s.Combine == Sufficient || s.Denied.Scope == Ignored:
-			e.out.Matched = append(e.out.Matched, name)
-		case s.Denied.Scope != LeftOut:
-			e.fail(s.Denied.Code)
-			return
-		}
-	}
-}
-
-// askNewTopics asks for Create on the topics of a streams group. Without any one of
-// them, none is created.
-func (e *evaluation) askNewTopics(s *Step) {
-	for _, name := range e.r.NewTopics {
-		if !e.a.Allowed(s.Operation, s.Type, name) {
-			e.out.CannotCreate = append(e.out.CannotCreate, name)
-		}
-	}
-}
-
-// operations returns the operations that the caller may perform on a resource, among
-// those that its type supports.
-func (e *evaluation) operations(t resource.Type, name string) Set {
-	var allowed Set
-	e.beginOperations()
-	for op := range Supported(t).All() {
-		if e.a.Allowed(op, t, name) {
-			allowed |= SetOf(op)
-		}
-	}
-	return allowed
 }

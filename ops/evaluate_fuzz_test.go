@@ -103,7 +103,7 @@ func fuzzRequest(key ops.APIKey, version int16, bits uint64, n int) *ops.Request
 	for i, name := range names[:n] {
 		topic := ops.Topic{Name: name, ByID: bit(i), Exists: bit(i + 8)}
 		r.Topics = append(r.Topics, topic)
-		h := ops.Holder{Name: name, Topics: r.Topics[:i], AllTopics: bit(i + 16)}
+		h := ops.TopicSet{Name: name, Topics: r.Topics[:i], AllTopics: bit(i + 16)}
 		r.Groups, r.Transactions = append(r.Groups, h), append(r.Transactions, h)
 		r.Keys = append(r.Keys, name)
 		r.Resources = append(r.Resources, ops.ConfigResource{Type: ops.ConfigType(bits >> i), Name: name, OtherNode: bit(i)})

@@ -96,8 +96,8 @@ func requestOfEverything(key ops.APIKey, version int16) *ops.Request {
 	return &ops.Request{
 		Key: key, Version: version, Endpoint: ops.Broker,
 		Caller: ops.Caller{Principal: "User:alice", Protocol: ops.SASLSSL},
-		Topics: topics, Group: "g", Groups: []ops.Holder{{Name: "g", Topics: topics}},
-		TransactionalID: &id, Transactions: []ops.Holder{{Name: "x", Topics: topics}},
+		Topics: topics, Group: "g", Groups: []ops.TopicSet{{Name: "g", Topics: topics}},
+		TransactionalID: &id, Transactions: []ops.TopicSet{{Name: "x", Topics: topics}},
 		Keys: []string{"k"}, Resources: []ops.ConfigResource{{Type: ops.TopicConfig, Name: "t", Exists: true}},
 		Subscribed: []string{"t"}, Matched: []string{"t"}, NewTopics: []string{"n"},
 		Tokens: []ops.Token{{ID: "d", Owner: "User:bob"}}, Owner: "User:bob",

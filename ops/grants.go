@@ -1,29 +1,10 @@
 package ops
 
-import "github.com/portcullis-authz/portcullis/resource"
+import (
+	"slices"
 
-// Use is a step of the protocol table that asks for a permission.
-type Use struct {
-	Key    APIKey
-	Number int  // the number of the step, from 1
-	Step   Step // asks for an implied operation if its operation differs
-}
-
-// Uses returns the steps that an ALLOW of the operation on the resource type can
-// satisfy, in the order of the table. These steps ask for the operation or for one that
-// it implies. The caller owns the slice.
-func Uses(op Operation, t resource.Type) []Use {
-	var uses []Use
-	granted := AllowedBy(op)
-	for _, api := range APIs() {
-		for i, s := range api.Steps {
-			if s.Type == t && granted.Has(s.Operation) {
-				uses = append(uses, Use{api.Key, i + 1, s})
-			}
-		}
-	}
-	return uses
-}
+	"github.com/portcullis-authz/portcullis/resource"
+)
 
 // Grant is an operation on a named resource. The name is a placeholder for a resource
 // that a client uses, such as "TOPIC" or "GROUP".
@@ -35,25 +16,19 @@ type Grant struct {
 // anyName is the name in a grant on any resource of its type.
 const anyName = "any"
 
-// grants is a set of grants that acts as an authorizer.
+// grants is a set of grants that acts as an authorizer. The empty set denies everything.
 type grants []Grant
 
 func (g grants) Allowed(op Operation, t resource.Type, name string) bool {
-	for _, grant := range g {
-		if grant.Type == t && grant.Name == name && AllowedBy(grant.Operation).Has(op) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(g, func(grant Grant) bool { return grant.Name == name && grant.allows(op, t) })
 }
 
 func (g grants) AllowedAny(op Operation, t resource.Type) bool {
-	for _, grant := range g {
-		if grant.Type == t && AllowedBy(grant.Operation).Has(op) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(g, func(grant Grant) bool { return grant.allows(op, t) })
+}
+
+func (g Grant) allows(op Operation, t resource.Type) bool {
+	return g.Type == t && AllowedBy(g.Operation).Has(op)
 }
 
 // suffice reports whether all requests are answered in full. The configuration of a
@@ -92,17 +67,10 @@ func (q *questioner) AllowedAny(op Operation, t resource.Type) bool {
 
 // with returns g with the grant added, unless g already has it.
 func (g grants) with(grant Grant) grants {
-	for _, have := range g {
-		if have == grant {
-			return g
-		}
+	if slices.Contains(g, grant) {
+		return g
 	}
 	return append(g, grant)
-}
-
-// without returns a copy of g that lacks the grant at position i.
-func (g grants) without(i int) grants {
-	return append(append(grants(nil), g[:i]...), g[i+1:]...)
 }
 
 // questions returns every grant that could help to pass the requests.

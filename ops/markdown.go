@@ -20,6 +20,12 @@ func (api *API) appendMarkdown(dst []byte) []byte {
 	if api.RemovedIn != "" {
 		dst = fmt.Appendf(dst, " Removed in Kafka %s.", api.RemovedIn)
 	}
+	if api.Since != 0 {
+		dst = fmt.Appendf(dst, " New in Kafka %v.", api.Since)
+	}
+	for _, n := range api.Newer {
+		dst = fmt.Appendf(dst, " Version %d is new in Kafka %v.", n.Version, n.Since)
+	}
 	dst = fmt.Appendf(dst, "\nDocumented: %s. Source: %s.\n", documented(api.Documented), strings.Join(api.Handlers, ", "))
 	dst = api.appendSteps(dst)
 	dst = api.appendGuards(dst)
@@ -85,7 +91,7 @@ func (api *API) appendSteps(dst []byte) []byte {
 	return dst
 }
 
-func (s *Step) resource() string {
+func (s *step) resource() string {
 	text := s.Type.DisplayName() + ": " + s.Name.String()
 	if s.Configs != 0 {
 		text += " of type " + s.Configs.String()
@@ -96,39 +102,38 @@ func (s *Step) resource() string {
 	return text
 }
 
-func (s *Step) condition() string {
-	var parts []string
-	if s.Combine == Fallback {
-		parts = append(parts, fmt.Sprintf("step %d did not allow", s.FallbackOf))
+// clauses are the parts of a sentence that are separated by semicolons.
+type clauses []string
+
+// add appends a clause if it applies.
+func (c *clauses) add(applies bool, format string, args ...any) {
+	if applies {
+		*c = append(*c, fmt.Sprintf(format, args...))
 	}
-	if s.When != always || len(parts) == 0 && s.Endpoint == 0 && s.MinVersion == 0 && s.MaxVersion == 0 {
-		parts = append(parts, s.When.String())
-	}
-	parts = append(parts, bounds(s.Endpoint, s.MinVersion, s.MaxVersion)...)
-	if s.Since != "" {
-		parts = append(parts, "since Kafka "+s.Since)
-	}
-	return strings.Join(parts, "; ")
 }
 
-// bounds returns the endpoint and the versions that a step or a guard is limited to.
-func bounds(at Endpoint, minVersion, maxVersion int16) []string {
-	var parts []string
-	if at != 0 {
-		parts = append(parts, "at the "+strings.ToLower(at.String()))
-	}
-	if minVersion != 0 {
-		parts = append(parts, fmt.Sprintf("from version %d", minVersion))
-	}
-	if maxVersion != 0 {
-		parts = append(parts, fmt.Sprintf("up to version %d", maxVersion))
-	}
-	return parts
+func (c clauses) String() string { return strings.Join(c, "; ") }
+
+func (s *step) condition() string {
+	limited := s.Combine == fallback || s.Endpoint != 0 || s.MinVersion != 0 || s.MaxVersion != 0
+	var c clauses
+	c.add(s.Combine == fallback, "step %d did not allow", s.FallbackOf)
+	c.add(s.When != always || !limited, "%v", s.When)
+	c.addBounds(s.Endpoint, s.MinVersion, s.MaxVersion)
+	c.add(s.Since != 0, "since Kafka %v", s.Since)
+	return c.String()
 }
 
-func (s *Step) consequence() string {
+// addBounds adds the endpoint and the versions that a step or a guard is limited to.
+func (c *clauses) addBounds(at Endpoint, minVersion, maxVersion int16) {
+	c.add(at != 0, "at the %s", strings.ToLower(at.String()))
+	c.add(minVersion != 0, "from version %d", minVersion)
+	c.add(maxVersion != 0, "up to version %d", maxVersion)
+}
+
+func (s *step) consequence() string {
 	text := "no error: the fallback is checked"
-	if s.Combine != Sufficient {
+	if s.Combine != sufficient {
 		text = s.Denied.describe()
 	}
 	switch {
@@ -142,20 +147,20 @@ func (s *Step) consequence() string {
 
 // scopeTexts describes the effect of each scope; %v is the error code.
 var scopeTexts = [...]string{
-	WholeRequest:  "`%v` for the whole request",
-	OneItem:       "`%v` for the entry",
-	LeftOut:       "omitted without an error",
-	EmptyResponse: "an empty response with `%v`",
-	FieldWithheld: "one field withheld",
-	Ignored:       "no error",
+	wholeRequest:  "`%v` for the whole request",
+	oneItem:       "`%v` for the entry",
+	leftOut:       "omitted without an error",
+	emptyResponse: "an empty response with `%v`",
+	fieldWithheld: "one field withheld",
+	ignored:       "no error",
 }
 
-func (s Scope) describe(code ErrorCode) string {
+func (s scope) describe(code ErrorCode) string {
 	if !scopeNames.Known(int(s)) {
 		return s.String()
 	}
 	text := scopeTexts[s]
-	if s == FieldWithheld && code != None {
+	if s == fieldWithheld && code != None {
 		text += " with `%v`"
 	}
 	if strings.Contains(text, "%v") {
@@ -164,24 +169,14 @@ func (s Scope) describe(code ErrorCode) string {
 	return text
 }
 
-func (f *Effect) describe() string {
-	parts := []string{f.Scope.describe(f.Code)}
-	if f.CodeFrom != 0 {
-		parts = append(parts, fmt.Sprintf("the error from version %d", f.CodeFrom))
-	}
-	if f.WholeBelow != 0 {
-		parts = append(parts, fmt.Sprintf("for the whole request below version %d", f.WholeBelow))
-	}
-	if f.WhenAll != 0 {
-		parts = append(parts, "in a request for every topic "+f.WhenAll.describe(f.Code))
-	}
-	if f.WhenByID != 0 {
-		parts = append(parts, "for a topic by id "+f.WhenByID.describe(f.Code))
-	}
-	if f.HidesName {
-		parts = append(parts, "for a topic by id, the error does not show its name")
-	}
-	return strings.Join(parts, "; ")
+func (f *effect) describe() string {
+	c := clauses{f.Scope.describe(f.Code)}
+	c.add(f.CodeFrom != 0, "the error from version %d", f.CodeFrom)
+	c.add(f.WholeBelow != 0, "for the whole request below version %d", f.WholeBelow)
+	c.add(f.WhenAll != 0, "in a request for every topic %s", f.WhenAll.describe(f.Code))
+	c.add(f.WhenByID != 0, "for a topic by id %s", f.WhenByID.describe(f.Code))
+	c.add(f.HidesName, "for a topic by id, the error does not show its name")
+	return c.String()
 }
 
 func (api *API) appendGuards(dst []byte) []byte {
@@ -195,17 +190,17 @@ func (api *API) appendGuards(dst []byte) []byte {
 		if g.After > 0 {
 			place = fmt.Sprintf("after step %d", g.After)
 		}
-		condition := []string{g.When.String()}
-		if g.Configs != 0 {
-			condition = append(condition, "of type "+g.Configs.String())
-		}
-		condition = append(condition, bounds(g.Endpoint, g.MinVersion, g.MaxVersion)...)
-		dst = fmt.Appendf(dst, "- %s: %s: %s\n", place, strings.Join(condition, "; "), g.Effect.describe())
+		condition := clauses{g.When.String()}
+		condition.add(g.Configs != 0, "of type %v", g.Configs)
+		condition.addBounds(g.Endpoint, g.MinVersion, g.MaxVersion)
+		condition.add(g.Since != 0, "since Kafka %v", g.Since)
+		condition.add(g.Until != 0, "up to Kafka %v", g.Until)
+		dst = fmt.Appendf(dst, "- %s: %s: %s\n", place, condition, g.Effect.describe())
 	}
 	return dst
 }
 
-func (f *OperationField) describe() string {
+func (f *operationField) describe() string {
 	text := "The authorized operations of each " + strings.ToLower(f.Type.DisplayName()) + " are shown (KIP-430)"
 	if f.MinVersion != 0 {
 		text += fmt.Sprintf(" from version %d", f.MinVersion)

@@ -5,12 +5,12 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// NameSource says which resources of a request a step asks about. The zero
-// NameSource is the cluster.
-type NameSource int8
+// nameSource says which resources of a request a step asks about. The zero
+// nameSource is the cluster.
+type nameSource int8
 
 const (
-	theCluster NameSource = iota
+	theCluster nameSource = iota
 	anyResource
 	theGroup
 	theTransactionalID
@@ -53,17 +53,19 @@ var nameSourceNames = enum.Names{
 	eachTokenOwner:       "the owner of each token",
 }
 
+// The methods are like those of condition: what they share is in enum.Names.
+
 // String returns a description of n, such as "each topic of each group".
-func (n NameSource) String() string { return nameSourceNames.String("NameSource", int(n)) }
+func (n nameSource) String() string { return nameSourceNames.String("NameSource", int(n)) }
 
 // MarshalText returns the description of n. A value without one is an error.
-func (n NameSource) MarshalText() ([]byte, error) {
+func (n nameSource) MarshalText() ([]byte, error) {
 	return nameSourceNames.MarshalText("NameSource", int(n))
 }
 
 // entry returns the list of entries that the verdict on n applies to. For the topics of
 // group members it is the groups, for token owners it is the tokens, otherwise it is n.
-func (n NameSource) entry() NameSource {
+func (n nameSource) entry() nameSource {
 	switch n {
 	case eachMemberTopic:
 		return eachGroup
@@ -75,10 +77,10 @@ func (n NameSource) entry() NameSource {
 }
 
 // isList reports whether the resources of n can have entries in the response.
-func (n NameSource) isList() bool { return n >= eachTopic && nameSourceNames.Known(int(n)) }
+func (n nameSource) isList() bool { return n >= eachTopic && nameSourceNames.Known(int(n)) }
 
 // holderTypes are the resource types of the lists whose resources have topics.
-var holderTypes = [...]resource.Type{
+var topicSetTypes = [...]resource.Type{
 	eachGroup:       resource.Group,
 	eachTransaction: resource.TransactionalID,
 }

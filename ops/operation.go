@@ -3,10 +3,9 @@ package ops
 import (
 	"fmt"
 	"iter"
-	"math/bits"
 	"slices"
+	"strings"
 
-	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
@@ -14,75 +13,8 @@ import (
 // Its value is Kafka's wire code (AclOperation). The zero Operation is Unknown.
 type Operation int8
 
-// The operations, with Kafka's wire codes.
-const (
-	Unknown         Operation = 0 // a code this version does not know
-	Any             Operation = 1 // in a filter only: every operation
-	All             Operation = 2 // in an ACL: every operation
-	Read            Operation = 3
-	Write           Operation = 4
-	Create          Operation = 5
-	Delete          Operation = 6
-	Alter           Operation = 7
-	Describe        Operation = 8
-	ClusterAction   Operation = 9
-	DescribeConfigs Operation = 10
-	AlterConfigs    Operation = 11
-	IdempotentWrite Operation = 12
-	CreateTokens    Operation = 13
-	DescribeTokens  Operation = 14
-	TwoPhaseCommit  Operation = 15 // since Kafka 4.1 (KIP-939)
-)
-
-var operationNames = enum.Names{
-	"UNKNOWN", "ANY", "ALL", "READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE",
-	"CLUSTER_ACTION", "DESCRIBE_CONFIGS", "ALTER_CONFIGS", "IDEMPOTENT_WRITE",
-	"CREATE_TOKENS", "DESCRIBE_TOKENS", "TWO_PHASE_COMMIT",
-}
-
-// OperationFromCode returns the operation with Kafka's wire code, or Unknown for a code
-// that Kafka does not define.
-func OperationFromCode(code int8) Operation {
-	if !operationNames.Known(int(code)) {
-		return Unknown
-	}
-	return Operation(code)
-}
-
-// ParseOperation parses the name of an operation. Case is ignored and underscores are
-// optional: "DESCRIBE_CONFIGS", "DescribeConfigs". White space is not trimmed.
-// [Operation.String] returns the canonical spelling. On error the result is Unknown.
-//
-// Source: Kafka's AclOperation.fromString and SecurityUtils.operation, each of which
-// accepts half of these spellings.
-func ParseOperation(s string) (Operation, error) {
-	code, err := operationNames.ParseFold("operation", s)
-	return Operation(code), err
-}
-
 // IsKnown reports whether Kafka defines o and o is not Unknown.
 func (o Operation) IsKnown() bool { return o > Unknown && operationNames.Known(int(o)) }
-
-// String returns Kafka's name of o, such as "DESCRIBE_CONFIGS", or "Operation(99)" for
-// an unknown value.
-func (o Operation) String() string { return operationNames.String("Operation", int(o)) }
-
-// DisplayName returns the Pascal-case name of o, such as "DescribeConfigs".
-func (o Operation) DisplayName() string { return operationNames.DisplayName("Operation", int(o)) }
-
-// MarshalText returns the name of o. An unknown value is an error.
-func (o Operation) MarshalText() ([]byte, error) {
-	return operationNames.MarshalText("Operation", int(o))
-}
-
-// UnmarshalText parses text as [ParseOperation] does. On error o is unchanged.
-func (o *Operation) UnmarshalText(text []byte) error {
-	v, err := ParseOperation(string(text))
-	if err == nil {
-		*o = v
-	}
-	return err
-}
 
 // Set is a set of operations: bit n is the operation with code n, as in the KIP-430
 // fields. The zero Set is empty.
@@ -103,9 +35,6 @@ func SetOf(operations ...Operation) Set {
 // Has reports whether o is in s. A value that Kafka does not define is in no set.
 func (s Set) Has(o Operation) bool { return o >= 0 && s>>uint8(o)&1 != 0 }
 
-// Len returns how many operations are in s.
-func (s Set) Len() int { return bits.OnesCount16(uint16(s)) }
-
 // All yields the operations in s in order of their codes.
 func (s Set) All() iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
@@ -115,6 +44,19 @@ func (s Set) All() iter.Seq[Operation] {
 			}
 		}
 	}
+}
+
+// String returns the names of the operations in s in order of their codes, separated by commas,
+// or "none".
+func (s Set) String() string {
+	if s == 0 {
+		return "none"
+	}
+	var names []string
+	for o := range s.All() {
+		names = append(names, o.String())
+	}
+	return strings.Join(names, ",")
 }
 
 // everyOperation is the meaning of All: every code, including those that no valid

@@ -58,18 +58,18 @@ type Item struct {
 
 	Type          resource.Type // Unknown for a share key or a configuration
 	Config        ConfigType    // the kind of the configured resource, or 0
-	list          NameSource
-	marks         itemMarks
+	list          nameSource
+	flags         itemFlags
 	HasOperations bool
 	ByID          bool // the request has the id of the topic
 	NameWithheld  bool // the name of the topic must not be shown with the error
 }
 
 // itemMarks are flags that the evaluation sets on an entry.
-type itemMarks uint8
+type itemFlags uint8
 
 const (
-	hidesName itemMarks = 1 << iota // a denied step hides the name
+	hidesName itemFlags = 1 << iota // a denied step hides the name
 	repeated                        // another entry has the same resource
 	gone                            // filtered
 )

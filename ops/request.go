@@ -26,7 +26,10 @@ type Request struct {
 	Key      APIKey
 	Version  int16
 	Endpoint Endpoint
-	Caller   Caller
+	// Release is that of the broker or controller that receives the request. A request of a
+	// release that is none of the releases is refused.
+	Release Release
+	Caller  Caller
 	// Forwarded says that the controller received the request in an Envelope.
 	Forwarded bool
 
@@ -41,14 +44,14 @@ type Request struct {
 	Group string
 	// Groups are the groups of a request for several. For ListGroups they are all
 	// groups of the coordinator.
-	Groups []Holder
+	Groups []TopicSet
 
 	// TransactionalID is the transactional id of a request that has one, or nil.
 	TransactionalID *string
 	// Transactions are the transactional ids of a request for several, each with the
 	// topics in its transaction. For ListTransactions they are all those of the
 	// coordinator.
-	Transactions []Holder
+	Transactions []TopicSet
 
 	KeyType KeyType  // of FindCoordinator
 	Keys    []string // of FindCoordinator; one below version 4
@@ -94,16 +97,17 @@ type Caller struct {
 	Protocol           SecurityProtocol
 }
 
-// SecurityProtocol is Kafka's code for the security of a connection. The zero
-// SecurityProtocol is Plaintext, for which Kafka accepts no delegation token request.
-type SecurityProtocol int8
+// SecurityProtocol is the security of a connection, by Kafka's name. The zero
+// SecurityProtocol is unknown; like Plaintext, it may send no request about delegation
+// tokens.
+type SecurityProtocol string
 
-// The security protocols, with Kafka's codes.
+// The security protocols.
 const (
-	Plaintext     SecurityProtocol = 0
-	SSL           SecurityProtocol = 1
-	SASLPlaintext SecurityProtocol = 2
-	SASLSSL       SecurityProtocol = 3
+	Plaintext     SecurityProtocol = "PLAINTEXT" // every client is User:ANONYMOUS
+	SSL           SecurityProtocol = "SSL"       // clients are identified by their certificates
+	SASLPlaintext SecurityProtocol = "SASL_PLAINTEXT"
+	SASLSSL       SecurityProtocol = "SASL_SSL"
 )
 
 // anonymous is the principal of a connection without a client certificate.
@@ -137,7 +141,7 @@ type Topic struct {
 }
 
 // Holder is a group or a transactional id with its topics.
-type Holder struct {
+type TopicSet struct {
 	Name string
 	// Topics are the topics of the group in the request, or those in the state of the
 	// group or transaction: topics with a committed offset, topics assigned to members,
@@ -148,13 +152,6 @@ type Holder struct {
 
 // KeyType is Kafka's code for the kind of FindCoordinator's keys.
 type KeyType int8
-
-// The key types, with Kafka's codes.
-const (
-	GroupKey       KeyType = 0
-	TransactionKey KeyType = 1
-	ShareKey       KeyType = 2
-)
 
 // ConfigResource is a resource whose configuration is read or changed.
 type ConfigResource struct {
@@ -213,7 +210,7 @@ func (r *Request) hasUnknownConfig() bool {
 // hasInvalidTopology reports whether a topic of a streams group is internal to Kafka or
 // has an invalid name.
 func (r *Request) hasInvalidTopology() bool {
-	return slices.ContainsFunc(r.Subscribed, func(name string) bool { return InternalTopic(name) || !ValidTopicName(name) })
+	return slices.ContainsFunc(r.Subscribed, func(name string) bool { return resource.InternalTopic(name) || !resource.ValidTopicName(name) })
 }
 
 // hasForeignRenewer reports whether a renewer of the token to create has a

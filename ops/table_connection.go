@@ -2,51 +2,29 @@ package ops
 
 // connectionAPIs are the requests that need no authorization.
 var connectionAPIs = []API{
-	{
-		Key:        SASLHandshakeKey,
-		MinVersion: 0, MaxVersion: 1,
-		Listeners: onBoth,
-		Handlers:  []string{"KafkaApis.handleSaslHandshakeRequest", "ControllerApis.handleSaslHandshakeRequest"},
-		Guards:    []Guard{guardRequest(0, saslSession, IllegalSASLState)},
-		Placement: topLevel,
-		Notes:     []string{saslIsOver},
-	},
-	{
-		Key:        APIVersionsKey,
-		MinVersion: 0, MaxVersion: 4,
-		Listeners: onBoth,
-		Handlers:  []string{"KafkaApis.handleApiVersionsRequest", "ControllerApis.handleApiVersionsRequest"},
-		Placement: topLevel,
-		Notes:     []string{neverAuthorized},
-	},
-	{
-		Key:        SASLAuthenticateKey,
-		MinVersion: 0, MaxVersion: 2,
-		Listeners: onBoth,
-		Handlers:  []string{"KafkaApis.handleSaslAuthenticateRequest", "ControllerApis.handleSaslAuthenticateRequest"},
-		Guards:    []Guard{guardRequest(0, saslSession, IllegalSASLState)},
-		Placement: topLevel,
-		Notes:     []string{saslIsOver},
-	},
-	{
-		Key:        GetTelemetrySubscriptionsKey,
-		MinVersion: 0, MaxVersion: 0,
-		Listeners: onBroker,
-		Handlers:  []string{"KafkaApis.handleGetTelemetrySubscriptionsRequest"},
-		Placement: topLevel,
-		Notes:     []string{neverAuthorized},
-	},
-	{
-		Key:        PushTelemetryKey,
-		MinVersion: 0, MaxVersion: 0,
-		Listeners: onBroker,
-		Handlers:  []string{"KafkaApis.handlePushTelemetryRequest"},
-		Placement: topLevel,
-		Notes:     []string{neverAuthorized},
-	},
+	saslAPI(SASLHandshakeKey, 1, "handleSaslHandshakeRequest"),
+	openAPI(APIVersionsKey, 5, onBoth, "KafkaApis.handleApiVersionsRequest", "ControllerApis.handleApiVersionsRequest").newer(5, Kafka44).notes(
+		everyClient,
+		"From version 5 the request may say which cluster and which broker the client expects: both, or neither, otherwise the answer is INVALID_REQUEST. A broker that is another answers REBOOTSTRAP_REQUIRED, but not before SASL authentication. A controller does not compare.",
+	),
+	saslAPI(SASLAuthenticateKey, 2, "handleSaslAuthenticateRequest"),
+	openAPI(GetTelemetrySubscriptionsKey, 0, onBroker, "KafkaApis.handleGetTelemetrySubscriptionsRequest").notes(everyClient, telemetry),
+	openAPI(PushTelemetryKey, 0, onBroker, "KafkaApis.handlePushTelemetryRequest").notes(everyClient, telemetry),
 }
 
 const (
-	neverAuthorized = "Every client may send it."
-	saslIsOver      = "Authentication handles this request. After authentication it fails with an illegal state for every client."
+	everyClient = "Every client may send it."
+	telemetry   = "Only brokers with a metrics reporter that receives telemetry show it in their versions. What clients are asked to send is the configuration of client metrics, which needs AlterConfigs on the cluster."
 )
+
+// openAPI returns the row of a request that every client may send.
+func openAPI(key APIKey, maxVersion int16, listeners []Endpoint, handlers ...string) API {
+	return API{Key: key, MaxVersion: maxVersion, Listeners: listeners, Handlers: handlers, Placement: topLevel}.notes(everyClient)
+}
+
+// saslAPI returns the row of a request of authentication.
+func saslAPI(key APIKey, maxVersion int16, handler string) API {
+	api := openAPI(key, maxVersion, onBoth, "KafkaApis."+handler, "ControllerApis."+handler)
+	api.Notes = []string{"Authentication handles this request. After authentication it fails with an illegal state for every client."}
+	return api.guarded(guardRequest(0, saslSession, IllegalSASLState))
+}

@@ -10,17 +10,17 @@ var consumerAPIs = []API{
 		Listeners:  onBoth,
 		Handlers:   []string{"KafkaApis.handleFetchRequest", "ControllerApis.handleFetch"},
 		Documented: documents(ClusterAction.on(resource.Cluster), Read.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic, Endpoint: Broker}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTopic, Endpoint: Broker}},
+		Steps: []step{
 			requireCluster(ClusterAction).when(fromFollower).at(Broker).
-				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed}).
+				denied(effect{Scope: oneItem, Code: TopicAuthorizationFailed}).
 				note("Every partition gets the error of topics. For a follower the topics are not checked."),
 			requireEach(Read, resource.Topic, eachTopic, "topics[].topic; topics[].topicId from version 13").when(fromClient).at(Broker).hidesName().
 				note("The topics are those of the fetch session, including topics that are not in this request."),
 			requireCluster(ClusterAction).at(Controller).
 				note("This is the log of the metadata quorum."),
 		},
-		Guards: []Guard{
+		Guards: []guard{
 			guardItem(1, topicIDUnknown, UnknownTopicID),
 			guardItem(3, topicMissing, UnknownTopicOrPartition),
 		},
@@ -36,9 +36,9 @@ var consumerAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleListOffsetRequest"},
 		Documented: documents(Describe.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps:      []Step{requireEach(Describe, resource.Topic, eachTopic, "topics[].name")},
-		Guards:     []Guard{guardItem(1, topicMissing, UnknownTopicOrPartition)},
+		Items:      []itemList{{Of: eachTopic}},
+		Steps:      []step{requireEach(Describe, resource.Topic, eachTopic, "topics[].name")},
+		Guards:     []guard{guardItem(1, topicMissing, UnknownTopicOrPartition)},
 		Placement:  everyPartition,
 	},
 	{
@@ -47,17 +47,17 @@ var consumerAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleOffsetCommitRequest"},
 		Documented: documents(Read.on(resource.Group), Read.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
 			require(Read, resource.Group, theGroup, "groupId"),
 			requireEach(Read, resource.Topic, eachTopic, "topics[].name; topics[].topicId from version 10").hidesName(),
 		},
-		Guards: []Guard{
+		Guards: []guard{
 			guardItem(0, topicIDUnknown, UnknownTopicID),
 			guardItem(2, topicMissing, UnknownTopicOrPartition),
 		},
 		Placement: everyPartition,
-		Notes:     []string{"For an unknown topic id Kafka checks a topic with an empty name and ignores the answer. Portcullis does not check it."},
+		Notes:     []string{emptyNameUnasked},
 	},
 	{
 		Key:        OffsetFetchKey,
@@ -65,14 +65,14 @@ var consumerAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleOffsetFetchRequest", "KafkaApis.fetchAllOffsetsForGroup", "KafkaApis.fetchOffsetsForGroup"},
 		Documented: documents(Describe.on(resource.Group), Describe.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachGroup, WithTopics: true}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachGroup, WithTopics: true}},
+		Steps: []step{
 			requireEach(Describe, resource.Group, eachGroup, "groupId; groups[].groupId from version 8"),
 			requireEach(Describe, resource.Topic, eachGroupTopic, "topics[].name; groups[].topics[].name from version 8, topicId from version 10").when(groupTopicsNamed).hidesName(),
 			requireEach(Describe, resource.Topic, eachGroupTopic, "").when(groupTopicsAll).leavesOut().
 				note("The topics are those with committed offsets of the group."),
 		},
-		Guards:      []Guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
+		Guards:      []guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
 		Placement:   "for a group: its entry from version 8; the error code of the response in versions 2 to 7; every partition in version 1 (before Kafka 4.1 an empty list without an error)",
 		Differences: []string{"A request for every topic of a group omits the topics that the client may not describe, without an error."},
 	},
@@ -82,18 +82,18 @@ var consumerAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.getCoordinator", "KafkaApis.handleFindCoordinatorRequestV4AndAbove", "KafkaApis.handleFindCoordinatorRequestLessThanV4"},
 		Documented: documents(Describe.on(resource.Group), Describe.on(resource.TransactionalID)),
-		Items:      []ItemList{{Of: eachKey}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachKey}},
+		Steps: []step{
 			requireEach(Describe, resource.Group, eachKey, "key; coordinatorKeys[] from version 4").when(groupKeys).
-				denied(Effect{Scope: OneItem, Code: GroupAuthorizationFailed, WholeBelow: 4}),
+				denied(effect{Scope: oneItem, Code: GroupAuthorizationFailed, WholeBelow: 4}),
 			requireEach(Describe, resource.TransactionalID, eachKey, "key; coordinatorKeys[] from version 4").when(transactionKeys).
-				denied(Effect{Scope: OneItem, Code: TransactionalIDAuthorizationFailed, WholeBelow: 4}),
+				denied(effect{Scope: oneItem, Code: TransactionalIDAuthorizationFailed, WholeBelow: 4}),
 			requireCluster(ClusterAction).when(shareKeys).versions(6, 0).
 				note("Checked before the format of the keys is validated. Every key gets the error."),
 		},
-		Guards: []Guard{
+		Guards: []guard{
 			guardRequest(0, unknownKeys, InvalidRequest),
-			{When: shareKeys, MaxVersion: 5, Effect: Effect{Scope: OneItem, Code: InvalidRequest, WholeBelow: 4}},
+			{When: shareKeys, MaxVersion: 5, Effect: effect{Scope: oneItem, Code: InvalidRequest, WholeBelow: 4}},
 		},
 		Placement:   "each key from version 4, the error code of the response before",
 		Differences: []string{"Keys of share groups need ClusterAction on the cluster. This is not documented."},
@@ -104,12 +104,16 @@ var consumerAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleOffsetForLeaderEpochRequest"},
 		Documented: documents(ClusterAction.on(resource.Cluster), Describe.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
 			requireCluster(ClusterAction).suffices().quiet(),
 			requireEach(Describe, resource.Topic, eachTopic, "topics[].topic").fallbackOf(1),
 		},
-		Guards:    []Guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
+		Guards:    []guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
 		Placement: everyPartition,
 	},
 }
+
+// emptyNameUnasked is the note of an API that has topics by id and whose answer does not
+// depend on the question about one that is unknown.
+const emptyNameUnasked = "For an unknown topic id Kafka checks a topic with an empty name and ignores the answer. Portcullis does not check it."

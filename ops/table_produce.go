@@ -14,14 +14,14 @@ var produceAPIs = []API{
 			IdempotentWrite.on(resource.Cluster),
 			Write.on(resource.Topic),
 		),
-		Items: []ItemList{{Of: eachTopic}},
-		Steps: []Step{
+		Items: []itemList{{Of: eachTopic}},
+		Steps: []step{
 			require(Write, resource.TransactionalID, theTransactionalID, "transactionalId").when(transactionalRecords).
 				note("Only the first batch of each partition counts. Without a transactional id the request is denied without a check. After a denial no topic is checked."),
 			requireEach(Write, resource.Topic, eachTopic, "topicData[].name; topicData[].topicId from version 13").hidesName().
 				note("A topic that the client may not write is refused whether or not it exists."),
 		},
-		Guards: []Guard{
+		Guards: []guard{
 			guardItem(0, topicIDUnknown, UnknownTopicID),
 			guardItem(2, topicMissing, UnknownTopicOrPartition),
 		},
@@ -41,12 +41,12 @@ var produceAPIs = []API{
 			Write.on(resource.TransactionalID),
 			IdempotentWrite.on(resource.Cluster),
 		),
-		Steps: []Step{
+		Steps: []step{
 			require(Write, resource.TransactionalID, theTransactionalID, "transactionalId").when(withTransactionalID),
-			require(TwoPhaseCommit, resource.TransactionalID, theTransactionalID, "transactionalId").when(twoPhaseCommit).since("4.1"),
+			require(TwoPhaseCommit, resource.TransactionalID, theTransactionalID, "transactionalId").when(twoPhaseCommit).since(kafka41),
 			requireCluster(IdempotentWrite).when(withoutTransactionalID).suffices().quiet(),
 			require(Write, resource.Topic, anyResource, "").when(withoutTransactionalID).fallbackOf(3).
-				denied(Effect{Scope: WholeRequest, Code: ClusterAuthorizationFailed}).quiet().
+				denied(effect{Scope: wholeRequest, Code: ClusterAuthorizationFailed}).quiet().
 				note("KIP-679: Write on any topic, whether or not it exists. The error is that of the cluster."),
 		},
 		Placement: topLevel,

@@ -1,7 +1,5 @@
 package ops
 
-import "github.com/portcullis-authz/portcullis/resource"
-
 // removedAPIs are the requests that controllers of the ZooKeeper era sent to brokers.
 // No Kafka since 4.0 serves them; the rows are those of the last release that did.
 var removedAPIs = []API{
@@ -12,13 +10,7 @@ var removedAPIs = []API{
 }
 
 func zooKeeperEra(key APIKey, maxVersion int16, handler, placement string) API {
-	return API{
-		Key: key, MaxVersion: maxVersion, RemovedIn: "4.0",
-		Listeners:   onBroker,
-		Handlers:    []string{handler},
-		Documented:  documents(ClusterAction.on(resource.Cluster)),
-		Steps:       []Step{requireCluster(ClusterAction)},
-		Placement:   placement,
-		Differences: []string{"The documentation of 4.2 still lists the API, which 4.0 removed."},
-	}
+	api := brokerAPI(key, 0, maxVersion, requireCluster(ClusterAction), handler, placement)
+	api.RemovedIn = "4.0"
+	return api.differs("The documentation of 4.2 and 4.4 still lists the API, which 4.0 removed.")
 }

@@ -10,12 +10,12 @@ var shareAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareGroupHeartbeat"},
 		Documented: documents(Read.on(resource.Group)),
-		Steps: []Step{
-			require(Read, resource.Group, theGroup, "groupId"),
-			require(Describe, resource.Topic, subscribedTopics, "subscribedTopicNames[]").since("4.1").
+		Steps: []step{
+			memberStep,
+			require(Describe, resource.Topic, subscribedTopics, "subscribedTopicNames[]").since(kafka41).
 				note("One topic that the client may not describe fails the heartbeat."),
 		},
-		Guards:      []Guard{guardRequest(0, featureDisabled, UnsupportedVersion)},
+		Guards:      []guard{guardRequest(0, featureDisabled, UnsupportedVersion)},
 		Placement:   topLevel,
 		Differences: []string{"Since 4.1 Describe on the subscribed topics is required. This is not documented."},
 	},
@@ -25,13 +25,13 @@ var shareAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareGroupDescribe"},
 		Documented: documents(Describe.on(resource.Group)),
-		Items:      []ItemList{{Of: eachGroup}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachGroup}},
+		Steps: []step{
 			requireEach(Describe, resource.Group, eachGroup, "groupIds[]"),
-			requireEach(Describe, resource.Topic, eachMemberTopic, "").since("4.1").
+			requireEach(Describe, resource.Topic, eachMemberTopic, "").since(kafka41).
 				note("One topic that the client may not describe replaces the group and its members by an error."),
 		},
-		OperationFields: []OperationField{{Type: resource.Group}},
+		OperationFields: []operationField{{Type: resource.Group}},
 		Placement:       perGroup,
 		Differences:     []string{"Since 4.1 Describe on the topics of the members is required. This is not documented."},
 	},
@@ -41,13 +41,13 @@ var shareAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareFetchRequest", "KafkaApis.handleFetchFromShareFetchRequest", "KafkaApis.handleAcknowledgements"},
 		Documented: documents(Read.on(resource.Group), Read.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
-			require(Read, resource.Group, theGroup, "groupId"),
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
+			memberStep,
 			requireEach(Read, resource.Topic, eachTopic, "topics[].topicId").hidesName().
 				note("The topics are those of the share session. The acknowledgements in the request get the same error."),
 		},
-		Guards:    []Guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
+		Guards:    []guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
 		Placement: groupTopThenParts,
 		Notes:     []string{"According to its code, Kafka 4.2.1 fails the whole request if it cannot resolve a topic id. Portcullis refuses only that topic."},
 	},
@@ -57,18 +57,18 @@ var shareAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleShareAcknowledgeRequest", "KafkaApis.handleAcknowledgements"},
 		Documented: documents(Read.on(resource.Group), Read.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
-			require(Read, resource.Group, theGroup, "groupId"),
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
+			memberStep,
 			requireEach(Read, resource.Topic, eachTopic, "topics[].topicId").hidesName(),
 		},
-		Guards:    []Guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
+		Guards:    []guard{guardItem(0, topicIDUnknown, UnknownTopicID)},
 		Placement: groupTopThenParts,
 		Notes:     []string{"An unknown topic id is handled as in ShareFetch."},
 	},
 	shareState(InitializeShareGroupStateKey, 0, "KafkaApis.handleInitializeShareGroupStateRequest", shareStateSince),
-	shareState(ReadShareGroupStateKey, 0, "KafkaApis.handleReadShareGroupStateRequest", ""),
-	shareState(WriteShareGroupStateKey, 1, "KafkaApis.handleWriteShareGroupStateRequest", ""),
+	shareState(ReadShareGroupStateKey, 0, "KafkaApis.handleReadShareGroupStateRequest"),
+	shareState(WriteShareGroupStateKey, 1, "KafkaApis.handleWriteShareGroupStateRequest"),
 	shareState(DeleteShareGroupStateKey, 0, "KafkaApis.handleDeleteShareGroupStateRequest", shareStateSince),
 	shareState(ReadShareGroupStateSummaryKey, 1, "KafkaApis.handleReadShareGroupStateSummaryRequest", shareStateSince),
 	{
@@ -77,14 +77,14 @@ var shareAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDescribeShareGroupOffsetsRequest", "KafkaApis.describeShareGroupAllOffsetsForGroup", "KafkaApis.describeShareGroupOffsetsForGroup"},
 		Documented: documents(Describe.on(resource.Group), Describe.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachGroup, WithTopics: true}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachGroup, WithTopics: true}},
+		Steps: []step{
 			requireEach(Describe, resource.Group, eachGroup, "groups[].groupId"),
 			requireEach(Describe, resource.Topic, eachGroupTopic, "groups[].topics[].topicName").when(groupTopicsNamed),
 			requireEach(Describe, resource.Topic, eachGroupTopic, "").when(groupTopicsAll).leavesOut().
 				note("The topics are those with offsets of the group."),
 		},
-		Guards:      []Guard{{When: featureDisabled, Effect: Effect{Scope: OneItem, Code: UnsupportedVersion}}},
+		Guards:      []guard{{When: featureDisabled, Effect: effect{Scope: oneItem, Code: UnsupportedVersion}}},
 		Placement:   perGroup,
 		Differences: []string{"A request for every topic of a group omits the topics that the client may not describe, without an error."},
 	},
@@ -94,12 +94,12 @@ var shareAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleAlterShareGroupOffsetsRequest"},
 		Documented: documents(Read.on(resource.Group), Read.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
-			require(Read, resource.Group, theGroup, "groupId"),
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
+			memberStep,
 			requireEach(Read, resource.Topic, eachTopic, "topics[].topicName"),
 		},
-		Guards:    []Guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
+		Guards:    []guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
 		Placement: groupTopThenParts,
 	},
 	{
@@ -108,12 +108,12 @@ var shareAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDeleteShareGroupOffsetsRequest"},
 		Documented: documents(Delete.on(resource.Group), Read.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
 			require(Delete, resource.Group, theGroup, "groupId"),
 			requireEach(Read, resource.Topic, eachTopic, "topics[].topicName"),
 		},
-		Guards:    []Guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
+		Guards:    []guard{guardItem(2, topicMissing, UnknownTopicOrPartition)},
 		Placement: "for the group: the error code of the response; for a topic: its entry",
 	},
 }
@@ -124,18 +124,7 @@ const shareStateSince = "Documented from the start, but checked only since 4.1. 
 
 // shareState returns the row of a request between brokers about the state of share
 // groups.
-func shareState(key APIKey, maxVersion int16, handler, difference string) API {
-	api := API{
-		Key: key, MaxVersion: maxVersion,
-		Listeners:  onBroker,
-		Handlers:   []string{handler},
-		Documented: documents(ClusterAction.on(resource.Cluster)),
-		Steps:      []Step{requireCluster(ClusterAction)},
-		Placement:  everyPartition,
-		Notes:      []string{"Served whether or not share groups are enabled."},
-	}
-	if difference != "" {
-		api.Differences = []string{difference}
-	}
-	return api
+func shareState(key APIKey, maxVersion int16, handler string, differences ...string) API {
+	return brokerAPI(key, 0, maxVersion, requireCluster(ClusterAction), handler, everyPartition).
+		notes("Served whether or not share groups are enabled.").differs(differences...)
 }

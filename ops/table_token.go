@@ -12,12 +12,12 @@ var tokenAPIs = []API{
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"KafkaApis.handleCreateTokenRequest", "ControllerApis.handleCreateDelegationTokenRequest", "KafkaApis.allowTokenRequests", "ControllerApis.allowTokenRequests"},
 		Documented: documents(CreateTokens.on(resource.User)),
-		Steps: []Step{
+		Steps: []step{
 			require(CreateTokens, resource.User, theOwner, "ownerPrincipalType and ownerPrincipalName, as User:bob").when(ownerIsAnother).
-				denied(Effect{Scope: WholeRequest, Code: DelegationTokenAuthorizationFailed}).
+				denied(effect{Scope: wholeRequest, Code: DelegationTokenAuthorizationFailed}).
 				note("A token for the caller needs no permission. The broker checks, and the controller checks again."),
 		},
-		Guards: []Guard{
+		Guards: []guard{
 			guardRequest(0, channelForbidden, DelegationTokenRequestNotAllowed),
 			guardRequest(1, renewerNotUser, InvalidPrincipalType),
 			guardRequest(1, tokensDisabled, DelegationTokenAuthDisabled),
@@ -29,7 +29,7 @@ var tokenAPIs = []API{
 		MinVersion: 1, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers: []string{"KafkaApis.handleRenewTokenRequest", "ControllerApis.handleRenewDelegationTokenRequest", "DelegationTokenControlManager.renewDelegationToken", "ControllerApis.allowTokenRequests"},
-		Guards: []Guard{
+		Guards: []guard{
 			guardRequest(0, channelForbidden, DelegationTokenRequestNotAllowed),
 			guardRequest(0, tokensDisabled, DelegationTokenAuthDisabled),
 			guardRequest(0, tokenMissing, DelegationTokenNotFound),
@@ -44,7 +44,7 @@ var tokenAPIs = []API{
 		MinVersion: 1, MaxVersion: 2,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers: []string{"KafkaApis.handleExpireTokenRequest", "ControllerApis.handleExpireDelegationTokenRequest", "DelegationTokenControlManager.expireDelegationToken", "ControllerApis.allowTokenRequests"},
-		Guards: []Guard{
+		Guards: []guard{
 			guardRequest(0, channelForbidden, DelegationTokenRequestNotAllowed),
 			guardRequest(0, tokensDisabled, DelegationTokenAuthDisabled),
 			guardRequest(0, tokenMissing, DelegationTokenNotFound),
@@ -60,14 +60,14 @@ var tokenAPIs = []API{
 		Listeners:  onBoth,
 		Handlers:   []string{"KafkaApis.handleDescribeTokensRequest", "KafkaApis.allowTokenRequests"},
 		Documented: documents(Describe.on(resource.DelegationToken), DescribeTokens.on(resource.User)),
-		Items:      []ItemList{{Of: eachToken}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachToken}},
+		Steps: []step{
 			requireEach(Describe, resource.DelegationToken, eachToken, "").when(tokenNotOwn).suffices().
 				note("The name is the id of the token. The owner, the requester and the renewers of the token need no permission."),
 			requireEach(DescribeTokens, resource.User, eachTokenOwner, "").when(tokenNotOwn).fallbackOf(1).leavesOut().
 				note("The name is the owner's principal, as User:bob."),
 		},
-		Guards: []Guard{
+		Guards: []guard{
 			notAtController,
 			guardRequest(0, channelForbidden, DelegationTokenRequestNotAllowed),
 			guardRequest(0, tokensDisabled, DelegationTokenAuthDisabled),

@@ -10,22 +10,22 @@ var topicAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleTopicMetadataRequest"},
 		Documented: documents(Describe.on(resource.Topic), Create.on(resource.Cluster), Create.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
 			requireEach(Describe, resource.Topic, eachTopic, "topics[].name; topics[].topicId from version 12; every topic").
-				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed, WhenAll: LeftOut, HidesName: true}).quietWhenAll().
+				denied(effect{Scope: oneItem, Code: TopicAuthorizationFailed, WhenAll: leftOut, HidesName: true}).quietWhenAll().
 				note("A topic that the client may not describe is refused whether or not it exists. A request by name does not get its id, and a request by id does not get its name."),
 			requireCluster(Create).when(topicToCreate).suffices().quiet(),
 			requireEach(Create, resource.Topic, eachTopic, "topics[].name").when(topicToCreate).fallbackOf(2).
 				note("The topic is refused although the client may describe it. If the client may create it, it is reported missing, and the controller checks again when it creates it."),
-			requireCluster(Describe).when(wantsClusterOperations).versions(8, 10).denied(Effect{Scope: FieldWithheld}).
+			requireCluster(Describe).when(wantsClusterOperations).versions(8, 10).denied(effect{Scope: fieldWithheld}).
 				note("If denied, the authorized operations of the cluster are empty."),
 		},
-		Guards: []Guard{
+		Guards: []guard{
 			guardItem(0, topicIDUnknown, UnknownTopicID),
 			guardItem(4, topicMissing, UnknownTopicOrPartition),
 		},
-		OperationFields: []OperationField{{Type: resource.Topic, MinVersion: 8}},
+		OperationFields: []operationField{{Type: resource.Topic, MinVersion: 8}},
 		Placement:       perTopic,
 		Differences: []string{
 			"In versions 8 to 10, Describe on the cluster is required for its authorized operations. This is not documented.",
@@ -38,16 +38,16 @@ var topicAPIs = []API{
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleCreateTopics", "ControllerApis.createTopics"},
 		Documented: documents(Create.on(resource.Cluster), Create.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
 			requireCluster(Create).at(Controller).suffices().quiet(),
 			requireEach(Create, resource.Topic, eachTopic, "topics[].name").at(Controller).fallbackOf(1).
 				note("Checked before the existence of the topic."),
 			requireEach(DescribeConfigs, resource.Topic, eachTopic, "topics[].name").at(Controller).
-				denied(Effect{Scope: FieldWithheld, Code: TopicAuthorizationFailed}).quiet().
+				denied(effect{Scope: fieldWithheld, Code: TopicAuthorizationFailed}).quiet().
 				note("The topic is created. From version 5 the response has the error instead of its configuration, partition count and replication factor."),
 		},
-		Guards: []Guard{
+		Guards: []guard{
 			guardItem(0, topicIsMetadataLog, InvalidRequest),
 			guardItem(0, topicRepeated, InvalidRequest),
 			guardItem(3, topicExists, TopicAlreadyExists),
@@ -61,17 +61,17 @@ var topicAPIs = []API{
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleDeleteTopics", "ControllerApis.deleteTopics"},
 		Documented: documents(Delete.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
 			requireCluster(Delete).at(Controller).suffices().quiet().
 				note("Sufficient for every topic. Kafka does not list Delete among the operations of the cluster, so that it is usually granted by an ACL with All."),
 			requireEach(Describe, resource.Topic, eachTopic, "topicNames[]; topics[].name or topics[].topicId from version 6").at(Controller).fallbackOf(1).
-				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed, WhenByID: Ignored, HidesName: true}).
+				denied(effect{Scope: oneItem, Code: TopicAuthorizationFailed, WhenByID: ignored, HidesName: true}).
 				note("For a topic by name, it is required in addition to Delete. For a topic by id, it only decides whether an error shows the name."),
 			requireEach(Delete, resource.Topic, eachTopic, "topicNames[]; topics[].name or topics[].topicId from version 6").at(Controller).fallbackOf(1).
 				note("If the client may describe a missing topic by name, the topic is reported missing, not refused."),
 		},
-		Guards: []Guard{
+		Guards: []guard{
 			guardItem(0, topicRepeated, InvalidRequest),
 			guardItem(0, topicIDUnknown, UnknownTopicID),
 			guardItem(2, topicMissing, UnknownTopicOrPartition),
@@ -83,45 +83,26 @@ var topicAPIs = []API{
 		},
 		Notes: []string{"The response is shuffled, so that the order of its entries reveals nothing."},
 	},
-	{
-		Key:        DeleteRecordsKey,
-		MinVersion: 0, MaxVersion: 2,
-		Listeners:  onBroker,
-		Handlers:   []string{"KafkaApis.handleDeleteRecordsRequest"},
-		Documented: documents(Delete.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps:      []Step{requireEach(Delete, resource.Topic, eachTopic, "topics[].name")},
-		Guards:     []Guard{guardItem(1, topicMissing, UnknownTopicOrPartition)},
-		Placement:  everyPartition,
-	},
+	brokerAPI(DeleteRecordsKey, 0, 2, requireEach(Delete, resource.Topic, eachTopic, "topics[].name"), "KafkaApis.handleDeleteRecordsRequest", everyPartition).
+		guarded(guardItem(1, topicMissing, UnknownTopicOrPartition)),
 	{
 		Key:        CreatePartitionsKey,
 		MinVersion: 0, MaxVersion: 3,
 		Listeners: onBoth, Forwarded: true, Forwardable: true,
 		Handlers:   []string{"ControllerApis.handleCreatePartitions", "ControllerApis.createPartitions"},
 		Documented: documents(Alter.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps:      []Step{requireEach(Alter, resource.Topic, eachTopic, "topics[].name").at(Controller)},
-		Guards: []Guard{
+		Items:      []itemList{{Of: eachTopic}},
+		Steps:      []step{requireEach(Alter, resource.Topic, eachTopic, "topics[].name").at(Controller)},
+		Guards: []guard{
 			guardItem(0, topicRepeated, InvalidRequest),
 			guardItem(1, topicMissing, UnknownTopicOrPartition),
 		},
 		Placement: perTopic,
 	},
-	{
-		Key:        DescribeTopicPartitionsKey,
-		MinVersion: 0, MaxVersion: 0,
-		Listeners:  onBroker,
-		Handlers:   []string{"DescribeTopicPartitionsRequestHandler.handleDescribeTopicPartitionsRequest"},
-		Documented: documents(Describe.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
-			requireEach(Describe, resource.Topic, eachTopic, "topics[].name; every topic").
-				denied(Effect{Scope: OneItem, Code: TopicAuthorizationFailed, WhenAll: LeftOut}).
-				note("The entries of refused topics are at the end, with a zero id."),
-		},
-		Guards:          []Guard{guardItem(1, topicMissing, UnknownTopicOrPartition)},
-		OperationFields: []OperationField{{Type: resource.Topic, Always: true}},
-		Placement:       perTopic,
-	},
+	brokerAPI(DescribeTopicPartitionsKey, 0, 0,
+		requireEach(Describe, resource.Topic, eachTopic, "topics[].name; every topic").
+			denied(effect{Scope: oneItem, Code: TopicAuthorizationFailed, WhenAll: leftOut}).
+			note("The entries of refused topics are at the end, with a zero id."),
+		"DescribeTopicPartitionsRequestHandler.handleDescribeTopicPartitionsRequest", perTopic,
+	).guarded(guardItem(1, topicMissing, UnknownTopicOrPartition)).showsOperations(operationField{Type: resource.Topic, Always: true}),
 }

@@ -10,15 +10,15 @@ var transactionAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleAddPartitionsToTxnRequest"},
 		Documented: documents(Write.on(resource.TransactionalID), Write.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic, MaxVersion: 3}, {Of: eachTransactionTopic, MinVersion: 4}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTopic, MaxVersion: 3}, {Of: eachTransactionTopic, MinVersion: 4}},
+		Steps: []step{
 			requireCluster(ClusterAction).versions(4, 0).
 				note("From version 4 only brokers send it, in batches. The transactional ids and the topics are not checked."),
 			require(Write, resource.TransactionalID, theTransactionalID, "v3AndBelowTransactionalId").versions(0, 3),
 			requireEach(Write, resource.Topic, eachTopic, "v3AndBelowTopics[].name").versions(0, 3),
 		},
-		Guards: []Guard{
-			{After: 2, When: topicInternal, MaxVersion: 3, Effect: Effect{Scope: OneItem, Code: TopicAuthorizationFailed}},
+		Guards: []guard{
+			{After: 2, When: topicInternal, MaxVersion: 3, Effect: effect{Scope: oneItem, Code: TopicAuthorizationFailed}},
 			guardItem(3, topicMissing, UnknownTopicOrPartition),
 		},
 		AllOrNothing: OperationNotAttempted,
@@ -34,28 +34,20 @@ var transactionAPIs = []API{
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleAddOffsetsToTxnRequest"},
 		Documented: documents(Write.on(resource.TransactionalID), Read.on(resource.Group)),
-		Steps: []Step{
+		Steps: []step{
 			require(Write, resource.TransactionalID, theTransactionalID, "transactionalId"),
 			require(Read, resource.Group, theGroup, "groupId"),
 		},
 		Placement: topLevel,
 	},
-	{
-		Key:        EndTxnKey,
-		MinVersion: 0, MaxVersion: 5,
-		Listeners:  onBroker,
-		Handlers:   []string{"KafkaApis.handleEndTxnRequest"},
-		Documented: documents(Write.on(resource.TransactionalID)),
-		Steps:      []Step{require(Write, resource.TransactionalID, theTransactionalID, "transactionalId")},
-		Placement:  topLevel,
-	},
+	brokerAPI(EndTxnKey, 0, 5, require(Write, resource.TransactionalID, theTransactionalID, "transactionalId"), "KafkaApis.handleEndTxnRequest", topLevel),
 	{
 		Key:        WriteTxnMarkersKey,
 		MinVersion: 1, MaxVersion: 2,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleWriteTxnMarkersRequest"},
 		Documented: documents(Alter.on(resource.Cluster), ClusterAction.on(resource.Cluster)),
-		Steps: []Step{
+		Steps: []step{
 			requireCluster(Alter).suffices().quiet(),
 			requireCluster(ClusterAction).fallbackOf(1),
 		},
@@ -64,41 +56,34 @@ var transactionAPIs = []API{
 	},
 	{
 		Key:        TxnOffsetCommitKey,
-		MinVersion: 0, MaxVersion: 5,
+		MinVersion: 0, MaxVersion: 6,
+		Newer:      []newerVersion{{6, Kafka44}},
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleTxnOffsetCommitRequest"},
 		Documented: documents(Write.on(resource.TransactionalID), Read.on(resource.Group), Read.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTopic}},
+		Steps: []step{
 			require(Write, resource.TransactionalID, theTransactionalID, "transactionalId"),
 			require(Read, resource.Group, theGroup, "groupId"),
-			requireEach(Read, resource.Topic, eachTopic, "topics[].name"),
+			requireEach(Read, resource.Topic, eachTopic, "topics[].name; topics[].topicId from version 6").hidesName(),
 		},
-		Guards:    []Guard{guardItem(3, topicMissing, UnknownTopicOrPartition)},
+		Guards: []guard{
+			guardItem(2, topicIDUnknown, UnknownTopicID),
+			guardItem(3, topicMissing, UnknownTopicOrPartition),
+		},
 		Placement: everyPartition,
+		Notes:     []string{emptyNameUnasked},
 	},
-	{
-		Key:        DescribeProducersKey,
-		MinVersion: 0, MaxVersion: 0,
-		Listeners:  onBroker,
-		Handlers:   []string{"KafkaApis.handleDescribeProducersRequest"},
-		Documented: documents(Read.on(resource.Topic)),
-		Items:      []ItemList{{Of: eachTopic}},
-		Steps:      []Step{requireEach(Read, resource.Topic, eachTopic, "topics[].name")},
-		Guards: []Guard{
-			guardItem(0, topicInvalid, InvalidTopicException),
-			guardItem(1, topicMissing, UnknownTopicOrPartition),
-		},
-		Placement: "each partition",
-	},
+	brokerAPI(DescribeProducersKey, 0, 0, requireEach(Read, resource.Topic, eachTopic, "topics[].name"), "KafkaApis.handleDescribeProducersRequest", "each partition").
+		guarded(guardItem(0, topicInvalid, InvalidTopicException), guardItem(1, topicMissing, UnknownTopicOrPartition)),
 	{
 		Key:        DescribeTransactionsKey,
 		MinVersion: 0, MaxVersion: 0,
 		Listeners:  onBroker,
 		Handlers:   []string{"KafkaApis.handleDescribeTransactionsRequest"},
 		Documented: documents(Describe.on(resource.TransactionalID)),
-		Items:      []ItemList{{Of: eachTransaction, WithTopics: true}},
-		Steps: []Step{
+		Items:      []itemList{{Of: eachTransaction, WithTopics: true}},
+		Steps: []step{
 			requireEach(Describe, resource.TransactionalID, eachTransaction, "transactionalIds[]"),
 			requireEach(Describe, resource.Topic, eachTransactionTopic, "").leavesOut().
 				note("The topics are those of the transaction."),
@@ -106,18 +91,9 @@ var transactionAPIs = []API{
 		Placement:   "each transactional id",
 		Differences: []string{"Topics that the client may not describe are omitted from a transaction. This is not documented."},
 	},
-	{
-		Key:        ListTransactionsKey,
-		MinVersion: 0, MaxVersion: 2,
-		Listeners:  onBroker,
-		Handlers:   []string{"KafkaApis.handleListTransactionsRequest"},
-		Documented: documents(Describe.on(resource.TransactionalID)),
-		Items:      []ItemList{{Of: eachTransaction}},
-		Steps: []Step{
-			requireEach(Describe, resource.TransactionalID, eachTransaction, "").leavesOut().
-				note("The transactional ids are all those of the coordinator."),
-		},
-		Placement:   neverAnError,
-		Differences: []string{"The check only filters the list. Unlike for groups, no operation on the cluster shows all entries."},
-	},
+	brokerAPI(ListTransactionsKey, 0, 2,
+		requireEach(Describe, resource.TransactionalID, eachTransaction, "").leavesOut().
+			note("The transactional ids are all those of the coordinator."),
+		"KafkaApis.handleListTransactionsRequest", neverAnError,
+	).differs("The check only filters the list. Unlike for groups, no operation on the cluster shows all entries."),
 }

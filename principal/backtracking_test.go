@@ -17,14 +17,14 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-func ExampleBacktracking() {
-	rules, err := principal.ParseSSLRules(`RULE:(?!.*OU=Guests)CN=([^,]+).*/$1/`, &principal.Backtracking{})
+func ExampleDefaultMaxSteps() {
+	rules, err := principal.ParseSSLRules(`RULE:(?!.*OU=Guests)CN=([^,]+).*/$1/`, principal.DefaultMaxSteps)
 	if err != nil {
 		panic(err)
 	}
 	fmt.Println(rules.Name("CN=alice,OU=Sales"))
 	_, err = rules.Name("CN=bob,OU=Guests")
-	fmt.Println(errors.Is(err, principal.ErrNoSSLRule))
+	fmt.Println(errors.Is(err, principal.ErrNoRule))
 	// Output:
 	// alice <nil>
 	// true
@@ -54,11 +54,11 @@ func TestBacktrackingVectors(t *testing.T) {
 			}
 		}
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &row))
-		list := principal.DefaultSSLRules
+		list := principal.DefaultRules
 		if row.Rules != nil {
 			list = *row.Rules
 		}
-		rules, err := principal.ParseSSLRules(list, &principal.Backtracking{})
+		rules, err := principal.ParseSSLRules(list, principal.DefaultMaxSteps)
 		assert.Equal(t, row.ErrorClass != "", err != nil, "%q: %v, Kafka: %q", list, err, row.ErrorClass)
 		if row.JavaOnly {
 			javaOnly++
@@ -91,22 +91,22 @@ func TestBacktrackingAsKafka(t *testing.T) {
 		kind, rule, name, want := fields[0], fields[1], fields[2], fields[3]
 		t.Run(rule+" on "+name, func(t *testing.T) {
 			if kind == "K" {
-				rules, err := principal.ParseKerberosRules([]string{rule}, "R", &principal.Backtracking{})
+				rules, err := principal.ParseKerberosRules([]string{rule}, "R", principal.DefaultMaxSteps)
 				require.NoError(t, err)
 				got, err := rules.ShortName(name)
 				require.NoError(t, err)
 				assert.Equal(t, want, got)
 				return
 			}
-			rules, err := principal.ParseSSLRules(rule, &principal.Backtracking{})
+			rules, err := principal.ParseSSLRules(rule, principal.DefaultMaxSteps)
 			require.NoError(t, err)
 			got, err := rules.Name(name)
 			if strings.Contains(rule, `\b`) { // refused: Java releases disagree on \b beside such characters
-				assert.ErrorIs(t, err, principal.ErrSSLRuleFailed)
+				assert.ErrorIs(t, err, principal.ErrRuleFailed)
 				return
 			}
 			if want == "-" {
-				assert.ErrorIs(t, err, principal.ErrNoSSLRule, "mapped to %q", got)
+				assert.ErrorIs(t, err, principal.ErrNoRule, "mapped to %q", got)
 				return
 			}
 			require.NoError(t, err)
@@ -127,14 +127,14 @@ func TestBacktrackingCountsSteps(t *testing.T) {
 		{"changing lengths", `(?=a)(?:(?>aé|a|bb))*b`, strings.Repeat("aéabb", 30_000), "too deeply"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			rules, err := principal.ParseSSLRules("RULE:"+test.rule+"/$1/,DEFAULT", &principal.Backtracking{})
+			rules, err := principal.ParseSSLRules("RULE:"+test.rule+"/$1/,DEFAULT", principal.DefaultMaxSteps)
 			require.NoError(t, err)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			name, err := rules.Name(test.dn)
 			runtime.ReadMemStats(&after)
 			assert.Empty(t, name)
-			require.ErrorIs(t, err, principal.ErrSSLRuleFailed)
+			require.ErrorIs(t, err, principal.ErrRuleFailed)
 			assert.ErrorContains(t, err, test.detail)
 			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20), "bytes allocated")
 			assert.Less(t, after.StackSys, uint64(64<<20), "bytes of stacks")
@@ -147,13 +147,13 @@ func TestBacktrackingCountsSteps(t *testing.T) {
 // above U+FFFF. It is counted as steps too, so that no name takes longer than the limit.
 func TestBacktrackingCountsWork(t *testing.T) {
 	t.Run("look-behind over many characters", func(t *testing.T) {
-		rules, err := principal.ParseSSLRules("RULE:(?:(?<!😀.{90000})a)*+/x/", &principal.Backtracking{})
+		rules, err := principal.ParseSSLRules("RULE:(?:(?<!😀.{90000})a)*+/x/", principal.DefaultMaxSteps)
 		require.NoError(t, err)
 		_, err = rules.Name(strings.Repeat("a", 20_000))
 		assert.ErrorContains(t, err, "too many steps")
 	})
 	t.Run("groups inside of characters", func(t *testing.T) {
-		rules, err := principal.ParseKerberosRules([]string{"RULE:[1:$1](.*)s/(?=x)x" + strings.Repeat("()", 400) + "/y/g"}, "R", &principal.Backtracking{MaxSteps: 100_000})
+		rules, err := principal.ParseKerberosRules([]string{"RULE:[1:$1](.*)s/(?=x)x" + strings.Repeat("()", 400) + "/y/g"}, "R", 100_000)
 		require.NoError(t, err)
 		_, err = rules.ShortName(strings.Repeat("😀", 1_000) + "@R")
 		assert.ErrorContains(t, err, "too many steps")
@@ -165,7 +165,7 @@ func TestBacktrackingCountsWork(t *testing.T) {
 func TestBacktrackingLimit(t *testing.T) {
 	const rule, dn = `RULE:(?!.*OU=Guests)CN=([^,]+).*/$1/`, "CN=alice,OU=Sales"
 	mapped := func(steps int) bool {
-		rules, err := principal.ParseSSLRules(rule, &principal.Backtracking{MaxSteps: steps})
+		rules, err := principal.ParseSSLRules(rule, steps)
 		require.NoError(t, err)
 		name, err := rules.Name(dn)
 		if err == nil {
@@ -197,8 +197,8 @@ func TestBacktrackingRefusals(t *testing.T) {
 		`(?=` + strings.Repeat("a", 5000) + `)`: "pattern of more than 4096 instructions",
 	} {
 		t.Run(fmt.Sprintf("%.20s", pattern), func(t *testing.T) {
-			rules, err := principal.ParseSSLRules("RULE:"+pattern+"/x/", &principal.Backtracking{})
-			var fault *principal.SSLRulesError
+			rules, err := principal.ParseSSLRules("RULE:"+pattern+"/x/", principal.DefaultMaxSteps)
+			var fault *principal.RuleError
 			require.ErrorAs(t, err, &fault)
 			assert.Nil(t, rules)
 			assert.Equal(t, construct, fault.Construct)
@@ -215,24 +215,24 @@ func TestBacktrackingMatches(t *testing.T) {
 		{`(?>a)*(b)?`, "aab", "<b><>", nil}, // and the empty match at the end
 		{`(?>a)*(b)?`, "", "<>", nil},
 		{`(?>a)(b)(c)?`, "abc", "<b>", nil},
-		{`(?>a)*(b)?`, "aabc", "", principal.ErrNoSSLRule},
+		{`(?>a)*(b)?`, "aabc", "", principal.ErrNoRule},
 		{`(é)|é(?>x)c`, "éxc", "<é>xc", nil},
 		{`(.)|.(?>x)c`, "\U0001F600xc", "<\U0001F600><x><c>", nil},
 		{`(a)|a(?>\x{FFFF})c`, "a\uffffc", "<a>\uffffc", nil},
 		{`(a)|a(?>\x{1F600})c`, "a\U0001F600c", "<a>\U0001F600c", nil},
 		{`(?>a)*|(.*)`, "\uffffa", "<>\uffff<><>", nil},
-		{`(?>a)*|(.*)`, "\U0001F600a", "", principal.ErrSSLRuleFailed}, // an empty match inside the character
+		{`(?>a)*|(.*)`, "\U0001F600a", "", principal.ErrRuleFailed}, // an empty match inside the character
 		{`(?=(a))a`, "a", "<a>", nil},
 		{`(a)++`, "aa", "<a>", nil},
 		{`(?=a)(?:a|(b?))*`, "ab", "<>", nil},
 		{`((a)b|c)*`, "abc", "<c><>", nil},
 		{`((a)b)*`, "abab", "<ab><>", nil},
 		{`(?:(\w)+,?){2}`, "a,b", "<b>", nil},
-		{`.*(?<=(?>a|ab)c)d`, "abcd", "", principal.ErrNoSSLRule},
+		{`.*(?<=(?>a|ab)c)d`, "abcd", "", principal.ErrNoRule},
 		{`(a).*(?<=a{0,1}+b)`, "ab", "<a>", nil},
 	} {
 		t.Run(test.rule+" on "+test.name, func(t *testing.T) {
-			rules, err := principal.ParseSSLRules("RULE:"+test.rule+"/<$1>/", &principal.Backtracking{})
+			rules, err := principal.ParseSSLRules("RULE:"+test.rule+"/<$1>/", principal.DefaultMaxSteps)
 			require.NoError(t, err)
 			got, err := rules.Name(test.name)
 			require.ErrorIs(t, err, test.err)

@@ -4,22 +4,22 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// Reasons why a connection has no principal, for [errors.Is]. An error that wraps none
-// of these comes from mapping the name.
+// Reasons why a connection has no principal.
 var (
-	ErrHandshake           = errors.New("the TLS handshake is not complete")
-	ErrUnverified          = errors.New("the client certificate was not verified")
-	ErrNoCertificateName   = errors.New("the client certificate does not have exactly one such name")
-	ErrUnknownMechanism    = errors.New("unknown SASL mechanism")
-	ErrNoKerberosRules     = errors.New("GSSAPI without Kerberos rules")
-	ErrNoTokenOwner        = errors.New("not the owner of a delegation token")
-	ErrNoClaim             = errors.New("the token does not hold the claim as a string that is not empty")
-	ErrNoAuthorizationName = errors.New("no authorization id, or one that is not valid UTF-8")
+	errHandshake           = errors.New("the TLS handshake is not complete")
+	errUnverified          = errors.New("the client certificate was not verified")
+	errNoCertificateName   = errors.New("the client certificate does not have exactly one such name")
+	errUnknownMechanism    = errors.New("unknown SASL mechanism")
+	errNoKerberosRules     = errors.New("GSSAPI without Kerberos rules")
+	errNoTokenOwner        = errors.New("not the owner of a delegation token")
+	errNoClaim             = errors.New("the token does not hold the claim as a string that is not empty")
+	errNoAuthorizationName = errors.New("no authorization id, or one that is not valid UTF-8")
 )
 
 // BuilderConfig configures a [Builder]. The zero BuilderConfig behaves like a Kafka
@@ -30,9 +30,11 @@ type BuilderConfig struct {
 	SSLRules *SSLRules
 	// KerberosRules maps the names of GSSAPI clients; nil refuses GSSAPI.
 	KerberosRules *KerberosRules
-	// CertificateName selects the name in a client certificate. Kafka has only the zero
-	// value, the subject.
-	CertificateName CertificateName
+	// CertificateName selects the name in a client certificate: "subject" (also if it is
+	// empty), the distinguished name, mapped by SSLRules; or the subject alternative name
+	// of the kind "dns", "uri", "spiffe" (a URI that is a SPIFFE ID) or "email". Kafka has
+	// only the subject.
+	CertificateName string
 	// VerifiedElsewhere says that the caller verifies client certificates itself, for
 	// example in VerifyConnection. Otherwise a certificate that crypto/tls has not
 	// verified against ClientCAs is refused.
@@ -43,8 +45,8 @@ type BuilderConfig struct {
 	TokenClaim string
 }
 
-// Builder returns the principal of an authenticated connection, for every kind of
-// listener. All principals are of type "User", as in Kafka.
+// Builder returns the principal of an authenticated connection. That of a connection
+// without authentication is [Anonymous]. All principals are of type "User", as in Kafka.
 //
 // A Builder is immutable and safe for concurrent use. The zero Builder is that of the
 // zero [BuilderConfig].
@@ -58,8 +60,8 @@ type Builder struct {
 // NewBuilder returns a Builder. An invalid TokenClaim and an unknown CertificateName
 // are errors.
 func NewBuilder(config BuilderConfig) (*Builder, error) {
-	if !config.CertificateName.known() {
-		return nil, fmt.Errorf("certificate name %v: expected one of %v", config.CertificateName, certificateNames)
+	if !slices.Contains(certificateNames, config.CertificateName) {
+		return nil, fmt.Errorf("certificate name %s: expected one of %v", enum.Quote(config.CertificateName), certificateNames[1:])
 	}
 	claim, err := parsePointer(config.TokenClaim)
 	if err != nil {
@@ -68,22 +70,19 @@ func NewBuilder(config BuilderConfig) (*Builder, error) {
 	return &Builder{config: config, claim: claim}, nil
 }
 
-// Plaintext returns the principal of a connection without authentication: [Anonymous].
-func (b *Builder) Plaintext() Principal { return Anonymous }
-
 // TLS returns the principal of a TLS connection without SASL: [Anonymous] without a
 // client certificate, otherwise the mapped name of the certificate. It returns an error
 // and the zero Principal, never Anonymous, for a nil state, an incomplete handshake, a
 // certificate that was not verified, and a name that is mapped to no principal.
 func (b *Builder) TLS(state *tls.ConnectionState) (Principal, error) {
 	if state == nil || !state.HandshakeComplete {
-		return Principal{}, ErrHandshake
+		return Principal{}, errHandshake
 	}
 	if len(state.PeerCertificates) == 0 {
 		return Anonymous, nil
 	}
 	if len(state.VerifiedChains) == 0 && !b.config.VerifiedElsewhere {
-		return Principal{}, ErrUnverified
+		return Principal{}, errUnverified
 	}
 	return b.certificate(state.PeerCertificates[0])
 }
@@ -104,13 +103,13 @@ func (b *Builder) SASL(mechanism, authorizationID string) (Principal, error) {
 	kerberos, known := saslMechanisms[mechanism]
 	switch {
 	case !known:
-		return Principal{}, fmt.Errorf("%w %s", ErrUnknownMechanism, enum.Quote(mechanism))
+		return Principal{}, fmt.Errorf("%w %s", errUnknownMechanism, enum.Quote(mechanism))
 	case authorizationID == "" || !utf8.ValidString(authorizationID):
-		return Principal{}, ErrNoAuthorizationName
+		return Principal{}, errNoAuthorizationName
 	case !kerberos:
 		return User(authorizationID), nil
 	case b.config.KerberosRules == nil:
-		return Principal{}, ErrNoKerberosRules
+		return Principal{}, errNoKerberosRules
 	}
 	name, err := b.config.KerberosRules.ShortName(authorizationID)
 	if err != nil {
@@ -126,8 +125,8 @@ func (b *Builder) SASL(mechanism, authorizationID string) (Principal, error) {
 //
 // Source: KIP-48; Kafka's ScramSaslServer and SaslServerAuthenticator.
 func (b *Builder) Token(owner Principal) (Principal, error) {
-	if owner.Type != UserType || owner.Name == "" {
-		return Principal{}, fmt.Errorf("%w: %s", ErrNoTokenOwner, enum.Quote(owner.String()))
+	if owner.Type != userType || owner.Name == "" {
+		return Principal{}, fmt.Errorf("%w: %s", errNoTokenOwner, enum.Quote(owner.String()))
 	}
 	owner.TokenAuthenticated = true
 	return owner, nil

@@ -6,36 +6,13 @@ import (
 	"strings"
 )
 
-// CertificateName selects the name in a client certificate. The zero CertificateName is
-// the subject, as in Kafka. Kafka has none of the others.
-type CertificateName int8
-
-// The kinds of certificate names.
-const (
-	SubjectName CertificateName = iota // the distinguished name, mapped by the SSL rules
-	DNSName                            // the DNS subject alternative name
-	URIName                            // the URI subject alternative name
-	SPIFFEName                         // the URI, which must be a SPIFFE ID
-	EmailName                          // the e-mail subject alternative name
-)
-
-var certificateNames = [...]string{"subject", "dns", "uri", "spiffe", "email"}
-
-func (n CertificateName) known() bool { return n >= 0 && int(n) < len(certificateNames) }
-
-// String returns "subject", "dns", "uri", "spiffe" or "email", or the number of an
-// unknown value.
-func (n CertificateName) String() string {
-	if n.known() {
-		return certificateNames[n]
-	}
-	return fmt.Sprintf("CertificateName(%d)", int8(n))
-}
+// certificateNames are the values of BuilderConfig.CertificateName.
+var certificateNames = []string{"", "subject", "dns", "uri", "spiffe", "email"}
 
 // certificate returns the principal of a verified certificate.
 func (b *Builder) certificate(cert *x509.Certificate) (Principal, error) {
-	if b.config.CertificateName != SubjectName {
-		return b.alternativeName(cert)
+	if kind := b.config.CertificateName; kind != "" && kind != "subject" {
+		return alternativeName(cert, kind)
 	}
 	name, err := DistinguishedName(cert.RawSubject)
 	if err == nil && b.config.SSLRules != nil {
@@ -47,26 +24,25 @@ func (b *Builder) certificate(cert *x509.Certificate) (Principal, error) {
 	return User(name), nil
 }
 
-// alternativeName returns the principal for the only alternative name of the configured
-// kind. Several names are an error, because the client could choose which of them
+// alternativeName returns the principal for the only alternative name of a kind. Several names are an error, because the client could choose which of them
 // counts. Without any, the subject is not used instead.
-func (b *Builder) alternativeName(cert *x509.Certificate) (Principal, error) {
+func alternativeName(cert *x509.Certificate, kind string) (Principal, error) {
 	var names []string
-	switch b.config.CertificateName {
-	case DNSName:
+	switch kind {
+	case "dns":
 		names = cert.DNSNames
-	case EmailName:
+	case "email":
 		names = cert.EmailAddresses
-	case URIName, SPIFFEName:
+	default:
 		for _, uri := range cert.URIs {
 			names = append(names, uri.String())
 		}
 	}
 	if len(names) != 1 || names[0] == "" {
-		return Principal{}, fmt.Errorf("%w: %d of kind %v", ErrNoCertificateName, len(names), b.config.CertificateName)
+		return Principal{}, fmt.Errorf("%w: %d of kind %s", errNoCertificateName, len(names), kind)
 	}
-	if b.config.CertificateName == SPIFFEName && !isSPIFFE(names[0]) {
-		return Principal{}, fmt.Errorf("%w: the URI is not a SPIFFE ID of a workload", ErrNoCertificateName)
+	if kind == "spiffe" && !isSPIFFE(names[0]) {
+		return Principal{}, fmt.Errorf("%w: the URI is not a SPIFFE ID of a workload", errNoCertificateName)
 	}
 	return User(names[0]), nil
 }

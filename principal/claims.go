@@ -28,23 +28,23 @@ const (
 // is linear in the length.
 func (b *Builder) Claims(claims []byte) (Principal, error) {
 	if len(b.claim) == 0 || len(claims) > maxClaimsLength || !utf8.Valid(claims) || !json.Valid(claims) {
-		return Principal{}, ErrNoClaim
+		return Principal{}, errNoClaim
 	}
 	value := json.RawMessage(claims)
 	for _, part := range b.claim {
 		var err error
 		if value, err = member(value, part); err != nil {
-			return Principal{}, fmt.Errorf("%w: at %s: %w", ErrNoClaim, enum.Quote(part), err)
+			return Principal{}, fmt.Errorf("%w: at %s: %w", errNoClaim, enum.Quote(part), err)
 		}
 	}
 	var name *string
 	if err := json.Unmarshal(value, &name); err != nil || name == nil || *name == "" {
-		return Principal{}, ErrNoClaim
+		return Principal{}, errNoClaim
 	}
 	// encoding/json replaces half of an escaped surrogate pair by U+FFFD, which makes
 	// it another name.
 	if strings.ContainsRune(*name, utf8.RuneError) {
-		return Principal{}, fmt.Errorf("%w: it holds U+FFFD", ErrNoClaim)
+		return Principal{}, fmt.Errorf("%w: it holds U+FFFD", errNoClaim)
 	}
 	return User(*name), nil
 }

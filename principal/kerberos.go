@@ -2,21 +2,9 @@ package principal
 
 import (
 	"errors"
-	"fmt"
 	"strings"
-	"sync"
 
-	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/internal/javaregex"
-)
-
-// Reasons why a Kerberos name has no short name, for [errors.Is]. They are wrapped in a
-// [KerberosNameError].
-var (
-	ErrMalformedKerberosName = errors.New("malformed Kerberos name")
-	ErrNoKerberosRule        = errors.New("no rule applies")
-	ErrNotSimpleName         = errors.New("the rule makes a name that is not simple")
-	ErrKerberosRuleFailed    = errors.New("the rule cannot be applied")
 )
 
 // errNoDefaultRealm refuses a list in MIT's dialect that has no default realm.
@@ -49,52 +37,11 @@ type KerberosRules struct {
 	defaultRealm string
 	names        map[string]string // MIT's auth_to_local_names; nil in Kafka's dialect
 	rules        []kerberosRule
-	matchers     sync.Pool // of *javaregex.Matcher
+	matchers     matchers
 }
-
-// KerberosRuleError is a syntax error in a list of rules.
-type KerberosRuleError struct {
-	Rule   int    // index in the list, from 0
-	Text   string // the rule
-	Offset int    // offset of the error in Text, in bytes from 0
-	// Construct is the feature of Java's regular expressions that is not supported, one
-	// of [UnsupportedConstructs]. It is empty if Kafka refuses the rule too, and in
-	// MIT's dialect.
-	Construct string
-	Msg       string // what is wrong and what is expected
-}
-
-// Error returns the index, the rule (cut at 64 bytes), the offset and the message.
-func (e *KerberosRuleError) Error() string {
-	return fmt.Sprintf("Kerberos rule %d %s, at offset %d: %s", e.Rule, enum.Quote(e.Text), e.Offset, e.Msg)
-}
-
-// KerberosNameError is the error for a name that has no short name.
-type KerberosNameError struct {
-	Name   string // the name to map
-	Rule   int    // index of the rule that refused it, or -1
-	Detail string // more about the reason; may be empty
-	Reason error  // one of the errors above
-}
-
-// Error returns the name (cut at 64 bytes), the reason and the rule.
-func (e *KerberosNameError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Kerberos name %s: %s", enum.Quote(e.Name), e.Reason)
-	if e.Detail != "" {
-		b.WriteString(": " + e.Detail)
-	}
-	if e.Rule >= 0 {
-		fmt.Fprintf(&b, " (rule %d)", e.Rule)
-	}
-	return b.String()
-}
-
-// Unwrap returns the reason.
-func (e *KerberosNameError) Unwrap() error { return e.Reason }
 
 // ShortName returns the short name of a principal, such as "alice" for
-// "alice@EXAMPLE.COM". If it returns an error, which is a [KerberosNameError], the name
+// "alice@EXAMPLE.COM". If it returns an error, which is a [NameError], the name
 // is empty and the client must be refused.
 //
 // In Kafka's dialect a name is "primary[/host]@REALM". Text without "@" is its own
@@ -133,7 +80,7 @@ func (k *KerberosRules) ShortNameOf(components []string, realm string) (string, 
 		return k.walk(strings.Join(components, "/")+"@"+realm, nil)
 	}
 	if fault != "" {
-		return "", &KerberosNameError{name.text, -1, fault, ErrMalformedKerberosName}
+		return "", &NameError{name.text, -1, fault, errMalformedName}
 	}
 	return k.apply(&name, nil)
 }
@@ -149,10 +96,10 @@ func (k *KerberosRules) Rules() []string {
 }
 
 // walk is ShortName. If trace is not nil, it records what each rule did.
-func (k *KerberosRules) walk(text string, trace *KerberosTrace) (string, error) {
+func (k *KerberosRules) walk(text string, trace *Trace) (string, error) {
 	name, fault := k.parseName(text)
 	if fault != "" {
-		return "", &KerberosNameError{text, -1, fault, ErrMalformedKerberosName}
+		return "", &NameError{text, -1, fault, errMalformedName}
 	}
 	return k.apply(&name, trace)
 }
@@ -169,35 +116,31 @@ func (k *KerberosRules) parseName(text string) (kerberosName, string) {
 }
 
 // apply tries the rules in order.
-func (k *KerberosRules) apply(name *kerberosName, trace *KerberosTrace) (string, error) {
-	trace.begin(name)
+func (k *KerberosRules) apply(name *kerberosName, trace *Trace) (string, error) {
+	if trace != nil {
+		trace.Realm, trace.Components = name.realm, name.components
+	}
 	if name.simple {
 		return name.text, nil
 	}
 	if k.dialect == mitDialect {
 		if short, ok := k.names[name.withoutRealm()]; ok {
-			trace.listed()
+			if trace != nil {
+				trace.Listed = true
+			}
 			return short, nil
 		}
 	}
-	m, ok := k.matchers.Get().(*javaregex.Matcher)
-	if !ok {
-		m = &javaregex.Matcher{}
-	}
-	defer func() {
-		if m.PutAway() {
-			k.matchers.Put(m)
-		}
-	}()
-	for i := range k.rules {
-		step := k.applyRule(m, i, name)
-		trace.add(step)
-		switch step.Outcome {
-		case RuleMapped:
-			return step.Result, nil
-		case RuleFailed:
-			return "", step.Err
-		}
-	}
-	return "", &KerberosNameError{name.text, -1, "", ErrNoKerberosRule}
+	return k.matchers.mapName(name.text, len(k.rules), trace, func(m *javaregex.Matcher, rule int) Step {
+		return k.applyRule(m, rule, name, trace != nil)
+	})
+}
+
+// Trace maps name as [KerberosRules.ShortName] does, with the same result, and explains
+// it: which rules were tried, the outcome of each, and what the groups of the matching
+// rule captured.
+func (k *KerberosRules) Trace(name string) Trace {
+	trace := Trace{Name: name}
+	trace.Result, trace.Err = k.walk(name, &trace)
+	return trace
 }

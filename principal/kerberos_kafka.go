@@ -7,10 +7,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/javaregex"
 )
 
-// DefaultKerberosRules is Kafka's default for sasl.kerberos.principal.to.local.rules.
-const DefaultKerberosRules = "DEFAULT"
-
-// SplitKerberosRules splits the value of sasl.kerberos.principal.to.local.rules into
+// splitKerberosRules splits the value of sasl.kerberos.principal.to.local.rules into
 // rules. It trims control characters and spaces at both ends of the value, and splits
 // at every comma and the ASCII white space around it. A comma cannot be quoted, so a
 // rule that contains one, such as "RULE:[1:$1](a{1,2})", is split into parts that
@@ -18,7 +15,7 @@ const DefaultKerberosRules = "DEFAULT"
 // value is the empty list.
 //
 // Source: Kafka's ConfigDef.parseType for type LIST.
-func SplitKerberosRules(value string) []string {
+func splitKerberosRules(value string) []string {
 	value = strings.TrimFunc(value, func(r rune) bool { return r <= ' ' })
 	if value == "" {
 		return nil
@@ -49,9 +46,9 @@ const javaSpace = " \t\n\v\f\r"
 // defaultRealm to their first component.
 //
 // Patterns have Java's syntax and are matched as in JDK 17, but in linear time.
-// Constructs that cannot be reproduced exactly are refused; [UnsupportedConstructs]
-// lists them. A [Backtracking], which may be nil, allows those of them that are not
-// regular. A ")" ends pattern, and a "/" ends from and to; neither can be quoted.
+// Constructs that cannot be reproduced exactly are refused. maxSteps, such as
+// [DefaultMaxSteps], allows those of them that are not regular: one rule may then take so
+// many steps for one name. Zero refuses them. A ")" ends pattern, and a "/" ends from and to; neither can be quoted.
 //
 // Kafka finds some errors only when it applies the rule, such as $3 or a group that
 // does not exist. These are errors of [KerberosRules.ShortName], because they do not
@@ -62,12 +59,12 @@ const javaSpace = " \t\n\v\f\r"
 // in a Kafka broker that cannot find one: then DEFAULT applies only to names whose
 // realm is empty, such as "alice@".
 //
-// An error is a [KerberosRuleError], and the rules are nil.
+// An error is a [RuleError], and the rules are nil.
 //
 // Source: Kafka's KerberosShortNamer and KerberosRule; KIP-12.
-func ParseKerberosRules(rules []string, defaultRealm string, backtracking *Backtracking) (*KerberosRules, error) {
+func ParseKerberosRules(rules []string, defaultRealm string, maxSteps int) (*KerberosRules, error) {
 	k := &KerberosRules{dialect: kafkaDialect, defaultRealm: defaultRealm}
-	compile := func(pattern string) (rulePattern, error) { return compileJavaRulePattern(pattern, backtracking) }
+	compile := func(pattern string) (rulePattern, error) { return compileJavaRulePattern(pattern, maxSteps) }
 	if err := k.parse(rules, parseKafkaRule, compile); err != nil {
 		return nil, err
 	}
@@ -75,11 +72,11 @@ func ParseKerberosRules(rules []string, defaultRealm string, backtracking *Backt
 }
 
 // parseKafkaRule reads one rule in Kafka's dialect.
-func parseKafkaRule(s *ruleScanner) (kerberosRule, *KerberosRuleError) {
+func parseKafkaRule(s *ruleScanner) (kerberosRule, *RuleError) {
 	rule := kerberosRule{isDefault: s.skip("DEFAULT")}
 	canonical := "DEFAULT"
 	if !rule.isDefault {
-		var err *KerberosRuleError
+		var err *RuleError
 		if canonical, err = rule.parseKafkaBody(s); err != nil {
 			return kerberosRule{}, err
 		}
@@ -92,7 +89,7 @@ func parseKafkaRule(s *ruleScanner) (kerberosRule, *KerberosRuleError) {
 }
 
 // parseKafkaBody parses a rule that is not DEFAULT and returns its canonical text.
-func (r *kerberosRule) parseKafkaBody(s *ruleScanner) (string, *KerberosRuleError) {
+func (r *kerberosRule) parseKafkaBody(s *ruleScanner) (string, *RuleError) {
 	if !s.skip("RULE:") {
 		return "", s.fail(0, "expected DEFAULT or RULE:[n:format]")
 	}
@@ -132,8 +129,8 @@ func (r *kerberosRule) parseKafkaBody(s *ruleScanner) (string, *KerberosRuleErro
 // javaRulePattern is a pattern of Kafka's dialect.
 type javaRulePattern struct{ *javaregex.Pattern }
 
-func compileJavaRulePattern(pattern string, backtracking *Backtracking) (rulePattern, error) {
-	p, err := javaregex.Compile(pattern, backtracking.maxSteps())
+func compileJavaRulePattern(pattern string, maxSteps int) (rulePattern, error) {
+	p, err := javaregex.Compile(pattern, maxSteps)
 	if err != nil {
 		return nil, err
 	}

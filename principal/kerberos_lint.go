@@ -8,22 +8,6 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/posixregex"
 )
 
-// RuleFinding is a probable mistake in a rule.
-type RuleFinding struct {
-	Rule  int    // index in the list, from 0
-	Check string // the check that found it, such as "never-matches"
-	Msg   string // what is wrong and what its effect is
-}
-
-// The checks of [KerberosRules.Lint].
-const (
-	CheckNeverApplies = "never-applies" // no name has that many components
-	CheckAlwaysFails  = "always-fails"  // every name that the rule applies to is refused
-	CheckNeverMatches = "never-matches" // the pattern matches no text that the format can produce
-	CheckUnusualNames = "unusual-names" // the pattern matches only texts with characters that are rare in names
-	CheckUnreachable  = "unreachable"   // earlier rules take all its names
-)
-
 // Lint returns the rules that never produce a short name, or only for very unusual
 // names. These are rules for a number of components that no name has, rules that refuse
 // every name they apply to, rules whose pattern matches nothing that the format
@@ -46,19 +30,19 @@ func (k *KerberosRules) Lint() []RuleFinding {
 
 func (k *KerberosRules) lintRule(rule *kerberosRule, taken *takenNames) (check, msg string) {
 	if by := taken.before(rule); by >= 0 {
-		return CheckUnreachable, fmt.Sprintf("rule %d takes every name that this one applies to", by) + k.exception(by)
+		return checkUnreachable, fmt.Sprintf("rule %d takes every name that this one applies to", by) + k.exception(by)
 	}
 	if rule.isDefault {
 		return "", ""
 	}
 	if rule.components == 0 || k.dialect == kafkaDialect && rule.components > 2 {
-		return CheckNeverApplies, fmt.Sprintf("no name has %d components", rule.components)
+		return checkNeverApplies, fmt.Sprintf("no name has %d components", rule.components)
 	}
 	if fault := rule.format.fault(rule.components); fault != "" {
-		return CheckAlwaysFails, "every name with this number of components is refused: " + fault
+		return checkAlwaysFails, "every name with this number of components is refused: " + fault
 	}
 	if k.dialect == kafkaDialect && len(rule.substitutions) == 0 && rule.format.holds("/@") {
-		return CheckAlwaysFails, `a name it matches is refused: the format holds "/" or "@", and no substitution removes it`
+		return checkAlwaysFails, `a name it matches is refused: the format holds "/" or "@", and no substitution removes it`
 	}
 	return k.lintPattern(rule, taken)
 }
@@ -93,14 +77,14 @@ func (k *KerberosRules) lintPattern(rule *kerberosRule, taken *takenNames) (chec
 	}
 	part, ordinary := "["+chars+"]*", "["+ordinaryChars+"]*"
 	if !patternsOverlap(pattern, k.selectionPattern(rule, part, part)) {
-		return CheckNeverMatches, "the pattern matches nothing that the format can produce"
+		return checkNeverMatches, "the pattern matches nothing that the format can produce"
 	}
 	if by := taken.defaultBefore(rule); by >= 0 &&
 		!patternsOverlap(pattern, k.selectionPattern(rule, part, otherThan(k.asMatched(k.defaultRealm), chars))) {
-		return CheckUnreachable, fmt.Sprintf("it matches only names of the default realm, and rule %d, DEFAULT, takes those", by)
+		return checkUnreachable, fmt.Sprintf("it matches only names of the default realm, and rule %d, DEFAULT, takes those", by)
 	}
 	if !patternsOverlap(pattern, k.selectionPattern(rule, ordinary, ordinary)) {
-		return CheckUnusualNames, "the pattern matches only names with unusual characters"
+		return checkUnusualNames, "the pattern matches only names with unusual characters"
 	}
 	return "", ""
 }

@@ -41,7 +41,7 @@ func TestKerberosLint(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.rules), func(t *testing.T) {
-			rules, err := principal.ParseKerberosRules(test.rules, "EXAMPLE.COM", nil)
+			rules, err := principal.ParseKerberosRules(test.rules, "EXAMPLE.COM", 0)
 			if err != nil {
 				t.Errorf("%q: %v", test.rules, err)
 				return

@@ -32,7 +32,7 @@ import (
 // the empty text, for which MIT krb5 loops without end. An empty default realm is an
 // error, because MIT krb5 then maps nothing.
 //
-// An error about a rule is a [KerberosRuleError]. On any error the rules are nil.
+// An error about a rule is a [RuleError]. On any error the rules are nil.
 //
 // Source: MIT krb5 1.21 documentation, krb5.conf, "auth_to_local"; its
 // localauth_rule.c.
@@ -41,7 +41,7 @@ func ParseMITRules(rules []string, defaultRealm string, names map[string]string)
 		return nil, errNoDefaultRealm
 	}
 	if len(rules) == 0 {
-		rules = []string{DefaultKerberosRules}
+		rules = []string{defaultRules}
 	}
 	k := &KerberosRules{dialect: mitDialect, defaultRealm: defaultRealm, names: maps.Clone(names)}
 	if err := k.parse(rules, parseMITRule, compilePOSIXRulePattern); err != nil {
@@ -51,7 +51,7 @@ func ParseMITRules(rules []string, defaultRealm string, names map[string]string)
 }
 
 // parseMITRule reads one rule in MIT's dialect.
-func parseMITRule(s *ruleScanner) (kerberosRule, *KerberosRuleError) {
+func parseMITRule(s *ruleScanner) (kerberosRule, *RuleError) {
 	if s.text == "DEFAULT" {
 		return kerberosRule{text: s.text, isDefault: true}, nil
 	}
@@ -91,7 +91,7 @@ func parseMITRule(s *ruleScanner) (kerberosRule, *KerberosRuleError) {
 
 // parseMITSubstitutions parses s/from/to/ expressions, each after white space, up to
 // the end of the rule.
-func (r *kerberosRule) parseMITSubstitutions(s *ruleScanner, canonical *strings.Builder) *KerberosRuleError {
+func (r *kerberosRule) parseMITSubstitutions(s *ruleScanner, canonical *strings.Builder) *RuleError {
 	for s.pos < len(s.text) {
 		for s.pos < len(s.text) && strings.IndexByte(javaSpace, s.text[s.pos]) >= 0 {
 			s.pos++

@@ -163,7 +163,7 @@ func TestMITRulesRefused(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
 			rules, err := principal.ParseMITRules([]string{"DEFAULT", test.rule}, mitRealm, nil)
-			var fault *principal.KerberosRuleError
+			var fault *principal.RuleError
 			if !errors.As(err, &fault) {
 				t.Errorf("%q: error %v, want a KerberosRuleError", test.rule, err)
 				return
@@ -212,7 +212,7 @@ func TestMITNamesRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := rules.ShortName(name)
-			assert.ErrorIs(t, err, principal.ErrMalformedKerberosName, "%q became %q, %v; want it malformed", name, got, err)
+			assert.ErrorIs(t, err, principal.ErrMalformedName, "%q became %q, %v; want it malformed", name, got, err)
 			assert.Equal(t, "", got, "%q became %q, %v; want it malformed", name, got, err)
 		})
 	}
@@ -225,7 +225,7 @@ func TestMITGrowthIsBounded(t *testing.T) {
 	rules, err := principal.ParseMITRules([]string{rule}, mitRealm, nil)
 	require.NoError(t, err)
 	got, err := rules.ShortName("a@R")
-	assert.ErrorIs(t, err, principal.ErrKerberosRuleFailed, "got %d bytes, %v; want an error", len(got), err)
+	assert.ErrorIs(t, err, principal.ErrRuleFailed, "got %d bytes, %v; want an error", len(got), err)
 	assert.Equal(t, "", got, "got %d bytes, %v; want an error", len(got), err)
 }
 
@@ -234,7 +234,7 @@ func TestMITGrowthIsBounded(t *testing.T) {
 func TestMITBytes(t *testing.T) {
 	rules, err := principal.ParseMITRules([]string{"RULE:[1:$1](.{5})s/^.//", "RULE:[1:$1]s/^../u/"}, mitRealm, nil)
 	require.NoError(t, err)
-	if got, err := rules.ShortName("über@R"); !errors.Is(err, principal.ErrKerberosRuleFailed) || got != "" {
+	if got, err := rules.ShortName("über@R"); !errors.Is(err, principal.ErrRuleFailed) || got != "" {
 		t.Errorf("half a character: %q, %v; want an error", got, err)
 	}
 	if got, err := rules.ShortName("übe@R"); got != "ube" || err != nil {

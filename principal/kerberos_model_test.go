@@ -43,7 +43,7 @@ func TestKerberosRulesEqualToTheModel(t *testing.T) {
 		if src.IntN(8) > 0 {
 			name += "@" + gen.Pick(src, kerberosRealm)
 		}
-		rules, err := principal.ParseKerberosRules(list, "R", nil)
+		rules, err := principal.ParseKerberosRules(list, "R", 0)
 		if outcome := compareWithKafka(t, list, "R", name, rules, err); outcome != "" {
 			outcomes[outcome]++
 		} else {

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/internal/javaregex"
-	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
 
 // rulePattern is a compiled regular expression of a Kerberos rule, with the syntax and
@@ -120,60 +119,38 @@ func (f kerberosFormat) fill(name *kerberosName) (string, string) {
 	return b.String(), ""
 }
 
-// ExpandKerberosFormat fills in the format of a Kafka rule: $0 is the first parameter,
-// which is the realm of a name, $1 is the second, and so on. A reference to a missing
-// parameter and a dollar sign without a number are errors.
-//
-// Source: Kafka's KerberosRule.replaceParameters.
-func ExpandKerberosFormat(format string, params []string) (string, error) {
-	parts := parseFormat(format)
-	if len(params) == 0 { // not even a realm
-		if fault := parts.fault(-1); fault != "" {
-			return "", fmt.Errorf("%w: %s", ErrKerberosRuleFailed, fault)
-		}
-		params = []string{""}
-	}
-	text, fault := parts.fill(&kerberosName{realm: params[0], components: params[1:]})
-	if fault != "" {
-		return "", fmt.Errorf("%w: %s", ErrKerberosRuleFailed, fault)
-	}
-	return text, nil
-}
-
 // errTooLong is the error for a result longer than a name may be.
 var errTooLong = errors.New("the result is longer than a name may be")
 
-// applyRule returns the step of the rule at index i for name.
-func (k *KerberosRules) applyRule(m *javaregex.Matcher, i int, name *kerberosName) KerberosStep {
+// applyRule returns the step of the rule at index i for name. If traced, the step has the
+// substitutions.
+func (k *KerberosRules) applyRule(m *javaregex.Matcher, i int, name *kerberosName, traced bool) Step {
 	rule := &k.rules[i]
-	step := KerberosStep{Rule: i, Text: rule.text}
+	step := Step{Rule: i, Text: rule.text, Outcome: ruleNotApplicable}
 	if rule.isDefault {
 		if k.defaultApplies(name) {
-			step.Outcome, step.Result = RuleMapped, name.components[0]
-		} else {
-			step.Outcome = RuleNotApplicable
+			step.Outcome, step.Result = ruleMapped, name.components[0]
 		}
 		return step
 	}
 	if rule.components >= 0 && rule.components != len(name.components) {
-		step.Outcome = RuleNotApplicable
 		return step
 	}
 	var fault string
 	if step.Selection, fault = rule.selection(name); fault != "" {
-		return step.fail(name, ErrKerberosRuleFailed, fault)
+		return step.fail(name.text, errRuleFailed, fault)
 	}
 	if rule.match != nil {
 		matched, err := rule.match.Matches(m, step.Selection)
 		if err != nil {
-			return step.fail(name, ErrKerberosRuleFailed, err.Error())
+			return step.fail(name.text, errRuleFailed, err.Error())
 		}
 		if !matched {
-			step.Outcome = RuleNoMatch
+			step.Outcome = ruleNoMatch
 			return step
 		}
 	}
-	return k.finish(m, step, rule, name)
+	return k.substitute(m, step, rule, name, traced)
 }
 
 // defaultApplies reports whether the dialect's DEFAULT maps name to its first
@@ -188,33 +165,36 @@ func (k *KerberosRules) defaultApplies(name *kerberosName) bool {
 	return true
 }
 
-// finish applies the substitutions to the selection of step, then checks the result and
-// converts its case.
-func (k *KerberosRules) finish(m *javaregex.Matcher, step KerberosStep, rule *kerberosRule, name *kerberosName) KerberosStep {
+// substitute applies the substitutions to the selection of step, then checks the result
+// and converts its case.
+func (k *KerberosRules) substitute(m *javaregex.Matcher, step Step, rule *kerberosRule, name *kerberosName, traced bool) Step {
 	result := step.Selection
 	for _, s := range rule.substitutions {
+		done := Substitution{Before: result}
+		var record *[][]string
+		if traced {
+			record = &done.Matches
+		}
 		var err error
-		if result, err = s.apply(m, result, nil); err != nil {
-			return step.fail(name, ErrKerberosRuleFailed, err.Error())
+		if result, err = s.apply(m, result, record); err != nil {
+			return step.fail(name.text, errRuleFailed, err.Error())
+		}
+		if done.After = result; traced {
+			step.Substitutions = append(step.Substitutions, done)
 		}
 	}
 	if !utf8.ValidString(result) {
-		return step.fail(name, ErrKerberosRuleFailed, "the result is not valid UTF-8")
+		return step.fail(name.text, errRuleFailed, "the result is not valid UTF-8")
 	}
 	// Kafka checks for "/" and "@" before it converts the case.
 	if k.dialect == kafkaDialect && strings.ContainsAny(result, "/@") {
-		return step.fail(name, ErrNotSimpleName, strconv.Quote(result))
+		return step.fail(name.text, errNotSimpleName, strconv.Quote(result))
 	}
-	switch rule.fold {
-	case "L":
-		var err error
-		if result, err = javatext.Lower(result); err != nil {
-			return step.fail(name, ErrKerberosRuleFailed, err.Error())
-		}
-	case "U":
-		result = javatext.Upper(result)
+	result, err := rule.fold.apply(result)
+	if err != nil {
+		return step.fail(name.text, errRuleFailed, err.Error())
 	}
-	step.Outcome, step.Result = RuleMapped, result
+	step.Outcome, step.Result = ruleMapped, result
 	return step
 }
 
@@ -224,11 +204,4 @@ func (r *kerberosRule) selection(name *kerberosName) (string, string) {
 		return name.withoutRealm(), ""
 	}
 	return r.format.fill(name)
-}
-
-// fail returns step with the error for a refused name.
-func (step KerberosStep) fail(name *kerberosName, reason error, detail string) KerberosStep {
-	step.Outcome = RuleFailed
-	step.Err = &KerberosNameError{name.text, step.Rule, detail, reason}
-	return step
 }

@@ -16,7 +16,7 @@ type patternCompiler func(pattern string) (rulePattern, error)
 
 // parse parses rules with parseRule and adds them to k.
 func (k *KerberosRules) parse(
-	rules []string, parseRule func(*ruleScanner) (kerberosRule, *KerberosRuleError), compile patternCompiler,
+	rules []string, parseRule func(*ruleScanner) (kerberosRule, *RuleError), compile patternCompiler,
 ) error {
 	if len(rules) > maxKerberosRules {
 		last := ruleScanner{index: maxKerberosRules, text: rules[maxKerberosRules]}
@@ -59,13 +59,13 @@ type ruleScanner struct {
 	compile patternCompiler
 }
 
-func (s *ruleScanner) fail(offset int, msg string) *KerberosRuleError {
-	return &KerberosRuleError{Rule: s.index, Text: s.text, Offset: offset, Msg: msg}
+func (s *ruleScanner) fail(offset int, msg string) *RuleError {
+	return &RuleError{Rule: s.index, Text: s.text, Offset: offset, Msg: msg}
 }
 
 // failPattern returns the error for a pattern that begins at offset and does not
 // compile.
-func (s *ruleScanner) failPattern(offset int, err error) *KerberosRuleError {
+func (s *ruleScanner) failPattern(offset int, err error) *RuleError {
 	var java *javaregex.Error
 	if errors.As(err, &java) {
 		refused := s.fail(offset+java.Offset, java.Msg)
@@ -100,7 +100,7 @@ func (s *ruleScanner) until(delimiter byte) (string, bool) {
 }
 
 // selector parses "[n:format]".
-func (s *ruleScanner) selector() (components int, format string, err *KerberosRuleError) {
+func (s *ruleScanner) selector() (components int, format string, err *RuleError) {
 	if !s.skip("[") {
 		return 0, "", s.fail(s.pos, `expected "[", as in RULE:[1:$1]`)
 	}
@@ -122,7 +122,7 @@ func (s *ruleScanner) selector() (components int, format string, err *KerberosRu
 }
 
 // pattern parses and compiles "(pattern)", which is optional.
-func (s *ruleScanner) pattern() (string, rulePattern, *KerberosRuleError) {
+func (s *ruleScanner) pattern() (string, rulePattern, *RuleError) {
 	if !s.skip("(") {
 		return "", nil, nil
 	}
@@ -147,7 +147,7 @@ type substitutionText struct {
 }
 
 // substitution parses "s/from/to/" and the flag g, which are optional.
-func (s *ruleScanner) substitution() (substitutionText, *KerberosRuleError) {
+func (s *ruleScanner) substitution() (substitutionText, *RuleError) {
 	begin := s.pos
 	if !s.skip("s/") {
 		return substitutionText{}, nil

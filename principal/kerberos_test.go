@@ -1,6 +1,7 @@
 package principal_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,12 +11,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/portcullis-authz/portcullis/internal/cases"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
 func kafkaRules(t testing.TB, rules ...string) *principal.KerberosRules {
 	t.Helper()
-	r, err := principal.ParseKerberosRules(rules, "EXAMPLE.COM", nil)
+	r, err := principal.ParseKerberosRules(rules, "EXAMPLE.COM", 0)
 	require.NoError(t, err)
 	return r
 }
@@ -53,8 +55,8 @@ func TestKerberosRulesRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			rules, err := principal.ParseKerberosRules([]string{"DEFAULT", test.rule}, "EXAMPLE.COM", nil)
-			var fault *principal.KerberosRuleError
+			rules, err := principal.ParseKerberosRules([]string{"DEFAULT", test.rule}, "EXAMPLE.COM", 0)
+			var fault *principal.RuleError
 			if !errors.As(err, &fault) {
 				t.Errorf("%.60q: error %v, want a KerberosRuleError", test.rule, err)
 				return
@@ -66,7 +68,7 @@ func TestKerberosRulesRefused(t *testing.T) {
 			assert.Nil(t, rules, "rules together with an error")
 		})
 	}
-	_, err := principal.ParseKerberosRules(slices.Repeat([]string{"DEFAULT"}, 4097), "R", nil)
+	_, err := principal.ParseKerberosRules(slices.Repeat([]string{"DEFAULT"}, 4097), "R", 0)
 	assert.Error(t, err, "4097 rules are accepted")
 	kafkaRules(t, slices.Repeat([]string{"DEFAULT"}, 4096)...)
 	kafkaRules(t, "RULE:[1:"+strings.Repeat("a", 8192-9)+"]")
@@ -81,19 +83,19 @@ func TestKerberosNameErrors(t *testing.T) {
 		reason error
 		rule   int
 	}{
-		{"a@b@R", principal.ErrMalformedKerberosName, -1},
-		{"a/b/c@R", principal.ErrMalformedKerberosName, -1},
-		{"a@R/b", principal.ErrMalformedKerberosName, -1},
-		{"\xff@R", principal.ErrMalformedKerberosName, -1},
-		{strings.Repeat("a", 4096) + "@R", principal.ErrMalformedKerberosName, -1},
+		{"a@b@R", principal.ErrMalformedName, -1},
+		{"a/b/c@R", principal.ErrMalformedName, -1},
+		{"a@R/b", principal.ErrMalformedName, -1},
+		{"\xff@R", principal.ErrMalformedName, -1},
+		{strings.Repeat("a", 4096) + "@R", principal.ErrMalformedName, -1},
 		{"alice@R", principal.ErrNotSimpleName, 0},
-		{"c@R", principal.ErrKerberosRuleFailed, 2},
-		{"c/h@R", principal.ErrNoKerberosRule, -1},
+		{"c@R", principal.ErrRuleFailed, 2},
+		{"c/h@R", principal.ErrNoRule, -1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := rules.ShortName(test.name)
-			var fault *principal.KerberosNameError
+			var fault *principal.NameError
 			if !errors.As(err, &fault) || !errors.Is(err, test.reason) || fault.Rule != test.rule || fault.Name != test.name || got != "" {
 				t.Errorf("%.60q: %q, %v; want the reason %q and rule %d", test.name, got, err, test.reason, test.rule)
 			} else if told := fmt.Sprintf(" (rule %d)", test.rule); strings.HasSuffix(err.Error(), told) != (test.rule >= 0) {
@@ -105,10 +107,10 @@ func TestKerberosNameErrors(t *testing.T) {
 	for _, name := range []string{"alice", "alice@R", ""} {
 		t.Run(name, func(t *testing.T) {
 			got, err := zero.ShortName(name)
-			assert.ErrorIs(t, err, principal.ErrMalformedKerberosName, "the zero KerberosRules made %q of %q, %v", got, name, err)
+			assert.ErrorIs(t, err, principal.ErrMalformedName, "the zero KerberosRules made %q of %q, %v", got, name, err)
 			assert.Equal(t, "", got, "the zero KerberosRules made %q of %q, %v", got, name, err)
 			got, err = zero.ShortNameOf([]string{"alice"}, "R")
-			assert.ErrorIs(t, err, principal.ErrMalformedKerberosName, "the zero KerberosRules made %q of parts, %v", got, err)
+			assert.ErrorIs(t, err, principal.ErrMalformedName, "the zero KerberosRules made %q of parts, %v", got, err)
 			assert.Equal(t, "", got, "the zero KerberosRules made %q of parts, %v", got, err)
 		})
 	}
@@ -124,7 +126,7 @@ func TestKerberosGrowthIsBounded(t *testing.T) {
 	for _, name := range []string{half + "a@R", half + "a/h@R"} {
 		t.Run(name, func(t *testing.T) {
 			got, err := rules.ShortName(name)
-			assert.ErrorIs(t, err, principal.ErrKerberosRuleFailed, "%d bytes, %v; want an error", len(got), err)
+			assert.ErrorIs(t, err, principal.ErrRuleFailed, "%d bytes, %v; want an error", len(got), err)
 			assert.Equal(t, "", got, "%d bytes, %v; want an error", len(got), err)
 		})
 	}
@@ -133,7 +135,7 @@ func TestKerberosGrowthIsBounded(t *testing.T) {
 	assert.NoError(t, err, "%d bytes, %v; want 4094", len(got), err)
 	literal := kafkaRules(t, "RULE:[1:"+strings.Repeat("a", 4097)+"]")
 	got, err = literal.ShortName("a@R")
-	assert.ErrorIs(t, err, principal.ErrKerberosRuleFailed, "%d bytes, %v; want an error", len(got), err)
+	assert.ErrorIs(t, err, principal.ErrRuleFailed, "%d bytes, %v; want an error", len(got), err)
 	assert.Equal(t, "", got, "%d bytes, %v; want an error", len(got), err)
 }
 
@@ -142,22 +144,22 @@ func TestKerberosGrowthIsBounded(t *testing.T) {
 // limit.
 func TestKerberosBacktracking(t *testing.T) {
 	list := []string{"RULE:[1:$1](a++b)s/a++/x/"}
-	_, err := principal.ParseKerberosRules(list, "R", nil)
-	var fault *principal.KerberosRuleError
+	_, err := principal.ParseKerberosRules(list, "R", 0)
+	var fault *principal.RuleError
 	require.ErrorAs(t, err, &fault)
 	assert.Equal(t, "possessive quantifier", fault.Construct)
 	assert.Equal(t, 13, fault.Offset)
 
-	rules, err := principal.ParseKerberosRules(list, "R", &principal.Backtracking{})
+	rules, err := principal.ParseKerberosRules(list, "R", principal.DefaultMaxSteps)
 	require.NoError(t, err)
 	got, err := rules.ShortName("aab@R")
 	require.NoError(t, err)
 	assert.Equal(t, "xb", got)
 
-	rules, err = principal.ParseKerberosRules(list, "R", &principal.Backtracking{MaxSteps: 3})
+	rules, err = principal.ParseKerberosRules(list, "R", 3)
 	require.NoError(t, err)
 	got, err = rules.ShortName("aab@R")
-	require.ErrorIs(t, err, principal.ErrKerberosRuleFailed)
+	require.ErrorIs(t, err, principal.ErrRuleFailed)
 	assert.Empty(t, got)
 	rules.Lint()
 }
@@ -207,32 +209,32 @@ func TestKerberosRulesCanonical(t *testing.T) {
 func TestKerberosTrace(t *testing.T) {
 	rules := kafkaRules(t, "RULE:[2:$1]", "RULE:[1:$1@$0](.*@OTHER)", "RULE:[1:$1](App.*)s/([a-z]*)\\.([a-z]*)/$2/g", "DEFAULT")
 	got := rules.Trace("App.svc.x.y@EXAMPLE.COM")
-	want := principal.KerberosTrace{
+	want := principal.Trace{
 		Name: "App.svc.x.y@EXAMPLE.COM", Realm: "EXAMPLE.COM", Components: []string{"App.svc.x.y"},
-		Steps: []principal.KerberosStep{
-			{Rule: 0, Text: "RULE:[2:$1]", Outcome: principal.RuleNotApplicable},
-			{Rule: 1, Text: "RULE:[1:$1@$0](.*@OTHER)", Outcome: principal.RuleNoMatch, Selection: "App.svc.x.y@EXAMPLE.COM"},
+		Steps: []principal.Step{
+			{Rule: 0, Text: "RULE:[2:$1]", Outcome: "not applicable"},
+			{Rule: 1, Text: "RULE:[1:$1@$0](.*@OTHER)", Outcome: "no match", Selection: "App.svc.x.y@EXAMPLE.COM"},
 			{
-				Rule: 2, Text: `RULE:[1:$1](App.*)s/([a-z]*)\.([a-z]*)/$2/g`, Outcome: principal.RuleMapped,
+				Rule: 2, Text: `RULE:[1:$1](App.*)s/([a-z]*)\.([a-z]*)/$2/g`, Outcome: "mapped",
 				Selection: "App.svc.x.y", Result: "Asvcxy",
-				Substitutions: []principal.KerberosSubstitution{{
+				Substitutions: []principal.Substitution{{
 					Before: "App.svc.x.y", After: "Asvcxy",
 					Matches: [][]string{{"pp.svc", "pp", "svc"}, {".x", "", "x"}, {".y", "", "y"}},
 				}},
 			},
 		},
-		ShortName: "Asvcxy",
+		Result: "Asvcxy",
 	}
 	assert.Equal(t, want, got)
 
 	got = rules.Trace("a@b@c")
 	require.Error(t, got.Err, "a malformed name")
 	assert.Nil(t, got.Steps, "a malformed name")
-	assert.Equal(t, "", got.ShortName, "a malformed name")
+	assert.Equal(t, "", got.Result, "a malformed name")
 	got = rules.Trace("alice@OTHER")
 	n := len(got.Steps)
 	assert.Equal(t, 2, n, "a rule that refuses")
-	assert.Equal(t, principal.RuleFailed, got.Steps[1].Outcome, "a rule that refuses")
+	assert.Equal(t, "failed", got.Steps[1].Outcome, "a rule that refuses")
 	assert.ErrorIs(t, got.Err, principal.ErrNotSimpleName, "a rule that refuses")
 	assert.True(t, got.Steps[1].Err == got.Err, "a rule that refuses: %+v", got)
 	listed, err := principal.ParseMITRules(nil, "R", map[string]string{"a": "b"})
@@ -240,7 +242,7 @@ func TestKerberosTrace(t *testing.T) {
 	got = listed.Trace("a@X")
 	require.True(t, got.Listed, "a listed name")
 	assert.Nil(t, got.Steps, "a listed name")
-	assert.Equal(t, "b", got.ShortName, "a listed name")
+	assert.Equal(t, "b", got.Result, "a listed name")
 }
 
 // The parts of a name must not be read as another name.
@@ -258,7 +260,7 @@ func TestShortNameOf(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(test.components), func(t *testing.T) {
 			got, err := rules.ShortNameOf(test.components, test.realm)
-			assert.ErrorIs(t, err, principal.ErrMalformedKerberosName, "%q of %q became %q, %v", test.components, test.realm, got, err)
+			assert.ErrorIs(t, err, principal.ErrMalformedName, "%q of %q became %q, %v", test.components, test.realm, got, err)
 			assert.Equal(t, "", got, "%q of %q became %q, %v", test.components, test.realm, got, err)
 		})
 	}
@@ -266,7 +268,7 @@ func TestShortNameOf(t *testing.T) {
 
 func ExampleParseKerberosRules() {
 	rules, err := principal.ParseKerberosRules(
-		principal.SplitKerberosRules("RULE:[2:$1@$0](kafka@EXAMPLE.COM)s/.*/broker/, RULE:[1:$1]/L"), "EXAMPLE.COM", nil)
+		principal.SplitKerberosRules("RULE:[2:$1@$0](kafka@EXAMPLE.COM)s/.*/broker/, RULE:[1:$1]/L"), "EXAMPLE.COM", 0)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -277,7 +279,7 @@ func ExampleParseKerberosRules() {
 	// Output:
 	// broker <nil>
 	// alice <nil>
-	//  Kerberos name "http/b1.example.com@EXAMPLE.COM": no rule applies
+	//  name "http/b1.example.com@EXAMPLE.COM": no rule applies
 }
 
 func ExampleParseMITRules() {
@@ -292,4 +294,32 @@ func ExampleParseMITRules() {
 	// Output:
 	// joe-admin <nil>
 	// carol <nil>
+}
+
+// TestKerberosFormats fills in formats of Kafka's rules, alone, as Kafka's KerberosRule did
+// when the rows were captured.
+func TestKerberosFormats(t *testing.T) {
+	checks := 0
+	err := cases.Rows("../fuzz/testdata/kerberos.shared.jsonl.gz", func(line int, row []byte) {
+		var r struct {
+			Kind, Format string
+			Params       []string
+			Result       *string
+		}
+		require.NoError(t, json.Unmarshal(row, &r), "line %d", line)
+		if r.Kind != "replaceParameters" {
+			return
+		}
+		checks++
+		got, err := principal.ExpandKerberosFormat(r.Format, r.Params)
+		if r.Result == nil {
+			assert.ErrorIs(t, err, principal.ErrRuleFailed, "%q of %q", r.Format, r.Params)
+			assert.Empty(t, got)
+			return
+		}
+		require.NoError(t, err, "%q of %q", r.Format, r.Params)
+		assert.Equal(t, *r.Result, got, "%q of %q", r.Format, r.Params)
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 60, checks)
 }

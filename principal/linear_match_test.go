@@ -19,9 +19,9 @@ func TestLinearPatternsTakeLinearTime(t *testing.T) {
 		`(?:((?i:.*?))|(?i:($).*))(?i:((?:(a?)+){40}))b`, `(?:x?a*)*.*b`, `.*?b`, `(a*)*b|x`,
 	} {
 		t.Run(pattern, func(t *testing.T) {
-			ssl, err := principal.ParseSSLRules("RULE:"+pattern+"/x/", nil)
+			ssl, err := principal.ParseSSLRules("RULE:"+pattern+"/x/", 0)
 			require.NoError(t, err)
-			kerberos, err := principal.ParseKerberosRules([]string{"RULE:[1:$1](.*)s/" + pattern + "/y/g"}, "R", nil)
+			kerberos, err := principal.ParseKerberosRules([]string{"RULE:[1:$1](.*)s/" + pattern + "/y/g"}, "R", 0)
 			require.NoError(t, err)
 			gen.GrowsLinearly(t, "SSL rule "+pattern, 1500, func(n int) { _, _ = ssl.Name(strings.Repeat("a", n)) })
 			gen.GrowsLinearly(t, "Kerberos rule "+pattern, 500, func(n int) { _, _ = kerberos.ShortName(strings.Repeat("a", n) + "@R") })

@@ -38,7 +38,7 @@ func TestRulesAreReadInLinearTime(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			gen.GrowsLinearly(t, test.what, test.n, func(n int) {
-				_, err := principal.ParseSSLRules(test.list(n), nil)
+				_, err := principal.ParseSSLRules(test.list(n), 0)
 				require.NoError(t, err)
 			})
 		})

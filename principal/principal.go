@@ -17,15 +17,25 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// UserType is the type of the principals that Kafka's default builder returns.
-const UserType = "User"
+// userType is the type of the principals that Kafka's default builder returns.
+const userType = "User"
 
 // Wildcard is the principal of an ACL that applies to every principal of any type. No
 // other text is a wildcard: "Group:*", "user:*" and "*:*" each name one principal.
 const Wildcard = "User:*"
 
+// LooksLikeWildcard reports whether text looks like [Wildcard] but is not: its type or its
+// name is an asterisk, perhaps quoted. An ACL with such a principal is for one principal,
+// not for everyone.
+func LooksLikeWildcard(text string) bool {
+	const quotesAndSpace = " \t\r\n\"'`" // shells and configuration files can leave these around an asterisk
+	star := func(s string) bool { return strings.Trim(s, quotesAndSpace) == "*" }
+	typ, name, _ := strings.Cut(text, ":")
+	return text != Wildcard && (star(typ) || star(name))
+}
+
 // Anonymous is the principal of an unauthenticated client.
-var Anonymous = Principal{Type: UserType, Name: "ANONYMOUS"}
+var Anonymous = Principal{Type: userType, Name: "ANONYMOUS"}
 
 // Principal is an authenticated identity: a type and a name. Both are compared byte by
 // byte, without normalisation. Package snapshot denies everything to the zero
@@ -42,7 +52,7 @@ type Principal struct {
 }
 
 // User returns the principal "User:name".
-func User(name string) Principal { return Principal{Type: UserType, Name: name} }
+func User(name string) Principal { return Principal{Type: userType, Name: name} }
 
 // Parse parses "Type:name". The type ends at the first colon; the name may contain
 // colons. Either may be empty, and nothing is trimmed. Text without a colon is an
@@ -53,7 +63,7 @@ func Parse(s string) (Principal, error) {
 	typ, name, ok := strings.Cut(s, ":")
 	if !ok {
 		return Principal{}, fmt.Errorf("principal %s has no colon: expected Type:name, such as %s",
-			enum.Quote(s), enum.Quote(UserType+":"+s))
+			enum.Quote(s), enum.Quote(userType+":"+s))
 	}
 	return Principal{Type: typ, Name: name}, nil
 }

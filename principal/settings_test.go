@@ -17,7 +17,7 @@ func TestAllowEveryone(t *testing.T) {
 		"\u00a0true": false, "true\u2003": false, "\u0085true": false,
 	} {
 		t.Run(value, func(t *testing.T) {
-			s, err := principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": value}, principal.SettingsOptions{})
+			s, err := principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": value}, "", 0)
 			require.NoError(t, err)
 			assert.Equal(t, want, s.AllowEveryoneIfNoACLs)
 		})

@@ -28,7 +28,7 @@ var typicalSSLRules = struct {
 }
 
 func BenchmarkSSLRules(b *testing.B) {
-	rules, err := principal.ParseSSLRules(typicalSSLRules.list, nil)
+	rules, err := principal.ParseSSLRules(typicalSSLRules.list, 0)
 	require.NoError(b, err)
 	for _, name := range typicalSSLRules.names {
 		b.Run("rule="+name.rule, func(b *testing.B) {
@@ -52,7 +52,7 @@ func BenchmarkHostileDN(b *testing.B) {
 		{"everywhere", `RULE:(.*?)/$1/`, "", "ab", ""},
 		{"documented", typicalSSLRules.list, "CN=", "CN=a,OU=", ""},
 	} {
-		rules, err := principal.ParseSSLRules(shape.list, nil)
+		rules, err := principal.ParseSSLRules(shape.list, 0)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func BenchmarkHostileDN(b *testing.B) {
 
 func BenchmarkParseSSLRules(b *testing.B) {
 	for b.Loop() {
-		if _, err := principal.ParseSSLRules(typicalSSLRules.list, nil); err != nil {
+		if _, err := principal.ParseSSLRules(typicalSSLRules.list, 0); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -36,7 +36,7 @@ func FuzzSSLRulesAgainstGo(f *testing.F) {
 		}
 		replacement := gen.Pick(src, replacements)
 		rule := "RULE:" + pattern.String() + "/" + replacement + "/"
-		rules, err := principal.ParseSSLRules(rule, nil)
+		rules, err := principal.ParseSSLRules(rule, 0)
 		if err != nil {
 			t.Fatalf("%s: %v", rule, err)
 		}
@@ -47,7 +47,7 @@ func FuzzSSLRulesAgainstGo(f *testing.F) {
 			t.Fatalf("%s on %q: the model has no result", rule, name)
 		}
 		if !model.Matches(name) {
-			if got != "" || !errors.Is(err, principal.ErrNoSSLRule) {
+			if got != "" || !errors.Is(err, principal.ErrNoRule) {
 				t.Fatalf("%s on %q: %q, %v, want no match", rule, name, got, err)
 			}
 		} else if err != nil || got != want {

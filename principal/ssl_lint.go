@@ -7,12 +7,6 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
-// The checks of [SSLRules.Lint] that Kerberos rules do not have.
-const (
-	CheckDropped    = "dropped"    // Kafka silently skips text before the rule
-	CheckUnanchored = "unanchored" // another attribute than the intended one can supply the name
-)
-
 // Lint returns probable mistakes in the rules:
 //
 //   - dropped: Kafka skips text before the rule, or before the end of the list. An
@@ -33,7 +27,7 @@ func (s *SSLRules) Lint() []RuleFinding {
 	var findings []RuleFinding
 	for i := 0; i <= len(s.rules); i++ {
 		for _, text := range s.dropped[i] {
-			findings = append(findings, RuleFinding{i, CheckDropped,
+			findings = append(findings, RuleFinding{i, checkDropped,
 				"Kafka skips the text before this rule: " + enum.Quote(text) + ": put commas between rules"})
 		}
 		if i == len(s.rules) {
@@ -41,14 +35,14 @@ func (s *SSLRules) Lint() []RuleFinding {
 		}
 		rule := &s.rules[i]
 		if by := slices.IndexFunc(s.rules[:i], rule.isTakenBy); by >= 0 {
-			findings = append(findings, RuleFinding{i, CheckUnreachable,
+			findings = append(findings, RuleFinding{i, checkUnreachable,
 				fmt.Sprintf("rule %d takes every name of one line that this one applies to", by)})
 		}
 		if rule.to.Fault() != "" {
-			findings = append(findings, RuleFinding{i, CheckAlwaysFails,
+			findings = append(findings, RuleFinding{i, checkAlwaysFails,
 				"every name that it applies to is refused: its replacement is invalid: " + rule.to.Fault()})
 		} else if rule.isUnanchored() {
-			findings = append(findings, RuleFinding{i, CheckUnanchored,
+			findings = append(findings, RuleFinding{i, checkUnanchored,
 				"the name may come from any attribute: begin the pattern with the first attributes, such as CN=([^,]*)"})
 		}
 	}

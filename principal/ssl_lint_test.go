@@ -71,37 +71,39 @@ func TestUnanchoredIsHarmful(t *testing.T) {
 func TestSSLTrace(t *testing.T) {
 	rules := mustParse(t, `RULE:OU=(.*)/$1/,RULE:(a|b)*(c)?/<$1$2>/U,DEFAULT`)
 	trace := rules.Trace("abc")
-	want := []principal.SSLStep{
-		{Rule: 0, Text: "RULE:OU=(.*)/$1/"},
-		{Rule: 1, Text: "RULE:(a|b)*(c)?/<$1$2>/U", Applies: true, Matches: [][]string{{"abc", "b", "c"}, {"", "", ""}}, Name: "<BC><>"},
+	want := []principal.Step{
+		{Rule: 0, Text: "RULE:OU=(.*)/$1/", Outcome: "no match"},
+		{Rule: 1, Text: "RULE:(a|b)*(c)?/<$1$2>/U", Outcome: "mapped", Result: "<BC><>", Substitutions: []principal.Substitution{
+			{Before: "abc", After: "<BC><>", Matches: [][]string{{"abc", "b", "c"}, {"", "", ""}}},
+		}},
 	}
-	assert.Equal(t, "abc", trace.DN)
-	assert.Equal(t, "<BC><>", trace.Name)
+	assert.Equal(t, "abc", trace.Name)
+	assert.Equal(t, "<BC><>", trace.Result)
 	require.NoError(t, trace.Err)
 	assert.Equal(t, want, trace.Steps)
 	trace = mustParse(t, `RULE:x/y/,RULE:a/$1/,DEFAULT`).Trace("a")
 	require.Len(t, trace.Steps, 2)
-	assert.False(t, trace.Steps[0].Applies, "%+v", trace)
-	assert.ErrorIs(t, trace.Steps[1].Err, principal.ErrSSLRuleFailed)
+	assert.Equal(t, "no match", trace.Steps[0].Outcome, "%+v", trace)
+	assert.ErrorIs(t, trace.Steps[1].Err, principal.ErrRuleFailed)
 	assert.True(t, trace.Err == trace.Steps[1].Err, "%+v", trace)
 	trace = mustParse(t, `RULE:x/y/`).Trace("a")
 	require.Len(t, trace.Steps, 1)
-	assert.ErrorIs(t, trace.Err, principal.ErrNoSSLRule)
-	assert.Equal(t, "", trace.Name)
+	assert.ErrorIs(t, trace.Err, principal.ErrNoRule)
+	assert.Equal(t, "", trace.Result)
 }
 
 func ExampleSSLRules_Trace() {
-	rules, err := principal.ParseSSLRules(`RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/, RULE:^CN=([^,]*).*$/$1/L`, nil)
+	rules, err := principal.ParseSSLRules(`RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/, RULE:^CN=([^,]*).*$/$1/L`, 0)
 	if err != nil {
 		panic(err)
 	}
 	trace := rules.Trace("CN=Alice,OU=Sales")
 	for _, step := range trace.Steps {
-		fmt.Printf("%s applies: %t %q\n", step.Text, step.Applies, step.Matches)
+		fmt.Println(step.Text, step.Outcome, step.Substitutions)
 	}
-	fmt.Println(trace.Name)
+	fmt.Println(trace.Result)
 	// Output:
-	// RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/ applies: false []
-	// RULE:^CN=([^,]*).*$/$1/L applies: true [["CN=Alice,OU=Sales" "Alice"]]
+	// RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/ no match []
+	// RULE:^CN=([^,]*).*$/$1/L mapped [{CN=Alice,OU=Sales alice [[CN=Alice,OU=Sales Alice]]}]
 	// alice
 }

@@ -5,18 +5,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/internal/javaregex"
-	"github.com/portcullis-authz/portcullis/internal/javatext"
 )
-
-// DefaultSSLRules is Kafka's default for ssl.principal.mapping.rules: the distinguished
-// name is the principal name.
-const DefaultSSLRules = "DEFAULT"
 
 // Limits for rules and for the names they are applied to.
 const (
@@ -29,59 +23,6 @@ const (
 	maxMappedLength = maxDNLength
 )
 
-// Reasons why a distinguished name has no principal name, for [errors.Is]. They are
-// wrapped in an [SSLNameError].
-var (
-	ErrNoSSLRule       = errors.New("no rule applies")
-	ErrSSLRuleFailed   = errors.New("the rule cannot be applied")
-	ErrNotMappableName = errors.New("the name is not valid UTF-8 or is too long")
-)
-
-// SSLRulesError is a syntax error in a list of rules.
-type SSLRulesError struct {
-	Rule   int    // index in the list, from 0; empty rules do not count
-	Text   string // the rule
-	Offset int    // offset of the error, in bytes from the start of the list
-	// Construct is the feature of Java's regular expressions that is not supported, one
-	// of [UnsupportedConstructs]. It is empty if Kafka refuses the rule too.
-	Construct string
-	Msg       string // what is wrong and what is expected
-}
-
-// Error returns the index, the rule (cut at 64 bytes), the offset and the message.
-func (e *SSLRulesError) Error() string {
-	return fmt.Sprintf("SSL rule %d %s, at offset %d of the list: %s", e.Rule, enum.Quote(e.Text), e.Offset, e.Msg)
-}
-
-// SSLNameError is the error for a distinguished name that has no principal name.
-type SSLNameError struct {
-	DN     string // the name to map
-	Rule   int    // index of the rule that failed, or -1
-	Detail string // more about the reason; may be empty
-	Reason error  // one of the errors above
-}
-
-// Error returns the name (cut at 64 bytes), the reason and the rule.
-func (e *SSLNameError) Error() string {
-	text := "distinguished name " + enum.Quote(e.DN) + ": " + e.Reason.Error()
-	if e.Rule >= 0 {
-		text += fmt.Sprintf(" (rule %d)", e.Rule)
-	}
-	if e.Detail != "" {
-		text += ": " + e.Detail
-	}
-	return text
-}
-
-// Unwrap returns the reason.
-func (e *SSLNameError) Unwrap() error { return e.Reason }
-
-// UnsupportedConstructs returns the constructs of java.util.regex that [ParseSSLRules]
-// refuses because it cannot reproduce them exactly. A [Backtracking] allows the first
-// nine, except look-behind without a maximum length, \R with its own quantifier, and
-// back references under (?i).
-func UnsupportedConstructs() []string { return javaregex.Constructs() }
-
 // SSLRules maps the distinguished names of certificates to principal names by the first
 // rule of a list that applies, as Kafka's SslPrincipalMapper does.
 //
@@ -90,7 +31,7 @@ func UnsupportedConstructs() []string { return javaregex.Constructs() }
 type SSLRules struct {
 	rules    []sslRule
 	dropped  map[int][]string // texts that Kafka skips, by the index of the rule after them
-	matchers sync.Pool        // of *javaregex.Matcher
+	matchers matchers
 }
 
 // sslRule is one rule. The zero caseFold leaves the name unchanged.
@@ -102,9 +43,6 @@ type sslRule struct {
 	compiled    *javaregex.Pattern
 	to          javaregex.Replacement
 }
-
-// caseFold is the letter at the end of a rule: L, U or none.
-type caseFold string
 
 // Kafka splits ssl.principal.mapping.rules with a pair of regular expressions. Their
 // quirks are visible: text between rules that they cannot match is skipped, and of
@@ -128,9 +66,11 @@ const (
 // comma; [SSLRules.Lint] reports it.
 //
 // Patterns have Java's syntax and are matched as in JDK 17, but in linear time, because
-// clients choose the names. Constructs that cannot be reproduced exactly are refused;
-// [UnsupportedConstructs] lists them. A [Backtracking], which may be nil, allows those
-// of them that are not regular.
+// clients choose the names. Constructs that cannot be reproduced exactly are refused.
+// maxSteps, such as [DefaultMaxSteps], allows those of them that are not regular: one
+// rule may then take so many steps for one name. Zero refuses them. Look-behind without a
+// maximum length, \R with its own quantifier, and back references under (?i) are never
+// allowed.
 //
 // An invalid replacement, such as $2 where there is no group, is an error of
 // [SSLRules.Name], because Kafka also finds it there. Name also refuses what Java
@@ -139,10 +79,10 @@ const (
 // are those of Unicode 15, as in JDK 21; letters newer than Unicode 13, which JDK 17
 // has, differ there.
 //
-// An error is an [SSLRulesError], and the rules are nil.
+// An error is a [RuleError], and the rules are nil.
 //
 // Source: Kafka's SslPrincipalMapper; KIP-371.
-func ParseSSLRules(list string, backtracking *Backtracking) (*SSLRules, error) {
+func ParseSSLRules(list string, maxSteps int) (*SSLRules, error) {
 	sources, err := splitSSLRules(list)
 	if err != nil {
 		return nil, err
@@ -156,7 +96,7 @@ func ParseSSLRules(list string, backtracking *Backtracking) (*SSLRules, error) {
 		if source.skipped != "" {
 			parsed.dropped[len(parsed.rules)] = append(parsed.dropped[len(parsed.rules)], source.skipped)
 		}
-		rule, fault := parseSSLRule(grammar, source, backtracking)
+		rule, fault := parseSSLRule(grammar, source, maxSteps)
 		if fault != nil {
 			fault.Rule = len(parsed.rules)
 			return nil, fault
@@ -180,10 +120,10 @@ func isJavaTrimmed(r rune) bool { return r <= ' ' }
 // splitSSLRules splits a list into rules, including empty ones.
 func splitSSLRules(list string) ([]sslSource, error) {
 	if len(list) > maxSSLRulesLength {
-		return nil, &SSLRulesError{Text: list, Offset: maxSSLRulesLength, Msg: fmt.Sprintf("the list is longer than %d bytes", maxSSLRulesLength)}
+		return nil, &RuleError{InList: true, Text: list, Offset: maxSSLRulesLength, Msg: fmt.Sprintf("the list is longer than %d bytes", maxSSLRulesLength)}
 	}
 	if !utf8.ValidString(list) {
-		return nil, &SSLRulesError{Text: list, Msg: "the list is not valid UTF-8"}
+		return nil, &RuleError{InList: true, Text: list, Msg: "the list is not valid UTF-8"}
 	}
 	splitter, err := javaregex.Compile(sslSplitterGrammar, 0)
 	if err != nil {
@@ -197,7 +137,7 @@ func splitSSLRules(list string) ([]sslSource, error) {
 	for match := range splitter.All(&javaregex.Matcher{}, text) {
 		from, to := int(match[2]), int(match[3])
 		if javaregex.SplitsCharacter(text, from) {
-			return nil, &SSLRulesError{Rule: len(sources), Text: text, Offset: base + from, Msg: "this text is not a rule"}
+			return nil, &RuleError{InList: true, Rule: len(sources), Text: text, Offset: base + from, Msg: "this text is not a rule"}
 		}
 		sources = append(sources, sslSource{text[from:to], base + from, text[done:match[0]]})
 		done = int(match[1])
@@ -206,10 +146,10 @@ func splitSSLRules(list string) ([]sslSource, error) {
 }
 
 // parseSSLRule parses one rule. It returns nil for an empty one.
-func parseSSLRule(grammar *javaregex.Pattern, source sslSource, backtracking *Backtracking) (*sslRule, *SSLRulesError) {
+func parseSSLRule(grammar *javaregex.Pattern, source sslSource, maxSteps int) (*sslRule, *RuleError) {
 	match := grammar.LookingAt(&javaregex.Matcher{}, source.text) // it always matches, if only the empty string
 	end := int(match[1])
-	fault := &SSLRulesError{Text: source.text, Offset: source.offset + end}
+	fault := &RuleError{InList: true, Text: source.text, Offset: source.offset + end}
 	if end != len(source.text) {
 		fault.Msg = fmt.Sprintf("%s is not part of a rule: expected DEFAULT or RULE:pattern/replacement/ and L, U or nothing",
 			enum.Quote(source.text[end:]))
@@ -226,7 +166,7 @@ func parseSSLRule(grammar *javaregex.Pattern, source sslSource, backtracking *Ba
 		return nil, nil
 	}
 	rule := &sslRule{pattern: group(2), replacement: group(4), fold: caseFold(group(6))}
-	if err := rule.compile(backtracking); err != nil {
+	if err := rule.compile(maxSteps); err != nil {
 		fault.Offset, fault.Msg = source.offset+int(match[4]), err.Error()
 		var pattern *javaregex.Error
 		if errors.As(err, &pattern) {
@@ -238,8 +178,8 @@ func parseSSLRule(grammar *javaregex.Pattern, source sslSource, backtracking *Ba
 	return rule, nil
 }
 
-func (r *sslRule) compile(backtracking *Backtracking) error {
-	compiled, err := javaregex.Compile(r.pattern, backtracking.maxSteps())
+func (r *sslRule) compile(maxSteps int) error {
+	compiled, err := javaregex.Compile(r.pattern, maxSteps)
 	if err != nil {
 		return err
 	}
@@ -301,13 +241,13 @@ func escapeReferences(text string, groups int) (escaped, fault string) {
 func (s *SSLRules) String() string {
 	var texts []string
 	for i := range s.rules {
-		texts = append(texts, s.rules[i].String())
+		texts = append(texts, s.rules[i].text())
 	}
 	return strings.Join(texts, ",")
 }
 
-// String returns the rule as it is written in a list.
-func (r *sslRule) String() string {
+// text returns the rule as it is written in a list.
+func (r *sslRule) text() string {
 	if r.isDefault {
 		return "DEFAULT"
 	}
@@ -319,55 +259,57 @@ func (r *sslRule) String() string {
 // replacement is invalid, later rules are not tried. The result may be empty.
 //
 // If no rule applies, if the rule that applies fails, or if dn is not valid UTF-8 or
-// longer than 192 KiB, Name returns an [SSLNameError] and the empty name.
+// longer than 192 KiB, Name returns a [NameError] and the empty name.
 //
-// The time is linear in the length of dn, unless a rule needs [Backtracking], which
-// bounds the steps. Name allocates the result and, for long names, some scratch memory.
+// The time is linear in the length of dn, unless a rule needs backtracking, whose
+// steps are bounded. Name allocates the result and, for long names, some scratch memory.
 func (s *SSLRules) Name(dn string) (string, error) { return s.walk(dn, nil) }
 
-// walk tries the rules in order. If trace is not nil, it records what each did.
-func (s *SSLRules) walk(dn string, trace *SSLTrace) (string, error) {
-	if len(dn) > maxDNLength || !utf8.ValidString(dn) {
-		return "", &SSLNameError{DN: dn, Rule: -1, Reason: ErrNotMappableName}
-	}
-	m, ok := s.matchers.Get().(*javaregex.Matcher)
-	if !ok {
-		m = &javaregex.Matcher{}
-	}
-	defer func() {
-		if m.PutAway() {
-			s.matchers.Put(m)
-		}
-	}()
-	for i := range s.rules {
-		step := trace.step(i, &s.rules[i])
-		name, applies, err := s.rules[i].apply(m, dn, step)
-		if err != nil {
-			err = &SSLNameError{DN: dn, Rule: i, Detail: err.Error(), Reason: ErrSSLRuleFailed}
-		}
-		step.done(name, applies, err)
-		if applies || err != nil {
-			return name, err
-		}
-	}
-	return "", &SSLNameError{DN: dn, Rule: -1, Reason: ErrNoSSLRule}
+// Trace maps dn as [SSLRules.Name] does, with the same result, and explains it: which
+// rules were tried, which one matched, and what its groups captured.
+func (s *SSLRules) Trace(dn string) Trace {
+	trace := Trace{Name: dn}
+	trace.Result, trace.Err = s.walk(dn, &trace)
+	return trace
 }
 
-// apply returns the name that r maps dn to, and whether r applies.
-func (r *sslRule) apply(m *javaregex.Matcher, dn string, step *SSLStep) (name string, applies bool, err error) {
+// walk tries the rules in order. If trace is not nil, it records what each did.
+func (s *SSLRules) walk(dn string, trace *Trace) (string, error) {
+	if len(dn) > maxDNLength || !utf8.ValidString(dn) {
+		return "", &NameError{dn, -1, "it is not valid UTF-8 or is too long", errMalformedName}
+	}
+	return s.matchers.mapName(dn, len(s.rules), trace, func(m *javaregex.Matcher, rule int) Step {
+		return s.rules[rule].apply(m, dn, rule, trace != nil)
+	})
+}
+
+// apply returns the step of r, which is at the given index, for dn. If traced, the step
+// has its text and the substitution.
+func (r *sslRule) apply(m *javaregex.Matcher, dn string, index int, traced bool) Step {
+	step := Step{Rule: index, Outcome: ruleMapped, Result: dn}
+	var matches *[][]string
+	if traced {
+		step.Text, matches = r.text(), new([][]string)
+	}
 	if r.isDefault {
-		return dn, true, nil
+		return step
 	}
-	w := javaregex.Rewriter{Text: dn, To: &r.to, Limit: maxMappedLength, Record: step.matches()}
-	name, applies, err = r.compiled.RewriteWhole(m, &w)
-	if err != nil || !applies {
-		return "", false, err
+	w := javaregex.Rewriter{Text: dn, To: &r.to, Limit: maxMappedLength, Record: matches}
+	name, applies, err := r.compiled.RewriteWhole(m, &w)
+	if err == nil && !applies {
+		step.Outcome, step.Result = ruleNoMatch, ""
+		return step
 	}
-	switch r.fold {
-	case "L":
-		name, err = javatext.Lower(name)
-	case "U":
-		name = javatext.Upper(name)
+	if err == nil {
+		name, err = r.fold.apply(name)
 	}
-	return name, err == nil, err
+	step.Result = name
+	if err != nil {
+		step.Result = ""
+		return step.fail(dn, errRuleFailed, err.Error())
+	}
+	if traced {
+		step.Substitutions = []Substitution{{dn, name, *matches}}
+	}
+	return step
 }

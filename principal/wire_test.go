@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/cases"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -38,23 +38,18 @@ func TestWireLimits(t *testing.T) {
 		principal.User(longest.Name + "n"), {Type: longest.Name + "n"}, principal.User("\xff"), {Type: "\xff"},
 	} {
 		t.Run(fmt.Sprint(p), func(t *testing.T) {
-			var fault *principal.WireError
 			got, err := p.AppendWire([]byte("kept"))
 			assert.Nil(t, got)
-			require.ErrorAs(t, err, &fault)
-			assert.Equal(t, -1, fault.Offset)
-			assert.True(t, strings.HasPrefix(fault.Error(), "encoding a principal: its "), "%x, %v", got, err)
+			assert.ErrorContains(t, err, "encoding a principal: its ")
 		})
 	}
 	most := append(wire[4:], make([]byte, 1<<17-len(wire[4:]))...) // bytes after the fields are ignored
 	got, err = principal.ParseWire(most)
 	assert.NoError(t, err, "128 KiB: %d bytes of name, %v", len(got.Name), err)
 	assert.Equal(t, longest, got, "128 KiB: %d bytes of name, %v", len(got.Name), err)
-	var fault *principal.WireError
 	got, err = principal.ParseWire(append(most, 0))
-	assert.Equal(t, principal.Principal{}, got, "more than 128 KiB: %d bytes of name, %v", len(got.Name), err)
-	require.ErrorAs(t, err, &fault, "more than 128 KiB: %d bytes of name, %v", len(got.Name), err)
-	assert.Equal(t, 1<<17, fault.Offset, "more than 128 KiB: %d bytes of name, %v", len(got.Name), err)
+	assert.Equal(t, principal.Principal{}, got)
+	assert.EqualError(t, err, "decoding a principal, at byte 131072: longer than 131072 bytes")
 }
 
 func TestWireFaults(t *testing.T) {
@@ -74,21 +69,22 @@ func TestWireFaults(t *testing.T) {
 		{"00000561", 3, "the type needs 4 bytes, 1 are left"},
 		{"00000101", 4, "the flag of a delegation token"},
 		{"0000010100", 5, "the number of tagged fields"},
-		{"000001010001", 6, "a tag needs"},
+		{"000001010001", 6, "1 tagged fields, 0 bytes are left"},
+		{"00000101000180", 7, "a tag needs"},
 		{"00000101000100", 7, "the size of a tagged field needs"},
 		{"0000010100010002ff", 8, "a tagged field needs 2 bytes, 1 are left"},
 		{"00000101000100ffffffff0f", 12, "negative size"},
+		{"0000010100ffffffff0f", 10, "-1 tagged fields"},
+		{"00000101008080808008", 10, "-2147483648 tagged fields"},
+		{"0000010100" + "914e" + strings.Repeat("0000", 10_001), 7, "10001 tagged fields, 20002 bytes are left and the limit is 10000"},
 	} {
 		t.Run(test.hex, func(t *testing.T) {
 			wire, err := hex.DecodeString(test.hex)
 			require.NoError(t, err)
 			got, err := principal.ParseWire(wire)
-			var fault *principal.WireError
-			assert.Equal(t, principal.Principal{}, got, "%#v, %v, want a refusal at %d", got, err, test.offset)
-			require.ErrorAs(t, err, &fault, "%#v, %v, want a refusal at %d", got, err, test.offset)
-			assert.Equal(t, test.offset, fault.Offset, "%#v, %v, want a refusal at %d", got, err, test.offset)
-			assert.Contains(t, fault.Msg, test.msg, "%#v, %v, want a refusal at %d", got, err, test.offset)
-			assert.True(t, strings.HasPrefix(fault.Error(), fmt.Sprintf("decoding a principal, at byte %d: ", test.offset)), "%#v, %v, want a refusal at %d: %s", got, err, test.offset, test.msg)
+			assert.Equal(t, principal.Principal{}, got)
+			assert.ErrorContains(t, err, fmt.Sprintf("decoding a principal, at byte %d: ", test.offset))
+			assert.ErrorContains(t, err, test.msg)
 		})
 	}
 }
@@ -142,5 +138,5 @@ func FuzzParseWire(f *testing.F) {
 func eachCaptured(t testing.TB, family string, use func(row []byte)) {
 	t.Helper()
 	path := filepath.Join("..", "fuzz", "testdata", family+".shared.jsonl.gz")
-	require.NoError(t, gen.Rows(path, func(_ int, row []byte) { use(row) }))
+	require.NoError(t, cases.Rows(path, func(_ int, row []byte) { use(row) }))
 }

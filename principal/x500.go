@@ -1,6 +1,7 @@
 package principal
 
 import (
+	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
 	"math/big"
@@ -52,15 +53,9 @@ var attributeKeywords = map[string]string{
 	"\x09\x92\x26\x89\x93\xF2\x2C\x64\x01\x01": "UID",
 }
 
-// DistinguishedNameError is the error for bytes that are not a DER-encoded X.500 name.
-type DistinguishedNameError struct {
-	Offset int    // offset of the error, in bytes from 0
-	Msg    string // what is wrong
-}
-
-// Error returns the offset and the message.
-func (e *DistinguishedNameError) Error() string {
-	return "X.500 name, at byte " + strconv.Itoa(e.Offset) + ": " + e.Msg
+// nameError returns an error at an offset in an X.500 name, in bytes from 0.
+func nameError(offset int, format string, args ...any) error {
+	return fmt.Errorf("X.500 name, at byte %d: "+format, append([]any{offset}, args...)...)
 }
 
 // DistinguishedName returns the text of a DER-encoded X.500 name, such as
@@ -78,13 +73,13 @@ func (e *DistinguishedNameError) Error() string {
 // digits of its DER encoding. An RDN without attributes is printed as nothing between
 // its commas. The empty name is "". As in Java, bytes after the name are ignored.
 //
-// A malformed encoding, or one longer than 64 KiB, is a [DistinguishedNameError], with
-// the empty string. The time is linear in the length of der.
+// A malformed encoding, or one longer than 64 KiB, is an error, with the
+// empty string. The time is linear in the length of der.
 //
 // Source: JDK 17, sun.security.x509.X500Name, RDN and AVA.
 func DistinguishedName(der []byte) (string, error) {
 	if len(der) > maxNameLength {
-		return "", &DistinguishedNameError{maxNameLength, fmt.Sprintf("longer than %d bytes", maxNameLength)}
+		return "", nameError(maxNameLength, "longer than %d bytes", maxNameLength)
 	}
 	reader := derReader{rest: der}
 	sequence, err := reader.expect(tagSequence, "a SEQUENCE of RDNs")
@@ -142,7 +137,7 @@ func appendRDN(text []byte, rdn derValue) ([]byte, error) {
 }
 
 func appendAttribute(text []byte, typ, value derValue) ([]byte, error) {
-	keyword, known := attributeKeywords[string(typ.content)]
+	keyword, known := attributeKeywords[string(typ.Bytes)]
 	if known {
 		text = append(text, keyword...)
 	} else {
@@ -155,9 +150,9 @@ func appendAttribute(text []byte, typ, value derValue) ([]byte, error) {
 	text = append(text, '=')
 	if !known || !value.isText() {
 		text = append(text, '#')
-		return hex.AppendEncode(text, value.encoded), nil
+		return hex.AppendEncode(text, value.FullBytes), nil
 	}
-	return appendEscaped(text, javatext.DecodeUTF8(value.content)), nil
+	return appendEscaped(text, javatext.DecodeUTF8(value.Bytes)), nil
 }
 
 // appendEscaped appends an attribute value with the backslashes that Java adds.
@@ -181,19 +176,19 @@ func appendEscaped(text []byte, value string) []byte {
 // dottedOID returns an object identifier as decimal components separated by dots.
 func dottedOID(oid derValue) (string, error) {
 	fault := func(msg string) (string, error) {
-		return "", &DistinguishedNameError{oid.offset, "object identifier " + enum.Quote(string(oid.content)) + " " + msg}
+		return "", nameError(oid.offset, "object identifier %s %s", enum.Quote(string(oid.Bytes)), msg)
 	}
-	switch n := len(oid.content); {
+	switch n := len(oid.Bytes); {
 	case n == 0:
 		return fault("is empty")
 	case n > maxOIDLength:
 		return fault(fmt.Sprintf("has more than %d bytes", maxOIDLength))
-	case oid.content[n-1] >= 0x80:
+	case oid.Bytes[n-1] >= 0x80:
 		return fault("ends inside a component")
 	}
 	var b strings.Builder
 	component, start := new(big.Int), true
-	for _, c := range oid.content {
+	for _, c := range oid.Bytes {
 		if start && c == 0x80 {
 			return fault("has a component with a leading zero")
 		}
@@ -219,10 +214,9 @@ func dottedOID(oid derValue) (string, error) {
 
 // derValue is one element of a DER encoding.
 type derValue struct {
-	tag     byte
-	offset  int    // offset of its tag
-	encoded []byte // tag, length and content
-	content []byte
+	asn1.RawValue
+	tag    byte
+	offset int // offset of its tag
 }
 
 // isText reports whether v has a string type that Java decodes.
@@ -236,7 +230,7 @@ func (v derValue) isText() bool {
 
 // reader returns a reader of the elements inside v.
 func (v derValue) reader() derReader {
-	return derReader{rest: v.content, offset: v.offset + len(v.encoded) - len(v.content)}
+	return derReader{rest: v.Bytes, offset: v.offset + len(v.FullBytes) - len(v.Bytes)}
 }
 
 // derReader reads the elements of a DER encoding.
@@ -245,47 +239,34 @@ type derReader struct {
 	offset int // offset of rest
 }
 
-func (r *derReader) fault(msg string) error { return &DistinguishedNameError{r.offset, msg} }
+func (r *derReader) fault(format string, args ...any) error {
+	return nameError(r.offset, format, args...)
+}
 
 // expect returns the next element, which must have the given tag.
 func (r *derReader) expect(tag byte, what string) (derValue, error) {
 	at := *r
 	v, err := r.next(what)
 	if err == nil && v.tag != tag {
-		return derValue{}, at.fault(fmt.Sprintf("tag 0x%02x where %s (0x%02x) was expected", v.tag, what, tag))
+		return derValue{}, at.fault("tag 0x%02x where %s (0x%02x) was expected", v.tag, what, tag)
 	}
 	return v, err
 }
 
-// next returns the next element. Lengths must be definite and in the shortest form, and
-// tags must have one byte. DER allows no other encoding of a name, and crypto/x509
-// accepts no other.
+// next returns the next element, as encoding/asn1 reads it. Tags must have one byte. DER
+// allows no other encoding of a name, and crypto/x509 accepts no other.
 func (r *derReader) next(what string) (derValue, error) {
 	if len(r.rest) < 2 {
-		return derValue{}, r.fault("the encoding ends where " + what + " was expected")
+		return derValue{}, r.fault("the encoding ends where %s was expected", what)
 	}
 	if r.rest[0]&0x1F == 0x1F {
 		return derValue{}, r.fault("a tag of more than one byte")
 	}
-	header, length := 2, int(r.rest[1])
-	if length >= 0x80 {
-		n := length & 0x7F
-		if n == 0 || n > 3 || len(r.rest) < 2+n {
-			return derValue{}, r.fault("a length that is indefinite, cut short or too large")
-		}
-		header, length = 2+n, 0
-		for _, c := range r.rest[2:header] {
-			length = length<<8 | int(c)
-		}
-		if length < 0x80 || length>>(8*(n-1)) == 0 {
-			return derValue{}, r.fault("a length that is not in its shortest form")
-		}
+	v := derValue{tag: r.rest[0], offset: r.offset}
+	rest, err := asn1.Unmarshal(r.rest, &v.RawValue)
+	if err != nil {
+		return derValue{}, r.fault("%s: %v", what, err)
 	}
-	if length > len(r.rest)-header {
-		return derValue{}, r.fault(fmt.Sprintf("the length is %d bytes, but only %d are left", length, len(r.rest)-header))
-	}
-	v := derValue{tag: r.rest[0], offset: r.offset, encoded: r.rest[:header+length], content: r.rest[header : header+length]}
-	r.rest = r.rest[header+length:]
-	r.offset += header + length
+	r.rest, r.offset = rest, r.offset+len(v.FullBytes)
 	return v, nil
 }

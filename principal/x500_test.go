@@ -5,7 +5,6 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -94,16 +93,16 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{"", 0, "ends where a SEQUENCE"},
 		{"30", 0, "ends where a SEQUENCE"},
 		{"3100", 0, "tag 0x31 where a SEQUENCE"},
-		{"3001", 0, "the length is 1 bytes, but only 0 are left"},
+		{"3001", 0, "data truncated"},
 		{"3080", 0, "indefinite"},
-		{"3081", 0, "cut short"},
-		{rdn("0603550403", "0c8200"), 11, "cut short"},
-		{"308100", 0, "shortest form"},
-		{"30820010", 0, "shortest form"},
-		{"3081020500", 0, "shortest form"},
-		{"30820080" + strings.Repeat("00", 128), 0, "shortest form"},
-		{"3084000000", 0, "too large"},
-		{"3083010000", 0, "the length is 65536 bytes, but only 0 are left"},
+		{"3081", 0, "truncated"},
+		{rdn("0603550403", "0c8200"), 11, "superfluous leading zeros"},
+		{"308100", 0, "superfluous leading zeros"},
+		{"30820010", 0, "superfluous leading zeros"},
+		{"3081020500", 0, "non-minimal length"},
+		{"30820080" + strings.Repeat("00", 128), 0, "superfluous leading zeros"},
+		{"3084000000", 0, "superfluous leading zeros"},
+		{"3083010000", 0, "data truncated"},
 		{"30023000", 2, "tag 0x30 where an RDN"},
 		{"300431023000", 6, "ends where the type"},
 		{"3006310430020500", 6, "tag 0x05 where the type"},
@@ -114,7 +113,7 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 		{rdn("0641"+strings.Repeat("01", 65), "0500"), 6, "more than 64 bytes"},
 		{rdn("0603550403", ""), 11, "ends where the value"},
 		{rdn("0603550403", "1f2101"), 11, "more than one byte"},
-		{rdn("0603550403", "0c02"), 11, "the length is 2 bytes, but only 0 are left"},
+		{rdn("0603550403", "0c02"), 11, "data truncated"},
 		{rdn("0603550403", "05000500"), 13, "nothing more"},
 		{"3083010001" + strings.Repeat("00", 65537), 65536, "longer than 65536 bytes"},
 	} {
@@ -122,11 +121,9 @@ func TestDistinguishedNameRefusals(t *testing.T) {
 			der, err := hex.DecodeString(test.der)
 			require.NoError(t, err)
 			got, err := principal.DistinguishedName(der)
-			var fault *principal.DistinguishedNameError
-			assert.Equal(t, "", got, "%q, %v, want a refusal at %d", got, err, test.offset)
-			require.ErrorAs(t, err, &fault, "%q, %v, want a refusal at %d", got, err, test.offset)
-			assert.Equal(t, test.offset, fault.Offset, "%q, %v, want a refusal at %d", got, err, test.offset)
-			assert.Contains(t, fault.Msg, test.msg, "%q, %v, want a refusal at %d", got, err, test.offset)
+			assert.Equal(t, "", got)
+			assert.ErrorContains(t, err, fmt.Sprintf("X.500 name, at byte %d: ", test.offset))
+			assert.ErrorContains(t, err, test.msg)
 		})
 	}
 }
@@ -155,7 +152,7 @@ func FuzzDistinguishedName(f *testing.F) {
 		}
 		text, err := principal.DistinguishedName(der)
 		want, ok := refmodel.DistinguishedName(der)
-		if tooLong := new(principal.DistinguishedNameError); errors.As(err, &tooLong) && strings.Contains(tooLong.Msg, "more than 64 bytes") {
+		if err != nil && strings.Contains(err.Error(), "more than 64 bytes") {
 			ok, want = false, "" // an object identifier beyond our length limit
 		}
 		if text != want || (err == nil) != ok {

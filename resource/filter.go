@@ -3,7 +3,7 @@ package resource
 import "strings"
 
 // PatternFilter selects patterns by type, name and pattern type. The zero PatternFilter
-// has unknown types and therefore matches no valid pattern. [AnyPattern] matches all.
+// has unknown types and therefore matches no valid pattern.
 //
 // Source: Kafka's ResourcePatternFilter; KIP-290.
 type PatternFilter struct {
@@ -14,9 +14,6 @@ type PatternFilter struct {
 	PatternType PatternType
 	Name        *string // nil selects every name
 }
-
-// AnyPattern matches every pattern.
-var AnyPattern = PatternFilter{Type: Any, PatternType: PatternAny}
 
 // Matches reports whether f selects p. It does not allocate.
 //
@@ -45,46 +42,3 @@ func (f PatternFilter) Matches(p Pattern) bool {
 		return false
 	}
 }
-
-// IsUnknown reports whether a field of f holds a value this version does not know.
-// Refuse such a filter instead of answering it.
-func (f PatternFilter) IsUnknown() bool {
-	return f.Type.known() == Unknown || f.PatternType.known() == PatternUnknown
-}
-
-// IndefiniteField returns, in Kafka's words, the reason why f can select more than one
-// pattern, or "" if it selects at most one. As in Kafka, PatternAny is not reported.
-func (f PatternFilter) IndefiniteField() string {
-	switch {
-	case f.Type == Any:
-		return "Resource type is ANY."
-	case f.Type.known() == Unknown:
-		return "Resource type is UNKNOWN."
-	case f.Name == nil:
-		return "Resource name is NULL."
-	case f.PatternType == PatternMatch:
-		return "Resource pattern type is MATCH."
-	case f.PatternType.known() == PatternUnknown:
-		return "Resource pattern type is UNKNOWN."
-	default:
-		return ""
-	}
-}
-
-// String returns f as Kafka prints it; a nil name is "<any>". The name is not
-// escaped.
-func (f PatternFilter) String() string {
-	name := "<any>"
-	if f.Name != nil {
-		name = *f.Name
-	}
-	return "ResourcePattern(resourceType=" + f.Type.String() + ", name=" + name +
-		", patternType=" + f.PatternType.String() + ")"
-}
-
-// known returns t, or Unknown for a value that Kafka does not define. Such a value is
-// treated as a code from a later version.
-func (t Type) known() Type { return TypeFromCode(int8(t)) }
-
-// known returns p, or PatternUnknown for a value that Kafka does not define.
-func (p PatternType) known() PatternType { return PatternTypeFromCode(int8(p)) }

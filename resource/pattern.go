@@ -1,69 +1,19 @@
 package resource
 
-import (
-	"strings"
-
-	"github.com/portcullis-authz/portcullis/internal/enum"
-)
+import "strings"
 
 // PatternType says how the name of a pattern, or of a filter, is compared. Its
 // value is Kafka's wire code. The zero PatternType is PatternUnknown.
 type PatternType int8
-
-// The pattern types, with Kafka's wire codes.
-const (
-	PatternUnknown PatternType = 0 // a code this version does not know
-	PatternAny     PatternType = 1 // in a filter only: a pattern of either type with exactly this name
-	PatternMatch   PatternType = 2 // in a filter only: every pattern that covers this name
-	Literal        PatternType = 3 // this name, or every name if it is Wildcard
-	Prefixed       PatternType = 4 // every name that begins with this one
-)
 
 // Wildcard is the name of the LITERAL pattern that covers every resource of its
 // type. In a PREFIXED pattern it is an ordinary character: that pattern covers
 // the names that begin with an asterisk.
 const Wildcard = "*"
 
-var patternTypeNames = enum.Names{"UNKNOWN", "ANY", "MATCH", "LITERAL", "PREFIXED"}
-
-// PatternTypeFromCode returns the pattern type with Kafka's wire code, or
-// PatternUnknown for a code that Kafka does not define.
-func PatternTypeFromCode(code int8) PatternType {
-	if !patternTypeNames.Known(int(code)) {
-		return PatternUnknown
-	}
-	return PatternType(code)
-}
-
-// ParsePatternType parses the name of a pattern type. It is case sensitive, unlike the
-// parsers of the other enumerations, because Kafka's is (PatternType.fromString). On
-// error the result is PatternUnknown.
-func ParsePatternType(s string) (PatternType, error) {
-	code, err := patternTypeNames.ParseExact("pattern type", s)
-	return PatternType(code), err
-}
-
 // IsSpecific reports whether p can be the type of a pattern (LITERAL or PREFIXED) and
 // not only of a filter.
 func (p PatternType) IsSpecific() bool { return p == Literal || p == Prefixed }
-
-// String returns Kafka's name of p, such as "PREFIXED", or "PatternType(99)" for an
-// unknown value.
-func (p PatternType) String() string { return patternTypeNames.String("PatternType", int(p)) }
-
-// MarshalText returns the name of p. An unknown value is an error.
-func (p PatternType) MarshalText() ([]byte, error) {
-	return patternTypeNames.MarshalText("PatternType", int(p))
-}
-
-// UnmarshalText parses text as [ParsePatternType] does. On error p is unchanged.
-func (p *PatternType) UnmarshalText(text []byte) error {
-	v, err := ParsePatternType(string(text))
-	if err == nil {
-		*p = v
-	}
-	return err
-}
 
 // Pattern is the part of an ACL that selects resources: those of one type with a given
 // name, with a given prefix, or all of them. The zero Pattern covers nothing. Patterns

@@ -52,8 +52,8 @@ func (s Semantics) String() string {
 	return strings.ReplaceAll(strings.ToLower(semanticsNames[s]), "_", "-")
 }
 
-// IsKafkaExact reports whether s gives the answers of the authorizer of some release of Kafka.
-func (s Semantics) IsKafkaExact() bool { return s == KafkaExact || s == KafkaExact44 }
+// isKafkaExact reports whether s gives the answers of the authorizer of some release of Kafka.
+func (s Semantics) isKafkaExact() bool { return s == KafkaExact || s == KafkaExact44 }
 
 // Config is the configuration of a [Store]. The zero Config is usable: Documented semantics, no
 // super users, deny by default. principal.ParseSettings reads a broker's super.users and

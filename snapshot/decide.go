@@ -23,11 +23,13 @@ func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 		switch {
 		case v.standing == nobody:
 			return Decision{generation: v.generation}
+		case v.standing == nowhere:
+			return Decision{generation: v.generation, reason: NoHost}
 		case v.standing == super:
 			return Decision{generation: v.generation, reason: SuperUser}
 		case !v.ready:
 			return Decision{generation: v.generation, reason: NotReady}
-		case v.semantics.IsKafkaExact():
+		case v.semantics.isKafkaExact():
 			if d, ok := v.kafkaDecide(op, t, name); ok {
 				return d
 			}

@@ -16,6 +16,9 @@ func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
 	switch {
 	case v.standing == nobody || ops.ValidateByType(op, t) != nil:
 		return d
+	case v.standing == nowhere:
+		d.reason = NoHost
+		return d
 	case v.standing == super:
 		d.reason = SuperUser
 		return d
@@ -23,7 +26,7 @@ func (v *View) decideAny(op ops.Operation, t resource.Type) Decision {
 		d.reason = NotReady
 		return d
 	}
-	if v.semantics.IsKafkaExact() {
+	if v.semantics.isKafkaExact() {
 		if reason, ok := v.kafkaAny(op, t); ok {
 			d.reason = reason
 			return d
@@ -52,32 +55,8 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 		}
 		prefixes += n.prefixes.Len()
 	}
-	a := anyName{view: v, bit: bit, typ: t}
-	if prefixes >= scalarValues {
-		a.takeDenied()
-	}
-	for _, s := range v.documented {
-		n := s.of(t)
-		if n == nil {
-			continue
-		}
-		if n.wild.grants&bit != 0 && a.leavesBelow("") {
-			return MatchingAllow
-		}
-		found := false
-		n.prefixes.EachMarked(phash.Marks(bit), func(prefix string, r ruling) bool {
-			found = r.open()&bit != 0 && a.leavesBelow(prefix)
-			return !found
-		})
-		if !found {
-			n.literals.EachMarked(phash.Marks(bit), func(name string, r ruling) bool {
-				found = r.open()&bit != 0 && name != "" && !a.deniesLiteral(name)
-				return !found
-			})
-		}
-		if found {
-			return MatchingAllow
-		}
+	if v.leavesOpen(bit, t, prefixes >= scalarValues) {
+		return MatchingAllow
 	}
 	if v.defaultTo == DefaultAllow && v.leavesUncovered(t) {
 		return DefaultAllow
@@ -85,12 +64,79 @@ func (v *View) exactAny(bit ops.Set, t resource.Type) Reason {
 	return DefaultDeny
 }
 
+// leavesOpen reports whether some name that an ALLOW covers is not denied. The caller handles
+// the DENY of LITERAL "*". exhausted means that the denied prefixes may be as many as the
+// characters that can follow one.
+func (v *View) leavesOpen(bit ops.Set, t resource.Type, exhausted bool) (found bool) {
+	s := v.search(documentedAny, v.documented, bit, t)
+	a := anyName{scopes: v.documented, bit: bit, typ: t}
+	if exhausted {
+		if s.recall() {
+			return s.answer
+		}
+		a.takeDenied()
+	}
+	for _, scope := range v.documented {
+		n := scope.of(t)
+		if n == nil {
+			continue
+		}
+		found = n.wild.grants&bit != 0 && a.leavesBelow("")
+		if !found {
+			n.prefixes.EachMarked(phash.Marks(bit), func(prefix string, r ruling) bool {
+				found = r.open()&bit != 0 && a.leavesBelow(prefix)
+				return !found && s.goesOn()
+			})
+		}
+		if !found && !s.known {
+			n.literals.EachMarked(phash.Marks(bit), func(name string, r ruling) bool {
+				found = r.open()&bit != 0 && name != "" && !a.denies(name, true)
+				return !found && s.goesOn()
+			})
+		}
+		if found || s.known {
+			break
+		}
+	}
+	return s.ends(found)
+}
+
+// mayGrant reports whether an ALLOW of one of the scopes grants an operation on a resource of
+// type t, apart from those that a DENY on the same pattern overrides. No other ACL is visited.
+func mayGrant(scopes []*scope, bit ops.Set, t resource.Type) bool {
+	if bit == 0 {
+		return false
+	}
+	for _, s := range scopes {
+		n := s.of(t)
+		if n == nil {
+			continue
+		}
+		found := n.wild.open()&bit != 0
+		look := func(_ string, r ruling) bool {
+			found = found || r.open()&bit != 0
+			return !found
+		}
+		if !found {
+			n.prefixes.EachMarked(phash.Marks(bit), look)
+		}
+		if !found {
+			n.literals.EachMarked(phash.Marks(bit), look)
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
 // anyName looks for names that the ACLs of a subject do not deny.
 type anyName struct {
-	view  *View
-	bit   ops.Set
-	typ   resource.Type
-	taken *takenNames // the denied names; nil as long as that is not needed
+	scopes []*scope
+	bit    ops.Set
+	typ    resource.Type
+	least  int         // the length of the shortest PREFIXED pattern that counts, in bytes
+	taken  *takenNames // the denied names; nil as long as that is not needed
 }
 
 // leavesBelow reports whether some name that begins with prefix is not denied. Unless a is
@@ -103,19 +149,17 @@ func (a *anyName) leavesBelow(prefix string) bool {
 	return !a.denies(prefix, false)
 }
 
-func (a *anyName) deniesLiteral(name string) bool { return a.denies(name, true) }
-
 // denies reports whether a PREFIXED deny covers name or, if literals is set, a LITERAL one.
 // The caller handles LITERAL "*".
 func (a *anyName) denies(name string, literals bool) bool {
-	for _, s := range a.view.documented {
+	for _, s := range a.scopes {
 		n := s.of(a.typ)
 		if n == nil {
 			continue
 		}
 		start := phash.NewPrefixes()
 		for i := n.covering(0, name, 0, a.bit); i < len(n.lengths); i = n.covering(i+1, name, 0, a.bit) {
-			if n.prefixed(&start, name, n.lengths[i].bytes).refuses&a.bit != 0 {
+			if bytes := n.lengths[i].bytes; bytes >= a.least && n.prefixed(&start, name, bytes).refuses&a.bit != 0 {
 				return true
 			}
 		}
@@ -129,7 +173,7 @@ func (a *anyName) denies(name string, literals bool) bool {
 // takeDenied collects all denied names, which makes the search exhaustive.
 func (a *anyName) takeDenied() {
 	a.taken = newTakenNames()
-	for _, s := range a.view.documented {
+	for _, s := range a.scopes {
 		s.of(a.typ).each(func(r ruling) bool {
 			if r.refuses&a.bit != 0 {
 				a.taken.add(r.record)
@@ -151,13 +195,17 @@ func (v *View) leavesUncovered(t resource.Type) bool {
 	case patterns.prefixes.Len() < scalarValues:
 		return patterns.get(resource.PrefixedPattern(t, "")).record == nil
 	}
+	s := v.search(uncoveredAny, []*scope{v.covered}, 0, t)
+	if s.recall() {
+		return s.answer
+	}
 	taken := newTakenNames()
 	patterns.each(func(r ruling) bool {
 		taken.add(r.record)
 		return true
 	})
 	taken.sort()
-	return taken.leavesBelow("")
+	return s.ends(taken.leavesBelow(""))
 }
 
 // takenNames is a set of names: single names, and all names with certain prefixes.

@@ -3,7 +3,6 @@ package snapshot
 import (
 	"cmp"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/google/btree"
@@ -242,9 +241,9 @@ func (r *record) beginsBefore(c claim) bool {
 // kafkaAny decides a by-type check as the default method of Kafka's Authorizer interface does.
 // ok is false if Kafka throws.
 //
-// It first checks a fixed name, so that default allow counts. Then it walks over all ACLs of
-// the type, without regard to implied operations, and looks for an allowed pattern that no
-// denied one dominates.
+// It first checks a fixed name, so that default allow counts. Then Kafka walks over all ACLs
+// of the type, without regard to implied operations, and looks for an allowed pattern that no
+// denied one dominates; here only what is allowed is visited.
 //
 // Source: Kafka's Authorizer.authorizeByResourceType.
 func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
@@ -256,44 +255,55 @@ func (v *View) kafkaAny(op ops.Operation, t resource.Type) (_ Reason, ok bool) {
 	if d := v.decide(op, t, probe); d.Allowed() {
 		return d.reason, true
 	}
-	written := ops.SetOf(op, ops.All)
-	taken := newTakenNames()
-	var allowed []*record
-	ends := false // a DENY on LITERAL "*" ends the walk
 	for _, s := range v.scopes {
-		s.of(t).each(func(said ruling) bool {
-			r := said.record
-			if r.allow&written != 0 {
-				allowed = append(allowed, r)
-			}
-			switch {
-			case r.deny&written == 0:
-			case r.isWildcard():
-				ends = true
-			case r.name != "" || r.pattern == resource.Literal: // Kafka never looks for PREFIXED ""
-				taken.add(r)
-			}
-			return true
-		})
+		if n := s.of(t); n != nil && n.wild.refuses&q.bit != 0 {
+			// This DENY ends the walk. Kafka may throw before it meets it; the documented
+			// answer is the same.
+			return MatchingDeny, true
+		}
 	}
-	taken.sort()
 	switch {
-	case ends:
-		// Kafka may throw before it meets that ACL; the documented answer is the same.
-		return MatchingDeny, true
 	case v.walkMeetsMalformed(t):
 		return DefaultDeny, false
-	case slices.ContainsFunc(allowed, (*record).isWildcard), slices.ContainsFunc(allowed, taken.spares):
+	case v.kafkaLeavesOpen(op, t):
 		return MatchingAllow, true
 	}
 	return DefaultDeny, true
 }
 
-// spares reports whether no denied pattern dominates that of r in Kafka's sense: a LITERAL
-// pattern dominates only the LITERAL pattern of the same name.
-func (t *takenNames) spares(r *record) bool {
-	_, taken := t.literals[r.name]
-	return !t.takesPrefixOf(r.name) && !(taken && r.pattern == resource.Literal)
+// kafkaLeavesOpen reports whether some pattern that is allowed is dominated by no denied one
+// in Kafka's sense: a LITERAL pattern dominates only itself, and nobody looks for PREFIXED "".
+// The caller handles the DENY of LITERAL "*".
+func (v *View) kafkaLeavesOpen(op ops.Operation, t resource.Type) (found bool) {
+	s := v.search(kafkaAny, v.scopes, ops.SetOf(op), t)
+	a := anyName{scopes: v.scopes, bit: s.bit, typ: t, least: 1}
+	written := ops.SetOf(op, ops.All)
+	allows := func(r ruling) bool { return r.record != nil && r.record.allow&written != 0 }
+	for _, scope := range v.scopes {
+		n := scope.of(t)
+		if n == nil {
+			continue
+		}
+		// A DENY on the same pattern dominates, so that the marks miss nothing, except on
+		// PREFIXED "".
+		found = allows(n.wild) || allows(n.get(resource.PrefixedPattern(t, "")))
+		if !found {
+			n.prefixes.EachMarked(phash.Marks(s.bit), func(prefix string, r ruling) bool {
+				found = allows(r) && !a.denies(prefix, false)
+				return !found && s.goesOn()
+			})
+		}
+		if !found && !s.known {
+			n.literals.EachMarked(phash.Marks(s.bit), func(name string, r ruling) bool {
+				found = allows(r) && !a.denies(name, true)
+				return !found && s.goesOn()
+			})
+		}
+		if found || s.known {
+			break
+		}
+	}
+	return s.ends(found)
 }
 
 func (c claim) before(o claim) bool { return compareOnPattern(c, o) < 0 }
@@ -309,7 +319,7 @@ func (v *View) walkMeetsMalformed(t resource.Type) (meets bool) {
 		for variant := range r.all() {
 			host := variant.who.host
 			meets = meets || host == acl.WildcardHost || host == v.hostText ||
-				v.semantics == KafkaExact44 && acl.ParseHost(host).Kind() == acl.HostNetwork && acl.ParseHost(host).Contains(v.host)
+				v.semantics == KafkaExact44 && acl.ParseHost(host).Network().IsValid() && acl.ParseHost(host).Contains(v.host)
 		}
 		return !meets
 	})

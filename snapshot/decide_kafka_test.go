@@ -126,7 +126,7 @@ func TestMalformedBesideTheDeny(t *testing.T) {
 			if test.throws {
 				want = documented
 			}
-			d := store.Check(snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}, ops.Read, resource.Group, "ab")
+			d := store.Load().Check(snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("10.0.0.1")}, ops.Read, resource.Group, "ab")
 			if by, _ := d.Binding(); d.Reason() != snapshot.MatchingDeny || by != want {
 				t.Errorf("beside %v: %v, want %v", test.malformed, d, want)
 			}

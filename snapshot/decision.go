@@ -17,13 +17,14 @@ const (
 	DefaultDeny   Reason = iota // no ACL matched
 	NotReady                    // the first load is not complete, and the subject is not a super user
 	MatchingDeny                // a DENY matched
+	NoHost                      // the subject has a principal and no valid address, so that no DENY can be compared with it
 	MatchingAllow               // an ALLOW matched and no DENY did
 	DefaultAllow                // no ACL covers the resource, and Config.AllowIfNoACL is set
 	SuperUser                   // the subject is a super user
 )
 
 var reasonNames = enum.Names{
-	"default deny", "not ready", "matching deny", "matching allow", "default allow", "super user",
+	"default deny", "not ready", "matching deny", "no host", "matching allow", "default allow", "super user",
 }
 
 // String returns the reason in words, such as "matching deny", or "Reason(99)" for an unknown
@@ -109,17 +110,4 @@ type Request struct {
 	Operation ops.Operation
 	Type      resource.Type
 	Name      string
-}
-
-// NewRequest returns the check of op on the resource that p names. A check is about one resource,
-// so p must be LITERAL and of a concrete type; for others Kafka throws an
-// IllegalArgumentException. On error the result is the zero Request.
-func NewRequest(op ops.Operation, p resource.Pattern) (Request, error) {
-	switch {
-	case p.PatternType != resource.Literal:
-		return Request{}, fmt.Errorf("a check is about one resource: pattern type %v is for ACLs and filters, expected LITERAL", p.PatternType)
-	case !p.Type.IsConcrete():
-		return Request{}, fmt.Errorf("a check is about one resource: type %v is not one, expected one of %v", p.Type, resource.Types())
-	}
-	return Request{Operation: op, Type: p.Type, Name: p.Name}, nil
 }

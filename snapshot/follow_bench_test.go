@@ -65,7 +65,7 @@ func BenchmarkWatch(b *testing.B) {
 func BenchmarkMatching(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		store := newStore(b, snapshot.Config{}, flat(n)...)
-		ofOneTopic := acl.Filter{Pattern: resource.PatternFilter{Type: resource.Topic, PatternType: resource.PatternAny}, Entry: acl.AnyEntry}
+		ofOneTopic := acl.Filter{Pattern: resource.PatternFilter{Type: resource.Topic, PatternType: resource.PatternAny}, Entry: acl.AnyBinding.Entry}
 		search := func(b *testing.B, i int) {
 			name := fmt.Sprint("foo-bar35_resource-", 1+i*7919%(n/10)/10*10)
 			ofOneTopic.Pattern.Name = &name

@@ -28,8 +28,8 @@ func (m *management) replay() {
 	for _, r := range m.log {
 		apply(m.t, fresh, r)
 	}
-	if !sameBindings(fresh.Load(), before) || !maps.Equal(maps.Collect(fresh.Load().AllIDs()), m.ids) {
-		m.t.Fatalf("the log ends in %v, want %v", maps.Collect(fresh.Load().AllIDs()), m.ids)
+	if !sameBindings(fresh.Load(), before) || !maps.Equal(fresh.Load().AllIDs(), m.ids) {
+		m.t.Fatalf("the log ends in %v, want %v", fresh.Load().AllIDs(), m.ids)
 	}
 }
 

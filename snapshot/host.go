@@ -43,20 +43,20 @@ func (k hostKey) deniesOnly() bool { return k.kind == unreadable || k.kind == pe
 // keyOf returns the key of an entry's host. ok is false if no client's address can match the
 // host in any semantics.
 func keyOf(host acl.Host) (key hostKey, ok bool) {
-	switch host.Kind() {
-	case acl.HostEverywhere:
+	switch {
+	case host.IsEverywhere():
 		return hostKey{}, true
-	case acl.HostOneAddress:
+	case host.Addr().IsValid():
 		key = hostKey{addr: host.Addr(), bits: wholeAddress}
 		if !host.IsJavaText() {
 			key.kind = foreign
 		}
 		return key, true
-	case acl.HostNetwork:
+	case host.Network().IsValid():
 		return networkKey(host.Network()), true
-	case acl.HostLinkNetwork:
+	case host.IsLinkNetwork():
 		return hostKey{kind: perBroker}, true
-	case acl.HostUnreadable:
+	case host.FailsClosed():
 		return hostKey{kind: unreadable}, true
 	}
 	return hostKey{}, false

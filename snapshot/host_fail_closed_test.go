@@ -38,12 +38,12 @@ func TestDenyFailsClosed(t *testing.T) {
 				store := newStore(t, snapshot.Config{Semantics: semantics}, everyone, refusal, grant)
 				for _, client := range []string{"10.9.9.9", "::1", "fe80::1%eth0"} {
 					subject := snapshot.Subject{Principal: alice.Principal, Host: netip.MustParseAddr(client)}
-					d := store.Check(subject, ops.Read, acltest.Topic("a").Type, "a")
+					d := store.Load().Check(subject, ops.Read, acltest.Topic("a").Type, "a")
 					assert.Equal(t, denied, !d.Allowed(), "from %s", client)
 					if b, named := d.Binding(); assert.True(t, named) && denied {
 						assert.Equal(t, refusal, b, "the decision names the ACL as it was written")
 					}
-					assert.False(t, store.Check(subject, ops.Read, acltest.Topic("b").Type, "b").Allowed(), "an ALLOW of such a host")
+					assert.False(t, store.Load().Check(subject, ops.Read, acltest.Topic("b").Type, "b").Allowed(), "an ALLOW of such a host")
 				}
 			})
 		}
@@ -75,7 +75,7 @@ func TestDenyFailsClosedThroughChanges(t *testing.T) {
 	check := func() {
 		t.Helper()
 		for _, op := range []ops.Operation{ops.Read, ops.Write} {
-			require.Equal(t, !denies(op), store.Check(alice, op, acltest.Topic("a").Type, "a").Allowed(), "%v", op)
+			require.Equal(t, !denies(op), store.Load().Check(alice, op, acltest.Topic("a").Type, "a").Allowed(), "%v", op)
 		}
 	}
 	for _, size := range []int{1, 3} { // one change a transaction, and several

@@ -44,7 +44,7 @@ func TestNetworksOfEveryLength(t *testing.T) {
 					t.Helper()
 					compared++
 					subject := snapshot.Subject{Principal: principal.User("alice"), Host: client}
-					d := store.Check(subject, ops.Read, resource.Topic, "a")
+					d := store.Load().Check(subject, ops.Read, resource.Topic, "a")
 					require.Equal(t, allowed, d.Allowed(), "%v/%d, asked from %v", addr, bits, client)
 				}
 				ask := func(allowed bool) {

@@ -52,8 +52,8 @@ func ParseID(s string) (ID, error) {
 // String returns id as Kafka prints it: 22 characters of URL-safe base64.
 func (id ID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
-// ErrNoIDs says that an id was used with a store that does not keep ids.
-var ErrNoIDs = errors.New("the store keeps no ids: set Config.KeepIDs")
+// errNoIDs says that an id was used with a store that does not keep ids.
+var errNoIDs = errors.New("the store keeps no ids: set Config.KeepIDs")
 
 // identities has the ids of the bindings. Each binding has one or more. The zero value is
 // empty.
@@ -97,18 +97,8 @@ func (n *Snapshot) ByID(id ID) (b acl.Binding, ok bool) {
 }
 
 // IDs yields the ids of b, sorted. It yields nothing if b is not in the snapshot or the store
-// does not keep ids.
+// does not keep ids. With [Snapshot.All] it gives the content of a snapshot of a metadata log.
 func (n *Snapshot) IDs(b acl.Binding) iter.Seq[ID] { return n.ids.of(b) }
-
-// AllIDs yields every id with its binding, sorted by binding, then id. A snapshot of a metadata
-// log has the same content.
-func (n *Snapshot) AllIDs() iter.Seq2[ID, acl.Binding] {
-	return func(yield func(ID, acl.Binding) bool) {
-		if n.ids.sorted != nil {
-			n.ids.sorted.Ascend(func(at identified) bool { return yield(at.id, at.binding) })
-		}
-	}
-}
 
 // AddID applies a log record that adds b with the id, and reports whether it changed anything.
 // It is an error, as in [Tx.Add], if b is not valid, if id is zero, or if the store does not
@@ -138,7 +128,7 @@ func (tx *Tx) AddID(id ID, b acl.Binding) bool {
 func (tx *Tx) validateID(id ID, b acl.Binding) error {
 	switch {
 	case !tx.next.keepsIDs:
-		return ErrNoIDs
+		return errNoIDs
 	case id == ID{}:
 		return &acl.InvalidError{Field: "id", Msg: "it is zero: expected the id of a record of the log"}
 	}

@@ -24,14 +24,17 @@ type WriteOptions struct {
 	// hosts that Kafka never matches: addresses that are not written as Java prints them
 	// ([acl.HostAddress]) and, before KafkaExact44, networks.
 	Strict bool
+	// MetadataVersion, if it is not zero, makes Create refuse what a cluster with this
+	// metadata version refuses: networks before 4.4-IV1.
+	MetadataVersion acl.MetadataVersion
 	// DryRun returns the results and changes nothing.
 	DryRun bool
 }
 
 // CreateResult is the result of [Store.Create] for one binding.
 type CreateResult struct {
-	Code    ops.ErrorCode // ops.None, or ops.InvalidRequest
-	Err     error         // an *acl.InvalidError, or nil; its text is the message of the response
+	Code    ops.ErrorCode // ops.None, ops.InvalidRequest, or for a network ops.UnsupportedVersion
+	Err     error         // an *acl.InvalidError, or nil; it has the message of Kafka's response
 	Existed bool          // the binding existed, or was earlier in the list; in Kafka this is a success
 	ID      ID            // with Config.KeepIDs, an id of the binding; a dry run does not keep it
 }
@@ -50,15 +53,22 @@ type DeletedACL struct {
 	IDs     []ID
 }
 
-// LimitError says that a call would change more than 10,000 bindings, Kafka's limit. The call
-// changed nothing.
-type LimitError struct {
-	Code  ops.ErrorCode // with which Kafka answers each item: ops.PolicyViolation to create, ops.InvalidRequest to delete
-	Limit int
+// RefusedError says that a call as a whole is refused. It changed nothing. One of Limit and Source
+// is set.
+type RefusedError struct {
+	// Code is the error code for each item of an answer. If the store follows a source, it is
+	// ops.PolicyViolation. Beyond Kafka's limit it is Kafka's: ops.PolicyViolation to create, and
+	// ops.InvalidRequest to delete.
+	Code   ops.ErrorCode
+	Limit  int    // Kafka's limit of the bindings that one call may change, if it would change more; else 0
+	Source string // what the store follows ([Store.Follow]), if that is the reason; else ""
 }
 
-// Error says how many bindings one call may change.
-func (e *LimitError) Error() string {
+// Error says why the call is refused. It contains Source, which may not be for clients.
+func (e *RefusedError) Error() string {
+	if e.Source != "" {
+		return fmt.Sprintf("the store follows %s: change the ACLs there", e.Source)
+	}
 	return fmt.Sprintf("too many ACLs for one call: it would change more than %d: divide it", e.Limit)
 }
 
@@ -67,15 +77,15 @@ var errDryRun = errors.New("dry run")
 
 // Create adds the bindings of list that are valid ([acl.Binding.ValidateNew]), in one
 // transaction, and returns a result for each, in their order. A binding that exists already is
-// neither an error nor a change. If more than 10,000 bindings are new, there are no results,
-// and the error is a [*LimitError].
+// neither an error nor a change. If more than 10,000 bindings are new, or if the store follows a
+// source, there are no results, and the error is a [*RefusedError].
 //
 // Source: Kafka's AclApis.handleCreateAcls and AclControlManager.createAcls.
 func (s *Store) Create(list []acl.Binding, options WriteOptions) ([]CreateResult, error) {
 	results := make([]CreateResult, len(list))
 	for i, b := range list {
 		if err := s.validateNew(b, options); err != nil {
-			results[i] = CreateResult{Code: ops.InvalidRequest, Err: err}
+			results[i] = CreateResult{Code: codeOf(err), Err: err}
 		}
 	}
 	err := s.write(options, func(tx *Tx) error {
@@ -88,7 +98,7 @@ func (s *Store) Create(list []acl.Binding, options WriteOptions) ([]CreateResult
 				created++
 			}
 			if created > maxRecords {
-				return &LimitError{Code: ops.PolicyViolation, Limit: maxRecords}
+				return &RefusedError{Code: ops.PolicyViolation, Limit: maxRecords}
 			}
 			if !tx.next.keepsIDs {
 				continue
@@ -106,17 +116,25 @@ func (s *Store) Create(list []acl.Binding, options WriteOptions) ([]CreateResult
 	return results, nil
 }
 
+// codeOf returns the code of an error of validation.
+func codeOf(err error) ops.ErrorCode {
+	if invalid, ok := errors.AsType[*acl.InvalidError](err); ok {
+		return invalid.Code()
+	}
+	return ops.InvalidRequest
+}
+
 func (s *Store) validateNew(b acl.Binding, options WriteOptions) error {
 	if !options.Strict {
-		return b.ValidateNew()
+		return b.ValidateNew(options.MetadataVersion)
 	}
-	if err := b.ValidateStrict(); err != nil {
+	if err := b.ValidateStrict(options.MetadataVersion); err != nil {
 		return err
 	}
 	host := b.Entry.Host
 	semantics, parsed := s.Load().semantics, acl.ParseHost(host)
-	isForeign := parsed.Kind() == acl.HostOneAddress && !parsed.IsJavaText()
-	if semantics.IsKafkaExact() && isForeign || semantics == KafkaExact && parsed.Kind() == acl.HostNetwork {
+	isForeign := parsed.Addr().IsValid() && !parsed.IsJavaText()
+	if semantics.isKafkaExact() && isForeign || semantics == KafkaExact && parsed.Network().IsValid() {
 		return &acl.InvalidError{Field: "host", Msg: fmt.Sprintf("Kafka compares text, and prints no address as %s: expected one like %q or %q, or %q for all",
 			enum.Quote(host), "10.0.0.1", "0:0:0:0:0:0:0:1", acl.WildcardHost)}
 	}
@@ -138,7 +156,8 @@ func (s *Store) Describe(f acl.Filter) ([]acl.Binding, error) {
 // Delete removes the bindings that the filters select, in one transaction, and returns a result
 // for each filter, in their order. All filters see the bindings from before the call, so
 // several filters may report the same binding. If they select more than 10,000 bindings
-// together, there are no results, and the error is a [*LimitError].
+// together, or if the store follows a source, there are no results, and the error is a
+// [*RefusedError].
 //
 // Source: Kafka's AclApis.handleDeleteAcls and AclControlManager.deleteAcls.
 func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResult, error) {
@@ -153,7 +172,7 @@ func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResu
 			for b := range tx.view().Matching(f) {
 				selected[b] = struct{}{}
 				if len(selected) > maxRecords {
-					return &LimitError{Code: ops.InvalidRequest, Limit: maxRecords}
+					return &RefusedError{Code: ops.InvalidRequest, Limit: maxRecords}
 				}
 				results[i].Deleted = append(results[i].Deleted, DeletedACL{b, slices.Collect(tx.next.IDs(b))})
 			}

@@ -37,7 +37,7 @@ func TestCreate(t *testing.T) {
 		there, good, {}, good, doubtful,
 		acltest.Allow("bob", ops.Read, acltest.Topic("a")),
 		acltest.Allow("User:bob", ops.Read, acltest.Topic("")),
-		acltest.Allow("User:bob", ops.Read, acltest.Topic(strings.Repeat("x", acl.MaxTextLength+1))),
+		acltest.Allow("User:bob", ops.Read, acltest.Topic(strings.Repeat("x", 1<<15))),
 		acltest.Allow("User:bob", ops.Create, resource.LiteralPattern(resource.Cluster, "prod")),
 	}
 	for _, strict := range []bool{true, false} {
@@ -103,7 +103,7 @@ func TestWriteLimits(t *testing.T) {
 	}
 	wantLimit := func(n int, err error, code ops.ErrorCode) {
 		t.Helper()
-		var limit *snapshot.LimitError
+		var limit *snapshot.RefusedError
 		assert.Equal(t, 0, n, "got %d results, %v", n, err)
 		require.ErrorAs(t, err, &limit, "got %d results, %v", n, err)
 		assert.Equal(t, code, limit.Code, "got %d results, %v", n, err)
@@ -148,7 +148,7 @@ func TestDelete(t *testing.T) {
 	match.Pattern = resource.PatternFilter{Type: resource.Any, PatternType: resource.PatternMatch, Name: &name}
 	unknown := acl.AnyBinding
 	unknown.Entry.Operation = 99
-	filters := []acl.Filter{acl.FilterOf(a), unknown, match, {Pattern: resource.AnyPattern, Entry: acl.EntryFilter{Operation: ops.Read, Permission: acl.Deny}}, acl.FilterOf(a)}
+	filters := []acl.Filter{acl.FilterOf(a), unknown, match, {Pattern: acl.AnyBinding.Pattern, Entry: acl.EntryFilter{Operation: ops.Read, Permission: acl.Deny}}, acl.FilterOf(a)}
 	dry, err := store.Delete(filters, snapshot.WriteOptions{DryRun: true})
 	require.NoError(t, err, "the dry run failed, or was none")
 	require.Same(t, before, store.Load(), "the dry run failed, or was none")
@@ -250,17 +250,19 @@ func TestReplace(t *testing.T) {
 // TestTemplatesAreTakenBack adds what a template makes to ACLs of others, asks what
 // it was made for, and removes it again.
 func TestTemplatesAreTakenBack(t *testing.T) {
-	for template := acl.Producer; template <= acl.StreamsApplication; template++ {
+	for _, template := range []string{
+		"PRODUCER", "IDEMPOTENT_PRODUCER", "TRANSACTIONAL_PRODUCER", "CONSUMER", "CONNECT_WORKER", "SOURCE_CONNECTOR", "SINK_CONNECTOR", "CONNECT_REPORTER", "STREAMS_APPLICATION",
+	} {
 		args := acl.TemplateArgs{Principals: []string{"User:alice", "User:carol"}, Topics: []string{"in"}}
 		switch template {
-		case acl.TransactionalProducer:
+		case "TRANSACTIONAL_PRODUCER":
 			args.TransactionalIDs = []string{"tx"}
-		case acl.Consumer, acl.ConnectWorker:
+		case "CONSUMER", "CONNECT_WORKER":
 			args.Groups = []string{"g"}
-		case acl.SinkConnector, acl.StreamsApplication:
+		case "SINK_CONNECTOR", "STREAMS_APPLICATION":
 			args.Name = "app"
 		}
-		list, err := template.Bindings(args)
+		list, err := acl.TemplateBindings(template, args)
 		require.NoError(t, err)
 		for seed := range 50 {
 			store := snapshot.NewStore(snapshot.Config{})

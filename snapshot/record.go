@@ -71,11 +71,6 @@ func (r *record) patternOf() resource.Pattern {
 	return resource.Pattern{Type: r.typ, PatternType: r.pattern, Name: r.name}
 }
 
-// isWildcard reports whether r is on LITERAL "*".
-func (r *record) isWildcard() bool {
-	return r.pattern == resource.Literal && r.name == resource.Wildcard
-}
-
 func (r *record) binding(op ops.Operation, permission acl.PermissionType) acl.Binding {
 	return acl.Binding{
 		Pattern: r.patternOf(),

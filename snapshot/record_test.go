@@ -58,7 +58,7 @@ func TestVariantsAgainstModel(t *testing.T) {
 				}
 				if rapid.IntRange(0, 4).Draw(t, "of one permission") == 0 {
 					permission := rapid.SampledFrom([]acl.PermissionType{acl.Allow, acl.Deny}).Draw(t, "gone")
-					tx.RemoveMatching(acl.Filter{Pattern: resource.AnyPattern, Entry: acl.EntryFilter{Operation: ops.Any, Permission: permission}})
+					tx.RemoveMatching(acl.Filter{Pattern: acl.AnyBinding.Pattern, Entry: acl.EntryFilter{Operation: ops.Any, Permission: permission}})
 					acls = slices.DeleteFunc(acls, func(b acl.Binding) bool { return b.Entry.Permission == permission })
 				}
 				return nil

@@ -58,19 +58,6 @@ func TestByTypeEndsAtTheFirstDeny(t *testing.T) {
 	wantDecision(t, store.Load().CheckAny(alice, ops.Read, resource.Topic), snapshot.MatchingDeny)
 }
 
-func TestNewRequestRefuses(t *testing.T) {
-	for _, p := range []resource.Pattern{acltest.Topics("a"), {}, {Type: resource.Any, PatternType: resource.Literal, Name: "a"}} {
-		t.Run(fmt.Sprint(p), func(t *testing.T) {
-			r, err := snapshot.NewRequest(ops.Read, p)
-			require.Error(t, err)
-			assert.Equal(t, snapshot.Request{}, r)
-		})
-	}
-	r, err := snapshot.NewRequest(ops.Read, acltest.Topic("a"))
-	require.NoError(t, err)
-	assert.Equal(t, snapshot.Request{Operation: ops.Read, Type: resource.Topic, Name: "a"}, r)
-}
-
 // TestNamedACLByUTF16 orders every two of some principals as Java does: characters
 // beyond the BMP before U+E000, and behind everything else.
 func TestNamedACLByUTF16(t *testing.T) {
@@ -82,7 +69,7 @@ func TestNamedACLByUTF16(t *testing.T) {
 				subject.Groups = []principal.Principal{principal.User(second), principal.User(first)}
 				want := acltest.Deny("User:"+first, ops.Read, acltest.Topic("a"))
 				store := newStore(t, snapshot.Config{}, acltest.Deny("User:"+second, ops.Read, acltest.Topic("a")), want)
-				wantDecision(t, store.Check(subject, ops.Read, resource.Topic, "a"), snapshot.MatchingDeny, want)
+				wantDecision(t, store.Load().Check(subject, ops.Read, resource.Topic, "a"), snapshot.MatchingDeny, want)
 			}
 		})
 	}

@@ -20,6 +20,7 @@ type Snapshot struct {
 	records    recordSet
 	bindings   int
 	index      index
+	memo       *anyMemo // all snapshots of a store share it
 
 	// The next fields are for the management of ACLs; checks do not read them.
 	history  *history // all snapshots of a store share it

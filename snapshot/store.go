@@ -21,6 +21,7 @@ type Store struct {
 	config  Config
 	writing sync.Mutex  // held while a transaction runs
 	recent  recentNames // guarded by writing
+	source  string      // what the store follows, or ""; guarded by writing
 	current atomic.Pointer[Snapshot]
 	waiting waiters // for the next snapshot
 }
@@ -29,7 +30,7 @@ type Store struct {
 // super users, until its first transaction: see Config.AwaitInitialLoad. An unknown
 // Semantics value counts as Documented.
 func NewStore(config Config) *Store {
-	if !config.Semantics.IsKafkaExact() {
+	if !config.Semantics.isKafkaExact() {
 		config.Semantics = Documented
 	}
 	s := &Store{config: config}
@@ -38,9 +39,9 @@ func NewStore(config Config) *Store {
 	for _, p := range config.SuperUsers {
 		first.superUsers[p.String()] = struct{}{}
 	}
-	first.history = new(history)
+	first.history, first.memo = new(history), newAnyMemo()
 	first.keepsIDs = config.KeepIDs
-	first.index.keepsBelow = config.Semantics.IsKafkaExact()
+	first.index.keepsBelow = config.Semantics.isKafkaExact()
 	if config.AllowIfNoACL {
 		first.defaultTo = DefaultAllow
 		first.index.keepsCovered = true
@@ -95,8 +96,45 @@ func (s *Store) Check(subject Subject, op ops.Operation, t resource.Type, name s
 // patterns change, it also costs one step for each length that these patterns have. One
 // transaction in a few thousand changes takes a few milliseconds more: it sorts the changes
 // since the last search (see [Snapshot.Matching]).
+//
+// If the store follows a source ([Store.Follow]), Update does not run change, and the error is a
+// [*RefusedError].
 func (s *Store) Update(change func(tx *Tx) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.source != "" {
+		return &RefusedError{Code: ops.PolicyViolation, Source: s.source}
+	}
 	return s.publish(change, !s.config.AwaitInitialLoad)
+}
+
+// Follow makes source the only one that changes the ACLs of the store, and returns the function
+// that does so: it is [Store.Update] for the program that follows the source. From now on all other
+// writes are refused with a [*RefusedError]: Update, UpdateIf, Replace, Create and Delete. What
+// they wrote would be lost, DENY entries too, when the source changes next.
+//
+// For the same reason Follow returns an error if the store has ACLs already, or follows another
+// source. So call it before anything else fills the store. It may be called again with the same
+// source. A store follows its source for as long as it exists.
+//
+// source names the source in errors, such as "the file /etc/acls.txt". It must not be empty.
+func (s *Store) Follow(source string) (update func(change func(tx *Tx) error) error, err error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	switch {
+	case source == "":
+		return nil, errors.New("the source of a store has no name")
+	case s.source != "" && s.source != source:
+		return nil, fmt.Errorf("the store follows %s, and cannot follow %s too: each would drop the ACLs of the other", s.source, source)
+	case s.source == "" && s.begin().bindings > 0:
+		return nil, fmt.Errorf("the store has ACLs from elsewhere, which would be lost if it followed %s: follow it with a new store", source)
+	}
+	s.source = source
+	return func(change func(tx *Tx) error) error {
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		return s.publish(change, !s.config.AwaitInitialLoad)
+	}, nil
 }
 
 // UpdateIf is [Store.Update] on condition that generation is still the one in force. Otherwise
@@ -136,14 +174,14 @@ func (e *ConflictError) Error() string {
 //
 // Source: Kafka's ClusterMetadataAuthorizer.completeInitialLoad.
 func (s *Store) CompleteInitialLoad() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	// The transaction changes nothing, so it cannot fail.
 	_ = s.publish(func(*Tx) error { return nil }, true)
 }
 
+// publish runs a transaction. The caller holds s.writing.
 func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-
 	old := s.begin()
 	tx := newTx(old, &s.recent)
 	defer tx.close()
@@ -172,7 +210,7 @@ func (s *Store) publish(change func(tx *Tx) error, makeReady bool) error {
 type BindingError struct {
 	Index   int // the number of calls of Tx.Add and Tx.AddID before this one
 	Binding acl.Binding
-	Err     error // an *acl.InvalidError, or ErrNoIDs
+	Err     error // an *acl.InvalidError, or that the store keeps no ids
 }
 
 // Error names the binding by its index and says what is wrong with it.

@@ -71,33 +71,39 @@ func TestZeroValuesDeny(t *testing.T) {
 		"view, by type":                view.CheckAny(ops.Read, resource.Topic),
 		"session, by type":             session.CheckAny(ops.Read, resource.Topic),
 		"session, batch":               session.CheckBatch(nil, make([]snapshot.Request, 1))[0],
-		"store":                        store.Check(alice, ops.Read, resource.Topic, "a"),
+		"store":                        store.Load().Check(alice, ops.Read, resource.Topic, "a"),
 		"store, session":               store.Session(alice).Check(ops.Read, resource.Topic, "a"),
 		"snapshot":                     snap.Check(alice, ops.Read, resource.Topic, "a"),
 		"snapshot, by type":            snap.CheckAny(alice, ops.Read, resource.Topic),
-		"subject":                      open.Check(snapshot.Subject{}, ops.Read, resource.Topic, "a"),
+		"subject":                      open.Load().Check(snapshot.Subject{}, ops.Read, resource.Topic, "a"),
 		"subject, by type":             open.Load().CheckAny(snapshot.Subject{}, ops.Read, resource.Topic),
-		"subject without an address":   open.Check(snapshot.Subject{Principal: alice.Principal}, ops.Read, resource.Topic, "a"),
-		"subject without a principal":  open.Check(snapshot.Subject{Host: alice.Host}, ops.Read, resource.Topic, "a"),
+		"subject without an address":   open.Load().Check(snapshot.Subject{Principal: alice.Principal}, ops.Read, resource.Topic, "a"),
+		"subject without a principal":  open.Load().Check(snapshot.Subject{Host: alice.Host}, ops.Read, resource.Topic, "a"),
 		"request":                      open.Session(alice).CheckBatch(nil, make([]snapshot.Request, 1))[0],
-		"resource type of a filter":    open.Check(alice, ops.Read, resource.Any, "a"),
-		"resource type out of range":   open.Check(alice, ops.Read, resource.Type(99), "a"),
-		"resource type below range":    open.Check(alice, ops.Read, resource.Type(-1), "a"),
-		"operation out of range":       open.Check(alice, ops.Operation(16), resource.Topic, "a"),
-		"operation below range":        open.Check(alice, ops.Operation(-128), resource.Topic, "a"),
+		"resource type of a filter":    open.Load().Check(alice, ops.Read, resource.Any, "a"),
+		"resource type out of range":   open.Load().Check(alice, ops.Read, resource.Type(99), "a"),
+		"resource type below range":    open.Load().Check(alice, ops.Read, resource.Type(-1), "a"),
+		"operation out of range":       open.Load().Check(alice, ops.Operation(16), resource.Topic, "a"),
+		"operation below range":        open.Load().Check(alice, ops.Operation(-128), resource.Topic, "a"),
 		"by type, operation of filter": open.Load().CheckAny(alice, ops.Any, resource.Topic),
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.False(t, d.Allowed(), "zero or senseless %s: %v", name, d)
 		})
 	}
-	wantDecision(t, open.Check(alice, ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, everyone)
+	wantDecision(t, open.Load().Check(alice, ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, everyone)
+	nowhere := snapshot.Subject{Principal: alice.Principal}
+	wantDecision(t, open.Load().Check(nowhere, ops.Read, resource.Topic, "a"), snapshot.NoHost)
+	wantDecision(t, open.Load().CheckAny(nowhere, ops.Read, resource.Topic), snapshot.NoHost)
+	assert.False(t, open.Session(nowhere).View().MayAllow(ops.Read, resource.Topic), "without an address")
+	assert.Equal(t, "denied (no host)", open.Check(nowhere, ops.Read, resource.Topic, "a").String())
+	wantDecision(t, open.Load().Check(snapshot.Subject{Host: alice.Host}, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
 	assert.Equal(t, 0, snap.Len(), "a zero snapshot holds something")
 	assert.Empty(t, slices.Collect(snap.All()), "a zero snapshot holds something")
 	assert.False(t, snap.Has(everyone), "a zero snapshot holds something")
 	assert.Equal(t, uint64(0), store.Load().Generation(), "a zero snapshot holds something")
 	require.NoError(t, store.Update(func(tx *snapshot.Tx) error { tx.Add(everyone); return nil }))
-	wantDecision(t, store.Check(alice, ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, everyone)
+	wantDecision(t, store.Load().Check(alice, ops.Read, resource.Topic, "a"), snapshot.MatchingAllow, everyone)
 }
 
 func TestReadiness(t *testing.T) {
@@ -105,11 +111,11 @@ func TestReadiness(t *testing.T) {
 	admin := snapshot.Subject{Principal: principal.User("admin"), Host: alice.Host}
 
 	store := snapshot.NewStore(super)
-	wantDecision(t, store.Check(alice, ops.Read, resource.Topic, "a"), snapshot.NotReady)
+	wantDecision(t, store.Load().Check(alice, ops.Read, resource.Topic, "a"), snapshot.NotReady)
 	wantDecision(t, store.Load().CheckAny(alice, ops.Read, resource.Topic), snapshot.NotReady)
-	wantDecision(t, store.Check(admin, ops.Read, resource.Topic, "a"), snapshot.SuperUser)
+	wantDecision(t, store.Load().Check(admin, ops.Read, resource.Topic, "a"), snapshot.SuperUser)
 	add(t, store) // an empty first load is a load
-	wantDecision(t, store.Check(alice, ops.Read, resource.Topic, "a"), snapshot.DefaultAllow)
+	wantDecision(t, store.Load().Check(alice, ops.Read, resource.Topic, "a"), snapshot.DefaultAllow)
 
 	super.AwaitInitialLoad = true
 	store = snapshot.NewStore(super)
@@ -204,15 +210,15 @@ func TestGroupsAndSuperUsers(t *testing.T) {
 	groupDeny := acltest.Deny("Group:ops", ops.Write, acltest.Topic("a"))
 	own := acltest.Allow("User:alice", ops.All, acltest.Topic("a"))
 	store := newStore(t, snapshot.Config{}, groupAllow, groupDeny, own)
-	wantDecision(t, store.Check(member, ops.Write, resource.Topic, "a"), snapshot.MatchingDeny, groupDeny)
-	wantDecision(t, store.Check(member, ops.Delete, resource.Topic, "a"), snapshot.MatchingAllow, own)
-	wantDecision(t, store.Check(alice, ops.Write, resource.Topic, "a"), snapshot.MatchingAllow, own)
-	wantDecision(t, store.Check(bob, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
+	wantDecision(t, store.Load().Check(member, ops.Write, resource.Topic, "a"), snapshot.MatchingDeny, groupDeny)
+	wantDecision(t, store.Load().Check(member, ops.Delete, resource.Topic, "a"), snapshot.MatchingAllow, own)
+	wantDecision(t, store.Load().Check(alice, ops.Write, resource.Topic, "a"), snapshot.MatchingAllow, own)
+	wantDecision(t, store.Load().Check(bob, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
 
 	everything := acltest.Deny(principal.Wildcard, ops.All, acltest.Topic("*"))
 	store = newStore(t, snapshot.Config{SuperUsers: []principal.Principal{{Type: "Group", Name: "ops"}, principal.User("*")}}, everything)
-	wantDecision(t, store.Check(member, ops.Write, resource.Topic, "a"), snapshot.SuperUser)
-	wantDecision(t, store.Check(alice, ops.Write, resource.Topic, "a"), snapshot.MatchingDeny, everything)
+	wantDecision(t, store.Load().Check(member, ops.Write, resource.Topic, "a"), snapshot.SuperUser)
+	wantDecision(t, store.Load().Check(alice, ops.Write, resource.Topic, "a"), snapshot.MatchingDeny, everything)
 
 	// The caller's slices are its own.
 	session := store.Session(member)
@@ -222,7 +228,7 @@ func TestGroupsAndSuperUsers(t *testing.T) {
 	// The text of this principal is that of User:a, but it is another one.
 	split := snapshot.Subject{Principal: principal.Principal{Type: "User:a", Name: "b"}, Host: alice.Host}
 	store = newStore(t, snapshot.Config{}, acltest.Allow("User:a:b", ops.Read, acltest.Topic("a")))
-	wantDecision(t, store.Check(split, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
+	wantDecision(t, store.Load().Check(split, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
 }
 
 // TestNamedACL pins which of several matching ACLs a decision names.
@@ -241,8 +247,8 @@ func TestNamedACL(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v", tt), func(t *testing.T) {
 			for range 2 {
-				wantDecision(t, newStore(t, snapshot.Config{}, tt.acls...).Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.documented)
-				wantDecision(t, newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, tt.acls...).Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.kafka)
+				wantDecision(t, newStore(t, snapshot.Config{}, tt.acls...).Load().Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.documented)
+				wantDecision(t, newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, tt.acls...).Load().Check(alice, ops.Read, resource.Topic, "abc"), snapshot.MatchingAllow, tt.kafka)
 				slices.Reverse(tt.acls)
 			}
 		})
@@ -251,7 +257,7 @@ func TestNamedACL(t *testing.T) {
 	emoji, private := acltest.Deny("User:\U0001F600", ops.Read, acltest.Topic("a")), acltest.Deny("User:\ue000", ops.Read, acltest.Topic("a"))
 	both := alice
 	both.Groups = []principal.Principal{principal.User("\U0001F600"), principal.User("\ue000")}
-	wantDecision(t, newStore(t, snapshot.Config{}, private, emoji).Check(both, ops.Read, resource.Topic, "a"), snapshot.MatchingDeny, emoji)
+	wantDecision(t, newStore(t, snapshot.Config{}, private, emoji).Load().Check(both, ops.Read, resource.Topic, "a"), snapshot.MatchingDeny, emoji)
 }
 
 // TestNamesThatKafkaLoopsOn asks what sends Kafka's authorizer into an endless
@@ -279,10 +285,10 @@ func TestNamesThatKafkaLoopsOn(t *testing.T) {
 func TestStarName(t *testing.T) {
 	denied := acltest.Deny(principal.Wildcard, ops.Read, resource.LiteralPattern(resource.Group, "*"))
 	allowed := acltest.Allow("User:alice", ops.Read, resource.PrefixedPattern(resource.Group, "*"))
-	wantDecision(t, newStore(t, snapshot.Config{}, denied, allowed).Check(alice, ops.Read, resource.Group, "*a"), snapshot.MatchingDeny, denied)
-	wantDecision(t, newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, denied, allowed).Check(alice, ops.Read, resource.Group, "*a"), snapshot.MatchingAllow, allowed)
+	wantDecision(t, newStore(t, snapshot.Config{}, denied, allowed).Load().Check(alice, ops.Read, resource.Group, "*a"), snapshot.MatchingDeny, denied)
+	wantDecision(t, newStore(t, snapshot.Config{Semantics: snapshot.KafkaExact}, denied, allowed).Load().Check(alice, ops.Read, resource.Group, "*a"), snapshot.MatchingAllow, allowed)
 	// PREFIXED "*" is no wildcard in either.
-	wantDecision(t, newStore(t, snapshot.Config{}, allowed).Check(alice, ops.Read, resource.Group, "a"), snapshot.DefaultDeny)
+	wantDecision(t, newStore(t, snapshot.Config{}, allowed).Load().Check(alice, ops.Read, resource.Group, "a"), snapshot.DefaultDeny)
 }
 
 func TestHosts(t *testing.T) {
@@ -339,7 +345,7 @@ func TestHosts(t *testing.T) {
 			t.Run(fmt.Sprintf("%q from %s in %v", tt.host, tt.client, semantics), func(t *testing.T) {
 				store := newStore(t, snapshot.Config{Semantics: semantics}, from(tt.host))
 				subject := snapshot.Subject{Principal: alice.Principal, Host: netip.MustParseAddr(tt.client)}
-				assert.Equal(t, want, store.Check(subject, ops.Read, resource.Topic, "a").Allowed())
+				assert.Equal(t, want, store.Load().Check(subject, ops.Read, resource.Topic, "a").Allowed())
 				assert.Equal(t, want, store.Session(subject).CheckAny(ops.Read, resource.Topic).Allowed(), "by type")
 			})
 		}
@@ -353,12 +359,12 @@ func TestHosts(t *testing.T) {
 	store := newStore(t, snapshot.Config{}, acls...)
 	subject := snapshot.Subject{Principal: alice.Principal, Host: netip.IPv6Loopback()}
 	for range spellings {
-		d := store.Check(subject, ops.Read, resource.Topic, "a")
+		d := store.Load().Check(subject, ops.Read, resource.Topic, "a")
 		b, ok := d.Binding()
 		require.True(t, ok, "got %v", d)
 		require.NoError(t, store.Update(func(tx *snapshot.Tx) error { tx.Remove(b); return nil }))
 	}
-	wantDecision(t, store.Check(subject, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
+	wantDecision(t, store.Load().Check(subject, ops.Read, resource.Topic, "a"), snapshot.DefaultDeny)
 }
 
 // TestConcurrentReadersSeeWholeTransactions flips between two sets of ACLs, in

@@ -15,7 +15,7 @@ import (
 // them is.
 //
 // A subject without a principal or without a valid address is denied everything, because no
-// DENY could be compared with it.
+// DENY could be compared with it. Without an address alone, the reason is [NoHost].
 type Subject struct {
 	Principal principal.Principal
 	Groups    []principal.Principal // further principals, as a principal builder may add them; Kafka itself has none
@@ -37,6 +37,7 @@ type standing uint8
 
 const (
 	nobody   standing = iota // denied everything
+	nowhere                  // denied everything, because its address is not valid
 	ordinary                 // the ACLs decide
 	wildcard                 // ordinary, but its name is User:*, for which Kafka throws
 	super                    // allowed everything
@@ -45,7 +46,11 @@ const (
 // identify returns the identity of s.
 func (n *Snapshot) identify(s *Subject) identity {
 	id := identity{host: s.Host.Unmap()}
-	if s.Principal.IsZero() || !s.Host.IsValid() {
+	switch {
+	case s.Principal.IsZero():
+		return id
+	case !s.Host.IsValid():
+		id.standing = nowhere
 		return id
 	}
 	id.standing = ordinary

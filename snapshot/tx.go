@@ -84,7 +84,7 @@ func (tx *Tx) RemoveMatching(f acl.Filter) []acl.Binding {
 // change. The cost is that of the changes, one step for each binding, and memory for the
 // list; filling an empty store costs no more than adding the bindings.
 func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
-	if tx.Len() == 0 {
+	if tx.next.bindings == 0 {
 		for b := range list {
 			tx.Add(b)
 		}
@@ -110,21 +110,18 @@ func (tx *Tx) Replace(list iter.Seq[acl.Binding]) {
 // Documented. To change between Documented and KafkaExact costs as much as loading all
 // bindings; to change between two releases of Kafka costs nothing.
 func (tx *Tx) SetSemantics(s Semantics) {
-	if !s.IsKafkaExact() {
+	if !s.isKafkaExact() {
 		s = Documented
 	}
 	tx.next.semantics = s
-	if x := &tx.next.index; x.keepsBelow != s.IsKafkaExact() {
-		fresh := index{keepsCovered: x.keepsCovered, keepsBelow: s.IsKafkaExact()}
+	if x := &tx.next.index; x.keepsBelow != s.isKafkaExact() {
+		fresh := index{keepsCovered: x.keepsCovered, keepsBelow: s.isKafkaExact()}
 		for r := range tx.view().records.from(firstRecord) {
 			fresh.change(tx.edit, nil, r)
 		}
 		tx.next.index = fresh
 	}
 }
-
-// Len returns the number of bindings, including the changes made so far.
-func (tx *Tx) Len() int { return tx.next.bindings }
 
 // set adds or removes b. It returns the record that has b, or had it, and whether anything
 // changed.

@@ -5,6 +5,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -42,7 +43,7 @@ func (n *Snapshot) verify() error {
 	}
 	bindings := 0
 	for i, r := range list {
-		bindings += r.allow.Len() + r.deny.Len()
+		bindings += bits.OnesCount16(uint16(r.allow)) + bits.OnesCount16(uint16(r.deny))
 		switch {
 		case r.allow|r.deny == 0 || r.variants != nil || r.who == nil:
 			return fmt.Errorf("record %d is %+v", i, r)
@@ -207,12 +208,20 @@ func (i *identities) verify(n *Snapshot) error {
 	}
 	named := make(map[acl.Binding]bool)
 	ids := 0
-	for id, b := range n.AllIDs() {
-		if got, ok := n.ByID(id); !ok || got != b || !n.Has(b) {
-			return fmt.Errorf("id %v of %v is of %v, which is there: %t", id, b, got, n.Has(b))
+	var wrong error
+	check := func(at identified) bool {
+		if got, ok := n.ByID(at.id); !ok || got != at.binding || !n.Has(at.binding) {
+			wrong = fmt.Errorf("id %v of %v is of %v, which is there: %t", at.id, at.binding, got, n.Has(at.binding))
 		}
-		named[b] = true
+		named[at.binding] = true
 		ids++
+		return wrong == nil
+	}
+	if i.sorted != nil {
+		i.sorted.Ascend(check)
+	}
+	if wrong != nil {
+		return wrong
 	}
 	if ids != i.bindings.Len() || n.keepsIDs && len(named) != n.bindings {
 		return fmt.Errorf("%d ids of %d bindings, in a table of %d for %d", ids, len(named), i.bindings.Len(), n.bindings)

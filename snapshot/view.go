@@ -21,6 +21,7 @@ type View struct {
 	covered    *scope
 	malformed  *scope
 	below      *belowStar
+	memo       *anyMemo
 
 	holders []*holder // one for each of the identity's texts; nil if no ACL names it
 	// scopes has the ACLs that are for the subject, in the semantics of the snapshot. It is
@@ -41,7 +42,7 @@ type View struct {
 func (n *Snapshot) resolve(id *identity, before *View) *View {
 	v := &View{
 		identity: id, generation: n.generation, ready: n.ready, semantics: n.semantics, defaultTo: n.defaultTo,
-		covered: n.index.covered, malformed: n.index.malformed, below: n.index.below,
+		covered: n.index.covered, malformed: n.index.malformed, below: n.index.below, memo: n.memo,
 	}
 	if before != nil && before.semantics == n.semantics && before.stillHolds(n) {
 		v.holders, v.scopes, v.documented = before.holders, before.scopes, before.documented
@@ -54,7 +55,7 @@ func (n *Snapshot) resolve(id *identity, before *View) *View {
 	}
 	v.scopes = id.scopes(v.holders, n.semantics)
 	v.documented = v.scopes
-	if n.semantics.IsKafkaExact() {
+	if n.semantics.isKafkaExact() {
 		v.documented = id.scopes(v.holders, Documented)
 	}
 	v.setAlone()
@@ -63,7 +64,7 @@ func (n *Snapshot) resolve(id *identity, before *View) *View {
 
 // setAlone sets alone and names from the other fields.
 func (v *View) setAlone() {
-	v.alone = v.standing == ordinary && v.ready && !v.semantics.IsKafkaExact() && len(v.scopes) <= 1
+	v.alone = v.standing == ordinary && v.ready && !v.semantics.isKafkaExact() && len(v.scopes) <= 1
 	if v.alone && len(v.scopes) == 1 {
 		v.names = v.scopes[0].types
 	}
@@ -126,13 +127,31 @@ func (v *View) Check(op ops.Operation, t resource.Type, name string) Decision {
 // consider implied operations and probes the name "hardcode".
 //
 // What [ops.ValidateByType] refuses is denied to everyone. The number of steps usually grows
-// with the logarithm of the number of the subject's ACLs. ALLOW entries that a DENY of another
-// of its principals or hosts overrides are visited one by one; in KafkaExact all its ACLs are.
+// with the logarithm of the number of the subject's ACLs, in every semantics. Only if DENY
+// entries on other patterns override more than a few of its ALLOW entries are these visited
+// one by one; the answer is then remembered until the subject's ACLs of the type change.
 func (v *View) CheckAny(op ops.Operation, t resource.Type) Decision {
 	if v.identity == nil {
 		return Decision{}
 	}
 	return v.decideAny(op, t)
+}
+
+// MayAllow reports whether an ALLOW of the subject, its being a super user, or the default
+// may allow op on a resource of type t. If not, Check denies op on every resource of the
+// type. Unlike CheckAny it considers implied operations in every semantics, and no DENY except
+// on the pattern of the ALLOW. The number of steps grows with the logarithm of the number of
+// the subject's ACLs.
+func (v *View) MayAllow(op ops.Operation, t resource.Type) bool {
+	switch {
+	case v.identity == nil || v.standing == nobody || v.standing == nowhere || !t.IsConcrete():
+		return false
+	case v.standing == super || v.defaultTo == DefaultAllow:
+		return true
+	case !v.ready:
+		return false
+	}
+	return mayGrant(v.scopes, bitOf(op), t) || mayGrant(v.documented, bitOf(op), t)
 }
 
 // Allowed reports whether [View.Check] allows.

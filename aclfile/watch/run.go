@@ -49,8 +49,10 @@ type Options struct {
 
 // Run applies the file at path to store once it has been unchanged for Options.Quiet,
 // and again whenever it changes, until ctx is done. It then returns the cause. It
-// returns another error only if it cannot start: without a Report, or if the system
-// cannot create a watcher.
+// returns another error only if it cannot start: without a Report, if the system cannot create a
+// watcher, or if the store cannot follow the file (see [aclfile.Follow]): it has other ACLs,
+// or follows something else. From the start nothing but Run and aclfile.Apply of the same file
+// changes the store.
 //
 // Run blocks; none of its goroutines are left when it returns. Only one Run should
 // watch a file for a store. Memory grows with the file while it is loaded.
@@ -64,12 +66,16 @@ func Run(ctx context.Context, store *snapshot.Store, path string, options Option
 	if options.Poll <= 0 {
 		options.Poll = DefaultPoll
 	}
+	applyFile, err := aclfile.Follow(store, path)
+	if err != nil {
+		return fmt.Errorf("watch: %w", err)
+	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
 	defer watcher.Close()
-	f := follower{Options: options, store: store, path: path, watcher: watcher, due: time.NewTimer(options.Quiet), unwatched: map[string]string{}}
+	f := follower{Options: options, applyFile: applyFile, path: path, watcher: watcher, due: time.NewTimer(options.Quiet), unwatched: map[string]string{}}
 	defer f.due.Stop()
 	return f.run(ctx)
 }
@@ -77,7 +83,7 @@ func Run(ctx context.Context, store *snapshot.Store, path string, options Option
 // follower is the state of one Run.
 type follower struct {
 	Options
-	store     *snapshot.Store
+	applyFile func(aclfile.Checksums) error
 	path      string
 	watcher   *fsnotify.Watcher
 	unwatched map[string]string // the reported reason why a folder cannot be watched, by folder
@@ -164,7 +170,7 @@ func (f *follower) apply() {
 	}
 	f.pending = false
 	f.seen = stampOf(f.path) // before it is read, so that later changes are noticed
-	err := aclfile.Apply(f.store, f.path, checksums)
+	err := f.applyFile(checksums)
 	var sum *aclfile.ChecksumError
 	if !quiet && f.Checksums == aclfile.ChecksumOptional && errors.As(err, &sum) && sum.Missing {
 		f.changed() // it is still being written

@@ -339,6 +339,24 @@ func TestRunSaysWhatItCannotWatch(t *testing.T) {
 	}
 }
 
+// TestRunNeedsAStoreOfItsOwn: a store with ACLs of another origin is not followed, and says so at
+// the start. While Run follows a file, nothing else changes the store.
+func TestRunNeedsAStoreOfItsOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "acls")
+	save(t, path, set("a", 1))
+	full := snapshot.NewStore(snapshot.Config{})
+	do(t, full.Replace(slices.Values(set("b", 1))))
+	err := watch.Run(t.Context(), full, path, watch.Options{Report: func(error) { t.Error("it has begun") }})
+	if kept := new(aclfile.ApplyError); !errors.As(err, &kept) || full.Load().Len() != 1 {
+		t.Errorf("a store with ACLs: %v", err)
+	}
+	f := follow(t, path, watch.Options{})
+	f.wantSet(set("a", 1))
+	if refused := new(snapshot.RefusedError); !errors.As(f.store.Replace(slices.Values(set("b", 1))), &refused) {
+		t.Error("another writer")
+	}
+}
+
 func TestRunNeedsAReport(t *testing.T) {
 	if err := watch.Run(t.Context(), snapshot.NewStore(snapshot.Config{}), "acls", watch.Options{}); err == nil || !strings.Contains(err.Error(), "Report") {
 		t.Errorf("Run = %v", err)

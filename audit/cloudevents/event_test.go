@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,5 +127,32 @@ func TestWriterReportsErrors(t *testing.T) {
 	}
 	if err := cloudevents.NewWriter(failingWriter{}, "").Handle(&audit.Event{}); err == nil {
 		t.Error("an empty source is accepted")
+	}
+}
+
+// TestWriterEscapes: a client chooses names. The lines may be read on a terminal, so they have
+// printable characters only, and JSON gives the name back as it is.
+func TestWriterEscapes(t *testing.T) {
+	const name = "\u009b31m\u202egnp.exe\u2066\ufeff\x7f\u0085\U000e0001"
+	var out bytes.Buffer
+	e := audit.Event{Request: snapshot.Request{Operation: ops.Read, Type: resource.Group, Name: name}, Call: audit.Call{ClientID: name}}
+	if err := cloudevents.NewWriter(&out, cluster).Handle(&e); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range strings.TrimSuffix(out.String(), "\n") {
+		if !strconv.IsPrint(r) {
+			t.Errorf("%U is not escaped", r)
+		}
+	}
+	var line struct {
+		Data struct {
+			AuthorizationInfo struct{ ResourceName string }
+			Request           struct {
+				ClientID string `json:"client_id"`
+			}
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Data.AuthorizationInfo.ResourceName != name || line.Data.Request.ClientID != name {
+		t.Errorf("%+v, %v", line, err)
 	}
 }

@@ -5,7 +5,8 @@ go 1.26.0
 require (
 	github.com/cloudevents/sdk-go/v2 v2.16.2
 	github.com/google/uuid v1.6.0
-	github.com/portcullis-authz/portcullis v0.0.0
+	github.com/portcullis-authz/portcullis v0.1.0
+	github.com/stretchr/testify v1.12.1
 )
 
 require (
@@ -16,5 +17,3 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
-
-replace github.com/portcullis-authz/portcullis => ../..

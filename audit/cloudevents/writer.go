@@ -1,17 +1,17 @@
 package cloudevents
 
 import (
-	"encoding/json"
 	"io"
 	"sync"
 
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // NewWriter returns a handler that writes each event to w as [New] makes it: in the
-// JSON format of CloudEvents, one event per line, in one call of Write. It is safe for
-// concurrent use; only one event is written at a time. Handle returns errors of New and
-// of w.
+// JSON format of CloudEvents, one event per line, in one call of Write. Characters that are
+// not printable are escaped. It is safe for concurrent use; only one event is written at a
+// time. Handle returns errors of New and of w.
 func NewWriter(w io.Writer, source string) audit.Handler { return &writer{w: w, source: source} }
 
 type writer struct {
@@ -22,11 +22,7 @@ type writer struct {
 }
 
 func (w *writer) Handle(e *audit.Event) error {
-	c, err := New(e, w.source)
-	if err != nil {
-		return err
-	}
-	line, err := json.Marshal(c)
+	line, err := Append(nil, e, w.source)
 	if err != nil {
 		return err
 	}
@@ -34,4 +30,14 @@ func (w *writer) Handle(e *audit.Event) error {
 	defer w.mu.Unlock()
 	_, err = w.w.Write(append(line, '\n'))
 	return err
+}
+
+// Append appends e as [New] makes it, as one line without a line break, and returns the
+// extended slice. Characters that are not printable are escaped.
+func Append(dst []byte, e *audit.Event, source string) ([]byte, error) {
+	c, err := New(e, source)
+	if err != nil {
+		return nil, err
+	}
+	return lines.AppendObject(dst, c) // it escapes what is not printable
 }

@@ -6,6 +6,6 @@
 //	s, err := c.Suggest(suggest.Options{})
 //
 // The suggested ACLs allow everything that the trace has allowed, plus only what those
-// operations imply, unless the caller asks for prefixes or for every host. A trace is a
-// sample: it may lack an access that is needed once a year.
+// operations imply, unless the caller asks for prefixes, for every host, or for what was
+// denied as well. A trace is a sample: it may lack an access that is needed once a year.
 package suggest

@@ -21,16 +21,22 @@ type Options struct {
 	Prefixes []resource.Pattern
 	// AnyHost makes the ACLs apply to every host.
 	AnyHost bool
+	// Denied makes the ACLs allow also what the trace denied. The log of a proxy has nothing
+	// else. A DENY in force still wins over the suggested ACLs.
+	Denied bool
 	// Semantics are the semantics with which the suggested set must allow the trace.
 	Semantics snapshot.Semantics
 }
+
+// asks reports whether the suggested ACLs are to allow q.
+func (o *Options) asks(q question) bool { return q.allowed || o.Denied }
 
 // Suggestion is a set of ACLs that allows a trace.
 type Suggestion struct {
 	// ACLs are the ACLs to create, all ALLOW, in the order of [acl.Binding.Compare]. No
 	// two for the same principal and host are redundant.
 	ACLs []acl.Binding
-	// Unresolved are the questions that the trace allowed but the ACLs do not.
+	// Unresolved are the questions that the ACLs are to allow and do not.
 	Unresolved []Unresolved
 }
 
@@ -49,7 +55,8 @@ type grant struct {
 	pattern   resource.Pattern
 }
 
-// Suggest returns ACLs for what the trace allowed to principals other than super users:
+// Suggest returns ACLs for what the trace allowed to principals other than super users, and
+// with Options.Denied for what it denied:
 // for each principal, host and resource, the operations that the others do not imply.
 // It fails only if a prefix in o is not a PREFIXED pattern that Kafka would accept.
 //
@@ -66,7 +73,7 @@ func (c *Collector) Suggest(o Options) (Suggestion, error) {
 	grants := make(map[grant]ops.Set)
 	refused := make(map[question]string)
 	for q := range c.questions {
-		if !q.allowed || q.byType {
+		if !o.asks(q) || q.byType {
 			continue
 		}
 		g, reason := o.grantFor(q)
@@ -85,7 +92,7 @@ func (c *Collector) Suggest(o Options) (Suggestion, error) {
 	slices.SortFunc(s.ACLs, acl.Binding.Compare)
 	s.ACLs = withoutRedundant(s.ACLs)
 	var err error
-	s.Unresolved, err = c.unresolved(s.ACLs, o.Semantics, refused)
+	s.Unresolved, err = c.unresolved(s.ACLs, &o, refused)
 	if err != nil {
 		return Suggestion{}, err
 	}
@@ -164,15 +171,15 @@ func withoutRedundant(acls []acl.Binding) []acl.Binding {
 }
 
 // unresolved checks the questions against a store with only these ACLs.
-func (c *Collector) unresolved(acls []acl.Binding, semantics snapshot.Semantics, refused map[question]string) ([]Unresolved, error) {
-	store := snapshot.NewStore(snapshot.Config{Semantics: semantics})
+func (c *Collector) unresolved(acls []acl.Binding, o *Options, refused map[question]string) ([]Unresolved, error) {
+	store := snapshot.NewStore(snapshot.Config{Semantics: o.Semantics})
 	if err := store.Replace(slices.Values(acls)); err != nil {
 		return nil, err
 	}
 	n := store.Load()
 	var list []Unresolved
 	for q := range c.questions {
-		if !q.allowed || c.decide(n, q).Allowed() {
+		if !o.asks(q) || c.decide(n, q).Allowed() {
 			continue
 		}
 		reason := refused[q]

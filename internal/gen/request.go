@@ -64,12 +64,12 @@ func Question(src Source, acls []acl.Binding) (refmodel.Subject, refmodel.Reques
 func near(src Source, host string) (netip.Addr, bool) {
 	h := acl.ParseHost(host)
 	addr := h.Addr()
-	if h.Kind() == acl.HostNetwork {
+	if h.Network().IsValid() {
 		network := h.Network()
 		first := network.Addr()
 		return Pick(src, []netip.Addr{first, last(network), first.Prev(), last(network).Next()}), true
 	}
-	if h.Kind() != acl.HostOneAddress {
+	if !h.Addr().IsValid() {
 		return addr, false
 	}
 	return Pick(src, []netip.Addr{addr, addr.Unmap(), netip.AddrFrom16(addr.As16()), addr.WithZone("eth1"), addr.Next()}), true

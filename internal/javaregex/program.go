@@ -89,7 +89,7 @@ func checkRegular(n *node) error {
 		construct = constructPossessive
 	}
 	if construct != "" {
-		return &Error{n.offset, construct, construct + ": it needs backtracking, see Backtracking"}
+		return &Error{n.offset, construct, construct + ": it needs backtracking, see DefaultMaxSteps"}
 	}
 	for _, sub := range n.subs {
 		if err := checkRegular(sub); err != nil {

@@ -58,6 +58,8 @@ type Config struct {
 	KerberosConfig string
 	// Properties are added to those of the brokers, and override them.
 	Properties map[string]string
+	// Plugins are Java files with classes that the Properties name, as for [Compile].
+	Plugins []string
 	// LogLevel is the level of the brokers' log; "" means "info".
 	LogLevel string
 	// Loggers are the levels of single loggers, such as "kafka.authorizer.logger":
@@ -70,7 +72,8 @@ type Config struct {
 type Listener struct {
 	// Name is in capital letters, such as "CLIENT".
 	Name string
-	// Mechanisms are the SASL mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI.
+	// Mechanisms are the SASL mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI, and
+	// OAUTHBEARER, whose keys the Properties name.
 	// With Users and without Mechanisms it is PLAIN.
 	Mechanisms []string
 	// Users are the passwords of the users, for PLAIN and SCRAM.
@@ -116,6 +119,7 @@ type Cluster struct {
 
 	config    Config
 	folder    string
+	classes   string // the class path of the brokers
 	lib       string
 	zookeeper *process
 	zkPort    int
@@ -143,7 +147,8 @@ func Start(t testing.TB, config Config) *Cluster {
 	if config.Brokers == 0 {
 		config.Brokers = 1
 	}
-	c := &Cluster{Version: config.Version, config: config, lib: Jars(t, config.Version)}
+	c := &Cluster{config: config}
+	c.use(t, config.Version)
 	folder := temporary(t)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -170,6 +175,15 @@ func Start(t testing.TB, config Config) *Cluster {
 }
 
 var errPortTaken = errors.New("a port is taken")
+
+// use makes the cluster run with the jars of a version.
+func (c *Cluster) use(t testing.TB, version string) {
+	t.Helper()
+	c.Version, c.lib = version, Jars(t, version)
+	if c.classes = classPath(c.lib); len(c.config.Plugins) > 0 {
+		c.classes = Compile(t, version, c.config.Plugins...)
+	}
+}
 
 // usesZooKeeper reports whether the version runs with ZooKeeper.
 func (c *Cluster) usesZooKeeper() bool { return !AtLeast(c.Version, "3.3") }
@@ -276,7 +290,7 @@ func (c *Cluster) jvm(name string, options []string, tool string, args ...string
 		return nil, err
 	}
 	defer log.Close()
-	return launch("java", slices.Concat(options, []string{"-cp", classPath(c.lib), class}, args), nil, nil, log, log)
+	return launch("java", slices.Concat(options, []string{"-cp", c.classes, class}, args), nil, nil, log, log)
 }
 
 // format creates the broker's folder, with the SCRAM users.
@@ -311,7 +325,7 @@ func (c *Cluster) tool(tool string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	jvm := slices.Concat(quick, []string{quiet, "-Xmx256m", "-cp", classPath(c.lib), class}, args)
+	jvm := slices.Concat(quick, []string{quiet, "-Xmx256m", "-cp", c.classes, class}, args)
 	result, err := run("java", jvm, nil, nil, toolLimit)
 	if err == nil && result.Status != 0 {
 		err = errors.New(result.String())
@@ -444,6 +458,16 @@ func (b *Broker) Address(listener string) string {
 	return "127.0.0.1:" + strconv.Itoa(port)
 }
 
+// Configuration returns the broker's server.properties.
+func (b *Broker) Configuration(t testing.TB) string {
+	t.Helper()
+	text, err := b.properties()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // Kill ends the broker with SIGKILL, as a power failure would.
 func (b *Broker) Kill() {
 	if b.p != nil {
@@ -473,6 +497,25 @@ func (b *Broker) Restart(t testing.TB) {
 	b.Kill()
 	if err := errors.Join(b.launch(), b.ready(1)); err != nil {
 		t.Fatalf("broker %d: %v", b.Node, err)
+	}
+}
+
+// Upgrade stops all brokers and starts them again as another version of Kafka, with the same
+// data and ports. The features of the cluster, such as metadata.version, keep their levels.
+func (c *Cluster) Upgrade(t testing.TB, version string) {
+	t.Helper()
+	c.use(t, version)
+	for _, b := range c.Brokers {
+		b.Stop(t)
+	}
+	for _, b := range c.Brokers {
+		text, err := b.properties()
+		if err := errors.Join(err, os.WriteFile(b.path(".properties"), []byte(text), 0o600), b.launch()); err != nil {
+			t.Fatalf("broker %d: %v", b.Node, err)
+		}
+	}
+	if err := c.ready(); err != nil {
+		t.Fatal(err)
 	}
 }
 

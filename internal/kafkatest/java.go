@@ -89,8 +89,14 @@ const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 // the JVM, if any, the name of the class, and its arguments.
 func Java(t testing.TB, version string, files []string, stdin string, args ...string) Result {
 	t.Helper()
+	return JavaWithin(t, toolLimit, version, files, stdin, args...)
+}
+
+// JavaWithin is [Java] for a program that may run for so long.
+func JavaWithin(t testing.TB, limit time.Duration, version string, files []string, stdin string, args ...string) Result {
+	t.Helper()
 	classes := Compile(t, version, files...)
-	result, err := run("java", slices.Concat(quick, []string{quiet, "-Xmx256m", "-cp", classes}, args), nil, strings.NewReader(stdin), toolLimit)
+	result, err := run("java", slices.Concat(quick, []string{quiet, "-Xmx256m", "-cp", classes}, args), nil, strings.NewReader(stdin), limit)
 	if err != nil {
 		t.Fatalf("java %q: %v\n%v", args, err, result)
 	}
@@ -116,7 +122,7 @@ func Tool(t testing.TB, version, stdin, tool string, args ...string) Result {
 }
 
 // tools lists the classes of each tool, with the first version that has the class,
-// newest first.
+// newest first. It is data: the packages of one tool tell nothing about those of another.
 var tools = map[string][]struct{ since, class string }{
 	"kafka-acls":                      {{"4.0", "org.apache.kafka.tools.AclCommand"}, {"0", "kafka.admin.AclCommand"}},
 	"kafka-broker-api-versions":       {{"4.0", "org.apache.kafka.tools.BrokerApiVersionsCommand"}, {"0", "kafka.admin.BrokerApiVersionsCommand"}},
@@ -135,6 +141,7 @@ var tools = map[string][]struct{ since, class string }{
 	"kafka-get-offsets":               {{"3.7", "org.apache.kafka.tools.GetOffsetShell"}, {"0", "kafka.tools.GetOffsetShell"}},
 	"kafka-groups":                    {{"4.0", "org.apache.kafka.tools.GroupsCommand"}},
 	"kafka-leader-election":           {{"3.8", "org.apache.kafka.tools.LeaderElectionCommand"}, {"0", "kafka.admin.LeaderElectionCommand"}},
+	"kafka-dump-log":                  {{"4.4", "org.apache.kafka.tools.DumpLogSegments"}, {"0", "kafka.tools.DumpLogSegments"}},
 	"kafka-log-dirs":                  {{"3.7", "org.apache.kafka.tools.LogDirsCommand"}, {"0", "kafka.admin.LogDirsCommand"}},
 	"kafka-metadata-quorum":           {{"3.7", "org.apache.kafka.tools.MetadataQuorumCommand"}, {"3.3", "kafka.admin.MetadataQuorumCommand"}},
 	"kafka-producer-perf-test":        {{"0", "org.apache.kafka.tools.ProducerPerformance"}},
@@ -193,7 +200,7 @@ func StartJVM(t testing.TB, version string, files ...string) *JVM {
 		t.Fatal(err)
 	}
 	j := &JVM{t: t, stdin: stdin, stderr: &bytes.Buffer{}, answers: bufio.NewReaderSize(stdout, 1<<16)}
-	j.p, err = launch("java", []string{quiet, "-XX:+UseSerialGC", "-Xmx512m", "-cp", classes, "Helper"}, nil, in, out, j.stderr)
+	j.p, err = launch("java", []string{quiet, "-XX:+UseSerialGC", "-Xmx1g", "-cp", classes, "Helper"}, nil, in, out, j.stderr)
 	in.Close()
 	out.Close()
 	if err != nil {

@@ -185,6 +185,8 @@ func (l *Listener) loginModule(mechanism string) string {
 	case "GSSAPI":
 		return fmt.Sprintf("com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true keyTab=%s principal=%s;",
 			quoteJAAS(l.Keytab), quoteJAAS(l.Service))
+	case "OAUTHBEARER":
+		return "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;"
 	}
 	return "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 }

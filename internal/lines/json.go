@@ -235,3 +235,14 @@ func escapedUnit(s string) (rune, bool) {
 	unit, err := strconv.ParseUint(s[2:6], 16, 16)
 	return rune(unit), err == nil
 }
+
+// Binding is an ACL as a JSON object.
+type Binding struct {
+	ResourceType string `json:"resourceType"`
+	Name         string `json:"name"`
+	PatternType  string `json:"patternType"`
+	Principal    string `json:"principal"`
+	Host         string `json:"host"`
+	Operation    string `json:"operation"`
+	Permission   string `json:"permission"`
+}

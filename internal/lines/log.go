@@ -50,7 +50,7 @@ func logAttr(a slog.Attr) slog.Attr {
 	case slog.KindString:
 		v = slog.StringValue(logText(v.String()))
 	case slog.KindAny:
-		v = slog.StringValue(logText(fmt.Sprint(v.Any())))
+		v = logAny(v.Any())
 	case slog.KindGroup:
 		group := v.Group()
 		clean := make([]slog.Attr, len(group))
@@ -60,4 +60,18 @@ func logAttr(a slog.Attr) slog.Attr {
 		v = slog.GroupValue(clean...)
 	}
 	return slog.Attr{Key: logText(a.Key), Value: v}
+}
+
+// logAny escapes a value without a kind. A list of texts remains a list, as handlers for JSON
+// show it; all others become text.
+func logAny(v any) slog.Value {
+	list, ok := v.([]string)
+	if !ok {
+		return slog.StringValue(logText(fmt.Sprint(v)))
+	}
+	clean := make([]string, len(list))
+	for i, text := range list {
+		clean[i] = logText(text)
+	}
+	return slog.AnyValue(clean)
 }

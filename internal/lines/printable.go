@@ -1,6 +1,8 @@
 package lines
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -73,56 +75,33 @@ func Cut(s string, max int) string {
 	return s[:max] + "…"
 }
 
-// AppendJSON appends JSON text to dst and escapes characters that are not printable.
-// The values of its strings do not change.
-func AppendJSON(dst, text []byte) []byte {
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		switch {
-		case r < utf8.RuneSelf && r != 0x7f || strconv.IsPrint(r):
-			dst = append(dst, text[:size]...)
-		default:
-			dst = appendEscape(dst, r)
-		}
-		text = text[size:]
+// AppendObject appends v as JSON text on one line, without a line break, and returns the
+// extended slice. Characters that are not printable are escaped; the values of strings do
+// not change.
+func AppendObject(dst []byte, v any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
 	}
-	return dst
-}
-
-func appendUnit(dst []byte, unit rune) []byte {
-	const digits = "0123456789abcdef"
-	return append(dst, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
-}
-
-// NewJSONWriter returns a writer that passes JSON text to w in the form of
-// [AppendJSON]. Each call of Write must have whole characters, as those of
-// encoding/json do.
-func NewJSONWriter(w io.Writer) io.Writer { return jsonWriter{w} }
-
-type jsonWriter struct{ w io.Writer }
-
-func (j jsonWriter) Write(text []byte) (int, error) {
-	if _, err := j.w.Write(AppendJSON(make([]byte, 0, len(text)), text)); err != nil {
-		return 0, err
-	}
-	return len(text), nil
+	return appendSafe(dst, bytes.TrimSuffix(text.Bytes(), []byte("\n"))), nil
 }
 
 // NewWriter returns a writer that passes text on to w, and escapes the characters that are
 // not printable, except tabs and line breaks: \u202e, as in JSON and in Go strings, and \x9b
-// for a byte that is no UTF-8. JSON keeps its values. It is the last gate of a program:
-// whatever it prints, a terminal shows it and does nothing else.
+// for a byte that is not UTF-8. JSON keeps its values. A program that writes all its output
+// through it cannot control a terminal.
 //
-// Each call of Write is taken for whole characters.
+// Each call of Write must have whole characters.
 func NewWriter(w io.Writer) io.Writer { return printableWriter{w} }
 
 type printableWriter struct{ w io.Writer }
 
 func (p printableWriter) Write(text []byte) (int, error) {
 	safe := text
-	if i := indexActing(text); i >= 0 {
-		safe = append(make([]byte, 0, len(text)+16), text[:i]...)
-		safe = appendSafe(safe, text[i:])
+	if bytes.ContainsFunc(text, isActing) {
+		safe = appendSafe(make([]byte, 0, len(text)+16), text)
 	}
 	if _, err := p.w.Write(safe); err != nil {
 		return 0, err
@@ -130,48 +109,29 @@ func (p printableWriter) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// actsOn reports whether a decoded character is to be escaped in the output of a program.
-func actsOn(r rune, size int) bool {
-	return r == utf8.RuneError && size <= 1 || r != '\n' && r != '\t' && !strconv.IsPrint(r)
+// isActing reports whether a character is to be escaped in the output of a program. It also
+// reports U+FFFD, which stands for a byte that is not UTF-8.
+func isActing(r rune) bool {
+	return r == utf8.RuneError || r != '\n' && r != '\t' && !strconv.IsPrint(r)
 }
 
-// indexActing returns where the first character that is to be escaped begins, or -1.
-func indexActing(text []byte) int {
-	for i := 0; i < len(text); {
-		if c := text[i]; c >= ' ' && c < 0x7f || c == '\n' || c == '\t' {
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRune(text[i:])
-		if actsOn(r, size) {
-			return i
-		}
-		i += size
-	}
-	return -1
-}
-
+// appendSafe appends text and escapes the characters that are not printable, except tabs and
+// line breaks.
 func appendSafe(dst, text []byte) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		switch {
-		case !actsOn(r, size):
+		case !isActing(r) || r == utf8.RuneError && size > 1:
 			dst = append(dst, text[:size]...)
-		case size <= 1 && r == utf8.RuneError:
+		case r == utf8.RuneError:
 			dst = fmt.Appendf(dst, `\x%02x`, text[0])
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			dst = fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
 		default:
-			dst = appendEscape(dst, r)
+			dst = fmt.Appendf(dst, `\u%04x`, r)
 		}
 		text = text[size:]
 	}
 	return dst
-}
-
-// appendEscape appends r as JSON escapes it.
-func appendEscape(dst []byte, r rune) []byte {
-	if r > 0xffff {
-		high, low := utf16.EncodeRune(r)
-		return appendUnit(appendUnit(dst, high), low)
-	}
-	return appendUnit(dst, r)
 }

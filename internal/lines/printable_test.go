@@ -40,7 +40,7 @@ func TestCharactersThatActAreEscaped(t *testing.T) {
 				assert.Equal(t, s, quoted)
 
 				var out bytes.Buffer
-				require.NoError(t, json.NewEncoder(lines.NewJSONWriter(&out)).Encode(s))
+				require.NoError(t, json.NewEncoder(lines.NewWriter(&out)).Encode(s))
 				assert.True(t, isASCII(strings.TrimSuffix(out.String(), "\n")), "%q", out.String())
 				var back string
 				require.NoError(t, json.Unmarshal(out.Bytes(), &back))

@@ -9,11 +9,14 @@ import (
 )
 
 // CheckAny answers whether the subject may do op on any resource of type t. The answer
-// names no ACL. Denials are only NotReady or DefaultDeny, and allows only SuperUser or
+// names no ACL. Denials are only NoHost, NotReady or DefaultDeny, and allows only SuperUser or
 // MatchingAllow.
 func (w World) CheckAny(s Subject, op ops.Operation, t resource.Type) Answer {
 	if s.isNobody() || !isResourceType(t) || op < ops.All || op > ops.TwoPhaseCommit {
 		return Answer{Rule: DefaultDeny}
+	}
+	if s.isNowhere() {
+		return Answer{Rule: NoHost}
 	}
 	if w.isSuper(s) {
 		return Answer{Rule: SuperUser}

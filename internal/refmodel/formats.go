@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -144,7 +145,7 @@ func nodeWords() (words []string) {
 func readLines(input string, read func(line string) ([]acl.Binding, bool)) (list []acl.Binding, ok bool) {
 	for i, line := range strings.Split(input, "\n") {
 		line = strings.TrimSuffix(line, "\r")
-		if len(line) > acl.MaxLineBytes {
+		if len(line) > lines.MaxBytes {
 			return nil, false
 		}
 		if i == 0 {

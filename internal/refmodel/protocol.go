@@ -34,6 +34,11 @@ type protocolRow struct {
 	}
 	AllOrNothing string
 	MayBeSilent  bool
+	Since        string
+	Newer        []struct {
+		Version int16
+		Since   string
+	}
 	// For people only.
 	Name, RemovedIn, Placement   string
 	Handlers, Differences, Notes []string
@@ -55,7 +60,8 @@ type protocolStep struct {
 	FallbackOf          int
 	Denied              protocolEffect
 	PerItem             bool
-	Path, Since, Note   string
+	Since               string
+	Path, Note          string
 	// For the audit log only; the model ignores these.
 	QuietDenial, QuietWhenAll bool
 }
@@ -64,6 +70,7 @@ type protocolGuard struct {
 	protocolRange
 	After         int
 	When, Configs string
+	Since, Until  string
 	Effect        protocolEffect
 }
 
@@ -174,10 +181,16 @@ func (p Protocol) Answer(a ops.Authorizer, r *ops.Request) Response {
 	row, ok := p[r.Key]
 	endpoints := map[ops.Endpoint]string{ops.Broker: "BROKER", ops.Controller: "CONTROLLER"}
 	at := endpoints[r.Endpoint]
-	if !ok || r.Version < row.MinVersion || r.Version > row.MaxVersion || !slices.Contains(row.Listeners, at) {
+	release, known := protocolReleases[r.Release]
+	for _, n := range row.Newer {
+		if n.Since > release && n.Version <= row.MaxVersion {
+			row.MaxVersion = n.Version - 1
+		}
+	}
+	if !ok || !known || row.Since > release || r.Version < row.MinVersion || r.Version > row.MaxVersion || !slices.Contains(row.Listeners, at) {
 		return Response{Error: "UNSUPPORTED_VERSION", Closed: r.Key != ops.APIVersionsKey} // ApiVersions is answered
 	}
-	e := protocolEvaluation{table: p, row: row, at: at, a: a, r: r, allowed: map[int]bool{}, answer: Response{Error: none}}
+	e := protocolEvaluation{table: p, row: row, release: release, at: at, a: a, r: r, allowed: map[int]bool{}, answer: Response{Error: none}}
 	e.list()
 	for n := 0; n <= len(row.Steps); n++ {
 		if n > 0 && !e.failed {
@@ -188,7 +201,7 @@ func (p Protocol) Answer(a ops.Authorizer, r *ops.Request) Response {
 			e.create()
 		}
 		for _, g := range row.Guards {
-			if g.After == n && !e.failed && e.inForce(g.protocolRange) {
+			if g.After == n && !e.failed && e.inForce(g.protocolRange) && g.Since <= e.release && (g.Until == "" || g.Until >= e.release) {
 				e.guard(g)
 			}
 		}
@@ -199,10 +212,14 @@ func (p Protocol) Answer(a ops.Authorizer, r *ops.Request) Response {
 
 const none = "NONE"
 
+// protocolReleases are the releases in the words of the table. They are in order as text.
+var protocolReleases = map[ops.Release]string{0: "4.4", ops.Kafka42: "4.2", ops.Kafka43: "4.3", ops.Kafka44: "4.4"}
+
 // protocolEvaluation is the evaluation of one request.
 type protocolEvaluation struct {
 	table   Protocol
 	row     protocolRow
+	release string
 	at      string
 	a       ops.Authorizer
 	r       *ops.Request
@@ -220,7 +237,7 @@ type protocolEntry struct {
 	typ      resource.Type
 	name     string
 	topic    *ops.Topic
-	of       *ops.Holder // the group or the transaction itself, or that of the topic
+	of       *ops.TopicSet // the group or the transaction itself, or that of the topic
 	config   *ops.ConfigResource
 	token    *ops.Token
 	allowed  map[int]bool
@@ -297,7 +314,7 @@ func (e *protocolEvaluation) add(entry protocolEntry, parent, index int) *protoc
 	return &entry
 }
 
-func (e *protocolEvaluation) addHolder(list, topics string, typ resource.Type, of *ops.Holder, i int, self, withTopics bool) {
+func (e *protocolEvaluation) addHolder(list, topics string, typ resource.Type, of *ops.TopicSet, i int, self, withTopics bool) {
 	var holder *protocolEntry
 	if self {
 		holder = e.add(protocolEntry{list: list, typ: typ, name: of.Name, of: of}, -1, i)
@@ -312,7 +329,7 @@ func (e *protocolEvaluation) addHolder(list, topics string, typ resource.Type, o
 // step asks the questions of one step.
 func (e *protocolEvaluation) step(n int, s protocolStep) {
 	isEntryCondition, holds := e.condition(s.When)
-	if !e.inForce(s.protocolRange) || e.allowed[s.FallbackOf] || !isEntryCondition && !holds(nil) {
+	if !e.inForce(s.protocolRange) || s.Since > e.release || e.allowed[s.FallbackOf] || !isEntryCondition && !holds(nil) {
 		return
 	}
 	required := s.Combine != "SUFFICIENT"

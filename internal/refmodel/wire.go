@@ -27,7 +27,7 @@ func Wire(p principal.Principal) []byte {
 }
 
 // ReadWire returns the principal whose wire form is at the beginning of data. ok is
-// false if Kafka throws an exception.
+// false if Kafka 4.4 throws an exception.
 //
 // Source: Kafka's generated DefaultPrincipalData.read, ByteUtils.readUnsignedVarint.
 func ReadWire(data []byte) (p principal.Principal, ok bool) {
@@ -61,7 +61,9 @@ func ReadWire(data []byte) (p principal.Principal, ok bool) {
 	}
 	p.Type, p.Name = text(), text()
 	p.TokenAuthenticated = take(1)[0] != 0
-	for fields := number(); fields > 0 && ok; fields-- {
+	fields := number()
+	ok = ok && fields >= 0 && fields <= len(data) && fields <= 10_000 // since Kafka 4.4
+	for ; fields > 0 && ok; fields-- {
 		number() // the tag
 		take(number())
 	}

@@ -47,6 +47,7 @@ const (
 	DefaultDeny   Rule = "default deny"
 	NotReady      Rule = "not ready"
 	MatchingDeny  Rule = "matching deny"
+	NoHost        Rule = "no host"
 	MatchingAllow Rule = "matching allow"
 	DefaultAllow  Rule = "default allow"
 	SuperUser     Rule = "super user"
@@ -69,6 +70,9 @@ func (a Answer) Allowed() bool {
 func (w World) Check(s Subject, r Request) Answer {
 	if s.isNobody() || r.Operation < ops.Unknown || r.Operation > ops.TwoPhaseCommit || !isResourceType(r.Type) {
 		return Answer{Rule: DefaultDeny}
+	}
+	if s.isNowhere() {
+		return Answer{Rule: NoHost}
 	}
 	if w.isSuper(s) {
 		return Answer{Rule: SuperUser}
@@ -127,11 +131,11 @@ func ruleOf(p acl.PermissionType) Rule {
 	return MatchingAllow
 }
 
-// isNobody reports whether the subject has no principal or no address, so that DENYs
-// cannot be matched.
-func (s Subject) isNobody() bool {
-	return s.Principal.Type == "" && s.Principal.Name == "" || s.Host == netip.Addr{}
-}
+// isNobody reports whether the subject has no principal, so that DENYs cannot be matched.
+func (s Subject) isNobody() bool { return s.Principal.Type == "" && s.Principal.Name == "" }
+
+// isNowhere reports whether the subject has no address, so that DENYs cannot be matched.
+func (s Subject) isNowhere() bool { return s.Host == netip.Addr{} }
 
 func (s Subject) principals() []principal.Principal {
 	return append([]principal.Principal{s.Principal}, s.Groups...)

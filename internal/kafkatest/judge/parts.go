@@ -59,6 +59,14 @@ var parts = []part{
 		},
 	},
 	{
+		name:  "reconnections",
+		text:  "Java clients of 4.4 connected through the proxy again and again for minutes, and said which cluster and which broker they expect. They never had to bootstrap again.",
+		tests: []string{"./gateway/proxy/clienttest -run TestReconnects|TestOtherCluster -args -kafka VERSION -reconnect 4m"},
+		counts: []count{
+			{"connections", regexp.MustCompile(`reconnections: (\d+) connections`)},
+		},
+	},
+	{
 		name:  "failover",
 		text:  "Three brokers and the proxy were stopped and started under load.",
 		tests: []string{"./gateway/proxy/failover -args -kafka VERSION"},

@@ -14,8 +14,8 @@ func (e *evaluation) finish() {
 	if e.api.AllOrNothing != None {
 		e.failTogether()
 	}
-	if e.untidy {
-		e.takeOut()
+	if e.hides {
+		e.removeHidden()
 	}
 	if e.api.MayBeSilent && e.r.NoResponse {
 		e.closeOnError()
@@ -88,23 +88,23 @@ func (e *evaluation) failTogether() {
 
 // takeOut withholds names, moves filtered entries out of the response, and drops the
 // topics of a group or a transaction that is itself refused.
-func (e *evaluation) takeOut() {
-	kept, holderPasses := e.out.Items[:0], true
+func (e *evaluation) removeHidden() {
+	kept, parentPasses := e.out.Items[:0], true
 	if e.filtered > 0 && !e.over {
 		e.out.Filtered = make([]Item, 0, e.filtered)
 	}
 	for i := range e.out.Items {
 		it := &e.out.Items[i]
-		if it.marks&hidesName != 0 && it.Code != None {
+		if it.flags&hidesName != 0 && it.Code != None {
 			it.NameWithheld = true
 		}
 		if it.Parent < 0 {
-			holderPasses = it.passes()
+			parentPasses = it.passes()
 		}
 		switch {
-		case it.marks&gone != 0:
+		case it.flags&gone != 0:
 			e.out.Filtered = append(e.out.Filtered, *it)
-		case !holderPasses && it.Parent >= 0:
+		case !parentPasses && it.Parent >= 0:
 		case len(kept) == i:
 			kept = kept[:i+1]
 		default:
