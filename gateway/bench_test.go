@@ -1,10 +1,13 @@
 package gateway_test
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
 )
 
@@ -54,11 +57,14 @@ type exchange struct {
 	allocations int
 }
 
-// run returns a function that has the exchange with a connection.
-func (e *exchange) run(tb testing.TB) func() {
+// run returns a function that has the exchange with a connection, with an auditor or nil.
+func (e *exchange) run(tb testing.TB, auditor *audit.Auditor) func() {
 	g, err := gateway.New(gateway.Config{
 		Store: allowing(tb, "All Topic:t*", "All Group:g"), Cluster: cluster{"t1"},
-		Address: func(gateway.Broker) gateway.Broker { return gateway.Broker{NodeID: 1, Host: "proxy", Port: 9092} },
+		Address: func(gateway.Broker) (gateway.Broker, error) {
+			return gateway.Broker{NodeID: 1, Host: "proxy", Port: 9092}, nil
+		},
+		Audit: auditor,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -67,7 +73,7 @@ func (e *exchange) run(tb testing.TB) func() {
 	frame, reply := frameOf(e.request), replyOf(e.response)
 	return func() {
 		plan, err := conn.Request(frame)
-		if err != nil || len(plan.Forward) != 1 {
+		if err != nil || len(plan.Forward()) != 1 {
 			tb.Fatal(plan, err)
 		}
 		if _, err := plan.Response(reply); err != nil {
@@ -80,11 +86,67 @@ func (e *exchange) run(tb testing.TB) func() {
 func BenchmarkExchange(b *testing.B) {
 	for _, e := range exchanges() {
 		b.Run(e.name, func(b *testing.B) {
-			do := e.run(b)
+			do := e.run(b, nil)
 			b.ReportAllocs()
 			for b.Loop() {
 				do()
 			}
 		})
 	}
+}
+
+// BenchmarkAllTopics measures a request for all topics of a cluster with 10,000 of them,
+// for users with different rights.
+func BenchmarkAllTopics(b *testing.B) {
+	m := kmsg.NewPtrMetadataRequest()
+	m.SetVersion(12)
+	m.Topics = nil
+	all := m.ResponseKind().(*kmsg.MetadataResponse)
+	all.Brokers = []kmsg.MetadataResponseBroker{{NodeID: 1, Host: "kafka"}}
+	none := *all
+	for i := range 10_000 {
+		name := fmt.Sprint("t", i)
+		partition := kmsg.MetadataResponseTopicPartition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}}
+		all.Topics = append(all.Topics, kmsg.MetadataResponseTopic{Topic: &name, TopicID: idOf(name), Partitions: []kmsg.MetadataResponseTopicPartition{partition, partition, partition}})
+	}
+	for _, tt := range []struct {
+		name string
+		acls []string
+	}{
+		{"no rights", []string{"Read Group:g"}},
+		{"one topic", []string{"Read Topic:t1"}},
+		{"ten prefixes", []string{"Read Topic:t10*", "Read Topic:t11*", "Read Topic:t12*", "Read Topic:t13*", "Read Topic:t14*",
+			"Read Topic:t15*", "Read Topic:t16*", "Read Topic:t17*", "Read Topic:t18*", "Read Topic:t19*"}},
+		{"all topics", []string{"Read Topic:t*"}},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			g, err := gateway.New(gateway.Config{Store: allowing(b, tt.acls...), Cluster: cluster{}})
+			require.NoError(b, err)
+			conn, frame := g.Conn(client("alice")), frameOf(m)
+			replies := [2][]byte{replyOf(all), replyOf(&none)}
+			b.ReportAllocs()
+			for b.Loop() {
+				plan, err := conn.Request(frame)
+				if err != nil || len(plan.Forward()) != 1 {
+					b.Fatal(plan, err)
+				}
+				reply := replies[0]
+				if !asksForAll(b, plan.Forward()[0]) {
+					reply = replies[1]
+				}
+				if _, err := plan.Response(reply); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// asksForAll reports whether a frame is a request for all topics.
+func asksForAll(tb testing.TB, frame []byte) bool {
+	h, err := gateway.ParseHeader(frame)
+	require.NoError(tb, err)
+	r, err := h.Request(frame)
+	require.NoError(tb, err)
+	return r.(*kmsg.MetadataRequest).Topics == nil
 }

@@ -70,7 +70,7 @@ func (b *brokerAnswer) test(t *testing.T) {
 			b.reply.SetVersion(version)
 			replies = append(replies, b.reply)
 		}
-		require.Len(t, plan.Forward, len(replies), "version %d: requests to the cluster", version)
+		require.Len(t, plan.Forward(), len(replies), "version %d: requests to the cluster", version)
 		got := answer[kmsg.Response](t, plan, b.request, replies...)
 		assert.Equal(t, b.want, inWords(reflect.ValueOf(got).Elem()), "version %d", version)
 	}
@@ -511,7 +511,7 @@ func TestClientsWithoutAName(t *testing.T) {
 			m.ClientSoftwareName, m.ClientSoftwareVersion = software[0], software[1]
 			plan := decide(t, newGateway(t, gateway.Config{}).Conn(gateway.Client{}), m)
 			if version < 3 {
-				assert.Len(t, plan.Forward, 1, "version %d", version)
+				assert.Len(t, plan.Forward(), 1, "version %d", version)
 				continue
 			}
 			data, err := plan.Response()

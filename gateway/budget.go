@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"errors"
+	"reflect"
 	"slices"
-	"strings"
 	"unsafe"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/ops"
 )
@@ -42,7 +44,7 @@ var errBudget = errors.New("malformed: the request may use more memory than its 
 // Decision costs of one entry, in bytes: the question about it, its entry in the
 // outcome, its denial, the error in each list that contains it, and its place in the
 // merged response.
-const decidedCost = int(max(unsafe.Sizeof(ops.Topic{}), unsafe.Sizeof(ops.Holder{}), unsafe.Sizeof(ops.ConfigResource{}))+
+const decidedCost = int(max(unsafe.Sizeof(ops.Topic{}), unsafe.Sizeof(ops.TopicSet{}), unsafe.Sizeof(ops.ConfigResource{}))+
 	unsafe.Sizeof(ops.Item{})+unsafe.Sizeof(Denial{})+unsafe.Sizeof("")) + 64
 
 // messageCost is the longest text of an error code, including its length, in bytes.
@@ -52,8 +54,8 @@ const messageCost = 56
 // if the ACLs have changed before it arrives.
 const lateCost = int(unsafe.Sizeof(ops.Item{}))
 
-// partitionCost is for partitions of one topic that are joined and deduplicated.
-const partitionCost = int(unsafe.Sizeof(placed{}))
+// partitionCost is for partitions of one topic that are joined: a number in a set.
+const partitionCost = 16
 
 // sessionCost is for one partition of a share session, including the state of a fetch.
 const sessionCost = 380
@@ -65,12 +67,6 @@ const (
 	comparedCost = 160 // the entry in a map of all entries
 	missingCost  = 150 // the topic is looked up, and the request evaluated again
 )
-
-// setCosts computes the cost of one entry of each array of a request. response is the
-// layout of its response.
-func (l *layout) setCosts(key ops.APIKey, response *layout) {
-	costs{key, response}.within(l, response, 0)
-}
 
 // sizeClasses are the sizes of small allocations; other sizes are rounded up to them.
 var sizeClasses = func() (classes []int) {
@@ -93,88 +89,94 @@ func allocates(bytes int64) int64 {
 	return int64(sizeClasses[i])
 }
 
-// costs computes the costs of the entries of one kind of request.
-type costs struct {
-	key      ops.APIKey
-	response *layout
+// unanswered are entries of a fetch that are neither authorized nor answered.
+var unanswered = map[reflect.Type]bool{
+	reflect.TypeFor[kmsg.FetchRequestForgottenTopic](): true, reflect.TypeFor[kmsg.ShareFetchRequestForgottenTopicsData](): true,
 }
 
-// within computes the costs of the arrays in a part of the request. echo is the part of
-// the response that repeats it, or nil. depth is the number of enclosing arrays.
-func (c costs) within(l, echo *layout, depth int) {
-	switch l.kind {
-	case structLayout:
-		for _, f := range l.fields {
-			c.within(f, echo.echoOf(f, c.key, depth), depth)
-		}
-		for _, f := range l.tagged {
-			c.within(f, echo.echoOf(f, c.key, depth), depth)
-		}
-	case nullableLayout:
-		c.within(l.elem, nil, depth)
-	case arrayLayout:
-		l.cost = 0
-		if strings.HasPrefix(l.name, "Forgotten") { // in a fetch: not authorized and not answered
-			c.within(l.elem, nil, depth+1)
+// echo is the type of the answers that repeat the entries of a request when they are
+// refused, and whether such an answer has a text.
+type echo struct {
+	answer reflect.Type
+	text   bool
+}
+
+// echoes returns the answers to the entries of a request, by the types of the entries.
+// It finds them by experiment: it refuses blank entries.
+func (a *api) echoes(k kind) map[reflect.Type]echo {
+	m := k.blank().(kmsg.Request)
+	f := &refusal{query: &query{message: m}, echoes: make(map[reflect.Type]echo)}
+	resp := m.ResponseKind()
+	if entries := a.entriesIn(k.version); entries != nil {
+		entries.refuseAll(f, m, resp)
+	}
+	if a.refuse != nil {
+		a.refuse(f, resp)
+	}
+	return f.echoes
+}
+
+// setCosts computes the cost of one entry of each array of a request. response is the
+// layout of its response.
+func (l *layout) setCosts(k kind, response *layout) {
+	a := apiOf(k.key)
+	joined := a.joined
+	if entries := a.entriesIn(k.version); entries != nil && joined == nil {
+		joined = entries.joinedPartitions()
+	}
+	answers := make(map[reflect.Type]*layout) // arrays of the response, by the type of their entries
+	response.arrays(0, func(l *layout, _ int) { answers[l.entry] = l })
+	echoes := a.echoes(k)
+	l.arrays(0, func(l *layout, depth int) {
+		if unanswered[l.entry] {
 			return
 		}
-		if depth > 0 && apiOf(c.key).repeatsNames {
-			echo, l.repeats = c.response.field("Partitions"), true
-		}
-		if l.elem.kind != fixedLayout && (depth == 0 || l.name == "Topics" || apiOf(c.key).asksAboutAll) {
+		if l.elem.kind != fixedLayout && (depth == 0 || a.asksAboutAll) {
 			l.cost += decidedCost
 		}
 		if depth == 0 {
-			l.cost += apiOf(c.key).extraCost
-			if !apiOf(c.key).reportsChange {
+			l.cost += a.extraCost
+			if !a.reportsChange {
 				l.cost += lateCost
 			}
 		}
-		if c.key == ops.ShareFetchKey && echo != nil && l.name == "Partitions" {
+		if l.entry == reflect.TypeFor[kmsg.ShareFetchRequestTopicPartition]() {
 			l.cost += sessionCost
 		}
-		if echo != nil {
-			l.echoed = echo.memory
-			l.cost += echo.elem.least
-			if l.name == "Partitions" && (apiOf(c.key).repeated >= joinTopics || c.key == ops.WriteTxnMarkersKey) {
-				l.cost += partitionCost
-				l.joined = echo.memory
-			}
-			if echo.elem.field("ErrorMessage") != nil {
-				l.cost += messageCost
-			}
-			c.within(l.elem, echo.elem, depth+1)
-		} else {
-			c.within(l.elem, nil, depth+1)
+		echo := echoes[l.entry]
+		if depth > 0 && a.flat != nil {
+			echo.answer, l.repeats = a.flat, true
 		}
-	}
+		answer := answers[echo.answer]
+		if answer == nil {
+			return
+		}
+		l.echoed = answer.memory
+		l.cost += answer.elem.least
+		if echo.answer == joined {
+			l.cost += partitionCost
+			l.joined = answer.memory
+		}
+		if echo.text {
+			l.cost += messageCost
+		}
+	})
 }
 
-// field returns the field with this name of a structure, unless it is fixed; nil if
-// there is none.
-func (l *layout) field(name string) *layout {
-	for _, f := range l.fields {
-		if f.name == name && f.kind != fixedLayout {
-			return f
+// arrays calls f for each array in a value, with the number of arrays around it.
+func (l *layout) arrays(depth int, f func(l *layout, depth int)) {
+	switch l.kind {
+	case structLayout:
+		for _, field := range l.fields {
+			field.arrays(depth, f)
 		}
-	}
-	return nil
-}
-
-// echoOf returns the array of the response that repeats the refused entries of an array
-// of the request, or nil.
-func (l *layout) echoOf(f *layout, key ops.APIKey, depth int) *layout {
-	if l == nil || f.kind != arrayLayout {
-		return nil
-	}
-	names := []string{f.name}
-	if depth == 0 {
-		names = append(names, apiOf(key).itemField(), apiOf(key).refused.response, "Results", "Partitions")
-	}
-	for _, name := range names {
-		if echo := l.field(name); echo != nil && echo.kind == arrayLayout {
-			return echo
+		for _, field := range l.tagged {
+			field.arrays(depth, f)
 		}
+	case nullableLayout:
+		l.elem.arrays(depth, f)
+	case arrayLayout:
+		f(l, depth)
+		l.elem.arrays(depth+1, f)
 	}
-	return nil
 }

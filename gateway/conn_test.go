@@ -21,7 +21,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 			m.Topics = append(m.Topics, kmsg.ProduceRequestTopic{Topic: "topic"})
 		}
 		plan := request(t, conn, kmsg.NewRequestFormatter().AppendRequest(nil, m, 5)[4:])
-		if plan == nil || len(plan.Forward) != 1 {
+		if plan == nil || len(plan.Forward()) != 1 {
 			t.Fatalf("%d topics: %+v", topics, plan)
 		}
 		if kept := conn.produce != nil; kept != (topics <= maxSpareTopics) {

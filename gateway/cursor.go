@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // DescribeTopicPartitions answers in pages, and returns a cursor to the first partition
@@ -56,15 +57,10 @@ func newSeal() cipher.AEAD {
 	return aead
 }
 
-// maxTopicName is the maximum length of a topic name, in bytes. Every name is padded to
-// this length before it is sealed, so that a cursor does not show its length.
-//
-// Source: Kafka's Topic.MAX_NAME_LENGTH.
-const maxTopicName = 249
-
 // sealCursor encrypts a cursor of the cluster for the client.
 func (p *Plan) sealCursor(topic string, partition int32) string {
-	plain := make([]byte, 4+max(maxTopicName, len(topic)))
+	// Every name is padded to the maximum length, so that a cursor does not show its length.
+	plain := make([]byte, 4+max(resource.MaxTopicName, len(topic)))
 	binary.BigEndian.PutUint32(plain, uint32(partition))
 	copy(plain[4:], topic)
 	return sealMark + base64.RawURLEncoding.EncodeToString(p.gateway.seal.Seal(nil, nil, plain, p.sealedFor()))
@@ -111,7 +107,8 @@ func readPage(q *query, m *kmsg.DescribeTopicPartitionsRequest) {
 
 // rewritePage changes a request for all topics: it decrypts the cursor and removes the
 // client's limit. Cursors that cannot be decrypted are refused, such as those of a
-// gateway that has been restarted: the client starts again.
+// gateway that has been restarted: the client starts again. A client that may see no topic
+// gets a last page without topics.
 func rewritePage(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.DescribeTopicPartitionsRequest)
 	if !p.query.AllTopics {
@@ -120,17 +117,19 @@ func rewritePage(p *Plan, _ *ops.Outcome) (bool, error) {
 	}
 	changed := m.ResponsePartitionLimit != math.MaxInt32
 	m.ResponsePartitionLimit = math.MaxInt32
-	if m.Cursor == nil {
-		return changed, nil
+	if m.Cursor != nil {
+		topic, partition, ok := p.unsealCursor(m.Cursor.Topic)
+		if !ok {
+			return false, p.refuse(ops.InvalidRequest)
+		}
+		m.Cursor.Topic, m.Cursor.Partition, changed = topic, partition, true
 	}
-	topic, partition, ok := p.unsealCursor(m.Cursor.Topic)
-	if !ok {
-		var err error
-		p.local, err = refuseAll(p.query, ops.InvalidRequest)
-		return false, err
+	if p.seesNone(resource.Topic) {
+		r := m.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
+		r.Topics = []kmsg.DescribeTopicPartitionsResponseTopic{}
+		p.local = r
 	}
-	m.Cursor.Topic, m.Cursor.Partition = topic, partition
-	return true, nil
+	return changed, nil
 }
 
 // dropCursor removes the cursor if its topic is refused, since the cluster would refuse
@@ -141,16 +140,20 @@ func dropCursor(m *kmsg.DescribeTopicPartitionsRequest) {
 	}
 }
 
-// refuseCursor reports the error of a request for all topics in an entry for the
-// cursor's topic. A broker reports it in the named topics; here there are none, and the
+// refuseCursor reports the error of a request in its topics, and that of a request for
+// all topics in an entry for the cursor's topic. A broker reports it in the named topics; here there are none, and the
 // answer would look like an empty last page.
-func refuseCursor(m *kmsg.DescribeTopicPartitionsRequest, r *kmsg.DescribeTopicPartitionsResponse, code ops.ErrorCode) {
-	if len(m.Topics) > 0 || m.Cursor == nil {
-		return
+func refuseCursor(f *refusal, m *kmsg.DescribeTopicPartitionsRequest, r *kmsg.DescribeTopicPartitionsResponse) {
+	topics := m.Topics
+	if len(topics) == 0 && m.Cursor != nil {
+		topics = []kmsg.DescribeTopicPartitionsRequestTopic{{Topic: m.Cursor.Topic}}
 	}
-	t := kmsg.NewDescribeTopicPartitionsResponseTopic()
-	t.Topic, t.ErrorCode = &m.Cursor.Topic, int16(code)
-	r.Topics = append(r.Topics, t)
+	r.Topics = refuseEach(f, topics, refuseTopicPartitions)
+}
+
+// refuseTopicPartitions refuses to describe a topic.
+func refuseTopicPartitions(f *refusal, t *kmsg.DescribeTopicPartitionsRequestTopic, a *kmsg.DescribeTopicPartitionsResponseTopic) {
+	a.Topic, a.ErrorCode = &t.Topic, f.code
 }
 
 // filterTopicPartitions filters the topics that the cluster describes.

@@ -1,14 +1,19 @@
 package gateway_test
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // TestPagesOfTopics goes through the pages of a cluster with topics that may not be
@@ -74,6 +79,9 @@ func nextCursor(t *testing.T, conn *gateway.Conn, topic string, partition int32)
 // where the page begins. A client that could choose the beginning could spell its name.
 func TestPagesBeginWhereTheGatewaySays(t *testing.T) {
 	config := gateway.Config{Store: allowing(t, "Describe Topic:zz")}
+	bob := allow(t, "Describe Topic:zz")
+	bob.Entry.Principal = "User:bob"
+	require.NoError(t, config.Store.Update(func(tx *snapshot.Tx) error { tx.Add(bob); return nil }))
 	g := newGateway(t, config)
 	conn := g.Conn(client("alice"))
 	given := nextCursor(t, conn, "payroll", 7)
@@ -84,7 +92,7 @@ func TestPagesBeginWhereTheGatewaySays(t *testing.T) {
 	} {
 		m := allTopicsFrom(cursor, 0)
 		plan := decide(t, conn, m)
-		if len(plan.Forward) != 0 {
+		if len(plan.Forward()) != 0 {
 			t.Errorf("%s: is sent on", what)
 			continue
 		}
@@ -165,7 +173,7 @@ func TestPagesOfNamedTopics(t *testing.T) {
 	for _, cursor := range []string{sealed, "~"} {
 		m = named(cursor)
 		plan = decide(t, conn, m)
-		if len(plan.Forward) != 0 {
+		if len(plan.Forward()) != 0 {
 			t.Fatalf("cursor %s: is sent on", cursor)
 		}
 		got := answer[*kmsg.DescribeTopicPartitionsResponse](t, plan, m)
@@ -248,3 +256,106 @@ func TestOffsetsOfRefusedTopics(t *testing.T) {
 		t.Errorf("the client is told %+v", g)
 	}
 }
+
+// TestTopologyDescription: what a member of a streams group has said of its topology may
+// name topics that Kafka does not check. Those that the client may not describe are not
+// shown; all else is.
+func TestTopologyDescription(t *testing.T) {
+	node := func(sink string, sources ...string) kmsg.TopologyDescriptionNode {
+		n := kmsg.TopologyDescriptionNode{Name: "n", NodeType: 2, SourceTopics: sources, Stores: []string{"s"}, Successors: []string{"x"}}
+		if sink != "" {
+			n.SinkTopic = &sink
+		}
+		return n
+	}
+	description := func() *kmsg.StreamsGroupDescribeResponseGroupTopologyDescription {
+		return &kmsg.StreamsGroupDescribeResponseGroupTopologyDescription{
+			Subtopologies: []kmsg.TopologyDescriptionSubtopology{
+				{SubtopologyID: "0", Nodes: []kmsg.TopologyDescriptionNode{node("", "a", "secret-1", "b"), node("secret-2"), node("a")}},
+				{SubtopologyID: "1", Nodes: []kmsg.TopologyDescriptionNode{node("b", "secret-3")}},
+			},
+			GlobalStores: []kmsg.TopologyDescriptionGlobalStore{
+				{Source: node("secret-4", "secret-5", "a"), Processor: node("secret-6", "secret-7")},
+				{Source: node("", "b"), Processor: node("")},
+			},
+		}
+	}
+	group := func(source string) kmsg.StreamsGroupDescribeResponseGroup {
+		g := kmsg.NewStreamsGroupDescribeResponseGroup()
+		g.Group, g.TopologyDescriptionStatus, g.AssignorName = source, 3, new("sticky")
+		g.Topology = &kmsg.StreamsGroupDescribeResponseGroupTopology{Subtopologies: []kmsg.StreamsGroupDescribeResponseGroupTopologySubtopology{{SourceTopics: []string{source}}}}
+		g.TopologyDescription = description()
+		return g
+	}
+	m := &kmsg.StreamsGroupDescribeRequest{Version: 1, Groups: []string{"a", "c", "b"}, IncludeTopologyDescription: true}
+	ask := func(t *testing.T, allowed ...string) []kmsg.StreamsGroupDescribeResponseGroup {
+		conn := newGateway(t, gateway.Config{Store: allowing(t, allowed...)}).Conn(client("alice"))
+		bare := group("b")
+		bare.TopologyDescription, bare.TopologyDescriptionStatus = nil, 1
+		reply := &kmsg.StreamsGroupDescribeResponse{Version: 1, Groups: []kmsg.StreamsGroupDescribeResponseGroup{group("a"), group("c"), bare}}
+		return answer[*kmsg.StreamsGroupDescribeResponse](t, decide(t, conn, m), m, reply).Groups
+	}
+	groups := ask(t, "Describe Group:*", "Describe Topic:a", "Describe Topic:b")
+	require.Len(t, groups, 3)
+	want := description()
+	nodes := want.Subtopologies[0].Nodes
+	nodes[0].SourceTopics, nodes[1].SinkTopic, want.Subtopologies[1].Nodes[0].SourceTopics = []string{"a", "b"}, nil, []string{}
+	global := &want.GlobalStores[0]
+	global.Source.SourceTopics, global.Source.SinkTopic = []string{"a"}, nil
+	global.Processor.SourceTopics, global.Processor.SinkTopic = []string{}, nil
+	assert.Equal(t, asJSON(t, want), asJSON(t, groups[0].TopologyDescription))
+	assert.EqualValues(t, 3, groups[0].TopologyDescriptionStatus)
+	assert.Equal(t, "sticky", *groups[0].AssignorName)
+	assert.EqualValues(t, ops.TopicAuthorizationFailed, groups[1].ErrorCode, "one hidden topic of the topology hides the group")
+	assert.Nil(t, groups[1].TopologyDescription)
+	assert.Nil(t, groups[1].AssignorName)
+	assert.Nil(t, groups[2].TopologyDescription)
+	assert.EqualValues(t, 1, groups[2].TopologyDescriptionStatus)
+
+	all := ask(t, "Describe Group:*", "Describe Topic:*")
+	assert.Equal(t, asJSON(t, description()), asJSON(t, all[0].TopologyDescription), "all of it")
+}
+
+// asJSON returns a value as text. A list that is empty on the wire is read as nil.
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	require.NoError(t, err)
+	return strings.ReplaceAll(string(text), "[]", "null")
+}
+
+// TestCommitByID: from version 6 on, TxnOffsetCommit names topics by id. A refused topic has
+// its id and no name, and an unknown id is reported to everybody.
+func TestCommitByID(t *testing.T) {
+	m := &kmsg.TxnOffsetCommitRequest{Version: 6, TransactionalID: "x", Group: "g"}
+	for i := range byte(3) {
+		m.Topics = append(m.Topics, kmsg.TxnOffsetCommitRequestTopic{TopicID: [16]byte{i + 1}, Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{{Partition: int32(i)}}})
+	}
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Write TransactionalID:x", "Read Group:g", "Read Topic:a")}).Conn(gateway.Client{
+		Subject: client("alice").Subject, Cluster: namedTopics{names: map[[16]byte]string{{1}: "a", {2}: "secret"}},
+	})
+	plan := decide(t, conn, m)
+	forwarded := sent[*kmsg.TxnOffsetCommitRequest](t, plan)
+	require.Len(t, forwarded, 1)
+	require.Len(t, forwarded[0].Topics, 1)
+	assert.Equal(t, [16]byte{1}, forwarded[0].Topics[0].TopicID)
+	reply := &kmsg.TxnOffsetCommitResponse{Version: 6, Topics: []kmsg.TxnOffsetCommitResponseTopic{{TopicID: [16]byte{1}, Partitions: []kmsg.TxnOffsetCommitResponseTopicPartition{{}}}}}
+	r := answer[*kmsg.TxnOffsetCommitResponse](t, plan, m, reply)
+	codes := map[byte]int16{}
+	for _, topic := range r.Topics {
+		assert.Empty(t, topic.Topic)
+		require.Len(t, topic.Partitions, 1)
+		assert.EqualValues(t, topic.TopicID[0]-1, topic.Partitions[0].Partition)
+		codes[topic.TopicID[0]] = topic.Partitions[0].ErrorCode
+	}
+	assert.Equal(t, map[byte]int16{1: 0, 2: 29, 3: 100}, codes)
+}
+
+// namedTopics is a cluster that knows only the names of topics.
+type namedTopics struct {
+	gateway.NoCluster
+	names map[[16]byte]string
+}
+
+func (namedTopics) Provides() gateway.Facts                { return gateway.TopicNames }
+func (n namedTopics) TopicName(id [16]byte) (string, bool) { name, ok := n.names[id]; return name, ok }

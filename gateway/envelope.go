@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -12,7 +13,7 @@ import (
 
 // readEnvelope reads the content of an Envelope. A nested Envelope is refused without
 // being read.
-func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
+func readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	q.Embedded = new(ops.Embedded)
 	if p, err := principal.ParseWire(m.RequestPrincipal); err == nil {
 		q.Embedded.Principal = p.String()
@@ -26,12 +27,12 @@ func (r *reader) readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 		q.Embedded.Request = &ops.Request{Key: h.Key, Version: h.Version}
 		return
 	}
-	h, data, err := r.layouts.canonical(h, m.RequestData)
+	h, data, err := q.reader.layouts.canonical(h, m.RequestData)
 	if err != nil || h.decode(data, message) != nil {
 		return
 	}
 	inner := new(query)
-	if r.read(inner, message) == nil {
+	if q.reader.read(inner, message) == nil {
 		q.Embedded.Request = &inner.Request
 	}
 }
@@ -44,33 +45,52 @@ func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
 	m := p.query.message.(*kmsg.EnvelopeRequest)
 	who, err := principal.ParseWire(m.RequestPrincipal)
 	if err != nil {
-		p.local, err = refuseAll(p.query, ops.PrincipalDeserializationFailure)
-		return false, err
+		return false, p.refuse(ops.PrincipalDeserializationFailure)
 	}
 	where, _ := netip.AddrFromSlice(m.ClientHostAddress)
-	inner, err := p.gateway.conn(Client{Subject: snapshot.Subject{Principal: who, Host: where}, Cluster: p.conn.reader.cluster}, ops.Controller, true).Request(m.RequestData)
-	if err != nil || len(inner.Forward) > 1 {
-		p.local, err = refuseAll(p.query, ops.UnsupportedVersion)
-		return false, err
+	inner, err := p.gateway.conn(Client{Subject: snapshot.Subject{Principal: who, Host: where}, Cluster: p.conn.reader.cluster, Events: p.conn.events}, ops.Controller, true).Request(m.RequestData)
+	if err != nil || inner.Frames() > 1 {
+		return false, p.refuse(ops.UnsupportedVersion)
 	}
-	p.Denied, p.embedded = inner.Denied, inner
+	p.embedded = inner
+	p.addInner(inner.Denied)
 	p.asked = true // the request inside may have asked
 	p.asker.checks += inner.Checks
-	if len(inner.Forward) == 0 {
-		r := m.ResponseKind().(*kmsg.EnvelopeResponse)
-		r.ResponseData, err = inner.Response()
-		p.local = r
-		return false, err
+	if inner.Frames() == 0 {
+		p.later = func() (kmsg.Response, error) {
+			r := m.ResponseKind().(*kmsg.EnvelopeResponse)
+			var err error
+			r.ResponseData, err = p.answerInner(inner)
+			return r, err
+		}
+		return false, nil
 	}
-	m.RequestData = inner.Forward[0]
+	m.RequestData = inner.frames[0] // on its connection, nothing is remembered
 	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
 		r := resp.(*kmsg.EnvelopeResponse)
 		if r.ErrorCode != 0 {
 			return false, nil
 		}
 		var err error
-		r.ResponseData, err = inner.Response(r.ResponseData)
+		r.ResponseData, err = p.answerInner(inner, r.ResponseData)
 		return true, err
 	})
 	return true, nil
+}
+
+// answerInner returns the answer to the request in an Envelope.
+func (p *Plan) answerInner(inner *Plan, replies ...[]byte) ([]byte, error) {
+	known := len(inner.Denied)
+	if p.toldDenied == 0 {
+		known = 0 // they were dropped with the first decision
+	}
+	answer, err := inner.Response(replies...)
+	p.addInner(inner.Denied[min(known, len(inner.Denied)):])
+	return answer, err
+}
+
+// addInner adds denials of the request in an Envelope, which reports them itself.
+func (p *Plan) addInner(denied []Denial) {
+	p.Denied = slices.Insert(p.Denied, p.toldDenied, denied...)
+	p.toldDenied += len(denied)
 }

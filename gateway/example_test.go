@@ -43,7 +43,7 @@ func Example() {
 	for _, d := range plan.Denied {
 		fmt.Println("denied:", d.Operation, d.Type, d.Name)
 	}
-	reply := broker(plan.Forward[0])
+	reply := broker(plan.Forward()[0])
 	answer, err := plan.Response(reply)
 	if err != nil {
 		panic(err)

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -68,8 +67,11 @@ type Header struct {
 	CorrelationID int32
 	ClientID      string // "" if the request has none
 
-	size  int  // in bytes
-	loose bool // not in the form that Kafka's own clients use
+	size    int   // in bytes
+	loose   bool  // not in the form that Kafka's own clients use
+	decoded int64 // bytes that the request takes in memory in addition to its frame
+	left    int64 // bytes of its budget that are left once it is decided and refused
+	worst   int64 // bytes that it takes at the most, decided and refused, in addition to its frame
 }
 
 // ParseHeader reads the header of a request. The error is a *FrameError if the frame is
@@ -99,23 +101,19 @@ func parseHeader(frame []byte, clientID string) (Header, error) {
 	case h.Key == ops.ControlledShutdownKey && h.Version == 0: // the only request whose header ends here
 		return h, nil
 	}
-	r := canonicalWriter{data: frame, at: h.size}
-	size := max(r.length(2), 0)
-	text := r.characters(size)
+	w := walker{data: frame, at: h.size, foreign: true}
+	text := w.characters(w.take(max(w.length(2), 0)))
 	if h.ClientID = clientID; string(text) != clientID {
 		h.ClientID = string(text)
 	}
-	h.loose = r.problem == "" && !utf8.Valid(frame[r.at-size:r.at])
-	if h.Version >= requests[h.Key].flexible && r.problem == "" {
-		start := r.at
-		r.flexible = true
-		r.tags(&noTags)
-		h.loose = h.loose || r.at != start+1
+	if h.Version >= requests[h.Key].flexible && w.problem == "" {
+		w.flexible = true
+		w.tags(&noTags)
 	}
-	if r.problem != "" {
-		return Header{}, &FrameError{Header: h, Err: fmt.Errorf("malformed at byte %d: %s", r.at, r.problem)}
+	if w.problem != "" {
+		return Header{}, &FrameError{Header: h, Err: w.err()}
 	}
-	h.size = r.at
+	h.size, h.loose = w.at, w.loose
 	return h, nil
 }
 
@@ -242,14 +240,14 @@ func responseBody(h Header, frame []byte, tags bool) ([]byte, error) {
 	if len(frame) < 4 || int32(binary.BigEndian.Uint32(frame)) != h.CorrelationID {
 		return nil, fmt.Errorf("the response does not answer request %d", h.CorrelationID)
 	}
-	c := checker{data: frame, at: 4, left: maxDecodedResponse, flexible: true}
+	w := walker{data: frame, at: 4, left: maxDecodedResponse, flexible: true}
 	if tags {
-		c.tags(&noTags)
+		w.tags(&noTags)
 	}
-	if c.problem != "" {
-		return nil, c.err()
+	if w.problem != "" {
+		return nil, w.err()
 	}
-	return frame[c.at:], nil
+	return frame[w.at:], nil
 }
 
 // FrameError says why a request cannot be served. Close the connection that it came

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 
@@ -11,17 +10,22 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// versionWithoutCreation is the first version of Metadata that can tell the broker not
-// to create topics.
+// versionWithoutCreation is the first version of Metadata with which a client can ask the
+// broker not to create topics.
 const versionWithoutCreation = 4
 
 // rewriteMetadata prevents the cluster from creating topics that the client may
 // describe but not create. The gateway is not sure whether they exist. So it asks for
 // them in a separate request that creates nothing.
-func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
+func rewriteMetadata(p *Plan, out *ops.Outcome) (changed bool, err error) {
 	m := p.query.message.(*kmsg.MetadataRequest)
 	if p.query.AllTopics {
-		return false, nil
+		if !p.seesNone(resource.Topic) {
+			return false, nil
+		}
+		// The answer also has the brokers.
+		p.sendMetadata(m, []kmsg.MetadataRequestTopic{}, false)
+		return true, nil
 	}
 	if len(m.Topics) == 0 {
 		// Below version 1 an empty list means all topics. The brokers in the answer are
@@ -55,26 +59,32 @@ func rewriteMetadata(p *Plan, _ *ops.Outcome) (bool, error) {
 		p.sendMetadata(m, may, true)
 	}
 	p.sendMetadata(m, mayNot, false)
-	inOrder := fieldIn(&m.Topics).list()
+	if p.refused == nil { // merging puts the topics of both responses in order
+		p.refused, err = verdictsOf(p.query, out)
+	}
 	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
-		r := resp.(*kmsg.MetadataResponse)
-		mergeList(reflect.ValueOf(&r.Topics).Elem(), inOrder, make([]ops.ErrorCode, inOrder.len()), nil)
-		told := make([]bool, len(denied))
-		for i := range r.Topics {
-			t := &r.Topics[i]
-			at := denied.find(t.Topic)
-			if !isMissing(t.ErrorCode) || at < 0 {
-				continue
-			}
-			if !told[at] {
-				p.Denied = append(p.Denied, denied[at])
-			}
-			told[at] = true
-			*t = refusedMetadata(t.Topic, ops.TopicAuthorizationFailed)
-		}
+		p.refuseCreation(resp.(*kmsg.MetadataResponse), denied)
 		return true, nil
 	})
-	return true, nil
+	return true, err
+}
+
+// refuseCreation refuses the topics of a response that are missing and that the client may
+// not create, and records a denial for each.
+func (p *Plan) refuseCreation(r *kmsg.MetadataResponse, denied deniedNames) {
+	recorded := make([]bool, len(denied))
+	for i := range r.Topics {
+		t := &r.Topics[i]
+		at := denied.find(t.Topic)
+		if !isMissing(t.ErrorCode) || at < 0 {
+			continue
+		}
+		if !recorded[at] {
+			p.Denied = append(p.Denied, denied[at])
+		}
+		recorded[at] = true
+		*t = refusedMetadata(t.Topic, ops.TopicAuthorizationFailed)
+	}
 }
 
 // isMissing reports whether the error of a topic says that it does not exist. A topic
@@ -107,9 +117,7 @@ func (p *Plan) deniedCreation(topics []kmsg.MetadataRequestTopic) deniedNames {
 			q.Topics = append(q.Topics, ops.Topic{Name: *t.Topic})
 		}
 	}
-	a := asker{view: p.asker.view, entries: len(topics)}
-	out := ops.Evaluate(&a, &q)
-	p.asker.checks += a.checks
+	out, denials := p.evaluate(&q, len(topics))
 	refused := make([]string, 0, len(out.Items))
 	for i := range out.Items {
 		if it := &out.Items[i]; it.Code == ops.TopicAuthorizationFailed {
@@ -117,7 +125,7 @@ func (p *Plan) deniedCreation(topics []kmsg.MetadataRequestTopic) deniedNames {
 		}
 	}
 	slices.Sort(refused)
-	denied := slices.DeleteFunc(a.denials, func(d Denial) bool {
+	denied := slices.DeleteFunc(denials, func(d Denial) bool {
 		_, found := slices.BinarySearch(refused, d.Name)
 		return !found || d.Type != resource.Topic || d.Operation != ops.Create
 	})
@@ -202,18 +210,9 @@ func filterMetadata(p *Plan, out *ops.Outcome) change {
 // shown returns a topic that the cluster's response shows.
 func (p *Plan) shown(name *string, id [16]byte) ops.Topic {
 	if name == nil {
-		return p.query.identified(p.conn.reader.cluster, id)
+		return p.query.identified(id)
 	}
 	return ops.Topic{Name: *name, ID: id, Exists: true}
-}
-
-// evaluateLate decides a request about what the cluster's response shows. Its denials
-// are not recorded, as in Kafka.
-func (p *Plan) evaluateLate(r *ops.Request) ops.Outcome {
-	a := asker{view: p.asker.view, quiet: true}
-	out := ops.Evaluate(&a, r)
-	p.asker.checks += a.checks
-	return out
 }
 
 // notGiven is the value of an authorized-operations field if they were not requested.

@@ -3,7 +3,9 @@ package gateway
 import (
 	"encoding/binary"
 	"fmt"
+	"reflect"
 	"slices"
+	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -11,18 +13,12 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// Plan says what to do with one request: send Forward to the cluster, pass the replies
-// to Response, send its result to the client, and close the connection if Close is set.
-// A Plan is not safe for concurrent use. The zero Plan sends nothing and answers
+// Plan says what to do with one request: send the frames of Forward to the cluster, pass the
+// replies to Response, send its result to the client, and close the connection if Close is
+// set. A Plan is not safe for concurrent use. The zero Plan sends nothing and answers
 // nothing.
 type Plan struct {
 	Header Header // of the request
-	// Forward are the frames to send to the cluster, in order and on one connection.
-	// Each is answered by one frame, unless Silent is set. Forward is empty if the
-	// request does not reach the cluster. It has more than one frame only for a
-	// Metadata request that names both topics that the client may create and topics
-	// that it may not create.
-	Forward [][]byte
 	// Silent says that there is no response, neither from the cluster nor to the
 	// client: a Produce with acks=0. Response need not be called.
 	Silent bool
@@ -32,12 +28,20 @@ type Plan struct {
 	// Close says that the connection is to be closed once the answer, if any, is sent.
 	Close bool
 	// Denied are the denials that Kafka's own authorizer would log, in the order of the
-	// questions: see [Plan.Events]. Entries that are silently removed from a list are
-	// not included, as Kafka does not log them either. Response adds to it.
+	// questions. Config.Audit receives them as events. Response adds to it what it refuses or leaves out of a
+	// list; what Kafka leaves out without a word to its log, as ListGroups and Metadata of
+	// all topics do, is not included.
 	Denied []Denial
 	// Checks is the number of authorization questions. Response adds to it.
 	Checks int
 
+	others     []Denial // other decisions that the auditor receives
+	toldDenied int      // how many of Denied the auditor has received
+	toldOthers int      // how many of others
+	reported   bool     // the decisions took effect: they were passed to the auditor, if there is one
+
+	frames   [][]byte // of Forward
+	next     *pending // takes effect with Forward or Response; nil if it changes nothing
 	gateway  *Gateway
 	conn     *Conn
 	asked    bool          // after asker.view was taken; the cluster takes time to answer
@@ -46,7 +50,14 @@ type Plan struct {
 	query    *query        // nil once nothing depends on it any more
 	asItCame [1][]byte     // the request; Forward uses it if only one frame is sent
 	versions []int16       // of the frames of Forward, if they are not as they came
+	waits    bool          // for the turn of the client; it is not decided, and is dropped
+	resolves bool          // a pattern, which counts with Forward or Response
+	resolved int           // bytes of the list of topics that the pattern was replaced by
+	toAnswer int64         // bytes that later takes for names from the cluster
 	local    kmsg.Response // the answer, if the cluster is not asked
+	failure  error         // why there is no answer, or nil
+	// later makes local, if that has an effect or takes much memory; otherwise nil.
+	later func() (kmsg.Response, error)
 
 	// Changes to the cluster's response, in this order. Refused entries are merged
 	// last: they show nothing, so they need no filter.
@@ -55,7 +66,7 @@ type Plan struct {
 	refused *verdicts // nil if no entry of the request is refused
 	// instead turns the answer to a Metadata request into the answer to the client's
 	// request, if Metadata was sent instead of it; otherwise nil.
-	instead func(kmsg.Response) (kmsg.Response, error)
+	instead func(kmsg.Response) kmsg.Response
 
 	addresses *addresses // in the cluster's response, or nil
 }
@@ -71,13 +82,13 @@ func (p *Plan) decide(frame []byte) error {
 	}
 	silent := q.NoResponse
 	q.NoResponse = false // so that the outcome says what of the request is refused
-	p.asker.entries = entriesOf(&q.Request)
+	p.asker.entries = countEntries(&q.Request)
 	out := ops.Evaluate(&p.asker, &q.Request)
 	if out.CloseConnection {
 		return errUnknown
 	}
-	p.Denied = p.denials(&out)
-	p.tellMissing(&out)
+	p.Denied, p.others = p.denials(&out), p.asker.others
+	p.reportMissingTopics(&out)
 	err := p.follow(&out, frame)
 	if err != nil {
 		return err
@@ -94,8 +105,8 @@ func (p *Plan) decide(frame []byte) error {
 	return nil
 }
 
-// entriesOf returns how many entries of a request can be denied.
-func entriesOf(r *ops.Request) int {
+// countEntries returns how many entries of a request can be denied.
+func countEntries(r *ops.Request) int {
 	n := len(r.Topics) + len(r.Groups) + len(r.Transactions) + len(r.Keys) + len(r.Resources)
 	for i := range r.Groups {
 		n += len(r.Groups[i].Topics)
@@ -108,19 +119,18 @@ func entriesOf(r *ops.Request) int {
 
 // refuseUnasked refuses an invalid request regardless of the client, if the API is
 // served.
-func (p *Plan) refuseUnasked() (err error) {
+func (p *Plan) refuseUnasked() error {
 	if out := ops.Evaluate(nil, &p.query.Request); out.CloseConnection {
 		return errUnknown
 	}
-	p.local, err = refuseAll(p.query, p.query.invalid)
-	return err
+	return p.refuse(p.query.invalid)
 }
 
-// tellMissing changes the error of refused entries to that of a missing topic, where
+// reportMissingTopics changes the error of refused entries to that of a missing topic, where
 // Kafka reports that first. Only the cluster knows for sure whether a topic is missing,
 // so allowed entries stay unchanged.
-func (p *Plan) tellMissing(out *ops.Outcome) {
-	if out.Passes() || !apiOf(p.query.Key).showsMissing || p.conn.reader.cluster == nil || len(out.Items) == 0 {
+func (p *Plan) reportMissingTopics(out *ops.Outcome) {
+	if out.Passes() || !apiOf(p.query.Key).showsMissing || len(out.Items) == 0 {
 		return
 	}
 	q := p.query.Request
@@ -133,12 +143,12 @@ func (p *Plan) tellMissing(out *ops.Outcome) {
 		_, found := slices.BinarySearch(missing, q.Topics[i].Name)
 		q.Topics[i].Exists = !found
 	}
-	told := p.evaluateLate(&q)
-	if len(told.Items) != len(out.Items) {
+	late := p.evaluateAhead(&q)
+	if len(late.Items) != len(out.Items) {
 		return
 	}
 	for i := range out.Items {
-		if code := told.Items[i].Code; out.Items[i].Code != ops.None && code != ops.None {
+		if code := late.Items[i].Code; out.Items[i].Code != ops.None && code != ops.None {
 			out.Items[i].Code = code
 		}
 	}
@@ -178,50 +188,58 @@ func (p *Plan) missingTopics(topics []ops.Topic) (missing []string) {
 }
 
 // follow applies an outcome.
-func (p *Plan) follow(out *ops.Outcome, frame []byte) (err error) {
+func (p *Plan) follow(out *ops.Outcome, frame []byte) error {
 	switch serve := p.gateway.serverOf(p.query.Key); {
 	case p.query.Key == ops.ShareGroupHeartbeatKey && p.query.unservable != ops.None && out.Error == ops.TopicAuthorizationFailed:
-		p.local, err = refuseAll(p.query, p.query.unservable) // Kafka reports it before it checks topics
+		return p.refuse(p.query.unservable) // Kafka reports it before it checks topics
 	case out.Error != ops.None || out.Empty:
-		p.local, err = refuseAll(p.query, out.Error)
+		return p.refuse(out.Error)
 	case p.query.unservable != ops.None:
-		p.local, err = refuseAll(p.query, p.query.unservable)
+		return p.refuse(p.query.unservable)
 	case serve != nil:
-		p.local = serve(p.gateway, p.query.message)
-	default:
-		err = p.forward(out, frame)
+		p.later = func() (kmsg.Response, error) { return serve(p.gateway, p.query.message), nil }
+		return nil
 	}
+	return p.forward(out, frame)
+}
+
+// refuse answers the request with an error.
+func (p *Plan) refuse(code ops.ErrorCode) (err error) {
+	p.local, err = refuseAll(p.query, code)
 	return err
 }
 
 // forward forwards the part of the request that is not refused.
 func (p *Plan) forward(out *ops.Outcome, frame []byte) error {
 	p.asItCame[0] = frame
-	refused, err := p.takeOut(out)
-	if err != nil || p.local != nil {
+	do := apiOf(p.query.Key)
+	refused, err := p.takeOutAs(do, out)
+	if err != nil || p.isAnswered() {
 		return err
 	}
 	rewritten := false
-	do := apiOf(p.query.Key)
 	if do.rewrite != nil || do.filter != nil {
 		rewritten, err = p.adapt(do, *out)
-		if err != nil || p.local != nil {
+		if err != nil || p.isAnswered() {
 			return err
 		}
 	}
 	if a := do.addresses; a != nil && p.gateway.config.Address != nil && p.query.Version >= a.from {
 		p.addresses = a
 	}
-	p.AsIs = p.changesNothing() && p.addresses == nil && len(p.Forward) == 0
+	p.AsIs = p.changesNothing() && p.addresses == nil && len(p.frames) == 0
 	switch {
-	case len(p.Forward) > 0:
+	case len(p.frames) > 0:
 	case refused || rewritten || p.query.rewritten:
 		p.send(p.query.message)
 	default:
-		p.Forward = p.asItCame[:]
+		p.frames = p.asItCame[:]
 	}
 	return nil
 }
+
+// isAnswered reports whether the request does not reach the cluster.
+func (p *Plan) isAnswered() bool { return p.local != nil || p.later != nil }
 
 // changesNothing reports whether the cluster's response needs no change, as long as the
 // ACLs do not change.
@@ -232,12 +250,6 @@ func (p *Plan) changesNothing() bool {
 // takeOut removes the refused entries from the request, and reports whether it changed
 // it. If nothing is left, it answers the request.
 func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
-	switch m := p.query.message.(type) {
-	case *kmsg.ShareFetchRequest:
-		return p.shareFetch(m, out)
-	case *kmsg.ShareAcknowledgeRequest:
-		p.acknowledge(m, out)
-	}
 	if !slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None }) {
 		return false, nil
 	}
@@ -247,28 +259,35 @@ func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 		return false, err
 	}
 	if v.whole != ops.None {
-		p.local, err = refuseAll(q, v.whole)
-		return true, err
+		return true, p.refuse(v.whole)
 	}
 	if p.askPartitions(v) {
 		return true, nil
 	}
 	if v.nothingLeft() && !apiOf(q.Key).sentOnEmpty {
-		if p.local, err = v.refuseEach(q); err == nil {
-			p.nameRefused(p.local)
-		}
-		return true, err
+		p.local = v.refuseEach(q)
+		p.nameRefused(p.local)
+		return true, nil
 	}
 	v.keep()
 	p.refused = v
 	return true, nil
 }
 
+// takeOutAs takes the refused entries out of the request as the API does it.
+func (p *Plan) takeOutAs(do *api, out *ops.Outcome) (changed bool, err error) {
+	if do.takeOut == nil {
+		return p.takeOut(out)
+	}
+	own := *out // which takes memory only here
+	return do.takeOut(p, &own)
+}
+
 // adapt lets the rewriter of an API change the request, and its filter look for what is
 // to change in the response. out is a copy, which takes memory only here.
 func (p *Plan) adapt(do *api, out ops.Outcome) (rewritten bool, err error) {
 	if do.rewrite != nil {
-		if rewritten, err = do.rewrite(p, &out); err != nil || p.local != nil {
+		if rewritten, err = do.rewrite(p, &out); err != nil || p.isAnswered() {
 			return false, err
 		}
 	}
@@ -281,23 +300,83 @@ func (p *Plan) adapt(do *api, out ops.Outcome) (rewritten bool, err error) {
 // send adds a request to those to send to the cluster.
 func (p *Plan) send(message kmsg.Request) {
 	came := p.asItCame[0] // which is about as long
-	frame := append(make([]byte, 0, len(came)), came[:p.Header.size]...)
+	size := len(came)
+	if p.resolved > 0 {
+		of := kindOf(message)
+		size = p.Header.size + p.gateway.layouts.of(of).sizeOf(reflect.ValueOf(message).Elem(), of.flexible())
+	}
+	frame := append(make([]byte, 0, size), came[:p.Header.size]...)
 	binary.BigEndian.PutUint16(frame, uint16(message.Key()))
 	binary.BigEndian.PutUint16(frame[2:], uint16(message.GetVersion()))
-	p.Forward = append(p.Forward, message.AppendTo(frame))
+	p.frames = append(p.frames, message.AppendTo(frame))
 	p.versions = append(p.versions, message.GetVersion())
+}
+
+// bytesPerShownACL is about what one ACL takes in an answer that shows it, including what
+// is made on the way.
+const bytesPerShownACL = 256
+
+// Memory returns about how many bytes the plan takes in addition to the frame of its
+// request: what it keeps until the cluster has answered, or, if the request does not reach the
+// cluster, what it and the answer take.
+func (p *Plan) Memory() int64 {
+	switch {
+	case p.later != nil && (p.Header.Key == ops.DescribeACLsKey || p.Header.Key == ops.DeleteACLsKey):
+		return p.Header.worst + int64(p.gateway.config.Store.Load().Len())*bytesPerShownACL
+	case p.isAnswered():
+		return p.Header.worst + p.toAnswer
+	}
+	more := int64(p.asker.entries)*int64(unsafe.Sizeof(ops.Topic{})) + int64(cap(p.Denied)+cap(p.others))*int64(unsafe.Sizeof(Denial{}))
+	if p.versions != nil {
+		for _, frame := range p.frames {
+			more += int64(cap(frame))
+		}
+	}
+	return p.Header.decoded + more + int64(p.resolved) + int64(len(p.Header.ClientID))
+}
+
+// AddedMemory returns about how many bytes Response takes in addition to the cluster's
+// response and to Memory: for the errors of refused entries, and for denials if the ACLs have
+// changed.
+func (p *Plan) AddedMemory() int64 {
+	if p.query == nil || p.refused == nil && len(p.query.apart) == 0 && !p.Outdated() {
+		return 0
+	}
+	return p.Header.worst - p.Header.decoded
+}
+
+// Frames returns how many frames Forward returns. It has no effect.
+func (p *Plan) Frames() int { return len(p.frames) }
+
+// Forward returns the frames to send to the cluster, in order and on one connection. Each is
+// answered by one frame, unless Silent is set. There are none if the request does not reach
+// the cluster, and more than one only for a Metadata request that names both topics that the
+// client may create and topics that it may not create.
+//
+// Call it when the frames are sent, and not for a plan that is dropped: with Forward, what
+// the request changes of a session takes effect (see [Conn.Request]). If [Client].Keep does
+// not grant the memory for that, the request is refused, and there are no frames. The auditor
+// receives the decisions; if it cannot record an allow, there are no frames either, Response returns
+// an error, and Close is set. After the first call it has no effect.
+func (p *Plan) Forward() [][]byte {
+	p.commit()
+	if len(p.frames) > 0 {
+		if err := p.report(); err != nil {
+			p.unrecorded(err)
+		}
+	}
+	return p.frames
 }
 
 // NeedsRequest reports whether Response may still read the frame of the request, once
 // Forward is sent.
 func (p *Plan) NeedsRequest() bool { return p.query != nil }
 
-// IsNoted reports whether the decision about the connection's next request needs the
-// result of Response: what a share session has acquired, or that the cluster rejected a
-// subscription. Then decide the next request after Response has returned. Otherwise it
-// can be decided once the cluster has answered.
-func (p *Plan) IsNoted() bool {
-	return p.query != nil && (p.query.Key == ops.ShareFetchKey || p.query.Key == ops.ConsumerGroupHeartbeatKey)
+// ListsAll reports whether the response of the cluster lists everything of a type, of which
+// the client may be shown little: a request of a few bytes costs as much as there is. Let a
+// client have few such responses decided at a time.
+func (p *Plan) ListsAll() bool {
+	return p.query != nil && (p.query.AllTopics || apiOf(p.query.Key).listsAll)
 }
 
 // Response returns the answer for the client, or nil if there is none. replies are the
@@ -305,9 +384,13 @@ func (p *Plan) IsNoted() bool {
 // share their memory. Call it once.
 //
 // The error is a *FrameError: the cluster's answer cannot be read or does not belong to
-// the request. Show nothing of it, and close both connections.
+// the request, or the auditor cannot record an allow. Show nothing of it, and close both
+// connections.
 func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 	answer, err := p.respond(replies)
+	if late := p.report(); err == nil {
+		err = late
+	}
 	if err != nil {
 		return nil, &FrameError{Header: p.Header, Err: err}
 	}
@@ -318,13 +401,23 @@ func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 }
 
 func (p *Plan) respond(replies [][]byte) ([]byte, error) {
+	p.Forward() // if the caller has not
+	if p.later != nil && p.local == nil {
+		if err := p.answerLater(); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case p.Silent || p.gateway == nil:
 		return nil, nil
+	case p.failure != nil:
+		return nil, p.failure
 	case p.local != nil:
-		return p.gateway.layouts.encode(p.Header, p.local), nil
-	case len(replies) != len(p.Forward):
-		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.Forward))
+		local := p.local
+		p.local = nil // so that the plan does not keep it in memory
+		return p.gateway.layouts.encode(p.Header, local), nil
+	case len(replies) != len(p.frames):
+		return nil, fmt.Errorf("%d responses to %d requests", len(replies), len(p.frames))
 	}
 	refusal, err := p.decideAgain()
 	if err != nil || refusal != nil {
@@ -343,9 +436,7 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		}
 	}
 	if p.instead != nil {
-		if resp, err = p.instead(resp); err != nil {
-			return nil, err
-		}
+		resp = p.instead(resp)
 	}
 	changed := len(replies) > 1 || p.version(0) != p.Header.Version
 	did, err := p.change(resp)
@@ -354,7 +445,11 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	}
 	changed = changed || did
 	if p.addresses != nil {
-		changed = p.addresses.replaceIn(resp, p.gateway) || changed
+		did, err := p.addresses.replace(p.gateway, resp)
+		if err != nil {
+			return nil, err
+		}
+		changed = changed || did
 	}
 	p.Checks = p.asker.checks
 	if !changed {
@@ -364,6 +459,17 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 		resp.SetVersion(p.Header.Version)
 	}
 	return p.gateway.layouts.encode(p.Header, resp), nil
+}
+
+// answerLater makes the answer that has an effect, or takes much memory, by the current ACLs.
+func (p *Plan) answerLater() (err error) {
+	if p.local, err = p.decideAgain(); err == nil && p.local == nil {
+		if err = p.report(); err == nil {
+			p.local, err = p.later()
+		}
+	}
+	p.Checks = p.asker.checks
+	return err
 }
 
 // refusal returns the frame of an answer that refuses the request as a whole, or nil.
@@ -393,9 +499,7 @@ func (p *Plan) change(resp kmsg.Response) (changed bool, err error) {
 		changed = changed || did
 	}
 	if p.refused != nil {
-		if err := p.refused.merge(p.query, resp); err != nil {
-			return false, err
-		}
+		p.refused.merge(p.query, resp)
 		p.nameRefused(resp)
 		changed = true
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,6 +70,8 @@ func client(name string) gateway.Client {
 // cluster is a simulated cluster: ids are names.
 type cluster []string
 
+func (cluster) Provides() gateway.Facts { return gateway.AllFacts }
+
 func (c cluster) TopicName(id [16]byte) (string, bool) {
 	name := strings.TrimRight(string(id[:]), "\x00")
 	return name, slices.Contains(c, name)
@@ -90,7 +94,7 @@ func idOf(name string) (id [16]byte) {
 // sent decodes what a plan sends on.
 func sent[R kmsg.Request](t *testing.T, plan *gateway.Plan) (requests []R) {
 	t.Helper()
-	for _, frame := range plan.Forward {
+	for _, frame := range plan.Forward() {
 		h, err := gateway.ParseHeader(frame)
 		if err != nil {
 			t.Fatal(err)
@@ -272,9 +276,13 @@ func TestMissingPartitionsAreAskedForOnce(t *testing.T) {
 // TestPlansDoNotDependOnEachOther: plans that wait for their responses while other
 // requests of the connection are decided answer as if they were alone.
 func TestPlansDoNotDependOnEachOther(t *testing.T) {
+	synctest.Test(t, testPlansDoNotDependOnEachOther)
+}
+
+func testPlansDoNotDependOnEachOther(t *testing.T) {
 	g := newGateway(t, gateway.Config{
 		Store: allowing(t, "All Topic:t1", "Describe Topic:seen", "All Group:g"), Cluster: cluster{"t1", "seen", "secret"},
-		Address: func(b gateway.Broker) gateway.Broker { b.Port++; return b },
+		Address: func(b gateway.Broker) (gateway.Broker, error) { b.Port++; return b, nil },
 	})
 	list := exchanges()
 	for _, names := range [][]string{{"t1", "secret"}, {"secret", "t1", "seen"}, {"seen"}, {"t1", "t1"}} {
@@ -283,6 +291,7 @@ func TestPlansDoNotDependOnEachOther(t *testing.T) {
 	conn := g.Conn(client("alice"))
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 200 {
+		time.Sleep(time.Minute) // so that patterns may be resolved
 		var of []exchange
 		var plans []*gateway.Plan
 		for range 20 {
@@ -334,7 +343,7 @@ func namedExchanges(names []string) []exchange {
 func told(t *testing.T, plan *gateway.Plan, response kmsg.Response) string {
 	t.Helper()
 	var replies [][]byte
-	for range plan.Forward {
+	for range plan.Forward() {
 		replies = append(replies, replyOf(response))
 	}
 	answer, err := plan.Response(replies...)
@@ -345,7 +354,7 @@ func told(t *testing.T, plan *gateway.Plan, response kmsg.Response) string {
 	for _, d := range plan.Denied {
 		denied = append(denied, fmt.Sprint(d.Operation, d.Type, d.Name))
 	}
-	return fmt.Sprintf("%+v %x %t %t %t %q %d %x", plan.Header, plan.Forward, plan.Silent, plan.AsIs, plan.Close, denied, plan.Checks, answer)
+	return fmt.Sprintf("%+v %x %t %t %t %q %d %x", plan.Header, plan.Forward(), plan.Silent, plan.AsIs, plan.Close, denied, plan.Checks, answer)
 }
 
 // TestMetadataCreatesOnlyWhatMayBeCreated asks in every version for one topic that may
@@ -476,6 +485,35 @@ func TestMetadataOfAllTopics(t *testing.T) {
 	}
 }
 
+// TestMetadataWithoutRights: for a client that may see no topic, the cluster is asked for
+// none, so that the answer costs the same however many topics there are.
+func TestMetadataWithoutRights(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Describe Cluster:kafka-cluster", "-Read Topic:*")}).Conn(client("alice"))
+	for version := range int16(14) {
+		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
+			m := kmsg.NewPtrMetadataRequest()
+			m.SetVersion(version)
+			m.IncludeClusterAuthorizedOperations = true
+			plan := decide(t, conn, m)
+			requests := sent[*kmsg.MetadataRequest](t, plan)
+			require.Len(t, requests, 1)
+			assert.NotNil(t, requests[0].Topics)
+			assert.Empty(t, requests[0].Topics)
+			assert.NotZero(t, requests[0].Version, "an empty list of version 0 means all")
+			reply := requests[0].ResponseKind().(*kmsg.MetadataResponse)
+			reply.Brokers = []kmsg.MetadataResponseBroker{{NodeID: 1, Host: "kafka"}}
+			reply.AuthorizedOperations = 1<<3 | 1<<8
+			r := answer[*kmsg.MetadataResponse](t, plan, m, reply)
+			assert.Len(t, r.Brokers, 1)
+			assert.Empty(t, r.Topics)
+			assert.Empty(t, plan.Denied)
+			if 8 <= version && version <= 10 {
+				assert.EqualValues(t, 1<<8, r.AuthorizedOperations)
+			}
+		})
+	}
+}
+
 // TestConsumersFetchWithoutSessions: a session would return topics that were refused
 // when it was created, and would do so to every client that knows its number.
 func TestConsumersFetchWithoutSessions(t *testing.T) {
@@ -499,13 +537,13 @@ func TestConsumersFetchWithoutSessions(t *testing.T) {
 		}
 		m := fetch(5, 1, -1)
 		if plan := decide(t, conn, m); version >= 7 {
-			if r := answer[*kmsg.FetchResponse](t, plan, m); len(plan.Forward) != 0 || r.ErrorCode != 70 || len(r.Topics) != 0 {
-				t.Errorf("version %d: in a session: %+v, sends on %d", version, r, len(plan.Forward))
+			if r := answer[*kmsg.FetchResponse](t, plan, m); len(plan.Forward()) != 0 || r.ErrorCode != 70 || len(r.Topics) != 0 {
+				t.Errorf("version %d: in a session: %+v, sends on %d", version, r, len(plan.Forward()))
 			}
 		}
 		follower := frameOf(fetch(5, 1, 3))
 		plan, err := conn.Request(follower)
-		if err != nil || len(plan.Forward) != 1 || !reflect.DeepEqual(plan.Forward[0], follower) || !plan.AsIs {
+		if err != nil || len(plan.Forward()) != 1 || !reflect.DeepEqual(plan.Forward()[0], follower) || !plan.AsIs {
 			t.Errorf("version %d: a follower: %+v, %v", version, plan, err)
 		}
 	}
@@ -520,8 +558,8 @@ func TestFollowersWithoutPermission(t *testing.T) {
 		m.SetVersion(version)
 		m.ReplicaID, m.ReplicaState.ID, m.SessionID, m.SessionEpoch = 3, 3, 77, 5
 		plan := decide(t, conn, m)
-		if r := answer[*kmsg.FetchResponse](t, plan, m); len(plan.Forward) != 0 || r.ErrorCode != 70 {
-			t.Errorf("version %d: sends on %x, answers %+v", version, plan.Forward, r)
+		if r := answer[*kmsg.FetchResponse](t, plan, m); len(plan.Forward()) != 0 || r.ErrorCode != 70 {
+			t.Errorf("version %d: sends on %x, answers %+v", version, plan.Forward(), r)
 		}
 	}
 }
@@ -599,7 +637,7 @@ func TestSilentProduce(t *testing.T) {
 			return decide(t, conn, m)
 		}
 		plan := produce("mine")
-		if data, err := plan.Response(); !plan.Silent || plan.Close || len(plan.Forward) != 1 || data != nil || err != nil {
+		if data, err := plan.Response(); !plan.Silent || plan.Close || len(plan.Forward()) != 1 || data != nil || err != nil {
 			t.Errorf("version %d, allowed: %+v, answer %x, %v", version, plan, data, err)
 		}
 		plan = produce("theirs", "mine")
@@ -608,7 +646,7 @@ func TestSilentProduce(t *testing.T) {
 			t.Errorf("version %d, in part: %+v sends %+v", version, plan, requests)
 		}
 		plan = produce("theirs")
-		if data, err := plan.Response(); !plan.Silent || !plan.Close || len(plan.Forward) != 0 || data != nil || err != nil {
+		if data, err := plan.Response(); !plan.Silent || !plan.Close || len(plan.Forward()) != 0 || data != nil || err != nil {
 			t.Errorf("version %d, refused: %+v, answer %x, %v", version, plan, data, err)
 		}
 	}

@@ -31,7 +31,11 @@ func (allowAll) AllowedAny(ops.Operation, resource.Type) bool      { return true
 
 // question returns what a message asks for, with the state of the case.
 func (c *wireCase) question(m kmsg.Request, known *layouts) (*query, error) {
-	r := reader{cluster: c, layouts: known, endpoint: c.endpoint(), forwarded: c.Config.Forwarded}
+	at, err := c.Listener()
+	if err != nil {
+		return nil, err
+	}
+	r := reader{cluster: c, layouts: known, endpoint: at, forwarded: c.Config.Forwarded}
 	q := new(query)
 	if err := r.read(q, m); err != nil {
 		return nil, err
@@ -65,15 +69,15 @@ func (c *wireCase) question(m kmsg.Request, known *layouts) (*query, error) {
 					g.Topics[j].ID, g.Topics[j].ByID = idOf(g.Topics[j].Name), true
 				}
 			}
-		} else if q.inner == nil {
+		} else if q.Key != ops.OffsetFetchKey && q.Key != ops.DescribeShareGroupOffsetsKey {
 			g.Topics = named(c.Config.GroupTopics[g.Name])
 		}
 	}
 	if q.Key == 66 {
 		for id := range c.Config.Transactions {
-			q.Transactions = append(q.Transactions, ops.Holder{Name: id})
+			q.Transactions = append(q.Transactions, ops.TopicSet{Name: id})
 		}
-		slices.SortFunc(q.Transactions, func(a, b ops.Holder) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(q.Transactions, func(a, b ops.TopicSet) int { return strings.Compare(a.Name, b.Name) })
 	}
 	for i := range q.Transactions {
 		t := &q.Transactions[i]
@@ -84,18 +88,11 @@ func (c *wireCase) question(m kmsg.Request, known *layouts) (*query, error) {
 	for i := range q.Resources {
 		r := &q.Resources[i]
 		r.Exists = slices.Contains(c.Config.Topics, r.Name)
-		r.OtherNode = r.Type&(ops.BrokerConfig|ops.BrokerLoggerConfig) != 0 && r.Name != "" && r.Name != fmt.Sprint(c.nodeID())
+		r.OtherNode = r.Type&(ops.BrokerConfig|ops.BrokerLoggerConfig) != 0 && r.Name != "" && r.Name != fmt.Sprint(c.Config.Node())
 	}
-	q.AutoCreateDisabled = c.Config.AutoCreate != nil && !*c.Config.AutoCreate
+	q.AutoCreateDisabled = c.Config.AutoCreateDisabled()
 	q.FeatureDisabled = c.Config.FeatureDisabled
 	return q, nil
-}
-
-func (c *wireCase) nodeID() int {
-	if c.Config.NodeID != nil {
-		return *c.Config.NodeID
-	}
-	return 1
 }
 
 // answer answers a frame; nil is no answer.
@@ -105,7 +102,7 @@ func (f *fakeCluster) answer(frame []byte) ([]byte, error) {
 		return nil, err
 	}
 	m := h.request()
-	if err := f.layouts.check(kind{h.Key, h.Version, false}, frame[h.size:]); err != nil || h.loose { // all that is sent on is canonical
+	if _, err := f.layouts.check(kind{h.Key, h.Version, false}, frame[h.size:], requestBudget(len(frame))); err != nil || h.loose { // all that is sent on is canonical
 		return nil, fmt.Errorf("not canonical: %v", err)
 	}
 	if err := h.decode(frame, m); err != nil {
@@ -192,9 +189,13 @@ func listField(q *query) string {
 		return "Topics"
 	case q.Key == 24 && q.Version >= 4:
 		return "Transactions"
-	default:
-		return apiOf(q.Key).itemField()
 	}
+	for _, name := range []string{"Topics", "Groups", "Coordinators", "Resources", "TransactionStates"} {
+		if f, ok := reflect.TypeOf(q.message.ResponseKind()).Elem().FieldByName(name); ok && f.Type.Kind() == reflect.Slice && name != "Topics" || ok && q.Key != ops.OffsetFetchKey {
+			return name
+		}
+	}
+	return ""
 }
 
 // renderTransactions puts the topics of an outcome into their transactions.
@@ -235,10 +236,10 @@ func renderItem(q *query, it *ops.Item, e reflect.Value) {
 	if it.Config != 0 || len(q.Resources) > 0 {
 		e.FieldByName("ResourceType").SetInt(int64(it.Config))
 	}
-	if f := e.FieldByName("Partitions"); !(refusal{code: it.Code}).set(e) && f.IsValid() && f.Type().Elem().Kind() == reflect.Struct {
+	if f := e.FieldByName("Partitions"); !setCode(e, it.Code) && f.IsValid() && f.Type().Elem().Kind() == reflect.Struct {
 		p := blankOf(f.Type().Elem())
 		p.FieldByName("Partition").SetInt(int64(it.Index))
-		refusal{code: it.Code}.set(p)
+		setCode(p, it.Code)
 		for _, name := range []string{"RecordBatches", "Records"} {
 			if records := p.FieldByName(name); records.IsValid() {
 				records.SetBytes([]byte{})

@@ -8,81 +8,48 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/internal/cases"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// wireRequest holds the fields of the requests of the cases.
-type wireRequest struct {
-	Acks                        *int16          `json:"acks"`
-	AllowAutoTopicCreation      *bool           `json:"allowAutoTopicCreation"`
-	Enable2PC                   bool            `json:"enable2Pc"`
-	Forwarded                   *wireForwarded  `json:"forwarded"`
-	GroupID                     string          `json:"groupId"`
-	GroupIDs                    []string        `json:"groupIds"`
-	Groups                      json.RawMessage `json:"groups"`
-	IncludeAuthorizedOperations bool            `json:"includeAuthorizedOperations"`
-	IncludeClusterAuthorizedOps bool            `json:"includeClusterAuthorizedOperations"`
-	IncludeTopicAuthorizedOps   bool            `json:"includeTopicAuthorizedOperations"`
-	Keys                        []string        `json:"keys"`
-	KeyType                     int8            `json:"keyType"`
-	Owner                       string          `json:"owner"`
-	ProtocolType                json.RawMessage `json:"protocolType"`
-	Renewers                    []string        `json:"renewers"`
-	ReplicaID                   *int32          `json:"replicaId"`
-	Resources                   []struct {
-		Type, Name string
-		Invalid    bool // a configuration has no value
+// cut splits a principal such as "User:bob" into its type and its name.
+func cut(p string) (kind, name string) {
+	kind, name, _ = strings.Cut(p, ":")
+	return kind, name
+}
+
+// nameFields are the fields that name what an entry is about.
+var nameFields = []string{"Topic", "Group", "GroupID", "Key", "TransactionalID", "ResourceName"}
+
+// assign sets dst to src if the types fit; one of them may be a pointer.
+func assign(dst, src reflect.Value) {
+	switch {
+	case !dst.IsValid() || !src.IsValid():
+	case src.Type() == dst.Type():
+		dst.Set(src)
+	case dst.Kind() == reflect.Pointer && src.Type() == dst.Type().Elem():
+		dst.Set(pointerTo(src))
+	case src.Kind() == reflect.Pointer && src.Type().Elem() == dst.Type() && !src.IsNil():
+		dst.Set(src.Elem())
 	}
-	SubscribedTopicNames []string        `json:"subscribedTopicNames"`
-	SubscribedTopicRegex *string         `json:"subscribedTopicRegex"`
-	Topics               json.RawMessage `json:"topics"`
-	Topology             *struct {
-		SourceTopics, RepartitionSinkTopics, RepartitionSourceTopics, StateChangelogTopics []string
-	} `json:"topology"`
-	TransactionalID  *string  `json:"transactionalId"`
-	TransactionalIDs []string `json:"transactionalIds"`
-	Transactions     []struct {
-		TransactionalID string      `json:"transactionalId"`
-		Topics          []wireTopic `json:"topics"`
-	} `json:"transactions"`
-	Users []string `json:"users"`
 }
 
-type wireForwarded struct {
-	APIKey        int16           `json:"apiKey"`
-	Version       int16           `json:"version"`
-	Principal     string          `json:"principal"`
-	ClientAddress string          `json:"clientAddress"`
-	Request       json.RawMessage `json:"request"`
-}
-
-// wireTopic is a topic by name, also as a plain string, or by id.
-type wireTopic struct {
-	Name          string  `json:"name"`
-	TopicID       *string `json:"topicId"`
-	Transactional bool    `json:"transactional"`
-}
-
-func (t *wireTopic) UnmarshalJSON(data []byte) error {
-	if data[0] == '"' {
-		return json.Unmarshal(data, &t.Name)
+// errorCodeOf returns the error code of an entry, or 0 if it has no such field.
+func errorCodeOf(v reflect.Value) int64 {
+	if code := v.FieldByName("ErrorCode"); code.IsValid() {
+		return code.Int()
 	}
-	type plain wireTopic
-	return json.Unmarshal(data, (*plain)(t))
+	return 0
 }
 
-type wireGroup struct {
-	GroupID string       `json:"groupId"`
-	Topics  *[]wireTopic `json:"topics"`
-}
-
-func (g *wireGroup) UnmarshalJSON(data []byte) error {
-	if data[0] == '"' {
-		return json.Unmarshal(data, &g.GroupID)
+// setCode sets the error code of an entry, and reports whether it has one.
+func setCode(v reflect.Value, code ops.ErrorCode) bool {
+	f := v.FieldByName("ErrorCode")
+	if f.IsValid() {
+		f.SetInt(int64(code))
 	}
-	type plain wireGroup
-	return json.Unmarshal(data, (*plain)(g))
+	return f.IsValid()
 }
 
 // sample gives every list one entry with default values, so that an error has a place, and
@@ -121,8 +88,8 @@ func (c *wireCase) message(key ops.APIKey, version int16, data json.RawMessage) 
 	m.(message).Default()
 	v := reflect.ValueOf(m).Elem()
 	sample(v)
-	var q wireRequest
-	if err := json.Unmarshal(data, &q); err != nil {
+	q, err := cases.DecodeRequest(data)
+	if err != nil {
 		return nil, err
 	}
 	b := builder{c: c, key: key, version: version, v: v}
@@ -172,14 +139,14 @@ type builder struct {
 func (b *builder) set(name string, value any) { assign(b.v.FieldByName(name), reflect.ValueOf(value)) }
 
 // special sets what needs more than a name.
-func (b *builder) special(m kmsg.Request, q *wireRequest) error {
+func (b *builder) special(m kmsg.Request, q *cases.Request) error {
 	switch m := m.(type) {
 	case *kmsg.ProduceRequest:
 		if q.Acks == nil {
 			m.Acks = -1
 		}
 	case *kmsg.SyncGroupRequest:
-		if m.ProtocolType, m.Protocol = new("consumer"), new("range"); string(q.ProtocolType) == "null" {
+		if m.ProtocolType, m.Protocol = new("consumer"), new("range"); cases.IsNull(q.ProtocolType) {
 			m.ProtocolType = nil
 		}
 	case *kmsg.FindCoordinatorRequest:
@@ -260,7 +227,7 @@ func (b *builder) special(m kmsg.Request, q *wireRequest) error {
 // them is no type.
 var configTypes = map[string]int64{"TOPIC": 2, "BROKER": 4, "BROKER_LOGGER": 8, "CLIENT_METRICS": 16, "GROUP": 32}
 
-func (b *builder) envelope(m *kmsg.EnvelopeRequest, f *wireForwarded) error {
+func (b *builder) envelope(m *kmsg.EnvelopeRequest, f *cases.Forwarded) error {
 	m.RequestPrincipal = []byte{9}
 	if p, err := principal.Parse(f.Principal); err == nil {
 		m.RequestPrincipal = wirePrincipal(p)
@@ -270,7 +237,7 @@ func (b *builder) envelope(m *kmsg.EnvelopeRequest, f *wireForwarded) error {
 		m.ClientHostAddress = netip.MustParseAddr(f.ClientAddress).AsSlice()
 	}
 	m.RequestData = []byte{0, byte(f.APIKey), 0, byte(f.Version), 0, 0, 0, 1}
-	if string(f.Request) == "null" || (Header{Key: ops.APIKey(f.APIKey), Version: f.Version}).request() == nil {
+	if cases.IsNull(f.Request) || (Header{Key: ops.APIKey(f.APIKey), Version: f.Version}).request() == nil {
 		return nil // a header and nothing else
 	}
 	inner, err := b.c.message(ops.APIKey(f.APIKey), f.Version, f.Request)
@@ -291,7 +258,7 @@ func wirePrincipal(p principal.Principal) []byte {
 }
 
 // topics sets the lists of topics.
-func (b *builder) topics(q *wireRequest) error {
+func (b *builder) topics(q *cases.Request) error {
 	if b.key == 24 {
 		return b.transactions(q)
 	}
@@ -302,12 +269,12 @@ func (b *builder) topics(q *wireRequest) error {
 	if !field.IsValid() || q.Topics == nil {
 		return nil
 	}
-	var topics []wireTopic
-	if err := json.Unmarshal(q.Topics, &topics); err != nil {
+	topics, err := q.TopicList()
+	if err != nil {
 		return err
 	}
 	if topics == nil && b.key == 3 && b.version == 0 {
-		topics = []wireTopic{}
+		topics = []cases.Topic{}
 	}
 	if topics != nil && len(topics) == 0 && b.key == 3 && b.c.Version == 0 && b.version > 0 {
 		topics = nil // every topic
@@ -315,7 +282,7 @@ func (b *builder) topics(q *wireRequest) error {
 	return b.setTopics(field, topics)
 }
 
-func (b *builder) setTopics(field reflect.Value, topics []wireTopic) error {
+func (b *builder) setTopics(field reflect.Value, topics []cases.Topic) error {
 	if topics == nil {
 		field.SetZero()
 		return nil
@@ -346,9 +313,9 @@ func (b *builder) setTopics(field reflect.Value, topics []wireTopic) error {
 var idVersions = map[ops.APIKey]struct {
 	from int16
 	only bool
-}{0: {13, true}, 1: {13, true}, 3: {12, false}, 8: {10, true}, 9: {10, true}, 20: {6, false}, 78: {0, true}, 79: {0, true}}
+}{0: {13, true}, 1: {13, true}, 3: {12, false}, 8: {10, true}, 9: {10, true}, 20: {6, false}, 28: {6, true}, 78: {0, true}, 79: {0, true}}
 
-func (b *builder) nameTopic(e reflect.Value, t *wireTopic) error {
+func (b *builder) nameTopic(e reflect.Value, t *cases.Topic) error {
 	ids, ok := idVersions[b.key]
 	has := ok && b.version >= ids.from
 	switch {
@@ -385,7 +352,7 @@ func (b *builder) setPartitions(topic reflect.Value, i int, transactional bool) 
 	f.Set(reflect.Append(reflect.Zero(f.Type()), e))
 }
 
-func (b *builder) transactions(q *wireRequest) error {
+func (b *builder) transactions(q *cases.Request) error {
 	if len(q.Transactions) > 0 {
 		if b.version < 4 {
 			return notSendable("no list of transactions below version 4")
@@ -405,22 +372,19 @@ func (b *builder) transactions(q *wireRequest) error {
 	if b.version >= 4 {
 		return notSendable("no single transaction from version 4")
 	}
-	var topics []wireTopic
-	if err := json.Unmarshal(q.Topics, &topics); err != nil {
+	topics, err := q.TopicList()
+	if err != nil {
 		return err
 	}
 	return b.setTopics(b.v.FieldByName("Topics"), topics)
 }
 
 // groups sets the lists of groups.
-func (b *builder) groups(q *wireRequest) error {
+func (b *builder) groups(q *cases.Request) error {
 	if q.Groups == nil {
 		return nil
 	}
-	var groups []wireGroup
-	if err := json.Unmarshal(q.Groups, &groups); err != nil {
-		return err
-	}
+	groups := q.Groups
 	if b.key == 9 && b.version < 8 {
 		if len(groups) > 1 {
 			return notSendable("one group only below version 8")
@@ -445,7 +409,7 @@ func (b *builder) groups(q *wireRequest) error {
 			for _, name := range []string{"Group", "GroupID"} {
 				assign(e.FieldByName(name), reflect.ValueOf(g.GroupID))
 			}
-			var topics []wireTopic
+			var topics []cases.Topic
 			if g.Topics != nil {
 				topics = *g.Topics
 			}

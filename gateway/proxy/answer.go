@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway"
@@ -18,6 +19,13 @@ type answer struct {
 	plan  *gateway.Plan // of a forwarded request, for the upstream's response
 
 	room *claim // memory of the request, held as long as the plan needs it; or nil
+	made *claim // memory of the frame, or of what the plan keeps; or nil
+}
+
+// release gives the room back.
+func (a answer) release() {
+	a.room.release()
+	a.made.release()
 }
 
 func (a answer) none() bool { return a.frame == nil && a.plan == nil }
@@ -29,27 +37,21 @@ func (a answer) none() bool { return a.frame == nil && a.plan == nil }
 // starts. The proxy does the same: it decides a request when the previous one is
 // answered, and forwards it immediately. The request never waits behind another one at
 // the broker, where a long poll could delay it until the ACLs that allowed it are gone.
+// Behind a request without an answer stands a fence: see sendFence.
 func (c *conn) turns(ctx context.Context) error {
-	var a answer
-	var last error // ends the connection after a is written
 	for {
-		switch {
-		case !a.none():
-			next, after, err := c.reply(ctx, a, last != nil)
-			if err != nil {
+		r, err := c.request()
+		if r.frame == nil {
+			return err
+		}
+		a, last := c.turn(ctx, r)
+		if !a.none() {
+			if err := c.reply(a); err != nil {
 				return err
 			}
-			if a = next; last == nil {
-				last = after
-			}
-		case last != nil:
+		}
+		if last != nil {
 			return errors.Join(c.flush(), last)
-		default:
-			r, err := c.request()
-			if r.frame == nil {
-				return err
-			}
-			a, last = c.turn(ctx, r)
 		}
 	}
 }
@@ -83,38 +85,30 @@ func (c *conn) request() (request, error) {
 	if err := c.flush(); err != nil {
 		return request{}, err
 	}
+	if c.upstream != nil {
+		c.upstream.reader.release() // nothing is to be answered
+	}
 	return <-c.ahead.requests, nil
 }
 
-// reply writes an answer. If the broker is ready for the next request earlier, and
-// there is one, the next request is processed first, so that the broker does not wait
-// for the client. Then next is the answer to that request, and after is its error. This
-// does not happen after the last answer, or if the next request depends on this answer.
-func (c *conn) reply(ctx context.Context, a answer, last bool) (next answer, after, err error) {
+// reply writes an answer, and does not wait for the client to read it if it fits in the
+// buffer. The next request has its turn afterwards: it may wait for the broker, for room or
+// for what the proxy has to ask, and an answer that has come must not wait with it.
+func (c *conn) reply(a answer) error {
 	defer c.ahead.done()
-	defer a.room.release()
+	defer a.release()
 	if a.plan == nil {
-		return answer{}, nil, c.send(a.frame)
+		return c.send(a.frame)
 	}
 	defer c.audit(a.plan)
 	came, err := c.await(a.plan)
 	if err != nil {
-		return answer{}, nil, err
+		return err
 	}
-	if came.whole && !last && !a.plan.IsNoted() {
-		select {
-		case r := <-c.ahead.requests:
-			if r.frame != nil {
-				next, after = c.turn(ctx, r)
-			}
-		default:
-		}
+	if a.plan.Frames() == 1 {
+		c.silence.heard(a.plan.Throttled(0, came.begins[4:], came.whole))
 	}
-	if err = c.respond(a.plan, came); err != nil && next.plan != nil {
-		c.audit(next.plan) // it will not be answered
-		next.room.release()
-	}
-	return next, after, err
+	return c.respond(a.plan, came)
 }
 
 // send buffers a frame with its length, unless it is nil. flush sends it.
@@ -129,14 +123,21 @@ func (c *conn) send(frame []byte) error {
 	if _, err := c.writer.Write(size); err != nil {
 		return err
 	}
-	_, err := c.writer.Write(frame)
-	return err
+	for part := range slices.Chunk(frame, progressBytes) {
+		if err := c.writeBefore(); err != nil {
+			return err
+		}
+		if _, err := c.writer.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // flush sends the buffered frames.
 func (c *conn) flush() error {
 	if c.writer.Buffered() == 0 {
-		return nil
+		return c.writer.Flush() // which gives the buffer back: a large answer went past it
 	}
 	if err := c.writeBefore(); err != nil {
 		return err
@@ -144,6 +145,11 @@ func (c *conn) flush() error {
 	return c.writer.Flush()
 }
 
+// progressBytes is how much of a frame must get through within Limits.Frame: 4 kB a second
+// with the default. A frame of any size is read and written as long as that goes on.
+const progressBytes = 256 << 10
+
+// writeBefore lets the client take as long as it may for the next progressBytes.
 func (c *conn) writeBefore() error {
 	return c.client.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame))
 }
@@ -160,7 +166,7 @@ type arrival struct {
 // the whole response is available already. An answer must not wait for the next one,
 // and must not be lost if the upstream disconnects before the next one is complete.
 func (c *conn) await(plan *gateway.Plan) (came arrival, err error) {
-	several := len(plan.Forward) > 1
+	several := plan.Frames() > 1
 	if several || !c.upstream.hasResponse() {
 		if err := c.flush(); err != nil {
 			return arrival{}, err
@@ -183,12 +189,16 @@ func (c *conn) respond(plan *gateway.Plan, came arrival) error {
 	}
 	c.knows.begin()
 	var frame []byte
+	var rooms []*claim
 	var err error
 	if came.whole {
-		frame, err = plan.Response(came.begins[4:])
-	} else {
 		var room *claim
-		frame, room, err = c.join(plan)
+		frame, room, err = c.made(plan, came.begins[4:])
+		rooms = append(rooms, room)
+	} else {
+		frame, rooms, err = c.join(plan)
+	}
+	for _, room := range rooms {
 		defer room.release()
 	}
 	if err == nil {
@@ -203,7 +213,7 @@ func (c *conn) respond(plan *gateway.Plan, came arrival) error {
 // peek returns the next upstream response with its length, or only its beginning if it
 // does not fit in the buffer.
 func (c *conn) peek() (frame []byte, fits bool, err error) {
-	from := c.upstream.reader
+	from := &c.upstream.reader
 	prefix, err := from.Peek(4)
 	if err != nil {
 		return nil, false, err
@@ -212,42 +222,110 @@ func (c *conn) peek() (frame []byte, fits bool, err error) {
 	if size < 4 {
 		return nil, false, fmt.Errorf("a response of %d bytes", size)
 	}
-	if fits = int64(size) <= int64(from.Size()-4); fits {
+	if fits = int64(size) <= bufferBytes-4; fits {
 		frame, err = from.Peek(4 + int(size))
 	} else {
-		frame, err = from.Peek(8)
+		frame, err = from.Peek(4 + gateway.ThrottleBytes)
 	}
 	return frame, fits, err
 }
 
-// join reads as many responses as requests were sent and makes one answer of them. room is
-// that of what it has read, to be released once the answer is sent; nil if it has none.
-func (c *conn) join(plan *gateway.Plan) (answer []byte, room *claim, err error) {
-	replies := make([][]byte, len(plan.Forward))
+// join reads as many responses as requests were sent, one or two, and makes one answer of
+// them. rooms are those of what it has read, to be released once the answer is sent.
+//
+// The second response has room of another kind. If connections waited for the kind that they
+// hold, they could wait for each other.
+func (c *conn) join(plan *gateway.Plan) (answer []byte, rooms []*claim, err error) {
+	replies := make([][]byte, plan.Frames())
 	for i := range replies {
-		// The others are read in any case: who waits for room while he has some might wait
-		// for somebody who waits for him.
-		if i == 0 {
-			if room, err = c.claimAnswer(); err != nil {
-				return nil, nil, err
-			}
+		kind, more := answerFrame, plan.AddedMemory()
+		if i > 0 {
+			kind, more = laterAnswer, 0
 		}
-		if replies[i], err = gateway.ReadFrame(c.upstream.reader, math.MaxInt32); err != nil {
-			return nil, room, fmt.Errorf("upstream: %w", err)
+		room, err := c.claimAnswer(kind, more)
+		if err != nil {
+			return nil, rooms, err
+		}
+		rooms = append(rooms, room)
+		if replies[i], err = gateway.ReadFrame(&c.upstream.reader, math.MaxInt32); err != nil {
+			return nil, rooms, fmt.Errorf("upstream: %w", err)
+		}
+		if plan.Frames() > 1 {
+			c.silence.heard(plan.Throttled(i, replies[i], true))
 		}
 	}
-	answer, err = plan.Response(replies...)
-	return answer, room, err
+	decide := func() { answer, err = plan.Response(replies...) }
+	if !plan.ListsAll() {
+		decide()
+		return answer, rooms, err
+	}
+	if err := c.flush(); err != nil {
+		return nil, rooms, err
+	}
+	if late := c.decideList(decide); late != nil {
+		err = late
+	}
+	return answer, rooms, err
 }
 
-// claimAnswer waits for the room of the next response of the upstream.
-func (c *conn) claimAnswer() (*claim, error) {
+// claimAnswer waits for the room of the next response of the upstream, and of more bytes.
+func (c *conn) claimAnswer(kind frameKind, more int64) (*claim, error) {
 	prefix, err := c.upstream.reader.Peek(4)
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
+	return c.claimMemory(kind, int64(binary.BigEndian.Uint32(prefix))+more)
+}
+
+// claimMemory waits for room of a kind. What is as small as the buffers of a connection needs
+// none: then the claim is nil.
+func (c *conn) claimMemory(kind frameKind, bytes int64) (*claim, error) {
+	if bytes <= maxSmallFrame {
+		return nil, nil
+	}
+	if room, err := c.tryMemory(kind, bytes); room != nil || err != nil {
+		return room, err
+	}
+	if err := c.flush(); err != nil {
+		return nil, err
+	}
 	p := c.listener.proxy
-	return p.frames.claimAnswer(c.ctx, int64(binary.BigEndian.Uint32(prefix)), c.tenant, p.limits.Frame)
+	room, err := p.frames.claimAnswer(c.ctx, kind, bytes, c.tenant, p.limits.Frame)
+	if err == nil {
+		c.claimed = append(c.claimed, room)
+	}
+	return room, err
+}
+
+// errClaimOrder is a fault of the proxy: see frameKind.
+var errClaimOrder = errors.New("room is claimed that the connection holds already, or that comes before what it holds")
+
+// tryMemory is claimMemory for what is larger than the buffers, but returns nil if there is no
+// room now.
+func (c *conn) tryMemory(kind frameKind, bytes int64) (*claim, error) {
+	c.claimed = slices.DeleteFunc(c.claimed, func(held *claim) bool { return held.bytes == 0 })
+	if slices.ContainsFunc(c.claimed, func(held *claim) bool { return held.room.kind >= kind }) {
+		return nil, errClaimOrder
+	}
+	room := c.listener.proxy.frames.claimNow(kind, bytes, c.tenant)
+	if room != nil {
+		c.claimed = append(c.claimed, room)
+	}
+	return room, nil
+}
+
+// made returns an answer that is made here, of a response of the upstream that is no larger
+// than the buffers of a connection or of none, and its room. It waits for the room first.
+func (c *conn) made(plan *gateway.Plan, replies ...[]byte) (answer []byte, room *claim, err error) {
+	bytes := plan.AddedMemory()
+	for _, reply := range replies {
+		bytes += int64(len(reply))
+	}
+	if room, err = c.claimMemory(answerFrame, bytes); err != nil {
+		return nil, nil, err
+	}
+	answer, err = plan.Response(replies...)
+	return answer, room, err
 }
 
 // relay copies the upstream's next response to the client unchanged.
@@ -265,6 +343,13 @@ func (c *conn) relay(h gateway.Header, came arrival) error {
 		_, err := c.upstream.reader.Discard(len(came.begins))
 		return err
 	}
-	_, err := io.CopyN(c.writer, c.upstream.reader, 4+int64(binary.BigEndian.Uint32(came.begins)))
-	return err
+	for left := 4 + int64(binary.BigEndian.Uint32(came.begins)); left > 0; left -= progressBytes {
+		if err := c.writeBefore(); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(&c.writer, &c.upstream.reader, min(left, progressBytes)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

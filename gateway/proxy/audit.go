@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,20 +12,17 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// maxAuditText is how much of a name or a client id an event holds, in bytes. Kafka's
-// own limit for a topic is 249; a group may be called anything.
-const maxAuditText = 4096
-
 // lossInterval is how long lost events are collected before one line in the log reports
 // them.
 const lossInterval = time.Second
 
-// auditor passes the denials of all connections to the handler, up to a number a
-// second. Each client has a share of that number. It counts the other events, and
-// reports the count in the log.
+// auditor limits the events of all connections to a number a second. Each client has a share of
+// that number. It counts the other events, and reports the count in the log.
 type auditor struct {
 	handler audit.Handler
-	limit   int // events a second
+	limit   int  // events a second
+	all     bool // the limit does not count
+	allows  bool // are events too
 	log     *slog.Logger
 	metrics *metrics
 
@@ -88,9 +84,9 @@ func (s *auditSecond) take(of *auditShare, events int) (taken int) {
 	return shared + own
 }
 
-// audit counts the denials of a request, and passes an event for each name to the
-// auditor.
+// audit counts the decisions of a request that is answered or given up.
 func (c *conn) audit(plan *gateway.Plan) {
+	plan.Audit()
 	p := c.listener.proxy
 	p.metrics.checks.Add(float64(plan.Checks))
 	if len(plan.Denied) == 0 {
@@ -104,39 +100,29 @@ func (c *conn) audit(plan *gateway.Plan) {
 	for t, n := range byType {
 		p.metrics.denied(plan.Header.Key, t).Add(float64(n))
 	}
-	p.auditor.tell(c.tenant, plan)
 }
 
-// tell passes on the events of a tenant's plan.
-func (a *auditor) tell(of *tenant, plan *gateway.Plan) {
-	now := time.Now()
-	room := a.take(now, of, len(plan.Denied))
-	if room == 0 {
-		return
-	}
-	for e := range plan.Events() {
-		e.Time = now
-		e.Request.Name, e.Call.ClientID = cutText(e.Request.Name), cutText(e.Call.ClientID)
-		if err := a.handler.Handle(e); err != nil {
-			a.lose(loss{handler: 1, err: err})
-		}
-		if room--; room == 0 {
-			return
-		}
-	}
+// events returns for how many events of a request there is room, for [gateway.Client].
+func (c *conn) events(events int) int {
+	return c.listener.proxy.auditor.take(time.Now(), c.tenant, events)
 }
 
-// cutText returns text, or its beginning and a mark if it is longer than an event holds.
-func cutText(text string) string {
-	if len(text) <= maxAuditText {
-		return text
+// forGateway returns what the gateways pass the decisions to.
+func (a *auditor) forGateway() *audit.Auditor {
+	level := slog.LevelInfo
+	if a.allows {
+		level = slog.LevelDebug
 	}
-	return strings.ToValidUTF8(text[:maxAuditText], "") + "…"
+	return &audit.Auditor{Handler: a.handler, Level: level, Failed: func(_ *audit.Event, err error) { a.lose(loss{handler: 1, err: err}) }}
 }
 
 // take returns how many of a tenant's events fit in the second of now, and reserves the
 // room. The others are lost.
 func (a *auditor) take(now time.Time, of *tenant, events int) int {
+	if a.all {
+		a.metrics.events.Add(float64(events))
+		return events
+	}
 	a.mu.Lock()
 	if number := now.Unix(); number != a.second.number {
 		a.second.begin(number, a.limit)
@@ -193,7 +179,7 @@ func (a *auditor) tellLoss() {
 
 // newAuditCounters returns the counters of an auditor.
 func newAuditCounters(counter func(name, help string) prometheus.CounterOpts) (events prometheus.Counter, lost *prometheus.CounterVec) {
-	return prometheus.NewCounter(counter("audit_events_total", "Refused names that were handed to the audit log.")),
+	return prometheus.NewCounter(counter("audit_events_total", "Events that were handed to the audit log: refused names, and allowed ones if they are recorded.")),
 		prometheus.NewCounterVec(counter("audit_events_lost_total",
-			"Refused names that are not in the audit log: there were more than its limit a second (limit) or than the share of one client (share), or it could not be written (handler)."), []string{"reason"})
+			"Events that are not in the audit log: there were more than its limit a second (limit) or than the share of one client (share), or it could not be written (handler)."), []string{"reason"})
 }

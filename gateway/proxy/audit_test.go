@@ -54,7 +54,7 @@ func TestAuditLine(t *testing.T) {
 	}
 	for i, want := range []string{
 		`principal=User:alice host=127.0.0.1 operation=READ resourceType=GROUP name=readers request=JoinGroup clientId=wire reason="matching deny" acl=`,
-		`name="g\nlevel=INFO msg=denied principal=User:admin name=\"x" request=JoinGroup clientId=wire reason="default deny" generation=1`,
+		`name="g\\nlevel=INFO msg=denied principal=User:admin name=\"x" request=JoinGroup clientId=wire reason="default deny" generation=1`,
 		`name=` + strings.Repeat("g", 4096) + "… request=",
 	} {
 		if !strings.Contains(lines[i], want) || strings.Count(lines[i], "\n") != 1 {
@@ -143,10 +143,10 @@ func TestAuditEventsBeyondTheLimitAreCounted(t *testing.T) {
 		require.False(t, e.Time.IsZero())
 	}
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP portcullis_audit_events_total Refused names that were handed to the audit log.
+# HELP portcullis_audit_events_total Events that were handed to the audit log: refused names, and allowed ones if they are recorded.
 # TYPE portcullis_audit_events_total counter
 portcullis_audit_events_total 5
-# HELP portcullis_audit_events_lost_total Refused names that are not in the audit log: there were more than its limit a second (limit) or than the share of one client (share), or it could not be written (handler).
+# HELP portcullis_audit_events_lost_total Events that are not in the audit log: there were more than its limit a second (limit) or than the share of one client (share), or it could not be written (handler).
 # TYPE portcullis_audit_events_lost_total counter
 portcullis_audit_events_lost_total{reason="handler"} 0
 portcullis_audit_events_lost_total{reason="limit"} 0

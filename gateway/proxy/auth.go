@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -38,22 +40,29 @@ const (
 // Source: Kafka's SaslServerAuthenticator; KIP-43, KIP-152, KIP-368.
 type loginFlow struct {
 	listener  *listener
+	access    *access // of the current or the last login
 	state     loginState
 	mechanism string // of the current or the last login
 	login     login
 	rounds    int
-	who       identity  // set after the first login
-	expires   time.Time // end of the session; zero means never
+	refused   error         // why a token was refused, if the client has still to acknowledge that
+	who       identity      // set after the first login
+	lifetime  time.Duration // of the session, from the last login
+	expires   time.Time     // end of the session; zero means never
 }
 
 // identity identifies an authenticated client.
 type identity struct {
 	principal principal.Principal
 	groups    []principal.Principal
+	until     time.Time // when the credentials of the login end; zero means never
 }
 
 // errLogin ends a connection after its answer, because the login failed.
-type errLogin struct{ cause error }
+type errLogin struct {
+	cause error
+	told  string // to the client; "" means a text that is the same for all causes
+}
 
 func (e *errLogin) Error() string { return "login failed: " + e.cause.Error() }
 func (e *errLogin) Unwrap() error { return e.cause }
@@ -62,11 +71,12 @@ func (e *errLogin) Unwrap() error { return e.cause }
 // the answer is sent.
 func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, error) {
 	response := r.ResponseKind().(*kmsg.SASLHandshakeResponse)
-	response.SupportedMechanisms = slices.Sorted(maps.Keys(f.listener.mechanisms))
+	now := f.listener.access.Load()
+	response.SupportedMechanisms = slices.Sorted(maps.Keys(now.mechanisms))
 	// Without SASL, who stays zero. With SASL, a new login on the connection has left
 	// the state loggedIn, and the rules of its first handshake apply again.
 	again := f.state == loggedIn || !f.who.principal.IsZero()
-	switch begin, ok := f.listener.mechanisms[r.Mechanism]; {
+	switch begin, ok := now.mechanisms[r.Mechanism]; {
 	case again && (f.expires.IsZero() || r.Version == 0):
 		// If sessions do not expire, as always without SASL, Kafka treats this as an
 		// ordinary request, without such a state. A new login on the connection needs
@@ -75,12 +85,12 @@ func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, erro
 		return response, nil
 	case !ok:
 		response.ErrorCode = kerr.UnsupportedSaslMechanism.Code
-		return response, &errLogin{fmt.Errorf("SASL mechanism %s is not offered", printable(r.Mechanism))}
+		return response, &errLogin{cause: fmt.Errorf("SASL mechanism %s is not offered", printable(r.Mechanism))}
 	case again && r.Mechanism != f.mechanism:
 		response.ErrorCode = kerr.IllegalSaslState.Code
-		return response, &errLogin{errors.New("the SASL mechanism differs from that of the first login")}
+		return response, &errLogin{cause: errors.New("the SASL mechanism differs from that of the first login")}
 	default:
-		f.mechanism, f.login, f.rounds = r.Mechanism, begin(), 0
+		f.access, f.mechanism, f.login, f.rounds, f.refused = now, r.Mechanism, begin(), 0, nil
 		f.state = expectsRequest
 		if r.Version == 0 {
 			f.state = expectsToken
@@ -91,7 +101,7 @@ func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, erro
 
 // authenticate answers a SaslAuthenticate. If it returns an error, the connection ends
 // after the answer is sent.
-func (f *loginFlow) authenticate(r *kmsg.SASLAuthenticateRequest) (kmsg.Response, error) {
+func (f *loginFlow) authenticate(ctx context.Context, r *kmsg.SASLAuthenticateRequest) (kmsg.Response, error) {
 	response := r.ResponseKind().(*kmsg.SASLAuthenticateResponse)
 	switch f.state {
 	case expectsRequest:
@@ -103,47 +113,82 @@ func (f *loginFlow) authenticate(r *kmsg.SASLAuthenticateRequest) (kmsg.Response
 		return nil, errors.New("SaslAuthenticate before SaslHandshake")
 	}
 	began := time.Now()
-	answer, err := f.token(r.SASLAuthBytes)
+	answer, err := f.token(ctx, r.SASLAuthBytes)
 	if err != nil {
 		time.Sleep(time.Until(began.Add(failedLoginDelay)))
 		response.ErrorCode = kerr.SaslAuthenticationFailed.Code
 		// The reason is only for the log: a client that guesses must not learn it.
 		response.ErrorMessage = kmsg.StringPtr("Authentication failed: invalid credentials with SASL mechanism " + f.mechanism)
+		var failed *errLogin
+		if errors.As(err, &failed) && failed.told != "" {
+			response.ErrorMessage = &failed.told
+		}
 		return response, err
 	}
 	response.SASLAuthBytes = answer
 	if f.state == loggedIn && !f.expires.IsZero() {
-		response.SessionLifetimeMillis = f.listener.SASL.MaxSession.Milliseconds()
+		response.SessionLifetimeMillis = f.lifetime.Milliseconds()
 	}
 	return response, nil
 }
 
 // token processes a message of the mechanism and returns the answer. After the last
 // message the client is logged in. The error is an *errLogin.
-func (f *loginFlow) token(message []byte) ([]byte, error) {
-	if f.rounds++; f.rounds > maxLoginRounds {
-		return nil, &errLogin{errors.New("the login takes too many messages")}
+func (f *loginFlow) token(ctx context.Context, message []byte) ([]byte, error) {
+	if f.refused != nil {
+		return nil, f.refused
 	}
-	answer, done, err := f.login.step(message)
-	if err != nil {
-		return nil, &errLogin{err}
+	if f.rounds++; f.rounds > maxLoginRounds {
+		return nil, &errLogin{cause: errors.New("the login takes too many messages")}
+	}
+	// Before the first login no frame is larger; later ones have the limit of all requests.
+	if len(message) > maxLoginFrameBytes {
+		return nil, &errLogin{cause: fmt.Errorf("a message of %d bytes: expected at most %d", len(message), maxLoginFrameBytes)}
+	}
+	answer, done, err := f.login.step(ctx, message)
+	var refused *refusedToken
+	switch {
+	case errors.As(err, &refused):
+		f.refused = &errLogin{cause: refused.cause, told: string(answer)}
+		return answer, nil
+	case err != nil:
+		return nil, &errLogin{cause: err}
 	}
 	if !done {
 		return answer, nil
 	}
-	who, err := f.login.peer(f.listener.principals)
+	who, err := f.login.peer(f.access.principals)
 	if err != nil {
-		return nil, &errLogin{err}
+		return nil, &errLogin{cause: err}
 	}
 	if first := f.who.principal; !first.IsZero() && !first.Equal(who.principal) {
-		return nil, &errLogin{fmt.Errorf("%s would become %s on one connection",
+		return nil, &errLogin{cause: fmt.Errorf("%s would become %s on one connection",
 			printable(first.String()), printable(who.principal.String()))}
 	}
-	f.who, f.login, f.state = who, nil, loggedIn
-	if life := f.listener.SASL.MaxSession; life > 0 {
-		f.expires = time.Now().Add(life)
+	lifetime, expires := sessionTime(time.Now(), f.access.sasl.MaxSession, who.until)
+	if lifetime == math.MaxInt64 {
+		return nil, &errLogin{cause: errors.New("the session would last more than 292 years")}
 	}
+	f.who, f.login, f.state, f.lifetime, f.expires = who, nil, loggedIn, lifetime, expires
 	return answer, nil
+}
+
+// sessionTime returns how long a session lasts that begins now, and when it ends; the zero
+// time means never. It lasts for limit, if that is not 0, and at most until the credentials
+// end. Those may have ended just before, by the clock of this machine. A time that no duration
+// holds is the longest one, of 292 years.
+//
+// Source: KIP-368; Kafka's SaslServerAuthenticator.
+func sessionTime(now time.Time, limit time.Duration, until time.Time) (time.Duration, time.Time) {
+	switch {
+	case !until.IsZero():
+		if left := max(0, until.Sub(now)); limit == 0 || left < limit {
+			limit = left
+		}
+	case limit == 0:
+		return 0, time.Time{}
+	}
+	return limit, now.Add(limit)
 }
 
 // expired reports whether a request with this header comes after the end of the
@@ -153,10 +198,10 @@ func (f *loginFlow) expired(h gateway.Header) bool {
 }
 
 // unsecured identifies the client of a listener without SASL.
-func (l *listener) unsecured(state *tls.ConnectionState) (identity, error) {
+func (a *access) unsecured(state *tls.ConnectionState) (identity, error) {
 	if state == nil {
-		return identity{principal: l.principals.Plaintext()}, nil
+		return identity{principal: principal.Anonymous}, nil
 	}
-	who, err := l.principals.TLS(state)
+	who, err := a.principals.TLS(state)
 	return identity{principal: who}, err
 }

@@ -30,6 +30,10 @@ const (
 	refreshInterval = 30 * time.Second
 )
 
+// maxUpstreamAnswer is the size of the largest answer to a question of the proxy itself, such
+// as all ACLs (about ten million) or all topics. It is the most that franz-go allows.
+const maxUpstreamAnswer = 1 << 30
+
 // broker is a broker of the upstream.
 type broker struct {
 	address string
@@ -50,14 +54,17 @@ type cluster struct {
 	missing func(node int32, address string)
 
 	mu      sync.RWMutex
+	id      string           // of the upstream; "" if it has none
 	brokers map[int32]broker // by node id
 	down    map[int32]bool   // brokers that do not accept connections; some are not in brokers
 }
 
-// newClient returns a client of the upstream, which is not connected yet.
-func (u Upstream) newClient(options ...kgo.Opt) (*kgo.Client, error) {
+// newClient returns a client of the upstream, which is not connected yet and connects by dial.
+func (u *upstream) newClient(dial func(ctx context.Context, network, address string) (net.Conn, error), options ...kgo.Opt) (*kgo.Client, error) {
+	now := u.now.Load()
 	options = append(options,
-		kgo.SeedBrokers(u.Brokers...),
+		kgo.SeedBrokers(now.Brokers...),
+		kgo.Dialer(dial),
 		kgo.ClientID("portcullis"),
 		kgo.MaxVersions(kversion.Stable()),
 		kgo.RetryTimeout(upstreamTimeout),
@@ -65,20 +72,17 @@ func (u Upstream) newClient(options ...kgo.Opt) (*kgo.Client, error) {
 		// A broker that goes away during the first request of a connection is one of several.
 		kgo.AlwaysRetryEOF(),
 		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.BrokerMaxReadBytes(maxUpstreamAnswer),
 	)
-	if u.SASL != nil {
-		options = append(options, kgo.SASL(u.SASL))
+	if now.SASL != nil {
+		options = append(options, kgo.SASL(u))
 	}
 	return kgo.NewClient(options...)
 }
 
 // newCluster returns what is not connected to the upstream yet, and knows no broker.
-func newCluster(u Upstream) (*cluster, error) {
-	options := []kgo.Opt{kgo.DialTimeout(upstreamTimeout)}
-	if u.TLS != nil {
-		options = append(options, kgo.DialTLSConfig(u.TLS))
-	}
-	client, err := u.newClient(options...)
+func newCluster(u *upstream) (*cluster, error) {
+	client, err := u.newClient(u.connect)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +111,7 @@ func (c *cluster) refresh(ctx context.Context) error {
 	if len(found) == 0 {
 		return errors.New("no broker answers")
 	}
-	for node, b := range c.replace(found, response.Brokers) {
+	for node, b := range c.replace(response.ClusterID, found, response.Brokers) {
 		c.missing(node, b.address)
 	}
 	return nil
@@ -139,11 +143,14 @@ func (c *cluster) ask(ctx context.Context, all []kmsg.MetadataResponseBroker) ma
 	return found
 }
 
-// replace stores the brokers that answered with their versions, and removes and returns
-// the brokers that are not among all of the upstream.
-func (c *cluster) replace(found map[int32]broker, all []kmsg.MetadataResponseBroker) (gone map[int32]broker) {
+// replace stores the id of the upstream, if there is one, and the brokers that answered with
+// their versions. It removes and returns the brokers that are not among all of the upstream.
+func (c *cluster) replace(id *string, found map[int32]broker, all []kmsg.MetadataResponseBroker) (gone map[int32]broker) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if id != nil {
+		c.id = *id
+	}
 	maps.Copy(c.brokers, found)
 	gone = map[int32]broker{}
 	for node := range c.brokers {
@@ -153,6 +160,13 @@ func (c *cluster) replace(found map[int32]broker, all []kmsg.MetadataResponseBro
 		}
 	}
 	return gone
+}
+
+// clusterID returns the id of the upstream, or "" if it is unknown.
+func (c *cluster) clusterID() string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.id
 }
 
 // setDown notes whether a broker accepts connections.

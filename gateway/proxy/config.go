@@ -12,9 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/sasl"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -30,15 +32,29 @@ type Config struct {
 	Store *snapshot.Store
 	// Mirror, if not nil, loads the ACLs of the upstream into Store.
 	Mirror *Mirror
-	// ACLs says how DescribeAcls, CreateAcls and DeleteAcls are handled.
+	// ACLs says how DescribeAcls, CreateAcls and DeleteAcls are handled. With a Mirror, use
+	// gateway.ForwardACLs: otherwise clients cannot change ACLs.
 	ACLs gateway.ACLHandling
+	// MetadataVersion is that of gateway.Config, for ACLs that are kept in the proxy.
+	MetadataVersion acl.MetadataVersion
 	// Logger receives events of the proxy and its connections. Messages and values are
 	// cut at 4 KiB, and non-printable characters are escaped. Nil means slog.Default.
 	Logger *slog.Logger
-	// Audit receives an event for each refused name of a request, up to
-	// Limits.AuditEvents a second. The goroutines of the connections call it, and wait
+	// Audit receives an event for each refused name of a request, as the Handler of
+	// gateway.Config.Audit does, up to Limits.AuditEvents a second. The goroutines of the connections call it, and wait
 	// while it does. Nil means audit.NewLogHandler of Logger.
 	Audit audit.Handler
+	// AuditAllows also passes an event for each allow that Kafka logs at DEBUG. An allow that
+	// Audit cannot record is denied, and ends the connection.
+	AuditAllows bool
+	// AuditAll passes all events to Audit, however many there are: Limits.AuditEvents does
+	// not count. It is for a handler that slows down those who cause many events.
+	AuditAll bool
+	// Refuse, if not nil, is asked about each request before it is decided. While it returns
+	// true, every request is answered as if no ACL allowed it, also to super users, so that
+	// nothing happens that cannot be recorded, for example. Requests that are at the cluster
+	// already get their answers. It must be fast and safe for concurrent use.
+	Refuse func() bool
 	// Metrics, if not nil, registers the metrics of the proxy.
 	Metrics prometheus.Registerer
 	// Limits bound what clients can use; zero fields mean the defaults.
@@ -55,21 +71,11 @@ type Upstream struct {
 	// TLS secures the connections; nil means no TLS. If ServerName is empty, the host
 	// of each broker is used.
 	TLS *tls.Config
-	// SASL is the proxy's login, such as franz-go's plain.Auth or scram.Auth.
+	// SASL is the proxy's login, such as franz-go's plain.Auth or scram.Auth. A
+	// sasl.ClosingMechanism is closed when the proxy is closed, or when Reconfigure has replaced
+	// it by another one; in both cases once no login with it is under way.
 	SASL sasl.Mechanism
 }
-
-// Protocol is the name of a Kafka security protocol. The empty Protocol is an error, so
-// that omitting it cannot open a listener to everyone.
-type Protocol string
-
-// The security protocols.
-const (
-	Plaintext     Protocol = "PLAINTEXT" // every client is User:ANONYMOUS
-	SSL           Protocol = "SSL"       // clients are identified by their certificates
-	SASLPlaintext Protocol = "SASL_PLAINTEXT"
-	SASLSSL       Protocol = "SASL_SSL"
-)
 
 // Listener is an address for clients. A listener has one bootstrap port, and one more
 // for each broker of the upstream, because a Kafka client connects to a specific
@@ -78,7 +84,8 @@ const (
 // after every restart. If the port of Address is 0, all ports are free ports chosen by
 // the system.
 type Listener struct {
-	Protocol Protocol
+	// Protocol must be set: omitting it cannot open a listener to everyone.
+	Protocol ops.SecurityProtocol
 	// Address is the bootstrap address (host:port) to listen on.
 	Address string
 	// Advertised is the host that clients are told to connect to. If it is empty, the
@@ -110,6 +117,12 @@ type Limits struct {
 	// of them.
 	AddressConnections int // DefaultAddressConnections
 	AddressLogins      int // DefaultAddressLogins
+	// RightlessUpstreams is the number of connections to the cluster that are open at a time for
+	// clients of one principal, or of one address if they are not authenticated, that had no
+	// right at all when they were opened. Such clients may ask which brokers there are, and a few
+	// more things that need no right, of which only the cluster knows the answer. A client
+	// beyond the limit is disconnected.
+	RightlessUpstreams int // DefaultRightlessUpstreams
 	// FramesBytes is the room for the requests of all connections that are read and not
 	// yet sent on or answered: DefaultFramesBytes. An eighth is for clients that are not
 	// logged in, three sixteenths for requests of up to 16 KiB, ten for larger ones, and one
@@ -117,12 +130,19 @@ type Limits struct {
 	// or an address of clients that are not authenticated, has half at the most, and less
 	// the less others leave. A request waits for room up to Frame before it is read; then its
 	// connection is closed. One that has waited for a second has what is given back kept for
-	// it, and others share an eighth of their part until it has room; or nothing, if it is
-	// larger than seven eighths of that: FramesBytes should be several times FrameBytes.
+	// it, and others share an eighth of their part until it has room. So FramesBytes is at
+	// least 1.83 times FrameBytes.
 	//
 	// Answers of the upstream of more than 16 KiB that are decided about before they are sent
-	// have half as much room in addition, in the same shares. Where there is none within Frame,
-	// the connection is closed.
+	// have half as much room in addition, in the same shares, and an eighth if one request
+	// became two. Answers of that size that are made here share the same room until the client
+	// has read them. What is kept of a request until the upstream answers, in addition to its
+	// frame, has half as much room too if it is more than 16 KiB. Where there is no room within
+	// Frame, the connection is closed.
+	//
+	// What connections keep between requests, for share sessions and for subscriptions to
+	// patterns, has an eighth as much in addition, but at least 4 MiB, in the same shares. A
+	// session or subscription without room is refused, and the client tries again.
 	FramesBytes int64
 	Pipelined   int // requests of one connection that wait for answers: DefaultPipelined
 	// AuditEvents is the number of audit events per second. One principal, or one
@@ -131,7 +151,10 @@ type Limits struct {
 	AuditEvents int // DefaultAuditEvents
 
 	Login time.Duration // until a new connection is logged in, including TLS: DefaultLogin
-	Frame time.Duration // from the first to the last byte of a request, and to write a request or an answer: DefaultFrame
+	// Frame is the time in which a request begins to come whole, and in which 256 KiB of a
+	// request or an answer must get through; a larger one has as much time again for each
+	// 256 KiB.
+	Frame time.Duration // DefaultFrame
 	Idle  time.Duration // without requests or answers: DefaultIdle
 	Drain time.Duration // for requests in progress when the proxy stops: DefaultDrain
 }
@@ -144,11 +167,13 @@ const (
 	// address cannot take all connections. A login takes about a second.
 	DefaultAddressConnections = 5_000
 	DefaultAddressLogins      = 500
+	// An application whose ACLs are not there yet has as many clients; each costs 38 kB.
+	DefaultRightlessUpstreams = 256
 	DefaultFrameBytes         = 100 << 20         // Kafka's socket.request.max.bytes
 	DefaultPipelined          = 64                // twelve times what Java's producer sends ahead
 	DefaultAuditEvents        = 10_000            // one to three megabytes of text
 	DefaultLogin              = 30 * time.Second  // for a distant client with a slow KDC
-	DefaultFrame              = 60 * time.Second  // the largest frame at 14 megabits a second
+	DefaultFrame              = 60 * time.Second  // 4 kB a second
 	DefaultIdle               = 600 * time.Second // Kafka's connections.max.idle.ms
 	DefaultDrain              = 10 * time.Second  // less than the 30 s that supervisors wait before they kill
 )
@@ -171,6 +196,7 @@ func (l Limits) withDefaults() (Limits, error) {
 		{"FrameBytes", &l.FrameBytes, DefaultFrameBytes},
 		{"AddressConnections", &l.AddressConnections, DefaultAddressConnections},
 		{"AddressLogins", &l.AddressLogins, DefaultAddressLogins},
+		{"RightlessUpstreams", &l.RightlessUpstreams, DefaultRightlessUpstreams},
 		{"Pipelined", &l.Pipelined, DefaultPipelined},
 		{"AuditEvents", &l.AuditEvents, DefaultAuditEvents},
 	} {
@@ -246,12 +272,28 @@ func (c *Config) validate() error {
 	return errors.Join(errs...)
 }
 
+// Validate returns what is wrong with the configuration, as far as that can be known without
+// a port and without the cluster: all that [Listen] would say at once.
+func (c *Config) Validate() error {
+	_, err := c.Limits.withDefaults()
+	errs := []error{err, c.validate()}
+	for _, l := range c.Listeners {
+		if l.validate() != nil {
+			continue // it is in errs
+		}
+		if _, err := newAccess(l, nil); err != nil {
+			errs = append(errs, fmt.Errorf("listener %s: %w", printable(l.Address), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // protocols says what each security protocol is made of.
-var protocols = map[Protocol]struct{ tls, sasl bool }{
-	Plaintext:     {},
-	SSL:           {tls: true},
-	SASLPlaintext: {sasl: true},
-	SASLSSL:       {tls: true, sasl: true},
+var protocols = map[ops.SecurityProtocol]struct{ tls, sasl bool }{
+	ops.Plaintext:     {},
+	ops.SSL:           {tls: true},
+	ops.SASLPlaintext: {sasl: true},
+	ops.SASLSSL:       {tls: true, sasl: true},
 }
 
 func (l *Listener) validate() error {

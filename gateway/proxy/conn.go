@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway"
-	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -38,10 +37,12 @@ type conn struct {
 	known    bool         // the client was logged in; guarded by the proxy's mutex
 	client   net.Conn
 	reader   *bufio.Reader
-	writer   *bufio.Writer
+	writer   lentWriter
 	log      *slog.Logger
-	tenant   *tenant   // of the client: its network until it is logged in
-	knows    knowledge // zero until the client is logged in
+	tenant   *tenant          // of the client: its network until it is logged in
+	subject  snapshot.Subject // zero until the client is logged in
+	kept     *claim           // what decide keeps between requests; nil until the client is logged in
+	knows    knowledge        // zero until the client is logged in
 
 	ctx context.Context // until the connection ends
 	end context.CancelFunc
@@ -51,13 +52,20 @@ type conn struct {
 
 	login  loginFlow
 	decide decider // nil until the client is logged in
+	// refused decides as if there were no ACLs, while Config.Refuse says so; or nil.
+	refused decider
 
-	ahead    readAhead
-	draining atomic.Bool
+	ahead   readAhead
+	silence silence
+
+	claimed   []*claim // by claimMemory, some of them released; only the goroutine of turns uses it
+	rightless bool     // it counts among those of its tenant; only the goroutine of turns uses it
+	draining  atomic.Bool
 
 	mu       sync.Mutex
 	upstream *upstreamConn // nil until the first request that reaches the upstream
 	until    time.Time     // end of the wait for responses of the upstream; zero means never
+	held     bool          // a fence is not answered, or a request waits until the broker reads again
 	killed   bool
 }
 
@@ -86,7 +94,15 @@ func (c *conn) serve(ctx context.Context) {
 	defer c.kill()
 	tenants := &c.listener.proxy.tenants
 	c.tenant = tenants.join(tenantKey(principal.Principal{}, c.network))
-	defer func() { tenants.leave(c.tenant) }()
+	defer func() {
+		if c.kept != nil {
+			c.keep(0)
+		}
+		if c.rightless {
+			c.tenant.rightless.Add(-1)
+		}
+		tenants.leave(c.tenant)
+	}()
 	if err := c.begin(ctx); err != nil {
 		c.listener.proxy.metrics.failedLogins.Inc()
 		c.log.Warn("connection refused", "reason", err.Error())
@@ -132,6 +148,7 @@ func (c *conn) exchange(ctx context.Context) error {
 		close(c.ahead.requests)
 	}()
 	err := c.turns(ctx)
+	c.settle()
 	defer c.ahead.drop()
 	select {
 	case cause := <-read: // why it came to an end, whatever went wrong after it
@@ -151,8 +168,9 @@ func (c *conn) begin(ctx context.Context) error {
 		return err
 	}
 	var state *tls.ConnectionState
-	if c.listener.TLS != nil {
-		secured := tls.Server(c.client, c.listener.TLS)
+	access := c.listener.access.Load()
+	if access.tls != nil {
+		secured := tls.Server(c.client, access.tls)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return err
 		}
@@ -162,11 +180,11 @@ func (c *conn) begin(ctx context.Context) error {
 		s := secured.ConnectionState()
 		state = &s
 	}
-	c.reader, c.writer = bufio.NewReaderSize(c.client, bufferBytes), bufio.NewWriterSize(c.client, bufferBytes)
-	if c.listener.SASL != nil {
+	c.reader, c.writer.to = bufio.NewReaderSize(c.client, bufferBytes), c.client
+	if access.sasl != nil {
 		return nil
 	}
-	who, err := c.listener.unsecured(state)
+	who, err := access.unsecured(state)
 	if err != nil {
 		return err
 	}
@@ -185,24 +203,46 @@ func (c *conn) become(who identity) error {
 		tenants, stranger := &c.listener.proxy.tenants, c.tenant
 		c.tenant = tenants.join(tenantKey(who.principal, c.network))
 		tenants.leave(stranger)
-		c.knows = knowledge{cluster: c.listener.proxy.cluster, node: c.node, tenant: c.tenant, ctx: c.asking}
+		c.kept = c.listener.proxy.frames.newClaim(keptState, 0, c.tenant)
+		c.knows = knowledge{cluster: c.listener.proxy.cluster, node: c.node, tenant: c.tenant, ctx: c.asking, flush: c.flush}
 		c.listener.proxy.admitted(c)
 	}
 	before, _ := c.decide.(*gateway.Conn)
-	c.decide = c.listener.newDecider(gateway.Client{
-		Subject:  snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()},
-		Protocol: securityProtocols[c.listener.Protocol],
+	c.subject = snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()}
+	client := gateway.Client{
+		Subject:  c.subject,
+		Protocol: c.listener.Protocol,
 		Cluster:  &c.knows,
 		Before:   before,
-	})
+		Keep:     c.keep,
+		Turn:     c.takeTurn,
+		Events:   c.events,
+	}
+	c.decide = c.listener.newDecider(client)
+	if c.listener.refusing != nil {
+		client.Before, client.Keep = nil, func(int) bool { return false } // nothing is allowed that could be kept
+		c.refused = c.listener.refusing.Conn(client)
+	}
 	c.login.state = loggedIn
 	return nil
 }
 
-// securityProtocols are Kafka's codes.
-var securityProtocols = map[Protocol]ops.SecurityProtocol{
-	Plaintext: ops.Plaintext, SSL: ops.SSL, SASLPlaintext: ops.SASLPlaintext, SASLSSL: ops.SASLSSL,
+// takeTurn calls decide in the tenant's turn to decide about a list, for [gateway.Client].
+func (c *conn) takeTurn(decide func()) bool {
+	c.knows.sendAnswers()
+	return c.decideList(decide) == nil
 }
+
+// decideList calls decide in the tenant's turn to decide about a list. It waits for as long as a
+// client may take for its next bytes; and for one that has left, as long as for the broker.
+func (c *conn) decideList(decide func()) error {
+	c.hold()
+	defer c.unhold()
+	return c.tenant.decideList(c.asking, c.listener.proxy.limits.Frame, decide)
+}
+
+// keep takes room for what decide keeps between requests, for [gateway.Client].
+func (c *conn) keep(bytes int) bool { return c.kept.room.resize(c.kept, int64(bytes)) }
 
 // next reads the next request, of at most limit bytes. It fails if nothing arrives
 // before until(), which is called when the wait begins. While the client waits for an
@@ -284,20 +324,25 @@ func (c *conn) claim(size int, patience time.Duration) (*claim, error) {
 
 // readBody reads a request behind its size.
 func (c *conn) readBody(size int, patience time.Duration) ([]byte, error) {
-	if c.ahead.reading {
-		_ = c.client.SetReadDeadline(time.Now().Add(patience)) // it may have waited for room
-		if c.draining.Load() {
-			return nil, errDraining
-		}
-	}
 	_, _ = c.reader.Discard(4) // which are there
 	frame := make([]byte, size)
-	if _, err := io.ReadFull(c.reader, frame); errors.Is(err, io.EOF) {
-		return nil, io.ErrUnexpectedEOF
-	} else if err != nil {
-		return nil, err
+	for rest := frame; ; {
+		if c.ahead.reading { // otherwise the time to log in counts
+			_ = c.client.SetReadDeadline(time.Now().Add(patience))
+			if c.draining.Load() {
+				return nil, errDraining
+			}
+		}
+		part := rest[:min(len(rest), progressBytes)]
+		if _, err := io.ReadFull(c.reader, part); errors.Is(err, io.EOF) {
+			return nil, io.ErrUnexpectedEOF
+		} else if err != nil {
+			return nil, err
+		}
+		if rest = rest[len(part):]; len(rest) == 0 {
+			return frame, nil
+		}
 	}
-	return frame, nil
 }
 
 // finish limits the wait for responses in progress, and for questions asked about
@@ -311,13 +356,19 @@ func (c *conn) finish(err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.until = time.Now()
-	if !left || len(c.ahead.requests) > 0 {
-		c.until = c.until.Add(c.listener.proxy.limits.Drain)
+	until := time.Now()
+	if !left || c.held || len(c.ahead.requests) > 0 {
+		until = until.Add(c.listener.proxy.limits.Drain)
 	}
-	time.AfterFunc(time.Until(c.until), c.stopAsking)
+	time.AfterFunc(time.Until(until), c.stopAsking)
+	c.waitUntil(until)
+}
+
+// waitUntil sets the end of the wait for responses of the upstream. c.mu is held.
+func (c *conn) waitUntil(until time.Time) {
+	c.until = until
 	if c.upstream != nil {
-		_ = c.upstream.SetReadDeadline(c.until)
+		_ = c.upstream.SetReadDeadline(until)
 	}
 }
 
@@ -353,6 +404,9 @@ func (c *conn) suspectUpstream() {
 // report logs why a connection has ended.
 func (c *conn) report(err error) {
 	var failed *errLogin
+	if c.login.refused != nil && !errors.As(err, &failed) {
+		err = c.login.refused // many clients leave without a word
+	}
 	switch {
 	case errors.As(err, &failed):
 		c.listener.proxy.metrics.failedLogins.Inc()

@@ -10,13 +10,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // A password that is changed or deleted in the cluster keeps working at a proxy with
 // its own users: the client must not get the answer that it is gone.
 func TestPasswordsOfTheProxyAreNotChangedInTheCluster(t *testing.T) {
 	// Also on a listener whose clients have no password.
-	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}
+	open := proxy.Listener{Protocol: ops.Plaintext, Address: "127.0.0.1:0"}
 	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{
 		Store: store(t, "ANONYMOUS ALLOW ALL CLUSTER kafka-cluster"), Listeners: []proxy.Listener{plainListener(), open},
 	})

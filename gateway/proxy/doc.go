@@ -3,7 +3,7 @@
 //
 //	p, err := proxy.Listen(ctx, proxy.Config{
 //		Upstream:  proxy.Upstream{Brokers: []string{"kafka-0:9092"}},
-//		Listeners: []proxy.Listener{{Protocol: proxy.SASLSSL, Address: "proxy.example:9192", TLS: …, SASL: …}},
+//		Listeners: []proxy.Listener{{Protocol: ops.SASLSSL, Address: "proxy.example:9192", TLS: …, SASL: …}},
 //		Store:     store,
 //	})
 //	err = p.Serve(ctx)
@@ -21,8 +21,14 @@
 //   - If a request is forwarded after an Update of the ACLs has returned, that update or
 //     a later one decided it; the same holds for every answer (see package gateway).
 //     Like a broker, each connection has one request in progress: the next one is
-//     decided when the previous answer has arrived, and is forwarded immediately. So no
-//     request waits at the broker behind a long poll while the ACLs change.
+//     decided when the previous answer is written, and is forwarded immediately. So no
+//     request waits at the broker behind a long poll while the ACLs change. Behind an
+//     answer with a time of throttling the broker reads nothing for that time, and the next
+//     request is decided when it is over. A Produce with acks=0 has no answer: the proxy asks
+//     the broker for its versions behind it, and decides the next request when that is
+//     answered. Only further Produce requests with
+//     acks=0 are sent before: at most 64 of them are at the broker, each decided when it
+//     was sent.
 //   - A connection that violates the protocol or a limit is closed, with a line in the
 //     log. Other connections are not affected.
 //   - The connections of one principal, or of one network of unauthenticated clients,

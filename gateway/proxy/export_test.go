@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
+	"reflect"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/principal"
 )
 
 // HostPort is hostPort.
@@ -18,6 +21,13 @@ func (p *Proxy) FramesHeld() int64 { return p.frames.held.Load() }
 
 // ACLAge returns how long ago the ACLs in force were asked for.
 func (p *Proxy) ACLAge() time.Duration { return p.mirror.age() }
+
+// TakeTurnOfLists takes the turn of a tenant's lists until the test calls done.
+func (p *Proxy) TakeTurnOfLists(who principal.Principal) (done func()) {
+	t := p.tenants.join(tenantKey(who, netip.Prefix{}))
+	t.lists <- struct{}{}
+	return func() { <-t.lists; p.tenants.leave(t) }
+}
 
 // Strangers returns how many connections there are, and how many of them are not logged in.
 func (p *Proxy) Strangers() (connections, strangers int) {
@@ -192,7 +202,7 @@ func (u unread) Request(frame []byte) (*gateway.Plan, error) {
 	}
 	from, ok := seldomAddressed[h.Key]
 	if !ok || h.Version < from || u.plans == nil {
-		return &gateway.Plan{Header: h, Forward: [][]byte{frame}, AsIs: true}, nil
+		return forwarding(&gateway.Plan{Header: h, AsIs: true}, frame), nil
 	}
 	kind := kindOfRequest{h.Key, h.Version}
 	if u.plans[kind] == nil {
@@ -201,8 +211,15 @@ func (u unread) Request(frame []byte) (*gateway.Plan, error) {
 		}
 	}
 	plan := *u.plans[kind] // no response has been handed to it
-	plan.Header, plan.Forward = h, [][]byte{frame}
-	return &plan, nil
+	plan.Header = h
+	return forwarding(&plan, frame), nil
+}
+
+// forwarding replaces the frames that a plan forwards. Only a test may do that: a gateway
+// forwards nothing that it has not decided.
+func forwarding(p *gateway.Plan, frames ...[]byte) *gateway.Plan {
+	*(*[][]byte)(reflect.ValueOf(p).Elem().FieldByName("frames").Addr().UnsafePointer()) = frames
+	return p
 }
 
 // Unauthorized switches authorization off for connections to come.
@@ -220,15 +237,6 @@ func (p *Proxy) PassThrough() {
 	for _, l := range p.listeners {
 		l.newDecider = func(client gateway.Client) decider { return unread{l.gateway.Conn(client), nil} }
 	}
-}
-
-// Warnings returns what is unsafe about a listener, without opening it.
-func Warnings(config Listener) ([]string, error) {
-	l, err := new(Proxy).newListener(config)
-	if err != nil {
-		return nil, err
-	}
-	return l.warnings(), nil
 }
 
 // SetBroker makes a broker known by its address, and opens its ports.
@@ -264,3 +272,6 @@ func (p *Proxy) PortOf(node int32) string {
 	number, _ := p.listeners[0].open(node)
 	return hostPort("127.0.0.1", int32(number))
 }
+
+// WarnOfDescriptors is what Listen does about the number of file descriptors.
+func (p *Proxy) WarnOfDescriptors(limit uint64) { p.warnOfDescriptors(limit) }

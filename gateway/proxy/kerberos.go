@@ -1,8 +1,14 @@
 package proxy
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/jcmturner/gofork/encoding/asn1"
 	"github.com/jcmturner/gokrb5/v8/asn1tools"
@@ -26,8 +32,12 @@ import (
 // Kerberos configures GSSAPI. The listener's Principals does not apply to GSSAPI:
 // Mapper determines the client's principal and groups.
 type Kerberos struct {
-	// Keytab holds the keys of the service, "kafka/host", that clients request tickets
-	// for.
+	// Principal is the service that clients request tickets for, with its realm:
+	// "kafka/host@REALM". It is required, even if the Keytab has only one principal.
+	// Tickets for another service are refused: who runs the other service gets such
+	// tickets from its clients, and could log in as them.
+	Principal string
+	// Keytab holds the keys of Principal. Keys of other principals are not used.
 	Keytab *keytab.Keytab
 	// Mapper maps the clients in tickets to principals.
 	Mapper *krb5.Mapper
@@ -36,11 +46,51 @@ type Kerberos struct {
 	DecodePAC bool
 }
 
-func (k *Kerberos) mechanism() (mechanism, error) {
-	if k == nil || k.Keytab == nil || k.Mapper == nil {
-		return nil, errors.New("expected Kerberos with a keytab and a mapper")
+// servicePrincipal is the form of a service. Kafka refuses other forms too.
+//
+// Source: Kafka's KerberosName.
+var servicePrincipal = regexp.MustCompile(`^[^/@]+(/[^/@]+)?@[^/@]+$`)
+
+// maxListedPrincipals is how many principals of a keytab an error lists. Keytabs of
+// services have a few.
+const maxListedPrincipals = 8
+
+// KeytabPrincipals returns the principals that keys has keys of, such as
+// "kafka/host@REALM", sorted and without duplicates.
+func KeytabPrincipals(keys *keytab.Keytab) []string {
+	found := map[string]struct{}{}
+	for _, entry := range keys.Entries {
+		found[entry.Principal.String()] = struct{}{}
 	}
-	settings := service.NewSettings(k.Keytab, service.DecodePAC(k.DecodePAC))
+	return slices.Sorted(maps.Keys(found))
+}
+
+// Validate returns an error if the keytab or the mapper is missing, or if the keytab has no
+// key of the Principal. The error lists the first principals of the keytab.
+func (k *Kerberos) Validate() error {
+	if k == nil || k.Keytab == nil || k.Mapper == nil {
+		return errors.New("expected Kerberos with a keytab and a mapper")
+	}
+	known := KeytabPrincipals(k.Keytab)
+	if servicePrincipal.MatchString(k.Principal) && slices.Contains(known, k.Principal) {
+		return nil
+	}
+	var shown []string
+	for _, name := range known[:min(len(known), maxListedPrincipals)] {
+		shown = append(shown, printable(name))
+	}
+	if more := len(known) - len(shown); more > 0 {
+		shown = append(shown, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Errorf("the Kerberos principal of the service is %s: expected service/host@REALM, of the keytab, which has keys of %s",
+		printable(k.Principal), cmp.Or(strings.Join(shown, ", "), "nobody"))
+}
+
+func (k *Kerberos) mechanism() (mechanism, error) {
+	if err := k.Validate(); err != nil {
+		return nil, err
+	}
+	settings := service.NewSettings(k.Keytab, service.KeytabPrincipal(k.Principal), service.DecodePAC(k.DecodePAC))
 	return func() login { return &kerberosLogin{kerberos: k, settings: settings} }, nil
 }
 
@@ -58,7 +108,7 @@ type kerberosLogin struct {
 
 func (l *kerberosLogin) peer(*principal.Builder) (identity, error) { return l.who, nil }
 
-func (l *kerberosLogin) step(message []byte) (answer []byte, done bool, err error) {
+func (l *kerberosLogin) step(_ context.Context, message []byte) (answer []byte, done bool, err error) {
 	// gokrb5 and its decoder panic on some malformed tickets, which any client can
 	// send.
 	defer func() {
@@ -82,6 +132,11 @@ func (l *kerberosLogin) ticket(message []byte) ([]byte, bool, error) {
 		return nil, false, errors.New("expected a Kerberos ticket (AP-REQ)")
 	}
 	request := &token.APReq
+	// gokrb5 does not compare the service. Without KeytabPrincipal it would take the key
+	// of the service that the ticket names.
+	if of := request.Ticket.SName.PrincipalNameString() + "@" + request.Ticket.Realm; of != l.kerberos.Principal {
+		return nil, false, fmt.Errorf("a ticket for %s: expected one for %s", printable(of), printable(l.kerberos.Principal))
+	}
 	ok, credentials, err := service.VerifyAPREQ(request, l.settings)
 	if err != nil {
 		return nil, false, err

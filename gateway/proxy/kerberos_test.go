@@ -2,16 +2,11 @@ package proxy_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,136 +33,46 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/kerberos"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/kdctest"
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
-// requireKDC names the variable that, when set, makes the absence of a KDC a
-// failure instead of a reason to skip.
-const requireKDC = "PORTCULLIS_REQUIRE_KDC"
-
-// requireKerberosClient is the same for a client that logs in by Kerberos.
+// requireKerberosClient names the variable that makes the absence of a client that logs in
+// by Kerberos a failure instead of a reason to skip.
 const requireKerberosClient = "PORTCULLIS_REQUIRE_KERBEROS_CLIENT"
 
-const (
-	realm       = "EXAMPLE.COM"
-	serviceName = "kafka/127.0.0.1"
-)
-
-// kdc is an MIT KDC of its own, on a free port of the loopback interface.
-type kdc struct {
-	t   *testing.T
-	dir string
-	env []string
-}
-
-// startKDC creates a realm with these principals, each with its key in a keytab, and
-// starts its KDC, which ends with the test.
-func startKDC(t *testing.T, principals ...string) *kdc {
-	t.Helper()
-	for _, tool := range []string{"kdb5_util", "kadmin.local", "krb5kdc"} {
-		if _, err := exec.LookPath(filepath.Join("/usr/sbin", tool)); err != nil {
-			if os.Getenv(requireKDC) != "" {
-				t.Fatalf("%s is set, but %v", requireKDC, err)
-			}
-			t.Skipf("no MIT KDC: %v (Debian: krb5-kdc, krb5-admin-server)", err)
-		}
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
-	k := &kdc{t: t, dir: t.TempDir()}
-	k.env = append(os.Environ(), "KRB5_CONFIG="+k.path("krb5.conf"), "KRB5_KDC_PROFILE="+k.path("kdc.conf"), "KRB5RCACHEDIR="+k.dir,
-		"KRB5CCNAME=FILE:"+k.path("ccache"))
-	k.write("kdc.conf", fmt.Sprintf("[kdcdefaults]\n kdc_listen = 127.0.0.1:%d\n kdc_tcp_listen = 127.0.0.1:%d\n[realms]\n %s = {\n"+
-		"  database_name = %s\n  key_stash_file = %s\n  max_life = 1h\n  supported_enctypes = aes256-cts-hmac-sha1-96:normal\n }\n",
-		port, port, realm, k.path("principal.db"), k.path("stash")))
-	k.write("krb5.conf", fmt.Sprintf("[libdefaults]\n default_realm = %s\n dns_lookup_kdc = false\n dns_lookup_realm = false\n rdns = false\n"+
-		" dns_canonicalize_hostname = false\n udp_preference_limit = 1\n default_tkt_enctypes = aes256-cts-hmac-sha1-96\n"+
-		" default_tgs_enctypes = aes256-cts-hmac-sha1-96\n[realms]\n %s = {\n  kdc = 127.0.0.1:%d\n }\n", realm, realm, port))
-	k.run("/usr/sbin/kdb5_util", "create", "-s", "-r", realm, "-P", "master-secret")
-	for _, name := range principals {
-		k.run("/usr/sbin/kadmin.local", "-r", realm, "-q", "addprinc -randkey "+name)
-		k.run("/usr/sbin/kadmin.local", "-r", realm, "-q", "ktadd -k "+k.keytab(name)+" "+name)
-	}
-	k.serve(port)
-	return k
-}
-
-func (k *kdc) path(name string) string { return filepath.Join(k.dir, name) }
-
-func (k *kdc) keytab(name string) string {
-	return k.path(strings.ReplaceAll(name, "/", "-") + ".keytab")
-}
-
-func (k *kdc) write(name, text string) {
-	if err := os.WriteFile(k.path(name), []byte(text), 0o600); err != nil {
-		k.t.Fatal(err)
-	}
-}
-
-func (k *kdc) run(name string, args ...string) string {
-	k.t.Helper()
-	ctx, cancel := context.WithTimeout(k.t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = k.env
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		k.t.Fatalf("%s %q: %v\n%s", name, args, err, out)
-	}
-	return string(out)
-}
-
-func (k *kdc) serve(port int) {
-	cmd := exec.Command("/usr/sbin/krb5kdc", "-n", "-r", realm)
-	cmd.Env = k.env
-	if err := cmd.Start(); err != nil {
-		k.t.Fatal(err)
-	}
-	k.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			conn.Close()
-			return
-		}
-		if time.Now().After(deadline) {
-			k.t.Fatal("the KDC does not listen")
-		}
-	}
-}
+const serviceName = "kafka/127.0.0.1"
 
 // Clients show tickets of a real KDC, and are called what the rules make of their
 // names.
 func TestKerberos(t *testing.T) {
-	k := startKDC(t, serviceName, "alice", "bob/admin", "x/y/z")
-	keys, err := keytab.Load(k.keytab(serviceName))
+	k := kdctest.Start(t, serviceName, "alice", "bob/admin", "x/y/z")
+	keys, err := keytab.Load(k.Keytab(serviceName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := principal.ParseKerberosRules([]string{"RULE:[2:$1-$2]", "DEFAULT"}, realm, nil)
+	rules, err := principal.ParseKerberosRules([]string{"RULE:[2:$1-$2]", "DEFAULT"}, kdctest.Realm, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := proxy.Listener{Protocol: proxy.SASLPlaintext, Address: "127.0.0.1:0", SASL: &proxy.SASL{
-		Mechanisms: []string{proxy.GSSAPI}, Kerberos: &proxy.Kerberos{Keytab: keys, Mapper: &krb5.Mapper{Rules: rules}},
+	l := proxy.Listener{Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0", SASL: &proxy.SASL{
+		Mechanisms: []string{proxy.GSSAPI}, Kerberos: &proxy.Kerberos{Principal: serviceName + "@" + kdctest.Realm, Keytab: keys, Mapper: &krb5.Mapper{Rules: rules}},
 	}}
 	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{
 		Store: store(t, "alice ALLOW WRITE TOPIC orders"), Listeners: []proxy.Listener{l},
 	})
-	conf, err := config.Load(k.path("krb5.conf"))
+	conf, err := config.Load(k.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	connect := func(name string) *kgo.Client {
-		keys, err := keytab.Load(k.keytab(name))
+		keys, err := keytab.Load(k.Keytab(name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		auth := kerberos.Auth{Client: krbclient.NewWithKeytab(name, realm, keys, conf, krbclient.DisablePAFXFAST(true)), Service: "kafka"}
+		auth := kerberos.Auth{Client: krbclient.NewWithKeytab(name, kdctest.Realm, keys, conf, krbclient.DisablePAFXFAST(true)), Service: "kafka"}
 		c, err := kgo.NewClient(kgo.SeedBrokers(p.Addresses()...), kgo.SASL(auth.AsMechanismWithClose()), kgo.RequestRetries(0))
 		if err != nil {
 			t.Fatal(err)
@@ -201,8 +106,8 @@ func TestKerberos(t *testing.T) {
 				t.Skipf("no %s (Debian: kcat, krb5-user, libsasl2-modules-gssapi-mit)", need)
 			}
 		}
-		k.run("/usr/bin/kinit", "-k", "-t", k.keytab("alice"), "alice")
-		out := k.run("/usr/bin/kcat", "-L", "-b", p.Addresses()[0], "-m", "30", "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=GSSAPI",
+		k.Run(t, "/usr/bin/kinit", "-k", "-t", k.Keytab("alice"), "alice")
+		out := k.Run(t, "/usr/bin/kcat", "-L", "-b", p.Addresses()[0], "-m", "30", "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=GSSAPI",
 			"-X", "sasl.kerberos.service.name=kafka", "-X", "sasl.kerberos.kinit.cmd=true")
 		if !strings.Contains(out, `topic "orders" with 1 partitions`) {
 			t.Errorf("kcat prints %s", out)
@@ -225,8 +130,8 @@ func TestKerberos(t *testing.T) {
 // and escaped, in one line, whatever it is that gokrb5 does not like about it.
 func TestKerberosErrorsInTheLog(t *testing.T) {
 	keys := keytab.New()
-	require.NoError(t, keys.AddEntry(serviceName, realm, "secret", time.Now(), 1, etypeID.AES256_CTS_HMAC_SHA1_96))
-	rules, err := principal.ParseKerberosRules([]string{"DEFAULT"}, realm, nil)
+	require.NoError(t, keys.AddEntry(serviceName, kdctest.Realm, "secret", time.Now(), 1, etypeID.AES256_CTS_HMAC_SHA1_96))
+	rules, err := principal.ParseKerberosRules([]string{"DEFAULT"}, kdctest.Realm, 0)
 	require.NoError(t, err)
 	junk := strings.Repeat("\n\x1b[31mlevel=INFO\u202e\u009b\x00", 16_000) // 350 kB: a frame before login has 512 KiB at the most
 	ticket := func(realm, name string, part []byte) []byte {
@@ -247,13 +152,13 @@ func TestKerberosErrorsInTheLog(t *testing.T) {
 	}{
 		{"no token", []byte(junk), "error unmarshalling"},
 		{"a realm of junk", ticket(junk, serviceName, make([]byte, 64)), `level=INFO`},
-		{"a service of junk", ticket(realm, "kafka/"+junk, make([]byte, 64)), `level=INFO`},
+		{"a service of junk", ticket(kdctest.Realm, "kafka/"+junk, make([]byte, 64)), `level=INFO`},
 		{"a megabyte", bytes.Repeat([]byte(junk), 3), "a frame of 1"},
-		{"a ticket of junk", ticket(realm, serviceName, []byte(junk)), "integrity"},
+		{"a ticket of junk", ticket(kdctest.Realm, serviceName, []byte(junk)), "integrity"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := proxy.Listener{Protocol: proxy.SASLPlaintext, Address: "127.0.0.1:0", SASL: &proxy.SASL{
-				Mechanisms: []string{proxy.GSSAPI}, Kerberos: &proxy.Kerberos{Keytab: keys, Mapper: &krb5.Mapper{Rules: rules}},
+			l := proxy.Listener{Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0", SASL: &proxy.SASL{
+				Mechanisms: []string{proxy.GSSAPI}, Kerberos: &proxy.Kerberos{Principal: serviceName + "@" + kdctest.Realm, Keytab: keys, Mapper: &krb5.Mapper{Rules: rules}},
 			}}
 			p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{l}})
 			for version := range int16(2) { // of the handshake: a bare token, and one in a request

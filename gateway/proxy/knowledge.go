@@ -4,8 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
+	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -17,12 +16,20 @@ type knowledge struct {
 	node    int32
 	tenant  *tenant
 	ctx     context.Context // until nobody waits for an answer
+	flush   func() error    // sends the answers that are made, before a question that takes time
 
 	until time.Time // end of the wait for topics of the current request; zero before the first one
 }
 
 // begin says that the following questions belong to another request or its answer.
 func (k *knowledge) begin() { k.until = time.Time{} }
+
+// sendAnswers sends the answers to earlier requests, so that they do not wait for what the
+// proxy asks about this one. An error is not lost: the next answer cannot be written either.
+func (k *knowledge) sendAnswers() { _ = k.flush() }
+
+// Provides says that all questions are answered, for [gateway.Cluster].
+func (k *knowledge) Provides() gateway.Facts { return gateway.AllFacts }
 
 // TopicName returns the name of the topic with this id, for [gateway.Cluster].
 func (k *knowledge) TopicName(id [16]byte) (name string, ok bool) {
@@ -41,6 +48,7 @@ func (k *knowledge) FindTopics(ids [][16]byte) {
 	}
 	ctx, cancel := context.WithDeadline(k.ctx, k.until)
 	defer cancel()
+	k.sendAnswers()
 	for len(ids) > 0 && ctx.Err() == nil {
 		some := ids[:min(len(ids), idsPerTurn)]
 		ids = ids[len(some):]
@@ -63,46 +71,21 @@ func (k *knowledge) MissingTopics(names []string) (missing []string, certain boo
 }
 
 // Topics returns the names of all topics, for [gateway.Cluster]. They are at most
-// topicsInterval old if the upstream answers.
+// topicsInterval old if the upstream answers within findTopicsTimeout.
 func (k *knowledge) Topics() (names []string, version uint64, ok bool) {
-	return k.cluster.topics.list.all(k.cluster)
+	ctx, cancel := context.WithTimeout(k.ctx, findTopicsTimeout)
+	defer cancel()
+	k.sendAnswers()
+	return k.cluster.topics.list.all(ctx, k.cluster)
 }
 
 // StreamsTopology asks the broker for the topology of a streams group, for
 // [gateway.Cluster]. The broker is the coordinator of the group, unless the client has
 // contacted the wrong one.
 func (k *knowledge) StreamsTopology(group string) (sources, internal []string, code ops.ErrorCode) {
-	request := kmsg.NewPtrStreamsGroupDescribeRequest()
-	request.Groups = []string{group}
 	ctx, cancel := context.WithTimeout(k.ctx, upstreamTimeout)
 	defer cancel()
-	var answer kmsg.Response
-	var err error
-	if !k.askInTurn(ctx, func() { answer, err = k.cluster.request(ctx, k.node, request) }) || err != nil {
-		return nil, nil, ops.CoordinatorNotAvailable
-	}
-	response := answer.(*kmsg.StreamsGroupDescribeResponse)
-	if len(response.Groups) != 1 {
-		return nil, nil, ops.CoordinatorNotAvailable
-	}
-	switch g := &response.Groups[0]; {
-	case ops.ErrorCode(g.ErrorCode) == ops.GroupIDNotFound: // or it is a group of another type
-		return nil, nil, ops.None
-	case g.ErrorCode != 0:
-		return nil, nil, ops.ErrorCode(g.ErrorCode)
-	case g.Topology == nil:
-		return nil, nil, ops.None
-	default:
-		for i := range g.Topology.Subtopologies {
-			s := &g.Topology.Subtopologies[i]
-			sources = append(sources, s.SourceTopics...)
-			for j := range s.RepartitionSourceTopics {
-				internal = append(internal, s.RepartitionSourceTopics[j].Topic)
-			}
-			for j := range s.StateChangelogTopics {
-				internal = append(internal, s.StateChangelogTopics[j].Topic)
-			}
-		}
-		return sources, internal, ops.None
-	}
+	k.sendAnswers()
+	t := k.tenant.topologies(k.cluster, k.node).of(ctx, group)
+	return t.sources, t.internal, t.code
 }

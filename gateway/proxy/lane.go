@@ -101,11 +101,10 @@ func (l *lane) take(q *queue, at *list.Element) {
 	}
 }
 
-// askInTurn asks the broker of the connection in the turn of its tenant, and reports whether
-// it had one.
-func (k *knowledge) askInTurn(ctx context.Context, ask func()) bool {
-	l := k.cluster.lane(k.node)
-	if !l.enter(ctx, k.tenant) {
+// askInTurn asks a broker in the turn of a tenant, and reports whether it had one.
+func (c *cluster) askInTurn(ctx context.Context, node int32, of *tenant, ask func()) bool {
+	l := c.lane(node)
+	if !l.enter(ctx, of) {
 		return false
 	}
 	defer l.leave()
@@ -118,10 +117,12 @@ func (k *knowledge) askInTurn(ctx context.Context, ask func()) bool {
 func (k *knowledge) askAboutNames(names []string) (there map[string]bool, ok bool) {
 	ctx, cancel := context.WithTimeout(k.ctx, upstreamTimeout)
 	defer cancel()
+	k.sendAnswers()
 	there = make(map[string]bool, len(names))
 	for some := range slices.Chunk(names, namesPerQuestion) {
 		answered := false
-		if !k.askInTurn(ctx, func() { answered = k.cluster.whichExist(ctx, k.node, some, there) }) || !answered {
+		ask := func() { answered = k.cluster.whichExist(ctx, k.node, some, there) }
+		if !k.cluster.askInTurn(ctx, k.node, k.tenant, ask) || !answered {
 			return nil, false
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 func TestLimits(t *testing.T) {
@@ -142,25 +143,26 @@ func TestConfigRefused(t *testing.T) {
 		}
 	}
 	for want, change := range map[string]func(*proxy.Config){
-		"Store is nil":                   func(c *proxy.Config) { c.Store = nil },
-		"Upstream.Brokers is empty":      func(c *proxy.Config) { c.Upstream.Brokers = nil },
-		"expected host:port":             func(c *proxy.Config) { c.Upstream.Brokers = []string{"kafka"} },
-		"Listeners is empty":             func(c *proxy.Config) { c.Listeners = nil },
-		`protocol "": expected`:          func(c *proxy.Config) { c.Listeners[0].Protocol = "" },
-		"TLS is missing":                 func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.SASLSSL },
-		"SASL is set":                    func(c *proxy.Config) { c.Listeners[0].Protocol = proxy.Plaintext },
-		"SASL is missing":                func(c *proxy.Config) { c.Listeners[0].SASL = nil },
-		"advertised host is empty":       func(c *proxy.Config) { c.Listeners[0].Address = ":9092" },
-		"expected a port":                func(c *proxy.Config) { c.Listeners[0].Address = "127.0.0.1:x" },
-		"first node is -1":               func(c *proxy.Config) { c.Listeners[0].FirstNode = -1 },
-		"Limits.Pipelined is -1":         func(c *proxy.Config) { c.Limits.Pipelined = -1 },
-		"Limits.Drain is -1s":            func(c *proxy.Config) { c.Limits.Drain = -time.Second },
-		"SASL has no mechanism":          func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = nil },
-		"SASL has no users":              func(c *proxy.Config) { c.Listeners[0].SASL.Users = nil },
-		"OAUTHBEARER: unknown mechanism": func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{"OAUTHBEARER"} },
-		"GSSAPI: expected Kerberos":      func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{proxy.GSSAPI} },
-		"user alice: expected a name":    func(c *proxy.Config) { c.Listeners[0].SASL.Users = map[string]string{"alice": ""} },
-		"upstream: ":                     func(*proxy.Config) {}, // nobody listens there
+		"Store is nil":                func(c *proxy.Config) { c.Store = nil },
+		"Upstream.Brokers is empty":   func(c *proxy.Config) { c.Upstream.Brokers = nil },
+		"expected host:port":          func(c *proxy.Config) { c.Upstream.Brokers = []string{"kafka"} },
+		"Listeners is empty":          func(c *proxy.Config) { c.Listeners = nil },
+		`protocol "": expected`:       func(c *proxy.Config) { c.Listeners[0].Protocol = "" },
+		"TLS is missing":              func(c *proxy.Config) { c.Listeners[0].Protocol = ops.SASLSSL },
+		"SASL is set":                 func(c *proxy.Config) { c.Listeners[0].Protocol = ops.Plaintext },
+		"SASL is missing":             func(c *proxy.Config) { c.Listeners[0].SASL = nil },
+		"advertised host is empty":    func(c *proxy.Config) { c.Listeners[0].Address = ":9092" },
+		"expected a port":             func(c *proxy.Config) { c.Listeners[0].Address = "127.0.0.1:x" },
+		"first node is -1":            func(c *proxy.Config) { c.Listeners[0].FirstNode = -1 },
+		"Limits.Pipelined is -1":      func(c *proxy.Config) { c.Limits.Pipelined = -1 },
+		"Limits.Drain is -1s":         func(c *proxy.Config) { c.Limits.Drain = -time.Second },
+		"SASL has no mechanism":       func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = nil },
+		"SASL has no users":           func(c *proxy.Config) { c.Listeners[0].SASL.Users = nil },
+		"LOGIN: unknown mechanism":    func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{"LOGIN"} },
+		"OAUTHBEARER: expected OAuth": func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{proxy.OAuthBearer} },
+		"GSSAPI: expected Kerberos":   func(c *proxy.Config) { c.Listeners[0].SASL.Mechanisms = []string{proxy.GSSAPI} },
+		"user alice: expected a name": func(c *proxy.Config) { c.Listeners[0].SASL.Users = map[string]string{"alice": ""} },
+		"upstream: ":                  func(*proxy.Config) {}, // nobody listens there
 	} {
 		config := good()
 		change(&config)
@@ -176,7 +178,7 @@ func TestConfigRefused(t *testing.T) {
 // The proxy's own answers to a client that does not read them are limited by size and
 // not only by number.
 func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
-	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}
+	open := proxy.Listener{Protocol: ops.Plaintext, Address: "127.0.0.1:0"}
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{open}})
 	w := dial(t, p.Addresses()[0])
 	if err := w.Conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil { // so that the kernel holds few

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway"
-	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // acceptPause is the pause after a connection could not be accepted, for example
@@ -30,12 +29,13 @@ type listener struct {
 	host       string // advertised to clients
 	port       int    // bootstrap port; 0 means any
 	gateway    *gateway.Gateway
+	refusing   *gateway.Gateway // refuses everything; nil without Config.Refuse
 	newDecider func(gateway.Client) decider
-	principals *principal.Builder
-	mechanisms map[string]mechanism
+	access     atomic.Pointer[access]
 
-	mu    sync.Mutex
-	ports map[int32]*brokerPort // by node id, including bootstrap
+	mu     sync.Mutex
+	ports  map[int32]*brokerPort // by node id, including bootstrap
+	hidden map[int32]time.Time   // when it was logged last that a broker is not shown
 }
 
 // newListener returns a listener without ports.
@@ -44,42 +44,43 @@ func (p *Proxy) newListener(config Listener) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{Listener: config, proxy: p, host: host, port: port, principals: config.Principals, ports: map[int32]*brokerPort{}}
+	l := &listener{
+		Listener: config, proxy: p, host: host, port: port, ports: map[int32]*brokerPort{}, hidden: map[int32]time.Time{},
+	}
 	if config.Advertised != "" {
 		l.host = config.Advertised
 	}
-	if l.principals == nil {
-		l.principals = &principal.Builder{}
+	// What can be replaced stands in access alone.
+	l.TLS, l.SASL, l.Principals = nil, nil, nil
+	a, err := newAccess(config, p.salts)
+	if err != nil {
+		return nil, err
 	}
-	if config.SASL != nil {
-		if l.mechanisms, err = config.SASL.mechanisms(); err != nil {
-			return nil, err
-		}
-	}
+	l.access.Store(a)
 	return l, nil
 }
 
-// warnings returns what is unsafe about the configuration.
-func (l *listener) warnings() []string {
-	var found []string
-	if l.SASL == nil && (l.TLS == nil || l.TLS.ClientAuth < tls.RequireAndVerifyClientCert) {
-		found = append(found, "clients are not authenticated: a client is User:ANONYMOUS, or the subject of its certificate if it sends one")
-	}
-	host, _, _ := splitAddress(l.Address) // it was read before
-	if ip, err := netip.ParseAddr(host); l.TLS == nil && l.mechanisms[Plain] != nil && !strings.EqualFold(host, "localhost") && (err != nil || !ip.Unmap().IsLoopback()) {
-		found = append(found, "PLAIN without TLS: passwords cross the network in clear")
-	}
-	return found
+// now returns the configuration in force.
+func (l *listener) now() Listener {
+	now, a := l.Listener, l.access.Load()
+	now.TLS, now.SASL = a.tls, a.sasl
+	return now
 }
 
 // decideBy creates the gateway, and opens the ports of the known brokers.
 func (l *listener) decideBy(p *Proxy) (err error) {
 	l.gateway, err = gateway.New(gateway.Config{
-		Store: p.store, ACLs: p.acls, Address: l.address,
-		CredentialHandling: p.credentialHandling(), Credentials: l.SASL.credentials(),
+		Store: p.store, ACLs: p.acls, MetadataVersion: p.metadata, Address: l.address, Audit: p.auditor.forGateway(),
+		CredentialHandling: p.credentialHandling(), Credentials: func() map[string][]gateway.Credential { return l.access.Load().credentials },
 	})
 	if err != nil {
 		return err
+	}
+	if p.refuse != nil {
+		// A store without ACLs is not ready, and denies everything to everyone.
+		if l.refusing, err = gateway.New(gateway.Config{Store: snapshot.NewStore(snapshot.Config{}), ACLs: gateway.ShowACLs, Address: l.address, Audit: p.auditor.forGateway()}); err != nil {
+			return err
+		}
 	}
 	l.newDecider = func(client gateway.Client) decider { return l.gateway.Conn(client) }
 	for _, node := range append([]int32{bootstrap}, p.cluster.nodes()...) {
@@ -92,17 +93,36 @@ func (l *listener) decideBy(p *Proxy) (err error) {
 
 // address returns where clients find a broker. Brokers without a port here are hidden,
 // and so are controllers, which clients do not need.
-func (l *listener) address(b gateway.Broker) gateway.Broker {
+func (l *listener) address(b gateway.Broker) (gateway.Broker, error) {
 	if b.Controller || b.NodeID < 0 || b.Host == "" {
-		return gateway.Broker{}
+		return gateway.Broker{}, nil
 	}
 	l.proxy.cluster.learn(b.NodeID, b.Host, b.Port)
 	port, err := l.open(b.NodeID)
 	if err != nil {
-		l.proxy.log.Warn("broker not shown", "listener", string(l.Protocol), "node", b.NodeID, "reason", err.Error())
-		return gateway.Broker{}
+		l.reportHidden(b.NodeID, err)
+		return gateway.Broker{}, nil
 	}
-	return gateway.Broker{NodeID: b.NodeID, Host: l.host, Port: int32(port)}
+	return gateway.Broker{NodeID: b.NodeID, Host: l.host, Port: int32(port)}, nil
+}
+
+// repeatPause is the least time between two lines of the log about one thing that clients can
+// cause all the time: a broker that they cannot be shown, which may be in the answers to
+// every client, or a connection that cannot be accepted.
+const repeatPause = time.Minute
+
+// reportHidden logs that a broker is not shown, if that was not logged shortly before.
+func (l *listener) reportHidden(node int32, reason error) {
+	l.mu.Lock()
+	last, now := l.hidden[node], time.Now()
+	due := now.Sub(last) >= repeatPause
+	if due {
+		l.hidden[node] = now
+	}
+	l.mu.Unlock()
+	if due {
+		l.proxy.log.Warn("broker not shown", "listener", string(l.Protocol), "node", node, "reason", reason.Error())
+	}
 }
 
 // open returns the port of a broker. It opens the port if necessary.
@@ -142,7 +162,7 @@ func (l *listener) listen(at *brokerPort, node int32) error {
 
 // accept accepts connections for a broker until the listener is closed.
 func (l *listener) accept(ctx context.Context, ln net.Listener, node int32) {
-	var warned time.Time
+	var warned, failed time.Time
 	for {
 		client, err := ln.Accept()
 		switch {
@@ -150,7 +170,11 @@ func (l *listener) accept(ctx context.Context, ln net.Listener, node int32) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			l.proxy.log.Warn("cannot accept", "listener", string(l.Protocol), "reason", err.Error())
+			l.proxy.metrics.notAccepted.Inc()
+			if time.Since(failed) > repeatPause {
+				failed = time.Now()
+				l.proxy.log.Warn("cannot accept", "listener", string(l.Protocol), "reason", err.Error())
+			}
 			select {
 			case <-ctx.Done():
 				return

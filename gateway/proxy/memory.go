@@ -28,9 +28,24 @@ import (
 // client says. So such requests have half of the room at the most: for the rest each
 // connection has one request at a time, whose turn it is.
 //
+// A request that was sent on keeps what it was decoded to, and what was refused of it, until
+// its answer comes, which may be as long as its client says. Where that is more than a small
+// frame it has room of its own, before the request is sent on.
+//
+// The answers that the proxy makes itself, and those that grow because they refuse a part of
+// a request, have the room of answers before they are made, and until the client has read them.
+// Until there is room, only the frame of the request is kept, and what came of the upstream.
+//
+// What connections keep between requests has room of its own. Nothing waits for it: what has
+// no room is refused.
+//
 // Source: Kafka's queued.max.request.bytes (KIP-72).
 
-// frameKind is a kind of frames that has room of its own.
+// frameKind is a kind of frames that has room of its own. A connection waits for kinds in the
+// order of their numbers only: for none while it holds that kind or a later one. So no two
+// connections wait for each other. For its requests a connection waits when it holds nothing;
+// those that are read before their turn have room at once or not yet: see conn.claim. For the
+// others conn.claimMemory sees to it.
 type frameKind int
 
 const (
@@ -39,7 +54,10 @@ const (
 	smallFrame
 	largeFrame
 	sentFrame   // a large one that was sent on, and whose answer has not come
-	answerFrame // an answer of the upstream that is read whole: see conn.join
+	sentPlan    // what is kept for the answer to a request that was sent on, beside its frame
+	answerFrame // an answer that is read whole, see conn.join, or made here, see conn.made
+	laterAnswer // the second of two answers: a connection that waits for it holds the first
+	keptState   // no frame, but what a connection keeps between requests: see conn.keep
 	frameKinds
 )
 
@@ -49,14 +67,19 @@ const maxSmallFrame = bufferBytes - 4
 
 // frameShares are the sixteenths of the room that each kind has. Those of requests are
 // sixteen together; answers have half as much in addition. To decide about one takes a few
-// times its size.
-var frameShares = [frameKinds]int64{smallLogin: 1, largeLogin: 1, smallFrame: 3, largeFrame: 10, sentFrame: 1, answerFrame: 8}
+// times its size. What is kept of requests that were sent on has half as much in addition.
+// What connections keep has an eighth as much in addition, and so have the second of two
+// answers.
+var frameShares = [frameKinds]int64{smallLogin: 1, largeLogin: 1, smallFrame: 3, largeFrame: 10, sentFrame: 1, answerFrame: 8, laterAnswer: 2, sentPlan: 8, keptState: 2}
 
 const allShares = 16
 
+// leastKept is the least room for what connections keep: two of the largest share sessions.
+const leastKept = 4 << 20
+
 // largestFrames are the sizes that each kind has room for whatever its share is, if it has
 // a limit of its own.
-var largestFrames = [frameKinds]int64{smallLogin: maxSmallFrame, largeLogin: maxLoginFrameBytes, smallFrame: maxSmallFrame}
+var largestFrames = [frameKinds]int64{smallLogin: maxSmallFrame, largeLogin: maxLoginFrameBytes, smallFrame: roomFor(maxSmallFrame), keptState: leastKept}
 
 // DefaultFramesBytes returns the default of Limits.FramesBytes: half a gigabyte, or a
 // quarter of the memory limit of the Go runtime (GOMEMLIMIT) if that is less, so that what
@@ -70,8 +93,11 @@ func DefaultFramesBytes(frameBytes int) int64 {
 
 // minFramesBytes is the least room in which the largest frame can be read.
 func minFramesBytes(frameBytes int) int64 {
-	return (max(int64(frameBytes), maxSmallFrame)*allShares + frameShares[largeFrame] - 1) / frameShares[largeFrame]
+	return (roomFor(max(int64(frameBytes), maxSmallFrame))*allShares + frameShares[largeFrame] - 1) / frameShares[largeFrame]
 }
+
+// roomFor returns the size of a room of which a frame takes at most seven eighths.
+func roomFor(frameBytes int64) int64 { return (frameBytes*8 + 6) / 7 }
 
 // frameMemory is the room for the frames of all connections. It is safe for concurrent
 // use.
@@ -105,9 +131,8 @@ func newFrameMemory(bytes int64) *frameMemory {
 //
 // While others come and go neither need ever be so. So a frame that has waited for a while,
 // of a tenant that holds nothing, has the door: what is given back is kept for it, and it
-// has room, whatever the share of its tenant is, once an eighth of the room is left beside
-// it, or all of the room is its own if it is larger than that. Until then the others have
-// shares of that eighth only.
+// has room, whatever the share of its tenant is, once an eighth of the room is left: no frame
+// is larger than the rest (see roomFor). Until then the others have shares of that eighth only.
 type room struct {
 	kind frameKind
 	size int64
@@ -137,13 +162,10 @@ type holding struct {
 // is left if that is half of size, half of what is left if that is a quarter, and so on.
 func share(left, size int64) int64 { return int64(2 * float64(left) * float64(left) / float64(size)) }
 
-// beside returns how much of the room is left to others when a claim has the door.
-func (r *room) beside(c *claim) int64 { return min(r.size/8, r.size-c.bytes) }
-
 // fits reports whether there is room for a claim now, and takes it if there is. r.mu is held.
 func (r *room) fits(c *claim) bool {
 	h := c.holding
-	left := r.free - c.bytes
+	left, eighth := r.free-c.bytes, r.size/8
 	if left < 0 {
 		return false
 	}
@@ -155,14 +177,13 @@ func (r *room) fits(c *claim) bool {
 	switch {
 	case door == c:
 		if !within {
-			if left+r.vestibule < r.beside(c) {
+			if left+r.vestibule < eighth {
 				return false
 			}
 			c.beyond = true
 			r.beyond++
 		}
 	case door != nil:
-		eighth := r.beside(door)
 		inside := eighth - r.vestibule - c.bytes
 		if !within || c.ahead || inside < 0 || h.held+c.bytes > share(inside, eighth) {
 			return false
@@ -286,6 +307,20 @@ func (r *room) give() {
 	}
 }
 
+// resize changes the size of a claim without waiting, and reports whether it did. A smaller
+// size is always granted, a larger one within the share of the tenant.
+func (r *room) resize(c *claim, bytes int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	more := bytes - c.bytes
+	left := r.free - more
+	if more > 0 && (left < 0 || c.holding.held+more > share(left, r.size)) {
+		return false
+	}
+	c.bytes, c.holding.held, r.free = bytes, c.holding.held+more, left
+	return true
+}
+
 // release gives the room of a claim back.
 func (r *room) release(c *claim) {
 	r.mu.Lock()
@@ -349,10 +384,20 @@ func (m *frameMemory) claim(ctx context.Context, bytes int, of *tenant, loggedIn
 	return c, nil
 }
 
-// claimAnswer waits until there is room for an answer of the upstream. One that is larger
-// than all of the room has it for itself.
-func (m *frameMemory) claimAnswer(ctx context.Context, bytes int64, of *tenant, patience time.Duration) (*claim, error) {
-	c := m.newClaim(answerFrame, int(min(bytes, m.rooms[answerFrame].size)), of)
+// claimNow returns the room of an answer, or of what is kept for one; nil if there is none
+// now. What is larger than all of the room has it for itself.
+func (m *frameMemory) claimNow(kind frameKind, bytes int64, of *tenant) *claim {
+	c := m.newClaim(kind, int(min(bytes, m.rooms[kind].size)), of)
+	if !c.room.tryClaim(c) {
+		return nil
+	}
+	m.held.Add(c.bytes)
+	return c
+}
+
+// claimAnswer is claimNow, but it waits until there is room.
+func (m *frameMemory) claimAnswer(ctx context.Context, kind frameKind, bytes int64, of *tenant, patience time.Duration) (*claim, error) {
+	c := m.newClaim(kind, int(min(bytes, m.rooms[kind].size)), of)
 	if !c.room.wait(ctx, c, patience) {
 		return nil, fmt.Errorf("no memory for an answer of %d bytes within %v beside other answers, to the same client or to others: see Limits.FramesBytes", bytes, patience)
 	}
@@ -390,6 +435,16 @@ func (c *claim) sent() {
 			c.room.release(c)
 			*c = *to
 		}
+	}
+}
+
+// shrink gives a part of the room back.
+func (c *claim) shrink(bytes int64) {
+	if c == nil {
+		return
+	}
+	if was := c.bytes; bytes < was && c.room.resize(c, bytes) {
+		c.memory.held.Add(bytes - was)
 	}
 }
 

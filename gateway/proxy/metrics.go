@@ -23,6 +23,7 @@ type metrics struct {
 	decisions        prometheus.Histogram
 	failedLogins     prometheus.Counter
 	turnedAway       *prometheus.CounterVec
+	notAccepted      prometheus.Counter
 	gauges           []prometheus.Collector
 
 	// Counters by API key, so that counting a request needs no label lookup.
@@ -43,6 +44,7 @@ func newMetrics(p *Proxy) *metrics {
 		checks:       prometheus.NewCounter(counter("checks_total", "Questions asked of the ACLs.")),
 		failedLogins: prometheus.NewCounter(counter("failed_logins_total", "Connections that ended because the client could not be identified.")),
 		turnedAway:   prometheus.NewCounterVec(counter("connections_turned_away_total", "Connections beyond a limit: of all connections, of those of an address, or of those of an address that are not logged in."), []string{"limit"}),
+		notAccepted:  prometheus.NewCounter(counter("connections_not_accepted_total", "Attempts to accept a connection that failed, for example because there was no free file descriptor.")),
 		decisions: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "portcullis", Name: "decision_seconds",
 			Help:    "Time to decode a request and to check it.",
@@ -124,7 +126,7 @@ func unreadableHosts(store *snapshot.Store) func() float64 {
 // all returns all collectors.
 func (m *metrics) all() []prometheus.Collector {
 	return append([]prometheus.Collector{
-		m.received, m.passed, m.refusals, m.checks, m.events, m.lost, m.decisions, m.failedLogins, m.turnedAway,
+		m.received, m.passed, m.refusals, m.checks, m.events, m.lost, m.decisions, m.failedLogins, m.turnedAway, m.notAccepted,
 	}, m.gauges...)
 }
 

@@ -2,17 +2,22 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/kmsgacl"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -26,12 +31,13 @@ const DefaultMirrorInterval = 10 * time.Second
 const DefaultMirrorTimeout = 30 * time.Second
 
 // Mirror makes the ACLs of the upstream those of the store, before any port is open, and
-// again every interval while Serve runs. Nothing else may write to the store. The proxy
-// must be allowed to Describe the cluster there.
+// again every interval while Serve runs. The store follows the upstream
+// ([snapshot.Store.Follow]): it must have no ACLs when Listen is called, and nothing else can write
+// to it. The proxy must be allowed to Describe the cluster there.
 //
 // A set comes into force whole, in one transaction, or not at all: if the upstream is
-// silent for longer than Timeout, refuses, or has an ACL that cannot be understood, which
-// might be one that denies, the set before stays in force, for as long as it takes, and
+// silent for longer than Timeout, refuses, answers with more than 1 GiB (about ten million
+// ACLs), or has an ACL that cannot be understood, which might be one that denies, the set before stays in force, for as long as it takes, and
 // the proxy tries again: first after a tenth of a second, then after pauses that double up
 // to the interval. A broker that goes away while it is asked is no failure if another one
 // answers.
@@ -65,7 +71,16 @@ type mirroring struct {
 	failures atomic.Int64
 	failing  bool // since the last success; used by one goroutine
 	client   *kgo.Client
-	silence  atomic.Pointer[time.Timer] // ends an attempt; set anew with each read
+	update   func(func(*snapshot.Tx) error) error // of the store
+}
+
+// follow makes the upstream what the store follows.
+func (m *mirroring) follow(store *snapshot.Store, upstream Upstream) (err error) {
+	m.update, err = store.Follow("the cluster at " + printable(strings.Join(upstream.Brokers, ",")))
+	if err != nil {
+		return fmt.Errorf("proxy: Mirror: %w", err)
+	}
+	return nil
 }
 
 // newMirroring returns m with its defaults, or nil for nil.
@@ -89,63 +104,75 @@ func newMirroring(m *Mirror) *mirroring {
 // mostMirrorTime is the longest time that franz-go may wait for an answer.
 const mostMirrorTime = 15 * time.Minute
 
-// connect makes the client that asks for the ACLs. It is none but for that, since a broker
-// answers the requests of a connection one after another, and other questions do not wait.
-func (m *mirroring) connect(u Upstream) (err error) {
-	dialer := net.Dialer{Timeout: upstreamTimeout}
-	dial := dialer.DialContext
-	if u.TLS != nil {
-		dial = (&tls.Dialer{NetDialer: &dialer, Config: u.TLS}).DialContext
-	}
-	m.client, err = u.newClient(kgo.RequestTimeoutOverhead(mostMirrorTime),
-		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := dial(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return heardConn{c, m}, nil
-		}))
+// connect makes the client that asks for the ACLs. Other questions have their own client: a
+// broker answers the requests of a connection one after another.
+func (m *mirroring) connect(u *upstream) (err error) {
+	m.client, err = u.newClient(func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := u.connect(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &silenceConn{Conn: c, limit: m.Timeout}, nil
+	}, kgo.RequestTimeoutOverhead(mostMirrorTime))
 	return err
 }
 
-// heardConn is a connection of which a mirroring hears when something is read.
-type heardConn struct {
+// silenceConn is a connection that fails if nothing can be read for longer than limit. The
+// client of franz-go would wait for mostMirrorTime, and ignores the context while it logs
+// in. It reads only while it waits for an answer.
+type silenceConn struct {
 	net.Conn
-	*mirroring
+	limit time.Duration
+
+	mu    sync.Mutex
+	until time.Time // the deadline that the client has set; zero if there is none
 }
 
-func (c heardConn) Read(into []byte) (n int, err error) {
-	n, err = c.Conn.Read(into)
-	if timer := c.silence.Load(); timer != nil && n > 0 {
-		timer.Reset(c.Timeout)
+func (c *silenceConn) Read(into []byte) (int, error) {
+	if err := c.allowSilence(); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(into)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("nothing came for %v: %w", c.limit, err)
 	}
 	return n, err
 }
 
-// ask asks the upstream for its ACLs, for as long as it is not silent.
+// allowSilence sets the deadline of the next read.
+func (c *silenceConn) allowSilence() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	deadline := time.Now().Add(c.limit)
+	if !c.until.IsZero() && c.until.Before(deadline) {
+		deadline = c.until
+	}
+	return c.Conn.SetReadDeadline(deadline)
+}
+
+func (c *silenceConn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *silenceConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// ask asks the upstream for its ACLs.
 func (m *mirroring) ask(ctx context.Context) (*kmsg.DescribeACLsResponse, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timer := time.AfterFunc(m.Timeout, func() { cancel(fmt.Errorf("nothing came for %v", m.Timeout)) })
-	defer timer.Stop()
-	m.silence.Store(timer)
-	defer m.silence.Store(nil)
 	brokers := kmsg.NewPtrMetadataRequest() // so that the client knows them all, if some are down
 	brokers.Topics = []kmsg.MetadataRequestTopic{}
-	_, err := brokers.RequestWith(ctx, m.client)
-	request := kmsg.NewPtrDescribeACLsRequest()
-	request.ResourceType = kmsg.ACLResourceTypeAny
-	request.ResourcePatternType = kmsg.ACLResourcePatternTypeAny
-	request.Operation = kmsg.ACLOperationAny
-	request.PermissionType = kmsg.ACLPermissionTypeAny
-	var response *kmsg.DescribeACLsResponse
-	if err == nil {
-		response, err = request.RequestWith(ctx, m.client)
+	if _, err := brokers.RequestWith(ctx, m.client); err != nil {
+		return nil, err
 	}
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
+	request, err := kmsgacl.DescribeRequest(acl.AnyBinding)
+	if err != nil {
+		return nil, err
 	}
-	return response, err
+	return request.RequestWith(ctx, m.client)
 }
 
 // age returns how old the ACLs in force are: the time since they were asked for.
@@ -204,11 +231,11 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ACLs of the upstream: %w", err)
 	}
-	bindings, err := gateway.Bindings(response)
+	bindings, err := kmsgacl.DescribeBindings(response)
 	if err != nil {
 		return fmt.Errorf("ACLs of the upstream: %w", err)
 	}
-	return p.store.Update(func(tx *snapshot.Tx) error {
+	return p.mirror.update(func(tx *snapshot.Tx) error {
 		if p.mirror.FollowRelease {
 			tx.SetSemantics(p.cluster.semantics())
 		}
@@ -217,30 +244,17 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 	})
 }
 
-// The feature whose supported level shows the release of a broker. From this level on,
-// Kafka accepts networks as hosts. Its authorizer matches them from the same release
-// on, whatever level the cluster has finalized.
-//
-// Source: Kafka's MetadataVersion.IBP_4_4_IV1, KIP-1276.
-const (
-	metadataVersion = "metadata.version"
-	networksLevel   = 32
-)
-
 // semantics returns the semantics of the upstream's authorizer. If the brokers have
 // several releases, the newest counts: the cluster is being upgraded.
 func (c *cluster) semantics() snapshot.Semantics {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	newest := acl.MetadataVersion(0)
 	for _, b := range c.brokers {
-		if b.versions == nil {
-			continue
-		}
-		for _, feature := range b.versions.SupportedFeatures {
-			if feature.Name == metadataVersion && feature.MaxVersion >= networksLevel {
-				return snapshot.KafkaExact44
-			}
+		if b.versions != nil {
+			supported, _ := gateway.MetadataVersions(b.versions)
+			newest = max(newest, supported)
 		}
 	}
-	return snapshot.KafkaExact
+	return gateway.SemanticsOf(newest)
 }

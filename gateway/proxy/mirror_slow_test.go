@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -104,4 +105,94 @@ func TestMirrorWaitsWhileSomethingComes(t *testing.T) {
 		}
 	}
 	assert.Equal(t, len(hosts), s.Load().Len(), "the ACLs from before are in force")
+}
+
+// hungPort is a port whose connections answer nothing while the gate is locked.
+type hungPort struct {
+	net.Listener
+	gate *sync.RWMutex
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+type hungConn struct {
+	net.Conn
+	gate *sync.RWMutex
+}
+
+func (p *hungPort) Accept() (net.Conn, error) {
+	c, err := p.Listener.Accept()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns = append(p.conns, c)
+	return hungConn{c, p.gate}, err
+}
+
+// disconnect ends all connections.
+func (p *hungPort) disconnect() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		_ = c.Close()
+	}
+	p.conns = nil
+}
+
+func (c hungConn) Read(into []byte) (int, error) {
+	n, err := c.Conn.Read(into)
+	c.gate.RLock()
+	defer c.gate.RUnlock()
+	return n, err
+}
+
+// TestMirrorOfAHungUpstream: the system still accepts connections for a process that is
+// stopped. Each attempt to log in there fails after the timeout and is reported.
+func TestMirrorOfAHungUpstream(t *testing.T) {
+	const timeout, attempted = time.Second, 3
+	var gate sync.RWMutex
+	var port *hungPort
+	cluster := upstream(t, kfake.NumBrokers(1), kfake.ListenFn(func(network, address string) (net.Listener, error) {
+		l, err := net.Listen(network, address)
+		port = &hungPort{Listener: l, gate: &gate}
+		return port, err
+	}))
+	answer := aclsOfAlice(cluster, "*")
+	cluster.ControlKey(int16(kmsg.DescribeACLs), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return answer(r)
+	})
+	s, attempts := snapshot.NewStore(snapshot.Config{}), make(chan error, 1000)
+	start(t, cluster, proxy.Config{Store: s, Mirror: &proxy.Mirror{
+		Interval: 100 * time.Millisecond, Timeout: timeout, Report: func(err error) { attempts <- err },
+	}})
+	require.NoError(t, <-attempts)
+
+	gate.Lock()
+	resume := sync.OnceFunc(gate.Unlock)
+	defer resume()
+	port.disconnect()
+	for failed := 0; failed < attempted; {
+		select {
+		case err := <-attempts:
+			if err != nil {
+				assert.ErrorContains(t, err, "nothing came for 1s")
+				failed++
+			}
+		case <-time.After(10 * timeout): // the client tries again at the next broker
+			require.Fail(t, "an attempt does not end", "%d have failed", failed)
+		}
+	}
+	assert.Equal(t, 1, s.Load().Len(), "the ACLs from before are in force")
+	resume()
+	for {
+		select {
+		case err := <-attempts:
+			if err == nil {
+				return
+			}
+		case <-time.After(10 * timeout):
+			require.Fail(t, "the mirror does not recover")
+		}
+	}
 }

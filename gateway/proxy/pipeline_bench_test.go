@@ -44,6 +44,33 @@ func BenchmarkPipelined(b *testing.B) {
 	}
 }
 
+// BenchmarkSilent is what a producer gets through the proxy that asks for no answers (acks=0),
+// up to when the broker is done with the last batch.
+func BenchmarkSilent(b *testing.B) {
+	for _, way := range []time.Duration{0, time.Millisecond} {
+		b.Run(fmt.Sprintf("roundTrip=%v", 2*way), func(b *testing.B) {
+			cluster := upstream(b, kfake.NumBrokers(1), kfake.SeedTopics(1, "bench"), kfake.BlackholeProduce(), farAway(way))
+			p := start(b, cluster, proxy.Config{Store: store(b, "alice ALLOW WRITE TOPIC bench"), Logger: slog.New(slog.DiscardHandler)})
+			w := dial(b, p.Addresses()[0])
+			w.login("alice", passwords["alice"])
+			_ = w.SetDeadline(time.Time{})
+			produce := kmsg.NewPtrProduceRequest()
+			produce.Version = 9
+			produce.Topics = []kmsg.ProduceRequestTopic{{Topic: "bench", Partitions: []kmsg.ProduceRequestTopicPartition{{Records: make([]byte, benchBatch)}}}}
+			silent := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)
+			produce.Acks = -1
+			last := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)
+			for range b.N {
+				w.write(silent)
+			}
+			w.write(last)
+			if _, err := gateway.ReadFrame(w, 1<<20); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
 // farAway makes what goes to a broker and what comes from it take some time.
 func farAway(way time.Duration) kfake.Opt {
 	return kfake.ListenFn(func(network, address string) (net.Listener, error) {

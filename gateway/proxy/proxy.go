@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/internal/lines"
@@ -24,18 +25,23 @@ import (
 // far as the ACLs allow. It must not be copied after first use. Create it with
 // [Listen]; the zero Proxy is not usable.
 type Proxy struct {
-	upstream  Upstream
+	upstream  *upstream
 	store     *snapshot.Store
 	acls      gateway.ACLHandling
+	metadata  acl.MetadataVersion
 	log       *slog.Logger
 	metrics   *metrics
 	auditor   *auditor
+	refuse    func() bool // or nil
 	limits    Limits
 	cluster   *cluster
 	mirror    *mirroring // nil if the ACLs come from another source
 	listeners []*listener
 	frames    *frameMemory
 	tenants   tenants
+	salts     []byte // the secret of salts for listeners that have none; it stays the same
+
+	reconfiguring sync.Mutex // held by Reconfigure, of which one takes effect at a time
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
@@ -64,8 +70,8 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{
-		upstream: config.Upstream, store: config.Store, acls: config.ACLs, log: config.Logger,
-		limits: limits, frames: newFrameMemory(limits.FramesBytes),
+		upstream: newUpstream(config.Upstream), store: config.Store, acls: config.ACLs, metadata: config.MetadataVersion, log: config.Logger, refuse: config.Refuse,
+		limits: limits, frames: newFrameMemory(limits.FramesBytes), salts: random(minSaltSecret),
 		conns: map[*conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
 		suspects: map[int32]bool{}, mirror: newMirroring(config.Mirror),
 	}
@@ -77,18 +83,24 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	if err := p.listenersOf(config); err != nil {
 		return nil, err
 	}
-	if p.cluster, err = newCluster(config.Upstream); err != nil {
+	if p.mirror != nil {
+		if err := p.mirror.follow(p.store, config.Upstream); err != nil {
+			return nil, err
+		}
+	}
+	p.warnOfUpstream()
+	if p.cluster, err = newCluster(p.upstream); err != nil {
 		return nil, err
 	}
 	p.cluster.missing = p.suspect
 	if p.mirror != nil {
-		if err := p.mirror.connect(config.Upstream); err != nil {
+		if err := p.mirror.connect(p.upstream); err != nil {
 			p.cluster.close()
 			return nil, err
 		}
 	}
 	p.metrics = newMetrics(p)
-	p.auditor = &auditor{handler: config.Audit, limit: limits.AuditEvents, log: p.log, metrics: p.metrics}
+	p.auditor = &auditor{handler: config.Audit, limit: limits.AuditEvents, all: config.AuditAll, allows: config.AuditAllows, log: p.log, metrics: p.metrics}
 	if config.Audit == nil {
 		p.auditor.handler = audit.NewLogHandler(events)
 	}
@@ -137,7 +149,6 @@ func (p *Proxy) awaitUpstream(ctx context.Context) error {
 func (p *Proxy) listenersOf(config Config) error {
 	var errs []error
 	for _, c := range config.Listeners {
-		c.TLS = cloneTLS(c.TLS)
 		l, err := p.newListener(c)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("listener %s: %w", printable(c.Address), err))
@@ -147,12 +158,28 @@ func (p *Proxy) listenersOf(config Config) error {
 	return errors.Join(errs...)
 }
 
+// otherDescriptors are those of files, of the runtime and of the proxy's own connections to
+// the cluster, with room.
+const otherDescriptors = 200
+
+// warnOfDescriptors logs a warning if the process cannot have as many connections open as
+// the limits let clients have, with one to a broker each. Without descriptors the proxy can
+// accept no clients, and connect to no broker.
+func (p *Proxy) warnOfDescriptors(limit uint64) {
+	ports := uint64(len(p.listeners)) * uint64(1+len(p.cluster.nodes()))
+	if needed := 2*uint64(p.limits.Connections) + ports + otherDescriptors; limit < needed {
+		p.log.Warn("the process may have too few file descriptors for its connections: raise their number, or lower the limit of connections",
+			"descriptors", limit, "needed", needed, "connections", p.limits.Connections)
+	}
+}
+
 // open opens the ports of the listeners.
 func (p *Proxy) open() error {
+	if limit, known := descriptors(); known {
+		p.warnOfDescriptors(limit)
+	}
 	for _, l := range p.listeners {
-		for _, warning := range l.warnings() {
-			p.log.Warn(warning, "listener", string(l.Protocol), "address", l.Address)
-		}
+		l.warn()
 		if err := l.decideBy(p); err != nil {
 			return fmt.Errorf("listener %s: %w", printable(l.Address), err)
 		}
@@ -222,6 +249,7 @@ func (p *Proxy) drain() {
 func (p *Proxy) Close() {
 	p.refuseMore((*conn).kill)
 	p.cluster.close()
+	p.upstream.close()
 	if p.mirror != nil {
 		p.mirror.client.Close()
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -100,7 +101,7 @@ func (l *logbook) logger() *slog.Logger {
 // plainListener is a listener for passwords on a free port.
 func plainListener() proxy.Listener {
 	return proxy.Listener{
-		Protocol: proxy.SASLPlaintext, Address: "127.0.0.1:0",
+		Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0",
 		SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain, proxy.ScramSHA256, proxy.ScramSHA512}, Users: passwords},
 	}
 }
@@ -124,6 +125,9 @@ func start(t testing.TB, cluster *kfake.Cluster, config proxy.Config) *running {
 	}
 	if config.Logger == nil {
 		config.Logger = r.log.logger()
+	}
+	if config.Limits.Connections == 0 {
+		config.Limits.Connections = 2500 // with two file descriptors each, which any machine has
 	}
 	var err error
 	if r.Proxy, err = proxy.Listen(t.Context(), config); err != nil {

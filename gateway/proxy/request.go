@@ -11,6 +11,8 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // unserved are requests that are refused and not advertised, regardless of the ACLs.
@@ -55,23 +57,50 @@ func (c *conn) take(ctx context.Context, frame []byte) (answer, error) {
 func (c *conn) takeAPIVersions(h gateway.Header, frame []byte) (answer, error) {
 	decide := c.decide
 	if decide == nil {
-		decide = c.listener.gateway.Conn(gateway.Client{})
+		decide = c.listener.gateway.Conn(gateway.Client{Cluster: &c.knows})
 	}
 	plan, err := decide.Request(frame)
 	if err != nil {
 		return answer{}, err
 	}
 	var replies [][]byte
-	if len(plan.Forward) > 0 {
+	if plan.Frames() > 0 {
 		served, ok := c.listener.proxy.cluster.served(c.node)
 		if !ok {
 			return answer{}, errors.New("the versions of the upstream's brokers are unknown")
+		}
+		other, err := c.expectsOther(h, frame)
+		if err != nil {
+			return answer{}, err
+		}
+		if other {
+			served = kmsg.NewApiVersionsResponse()
+			served.ErrorCode = int16(ops.RebootstrapRequired)
 		}
 		served.Version = h.Version
 		replies = [][]byte{h.Response(&served)}
 	}
 	response, err := plan.Response(replies...)
 	return answer{frame: response}, err
+}
+
+// expectsOther reports whether an ApiVersions request says that the client expects another
+// cluster or another broker than that of the connection. The proxy shows clients the
+// upstream's id and node ids, so it compares with these. Before login it compares nothing,
+// as a broker does, so that only clients that may connect can try ids.
+//
+// Source: KIP-1242; Kafka's KafkaApis.handleApiVersionsRequest and SaslServerAuthenticator.
+func (c *conn) expectsOther(h gateway.Header, frame []byte) (bool, error) {
+	if c.login.state != loggedIn {
+		return false, nil
+	}
+	request, err := h.Request(frame)
+	if err != nil {
+		return false, err
+	}
+	m := request.(*kmsg.ApiVersionsRequest)
+	cluster := c.listener.proxy.cluster.clusterID()
+	return m.ClusterID != nil && cluster != "" && (*m.ClusterID != cluster || m.NodeID != c.node), nil
 }
 
 // takeLogin answers the requests of a login.
@@ -87,7 +116,7 @@ func (c *conn) takeLogin(h gateway.Header, frame []byte) (answer, error) {
 	case *kmsg.SASLHandshakeRequest:
 		response, failure = c.login.handshake(r)
 	case *kmsg.SASLAuthenticateRequest:
-		response, failure = c.login.authenticate(r)
+		response, failure = c.login.authenticate(c.ctx, r)
 	}
 	if failure == nil && was == expectsRequest && c.login.state == loggedIn {
 		if err := c.become(c.login.who); err != nil {
@@ -104,7 +133,7 @@ func (c *conn) takeLogin(h gateway.Header, frame []byte) (answer, error) {
 // to report an error to the client.
 func (c *conn) takeToken(frame []byte) (answer, error) {
 	began := time.Now()
-	token, err := c.login.token(frame)
+	token, err := c.login.token(c.ctx, frame)
 	if err != nil {
 		time.Sleep(time.Until(began.Add(failedLoginDelay)))
 		return answer{}, err
@@ -121,49 +150,143 @@ func (c *conn) takeToken(frame []byte) (answer, error) {
 func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	began := time.Now()
 	c.knows.begin()
-	plan, err := c.decide.Request(frame)
+	plan, err := c.plan(frame)
 	if err != nil {
 		return answer{}, err
 	}
 	c.listener.proxy.metrics.decisions.Observe(time.Since(began).Seconds())
-	if len(plan.Forward) > 0 && c.upstream == nil {
-		if err := c.connect(ctx); err != nil {
-			c.audit(plan)
-			return answer{}, err
-		}
-		// That took time, and the ACLs may have changed.
-		if plan, err = c.decide.Request(frame); err != nil {
-			return answer{}, err
-		}
+	plan, room, err := c.prepare(ctx, plan, frame)
+	if err != nil {
+		return answer{}, err
 	}
-	var a answer
-	if len(plan.Forward) == 0 {
+	a := answer{made: room}
+	frames := plan.Forward()
+	switch {
+	case len(frames) > 0:
+		err = c.forward(frames, plan.Silent)
+	case room != nil:
 		a.frame, err = plan.Response()
-	} else {
-		err = c.forward(plan)
+	default:
+		a.frame, a.made, err = c.made(plan)
 	}
 	if err == nil && plan.Close {
 		err = errAnswered
 	}
-	if len(plan.Forward) > 0 && !plan.Silent && (err == nil || errors.Is(err, errAnswered)) {
-		return answer{plan: plan}, err // audited when it is answered
+	if len(frames) > 0 && !plan.Silent && (err == nil || errors.Is(err, errAnswered)) {
+		a.plan = plan // audited when it is answered
+		return a, err
 	}
 	c.audit(plan)
+	if a.made.shrink(int64(len(a.frame))); a.frame == nil {
+		a.made.release()
+	}
 	return a, err
 }
 
-// forward sends the allowed part of a request to the broker.
-func (c *conn) forward(plan *gateway.Plan) error {
-	if err := c.upstream.SetWriteDeadline(time.Now().Add(c.listener.proxy.limits.Frame)); err != nil {
-		return err
+// plan decides a request: by the ACLs, or as if there were none while all requests are to be
+// refused.
+func (c *conn) plan(frame []byte) (*gateway.Plan, error) {
+	if c.refused != nil && c.listener.proxy.refuse() {
+		return c.refused.Request(frame)
 	}
-	for i, frame := range plan.Forward {
-		if err := c.upstream.send(frame); err != nil {
+	return c.decide.Request(frame)
+}
+
+// prepare waits for all that a plan needs: the broker, if something is sent to it, and room.
+// After each wait the request is decided again, since the ACLs may have changed; then it may
+// need what it did not need before.
+func (c *conn) prepare(ctx context.Context, plan *gateway.Plan, frame []byte) (_ *gateway.Plan, room *claim, err error) {
+	for {
+		if plan.Frames() > 0 && !c.isReady() {
+			plan = nil // so that it takes no memory while it waits
+			failure := c.getReady(ctx)
+			if plan, err = c.plan(frame); err != nil {
+				return nil, nil, errors.Join(failure, err)
+			}
+			if failure != nil {
+				c.audit(plan)
+				return nil, nil, failure
+			}
+		}
+		if plan, room, err = c.claimPlan(plan, frame); err != nil {
+			return nil, nil, err
+		}
+		if plan.Frames() == 0 || c.isReady() {
+			return plan, room, nil
+		}
+		room.release()
+	}
+}
+
+// claimPlan waits for the room of what a plan takes in addition to its request. While it
+// waits it does not keep the plan, and decides about the request again afterwards: the ACLs
+// may have changed.
+func (c *conn) claimPlan(plan *gateway.Plan, frame []byte) (_ *gateway.Plan, room *claim, err error) {
+	kind, bytes := answerFrame, plan.Memory()
+	if plan.Frames() > 0 {
+		kind = sentPlan
+	}
+	if bytes <= maxSmallFrame {
+		return plan, nil, nil
+	}
+	if room, err = c.tryMemory(kind, bytes); room != nil || err != nil {
+		return plan, room, err
+	}
+	plan = nil
+	room, failure := c.claimMemory(kind, bytes)
+	if plan, err = c.plan(frame); err != nil {
+		room.release()
+		return nil, nil, errors.Join(failure, err)
+	}
+	if failure != nil {
+		c.audit(plan)
+		return plan, nil, failure
+	}
+	if isAnswer := plan.Frames() == 0; isAnswer != (kind == answerFrame) { // by the ACLs of now
+		room.release()
+		return c.claimPlan(plan, frame)
+	}
+	return plan, room, nil
+}
+
+// forward sends the allowed part of a request to the broker. silent says that it has no
+// answer.
+func (c *conn) forward(frames [][]byte, silent bool) error {
+	for i, frame := range frames {
+		if err := c.upstream.send(frame, c.listener.proxy.limits.Frame); err != nil {
 			return fmt.Errorf("upstream: %w", err)
 		}
-		plan.Forward[i] = nil // so that the answer does not keep it in memory
+		frames[i] = nil // so that the answer does not keep it in memory
+	}
+	if silent {
+		return c.sendFence()
 	}
 	return nil
+}
+
+// countRightless counts the connection if the client has no right, and returns an error beyond
+// the limit. It counts until the client leaves.
+func (c *conn) countRightless() error {
+	if c.rightless || mayAnything(c.listener.proxy.store.Session(c.subject).View()) {
+		return nil
+	}
+	c.rightless = true
+	if limit := c.listener.proxy.limits.RightlessUpstreams; c.tenant.rightless.Add(1) > int64(limit) {
+		return fmt.Errorf("%d connections to the cluster are open for clients without any right of this principal or address: see Limits.RightlessUpstreams", limit)
+	}
+	return nil
+}
+
+// mayAnything reports whether something may be allowed to a client.
+func mayAnything(view *snapshot.View) bool {
+	for _, t := range resource.Types() {
+		for op := range ops.Supported(t).All() {
+			if view.MayAllow(op, t) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // connect connects to the broker.
@@ -171,6 +294,9 @@ func (c *conn) connect(ctx context.Context) error {
 	address, ok := c.listener.proxy.cluster.address(c.node)
 	if !ok {
 		return fmt.Errorf("upstream: broker %d is gone", c.node)
+	}
+	if err := c.countRightless(); err != nil {
+		return err
 	}
 	upstream, err := c.listener.proxy.upstream.dial(ctx, address)
 	if err != nil {

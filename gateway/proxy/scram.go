@@ -1,9 +1,10 @@
 package proxy
 
 import (
+	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -24,6 +25,15 @@ import (
 // Source: Kafka's ScramMechanism.
 const scramIterations = 4096
 
+// maxScramIterations is Kafka's maximum. A client does this work, so a larger number in
+// an answer is an attack on the client.
+//
+// Source: Kafka's ScramMechanism.
+const maxScramIterations = 16384
+
+// maxSalt is far above Kafka's salts of 25 bytes and small enough for any answer.
+const maxSalt = 1024
+
 // scramCodes are Kafka's codes of the mechanisms, in order.
 //
 // Source: Kafka's ScramMechanism (clients.admin).
@@ -32,23 +42,90 @@ var scramCodes = []struct {
 	code int8
 }{{ScramSHA256, 1}, {ScramSHA512, 2}}
 
+// ScramCredential lets a user log in with one SCRAM mechanism. It has what a broker
+// stores of a password, from which the password cannot be computed. Whoever has the
+// server key can pretend to be the server.
+//
+// Source: RFC 5802, section 3; Kafka's UserScramCredentialRecord.
+type ScramCredential struct {
+	Mechanism  string // ScramSHA256 or ScramSHA512
+	Salt       []byte
+	Iterations int // Kafka takes 4,096 to 16,384
+	StoredKey  []byte
+	ServerKey  []byte
+}
+
+// String returns the mechanism and the iterations, without salt and keys, so that a log
+// or an error does not have them.
+func (c ScramCredential) String() string {
+	return fmt.Sprintf("%s with %d iterations", c.Mechanism, c.Iterations)
+}
+
+// ScramCredentialOf returns the credential that belongs to a salted password, which is the
+// form of kafka-storage format --add-scram. The error is that of Validate.
+func ScramCredentialOf(mechanism string, salt []byte, iterations int, saltedPassword []byte) (ScramCredential, error) {
+	c := ScramCredential{Mechanism: mechanism, Salt: salt, Iterations: iterations}
+	hash, ok := scramHashes[mechanism]
+	if !ok {
+		return c, c.Validate()
+	}
+	sign := func(text string) []byte {
+		mac := hmac.New(hash, saltedPassword)
+		mac.Write([]byte(text))
+		return mac.Sum(nil)
+	}
+	stored := hash()
+	stored.Write(sign("Client Key"))
+	c.StoredKey, c.ServerKey = stored.Sum(nil), sign("Server Key")
+	if len(saltedPassword) != hash().Size() {
+		return c, fmt.Errorf("a salted password of %d bytes: %s has %d", len(saltedPassword), mechanism, hash().Size())
+	}
+	return c, c.Validate()
+}
+
+// scramHashes are the hash functions of the mechanisms.
+var scramHashes = map[string]scram.HashGeneratorFcn{ScramSHA256: sha256.New, ScramSHA512: sha512.New}
+
+// Validate returns an error unless a login with c can succeed. The error has no part of
+// salt or keys.
+func (c ScramCredential) Validate() error {
+	hash, ok := scramHashes[c.Mechanism]
+	switch {
+	case !ok:
+		return fmt.Errorf("mechanism %s: expected %s or %s", printable(c.Mechanism), ScramSHA256, ScramSHA512)
+	case c.Iterations < scramIterations || c.Iterations > maxScramIterations:
+		return fmt.Errorf("%d iterations: expected %d to %d", c.Iterations, scramIterations, maxScramIterations)
+	case len(c.Salt) == 0 || len(c.Salt) > maxSalt:
+		return fmt.Errorf("a salt of %d bytes: expected 1 to %d", len(c.Salt), maxSalt)
+	case len(c.StoredKey) != hash().Size() || len(c.ServerKey) != hash().Size():
+		return fmt.Errorf("keys of %d and %d bytes: %s has %d", len(c.StoredKey), len(c.ServerKey), c.Mechanism, hash().Size())
+	}
+	return nil
+}
+
 // credentials returns the users' credentials as the gateway shows them.
 func (s *SASL) credentials() map[string][]gateway.Credential {
 	if s == nil {
 		return nil
 	}
-	var offered []gateway.Credential
+	all := map[string][]gateway.Credential{}
 	for _, m := range scramCodes {
-		if slices.Contains(s.Mechanisms, m.name) {
-			offered = append(offered, gateway.Credential{Mechanism: m.code, Iterations: scramIterations})
+		if !slices.Contains(s.Mechanisms, m.name) {
+			continue
+		}
+		for user := range s.Users {
+			all[user] = append(all[user], gateway.Credential{Mechanism: m.code, Iterations: scramIterations})
+		}
+		for user, list := range s.Credentials {
+			for _, c := range list {
+				if c.Mechanism == m.name {
+					all[user] = append(all[user], gateway.Credential{Mechanism: m.code, Iterations: int32(c.Iterations)})
+				}
+			}
 		}
 	}
-	if offered == nil {
+	if len(all) == 0 {
 		return nil
-	}
-	all := make(map[string][]gateway.Credential, len(s.Users))
-	for user := range s.Users {
-		all[user] = offered
 	}
 	return all
 }
@@ -57,12 +134,15 @@ func (s *SASL) credentials() map[string][]gateway.Credential {
 // the cluster are shown and changed only if no client of the proxy logs in with a
 // password.
 func (p *Proxy) credentialHandling() gateway.CredentialHandling {
-	for _, l := range p.listeners {
-		if l.SASL != nil && len(l.SASL.Users) > 0 {
-			return gateway.ShowCredentials
-		}
+	if p.knowsPasswords() {
+		return gateway.ShowCredentials
 	}
 	return gateway.ForwardCredentials
+}
+
+// knowsPasswords reports whether clients of some listener log in with passwords.
+func (p *Proxy) knowsPasswords() bool {
+	return slices.ContainsFunc(p.listeners, func(l *listener) bool { return l.access.Load().sasl.hasPasswords() })
 }
 
 // scramMechanism implements RFC 5802 with one hash function.
@@ -70,43 +150,43 @@ type scramMechanism struct {
 	name   string
 	hash   scram.HashGeneratorFcn
 	users  map[string]*scramUser
+	forms  *formsOfUsers
 	secret []byte // for the salts
 }
 
-// scramUser is a user whose keys are derived from the password at the first use.
-// Concurrent logins wait for the same derivation.
+// scramUser is a user. The keys were given, or are derived from the password at the
+// first use; concurrent logins wait for the same derivation.
 type scramUser struct {
-	client  *scram.Client
+	client  *scram.Client // nil if the keys were given
 	derive  sync.Once
 	derived atomic.Bool
 	keys    scram.StoredCredentials
 }
 
-// newSCRAM returns the mechanism with this name.
-func newSCRAM(name string, hash scram.HashGeneratorFcn, users map[string]string) (mechanism, error) {
-	m := &scramMechanism{name: name, hash: hash, users: map[string]*scramUser{}, secret: random(sha256.Size)}
-	for user, password := range users {
-		client, err := hash.NewClient(user, password, "")
+// newSCRAM returns the mechanism with this name, for the users of s.
+func newSCRAM(name string, s *SASL, secret []byte) (mechanism, error) {
+	hash := scramHashes[name]
+	m := &scramMechanism{name: name, hash: hash, users: map[string]*scramUser{}, forms: s.formsOfUsers(), secret: secret}
+	for user, list := range s.Credentials {
+		for _, c := range list {
+			if c.Mechanism == name {
+				keys := scram.StoredCredentials{KeyFactors: scram.KeyFactors{Salt: string(c.Salt), Iters: c.Iterations}, StoredKey: c.StoredKey, ServerKey: c.ServerKey}
+				m.users[user] = &scramUser{keys: keys}
+			}
+		}
+	}
+	for user, password := range s.Users {
+		// Unprepped: Kafka takes the bytes of the password, without SASLprep, which would
+		// let one password open the account of another, and has no form for some.
+		//
+		// Source: Kafka's ScramFormatter.
+		client, err := hash.NewClientUnprepped(user, password, "")
 		if err != nil {
 			return nil, fmt.Errorf("user %s: %w", printable(user), err)
 		}
 		m.users[user] = &scramUser{client: client}
 	}
 	return func() login { return &scramLogin{mechanism: m} }, nil
-}
-
-func random(size int) []byte {
-	b := make([]byte, size)
-	_, _ = rand.Read(b) // never fails: see crypto/rand
-	return b
-}
-
-// factors returns the salt and the iterations for a name. They are computed in the same
-// way for names that do not exist, so that a client cannot test which users exist.
-func (m *scramMechanism) factors(user string) scram.KeyFactors {
-	salt := hmac.New(sha256.New, m.secret)
-	salt.Write([]byte(user))
-	return scram.KeyFactors{Salt: string(salt.Sum(nil)[:16]), Iters: scramIterations}
 }
 
 // credentials returns the keys of a user. They are derived only once, so a client that
@@ -119,6 +199,9 @@ func (m *scramMechanism) credentials(name string) (scram.StoredCredentials, erro
 	if !ok {
 		size := m.hash().Size()
 		return scram.StoredCredentials{KeyFactors: m.factors(name), StoredKey: random(size), ServerKey: random(size)}, nil
+	}
+	if user.client == nil {
+		return user.keys, nil
 	}
 	var err error
 	user.derive.Do(func() {
@@ -150,7 +233,12 @@ func (l *scramLogin) peer(names *principal.Builder) (identity, error) {
 	return identity{principal: who}, err
 }
 
-func (l *scramLogin) step(message []byte) (answer []byte, done bool, err error) {
+func (l *scramLogin) step(_ context.Context, message []byte) (answer []byte, done bool, err error) {
+	// A message is kept, or split at its commas, which takes 17 times its size; nothing counts
+	// that.
+	if len(message) > maxSmallFrame {
+		return nil, false, fmt.Errorf("a message of %d bytes: expected at most %d", len(message), maxSmallFrame)
+	}
 	if l.nonce == "" {
 		answer, err = l.begin(string(message))
 		return answer, false, err
@@ -159,7 +247,8 @@ func (l *scramLogin) step(message []byte) (answer []byte, done bool, err error) 
 	return answer, err == nil, err
 }
 
-// begin answers the client's first message, which contains the user name.
+// begin answers the client's first message, which contains the user name. It is kept until
+// the last one comes.
 func (l *scramLogin) begin(message string) ([]byte, error) {
 	// With this extension the name is the id of a delegation token (KIP-48). The
 	// library ignores extensions.
@@ -176,7 +265,13 @@ func (l *scramLogin) begin(message string) ([]byte, error) {
 	}
 	answer, err := conversation.Step(message)
 	if err != nil {
-		return nil, errors.New(printable(err.Error())) // the error repeats the client's text
+		// The error of the library repeats the client's text, which may be a password: that
+		// of a client with another mechanism.
+		return nil, errors.New("the first message is not one of SCRAM")
+	}
+	// Both must have a character in Kafka's ScramMessages.ClientFirstMessage.
+	if l.user == "" || strings.HasPrefix(answer, "r="+l.nonce) {
+		return nil, errors.New("a first message without a user name or without a nonce")
 	}
 	if id := conversation.AuthzID(); id != "" && id != l.user {
 		return nil, fmt.Errorf("user %s: %w", printable(l.user), errCredentials)
@@ -208,5 +303,5 @@ func (l *scramLogin) last(message string) ([]byte, error) {
 			return []byte(proof), nil
 		}
 	}
-	return nil, fmt.Errorf("user %s: %w: %s", printable(l.user), errCredentials, printable(fmt.Sprint(err)))
+	return nil, fmt.Errorf("user %s: %w", printable(l.user), errCredentials) // without the error of the library, which repeats the client's text
 }

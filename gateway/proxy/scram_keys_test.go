@@ -1,8 +1,12 @@
 package proxy
 
 import (
+	"context"
+	"crypto/pbkdf2"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -23,7 +27,7 @@ func scramOf(t *testing.T) (*scramMechanism, mechanism) {
 	for i := range 100 {
 		users[fmt.Sprint("user", i)] = fmt.Sprint("secret", i)
 	}
-	begin, err := newSCRAM(ScramSHA256, sha256.New, users)
+	begin, err := newSCRAM(ScramSHA256, &SASL{Users: users}, []byte("salts"))
 	require.NoError(t, err)
 	return begin().(*scramLogin).mechanism, begin
 }
@@ -36,12 +40,12 @@ func logIn(t *testing.T, begin mechanism, user, password string) error {
 	conversation, server := c.NewConversation(), begin()
 	message, err := conversation.Step("")
 	require.NoError(t, err)
-	answer, done, err := server.step([]byte(message))
+	answer, done, err := server.step(t.Context(), []byte(message))
 	require.NoError(t, err)
 	require.False(t, done)
 	message, err = conversation.Step(string(answer))
 	require.NoError(t, err)
-	answer, done, err = server.step([]byte(message))
+	answer, done, err = server.step(t.Context(), []byte(message))
 	if err != nil {
 		return err
 	}
@@ -84,9 +88,9 @@ func TestScramStrangersCostNothing(t *testing.T) {
 	}
 	for _, user := range []string{"user1", "stranger"} {
 		first := fmt.Sprintf("n,,n=%s,r=abc", user)
-		a, _, err := begin().step([]byte(first))
+		a, _, err := begin().step(t.Context(), []byte(first))
 		require.NoError(t, err)
-		b, _, err := begin().step([]byte(first))
+		b, _, err := begin().step(t.Context(), []byte(first))
 		require.NoError(t, err)
 		assert.Equal(t, len(a), len(b))
 		assert.Equal(t, string(a[len(a)-34:]), string(b[len(b)-34:]), "%s: the salt does not change", user)
@@ -100,11 +104,12 @@ func TestScramStrangersCostNothing(t *testing.T) {
 func TestFailedLoginsAreAnsweredAtOneTime(t *testing.T) {
 	for _, work := range []time.Duration{0, failedLoginDelay / 2, failedLoginDelay - 1, 2 * failedLoginDelay} {
 		slow := func() login { return slowLogin(work) }
-		l := &listener{Listener: Listener{SASL: &SASL{}}, mechanisms: map[string]mechanism{ScramSHA256: slow}}
+		l := &listener{}
+		l.access.Store(&access{sasl: &SASL{}, mechanisms: map[string]mechanism{ScramSHA256: slow}})
 		want := max(failedLoginDelay, work)
 		for version, fail := range map[int16]func(c *conn) error{
 			1: func(c *conn) error {
-				_, err := c.login.authenticate(kmsg.NewPtrSASLAuthenticateRequest())
+				_, err := c.login.authenticate(t.Context(), kmsg.NewPtrSASLAuthenticateRequest())
 				return err
 			},
 			0: func(c *conn) error { // a bare token
@@ -131,9 +136,79 @@ func TestFailedLoginsAreAnsweredAtOneTime(t *testing.T) {
 // slowLogin takes time and fails.
 type slowLogin time.Duration
 
-func (l slowLogin) step([]byte) ([]byte, bool, error) {
+func (l slowLogin) step(context.Context, []byte) ([]byte, bool, error) {
 	time.Sleep(time.Duration(l))
 	return nil, false, errCredentials
 }
 
 func (l slowLogin) peer(*principal.Builder) (identity, error) { return identity{}, errCredentials }
+
+// TestGivenCredentials: a user whose password is not known here logs in with it by the
+// mechanism of the credentials, and by no other. Names that do not exist get salts of the
+// forms that users have, the same each time.
+func TestGivenCredentials(t *testing.T) {
+	salt := []byte("1n4rrqcn8mc3w3oy6xjy") // too short to be one of Kafka
+	salted, err := pbkdf2.Key(sha256.New, "secret", salt, 8192, sha256.Size)
+	require.NoError(t, err)
+	given, err := ScramCredentialOf(ScramSHA256, salt, 8192, salted)
+	require.NoError(t, err)
+	sasl := &SASL{Mechanisms: []string{Plain, ScramSHA256, ScramSHA512}, Users: map[string]string{"known": "secret2"},
+		Credentials: map[string][]ScramCredential{"given": {given}}}
+	mechanisms, err := sasl.mechanisms([]byte("salts"))
+	require.NoError(t, err)
+	require.NoError(t, logIn(t, mechanisms[ScramSHA256], "given", "secret"))
+	require.NoError(t, logIn(t, mechanisms[ScramSHA256], "known", "secret2"))
+	require.ErrorIs(t, logIn(t, mechanisms[ScramSHA256], "given", "Secret"), errCredentials)
+	_, _, err = mechanisms[Plain]().step(t.Context(), []byte("\x00given\x00secret"))
+	require.ErrorIs(t, err, errCredentials)
+	_, _, err = mechanisms[Plain]().step(t.Context(), []byte("\x00given\x00"))
+	require.ErrorIs(t, err, errCredentials)
+	first := func(begin mechanism, name string) string {
+		answer, _, err := begin().step(t.Context(), []byte("n,,n="+name+",r=abc"))
+		require.NoError(t, err)
+		_, challenge, _ := strings.Cut(string(answer), ",")
+		return challenge
+	}
+	assert.Equal(t, "s="+base64.StdEncoding.EncodeToString(salt)+",i=8192", first(mechanisms[ScramSHA256], "given"))
+	assert.Contains(t, first(mechanisms[ScramSHA512], "given"), ",i=8192", "it looks the same in the other mechanism")
+	again, err := sasl.mechanisms([]byte("salts"))
+	require.NoError(t, err)
+	forms := map[bool]int{}
+	for i := range 200 {
+		name := fmt.Sprint("stranger", i)
+		challenge := first(mechanisms[ScramSHA256], name)
+		assert.Equal(t, challenge, first(again[ScramSHA256], name))
+		text, iterations, _ := strings.Cut(strings.TrimPrefix(challenge, "s="), ",i=")
+		made, err := base64.StdEncoding.DecodeString(text)
+		require.NoError(t, err)
+		like := iterations == "8192"
+		forms[like]++
+		if like {
+			assert.Regexp(t, "^[0-9a-z]{20}$", string(made))
+		} else {
+			assert.Equal(t, "4096", iterations)
+			assert.Equal(t, ownForm, formOf(scram.KeyFactors{Salt: string(made), Iters: 4096}))
+		}
+	}
+	assert.Greater(t, forms[true], 50)
+	assert.Greater(t, forms[false], 50)
+
+	for name, spoil := range map[string]func(s *SASL){
+		"user given: expected a name in UTF-8, and either": func(s *SASL) { s.Users["given"] = "secret" },
+		"two credentials for SCRAM-SHA-256":                func(s *SASL) { s.Credentials["given"] = []ScramCredential{given, given} },
+		"no credentials for PLAIN":                         func(s *SASL) { s.Mechanisms = []string{Plain} },
+		"no credentials for PLAIN, SCRAM-SHA-256":          func(s *SASL) { s.Mechanisms, s.Credentials["given"] = []string{Plain, ScramSHA256}, nil },
+		"4095 iterations":                                  func(s *SASL) { s.Credentials["given"][0].Iterations = 4095 },
+		"a salt of 0 bytes":                                func(s *SASL) { s.Credentials["given"][0].Salt = nil },
+		"keys of 31 and 32 bytes":                          func(s *SASL) { s.Credentials["given"][0].StoredKey = salted[:31] },
+		"mechanism PLAIN: expected":                        func(s *SASL) { s.Credentials["given"][0].Mechanism = Plain },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &SASL{Mechanisms: []string{Plain, ScramSHA256}, Users: map[string]string{}, Credentials: map[string][]ScramCredential{"given": {given}}}
+			spoil(s)
+			_, err := s.mechanisms(nil)
+			require.ErrorContains(t, err, name)
+		})
+	}
+	assert.NotContains(t, fmt.Sprintf("%v %+v", given, given), fmt.Sprint(salt[0]), "nothing prints salt or keys")
+}

@@ -197,7 +197,7 @@ func TestMirrorDecidesByTheRelease(t *testing.T) {
 			start(t, cluster, proxy.Config{Store: s, Mirror: &proxy.Mirror{FollowRelease: tt.follow}})
 			check := func(host string) bool {
 				who := snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr(host)}
-				return s.Check(who, ops.Write, resource.Topic, "orders").Allowed()
+				return s.Load().Check(who, ops.Write, resource.Topic, "orders").Allowed()
 			}
 			assert.Equal(t, tt.network, check("127.0.0.1"), "127.0.0.0/8")
 			assert.Equal(t, tt.shortened, check("::1"), "::1")

@@ -1,8 +1,11 @@
 package proxy
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/principal"
@@ -14,11 +17,15 @@ import (
 type tenant struct {
 	key string
 
+	lists   chan struct{}       // holds one for each list that is decided about
 	rooms   [frameKinds]holding // each guarded by the mutex of its room
 	audited auditShare          // guarded by the mutex of the auditor
 
 	mu      sync.Mutex
-	unknown time.Time // when its questions for unknown ids are paid for: see mayAsk
+	unknown time.Time             // when its questions for unknown ids are paid for: see mayAsk
+	streams map[int32]*topologies // by node id
+
+	rightless atomic.Int64 // connections to the cluster for clients without any right
 
 	connections int // guarded by the mutex of tenants
 	left        int // how often the last of them has ended; so is this
@@ -48,12 +55,50 @@ func (all *tenants) join(key string) *tenant {
 		if all.byKey == nil {
 			all.byKey = make(map[string]*tenant)
 		}
-		t = &tenant{key: key}
+		t = &tenant{key: key, lists: make(chan struct{}, listsPerTenant)}
 		all.byKey[key] = t
 	}
 	t.connections++
 	return t
 }
+
+// listsPerTenant is how many lists of everything (all topics, groups, transactions) are
+// decided about at a time for one tenant. So are patterns that are matched with all topics,
+// and topologies with many topics. A request of 40 bytes for 10,000 topics of which
+// the client may see one takes a core for 15 ms. So one tenant occupies one core at the most,
+// over any number of connections.
+const listsPerTenant = 1
+
+// decideList calls decide in the tenant's turn to decide about a list. It returns an error if
+// that takes longer than patience, or if ctx is done before.
+func (t *tenant) decideList(ctx context.Context, patience time.Duration, decide func()) error {
+	select {
+	case t.lists <- struct{}{}:
+	default:
+		if err := t.awaitTurn(ctx, patience); err != nil {
+			return err
+		}
+	}
+	defer func() { <-t.lists }()
+	decide()
+	return nil
+}
+
+func (t *tenant) awaitTurn(ctx context.Context, patience time.Duration) error {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case t.lists <- struct{}{}:
+		return nil
+	case <-late.C:
+		return errLateTurn
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// errLateTurn ends a connection.
+var errLateTurn = errors.New("other connections of the principal ask for too much: its turn to decide about a list has not come")
 
 // rememberTenant is how long a tenant without connections is remembered at least: for the
 // second in which it may have taken its share of the audit log.

@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -81,7 +82,7 @@ func (a *authority) pool() *x509.CertPool {
 // Clients are known by their certificates, mapped by the rules of the listener.
 func TestMutualTLS(t *testing.T) {
 	ca, other := newAuthority(t), newAuthority(t)
-	rules, err := principal.ParseSSLRules(`RULE:^CN=([^,]+),OU=Services$/$1/L`, nil)
+	rules, err := principal.ParseSSLRules(`RULE:^CN=([^,]+),OU=Services$/$1/L`, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func TestMutualTLS(t *testing.T) {
 	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{
 		Store: store(t, "alice ALLOW WRITE TOPIC orders"),
 		Listeners: []proxy.Listener{{
-			Protocol: proxy.SSL, Address: "127.0.0.1:0", Principals: names,
+			Protocol: ops.SSL, Address: "127.0.0.1:0", Principals: names,
 			TLS: &tls.Config{
 				Certificates: []tls.Certificate{ca.issue("proxy", "Proxies")},
 				ClientCAs:    ca.pool(), ClientAuth: tls.RequireAndVerifyClientCert,
@@ -137,7 +138,7 @@ func TestSASLOverTLS(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(1, "orders"), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "proxy", "proxy-secret"),
 		kfake.EnableACLs(), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{ca.issue("broker", "Brokers")}}))
 	l := plainListener()
-	l.Protocol, l.TLS = proxy.SASLSSL, &tls.Config{Certificates: []tls.Certificate{ca.issue("proxy", "Proxies")}}
+	l.Protocol, l.TLS = ops.SASLSSL, &tls.Config{Certificates: []tls.Certificate{ca.issue("proxy", "Proxies")}}
 	p := start(t, cluster, proxy.Config{
 		Upstream: proxy.Upstream{
 			Brokers: cluster.ListenAddrs(), TLS: &tls.Config{RootCAs: ca.pool()},

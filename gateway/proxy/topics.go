@@ -69,25 +69,46 @@ func (n *names) learn(id [16]byte, name string) {
 
 // topicList caches the list of all topics of the upstream.
 type topicList struct {
-	mu      sync.Mutex // held while the upstream is asked, so that all callers wait for one answer
-	asked   time.Time  // time of the last answer or failed attempt
-	names   []string   // sorted; nil if the upstream never answered
-	version uint64     // changes with names
+	mu      sync.Mutex
+	asked   time.Time     // time of the last answer or failed attempt
+	asking  chan struct{} // closed when the question under way has ended; nil if there is none
+	names   []string      // sorted; nil if the upstream never answered
+	version uint64        // changes with names
 }
 
-// all returns the names of all topics and their version. If the upstream does not
-// answer, it returns the previous names; ok is false if there are none.
-func (l *topicList) all(c *cluster) (names []string, version uint64, ok bool) {
+// all returns the names of all topics and their version. If the upstream does not answer
+// before ctx is done, it returns the previous names; ok is false if there are none. All
+// callers wait for one answer, each as long as its own ctx.
+func (l *topicList) all(ctx context.Context, c *cluster) (names []string, version uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.asked) >= topicsInterval {
-		if now := c.askTopics(); now != nil && (l.names == nil || !slices.Equal(now, l.names)) {
-			l.names = now
-			l.version++
+	if l.asking == nil && time.Since(l.asked) >= topicsInterval {
+		l.asking = make(chan struct{})
+		go l.renew(c)
+	}
+	if ended := l.asking; ended != nil {
+		l.mu.Unlock()
+		select {
+		case <-ended:
+		case <-ctx.Done():
 		}
-		l.asked = time.Now() // after the answer: clients that waited must not ask again
+		l.mu.Lock()
 	}
 	return l.names, l.version, l.names != nil
+}
+
+// renew asks the upstream for all topics.
+func (l *topicList) renew(c *cluster) {
+	now := c.askTopics()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now != nil && (l.names == nil || !slices.Equal(now, l.names)) {
+		l.names = now
+		l.version++
+	}
+	l.asked = time.Now()
+	close(l.asking)
+	l.asking = nil
 }
 
 // askTopics asks the upstream for all topics. It returns nil if there is no answer.
@@ -125,34 +146,27 @@ func exists(t *kmsg.MetadataResponseTopic) bool {
 
 // questions returns the queue of questions to a broker.
 func (c *cluster) questions(node int32) *questions {
-	t := &c.topics
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ask == nil {
-		t.ask = make(map[int32]*questions)
-	}
-	q := t.ask[node]
-	if q == nil {
-		q = newQuestions(&t.names, func(r *kmsg.MetadataRequest) { c.askAbout(c.ctx, node, r) })
-		t.ask[node] = q
-	}
-	return q
+	return ofNode(&c.topics, &c.topics.ask, node, func() *questions {
+		return newQuestions(&c.topics.names, func(r *kmsg.MetadataRequest) { c.askAbout(c.ctx, node, r) })
+	})
 }
 
 // lane returns the lane of questions to a broker.
 func (c *cluster) lane(node int32) *lane {
-	t := &c.topics
+	return ofNode(&c.topics, &c.topics.lanes, node, func() *lane { return new(lane) })
+}
+
+// ofNode returns what a map of t has for a broker, and makes it if it is missing.
+func ofNode[V any](t *topics, m *map[int32]*V, node int32, create func() *V) *V {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.lanes == nil {
-		t.lanes = make(map[int32]*lane)
+	if *m == nil {
+		*m = make(map[int32]*V)
 	}
-	l := t.lanes[node]
-	if l == nil {
-		l = new(lane)
-		t.lanes[node] = l
+	if (*m)[node] == nil {
+		(*m)[node] = create()
 	}
-	return l
+	return (*m)[node]
 }
 
 // whichExist asks a broker which of some topics exist, adds them to there, and reports

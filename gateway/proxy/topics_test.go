@@ -380,6 +380,55 @@ func TestPatternsOfUsersWithoutRights(t *testing.T) {
 	assert.Zero(t, asked.all.Load(), "requests for all topics")
 }
 
+// TestSlowListOfTopics: while the upstream does not answer which topics there are, a heartbeat
+// with a pattern waits a limited time, is then decided by the topics from before, and holds
+// nothing of a client that has left.
+func TestSlowListOfTopics(t *testing.T) {
+	cluster := upstream(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	var slow atomic.Bool
+	asked, goOn := make(chan struct{}, 1000), make(chan struct{})
+	t.Cleanup(func() { close(goOn) })
+	cluster.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if slow.Load() && r.(*kmsg.MetadataRequest).Topics == nil {
+			asked <- struct{}{}
+			cluster.SleepControl(func() { <-goOn })
+		}
+		return nil, nil, false
+	})
+	var sent atomic.Pointer[kmsg.ConsumerGroupHeartbeatRequest]
+	cluster.ControlKey(int16(kmsg.ConsumerGroupHeartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		sent.Store(r.(*kmsg.ConsumerGroupHeartbeatRequest))
+		return r.ResponseKind(), nil, true
+	})
+	p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW READ GROUP g", "alice ALLOW READ TOPIC orders"), Limits: proxy.Limits{Drain: 100 * time.Millisecond}})
+	open := func() *wire {
+		w := dial(t, p.Addresses()[0])
+		w.login("alice", passwords["alice"])
+		return w
+	}
+	heartbeat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	heartbeat.Group, heartbeat.MemberID, heartbeat.RebalanceTimeoutMillis = "g", "m", 1000
+	heartbeat.SubscribedTopicNames, heartbeat.SubscribedTopicRegex = []string{}, new("o.*")
+	stays, leaves := open(), open()
+	assert.Zero(t, stays.ask(heartbeat, 1).(*kmsg.ConsumerGroupHeartbeatResponse).ErrorCode)
+	time.Sleep(2 * time.Second) // the list is too old
+	slow.Store(true)
+	sent.Store(nil)
+	began := time.Now()
+	stays.send(heartbeat, 1)
+	leaves.send(heartbeat, 1)
+	<-asked
+	require.NoError(t, leaves.Close())
+	eventually(t, "the connection has ended", func() bool { n, _ := p.Strangers(); return n == 1 })
+	assert.Less(t, time.Since(began), 3*time.Second, "until it ends")
+	assert.Zero(t, stays.receive(heartbeat).(*kmsg.ConsumerGroupHeartbeatResponse).ErrorCode)
+	assert.Less(t, time.Since(began), 7*time.Second, "until the answer")
+	assert.Equal(t, []string{"orders"}, sent.Load().SubscribedTopicNames)
+	assert.Empty(t, asked, "questions after the first")
+}
+
 // TestQuestionsByNameHoldUpNobody: somebody who makes the proxy ask for many topics by their
 // names, over many connections, does not keep it from asking for others.
 func TestQuestionsByNameHoldUpNobody(t *testing.T) {

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -9,6 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"reflect"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -38,7 +40,7 @@ const maxLoginRequests = 3 * maxLoginRounds
 // all of that to be rebuilt in the proxy.
 type upstreamConn struct {
 	net.Conn
-	reader *bufio.Reader
+	reader lentReader
 	sending
 }
 
@@ -49,8 +51,148 @@ type sending struct {
 	left  net.Buffers
 }
 
+// upstream is an Upstream whose certificates and login can be replaced: see
+// [Proxy.Reconfigure]. It is also the sasl.Mechanism of the clients of franz-go.
+type upstream struct{ now atomic.Pointer[inForce] }
+
+func newUpstream(config Upstream) *upstream {
+	u := &upstream{}
+	u.now.Store(&inForce{Upstream: config, use: &use{mechanism: config.SASL}})
+	return u
+}
+
+// inForce is an Upstream with the use of its mechanism.
+type inForce struct {
+	Upstream
+	*use
+}
+
+// use counts who logs in with a mechanism. A mechanism may keep something that has to be
+// closed, as Kerberos keeps tickets that it renews; but not while a login needs it.
+type use struct {
+	mechanism sasl.Mechanism // nil without SASL
+
+	mu      sync.Mutex
+	logins  int
+	retired bool // no login begins any more
+}
+
+// enter says that a login begins, and reports whether it may.
+func (u *use) enter() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.retired {
+		return false
+	}
+	u.logins++
+	return true
+}
+
+// leave says that a login has ended.
+func (u *use) leave() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.logins--; u.retired {
+		u.closeUnused()
+	}
+}
+
+// retire says that no more logins begin.
+func (u *use) retire() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.retired {
+		u.retired = true
+		u.closeUnused()
+	}
+}
+
+// closeUnused closes a retired mechanism if no login needs it any more. u.mu is held.
+func (u *use) closeUnused() {
+	if mechanism, ok := u.mechanism.(sasl.ClosingMechanism); ok && u.logins == 0 {
+		mechanism.Close()
+	}
+}
+
+// is reports whether this is the use of a mechanism. Mechanisms that cannot be compared, such
+// as functions, keep nothing.
+func (u *use) is(mechanism sasl.Mechanism) bool {
+	return reflect.ValueOf(mechanism).Comparable() && reflect.ValueOf(u.mechanism).Comparable() && mechanism == u.mechanism
+}
+
+// begin returns what a login uses, which has to leave it. It returns an error once the proxy
+// is closed.
+func (u *upstream) begin() (*inForce, error) {
+	for {
+		now := u.now.Load()
+		if now.enter() {
+			return now, nil
+		}
+		if u.now.Load() == now {
+			return nil, net.ErrClosed
+		}
+	}
+}
+
+// close closes the mechanism once the logins under way have ended. None begins any more.
+func (u *upstream) close() { u.now.Load().retire() }
+
+// Name returns the name of the mechanism, which is always the same.
+func (u *upstream) Name() string { return u.now.Load().SASL.Name() }
+
+// Authenticate begins a login with the present credentials.
+func (u *upstream) Authenticate(ctx context.Context, host string) (sasl.Session, []byte, error) {
+	now, err := u.begin()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer now.leave() // a session has what it needs
+	return now.SASL.Authenticate(ctx, host)
+}
+
+// connect connects to a broker, with TLS if the upstream has it.
+func (u *upstream) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: upstreamTimeout}
+	config := u.now.Load().TLS
+	if config == nil {
+		return dialer.DialContext(ctx, network, address)
+	}
+	return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, network, address)
+}
+
+// accepts returns an error if config cannot replace what is there: see [Proxy.Reconfigure].
+func (u *upstream) accepts(config Upstream) error {
+	now := u.now.Load()
+	if (now.TLS == nil) != (config.TLS == nil) {
+		return errors.New("proxy: whether the connections to the upstream have TLS cannot change while it runs")
+	}
+	if (now.SASL == nil) != (config.SASL == nil) || now.SASL != nil && now.SASL.Name() != config.SASL.Name() {
+		return errors.New("proxy: the mechanism of the login to the upstream cannot change while it runs")
+	}
+	return nil
+}
+
+// replace replaces the certificates and the login, for connections that begin later.
+func (u *upstream) replace(config Upstream) {
+	before := u.now.Load()
+	config.Brokers = before.Brokers
+	next := &inForce{Upstream: config, use: before.use}
+	if before.is(config.SASL) {
+		u.now.Store(next)
+		return
+	}
+	next.use = &use{mechanism: config.SASL}
+	u.now.Store(next)
+	before.retire()
+}
+
 // dial connects to the broker at address and logs the proxy in.
-func (u *Upstream) dial(ctx context.Context, address string) (*upstreamConn, error) {
+func (u *upstream) dial(ctx context.Context, address string) (*upstreamConn, error) {
+	now, err := u.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer now.leave()
 	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
 	defer cancel()
 	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
@@ -59,7 +201,7 @@ func (u *Upstream) dial(ctx context.Context, address string) (*upstreamConn, err
 	}
 	// A handshake that hangs ends with ctx.
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
-	c, err := u.secure(ctx, raw, address)
+	c, err := now.secure(ctx, raw, address)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -79,7 +221,7 @@ func (u *Upstream) secure(ctx context.Context, raw net.Conn, address string) (*u
 		}
 		c.Conn = secured
 	}
-	c.reader = bufio.NewReaderSize(c.Conn, bufferBytes)
+	c.reader.from = c.Conn
 	if u.SASL == nil {
 		return c, nil
 	}
@@ -135,7 +277,7 @@ func (c *upstreamConn) ask(request kmsg.Request, response kmsg.Response) error {
 	if _, err := c.Write(kmsg.NewRequestFormatter().AppendRequest(nil, request, 0)); err != nil {
 		return err
 	}
-	frame, err := gateway.ReadFrame(c.reader, maxLoginFrameBytes)
+	frame, err := gateway.ReadFrame(&c.reader, maxLoginFrameBytes)
 	if err != nil {
 		return err
 	}
@@ -146,13 +288,24 @@ func (c *upstreamConn) ask(request kmsg.Request, response kmsg.Response) error {
 	return response.ReadFrom(frame[4:])
 }
 
-// send sends a frame, with one system call if possible.
-func (c *upstreamConn) send(frame []byte) error {
+// send sends a frame, with one system call if possible. The broker may take patience for
+// each progressBytes.
+func (c *upstreamConn) send(frame []byte, patience time.Duration) error {
 	binary.BigEndian.PutUint32(c.size[:], uint32(len(frame)))
-	c.parts = [2][]byte{c.size[:], frame}
+	c.parts = [2][]byte{c.size[:], frame[:min(len(frame), progressBytes)]}
 	c.left = c.parts[:]
+	if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
 	_, err := c.left.WriteTo(c.Conn)
 	c.parts[1] = nil // so that its memory can be freed
+	for rest := frame[min(len(frame), progressBytes):]; err == nil && len(rest) > 0; {
+		part := rest[:min(len(rest), progressBytes)]
+		rest = rest[len(part):]
+		if err = c.SetWriteDeadline(time.Now().Add(patience)); err == nil {
+			_, err = c.Write(part)
+		}
+	}
 	return err
 }
 

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"fmt"
@@ -102,10 +101,11 @@ func TestNextRequestWaitsForTheWholeResponse(t *testing.T) {
 	require.EqualValues(t, 2, <-read)
 }
 
-// reply is a response of a broker, with its size.
+// reply is a response of a broker, with its size: to a Heartbeat of version 3, not throttled.
 func reply(correlation int32, size int) []byte {
 	frame := binary.BigEndian.AppendUint32(nil, uint32(correlation))
-	return gateway.AppendFrame(nil, append(frame, bytes.Repeat([]byte{byte(correlation)}, size-4)...))
+	frame = append(frame, 0, 0, 0, 0) // throttle_time_ms
+	return gateway.AppendFrame(nil, append(frame, bytes.Repeat([]byte{byte(correlation)}, size-8)...))
 }
 
 // inTwo is the correlation id of a request that is sent on as two.
@@ -121,9 +121,9 @@ func (asTheyCome) Request(frame []byte) (*gateway.Plan, error) {
 		return nil, err
 	}
 	if h.CorrelationID == inTwo {
-		return &gateway.Plan{Header: h, Forward: [][]byte{frame, frame}}, nil
+		return forwarding(&gateway.Plan{Header: h}, frame, frame), nil
 	}
-	return &gateway.Plan{Header: h, Forward: [][]byte{frame}, AsIs: true}, nil
+	return forwarding(&gateway.Plan{Header: h, AsIs: true}, frame), nil
 }
 
 // serving gives requests their turn, which all have come already, and returns the other
@@ -139,12 +139,13 @@ func serving(t *testing.T, ids ...int32) (client, broker net.Conn, ended <-chan 
 	}
 	c := newConn(&listener{proxy: p}, 1, inner)
 	c.tenant = new(tenant)
-	c.writer = bufio.NewWriterSize(inner, bufferBytes)
+	c.writer.to = inner
 	c.decide, c.login.state = asTheyCome{}, loggedIn
-	c.upstream = &upstreamConn{Conn: upstream, reader: bufio.NewReaderSize(upstream, bufferBytes)}
+	c.upstream = &upstreamConn{Conn: upstream, reader: lentReader{from: upstream}}
 	t.Cleanup(c.kill)
 	for _, id := range ids {
 		m := kmsg.NewPtrHeartbeatRequest()
+		m.Version = 3
 		c.ahead.requests <- request{frame: kmsg.NewRequestFormatter().AppendRequest(nil, m, id)[4:]}
 	}
 	close(c.ahead.requests)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/ops"
 )
 
 // wire is a connection on which a test says what it likes.
@@ -330,7 +331,7 @@ func TestLoginAgain(t *testing.T) {
 // end the connection. They never reach the upstream, where they would count as the
 // proxy's.
 func TestLoginOutOfPlace(t *testing.T) {
-	open := proxy.Listener{Protocol: proxy.Plaintext, Address: "127.0.0.1:0"}
+	open := proxy.Listener{Protocol: ops.Plaintext, Address: "127.0.0.1:0"}
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{open, plainListener()}})
 	for i, address := range p.Addresses() {
 		w := dial(t, address)

@@ -21,6 +21,9 @@
 // TestLanguages runs Sarama, and kafkajs where node and npm are installed; with
 // PORTCULLIS_REQUIRE_CLIENTS=1 it fails where they are not.
 //
+// TestReconnects runs Java clients of 4.4 whose connections end all the time: the proxy must not
+// make them bootstrap again. -reconnect is for how long.
+//
 // The number of runs must not fall: testdata/counts.tsv has it for each set of rows.
 //
 // The logs of clients are not compared: what they warn of is up to timing. Nor is how

@@ -64,7 +64,7 @@ var needsRows = []row{
 	{
 		name: "source connector exactly once", class: "Worker", since: "3.8", full: true, topics: []string{"out-$=0", "off-$=compact"},
 		props: with(workerProps, map[string]string{"exactly.once.source.support": "enabled"}),
-		args:  []string{"{E}", "{A}", sourceConfig("offsets.storage.topic=off-$\n" + as("producer", "{U}") + as("consumer", "{U}") + as("admin", "{U}")), "out-$", "5", "{20s}"},
+		args:  []string{"{E}", "{A}", sourceConfig("offsets.storage.topic=off-$\n" + as("producer", "{U}") + as("consumer", "{U}") + as("admin", "{U}")), "out-$", "5", "{60s}"},
 		needs: "source-connector-exactly-once", names: map[string]string{"TOPIC": "out-$", "OFFSETS-TOPIC": "off-$", "TRANSACTIONAL-IDS": "c-$-n-$- (prefixed)"}, want: brought,
 	},
 	{

@@ -23,6 +23,7 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -102,7 +103,7 @@ func startWorld(t *testing.T, version string) *world {
 	w.proxy, err = proxy.Listen(t.Context(), proxy.Config{
 		Upstream: proxy.Upstream{Brokers: []string{w.cluster.Bootstrap(kafkatest.Internal)}, SASL: sasl},
 		Listeners: []proxy.Listener{{
-			Protocol: proxy.SASLPlaintext, Address: "127.0.0.1:0", FirstNode: 1,
+			Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0", FirstNode: 1,
 			SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain, scramMechanism}, Users: users()},
 		}},
 		Store: w.store, ACLs: gateway.ForwardACLs, Logger: logger(),

@@ -23,6 +23,8 @@ const (
 	attempts = 3
 	// mirrorInterval is the interval of the mirror.
 	mirrorInterval = time.Second
+	// mirrorTimeout is how long the upstream may be silent. Several pass while brokers hang.
+	mirrorTimeout = 10 * time.Second
 
 	direct, again, through = "direct", "direct-again", "through"
 )
@@ -53,7 +55,7 @@ func newWorld(t *testing.T, brokers int, acls ...acl.Binding) *world {
 	client := adminClient(t, w.cluster)
 	t.Cleanup(client.Close)
 	w.admin = kadm.NewClient(client)
-	w.gate = newGate(t, w.cluster, &proxy.Mirror{Interval: mirrorInterval, FollowRelease: true})
+	w.gate = newGate(t, w.cluster, &proxy.Mirror{Interval: mirrorInterval, Timeout: mirrorTimeout, FollowRelease: true})
 	w.jvm = kafkatest.StartJVM(t, w.cluster.Version, "testdata/Load.java")
 	return w
 }

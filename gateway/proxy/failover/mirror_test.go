@@ -168,5 +168,5 @@ func (w *world) awaitACLs(t *testing.T, limit time.Duration, bindings []acl.Bind
 // allows reports whether the proxy allows a user to read a topic.
 func (w *world) allows(user string) bool {
 	who := snapshot.Subject{Principal: principal.User(user), Host: netip.MustParseAddr("127.0.0.1")}
-	return w.gate.store.Check(who, ops.Read, resource.Topic, "orders").Allowed()
+	return w.gate.store.Load().Check(who, ops.Read, resource.Topic, "orders").Allowed()
 }

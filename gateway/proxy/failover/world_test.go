@@ -123,7 +123,7 @@ func newGate(t testing.TB, cluster *kafkatest.Cluster, mirror *proxy.Mirror) *ga
 			SASL:    plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism(),
 		},
 		Listeners: []proxy.Listener{{
-			Protocol: proxy.SASLPlaintext, Address: freePorts(t, 1+len(cluster.Brokers)), FirstNode: 1,
+			Protocol: ops.SASLPlaintext, Address: freePorts(t, 1+len(cluster.Brokers)), FirstNode: 1,
 			SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain}, Users: passwords},
 		}},
 		Logger: slog.New(slog.NewTextHandler(g.log, nil)),

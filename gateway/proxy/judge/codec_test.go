@@ -25,6 +25,9 @@ const (
 	producerOfXO = 7_777_777
 )
 
+// clusterSymbol stands for the id of the cluster in an ApiVersions request.
+const clusterSymbol = "id:cluster"
+
 // fixedIDs are the ids that are the same on every broker.
 var fixedIDs = map[string]uuid{
 	"zero":     {},

@@ -183,6 +183,7 @@ var numbers = map[string][]int64{
 	"MemberEpoch": {0, 0, 1, -1}, "ShareSessionEpoch": {0, 1, -1}, "MaxRecords": {10}, "BatchSize": {10}, "FirstOffset": {0}, "LastOffset": {0}, "AcknowledgeTypes": {1, 2},
 	"StateEpoch": {0}, "StartOffset": {0, 1}, "EndpointType": {1, 1, 2}, "ResponsePartitionLimit": {2000, 1, 3}, "Mechanism": {1, 2, 0}, "Iterations": {4096, 1},
 	"ResourceTypes": {2, 4, 8, 16, 32}, "DurationFilterMillis": {-1, 0}, "ProducerIDFilters": {producerOfXO, 999}, "Replicas": {1, 1, 9}, "MaxVersionLevel": {1, 0}, "UpgradeType": {1, 3},
+	"NodeType": {1, 1, 2, 3, 0}, "TopologyEpoch": {0, 0, 0, 1, -1},
 	"Epoch": {0, 1}, "ResourceType": {2, 2, 2, 4, 4, 8, 16, 32, 0, 99}, "Op": {0, 1, 2, 3}, "MatchType": {0, 1, 2},
 }
 
@@ -198,7 +199,7 @@ var texts = map[string][]string{
 
 func (g *generator) text(name string) string {
 	switch name {
-	case "Topic", "TopicNames", "SubscribedTopicNames", "SourceTopics", "RepartitionSinkTopics":
+	case "Topic", "TopicNames", "SubscribedTopicNames", "SourceTopics", "RepartitionSinkTopics", "SinkTopic":
 		return g.topic(g.api)
 	case "Group", "Groups", "GroupID", "GroupIDs":
 		return pick(g.r, g.groups()...)

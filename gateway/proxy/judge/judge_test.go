@@ -53,6 +53,10 @@ const (
 	maxReported = 60
 )
 
+// servedPairs is how many versions of APIs the broker and the proxy both serve, without those
+// of a login, by the version of Kafka.
+var servedPairs = map[string]int{"4.2.1": 259, "4.4.0": 267}
+
 // pair is a version of an API.
 type pair struct{ key, version int16 }
 
@@ -162,6 +166,9 @@ func TestJudge(t *testing.T) {
 				t.Parallel()
 				j := &judge{tally: all, t: t, w: startWorld(t, *versionFlag, allowEveryone), seed: *seedFlag}
 				j.pairs = j.sharedPairs(t)
+				if want := servedPairs[*versionFlag]; len(j.pairs) < want {
+					t.Errorf("%d versions of APIs are served before Kafka %s, expected %d", len(j.pairs), *versionFlag, want)
+				}
 				for round := part; round < *roundsFlag || time.Since(began) < *soakFlag; round += 2 {
 					if !j.round(round) {
 						return
@@ -429,6 +436,7 @@ func (j *judge) compare(s situation, kafka, ours outcome) {
 		text, _ := json.Marshal(asJSON(reflect.ValueOf(s.request)))
 		j.silent[fmt.Sprintf("%v %s %s", s.pair, s.odd, text)]++
 	}
+	s.all = differences
 	for _, d := range differences {
 		s.difference = d
 		j.note(s)
@@ -597,6 +605,7 @@ type row struct {
 	ACLs          []rowACL        `json:"acls"`
 	Request       json.RawMessage `json:"request"`
 	Expected      []difference    `json:"expected"`
+	Differs       string          `json:"differs,omitempty"` // the published difference that must show
 }
 
 type rowACL struct {

@@ -41,7 +41,12 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 	},
 	18: func(p *pools, r kmsg.Request) {
 		a := r.(*kmsg.ApiVersionsRequest)
-		a.ClusterID, a.NodeID = nil, -1
+		expected := pick(p.r, expectation{"", -1}, expectation{"", -1}, expectation{clusterSymbol, 1}, expectation{clusterSymbol, 1}, expectation{clusterSymbol, 2},
+			expectation{"bogus", 1}, expectation{clusterSymbol, -1}, expectation{"", 1})
+		a.ClusterID, a.NodeID = nil, expected.node
+		if expected.cluster != "" {
+			a.ClusterID = &expected.cluster
+		}
 	},
 	20: func(p *pools, r kmsg.Request) {
 		// Topics of the world would be missing until the end of the round.
@@ -176,8 +181,15 @@ var tamed = map[int16]func(p *pools, r kmsg.Request){
 			}
 		}
 	},
+	94: func(p *pools, r kmsg.Request) { r.(*kmsg.UnregisterControllerRequest).ControllerID = 99 },
 	80: func(p *pools, r kmsg.Request) { r.(*kmsg.AddRaftVoterRequest).VoterID = 99 },
 	81: func(p *pools, r kmsg.Request) { r.(*kmsg.RemoveRaftVoterRequest).VoterID = 99 },
+}
+
+// expectation is the cluster and the broker that a client expects. The brokers have the id 1.
+type expectation struct {
+	cluster string
+	node    int32
 }
 
 // withoutLaterTags takes out of a fetch what kmsg sends as a tag in versions that do not have
@@ -202,7 +214,7 @@ func withoutLaterTags(f *kmsg.FetchRequest) {
 // writing are the APIs that change something. Metadata is one where it may create topics.
 var writing = []int16{
 	0, 8, 11, 12, 13, 14, 19, 20, 21, 22, 24, 25, 26, 27, 28, 30, 31, 33, 34, 37, 42, 43, 44, 45, 47, 49, 51, 57, 64, 68, 76, 78, 79,
-	80, 81, 83, 84, 85, 86, 88, 91, 92,
+	80, 81, 83, 84, 85, 86, 88, 91, 92, 93, 94,
 }
 
 // topicMaking are those of them that make or delete topics.

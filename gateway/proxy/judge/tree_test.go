@@ -1,6 +1,7 @@
 package judge_test
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -43,6 +44,14 @@ func sign(v any) any {
 	return v
 }
 
+// positive keeps of a number whether it is greater than zero.
+func positive(v any) any {
+	if n := reflect.ValueOf(v); n.CanInt() && n.Int() > 0 {
+		return ">0"
+	}
+	return v
+}
+
 func nothing(any) any { return "-" }
 
 var generated = regexp.MustCompile(`[0-9A-Za-z_-]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
@@ -62,6 +71,12 @@ var normals = []normal{
 		}
 		return v
 	}},
+	{"TopicID", []string{"CreateTopics"}, "each cluster makes its own", func(v any) any {
+		if v != any(uuid{}) {
+			return "made"
+		}
+		return v
+	}},
 	{"SessionID", []string{"Fetch"}, "random", func(v any) any {
 		if v != int32(0) {
 			return "random"
@@ -74,6 +89,7 @@ var normals = []normal{
 	{"LowWatermark", []string{"DeleteRecords"}, "as BaseOffset", sign},
 	{"LogAppendTime", nil, "a time", sign},
 	{"MemberID", []string{"JoinGroup", "SyncGroup", "ConsumerGroupHeartbeat"}, "random, if the broker made it", withoutUUID},
+	{"MemberEpoch", []string{"ShareGroupHeartbeat"}, "the coordinator counts when it gets to it, which may be before or after the answer", positive},
 	{"LeaderID", []string{"JoinGroup"}, "random, if the broker made it", withoutUUID},
 	{"HighWatermark", []string{"DescribeQuorum"}, "the metadata log grows all the time", sign},
 	{"LogEndOffset", []string{"DescribeQuorum"}, "the metadata log grows all the time", sign},
@@ -151,7 +167,7 @@ func (r *reader) fields(api string, v reflect.Value) node {
 // identities are the fields that say which entry of a list an entry is, in the order in
 // which they are shown.
 var identities = []string{
-	"TopicID", "Topic", "Partition", "Group", "GroupID", "CoordinatorKey", "Key", "TransactionalID", "ResourceType", "ResourceName", "ApiKey",
+	"TopicID", "Topic", "SubtopologyID", "Partition", "Group", "GroupID", "CoordinatorKey", "Key", "TransactionalID", "ResourceType", "ResourceName", "ApiKey",
 	"Feature", "User", "Name", "NodeID", "Dir", "MemberID", "ProducerID", "Principal", "EntityType", "ID",
 	"Mechanism",
 }
@@ -177,6 +193,9 @@ func identity(n node) string {
 		}
 		parts = append(parts, strings.Trim(value, `"`))
 	}
+	if source, ok := fields["Source"].(map[string]node); ok { // of a global store
+		return identity(source)
+	}
 	if len(parts) == 0 {
 		return jsonOf(n)
 	}
@@ -188,6 +207,27 @@ var zeroID = strings.Repeat("0", 32)
 func jsonOf(n node) string {
 	b, _ := json.Marshal(n)
 	return string(b)
+}
+
+// shape returns the identities of a node and of all entries in it, in an order. Entries that
+// come twice in a request, with other entries in them, are told apart by it.
+func shape(n node) string {
+	switch n := n.(type) {
+	case []node:
+		entries := make([]string, 0, len(n))
+		for _, entry := range merged(n) {
+			entries = append(entries, identity(entry)+shape(entry))
+		}
+		slices.Sort(entries)
+		return "[" + strings.Join(entries, ",") + "]"
+	case map[string]node:
+		var b strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(n)) {
+			b.WriteString(shape(n[name]))
+		}
+		return b.String()
+	}
+	return ""
 }
 
 // ordered returns a text of a node that is the same for all nodes that compare as equal: its
@@ -224,8 +264,54 @@ type difference struct {
 // Kafka's is that of hash tables.
 func compare(kafka, ours node) []difference {
 	var found []difference
-	compareAt("", "", kafka, ours, &found)
+	k, o := shareTopics(kafka), shareTopics(ours)
+	compareAt("", "", loadedInTime(kafka, o), loadedInTime(ours, k), &found)
 	return found
+}
+
+// shareTopics returns the partitions in an answer to a share fetch, by topic and partition.
+func shareTopics(answer node) map[string]bool {
+	found := map[string]bool{}
+	fields, _ := answer.(map[string]node)
+	topics, _ := fields["Topics"].([]node)
+	for _, topic := range topics {
+		partitions, _ := topic.(map[string]node)["Partitions"].([]node)
+		for _, p := range partitions {
+			found[identity(topic)+" "+identity(p)] = true
+		}
+	}
+	return found
+}
+
+// loadedInTime returns an answer to a share fetch without the partitions that the answer of
+// the other broker does not have, unless they have an error that is not UNKNOWN_SERVER_ERROR.
+// A broker loads the state of a partition in the background, which takes its time, and fails
+// if other requests delete the group meanwhile. Other answers are returned as they are.
+func loadedInTime(answer node, other map[string]bool) node {
+	fields, _ := answer.(map[string]node)
+	topics, isList := fields["Topics"].([]node)
+	if fields["AcquisitionLockTimeoutMillis"] == nil || !isList {
+		return answer
+	}
+	var kept []node
+	for _, topic := range topics {
+		fields := maps.Clone(topic.(map[string]node))
+		partitions, _ := fields["Partitions"].([]node)
+		partitions = slices.DeleteFunc(slices.Clone(partitions), func(n node) bool {
+			p := n.(map[string]node)
+			return !other[identity(topic)+" "+identity(n)] && p["AcknowledgeErrorCode"] == "0" && (p["ErrorCode"] == "0" || p["ErrorCode"] == "-1")
+		})
+		if len(partitions) > 0 {
+			fields["Partitions"] = partitions
+			kept = append(kept, fields)
+		}
+	}
+	fields = maps.Clone(fields)
+	fields["Topics"] = kept
+	if len(kept) == 0 {
+		fields["Topics"] = "null" // as a list that came empty
+	}
+	return fields
 }
 
 func compareAt(path, entry string, kafka, ours node, found *[]difference) {
@@ -250,10 +336,7 @@ func compareAt(path, entry string, kafka, ours node, found *[]difference) {
 
 func compareLists(path, entry string, kafka, ours []node, found *[]difference) {
 	order := func(a, b node) int {
-		if c := strings.Compare(identity(a), identity(b)); c != 0 {
-			return c
-		}
-		return strings.Compare(ordered(a), ordered(b))
+		return cmp.Or(strings.Compare(identity(a), identity(b)), strings.Compare(shape(a), shape(b)), strings.Compare(ordered(a), ordered(b)))
 	}
 	if path == "Results[]" && len(kafka) == len(ours) && !slices.ContainsFunc(slices.Concat(kafka, ours), identified) {
 		for i := range kafka { // what became of the ACLs of the request, by their places

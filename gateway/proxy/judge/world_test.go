@@ -25,6 +25,7 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -47,7 +48,8 @@ type broker struct {
 	cluster *kafkatest.Cluster
 	admin   *wire
 	ids     map[string]uuid
-	xo      int64 // the producer id of the open transaction
+	id      string // of the cluster
+	xo      int64  // the producer id of the open transaction
 	reader  reader
 	// barriers is how many changes of barriers there were.
 	barriers int
@@ -150,7 +152,7 @@ func startWorld(t *testing.T, version string, allowEveryone bool) *world {
 				SASL:    plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism(),
 			},
 			Listeners: []proxy.Listener{{
-				Protocol: proxy.SASLPlaintext, Address: "127.0.0.1:0",
+				Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0",
 				SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain}, Users: passwords},
 			}},
 			Store: w.stores[semantics], ACLs: gateway.ForwardACLs, Logger: slog.New(slog.DiscardHandler),
@@ -169,7 +171,7 @@ func startWorld(t *testing.T, version string, allowEveryone bool) *world {
 
 func startBroker(t *testing.T, version string, allowEveryone bool) *broker {
 	t.Helper()
-	b := &broker{cluster: kafkatest.Start(t, kafkatest.Config{
+	config := kafkatest.Config{
 		Version: version, AllowEveryone: allowEveryone, LogLevel: "warn",
 		Listeners: []kafkatest.Listener{{Name: clientListener, Users: passwords}},
 		Properties: map[string]string{
@@ -178,6 +180,8 @@ func startBroker(t *testing.T, version string, allowEveryone bool) *broker {
 			"group.share.max.session.timeout.ms": "3600000", "group.share.session.timeout.ms": "3600000", "group.share.max.heartbeat.interval.ms": "3600000",
 			"group.streams.max.session.timeout.ms": "3600000", "group.streams.session.timeout.ms": "3600000", "group.streams.max.heartbeat.interval.ms": "3600000",
 			"transaction.max.timeout.ms": "2147483647", "log.retention.check.interval.ms": "86400000",
+			// Nor does it delete empty groups meanwhile, which the other may do at another time.
+			"offsets.retention.check.interval.ms": "86400000",
 			// The records are old, so that a broker would delete them half a minute after it has started.
 			"log.retention.ms": "-1", "log.initial.task.delay.ms": "86400000",
 			// A broker that a busy machine keeps waiting does not lose its partitions.
@@ -185,7 +189,12 @@ func startBroker(t *testing.T, version string, allowEveryone bool) *broker {
 			// Nothing waits for more of its kind to be written together.
 			"controller.quorum.append.linger.ms": "0", "group.coordinator.append.linger.ms": "0", "share.coordinator.append.linger.ms": "0",
 		},
-	})}
+	}
+	if kafkatest.AtLeast(version, "4.4") {
+		config.Plugins = []string{"Topologies.java"}
+		config.Properties["group.streams.topology.description.plugin.class"] = "Topologies"
+	}
+	b := &broker{cluster: kafkatest.Start(t, config)}
 	var err error
 	if b.admin, err = dial(b.cluster.Brokers[0].Address(kafkatest.Internal), "127.0.0.1", kafkatest.Admin, kafkatest.AdminPassword); err != nil {
 		t.Fatal(err)
@@ -215,6 +224,7 @@ func (b *broker) topics(t *testing.T) map[string]int {
 	request.Topics = nil
 	response := b.must(t, request, 12).(*kmsg.MetadataResponse)
 	found := map[string]int{}
+	b.id = *response.ClusterID
 	b.ids = map[string]uuid{}
 	b.reader.ids = map[uuid]string{}
 	for name, id := range fixedIDs {
@@ -402,7 +412,42 @@ func (b *broker) group(t *testing.T, suffix string) {
 	streams.Topology = &topology
 	streams.ActiveTasks, streams.StandbyTasks, streams.WarmupTasks = []kmsg.TaskIDs{}, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}
 	b.eventually(t, streams, 0, func(r kmsg.Response) int16 { return r.(*kmsg.StreamsGroupHeartbeatResponse).ErrorCode })
+	if !kafkatest.AtLeast(b.cluster.Version, "4.4") {
+		return
+	}
+	b.eventually(t, described(streams.Group), 0, func(r kmsg.Response) int16 {
+		return r.(*kmsg.StreamsGroupTopologyDescriptionUpdateResponse).ErrorCode
+	})
 }
+
+// described returns what the member of a streams group says of its topology. It names topics
+// that are not those of the topology, which Kafka does not check.
+func described(group string) *kmsg.StreamsGroupTopologyDescriptionUpdateRequest {
+	node := func(kind int8, name string, sink *string, sources ...string) kmsg.TopologyDescriptionNode {
+		n := kmsg.NewTopologyDescriptionNode()
+		n.Name, n.NodeType, n.SourceTopics, n.SinkTopic = name, kind, sources, sink
+		return n
+	}
+	sink := "a.b"
+	r := kmsg.NewPtrStreamsGroupTopologyDescriptionUpdateRequest()
+	r.Group, r.MemberID = group, member
+	part := kmsg.NewTopologyDescriptionSubtopology()
+	part.SubtopologyID = "0"
+	part.Nodes = []kmsg.TopologyDescriptionNode{node(sourceNode, "in", nil, "t1", "secret", "d1", "ta"), node(processorNode, "work", nil), node(sinkNode, "out", &sink)}
+	store := kmsg.NewTopologyDescriptionGlobalStore()
+	store.Source, store.Processor = node(sourceNode, "global", nil, "t2"), node(processorNode, "store", nil)
+	r.TopologyDescription.Subtopologies, r.TopologyDescription.GlobalStores = []kmsg.TopologyDescriptionSubtopology{part}, []kmsg.TopologyDescriptionGlobalStore{store}
+	return r
+}
+
+// The kinds of nodes of a topology.
+//
+// Source: Kafka's StreamsGroupTopologyDescriptionConverter.
+const (
+	sourceNode    = 1
+	processorNode = 2
+	sinkNode      = 3
+)
 
 // transaction opens the transaction xo on t1 and secret.
 func (b *broker) transaction(t *testing.T) {
@@ -621,6 +666,9 @@ func (w *way) pipeline(who client, requests []question) ([]outcome, error) {
 	for i := range requests {
 		r := clone(requests[i].request)
 		bind(reflect.ValueOf(r), w.broker.ids, w.broker.xo)
+		if a, ok := r.(*kmsg.ApiVersionsRequest); ok && a.ClusterID != nil && *a.ClusterID == clusterSymbol {
+			a.ClusterID = &w.broker.id
+		}
 		frames = append(frames, requests[i].frame(r, int32(i))...)
 	}
 	go func() { _, _ = c.Write(frames) }() // an error shows in the answers

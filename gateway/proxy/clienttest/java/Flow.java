@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.Properties;
 import java.util.TreeSet;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -51,7 +52,11 @@ public final class Flow {
             }
             return StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         });
-        streams.start();
+        try {
+            streams.start();
+        } catch (RejectedExecutionException e) {
+            // A thread has failed and ended the client before start has returned.
+        }
         try {
             out.add("output " + await(streams, Transcript.properties(a[1]), a[3], Integer.parseInt(a[4]), a[5], a[6]));
             out.add("purged " + purged(Transcript.properties(a[1]), a[7]));
