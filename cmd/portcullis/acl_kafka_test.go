@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 )
 
 // kafkaACLRun is a command line of kafka-acls and its result: AclCommand of Kafka 4.2.1,
@@ -56,8 +57,8 @@ var aclDifferences = map[string]struct {
 	}},
 	"acl-operation-names": {3, false, true, func(args aclArgs) bool { return slices.Contains(args.values("--operation"), "describe_configs") }},
 	"acl-empty-name": {8, true, false, func(args aclArgs) bool {
-		for _, f := range resourceFlags {
-			if slices.Contains(args.values("--"+f.name), "") {
+		for _, f := range cli.ResourceFlags {
+			if slices.Contains(args.values("--"+f.Name), "") {
 				return true
 			}
 		}

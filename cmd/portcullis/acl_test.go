@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // words splits a command line as a shell that knows only single quotes does.
@@ -23,7 +27,7 @@ func forms(t *testing.T, file, line string) [][]string {
 			return [][]string{original, append(command, original[i+1:]...)}
 		}
 	}
-	t.Fatalf("%q has no action", line)
+	require.Fail(t, "the command line has no action", line)
 	return nil
 }
 
@@ -104,35 +108,35 @@ type patternEntries struct {
 func TestDocumentedChanges(t *testing.T) {
 	for _, example := range documented {
 		for form := range 2 {
-			path := filepath.Join(t.TempDir(), "acls.txt")
-			var added, listed, asked, exist string
-			n := 0
-			for _, a := range example.acls {
-				added += adding(a.pattern, a.entries...)
-				asked += removing(a.pattern, a.entries...)
-				for _, e := range a.entries {
-					exist += "Acl (pattern=" + a.pattern + ", entry=" + strings.TrimSpace(entries(e)) + ") already exists.\n"
+			t.Run(fmt.Sprintf("%s, form %d", example.options, form), func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "acls.txt")
+				var added, listed, asked, exist string
+				n := 0
+				for _, a := range example.acls {
+					added += adding(a.pattern, a.entries...)
+					asked += removing(a.pattern, a.entries...)
+					for _, e := range a.entries {
+						exist += "Acl (pattern=" + a.pattern + ", entry=" + strings.TrimSpace(entries(e)) + ") already exists.\n"
+					}
+					n += len(a.entries)
 				}
-				n += len(a.entries)
-			}
-			for _, a := range example.acls { // sorted by type
-				listed += current(a.pattern, a.entries...)
-			}
-			command := func(action string) []string { return forms(t, path, action+" "+example.options)[form] }
-			list := forms(t, path, "--list")[form]
-			count := string(rune('0' + n))
+				for _, a := range example.acls { // sorted by type
+					listed += current(a.pattern, a.entries...)
+				}
+				command := func(action string) []string { return forms(t, path, action+" "+example.options)[form] }
+				list := forms(t, path, "--list")[form]
+				count := string(rune('0' + n))
 
-			expect(t, exitDone, added, "added: "+count+", removed: 0\n", "", command("--add")...)
-			expect(t, exitDone, exist, "added: 0, removed: 0\n", "", command("--add")...)
-			expect(t, exitDone, listed, "", "", list...)
-			if text := readAll(t, path); text != listed {
-				t.Errorf("%s: the file holds\n%s", example.options, text)
-			}
-			no, yes := strings.Repeat("n\n", len(example.acls)), strings.Repeat("Y\n", len(example.acls))
-			expect(t, exitDone, "", asked+"added: 0, removed: 0\n", no, command("--remove")...)
-			expect(t, exitDone, listed, "", "", list...)
-			expect(t, exitDone, "", asked+"added: 0, removed: "+count+"\n", yes, command("--remove")...)
-			expect(t, exitDone, "", "", "", list...)
+				expect(t, exitDone, added, "added: "+count+", removed: 0\n", "", command("--add")...)
+				expect(t, exitDone, exist, "added: 0, removed: 0\n", "", command("--add")...)
+				expect(t, exitDone, listed, "", "", list...)
+				assert.Equal(t, listed, readAll(t, path), "the file")
+				no, yes := strings.Repeat("n\n", len(example.acls)), strings.Repeat("Y\n", len(example.acls))
+				expect(t, exitDone, "", asked+"added: 0, removed: 0\n", no, command("--remove")...)
+				expect(t, exitDone, listed, "", "", list...)
+				expect(t, exitDone, "", asked+"added: 0, removed: "+count+"\n", yes, command("--remove")...)
+				expect(t, exitDone, "", "", "", list...)
+			})
 		}
 	}
 }
@@ -143,9 +147,7 @@ func TestDocumentedLists(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls.txt")
 	for _, example := range documented[:4] {
 		for range 2 {
-			if got := runWith("", forms(t, path, "--add "+example.options)[0]...); got.status != exitDone {
-				t.Fatalf("%s: %+v", example.options, got)
-			}
+			require.Equal(t, exitDone, runWith("", forms(t, path, "--add "+example.options)[0]...).status, example.options)
 		}
 	}
 	all := append(append([]string{}, allButBadBob[0]), bobAndAlice[:4]...)
@@ -158,17 +160,17 @@ func TestDocumentedLists(t *testing.T) {
 		"--list --topic Test- --resource-pattern-type prefixed":                   prefix,
 		"--list --topic Test-topic --principal User:BadBob --principal User:None": "ACLs for principal `User:BadBob`\n" + current(testTopic, allButBadBob[1]) + "ACLs for principal `User:None`\n",
 	} {
-		for _, args := range forms(t, path, line) {
-			expect(t, exitDone, want, "", "", args...)
-		}
+		t.Run(line, func(t *testing.T) {
+			for _, args := range forms(t, path, line) {
+				expect(t, exitDone, want, "", "", args...)
+			}
+		})
 	}
 	// The ACLs that apply to a topic are removed with any pattern; then nothing is left.
 	match := pattern("TOPIC", "Test-topic", "MATCH")
 	expect(t, exitDone, "", "Are you sure you want to delete all ACLs for resource filter `"+match+"`? (y/n)\nadded: 0, removed: 16\n", "y\n",
 		"acl", "--file", path, "--remove", "--topic", "Test-topic", "--resource-pattern-type", "match")
-	if text := readAll(t, path); text != "" {
-		t.Errorf("there is left:\n%s", text)
-	}
+	assert.Empty(t, readAll(t, path))
 }
 
 func TestConveniencesTogether(t *testing.T) {
@@ -190,9 +192,7 @@ func TestConveniencesTogether(t *testing.T) {
 		asked += removing(p.pattern, p.entries...)
 	}
 	expect(t, exitDone, added, "added: 8, removed: 0\n", "", forms(t, path, "--add "+line+"prefixed")[0]...)
-	if text := readAll(t, path); !strings.HasPrefix(text, "{") || strings.Count(text, "\n") != 8 {
-		t.Errorf("the file is no JSON lines of the 8 ACLs:\n%s", text)
-	}
+	assert.Regexp(t, `^(\{.*\n){8}$`, readAll(t, path), "JSON lines of the 8 ACLs")
 	// Each question has its own answer.
 	expect(t, exitDone, "", asked+"added: 0, removed: 3\n", "n\ny\nyes\n y\r\n", forms(t, path, "--remove "+line+"any")[1]...)
 	expect(t, exitDone, "", "added: 0, removed: 5\n", "", forms(t, path, "--remove --force "+line+"any")[0]...)
@@ -211,35 +211,33 @@ func TestDryRun(t *testing.T) {
 				"- (principal=User:BadBob, host=198.51.100.3, operation=READ, permissionType=DENY) on " + testTopic + "\n", "would be added: 0, removed: 2\n"},
 		{"--remove --dry-run --cluster", "", "would be added: 0, removed: 0\n"},
 	} {
-		for _, args := range forms(t, path, test.line) {
-			if test.stderr == "" {
-				refuse(t, "", args, "portcullis: Cluster has no operation Read: expected one of All, Create, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs, IdempotentWrite")
-				continue
+		t.Run(test.line, func(t *testing.T) {
+			for _, args := range forms(t, path, test.line) {
+				if test.stderr == "" {
+					refuse(t, "", args, "portcullis: Cluster has no operation Read: expected one of All, Create, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs, IdempotentWrite")
+					continue
+				}
+				expect(t, exitDone, test.stdout, test.stderr, "", args...)
 			}
-			expect(t, exitDone, test.stdout, test.stderr, "", args...)
-		}
+		})
 	}
 	names, err := os.ReadDir(filepath.Dir(path))
-	if text := readAll(t, path); text != before || err != nil || len(names) != 1 {
-		t.Errorf("a dry run leaves %v (%v) and\n%s", names, err, text)
-	}
+	require.NoError(t, err)
+	assert.Len(t, names, 1, "files after a dry run")
+	assert.Equal(t, before, readAll(t, path))
 }
 
 // A file keeps its format.
 func TestFormatStays(t *testing.T) {
 	for _, name := range exampleACLs {
-		path := file(t, name, readAll(t, acme+name))
-		for _, line := range []string{"--add --allow-principal User:new --topic new", "--remove --force --allow-principal User:new --topic new"} {
-			if got := runWith("", forms(t, path, line)[1]...); got.status != exitDone {
-				t.Fatalf("%s: %+v", name, got)
-			}
-			if strings.HasPrefix(line, "--add") == (readAll(t, path) == readAll(t, acme+name)) {
-				t.Errorf("%s: %s leaves\n%s", name, line, readAll(t, path))
-			}
-		}
-		if _, err := os.Stat(path + ".sum"); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			path := file(t, name, readAll(t, acme+name))
+			require.Equal(t, exitDone, runWith("", forms(t, path, "--add --allow-principal User:new --topic new")[1]...).status)
+			assert.NotEqual(t, readAll(t, acme+name), readAll(t, path))
+			require.Equal(t, exitDone, runWith("", forms(t, path, "--remove --force --allow-principal User:new --topic new")[1]...).status)
+			assert.Equal(t, readAll(t, acme+name), readAll(t, path))
+			assert.FileExists(t, path+".sum")
+		})
 	}
 }
 
@@ -269,6 +267,10 @@ func TestACLRefuses(t *testing.T) {
 		{"--add --topic t --resource-pattern-type match " + allow, []string{`portcullis: --resource-pattern-type "match": expected literal or prefixed to add ACLs`}},
 		{"--add --producer --topic t --resource-pattern-type any " + allow, []string{`portcullis: --resource-pattern-type "any": expected literal or prefixed to add ACLs`}},
 		{"--add --cluster --resource-pattern-type prefixed " + allow, []string{`portcullis: --resource-pattern-type "prefixed": expected literal for the cluster`}},
+		{"--remove --force --cluster --resource-pattern-type prefixed", []string{`portcullis: --resource-pattern-type "prefixed": expected literal for the cluster`}},
+		{"--remove --force --cluster --resource-pattern-type match", []string{`portcullis: --resource-pattern-type "match": expected literal for the cluster`}},
+		{"--remove --force --cluster --topic t --resource-pattern-type any", []string{`portcullis: --resource-pattern-type "any": expected literal for the cluster`}},
+		{"--list --cluster --resource-pattern-type any", []string{`portcullis: --resource-pattern-type "any": expected literal for the cluster`}},
 		{"--add --dry-run --topic t --allow-host 10.0.0.0/99 " + allow, []string{
 			"portcullis: (principal=User:a, host=10.0.0.0/99, operation=ALL, permissionType=ALLOW) on " + pattern("TOPIC", "t", "LITERAL") + ": " + badNetwork}},
 		{"--add --dry-run --producer --topic t --allow-host 10.0.0.0/99 " + allow, []string{"portcullis: " + badNetwork}},
@@ -288,9 +290,11 @@ func TestACLRefuses(t *testing.T) {
 			"portcullis: --operation cannot be given with --producer", "portcullis: --deny-principal cannot be given with --producer",
 			"portcullis: --cluster cannot be given with --producer"}},
 	} {
-		for _, args := range forms(t, path, test.line) {
-			refuse(t, "", args, test.want...)
-		}
+		t.Run(test.line, func(t *testing.T) {
+			for _, args := range forms(t, path, test.line) {
+				refuse(t, "", args, test.want...)
+			}
+		})
 	}
 	refuse(t, "", []string{"acl", "--file", path}, "portcullis: expected one of --add, --remove and --list: see portcullis acl --help")
 	refuse(t, "", []string{"acl", "--file", path, "--add", "--list"}, "portcullis: expected one of --add, --remove and --list: see portcullis acl --help")
@@ -300,9 +304,7 @@ func TestACLRefuses(t *testing.T) {
 	refuse(t, "", []string{"acl", "list", "--file", path, "--principal", "a"}, `portcullis: --principal "a": expected Type:name, such as User:alice`)
 	refuse(t, "", []string{"acl", "list", "--file", "-"}, `portcullis: --file "-": expected the name of a file`)
 	refuse(t, "", []string{"acl", "list"}, `portcullis: required flag(s) "file" not set`)
-	if text := readAll(t, path); text != before {
-		t.Errorf("what was refused has left\n%s", text)
-	}
+	assert.Equal(t, before, readAll(t, path))
 }
 
 // A removal is all or nothing: without the last answer nothing is removed.
@@ -310,41 +312,35 @@ func TestAnswersThatEnd(t *testing.T) {
 	path := file(t, "acls.txt", current(group1, bobReads...)+current(testTopic, allButBadBob...))
 	before := readAll(t, path)
 	got := runWith("y\n", "acl", "remove", "--file", path, "--topic", "Test-topic", "--group", "Group-1")
-	if got.status != exitError || readAll(t, path) != before {
-		t.Errorf("%+v leaves\n%s", got, readAll(t, path))
-	}
+	assert.Equal(t, exitError, got.status)
+	assert.Equal(t, before, readAll(t, path))
 }
 
 // A file that is lost, or differs from what was saved, is refused.
 func TestFilesThatAreNotWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls.txt")
 	add := []string{"acl", "add", "--file", path, "--allow-principal", "User:a", "--topic", "t"}
+	fails := func(t *testing.T, text string, args ...string) {
+		t.Helper()
+		got := runWith("", args...)
+		assert.Equal(t, exitError, got.status)
+		assert.Contains(t, got.stderr, text)
+	}
 	for _, action := range []string{"list", "remove"} {
-		if got := runWith("", "acl", action, "--file", path, "--topic", "t"); got.status != exitError || !strings.Contains(got.stderr, "no such file") {
-			t.Errorf("%s of no file: %+v", action, got)
-		}
+		t.Run(action, func(t *testing.T) { fails(t, "no such file", "acl", action, "--file", path, "--topic", "t") })
 	}
-	if got := runWith("", add...); got.status != exitDone {
-		t.Fatalf("%+v", got)
-	}
+	require.Equal(t, exitDone, runWith("", add...).status)
 	whole := readAll(t, path)
 	for _, broken := range []string{"", whole[:len(whole)-1], whole + whole, "Current"} {
-		if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got := runWith("", add...); got.status != exitError || !strings.Contains(got.stderr, "checksum") || readAll(t, path) != broken {
-			t.Errorf("%q: %+v", broken, got)
-		}
+		t.Run(fmt.Sprintf("broken %.9q, %d bytes", broken, len(broken)), func(t *testing.T) {
+			require.NoError(t, os.WriteFile(path, []byte(broken), 0o600))
+			fails(t, "checksum", add...)
+			assert.Equal(t, broken, readAll(t, path))
+		})
 	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if got := runWith("", add...); got.status != exitError || !strings.Contains(got.stderr, "no such file") {
-		t.Errorf("only a checksum: %+v", got)
-	}
-	if got := runWith("", "acl", "add", "--file", file(t, "acls.txt", "nonsense\n"), "--allow-principal", "User:a", "--topic", "t"); got.status != exitError || !strings.Contains(got.stderr, "acls.txt:1:1: ") {
-		t.Errorf("a file that does not load: %+v", got)
-	}
+	require.NoError(t, os.Remove(path))
+	fails(t, "no such file", add...) // there is only a checksum
+	fails(t, "acls.txt:1:1: ", "acl", "add", "--file", file(t, "acls.txt", "nonsense\n"), "--allow-principal", "User:a", "--topic", "t")
 }
 
 // Space around values is removed, except in transactional ids. Text that would act on a
@@ -356,7 +352,5 @@ func TestACLTexts(t *testing.T) {
 	expect(t, exitDone, adding(pattern("TRANSACTIONAL_ID", " x", "LITERAL"), "User:a * ALL ALLOW"), "added: 1, removed: 0\n", "",
 		"acl", "add", "--file", path, "--transactional-id", " x", "--allow-principal", "User:a")
 	var stderr bytes.Buffer
-	if status := run([]string{"acl", "list", "--file", path, "--transactional-id", " x"}, strings.NewReader(""), failingWriter{}, &stderr); status != exitError {
-		t.Errorf("a list that is not written ends with status %d", status)
-	}
+	assert.Equal(t, exitError, run([]string{"acl", "list", "--file", path, "--transactional-id", " x"}, strings.NewReader(""), failingWriter{}, &stderr), "a list that is not written")
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 )
 
 // ask is a question about acme by flags. Tests append further flags.
@@ -66,15 +68,16 @@ func TestCheckByFlags(t *testing.T) {
 		{"--principal User:a --group-principal Group:<b> --operation Describe --topic é --output json", exitDenied,
 			`{"allowed":false,"reason":"default deny","principal":"User:a","groups":["Group:<b>"],"host":"127.0.0.1","operation":"DESCRIBE","resourceType":"TOPIC","name":"é"}` + "\n"},
 	} {
-		args := ask(strings.Fields(test.args)...)
-		stderr := ""
-		switch {
-		case strings.Contains(test.args, "Alter --group"):
-			stderr = "warning: Kafka never asks for Alter on Group, only for Read, Delete, Describe, DescribeConfigs, AlterConfigs\n"
-		case strings.Contains(test.args, "Delete --transactional-id"):
-			stderr = "warning: Kafka never asks for Delete on TransactionalId, only for Write, Describe, TwoPhaseCommit\n"
-		}
-		expect(t, test.status, test.stdout, stderr, "", args...)
+		t.Run(test.args, func(t *testing.T) {
+			stderr := ""
+			switch {
+			case strings.Contains(test.args, "Alter --group"):
+				stderr = "warning: Kafka never asks for Alter on Group, only for Read, Delete, Describe, DescribeConfigs, AlterConfigs\n"
+			case strings.Contains(test.args, "Delete --transactional-id"):
+				stderr = "warning: Kafka never asks for Delete on TransactionalId, only for Write, Describe, TwoPhaseCommit\n"
+			}
+			expect(t, test.status, test.stdout, stderr, "", ask(strings.Fields(test.args)...)...)
+		})
 	}
 }
 
@@ -90,8 +93,10 @@ func TestCheckShowsTextSafely(t *testing.T) {
 		`"a"`:                `"\"a\""`,
 		"a b é":              `"a b é"`,
 	} {
-		expect(t, exitDenied, "denied: User:u from 127.0.0.1, Read on Group "+shown+"\nreason: default deny: no ACL matches\n", "", "",
-			ask("--principal", "User:u", "--operation", "Read", "--group", name)...)
+		t.Run(name, func(t *testing.T) {
+			expect(t, exitDenied, "denied: User:u from 127.0.0.1, Read on Group "+shown+"\nreason: default deny: no ACL matches\n", "", "",
+				ask("--principal", "User:u", "--operation", "Read", "--group", name)...)
+		})
 	}
 	dump := `{"resourceType":"GROUP","name":"\u001b[2J","patternType":"PREFIXED","principal":"User:*","host":"a\nb","operation":"READ","permission":"ALLOW"}` + "\n" +
 		`{"resourceType":"GROUP","name":"\u001b[2J","patternType":"PREFIXED","principal":"User:\u0000","host":"*","operation":"READ","permission":"ALLOW"}`
@@ -104,17 +109,11 @@ func TestCheckOfSeveralFiles(t *testing.T) {
 	allow := `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"ALL","permission":"ALLOW"}` + "\n"
 	deny := "Current ACLs for resource `Topic:*`: \n \tUser:a has Deny permission for operations: Read from hosts: * \n\n"
 	args := []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--acls", file(t, "allow.jsonl", allow), "--acls"}
-	if got := runWith(deny, append(args, "-")...); got.status != exitDenied {
-		t.Errorf("an ALLOW in one file and a DENY in the other: %+v", got)
-	}
-	if got := runWith("", append(args, "-", "--allow-empty")...); got.status != exitDone {
-		t.Errorf("an ALLOW in one file and an empty other: %+v", got)
-	}
+	assert.Equal(t, exitDenied, runWith(deny, append(args, "-")...).status, "an ALLOW in one file and a DENY in the other")
+	assert.Equal(t, exitDone, runWith("", append(args, "-", "--allow-empty")...).status, "an ALLOW in one file and an empty other")
 	// An empty dump, from a command that failed, must not allow everything.
 	empty := []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--allow-empty", "--acls", "-"}
-	if got := runWith("", empty...); got.status != exitDenied {
-		t.Errorf("no ACLs: %+v", got)
-	}
+	assert.Equal(t, exitDenied, runWith("", empty...).status, "no ACLs")
 	refuse(t, "", append(empty, "--allow-everyone-if-no-acl-found"),
 		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set")
 	// All errors in all files.
@@ -164,11 +163,13 @@ func TestCheckRefusesFlags(t *testing.T) {
 		{[]string{"--questions", "no such file"}, []string{"portcullis: open no such file: no such file or directory"}},
 		{[]string{"--questions", acme + "questions.csv", "--host", "here"}, []string{`portcullis: --host "here": expected an IP address, such as 10.0.0.1 or 2001:db8::1`}},
 	} {
-		refuse(t, "", ask(test.args...), test.want...)
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) { refuse(t, "", ask(test.args...), test.want...) })
 	}
 	// A flag of the question can be given only once.
 	for _, flag := range []string{"principal", "operation", "host", "topic", "group", "questions", "super-users", "semantics", "output", "format"} {
-		refuse(t, "", ask("--"+flag, "a", "--"+flag, "b"),
-			`portcullis: invalid argument "b" for "`+map[bool]string{true: "-o, "}[flag == "output"]+"--"+flag+`" flag: given twice: see portcullis check --help`)
+		t.Run("twice "+flag, func(t *testing.T) {
+			refuse(t, "", ask("--"+flag, "a", "--"+flag, "b"),
+				`portcullis: invalid argument "b" for "`+map[bool]string{true: "-o, "}[flag == "output"]+"--"+flag+`" flag: given twice: see portcullis check --help`)
+		})
 	}
 }

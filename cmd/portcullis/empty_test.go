@@ -78,21 +78,34 @@ func TestSuperUsersWithCommas(t *testing.T) {
 	}
 }
 
-// The proxy warns before it sends its password over a network in clear text.
+// --check warns of a login that the proxy sends over a network in clear, whether flags or a file
+// say so.
 func TestPlainUpstreamIsWarnedOf(t *testing.T) {
 	acls := file(t, "acls.jsonl", `{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	password := file(t, "password", "secret\n")
-	// The audit log is a folder, so that the proxy exits at once.
-	base := []string{"proxy", "--acls", acls, "--listen", "PLAINTEXT://127.0.0.1:0", "--upstream-user", "u", "--upstream-password-file", password, "--audit-log", t.TempDir()}
+	base := []string{"proxy", "--check", "--acls", acls, "--listen", "PLAINTEXT://127.0.0.1:0"}
+	flags := " --upstream-user u --upstream-password-file " + password
+	config := func(protocol, mechanism, module string) string {
+		token := file(t, "token", "t")
+		return " --upstream-config " + file(t, "client.properties", "security.protocol="+protocol+"\nsasl.mechanism="+mechanism+
+			"\nsasl.oauthbearer.token.endpoint.url=file://"+token+
+			"\nsasl.jaas.config=org.apache.kafka.common.security."+module+" required username=\"u\" password=\"s3cr3t\";\n")
+	}
+	plainModule, tokenModule, scramModule := "plain.PlainLoginModule", "oauthbearer.OAuthBearerLoginModule", "scram.ScramLoginModule"
 	for args, warned := range map[string]bool{
-		"--upstream kafka:1 --upstream-mechanism PLAIN": true, "--upstream 127.0.0.1:1 --upstream 10.0.0.1:1 --upstream-mechanism PLAIN": true,
-		"--upstream 127.0.0.1:1 --upstream LOCALHOST:1 --upstream [::1]:1 --upstream-mechanism PLAIN": false,
-		"--upstream kafka:1": false, "--upstream kafka:1 --upstream-mechanism PLAIN --upstream-tls": false,
+		"--upstream kafka:1 --upstream-mechanism PLAIN" + flags: true, "--upstream 127.0.0.1:1 --upstream 10.0.0.1:1 --upstream-mechanism PLAIN" + flags: true,
+		"--upstream 127.0.0.1:1 --upstream LOCALHOST:1 --upstream [::1]:1 --upstream-mechanism PLAIN" + flags: false,
+		"--upstream kafka:1" + flags: false, "--upstream kafka:1 --upstream-mechanism PLAIN --upstream-tls" + flags: false,
+		"--upstream kafka:1" + config("SASL_PLAINTEXT", "PLAIN", plainModule): true, "--upstream kafka:1" + config("SASL_PLAINTEXT", "OAUTHBEARER", tokenModule): true,
+		"--upstream kafka:1" + config("SASL_SSL", "PLAIN", plainModule): false, "--upstream kafka:1" + config("SASL_SSL", "OAUTHBEARER", tokenModule): false,
+		"--upstream kafka:1" + config("SASL_PLAINTEXT", "SCRAM-SHA-256", scramModule): false, "--upstream 127.0.0.1:1" + config("SASL_PLAINTEXT", "PLAIN", plainModule): false,
 	} {
 		t.Run(args, func(t *testing.T) {
 			got := runWith("", append(base, strings.Fields(args)...)...)
-			assert.Equal(t, exitError, got.status)
-			assert.Equal(t, warned, strings.Contains(got.stderr, "in clear text"), got.stderr)
+			assert.Equal(t, exitDone, got.status, got.stderr)
+			assert.Equal(t, warned, strings.Contains(got.stderr, "of the proxy crosses the network to "), got.stderr)
+			assert.Contains(t, got.stderr, "warning: listener PLAINTEXT 127.0.0.1:0: clients are not authenticated", "as those of listeners are")
+			assert.NotContains(t, got.stderr, "s3cr3t")
 		})
 	}
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 var exampleACLs = []string{"acls.txt", "acls-3.txt", "acls.jsonl", "acls-zookeeper.txt"}
@@ -14,26 +17,26 @@ func TestExamplesAreTheSameACLs(t *testing.T) {
 	}
 	for _, from := range exampleACLs {
 		for _, to := range exampleACLs {
-			expect(t, exitDone, readAll(t, acme+to), "", "", "convert", "--acls", acme+from, "--to", formats[to])
+			t.Run(from+" to "+to, func(t *testing.T) {
+				expect(t, exitDone, readAll(t, acme+to), "", "", "convert", "--acls", acme+from, "--to", formats[to])
+			})
 		}
 	}
-	if n := strings.Count(readAll(t, acme+"acls.jsonl"), "\n"); n != 58 {
-		t.Errorf("the example has %d ACLs, want 58", n)
-	}
+	assert.Equal(t, 58, strings.Count(readAll(t, acme+"acls.jsonl"), "\n"), "ACLs")
 }
 
 func TestExampleAnswers(t *testing.T) {
 	const summary = "questions: 28, allowed: 20, denied: 8\n"
 	for _, acls := range exampleACLs {
 		for _, questions := range []string{"questions.csv", "questions.jsonl"} {
-			args := []string{"check", "--acls", acme + acls, "--questions", acme + questions, "--super-users", "User:admin;User:CN=broker,OU=Kafka,O=Acme"}
-			expect(t, exitDenied, readAll(t, acme+"answers.txt"), summary, "", args...)
-			expect(t, exitDenied, readAll(t, acme+"answers.jsonl"), summary, "", append(args, "-o", "json")...)
+			t.Run(acls+" "+questions, func(t *testing.T) {
+				args := []string{"check", "--acls", acme + acls, "--questions", acme + questions, "--super-users", "User:admin;User:CN=broker,OU=Kafka,O=Acme"}
+				expect(t, exitDenied, readAll(t, acme+"answers.txt"), summary, "", args...)
+				expect(t, exitDenied, readAll(t, acme+"answers.jsonl"), summary, "", append(args, "-o", "json")...)
+			})
 		}
 	}
-	if !strings.Contains(readAll(t, acme+"server.properties"), "super.users=User:admin;User:CN=broker,OU=Kafka,O=Acme\n") {
-		t.Error("the super users are not those of server.properties")
-	}
+	assert.Contains(t, readAll(t, acme+"server.properties"), "super.users=User:admin;User:CN=broker,OU=Kafka,O=Acme\n")
 }
 
 // Each question alone gets the answer that it gets among others.
@@ -41,16 +44,16 @@ func TestExampleQuestionsOneByOne(t *testing.T) {
 	header, rest, _ := strings.Cut(readAll(t, acme+"questions.csv"), "\n")
 	questions := strings.Split(strings.TrimSpace(rest), "\n")
 	answers := strings.Split(strings.TrimSpace(readAll(t, acme+"answers.txt")), "\n")
-	if len(questions) != len(answers) {
-		t.Fatalf("%d questions, %d answers", len(questions), len(answers))
-	}
+	require.Len(t, answers, len(questions))
 	for i, q := range questions {
-		status, summary := exitDone, "questions: 1, allowed: 1, denied: 0\n"
-		if strings.HasPrefix(answers[i], "denied") {
-			status, summary = exitDenied, "questions: 1, allowed: 0, denied: 1\n"
-		}
-		expect(t, status, answers[i]+"\n", summary, header+"\n"+q+"\n",
-			"check", "--acls", acme+"acls.txt", "--questions", "-", "--super-users", "User:admin")
+		t.Run(q, func(t *testing.T) {
+			status, summary := exitDone, "questions: 1, allowed: 1, denied: 0\n"
+			if strings.HasPrefix(answers[i], "denied") {
+				status, summary = exitDenied, "questions: 1, allowed: 0, denied: 1\n"
+			}
+			expect(t, status, answers[i]+"\n", summary, header+"\n"+q+"\n",
+				"check", "--acls", acme+"acls.txt", "--questions", "-", "--super-users", "User:admin")
+		})
 	}
 }
 
@@ -62,9 +65,7 @@ func TestBrokenExample(t *testing.T) {
 		{"convert", "--to", "json"},
 		{"check", "--principal", "User:heidi", "--operation", "Read", "--topic", "fine"},
 	} {
-		expect(t, exitError, "", want, "", append(args, "--acls", broken+"acls.txt")...)
+		t.Run(args[0], func(t *testing.T) { expect(t, exitError, "", want, "", append(args, "--acls", broken+"acls.txt")...) })
 	}
-	if n := strings.Count(want, "\n"); n != 12 {
-		t.Errorf("%d errors are reported, want 12", n)
-	}
+	assert.Equal(t, 12, strings.Count(want, "\n"), "errors")
 }

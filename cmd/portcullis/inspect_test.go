@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/acl"
 )
 
@@ -44,6 +47,15 @@ var goldenRuns = []struct{ name, args string }{
 	{"diff-same", "diff --acls ACME --new-acls ACME.jsonl"},
 	{"diff-semantics", "diff --acls ACME --new-semantics kafka-exact"},
 	{"diff-semantics-json", "diff --acls ACME --new-semantics kafka-exact -o json"},
+	{"diff-releases", "diff --acls ACME --semantics kafka-exact=4.2 --new-semantics kafka-exact=4.4"},
+	{"diff-releases-json", "diff --acls ACME --semantics kafka-exact=4.2 --new-semantics kafka-exact=4.4 -o json"},
+	{"explain-side-effect", "explain --acls ACME --principal User:tenant-red --operation AlterConfigs --group tenant.red.shares"},
+	{"explain-side-effect-json", "explain --acls ACME --principal User:tenant-red --operation AlterConfigs --group tenant.red.shares -o json"},
+	{"explain-side-effect-4.2", "explain --acls ACME --principal User:tenant-red --operation AlterConfigs --group tenant.red.shares --semantics kafka-exact=4.2"},
+	{"protocol-side-effect", "protocol --grants AlterConfigs:Group"},
+	{"protocol-side-effect-json", "protocol --grants AlterConfigs:Group -o json"},
+	{"lint-4.2", "lint --acls ACME --semantics kafka-exact=4.2"},
+	{"lint-4.4", "lint --acls ACME --semantics kafka-exact=4.4"},
 	{"diff-broken", "diff --acls ACME --new-acls BROKEN"},
 	{"suggest", "suggest --trace LOG"},
 	{"suggest-json", "suggest --trace LOG --prefix topic:payments. --prefix transactional-id:billing- --any-host -o json"},
@@ -59,8 +71,8 @@ func TestGolden(t *testing.T) {
 		"LOG", acme+"kafka-authorizer.log", "ANSWERS", acme+"answers.jsonl")
 	known := map[string]bool{}
 	for _, test := range goldenRuns {
+		known[test.name+".txt"] = true
 		t.Run(test.name, func(t *testing.T) {
-			known[test.name+".txt"] = true
 			args := strings.Fields(test.args)
 			for i := range args {
 				args[i] = files.Replace(args[i])
@@ -69,23 +81,15 @@ func TestGolden(t *testing.T) {
 			got := fmt.Sprintf("portcullis %s\n-- status %d --\n-- stdout --\n%s-- stderr --\n%s", test.args, r.status, r.stdout, r.stderr)
 			path := filepath.Join("testdata", "golden", test.name+".txt")
 			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
 			}
-			if want := readAll(t, path); got != want {
-				t.Errorf("got\n%s\nwant\n%s", got, want)
-			}
+			assert.Equal(t, readAll(t, path), got)
 		})
 	}
 	entries, err := os.ReadDir(filepath.Join("testdata", "golden"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, e := range entries {
-		if !known[e.Name()] {
-			t.Errorf("testdata/golden/%s belongs to no run", e.Name())
-		}
+		assert.Contains(t, known, e.Name(), "the file belongs to no run")
 	}
 }
 
@@ -115,7 +119,7 @@ func TestInspectRefusesFlags(t *testing.T) {
 		{"lint --acls - --acls -", []string{"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
 		{"lint --acls - --allow-empty --allow-everyone-if-no-acl-found", []string{
 			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set"}},
-		{"diff --acls ACLS", []string{"portcullis: nothing to compare with: expected --new-acls, --new-semantics, or both"}},
+		{"diff --acls ACLS", []string{"portcullis: nothing to compare with: expected --new-acls or --new-bootstrap-server, --new-semantics, or both"}},
 		{"diff --acls - --new-acls - --new-semantics y", []string{`portcullis: --new-semantics: unknown semantics "y": expected documented, kafka-exact=4.2 or kafka-exact=4.4`,
 			"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
 		{"diff --acls ACLS --new-acls ACLS --new-format yaml", []string{`portcullis: --new-format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`}},
@@ -124,17 +128,20 @@ func TestInspectRefusesFlags(t *testing.T) {
 		{"suggest", []string{`portcullis: required flag(s) "trace" not set`}},
 		{"suggest --trace no-such-file", []string{"portcullis: open no-such-file: no such file or directory"}},
 		{"suggest --trace - --trace-format xml --prefix topic --prefix queue:a", []string{
-			`portcullis: --trace-format: unknown format "xml": expected auto, json, kafka or escaped`,
+			`portcullis: --trace-format: unknown format "xml": expected auto, json, kafka, escaped, ocsf or cloudevents`,
 			`portcullis: --prefix "topic": expected a resource type, a colon and a prefix, such as topic:payments.`,
 			`portcullis: --prefix "queue:a": expected a resource type, a colon and a prefix, such as topic:payments.`}},
-		{"suggest --trace - --unused --any-host", []string{"portcullis: --unused needs --acls"}},
-		{"suggest --trace - --unused --acls ACLS --prefix topic:a", []string{"portcullis: --prefix and --any-host cannot be given with --unused: they are for suggestions"}},
-		{"suggest --trace - --acls ACLS", []string{"portcullis: --acls needs --unused: suggestions depend only on the trace"}},
+		{"suggest --trace - --unused --any-host", []string{"portcullis: --unused needs --acls or --bootstrap-server"}},
+		{"suggest --trace - --unused --acls ACLS --denied", []string{"portcullis: --prefix, --any-host and --denied cannot be given with --unused: they are for suggestions"}},
+		{"suggest --trace - --unused --acls ACLS --prefix topic:a", []string{"portcullis: --prefix, --any-host and --denied cannot be given with --unused: they are for suggestions"}},
+		{"suggest --trace - --acls ACLS", []string{"portcullis: --acls or --bootstrap-server needs --unused: suggestions depend only on the trace"}},
 		{"suggest --trace - --super-users User:a", []string{"portcullis: --super-users and --allow-everyone-if-no-acl-found need --unused: the trace shows who was a super user"}},
 		{"suggest --trace - --trace -", []string{"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
 		{"suggest --trace -", []string{"portcullis: standard input has no decision: expected at least one, or --allow-empty"}},
 	} {
-		refuse(t, "", strings.Fields(strings.ReplaceAll(test.args, "ACLS", acls)), test.want...)
+		t.Run(test.args, func(t *testing.T) {
+			refuse(t, "", strings.Fields(strings.ReplaceAll(test.args, "ACLS", acls)), test.want...)
+		})
 	}
 }
 
@@ -152,9 +159,7 @@ func TestDiffOfFiles(t *testing.T) {
 			without = append(without, line)
 		}
 	}
-	if len(lines)-len(without) != 2 {
-		t.Fatalf("%d ACLs are removed, want 2", len(lines)-len(without))
-	}
+	require.Len(t, without, len(lines)-2)
 	changed := file(t, "changed.jsonl", strings.Join(without, ""))
 	const region = "User:contractor: Read, Describe on Topic \"customers.pii\" from * except 203.0.113.0/24\n"
 	expect(t, exitDenied, "+ "+region, "", "", "diff", "--acls", acme+"acls.txt", "--new-acls", changed)
@@ -164,15 +169,13 @@ func TestDiffOfFiles(t *testing.T) {
 // The suggested ACLs allow what the trace allowed.
 func TestSuggestionAllowsTheTrace(t *testing.T) {
 	suggested := runWith("", "suggest", "--trace", acme+"answers.jsonl", "-o", "json")
-	if suggested.status != exitDone {
-		t.Fatalf("%+v", suggested)
-	}
+	require.Equal(t, exitDone, suggested.status, suggested.stderr)
 	acls := file(t, "suggested.jsonl", suggested.stdout)
 	got := runWith("", "check", "--acls", acls, "--questions", acme+"questions.csv", "--super-users", "User:admin")
+	lines := strings.Split(got.stdout, "\n")
 	for i, answer := range strings.Split(strings.TrimSpace(readAll(t, acme+"answers.txt")), "\n") {
-		lines := strings.Split(got.stdout, "\n")
-		if strings.HasPrefix(answer, "allowed") && !strings.HasPrefix(lines[i], "allowed") {
-			t.Errorf("question %d: %s, was %s", i, lines[i], answer)
+		if strings.HasPrefix(answer, "allowed") {
+			assert.Regexp(t, "^allowed", lines[i], "question %d, was %s", i, answer)
 		}
 	}
 }
@@ -185,15 +188,15 @@ func TestSuggestLeavesOver(t *testing.T) {
 		`left over: User:a from 10.0.0.1, Read on Group *: an ACL on LITERAL "*" is on every resource of the type`+"\n", trace, "suggest", "--trace", "-")
 	// JSON can hold ACLs that the text format cannot.
 	const control = `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Group","name":"a\nb"}` + "\n"
-	if got := runWith(control, "suggest", "--trace", "-"); got.status != exitError || !strings.Contains(got.stderr, "cannot be written as kafka-acls") {
-		t.Errorf("%+v", got)
-	}
-	if got := runWith(control, "suggest", "--trace", "-", "-o", "json"); got.status != exitDone || !strings.Contains(got.stdout, `"a\nb"`) {
-		t.Errorf("%+v", got)
-	}
-	if got := runWith("?\n{}\n", "suggest", "--trace", "-", "--trace-format", "json"); got.status != exitError || strings.Count(got.stderr, "standard input:") != 2 {
-		t.Errorf("%+v", got)
-	}
+	got := runWith(control, "suggest", "--trace", "-")
+	assert.Equal(t, exitError, got.status)
+	assert.Contains(t, got.stderr, "cannot be written as kafka-acls")
+	got = runWith(control, "suggest", "--trace", "-", "-o", "json")
+	assert.Equal(t, exitDone, got.status)
+	assert.Contains(t, got.stdout, `"a\nb"`)
+	got = runWith("?\n{}\n", "suggest", "--trace", "-", "--trace-format", "json")
+	assert.Equal(t, exitError, got.status)
+	assert.Equal(t, 2, strings.Count(got.stderr, "standard input:"), got.stderr)
 }
 
 // --trace-format says whether a name in quotation marks is escaped.
@@ -202,10 +205,11 @@ func TestSuggestAsksWhoWroteTheLog(t *testing.T) {
 	refuse(t, line, []string{"suggest", "--trace", "-"},
 		`standard input:1:97: found text "\"g\\x20h\"", expected text that does not begin with a quotation mark, or an explicit trace format (Kafka does not quote)`)
 	for format, name := range map[string]string{"kafka": `\"g\\x20h\"`, "escaped": "g h"} {
-		got := runWith(line, "suggest", "--trace", "-", "--trace-format", format, "-o", "json")
-		if got.status != exitDone || !strings.Contains(got.stdout, `"name":"`+name+`"`) {
-			t.Errorf("%s: %+v", format, got)
-		}
+		t.Run(format, func(t *testing.T) {
+			got := runWith(line, "suggest", "--trace", "-", "--trace-format", format, "-o", "json")
+			assert.Equal(t, exitDone, got.status)
+			assert.Contains(t, got.stdout, `"name":"`+name+`"`)
+		})
 	}
 }
 
@@ -217,10 +221,11 @@ func TestInspectShowsTextSafely(t *testing.T) {
 		"explain --acls - --principal User:a --operation Read --group x", "who-can --acls - --operation Read --group \x1b[2Jx",
 		"what-can --acls - --principal User:\x1b", "lint --acls - -o text", "diff --acls - --new-semantics kafka-exact",
 	} {
-		got := runWith(acls, strings.Fields(args)...)
-		if got.status == exitError || strings.ContainsAny(got.stdout+got.stderr, "\x1b\u202e") {
-			t.Errorf("%s: %+v", args, got)
-		}
+		t.Run(args, func(t *testing.T) {
+			got := runWith(acls, strings.Fields(args)...)
+			assert.NotEqual(t, exitError, got.status, got.stderr)
+			assert.False(t, strings.ContainsAny(got.stdout+got.stderr, "\x1b\u202e"), "%q", got)
+		})
 	}
 }
 
@@ -233,16 +238,23 @@ func TestWhatCanLimit(t *testing.T) {
 	for i := range 9000 {
 		b := acl.Binding{}
 		text := fmt.Sprintf(`{"resourceType":"TOPIC","name":"t%d","patternType":"LITERAL","principal":"User:a","host":"10.0.%d.%d","operation":"READ","permission":"ALLOW"}`, i, i/250, i%250)
-		if err := b.UnmarshalJSON([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, b.UnmarshalJSON([]byte(text)))
 		acls.WriteString(text + "\n")
 	}
 	got := runWith(acls.String(), "what-can", "--acls", "-", "--principal", "User:a")
-	if got.status != exitError || !strings.Contains(got.stderr, "query one client address") {
-		t.Errorf("status %d, %s", got.status, got.stderr)
-	}
-	if got := runWith(acls.String(), "what-can", "--acls", "-", "--principal", "User:a", "--host", "10.0.0.1"); got.status != exitDone || !strings.Contains(got.stdout, `Topic "t1" from 10.0.0.1`) {
-		t.Errorf("%+v", got)
-	}
+	assert.Equal(t, exitError, got.status)
+	assert.Contains(t, got.stderr, "query one client address")
+	got = runWith(acls.String(), "what-can", "--acls", "-", "--principal", "User:a", "--host", "10.0.0.1")
+	assert.Equal(t, exitDone, got.status)
+	assert.Contains(t, got.stdout, `Topic "t1" from 10.0.0.1`)
+}
+
+func TestReportRefuses(t *testing.T) {
+	refuse(t, "", []string{"report", "--acls", acme + "acls.txt"}, `portcullis: required flag(s) "html" not set`)
+	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", "", "--semantics", "x"},
+		`portcullis: --semantics: unknown semantics "x": expected documented, kafka-exact=4.2 or kafka-exact=4.4`, `portcullis: --html "": expected the name of a file, or -`)
+	refuse(t, "", []string{"report", "--acls", "-", "--allow-empty", "--html", "-", "--allow-everyone-if-no-acl-found"},
+		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set")
+	missing := filepath.Join(t.TempDir(), "missing", "x.html")
+	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", missing}, "portcullis: open "+missing+": no such file or directory")
 }

@@ -3,15 +3,17 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // listed returns the ACLs that a list prints, each as "name principal operation".
 func listed(t *testing.T, args ...string) []string {
 	t.Helper()
 	got := runWith("", append([]string{"list", "--acls", acme + "acls-3.txt", "-o", "json"}, args...)...)
-	if got.status != exitDone || got.stderr != "" {
-		t.Fatalf("list %q: %+v", args, got)
-	}
+	require.Equal(t, exitDone, got.status)
+	require.Empty(t, got.stderr)
 	var list []string
 	for line := range strings.Lines(got.stdout) {
 		values := map[string]string{}
@@ -51,10 +53,7 @@ func TestListFilters(t *testing.T) {
 			"L * User:analytics READ", "P payments. User:ledger READ", "P analytics- User:analytics READ", "L ledger User:ledger READ"}},
 		{"--principal User:nobody", nil},
 	} {
-		got := listed(t, strings.Fields(test.args)...)
-		if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
-			t.Errorf("list %s:\n%s\nwant\n%s", test.args, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
-		}
+		t.Run(test.args, func(t *testing.T) { assert.Equal(t, test.want, listed(t, strings.Fields(test.args)...)) })
 	}
 }
 
@@ -77,23 +76,29 @@ func TestListRefuses(t *testing.T) {
 		`portcullis: --topic "": expected a name`,
 		`portcullis: --principal "alice": expected Type:name, such as User:alice`)
 	for _, patternType := range []string{"unknown", "", "prefix"} {
-		refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "--resource-pattern-type", patternType},
-			`portcullis: --resource-pattern-type "`+patternType+`": expected literal, prefixed, any or match`)
+		t.Run("pattern type "+patternType, func(t *testing.T) {
+			refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "--resource-pattern-type", patternType},
+				`portcullis: --resource-pattern-type "`+patternType+`": expected literal, prefixed, any or match`)
+		})
 	}
 	// Text cannot hold it, JSON can.
 	dump := `{"resourceType":"GROUP","name":"a\nb","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}` + "\n"
 	expect(t, exitDone, dump, "", dump, "list", "--acls", "-", "-o", "json")
 	for _, args := range [][]string{{"list"}, {"list", "--principal", "User:a"}, {"convert", "--to", "kafka-acls"}} {
-		refuse(t, dump, append(args, "--acls", "-"),
-			`portcullis: the ACL (principal=User:a, host=*, operation=READ, permissionType=ALLOW) on ResourcePattern(resourceType=GROUP, name="a\nb", patternType=LITERAL) `+
-				`cannot be written as kafka-acls: the name has unprintable characters; only the formats json and rpk can escape them`)
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			refuse(t, dump, append(args, "--acls", "-"),
+				`portcullis: the ACL (principal=User:a, host=*, operation=READ, permissionType=ALLOW) on ResourcePattern(resourceType=GROUP, name="a\nb", patternType=LITERAL) `+
+					`cannot be written as kafka-acls: the name has unprintable characters; only the formats json and rpk can escape them`)
+		})
 	}
 }
 
 func TestConvert(t *testing.T) {
 	for _, to := range []string{"auto", "text", ""} {
-		refuse(t, "", []string{"convert", "--acls", acme + "acls.txt", "--to", to},
-			`portcullis: --to "`+to+`": expected one of kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`)
+		t.Run("to "+to, func(t *testing.T) {
+			refuse(t, "", []string{"convert", "--acls", acme + "acls.txt", "--to", to},
+				`portcullis: --to "`+to+`": expected one of kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`)
+		})
 	}
 	// Each ACL once, sorted, from all files.
 	lines := strings.SplitAfter(readAll(t, acme+"acls.jsonl"), "\n")

@@ -11,44 +11,69 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/acledit"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/check"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/diff"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/listing"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/plan"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/principal"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/protocol"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/proxy"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/report"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/suggest"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/watch"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
 
 // The exit statuses. A script that tests only for 0 never takes an error for an allow.
 const (
-	exitDone   = 0 // every answer is allowed, or the work is done
-	exitDenied = 1 // at least one answer is denied, a name is refused, or there are findings
-	exitError  = 2 // bad input or usage; nothing was written to standard output
+	exitDone   = 0                  // every answer is allowed, or the work is done
+	exitDenied = int(cli.ErrDenied) // at least one answer is denied, a name is refused, or there are findings
+	exitError  = 2                  // bad input or usage; nothing was written to standard output
 )
-
-// errDenied ends a command with exitDenied. The answer is already on standard output.
-var errDenied = errors.New("denied")
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the whole program. It returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand()
-	out, errOut := newOutput(stdout), newOutput(stderr)
+	out, errOut := cli.NewWriter(stdout), cli.NewWriter(stderr)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		// cobra writes errors of completions, which contain arguments, to os.Stderr itself.
+		args = slices.Clone(args)
+		for i := range args {
+			args[i] = lines.Escape(args[i])
+		}
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.Execute()
-	switch {
-	case err == nil:
+	cmd, err := root.ExecuteC()
+	if err == nil {
 		return exitDone
-	case errors.Is(err, errDenied):
-		return exitDenied
+	}
+	if outcome, ok := errors.AsType[cli.Outcome](err); ok {
+		return int(outcome)
+	}
+	status := exitError
+	if own, err := strconv.Atoi(cmd.Annotations[cli.FailureStatus]); err == nil {
+		status = own
+	}
+	if failure, ok := errors.AsType[*cli.Failure](err); ok {
+		status, err = failure.Status, failure.Err
 	}
 	printError(errOut, err)
-	return exitError
+	return status
 }
 
 func newRootCommand() *cobra.Command {
@@ -64,7 +89,9 @@ Four formats of ACL files are detected automatically: the output of kafka-acls -
 the nodes of ZooKeeper (zookeeper). --format also reads the formats of other tools: see
 portcullis convert --help.
 
-Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage.`,
+Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage. Those of
+plan and apply are as in other tools that plan changes: 0 nothing to change or done,
+1 an error, 2 changes, 3 stopped between changes.`,
 		Version:       version(),
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -78,40 +105,26 @@ Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage
 		// Escape line breaks from the command line.
 		return fmt.Errorf("%s: see %s --help", lines.Escape(err.Error()), cmd.CommandPath())
 	})
-	root.SetHelpCommand(newHelpCommand())
-	root.AddCommand(newCheckCommand(), newListCommand(), newConvertCommand(), newACLCommand(),
-		newExplainCommand(), newWhoCanCommand(), newWhatCanCommand(), newLintCommand(), newDiffCommand(), newSuggestCommand(), newReportCommand(),
-		newPrincipalCommand(), newProtocolCommand(), newProxyCommand())
+	root.AddCommand(check.New(), listing.New(), listing.NewConvert(), acledit.New(), check.NewExplain(), check.NewWhoCan(), check.NewWhatCan(),
+		report.NewLint(), diff.New(), plan.New(), plan.NewApply(), watch.New(), suggest.New(), report.New(), principal.New(), protocol.New(), proxy.New())
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Long, help.Run, help.RunE = "", nil, runHelp
 	return root
 }
 
-// newHelpCommand returns a help command. Unlike cobra's, it returns an error for an
+// runHelp prints the help about a command. Unlike cobra's, it returns an error for an
 // unknown command.
-func newHelpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [command]",
-		Short: "Help about any command",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			asked, rest, err := cmd.Root().Find(args)
-			if err == nil && len(rest) > 0 {
-				err = fmt.Errorf("unknown command %q for %q", rest[0], asked.CommandPath())
-			}
-			if err != nil {
-				return err
-			}
-			asked.InitDefaultHelpFlag()
-			return asked.Help()
-		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
-			asked, _, err := cmd.Root().Find(args)
-			if err == nil {
-				for _, sub := range asked.Commands() {
-					names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
+func runHelp(cmd *cobra.Command, args []string) error {
+	asked, rest, err := cmd.Root().Find(args)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("unknown command %q for %q", rest[0], asked.CommandPath())
 	}
+	if err != nil {
+		return err
+	}
+	asked.InitDefaultHelpFlag()
+	return asked.Help()
 }
 
 func version() string {

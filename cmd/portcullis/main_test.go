@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestMain lets the scripts run the program as a separate process.
@@ -19,9 +21,7 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs("../../examples")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -48,10 +48,9 @@ func runWith(stdin string, args ...string) result {
 func expect(t *testing.T, status int, stdout, stderr, stdin string, args ...string) {
 	t.Helper()
 	got := runWith(stdin, args...)
-	if want := (result{status, stdout, stderr}); got != want {
-		t.Errorf("portcullis %q\nstatus %d\nstdout %s\nstderr %s\nwant status %d\nstdout %s\nstderr %s", args,
-			got.status, got.stdout, got.stderr, want.status, want.stdout, want.stderr)
-	}
+	assert.Equal(t, status, got.status, "portcullis %q", args)
+	assert.Equal(t, stdout, got.stdout, "portcullis %q", args)
+	assert.Equal(t, stderr, got.stderr, "portcullis %q", args)
 }
 
 // refuse fails the test unless the program ends with status 2 and exactly these
@@ -65,71 +64,89 @@ func refuse(t *testing.T, stdin string, args []string, lines ...string) {
 func file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
 
 func readAll(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(text)
 }
 
 const acme = "../../examples/acme/"
 
 func TestUsage(t *testing.T) {
-	refuse(t, "", nil, "portcullis: no command is given: see portcullis --help")
-	refuse(t, "", []string{"chekc"}, `portcullis: unknown command "chekc" for "portcullis"`)
-	refuse(t, "", []string{"list", "--nonsense"}, "portcullis: unknown flag: --nonsense: see portcullis list --help")
-	refuse(t, "", []string{"list", "acls.txt"}, `portcullis: unknown command "acls.txt" for "portcullis list"`)
-	refuse(t, "", []string{"help", "nonsense"}, `portcullis: unknown command "nonsense" for "portcullis"`)
-	refuse(t, "", []string{"help", "list", "nonsense"}, `portcullis: unknown command "nonsense" for "portcullis list"`)
-	refuse(t, "", []string{"help", "acl", "nonsense"}, `portcullis: unknown command "nonsense" for "portcullis acl"`)
-	refuse(t, "", []string{"list", "--acls", ""}, `portcullis: --acls "": expected a file, or - for standard input`)
-	refuse(t, "", []string{"check", "--acls", acme + "acls.txt", "--questions", ""}, `portcullis: --questions "": expected a file, or - for standard input`)
-	// Without the cluster there would be no filter, and all ACLs would be listed.
-	for _, command := range []string{"list", "acl list", "acl add"} {
-		refuse(t, "", append(strings.Fields(command), "--cluster=false"),
-			`portcullis: invalid argument "false" for "--cluster" flag: takes no value: give the flag alone, or omit it: see portcullis `+command+" --help")
+	const (
+		noValue = `portcullis: invalid argument "false" for "--cluster" flag: takes no value: give the flag alone, or omit it: see portcullis `
+	)
+	for line, want := range map[string]string{
+		"":                                    "portcullis: no command is given: see portcullis --help",
+		"chekc":                               `portcullis: unknown command "chekc" for "portcullis"`,
+		"list --nonsense":                     "portcullis: unknown flag: --nonsense: see portcullis list --help",
+		"list acls.txt":                       `portcullis: unknown command "acls.txt" for "portcullis list"`,
+		"help nonsense":                       `portcullis: unknown command "nonsense" for "portcullis"`,
+		"help list nonsense":                  `portcullis: unknown command "nonsense" for "portcullis list"`,
+		"help acl nonsense":                   `portcullis: unknown command "nonsense" for "portcullis acl"`,
+		"list --acls EMPTY":                   `portcullis: --acls "": expected a file, or - for standard input`,
+		"check --acls ACME --questions EMPTY": `portcullis: --questions "": expected a file, or - for standard input`,
+		// Without the cluster there would be no filter, and all ACLs would be listed.
+		"list --cluster=false":           noValue + "list --help",
+		"acl list --cluster=false":       noValue + "acl list --help",
+		"acl add --cluster=false":        noValue + "acl add --help",
+		"report":                         `portcullis: required flag(s) "html" not set`,
+		"convert":                        `portcullis: required flag(s) "to" not set`,
+		"list --acls no-such-file":       "portcullis: open no-such-file: no such file or directory",
+		"list --acls ACME --format yaml": `portcullis: --format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`,
+		"list --acls ACME -o yaml":       `portcullis: --output "yaml": expected text or json`,
+		"list --acls - --acls -":         "portcullis: standard input (-) can be read only once: use files for the other inputs",
+	} {
+		t.Run(line, func(t *testing.T) {
+			args := strings.Fields(line)
+			for i, word := range args {
+				args[i] = map[string]string{"EMPTY": "", "ACME": acme + "acls.txt"}[word]
+				if word != "EMPTY" && word != "ACME" {
+					args[i] = word
+				}
+			}
+			refuse(t, "", args, want)
+		})
 	}
-	for _, command := range []string{"check", "list", "explain", "who-can", "what-can", "lint", "diff"} {
-		refuse(t, "", []string{command}, `portcullis: required flag(s) "acls" not set`)
+}
+
+// Commands that need ACLs say so together with the other flags that are missing.
+func TestMissingACLs(t *testing.T) {
+	for line, others := range map[string]int{"check": 3, "list": 0, "explain": 3, "who-can": 2, "what-can": 1, "lint": 0, "diff": 1, "report --html -": 0, "convert --to json": 0} {
+		t.Run(line, func(t *testing.T) {
+			got := runWith("", strings.Fields(line)...)
+			assert.Equal(t, exitError, got.status)
+			assert.Empty(t, got.stdout)
+			name, _, _ := strings.Cut(line, " ")
+			assert.Contains(t, got.stderr, "portcullis: no ACLs are given: expected --acls or --bootstrap-server: see portcullis "+name+" --help\n")
+			assert.Equal(t, 1+others, strings.Count(got.stderr, "\n"), got.stderr)
+		})
 	}
-	refuse(t, "", []string{"report"}, `portcullis: required flag(s) "acls", "html" not set`)
-	refuse(t, "", []string{"convert"}, `portcullis: required flag(s) "acls", "to" not set`)
-	refuse(t, "", []string{"list", "--acls", "no such file"}, "portcullis: open no such file: no such file or directory")
-	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "--format", "yaml"},
-		`portcullis: --format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`)
-	refuse(t, "", []string{"list", "--acls", acme + "acls.txt", "-o", "yaml"}, `portcullis: --output "yaml": expected text or json`)
-	refuse(t, "", []string{"list", "--acls", "-", "--acls", "-"}, "portcullis: standard input (-) can be read only once: use files for the other inputs")
 }
 
 func TestHelpVersionAndCompletion(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"help"}, {"help", "check"}, {"help", "acl", "add"}, {"check", "--help"}, {"list", "-h"}, {"principal", "--help"}, {"protocol", "--help"},
-		{"explain", "--help"}, {"who-can", "--help"}, {"what-can", "--help"}, {"lint", "--help"}, {"diff", "--help"}, {"suggest", "--help"}, {"report", "--help"}, {"proxy", "--help"}, {"--version"}, {"completion", "bash"}} {
-		if got := runWith("", args...); got.status != exitDone || got.stdout == "" || got.stderr != "" {
-			t.Errorf("portcullis %q ends with %+v", args, got)
-		}
+	for _, line := range []string{"--help", "help", "help check", "help acl add", "check --help", "list -h", "principal --help", "protocol --help",
+		"explain --help", "who-can --help", "what-can --help", "lint --help", "diff --help", "suggest --help", "report --help", "proxy --help", "--version", "completion bash"} {
+		t.Run(line, func(t *testing.T) {
+			got := runWith("", strings.Fields(line)...)
+			assert.Equal(t, exitDone, got.status)
+			assert.NotEmpty(t, got.stdout)
+			assert.Empty(t, got.stderr)
+		})
 	}
-	for flag, want := range map[string]string{
-		"--operation": "DescribeConfigs\n", "--semantics": "kafka-exact\n", "--format": "kafka-acls-3\n", "--output": "json\n",
+	for line, want := range map[string]string{
+		"check --operation": "DescribeConfigs\n", "check --semantics": "kafka-exact=4.2\n", "check --format": "kafka-acls-3\n", "check --output": "json\n",
+		"help acl": "add\t", "protocol": "Fetch\n", "protocol --for": "connect-worker\n",
 	} {
-		if got := runWith("", "__complete", "check", flag, ""); !strings.Contains(got.stdout, want) {
-			t.Errorf("completion of %s offers %q, not %q", flag, got.stdout, want)
-		}
-	}
-	if got := runWith("", "__complete", "help", "acl", ""); !strings.Contains(got.stdout, "add\t") {
-		t.Errorf("help is completed with %q", got.stdout)
-	}
-	for _, args := range [][]string{{"__complete", "protocol", ""}, {"__complete", "protocol", "--for", ""}} {
-		if got := runWith("", args...); !strings.Contains(got.stdout, "Fetch\n") && !strings.Contains(got.stdout, "connect-worker\n") {
-			t.Errorf("portcullis %q offers %q", args, got.stdout)
-		}
+		t.Run("complete "+line, func(t *testing.T) {
+			args := append([]string{"__complete"}, strings.Fields(line)...)
+			assert.Contains(t, runWith("", append(args, "")...).stdout, want)
+		})
 	}
 }
 
@@ -159,10 +176,11 @@ func TestOutputThatFails(t *testing.T) {
 		{"suggest", "--trace", acme + "kafka-authorizer.log"},
 		{"report", "--acls", acme + "acls.txt", "--html", "-"},
 	} {
-		var stderr bytes.Buffer
-		if status := run(args, strings.NewReader(""), failingWriter{}, &stderr); status != exitError || stderr.String() != "portcullis: no space left\n" {
-			t.Errorf("portcullis %q ends with status %d, %s", args, status, &stderr)
-		}
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			var stderr bytes.Buffer
+			assert.Equal(t, exitError, run(args, strings.NewReader(""), failingWriter{}, &stderr))
+			assert.Equal(t, "portcullis: no space left\n", stderr.String())
+		})
 	}
 }
 
@@ -174,14 +192,9 @@ func TestErrorsAreEscaped(t *testing.T) {
 	refuse(t, "", []string{"list", "--acls", odd}, "portcullis: open "+escaped+": no such file or directory")
 	refuse(t, "", []string{"list", "--" + odd}, "portcullis: unknown flag: --"+escaped+": see portcullis list --help")
 	name := filepath.Join(t.TempDir(), odd)
-	if err := os.WriteFile(name, []byte("{\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(name, []byte("{\n"), 0o600))
 	var stderr strings.Builder
-	if status := run([]string{"list", "--acls", name, "--format", "json"}, nil, io.Discard, &stderr); status != exitError {
-		t.Errorf("status %d", status)
-	}
-	if !strings.Contains(stderr.String(), escaped) || strings.ContainsAny(stderr.String(), "\u202e\x1b\u009b") {
-		t.Errorf("%q", stderr.String())
-	}
+	assert.Equal(t, exitError, run([]string{"list", "--acls", name, "--format", "json"}, nil, io.Discard, &stderr))
+	assert.Contains(t, stderr.String(), escaped)
+	assert.False(t, strings.ContainsAny(stderr.String(), "\u202e\x1b\u009b"), "%q", stderr.String())
 }

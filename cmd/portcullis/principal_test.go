@@ -7,10 +7,15 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -19,18 +24,12 @@ import (
 func certificatePEM(t *testing.T, subject pkix.Name) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: subject, NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})) +
 		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
@@ -40,10 +39,9 @@ var billing = pkix.Name{CommonName: "Billing", OrganizationalUnit: []string{"Ser
 const partnersWarning = "warning: " + acme + "server.properties: listener.name.partners.ssl.principal.mapping.rules has other rules for one listener: --listener uses them\n"
 
 func TestPrincipalOfDistinguishedNames(t *testing.T) {
-	rules, err := principal.ParseSSLRules("RULE:.*CN=([^,]*).*/$1/", nil)
-	if err != nil || len(rules.Lint()) != 1 {
-		t.Fatal(rules, err)
-	}
+	rules, err := principal.ParseSSLRules("RULE:.*CN=([^,]*).*/$1/", 0)
+	require.NoError(t, err)
+	require.Len(t, rules.Lint(), 1)
 	unanchored := rules.Lint()[0].Msg + "\n"
 	for _, test := range []struct {
 		rules, dn string
@@ -80,7 +78,7 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 		// Kafka's rules may need backtracking.
 		{"RULE:^CN=(?!root)(.*)$/$1/", "CN=a", exitDone,
 			"mapped: CN=a to User:a\nrule 0: mapped: RULE:^CN=(?!root)(.*)$/$1/\n  CN=a becomes a\n    replaced CN=a: $1 is a\n",
-			"warning: SSL rule 0 \"RULE:^CN=(?!root)(.*)$/$1/\", at offset 9 of the list: look-ahead: it needs backtracking, see Backtracking\n"},
+			"warning: rule 0 \"RULE:^CN=(?!root)(.*)$/$1/\", at offset 9 of the list: look-ahead: it needs backtracking, see DefaultMaxSteps\n"},
 		// A client's text must not act on the terminal or look like another answer.
 		{"RULE:(?s)^CN=(.*)$/$1/", "CN=\x1b[2J to User:a\nmapped", exitDone,
 			`mapped: "CN=\x1b[2J to User:a\nmapped" to "User:\x1b[2J to User:a\nmapped"` + "\nrule 0: mapped: RULE:(?s)^CN=(.*)$/$1/\n" +
@@ -88,9 +86,11 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 				`    replaced "CN=\x1b[2J to User:a\nmapped": $1 is "\x1b[2J to User:a\nmapped"` + "\n", ""},
 		{"RULE:\x1b\\.x/\"y\"/", "x", exitDenied, "refused: x: no rule applies\nrule 0: no match: \"RULE:\\x1b\\\\.x/\\\"y\\\"/\"\n", ""},
 		{`RULE:^a\.b "c"$/x/`, "x", exitDenied, "refused: x: no rule applies\n" + `rule 0: no match: RULE:^a\.b "c"$/x/` + "\n", ""},
-		{"DEFAULT", strings.Repeat("x", 200_000), exitDenied, "refused: " + strings.Repeat("x", 200_000) + ": the name is not valid UTF-8 or is too long\n", ""},
+		{"DEFAULT", strings.Repeat("x", 200_000), exitDenied, "refused: " + strings.Repeat("x", 200_000) + ": malformed name: it is not valid UTF-8 or is too long\n", ""},
 	} {
-		expect(t, test.status, test.stdout, test.stderr, "", "principal", "--ssl-rules", test.rules, "--dn", test.dn)
+		t.Run(fmt.Sprintf("%.60q of %s", test.dn, test.rules), func(t *testing.T) {
+			expect(t, test.status, test.stdout, test.stderr, "", "principal", "--ssl-rules", test.rules, "--dn", test.dn)
+		})
 	}
 	// Without rules, the default rules of a broker apply.
 	expect(t, exitDone, "mapped: CN=a to User:CN=a\nrule 0: mapped: DEFAULT\n", "", "", "principal", "--dn", "CN=a")
@@ -139,11 +139,11 @@ func TestPrincipalRefusesCertificates(t *testing.T) {
 		none: none + noBlock, onlyKey: onlyKey + noBlock, der: der + noBlock,
 		"no such file": "open no such file: no such file or directory",
 	} {
-		refuse(t, "", []string{"principal", "--cert", path}, "portcullis: "+want)
+		t.Run(filepath.Base(path), func(t *testing.T) { refuse(t, "", []string{"principal", "--cert", path}, "portcullis: "+want) })
 	}
 	bad := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{0x30, 0x80}}))
 	refuse(t, bad+text, []string{"principal", "--cert", "-"}, "portcullis: standard input: the first certificate: x509: malformed certificate")
-	refuse(t, strings.Repeat("x", maxConfigBytes+1), []string{"principal", "--cert", "-"}, "portcullis: standard input: expected no more than 1048576 bytes")
+	refuse(t, strings.Repeat("x", 1<<20+1), []string{"principal", "--cert", "-"}, "portcullis: standard input: expected no more than 1048576 bytes")
 }
 
 func TestPrincipalOfKerberosNames(t *testing.T) {
@@ -166,7 +166,7 @@ func TestPrincipalOfKerberosNames(t *testing.T) {
 			"\nrule 1: mapped with kafka@ACME.EXAMPLE: " + service + "\n  kafka@ACME.EXAMPLE becomes kafka\n    replaced @ACME.EXAMPLE\n"},
 		{broker, "alice@ACME.EXAMPLE", exitDone, "to User:alice\nrule 0: not applicable: " + admin + "\nrule 1: not applicable: " + service + "\nrule 2: mapped: DEFAULT\n"},
 		{broker, "alice@OTHER", exitDenied, ": no rule applies\nrule 0: not applicable: " + admin + "\nrule 1: not applicable: " + service + "\nrule 2: not applicable: DEFAULT\n"},
-		{broker, "a/b/c@OTHER", exitDenied, ": malformed Kerberos name: has more than two components before its realm\n"},
+		{broker, "a/b/c@OTHER", exitDenied, ": malformed name: has more than two components before its realm\n"},
 		{append(broker, "--realm", "OTHER"), "alice@OTHER", exitDone, "to User:alice\nrule 0: not applicable: " + admin + "\nrule 1: not applicable: " + service + "\nrule 2: mapped: DEFAULT\n"},
 		{host, "eve/admin@ACME.EXAMPLE", exitDone, "to User:eve-adm\nrule 0: mapped with eve;admin: " + adm + "\n  eve;admin becomes eve-adm\n    replaced ;admin\n"},
 		{host, "backup/nas@ACME.EXAMPLE", exitDone, "to User:nas\nauth_to_local_names has the name: no rule is tried\n"},
@@ -179,11 +179,13 @@ func TestPrincipalOfKerberosNames(t *testing.T) {
 		{[]string{"--realm", "R", "--kerberos-rules", "RULE:[1:$1](.*)s/a/$3/"}, "alice@R", exitDenied,
 			": the rule cannot be applied: its replacement is invalid: $3: there are 0 groups\nrule 0: failed with alice: RULE:[1:$1](.*)s/a/$3/\n"},
 	} {
-		answer := "mapped: " + test.name + " "
-		if test.status == exitDenied {
-			answer = "refused: " + test.name
-		}
-		expect(t, test.status, answer+test.stdout, "", "", append([]string{"principal", "--name", test.name}, test.args...)...)
+		t.Run(test.name+" "+strings.Join(test.args, " "), func(t *testing.T) {
+			answer := "mapped: " + test.name + " "
+			if test.status == exitDenied {
+				answer = "refused: " + test.name
+			}
+			expect(t, test.status, answer+test.stdout, "", "", append([]string{"principal", "--name", test.name}, test.args...)...)
+		})
 	}
 	expect(t, exitDenied, "refused: \"a\\n@R\": no rule applies\nrule 0: not applicable: DEFAULT\n",
 		"warning: no default realm is known: DEFAULT does not match names with a realm; give --realm or --krb5-conf\n", "", "principal", "--name", "a\n@R")
@@ -206,21 +208,25 @@ func TestPrincipalFromProperties(t *testing.T) {
 		"principal.builder.class=org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder": "",
 		"ssl.principal.mapping.rules=RULE:\xc3\xa9/e/,DEFAULT":                                                `warning: standard input: ssl.principal.mapping.rules seems to be UTF-8, but Kafka reads ISO 8859-1: write characters beyond ASCII as \uXXXX` + "\n",
 	} {
-		got := runWith(text, "principal", "--properties", "-", "--dn", "CN=Eve")
-		if got.status != exitDone || !strings.HasPrefix(got.stdout, "mapped: CN=Eve to User:CN=Eve\n") || got.stderr != stderr {
-			t.Errorf("%q: %+v", text, got)
-		}
+		t.Run(text, func(t *testing.T) {
+			got := runWith(text, "principal", "--properties", "-", "--dn", "CN=Eve")
+			assert.Equal(t, exitDone, got.status)
+			assert.Regexp(t, "^mapped: CN=Eve to User:CN=Eve\n", got.stdout)
+			assert.Equal(t, stderr, got.stderr)
+		})
 	}
 	// A listener without its own rules uses those of the broker.
 	expect(t, exitDone, byDefault, "", "", "principal", "--properties", file(t, "f", "ssl.principal.mapping.rules=DEFAULT"), "--listener", "a", "--dn", "CN=Eve")
 	expect(t, exitDone, "mapped: a@R to User:a\nrule 0: mapped with a: RULE:[1:$1]\n", "", "sasl.kerberos.principal.to.local.rules: RULE:[1:$1] , DEFAULT\nssl.principal.mapping.rules=RULE",
 		"principal", "--properties", "-", "--name", "a@R", "--realm", "R")
 	for text, want := range map[string]string{
-		"ssl.principal.mapping.rules=RULE:a/b/,RULE:(/b/": `portcullis: standard input: ssl.principal.mapping.rules: SSL rule 1 "RULE:(/b/", at offset 15 of the list: the group is not closed`,
+		"ssl.principal.mapping.rules=RULE:a/b/,RULE:(/b/": `portcullis: standard input: ssl.principal.mapping.rules: rule 1 "RULE:(/b/", at offset 15 of the list: the group is not closed`,
 		"principal.builder.class=com.acme.Builder":        `portcullis: standard input: principal.builder.class: unknown class "com.acme.Builder": only org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder is supported`,
 		"a=b\n c=\\u00g0": `standard input:2:4: found a backslash and u without a character, expected \uXXXX with hexadecimal digits, or two such for a character above U+FFFF`,
 	} {
-		refuse(t, text, []string{"principal", "--properties", "-", "--dn", "CN=Eve"}, want)
+		t.Run(text, func(t *testing.T) {
+			refuse(t, text, []string{"principal", "--properties", "-", "--dn", "CN=Eve"}, want)
+		})
 	}
 }
 
@@ -263,26 +269,28 @@ func TestPrincipalRefusesFlags(t *testing.T) {
 		{[]string{"--name", "\xff", "--kerberos-rules", "\xff", "--realm", "\xff"}, []string{
 			`portcullis: --name "\xff": expected valid UTF-8`, `portcullis: --kerberos-rules "\xff": expected valid UTF-8`, `portcullis: --realm "\xff": expected valid UTF-8`}},
 		{[]string{"--dn", "a", "--ssl-rules", "RULE:a/b/,RULE:[/b/"}, []string{
-			`portcullis: --ssl-rules: SSL rule 1 "RULE:[/b/", at offset 15 of the list: the class is not closed`}},
+			`portcullis: --ssl-rules: rule 1 "RULE:[/b/", at offset 15 of the list: the class is not closed`}},
 		{[]string{"--cert", "none", "--ssl-rules", "RULE:[/b/"}, []string{
 			"portcullis: open none: no such file or directory",
-			`portcullis: --ssl-rules: SSL rule 0 "RULE:[/b/", at offset 5 of the list: the class is not closed`}},
+			`portcullis: --ssl-rules: rule 0 "RULE:[/b/", at offset 5 of the list: the class is not closed`}},
 		{[]string{"--name", "a@R", "--kerberos-rules", "DEFAULT,RULE:[1:$1](a)s/b/"}, []string{
-			`portcullis: --kerberos-rules: Kerberos rule 1 "RULE:[1:$1](a)s/b/", at offset 14: expected s/from/to/`}},
+			`portcullis: --kerberos-rules: rule 1 "RULE:[1:$1](a)s/b/", at offset 14: expected s/from/to/`}},
 		{[]string{"--name", "a@R", "--mit", "--kerberos-rules", "DEFAULT"}, []string{
 			"portcullis: --kerberos-rules: auth_to_local needs a default realm: without one MIT krb5 maps no name"}},
 		{[]string{"--name", "a@R", "--mit", "--krb5-conf", conf}, []string{
-			"portcullis: " + conf + `: Kerberos rule 0 "RULE:[1:$1](", at offset 11: expected ")" after the pattern`}},
+			"portcullis: " + conf + `: rule 0 "RULE:[1:$1](", at offset 11: expected ")" after the pattern`}},
 		{[]string{"--name", "a@R", "--mit", "--krb5-conf", conf, "--realm", "S"}, []string{
 			`portcullis: --realm "S": expected "R", the default_realm of --krb5-conf`}},
 		{[]string{"--name", "a@R", "--krb5-conf", broken}, []string{broken + `:2: "}" closes nothing`}},
 		{[]string{"--name", "a@R", "--krb5-conf", "none"}, []string{"none: cannot be opened: open none: no such file or directory"}},
 		{[]string{"--dn", "a", "--properties", "none"}, []string{"portcullis: open none: no such file or directory"}},
 	} {
-		refuse(t, "", append([]string{"principal"}, test.args...), test.want...)
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) { refuse(t, "", append([]string{"principal"}, test.args...), test.want...) })
 	}
 	for _, flag := range []string{"dn", "cert", "name", "ssl-rules", "properties", "listener", "krb5-conf", "realm"} {
-		refuse(t, "", []string{"principal", "--" + flag, "a", "--" + flag, "b"},
-			`portcullis: invalid argument "b" for "--`+flag+`" flag: given twice: see portcullis principal --help`)
+		t.Run("twice "+flag, func(t *testing.T) {
+			refuse(t, "", []string{"principal", "--" + flag, "a", "--" + flag, "b"},
+				`portcullis: invalid argument "b" for "--`+flag+`" flag: given twice: see portcullis principal --help`)
+		})
 	}
 }

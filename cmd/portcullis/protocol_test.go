@@ -3,8 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -12,54 +16,76 @@ import (
 
 const docs = "../../docs/"
 
-// The output for the whole table is the page and the JSON file of the documentation.
+// The output for the whole table is the page of the documentation, and the same as JSON.
 func TestProtocol(t *testing.T) {
-	page := readAll(t, docs+"protocol.md")
-	_, sections, ok := strings.Cut(page, "\n## 0 Produce")
-	if !ok {
-		t.Fatal("the page has no section of Produce")
+	for _, test := range []struct {
+		args    []string
+		page    string
+		release ops.Release
+	}{
+		{nil, "protocol.md", 0},
+		{[]string{"--release", "4.4"}, "protocol.md", ops.Kafka44},
+		{[]string{"--release", "4.2"}, "protocol-4.2.md", ops.Kafka42},
+		{[]string{"--release", "4.2.1"}, "protocol-4.2.md", ops.Kafka42},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			_, sections, ok := strings.Cut(readAll(t, docs+test.page), "\n## 0 Produce")
+			require.True(t, ok, "the page has no section of Produce")
+			expect(t, exitDone, "## 0 Produce"+sections, "", "", append([]string{"protocol"}, test.args...)...)
+			text, err := json.MarshalIndent(ops.APIsIn(test.release), "", " ")
+			require.NoError(t, err)
+			expect(t, exitDone, string(text)+"\n", "", "", append([]string{"protocol", "-o", "json"}, test.args...)...)
+		})
 	}
-	expect(t, exitDone, "## 0 Produce"+sections, "", "", "protocol")
-	expect(t, exitDone, readAll(t, docs+"protocol.json"), "", "", "protocol", "-o", "json")
+}
+
+func TestProtocolRelease(t *testing.T) {
+	alter := runWith("", "protocol", "AlterConfigs", "--release", "4.3").stdout
+	assert.Contains(t, alter, "- before the steps: the resource names another node; of type BROKER; at the broker; up to Kafka 4.3:")
+	assert.NotContains(t, alter, "since Kafka 4.4")
+	assert.Contains(t, runWith("", "protocol", "28", "--release", "4.2").stdout, "Versions 0 to 5, at broker.\n")
+	assert.Contains(t, runWith("", "protocol", "28").stdout, "Versions 0 to 6, at broker. Version 6 is new in Kafka 4.4.\n")
+	assert.Contains(t, runWith("", "protocol", "94").stdout, "New in Kafka 4.4.\n")
+	assert.Contains(t, runWith("", "protocol", "--grants", "Alter:Cluster").stdout, "\n94 UnregisterController, step 1 of 1: Alter on Cluster, the cluster\n")
+	assert.NotContains(t, runWith("", "protocol", "--grants", "Alter:Cluster", "--release", "4.3").stdout, "UnregisterController")
+	assert.Contains(t, runWith("", "protocol", "--grants", "AlterConfigs:Cluster").stdout, "33 AlterConfigs, step 1 of 4: ")
+	assert.Contains(t, runWith("", "protocol", "--grants", "AlterConfigs:Cluster", "--release", "4.2").stdout, "33 AlterConfigs, step 1 of 3: ")
+	refuse(t, "", []string{"protocol", "UnregisterController", "--release", "4.3"}, "portcullis: UnregisterController is new in Kafka 4.4: Kafka 4.3 does not have it")
+	refuse(t, "", []string{"protocol", "--release", "4.1"}, `portcullis: --release "4.1": expected one of 4.2, 4.3, 4.4`)
+	refuse(t, "", []string{"protocol", "--release", ""}, `portcullis: --release "": expected one of 4.2, 4.3, 4.4`)
+	refuse(t, "", []string{"protocol", "--for", "producer", "--release", "4.2"}, "portcullis: --release: --for is about the newest release")
 }
 
 func TestProtocolOfOneAPI(t *testing.T) {
 	page := strings.TrimSuffix(readAll(t, docs+"protocol.md"), "\n")
-	var rows []json.RawMessage
-	if err := json.Unmarshal([]byte(readAll(t, docs+"protocol.json")), &rows); err != nil {
-		t.Fatal(err)
-	}
+	rows := ops.APIsIn(0)
 	sections := strings.Split(page, "\n## ")[1:]
-	if len(sections) != len(rows) || len(rows) != 93 {
-		t.Fatalf("%d sections, %d rows, want 93", len(sections), len(rows))
-	}
+	require.Len(t, sections, 95)
+	require.Len(t, rows, 95)
 	for i, section := range sections {
 		title, _, _ := strings.Cut(section, "\n")
 		key, name, _ := strings.Cut(title, " ")
-		want := "## " + strings.TrimSuffix(section, "\n") + "\n"
-		for _, arg := range []string{key, name, strings.ToUpper(name)} {
-			expect(t, exitDone, want, "", "", "protocol", arg)
-		}
-		var row, got any
-		if err := json.Unmarshal(rows[i], &row); err != nil {
-			t.Fatal(err)
-		}
-		out := runWith("", "protocol", name, "--output", "json")
-		if err := json.Unmarshal([]byte(out.stdout), &got); err != nil || out.status != exitDone || out.stderr != "" {
-			t.Errorf("%s: %v, %+v", name, err, out)
-			continue
-		}
-		a, _ := json.Marshal(row)
-		b, _ := json.Marshal(got)
-		if string(a) != string(b) {
-			t.Errorf("%s\n%s\nwant\n%s", name, b, a)
-		}
+		t.Run(name, func(t *testing.T) {
+			want := "## " + strings.TrimSuffix(section, "\n") + "\n"
+			for _, arg := range []string{key, name, strings.ToUpper(name)} {
+				expect(t, exitDone, want, "", "", "protocol", arg)
+			}
+			out := runWith("", "protocol", name, "--output", "json")
+			assert.Equal(t, exitDone, out.status)
+			assert.Empty(t, out.stderr)
+			row, err := json.Marshal(rows[i])
+			require.NoError(t, err)
+			assert.JSONEq(t, string(row), out.stdout)
+		})
 	}
-	for _, arg := range []string{"", "93", "-1", "65536", "+1x", "elephant", "\x1b[2J"} {
-		got := runWith("", "protocol", "--", arg)
-		if got.status != exitError || got.stdout != "" || !strings.HasPrefix(got.stderr, "portcullis: unknown API ") || strings.Contains(got.stderr, "\x1b") {
-			t.Errorf("%q: %+v", arg, got)
-		}
+	for _, arg := range []string{"", "95", "-1", "65536", "+1x", "elephant", "\x1b[2J"} {
+		t.Run("unknown "+arg, func(t *testing.T) {
+			got := runWith("", "protocol", "--", arg)
+			assert.Equal(t, exitError, got.status)
+			assert.Empty(t, got.stdout)
+			assert.Regexp(t, "^portcullis: unknown API ", got.stderr)
+			assert.NotContains(t, got.stderr, "\x1b")
+		})
 	}
 }
 
@@ -75,13 +101,9 @@ func TestProtocolGrants(t *testing.T) {
 66 ListTransactions, step 1 of 1: Describe on TransactionalId, each transactional id
 `, "", "", "protocol", "--grants", "Write:TransactionalId")
 	fallback := "20 DeleteTopics, step 3 of 3: Delete on Topic, each topic; where step 1 did not allow\n21 DeleteRecords, step 1 of 1: Delete on Topic, each topic\n"
-	if got := runWith("", "protocol", "--grants", "Delete:Topic"); !strings.Contains(got.stdout, fallback) {
-		t.Errorf("Delete opens up %s", got.stdout)
-	}
+	assert.Contains(t, runWith("", "protocol", "--grants", "Delete:Topic").stdout, fallback)
 	removed := "\n5 StopReplica, step 1 of 1: ClusterAction on Cluster, the cluster; until Kafka 4.0\n"
-	if got := runWith("", "protocol", "--grants", "ClusterAction:Cluster"); !strings.Contains(got.stdout, removed) {
-		t.Errorf("ClusterAction opens up %s", got.stdout)
-	}
+	assert.Contains(t, runWith("", "protocol", "--grants", "ClusterAction:Cluster").stdout, removed)
 	expect(t, exitDone, "22 InitProducerId, step 3 of 4: IdempotentWrite on Cluster, the cluster; if the transactional id is null\n", "", "", "protocol", "--grants", "idempotent_write:CLUSTER")
 	expect(t, exitDone, "no request checks IdempotentWrite on Topic\n", "", "", "protocol", "--grants", "IDEMPOTENT_WRITE:topic")
 	expect(t, exitDone, "", "", "", "protocol", "--grants", "IDEMPOTENT_WRITE:topic", "-o", "json")
@@ -94,7 +116,7 @@ func TestProtocolGrants(t *testing.T) {
 		"Read:Any":     `portcullis: --grants: resourceType "Any": expected one of Topic, Group, Cluster, TransactionalId, DelegationToken, User`,
 		"Read:Topic:x": `portcullis: --grants: resourceType "Topic:x": expected one of Topic, Group, Cluster, TransactionalId, DelegationToken, User`,
 	} {
-		refuse(t, "", []string{"protocol", "--grants", text}, want)
+		t.Run(text, func(t *testing.T) { refuse(t, "", []string{"protocol", "--grants", text}, want) })
 	}
 }
 
@@ -106,18 +128,37 @@ func TestProtocolGrantsAreTheTable(t *testing.T) {
 		lines += strings.Count(got.stdout, "\n")
 	}
 	steps := 0
-	for _, api := range ops.APIs() {
+	for _, api := range ops.APIsIn(0) {
 		for i, step := range api.Steps {
 			steps++
 			permission := ops.Permission{Operation: step.Operation, Type: step.Type}
 			got := runWith("", "protocol", "--grants", step.Operation.DisplayName()+":"+step.Type.DisplayName())
 			want := fmt.Sprintf("\n%d %v, step %d of %d: %v, %v", int(api.Key), api.Key, i+1, len(api.Steps), permission, step.Name)
-			if !strings.Contains("\n"+got.stdout, want) {
-				t.Errorf("%v opens up\n%s\nwant%s", permission, got.stdout, want)
-			}
+			assert.Contains(t, "\n"+got.stdout, want, "%v", permission)
 		}
 	}
-	if lines != steps || steps == 0 {
-		t.Errorf("All opens up %d steps of %d", lines, steps)
+	assert.NotZero(t, steps)
+	assert.Equal(t, steps, lines, "steps that All opens up")
+}
+
+// --grants lists the steps that ask for the operation, or for one that it implies.
+func TestProtocolGrantsOfOnePermission(t *testing.T) {
+	for permission, want := range map[string]string{
+		"IdempotentWrite:Cluster": "InitProducerId 3 IdempotentWrite",
+		"Write:TransactionalId": "Produce 1 Write; FindCoordinator 2 Describe; InitProducerId 1 Write; AddPartitionsToTxn 2 Write; " +
+			"AddOffsetsToTxn 1 Write; EndTxn 1 Write; TxnOffsetCommit 1 Write; DescribeTransactions 1 Describe; ListTransactions 1 Describe",
+		"Describe:User": "",
+		"All:User":      "CreateDelegationToken 1 CreateTokens; DescribeDelegationToken 2 DescribeTokens",
+	} {
+		t.Run(permission, func(t *testing.T) {
+			var steps []string
+			for _, found := range stepLine.FindAllStringSubmatch(runWith("", "protocol", "--grants", permission).stdout, -1) {
+				steps = append(steps, strings.Join(found[1:], " "))
+			}
+			assert.Equal(t, want, strings.Join(steps, "; "))
+		})
 	}
 }
+
+// stepLine has the name of the API, the number of the step and the operation.
+var stepLine = regexp.MustCompile(`(?m)^\d+ (\w+), step (\d+) of \d+: (\w+) on`)

@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 const (
@@ -41,16 +44,13 @@ func TestQuestionsOfBothFormats(t *testing.T) {
 		"groups,name,resourceType,operation,host,principal\n,a,Topic,Read,10.0.0.1,User:a\nUser:a;User:b,a,Topic,Read,10.0.0.1,User:x\n,a,Topic,Read,,User:a\n",
 	} {
 		for _, variant := range []string{questions, "\uFEFF" + questions, strings.ReplaceAll(questions, "\n", "\r\n")} {
-			expect(t, exitDenied, allowed+grouped+denied, "questions: 3, allowed: 2, denied: 1\n", variant, askFile(t)...)
+			t.Run(fmt.Sprintf("%.20q, %d bytes", variant, len(variant)), func(t *testing.T) {
+				expect(t, exitDenied, allowed+grouped+denied, "questions: 3, allowed: 2, denied: 1\n", variant, askFile(t)...)
+			})
 		}
 		// The default host.
-		got := runWith(questions, askFile(t, "--host", "10.0.0.1")...)
-		if got.status != exitDone || got.stdout != allowed+grouped+allowed || got.stderr != "questions: 3, allowed: 3, denied: 0\n" {
-			t.Errorf("with --host: %+v", got)
-		}
-		if lines := strings.Count(runWith(questions, askFile(t, "-o", "json")...).stdout, `{"allowed":`); lines != 3 {
-			t.Errorf("with -o json: %d answers, want 3", lines)
-		}
+		expect(t, exitDone, allowed+grouped+allowed, "questions: 3, allowed: 3, denied: 0\n", questions, askFile(t, "--host", "10.0.0.1")...)
+		assert.Equal(t, 3, strings.Count(runWith(questions, askFile(t, "-o", "json")...).stdout, `{"allowed":`), "answers in JSON")
 	}
 }
 
@@ -94,11 +94,13 @@ func TestQuestionsThatAreRefused(t *testing.T) {
 		{strings.Replace(good, `"User:a"`, `"User:\ud800"`, 1), []string{`1:20: found \ud800, expected both halves of the UTF-16 pair of a character`}},
 		{good + "\n" + strings.Replace(good, "User:a", "User:\xfe", 1), []string{`2:20: found the byte "\xfe", expected valid UTF-8`}},
 	} {
-		want := make([]string, len(test.want))
-		for i, w := range test.want {
-			want[i] = "standard input:" + w
-		}
-		refuse(t, test.questions, askFile(t), want...)
+		t.Run(test.want[0], func(t *testing.T) {
+			want := make([]string, len(test.want))
+			for i, w := range test.want {
+				want[i] = "standard input:" + w
+			}
+			refuse(t, test.questions, askFile(t), want...)
+		})
 	}
 }
 
@@ -112,15 +114,17 @@ func TestQuestionsAndACLsThatAreRefused(t *testing.T) {
 
 func TestQuestionsWithTooManyErrors(t *testing.T) {
 	for _, questions := range []string{
-		strings.Repeat("{\n", acl.MaxParseErrors+5),
-		"principal,operation,resourceType,name\n" + strings.Repeat("a\n", acl.MaxParseErrors+5),
+		strings.Repeat("{\n", lines.MaxErrors+5),
+		"principal,operation,resourceType,name\n" + strings.Repeat("a\n", lines.MaxErrors+5),
 	} {
-		got := runWith(questions, askFile(t)...)
-		lines := strings.Split(strings.TrimSpace(got.stderr), "\n")
-		if last := lines[len(lines)-1]; got.status != exitError || got.stdout != "" || len(lines) != acl.MaxParseErrors+1 ||
-			!strings.HasSuffix(last, ": more errors not shown") {
-			t.Errorf("status %d, %d errors, the last %s", got.status, len(lines), last)
-		}
+		t.Run(fmt.Sprintf("%.9q", questions), func(t *testing.T) {
+			got := runWith(questions, askFile(t)...)
+			assert.Equal(t, exitError, got.status)
+			assert.Empty(t, got.stdout)
+			texts := strings.Split(strings.TrimSpace(got.stderr), "\n")
+			require.Len(t, texts, lines.MaxErrors+1)
+			assert.Contains(t, texts[lines.MaxErrors], ": more errors not shown")
+		})
 	}
 }
 
@@ -134,7 +138,6 @@ func TestWarningsAreToldOnce(t *testing.T) {
 	const want = "standard input:2: warning: Kafka never asks for Alter on Group, only for Read, Delete, Describe, DescribeConfigs, AlterConfigs\n" +
 		"standard input:3: warning: Kafka never asks for All on Topic, only for Read, Write, Create, Delete, Alter, Describe, DescribeConfigs, AlterConfigs\n" +
 		"questions: 10, allowed: 0, denied: 10\n"
-	if got.status != exitDenied || got.stderr != want {
-		t.Errorf("status %d\n%s\nwant\n%s", got.status, got.stderr, want)
-	}
+	assert.Equal(t, exitDenied, got.status)
+	assert.Equal(t, want, got.stderr)
 }

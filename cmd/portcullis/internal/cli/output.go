@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/ops"
+)
+
+// Outcome ends a command with an exit status other than 0. The answer is on standard output.
+type Outcome int
+
+// The outcomes.
+const (
+	// ErrDenied says that an answer is denied, a name is refused, or there are findings.
+	ErrDenied Outcome = 1
+	// ErrChanges says that a plan has changes.
+	ErrChanges Outcome = 2
+)
+
+func (o Outcome) Error() string { return fmt.Sprintf("exit status %d", int(o)) }
+
+// FailureStatus is the key of the annotation of a command whose errors end it with another
+// exit status than those of other commands. The value is the status.
+const FailureStatus = "failure-status"
+
+// Failure is an error with an exit status of its own.
+type Failure struct {
+	Status int
+	Err    error
+}
+
+func (f *Failure) Error() string { return f.Err.Error() }
+
+// Unwrap returns the error.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// DeniedIf returns ErrDenied or nil.
+func DeniedIf(denied bool) error {
+	if denied {
+		return ErrDenied
+	}
+	return nil
+}
+
+// Writer is standard output or standard error. Everything that the program prints goes
+// through a Writer, so that no character from a file, a flag or the network acts on a
+// terminal. See [lines.NewWriter].
+type Writer struct {
+	io.Writer
+	bare io.Writer // for progress bars, which need control characters
+}
+
+// NewWriter returns a Writer to w.
+func NewWriter(w io.Writer) Writer { return Writer{lines.NewWriter(w), w} }
+
+// Output collects what a command prints. It is printed only if the command succeeds, so
+// that no output looks like an answer after an error.
+type Output struct {
+	bytes.Buffer
+	JSON      bool  // --output is json
+	FormatErr error // --output is neither text nor json
+	summary   string
+	err       error // of Encode
+}
+
+// Command completes a command that prints with an Output. Unless it says otherwise, it
+// takes no arguments.
+func Command(run func(cmd *cobra.Command, out *Output) error, cmd *cobra.Command) *cobra.Command {
+	if cmd.Args == nil {
+		cmd.Args = cobra.NoArgs
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		out := &Output{}
+		out.JSON, out.FormatErr = IsJSON(cmd)
+		err := run(cmd, out)
+		if _, printed := err.(Outcome); err != nil && !printed {
+			return err
+		}
+		if out.err != nil {
+			return out.err
+		}
+		if _, err := out.WriteTo(cmd.OutOrStdout()); err != nil {
+			return err
+		}
+		io.WriteString(cmd.ErrOrStderr(), out.summary) // the answer is printed, so that an error is ignored
+		return err
+	}
+	return cmd
+}
+
+// Summarize adds a text that is printed to standard error after the output.
+func (o *Output) Summarize(format string, args ...any) { o.summary += fmt.Sprintf(format, args...) }
+
+// Encode prints a value as a line of JSON.
+func (o *Output) Encode(value any) {
+	e := json.NewEncoder(o)
+	e.SetEscapeHTML(false)
+	o.err = errors.Join(o.err, e.Encode(value))
+}
+
+// Line prints a value as a line of JSON or as text, depending on --output.
+func (o *Output) Line(value any, text string) {
+	if o.JSON {
+		o.Encode(value)
+		return
+	}
+	fmt.Fprintln(o, text)
+}
+
+// AddOutput adds the flag --output. See [IsJSON].
+func AddOutput(cmd *cobra.Command) {
+	cmd.Flags().VarP(&Once{Text: "text"}, "output", "o", "`format` of the output: text or json")
+	Complete(cmd, "output", []string{"text", "json"})
+}
+
+// IsJSON reports whether --output asks for JSON. A command without the flag prints text.
+func IsJSON(cmd *cobra.Command) (bool, error) {
+	f := cmd.Flags().Lookup("output")
+	if f == nil || f.Value.String() == "text" {
+		return false, nil
+	}
+	if f.Value.String() != "json" {
+		return false, BadFlag("output", f.Value.String(), "text or json")
+	}
+	return true, nil
+}
+
+// ACLText returns b as kafka-acls prints it, on one line.
+func ACLText(b acl.Binding) string {
+	e, p := b.Entry, b.Pattern
+	e.Principal, e.Host, p.Name = lines.Printable(e.Principal), lines.Printable(e.Host), lines.Printable(p.Name)
+	return e.String() + " on " + p.String()
+}
+
+// Note returns what a right makes possible elsewhere.
+func Note(e ops.SideEffect) string {
+	return fmt.Sprintf("note: since Kafka %s, who has %s on a %s %s if %s",
+		e.Since, e.Operation.DisplayName(), e.Type.DisplayName(), e.Summary, strings.Join(e.Conditions, "; and "))
+}
+
+// JoinPrintable returns texts as a list.
+func JoinPrintable(texts []string) string {
+	shown := make([]string, len(texts))
+	for i, text := range texts {
+		shown[i] = lines.Printable(text)
+	}
+	return strings.Join(shown, ", ")
+}
+
+// LongWait is the time after which a bar is shown for work of unknown length.
+const LongWait = 500 * time.Millisecond
+
+// Progress is a progress bar. A nil Progress shows nothing.
+type Progress struct {
+	w    io.Writer
+	what string
+	from time.Time // the bar is shown from then on
+	bar  *progressbar.ProgressBar
+}
+
+// NewProgress returns a bar on w for work that begins now, or nil if w is not a
+// terminal. The bar is not shown before wait has passed.
+func NewProgress(w io.Writer, what string, wait time.Duration) *Progress {
+	if o, ok := w.(Writer); ok {
+		w = o.bare
+	}
+	if f, ok := w.(interface{ Fd() uintptr }); !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return &Progress{w: w, what: what, from: time.Now().Add(wait)}
+}
+
+// Set shows how much is done. It ignores errors from drawing.
+func (p *Progress) Set(done, total int) {
+	if p == nil || p.bar == nil && time.Now().Before(p.from) {
+		return
+	}
+	if p.bar == nil {
+		p.bar = progressbar.NewOptions(total,
+			progressbar.OptionSetWriter(p.w),
+			progressbar.OptionSetDescription(p.what),
+			progressbar.OptionShowCount(),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish(),
+		)
+	}
+	_ = p.bar.Set(done)
+}
+
+// Finish removes the bar.
+func (p *Progress) Finish() {
+	if p != nil && p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}

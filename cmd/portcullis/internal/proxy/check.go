@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/proxy/oauth"
+	"github.com/portcullis-authz/portcullis/internal/lines"
+)
+
+// printCheck prints what is configured, without secrets, and warns of what is unsafe about it.
+// The error is what is wrong.
+func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read *settings) error {
+	if err := p.loadACLs(config.Store); err != nil {
+		return err
+	}
+	if p.mirrored {
+		config.Mirror = &p.mirror
+	}
+	if p.embedded {
+		config.Upstream.Brokers = []string{"127.0.0.1:9092"} // it is made when it starts
+	}
+	if err := config.Validate(); err != nil {
+		return err
+	}
+	warn := lines.NewWriter(warnings)
+	for _, warning := range config.Upstream.Warnings() {
+		fmt.Fprintf(warn, "warning: %s\n", warning)
+	}
+	w := lines.NewWriter(out)
+	for _, l := range config.Listeners {
+		fmt.Fprintf(w, "listener %s %s: %s\n", l.Protocol, lines.Printable(l.Address), strings.Join(describe(l), ", "))
+		for _, warning := range l.Warnings() {
+			fmt.Fprintf(warn, "warning: listener %s %s: %s\n", l.Protocol, lines.Printable(l.Address), warning)
+		}
+	}
+	switch {
+	case p.mirrored:
+		fmt.Fprintln(w, "ACLs: those of the cluster")
+	default:
+		fmt.Fprintf(w, "ACLs: %d of %s\n", config.Store.Load().Len(), lines.Printable(p.acls.Text))
+	}
+	login := "no login"
+	if config.Upstream.SASL != nil {
+		login = config.Upstream.SASL.Name()
+	}
+	if config.Upstream.TLS != nil {
+		login += " over TLS"
+	}
+	fmt.Fprintf(w, "cluster %s: %s\n", lines.Printable(strings.Join(p.upstream, ",")), login)
+	if p.properties.Given {
+		fmt.Fprintf(w, "settings that count: %s; others: %d\n", lines.Printable(strings.Join(read.used, ", ")), read.unused)
+	}
+	return nil
+}
+
+// clientAuth says what a listener wants of its clients' certificates.
+var clientAuth = map[tls.ClientAuthType]string{
+	tls.NoClientCert:               "no client certificates",
+	tls.VerifyClientCertIfGiven:    "client certificates if they are sent",
+	tls.RequireAndVerifyClientCert: "client certificates",
+}
+
+// describe says how clients connect to a listener and log in.
+func describe(l proxy.Listener) (parts []string) {
+	if l.Advertised != "" {
+		parts = append(parts, "advertised as "+lines.Printable(l.Advertised))
+	}
+	if l.TLS != nil {
+		parts = append(parts, "TLS with "+clientAuth[l.TLS.ClientAuth])
+	}
+	if l.SASL == nil {
+		return append(parts, "no login")
+	}
+	parts = append(parts, strings.Join(l.SASL.Mechanisms, " "))
+	if l.SASL.Kerberos != nil {
+		parts = append(parts, "tickets for "+lines.Printable(l.SASL.Kerberos.Principal))
+	}
+	if tokens, ok := l.SASL.OAuth.(*oauth.Verifier); ok {
+		parts = append(parts, tokens.String())
+	}
+	if users := len(l.SASL.Users) + len(l.SASL.Credentials); users > 0 {
+		parts = append(parts, fmt.Sprintf("%d users", users))
+	}
+	if l.SASL.MaxSession > 0 {
+		parts = append(parts, "sessions of "+l.SASL.MaxSession.String())
+	}
+	return parts
+}

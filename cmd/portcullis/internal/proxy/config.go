@@ -1,0 +1,221 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/aclset"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/client"
+	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// readConfig sets the flags that are in the file and not on the command line. Errors
+// have the file and line. After an error the command must stop.
+func readConfig(cmd *cobra.Command, file string) error {
+	if file == "" {
+		return nil
+	}
+	given := map[string]bool{}
+	cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = true })
+	return readLines(file, func(line string) (found, expected string) {
+		name, value, ok := strings.Cut(line, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		switch flag := cmd.Flags().Lookup(name); {
+		case !ok:
+			return enum.Quote(line), "flag = value"
+		case flag == nil || name == "config" || name == "help":
+			return enum.Quote(name), "a flag of " + cmd.CommandPath()
+		case given[name]:
+			return "", ""
+		}
+		if err := cmd.Flags().Set(name, value); err != nil {
+			if cause := errors.Unwrap(err); cause != nil {
+				err = cause // drop the flag's name and value, which the message has already
+			}
+			return enum.Quote(value), "a value of " + name + ": " + err.Error()
+		}
+		return "", ""
+	})
+}
+
+// readLines calls read for every line that is not blank and not a comment. read returns
+// an error as found and expected, or empty strings.
+func readLines(file string, read func(line string) (found, expected string)) error {
+	text, err := cli.ReadConfig(file, nil)
+	if err != nil {
+		return err
+	}
+	problems := cli.Problems{File: file}
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if found, expected := read(line); expected != "" {
+			problems.Add(number, 1, found, expected)
+		}
+	}
+	return problems.Err()
+}
+
+// needs lists the flags that need another flag.
+var needs = []cli.Relation{
+	{Flag: "embedded-topics", Others: []string{"embedded"}},
+	{Flag: "tls-cert", Others: []string{"tls-key"}},
+	{Flag: "tls-key", Others: []string{"tls-cert"}},
+	{Flag: "tls-client-ca", Others: []string{"tls-cert"}},
+	{Flag: "upstream-user", Others: []string{"upstream-password-file"}},
+	{Flag: "upstream-password-file", Others: []string{"upstream-user"}},
+	{Flag: "upstream-ca", Others: []string{"upstream-tls"}},
+	{Flag: "keytab", Others: []string{"krb5-conf"}},
+	{Flag: "kerberos-principal", Others: []string{"krb5-conf"}},
+	{Flag: "ignore-properties", Others: []string{"properties"}},
+	{Flag: "upstream-config", Others: []string{"upstream"}},
+	{Flag: "ready-acl-age", Others: []string{"metrics"}},
+}
+
+// exclusions lists the flags that cannot be given with another one.
+var exclusions = []cli.Relation{
+	{Flag: "upstream-config", Others: []string{"upstream-tls", "upstream-ca", "upstream-user", "upstream-password-file", "upstream-mechanism"}, Why: "the file says how the proxy connects"},
+}
+
+// checkUsage returns an error for each missing, conflicting or invalid flag.
+func (p *command) checkUsage(cmd *cobra.Command) error {
+	var errs cli.Errors
+	_, err := cli.IsJSON(cmd)
+	errs.Add(err)
+	if p.acls.Given == p.mirrored {
+		errs.Refuse("expected either --acls or --mirror-acls")
+	}
+	if p.embedded == (len(p.upstream) > 0) {
+		errs.Refuse("expected either --upstream or --embedded")
+	}
+	if p.embedded && p.mirrored {
+		errs.Refuse("--mirror-acls cannot be given with --embedded: the embedded cluster has no ACLs")
+	}
+	if len(p.listen) == 0 && !p.embedded && !p.properties.Given {
+		errs.Refuse("--listen is missing: see %s --help", cmd.CommandPath())
+	}
+	errs.Need(cmd, needs)
+	errs.Exclude(cmd, exclusions)
+	if len(p.demo) > 0 && (!p.embedded || len(p.listen) > 0 || p.users.Given) {
+		errs.Refuse("--demo needs --embedded and has its own listener and users: omit --listen and --users")
+	}
+	for _, d := range p.demo {
+		if user, topic, ok := strings.Cut(d, "="); !ok || user == "" || topic == "" {
+			errs.Add(cli.BadFlag("demo", d, "user=topic"))
+		}
+	}
+	_, _, err = p.audit.check()
+	errs.Add(err)
+	errs.Add(p.checkSecrets())
+	return errs.Join()
+}
+
+// build returns the configuration of the proxy, and what was read for it.
+func (p *command) build(cmd *cobra.Command) (proxy.Config, *settings, error) {
+	var errs cli.Errors
+	asJSON, _ := cli.IsJSON(cmd) // it is checked
+	log := newLogger(cmd.ErrOrStderr(), asJSON, len(p.demo) > 0)
+	read, err := p.readSettings(cmd.InOrStdin(), log, nil)
+	errs.Add(err)
+	semantics := snapshot.Documented
+	if p.semantics.Given {
+		semantics, err = snapshot.ParseSemantics(p.semantics.Text)
+		errs.Add(err)
+	}
+	if len(errs) > 0 {
+		return proxy.Config{}, nil, errs.Join()
+	}
+	aclset.WarnOfSuperUsers(cmd.ErrOrStderr(), read.superUsersFrom, read.superUsers)
+	if p.properties.Given {
+		log.Info("settings of the broker that count for the proxy", "settings", strings.Join(read.used, ","), "others", read.unused)
+	}
+	config := proxy.Config{
+		Upstream: read.upstream, Listeners: read.listeners, Limits: p.limits, Logger: log,
+		ACLs: gateway.ShowACLs, // ACLs change only through the file
+		Store: snapshot.NewStore(snapshot.Config{
+			Semantics: semantics, SuperUsers: read.superUsers, AllowIfNoACL: read.allowEveryone,
+		}),
+	}
+	switch {
+	case p.mirrored:
+		config.ACLs = gateway.ForwardACLs
+	case p.embedded:
+		config.ACLs = gateway.ServeACLs
+	}
+	return config, read, nil
+}
+
+// readPool reads a file of certificates, which a flag names.
+func readPool(flag, file string) (*x509.CertPool, error) {
+	text, err := cli.ReadConfig(file, nil)
+	pool := x509.NewCertPool()
+	if err == nil && !pool.AppendCertsFromPEM(text) {
+		err = fmt.Errorf("%s has no certificate: expected at least one in PEM", file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return pool, nil
+}
+
+// upstreamConfig returns how the proxy connects to the cluster.
+func (p *command) upstreamConfig(stdin io.Reader, files *fileReader) (u proxy.Upstream, from *client.Config, err error) {
+	u.Brokers = p.upstream
+	from = &client.Config{}
+	if p.upstreamConfigFile.Given {
+		made, err := client.ReadFile(p.upstreamConfigFile.Text, stdin, p.krb5Conf.Text, files.resolve, files.read)
+		if err != nil {
+			return u, from, err
+		}
+		u.TLS, u.SASL = made.TLS, made.SASL
+		return u, made, nil
+	}
+	if p.upstreamTLS {
+		u.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		if p.upstreamCA.Given {
+			if u.TLS.RootCAs, err = readPool("upstream-ca", p.upstreamCA.Text); err != nil {
+				return u, from, err
+			}
+		}
+	}
+	if !p.upstreamUser.Given {
+		return u, from, nil
+	}
+	password, err := cli.ReadConfig(p.upstreamPassword.Text, nil)
+	if err != nil {
+		return u, from, fmt.Errorf("--upstream-password-file: %w", err)
+	}
+	begin, ok := upstreamMechanisms[p.upstreamSASL.Text]
+	if !ok {
+		return u, from, cli.BadFlag("upstream-mechanism", p.upstreamSASL.Text, strings.Join(slices.Sorted(maps.Keys(upstreamMechanisms)), ", "))
+	}
+	u.SASL = begin(p.upstreamUser.Text, strings.TrimRight(string(password), "\r\n"))
+	return u, from, nil
+}
+
+// upstreamMechanisms are the SASL mechanisms for the login to the cluster.
+var upstreamMechanisms = map[string]func(user, password string) sasl.Mechanism{
+	proxy.Plain:       func(u, p string) sasl.Mechanism { return plain.Auth{User: u, Pass: p}.AsMechanism() },
+	proxy.ScramSHA256: func(u, p string) sasl.Mechanism { return scram.Auth{User: u, Pass: p}.AsSha256Mechanism() },
+	proxy.ScramSHA512: func(u, p string) sasl.Mechanism { return scram.Auth{User: u, Pass: p}.AsSha512Mechanism() },
+}

@@ -1,0 +1,279 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/portcullis-authz/portcullis/aclfile"
+	"github.com/portcullis-authz/portcullis/aclfile/watch"
+	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/snapshot"
+)
+
+// newLogger returns the logger. A demonstration logs nothing.
+func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {
+	options := &slog.HandlerOptions{}
+	if quiet {
+		options.Level = slog.LevelError
+	}
+	var handler slog.Handler = slog.NewTextHandler(w, options)
+	if asJSON {
+		handler = slog.NewJSONHandler(w, options)
+	}
+	return slog.New(lines.NewLogHandler(handler))
+}
+
+// serve runs the proxy and its helpers until ctx is done or the demonstration ends.
+func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Config, read *settings, trail *auditTrail) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := p.loadACLs(config.Store); err != nil {
+		return err
+	}
+	health := health{store: config.Store, told: !p.mirrored, began: time.Now(), oldest: p.oldestACLs}
+	if p.acls.Given {
+		health.note(nil) // they are loaded
+	}
+	registry := p.newRegistry(&health, trail)
+	config.Metrics = registry
+	log := p.reporter(config.Store, config.Logger)
+	report := func(err error) { health.note(err); log(err) }
+	if p.mirrored {
+		p.mirror.FollowRelease, p.mirror.Report = !p.semantics.Given, report
+		config.Mirror = &p.mirror
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	defer trail.endWith(ctx, p.limits.Drain+flushTime)()
+	if p.metrics.Given { // before the ACLs are loaded, so that one can see that they are not
+		group.Go(func() error { return serveMetrics(ctx, p.metrics.Text, registry, &health, config.Logger) })
+	}
+	running, err := listen(ctx, config, read)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = nil // stopped while it waited for the cluster
+		}
+		stop()
+		return errors.Join(err, group.Wait())
+	}
+	health.serving.Store(true)
+	stopped := context.AfterFunc(ctx, func() { health.serving.Store(false) })
+	defer stopped()
+	group.Go(func() error { return running.Serve(ctx) })
+	follower := newFollower(p, running, config.Logger, registry, read, trail)
+	group.Go(func() error { follower.run(ctx, settingsPoll); return nil })
+	if !p.embedded && !p.mirrored {
+		group.Go(func() error {
+			err := watch.Run(ctx, config.Store, p.acls.Text, watch.Options{Report: report, Checksums: aclfile.ChecksumOptional})
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		})
+	}
+	config.Logger.Info("serving", "listeners", strings.Join(running.Addresses(), ","), "acls", config.Store.Load().Len())
+	if len(p.demo) > 0 {
+		group.Go(func() error {
+			defer stop()
+			return p.demonstrate(ctx, cmd.OutOrStdout(), running.Addresses()[0])
+		})
+	}
+	return group.Wait()
+}
+
+// listen opens the ports, once the keys of tokens and all that the proxy needs are loaded.
+func listen(ctx context.Context, config proxy.Config, read *settings) (*proxy.Proxy, error) {
+	if err := read.verifiers.load(ctx, nil); err != nil {
+		return nil, err
+	}
+	return proxy.Listen(ctx, config)
+}
+
+// loadACLs loads the ACLs of --acls, if it is given. The store follows the file, unless the
+// cluster is embedded: then clients change the ACLs in the store, and the file is where they begin.
+func (p *command) loadACLs(store *snapshot.Store) error {
+	switch {
+	case !p.acls.Given:
+		return nil
+	case !p.embedded:
+		return aclfile.Apply(store, p.acls.Text, aclfile.ChecksumOptional)
+	}
+	bindings, err := aclfile.Load(p.acls.Text, aclfile.ChecksumOptional)
+	if err != nil {
+		return err
+	}
+	return store.Replace(slices.Values(bindings))
+}
+
+// newRegistry returns a registry with the metrics of the process, of a file of ACLs and of the
+// audit log.
+func (p *command) newRegistry(health *health, trail *auditTrail) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if !p.mirrored {
+		registry.MustRegister(health.collectors()...)
+	}
+	if trail != nil {
+		registry.MustRegister(trail.Collectors()...)
+	}
+	return registry
+}
+
+// reporter returns a function that logs each attempt to load ACLs.
+func (p *command) reporter(store *snapshot.Store, log *slog.Logger) func(error) {
+	generation := store.Load().Generation()
+	warnOfHosts(store, log)
+	return func(err error) {
+		now := store.Load()
+		switch {
+		case err != nil && p.mirrored: // the proxy has logged it
+		case err != nil:
+			log.Error("ACLs not loaded: the previous ones stay in force", "reason", err.Error(), "generation", now.Generation())
+		case now.Generation() != generation:
+			generation = now.Generation()
+			log.Info("ACLs loaded", "acls", now.Len(), "generation", generation)
+			warnOfHosts(store, log)
+		}
+	}
+}
+
+// warnOfHosts logs a warning if ACLs have an unreadable host.
+func warnOfHosts(store *snapshot.Store, log *slog.Logger) {
+	if count, first := store.Load().UnreadableHosts(); count > 0 {
+		log.Warn("ACLs with an unreadable host: in the documented rules, a DENY with such a host denies every address",
+			"count", count, "first", lines.Printable(first.Entry.Host), "principal", lines.Printable(first.Entry.Principal))
+	}
+}
+
+const (
+	// metricsConnections is how many connections to the metrics there may be. A server of
+	// metrics has one or two. Others wait in the queue of the operating system, and cost the
+	// proxy nothing.
+	metricsConnections = 32
+	// metricsHeaderTimeout bounds the header of a request, which is one packet, so that
+	// connections that send nothing make room for others.
+	metricsHeaderTimeout = 2 * time.Second
+	// metricsTimeout bounds a request for metrics, its answer, and the time between
+	// requests. Only a hostile client is slower.
+	metricsTimeout = 10 * time.Second
+	// metricsHeaderBytes is far more than the header of a request has.
+	metricsHeaderBytes = 16 << 10
+)
+
+// serveMetrics serves metrics until ctx is done.
+func serveMetrics(ctx context.Context, address string, registry *prometheus.Registry, health *health, log *slog.Logger) error {
+	ln, err := listenForMetrics(address)
+	if err != nil {
+		return fmt.Errorf("--metrics: %w", err)
+	}
+	server := metricsServer(registry, health, log)
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// listenForMetrics opens the port of the metrics, with a limit of connections.
+func listenForMetrics(address string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return netutil.LimitListener(ln, metricsConnections), nil
+}
+
+// metricsServer returns a server of metrics. Its errors are logged, escaped as all text
+// in the log.
+func metricsServer(registry *prometheus.Registry, health *health, log *slog.Logger) *http.Server {
+	errorLog := slog.NewLogLogger(log.With("server", "metrics").Handler(), slog.LevelWarn)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: errorLog}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", health.report)
+	return &http.Server{
+		Handler: mux, ReadHeaderTimeout: metricsHeaderTimeout, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout,
+		IdleTimeout: metricsTimeout, MaxHeaderBytes: metricsHeaderBytes, ErrorLog: errorLog,
+	}
+}
+
+const (
+	// demoPassword is the password of all users of a demonstration. Its listener serves only
+	// the demonstration.
+	demoPassword = "demonstration"
+	// demoTimeout bounds the write of one record.
+	demoTimeout = 30 * time.Second
+)
+
+// embed starts a cluster in memory.
+func (p *command) embed() (*kfake.Cluster, error) {
+	options := []kfake.Opt{kfake.NumBrokers(1), kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(1)}
+	if len(p.embeddedTopics) > 0 {
+		options = append(options, kfake.SeedTopics(1, p.embeddedTopics...))
+	}
+	for _, d := range p.demo {
+		_, topic, _ := strings.Cut(d, "=")
+		options = append(options, kfake.SeedTopics(1, topic))
+	}
+	return kfake.NewCluster(options...)
+}
+
+// demonstrate writes a record for each --demo through the proxy and prints the results.
+func (p *command) demonstrate(ctx context.Context, w io.Writer, address string) error {
+	for _, d := range p.demo {
+		user, topic, _ := strings.Cut(d, "=")
+		outcome, err := produceAs(ctx, address, user, topic)
+		if err != nil {
+			return fmt.Errorf("--demo %s: %w", lines.Printable(d), err)
+		}
+		if _, err := fmt.Fprintf(w, "User:%s writes to %s: %s\n", lines.Printable(user), lines.Printable(topic), outcome); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// produceAs writes a record with a Kafka client and returns the result as text.
+func produceAs(ctx context.Context, address, user, topic string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
+	defer cancel()
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(address),
+		kgo.SASL(scram.Auth{User: user, Pass: demoPassword}.AsSha256Mechanism()),
+	)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	record, err := client.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte("a demonstration")}).First()
+	var refused *kerr.Error
+	switch {
+	case err == nil:
+		return fmt.Sprintf("stored in partition %d at offset %d", record.Partition, record.Offset), nil
+	case errors.As(err, &refused):
+		return "refused: " + refused.Message, nil
+	default:
+		return "", err
+	}
+}
