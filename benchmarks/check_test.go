@@ -109,7 +109,7 @@ func BenchmarkStateless(b *testing.B) {
 					b.ReportAllocs()
 					i, allowed := 0, 0
 					for b.Loop() {
-						if store.Check(shape.Subject, c.Operation, c.Type, c.Names[i]).Allowed() {
+						if store.Load().Check(shape.Subject, c.Operation, c.Type, c.Names[i]).Allowed() {
 							allowed++
 						}
 						if i++; i == len(c.Names) {

@@ -26,6 +26,8 @@ var mayImport = map[string][]string{
 	"internal/javatext":   {},
 	"internal/phash":      {},
 	"internal/javaregex":  {"internal/enum", "internal/javatext"},
+	"internal/javaprops":  {},
+	"internal/configref":  {"internal/javaprops", "internal/javaregex", "internal/lines"},
 	"internal/posixregex": {"internal/enum", "internal/javatext"},
 	"principal":           {"internal/enum", "internal/javaregex", "internal/javatext", "internal/posixregex"},
 	"ops":                 {"internal/enum", "resource"},
@@ -38,12 +40,16 @@ var mayImport = map[string][]string{
 	"fuzz":                {},
 
 	// Tests alone import these.
-	"internal/refmodel":   {"principal", "resource", "ops", "acl"},
+	"internal/refmodel":   {"internal/lines", "principal", "resource", "ops", "acl"},
 	"internal/gen":        {"internal/refmodel", "principal", "resource", "ops", "acl"},
+	"internal/cases":      {"resource", "ops", "acl"},
 	"internal/acltest":    {"internal/refmodel", "resource", "ops", "acl", "snapshot"},
 	"internal/kafkatest":  {"resource", "ops", "acl"},
 	"internal/javaoracle": {},
+	"internal/kdctest":    {},
+	"internal/release":    {},
 	"internal/shrink":     {},
+	"internal/tokentest":  {},
 
 	// A command.
 	"internal/kafkatest/judge": {"internal/kafkatest"},
@@ -57,6 +63,7 @@ var mayImportOthers = map[string][]string{
 	"internal/gen":        {"pgregory.net/rapid"},
 	"internal/acltest":    {"github.com/stretchr/testify/require"},
 	"internal/javaoracle": {"github.com/stretchr/testify/require"},
+	"internal/kdctest":    {"github.com/stretchr/testify/require"},
 }
 
 // onlyUser names the one package that may import a package, tests aside: atomics

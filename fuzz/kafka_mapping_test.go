@@ -11,12 +11,14 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/javaregex"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/internal/shrink"
 	"github.com/portcullis-authz/portcullis/principal"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // What the tests of mapping rules compare, for each release.
@@ -54,15 +56,15 @@ type ruleReading struct {
 
 // readings returns the list as this project reads it, without and with backtracking.
 func (l ruleList) readings() (both []ruleReading) {
-	for how, backtracking := range []*principal.Backtracking{nil, {}} {
+	for how, maxSteps := range []int{0, principal.DefaultMaxSteps} {
 		reading := ruleReading{how: []string{"in linear time", "with backtracking"}[how]}
 		if l.kerberos {
-			r, err := principal.ParseKerberosRules(l.rules, l.realm, backtracking)
+			r, err := principal.ParseKerberosRules(l.rules, l.realm, maxSteps)
 			if reading.err = err; err == nil {
 				reading.name, reading.text = r.ShortName, kerberosText(r.Rules())
 			}
 		} else {
-			r, err := principal.ParseSSLRules(l.rules[0], backtracking)
+			r, err := principal.ParseSSLRules(l.rules[0], maxSteps)
 			if reading.err = err; err == nil {
 				reading.name, reading.text = r.Name, r.String()
 			}
@@ -173,7 +175,7 @@ func (l ruleList) row(answers []string) string {
 // addParts adds what a Kerberos name is made of, which captured rows have as well. It is
 // this project's reading: KerberosName.parse is not asked by itself.
 func addParts(row map[string]any, name string) {
-	rules, err := principal.ParseKerberosRules([]string{"DEFAULT"}, "", nil)
+	rules, err := principal.ParseKerberosRules([]string{"DEFAULT"}, "", 0)
 	if err != nil {
 		panic(err) // they are the usual rules
 	}
@@ -228,7 +230,7 @@ func TestKafkaMappingRowsReplay(t *testing.T) {
 			continue
 		}
 		name, err := reading.name(list.names[0])
-		if err != nil && !errors.Is(err, principal.ErrNoSSLRule) {
+		if err != nil && reasonOf(err) != noRuleApplies {
 			continue
 		}
 		right, wrong := "="+javaText(name), "=no name"
@@ -374,15 +376,8 @@ func (c *mappingComparison) compareList(list ruleList, r ruleReading, kafka stri
 // isOurOwn reports whether a list is refused for a construct that Portcullis does not
 // have, by its documentation.
 func isOurOwn(err error) bool {
-	var ssl *principal.SSLRulesError
-	var kerberos *principal.KerberosRuleError
-	switch {
-	case errors.As(err, &ssl):
-		return slices.Contains(principal.UnsupportedConstructs(), ssl.Construct)
-	case errors.As(err, &kerberos):
-		return slices.Contains(principal.UnsupportedConstructs(), kerberos.Construct)
-	}
-	return false
+	var fault *principal.RuleError
+	return errors.As(err, &fault) && slices.Contains(javaregex.Constructs(), fault.Construct)
 }
 
 // compareName compares the name that became of that of the list.
@@ -393,7 +388,7 @@ func (c *mappingComparison) compareName(list ruleList, how, got string, err erro
 	if kafka[0] == '=' {
 		want, isText = fromJava(kafka[1:])
 	}
-	none := errors.Is(err, principal.ErrNoSSLRule) || errors.Is(err, principal.ErrNoKerberosRule) || errors.Is(err, principal.ErrNotSimpleName)
+	none := reasonOf(err) == noRuleApplies || reasonOf(err) == "the rule makes a name that is not simple"
 	switch {
 	case err != nil && got != "":
 		c.differ(list, how, "%q: refused (%v), but leaves the name %q", name, err, got)
@@ -407,7 +402,7 @@ func (c *mappingComparison) compareName(list ruleList, how, got string, err erro
 		c.differ(list, how, "%q: refused (%v), Kafka %s", name, err, kafka)
 	case kafka[0] == '!':
 		c.failed++
-	case errors.Is(err, principal.ErrMalformedKerberosName):
+	case reasonOf(err) == "malformed name":
 		c.differ(list, how, "%q: refused (%v), Kafka %s", name, err, kafka)
 	default:
 		c.refused++
@@ -417,7 +412,7 @@ func (c *mappingComparison) compareName(list ruleList, how, got string, err erro
 // isLimit reports whether a rule cannot be applied to a name by a limit of Portcullis:
 // then a later rule, or none, may apply in Kafka.
 func isLimit(err error) bool {
-	return errors.Is(err, principal.ErrSSLRuleFailed) || errors.Is(err, principal.ErrKerberosRuleFailed)
+	return reasonOf(err) == "the rule cannot be applied"
 }
 
 // fromJava reads a text that the judge has escaped. ok is false if it is no Unicode.

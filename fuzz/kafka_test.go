@@ -30,6 +30,21 @@ func startJudge(t *testing.T, version string, programs ...string) *kafkatest.JVM
 	if *kafkaFlag != "" {
 		version = *kafkaFlag
 	}
+	return startJVM(t, version, programs...)
+}
+
+// startJudgeSince is startJudge for classes that Kafka has since a release. If an older one is
+// to be judged, that release is.
+func startJudgeSince(t *testing.T, since string, programs ...string) *kafkatest.JVM {
+	t.Helper()
+	if *kafkaFlag != "" && !kafkatest.AtLeast(*kafkaFlag, since) {
+		return startJVM(t, since, programs...)
+	}
+	return startJudge(t, since, programs...)
+}
+
+func startJVM(t *testing.T, version string, programs ...string) *kafkatest.JVM {
+	t.Helper()
 	files := []string{"java/Words.java"}
 	for _, p := range programs {
 		files = append(files, "java/"+p+".java")

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/cases"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -44,7 +45,7 @@ func (w world) model(semantics snapshot.Semantics) refmodel.World {
 		SuperUsers:   w.SuperUsers,
 		AllowIfNoACL: w.AllowEveryoneIfNoAclFound,
 		Loading:      w.LoadingComplete != nil && !*w.LoadingComplete,
-		ACLs:         bindings(w.ACLs),
+		ACLs:         cases.Bindings(w.ACLs),
 	}
 }
 
@@ -136,7 +137,7 @@ func replayFilterModel(row []byte) (checks int, mismatches []string, err error) 
 		return 0, nil, err
 	}
 	f := r.Filter.filter()
-	for i, b := range bindings(r.ACLs) {
+	for i, b := range cases.Bindings(r.ACLs) {
 		checks++
 		if got, want := refmodel.Selects(f, b), slices.Contains(r.Matches, i); got != want {
 			mismatches = append(mismatches, fmt.Sprintf("%v on %v: the model says %t, want %t", f, b, got, want))

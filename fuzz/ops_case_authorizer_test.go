@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/internal/cases"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -11,7 +12,7 @@ import (
 
 // newCaseAuthorizer returns what answers for a principal at a host: the engine,
 // with the ACLs and the configuration of a case.
-func newCaseAuthorizer(acls []aclRow, config opsCaseConfig, who, host string) (ops.Authorizer, error) {
+func newCaseAuthorizer(acls []cases.ACL, config cases.Config, who, host string) (ops.Authorizer, error) {
 	w := world{AllowEveryoneIfNoAclFound: config.AllowEveryoneIfNoACLFound, ACLs: acls}
 	var err error
 	if w.SuperUsers, err = principal.ParseList(strings.Join(config.SuperUsers, ";")); err != nil {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
+	"github.com/portcullis-authz/portcullis/internal/cases"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -17,27 +17,25 @@ func opsDefault(s, value string) string {
 	return s
 }
 
-func opsCaseEndpoint(name string) (ops.Endpoint, error) {
-	for _, e := range []ops.Endpoint{ops.Broker, ops.Controller} {
-		if strings.EqualFold(e.String(), name) {
-			return e, nil
-		}
-	}
-	return 0, fmt.Errorf("unknown endpoint %q", name)
-}
+// opsCase is a case, with what the evaluation needs of it.
+type opsCase struct{ cases.Case }
 
 // request makes the request of the case, or the one that its Envelope carries.
 func (c *opsCase) request(key ops.APIKey, version int16, principal string, data json.RawMessage) (*ops.Request, error) {
-	var q opsCaseRequest
-	if err := decodeOpsCase(data, &q); err != nil {
+	q, err := cases.DecodeRequest(data)
+	if err != nil {
 		return nil, err
 	}
-	protocol, err := opsCaseProtocol(c.Config.SecurityProtocol)
+	protocol, err := c.Config.Protocol()
+	if err != nil {
+		return nil, err
+	}
+	release, err := ops.ParseRelease(c.Release)
 	if err != nil {
 		return nil, err
 	}
 	r := &ops.Request{
-		Key: key, Version: version,
+		Key: key, Version: version, Release: release,
 		Caller:    ops.Caller{Principal: principal, TokenAuthenticated: c.Config.TokenAuthenticated, Protocol: protocol},
 		Forwarded: c.Config.Forwarded,
 
@@ -51,14 +49,14 @@ func (c *opsCase) request(key ops.APIKey, version int16, principal string, data 
 		NoResponse:               q.Acks != nil && *q.Acks == 0,
 		TwoPhaseCommit:           q.Enable2PC,
 		AllowAutoCreate:          version >= 4 && (q.AllowAutoTopicCreation == nil || *q.AllowAutoTopicCreation),
-		AutoCreateDisabled:       c.Config.AutoCreateTopicsEnable != nil && !*c.Config.AutoCreateTopicsEnable,
+		AutoCreateDisabled:       c.Config.AutoCreateDisabled(),
 		IncludeClusterOperations: q.IncludeClusterAuthorizedOps,
 		IncludeOperations:        q.IncludeTopicAuthorizedOps || q.IncludeAuthorizedOperations,
-		NoProtocol:               opsNull(q.ProtocolType) || opsNull(q.ProtocolName),
+		NoProtocol:               cases.IsNull(q.ProtocolType) || cases.IsNull(q.ProtocolName),
 		FeatureDisabled:          c.Config.FeatureDisabled,
 		TokensDisabled:           c.Config.TokenAuthEnabled != nil && !*c.Config.TokenAuthEnabled,
 	}
-	for _, fill := range []func(*ops.Request, *opsCaseRequest) error{
+	for _, fill := range []func(*ops.Request, *cases.Request) error{
 		c.fillTopics, c.fillGroups, c.fillTransactions, c.fillResources, c.fillTokens, c.fillHeartbeat, c.fillEmbedded,
 	} {
 		if err := fill(r, &q); err != nil {
@@ -66,20 +64,6 @@ func (c *opsCase) request(key ops.APIKey, version int16, principal string, data 
 		}
 	}
 	return r, nil
-}
-
-func opsNull(data json.RawMessage) bool { return string(data) == "null" }
-
-func opsCaseProtocol(name string) (ops.SecurityProtocol, error) {
-	protocols := map[string]ops.SecurityProtocol{
-		"": ops.Plaintext, "PLAINTEXT": ops.Plaintext, "SSL": ops.SSL,
-		"SASL_PLAINTEXT": ops.SASLPlaintext, "SASL_SSL": ops.SASLSSL,
-	}
-	p, ok := protocols[name]
-	if !ok {
-		return 0, fmt.Errorf("unknown security protocol %q", name)
-	}
-	return p, nil
 }
 
 // The APIs whose requests name their topics by leaving the list out, empty, or
@@ -94,14 +78,12 @@ const (
 	opsDescribeTokens          = 41
 )
 
-func (c *opsCase) fillTopics(r *ops.Request, q *opsCaseRequest) error {
-	var topics []opsCaseTopic
-	if len(q.Topics) > 0 {
-		if err := json.Unmarshal(q.Topics, &topics); err != nil {
-			return err
-		}
+func (c *opsCase) fillTopics(r *ops.Request, q *cases.Request) error {
+	topics, err := q.TopicList()
+	if err != nil {
+		return err
 	}
-	r.AllTopics = r.Key == opsMetadata && (opsNull(q.Topics) || r.Version == 0 && len(topics) == 0) ||
+	r.AllTopics = r.Key == opsMetadata && (cases.IsNull(q.Topics) || r.Version == 0 && len(topics) == 0) ||
 		r.Key == opsDescribeTopicPartitions && len(topics) == 0
 	if r.AllTopics {
 		r.Topics = c.topics(c.Config.Topics)
@@ -116,14 +98,14 @@ func (c *opsCase) fillTopics(r *ops.Request, q *opsCaseRequest) error {
 
 // topics returns the named topics.
 func (c *opsCase) topics(names []string) []ops.Topic {
-	var topics []opsCaseTopic
+	var topics []cases.Topic
 	for _, name := range names {
-		topics = append(topics, opsCaseTopic{Name: name})
+		topics = append(topics, cases.Topic{Name: name})
 	}
 	return c.caseTopics(topics)
 }
 
-func (c *opsCase) caseTopics(topics []opsCaseTopic) []ops.Topic {
+func (c *opsCase) caseTopics(topics []cases.Topic) []ops.Topic {
 	var list []ops.Topic
 	for _, t := range topics {
 		topic := ops.Topic{Name: t.Name}
@@ -137,31 +119,17 @@ func (c *opsCase) caseTopics(topics []opsCaseTopic) []ops.Topic {
 	return list
 }
 
-func (c *opsCase) fillGroups(r *ops.Request, q *opsCaseRequest) error {
+func (c *opsCase) fillGroups(r *ops.Request, q *cases.Request) error {
 	names := q.GroupIDs
 	if r.Key == opsListGroups {
 		names = c.Config.Groups
 	}
-	var groups []json.RawMessage
-	if len(q.Groups) > 0 {
-		if err := json.Unmarshal(q.Groups, &groups); err != nil {
-			return err
-		}
-	}
-	for _, data := range groups {
-		if data[0] == '"' {
-			var name string
-			if err := json.Unmarshal(data, &name); err != nil {
-				return err
-			}
-			names = append(names, name)
+	for _, g := range q.Groups {
+		if g.Plain {
+			names = append(names, g.GroupID)
 			continue
 		}
-		var g opsCaseGroup
-		if err := decodeOpsCase(data, &g); err != nil {
-			return err
-		}
-		h := ops.Holder{Name: g.GroupID, AllTopics: g.Topics == nil}
+		h := ops.TopicSet{Name: g.GroupID, AllTopics: g.Topics == nil}
 		if h.AllTopics {
 			h.Topics = c.topics(c.Config.Committed[g.GroupID])
 		} else {
@@ -170,14 +138,14 @@ func (c *opsCase) fillGroups(r *ops.Request, q *opsCaseRequest) error {
 		r.Groups = append(r.Groups, h)
 	}
 	for _, name := range names {
-		r.Groups = append(r.Groups, ops.Holder{Name: name, Topics: c.topics(c.Config.GroupTopics[name])})
+		r.Groups = append(r.Groups, ops.TopicSet{Name: name, Topics: c.topics(c.Config.GroupTopics[name])})
 	}
 	return nil
 }
 
-func (c *opsCase) fillTransactions(r *ops.Request, q *opsCaseRequest) error {
+func (c *opsCase) fillTransactions(r *ops.Request, q *cases.Request) error {
 	for _, t := range q.Transactions {
-		r.Transactions = append(r.Transactions, ops.Holder{Name: t.TransactionalID, Topics: c.caseTopics(t.Topics)})
+		r.Transactions = append(r.Transactions, ops.TopicSet{Name: t.TransactionalID, Topics: c.caseTopics(t.Topics)})
 	}
 	ids := q.TransactionalIDs
 	if r.Key == opsListTransactions {
@@ -187,7 +155,7 @@ func (c *opsCase) fillTransactions(r *ops.Request, q *opsCaseRequest) error {
 		slices.Sort(ids)
 	}
 	for _, id := range ids {
-		r.Transactions = append(r.Transactions, ops.Holder{Name: id, Topics: c.topics(c.Config.Transactions[id])})
+		r.Transactions = append(r.Transactions, ops.TopicSet{Name: id, Topics: c.topics(c.Config.Transactions[id])})
 	}
 	return nil
 }
@@ -199,24 +167,20 @@ var opsConfigTypes = map[string]ops.ConfigType{
 	"CLIENT_METRICS": ops.ClientMetricsConfig, "GROUP": ops.GroupConfig,
 }
 
-func (c *opsCase) fillResources(r *ops.Request, q *opsCaseRequest) error {
-	node := 1
-	if c.Config.NodeID != nil {
-		node = *c.Config.NodeID
-	}
+func (c *opsCase) fillResources(r *ops.Request, q *cases.Request) error {
 	for _, res := range q.Resources {
 		t := opsConfigTypes[res.Type]
 		r.Resources = append(r.Resources, ops.ConfigResource{
 			Type: t, Name: res.Name,
 			Exists:    slices.Contains(c.Config.Topics, res.Name),
 			Invalid:   res.Invalid,
-			OtherNode: t&(ops.BrokerConfig|ops.BrokerLoggerConfig) != 0 && res.Name != "" && res.Name != fmt.Sprint(node),
+			OtherNode: t&(ops.BrokerConfig|ops.BrokerLoggerConfig) != 0 && res.Name != "" && res.Name != fmt.Sprint(c.Config.Node()),
 		})
 	}
 	return nil
 }
 
-func (c *opsCase) fillTokens(r *ops.Request, q *opsCaseRequest) error {
+func (c *opsCase) fillTokens(r *ops.Request, q *cases.Request) error {
 	for _, t := range c.Config.Tokens {
 		token := ops.Token{ID: t.ID, Owner: t.Owner, Requester: t.Requester, Renewers: t.Renewers, Expired: t.Expired}
 		switch r.Key {
@@ -233,7 +197,7 @@ func (c *opsCase) fillTokens(r *ops.Request, q *opsCaseRequest) error {
 	return nil
 }
 
-func (c *opsCase) fillHeartbeat(r *ops.Request, q *opsCaseRequest) error {
+func (c *opsCase) fillHeartbeat(r *ops.Request, q *cases.Request) error {
 	if t := q.Topology; t != nil {
 		r.Subscribed = slices.Concat(t.SourceTopics, t.RepartitionSinkTopics, t.RepartitionSourceTopics, t.StateChangelogTopics)
 	}
@@ -252,13 +216,13 @@ func (c *opsCase) fillHeartbeat(r *ops.Request, q *opsCaseRequest) error {
 	return nil
 }
 
-func (c *opsCase) fillEmbedded(r *ops.Request, q *opsCaseRequest) error {
+func (c *opsCase) fillEmbedded(r *ops.Request, q *cases.Request) error {
 	f := q.Forwarded
 	if f == nil {
 		return nil
 	}
 	r.Embedded = &ops.Embedded{Principal: f.Principal, ClientAddress: opsDefault(f.ClientAddress, "127.0.0.1")}
-	if opsNull(f.Request) {
+	if cases.IsNull(f.Request) {
 		return nil
 	}
 	var err error

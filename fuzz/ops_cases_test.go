@@ -2,7 +2,6 @@ package fuzz_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/cases"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
@@ -26,17 +25,16 @@ func replayOpsCases(row []byte) (checks int, mismatches []string, err error) {
 }
 
 func replayOpsCase(row []byte, evaluate opsEvaluate) (checks int, mismatches []string, err error) {
-	var c opsCase
-	if err := decodeOpsCase(row, &c); err != nil {
+	decoded, err := cases.Decode(row)
+	if err != nil {
 		return 0, nil, err
 	}
-	c.Principal = opsDefault(c.Principal, "User:alice")
-	c.Host = opsDefault(c.Host, "127.0.0.1")
+	c := opsCase{decoded}
 	r, err := c.request(ops.APIKey(c.APIKey), c.Version, c.Principal, c.Request)
 	if err != nil {
 		return 0, nil, fmt.Errorf("%s: %w", c.ID, err)
 	}
-	if r.Endpoint, err = opsCaseEndpoint(c.Endpoint); err != nil {
+	if r.Endpoint, err = c.Listener(); err != nil {
 		return 0, nil, fmt.Errorf("%s: %w", c.ID, err)
 	}
 	cmp := opsComparison{c: &c}
@@ -90,7 +88,7 @@ func (m *opsComparison) check(what string, got, want any) {
 	}
 }
 
-func (m *opsComparison) compare(r *ops.Request, out *ops.Outcome, want *opsCaseOutcome) {
+func (m *opsComparison) compare(r *ops.Request, out *ops.Outcome, want *cases.Outcome) {
 	if !want.ConnectionClosed {
 		m.check("request error", out.Error, opsDefault(want.RequestError, "NONE"))
 	}
@@ -108,9 +106,7 @@ func (m *opsComparison) compare(r *ops.Request, out *ops.Outcome, want *opsCaseO
 		_, shown := items[name]
 		m.check("shows "+name, shown, false)
 	}
-	if want.Fields != nil {
-		m.compareFields(r, out, want.Fields)
-	}
+	m.compareFields(r, out, &want.Fields)
 }
 
 // opsItemName names an entry as the cases do: "t1", "g1/t1", "id:A", "TOPIC:t1".
@@ -143,7 +139,7 @@ func opsTopicName(t *ops.Topic) string {
 	return t.Name
 }
 
-func (m *opsComparison) compareFields(r *ops.Request, out *ops.Outcome, want *opsCaseFields) {
+func (m *opsComparison) compareFields(r *ops.Request, out *ops.Outcome, want *cases.Fields) {
 	for _, list := range []struct {
 		what string
 		got  []string
@@ -176,7 +172,7 @@ func (m *opsComparison) compareFields(r *ops.Request, out *ops.Outcome, want *op
 	}
 }
 
-func (m *opsComparison) compareItemFields(r *ops.Request, out *ops.Outcome, want *opsCaseFields) {
+func (m *opsComparison) compareItemFields(r *ops.Request, out *ops.Outcome, want *cases.Fields) {
 	operations, configCodes := map[string]ops.Set{}, map[string]string{}
 	for i := range out.Items {
 		it := &out.Items[i]
@@ -209,17 +205,11 @@ func deref(s *string) string {
 	return *s
 }
 
-// opsCaseFiles are the cases taken from Kafka's handlers, and those written beside
-// them so that each step of the table decides some case, in both directions; with
-// the number of rows of each.
-var opsCaseFiles = map[string]int{"ops_cases.captured.jsonl.gz": 244, "ops_cases.own.jsonl": 97}
-
 // opsCaseRows returns the rows of a file of cases.
-func opsCaseRows(t testing.TB, name string) (rows [][]byte) {
+func opsCaseRows(t testing.TB, name string) [][]byte {
 	t.Helper()
-	require.NoError(t, gen.Rows(filepath.Join("testdata", name), func(_ int, row []byte) { rows = append(rows, row) }))
-	want := opsCaseFiles[name]
-	require.Len(t, rows, want, "%s: %d rows, want %d", name, len(rows), want)
+	rows, err := cases.FileRows("testdata", name)
+	require.NoError(t, err)
 	return rows
 }
 

@@ -164,7 +164,7 @@ func (r parseRow) replayFromString() (mismatches []string) {
 }
 
 func (r parseRow) replaySuperUsers() []string {
-	config, err := principal.ParseSettings(map[string]string{"super.users": r.input()}, principal.SettingsOptions{})
+	config, err := principal.ParseSettings(map[string]string{"super.users": r.input()}, "", 0)
 	if (err != nil) != (r.ErrorClass != "") {
 		return mismatch("%q: error %v, want %q", r.input(), err, r.ErrorClass)
 	}
@@ -180,7 +180,7 @@ func (r parseRow) replaySuperUsers() []string {
 }
 
 func (r parseRow) replayAllowEveryone() []string {
-	config, err := principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": r.input()}, principal.SettingsOptions{})
+	config, err := principal.ParseSettings(map[string]string{"allow.everyone.if.no.acl.found": r.input()}, "", 0)
 	if err != nil || config.AllowEveryoneIfNoACLs != (r.DefaultResult == "ALLOWED") {
 		return mismatch("%q: got %t (%v), want %s", r.input(), config.AllowEveryoneIfNoACLs, err, r.DefaultResult)
 	}

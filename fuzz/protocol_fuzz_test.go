@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/portcullis-authz/portcullis/internal/cases"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/refmodel"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -15,30 +16,18 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// opsCases returns every captured case and every one of our own.
-func opsCases(t testing.TB) (cases []opsCase) {
-	t.Helper()
-	for _, name := range []string{"ops_cases.captured.jsonl.gz", "ops_cases.own.jsonl"} {
-		for _, row := range opsCaseRows(t, name) {
-			var c opsCase
-			require.NoError(t, decodeOpsCase(row, &c))
-			cases = append(cases, c)
-		}
-	}
-	return cases
-}
-
 // FuzzProtocol takes the requests of captured cases and the ACLs that they meet,
 // changes both, and holds what the engine makes of them against the reference model,
 // which reads docs/protocol.json and every ACL.
 func FuzzProtocol(f *testing.F) {
-	cases := opsCases(f)
+	all, err := cases.Read("testdata")
+	require.NoError(f, err)
 	data, err := os.ReadFile("../docs/protocol.json")
 	require.NoError(f, err)
 	table, err := refmodel.ReadProtocol(data)
 	require.NoError(f, err)
 	const each = 3
-	for i := range cases {
+	for i := range all {
 		if f.Add(uint16(i), []byte(nil)); i%each == 0 {
 			f.Add(uint16(i), []byte{1, 2, byte(i), 0, 1, byte(7 * i), 3, byte(i / 3), 1, 1, 2, 2})
 		}
@@ -47,21 +36,20 @@ func FuzzProtocol(f *testing.F) {
 		if len(data) > maxFuzzBytes {
 			return
 		}
-		c := cases[int(row)%len(cases)]
-		who, host := opsDefault(c.Principal, "User:alice"), opsDefault(c.Host, "127.0.0.1")
-		r, err := c.request(ops.APIKey(c.APIKey), c.Version, who, c.Request)
+		c := opsCase{all[int(row)%len(all)]}
+		r, err := c.request(ops.APIKey(c.APIKey), c.Version, c.Principal, c.Request)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Endpoint, err = opsCaseEndpoint(c.Endpoint); err != nil {
+		if r.Endpoint, err = c.Listener(); err != nil {
 			t.Fatal(err)
 		}
 		src := gen.Bytes(data)
 		changeRequest(src, r)
-		w := refmodel.World{AllowIfNoACL: c.Config.AllowEveryoneIfNoACLFound, ACLs: bindings(c.ACLs)}
+		w := refmodel.World{AllowIfNoACL: c.Config.AllowEveryoneIfNoACLFound, ACLs: cases.Bindings(c.ACLs)}
 		changeWorld(src, &w, r)
-		subject := refmodel.Subject{Host: netip.MustParseAddr(host)}
-		if subject.Principal, err = principal.Parse(who); err != nil {
+		subject := refmodel.Subject{Host: netip.MustParseAddr(c.Host)}
+		if subject.Principal, err = principal.Parse(c.Principal); err != nil {
 			t.Fatal(err)
 		}
 		view := storeOf(t, w).Session(snapshot.Subject(subject)).View()
@@ -91,7 +79,7 @@ func changeRequest(src gen.Source, r *ops.Request) {
 		case 3:
 			r.Topics = append(r.Topics, r.Topics...)
 		case 4:
-			r.Groups = append(r.Groups, ops.Holder{Name: "g1", Topics: slices.Clone(r.Topics), AllTopics: gen.Bool(src)})
+			r.Groups = append(r.Groups, ops.TopicSet{Name: "g1", Topics: slices.Clone(r.Topics), AllTopics: gen.Bool(src)})
 		default:
 			flag := gen.Pick(src, flags)
 			*flag = !*flag

@@ -42,18 +42,7 @@ func TestREADME(t *testing.T) {
 	})
 
 	t.Run("commands", func(t *testing.T) {
-		bin := t.TempDir()
-		runIn(t, root, nil, "go build -o "+bin+" ./cmd/portcullis")
-		env := append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-		commands := 0
-		for _, block := range blocks["console"] {
-			for _, part := range strings.Split("\n"+block, "\n$ ")[1:] {
-				command, want, _ := strings.Cut(part, "\n")
-				commands++
-				got := runIn(t, root, env, command)
-				assert.Equal(t, strings.TrimRight(want, "\n"), strings.TrimRight(got, "\n"), "%s\nprints:\n%s\nthe README says:\n%s", command, got, want)
-			}
-		}
+		commands := runConsole(t, root, blocks["console"])
 		assert.GreaterOrEqual(t, commands, 4, "%d commands found, 4 expected", commands)
 	})
 
@@ -64,6 +53,24 @@ func TestREADME(t *testing.T) {
 		out := runIn(t, root, nil, lines[0])
 		assert.True(t, strings.HasPrefix(out, "allowed: "), "the first command prints %q", out)
 	})
+}
+
+// runConsole runs the commands of a page's console blocks in the root folder, and returns how
+// many there are: what they print must be what the page says.
+func runConsole(t *testing.T, root string, blocks []string) (commands int) {
+	t.Helper()
+	bin := t.TempDir()
+	runIn(t, root, nil, "go build -o "+bin+" ./cmd/portcullis")
+	env := append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for _, block := range blocks {
+		for _, part := range strings.Split("\n"+block, "\n$ ")[1:] {
+			command, want, _ := strings.Cut(part, "\n")
+			commands++
+			got := runIn(t, root, env, command)
+			assert.Equal(t, strings.TrimRight(want, "\n"), strings.TrimRight(got, "\n"), "%s\nprints:\n%s\nthe page says:\n%s", command, got, want)
+		}
+	}
+	return commands
 }
 
 // runIn runs a shell command in a folder and returns what it prints. An exit status

@@ -6,37 +6,12 @@ import (
 	"slices"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/internal/cases"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
-
-// aclRow is an ACL as the captured rows spell it.
-type aclRow struct {
-	ResourceType resource.Type        `json:"resourceType"`
-	Name         string               `json:"name"`
-	PatternType  resource.PatternType `json:"patternType"`
-	Principal    string               `json:"principal"`
-	Host         string               `json:"host"`
-	Operation    ops.Operation        `json:"operation"`
-	Permission   acl.PermissionType   `json:"permission"`
-}
-
-func (r aclRow) binding() acl.Binding {
-	return acl.Binding{
-		Pattern: resource.Pattern{Type: r.ResourceType, PatternType: r.PatternType, Name: r.Name},
-		Entry:   acl.Entry{Principal: r.Principal, Host: r.Host, Operation: r.Operation, Permission: r.Permission},
-	}
-}
-
-func bindings(rows []aclRow) []acl.Binding {
-	list := make([]acl.Binding, len(rows))
-	for i, r := range rows {
-		list[i] = r.binding()
-	}
-	return list
-}
 
 // filterRow is a filter as the captured rows spell it.
 type filterRow struct {
@@ -62,7 +37,7 @@ type world struct {
 	SuperUsers                []principal.Principal `json:"superUsers"`
 	AllowEveryoneIfNoAclFound bool                  `json:"allowEveryoneIfNoAclFound"`
 	LoadingComplete           *bool                 `json:"loadingComplete"`
-	ACLs                      []aclRow              `json:"acls"`
+	ACLs                      []cases.ACL           `json:"acls"`
 	// Since is the release that answered first as the row says: "4.4", or empty.
 	Since string `json:"since"`
 }
@@ -80,7 +55,7 @@ func (w world) store(semantics snapshot.Semantics) (*snapshot.Store, error) {
 		AllowIfNoACL:     w.AllowEveryoneIfNoAclFound,
 		AwaitInitialLoad: w.LoadingComplete != nil && !*w.LoadingComplete,
 	})
-	err := store.Replace(slices.Values(bindings(w.ACLs)))
+	err := store.Replace(slices.Values(cases.Bindings(w.ACLs)))
 	return store, err
 }
 

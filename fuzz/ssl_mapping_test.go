@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/internal/javaregex"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -57,15 +58,15 @@ func replaySSLMapping(row []byte) (r replayed, err error) {
 	if err := decodeStrict(row, &v); err != nil {
 		return r, err
 	}
-	list := principal.DefaultSSLRules
+	list := defaultRules
 	if v.Rules != nil {
 		list = *v.Rules
 	}
 	mismatch := func(format string, args ...any) {
 		r.mismatches = append(r.mismatches, fmt.Sprintf("%q: ", list)+fmt.Sprintf(format, args...))
 	}
-	rules, parseErr := principal.ParseSSLRules(list, nil)
-	var fault *principal.SSLRulesError
+	rules, parseErr := principal.ParseSSLRules(list, 0)
+	var fault *principal.RuleError
 	switch errors.As(parseErr, &fault); {
 	case v.ErrorClass != "":
 		if rules != nil || fault == nil {
@@ -74,7 +75,7 @@ func replaySSLMapping(row []byte) (r replayed, err error) {
 		r.checks = 1
 		return r, nil
 	case parseErr != nil:
-		documented := fault != nil && slices.Contains(principal.UnsupportedConstructs(), fault.Construct)
+		documented := fault != nil && slices.Contains(javaregex.Constructs(), fault.Construct)
 		if rules != nil || !documented || !v.JavaOnly {
 			mismatch("refused: %v", parseErr)
 		}
@@ -96,8 +97,8 @@ func replaySSLMapping(row []byte) (r replayed, err error) {
 		if problem := c.compare(got, err); problem != "" {
 			mismatch("%q: %q, %v, %s", c.DN, got, err, problem)
 		}
-		if trace := rules.Trace(c.DN); trace.Name != got || (trace.Err == nil) != (err == nil) {
-			mismatch("%q: traced as %q, %v, mapped as %q, %v", c.DN, trace.Name, trace.Err, got, err)
+		if trace := rules.Trace(c.DN); trace.Result != got || (trace.Err == nil) != (err == nil) {
+			mismatch("%q: traced as %q, %v, mapped as %q, %v", c.DN, trace.Result, trace.Err, got, err)
 		}
 	}
 	r.checks = 1 + len(v.Cases)
@@ -112,7 +113,7 @@ func (c sslCase) compare(got string, err error) string {
 		return "an error that leaves a name"
 	case c.Name == nil && err == nil:
 		return "Kafka refuses it: " + c.ErrorClass
-	case c.Name == nil && errors.Is(err, principal.ErrNoSSLRule) != noRule:
+	case c.Name == nil && (reasonOf(err) == noRuleApplies) != noRule:
 		return "Kafka refuses it for another reason: " + c.ErrorClass
 	case c.Name == nil:
 		return ""

@@ -31,12 +31,16 @@ func checkSmall(s scale) (lines []line, err error) {
 
 // checkLiterals measures one principal with many topics: as many names as ACLs.
 func checkLiterals(s scale) ([]line, error) {
-	shape := workload.Literals(s.literals)
+	return onStore(s, workload.Literals(s.literals), checkLines)
+}
+
+// onStore measures a shape in a store of its own.
+func onStore(s scale, shape workload.Shape, measure func(scale, workload.Shape, *snapshot.Store) []line) ([]line, error) {
 	store, err := shape.Store()
 	if err != nil {
 		return nil, err
 	}
-	return checkLines(s, shape, store), nil
+	return measure(s, shape, store), nil
 }
 
 // checkLines compares a session on store, which holds shape, with one Go map.
@@ -191,12 +195,7 @@ func tenants(s scale) ([]line, error) {
 
 // kafkaShape measures the smaller kafka shape.
 func kafkaShape(s scale) ([]line, error) {
-	shape := workload.Kafka(s.kafka)
-	store, err := shape.Store()
-	if err != nil {
-		return nil, err
-	}
-	return kafkaLines(s, shape, store), nil
+	return onStore(s, workload.Kafka(s.kafka), kafkaLines)
 }
 
 func kafkaLines(s scale, shape workload.Shape, store *snapshot.Store) (lines []line) {

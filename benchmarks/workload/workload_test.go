@@ -177,7 +177,7 @@ func TestTenantsOwnWhatTheyAskFor(t *testing.T) {
 	}
 	for i, name := range c.Names {
 		for tenant := range 50 {
-			d := store.Check(workload.TenantSubject(tenant), c.Operation, c.Type, name)
+			d := store.Load().Check(workload.TenantSubject(tenant), c.Operation, c.Type, name)
 			if d.Allowed() != (tenant == owners[i]) {
 				t.Fatalf("tenant %d, %q of tenant %d: %v", tenant, name, owners[i], d)
 			}

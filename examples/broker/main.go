@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -59,16 +58,8 @@ func (c *connection) deleteTopics(r *kmsg.DeleteTopicsRequest) *kmsg.DeleteTopic
 }
 
 func main() {
-	dump, err := os.Open("acls.txt")
-	if err != nil {
-		panic(err)
-	}
-	bindings, err := acl.Read(dump, "acls.txt", acl.FormatAuto)
-	if err != nil {
-		panic(err)
-	}
 	store := snapshot.NewStore(snapshot.Config{})
-	if err := store.Replace(slices.Values(bindings)); err != nil {
+	if err := aclfile.Apply(store, "acls.txt", aclfile.ChecksumOptional); err != nil {
 		panic(err)
 	}
 

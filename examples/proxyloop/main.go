@@ -10,12 +10,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -35,7 +34,7 @@ func serve(g *gateway.Gateway, client, upstream net.Conn) error {
 			return err
 		}
 		var replies [][]byte
-		for _, allowed := range plan.Forward { // new: instead of request
+		for _, allowed := range plan.Forward() { // new: instead of request
 			if _, err := upstream.Write(gateway.AppendFrame(nil, allowed)); err != nil {
 				return err
 			}
@@ -60,11 +59,10 @@ func serve(g *gateway.Gateway, client, upstream net.Conn) error {
 func main() {
 	cluster := must(kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders", "payroll")))
 	listener := must(net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}))
-	bindings := must(acl.Read(must(os.Open("acls.txt")), "acls.txt", acl.FormatAuto))
 	store := snapshot.NewStore(snapshot.Config{})
-	must(0, store.Replace(slices.Values(bindings)))
+	must(0, aclfile.Apply(store, "acls.txt", aclfile.ChecksumOptional))
 	here := gateway.Broker{Host: "127.0.0.1", Port: int32(listener.Addr().(*net.TCPAddr).Port)} // of the one broker
-	g := must(gateway.New(gateway.Config{Store: store, Cluster: topics{Cluster: cluster}, Address: func(gateway.Broker) gateway.Broker { return here }}))
+	g := must(gateway.New(gateway.Config{Store: store, Cluster: topics{Cluster: cluster}, Address: func(gateway.Broker) (gateway.Broker, error) { return here, nil }}))
 	go func() {
 		for {
 			client := must(listener.Accept())
@@ -84,6 +82,8 @@ type topics struct {
 	gateway.NoCluster // for all other questions
 	*kfake.Cluster
 }
+
+func (topics) Provides() gateway.Facts { return gateway.TopicNames }
 
 func (c topics) TopicName(id [16]byte) (string, bool) {
 	info := cmp.Or(c.TopicIDInfo(id), &kfake.TopicInfo{})

@@ -121,7 +121,7 @@ func (s *Stress) Run(ctx context.Context, seed uint64, readers int) error {
 func (s *Stress) update(src gen.Source) error {
 	s.Updates.Add(1)
 	return s.store.Update(func(tx *snapshot.Tx) error {
-		now, err := s.current(tx)
+		now, err := s.current()
 		if err != nil {
 			return err
 		}
@@ -158,12 +158,12 @@ func (s *Stress) reload(src gen.Source) error {
 	})
 }
 
-// current returns the ACLs in force, of which the transaction must know.
-func (s *Stress) current(tx *snapshot.Tx) ([]acl.Binding, error) {
+// current returns the ACLs in force.
+func (s *Stress) current() ([]acl.Binding, error) {
 	generation := s.store.Load().Generation()
 	now, ok := s.versions.at(generation)
-	if !ok || tx.Len() != len(now) {
-		return nil, fmt.Errorf("a transaction on generation %d begins with %d ACLs, want %d", generation, tx.Len(), len(now))
+	if !ok || s.store.Load().Len() != len(now) {
+		return nil, fmt.Errorf("a transaction on generation %d begins with %d ACLs, want %d", generation, s.store.Load().Len(), len(now))
 	}
 	return now, nil
 }
