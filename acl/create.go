@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/wildcard"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -66,7 +67,7 @@ func (b Binding) ValidateStrict(at MetadataVersion) error {
 	if b.Pattern.PatternType == resource.Prefixed && b.Pattern.Name == resource.Wildcard {
 		return invalid("patternType", "PREFIXED %q covers the names that begin with an asterisk: for all names use LITERAL", resource.Wildcard)
 	}
-	if principal.LooksLikeWildcard(b.Entry.Principal) {
+	if wildcard.LooksLike(b.Entry.Principal) {
 		return invalid("principal", "%s is one principal, not everyone: expected %q, or a name",
 			enum.Quote(b.Entry.Principal), principal.Wildcard)
 	}

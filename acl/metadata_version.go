@@ -2,7 +2,6 @@ package acl
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -62,6 +61,3 @@ func (v MetadataVersion) String() string {
 
 // hasNetworks reports whether networks are created with v.
 func (v MetadataVersion) hasNetworks() bool { return v == 0 || v >= networksVersion }
-
-// MetadataVersionNames returns the names that are known, oldest first.
-func MetadataVersionNames() []string { return slices.Clone(metadataVersions) }

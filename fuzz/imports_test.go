@@ -30,13 +30,14 @@ var mayImport = map[string][]string{
 	"internal/configref":  {"internal/javaprops", "internal/javaregex", "internal/lines"},
 	"internal/posixregex": {"internal/enum", "internal/javatext"},
 	"principal":           {"internal/enum", "internal/javaregex", "internal/javatext", "internal/posixregex"},
+	"internal/wildcard":   {"principal"},
 	"ops":                 {"internal/enum", "resource"},
-	"acl":                 {"internal/enum", "internal/lines", "principal", "resource", "ops"},
+	"acl":                 {"internal/enum", "internal/lines", "internal/wildcard", "principal", "resource", "ops"},
 	"snapshot":            {"internal/enum", "internal/phash", "principal", "resource", "ops", "acl"},
 	"aclfile":             {"internal/enum", "acl", "snapshot"},
 	"audit":               {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
-	"inspect":             {"internal/enum", "principal", "resource", "ops", "acl", "snapshot"},
+	"inspect":             {"internal/enum", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
 	"fuzz":                {},
 
 	// Tests alone import these.

@@ -163,13 +163,15 @@ func javaEscaped(text string) string {
 func TestKafkaMetadataVersions(t *testing.T) {
 	jvm := startJudgeSince(t, networksRelease, "CreateJudge")
 	lines := strings.Split(strings.TrimSpace(jvm.MustCall("CreateJudge")), "\n")
-	names := acl.MetadataVersionNames()
-	require.GreaterOrEqual(t, len(lines), len(names))
-	for i, name := range names {
-		level, kafka, _ := strings.Cut(lines[i], " ")
+	known := 0
+	for _, line := range lines {
+		level, name, _ := strings.Cut(line, " ")
 		want, err := strconv.Atoi(level)
 		require.NoError(t, err)
-		assert.Equal(t, kafka, name)
+		if acl.MetadataVersion(want).String() == level {
+			break
+		}
+		known++
 		for _, text := range []string{name, level} {
 			got, err := acl.ParseMetadataVersion(text)
 			require.NoError(t, err)
@@ -177,6 +179,7 @@ func TestKafkaMetadataVersions(t *testing.T) {
 			assert.Equal(t, name, got.String())
 		}
 	}
+	assert.GreaterOrEqual(t, known, 27)
 	assert.Equal(t, "4.4-IV1", networksVersion.String())
 	assert.Equal(t, ops.UnsupportedVersion, refusalOf(t, "10.0.0.0/8", networksVersion-1))
 }

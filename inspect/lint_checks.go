@@ -7,6 +7,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/wildcard"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -53,7 +54,7 @@ func (l *linter) prefixedStar(r rule) *words {
 
 func (l *linter) starPrincipal(r rule) *words {
 	text := r.Entry.Principal
-	if !principal.LooksLikeWildcard(text) {
+	if !wildcard.LooksLike(text) {
 		return nil
 	}
 	return &words{

@@ -24,16 +24,6 @@ const userType = "User"
 // other text is a wildcard: "Group:*", "user:*" and "*:*" each name one principal.
 const Wildcard = "User:*"
 
-// LooksLikeWildcard reports whether text looks like [Wildcard] but is not: its type or its
-// name is an asterisk, perhaps quoted. An ACL with such a principal is for one principal,
-// not for everyone.
-func LooksLikeWildcard(text string) bool {
-	const quotesAndSpace = " \t\r\n\"'`" // shells and configuration files can leave these around an asterisk
-	star := func(s string) bool { return strings.Trim(s, quotesAndSpace) == "*" }
-	typ, name, _ := strings.Cut(text, ":")
-	return text != Wildcard && (star(typ) || star(name))
-}
-
 // Anonymous is the principal of an unauthenticated client.
 var Anonymous = Principal{Type: userType, Name: "ANONYMOUS"}
 

@@ -116,8 +116,7 @@ func newCommand(run func(*command, *cli.Output) error, cmd *cobra.Command, chang
 	}
 	flags.StringArrayVar(&a.operations, "operation", []string{"All"}, "the `operation`, such as Read; may be repeated")
 	cli.Complete(cmd, "operation", cli.OperationNames())
-	a.metadata = cli.OnceFlag(cmd, "metadata-version", "", "to add, refuse what a cluster of this metadata `version` refuses, such as networks before 4.4-IV1: a name, a release or a level; default the newest",
-		acl.MetadataVersionNames()...)
+	a.metadata = cli.OnceFlag(cmd, "metadata-version", "", "to add, refuse what a cluster of this metadata `version` refuses, such as networks before 4.4-IV1: a name, a release or a level; default the newest")
 	flags.BoolVar(&a.producer, "producer", false, "what a producer needs: Write, Describe and Create on the topics, Write and Describe on the transactional ids")
 	flags.BoolVar(&a.idempotent, "idempotent", false, "with --producer: also IdempotentWrite on the cluster")
 	flags.BoolVar(&a.consumer, "consumer", false, "what a consumer needs: Read and Describe on the topics, Read on the groups")
