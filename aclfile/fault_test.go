@@ -19,8 +19,8 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// set returns a set of n bindings with name in all of them.
-func set(name string, n int) []acl.Binding {
+// Set returns a set of n bindings with name in all of them.
+func Set(name string, n int) []acl.Binding {
 	list := make([]acl.Binding, n)
 	for i := range list {
 		list[i] = acl.Binding{
@@ -135,23 +135,23 @@ var oldStates = []struct {
 	loads bool
 }{
 	{"saved", func(t *testing.T, path string) {
-		require.NoError(t, Save(path, acl.FormatText, slices.Values(set("old", 3))))
+		require.NoError(t, Save(path, acl.FormatText, slices.Values(Set("old", 3))))
 	}, true},
 	{"written by hand", func(t *testing.T, path string) {
-		saveByHand(t, path, set("old", 3))
+		saveByHand(t, path, Set("old", 3))
 	}, true},
 	{"left by a save that was killed", func(t *testing.T, path string) {
-		saveByHand(t, path, set("old", 3))
+		saveByHand(t, path, Set("old", 3))
 		s := saver{filesystem: &faulty{failAt: 11, killed: true}}
-		require.Error(t, s.save(path, acl.FormatText, slices.Values(set("between", 4))), "the save was not killed")
+		require.Error(t, s.save(path, acl.FormatText, slices.Values(Set("between", 4))), "the save was not killed")
 		sum, _ := os.ReadFile(path + ".sum")
 		require.Equal(t, 2, strings.Count(string(sum), "\n"), "the checksum file is %q, want two checksums", sum)
 	}, true},
 	{"none", func(*testing.T, string) {}, false},
 	{"empty, which would load if it got a checksum", func(t *testing.T, path string) { saveByHand(t, path, nil) }, false},
 	{"damaged", func(t *testing.T, path string) {
-		require.NoError(t, Save(path, acl.FormatText, slices.Values(set("old", 3))))
-		saveByHand(t, path, set("damaged", 2))
+		require.NoError(t, Save(path, acl.FormatText, slices.Values(Set("old", 3))))
+		saveByHand(t, path, Set("damaged", 2))
 	}, false},
 }
 
@@ -195,7 +195,7 @@ func faultOnce(t *testing.T, state string, write func(*testing.T, string), loads
 	write(t, path)
 	f := &faulty{failAt: failAt, killed: killed}
 	s := saver{filesystem: f}
-	err := s.save(path, acl.FormatJSON, slices.Values(set("new", 5)))
+	err := s.save(path, acl.FormatJSON, slices.Values(Set("new", 5)))
 	if len(f.calls) <= failAt {
 		assert.NoError(t, err, "%s: Save without a fault: %v", state, err)
 		return true
@@ -215,19 +215,19 @@ func faultOnce(t *testing.T, state string, write func(*testing.T, string), loads
 	}
 	got, err := Load(path, ChecksumOptional)
 	switch {
-	case failure.Replaced && (err != nil || !slices.Equal(got, set("new", 5))):
+	case failure.Replaced && (err != nil || !slices.Equal(got, Set("new", 5))):
 		t.Errorf("%s: the error says that the file is replaced, but Load = %v, %v", at, got, err)
-	case !failure.Replaced && loads && (err != nil || !slices.Equal(got, set("old", 3))):
+	case !failure.Replaced && loads && (err != nil || !slices.Equal(got, Set("old", 3))):
 		t.Errorf("%s: Load = %v, %v, want the old set", at, got, err)
 	case !failure.Replaced && !loads && err == nil:
 		t.Errorf("%s: the invalid old file loads now: %v", at, got)
 	}
 	again := saver{filesystem: disk{}}
-	err = again.save(path, acl.FormatText, slices.Values(set("next", 1)))
+	err = again.save(path, acl.FormatText, slices.Values(Set("next", 1)))
 	assert.NoError(t, err, "%s: the next Save: %v", at, err)
 	got, err = Load(path, ChecksumRequired)
 	require.NoError(t, err, "%s: after the next Save, Load", at)
-	assert.Equal(t, set("next", 1), got, "%s: after the next Save, Load", at)
+	assert.Equal(t, Set("next", 1), got, "%s: after the next Save, Load", at)
 	files := folderOf(t, path)
 	assert.Equal(t, []string{"acls", "acls.sum"}, files, "%s: the folder then holds %q", at, files)
 	return false
@@ -251,7 +251,7 @@ func TestSaveSyncsBeforeItGoesOn(t *testing.T) {
 	oldStates[0].write(t, path)
 	f := &faulty{failAt: -1}
 	s := saver{filesystem: f}
-	require.NoError(t, s.save(path, acl.FormatText, slices.Values(set("new", 5))))
+	require.NoError(t, s.save(path, acl.FormatText, slices.Values(Set("new", 5))))
 	want := []string{
 		"create temp", "write temp", "chmod temp", "sync temp", "close temp",
 		"create temp-sum", "write temp-sum", "chmod temp-sum", "sync temp-sum", "close temp-sum", "rename acls.sum", "sync folder",
@@ -269,7 +269,7 @@ func TestLoadReadsAgain(t *testing.T) {
 		saved := 0
 		save := func() {
 			saved++
-			require.NoError(t, Save(path, acl.FormatText, slices.Values(set("a", saved))))
+			require.NoError(t, Save(path, acl.FormatText, slices.Values(Set("a", saved))))
 		}
 		save()
 		c, err := readContent(path, func(name string, maxBytes int64) ([]byte, error) {

@@ -42,7 +42,7 @@ const (
 // numbered returns the set with a number. Its size depends on the number, so that a
 // part of one set never equals another.
 func numbered(n int) []acl.Binding {
-	return set(strconv.Itoa(n), 1+n*37%211)
+	return aclfile.Set(strconv.Itoa(n), 1+n*37%211)
 }
 
 // TestKilledWriter is not a test but the program that TestKill kills. It saves one set

@@ -38,7 +38,7 @@ func readFile(t *testing.T, path string) string {
 // its checksum file.
 func TestLoadNoticesAllDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
-	save(t, path, set("a", 2))
+	save(t, path, aclfile.Set("a", 2))
 	text, sum := readFile(t, path), readFile(t, path+".sum")
 	damaged := 0
 	refuse := func(what string, at int) {
@@ -66,12 +66,12 @@ func TestLoadNoticesAllDamage(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, damaged, 2*len(text)+len(sum), "only %d damaged files", damaged)
 	writeFile(t, path+".sum", sum)
-	wantLoaded(t, path, set("a", 2))
+	wantLoaded(t, path, aclfile.Set("a", 2))
 }
 
 func TestLoadChecksumFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
-	save(t, path, set("a", 2))
+	save(t, path, aclfile.Set("a", 2))
 	right := strings.Fields(readFile(t, path+".sum"))[0]
 	wrong := strings.Repeat("0", 64)
 	for _, test := range []struct {
@@ -98,7 +98,7 @@ func TestLoadChecksumFiles(t *testing.T) {
 			writeFile(t, path+".sum", test.sum)
 			got, err := aclfile.Load(path, aclfile.ChecksumRequired)
 			var checksum *aclfile.ChecksumError
-			assert.False(t, test.ok && (err != nil || !slices.Equal(got, set("a", 2))), "with the checksum file %q: Load = %v, %v", test.sum, got, err)
+			assert.False(t, test.ok && (err != nil || !slices.Equal(got, aclfile.Set("a", 2))), "with the checksum file %q: Load = %v, %v", test.sum, got, err)
 			assert.False(t, !test.ok && !errors.As(err, &checksum), "with the checksum file %q: Load = %v, %v", test.sum, got, err)
 		})
 	}
@@ -110,11 +110,11 @@ func TestLoadChecksumFiles(t *testing.T) {
 // A file that was written by hand has no checksum.
 func TestLoadWithoutChecksum(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
-	save(t, path, set("a", 2))
+	save(t, path, aclfile.Set("a", 2))
 	require.NoError(t, os.Remove(path+".sum"))
 	got, err := aclfile.Load(path, aclfile.ChecksumOptional)
 	require.NoError(t, err, "Load")
-	assert.Equal(t, set("a", 2), got, "Load")
+	assert.Equal(t, aclfile.Set("a", 2), got, "Load")
 	wantMissing(t, path, aclfile.ChecksumRequired)
 	wantMissing(t, path, 99)
 	for _, text := range []string{"", "\n \n", "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=a, patternType=LITERAL)`:\n"} {
@@ -172,7 +172,7 @@ func TestLoadLimit(t *testing.T) {
 // Loading while another goroutine saves returns one complete set.
 func TestLoadWhileSaving(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
-	save(t, path, set("0", 20))
+	save(t, path, aclfile.Set("0", 20))
 	var saving sync.WaitGroup
 	stop := make(chan struct{})
 	saving.Go(func() {
@@ -181,7 +181,7 @@ func TestLoadWhileSaving(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				if err := aclfile.Save(path, acl.FormatJSON, slices.Values(set(string(rune('0'+i%10)), 20))); err != nil {
+				if err := aclfile.Save(path, acl.FormatJSON, slices.Values(aclfile.Set(string(rune('0'+i%10)), 20))); err != nil {
 					t.Error(err)
 					return
 				}
@@ -197,7 +197,7 @@ func TestLoadWhileSaving(t *testing.T) {
 		}
 		name := strings.TrimPrefix(got[0].Entry.Principal, "User:")
 		seen[name] = true
-		assert.Equal(t, set(name, 20), got, "Load")
+		assert.Equal(t, aclfile.Set(name, 20), got, "Load")
 	}
 	close(stop)
 	saving.Wait()
@@ -206,17 +206,17 @@ func TestLoadWhileSaving(t *testing.T) {
 
 func TestApply(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
-	save(t, path, append(set("a", 3), set("b", 2)...))
+	save(t, path, append(aclfile.Set("a", 3), aclfile.Set("b", 2)...))
 	store := snapshot.NewStore(snapshot.Config{})
 	apply := func(want uint64, bindings ...acl.Binding) {
 		t.Helper()
 		require.NoError(t, aclfile.Apply(store, path, aclfile.ChecksumRequired))
 		wantInForce(t, store, want, bindings)
 	}
-	apply(1, append(set("a", 3), set("b", 2)...)...)
-	apply(1, append(set("a", 3), set("b", 2)...)...) // no change
-	save(t, path, append(set("b", 3), set("b", 3)...))
-	apply(2, set("b", 3)...)
+	apply(1, append(aclfile.Set("a", 3), aclfile.Set("b", 2)...)...)
+	apply(1, append(aclfile.Set("a", 3), aclfile.Set("b", 2)...)...) // no change
+	save(t, path, append(aclfile.Set("b", 3), aclfile.Set("b", 3)...))
+	apply(2, aclfile.Set("b", 3)...)
 	save(t, path, nil)
 	apply(3)
 }
@@ -236,7 +236,7 @@ func wantInForce(t *testing.T, store *snapshot.Store, generation uint64, want []
 func TestApplyKeepsWhatIsInForce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
 	store := snapshot.NewStore(snapshot.Config{AllowIfNoACL: true})
-	save(t, path, set("a", 3))
+	save(t, path, aclfile.Set("a", 3))
 	require.NoError(t, aclfile.Apply(store, path, aclfile.ChecksumOptional))
 	whole := readFile(t, path)
 	for _, test := range []struct {
@@ -257,7 +257,7 @@ func TestApplyKeepsWhatIsInForce(t *testing.T) {
 		assert.Equal(t, uint64(1), kept.Generation, "%s: Apply", test.name)
 		assert.Equal(t, path, kept.Path, "%s: Apply", test.name)
 		assert.ErrorContains(t, err, "generation 1 stays in force", "%s: Apply", test.name)
-		wantInForce(t, store, 1, set("a", 3))
+		wantInForce(t, store, 1, aclfile.Set("a", 3))
 	}
 	assert.True(t, store.Load().Check(snapshot.Subject{Principal: principal.User("a"), Host: netip.MustParseAddr("1.2.3.4")}, ops.Read, resource.Topic, "topic-1").Allowed(), "the set in force no longer decides")
 }

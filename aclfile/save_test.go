@@ -20,18 +20,6 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
-// set returns a set of n bindings with name in all of them.
-func set(name string, n int) []acl.Binding {
-	list := make([]acl.Binding, n)
-	for i := range list {
-		list[i] = acl.Binding{
-			Pattern: resource.LiteralPattern(resource.Topic, fmt.Sprintf("topic-%d", i)),
-			Entry:   acl.Entry{Principal: "User:" + name, Host: acl.WildcardHost, Operation: ops.Read, Permission: acl.Allow},
-		}
-	}
-	return list
-}
-
 func save(t *testing.T, path string, bindings []acl.Binding) {
 	t.Helper()
 	require.NoError(t, aclfile.Save(path, acl.FormatText, slices.Values(bindings)))
@@ -63,7 +51,7 @@ func listing(t rapid.TB, folder string) map[string]string {
 func TestSaveAndLoadAnySet(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "acls")
-	save(t, path, set("old", 2))
+	save(t, path, aclfile.Set("old", 2))
 	refused, saved := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOfN(binding, 0, 5).Draw(t, "bindings")
@@ -155,12 +143,12 @@ var binding = rapid.Custom(func(t *rapid.T) acl.Binding {
 
 func TestSaveRefusesBeforeItTouchesAnything(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "acls")
-	bad := set("a\nb", 2)
+	bad := aclfile.Set("a\nb", 2)
 	err := aclfile.Save(path, acl.FormatText, slices.Values(bad))
 	if err == nil || strings.Count(err.Error(), "topic-") != 2 {
 		t.Errorf("Save = %v, want both bindings named", err)
 	}
-	if err := aclfile.Save(path, acl.FormatAuto, slices.Values(set("a", 1))); err == nil {
+	if err := aclfile.Save(path, acl.FormatAuto, slices.Values(aclfile.Set("a", 1))); err == nil {
 		t.Error("Save accepts FormatAuto")
 	}
 	if files := listing(t, filepath.Dir(path)); len(files) != 0 {
@@ -172,7 +160,7 @@ func TestSaveRefusesBeforeItTouchesAnything(t *testing.T) {
 // sha256sum.
 func TestSavedFilesArePlain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a\\b\n")
-	one := set("a", 1)
+	one := aclfile.Set("a", 1)
 	save(t, path, one)
 	const content = "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=topic-0, patternType=LITERAL)`:\n" +
 		"\t(principal=User:a, host=*, operation=READ, permissionType=ALLOW)\n\n"
@@ -191,14 +179,14 @@ func TestSavedFilesArePlain(t *testing.T) {
 func TestSaveKeepsTheModeAndTheLink(t *testing.T) {
 	folder, elsewhere := t.TempDir(), t.TempDir()
 	target, link := filepath.Join(elsewhere, "target"), filepath.Join(folder, "link")
-	save(t, target, set("old", 1))
+	save(t, target, aclfile.Set("old", 1))
 	wantMode(t, target, 0o600)
 	require.NoError(t, os.Chmod(target, 0o644))
 	require.NoError(t, os.Symlink(target, link))
-	save(t, link, set("new", 2))
+	save(t, link, aclfile.Set("new", 2))
 	for _, path := range []string{target, link} {
 		t.Run(path, func(t *testing.T) {
-			wantLoaded(t, path, set("new", 2))
+			wantLoaded(t, path, aclfile.Set("new", 2))
 		})
 	}
 	wantMode(t, target, 0o644)
@@ -231,7 +219,7 @@ func TestSaveRefusesWhatIsNoFile(t *testing.T) {
 		filepath.Join(folder, "dangling", ""): "symbolic link",
 	} {
 		t.Run(path, func(t *testing.T) {
-			err := aclfile.Save(path, acl.FormatText, slices.Values(set("a", 1)))
+			err := aclfile.Save(path, acl.FormatText, slices.Values(aclfile.Set("a", 1)))
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("Save to %s = %v, want %q", path, err, want)
 			}
@@ -251,7 +239,7 @@ func TestSaveRemovesLeftovers(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(folder, name), nil, 0o600))
 		})
 	}
-	save(t, filepath.Join(folder, "acls"), set("a", 1))
+	save(t, filepath.Join(folder, "acls"), aclfile.Set("a", 1))
 	files := listing(t, folder)
 	if len(files) != 4 || files["acls"] == "" || files["acls.sum"] == "" {
 		t.Errorf("the folder holds %q", files)

@@ -12,17 +12,11 @@ import (
 // names no ACL. Denials are only NoHost, NotReady or DefaultDeny, and allows only SuperUser or
 // MatchingAllow.
 func (w World) CheckAny(s Subject, op ops.Operation, t resource.Type) Answer {
-	if s.isNobody() || !isResourceType(t) || op < ops.All || op > ops.TwoPhaseCommit {
+	if !isResourceType(t) || op < ops.All || op > ops.TwoPhaseCommit {
 		return Answer{Rule: DefaultDeny}
 	}
-	if s.isNowhere() {
-		return Answer{Rule: NoHost}
-	}
-	if w.isSuper(s) {
-		return Answer{Rule: SuperUser}
-	}
-	if w.Loading {
-		return Answer{Rule: NotReady}
+	if a, ok := w.withoutACLs(s); ok {
+		return a
 	}
 	if w.Exact {
 		if allowed, ok := w.kafkaAny(s, op, t); ok {
