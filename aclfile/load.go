@@ -33,6 +33,24 @@ const readAttempts = 8
 //
 // The file is read into memory. Load is safe for concurrent use.
 func Load(path string, checksums Checksums) ([]acl.Binding, error) {
+	c, err := load(path, checksums)
+	if err != nil {
+		return nil, err
+	}
+	return c.bindings(path)
+}
+
+// LoadText returns the text of a file that [SaveText] has written, as [Load] does the
+// bindings of one. It is not parsed.
+func LoadText(path string, checksums Checksums) ([]byte, error) {
+	c, err := load(path, checksums)
+	if err != nil {
+		return nil, err
+	}
+	return c.text, nil
+}
+
+func load(path string, checksums Checksums) (*content, error) {
 	c, err := readContent(path, readFile)
 	if err != nil {
 		return nil, err
@@ -41,7 +59,7 @@ func Load(path string, checksums Checksums) ([]acl.Binding, error) {
 		return nil, &ChecksumError{Path: c.path, Missing: true, Found: "no file " + c.path + sumSuffix,
 			Expected: "one, as sha256sum writes it: create it if the content of the file is correct"}
 	}
-	return c.bindings(path)
+	return c, nil
 }
 
 // content is the content of a file, and whether its checksum was verified.

@@ -57,12 +57,25 @@ func Save(path string, format acl.Format, bindings iter.Seq[acl.Binding]) error 
 	return s.save(path, format, bindings)
 }
 
+// SaveText replaces the content of the file at path by a text that is not a set of ACLs, such
+// as one of roles, with the same guarantees as [Save]. isValid says whether a text that has no
+// checksum could be the content: one that could not be must not become valid. It is called for
+// what stands in the file.
+func SaveText(path string, text []byte, isValid func(text []byte) bool) error {
+	s := saver{filesystem: disk{}, isValid: func(c *content) bool { return isValid(c.text) }}
+	if err := s.write(path, text); err != nil {
+		return &SaveError{Path: path, Replaced: s.replaced, Err: err}
+	}
+	return nil
+}
+
 // saver is the state of one save.
 type saver struct {
 	filesystem
 	path     string // with symbolic links resolved
 	mode     fs.FileMode
 	replaced bool
+	isValid  func(*content) bool // of a content without a checksum; nil: it is a set of ACLs
 }
 
 func (s *saver) save(path string, format acl.Format, bindings iter.Seq[acl.Binding]) error {
@@ -77,8 +90,12 @@ func (s *saver) run(path string, format acl.Format, bindings iter.Seq[acl.Bindin
 	if err := acl.Write(&text, format, bindings); err != nil {
 		return err
 	}
-	if text.Len() > MaxFileBytes {
-		return fmt.Errorf("the set needs %d bytes of text, expected at most %d", text.Len(), MaxFileBytes)
+	return s.write(path, text.Bytes())
+}
+
+func (s *saver) write(path string, text []byte) error {
+	if len(text) > MaxFileBytes {
+		return fmt.Errorf("found %d bytes of text, expected at most %d", len(text), MaxFileBytes)
 	}
 	if err := s.resolve(path); err != nil {
 		return err
@@ -88,7 +105,7 @@ func (s *saver) run(path string, format acl.Format, bindings iter.Seq[acl.Bindin
 		return err
 	}
 	s.removeLeftovers()
-	return s.replace(text.Bytes(), digests)
+	return s.replace(text, digests)
 }
 
 // resolve finds the file that path leads to, which need not exist, and its mode.
@@ -125,10 +142,12 @@ func (s *saver) current() ([]digest, error) {
 	case err != nil:
 		return nil, err
 	}
-	if !c.verified {
-		if _, err := c.bindings(s.path); err != nil {
-			return nil, nil
-		}
+	isValid := s.isValid
+	if isValid == nil {
+		isValid = func(c *content) bool { _, err := c.bindings(s.path); return err == nil }
+	}
+	if !c.verified && !isValid(c) {
+		return nil, nil
 	}
 	return []digest{c.digest}, nil
 }

@@ -220,18 +220,7 @@ func ParseTable(r io.Reader) (*Table, error) {
 	}
 	roles := make([]Role, len(list))
 	for i, from := range list {
-		roles[i] = Role{Name: from.Name, Level: from.Policy.Level, Source: from.Source}
-		for _, g := range from.Policy.Grants {
-			to := allows(g.ResourceType, g.Operations...)
-			if g.Permission != nil {
-				to.Permission = *g.Permission
-			}
-			if g.Host != nil {
-				to.Host = *g.Host
-			}
-			to.Patterns = g.Patterns
-			roles[i].Grants = append(roles[i].Grants, to)
-		}
+		roles[i] = from.role()
 	}
 	return NewTable(roles...)
 }
@@ -242,23 +231,43 @@ func readable(err error) error {
 	return errors.New(quoted[1 : len(quoted)-1])
 }
 
+func (from jsonRole) role() Role {
+	r := Role{Name: from.Name, Level: from.Policy.Level, Source: from.Source}
+	for _, g := range from.Policy.Grants {
+		to := allows(g.ResourceType, g.Operations...)
+		if g.Permission != nil {
+			to.Permission = *g.Permission
+		}
+		if g.Host != nil {
+			to.Host = *g.Host
+		}
+		to.Patterns = g.Patterns
+		r.Grants = append(r.Grants, to)
+	}
+	return r
+}
+
+func (r Role) json() jsonRole {
+	to := jsonRole{Name: r.Name, Source: r.Source}
+	to.Policy.Level, to.Policy.Grants = r.Level, []jsonGrant{}
+	for _, g := range r.Grants {
+		grant := jsonGrant{ResourceType: g.ResourceType, Operations: append([]string{}, g.Operations...), Patterns: g.Patterns}
+		if g.Permission != acl.Allow {
+			grant.Permission = &g.Permission
+		}
+		if g.Host != acl.WildcardHost {
+			grant.Host = &g.Host
+		}
+		to.Policy.Grants = append(to.Policy.Grants, grant)
+	}
+	return to
+}
+
 // WriteTo writes the table as [ParseTable] reads it.
 func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	list := []jsonRole{}
 	for _, r := range t.Roles() {
-		to := jsonRole{Name: r.Name, Source: r.Source}
-		to.Policy.Level, to.Policy.Grants = r.Level, []jsonGrant{}
-		for _, g := range r.Grants {
-			grant := jsonGrant{ResourceType: g.ResourceType, Operations: append([]string{}, g.Operations...), Patterns: g.Patterns}
-			if g.Permission != acl.Allow {
-				grant.Permission = &g.Permission
-			}
-			if g.Host != acl.WildcardHost {
-				grant.Host = &g.Host
-			}
-			to.Policy.Grants = append(to.Policy.Grants, grant)
-		}
-		list = append(list, to)
+		list = append(list, r.json())
 	}
 	text, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/check"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/diff"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/iam"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/listing"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/plan"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/principal"
@@ -106,7 +107,7 @@ plan and apply are as in other tools that plan changes: 0 nothing to change or d
 		return fmt.Errorf("%s: see %s --help", lines.Escape(err.Error()), cmd.CommandPath())
 	})
 	root.AddCommand(check.New(), listing.New(), listing.NewConvert(), acledit.New(), check.NewExplain(), check.NewWhoCan(), check.NewWhatCan(),
-		report.NewLint(), diff.New(), plan.New(), plan.NewApply(), watch.New(), suggest.New(), report.New(), principal.New(), protocol.New(), proxy.New())
+		report.NewLint(), diff.New(), iam.New(), plan.New(), plan.NewApply(), watch.New(), suggest.New(), report.New(), principal.New(), protocol.New(), proxy.New())
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
 	help.Long, help.Run, help.RunE = "", nil, runHelp

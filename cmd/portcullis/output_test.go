@@ -240,26 +240,35 @@ func TestFlagsAreInert(t *testing.T) {
 	trace := file(t, "trace.jsonl", `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Topic","name":"a"}`+"\n")
 	// The flags that a command requires. Its result with only these does not matter.
 	needed := map[string]map[string]string{
-		"check":      {"acls": acls, "principal": "User:b", "operation": "Read", "group": "b"},
-		"list":       {"acls": acls},
-		"convert":    {"acls": acls, "to": "json"},
-		"acl":        {"file": acls, "list": "true"},
-		"acl add":    {"file": acls, "allow-principal": "User:b", "group": "b"},
-		"acl list":   {"file": acls},
-		"acl remove": {"file": acls, "allow-principal": "User:b", "group": "b"},
-		"explain":    {"acls": acls, "principal": "User:b", "operation": "Read", "group": "b"},
-		"who-can":    {"acls": acls, "operation": "Read", "group": "b"},
-		"what-can":   {"acls": acls, "principal": "User:b"},
-		"lint":       {"acls": acls},
-		"diff":       {"acls": acls, "new-acls": acls},
-		"plan":       {"acls": acls, "bootstrap-server": "127.0.0.1:1"},
-		"apply":      {"acls": acls, "bootstrap-server": "127.0.0.1:1"},
-		"watch":      {"bootstrap-server": "127.0.0.1:1"},
-		"suggest":    {"trace": trace},
-		"report":     {"acls": acls, "html": "-"},
-		"principal":  {"name": "b"},
-		"protocol":   {"for": "consumer"},
-		"proxy":      {"listen": "nonsense", "acls": acls, "upstream": "b:1"},
+		"check":                        {"acls": acls, "principal": "User:b", "operation": "Read", "group": "b"},
+		"list":                         {"acls": acls},
+		"convert":                      {"acls": acls, "to": "json"},
+		"acl":                          {"file": acls, "list": "true"},
+		"acl add":                      {"file": acls, "allow-principal": "User:b", "group": "b"},
+		"acl list":                     {"file": acls},
+		"acl remove":                   {"file": acls, "allow-principal": "User:b", "group": "b"},
+		"explain":                      {"acls": acls, "principal": "User:b", "operation": "Read", "group": "b"},
+		"who-can":                      {"acls": acls, "operation": "Read", "group": "b"},
+		"what-can":                     {"acls": acls, "principal": "User:b"},
+		"lint":                         {"acls": acls},
+		"diff":                         {"acls": acls, "new-acls": acls},
+		"iam rolebinding create":       {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster-id": "b"},
+		"iam rolebinding list":         {"principal": "User:b", "kafka-cluster-id": "b"},
+		"iam rolebinding delete":       {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster-id": "b"},
+		"iam rbac role-binding create": {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster": "b"},
+		"iam rbac role-binding list":   {"principal": "User:b", "kafka-cluster": "b"},
+		"iam rbac role-binding delete": {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster": "b"},
+		"iam rbac role list":           {},
+		"iam rbac role describe":       {},
+		"iam export":                   {"kafka-cluster": "b"},
+		"plan":                         {"acls": acls, "bootstrap-server": "127.0.0.1:1"},
+		"apply":                        {"acls": acls, "bootstrap-server": "127.0.0.1:1"},
+		"watch":                        {"bootstrap-server": "127.0.0.1:1"},
+		"suggest":                      {"trace": trace},
+		"report":                       {"acls": acls, "html": "-"},
+		"principal":                    {"name": "b"},
+		"protocol":                     {"for": "consumer"},
+		"proxy":                        {"listen": "nonsense", "acls": acls, "upstream": "b:1"},
 	}
 	const leastRuns = 3_000
 	runs, commands := 0, map[string]bool{}
@@ -272,7 +281,7 @@ func TestFlagsAreInert(t *testing.T) {
 		eachCommand(newRootCommand(), func(path string, cmd *cobra.Command) {
 			base, ok := needed[path]
 			if !ok {
-				assert.Contains(t, []string{"", "help", "completion"}, path, "the test does not know the command")
+				assert.Contains(t, []string{"", "help", "completion", "iam", "iam rolebinding", "iam rbac", "iam rbac role-binding", "iam rbac role"}, path, "the test does not know the command")
 				return
 			}
 			commands[path] = true

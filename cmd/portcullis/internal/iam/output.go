@@ -1,0 +1,107 @@
+package iam
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/role"
+)
+
+// row is a binding in the output. A binding to a whole cluster has the resource type Cluster,
+// and no name, as in Confluent's command line.
+type row struct {
+	Principal    string `json:"principal" yaml:"principal"`
+	Role         string `json:"role" yaml:"role"`
+	ResourceType string `json:"resource_type" yaml:"resource_type"`
+	Name         string `json:"name" yaml:"name"`
+	PatternType  string `json:"pattern_type" yaml:"pattern_type"`
+}
+
+func rowOf(b role.Binding) row {
+	r := row{Principal: b.Principal.String(), Role: b.Role, ResourceType: resource.Cluster.DisplayName()}
+	if b.Pattern != (role.Pattern{}) {
+		r.ResourceType, r.Name, r.PatternType = b.Pattern.ResourceType, b.Pattern.Name, b.Pattern.PatternType.String()
+	}
+	return r
+}
+
+func addFormat(cmd *cobra.Command) *cli.Once {
+	f := &cli.Once{Text: "human"}
+	cmd.Flags().VarP(f, "output", "o", "`format` of the output: human, json or yaml")
+	cli.Complete(cmd, "output", []string{"human", "json", "yaml"})
+	return f
+}
+
+// layout returns how to print a list.
+func (f *bindingFlags) layout() (func(*cli.Output, []row) error, error) {
+	return layoutOf(f.format.Text)
+}
+
+func layoutOf(name string) (func(*cli.Output, []row) error, error) {
+	switch name {
+	case "human":
+		return printTable, nil
+	case "json":
+		return func(out *cli.Output, rows []row) error { out.Encode(rows); return nil }, nil
+	case "yaml":
+		return printYAML, nil
+	}
+	return nil, cli.BadFlag("output", name, "human, json or yaml")
+}
+
+func (f *bindingFlags) print(out *cli.Output, bindings ...role.Binding) error {
+	rows := []row{}
+	for _, b := range bindings {
+		rows = append(rows, rowOf(b))
+	}
+	print, err := f.layout()
+	if err != nil {
+		return err
+	}
+	return print(out, rows)
+}
+
+func printTable(out *cli.Output, rows []row) error {
+	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
+	fmt.Fprintln(w, "Principal\t| Role\t| Resource Type\t| Name\t| Pattern Type")
+	for _, r := range rows {
+		cells := []string{r.Principal, r.Role, r.ResourceType, r.Name, r.PatternType}
+		for i := range cells {
+			if cells[i] != "" {
+				cells[i] = lines.PrintableIn(cells[i], "|")
+			}
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t| "))
+	}
+	return w.Flush()
+}
+
+func printYAML(out *cli.Output, rows []row) error {
+	text, err := yaml.Marshal(rows)
+	if err != nil {
+		return err
+	}
+	out.Write(text)
+	return nil
+}
+
+// scopeText returns a scope as a person reads it.
+func scopeText(s role.Scope) string {
+	if s.Name != "" {
+		return s.Name
+	}
+	var parts []string
+	for _, part := range []struct{ name, id string }{{"Kafka", s.Kafka}, {"Connect", s.Connect}, {"Schema Registry", s.SchemaRegistry}, {"ksqlDB", s.KSQL}, {"CMF", s.CMF}, {"Flink", s.FlinkEnvironment}} {
+		if part.id != "" {
+			parts = append(parts, part.name+" "+part.id)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
