@@ -120,3 +120,79 @@ func TestRolesFile(t *testing.T) {
 		assert.Equal(t, exitError, runIAM(path, "", "- rbac role describe Nobody").status)
 	})
 }
+
+// TestImportRoles takes bindings from where they are today, or refuses all of them.
+func TestImportRoles(t *testing.T) {
+	const lookup = `[{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{
+"User:alice":{"DeveloperRead":[{"resourceType":"Topic","name":"a","patternType":"LITERAL"},{"resourceType":"Group","name":"g-","patternType":"PREFIXED"}]},
+"Group:admins":{"SystemAdmin":[]}}},
+{"scope":{"clusters":{"kafka-cluster":"abc123","connect-cluster":"c"}},"rolebindings":{"User:alice":{"SystemAdmin":[]}}}]`
+	const cfk = `apiVersion: v1
+kind: Secret
+metadata: {name: s}
+---
+apiVersion: platform.confluent.io/v1beta1
+kind: ConfluentRolebinding
+metadata: {name: connect-statuses, namespace: confluent}
+spec:
+  principal: {type: user, name: ConnectAdmin}
+  role: ResourceOwner
+  resourcePatterns:
+  - {name: connect-statuses, resourceType: Topic}
+  - {name: connect-, resourceType: Topic, patternType: PREFIXED}
+  clustersScopeByIds: {kafkaClusterId: abc123}
+  kafkaRestClassRef: {name: default, namespace: confluent}
+---
+apiVersion: platform.confluent.io/v1beta1
+kind: ConfluentRolebinding
+metadata: {name: admins}
+spec:
+  principal: {type: group, name: admins}
+  role: SystemAdmin
+`
+	for _, test := range []struct {
+		name, line, text string
+		status           int
+		stdout, stderr   string
+		acls             int
+	}{
+		{"lookup", "- import --from lookup -", lookup, 0, "roles: 0, bindings: 4, of which new: 4, other resources: 0\n", "", 10},
+		{"one item of a lookup", "- import --from lookup -", `{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{"Group:admins":{"SystemAdmin":[]}}}`, 0, "roles: 0, bindings: 1, of which new: 1, other resources: 0\n", "", 6},
+		{"a list", "- import --from list --kafka-cluster abc123 -", `[{"principal":"User:a","role":"SystemAdmin","resource_type":"Cluster","name":"","pattern_type":""},{"principal":"User:a","role":"DeveloperWrite","resource_type":"Cluster","name":"kafka-cluster","pattern_type":"LITERAL"}]`, 0, "roles: 0, bindings: 2, of which new: 2, other resources: 0\n", "", 7},
+		{"a list without a scope", "- import --from list -", `[]`, 2, "", "portcullis: standard input: the list does not say where its bindings hold: expected --kafka-cluster, or --cluster-name\n", 0},
+		{"Kubernetes", "- import --from cfk --kafka-cluster abc123 -", cfk, 0, "roles: 0, bindings: 3, of which new: 3, other resources: 1\n", "", 22},
+		{"Kubernetes without a scope", "- import --from cfk -", cfk, 2, "", "portcullis: standard input: document 3 (line 21), admins: it has no scope, which means the Kafka cluster of its REST class: expected --kafka-cluster with its id\n", 0},
+		{"a field that could limit", "- import --from cfk --kafka-cluster abc123 -", strings.Replace(cfk, "  role: SystemAdmin", "  role: SystemAdmin\n  condition: never", 1), 2, "", "portcullis: standard input: document 3 (line 21), admins: spec: yaml: unmarshal errors: line 3: field condition not found in type iam.cfkBinding\n", 0},
+		{"a role that is not known", "- import --from lookup -", `[{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{"User:a":{"ClusterAdmin":[]}}}]`, 2, "", "portcullis: standard input: \"User:a\" has \"ClusterAdmin\": no role has this name: the table has DeveloperManage, DeveloperRead, DeveloperWrite, ResourceOwner, SecurityAdmin, SystemAdmin, UserAdmin\n", 0},
+		{"a principal without a type", "- import --from lookup -", `[{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{"a":{"SystemAdmin":[]}}}]`, 2, "", "portcullis: standard input: item 1, a, SystemAdmin: found the principal a, expected Type:name, such as User:alice\n", 0},
+		{"a resource without a name", "- import --from lookup -", `[{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{"User:a":{"SystemAdmin":[{}]}}}]`, 2, "", "portcullis: standard input: item 1, User:a, SystemAdmin: found a resource without a type and a name\n", 0},
+		{"no JSON", "- import --from lookup -", `x`, 2, "", "portcullis: standard input: at byte 0: invalid character 'x' looking for beginning of value\n", 0},
+		{"no roles", "- import --from roles -", `{}`, 2, "", "", 0},
+		{"another format", "- import --from hcl -", ``, 2, "", "portcullis: --from \"hcl\": expected lookup, roles, list or cfk\n", 0},
+		{"a dry run", "- import --dry-run --from lookup -", lookup, 0, "roles: 0, bindings: 4, of which new: 4, other resources: 0\n", "", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "roles.json")
+			got := runIAM(path, test.text, test.line)
+			assert.Equal(t, test.status, got.status, got.stderr)
+			assert.Equal(t, test.stdout, got.stdout)
+			if test.stderr != "" || test.status == 0 {
+				assert.Equal(t, test.stderr, got.stderr)
+			}
+			if test.acls == 0 {
+				assert.NoFileExists(t, path)
+				return
+			}
+			assert.Len(t, readACLs(t, runIAM(path, "", "- export --kafka-cluster abc123 -o json").stdout), test.acls)
+			again := runIAM(path, test.text, test.line)
+			assert.Contains(t, again.stdout, "of which new: 0")
+		})
+	}
+	t.Run("roles, then bindings of them", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "roles.json")
+		roles := `[{"name":"ClusterAdmin","accessPolicy":{"scopeType":"Cluster","allowedOperations":[{"resourceType":"Topic","operations":["Create"]}]}}]`
+		require.Equal(t, "roles: 1, bindings: 0, of which new: 0, other resources: 0\n", runIAM(path, roles, "- import --from roles -").stdout)
+		require.Equal(t, exitDone, runIAM(path, "", "- rolebinding create --principal User:a --role ClusterAdmin --kafka-cluster-id abc123").status)
+		assert.Len(t, readACLs(t, runIAM(path, "", "- export --kafka-cluster abc123 -o json").stdout), 1)
+	})
+}

@@ -260,6 +260,7 @@ func TestFlagsAreInert(t *testing.T) {
 		"iam rbac role-binding delete": {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster": "b"},
 		"iam rbac role list":           {},
 		"iam rbac role describe":       {},
+		"iam import":                   {"from": "lookup"},
 		"iam export":                   {"kafka-cluster": "b"},
 		"plan":                         {"acls": acls, "bootstrap-server": "127.0.0.1:1"},
 		"apply":                        {"acls": acls, "bootstrap-server": "127.0.0.1:1"},

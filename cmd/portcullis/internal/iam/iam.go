@@ -47,7 +47,7 @@ func New() *cobra.Command {
 	iam.AddCommand(bindings("rolebinding", oldSpelling))
 	rbac := group("rbac", "Roles and role bindings", "Roles and role bindings.\n\n"+long)
 	rbac.AddCommand(bindings("role-binding", newSpelling), roles())
-	iam.AddCommand(rbac, newExport())
+	iam.AddCommand(rbac, newImport(), newExport())
 	return iam
 }
 
