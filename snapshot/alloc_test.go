@@ -5,6 +5,7 @@ package snapshot_test
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -17,6 +18,23 @@ import (
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
+
+// TestCheckWithoutSessionDoesNotAllocate covers the subjects for which it does not.
+func TestCheckWithoutSessionDoesNotAllocate(t *testing.T) {
+	long := principal.User("CN=" + strings.Repeat("x", 240))
+	store := newStore(t, snapshot.Config{AllowIfNoACL: true, SuperUsers: []principal.Principal{principal.User("root")}},
+		acltest.Allow("User:alice", ops.Read, acltest.Topic("literal")), acltest.Deny(principal.Wildcard, ops.Write, acltest.Topics("p")), acltest.Allow(long.String(), ops.Read, acltest.Topic("literal")))
+	for _, who := range []principal.Principal{alice.Principal, principal.User("root"), principal.User("nobody"), long} {
+		t.Run(who.Name[:4], func(t *testing.T) {
+			subject := snapshot.Subject{Principal: who, Host: alice.Host}
+			for _, name := range []string{"literal", "prefixed", "none"} {
+				for _, op := range []ops.Operation{ops.Read, ops.Write} {
+					assert.Zero(t, testing.AllocsPerRun(100, func() { store.Check(subject, op, resource.Topic, name) }), "%v of %s", op, name)
+				}
+			}
+		})
+	}
+}
 
 // TestCheckDoesNotAllocate covers each way a check can end, in both semantics. The
 // race detector allocates by itself, so the test is not built with it.

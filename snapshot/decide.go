@@ -37,14 +37,20 @@ func (v *View) decide(op ops.Operation, t resource.Type, name string) Decision {
 		deny, allow = ask(v.documented, bit, t, name)
 	}
 	switch {
-	case deny.record != nil:
-		return Decision{deny.record, v.generation, MatchingDeny, askedFor(op, false)}
-	case allow.record != nil:
-		return Decision{allow.record, v.generation, MatchingAllow, askedFor(op, false)}
-	case v.defaultTo != DefaultDeny && !v.covers(t, name):
+	case deny.record != nil || allow.record != nil:
+		return found(v.generation, deny, allow, op)
+	case v.defaultTo != DefaultDeny && !isCovered(v.covered, t, name):
 		return Decision{generation: v.generation, reason: v.defaultTo}
 	}
 	return Decision{generation: v.generation}
+}
+
+// found returns the decision of an ACL: a deny wins over an allow.
+func found(generation uint64, deny, allow candidate, op ops.Operation) Decision {
+	if deny.record != nil {
+		return Decision{deny.record, generation, MatchingDeny, askedFor(op, false)}
+	}
+	return Decision{allow.record, generation, MatchingAllow, askedFor(op, false)}
 }
 
 // bitOf returns the set of one operation. It is empty if op is not one of Kafka's.
@@ -193,10 +199,10 @@ func compareUTF16(a, b string) int {
 	return cmp.Compare(x, y)
 }
 
-// covers reports whether any ACL, of any principal, is on a pattern that covers the resource.
-// It works only if Config.AllowIfNoACL is set.
-func (v *View) covers(t resource.Type, name string) bool {
-	_, any := v.covered.of(t).ask(phash.HashString(name), everything, name)
+// isCovered reports whether any ACL, of any principal, is on a pattern that covers the resource.
+// covered is empty unless Config.AllowIfNoACL is set.
+func isCovered(covered *scope, t resource.Type, name string) bool {
+	_, any := covered.of(t).ask(phash.HashString(name), everything, name)
 	return any.record != nil
 }
 
