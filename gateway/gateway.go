@@ -94,7 +94,9 @@ type Cluster interface {
 	// Topics returns the names of all topics, in any order, and a version number that
 	// changes with them. The names should be at most a few seconds old; the caller does
 	// not change them. ok is false if they are unknown. It is called when a group
-	// member subscribes to a pattern.
+	// member subscribes to a pattern, and again in the turn of the client if there are turns
+	// (see Client.Turn). Then it should answer from memory, with what it returned before or
+	// something newer: the client's other connections wait as well.
 	Topics() (names []string, version uint64, ok bool)
 	// StreamsTopology returns the current topics of a streams group: its source topics,
 	// and the internal topics, which the coordinator creates if they are missing. A

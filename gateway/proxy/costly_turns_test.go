@@ -43,6 +43,7 @@ func TestPatternsHaveTurns(t *testing.T) {
 		return w
 	}
 	waits, other, alice := login("bob"), login("bob"), login("alice")
+	assert.Zero(t, waits.ask(consumerHeartbeat("m0", ""), 1).(*kmsg.ConsumerGroupHeartbeatResponse).ErrorCode, "so that it is connected to the broker")
 	done := p.TakeTurnOfLists(principal.User("bob"))
 	answered := make(chan int16, 1)
 	go func() {
@@ -54,12 +55,13 @@ func TestPatternsHaveTurns(t *testing.T) {
 	select {
 	case <-answered:
 		require.Fail(t, "a pattern is resolved out of turn")
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(2100 * time.Millisecond): // and the list of topics is old
 	}
-	assert.EqualValues(t, 2, c.told.Load())
+	assert.EqualValues(t, 3, c.told.Load())
 	done()
 	assert.Zero(t, <-answered)
-	assert.EqualValues(t, 3, c.told.Load())
+	assert.EqualValues(t, 4, c.told.Load())
+	assert.EqualValues(t, 1, c.asked.Load(), "in its turn it asks for nothing: others wait")
 }
 
 // TestTopologiesHaveRoom: heartbeats of a few bytes make the proxy hold no more than there is
