@@ -196,7 +196,7 @@ func (p *Plan) resolveAgain(s *subscription, subscribes bool) (names []string, c
 			err = p.refuse(ops.CoordinatorLoadInProgress)
 		}
 		return nil, false, err
-	case len(all.names) > 0 && p.needsTurn():
+	case p.needsTurn(): // to parse a pattern takes time, also if no topic is matched
 		return nil, false, nil
 	}
 	p.resolves = len(all.names) > 0

@@ -254,7 +254,7 @@ type Client struct {
 	Events func(events int) int
 	// Turn, if not nil, is called by [Conn.Request] for a request of a few bytes that takes
 	// time or memory by what the cluster has: a heartbeat of a consumer group whose pattern
-	// is to be matched with all topics, or one of a streams group whose topology has more
+	// is to be read, and matched with all topics, or one of a streams group whose topology has more
 	// than 1,000 topics. It waits until it is the turn of the client, calls decide once, and
 	// returns true; or it returns false, and Request returns an error. With one turn at a
 	// time for a principal, a principal occupies one core at the most, over any number of

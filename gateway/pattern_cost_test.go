@@ -28,10 +28,10 @@ func fastest(f func()) time.Duration {
 	return slices.Min(all)
 }
 
-// TestAttackPatternsOfNobodyCost: a client that may read a group and may describe no topic sends
+// TestPatternsOfNobodyCost: a client that may read a group and may describe no topic sends
 // heartbeats with a pattern. Nothing is matched, but each pattern is parsed, out of turn and as
 // often as the client likes.
-func TestAttackPatternsOfNobodyCost(t *testing.T) {
+func TestPatternsOfNobodyCost(t *testing.T) {
 	turns := &turns{}
 	alice := client("alice")
 	alice.Turn = turns.turn
@@ -56,10 +56,10 @@ func TestAttackPatternsOfNobodyCost(t *testing.T) {
 	}
 }
 
-// TestAttackTransactionPatternsCost: a client that may describe one transactional id sends
+// TestPatternsOfTransactionsCost: a client that may describe one transactional id sends
 // ListTransactions with a pattern. It is parsed when the answer comes, which is out of turn in
 // the proxy if the answer is small.
-func TestAttackTransactionPatternsCost(t *testing.T) {
+func TestPatternsOfTransactionsCost(t *testing.T) {
 	turns := &turns{}
 	alice := client("alice")
 	alice.Turn = turns.turn
