@@ -177,9 +177,7 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 		return a, err
 	}
 	c.audit(plan)
-	if a.made.shrink(int64(len(a.frame))); a.frame == nil {
-		a.made.release()
-	}
+	a.made.shrink(int64(len(a.frame)))
 	return a, err
 }
 

@@ -10,10 +10,10 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
-// TestAttackBeyondIsNeverGivenBack: a user without any right sends one large Produce with acks=0,
-// which is refused without an answer. From then on the room of answers believes that somebody has
-// more than his share, and no large answer has room beside another one.
-func TestAttackBeyondIsNeverGivenBack(t *testing.T) {
+// TestBeyondIsGivenBack: a user without any right sends one large Produce with acks=0,
+// which is refused without an answer. Afterwards nobody has more than his share of the room of
+// answers, and a large answer has room beside another one.
+func TestBeyondIsGivenBack(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{
 		Store: store(t, "alice ALLOW DESCRIBE TOPIC *"), Limits: proxy.Limits{FrameBytes: 4 * mebibyte, FramesBytes: 8 * mebibyte},
 	})
@@ -39,10 +39,9 @@ func TestAttackBeyondIsNeverGivenBack(t *testing.T) {
 	assert.True(t, p.LargeAnswerBeside(), "a large answer has room beside a small one")
 }
 
-// TestAttackShrunkAnswersWakeNobody: an answer that turns out small gives its room back, but what
-// waits for room is not told. If the client does not read, another client waits for as long as it
-// does not, and is disconnected.
-func TestAttackShrunkAnswersWakeNobody(t *testing.T) {
+// TestShrunkAnswersWakeOthers: what an answer that turns out small gives back goes to those
+// that wait, also while its client does not read it.
+func TestShrunkAnswersWakeOthers(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: 4 * mebibyte, FramesBytes: 8 * mebibyte}})
 	assert.True(t, p.ShrinkWakes(3*time.Second), "an answer of 100 kB has room beside one of 100 kB")
 }
