@@ -194,8 +194,11 @@ func sessionTime(now time.Time, limit time.Duration, until time.Time) (time.Dura
 // expired reports whether a request with this header comes after the end of the
 // session. Requests for a new login are always accepted.
 func (f *loginFlow) expired(h gateway.Header) bool {
-	return !f.expires.IsZero() && h.Key != ops.SASLHandshakeKey && h.Key != ops.SASLAuthenticateKey && time.Now().After(f.expires)
+	return h.Key != ops.SASLHandshakeKey && h.Key != ops.SASLAuthenticateKey && f.ended()
 }
+
+// ended reports whether the session has ended.
+func (f *loginFlow) ended() bool { return !f.expires.IsZero() && time.Now().After(f.expires) }
 
 // unsecured identifies the client of a listener without SASL.
 func (a *access) unsecured(state *tls.ConnectionState) (identity, error) {

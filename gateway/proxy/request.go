@@ -41,7 +41,7 @@ func (c *conn) take(ctx context.Context, frame []byte) (answer, error) {
 	case refused:
 		return answer{}, fmt.Errorf("%v is not served: %s", h.Key, reason)
 	case c.login.expired(h):
-		return answer{}, errors.New("the session has ended and the client did not log in again")
+		return answer{}, errExpired
 	case h.Key == ops.APIVersionsKey:
 		return c.takeAPIVersions(h, frame)
 	case h.Key == ops.SASLHandshakeKey || h.Key == ops.SASLAuthenticateKey:
@@ -181,9 +181,16 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	return a, err
 }
 
+// errExpired ends a connection.
+var errExpired = errors.New("the session has ended and the client did not log in again")
+
 // plan decides a request: by the ACLs, or as if there were none while all requests are to be
-// refused.
+// refused. It returns an error if the session of the client has ended, which it may while the
+// request waits.
 func (c *conn) plan(frame []byte) (*gateway.Plan, error) {
+	if c.login.ended() {
+		return nil, errExpired
+	}
 	if c.refused != nil && c.listener.proxy.refuse() {
 		return c.refused.Request(frame)
 	}
@@ -311,5 +318,8 @@ func (c *conn) connect(ctx context.Context) error {
 		_ = upstream.SetReadDeadline(c.until)
 	}
 	c.upstream = upstream
+	// A broker that has answered nothing may accept the connection much later, when there are
+	// fewer (max.connections, max.connection.creation.rate).
+	c.silence.unknown = !upstream.heard
 	return nil
 }

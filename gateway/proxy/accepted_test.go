@@ -16,12 +16,11 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
-// TestAttackBeforeTheBrokerAccepts: the broker's machine has a connection, and the broker accepts it
+// TestBeforeTheBrokerAccepts: the broker's machine has a connection, and the broker accepts it
 // later: its limit of connections, or of new ones in a second, is reached (max.connections,
-// max.connection.creation.rate), and its acceptor waits. Without TLS and SASL the proxy takes it
-// for connected, decides the first request and sends it. The broker carries it out when it has
-// accepted the connection, although the right is gone since.
-func TestAttackBeforeTheBrokerAccepts(t *testing.T) {
+// max.connection.creation.rate), and its acceptor waits. The proxy decides the first request when
+// the broker has accepted the connection, also without TLS and SASL.
+func TestBeforeTheBrokerAccepts(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1))
 	s := store(t, "alice ALLOW ALL TOPIC open")
 	p := start(t, cluster, proxy.Config{Store: s})

@@ -12,10 +12,10 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
-// TestAttackRequestsAfterTheSession: a request waits because the broker throttles, for longer than
-// the session of its client lasts, and is sent on after its end. A broker reads it when it has
-// throttled enough, and closes the connection then.
-func TestAttackRequestsAfterTheSession(t *testing.T) {
+// TestRequestsAfterTheSession: a request waits because the broker throttles, for longer than
+// the session of its client lasts. It is not sent on: a broker reads it when it has throttled
+// enough, and closes the connection then.
+func TestRequestsAfterTheSession(t *testing.T) {
 	const session, throttle = 1500 * time.Millisecond, 3 * time.Second
 	cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1))
 	l := plainListener()
