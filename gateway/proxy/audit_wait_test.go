@@ -26,10 +26,10 @@ func (a *slowAudit) Handle(*audit.Event) error {
 	return nil
 }
 
-// TestAttackRequestsWaitForTheAuditLog: a request that is decided waits until its event is in the
-// audit log (--audit-failure block while nothing can be written, or while the queue is full). It is
-// sent on afterwards, although the right is gone since.
-func TestAttackRequestsWaitForTheAuditLog(t *testing.T) {
+// TestRequestsWaitForTheAuditLog: a request that is decided waits until its event is in the audit
+// log (--audit-failure block while nothing can be written, or while the queue is full). It is
+// decided again afterwards, and not sent on if the right is gone since.
+func TestRequestsWaitForTheAuditLog(t *testing.T) {
 	for _, allows := range []bool{true, false} {
 		name := "an allow is an event"
 		if !allows {
