@@ -21,10 +21,9 @@ type whileRecording func()
 
 func (f whileRecording) Handle(*audit.Event) error { f(); return nil }
 
-// TestAttackACLsAreCreatedAfterTheAuditLog: the right to alter the cluster is taken away while the
-// event of a CreateAcls waits to be written. The ACL is created all the same, and may give the right
-// back. The answer to DescribeAcls, and to a Fetch, is shown in the same way.
-func TestAttackACLsAreCreatedAfterTheAuditLog(t *testing.T) {
+// TestNoACLIsCreatedAfterTheAuditLog: the right to alter the cluster is taken away while the event
+// of a CreateAcls waits to be written. The ACL, which might give the right back, is not created.
+func TestNoACLIsCreatedAfterTheAuditLog(t *testing.T) {
 	store := allowing(t, "Alter Cluster:kafka-cluster")
 	revoke := func() {
 		require.NoError(t, store.Update(func(tx *snapshot.Tx) error { tx.Remove(allow(t, "Alter Cluster:kafka-cluster")); return nil }))
@@ -47,10 +46,10 @@ func TestAttackACLsAreCreatedAfterTheAuditLog(t *testing.T) {
 	assert.False(t, may)
 }
 
-// TestAttackACLsAreCreatedAfterAnUpdate: while an update that takes the right away is under way, a
-// CreateAcls is decided by the ACLs before it, waits for the lock of the store, and is carried out
-// when the update has returned.
-func TestAttackACLsAreCreatedAfterAnUpdate(t *testing.T) {
+// TestNoACLIsCreatedAfterAnUpdate: while an update that takes the right away is under way, a
+// CreateAcls is decided by the ACLs before it, and waits for the lock of the store. When the update
+// has returned it is decided again.
+func TestNoACLIsCreatedAfterAnUpdate(t *testing.T) {
 	store := allowing(t, "Alter Cluster:kafka-cluster")
 	g := newGateway(t, gateway.Config{Store: store, ACLs: gateway.ServeACLs, Cluster: cluster{}})
 	m := kmsg.NewPtrCreateACLsRequest()
