@@ -13,10 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAttackMetricsKeepOthersOut: a stranger keeps all connections to the port of the metrics, with
-// a request every few seconds on each. The probes of Kubernetes, which have a second, find the proxy
-// dead and restart it.
-func TestAttackMetricsKeepOthersOut(t *testing.T) {
+// TestMetricsKeepNobodyOut: a stranger asks over many connections to the port of the metrics, every
+// few seconds on each. The probes of Kubernetes, which have a second, are answered.
+func TestMetricsKeepNobodyOut(t *testing.T) {
 	ln, err := listenForMetrics("127.0.0.1:0")
 	require.NoError(t, err)
 	server := metricsServer(prometheus.NewRegistry(), &health{}, newLogger(io.Discard, true, false))
@@ -52,8 +51,7 @@ func TestAttackMetricsKeepOthersOut(t *testing.T) {
 		} else {
 			_ = r.Body.Close()
 		}
-		time.Sleep(4 * time.Second) // periodSeconds, shortened
+		time.Sleep(500 * time.Millisecond) // periodSeconds, shortened
 	}
-	t.Logf("%d of 3 probes failed, %v after the stranger came", failed, 15*time.Second)
-	assert.Less(t, failed, 3, "the proxy is restarted")
+	assert.Zero(t, failed, "the proxy is restarted")
 }
