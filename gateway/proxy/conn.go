@@ -122,7 +122,7 @@ func (c *conn) logIn(ctx context.Context) error {
 		if sent == maxLoginRequests {
 			return fmt.Errorf("not logged in within %d requests", maxLoginRequests)
 		}
-		r, err := c.next(maxLoginFrameBytes, func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
+		r, err := c.next(c.listener.access.Load().sasl.maxReceive(), func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
 		if err != nil {
 			return err
 		}
