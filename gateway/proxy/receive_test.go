@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
@@ -38,7 +39,8 @@ func TestMaxReceive(t *testing.T) {
 			m := token(tt.size)
 			w.send(m, 1)
 			if tt.closed {
-				w.closed("a request beyond the limit")
+				_, err := gateway.ReadFrame(w, mebibyte)
+				require.Error(t, err, "there is no answer")
 				assert.NotEmpty(t, p.log.waitFor(t, 1, "a frame of 1001 bytes"))
 				return
 			}
