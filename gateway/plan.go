@@ -52,6 +52,7 @@ type Plan struct {
 	versions []int16       // of the frames of Forward, if they are not as they came
 	waits    bool          // for the turn of the client; it is not decided, and is dropped
 	resolves bool          // a pattern, which counts with Forward or Response
+	matches  bool          // the answer, with a pattern: see MatchesPattern
 	resolved int           // bytes of the list of topics that the pattern was replaced by
 	toAnswer int64         // bytes that later takes for names from the cluster
 	local    kmsg.Response // the answer, if the cluster is not asked
@@ -197,7 +198,7 @@ func (p *Plan) follow(out *ops.Outcome, frame []byte) error {
 	case p.query.unservable != ops.None:
 		return p.refuse(p.query.unservable)
 	case serve != nil:
-		p.later = func() (kmsg.Response, error) { return serve(p.gateway, p.query.message), nil }
+		p.later = func() (kmsg.Response, error) { return serve(p) }
 		return nil
 	}
 	return p.forward(out, frame)
@@ -348,6 +349,21 @@ func (p *Plan) AddedMemory() int64 {
 // Frames returns how many frames Forward returns. It has no effect.
 func (p *Plan) Frames() int { return len(p.frames) }
 
+// Record passes the decisions of a request that is to be forwarded to the auditor, as Forward does,
+// and reports whether they are still current. The auditor may take long: if the ACLs have changed
+// meanwhile, drop the plan and decide the request again. The auditor then receives those decisions
+// as well.
+func (p *Plan) Record() (current bool) {
+	if len(p.frames) == 0 {
+		return true
+	}
+	if err := p.report(); err != nil {
+		p.unrecorded(err)
+		return true
+	}
+	return p.conn == nil || p.conn.session.View().Generation() == p.asker.view.Generation()
+}
+
 // Forward returns the frames to send to the cluster, in order and on one connection. Each is
 // answered by one frame, unless Silent is set. There are none if the request does not reach
 // the cluster, and more than one only for a Metadata request that names both topics that the
@@ -378,6 +394,11 @@ func (p *Plan) NeedsRequest() bool { return p.query != nil }
 func (p *Plan) ListsAll() bool {
 	return p.query != nil && (p.query.AllTopics || apiOf(p.query.Key).listsAll)
 }
+
+// MatchesPattern reports whether Response matches names in the response of the cluster with a
+// pattern of the client. That may take some milliseconds however small the response is: let a
+// client have few of these, too, decided at a time.
+func (p *Plan) MatchesPattern() bool { return p.matches }
 
 // Response returns the answer for the client, or nil if there is none. replies are the
 // responses of the cluster, one for each frame of Forward, in order; the answer may
@@ -461,15 +482,28 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	return p.gateway.layouts.encode(p.Header, resp), nil
 }
 
-// answerLater makes the answer that has an effect, or takes much memory, by the current ACLs.
+// answerLater makes the answer that has an effect, or takes much memory, by the current ACLs. It
+// decides again if they change before that: while the auditor is told, or while the store waits for
+// another change.
 func (p *Plan) answerLater() (err error) {
-	if p.local, err = p.decideAgain(); err == nil && p.local == nil {
-		if err = p.report(); err == nil {
-			p.local, err = p.later()
+	defer func() { p.Checks = p.asker.checks }()
+	for range maxDecisions {
+		if p.local, err = p.decideAgain(); err != nil || p.local != nil {
+			return err
 		}
+		if err = p.report(); err != nil {
+			return err
+		}
+		if p.Outdated() {
+			continue
+		}
+		p.local, err = p.later()
+		if conflict(err) == nil {
+			return err
+		}
+		p.local = nil
 	}
-	p.Checks = p.asker.checks
-	return err
+	return errRestless
 }
 
 // refusal returns the frame of an answer that refuses the request as a whole, or nil.

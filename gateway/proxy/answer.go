@@ -191,7 +191,8 @@ func (c *conn) respond(plan *gateway.Plan, came arrival) error {
 	var frame []byte
 	var rooms []*claim
 	var err error
-	if came.whole {
+	inPlace := came.whole && !plan.MatchesPattern() // which has to wait for its turn
+	if inPlace {
 		var room *claim
 		frame, room, err = c.made(plan, came.begins[4:])
 		rooms = append(rooms, room)
@@ -204,7 +205,7 @@ func (c *conn) respond(plan *gateway.Plan, came arrival) error {
 	if err == nil {
 		err = c.send(frame)
 	}
-	if err == nil && came.whole {
+	if err == nil && inPlace {
 		_, err = c.upstream.reader.Discard(len(came.begins))
 	}
 	return err
@@ -274,7 +275,11 @@ func (c *conn) claimAnswer(kind frameKind, more int64) (*claim, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
-	return c.claimMemory(kind, int64(binary.BigEndian.Uint32(prefix))+more)
+	size := int64(binary.BigEndian.Uint32(prefix))
+	if room := c.listener.proxy.frames.rooms[kind].size; size > room {
+		return nil, fmt.Errorf("upstream: a response of %d bytes, which has to be read whole: expected at most %d, see Limits.FramesBytes", size, room)
+	}
+	return c.claimMemory(kind, size+more)
 }
 
 // claimMemory waits for room of a kind. What is as small as the buffers of a connection needs

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -29,7 +30,8 @@ import (
 // for all topics are the same bytes, so that they take no memory of this process.
 type largeCluster struct {
 	net.Listener
-	all      []byte       // what follows the header of the answer
+	all      []byte // what follows the header of the answer
+	topics   map[string]kmsg.MetadataResponseTopic
 	topology []byte       // of what it says of a streams group
 	asked    atomic.Int32 // for all topics
 	told     atomic.Int32 // heartbeats of consumer groups
@@ -40,7 +42,7 @@ func newLargeCluster(t *testing.T, topics, partitions int) *largeCluster {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { ln.Close() })
-	c := &largeCluster{Listener: ln}
+	c := &largeCluster{Listener: ln, topics: map[string]kmsg.MetadataResponseTopic{}}
 	r := c.metadata()
 	for i := range topics {
 		topic := kmsg.NewMetadataResponseTopic()
@@ -51,6 +53,7 @@ func newLargeCluster(t *testing.T, topics, partitions int) *largeCluster {
 			topic.Partitions = append(topic.Partitions, p)
 		}
 		r.Topics = append(r.Topics, topic)
+		c.topics[*topic.Topic] = topic
 	}
 	c.all = r.AppendTo([]byte{0})
 	go func() {
@@ -107,9 +110,21 @@ func (c *largeCluster) serve(client net.Conn) {
 func (c *largeCluster) answer(request kmsg.Request) []byte {
 	m, ok := request.(*kmsg.MetadataRequest)
 	switch {
-	case ok && (m.Topics == nil || len(m.Topics) > 0 && !m.AllowAutoTopicCreation):
+	case ok && (m.Topics == nil || !m.AllowAutoTopicCreation && len(m.Topics) >= len(c.topics) || len(m.Topics) > 0 && m.Topics[0].Topic == nil):
 		c.asked.Add(1)
 		return c.all
+	case ok && len(m.Topics) > 0 && !m.AllowAutoTopicCreation:
+		c.asked.Add(1)
+		r := c.metadata()
+		for _, asked := range m.Topics {
+			topic, found := c.topics[*asked.Topic]
+			if !found {
+				topic = kmsg.NewMetadataResponseTopic()
+				topic.Topic, topic.ErrorCode = asked.Topic, kerr.UnknownTopicOrPartition.Code
+			}
+			r.Topics = append(r.Topics, topic)
+		}
+		return r.AppendTo([]byte{0})
 	case ok:
 		return c.metadata().AppendTo([]byte{0})
 	}
@@ -117,11 +132,13 @@ func (c *largeCluster) answer(request kmsg.Request) []byte {
 	case *kmsg.ConsumerGroupHeartbeatRequest:
 		c.told.Add(1)
 		return request.ResponseKind().AppendTo([]byte{0})
+	case *kmsg.ListTransactionsRequest:
+		return request.ResponseKind().AppendTo([]byte{0})
 	case *kmsg.StreamsGroupDescribeRequest:
 		return c.topology
 	}
 	r := request.ResponseKind().(*kmsg.ApiVersionsResponse)
-	for _, k := range []struct{ key, max int16 }{{3, 12}, {18, 3}, {68, 1}, {88, 0}, {89, 0}} {
+	for _, k := range []struct{ key, max int16 }{{3, 12}, {18, 3}, {66, 2}, {68, 1}, {88, 0}, {89, 0}} {
 		key := kmsg.NewApiVersionsResponseApiKey()
 		key.ApiKey, key.MaxVersion = k.key, k.max
 		if k.key == 3 {

@@ -142,8 +142,8 @@ func (f *loginFlow) token(ctx context.Context, message []byte) ([]byte, error) {
 		return nil, &errLogin{cause: errors.New("the login takes too many messages")}
 	}
 	// Before the first login no frame is larger; later ones have the limit of all requests.
-	if len(message) > maxLoginFrameBytes {
-		return nil, &errLogin{cause: fmt.Errorf("a message of %d bytes: expected at most %d", len(message), maxLoginFrameBytes)}
+	if most := f.access.sasl.maxReceive(); len(message) > most {
+		return nil, &errLogin{cause: fmt.Errorf("a message of %d bytes: expected at most %d", len(message), most)}
 	}
 	answer, done, err := f.login.step(ctx, message)
 	var refused *refusedToken
@@ -194,8 +194,11 @@ func sessionTime(now time.Time, limit time.Duration, until time.Time) (time.Dura
 // expired reports whether a request with this header comes after the end of the
 // session. Requests for a new login are always accepted.
 func (f *loginFlow) expired(h gateway.Header) bool {
-	return !f.expires.IsZero() && h.Key != ops.SASLHandshakeKey && h.Key != ops.SASLAuthenticateKey && time.Now().After(f.expires)
+	return h.Key != ops.SASLHandshakeKey && h.Key != ops.SASLAuthenticateKey && f.ended()
 }
+
+// ended reports whether the session has ended.
+func (f *loginFlow) ended() bool { return !f.expires.IsZero() && time.Now().After(f.expires) }
 
 // unsecured identifies the client of a listener without SASL.
 func (a *access) unsecured(state *tls.ConnectionState) (identity, error) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +35,17 @@ const (
 // as all ACLs (about ten million) or all topics. It is the most that franz-go allows.
 const maxUpstreamAnswer = 1 << 30
 
+// maxClientAnswer is the size of the largest answer to a question that a client makes the proxy
+// ask, about some topics or streams groups: of 200,000 partitions. Nothing else counts it, and a
+// lane asks eight to one broker at a time. Questions about topics name so few that their answers
+// are much smaller; if one is not, it is asked again in halves.
+const maxClientAnswer = 8 << 20
+
+// tooLarge reports whether an answer was not read because of its size.
+func tooLarge(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "BrokerMaxReadBytes") // franz-go has no error for it
+}
+
 // broker is a broker of the upstream.
 type broker struct {
 	address string
@@ -46,6 +58,7 @@ type broker struct {
 // connection to it. It is safe for concurrent use.
 type cluster struct {
 	client *kgo.Client
+	asks   *kgo.Client     // for the questions of clients, with smaller answers
 	ctx    context.Context // until close
 	cancel context.CancelFunc
 	topics topics
@@ -62,7 +75,7 @@ type cluster struct {
 // newClient returns a client of the upstream, which is not connected yet and connects by dial.
 func (u *upstream) newClient(dial func(ctx context.Context, network, address string) (net.Conn, error), options ...kgo.Opt) (*kgo.Client, error) {
 	now := u.now.Load()
-	options = append(options,
+	options = append([]kgo.Opt{
 		kgo.SeedBrokers(now.Brokers...),
 		kgo.Dialer(dial),
 		kgo.ClientID("portcullis"),
@@ -71,9 +84,9 @@ func (u *upstream) newClient(dial func(ctx context.Context, network, address str
 		kgo.RequestRetries(2),
 		// A broker that goes away during the first request of a connection is one of several.
 		kgo.AlwaysRetryEOF(),
-		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.BrokerMaxReadBytes(maxUpstreamAnswer),
-	)
+	}, options...)
 	if now.SASL != nil {
 		options = append(options, kgo.SASL(u))
 	}
@@ -86,7 +99,12 @@ func newCluster(u *upstream) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{client: client, brokers: map[int32]broker{}, down: map[int32]bool{}, missing: func(int32, string) {}}
+	asks, err := u.newClient(u.connect, kgo.BrokerMaxReadBytes(maxClientAnswer), kgo.FetchMaxBytes(maxClientAnswer)) // which may not be more
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	c := &cluster{client: client, asks: asks, brokers: map[int32]broker{}, down: map[int32]bool{}, missing: func(int32, string) {}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
@@ -95,6 +113,7 @@ func newCluster(u *upstream) (*cluster, error) {
 func (c *cluster) close() {
 	c.cancel()
 	c.client.Close()
+	c.asks.Close()
 }
 
 // refresh asks which brokers there are, and what each of them serves.

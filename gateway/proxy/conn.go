@@ -122,7 +122,7 @@ func (c *conn) logIn(ctx context.Context) error {
 		if sent == maxLoginRequests {
 			return fmt.Errorf("not logged in within %d requests", maxLoginRequests)
 		}
-		r, err := c.next(maxLoginFrameBytes, func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
+		r, err := c.next(c.listener.access.Load().sasl.maxReceive(), func() time.Time { return began.Add(c.listener.proxy.limits.Login) })
 		if err != nil {
 			return err
 		}
@@ -230,7 +230,11 @@ func (c *conn) become(who identity) error {
 // takeTurn calls decide in the tenant's turn to decide about a list, for [gateway.Client].
 func (c *conn) takeTurn(decide func()) bool {
 	c.knows.sendAnswers()
-	return c.decideList(decide) == nil
+	return c.decideList(func() {
+		c.knows.inTurn = true
+		defer func() { c.knows.inTurn = false }()
+		decide()
+	}) == nil
 }
 
 // decideList calls decide in the tenant's turn to decide about a list. It waits for as long as a

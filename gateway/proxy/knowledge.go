@@ -18,7 +18,8 @@ type knowledge struct {
 	ctx     context.Context // until nobody waits for an answer
 	flush   func() error    // sends the answers that are made, before a question that takes time
 
-	until time.Time // end of the wait for topics of the current request; zero before the first one
+	until  time.Time // end of the wait for topics of the current request; zero before the first one
+	inTurn bool      // other connections of the tenant wait until a request of this one is decided
 }
 
 // begin says that the following questions belong to another request or its answer.
@@ -71,8 +72,12 @@ func (k *knowledge) MissingTopics(names []string) (missing []string, certain boo
 }
 
 // Topics returns the names of all topics, for [gateway.Cluster]. They are at most
-// topicsInterval old if the upstream answers within findTopicsTimeout.
+// topicsInterval old if the upstream answers within findTopicsTimeout. In the turn of the tenant
+// they are the latest that are known: the request has asked before it waited.
 func (k *knowledge) Topics() (names []string, version uint64, ok bool) {
+	if k.inTurn {
+		return k.cluster.topics.list.latest()
+	}
 	ctx, cancel := context.WithTimeout(k.ctx, findTopicsTimeout)
 	defer cancel()
 	k.sendAnswers()

@@ -41,7 +41,7 @@ func (c *conn) take(ctx context.Context, frame []byte) (answer, error) {
 	case refused:
 		return answer{}, fmt.Errorf("%v is not served: %s", h.Key, reason)
 	case c.login.expired(h):
-		return answer{}, errors.New("the session has ended and the client did not log in again")
+		return answer{}, errExpired
 	case h.Key == ops.APIVersionsKey:
 		return c.takeAPIVersions(h, frame)
 	case h.Key == ops.SASLHandshakeKey || h.Key == ops.SASLAuthenticateKey:
@@ -177,26 +177,32 @@ func (c *conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 		return a, err
 	}
 	c.audit(plan)
-	if a.made.shrink(int64(len(a.frame))); a.frame == nil {
-		a.made.release()
-	}
+	a.made.shrink(int64(len(a.frame)))
 	return a, err
 }
 
+// errExpired ends a connection.
+var errExpired = errors.New("the session has ended and the client did not log in again")
+
 // plan decides a request: by the ACLs, or as if there were none while all requests are to be
-// refused.
+// refused. It returns an error if the session of the client has ended, which it may while the
+// request waits.
 func (c *conn) plan(frame []byte) (*gateway.Plan, error) {
+	if c.login.ended() {
+		return nil, errExpired
+	}
 	if c.refused != nil && c.listener.proxy.refuse() {
 		return c.refused.Request(frame)
 	}
 	return c.decide.Request(frame)
 }
 
-// prepare waits for all that a plan needs: the broker, if something is sent to it, and room.
+// prepare waits for all that a plan needs: the broker, if something is sent to it, room, and the
+// audit log.
 // After each wait the request is decided again, since the ACLs may have changed; then it may
 // need what it did not need before.
 func (c *conn) prepare(ctx context.Context, plan *gateway.Plan, frame []byte) (_ *gateway.Plan, room *claim, err error) {
-	for {
+	for range maxPrepared {
 		if plan.Frames() > 0 && !c.isReady() {
 			plan = nil // so that it takes no memory while it waits
 			failure := c.getReady(ctx)
@@ -211,12 +217,25 @@ func (c *conn) prepare(ctx context.Context, plan *gateway.Plan, frame []byte) (_
 		if plan, room, err = c.claimPlan(plan, frame); err != nil {
 			return nil, nil, err
 		}
-		if plan.Frames() == 0 || c.isReady() {
+		ready := plan.Frames() == 0 || c.isReady()
+		if ready && plan.Record() {
 			return plan, room, nil
 		}
-		room.release()
+		if room.release(); !ready {
+			continue
+		}
+		if plan, err = c.plan(frame); err != nil {
+			return nil, nil, err
+		}
 	}
+	return nil, nil, errRestless
 }
+
+// maxPrepared limits how often a request is decided again before it is sent on. It is, each time
+// that the ACLs have changed while it waited.
+const maxPrepared = 100
+
+var errRestless = errors.New("the ACLs change faster than a request can be sent on")
 
 // claimPlan waits for the room of what a plan takes in addition to its request. While it
 // waits it does not keep the plan, and decides about the request again afterwards: the ACLs
@@ -272,7 +291,7 @@ func (c *conn) countRightless() error {
 	}
 	c.rightless = true
 	if limit := c.listener.proxy.limits.RightlessUpstreams; c.tenant.rightless.Add(1) > int64(limit) {
-		return fmt.Errorf("%d connections to the cluster are open for clients without any right of this principal or address: see Limits.RightlessUpstreams", limit)
+		return fmt.Errorf("%d connections to the cluster are open for clients without any right of this principal or address: see Limits.RightlessUpstreams, --max-rightless-connections", limit)
 	}
 	return nil
 }
@@ -313,5 +332,8 @@ func (c *conn) connect(ctx context.Context) error {
 		_ = upstream.SetReadDeadline(c.until)
 	}
 	c.upstream = upstream
+	// A broker that has answered nothing may accept the connection much later, when there are
+	// fewer (max.connections, max.connection.creation.rate).
+	c.silence.unknown = !upstream.heard
 	return nil
 }
