@@ -104,9 +104,6 @@ func setWord[T ~int8](to *T, text string, parse func(string) (T, error), ofACL f
 	return known
 }
 
-// mostWord bounds the words of later releases. The longest that Kafka has is half of it.
-const mostWord = 48
-
 // mayBeUnknown reports whether a text that is no value of f could be one in another release of
 // Kafka, or in a program that speaks its protocol: for a resource type and an operation a word
 // such as "TWO_PHASE_COMMIT". There were never other pattern types and permissions, but
@@ -116,12 +113,7 @@ func (f field) mayBeUnknown(text string) bool {
 	case patternTypeField, permissionField:
 		return text == resource.PatternUnknown.String()
 	}
-	for _, r := range text {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' {
-			return false
-		}
-	}
-	return text != "" && len(text) <= mostWord && !strings.EqualFold(text, resource.Any.String()) // of filters
+	return lines.IsWord(text) && !strings.EqualFold(text, resource.Any.String()) // which only filters have
 }
 
 // problem is an error at one position in a line.

@@ -88,7 +88,7 @@ func TestReadKeepsUnknownWordsApart(t *testing.T) {
 			`dump.txt:5:1: found resource type "Subject", ` + someType},
 		{"JSON", strings.NewReplacer("TOPIC", "SUBJECT", "alice", "a").Replace(oneJSON), acl.FormatJSON, []acl.Binding{ofType}, `dump.txt:2:17: found resource type "SUBJECT", ` + someType},
 		{"ZooKeeper", node("Subject", "Read") + node("Topic", "Leap"), acl.FormatZooKeeper, []acl.Binding{ofType, ofOperation},
-			`dump.txt:2:12: found "Subject", expected the node of a resource type, one of Topic, Group, Cluster, TransactionalId, DelegationToken, User, and a name below it` + "\n" +
+			`dump.txt:2:12: found resource type "Subject", expected the node of a resource type, one of Topic, Group, Cluster, TransactionalId, DelegationToken, User, and a name below it` + "\n" +
 				`dump.txt:3:102: found operation "Leap", ` + someOperation},
 	} {
 		t.Run(test.name, func(t *testing.T) {

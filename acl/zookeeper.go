@@ -109,9 +109,14 @@ func readPath(path span) (Binding, []problem) {
 	typ, name, ok := rest.Cut("/")
 	typ = nameOf09(typ)
 	if !ok || !isNodeOfType(typ.Text) {
-		wrong := typ.Unlike("", "the node of a resource type, one of "+typeNodes()+", and a name below it")
+		noun := ""
 		_, err := resource.ParseType(typ.Text)
-		wrong.IsUnknownWord = ok && err != nil && resourceTypeField.mayBeUnknown(typ.Text)
+		unknown := ok && err != nil && resourceTypeField.mayBeUnknown(typ.Text)
+		if unknown {
+			noun = fields[resourceTypeField].noun
+		}
+		wrong := typ.Unlike(noun, "the node of a resource type, one of "+typeNodes()+", and a name below it")
+		wrong.IsUnknownWord = unknown
 		b.setFields(fieldText{patternTypeField, patternType}, fieldText{nameField, name})
 		b.Pattern.Type = resource.Unknown
 		return b, []problem{*wrong}

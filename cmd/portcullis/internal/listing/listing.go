@@ -30,11 +30,11 @@ func New() *cobra.Command {
 		if err := errors.Join(out.FormatErr, err, source.CheckUsage()); err != nil {
 			return err
 		}
-		store, err := source.Load(out, snapshot.Config{}, false)
+		store, _, err := load(source, out)
 		if err != nil {
 			return err
 		}
-		return selection.Print(out, store.Load().All(), filters)
+		return selection.Print(out, store.All(), filters)
 	}
 	cmd := cli.Command(run, &cobra.Command{
 		Use:   "list --acls FILE",
@@ -66,11 +66,14 @@ func NewConvert() *cobra.Command {
 		if err := errors.Join(err, source.CheckUsage()); err != nil {
 			return err
 		}
-		store, err := source.Load(out, snapshot.Config{}, false)
+		store, set, err := load(source, out)
+		if err == nil {
+			err = set.Refuse("converted")
+		}
 		if err != nil {
 			return err
 		}
-		return format.Print(out, store.Load().All())
+		return format.Print(out, store.All())
 	}
 	cmd := cli.Command(run, &cobra.Command{
 		Use:   "convert --acls FILE --to FORMAT",
@@ -95,6 +98,19 @@ These three are not detected: to read them, name them with --format.`,
 	to = cli.OnceFlag(cmd, "to", "", "`format` to write: "+strings.Join(formats.Writable, ", "), formats.Writable...)
 	cli.Must(cmd.MarkFlagRequired("to"))
 	return cmd
+}
+
+// load returns the ACLs of a source, sorted and each once, and what else it holds.
+func load(source *aclset.Source, out *cli.Output) (*snapshot.Snapshot, *formats.Set, error) {
+	set, _, err := source.Read(out)
+	if err != nil {
+		return nil, nil, err
+	}
+	if source.Cluster.Given() {
+		out.Summarize("ACLs of %s; rules: %v\n", source.Text, snapshot.Documented)
+	}
+	store, err := aclset.NewStore(snapshot.Config{}, set.ACLs)
+	return store.Load(), set, err
 }
 
 // Selection holds the flags that select ACLs.
