@@ -33,6 +33,7 @@ func read(text string, format audit.TraceFormat) (records []audit.Record, proble
 			problems = append(problems, err.Error())
 			continue
 		}
+		r.Form = "" // TestAuthorizersOfEveryRelease
 		records = append(records, r)
 	}
 	return records, problems
@@ -228,8 +229,10 @@ func TestReadTraceGoesOn(t *testing.T) {
 	require.Len(t, records, 2)
 	assert.Equal(t, 5, records[1].Line)
 	assert.Len(t, problems, 3)
-	_, problems = read(strings.Repeat("?\n", lines.MaxErrors+5), 0)
+	_, problems = read(strings.Repeat("Principal = x is y\n", lines.MaxErrors+5), 0)
 	assert.Len(t, problems, lines.MaxErrors, "%d errors, want %d", len(problems), lines.MaxErrors)
+	_, problems = read(strings.Repeat("?\n", lines.MaxErrors+5), 0)
+	assert.Len(t, problems, lines.MaxErrors+5, "lines without a decision are no errors")
 	for range audit.ReadTrace(strings.NewReader(good+good), "log", 0) {
 		break
 	}

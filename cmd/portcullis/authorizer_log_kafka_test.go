@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway/kmsgacl"
 	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
@@ -31,7 +32,7 @@ const authorizerLogs = "testdata/authorizerlogs/"
 // all of it. With -update it writes the lines of the authorizer to testdata, for
 // TestAuthorizerLogs.
 func TestCapturedAuthorizerLogs(t *testing.T) {
-	for version, form := range map[string]string{"2.8.2": "AclAuthorizer (Kafka 2.4 to 3.9)", "4.4.0": "StandardAuthorizer (Kafka 4.2 or later)"} {
+	for version, form := range map[string]string{"2.8.2": audit.FormACL, "4.4.0": audit.FormStandard42} {
 		t.Run(version, func(t *testing.T) {
 			log := authorizerLog(t, version)
 			decisions := strings.Count(log, "Principal = ")
