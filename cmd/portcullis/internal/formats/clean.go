@@ -134,8 +134,12 @@ func (c *cleaner) move(by int) {
 // clean returns a line as the parsers want it, and how far its text is moved to the left. A
 // line that is no ACL is "".
 func (c *cleaner) clean(line string) (_ string, moved int) {
-	if strings.Trim(line, space) == "" {
+	switch {
+	case strings.Trim(line, space) == "":
 		return "", 0
+	case !c.old && strings.HasPrefix(line, "\t"+entryStart) && strings.HasSuffix(line, ")"):
+		c.acls = true
+		return line, 0 // most lines of most files
 	}
 	at := decoration.FindStringSubmatchIndex(line)
 	content, mark := line[at[1]:], ""
