@@ -83,14 +83,15 @@ If a file has an error, or the format cannot hold an ACL, it writes nothing. Nam
 characters that act on a terminal are escaped in json and rpk. The other formats have no
 escapes and refuse such names.
 
-In addition to Kafka's formats it knows those of three other tools:
+In addition to Kafka's formats it knows those of other tools:
 
-  strimzi  a KafkaUser for each principal; User:CN=name authenticates with a
-           certificate, User:name does not; cluster and credentials are not included
-  rpk      the output of "rpk security acl list --format json"
-  ksm      the CSV of kafka-security-manager
+  strimzi   a KafkaUser for each principal; User:CN=name authenticates with a
+            certificate, User:name does not; cluster and credentials are not included
+  rpk       the output of "rpk security acl list --format json"
+  ksm       the CSV of kafka-security-manager
+  kafka-ui  the CSV of UI for Apache Kafka, which is only read
 
-These three are not detected: to read them, name them with --format.`,
+The format of a file is detected, also of a dump that went through a terminal or a ticket.`,
 		Example: `  portcullis convert --acls acls.txt --to json
   portcullis convert --acls users.yaml --format strimzi --to kafka-acls`,
 	})
