@@ -191,6 +191,26 @@ func TestStoredACLsInEveryCommand(t *testing.T) {
 			assert.Equal(t, exitDone, got.status, got.stderr)
 		})
 	}
+	// What StandardAuthorizer 4.4.0 itself answers, and the documented rules.
+	everyone := "(principal=User:*, host=*, operation=ALL, permissionType=ALLOW)"
+	for _, test := range []struct {
+		pattern, entry    string
+		kafka, documented int
+	}{
+		{"name=t, patternType=LITERAL", "(principal=User:a, host=10.0.0.0/255.0.0.0, operation=READ, permissionType=DENY)", exitDone, exitDenied}, // host-unreadable of docs/differences.md
+		{"name=t, patternType=LITERAL", "(principal=User:a, host=, operation=READ, permissionType=DENY)", exitDone, exitDone},
+		{"name=, patternType=PREFIXED", "(principal=User:a, host=*, operation=READ, permissionType=DENY)", exitDenied, exitDenied},
+		{"name=, patternType=LITERAL", "(principal=User:a, host=*, operation=READ, permissionType=DENY)", exitDone, exitDone},
+	} {
+		t.Run(test.pattern+" "+test.entry, func(t *testing.T) {
+			dump := "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL)`:\n\t" + everyone +
+				"\nCurrent ACLs for resource `ResourcePattern(resourceType=TOPIC, " + test.pattern + ")`:\n\t" + test.entry + "\n"
+			for semantics, status := range map[string]int{"kafka-exact=4.4": test.kafka, "documented": test.documented} {
+				got := runWith(dump, "check", "--acls", "-", "--principal", "User:a", "--host", "10.0.0.1", "--operation", "Read", "--topic", "t", "--semantics", semantics)
+				assert.Equal(t, status, got.status, "%s: %s%s", semantics, got.stdout, got.stderr)
+			}
+		})
+	}
 	got := runWith(stored, "lint", "--acls", "-")
 	assert.Equal(t, exitDenied, got.status)
 	assert.Contains(t, got.stdout, `no-principal`)

@@ -96,7 +96,11 @@ func TestCodesOfALaterRelease(t *testing.T) {
 			}
 		})
 	}
-	got := runWith("", "plan", "--acls", aclFile(t, acltest.Allow("User:*", ops.All, acltest.Topic("orders"))), "--bootstrap-server", address, "--allow-lockout")
+	leap := file(t, "leap.txt", ordersHeading+"\n\t"+strings.Replace(ordersEntry, "READ", "LEAP", 1)+"\n")
+	got := runWith("", "plan", "--acls", leap, "--bootstrap-server", address, "--allow-lockout")
+	assert.Equal(t, 1, got.status)
+	assert.Contains(t, got.stderr, `the ACL of User:alice has the operation "LEAP", which this version does not know: it cannot be planned`)
+	got = runWith("", "plan", "--acls", aclFile(t, acltest.Allow("User:*", ops.All, acltest.Topic("orders"))), "--bootstrap-server", address, "--allow-lockout")
 	assert.Equal(t, 0, got.status, "what is kept apart stays: %s", got.stderr)
 	assert.Contains(t, got.stderr, told)
 }
