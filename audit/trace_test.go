@@ -284,9 +284,20 @@ func FuzzReadTrace(f *testing.F) {
 		f.Add(string(text), byte(audit.TraceOCSF))
 	}
 	f.Add(seeds.String(), byte(audit.TraceJSON))
+	for _, release := range releaseLines {
+		for _, wrap := range wrappings {
+			f.Add("ready for\n"+wrap(release.line)+"\n", byte(audit.TraceAuto))
+		}
+	}
 	f.Fuzz(func(t *testing.T, text string, format byte) {
 		records, problems := read(text, audit.TraceFormat(format%6))
-		if n := strings.Count(text, "\n") + 1; len(records)+len(problems) > n {
+		n := 0
+		for line := range strings.Lines(strings.TrimPrefix(text, "\uFEFF")) {
+			if strings.Trim(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), " \t") != "" {
+				n++
+			}
+		}
+		if len(records)+len(problems) != n && n < lines.MaxErrors {
 			t.Fatalf("%d records and %d errors of %d lines", len(records), len(problems), n)
 		}
 		for _, r := range records {

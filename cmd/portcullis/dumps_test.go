@@ -108,6 +108,9 @@ func TestDumpsThatAreRefused(t *testing.T) {
 			`standard input:5:58: found the end of the line, expected ")" before it`, clean}},
 		{"all on one line", "# " + ordersHeading + " " + ordersEntry + "\n", nil, []string{
 			"standard input:1:170: found the end of the line, expected \"`:\" before it", clean}},
+		{"an unknown mark", ordersHeading + "\n\t" + ordersEntry + "\nentry: " + ordersEntry + "\n$ exit\n", nil, []string{
+			`standard input:3:1: found "entry: (principal=User:alice, host=*, operation=READ, permission"…, expected a heading such as ` + ordersHeading +
+				" or, after a tab, an entry such as " + ordersEntry, clean}},
 		{"entries alone", "  " + ordersEntry + "\n", nil, []string{
 			"standard input:1:3: found an entry before any resource, expected a heading above it, such as " + ordersHeading, clean}},
 		{"a node without its path", "Connecting to localhost:2181\n" + ordersNode + "\ncZxid = 0x2b\n", nil, []string{

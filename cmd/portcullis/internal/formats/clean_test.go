@@ -97,6 +97,8 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(0, "[zk: x(CONNECTED) 0] get -s /kafka-acl/Topic/a b\n"+`{"version":1,"acls":[{"principal":"User:a","permissionType":"Allow","operation":"Leap","host":"*"}]}`)
 	f.Add(0, "\xff\xfeC\x00u\x00")
+	f.Add(0, "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL)`:\nentry: (principal=User:a, host=*, operation=READ, permissionType=ALLOW)\n")
+	f.Add(0, "Current ACLs for resource `Topic:t`:\n\tUser:a has Allow permission for operations: Read from hosts: *\nUser:b has Allow permission for operations: Read from hosts: *\n")
 	f.Add(0, strings.Repeat("x", lines.MaxBytes+9)+"\n")
 	f.Fuzz(func(t *testing.T, which int, text string) {
 		if which < 0 || which >= len(all) || len(text) > 1<<17 {
