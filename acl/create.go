@@ -30,7 +30,7 @@ func (b Binding) ValidateNew(at MetadataVersion) error {
 		return invalid("name", "%s is not a cluster: the only one is %q", enum.Quote(b.Pattern.Name), resource.ClusterName).
 			as("The only valid name for the CLUSTER resource is %s", resource.ClusterName)
 	}
-	if err := b.validateStored(); err != nil {
+	if err := b.validateTexts(); err != nil {
 		return err
 	}
 	if err := validateHost(b.Entry.Host, at); err != nil {

@@ -57,42 +57,63 @@ func operations() []ops.Operation {
 	return list
 }
 
-// standIn is the value of a binding before its fields are parsed. It is valid, so that
-// each field can be checked separately, and grants nothing.
+// standIn is the value of a binding before its fields are parsed. It grants nothing.
 var standIn = Binding{
 	Pattern: resource.LiteralPattern(resource.Topic, "unread"),
 	Entry:   Entry{Principal: principal.Anonymous.String(), Host: WildcardHost, Operation: ops.All, Permission: Deny},
 }
 
-// setField parses the text of one field into b, which must be valid and remains valid.
-// If the text is invalid, b is unchanged.
+// setField parses the text of one field into b. Any text is a name, a principal or a host:
+// some release of Kafka stores it. A word that is not a value of the field is an error, and
+// the field becomes UNKNOWN.
 func (b *Binding) setField(f field, text span) *problem {
-	c := *b
-	var err error
+	known := true
 	switch f {
-	case resourceTypeField:
-		c.Pattern.Type, err = resource.ParseType(text.Text)
 	case nameField:
-		c.Pattern.Name = text.Text
-	case patternTypeField:
-		c.Pattern.PatternType, err = resource.ParsePatternType(text.Text)
+		b.Pattern.Name = text.Text
 	case principalField:
-		c.Entry.Principal = text.Text
+		b.Entry.Principal = text.Text
 	case hostField:
-		c.Entry.Host = text.Text
+		b.Entry.Host = text.Text
+	case resourceTypeField:
+		known = setWord(&b.Pattern.Type, text.Text, resource.ParseType, resource.Type.IsConcrete)
+	case patternTypeField:
+		known = setWord(&b.Pattern.PatternType, text.Text, resource.ParsePatternType, resource.PatternType.IsSpecific)
 	case operationField:
-		c.Entry.Operation, err = ops.ParseOperation(text.Text)
+		known = setWord(&b.Entry.Operation, text.Text, ops.ParseOperation, func(o ops.Operation) bool { return o.IsKnown() && o != ops.Any })
 	case permissionField:
-		c.Entry.Permission, err = ParsePermissionType(text.Text)
+		known = setWord(&b.Entry.Permission, text.Text, ParsePermissionType, func(p PermissionType) bool { return p == Allow || p == Deny })
 	}
-	if err == nil {
-		err = c.validateStored()
+	if known {
+		return nil
 	}
-	if err != nil {
-		return text.Unlike(fields[f].noun, fields[f].expected)
+	wrong := text.Unlike(fields[f].noun, fields[f].expected)
+	wrong.IsUnknownWord = f.mayBeUnknown(text.Text)
+	return wrong
+}
+
+// setWord parses the text of a field that has few values. It reports whether an ACL can have
+// the value. If not, the field becomes UNKNOWN.
+func setWord[T ~int8](to *T, text string, parse func(string) (T, error), ofACL func(T) bool) bool {
+	v, err := parse(text)
+	known := err == nil && ofACL(v)
+	if !known {
+		v = 0
 	}
-	*b = c
-	return nil
+	*to = v
+	return known
+}
+
+// mayBeUnknown reports whether a text that is no value of f could be one in another release of
+// Kafka, or in a program that speaks its protocol: for a resource type and an operation a word
+// such as "TWO_PHASE_COMMIT". There were never other pattern types and permissions, but
+// kafka-acls would print UNKNOWN for them.
+func (f field) mayBeUnknown(text string) bool {
+	switch f {
+	case patternTypeField, permissionField:
+		return text == resource.PatternUnknown.String()
+	}
+	return lines.IsWord(text) && !strings.EqualFold(text, resource.Any.String()) // which only filters have
 }
 
 // problem is an error at one position in a line.
@@ -118,4 +139,33 @@ func (b *Binding) setFields(texts ...fieldText) []problem {
 	}
 	slices.SortStableFunc(problems, func(p, q problem) int { return p.Offset - q.Offset })
 	return problems
+}
+
+// findings is what a parser finds in a line.
+type findings struct {
+	bindings []Binding
+	problems []problem
+	// unknown are ACLs with words that are not known. The others of the file can be used.
+	unknown []unknownACL
+}
+
+// unknownACL is an ACL in which the words that are not known are zero, with the first of
+// these words.
+type unknownACL struct {
+	binding Binding
+	word    problem
+}
+
+// add adds an ACL and the errors in its fields, of which those in before are in an earlier
+// line.
+func (f *findings) add(b Binding, before, problems []problem) {
+	all := append(slices.Clip(before), problems...)
+	switch {
+	case len(all) == 0:
+		f.bindings = append(f.bindings, b)
+	case slices.ContainsFunc(all, func(p problem) bool { return !p.IsUnknownWord }):
+		f.problems = append(f.problems, problems...)
+	default:
+		f.unknown = append(f.unknown, unknownACL{b, all[0]})
+	}
 }

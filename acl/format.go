@@ -52,10 +52,9 @@ type codec struct {
 // lineParser parses the lines of one file in order. It does not get blank lines, nor
 // lines that are too long or not UTF-8.
 type lineParser interface {
-	// appendLine appends the bindings of a line to dst, or returns the errors in the
-	// line. It may also append bindings of an invalid line, because no binding of such
-	// a file is used.
-	appendLine(dst []Binding, line string) ([]Binding, []problem)
+	// parseLine adds to f what it finds in a line. It may also add bindings of an invalid
+	// line, because no binding of such a file is used.
+	parseLine(f *findings, line string)
 }
 
 var codecs = map[Format]codec{

@@ -20,8 +20,8 @@ func (b Binding) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON parses a JSON object as [Binding.MarshalJSON] writes it: each key
 // exactly once and no others, and each value a string that the parser of its type
-// accepts. Some release of Kafka must be able to store the binding: see [Read]. The error is a [ParseErrors]
-// with lines and columns in data. On error b is unchanged.
+// accepts. Like [Read] it accepts what some release of Kafka can have stored. The
+// error is a [ParseErrors] with lines and columns in data. On error b is unchanged.
 func (b *Binding) UnmarshalJSON(data []byte) error {
 	text := string(data)
 	read, problems := Binding{}, []problem(nil)
@@ -37,8 +37,8 @@ func (b *Binding) UnmarshalJSON(data []byte) error {
 	var list errorList
 	for _, p := range problems {
 		before := text[:p.Offset]
-		p.Offset -= strings.LastIndexByte(before, '\n') + 1
-		list.add(1+strings.Count(before, "\n"), p)
+		column := p.Offset - strings.LastIndexByte(before, '\n')
+		list.Add(&ParseError{Line: 1 + strings.Count(before, "\n"), Column: column, Found: p.Found, Expected: p.Expected})
 	}
 	return list.err()
 }
@@ -66,9 +66,9 @@ type jsonParser struct{}
 
 func newJSONParser() lineParser { return jsonParser{} }
 
-func (jsonParser) appendLine(dst []Binding, line string) ([]Binding, []problem) {
+func (jsonParser) parseLine(f *findings, line string) {
 	b, problems := readBinding(line)
-	return append(dst, b), problems
+	f.add(b, nil, problems)
 }
 
 // readBinding parses one object, with only white space around it.

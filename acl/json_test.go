@@ -54,7 +54,6 @@ func TestReadJSONRefuses(t *testing.T) {
 		{with(`foo`, "f\too"), `32: found "\"f\too\",\"patternType\":\"LITERAL\",\"principal\":\"User:alice\",\"host\":\""… (not valid JSON), expected a JSON string`},
 		{with(`READ`, `ANY`), `110: found operation "ANY", ` + someOperation},
 		{with(`LITERAL`, `literal`), `52: found pattern type "literal", expected one of LITERAL, PREFIXED`},
-		{with(`foo`, ``), `32: found resource name "", expected a name, or "*" for all resources of the type`},
 	} {
 		t.Run(test.line, func(t *testing.T) {
 			refuse(t, oneJSON+test.line, acl.FormatJSON, "dump.txt:2:"+test.want)
@@ -63,7 +62,6 @@ func TestReadJSONRefuses(t *testing.T) {
 	// All fields of a line are checked.
 	refuse(t, with("TOPIC", "Q")+"\n"+strings.NewReplacer("alice", "bob", "User:", "", "*", "", "ALLOW", "ANY").Replace(oneJSON), acl.FormatJSON,
 		`dump.txt:1:17: found resource type "Q", `+someType,
-		`dump.txt:2:74: found principal "bob", `+somePrincipal,
 		`dump.txt:2:122: found permission type "ANY", expected one of ALLOW, DENY`)
 }
 
@@ -91,8 +89,6 @@ func TestMarshalJSONRefusesWhatCannotBeReadBack(t *testing.T) {
 			`reading it back finds resource type "UNKNOWN", expected one of TOPIC, GROUP, CLUSTER, TRANSACTIONAL_ID, DELEGATION_TOKEN, USER`},
 		{topic("a\xff", "User:a"), `acl: the binding of TOPIC "a\xff" (LITERAL), ALLOW READ for "User:a" from host "*" cannot be written as json: ` +
 			`it would be read back as another binding`},
-		{topic("a", "alice"), `acl: the binding of TOPIC "a" (LITERAL), ALLOW READ for "alice" from host "*" cannot be written as json: ` +
-			`reading it back finds principal "alice", expected Type:name, such as User:alice, or "User:*" for everyone`},
 	} {
 		t.Run(fmt.Sprint(test.binding), func(t *testing.T) {
 			text, err := test.binding.MarshalJSON()

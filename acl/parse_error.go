@@ -15,6 +15,11 @@ type ParseError struct {
 	Column   int    // in bytes, from 1; one past the end of the line if something is missing there
 	Found    string
 	Expected string
+	// Unknown is the ACL at this position, if it has a word that is not known and no other
+	// error: a resource type, a pattern type, an operation or a permission of another release
+	// of Kafka, or of a program that speaks its protocol. Such words are zero in it, which is
+	// UNKNOWN. It is nil for every other error.
+	Unknown *Binding
 }
 
 // Error returns "file:line:column: found …, expected …", or without the last part if
@@ -59,12 +64,6 @@ type errorList struct {
 	lines.Capped[*ParseError]
 }
 
-func (l *errorList) add(line int, problems ...lines.Problem) {
-	for _, p := range problems {
-		l.Add(&ParseError{l.file, line, p.Offset + 1, p.Found, p.Expected})
-	}
-}
-
 // err returns all errors, or nil if there are none.
 func (l *errorList) err() error {
 	switch {
@@ -74,6 +73,7 @@ func (l *errorList) err() error {
 		return ParseErrors(l.List)
 	}
 	last := *l.Omitted
+	last.Unknown = nil
 	last.Found, last.Expected = fmt.Sprintf("%d more errors not shown", l.More), ""
 	return ParseErrors(append(l.List, &last))
 }

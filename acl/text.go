@@ -2,6 +2,7 @@ package acl
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -64,23 +65,34 @@ const (
 // before the first heading.
 type textParser struct {
 	headed   bool       // entries may follow
+	unknown  []problem  // the words of the last heading that are not known
 	resource Binding    // only its pattern is used: that of the last heading
 	form     *entryForm // form of the entries below the last heading; nil if the heading is invalid
 }
 
 func newTextParser() lineParser { return &textParser{} }
 
-func (p *textParser) appendLine(dst []Binding, line string) ([]Binding, []problem) {
+func (p *textParser) parseLine(f *findings, line string) {
 	text := span{Text: line, Offset: 0}
 	if entry, ok := cutIndent(text); ok {
-		return p.appendEntry(dst, trimOneSpace(entry))
+		p.addEntry(f, trimOneSpace(entry))
+		return
 	}
 	// After any error in a heading, entries may follow. They are not reported.
 	*p = textParser{headed: true, resource: standIn}
-	if found := findControl(text); found != nil {
-		return dst, []problem{*found}
+	if wrong := findControl(text); wrong != nil {
+		f.problems = append(f.problems, *wrong)
+		return
 	}
-	return dst, p.heading(trimOneSpace(text))
+	problems := p.heading(trimOneSpace(text))
+	if slices.ContainsFunc(problems, func(p problem) bool { return !p.IsUnknownWord }) {
+		f.problems = append(f.problems, problems...)
+		return
+	}
+	for i := range problems {
+		problems[i].Offset = 0 // the error is in the lines below
+	}
+	p.unknown = problems
 }
 
 // cutIndent returns an entry without its indentation: a tab and, before 4.1 in the
@@ -188,6 +200,7 @@ func (p *textParser) pattern09(s span) []problem {
 	if !ok {
 		return []problem{*s.Unlike("", "a resource such as "+pattern24Example+" or Topic:orders")}
 	}
+	typ = nameOf09(typ)
 	patternType := span{Text: resource.Literal.String(), Offset: name.Offset}
 	if before, after, ok := name.Cut(":"); ok && isSpecific(before.Text) {
 		patternType, name = before, after
@@ -195,19 +208,30 @@ func (p *textParser) pattern09(s span) []problem {
 	return p.resource.setFields(fieldText{resourceTypeField, typ}, fieldText{nameField, name}, fieldText{patternTypeField, patternType})
 }
 
+// nameOf09 returns the name that a resource type has since Kafka 0.10. In 0.9 a group was a
+// "ConsumerGroup".
+//
+// Source: Kafka 0.9's kafka.security.auth.ResourceType.
+func nameOf09(typ span) span {
+	if typ.Text == "ConsumerGroup" {
+		typ.Text = resource.Group.DisplayName()
+	}
+	return typ
+}
+
 func isSpecific(s string) bool {
 	p, err := resource.ParsePatternType(s)
 	return err == nil && p.IsSpecific()
 }
 
-// appendEntry parses a line below a heading, without its indentation.
-func (p *textParser) appendEntry(dst []Binding, entry span) ([]Binding, []problem) {
-	if found := findControl(entry); found != nil {
-		return dst, []problem{*found}
+// addEntry parses a line below a heading, without its indentation.
+func (p *textParser) addEntry(f *findings, entry span) {
+	if wrong := findControl(entry); wrong != nil {
+		f.problems = append(f.problems, *wrong)
+		return
 	}
-	var problems []problem
 	if !p.headed {
-		problems = append(problems, *entry.Problem("an entry before any resource",
+		f.problems = append(f.problems, *entry.Problem("an entry before any resource",
 			"a heading above it, such as "+currentHeading+pattern24Example+"`:"))
 		*p = textParser{headed: true, resource: standIn} // report it only once
 	}
@@ -218,10 +242,10 @@ func (p *textParser) appendEntry(dst []Binding, entry span) ([]Binding, []proble
 	b := p.resource
 	texts, wrong := form.split(entry)
 	if wrong != nil {
-		return dst, append(problems, *wrong)
+		f.problems = append(f.problems, *wrong)
+		return
 	}
-	problems = append(problems, b.setFields(texts...)...)
-	return append(dst, b), problems
+	f.add(b, p.unknown, b.setFields(texts...))
 }
 
 func formOf(entry span) *entryForm {

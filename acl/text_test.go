@@ -115,12 +115,11 @@ func TestReadTextRefusesHeadings(t *testing.T) {
 			[]string{"1:28: found \"ResourcePattern(resourceType=TOPIC, patternType=LITERAL)\", " + exampleResource}},
 		{"Current ACLs for resource `ResourcePattern(resourceType=QUEUE, name=, patternType=literal)`:", []string{
 			`1:57: found resource type "QUEUE", ` + someType,
-			`1:69: found resource name "", expected a name, or "*" for all resources of the type`,
 			`1:83: found pattern type "literal", expected one of LITERAL, PREFIXED`}},
 		{"Current ACLs for resource `ResourcePattern(resourceType=ANY, name=a, patternType=MATCH)`:", []string{
 			`1:57: found resource type "ANY", ` + someType,
 			`1:82: found pattern type "MATCH", expected one of LITERAL, PREFIXED`}},
-		{"Current ACLs for resource `Queue:a`:", []string{`1:28: found resource type "Queue", ` + someType}},
+		{"Current ACLs for resource `Queue1:a`:", []string{`1:28: found resource type "Queue1", ` + someType}},
 		{"Current ACLs for resource `Topic`:", []string{`1:28: found "Topic", ` + exampleResource + " or Topic:orders"}},
 		{"Current ACLs for resource `ResourcePattern(resourceType=GROUP, name=a\x1bb, patternType=LITERAL)`:",
 			[]string{`1:70: found control character '\x1b', ` + printable}},
@@ -156,7 +155,6 @@ func TestReadTextRefusesEntries(t *testing.T) {
 		{"\t(principal=User:a, host=*, permissionType=ALLOW)", []string{`13: found "User:a, host=*" without ", operation=", ` + exampleEntry}},
 		{"\tUser:alice has Allow permission for operations: Read from hosts: *", []string{`2: found "User:alice has Allow permission for operations: Read from hosts:"…, ` + exampleEntry}},
 		{" \t(principal=alice, host=10.0.0.0/33, operation=ANY, permissionType=MAYBE) ", []string{
-			`14: found principal "alice", ` + somePrincipal,
 			`49: found operation "ANY", ` + someOperation,
 			`69: found permission type "MAYBE", expected one of ALLOW, DENY`}},
 		{"\t(principal=User:a, host=, operation=READ, permissionType=ANY)", []string{

@@ -55,11 +55,12 @@ func (e *InvalidError) as(format string, args ...any) *InvalidError {
 }
 
 // Validate returns, as an [*InvalidError], the first reason why Kafka 4.4 would not
-// create b, or nil. It checks what Kafka checks of any stored ACL (see [Read]) and the
-// host: it must not be empty, and with a slash it must be a network (KIP-1276) in the
-// grammar of [ParseHost]. A network whose zone is the name of an interface is refused,
-// because only brokers with that interface accept it.
+// create b, or nil: its types, operation and permission must be specific, its name must not be
+// empty, its principal must have a colon, and its host must not be empty. A host with a slash
+// must be a network (KIP-1276) in the grammar of [ParseHost]. A network whose zone is the name
+// of an interface is refused, because only brokers with that interface accept it.
 //
+// Earlier releases created, and every release keeps, ACLs that it refuses: [Read] accepts them.
 // Like Kafka, Validate accepts an operation that the resource type does not support, a
 // cluster that is not named resource.ClusterName, and a host name that equals no
 // address.
@@ -67,18 +68,15 @@ func (e *InvalidError) as(format string, args ...any) *InvalidError {
 // Source: Kafka's constructors of ResourcePattern and AccessControlEntry,
 // AclControlManager.validateNewAcl.
 func (b Binding) Validate() error {
-	if err := b.validateStored(); err != nil {
+	if err := b.validateTexts(); err != nil {
 		return err
 	}
 	return validateHost(b.Entry.Host, 0)
 }
 
-// validateStored returns, as an [*InvalidError], the first reason why no release of
-// Kafka can have stored b, or nil. Files are read with this check. It makes the checks
-// of Kafka 4.2, in its order: types, operation and permission are specific, the name is
-// not empty, and the principal has a colon. Hosts are not checked: releases before 4.4
-// store any text, and 4.4 keeps it.
-func (b Binding) validateStored() error {
+// validateTexts makes the checks of Kafka 4.2, in its order: types, operation and permission
+// are specific, the name is not empty, and the principal has a colon.
+func (b Binding) validateTexts() error {
 	if err := b.ValidateTypes(); err != nil {
 		return err
 	}
@@ -94,8 +92,9 @@ func (b Binding) validateStored() error {
 
 // ValidateTypes returns an [*InvalidError] unless the types, the operation and the
 // permission of b are those of an ACL and its texts are valid UTF-8, as Kafka's strings
-// are. Every authorizer needs at least this part of [Binding.Validate]. The metadata
-// log of an earlier release may hold names, principals and hosts that Validate refuses.
+// are. Every authorizer needs at least this part of [Binding.Validate]. It is what a stored ACL
+// has to be: the metadata log of an earlier release may hold names, principals and hosts that
+// Validate refuses.
 func (b Binding) ValidateTypes() error {
 	// As in Kafka's constructors, values for filters only are refused first.
 	p, e := b.Pattern, b.Entry

@@ -3,6 +3,7 @@ package acl
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -74,18 +75,23 @@ type zooKeeperParser struct{}
 
 func newZooKeeperParser() lineParser { return zooKeeperParser{} }
 
-func (zooKeeperParser) appendLine(dst []Binding, line string) ([]Binding, []problem) {
+func (zooKeeperParser) parseLine(f *findings, line string) {
 	// A name that contains " {" is cut too early here; the rest is then not a valid
 	// document.
 	path, document, ok := span{Text: line, Offset: 0}.Cut(" {")
 	if !ok {
-		return dst, []problem{*path.End().Problem("the end of the line",
-			`a node's path, a space and its document, such as `+literalPath+`Topic/orders {"version":1,"acls":[]}`)}
+		f.problems = append(f.problems, *path.End().Problem("the end of the line",
+			`a node's path, a space and its document, such as `+literalPath+`Topic/orders {"version":1,"acls":[]}`))
+		return
 	}
 	document = span{Text: line[document.Offset-1:], Offset: document.Offset - 1}
 	pattern, problems := readPath(path)
-	dst, wrong := appendDocument(dst, pattern, document)
-	return dst, append(problems, wrong...)
+	if !slices.ContainsFunc(problems, func(p problem) bool { return !p.IsUnknownWord }) {
+		addDocument(f, pattern, problems, document)
+		return
+	}
+	f.problems = append(f.problems, problems...)
+	addDocument(f, pattern, nil, document) // it may have more errors
 }
 
 // readPath returns a valid binding with the pattern of a node.
@@ -101,8 +107,19 @@ func readPath(path span) (Binding, []problem) {
 		return b, []problem{*path.Unlike("", "a path below "+literalPath+" or "+extendedPath+prefixed+"/")}
 	}
 	typ, name, ok := rest.Cut("/")
+	typ = nameOf09(typ)
 	if !ok || !isNodeOfType(typ.Text) {
-		return b, []problem{*typ.Unlike("", "the node of a resource type, one of "+typeNodes()+", and a name below it")}
+		noun := ""
+		_, err := resource.ParseType(typ.Text)
+		unknown := ok && err != nil && resourceTypeField.mayBeUnknown(typ.Text)
+		if unknown {
+			noun = fields[resourceTypeField].noun
+		}
+		wrong := typ.Unlike(noun, "the node of a resource type, one of "+typeNodes()+", and a name below it")
+		wrong.IsUnknownWord = unknown
+		b.setFields(fieldText{patternTypeField, patternType}, fieldText{nameField, name})
+		b.Pattern.Type = resource.Unknown
+		return b, []problem{*wrong}
 	}
 	if wrong := findForbidden(name); wrong != nil {
 		return b, []problem{*wrong}
@@ -142,7 +159,7 @@ var forbiddenRanges = []struct{ from, to rune }{
 // cannot come from ZooKeeper.
 func findForbidden(name span) *problem {
 	const expected = "a name that is allowed in ZooKeeper: use the json format for other names"
-	if name.Text == "." || name.Text == ".." {
+	if name.Text == "" || name.Text == "." || name.Text == ".." {
 		return name.Unlike("", expected)
 	}
 	i := strings.IndexFunc(name.Text, func(r rune) bool {
@@ -161,15 +178,19 @@ func findForbidden(name span) *problem {
 	return at.Problem("the character "+strconv.QuoteRune(r)+" in a name", expected)
 }
 
-// appendDocument appends the bindings of a node's document to dst, with the pattern of
-// on, which is a valid binding.
-func appendDocument(dst []Binding, on Binding, document span) ([]Binding, []problem) {
+// addDocument adds the bindings of a node's document, with the pattern of on. unknown are the
+// words of its path that are not known.
+func addDocument(f *findings, on Binding, unknown []problem, document span) {
 	j := lines.NewJSON(document.Text, document.Offset)
-	var problems []problem
 	readACL := func() *problem {
 		b := on
+		var problems []problem
 		wrong := aclJSON.read(j, &b, &problems)
-		dst = append(dst, b)
+		if wrong == nil {
+			f.add(b, unknown, problems)
+		} else {
+			f.problems = append(f.problems, problems...)
+		}
 		return wrong
 	}
 	wrong := j.Object(documentKeys, nil, func(key string) *problem {
@@ -182,7 +203,6 @@ func appendDocument(dst []Binding, on Binding, document span) ([]Binding, []prob
 		wrong = j.End()
 	}
 	if wrong != nil {
-		problems = append(problems, *wrong)
+		f.problems = append(f.problems, *wrong)
 	}
-	return dst, problems
 }

@@ -50,7 +50,7 @@ func TestReadZooKeeperRefuses(t *testing.T) {
 		{`/kafka-acl/Any/foo` + empty, `12: found resource type "Any", ` + someType},
 		{`/kafka-acl/TRANSACTIONAL_ID/foo` + empty, `12: found "TRANSACTIONAL_ID", ` + types},
 		{`/kafka-acl/Topic` + empty, `12: found "Topic", ` + types},
-		{`/kafka-acl/Topic/` + empty, `18: found resource name "", expected a name, or "*" for all resources of the type`},
+		{`/kafka-acl/Topic/` + empty, `18: found "", ` + hold},
 		{`/kafka-acl/Group/.` + empty, `18: found ".", ` + hold},
 		{`/kafka-acl/Group/..` + empty, `18: found "..", ` + hold},
 		{`/kafka-acl/Group/a/b` + empty, `19: found the character '/' in a name, ` + hold},
@@ -81,7 +81,6 @@ func TestReadZooKeeperRefuses(t *testing.T) {
 	refuse(t, `/kafka-acl/Group/. {"version":1,"acls":[`+strings.NewReplacer("User:", "", "Read", "Any").Replace(acls)+`,`+
 		strings.Replace(acls, "Allow", "Any", 1)+`],"x":1}`, acl.FormatZooKeeper,
 		`dump.txt:1:18: found ".", `+hold,
-		`dump.txt:1:54: found principal "a", `+somePrincipal,
 		`dump.txt:1:95: found operation "Any", `+someOperation,
 		`dump.txt:1:152: found permission type "Any", expected one of ALLOW, DENY`,
 		`dump.txt:1:190: found the key "x", expected a closing brace without a comma before it`)

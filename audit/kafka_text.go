@@ -19,7 +19,16 @@ const (
 	lineRule       = " based on rule "
 )
 
-var lineWords = []string{linePrincipal, lineAllowed, lineDenied, lineHost, lineResource, lineRequest, lineReferences, lineRule}
+// The verdicts of the authorizers before StandardAuthorizer.
+const (
+	lineAllowedOld = " is Allowed Operation = "
+	lineDeniedOld  = " is Denied Operation = "
+)
+
+var (
+	lineWords = []string{linePrincipal, lineAllowed, lineDenied, lineAllowedOld, lineDeniedOld, lineHost, lineResource, lineRequest, lineReferences, lineRule}
+	verdicts  = lineWords[1:5]
+)
 
 // The separators of an ACL in Kafka's line, in order.
 var aclWords = []string{"resourceType=", ", resourceName=", ", patternType=", ", principal=", ", host=", ", operation=", ", permissionType="}

@@ -22,7 +22,36 @@ type Record struct {
 	// SuperUser says that no ACL was needed. It is false for a log without reasons.
 	SuperUser bool
 	Line      int // line number in its file, from 1
+	// Form is the authorizer that writes such a line, with its releases, such as FormACL. It is
+	// "" for a log that Kafka does not write.
+	Form string
 }
+
+// The forms of Kafka's own log. A line of StandardAuthorizer shows the release only if it
+// has an ACL.
+//
+// Source: logAuditMessage of Kafka's SimpleAclAuthorizer (0.9, 2.0) and AclAuthorizer (2.4);
+// StandardAuthorizerData.buildAuditMessage (3.2, 4.2).
+const (
+	FormSimple09   = "SimpleAclAuthorizer (Kafka 0.9 to 1.1)"
+	FormSimple20   = "SimpleAclAuthorizer (Kafka 2.0 to 2.8)"
+	FormACL        = "AclAuthorizer (Kafka 2.4 to 3.9)"
+	FormStandard   = "StandardAuthorizer"
+	FormStandard32 = "StandardAuthorizer (Kafka 3.2 to 4.1)"
+	FormStandard42 = "StandardAuthorizer (Kafka 4.2 or later)"
+)
+
+// NoDecisionError says that a line of a log has no decision: it is of another logger, or one of
+// the lines at level DEBUG that AclAuthorizer writes between its decisions.
+type NoDecisionError struct {
+	Err *acl.ParseError // where the line is, and what it begins with
+}
+
+// Error returns the text of Err.
+func (e *NoDecisionError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *NoDecisionError) Unwrap() error { return e.Err }
 
 // TraceFormat is a format of recorded decisions. The zero TraceFormat is TraceAuto.
 type TraceFormat uint8
@@ -38,8 +67,9 @@ const (
 	// operation, resourceType and name. Without allowed it is an allow. Other keys are
 	// ignored.
 	TraceJSON
-	// TraceKafka is Kafka's own audit log, in either style, with the text that Kafka's
-	// log4j pattern prints before and after a line.
+	// TraceKafka is Kafka's own audit log, of each release since 0.9, with the text that log4j,
+	// docker and Kubernetes print before and after a line. A line may be the only text of a
+	// JSON object that looks like one, as log collectors write them.
 	TraceKafka
 	// TraceEscaped is the format of [NewLineWriter].
 	TraceEscaped
@@ -69,10 +99,12 @@ func ParseTraceFormat(s string) (TraceFormat, error) {
 // ReadTrace yields the records of a file in order, one for each line that is not blank.
 // An error is yielded with the zero Record. If it is an [*acl.ParseError], with the
 // position in file, reading continues with the next line, up to lines.MaxErrors
-// errors. After an error of r, reading stops. No line is skipped silently. Memory holds
-// only one line at a time.
+// errors. After an error of r, reading stops. No line is skipped silently: one that has no
+// decision is a [*NoDecisionError], of which there may be any number. Memory holds
+// only one line at a time, and the super users that a log of AclAuthorizer names.
 //
-// Kafka does not escape names. In TraceKafka, an ambiguous line is an error. But a name
+// Kafka does not escape names. In TraceKafka, an ambiguous line is an error, and so are lines
+// with a request among lines without one: one kind of them is cut. But a name
 // with a line break, which a group can have, makes two lines that each look genuine. Do
 // not trust such a log blindly.
 func ReadTrace(r io.Reader, file string, format TraceFormat) iter.Seq2[Record, error] {
@@ -101,14 +133,16 @@ func formatOf(start []byte) TraceFormat {
 		return TraceOCSF
 	case bytes.Contains(first, []byte(`"specversion":`)):
 		return TraceCloudEvents
+	case bytes.Contains(first, []byte(`"principal":`)) || bytes.Contains(first, []byte(`"operation":`)):
+		return TraceJSON
 	}
-	return TraceJSON
+	return TraceAuto // of a log collector
 }
 
 func readTrace(l *lines.Reader, file string, format TraceFormat, yield func(Record, error) bool) {
 	parse, ok := parsers[format]
 	if !ok {
-		parse = func(text string) (Record, *lines.Problem) { return parseLine(text, format) }
+		parse = (&lineReader{format: format}).read
 	}
 	for problems := 0; problems < lines.MaxErrors && l.Next(); {
 		record, wrong := Record{}, l.Check()
@@ -118,9 +152,14 @@ func readTrace(l *lines.Reader, file string, format TraceFormat, yield func(Reco
 		record.Line = l.Number
 		var err error
 		if wrong != nil {
-			problems++
 			record = Record{}
-			err = &acl.ParseError{File: file, Line: l.Number, Column: l.Offset + wrong.Offset + 1, Found: wrong.Found, Expected: wrong.Expected}
+			found := &acl.ParseError{File: file, Line: l.Number, Column: l.Offset + wrong.Offset + 1, Found: wrong.Found, Expected: wrong.Expected}
+			if wrong == noDecision {
+				err = &NoDecisionError{noDecisionAt(found, l.Text)}
+			} else {
+				problems++
+				err = found
+			}
 		}
 		if !yield(record, err) {
 			return

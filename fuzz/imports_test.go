@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"ops":                 {"internal/enum", "resource"},
 	"acl":                 {"internal/enum", "internal/lines", "internal/wildcard", "principal", "resource", "ops"},
 	"snapshot":            {"internal/enum", "internal/phash", "principal", "resource", "ops", "acl"},
+	"internal/unknownacl": {"resource", "ops", "acl"},
 	"aclfile":             {"internal/enum", "acl", "snapshot"},
 	"audit":               {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},

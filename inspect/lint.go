@@ -30,6 +30,7 @@ const (
 	// The second group is about ACLs that may have an effect.
 
 	CodePrefixedStar  Code = "prefixed-star"  // PREFIXED "*" is not a wildcard
+	CodeEmptyName     Code = "empty-name"     // an empty name, which Kafka once stored: as a prefix it covers every name
 	CodeStarPrincipal Code = "star-principal" // a principal that only looks like User:*
 	CodePrincipalType Code = "principal-type" // a type of principals that is not among the known ones
 	CodePrefixOpens   Code = "prefix-opens"   // an ALLOW on a prefix also opens a resource that only happens to begin with it
@@ -256,6 +257,7 @@ var checks = []struct {
 	{CodeDeadOperation, (*linter).deadOperation},
 	{CodeNoPrincipal, (*linter).noPrincipal},
 	{CodePrefixedStar, (*linter).prefixedStar},
+	{CodeEmptyName, (*linter).emptyName},
 	{CodeStarPrincipal, (*linter).starPrincipal},
 	{CodePrincipalType, (*linter).principalType},
 	{CodePrefixOpens, (*linter).prefixOpens},

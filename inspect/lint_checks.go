@@ -52,6 +52,17 @@ func (l *linter) prefixedStar(r rule) *words {
 	return &words{reason: `PREFIXED "*" covers the names that begin with an asterisk, not all names`, fix: `use LITERAL "*"`}
 }
 
+// emptyName finds an ACL that some releases stored. Kafka 4.4 creates none with an empty name.
+func (l *linter) emptyName(r rule) *words {
+	switch {
+	case r.Pattern.Name != "":
+		return nil
+	case r.Pattern.PatternType == resource.Prefixed:
+		return &words{reason: fmt.Sprintf("every name of a %v begins with the empty prefix", l.typ), fix: `name the resources, or use LITERAL "*" if it is to be about all`}
+	}
+	return &words{reason: fmt.Sprintf("it is only about a %v without a name, and not about all", l.typ), fix: `name the resource, or remove it`}
+}
+
 func (l *linter) starPrincipal(r rule) *words {
 	text := r.Entry.Principal
 	if !wildcard.LooksLike(text) {

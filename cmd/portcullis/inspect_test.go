@@ -122,7 +122,7 @@ func TestInspectRefusesFlags(t *testing.T) {
 		{"diff --acls ACLS", []string{"portcullis: nothing to compare with: expected --new-acls or --new-bootstrap-server, --new-semantics, or both"}},
 		{"diff --acls - --new-acls - --new-semantics y", []string{`portcullis: --new-semantics: unknown semantics "y": expected documented, kafka-exact=4.2 or kafka-exact=4.4`,
 			"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
-		{"diff --acls ACLS --new-acls ACLS --new-format yaml", []string{`portcullis: --new-format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`}},
+		{"diff --acls ACLS --new-acls ACLS --new-format yaml", []string{`portcullis: --new-format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm, kafka-ui`}},
 		{"diff --acls ACLS --new-acls - --allow-empty --allow-everyone-if-no-acl-found", []string{
 			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set"}},
 		{"suggest", []string{`portcullis: required flag(s) "trace" not set`}},

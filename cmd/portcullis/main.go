@@ -85,10 +85,10 @@ func newRootCommand() *cobra.Command {
 It also maps certificates and Kerberos names to principals, shows which permissions each
 Kafka request needs, and runs a Kafka proxy that enforces ACLs.
 
-Four formats of ACL files are detected automatically: the output of kafka-acls --list
-(kafka-acls, and kafka-acls-3 with the spacing before Kafka 4.1), JSON lines (json), and
-the nodes of ZooKeeper (zookeeper). --format also reads the formats of other tools: see
-portcullis convert --help.
+The format of a file of ACLs is detected: the output of kafka-acls --list of any release
+(kafka-acls, and kafka-acls-3 with the spacing before Kafka 4.1), JSON lines (json), the
+nodes of ZooKeeper (zookeeper), and the formats of other tools: see portcullis convert
+--help. What is no ACL, or is of a later release, is told on standard error.
 
 Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage. Those of
 plan and apply are as in other tools that plan changes: 0 nothing to change or done,

@@ -98,7 +98,7 @@ func TestUsage(t *testing.T) {
 		"report":                         `portcullis: required flag(s) "html" not set`,
 		"convert":                        `portcullis: required flag(s) "to" not set`,
 		"list --acls no-such-file":       "portcullis: open no-such-file: no such file or directory",
-		"list --acls ACME --format yaml": `portcullis: --format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`,
+		"list --acls ACME --format yaml": `portcullis: --format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm, kafka-ui`,
 		"list --acls ACME -o yaml":       `portcullis: --output "yaml": expected text or json`,
 		"list --acls - --acls -":         "portcullis: standard input (-) can be read only once: use files for the other inputs",
 	} {

@@ -221,9 +221,9 @@ func assertReadBack(t *testing.T, line string, args []string, stdout string) boo
 		in, err := os.Open(file)
 		require.NoError(t, err)
 		defer in.Close()
-		list, err := f.Read(in, file)
+		set, err := f.Read(in, file)
 		require.NoError(t, err)
-		return list
+		return set.ACLs
 	}
 	from := "auto"
 	if i := slices.Index(args, "--format"); i >= 0 {

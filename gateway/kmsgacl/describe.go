@@ -66,22 +66,33 @@ func DescribeResponse(request *kmsg.DescribeACLsRequest, found []acl.Binding, er
 
 // DescribeBindings returns the ACLs in a response, in its order. If the filter of the request
 // matches everything, these are all ACLs of the cluster. The error is a [*CodeError] if the cluster
-// refused, and an [*ItemError] for the first ACL that is not valid ([acl.Binding.ValidateTypes]):
-// it might be one that denies. With an error the result is nil.
+// refused, and an [*ItemError] for the first ACL whose text is not valid. With these the result is
+// nil. If ACLs have codes that this version does not know, the error is an [*UnknownError] with
+// them, and the result has all others. It is not complete then: an unknown ACL might be one that
+// denies.
 func DescribeBindings(r *kmsg.DescribeACLsResponse) ([]acl.Binding, error) {
 	if err := codeError(r.ErrorCode, r.ErrorMessage); err != nil {
 		return nil, err
 	}
 	var bindings []acl.Binding
+	unknown := &UnknownError{}
 	for i := range r.Resources {
 		of := &r.Resources[i]
 		for _, a := range of.ACLs {
 			b := bindingOf(of.ResourceType, of.ResourceName, of.ResourcePatternType, a.Principal, a.Host, a.Operation, a.PermissionType)
-			if err := b.ValidateTypes(); err != nil {
-				return nil, &ItemError{len(bindings), err}
+			switch err := b.ValidateTypes(); {
+			case err == nil:
+				bindings = append(bindings, b)
+			case b.Pattern.Type == resource.Unknown || b.Pattern.PatternType == resource.PatternUnknown ||
+				b.Entry.Operation == ops.Unknown || b.Entry.Permission == acl.PermissionUnknown:
+				unknown.ACLs = append(unknown.ACLs, b)
+			default:
+				return nil, &ItemError{len(bindings) + len(unknown.ACLs), err}
 			}
-			bindings = append(bindings, b)
 		}
+	}
+	if len(unknown.ACLs) > 0 {
+		return bindings, unknown
 	}
 	return bindings, nil
 }

@@ -23,6 +23,18 @@ func (e *ItemError) Error() string { return fmt.Sprintf("kmsgacl: item %d: %v", 
 // Unwrap returns Err.
 func (e *ItemError) Unwrap() error { return e.Err }
 
+// UnknownError says that a cluster has ACLs with a resource type, pattern type, operation or
+// permission that this version does not know: the cluster is of a later release.
+type UnknownError struct {
+	// ACLs are these ACLs, at least one. The parts that are not known are zero.
+	ACLs []acl.Binding
+}
+
+// Error says how many there are, and the first.
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("kmsgacl: ACLs with codes of a later release: %d, the first %s", len(e.ACLs), enum.Quote(e.ACLs[0].String()))
+}
+
 // CodeError is an error that a response contains.
 type CodeError struct {
 	Code    ops.ErrorCode

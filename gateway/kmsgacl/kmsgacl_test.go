@@ -140,6 +140,14 @@ func TestUnknownCodesAreRefused(t *testing.T) {
 	unknown.Operation = 99
 	r := &kmsg.DescribeACLsResponse{Resources: []kmsg.DescribeACLsResponseResource{{ResourceType: 2, ResourceName: "n", ResourcePatternType: 3, ACLs: []kmsg.DescribeACLsResponseResourceACL{known, unknown}}}}
 	found, err := kmsgacl.DescribeBindings(r)
+	var later *kmsgacl.UnknownError
+	require.ErrorAs(t, err, &later)
+	require.Len(t, later.ACLs, 1)
+	assert.Equal(t, ops.Unknown, later.ACLs[0].Entry.Operation)
+	assert.Len(t, found, 1, "the others are read")
+	r.Resources[0].ACLs[1] = known
+	r.Resources[0].ACLs[1].Principal = "User:\xff"
+	found, err = kmsgacl.DescribeBindings(r)
 	var item *kmsgacl.ItemError
 	require.ErrorAs(t, err, &item)
 	assert.Equal(t, 1, item.Index)

@@ -163,7 +163,7 @@ func (j *JSON) End() *Problem {
 	if rest == "" {
 		return nil
 	}
-	return &Problem{offset, enum.Quote(rest), "nothing more on this line"}
+	return &Problem{Offset: offset, Found: enum.Quote(rest), Expected: "nothing more on this line"}
 }
 
 // delim reads one of the delimiters []{}.
@@ -218,7 +218,7 @@ func findLoneSurrogate(literal string, offset int) *Problem {
 		default:
 			second, _ := escapedUnit(literal[i+len(`\u0000`):])
 			if utf16.DecodeRune(first, second) == utf8.RuneError {
-				return &Problem{offset + i, literal[i : i+len(`\u0000`)], "both halves of the UTF-16 pair of a character"}
+				return &Problem{Offset: offset + i, Found: literal[i : i+len(`\u0000`)], Expected: "both halves of the UTF-16 pair of a character"}
 			}
 			i += len(`u0000\u0000`)
 		}

@@ -20,6 +20,8 @@ type Problem struct {
 	Offset   int // in bytes, from 0
 	Found    string
 	Expected string
+	// IsUnknownWord says that the text is an ACL, and that only a word at Offset is not known.
+	IsUnknownWord bool
 }
 
 // Reader reads the lines of a file that are not blank. Lines end in LF or CRLF. A byte
@@ -95,7 +97,7 @@ func (l *Reader) finishLine() {
 // Check returns a problem if the line is invalid in every format, or nil.
 func (l *Reader) Check() *Problem {
 	if l.tooLong {
-		return &Problem{l.max, "a longer line", fmt.Sprintf("no line of more than %d bytes", l.max)}
+		return &Problem{Offset: l.max, Found: "a longer line", Expected: fmt.Sprintf("no line of more than %d bytes", l.max)}
 	}
 	return CheckUTF8(l.Text)
 }
@@ -108,7 +110,7 @@ func CheckUTF8(s string) *Problem {
 	}
 	for i, r := range s {
 		if _, size := utf8.DecodeRuneInString(s[i:]); r == utf8.RuneError && size == 1 {
-			return &Problem{i, "the byte " + strconv.Quote(s[i:i+1]), "valid UTF-8"}
+			return &Problem{Offset: i, Found: "the byte " + strconv.Quote(s[i:i+1]), Expected: "valid UTF-8"}
 		}
 	}
 	return nil

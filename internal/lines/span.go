@@ -62,3 +62,17 @@ func (s Span) cutAt(i int, sep string) (before, after Span, ok bool) {
 	}
 	return Span{s.Text[:i], s.Offset}, s.From(i + len(sep)), true
 }
+
+// mostWord bounds the words of later releases. The longest that Kafka has is half of it.
+const mostWord = 48
+
+// IsWord reports whether text could be the name of a resource type or of an operation in a later
+// release of Kafka, or in a program that speaks its protocol: letters and underscores.
+func IsWord(text string) bool {
+	for _, r := range text {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= mostWord
+}

@@ -97,6 +97,9 @@ func ReadZooKeeper(input string) (list []acl.Binding, ok bool) {
 			}
 		}
 		p.Type, p.Name = resource.Type(slices.Index(nodeWords(), parts[1])), parts[2]
+		if p.Type > resource.User {
+			p.Type = resource.Group // of Kafka 0.9
+		}
 		member := document.FindStringSubmatch("{" + content)
 		if p.Type < resource.Topic || !NodeHolds(p.Name) || member == nil {
 			return nil, false
@@ -138,7 +141,7 @@ func nodeWords() (words []string) {
 		words = append(words, camel)
 	}
 	words[0], words[1] = "/", "/" // no node has these names
-	return words
+	return append(words, "ConsumerGroup")
 }
 
 // readLines reads the lines that are not blank.
@@ -221,6 +224,6 @@ func binding(p resource.Pattern, fields map[string]string) (acl.Binding, bool) {
 		Operation:  ops.Operation(code(operationWords, fields["operation"])),
 		Permission: acl.PermissionType(code(permissionWords, fields["permission"])),
 	}
-	ok := p.Type != 0 && p.PatternType != 0 && p.Name != "" && strings.Contains(e.Principal, ":") && e.Operation != 0 && e.Permission != 0
+	ok := p.Type != 0 && p.PatternType != 0 && e.Operation != 0 && e.Permission != 0
 	return acl.Binding{Pattern: p, Entry: e}, ok
 }

@@ -84,58 +84,74 @@ func (s *Source) CheckUsage(other ...string) error {
 	return errs.Join()
 }
 
-// Load returns a store with the ACLs of the source, or all their errors. If followRelease is
-// set, the ACLs of a cluster decide by the semantics of its release, and otherwise by those
-// of config.
+// Load returns a store that decides as the ACLs of the source do, or all their errors. It tells
+// which ACLs are kept apart, and what was skipped. If followRelease is set, the ACLs of a
+// cluster decide by the semantics of its release, and otherwise by those of config.
 func (s *Source) Load(out *cli.Output, config snapshot.Config, followRelease bool) (*snapshot.Store, error) {
-	if !s.Cluster.Given() {
-		bindings, err := s.ReadFiles()
-		if err != nil {
-			return nil, err
+	set, semantics, err := s.Read(out)
+	if err != nil {
+		return nil, err
+	}
+	if s.Cluster.Given() {
+		if followRelease {
+			config.Semantics = semantics
 		}
+		out.Summarize("ACLs of %s; rules: %v\n", s.Text, config.Semantics)
+	}
+	return NewStore(config, set.Deciding())
+}
+
+// Read returns what the source holds, with the semantics of a cluster, or all errors. It tells
+// which ACLs are kept apart, and what was skipped.
+func (s *Source) Read(out *cli.Output) (*formats.Set, snapshot.Semantics, error) {
+	if !s.Cluster.Given() {
+		set, err := s.ReadFiles(out)
 		s.Text = "files " + cli.JoinPrintable(s.names)
-		return NewStore(config, bindings)
+		return set, snapshot.Documented, err
 	}
 	c, err := s.Cluster.Connect()
 	if err != nil {
-		return nil, err
+		return nil, snapshot.Documented, err
 	}
 	defer c.Close()
 	state, err := c.Read(s.cmd.Context())
 	if err != nil {
-		return nil, err
-	}
-	if followRelease {
-		config.Semantics = state.Semantics()
+		return nil, snapshot.Documented, err
 	}
 	s.Text = state.String()
-	out.Summarize("ACLs of %s; rules: %v\n", s.Text, config.Semantics)
-	return NewStore(config, state.ACLs)
+	state.Tell(out.Summarize, "the cluster")
+	return &state.Set, state.Semantics(), nil
 }
 
-// ReadFiles returns the ACLs of all files, or all their errors. A file without ACLs is an
+// ReadFiles returns what all files hold, or all their errors. A file without ACLs is an
 // error without --allow-empty: the likely reason is that the command that feeds the pipe
 // failed, and a CI check of an empty set would often pass.
-func (s *Source) ReadFiles() ([]acl.Binding, error) {
+func (s *Source) ReadFiles(out *cli.Output) (*formats.Set, error) {
 	format, err := formats.Find(s.formatFlag, s.format.Text, formats.Readable)
 	if err != nil {
 		return nil, err
 	}
-	var bindings []acl.Binding
+	all := &formats.Set{}
 	var errs cli.Errors
 	for _, file := range s.names {
 		if file == "" {
 			return nil, cli.BadFlag(s.flag, file, "a file, or - for standard input")
 		}
 		name := cli.FileName(file)
-		list, err := cli.ReadFile(file, s.cmd.InOrStdin(), func(r io.Reader) ([]acl.Binding, error) { return format.Read(r, name) })
-		if err == nil && len(list) == 0 && !cli.Given(s.cmd, AllowEmpty) {
-			err = fmt.Errorf("%s has no ACL: expected at least one, or --%s", name, AllowEmpty)
+		set, err := cli.ReadFile(file, s.cmd.InOrStdin(), func(r io.Reader) (*formats.Set, error) { return format.Read(r, name) })
+		if err == nil && len(set.ACLs)+len(set.Apart) == 0 && !cli.Given(s.cmd, AllowEmpty) {
+			err = fmt.Errorf("%s has no ACL%s: expected at least one, or --%s", name, set.Skipped.Why(), AllowEmpty)
 		}
-		bindings = append(bindings, list...)
 		errs.Add(err)
+		if err == nil {
+			set.Tell(out.Summarize, name)
+			all.ACLs, all.Apart = append(all.ACLs, set.ACLs...), append(all.Apart, set.Apart...)
+		}
 	}
-	return bindings, errs.Join()
+	if len(errs) > 0 {
+		return nil, errs.Join()
+	}
+	return all, nil
 }
 
 // NewStore returns a store with these ACLs, or all their errors.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -35,16 +36,23 @@ func (p *Problems) Add(line, column int, found, expected string) {
 // AddAt adds an error at an offset in Text. Add errors in ascending order: then all of
 // them together cost one pass over the text.
 func (p *Problems) AddAt(wrong *lines.Problem) {
-	if wrong.Offset < p.offset {
+	line, column := p.Position(wrong.Offset)
+	p.Add(line, column, wrong.Found, wrong.Expected)
+}
+
+// Position returns the line and the column of an offset in Text, from 1. Ask in ascending order:
+// then all calls together cost one pass over the text.
+func (p *Problems) Position(offset int) (line, column int) {
+	if offset < p.offset {
 		p.offset, p.line, p.start = 0, 0, 0
 	}
-	passed := p.Text[p.offset:wrong.Offset]
+	passed := p.Text[p.offset:offset]
 	p.line += strings.Count(passed, "\n")
 	if i := strings.LastIndexByte(passed, '\n'); i >= 0 {
 		p.start = p.offset + i + 1
 	}
-	p.offset = wrong.Offset
-	p.Add(p.line+1, wrong.Offset-p.start+1, wrong.Found, wrong.Expected)
+	p.offset = offset
+	return p.line + 1, offset - p.start + 1
 }
 
 // Full reports whether the list is full.
@@ -67,6 +75,7 @@ func (p *Problems) Err() error {
 type Columns struct {
 	All, Optional []string
 	Times         string // how often each column may be there: "once" or "at most once"
+	Separator     rune   // between columns; 0 is a comma
 	Expected      string // the header, for errors
 }
 
@@ -74,6 +83,7 @@ type Columns struct {
 // each record that has the right number of fields. The error is that of input.
 func (p *Problems) ReadCSV(input io.Reader, columns Columns, read func(c *csv.Reader, header, record []string)) error {
 	c := csv.NewReader(input)
+	c.Comma = cmp.Or(columns.Separator, ',')
 	header, err := p.nextRecord(c)
 	if header != nil && !p.checkHeader(c, header, columns) {
 		return nil

@@ -23,12 +23,14 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/client"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/formats"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/properties"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/kmsgacl"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -148,7 +150,8 @@ type State struct {
 	// Supported is the newest metadata version that one of the brokers supports, which shows
 	// the release; Finalized is that of the cluster. With ZooKeeper they are zero.
 	Supported, Finalized acl.MetadataVersion
-	ACLs                 []acl.Binding
+	// Set has the ACLs. Those with codes of a later release are apart.
+	formats.Set
 }
 
 // Semantics returns the semantics of the cluster's authorizer.
@@ -187,7 +190,7 @@ func (c *Cluster) Read(ctx context.Context) (*State, error) {
 	}
 	response, err := request.RequestWith(ctx, c.client)
 	if err == nil {
-		s.ACLs, err = bindings(response)
+		s.Set, err = bindings(response)
 	}
 	if err != nil {
 		return nil, c.explain(err)
@@ -201,11 +204,32 @@ func (c *Cluster) limit(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // bindings returns the ACLs in a response.
-func bindings(r *kmsg.DescribeACLsResponse) ([]acl.Binding, error) {
+func bindings(r *kmsg.DescribeACLsResponse) (s formats.Set, err error) {
 	if err := kerr.ErrorForCode(r.ErrorCode); err != nil { // explain knows what to do about it
-		return nil, err
+		return s, err
 	}
-	return kmsgacl.DescribeBindings(r)
+	s.ACLs, err = kmsgacl.DescribeBindings(r)
+	later, ok := errors.AsType[*kmsgacl.UnknownError](err)
+	if !ok {
+		return s, err
+	}
+	for _, b := range later.ACLs {
+		s.Apart = append(s.Apart, formats.Apart{ACL: b, Where: "the cluster", Word: unknownCode(b)})
+	}
+	return s, nil
+}
+
+// unknownCode says which part of an ACL has a code that is not known.
+func unknownCode(b acl.Binding) string {
+	switch {
+	case b.Pattern.Type == resource.Unknown:
+		return "resource type UNKNOWN"
+	case b.Pattern.PatternType == resource.PatternUnknown:
+		return "pattern type UNKNOWN"
+	case b.Entry.Operation == ops.Unknown:
+		return "operation UNKNOWN"
+	}
+	return "permission type UNKNOWN"
 }
 
 // describe fills in the id and the versions of the cluster, and returns its brokers. A broker
@@ -267,7 +291,7 @@ func (c *Cluster) inForce(ctx context.Context, brokers []int32, seen func(broker
 			if err != nil {
 				return fmt.Errorf("broker %d: %w", b, err)
 			}
-			return seen(b, list)
+			return seen(b, list.ACLs)
 		})
 	}
 	return group.Wait()

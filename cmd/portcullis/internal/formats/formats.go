@@ -20,8 +20,8 @@ type Format struct {
 	// escapes says that the format can escape every character, as JSON can. The output then
 	// escapes characters that are not printable.
 	escapes bool
-	// Read returns the ACLs in a file, or all its errors.
-	Read func(r io.Reader, file string) ([]acl.Binding, error)
+	// read returns what a file holds, or all its errors.
+	read func(r io.Reader, file string) (*Set, error)
 	// write writes nothing if the format cannot hold one of the ACLs. It is nil for a format
 	// that is only read.
 	write func(w io.Writer, bindings iter.Seq[acl.Binding]) error
@@ -30,17 +30,18 @@ type Format struct {
 // all are the formats of package acl and those of other tools.
 var all = func() (list []Format) {
 	for f := acl.FormatAuto; f <= acl.FormatZooKeeper; f++ {
-		own := Format{
-			name: f.String(), escapes: f == acl.FormatJSON,
-			Read: func(r io.Reader, file string) ([]acl.Binding, error) { return acl.Read(r, file, f) },
-		}
+		own := Format{name: f.String(), escapes: f == acl.FormatJSON, read: readACL(f)}
 		if f != acl.FormatAuto {
 			own.write = func(w io.Writer, bindings iter.Seq[acl.Binding]) error { return acl.Write(w, f, bindings) }
 		}
 		list = append(list, own)
 	}
-	for _, f := range []foreign{strimzi, rpk, ksm} {
-		list = append(list, Format{f.name, f.escapes, f.read, f.write})
+	for _, f := range []foreign{strimzi, rpk, ksm, kafkaUI} {
+		other := Format{name: f.name, escapes: f.escapes, read: f.read}
+		if f.render != nil {
+			other.write = f.write
+		}
+		list = append(list, other)
 	}
 	return list
 }()
@@ -121,35 +122,36 @@ type foreign struct {
 	escapes bool // as in Format
 	// maxBytes limits the size of a file, because the whole file is read into memory.
 	maxBytes int
-	// parse returns the ACLs in the text of a file, which is valid UTF-8. It adds errors to p.
-	parse func(p *cli.Problems) []acl.Binding
+	// parse adds what the text of a file holds, which is valid UTF-8, to s, and errors to p.
+	parse func(p *cli.Problems, s *Set)
 	// refuse returns a function that says why the format cannot hold a valid ACL of the
 	// list, or "" if it can.
 	refuse func(list []acl.Binding) (why func(b acl.Binding) string)
-	// render returns the text of ACLs that refuse accepts.
+	// render returns the text of ACLs that refuse accepts. It is nil for a format that is only
+	// read.
 	render func(list []acl.Binding) ([]byte, error)
 }
 
-// read returns the ACLs in a file, or all its errors.
-func (f foreign) read(r io.Reader, file string) ([]acl.Binding, error) {
+// read returns what a file holds, or all its errors.
+func (f foreign) read(r io.Reader, file string) (*Set, error) {
 	data, err := io.ReadAll(io.LimitReader(r, int64(f.maxBytes)+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	text, _ := bytes.CutPrefix(data, []byte("\uFEFF"))
-	p := &cli.Problems{File: file, Text: string(text)}
-	var list []acl.Binding
+	p := &cli.Problems{File: file, Text: withoutFences(string(text))}
+	s := &Set{}
 	if len(data) > f.maxBytes {
-		p.AddAt(&lines.Problem{Offset: len(text), Found: fmt.Sprintf("more than %d bytes", f.maxBytes), Expected: "a smaller file: split it"})
+		p.AddAt(&lines.Problem{Offset: len(p.Text), Found: fmt.Sprintf("more than %d bytes", f.maxBytes), Expected: "a smaller file: split it"})
 	} else if wrong := lines.CheckUTF8(p.Text); wrong != nil {
 		p.AddAt(wrong)
 	} else {
-		list = f.parse(p)
+		f.parse(p, s)
 	}
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
-	return list, nil
+	return s, nil
 }
 
 // write writes ACLs in the order of the format. It reads them back before it writes to
@@ -158,7 +160,7 @@ func (f foreign) write(w io.Writer, bindings iter.Seq[acl.Binding]) error {
 	list := slices.SortedFunc(bindings, acl.Binding.Compare)
 	why := f.refuse(list)
 	if err := refuse(f.name, list, func(b acl.Binding) string {
-		if err := b.Validate(); err != nil {
+		if err := b.ValidateTypes(); err != nil {
 			return err.Error()
 		}
 		return why(b)
@@ -178,10 +180,11 @@ func (f foreign) write(w io.Writer, bindings iter.Seq[acl.Binding]) error {
 
 // readBack returns an error unless text is read back as exactly the ACLs in list.
 func (f foreign) readBack(text []byte, list []acl.Binding) error {
-	got, err := f.read(bytes.NewReader(text), "")
+	s, err := f.read(bytes.NewReader(text), "")
 	if err != nil {
 		return fmt.Errorf("the ACLs cannot be written as %s: reading them back fails: %w", f.name, err)
 	}
+	got := s.ACLs
 	slices.SortFunc(got, acl.Binding.Compare)
 	for i, b := range list {
 		if i >= len(got) || got[i] != b {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -26,9 +28,16 @@ var ksm = foreign{name: "ksm", maxBytes: maxListBytes, parse: parseKSM, refuse: 
 // kafka-security-manager before 0.4 does not have PatternType: every name is literal.
 var ksmColumns = []string{"KafkaPrincipal", "ResourceType", "PatternType", "ResourceName", "Operation", "PermissionType", "Host"}
 
-func parseKSM(p *cli.Problems) (list []acl.Binding) {
+// otherSeparator matches a header of ksm with semicolons, as spreadsheets write it where a comma
+// is the decimal point.
+var otherSeparator = regexp.MustCompile(`^\s*"?\w+"?;`)
+
+func parseKSM(p *cli.Problems, s *Set) {
 	header := strings.Join(ksmColumns, ",")
 	columns := cli.Columns{All: ksmColumns, Optional: []string{"PatternType"}, Times: "once", Expected: header}
+	if otherSeparator.MatchString(p.Text) {
+		columns.Separator = ';'
+	}
 	all := names(func(f field) string { return f.ksm })
 	p.ReadCSV(strings.NewReader(p.Text), columns, func(c *csv.Reader, header, record []string) {
 		b := unreadACL
@@ -40,12 +49,11 @@ func parseKSM(p *cli.Problems) (list []acl.Binding) {
 				p.Add(line, column, found, f.expected)
 			}
 		}
-		list = append(list, b)
+		s.ACLs = append(s.ACLs, b)
 	}) // a string has no error
 	if strings.Trim(p.Text, "\r\n") == "" {
 		p.Add(1, 1, "no header", header)
 	}
-	return list
 }
 
 func refuseKSM([]acl.Binding) func(b acl.Binding) string {
@@ -100,22 +108,22 @@ type rpkACL struct {
 // rpkMessage is the key of a filter for its error.
 const rpkMessage = "message"
 
-func parseRPK(p *cli.Problems) (list []acl.Binding) {
+func parseRPK(p *cli.Problems, s *Set) {
 	j := lines.NewJSON(p.Text, 0)
 	keys := names(func(f field) string { return f.rpk })
 	readACL := func() *lines.Problem {
-		b := unreadACL
+		r := recordReader{acl: unreadACL}
 		wrong := j.Object(keys, nil, func(key string) *lines.Problem {
 			text, offset, wrong := j.String()
 			if wrong == nil {
 				f := fields[slices.Index(keys, key)]
-				if found, ok := f.read(&b, text); !ok {
+				if found, ok := r.read(f, text, func() (line, column int) { return p.Position(offset) }); !ok {
 					p.AddAt(&lines.Problem{Offset: offset, Found: found, Expected: f.expected})
 				}
 			}
 			return wrong
 		})
-		list = append(list, b)
+		r.addTo(s, p.File)
 		return wrong
 	}
 	// The filters of the request. If one failed, the list is incomplete.
@@ -140,7 +148,6 @@ func parseRPK(p *cli.Problems) (list []acl.Binding) {
 	if wrong != nil {
 		p.AddAt(wrong)
 	}
-	return list
 }
 
 func refuseRPK([]acl.Binding) func(b acl.Binding) string {
@@ -173,28 +180,34 @@ type field struct {
 	rpk, ksm string // the key of rpk and the column of kafka-security-manager
 	expected string
 	set      func(b *acl.Binding, text string) error
+	forget   func(b *acl.Binding) // makes the field UNKNOWN; nil for a text
+	grows    bool                 // later releases have more values
 }
 
 var (
 	hostField = field{"host", "host", "Host", "an address, * for all, or a network such as 10.0.0.0/8",
-		parsed(func(b *acl.Binding) *string { return &b.Entry.Host }, asItIs)}
+		parsed(func(b *acl.Binding) *string { return &b.Entry.Host }, asItIs), nil, false}
 	nameField = field{"resource name", "resource_name", "ResourceName", "a name, or * for all",
-		parsed(func(b *acl.Binding) *string { return &b.Pattern.Name }, asItIs)}
+		parsed(func(b *acl.Binding) *string { return &b.Pattern.Name }, asItIs), nil, false}
 
 	// fields are in the order of rpk. Their values are Kafka's names.
 	fields = []field{
 		{"principal", "principal", "KafkaPrincipal", "Type:name, such as User:alice",
-			parsed(func(b *acl.Binding) *string { return &b.Entry.Principal }, asItIs)},
+			parsed(func(b *acl.Binding) *string { return &b.Entry.Principal }, asItIs), nil, false},
 		hostField,
 		{"resource type", "resource_type", "ResourceType", "one of " + strings.Join(cli.DisplayNames(slices.Values(resource.Types())), ", "),
-			parsed(func(b *acl.Binding) *resource.Type { return &b.Pattern.Type }, resource.ParseType)},
+			parsed(func(b *acl.Binding) *resource.Type { return &b.Pattern.Type }, resource.ParseType),
+			func(b *acl.Binding) { b.Pattern.Type = resource.Unknown }, true},
 		nameField,
 		{"pattern type", "resource_pattern_type", "PatternType", "LITERAL or PREFIXED",
-			parsed(func(b *acl.Binding) *resource.PatternType { return &b.Pattern.PatternType }, parsePatternType)},
+			parsed(func(b *acl.Binding) *resource.PatternType { return &b.Pattern.PatternType }, parsePatternType),
+			func(b *acl.Binding) { b.Pattern.PatternType = resource.PatternUnknown }, false},
 		{"operation", "operation", "Operation", "one of " + strings.Join(cli.OperationNames(), ", "),
-			parsed(func(b *acl.Binding) *ops.Operation { return &b.Entry.Operation }, ops.ParseOperation)},
+			parsed(func(b *acl.Binding) *ops.Operation { return &b.Entry.Operation }, ops.ParseOperation),
+			func(b *acl.Binding) { b.Entry.Operation = ops.Unknown }, true},
 		{"permission", "permission", "PermissionType", "ALLOW or DENY",
-			parsed(func(b *acl.Binding) *acl.PermissionType { return &b.Entry.Permission }, acl.ParsePermissionType)},
+			parsed(func(b *acl.Binding) *acl.PermissionType { return &b.Entry.Permission }, acl.ParsePermissionType),
+			func(b *acl.Binding) { b.Entry.Permission = acl.PermissionUnknown }, false},
 	}
 )
 
@@ -229,13 +242,51 @@ var unreadACL = acl.Binding{
 	Entry:   acl.Entry{Principal: principal.Anonymous.String(), Host: acl.WildcardHost, Operation: ops.All, Permission: acl.Deny},
 }
 
-// read reads the field of b from text. b is valid before and after. If the text is
-// invalid, b does not change, and found describes the text.
+// read reads the field of b from text. Its types are valid before and after. If the text is
+// invalid, b does not change, and found describes the text. Every text is a name, a principal
+// and a host: some release of Kafka stores it.
 func (f field) read(b *acl.Binding, text string) (found string, ok bool) {
 	c := *b
-	if f.set(&c, text) != nil || c.Validate() != nil {
+	if f.set(&c, text) != nil || c.ValidateTypes() != nil {
 		return f.noun + " " + enum.Quote(text), false
 	}
 	*b = c
 	return "", true
+}
+
+// recordReader reads an ACL of a tool that prints what a cluster has, which may be of a later
+// release, or no Kafka: the ACLs of Redpanda can be about a SUBJECT of its schema registry.
+type recordReader struct {
+	acl          acl.Binding
+	words        []string // that are not known
+	line, column int      // of the first
+	unset        []func(b *acl.Binding)
+}
+
+// read is field.read, and keeps a word that may be of a later release. at returns the position
+// of the text.
+func (r *recordReader) read(f field, text string, at func() (line, column int)) (found string, ok bool) {
+	if found, ok = f.read(&r.acl, text); ok || f.forget == nil {
+		return found, ok
+	}
+	if text != resource.Unknown.String() && (!f.grows || !lines.IsWord(text) || strings.EqualFold(text, resource.Any.String())) {
+		return found, false
+	}
+	if len(r.words) == 0 {
+		r.line, r.column = at()
+	}
+	r.words, r.unset = append(r.words, found), append(r.unset, f.forget)
+	return "", true
+}
+
+// addTo adds the ACL to a set.
+func (r *recordReader) addTo(s *Set, file string) {
+	if len(r.words) == 0 {
+		s.ACLs = append(s.ACLs, r.acl)
+		return
+	}
+	for _, forget := range r.unset {
+		forget(&r.acl)
+	}
+	s.Apart = append(s.Apart, Apart{r.acl, fmt.Sprintf("%s:%d:%d", file, r.line, r.column), r.words[0]})
 }

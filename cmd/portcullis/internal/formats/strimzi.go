@@ -76,12 +76,13 @@ func isKubernetesName(name string) bool {
 // strimziReader reads a stream of KafkaUsers. After an error the list is not used.
 type strimziReader struct {
 	yamlReader
-	users map[string]int // line of each user by name
-	list  []acl.Binding
+	users   map[string]int // line of each user by name
+	list    []acl.Binding
+	skipped map[string]int // resources that are no users, by kind
 }
 
-func parseStrimzi(p *cli.Problems) []acl.Binding {
-	r := &strimziReader{yamlReader: yamlReader{p, strings.Split(p.Text, "\n")}, users: map[string]int{}}
+func parseStrimzi(p *cli.Problems, s *Set) {
+	r := &strimziReader{yamlReader: yamlReader{p, strings.Split(p.Text, "\n")}, users: map[string]int{}, skipped: map[string]int{}}
 	documents := yaml.NewDecoder(strings.NewReader(p.Text))
 	for !r.Full() {
 		var document yaml.Node
@@ -97,7 +98,7 @@ func parseStrimzi(p *cli.Problems) []acl.Binding {
 			r.readResource(root)
 		}
 	}
-	return r.list
+	s.ACLs, s.Skipped.Kinds = r.list, r.skipped
 }
 
 // The keys of resources that do not concern ACLs are accepted and not read.
@@ -107,21 +108,64 @@ var (
 	userSpecKeys = []string{"authentication", "authorization", "quotas", "template"}
 )
 
-// readResource reads a KafkaUser, or a list of them as kubectl prints it.
+// readResource reads a KafkaUser, or a list of resources as kubectl prints it.
 func (r *strimziReader) readResource(n *yaml.Node) {
+	if r.skip(n) {
+		return
+	}
 	keys := r.mapping(n, resourceKeys, []string{"items", "metadata", "spec", "status"})
 	if keys == nil {
 		return
 	}
-	if kind := keys["kind"].Value; kind != "List" && kind != "KafkaUserList" {
+	if !isList(keys["kind"].Value) {
 		r.readUser(n)
 		return
 	}
 	keys = r.mapping(n, append([]string{"items"}, resourceKeys...), []string{"metadata"})
 	for _, item := range r.sequence(keys["items"]) {
-		r.readUser(item)
+		if !r.skip(item) {
+			r.readUser(item)
+		}
 	}
 }
+
+func isList(kind string) bool { return kind == "List" || kind == userKind+"List" }
+
+// skip counts a resource of another kind, which has no ACLs, and reports whether n is one. The
+// kind of such a resource decides alone, because its other keys are not known here. A kind that
+// is not written in the way that Kubernetes has is no reason to skip a resource.
+func (r *strimziReader) skip(n *yaml.Node) bool {
+	if n.Kind != yaml.MappingNode {
+		return false
+	}
+	kind, version := "", ""
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		switch key, value := n.Content[i], n.Content[i+1]; {
+		case !isText(key) || !isText(value):
+		case key.Value == "kind" && kind != "", key.Value == "apiVersion" && version != "":
+			return false // which of them counts?
+		case key.Value == "kind":
+			kind = value.Value
+		case key.Value == "apiVersion":
+			version = value.Value
+		}
+	}
+	if version == "" || !kindText.MatchString(kind) || isList(kind) || strings.EqualFold(kind, userKind) || len(r.skipped) >= mostKinds {
+		return false
+	}
+	r.skipped[kind]++
+	return true
+}
+
+// userKind is the kind of the resources that have ACLs.
+const userKind = "KafkaUser"
+
+// mostKinds bounds what is remembered of a stream. Kubernetes has fewer kinds, with all common
+// extensions.
+const mostKinds = 1000
+
+// kindText matches the kind of a resource.
+var kindText = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{1,62}$`)
 
 func (r *strimziReader) readUser(n *yaml.Node) {
 	before := len(r.List)

@@ -30,11 +30,11 @@ func New() *cobra.Command {
 		if err := errors.Join(out.FormatErr, err, source.CheckUsage()); err != nil {
 			return err
 		}
-		store, err := source.Load(out, snapshot.Config{}, false)
+		store, _, err := load(source, out)
 		if err != nil {
 			return err
 		}
-		return selection.Print(out, store.Load().All(), filters)
+		return selection.Print(out, store.All(), filters)
 	}
 	cmd := cli.Command(run, &cobra.Command{
 		Use:   "list --acls FILE",
@@ -66,11 +66,14 @@ func NewConvert() *cobra.Command {
 		if err := errors.Join(err, source.CheckUsage()); err != nil {
 			return err
 		}
-		store, err := source.Load(out, snapshot.Config{}, false)
+		store, set, err := load(source, out)
+		if err == nil {
+			err = set.Refuse("converted")
+		}
 		if err != nil {
 			return err
 		}
-		return format.Print(out, store.Load().All())
+		return format.Print(out, store.All())
 	}
 	cmd := cli.Command(run, &cobra.Command{
 		Use:   "convert --acls FILE --to FORMAT",
@@ -80,14 +83,15 @@ If a file has an error, or the format cannot hold an ACL, it writes nothing. Nam
 characters that act on a terminal are escaped in json and rpk. The other formats have no
 escapes and refuse such names.
 
-In addition to Kafka's formats it knows those of three other tools:
+In addition to Kafka's formats it knows those of other tools:
 
-  strimzi  a KafkaUser for each principal; User:CN=name authenticates with a
-           certificate, User:name does not; cluster and credentials are not included
-  rpk      the output of "rpk security acl list --format json"
-  ksm      the CSV of kafka-security-manager
+  strimzi   a KafkaUser for each principal; User:CN=name authenticates with a
+            certificate, User:name does not; cluster and credentials are not included
+  rpk       the output of "rpk security acl list --format json"
+  ksm       the CSV of kafka-security-manager
+  kafka-ui  the CSV of UI for Apache Kafka, which is only read
 
-These three are not detected: to read them, name them with --format.`,
+The format of a file is detected, also of a dump that went through a terminal or a ticket.`,
 		Example: `  portcullis convert --acls acls.txt --to json
   portcullis convert --acls users.yaml --format strimzi --to kafka-acls`,
 	})
@@ -95,6 +99,19 @@ These three are not detected: to read them, name them with --format.`,
 	to = cli.OnceFlag(cmd, "to", "", "`format` to write: "+strings.Join(formats.Writable, ", "), formats.Writable...)
 	cli.Must(cmd.MarkFlagRequired("to"))
 	return cmd
+}
+
+// load returns the ACLs of a source, sorted and each once, and what else it holds.
+func load(source *aclset.Source, out *cli.Output) (*snapshot.Snapshot, *formats.Set, error) {
+	set, _, err := source.Read(out)
+	if err != nil {
+		return nil, nil, err
+	}
+	if source.Cluster.Given() {
+		out.Summarize("ACLs of %s; rules: %v\n", source.Text, snapshot.Documented)
+	}
+	store, err := aclset.NewStore(snapshot.Config{}, set.ACLs)
+	return store.Load(), set, err
 }
 
 // Selection holds the flags that select ACLs.

@@ -17,6 +17,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cluster"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/diff"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/formats"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -144,11 +145,12 @@ func (p *command) read(out *cli.Output) (*situation, *cluster.Cluster, error) {
 		return nil, nil, err
 	}
 	var desired []acl.Binding
+	var set *formats.Set
 	if planned != nil {
 		s = planned.ManagedBy
 		config, err = planned.settings()
-	} else {
-		desired, err = p.acls.ReadFiles()
+	} else if set, err = p.acls.ReadFiles(out); err == nil {
+		desired, err = set.ACLs, set.Refuse("planned")
 	}
 	if err != nil {
 		return nil, nil, err
@@ -162,6 +164,7 @@ func (p *command) read(out *cli.Output) (*situation, *cluster.Cluster, error) {
 		c.Close()
 		return nil, nil, err
 	}
+	found.state.Tell(out.Summarize, "the cluster")
 	return found, c, nil
 }
 

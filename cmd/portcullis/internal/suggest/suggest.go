@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,8 +38,10 @@ func New() *cobra.Command {
 	cmd := cli.Command(s.run, &cobra.Command{
 		Use:   "suggest --trace FILE",
 		Short: "Find the fewest ACLs that recorded requests need, or the ACLs that they never used",
-		Long: `suggest reads recorded decisions, from Kafka's audit log or from JSON lines, also in the
-formats OCSF and CloudEvents as portcullis proxy writes them. It prints the fewest ACLs
+		Long: `suggest reads recorded decisions, from the authorizer's log of any Kafka since 0.9 or from
+JSON lines, also in the formats OCSF and CloudEvents as portcullis proxy writes them. The
+lines of Kafka may come from log4j, docker, kubectl or a log collector that makes JSON of
+them; lines without a decision are skipped and counted. It prints the fewest ACLs
 that allow the allowed requests and nothing else: one for each principal, host, resource
 and operation that no other ACL implies. With --prefix and --any-host it needs fewer ACLs,
 and these allow more. Some requests cannot be allowed without allowing more; these are
@@ -90,7 +93,7 @@ func (s *command) run(cmd *cobra.Command, out *cli.Output) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.read(cmd, format)
+	c, err := s.read(cmd, out, format)
 	if err != nil {
 		return err
 	}
@@ -160,18 +163,17 @@ func (s *command) parsePrefixes() (prefixes []resource.Pattern, err error) {
 	return prefixes, err
 }
 
-// read reads all traces, or returns all their errors.
-func (s *command) read(cmd *cobra.Command, format audit.TraceFormat) (*suggest.Collector, error) {
+// read reads all traces, or returns all their errors. It tells which lines it skipped, and
+// which authorizers wrote the others.
+func (s *command) read(cmd *cobra.Command, out *cli.Output, format audit.TraceFormat) (*suggest.Collector, error) {
 	c := new(suggest.Collector)
 	var errs cli.Errors
 	for _, file := range s.traces {
 		before := c.Counts()
-		name := cli.FileName(file)
+		t := trace{name: cli.FileName(file), forms: map[string]bool{}}
 		_, err := cli.ReadFile(file, cmd.InOrStdin(), func(r io.Reader) (struct{}, error) {
-			for record, err := range audit.ReadTrace(r, name, format) {
-				if err == nil {
-					err = c.Add(record)
-				}
+			for record, err := range audit.ReadTrace(r, t.name, format) {
+				err = t.add(c, record, err)
 				errs.Add(err)
 				if errors.Is(err, suggest.ErrTooMany) {
 					break
@@ -180,9 +182,51 @@ func (s *command) read(cmd *cobra.Command, format audit.TraceFormat) (*suggest.C
 			return struct{}{}, nil
 		})
 		errs.Add(err)
+		t.tell(out)
 		if len(errs) == 0 && c.Counts() == before && !cli.Given(cmd, aclset.AllowEmpty) {
-			errs.Refuse("%s has no decision: expected at least one, or --%s", name, aclset.AllowEmpty)
+			if t.first != nil {
+				errs.Add(t.first)
+			}
+			errs.Refuse("%s has no decision: expected at least one, or --%s", t.name, aclset.AllowEmpty)
 		}
 	}
 	return c, errs.Join()
+}
+
+// trace is what was read of one file.
+type trace struct {
+	name    string
+	forms   map[string]bool // the authorizers that wrote it
+	skipped int             // lines without a decision
+	first   *audit.NoDecisionError
+}
+
+// add adds a record to c, or skips a line without a decision.
+func (t *trace) add(c *suggest.Collector, record audit.Record, err error) error {
+	if none, ok := errors.AsType[*audit.NoDecisionError](err); ok {
+		if t.skipped++; t.skipped == 1 {
+			t.first = none
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if record.Form != "" {
+		t.forms[record.Form] = true
+	}
+	return c.Add(record)
+}
+
+// tell says what was read.
+func (t *trace) tell(out *cli.Output) {
+	if len(t.forms) > 1 {
+		delete(t.forms, audit.FormStandard) // lines that do not show their release
+	}
+	if len(t.forms) > 0 {
+		out.Summarize("%s: log of %s\n", t.name, strings.Join(slices.Sorted(maps.Keys(t.forms)), ", "))
+	}
+	if t.skipped > 0 {
+		out.Summarize("%s: lines skipped that have no decision: %d, the first is line %d\n", t.name, t.skipped, t.first.Err.Line)
+	}
 }

@@ -46,6 +46,7 @@ type watch struct {
 	interval time.Duration
 	output   *cli.Once
 	source   *cli.Once
+	apart    string // what was said of the ACLs that are kept apart
 }
 
 // New returns the command watch.
@@ -133,7 +134,18 @@ func (w *watch) read(ctx context.Context, c *cluster.Cluster, config snapshot.Co
 		return nil, err
 	}
 	state.ACLs = nil // the store has them
+	w.tellApart(state)
 	return &view{state, store.Load()}, nil
+}
+
+// tellApart says which ACLs of the cluster are kept apart, when that changes.
+func (w *watch) tellApart(state *cluster.State) {
+	var text bytes.Buffer
+	state.Tell(func(format string, args ...any) { fmt.Fprintf(&text, format, args...) }, "the cluster")
+	if text.String() != w.apart {
+		w.apart = text.String()
+		io.WriteString(w.cmd.ErrOrStderr(), w.apart)
+	}
 }
 
 // follow prints changes until ctx is done.
@@ -232,7 +244,7 @@ func (w *watch) print(out io.Writer, from, to *view, when time.Time) error {
 	}
 	text, err := w.encode(c, when)
 	if err != nil {
-		// An ACL that only an old release could store has no JSON. The next change may have one.
+		// A text that is not UTF-8 has no JSON. The next change may have one.
 		fmt.Fprintf(w.cmd.ErrOrStderr(), "portcullis: a change at %s is not written: %s: see --output text\n", c.Time, lines.OnOneLine(err.Error()))
 		return nil
 	}
