@@ -51,17 +51,6 @@ func (l *linter) prefixedStar(r rule) *words {
 	return &words{reason: `PREFIXED "*" covers the names that begin with an asterisk, not all names`, fix: `use LITERAL "*"`}
 }
 
-func (l *linter) starPrincipal(r rule) *words {
-	text := r.Entry.Principal
-	if !principal.LooksLikeWildcard(text) {
-		return nil
-	}
-	return &words{
-		reason: fmt.Sprintf("%s is one principal, not everyone", enum.Quote(text)),
-		fix:    fmt.Sprintf("write %q, or the name of a principal", principal.Wildcard),
-	}
-}
-
 func (l *linter) principalType(r rule) *words {
 	typ, _, _ := strings.Cut(r.Entry.Principal, ":")
 	if !l.canBe(r.Entry.Principal) || slices.Contains(l.knownTypes, typ) {
