@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/check"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/diff"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/lint"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/listing"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/plan"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/principal"
@@ -92,7 +92,7 @@ portcullis convert --help.
 Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage. Those of
 plan and apply are as in other tools that plan changes: 0 nothing to change or done,
 1 an error, 2 changes, 3 stopped between changes.`,
-		Version:       version(),
+		Version:       cli.Version(),
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -106,7 +106,7 @@ plan and apply are as in other tools that plan changes: 0 nothing to change or d
 		return fmt.Errorf("%s: see %s --help", lines.Escape(err.Error()), cmd.CommandPath())
 	})
 	root.AddCommand(check.New(), listing.New(), listing.NewConvert(), acledit.New(), check.NewExplain(), check.NewWhoCan(), check.NewWhatCan(),
-		report.NewLint(), diff.New(), plan.New(), plan.NewApply(), watch.New(), suggest.New(), report.New(), principal.New(), protocol.New(), proxy.New())
+		lint.New(), diff.New(), plan.New(), plan.NewApply(), watch.New(), suggest.New(), report.New(), principal.New(), protocol.New(), proxy.New())
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
 	help.Long, help.Run, help.RunE = "", nil, runHelp
@@ -125,14 +125,6 @@ func runHelp(cmd *cobra.Command, args []string) error {
 	}
 	asked.InitDefaultHelpFlag()
 	return asked.Help()
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }
 
 // printError prints errors, one a line. Errors with a position in a file have no prefix,

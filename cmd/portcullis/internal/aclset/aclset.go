@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cluster"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/formats"
+	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -30,6 +30,7 @@ type Source struct {
 	// Text describes the source once it is loaded.
 	Text string
 
+	origins          map[acl.Binding]string // by KeepOrigins
 	names            []string
 	flag, formatFlag string
 	required         bool
@@ -84,6 +85,12 @@ func (s *Source) CheckUsage(other ...string) error {
 	return errs.Join()
 }
 
+// KeepOrigins makes Origin know the files that are read from then on.
+func (s *Source) KeepOrigins() { s.origins = map[acl.Binding]string{} }
+
+// Origin returns the first of the files that has an ACL, or "" if it is from a cluster.
+func (s *Source) Origin(b acl.Binding) string { return s.origins[b] }
+
 // Load returns a store with the ACLs of the source, or all their errors. If followRelease is
 // set, the ACLs of a cluster decide by the semantics of its release, and otherwise by those
 // of config.
@@ -132,10 +139,19 @@ func (s *Source) ReadFiles() ([]acl.Binding, error) {
 		if err == nil && len(list) == 0 && !cli.Given(s.cmd, AllowEmpty) {
 			err = fmt.Errorf("%s has no ACL: expected at least one, or --%s", name, AllowEmpty)
 		}
+		s.keepOrigin(file, list)
 		bindings = append(bindings, list...)
 		errs.Add(err)
 	}
 	return bindings, errs.Join()
+}
+
+func (s *Source) keepOrigin(file string, list []acl.Binding) {
+	for _, b := range list {
+		if _, ok := s.origins[b]; !ok && s.origins != nil {
+			s.origins[b] = file
+		}
+	}
 }
 
 // NewStore returns a store with these ACLs, or all their errors.
@@ -186,16 +202,11 @@ func ParseSemantics(value *cli.Once, flag string) (snapshot.Semantics, error) {
 	return semantics, err
 }
 
-// wrongList matches a name that seems to be several principals. Names of certificates
-// have commas, but no colon after the word that follows a comma. After any other
-// separator, only the type User counts as the start of another principal.
-var wrongList = regexp.MustCompile(`,\s*[\w-]+\s*:|[\s|&+，、；]\s*["']?User\s*:`)
-
 // WarnOfSuperUsers warns of a super user that was probably meant to be several. from
 // says where the list is from.
 func WarnOfSuperUsers(w io.Writer, from string, superUsers []principal.Principal) {
 	for _, p := range superUsers {
-		if wrongList.MatchString(p.String()) {
+		if inspect.LooksLikeList(p.String()) {
 			fmt.Fprintf(w, "warning: %s: %s is one principal: separate principals with semicolons, because names of certificates contain commas\n",
 				from, enum.Quote(p.String()))
 		}

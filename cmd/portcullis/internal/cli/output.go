@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,8 +70,9 @@ func NewWriter(w io.Writer) Writer { return Writer{lines.NewWriter(w), w} }
 // that no output looks like an answer after an error.
 type Output struct {
 	bytes.Buffer
-	JSON      bool  // --output is json
-	FormatErr error // --output is neither text nor json
+	JSON      bool   // --output is json
+	Format    string // the value of --output, or "text" without the flag
+	FormatErr error  // --output has another value
 	summary   string
 	err       error // of Encode
 }
@@ -83,7 +85,8 @@ func Command(run func(cmd *cobra.Command, out *Output) error, cmd *cobra.Command
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		out := &Output{}
-		out.JSON, out.FormatErr = IsJSON(cmd)
+		out.Format, out.FormatErr = outputFormat(cmd)
+		out.JSON = out.Format == asJSON
 		err := run(cmd, out)
 		if _, printed := err.(Outcome); err != nil && !printed {
 			return err
@@ -119,22 +122,45 @@ func (o *Output) Line(value any, text string) {
 	fmt.Fprintln(o, text)
 }
 
-// AddOutput adds the flag --output. See [IsJSON].
-func AddOutput(cmd *cobra.Command) {
-	cmd.Flags().VarP(&Once{Text: "text"}, "output", "o", "`format` of the output: text or json")
-	Complete(cmd, "output", []string{"text", "json"})
+// The formats of --output that every command has.
+const (
+	asText = "text"
+	asJSON = "json"
+)
+
+// formatsKey is the key of the annotation of --output that holds its values.
+const formatsKey = "formats"
+
+// AddOutput adds the flag --output, with the formats text and json and further ones.
+func AddOutput(cmd *cobra.Command, more ...string) {
+	formats := append([]string{asText, asJSON}, more...)
+	cmd.Flags().VarP(&Once{Text: asText}, "output", "o", "`format` of the output: "+or(formats))
+	Must(cmd.Flags().SetAnnotation("output", formatsKey, formats))
+	Complete(cmd, "output", formats)
+}
+
+// or returns a list of alternatives, such as "a, b or c".
+func or(list []string) string {
+	last := len(list) - 1
+	return strings.Join(list[:last], ", ") + " or " + list[last]
+}
+
+// outputFormat returns the value of --output, or text and an error.
+func outputFormat(cmd *cobra.Command) (string, error) {
+	f := cmd.Flags().Lookup("output")
+	if f == nil {
+		return asText, nil
+	}
+	if formats := f.Annotations[formatsKey]; !slices.Contains(formats, f.Value.String()) {
+		return asText, BadFlag("output", f.Value.String(), or(formats))
+	}
+	return f.Value.String(), nil
 }
 
 // IsJSON reports whether --output asks for JSON. A command without the flag prints text.
 func IsJSON(cmd *cobra.Command) (bool, error) {
-	f := cmd.Flags().Lookup("output")
-	if f == nil || f.Value.String() == "text" {
-		return false, nil
-	}
-	if f.Value.String() != "json" {
-		return false, BadFlag("output", f.Value.String(), "text or json")
-	}
-	return true, nil
+	format, err := outputFormat(cmd)
+	return format == asJSON, err
 }
 
 // ACLText returns b as kafka-acls prints it, on one line.
