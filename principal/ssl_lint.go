@@ -20,6 +20,10 @@ import (
 //     supplies the name, as in ".*CN=([^,]*).*". If the rule always produces the same
 //     name, it skips them before anything it requires, as in ".*CN=admin.*". Anyone who
 //     can add an attribute to a subject, such as OU=x,CN=admin, can choose the name.
+//   - constant: the replacement refers to no group, so that every name that the rule applies
+//     to becomes the same one.
+//   - cuts: the rule cuts a value, as CN=(\w+).* cuts that of CN=alice-x, so that different
+//     clients become the same principal. The finding has two such names.
 //
 // The findings are in the order of the rules. A rule without a finding may still be
 // useless or harmful.
@@ -38,15 +42,31 @@ func (s *SSLRules) Lint() []RuleFinding {
 			findings = append(findings, RuleFinding{i, checkUnreachable,
 				fmt.Sprintf("rule %d takes every name of one line that this one applies to", by)})
 		}
-		if rule.to.Fault() != "" {
-			findings = append(findings, RuleFinding{i, checkAlwaysFails,
-				"every name that it applies to is refused: its replacement is invalid: " + rule.to.Fault()})
-		} else if rule.isUnanchored() {
-			findings = append(findings, RuleFinding{i, checkUnanchored,
-				"the name may come from any attribute: begin the pattern with the first attributes, such as CN=([^,]*)"})
+		if check, msg := s.lintReplacement(i); check != "" {
+			findings = append(findings, RuleFinding{i, check, msg})
 		}
 	}
 	return findings
+}
+
+// lintReplacement returns the finding about what the rule at index i makes of a name.
+func (s *SSLRules) lintReplacement(i int) (check, msg string) {
+	rule := &s.rules[i]
+	switch fault := rule.to.Fault(); {
+	case rule.isDefault:
+		return "", ""
+	case fault != "":
+		return checkAlwaysFails, "every name that it applies to is refused: its replacement is invalid: " + fault
+	case rule.isUnanchored() && (len(rule.to.Groups()) > 0 || rule.compiled.Groups() == 0): // else $1 is missing
+		return checkUnanchored, "the name may come from any attribute: begin the pattern with the first attributes, such as CN=([^,]*)"
+	}
+	if msg := rule.lintConstant(); msg != "" {
+		return checkConstant, msg
+	}
+	if msg := s.lintCutting(i); msg != "" {
+		return checkCuts, msg
+	}
+	return "", ""
 }
 
 // isTakenBy reports whether the earlier rule applies to every name that r applies to.

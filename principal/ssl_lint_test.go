@@ -25,10 +25,10 @@ func TestSSLLint(t *testing.T) {
 		{"DEFAULT,RULE:a/b/", []string{"1 unreachable"}},
 		{"RULE:(.*)/$1/L,DEFAULT,RULE:a/b/", []string{"1 unreachable", "2 unreachable"}},
 		{"RULE:^(?:(.*?))$/$1/,DEFAULT", []string{"1 unreachable"}},
-		{"RULE:a|(?s).*/x/,DEFAULT", []string{"1 unreachable"}},
+		{"RULE:a|(?s).*/x/,DEFAULT", []string{"0 constant", "1 unreachable"}},
 		{`RULE:(.*)\z/$1/,DEFAULT`, []string{"1 unreachable"}},
-		{`RULE:.*\b/x/,RULE:.{0}/x/,RULE:.{0,9}/x/,RULE:()/x/,RULE:^$/x/,DEFAULT`, nil},
-		{"RULE:.+/x/,RULE:[^,]*/x/,RULE:a.*/x/,DEFAULT", nil},
+		{`RULE:.*\b/x/,RULE:.{0}/x/,RULE:.{0,9}/x/,RULE:()/x/,RULE:^$/x/,DEFAULT`, []string{"0 constant", "2 constant"}},
+		{"RULE:.+/x/,RULE:[^,]*/x/,RULE:a.*/x/,DEFAULT", []string{"0 constant", "1 constant", "2 constant"}},
 		{"RULE:a/b/,RULE:a/c/", []string{"1 unreachable"}},
 		{"RULE:a/$1/,DEFAULT", []string{"0 always-fails"}},
 		{"RULE:(a)/$1$/,DEFAULT", []string{"0 always-fails"}},
@@ -41,7 +41,16 @@ func TestSSLLint(t *testing.T) {
 		{`RULE:OU=[^,]*,CN=([^,]*).*/$1/`, nil},
 		{`RULE:.*CN=admin.*/x/`, []string{"0 unanchored"}}, // always the same name, which anyone can get
 		{`RULE:^CN=[^,]*,.*OU=brokers.*$/broker/`, []string{"0 unanchored"}},
-		{`RULE:^CN=admin,.*$/x/`, nil},
+		{`RULE:^CN=admin,.*$/x/`, []string{"0 constant"}},
+		{`RULE:^CN=admin,O=a$/x/`, nil}, // one name
+		{`RULE:^CN=(.*?),.*$/1/`, []string{"0 constant"}},
+		{`RULE:^CN=(\w+).*$/$1/`, []string{"0 cuts"}}, // alice-x
+		{`RULE:^CN=([a-z]+)[^,]*,O=(.*)$/$1@$2/`, []string{"0 cuts"}},
+		{`RULE:^CN=([^,-]+)(?:-x)?,O=a$/$1/`, []string{"0 cuts"}},
+		{`RULE:^CN=([^,]+).*$/$1/`, nil},
+		{`RULE:^CN=(\w+)$/$1/`, nil}, // alice-x has no name
+		{`RULE:^(?:CN=(\w+))?.*$/$1/`, []string{"0 cuts"}},
+		{`RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/`, nil},
 		{`RULE:.*CN=(a).*/$0/`, nil}, // the whole name
 		{`RULE:.{0,200}CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
 		{`RULE:(?:[^,]+,){0,5}CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
