@@ -104,13 +104,13 @@ func TestPrincipalInJSON(t *testing.T) {
 		"principal", "--ssl-rules", "RULE:a/b/,RULE:^CN=(.*)$/$1/L", "--dn", "CN=É<", "-o", "json")
 	expect(t, exitDenied, `{"mapped":false,"reason":"no rule applies","name":"CN=a","rules":[]}`+"\n", "", "",
 		"principal", "--ssl-rules", "", "--dn", "CN=a", "-o", "json")
-	expect(t, exitDone, `{"mapped":true,"principal":"User:a","name":"a/h@R","realm":"R","components":["a","h"],"rules":[{"rule":0,"text":"RULE:[1:$1]","outcome":"not applicable"},`+
+	expect(t, exitDone, `{"mapped":true,"principal":"User:a","name":"a/h@R","realm":"R","components":["a","h"],"rules":[{"rule":0,"text":"RULE:[1:$1](y)","outcome":"not applicable"},`+
 		`{"rule":1,"text":"RULE:[2:$1](x)","outcome":"no match","selection":"a"},`+
-		`{"rule":2,"text":"RULE:[2:$1@$0](.*)s/@(.)//g","outcome":"mapped","selection":"a@R","substitutions":[{"before":"a@R","after":"a","matches":[["@R","R"]]}]}]}`+"\n", "", "",
-		"principal", "--kerberos-rules", "RULE:[1:$1],RULE:[2:$1](x),RULE:[2:$1@$0](.*)s/@(.)//g", "--name", "a/h@R", "--realm", "R", "-o", "json")
-	expect(t, exitDone, `{"mapped":true,"principal":"User:a","name":"a@R","realm":"R","components":["a"],"rules":[{"rule":0,"text":"RULE:[1:$1]s/x/y/","outcome":"mapped","selection":"a",`+
+		`{"rule":2,"text":"RULE:[2:$1@$0](.*@R)s/@(.)//g","outcome":"mapped","selection":"a@R","substitutions":[{"before":"a@R","after":"a","matches":[["@R","R"]]}]}]}`+"\n", "", "",
+		"principal", "--kerberos-rules", "RULE:[1:$1](y),RULE:[2:$1](x),RULE:[2:$1@$0](.*@R)s/@(.)//g", "--name", "a/h@R", "--realm", "R", "-o", "json")
+	expect(t, exitDone, `{"mapped":true,"principal":"User:a","name":"a@R","realm":"R","components":["a"],"rules":[{"rule":0,"text":"RULE:[1:$1](a)s/x/y/","outcome":"mapped","selection":"a",`+
 		`"substitutions":[{"before":"a","after":"a","matches":[]}]}]}`+"\n", "", "",
-		"principal", "--kerberos-rules", "RULE:[1:$1]s/x/y/", "--name", "a@R", "--realm", "R", "-o", "json")
+		"principal", "--kerberos-rules", "RULE:[1:$1](a)s/x/y/", "--name", "a@R", "--realm", "R", "-o", "json")
 	expect(t, exitDone, `{"mapped":true,"principal":"User:nas","name":"backup/nas@ACME.EXAMPLE","realm":"ACME.EXAMPLE","components":["backup","nas"],"listed":true,"rules":[]}`+"\n", "", "",
 		"principal", "--mit", "--krb5-conf", acme+"krb5.conf", "--name", "backup/nas@ACME.EXAMPLE", "-o", "json")
 }
