@@ -303,7 +303,10 @@ func TestACLRefuses(t *testing.T) {
 	refuse(t, "", []string{"acl", "--file", path, "--remove", "--topic", "t", "--principal", "User:a"}, "portcullis: --principal cannot be given with --remove")
 	refuse(t, "", []string{"acl", "list", "--file", path, "--principal", "a"}, `portcullis: --principal "a": expected Type:name, such as User:alice`)
 	refuse(t, "", []string{"acl", "list", "--file", "-"}, `portcullis: --file "-": expected the name of a file`)
-	refuse(t, "", []string{"acl", "list"}, `portcullis: required flag(s) "file" not set`)
+	refuse(t, "", []string{"acl", "list"}, "portcullis: --file is missing: see portcullis acl list --help")
+	refuse(t, "", []string{"acl", "add"}, "portcullis: --file is missing: see portcullis acl add --help", "portcullis: no principal is given: expected --allow-principal or --deny-principal",
+		"portcullis: no resource is given: expected at least one of --topic, --group, --cluster, --transactional-id, --delegation-token, --user-principal")
+	refuse(t, "", []string{"acl"}, "portcullis: --file is missing: see portcullis acl --help", "portcullis: expected one of --add, --remove and --list: see portcullis acl --help")
 	assert.Equal(t, before, readAll(t, path))
 }
 

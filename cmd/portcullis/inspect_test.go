@@ -128,7 +128,7 @@ func TestInspectRefusesFlags(t *testing.T) {
 		{"diff --acls ACLS --new-acls ACLS --new-format yaml", []string{`portcullis: --new-format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm`}},
 		{"diff --acls ACLS --new-acls - --allow-empty --allow-everyone-if-no-acl-found", []string{
 			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set"}},
-		{"suggest", []string{`portcullis: required flag(s) "trace" not set`}},
+		{"suggest", []string{"portcullis: --trace is missing: see portcullis suggest --help"}},
 		{"suggest --trace no-such-file", []string{"portcullis: open no-such-file: no such file or directory"}},
 		{"suggest --trace - --trace-format xml --prefix topic --prefix queue:a", []string{
 			`portcullis: --trace-format: unknown format "xml": expected auto, json, kafka, escaped, ocsf or cloudevents`,
@@ -253,7 +253,7 @@ func TestWhatCanLimit(t *testing.T) {
 }
 
 func TestReportRefuses(t *testing.T) {
-	refuse(t, "", []string{"report", "--acls", acme + "acls.txt"}, `portcullis: required flag(s) "html" not set`)
+	refuse(t, "", []string{"report", "--acls", acme + "acls.txt"}, "portcullis: --html is missing: see portcullis report --help")
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", "", "--semantics", "x"},
 		`portcullis: --semantics: unknown semantics "x": expected documented, kafka-exact=4.2 or kafka-exact=4.4`, `portcullis: --html "": expected the name of a file, or -`)
 	refuse(t, "", []string{"report", "--acls", "-", "--allow-empty", "--html", "-", "--allow-everyone-if-no-acl-found"},

@@ -259,6 +259,7 @@ func TestFlagsAreInert(t *testing.T) {
 		"report":     {"acls": acls, "html": "-"},
 		"principal":  {"name": "b"},
 		"protocol":   {"for": "consumer"},
+		"version":    {},
 		"proxy":      {"listen": "nonsense", "acls": acls, "upstream": "b:1"},
 	}
 	const leastRuns = 3_000

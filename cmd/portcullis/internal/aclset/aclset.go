@@ -239,7 +239,7 @@ func AddFlags(cmd *cobra.Command) Flags { return Flags{AddRequired(cmd), AddRule
 // other are further files that may be standard input.
 func (f Flags) Check(out *cli.Output, usage error, other ...string) (snapshot.Config, error) {
 	config, err := f.Config()
-	return config, errors.Join(usage, out.FormatErr, err, f.CheckUsage(other...))
+	return config, errors.Join(usage, out.UsageErr, err, f.CheckUsage(other...))
 }
 
 // LoadAll returns the ACLs, or the errors in the files together with late, an error of

@@ -70,24 +70,25 @@ func NewWriter(w io.Writer) Writer { return Writer{lines.NewWriter(w), w} }
 // that no output looks like an answer after an error.
 type Output struct {
 	bytes.Buffer
-	JSON      bool   // --output is json
-	Format    string // the value of --output, or "text" without the flag
-	FormatErr error  // --output has another value
-	summary   string
-	err       error // of Encode
+	JSON     bool   // --output is json
+	Format   string // the value of --output, or "text" without the flag
+	UsageErr error  // --output has another value, or a required flag is missing: see [Require]
+	summary  string
+	err      error // of Encode
 }
 
 // Command completes a command that prints with an Output. Unless it says otherwise, it
 // takes no arguments.
 func Command(run func(cmd *cobra.Command, out *Output) error, cmd *cobra.Command) *cobra.Command {
 	if cmd.Args == nil {
-		cmd.Args = cobra.NoArgs
+		cmd.Args = noArgs
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		out := &Output{}
-		out.Format, out.FormatErr = outputFormat(cmd)
+		format, err := outputFormat(cmd)
+		out.Format, out.UsageErr = format, errors.Join(missingFlags(cmd), err)
 		out.JSON = out.Format == asJSON
-		err := run(cmd, out)
+		err = run(cmd, out)
 		if _, printed := err.(Outcome); err != nil && !printed {
 			return err
 		}

@@ -27,7 +27,7 @@ func New() *cobra.Command {
 	var selection *Selection
 	run := func(_ *cobra.Command, out *cli.Output) error {
 		filters, err := selection.Filters()
-		if err := errors.Join(out.FormatErr, err, source.CheckUsage()); err != nil {
+		if err := errors.Join(out.UsageErr, err, source.CheckUsage()); err != nil {
 			return err
 		}
 		store, err := source.Load(out, snapshot.Config{}, false)
@@ -63,7 +63,10 @@ func NewConvert() *cobra.Command {
 	var to *cli.Once
 	run := func(_ *cobra.Command, out *cli.Output) error {
 		format, err := formats.Find("to", to.Text, formats.Writable)
-		if err := errors.Join(err, source.CheckUsage()); err != nil {
+		if !to.Given {
+			err = nil // it is missing
+		}
+		if err := errors.Join(out.UsageErr, err, source.CheckUsage()); err != nil {
 			return err
 		}
 		store, err := source.Load(out, snapshot.Config{}, false)
@@ -93,7 +96,7 @@ These three are not detected: to read them, name them with --format.`,
 	})
 	source = aclset.AddRequired(cmd)
 	to = cli.OnceFlag(cmd, "to", "", "`format` to write: "+strings.Join(formats.Writable, ", "), formats.Writable...)
-	cli.Must(cmd.MarkFlagRequired("to"))
+	cli.Require(cmd, "to")
 	return cmd
 }
 

@@ -74,7 +74,7 @@ Exit status: 0 mapped, 1 refused by the rules, 2 bad input or usage.`,
 }
 
 func (p *command) run(cmd *cobra.Command, out *cli.Output) error {
-	if err := errors.Join(p.checkUsage(cmd), out.FormatErr); err != nil {
+	if err := errors.Join(p.checkUsage(cmd), out.UsageErr); err != nil {
 		return err
 	}
 	p.stdin = cmd.InOrStdin()

@@ -90,7 +90,7 @@ func (p *command) releaseOf() (ops.Release, error) {
 func (p *command) run(cmd *cobra.Command, out *cli.Output) error {
 	args := cmd.Flags().Args()
 	release, err := p.releaseOf()
-	if err := errors.Join(p.checkUsage(cmd, args), err, out.FormatErr); err != nil {
+	if err := errors.Join(p.checkUsage(cmd, args), err, out.UsageErr); err != nil {
 		return err
 	}
 	switch {

@@ -40,13 +40,14 @@ principals with groups, see what-can.
 	})
 	r.AddFlags(cmd)
 	r.html = cli.OnceFlag(cmd, "html", "", "`file` to write the page to, or - for standard output")
-	cli.Must(cmd.MarkFlagRequired("html"), cmd.MarkFlagFilename("html", "html"))
+	cli.Require(cmd, "html")
+	cli.Must(cmd.MarkFlagFilename("html", "html"))
 	return cmd
 }
 
 func (r *report) run(cmd *cobra.Command, out *cli.Output) error {
 	config, err := r.ACLs.Check(out, nil)
-	if r.html.Text == "" {
+	if r.html.Given && r.html.Text == "" {
 		err = errors.Join(err, cli.BadFlag("html", "", "the name of a file, or -"))
 	}
 	if err != nil {
