@@ -57,7 +57,7 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 	assert.Len(t, programs, 9)
-	assert.Equal(t, 57, rights)
+	assert.Equal(t, 58, rights)
 }
 
 func TestParseProgramsRefuses(t *testing.T) {
