@@ -209,7 +209,6 @@ func TestDryRun(t *testing.T) {
 		{"--remove --dry-run --topic Test-topic --topic other",
 			"- (principal=User:*, host=*, operation=READ, permissionType=ALLOW) on " + testTopic + "\n" +
 				"- (principal=User:BadBob, host=198.51.100.3, operation=READ, permissionType=DENY) on " + testTopic + "\n", "would be added: 0, removed: 2\n"},
-		{"--remove --dry-run --cluster", "", "would be added: 0, removed: 0\n"},
 	} {
 		t.Run(test.line, func(t *testing.T) {
 			for _, args := range forms(t, path, test.line) {

@@ -138,7 +138,8 @@ func meantFlag(cmd *cobra.Command, err error) string {
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := properties.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+	name := unknown.GetSpecifiedName()
+	if near := properties.Within(max(1, len(name)/3), name, names); near != "" {
 		return "did you mean --" + near + "? "
 	}
 	return ""
