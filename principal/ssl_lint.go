@@ -13,7 +13,8 @@ import (
 //     example is all but the last of several rules separated by line ends without
 //     commas.
 //   - unreachable: an earlier rule takes every name (except names with line
-//     terminators), or has the same pattern.
+//     terminators), has the same pattern, or provably matches every name that the rule
+//     matches.
 //   - always-fails: the replacement is invalid, so that every name that the rule
 //     applies to is refused.
 //   - unanchored: the pattern skips any number of attributes before the group that
@@ -38,7 +39,7 @@ func (s *SSLRules) Lint() []RuleFinding {
 			break
 		}
 		rule := &s.rules[i]
-		if by := slices.IndexFunc(s.rules[:i], rule.isTakenBy); by >= 0 {
+		if by := slices.IndexFunc(s.rules[:i], func(earlier sslRule) bool { return rule.isTakenBy(earlier, len(s.rules) <= maxProbedRules) }); by >= 0 {
 			findings = append(findings, RuleFinding{i, checkUnreachable,
 				fmt.Sprintf("rule %d takes every name of one line that this one applies to", by)})
 		}
@@ -69,15 +70,19 @@ func (s *SSLRules) lintReplacement(i int) (check, msg string) {
 	return "", ""
 }
 
-// isTakenBy reports whether the earlier rule applies to every name that r applies to.
-func (r *sslRule) isTakenBy(earlier sslRule) bool {
+// isTakenBy reports whether the earlier rule applies to every name that r applies to. Unless
+// compared is set, their patterns are not compared, which takes more time.
+func (r *sslRule) isTakenBy(earlier sslRule, compared bool) bool {
 	if earlier.isDefault {
 		return true
 	}
 	if !r.isDefault && r.pattern == earlier.pattern {
 		return true
 	}
-	return earlier.compiled.MatchesEveryLine()
+	if earlier.compiled.MatchesEveryLine() {
+		return true
+	}
+	return compared && !r.isDefault && earlier.compiled.IsPlain() && r.compiled.GoSyntax() != "" && patternCovers(earlier.compiled.GoSyntax(), r.compiled.GoSyntax())
 }
 
 // attributeMarks are the characters between and within attributes of a distinguished
