@@ -160,10 +160,10 @@ Current ACLs for resource `+"`ResourcePattern(resourceType=TOPIC, name=orders.eu
 		fmt.Println("because", f.Reason+":", f.Fix)
 	}
 	// Output:
-	// from-4.4 false (principal=User:*, host=10.0.0.0/8, operation=READ, permissionType=ALLOW)
-	// because Kafka before 4.4 compares the host "10.0.0.0/8" as text, so that it never matches; it starts to match on Kafka 4.4, and then allows READ from 10.0.0.0/8: before an upgrade, remove it unless these clients are to get the right; until then, list each address separately
 	// from-4.4 false (principal=User:guest, host=10.9.0.0/16, operation=READ, permissionType=DENY)
 	// because Kafka before 4.4 compares the host "10.9.0.0/16" as text, so that it never matches; it starts to match on Kafka 4.4, and then denies READ from 10.9.0.0/16: before an upgrade, remove it unless these clients are to lose the right; until then, list each address separately
+	// from-4.4 false (principal=User:*, host=10.0.0.0/8, operation=READ, permissionType=ALLOW)
+	// because Kafka before 4.4 compares the host "10.0.0.0/8" as text, so that it never matches; it starts to match on Kafka 4.4, and then allows READ from 10.0.0.0/8: before an upgrade, remove it unless these clients are to get the right; until then, list each address separately
 	// redundant true (principal=User:shop, host=10.1.1.1, operation=DESCRIBE, permissionType=ALLOW)
 	// because other ACLs allow everything that it allows: remove it
 }

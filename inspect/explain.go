@@ -50,9 +50,10 @@ type Match struct {
 type NearMiss struct {
 	Binding acl.Binding
 	Field   Field
-	// Fixed is the ACL with that field changed so that it matches: to a LITERAL pattern
-	// of the resource's name, to the principal, the address or the operation of the
-	// question, or to ALLOW.
+	// Fixed is the ACL with that field changed so that it matches: to the PREFIXED pattern
+	// that was probably meant (syslog* is PREFIXED syslog, and orders. is PREFIXED orders.), or
+	// else to a LITERAL pattern of the resource's name; to the principal, the address or the
+	// operation of the question, or to ALLOW.
 	Fixed acl.Binding
 }
 
@@ -296,7 +297,7 @@ func (q *question) fix(b acl.Binding, field Field) acl.Binding {
 	case FieldHost:
 		b.Entry.Host = acl.HostAddress(q.host)
 	case FieldName:
-		b.Pattern = resource.LiteralPattern(q.typ, q.request.Name)
+		b.Pattern = q.meantPattern(b.Pattern)
 	case FieldPrincipal:
 		b.Entry.Principal = principal.Wildcard
 		if len(q.subject.texts) > 0 {
@@ -304,6 +305,20 @@ func (q *question) fix(b acl.Binding, field Field) acl.Binding {
 		}
 	}
 	return b
+}
+
+// meantPattern returns what was probably meant by a pattern that does not cover the name of
+// the question: a PREFIXED pattern, if its name has an asterisk at the end, or ends with a
+// separator, and the name of the question begins with it; or else the name of the question.
+func (q *question) meantPattern(p resource.Pattern) resource.Pattern {
+	meant, ok := meantPrefix(p)
+	if n := len(p.Name); !ok && p.PatternType == resource.Literal && n > 0 && endsPart(p.Name[n-1]) {
+		meant, ok = resource.PrefixedPattern(p.Type, p.Name), true
+	}
+	if ok && pointOf(meant).holds(q.request.Name) {
+		return meant
+	}
+	return resource.LiteralPattern(q.typ, q.request.Name)
 }
 
 // wouldMatch reports whether b matches. In KafkaExact, Kafka's rules apply.

@@ -31,7 +31,11 @@ const (
 
 	CodePrefixedStar  Code = "prefixed-star"  // PREFIXED "*" is not a wildcard
 	CodeEmptyName     Code = "empty-name"     // an empty name, which Kafka once stored: as a prefix it covers every name
-	CodeStarPrincipal Code = "star-principal" // a principal that only looks like User:*
+	CodeNamePattern   Code = "name-pattern"   // an asterisk, a regular expression or a list inside a name
+	CodeNoTopic       Code = "no-topic"       // a name that no topic can have
+	CodeClusterName   Code = "cluster-name"   // a cluster that is not kafka-cluster
+	CodeStarPrincipal Code = "star-principal" // a principal that only looks like User:*, or has another asterisk
+	CodePrincipalList Code = "principal-list" // a principal that seems to be several
 	CodePrincipalType Code = "principal-type" // a type of principals that is not among the known ones
 	CodePrefixOpens   Code = "prefix-opens"   // an ALLOW on a prefix also opens a resource that only happens to begin with it
 	CodeEveryone      Code = "everyone"       // User:* may write, or do all
@@ -42,19 +46,27 @@ const (
 	CodeHostText      Code = "host-text"      // the host is a network, and its text is not the canonical one
 	CodeSideEffect    Code = "side-effect"    // an ALLOW makes something possible elsewhere, without a right of its own
 	CodeNoAnswer      Code = "no-answer"      // Kafka throws an exception or loops forever for names that it covers
+
+	// The third group is about the configuration, not about an ACL.
+
+	CodeSuperUserList Code = "super-user-list" // a super user that seems to be several
 )
 
 // MaxOthers is the maximum number of other ACLs in a Finding. There may be thousands;
 // these are enough to show the cause.
 const MaxOthers = 10
 
-// Finding is something about an ACL that should be reviewed.
+// Finding is something that should be reviewed: about an ACL, or about a super user.
 type Finding struct {
-	Code    Code
-	Binding acl.Binding
-	Others  []acl.Binding // the ACLs that cause it: the first few, if there are many
-	Reason  string        // what is wrong; text from ACLs is quoted and truncated
-	Fix     string        // what to do about it
+	Code Code
+	// Level is that of the code. It is LevelError for a DENY with a mistake because of which it
+	// does not deny what it seems to.
+	Level     Level
+	Binding   acl.Binding   // zero if SuperUser is set
+	SuperUser string        // the principal in Config.SuperUsers that it is about
+	Others    []acl.Binding // the ACLs that cause it: the first few, if there are many
+	Reason    string        // what is wrong; text from ACLs is quoted and truncated
+	Fix       string        // what to do about it
 	// Removable says that removing only this ACL changes no decision: see [Lint].
 	Removable bool
 }
@@ -67,8 +79,9 @@ type LintOptions struct {
 	Progress       Progress
 }
 
-// Lint returns the findings about the ACLs of n, sorted by ACL as by
-// acl.Binding.Compare, and for each ACL in the order of the codes.
+// Lint returns the findings about the ACLs and the super users of n. They are sorted by
+// level, the most dangerous first, then by code in the order of [Codes], and then by ACL as
+// by acl.Binding.Compare.
 //
 // An ACL is Removable exactly if no decision changes without it: of any subject, with
 // or without groups, on any name, from any address, of any operation that the type
@@ -120,7 +133,8 @@ func lint(n *snapshot.Snapshot, options LintOptions, limit int) ([]Finding, erro
 			}
 		}
 	}
-	slices.SortStableFunc(findings, func(a, b Finding) int { return a.Binding.Compare(b.Binding) })
+	findings = append(findings, lintSuperUsers(n.Config())...)
+	slices.SortStableFunc(findings, byDanger)
 	return findings, nil
 }
 
@@ -136,7 +150,10 @@ func (l *linter) lint(r rule) []Finding {
 	var findings []Finding
 	for _, c := range checks {
 		if w := c.finds(l, r); w != nil {
-			findings = append(findings, Finding{c.code, r.Binding, w.others, w.reason, w.fix, removable})
+			findings = append(findings, Finding{
+				Code: c.code, Level: levelOf(c.code, r.Binding), Binding: r.Binding,
+				Others: w.others, Reason: w.reason, Fix: w.fix, Removable: removable,
+			})
 		}
 	}
 	explained := slices.ContainsFunc(findings, func(f Finding) bool { return slices.Contains(whyRemovable, f.Code) })
@@ -175,6 +192,7 @@ func (l *linter) whyNot(r rule) Finding {
 			f.Reason = "other ACLs allow or deny everything that it allows"
 		}
 	}
+	f.Level = levelOf(f.Code, r.Binding)
 	return f
 }
 
@@ -258,7 +276,11 @@ var checks = []struct {
 	{CodeNoPrincipal, (*linter).noPrincipal},
 	{CodePrefixedStar, (*linter).prefixedStar},
 	{CodeEmptyName, (*linter).emptyName},
+	{CodeNamePattern, (*linter).namePattern},
+	{CodeNoTopic, (*linter).noTopic},
+	{CodeClusterName, (*linter).clusterName},
 	{CodeStarPrincipal, (*linter).starPrincipal},
+	{CodePrincipalList, (*linter).principalList},
 	{CodePrincipalType, (*linter).principalType},
 	{CodePrefixOpens, (*linter).prefixOpens},
 	{CodeEveryone, (*linter).everyone},

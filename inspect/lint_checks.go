@@ -7,7 +7,6 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
-	"github.com/portcullis-authz/portcullis/internal/wildcard"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -61,17 +60,6 @@ func (l *linter) emptyName(r rule) *words {
 		return &words{reason: fmt.Sprintf("every name of a %v begins with the empty prefix", l.typ), fix: `name the resources, or use LITERAL "*" if it is to be about all`}
 	}
 	return &words{reason: fmt.Sprintf("it is only about a %v without a name, and not about all", l.typ), fix: `name the resource, or remove it`}
-}
-
-func (l *linter) starPrincipal(r rule) *words {
-	text := r.Entry.Principal
-	if !wildcard.LooksLike(text) {
-		return nil
-	}
-	return &words{
-		reason: fmt.Sprintf("%s is one principal, not everyone", enum.Quote(text)),
-		fix:    fmt.Sprintf("write %q, or the name of a principal", principal.Wildcard),
-	}
 }
 
 func (l *linter) principalType(r rule) *words {

@@ -43,10 +43,46 @@ func (l *linter) deadHost(r rule) *words {
 
 // fixOfHost says what to write instead of a host that covers nothing for certain.
 func fixOfHost(r rule) string {
-	if meant, ok := meantNetwork(r.Entry.Host); ok {
-		return fmt.Sprintf("write %q", meant.String())
+	if meant, ok := meantHost(r.Entry.Host); ok {
+		return fmt.Sprintf("write %q", meant)
 	}
 	return fmt.Sprintf("write an address, a network such as 10.0.0.0/8 or 2001:db8::/32, or %q", acl.WildcardHost)
+}
+
+// meantHost returns the address or the network that the author of a host probably meant, as
+// the host of an ACL: that of an IPv4-mapped network, of one with a mask instead of its length, of
+// an address with asterisks, with a port, or with a slash before it.
+func meantHost(host string) (string, bool) {
+	if meant, ok := meantNetwork(host); ok {
+		return meant.String(), true
+	}
+	if meant, ok := starredNetwork(host); ok {
+		return meant.String(), true
+	}
+	if bare, ok := strings.CutPrefix(host, "/"); ok { // as java.net.InetAddress prints it
+		if addr, err := netip.ParseAddr(bare); err == nil {
+			return acl.HostAddress(addr), true
+		}
+	}
+	if port, err := netip.ParseAddrPort(host); err == nil {
+		return acl.HostAddress(port.Addr()), true
+	}
+	return "", false
+}
+
+// starredNetwork returns the network of an IPv4 address whose last numbers are asterisks, such
+// as 10.1.* or 10.1.*.*.
+func starredNetwork(host string) (netip.Prefix, bool) {
+	numbers := strings.TrimSuffix(host, "*")
+	for strings.HasSuffix(numbers, "*.") {
+		numbers = strings.TrimSuffix(numbers, "*.")
+	}
+	n := strings.Count(numbers, ".")
+	if numbers == host || n > 3 || !strings.HasSuffix(numbers, ".") {
+		return netip.Prefix{}, false
+	}
+	addr, err := netip.ParseAddr(numbers + strings.Repeat("0.", 3-n) + "0")
+	return netip.PrefixFrom(addr, 8*n), err == nil
 }
 
 // meantNetwork returns the network that the author of a host probably meant: that of an

@@ -12,16 +12,20 @@ import (
 // names. These are rules for a number of components that no name has, rules that refuse
 // every name they apply to, rules whose pattern matches nothing that the format
 // produces (such as "[1:$1](.*@REALM)", where only the realm could add the "@"), and
-// rules whose names are all taken by an earlier rule. The findings are in the order of
-// the rules, at most one for each. "never-matches" is proved; a rule without a finding
+// rules whose names are all taken by an earlier rule. Of the other rules it returns those
+// that cut what tells clients apart, with two names that become the same. The findings are
+// in the order of the rules, at most one for each. "never-matches" is proved; a rule without a finding
 // may still be useless. The cost for each rule is bounded.
 func (k *KerberosRules) Lint() []RuleFinding {
 	var findings []RuleFinding
 	taken := takenNames{dialect: k.dialect, conditions: map[string]int{}}
+	cuts := k.cuttingRules()
 	for i := range k.rules {
 		rule := &k.rules[i]
 		if check, msg := k.lintRule(rule, &taken); check != "" {
 			findings = append(findings, RuleFinding{i, check, msg})
+		} else if msg := cuts[i]; msg != "" {
+			findings = append(findings, RuleFinding{i, checkCuts, msg})
 		}
 		taken.add(i, rule)
 	}

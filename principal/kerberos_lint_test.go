@@ -28,16 +28,22 @@ func TestKerberosLint(t *testing.T) {
 		{[]string{"RULE:[1:$1]()"}, nil},
 		{[]string{"RULE:[2:$2](^.*;root)s/^.*$/root/"}, []string{"0 unusual-names"}},
 		{[]string{"DEFAULT", "DEFAULT"}, []string{"1 unreachable"}},
-		{[]string{"RULE:[1:$1]", "RULE:[1:$1](a)", "RULE:[2:$1](a)", "DEFAULT"}, []string{"1 unreachable"}},
-		{[]string{"RULE:[1:$1]", "RULE:[2:$1]", "DEFAULT"}, []string{"2 unreachable"}},
-		{[]string{"RULE:[1:$1](.*)s/a/b/", "RULE:[1:$1](a.*)", "RULE:[2:$1](a.*)"}, []string{"1 unreachable"}},
-		{[]string{"RULE:[1:$3]", "RULE:[2:$1]", "DEFAULT"}, []string{"0 always-fails", "2 unreachable"}},
-		{[]string{"RULE:[1:$1](a.*)s/a/b/", "RULE:[1:$1](a.*)/L", "DEFAULT"}, []string{"1 unreachable"}},
+		{[]string{"RULE:[1:$1]", "RULE:[1:$1](a)", "RULE:[2:$1](a)", "DEFAULT"}, []string{"0 cuts", "1 unreachable"}},
+		{[]string{"RULE:[1:$1]", "RULE:[2:$1]", "DEFAULT"}, []string{"0 cuts", "1 cuts", "2 unreachable"}},
+		{[]string{"RULE:[1:$1](.*)s/a/b/", "RULE:[1:$1](a.*)", "RULE:[2:$1](a.*)"}, []string{"0 cuts", "1 unreachable", "2 cuts"}},
+		{[]string{"RULE:[1:$3]", "RULE:[2:$1]", "DEFAULT"}, []string{"0 always-fails", "1 cuts", "2 unreachable"}},
+		{[]string{"RULE:[1:$1](a.*)s/a/b/", "RULE:[1:$1](a.*)/L", "DEFAULT"}, []string{"0 cuts", "1 unreachable"}},
 		{[]string{"DEFAULT", `RULE:[1:$1@$0](.*@EXAMPLE\.COM)s/@.*//`}, []string{"1 unreachable"}},
 		{[]string{"DEFAULT", "RULE:[1:$1@$0](.*@EXAMPLE.COM)s/@.*//"}, nil}, // EXAMPLE-COM is another realm
 		{[]string{"DEFAULT", "RULE:[1:$1@$0](.*@.*EXAMPLE.COM)s/@.*//"}, nil},
 		{[]string{"DEFAULT", "RULE:[1:$1@$0](.*@EXAMPLE)s/@.*//"}, nil},
 		{[]string{"DEFAULT", "RULE:[1:$1@$0](.*@EXAMPLE.CO.)s/@.*//"}, nil},
+		{[]string{"RULE:[1:$1@$0](.*@.*)s/@.*//"}, []string{"0 cuts"}}, // of any realm
+		{[]string{"RULE:[1:$1@$0](.*@EXAMPLE[.]COM)s/@.*//"}, nil},
+		{[]string{"RULE:[1:$1@$0](.*@EXAMPLE[.]COM)s/[-@].*//"}, []string{"0 cuts"}}, // alice-x
+		{[]string{"RULE:[1:$1@$0](.*@EXAMPLE[.]COM)s/[0-9]*@.*//"}, []string{"0 cuts"}},
+		{[]string{"RULE:[2:$1@$0](.*@EXAMPLE[.]COM)s/.*/service/"}, []string{"0 cuts"}},
+		{[]string{"RULE:[1:$1@$0](.*@OTHER[.]COM)s/@.*//"}, nil},
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.rules), func(t *testing.T) {
@@ -65,12 +71,12 @@ func TestMITLint(t *testing.T) {
 		}, []string{"2 unusual-names"}},
 		{[]string{"RULE:[0:$0]", "RULE:[3:$3]"}, []string{"0 never-applies"}},
 		{[]string{"RULE:[1:x$1](a.*)"}, []string{"0 never-matches"}},
-		{[]string{"RULE:[1:ü$1](a.*)", "RULE:[1:ü$1](ü.*)"}, []string{"0 never-matches"}},
-		{[]string{"RULE:", "DEFAULT", "RULE:[1:$1]"}, []string{"1 unreachable", "2 unreachable"}},
+		{[]string{"RULE:[1:ü$1](a.*)", "RULE:[1:ü$1](ü.*)"}, []string{"0 never-matches", "1 cuts"}},
+		{[]string{"RULE:", "DEFAULT", "RULE:[1:$1]"}, []string{"0 cuts", "1 unreachable", "2 unreachable"}},
 		{[]string{"DEFAULT", "RULE:[2:$1/$0](.*/EXAMPLE.COM)"}, nil},
 		{[]string{"DEFAULT", "RULE:[1:$1/$0](.*/EXAMPLE[.]COM)"}, nil}, // a component may be quoted
 		{[]string{"DEFAULT", "RULE:[1:$0](EXAMPLE[.]COM)"}, []string{"1 unreachable"}},
-		{[]string{"DEFAULT", "RULE:[2:$0](EXAMPLE[.]COM)"}, nil}, // MIT's DEFAULT does not map most of those
+		{[]string{"DEFAULT", "RULE:[2:$0](EXAMPLE[.]COM)"}, []string{"1 cuts"}}, // MIT's DEFAULT does not map most of those
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.rules), func(t *testing.T) {

@@ -148,6 +148,8 @@ const (
 	checkUnusualNames = "unusual-names" // Kerberos: the pattern matches only texts with characters that are rare in names
 	checkDropped      = "dropped"       // SSL: Kafka silently skips text before the rule
 	checkUnanchored   = "unanchored"    // SSL: another attribute than the intended one can supply the name
+	checkConstant     = "constant"      // SSL: every name becomes the same one
+	checkCuts         = "cuts"          // it gives clients with different names, or of different realms, the same name
 )
 
 // matchers holds scratch memory for patterns.

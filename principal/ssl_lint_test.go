@@ -17,7 +17,7 @@ func TestSSLLint(t *testing.T) {
 	}{
 		{"DEFAULT", nil},
 		{"", nil},
-		{`RULE:^CN=([^,]*),.*$/$1/L,RULE:CN=(.*?),OU=x.*/$1/,DEFAULT`, nil},
+		{`RULE:^CN=([^,]*),.*$/$1/L,RULE:CN=(.*?),OU=x.*/$1/,DEFAULT`, []string{"1 unreachable"}},
 		{"RULE:CN=(.*)/$1/\nRULE:a/b/\nDEFAULT", []string{"0 dropped"}},
 		{"RULE:a/b/, RULE:c/d/\nDEFAULT,RULE:e/f/\nRULE:g/h/", []string{"1 dropped", "2 dropped", "2 unreachable"}},
 		{"DEFAULT\nDEFAULT", []string{"0 dropped"}},
@@ -25,11 +25,16 @@ func TestSSLLint(t *testing.T) {
 		{"DEFAULT,RULE:a/b/", []string{"1 unreachable"}},
 		{"RULE:(.*)/$1/L,DEFAULT,RULE:a/b/", []string{"1 unreachable", "2 unreachable"}},
 		{"RULE:^(?:(.*?))$/$1/,DEFAULT", []string{"1 unreachable"}},
-		{"RULE:a|(?s).*/x/,DEFAULT", []string{"1 unreachable"}},
+		{"RULE:a|(?s).*/x/,DEFAULT", []string{"0 constant", "1 unreachable"}},
 		{`RULE:(.*)\z/$1/,DEFAULT`, []string{"1 unreachable"}},
-		{`RULE:.*\b/x/,RULE:.{0}/x/,RULE:.{0,9}/x/,RULE:()/x/,RULE:^$/x/,DEFAULT`, nil},
-		{"RULE:.+/x/,RULE:[^,]*/x/,RULE:a.*/x/,DEFAULT", nil},
+		{`RULE:.*\b/x/,RULE:.{0}/x/,RULE:.{0,9}/x/,RULE:()/x/,RULE:^$/x/,DEFAULT`, []string{"0 constant", "2 constant", "3 unreachable", "4 unreachable"}},
+		{"RULE:.+/x/,RULE:[^,]*/x/,RULE:a.*/x/,DEFAULT", []string{"0 constant", "1 constant", "2 unreachable", "2 constant"}},
 		{"RULE:a/b/,RULE:a/c/", []string{"1 unreachable"}},
+		{`RULE:^CN=(.*?),.*$/$1/,RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/L`, []string{"1 unreachable"}},
+		{`RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/L,RULE:^CN=(.*?),.*$/$1/`, nil},
+		{`RULE:^CN=([^,]+),OU=a(,.*)?$/$1/,RULE:^CN=(x|y),OU=a$/$1/`, nil}, // a group is repeated: not compared
+		{`RULE:^CN=([^,]+),OU=a.*$/$1/,RULE:^CN=(x|y),OU=a$/$1/`, []string{"1 unreachable"}},
+		{`RULE:CN=([a-z]+).*/$1/U,RULE:CN=([a-z]+),O=x/$1/`, []string{"0 cuts", "1 unreachable"}},
 		{"RULE:a/$1/,DEFAULT", []string{"0 always-fails"}},
 		{"RULE:(a)/$1$/,DEFAULT", []string{"0 always-fails"}},
 		{`RULE:.*CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
@@ -41,7 +46,16 @@ func TestSSLLint(t *testing.T) {
 		{`RULE:OU=[^,]*,CN=([^,]*).*/$1/`, nil},
 		{`RULE:.*CN=admin.*/x/`, []string{"0 unanchored"}}, // always the same name, which anyone can get
 		{`RULE:^CN=[^,]*,.*OU=brokers.*$/broker/`, []string{"0 unanchored"}},
-		{`RULE:^CN=admin,.*$/x/`, nil},
+		{`RULE:^CN=admin,.*$/x/`, []string{"0 constant"}},
+		{`RULE:^CN=admin,O=a$/x/`, nil}, // one name
+		{`RULE:^CN=(.*?),.*$/1/`, []string{"0 constant"}},
+		{`RULE:^CN=(\w+).*$/$1/`, []string{"0 cuts"}}, // alice-x
+		{`RULE:^CN=([a-z]+)[^,]*,O=(.*)$/$1@$2/`, []string{"0 cuts"}},
+		{`RULE:^CN=([^,-]+)(?:-x)?,O=a$/$1/`, []string{"0 cuts"}},
+		{`RULE:^CN=([^,]+).*$/$1/`, nil},
+		{`RULE:^CN=(\w+)$/$1/`, nil}, // alice-x has no name
+		{`RULE:^(?:CN=(\w+))?.*$/$1/`, []string{"0 cuts"}},
+		{`RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/`, nil},
 		{`RULE:.*CN=(a).*/$0/`, nil}, // the whole name
 		{`RULE:.{0,200}CN=([^,]*).*/$1/`, []string{"0 unanchored"}},
 		{`RULE:(?:[^,]+,){0,5}CN=([^,]*).*/$1/`, []string{"0 unanchored"}},

@@ -209,7 +209,6 @@ func TestDryRun(t *testing.T) {
 		{"--remove --dry-run --topic Test-topic --topic other",
 			"- (principal=User:*, host=*, operation=READ, permissionType=ALLOW) on " + testTopic + "\n" +
 				"- (principal=User:BadBob, host=198.51.100.3, operation=READ, permissionType=DENY) on " + testTopic + "\n", "would be added: 0, removed: 2\n"},
-		{"--remove --dry-run --cluster", "", "would be added: 0, removed: 0\n"},
 	} {
 		t.Run(test.line, func(t *testing.T) {
 			for _, args := range forms(t, path, test.line) {
@@ -303,7 +302,10 @@ func TestACLRefuses(t *testing.T) {
 	refuse(t, "", []string{"acl", "--file", path, "--remove", "--topic", "t", "--principal", "User:a"}, "portcullis: --principal cannot be given with --remove")
 	refuse(t, "", []string{"acl", "list", "--file", path, "--principal", "a"}, `portcullis: --principal "a": expected Type:name, such as User:alice`)
 	refuse(t, "", []string{"acl", "list", "--file", "-"}, `portcullis: --file "-": expected the name of a file`)
-	refuse(t, "", []string{"acl", "list"}, `portcullis: required flag(s) "file" not set`)
+	refuse(t, "", []string{"acl", "list"}, "portcullis: --file is missing: see portcullis acl list --help")
+	refuse(t, "", []string{"acl", "add"}, "portcullis: --file is missing: see portcullis acl add --help", "portcullis: no principal is given: expected --allow-principal or --deny-principal",
+		"portcullis: no resource is given: expected at least one of --topic, --group, --cluster, --transactional-id, --delegation-token, --user-principal")
+	refuse(t, "", []string{"acl"}, "portcullis: --file is missing: see portcullis acl --help", "portcullis: expected one of --add, --remove and --list: see portcullis acl --help")
 	assert.Equal(t, before, readAll(t, path))
 }
 

@@ -44,6 +44,9 @@ var goldenRuns = []struct{ name, args string }{
 	{"lint-json", "lint --acls ACME --semantics kafka-exact --super-users User:billing --principal-type User --principal-type Group -o json"},
 	{"lint-open", "lint --acls ACME --allow-everyone-if-no-acl-found --principal-type Group"},
 	{"lint-broken", "lint --acls BROKEN"},
+	{"lint-names", "lint --acls NAMES --super-users User:a,User:b"},
+	{"lint-names-json", "lint --acls NAMES --semantics kafka-exact=4.4 --fail-on error -o json"},
+	{"explain-name-pattern", "explain --acls NAMES --principal User:Alice --operation Write --topic syslog-1"},
 	{"diff-same", "diff --acls ACME --new-acls ACME.jsonl"},
 	{"diff-semantics", "diff --acls ACME --new-semantics kafka-exact"},
 	{"diff-semantics-json", "diff --acls ACME --new-semantics kafka-exact -o json"},
@@ -67,7 +70,7 @@ var goldenRuns = []struct{ name, args string }{
 }
 
 func TestGolden(t *testing.T) {
-	files := strings.NewReplacer("ACME.jsonl", acme+"acls.jsonl", "ACME", acme+"acls.txt", "BROKEN", "../../examples/broken/acls.txt",
+	files := strings.NewReplacer("ACME.jsonl", acme+"acls.jsonl", "ACME", acme+"acls.txt", "NAMES", badNames, "BROKEN", "../../examples/broken/acls.txt",
 		"LOG", acme+"kafka-authorizer.log", "ANSWERS", acme+"answers.jsonl")
 	known := map[string]bool{}
 	for _, test := range goldenRuns {
@@ -114,7 +117,7 @@ func TestInspectRefusesFlags(t *testing.T) {
 			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set"}},
 		{"what-can --acls ACLS", []string{"portcullis: --principal is missing: see portcullis what-can --help"}},
 		{"what-can --acls ACLS --principal User:a --super-users b", []string{`portcullis: --super-users: principal "b" has no colon: expected Type:name, such as "User:b"`}},
-		{"lint --acls ACLS -o xml --semantics z", []string{`portcullis: --output "xml": expected text or json`,
+		{"lint --acls ACLS -o xml --semantics z", []string{`portcullis: --output "xml": expected text, json or sarif`,
 			`portcullis: --semantics: unknown semantics "z": expected documented, kafka-exact=4.2 or kafka-exact=4.4`}},
 		{"lint --acls - --acls -", []string{"portcullis: standard input (-) can be read only once: use files for the other inputs"}},
 		{"lint --acls - --allow-empty --allow-everyone-if-no-acl-found", []string{
@@ -125,7 +128,7 @@ func TestInspectRefusesFlags(t *testing.T) {
 		{"diff --acls ACLS --new-acls ACLS --new-format yaml", []string{`portcullis: --new-format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm, kafka-ui`}},
 		{"diff --acls ACLS --new-acls - --allow-empty --allow-everyone-if-no-acl-found", []string{
 			"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set"}},
-		{"suggest", []string{`portcullis: required flag(s) "trace" not set`}},
+		{"suggest", []string{"portcullis: --trace is missing: see portcullis suggest --help"}},
 		{"suggest --trace no-such-file", []string{"portcullis: open no-such-file: no such file or directory"}},
 		{"suggest --trace - --trace-format xml --prefix topic --prefix queue:a", []string{
 			`portcullis: --trace-format: unknown format "xml": expected auto, json, kafka, escaped, ocsf or cloudevents`,
@@ -147,7 +150,7 @@ func TestInspectRefusesFlags(t *testing.T) {
 
 func TestLintFindsNothing(t *testing.T) {
 	const acls = `{"resourceType":"GROUP","name":"g","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"ALLOW"}`
-	expect(t, exitDone, "", "ACLs: 1, findings: 0, removable: 0\n", acls, "lint", "--acls", "-")
+	expect(t, exitDone, "", "ACLs: 1, findings: 0 (errors: 0, warnings: 0, notes: 0), removable: 0\n", acls, "lint", "--acls", "-")
 }
 
 // The two sides of a diff mirror each other, and "-" is lost access.
@@ -250,7 +253,7 @@ func TestWhatCanLimit(t *testing.T) {
 }
 
 func TestReportRefuses(t *testing.T) {
-	refuse(t, "", []string{"report", "--acls", acme + "acls.txt"}, `portcullis: required flag(s) "html" not set`)
+	refuse(t, "", []string{"report", "--acls", acme + "acls.txt"}, "portcullis: --html is missing: see portcullis report --help")
 	refuse(t, "", []string{"report", "--acls", acme + "acls.txt", "--html", "", "--semantics", "x"},
 		`portcullis: --semantics: unknown semantics "x": expected documented, kafka-exact=4.2 or kafka-exact=4.4`, `portcullis: --html "": expected the name of a file, or -`)
 	refuse(t, "", []string{"report", "--acls", "-", "--allow-empty", "--html", "-", "--allow-everyone-if-no-acl-found"},

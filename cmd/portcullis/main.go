@@ -10,12 +10,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime/debug"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/acledit"
@@ -23,9 +24,11 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/diff"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/iam"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/lint"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/listing"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/plan"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/principal"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/properties"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/protocol"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/proxy"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/report"
@@ -93,8 +96,8 @@ nodes of ZooKeeper (zookeeper), and the formats of other tools: see portcullis c
 Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage. Those of
 plan and apply are as in other tools that plan changes: 0 nothing to change or done,
 1 an error, 2 changes, 3 stopped between changes.`,
-		Version:       version(),
-		Args:          cobra.NoArgs,
+		Version:       cli.Version(),
+		Args:          cli.RefuseArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// Without a command there is no answer, and 0 would mean allowed.
@@ -104,10 +107,10 @@ plan and apply are as in other tools that plan changes: 0 nothing to change or d
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		// Escape line breaks from the command line.
-		return fmt.Errorf("%s: see %s --help", lines.Escape(err.Error()), cmd.CommandPath())
+		return fmt.Errorf("%s: %ssee %s --help", lines.Escape(err.Error()), meantFlag(cmd, err), cmd.CommandPath())
 	})
 	root.AddCommand(check.New(), listing.New(), listing.NewConvert(), acledit.New(), check.NewExplain(), check.NewWhoCan(), check.NewWhatCan(),
-		report.NewLint(), diff.New(), iam.New(), plan.New(), plan.NewApply(), watch.New(), suggest.New(), report.New(), principal.New(), protocol.New(), proxy.New())
+		lint.New(), diff.New(), iam.New(), plan.New(), plan.NewApply(), watch.New(), suggest.New(), report.New(), principal.New(), protocol.New(), proxy.New(), newVersionCommand())
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
 	help.Long, help.Run, help.RunE = "", nil, runHelp
@@ -119,7 +122,7 @@ plan and apply are as in other tools that plan changes: 0 nothing to change or d
 func runHelp(cmd *cobra.Command, args []string) error {
 	asked, rest, err := cmd.Root().Find(args)
 	if err == nil && len(rest) > 0 {
-		err = fmt.Errorf("unknown command %q for %q", rest[0], asked.CommandPath())
+		err = cli.RefuseArgs(asked, rest)
 	}
 	if err != nil {
 		return err
@@ -128,12 +131,41 @@ func runHelp(cmd *cobra.Command, args []string) error {
 	return asked.Help()
 }
 
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
+// meantFlag names the flag that was probably meant by one that the command does not have.
+func meantFlag(cmd *cobra.Command, err error) string {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return ""
 	}
-	return info.Main.Version
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	name := unknown.GetSpecifiedName()
+	if near := properties.Within(max(1, len(name)/3), name, names); near != "" {
+		return "did you mean --" + near + "? "
+	}
+	return ""
+}
+
+// newVersionCommand returns the command version.
+func newVersionCommand() *cobra.Command {
+	cmd := cli.Command(func(_ *cobra.Command, out *cli.Output) error {
+		if out.UsageErr != nil {
+			return out.UsageErr
+		}
+		v := struct {
+			Version string `json:"version"`
+			Go      string `json:"go"`
+		}{cli.Version(), runtime.Version()}
+		out.Line(v, "portcullis version "+v.Version+" ("+v.Go+")")
+		return nil
+	}, &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "version prints the version of portcullis, and of Go with which it was built.",
+		Example: "  portcullis version",
+	})
+	cli.AddOutput(cmd)
+	return cmd
 }
 
 // printError prints errors, one a line. Errors with a position in a file have no prefix,

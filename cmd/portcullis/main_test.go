@@ -83,7 +83,7 @@ func TestUsage(t *testing.T) {
 	)
 	for line, want := range map[string]string{
 		"":                                    "portcullis: no command is given: see portcullis --help",
-		"chekc":                               `portcullis: unknown command "chekc" for "portcullis"`,
+		"chekc":                               `portcullis: unknown command "chekc" for "portcullis": did you mean check?`,
 		"list --nonsense":                     "portcullis: unknown flag: --nonsense: see portcullis list --help",
 		"list acls.txt":                       `portcullis: unknown command "acls.txt" for "portcullis list"`,
 		"help nonsense":                       `portcullis: unknown command "nonsense" for "portcullis"`,
@@ -95,8 +95,16 @@ func TestUsage(t *testing.T) {
 		"list --cluster=false":           noValue + "list --help",
 		"acl list --cluster=false":       noValue + "acl list --help",
 		"acl add --cluster=false":        noValue + "acl add --help",
-		"report":                         `portcullis: required flag(s) "html" not set`,
-		"convert":                        `portcullis: required flag(s) "to" not set`,
+		"acl lits --file x":              `portcullis: unknown command "lits" for "portcullis acl": did you mean list?`,
+		"help chekc":                     `portcullis: unknown command "chekc" for "portcullis": did you mean check?`,
+		"list --formta x":                "portcullis: unknown flag: --formta: did you mean --format? see portcullis list --help",
+		"list --acl x":                   "portcullis: unknown flag: --acl: did you mean --acls? see portcullis list --help",
+		"list --acls ACME kafka-cluster": `portcullis: unknown command "kafka-cluster" for "portcullis list"`,
+		"list --acls ACME --cluster x":   `portcullis: unknown command "x" for "portcullis list"`,
+		"list --acls ACME --cluster=x":   `portcullis: invalid argument "x" for "--cluster" flag: takes no value: give the flag alone, or omit it: see portcullis list --help`,
+		"report --acls ACME":             "portcullis: --html is missing: see portcullis report --help",
+		"convert --acls ACME":            "portcullis: --to is missing: see portcullis convert --help",
+		"version -o xml":                 `portcullis: --output "xml": expected text or json`,
 		"list --acls no-such-file":       "portcullis: open no-such-file: no such file or directory",
 		"list --acls ACME --format yaml": `portcullis: --format "yaml": expected one of auto, kafka-acls, kafka-acls-3, json, zookeeper, strimzi, rpk, ksm, kafka-ui`,
 		"list --acls ACME -o yaml":       `portcullis: --output "yaml": expected text or json`,
@@ -117,7 +125,7 @@ func TestUsage(t *testing.T) {
 
 // Commands that need ACLs say so together with the other flags that are missing.
 func TestMissingACLs(t *testing.T) {
-	for line, others := range map[string]int{"check": 3, "list": 0, "explain": 3, "who-can": 2, "what-can": 1, "lint": 0, "diff": 1, "report --html -": 0, "convert --to json": 0} {
+	for line, others := range map[string]int{"check": 3, "list": 0, "explain": 3, "who-can": 2, "what-can": 1, "lint": 0, "diff": 1, "report": 1, "convert": 1, "report --html -": 0, "convert --to json": 0} {
 		t.Run(line, func(t *testing.T) {
 			got := runWith("", strings.Fields(line)...)
 			assert.Equal(t, exitError, got.status)
@@ -131,7 +139,7 @@ func TestMissingACLs(t *testing.T) {
 
 func TestHelpVersionAndCompletion(t *testing.T) {
 	for _, line := range []string{"--help", "help", "help check", "help acl add", "check --help", "list -h", "principal --help", "protocol --help",
-		"explain --help", "who-can --help", "what-can --help", "lint --help", "diff --help", "suggest --help", "report --help", "proxy --help", "--version", "completion bash"} {
+		"explain --help", "who-can --help", "what-can --help", "lint --help", "diff --help", "suggest --help", "report --help", "proxy --help", "--version", "version", "version -o json", "completion bash"} {
 		t.Run(line, func(t *testing.T) {
 			got := runWith("", strings.Fields(line)...)
 			assert.Equal(t, exitDone, got.status)

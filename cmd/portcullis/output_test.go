@@ -93,7 +93,7 @@ var hostileRuns = []string{
 	"explain --acls ACLS --principal User:X --operation Read --group X", "explain --acls ACLS --principal User:X --operation Read --group Xb -o json",
 	"who-can --acls ACLS --operation Read --group X", "who-can --acls ACLS --operation Read --group X -o json",
 	"what-can --acls ACLS --principal User:X", "what-can --acls ACLS --principal User:X -o json",
-	"lint --acls ACLS", "lint --acls ACLS --principal-type X -o json", "lint --acls ACLS --super-users User:X,User:X;User:b",
+	"lint --acls ACLS", "lint --acls ACLS -o sarif", "lint --acls ACLS --baseline wrong.jsonl", "lint --acls ACLS --principal-type X -o json", "lint --acls ACLS --super-users User:X,User:X;User:b",
 	"diff --acls ACLS --new-acls json.acls", "diff --new-acls ACLS --new-format FORMAT --acls jsonhost.acls --format auto", "diff --acls ACLS --new-semantics kafka-exact -o json",
 	"suggest --trace trace.jsonl --unused --acls ACLS", "suggest --trace trace.jsonl --unused --acls ACLS -o json",
 	"report --acls ACLS --html -", "report --acls ACLS --html out.html --super-users User:X;User:X",
@@ -113,6 +113,7 @@ var hostileRuns = []string{
 	"proxy --listen nonsense --upstream b:1 --acls json.acls --properties PROPS", "proxy --config proxy.conf", "proxy --listen nonsense --upstream b:1 --acls json.acls --krb5-conf KRB5",
 	"proxy --listen nonsense --upstream b:1 --acls json.acls --users users.txt", "proxy --listen SSL://nonsense --upstream b:1 --acls json.acls --tls-cert CERT --tls-key CERT",
 	"protocol --for consumer --topic X --group X --principal User:X", "protocol --for consumer --topic X --group X", "protocol --for consumer --topic X --group X -o json", "protocol --for consumer --topic X --group X --principal User:X -o json",
+	"principal --dn C=X,CN=X", "principal --dn /C=X/CN=X", "protocol --for ksqldb --input-topic X", "protocol --for ksqldb --input-topic X --output-topic X --internal-topics X --groups X --principal User:X", "lint --acls ACLS --super-users User:X,User:X -o sarif",
 	"protocol X", "protocol --grants X:X", "protocol -o json Fetch", "X", "help X", "acl X", "completion X", "completion bash", "completion zsh", "completion fish", "completion powershell",
 	"__complete check --acls X", "__complete X", "--X", "list -X", "",
 }
@@ -269,6 +270,7 @@ func TestFlagsAreInert(t *testing.T) {
 		"report":                       {"acls": acls, "html": "-"},
 		"principal":                    {"name": "b"},
 		"protocol":                     {"for": "consumer"},
+		"version":                      {},
 		"proxy":                        {"listen": "nonsense", "acls": acls, "upstream": "b:1"},
 	}
 	const leastRuns = 3_000

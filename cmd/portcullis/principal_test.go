@@ -61,12 +61,14 @@ func TestPrincipalOfDistinguishedNames(t *testing.T) {
 		{"RULE:^CN=x$/y/", "CN=Alice", exitDenied,
 			"refused: CN=Alice: no rule applies\nrule 0: no match: RULE:^CN=x$/y/\n", ""},
 		{"", "CN=Alice", exitDenied, "refused: CN=Alice: no rule applies\n", ""},
-		{"DEFAULT", "", exitDone, "mapped: \"\" to User:\nrule 0: mapped: DEFAULT\n", ""},
+		{"DEFAULT", "", exitDone, "mapped: \"\" to User:\nrule 0: mapped: DEFAULT\n",
+			"warning: the distinguished name is empty: all clients whose certificates have no subject are one principal\n"},
 		{"RULE:^CN=(a)?(b*)/$1$2 /", "CN=b", exitDone,
 			"mapped: CN=b to \"User:b \"\nrule 0: mapped: RULE:^CN=(a)?(b*)/$1$2 /\n  CN=b becomes \"b \"\n    replaced CN=b: $1 is \"\", $2 is b\n", ""},
 		// Java continues the search after the whole match, and finds an empty match.
 		{"RULE:.*/x/", "a", exitDone,
-			"mapped: a to User:xx\nrule 0: mapped: RULE:.*/x/\n  a becomes xx\n    replaced a\n    replaced \"\"\n", ""},
+			"mapped: a to User:xx\nrule 0: mapped: RULE:.*/x/\n  a becomes xx\n    replaced a\n    replaced \"\"\n",
+			"warning: rule 0: constant: every name that it applies to becomes \"x\": end the pattern so that it matches the names that are meant, and no others\n"},
 		{"RULE:a/${b}/", "a", exitDenied,
 			"refused: a: the rule cannot be applied: its replacement is invalid: \"${b}\" names no group\nrule 0: failed: RULE:a/${b}/\n",
 			"warning: rule 0: always-fails: every name that it applies to is refused: its replacement is invalid: \"${b}\" names no group\n"},
@@ -102,13 +104,13 @@ func TestPrincipalInJSON(t *testing.T) {
 		"principal", "--ssl-rules", "RULE:a/b/,RULE:^CN=(.*)$/$1/L", "--dn", "CN=É<", "-o", "json")
 	expect(t, exitDenied, `{"mapped":false,"reason":"no rule applies","name":"CN=a","rules":[]}`+"\n", "", "",
 		"principal", "--ssl-rules", "", "--dn", "CN=a", "-o", "json")
-	expect(t, exitDone, `{"mapped":true,"principal":"User:a","name":"a/h@R","realm":"R","components":["a","h"],"rules":[{"rule":0,"text":"RULE:[1:$1]","outcome":"not applicable"},`+
+	expect(t, exitDone, `{"mapped":true,"principal":"User:a","name":"a/h@R","realm":"R","components":["a","h"],"rules":[{"rule":0,"text":"RULE:[1:$1](y)","outcome":"not applicable"},`+
 		`{"rule":1,"text":"RULE:[2:$1](x)","outcome":"no match","selection":"a"},`+
-		`{"rule":2,"text":"RULE:[2:$1@$0](.*)s/@(.)//g","outcome":"mapped","selection":"a@R","substitutions":[{"before":"a@R","after":"a","matches":[["@R","R"]]}]}]}`+"\n", "", "",
-		"principal", "--kerberos-rules", "RULE:[1:$1],RULE:[2:$1](x),RULE:[2:$1@$0](.*)s/@(.)//g", "--name", "a/h@R", "--realm", "R", "-o", "json")
-	expect(t, exitDone, `{"mapped":true,"principal":"User:a","name":"a@R","realm":"R","components":["a"],"rules":[{"rule":0,"text":"RULE:[1:$1]s/x/y/","outcome":"mapped","selection":"a",`+
+		`{"rule":2,"text":"RULE:[2:$1@$0](.*@R)s/@(.)//g","outcome":"mapped","selection":"a@R","substitutions":[{"before":"a@R","after":"a","matches":[["@R","R"]]}]}]}`+"\n", "", "",
+		"principal", "--kerberos-rules", "RULE:[1:$1](y),RULE:[2:$1](x),RULE:[2:$1@$0](.*@R)s/@(.)//g", "--name", "a/h@R", "--realm", "R", "-o", "json")
+	expect(t, exitDone, `{"mapped":true,"principal":"User:a","name":"a@R","realm":"R","components":["a"],"rules":[{"rule":0,"text":"RULE:[1:$1](a)s/x/y/","outcome":"mapped","selection":"a",`+
 		`"substitutions":[{"before":"a","after":"a","matches":[]}]}]}`+"\n", "", "",
-		"principal", "--kerberos-rules", "RULE:[1:$1]s/x/y/", "--name", "a@R", "--realm", "R", "-o", "json")
+		"principal", "--kerberos-rules", "RULE:[1:$1](a)s/x/y/", "--name", "a@R", "--realm", "R", "-o", "json")
 	expect(t, exitDone, `{"mapped":true,"principal":"User:nas","name":"backup/nas@ACME.EXAMPLE","realm":"ACME.EXAMPLE","components":["backup","nas"],"listed":true,"rules":[]}`+"\n", "", "",
 		"principal", "--mit", "--krb5-conf", acme+"krb5.conf", "--name", "backup/nas@ACME.EXAMPLE", "-o", "json")
 }
@@ -148,9 +150,10 @@ func TestPrincipalRefusesCertificates(t *testing.T) {
 
 func TestPrincipalOfKerberosNames(t *testing.T) {
 	const (
-		admin   = `RULE:[2:$1/$2@$0](.*/admin@ACME\.EXAMPLE)s/.*/admin/`
-		service = `RULE:[2:$1@$0](.*@ACME\.EXAMPLE)s/@.*//`
-		adm     = `RULE:[2:$1;$2](.*;admin)s/;admin$/-adm/`
+		admin    = `RULE:[2:$1/$2@$0](.*/admin@ACME\.EXAMPLE)s/.*/admin/`
+		service  = `RULE:[2:$1@$0](.*@ACME\.EXAMPLE)s/@.*//`
+		service2 = `RULE:[2:$1,$2@$0](.*@ACME\.EXAMPLE)s/@.*//`
+		adm      = `RULE:[2:$1;$2](.*;admin)s/;admin$/-adm/`
 	)
 	broker := []string{"--properties", acme + "server.properties", "--krb5-conf", acme + "krb5.conf"}
 	host := []string{"--mit", "--krb5-conf", acme + "krb5.conf"}
@@ -172,8 +175,8 @@ func TestPrincipalOfKerberosNames(t *testing.T) {
 		{host, "backup/nas@ACME.EXAMPLE", exitDone, "to User:nas\nauth_to_local_names has the name: no rule is tried\n"},
 		{host, "alice@ACME.EXAMPLE", exitDone, "to User:alice\nrule 0: not applicable: " + adm + "\nrule 1: mapped: DEFAULT\n"},
 		{host, "a/b@ACME.EXAMPLE", exitDenied, ": no rule applies\nrule 0: no match with a;b: " + adm + "\nrule 1: not applicable: DEFAULT\n"},
-		{append(host, "--kerberos-rules", "RULE:[1:x$1]", "--kerberos-rules", "RULE:[2:$1,$2]"), "a/b@ACME.EXAMPLE", exitDone,
-			"to User:a,b\nrule 0: not applicable: RULE:[1:x$1]\nrule 1: mapped with a,b: RULE:[2:$1,$2]\n"},
+		{append(host, "--kerberos-rules", "RULE:[1:x$1](xb)", "--kerberos-rules", service2), "a/b@ACME.EXAMPLE", exitDone,
+			"to User:a,b\nrule 0: not applicable: RULE:[1:x$1](xb)\nrule 1: mapped with a,b@ACME.EXAMPLE: " + service2 + "\n  a,b@ACME.EXAMPLE becomes a,b\n    replaced @ACME.EXAMPLE\n"},
 		{[]string{"--realm", "R"}, "alice@R", exitDone, "to User:alice\nrule 0: mapped: DEFAULT\n"},
 		{[]string{"--realm", "R", "--kerberos-rules", "RULE:[1:$1](a|\x1b)"}, "alice@R", exitDenied, ": no rule applies\nrule 0: no match with alice: \"RULE:[1:$1](a|\\x1b)\"\n"},
 		{[]string{"--realm", "R", "--kerberos-rules", "RULE:[1:$1](.*)s/a/$3/"}, "alice@R", exitDenied,
@@ -217,7 +220,8 @@ func TestPrincipalFromProperties(t *testing.T) {
 	}
 	// A listener without its own rules uses those of the broker.
 	expect(t, exitDone, byDefault, "", "", "principal", "--properties", file(t, "f", "ssl.principal.mapping.rules=DEFAULT"), "--listener", "a", "--dn", "CN=Eve")
-	expect(t, exitDone, "mapped: a@R to User:a\nrule 0: mapped with a: RULE:[1:$1]\n", "", "sasl.kerberos.principal.to.local.rules: RULE:[1:$1] , DEFAULT\nssl.principal.mapping.rules=RULE",
+	expect(t, exitDone, "mapped: a@R to User:a\nrule 0: mapped with a: RULE:[1:$1]\n",
+		"warning: rule 0: cuts: it takes names of every realm: \"alice@ONE.TEST\" and \"alice@TWO.TEST\" both become \"alice\"\n", "sasl.kerberos.principal.to.local.rules: RULE:[1:$1] , DEFAULT\nssl.principal.mapping.rules=RULE",
 		"principal", "--properties", "-", "--name", "a@R", "--realm", "R")
 	for text, want := range map[string]string{
 		"ssl.principal.mapping.rules=RULE:a/b/,RULE:(/b/": `portcullis: standard input: ssl.principal.mapping.rules: rule 1 "RULE:(/b/", at offset 15 of the list: the group is not closed`,

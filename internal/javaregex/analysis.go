@@ -91,3 +91,33 @@ func (s *groupSearch) skips(n *node) bool {
 func mayMatch(n *node, r rune) bool {
 	return n.op == opSet && n.set.contains(r) || slices.ContainsFunc(n.subs, func(sub *node) bool { return mayMatch(sub, r) })
 }
+
+// IsPlain reports whether [Pattern.GoSyntax] matches exactly what p matches as a whole: p has
+// only characters, groups, alternatives and repetitions of one character, perhaps between ^
+// and $. Java's other constructs, and its repetitions of groups, can match less.
+func (p *Pattern) IsPlain() bool {
+	root := p.tree.root
+	if root.op != opConcat {
+		return isPlain(root)
+	}
+	subs := root.subs
+	if len(subs) > 0 && subs[0].op == opAssert && subs[0].assertion == assertBegin {
+		subs = subs[1:]
+	}
+	if last := len(subs) - 1; last >= 0 && subs[last].op == opAssert && (subs[last].assertion == assertFinal || subs[last].assertion == assertEnd) {
+		subs = subs[:last]
+	}
+	return !slices.ContainsFunc(subs, func(sub *node) bool { return !isPlain(sub) })
+}
+
+func isPlain(n *node) bool {
+	switch n.op {
+	case opEmpty, opSet:
+		return true
+	case opRepeat:
+		return n.quantifier != possessive && n.subs[0].op == opSet
+	case opConcat, opAlternate, opGroup, opCapture:
+		return !slices.ContainsFunc(n.subs, func(sub *node) bool { return !isPlain(sub) })
+	}
+	return false
+}

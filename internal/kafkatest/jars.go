@@ -88,13 +88,28 @@ func needTools(t testing.TB) {
 // jarsMu prevents two tests of a binary from running Maven at the same time.
 var jarsMu sync.Mutex
 
-func jars(version string) (string, error) {
+func jars(version string) (string, error) { return jarsOf(version, version, artifacts...) }
+
+// ClassPath returns the class path of another artifact of Kafka and what it needs, such as
+// connect-mirror. It skips and fails the test as [Jars] does.
+func ClassPath(t testing.TB, artifact, version string) string {
+	t.Helper()
+	needTools(t)
+	folder, err := jarsOf(artifact+"-"+version, version, artifact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return classPath(folder)
+}
+
+// jarsOf returns the folder in the cache with some artifacts of one version of Kafka.
+func jarsOf(name, version string, artifacts ...string) (string, error) {
 	if !versionText.MatchString(version) {
 		return "", fmt.Errorf("kafkatest: version %q: expected numbers like 4.4.0", version)
 	}
 	jarsMu.Lock()
 	defer jarsMu.Unlock()
-	return cached(version, func(folder string) error {
+	return cached(name, func(folder string) error {
 		var text bytes.Buffer
 		if err := pom.Execute(&text, struct {
 			Version, Logger string
@@ -111,7 +126,7 @@ func jars(version string) (string, error) {
 			err = errors.New(result.String())
 		}
 		if err != nil {
-			return fmt.Errorf("kafkatest: jars of Kafka %s: %w", version, err)
+			return fmt.Errorf("kafkatest: jars of Kafka %s: %w", name, err)
 		}
 		return nil
 	})

@@ -1,7 +1,9 @@
 package krb5
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -85,6 +87,19 @@ func LoadConfig(path string) (*Config, error) {
 	return l.config()
 }
 
+// LoadAvailable is [LoadConfig] for tools that look at a copy of a configuration, often on another
+// machine: included files and directories that do not exist are left out. They are in
+// missing, with the line that includes them. Rules in them may map a name differently, so a
+// server must not use it.
+func LoadAvailable(path string) (c *Config, missing []*ConfigError, err error) {
+	l := configLoader{root: &group{}, files: true, skipsMissing: true}
+	if err := l.load(configFile{name: path}); err != nil {
+		return nil, nil, err
+	}
+	c, err = l.config()
+	return c, l.missing, err
+}
+
 // MITRules returns the rules that map names as MIT krb5 does with c.
 func (c *Config) MITRules() (*principal.KerberosRules, error) {
 	return principal.ParseMITRules(c.AuthToLocal, c.DefaultRealm, c.AuthToLocalNames)
@@ -96,6 +111,9 @@ type configLoader struct {
 	files bool // includes are allowed
 	count int  // files read so far
 	size  int  // bytes read so far
+
+	skipsMissing bool           // includes of what does not exist are left out
+	missing      []*ConfigError // these
 }
 
 // configFile is a file and the includes that led to it.
@@ -125,7 +143,20 @@ func (l *configLoader) include(at *ConfigError, path string, file configFile) er
 	if err := l.checkInclude(at, path); err != nil {
 		return err
 	}
+	if _, err := os.Stat(path); l.isMissing(at, err) {
+		return nil
+	}
 	return l.load(configFile{path, file.depth + 1})
+}
+
+// isMissing reports whether what the line at includes does not exist, and is left out.
+func (l *configLoader) isMissing(at *ConfigError, err error) bool {
+	if !l.skipsMissing || !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	at.Msg, at.Err = "includes what does not exist: "+err.Error(), err
+	l.missing = append(l.missing, at)
+	return true
 }
 
 // includeDir reads the files of the directory that an includedir line names.
@@ -134,6 +165,9 @@ func (l *configLoader) includeDir(at *ConfigError, path string, file configFile)
 		return err
 	}
 	entries, err := os.ReadDir(path) // sorted by name
+	if l.isMissing(at, err) {
+		return nil
+	}
 	if err != nil {
 		at.Msg, at.Err = err.Error(), err
 		return at

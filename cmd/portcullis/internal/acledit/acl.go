@@ -57,13 +57,16 @@ const long = `The options are those of kafka-acls. Instead of --bootstrap-server
 --file FILE: the command works on a file and not on a cluster.
 
 The file can have any format, and keeps it. It is saved completely or not at all, with
-its checksum in FILE.sum. A file that does not match its checksum is refused. A new file
-is written as JSON lines if its name ends in .json or .jsonl, and otherwise as
+its checksum in FILE.sum. A file that does not match its checksum is refused. A new or
+empty file is written as JSON lines if its name ends in .json or .jsonl, and otherwise as
 kafka-acls prints ACLs.
 
 A removal must be confirmed with y on standard input, or with --force. Options that
 kafka-acls accepts and ignores are refused. --dry-run shows the difference (+ for an
-addition, - for a removal) and does not change the file.`
+addition, - for a removal) and does not change the file.
+
+Exit status: 0 done, 1 a removal that selects no ACL (it names the nearest one), 2 bad
+input or usage.`
 
 // New returns the command acl.
 func New() *cobra.Command {
@@ -71,7 +74,7 @@ func New() *cobra.Command {
 	a := newCommand(func(a *command, out *cli.Output) error {
 		i := slices.Index(chosen, true)
 		if i < 0 || slices.Contains(chosen[i+1:], true) {
-			return errors.New("expected one of --add, --remove and --list: see " + a.cmd.CommandPath() + " --help")
+			return errors.Join(out.UsageErr, errors.New("expected one of --add, --remove and --list: see "+a.cmd.CommandPath()+" --help"))
 		}
 		return a.run(actions[i], out)
 	}, &cobra.Command{
@@ -100,7 +103,8 @@ func newCommand(run func(*command, *cli.Output) error, cmd *cobra.Command, chang
 	a := &command{cmd: cmd, sides: [2]side{{name: "allow", permission: acl.Allow}, {name: "deny", permission: acl.Deny}}}
 	cli.Command(func(_ *cobra.Command, out *cli.Output) error { return run(a, out) }, cmd)
 	a.file = cli.OnceFlag(cmd, "file", "", "`file` of ACLs")
-	cli.Must(cmd.MarkFlagRequired("file"), cmd.MarkFlagFilename("file"))
+	cli.Require(cmd, "file")
+	cli.Must(cmd.MarkFlagFilename("file"))
 	a.selection = listing.AddSelection(cmd, "the ACLs of ", "pattern `type` of the names: literal or prefixed; also any or match, to remove or to list")
 	if lists {
 		a.selection.AddPrincipals(cmd)
@@ -127,7 +131,7 @@ func newCommand(run func(*command, *cli.Output) error, cmd *cobra.Command, chang
 
 func (a *command) run(action action, out *cli.Output) error {
 	a.trim()
-	if err := a.checkUsage(action); err != nil {
+	if err := errors.Join(out.UsageErr, a.checkUsage(action)); err != nil {
 		return err
 	}
 	return action.run(a, out)
@@ -171,14 +175,24 @@ func (a *command) remove(out *cli.Output) error {
 			return err
 		}
 	}
-	return a.finish(out, file, func(tx *snapshot.Tx) error {
+	n := 0
+	err = a.finish(out, file, func(tx *snapshot.Tx) error {
 		for _, c := range changes {
 			for _, f := range c.filters() {
-				tx.RemoveMatching(f)
+				n += len(tx.RemoveMatching(f))
 			}
 		}
 		return nil
 	})
+	if err != nil || n > 0 || len(changes) == 0 { // without changes, none was confirmed
+		return err
+	}
+	text := "nothing is removed: no ACL of " + a.file.Text + " is selected"
+	if near := nearest(file.before, changes); near != "" {
+		text += "; the nearest is " + near
+	}
+	out.Summarize("%s\n", text)
+	return cli.ErrDenied
 }
 
 // finish makes the change and saves the file; in a dry run it shows the difference.

@@ -23,8 +23,9 @@ type aclFile struct {
 	before *snapshot.Snapshot // as it was loaded
 }
 
-// loadFile loads the file at path. If mayBeNew is set, a missing file has no ACLs;
-// but if its checksum still exists, the file is lost and loading fails.
+// loadFile loads the file at path. If mayBeNew is set, a missing or an empty file has no ACLs;
+// but if the checksum of a missing file still exists, the file is lost and loading fails, and
+// an empty file that has a checksum must match it.
 func loadFile(path string, mayBeNew bool) (*aclFile, error) {
 	if path == cli.StandardInput {
 		return nil, cli.BadFlag("file", path, "the name of a file")
@@ -38,6 +39,10 @@ func loadFile(path string, mayBeNew bool) (*aclFile, error) {
 		if _, errSum := os.Lstat(path + ".sum"); errSum != nil {
 			err = nil
 		}
+	case mayBeNew:
+		if wrong, ok := errors.AsType[*aclfile.ChecksumError](err); ok && wrong.Missing && isEmpty(path) {
+			err = nil
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -45,6 +50,12 @@ func loadFile(path string, mayBeNew bool) (*aclFile, error) {
 	err = file.store.Replace(slices.Values(bindings))
 	file.before = file.store.Load()
 	return file, err
+}
+
+// isEmpty reports whether a file has no byte.
+func isEmpty(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() == 0
 }
 
 // newFormat returns the format of a new or empty file.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cluster"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/formats"
+	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -30,6 +30,7 @@ type Source struct {
 	// Text describes the source once it is loaded.
 	Text string
 
+	origins          map[acl.Binding]string // by KeepOrigins
 	names            []string
 	flag, formatFlag string
 	required         bool
@@ -83,6 +84,12 @@ func (s *Source) CheckUsage(other ...string) error {
 	errs.Add(cli.CheckStandardInput(append(other, s.Inputs()...)...))
 	return errs.Join()
 }
+
+// KeepOrigins makes Origin know the files that are read from then on.
+func (s *Source) KeepOrigins() { s.origins = map[acl.Binding]string{} }
+
+// Origin returns the first of the files that has an ACL, or "" if it is from a cluster.
+func (s *Source) Origin(b acl.Binding) string { return s.origins[b] }
 
 // Load returns a store that decides as the ACLs of the source do, or all their errors. It tells
 // which ACLs are kept apart, and what was skipped. If followRelease is set, the ACLs of a
@@ -145,6 +152,7 @@ func (s *Source) ReadFiles(out *cli.Output) (*formats.Set, error) {
 		errs.Add(err)
 		if err == nil {
 			set.Tell(out.Summarize, name)
+			s.keepOrigin(file, set.ACLs)
 			all.ACLs, all.Apart = append(all.ACLs, set.ACLs...), append(all.Apart, set.Apart...)
 		}
 	}
@@ -152,6 +160,14 @@ func (s *Source) ReadFiles(out *cli.Output) (*formats.Set, error) {
 		return nil, errs.Join()
 	}
 	return all, nil
+}
+
+func (s *Source) keepOrigin(file string, list []acl.Binding) {
+	for _, b := range list {
+		if _, ok := s.origins[b]; !ok && s.origins != nil {
+			s.origins[b] = file
+		}
+	}
 }
 
 // NewStore returns a store with these ACLs, or all their errors.
@@ -202,16 +218,11 @@ func ParseSemantics(value *cli.Once, flag string) (snapshot.Semantics, error) {
 	return semantics, err
 }
 
-// wrongList matches a name that seems to be several principals. Names of certificates
-// have commas, but no colon after the word that follows a comma. After any other
-// separator, only the type User counts as the start of another principal.
-var wrongList = regexp.MustCompile(`,\s*[\w-]+\s*:|[\s|&+，、；]\s*["']?User\s*:`)
-
 // WarnOfSuperUsers warns of a super user that was probably meant to be several. from
 // says where the list is from.
 func WarnOfSuperUsers(w io.Writer, from string, superUsers []principal.Principal) {
 	for _, p := range superUsers {
-		if wrongList.MatchString(p.String()) {
+		if inspect.LooksLikeList(p.String()) {
 			fmt.Fprintf(w, "warning: %s: %s is one principal: separate principals with semicolons, because names of certificates contain commas\n",
 				from, enum.Quote(p.String()))
 		}
@@ -244,7 +255,7 @@ func AddFlags(cmd *cobra.Command) Flags { return Flags{AddRequired(cmd), AddRule
 // other are further files that may be standard input.
 func (f Flags) Check(out *cli.Output, usage error, other ...string) (snapshot.Config, error) {
 	config, err := f.Config()
-	return config, errors.Join(usage, out.FormatErr, err, f.CheckUsage(other...))
+	return config, errors.Join(usage, out.UsageErr, err, f.CheckUsage(other...))
 }
 
 // LoadAll returns the ACLs, or the errors in the files together with late, an error of

@@ -45,7 +45,7 @@ Exit status: 0 allowed, 1 denied, 2 bad input or usage.`,
 	x.acls = aclset.AddFlags(cmd)
 	x.asked.AddSubject(cmd, question.DefaultHost, "client `address`")
 	x.asked.AddRequest(cmd)
-	cmd.Flags().IntVar(&x.limit, "limit", 20, "show at most this `number` of matches and of near misses; 0 shows all")
+	cmd.Flags().IntVar(&x.limit, "limit", 20, "show at most so many `ACLs` as matches and as near misses; 0 shows all")
 	cli.AddOutput(cmd)
 	return cmd
 }

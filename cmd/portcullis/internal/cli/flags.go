@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -49,11 +51,12 @@ func OnceFlag(cmd *cobra.Command, name, value, usage string, values ...string) *
 	return o
 }
 
-// PresenceFlag adds a flag without a value. See [Given]. It refuses false, because
-// --cluster=false is ambiguous: it could mean everything except the cluster.
-func PresenceFlag(cmd *cobra.Command, name, usage string) {
+// PresenceFlag adds a flag without a value, or with one that changes nothing. See [Given]. It
+// refuses false, because --cluster=false is ambiguous: it could mean everything except the
+// cluster.
+func PresenceFlag(cmd *cobra.Command, name, usage string, values ...string) {
 	cmd.Flags().BoolFunc(name, usage, func(text string) error {
-		if text != "true" {
+		if text != "true" && !slices.Contains(values, text) {
 			return errors.New("takes no value: give the flag alone, or omit it")
 		}
 		return nil
@@ -70,6 +73,54 @@ func Must(errs ...error) {
 	if err := errors.Join(errs...); err != nil {
 		panic(err)
 	}
+}
+
+// requiredKey is the key of the annotation of a required flag.
+const requiredKey = "required"
+
+// Require makes flags required. That one is missing is an error together with the other errors
+// of the command line: see Output.UsageErr. cobra's own check would report it alone.
+func Require(cmd *cobra.Command, names ...string) {
+	for _, name := range names {
+		Must(cmd.Flags().SetAnnotation(name, requiredKey, nil))
+	}
+}
+
+// missingFlags returns an error for each required flag that is not given.
+func missingFlags(cmd *cobra.Command) error {
+	var errs Errors
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if _, required := f.Annotations[requiredKey]; required && !f.Changed {
+			errs.Refuse("--%s is missing: see %s --help", f.Name, cmd.CommandPath())
+		}
+	})
+	return errs.Join()
+}
+
+// noArgs refuses arguments, except the name of the cluster after --cluster: kafka-acls takes no
+// name there either, and people write the only one that there is.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 && args[0] == resource.ClusterName && Given(cmd, clusterFlag) {
+		return nil
+	}
+	return RefuseArgs(cmd, args)
+}
+
+// suggestionDistance is how many letters of a command may be wrong.
+const suggestionDistance = 2
+
+// RefuseArgs refuses the arguments of a command without any, with the subcommand that was probably
+// meant.
+func RefuseArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	meant := ""
+	cmd.SuggestionsMinimumDistance = suggestionDistance
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		meant = ": did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("unknown command %q for %q%s", args[0], cmd.CommandPath(), meant)
 }
 
 // BadFlag is the error for an invalid value of a flag.
@@ -151,11 +202,13 @@ type ResourceFlag struct {
 	usage string
 }
 
+const clusterFlag = "cluster"
+
 // ResourceFlags are the flags that name resources.
 var ResourceFlags = []ResourceFlag{
 	{"topic", resource.Topic, "a `topic`"},
 	{"group", resource.Group, "a consumer `group`"},
-	{"cluster", resource.Cluster, "the cluster itself"},
+	{clusterFlag, resource.Cluster, "the cluster itself"},
 	{"transactional-id", resource.TransactionalID, "a transactional `id`"},
 	{"delegation-token", resource.DelegationToken, "a delegation `token`"},
 	{"user-principal", resource.User, "a `user` whose tokens are created or described"},
@@ -196,7 +249,7 @@ func AddResources(cmd *cobra.Command, usage string, repeated bool) Resources {
 	}
 	for _, f := range ResourceFlags {
 		if f.Type == resource.Cluster {
-			PresenceFlag(cmd, f.Name, usage+f.usage)
+			PresenceFlag(cmd, f.Name, usage+f.usage, resource.ClusterName)
 			continue
 		}
 		cmd.Flags().Func(f.Name, usage+f.usage+note, func(text string) error {
@@ -212,7 +265,7 @@ func AddResources(cmd *cobra.Command, usage string, repeated bool) Resources {
 
 // Names returns the names that a flag gives.
 func (r Resources) Names(flag string) []string {
-	if flag == "cluster" && Given(r.cmd, flag) {
+	if flag == clusterFlag && Given(r.cmd, flag) {
 		return []string{resource.ClusterName}
 	}
 	return r.names[flag]
@@ -237,6 +290,12 @@ func OperationNames() (names []string) {
 		names = append(names, o.DisplayName())
 	}
 	return names
+}
+
+// ParseOperation parses the name of an operation as ops.ParseOperation does. It may also have
+// hyphens, as the names of flags do: describe-configs.
+func ParseOperation(text string) (ops.Operation, error) {
+	return ops.ParseOperation(strings.ReplaceAll(text, "-", "_"))
 }
 
 // DisplayNames returns Kafka's names of operations or of resource types.

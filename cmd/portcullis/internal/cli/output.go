@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,22 +70,25 @@ func NewWriter(w io.Writer) Writer { return Writer{lines.NewWriter(w), w} }
 // that no output looks like an answer after an error.
 type Output struct {
 	bytes.Buffer
-	JSON      bool  // --output is json
-	FormatErr error // --output is neither text nor json
-	summary   string
-	err       error // of Encode
+	JSON     bool   // --output is json
+	Format   string // the value of --output, or "text" without the flag
+	UsageErr error  // --output has another value, or a required flag is missing: see [Require]
+	summary  string
+	err      error // of Encode
 }
 
 // Command completes a command that prints with an Output. Unless it says otherwise, it
 // takes no arguments.
 func Command(run func(cmd *cobra.Command, out *Output) error, cmd *cobra.Command) *cobra.Command {
 	if cmd.Args == nil {
-		cmd.Args = cobra.NoArgs
+		cmd.Args = noArgs
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		out := &Output{}
-		out.JSON, out.FormatErr = IsJSON(cmd)
-		err := run(cmd, out)
+		format, err := outputFormat(cmd)
+		out.Format, out.UsageErr = format, errors.Join(missingFlags(cmd), err)
+		out.JSON = out.Format == asJSON
+		err = run(cmd, out)
 		if _, printed := err.(Outcome); err != nil && !printed {
 			return err
 		}
@@ -119,22 +123,49 @@ func (o *Output) Line(value any, text string) {
 	fmt.Fprintln(o, text)
 }
 
-// AddOutput adds the flag --output. See [IsJSON].
-func AddOutput(cmd *cobra.Command) {
-	cmd.Flags().VarP(&Once{Text: "text"}, "output", "o", "`format` of the output: text or json")
-	Complete(cmd, "output", []string{"text", "json"})
+// The formats of --output that every command has.
+const (
+	asText = "text"
+	asJSON = "json"
+)
+
+// formatsKey is the key of the annotation of --output that holds its values.
+const formatsKey = "formats"
+
+// AddOutput adds the flag --output, with the formats text and json and further ones.
+func AddOutput(cmd *cobra.Command, more ...string) {
+	AddFormats(cmd, append([]string{asText, asJSON}, more...)...)
+}
+
+// AddFormats adds the flag --output with other formats, of which the first is the default.
+func AddFormats(cmd *cobra.Command, formats ...string) {
+	cmd.Flags().VarP(&Once{Text: formats[0]}, "output", "o", "`format` of the output: "+or(formats))
+	Must(cmd.Flags().SetAnnotation("output", formatsKey, formats))
+	Complete(cmd, "output", formats)
+}
+
+// or returns a list of alternatives, such as "a, b or c".
+func or(list []string) string {
+	last := len(list) - 1
+	return strings.Join(list[:last], ", ") + " or " + list[last]
+}
+
+// outputFormat returns the value of --output, or the default and an error.
+func outputFormat(cmd *cobra.Command) (string, error) {
+	f := cmd.Flags().Lookup("output")
+	if f == nil {
+		return asText, nil
+	}
+	if formats := f.Annotations[formatsKey]; !slices.Contains(formats, f.Value.String()) {
+		return formats[0], BadFlag("output", f.Value.String(), or(formats))
+	}
+	return f.Value.String(), nil
 }
 
 // IsJSON reports whether --output asks for JSON. A command without the flag prints text.
 func IsJSON(cmd *cobra.Command) (bool, error) {
-	f := cmd.Flags().Lookup("output")
-	if f == nil || f.Value.String() == "text" {
-		return false, nil
-	}
-	if f.Value.String() != "json" {
-		return false, BadFlag("output", f.Value.String(), "text or json")
-	}
-	return true, nil
+	format, err := outputFormat(cmd)
+	return format == asJSON, err
 }
 
 // ACLText returns b as kafka-acls prints it, on one line.

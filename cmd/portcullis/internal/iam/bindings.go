@@ -25,7 +25,6 @@ type bindingFlags struct {
 	file, principal, role *cli.Once
 	scope                 *scopeFlags
 	resource              *resourceFlags
-	format                *cli.Once
 }
 
 func addBinding(cmd *cobra.Command, names spelling) *bindingFlags {
@@ -35,8 +34,8 @@ func addBinding(cmd *cobra.Command, names spelling) *bindingFlags {
 		role:      cli.OnceFlag(cmd, "role", "", "`name` of the role; iam rbac role list shows them"),
 		scope:     addScope(cmd, names),
 		resource:  addResource(cmd),
-		format:    addFormat(cmd),
 	}
+	addFormat(cmd)
 	cli.Complete(cmd, "role", roleNames())
 	return f
 }
@@ -58,16 +57,15 @@ func (f *bindingFlags) who() (principal.Principal, error) {
 }
 
 // binding returns the binding that the flags name. All that is wrong with them is reported.
-func (f *bindingFlags) binding() (b role.Binding, err error) {
+func (f *bindingFlags) binding(out *cli.Output) (b role.Binding, err error) {
 	var errs cli.Errors
+	errs.Add(out.UsageErr)
 	b.Principal, err = f.who()
 	errs.Add(err)
 	b.Role = f.role.Text
 	b.Scope, err = f.scope.scope()
 	errs.Add(err)
 	b.Pattern, err = f.resource.pattern()
-	errs.Add(err)
-	_, err = f.layout()
 	errs.Add(err)
 	return b, errs.Join()
 }
@@ -79,7 +77,7 @@ func newCreate(names spelling) *cobra.Command {
 		Example: example("create", names, "--principal User:ConnectAdmin --role ResourceOwner --resource Topic:connect-statuses"),
 	})
 	f = addBinding(cmd, names)
-	cli.Must(cmd.MarkFlagRequired("principal"), cmd.MarkFlagRequired("role"))
+	cli.Require(cmd, "principal", "role")
 	return cmd
 }
 
@@ -93,7 +91,7 @@ func example(action string, names spelling, flags string) string {
 }
 
 func (f *bindingFlags) create(out *cli.Output) error {
-	b, err := f.binding()
+	b, err := f.binding(out)
 	if err != nil {
 		return err
 	}
@@ -105,7 +103,7 @@ func (f *bindingFlags) create(out *cli.Output) error {
 	if err := doc.save(); err != nil {
 		return err
 	}
-	return f.print(out, b)
+	return printBindings(out, b)
 }
 
 func newDelete(names spelling) *cobra.Command {
@@ -118,12 +116,12 @@ func newDelete(names spelling) *cobra.Command {
 	})
 	f = addBinding(cmd, names)
 	cmd.Flags().BoolVar(&force, "force", false, "delete without asking")
-	cli.Must(cmd.MarkFlagRequired("principal"), cmd.MarkFlagRequired("role"))
+	cli.Require(cmd, "principal", "role")
 	return cmd
 }
 
 func (f *bindingFlags) delete(cmd *cobra.Command, out *cli.Output, force bool) error {
-	b, err := f.binding()
+	b, err := f.binding(out)
 	if err != nil {
 		return err
 	}
@@ -158,7 +156,7 @@ func (f *bindingFlags) delete(cmd *cobra.Command, out *cli.Output, force bool) e
 	if err := doc.save(); err != nil {
 		return err
 	}
-	return f.print(out, b)
+	return printBindings(out, b)
 }
 
 func newList(names spelling) *cobra.Command {
@@ -189,8 +187,7 @@ func (f *bindingFlags) list(out *cli.Output, inclusive bool) error {
 	errs.Add(err)
 	pattern, err := f.resource.pattern()
 	errs.Add(err)
-	_, err = f.layout()
-	errs.Add(err)
+	errs.Add(out.UsageErr)
 	if len(errs) > 0 {
 		return errs.Join()
 	}
@@ -204,7 +201,7 @@ func (f *bindingFlags) list(out *cli.Output, inclusive bool) error {
 	if _, ok := doc.table.Role(f.role.Text); f.role.Given && !ok {
 		return cli.BadFlag("role", f.role.Text, "the name of a role: iam rbac role list shows them")
 	}
-	return f.print(out, doc.find(func(b role.Binding) bool {
+	return printBindings(out, doc.find(func(b role.Binding) bool {
 		at, err := doc.registry.Resolve(b.Scope)
 		return err == nil && (at == scope || inclusive && at.Kafka == scope.Kafka && scope == role.Scope{Kafka: scope.Kafka}) &&
 			(!f.principal.Given || b.Principal.Equal(who)) && (!f.role.Given || b.Role == f.role.Text) && (!f.resource.resource.Given || b.Pattern == pattern)

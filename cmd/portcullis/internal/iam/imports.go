@@ -77,11 +77,14 @@ func newImport() *cobra.Command {
 	from = cli.OnceFlag(cmd, "from", "", "`format` of the text: "+strings.Join(names, ", "), names...)
 	scope = addScope(cmd, newSpelling)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read and check everything, and do not change the file")
-	cli.Must(cmd.MarkFlagRequired("from"))
+	cli.Require(cmd, "from")
 	return cmd
 }
 
 func importFile(cmd *cobra.Command, path, from string, flags *scopeFlags, dryRun bool, out *cli.Output) error {
+	if out.UsageErr != nil {
+		return out.UsageErr
+	}
 	at := slices.IndexFunc(importFormats, func(f importFormat) bool { return f.name == from })
 	if at < 0 {
 		return cli.BadFlag("from", from, "lookup, roles, list or cfk")

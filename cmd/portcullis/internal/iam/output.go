@@ -32,40 +32,22 @@ func rowOf(b role.Binding) row {
 	return r
 }
 
-func addFormat(cmd *cobra.Command) *cli.Once {
-	f := &cli.Once{Text: "human"}
-	cmd.Flags().VarP(f, "output", "o", "`format` of the output: human, json or yaml")
-	cli.Complete(cmd, "output", []string{"human", "json", "yaml"})
-	return f
-}
+// addFormat adds --output with the formats of Confluent's command line.
+func addFormat(cmd *cobra.Command) { cli.AddFormats(cmd, "human", "json", "yaml") }
 
-// layout returns how to print a list.
-func (f *bindingFlags) layout() (func(*cli.Output, []row) error, error) {
-	return layoutOf(f.format.Text)
-}
-
-func layoutOf(name string) (func(*cli.Output, []row) error, error) {
-	switch name {
-	case "human":
-		return printTable, nil
-	case "json":
-		return func(out *cli.Output, rows []row) error { out.Encode(rows); return nil }, nil
-	case "yaml":
-		return printYAML, nil
-	}
-	return nil, cli.BadFlag("output", name, "human, json or yaml")
-}
-
-func (f *bindingFlags) print(out *cli.Output, bindings ...role.Binding) error {
+func printBindings(out *cli.Output, bindings ...role.Binding) error {
 	rows := []row{}
 	for _, b := range bindings {
 		rows = append(rows, rowOf(b))
 	}
-	print, err := f.layout()
-	if err != nil {
-		return err
+	switch out.Format {
+	case "json":
+		out.Encode(rows)
+		return nil
+	case "yaml":
+		return printYAML(out, rows)
 	}
-	return print(out, rows)
+	return printTable(out, rows)
 }
 
 func printTable(out *cli.Output, rows []row) error {

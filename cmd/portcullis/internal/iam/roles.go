@@ -33,8 +33,8 @@ func roles() *cobra.Command {
 }
 
 func showRoles(path string, names []string, out *cli.Output) error {
-	if out.FormatErr != nil {
-		return out.FormatErr
+	if out.UsageErr != nil {
+		return out.UsageErr
 	}
 	doc, err := load(path, true)
 	if err != nil {
@@ -101,14 +101,14 @@ such as Connect clusters, stand for no ACL; their number is on standard error.`,
 	})
 	path = addFile(cmd)
 	cluster = cli.OnceFlag(cmd, "kafka-cluster", "", "`id` of the Kafka cluster, or its name in the file")
-	cli.Must(cmd.MarkFlagRequired("kafka-cluster"))
+	cli.Require(cmd, "kafka-cluster")
 	cli.AddOutput(cmd)
 	return cmd
 }
 
 func export(path, cluster string, out *cli.Output) error {
-	if out.FormatErr != nil {
-		return out.FormatErr
+	if out.UsageErr != nil {
+		return out.UsageErr
 	}
 	doc, err := load(path, false)
 	if err != nil {

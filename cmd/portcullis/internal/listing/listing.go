@@ -27,7 +27,7 @@ func New() *cobra.Command {
 	var selection *Selection
 	run := func(_ *cobra.Command, out *cli.Output) error {
 		filters, err := selection.Filters()
-		if err := errors.Join(out.FormatErr, err, source.CheckUsage()); err != nil {
+		if err := errors.Join(out.UsageErr, err, source.CheckUsage()); err != nil {
 			return err
 		}
 		store, _, err := load(source, out)
@@ -63,7 +63,10 @@ func NewConvert() *cobra.Command {
 	var to *cli.Once
 	run := func(_ *cobra.Command, out *cli.Output) error {
 		format, err := formats.Find("to", to.Text, formats.Writable)
-		if err := errors.Join(err, source.CheckUsage()); err != nil {
+		if !to.Given {
+			err = nil // it is missing
+		}
+		if err := errors.Join(out.UsageErr, err, source.CheckUsage()); err != nil {
 			return err
 		}
 		store, set, err := load(source, out)
@@ -97,7 +100,7 @@ The format of a file is detected, also of a dump that went through a terminal or
 	})
 	source = aclset.AddRequired(cmd)
 	to = cli.OnceFlag(cmd, "to", "", "`format` to write: "+strings.Join(formats.Writable, ", "), formats.Writable...)
-	cli.Must(cmd.MarkFlagRequired("to"))
+	cli.Require(cmd, "to")
 	return cmd
 }
 

@@ -112,7 +112,7 @@ after some changes. With --dry-run those of plan.`,
 	flags := p.cmd.Flags()
 	flags.BoolVar(&p.dryRun, "dry-run", false, "show the changes, do not make them")
 	flags.BoolVar(&p.force, "force", false, "do not ask")
-	flags.IntVar(&p.batchSize, "batch-size", defaultBatch, fmt.Sprintf("`number` of ACLs in one request, at most %d", cluster.MostInBatch))
+	flags.IntVar(&p.batchSize, "batch-size", defaultBatch, fmt.Sprintf("how many `ACLs` are in one request, at most %d", cluster.MostInBatch))
 	return p.cmd
 }
 
@@ -190,7 +190,7 @@ func (p *command) compare(c *cluster.Cluster, planned *file, desired []acl.Bindi
 // the plan that apply is given, if any.
 func (p *command) checkUsage(out *cli.Output) (planned *file, err error) {
 	var errs cli.Errors
-	errs.Add(out.FormatErr)
+	errs.Add(out.UsageErr)
 	fromPlan := p.planFile != nil && p.planFile.Given
 	inputs := p.acls.Inputs()
 	switch {

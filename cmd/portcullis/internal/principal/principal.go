@@ -32,6 +32,10 @@ type command struct {
 
 	stdin    io.Reader
 	warnings []string
+
+	// Of MIT's rules some may be left out, because they cannot be compiled.
+	kept        []int // the indexes of the others
+	unknownFrom error // a name that the others do not map reaches this rule
 }
 
 // New returns the command principal.
@@ -70,7 +74,7 @@ Exit status: 0 mapped, 1 refused by the rules, 2 bad input or usage.`,
 }
 
 func (p *command) run(cmd *cobra.Command, out *cli.Output) error {
-	if err := errors.Join(p.checkUsage(cmd), out.FormatErr); err != nil {
+	if err := errors.Join(p.checkUsage(cmd), out.UsageErr); err != nil {
 		return err
 	}
 	p.stdin = cmd.InOrStdin()
@@ -145,6 +149,7 @@ func (p *command) mapDN() (*mapping, error) {
 	if p.cert.Given {
 		dn, errName = p.readSubject()
 	}
+	p.warnOfName(dn)
 	rules, errRules := p.readSSLRules()
 	if err := errors.Join(errName, errRules); err != nil {
 		return nil, err
@@ -168,16 +173,31 @@ func (p *command) mapKerberosName() (*mapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.warnOf(rules.Lint())
-	return newMapping(rules.Trace(p.name.Text)), nil
+	findings := rules.Lint()
+	for i := range findings {
+		findings[i].Rule = p.ruleAt(findings[i].Rule)
+	}
+	p.warnOf(findings)
+	trace := rules.Trace(p.name.Text)
+	if n := len(trace.Steps); trace.Err != nil && p.unknownFrom != nil && n == len(p.kept) && trace.Steps[n-1].Err == nil {
+		return nil, p.unknownFrom // it reaches the rule that cannot be compiled
+	}
+	for i := range trace.Steps {
+		trace.Steps[i].Rule = p.ruleAt(trace.Steps[i].Rule)
+	}
+	return newMapping(trace), nil
 }
 
 func (p *command) readKerberosRules() (*principal.KerberosRules, error) {
 	config := &krb5.Config{}
 	if p.krb5Conf.Given {
+		var missing []*krb5.ConfigError
 		var err error
-		if config, err = krb5.LoadConfig(p.krb5Conf.Text); err != nil {
+		if config, missing, err = krb5.LoadAvailable(p.krb5Conf.Text); err != nil {
 			return nil, err
+		}
+		for _, m := range missing {
+			p.warn("%s: with it, names may be mapped differently", lines.Escape(m.Error()))
 		}
 	}
 	realm := config.DefaultRealm
@@ -241,11 +261,7 @@ func (p *command) readMITRules(config *krb5.Config, realm string) (*principal.Ke
 	if len(p.kerberosRules) > 0 {
 		config.AuthToLocal, from = p.kerberosRules, "--kerberos-rules"
 	}
-	rules, err := config.MITRules()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
-	}
-	return rules, nil
+	return p.compileMITRules(config, from)
 }
 
 // settings reads the rules of one kind from --properties. It does not parse the rules of
@@ -257,9 +273,7 @@ func (p *command) settings(key, realm string) (principal.Settings, error) {
 		return principal.Settings{}, err
 	}
 	config := broker.New(all)
-	for _, wrong := range config.CheckKeys(nil) {
-		p.warn("%s: %v", file, wrong)
-	}
+	p.warnOfKeys(file, all, config)
 	if !p.listener.Given {
 		for _, k := range config.OfListeners(key) {
 			p.warn("%s: %s has other rules for one listener: --listener uses them", file, lines.Printable(k))

@@ -2,8 +2,12 @@ package properties
 
 // Nearest returns the known key with the smallest distance to a key that is not known, or
 // "" if none is near: at most one letter in four differs, and at most four.
-func Nearest(key string, known []string) string {
-	best, least := "", 1+min(4, len(key)/4)
+func Nearest(key string, known []string) string { return Within(min(4, len(key)/4), key, known) }
+
+// Within returns the known key with the smallest distance to a key that is not known, or "" if
+// more than so many letters differ.
+func Within(most int, key string, known []string) string {
+	best, least := "", 1+most
 	for _, candidate := range known {
 		if d := distance(key, candidate, least); d < least {
 			best, least = candidate, d

@@ -42,9 +42,12 @@ var needNames = []struct {
 	{"INPUT-TOPIC", "input-topic", resource.Literal, "a `topic` that it reads"},
 	{"OUTPUT-TOPIC", "output-topic", resource.Literal, "a `topic` that it writes"},
 	{"INTERNAL-TOPICS", "internal-topics", resource.Prefixed, "`prefix` of the names of its internal topics"},
+	{"MIRRORED-TOPICS", "mirrored-topics", resource.Prefixed, "`prefix` of the topics that it mirrors to, such as the alias of the source and a dot"},
+	{"LOG-TOPIC", "log-topic", resource.Literal, "the `topic` of its log"},
 	{"OFFSETS-TOPIC", "offsets-topic", resource.Literal, "the `topic` of its offsets"},
 	{"NEW-TOPIC", "new-topic", resource.Literal, "a `topic` that it creates"},
 	{"GROUP", "group", resource.Literal, "its `group`"},
+	{"GROUPS", "groups", resource.Prefixed, "`prefix` of its groups"},
 	{"TRANSACTIONAL-ID", "transactional-id", resource.Literal, "its transactional `id`"},
 	{"TRANSACTIONAL-IDS", "transactional-ids", resource.Prefixed, "`prefix` of its transactional ids, such as the application.id and a hyphen"},
 	{"TOKEN", "delegation-token", resource.Literal, "a delegation `token` of another owner that it describes"},
@@ -53,12 +56,12 @@ var needNames = []struct {
 
 func newNeeds(cmd *cobra.Command) *needs {
 	n := &needs{cmd: cmd, names: map[string]*[]string{}}
-	var clients []string
-	for _, c := range ops.Clients() {
-		clients = append(clients, c.Name)
+	var names []string
+	for _, c := range clients() {
+		names = append(names, c.name)
 	}
-	last := len(clients) - 1
-	n.client = cli.OnceFlag(cmd, "for", "", "list the permissions that a `client` needs: "+strings.Join(clients[:last], ", ")+" or "+clients[last], clients...)
+	last := len(names) - 1
+	n.client = cli.OnceFlag(cmd, "for", "", "list the permissions that a `client` needs: "+strings.Join(names[:last], ", ")+" or "+names[last], names...)
 	for _, f := range needNames {
 		n.names[f.standsFor] = cmd.Flags().StringArray(f.flag, nil, "with --for, "+f.usage+"; may be repeated")
 	}
@@ -84,18 +87,34 @@ type need struct {
 	Name         string               `json:"name"`
 	PatternType  resource.PatternType `json:"patternType"`
 	Operation    ops.Operation        `json:"operation"`
+	// Of programs around Kafka: when it is needed, if not always, and how that is known.
+	When   string `json:"when,omitzero"`
+	Source string `json:"source,omitzero"`
+	Tried  string `json:"tried,omitzero"`
+}
+
+// text returns the need as a line.
+func (n need) text() string {
+	text := n.Operation.DisplayName() + " on " + n.ResourceType.DisplayName() + " " + lines.Printable(n.Name)
+	if n.PatternType == resource.Prefixed {
+		text += " (prefixed)"
+	}
+	if n.When != "" {
+		text += "; if " + n.When
+	}
+	return text
 }
 
 // findClient returns the kind of client with a name.
-func findClient(name string) (ops.Client, error) {
+func findClient(name string) (client, error) {
 	var names []string
-	for _, c := range ops.Clients() {
-		if c.Name == name {
+	for _, c := range clients() {
+		if c.name == name {
 			return c, nil
 		}
-		names = append(names, c.Name)
+		names = append(names, c.name)
 	}
-	return ops.Client{}, fmt.Errorf("--for: unknown client %s: expected one of %s", enum.Quote(name), strings.Join(names, ", "))
+	return client{}, fmt.Errorf("--for: unknown client %s: expected one of %s", enum.Quote(name), strings.Join(names, ", "))
 }
 
 // print prints the permissions that the client needs.
@@ -104,45 +123,61 @@ func (n *needs) print(out *cli.Output) error {
 	if err != nil {
 		return err
 	}
-	grants := client.Needs()
-	if err := n.checkNames(client, grants); err != nil {
+	grants := client.needs()
+	if err := n.checkNames(&client, grants); err != nil {
 		return err
 	}
 	list := n.named(grants)
 	if !out.JSON {
 		for _, g := range grants {
-			note(n.cmd.ErrOrStderr(), g.Operation, g.Type)
+			note(n.cmd.ErrOrStderr(), g.Operation, g.ResourceType)
 		}
 	}
 	if n.principal.Given {
-		return n.printACLs(out, list)
+		if client.source != "" {
+			fmt.Fprintf(n.cmd.ErrOrStderr(), "note: %s; source: %s\n", client.provenance(), client.source)
+		}
+		return n.printACLs(out, n.always(list))
 	}
 	for _, item := range list {
-		text := item.Operation.DisplayName() + " on " + item.ResourceType.DisplayName() + " " + lines.Printable(item.Name)
-		if item.PatternType == resource.Prefixed {
-			text += " (prefixed)"
-		}
-		out.Line(item, text)
+		out.Line(item, item.text())
+	}
+	if !out.JSON && client.source != "" {
+		fmt.Fprintf(out, "%s: %s; source: %s\n", client.description, client.provenance(), client.source)
 	}
 	return nil
+}
+
+// always returns what is needed always. It prints the rest as notes: an ACL is not to allow more
+// than is needed.
+func (n *needs) always(list []need) (always []need) {
+	for _, item := range list {
+		if item.When == "" {
+			always = append(always, item)
+			continue
+		}
+		fmt.Fprintf(n.cmd.ErrOrStderr(), "note: not included: %s\n", item.text())
+	}
+	return always
 }
 
 // checkNames refuses names of resources that the client does not use. With --principal
 // it also refuses missing names, because an ACL on the placeholder TOPIC would be an ACL
 // on a topic with that name.
-func (n *needs) checkNames(client ops.Client, grants []ops.Grant) error {
-	used := map[string]bool{}
+func (n *needs) checkNames(client *client, grants []need) error {
+	used, always := map[string]bool{}, map[string]bool{}
 	for _, g := range grants {
 		used[g.Name] = true
+		always[g.Name] = always[g.Name] || g.When == ""
 	}
 	var errs cli.Errors
 	for _, f := range needNames {
 		names := *n.names[f.standsFor]
 		switch {
 		case len(names) > 0 && !used[f.standsFor]:
-			errs.Refuse("--%s cannot be given: %s does not use it", f.flag, client.Name)
-		case len(names) == 0 && used[f.standsFor] && n.principal.Given:
-			errs.Refuse("--%s is missing: the ACLs of %s need a name", f.flag, client.Name)
+			errs.Refuse("--%s cannot be given: %s does not use it", f.flag, client.name)
+		case len(names) == 0 && always[f.standsFor] && n.principal.Given:
+			errs.Refuse("--%s is missing: the ACLs of %s need a name", f.flag, client.name)
 		}
 		for _, name := range names {
 			var q question.Question
@@ -157,16 +192,14 @@ func (n *needs) checkNames(client ops.Client, grants []ops.Grant) error {
 }
 
 // named replaces placeholders with the given names.
-func (n *needs) named(grants []ops.Grant) []need {
+func (n *needs) named(grants []need) []need {
 	var list []need
-	for _, g := range grants {
-		item := need{g.Type, g.Name, resource.Literal, g.Operation}
-		names := []string{g.Name}
+	for _, item := range grants {
+		names := []string{item.Name}
 		for _, f := range needNames {
-			if f.standsFor != g.Name {
+			if f.standsFor != item.Name {
 				continue
 			}
-			item.PatternType = f.pattern
 			if given := *n.names[f.standsFor]; len(given) > 0 {
 				names = given
 			}

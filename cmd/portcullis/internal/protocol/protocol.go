@@ -43,7 +43,11 @@ permissions: the row of its API says when each step applies.
 
 --for lists the smallest set of permissions that a kind of client needs. Names in
 capitals are placeholders for the client's resources; flags replace them. With
---principal the set is printed as ACLs that grant it.`,
+--principal the set is printed as ACLs that grant it.
+
+--for also knows programs around Kafka, from their documentation. The output says for each
+from where, and whether the set was tried with the program, or only read. What is needed
+under a condition has it ("if ..."), and is not among the ACLs of --principal.`,
 		Example: `  portcullis protocol Fetch
   portcullis protocol IncrementalAlterConfigs --release 4.2
   portcullis protocol --grants Read:Topic
@@ -90,7 +94,7 @@ func (p *command) releaseOf() (ops.Release, error) {
 func (p *command) run(cmd *cobra.Command, out *cli.Output) error {
 	args := cmd.Flags().Args()
 	release, err := p.releaseOf()
-	if err := errors.Join(p.checkUsage(cmd, args), err, out.FormatErr); err != nil {
+	if err := errors.Join(p.checkUsage(cmd, args), err, out.UsageErr); err != nil {
 		return err
 	}
 	switch {

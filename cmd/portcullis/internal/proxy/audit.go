@@ -36,9 +36,9 @@ func (a *auditFlags) add(cmd *cobra.Command) {
 	a.failure = cli.OnceFlag(cmd, "audit-failure", "drop", "what happens while events cannot be written, or not fast enough: `drop` them, block (requests wait), or deny (all requests are refused)",
 		"drop", "block", "deny")
 	f.BoolVar(&a.allows, "audit-allows", false, "also write an event for each resource that a request uses and that is allowed, as Kafka's authorizer logs at DEBUG")
-	f.IntVar(&a.rotation.MiB, "audit-rotate-mib", 0, "`size` in MiB at which the file of --audit-log is put aside; 0 means never")
-	f.DurationVar(&a.rotation.Every, "audit-rotate-time", 0, "`time` after which the file of --audit-log is put aside; 0 means never")
-	f.IntVar(&a.rotation.Keep, "audit-keep", 0, "`number` of files that were put aside to keep; 0 means all")
+	f.IntVar(&a.rotation.MiB, "audit-rotate-mib", 0, "size in `MiB` at which the file of --audit-log is put aside; 0 means never")
+	f.DurationVar(&a.rotation.Every, "audit-rotate-time", 0, "`duration`, such as 24h, after which the file of --audit-log is put aside; 0 means never")
+	f.IntVar(&a.rotation.Keep, "audit-keep", 0, "how many of the `files` that were put aside are kept; 0 means all")
 }
 
 // check returns an error for each flag that cannot be used, and the format and what happens

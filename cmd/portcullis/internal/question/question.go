@@ -70,7 +70,7 @@ var parts = map[string]struct {
 		return err == nil
 	}},
 	Operation: {"one of " + strings.Join(cli.OperationNames(), ", "), func(q *Question, text string) bool {
-		o, err := ops.ParseOperation(text)
+		o, err := cli.ParseOperation(text)
 		q.Request.Operation = o
 		return err == nil && o.IsKnown() && o != ops.Any
 	}},

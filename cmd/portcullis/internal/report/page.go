@@ -104,6 +104,7 @@ type pageRow struct {
 
 type pageFinding struct {
 	Code      string `json:"code"`
+	Level     string `json:"level"`
 	ACL       int    `json:"acl"`
 	Removable bool   `json:"removable,omitempty"`
 	Reason    string `json:"reason"`
@@ -149,7 +150,11 @@ func newPageData(source string, n *snapshot.Snapshot, m inspect.Matrix, findings
 		b.data.Rows = append(b.data.Rows, row)
 	}
 	for _, f := range findings {
-		finding := pageFinding{Code: string(f.Code), ACL: index[f.Binding], Removable: f.Removable, Reason: f.Reason, Mend: f.Fix}
+		if f.SuperUser != "" { // no ACL: it is about the configuration
+			b.data.Config = append(b.data.Config, f.Level.String()+": "+f.Reason+"; fix: "+f.Fix)
+			continue
+		}
+		finding := pageFinding{Code: string(f.Code), Level: f.Level.String(), ACL: index[f.Binding], Removable: f.Removable, Reason: f.Reason, Mend: f.Fix}
 		for _, o := range f.Others {
 			finding.Others = append(finding.Others, index[o])
 		}

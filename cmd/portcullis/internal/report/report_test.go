@@ -17,6 +17,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -211,4 +212,12 @@ func TestPageIsInert(t *testing.T) {
 			assert.Equal(t, text, out.String())
 		})
 	}
+}
+
+// A finding about a super user has no ACL. It is with the configuration.
+func TestReportOfSuperUsers(t *testing.T) {
+	page, _ := run(t, encodeACLs(acltest.Allow("User:a", ops.Read, acltest.Topic("x"))), "--acls", "-", "--html", "-", "--super-users", "User:b,User:c")
+	data := dataOf(t, page)
+	assert.Empty(t, data.Findings)
+	assert.Contains(t, data.Config, `warning: the super user "User:b,User:c" is one principal, and seems to be meant as several; fix: separate principals with semicolons, because names of certificates contain commas`)
 }

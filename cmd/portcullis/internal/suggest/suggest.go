@@ -68,7 +68,8 @@ Exit status: 0 the ACLs allow everything, 1 requests are left over or ACLs are u
   portcullis suggest --trace trace.jsonl --acls acls.txt --unused`,
 	})
 	cmd.Flags().StringArrayVar(&s.traces, "trace", nil, "`file` of recorded decisions, or - for standard input; may be repeated")
-	cli.Must(cmd.MarkFlagRequired("trace"), cmd.MarkFlagFilename("trace"))
+	cli.Require(cmd, "trace")
+	cli.Must(cmd.MarkFlagFilename("trace"))
 	s.format = cli.OnceFlag(cmd, "trace-format", "auto", "`format` of the decisions: auto, json, ocsf, cloudevents, kafka (Kafka's log) or escaped (Kafka's log as portcullis writes it)",
 		"auto", "json", "ocsf", "cloudevents", "kafka", "escaped")
 	cmd.Flags().StringArrayVar(&s.prefixes, "prefix", nil, "`type:prefix`, such as topic:payments.: allow one prefixed ACL for all names with it; may be repeated")

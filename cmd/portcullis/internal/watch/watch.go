@@ -76,7 +76,7 @@ Exit status: 0 it was ended by a signal, 2 an error.`,
 	}
 	w.cluster = cluster.AddFlags(w.cmd, "", "a broker of the cluster")
 	w.rules = aclset.AddRules(w.cmd)
-	w.cmd.Flags().DurationVar(&w.interval, "interval", defaultInterval, fmt.Sprintf("`time` between two reads, at least %v", leastInterval))
+	w.cmd.Flags().DurationVar(&w.interval, "interval", defaultInterval, fmt.Sprintf("`duration` between two reads, such as 30s; at least %v", leastInterval))
 	w.output = &cli.Once{Text: asText}
 	w.cmd.Flags().VarP(w.output, "output", "o", "`format` of the output: text, json or cloudevents")
 	cli.Complete(w.cmd, "output", []string{asText, asJSON, asCloudEvents})

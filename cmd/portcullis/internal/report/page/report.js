@@ -38,7 +38,7 @@ const aclText = i => {
 const rowNames = data.rows.map(r => (r.p < 0 ? 'everyone else User:*' : text(r.p)).toLowerCase());
 const columnNames = data.columns.map(c => pattern(c).toLowerCase());
 const aclNames = data.acls.map((_, i) => aclText(i).toLowerCase());
-const findingNames = data.findings.map(f => [f.code, f.reason, f.mend, f.removable ? 'removable' : ''].join(' ').toLowerCase());
+const findingNames = data.findings.map(f => [f.level, f.code, f.reason, f.mend, f.removable ? 'removable' : ''].join(' ').toLowerCase());
 const rowOf = new Map(data.rows.map((r, i) => [r.p < 0 ? 'User:*' : text(r.p), i]));
 const columnOf = new Map(data.columns.map((c, i) => [c.join(), i]));
 
@@ -287,7 +287,7 @@ function drawList(view, list, item) {
 function findingItem(i) {
   const f = data.findings[i];
   const others = (f.others || []).map(o => element('div', {}, 'other: ' + aclText(o)));
-  return element('li', {}, element('b', {}, f.code + (f.removable ? ' (removable)' : '')), element('div', {class: data.acls[f.acl][5] < 0 ? 'deny' : 'allow'}, aclText(f.acl)),
+  return element('li', {}, element('b', {}, f.level + ': ' + f.code + (f.removable ? ' (removable)' : '')), element('div', {class: data.acls[f.acl][5] < 0 ? 'deny' : 'allow'}, aclText(f.acl)),
     element('div', {}, f.reason), element('div', {}, 'Fix: ' + f.mend), ...others);
 }
 
