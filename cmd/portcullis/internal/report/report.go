@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,9 @@ import (
 	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
+
+// now is the time that a page shows. Tests set it.
+var now = time.Now
 
 // report holds the flags of the command report.
 type report struct {
@@ -67,7 +71,7 @@ func (r *report) run(cmd *cobra.Command, out *cli.Output) error {
 		return err
 	}
 	var page bytes.Buffer
-	if err := writePage(lines.NewWriter(&page), newPageData(r.acls.Text, n, matrix, findings)); err != nil {
+	if err := writePage(lines.NewWriter(&page), newPageData(r.acls.Text, now(), n, matrix, findings)); err != nil {
 		return err
 	}
 	size := page.Len()
