@@ -18,8 +18,9 @@ const (
 	MaxInput = 4 << 20
 	// MaxArgs is how many bytes the flags may have together.
 	MaxArgs = 64 << 10
-	// MaxOutput is how many bytes of an answer the page shows. A browser shows more only slowly.
-	MaxOutput = 1 << 20
+	// MaxOutput is how many bytes of an answer the page shows. A browser shows a megabyte only
+	// after seconds.
+	MaxOutput = 200 << 10
 )
 
 // Answer is what a command prints.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -243,4 +245,29 @@ func TestPageIsInert(t *testing.T) {
 			assert.Equal(t, text, out.String())
 		})
 	}
+}
+
+// Each code of a finding is in one group of dangers, and a DENY without effect is in the first.
+func TestDangers(t *testing.T) {
+	source, err := os.ReadFile("../../../../inspect/lint.go")
+	require.NoError(t, err)
+	codes := regexp.MustCompile(`(?m)^\tCode\w+\s+Code = "([^"]+)"`).FindAllSubmatch(source, -1)
+	require.GreaterOrEqual(t, len(codes), 20, "codes found")
+	for _, code := range codes {
+		t.Run(string(code[1]), func(t *testing.T) {
+			groups := 0
+			for _, d := range dangers {
+				if slices.Contains(d.codes, inspect.Code(code[1])) {
+					groups++
+				}
+			}
+			assert.Equal(t, 1, groups, "groups")
+		})
+	}
+	finding := inspect.Finding{Code: inspect.CodeDeadHost}
+	finding.Binding.Entry.Permission = acl.Allow
+	assert.Equal(t, 1, dangerOf(finding))
+	finding.Binding.Entry.Permission = acl.Deny
+	assert.Equal(t, 0, dangerOf(finding))
+	assert.Equal(t, 0, dangerOf(inspect.Finding{Code: "new"}), "an unknown code is not taken for harmless")
 }

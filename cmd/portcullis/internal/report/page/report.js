@@ -10,6 +10,7 @@ const PAGE = 100;        // entries of a list shown at once
 const PEOPLE = 25;       // principals shown at once
 const MORE = 50;         // ACLs or patterns shown before more are asked for
 const PRINTED = 500;     // principals, and findings, on paper
+const MANY = 200;        // columns from which the page begins with a search
 const SOME_NAMES = 6;    // patterns named in a line
 const small = matchMedia('(max-width: 760px)');
 const side = () => small.matches ? 130 : 240; // the width of the names of principals
@@ -44,7 +45,8 @@ const aclText = i => {
   const a = data.acls[i];
   return (a[5] < 0 ? 'DENY ' : 'ALLOW ') + byCode.get(Math.abs(a[5])).name + ' to ' + text(a[3]) + ' from ' + text(a[4]) + ' on ' + pattern(a);
 };
-const counted = (n, one, many) => n.toLocaleString('en') + ' ' + (n === 1 ? one : many);
+const number = n => n.toLocaleString('en');
+const counted = (n, one, many) => number(n) + ' ' + (n === 1 ? one : many);
 
 // copyButton copies a true name. A page from a file or from http may lack the clipboard of
 // today's browsers; then the old command does it.
@@ -168,7 +170,8 @@ function applyFilters() {
   show();
 }
 
-// keepWords keeps the principals and the patterns of ACLs that have the words.
+// keepWords keeps the principals and the patterns of ACLs that have the words, and everyone
+// else.
 function keepWords(words, rows, columns) {
   const r = new Uint8Array(rows.length), c = new Uint8Array(columns.length);
   data.acls.forEach((a, i) => {
@@ -177,18 +180,18 @@ function keepWords(words, rows, columns) {
     if (row !== undefined) r[row] = 1;
     if (column !== undefined) c[column] = 1;
   });
-  rows.forEach((_, i) => { rows[i] &= r[i]; });
+  rows.forEach((_, i) => { if (i > 0) rows[i] &= r[i]; });
   columns.forEach((_, i) => { columns[i] &= c[i]; });
 }
 
 // keepAccess keeps the rows and columns with a cell that allows or denies the operation,
-// whether it is a cell of the principal or that of everyone else.
+// whether it is a cell of the principal or that of everyone else, whose row is among them.
 function keepAccess(access, rows, columns) {
   const hit = cell => ((access !== 'denied' ? cell.a | cell.s : 0) | (access !== 'allowed' ? cell.d | cell.h : 0)) & state.mask;
   const others = Uint8Array.from(columns, (_, c) => hit(data.cells[everyone[c]]) ? 1 : 0);
   const all = new Uint32Array(columns.length + 1), inherited = new Uint32Array(columns.length + 1); // kept columns before each
   columns.forEach((k, i) => { all[i + 1] = all[i] + k; inherited[i + 1] = inherited[i] + (k & others[i]); });
-  const own = new Int32Array(columns.length + 1), shared = new Int32Array(columns.length + 1); // differences of counts of rows
+  const edges = new Int32Array(columns.length + 1); // where rows with such a cell begin and end
   data.rows.forEach((_, i) => {
     if (!rows[i]) return;
     let any = false;
@@ -196,18 +199,14 @@ function keepAccess(access, rows, columns) {
       const before = cell < 0 ? inherited : all;
       if (before[to] === before[from] || cell >= 0 && !hit(data.cells[cell])) return;
       any = true;
-      const edges = cell < 0 ? shared : own;
+      if (cell < 0) return; // the row of everyone else keeps these columns
       edges[from]++;
       edges[to]--;
     });
     if (!any) rows[i] = 0;
   });
-  let a = 0, b = 0;
-  columns.forEach((k, i) => {
-    a += own[i];
-    b += shared[i];
-    if (!a && !(b && others[i])) columns[i] = 0;
-  });
+  let depth = 0;
+  columns.forEach((_, i) => { depth += edges[i]; if (!depth) columns[i] = 0; });
 }
 
 // groupColumns puts patterns of one type together whose cells look the same in all rows. Each
@@ -274,7 +273,7 @@ const at = (i, j) => ({'data-row': String(i), 'data-column': String(j), tabindex
 function drawHead(group, j) {
   const p = data.columns[group[0]], more = group.length > 1 ? ` and ${group.length - 1} more` : '';
   return element('th', {scope: 'col', 'aria-colindex': String(j + 2)}, element('button', {type: 'button', ...at(-1, j), 'aria-label': pattern(p) + more, title: pattern(p) + more, onclick: () => explainColumn(group)},
-    element('small', {}, data.types[p[0]].name + (p[1] ? ' · prefix' : '') + (more && ` · ${group.length} patterns`)), element('b', {}, text(p[2]) + (more && ' …'))));
+    element('small', {}, data.types[p[0]].name + (more ? ' · ' + counted(group.length, 'pattern', 'patterns') : p[1] ? ' · prefix' : '')), element('b', {}, text(p[2]) + (more && ' …'))));
 }
 
 function drawMatrix() {
@@ -490,7 +489,7 @@ function drawPages(view, list, size, draw) {
   const go = step => () => { state.from[view] = from + step; show(); $(view).scrollTop = 0; $(view).focus(); };
   const pages = element('div', {class: 'pages'});
   if (from > 0) pages.append(button('Previous', go(-size)));
-  pages.append(list.length === 0 ? 'none' : `${from + 1} to ${from + shown.length} of ${list.length}`);
+  pages.append(list.length === 0 ? 'none' : `${number(from + 1)} to ${number(from + shown.length)} of ${number(list.length)}`);
   if (from + size < list.length) pages.append(button('Next', go(size)));
   $(view).replaceChildren(element('div', {class: 'panel'}, pages, ...draw(shown)));
 }
@@ -512,8 +511,8 @@ function findingGroups(list) {
 const views = {
   matrix: () => { drawMatrix(); return keptText() + (state.groups.length < indexes(state.kept).length ? `, in ${counted(state.groups.length, 'column', 'columns')}` : ''); },
   principals: () => { drawPages('principals', state.rows, PEOPLE, list => list.map(r => drawPerson(r, true, false))); return keptText(); },
-  findings: () => { drawPages('findings', state.findings, PAGE, findingGroups); return `${state.findings.length} of ${counted(data.findings.length, 'finding', 'findings')}`; },
-  acls: () => { drawPages('acls', state.acls, PAGE, list => [element('ul', {}, ...list.map(i => aclLine(i, 'li')))]); return `${state.acls.length} of ${counted(data.acls.length, 'ACL', 'ACLs')}`; },
+  findings: () => { drawPages('findings', state.findings, PAGE, findingGroups); return `${number(state.findings.length)} of ${counted(data.findings.length, 'finding', 'findings')}`; },
+  acls: () => { drawPages('acls', state.acls, PAGE, list => [element('ul', {}, ...list.map(i => aclLine(i, 'li')))]); return `${number(state.acls.length)} of ${counted(data.acls.length, 'ACL', 'ACLs')}`; },
 };
 
 // keptText says how much is shown, and what it means if nothing is.
@@ -522,7 +521,7 @@ function keptText() {
   let note = '';
   if (named === 0 && $('principal').value.trim() !== '' && state.rows.length > 0) note = '. No ACL names this principal: it has the access of everyone else';
   if (columns === 0 && $('resource').value.trim() !== '') note = '. No such pattern: ' + data.uncovered;
-  return `${named} of ${counted(data.rows.length - 1, 'principal', 'principals')}, ${columns} of ${counted(data.columns.length, 'pattern', 'patterns')}${note}`;
+  return `${number(named)} of ${counted(data.rows.length - 1, 'principal', 'principals')}, ${number(columns)} of ${counted(data.columns.length, 'pattern', 'patterns')}${note}`;
 }
 
 function show() {
@@ -564,8 +563,8 @@ addEventListener('afterprint', () => $('print').replaceChildren());
 
 // ---- start
 
-$('tab-findings').textContent = `Findings (${data.findings.length})`;
-$('tab-acls').textContent = `ACLs (${data.acls.length})`;
+$('tab-findings').textContent = `Findings (${number(data.findings.length)})`;
+$('tab-acls').textContent = `ACLs (${number(data.acls.length)})`;
 $('totals').textContent = `${counted(data.acls.length, 'ACL', 'ACLs')}, ${counted(data.rows.length - 1, 'principal', 'principals')}, ${counted(data.columns.length, 'pattern', 'patterns')}, ` +
   `${counted(data.findings.length, 'finding', 'findings')} · ${data.source} · made ${data.made}`;
 $('config').textContent = data.config.join('; ') + '.';
@@ -588,5 +587,6 @@ document.addEventListener('keydown', event => {
 });
 if (small.matches) state.view = 'principals'; // a matrix needs a wide screen
 applyFilters();
+if (state.groups.length > MANY && !small.matches) $('principal').focus(); // too much to read: a search comes first
 performance.mark('ready');
 })();
