@@ -6,7 +6,7 @@
 const $ = id => document.getElementById(id);
 const MAX_SECONDS = 10;        // a question that takes longer is ended
 const MAX_TEXT = 4 << 20;      // characters; the engine counts bytes, and refuses more itself
-const MAX_LINK = 1 << 20;      // bytes of a state in a link, unpacked
+const MAX_LINK = 256 << 10;    // bytes of a state in a link, unpacked: a browser lays out a million lines for minutes
 const EXAMPLE = `Current ACLs for resource \`ResourcePattern(resourceType=TOPIC, name=orders., patternType=PREFIXED)\`:
 	(principal=User:alice, host=*, operation=READ, permissionType=ALLOW)
 	(principal=User:billing, host=10.0.0.0/8, operation=WRITE, permissionType=ALLOW)
