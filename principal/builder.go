@@ -1,7 +1,6 @@
 package principal
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -57,6 +56,9 @@ type Builder struct {
 	claim  []string // the parts of TokenClaim
 }
 
+// certificateNames are the values of BuilderConfig.CertificateName.
+var certificateNames = []string{"", "subject", "dns", "uri", "spiffe", "email"}
+
 // NewBuilder returns a Builder. An invalid TokenClaim and an unknown CertificateName
 // are errors.
 func NewBuilder(config BuilderConfig) (*Builder, error) {
@@ -68,23 +70,6 @@ func NewBuilder(config BuilderConfig) (*Builder, error) {
 		return nil, err
 	}
 	return &Builder{config: config, claim: claim}, nil
-}
-
-// TLS returns the principal of a TLS connection without SASL: [Anonymous] without a
-// client certificate, otherwise the mapped name of the certificate. It returns an error
-// and the zero Principal, never Anonymous, for a nil state, an incomplete handshake, a
-// certificate that was not verified, and a name that is mapped to no principal.
-func (b *Builder) TLS(state *tls.ConnectionState) (Principal, error) {
-	if state == nil || !state.HandshakeComplete {
-		return Principal{}, errHandshake
-	}
-	if len(state.PeerCertificates) == 0 {
-		return Anonymous, nil
-	}
-	if len(state.VerifiedChains) == 0 && !b.config.VerifiedElsewhere {
-		return Principal{}, errUnverified
-	}
-	return b.certificate(state.PeerCertificates[0])
 }
 
 // saslMechanisms are Kafka's mechanisms; the value is true if the authorization id is a

@@ -1,13 +1,30 @@
+//go:build !js
+
 package principal
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"strings"
 )
 
-// certificateNames are the values of BuilderConfig.CertificateName.
-var certificateNames = []string{"", "subject", "dns", "uri", "spiffe", "email"}
+// TLS returns the principal of a TLS connection without SASL: [Anonymous] without a
+// client certificate, otherwise the mapped name of the certificate. It returns an error
+// and the zero Principal, never Anonymous, for a nil state, an incomplete handshake, a
+// certificate that was not verified, and a name that is mapped to no principal.
+func (b *Builder) TLS(state *tls.ConnectionState) (Principal, error) {
+	if state == nil || !state.HandshakeComplete {
+		return Principal{}, errHandshake
+	}
+	if len(state.PeerCertificates) == 0 {
+		return Anonymous, nil
+	}
+	if len(state.VerifiedChains) == 0 && !b.config.VerifiedElsewhere {
+		return Principal{}, errUnverified
+	}
+	return b.certificate(state.PeerCertificates[0])
+}
 
 // certificate returns the principal of a verified certificate.
 func (b *Builder) certificate(cert *x509.Certificate) (Principal, error) {

@@ -12,6 +12,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/program"
+)
+
+const (
+	exitDone   = program.ExitDone
+	exitDenied = program.ExitDenied
+	exitError  = program.ExitError
 )
 
 // TestMain lets the scripts run the program as a separate process.

@@ -80,7 +80,7 @@ Exit status: 0 no new findings of that level, 1 findings, 2 bad input or usage.`
 	l.failOn = cli.OnceFlag(cmd, "fail-on", levels[0], "least `level` of a finding for exit status 1: note, warning, error or none (never)", levels...)
 	l.baseline = cli.OnceFlag(cmd, "baseline", "", "`file` with known findings, from an earlier run with --output json")
 	cli.Must(cmd.MarkFlagFilename("baseline"))
-	cli.AddOutput(cmd, asSARIF)
+	cli.AddOutput(cmd, moreFormats...)
 	return cmd
 }
 

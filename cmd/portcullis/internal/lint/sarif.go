@@ -1,3 +1,5 @@
+//go:build !js
+
 package lint
 
 import (
@@ -13,6 +15,9 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/inspect"
 )
+
+// moreFormats are those of --output in addition to text and JSON.
+var moreFormats = []string{asSARIF}
 
 // fingerprint is the name of the fingerprint of a finding: the hash of its code and of what
 // it is about. Code scanning recognizes a finding by it from run to run.

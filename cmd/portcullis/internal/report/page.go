@@ -1,16 +1,20 @@
+//go:build !js
+
 package report
 
 import (
-	"crypto/sha256"
 	_ "embed" // the page without its data
-	"encoding/base64"
 	"html/template"
 	"io"
+	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/access"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/webpage"
 	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -34,40 +38,37 @@ var (
 // writePage writes the page. The output depends only on data, whose untrusted names the
 // template escapes.
 func writePage(w io.Writer, data pageData) error {
+	style := webpage.Style + pageStyle
 	return pageTemplate.Execute(w, struct {
 		Policy string // the Content-Security-Policy
 		Style  template.CSS
 		Script template.JS
 		Data   pageData
 	}{
-		// Only this script may run, and no request is possible. Even a name that became markup
-		// in spite of the escapes would do nothing.
-		"default-src 'none'; script-src " + hashSource(pageScript) + "; style-src " + hashSource(pageStyle) + "; base-uri 'none'; form-action 'none'",
-		template.CSS(pageStyle), template.JS(pageScript), data,
+		webpage.Policy(style, pageScript, ""),
+		template.CSS(style), template.JS(pageScript), data,
 	})
-}
-
-// hashSource returns the hash of a text in the form of a Content-Security-Policy.
-//
-// Source: Content Security Policy Level 3, "hash-source".
-func hashSource(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
 // pageData is the data of the page as JSON. Texts has every text once, ready to show:
 // quoted if it could be mistaken for something else. Sets of operations are bit masks;
 // bit n is the operation with Kafka's code n.
 type pageData struct {
+	Source     string          `json:"source"` // where the ACLs are from
+	Made       string          `json:"made"`   // when
 	Config     []string        `json:"config"`
+	Uncovered  string          `json:"uncovered"` // what is decided on a name that no pattern covers
 	Operations []pageOperation `json:"operations"`
 	Types      []pageType      `json:"types"` // with columns, in the order of the columns
 	Texts      []string        `json:"texts"`
-	ACLs       []pageACL       `json:"acls"`
-	Columns    []pagePattern   `json:"columns"`
-	Cells      []pageCell      `json:"cells"`
-	Rows       []pageRow       `json:"rows"` // the first is everyone else
-	Findings   []pageFinding   `json:"findings"`
+	// Raw are the texts that are not as they are shown, percent-encoded, to be copied.
+	Raw      map[int]string `json:"raw"`
+	ACLs     []pageACL      `json:"acls"`
+	Columns  []pagePattern  `json:"columns"`
+	Cells    []pageCell     `json:"cells"`
+	Rows     []pageRow      `json:"rows"` // the first is everyone else
+	Dangers  []danger       `json:"dangers"`
+	Findings []pageFinding  `json:"findings"` // the most dangerous first
 }
 
 type pageOperation struct {
@@ -103,6 +104,7 @@ type pageRow struct {
 }
 
 type pageFinding struct {
+	Danger    int    `json:"danger"` // an index of Dangers
 	Code      string `json:"code"`
 	Level     string `json:"level"`
 	ACL       int    `json:"acl"`
@@ -119,10 +121,17 @@ type pageBuilder struct {
 	types map[resource.Type]int
 }
 
-// newPageData returns the data of the page for n. source says where the ACLs are from.
-func newPageData(source string, n *snapshot.Snapshot, m inspect.Matrix, findings []inspect.Finding) pageData {
+// newPageData returns the data of the page for n, made at a time. source says where the ACLs
+// are from.
+func newPageData(source string, made time.Time, n *snapshot.Snapshot, m inspect.Matrix, findings []inspect.Finding) pageData {
 	b := &pageBuilder{texts: make(map[string]int), types: make(map[resource.Type]int)}
-	b.data = pageData{Config: append([]string{"ACLs of " + source}, describeConfig(n.Config())...), ACLs: []pageACL{}, Columns: []pagePattern{}, Cells: []pageCell{}, Findings: []pageFinding{}}
+	b.data = pageData{
+		Source: "ACLs of " + source, Made: made.UTC().Format("2006-01-02 15:04 UTC"), Config: describeConfig(n.Config()), Uncovered: "denied, except to super users",
+		ACLs: []pageACL{}, Columns: []pagePattern{}, Cells: []pageCell{}, Findings: []pageFinding{}, Raw: map[int]string{}, Dangers: dangers,
+	}
+	if n.Config().AllowIfNoACL {
+		b.data.Uncovered = "everyone is allowed"
+	}
 	b.addTypes(m)
 	index := make(map[acl.Binding]int)
 	for i, a := range m.ACLs {
@@ -142,7 +151,7 @@ func newPageData(source string, n *snapshot.Snapshot, m inspect.Matrix, findings
 	for _, r := range m.Rows {
 		row := pageRow{Principal: -1, Super: super[r.Principal], Runs: []int{}}
 		if r.Principal != "" {
-			row.Principal = b.text(lines.Printable(r.Principal))
+			row.Principal = b.name(r.Principal)
 		}
 		for _, run := range r.Runs {
 			row.Runs = append(row.Runs, run.From, run.Cell)
@@ -154,12 +163,13 @@ func newPageData(source string, n *snapshot.Snapshot, m inspect.Matrix, findings
 			b.data.Config = append(b.data.Config, f.Level.String()+": "+f.Reason+"; fix: "+f.Fix)
 			continue
 		}
-		finding := pageFinding{Code: string(f.Code), Level: f.Level.String(), ACL: index[f.Binding], Removable: f.Removable, Reason: f.Reason, Mend: f.Fix}
+		finding := pageFinding{Danger: dangerOf(f), Code: string(f.Code), Level: f.Level.String(), ACL: index[f.Binding], Removable: f.Removable, Reason: f.Reason, Mend: f.Fix}
 		for _, o := range f.Others {
 			finding.Others = append(finding.Others, index[o])
 		}
 		b.data.Findings = append(b.data.Findings, finding)
 	}
+	slices.SortStableFunc(b.data.Findings, func(a, b pageFinding) int { return a.Danger - b.Danger })
 	return b.data
 }
 
@@ -204,6 +214,17 @@ func (b *pageBuilder) text(s string) int {
 	return i
 }
 
+// name returns the index of the text of a name, and keeps the name itself if the text differs.
+// Two names never have one text.
+func (b *pageBuilder) name(s string) int {
+	shown := lines.Printable(s)
+	i := b.text(shown)
+	if shown != s {
+		b.data.Raw[i] = url.PathEscape(s)
+	}
+	return i
+}
+
 // rulingNames returns the names of a ruling as text. "All names" means all names of the
 // column's pattern.
 func rulingNames(names inspect.NameSet) string {
@@ -219,7 +240,7 @@ func (b *pageBuilder) pattern(p resource.Pattern) pagePattern {
 	if p.PatternType == resource.Prefixed {
 		prefixed = 1
 	}
-	return pagePattern{b.types[p.Type], prefixed, b.text(lines.Printable(p.Name))}
+	return pagePattern{b.types[p.Type], prefixed, b.name(p.Name)}
 }
 
 func (b *pageBuilder) acl(a acl.Binding) pageACL {
@@ -227,7 +248,7 @@ func (b *pageBuilder) acl(a acl.Binding) pageACL {
 	if a.Entry.Permission == acl.Deny {
 		operation = -operation
 	}
-	return pageACL{p[0], p[1], p[2], b.text(lines.Printable(a.Entry.Principal)), b.text(lines.Printable(a.Entry.Host)), operation}
+	return pageACL{p[0], p[1], p[2], b.name(a.Entry.Principal), b.name(a.Entry.Host), operation}
 }
 
 func (b *pageBuilder) cell(c inspect.Cell) pageCell {

@@ -1,3 +1,5 @@
+//go:build !js
+
 // Package report has the command report.
 package report
 
@@ -5,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +16,9 @@ import (
 	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
+
+// now is the time that a page shows. Tests set it.
+var now = time.Now
 
 // report holds the flags of the command report.
 type report struct {
@@ -68,7 +74,7 @@ func (r *report) run(cmd *cobra.Command, out *cli.Output) error {
 		return err
 	}
 	var page bytes.Buffer
-	if err := writePage(lines.NewWriter(&page), newPageData(r.ACLs.Text, n, matrix, findings)); err != nil {
+	if err := writePage(lines.NewWriter(&page), newPageData(r.ACLs.Text, now(), n, matrix, findings)); err != nil {
 		return err
 	}
 	size := page.Len()

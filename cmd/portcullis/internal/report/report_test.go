@@ -2,6 +2,8 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -11,17 +13,21 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
+
+func init() { now = func() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC) } }
 
 var update = flag.Bool("update", false, "write testdata/acme.json and docs/report.png")
 
@@ -101,6 +107,32 @@ func manyACLs(n int) string {
 	return encodeACLs(list[:n]...)
 }
 
+// hashSource returns the hash of a text in the form of a Content-Security-Policy.
+func hashSource(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// manyPatterns returns the ACLs of 500 principals on 10,000 patterns: of each principal a prefix,
+// 18 topics that some others read too, and a group.
+func manyPatterns() string {
+	var list []acl.Binding
+	for i := range 500 {
+		team := fmt.Sprintf("team-%03d", i)
+		add := func(who string, p resource.Pattern, op ops.Operation) {
+			list = append(list, acl.Binding{Pattern: p, Entry: acl.Entry{Principal: "User:" + who, Host: "*", Operation: op, Permission: acl.Allow}})
+		}
+		add(team, resource.PrefixedPattern(resource.Topic, team+"."), ops.Read)
+		add(team, resource.LiteralPattern(resource.Group, team), ops.Read)
+		for j := range 18 {
+			topic := resource.LiteralPattern(resource.Topic, fmt.Sprintf("%s.topic-%d", team, j))
+			add(team, topic, ops.Write)
+			add(fmt.Sprintf("team-%03d", (i+1+j/6)%500), topic, ops.Read)
+		}
+	}
+	return encodeACLs(list...)
+}
+
 func quoteJS(s string) string {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -148,13 +180,14 @@ func TestReportPolicy(t *testing.T) {
 	for part, pattern := range map[string]string{"script-src": `(?s)<script>(.*?)</script>`, "style-src": `(?s)<style>(.*?)</style>`} {
 		inline := regexp.MustCompile(pattern).FindStringSubmatch(page)
 		require.NotNil(t, inline, part)
-		assert.Contains(t, html.UnescapeString(policy[1]), part+" "+hashSource(inline[1])+";")
+		assert.Contains(t, html.UnescapeString(policy[1]), part+" "+hashSource(inline[1]))
 	}
 	assert.Regexp(t, "^default-src 'none'; ", html.UnescapeString(policy[1]))
 	assert.Equal(t, 2, strings.Count(strings.ToLower(page), "<script"), "scripts in the page")
-	for _, unwanted := range []string{"<img", "<svg", "<link", "<a ", "<!--", "http://", "https://", "\u2028"} {
+	for _, unwanted := range []string{"<img", "<svg", "<link", "<!--", "http://", "https://", "\u2028"} {
 		assert.NotContains(t, page, unwanted)
 	}
+	assert.Equal(t, 1, strings.Count(page, "<a "), "links in the page: one, to its views")
 	texts := strings.Join(dataOf(t, page).Texts, "\n")
 	for _, name := range hostileNames {
 		assert.Contains(t, texts, lines.Printable(name))
@@ -220,4 +253,12 @@ func TestReportOfSuperUsers(t *testing.T) {
 	data := dataOf(t, page)
 	assert.Empty(t, data.Findings)
 	assert.Contains(t, data.Config, `warning: the super user "User:b,User:c" is one principal, and seems to be meant as several; fix: separate principals with semicolons, because names of certificates contain commas`)
+}
+
+// Each level has a group, and a finding of another level is not taken for harmless.
+func TestDangers(t *testing.T) {
+	for i, level := range []inspect.Level{inspect.LevelError, inspect.LevelWarning, inspect.LevelNote} {
+		assert.Equal(t, i, dangerOf(inspect.Finding{Level: level}), level)
+	}
+	assert.Equal(t, 0, dangerOf(inspect.Finding{}))
 }

@@ -1,4 +1,5 @@
-package report
+// Package browsertest drives a headless Chromium for tests of pages.
+package browsertest
 
 import (
 	"bufio"
@@ -19,13 +20,14 @@ import (
 // machine may be busy.
 const browserPatience = 2 * time.Minute
 
-// browser is a page in a headless Chromium, driven through its DevTools pipe: messages
+// Browser is a page in a headless Chromium, driven through its DevTools pipe: messages
 // of JSON, each followed by a zero byte. These tests need no more; a client of the whole
 // protocol would bring thousands of generated types.
-type browser struct {
+type Browser struct {
 	t       *testing.T
 	send    *os.File
 	receive *bufio.Reader
+	answers *os.File // behind receive
 	session string
 	id      int
 	events  []event // that tell of errors, and of requests
@@ -36,9 +38,9 @@ type event struct {
 	Params json.RawMessage
 }
 
-// newBrowser starts a browser, which ends with the test. Without a browser the test is
+// New starts a browser, which ends with the test. Without a browser the test is
 // skipped, unless PORTCULLIS_REQUIRE_CHROMIUM is 1.
-func newBrowser(t *testing.T) *browser {
+func New(t *testing.T) *Browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -51,21 +53,20 @@ func newBrowser(t *testing.T) *browser {
 		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "about:blank")
 	cmd.ExtraFiles = []*os.File{commands, answers} // the browser's 3 and 4
 	require.NoError(t, cmd.Start())
-	require.NoError(t, receive.SetReadDeadline(time.Now().Add(browserPatience)))
-	b := &browser{t: t, send: send, receive: bufio.NewReader(receive)}
+	b := &Browser{t: t, send: send, receive: bufio.NewReader(receive), answers: receive}
 	t.Cleanup(func() {
 		b.session = ""
-		b.call("Browser.close", nil)
+		b.Call("Browser.close", nil)
 		_ = cmd.Wait() // however it ends, it has ended
 	})
 	commands.Close()
 	answers.Close()
-	target := b.call("Target.createTarget", map[string]any{"url": "about:blank"})
-	b.session = b.call("Target.attachToTarget", map[string]any{"targetId": target["targetId"], "flatten": true})["sessionId"].(string)
+	target := b.Call("Target.createTarget", map[string]any{"url": "about:blank"})
+	b.session = b.Call("Target.attachToTarget", map[string]any{"targetId": target["targetId"], "flatten": true})["sessionId"].(string)
 	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
-		b.call(domain+".enable", nil)
+		b.Call(domain+".enable", nil)
 	}
-	b.resize(1240, 700)
+	b.Resize(1240, 700)
 	return b
 }
 
@@ -77,8 +78,8 @@ func pipe(t *testing.T) (r, w *os.File) {
 	return r, w
 }
 
-// call asks the browser for something and returns the answer.
-func (b *browser) call(method string, params map[string]any) map[string]any {
+// Call asks the browser for something and returns the answer.
+func (b *Browser) Call(method string, params map[string]any) map[string]any {
 	b.t.Helper()
 	b.id++
 	message := map[string]any{"id": b.id, "method": method}
@@ -88,6 +89,7 @@ func (b *browser) call(method string, params map[string]any) map[string]any {
 	if b.session != "" {
 		message["sessionId"] = b.session
 	}
+	require.NoError(b.t, b.answers.SetReadDeadline(time.Now().Add(browserPatience)))
 	text, err := json.Marshal(message)
 	if err == nil {
 		_, err = b.send.Write(append(text, 0))
@@ -119,90 +121,91 @@ func (b *browser) call(method string, params map[string]any) map[string]any {
 	return nil
 }
 
-func (b *browser) resize(width, height int) {
-	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false})
+// Resize sets the size of the window in pixels.
+func (b *Browser) Resize(width, height int) {
+	b.Call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false})
 }
 
-// open opens a file and returns after how many milliseconds the page was ready.
-func (b *browser) open(path string) float64 {
+// Open opens a file and returns after how many milliseconds the page was ready.
+func (b *Browser) Open(path string) float64 {
 	b.t.Helper()
-	b.call("Page.navigate", map[string]any{"url": "file://" + path})
+	b.Call("Page.navigate", map[string]any{"url": "file://" + path})
 	for until := time.Now().Add(browserPatience); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
-		if ready, ok := b.eval(`performance.getEntriesByName('ready')[0]?.startTime`).(float64); ok {
+		if ready, ok := b.Eval(`performance.getEntriesByName('ready')[0]?.startTime`).(float64); ok {
 			return ready
 		}
 	}
-	require.Fail(b.t, "the page is not ready", "%v", b.complaints())
+	require.Fail(b.t, "the page is not ready", "%v", b.Complaints())
 	return 0
 }
 
-// eval returns the value of an expression of JavaScript.
-func (b *browser) eval(expression string) any {
+// Eval returns the value of an expression of JavaScript.
+func (b *Browser) Eval(expression string) any {
 	b.t.Helper()
-	answer := b.call("Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true})
+	answer := b.Call("Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true})
 	require.NotContains(b.t, answer, "exceptionDetails", expression)
 	return answer["result"].(map[string]any)["value"]
 }
 
-// await waits until an expression is true.
-func (b *browser) await(expression string) {
+// Await waits until an expression is true.
+func (b *Browser) Await(expression string) {
 	b.t.Helper()
 	for until := time.Now().Add(browserPatience); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
-		if b.eval("!!("+expression+")") == true {
+		if b.Eval("!!("+expression+")") == true {
 			return
 		}
 	}
-	require.Fail(b.t, "it does not come true: "+expression, "%v", b.complaints())
+	require.Fail(b.t, "it does not come true: "+expression, "%v", b.Complaints())
 }
 
-// text returns the text of the first element that a selector finds.
-func (b *browser) text(selector string) string {
+// Text returns the text of the first element that a selector finds.
+func (b *Browser) Text(selector string) string {
 	b.t.Helper()
-	text, _ := b.eval(fmt.Sprintf(`document.querySelector(%q)?.innerText`, selector)).(string)
+	text, _ := b.Eval(fmt.Sprintf(`document.querySelector(%q)?.innerText`, selector)).(string)
 	return text
 }
 
-// click clicks into the middle of an element, as a mouse does.
-func (b *browser) click(selector string) {
+// Click clicks into the middle of an element, as a mouse does. It scrolls to it first.
+func (b *Browser) Click(selector string) {
 	b.t.Helper()
-	at, ok := b.eval(fmt.Sprintf(`(() => { const r = document.querySelector(%q)?.getBoundingClientRect(); return r && [r.x + r.width / 2, r.y + r.height / 2]; })()`, selector)).([]any)
+	at, ok := b.Eval(fmt.Sprintf(`(() => { const e = document.querySelector(%q); e?.scrollIntoView({block: 'nearest', inline: 'nearest'}); const r = e?.getBoundingClientRect(); return r && [r.x + r.width / 2, r.y + r.height / 2]; })()`, selector)).([]any)
 	require.True(b.t, ok, "%s is not in the page", selector)
 	for _, kind := range []string{"mousePressed", "mouseReleased"} {
-		b.call("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1})
+		b.Call("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1})
 	}
 }
 
-// write types text into the element that has the focus.
-func (b *browser) write(text string) {
+// Write types text into the element that has the focus.
+func (b *Browser) Write(text string) {
 	b.t.Helper()
-	b.call("Input.insertText", map[string]any{"text": text})
+	b.Call("Input.insertText", map[string]any{"text": text})
 }
 
-// press presses a key that writes nothing.
-func (b *browser) press(key string) {
+// Press presses a key that writes nothing.
+func (b *Browser) Press(key string) {
 	b.t.Helper()
 	for _, kind := range []string{"rawKeyDown", "keyUp"} {
-		b.call("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": map[string]int{
+		b.Call("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": map[string]int{
 			"Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}[key]})
 	}
 	if key == "Enter" {
-		b.call("Input.dispatchKeyEvent", map[string]any{"type": "char", "key": key, "text": "\r"})
+		b.Call("Input.dispatchKeyEvent", map[string]any{"type": "char", "key": key, "text": "\r"})
 	}
 }
 
-// screenshot returns a picture of the page, as PNG.
-func (b *browser) screenshot() []byte {
+// Screenshot returns a picture of the page, as PNG.
+func (b *Browser) Screenshot() []byte {
 	b.t.Helper()
-	png, err := base64.StdEncoding.DecodeString(b.call("Page.captureScreenshot", map[string]any{"format": "png"})["data"].(string))
+	png, err := base64.StdEncoding.DecodeString(b.Call("Page.captureScreenshot", map[string]any{"format": "png"})["data"].(string))
 	require.NoError(b.t, err)
 	return png
 }
 
-// complaints returns the errors and warnings of the page, and each of its requests except
+// Complaints returns the errors and warnings of the page, and each of its requests except
 // for itself and other files.
-func (b *browser) complaints() []string {
+func (b *Browser) Complaints() []string {
 	b.t.Helper()
-	b.eval("1") // earlier messages arrive before the answer
+	b.Eval("1") // earlier messages arrive before the answer
 	var list []string
 	for _, e := range b.events {
 		text := string(e.Params)
@@ -210,7 +213,8 @@ func (b *browser) complaints() []string {
 		case "Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Page.javascriptDialogOpening":
 			list = append(list, e.Method+" "+text)
 		case "Network.requestWillBeSent":
-			if !strings.Contains(text, `"documentURL":"file:`) || !strings.Contains(text, `"type":"Document"`) {
+			// A worker that a page makes of its own text is a blob, and no request.
+			if !strings.Contains(text, `"documentURL":"blob:`) && (!strings.Contains(text, `"documentURL":"file:`) || !strings.Contains(text, `"type":"Document"`)) {
 				list = append(list, e.Method+" "+text)
 			}
 		}
