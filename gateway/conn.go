@@ -27,7 +27,6 @@ type Conn struct {
 	memory  *memory
 	turn    func(decide func()) bool // of the Client; may be nil
 	inTurn  bool                     // turn is calling
-	listed  *allTopics               // that a request began with which waits for its turn; otherwise nil
 	last    string                   // the client id of the previous request, if it is no longer than maxKeptClientID
 
 	// Memory that the plans of earlier requests no longer need, cleared, or nil.
@@ -122,9 +121,10 @@ func (c *Conn) Request(frame []byte) (*Plan, error) {
 	return c.decideInTurn(frame)
 }
 
-// decideInTurn decides one request in the turn of the client. It keeps no plan while it waits.
+// decideInTurn decides one request in the turn of the client. It keeps no plan while it waits, and
+// nothing that the Cluster has answered: any number of requests may wait.
 func (c *Conn) decideInTurn(frame []byte) (p *Plan, err error) {
-	defer func() { c.inTurn, c.listed = false, nil }()
+	defer func() { c.inTurn = false }()
 	decide := func() {
 		c.inTurn = true
 		p, err = c.decided(frame)

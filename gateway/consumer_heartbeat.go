@@ -183,7 +183,7 @@ func subscriptionOf(before *subscription, m *kmsg.ConsumerGroupHeartbeatRequest)
 func (p *Plan) resolveAgain(s *subscription, subscribes bool) (names []string, changed bool, err error) {
 	all := allTopics{known: true}
 	if p.asker.view.MayAllow(ops.Describe, resource.Topic) { // otherwise no topic matters
-		all = p.allTopics()
+		all.names, all.version, all.known = p.ask().Topics()
 	}
 	acls := p.asker.view.Generation()
 	switch same := s.topics == all.version && s.acls == acls && !s.lost; {
@@ -196,8 +196,7 @@ func (p *Plan) resolveAgain(s *subscription, subscribes bool) (names []string, c
 			err = p.refuse(ops.CoordinatorLoadInProgress)
 		}
 		return nil, false, err
-	case len(all.names) > 0 && p.needsTurn():
-		p.conn.listed = &all
+	case p.needsTurn(): // to parse a pattern takes time, also if no topic is matched
 		return nil, false, nil
 	}
 	p.resolves = len(all.names) > 0
@@ -228,17 +227,6 @@ type allTopics struct {
 	names   []string
 	version uint64
 	known   bool
-}
-
-// allTopics returns the names of all topics. They are asked for once, before the request waits for its turn. In the turn, the client's other connections
-// would have to wait as well for a slow cluster.
-func (p *Plan) allTopics() (all allTopics) {
-	if p.conn.listed != nil {
-		p.asked = true // to match takes time too
-		return *p.conn.listed
-	}
-	all.names, all.version, all.known = p.ask().Topics()
-	return all
 }
 
 // resolve returns the topics of a subscription, sorted: the named topics, and those

@@ -94,7 +94,9 @@ type Cluster interface {
 	// Topics returns the names of all topics, in any order, and a version number that
 	// changes with them. The names should be at most a few seconds old; the caller does
 	// not change them. ok is false if they are unknown. It is called when a group
-	// member subscribes to a pattern.
+	// member subscribes to a pattern, and again in the turn of the client if there are turns
+	// (see Client.Turn). Then it should answer from memory, with what it returned before or
+	// something newer: the client's other connections wait as well.
 	Topics() (names []string, version uint64, ok bool)
 	// StreamsTopology returns the current topics of a streams group: its source topics,
 	// and the internal topics, which the coordinator creates if they are missing. A
@@ -255,7 +257,7 @@ type Client struct {
 	Events func(events int) int
 	// Turn, if not nil, is called by [Conn.Request] for a request of a few bytes that takes
 	// time or memory by what the cluster has: a heartbeat of a consumer group whose pattern
-	// is to be matched with all topics, or one of a streams group whose topology has more
+	// is to be read, and matched with all topics, or one of a streams group whose topology has more
 	// than 1,000 topics. It waits until it is the turn of the client, calls decide once, and
 	// returns true; or it returns false, and Request returns an error. With one turn at a
 	// time for a principal, a principal occupies one core at the most, over any number of

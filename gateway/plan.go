@@ -52,6 +52,7 @@ type Plan struct {
 	versions []int16       // of the frames of Forward, if they are not as they came
 	waits    bool          // for the turn of the client; it is not decided, and is dropped
 	resolves bool          // a pattern, which counts with Forward or Response
+	matches  bool          // the answer, with a pattern: see MatchesPattern
 	resolved int           // bytes of the list of topics that the pattern was replaced by
 	toAnswer int64         // bytes that later takes for names from the cluster
 	local    kmsg.Response // the answer, if the cluster is not asked
@@ -378,6 +379,11 @@ func (p *Plan) NeedsRequest() bool { return p.query != nil }
 func (p *Plan) ListsAll() bool {
 	return p.query != nil && (p.query.AllTopics || apiOf(p.query.Key).listsAll)
 }
+
+// MatchesPattern reports whether Response matches names in the response of the cluster with a
+// pattern of the client. That may take some milliseconds however small the response is: let a
+// client have few of these, too, decided at a time.
+func (p *Plan) MatchesPattern() bool { return p.matches }
 
 // Response returns the answer for the client, or nil if there is none. replies are the
 // responses of the cluster, one for each frame of Forward, in order; the answer may

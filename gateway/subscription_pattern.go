@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -26,6 +27,9 @@ const (
 	// maxClasses limits the Unicode classes, such as \pL, in a pattern. Each costs the
 	// parser up to 5 kB, and up to 10 ms if case is ignored.
 	maxClasses = 16
+	// maxFolded limits the characters of the ranges in a pattern that ignores case: the parser
+	// looks up every one, which takes up to 40 ns. A range counts with its last character.
+	maxFolded = 1 << 13
 	// maxSteps limits the matcher's steps for one pattern and all names together.
 	// minSteps is the number that is always allowed. A step takes a few nanoseconds.
 	minSteps, maxSteps = 1 << 20, 1 << 26
@@ -53,6 +57,7 @@ var (
 	errPatternTooLong  = fmt.Errorf("it has more than %d bytes", maxPatternBytes)
 	errPatternTooLarge = errors.New("compiled it takes more memory than a request of its size may")
 	errPatternClasses  = fmt.Errorf("it has more than %d Unicode classes or escaped characters while it ignores case", maxClasses)
+	errPatternFolded   = fmt.Errorf("it ignores the case of ranges with characters above %d", maxFolded)
 	errPatternTooSlow  = errors.New("to match it with the topics takes too many steps")
 )
 
@@ -73,6 +78,9 @@ func parsePattern(text string, left int64) (*pattern, error) {
 	slow := slowClasses(text)
 	if slow > maxClasses {
 		return nil, errPatternClasses
+	}
+	if foldedCharacters(text) > maxFolded {
+		return nil, errPatternFolded
 	}
 	if left -= parserMemory(text) + int64(slow*bytesPerClass); left < 0 {
 		return nil, errPatternTooLarge
@@ -148,6 +156,43 @@ func slowClasses(text string) int {
 		}
 	}
 	return slow
+}
+
+// foldedCharacters returns an upper bound for the characters of ranges that end outside ASCII,
+// if case is ignored.
+func foldedCharacters(text string) (characters int) {
+	if !ignoresCase(text) {
+		return 0
+	}
+	for {
+		_, after, found := strings.Cut(text, "-")
+		if !found || characters > maxFolded {
+			return characters
+		}
+		if last := lastOfRange(after); last >= utf8.RuneSelf {
+			characters += last
+		}
+		text = after
+	}
+}
+
+// lastOfRange returns the character, or a greater one, with which a range ends whose last part
+// begins a text.
+func lastOfRange(text string) int {
+	digits, escaped := strings.CutPrefix(text, `\x{`)
+	switch {
+	case escaped:
+		digits, _, _ = strings.Cut(digits, "}")
+		last, err := strconv.ParseInt(digits, 16, 32)
+		if err != nil || last > unicode.MaxRune { // which the parser refuses as well
+			return unicode.MaxRune
+		}
+		return int(last)
+	case strings.HasPrefix(text, `\`):
+		return 0o777 // three octal digits, or two hexadecimal ones
+	}
+	last, _ := utf8.DecodeRuneInString(text)
+	return int(last)
 }
 
 // ignoresCase reports whether a pattern may have the flag i, as in "(?i)" or "(?s-mi:".

@@ -50,6 +50,11 @@ func TestPatternCost(t *testing.T) {
 		{"case of ranges", "(?i)" + strings.Repeat("[B-\U0001E942]", 2000), errPatternClasses, nil},
 		{"case of escaped ranges", "x(?s-U:(?mi:" + strings.Repeat(`[B-\x{1E942}]`, 2000) + "))", errPatternClasses, nil},
 		{"case of octal ranges", "(?i)" + strings.Repeat(`[\002-\0777]`, 2000), errPatternClasses, nil},
+		{"case of a long range", "(?i)[B-\U0001E942]", errPatternFolded, nil},
+		{"case of a long escaped range", `(?i)[B-\x{1E942}]`, errPatternFolded, nil},
+		{"case of a range with zeros", `(?i)[B-\x{000000000000001E942}]`, errPatternFolded, nil},
+		{"case of ranges of usual letters", `(?i)[à-þа-яё-ӿ\x{400}-\x{4ff}\xe0-\xff\100-\377]`, nil, nil},
+		{"a long range", "[B-\U0001E942]", nil, nil},
 		{"escapes without case", strings.Repeat(`\x61`, 8000), nil, nil},
 		{"ignoring case", "(?i)ORDERS.*", nil, nil},
 	} {

@@ -23,6 +23,7 @@ func rewriteTransactionList(p *Plan, _ *ops.Outcome) (changed bool, err error) {
 	}
 	text := stringOf(m.TransactionalIDPattern)
 	m.TransactionalIDPattern = nil
+	p.matches = text != ""
 	p.changes = append(p.changes, func(resp kmsg.Response) (bool, error) {
 		r := resp.(*kmsg.ListTransactionsResponse)
 		p.filterTransactions(r)

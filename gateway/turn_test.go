@@ -62,9 +62,9 @@ func TestCostlyRequestsWaitForTheirTurn(t *testing.T) {
 	}{
 		{"a pattern", rights, &topicList{cluster: cluster{"t"}}, heartbeat(new("t")), 1},
 		{"no pattern", rights, &topicList{cluster: cluster{"t"}}, heartbeat(nil), 0},
-		{"a pattern of a client that may describe nothing", rights[:1], &topicList{cluster: cluster{"t"}}, heartbeat(new("t")), 0},
+		{"a pattern of a client that may describe nothing", rights[:1], &topicList{cluster: cluster{"t"}}, heartbeat(new("t")), 1},
 		{"a pattern of a client without the group", rights[1:], &topicList{cluster: cluster{"t"}}, heartbeat(new("t")), 0},
-		{"a pattern, and no topics", rights, &topicList{}, heartbeat(new("t")), 0},
+		{"a pattern, and no topics", rights, &topicList{}, heartbeat(new("t")), 1},
 		{"a large topology", rights, largeGroup(1_000), streamsHeartbeat(1, ""), 1},
 		{"a topology", rights, largeGroup(999), streamsHeartbeat(1, ""), 0},
 		{"a large topology of a client that may create it", append(rights, "Create Cluster:kafka-cluster"), largeGroup(1_000), streamsHeartbeat(1, ""), 0},
@@ -91,8 +91,8 @@ func TestCostlyRequestsWaitForTheirTurn(t *testing.T) {
 	}
 }
 
-// TestDecidedInTheTurn: a request is decided by the ACLs of its turn, not by those of when it
-// began to wait. The topics were asked for before, once, and the next heartbeat has new ones.
+// TestDecidedInTheTurn: a request is decided by the ACLs and the topics of its turn, not by those
+// of when it began to wait.
 func TestDecidedInTheTurn(t *testing.T) {
 	store := allowing(t, "Read Group:g", "Describe Topic:*")
 	c, topics, alice := &turns{}, &topicList{cluster: cluster{"t1"}}, client("alice")
@@ -100,16 +100,59 @@ func TestDecidedInTheTurn(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: store, Cluster: topics}).Conn(alice)
 	member := consumer{t, conn, "m"}
 	c.before = func() { topics.set("t1", "t2") }
-	assert.Equal(t, "t1", member.sends(nil, new("t.*"), 0, 0))
-	assert.Equal(t, 1, topics.asked)
+	assert.Equal(t, "t1 t2", member.sends(nil, new("t.*"), 0, 0))
+	topics.set("t1", "t2", "t3")
 	c.before = nil
-	assert.Equal(t, "t1 t2", member.sends(nil, nil, 1, 0), "again, once the topics have changed")
+	assert.Equal(t, "t1 t2 t3", member.sends(nil, nil, 1, 0), "again, once the topics have changed")
 	c.before = func() {
 		require.NoError(t, store.Update(func(tx *snapshot.Tx) error { tx.Add(allow(t, "-Read Group:g")); return nil }))
 	}
 	topics.set("t1")
 	assert.Equal(t, fmt.Sprint("refused ", int16(ops.GroupAuthorizationFailed)), member.sends(nil, nil, 2, 0))
 	assert.Equal(t, 3, c.taken)
+}
+
+// freshLists is a cluster with other topics whenever it is asked.
+type freshLists struct {
+	cluster
+	asked uint64
+}
+
+func (l *freshLists) Topics() (names []string, version uint64, ok bool) {
+	l.asked++
+	for i := range 1_000 {
+		names = append(names, fmt.Sprintf("%s-%06d-%d", strings.Repeat("n", 100), i, l.asked))
+	}
+	return names, l.asked, true
+}
+
+// TestRequestsThatWaitKeepNoTopics: heartbeats that wait for their turn do not each keep the topics
+// that there were when they began.
+func TestRequestsThatWaitKeepNoTopics(t *testing.T) {
+	const waiting = 100
+	g := newGateway(t, gateway.Config{Store: allowing(t, "Read Group:g", "Describe Topic:t"), Cluster: &freshLists{}})
+	m := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	m.SetVersion(1)
+	m.Group, m.MemberID, m.SubscribedTopicRegex = "g", "m", new("t")
+	before, kept := heap(), 0
+	var send func(left int)
+	send = func(left int) {
+		alice := client("alice")
+		alice.Turn = func(decide func()) bool {
+			if left > 0 {
+				send(left - 1) // while this one waits
+			} else {
+				kept = heap() - before
+			}
+			decide()
+			return true
+		}
+		decide(t, g.Conn(alice), m)
+	}
+	send(waiting)
+	t.Logf("%d bytes are kept by %d requests", kept, waiting)
+	require.Positive(t, kept)
+	assert.Less(t, kept, waiting*16<<10, "a list has more than 100 KiB")
 }
 
 // TestTopologiesCount: what a heartbeat keeps of the topology of its group, and what its answer

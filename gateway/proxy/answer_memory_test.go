@@ -118,11 +118,13 @@ func (c *largeCluster) answer(request kmsg.Request) []byte {
 	case *kmsg.ConsumerGroupHeartbeatRequest:
 		c.told.Add(1)
 		return request.ResponseKind().AppendTo([]byte{0})
+	case *kmsg.ListTransactionsRequest:
+		return request.ResponseKind().AppendTo([]byte{0})
 	case *kmsg.StreamsGroupDescribeRequest:
 		return c.topology
 	}
 	r := request.ResponseKind().(*kmsg.ApiVersionsResponse)
-	for _, k := range []struct{ key, max int16 }{{3, 12}, {18, 3}, {68, 1}, {88, 0}, {89, 0}} {
+	for _, k := range []struct{ key, max int16 }{{3, 12}, {18, 3}, {66, 2}, {68, 1}, {88, 0}, {89, 0}} {
 		key := kmsg.NewApiVersionsResponseApiKey()
 		key.ApiKey, key.MaxVersion = k.key, k.max
 		if k.key == 3 {

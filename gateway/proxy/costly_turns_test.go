@@ -44,6 +44,7 @@ func TestPatternsHaveTurns(t *testing.T) {
 		return w
 	}
 	waits, other, alice := login("bob"), login("bob"), login("alice")
+	assert.Zero(t, waits.ask(consumerHeartbeat("m0", ""), 1).(*kmsg.ConsumerGroupHeartbeatResponse).ErrorCode, "so that it is connected to the broker")
 	done := p.TakeTurnOfLists(principal.User("bob"))
 	answered := make(chan int16, 1)
 	go func() {
@@ -55,12 +56,41 @@ func TestPatternsHaveTurns(t *testing.T) {
 	select {
 	case <-answered:
 		require.Fail(t, "a pattern is resolved out of turn")
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(2100 * time.Millisecond): // and the list of topics is old
 	}
-	assert.EqualValues(t, 2, c.told.Load())
+	assert.EqualValues(t, 3, c.told.Load())
 	done()
 	assert.Zero(t, <-answered)
-	assert.EqualValues(t, 3, c.told.Load())
+	assert.EqualValues(t, 4, c.told.Load())
+	assert.EqualValues(t, 1, c.asked.Load(), "in its turn it asks for nothing: others wait")
+}
+
+// TestPatternsOfTransactionsHaveTurns: an answer is matched with a pattern of the client in the
+// turn of its principal, also if it is small.
+func TestPatternsOfTransactionsHaveTurns(t *testing.T) {
+	c := newLargeCluster(t, 1, 1)
+	p := start(t, nil, proxy.Config{
+		Store: store(t, "bob ALLOW DESCRIBE TRANSACTIONAL_ID mine"), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
+	})
+	waits, other := dial(t, p.Addresses()[0]), dial(t, p.Addresses()[0])
+	for _, w := range []*wire{waits, other} {
+		w.login("bob", passwords["bob"])
+		_ = w.SetDeadline(time.Now().Add(20 * time.Second))
+	}
+	done := p.TakeTurnOfLists(principal.User("bob"))
+	list := kmsg.NewPtrListTransactionsRequest()
+	require.Zero(t, other.ask(list, 2).(*kmsg.ListTransactionsResponse).ErrorCode, "no pattern")
+	list.TransactionalIDPattern = new("m.*")
+	answered := make(chan int16, 1)
+	go func() { answered <- waits.ask(list, 2).(*kmsg.ListTransactionsResponse).ErrorCode }()
+	select {
+	case <-answered:
+		require.Fail(t, "a pattern is matched out of turn")
+	case <-time.After(300 * time.Millisecond):
+	}
+	done()
+	assert.Zero(t, <-answered)
+	assert.Zero(t, waits.ask(list, 2).(*kmsg.ListTransactionsResponse).ErrorCode, "the next answer is read as well")
 }
 
 // TestTopologiesHaveRoom: heartbeats of a few bytes make the proxy hold no more than there is

@@ -9,9 +9,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jcmturner/gofork/encoding/asn1"
 	"github.com/jcmturner/gokrb5/v8/asn1tools"
+	"github.com/jcmturner/gokrb5/v8/credentials"
 	"github.com/jcmturner/gokrb5/v8/crypto"
 	"github.com/jcmturner/gokrb5/v8/gssapi"
 	"github.com/jcmturner/gokrb5/v8/iana"
@@ -138,14 +140,11 @@ func (l *kerberosLogin) ticket(message []byte) ([]byte, bool, error) {
 	if of := request.Ticket.SName.PrincipalNameString() + "@" + request.Ticket.Realm; of != l.kerberos.Principal {
 		return nil, false, fmt.Errorf("a ticket for %s: expected one for %s", lines.Name(of), lines.Name(l.kerberos.Principal))
 	}
-	ok, credentials, err := service.VerifyAPREQ(request, l.settings)
+	verified, err := l.verify(request)
 	if err != nil {
 		return nil, false, err
 	}
-	if !ok {
-		return nil, false, krb5.ErrNotVerified
-	}
-	if l.who.principal, l.who.groups, err = l.kerberos.Mapper.Map(request, credentials); err != nil {
+	if l.who.principal, l.who.groups, err = l.kerberos.Mapper.Map(request, verified); err != nil {
 		return nil, false, err
 	}
 	l.name = request.Ticket.DecryptedEncPart.CName.PrincipalNameString() + "@" + request.Ticket.DecryptedEncPart.CRealm
@@ -160,6 +159,40 @@ func (l *kerberosLogin) ticket(message []byte) ([]byte, bool, error) {
 	l.next = l.offer
 	answer, err := l.proof(request)
 	return answer, false, err
+}
+
+// verify does what gokrb5's service.VerifyAPREQ does, with another replay cache. That of gokrb5
+// v8.4.4 grows by 300 bytes with each message, without a bound, accepts a message twice if it comes
+// twice at the same time, and forgets it while it is still valid.
+func (l *kerberosLogin) verify(request *messages.APReq) (*credentials.Credentials, error) {
+	skew := l.settings.MaxClockSkew()
+	ok, err := request.Verify(l.kerberos.Keytab, skew, l.settings.ClientAddress(), l.settings.KeytabPrincipal())
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, krb5.ErrNotVerified
+	}
+	sealed, proof := &request.Ticket.DecryptedEncPart, &request.Authenticator
+	client := sealed.CName.PrincipalNameString() + "@" + sealed.CRealm
+	until := proof.CTime.Add(time.Duration(proof.Cusec)*time.Microsecond + skew)
+	if err := replays.add(client, request.EncryptedAuthenticator.Cipher, until, time.Now()); err != nil {
+		return nil, err
+	}
+	verified := credentials.NewFromPrincipalName(proof.CName, proof.CRealm)
+	verified.SetAuthenticated(true)
+	verified.SetValidUntil(sealed.EndTime)
+	if !l.kerberos.DecodePAC {
+		return verified, nil
+	}
+	has, pac, err := request.Ticket.GetPACType(l.kerberos.Keytab, l.settings.KeytabPrincipal(), l.settings.Logger())
+	switch {
+	case has && err != nil:
+		return nil, err
+	case has: // the mapper reads nothing but the groups
+		verified.SetADCredentials(credentials.ADCredentials{GroupMembershipSIDs: pac.KerbValidationInfo.GetGroupMembershipSIDs()})
+	}
+	return verified, nil
 }
 
 // proof shows the client that the server has the key of its ticket. gokrb5 v8.4.4

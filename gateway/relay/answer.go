@@ -191,7 +191,8 @@ func (c *Conn) respond(plan *gateway.Plan, came arrival) error {
 	var frame []byte
 	var rooms []*claim
 	var err error
-	if came.whole {
+	inPlace := came.whole && !plan.MatchesPattern() // which has to wait for its turn
+	if inPlace {
 		var room *claim
 		frame, room, err = c.made(plan, came.begins[4:])
 		rooms = append(rooms, room)
@@ -204,7 +205,7 @@ func (c *Conn) respond(plan *gateway.Plan, came arrival) error {
 	if err == nil {
 		err = c.send(frame)
 	}
-	if err == nil && came.whole {
+	if err == nil && inPlace {
 		_, err = c.upstream.reader.Discard(len(came.begins))
 	}
 	return err

@@ -231,7 +231,7 @@ func (c *Conn) become(who snapshot.Subject) {
 // takeTurn calls decide in the tenant's turn to decide about a list, for [gateway.Client].
 func (c *Conn) takeTurn(decide func()) bool {
 	_ = c.flush() // an error is not lost: the next answer cannot be written either
-	return c.decideList(decide) == nil
+	return c.decideList(func() { c.knows.InTurn(decide) }) == nil
 }
 
 // decideList calls decide in the tenant's turn to decide about a list. It waits for as long as a

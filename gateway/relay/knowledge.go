@@ -40,7 +40,8 @@ type Knowledge struct {
 	asker   Asker
 	ctx     context.Context // until nobody waits for an answer
 
-	until time.Time // end of the wait for topics of the current request; zero before the first one
+	until  time.Time // end of the wait for topics of the current request; zero before the first one
+	inTurn bool      // other connections of the tenant wait until a request of this one is decided
 }
 
 // Knowledge returns what a connection may know. Once ctx is done, nothing is waited for any more.
@@ -60,6 +61,15 @@ func (c *Cluster) Knowledge(ctx context.Context, of Asker) *Knowledge {
 // Begin says that the following questions belong to another request or its answer, which may
 // wait for Asker.Patience again. Call it before each Conn.Request and Plan.Response.
 func (k *Knowledge) Begin() { k.until = time.Time{} }
+
+// InTurn calls decide in the turn of the tenant, which the caller has taken: see
+// [Tenant.DecideList]. Others wait until it returns, so Topics then answers from memory: the request has asked
+// before it waited for its turn.
+func (k *Knowledge) InTurn(decide func()) {
+	k.inTurn = true
+	defer func() { k.inTurn = false }()
+	decide()
+}
 
 // Provides says that all questions are answered, for [gateway.Cluster].
 func (k *Knowledge) Provides() gateway.Facts { return gateway.AllFacts }
@@ -109,6 +119,9 @@ func (k *Knowledge) MissingTopics(names []string) (missing []string, certain boo
 // two seconds old if the upstream answers within Asker.Patience; otherwise they are those of its
 // last answer: see [Cluster.TopicsAge].
 func (k *Knowledge) Topics() (names []string, version uint64, ok bool) {
+	if k.inTurn {
+		return k.cluster.topics.list.latest()
+	}
 	ctx, cancel := context.WithTimeout(k.ctx, k.asker.Patience)
 	defer cancel()
 	k.asker.Before()

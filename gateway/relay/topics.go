@@ -98,6 +98,14 @@ func (l *topicList) all(ctx context.Context, c *Cluster) (names []string, versio
 	return l.names, l.version, l.names != nil
 }
 
+// latest returns the names of all topics and their version, as they were last answered. All
+// connections share them, so that a request that waits for its turn need not keep its own.
+func (l *topicList) latest() (names []string, version uint64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.names, l.version, l.names != nil
+}
+
 // renew asks the upstream for all topics.
 func (l *topicList) renew(c *Cluster) {
 	began := time.Now()

@@ -40,7 +40,9 @@ type Mapper struct {
 
 // Map returns the principal of the client that sent req, and its groups, without
 // duplicates, in the order of the ticket. creds must be what service.VerifyAPREQ
-// returned for req, with true and without an error.
+// returned for req, with true and without an error, or made in the same way: with the name and
+// realm of the authenticator, which has been verified, the end of the ticket, and the groups of
+// its PAC.
 //
 // The name is the one that the KDC sealed in the ticket. gokrb5 v8.4.4 takes the realm
 // in creds from the authenticator, which the client writes, and does not compare it
