@@ -208,7 +208,7 @@ func (c *Conn) become(who snapshot.Subject) {
 		c.tenant = tenants.Join(who.Principal, c.network)
 		tenants.Leave(stranger)
 		c.kept = c.relay.frames.newClaim(keptState, 0, c.tenant)
-		c.knows = c.relay.cluster.Knowledge(c.asking, Asker{Node: c.config.Node, Tenant: c.tenant, Before: func() { _ = c.flush() }})
+		c.knows = c.relay.cluster.Knowledge(c.asking, Asker{Node: c.config.Node, Tenant: c.tenant, Patience: connPatience, Before: func() { _ = c.flush() }})
 		c.relay.admitted(c)
 	}
 	c.subject = who

@@ -61,7 +61,7 @@
 // is. Which topics do not exist, and the topology of a streams group, are asked each time.
 //
 // A question waits for the turn of the client's [Tenant]. A client that asks for ids that are no
-// topic's has ten questions at once and then ten a second. A request waits for names for at most
-// Asker.Patience (5 s by default, less if you say so); what is not answered by then is unknown, and Kafka's
-// clients try again.
+// topic's has ten questions at once and then ten a second. A request waits for names for at
+// most Asker.Patience, a second by default; the loop of a Conn waits for five. What is not answered by then is
+// unknown, and Kafka's clients try again.
 package relay

@@ -23,13 +23,16 @@ type Asker struct {
 	Patience time.Duration
 }
 
-// DefaultPatience is the default of Asker.Patience. Then a request is decided with the known
-// topics: its other ids are unknown, and clients retry.
+// DefaultPatience is the default of Asker.Patience. A request that has waited for so long is decided
+// with the known topics: its other ids are unknown, and clients retry.
+const DefaultPatience = time.Second
+
+// connPatience is the Asker.Patience of a Conn, which holds nobody up but its client.
 //
 // The broker, who is sent the request afterwards, must have time too before the client
 // gives up (request.timeout.ms, 30 s): a client that does asks all over again, on a new
 // connection. In 5 s 6,000 ids that are no topic's are asked for.
-const DefaultPatience = 5 * time.Second
+const connPatience = 5 * time.Second
 
 // Knowledge is what one connection may know about the upstream: it implements
 // [gateway.Cluster], for gateway.Client.Cluster. Questions whose answers are kept are asked once for

@@ -80,9 +80,10 @@ func TestModules(t *testing.T) {
 			world.run(t, dir, "go", "get", ".") // go.sum
 			world.run(t, dir, "go", "build", "-o", filepath.Join(dir, "consumer"), ".")
 			assert.FileExists(t, filepath.Join(dir, "consumer"))
-			modules := world.run(t, dir, "go", "list", "-m", "all")
+			requires, err := os.ReadFile(filepath.Join(dir, "go.mod")) // all modules that it needs something of
+			require.NoError(t, err)
 			for _, other := range consumer.without {
-				assert.NotContains(t, modules, other)
+				assert.NotContains(t, string(requires), other)
 			}
 		})
 	}
