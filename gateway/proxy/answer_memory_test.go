@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/acl"
@@ -30,7 +31,8 @@ import (
 // for all topics are the same bytes, so that they take no memory of this process.
 type largeCluster struct {
 	net.Listener
-	all      []byte       // what follows the header of the answer
+	all      []byte // what follows the header of the answer
+	topics   map[string]kmsg.MetadataResponseTopic
 	topology []byte       // of what it says of a streams group
 	asked    atomic.Int32 // for all topics
 	told     atomic.Int32 // heartbeats of consumer groups
@@ -41,7 +43,7 @@ func newLargeCluster(t *testing.T, topics, partitions int) *largeCluster {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { ln.Close() })
-	c := &largeCluster{Listener: ln}
+	c := &largeCluster{Listener: ln, topics: map[string]kmsg.MetadataResponseTopic{}}
 	r := c.metadata()
 	for i := range topics {
 		topic := kmsg.NewMetadataResponseTopic()
@@ -52,6 +54,7 @@ func newLargeCluster(t *testing.T, topics, partitions int) *largeCluster {
 			topic.Partitions = append(topic.Partitions, p)
 		}
 		r.Topics = append(r.Topics, topic)
+		c.topics[*topic.Topic] = topic
 	}
 	c.all = r.AppendTo([]byte{0})
 	go func() {
@@ -108,9 +111,21 @@ func (c *largeCluster) serve(client net.Conn) {
 func (c *largeCluster) answer(request kmsg.Request) []byte {
 	m, ok := request.(*kmsg.MetadataRequest)
 	switch {
-	case ok && (m.Topics == nil || len(m.Topics) > 0 && !m.AllowAutoTopicCreation):
+	case ok && (m.Topics == nil || !m.AllowAutoTopicCreation && len(m.Topics) >= len(c.topics) || len(m.Topics) > 0 && m.Topics[0].Topic == nil):
 		c.asked.Add(1)
 		return c.all
+	case ok && len(m.Topics) > 0 && !m.AllowAutoTopicCreation:
+		c.asked.Add(1)
+		r := c.metadata()
+		for _, asked := range m.Topics {
+			topic, found := c.topics[*asked.Topic]
+			if !found {
+				topic = kmsg.NewMetadataResponseTopic()
+				topic.Topic, topic.ErrorCode = asked.Topic, kerr.UnknownTopicOrPartition.Code
+			}
+			r.Topics = append(r.Topics, topic)
+		}
+		return r.AppendTo([]byte{0})
 	case ok:
 		return c.metadata().AppendTo([]byte{0})
 	}

@@ -197,8 +197,11 @@ func sessionTime(now time.Time, limit time.Duration, until time.Time) (time.Dura
 // expired reports whether a request with this key comes after the end of the
 // session. Requests for a new login are always accepted.
 func (f *loginFlow) expired(key ops.APIKey) bool {
-	return !f.expires.IsZero() && key != ops.SASLHandshakeKey && key != ops.SASLAuthenticateKey && time.Now().After(f.expires)
+	return key != ops.SASLHandshakeKey && key != ops.SASLAuthenticateKey && f.ended()
 }
+
+// ended reports whether the session has ended.
+func (f *loginFlow) ended() bool { return !f.expires.IsZero() && time.Now().After(f.expires) }
 
 // unsecured identifies the client of a listener without SASL.
 func (a *access) unsecured(state *tls.ConnectionState) (identity, error) {

@@ -85,8 +85,8 @@ func (c *conn) subject(who identity) (snapshot.Subject, error) {
 	return snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()}, nil
 }
 
-// LoggedIn reports whether no login is under way, for [relay.Login].
-func (c *conn) LoggedIn() bool { return c.login.state == loggedIn }
+// LoggedIn reports whether no login is under way and the session has not ended, for [relay.Login].
+func (c *conn) LoggedIn() bool { return c.login.state == loggedIn && !c.login.ended() }
 
 // Take answers the requests of a login, for [relay.Login].
 func (c *conn) Take(ctx context.Context, frame []byte) (*relay.Taken, error) {

@@ -275,7 +275,11 @@ func (c *Conn) claimAnswer(kind frameKind, more int64) (*claim, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
-	return c.claimMemory(kind, int64(binary.BigEndian.Uint32(prefix))+more)
+	size := int64(binary.BigEndian.Uint32(prefix))
+	if room := c.relay.frames.rooms[kind].size; size > room {
+		return nil, fmt.Errorf("upstream: a response of %d bytes, which has to be read whole: expected at most %d, see Limits.FramesBytes", size, room)
+	}
+	return c.claimMemory(kind, size+more)
 }
 
 // claimMemory waits for room of a kind. What is as small as the buffers of a connection needs

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +36,17 @@ const (
 // as all ACLs (about ten million) or all topics. It is the most that franz-go allows.
 const maxUpstreamAnswer = 1 << 30
 
+// maxClientAnswer is the size of the largest answer to a question that a client makes the proxy
+// ask, about some topics or streams groups: of 200,000 partitions. Nothing else counts it, and a
+// lane asks eight to one broker at a time. Questions about topics name so few that their answers
+// are much smaller; if one is not, it is asked again in halves.
+const maxClientAnswer = 8 << 20
+
+// tooLarge reports whether an answer was not read because of its size.
+func tooLarge(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "BrokerMaxReadBytes") // franz-go has no error for it
+}
+
 // broker is a broker of the upstream.
 type broker struct {
 	address string
@@ -46,13 +58,14 @@ type broker struct {
 // Cluster is what is known about a Kafka cluster, the upstream: its brokers and what they
 // serve, which of them are down, and the names and ids of its topics. It asks on a connection
 // of its own, over franz-go, with the identity of the program, and shows nobody anything: what
-// a client may see decides package gateway. [Cluster.Facts] is what the gateway is to be given.
+// a client may see decides package gateway. [Cluster.Knowledge] is what the gateway is to be given.
 //
 // It is safe for concurrent use. Create it with [NewCluster] and close it after use; the zero
 // Cluster is not usable.
 type Cluster struct {
 	upstream *upstream
 	client   *kgo.Client
+	asks     *kgo.Client // for the questions of clients, with smaller answers
 	log      *slog.Logger
 	ctx      context.Context // until Close
 	cancel   context.CancelFunc
@@ -76,8 +89,13 @@ func NewCluster(config Upstream, log *slog.Logger) (*Cluster, error) {
 		log = slog.Default()
 	}
 	c := &Cluster{upstream: newUpstream(config), log: log, brokers: map[int32]broker{}, down: map[int32]bool{}}
+	asItIs := func(raw net.Conn) net.Conn { return raw }
 	var err error
-	if c.client, err = c.NewClient(func(raw net.Conn) net.Conn { return raw }); err != nil {
+	if c.client, err = c.NewClient(asItIs); err != nil {
+		return nil, err
+	}
+	if c.asks, err = c.NewClient(asItIs, kgo.BrokerMaxReadBytes(maxClientAnswer), kgo.FetchMaxBytes(maxClientAnswer)); err != nil { // which may not be more
+		c.client.Close()
 		return nil, err
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -90,7 +108,7 @@ func NewCluster(config Upstream, log *slog.Logger) (*Cluster, error) {
 func (c *Cluster) NewClient(wrap func(net.Conn) net.Conn, options ...kgo.Opt) (*kgo.Client, error) {
 	u := c.upstream
 	now := u.now.Load()
-	options = append(options,
+	options = append([]kgo.Opt{
 		kgo.SeedBrokers(now.Brokers...),
 		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
 			raw, err := u.connect(ctx, network, address)
@@ -105,9 +123,9 @@ func (c *Cluster) NewClient(wrap func(net.Conn) net.Conn, options ...kgo.Opt) (*
 		kgo.RequestRetries(2),
 		// A broker that goes away during the first request of a connection is one of several.
 		kgo.AlwaysRetryEOF(),
-		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.BrokerMaxReadBytes(maxUpstreamAnswer),
-	)
+	}, options...)
 	if now.SASL != nil {
 		options = append(options, kgo.SASL(u))
 	}
@@ -119,6 +137,7 @@ func (c *Cluster) NewClient(wrap func(net.Conn) net.Conn, options ...kgo.Opt) (*
 func (c *Cluster) Close() {
 	c.cancel()
 	c.client.Close()
+	c.asks.Close()
 	c.upstream.close()
 }
 

@@ -78,8 +78,45 @@ func (f *Frames) Check(empty bool) error {
 	return nil
 }
 
+// Shrink gives a part of the room back.
+func (r *Room) Shrink(bytes int64) { r.shrink(bytes) }
+
 // Release gives the room back.
 func (r *Room) Release() { r.release(); r.leave() }
 
 // Sent says that the frame was sent on.
 func (r *Room) Sent() { r.sent() }
+
+// Beyond returns how many frames are larger than the share of their tenant, by kind of frame.
+func (r *Relay) Beyond() (beyond [frameKinds]int) {
+	for kind := range r.frames.rooms {
+		room := &r.frames.rooms[kind]
+		room.mu.Lock()
+		beyond[kind] = room.beyond
+		room.mu.Unlock()
+	}
+	return beyond
+}
+
+// LargeAnswerBeside reports whether an answer of half of what is left has room beside one of 1 MiB
+// of somebody else.
+func (r *Relay) LargeAnswerBeside() bool {
+	all := new(Tenants)
+	other := r.frames.claimNow(answerFrame, 1<<20, all.join("other"))
+	defer other.release()
+	large := r.frames.claimNow(answerFrame, r.frames.rooms[answerFrame].free/2, all.join("one"))
+	defer large.release()
+	return other != nil && large != nil
+}
+
+// ShrinkWakes reports whether an answer that waits has room once another one has given enough back.
+func (r *Relay) ShrinkWakes(patience time.Duration) bool {
+	all := new(Tenants)
+	size := r.frames.rooms[answerFrame].size
+	large := r.frames.claimNow(answerFrame, size, all.join("one"))
+	defer large.release()
+	time.AfterFunc(patience/10, func() { large.shrink(100 << 10) })
+	c, err := r.frames.claimAnswer(context.Background(), answerFrame, 100<<10, all.join("other"), patience)
+	c.release()
+	return err == nil
+}

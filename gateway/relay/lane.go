@@ -12,9 +12,9 @@ const (
 	// to share. All of them and those of questions go over one connection, where each waits
 	// for the ones before it.
 	laneWidth = 8
-	// namesPerQuestion is how many topics one of them names at the most. A broker looks that
-	// many up in a few milliseconds.
-	namesPerQuestion = 1000
+	// namesPerQuestion is how many topics one of them names at the most. The answer has all
+	// their partitions, of 40 bytes each.
+	namesPerQuestion = 32
 )
 
 // lane bounds the questions to a broker that clients make the proxy ask one by one. Tenants

@@ -308,7 +308,8 @@ func (r *room) give() {
 }
 
 // resize changes the size of a claim without waiting, and reports whether it did. A smaller
-// size is always granted, a larger one within the share of the tenant.
+// size is always granted, a larger one within the share of the tenant. What is given back is
+// given to those that wait, and a claim that fits in the share of its tenant again counts as one.
 func (r *room) resize(c *claim, bytes int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -318,6 +319,20 @@ func (r *room) resize(c *claim, bytes int64) bool {
 		return false
 	}
 	c.bytes, c.holding.held, r.free = bytes, c.holding.held+more, left
+	if c.ahead {
+		r.aheadFree -= more
+		c.holding.ahead += more
+	}
+	if c.vestibule {
+		r.vestibule += more
+	}
+	if c.beyond && c.holding.held <= share(left, r.size) {
+		c.beyond = false
+		r.beyond--
+	}
+	if more < 0 {
+		r.give()
+	}
 	return true
 }
 
@@ -438,9 +453,13 @@ func (c *claim) sent() {
 	}
 }
 
-// shrink gives a part of the room back.
+// shrink gives a part of the room back, or all of it if bytes is 0.
 func (c *claim) shrink(bytes int64) {
 	if c == nil {
+		return
+	}
+	if bytes <= 0 {
+		c.release()
 		return
 	}
 	if was := c.bytes; bytes < was && c.room.resize(c, bytes) {

@@ -88,6 +88,9 @@ func TestFramesOfAllClientsComeToTheirEnd(t *testing.T) {
 							if r.IntN(10) == 0 {
 								time.Sleep(time.Millisecond)
 							}
+							if r.IntN(4) == 0 {
+								room.Shrink(r.Int64N(17 << 10))
+							}
 							room.Release()
 						}
 					})
@@ -95,6 +98,7 @@ func TestFramesOfAllClientsComeToTheirEnd(t *testing.T) {
 			}
 			group.Wait()
 			assert.Zero(t, refused.Load(), "frames without room")
+			require.NoError(t, frames.Check(true))
 			assert.Zero(t, frames.Held())
 			room := frames.Claim("0", frames.Large(), 0)
 			require.NotNil(t, room, "all room is there again")

@@ -107,8 +107,9 @@ type Login interface {
 	// else is done with it, in order. It returns nil if the request is none of these. If it returns an
 	// error, the connection ends once the answer, if any, is sent. It may keep nothing of frame.
 	Take(ctx context.Context, frame []byte) (*Taken, error)
-	// LoggedIn reports whether no login is under way. While it is false nothing but ApiVersions
-	// is answered. It is false until the first login, and may be again for another one (KIP-368).
+	// LoggedIn reports whether a login was successful, no other one is under way (KIP-368), and the session has not
+	// ended. It is asked each time before a request is decided, also after a wait. While it is
+	// false nothing but ApiVersions is answered, and any other request ends the connection.
 	LoggedIn() bool
 }
 

@@ -112,7 +112,7 @@ func (c *Conn) expectsOther(h gateway.Header, frame []byte) (bool, error) {
 func (c *Conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	began := time.Now()
 	c.knows.Begin()
-	plan, err := c.decide.Request(frame)
+	plan, err := c.plan(frame)
 	if err != nil {
 		return answer{}, err
 	}
@@ -141,10 +141,20 @@ func (c *Conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 		return a, err
 	}
 	c.audit(plan)
-	if a.made.shrink(int64(len(a.frame))); a.frame == nil {
-		a.made.release()
-	}
+	a.made.shrink(int64(len(a.frame)))
 	return a, err
+}
+
+// errNoLogin ends a connection.
+var errNoLogin = errors.New("the session of the client ended before its request was decided")
+
+// plan decides a request. It returns an error if the session of the client has ended, which it may
+// while the request waits.
+func (c *Conn) plan(frame []byte) (*gateway.Plan, error) {
+	if !c.config.Login.LoggedIn() {
+		return nil, errNoLogin
+	}
+	return c.decide.Request(frame)
 }
 
 // prepare waits for all that a plan needs: the broker, if something is sent to it, and room.
@@ -155,7 +165,7 @@ func (c *Conn) prepare(ctx context.Context, plan *gateway.Plan, frame []byte) (_
 		if plan.Frames() > 0 && !c.isReady() {
 			plan = nil // so that it takes no memory while it waits
 			failure := c.getReady(ctx)
-			if plan, err = c.decide.Request(frame); err != nil {
+			if plan, err = c.plan(frame); err != nil {
 				return nil, nil, errors.Join(failure, err)
 			}
 			if failure != nil {
@@ -189,7 +199,7 @@ func (c *Conn) claimPlan(plan *gateway.Plan, frame []byte) (_ *gateway.Plan, roo
 	}
 	plan = nil
 	room, failure := c.claimMemory(kind, bytes)
-	if plan, err = c.decide.Request(frame); err != nil {
+	if plan, err = c.plan(frame); err != nil {
 		room.release()
 		return nil, nil, errors.Join(failure, err)
 	}
@@ -276,5 +286,8 @@ func (c *Conn) connect(ctx context.Context) error {
 		_ = upstream.SetReadDeadline(c.until)
 	}
 	c.upstream = upstream
+	// A broker that has answered nothing may accept the connection much later, when there are
+	// fewer (max.connections, max.connection.creation.rate).
+	c.silence.unknown = !upstream.heard
 	return nil
 }

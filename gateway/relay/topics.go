@@ -170,7 +170,9 @@ func exists(t *kmsg.MetadataResponseTopic) bool {
 // questions returns the queue of questions to a broker.
 func (c *Cluster) questions(node int32) *questions {
 	return ofNode(&c.topics, &c.topics.ask, node, func() *questions {
-		return newQuestions(&c.topics.names, func(r *kmsg.MetadataRequest) { c.askAbout(c.ctx, node, r) })
+		return newQuestions(&c.topics.names, func(r *kmsg.MetadataRequest) {
+			c.askAbout(c.ctx, node, r, func(*kmsg.MetadataResponseTopic) {})
+		})
 	})
 }
 
@@ -201,41 +203,44 @@ func (c *Cluster) whichExist(ctx context.Context, node int32, names []string, th
 		topic.Topic = &name
 		request.Topics = append(request.Topics, topic)
 	}
-	response := c.askAbout(ctx, node, request)
-	if response == nil {
-		return false
-	}
-	for i := range response.Topics {
-		if t := &response.Topics[i]; t.Topic != nil && exists(t) {
+	return c.askAbout(ctx, node, request, func(t *kmsg.MetadataResponseTopic) {
+		if t.Topic != nil && exists(t) {
 			there[*t.Topic] = true
 		}
+	})
+}
+
+// askAbout asks a broker about topics, learns the ids that it answers with, and calls each with
+// every topic. It reports whether all was answered. An answer that is too large is asked for in
+// halves.
+func (c *Cluster) askAbout(ctx context.Context, node int32, request *kmsg.MetadataRequest, each func(*kmsg.MetadataResponseTopic)) bool {
+	request.AllowAutoTopicCreation = false
+	answer, err := c.request(ctx, node, request)
+	if asked := request.Topics; tooLarge(err) && len(asked) > 1 {
+		first, second := *request, *request
+		first.Topics, second.Topics = asked[:len(asked)/2], asked[len(asked)/2:]
+		return c.askAbout(ctx, node, &first, each) && c.askAbout(ctx, node, &second, each)
+	}
+	if err != nil {
+		return false
+	}
+	response := answer.(*kmsg.MetadataResponse)
+	for i := range response.Topics {
+		t := &response.Topics[i]
+		if t.Topic != nil && *t.Topic != "" && t.TopicID != [16]byte{} {
+			c.topics.names.learn(t.TopicID, *t.Topic)
+		}
+		each(t)
 	}
 	return true
 }
 
-// askAbout asks a broker about topics, and learns the ids that it answers with. It
-// returns nil without an answer.
-func (c *Cluster) askAbout(ctx context.Context, node int32, request *kmsg.MetadataRequest) *kmsg.MetadataResponse {
-	request.AllowAutoTopicCreation = false
-	answer, err := c.request(ctx, node, request)
-	if err != nil {
-		return nil
-	}
-	response := answer.(*kmsg.MetadataResponse)
-	for i := range response.Topics {
-		if t := &response.Topics[i]; t.Topic != nil && *t.Topic != "" && t.TopicID != [16]byte{} {
-			c.topics.names.learn(t.TopicID, *t.Topic)
-		}
-	}
-	return response
-}
-
-// request sends a request to a broker, or to any broker if node is bootstrap.
+// request sends a question of a client to a broker, or to any broker if node is bootstrap.
 func (c *Cluster) request(ctx context.Context, node int32, request kmsg.Request) (kmsg.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
 	defer cancel()
 	if node == bootstrap {
-		return c.client.Request(ctx, request)
+		return c.asks.Request(ctx, request)
 	}
-	return c.client.Broker(int(node)).RetriableRequest(ctx, request)
+	return c.asks.Broker(int(node)).RetriableRequest(ctx, request)
 }

@@ -144,19 +144,30 @@ func (t *Tenant) topologies(c *Cluster, node int32) *topologies {
 func (c *Cluster) askTopologies(node int32, of *Tenant, groups []string) map[string]topology {
 	ctx, cancel := context.WithTimeout(c.ctx, upstreamTimeout)
 	defer cancel()
+	found := make(map[string]topology, len(groups))
+	c.findTopologies(ctx, node, of, groups, found)
+	return found
+}
+
+// findTopologies adds what a broker answers about groups to found. An answer that is too large is
+// asked for in halves: of each member it has all that this has sent.
+func (c *Cluster) findTopologies(ctx context.Context, node int32, of *Tenant, groups []string, found map[string]topology) {
 	request := kmsg.NewPtrStreamsGroupDescribeRequest()
 	request.Groups = groups
 	var answer kmsg.Response
 	var err error
-	if !c.askInTurn(ctx, node, of, func() { answer, err = c.request(ctx, node, request) }) || err != nil {
-		return nil
+	asked := c.askInTurn(ctx, node, of, func() { answer, err = c.request(ctx, node, request) })
+	if half := len(groups) / 2; tooLarge(err) && half > 0 {
+		c.findTopologies(ctx, node, of, groups[:half], found)
+		c.findTopologies(ctx, node, of, groups[half:], found)
 	}
-	found := make(map[string]topology, len(groups))
+	if !asked || err != nil {
+		return
+	}
 	for i := range answer.(*kmsg.StreamsGroupDescribeResponse).Groups {
 		g := &answer.(*kmsg.StreamsGroupDescribeResponse).Groups[i]
 		found[g.Group] = topologyOf(g)
 	}
-	return found
 }
 
 // topologyOf returns the topology in the description of a group. All connections that wait for

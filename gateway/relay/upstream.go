@@ -36,6 +36,7 @@ const bufferBytes = 16 << 10
 type upstreamConn struct {
 	net.Conn
 	reader lentReader
+	heard  bool // the broker has answered something, and so has accepted the connection
 	sending
 }
 
@@ -263,12 +264,13 @@ func (u *Upstream) secure(ctx context.Context, raw net.Conn, address string) (*u
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, err
 		}
-		c.Conn = secured
+		c.Conn, c.heard = secured, true
 	}
 	c.reader.from = c.Conn
 	if u.SASL == nil {
 		return c, nil
 	}
+	c.heard = true
 	return c, c.login(ctx, u.SASL, address)
 }
 
