@@ -38,8 +38,8 @@ type Config struct {
 	// cut at 4 KiB, and non-printable characters are escaped. Nil means slog.Default.
 	Logger *slog.Logger
 	// Audit receives an event for each refused name of a request, as the Handler of
-	// gateway.Config.Audit does, up to AuditEvents a second. The goroutines of the connections call it, and wait
-	// while it does. Nil means audit.NewLogHandler of Logger.
+	// gateway.Config.Audit does, up to AuditEvents a second. The goroutines of the connections call
+	// it, and wait while it does. Nil means audit.NewLogHandler of Logger.
 	Audit audit.Handler
 	// AuditAllows also passes an event for each allow that Kafka logs at DEBUG. An allow that
 	// Audit cannot record is denied, and ends the connection.

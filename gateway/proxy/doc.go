@@ -8,9 +8,9 @@
 //	})
 //	err = p.Serve(ctx)
 //
-// It terminates TLS and SASL, maps the client to a principal by the rules of package
-// principal, decides each request with package gateway, and shows clients its own ports
-// instead of the brokers' addresses: see [Listener]. What a connection is served by, what is known about the
+// It terminates TLS and SASL, maps the client to a principal by the rules of package principal,
+// decides each request with package gateway, and shows clients its own ports instead of the
+// brokers' addresses: see [Listener]. What a connection is served by, what is known about the
 // cluster, and the ports are in package relay, for software that has other logins.
 //
 // # Guarantees

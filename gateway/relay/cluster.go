@@ -154,8 +154,7 @@ func (c *Cluster) CanReplace(config Upstream) error { return c.upstream.accepts(
 func (c *Cluster) Replace(config Upstream) { c.upstream.replace(config) }
 
 // Refresh asks which brokers there are, and what each of them serves. It takes ten seconds at
-// the most, and fails if no broker answers; then what was known stays. Once it has succeeded
-// there is always a broker for Any.
+// the most, and fails if no broker answers; then what was known stays.
 func (c *Cluster) Refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
 	defer cancel()
@@ -316,7 +315,7 @@ func (c *Cluster) know(node int32, address string) {
 }
 
 // Any returns the node id of a broker for a connection that may lead to any, preferably of one
-// that is up. Call it only after a Refresh has succeeded.
+// that is up; -1 if none is known.
 func (c *Cluster) Any() int32 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -324,7 +323,10 @@ func (c *Cluster) Any() int32 {
 	if up := slices.DeleteFunc(slices.Clone(ids), func(node int32) bool { return c.down[node] }); len(up) > 0 {
 		ids = up
 	}
-	return ids[rand.IntN(len(ids))] // there is always one: see Refresh
+	if len(ids) == 0 {
+		return -1
+	}
+	return ids[rand.IntN(len(ids))]
 }
 
 // Nodes returns the node ids of the known brokers, in order.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -66,9 +67,9 @@ var (
 	errAnswered = errors.New("closed after the answer, as a broker does")
 )
 
-// Ended reports whether err, which [Conn.Serve] returned, is only that a connection has ended as they do: the client has left
-// or was idle, the relay drains or is closed, or the answer is one after which brokers disconnect.
-// Everything else is worth a line in the log. It is true for nil.
+// Ended reports whether err, which [Conn.Serve] returned, is only that a connection has ended as
+// they do: the client has left or was idle, the relay drains or is closed, or the answer is one
+// after which brokers disconnect. Everything else is worth a line in the log. It is true for nil.
 func Ended(err error) bool {
 	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, errIdle) ||
 		errors.Is(err, errDraining) || errors.Is(err, errAnswered)
@@ -190,18 +191,24 @@ func (c *Conn) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if secured == nil {
+		return errors.New("relay: Login.Begin returned no connection")
+	}
 	c.mu.Lock()
 	c.client = secured
 	c.mu.Unlock()
 	c.reader, c.writer.to = bufio.NewReaderSize(c.client, bufferBytes), c.client
-	if !who.Principal.IsZero() {
-		c.become(who)
+	if who.Principal.IsZero() {
+		return nil
 	}
-	return nil
+	return c.become(who)
 }
 
-// become sets the client's identity.
-func (c *Conn) become(who snapshot.Subject) {
+// become sets the client's identity. It returns an error if it had another one.
+func (c *Conn) become(who snapshot.Subject) error {
+	if c.decide != nil && !who.Principal.Equal(c.subject.Principal) {
+		return fmt.Errorf("%s would become %s on one connection", lines.Name(c.subject.Principal.String()), lines.Name(who.Principal.String()))
+	}
 	if c.decide == nil {
 		// Once: who logs in again is the same.
 		tenants, stranger := &c.relay.tenants, c.tenant
@@ -222,10 +229,11 @@ func (c *Conn) become(who snapshot.Subject) {
 	}
 	if c.config.Decide != nil {
 		c.decide = c.config.Decide(client)
-		return
+		return nil
 	}
 	client.Before, _ = c.decide.(*gateway.Conn)
 	c.decide = c.config.Gateway.Conn(client)
+	return nil
 }
 
 // takeTurn calls decide in the tenant's turn to decide about a list, for [gateway.Client].

@@ -34,14 +34,15 @@
 // # What the loop guarantees
 //
 //   - Nothing from a client reaches the cluster before its Login says who it is and the gateway
-//     has allowed it.
+//     has allowed it, nor after the Login says that the session has ended. A client that would
+//     become another principal is disconnected.
 //   - Requests are read ahead (Limits.Pipelined, and a megabyte) and answered in order. Like a broker,
 //     each connection has one request in progress: the next one is decided when the answer
 //     before it is written, and is forwarded immediately. If it has to wait before that, for the
 //     broker, for room or for a turn, it is decided again after the wait.
-//   - Behind an answer with a time of throttling nothing is sent for that time (KIP-219). A Produce with acks=0
-//     has no answer: the loop asks the broker for its versions behind it, and decides the next
-//     request when that is answered.
+//   - Behind an answer with a time of throttling nothing is sent for that time (KIP-219). A Produce
+//     with acks=0 has no answer: the loop asks the broker for its versions behind it, and decides
+//     the next request when that is answered.
 //   - An answer that has come is sent before anything else is waited for.
 //   - A request waits for room before it is read, in which each tenant has a share: see
 //     [Limits]. A client that sends or reads slower than the limits say is disconnected.
@@ -54,14 +55,15 @@
 //
 // # What is known about topics, and how old it may be
 //
-// The name of a topic id comes from memory; an id that is not there is asked for. A name
-// is never wrong, because an id is never used again, but its topic may be gone. At most 100,000
-// are remembered beyond those in the list of all topics. That list is asked for when a client subscribes to a
-// pattern, once for all that wait, and is used for two seconds; [Cluster.TopicsAge] says how old it
-// is. Which topics do not exist, and the topology of a streams group, are asked each time.
+// The name of a topic id comes from memory; an id that is not there is asked for. A name is never
+// wrong, because an id is never used again, but its topic may be gone. At most 100,000 are
+// remembered beyond those in the list of all topics. That list is asked for when a client
+// subscribes to a pattern, once for all that wait, and is used for two seconds; [Cluster.TopicsAge]
+// says how old it is. Which topics do not exist, and the topology of a streams group, are asked
+// each time.
 //
 // A question waits for the turn of the client's [Tenant]. A client that asks for ids that are no
-// topic's has ten questions at once and then ten a second. A request waits for names for at
-// most Asker.Patience, a second by default; the loop of a Conn waits for five. What is not answered by then is
-// unknown, and Kafka's clients try again.
+// topic's has ten questions at once and then ten a second. A request waits for names for at most
+// Asker.Patience, a second by default; the loop of a Conn waits for five. What is not answered by
+// then is unknown, and Kafka's clients try again.
 package relay

@@ -34,9 +34,9 @@ const DefaultPatience = time.Second
 // connection. In 5 s 6,000 ids that are no topic's are asked for.
 const connPatience = 5 * time.Second
 
-// Knowledge is what one connection may know about the upstream: it implements
-// [gateway.Cluster], for gateway.Client.Cluster. Questions whose answers are kept are asked once for
-// all connections that wait for them; others have their turn, and a client that asks much waits itself. It is used
+// Knowledge is what one connection may know about the upstream: it implements [gateway.Cluster],
+// for gateway.Client.Cluster. Questions whose answers are kept are asked once for all connections
+// that wait for them; others have their turn, and a client that asks much waits itself. It is used
 // by one goroutine at a time, as the gateway.Conn is.
 type Knowledge struct {
 	cluster *Cluster
@@ -66,8 +66,8 @@ func (c *Cluster) Knowledge(ctx context.Context, of Asker) *Knowledge {
 func (k *Knowledge) Begin() { k.until = time.Time{} }
 
 // InTurn calls decide in the turn of the tenant, which the caller has taken: see
-// [Tenant.DecideList]. Others wait until it returns, so Topics then answers from memory: the request has asked
-// before it waited for its turn.
+// [Tenant.DecideList]. Others wait until it returns, so Topics then answers from memory: the
+// request has asked before it waited for its turn.
 func (k *Knowledge) InTurn(decide func()) {
 	k.inTurn = true
 	defer func() { k.inTurn = false }()

@@ -96,6 +96,9 @@ func (c *Cluster) Listen(config PortsConfig) (*Ports, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	if len(c.Nodes()) == 0 {
+		return nil, errors.New("relay: no broker of the cluster is known: call Refresh before Listen")
+	}
 	p := &Ports{config: config, cluster: c, ports: map[int32]*brokerPort{}, hidden: map[int32]time.Time{}, closed: make(chan struct{})}
 	p.host, p.port, _ = hostport.Split(config.Address)
 	if config.Advertised != "" {
@@ -240,12 +243,12 @@ func (p *Ports) listen(at *brokerPort, node int32) error {
 	return nil
 }
 
-// Serve accepts connections until ctx is done or Close is called, and closes the ports. It
-// calls handle with each connection and the broker that it leads to, which may be any on
-// the bootstrap port. handle closes the connection. The next connection of the port is accepted
-// when handle has returned, so it starts a goroutine that serves the client: one that first calls [Relay.Admit]
-// has no more of them than its limits say. Call Serve only once. When it returns, handle is not
-// called any more.
+// Serve accepts connections until ctx is done or Close is called, and closes the ports. It calls
+// handle with each connection and the broker that it leads to, which may be any on the bootstrap
+// port. handle closes the connection. The next connection of the port is accepted when handle has
+// returned, so it starts a goroutine that serves the client: one that first calls [Relay.Admit] has
+// no more of them than its limits say. Call Serve only once. When it returns, handle is not called
+// any more.
 func (p *Ports) Serve(ctx context.Context, handle func(client net.Conn, node int32)) {
 	p.mu.Lock()
 	p.serving, p.handle = ctx, handle

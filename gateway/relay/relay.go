@@ -107,9 +107,10 @@ type Login interface {
 	// else is done with it, in order. It returns nil if the request is none of these. If it returns an
 	// error, the connection ends once the answer, if any, is sent. It may keep nothing of frame.
 	Take(ctx context.Context, frame []byte) (*Taken, error)
-	// LoggedIn reports whether a login was successful, no other one is under way (KIP-368), and the session has not
-	// ended. It is asked each time before a request is decided, also after a wait. While it is
-	// false nothing but ApiVersions is answered, and any other request ends the connection.
+	// LoggedIn reports whether a login was successful, no other one is under way (KIP-368), and the
+	// session has not ended. It is asked each time before a request is decided, also after a wait.
+	// While it is false nothing but ApiVersions is answered, and any other request ends the
+	// connection.
 	LoggedIn() bool
 }
 
@@ -118,8 +119,8 @@ type Taken struct {
 	// Answer is what the client is sent, without its length; nil means nothing.
 	Answer []byte
 	// Who is who the client is from now on, with Host set, if this request has completed a
-	// login. A client that logs in again must be the same principal: otherwise Take returns
-	// an error. The zero Subject means that it has not.
+	// login. A client that logs in again must be the same principal, or it is
+	// disconnected after Answer. The zero Subject means that it has not.
 	Who snapshot.Subject
 }
 

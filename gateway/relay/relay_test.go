@@ -101,7 +101,13 @@ func TestPatience(t *testing.T) {
 // TestPorts: every broker has a port by its node id, others none, and nothing is shown of what
 // has none.
 func TestPorts(t *testing.T) {
-	_, c := cluster(t)
+	brokers, c := cluster(t)
+	unknown, err := relay.NewCluster(relay.Upstream{Brokers: brokers.ListenAddrs()}, nil)
+	require.NoError(t, err)
+	t.Cleanup(unknown.Close)
+	_, err = unknown.Listen(relay.PortsConfig{Address: "127.0.0.1:0"})
+	require.ErrorContains(t, err, "call Refresh")
+	assert.EqualValues(t, -1, unknown.Any())
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	first := free.Addr().(*net.TCPAddr).Port
@@ -163,6 +169,18 @@ func (s *served) ask(m kmsg.Request, version int16) kmsg.Response {
 	return answer
 }
 
+// why waits until the connection has ended, and returns why.
+func (s *served) why() error {
+	s.t.Helper()
+	select {
+	case err := <-s.ended:
+		return err
+	case <-time.After(20 * time.Second):
+		require.Fail(s.t, "it has not ended")
+		return nil
+	}
+}
+
 // serve serves a client of a Relay whose ACLs allow everybody to describe "orders".
 func serve(t *testing.T, r *relay.Relay, login relay.Login) *served {
 	t.Helper()
@@ -186,7 +204,8 @@ func serve(t *testing.T, r *relay.Relay, login relay.Login) *served {
 	return s
 }
 
-// opens is a Login that a client passes by sending SaslHandshake.
+// opens is a Login that a client passes by sending SaslHandshake, as alice, or with another mechanism
+// than PLAIN as bob.
 type opens struct{ open bool }
 
 func (*opens) Begin(_ context.Context, c net.Conn) (net.Conn, snapshot.Subject, error) {
@@ -199,13 +218,27 @@ func (o *opens) Take(_ context.Context, frame []byte) (*relay.Taken, error) {
 		return nil, err
 	}
 	o.open = true
+	request, err := h.Request(frame)
+	if err != nil {
+		return nil, err
+	}
+	name := "alice"
+	if request.(*kmsg.SASLHandshakeRequest).Mechanism != "PLAIN" {
+		name = "bob"
+	}
 	return &relay.Taken{
 		Answer: h.Response(&kmsg.SASLHandshakeResponse{Version: h.Version}),
-		Who:    snapshot.Subject{Principal: principal.User("alice"), Host: netip.MustParseAddr("127.0.0.1")},
+		Who:    snapshot.Subject{Principal: principal.User(name), Host: netip.MustParseAddr("127.0.0.1")},
 	}, nil
 }
 
 func (o *opens) LoggedIn() bool { return o.open }
+
+func handshake(mechanism string) *kmsg.SASLHandshakeRequest {
+	m := kmsg.NewPtrSASLHandshakeRequest()
+	m.Mechanism = mechanism
+	return m
+}
 
 func metadata() *kmsg.MetadataRequest {
 	m := kmsg.NewPtrMetadataRequest()
@@ -229,17 +262,19 @@ func TestLoop(t *testing.T) {
 			codes[*topic.Topic] = ops.ErrorCode(topic.ErrorCode)
 		}
 		assert.Equal(t, map[string]ops.ErrorCode{"orders": ops.None, "payroll": ops.TopicAuthorizationFailed}, codes)
-		handshake := kmsg.NewPtrSASLHandshakeRequest()
-		handshake.Mechanism = "PLAIN"
-		assert.Equal(t, ops.IllegalSASLState, ops.ErrorCode(s.ask(handshake, 1).(*kmsg.SASLHandshakeResponse).ErrorCode))
+		assert.Equal(t, ops.IllegalSASLState, ops.ErrorCode(s.ask(handshake("PLAIN"), 1).(*kmsg.SASLHandshakeResponse).ErrorCode))
 		require.NoError(t, s.Close())
-		assert.True(t, relay.Ended(<-s.ended))
+		assert.True(t, relay.Ended(s.why()))
 	})
 	t.Run("by a login", func(t *testing.T) {
 		s := serve(t, r, new(opens))
 		s.ask(kmsg.NewPtrApiVersionsRequest(), 0)
-		s.ask(kmsg.NewPtrSASLHandshakeRequest(), 1)
+		s.ask(handshake("PLAIN"), 1)
 		assert.Len(t, s.ask(metadata(), 8).(*kmsg.MetadataResponse).Topics, 2)
+		s.ask(handshake("PLAIN"), 1)
+		assert.Len(t, s.ask(metadata(), 8).(*kmsg.MetadataResponse).Topics, 2, "again")
+		s.ask(handshake("SCRAM-SHA-256"), 1)
+		require.ErrorContains(t, s.why(), "User:alice would become User:bob")
 	})
 	t.Run("before it", func(t *testing.T) {
 		s := serve(t, r, new(opens))
@@ -247,15 +282,15 @@ func TestLoop(t *testing.T) {
 		m.SetVersion(8)
 		_, err := s.Write(kmsg.NewRequestFormatter().AppendRequest(nil, m, 5))
 		require.NoError(t, err)
-		err = <-s.ended
+		err = s.why()
 		require.ErrorContains(t, err, "before login")
 		assert.False(t, relay.Ended(err))
 		_, err = s.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF)
 	})
 	t.Run("nobody", func(t *testing.T) {
-		require.ErrorContains(t, <-serve(t, r, relay.Known{}).ended, "no principal")
-		require.ErrorContains(t, <-serve(t, r, nil).ended, "without a Gateway or a Login")
+		require.ErrorContains(t, serve(t, r, relay.Known{}).why(), "no principal")
+		require.ErrorContains(t, serve(t, r, nil).why(), "without a Gateway or a Login")
 	})
 	t.Run("limits", func(t *testing.T) {
 		few, err := relay.New(c, relay.Limits{Connections: 1})
@@ -265,11 +300,11 @@ func TestLoop(t *testing.T) {
 		all, strangers := few.Connections()
 		assert.Equal(t, []int{1, 0}, []int{all, strangers})
 		var beyond *relay.LimitError
-		err = <-serve(t, few, known).ended
+		err = serve(t, few, known).why()
 		require.ErrorAs(t, err, &beyond)
 		assert.Equal(t, relay.LimitError{Limit: relay.AllConnections, Most: 1, Network: netip.MustParsePrefix("127.0.0.1/32")}, *beyond)
 		assert.Zero(t, few.Drain())
-		assert.True(t, relay.Ended(<-s.ended))
-		require.True(t, errors.Is(<-serve(t, few, known).ended, net.ErrClosed), "nothing begins behind Drain")
+		assert.True(t, relay.Ended(s.why()))
+		require.True(t, errors.Is(serve(t, few, known).why(), net.ErrClosed), "nothing begins behind Drain")
 	})
 }

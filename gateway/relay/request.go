@@ -32,7 +32,7 @@ func (c *Conn) take(ctx context.Context, frame []byte) (answer, error) {
 	login := c.config.Login
 	taken, err := login.Take(c.ctx, frame)
 	if err == nil && taken != nil && !taken.Who.Principal.IsZero() {
-		c.become(taken.Who)
+		err = c.become(taken.Who)
 	}
 	switch {
 	case taken == nil && err != nil:

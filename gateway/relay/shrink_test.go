@@ -34,7 +34,7 @@ func TestBeyondIsGivenBack(t *testing.T) {
 		s := serve(t, r, relay.Known{Principal: principal.User("bob"), Host: netip.MustParseAddr("127.0.0.1")})
 		_, err := s.Write(frame)
 		require.NoError(t, err)
-		require.True(t, relay.Ended(<-s.ended), "a silent refusal")
+		require.True(t, relay.Ended(s.why()), "a silent refusal")
 	}
 	assert.Zero(t, r.FramesHeld())
 	assert.Zero(t, r.Beyond(), "frames that are larger than the share of their tenant, while nothing is held")

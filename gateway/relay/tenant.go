@@ -39,7 +39,8 @@ type Tenants struct {
 }
 
 // Join adds a connection to the tenant of a client: that of who, or of the network if who is the
-// zero Principal or principal.Anonymous. Call Leave when the connection ends, or when it joins another tenant.
+// zero Principal or principal.Anonymous. Call Leave when the connection ends, or when it joins
+// another tenant.
 func (all *Tenants) Join(who principal.Principal, network netip.Prefix) *Tenant {
 	if who.IsZero() || who.Equal(principal.Anonymous) {
 		return all.join("network " + network.String())
