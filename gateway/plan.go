@@ -349,6 +349,21 @@ func (p *Plan) AddedMemory() int64 {
 // Frames returns how many frames Forward returns. It has no effect.
 func (p *Plan) Frames() int { return len(p.frames) }
 
+// Record passes the decisions of a request that is to be forwarded to the auditor, as Forward does,
+// and reports whether they are still current. The auditor may take long: if the ACLs have changed
+// meanwhile, drop the plan and decide the request again. The auditor then receives those decisions
+// as well.
+func (p *Plan) Record() (current bool) {
+	if len(p.frames) == 0 {
+		return true
+	}
+	if err := p.report(); err != nil {
+		p.unrecorded(err)
+		return true
+	}
+	return p.conn == nil || p.conn.session.View().Generation() == p.asker.view.Generation()
+}
+
 // Forward returns the frames to send to the cluster, in order and on one connection. Each is
 // answered by one frame, unless Silent is set. There are none if the request does not reach
 // the cluster, and more than one only for a Metadata request that names both topics that the

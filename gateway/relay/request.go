@@ -157,11 +157,12 @@ func (c *Conn) plan(frame []byte) (*gateway.Plan, error) {
 	return c.decide.Request(frame)
 }
 
-// prepare waits for all that a plan needs: the broker, if something is sent to it, and room.
+// prepare waits for all that a plan needs: the broker, if something is sent to it, room, and the
+// audit log.
 // After each wait the request is decided again, since the ACLs may have changed; then it may
 // need what it did not need before.
 func (c *Conn) prepare(ctx context.Context, plan *gateway.Plan, frame []byte) (_ *gateway.Plan, room *claim, err error) {
-	for {
+	for range maxPrepared {
 		if plan.Frames() > 0 && !c.isReady() {
 			plan = nil // so that it takes no memory while it waits
 			failure := c.getReady(ctx)
@@ -176,12 +177,25 @@ func (c *Conn) prepare(ctx context.Context, plan *gateway.Plan, frame []byte) (_
 		if plan, room, err = c.claimPlan(plan, frame); err != nil {
 			return nil, nil, err
 		}
-		if plan.Frames() == 0 || c.isReady() {
+		ready := plan.Frames() == 0 || c.isReady()
+		if ready && plan.Record() {
 			return plan, room, nil
 		}
-		room.release()
+		if room.release(); !ready {
+			continue
+		}
+		if plan, err = c.plan(frame); err != nil {
+			return nil, nil, err
+		}
 	}
+	return nil, nil, errRestless
 }
+
+// maxPrepared limits how often a request is decided again before it is sent on. It is, each time
+// that the ACLs have changed while it waited.
+const maxPrepared = 100
+
+var errRestless = errors.New("the ACLs change faster than a request can be sent on")
 
 // claimPlan waits for the room of what a plan takes in addition to its request. While it
 // waits it does not keep the plan, and decides about the request again afterwards: the ACLs
