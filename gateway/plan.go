@@ -198,7 +198,7 @@ func (p *Plan) follow(out *ops.Outcome, frame []byte) error {
 	case p.query.unservable != ops.None:
 		return p.refuse(p.query.unservable)
 	case serve != nil:
-		p.later = func() (kmsg.Response, error) { return serve(p.gateway, p.query.message), nil }
+		p.later = func() (kmsg.Response, error) { return serve(p) }
 		return nil
 	}
 	return p.forward(out, frame)
@@ -482,15 +482,28 @@ func (p *Plan) respond(replies [][]byte) ([]byte, error) {
 	return p.gateway.layouts.encode(p.Header, resp), nil
 }
 
-// answerLater makes the answer that has an effect, or takes much memory, by the current ACLs.
+// answerLater makes the answer that has an effect, or takes much memory, by the current ACLs. It
+// decides again if they change before that: while the auditor is told, or while the store waits for
+// another change.
 func (p *Plan) answerLater() (err error) {
-	if p.local, err = p.decideAgain(); err == nil && p.local == nil {
-		if err = p.report(); err == nil {
-			p.local, err = p.later()
+	defer func() { p.Checks = p.asker.checks }()
+	for range maxDecisions {
+		if p.local, err = p.decideAgain(); err != nil || p.local != nil {
+			return err
 		}
+		if err = p.report(); err != nil {
+			return err
+		}
+		if p.Outdated() {
+			continue
+		}
+		p.local, err = p.later()
+		if conflict(err) == nil {
+			return err
+		}
+		p.local = nil
 	}
-	p.Checks = p.asker.checks
-	return err
+	return errRestless
 }
 
 // refusal returns the frame of an answer that refuses the request as a whole, or nil.

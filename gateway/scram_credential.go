@@ -34,12 +34,12 @@ type Credential struct {
 // describeCredentials answers DescribeUserScramCredentials.
 //
 // Source: Kafka's ScramImage.describe.
-func describeCredentials(g *Gateway, request kmsg.Request) kmsg.Response {
+func describeCredentials(p *Plan) (kmsg.Response, error) {
 	var known map[string][]Credential
-	if g.config.Credentials != nil {
-		known = g.config.Credentials()
+	if p.gateway.config.Credentials != nil {
+		known = p.gateway.config.Credentials()
 	}
-	m := request.(*kmsg.DescribeUserSCRAMCredentialsRequest)
+	m := p.query.message.(*kmsg.DescribeUserSCRAMCredentialsRequest)
 	r := m.ResponseKind().(*kmsg.DescribeUserSCRAMCredentialsResponse)
 	asked := make(map[string]int, len(m.Users)) // number of times
 	var users []string
@@ -73,15 +73,15 @@ func describeCredentials(g *Gateway, request kmsg.Request) kmsg.Response {
 		}
 		r.Results = append(r.Results, result)
 	}
-	return r
+	return r, nil
 }
 
 // alterCredentials refuses AlterUserScramCredentials for each user in it.
-func alterCredentials(_ *Gateway, request kmsg.Request) kmsg.Response {
-	m := request.(*kmsg.AlterUserSCRAMCredentialsRequest)
+func alterCredentials(p *Plan) (kmsg.Response, error) {
+	m := p.query.message.(*kmsg.AlterUserSCRAMCredentialsRequest)
 	r := m.ResponseKind().(*kmsg.AlterUserSCRAMCredentialsResponse)
 	refuseCredentials(&refusal{
 		query: new(query), code: int16(ops.PolicyViolation), words: new("the passwords of clients are kept elsewhere and cannot be changed here"),
 	}, m, r)
-	return r
+	return r, nil
 }

@@ -307,3 +307,20 @@ func ExampleStore_Create() {
 	// NONE <nil>
 	// INVALID_REQUEST invalid principal: principal "alice" has no colon: expected Type:name, such as "User:alice"
 }
+
+// TestWriteOptionsGeneration: a change that was decided by another generation is not made.
+func TestWriteOptionsGeneration(t *testing.T) {
+	there, more := acltest.Allow("User:alice", ops.Read, acltest.Topic("there")), acltest.Allow("User:alice", ops.Read, acltest.Topic("more"))
+	store := newStore(t, snapshot.Config{}, there)
+	now := store.Load()
+	for _, options := range []snapshot.WriteOptions{{Generation: now.Generation() + 1}, {Generation: now.Generation() + 1, DryRun: true}} {
+		var conflict *snapshot.ConflictError
+		_, err := store.Create([]acl.Binding{more}, options)
+		require.ErrorAs(t, err, &conflict)
+		_, err = store.Delete([]acl.Filter{{}}, options)
+		require.ErrorAs(t, err, &conflict)
+		assert.Same(t, now, store.Load())
+	}
+	create(t, store, snapshot.WriteOptions{Generation: now.Generation()}, more)
+	assert.True(t, store.Load().Has(more))
+}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -170,11 +171,12 @@ const (
 	// metrics has one or two. Others wait in the queue of the operating system, and cost the
 	// proxy nothing.
 	metricsConnections = 32
+	// metricsOfAddress is how many of them one address may have. Others are closed.
+	metricsOfAddress = metricsConnections / 2
 	// metricsHeaderTimeout bounds the header of a request, which is one packet, so that
 	// connections that send nothing make room for others.
 	metricsHeaderTimeout = 2 * time.Second
-	// metricsTimeout bounds a request for metrics, its answer, and the time between
-	// requests. Only a hostile client is slower.
+	// metricsTimeout bounds a request for metrics, and its answer. Only a hostile client is slower.
 	metricsTimeout = 10 * time.Second
 	// metricsHeaderBytes is far more than the header of a request has.
 	metricsHeaderBytes = 16 << 10
@@ -201,7 +203,54 @@ func listenForMetrics(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return netutil.LimitListener(ln, metricsConnections), nil
+	return netutil.LimitListener(&fairListener{Listener: ln, of: map[string]int{}}, metricsConnections), nil
+}
+
+// fairListener closes the connections of an address beyond metricsOfAddress, so that one address
+// does not keep the probes of the others out. Otherwise they would find the proxy dead.
+type fairListener struct {
+	net.Listener
+	mu sync.Mutex
+	of map[string]int // connections by address
+}
+
+// Accept returns the next connection that is not beyond the limit of its address.
+func (l *fairListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
+		if l.count(host, 1) <= metricsOfAddress {
+			return &fairConn{Conn: c, end: sync.OnceFunc(func() { l.count(host, -1) })}, nil
+		}
+		l.count(host, -1)
+		_ = c.Close()
+	}
+}
+
+// count adds to the connections of an address, and returns how many there are.
+func (l *fairListener) count(host string, more int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of[host] += more; l.of[host] == 0 {
+		delete(l.of, host)
+		return 0
+	}
+	return l.of[host]
+}
+
+// fairConn is a connection that a fairListener counts until it is closed.
+type fairConn struct {
+	net.Conn
+	end func()
+}
+
+// Close closes the connection. It may be called again.
+func (c *fairConn) Close() error {
+	defer c.end()
+	return c.Conn.Close()
 }
 
 // metricsServer returns a server of metrics. Its errors are logged, escaped as all text
@@ -212,10 +261,12 @@ func metricsServer(registry *prometheus.Registry, health *health, log *slog.Logg
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: errorLog}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", health.report)
-	return &http.Server{
+	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: metricsHeaderTimeout, ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout,
-		IdleTimeout: metricsTimeout, MaxHeaderBytes: metricsHeaderBytes, ErrorLog: errorLog,
+		MaxHeaderBytes: metricsHeaderBytes, ErrorLog: errorLog,
 	}
+	server.SetKeepAlivesEnabled(false) // a connection is for one request: its place is for others then
+	return server
 }
 
 const (
