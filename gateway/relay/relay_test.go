@@ -3,8 +3,10 @@ package relay_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -108,12 +110,16 @@ func TestPorts(t *testing.T) {
 	_, err = unknown.Listen(relay.PortsConfig{Address: "127.0.0.1:0"})
 	require.ErrorContains(t, err, "call Refresh")
 	assert.EqualValues(t, -1, unknown.Any())
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	first := free.Addr().(*net.TCPAddr).Port
-	require.NoError(t, free.Close())
-	config := relay.PortsConfig{Address: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(first)).String(), Advertised: "proxy.example", Brokers: 3}
-	ports, err := c.Listen(config)
+	var ports *relay.Ports
+	var first int
+	config := relay.PortsConfig{Advertised: "proxy.example", Brokers: 3}
+	for range 50 { // others may have some of these ports
+		first = 20_000 + rand.IntN(10_000) // none that the system gives to somebody
+		config.Address = fmt.Sprint("127.0.0.1:", first)
+		if ports, err = c.Listen(config); err == nil {
+			break
+		}
+	}
 	require.NoError(t, err)
 	for name, tt := range map[string]struct{ broker, want gateway.Broker }{
 		"known":       {gateway.Broker{NodeID: 1, Host: "kafka", Port: 9092}, gateway.Broker{NodeID: 1, Host: "proxy.example", Port: int32(first + 2)}},
@@ -136,11 +142,11 @@ func TestPorts(t *testing.T) {
 		defer close(served)
 		ports.Serve(t.Context(), func(client net.Conn, _ int32) { _ = client.Close() })
 	}()
-	_, err = net.Dial("tcp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(first)).String())
+	_, err = net.Dial("tcp", config.Address)
 	require.NoError(t, err)
 	ports.Close()
 	<-served
-	_, err = net.Dial("tcp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(first)).String())
+	_, err = net.Dial("tcp", config.Address)
 	require.Error(t, err)
 	config.Brokers = 4 // for one that is known by now
 	again, err := c.Listen(config)
