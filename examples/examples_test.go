@@ -26,9 +26,10 @@ func TestExamples(t *testing.T) {
 		"proxyloop": "orders: <nil>\npayroll: TOPIC_AUTHORIZATION_FAILED: Not authorized to access topics: [Topic authorization failed.]\n",
 	} {
 		t.Run(folder, func(t *testing.T) {
+			program := build(t, folder) // which may take long
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, build(t, folder))
+			cmd := exec.CommandContext(ctx, program)
 			cmd.Dir = folder
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s", out)

@@ -25,9 +25,10 @@ func TestRelay(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(3, "orders", "payroll"))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
+	program := build(t, "relay")
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	cmd := exec.CommandContext(ctx, build(t, "relay"), cluster.ListenAddrs()...)
+	cmd := exec.CommandContext(ctx, program, cluster.ListenAddrs()...)
 	cmd.Dir = "relay"
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
