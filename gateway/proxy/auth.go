@@ -145,8 +145,8 @@ func (f *loginFlow) token(ctx context.Context, message []byte) ([]byte, error) {
 		return nil, &errLogin{cause: errors.New("the login takes too many messages")}
 	}
 	// Before the first login no frame is larger; later ones have the limit of all requests.
-	if len(message) > relay.MaxLoginFrameBytes {
-		return nil, &errLogin{cause: fmt.Errorf("a message of %d bytes: expected at most %d", len(message), relay.MaxLoginFrameBytes)}
+	if most := f.access.sasl.maxReceive(); len(message) > most {
+		return nil, &errLogin{cause: fmt.Errorf("a message of %d bytes: expected at most %d", len(message), most)}
 	}
 	answer, done, err := f.login.step(ctx, message)
 	var refused *refusedToken

@@ -35,7 +35,7 @@ type conn struct {
 func (c *conn) serve(ctx context.Context, node int32) {
 	l := c.listener
 	_ = c.Serve(ctx, relay.Client{
-		Node: node, Gateway: l.gateway, Protocol: l.Protocol, Login: c, Decide: l.newDecider(), Events: c.events, Ending: c.report,
+		Node: node, LoginBytes: l.access.Load().sasl.maxReceive(), Gateway: l.gateway, Protocol: l.Protocol, Login: c, Decide: l.newDecider(), Events: c.events, Ending: c.report,
 		Decided: func(took time.Duration) { l.proxy.metrics.decisions.Observe(took.Seconds()) }, Answered: l.proxy.metrics.answered,
 	})
 }

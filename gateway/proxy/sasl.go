@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -57,6 +58,19 @@ type SASL struct {
 	// by then, its next request closes the connection. 0 means no limit. A session that
 	// began with a token also ends with the token.
 	MaxSession time.Duration
+	// MaxReceive limits the requests of a login, in bytes, like Kafka's
+	// sasl.server.max.receive.size: a client that is not logged in and sends a larger one is
+	// disconnected, and a later login with a larger message fails. 0 means 524,288, which is also
+	// the most: no mechanism here takes larger messages.
+	MaxReceive int
+}
+
+// maxReceive returns the limit of the requests of a login.
+func (s *SASL) maxReceive() int {
+	if s == nil || s.MaxReceive == 0 {
+		return relay.MaxLoginFrameBytes
+	}
+	return s.MaxReceive
 }
 
 // login is the login of one client with one mechanism. It is used by one goroutine.
@@ -89,6 +103,9 @@ func (s *SASL) mechanisms(secret []byte) (map[string]mechanism, error) {
 	}
 	if s.SaltSecret != nil && len(s.SaltSecret) < minSaltSecret {
 		return nil, fmt.Errorf("a secret for salts of %d bytes: expected at least %d", len(s.SaltSecret), minSaltSecret)
+	}
+	if s.MaxReceive < 0 || s.MaxReceive > relay.MaxLoginFrameBytes {
+		return nil, fmt.Errorf("a limit of %d bytes for the requests of a login: expected 1 to %d", s.MaxReceive, relay.MaxLoginFrameBytes)
 	}
 	found := map[string]mechanism{}
 	for _, name := range s.Mechanisms {

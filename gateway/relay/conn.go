@@ -138,12 +138,15 @@ func (c *Conn) Close() {
 
 // logIn answers requests until the client is logged in.
 func (c *Conn) logIn(ctx context.Context) error {
-	began := time.Now()
+	began, most := time.Now(), MaxLoginFrameBytes
+	if limit := c.config.LoginBytes; limit > 0 {
+		most = min(most, limit)
+	}
 	for sent := 0; c.decide == nil; sent++ {
 		if sent == maxLoginRequests {
 			return fmt.Errorf("not logged in within %d requests", maxLoginRequests)
 		}
-		r, err := c.next(MaxLoginFrameBytes, func() time.Time { return began.Add(c.relay.limits.Login) })
+		r, err := c.next(most, func() time.Time { return began.Add(c.relay.limits.Login) })
 		if err != nil {
 			return err
 		}

@@ -76,6 +76,9 @@ type Client struct {
 	// Login says who the client is. It is used by one goroutine at a time, and belongs to
 	// this connection.
 	Login Login
+	// LoginBytes is the size of the largest request that is read before the client is logged
+	// in; 0 means MaxLoginFrameBytes, which is also the most.
+	LoginBytes int
 	// Decide, if not nil, returns what decides instead of Gateway.Conn. It is called when the
 	// client has logged in, and after each further login; client.Before is then to be the *gateway.Conn
 	// that it has made before.

@@ -259,7 +259,7 @@ func (c *Conn) countRightless() error {
 	}
 	c.rightless = true
 	if limit := c.relay.limits.RightlessUpstreams; c.tenant.rightless.Add(1) > int64(limit) {
-		return fmt.Errorf("%d connections to the cluster are open for clients without any right of this principal or address: see Limits.RightlessUpstreams", limit)
+		return fmt.Errorf("%d connections to the cluster are open for clients without any right of this principal or address: see Limits.RightlessUpstreams, --max-rightless-connections", limit)
 	}
 	return nil
 }

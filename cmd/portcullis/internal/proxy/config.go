@@ -125,6 +125,9 @@ func (p *command) checkUsage(cmd *cobra.Command) error {
 			errs.Add(cli.BadFlag("demo", d, "user=topic"))
 		}
 	}
+	if n := p.limits.RightlessUpstreams; n < 1 {
+		errs.Refuse("--max-rightless-connections: found %d, expected 1 or more", n)
+	}
 	_, _, err = p.audit.check()
 	errs.Add(err)
 	errs.Add(p.checkSecrets())

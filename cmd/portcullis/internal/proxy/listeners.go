@@ -36,6 +36,7 @@ const (
 	keyListeners  = "listeners"
 	keyMechanisms = "sasl.enabled.mechanisms"
 	keyReauth     = "connections.max.reauth.ms"
+	keyReceive    = "sasl.server.max.receive.size"
 	keyClientAuth = "ssl.client.auth"
 	keyStoreKey   = "ssl.keystore.key"
 	keyStoreFile  = "ssl.keystore.location"
@@ -246,6 +247,10 @@ func (b *brokerSettings) sasl(l *broker.Listener, settings principal.Settings) (
 	if _, set := l.Get("", keyMechanisms); !set {
 		names = b.defaultMechanisms()
 	}
+	var err error
+	if s.MaxReceive, err = receiveLimit(l); err != nil {
+		return nil, err
+	}
 	if len(names) == 0 {
 		return nil, errors.New("no way to log in: expected --users or --keytab, or " + keyMechanisms)
 	}
@@ -374,6 +379,22 @@ func sessionLimit(l *broker.Listener, mechanism string) (time.Duration, error) {
 		return 0, fmt.Errorf("%s: found %s, expected milliseconds, or 0", keyReauth, enum.Quote(text))
 	}
 	return time.Duration(ms) * time.Millisecond, nil
+}
+
+// mostReceived is the largest value of sasl.server.max.receive.size here, and Kafka's default.
+const mostReceived = 524_288
+
+// receiveLimit returns sasl.server.max.receive.size, or 0 if it is not set.
+func receiveLimit(l *broker.Listener) (int, error) {
+	text, ok := l.Get("", keyReceive)
+	if !ok {
+		return 0, nil
+	}
+	bytes, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || bytes < 1 || bytes > mostReceived {
+		return 0, fmt.Errorf("%s: found %s, expected bytes, 1 to %d: no login here takes more", keyReceive, enum.Quote(text), mostReceived)
+	}
+	return bytes, nil
 }
 
 // holdsSecrets reports whether the settings have passwords or keys themselves.

@@ -157,7 +157,7 @@ var settings = map[string][2]use{
 	"sasl.oauthbearer.sub.claim.name":                     {done, because(brokersTask)},
 	"sasl.oauthbearer.token.endpoint.url":                 {because(noTokens), done},
 	"sasl.server.callback.handler.class":                  {ownLogin, notThere},
-	"sasl.server.max.receive.size":                        {because("the limit is Kafka's default"), notThere},
+	"sasl.server.max.receive.size":                        {done, notThere},
 }
 
 // Groups of settings, for Check. Kafka reads SSL only where there is TLS, and SASL only where
