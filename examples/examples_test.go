@@ -26,9 +26,10 @@ func TestExamples(t *testing.T) {
 		"proxyloop": "orders: <nil>\npayroll: TOPIC_AUTHORIZATION_FAILED: Not authorized to access topics: [Topic authorization failed.]\n",
 	} {
 		t.Run(folder, func(t *testing.T) {
+			program := build(t, folder) // which may take long
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, build(t, folder))
+			cmd := exec.CommandContext(ctx, program)
 			cmd.Dir = folder
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s", out)
@@ -41,7 +42,7 @@ func TestExamples(t *testing.T) {
 func TestLines(t *testing.T) {
 	programs, err := filepath.Glob("*/main.go")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(programs), 3)
+	require.GreaterOrEqual(t, len(programs), 4)
 	for _, program := range programs {
 		t.Run(program, func(t *testing.T) {
 			text, err := os.ReadFile(program)
@@ -50,6 +51,25 @@ func TestLines(t *testing.T) {
 			assert.LessOrEqual(t, strings.Count(string(text), "\n"), most)
 		})
 	}
+}
+
+// TestGuideShowsTheRelay: the guide shows the program that is run here.
+func TestGuideShowsTheRelay(t *testing.T) {
+	program, err := os.ReadFile("relay/main.go")
+	require.NoError(t, err)
+	guide, err := os.ReadFile("../docs/guide-proxy.md")
+	require.NoError(t, err)
+	_, main, _ := strings.Cut(string(program), "\nfunc main() {")
+	main, _, found := strings.Cut(main, "\n}\n")
+	require.True(t, found)
+	assert.True(t, strings.Contains(string(guide), main), "docs/guide-proxy.md shows another main than relay/main.go")
+	code := 0
+	for line := range strings.Lines(main) {
+		if strings.Trim(line, " \t\n})(") != "" { // and not only the end of something
+			code++
+		}
+	}
+	assert.LessOrEqual(t, code, 30, "lines of code")
 }
 
 // build builds an example and returns the program.

@@ -6,6 +6,7 @@ require (
 	github.com/portcullis-authz/portcullis v0.1.0
 	github.com/portcullis-authz/portcullis/aclfile/watch v0.1.0
 	github.com/portcullis-authz/portcullis/gateway v0.1.0
+	github.com/portcullis-authz/portcullis/gateway/relay v0.1.0
 	github.com/stretchr/testify v1.12.1
 	github.com/twmb/franz-go v1.22.2
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c

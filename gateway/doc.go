@@ -33,7 +33,7 @@
 // ([Plan].Silent), and behind an answer after which the cluster reads nothing for a while
 // ([Plan.Throttled]), it asks the cluster something, and waits for the answer to that. If it
 // has to wait before Forward, it drops the plan and decides the request again: deciding has
-// no effect. Package proxy does this. The guarantee for
+// no effect. Package relay does this. The guarantee for
 // answers is kept by [Plan.Response]: it decides again if the ACLs have changed while
 // the cluster was busy. This matters for a Fetch that waited for records, a JoinGroup
 // that waited for a group, and every list and description.
@@ -126,5 +126,5 @@
 // requests at a time, what is kept between requests ([Client].Keep), requests that cost as
 // much as the cluster has ([Client].Turn), decisions about lists of everything
 // ([Plan.ListsAll]), memory ([Plan.Memory]), and what the [Cluster] asks. Its Topics should
-// answer all that ask at about the same time with one list. Package proxy does this.
+// answer all that ask at about the same time with one list. Package relay does this.
 package gateway

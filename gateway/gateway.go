@@ -190,6 +190,9 @@ type Gateway struct {
 	seal     cipher.AEAD // for cursors
 }
 
+// Store returns the store of ACLs of the configuration.
+func (g *Gateway) Store() *snapshot.Store { return g.config.Store }
+
 // serverOf returns the server that answers requests of key instead of the cluster, or
 // nil.
 func (g *Gateway) serverOf(key ops.APIKey) server {

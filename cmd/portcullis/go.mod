@@ -13,6 +13,7 @@ require (
 	github.com/portcullis-authz/portcullis/gateway v0.1.0
 	github.com/portcullis-authz/portcullis/gateway/proxy v0.1.0
 	github.com/portcullis-authz/portcullis/gateway/proxy/oauth v0.1.0
+	github.com/portcullis-authz/portcullis/gateway/relay v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/schollz/progressbar/v3 v3.19.0

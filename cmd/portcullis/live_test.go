@@ -16,6 +16,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -41,7 +42,7 @@ func startLive(t *testing.T, config snapshot.Config, bindings ...acl.Binding) *l
 	require.NoError(t, store.Replace(slices.Values(bindings)))
 	ctx, stop := context.WithCancel(context.Background())
 	p, err := proxy.Listen(ctx, proxy.Config{
-		Upstream: proxy.Upstream{Brokers: upstream.ListenAddrs()}, Store: store, Logger: slog.New(slog.DiscardHandler),
+		Upstream: relay.Upstream{Brokers: upstream.ListenAddrs()}, Store: store, Logger: slog.New(slog.DiscardHandler),
 		Listeners: []proxy.Listener{{Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0", SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain}, Users: liveUsers}}},
 	})
 	require.NoError(t, err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -48,18 +50,18 @@ func newAccess(config Listener, salts []byte) (*access, error) {
 //
 // The error lists everything that is wrong; then nothing is replaced. Reconfigure is safe for
 // concurrent use.
-func (p *Proxy) Reconfigure(upstream Upstream, listeners []Listener) error {
+func (p *Proxy) Reconfigure(upstream relay.Upstream, listeners []Listener) error {
 	p.reconfiguring.Lock()
 	defer p.reconfiguring.Unlock()
 	if len(listeners) != len(p.listeners) {
 		return fmt.Errorf("proxy: %d listeners: expected the %d that are open", len(listeners), len(p.listeners))
 	}
-	errs := []error{p.upstream.accepts(upstream)}
+	errs := []error{p.cluster.CanReplace(upstream)}
 	made := make([]*access, len(listeners))
 	logins := false
 	for i, l := range listeners {
 		open := p.listeners[i].Listener
-		fail := func(err error) { errs = append(errs, fmt.Errorf("listener %s: %w", printable(open.Address), err)) }
+		fail := func(err error) { errs = append(errs, fmt.Errorf("listener %s: %w", lines.Name(open.Address), err)) }
 		if l.Protocol != open.Protocol || l.Address != open.Address || l.Advertised != open.Advertised || l.FirstNode != open.FirstNode {
 			fail(errors.New("protocol, addresses and nodes cannot change while it is open"))
 			continue
@@ -79,7 +81,7 @@ func (p *Proxy) Reconfigure(upstream Upstream, listeners []Listener) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	p.upstream.replace(upstream)
+	p.cluster.Replace(upstream)
 	p.warnOfUpstream()
 	for i, l := range p.listeners {
 		l.access.Store(made[i])

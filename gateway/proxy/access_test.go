@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -52,7 +53,7 @@ func TestReconfigureTLS(t *testing.T) {
 	name, err := peerName(t, p.Addresses()[0], client(first, first))
 	require.NoError(t, err)
 	require.Equal(t, "first", name)
-	require.NoError(t, p.Reconfigure(proxy.Upstream{}, []proxy.Listener{listener(second, "second")}))
+	require.NoError(t, p.Reconfigure(relay.Upstream{}, []proxy.Listener{listener(second, "second")}))
 	name, err = peerName(t, p.Addresses()[0], client(second, second))
 	require.NoError(t, err)
 	require.Equal(t, "second", name)
@@ -75,7 +76,7 @@ func TestReconfigureUsers(t *testing.T) {
 	changed := maps.Clone(passwords)
 	delete(changed, "alice")
 	changed["bob"] = "new"
-	require.NoError(t, p.Reconfigure(proxy.Upstream{}, []proxy.Listener{listener(changed, proxy.Plain)}))
+	require.NoError(t, p.Reconfigure(relay.Upstream{}, []proxy.Listener{listener(changed, proxy.Plain)}))
 	require.Equal(t, kerr.SaslAuthenticationFailed.Code, dial(t, p.Addresses()[0]).login("alice", passwords["alice"]).ErrorCode)
 	require.Equal(t, kerr.SaslAuthenticationFailed.Code, dial(t, p.Addresses()[0]).login("bob", passwords["bob"]).ErrorCode)
 	require.Zero(t, dial(t, p.Addresses()[0]).login("bob", "new").ErrorCode)
@@ -109,23 +110,23 @@ func TestReconfigureAllOrNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		listeners []proxy.Listener
 		want      string
-		upstream  proxy.Upstream
+		upstream  relay.Upstream
 	}{
-		"too few":          {[]proxy.Listener{plain("b")}, "1 listeners: expected the 2", proxy.Upstream{}},
-		"another address":  {[]proxy.Listener{moved, open}, "cannot change while it is open", proxy.Upstream{}},
-		"another host":     {[]proxy.Listener{plain("b"), elsewhere}, "cannot change while it is open", proxy.Upstream{}},
-		"no users":         {[]proxy.Listener{nobody, open}, "SASL has no users", proxy.Upstream{}},
-		"a mechanism":      {[]proxy.Listener{wrong, open}, "SASL mechanism X", proxy.Upstream{}},
-		"the second":       {[]proxy.Listener{plain("b"), secure}, "TLS is set, but PLAINTEXT does not use it", proxy.Upstream{}},
-		"the cluster":      {[]proxy.Listener{plain("b"), open}, "whether the connections to the upstream have TLS", proxy.Upstream{TLS: &tls.Config{}}},
-		"another protocol": {[]proxy.Listener{open, open}, "cannot change while it is open", proxy.Upstream{}},
+		"too few":          {[]proxy.Listener{plain("b")}, "1 listeners: expected the 2", relay.Upstream{}},
+		"another address":  {[]proxy.Listener{moved, open}, "cannot change while it is open", relay.Upstream{}},
+		"another host":     {[]proxy.Listener{plain("b"), elsewhere}, "cannot change while it is open", relay.Upstream{}},
+		"no users":         {[]proxy.Listener{nobody, open}, "SASL has no users", relay.Upstream{}},
+		"a mechanism":      {[]proxy.Listener{wrong, open}, "SASL mechanism X", relay.Upstream{}},
+		"the second":       {[]proxy.Listener{plain("b"), secure}, "TLS is set, but PLAINTEXT does not use it", relay.Upstream{}},
+		"the cluster":      {[]proxy.Listener{plain("b"), open}, "whether the connections to the upstream have TLS", relay.Upstream{TLS: &tls.Config{}}},
+		"another protocol": {[]proxy.Listener{open, open}, "cannot change while it is open", relay.Upstream{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.ErrorContains(t, p.Reconfigure(test.upstream, test.listeners), test.want)
 			require.Zero(t, dial(t, p.Addresses()[0]).login("alice", "a").ErrorCode)
 		})
 	}
-	require.NoError(t, p.Reconfigure(proxy.Upstream{}, []proxy.Listener{plain("b"), open}))
+	require.NoError(t, p.Reconfigure(relay.Upstream{}, []proxy.Listener{plain("b"), open}))
 	require.Zero(t, dial(t, p.Addresses()[0]).login("alice", "b").ErrorCode)
 }
 
@@ -152,7 +153,7 @@ func TestReconfigureWhileClientsLogIn(t *testing.T) {
 		})
 	}
 	for range 20 {
-		require.NoError(t, p.Reconfigure(proxy.Upstream{}, []proxy.Listener{listener("RULE:^(.*)$/x/")}))
+		require.NoError(t, p.Reconfigure(relay.Upstream{}, []proxy.Listener{listener("RULE:^(.*)$/x/")}))
 	}
 	logins.Wait()
 }
@@ -162,11 +163,11 @@ func TestReconfigureUpstream(t *testing.T) {
 	ca, other := newAuthority(t), newAuthority(t)
 	cluster := upstream(t, kfake.SeedTopics(1, "orders"), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "proxy", "proxy-secret"),
 		kfake.EnableACLs(), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{ca.issue("broker", "Brokers")}}))
-	to := func(trusts *authority, password string) proxy.Upstream {
-		return proxy.Upstream{Brokers: cluster.ListenAddrs(), TLS: &tls.Config{RootCAs: trusts.pool()}, SASL: scram.Auth{User: "proxy", Pass: password}.AsSha512Mechanism()}
+	to := func(trusts *authority, password string) relay.Upstream {
+		return relay.Upstream{Brokers: cluster.ListenAddrs(), TLS: &tls.Config{RootCAs: trusts.pool()}, SASL: scram.Auth{User: "proxy", Pass: password}.AsSha512Mechanism()}
 	}
 	p := start(t, cluster, proxy.Config{Upstream: to(ca, "proxy-secret"), Store: store(t, "alice ALLOW WRITE TOPIC orders"), Listeners: []proxy.Listener{plainListener()}})
-	reconfigure := func(u proxy.Upstream) error { return p.Reconfigure(u, []proxy.Listener{plainListener()}) }
+	reconfigure := func(u relay.Upstream) error { return p.Reconfigure(u, []proxy.Listener{plainListener()}) }
 	produce := func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
@@ -196,7 +197,7 @@ func TestSessionAfterReconfigure(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{listener(time.Second)}})
 	w := dial(t, p.Addresses()[0])
 	require.Zero(t, w.login("alice", passwords["alice"]).ErrorCode)
-	require.NoError(t, p.Reconfigure(proxy.Upstream{}, []proxy.Listener{listener(0)}))
+	require.NoError(t, p.Reconfigure(relay.Upstream{}, []proxy.Listener{listener(0)}))
 	again := w.login("alice", passwords["alice"])
 	require.Zero(t, again.ErrorCode)
 	require.Zero(t, again.SessionLifetimeMillis, "no end")

@@ -20,6 +20,7 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -170,8 +171,8 @@ func TestAnswersHaveRoom(t *testing.T) {
 			c := newLargeCluster(t, tt.topics, tt.partitions)
 			p := start(t, nil, proxy.Config{
 				Store:    store(t, "bob ALLOW DESCRIBE TOPIC mine", "bob ALLOW CREATE TOPIC mine", "bob ALLOW DESCRIBE TOPIC topic-000000"),
-				Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
-				Limits:   proxy.Limits{FrameBytes: mebibyte, FramesBytes: 32 * mebibyte, Frame: patience},
+				Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
+				Limits:   relay.Limits{FrameBytes: mebibyte, FramesBytes: 32 * mebibyte, Frame: patience},
 			})
 			defer debug.SetGCPercent(debug.SetGCPercent(10))
 			var all []*wire
@@ -228,8 +229,8 @@ func heap() uint64 {
 func TestAnswersOfOneHoldUpNobody(t *testing.T) {
 	c := newLargeCluster(t, 60_000, 3) // an answer of 10 MB, more than the buffers of a connection hold
 	p := start(t, nil, proxy.Config{
-		Store: store(t, "bob ALLOW DESCRIBE TOPIC topic…", "alice ALLOW DESCRIBE TOPIC mine"), Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
-		Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 128 * mebibyte},
+		Store: store(t, "bob ALLOW DESCRIBE TOPIC topic…", "alice ALLOW DESCRIBE TOPIC mine"), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
+		Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 128 * mebibyte},
 	})
 	request := kmsg.NewPtrMetadataRequest()
 	for range 12 {
@@ -251,7 +252,7 @@ func TestAnswersOfOneHoldUpNobody(t *testing.T) {
 func TestListsHaveTurns(t *testing.T) {
 	c := newLargeCluster(t, 1_000, 3)
 	p := start(t, nil, proxy.Config{
-		Store: store(t, "bob ALLOW DESCRIBE TOPIC topic-000000", "alice ALLOW DESCRIBE TOPIC topic-000000"), Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
+		Store: store(t, "bob ALLOW DESCRIBE TOPIC topic-000000", "alice ALLOW DESCRIBE TOPIC topic-000000"), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
 	})
 	all, some := kmsg.NewPtrMetadataRequest(), kmsg.NewPtrMetadataRequest()
 	some.Topics = []kmsg.MetadataRequestTopic{{Topic: new("topic-000000")}}
@@ -296,7 +297,7 @@ func TestDescribedACLsHaveRoom(t *testing.T) {
 		return nil
 	}))
 	p := start(t, upstream(t), proxy.Config{
-		Store: s, ACLs: gateway.ShowACLs, Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 8 * mebibyte},
+		Store: s, ACLs: gateway.ShowACLs, Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 8 * mebibyte},
 	})
 	request := kmsg.NewPtrDescribeACLsRequest()
 	request.ResourceType, request.ResourcePatternType = kmsg.ACLResourceTypeAny, kmsg.ACLResourcePatternTypeAny
@@ -323,7 +324,7 @@ func TestDescribedACLsHaveRoom(t *testing.T) {
 func TestRefusalsThatAreNotReadHaveRoom(t *testing.T) {
 	const clients, keys = 40, 95_000
 	p := start(t, upstream(t), proxy.Config{
-		Store: store(t), Limits: proxy.Limits{FrameBytes: 4 * mebibyte, FramesBytes: 16 * mebibyte},
+		Store: store(t), Limits: relay.Limits{FrameBytes: 4 * mebibyte, FramesBytes: 16 * mebibyte},
 	})
 	request := kmsg.NewPtrFindCoordinatorRequest()
 	request.Version = 4

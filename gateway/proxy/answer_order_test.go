@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // TestAnswerDoesNotWaitForTheNextRequest: the broker's answer has come, and the client has sent
@@ -20,7 +21,7 @@ import (
 func TestAnswerDoesNotWaitForTheNextRequest(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1))
 	s := store(t, "bob ALLOW READ TOPIC open")
-	p := start(t, cluster, proxy.Config{Store: s, Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: 20 * time.Second}})
+	p := start(t, cluster, proxy.Config{Store: s, Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: 20 * time.Second}})
 	cluster.ControlKey(1, func(r kmsg.Request) (kmsg.Response, error, bool) {
 		time.Sleep(time.Second) // until the next request is there
 		return answerTo(r), nil, true
@@ -67,7 +68,7 @@ func TestAnswerDoesNotWaitForTheNextRequest(t *testing.T) {
 func TestAnswersDoNotWaitForEachOther(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1))
 	s := store(t, "bob ALLOW READ TOPIC open")
-	p := start(t, cluster, proxy.Config{Store: s, Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: 15 * time.Second}})
+	p := start(t, cluster, proxy.Config{Store: s, Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: 15 * time.Second}})
 	cluster.ControlKey(1, func(r kmsg.Request) (kmsg.Response, error, bool) {
 		time.Sleep(2 * time.Second) // until the next request is there
 		return answerTo(r), nil, true

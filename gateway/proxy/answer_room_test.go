@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // TestAnswersAreMadeInTheirRoom: an answer that is made here, and the denials of its request,
@@ -22,7 +23,7 @@ import (
 func TestAnswersAreMadeInTheirRoom(t *testing.T) {
 	const framesBytes, flood = 32 * mebibyte, 1000
 	cluster := upstream(t, kfake.NumBrokers(1))
-	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: framesBytes, Frame: 10 * time.Minute}})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: framesBytes, Frame: 10 * time.Minute}})
 	login := func() *wire {
 		w := dial(t, p.Addresses()[0])
 		require.NoError(t, w.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
@@ -90,7 +91,7 @@ func TestAnswersAreDecidedInTheirRoom(t *testing.T) {
 		return answerTo(r), nil, true
 	})
 	s := store(t, "bob ALLOW READ TOPIC open")
-	p := start(t, cluster, proxy.Config{Store: s, Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: 5 * time.Minute}})
+	p := start(t, cluster, proxy.Config{Store: s, Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: 5 * time.Minute}})
 	full := dial(t, p.Addresses()[0])
 	require.NoError(t, full.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	full.login("bob", passwords["bob"])

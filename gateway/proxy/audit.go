@@ -8,8 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/portcullis-authz/portcullis/audit"
-	"github.com/portcullis-authz/portcullis/gateway"
-	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // lossInterval is how long lost events are collected before one line in the log reports
@@ -52,13 +50,12 @@ type auditSecond struct {
 	shared int   // free of the first three quarters
 	own    int   // free of the last quarter
 	each   int   // of that, for each tenant
+
+	taken map[string]*auditShare // by tenant
 }
 
-// auditShare is what a tenant has taken of a second. It is guarded by the mutex of auditor.
-type auditShare struct {
-	number      int64 // of the second
-	shared, own int
-}
+// auditShare is what a tenant has taken of a second.
+type auditShare struct{ shared, own int }
 
 // auditTenants is the number of noisy tenants that fit in the last quarter. With the
 // default limit each gets nine of its events.
@@ -67,13 +64,15 @@ const auditTenants = 256
 // begin begins another second.
 func (s *auditSecond) begin(number int64, room int) {
 	each := room / 4 / auditTenants
-	*s = auditSecond{number: number, shared: room - each*auditTenants, own: each * auditTenants, each: each}
+	*s = auditSecond{number: number, shared: room - each*auditTenants, own: each * auditTenants, each: each, taken: map[string]*auditShare{}}
 }
 
 // take returns for how many of some events of a tenant there is room, and takes it.
-func (s *auditSecond) take(of *auditShare, events int) (taken int) {
-	if of.number != s.number {
-		*of = auditShare{number: s.number}
+func (s *auditSecond) take(tenant string, events int) (taken int) {
+	of := s.taken[tenant]
+	if of == nil {
+		of = new(auditShare)
+		s.taken[tenant] = of
 	}
 	shared := min(events, max(0, (s.shared+of.shared+1)/2-of.shared))
 	own := min(events-shared, s.each-of.own, s.own)
@@ -82,29 +81,6 @@ func (s *auditSecond) take(of *auditShare, events int) (taken int) {
 	of.shared += shared
 	of.own += own
 	return shared + own
-}
-
-// audit counts the decisions of a request that is answered or given up.
-func (c *conn) audit(plan *gateway.Plan) {
-	plan.Audit()
-	p := c.listener.proxy
-	p.metrics.checks.Add(float64(plan.Checks))
-	if len(plan.Denied) == 0 {
-		p.metrics.allowed(plan.Header.Key).Inc()
-		return
-	}
-	byType := map[resource.Type]int{}
-	for i := range plan.Denied {
-		byType[plan.Denied[i].Type]++
-	}
-	for t, n := range byType {
-		p.metrics.denied(plan.Header.Key, t).Add(float64(n))
-	}
-}
-
-// events returns for how many events of a request there is room, for [gateway.Client].
-func (c *conn) events(events int) int {
-	return c.listener.proxy.auditor.take(time.Now(), c.tenant, events)
 }
 
 // forGateway returns what the gateways pass the decisions to.
@@ -118,7 +94,7 @@ func (a *auditor) forGateway() *audit.Auditor {
 
 // take returns how many of a tenant's events fit in the second of now, and reserves the
 // room. The others are lost.
-func (a *auditor) take(now time.Time, of *tenant, events int) int {
+func (a *auditor) take(now time.Time, tenant string, events int) int {
 	if a.all {
 		a.metrics.events.Add(float64(events))
 		return events
@@ -127,7 +103,7 @@ func (a *auditor) take(now time.Time, of *tenant, events int) int {
 	if number := now.Unix(); number != a.second.number {
 		a.second.begin(number, a.limit)
 	}
-	room := a.second.take(&of.audited, events)
+	room := a.second.take(tenant, events)
 	full := a.second.shared == 0
 	a.mu.Unlock()
 	a.metrics.events.Add(float64(room))

@@ -19,7 +19,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/gateway/internal/hostport"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -126,7 +128,7 @@ func (e *events) Handle(event *audit.Event) error {
 // Events beyond the limit are dropped; a counter and a log line report the number.
 func TestAuditEventsBeyondTheLimitAreCounted(t *testing.T) {
 	registry, taken := prometheus.NewPedanticRegistry(), &events{}
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, Metrics: registry, Limits: proxy.Limits{AuditEvents: 10}})
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, Metrics: registry, AuditEvents: 10})
 	w := dial(t, p.Addresses()[0])
 	w.login("bob", passwords["bob"])
 	w.ask(metadataOf(hidden(1000)...), 9)
@@ -158,7 +160,7 @@ portcullis_audit_events_lost_total{reason="share"} 995
 // not push out those of another client, however many connections it uses.
 func TestNobodyTakesAllAuditEvents(t *testing.T) {
 	taken := &events{}
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, Limits: proxy.Limits{AuditEvents: 4000}})
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, AuditEvents: 4000})
 	var noisy []*wire
 	for range 4 {
 		w := dial(t, p.Addresses()[0])
@@ -323,7 +325,7 @@ portcullis_failed_logins_total 1
 	fresh := prometheus.NewRegistry()
 	fresh.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "portcullis_connections"}))
 	if _, err := proxy.Listen(t.Context(), proxy.Config{
-		Upstream: proxy.Upstream{Brokers: upstream(t).ListenAddrs()}, Store: store(t), Listeners: []proxy.Listener{plainListener()}, Metrics: fresh,
+		Upstream: relay.Upstream{Brokers: upstream(t).ListenAddrs()}, Store: store(t), Listeners: []proxy.Listener{plainListener()}, Metrics: fresh,
 	}); err == nil {
 		t.Error("a name that is taken is registered")
 	}
@@ -342,7 +344,7 @@ func TestNoAddressOfABroker(t *testing.T) {
 		brokers[address] = true
 	}
 	// The brokers' own node ids are outside of the ports that are opened at the start.
-	_, err := proxy.Listen(t.Context(), proxy.Config{Upstream: proxy.Upstream{Brokers: cluster.ListenAddrs()}, Store: store(t), Listeners: []proxy.Listener{l}})
+	_, err := proxy.Listen(t.Context(), proxy.Config{Upstream: relay.Upstream{Brokers: cluster.ListenAddrs()}, Store: store(t), Listeners: []proxy.Listener{l}})
 	if err == nil || !strings.Contains(err.Error(), "its id is not from 1 to 128") {
 		t.Errorf("%v", err)
 	}
@@ -357,13 +359,13 @@ func TestNoAddressOfABroker(t *testing.T) {
 	coordinators := w.ask(find, 4).(*kmsg.FindCoordinatorResponse)
 	var shown []string
 	for _, b := range metadata.Brokers {
-		shown = append(shown, proxy.HostPort(b.Host, b.Port))
+		shown = append(shown, hostport.Join(b.Host, b.Port))
 	}
 	for _, b := range describe.Brokers {
-		shown = append(shown, proxy.HostPort(b.Host, b.Port))
+		shown = append(shown, hostport.Join(b.Host, b.Port))
 	}
 	for _, c := range coordinators.Coordinators {
-		shown = append(shown, proxy.HostPort(c.Host, c.Port))
+		shown = append(shown, hostport.Join(c.Host, c.Port))
 	}
 	if len(shown) != 9 {
 		t.Errorf("%q", shown)

@@ -13,7 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -40,6 +41,8 @@ const (
 // Source: Kafka's SaslServerAuthenticator; KIP-43, KIP-152, KIP-368.
 type loginFlow struct {
 	listener  *listener
+	remote    string  // address of the client
+	named     bool    // the log has the name of the client
 	access    *access // of the current or the last login
 	state     loginState
 	mechanism string // of the current or the last login
@@ -85,7 +88,7 @@ func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, erro
 		return response, nil
 	case !ok:
 		response.ErrorCode = kerr.UnsupportedSaslMechanism.Code
-		return response, &errLogin{cause: fmt.Errorf("SASL mechanism %s is not offered", printable(r.Mechanism))}
+		return response, &errLogin{cause: fmt.Errorf("SASL mechanism %s is not offered", lines.Name(r.Mechanism))}
 	case again && r.Mechanism != f.mechanism:
 		response.ErrorCode = kerr.IllegalSaslState.Code
 		return response, &errLogin{cause: errors.New("the SASL mechanism differs from that of the first login")}
@@ -138,7 +141,7 @@ func (f *loginFlow) token(ctx context.Context, message []byte) ([]byte, error) {
 	if f.refused != nil {
 		return nil, f.refused
 	}
-	if f.rounds++; f.rounds > maxLoginRounds {
+	if f.rounds++; f.rounds > relay.MaxLoginRounds {
 		return nil, &errLogin{cause: errors.New("the login takes too many messages")}
 	}
 	// Before the first login no frame is larger; later ones have the limit of all requests.
@@ -163,7 +166,7 @@ func (f *loginFlow) token(ctx context.Context, message []byte) ([]byte, error) {
 	}
 	if first := f.who.principal; !first.IsZero() && !first.Equal(who.principal) {
 		return nil, &errLogin{cause: fmt.Errorf("%s would become %s on one connection",
-			printable(first.String()), printable(who.principal.String()))}
+			lines.Name(first.String()), lines.Name(who.principal.String()))}
 	}
 	lifetime, expires := sessionTime(time.Now(), f.access.sasl.MaxSession, who.until)
 	if lifetime == math.MaxInt64 {
@@ -191,10 +194,10 @@ func sessionTime(now time.Time, limit time.Duration, until time.Time) (time.Dura
 	return limit, now.Add(limit)
 }
 
-// expired reports whether a request with this header comes after the end of the
+// expired reports whether a request with this key comes after the end of the
 // session. Requests for a new login are always accepted.
-func (f *loginFlow) expired(h gateway.Header) bool {
-	return h.Key != ops.SASLHandshakeKey && h.Key != ops.SASLAuthenticateKey && f.ended()
+func (f *loginFlow) expired(key ops.APIKey) bool {
+	return key != ops.SASLHandshakeKey && key != ops.SASLAuthenticateKey && f.ended()
 }
 
 // ended reports whether the session has ended.

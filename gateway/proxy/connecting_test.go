@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -20,7 +21,7 @@ func TestRequestsAreDecidedOnceConnected(t *testing.T) {
 	for _, revoked := range []bool{false, true} {
 		cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "proxy", "secret"))
 		s := store(t, "alice ALLOW ALL TOPIC open")
-		p := start(t, cluster, proxy.Config{Store: s, Upstream: proxy.Upstream{
+		p := start(t, cluster, proxy.Config{Store: s, Upstream: relay.Upstream{
 			Brokers: cluster.ListenAddrs(), SASL: plain.Auth{User: "proxy", Pass: "secret"}.AsMechanism(),
 		}})
 		began, goOn := make(chan struct{}), make(chan struct{})

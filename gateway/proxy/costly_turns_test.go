@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -34,7 +35,7 @@ func TestPatternsHaveTurns(t *testing.T) {
 		return []string{name + " ALLOW READ GROUP g", name + " ALLOW DESCRIBE TOPIC topic-000000"}
 	}
 	p := start(t, nil, proxy.Config{
-		Store: store(t, append(rights("bob"), rights("alice")...)...), Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
+		Store: store(t, append(rights("bob"), rights("alice")...)...), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
 	})
 	login := func(name string) *wire {
 		w := dial(t, p.Addresses()[0])
@@ -69,7 +70,7 @@ func TestPatternsHaveTurns(t *testing.T) {
 func TestPatternsOfTransactionsHaveTurns(t *testing.T) {
 	c := newLargeCluster(t, 1, 1)
 	p := start(t, nil, proxy.Config{
-		Store: store(t, "bob ALLOW DESCRIBE TRANSACTIONAL_ID mine"), Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
+		Store: store(t, "bob ALLOW DESCRIBE TRANSACTIONAL_ID mine"), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
 	})
 	waits, other := dial(t, p.Addresses()[0]), dial(t, p.Addresses()[0])
 	for _, w := range []*wire{waits, other} {
@@ -108,8 +109,8 @@ func TestTopologiesHaveRoom(t *testing.T) {
 	description.Groups = append(description.Groups, group)
 	c.topology = description.AppendTo([]byte{0})
 	p := start(t, nil, proxy.Config{
-		Store: store(t, "bob ALLOW READ GROUP g", "bob ALLOW DESCRIBE TOPIC *"), Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
-		Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
+		Store: store(t, "bob ALLOW READ GROUP g", "bob ALLOW DESCRIBE TOPIC *"), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
+		Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
 	})
 	heartbeat := kmsg.NewPtrStreamsGroupHeartbeatRequest()
 	heartbeat.Group, heartbeat.MemberID, heartbeat.MemberEpoch = "g", "m", 1
@@ -141,10 +142,10 @@ func TestTurnOfOneWhoLeft(t *testing.T) {
 	}{{"a pattern", consumerHeartbeat("m1", "topic-.*"), 1}, {"all topics", all, 12}} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newLargeCluster(t, 10_000, 1)
-			begin := func(limits proxy.Limits) (p *running, waits []*wire, done func()) {
+			begin := func(limits relay.Limits) (p *running, waits []*wire, done func()) {
 				started := start(t, nil, proxy.Config{
 					Store:    store(t, "bob ALLOW READ GROUP g", "bob ALLOW DESCRIBE TOPIC topic-000000"),
-					Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}}, Limits: limits,
+					Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}}, Limits: limits,
 				})
 				done = started.TakeTurnOfLists(principal.User("bob"))
 				for range 5 {
@@ -157,7 +158,7 @@ func TestTurnOfOneWhoLeft(t *testing.T) {
 				return started, waits, done
 			}
 			t.Run("who left", func(t *testing.T) {
-				p, waits, done := begin(proxy.Limits{Drain: 500 * time.Millisecond})
+				p, waits, done := begin(relay.Limits{Drain: 500 * time.Millisecond})
 				defer done()
 				for _, w := range waits {
 					require.NoError(t, w.Close())
@@ -165,7 +166,7 @@ func TestTurnOfOneWhoLeft(t *testing.T) {
 				eventually(t, "no connection is left", func() bool { left, _ := p.Strangers(); return left == 0 })
 			})
 			t.Run("who stays", func(t *testing.T) {
-				_, waits, done := begin(proxy.Limits{Frame: 2 * time.Second})
+				_, waits, done := begin(relay.Limits{Frame: 2 * time.Second})
 				defer done()
 				for _, w := range waits {
 					w.closed("the time for a turn")

@@ -2,15 +2,16 @@
 // brokers, and it forwards only what the ACLs allow.
 //
 //	p, err := proxy.Listen(ctx, proxy.Config{
-//		Upstream:  proxy.Upstream{Brokers: []string{"kafka-0:9092"}},
+//		Upstream:  relay.Upstream{Brokers: []string{"kafka-0:9092"}},
 //		Listeners: []proxy.Listener{{Protocol: ops.SASLSSL, Address: "proxy.example:9192", TLS: …, SASL: …}},
 //		Store:     store,
 //	})
 //	err = p.Serve(ctx)
 //
-// It terminates TLS and SASL, maps the client to a principal by the rules of package
-// principal, decides each request with package gateway, and shows clients its own ports
-// instead of the brokers' addresses: see [Listener].
+// It terminates TLS and SASL, maps the client to a principal by the rules of package principal,
+// decides each request with package gateway, and shows clients its own ports instead of the
+// brokers' addresses: see [Listener]. What a connection is served by, what is known about the
+// cluster, and the ports are in package relay, for software that has other logins.
 //
 // # Guarantees
 //
@@ -33,7 +34,7 @@
 //     log. Other connections are not affected.
 //   - The connections of one principal, or of one network of unauthenticated clients,
 //     cannot use up the memory for requests, the questions to the upstream or the audit
-//     log: a share always remains for others. See [Limits].
+//     log: a share always remains for others. See relay.Limits.
 //   - Clients see no address of a broker. A broker without a port of the proxy is left
 //     out.
 //

@@ -7,6 +7,7 @@ require (
 	github.com/jcmturner/gokrb5/v8 v8.4.4
 	github.com/portcullis-authz/portcullis v0.1.0
 	github.com/portcullis-authz/portcullis/gateway v0.1.0
+	github.com/portcullis-authz/portcullis/gateway/relay v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
 	github.com/twmb/franz-go v1.22.2

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // TestIdleConnectionsTakeLittleMemory: 2,000 clients that have sent requests and now send
@@ -20,7 +21,7 @@ import (
 // the cluster.
 func TestIdleConnectionsTakeLittleMemory(t *testing.T) {
 	const clients, most = 2000, 100 << 20
-	p := start(t, upstream(t), proxy.Config{Store: store(t, "alice ALLOW DESCRIBE TOPIC *"), Limits: proxy.Limits{AddressLogins: clients, AddressConnections: clients}})
+	p := start(t, upstream(t), proxy.Config{Store: store(t, "alice ALLOW DESCRIBE TOPIC *"), Limits: relay.Limits{AddressLogins: clients, AddressConnections: clients}})
 	before := inUse()
 	all := make([]*wire, clients)
 	for i := range all {

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // shareFetch returns a fetch of a share session that adds a thousand partitions of a topic.
@@ -42,7 +43,7 @@ func TestKeptMemoryIsBounded(t *testing.T) {
 	id := createdAt(t, cluster.ListenAddrs()[0], "", "orders")
 	p := start(t, cluster, proxy.Config{
 		Store:  store(t, "alice ALLOW READ GROUP g", "bob ALLOW READ GROUP g", "alice ALLOW READ TOPIC orders", "bob ALLOW READ TOPIC orders"),
-		Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
+		Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
 	})
 	login := func(user string) *wire {
 		w := dial(t, p.Addresses()[0])

@@ -27,6 +27,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/spnego"
 	"github.com/jcmturner/gokrb5/v8/types"
 
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/principal/krb5"
 )
@@ -79,13 +80,13 @@ func (k *Kerberos) Validate() error {
 	}
 	var shown []string
 	for _, name := range known[:min(len(known), maxListedPrincipals)] {
-		shown = append(shown, printable(name))
+		shown = append(shown, lines.Name(name))
 	}
 	if more := len(known) - len(shown); more > 0 {
 		shown = append(shown, fmt.Sprintf("and %d more", more))
 	}
 	return fmt.Errorf("the Kerberos principal of the service is %s: expected service/host@REALM, of the keytab, which has keys of %s",
-		printable(k.Principal), cmp.Or(strings.Join(shown, ", "), "nobody"))
+		lines.Name(k.Principal), cmp.Or(strings.Join(shown, ", "), "nobody"))
 }
 
 func (k *Kerberos) mechanism() (mechanism, error) {
@@ -137,7 +138,7 @@ func (l *kerberosLogin) ticket(message []byte) ([]byte, bool, error) {
 	// gokrb5 does not compare the service. Without KeytabPrincipal it would take the key
 	// of the service that the ticket names.
 	if of := request.Ticket.SName.PrincipalNameString() + "@" + request.Ticket.Realm; of != l.kerberos.Principal {
-		return nil, false, fmt.Errorf("a ticket for %s: expected one for %s", printable(of), printable(l.kerberos.Principal))
+		return nil, false, fmt.Errorf("a ticket for %s: expected one for %s", lines.Name(of), lines.Name(l.kerberos.Principal))
 	}
 	verified, err := l.verify(request)
 	if err != nil {

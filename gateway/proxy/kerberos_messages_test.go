@@ -21,6 +21,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kdctest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -95,7 +96,7 @@ func TestKerberosMessagesCountOnce(t *testing.T) {
 	assert.Equal(t, kerr.SaslAuthenticationFailed.Code, send(0, first), "again")
 	assert.Equal(t, kerr.SaslAuthenticationFailed.Code, send(1, first), "at another listener")
 	assert.NotEmpty(t, p.log.waitFor(t, 2, "the Kerberos message has been used before"))
-	require.NoError(t, p.Reconfigure(proxy.Upstream{Brokers: c.ListenAddrs()}, []proxy.Listener{l, l}))
+	require.NoError(t, p.Reconfigure(relay.Upstream{Brokers: c.ListenAddrs()}, []proxy.Listener{l, l}))
 	assert.Equal(t, kerr.SaslAuthenticationFailed.Code, send(0, first), "with other settings")
 	assert.Zero(t, send(0, message()), "another message")
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/kerberos"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kdctest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -179,7 +180,7 @@ func TestKerberosNeedsItsService(t *testing.T) {
 			l := proxy.Listener{Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0", SASL: &proxy.SASL{
 				Mechanisms: []string{proxy.GSSAPI}, Kerberos: &proxy.Kerberos{Principal: test.of, Keytab: test.keys, Mapper: &krb5.Mapper{}},
 			}}
-			c := proxy.Config{Store: store(t), Upstream: proxy.Upstream{Brokers: []string{"127.0.0.1:1"}}, Listeners: []proxy.Listener{l}}
+			c := proxy.Config{Store: store(t), Upstream: relay.Upstream{Brokers: []string{"127.0.0.1:1"}}, Listeners: []proxy.Listener{l}}
 			err := c.Validate() // which Listen would say too
 			if test.want == "" {
 				require.NoError(t, err)

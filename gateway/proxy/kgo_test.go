@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/gateway/internal/hostport"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 )
 
@@ -192,7 +193,7 @@ func TestFranzGo(t *testing.T) {
 		t.Errorf("brokers: %v, %v", brokers, err)
 	}
 	for _, b := range brokers {
-		if c := dial(t, proxy.HostPort(b.Host, b.Port)); c != nil {
+		if c := dial(t, hostport.Join(b.Host, b.Port)); c != nil {
 			c.login("bob", passwords["bob"])
 			c.works()
 		}

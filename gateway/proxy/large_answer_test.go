@@ -17,6 +17,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // TestAnswersLargerThanTheirRoom: a request names one group thousands of times, and the
@@ -82,7 +83,7 @@ func TestAnswersLargerThanTheirRoom(t *testing.T) {
 		}
 	}()
 	p := start(t, cluster, proxy.Config{
-		Store: store(t, "bob ALLOW DESCRIBE GROUP "+name), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
+		Store: store(t, "bob ALLOW DESCRIBE GROUP "+name), Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
 	})
 	p.SetBroker(0, ln.Addr().String())
 	m := kmsg.NewPtrDescribeGroupsRequest()

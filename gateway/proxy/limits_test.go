@@ -14,11 +14,12 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
 func TestLimits(t *testing.T) {
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: relay.Limits{
 		Connections: 2, Login: 1 * time.Second, Idle: 2 * time.Second,
 	}})
 	address := p.Addresses()[0]
@@ -57,7 +58,7 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 		<-goOn
 		return nil, nil, false
 	})
-	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Drain: 60 * time.Second}})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{Drain: 60 * time.Second}})
 	w := dial(t, p.Addresses()[0])
 	w.login("admin", passwords["admin"])
 	request := kmsg.NewPtrListGroupsRequest()
@@ -91,7 +92,7 @@ func TestStopCutsOff(t *testing.T) {
 		<-goOn
 		return nil, nil, false
 	})
-	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Drain: 100 * time.Millisecond}})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{Drain: 100 * time.Millisecond}})
 	w := dial(t, p.Addresses()[0])
 	w.login("admin", passwords["admin"])
 	w.send(kmsg.NewPtrListGroupsRequest(), 4)
@@ -109,7 +110,7 @@ func TestStopCutsOff(t *testing.T) {
 // most Pipelined of its requests.
 func TestSlowReader(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(100, "orders"))
-	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Pipelined: 4, Frame: 2 * time.Second}})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{Pipelined: 4, Frame: 2 * time.Second}})
 	slow := dial(t, p.Addresses()[0])
 	slow.login("admin", passwords["admin"])
 	request := kmsg.NewRequestFormatter().AppendRequest(nil, func() kmsg.Request { r := kmsg.NewPtrMetadataRequest(); r.Version = 12; return r }(), 1)
@@ -138,7 +139,7 @@ func TestSlowReader(t *testing.T) {
 func TestConfigRefused(t *testing.T) {
 	good := func() proxy.Config {
 		return proxy.Config{
-			Upstream: proxy.Upstream{Brokers: []string{"127.0.0.1:1"}}, Store: store(t),
+			Upstream: relay.Upstream{Brokers: []string{"127.0.0.1:1"}}, Store: store(t),
 			Listeners: []proxy.Listener{plainListener()},
 		}
 	}

@@ -16,7 +16,9 @@ import (
 func TestHiddenBrokersDoNotFillTheLog(t *testing.T) {
 	const requests = 500
 	cluster := upstream(t, kfake.NumBrokers(1))
-	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Brokers: 3}})
+	few := plainListener()
+	few.Brokers = 3
+	p := start(t, cluster, proxy.Config{Store: store(t), Listeners: []proxy.Listener{few}})
 	_, _, err := cluster.AddNode(500, 0) // whose id is beyond the ports of the proxy
 	require.NoError(t, err)
 

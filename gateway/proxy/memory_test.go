@@ -2,12 +2,9 @@ package proxy_test
 
 import (
 	"encoding/binary"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +20,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 const mebibyte = 1 << 20
@@ -43,7 +41,7 @@ func produceFrame(bytes int) []byte {
 // TestFramesWaitForRoom: while large requests use all room for large requests, another
 // one waits until it is free; small requests and logins do not wait.
 func TestFramesWaitForRoom(t *testing.T) {
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: relay.Limits{
 		FrameBytes: mebibyte, FramesBytes: 64*mebibyte/35 + 1, Frame: 60 * time.Second,
 	}})
 	address := p.Addresses()[0]
@@ -86,7 +84,7 @@ func TestStalledFramesHoldUpNobody(t *testing.T) {
 		{"requests of 1 KiB", "bob", 1 << 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 8 * mebibyte}})
+			p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 8 * mebibyte}})
 			address := p.Addresses()[0]
 			logged := dial(t, address)
 			logged.login("admin", passwords["admin"])
@@ -134,7 +132,7 @@ func TestOnePrincipalDoesNotTakeAllRoom(t *testing.T) {
 				cluster.SleepControl(func() { <-goOn })
 				return nil, nil, false
 			})
-			p := start(t, cluster, proxy.Config{Store: store(t, "bob ALLOW DESCRIBE GROUP g"), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 4 * mebibyte, Drain: 100 * time.Millisecond}})
+			p := start(t, cluster, proxy.Config{Store: store(t, "bob ALLOW DESCRIBE GROUP g"), Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 4 * mebibyte, Drain: 100 * time.Millisecond}})
 			for range 30 {
 				w := dial(t, p.Addresses()[0])
 				w.login("bob", passwords["bob"])
@@ -155,96 +153,6 @@ func TestOnePrincipalDoesNotTakeAllRoom(t *testing.T) {
 			}
 			p.stop()
 			assert.Zero(t, p.FramesHeld())
-		})
-	}
-}
-
-// TestNobodyTakesAllRoom: however many clients take as much room as they can get, and
-// however they divide it among frames, another client immediately finds room.
-func TestNobodyTakesAllRoom(t *testing.T) {
-	for _, clients := range []int64{1, 2, 5, 50} {
-		for name, sizes := range map[string][]int64{
-			"large frames first": {100 * mebibyte, 10 * mebibyte, mebibyte, 100 << 10, 17 << 10},
-			"small frames":       {17 << 10},
-			"of one size":        {mebibyte},
-		} {
-			t.Run(fmt.Sprint(clients, " clients, ", name), func(t *testing.T) {
-				frames := proxy.NewFrames(512 * mebibyte)
-				var taken []func()
-				for more := true; more; {
-					more = false
-					for client := range clients {
-						for _, size := range sizes {
-							for {
-								room := frames.Claim(fmt.Sprint(client), size, 0)
-								if room == nil {
-									break
-								}
-								taken, more = append(taken, room.Release), true
-							}
-						}
-					}
-				}
-				assert.Greater(t, frames.Held(), frames.Large()/3, "what they take")
-				// The bound, of which the exception for frames that are large takes a half.
-				left := frames.Large() / (4*clients + 2)
-				require.GreaterOrEqual(t, frames.Large()-frames.Held(), left)
-				for i := range clients { // that come after them, one by one
-					most := max(frames.Large()/(8*(clients+1)*(clients+1)), 17<<10)
-					room := frames.Claim(fmt.Sprint("other ", i), most, 0)
-					require.NotNil(t, room, "room for %d of %d bytes, of which %d are held", most, frames.Large(), frames.Held())
-					room.Release()
-				}
-				for _, release := range taken {
-					release()
-				}
-				require.Zero(t, frames.Held())
-				for _, size := range []int64{frames.Large(), 100 * mebibyte} {
-					room := frames.Claim("0", size, 0)
-					require.NotNil(t, room, "a frame of %d bytes in a room that is empty", size)
-					room.Release()
-				}
-			})
-		}
-	}
-}
-
-// TestFramesOfAllClientsComeToTheirEnd: whatever clients claim at the same time, each gets
-// its room in the end, and all of it comes back.
-func TestFramesOfAllClientsComeToTheirEnd(t *testing.T) {
-	for _, clients := range []int{2, 5, 50} {
-		t.Run(fmt.Sprint(clients), func(t *testing.T) {
-			frames := proxy.NewFrames(16 * mebibyte)
-			var group sync.WaitGroup
-			var refused atomic.Int32
-			for client := range clients {
-				for connection := range 4 {
-					group.Go(func() {
-						r := rand.New(rand.NewPCG(uint64(client), uint64(connection)))
-						for range 400 / clients {
-							room := frames.Claim(fmt.Sprint(client), 17<<10+r.Int64N(frames.Large()/4), 30*time.Second)
-							if room == nil {
-								refused.Add(1)
-								continue
-							}
-							if r.IntN(10) == 0 {
-								time.Sleep(time.Millisecond)
-							}
-							if r.IntN(4) == 0 {
-								room.Shrink(r.Int64N(17 << 10))
-							}
-							room.Release()
-						}
-					})
-				}
-			}
-			group.Wait()
-			assert.Zero(t, refused.Load(), "frames without room")
-			require.NoError(t, frames.Check(true))
-			assert.Zero(t, frames.Held())
-			room := frames.Claim("0", frames.Large(), 0)
-			require.NotNil(t, room, "all room is there again")
-			room.Release()
 		})
 	}
 }
@@ -284,29 +192,6 @@ func TestRequestsAtTheBrokerHoldNoRoom(t *testing.T) {
 	assert.Zero(t, p.FramesHeld())
 }
 
-// TestLargeRequestsAtTheBrokerMakeRoom: a large request that waits for its answer makes
-// room for one that is still to be forwarded, as far as there is room for such
-// requests; it still counts.
-func TestLargeRequestsAtTheBrokerMakeRoom(t *testing.T) {
-	frames := proxy.NewFrames(512 * mebibyte)
-	half := frames.Large() / 2
-	poll := frames.Claim("a", 15*mebibyte, 0)
-	require.NotNil(t, poll)
-	require.Nil(t, frames.Claim("a", half, 0), "the poll is not sent yet")
-	poll.Sent()
-	assert.EqualValues(t, 15*mebibyte, frames.Held())
-	next := frames.Claim("a", half, 0)
-	require.NotNil(t, next)
-	next.Sent() // for which there is no room any more
-	require.Nil(t, frames.Claim("a", half, 0))
-	poll.Release()
-	next.Release()
-	assert.Zero(t, frames.Held())
-	all := frames.Claim("a", frames.Large(), 0)
-	require.NotNil(t, all)
-	all.Release()
-}
-
 // TestRoomBehindLongPolls: what the clients of a principal send behind a long poll takes half
 // of its room at the most, so that others, also of the same principal, can send requests of
 // the same size; it is read once the poll is over.
@@ -334,7 +219,7 @@ func TestRoomBehindLongPolls(t *testing.T) {
 				cluster.SleepControl(func() { <-goOn })
 				return nil, nil, false
 			})
-			p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: room, Frame: 10 * time.Second}})
+			p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: room, Frame: 10 * time.Second}})
 			frame := produceFrame(tt.bytes)
 			var parked []*wire
 			for range polls {
@@ -375,7 +260,7 @@ func TestRoomBehindLongPolls(t *testing.T) {
 
 // TestFramesWaitNoLongerThanTheLimit: a connection whose request finds no room is closed.
 func TestFramesWaitNoLongerThanTheLimit(t *testing.T) {
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: relay.Limits{
 		FrameBytes: mebibyte, FramesBytes: 64*mebibyte/35 + 1, Frame: time.Second,
 	}})
 	slow, waits := dial(t, p.Addresses()[0]), dial(t, p.Addresses()[0])
@@ -416,39 +301,11 @@ func TestRoomIsGivenBack(t *testing.T) {
 	eventually(t, "all room is given back", func() bool { return p.FramesHeld() == 0 })
 }
 
-// TestFramesBytes: the default leaves room for the largest request and respects the memory
-// limit of the runtime; less than the largest request needs is refused.
-func TestFramesBytes(t *testing.T) {
-	was := debug.SetMemoryLimit(-1)
-	defer debug.SetMemoryLimit(was)
-	for _, tt := range []struct {
-		name       string
-		limit      int64
-		frameBytes int
-		want       int64
-	}{
-		{"no limit", 1 << 62, proxy.DefaultFrameBytes, 512 << 20},
-		{"1 GiB", 1 << 30, proxy.DefaultFrameBytes, 256 << 20},
-		{"256 MiB", 256 << 20, proxy.DefaultFrameBytes, 191_739_613},
-		{"256 MiB and small frames", 256 << 20, mebibyte, 64 << 20},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			debug.SetMemoryLimit(tt.limit)
-			assert.Equal(t, tt.want, proxy.DefaultFramesBytes(tt.frameBytes))
-		})
-	}
-	_, err := proxy.Listen(t.Context(), proxy.Config{
-		Upstream: proxy.Upstream{Brokers: []string{"127.0.0.1:1"}}, Store: store(t),
-		Listeners: []proxy.Listener{plainListener()}, Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: mebibyte},
-	})
-	assert.ErrorContains(t, err, "Limits.FramesBytes is 1048576: expected 1917397 or more")
-}
-
 // TestConnectionsOfAnAddress: an address has no more connections than its limit, however
 // many the proxy may have, and gets one for each that ends.
 func TestConnectionsOfAnAddress(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Metrics: registry, Limits: proxy.Limits{AddressConnections: 2}})
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Metrics: registry, Limits: relay.Limits{AddressConnections: 2}})
 	address := p.Addresses()[0]
 	first, second := dial(t, address), dial(t, address)
 	first.login("admin", passwords["admin"])
@@ -467,7 +324,7 @@ func TestConnectionsOfAnAddress(t *testing.T) {
 // limit; those that are logged in do not count.
 func TestLoginsOfAnAddress(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Metrics: registry, Limits: proxy.Limits{AddressLogins: 2}})
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Metrics: registry, Limits: relay.Limits{AddressLogins: 2}})
 	address := p.Addresses()[0]
 	for range 4 {
 		w := dial(t, address)
@@ -500,13 +357,13 @@ func TestNetworksCountAsOneAddress(t *testing.T) {
 		{"IPv6 of two networks", "2001:db8::1", "2001:db8:0:1::1", false},
 		{"zones", "fe80::1%eth0", "fe80::2%eth1", true},
 	} {
-		for limit, limits := range map[string]proxy.Limits{
+		for limit, limits := range map[string]relay.Limits{
 			"address": {AddressConnections: 3, AddressLogins: 100},
 			"logins":  {AddressConnections: 100, AddressLogins: 3},
 		} {
 			t.Run(tt.name+", "+limit, func(t *testing.T) {
 				p, err := proxy.Listen(t.Context(), proxy.Config{
-					Upstream: proxy.Upstream{Brokers: upstream(t).ListenAddrs()}, Store: store(t),
+					Upstream: relay.Upstream{Brokers: upstream(t).ListenAddrs()}, Store: store(t),
 					Listeners: []proxy.Listener{plainListener()}, Limits: limits,
 				})
 				require.NoError(t, err)
@@ -597,8 +454,8 @@ func TestLongPollsHaveRoom(t *testing.T) {
 	const clients, topics = 300, 1_900
 	c := newLargeCluster(t, 1, 1)
 	p := start(t, nil, proxy.Config{
-		Store: store(t, "bob ALLOW READ TOPIC a"), Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
-		Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
+		Store: store(t, "bob ALLOW READ TOPIC a"), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
+		Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
 	})
 	request := kmsg.NewPtrFetchRequest()
 	request.Version, request.SessionEpoch = 12, -1

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -61,9 +62,9 @@ func newMetrics(p *Proxy) *metrics {
 			}),
 			gauge("acls_unreadable_host", "ACLs in force with a host that is no network. As far as they deny, the documented rules deny every address by them.",
 				unreadableHosts(p.store)),
-			gauge("brokers_down", "Brokers whose ports are closed because they do not accept connections.", func() float64 { return float64(p.cluster.countDown()) }),
+			gauge("brokers_down", "Brokers whose ports are closed because they do not accept connections.", func() float64 { return float64(p.cluster.Down()) }),
 			gauge("connections", "Connections of clients.", func() float64 { return float64(p.count()) }),
-			gauge("frames_bytes", "Bytes of requests that are read and not yet sent on or answered, and of answers that are decided about.", func() float64 { return float64(p.frames.held.Load()) }),
+			gauge("frames_bytes", "Bytes of requests that are read and not yet sent on or answered, and of answers that are decided about.", func() float64 { return float64(p.relay.FramesHeld()) }),
 		},
 	}
 	m.events, m.lost = newAuditCounters(counter)
@@ -74,7 +75,7 @@ func newMetrics(p *Proxy) *metrics {
 			prometheus.NewCounterFunc(prometheus.CounterOpts(counter("acl_load_failures_total", "Attempts to take over the ACLs of the upstream that failed.")),
 				func() float64 { return float64(p.mirror.failures.Load()) }))
 	}
-	for _, limit := range []limitName{allConnections, ofAddress, loginsOfAddress} {
+	for _, limit := range []relay.LimitName{relay.AllConnections, relay.OfAddress, relay.LoginsOfAddress} {
 		m.turnedAway.WithLabelValues(string(limit)) // so that it exists, with value 0
 	}
 	for _, reason := range []string{"limit", "share", "handler"} {

@@ -17,7 +17,10 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/internal/pause"
 	"github.com/portcullis-authz/portcullis/gateway/kmsgacl"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -75,8 +78,8 @@ type mirroring struct {
 }
 
 // follow makes the upstream what the store follows.
-func (m *mirroring) follow(store *snapshot.Store, upstream Upstream) (err error) {
-	m.update, err = store.Follow("the cluster at " + printable(strings.Join(upstream.Brokers, ",")))
+func (m *mirroring) follow(store *snapshot.Store, upstream relay.Upstream) (err error) {
+	m.update, err = store.Follow("the cluster at " + lines.Name(strings.Join(upstream.Brokers, ",")))
 	if err != nil {
 		return fmt.Errorf("proxy: Mirror: %w", err)
 	}
@@ -106,14 +109,9 @@ const mostMirrorTime = 15 * time.Minute
 
 // connect makes the client that asks for the ACLs. Other questions have their own client: a
 // broker answers the requests of a connection one after another.
-func (m *mirroring) connect(u *upstream) (err error) {
-	m.client, err = u.newClient(func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := u.connect(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return &silenceConn{Conn: c, limit: m.Timeout}, nil
-	}, kgo.RequestTimeoutOverhead(mostMirrorTime))
+func (m *mirroring) connect(cluster *relay.Cluster) (err error) {
+	m.client, err = cluster.NewClient(func(c net.Conn) net.Conn { return &silenceConn{Conn: c, limit: m.Timeout} },
+		kgo.RequestTimeoutOverhead(mostMirrorTime))
 	return err
 }
 
@@ -199,7 +197,7 @@ func (p *Proxy) load(ctx context.Context) error {
 		m.failing = true
 		p.log.Error("ACLs of the upstream not taken over", "reason", err.Error(), "in force", now.Len(), "age", age.Round(time.Millisecond).String())
 		m.Report(err)
-		p.suspectAll()
+		p.cluster.SuspectAll()
 		return err
 	}
 	m.loaded.Store(began.UnixNano())
@@ -216,12 +214,12 @@ func (p *Proxy) load(ctx context.Context) error {
 
 // keepMirroring loads the ACLs until ctx is done.
 func (p *Proxy) keepMirroring(ctx context.Context) {
-	pause, wait := p.mirror.Interval, backOff{}
-	for sleep(ctx, pause) {
+	wait, failures := p.mirror.Interval, pause.BackOff{}
+	for pause.Sleep(ctx, wait) {
 		if p.load(ctx) == nil {
-			pause, wait = p.mirror.Interval, backOff{}
+			wait, failures = p.mirror.Interval, pause.BackOff{}
 		} else {
-			pause = wait.next(p.mirror.Interval)
+			wait = failures.Next(p.mirror.Interval)
 		}
 	}
 }
@@ -237,24 +235,20 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 	}
 	return p.mirror.update(func(tx *snapshot.Tx) error {
 		if p.mirror.FollowRelease {
-			tx.SetSemantics(p.cluster.semantics())
+			tx.SetSemantics(semanticsOf(p.cluster))
 		}
 		tx.Replace(slices.Values(bindings))
 		return nil
 	})
 }
 
-// semantics returns the semantics of the upstream's authorizer. If the brokers have
+// semanticsOf returns the semantics of the authorizer of a cluster. If the brokers have
 // several releases, the newest counts: the cluster is being upgraded.
-func (c *cluster) semantics() snapshot.Semantics {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+func semanticsOf(c *relay.Cluster) snapshot.Semantics {
 	newest := acl.MetadataVersion(0)
-	for _, b := range c.brokers {
-		if b.versions != nil {
-			supported, _ := gateway.MetadataVersions(b.versions)
-			newest = max(newest, supported)
-		}
+	for _, served := range c.Versions() {
+		supported, _ := gateway.MetadataVersions(&served)
+		newest = max(newest, supported)
 	}
 	return gateway.SemanticsOf(newest)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/kmsgacl"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -49,7 +50,7 @@ func TestAMirrorNeedsAStoreOfItsOwn(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	_, err := proxy.Listen(ctx, proxy.Config{
-		Upstream: proxy.Upstream{Brokers: upstream(t).ListenAddrs()}, Listeners: []proxy.Listener{plainListener()},
+		Upstream: relay.Upstream{Brokers: upstream(t).ListenAddrs()}, Listeners: []proxy.Listener{plainListener()},
 		Store: store(t, "alice DENY READ TOPIC payroll"), ACLs: gateway.ForwardACLs, Mirror: &proxy.Mirror{},
 	})
 	require.ErrorContains(t, err, "proxy: Mirror: the store has ACLs from elsewhere, which would be lost if it followed the cluster at")

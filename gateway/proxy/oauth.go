@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -77,7 +78,7 @@ func (l *oauthLogin) step(ctx context.Context, message []byte) (answer []byte, d
 		return []byte(invalidToken), false, &refusedToken{err}
 	}
 	if id != "" && id != owner.Name {
-		return nil, false, fmt.Errorf("user %s: %w", printable(owner.Name), errCredentials)
+		return nil, false, fmt.Errorf("user %s: %w", lines.Name(owner.Name), errCredentials)
 	}
 	l.owner = owner
 	return nil, true, nil

@@ -1,14 +1,11 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"net"
-	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +14,8 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/internal/pause"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -25,7 +24,6 @@ import (
 // far as the ACLs allow. It must not be copied after first use. Create it with
 // [Listen]; the zero Proxy is not usable.
 type Proxy struct {
-	upstream  *upstream
 	store     *snapshot.Store
 	acls      gateway.ACLHandling
 	metadata  acl.MetadataVersion
@@ -33,24 +31,18 @@ type Proxy struct {
 	metrics   *metrics
 	auditor   *auditor
 	refuse    func() bool // or nil
-	limits    Limits
-	cluster   *cluster
+	cluster   *relay.Cluster
+	relay     *relay.Relay
 	mirror    *mirroring // nil if the ACLs come from another source
 	listeners []*listener
-	frames    *frameMemory
-	tenants   tenants
 	salts     []byte // the secret of salts for listeners that have none; it stays the same
 
 	reconfiguring sync.Mutex // held by Reconfigure, of which one takes effect at a time
 
-	mu        sync.Mutex
-	conns     map[*conn]struct{}
-	addresses map[netip.Prefix]addressCount
-	accepting []func(context.Context) // for the ports that were opened before Serve
-	serving   context.Context         // the context of Serve, once it runs
-	stopped   bool
-	suspects  map[int32]bool // brokers that are being probed: see suspect
-	running   sync.WaitGroup // goroutines of Serve
+	mu      sync.Mutex
+	serving context.Context // the context of Serve, once it runs
+	stopped bool
+	running sync.WaitGroup // goroutines of Serve
 }
 
 // Listen connects to the upstream, discovers its brokers, loads the ACLs if there is a
@@ -65,15 +57,12 @@ type Proxy struct {
 // opened, or has the upstream's last error when ctx was done. After an error nothing is
 // left open. ctx applies only to Listen.
 func Listen(ctx context.Context, config Config) (*Proxy, error) {
-	limits, err := config.Limits.withDefaults()
-	if err = errors.Join(err, config.validate()); err != nil {
+	if err := config.validate(); err != nil {
 		return nil, err
 	}
 	p := &Proxy{
-		upstream: newUpstream(config.Upstream), store: config.Store, acls: config.ACLs, metadata: config.MetadataVersion, log: config.Logger, refuse: config.Refuse,
-		limits: limits, frames: newFrameMemory(limits.FramesBytes), salts: random(minSaltSecret),
-		conns: map[*conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
-		suspects: map[int32]bool{}, mirror: newMirroring(config.Mirror),
+		store: config.Store, acls: config.ACLs, metadata: config.MetadataVersion, log: config.Logger, refuse: config.Refuse,
+		salts: random(minSaltSecret), mirror: newMirroring(config.Mirror),
 	}
 	if p.log == nil {
 		p.log = slog.Default()
@@ -88,19 +77,11 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 			return nil, err
 		}
 	}
-	p.warnOfUpstream()
-	if p.cluster, err = newCluster(p.upstream); err != nil {
+	if err := p.connect(config); err != nil {
 		return nil, err
 	}
-	p.cluster.missing = p.suspect
-	if p.mirror != nil {
-		if err := p.mirror.connect(p.upstream); err != nil {
-			p.cluster.close()
-			return nil, err
-		}
-	}
 	p.metrics = newMetrics(p)
-	p.auditor = &auditor{handler: config.Audit, limit: limits.AuditEvents, all: config.AuditAll, allows: config.AuditAllows, log: p.log, metrics: p.metrics}
+	p.auditor = &auditor{handler: config.Audit, limit: cmp.Or(config.AuditEvents, DefaultAuditEvents), all: config.AuditAll, allows: config.AuditAllows, log: p.log, metrics: p.metrics}
 	if config.Audit == nil {
 		p.auditor.handler = audit.NewLogHandler(events)
 	}
@@ -109,6 +90,22 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// connect makes what connects to the upstream, when it is needed. After an error nothing is left.
+func (p *Proxy) connect(config Config) (err error) {
+	if p.cluster, err = relay.NewCluster(config.Upstream, p.log); err != nil {
+		return err
+	}
+	p.warnOfUpstream()
+	p.relay, err = relay.New(p.cluster, config.Limits)
+	if err == nil && p.mirror != nil {
+		err = p.mirror.connect(p.cluster)
+	}
+	if err != nil {
+		p.cluster.Close()
+	}
+	return err
 }
 
 // prepare does everything that is needed before clients can be served, and opens the
@@ -132,16 +129,16 @@ func (p *Proxy) prepare(ctx context.Context, registry prometheus.Registerer) err
 // awaitUpstream returns when the brokers are known and, with a Mirror, the ACLs are
 // loaded.
 func (p *Proxy) awaitUpstream(ctx context.Context) error {
-	if err := insist(ctx, p.cluster.refresh, func(err error, pause time.Duration) {
-		p.log.Warn("upstream does not answer: waiting for it", "reason", err.Error(), "next attempt in", pause.String())
+	if err := pause.Insist(ctx, p.cluster.Refresh, func(err error, wait time.Duration) {
+		p.log.Warn("upstream does not answer: waiting for it", "reason", err.Error(), "next attempt in", wait.String())
 	}); err != nil {
 		return fmt.Errorf("upstream: %w", err)
 	}
 	if p.mirror == nil {
 		return nil
 	}
-	return insist(ctx, p.load, func(_ error, pause time.Duration) { // load has logged it
-		p.log.Warn("no port is open before the ACLs are loaded", "next attempt in", pause.String())
+	return pause.Insist(ctx, p.load, func(_ error, wait time.Duration) { // load has logged it
+		p.log.Warn("no port is open before the ACLs are loaded", "next attempt in", wait.String())
 	})
 }
 
@@ -151,7 +148,7 @@ func (p *Proxy) listenersOf(config Config) error {
 	for _, c := range config.Listeners {
 		l, err := p.newListener(c)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("listener %s: %w", printable(c.Address), err))
+			errs = append(errs, fmt.Errorf("listener %s: %w", lines.Name(c.Address), err))
 		}
 		p.listeners = append(p.listeners, l)
 	}
@@ -166,10 +163,10 @@ const otherDescriptors = 200
 // the limits let clients have, with one to a broker each. Without descriptors the proxy can
 // accept no clients, and connect to no broker.
 func (p *Proxy) warnOfDescriptors(limit uint64) {
-	ports := uint64(len(p.listeners)) * uint64(1+len(p.cluster.nodes()))
-	if needed := 2*uint64(p.limits.Connections) + ports + otherDescriptors; limit < needed {
+	ports, connections := uint64(len(p.listeners))*uint64(1+len(p.cluster.Nodes())), p.relay.Limits().Connections
+	if needed := 2*uint64(connections) + ports + otherDescriptors; limit < needed {
 		p.log.Warn("the process may have too few file descriptors for its connections: raise their number, or lower the limit of connections",
-			"descriptors", limit, "needed", needed, "connections", p.limits.Connections)
+			"descriptors", limit, "needed", needed, "connections", connections)
 	}
 }
 
@@ -180,8 +177,8 @@ func (p *Proxy) open() error {
 	}
 	for _, l := range p.listeners {
 		l.warn()
-		if err := l.decideBy(p); err != nil {
-			return fmt.Errorf("listener %s: %w", printable(l.Address), err)
+		if err := l.open(); err != nil {
+			return fmt.Errorf("listener %s: %w", lines.Name(l.Address), err)
 		}
 	}
 	return nil
@@ -191,8 +188,7 @@ func (p *Proxy) open() error {
 func (p *Proxy) Addresses() []string {
 	var addresses []string
 	for _, l := range p.listeners {
-		port, _ := l.open(bootstrap) // it is open already
-		addresses = append(addresses, hostPort(l.host, int32(port)))
+		addresses = append(addresses, l.ports.Bootstrap())
 	}
 	return addresses
 }
@@ -210,16 +206,11 @@ func (p *Proxy) Serve(ctx context.Context) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	p.serving = serving
-	for _, accept := range p.accepting {
-		p.running.Go(func() { accept(serving) })
+	for _, l := range p.listeners {
+		p.running.Go(func() { p.serve(l) })
 	}
 	p.mu.Unlock()
-	p.running.Go(func() {
-		p.cluster.keepFresh(serving, func(err error) {
-			p.log.Warn("upstream does not answer", "reason", err.Error())
-			p.suspectAll()
-		})
-	})
+	p.running.Go(func() { p.cluster.Run(serving) })
 	if p.mirror != nil {
 		p.running.Go(func() { p.keepMirroring(serving) })
 	}
@@ -234,87 +225,37 @@ func (p *Proxy) Serve(ctx context.Context) error {
 
 // drain stops accepting connections and requests, and waits for answers in progress.
 func (p *Proxy) drain() {
-	p.refuseMore((*conn).drain)
-	deadline := time.Now().Add(p.limits.Drain)
-	for p.count() > 0 && time.Now().Before(deadline) {
-		time.Sleep(5 * time.Millisecond)
-	}
-	if left := p.count(); left > 0 {
-		p.log.Warn("connections cut off", "count", left, "limit", p.limits.Drain.String())
+	p.stop()
+	if left := p.relay.Drain(); left > 0 {
+		p.log.Warn("connections cut off", "count", left, "limit", p.relay.Limits().Drain.String())
 	}
 }
 
 // Close closes all ports and connections immediately. Use it for a Proxy whose Serve is
 // not running; Serve calls it itself.
 func (p *Proxy) Close() {
-	p.refuseMore((*conn).kill)
-	p.cluster.close()
-	p.upstream.close()
+	p.stop()
+	p.relay.Close()
+	p.cluster.Close()
 	if p.mirror != nil {
 		p.mirror.client.Close()
 	}
 }
 
-// refuseMore closes all ports, and calls end for every open connection. There will be
-// no new ones.
-func (p *Proxy) refuseMore(end func(*conn)) {
+// stop closes all ports. There will be no new ones.
+func (p *Proxy) stop() {
 	p.mu.Lock()
 	p.stopped = true
-	open := slices.Collect(maps.Keys(p.conns))
 	p.mu.Unlock()
 	for _, l := range p.listeners {
-		l.close()
+		if l.ports != nil {
+			l.ports.Close()
+		}
 	}
-	for _, c := range open {
-		end(c)
-	}
-}
-
-// listen opens a port, unless the proxy is stopping.
-func (p *Proxy) listen(address string) (net.Listener, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.stopped {
-		return nil, net.ErrClosed
-	}
-	return net.Listen("tcp", address)
-}
-
-// accept runs the accept loop of a port, now or when Serve starts.
-func (p *Proxy) accept(loop func(context.Context)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.serving == nil {
-		p.accepting = append(p.accepting, loop)
-		return
-	}
-	serving := p.serving
-	p.running.Go(func() { loop(serving) })
-}
-
-// start serves a connection, unless there are too many or the proxy is stopping. If a
-// limit is exceeded, it returns the limit.
-func (p *Proxy) start(ctx context.Context, c *conn) (served bool, beyond limitName) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.stopped {
-		return false, withinLimits
-	}
-	if beyond = p.enter(c); beyond != withinLimits {
-		return false, beyond
-	}
-	p.running.Go(func() {
-		c.serve(ctx)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.leave(c)
-	})
-	return true, withinLimits
 }
 
 // count returns the number of connections.
 func (p *Proxy) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.conns)
+	all, _ := p.relay.Connections()
+	return all
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // TestQuestionsAboutTopicsAreSmall: a user who may describe topics and may not delete them asks to
@@ -24,8 +25,8 @@ func TestQuestionsAboutTopicsAreSmall(t *testing.T) {
 	const clients, topics, partitions = 8, 1_000, 190
 	c := newLargeCluster(t, topics, partitions)
 	p := start(t, nil, proxy.Config{
-		Store: store(t, "bob ALLOW DESCRIBE TOPIC *"), Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
-		Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
+		Store: store(t, "bob ALLOW DESCRIBE TOPIC *"), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
+		Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
 	})
 	request := kmsg.NewPtrDeleteTopicsRequest()
 	for i := range topics {
@@ -75,7 +76,7 @@ func TestLargeAnswersAreAskedForInHalves(t *testing.T) {
 	const topics = 32
 	c := newLargeCluster(t, topics, 10_000)
 	p := start(t, nil, proxy.Config{
-		Store: store(t, "bob ALLOW DESCRIBE TOPIC *"), Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
+		Store: store(t, "bob ALLOW DESCRIBE TOPIC *"), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
 	})
 	request := kmsg.NewPtrDeleteTopicsRequest()
 	for i := range topics {
@@ -112,8 +113,8 @@ func TestDescriptionsOfGroupsAreSmall(t *testing.T) {
 	c.topology = description.AppendTo([]byte{0})
 	description, group = nil, kmsg.StreamsGroupDescribeResponseGroup{}
 	p := start(t, nil, proxy.Config{
-		Store: store(t, "bob ALLOW READ GROUP g", "bob ALLOW DESCRIBE TOPIC *"), Upstream: proxy.Upstream{Brokers: []string{c.Addr().String()}},
-		Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
+		Store: store(t, "bob ALLOW READ GROUP g", "bob ALLOW DESCRIBE TOPIC *"), Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
+		Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 16 * mebibyte},
 	})
 	heartbeat := kmsg.NewPtrStreamsGroupHeartbeatRequest()
 	heartbeat.Group, heartbeat.MemberID, heartbeat.MemberEpoch = "g", "m", 1

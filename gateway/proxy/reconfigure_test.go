@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -17,7 +18,10 @@ func TestConcurrentReconfigure(t *testing.T) {
 		l := Listener{Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0", SASL: &SASL{Mechanisms: []string{Plain}, Users: map[string]string{user: "x"}}}
 		return []Listener{l, l, l, l}
 	}
-	p := &Proxy{upstream: newUpstream(Upstream{}), log: slog.New(slog.DiscardHandler)}
+	cluster, err := relay.NewCluster(relay.Upstream{Brokers: []string{"127.0.0.1:1"}}, nil)
+	require.NoError(t, err)
+	defer cluster.Close()
+	p := &Proxy{cluster: cluster, log: slog.New(slog.DiscardHandler)}
 	for _, l := range listeners("a") {
 		made, err := p.newListener(l)
 		require.NoError(t, err)
@@ -27,7 +31,7 @@ func TestConcurrentReconfigure(t *testing.T) {
 	for range 3_000 {
 		var both sync.WaitGroup
 		for _, user := range []string{"a", "b"} {
-			both.Go(func() { _ = p.Reconfigure(Upstream{}, listeners(user)) })
+			both.Go(func() { _ = p.Reconfigure(relay.Upstream{}, listeners(user)) })
 		}
 		both.Wait()
 		_, first := p.listeners[0].access.Load().sasl.Users["a"]

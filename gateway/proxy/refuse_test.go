@@ -81,7 +81,7 @@ func TestRefuse(t *testing.T) {
 // With AuditAll the limit of events does not count.
 func TestAuditAll(t *testing.T) {
 	taken := &events{}
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, AuditAll: true, Limits: proxy.Limits{AuditEvents: 10}})
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Audit: taken, AuditAll: true, AuditEvents: 10})
 	w := dial(t, p.Addresses()[0])
 	w.login("bob", passwords["bob"])
 	w.ask(metadataOf(hidden(1000)...), 9)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // TestRightlessClientsHoldFewConnections: clients without any right may ask for the brokers, which
@@ -18,7 +19,7 @@ import (
 func TestRightlessClientsHoldFewConnections(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1))
 	s := store(t, "bob ALLOW READ TOPIC open")
-	p := start(t, cluster, proxy.Config{Store: s, Limits: proxy.Limits{RightlessUpstreams: 2}})
+	p := start(t, cluster, proxy.Config{Store: s, Limits: relay.Limits{RightlessUpstreams: 2}})
 	metadata := func() kmsg.Request {
 		r := kmsg.NewPtrMetadataRequest()
 		r.Topics = []kmsg.MetadataRequestTopic{}

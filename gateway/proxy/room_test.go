@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // TestAllowedWhileWaitingForRoom: a client's first request is refused, and its answer waits
@@ -18,7 +19,7 @@ import (
 func TestAllowedWhileWaitingForRoom(t *testing.T) {
 	cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1))
 	s := store(t)
-	p := start(t, cluster, proxy.Config{Store: s, Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: time.Minute}})
+	p := start(t, cluster, proxy.Config{Store: s, Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: time.Minute}})
 	full := dial(t, p.Addresses()[0])
 	require.NoError(t, full.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	full.login("bob", passwords["bob"])

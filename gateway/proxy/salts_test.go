@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -95,7 +96,10 @@ func TestSaltsAreKept(t *testing.T) {
 		assert.Empty(t, changes(history[3], shown(t, saltedUsers(t, users), "drawn", ScramSHA256, names...)), "once it is gone")
 	})
 	t.Run("after a reload, and at another listener", func(t *testing.T) {
-		p := &Proxy{salts: random(minSaltSecret), upstream: newUpstream(Upstream{}), log: slog.New(slog.DiscardHandler)}
+		cluster, err := relay.NewCluster(relay.Upstream{Brokers: []string{"127.0.0.1:1"}}, nil)
+		require.NoError(t, err)
+		defer cluster.Close()
+		p := &Proxy{salts: random(minSaltSecret), cluster: cluster, log: slog.New(slog.DiscardHandler)}
 		listen := func(s *SASL) Listener {
 			return Listener{Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0", SASL: s}
 		}
@@ -111,7 +115,7 @@ func TestSaltsAreKept(t *testing.T) {
 		}
 		first := of(0)
 		assert.Equal(t, first, of(1))
-		require.NoError(t, p.Reconfigure(Upstream{}, []Listener{listen(saltedUsers(t, map[string]int{saltA: 4096, saltB: 4096})), listen(one)}))
+		require.NoError(t, p.Reconfigure(relay.Upstream{}, []Listener{listen(saltedUsers(t, map[string]int{saltA: 4096, saltB: 4096})), listen(one)}))
 		assert.Equal(t, first, of(0))
 		assert.Equal(t, first, of(1))
 	})

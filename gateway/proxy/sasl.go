@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/portcullis-authz/portcullis/gateway/relay"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -66,7 +68,7 @@ type SASL struct {
 // maxReceive returns the limit of the requests of a login.
 func (s *SASL) maxReceive() int {
 	if s == nil || s.MaxReceive == 0 {
-		return maxLoginFrameBytes
+		return relay.MaxLoginFrameBytes
 	}
 	return s.MaxReceive
 }
@@ -93,7 +95,7 @@ func (s *SASL) mechanisms(secret []byte) (map[string]mechanism, error) {
 	}
 	for user, password := range s.Users {
 		if user == "" || password == "" || !utf8.ValidString(user) {
-			return nil, fmt.Errorf("user %s: expected a name in UTF-8 and a password, neither of them empty", printable(user))
+			return nil, fmt.Errorf("user %s: expected a name in UTF-8 and a password, neither of them empty", lines.Name(user))
 		}
 	}
 	if err := s.validateCredentials(); err != nil {
@@ -102,8 +104,8 @@ func (s *SASL) mechanisms(secret []byte) (map[string]mechanism, error) {
 	if s.SaltSecret != nil && len(s.SaltSecret) < minSaltSecret {
 		return nil, fmt.Errorf("a secret for salts of %d bytes: expected at least %d", len(s.SaltSecret), minSaltSecret)
 	}
-	if s.MaxReceive < 0 || s.MaxReceive > maxLoginFrameBytes {
-		return nil, fmt.Errorf("a limit of %d bytes for the requests of a login: expected 1 to %d", s.MaxReceive, maxLoginFrameBytes)
+	if s.MaxReceive < 0 || s.MaxReceive > relay.MaxLoginFrameBytes {
+		return nil, fmt.Errorf("a limit of %d bytes for the requests of a login: expected 1 to %d", s.MaxReceive, relay.MaxLoginFrameBytes)
 	}
 	found := map[string]mechanism{}
 	for _, name := range s.Mechanisms {
@@ -122,7 +124,7 @@ func (s *SASL) mechanisms(secret []byte) (map[string]mechanism, error) {
 			err = errors.New("unknown mechanism")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("SASL mechanism %s: %w", printable(name), err)
+			return nil, fmt.Errorf("SASL mechanism %s: %w", lines.Name(name), err)
 		}
 		found[name] = m
 	}
@@ -138,22 +140,22 @@ func (s *SASL) mechanisms(secret []byte) (map[string]mechanism, error) {
 func (s *SASL) validateCredentials() error {
 	for _, user := range slices.Sorted(maps.Keys(s.Credentials)) {
 		if _, twice := s.Users[user]; twice || user == "" || !utf8.ValidString(user) {
-			return fmt.Errorf("user %s: expected a name in UTF-8, and either a password or credentials", printable(user))
+			return fmt.Errorf("user %s: expected a name in UTF-8, and either a password or credentials", lines.Name(user))
 		}
 		seen := map[string]bool{}
 		usable := false
 		for _, c := range s.Credentials[user] {
 			if err := c.Validate(); err != nil {
-				return fmt.Errorf("user %s: %w", printable(user), err)
+				return fmt.Errorf("user %s: %w", lines.Name(user), err)
 			}
 			if seen[c.Mechanism] {
-				return fmt.Errorf("user %s: two credentials for %s", printable(user), c.Mechanism)
+				return fmt.Errorf("user %s: two credentials for %s", lines.Name(user), c.Mechanism)
 			}
 			seen[c.Mechanism] = true
 			usable = usable || slices.Contains(s.Mechanisms, c.Mechanism)
 		}
 		if !usable {
-			return fmt.Errorf("user %s: no credentials for %s", printable(user), strings.Join(s.Mechanisms, ", "))
+			return fmt.Errorf("user %s: no credentials for %s", lines.Name(user), strings.Join(s.Mechanisms, ", "))
 		}
 	}
 	return nil
@@ -185,7 +187,7 @@ func (l *plainLogin) step(_ context.Context, message []byte) (answer []byte, don
 	want, got := sha256.Sum256([]byte(password)), sha256.Sum256(parts[2])
 	id := string(parts[0])
 	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 || !known || id != "" && id != user {
-		return nil, false, fmt.Errorf("user %s: %w", printable(user), errCredentials)
+		return nil, false, fmt.Errorf("user %s: %w", lines.Name(user), errCredentials)
 	}
 	l.user = user
 	return nil, true, nil

@@ -16,6 +16,8 @@ import (
 	"github.com/xdg-go/scram"
 
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -92,7 +94,7 @@ func (c ScramCredential) Validate() error {
 	hash, ok := scramHashes[c.Mechanism]
 	switch {
 	case !ok:
-		return fmt.Errorf("mechanism %s: expected %s or %s", printable(c.Mechanism), ScramSHA256, ScramSHA512)
+		return fmt.Errorf("mechanism %s: expected %s or %s", lines.Name(c.Mechanism), ScramSHA256, ScramSHA512)
 	case c.Iterations < scramIterations || c.Iterations > maxScramIterations:
 		return fmt.Errorf("%d iterations: expected %d to %d", c.Iterations, scramIterations, maxScramIterations)
 	case len(c.Salt) == 0 || len(c.Salt) > maxSalt:
@@ -182,7 +184,7 @@ func newSCRAM(name string, s *SASL, secret []byte) (mechanism, error) {
 		// Source: Kafka's ScramFormatter.
 		client, err := hash.NewClientUnprepped(user, password, "")
 		if err != nil {
-			return nil, fmt.Errorf("user %s: %w", printable(user), err)
+			return nil, fmt.Errorf("user %s: %w", lines.Name(user), err)
 		}
 		m.users[user] = &scramUser{client: client}
 	}
@@ -209,7 +211,7 @@ func (m *scramMechanism) credentials(name string) (scram.StoredCredentials, erro
 		user.derived.Store(err == nil)
 	})
 	if !user.derived.Load() {
-		return scram.StoredCredentials{}, fmt.Errorf("user %s: the keys cannot be derived: %v", printable(name), err)
+		return scram.StoredCredentials{}, fmt.Errorf("user %s: the keys cannot be derived: %v", lines.Name(name), err)
 	}
 	return user.keys, nil
 }
@@ -236,8 +238,8 @@ func (l *scramLogin) peer(names *principal.Builder) (identity, error) {
 func (l *scramLogin) step(_ context.Context, message []byte) (answer []byte, done bool, err error) {
 	// A message is kept, or split at its commas, which takes 17 times its size; nothing counts
 	// that.
-	if len(message) > maxSmallFrame {
-		return nil, false, fmt.Errorf("a message of %d bytes: expected at most %d", len(message), maxSmallFrame)
+	if len(message) > relay.MaxSmallFrame {
+		return nil, false, fmt.Errorf("a message of %d bytes: expected at most %d", len(message), relay.MaxSmallFrame)
 	}
 	if l.nonce == "" {
 		answer, err = l.begin(string(message))
@@ -274,7 +276,7 @@ func (l *scramLogin) begin(message string) ([]byte, error) {
 		return nil, errors.New("a first message without a user name or without a nonce")
 	}
 	if id := conversation.AuthzID(); id != "" && id != l.user {
-		return nil, fmt.Errorf("user %s: %w", printable(l.user), errCredentials)
+		return nil, fmt.Errorf("user %s: %w", lines.Name(l.user), errCredentials)
 	}
 	return []byte(answer), nil
 }
@@ -303,5 +305,5 @@ func (l *scramLogin) last(message string) ([]byte, error) {
 			return []byte(proof), nil
 		}
 	}
-	return nil, fmt.Errorf("user %s: %w", printable(l.user), errCredentials) // without the error of the library, which repeats the client's text
+	return nil, fmt.Errorf("user %s: %w", lines.Name(l.user), errCredentials) // without the error of the library, which repeats the client's text
 }

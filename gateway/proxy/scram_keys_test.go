@@ -113,7 +113,7 @@ func TestFailedLoginsAreAnsweredAtOneTime(t *testing.T) {
 				return err
 			},
 			0: func(c *conn) error { // a bare token
-				_, err := c.takeToken(nil)
+				_, err := c.takeToken(t.Context(), nil)
 				return err
 			},
 		} {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // slowBroker is a broker that takes its time for a Produce with acks=0, as a real one does
@@ -125,7 +126,7 @@ func TestRequestsBehindASilentProduce(t *testing.T) {
 			t.Parallel()
 			b, change := newSlowBroker(t, 0), changes()[name]
 			s := store(t, "alice ALLOW ALL TOPIC open", "alice ALLOW ALTER CLUSTER kafka-cluster")
-			p := start(t, nil, proxy.Config{Store: s, ACLs: gateway.ForwardACLs, Upstream: proxy.Upstream{Brokers: []string{b.Addr().String()}}})
+			p := start(t, nil, proxy.Config{Store: s, ACLs: gateway.ForwardACLs, Upstream: relay.Upstream{Brokers: []string{b.Addr().String()}}})
 			w := dial(t, p.Addresses()[0])
 			w.login("alice", passwords["alice"])
 			w.send(silentProduce(), 9)
@@ -148,7 +149,7 @@ func TestRequestsBehindASilentProduce(t *testing.T) {
 func TestSilentRequestsWaitForEachOther(t *testing.T) {
 	b := newSlowBroker(t, 0)
 	s := store(t, "alice ALLOW ALL TOPIC open")
-	p := start(t, nil, proxy.Config{Store: s, Upstream: proxy.Upstream{Brokers: []string{b.Addr().String()}}})
+	p := start(t, nil, proxy.Config{Store: s, Upstream: relay.Upstream{Brokers: []string{b.Addr().String()}}})
 	w := dial(t, p.Addresses()[0])
 	w.login("alice", passwords["alice"])
 	for range 100 {
@@ -180,7 +181,7 @@ func TestSilentRequestsOfOneWhoLeft(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newSlowBroker(t, tt.before)
-			p := start(t, nil, proxy.Config{Store: store(t, "alice ALLOW ALL TOPIC open"), Upstream: proxy.Upstream{Brokers: []string{b.Addr().String()}}})
+			p := start(t, nil, proxy.Config{Store: store(t, "alice ALLOW ALL TOPIC open"), Upstream: relay.Upstream{Brokers: []string{b.Addr().String()}}})
 			w := dial(t, p.Addresses()[0])
 			w.login("alice", passwords["alice"])
 			produce := silentProduce()

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -38,7 +39,7 @@ func TestSlowFrames(t *testing.T) {
 		cluster.KeepControl()
 		return r.ResponseKind(), nil, true
 	})
-	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Frame: frame, FrameBytes: 2 * size}})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{Frame: frame, FrameBytes: 2 * size}})
 	connect := func(t *testing.T) *wire {
 		w := dial(t, p.Addresses()[0])
 		require.Zero(t, w.login("admin", passwords["admin"]).ErrorCode)

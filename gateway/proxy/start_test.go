@@ -19,7 +19,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/portcullis-authz/portcullis/gateway/internal/hostport"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -33,13 +35,13 @@ func freePort(t testing.TB) string {
 	for range 100 {
 		first, free := 20_000+rand.IntN(10_000), true
 		for i := range 4 {
-			ln, err := net.Listen("tcp", proxy.HostPort("127.0.0.1", int32(first+i)))
+			ln, err := net.Listen("tcp", hostport.Join("127.0.0.1", int32(first+i)))
 			if free = free && err == nil; err == nil {
 				_ = ln.Close()
 			}
 		}
 		if free {
-			return proxy.HostPort("127.0.0.1", int32(first))
+			return hostport.Join("127.0.0.1", int32(first))
 		}
 	}
 	t.Fatal("no four free ports in a row")
@@ -101,7 +103,7 @@ func TestNoPortBeforeTheMirrorHasLoaded(t *testing.T) {
 	listener := plainListener()
 	listener.Address = address
 	l := listen(t, t.Context(), proxy.Config{
-		Upstream: proxy.Upstream{Brokers: cluster.ListenAddrs()}, Listeners: []proxy.Listener{listener},
+		Upstream: relay.Upstream{Brokers: cluster.ListenAddrs()}, Listeners: []proxy.Listener{listener},
 		Store: snapshot.NewStore(snapshot.Config{}), Mirror: &proxy.Mirror{}, Logger: log.logger(), Metrics: registry,
 	})
 	log.waitFor(t, 3, "ACLs of the upstream not taken over", "CLUSTER_AUTHORIZATION_FAILED")
@@ -121,7 +123,7 @@ func TestNoPortBeforeTheMirrorHasLoaded(t *testing.T) {
 // TestStoreThatIsNotReady: without a mirror the ACLs must be loaded before the ports open.
 func TestStoreThatIsNotReady(t *testing.T) {
 	_, err := proxy.Listen(t.Context(), proxy.Config{
-		Upstream: proxy.Upstream{Brokers: upstream(t).ListenAddrs()}, Listeners: []proxy.Listener{plainListener()},
+		Upstream: relay.Upstream{Brokers: upstream(t).ListenAddrs()}, Listeners: []proxy.Listener{plainListener()},
 		Store: snapshot.NewStore(snapshot.Config{}),
 	})
 	assert.ErrorContains(t, err, "Store is not ready")
@@ -135,7 +137,7 @@ func TestUpstreamIsWaitedFor(t *testing.T) {
 	listener := plainListener()
 	listener.Address = address
 	config := proxy.Config{
-		Upstream: proxy.Upstream{Brokers: []string{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port).String()}},
+		Upstream: relay.Upstream{Brokers: []string{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port).String()}},
 		Store:    store(t), Listeners: []proxy.Listener{listener}, Logger: log.logger(),
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -167,7 +169,7 @@ func TestStartWhileABrokerHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	l := listen(t, ctx, proxy.Config{
-		Upstream: proxy.Upstream{Brokers: cluster.ListenAddrs()[1:]}, Store: store(t), Listeners: []proxy.Listener{plainListener()},
+		Upstream: relay.Upstream{Brokers: cluster.ListenAddrs()[1:]}, Store: store(t), Listeners: []proxy.Listener{plainListener()},
 	})
 	<-l.done
 	require.NoError(t, l.err)
@@ -252,7 +254,7 @@ func TestPortsOfABrokerThatIsDown(t *testing.T) {
 	listener := plainListener()
 	listener.Address = address
 	p := start(t, nil, proxy.Config{
-		Upstream: proxy.Upstream{Brokers: []string{cluster.ListenAddrs()[0]}}, Store: store(t), Listeners: []proxy.Listener{listener},
+		Upstream: relay.Upstream{Brokers: []string{cluster.ListenAddrs()[0]}}, Store: store(t), Listeners: []proxy.Listener{listener},
 	})
 	p.SetBroker(7, gone.address) // a broker of which only its address is known
 	port := p.PortOf(7)
@@ -277,7 +279,7 @@ func TestNoBrokerIsUp(t *testing.T) {
 	address := freePort(t)
 	listener := plainListener()
 	listener.Address = address
-	p := start(t, nil, proxy.Config{Upstream: proxy.Upstream{Brokers: []string{only}}, Store: store(t), Listeners: []proxy.Listener{listener}})
+	p := start(t, nil, proxy.Config{Upstream: relay.Upstream{Brokers: []string{only}}, Store: store(t), Listeners: []proxy.Listener{listener}})
 	require.True(t, accepts(address))
 	cluster.Close()
 	c := client(t, address, "admin")

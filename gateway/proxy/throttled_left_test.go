@@ -13,6 +13,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // TestLeftBehindAThrottledAnswer: a client that is throttled sends a Produce with acks=0 and
@@ -72,7 +73,7 @@ func TestLeftBehindAThrottledAnswer(t *testing.T) {
 			go serve(c)
 		}
 	}()
-	p := start(t, nil, proxy.Config{Store: store(t, "alice ALLOW ALL TOPIC open"), Upstream: proxy.Upstream{Brokers: []string{ln.Addr().String()}}, Limits: proxy.Limits{Drain: 10 * time.Second}})
+	p := start(t, nil, proxy.Config{Store: store(t, "alice ALLOW ALL TOPIC open"), Upstream: relay.Upstream{Brokers: []string{ln.Addr().String()}}, Limits: relay.Limits{Drain: 10 * time.Second}})
 	w := dial(t, p.Addresses()[0])
 	w.login("alice", passwords["alice"])
 	produce := kmsg.NewPtrProduceRequest()

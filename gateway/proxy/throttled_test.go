@@ -14,6 +14,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // throttle is how long the broker of TestBehindAThrottledAnswer mutes a connection.
@@ -81,7 +82,7 @@ func TestBehindAThrottledAnswer(t *testing.T) {
 		}
 	})
 	s := store(t, "alice ALLOW ALL TOPIC open")
-	p := start(t, nil, proxy.Config{Store: s, Upstream: proxy.Upstream{Brokers: []string{ln.Addr().String()}}})
+	p := start(t, nil, proxy.Config{Store: s, Upstream: relay.Upstream{Brokers: []string{ln.Addr().String()}}})
 	w := dial(t, p.Addresses()[0])
 	w.login("alice", passwords["alice"])
 	produce := kmsg.NewPtrProduceRequest()

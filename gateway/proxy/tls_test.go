@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -140,7 +141,7 @@ func TestSASLOverTLS(t *testing.T) {
 	l := plainListener()
 	l.Protocol, l.TLS = ops.SASLSSL, &tls.Config{Certificates: []tls.Certificate{ca.issue("proxy", "Proxies")}}
 	p := start(t, cluster, proxy.Config{
-		Upstream: proxy.Upstream{
+		Upstream: relay.Upstream{
 			Brokers: cluster.ListenAddrs(), TLS: &tls.Config{RootCAs: ca.pool()},
 			SASL: scram.Auth{User: "proxy", Pass: "proxy-secret"}.AsSha512Mechanism(),
 		},
@@ -162,7 +163,7 @@ func TestUpstreamRefusesTheProxy(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // it is waited for: the user may be made yet
 	defer cancel()
 	_, err := proxy.Listen(ctx, proxy.Config{
-		Upstream: proxy.Upstream{Brokers: cluster.ListenAddrs(), SASL: scram.Auth{User: "proxy", Pass: "wrong"}.AsSha256Mechanism()},
+		Upstream: relay.Upstream{Brokers: cluster.ListenAddrs(), SASL: scram.Auth{User: "proxy", Pass: "wrong"}.AsSha256Mechanism()},
 		Store:    store(t), Listeners: []proxy.Listener{plainListener()},
 	})
 	if err == nil {

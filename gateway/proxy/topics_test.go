@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // fetchUnknown is a Fetch of topics that do not exist.
@@ -325,7 +326,7 @@ func TestQuestionsEndWithTheClient(t *testing.T) {
 				}
 				return nil, nil, false
 			})
-			p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW DESCRIBE TOPIC missing"), Limits: proxy.Limits{Drain: 100 * time.Millisecond}})
+			p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW DESCRIBE TOPIC missing"), Limits: relay.Limits{Drain: 100 * time.Millisecond}})
 			w := dial(t, p.Addresses()[0])
 			w.login("alice", passwords["alice"])
 			w.send(request.message, request.version)
@@ -346,7 +347,7 @@ func TestStopEndsTheQuestionForTopics(t *testing.T) {
 	begin := sync.OnceFunc(func() { close(began) })
 	countQuestions(cluster, func() { begin(); <-goOn })
 	t.Cleanup(func() { close(goOn) })
-	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Drain: 100 * time.Millisecond}})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{Drain: 100 * time.Millisecond}})
 	w := dial(t, p.Addresses()[0])
 	w.login("alice", passwords["alice"])
 	w.send(fetchUnknown(0, 2000), 13)
@@ -402,7 +403,7 @@ func TestSlowListOfTopics(t *testing.T) {
 		sent.Store(r.(*kmsg.ConsumerGroupHeartbeatRequest))
 		return r.ResponseKind(), nil, true
 	})
-	p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW READ GROUP g", "alice ALLOW READ TOPIC orders"), Limits: proxy.Limits{Drain: 100 * time.Millisecond}})
+	p := start(t, cluster, proxy.Config{Store: store(t, "alice ALLOW READ GROUP g", "alice ALLOW READ TOPIC orders"), Limits: relay.Limits{Drain: 100 * time.Millisecond}})
 	open := func() *wire {
 		w := dial(t, p.Addresses()[0])
 		w.login("alice", passwords["alice"])
@@ -444,7 +445,7 @@ func TestQuestionsByNameHoldUpNobody(t *testing.T) {
 		}
 		return nil, nil, false
 	})
-	p := start(t, cluster, proxy.Config{Store: store(t, "bob ALLOW DESCRIBE TOPIC b-…", "alice ALLOW READ TOPIC orders"), Limits: proxy.Limits{Drain: 100 * time.Millisecond}})
+	p := start(t, cluster, proxy.Config{Store: store(t, "bob ALLOW DESCRIBE TOPIC b-…", "alice ALLOW READ TOPIC orders"), Limits: relay.Limits{Drain: 100 * time.Millisecond}})
 	remove := kmsg.NewPtrDeleteTopicsRequest()
 	for i := range names {
 		topic := kmsg.NewDeleteTopicsRequestTopic()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -151,7 +152,7 @@ func TestOneRequestAtTheBroker(t *testing.T) {
 			}
 		}}, err
 	}))
-	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Pipelined: 5}})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{Pipelined: 5}})
 	w := dial(t, p.Addresses()[0])
 	w.login("admin", passwords["admin"])
 	const asked = 40
@@ -250,7 +251,7 @@ func TestPollEndsWithItsClient(t *testing.T) {
 		cluster.SleepControl(func() { <-goOn })
 		return nil, nil, false
 	})
-	p := start(t, cluster, proxy.Config{Store: store(t), Limits: proxy.Limits{Connections: 1}})
+	p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{Connections: 1}})
 	w := dial(t, p.Addresses()[0])
 	w.login("admin", passwords["admin"])
 	w.send(kmsg.NewPtrListGroupsRequest(), 4)

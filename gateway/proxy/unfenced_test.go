@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // TestAllowedBehindASilentProduce: as TestAllowedWhileWaitingForRoom, but the broker is
@@ -31,7 +32,7 @@ func TestAllowedBehindASilentProduce(t *testing.T) {
 		return nil, nil, false
 	})
 	s := store(t, "bob ALLOW WRITE TOPIC open")
-	p := start(t, cluster, proxy.Config{Store: s, Limits: proxy.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: time.Minute}})
+	p := start(t, cluster, proxy.Config{Store: s, Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: time.Minute}})
 	full := dial(t, p.Addresses()[0])
 	require.NoError(t, full.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	full.login("bob", passwords["bob"])

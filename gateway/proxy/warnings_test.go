@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -73,15 +74,15 @@ func TestUnsafeUpstreamsWarn(t *testing.T) {
 	hashed := scram.Auth{User: "u", Pass: "s3cr3t"}.AsSha256Mechanism()
 	const far = "10.0.0.1:9092"
 	for name, test := range map[string]struct {
-		upstream proxy.Upstream
+		upstream relay.Upstream
 		want     []string
 	}{
-		"PLAIN":             {proxy.Upstream{Brokers: []string{"127.0.0.1:1", far, "[::1]:1", "Localhost:1", "kafka:1"}, SASL: password}, []string{"PLAIN without TLS: the password of the proxy crosses the network to 10.0.0.1:9092 in clear", "PLAIN without TLS: the password of the proxy crosses the network to kafka:1 in clear"}},
-		"OAUTHBEARER":       {proxy.Upstream{Brokers: []string{far}, SASL: token}, []string{"OAUTHBEARER without TLS: the token of the proxy crosses the network to 10.0.0.1:9092 in clear"}},
-		"SCRAM":             {proxy.Upstream{Brokers: []string{far}, SASL: hashed}, nil},
-		"PLAIN with TLS":    {proxy.Upstream{Brokers: []string{far}, SASL: password, TLS: &tls.Config{}}, nil},
-		"PLAIN on loopback": {proxy.Upstream{Brokers: []string{"127.0.0.2:1"}, SASL: password}, nil},
-		"no login":          {proxy.Upstream{Brokers: []string{far}}, nil},
+		"PLAIN":             {relay.Upstream{Brokers: []string{"127.0.0.1:1", far, "[::1]:1", "Localhost:1", "kafka:1"}, SASL: password}, []string{"PLAIN without TLS: the password of the proxy crosses the network to 10.0.0.1:9092 in clear", "PLAIN without TLS: the password of the proxy crosses the network to kafka:1 in clear"}},
+		"OAUTHBEARER":       {relay.Upstream{Brokers: []string{far}, SASL: token}, []string{"OAUTHBEARER without TLS: the token of the proxy crosses the network to 10.0.0.1:9092 in clear"}},
+		"SCRAM":             {relay.Upstream{Brokers: []string{far}, SASL: hashed}, nil},
+		"PLAIN with TLS":    {relay.Upstream{Brokers: []string{far}, SASL: password, TLS: &tls.Config{}}, nil},
+		"PLAIN on loopback": {relay.Upstream{Brokers: []string{"127.0.0.2:1"}, SASL: password}, nil},
+		"no login":          {relay.Upstream{Brokers: []string{far}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, test.upstream.Warnings()) })
 	}
@@ -90,7 +91,7 @@ func TestUnsafeUpstreamsWarn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := proxy.Listen(ctx, proxy.Config{
-		Upstream: proxy.Upstream{Brokers: []string{"nowhere.invalid:9092"}, SASL: password}, Store: store(t), Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Upstream: relay.Upstream{Brokers: []string{"nowhere.invalid:9092"}, SASL: password}, Store: store(t), Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Listeners: []proxy.Listener{{Protocol: ops.Plaintext, Address: "127.0.0.1:0"}},
 	})
 	require.ErrorIs(t, err, context.Canceled)
@@ -99,7 +100,7 @@ func TestUnsafeUpstreamsWarn(t *testing.T) {
 
 // Each client needs two file descriptors. Without enough of them, the log says so at the start.
 func TestWarningOfDescriptors(t *testing.T) {
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: proxy.Limits{Connections: 100}})
+	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: relay.Limits{Connections: 100}})
 	const warning = "too few file descriptors"
 	p.WarnOfDescriptors(404) // two for each client, four ports, and two hundred others
 	require.Empty(t, p.log.with(warning))

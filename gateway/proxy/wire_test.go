@@ -19,6 +19,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -351,7 +352,7 @@ func TestLoginOutOfPlace(t *testing.T) {
 // Frames that violate the protocol close their own connection only.
 func TestBrokenFrames(t *testing.T) {
 	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{
-		Store: store(t), Limits: proxy.Limits{FrameBytes: 1 << 20},
+		Store: store(t), Limits: relay.Limits{FrameBytes: 1 << 20},
 	})
 	address := p.Addresses()[0]
 	neighbour := dial(t, address)

@@ -32,6 +32,14 @@ func PrintableIn(s, separators string) string {
 	return s
 }
 
+// maxName is how much of a text from outside Name shows: a topic, the longest name that Kafka
+// limits, is no longer.
+const maxName = 249
+
+// Name returns a name from outside as it can stand in a list with commas, on one line: as it is
+// if it cannot be taken for anything else, and else quoted; cut at 249 bytes.
+func Name(s string) string { return PrintableIn(Cut(s, maxName), ",") }
+
 // Escape returns s with escapes, as in a Go string, for characters that are not
 // printable. If there are any, backslashes are escaped too, so that all escapes are
 // genuine.

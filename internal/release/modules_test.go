@@ -29,7 +29,7 @@ func TestModules(t *testing.T) {
 	world := serveModules(t)
 
 	t.Run("each alone", func(t *testing.T) {
-		require.GreaterOrEqual(t, len(world.tags), 12, "modules")
+		require.GreaterOrEqual(t, len(world.tags), 15, "modules")
 		for _, tag := range world.tags {
 			folder, version := path.Split(tag)
 			name := path.Join(module, folder)
@@ -57,23 +57,34 @@ func TestModules(t *testing.T) {
 	})
 
 	// Software of others: each needs several modules, in the same version.
-	for consumer, needs := range map[string][]string{
-		"follow":  {"", "aclfile/watch", "gateway"},
-		"produce": {"gateway/proxy"},
+	for name, consumer := range map[string]struct {
+		main    string
+		needs   []string
+		without []string // modules that it must not get
+	}{
+		"follow":  {"testdata/consumers/follow/main.go", []string{"", "aclfile/watch", "gateway"}, nil},
+		"produce": {"testdata/consumers/produce/main.go", []string{"gateway/proxy"}, nil},
+		"relay": {"../../examples/relay/main.go", []string{"", "gateway", "gateway/relay"},
+			[]string{"github.com/prometheus/", "github.com/jcmturner/", "github.com/xdg-go/", module + "/gateway/proxy", module + "/principal/krb5"}},
 	} {
-		t.Run(consumer, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			dir := world.consumer(t)
-			main, err := os.ReadFile(filepath.Join("testdata", "consumers", consumer, "main.go"))
+			main, err := os.ReadFile(filepath.FromSlash(consumer.main))
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), main, 0o600))
 			get := []string{"get"}
-			for _, need := range needs {
+			for _, need := range consumer.needs {
 				get = append(get, path.Join(module, need)+"@"+world.version)
 			}
 			world.run(t, dir, "go", get...)
 			world.run(t, dir, "go", "get", ".") // go.sum
 			world.run(t, dir, "go", "build", "-o", filepath.Join(dir, "consumer"), ".")
 			assert.FileExists(t, filepath.Join(dir, "consumer"))
+			requires, err := os.ReadFile(filepath.Join(dir, "go.mod")) // all modules that it needs something of
+			require.NoError(t, err)
+			for _, other := range consumer.without {
+				assert.NotContains(t, string(requires), other)
+			}
 		})
 	}
 }

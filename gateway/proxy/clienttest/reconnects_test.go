@@ -23,6 +23,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -92,7 +93,7 @@ func TestReconnects(t *testing.T) {
 	})
 	cluster.CreateTopics(t, kafkatest.Topic{Name: sharedTopic, Partitions: brokers})
 	p, _, err := serve(t, proxy.Config{
-		Upstream: proxy.Upstream{
+		Upstream: relay.Upstream{
 			Brokers: strings.Split(cluster.Bootstrap(kafkatest.Internal), ","),
 			SASL:    plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism(),
 		},
@@ -150,7 +151,7 @@ func TestOtherCluster(t *testing.T) {
 			return nil, nil, false
 		})
 		return proxy.Config{
-			Upstream:  proxy.Upstream{Brokers: upstream.ListenAddrs()},
+			Upstream:  relay.Upstream{Brokers: upstream.ListenAddrs()},
 			Listeners: []proxy.Listener{{Protocol: ops.SASLPlaintext, Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain}, Users: users()}}},
 		}
 	}

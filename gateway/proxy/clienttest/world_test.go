@@ -22,6 +22,7 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -101,7 +102,7 @@ func startWorld(t *testing.T, version string) *world {
 	require.NoError(t, w.store.Update(func(*snapshot.Tx) error { return nil })) // a store that is empty is loaded too
 	var err error
 	w.proxy, err = proxy.Listen(t.Context(), proxy.Config{
-		Upstream: proxy.Upstream{Brokers: []string{w.cluster.Bootstrap(kafkatest.Internal)}, SASL: sasl},
+		Upstream: relay.Upstream{Brokers: []string{w.cluster.Bootstrap(kafkatest.Internal)}, SASL: sasl},
 		Listeners: []proxy.Listener{{
 			Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0", FirstNode: 1,
 			SASL: &proxy.SASL{Mechanisms: []string{proxy.Plain, scramMechanism}, Users: users()},

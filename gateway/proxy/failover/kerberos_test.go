@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/internal/kdctest"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -46,7 +47,7 @@ func TestKerberosTicketOfAnotherService(t *testing.T) {
 	require.NoError(t, err)
 	store := snapshot.NewStore(snapshot.Config{})
 	require.NoError(t, store.Update(func(tx *snapshot.Tx) error { return nil }))
-	p, err := proxy.Listen(t.Context(), proxy.Config{Store: store, Upstream: proxy.Upstream{Brokers: []string{cluster.Bootstrap(kafkatest.Internal)}, SASL: plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism()},
+	p, err := proxy.Listen(t.Context(), proxy.Config{Store: store, Upstream: relay.Upstream{Brokers: []string{cluster.Bootstrap(kafkatest.Internal)}, SASL: plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism()},
 		Listeners: []proxy.Listener{{Protocol: ops.SASLPlaintext, Address: "127.0.0.1:0", SASL: &proxy.SASL{
 			Mechanisms: []string{proxy.GSSAPI}, Kerberos: &proxy.Kerberos{Principal: service + "@" + kdctest.Realm, Keytab: both, Mapper: &krb5.Mapper{Rules: rules}},
 		}}}})

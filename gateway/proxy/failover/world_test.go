@@ -22,6 +22,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -118,7 +119,7 @@ func newGate(t testing.TB, cluster *kafkatest.Cluster, mirror *proxy.Mirror) *ga
 	t.Helper()
 	g := &gate{t: t, log: &logbook{}}
 	g.config = proxy.Config{
-		Upstream: proxy.Upstream{
+		Upstream: relay.Upstream{
 			Brokers: strings.Split(cluster.Bootstrap(kafkatest.Internal), ","),
 			SASL:    plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism(),
 		},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/ops"
 )
@@ -58,7 +59,7 @@ func TestAuditOfAnswers(t *testing.T) {
 	a.allow(rights...)
 	a.cluster.SetACLs(t, bindingsOf(t, rights...)...)
 	p, err := proxy.Listen(t.Context(), proxy.Config{
-		Upstream: proxy.Upstream{
+		Upstream: relay.Upstream{
 			Brokers: []string{a.cluster.Bootstrap(kafkatest.Internal)},
 			SASL:    plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism(),
 		},

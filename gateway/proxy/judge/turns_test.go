@@ -19,6 +19,7 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -52,7 +53,7 @@ func startProxied(t *testing.T) *proxied {
 	a.allow()
 	var err error
 	a.proxy, err = proxy.Listen(t.Context(), proxy.Config{
-		Upstream: proxy.Upstream{
+		Upstream: relay.Upstream{
 			Brokers: []string{a.cluster.Bootstrap(kafkatest.Internal)},
 			SASL:    plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism(),
 		},

@@ -24,6 +24,7 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -147,7 +148,7 @@ func startWorld(t *testing.T, version string, allowEveryone bool) *world {
 			t.Fatal(err)
 		}
 		p, err := proxy.Listen(t.Context(), proxy.Config{
-			Upstream: proxy.Upstream{
+			Upstream: relay.Upstream{
 				Brokers: []string{w.proxied.cluster.Bootstrap(kafkatest.Internal)},
 				SASL:    plain.Auth{User: kafkatest.Admin, Pass: kafkatest.AdminPassword}.AsMechanism(),
 			},

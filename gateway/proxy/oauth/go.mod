@@ -24,6 +24,7 @@ require (
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/portcullis-authz/portcullis/gateway v0.1.0 // indirect
+	github.com/portcullis-authz/portcullis/gateway/relay v0.1.0 // indirect
 	github.com/portcullis-authz/portcullis/principal/krb5 v0.1.0 // indirect
 	github.com/prometheus/client_golang v1.25.0 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect

@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
@@ -34,13 +34,13 @@ type Topic struct {
 }
 
 // OpenTopic returns a sink that writes lines of a format to a topic. It does not connect yet.
-func OpenTopic(name, format string, cluster proxy.Upstream) (*Topic, error) {
+func OpenTopic(name, format string, cluster relay.Upstream) (*Topic, error) {
 	t := &Topic{name: name, format: format, brokers: cluster.Brokers}
 	return t, t.Reconfigure(cluster)
 }
 
 // Reconfigure makes later connections with the certificates and the login of cluster.
-func (t *Topic) Reconfigure(cluster proxy.Upstream) error {
+func (t *Topic) Reconfigure(cluster relay.Upstream) error {
 	options := []kgo.Opt{
 		kgo.ClientID("portcullis-audit"), kgo.SeedBrokers(t.brokers...), kgo.DefaultProduceTopic(t.name),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(deliveryTimeout),

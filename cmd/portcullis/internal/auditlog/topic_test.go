@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // cluster starts a cluster, with a topic for the log.
@@ -27,7 +27,7 @@ func cluster(t *testing.T, options ...kfake.Opt) *kfake.Cluster {
 // openTopic returns a log in a topic.
 func openTopic(t *testing.T, c *kfake.Cluster, name, format string, failure Failure) (*Log, *Topic, *logText) {
 	t.Helper()
-	to, err := OpenTopic(name, format, proxy.Upstream{Brokers: c.ListenAddrs()})
+	to, err := OpenTopic(name, format, relay.Upstream{Brokers: c.ListenAddrs()})
 	require.NoError(t, err)
 	encode, err := EncoderOf(format, "/portcullis")
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestTopic(t *testing.T) {
 			const events = 1000
 			for i := range events {
 				if i == events/2 {
-					require.NoError(t, to.Reconfigure(proxy.Upstream{Brokers: []string{"ignored:1"}}))
+					require.NoError(t, to.Reconfigure(relay.Upstream{Brokers: []string{"ignored:1"}}))
 				}
 				require.NoError(t, l.Handle(numbered(i)))
 			}
@@ -125,7 +125,7 @@ func TestNoSuchTopic(t *testing.T) {
 
 // Nothing listens there: Close does not wait for it.
 func TestNoBroker(t *testing.T) {
-	to, err := OpenTopic("audit", JSON, proxy.Upstream{Brokers: []string{"127.0.0.1:1"}})
+	to, err := OpenTopic("audit", JSON, relay.Upstream{Brokers: []string{"127.0.0.1:1"}})
 	require.NoError(t, err)
 	l, _ := open(t, to, Deny)
 	require.Eventually(t, l.Refusing, time.Minute, time.Millisecond)

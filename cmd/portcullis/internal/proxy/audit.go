@@ -12,6 +12,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/auditlog"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
 
@@ -120,7 +121,7 @@ func (t *auditTrail) reopen(log *slog.Logger) {
 }
 
 // reconfigure makes a topic use the new login of the proxy.
-func (t *auditTrail) reconfigure(cluster proxy.Upstream) error {
+func (t *auditTrail) reconfigure(cluster relay.Upstream) error {
 	if t == nil || t.topic == nil {
 		return nil
 	}

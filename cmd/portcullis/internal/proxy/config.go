@@ -21,6 +21,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/client"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -153,7 +154,7 @@ func (p *command) build(cmd *cobra.Command) (proxy.Config, *settings, error) {
 		log.Info("settings of the broker that count for the proxy", "settings", strings.Join(read.used, ","), "others", read.unused)
 	}
 	config := proxy.Config{
-		Upstream: read.upstream, Listeners: read.listeners, Limits: p.limits, Logger: log,
+		Upstream: read.upstream, Listeners: read.listeners, Limits: p.limits, AuditEvents: p.auditEvents, Logger: log,
 		ACLs: gateway.ShowACLs, // ACLs change only through the file
 		Store: snapshot.NewStore(snapshot.Config{
 			Semantics: semantics, SuperUsers: read.superUsers, AllowIfNoACL: read.allowEveryone,
@@ -182,7 +183,7 @@ func readPool(flag, file string) (*x509.CertPool, error) {
 }
 
 // upstreamConfig returns how the proxy connects to the cluster.
-func (p *command) upstreamConfig(stdin io.Reader, files *fileReader) (u proxy.Upstream, from *client.Config, err error) {
+func (p *command) upstreamConfig(stdin io.Reader, files *fileReader) (u relay.Upstream, from *client.Config, err error) {
 	u.Brokers = p.upstream
 	from = &client.Config{}
 	if p.upstreamConfigFile.Given {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
 
 // command holds the flags of the command proxy.
@@ -41,12 +42,13 @@ type command struct {
 	embeddedTopics, demo                                     []string
 
 	// operation
-	check      bool
-	metrics    *cli.Once
-	oldestACLs time.Duration
-	audit      auditFlags
-	hangup     chan os.Signal // SIGHUP: read the settings again
-	limits     proxy.Limits
+	check       bool
+	metrics     *cli.Once
+	oldestACLs  time.Duration
+	audit       auditFlags
+	hangup      chan os.Signal // SIGHUP: read the settings again
+	limits      relay.Limits
+	auditEvents int
 }
 
 // New returns the command proxy.
@@ -201,18 +203,18 @@ Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or u
 	f.StringSliceVar(&p.embeddedTopics, "embedded-topics", nil, "`list` of topics of the embedded cluster")
 	f.StringArrayVar(&p.demo, "demo", nil, "`user=topic`: write to the topic as the user, print the result, and exit; may be repeated")
 	p.audit.add(cmd)
-	f.IntVar(&p.limits.AuditEvents, "audit-events", proxy.DefaultAuditEvents, "maximum `events` of audit a second with --audit-failure drop; the log counts the dropped ones")
+	f.IntVar(&p.auditEvents, "audit-events", proxy.DefaultAuditEvents, "maximum `events` of audit a second with --audit-failure drop; the log counts the dropped ones")
 	p.metrics = cli.OnceFlag(cmd, "metrics", "", "`host:port` to serve Prometheus metrics, at /metrics")
 	f.DurationVar(&p.oldestACLs, "ready-acl-age", 0, "greatest age of the ACLs, a `duration` such as 5m, with which /readyz says that the proxy is ready; 0 means any")
-	f.IntVar(&p.limits.Connections, "max-connections", proxy.DefaultConnections, "maximum of simultaneous client `connections`")
-	f.IntVar(&p.limits.AddressConnections, "max-connections-per-address", proxy.DefaultAddressConnections, "maximum of simultaneous `connections` from one client address; an IPv6 /64 network counts as one address")
-	f.IntVar(&p.limits.AddressLogins, "max-logins-per-address", proxy.DefaultAddressLogins, "maximum of these `connections` that are not logged in")
-	f.IntVar(&p.limits.RightlessUpstreams, "max-rightless-connections", proxy.DefaultRightlessUpstreams, "maximum of simultaneous `connections` to the cluster for clients of one principal, or of one address without a login, that no ACL allows anything; 1 or more")
+	f.IntVar(&p.limits.Connections, "max-connections", relay.DefaultConnections, "maximum of simultaneous client `connections`")
+	f.IntVar(&p.limits.AddressConnections, "max-connections-per-address", relay.DefaultAddressConnections, "maximum of simultaneous `connections` from one client address; an IPv6 /64 network counts as one address")
+	f.IntVar(&p.limits.AddressLogins, "max-logins-per-address", relay.DefaultAddressLogins, "maximum of these `connections` that are not logged in")
+	f.IntVar(&p.limits.RightlessUpstreams, "max-rightless-connections", relay.DefaultRightlessUpstreams, "maximum of simultaneous `connections` to the cluster for clients of one principal, or of one address without a login, that no ACL allows anything; 1 or more")
 	f.Int64Var(&p.limits.FramesBytes, "queued-max-request-bytes", 0, "total size, in `bytes`, of the requests that are read and not yet forwarded or answered; others wait unread (default 512 MiB, or a quarter of GOMEMLIMIT if that is less)")
-	f.IntVar(&p.limits.FrameBytes, "max-request-bytes", proxy.DefaultFrameBytes, "size of the largest request, in `bytes`")
-	f.DurationVar(&p.limits.Login, "login-time", proxy.DefaultLogin, "maximum `duration` of a login, such as 30s")
-	f.DurationVar(&p.limits.Idle, "idle-time", proxy.DefaultIdle, "maximum idle time of a connection: a `duration` such as 10m")
-	f.DurationVar(&p.limits.Drain, "drain-time", proxy.DefaultDrain, "maximum `duration`, such as 30s, for the requests in progress when the proxy stops")
+	f.IntVar(&p.limits.FrameBytes, "max-request-bytes", relay.DefaultFrameBytes, "size of the largest request, in `bytes`")
+	f.DurationVar(&p.limits.Login, "login-time", relay.DefaultLogin, "maximum `duration` of a login, such as 30s")
+	f.DurationVar(&p.limits.Idle, "idle-time", relay.DefaultIdle, "maximum idle time of a connection: a `duration` such as 10m")
+	f.DurationVar(&p.limits.Drain, "drain-time", relay.DefaultDrain, "maximum `duration`, such as 30s, for the requests in progress when the proxy stops")
 	cli.AddOutput(cmd)
 	return cmd
 }
@@ -244,7 +246,7 @@ func (p *command) run(cmd *cobra.Command) error {
 			return err
 		}
 		defer cluster.Close()
-		config.Upstream = proxy.Upstream{Brokers: cluster.ListenAddrs()}
+		config.Upstream = relay.Upstream{Brokers: cluster.ListenAddrs()}
 	}
 	var trail *auditTrail
 	if len(p.demo) == 0 { // a demonstration has no audit log

@@ -17,6 +17,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/properties"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -25,7 +26,7 @@ import (
 // ACLs. They are read again while it runs.
 type settings struct {
 	listeners      []proxy.Listener
-	upstream       proxy.Upstream
+	upstream       relay.Upstream
 	superUsers     []principal.Principal
 	superUsersFrom string // the flag or the setting
 	allowEveryone  bool
