@@ -109,7 +109,7 @@ func mustHold(format acl.Format, list []acl.Binding) bool {
 			return false
 		case format != acl.FormatJSON && strings.TrimFunc(text, plain) != "":
 			return false
-		case format != acl.FormatJSON && (b.Pattern.Name == "." || b.Pattern.Name == ".."): // no node can have these names
+		case format != acl.FormatJSON && (b.Pattern.Name == "." || b.Pattern.Name == ".." || b.Pattern.Name == ""): // no node can have these names
 			return false
 		}
 	}

@@ -96,6 +96,13 @@ func (c auditCheck) readBack(line string) []string {
 	want := audit.Record{
 		Subject: c.subject(), Request: snapshot.Request{Operation: c.Operation, Type: c.ResourceType, Name: c.Name},
 		Allowed: c.Result == "ALLOWED", SuperUser: strings.HasSuffix(line, " based on rule SuperUser"), Line: 1,
+		Form: audit.FormStandard,
+	}
+	switch {
+	case strings.Contains(line, "StandardAcl("):
+		want.Form = audit.FormStandard32
+	case strings.Contains(line, "StandardAcl["):
+		want.Form = audit.FormStandard42
 	}
 	for r, err := range audit.ReadTrace(strings.NewReader(line), "", audit.TraceKafka) {
 		if err != nil || !reflect.DeepEqual(r, want) {
