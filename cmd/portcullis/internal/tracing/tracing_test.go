@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -153,4 +155,23 @@ func TestOneLineAMinute(t *testing.T) {
 		require.Len(t, lines, 2)
 		assert.Contains(t, lines[1], "spans=120 reason=down")
 	})
+}
+
+// TestCloseIsBounded: a collector that does not answer holds the end of the process up for a time only.
+func TestCloseIsBounded(t *testing.T) {
+	goOn := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-goOn }))
+	defer server.Close()
+	defer close(goOn)
+	tracer, err := New(server.URL, 1, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	tracer.Finished(&relay.Trace{Client: &net.TCPAddr{}, Answered: time.Now()})
+	closed := make(chan error, 1)
+	go func() { closed <- tracer.Close(50 * time.Millisecond) }()
+	select {
+	case err := <-closed:
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	case <-time.After(8 * time.Second): // the exporter's own limit is 10 seconds
+		require.Fail(t, "it waits for the collector")
+	}
 }
