@@ -57,6 +57,12 @@ func TestProxyUsage(t *testing.T) {
 		{"--acls none --upstream 127.0.0.1:1 --listen HTTP://127.0.0.1:0", nil},
 		{"--acls a --upstream b:1 --listen PLAINTEXT://127.0.0.1:0 --upstream-tls --upstream-ca -", []string{
 			"portcullis: --upstream-ca: open -: no such file or directory"}},
+		{"--acls a --upstream b:1 --listen PLAINTEXT://c:1 --otlp-endpoint http://u:secret@d --trace-ratio NaN", []string{
+			"portcullis: --otlp-endpoint: expected http://host:port or https://host:port of an OpenTelemetry collector, without a user: what logs in goes in OTEL_EXPORTER_OTLP_HEADERS",
+			"portcullis: --trace-ratio: found NaN, expected a number above 0 and up to 1"}},
+		{"--acls a --upstream b:1 --listen PLAINTEXT://c:1 --trace-ratio 0", []string{
+			"portcullis: --trace-ratio needs --otlp-endpoint",
+			"portcullis: --trace-ratio: found 0, expected a number above 0 and up to 1"}},
 		{"--config none", []string{"portcullis: open none: no such file or directory"}},
 	} {
 		t.Run(test.args, func(t *testing.T) {

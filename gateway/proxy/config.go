@@ -52,6 +52,9 @@ type Config struct {
 	// nothing happens that cannot be recorded, for example. Requests that are at the cluster
 	// already get their answers. It must be fast and safe for concurrent use.
 	Refuse func() bool
+	// Tracer, if not nil, receives what became of the requests of clients that are logged in, or
+	// of those that it samples.
+	Tracer relay.Tracer
 	// Metrics, if not nil, registers the metrics of the proxy.
 	Metrics prometheus.Registerer
 	// AuditEvents is the number of audit events per second. One principal, or one

@@ -30,7 +30,8 @@ type Proxy struct {
 	log       *slog.Logger
 	metrics   *metrics
 	auditor   *auditor
-	refuse    func() bool // or nil
+	refuse    func() bool  // or nil
+	tracer    relay.Tracer // or nil
 	cluster   *relay.Cluster
 	relay     *relay.Relay
 	mirror    *mirroring // nil if the ACLs come from another source
@@ -61,7 +62,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{
-		store: config.Store, acls: config.ACLs, metadata: config.MetadataVersion, log: config.Logger, refuse: config.Refuse,
+		store: config.Store, acls: config.ACLs, metadata: config.MetadataVersion, log: config.Logger, refuse: config.Refuse, tracer: config.Tracer,
 		salts: random(minSaltSecret), mirror: newMirroring(config.Mirror),
 	}
 	if p.log == nil {

@@ -16,6 +16,7 @@ const maxAheadBytes = 1 << 20
 type request struct {
 	frame []byte // without its size; nil if there is none
 	room  *claim // for the frame, until nothing needs it any more
+	trace *Trace // or nil
 }
 
 // readAhead are the requests of a connection that were read and whose turn has not come.
@@ -48,6 +49,7 @@ func (c *Conn) read() error {
 		if err != nil {
 			return err
 		}
+		r.trace = c.newTrace()
 		c.ahead.waiting.Add(1)
 		c.ahead.bytes.Add(int64(len(r.frame)))
 		c.ahead.requests <- r // there is room for as many as the limit

@@ -47,9 +47,11 @@ func (c *Conn) turns(ctx context.Context) error {
 		a, last := c.turn(ctx, r)
 		if !a.none() {
 			if err := c.reply(a); err != nil {
+				c.finished(err)
 				return err
 			}
 		}
+		c.finished(last)
 		if last != nil {
 			return errors.Join(c.flush(), last)
 		}
@@ -58,6 +60,7 @@ func (c *Conn) turns(ctx context.Context) error {
 
 // turn processes the next request.
 func (c *Conn) turn(ctx context.Context, r request) (answer, error) {
+	c.trace = r.trace
 	a, err := c.take(ctx, r.frame)
 	c.ahead.release(r.frame)
 	if a.plan != nil && a.plan.NeedsRequest() {
@@ -178,6 +181,7 @@ func (c *Conn) await(plan *gateway.Plan) (came arrival, err error) {
 	if came.begins, came.whole, err = c.peek(); err != nil {
 		return arrival{}, fmt.Errorf("upstream: %w", err)
 	}
+	c.trace.heard()
 	return came, nil
 }
 
@@ -253,6 +257,7 @@ func (c *Conn) join(plan *gateway.Plan) (answer []byte, rooms []*claim, err erro
 		}
 		if plan.Frames() > 1 {
 			c.silence.heard(plan.Throttled(i, replies[i], true))
+			c.trace.heard()
 		}
 	}
 	decide := func() { answer, err = plan.Response(replies...) }

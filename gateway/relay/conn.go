@@ -51,6 +51,7 @@ type Conn struct {
 
 	claimed   []*claim // by claimMemory, some of them released; only the goroutine of turns uses it
 	rightless bool     // it counts among those of its tenant; only the goroutine of turns uses it
+	trace     *Trace   // of the request that has its turn, or nil; only the goroutine of turns uses it
 	draining  atomic.Bool
 
 	mu       sync.Mutex
@@ -316,7 +317,7 @@ func (c *Conn) readFrame(limit int) (request, error) {
 		room.release()
 		return request{}, err
 	}
-	return request{frame, room}, nil
+	return request{frame: frame, room: room}, nil
 }
 
 // claim waits for the room of a request. While there is no room for requests before their

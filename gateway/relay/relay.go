@@ -90,6 +90,9 @@ type Client struct {
 	// Answered, if not nil, is called once a request is answered or given up, after its events
 	// were passed on. The plan is valid until it returns.
 	Answered func(plan *gateway.Plan)
+	// Tracer, if not nil, receives what became of the requests that it samples. If it is nil, no
+	// request costs anything for it.
+	Tracer Tracer
 	// Ending, if not nil, is called with what Serve will return, before the connection is
 	// closed: what it logs is there when the client notices.
 	Ending func(err error)

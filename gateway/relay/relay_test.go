@@ -190,6 +190,12 @@ func (s *served) why() error {
 // serve serves a client of a Relay whose ACLs allow everybody to describe "orders".
 func serve(t *testing.T, r *relay.Relay, login relay.Login) *served {
 	t.Helper()
+	return serveAs(t, r, relay.Client{Login: login})
+}
+
+// serveAs is serve for a Client without a Gateway.
+func serveAs(t *testing.T, r *relay.Relay, config relay.Client) *served {
+	t.Helper()
 	store := snapshot.NewStore(snapshot.Config{})
 	bindings, err := acl.Read(strings.NewReader(`{"resourceType":"TOPIC","name":"orders","patternType":"LITERAL",`+
 		`"principal":"User:*","host":"*","operation":"DESCRIBE","permission":"ALLOW"}`), "", acl.FormatJSON)
@@ -205,8 +211,9 @@ func serve(t *testing.T, r *relay.Relay, login relay.Login) *served {
 	t.Cleanup(func() { _ = client.Close() })
 	conn, err := ln.Accept()
 	require.NoError(t, err)
+	config.Gateway = g
 	s := &served{client, t, make(chan error, 1)}
-	go func() { s.ended <- r.Serve(t.Context(), conn, relay.Client{Gateway: g, Login: login}) }()
+	go func() { s.ended <- r.Serve(t.Context(), conn, config) }()
 	return s
 }
 

@@ -46,6 +46,7 @@ func (c *Conn) take(ctx context.Context, frame []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	c.trace.turn(h, c.subject)
 	switch reason, refused := unserved[h.Key]; {
 	case refused:
 		return answer{}, fmt.Errorf("%v is not served: %s", h.Key, reason)
@@ -116,6 +117,7 @@ func (c *Conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	c.trace.decided()
 	if c.config.Decided != nil {
 		c.config.Decided(time.Since(began))
 	}
@@ -237,6 +239,7 @@ func (c *Conn) forward(frames [][]byte, silent bool) error {
 		}
 		frames[i] = nil // so that the answer does not keep it in memory
 	}
+	c.sent()
 	if silent {
 		return c.sendFence()
 	}
@@ -246,6 +249,9 @@ func (c *Conn) forward(frames [][]byte, silent bool) error {
 // audit passes on the events of a request that is answered or given up.
 func (c *Conn) audit(plan *gateway.Plan) {
 	plan.Audit()
+	if c.trace != nil {
+		c.trace.Refused = len(plan.Denied)
+	}
 	if c.config.Answered != nil {
 		c.config.Answered(plan)
 	}

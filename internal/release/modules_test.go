@@ -63,9 +63,9 @@ func TestModules(t *testing.T) {
 		without []string // modules that it must not get
 	}{
 		"follow":  {"testdata/consumers/follow/main.go", []string{"", "aclfile/watch", "gateway"}, nil},
-		"produce": {"testdata/consumers/produce/main.go", []string{"gateway/proxy"}, nil},
+		"produce": {"testdata/consumers/produce/main.go", []string{"gateway/proxy"}, []string{"go.opentelemetry.io/"}},
 		"relay": {"../../examples/relay/main.go", []string{"", "gateway", "gateway/relay"},
-			[]string{"github.com/prometheus/", "github.com/jcmturner/", "github.com/xdg-go/", module + "/gateway/proxy", module + "/principal/krb5"}},
+			[]string{"go.opentelemetry.io/", "github.com/prometheus/", "github.com/jcmturner/", "github.com/xdg-go/", module + "/gateway/proxy", module + "/principal/krb5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := world.consumer(t)

@@ -90,6 +90,7 @@ var needs = []cli.Relation{
 	{Flag: "kerberos-principal", Others: []string{"krb5-conf"}},
 	{Flag: "ignore-properties", Others: []string{"properties"}},
 	{Flag: "upstream-config", Others: []string{"upstream"}},
+	{Flag: "trace-ratio", Others: []string{"otlp-endpoint"}},
 	{Flag: "ready-acl-age", Others: []string{"metrics"}},
 }
 
@@ -130,6 +131,7 @@ func (p *command) checkUsage(cmd *cobra.Command) error {
 	}
 	_, _, err = p.audit.check()
 	errs.Add(err)
+	errs.Add(p.tracing.check())
 	errs.Add(p.checkSecrets())
 	return errs.Join()
 }

@@ -46,6 +46,7 @@ type command struct {
 	metrics     *cli.Once
 	oldestACLs  time.Duration
 	audit       auditFlags
+	tracing     traceFlags
 	hangup      chan os.Signal // SIGHUP: read the settings again
 	limits      relay.Limits
 	auditEvents int
@@ -158,6 +159,12 @@ With --metrics, /healthz answers while the process runs, and /readyz while it se
 with the number, generation and age of the ACLs. With --ready-acl-age it answers so only
 while the ACLs are not older.
 
+With --otlp-endpoint, a part of the requests (--trace-ratio) becomes spans of OpenTelemetry,
+one for the request and one in it for the time at the broker. They have no names of topics.
+Requests of clients that are not logged in are not traced, and no more than 1,000 requests a
+second. The URL has the path /v1/traces if it has none. Headers, certificates and timeouts
+come from the variables OTEL_EXPORTER_OTLP_*. A collector that is down costs spans only.
+
 Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or usage.`,
 		Example: `  portcullis proxy --embedded --acls examples/acme/acls.txt --demo billing=payments.eu --demo contractor=payments.eu
   portcullis proxy --upstream kafka-0:9092 --acls acls.txt --listen SASL_PLAINTEXT://127.0.0.1:9192 --users users.txt
@@ -204,6 +211,7 @@ Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or u
 	f.StringArrayVar(&p.demo, "demo", nil, "`user=topic`: write to the topic as the user, print the result, and exit; may be repeated")
 	p.audit.add(cmd)
 	f.IntVar(&p.auditEvents, "audit-events", proxy.DefaultAuditEvents, "maximum `events` of audit a second with --audit-failure drop; the log counts the dropped ones")
+	p.tracing.add(cmd)
 	p.metrics = cli.OnceFlag(cmd, "metrics", "", "`host:port` to serve Prometheus metrics, at /metrics")
 	f.DurationVar(&p.oldestACLs, "ready-acl-age", 0, "greatest age of the ACLs, a `duration` such as 5m, with which /readyz says that the proxy is ready; 0 means any")
 	f.IntVar(&p.limits.Connections, "max-connections", relay.DefaultConnections, "maximum of simultaneous client `connections`")
@@ -255,5 +263,10 @@ func (p *command) run(cmd *cobra.Command) error {
 		}
 	}
 	defer trail.end(config.Logger)
-	return p.serve(ctx, cmd, config, read, trail)
+	traces, err := p.tracing.open(&config)
+	if err != nil {
+		return err
+	}
+	defer traces.end(config.Logger)
+	return p.serve(ctx, cmd, config, read, trail, traces)
 }

@@ -46,7 +46,7 @@ func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {
 }
 
 // serve runs the proxy and its helpers until ctx is done or the demonstration ends.
-func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Config, read *settings, trail *auditTrail) error {
+func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Config, read *settings, trail *auditTrail, traces *traces) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	if err := p.loadACLs(config.Store); err != nil {
@@ -57,6 +57,7 @@ func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Co
 		health.note(nil) // they are loaded
 	}
 	registry := p.newRegistry(&health, trail)
+	traces.register(registry)
 	config.Metrics = registry
 	log := p.reporter(config.Store, config.Logger)
 	report := func(err error) { health.note(err); log(err) }
