@@ -251,10 +251,13 @@ func (p *Plan) changesNothing() bool {
 // takeOut removes the refused entries from the request, and reports whether it changed
 // it. If nothing is left, it answers the request.
 func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
-	if !slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None }) {
+	q := p.query
+	refuses := slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None })
+	entries := apiOf(q.Key).entriesIn(q.Version)
+	mayRepeat := entries != nil && entries.repeats()
+	if !refuses && !mayRepeat {
 		return false, nil
 	}
-	q := p.query
 	v, err := verdictsOf(q, out)
 	if err != nil {
 		return false, err
@@ -269,6 +272,9 @@ func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 		p.local = v.refuseEach(q)
 		p.nameRefused(p.local)
 		return true, nil
+	}
+	if repeats := mayRepeat && v.findRepeated(q); !refuses && !repeats {
+		return false, nil
 	}
 	v.keep()
 	p.refused = v
@@ -344,6 +350,16 @@ func (p *Plan) AddedMemory() int64 {
 		return 0
 	}
 	return p.Header.worst - p.Header.decoded
+}
+
+// Repeats returns how many times as large as the cluster's response the answer may be: the gateway
+// sends a name once, and a broker answers as often as the request names it. The answer takes that
+// much memory. It is at least 1.
+func (p *Plan) Repeats() int64 {
+	if p.refused == nil {
+		return 1
+	}
+	return max(1, p.refused.times)
 }
 
 // Frames returns how many frames Forward returns. It has no effect.
