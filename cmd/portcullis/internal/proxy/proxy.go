@@ -207,6 +207,7 @@ Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or u
 	p.metrics = cli.OnceFlag(cmd, "metrics", "", "`host:port` to serve Prometheus metrics, at /metrics")
 	f.DurationVar(&p.oldestACLs, "ready-acl-age", 0, "greatest `age` of the ACLs with which /readyz says that the proxy is ready; 0 means any")
 	f.IntVar(&p.limits.Connections, "max-connections", relay.DefaultConnections, "maximum `number` of simultaneous client connections")
+	f.IntVar(&p.limits.Logins, "max-logins", 0, "maximum `number` of these that are not logged in; a new one has the place of another (default half of --max-connections)")
 	f.IntVar(&p.limits.AddressConnections, "max-connections-per-address", relay.DefaultAddressConnections, "maximum `number` of simultaneous connections from one client address; an IPv6 /64 network counts as one address")
 	f.IntVar(&p.limits.AddressLogins, "max-logins-per-address", relay.DefaultAddressLogins, "maximum `number` of these that are not logged in")
 	f.IntVar(&p.limits.RightlessUpstreams, "max-rightless-connections", relay.DefaultRightlessUpstreams, "maximum `number` of simultaneous connections to the cluster for clients of one principal, or of one address without a login, that no ACL allows anything; 1 or more")
