@@ -424,10 +424,7 @@ func (p *Plan) MatchesPattern() bool { return p.matches }
 // the request, or the auditor cannot record an allow. Show nothing of it, and close both
 // connections.
 func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
-	answer, err := p.respond(replies)
-	if late := p.report(); err == nil {
-		err = late
-	}
+	answer, err := p.respondRecorded(replies)
 	if err != nil {
 		return nil, &FrameError{Header: p.Header, Err: err}
 	}
@@ -435,6 +432,27 @@ func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 		p.conn.recycle(p)
 	}
 	return answer, nil
+}
+
+// respondRecorded makes the answer and tells the auditor, which may take long: if the ACLs have
+// changed meanwhile, it makes the answer again of what the cluster has answered.
+func (p *Plan) respondRecorded(replies [][]byte) (answer []byte, err error) {
+	for range maxDecisions {
+		answer, err = p.respond(replies)
+		if late := p.report(); err == nil {
+			err = late
+		}
+		if err != nil || !p.Outdated() || !p.canRepeat() {
+			return answer, err
+		}
+	}
+	return nil, errRestless
+}
+
+// canRepeat reports whether the answer can be made again. That of a session, or of what the request
+// was rewritten to, has taken effect; one that reports a change does not depend on the ACLs of now.
+func (p *Plan) canRepeat() bool {
+	return len(p.frames) > 0 && len(p.changes) == 0 && p.instead == nil && len(p.query.apart) == 0 && !apiOf(p.query.Key).reportsChange
 }
 
 func (p *Plan) respond(replies [][]byte) ([]byte, error) {
