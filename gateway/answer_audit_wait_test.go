@@ -37,3 +37,17 @@ func TestAnswersThatWaitForTheAuditLogAreDecidedAgain(t *testing.T) {
 		assert.Empty(t, group.State, group.Group)
 	}
 }
+
+// TestOutdatedPlansAreNotSent: a caller who forgets Plan.Record gets no frames of a plan that was
+// decided by ACLs which have changed.
+func TestOutdatedPlansAreNotSent(t *testing.T) {
+	store := allowing(t, "Describe Group:first")
+	m := kmsg.NewPtrDescribeGroupsRequest()
+	m.Version, m.Groups = 5, []string{"first"}
+	plan := decide(t, newGateway(t, gateway.Config{Store: store}).Conn(client("alice")), m)
+	require.NoError(t, store.Update(func(tx *snapshot.Tx) error { tx.Remove(allow(t, "Describe Group:first")); return nil }))
+	assert.Empty(t, plan.Forward())
+	assert.True(t, plan.Close)
+	_, err := plan.Response()
+	assert.ErrorContains(t, err, "decide it again")
+}

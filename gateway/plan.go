@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -38,6 +39,7 @@ type Plan struct {
 	others     []Denial // other decisions that the auditor receives
 	toldDenied int      // how many of Denied the auditor has received
 	toldOthers int      // how many of others
+	handedOut  bool     // Forward was called
 	reported   bool     // the decisions took effect: they were passed to the auditor, if there is one
 
 	frames   [][]byte // of Forward
@@ -389,16 +391,19 @@ func (p *Plan) Record() (current bool) {
 // the request changes of a session takes effect (see [Conn.Request]). If [Client].Keep does
 // not grant the memory for that, the request is refused, and there are no frames. The auditor
 // receives the decisions; if it cannot record an allow, there are no frames either, Response returns
-// an error, and Close is set. After the first call it has no effect.
+// an error, and Close is set. The same happens if the plan is outdated (see [Plan.Record]): drop it
+// and decide the request again. After the first call Forward has no effect.
 func (p *Plan) Forward() [][]byte {
-	p.commit()
-	if len(p.frames) > 0 {
-		if err := p.report(); err != nil {
-			p.unrecorded(err)
-		}
+	if len(p.frames) > 0 && !p.handedOut && !p.Record() {
+		p.unrecorded(errOutdated)
+		p.next = nil
 	}
+	p.handedOut = true
+	p.commit()
 	return p.frames
 }
+
+var errOutdated = errors.New("the ACLs have changed since the request was decided: decide it again, as Plan.Record says")
 
 // NeedsRequest reports whether Response may still read the frame of the request, once
 // Forward is sent.
