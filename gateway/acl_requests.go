@@ -34,7 +34,7 @@ func createACLs(p *Plan) (kmsg.Response, error) {
 	if p.gateway.config.ACLs == ShowACLs {
 		return kmsgacl.CreateResponse(m, nil, errShown), nil
 	}
-	results, err := p.gateway.config.Store.Create(kmsgacl.CreateBindings(m), snapshot.WriteOptions{MetadataVersion: p.gateway.config.MetadataVersion, Generation: p.asker.view.Generation()})
+	results, err := p.gateway.config.Store.Create(kmsgacl.CreateBindings(m), snapshot.WriteOptions{MetadataVersion: p.gateway.config.MetadataVersion, IfGeneration: new(p.asker.view.Generation())})
 	return kmsgacl.CreateResponse(m, results, err), conflict(err)
 }
 
@@ -44,7 +44,7 @@ func deleteACLs(p *Plan) (kmsg.Response, error) {
 	if p.gateway.config.ACLs == ShowACLs {
 		return kmsgacl.DeleteResponse(m, nil, errShown), nil
 	}
-	results, err := p.gateway.config.Store.Delete(kmsgacl.DeleteFilters(m), snapshot.WriteOptions{Generation: p.asker.view.Generation()})
+	results, err := p.gateway.config.Store.Delete(kmsgacl.DeleteFilters(m), snapshot.WriteOptions{IfGeneration: new(p.asker.view.Generation())})
 	return kmsgacl.DeleteResponse(m, results, err), conflict(err)
 }
 

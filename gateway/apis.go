@@ -289,7 +289,7 @@ func init() {
 						a.Partition, a.Offset, a.Metadata, a.ErrorCode = *p, -1, emptyText, f.code
 					})
 				},
-			).failing(failed(func(g *kmsg.OffsetFetchResponseGroup) bool { return g.ErrorCode != 0 }))),
+			).failing(failed(func(g *kmsg.OffsetFetchResponseGroup) bool { return g.ErrorCode != 0 }))).once(func(g *kmsg.OffsetFetchRequestGroup) bool { return g.Topics == nil }),
 			before: entriesOf(
 				func(m *kmsg.OffsetFetchRequest) *[]kmsg.OffsetFetchRequestTopic { return &m.Topics },
 				readOneGroup,
@@ -593,7 +593,7 @@ func init() {
 				func(f *refusal, c *kmsg.DescribeConfigsRequestResource, a *kmsg.DescribeConfigsResponseResource) {
 					a.ResourceType, a.ResourceName, a.ErrorCode, a.ErrorMessage = c.ResourceType, c.ResourceName, f.code, f.message()
 				},
-			),
+			).once(func(c *kmsg.DescribeConfigsRequestResource) bool { return c.ConfigNames == nil }),
 			eachBelow: allVersions,
 		},
 		ops.AlterConfigsKey: {
@@ -850,7 +850,7 @@ func init() {
 				func(f *refusal, id *string, a *kmsg.DescribeTransactionsResponseTransactionState) {
 					a.TransactionalID, a.ErrorCode = *id, f.code
 				},
-			),
+			).once(func(*string) bool { return true }),
 			filter: always((*Plan).filterTransactionTopics),
 		},
 		ops.ListTransactionsKey: {
@@ -1137,7 +1137,7 @@ func init() {
 						a.Partition, a.StartOffset, a.ErrorCode, a.ErrorMessage = *p, -1, f.code, f.message()
 					})
 				},
-			).failing(failed(func(g *kmsg.DescribeShareGroupOffsetsResponseGroup) bool { return g.ErrorCode != 0 }))),
+			).failing(failed(func(g *kmsg.DescribeShareGroupOffsetsResponseGroup) bool { return g.ErrorCode != 0 }))).once(func(g *kmsg.DescribeShareGroupOffsetsRequestGroup) bool { return g.Topics == nil }),
 			asksAboutAll: true,
 			shows: shows(func(l *learner, r *kmsg.DescribeShareGroupOffsetsResponse) {
 				for i := range r.Groups {

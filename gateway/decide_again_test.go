@@ -144,6 +144,7 @@ func TestRefusedStaysRefused(t *testing.T) {
 	conn := newGateway(t, gateway.Config{Store: store, Cluster: cluster{"t1", "t2"}}).Conn(client("alice"))
 	m := fetchOf(11)
 	plan := decide(t, conn, m)
+	require.Len(t, plan.Forward(), 1)
 	require.NoError(t, store.Update(func(tx *snapshot.Tx) error {
 		tx.Remove(allow(t, "Read Topic:t1"))
 		tx.Add(allow(t, "Read Topic:t2"))

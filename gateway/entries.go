@@ -67,6 +67,9 @@ type entries interface {
 	read(q *query, request any)
 	// of returns the list of a request as it is now.
 	of(request any) list
+	// repeats reports whether a broker answers an entry as often as the request names it, with much
+	// more than the entry takes, so that each is sent once: see [list].isSame.
+	repeats() bool
 	// refuseAll makes the list of a response refuse all entries of a request.
 	refuseAll(f *refusal, request, response any)
 	// joinedPartitions returns the type of the partitions of answers that are joined,
@@ -77,6 +80,9 @@ type entries interface {
 // list is the list of one request, as it came.
 type list interface {
 	len() int
+	// isSame reports whether the cluster answers entry i as it answers any other entry with the
+	// same key of which this is true, and with more than the entry says.
+	isSame(i int) bool
 	// keep removes the entries with an error from the message. Afterwards the list is
 	// not null, even if it is empty.
 	keep(codes []ops.ErrorCode)
@@ -88,10 +94,11 @@ type list interface {
 	// merge merges the cluster's answers in a response with the errors of refused
 	// entries, in the order of the request. codes are the errors by position; entries
 	// without an error were forwarded. Answers to entries that were not forwarded are
-	// dropped. merge returns the index of each position's answer, or -1; nil if the
+	// dropped. same are the entries whose answers count for others, or nil: see [verdicts].
+	// merge returns the index of each position's answer, or -1; nil if the
 	// response has an error that counts for all entries. parent is the position of the
 	// group that the list belongs to, or -1.
-	merge(q *query, parent int, response any, codes []ops.ErrorCode) (answers []int32)
+	merge(q *query, parent int, response any, codes []ops.ErrorCode, same []int32) (answers []int32)
 	// answer returns an answer in a response, which may have an inner list.
 	answer(response any, i int32) any
 	// finish puts the merged answers in Kafka's order, and joins those about the same
@@ -112,6 +119,7 @@ type accessors[Q, R any] struct {
 	join     joiner[R]                                                    // of answers about the same resource, or zero
 	joinsAll bool                                                         // also if the whole request is refused
 	inner    entries                                                      // those of the lists in the entries, or nil
+	same     func(*Q) bool                                                // see list.isSame; nil means never
 }
 
 // entriesOf returns entries with the accessors that all have.
@@ -151,6 +159,12 @@ func (a *accessors[Q, R]) with(inner entries) *accessors[Q, R] {
 	return a
 }
 
+// once is for entries with large answers: those of which same is true are sent once for each key.
+func (a *accessors[Q, R]) once(same func(*Q) bool) *accessors[Q, R] {
+	a.same = same
+	return a
+}
+
 // failed returns a function for accessors.failing.
 func failed[Response any](f func(Response) bool) func(any) bool {
 	return func(response any) bool { return f(response.(Response)) }
@@ -174,6 +188,8 @@ func (a *accessors[Q, R]) refuseAll(f *refusal, request, response any) {
 	}
 }
 
+func (a *accessors[Q, R]) repeats() bool { return a.same != nil }
+
 func (a *accessors[Q, R]) joinedPartitions() reflect.Type { return a.join.partitions }
 
 // listOf is a list with entries of type Q.
@@ -184,6 +200,8 @@ type listOf[Q, R any] struct {
 }
 
 func (l *listOf[Q, R]) len() int { return len(l.all) }
+
+func (l *listOf[Q, R]) isSame(i int) bool { return l.same != nil && l.same(&l.all[i]) }
 
 func (l *listOf[Q, R]) keep(codes []ops.ErrorCode) {
 	kept := make([]Q, 0, len(l.all))
@@ -203,7 +221,7 @@ func (l *listOf[Q, R]) inner(i int) list { return l.accessors.inner.of(&l.all[i]
 
 func (l *listOf[Q, R]) answer(response any, i int32) any { return &(*l.answered(response))[i] }
 
-func (l *listOf[Q, R]) merge(q *query, parent int, response any, codes []ops.ErrorCode) []int32 {
+func (l *listOf[Q, R]) merge(q *query, parent int, response any, codes []ops.ErrorCode, same []int32) []int32 {
 	if l.failed != nil && l.failed(response) {
 		return nil
 	}
@@ -218,6 +236,12 @@ func (l *listOf[Q, R]) merge(q *query, parent int, response any, codes []ops.Err
 			blank(&merged[n])
 			f.code = int16(codes[i])
 			l.refuse(f, &l.all[i], &merged[n])
+		} else if first := repeats(same, i); first != i {
+			if answers[first] < 0 {
+				answers[i] = -1
+				continue
+			}
+			merged[n] = merged[answers[first]] // which is written twice, and in memory once
 		} else if answer := given.take(q.keyOf(parent, i)); answer != nil {
 			merged[n] = *answer
 		} else {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -38,6 +39,7 @@ type Plan struct {
 	others     []Denial // other decisions that the auditor receives
 	toldDenied int      // how many of Denied the auditor has received
 	toldOthers int      // how many of others
+	handedOut  bool     // Forward was called
 	reported   bool     // the decisions took effect: they were passed to the auditor, if there is one
 
 	frames   [][]byte // of Forward
@@ -251,10 +253,13 @@ func (p *Plan) changesNothing() bool {
 // takeOut removes the refused entries from the request, and reports whether it changed
 // it. If nothing is left, it answers the request.
 func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
-	if !slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None }) {
+	q := p.query
+	refuses := slices.ContainsFunc(out.Items, func(it ops.Item) bool { return it.Code != ops.None })
+	entries := apiOf(q.Key).entriesIn(q.Version)
+	mayRepeat := entries != nil && entries.repeats()
+	if !refuses && !mayRepeat {
 		return false, nil
 	}
-	q := p.query
 	v, err := verdictsOf(q, out)
 	if err != nil {
 		return false, err
@@ -269,6 +274,9 @@ func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 		p.local = v.refuseEach(q)
 		p.nameRefused(p.local)
 		return true, nil
+	}
+	if repeats := mayRepeat && v.findRepeated(q); !refuses && !repeats {
+		return false, nil
 	}
 	v.keep()
 	p.refused = v
@@ -346,6 +354,16 @@ func (p *Plan) AddedMemory() int64 {
 	return p.Header.worst - p.Header.decoded
 }
 
+// Repeats returns how many times as large as the cluster's response the answer may be: the gateway
+// sends a name once, and a broker answers as often as the request names it. The answer takes that
+// much memory. It is at least 1.
+func (p *Plan) Repeats() int64 {
+	if p.refused == nil {
+		return 1
+	}
+	return max(1, p.refused.times)
+}
+
 // Frames returns how many frames Forward returns. It has no effect.
 func (p *Plan) Frames() int { return len(p.frames) }
 
@@ -373,16 +391,19 @@ func (p *Plan) Record() (current bool) {
 // the request changes of a session takes effect (see [Conn.Request]). If [Client].Keep does
 // not grant the memory for that, the request is refused, and there are no frames. The auditor
 // receives the decisions; if it cannot record an allow, there are no frames either, Response returns
-// an error, and Close is set. After the first call it has no effect.
+// an error, and Close is set. The same happens if the plan is outdated (see [Plan.Record]): drop it
+// and decide the request again. After the first call Forward has no effect.
 func (p *Plan) Forward() [][]byte {
-	p.commit()
-	if len(p.frames) > 0 {
-		if err := p.report(); err != nil {
-			p.unrecorded(err)
-		}
+	if len(p.frames) > 0 && !p.handedOut && !p.Record() {
+		p.unrecorded(errOutdated)
+		p.next = nil
 	}
+	p.handedOut = true
+	p.commit()
 	return p.frames
 }
+
+var errOutdated = errors.New("the ACLs have changed since the request was decided: decide it again, as Plan.Record says")
 
 // NeedsRequest reports whether Response may still read the frame of the request, once
 // Forward is sent.
@@ -408,10 +429,7 @@ func (p *Plan) MatchesPattern() bool { return p.matches }
 // the request, or the auditor cannot record an allow. Show nothing of it, and close both
 // connections.
 func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
-	answer, err := p.respond(replies)
-	if late := p.report(); err == nil {
-		err = late
-	}
+	answer, err := p.respondRecorded(replies)
 	if err != nil {
 		return nil, &FrameError{Header: p.Header, Err: err}
 	}
@@ -419,6 +437,27 @@ func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 		p.conn.recycle(p)
 	}
 	return answer, nil
+}
+
+// respondRecorded makes the answer and tells the auditor, which may take long: if the ACLs have
+// changed meanwhile, it makes the answer again of what the cluster has answered.
+func (p *Plan) respondRecorded(replies [][]byte) (answer []byte, err error) {
+	for range maxDecisions {
+		answer, err = p.respond(replies)
+		if late := p.report(); err == nil {
+			err = late
+		}
+		if err != nil || !p.Outdated() || !p.canRepeat() {
+			return answer, err
+		}
+	}
+	return nil, errRestless
+}
+
+// canRepeat reports whether the answer can be made again. That of a session, or of what the request
+// was rewritten to, has taken effect; one that reports a change does not depend on the ACLs of now.
+func (p *Plan) canRepeat() bool {
+	return len(p.frames) > 0 && len(p.changes) == 0 && p.instead == nil && len(p.query.apart) == 0 && !apiOf(p.query.Key).reportsChange
 }
 
 func (p *Plan) respond(replies [][]byte) ([]byte, error) {

@@ -29,10 +29,11 @@ type WriteOptions struct {
 	MetadataVersion acl.MetadataVersion
 	// DryRun returns the results and changes nothing.
 	DryRun bool
-	// Generation, if it is not zero, makes Create and Delete change something only if it is still
-	// the one in force. Otherwise there are no results, and the error is a [*ConflictError]. So a
-	// right to the change, which was decided by this generation, is still there.
-	Generation uint64
+	// IfGeneration, if it is not nil, makes Create and Delete change something only if it is still
+	// the generation in force. Otherwise there are no results, and the error is a [*ConflictError].
+	// So a right to the change, which was decided by this generation, is still there. Zero is a
+	// generation too: that of a store that was never changed.
+	IfGeneration *uint64
 }
 
 // CreateResult is the result of [Store.Create] for one binding.
@@ -195,8 +196,8 @@ func (s *Store) Delete(filters []acl.Filter, options WriteOptions) ([]DeleteResu
 // write runs change in a transaction. In a dry run it does not publish the transaction.
 func (s *Store) write(options WriteOptions, change func(tx *Tx) error) error {
 	err := s.Update(func(tx *Tx) error {
-		if current := tx.next.generation; options.Generation != 0 && options.Generation != current {
-			return &ConflictError{Expected: options.Generation, Current: current}
+		if expected, current := options.IfGeneration, tx.next.generation; expected != nil && *expected != current {
+			return &ConflictError{Expected: *expected, Current: current}
 		}
 		if err := change(tx); err != nil {
 			return err

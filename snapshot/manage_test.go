@@ -308,12 +308,13 @@ func ExampleStore_Create() {
 	// INVALID_REQUEST invalid principal: principal "alice" has no colon: expected Type:name, such as "User:alice"
 }
 
-// TestWriteOptionsGeneration: a change that was decided by another generation is not made.
-func TestWriteOptionsGeneration(t *testing.T) {
+// TestWriteOptionsIfGeneration: a change that was decided by another generation is not made. The first
+// generation of a store, 0, is one as well.
+func TestWriteOptionsIfGeneration(t *testing.T) {
 	there, more := acltest.Allow("User:alice", ops.Read, acltest.Topic("there")), acltest.Allow("User:alice", ops.Read, acltest.Topic("more"))
 	store := newStore(t, snapshot.Config{}, there)
 	now := store.Load()
-	for _, options := range []snapshot.WriteOptions{{Generation: now.Generation() + 1}, {Generation: now.Generation() + 1, DryRun: true}} {
+	for _, options := range []snapshot.WriteOptions{{IfGeneration: new(now.Generation() + 1)}, {IfGeneration: new(now.Generation() + 1), DryRun: true}, {IfGeneration: new(uint64)}} {
 		var conflict *snapshot.ConflictError
 		_, err := store.Create([]acl.Binding{more}, options)
 		require.ErrorAs(t, err, &conflict)
@@ -321,6 +322,6 @@ func TestWriteOptionsGeneration(t *testing.T) {
 		require.ErrorAs(t, err, &conflict)
 		assert.Same(t, now, store.Load())
 	}
-	create(t, store, snapshot.WriteOptions{Generation: now.Generation()}, more)
+	create(t, store, snapshot.WriteOptions{IfGeneration: new(now.Generation())}, more)
 	assert.True(t, store.Load().Has(more))
 }

@@ -23,12 +23,17 @@ func TestLimits(t *testing.T) {
 		Connections: 2, Login: 1 * time.Second, Idle: 2 * time.Second,
 	}})
 	address := p.Addresses()[0]
-	since := time.Now()
-	silent, talker := dial(t, address), dial(t, address)
+	other := dial(t, address)
+	other.login("admin", passwords["admin"])
+	talker := dial(t, address)
 	talker.login("admin", passwords["admin"])
 	third := dial(t, address)
 	third.closed("two connections")
+	other.Close()
+	eventually(t, "one has ended", func() bool { n, _ := p.Strangers(); return n == 1 })
 
+	since := time.Now()
+	silent := dial(t, address)
 	silent.closed("the time to log in")
 	if d := time.Since(since); d < time.Second {
 		t.Errorf("closed after %v", d)

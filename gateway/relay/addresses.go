@@ -57,30 +57,62 @@ func NetworkOf(client net.Conn) netip.Prefix {
 	return netip.PrefixFrom(address, bits).Masked() // which has no zone
 }
 
-// enter counts a connection, unless it exceeds a limit. r.mu is held.
-func (r *Relay) enter(c *Conn) *LimitError {
-	if len(r.conns) >= r.limits.Connections {
-		return &LimitError{AllConnections, r.limits.Connections, c.network}
-	}
+// enter counts a connection, unless it exceeds a limit. r.mu is held. If displaced is not nil, that
+// connection is to be killed for this one, and is not counted any more.
+func (r *Relay) enter(c *Conn) (displaced *Conn, beyond *LimitError) {
 	count := r.addresses[c.network]
 	switch {
 	case count.connections >= r.limits.AddressConnections:
-		return &LimitError{OfAddress, r.limits.AddressConnections, c.network}
+		return nil, &LimitError{OfAddress, r.limits.AddressConnections, c.network}
 	case count.strangers >= r.limits.AddressLogins:
-		return &LimitError{LoginsOfAddress, r.limits.AddressLogins, c.network}
+		return nil, &LimitError{LoginsOfAddress, r.limits.AddressLogins, c.network}
 	}
+	if len(r.conns) >= r.limits.Connections || len(r.strangers) >= r.limits.Logins {
+		if displaced = r.leastMissed(); displaced == nil {
+			return nil, &LimitError{AllConnections, r.limits.Connections, c.network}
+		}
+		r.forget(displaced)
+		r.displaced.Add(1)
+	}
+	count = r.addresses[c.network]
 	count.connections++
 	count.strangers++
-	r.conns[c] = struct{}{}
+	r.conns[c], r.strangers[c] = struct{}{}, struct{}{}
 	r.addresses[c.network] = count
-	return nil
+	return displaced, nil
+}
+
+// lookedAt is how many connections leastMissed looks at. So few cost a stranger's connection no more
+// than a handshake does. Somebody who holds half of the places has one among them, but for once in
+// 10^19.
+const lookedAt = 64
+
+// leastMissed returns one of the connections that are not logged in, or nil if there is none: of
+// some that chance chooses, one of the network that has most, and of these the one that has waited
+// longest. r.mu is held.
+func (r *Relay) leastMissed() (found *Conn) {
+	left, most := lookedAt, 0
+	for c := range r.strangers { // which Go begins somewhere
+		n := r.addresses[c.network].strangers
+		if found == nil || n > most || n == most && c.began.Before(found.began) {
+			found, most = c, n
+		}
+		if left--; left == 0 {
+			break
+		}
+	}
+	return found
 }
 
 // admitted notes that the client of a connection is logged in.
 func (r *Relay) admitted(c *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if _, counted := r.conns[c]; !counted { // another one has its place
+		return
+	}
 	c.known = true
+	delete(r.strangers, c)
 	count := r.addresses[c.network]
 	count.strangers--
 	r.addresses[c.network] = count
@@ -90,10 +122,16 @@ func (r *Relay) admitted(c *Conn) {
 func (r *Relay) leave(c *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.forget(c)
+}
+
+// forget is leave, for a caller that holds r.mu.
+func (r *Relay) forget(c *Conn) {
 	if _, counted := r.conns[c]; !counted {
 		return
 	}
 	delete(r.conns, c)
+	delete(r.strangers, c)
 	count := r.addresses[c.network]
 	count.connections--
 	if !c.known {

@@ -247,7 +247,7 @@ func (c *Conn) join(plan *gateway.Plan) (answer []byte, rooms []*claim, err erro
 		if i > 0 {
 			kind, more = laterAnswer, 0
 		}
-		room, err := c.claimAnswer(kind, more)
+		room, err := c.claimAnswer(kind, more, plan.Repeats())
 		if err != nil {
 			return nil, rooms, err
 		}
@@ -274,17 +274,31 @@ func (c *Conn) join(plan *gateway.Plan) (answer []byte, rooms []*claim, err erro
 	return answer, rooms, err
 }
 
-// claimAnswer waits for the room of the next response of the upstream, and of more bytes.
-func (c *Conn) claimAnswer(kind frameKind, more int64) (*claim, error) {
+// claimAnswer waits for the room of the next response of the upstream, whose answer is times as
+// large, and of more bytes.
+func (c *Conn) claimAnswer(kind frameKind, more, times int64) (*claim, error) {
 	prefix, err := c.upstream.reader.Peek(4)
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	size := int64(binary.BigEndian.Uint32(prefix))
-	if room := c.relay.frames.rooms[kind].size; size > room {
-		return nil, fmt.Errorf("upstream: a response of %d bytes, which has to be read whole: expected at most %d, see Limits.FramesBytes", size, room)
+	if size, err = c.fits(kind, size, times); err != nil {
+		return nil, err
 	}
 	return c.claimMemory(kind, size+more)
+}
+
+// fits returns how many bytes a response of the upstream takes with its answer, in which the
+// largest part is there so many times. It is an error if no room of the kind has as much.
+func (c *Conn) fits(kind frameKind, size, times int64) (int64, error) {
+	room := c.relay.frames.rooms[kind].size
+	if times > 1 {
+		times++ // the response, too
+	}
+	if size > room/times {
+		return 0, fmt.Errorf("upstream: a response of %d bytes, which has to be read whole and takes %d times as much with its answer: expected at most %d together, see Limits.FramesBytes", size, times, room)
+	}
+	return size * times, nil
 }
 
 // claimMemory waits for room of a kind. What is as small as the buffers of a connection needs
@@ -329,7 +343,11 @@ func (c *Conn) tryMemory(kind frameKind, bytes int64) (*claim, error) {
 func (c *Conn) made(plan *gateway.Plan, replies ...[]byte) (answer []byte, room *claim, err error) {
 	bytes := plan.AddedMemory()
 	for _, reply := range replies {
-		bytes += int64(len(reply))
+		size, err := c.fits(answerFrame, int64(len(reply)), plan.Repeats())
+		if err != nil {
+			return nil, nil, err
+		}
+		bytes += size
 	}
 	if room, err = c.claimMemory(answerFrame, bytes); err != nil {
 		return nil, nil, err

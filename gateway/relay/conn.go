@@ -28,6 +28,7 @@ type Conn struct {
 	relay   *Relay
 	config  Client       // by Serve
 	network netip.Prefix // of the client: see NetworkOf
+	began   time.Time    // when it was admitted
 	known   bool         // the client was logged in; guarded by the relay's mutex
 	client  net.Conn
 	reader  *bufio.Reader
@@ -79,7 +80,7 @@ func Ended(err error) bool {
 func (r *Relay) newConn(client net.Conn) *Conn {
 	ctx, end := context.WithCancel(context.Background())
 	c := &Conn{
-		relay: r, client: client, network: NetworkOf(client), knows: new(Knowledge), ctx: ctx, end: end,
+		relay: r, client: client, began: time.Now(), network: NetworkOf(client), knows: new(Knowledge), ctx: ctx, end: end,
 		ahead: newReadAhead(r.limits.Pipelined),
 	}
 	c.asking, c.stopAsking = context.WithCancel(ctx)

@@ -9,7 +9,12 @@ import (
 // the default named next to it. Room is counted for a tenant: see [Tenants].
 type Limits struct {
 	Connections int // open at the same time, on all ports together: DefaultConnections
-	FrameBytes  int // size of one request: DefaultFrameBytes
+	// Logins is the number of connections that are not logged in, of all addresses together. The
+	// others are for clients that are. When there are as many, or as many in all as Connections, a new
+	// connection has the place of one that is not logged in, of an address with many of them:
+	// somebody with many addresses does not keep others out.
+	Logins     int // half of Connections, but at least one
+	FrameBytes int // size of one request: DefaultFrameBytes
 	// AddressConnections is the number of connections that one client address may have,
 	// and AddressLogins the number of those that are not logged in. An IPv6 /64 network
 	// counts as one address, since a client that has one of its addresses can use all
@@ -71,6 +76,11 @@ const (
 	DefaultDrain              = 10 * time.Second  // less than the 30 s that supervisors wait before they kill
 )
 
+// loginsShare is the part of all connections that those that are not logged in may have. After a
+// restart, all clients log in at the same time, so that it cannot be much smaller; the other half
+// is always for those that have done so.
+const loginsShare = 2
+
 // MaxLoginFrameBytes is the size of the largest request that is read from a client that
 // is not logged in.
 //
@@ -110,6 +120,12 @@ func (l Limits) withDefaults() (Limits, error) {
 		if *f.value == 0 {
 			*f.value = f.byDef
 		}
+	}
+	switch {
+	case l.Logins < 0 || l.Logins > l.Connections:
+		return l, fmt.Errorf("relay: Limits.Logins is %d: expected a positive number, at most Limits.Connections (%d)", l.Logins, l.Connections)
+	case l.Logins == 0:
+		l.Logins = max(1, l.Connections/loginsShare)
 	}
 	for _, f := range []struct {
 		name  string

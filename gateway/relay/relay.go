@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway"
@@ -26,8 +27,10 @@ type Relay struct {
 
 	mu        sync.Mutex
 	conns     map[*Conn]struct{}
+	strangers map[*Conn]struct{} // of conns, those that are not logged in
 	addresses map[netip.Prefix]addressCount
 	closed    bool // there are no new connections
+	displaced atomic.Int64
 }
 
 // New returns a Relay. The error says what is wrong with limits, of which zero fields have their
@@ -42,7 +45,7 @@ func New(cluster *Cluster, limits Limits) (*Relay, error) {
 	}
 	return &Relay{
 		cluster: cluster, limits: limits, frames: newFrameMemory(limits.FramesBytes),
-		conns: map[*Conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
+		conns: map[*Conn]struct{}{}, strangers: map[*Conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
 	}, nil
 }
 
@@ -64,6 +67,10 @@ func (r *Relay) Connections() (all, strangers int) {
 	}
 	return all, strangers
 }
+
+// Displaced returns how many connections that were not logged in were closed for others since the
+// Relay was made: see Limits.Logins.
+func (r *Relay) Displaced() int64 { return r.displaced.Load() }
 
 // Client says how the connection of a client is served. Gateway and Login are required.
 type Client struct {
@@ -152,16 +159,21 @@ func (Known) LoggedIn() bool { return true }
 
 // Admit counts a connection, which is then to be served or closed. It returns a *LimitError if the
 // connection is beyond a limit, and net.ErrClosed after Drain or Close; then client is left as
-// it is.
+// it is. For it, a connection that is not logged in may be closed: see Limits.Logins.
 func (r *Relay) Admit(client net.Conn) (*Conn, error) {
 	c := r.newConn(client)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.closed {
+		r.mu.Unlock()
 		return nil, net.ErrClosed
 	}
-	if beyond := r.enter(c); beyond != nil {
+	displaced, beyond := r.enter(c)
+	r.mu.Unlock()
+	if beyond != nil {
 		return nil, beyond
+	}
+	if displaced != nil {
+		displaced.kill()
 	}
 	return c, nil
 }

@@ -121,12 +121,11 @@ func (c *Conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	if c.config.Decided != nil {
 		c.config.Decided(time.Since(began))
 	}
-	plan, room, err := c.prepare(ctx, plan, frame)
+	plan, room, frames, err := c.handOut(ctx, plan, frame)
 	if err != nil {
 		return answer{}, err
 	}
 	a := answer{made: room}
-	frames := plan.Forward()
 	switch {
 	case len(frames) > 0:
 		err = c.forward(frames, plan.Silent)
@@ -145,6 +144,25 @@ func (c *Conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	c.audit(plan)
 	a.made.shrink(int64(len(a.frame)))
 	return a, err
+}
+
+// handOut prepares a plan and returns its frames. If the ACLs have changed between, it decides the
+// request again.
+func (c *Conn) handOut(ctx context.Context, plan *gateway.Plan, frame []byte) (_ *gateway.Plan, room *claim, frames [][]byte, err error) {
+	for range maxPrepared {
+		if plan, room, err = c.prepare(ctx, plan, frame); err != nil {
+			return nil, nil, nil, err
+		}
+		wanted := plan.Frames() > 0
+		if frames = plan.Forward(); !wanted || len(frames) > 0 || !plan.Outdated() {
+			return plan, room, frames, nil
+		}
+		room.release()
+		if plan, err = c.plan(frame); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return nil, nil, nil, errRestless
 }
 
 // errNoLogin ends a connection.

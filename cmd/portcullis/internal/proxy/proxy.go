@@ -217,6 +217,7 @@ Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or u
 	f.IntVar(&p.limits.Connections, "max-connections", relay.DefaultConnections, "maximum of simultaneous client `connections`")
 	f.IntVar(&p.limits.AddressConnections, "max-connections-per-address", relay.DefaultAddressConnections, "maximum of simultaneous `connections` from one client address; an IPv6 /64 network counts as one address")
 	f.IntVar(&p.limits.AddressLogins, "max-logins-per-address", relay.DefaultAddressLogins, "maximum of these `connections` that are not logged in")
+	f.IntVar(&p.limits.Logins, "max-logins", 0, "maximum of all `connections` that are not logged in; beyond it a new one has the place of another (default half of --max-connections)")
 	f.IntVar(&p.limits.RightlessUpstreams, "max-rightless-connections", relay.DefaultRightlessUpstreams, "maximum of simultaneous `connections` to the cluster for clients of one principal, or of one address without a login, that no ACL allows anything; 1 or more")
 	f.Int64Var(&p.limits.FramesBytes, "queued-max-request-bytes", 0, "total size, in `bytes`, of the requests that are read and not yet forwarded or answered; others wait unread (default 512 MiB, or a quarter of GOMEMLIMIT if that is less)")
 	f.IntVar(&p.limits.FrameBytes, "max-request-bytes", relay.DefaultFrameBytes, "size of the largest request, in `bytes`")
