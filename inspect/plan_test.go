@@ -119,7 +119,9 @@ func TestPlanIsSafeAtEveryStep(outer *testing.T) {
 		require.ElementsMatch(t, slices.Collect(after.Load().All()), slices.Collect(now.Load().All()), "the plan does not end at the desired ACLs")
 	})
 	outer.Logf("%d prefixes of plans, %d questions, %d of them interrupted by a window", prefixes, questions, interrupted)
-	assert.Positive(outer, interrupted)
+	if !testing.Short() { // short runs draw few
+		assert.Positive(outer, interrupted)
+	}
 }
 
 // interrupts reports whether a window says that a request is denied after the step done.
