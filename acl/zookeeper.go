@@ -182,8 +182,10 @@ func findForbidden(name span) *problem {
 // words of its path that are not known.
 func addDocument(f *findings, on Binding, unknown []problem, document span) {
 	j := lines.NewJSON(document.Text, document.Offset)
+	found := false
 	readACL := func() *problem {
 		b := on
+		found = true
 		var problems []problem
 		wrong := aclJSON.read(j, &b, &problems)
 		if wrong == nil {
@@ -201,6 +203,12 @@ func addDocument(f *findings, on Binding, unknown []problem, document span) {
 	})
 	if wrong == nil {
 		wrong = j.End()
+	}
+	if wrong == nil && !found && len(unknown) > 0 {
+		// No ACL shows that the node is of a later release, and not misspelt.
+		misspelt := unknown[0]
+		misspelt.IsUnknownWord = false
+		wrong = &misspelt
 	}
 	if wrong != nil {
 		f.problems = append(f.problems, *wrong)
