@@ -41,8 +41,7 @@ const (
 // Needs returns the rights that the worker and the connectors need, those of the worker first.
 // Names of topics that no setting tells are gaps, unless they are in topics, by the name of the
 // connector: what a source writes to, or what of the cluster's topics a sink's topics.regex
-// matches. Rights that Kafka grants along with others are there too, because the clients may have
-// different principals.
+// matches. Describe stands there only where no other right of the same client implies it.
 //
 // What a connector does with clients of its own is not known here: Connect does not see it.
 // The cost grows with the settings and the tasks.
@@ -110,7 +109,6 @@ func (l *list) addWorker() {
 	automatic := isTrue(w.settings["internal.topics.automatic.creation.enable"], true)
 	for _, key := range internalTopics {
 		name := topic(w.topic(key))
-		l.add(WorkerClient, ops.Describe, name, "", "the worker does not start")
 		l.add(WorkerClient, ops.Read, name, "", "the worker does not start")
 		l.add(WorkerClient, ops.Write, name, "", "the worker does not start, or cannot store what it is told")
 		if automatic {
@@ -129,7 +127,6 @@ func (l *list) addSink(matched []string) {
 	group := literal(resource.Group, l.worker.ClientConfig(ConsumerClient, c)["group.id"])
 	l.add(ConsumerClient, ops.Read, group, "", "its tasks fail")
 	for _, name := range l.sinkTopics(matched) {
-		l.add(ConsumerClient, ops.Describe, name, "", "its tasks do not see the topic")
 		l.add(ConsumerClient, ops.Read, name, "", "its tasks fail")
 	}
 	l.add(AdminClient, ops.Describe, group, ifOffsets, "the request fails")
@@ -138,14 +135,8 @@ func (l *list) addSink(matched []string) {
 	if dlq := c.deadLetters(); dlq != "" {
 		l.add(AdminClient, ops.Describe, topic(dlq), "", "an existing topic is taken for a missing one, and creating it is refused: its tasks fail")
 		l.add(AdminClient, ops.Create, topic(dlq), ifMissing, "its tasks fail")
-		l.addProducer(topic(dlq), "a record that fails is lost, and the task fails")
+		l.add(ProducerClient, ops.Write, topic(dlq), "", "a record that fails is lost, and the task fails")
 	}
-}
-
-// addProducer adds what the connector's producer needs on a topic.
-func (l *list) addProducer(name resource.Pattern, without string) {
-	l.add(ProducerClient, ops.Describe, name, "", "its tasks do not see the topic")
-	l.add(ProducerClient, ops.Write, name, "", without)
 }
 
 // sinkTopics returns the topics that a sink reads.
@@ -157,7 +148,7 @@ func (l *list) sinkTopics(matched []string) []resource.Pattern {
 			return simple
 		}
 		if len(matched) == 0 {
-			l.gap(ConsumerClient, fmt.Sprintf("topics.regex %s matches topics that no ACL covers exactly: say which topics there are", quote(expression)), ops.Describe, ops.Read)
+			l.gap(ConsumerClient, fmt.Sprintf("topics.regex %s matches topics that no ACL covers exactly: say which topics there are", quote(expression)), ops.Read)
 		}
 		for _, name := range matched {
 			patterns = append(patterns, topic(name))
@@ -170,7 +161,7 @@ func (l *list) sinkTopics(matched []string) []resource.Pattern {
 		}
 	}
 	if len(patterns) == 0 {
-		l.gap(ConsumerClient, "neither topics nor topics.regex is given: a sink needs one of them", ops.Describe, ops.Read)
+		l.gap(ConsumerClient, "neither topics nor topics.regex is given: a sink needs one of them", ops.Read)
 	}
 	return patterns
 }
@@ -180,7 +171,7 @@ func (l *list) addSource(given []string) {
 	w, c := l.worker, l.connector
 	patterns := l.sourceTopics(given)
 	for _, name := range patterns {
-		l.addProducer(name, "its tasks fail, or wait")
+		l.add(ProducerClient, ops.Write, name, "", "its tasks fail, or wait")
 		if w.CreatesTopics && c.createsTopics() {
 			l.add(AdminClient, ops.Describe, name, "", "its tasks fail before the first record")
 			l.add(AdminClient, ops.Create, name, ifMissing, "its tasks fail")
@@ -197,8 +188,7 @@ func (l *list) addSource(given []string) {
 		if name == "" {
 			name = w.topic("offset.storage.topic")
 		}
-		l.addProducer(topic(name), "its offsets are not stored: its tasks fail")
-		l.add(ConsumerClient, ops.Describe, topic(name), "", "its tasks fail")
+		l.add(ProducerClient, ops.Write, topic(name), "", "its offsets are not stored: its tasks fail")
 		l.add(ConsumerClient, ops.Read, topic(name), "", "its tasks fail")
 		l.add(AdminClient, ops.Describe, topic(name), "", "its tasks fail")
 		l.add(AdminClient, ops.Create, topic(name), ifMissing, "its tasks fail")
@@ -239,7 +229,7 @@ func (l *list) sourceTopics(given []string) []resource.Pattern {
 			return []resource.Pattern{{Type: resource.Topic, PatternType: known.pattern, Name: value + known.suffix}}
 		}
 	}
-	l.gap(ProducerClient, "to which topics "+quote(c.Class)+" writes is not in settings that are known: say which", ops.Describe, ops.Write)
+	l.gap(ProducerClient, "to which topics "+quote(c.Class)+" writes is not in settings that are known: say which", ops.Write)
 	return nil
 }
 
@@ -267,7 +257,6 @@ func (l *list) addReporter() {
 		}
 		l.add(ReporterAdmin, ops.Describe, topic(name), "", "the connector does not start")
 		l.add(ReporterAdmin, ops.Create, topic(name), ifMissing, "the connector does not start")
-		l.add(ReporterProducer, ops.Describe, topic(name), "", "results are not reported")
 		l.add(ReporterProducer, ops.Write, topic(name), "", "results are not reported")
 	}
 }
