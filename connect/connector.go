@@ -57,9 +57,13 @@ type Connector struct {
 // refused: the rights would be one with a prefix.
 const maxTasks = 1000
 
+// ErrUnknownKind says that neither the table of plugins nor the name of a class tells whether a
+// connector is a source or a sink.
+var ErrUnknownKind = errors.New("whether it is a source or a sink is not known")
+
 // NewConnector returns the connector with these settings, which must not be changed afterwards.
-// kind is what the plugin is; if it is zero, it is told from the settings and the name of the
-// class, and an error asks for it if they do not tell.
+// kind is what the plugin is; if it is zero, it is told from the class, and the error wraps
+// ErrUnknownKind if that does not tell.
 func NewConnector(settings map[string]string, kind Kind) (*Connector, error) {
 	c := &Connector{Name: settings["name"], Class: trimJava(settings["connector.class"]), Kind: kind, Tasks: 1, settings: settings}
 	var errs []error
@@ -81,7 +85,7 @@ func NewConnector(settings map[string]string, kind Kind) (*Connector, error) {
 		c.Kind = c.kindByClass()
 	}
 	if c.Kind == 0 && c.Class != "" {
-		errs = append(errs, fmt.Errorf("connector %q: whether %q is a source or a sink is not known: say which", lines.Cut(c.Name, maxPrinted), lines.Cut(c.Class, maxPrinted)))
+		errs = append(errs, fmt.Errorf("connector %q of class %q: %w", lines.Cut(c.Name, maxPrinted), lines.Cut(c.Class, maxPrinted), ErrUnknownKind))
 	}
 	if c.Kind == Sink && c.settings["topics"] != "" && c.settings["topics.regex"] != "" {
 		errs = append(errs, errors.New("topics and topics.regex are both given: a sink has one of them"))

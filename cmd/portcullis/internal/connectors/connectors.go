@@ -3,6 +3,7 @@
 package connectors
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -105,8 +106,11 @@ func (c *configs) readConnectors(errs *cli.Errors, files []string, kind map[stri
 		for _, settings := range list {
 			connector, err := connect.NewConnector(settings, kind[settings["name"]])
 			switch {
+			case errors.Is(err, connect.ErrUnknownKind):
+				errs.AddOf(cli.FileName(file), err)
+				errs.Add(fmt.Errorf("give --kind %[1]s=source or --kind %[1]s=sink", lines.Printable(settings["name"])))
 			case err != nil:
-				errs.AddOf(cli.FileName(file), fmt.Errorf("%w (--kind says which kind it is)", err))
+				errs.AddOf(cli.FileName(file), err)
 			case seen[connector.Name]:
 				errs.AddOf(cli.FileName(file), fmt.Errorf("connector %s is there twice", quote(connector.Name)))
 			default:

@@ -79,7 +79,7 @@ func (l *lintCommand) run(cmd *cobra.Command, out *cli.Output) error {
 			Reason    string       `json:"reason"`
 			Fix       string       `json:"fix"`
 		}{f.Code, f.Level.String(), f.Connector, f.Key, f.Reason, f.Fix},
-			fmt.Sprintf("%v: %s: %s: %s\n  fix: %s", f.Level, f.Code, where, lines.Printable(f.Reason), f.Fix))
+			fmt.Sprintf("%v: %s: %s: %s\n  fix: %s", f.Level, f.Code, where, lines.Escape(f.Reason), f.Fix))
 	}
 	out.Summarize("connectors: %d, findings: %d\n", len(c.connectors), len(findings))
 	return cli.DeniedIf(len(findings) > 0)

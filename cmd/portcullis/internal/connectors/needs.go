@@ -119,7 +119,7 @@ func (c *configs) rights(cmd *cobra.Command) (list []right, complete bool) {
 		list = append(list, right{n, c.principalOf(n.Client, n.Connector)})
 	}
 	for _, g := range gaps {
-		fmt.Fprintf(cmd.ErrOrStderr(), "not known: topics for %s: %s\n", owner(g.Client, g.Connector), lines.Printable(g.Reason))
+		fmt.Fprintf(cmd.ErrOrStderr(), "not known: topics for %s: %s\n", owner(g.Client, g.Connector), lines.Escape(g.Reason))
 	}
 	return list, len(gaps) == 0
 }
@@ -156,7 +156,7 @@ func always(cmd *cobra.Command, list []right) []right {
 	})
 }
 
-// printGrants prints what grants the rights, each once.
+// printGrants prints what grants the rights: each once, and none that another implies.
 func printGrants(out *cli.Output, list []right) error {
 	var bindings []acl.Binding
 	var errs cli.Errors
@@ -175,6 +175,9 @@ func printGrants(out *cli.Output, list []right) error {
 	if errs.Join() != nil {
 		return errs.Join()
 	}
+	bindings = slices.DeleteFunc(slices.Clone(bindings), func(b acl.Binding) bool {
+		return slices.ContainsFunc(bindings, func(other acl.Binding) bool { return other != b && implies(other, b) })
+	})
 	if out.Format == asACLs {
 		return formats.Print(out, true, slices.Values(bindings))
 	}
@@ -184,6 +187,11 @@ func printGrants(out *cli.Output, list []right) error {
 		fmt.Fprintln(out, text)
 	}
 	return errs.Join()
+}
+
+// implies reports whether the first ACL also allows what the second does.
+func implies(a, b acl.Binding) bool {
+	return a.Pattern == b.Pattern && a.Entry.Principal == b.Entry.Principal && ops.AllowedBy(a.Entry.Operation).Has(b.Entry.Operation)
 }
 
 // resourceFlag names the flag of kafka-acls for a type of resource.
