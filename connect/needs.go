@@ -107,10 +107,11 @@ func (l *list) addWorker() {
 	}
 	l.add(WorkerClient, ops.Read, literal(resource.Group, w.Group), "", "the worker cannot join its group")
 	automatic := isTrue(w.settings["internal.topics.automatic.creation.enable"], true)
+	effects := map[string]string{internalTopics[0]: "connectors cannot be created or changed", internalTopics[1]: "offsets of sources are not stored", internalTopics[2]: "how connectors are is not known"}
 	for _, key := range internalTopics {
 		name := topic(w.topic(key))
 		l.add(WorkerClient, ops.Read, name, "", "the worker does not start")
-		l.add(WorkerClient, ops.Write, name, "", "the worker does not start, or cannot store what it is told")
+		l.add(WorkerClient, ops.Write, name, "", effects[key])
 		if automatic {
 			l.add(WorkerClient, ops.Create, name, ifMissing, "the worker waits for the topic")
 		}
