@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
 	"inspect":             {"internal/enum", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
 	"role":                {"internal/enum", "principal", "resource", "ops", "acl"},
+	"connect":             {"internal/lines", "resource", "ops", "inspect"},
 	"fuzz":                {},
 
 	// Tests alone import these.
