@@ -161,7 +161,7 @@ func TestLinesThatAreCut(t *testing.T) {
 		{`'` + whole + `'`, `log:1:2: found a decision after '\'', expected it at the beginning of a line, or after a space`},
 		// A line without a request ends with the name, so that what follows it may be taken for a part of it.
 		{strings.Replace(cut, "Group:LITERAL:x", "Topic:x [thread-1]", 1), `log:1:89: found topic "x [thread-1]", expected the end of the line after the name`},
-		{strings.Replace(cut, "Group:LITERAL:x", `Topic:LITERAL:x"`, 1), `log:1:84: found topic "x\"", expected the end of the line after the name`},
+		{strings.Replace(cut, "Group:LITERAL:x", `Topic:LITERAL:x"`, 1), `log:1:97: found topic "x\"", expected the end of the line after the name`},
 		{`{"log":"Principal = User:a is Allowed Oper`, "log:1:1: found a JSON object that is cut or invalid, expected one whole object on a line"},
 		{`{"a":"` + whole + `","b":"` + cut + `"}`, "log:1:1: found more than one text in the object that looks like a decision, expected one"},
 		{`{"log":"` + strings.Replace(whole, ":x", `:x\ud800`, 1) + `"}`, "log:1:1: found an escape that is half of a character, expected whole characters"},
