@@ -62,6 +62,7 @@ type cleaner struct {
 	old     bool    // the last heading has the form of a release before 2.4
 	text    bool    // a heading was read
 	json    bool    // a line of JSON was read
+	node    bool    // a node of ZooKeeper was read
 	path    string  // the node whose content comes next
 	shifts  []shift // of the lines whose columns are moved, in order
 	skipped Skipped
@@ -176,11 +177,11 @@ func (c *cleaner) clean(line string) (_ string, moved int) {
 		c.acls = true
 		return c.oldEntry(line)
 	case node.MatchString(content):
-		c.acls = true
+		c.acls, c.node = true, true
 		return content, at[1]
 	case c.path != "" && nodeContent.MatchString(line):
 		path := c.path
-		c.acls, c.path = true, ""
+		c.acls, c.node, c.path = true, true, ""
 		return path + " " + trimmed, len(line) - len(trimmed) - len(path) - 1
 	case c.isNode(line):
 		return "", 0

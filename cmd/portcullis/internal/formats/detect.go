@@ -103,7 +103,7 @@ func readACL(f acl.Format) func(r io.Reader, file string) (*Set, error) {
 		switch {
 		case err == nil && !c.acls && c.skipped.Lines > 0:
 			return nil, c.nothing(f, file)
-		case err != nil && c.acls && (c.changed || c.skipped.Lines > 0 || !c.text && !c.json):
+		case err != nil && c.acls && (c.changed || c.skipped.Lines > 0 || !c.text && !c.json && !c.node):
 			err = errors.Join(err, fmt.Errorf("the text of %s seems to have been changed on its way: for a clean dump, use kafka-acls --bootstrap-server HOST:PORT --list > acls.txt", file))
 		case hasLineBreak(err):
 			err = errors.Join(err, fmt.Errorf("a line of %s is wrapped, or a name has a line break, which kafka-acls does not escape: read the ACLs of the cluster itself, with --bootstrap-server HOST:PORT instead of --acls", file))
