@@ -125,6 +125,9 @@ func (c *cleaner) nothing(f acl.Format, file string) error {
 	_, err := acl.Read(strings.NewReader(c.skipped.Text), file, f)
 	if list, ok := errors.AsType[acl.ParseErrors](err); ok {
 		list[0].Line = c.skipped.First
+		if f != acl.FormatAuto {
+			return list
+		}
 		return errors.Join(list, fmt.Errorf("%s has no ACLs: %s", file, others[c.other].next))
 	}
 	return fmt.Errorf("%s: %d lines, and none of them looks like an ACL", file, c.skipped.Lines)
