@@ -20,8 +20,11 @@ import (
 const lineExample = "Principal = User:alice is Allowed operation = READ from host = 10.0.0.1 on resource = Topic:LITERAL:orders" +
 	" for request = Fetch with resourceRefCount = 1 based on rule DefaultAllow"
 
-// loggerSuffix is what Kafka's own log4j pattern appends to a line.
-const loggerSuffix = " (kafka.authorizer.logger)"
+// loggerStart begins what a log4j pattern prints after a line, and afterLine matches all of it:
+// the logger, with a line number in Confluent's patterns, and the thread in that of Strimzi.
+const loggerStart = " (kafka.authorizer.logger"
+
+var afterLine = regexp.MustCompile(`^ \(kafka\.authorizer\.logger(?::\d+)?\)(?: \[[^\[\]]*\])?[ \t]*$`)
 
 // probeName is the name that Kafka's by-type check asks about, with 0 references. No
 // client request leads to such a line.
@@ -31,6 +34,10 @@ const probeName = "hardcode"
 
 // noDecision is the problem of a line that has no decision.
 var noDecision = &lines.Problem{Expected: "a line of Kafka's audit log, such as " + lineExample}
+
+// afterTopic are characters that no topic's name has, and that are in what is printed after a
+// line. The lines before Kafka 2.4 end with the name.
+const afterTopic = " \t\"'()[]{}<>,;"
 
 // noDecisionAt completes the error of a line without a decision.
 func noDecisionAt(e *acl.ParseError, text string) *acl.ParseError {
@@ -73,7 +80,10 @@ func (l *lineReader) read(text string) (Record, *lines.Problem) {
 }
 
 func (l *lineReader) readLine(text string) (Record, *lines.Problem) {
-	text = strings.TrimSuffix(text, loggerSuffix)
+	text, wrong := l.trimLine(text)
+	if wrong != nil {
+		return Record{}, wrong
+	}
 	if found := superUserLine.FindStringSubmatch(text); found != nil {
 		if l.superUsers == nil {
 			l.superUsers = map[string]struct{}{}
@@ -129,9 +139,9 @@ type decisionLine struct {
 // splitLine divides a line at the separators. Each must occur exactly once. If one occurred
 // twice, the client that chose a name could determine where the name ends.
 func splitLine(text string) (*decisionLine, *lines.Problem) {
-	start := strings.Index(text, linePrincipal)
-	if start < 0 || start > 0 && text[start-1] != ' ' && text[start-1] != '\t' || !strings.Contains(text[start:], " is ") {
-		return nil, noDecision
+	start, wrong := decisionStart(text)
+	if wrong != nil {
+		return nil, wrong
 	}
 	line := &decisionLine{}
 	verdict := lineDenied
@@ -247,6 +257,8 @@ func readResource(line *decisionLine, format TraceFormat, r *Record) *lines.Prob
 	switch {
 	case wrong != nil:
 		return wrong
+	case !line.hasRequest && r.Request.Type == resource.Topic && strings.ContainsAny(text, afterTopic):
+		return nameAt.Unlike("topic", "the end of the line after the name: remove what the log has after it, or this line if a client asked for a topic with such a name")
 	case pattern == resource.Literal.String():
 		r.Request.Name = text
 		return nil

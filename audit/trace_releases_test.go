@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -47,7 +48,42 @@ var wrappings = map[string]func(line string) string{
 	"docker compose": func(line string) string {
 		return "kafka-1  | [2023-01-01 00:00:00,000] INFO " + line + " (kafka.authorizer.logger)"
 	},
-	"a tab": func(line string) string { return "kafka.authorizer.logger\t" + line },
+	"Strimzi": func(line string) string {
+		return "2023-01-01 00:00:00,000 INFO " + line + " (kafka.authorizer.logger) [data-plane-kafka-request-handler-3]"
+	},
+	"a line number": func(line string) string {
+		return "[2023-01-01 00:00:00,000] INFO " + line + " (kafka.authorizer.logger:76)"
+	},
+	"journald": func(line string) string {
+		return "Jan  1 00:00:00 broker-0 kafka-server-start.sh[812]: [2023-01-01 00:00:00,000] INFO " + line + " (kafka.authorizer.logger)"
+	},
+	"syslog": func(line string) string {
+		return "<134>1 2023-01-01T00:00:00.000Z broker-0 kafka 812 - - [2023-01-01 00:00:00,000] INFO " + line + " (kafka.authorizer.logger)"
+	},
+	"journalctl -o json": func(line string) string {
+		return `{"__CURSOR":"s=1","PRIORITY":"6","MESSAGE":` + strconv.Quote("INFO "+line+" (kafka.authorizer.logger)") + `}`
+	},
+	"colours": func(line string) string {
+		return "\x1b[32m[2023-01-01 00:00:00,000] INFO\x1b[0m \x1b[1m" + line + " (kafka.authorizer.logger)\x1b[0m"
+	},
+	"colours of docker": func(line string) string {
+		text, _ := json.Marshal("\x1b[32mINFO " + line + " (kafka.authorizer.logger)\x1b[0m\r\n")
+		return `{"log":` + string(text) + `,"stream":"stdout"}`
+	},
+	"CSV": func(line string) string { return `2023-01-01T00:00:00Z,"kafka-0","` + line + `",6` },
+	"logfmt": func(line string) string {
+		return `level=info logger=kafka.authorizer.logger msg="` + line + `" pod=kafka-0`
+	},
+	"CSV of log4j": func(line string) string {
+		return `2023-01-01,"[2023-01-01 00:00:00,000] INFO ` + line + ` (kafka.authorizer.logger)"`
+	},
+	"JSON on many lines": func(line string) string { return `    "message": ` + strconv.Quote("INFO "+line+"\n") + `,` },
+	"JSON in JSON": func(line string) string {
+		return `{"log":` + strconv.Quote(`{"message":"`+line+`","level":"INFO"}`) + `}`
+	},
+	"an array of texts in JSON": func(line string) string { return `  ` + strconv.Quote(line) },
+	"a text directly before":    func(line string) string { return "authorizer:" + line },
+	"a tab":                     func(line string) string { return "kafka.authorizer.logger\t" + line },
 	"docker": func(line string) string {
 		return `{"log":` + strconv.Quote("[2023-01-01 00:00:00,000] INFO "+line+" (kafka.authorizer.logger)\n") + `,"stream":"stdout","time":"2023-01-01T00:00:00Z"}`
 	},
@@ -119,6 +155,13 @@ func TestLinesThatAreCut(t *testing.T) {
 		{"Principal = User:a is Allo", `log:1:13: found the text "User:a is Allo"`},
 		{strings.Replace(whole, "User:a", "User:a is Denied operation = ", 1), `log:1:166: found the text "1", expected " based on rule " after it`},
 		{strings.Replace(whole, "LITERAL:", "", 1), `log:1:83: found resource "Group:x"`},
+		{`a,"Principal = User:CN=a\,O=b is Allowed Oper"`, "log:1:3: found quoted text with quotation marks or backslashes, or without an end, expected the text alone, such as the column of the message, or one JSON object on a line"},
+		{`a,"Principal = User:""a"" is Allowed Oper"`, "log:1:3: found quoted text with quotation marks"},
+		{`a,"` + whole, "log:1:3: found quoted text with quotation marks"},
+		{`'` + whole + `'`, `log:1:2: found a decision after '\'', expected it at the beginning of a line, or after a space`},
+		// A line without a request ends with the name, so that what follows it may be taken for a part of it.
+		{strings.Replace(cut, "Group:LITERAL:x", "Topic:x [thread-1]", 1), `log:1:89: found topic "x [thread-1]", expected the end of the line after the name`},
+		{strings.Replace(cut, "Group:LITERAL:x", `Topic:LITERAL:x"`, 1), `log:1:97: found topic "x\"", expected the end of the line after the name`},
 		{`{"log":"Principal = User:a is Allowed Oper`, "log:1:1: found a JSON object that is cut or invalid, expected one whole object on a line"},
 		{`{"a":"` + whole + `","b":"` + cut + `"}`, "log:1:1: found more than one text in the object that looks like a decision, expected one"},
 		{`{"log":"` + strings.Replace(whole, ":x", `:x\ud800`, 1) + `"}`, "log:1:1: found an escape that is half of a character, expected whole characters"},
@@ -130,6 +173,30 @@ func TestLinesThatAreCut(t *testing.T) {
 			assert.True(t, strings.HasPrefix(problems[0], test.want), "got  %s\nwant %s", problems[0], test.want)
 		})
 	}
+}
+
+// TestNamesWithWhatIsAroundLines: what is cut off at the end of a line stays if it is a part of a name.
+func TestNamesWithWhatIsAroundLines(t *testing.T) {
+	const line = "Principal = User:a is Allowed Operation = Read from host = 10.0.0.1 on resource = Group:LITERAL:"
+	for text, want := range map[string]string{
+		line + "x\x1b[0m":                    "x\x1b[0m", // there is no colour before it
+		"\x1b[32m" + line + "x\x1b[0m y":     "x\x1b[0m y",
+		"\x1b[32m" + line + "x\x1b[0m\x1b[m": "x",
+		line + `"x"`:                         `"x"`,
+		`a "b" c ` + line + `x"`:             `x"`,
+		line + "x (kafka.authorizer.logger) y (kafka.authorizer.logger)": "x (kafka.authorizer.logger) y",
+		line + "x (kafka.authorizer.logger) y":                           "x (kafka.authorizer.logger) y",
+		`  "m": "` + line + `a\\b\u00e4",`:                               `a\bä`,
+	} {
+		records, problems := read(text, audit.TraceKafka)
+		require.Empty(t, problems, text)
+		require.Len(t, records, 1)
+		assert.Equal(t, want, records[0].Request.Name)
+	}
+	records, problems := read("noPrincipal = User:a is Allowed Operation = Read", audit.TraceKafka)
+	assert.Empty(t, records)
+	require.Len(t, problems, 1)
+	assert.Contains(t, problems[0], "found the line", "another word is no decision")
 }
 
 // ExampleNoDecisionError shows how to skip the lines of other loggers.

@@ -33,6 +33,7 @@ const (
 	CodeEmptyName     Code = "empty-name"     // an empty name, which Kafka once stored: as a prefix it covers every name
 	CodeNamePattern   Code = "name-pattern"   // an asterisk, a regular expression or a list inside a name
 	CodeNoTopic       Code = "no-topic"       // a name that no topic can have
+	CodeUnprintable   Code = "unprintable"    // a line break, or another character that acts on a terminal
 	CodeClusterName   Code = "cluster-name"   // a cluster that is not kafka-cluster
 	CodeStarPrincipal Code = "star-principal" // a principal that only looks like User:*, or has another asterisk
 	CodePrincipalList Code = "principal-list" // a principal that seems to be several
@@ -278,6 +279,7 @@ var checks = []struct {
 	{CodeEmptyName, (*linter).emptyName},
 	{CodeNamePattern, (*linter).namePattern},
 	{CodeNoTopic, (*linter).noTopic},
+	{CodeUnprintable, (*linter).unprintable},
 	{CodeClusterName, (*linter).clusterName},
 	{CodeStarPrincipal, (*linter).starPrincipal},
 	{CodePrincipalList, (*linter).principalList},

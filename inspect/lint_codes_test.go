@@ -101,6 +101,10 @@ func TestLintCodes(t *testing.T) {
 		{inspect.CodeNoTopic, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("*"))}, 0, false},
 		{inspect.CodeNoTopic, snapshot.Config{}, []acl.Binding{a(ops.Read, acltest.Topic("t*"))}, 0, false}, // name-pattern
 		{inspect.CodeNoTopic, snapshot.Config{}, []acl.Binding{a(ops.Read, resource.LiteralPattern(resource.Group, "a b"))}, 0, false},
+		{inspect.CodeUnprintable, snapshot.Config{}, []acl.Binding{a(ops.Read, resource.LiteralPattern(resource.Group, "a\nb"))}, 0, true},
+		{inspect.CodeUnprintable, snapshot.Config{}, []acl.Binding{a(ops.Read, resource.PrefixedPattern(resource.Group, "a\u202eb"))}, 0, true},
+		{inspect.CodeUnprintable, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:a\x1b", "*", ops.Read, acltest.Topic("x"))}, 0, true},
+		{inspect.CodeUnprintable, snapshot.Config{}, []acl.Binding{acltest.AllowFrom("User:Jürgen", "*", ops.Read, resource.LiteralPattern(resource.Group, "größe 😀"))}, 0, false},
 		{inspect.CodeClusterName, snapshot.Config{}, []acl.Binding{a(ops.Alter, resource.LiteralPattern(resource.Cluster, "cluster"))}, 0, true},
 		{inspect.CodeClusterName, snapshot.Config{}, []acl.Binding{a(ops.Alter, resource.PrefixedPattern(resource.Cluster, "kafka"))}, 0, true},
 		{inspect.CodeClusterName, snapshot.Config{}, []acl.Binding{a(ops.Alter, cluster)}, 0, false},

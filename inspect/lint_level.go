@@ -48,6 +48,7 @@ var kinds = []kind{
 	{CodeNoAnswer, LevelError, "Kafka throws an exception or loops forever", false},
 	{CodeNamePattern, LevelWarning, "a pattern or a list inside a name", true},
 	{CodeNoTopic, LevelWarning, "a name that no topic can have", true},
+	{CodeUnprintable, LevelWarning, "a line break, or another character that acts on a terminal", false},
 	{CodeClusterName, LevelWarning, "a cluster that is not kafka-cluster", true},
 	{CodeDeadHost, LevelWarning, "no client can have the host", true},
 	{CodeNoClient, LevelWarning, "no client can have an address of the host", true},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/internal/wildcard"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -123,6 +124,22 @@ func canBeTopic(p resource.Pattern) bool {
 		}
 	}
 	return resource.ValidTopicName(p.Name)
+}
+
+// unprintable finds characters that act on a terminal in a name, a principal or a host. A line
+// break makes the output of kafka-acls look like other ACLs.
+func (l *linter) unprintable(r rule) *words {
+	for _, part := range []struct{ what, text string }{{"name", r.Pattern.Name}, {"principal", r.Entry.Principal}, {"host", r.Entry.Host}} {
+		if lines.IsPrintable(part.text) {
+			continue
+		}
+		return &words{
+			reason: fmt.Sprintf("the %s %s has a character that acts on a terminal: kafka-acls prints it as it is, so that with a line break its output can show ACLs that do not exist",
+				part.what, enum.Quote(part.text)),
+			fix: "give the " + part.what + " printable characters alone, or list these ACLs as JSON, which escapes them",
+		}
+	}
+	return nil
 }
 
 // clusterName finds a cluster with a name that no cluster has.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -22,6 +23,15 @@ func TestAuthorizerLogs(t *testing.T) {
 				"\t(principal=User:alice, host=127.0.0.1, operation=WRITE, permissionType=ALLOW)\n\n", strings.ReplaceAll("FILE: "+test.told, "FILE", name), "", "suggest", "--trace", name)
 		})
 	}
+	t.Run("rotated, or from PowerShell", func(t *testing.T) {
+		const line = "INFO Principal = User:alice is Allowed Operation = Write from host = 10.0.0.1 on resource = Topic:orders (kafka.authorizer.logger)\r\n"
+		for _, text := range []string{gzipped(line), inUTF16("\uFEFF"+line, binary.LittleEndian), gzipped(inUTF16(line, binary.LittleEndian))} {
+			expect(t, exitDone, "Current ACLs for resource `ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL)`:\n"+
+				"\t(principal=User:alice, host=10.0.0.1, operation=WRITE, permissionType=ALLOW)\n\n",
+				"standard input: log of SimpleAclAuthorizer (Kafka 0.9 to 1.1)\ndecisions: 1, allowed: 1, to super users: 0, denied: 0; ACLs suggested: 1\n", text, "suggest", "--trace", "-")
+		}
+		refuse(t, gzipped(line)[:30], []string{"suggest", "--trace", "-"}, "portcullis: standard input: gzip: unexpected EOF")
+	})
 	t.Run("no log of an authorizer", func(t *testing.T) {
 		got := runWith("[main] INFO started\n[main] INFO stopped\n", "suggest", "--trace", "-")
 		assert.Equal(t, exitError, got.status)

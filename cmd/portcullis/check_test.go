@@ -117,11 +117,14 @@ func TestCheckOfSeveralFiles(t *testing.T) {
 	refuse(t, "", append(empty, "--allow-everyone-if-no-acl-found"),
 		"portcullis: no ACL was read: with --allow-everyone-if-no-acl-found everything would be allowed; omit that flag to check an empty set")
 	// All errors in all files.
+	const next = " has no ACLs: portcullis convert --help names the formats that can be read; --bootstrap-server HOST:PORT reads the ACLs of a cluster itself"
 	one, other := file(t, "one", "{}\n"), file(t, "other", "\n?\n")
 	refuse(t, "", []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--acls", one, "--acls", "none", "--acls", other},
 		one+`:1:2: found "}", expected the key "resourceType" or "name" or "patternType" or "principal" or "host" or "operation" or "permission"`,
+		"portcullis: "+one+next,
 		"portcullis: open none: no such file or directory",
-		other+":2:1: found \"?\", expected a dump of ACLs that begins with Current ACLs for resource `…`: (kafka-acls), { (json) or /kafka-acl/ (zookeeper)")
+		other+":2:1: found \"?\", expected a dump of ACLs that begins with Current ACLs for resource `…`: (kafka-acls), { (json) or /kafka-acl/ (zookeeper)",
+		"portcullis: "+other+next)
 	refuse(t, "?", []string{"check", "--principal", "User:a", "--operation", "Read", "--topic", "a", "--acls", "-", "--format", "json"},
 		`standard input:1:1: found "?" (not valid JSON), expected a JSON object`)
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -25,6 +27,19 @@ const (
 	uiHeader = "Principal,ResourceType,PatternType,ResourceName,Operation,PermissionType,Host\n"
 )
 
+// gzipped returns a text compressed.
+func gzipped(text string) string {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := z.Write([]byte(text)); err != nil {
+		panic(err)
+	}
+	if err := z.Close(); err != nil {
+		panic(err)
+	}
+	return out.String()
+}
+
 // inUTF16 returns a text in UTF-16.
 func inUTF16(text string, order binary.ByteOrder) string {
 	var out []byte
@@ -48,6 +63,12 @@ func TestDumpsAsPeopleHaveThem(t *testing.T) {
 		{"a comment", "# " + ordersHeading + " \n#         " + ordersEntry + " \n", ""},
 		{"a quotation", "> " + ordersHeading + "\n> \t" + ordersEntry + "\n>\n", "1, the first is line 3: >"},
 		{"a list", "* " + ordersHeading + "\n  * " + ordersEntry + "\n", ""},
+		{"a code fence that touches the text", "```" + ordersHeading + "\n\t" + ordersEntry + "```\n", ""},
+		{"preformatted text of a page", "<pre>" + ordersHeading + "\n\t" + ordersEntry + "\n</pre>\n", "1, the first is line 3: </pre>"},
+		{"code of Jira", "{noformat}\n" + ordersDump + "{noformat}\n", "2, the first is line 1: {noformat}"},
+		{"the colours of a terminal", "\x1b[01;32m" + ordersHeading + "\x1b[0m\n\x1b[K\t" + ordersEntry + "\x1b[0m\x1b[K\n", ""},
+		{"gzip", gzipped(ordersDump), ""},
+		{"gzip of UTF-16", gzipped(inUTF16("\uFEFF"+ordersDump, binary.LittleEndian)), ""},
 		{"a code fence", "```text\n" + ordersDump + "```\n", "2, the first is line 1: ```text"},
 		{"prompts", "[root@kafka ~]$ kafka-acls --bootstrap-server kafka:9092 --list\n" + ordersDump + "[root@kafka ~]$ exit\n",
 			`2, the first is line 1: "[root@kafka ~]$ kafka-acls --bootstrap-server kafka:9092 --list"`},
@@ -117,9 +138,26 @@ func TestDumpsThatAreRefused(t *testing.T) {
 			"standard input:2:1: found the content of a ZooKeeper node without its path, which says what the ACLs are about, " +
 				"expected the command before it, such as get /kafka-acl/Topic/orders, or the path, a space and the content on one line", clean}},
 		{"nothing that looks like an ACL", "Error while executing ACL command: timed out\n\tat x\n", nil, []string{
-			"standard input:1:1: found \"Error while executing ACL command: timed out\", expected a dump of ACLs that begins with Current ACLs for resource `…`: (kafka-acls), { (json) or /kafka-acl/ (zookeeper)"}},
+			"standard input:1:1: found \"Error while executing ACL command: timed out\", expected a dump of ACLs that begins with Current ACLs for resource `…`: (kafka-acls), { (json) or /kafka-acl/ (zookeeper)",
+			"portcullis: standard input has no ACLs: portcullis convert --help names the formats that can be read; --bootstrap-server HOST:PORT reads the ACLs of a cluster itself"}},
+		{"the log of an authorizer", "[2023-01-01 00:00:00,000] INFO Principal = User:a is Denied Operation = Read from host = 10.0.0.1 on resource = Topic:t (kafka.authorizer.logger)\n", nil, []string{
+			"standard input:1:1: found \"[2023-01-01 00:00:00,000] INFO Principal = User:a is Denied Oper\"…, expected a dump of ACLs that begins with Current ACLs for resource `…`: (kafka-acls), { (json) or /kafka-acl/ (zookeeper)",
+			"portcullis: standard input has no ACLs: it looks like the log of an authorizer: portcullis suggest --trace FILE reads it"}},
+		{"a krb5.conf", "includedir /etc/krb5.conf.d/\n[libdefaults]\n default_realm = EXAMPLE.COM\n", nil, []string{
+			"standard input:1:1: found \"includedir /etc/krb5.conf.d/\", expected a dump of ACLs that begins with Current ACLs for resource `…`: (kafka-acls), { (json) or /kafka-acl/ (zookeeper)",
+			"portcullis: standard input has no ACLs: it looks like a configuration with rules for names: portcullis principal reads it"}},
+		{"a difference of dumps", "+" + ordersHeading + "\n+\t" + ordersEntry + "\n-\t" + ordersEntry + "\n", nil, []string{
+			"standard input:1:1: found \"+Current ACLs for resource `ResourcePattern(resourceType=TOPIC, \"…, expected a dump of ACLs that begins with Current ACLs for resource `…`: (kafka-acls), { (json) or /kafka-acl/ (zookeeper)", clean}},
+		{"a name with a line break", "Current ACLs for resource `ResourcePattern(resourceType=GROUP, name=a\nb, patternType=LITERAL)`:\n\t" + ordersEntry + "\n", nil, []string{
+			"standard input:1:70: found the end of the line, expected \"`:\" before it",
+			"standard input:2:1: found \"b, patternType=LITERAL)`:\", expected a heading such as " + ordersHeading + " or, after a tab, an entry such as " + ordersEntry,
+			"portcullis: a line of standard input is wrapped, or a name has a line break, which kafka-acls does not escape: read the ACLs of the cluster itself, with --bootstrap-server HOST:PORT instead of --acls"}},
+		{"a colour in a name", strings.Replace(ordersDump, "name=orders", "name=or\x1b[0mders", 1), nil, []string{
+			"standard input:1:71: found control character '\\x1b', expected only printable text: use the json format for other names"}},
+		{"gzip that is cut", gzipped(ordersDump)[:40], nil, []string{"portcullis: standard input: gzip: unexpected EOF"}},
+		{"gzip in gzip", gzipped(gzipped(ordersDump)), nil, []string{"portcullis: standard input: found gzip in gzip, expected text: unpack it first"}},
 		{"half of a pair of UTF-16", inUTF16("\uFEFF"+ordersHeading+"\n\t(principal=User:", binary.LittleEndian) + "\x00\xd8" + inUTF16("x, host=*, operation=READ, permissionType=ALLOW)\n", binary.LittleEndian), nil,
-			[]string{`portcullis: acl: read "standard input": found half of a pair of UTF-16, or U+FFFD, expected whole characters: save the text as UTF-8`}},
+			[]string{`portcullis: standard input: found half of a pair of UTF-16, or U+FFFD, expected whole characters: save the text as UTF-8`}},
 		{"only other resources", "apiVersion: kafka.strimzi.io/v1\nkind: KafkaTopic\nmetadata: {name: a}\nspec: {}", nil, []string{
 			"portcullis: standard input has no ACL, only resources that are no KafkaUser: KafkaTopic (1): expected at least one, or --allow-empty"}},
 		{"kafka-ui, two places", uiHeader + "User:a,TOPIC,LITERAL,b,TOPIC,LITERAL,orders,READ,ALLOW,*\n", nil, []string{

@@ -93,7 +93,7 @@ func TestNeedsAsACLs(t *testing.T) {
 
 func TestNeedsRefuses(t *testing.T) {
 	const clients = "expected one of producer, transactional-producer, consumer, share-consumer, streams, streams-exactly-once, connect-worker, connect-worker-exactly-once, " +
-		"sink-connector, source-connector, source-connector-exactly-once, dead-letter-topic, admin-describe, admin, mirror-maker-source, mirror-maker-target, schema-registry, ksqldb, kafka-ui, cruise-control, kafka-lag-exporter, kafka-exporter, burrow"
+		"sink-connector, source-connector, source-connector-exactly-once, dead-letter-topic, admin-describe, admin, mirror-maker-source, mirror-maker-target, schema-registry, ksqldb, kafka-ui, cruise-control, kafka-lag-exporter, kafka-exporter, burrow, consumer-group-exporter"
 	for _, test := range []struct {
 		args []string
 		want []string

@@ -348,7 +348,7 @@ func TestLiveClusterKafka(t *testing.T) {
 			got := list(listener, properties)
 			require.Equal(t, exitDone, got.status, got.stderr)
 			assert.ElementsMatch(t, acls, readACLs(t, got.stdout))
-			assert.Regexp(t, `^ACLs of cluster \S{22} at \S+, Kafka 4\.4; rules: documented\n$`, got.stderr)
+			assert.Regexp(t, `^ACLs of cluster \S{22} at \S+, Kafka 4\.4; rules: kafka-exact=4\.4\n$`, got.stderr)
 		})
 	}
 	other := authority.Client(t, pkix.Name{CommonName: "other"}, nil)

@@ -62,6 +62,13 @@ func newMetrics(p *Proxy) *metrics {
 			}),
 			gauge("acls_unreadable_host", "ACLs in force with a host that is no network. As far as they deny, the documented rules deny every address by them.",
 				unreadableHosts(p.store)),
+			gauge("acls_unknown", "ACLs in force of a mirrored cluster with codes of a later release. A DENY of them denies all operations, and an ALLOW allows nothing.",
+				func() float64 {
+					if p.mirror == nil {
+						return 0
+					}
+					return float64(p.mirror.unknown.Load())
+				}),
 			gauge("brokers_down", "Brokers whose ports are closed because they do not accept connections.", func() float64 { return float64(p.cluster.Down()) }),
 			gauge("connections", "Connections of clients.", func() float64 { return float64(p.count()) }),
 			prometheus.NewCounterFunc(prometheus.CounterOpts(counter("connections_displaced_total", "Connections that were not logged in and were closed for new ones.")),

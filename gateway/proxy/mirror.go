@@ -21,6 +21,7 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/kmsgacl"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/internal/unknownacl"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -39,11 +40,16 @@ const DefaultMirrorTimeout = 30 * time.Second
 // to it. The proxy must be allowed to Describe the cluster there.
 //
 // A set comes into force whole, in one transaction, or not at all: if the upstream is
-// silent for longer than Timeout, refuses, answers with more than 1 GiB (about ten million
-// ACLs), or has an ACL that cannot be understood, which might be one that denies, the set before stays in force, for as long as it takes, and
+// silent for longer than Timeout, refuses, or answers with more than 1 GiB (about ten million
+// ACLs), the set before stays in force, for as long as it takes, and
 // the proxy tries again: first after a tenth of a second, then after pauses that double up
 // to the interval. A broker that goes away while it is asked is no failure if another one
 // answers.
+//
+// An upstream of a later release may have ACLs with codes that this version does not know. They
+// fail closed, and all others are in force: a DENY, and what is not certainly an ALLOW, denies
+// its principal all operations on what it may be about, and an ALLOW allows nothing. The store
+// has them as such ACLs. The log says which, and the metric acls_unknown how many.
 //
 // A failure is logged with the reason, the number of ACLs in force and their age. The
 // metric acl_load_failures_total counts failures, and acl_age_seconds grows until the
@@ -72,7 +78,8 @@ type mirroring struct {
 	Mirror
 	loaded   atomic.Int64 // when the last load that succeeded began, in ns of Unix time
 	failures atomic.Int64
-	failing  bool // since the last success; used by one goroutine
+	unknown  atomic.Int64 // ACLs of the last load with codes that this version does not know
+	failing  bool         // since the last success; used by one goroutine
 	client   *kgo.Client
 	update   func(func(*snapshot.Tx) error) error // of the store
 }
@@ -230,8 +237,14 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 		return fmt.Errorf("ACLs of the upstream: %w", err)
 	}
 	bindings, err := kmsgacl.DescribeBindings(response)
-	if err != nil {
+	later, isLater := errors.AsType[*kmsgacl.UnknownError](err)
+	if err != nil && !isLater {
 		return fmt.Errorf("ACLs of the upstream: %w", err)
+	}
+	if isLater {
+		bindings = p.addUnknown(bindings, later.ACLs)
+	} else {
+		p.mirror.unknown.Store(0)
 	}
 	return p.mirror.update(func(tx *snapshot.Tx) error {
 		if p.mirror.FollowRelease {
@@ -240,6 +253,27 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 		tx.Replace(slices.Values(bindings))
 		return nil
 	})
+}
+
+// addUnknown appends what ACLs with unknown codes count as. It logs that if their number has
+// changed. Those of a resource type that no request is about cannot decide, and are left out.
+func (p *Proxy) addUnknown(bindings, unknown []acl.Binding) []acl.Binding {
+	first, n := "", 0
+	for _, b := range unknown {
+		counts, ok := unknownacl.CountsAs(b)
+		if !ok {
+			continue
+		}
+		if n++; n == 1 {
+			first = fmt.Sprintf("of %s on %s %s", lines.Name(b.Entry.Principal), counts.Pattern.Type.DisplayName(), lines.Name(counts.Pattern.Name))
+		}
+		bindings = append(bindings, counts)
+	}
+	if before := p.mirror.unknown.Swap(int64(n)); n > 0 && before != int64(n) {
+		p.log.Warn("ACLs of the upstream have codes that this version does not know: as far as they may deny, they deny all operations; they allow nothing",
+			"acls", n, "first", first)
+	}
+	return bindings
 }
 
 // semanticsOf returns the semantics of the authorizer of a cluster. If the brokers have

@@ -89,6 +89,7 @@ func TestRelease(t *testing.T) {
 	out, err = release("v0.7.3")
 	require.NoError(t, err, out)
 	require.Empty(t, git(t, "tag"), "only --tag tags")
+	require.Empty(t, git(t, "status", "--porcelain"), "the files of a release are no part of the tree")
 	out, err = release("--tag", "v0.7.3")
 	require.NoError(t, err, out)
 	tags := strings.Fields(git(t, "tag"))
@@ -98,6 +99,10 @@ func TestRelease(t *testing.T) {
 		want[i] = strings.TrimSuffix(file, "go.mod") + "v0.7.3"
 	}
 	assert.ElementsMatch(t, want, tags)
+	dist := filepath.Join(dir, "dist", "v0.7.3")
+	assert.Contains(t, read(t, filepath.Join(dist, "playground.html")), `<code>portcullis</code> <span id="version">v0.7.3</span>`)
+	runProgram(t, dist, os.Environ(), "sha256sum", "--check", "--strict", "SHA256SUMS")
+	assert.Contains(t, out, "to be attached to the release: dist/v0.7.3/playground.html dist/v0.7.3/SHA256SUMS")
 	out, err = release("--tag", "v0.7.3")
 	require.Error(t, err)
 	assert.Contains(t, out, fmt.Sprintf("the tag %s exists already", tags[0]))

@@ -30,8 +30,12 @@ const (
 
 var (
 	// decoration is what is put before a line of text: the name of a container, as docker
-	// compose does, and the marks of comments, quotations and lists.
-	decoration = regexp.MustCompile(`^(?:[\w.-]+[ \t]+\|)?[ \t\x{A0}]*(?:(#+|//+|--|[>*|])[ \t\x{A0}]*)*`)
+	// compose does, and the marks of comments, quotations, lists and code. A single - or + is not
+	// among them: in a difference of two dumps it says which ACLs are gone.
+	decoration = regexp.MustCompile(`^(?:[\w.-]+[ \t]+\|)?[ \t\x{A0}]*(?:(#+|//+|--|[>*|]|` + "```" + `|<(?:pre|code)[^<>]*>)[ \t\x{A0}]*)*`)
+	// colours are the escape sequences of a terminal at both ends of a line. Others are left: they
+	// may be a part of a name.
+	colours = regexp.MustCompile(`^(?:\x1b\[[0-9;]*[mK])+|(?:\x1b\[[0-9;]*[mK])+[ \t]*$`)
 	// getNode is a command of zookeeper-shell that prints the content of a node of ACLs.
 	getNode = regexp.MustCompile(`(?:^|[\s\])])get\s+(?:-\w+\s+)*(/kafka-acl(?:-extended)?/\S.*?)\s*$`)
 	// nodeContent is such a content.
@@ -58,9 +62,11 @@ type cleaner struct {
 	old     bool    // the last heading has the form of a release before 2.4
 	text    bool    // a heading was read
 	json    bool    // a line of JSON was read
+	node    bool    // a node of ZooKeeper was read
 	path    string  // the node whose content comes next
 	shifts  []shift // of the lines whose columns are moved, in order
 	skipped Skipped
+	other   int              // what the text seems to be instead of ACLs, in others
 	changed bool             // a line has other marks and spaces than kafka-acls prints
 	acls    bool             // a line looks like an ACL
 	refused []acl.ParseError // in lines that are not returned
@@ -111,7 +117,14 @@ func (c *cleaner) readLine() {
 	if c.number == 1 && strings.HasPrefix(line, "\uFEFF") {
 		cut = len("\uFEFF")
 	}
-	cleaned, moved := c.clean(line[cut:])
+	line = line[cut:]
+	if strings.ContainsRune(line, '\x1b') {
+		if at := colours.FindStringIndex(line); at != nil && at[0] == 0 {
+			cut += at[1]
+		}
+		line = colours.ReplaceAllString(line, "")
+	}
+	cleaned, moved := c.clean(line)
 	if cleaned != "" {
 		c.move(moved + cut)
 	}
@@ -158,16 +171,17 @@ func (c *cleaner) clean(line string) (_ string, moved int) {
 	switch trimmed := strings.TrimLeft(line, space); {
 	case strings.HasPrefix(content, entryStart) && !c.old:
 		c.acls, c.changed = true, c.changed || before != "\t" && before != " \t"
-		return "\t" + strings.TrimRight(content, space), at[1] - 1
+		content = strings.TrimRight(strings.TrimSuffix(strings.TrimRight(content, space), "```"), space)
+		return "\t" + content, at[1] - 1
 	case c.old && strings.Contains(line, entryWords):
 		c.acls = true
 		return c.oldEntry(line)
 	case node.MatchString(content):
-		c.acls = true
+		c.acls, c.node = true, true
 		return content, at[1]
 	case c.path != "" && nodeContent.MatchString(line):
 		path := c.path
-		c.acls, c.path = true, ""
+		c.acls, c.node, c.path = true, true, ""
 		return path + " " + trimmed, len(line) - len(trimmed) - len(path) - 1
 	case c.isNode(line):
 		return "", 0
@@ -179,7 +193,22 @@ func (c *cleaner) clean(line string) (_ string, moved int) {
 		return line, 0
 	}
 	c.skipped.skipLine(c.number, strings.Trim(line, space))
+	for i, other := range others {
+		if c.other == 0 && other.line.MatchString(line) {
+			c.other = i
+		}
+	}
 	return "", 0
+}
+
+// others are texts that have no ACLs, and what to do with them. The first is any.
+var others = []struct {
+	line *regexp.Regexp
+	next string
+}{
+	{regexp.MustCompile(`^$`), "portcullis convert --help names the formats that can be read; --bootstrap-server HOST:PORT reads the ACLs of a cluster itself"},
+	{regexp.MustCompile(`Principal = .* is (?:Allowed|Denied) [Oo]peration = `), "it looks like the log of an authorizer: portcullis suggest --trace FILE reads it"},
+	{regexp.MustCompile(`^\s*\[(?:libdefaults|realms)\]|auth_to_local|principal\.(?:mapping|to\.local)\.rules`), "it looks like a configuration with rules for names: portcullis principal reads it"},
 }
 
 // oldEntry cleans an entry of a release before 2.4. Anything may be part of its principal: with

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/internal/gen"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 )
@@ -118,7 +119,7 @@ func FuzzRead(f *testing.F) {
 		for _, b := range set.Deciding() {
 			require.NoError(t, b.ValidateTypes())
 		}
-		if which > int(acl.FormatText3) || detect(text) != "" || otherForm.MatchString(text) || isUTF16([]byte(text)) {
+		if which > int(acl.FormatText3) || detect(text) != "" || otherForm.MatchString(text) || cli.IsUTF16([]byte(text)) {
 			return
 		}
 		entries := 0

@@ -1,22 +1,17 @@
 package formats
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/text/encoding/unicode"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 )
-
-// peekBytes is how much of a file is looked at to find its format.
-const peekBytes = 1 << 16
 
 // A file whose beginning matches one of these is in the format, and in no other.
 var beginnings = []struct {
@@ -70,27 +65,17 @@ func (c *cleaner) readAll() error {
 	return err
 }
 
-// Read returns what a file holds, or all its errors. Its format may be AUTO, and its text UTF-16.
+// Read returns what a file holds, or all its errors. Its format may be AUTO, and its text UTF-16 or compressed with gzip.
 func (f Format) Read(r io.Reader, file string) (*Set, error) {
-	input := bufio.NewReaderSize(r, peekBytes)
-	start, err := input.Peek(peekBytes)
+	input, err := cli.Text(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	start, err := input.Peek(cli.PeekBytes)
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	var text io.Reader = input
-	wide := isUTF16(start)
-	if wide {
-		// Without a mark Windows writes the low byte first.
-		endian := unicode.LittleEndian
-		if bytes.HasPrefix(start, []byte{0xFE, 0xFF}) || start[0] == 0 {
-			endian = unicode.BigEndian
-		}
-		input = bufio.NewReaderSize(unicode.UTF16(endian, unicode.UseBOM).NewDecoder().Reader(input), peekBytes)
-		text = &replacementRefuser{r: input}
-		if start, err = input.Peek(peekBytes); err != nil && err != io.EOF {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-	}
 	found := detect(string(bytes.TrimPrefix(start, []byte("\uFEFF"))))
 	use := f
 	if f.name == acl.FormatAuto.String() && found != "" {
@@ -109,24 +94,6 @@ func (f Format) Read(r io.Reader, file string) (*Set, error) {
 	return nil, err
 }
 
-// isUTF16 reports whether a text is in UTF-16, as PowerShell writes what a command prints: with
-// a byte order mark, or with a zero byte in its first character.
-func isUTF16(start []byte) bool {
-	return len(start) >= 2 && (start[0] == 0xFF && start[1] == 0xFE || start[0] == 0xFE && start[1] == 0xFF || (start[0] == 0) != (start[1] == 0))
-}
-
-// replacementRefuser ends a text before the first character that was half of a pair in UTF-16:
-// two different names would become equal.
-type replacementRefuser struct{ r io.Reader }
-
-func (t *replacementRefuser) Read(p []byte) (int, error) {
-	n, err := t.r.Read(p)
-	if bytes.Contains(p[:n], []byte(string(utf8.RuneError))) {
-		return 0, errors.New("found half of a pair of UTF-16, or U+FFFD, expected whole characters: save the text as UTF-8")
-	}
-	return n, err
-}
-
 // readACL returns a function that reads a format of package acl.
 func readACL(f acl.Format) func(r io.Reader, file string) (*Set, error) {
 	return func(r io.Reader, file string) (*Set, error) {
@@ -136,11 +103,21 @@ func readACL(f acl.Format) func(r io.Reader, file string) (*Set, error) {
 		switch {
 		case err == nil && !c.acls && c.skipped.Lines > 0:
 			return nil, c.nothing(f, file)
-		case err != nil && (c.changed || c.skipped.Lines > 0) && c.acls:
+		case err != nil && c.acls && (c.changed || c.skipped.Lines > 0 || !c.text && !c.json && !c.node):
 			err = errors.Join(err, fmt.Errorf("the text of %s seems to have been changed on its way: for a clean dump, use kafka-acls --bootstrap-server HOST:PORT --list > acls.txt", file))
+		case hasLineBreak(err):
+			err = errors.Join(err, fmt.Errorf("a line of %s is wrapped, or a name has a line break, which kafka-acls does not escape: read the ACLs of the cluster itself, with --bootstrap-server HOST:PORT instead of --acls", file))
 		}
 		return set, err
 	}
+}
+
+// hasLineBreak reports whether one of the errors is a heading that ends too early.
+func hasLineBreak(err error) bool {
+	list, _ := errors.AsType[acl.ParseErrors](err)
+	return slices.ContainsFunc(list, func(e *acl.ParseError) bool {
+		return e.Found == "the end of the line" && strings.HasPrefix(e.Expected, "\"`:\"")
+	})
 }
 
 // nothing returns the error for a text with lines of which none looks like an ACL.
@@ -148,7 +125,10 @@ func (c *cleaner) nothing(f acl.Format, file string) error {
 	_, err := acl.Read(strings.NewReader(c.skipped.Text), file, f)
 	if list, ok := errors.AsType[acl.ParseErrors](err); ok {
 		list[0].Line = c.skipped.First
-		return list
+		if f != acl.FormatAuto {
+			return list
+		}
+		return errors.Join(list, fmt.Errorf("%s has no ACLs: %s", file, others[c.other].next))
 	}
 	return fmt.Errorf("%s: %d lines, and none of them looks like an ACL", file, c.skipped.Lines)
 }

@@ -106,12 +106,12 @@ The format of a file is detected, also of a dump that went through a terminal or
 
 // load returns the ACLs of a source, sorted and each once, and what else it holds.
 func load(source *aclset.Source, out *cli.Output) (*snapshot.Snapshot, *formats.Set, error) {
-	set, _, err := source.Read(out)
+	set, semantics, err := source.Read(out)
 	if err != nil {
 		return nil, nil, err
 	}
 	if source.Cluster.Given() {
-		out.Summarize("ACLs of %s; rules: %v\n", source.Text, snapshot.Documented)
+		out.Summarize("ACLs of %s; rules: %v\n", source.Text, semantics)
 	}
 	store, err := aclset.NewStore(snapshot.Config{}, set.ACLs)
 	return store.Load(), set, err

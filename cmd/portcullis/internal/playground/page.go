@@ -37,8 +37,8 @@ var (
 )
 
 // WritePage compiles the engine with the go command, in the directory of a checkout of this
-// repository, and writes the page.
-func WritePage(w io.Writer, dir string) error {
+// repository, and writes the page. The page shows the version, if it is not "".
+func WritePage(w io.Writer, dir, version string) error {
 	engine, runtime, err := compile(dir)
 	if err != nil {
 		return err
@@ -64,12 +64,13 @@ func WritePage(w io.Writer, dir string) error {
 		Formats, Semantics, Operations []string
 		Resources                      []cli.ResourceFlag
 		MaxInput                       int
+		Version                        string
 	}{
 		// The worker is made from text of the page and inherits the policy. WebAssembly needs a
 		// word of its own; it does not allow eval.
 		webpage.Policy(style, pageScript, "'wasm-unsafe-eval'", "worker-src blob:"),
 		template.CSS(style), template.JS(pageScript), template.HTML(worker), template.HTML(packed),
-		formats.Readable, aclset.Semantics, cli.OperationNames(), slices.Clone(cli.ResourceFlags), MaxInput,
+		formats.Readable, aclset.Semantics, cli.OperationNames(), slices.Clone(cli.ResourceFlags), MaxInput, version,
 	})
 }
 

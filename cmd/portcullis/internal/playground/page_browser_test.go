@@ -33,7 +33,7 @@ func newPage(t *testing.T) string {
 	t.Helper()
 	if built == nil {
 		var page bytes.Buffer
-		require.NoError(t, WritePage(&page, "."))
+		require.NoError(t, WritePage(&page, ".", ""))
 		built = page.Bytes()
 	}
 	path := filepath.Join(t.TempDir(), "playground.html")

@@ -56,8 +56,8 @@ func TestPrograms(t *testing.T) {
 			assert.NoError(t, b.ValidateNew(0), "%s: %v", c.name, n)
 		}
 	}
-	assert.Len(t, programs, 9)
-	assert.Equal(t, 58, rights)
+	assert.Len(t, programs, 10)
+	assert.Equal(t, 60, rights)
 }
 
 func TestParseProgramsRefuses(t *testing.T) {

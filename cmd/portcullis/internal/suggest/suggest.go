@@ -173,7 +173,11 @@ func (s *command) read(cmd *cobra.Command, out *cli.Output, format audit.TraceFo
 		before := c.Counts()
 		t := trace{name: cli.FileName(file), forms: map[string]bool{}}
 		_, err := cli.ReadFile(file, cmd.InOrStdin(), func(r io.Reader) (struct{}, error) {
-			for record, err := range audit.ReadTrace(r, t.name, format) {
+			text, err := cli.Text(r)
+			if err != nil {
+				return struct{}{}, fmt.Errorf("%s: %w", t.name, err)
+			}
+			for record, err := range audit.ReadTrace(text, t.name, format) {
 				err = t.add(c, record, err)
 				errs.Add(err)
 				if errors.Is(err, suggest.ErrTooMany) {

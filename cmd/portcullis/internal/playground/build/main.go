@@ -1,10 +1,13 @@
 // Command build writes the playground: one page with the engine, as a file.
 //
 //	go run ./cmd/portcullis/internal/playground/build playground.html
+//
+// .ci/release writes the page of a release with -version, which the page shows.
 package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 
@@ -12,14 +15,20 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: build FILE")
+	version := flag.String("version", "", "the `version` that the page shows")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: build [-version VERSION] FILE")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() != 1 {
+		flag.Usage()
 		os.Exit(2)
 	}
 	var page bytes.Buffer
-	err := playground.WritePage(&page, ".")
+	err := playground.WritePage(&page, ".", *version)
 	if err == nil {
-		err = os.WriteFile(os.Args[1], page.Bytes(), 0o644)
+		err = os.WriteFile(flag.Arg(0), page.Bytes(), 0o644)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
