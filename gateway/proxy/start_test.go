@@ -310,15 +310,7 @@ func (r *plainPort) start(t testing.TB) {
 	r.address = r.ln.Addr().String()
 	ln := r.ln
 	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			_ = c.Close()
-		}
-	}()
+	go acceptAll(ln, func(c net.Conn) { _ = c.Close() })
 }
 
 func (r *plainPort) stop() {
