@@ -60,7 +60,7 @@ func TestAnswersDoNotWaitForEachOther(t *testing.T) {
 	w.send(produce, 9)
 	defer func() {
 		took := time.Since(began)
-		t.Logf("after %v; %s", took, strings.Join(p.log.with("WARN"), "; "))
+		t.Logf("after %v; %s", took, strings.Join(p.log.With("WARN"), "; "))
 		assert.Less(t, took, 8*time.Second)
 	}()
 	w.receive(fetch)

@@ -50,7 +50,7 @@ func TestAnswersAreMadeInTheirRoom(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests of %d bytes: %d MiB before, %d MiB more after, %d KiB each; the proxy counts %d MiB; %s", flood, len(frame), before/mebibyte, (int64(after)-int64(before))/mebibyte,
-		(int64(after)-int64(before))/flood/1024, p.FramesHeld()/mebibyte, strings.Join(p.log.with("WARN"), "; "))
+		(int64(after)-int64(before))/flood/1024, p.FramesHeld()/mebibyte, strings.Join(p.log.With("WARN"), "; "))
 	assert.Less(t, (int64(after)-int64(before))/int64(flood*len(frame)), int64(17), "times the bytes of the requests")
 }
 
