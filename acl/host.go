@@ -135,11 +135,11 @@ type hostProblem struct {
 type problemKind uint8
 
 const (
-	badText        problemKind = iota // the text is no IPv4 network
+	badText        problemKind = iota // the text is not an IPv4 network
 	outOfRange                        // a number of an IPv4 network is too large
 	badPrefix                         // the mask length of an IPv6 network is no number
 	prefixTooLarge                    // it is negative or more than 128
-	badAddress                        // the address is none that Java reads
+	badAddress                        // Java cannot read the address
 	notIPv6                           // it is an IPv4-mapped address, which Java reads as IPv4
 )
 

@@ -38,14 +38,21 @@ func replayAuthorize(row []byte) (checks int, mismatches []string, err error) {
 	if err := decodeStrict(row, &r); err != nil {
 		return 0, nil, err
 	}
+	return underBoth(r.store, r.Checks, func(store *snapshot.Store, semantics snapshot.Semantics, c authorizeCheck) []string {
+		return c.replay(store, semantics, cases.Bindings(r.ACLs))
+	})
+}
+
+// underBoth replays the checks of a row under both semantics, in the world that open returns.
+func underBoth[World, Check any](open func(snapshot.Semantics) (World, error), all []Check, replay func(World, snapshot.Semantics, Check) []string) (checks int, mismatches []string, err error) {
 	for _, semantics := range []snapshot.Semantics{snapshot.KafkaExact, snapshot.Documented} {
-		store, err := r.store(semantics)
+		world, err := open(semantics)
 		if err != nil {
 			return checks, mismatches, err
 		}
-		for i, c := range r.Checks {
+		for i, c := range all {
 			checks++
-			for _, m := range c.replay(store, semantics, cases.Bindings(r.ACLs)) {
+			for _, m := range replay(world, semantics, c) {
 				mismatches = append(mismatches, fmt.Sprintf("check %d, %v: %s", i, semantics, m))
 			}
 		}
@@ -127,28 +134,21 @@ func replayAuthorizeByResourceType(row []byte) (checks int, mismatches []string,
 	if err := decodeStrict(row, &r); err != nil {
 		return 0, nil, err
 	}
-	for _, semantics := range []snapshot.Semantics{snapshot.KafkaExact, snapshot.Documented} {
-		store, err := r.store(semantics)
-		if err != nil {
-			return checks, mismatches, err
+	return underBoth(r.store, r.Checks, func(store *snapshot.Store, semantics snapshot.Semantics, c byTypeCheck) (mismatches []string) {
+		d := store.Session(c.subject()).CheckAny(c.Operation, c.ResourceType)
+		want := c.want(semantics)
+		refused := ops.ValidateByType(c.Operation, c.ResourceType) != nil
+		switch {
+		case refused != (want == ""):
+			mismatches = mismatch("%+v: want %q, arguments refused: %t", c, want, refused)
+		case refused && d.Allowed():
+			mismatches = mismatch("%+v: refused arguments are allowed", c)
+		case !refused && verdict(d) != want:
+			mismatches = mismatch("%+v: got %v, want %s", c, d, want)
 		}
-		for i, c := range r.Checks {
-			checks++
-			d := store.Session(c.subject()).CheckAny(c.Operation, c.ResourceType)
-			want := c.want(semantics)
-			refused := ops.ValidateByType(c.Operation, c.ResourceType) != nil
-			switch {
-			case refused != (want == ""):
-				mismatches = append(mismatches, fmt.Sprintf("check %d, %v: %+v: want %q, arguments refused: %t", i, semantics, c, want, refused))
-			case refused && d.Allowed():
-				mismatches = append(mismatches, fmt.Sprintf("check %d, %v: %+v: refused arguments are allowed", i, semantics, c))
-			case !refused && verdict(d) != want:
-				mismatches = append(mismatches, fmt.Sprintf("check %d, %v: %+v: got %v, want %s", i, semantics, c, d, want))
-			}
-			if other := store.Load().CheckAny(c.subject(), c.Operation, c.ResourceType); other != d {
-				mismatches = append(mismatches, fmt.Sprintf("a session decides %v, the snapshot %v", d, other))
-			}
+		if other := store.Load().CheckAny(c.subject(), c.Operation, c.ResourceType); other != d {
+			mismatches = append(mismatches, fmt.Sprintf("a session decides %v, the snapshot %v", d, other))
 		}
-	}
-	return checks, mismatches, nil
+		return mismatches
+	})
 }

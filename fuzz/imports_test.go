@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"internal/lines":      {"internal/enum"},
 	"resource":            {"internal/enum"},
 	"internal/javatext":   {},
+	"internal/pause":      {},
 	"internal/phash":      {},
 	"internal/javaregex":  {"internal/enum", "internal/javatext"},
 	"internal/javaprops":  {},
@@ -51,7 +52,9 @@ var mayImport = map[string][]string{
 	"internal/kafkatest":  {"resource", "ops", "acl"},
 	"internal/javaoracle": {},
 	"internal/kdctest":    {},
+	"internal/logtest":    {},
 	"internal/release":    {},
+	"internal/scramtest":  {},
 	"internal/shrink":     {},
 	"internal/tokentest":  {},
 
@@ -68,6 +71,7 @@ var mayImportOthers = map[string][]string{
 	"internal/acltest":    {"github.com/stretchr/testify/require"},
 	"internal/javaoracle": {"github.com/stretchr/testify/require"},
 	"internal/kdctest":    {"github.com/stretchr/testify/require"},
+	"internal/scramtest":  {"github.com/stretchr/testify/require"},
 }
 
 // onlyUser names the one package that may import a package, tests aside: atomics

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"unicode/utf16"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/javaoracle"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -106,7 +106,7 @@ func (c *creationComparison) compare(b acl.Binding, at acl.MetadataVersion, kafk
 	got := "0"
 	var invalid *acl.InvalidError
 	if err := b.ValidateNew(at); errors.As(err, &invalid) && (c.networks || invalid.Field != "host") { // no release before looks at hosts
-		got = fmt.Sprintf("%d %s", invalid.Code(), javaEscaped(invalid.KafkaMessage()))
+		got = fmt.Sprintf("%d %s", invalid.Code(), javaoracle.Escape(invalid.KafkaMessage()))
 	}
 	if got == "0" {
 		c.created++
@@ -143,19 +143,6 @@ func newCreation(src gen.Source) acl.Binding {
 		b.Entry.Host = gen.Pick(src, []string{"", acl.WildcardHost, "localhost", "10.0.0.*"})
 	}
 	return b
-}
-
-// javaEscaped returns a text as Words.escape does.
-func javaEscaped(text string) string {
-	var b strings.Builder
-	for _, unit := range utf16.Encode([]rune(text)) {
-		if unit >= ' ' && unit < 0x7f && unit != '\\' {
-			b.WriteByte(byte(unit))
-		} else {
-			fmt.Fprintf(&b, "\\u%04x", unit)
-		}
-	}
-	return b.String()
 }
 
 // TestKafkaMetadataVersions compares the names and levels of metadata versions with those of

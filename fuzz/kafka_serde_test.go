@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/portcullis-authz/portcullis/internal/gen"
+	"github.com/portcullis-authz/portcullis/internal/javaoracle"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 	"github.com/portcullis-authz/portcullis/principal"
 )
@@ -79,7 +80,7 @@ func (c *serdeComparison) round(n uint64) {
 func (c *serdeComparison) compare(form []byte, since, before string) {
 	got := "-"
 	if p, err := principal.ParseWire(form); err == nil {
-		got = fmt.Sprintf("+\t%s\t%s\t%t", javaEscaped(p.Type), javaEscaped(p.Name), p.TokenAuthenticated)
+		got = fmt.Sprintf("+\t%s\t%s\t%t", javaoracle.Escape(p.Type), javaoracle.Escape(p.Name), p.TokenAuthenticated)
 		c.accepted++
 	} else {
 		c.refused++

@@ -38,15 +38,15 @@ func TestModelConformance(t *testing.T) {
 	}
 }
 
-func (w world) model(semantics snapshot.Semantics) refmodel.World {
-	return refmodel.World{
+func (w world) model(semantics snapshot.Semantics) (*refmodel.World, error) {
+	return &refmodel.World{
 		Exact:        semantics == snapshot.KafkaExact,
 		Networks:     semantics == snapshot.KafkaExact && w.networks(),
 		SuperUsers:   w.SuperUsers,
 		AllowIfNoACL: w.AllowEveryoneIfNoAclFound,
 		Loading:      w.LoadingComplete != nil && !*w.LoadingComplete,
 		ACLs:         cases.Bindings(w.ACLs),
-	}
+	}, nil
 }
 
 // verdictOf spells an answer of the model as the rows do.
@@ -75,27 +75,23 @@ func replayAuthorizeModel(row []byte) (checks int, mismatches []string, err erro
 	if err := decodeStrict(row, &r); err != nil {
 		return 0, nil, err
 	}
-	for _, semantics := range []snapshot.Semantics{snapshot.KafkaExact, snapshot.Documented} {
-		model := r.model(semantics)
-		for i, c := range r.Checks {
-			checks++
-			want := c.want(semantics)
-			if want == "" {
-				continue // the question is refused before anybody is asked
-			}
-			a := model.Check(refmodel.Subject(c.subject()), refmodel.Request{Operation: c.Operation, Type: c.ResourceType, Name: c.Name})
-			if got := verdictOf(a); got != want {
-				mismatches = append(mismatches, fmt.Sprintf("check %d, %v: %+v: the model says %v, want %s", i, semantics, c, a, want))
-			}
-			if a.Fallback && (c.Result == "ALLOWED" || c.Result == "DENIED") {
-				mismatches = append(mismatches, fmt.Sprintf("check %d: the model says that Kafka does not answer %+v", i, c))
-			}
-			if semantics == snapshot.KafkaExact && want == c.Result {
-				mismatches = append(mismatches, c.compareModel(a, model.ACLs)...)
-			}
+	return underBoth(r.model, r.Checks, func(model *refmodel.World, semantics snapshot.Semantics, c authorizeCheck) (mismatches []string) {
+		want := c.want(semantics)
+		if want == "" {
+			return nil // the question is refused before anybody is asked
 		}
-	}
-	return checks, mismatches, nil
+		a := model.Check(refmodel.Subject(c.subject()), refmodel.Request{Operation: c.Operation, Type: c.ResourceType, Name: c.Name})
+		if got := verdictOf(a); got != want {
+			mismatches = mismatch("%+v: the model says %v, want %s", c, a, want)
+		}
+		if a.Fallback && (c.Result == "ALLOWED" || c.Result == "DENIED") {
+			mismatches = append(mismatches, fmt.Sprintf("the model says that Kafka does not answer %+v", c))
+		}
+		if semantics == snapshot.KafkaExact && want == c.Result {
+			mismatches = append(mismatches, c.compareModel(a, model.ACLs)...)
+		}
+		return mismatches
+	})
 }
 
 // compareModel is compareRule for an answer of the model.
@@ -114,21 +110,17 @@ func replayByTypeModel(row []byte) (checks int, mismatches []string, err error) 
 	if err := decodeStrict(row, &r); err != nil {
 		return 0, nil, err
 	}
-	for _, semantics := range []snapshot.Semantics{snapshot.KafkaExact, snapshot.Documented} {
-		model := r.model(semantics)
-		for i, c := range r.Checks {
-			checks++
-			want := c.want(semantics)
-			if want == "" {
-				want = "DENIED" // the model denies what Kafka refuses to be asked
-			}
-			a := model.CheckAny(refmodel.Subject(c.subject()), c.Operation, c.ResourceType)
-			if got := verdictOf(a); got != want {
-				mismatches = append(mismatches, fmt.Sprintf("check %d, %v: %+v: the model says %v, want %s", i, semantics, c, a, want))
-			}
+	return underBoth(r.model, r.Checks, func(model *refmodel.World, semantics snapshot.Semantics, c byTypeCheck) []string {
+		want := c.want(semantics)
+		if want == "" {
+			want = "DENIED" // the model denies what Kafka refuses to be asked
 		}
-	}
-	return checks, mismatches, nil
+		a := model.CheckAny(refmodel.Subject(c.subject()), c.Operation, c.ResourceType)
+		if got := verdictOf(a); got != want {
+			return mismatch("%+v: the model says %v, want %s", c, a, want)
+		}
+		return nil
+	})
 }
 
 func replayFilterModel(row []byte) (checks int, mismatches []string, err error) {

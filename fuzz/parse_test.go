@@ -54,7 +54,7 @@ func replayParse(row []byte) (checks int, mismatches []string, err error) {
 	if err := decodeStrict(row, &r); err != nil {
 		return 0, nil, err
 	}
-	replay, ok := map[string]func() []string{
+	return replayKind(r.Kind, map[string]func() []string{
 		"principal":                 r.replayPrincipal,
 		"enum":                      r.replayEnum,
 		"fromCode":                  r.replayFromCode,
@@ -63,9 +63,14 @@ func replayParse(row []byte) (checks int, mismatches []string, err error) {
 		"allowEveryoneIfNoAclFound": r.replayAllowEveryone,
 		"hostAddress":               r.replayHostAddress,
 		"apiKey":                    r.replayAPIKey,
-	}[r.Kind]
+	})
+}
+
+// replayKind replays a row whose kind says how.
+func replayKind(kind string, by map[string]func() []string) (checks int, mismatches []string, err error) {
+	replay, ok := by[kind]
 	if !ok {
-		return 0, nil, fmt.Errorf("unknown kind %q", r.Kind)
+		return 0, nil, fmt.Errorf("unknown kind %q", kind)
 	}
 	return 1, replay(), nil
 }

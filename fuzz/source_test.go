@@ -27,7 +27,7 @@ func TestExportedNames(t *testing.T) {
 	total := 0
 	for _, dir := range []string{"resource", "principal", "ops", "acl", "snapshot"} {
 		var names []string
-		for _, file := range parseSources(t, filepath.Join("..", dir), false) {
+		for _, file := range parseSources(t, filepath.Join("..", dir), false, isSource) {
 			names = append(names, exportedNames(file.File)...)
 		}
 		assert.NotEmpty(t, names, dir)
@@ -94,7 +94,7 @@ const (
 // TestLongFunctions looks at the functions of all modules, tests aside.
 func TestLongFunctions(t *testing.T) {
 	functions, long := 0, 0
-	for _, file := range parseSources(t, "..", true) {
+	for _, file := range parseSources(t, "..", true, isSource) {
 		for _, decl := range file.Decls {
 			f, ok := decl.(*ast.FuncDecl)
 			if !ok {
@@ -146,9 +146,12 @@ type sourceFile struct {
 
 func (f *sourceFile) line(at token.Pos) int { return f.set.Position(at).Line }
 
-// parseSources parses the files of a folder, without tests; if deep is set, also those of the
+func isGo(path string) bool     { return strings.HasSuffix(path, ".go") }
+func isSource(path string) bool { return isGo(path) && !strings.HasSuffix(path, "_test.go") }
+
+// parseSources parses the files of a folder that are wanted; if deep is set, also those of the
 // folders in it.
-func parseSources(t *testing.T, dir string, deep bool) (files []*sourceFile) {
+func parseSources(t *testing.T, dir string, deep bool, wanted func(path string) bool) (files []*sourceFile) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -156,7 +159,7 @@ func parseSources(t *testing.T, dir string, deep bool) (files []*sourceFile) {
 			return err
 		case entry.IsDir() && path != dir && (!deep || entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".")):
 			return filepath.SkipDir
-		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+		case entry.IsDir() || !wanted(path):
 			return nil
 		}
 		set := token.NewFileSet()

@@ -43,18 +43,14 @@ func replayACLValidation(row []byte) (checks int, mismatches []string, err error
 	if err := decodeStrict(row, &r); err != nil {
 		return 0, nil, err
 	}
-	replay, ok := map[string]func() []string{
+	return replayKind(r.Kind, map[string]func() []string{
 		"supportedOperations":              r.replaySupported,
 		"authorizationError":               r.replayAuthorizationError,
 		"authorizeByResourceTypeCheckArgs": r.replayByTypeArgs,
 		"validateNewAcl":                   r.replayNewACL,
 		"validateFilter":                   r.replayFilter,
 		"createThenDelete":                 r.replaySteps,
-	}[r.Kind]
-	if !ok {
-		return 0, nil, fmt.Errorf("unknown kind %q", r.Kind)
-	}
-	return 1, replay(), nil
+	})
 }
 
 func (r validationRow) replaySupported() []string {

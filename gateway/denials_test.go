@@ -92,17 +92,24 @@ func TestEventsOfQuietQuestions(t *testing.T) {
 	assert.Equal(t, 0, events[1].Call.References)
 }
 
-// The events of an Envelope are about the sender of the request inside it.
-func TestEventsOfAnEnvelope(t *testing.T) {
-	config := gateway.Config{Store: allowing(t, "ClusterAction Cluster:kafka-cluster"), Endpoint: ops.Controller}
+// envelopeOf is an Envelope in which a user deletes a topic.
+func envelopeOf(t *testing.T, user string) *kmsg.EnvelopeRequest {
+	t.Helper()
 	inner := kmsg.NewPtrDeleteTopicsRequest()
 	inner.SetVersion(4)
 	inner.TopicNames = []string{"payroll"}
-	who, err := principal.User("mallory").AppendWire(nil)
+	who, err := principal.User(user).AppendWire(nil)
 	require.NoError(t, err)
 	m := kmsg.NewPtrEnvelopeRequest()
 	m.RequestData = kmsg.NewRequestFormatter(kmsg.FormatterClientID("inner")).AppendRequest(nil, inner, 5)[4:]
 	m.RequestPrincipal, m.ClientHostAddress = who, netip.MustParseAddr("10.9.8.7").AsSlice()
+	return m
+}
+
+// The events of an Envelope are about the sender of the request inside it.
+func TestEventsOfAnEnvelope(t *testing.T) {
+	config := gateway.Config{Store: allowing(t, "ClusterAction Cluster:kafka-cluster"), Endpoint: ops.Controller}
+	m := envelopeOf(t, "mallory")
 	events := eventsOf(t, config, m, "broker")
 	require.NotEmpty(t, events)
 	for _, e := range events {

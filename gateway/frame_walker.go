@@ -105,7 +105,7 @@ type walker struct {
 	flexible bool
 	foreign  bool  // the message is from a client
 	loose    bool  // it is not in the form that Kafka's own clients use
-	left     int64 // remaining memory budget; of no account if the message is loose
+	left     int64 // remaining memory budget; not used if the message is loose
 	decoded  int64 // memory of the decoded entries of arrays and of the strings
 	tagged   bool  // the last structure has tags
 	longest  int   // the length of the longest string so far

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +17,6 @@ import (
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/ops"
-	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -239,14 +237,7 @@ func TestUnrecordedAllowsAreNotUsed(t *testing.T) {
 func TestEventsOfAnEnvelopeAndOfWhatIsInIt(t *testing.T) {
 	store := allowing(t, "ClusterAction Cluster:kafka-cluster")
 	conn, r := audited(t, slog.LevelDebug, gateway.Config{Store: store, Endpoint: ops.Controller})
-	inner := kmsg.NewPtrDeleteTopicsRequest()
-	inner.SetVersion(4)
-	inner.TopicNames = []string{"payroll"}
-	who, err := principal.User("root").AppendWire(nil)
-	require.NoError(t, err)
-	m := kmsg.NewPtrEnvelopeRequest()
-	m.RequestData = kmsg.NewRequestFormatter(kmsg.FormatterClientID("inner")).AppendRequest(nil, inner, 5)[4:]
-	m.RequestPrincipal, m.ClientHostAddress = who, netip.MustParseAddr("10.9.8.7").AsSlice()
+	m := envelopeOf(t, "root")
 	plan := decide(t, conn, m)
 	require.Len(t, plan.Forward(), 1)
 	var told []string

@@ -163,15 +163,7 @@ func TestMITRulesRefused(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
 			rules, err := principal.ParseMITRules([]string{"DEFAULT", test.rule}, mitRealm, nil)
-			var fault *principal.RuleError
-			if !errors.As(err, &fault) {
-				t.Errorf("%q: error %v, want a KerberosRuleError", test.rule, err)
-				return
-			}
-			assert.Equal(t, 1, fault.Rule, "%v; want offset %d and %q", err, test.offset, test.words)
-			assert.Equal(t, test.rule, fault.Text, "%v; want offset %d and %q", err, test.offset, test.words)
-			assert.Equal(t, test.offset, fault.Offset, "%v; want offset %d and %q", err, test.offset, test.words)
-			assert.Contains(t, fault.Msg, test.words, "%v; want offset %d and %q", err, test.offset, test.words)
+			assertFault(t, err, test.rule, test.offset, test.words)
 			assert.Nil(t, rules, "rules together with an error")
 		})
 	}

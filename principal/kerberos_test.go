@@ -22,6 +22,17 @@ func kafkaRules(t testing.TB, rules ...string) *principal.KerberosRules {
 	return r
 }
 
+// assertFault asserts that the second of some rules is refused, at an offset, for a reason.
+func assertFault(t *testing.T, err error, rule string, offset int, words string) {
+	t.Helper()
+	var fault *principal.RuleError
+	require.ErrorAs(t, err, &fault, "%.60q", rule)
+	assert.Equal(t, 1, fault.Rule, "%v", err)
+	assert.Equal(t, rule, fault.Text, "%v", err)
+	assert.Equal(t, offset, fault.Offset, "%v", err)
+	assert.Contains(t, fault.Msg, words, "%v", err)
+}
+
 func TestKerberosRulesRefused(t *testing.T) {
 	tests := []struct {
 		rule   string
@@ -56,15 +67,7 @@ func TestKerberosRulesRefused(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
 			rules, err := principal.ParseKerberosRules([]string{"DEFAULT", test.rule}, "EXAMPLE.COM", 0)
-			var fault *principal.RuleError
-			if !errors.As(err, &fault) {
-				t.Errorf("%.60q: error %v, want a KerberosRuleError", test.rule, err)
-				return
-			}
-			assert.Equal(t, 1, fault.Rule, "%v; want offset %d and %q", err, test.offset, test.words)
-			assert.Equal(t, test.rule, fault.Text, "%v; want offset %d and %q", err, test.offset, test.words)
-			assert.Equal(t, test.offset, fault.Offset, "%v; want offset %d and %q", err, test.offset, test.words)
-			assert.Contains(t, fault.Msg, test.words, "%v; want offset %d and %q", err, test.offset, test.words)
+			assertFault(t, err, test.rule, test.offset, test.words)
 			assert.Nil(t, rules, "rules together with an error")
 		})
 	}

@@ -14,13 +14,8 @@ const maxCoverWork = 1 << 16
 // as a whole and in Go's syntax. A true is proved if earlier is exact, and later matches at least
 // what it stands for. A false may be wrong if the patterns are too large for the step limit.
 func patternCovers(earlier, later string) bool {
-	left, errLater := newAutomaton(later)
-	right, errEarlier := newAutomaton(earlier)
-	if errLater != nil || errEarlier != nil {
-		return false
-	}
-	s := overlapSearch{left: left, right: right, budget: maxCoverWork}
-	return s.covered() && s.budget > 0
+	s, err := newOverlapSearch(later, earlier, maxCoverWork)
+	return err == nil && s.covered() && s.budget > 0
 }
 
 // coverState is what a text leads to: one way in the left automaton, and all ways in the right

@@ -1,6 +1,7 @@
 package principal
 
 import (
+	"errors"
 	"regexp/syntax"
 	"unicode"
 )
@@ -14,19 +15,20 @@ const maxOverlapWork = 1 << 21
 // word or line boundaries, which are assumed to match, or if the patterns are too large
 // for the step limit.
 func patternsOverlap(a, b string) bool {
-	left, errA := newAutomaton(a)
-	right, errB := newAutomaton(b)
-	if errA != nil || errB != nil {
-		return true
-	}
-	overlap := overlapSearch{left: left, right: right, budget: maxOverlapWork}
-	return overlap.run() || overlap.budget <= 0
+	overlap, err := newOverlapSearch(a, b, maxOverlapWork)
+	return err != nil || overlap.run() || overlap.budget <= 0
 }
 
 // overlapSearch searches the product of two automata for a pair of final states.
 type overlapSearch struct {
 	left, right *automaton
 	budget      int // steps that are left
+}
+
+func newOverlapSearch(left, right string, budget int) (*overlapSearch, error) {
+	a, errLeft := newAutomaton(left)
+	b, errRight := newAutomaton(right)
+	return &overlapSearch{left: a, right: b, budget: budget}, errors.Join(errLeft, errRight)
 }
 
 // statePair is a state of the product: the next instruction of each automaton.

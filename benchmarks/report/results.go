@@ -26,8 +26,8 @@ type key struct {
 	unit       string // as benchfmt has it, which makes seconds of nanoseconds
 }
 
-// readResults reads the output of go test. A line that is none of a benchmark's is
-// passed over; one that only begins like it is an error.
+// readResults reads the output of go test. Lines that are not results are
+// skipped; a line that only begins like a result is an error.
 func readResults(file string) (results, error) {
 	r := results{config: map[string]string{}, values: map[key][]float64{}}
 	f, err := os.Open(file)

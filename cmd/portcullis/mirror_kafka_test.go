@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"maps"
@@ -20,30 +19,13 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/acltest"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 )
 
 // mirrorVersion is that of connect-mirror.
 const mirrorVersion = "4.1.0"
-
-// lockedBuffer is a buffer that a process writes to while the test reads it.
-type lockedBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.String()
-}
 
 // neededACLs returns what protocol --for lists as ACLs of a user: what is needed always, and
 // the rest.
@@ -89,7 +71,7 @@ func mirrorMaker(t *testing.T, cluster *kafkatest.Cluster, all string) (stop fun
 		settings[alias+".bootstrap.servers"] = cluster.Bootstrap("CLIENT")
 	}
 	maps.DeleteFunc(settings, func(_, value string) bool { return value == "" })
-	log := &lockedBuffer{}
+	log := &logtest.Log{}
 	cmd := exec.Command("java", "-Xmx300m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", kafkatest.ClassPath(t, "connect-mirror", mirrorVersion),
 		"org.apache.kafka.connect.mirror.MirrorMaker", file(t, "mm2.properties", kafkatest.Properties(settings)))
 	cmd.Stdout, cmd.Stderr = log, log

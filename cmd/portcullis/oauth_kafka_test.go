@@ -89,7 +89,7 @@ func startOAuthWorld(t *testing.T) *oauthWorld {
 		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
 		select {
 		case got := <-status:
-			assert.Equal(t, exitDone, got, w.log.text.String())
+			assert.Equal(t, exitDone, got, w.log.String())
 		case <-time.After(90 * time.Second):
 			assert.Fail(t, "the proxy does not end")
 		}
@@ -305,7 +305,7 @@ func TestKafkaOAuth(t *testing.T) {
 	t.Run("unsecured", w.unsecured)
 	t.Logf("%d logins compared with Kafka %s", len(rows), kafkatest.DefaultVersion)
 	for _, part := range strings.Split(w.first.Token("alice", nil), ".")[:1] {
-		assert.NotContains(t, w.log.text.String(), part, "the log has no token")
+		assert.NotContains(t, w.log.String(), part, "the log has no token")
 	}
 }
 
@@ -424,9 +424,9 @@ func (w *oauthWorld) unsecured(t *testing.T) {
 	var out, log buffer
 	args := []string{"proxy", "--check", "--properties", w.config, "--listen", "UNSECURED://127.0.0.1:0", "--mirror-acls", "--upstream", w.ways["kafka"]["TOKENS"]}
 	assert.Equal(t, exitError, run(args, strings.NewReader(""), &out, &log))
-	assert.Contains(t, log.text.String(), "listener UNSECURED: OAUTHBEARER needs sasl.oauthbearer.jwks.endpoint.url")
-	assert.Contains(t, log.text.String(), "sasl.oauthbearer.expected.issuer")
-	assert.Contains(t, log.text.String(), "sasl.oauthbearer.expected.audience")
+	assert.Contains(t, log.String(), "listener UNSECURED: OAUTHBEARER needs sasl.oauthbearer.jwks.endpoint.url")
+	assert.Contains(t, log.String(), "sasl.oauthbearer.expected.issuer")
+	assert.Contains(t, log.String(), "sasl.oauthbearer.expected.audience")
 }
 
 // rotation: the keys in the file are replaced. The broker sees it with the next token; the proxy

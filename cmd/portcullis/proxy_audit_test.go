@@ -58,7 +58,7 @@ func (p *auditedProxy) stop(t *testing.T) {
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
 	select {
 	case got := <-p.status:
-		require.Equal(t, exitDone, got, p.log.text.String())
+		require.Equal(t, exitDone, got, p.log.String())
 	case <-time.After(90 * time.Second):
 		require.Fail(t, "it does not end")
 	}
@@ -100,7 +100,7 @@ func TestProxyAuditLog(t *testing.T) {
 				require.NoError(t, p.produce(t, "alice", "a"))
 				require.ErrorIs(t, p.produce(t, "bob", "b"), kerr.TopicAuthorizationFailed)
 				p.stop(t)
-				text := p.stdout.text.String()
+				text := p.stdout.String()
 				switch where {
 				case "file":
 					all, err := os.ReadFile(path)

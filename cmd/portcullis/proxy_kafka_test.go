@@ -68,7 +68,7 @@ func TestKafkaServerProperties(t *testing.T) {
 	for i, address := range strings.Split(log.wait(t, `msg=serving listeners=(\S+) acls=`), ",") {
 		addresses[names[i]] = address
 	}
-	assert.Contains(t, log.text.String(), "listener.name.mutual.ssl.principal.mapping.rules")
+	assert.Contains(t, log.String(), "listener.name.mutual.ssl.principal.mapping.rules")
 
 	carol := authority.Client(t, pkix.Name{CommonName: "carol", OrganizationalUnit: []string{"Billing"}}, nil)
 	mallory := stranger.Client(t, pkix.Name{CommonName: "mallory"}, nil)
@@ -128,7 +128,7 @@ func TestKafkaServerProperties(t *testing.T) {
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
 	select {
 	case got := <-status:
-		assert.Equal(t, exitDone, got, log.text.String())
+		assert.Equal(t, exitDone, got, log.String())
 	case <-time.After(90 * time.Second):
 		assert.Fail(t, "it does not end")
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 )
 
 func TestProxyUsage(t *testing.T) {
@@ -92,24 +92,13 @@ func TestProxyConfigFile(t *testing.T) {
 }
 
 // buffer collects the output of a program that still runs.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
+type buffer struct{ logtest.Log }
 
 // wait returns the first submatch of pattern once it is written.
 func (b *buffer) wait(t *testing.T, pattern string) string {
 	t.Helper()
 	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		b.mu.Lock()
-		text := b.text.String()
-		b.mu.Unlock()
+		text := b.String()
 		if m := regexp.MustCompile(pattern).FindStringSubmatch(text); m != nil {
 			return m[len(m)-1]
 		}
@@ -189,7 +178,7 @@ func TestProxyServes(t *testing.T) {
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
 	select {
 	case got := <-status:
-		assert.Equal(t, exitDone, got, log.text.String())
+		assert.Equal(t, exitDone, got, log.String())
 	case <-time.After(90 * time.Second):
 		assert.Fail(t, "it does not end")
 	}

@@ -164,5 +164,5 @@ func TestProxyTracesWithoutACollector(t *testing.T) {
 		require.NoError(t, p.produce(t, "alice", "a"))
 	}
 	p.stop(t)
-	assert.Equal(t, 1, strings.Count(p.log.text.String(), "spans are lost"), p.log.text.String())
+	assert.Equal(t, 1, strings.Count(p.log.String(), "spans are lost"), p.log.String())
 }

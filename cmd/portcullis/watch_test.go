@@ -40,7 +40,7 @@ func end(t *testing.T, runs ...*watching) {
 	for _, w := range runs {
 		select {
 		case got := <-w.status:
-			assert.Equal(t, exitDone, got, w.log.text.String())
+			assert.Equal(t, exitDone, got, w.log.String())
 		case <-time.After(90 * time.Second):
 			assert.Fail(t, "it does not end")
 		}
@@ -78,7 +78,7 @@ func TestWatch(t *testing.T) {
 	text.out.wait(t, `(?m)^  no access changed\n`)
 	end(t, text, events, objects)
 
-	got := regexp.MustCompile(`(?m)^\d{4}-\S+Z `).ReplaceAllString(text.out.text.String(), "TIME ")
+	got := regexp.MustCompile(`(?m)^\d{4}-\S+Z `).ReplaceAllString(text.out.String(), "TIME ")
 	assertInert(t, got, "")
 	if *update {
 		require.NoError(t, os.WriteFile("testdata/live/watch.txt", []byte(got), 0o644))

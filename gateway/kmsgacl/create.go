@@ -10,7 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// bindingOf returns an ACL. The codes of kmsg's enums are Kafka's, and so are ours.
+// bindingOf returns an ACL. It takes single fields, and each function sets them one by one: kmsg
+// has types of its own for the ACLs and filters of each message. The codes of kmsg's enums are Kafka's, and so are ours.
 func bindingOf(t kmsg.ACLResourceType, name string, pattern kmsg.ACLResourcePatternType, who, host string, op kmsg.ACLOperation, permission kmsg.ACLPermissionType) acl.Binding {
 	return acl.Binding{
 		Pattern: resource.Pattern{Type: resource.TypeFromCode(int8(t)), Name: name, PatternType: resource.PatternTypeFromCode(int8(pattern))},

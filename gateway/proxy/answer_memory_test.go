@@ -40,10 +40,7 @@ type largeCluster struct {
 
 // newLargeCluster starts one, with topics of a number of partitions.
 func newLargeCluster(t *testing.T, topics, partitions int) *largeCluster {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { ln.Close() })
-	c := &largeCluster{Listener: ln, topics: map[string]kmsg.MetadataResponseTopic{}}
+	c := &largeCluster{Listener: openPort(t), topics: map[string]kmsg.MetadataResponseTopic{}}
 	r := c.metadata()
 	for i := range topics {
 		topic := kmsg.NewMetadataResponseTopic()
@@ -57,15 +54,7 @@ func newLargeCluster(t *testing.T, topics, partitions int) *largeCluster {
 		c.topics[*topic.Topic] = topic
 	}
 	c.all = r.AppendTo([]byte{0})
-	go func() {
-		for {
-			client, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go c.serve(client)
-		}
-	}()
+	go acceptAll(c, func(client net.Conn) { answerEach(client, c.answer) })
 	return c
 }
 
@@ -79,35 +68,8 @@ func (c *largeCluster) metadata() *kmsg.MetadataResponse {
 	return r
 }
 
-// serve answers ApiVersions, Metadata of version 12, and what is asked about groups, and never a
-// Fetch.
-func (c *largeCluster) serve(client net.Conn) {
-	defer client.Close()
-	for {
-		frame, err := gateway.ReadFrame(client, 1<<20)
-		if err != nil {
-			return
-		}
-		h, err := gateway.ParseHeader(frame)
-		if err != nil {
-			return
-		}
-		request, err := h.Request(frame)
-		if err != nil {
-			return
-		}
-		if _, waits := request.(*kmsg.FetchRequest); waits {
-			continue
-		}
-		body := c.answer(request)
-		head := binary.BigEndian.AppendUint32(nil, uint32(4+len(body)))
-		head = binary.BigEndian.AppendUint32(head, uint32(h.CorrelationID))
-		if _, err := (&net.Buffers{head, body}).WriteTo(client); err != nil {
-			return
-		}
-	}
-}
-
+// answer answers ApiVersions, Metadata of version 12, and what is asked about groups, and never
+// a Fetch.
 func (c *largeCluster) answer(request kmsg.Request) []byte {
 	m, ok := request.(*kmsg.MetadataRequest)
 	switch {
@@ -130,6 +92,8 @@ func (c *largeCluster) answer(request kmsg.Request) []byte {
 		return c.metadata().AppendTo([]byte{0})
 	}
 	switch request.(type) {
+	case *kmsg.FetchRequest:
+		return nil
 	case *kmsg.ConsumerGroupHeartbeatRequest:
 		c.told.Add(1)
 		return request.ResponseKind().AppendTo([]byte{0})
@@ -174,7 +138,6 @@ func TestAnswersHaveRoom(t *testing.T) {
 				Upstream: relay.Upstream{Brokers: []string{c.Addr().String()}},
 				Limits:   relay.Limits{FrameBytes: mebibyte, FramesBytes: 32 * mebibyte, Frame: patience},
 			})
-			defer debug.SetGCPercent(debug.SetGCPercent(10))
 			var all []*wire
 			for range clients {
 				w := dial(t, p.Addresses()[0])
@@ -182,46 +145,25 @@ func TestAnswersHaveRoom(t *testing.T) {
 				w.login("bob", passwords["bob"])
 				all = append(all, w)
 			}
-			runtime.GC()
-			before, most := heap(), int64(0)
-			done := make(chan struct{})
-			var watch, asking sync.WaitGroup
-			watch.Go(func() {
-				for {
-					select {
-					case <-done:
-						return
-					case <-time.After(2 * time.Millisecond):
-						runtime.GC() // garbage, of which a busy machine has any amount, does not count
-						most = max(most, int64(heap()-before)/mebibyte)
-					}
+			most := mostMemory(func() {
+				var asking sync.WaitGroup
+				for _, w := range all {
+					w.send(tt.request, 12)
+					asking.Go(func() {
+						var size [4]byte
+						_, err := io.ReadFull(w, size[:])
+						assert.NoError(t, err)
+						_, err = io.CopyN(io.Discard, w, int64(binary.BigEndian.Uint32(size[:])))
+						assert.NoError(t, err)
+					})
 				}
+				asking.Wait()
 			})
-			for _, w := range all {
-				w.send(tt.request, 12)
-				asking.Go(func() {
-					var size [4]byte
-					_, err := io.ReadFull(w, size[:])
-					assert.NoError(t, err)
-					_, err = io.CopyN(io.Discard, w, int64(binary.BigEndian.Uint32(size[:])))
-					assert.NoError(t, err)
-				})
-			}
-			asking.Wait()
-			close(done)
-			watch.Wait()
 			assert.EqualValues(t, clients, c.asked.Load())
 			t.Logf("an answer of %d bytes: %d MiB", len(c.all), most)
 			assert.Less(t, most, int64(40))
 		})
 	}
-}
-
-// heap returns how much memory is in use.
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // TestAnswersOfOneHoldUpNobody: somebody who asks for much and does not read it leaves room
@@ -302,19 +244,12 @@ func TestDescribedACLsHaveRoom(t *testing.T) {
 	request := kmsg.NewPtrDescribeACLsRequest()
 	request.ResourceType, request.ResourcePatternType = kmsg.ACLResourceTypeAny, kmsg.ACLResourcePatternTypeAny
 	request.Operation, request.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
-	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	runtime.GC()
-	before, most := heap(), int64(0)
-	for range clients {
-		w := dial(t, p.Addresses()[0])
-		_ = w.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
-		w.login("bob", passwords["bob"])
-		w.send(request, 3)
-	}
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		runtime.GC() // as above
-		most = max(most, int64(heap()-before)/mebibyte)
-	}
+	most := mostMemory(func() {
+		for range clients {
+			p.reluctant(t, time.Minute).send(request, 3)
+		}
+		time.Sleep(10 * time.Second)
+	})
 	t.Logf("%d MiB at most are kept for clients that do not read", most)
 	assert.Less(t, most, int64(48))
 }

@@ -1,14 +1,11 @@
 package proxy_test
 
 import (
-	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -26,31 +23,11 @@ func TestAnswerDoesNotWaitForTheNextRequest(t *testing.T) {
 		time.Sleep(time.Second) // until the next request is there
 		return answerTo(r), nil, true
 	})
-	full := dial(t, p.Addresses()[0])
-	require.NoError(t, full.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
-	full.login("bob", passwords["bob"])
-	produce := kmsg.NewPtrProduceRequest()
-	produce.Acks = -1
-	produce.Topics = []kmsg.ProduceRequestTopic{{Topic: "t"}}
-	for i := range 50_000 {
-		produce.Topics[0].Partitions = append(produce.Topics[0].Partitions, kmsg.ProduceRequestTopicPartition{Partition: int32(i), Records: make([]byte, 9)})
-	}
-	produce.SetVersion(9)
-	frame := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)
-	go func() { // whose answers he does not read
-		_ = full.SetWriteDeadline(time.Now().Add(time.Minute))
-		for range 12 {
-			if _, err := full.Write(frame); err != nil {
-				return
-			}
-		}
-	}()
+	p.takeRoom(t, time.Minute)
 	time.Sleep(2 * time.Second)
 	describe := kmsg.NewPtrDescribeGroupsRequest()
 	describe.Groups = make([]string, 2400)
-	fetch := kmsg.NewPtrFetchRequest()
-	fetch.MaxWaitMillis, fetch.MinBytes, fetch.SessionEpoch = 1000, 1, -1
-	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: "open", Partitions: []kmsg.FetchRequestTopicPartition{kmsg.NewFetchRequestTopicPartition()}}}
+	fetch := fetchMany(1)
 	w := dial(t, p.Addresses()[0])
 	w.login("bob", passwords["bob"])
 	_ = w.SetDeadline(time.Now().Add(time.Minute))
@@ -73,21 +50,8 @@ func TestAnswersDoNotWaitForEachOther(t *testing.T) {
 		time.Sleep(2 * time.Second) // until the next request is there
 		return answerTo(r), nil, true
 	})
-	produce := kmsg.NewPtrProduceRequest()
-	produce.Acks = -1
-	produce.Topics = []kmsg.ProduceRequestTopic{{Topic: "t"}}
-	for i := range 9_000 {
-		produce.Topics[0].Partitions = append(produce.Topics[0].Partitions, kmsg.ProduceRequestTopicPartition{Partition: int32(i), Records: make([]byte, 9)})
-	}
-	fetch := kmsg.NewPtrFetchRequest()
-	fetch.MaxWaitMillis, fetch.MinBytes, fetch.SessionEpoch = 1000, 1, -1
-	for i := range 2_000 {
-		name := fmt.Sprintf("%s-%d", strings.Repeat("n", 100), i)
-		if i == 0 {
-			name = "open"
-		}
-		fetch.Topics = append(fetch.Topics, kmsg.FetchRequestTopic{Topic: name, Partitions: []kmsg.FetchRequestTopicPartition{kmsg.NewFetchRequestTopicPartition()}})
-	}
+	produce := produceTo("t", 9_000)
+	fetch := fetchMany(2_000)
 	w := dial(t, p.Addresses()[0])
 	w.login("bob", passwords["bob"])
 	_ = w.SetDeadline(time.Now().Add(time.Minute))
@@ -96,7 +60,7 @@ func TestAnswersDoNotWaitForEachOther(t *testing.T) {
 	w.send(produce, 9)
 	defer func() {
 		took := time.Since(began)
-		t.Logf("after %v; %s", took, strings.Join(p.log.with("WARN"), "; "))
+		t.Logf("after %v; %s", took, strings.Join(p.log.With("WARN"), "; "))
 		assert.Less(t, took, 8*time.Second)
 	}()
 	w.receive(fetch)

@@ -1,15 +1,12 @@
 package proxy_test
 
 import (
-	"fmt"
-	"net"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -24,33 +21,9 @@ func TestAnswersAreMadeInTheirRoom(t *testing.T) {
 	const framesBytes, flood = 32 * mebibyte, 1000
 	cluster := upstream(t, kfake.NumBrokers(1))
 	p := start(t, cluster, proxy.Config{Store: store(t), Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: framesBytes, Frame: 10 * time.Minute}})
-	login := func() *wire {
-		w := dial(t, p.Addresses()[0])
-		require.NoError(t, w.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
-		_ = w.SetDeadline(time.Now().Add(10 * time.Minute))
-		w.login("bob", passwords["bob"])
-		return w
-	}
-	// First he takes his share of the room for answers: refused requests to produce, whose
-	// answers of 1.6 MB he does not read.
-	produce := kmsg.NewPtrProduceRequest()
-	produce.Acks = -1
-	produce.Topics = []kmsg.ProduceRequestTopic{{Topic: "t"}}
-	for i := range 50_000 {
-		produce.Topics[0].Partitions = append(produce.Topics[0].Partitions, kmsg.ProduceRequestTopicPartition{Partition: int32(i), Records: make([]byte, 9)})
-	}
-	produce.SetVersion(9)
-	refused := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)
+	// First he takes his share of the room for answers.
 	for range 10 {
-		w := login()
-		go func() {
-			for range 12 {
-				_ = w.SetWriteDeadline(time.Now().Add(10 * time.Minute))
-				if _, err := w.Write(refused); err != nil {
-					return
-				}
-			}
-		}()
+		p.takeRoom(t, 10*time.Minute)
 	}
 	// Then he asks for groups by the shortest names, over many connections.
 	describe := kmsg.NewPtrDescribeGroupsRequest()
@@ -59,7 +32,7 @@ func TestAnswersAreMadeInTheirRoom(t *testing.T) {
 	frame := kmsg.NewRequestFormatter().AppendRequest(nil, describe, 1)
 	var all []*wire
 	for range flood {
-		all = append(all, login())
+		all = append(all, p.reluctant(t, 10*time.Minute))
 	}
 	eventually(t, "his share of the room is taken", func() bool { return p.FramesHeld() > 10*mebibyte })
 	time.Sleep(3 * time.Second)
@@ -77,7 +50,7 @@ func TestAnswersAreMadeInTheirRoom(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests of %d bytes: %d MiB before, %d MiB more after, %d KiB each; the proxy counts %d MiB; %s", flood, len(frame), before/mebibyte, (int64(after)-int64(before))/mebibyte,
-		(int64(after)-int64(before))/flood/1024, p.FramesHeld()/mebibyte, strings.Join(p.log.with("WARN"), "; "))
+		(int64(after)-int64(before))/flood/1024, p.FramesHeld()/mebibyte, strings.Join(p.log.With("WARN"), "; "))
 	assert.Less(t, (int64(after)-int64(before))/int64(flood*len(frame)), int64(17), "times the bytes of the requests")
 }
 
@@ -92,39 +65,13 @@ func TestAnswersAreDecidedInTheirRoom(t *testing.T) {
 	})
 	s := store(t, "bob ALLOW READ TOPIC open")
 	p := start(t, cluster, proxy.Config{Store: s, Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: 5 * time.Minute}})
-	full := dial(t, p.Addresses()[0])
-	require.NoError(t, full.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
-	full.login("bob", passwords["bob"])
-	produce := kmsg.NewPtrProduceRequest()
-	produce.Acks = -1
-	produce.Topics = []kmsg.ProduceRequestTopic{{Topic: "t"}}
-	for i := range 50_000 {
-		produce.Topics[0].Partitions = append(produce.Topics[0].Partitions, kmsg.ProduceRequestTopicPartition{Partition: int32(i), Records: make([]byte, 9)})
-	}
-	produce.SetVersion(9)
-	frame := kmsg.NewRequestFormatter().AppendRequest(nil, produce, 1)
-	go func() { // whose answers he does not read
-		_ = full.SetWriteDeadline(time.Now().Add(5 * time.Minute))
-		for range 12 {
-			if _, err := full.Write(frame); err != nil {
-				return
-			}
-		}
-	}()
+	full := p.takeRoom(t, 5*time.Minute)
 	time.Sleep(3 * time.Second)
 
 	w := dial(t, p.Addresses()[0])
 	_ = w.SetDeadline(time.Now().Add(time.Minute))
 	w.login("bob", passwords["bob"])
-	fetch := kmsg.NewPtrFetchRequest()
-	fetch.MaxWaitMillis, fetch.MinBytes, fetch.SessionEpoch = 1000, 1, -1
-	for i := range 300 {
-		name := fmt.Sprintf("%s-%d", strings.Repeat("n", 100), i)
-		if i == 0 {
-			name = "open"
-		}
-		fetch.Topics = append(fetch.Topics, kmsg.FetchRequestTopic{Topic: name, Partitions: []kmsg.FetchRequestTopicPartition{kmsg.NewFetchRequestTopicPartition()}})
-	}
+	fetch := fetchMany(300)
 	w.send(fetch, 11)
 	<-answered
 	time.Sleep(500 * time.Millisecond)

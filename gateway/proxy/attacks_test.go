@@ -44,9 +44,9 @@ func TestAttackOnTheLog(t *testing.T) {
 			w.token(token)
 		}
 	}
-	p.log.waitFor(t, 4, "msg=denied")
-	p.log.waitFor(t, 3, "msg=\"login failed\"")
-	for _, line := range p.log.with("") {
+	p.log.WaitFor(t, 4, "msg=denied")
+	p.log.WaitFor(t, 3, "msg=\"login failed\"")
+	for _, line := range p.log.With("") {
 		line = strings.TrimSuffix(line, "\n")
 		assert.Negative(t, strings.IndexFunc(line, func(r rune) bool { return r != ' ' && !unicode.IsGraphic(r) || r == '\u2028' }), "%q", line)
 		assert.NotContains(t, quoted.ReplaceAllString(line, ""), "User:admin", "%q", line)
@@ -137,7 +137,7 @@ func TestAttackByLogins(t *testing.T) {
 	require.Zero(t, w.token("n,,n=alice,r=abc").ErrorCode)
 	w.handshake(proxy.Plain, 1)
 	w.token("\x00bob\x00" + passwords["bob"])
-	assert.Empty(t, p.log.with("principal=User:alice"))
+	assert.Empty(t, p.log.With("principal=User:alice"))
 
 	for name, token := range map[string]string{
 		"as somebody else": "admin\x00bob\x00" + passwords["bob"],

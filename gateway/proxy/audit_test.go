@@ -25,16 +25,6 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
-// waitFor waits for lines of the log: an answer may be there before its line.
-func (l *logbook) waitFor(t *testing.T, count int, words ...string) []string {
-	t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(time.Millisecond) {
-		if found := l.with(words...); len(found) >= count || time.Now().After(deadline) {
-			return found
-		}
-	}
-}
-
 // Whatever names a client uses, each refused name is one line that says so, and the
 // client cannot forge a line.
 func TestAuditLine(t *testing.T) {
@@ -50,7 +40,7 @@ func TestAuditLine(t *testing.T) {
 		join.Group, join.ProtocolType = group, "consumer"
 		w.ask(join, 5)
 	}
-	lines := p.log.waitFor(t, 3, "msg=denied", "request=JoinGroup")
+	lines := p.log.WaitFor(t, 3, "msg=denied", "request=JoinGroup")
 	if len(lines) != 3 {
 		t.Fatalf("%d lines: %q", len(lines), lines)
 	}
@@ -66,7 +56,7 @@ func TestAuditLine(t *testing.T) {
 
 	// Of a thousand topics there are a thousand lines.
 	w.ask(metadataOf(hidden(1000)...), 9)
-	if lines = p.log.waitFor(t, 1000, "msg=denied", "request=Metadata"); len(lines) != 1000 {
+	if lines = p.log.WaitFor(t, 1000, "msg=denied", "request=Metadata"); len(lines) != 1000 {
 		t.Errorf("%d lines", len(lines))
 	}
 	for i, line := range lines {
@@ -76,7 +66,7 @@ func TestAuditLine(t *testing.T) {
 	}
 	// Entries that are left out of a list are not denials.
 	w.works()
-	if lines := p.log.with("msg=denied", "request=Metadata"); len(lines) != 1000 {
+	if lines := p.log.With("msg=denied", "request=Metadata"); len(lines) != 1000 {
 		t.Errorf("%d lines", len(lines))
 	}
 }
@@ -108,7 +98,7 @@ func TestDecoysHideNoNameFromTheAuditLog(t *testing.T) {
 	m := kmsg.NewPtrDeleteTopicsRequest()
 	m.TopicNames = append(hidden(500), "payroll-2026")
 	w.ask(m, 4)
-	require.Len(t, p.log.waitFor(t, 1, "msg=denied", "name=payroll-2026"), 1)
+	require.Len(t, p.log.WaitFor(t, 1, "msg=denied", "name=payroll-2026"), 1)
 }
 
 // events is a handler that keeps what it is given.
@@ -132,7 +122,7 @@ func TestAuditEventsBeyondTheLimitAreCounted(t *testing.T) {
 	w := dial(t, p.Addresses()[0])
 	w.login("bob", passwords["bob"])
 	w.ask(metadataOf(hidden(1000)...), 9)
-	lines := p.log.waitFor(t, 1, "audit events dropped")
+	lines := p.log.WaitFor(t, 1, "audit events dropped")
 	require.Len(t, lines, 1)
 	require.Contains(t, lines[0], "level=WARN")
 	require.Contains(t, lines[0], "count=995 limit=10 beyondShare=995")
@@ -222,7 +212,7 @@ func TestAuditEventsLostAtTheEndAreTold(t *testing.T) {
 	w.login("bob", passwords["bob"])
 	w.ask(metadataOf("a", "b"), 9)
 	p.stop()
-	lines := p.log.with("audit events not recorded")
+	lines := p.log.With("audit events not recorded")
 	require.Len(t, lines, 1)
 	require.Contains(t, lines[0], `level=ERROR`)
 	require.Contains(t, lines[0], `count=2 reason="the disk is full"`)
@@ -278,8 +268,8 @@ func TestMetrics(t *testing.T) {
 	bad := dial(t, p.Addresses()[0])
 	bad.login("alice", "wrong")
 	bad.closed("a failed login")
-	p.log.waitFor(t, 1, "login failed")
-	p.log.waitFor(t, 1, "msg=denied")
+	p.log.WaitFor(t, 1, "login failed")
+	p.log.WaitFor(t, 1, "msg=denied")
 	want := `
 # HELP portcullis_acls ACLs in force.
 # TYPE portcullis_acls gauge
@@ -401,7 +391,7 @@ func TestAuditLineAfterLoginsAgain(t *testing.T) {
 		w.receive(handshake)
 		w.receive(token)
 	}
-	lines := p.log.waitFor(t, 20, "msg=denied")
+	lines := p.log.WaitFor(t, 20, "msg=denied")
 	if len(lines) != 20 {
 		t.Fatalf("%d lines", len(lines))
 	}
@@ -436,8 +426,8 @@ func TestAuditLineWithoutAnswer(t *testing.T) {
 	w.write(frame)
 	<-began
 	w.Close()
-	p.log.waitFor(t, 1, "connection closed")
-	if lines := p.log.with("msg=denied"); len(lines) != 1 {
+	p.log.WaitFor(t, 1, "connection closed")
+	if lines := p.log.With("msg=denied"); len(lines) != 1 {
 		t.Errorf("a refusal, and a client that hangs up: %d lines", len(lines))
 	}
 	close(goOn)
@@ -447,8 +437,8 @@ func TestAuditLineWithoutAnswer(t *testing.T) {
 	w.login("alice", passwords["alice"])
 	w.write(frame)
 	w.closed("no upstream")
-	p.log.waitFor(t, 2, "connection closed")
-	if lines := p.log.with("msg=denied"); len(lines) != 2 {
+	p.log.WaitFor(t, 2, "connection closed")
+	if lines := p.log.With("msg=denied"); len(lines) != 2 {
 		t.Errorf("a refusal without an upstream: %d lines", len(lines)-1)
 	}
 }

@@ -51,7 +51,7 @@ func TestRequestsAreDecidedOnceConnected(t *testing.T) {
 		assert.Equal(t, revoked, reached.Load() == 0, "requests that reached the broker: %d", reached.Load())
 		p.stop()
 		if revoked {
-			assert.Len(t, p.log.with("msg=denied"), 1)
+			assert.Len(t, p.log.With("msg=denied"), 1)
 		}
 	}
 }

@@ -2,8 +2,6 @@ package proxy_test
 
 import (
 	"fmt"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -114,18 +112,14 @@ func TestTopologiesHaveRoom(t *testing.T) {
 	})
 	heartbeat := kmsg.NewPtrStreamsGroupHeartbeatRequest()
 	heartbeat.Group, heartbeat.MemberID, heartbeat.MemberEpoch = "g", "m", 1
-	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	runtime.GC()
-	before, most := heap(), int64(0)
-	for range clients {
-		w := dial(t, p.Addresses()[0])
-		w.login("bob", passwords["bob"])
-		w.send(heartbeat, 0)
-	}
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		runtime.GC() // as in TestDescribedACLsHaveRoom
-		most = max(most, int64(heap()-before)/mebibyte)
-	}
+	most := mostMemory(func() {
+		for range clients {
+			w := dial(t, p.Addresses()[0])
+			w.login("bob", passwords["bob"])
+			w.send(heartbeat, 0)
+		}
+		time.Sleep(10 * time.Second)
+	})
 	t.Logf("%d MiB at most", most)
 	assert.Less(t, most, int64(64))
 }

@@ -95,7 +95,7 @@ func TestKerberosMessagesCountOnce(t *testing.T) {
 	assert.Zero(t, send(0, first))
 	assert.Equal(t, kerr.SaslAuthenticationFailed.Code, send(0, first), "again")
 	assert.Equal(t, kerr.SaslAuthenticationFailed.Code, send(1, first), "at another listener")
-	assert.NotEmpty(t, p.log.waitFor(t, 2, "the Kerberos message has been used before"))
+	assert.NotEmpty(t, p.log.WaitFor(t, 2, "the Kerberos message has been used before"))
 	require.NoError(t, p.Reconfigure(relay.Upstream{Brokers: c.ListenAddrs()}, []proxy.Listener{l, l}))
 	assert.Equal(t, kerr.SaslAuthenticationFailed.Code, send(0, first), "with other settings")
 	assert.Zero(t, send(0, message()), "another message")

@@ -70,7 +70,7 @@ func TestKerberosTicketOfAnotherService(t *testing.T) {
 			p := kerberosProxy(t, both, of(service))
 			require.NoError(t, login(p, service))
 			require.Error(t, login(p, stranger))
-			assert.NotEmpty(t, p.log.waitFor(t, 1, "a ticket for "+of(stranger)+": expected one for "+of(service)))
+			assert.NotEmpty(t, p.log.WaitFor(t, 1, "a ticket for "+of(stranger)+": expected one for "+of(service)))
 		})
 	}
 }
@@ -130,7 +130,7 @@ func TestKerberosTicketNamesItsService(t *testing.T) {
 			}
 			require.Equal(t, kerr.SaslAuthenticationFailed.Code, r.ErrorCode)
 			refused++
-			failures := p.log.waitFor(t, refused, "level=WARN", "login failed")
+			failures := p.log.WaitFor(t, refused, "level=WARN", "login failed")
 			assert.Contains(t, failures[refused-1], test.says)
 		})
 	}

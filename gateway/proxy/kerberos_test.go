@@ -89,7 +89,7 @@ func TestKerberos(t *testing.T) {
 	if err := produce("bob/admin"); !errors.Is(err, kerr.TopicAuthorizationFailed) {
 		t.Errorf("bob/admin: %v", err)
 	}
-	if len(p.log.with("msg=denied", "principal=User:bob-admin")) == 0 {
+	if len(p.log.With("msg=denied", "principal=User:bob-admin")) == 0 {
 		t.Error("bob/admin is not called User:bob-admin")
 	}
 	if err := connect("x/y/z").Ping(soon(t)); err == nil {
@@ -176,7 +176,7 @@ func TestKerberosErrorsInTheLog(t *testing.T) {
 				}
 				_, _ = io.Copy(io.Discard, w) // until the connection is closed, also by a reset
 			}
-			lines := p.log.waitFor(t, 2, "level=WARN", "node=")
+			lines := p.log.WaitFor(t, 2, "level=WARN", "node=")
 			require.Len(t, lines, 2)
 			for _, line := range lines {
 				assert.Less(t, len(line), 10_000, "4 KiB, which the handler quotes, and what stands around it")

@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"encoding/binary"
 	"io"
-	"net"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -27,9 +25,7 @@ func TestAnswersLargerThanTheirRoom(t *testing.T) {
 	const repeats, description = 5_000, 40_000
 	name := strings.Repeat("g", 40)
 	cluster := upstream(t, kfake.NumBrokers(1))
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // a broker that describes groups
-	require.NoError(t, err)
-	t.Cleanup(func() { ln.Close() })
+	ln := openPort(t) // a broker that describes groups
 	go func() {
 		for {
 			c, err := ln.Accept()

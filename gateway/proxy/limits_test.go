@@ -48,7 +48,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("closed after %v", d)
 	}
 	for _, words := range []string{"turned away", "not logged in within 1s", "reason=idle"} {
-		if len(p.log.with(words)) == 0 {
+		if len(p.log.With(words)) == 0 {
 			t.Errorf("%q is not logged", words)
 		}
 	}
@@ -106,7 +106,7 @@ func TestStopCutsOff(t *testing.T) {
 	if rest, err := io.ReadAll(w); err == nil && len(rest) > 0 {
 		t.Errorf("%d bytes, %v", len(rest), err)
 	}
-	if len(p.log.with("cut off")) == 0 {
+	if len(p.log.With("cut off")) == 0 {
 		t.Error("it is not logged that connections are cut off")
 	}
 }
@@ -208,15 +208,15 @@ func TestAnswersThatAreNotReadAreBounded(t *testing.T) {
 			}
 		}
 	}()
-	p.log.waitFor(t, 1, "msg=denied")
+	p.log.WaitFor(t, 1, "msg=denied")
 	time.Sleep(2 * time.Second) // in which all of them would be decided
-	held := len(p.log.with("msg=denied"))
+	held := len(p.log.With("msg=denied"))
 	for range sent {
 		if answer, err := gateway.ReadFrame(w, math.MaxInt32); err != nil || len(answer) < 1<<20 {
 			t.Fatalf("%d bytes, %v", len(answer), err)
 		}
 	}
-	if lines := p.log.with("msg=denied"); held > sent/2 || len(lines) != sent {
+	if lines := p.log.With("msg=denied"); held > sent/2 || len(lines) != sent {
 		t.Errorf("of %d requests, %d are decided before an answer is read, and %d after", sent, held, len(lines))
 	}
 }

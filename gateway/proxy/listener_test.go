@@ -29,5 +29,5 @@ func TestHiddenBrokersDoNotFillTheLog(t *testing.T) {
 	for range requests {
 		assert.Len(t, w.ask(m, 12).(*kmsg.MetadataResponse).Brokers, 1)
 	}
-	assert.LessOrEqual(t, len(p.log.with("broker not shown")), 10, "lines for %d requests", requests)
+	assert.LessOrEqual(t, len(p.log.With("broker not shown")), 10, "lines for %d requests", requests)
 }

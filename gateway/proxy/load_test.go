@@ -72,7 +72,7 @@ func TestLoad(t *testing.T) {
 	if len(stored) != want {
 		t.Errorf("%d records are stored, want %d", len(stored), want)
 	}
-	if found := p.log.with("level=WARN"); len(found) > 0 {
+	if found := p.log.With("level=WARN"); len(found) > 0 {
 		t.Errorf("%d warnings, such as %q", len(found), found[0])
 	}
 

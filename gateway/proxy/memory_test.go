@@ -60,7 +60,7 @@ func TestFramesWaitForRoom(t *testing.T) {
 		other.works()
 	}
 	assert.Equal(t, held, p.FramesHeld(), "the second frame is read before there is room")
-	require.Empty(t, p.log.with("msg=denied"))
+	require.Empty(t, p.log.With("msg=denied"))
 
 	slow.write(frame[5:])
 	for _, w := range []*wire{slow, waits} {
@@ -272,7 +272,7 @@ func TestFramesWaitNoLongerThanTheLimit(t *testing.T) {
 	slow.write(frame[:5])
 	eventually(t, "the first frame has room", func() bool { return p.FramesHeld() > 0 })
 	waits.write(frame[:5])
-	p.log.waitFor(t, 1, "reason=")
+	p.log.WaitFor(t, 1, "reason=")
 	eventually(t, "all room is given back", func() bool { return p.FramesHeld() == 0 })
 }
 
@@ -417,8 +417,8 @@ func TestLogBeforeLogin(t *testing.T) {
 			w := dial(t, p.Addresses()[0])
 			w.handshake(proxy.ScramSHA256, 1)
 			w.token(message)
-			p.log.waitFor(t, 1, "login failed")
-			lines := p.log.with("login failed")
+			p.log.WaitFor(t, 1, "login failed")
+			lines := p.log.With("login failed")
 			require.Len(t, lines, 1)
 			assert.Less(t, len(lines[0]), 20_000)
 			for _, r := range "\x01\u202e\u009b" {
@@ -443,7 +443,7 @@ func TestRequestsBeforeLogin(t *testing.T) {
 			}
 			_ = w.SetDeadline(time.Now().Add(10 * time.Second))
 			w.closed("24 requests")
-			p.log.waitFor(t, 1, "not logged in within 24 requests")
+			p.log.WaitFor(t, 1, "not logged in within 24 requests")
 		})
 	}
 }

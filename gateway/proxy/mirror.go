@@ -17,10 +17,10 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
-	"github.com/portcullis-authz/portcullis/gateway/internal/pause"
 	"github.com/portcullis-authz/portcullis/gateway/kmsgacl"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/internal/pause"
 	"github.com/portcullis-authz/portcullis/internal/unknownacl"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )

@@ -45,10 +45,7 @@ func (c boastfulConn) Write(b []byte) (int, error) {
 // the error says what is too large.
 func TestMirrorOfManyACLs(t *testing.T) {
 	var boasts atomic.Bool
-	cluster := upstream(t, kfake.NumBrokers(1), kfake.ListenFn(func(network, address string) (net.Listener, error) {
-		l, err := net.Listen(network, address)
-		return boastfulPort{l, &boasts}, err
-	}))
+	cluster := upstream(t, kfake.NumBrokers(1), listenBehind(func(l net.Listener) net.Listener { return boastfulPort{l, &boasts} }))
 	const acls = 3500
 	name := strings.Repeat("x", 31<<10)
 	cluster.ControlKey(int16(kmsg.DescribeACLs), func(r kmsg.Request) (kmsg.Response, error, bool) {

@@ -80,10 +80,10 @@ func TestMirrorLosesBrokers(t *testing.T) {
 	assert.GreaterOrEqual(t, gaugeOf(t, registry, "acl_load_failures_total"), 7.0)
 	assert.GreaterOrEqual(t, gaugeOf(t, registry, "acl_age_seconds"), 4.5, "the ACLs are from before the first failure")
 	assert.Equal(t, 2, s.Load().Len(), "the ACLs from before are in force")
-	assert.GreaterOrEqual(t, len(p.log.with("ACLs of the upstream not taken over", `"in force"=2`, "age=")), 7)
+	assert.GreaterOrEqual(t, len(p.log.With("ACLs of the upstream not taken over", `"in force"=2`, "age=")), 7)
 
 	lose.Store(0)
 	eventually(t, "the ACLs are taken over again", func() bool { return s.Load().Len() == 3 })
-	eventually(t, "the log says so", func() bool { return len(p.log.with("taken over again", "acls=3")) == 1 })
+	eventually(t, "the log says so", func() bool { return len(p.log.With("taken over again", "acls=3")) == 1 })
 	assert.Less(t, gaugeOf(t, registry, "acl_age_seconds"), 4.5)
 }

@@ -58,10 +58,7 @@ const slowParts = 10
 func TestMirrorWaitsWhileSomethingComes(t *testing.T) {
 	const timeout = 2 * time.Second
 	var pause atomic.Int64
-	cluster := upstream(t, kfake.NumBrokers(1), kfake.ListenFn(func(network, address string) (net.Listener, error) {
-		l, err := net.Listen(network, address)
-		return slowPort{l, &pause}, err
-	}))
+	cluster := upstream(t, kfake.NumBrokers(1), listenBehind(func(l net.Listener) net.Listener { return slowPort{l, &pause} }))
 	var hosts []string
 	for i := range 10_000 {
 		hosts = append(hosts, fmt.Sprintf("10.0.%d.%d", i/256, i%256))
@@ -152,10 +149,9 @@ func TestMirrorOfAHungUpstream(t *testing.T) {
 	const timeout, attempted = time.Second, 3
 	var gate sync.RWMutex
 	var port *hungPort
-	cluster := upstream(t, kfake.NumBrokers(1), kfake.ListenFn(func(network, address string) (net.Listener, error) {
-		l, err := net.Listen(network, address)
+	cluster := upstream(t, kfake.NumBrokers(1), listenBehind(func(l net.Listener) net.Listener {
 		port = &hungPort{Listener: l, gate: &gate}
-		return port, err
+		return port
 	}))
 	answer := aclsOfAlice(cluster, "*")
 	cluster.ControlKey(int16(kmsg.DescribeACLs), func(r kmsg.Request) (kmsg.Response, error, bool) {

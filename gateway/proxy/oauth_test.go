@@ -77,11 +77,11 @@ func TestRefusedTokens(t *testing.T) {
 					w.closed("a failed login")
 				}
 				w.Close()
-				eventually(t, "the failure is logged", func() bool { return len(p.log.with("login failed")) == refused })
+				eventually(t, "the failure is logged", func() bool { return len(p.log.With("login failed")) == refused })
 			})
 		}
 	}
-	for _, line := range p.log.with("login failed") {
+	for _, line := range p.log.With("login failed") {
 		assert.NotContains(t, line, "wrong")
 		assert.NotContains(t, line, "alice")
 	}
@@ -128,8 +128,8 @@ func TestOAuthMessagesThatFail(t *testing.T) {
 			w.closed("a failed login")
 		})
 	}
-	assert.NotEmpty(t, p.log.with("login failed"))
-	assert.Empty(t, p.log.with("alice.1h"), "no token is in the log")
+	assert.NotEmpty(t, p.log.With("login failed"))
+	assert.Empty(t, p.log.With("alice.1h"), "no token is in the log")
 }
 
 // A client logs in with a token and acts as its owner.

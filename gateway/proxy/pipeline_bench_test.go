@@ -73,10 +73,7 @@ func BenchmarkSilent(b *testing.B) {
 
 // farAway makes what goes to a broker and what comes from it take some time.
 func farAway(way time.Duration) kfake.Opt {
-	return kfake.ListenFn(func(network, address string) (net.Listener, error) {
-		l, err := net.Listen(network, address)
-		return farListener{l, way}, err
-	})
+	return listenBehind(func(l net.Listener) net.Listener { return farListener{l, way} })
 }
 
 type farListener struct {

@@ -55,5 +55,5 @@ func TestPortsOfABrokerThatIsBusy(t *testing.T) {
 	}()
 	eventually(t, "nobody looks after the broker any more", func() bool { return !p.Suspected(7) })
 	assert.True(t, accepts(port))
-	assert.Empty(t, p.log.with("broker is down"))
+	assert.Empty(t, p.log.With("broker is down"))
 }

@@ -57,13 +57,13 @@ func TestProduceAndConsume(t *testing.T) {
 	if err := bob.ProduceSync(soon(t), &kgo.Record{Topic: "orders", Value: []byte("three")}).FirstErr(); !errors.Is(err, kerr.TopicAuthorizationFailed) {
 		t.Errorf("bob wrote to orders: %v", err)
 	}
-	if found := p.log.with("msg=denied", "principal=User:alice", "request=Metadata", "operation=DESCRIBE", "resourceType=TOPIC", "name=secret"); len(found) == 0 {
+	if found := p.log.With("msg=denied", "principal=User:alice", "request=Metadata", "operation=DESCRIBE", "resourceType=TOPIC", "name=secret"); len(found) == 0 {
 		t.Error("no audit line for alice's look at secret")
 	}
-	if found := p.log.with("msg=denied", "principal=User:bob", "request=Produce", "operation=WRITE", "resourceType=TOPIC", "name=orders"); len(found) != 1 {
+	if found := p.log.With("msg=denied", "principal=User:bob", "request=Produce", "operation=WRITE", "resourceType=TOPIC", "name=orders"); len(found) != 1 {
 		t.Errorf("audit lines for bob's write to orders: %q", found)
 	}
-	if found := p.log.with("level=WARN"); len(found) > 0 {
+	if found := p.log.With("level=WARN"); len(found) > 0 {
 		t.Errorf("warnings: %q", found)
 	}
 }

@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -68,36 +68,6 @@ func replace(t testing.TB, s *snapshot.Store, acls ...string) {
 	}
 }
 
-// logbook is a log that tests can read.
-type logbook struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, string(p))
-	return len(p), nil
-}
-
-// with returns the lines that hold all the words.
-func (l *logbook) with(words ...string) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var found []string
-	for _, line := range l.lines {
-		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
-func (l *logbook) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
 // plainListener is a listener for passwords on a free port.
 func plainListener() proxy.Listener {
 	return proxy.Listener{
@@ -109,14 +79,14 @@ func plainListener() proxy.Listener {
 // running is a proxy that serves until the test ends.
 type running struct {
 	*proxy.Proxy
-	log  *logbook
+	log  *logtest.Log
 	stop func() // and wait for the end
 }
 
 // start starts a proxy. What config leaves out is filled in.
 func start(t testing.TB, cluster *kfake.Cluster, config proxy.Config) *running {
 	t.Helper()
-	r := &running{log: &logbook{}}
+	r := &running{log: &logtest.Log{}}
 	if config.Upstream.Brokers == nil {
 		config.Upstream.Brokers = cluster.ListenAddrs()
 	}
@@ -124,7 +94,7 @@ func start(t testing.TB, cluster *kfake.Cluster, config proxy.Config) *running {
 		config.Listeners = []proxy.Listener{plainListener()}
 	}
 	if config.Logger == nil {
-		config.Logger = r.log.logger()
+		config.Logger = r.log.Logger()
 	}
 	if config.Limits.Connections == 0 {
 		config.Limits.Connections = 2500 // with two file descriptors each, which any machine has
@@ -147,7 +117,7 @@ func start(t testing.TB, cluster *kfake.Cluster, config proxy.Config) *running {
 			t.Error("Serve does not return")
 		}
 		if t.Failed() {
-			for _, line := range r.log.with() {
+			for _, line := range r.log.With() {
 				t.Log(line)
 			}
 		}

@@ -2,8 +2,6 @@ package proxy_test
 
 import (
 	"fmt"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -40,32 +38,17 @@ func TestQuestionsAboutTopicsAreSmall(t *testing.T) {
 		w.login("bob", passwords["bob"])
 		all = append(all, w)
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	runtime.GC()
-	before, most := heap(), int64(0)
-	done := make(chan struct{})
-	var watch, asking sync.WaitGroup
-	watch.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-time.After(2 * time.Millisecond):
-				runtime.GC()
-				most = max(most, int64(heap()-before)/mebibyte)
-			}
+	most := mostMemory(func() {
+		var asking sync.WaitGroup
+		for _, w := range all {
+			asking.Go(func() {
+				w.write(frame)
+				r := w.receive(request).(*kmsg.DeleteTopicsResponse)
+				assert.Len(t, r.Topics, topics)
+			})
 		}
+		asking.Wait()
 	})
-	for _, w := range all {
-		asking.Go(func() {
-			w.write(frame)
-			r := w.receive(request).(*kmsg.DeleteTopicsResponse)
-			assert.Len(t, r.Topics, topics)
-		})
-	}
-	asking.Wait()
-	close(done)
-	watch.Wait()
 	require.NotZero(t, c.asked.Load())
 	t.Logf("%d requests of %d bytes, %d answers of the cluster of %d bytes: %d MiB at most", clients, len(frame), c.asked.Load(), len(c.all), most)
 	assert.Less(t, most, int64(28))
@@ -120,14 +103,10 @@ func TestDescriptionsOfGroupsAreSmall(t *testing.T) {
 	heartbeat.Group, heartbeat.MemberID, heartbeat.MemberEpoch = "g", "m", 1
 	w := dial(t, p.Addresses()[0])
 	w.login("bob", passwords["bob"])
-	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	runtime.GC()
-	before, most := heap(), int64(0)
-	w.send(heartbeat, 0)
-	for until := time.Now().Add(2 * time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
-		runtime.GC()
-		most = max(most, int64(heap()-before)/mebibyte)
-	}
+	most := mostMemory(func() {
+		w.send(heartbeat, 0)
+		time.Sleep(2 * time.Second)
+	})
 	assert.Equal(t, kerr.CoordinatorNotAvailable.Code, w.receive(heartbeat).(*kmsg.StreamsGroupHeartbeatResponse).ErrorCode)
 	t.Logf("one heartbeat, a description of %d bytes: %d MiB at most", len(c.topology), most)
 	assert.Less(t, most, int64(40))

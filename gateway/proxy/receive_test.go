@@ -41,7 +41,7 @@ func TestMaxReceive(t *testing.T) {
 			if tt.closed {
 				_, err := gateway.ReadFrame(w, mebibyte)
 				require.Error(t, err, "there is no answer")
-				assert.NotEmpty(t, p.log.waitFor(t, 1, "a frame of 1001 bytes"))
+				assert.NotEmpty(t, p.log.WaitFor(t, 1, "a frame of 1001 bytes"))
 				return
 			}
 			assert.Equal(t, kerr.SaslAuthenticationFailed.Code, w.receive(m).(*kmsg.SASLAuthenticateResponse).ErrorCode)
@@ -52,6 +52,6 @@ func TestMaxReceive(t *testing.T) {
 		w.login("alice", passwords["alice"])
 		require.Zero(t, w.handshake(proxy.Plain, 1).ErrorCode)
 		assert.Equal(t, kerr.SaslAuthenticationFailed.Code, w.token(strings.Repeat("x", limit+1)).ErrorCode)
-		assert.NotEmpty(t, p.log.waitFor(t, 1, "a message of 1001 bytes: expected at most 1000"))
+		assert.NotEmpty(t, p.log.WaitFor(t, 1, "a message of 1001 bytes: expected at most 1000"))
 	})
 }

@@ -87,5 +87,5 @@ func TestAuditAll(t *testing.T) {
 	w.ask(metadataOf(hidden(1000)...), 9)
 	p.stop()
 	assert.Len(t, taken.list, 1000)
-	assert.Empty(t, p.log.with("audit events dropped"))
+	assert.Empty(t, p.log.With("audit events dropped"))
 }

@@ -1,11 +1,6 @@
 package proxy_test
 
 import (
-	"crypto/hmac"
-	"crypto/pbkdf2"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,41 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/scramtest"
 	"github.com/portcullis-authz/portcullis/ops"
 )
-
-// lastSCRAMMessage returns the last message of a client that knows the password and
-// sends the nonce, with a proof that goes with it.
-func lastSCRAMMessage(t *testing.T, password, bare, challenge, nonce string) string {
-	t.Helper()
-	var salted []byte
-	iterations := 0
-	for field := range strings.SplitSeq(challenge, ",") {
-		switch key, value, _ := strings.Cut(field, "="); key {
-		case "s":
-			salt, err := base64.StdEncoding.DecodeString(value)
-			require.NoError(t, err)
-			salted = salt
-		case "i":
-			_, err := fmt.Sscan(value, &iterations)
-			require.NoError(t, err)
-		}
-	}
-	key, err := pbkdf2.Key(sha256.New, password, salted, iterations, sha256.Size)
-	require.NoError(t, err)
-	sign := func(key []byte, text string) []byte {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(text))
-		return mac.Sum(nil)
-	}
-	unproved := "c=biws,r=" + nonce
-	proof := sign(key, "Client Key")
-	stored := sha256.Sum256(proof)
-	for i, b := range sign(stored[:], bare+","+challenge+","+unproved) {
-		proof[i] ^= b
-	}
-	return unproved + ",p=" + base64.StdEncoding.EncodeToString(proof)
-}
 
 // The nonce of the client's last message must equal the server's complete nonce: Kafka
 // compares it since CVE-2024-56128.
@@ -75,7 +38,7 @@ func TestSCRAMComparesTheWholeNonce(t *testing.T) {
 			const bare = "n=alice,r=abc"
 			challenge := string(w.token("n,," + bare).SASLAuthBytes)
 			server, _, _ := strings.Cut(strings.TrimPrefix(challenge, "r="), ",")
-			r := w.token(lastSCRAMMessage(t, passwords["alice"], bare, challenge, test.nonce("abc", server)))
+			r := w.token(scramtest.LastMessage(t, passwords["alice"], bare, challenge, func(string) string { return test.nonce("abc", server) }))
 			require.Equal(t, test.code, r.ErrorCode)
 			require.Equal(t, test.code == 0, strings.HasPrefix(string(r.SASLAuthBytes), "v="))
 		})
@@ -119,7 +82,7 @@ func TestSCRAMTakesTheBytesOfPasswords(t *testing.T) {
 		bare := "n=" + user + ",r=abc"
 		challenge := string(w.token("n,," + bare).SASLAuthBytes)
 		nonce, _, _ := strings.Cut(strings.TrimPrefix(challenge, "r="), ",")
-		return w.token(lastSCRAMMessage(t, password, bare, challenge, nonce)).ErrorCode
+		return w.token(scramtest.LastMessage(t, password, bare, challenge, func(string) string { return nonce })).ErrorCode
 	}
 	for user, password := range odd {
 		t.Run(user, func(t *testing.T) { require.Zero(t, logIn(t, user, password)) })

@@ -1,7 +1,6 @@
 package proxy_test
 
 import (
-	"encoding/binary"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -30,21 +29,10 @@ type slowBroker struct {
 }
 
 func newSlowBroker(t *testing.T, before int32) *slowBroker {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { ln.Close() })
-	b := &slowBroker{largeCluster: &largeCluster{Listener: ln}, before: before, began: make(chan struct{}), goOn: make(chan struct{})}
+	b := &slowBroker{largeCluster: &largeCluster{Listener: openPort(t)}, before: before, began: make(chan struct{}), goOn: make(chan struct{})}
 	b.letGo = sync.OnceFunc(func() { close(b.goOn) })
 	t.Cleanup(b.letGo)
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go b.serve(c)
-		}
-	}()
+	go acceptAll(b, b.serve)
 	return b
 }
 
@@ -74,13 +62,7 @@ func (b *slowBroker) serve(c net.Conn) {
 		if err != nil {
 			return
 		}
-		body := b.handle(request)
-		if body == nil {
-			continue
-		}
-		out := binary.BigEndian.AppendUint32(nil, uint32(4+len(body)))
-		out = binary.BigEndian.AppendUint32(out, uint32(h.CorrelationID))
-		if _, err := c.Write(append(out, body...)); err != nil {
+		if body := b.handle(request); body != nil && writeAnswer(c, h.CorrelationID, body) != nil {
 			return
 		}
 	}
@@ -99,11 +81,7 @@ func (b *slowBroker) handle(request kmsg.Request) []byte {
 			return nil
 		}
 	case *kmsg.ApiVersionsRequest:
-		response := r.ResponseKind().(*kmsg.ApiVersionsResponse)
-		for key, version := range map[int16]int16{0: 9, 3: 12, 18: 3, 20: 5, 30: 3} {
-			response.ApiKeys = append(response.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: key, MaxVersion: version})
-		}
-		return response.AppendTo(nil)
+		return versionsAnswer(r, map[int16]int16{0: 9, 3: 12, 18: 3, 20: 5, 30: 3})
 	case *kmsg.MetadataRequest:
 		return b.metadata().AppendTo([]byte{0})
 	}

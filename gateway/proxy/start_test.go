@@ -22,6 +22,7 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/internal/hostport"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -99,15 +100,15 @@ func TestNoPortBeforeTheMirrorHasLoaded(t *testing.T) {
 		}
 		return response, nil, true
 	})
-	log, registry, address := &logbook{}, prometheus.NewRegistry(), freePort(t)
+	log, registry, address := &logtest.Log{}, prometheus.NewRegistry(), freePort(t)
 	listener := plainListener()
 	listener.Address = address
 	l := listen(t, t.Context(), proxy.Config{
 		Upstream: relay.Upstream{Brokers: cluster.ListenAddrs()}, Listeners: []proxy.Listener{listener},
-		Store: snapshot.NewStore(snapshot.Config{}), Mirror: &proxy.Mirror{}, Logger: log.logger(), Metrics: registry,
+		Store: snapshot.NewStore(snapshot.Config{}), Mirror: &proxy.Mirror{}, Logger: log.Logger(), Metrics: registry,
 	})
-	log.waitFor(t, 3, "ACLs of the upstream not taken over", "CLUSTER_AUTHORIZATION_FAILED")
-	assert.NotEmpty(t, log.with("no port is open before the ACLs are loaded", "next attempt in"))
+	log.WaitFor(t, 3, "ACLs of the upstream not taken over", "CLUSTER_AUTHORIZATION_FAILED")
+	assert.NotEmpty(t, log.With("no port is open before the ACLs are loaded", "next attempt in"))
 	assert.False(t, accepts(address), "a port is open before the ACLs are loaded")
 	failures, err := testutil.GatherAndCount(registry, "portcullis_acl_load_failures_total", "portcullis_acl_age_seconds")
 	assert.NoError(t, err)
@@ -117,7 +118,7 @@ func TestNoPortBeforeTheMirrorHasLoaded(t *testing.T) {
 	<-l.done
 	require.NoError(t, l.err)
 	assert.True(t, accepts(address))
-	assert.NotEmpty(t, log.with("taken over again"))
+	assert.NotEmpty(t, log.With("taken over again"))
 }
 
 // TestStoreThatIsNotReady: without a mirror the ACLs must be loaded before the ports open.
@@ -133,16 +134,16 @@ func TestStoreThatIsNotReady(t *testing.T) {
 // in the log, and they end with the context.
 func TestUpstreamIsWaitedFor(t *testing.T) {
 	port := netip.MustParseAddrPort(freePort(t)).Port()
-	log, address := &logbook{}, freePort(t)
+	log, address := &logtest.Log{}, freePort(t)
 	listener := plainListener()
 	listener.Address = address
 	config := proxy.Config{
 		Upstream: relay.Upstream{Brokers: []string{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port).String()}},
-		Store:    store(t), Listeners: []proxy.Listener{listener}, Logger: log.logger(),
+		Store:    store(t), Listeners: []proxy.Listener{listener}, Logger: log.Logger(),
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	given := listen(t, ctx, config)
-	log.waitFor(t, 3, "upstream does not answer: waiting for it", "next attempt in")
+	log.WaitFor(t, 3, "upstream does not answer: waiting for it", "next attempt in")
 	assert.False(t, accepts(address))
 	why := errors.New("enough")
 	cancel(why)
@@ -151,7 +152,7 @@ func TestUpstreamIsWaitedFor(t *testing.T) {
 	assert.ErrorContains(t, given.err, "upstream: ")
 
 	l := listen(t, t.Context(), config)
-	log.waitFor(t, 4, "upstream does not answer: waiting for it")
+	log.WaitFor(t, 4, "upstream does not answer: waiting for it")
 	upstream(t, kfake.NumBrokers(1), kfake.Ports(int(port)))
 	<-l.done
 	require.NoError(t, l.err)
@@ -264,12 +265,12 @@ func TestPortsOfABrokerThatIsDown(t *testing.T) {
 	p.Suspect(7, gone.address)
 	eventually(t, "the port of the broker is closed", func() bool { return !accepts(port) })
 	assert.True(t, accepts(address), "another broker is up, where clients can begin")
-	assert.NotEmpty(t, p.log.with("broker is down", "node=7"))
+	assert.NotEmpty(t, p.log.With("broker is down", "node=7"))
 
 	gone.start(t)
 	eventually(t, "the port of the broker is open again", func() bool { return accepts(port) })
-	eventually(t, "the log says so", func() bool { return len(p.log.with("broker is back", "node=7")) == 1 })
-	assert.Len(t, p.log.with("broker is down", "node=7"), 1, "one line, however often it was tried")
+	eventually(t, "the log says so", func() bool { return len(p.log.With("broker is back", "node=7")) == 1 })
+	assert.Len(t, p.log.With("broker is down", "node=7"), 1, "one line, however often it was tried")
 }
 
 // TestNoBrokerIsUp: the bootstrap port is closed while all brokers are down.
@@ -310,15 +311,7 @@ func (r *plainPort) start(t testing.TB) {
 	r.address = r.ln.Addr().String()
 	ln := r.ln
 	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			_ = c.Close()
-		}
-	}()
+	go acceptAll(ln, func(c net.Conn) { _ = c.Close() })
 }
 
 func (r *plainPort) stop() {

@@ -128,7 +128,7 @@ func TestMutualTLS(t *testing.T) {
 			t.Errorf("%s: connected", what)
 		}
 	}
-	if len(p.log.with("connection refused", "no rule applies")) == 0 {
+	if len(p.log.With("connection refused", "no rule applies")) == 0 {
 		t.Error("it is not logged that no rule applies")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/scramtest"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -29,7 +30,7 @@ func TestTokensOfLaterLogins(t *testing.T) {
 	require.Zero(t, w.handshake(proxy.ScramSHA256, 1).ErrorCode)
 	challenge := string(w.token("n,,n=bob,r=abc").SASLAuthBytes)
 	nonce, _, _ := strings.Cut(strings.TrimPrefix(challenge, "r="), ",")
-	require.Zero(t, w.token(lastSCRAMMessage(t, passwords["bob"], "n=bob,r=abc", challenge, nonce)).ErrorCode)
+	require.Zero(t, w.token(scramtest.LastMessage(t, passwords["bob"], "n=bob,r=abc", challenge, func(string) string { return nonce })).ErrorCode)
 	require.Zero(t, w.handshake(proxy.ScramSHA256, 1).ErrorCode)
 	require.Zero(t, w.token("n,,n=bob,r=abc").ErrorCode)
 	token := kmsg.NewPtrSASLAuthenticateRequest()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -63,7 +64,7 @@ func TestUnsafeListenersWarn(t *testing.T) {
 	}
 	// They are lines of the log.
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Listeners: []proxy.Listener{{Protocol: ops.Plaintext, Address: "127.0.0.1:0"}}})
-	assert.Len(t, p.log.with("level=WARN", open, "listener=PLAINTEXT address=127.0.0.1:0"), 1)
+	assert.Len(t, p.log.With("level=WARN", open, "listener=PLAINTEXT address=127.0.0.1:0"), 1)
 }
 
 // A proxy that sends its own password or token over a network in clear says so before it does,
@@ -87,7 +88,7 @@ func TestUnsafeUpstreamsWarn(t *testing.T) {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, test.upstream.Warnings()) })
 	}
 	// They are lines of the log, before anything is connected.
-	var log logbook
+	var log logtest.Log
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := proxy.Listen(ctx, proxy.Config{
@@ -95,7 +96,7 @@ func TestUnsafeUpstreamsWarn(t *testing.T) {
 		Listeners: []proxy.Listener{{Protocol: ops.Plaintext, Address: "127.0.0.1:0"}},
 	})
 	require.ErrorIs(t, err, context.Canceled)
-	assert.Len(t, log.with("level=WARN", "PLAIN without TLS", "nowhere.invalid:9092"), 1)
+	assert.Len(t, log.With("level=WARN", "PLAIN without TLS", "nowhere.invalid:9092"), 1)
 }
 
 // Each client needs two file descriptors. Without enough of them, the log says so at the start.
@@ -103,7 +104,7 @@ func TestWarningOfDescriptors(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: relay.Limits{Connections: 100}})
 	const warning = "too few file descriptors"
 	p.WarnOfDescriptors(404) // two for each client, four ports, and two hundred others
-	require.Empty(t, p.log.with(warning))
+	require.Empty(t, p.log.With(warning))
 	p.WarnOfDescriptors(403)
-	require.Len(t, p.log.with(warning), 1)
+	require.Len(t, p.log.With(warning), 1)
 }

@@ -143,7 +143,7 @@ func TestNothingBeforeLogin(t *testing.T) {
 		w.send(r, r.MaxVersion())
 		w.closed(kmsg.NameForKey(key))
 	}
-	if found := p.log.with("level=WARN", "before"); len(found) < 70 {
+	if found := p.log.With("level=WARN", "before"); len(found) < 70 {
 		t.Errorf("%d lines say that a request came before the login", len(found))
 	}
 
@@ -203,7 +203,7 @@ func TestLoginRefused(t *testing.T) {
 		}
 		w.closed("a failed login")
 	}
-	if found := p.log.with("login failed"); len(found) != 8 {
+	if found := p.log.With("login failed"); len(found) != 8 {
 		t.Errorf("%d failed logins are logged: %q", len(found), found)
 	}
 
@@ -369,10 +369,10 @@ func TestBrokenFrames(t *testing.T) {
 	} {
 		w := dial(t, address)
 		w.login("admin", passwords["admin"])
-		before := len(p.log.with("level=WARN", "connection closed"))
+		before := len(p.log.With("level=WARN", "connection closed"))
 		w.write(bytes)
 		w.closed(name)
-		for deadline := time.Now().Add(30 * time.Second); len(p.log.with("level=WARN", "connection closed")) != before+1; {
+		for deadline := time.Now().Add(30 * time.Second); len(p.log.With("level=WARN", "connection closed")) != before+1; {
 			if time.Now().After(deadline) {
 				t.Errorf("%s: no reason is logged", name)
 				break

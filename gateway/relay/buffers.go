@@ -49,7 +49,8 @@ func (r *lentReader) Buffered() int {
 	return r.buffer.Buffered()
 }
 
-// lentWriter is a bufio.Writer that has a buffer only while there is something in it.
+// lentWriter is a bufio.Writer that has a buffer only while there is something in it. It looks
+// like lentReader: bufio's two types share no interface that one type could be written for.
 type lentWriter struct {
 	to     io.Writer
 	buffer *bufio.Writer

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway"
-	"github.com/portcullis-authz/portcullis/gateway/internal/pause"
+	"github.com/portcullis-authz/portcullis/internal/pause"
 )
 
 // A broker does not answer a Produce with acks=0. It handles the next request of the

@@ -100,26 +100,37 @@ func (l Limits) Validate() error {
 	return err
 }
 
+// limit is a field of Limits.
+type limit[N int | time.Duration] struct {
+	name  string
+	value *N
+	byDef N
+}
+
+// fill gives fields that are zero their defaults.
+func fill[N int | time.Duration](fields []limit[N], expected string) error {
+	for _, f := range fields {
+		if *f.value < 0 {
+			return fmt.Errorf("relay: Limits.%s is %v: expected %s", f.name, *f.value, expected)
+		}
+		if *f.value == 0 {
+			*f.value = f.byDef
+		}
+	}
+	return nil
+}
+
 // withDefaults returns l with the defaults filled in.
 func (l Limits) withDefaults() (Limits, error) {
-	for _, f := range []struct {
-		name  string
-		value *int
-		byDef int
-	}{
+	if err := fill([]limit[int]{
 		{"Connections", &l.Connections, DefaultConnections},
 		{"FrameBytes", &l.FrameBytes, DefaultFrameBytes},
 		{"AddressConnections", &l.AddressConnections, DefaultAddressConnections},
 		{"AddressLogins", &l.AddressLogins, DefaultAddressLogins},
 		{"RightlessUpstreams", &l.RightlessUpstreams, DefaultRightlessUpstreams},
 		{"Pipelined", &l.Pipelined, DefaultPipelined},
-	} {
-		if *f.value < 0 {
-			return l, fmt.Errorf("relay: Limits.%s is %d: expected a positive number", f.name, *f.value)
-		}
-		if *f.value == 0 {
-			*f.value = f.byDef
-		}
+	}, "a positive number"); err != nil {
+		return l, err
 	}
 	switch {
 	case l.Logins < 0 || l.Logins > l.Connections:
@@ -127,22 +138,13 @@ func (l Limits) withDefaults() (Limits, error) {
 	case l.Logins == 0:
 		l.Logins = max(1, l.Connections/loginsShare)
 	}
-	for _, f := range []struct {
-		name  string
-		value *time.Duration
-		byDef time.Duration
-	}{
+	if err := fill([]limit[time.Duration]{
 		{"Login", &l.Login, DefaultLogin},
 		{"Frame", &l.Frame, DefaultFrame},
 		{"Idle", &l.Idle, DefaultIdle},
 		{"Drain", &l.Drain, DefaultDrain},
-	} {
-		if *f.value < 0 {
-			return l, fmt.Errorf("relay: Limits.%s is %v: expected a positive time", f.name, *f.value)
-		}
-		if *f.value == 0 {
-			*f.value = f.byDef
-		}
+	}, "a positive time"); err != nil {
+		return l, err
 	}
 	if l.FramesBytes == 0 {
 		l.FramesBytes = DefaultFramesBytes(l.FrameBytes)

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/portcullis-authz/portcullis/gateway/internal/pause"
 	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/internal/pause"
 )
 
 // probePause is the longest time between two attempts to connect to a broker that is

@@ -85,7 +85,7 @@ func (o *Oracle) Close() { o.stop() }
 func (o *Oracle) Ask(then func(answer string), word string, fields ...string) {
 	o.in.WriteString(word)
 	for _, f := range fields {
-		o.in.WriteString("\t" + escape(f))
+		o.in.WriteString("\t" + Escape(f))
 	}
 	o.in.WriteByte('\n')
 	o.asked <- then
@@ -104,7 +104,8 @@ func (o *Oracle) Wait(t *testing.T) {
 	}
 }
 
-func escape(text string) string {
+// Escape writes a text in ASCII, for [Unescape]: as Words.escape of the judges does.
+func Escape(text string) string {
 	var b strings.Builder
 	for _, unit := range utf16.Encode([]rune(text)) {
 		if unit >= ' ' && unit < 0x7f && unit != '\\' {

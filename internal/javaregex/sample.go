@@ -11,7 +11,7 @@ const maxSample = 1 << 12
 // Sample returns a short text that the pattern probably matches: each repetition has its least
 // count, and of alternatives it is the first. A group with a value has the value, whatever
 // is in it. ok is false where there is no such text, or it would be long. Look-around is
-// ignored, so that whoever needs a match has to try.
+// ignored, so that a caller who needs a match has to try.
 func (p *Pattern) Sample(values map[int]string) (text string, ok bool) {
 	var b strings.Builder
 	ok = p.tree.root.sample(&b, values)

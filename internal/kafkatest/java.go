@@ -85,14 +85,8 @@ var quick = []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:aut
 // quiet limits the log of clients and tools to warnings, on standard error.
 const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
-// Java runs a Java class until it ends. files are as for [Compile]; args are options of
-// the JVM, if any, the name of the class, and its arguments.
-func Java(t testing.TB, version string, files []string, stdin string, args ...string) Result {
-	t.Helper()
-	return JavaWithin(t, toolLimit, version, files, stdin, args...)
-}
-
-// JavaWithin is [Java] for a program that may run for so long.
+// JavaWithin runs a Java class until it ends, for so long at most. files are as for [Compile];
+// args are options of the JVM, if any, the name of the class, and its arguments.
 func JavaWithin(t testing.TB, limit time.Duration, version string, files []string, stdin string, args ...string) Result {
 	t.Helper()
 	classes := Compile(t, version, files...)

@@ -1,15 +1,9 @@
 package clienttest
 
 import (
-	"crypto/hmac"
-	"crypto/pbkdf2"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +13,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/internal/scramtest"
 )
 
 const (
@@ -69,7 +64,7 @@ func loginWithNonce(t *testing.T, address string, nonce func(server string) stri
 	answer := exchange(t, c, first).(*kmsg.SASLAuthenticateResponse)
 	require.Zero(t, answer.ErrorCode)
 	last := kmsg.NewPtrSASLAuthenticateRequest()
-	last.SASLAuthBytes = []byte(lastMessage(t, password(scramUser), bare, string(answer.SASLAuthBytes), nonce))
+	last.SASLAuthBytes = []byte(scramtest.LastMessage(t, password(scramUser), bare, string(answer.SASLAuthBytes), nonce))
 	return exchange(t, c, last).(*kmsg.SASLAuthenticateResponse).ErrorCode
 }
 
@@ -89,40 +84,4 @@ func exchange(t *testing.T, c net.Conn, r kmsg.Request) kmsg.Response {
 	answer := r.ResponseKind()
 	require.NoError(t, answer.ReadFrom(body[4:])) // after the correlation id
 	return answer
-}
-
-// lastMessage returns the last message of a login, with a proof that goes with its nonce.
-func lastMessage(t *testing.T, password, bare, challenge string, nonce func(string) string) string {
-	t.Helper()
-	var salt []byte
-	var server string
-	iterations := 0
-	for field := range strings.SplitSeq(challenge, ",") {
-		key, value, _ := strings.Cut(field, "=")
-		switch key {
-		case "r":
-			server = value
-		case "s":
-			var err error
-			salt, err = base64.StdEncoding.DecodeString(value)
-			require.NoError(t, err)
-		case "i":
-			_, err := fmt.Sscan(value, &iterations)
-			require.NoError(t, err)
-		}
-	}
-	key, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
-	require.NoError(t, err)
-	sign := func(key []byte, text string) []byte {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(text))
-		return mac.Sum(nil)
-	}
-	unproved := "c=biws,r=" + nonce(server)
-	proof := sign(key, "Client Key")
-	stored := sha256.Sum256(proof)
-	for i, b := range sign(stored[:], bare+","+challenge+","+unproved) {
-		proof[i] ^= b
-	}
-	return unproved + ",p=" + base64.StdEncoding.EncodeToString(proof)
 }

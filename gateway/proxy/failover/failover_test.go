@@ -362,7 +362,7 @@ func report(t *testing.T, j *journal, faults []string) {
 // each kind, and the slower one counts: on a busy machine they differ by seconds themselves.
 func (w *world) happen(t *testing.T, h happening, victim *kafkatest.Broker, loads []*load) (longer []string, limit time.Duration) {
 	t.Helper()
-	from, mark := time.Now().UnixMilli(), w.gate.log.length()
+	from, mark := time.Now().UnixMilli(), w.gate.log.Len()
 	well := func() { w.awaitProgress(t, loads) }
 	h.run(w, t, victim, well)
 	well()
@@ -384,7 +384,7 @@ func (w *world) happen(t *testing.T, h happening, victim *kafkatest.Broker, load
 		}
 	}
 	if len(longer) > 0 {
-		t.Logf("%s: the proxy logged since:\n%s", h.name, strings.Join(w.gate.log.from(mark), ""))
+		t.Logf("%s: the proxy logged since:\n%s", h.name, strings.Join(w.gate.log.From(mark), ""))
 	}
 	if loading := w.loading(); loading > 0 {
 		t.Logf("%s: the proxy took %v to load the ACLs", h.name, loading.Round(time.Millisecond))

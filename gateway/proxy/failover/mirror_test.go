@@ -59,7 +59,7 @@ func (w *world) mirrorLoses(t *testing.T) {
 func (w *world) mirrorHangs(t *testing.T, acls int) {
 	t.Helper()
 	g, log := w.gate, w.gate.log
-	failures, lines := g.metric("acl_load_failures_total"), log.count("ACLs of the upstream not taken over")
+	failures, lines := g.metric("acl_load_failures_total"), len(log.With("ACLs of the upstream not taken over"))
 	for _, b := range w.cluster.Brokers {
 		b.Pause()
 	}
@@ -74,7 +74,7 @@ func (w *world) mirrorHangs(t *testing.T, acls int) {
 		if n := g.metric("acl_load_failures_total"); n < failures+2 {
 			return fmt.Sprintf("the metric shows %v failures", n)
 		}
-		if log.count("ACLs of the upstream not taken over") < lines+2 {
+		if len(log.With("ACLs of the upstream not taken over")) < lines+2 {
 			return "the log does not show that the ACLs are not loaded"
 		}
 		return ""
@@ -86,7 +86,7 @@ func (w *world) mirrorHangs(t *testing.T, acls int) {
 
 	g.stop()
 	waits := func() int {
-		return log.count("waiting for it") + log.count("no port is open before the ACLs are loaded")
+		return len(log.With("waiting for it")) + len(log.With("no port is open before the ACLs are loaded"))
 	}
 	before := waits()
 	started := make(chan struct{})

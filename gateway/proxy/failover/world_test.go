@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -102,7 +102,7 @@ func newClient(t testing.TB, address, user, password string, options ...kgo.Opt)
 type gate struct {
 	t        testing.TB
 	config   proxy.Config
-	log      *logbook
+	log      *logtest.Log
 	registry *prometheus.Registry
 	store    *snapshot.Store
 	starts   int
@@ -117,7 +117,7 @@ type gate struct {
 // store that is empty and ready.
 func newGate(t testing.TB, cluster *kafkatest.Cluster, mirror *proxy.Mirror) *gate {
 	t.Helper()
-	g := &gate{t: t, log: &logbook{}}
+	g := &gate{t: t, log: &logtest.Log{}}
 	g.config = proxy.Config{
 		Upstream: relay.Upstream{
 			Brokers: strings.Split(cluster.Bootstrap(kafkatest.Internal), ","),
@@ -134,7 +134,7 @@ func newGate(t testing.TB, cluster *kafkatest.Cluster, mirror *proxy.Mirror) *ga
 	t.Cleanup(func() {
 		g.stop()
 		if t.Failed() {
-			t.Logf("the proxy logged last:\n%s", strings.Join(g.log.last(80), ""))
+			t.Logf("the proxy logged last:\n%s", strings.Join(g.log.From(max(0, g.log.Len()-80)), ""))
 		}
 	})
 	return g
@@ -229,52 +229,6 @@ func (g *gate) metric(name string) float64 {
 	}
 	g.t.Fatalf("no metric %s", name)
 	return 0
-}
-
-// logbook is a log that tests can read.
-type logbook struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, string(p))
-	return len(p), nil
-}
-
-// count returns how many lines hold a text.
-func (l *logbook) count(text string) (found int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, line := range l.lines {
-		if strings.Contains(line, text) {
-			found++
-		}
-	}
-	return found
-}
-
-// length returns how many lines there are.
-func (l *logbook) length() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.lines)
-}
-
-// from returns the lines behind the first n.
-func (l *logbook) from(n int) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.lines[n:])
-}
-
-// last returns the last lines.
-func (l *logbook) last(n int) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.lines[max(0, len(l.lines)-n):])
 }
 
 // allow returns an ACL that allows a user an operation on a resource by its whole name, or

@@ -1,7 +1,6 @@
 package judge_test
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"testing"
@@ -10,8 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/portcullis-authz/portcullis/internal/kafkatest"
 )
 
 // TestSilentProduceBehindAQuota: a client writes with acks=0, and uses up its quota with the
@@ -22,30 +19,24 @@ func TestSilentProduceBehindAQuota(t *testing.T) {
 	const batches = 5
 	a := startProxied(t)
 	a.limit("producer_byte_rate", 20_000)
-	for _, direct := range []bool{true, false} {
-		t.Run(fmt.Sprintf("direct %t", direct), func(t *testing.T) {
-			name := fmt.Sprintf("silent-%t", direct)
-			a.cluster.CreateTopics(t, kafkatest.Topic{Name: name})
-			a.allowAtBoth("All Topic:" + name)
-			w := a.connect(direct)
-			untilThere(t, w, name)
-			_ = w.SetDeadline(time.Now().Add(2 * time.Minute))
-			for range batches {
-				_, err := w.Write(encode(produceTo(name, 0), 9, 2))
-				require.NoError(t, err)
-			}
-			time.Sleep(500 * time.Millisecond)
-			a.allowAtBoth()
-			revoked, there := time.Now(), a.endOf(name)
-			_, err := io.ReadAll(w)
-			require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is not closed")
-			took, written := time.Since(revoked), a.endOf(name)-there
-			t.Logf("silent: closed %v after the right went, with %d batches written before and %d after", took.Round(10*time.Millisecond), there, written)
-			require.Less(t, there, int64(batches), "batches written before")
-			require.Greater(t, took, 100*time.Millisecond, "the broker read on before the right went")
-			assert.Zero(t, written, "batches written without the right")
-		})
-	}
+	a.bothWays(t, "silent", func(t *testing.T, w *wire, name string) {
+		untilThere(t, w, name)
+		_ = w.SetDeadline(time.Now().Add(2 * time.Minute))
+		for range batches {
+			_, err := w.Write(encode(produceTo(name, 0), 9, 2))
+			require.NoError(t, err)
+		}
+		time.Sleep(500 * time.Millisecond)
+		a.allowAtBoth()
+		revoked, there := time.Now(), a.endOf(name)
+		_, err := io.ReadAll(w)
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is not closed")
+		took, written := time.Since(revoked), a.endOf(name)-there
+		t.Logf("silent: closed %v after the right went, with %d batches written before and %d after", took.Round(10*time.Millisecond), there, written)
+		require.Less(t, there, int64(batches), "batches written before")
+		require.Greater(t, took, 100*time.Millisecond, "the broker read on before the right went")
+		assert.Zero(t, written, "batches written without the right")
+	})
 }
 
 // endOf returns how many records the only partition of a topic has got.

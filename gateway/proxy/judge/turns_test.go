@@ -143,6 +143,53 @@ func (a *proxied) limit(quota string, value float64) {
 	time.Sleep(time.Second) // the broker learns it
 }
 
+// untilCoordinated waits until a group or a transactional id has a coordinator.
+func untilCoordinated(t *testing.T, w *wire, find *kmsg.FindCoordinatorRequest) {
+	t.Helper()
+	for range 100 {
+		r, err := w.ask(find, 2)
+		require.NoError(t, err)
+		if r.(*kmsg.FindCoordinatorResponse).ErrorCode == 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// refusesAfter sends requests, the last of which is a DeleteTopics behind what keeps the broker
+// from reading on, takes all rights away after a pause, and wants the DeleteTopics refused.
+func (a *proxied) refusesAfter(t *testing.T, w *wire, pause time.Duration, frames []byte, last *kmsg.DeleteTopicsRequest) {
+	t.Helper()
+	_ = w.SetDeadline(time.Now().Add(2 * time.Minute))
+	began := time.Now()
+	_, err := w.Write(frames)
+	require.NoError(t, err)
+	time.Sleep(pause)
+	a.allowAtBoth()
+	revoked := time.Now()
+	frame, err := readFrame(w)
+	require.NoError(t, err)
+	r, err := decode(last, 4, frame)
+	require.NoError(t, err)
+	code := r.(*kmsg.DeleteTopicsResponse).Topics[0].ErrorCode
+	t.Logf("revoked after %v, answered after %v: code %d", revoked.Sub(began), time.Since(began), code)
+	require.Greater(t, time.Since(revoked), 100*time.Millisecond, "the broker read on before the right went")
+	assert.Equal(t, int16(29), code)
+}
+
+// bothWays runs a test on a connection of alice to the broker, and on one to the proxy. She has
+// all rights on a topic, which begins with a word.
+func (a *proxied) bothWays(t *testing.T, word string, test func(t *testing.T, w *wire, topic string)) {
+	for _, direct := range []bool{true, false} {
+		t.Run(fmt.Sprintf("direct %t", direct), func(t *testing.T) {
+			topic := fmt.Sprintf("%s-%t", word, direct)
+			a.cluster.CreateTopics(t, kafkatest.Topic{Name: topic})
+			a.allowAtBoth("All Topic:" + topic)
+			test(t, a.connect(direct), topic)
+		})
+	}
+}
+
 // untilThere waits until the broker of a connection knows a topic.
 func untilThere(t *testing.T, w *wire, topic string) {
 	t.Helper()
@@ -197,23 +244,9 @@ func TestTopicsThatMayNotBeCreated(t *testing.T) {
 	}
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorKey, find.CoordinatorType = "x", 1
-	for range 100 {
-		r, err := w.ask(find, 2)
-		require.NoError(t, err)
-		if r.(*kmsg.FindCoordinatorResponse).ErrorCode == 0 {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	untilCoordinated(t, w, find)
 	find.CoordinatorKey, find.CoordinatorType = "g", 0
-	for range 100 {
-		r, err := w.ask(find, 2)
-		require.NoError(t, err)
-		if r.(*kmsg.FindCoordinatorResponse).ErrorCode == 0 {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	untilCoordinated(t, w, find)
 	for version := int16(0); version <= 3; version++ {
 		m := kmsg.NewPtrAddPartitionsToTxnRequest()
 		m.TransactionalID = "x"
@@ -295,33 +328,13 @@ func TestChangesBehindASilentProduce(t *testing.T) {
 	a := startProxied(t)
 	batch := slowBatch()
 	t.Logf("a batch of %d bytes", len(batch))
-	for _, direct := range []bool{true, false} {
-		t.Run(fmt.Sprintf("direct %t", direct), func(t *testing.T) {
-			name := fmt.Sprintf("doomed-%t", direct)
-			a.cluster.CreateTopics(t, kafkatest.Topic{Name: name})
-			a.allowAtBoth("All Topic:" + name)
-			w := a.connect(direct)
-			untilThere(t, w, name)
-			produce := kmsg.NewPtrProduceRequest()
-			produce.Acks, produce.TimeoutMillis = 0, 30_000
-			produce.Topics = []kmsg.ProduceRequestTopic{{Topic: name, Partitions: []kmsg.ProduceRequestTopicPartition{{Records: batch}}}}
-			remove := kmsg.NewPtrDeleteTopicsRequest()
-			remove.TopicNames, remove.TimeoutMillis = []string{name}, 30_000
-			_ = w.SetDeadline(time.Now().Add(2 * time.Minute))
-			began := time.Now()
-			_, err := w.Write(append(encode(produce, 9, 1), encode(remove, 4, 2)...))
-			require.NoError(t, err)
-			time.Sleep(700 * time.Millisecond)
-			a.allowAtBoth()
-			revoked := time.Now()
-			frame, err := readFrame(w)
-			require.NoError(t, err)
-			r, err := decode(remove, 4, frame)
-			require.NoError(t, err)
-			code := r.(*kmsg.DeleteTopicsResponse).Topics[0].ErrorCode
-			t.Logf("revoked after %v, answered after %v: code %d", revoked.Sub(began), time.Since(began), code)
-			require.Greater(t, time.Since(revoked), 100*time.Millisecond, "the broker was still busy when the right went")
-			assert.Equal(t, int16(29), code)
-		})
-	}
+	a.bothWays(t, "doomed", func(t *testing.T, w *wire, name string) {
+		untilThere(t, w, name)
+		produce := kmsg.NewPtrProduceRequest()
+		produce.Acks, produce.TimeoutMillis = 0, 30_000
+		produce.Topics = []kmsg.ProduceRequestTopic{{Topic: name, Partitions: []kmsg.ProduceRequestTopicPartition{{Records: batch}}}}
+		remove := kmsg.NewPtrDeleteTopicsRequest()
+		remove.TopicNames, remove.TimeoutMillis = []string{name}, 30_000
+		a.refusesAfter(t, w, 700*time.Millisecond, append(encode(produce, 9, 1), encode(remove, 4, 2)...), remove)
+	})
 }

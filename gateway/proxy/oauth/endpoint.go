@@ -69,7 +69,7 @@ func newEndpoint(config Config) (*endpoint, error) {
 		return nil, fmt.Errorf("RetryBackoffMax is %v: expected at least RetryBackoff, %v", config.RetryBackoffMax, config.RetryBackoff)
 	}
 	if location.Scheme == "http" {
-		config.Logger.Warn("the keys for tokens come without TLS: whoever can listen on that port can log in as anyone", "endpoint", location.Host)
+		config.Logger.Warn("the keys for tokens come without TLS: anyone who can listen on that port can log in as any user", "endpoint", location.Host)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = config.TLS
@@ -106,7 +106,7 @@ func checkURL(text string) (*url.URL, error) {
 	if location.Scheme == "https" || location.Scheme == "http" && isLoopback(location.Hostname()) {
 		return location, nil
 	}
-	return nil, errors.New("the endpoint: expected https: whoever can change what it answers can log in as anyone; http is for loopback addresses alone")
+	return nil, errors.New("the endpoint: expected https: anyone who can change its answers can log in as any user; http is for loopback addresses only")
 }
 
 func isLoopback(host string) bool {

@@ -19,6 +19,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 )
 
 // issuerServer is an endpoint whose keys and clock tests change.
@@ -27,24 +29,7 @@ type issuerServer struct {
 	answer atomic.Pointer[func(http.ResponseWriter)]
 	asked  atomic.Int32
 	clock  atomic.Int64 // nanoseconds that were added to the time of the Verifier
-	log    logBuffer
-}
-
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
+	log    logtest.Log
 }
 
 // serveKeys serves the keys over TLS, and returns a Verifier of them.
@@ -283,7 +268,7 @@ func TestBadAnswers(t *testing.T) {
 		})
 	}
 	t.Run("http on a loopback address", func(t *testing.T) {
-		var log logBuffer
+		var log logtest.Log
 		v, err := New(Config{Endpoint: plain.URL, Issuer: issuer, Audiences: []string{audience}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		require.NoError(t, err)
 		require.NoError(t, v.Load(t.Context()))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/pause"
 )
 
 // Failure says what happens to requests when events cannot be written as fast as they come.
@@ -186,12 +187,12 @@ func (w writer) HandleBatch(events []audit.Event) (int, error) {
 		}
 		lines = append(lines, append(line, '\n'))
 	}
-	for pause := minPause; len(lines) > 0; pause = min(2*pause, maxPause) {
+	for wait := minPause; len(lines) > 0; wait = min(2*wait, maxPause) {
 		n, err := w.try(func() (int, error) { return w.sink.write(w.ended, lines) })
 		if lines = lines[n:]; err == nil {
 			continue
 		}
-		if !w.sleep(pause) {
+		if !pause.Sleep(w.ended, wait) {
 			return len(events) - unencodable - len(lines), err
 		}
 	}
@@ -203,9 +204,9 @@ func (w writer) HandleBatch(events []audit.Event) (int, error) {
 
 // begin returns when the sink can be written to, or when the log ends.
 func (l *Log) begin() {
-	for pause := minPause; ; pause = min(2*pause, maxPause) {
+	for wait := minPause; ; wait = min(2*wait, maxPause) {
 		_, err := l.try(func() (int, error) { return 0, l.sink.check(l.ended) })
-		if err == nil || !l.sleep(pause) {
+		if err == nil || !pause.Sleep(l.ended, wait) {
 			return
 		}
 	}
@@ -234,18 +235,6 @@ func (l *Log) try(do func() (int, error)) (int, error) {
 	l.attempt++
 	l.note(err)
 	return n, err
-}
-
-// sleep waits, and returns false if the log ends.
-func (l *Log) sleep(pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-l.ended.Done():
-		return false
-	}
 }
 
 // wake wakes those who wait for room. It is called with the lock.

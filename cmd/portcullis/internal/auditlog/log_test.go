@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/audit"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -89,28 +90,10 @@ func (f *fakeSink) write(ctx context.Context, lines [][]byte) (int, error) {
 
 func (f *fakeSink) close() error { return nil }
 
-// logText is a log of the process.
-type logText struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // open returns a log that writes JSON to a sink, and the log of the process.
-func open(t testing.TB, to sink, failure Failure) (*Log, *logText) {
+func open(t testing.TB, to sink, failure Failure) (*Log, *logtest.Log) {
 	t.Helper()
-	text := &logText{}
+	text := &logtest.Log{}
 	l, err := New(to, audit.AppendJSON, failure, slog.New(slog.NewTextHandler(text, nil)))
 	require.NoError(t, err)
 	return l, text
@@ -341,7 +324,7 @@ func TestTextThatNoFormatHas(t *testing.T) {
 // An event that cannot be encoded is counted, and does not keep others out.
 func TestEventThatCannotBeEncoded(t *testing.T) {
 	to := &fakeSink{}
-	text := &logText{}
+	text := &logtest.Log{}
 	encode := func(dst []byte, e *audit.Event) ([]byte, error) {
 		if e.Request.Name == "topic-1" {
 			return nil, errors.New("not this one")

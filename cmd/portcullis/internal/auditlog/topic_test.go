@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/gateway/relay"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 )
 
 // cluster starts a cluster, with a topic for the log.
@@ -25,13 +26,13 @@ func cluster(t *testing.T, options ...kfake.Opt) *kfake.Cluster {
 }
 
 // openTopic returns a log in a topic.
-func openTopic(t *testing.T, c *kfake.Cluster, name, format string, failure Failure) (*Log, *Topic, *logText) {
+func openTopic(t *testing.T, c *kfake.Cluster, name, format string, failure Failure) (*Log, *Topic, *logtest.Log) {
 	t.Helper()
 	to, err := OpenTopic(name, format, relay.Upstream{Brokers: c.ListenAddrs()})
 	require.NoError(t, err)
 	encode, err := EncoderOf(format, "/portcullis")
 	require.NoError(t, err)
-	text := &logText{}
+	text := &logtest.Log{}
 	l, err := New(to, encode, failure, slog.New(slog.NewTextHandler(text, nil)))
 	require.NoError(t, err)
 	return l, to, text

@@ -13,13 +13,29 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/question"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // explain holds the flags of the command explain.
 type explain struct {
+	oneQuestion
+	limit int
+}
+
+// oneQuestion holds the flags of a command that takes one question.
+type oneQuestion struct {
 	acls  aclset.Flags
 	asked question.Flags
-	limit int
+}
+
+// read returns the question and the ACLs. mistake is what else is wrong with the flags, or nil.
+func (o *oneQuestion) read(out *cli.Output, mistake error) (question.Question, *snapshot.Snapshot, error) {
+	q, err := o.asked.Question()
+	if mistake != nil {
+		err = errors.Join(err, mistake)
+	}
+	acls, err := o.acls.Read(out, o.asked.CheckUsage(""), err)
+	return q, acls, err
 }
 
 // NewExplain returns the command explain.
@@ -51,11 +67,11 @@ Exit status: 0 allowed, 1 denied, 2 bad input or usage.`,
 }
 
 func (x *explain) run(cmd *cobra.Command, out *cli.Output) error {
-	q, errQuestion := x.asked.Question()
+	var mistake error
 	if x.limit < 0 {
-		errQuestion = errors.Join(errQuestion, cli.BadFlag("limit", strconv.Itoa(x.limit), "0 or more"))
+		mistake = cli.BadFlag("limit", strconv.Itoa(x.limit), "0 or more")
 	}
-	n, err := x.acls.Read(out, x.asked.CheckUsage(""), errQuestion)
+	q, n, err := x.read(out, mistake)
 	if err != nil {
 		return err
 	}

@@ -12,11 +12,8 @@ import (
 	"github.com/portcullis-authz/portcullis/inspect"
 )
 
-// reverse holds the flags of who-can and what-can, which answer with a set.
-type reverse struct {
-	acls  aclset.Flags
-	asked question.Flags
-}
+// reverse is who-can or what-can, which answer with a set.
+type reverse struct{ oneQuestion }
 
 // NewWhoCan returns the command who-can.
 func NewWhoCan() *cobra.Command {
@@ -50,8 +47,7 @@ type grantee struct {
 }
 
 func (r *reverse) whoCan(cmd *cobra.Command, out *cli.Output) error {
-	q, errQuestion := r.asked.Question()
-	n, err := r.acls.Read(out, r.asked.CheckUsage(""), errQuestion)
+	q, n, err := r.read(out, nil)
 	if err != nil {
 		return err
 	}
@@ -100,8 +96,7 @@ Exit status: 0 something is allowed, 1 nothing is allowed, 2 bad input or usage.
 }
 
 func (r *reverse) whatCan(_ *cobra.Command, out *cli.Output) error {
-	q, errQuestion := r.asked.Question()
-	n, err := r.acls.Read(out, r.asked.CheckUsage(""), errQuestion)
+	q, n, err := r.read(out, nil)
 	if err != nil {
 		return err
 	}

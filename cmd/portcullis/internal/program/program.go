@@ -73,7 +73,8 @@ Kafka request needs, and runs a Kafka proxy that enforces ACLs.
 The format of a file of ACLs is detected: the output of kafka-acls --list of any release
 (kafka-acls, and kafka-acls-3 with the spacing before Kafka 4.1), JSON lines (json), the
 nodes of ZooKeeper (zookeeper), and the formats of other tools: see portcullis convert
---help. What is no ACL, or is of a later release, is told on standard error.
+--help. Lines that are no ACLs, and ACLs of later releases, are reported on
+standard error.
 
 Exit status: 0 allowed or done, 1 denied, refused or found, 2 bad input or usage. Those of
 plan and apply are as in other tools that plan changes: 0 nothing to change or done,

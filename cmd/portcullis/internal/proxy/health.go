@@ -89,7 +89,7 @@ type readiness struct {
 
 // report answers 200 if clients are served, and 503 if not. ACLs that are old do not make the
 // proxy not ready, unless a greatest age is configured: with them it decides as its
-// documentation says, and whoever watches it sees their age.
+// documentation says, and the metrics show their age.
 func (h *health) report(w http.ResponseWriter, _ *http.Request) {
 	now := h.store.Load()
 	r := readiness{Ready: h.serving.Load() && now.Ready(), ACLs: now.Len(), Generation: now.Generation(), ACLAge: h.age(), Uptime: time.Since(h.began).Seconds()}
@@ -100,5 +100,5 @@ func (h *health) report(w http.ResponseWriter, _ *http.Request) {
 	if !r.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(r) // whoever asked is gone
+	_ = json.NewEncoder(w).Encode(r) // the client is gone
 }

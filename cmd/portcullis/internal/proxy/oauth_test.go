@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/internal/tokentest"
 )
 
@@ -214,7 +215,7 @@ func TestNoKeysAtTheStart(t *testing.T) {
 		"listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config": `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required ssl.truststore.type=PEM ssl.truststore.location="@issuer.pem" ssl.endpoint.identification.algorithm="";`,
 	}), "@", p.folder+"/"))
 	cmd := New()
-	var log syncBuffer
+	var log logtest.Log
 	cmd.SetOut(&log)
 	cmd.SetErr(&log)
 	cmd.SetArgs(strings.Fields(strings.ReplaceAll("--upstream 127.0.0.1:1 --properties @server.properties --mirror-acls", "@", p.folder+"/")))
@@ -224,5 +225,5 @@ func TestNoKeysAtTheStart(t *testing.T) {
 	err := cmd.ExecuteContext(ctx)
 	require.ErrorContains(t, err, keyKeySet+": "+endpoint+": ")
 	require.ErrorContains(t, err, "certificate")
-	assert.Zero(t, log.count("msg=serving"))
+	assert.Zero(t, strings.Count(log.String(), "msg=serving"))
 }

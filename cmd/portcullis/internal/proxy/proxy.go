@@ -104,11 +104,11 @@ are closed.
 the ACLs, also in memory; --acls is read once. --demo USER=TOPIC logs in as the user,
 writes a record to the topic through the proxy, prints the result, and exits.
 
-Refusals are audit events, one line for each name, and with --audit-allows also what is
-allowed. They go to standard output, to the file
---audit-log or to the topic --audit-topic, as JSON, CloudEvents or OCSF, which portcullis
-suggest --trace reads; with --denied it proposes ACLs for them. Everything else goes to
-standard error. While events cannot be written, --audit-failure says what happens: drop
+Refusals are audit events, one line for each name. With --audit-allows, what is allowed
+is an event too. They go to standard output, to the file --audit-log or to the topic
+--audit-topic, as JSON, CloudEvents or OCSF. portcullis suggest --trace reads all three;
+with --denied it proposes ACLs for what was refused. Everything else goes to standard
+error. While events cannot be written, --audit-failure says what happens: drop
 loses events that do not fit in a queue of 8,192 and counts them, block makes requests wait
 for room in it, and deny refuses all requests until events can be written again. A file is
 rotated as --audit-rotate-mib, --audit-rotate-time and --audit-keep say, or by logrotate:
@@ -124,24 +124,25 @@ password or with the keys that brokers store, and logs in with this mechanism on
 SCRAM-SHA-256=[name=user,salt="…",saltedpassword="…",iterations=4096]
 SCRAM-SHA-256=[name=user,salt="…",stored_key="…",server_key="…",iterations=4096]
 
-A SCRAM login begins with the salt of the user, before the password counts. A name that is no
-user gets a salt too, which looks like those of the users. --salt-secret keeps such salts the
-same after a restart, as salted credentials are; otherwise clients without a login that ask
-twice learn who has salted credentials. Use one file for all proxies of a cluster, and keep it.
-For example: openssl rand -base64 32.
+A SCRAM login begins with the salt of the user, before the password counts. A name that
+is no user gets a salt too, which looks like those of the users. --salt-secret keeps
+such salts the same after a restart, as salted credentials are; otherwise clients
+without a login that ask twice learn who has salted credentials. Use one file for all
+proxies of a cluster, and keep it. For example: openssl rand -base64 32.
 
-The files of --users, --salt-secret, --tls-key, --keytab and --upstream-password-file, a --properties or
---upstream-config with passwords or keys, and the key stores in them must be protected from other users of the
-machine. The file, its folders and symbolic links must belong to
-root or to the user that runs the proxy. Others must have no access to the file; its group
-may read it if root owns it. No other user may write to one of the folders, unless it has
-the sticky bit. --allow-readable-secrets accepts other files.
+The files of --users, --salt-secret, --tls-key, --keytab and --upstream-password-file, a
+--properties or --upstream-config with passwords or keys, and the key stores in them
+must be protected from other users of the machine. The file, its folders and symbolic
+links must belong to root or to the user that runs the proxy. Others must have no access
+to the file; its group may read it if root owns it. No other user may write to one of
+the folders, unless it has the sticky bit. --allow-readable-secrets accepts other files.
 
-OAUTHBEARER needs sasl.oauthbearer.jwks.endpoint.url, an https:// or file:// URL of the keys
-that sign the tokens, sasl.oauthbearer.expected.issuer and sasl.oauthbearer.expected.audience.
-The name of the client is the claim sub, or that of sasl.oauthbearer.sub.claim.name. The keys
-of an https URL are loaded at the start and when they are older than
-sasl.oauthbearer.jwks.endpoint.refresh.ms. While that fails the old ones count, for a day.
+OAUTHBEARER needs sasl.oauthbearer.jwks.endpoint.url, an https:// or file:// URL of the
+keys that sign the tokens, sasl.oauthbearer.expected.issuer and
+sasl.oauthbearer.expected.audience. The name of the client is the claim sub, or that of
+sasl.oauthbearer.sub.claim.name. The keys of an https URL are loaded at the start and
+when they are older than sasl.oauthbearer.jwks.endpoint.refresh.ms. While that fails the
+old ones count, for a day.
 
 Values in --properties and --upstream-config can refer to secrets elsewhere, such as
 ${file:/path:key}, ${dir:/path:name} and ${env:NAME}, with config.providers as in Kafka.

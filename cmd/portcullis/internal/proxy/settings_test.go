@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -20,31 +19,14 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
-
-// syncBuffer is a log that tests can read.
-type syncBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *syncBuffer) count(text string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Count(b.text.String(), text)
-}
 
 // following is a proxy that follows its settings.
 type following struct {
 	place
-	log      syncBuffer
+	log      logtest.Log
 	running  *proxy.Proxy
 	registry *prometheus.Registry
 	command  *command
@@ -113,7 +95,7 @@ func (f *following) metric(name string) (value float64) {
 
 func (f *following) waits(text string, times int) {
 	f.t.Helper()
-	require.Eventually(f.t, func() bool { return f.log.count(text) >= times }, 20*time.Second, 5*time.Millisecond, "%s", text)
+	require.Eventually(f.t, func() bool { return strings.Count(f.log.String(), text) >= times }, 20*time.Second, 5*time.Millisecond, "%s", text)
 }
 
 // Files that change are read again: users, settings, and secrets that settings refer to. What
@@ -149,7 +131,7 @@ listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.secu
 	f.waits(failed, 2)
 	assert.True(t, f.logsIn("carol", "new"))
 	time.Sleep(100 * time.Millisecond) // in which the files are looked at several times
-	assert.Equal(t, 2, f.log.count(failed), "each change is reported once")
+	assert.Equal(t, 2, strings.Count(f.log.String(), failed), "each change is reported once")
 	assert.Equal(t, 2.0, f.metric("portcullis_settings_load_failures_total"))
 
 	f.replace("secrets.properties", "carol=last\n")

@@ -47,9 +47,9 @@ and operation that no other ACL implies. With --prefix and --any-host it needs f
 and these allow more. Some requests cannot be allowed without allowing more; these are
 left over, and reported with the reason.
 
-With --denied the ACLs allow the denied requests too. The log of portcullis proxy has
-nothing else without --audit-allows. A denied request may be an attack: review the ACLs before you add them. An
-ACL that denies still wins over them.
+With --denied the ACLs allow the denied requests too. Without --audit-allows, the log of
+portcullis proxy has only denied requests. A denied request may be an attack: review the
+ACLs before you add them. An ACL that denies still wins over them.
 
 The ACLs are printed as list prints them, also with --output json. The number of
 decisions and the requests left over go to standard error.
@@ -77,7 +77,7 @@ Exit status: 0 the ACLs allow everything, 1 requests are left over or ACLs are u
 	cmd.Flags().BoolVar(&s.denied, "denied", false, "suggest ACLs for denied requests too, such as those in the log of portcullis proxy")
 	cmd.Flags().BoolVar(&s.unused, "unused", false, "print the ACLs of --acls that were never used")
 	s.acls = aclset.Flags{
-		Source: aclset.Add(cmd, "", "with --unused: `file` of the ACLs in force, or -; may be repeated", "with --unused: a broker of the cluster"),
+		Source: aclset.Add(cmd, "", "with --unused: `file` of the ACLs in force, or -; may be repeated", "a broker of the cluster, with --unused"),
 		Rules:  aclset.AddRules(cmd),
 	}
 	cli.AddOutput(cmd)

@@ -20,6 +20,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/diff"
 	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/internal/pause"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -159,40 +160,28 @@ func (w *watch) follow(ctx context.Context, c *cluster.Cluster, config snapshot.
 	}
 	log := w.cmd.ErrOrStderr()
 	fmt.Fprintf(log, "watching %v; rules: %v; ACLs: %d\n", last.state, last.acls.Config().Semantics, last.acls.Len())
-	pause, failing := w.interval, false
-	for sleep(ctx, pause) {
+	wait, failing := w.interval, false
+	for pause.Sleep(ctx, wait) {
 		now, err := w.read(ctx, c, config)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
 			fmt.Fprintf(log, "portcullis: not read: %s\n", lines.OnOneLine(err.Error()))
-			pause, failing = min(2*pause, max(mostPause, w.interval)), true
+			wait, failing = min(2*wait, max(mostPause, w.interval)), true
 			continue
 		case now.state.ID != last.state.ID:
 			return fmt.Errorf("another cluster answers: %v: start again to watch it", now.state)
 		case failing:
 			fmt.Fprintf(log, "read again: ACLs: %d\n", now.acls.Len())
 		}
-		pause, failing = w.interval, false
+		wait, failing = w.interval, false
 		if err := w.print(w.cmd.OutOrStdout(), last, now, time.Now()); err != nil {
 			return err
 		}
 		last = now
 	}
 	return nil
-}
-
-// sleep waits, and reports whether ctx is not done.
-func sleep(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // change is the JSON form of a change.

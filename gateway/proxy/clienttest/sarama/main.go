@@ -16,7 +16,7 @@ import (
 const (
 	// recordsEach is how many records the topic has that is read.
 	recordsEach = 5
-	// limit is how long a client tries, where the library would try for ever.
+	// limit is how long a client tries, where the library would try forever.
 	limit = 20 * time.Second
 )
 

@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,33 +32,13 @@ func TestAllowedBehindASilentProduce(t *testing.T) {
 	})
 	s := store(t, "bob ALLOW WRITE TOPIC open")
 	p := start(t, cluster, proxy.Config{Store: s, Limits: relay.Limits{FrameBytes: mebibyte, FramesBytes: 2 * mebibyte, Frame: time.Minute}})
-	full := dial(t, p.Addresses()[0])
-	require.NoError(t, full.Conn.(*net.TCPConn).SetReadBuffer(4<<10))
-	full.login("bob", passwords["bob"])
-	refused := kmsg.NewPtrProduceRequest()
-	refused.Acks = -1
-	refused.Topics = []kmsg.ProduceRequestTopic{{Topic: "t"}}
-	for i := range 50_000 {
-		refused.Topics[0].Partitions = append(refused.Topics[0].Partitions, kmsg.ProduceRequestTopicPartition{Partition: int32(i), Records: make([]byte, 9)})
-	}
-	refused.SetVersion(9)
-	frame := kmsg.NewRequestFormatter().AppendRequest(nil, refused, 1)
-	go func() { // whose answers he does not read
-		_ = full.SetWriteDeadline(time.Now().Add(time.Minute))
-		for range 12 {
-			if _, err := full.Write(frame); err != nil {
-				return
-			}
-		}
-	}()
+	full := p.takeRoom(t, time.Minute)
 	w := dial(t, p.Addresses()[0])
 	_ = w.SetDeadline(time.Now().Add(time.Minute))
 	w.login("bob", passwords["bob"])
 	w.works()
 	time.Sleep(2 * time.Second)
-	silent := kmsg.NewPtrProduceRequest()
-	silent.Topics = []kmsg.ProduceRequestTopic{{Topic: "open", Partitions: make([]kmsg.ProduceRequestTopicPartition, 1)}}
-	w.send(silent, 9)
+	w.send(silentProduce(), 9)
 	remove := kmsg.NewPtrDeleteTopicsRequest()
 	for i := range 300 {
 		remove.TopicNames = append(remove.TopicNames, fmt.Sprintf("%s-%d", strings.Repeat("n", 100), i))
