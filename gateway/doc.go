@@ -9,7 +9,7 @@
 //		frame, err := gateway.ReadFrame(client, gateway.DefaultMaxFrame) // the next request
 //		plan, err := conn.Request(frame)                 // an error: log it, close the connection
 //		replies := …                                     // send plan.Forward(), read as many frames
-//		answer, err := plan.Response(replies)            // what the client gets, or nil
+//		answer, err := plan.Response(replies...)          // what the client gets, or nil
 //		…                                                // send it; close if plan.Close
 //	}
 //
@@ -18,8 +18,8 @@
 // are merged into the response in the order of the request. A request that is refused
 // as a whole never reaches the cluster. Lists in responses are filtered: the topics of
 // Metadata, groups, transactions, offsets, descriptions, and the authorized operations
-// of KIP-430. APIs and versions that Kafka 4.2 or kmsg does not know are refused and
-// not advertised.
+// of KIP-430. APIs and versions that package ops (Kafka 4.4) or kmsg does not know are
+// refused and not advertised.
 //
 // # When a request is decided
 //

@@ -305,5 +305,21 @@ func (l *scramLogin) last(message string) ([]byte, error) {
 			return []byte(proof), nil
 		}
 	}
-	return nil, fmt.Errorf("user %s: %w", lines.Name(l.user), errCredentials) // without the error of the library, which repeats the client's text
+	// Without the error of the library, which repeats the client's text.
+	if l.repeatsNonce(message) {
+		return nil, fmt.Errorf("user %s: %w: the client sends its part of the nonce twice, as librdkafka before 2.6.1 does; Kafka 4.0 and later refuse it too", lines.Name(l.user), errCredentials)
+	}
+	return nil, fmt.Errorf("user %s: %w", lines.Name(l.user), errCredentials)
+}
+
+// repeatsNonce reports whether the client's last message has its part of the nonce twice. It is
+// refused whatever the password is; an operator who looks for the cause is to find it in the log.
+func (l *scramLogin) repeatsNonce(message string) bool {
+	nonce := func(message string) string {
+		_, rest, _ := strings.Cut(message, ",r=")
+		nonce, _, _ := strings.Cut(rest, ",")
+		return nonce
+	}
+	client := nonce(l.first)
+	return nonce(message) == client+client+l.nonce
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,4 +24,25 @@ func TestNoPasswordInTheReason(t *testing.T) {
 	_, _, err = login.step(t.Context(), []byte("c=biws,r=abc,p=s3cr3t"))
 	require.ErrorIs(t, err, errCredentials)
 	assert.NotContains(t, err.Error(), "s3cr3t")
+}
+
+// TestRepeatedNonceInTheReason: the log says why the right password of an old librdkafka is refused, and
+// says so of nothing else.
+func TestRepeatedNonceInTheReason(t *testing.T) {
+	s := &SASL{Mechanisms: []string{ScramSHA256}, Users: map[string]string{"alice": "x"}}
+	made, err := s.mechanisms([]byte("salts"))
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		nonce   string // S is the server's part
+		because bool
+	}{"twice": {"abcabcS", true}, "once": {"abcS", false}, "three times": {"abcabcabcS", false}, "without the server's part": {"abcabc", false}} {
+		t.Run(name, func(t *testing.T) {
+			login := made[ScramSHA256]().(*scramLogin)
+			_, _, err := login.step(t.Context(), []byte("n,,n=alice,r=abc"))
+			require.NoError(t, err)
+			_, _, err = login.step(t.Context(), []byte("c=biws,r="+strings.Replace(test.nonce, "S", login.nonce, 1)+",p=AAAA"))
+			require.ErrorIs(t, err, errCredentials)
+			assert.Equal(t, test.because, strings.Contains(err.Error(), "librdkafka before 2.6.1"), err)
+		})
+	}
 }

@@ -23,7 +23,7 @@ import (
 
 // Conn is the connection of a client. Until the client is logged in, one goroutine reads
 // its requests and answers them. From then on another one reads requests ahead, and each
-// waits for its turn: see turns. It is made by [Relay.Admit].
+// waits for its turn. It is made by [Relay.Admit].
 type Conn struct {
 	relay   *Relay
 	config  Client       // by Serve
@@ -60,6 +60,7 @@ type Conn struct {
 	until    time.Time     // end of the wait for responses of the upstream; zero means never
 	held     bool          // a fence is not answered, or a request waits until the broker reads again
 	killed   bool
+	cause    error // why no more requests are read; nil while they are
 }
 
 // Reasons for the end of a connection that are not worth a warning.
@@ -364,12 +365,13 @@ func (c *Conn) readBody(size int, patience time.Duration) ([]byte, error) {
 // left; but requests that it sent before are completed, as by a broker, if that does
 // not take long.
 func (c *Conn) finish(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cause = err
 	left := errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
 	if !left && errors.Is(err, errDraining) {
 		return // the proxy ends the connection when it has stopped
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	until := time.Now()
 	if !left || c.held || len(c.ahead.requests) > 0 {
 		until = until.Add(c.relay.limits.Drain)

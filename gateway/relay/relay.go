@@ -116,7 +116,9 @@ type Login interface {
 	// connection has the deadline Limits.Login. If the client is known now, who is not zero, and
 	// its Host is set; otherwise it has to log in by requests. An error ends the connection.
 	Begin(ctx context.Context, client net.Conn) (secured net.Conn, who snapshot.Subject, err error)
-	// Take answers requests that log the client in: it is passed each request before anything
+	// Take answers requests that log the client in: ops.SASLHandshakeKey and
+	// ops.SASLAuthenticateKey, which gateway.ParseHeader and Header.Request read, and Header.Response
+	// answers. It is passed each request before anything
 	// else is done with it, in order. It returns nil if the request is none of these. If it returns an
 	// error, the connection ends once the answer, if any, is sent. It may keep nothing of frame.
 	Take(ctx context.Context, frame []byte) (*Taken, error)

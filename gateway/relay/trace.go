@@ -82,7 +82,8 @@ func (c *Conn) sent() {
 	}
 }
 
-// finished passes the trace of a request on. err is why the connection ends, or nil.
+// finished passes the trace of a request on. err is why the connection ends, or nil: if the client
+// has left, that, as Serve returns, and not that the wait for the broker was ended because of it.
 func (c *Conn) finished(err error) {
 	t := c.trace
 	if t == nil {
@@ -91,6 +92,13 @@ func (c *Conn) finished(err error) {
 	c.trace = nil
 	if t.Turn.IsZero() { // it has no header, or belongs to a login
 		return
+	}
+	if err != nil {
+		c.mu.Lock()
+		if c.cause != nil {
+			err = c.cause
+		}
+		c.mu.Unlock()
 	}
 	t.Err, t.Answered = err, time.Now()
 	c.config.Tracer.Finished(t)

@@ -135,6 +135,33 @@ func TestTraces(t *testing.T) {
 		ordered(t, got.Read, got.Turn, got.Decided, got.Sent, got.Answered)
 		assert.True(t, got.Heard.IsZero())
 	})
+	t.Run("the client leaves", func(t *testing.T) {
+		k := &traces{finished: make(chan *relay.Trace, 10)}
+		s := open(known, k)
+		came, answer := make(chan struct{}, 1), make(chan struct{})
+		defer close(answer)
+		brokers.ControlKey(int16(kmsg.Metadata), func(q kmsg.Request) (kmsg.Response, error, bool) {
+			if q.GetVersion() != 8 { // of the relay itself
+				return nil, nil, false
+			}
+			select {
+			case came <- struct{}{}:
+			default: // asked again while it waits
+			}
+			<-answer // as a Fetch waits for records
+			return nil, nil, false
+		})
+		m := topic("orders")
+		m.SetVersion(8)
+		_, err := s.Write(kmsg.NewRequestFormatter().AppendRequest(nil, m, 6))
+		require.NoError(t, err)
+		<-came
+		require.NoError(t, s.Close())
+		got := k.next(t)
+		require.ErrorIs(t, got.Err, s.why(), "not that the wait for the broker was ended")
+		assert.True(t, relay.Ended(got.Err))
+		ordered(t, got.Read, got.Turn, got.Decided, got.Sent, got.Answered)
+	})
 	t.Run("a login", func(t *testing.T) {
 		k := &traces{finished: make(chan *relay.Trace, 10)}
 		s := open(new(opens), k)

@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 )
 
 // flushTime is how long the proxy may take at the end to write the events that wait, after
@@ -71,6 +72,22 @@ func (a *auditFlags) check() (auditlog.Encoder, auditlog.Failure, error) {
 		errs.Refuse("--audit-rotate-mib, --audit-rotate-time and --audit-keep: expected a positive number")
 	}
 	return encode, failure, errs.Join()
+}
+
+// describe says where events go, on one line, and what happens while they cannot be written.
+func (a *auditFlags) describe() string {
+	to := lines.Printable(a.file.Text)
+	switch {
+	case a.topic.Given:
+		to = "the topic " + lines.Printable(a.topic.Text)
+	case a.file.Text == cli.StandardInput:
+		to = "standard output"
+	}
+	events := "refusals"
+	if a.allows {
+		events = "refusals and allows"
+	}
+	return fmt.Sprintf("%s to %s as %s, on failure %s", events, to, a.format.Text, a.failure.Text)
 }
 
 // auditTrail is the audit log of a proxy that runs.

@@ -26,6 +26,11 @@ func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read 
 	if err := config.Validate(); err != nil {
 		return err
 	}
+	traces, err := p.tracing.open(&config) // which connects when there is something to send
+	if err != nil {
+		return err
+	}
+	traces.end(config.Logger)
 	warn := lines.NewWriter(warnings)
 	for _, warning := range config.Upstream.Warnings() {
 		fmt.Fprintf(warn, "warning: %s\n", warning)
@@ -51,6 +56,13 @@ func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read 
 		login += " over TLS"
 	}
 	fmt.Fprintf(w, "cluster %s: %s\n", lines.Printable(strings.Join(p.upstream, ",")), login)
+	fmt.Fprintf(w, "audit log: %s\n", p.audit.describe())
+	if p.metrics.Given {
+		fmt.Fprintf(w, "metrics: %s\n", lines.Printable(p.metrics.Text))
+	}
+	if traces != nil {
+		fmt.Fprintf(w, "traces: %s\n", traces.Tracer)
+	}
 	if p.properties.Given {
 		fmt.Fprintf(w, "settings that count: %s; others: %d\n", lines.Printable(strings.Join(read.used, ", ")), read.unused)
 	}

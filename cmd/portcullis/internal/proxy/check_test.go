@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -50,6 +52,7 @@ sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule require
 listener SASL_SSL 127.0.0.1:9093: advertised as kafka.example.com, TLS with client certificates if they are sent, PLAIN SCRAM-SHA-512, 1 users, sessions of 1m0s
 ACLs: 1 of @acls.txt
 cluster kafka-0:9092,kafka-1:9092: SCRAM-SHA-512 over TLS
+audit log: refusals to standard output as json, on failure drop
 `, got[:strings.Index(got, "settings that count")])
 	assert.Contains(t, got, "listener.name.secure.ssl.client.auth")
 	assert.Contains(t, got, "others: 1\n")
@@ -70,4 +73,39 @@ cluster kafka-0:9092,kafka-1:9092: SCRAM-SHA-512 over TLS
 			assert.Empty(t, got)
 		})
 	}
+}
+
+// --check also prints how the proxy is watched, connects to nobody for it, and shows no secret of the
+// environment. What the exporter of traces cannot use is an error, as at the start.
+func TestCheckOfWhatIsWatched(t *testing.T) {
+	p := newPlace(t)
+	asked := false
+	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer collector.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=s3cr3t")
+	t.Setenv("OTEL_SERVICE_NAME", "gate")
+	t.Setenv("OTEL_TRACES_SAMPLER", "always_off") // does not count
+	const flags = "--listen PLAINTEXT://127.0.0.1:9092 --mirror-acls --upstream b:1 "
+	end := func(flags string) string {
+		got, err := p.checks(flags)
+		require.NoError(t, err)
+		_, got, found := strings.Cut(got, "cluster b:1: no login\n")
+		require.True(t, found)
+		return got
+	}
+	assert.Equal(t, "audit log: refusals and allows to @audit.json as ocsf, on failure deny\n"+
+		"metrics: 127.0.0.1:9404\n"+
+		"traces: 0.5 of the requests to "+collector.URL+"/v1/traces, not encrypted, with OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME\n",
+		end(flags+"--audit-log @audit.json --audit-format ocsf --audit-failure deny --audit-allows --metrics 127.0.0.1:9404 --trace-ratio 0.5 --otlp-endpoint "+collector.URL))
+	assert.NoFileExists(t, p.folder+"/audit.json")
+	assert.False(t, asked)
+	assert.Equal(t, "audit log: refusals to the topic audit as json, on failure drop\n"+
+		"traces: 0.01 of the requests to https://c/v1/traces, with OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME\n",
+		end(flags+"--audit-topic audit --otlp-endpoint https://c"))
+
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "s3cr3t")
+	got, err := p.checks(flags + "--otlp-endpoint https://c")
+	require.ErrorContains(t, err, "OTEL_EXPORTER_OTLP_* cannot be used")
+	assert.NotContains(t, err.Error(), "s3cr3t")
+	assert.Empty(t, got)
 }

@@ -45,6 +45,7 @@ const (
 // Tracer makes the spans of a proxy, and sends them in batches from a goroutine of its own. It is
 // safe for concurrent use. Create it with [New], and call Close.
 type Tracer struct {
+	endpoint *url.URL
 	ratio    float64
 	provider *sdk.TracerProvider
 	spans    trace.Tracer
@@ -95,7 +96,7 @@ func New(endpoint string, ratio float64, log *slog.Logger) (*Tracer, error) {
 	if err != nil {
 		return nil, errors.New("the variable OTEL_RESOURCE_ATTRIBUTES cannot be used: expected key=value,key=value")
 	}
-	t := &Tracer{ratio: ratio,
+	t := &Tracer{endpoint: u, ratio: ratio,
 		made: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "portcullis_trace_spans_total", Help: "Spans of requests that were made. Those that are not sent wait for it, or are lost.",
 		}),
@@ -111,6 +112,35 @@ func New(endpoint string, ratio float64, log *slog.Logger) (*Tracer, error) {
 // Collectors returns the metrics of the spans.
 func (t *Tracer) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{t.made, t.sender.sent}
+}
+
+// variables are those of the environment that count. Some of them have secrets.
+var variables = func() (all []string) {
+	for _, name := range []string{"HEADERS", "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY", "TIMEOUT", "COMPRESSION"} {
+		all = append(all, "OTEL_EXPORTER_OTLP_"+name, "OTEL_EXPORTER_OTLP_TRACES_"+name)
+	}
+	for _, name := range []string{"SCHEDULE_DELAY", "EXPORT_TIMEOUT", "MAX_QUEUE_SIZE", "MAX_EXPORT_BATCH_SIZE"} {
+		all = append(all, "OTEL_BSP_"+name)
+	}
+	return append(all, "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES")
+}()
+
+// String says what is sent where, and which variables of the environment count, without their values.
+func (t *Tracer) String() string {
+	text := fmt.Sprintf("%v of the requests to %s", t.ratio, t.endpoint)
+	if t.endpoint.Scheme == "http" {
+		text += ", not encrypted"
+	}
+	var given []string
+	for _, name := range variables {
+		if os.Getenv(name) != "" {
+			given = append(given, name)
+		}
+	}
+	if len(given) > 0 {
+		text += ", with " + strings.Join(given, ", ")
+	}
+	return text
 }
 
 // Close sends the spans that wait, for at most a time, and ends the goroutine.
