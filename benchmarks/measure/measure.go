@@ -4,6 +4,7 @@
 package measure
 
 import (
+	"runtime"
 	"slices"
 	"time"
 )
@@ -22,15 +23,30 @@ const minSlices = 5
 // Interleave runs the ops in turn, one slice each, for about as long as total, and
 // returns what they cost. With few rounds, because one operation takes long, it
 // takes longer than total.
-func Interleave(total time.Duration, ops ...Op) Rounds {
+func Interleave(total time.Duration, ops ...Op) Rounds { return interleave(total, wallTime, ops) }
+
+// Busy is Interleave, but counts only the time for which the calling thread ran on a
+// processor, so that other programs decide less. What an op leaves to other threads,
+// such as the collector's, does not count. It is for ops that do not wait.
+func Busy(total time.Duration, ops ...Op) Rounds {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return interleave(total, threadTime, ops)
+}
+
+var begunMeasuring = time.Now()
+
+func wallTime() time.Duration { return time.Since(begunMeasuring) }
+
+func interleave(total time.Duration, clock func() time.Duration, ops []Op) Rounds {
 	times := make([]int, len(ops))
 	for i, op := range ops {
-		times[i] = calibrate(op)
+		times[i] = calibrate(clock, op)
 	}
 	rounds := make(Rounds, len(ops))
 	for start := time.Now(); len(rounds[0]) < minSlices || time.Since(start) < total; {
 		for i, op := range ops {
-			rounds[i] = append(rounds[i], cost(op, times[i]))
+			rounds[i] = append(rounds[i], cost(clock, op, times[i]))
 		}
 	}
 	return rounds
@@ -41,6 +57,15 @@ func Time(total time.Duration, op Op) float64 { return Interleave(total, op).Cos
 
 // Rounds holds the cost of one operation in nanoseconds, by op and round.
 type Rounds [][]float64
+
+// Mean returns the mean cost of op: what a collector takes now and then counts.
+func (r Rounds) Mean(op int) float64 {
+	sum := 0.0
+	for _, v := range r[op] {
+		sum += v
+	}
+	return sum / float64(len(r[op]))
+}
 
 // Cost returns the median cost of op.
 func (r Rounds) Cost(op int) float64 { return Median(r[op]) }
@@ -69,20 +94,22 @@ func Median(values []float64) float64 {
 }
 
 // calibrate returns how many times op fits in a slice, at least once. It also warms
-// op up.
-func calibrate(op Op) int {
+// op up. A number of times is tried again before it is believed to fill a slice: if
+// another program had the processor meanwhile, the slices would be far too short, and
+// measure the clock.
+func calibrate(clock func() time.Duration, op Op) int {
 	n := 1
 	for {
-		took := time.Duration(cost(op, n) * float64(n))
-		if took >= slice/2 {
-			return max(1, int(float64(n)*float64(slice)/float64(took)))
+		took := min(cost(clock, op, n), cost(clock, op, n)) * float64(n)
+		if took >= float64(slice/2) {
+			return max(1, int(float64(n)*float64(slice)/took))
 		}
 		n *= 2
 	}
 }
 
-func cost(op Op, n int) float64 {
-	start := time.Now()
+func cost(clock func() time.Duration, op Op, n int) float64 {
+	start := clock()
 	op(n)
-	return float64(time.Since(start).Nanoseconds()) / float64(n)
+	return float64((clock() - start).Nanoseconds()) / float64(n)
 }

@@ -1,6 +1,7 @@
 package measure_test
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -50,6 +51,28 @@ func TestInterleaveTakesTurns(t *testing.T) {
 	}
 	if c := r.Cost(1); c < 6e6 {
 		t.Errorf("cost %v ns of an operation that takes 6 ms", c)
+	}
+}
+
+// TestBusyCountsWork: what an op waits for does not count where the system says how long a
+// thread ran, and what it works for does.
+func TestBusyCountsWork(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux is asked for the time of a thread")
+	}
+	work := func(n int) {
+		x := uint64(1)
+		for range n * 1000 {
+			x = x*6364136223846793005 + 1
+		}
+		runtime.KeepAlive(x)
+	}
+	r := measure.Busy(0, work, func(n int) { work(n); time.Sleep(5 * time.Millisecond) })
+	if r.Ratio(1, 0) > 1.5 || r.Cost(0) < 100 {
+		t.Errorf("%v ns of work cost %v ns with waiting beside", r.Cost(0), r.Cost(1))
+	}
+	if m := (measure.Rounds{{1, 2, 6}}).Mean(0); m != 3 {
+		t.Errorf("the mean is %v", m)
 	}
 }
 
