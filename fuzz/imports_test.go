@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"audit":               {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
 	"inspect":             {"internal/enum", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
-	"role":                {"internal/enum", "principal", "resource", "ops", "acl"},
+	"role":                {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl"},
 	"fuzz":                {},
 
 	// Tests alone import these.

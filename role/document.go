@@ -65,6 +65,29 @@ func (d *Document) Check() (*Table, *Registry, error) {
 	return table, registry, nil
 }
 
+// Policy returns the policy of a Kafka cluster with the bindings of the document. cluster is its
+// id, or its name in Clusters. The error says what is wrong with the document, or that the name is
+// that of another component. The cost is that of [Policy.Apply].
+func (d *Document) Policy(cluster string) (*Policy, error) {
+	table, registry, err := d.Check()
+	if err != nil {
+		return nil, err
+	}
+	scope, err := registry.Resolve(Scope{Name: cluster})
+	if err != nil { // it is not the name of one
+		scope = Scope{Kafka: cluster}
+	}
+	if err := scope.Validate(); err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", enum.Quote(cluster), err)
+	}
+	if !scope.isKafka() {
+		return nil, fmt.Errorf("cluster %s: expected the id or the name of a Kafka cluster", enum.Quote(cluster))
+	}
+	policy := NewPolicy(scope.Kafka, table, registry)
+	_, err = policy.Apply(d.Bindings, nil)
+	return policy, err
+}
+
 type jsonDocument struct {
 	Format   string        `json:"format"`
 	Clusters []jsonCluster `json:"clusters"`
@@ -173,17 +196,7 @@ func (d *Document) Text() ([]byte, error) {
 	fmt.Fprintf(&b, "{\n  \"format\": %q", documentFormat)
 	lines("clusters", len(d.Clusters), func(i int) any { return jsonCluster(d.Clusters[i]) })
 	lines("roles", len(d.Roles), func(i int) any { return d.Roles[i].json() })
-	lines("bindings", len(d.Bindings), func(i int) any {
-		from := d.Bindings[i]
-		to := jsonBinding{Principal: from.Principal.String(), Role: from.Role, Scope: jsonScope{Name: from.Scope.Name}}
-		if from.Scope.Name == "" {
-			to.Scope.Clusters = &from.Scope
-		}
-		if from.Pattern != (Pattern{}) {
-			to.Pattern = &from.Pattern
-		}
-		return to
-	})
+	lines("bindings", len(d.Bindings), func(i int) any { return d.Bindings[i] })
 	b.WriteString("\n}\n")
 	return b.Bytes(), failed
 }

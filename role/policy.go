@@ -158,6 +158,9 @@ func (p *Policy) change(add, remove []held) (c Change) {
 	return c
 }
 
+// Cluster returns the id of the Kafka cluster.
+func (p *Policy) Cluster() string { return p.cluster.Kafka }
+
 // Len returns the number of bindings.
 func (p *Policy) Len() int { return len(p.held) }
 

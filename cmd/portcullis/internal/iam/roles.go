@@ -114,16 +114,9 @@ func export(path, cluster string, out *cli.Output) error {
 	if err != nil {
 		return err
 	}
-	scope, err := doc.registry.Resolve(role.Scope{Name: cluster})
-	if err != nil { // it is not the name of one
-		scope = role.Scope{Kafka: cluster}
-	}
-	if err := scope.Validate(); err != nil || scope != (role.Scope{Kafka: scope.Kafka}) {
-		return cli.BadFlag("kafka-cluster", cluster, "the id or the name of a Kafka cluster")
-	}
-	policy := role.NewPolicy(scope.Kafka, doc.table, doc.registry)
-	if _, err := policy.Apply(doc.Bindings, nil); err != nil {
-		return err
+	policy, err := doc.Policy(cluster)
+	if err != nil {
+		return fmt.Errorf("--kafka-cluster: %w", err)
 	}
 	format := acl.FormatText
 	if out.JSON {
@@ -135,7 +128,7 @@ func export(path, cluster string, out *cli.Output) error {
 	}
 	components := len(doc.find(func(b role.Binding) bool {
 		at, err := doc.registry.Resolve(b.Scope)
-		return err == nil && at.Kafka == scope.Kafka && at != scope
+		return err == nil && at.Kafka == policy.Cluster() && at != role.Scope{Kafka: at.Kafka}
 	}))
 	out.Summarize("bindings: %d, ACLs: %d, bindings of components: %d\n", policy.Len(), len(list), components)
 	return nil
