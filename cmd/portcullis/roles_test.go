@@ -96,7 +96,7 @@ func TestAnswersNameRoles(t *testing.T) {
 		}
 	})
 	t.Run("report", func(t *testing.T) {
-		got := runWith("", strings.Fields("report" + given + "--html -")...)
+		got := runWith("", strings.Fields("report"+given+"--html -")...)
 		require.Equal(t, exitDone, got.status, got.stderr)
 		assert.Contains(t, got.stdout, "role DeveloperRead by binding User:alice on Topic \\\"orders\\\" of cluster abc123")
 		assert.Contains(t, got.stdout, `"roles":{"0":[`)
