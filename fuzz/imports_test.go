@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
 	"inspect":             {"internal/enum", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
 	"role":                {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl"},
-	"role/groups":         {"internal/enum", "principal", "aclfile"},
+	"role/groups":         {"internal/enum", "internal/lines", "principal", "aclfile"},
 	"fuzz":                {},
 
 	// Tests alone import these.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -181,18 +182,19 @@ func NewFile(path string, poll, keep time.Duration) (*File, error) {
 	f.info, _ = os.Stat(path)
 	f.looked = time.Now()
 	var err error
-	f.table, err = readTable(path)
+	f.table, err = ReadTable(path)
 	return f, err
 }
 
-func readTable(path string) (*Table, error) {
+// ReadTable reads a file of groups. Its checksum is compared if there is one (see package aclfile).
+func ReadTable(path string) (*Table, error) {
 	text, err := aclfile.LoadText(path, aclfile.ChecksumOptional)
 	if err != nil {
 		return nil, err
 	}
 	table, err := ParseTable(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s:%w", enum.Quote(path), err)
+		return nil, fmt.Errorf("%s:%w", lines.Printable(path), err)
 	}
 	return table, nil
 }
@@ -238,7 +240,7 @@ func (f *File) look() {
 	f.stats.Asked++
 	var table *Table
 	if err == nil {
-		table, err = readTable(f.path)
+		table, err = ReadTable(f.path)
 	}
 	if again, _ := os.Stat(f.path); err == nil && !sameFile(again, info) {
 		return // it has changed meanwhile

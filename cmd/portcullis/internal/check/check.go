@@ -3,6 +3,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -47,7 +48,9 @@ A file of questions has JSON lines, {"principal":"User:alice","operation":"Read"
 semicolons in CSV. If the file has an error, no question is answered.
 
 With --roles the bindings of the cluster --kafka-cluster count as the ACLs that they stand
-for, and the answer names the role and the binding; in JSON they are "roles".
+for, and the answer names the role and the binding; in JSON they are "roles". With --groups
+each principal also has the groups that it is in by the file, which has lines
+{"group":"Group:payments","members":["User:alice","Group:payments-eu"]}.
 
 Exit status: 0 allowed, 1 denied (of many questions: at least one), 2 bad input or
 usage.`,
@@ -128,17 +131,19 @@ func (c *check) checkUsage(cmd *cobra.Command) error {
 
 // ask returns the questions.
 func (c *check) ask(stdin io.Reader) ([]question.Question, error) {
-	q, err := c.asked.Question()
 	if !c.questions.Given {
+		q, err := c.asked.Question()
 		return []question.Question{q}, err
 	}
+	var q question.Question
 	if err := q.SetFlag(question.Host, "host", c.asked.Host.Text); err != nil {
 		return nil, err
 	}
 	file := c.questions.Text
-	return cli.ReadFile(file, stdin, func(r io.Reader) ([]question.Question, error) {
+	list, err := cli.ReadFile(file, stdin, func(r io.Reader) ([]question.Question, error) {
 		return question.ReadFile(r, cli.FileName(file), c.asked.Host.Text)
 	})
+	return list, errors.Join(err, c.asked.AddGroups(list))
 }
 
 // reasonNotes explains the reasons that have no ACL.
