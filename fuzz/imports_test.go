@@ -39,7 +39,8 @@ var mayImport = map[string][]string{
 	"audit":               {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
 	"inspect":             {"internal/enum", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
-	"role":                {"internal/enum", "principal", "resource", "ops", "acl"},
+	"role":                {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl"},
+	"role/groups":         {"internal/enum", "internal/lines", "principal", "aclfile"},
 	"fuzz":                {},
 
 	// Tests alone import these.
@@ -50,6 +51,7 @@ var mayImport = map[string][]string{
 	"internal/kafkatest":  {"resource", "ops", "acl"},
 	"internal/javaoracle": {},
 	"internal/kdctest":    {},
+	"internal/ldaptest":   {},
 	"internal/release":    {},
 	"internal/shrink":     {},
 	"internal/tokentest":  {},
@@ -67,6 +69,7 @@ var mayImportOthers = map[string][]string{
 	"internal/acltest":    {"github.com/stretchr/testify/require"},
 	"internal/javaoracle": {"github.com/stretchr/testify/require"},
 	"internal/kdctest":    {"github.com/stretchr/testify/require"},
+	"internal/ldaptest":   {"github.com/stretchr/testify/require"},
 }
 
 // onlyUser names the one package that may import a package, tests aside: atomics

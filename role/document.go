@@ -229,14 +229,7 @@ func (d *Document) Text() ([]byte, error) {
 	fmt.Fprintf(&b, "{\n  \"format\": %q", documentFormat)
 	lines("clusters", len(d.Clusters), func(i int) any { return jsonCluster(d.Clusters[i]) })
 	lines("roles", len(d.Roles), func(i int) any { return d.Roles[i].json() })
-	lines("bindings", len(d.Bindings), func(i int) any {
-		from := d.Bindings[i]
-		to := jsonBinding{Principal: from.Principal.String(), Role: from.Role, Scope: from.Scope.json()}
-		if from.Pattern != (Pattern{}) {
-			to.Pattern = &from.Pattern
-		}
-		return to
-	})
+	lines("bindings", len(d.Bindings), func(i int) any { return d.Bindings[i] })
 	lines("acls", len(d.ACLs), func(i int) any { return jsonACL{d.ACLs[i].Scope.json(), d.ACLs[i].ACL} })
 	b.WriteString("\n}\n")
 	return b.Bytes(), failed

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/aclfile"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/aclset"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/role"
 )
@@ -88,13 +89,10 @@ func load(path string, mayBeNew bool) (*file, error) {
 		return nil, cli.BadFlag("file", path, "the name of a file")
 	}
 	f := &file{path: path, Document: &role.Document{}}
-	text, err := aclfile.LoadText(path, aclfile.ChecksumOptional)
+	read, err := aclset.ReadRoles(path)
 	switch {
 	case err == nil:
-		f.Document, err = role.ParseDocument(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", cli.FileName(path), err)
-		}
+		f.Document = read
 	case mayBeNew && errors.Is(err, fs.ErrNotExist):
 		if _, errSum := os.Lstat(path + ".sum"); errSum == nil {
 			return nil, err
