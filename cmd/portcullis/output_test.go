@@ -266,6 +266,7 @@ func TestFlagsAreInert(t *testing.T) {
 		"iam rbac role describe":       {},
 		"iam import":                   {"from": "lookup"},
 		"iam export":                   {"kafka-cluster": "b"},
+		"iam lint":                     {},
 		"plan":                         {"acls": acls, "bootstrap-server": "127.0.0.1:1"},
 		"apply":                        {"acls": acls, "bootstrap-server": "127.0.0.1:1"},
 		"watch":                        {"bootstrap-server": "127.0.0.1:1"},

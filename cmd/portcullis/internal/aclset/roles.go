@@ -129,6 +129,12 @@ func (s *Source) addRoles(set *formats.Set) error {
 // RolesGiven reports whether there is a file of roles.
 func (s *Source) RolesGiven() bool { return s.roles.file.Given }
 
+// CheckRoles returns an error for each invalid flag of the file of roles. CheckUsage does so too.
+func (s *Source) CheckRoles() error { return s.roles.check() }
+
+// Policy returns the role bindings of the file of roles once it is read, or nil without one.
+func (s *Source) Policy() *role.Policy { return s.roles.policy }
+
 // Roles returns the role bindings that an ACL comes from, sorted. There are none if it is no
 // role's.
 func (s *Source) Roles(b acl.Binding) []role.Binding {

@@ -48,7 +48,7 @@ func New() *cobra.Command {
 	iam.AddCommand(bindings("rolebinding", oldSpelling))
 	rbac := group("rbac", "Roles and role bindings", "Roles and role bindings.\n\n"+long)
 	rbac.AddCommand(bindings("role-binding", newSpelling), roles())
-	iam.AddCommand(rbac, newACL(), newImport(), newExport())
+	iam.AddCommand(rbac, newACL(), newImport(), newExport(), newLint())
 	return iam
 }
 
