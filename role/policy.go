@@ -68,7 +68,7 @@ type Change struct {
 // On error nothing has changed. The cost is that of the bindings that are given: 5,000 compile
 // in about 30 ms, and a change of one takes microseconds.
 func (p *Policy) Apply(add, remove []Binding) (Change, error) {
-	kept := make([]held, 0, len(add))
+	var kept, gone []held // most bindings may be of other clusters
 	for _, b := range add {
 		h, ok, err := p.resolve(b)
 		if err != nil {
@@ -78,7 +78,6 @@ func (p *Policy) Apply(add, remove []Binding) (Change, error) {
 			kept = append(kept, h)
 		}
 	}
-	gone := make([]held, 0, len(remove))
 	for _, b := range remove {
 		h, ok, err := p.resolve(b)
 		if err != nil {
