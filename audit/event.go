@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -38,7 +39,10 @@ type Event struct {
 	Request  snapshot.Request
 	ByType   bool
 	Decision snapshot.Decision
-	Call     Call
+	// Roles are the role bindings that the ACL of Decision comes from, as people read them. See
+	// [WithRoles].
+	Roles []string
+	Call  Call
 }
 
 // Level returns the level at which Kafka logs the event: INFO for a denial, DEBUG for
@@ -61,13 +65,31 @@ func level(allowed bool, c *Call) slog.Level {
 }
 
 // Handler records events. Handle is called in the goroutine of the check, possibly by
-// several goroutines at once. The handler may keep the event but must not change its
-// Subject.Groups.
+// several goroutines at once. The handler may keep the event, and change it but for
+// its Subject.Groups.
 //
 // An error means the event was not recorded; it says nothing about the verdict. The
 // check is then denied.
 type Handler interface {
 	Handle(e *Event) error
+}
+
+// WithRoles returns a handler that sets [Event.Roles] and passes the event to h. roles returns the
+// texts of an ACL, or nothing. It is called for events whose decision has an ACL only, in the
+// goroutine of the check, and must be safe for concurrent use. Checks without an event cost
+// nothing more.
+func WithRoles(h Handler, roles func(acl.Binding) []string) Handler { return rolesHandler{h, roles} }
+
+type rolesHandler struct {
+	next  Handler
+	roles func(acl.Binding) []string
+}
+
+func (h rolesHandler) Handle(e *Event) error {
+	if b, ok := e.Decision.Binding(); ok {
+		e.Roles = h.roles(b)
+	}
+	return h.next.Handle(e)
 }
 
 // BatchHandler is a Handler that can record several events at once, for example in one

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -32,14 +33,15 @@ type eventObject struct {
 	// ACL is the ACL that decided, with the keys of acl.Binding.MarshalJSON. That method
 	// refuses ACLs that Kafka would not create. A log must be able to hold them, because
 	// earlier releases created some.
-	ACL *lines.Binding `json:"acl,omitempty"`
+	ACL   *lines.Binding `json:"acl,omitempty"`
+	Roles []string       `json:"roles,omitempty"`
 }
 
 // AppendJSON appends e as one line of JSON, without a line break, and returns the
 // extended slice. [ReadTrace] reads this format. The keys are time (RFC 3339, with
 // nanoseconds), allowed, reason, principal, groups, host, operation, resourceType,
-// name, byType, request, clientId, correlationId, references, generation, and acl (the
-// ACL that decided). Optional keys are omitted if they are empty.
+// name, byType, request, clientId, correlationId, references, generation, acl (the
+// ACL that decided), and roles (the role bindings that it comes from). Optional keys are omitted if they are empty.
 //
 // Text that is not valid UTF-8 is an error, because JSON cannot represent it and
 // replacing it would give another name.
@@ -62,6 +64,7 @@ func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 		Correlation:  e.Call.CorrelationID,
 		References:   e.Call.References,
 		Generation:   e.Decision.Generation(),
+		Roles:        e.Roles,
 	}
 	if !e.Time.IsZero() {
 		o.Time = e.Time.UTC().Format(time.RFC3339Nano)
@@ -78,7 +81,7 @@ func AppendJSON(dst []byte, e *Event) ([]byte, error) {
 
 // checkText refuses text that JSON cannot represent.
 func checkText(e *Event) error {
-	texts := append(groupTexts(e), e.Subject.Principal.String(), e.Subject.Host.Zone(), e.Request.Name, e.Call.ClientID)
+	texts := append(slices.Concat(groupTexts(e), e.Roles), e.Subject.Principal.String(), e.Subject.Host.Zone(), e.Request.Name, e.Call.ClientID)
 	if all := strings.Join(texts, "\n"); !utf8.ValidString(all) {
 		for _, text := range texts {
 			if !utf8.ValidString(text) {

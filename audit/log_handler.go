@@ -10,8 +10,8 @@ import (
 
 // NewLogHandler returns a handler that logs each event with l: the message "allowed" or
 // "denied", at the event's level and time, with the attributes principal, groups, host,
-// operation, resourceType, name or byType, request, clientId, reason, acl and
-// generation. Empty groups, clientId and acl are omitted. Characters that are not printable
+// operation, resourceType, name or byType, request, clientId, reason, acl, roles and
+// generation. Empty groups, clientId, acl and roles are omitted. Characters that are not printable
 // are escaped in all text, as in a Go string, and a text is cut to 4,096 bytes: the handlers
 // of log/slog escape little more than line breaks, and their output is read on terminals.
 //
@@ -52,6 +52,9 @@ func (h logHandler) Handle(e *Event) error {
 	r.AddAttrs(slog.String("reason", e.Decision.Reason().String()))
 	if b, ok := e.Decision.Binding(); ok {
 		r.AddAttrs(slog.String("acl", b.String()))
+	}
+	if len(e.Roles) > 0 {
+		r.AddAttrs(slog.Any("roles", e.Roles))
 	}
 	r.AddAttrs(slog.Uint64("generation", e.Decision.Generation()))
 	return h.Handler.Handle(ctx, r)

@@ -126,10 +126,11 @@ type ocsfResource struct {
 
 // ocsfUnmapped has the data for which the class has no attribute.
 type ocsfUnmapped struct {
-	Operation  string `json:"operation"`
-	ByType     bool   `json:"by_type,omitempty"`
-	References int    `json:"resource_reference_count"`
-	Generation uint64 `json:"generation"`
+	Operation  string   `json:"operation"`
+	ByType     bool     `json:"by_type,omitempty"`
+	References int      `json:"resource_reference_count"`
+	Generation uint64   `json:"generation"`
+	Roles      []string `json:"roles,omitempty"`
 }
 
 // AppendOCSF appends e as one line of JSON, without a line break, and returns the
@@ -160,7 +161,7 @@ func AppendOCSF(dst []byte, e *Event) ([]byte, error) {
 		Metadata:  ocsfMetadata{ocsfVersion, ocsfProduct{"Portcullis", "Portcullis"}},
 		API:       ocsfAPI{e.Call.API.String(), ocsfName{"kafka"}, ocsfUIDed{strconv.Itoa(int(e.Call.CorrelationID))}},
 		Resources: []ocsfResource{{e.Request.Name, e.Request.Type.DisplayName()}},
-		Unmapped:  ocsfUnmapped{e.Request.Operation.String(), e.ByType, e.Call.References, e.Decision.Generation()},
+		Unmapped:  ocsfUnmapped{e.Request.Operation.String(), e.ByType, e.Call.References, e.Decision.Generation(), e.Roles},
 	}
 	if !e.Decision.Allowed() {
 		o.StatusID, o.Status = 2, "Failure"

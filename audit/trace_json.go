@@ -5,7 +5,7 @@ import "github.com/portcullis-authz/portcullis/internal/lines"
 var (
 	requiredKeys = []string{"principal", "host", "operation", "resourceType", "name"}
 	optionalKeys = []string{"groups", "allowed", "reason", "byType", "time", "request", "clientId", "correlationId",
-		"references", "generation", "acl"}
+		"references", "generation", "acl", "roles"}
 )
 
 // textFields are the keys whose values are parsed by a traceField.

@@ -125,7 +125,7 @@ func parseOCSF(text string) (Record, *lines.Problem) {
 		"src_endpoint": o.in(keys{"ip": o.field(hostField, "")}, nil),
 		"resources":    o.one("resource", o.in(keys{"name": o.name, "type": o.field(typeField, "")}, nil)),
 		"unmapped": o.in(keys{"operation": o.field(operationField, "")}, keys{
-			"by_type": o.bool(&r.ByType), "resource_reference_count": nil, "generation": nil,
+			"by_type": o.bool(&r.ByType), "resource_reference_count": nil, "generation": nil, "roles": nil,
 		}),
 	}, keys{
 		"activity_id": nil, "activity_name": nil, "category_uid": nil, "category_name": nil, "class_name": nil, "type_uid": nil,

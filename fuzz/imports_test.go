@@ -40,8 +40,9 @@ var mayImport = map[string][]string{
 	"audit":               {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
 	"inspect":             {"internal/enum", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
-	"role":                {"internal/enum", "principal", "resource", "ops", "acl"},
 	"connect":             {"internal/lines", "resource", "ops", "inspect"},
+	"role":                {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl"},
+	"role/groups":         {"internal/enum", "internal/lines", "principal", "aclfile"},
 	"fuzz":                {},
 
 	// Tests alone import these.
@@ -53,6 +54,7 @@ var mayImport = map[string][]string{
 	"internal/javaoracle": {},
 	"internal/kdctest":    {},
 	"internal/logtest":    {},
+	"internal/ldaptest":   {},
 	"internal/release":    {},
 	"internal/scramtest":  {},
 	"internal/shrink":     {},
@@ -72,6 +74,7 @@ var mayImportOthers = map[string][]string{
 	"internal/javaoracle": {"github.com/stretchr/testify/require"},
 	"internal/kdctest":    {"github.com/stretchr/testify/require"},
 	"internal/scramtest":  {"github.com/stretchr/testify/require"},
+	"internal/ldaptest":   {"github.com/stretchr/testify/require"},
 }
 
 // onlyUser names the one package that may import a package, tests aside: atomics

@@ -154,7 +154,7 @@ func (p Plan) Causes(principals []string, a Access, gained bool) []Step {
 		if gained {
 			side = grants
 		}
-		applies := (s.Entry.Principal == principal.Wildcard || slices.Contains(principals, s.Entry.Principal)) && side&a.Operations != 0 && p.isFrom(a.Hosts, s.Entry)
+		applies := (s.Entry.Principal == principal.Wildcard || slices.Contains(principals, s.Entry.Principal)) && side&a.Operations != 0 && isFrom(a.Hosts, s.Entry, p.semantics)
 		covers := s.Phase.Removes() == gained && overlapsName(turned, pointOf(s.Pattern))
 		if applies || covers {
 			steps = append(steps, s)
@@ -182,9 +182,19 @@ func (p Plan) candidates(principals []string) []int {
 	return list
 }
 
+// Concerns reports whether an ACL allows or denies a part of the access a to its principal. Access
+// without operations, as in a set of names, is no access.
+func Concerns(b acl.Binding, a Access, semantics snapshot.Semantics) bool {
+	operations := ops.AllowedBy(b.Entry.Operation)
+	if b.Entry.Permission == acl.Deny {
+		operations = ops.DeniedBy(b.Entry.Operation)
+	}
+	return b.Pattern.Type == a.Type && operations&a.Operations != 0 && overlapsName(a.Names, pointOf(b.Pattern)) && isFrom(a.Hosts, b.Entry, semantics)
+}
+
 // isFrom reports whether an ACL applies to an address of a set.
-func (p Plan) isFrom(set HostSet, e acl.Entry) bool {
-	h, ok := hostsOf(acl.ParseHost(e.Host), e.Permission, p.semantics)
+func isFrom(set HostSet, e acl.Entry, semantics snapshot.Semantics) bool {
+	h, ok := hostsOf(acl.ParseHost(e.Host), e.Permission, semantics)
 	return ok && overlaps(set, h, func(r HostRange) HostRange { r.Except = nil; return r }, func(r HostRange) []HostRange { return r.Except })
 }
 

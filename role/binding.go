@@ -2,12 +2,14 @@ package role
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -100,6 +102,26 @@ func (b Binding) String() string {
 		text += " on " + b.Pattern.String()
 	}
 	return text
+}
+
+// Origin says for people where a right comes from: "role DeveloperRead by binding Group:devs on
+// Topic "orders" of cluster abc123". Text from outside is quoted where it could be taken for
+// something else.
+func (b Binding) Origin() string {
+	text := "role " + lines.Printable(b.Role) + " by binding " + lines.Printable(b.Principal.String())
+	if b.Pattern != (Pattern{}) {
+		text += " on " + b.Pattern.String()
+	}
+	return text + " of cluster " + lines.Printable(cmp.Or(b.Scope.Name, b.Scope.Kafka, b.Scope.CMF))
+}
+
+// MarshalJSON returns the binding as it is in a file of roles: see [Document.Text].
+func (b Binding) MarshalJSON() ([]byte, error) {
+	to := jsonBinding{Principal: b.Principal.String(), Role: b.Role, Scope: b.Scope.json()}
+	if b.Pattern != (Pattern{}) {
+		to.Pattern = &b.Pattern
+	}
+	return json.Marshal(to)
 }
 
 // Validate returns an error unless the binding is complete and its role takes it.

@@ -53,6 +53,8 @@ type aclAuthorization struct {
 	PermissionType  string `json:"permissionType"`
 	Host            string `json:"host"`
 	ActingPrincipal string `json:"actingPrincipal"`
+	// Roles are ours: the schema has one role, and not its pattern.
+	Roles []string `json:"roles,omitempty"`
 }
 
 type request struct {
@@ -114,7 +116,7 @@ func newEntry(e *audit.Event, source string) entry {
 		d.AuthorizationInfo.ResourceName, d.AuthorizationInfo.PatternType = resource.Wildcard, resource.PatternAny.String()
 	}
 	if b, ok := e.Decision.Binding(); ok {
-		d.AuthorizationInfo.ACL = &aclAuthorization{b.Entry.Permission.String(), b.Entry.Host, b.Entry.Principal}
+		d.AuthorizationInfo.ACL = &aclAuthorization{b.Entry.Permission.String(), b.Entry.Host, b.Entry.Principal, e.Roles}
 	}
 	for _, g := range e.Subject.Groups {
 		d.AuthorizationInfo.Assigned = append(d.AuthorizationInfo.Assigned, g.String())
@@ -143,6 +145,7 @@ func checkText(e *audit.Event, source string) error {
 	for _, g := range e.Subject.Groups {
 		texts = append(texts, g.String())
 	}
+	texts = append(texts, e.Roles...)
 	if source == "" {
 		return errors.New("cloudevents: the source is empty: expected the name of the cluster, such as crn:///kafka=ID")
 	}

@@ -259,10 +259,14 @@ func TestFlagsAreInert(t *testing.T) {
 		"iam rbac role-binding create": {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster": "b"},
 		"iam rbac role-binding list":   {"principal": "User:b", "kafka-cluster": "b"},
 		"iam rbac role-binding delete": {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster": "b"},
+		"iam acl create":               {"principal": "User:b", "operation": "read", "topic": "b", "kafka-cluster": "b"},
+		"iam acl list":                 {"kafka-cluster": "b"},
+		"iam acl delete":               {"principal": "User:b", "operation": "read", "host": "*", "kafka-cluster": "b"},
 		"iam rbac role list":           {},
 		"iam rbac role describe":       {},
 		"iam import":                   {"from": "lookup"},
 		"iam export":                   {"kafka-cluster": "b"},
+		"iam lint":                     {},
 		"plan":                         {"acls": acls, "bootstrap-server": "127.0.0.1:1"},
 		"apply":                        {"acls": acls, "bootstrap-server": "127.0.0.1:1"},
 		"watch":                        {"bootstrap-server": "127.0.0.1:1"},
@@ -284,7 +288,7 @@ func TestFlagsAreInert(t *testing.T) {
 		eachCommand(newRootCommand(), func(path string, cmd *cobra.Command) {
 			base, ok := needed[path]
 			if !ok {
-				assert.Contains(t, []string{"", "help", "completion", "iam", "iam rolebinding", "iam rbac", "iam rbac role-binding", "iam rbac role"}, path, "the test does not know the command")
+				assert.Contains(t, []string{"", "help", "completion", "iam", "iam rolebinding", "iam rbac", "iam rbac role-binding", "iam rbac role", "iam acl"}, path, "the test does not know the command")
 				return
 			}
 			commands[path] = true

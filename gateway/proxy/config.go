@@ -15,6 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/role/groups"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -52,6 +53,14 @@ type Config struct {
 	// nothing happens that cannot be recorded, for example. Requests that are at the cluster
 	// already get their answers. It must be fast and safe for concurrent use.
 	Refuse func() bool
+	// Groups, if not nil, says which groups clients are in, in addition to those of their login
+	// (TokenOwner.Groups). It is asked before each request is decided, so it should remember
+	// answers, as groups.Cache does. A change counts for the next request; one that is at the
+	// cluster is answered by the groups that it was decided with.
+	//
+	// While it returns an error, all requests of the client are refused as if no ACL allowed them,
+	// because a DENY may be for a group. Super users by their own name are served.
+	Groups groups.Source
 	// Tracer, if not nil, receives what became of the requests of clients that are logged in, or
 	// of those that it samples.
 	Tracer relay.Tracer

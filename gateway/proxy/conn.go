@@ -35,7 +35,7 @@ type conn struct {
 func (c *conn) serve(ctx context.Context, node int32) {
 	l := c.listener
 	_ = c.Serve(ctx, relay.Client{
-		Node: node, LoginBytes: l.access.Load().sasl.maxReceive(), Gateway: l.gateway, Protocol: l.Protocol, Login: c, Decide: l.newDecider(), Events: c.events, Ending: c.report,
+		Node: node, LoginBytes: l.access.Load().sasl.maxReceive(), Gateway: l.gateway, Protocol: l.Protocol, Login: c, Decide: c.followGroups(ctx, l.newDecider()), Events: c.events, Ending: c.report,
 		Decided: func(took time.Duration) { l.proxy.metrics.decisions.Observe(took.Seconds()) }, Answered: l.proxy.metrics.answered, Tracer: l.proxy.tracer,
 	})
 }
@@ -68,12 +68,13 @@ func (c *conn) begin(ctx context.Context, client net.Conn) (net.Conn, snapshot.S
 		return nil, snapshot.Subject{}, err
 	}
 	c.login.state = loggedIn
-	subject, err := c.subject(who)
+	c.login.who = who
+	subject, err := c.subject(ctx, who)
 	return client, subject, err
 }
 
 // subject returns who a client is that has logged in.
-func (c *conn) subject(who identity) (snapshot.Subject, error) {
+func (c *conn) subject(ctx context.Context, who identity) (snapshot.Subject, error) {
 	remote, err := netip.ParseAddrPort(c.login.remote)
 	if err != nil {
 		return snapshot.Subject{}, err
@@ -82,7 +83,7 @@ func (c *conn) subject(who identity) (snapshot.Subject, error) {
 		c.login.named = true
 		c.log = c.log.With("principal", lines.Name(who.principal.String()))
 	}
-	return snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()}, nil
+	return snapshot.Subject{Principal: who.principal, Groups: c.groupsAtLogin(ctx, who), Host: remote.Addr()}, nil
 }
 
 // LoggedIn reports whether no login is under way and the session has not ended, for [relay.Login].
@@ -128,7 +129,7 @@ func (c *conn) takeLogin(ctx context.Context, frame []byte) (*relay.Taken, error
 	}
 	taken := new(relay.Taken)
 	if failure == nil && was == expectsRequest && c.login.state == loggedIn {
-		if taken.Who, err = c.subject(c.login.who); err != nil {
+		if taken.Who, err = c.subject(ctx, c.login.who); err != nil {
 			return nil, err
 		}
 	}
@@ -149,7 +150,7 @@ func (c *conn) takeToken(ctx context.Context, frame []byte) (*relay.Taken, error
 	}
 	taken := &relay.Taken{Answer: append([]byte{}, token...)} // a non-nil frame, even if it is empty
 	if c.login.state == loggedIn {
-		taken.Who, err = c.subject(c.login.who)
+		taken.Who, err = c.subject(ctx, c.login.who)
 	}
 	return taken, err
 }
@@ -217,7 +218,7 @@ func (l *listener) newDecider() func(gateway.Client) relay.Decider {
 	if l.decideBy != nil {
 		return l.decideBy()
 	}
-	if l.refusing == nil {
+	if l.proxy.refuse == nil {
 		return nil
 	}
 	var last *gateway.Conn

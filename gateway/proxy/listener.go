@@ -21,7 +21,7 @@ type listener struct {
 	log      *slog.Logger
 	ports    *relay.Ports // nil until they are open
 	gateway  *gateway.Gateway
-	refusing *gateway.Gateway                                 // refuses everything; nil without Config.Refuse
+	refusing *gateway.Gateway                                 // refuses everything; nil without Config.Refuse and Config.Groups
 	decideBy func() func(client gateway.Client) relay.Decider // of a test; or nil
 	access   atomic.Pointer[access]
 
@@ -66,7 +66,7 @@ func (l *listener) open() (err error) {
 		Store: p.store, ACLs: p.acls, MetadataVersion: p.metadata, Address: l.ports.Address, Audit: p.auditor.forGateway(),
 		CredentialHandling: p.credentialHandling(), Credentials: func() map[string][]gateway.Credential { return l.access.Load().credentials },
 	})
-	if err != nil || p.refuse == nil {
+	if err != nil || p.refuse == nil && p.groups == nil {
 		return err
 	}
 	// A store without ACLs is not ready, and denies everything to everyone.

@@ -23,6 +23,7 @@ type metrics struct {
 	lost             *prometheus.CounterVec
 	decisions        prometheus.Histogram
 	failedLogins     prometheus.Counter
+	unknownGroups    prometheus.Counter
 	turnedAway       *prometheus.CounterVec
 	notAccepted      prometheus.Counter
 	gauges           []prometheus.Collector
@@ -39,13 +40,14 @@ func newMetrics(p *Proxy) *metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "portcullis", Name: name, Help: help}, value)
 	}
 	m := &metrics{
-		received:     prometheus.NewCounterVec(counter("requests_total", "Requests received."), []string{"api"}),
-		passed:       prometheus.NewCounterVec(counter("requests_allowed_total", "Requests of which nothing was refused."), []string{"api"}),
-		refusals:     prometheus.NewCounterVec(counter("denials_total", "Resources refused with an error."), []string{"api", "resource"}),
-		checks:       prometheus.NewCounter(counter("checks_total", "Questions asked of the ACLs.")),
-		failedLogins: prometheus.NewCounter(counter("failed_logins_total", "Connections that ended because the client could not be identified.")),
-		turnedAway:   prometheus.NewCounterVec(counter("connections_turned_away_total", "Connections beyond a limit: of all connections, of those of an address, or of those of an address that are not logged in."), []string{"limit"}),
-		notAccepted:  prometheus.NewCounter(counter("connections_not_accepted_total", "Attempts to accept a connection that failed, for example because there was no free file descriptor.")),
+		received:      prometheus.NewCounterVec(counter("requests_total", "Requests received."), []string{"api"}),
+		passed:        prometheus.NewCounterVec(counter("requests_allowed_total", "Requests of which nothing was refused."), []string{"api"}),
+		refusals:      prometheus.NewCounterVec(counter("denials_total", "Resources refused with an error."), []string{"api", "resource"}),
+		checks:        prometheus.NewCounter(counter("checks_total", "Questions asked of the ACLs.")),
+		unknownGroups: prometheus.NewCounter(counter("requests_unknown_groups_total", "Requests that were refused because the groups of the client were not known.")),
+		failedLogins:  prometheus.NewCounter(counter("failed_logins_total", "Connections that ended because the client could not be identified.")),
+		turnedAway:    prometheus.NewCounterVec(counter("connections_turned_away_total", "Connections beyond a limit: of all connections, of those of an address, or of those of an address that are not logged in."), []string{"limit"}),
+		notAccepted:   prometheus.NewCounter(counter("connections_not_accepted_total", "Attempts to accept a connection that failed, for example because there was no free file descriptor.")),
 		decisions: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "portcullis", Name: "decision_seconds",
 			Help:    "Time to decode a request and to check it.",
@@ -136,7 +138,7 @@ func unreadableHosts(store *snapshot.Store) func() float64 {
 // all returns all collectors.
 func (m *metrics) all() []prometheus.Collector {
 	return append([]prometheus.Collector{
-		m.received, m.passed, m.refusals, m.checks, m.events, m.lost, m.decisions, m.failedLogins, m.turnedAway, m.notAccepted,
+		m.received, m.passed, m.refusals, m.checks, m.events, m.lost, m.decisions, m.failedLogins, m.unknownGroups, m.turnedAway, m.notAccepted,
 	}, m.gauges...)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/role/groups"
 )
 
 // TokenVerifier verifies the tokens of OAUTHBEARER. The package oauth below this one has one
@@ -25,6 +26,9 @@ type TokenVerifier interface {
 type TokenOwner struct {
 	Name    string    // of the principal, of type User; not empty
 	Expires time.Time // when the token ends; not zero
+	// Groups are names of the groups that the token says that the client is in. At most
+	// groups.MaxGroups; a name that is none refuses the login. They count until the token ends.
+	Groups []string
 }
 
 // invalidToken is the answer to a token that is refused.
@@ -59,7 +63,11 @@ type oauthLogin struct {
 
 func (l *oauthLogin) peer(names *principal.Builder) (identity, error) {
 	who, err := names.SASL(OAuthBearer, l.owner.Name)
-	return identity{principal: who, until: l.owner.Expires}, err
+	if err != nil {
+		return identity{}, err
+	}
+	in, err := groups.Sorted(l.owner.Groups)
+	return identity{principal: who, groups: in, until: l.owner.Expires}, err
 }
 
 func (l *oauthLogin) step(ctx context.Context, message []byte) (answer []byte, done bool, err error) {

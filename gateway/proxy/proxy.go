@@ -17,6 +17,7 @@ import (
 	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/internal/pause"
+	"github.com/portcullis-authz/portcullis/role/groups"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -30,8 +31,9 @@ type Proxy struct {
 	log       *slog.Logger
 	metrics   *metrics
 	auditor   *auditor
-	refuse    func() bool  // or nil
-	tracer    relay.Tracer // or nil
+	refuse    func() bool   // or nil
+	groups    groups.Source // or nil
+	tracer    relay.Tracer  // or nil
 	cluster   *relay.Cluster
 	relay     *relay.Relay
 	mirror    *mirroring // nil if the ACLs come from another source
@@ -62,7 +64,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{
-		store: config.Store, acls: config.ACLs, metadata: config.MetadataVersion, log: config.Logger, refuse: config.Refuse, tracer: config.Tracer,
+		store: config.Store, acls: config.ACLs, metadata: config.MetadataVersion, log: config.Logger, refuse: config.Refuse, groups: config.Groups, tracer: config.Tracer,
 		salts: random(minSaltSecret), mirror: newMirroring(config.Mirror),
 	}
 	if p.log == nil {

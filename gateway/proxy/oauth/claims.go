@@ -59,7 +59,68 @@ func (v *Verifier) owner(payload []byte, now time.Time) (proxy.TokenOwner, error
 	if name = trim(name); name == "" || strings.ContainsRune(name, utf8.RuneError) {
 		return proxy.TokenOwner{}, errors.New("the claim of the subject: expected a name in Unicode")
 	}
-	return proxy.TokenOwner{Name: name, Expires: time.Unix(expires, 0)}, nil
+	groups, err := c.groups(v.config.GroupsClaim, v.config.GroupsOptional)
+	if err != nil {
+		return proxy.TokenOwner{}, err
+	}
+	return proxy.TokenOwner{Name: name, Expires: time.Unix(expires, 0), Groups: groups}, nil
+}
+
+// groups returns the names of groups in a claim. That they are names is checked where they are
+// used.
+func (c claims) groups(claim string, optional bool) ([]string, error) {
+	if claim == "" {
+		return nil, nil
+	}
+	// Microsoft Entra ID leaves the list out beyond 200 groups, and says so.
+	elsewhere, _ := c["_claim_names"].(map[string]any)
+	_, overage := elsewhere[claim]
+	if _, has := c["hasgroups"]; has || overage {
+		return nil, errors.New("the claim of the groups: the token has too many to list them")
+	}
+	value, found := c.find(claim)
+	if text, ok := value.(string); ok {
+		if strings.Contains(text, ",") {
+			return nil, errors.New("the claim of the groups: expected a list, found one text with commas")
+		}
+		value = []any{text}
+	}
+	if value, ok := value.([]any); ok {
+		names := make([]string, len(value))
+		for i, element := range value {
+			text, ok := element.(string)
+			// The decoder puts U+FFFD in the place of half a character, which makes it another name.
+			if !ok || text == "" || strings.ContainsRune(text, utf8.RuneError) {
+				return nil, errors.New("the claim of the groups: expected texts")
+			}
+			names[i] = text
+		}
+		return names, nil
+	}
+	if !found && optional {
+		return nil, nil
+	}
+	return nil, errors.New("the claim of the groups: expected a list of texts")
+}
+
+// find returns the value of a claim, which may be a JSON pointer, and whether it is there.
+func (c claims) find(claim string) (value any, found bool) {
+	pointer, isPointer := strings.CutPrefix(claim, "/")
+	if !isPointer {
+		value, found = c[claim]
+		return value, found
+	}
+	value = map[string]any(c)
+	for part := range strings.SplitSeq(pointer, "/") {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil, value != nil // something else is in the way
+		}
+		if value, found = object[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]; !found {
+			return nil, false
+		}
+	}
+	return value, found
 }
 
 // trim removes what java.lang.String.trim does.

@@ -68,6 +68,15 @@ type Config struct {
 	// ScopeClaim is the claim with the scopes; "" means DefaultScopeClaim. Scopes grant
 	// nothing, but their form is checked.
 	ScopeClaim string
+	// GroupsClaim is the claim with the names of the groups that the client is in: a list of
+	// texts, or one text. A name that begins with a slash is a JSON pointer (RFC 6901), such as
+	// /realm_access/roles. "" means that tokens say nothing of groups.
+	//
+	// A token without the claim is refused, because a DENY may be for a group, unless
+	// GroupsOptional is set: then the client is in none. A token that says that it has too many
+	// groups to list them is always refused.
+	GroupsClaim    string
+	GroupsOptional bool
 	// Logger receives failures to load keys, escaped and cut. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -94,6 +103,9 @@ func New(config Config) (*Verifier, error) {
 	}
 	if len(config.Audiences) == 0 && !config.AnyAudience {
 		fail("Audiences is empty: expected the audiences of the tokens, or AnyAudience")
+	}
+	if config.GroupsOptional && config.GroupsClaim == "" {
+		fail("GroupsOptional without GroupsClaim")
 	}
 	if slices.Contains(config.Audiences, "") {
 		fail("an audience is empty")
@@ -148,7 +160,11 @@ func (v *Verifier) String() string {
 	if v.remote != nil {
 		keys = "the keys of " + lines.Printable(v.remote.name)
 	}
-	return fmt.Sprintf("tokens of %s for %s, named by %s, with a clock skew of %v and %s", issuer, audiences, lines.Printable(v.config.SubjectClaim), v.config.ClockSkew, keys)
+	text := fmt.Sprintf("tokens of %s for %s, named by %s, with a clock skew of %v and %s", issuer, audiences, lines.Printable(v.config.SubjectClaim), v.config.ClockSkew, keys)
+	if v.config.GroupsClaim != "" {
+		text += ", groups by " + lines.Printable(v.config.GroupsClaim)
+	}
+	return text
 }
 
 // setDefault sets a value that is not set.

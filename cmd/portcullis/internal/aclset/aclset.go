@@ -31,6 +31,7 @@ type Source struct {
 	Text string
 
 	origins          map[acl.Binding]string // by KeepOrigins
+	roles            roles
 	names            []string
 	flag, formatFlag string
 	required         bool
@@ -38,8 +39,8 @@ type Source struct {
 	cmd              *cobra.Command
 }
 
-// AddRequired adds the flags of a command that needs ACLs: --acls and --format, or
-// --bootstrap-server and --command-config.
+// AddRequired adds the flags of a command that needs ACLs: --acls and --format, --roles and
+// --kafka-cluster, or --bootstrap-server and --command-config.
 func AddRequired(cmd *cobra.Command) *Source {
 	s := Add(cmd, "", "`file` of ACLs, or - for standard input; may be repeated, to merge the ACLs of all files", "a broker of a live cluster whose ACLs to read")
 	s.required = true
@@ -58,14 +59,17 @@ func Add(cmd *cobra.Command, prefix, files, servers string) *Source {
 	}
 	s.format = cli.OnceFlag(cmd, s.formatFlag, acl.FormatAuto.String(), "`format` of the ACLs: "+strings.Join(formats.Readable, ", "), formats.Readable...)
 	s.Cluster = cluster.AddFlags(cmd, prefix, servers)
+	s.roles.add(cmd, prefix)
 	return s
 }
 
-// Given reports whether files or a cluster are named.
-func (s *Source) Given() bool { return len(s.names) > 0 || s.Cluster.Given() }
+// Given reports whether files, a cluster or roles are named.
+func (s *Source) Given() bool { return len(s.names) > 0 || s.Cluster.Given() || s.roles.file.Given }
 
 // Flags returns the flags that name the source, for errors.
-func (s *Source) Flags() string { return "--" + s.flag + " or " + s.Cluster.ServerFlag() }
+func (s *Source) Flags() string {
+	return "--" + s.flag + ", --" + s.roles.flag + " or " + s.Cluster.ServerFlag()
+}
 
 // Inputs returns the files that may be standard input.
 func (s *Source) Inputs() []string { return append(slices.Clone(s.names), s.Cluster.Input()) }
@@ -80,6 +84,7 @@ func (s *Source) CheckUsage(other ...string) error {
 	case s.required && !s.Given():
 		errs.Refuse("no ACLs are given: expected %s: see %s --help", s.Flags(), s.cmd.CommandPath())
 	}
+	errs.Add(s.roles.check())
 	errs.Add(s.Cluster.Check())
 	errs.Add(cli.CheckStandardInput(append(other, s.Inputs()...)...))
 	return errs.Join()
@@ -113,7 +118,11 @@ func (s *Source) Load(out *cli.Output, config snapshot.Config, followRelease boo
 func (s *Source) Read(out *cli.Output) (*formats.Set, snapshot.Semantics, error) {
 	if !s.Cluster.Given() {
 		set, err := s.ReadFiles(out)
-		s.Text = "files " + cli.JoinPrintable(s.names)
+		names := s.names
+		if s.roles.file.Given {
+			names = append(slices.Clone(names), s.roles.file.Text)
+		}
+		s.Text = "files " + cli.JoinPrintable(names)
 		return set, snapshot.Documented, err
 	}
 	c, err := s.Cluster.Connect()
@@ -127,6 +136,9 @@ func (s *Source) Read(out *cli.Output) (*formats.Set, snapshot.Semantics, error)
 	}
 	s.Text = state.String()
 	state.Tell(out.Summarize, "the cluster")
+	if err := s.addRoles(&state.Set); err != nil {
+		return nil, snapshot.Documented, err
+	}
 	return &state.Set, state.Semantics(), nil
 }
 
@@ -156,6 +168,7 @@ func (s *Source) ReadFiles(out *cli.Output) (*formats.Set, error) {
 			all.ACLs, all.Apart = append(all.ACLs, set.ACLs...), append(all.Apart, set.Apart...)
 		}
 	}
+	errs.Add(s.addRoles(all))
 	if len(errs) > 0 {
 		return nil, errs.Join()
 	}

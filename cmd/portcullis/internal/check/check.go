@@ -3,6 +3,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/question"
 	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/role"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -44,6 +46,11 @@ A file of questions has JSON lines, {"principal":"User:alice","operation":"Read"
 "resourceType":"Topic","name":"orders"}, or CSV with these names as its header.
 "host" and "groups" are optional. "groups" is an array in JSON, and a list separated by
 semicolons in CSV. If the file has an error, no question is answered.
+
+With --roles the bindings of the cluster --kafka-cluster count as the ACLs that they stand
+for, and the answer names the role and the binding; in JSON they are "roles". With --groups
+each principal also has the groups that it is in by the file, which has lines
+{"group":"Group:payments","members":["User:alice","Group:payments-eu"]}.
 
 Exit status: 0 allowed, 1 denied (of many questions: at least one), 2 bad input or
 usage.`,
@@ -86,9 +93,9 @@ func (c *check) run(cmd *cobra.Command, out *cli.Output) error {
 			denied++
 		}
 		if out.JSON {
-			out.Encode(newAnswer(q, d))
+			out.Encode(newAnswer(c.acls.Source, q, d))
 		} else {
-			fmt.Fprintln(out, answerText(q, d, separator))
+			fmt.Fprintln(out, answerText(c.acls.Source, q, d, separator))
 		}
 		if i%progressStep == progressStep-1 {
 			bar.Set(i+1, len(questions))
@@ -124,17 +131,19 @@ func (c *check) checkUsage(cmd *cobra.Command) error {
 
 // ask returns the questions.
 func (c *check) ask(stdin io.Reader) ([]question.Question, error) {
-	q, err := c.asked.Question()
 	if !c.questions.Given {
+		q, err := c.asked.Question()
 		return []question.Question{q}, err
 	}
+	var q question.Question
 	if err := q.SetFlag(question.Host, "host", c.asked.Host.Text); err != nil {
 		return nil, err
 	}
 	file := c.questions.Text
-	return cli.ReadFile(file, stdin, func(r io.Reader) ([]question.Question, error) {
+	list, err := cli.ReadFile(file, stdin, func(r io.Reader) ([]question.Question, error) {
 		return question.ReadFile(r, cli.FileName(file), c.asked.Host.Text)
 	})
+	return list, errors.Join(err, c.asked.AddGroups(list))
 }
 
 // reasonNotes explains the reasons that have no ACL.
@@ -148,7 +157,7 @@ var reasonNotes = map[snapshot.Reason]string{
 
 // answerText returns the answer with principal, host, operation and resource, a
 // separator, and the reason.
-func answerText(q *question.Question, d snapshot.Decision, separator string) string {
+func answerText(acls *aclset.Source, q *question.Question, d snapshot.Decision, separator string) string {
 	verdict := "denied"
 	if d.Allowed() {
 		verdict = "allowed"
@@ -159,7 +168,7 @@ func answerText(q *question.Question, d snapshot.Decision, separator string) str
 	}
 	note := reasonNotes[d.Reason()]
 	if b, ok := d.Binding(); ok {
-		note = cli.ACLText(b)
+		note = acls.ACLText(b)
 	}
 	return fmt.Sprintf("%s: %s from %s, %s on %s %s%sreason: %v: %s", verdict, who, lines.Printable(q.Subject.Host.String()),
 		q.Request.Operation.DisplayName(), q.Request.Type.DisplayName(), lines.Printable(q.Request.Name), separator, d.Reason(), note)
@@ -176,10 +185,12 @@ type answer struct {
 	ResourceType string       `json:"resourceType"`
 	Name         string       `json:"name"`
 	ACL          *acl.Binding `json:"acl,omitempty"` // the one that decided
+	// Roles are the bindings that it comes from.
+	Roles []role.Binding `json:"roles,omitempty"`
 }
 
 // newAnswer returns the JSON form of an answer.
-func newAnswer(q *question.Question, d snapshot.Decision) answer {
+func newAnswer(acls *aclset.Source, q *question.Question, d snapshot.Decision) answer {
 	a := answer{
 		Allowed:      d.Allowed(),
 		Reason:       d.Reason().String(),
@@ -193,7 +204,7 @@ func newAnswer(q *question.Question, d snapshot.Decision) answer {
 		a.Groups = append(a.Groups, g.String())
 	}
 	if b, ok := d.Binding(); ok {
-		a.ACL = &b
+		a.ACL, a.Roles = &b, acls.Roles(b)
 	}
 	return a
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/question"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/role"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -51,7 +52,8 @@ that the field would need.
 With --output json it prints an object: the answer of check, "semantics" (by which the
 ACLs were compared), "matches" with "decides" and "acl", and "nearMisses" with "field"
 (operation, permission, host, name or principal), "acl", and "mended" (the ACL as it
-would match). "moreMatches" and "moreNearMisses" count what --limit omits. "sideEffects"
+would match). With --roles, an ACL of a role has "roles", the bindings that it comes
+from. "moreMatches" and "moreNearMisses" count what --limit omits. "sideEffects"
 are what the right makes possible elsewhere: "since" a release of Kafka, a "summary" and
 "conditions".
 
@@ -78,27 +80,27 @@ func (x *explain) run(cmd *cobra.Command, out *cli.Output) error {
 	question.Warn(cmd.ErrOrStderr(), "", q)
 	e := inspect.Explain(n, q.Subject, q.Request, x.limit)
 	if out.JSON {
-		out.Encode(newExplanation(&q, e))
+		out.Encode(newExplanation(x.acls.Source, &q, e))
 	} else {
-		fmt.Fprintln(out, answerText(&q, e.Decision, "\n"))
-		writeMatches(out, e)
+		fmt.Fprintln(out, answerText(x.acls.Source, &q, e.Decision, "\n"))
+		writeMatches(out, x.acls.Source, e)
 	}
 	return cli.DeniedIf(!e.Decision.Allowed())
 }
 
-func writeMatches(w io.Writer, e inspect.Explanation) {
+func writeMatches(w io.Writer, acls *aclset.Source, e inspect.Explanation) {
 	fmt.Fprintf(w, "matches: %d\n", len(e.Matches)+e.MoreMatches)
 	for _, m := range e.Matches {
-		role := "also"
+		part := "also"
 		if m.Decides {
-			role = "decides"
+			part = "decides"
 		}
-		fmt.Fprintf(w, "  %s: %s\n", role, cli.ACLText(m.Binding))
+		fmt.Fprintf(w, "  %s: %s\n", part, acls.ACLText(m.Binding))
 	}
 	writeMore(w, e.MoreMatches)
 	fmt.Fprintf(w, "near misses: %d\n", len(e.NearMisses)+e.MoreNearMisses)
 	for _, m := range e.NearMisses {
-		fmt.Fprintf(w, "  %v: %s\n    would match as: %s\n", m.Field, cli.ACLText(m.Binding), cli.ACLText(m.Fixed))
+		fmt.Fprintf(w, "  %v: %s\n    would match as: %s\n", m.Field, acls.ACLText(m.Binding), cli.ACLText(m.Fixed))
 	}
 	writeMore(w, e.MoreNearMisses)
 	for _, s := range e.SideEffects {
@@ -132,26 +134,28 @@ type effect struct {
 }
 
 type match struct {
-	Decides bool        `json:"decides"`
-	ACL     acl.Binding `json:"acl"`
+	Decides bool           `json:"decides"`
+	ACL     acl.Binding    `json:"acl"`
+	Roles   []role.Binding `json:"roles,omitempty"`
 }
 
 type nearMiss struct {
-	Field  string      `json:"field"` // operation, permission, host, name or principal
-	ACL    acl.Binding `json:"acl"`
-	Mended acl.Binding `json:"mended"` // as it would match
+	Field  string         `json:"field"` // operation, permission, host, name or principal
+	ACL    acl.Binding    `json:"acl"`
+	Mended acl.Binding    `json:"mended"` // as it would match
+	Roles  []role.Binding `json:"roles,omitempty"`
 }
 
-func newExplanation(q *question.Question, e inspect.Explanation) explanation {
+func newExplanation(acls *aclset.Source, q *question.Question, e inspect.Explanation) explanation {
 	x := explanation{
-		answer: newAnswer(q, e.Decision), Semantics: e.Semantics.String(),
+		answer: newAnswer(acls, q, e.Decision), Semantics: e.Semantics.String(),
 		Matches: []match{}, MoreMatches: e.MoreMatches, NearMisses: []nearMiss{}, MoreNearMisses: e.MoreNearMisses,
 	}
 	for _, m := range e.Matches {
-		x.Matches = append(x.Matches, match{m.Decides, m.Binding})
+		x.Matches = append(x.Matches, match{m.Decides, m.Binding, acls.Roles(m.Binding)})
 	}
 	for _, m := range e.NearMisses {
-		x.NearMisses = append(x.NearMisses, nearMiss{m.Field.String(), m.Binding, m.Fixed})
+		x.NearMisses = append(x.NearMisses, nearMiss{m.Field.String(), m.Binding, m.Fixed, acls.Roles(m.Binding)})
 	}
 	for _, s := range e.SideEffects {
 		x.SideEffects = append(x.SideEffects, effect{s.Since, s.Summary, s.Conditions})

@@ -10,6 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/question"
 	"github.com/portcullis-authz/portcullis/inspect"
+	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/role"
 )
 
 // reverse is who-can or what-can, which answer with a set.
@@ -27,7 +29,8 @@ principal is denied.
 
 With --output json each line is an object with "principal", or with "everyone": true and
 the exceptions, "except"; and with "hosts". Each of the hosts has a "host" (* for all)
-and can have exceptions, "except".
+and can have exceptions, "except". With --roles there are also "roles", the bindings that
+give it.
 
 Exit status: 0 somebody may, 1 nobody may, 2 bad input or usage.`,
 		Example: `  portcullis who-can --acls acls.txt --operation Read --topic customers.pii`,
@@ -44,6 +47,7 @@ type grantee struct {
 	Everyone  bool           `json:"everyone,omitempty"`
 	Except    []string       `json:"except,omitempty"` // of everyone
 	Hosts     []access.Hosts `json:"hosts"`
+	Roles     []role.Binding `json:"roles,omitempty"`
 }
 
 func (r *reverse) whoCan(cmd *cobra.Command, out *cli.Output) error {
@@ -66,8 +70,10 @@ func (r *reverse) whoCan(cmd *cobra.Command, out *cli.Output) error {
 		if !g.IsEveryoneElse() {
 			principals = []string{g.Principal}
 		}
-		out.Line(grantee{g.Principal, g.IsEveryoneElse(), g.Except, access.NewHosts(g.Hosts)},
-			access.PrincipalsText(principals, g.Except)+" from "+access.HostsText(g.Hosts))
+		a := inspect.Access{Operations: ops.SetOf(q.Request.Operation), Type: q.Request.Type, Names: inspect.NameSet{{Name: q.Request.Name}}, Hosts: g.Hosts}
+		roles := r.acls.RolesFor(principals, a, n.Config().Semantics, aclset.Allows)
+		out.Line(grantee{g.Principal, g.IsEveryoneElse(), g.Except, access.NewHosts(g.Hosts), roles},
+			access.PrincipalsText(principals, g.Except)+" from "+access.HostsText(g.Hosts)+aclset.RolesText(roles))
 	}
 	return cli.DeniedIf(len(grantees) == 0)
 }
@@ -84,7 +90,8 @@ denied. It has only operations that Kafka checks on the type.
 
 With --output json each line is an object with "operations", "resourceType", "names" and
 "hosts". Each of the names has a "name" or a "prefix" ("" for all names), and each of the
-hosts a "host" (* for all). Both can have exceptions, "except".
+hosts a "host" (* for all). Both can have exceptions, "except". With --roles
+there are also "roles", the bindings that give a part of it.
 
 Exit status: 0 something is allowed, 1 nothing is allowed, 2 bad input or usage.`,
 		Example: `  portcullis what-can --acls acls.txt --principal User:alice --host 10.0.0.1`,
@@ -93,6 +100,12 @@ Exit status: 0 something is allowed, 1 nothing is allowed, 2 bad input or usage.
 	r.asked.AddSubject(cmd, "", "client `address`; without it, the answer shows the hosts")
 	cli.AddOutput(cmd)
 	return cmd
+}
+
+// region is the JSON form of a region, with the role bindings that give a part of it.
+type region struct {
+	access.Access
+	Roles []role.Binding `json:"roles,omitempty"`
 }
 
 func (r *reverse) whatCan(_ *cobra.Command, out *cli.Output) error {
@@ -107,8 +120,13 @@ func (r *reverse) whatCan(_ *cobra.Command, out *cli.Output) error {
 	if len(regions) == 0 && !out.JSON {
 		fmt.Fprintln(out, "nothing")
 	}
+	principals := []string{q.Subject.Principal.String()}
+	for _, g := range q.Subject.Groups {
+		principals = append(principals, g.String())
+	}
 	for _, a := range regions {
-		out.Line(access.New(a), access.Text(a))
+		roles := r.acls.RolesFor(principals, a, n.Config().Semantics, aclset.Allows)
+		out.Line(region{access.New(a), roles}, access.Text(a)+aclset.RolesText(roles))
 	}
 	return cli.DeniedIf(len(regions) == 0)
 }

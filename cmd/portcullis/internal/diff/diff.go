@@ -10,11 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/access"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/aclset"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/role"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -41,10 +43,12 @@ releases of Kafka, that is what an upgrade of the brokers changes.
 
 With --output json each line is an object: "change" (gained, lost, or kept for =),
 "principals" or "everyone": true, and the "operations", "resourceType", "names" and
-"hosts" of what-can. Lines with "kept" have only the type and the names.
+"hosts" of what-can. Lines with "kept" have only the type and the names. With --roles and
+--new-roles, "roles" are the bindings because of which access is gained or lost.
 
 Exit status: 0 no difference, 1 differences, 2 bad input or usage.`,
 		Example: `  portcullis diff --acls old.txt --new-acls new.txt
+  portcullis diff --roles old.json --new-roles new.json --kafka-cluster abc123
   portcullis diff --acls acls.txt --semantics kafka-exact=4.2 --new-semantics kafka-exact=4.4`,
 	})
 	d.acls = aclset.AddFlags(cmd)
@@ -66,9 +70,29 @@ func (d *diff) run(cmd *cobra.Command, out *cli.Output) error {
 		return err
 	}
 	for line := range Lines(changes) {
-		out.Line(line, line.Text)
+		line.Roles = d.roles(line, from, to)
+		out.Line(line, line.Text+aclset.RolesText(line.Roles))
 	}
 	return cli.DeniedIf(len(changes) > 0)
+}
+
+// roles returns the role bindings because of which access is gained or lost: those of ALLOW
+// entries that are new or gone, and of DENY entries that are gone or new.
+func (d *diff) roles(line Line, from, to *snapshot.Snapshot) []role.Binding {
+	if line.Change == Kept {
+		return nil
+	}
+	old, new := d.acls.Source, d.newACLs
+	if line.Change == Lost {
+		from, to, old, new = to, from, new, old
+	}
+	lacks := func(n *snapshot.Snapshot, permission acl.PermissionType) func(acl.Binding) bool {
+		return func(b acl.Binding) bool { return b.Entry.Permission == permission && !n.Has(b) }
+	}
+	list := append(new.RolesFor(line.Principals, line.Region, to.Config().Semantics, lacks(from, acl.Allow)),
+		old.RolesFor(line.Principals, line.Region, from.Config().Semantics, lacks(to, acl.Deny))...)
+	slices.SortFunc(list, role.Binding.Compare)
+	return slices.Compact(list)
 }
 
 // load returns both sides. It refuses an empty side if no ACLs would allow everything.
@@ -117,6 +141,7 @@ type Line struct {
 	Principals []string `json:"principals,omitempty"`
 	Everyone   bool     `json:"everyone,omitempty"`
 	access.Access
+	Roles  []role.Binding `json:"roles,omitempty"` // because of which it is, as far as it is because of roles
 	Text   string         `json:"-"`
 	Region inspect.Access `json:"-"` // without operations if it is kept
 }
@@ -153,7 +178,7 @@ func Lines(changes []inspect.Change) iter.Seq[Line] {
 						text = "nothing else on " + a.Type.DisplayName() + " " + a.Names.String()
 					}
 					text = fmt.Sprintf("%s %s: %s", side.sign, access.PrincipalsText(c.Principals, nil), text)
-					if !yield(Line{side.change, c.Principals, c.IsEveryoneElse(), access.New(a), text, a}) {
+					if !yield(Line{side.change, c.Principals, c.IsEveryoneElse(), access.New(a), nil, text, a}) {
 						return
 					}
 				}

@@ -93,9 +93,9 @@ func grantText(g role.Grant) string {
 func newExport() *cobra.Command {
 	var path, cluster *cli.Once
 	cmd := cli.Command(func(_ *cobra.Command, out *cli.Output) error { return export(path.Text, cluster.Text, out) }, &cobra.Command{
-		Use: "export --kafka-cluster ID", Short: "Print the ACLs that the bindings of a Kafka cluster stand for",
-		Long: `Print the ACLs that the bindings of a Kafka cluster stand for, as kafka-acls prints ACLs or as
-JSON lines. portcullis plan and apply take them as the desired set. Bindings of components,
+		Use: "export --kafka-cluster ID", Short: "Print the ACLs of a Kafka cluster and those that its bindings stand for",
+		Long: `Print the ACLs of a Kafka cluster and those that its bindings stand for, as kafka-acls prints
+ACLs or as JSON lines. portcullis plan and apply take them as the desired set. Bindings of components,
 such as Connect clusters, stand for no ACL; their number is on standard error.`,
 		Example: "  portcullis iam export --kafka-cluster abc123 | portcullis plan --acls - --bootstrap-server broker:9092",
 	})
@@ -114,16 +114,9 @@ func export(path, cluster string, out *cli.Output) error {
 	if err != nil {
 		return err
 	}
-	scope, err := doc.registry.Resolve(role.Scope{Name: cluster})
-	if err != nil { // it is not the name of one
-		scope = role.Scope{Kafka: cluster}
-	}
-	if err := scope.Validate(); err != nil || scope != (role.Scope{Kafka: scope.Kafka}) {
-		return cli.BadFlag("kafka-cluster", cluster, "the id or the name of a Kafka cluster")
-	}
-	policy := role.NewPolicy(scope.Kafka, doc.table, doc.registry)
-	if _, err := policy.Apply(doc.Bindings, nil); err != nil {
-		return err
+	policy, err := doc.Policy(cluster)
+	if err != nil {
+		return fmt.Errorf("--kafka-cluster: %w", err)
 	}
 	format := acl.FormatText
 	if out.JSON {
@@ -135,7 +128,7 @@ func export(path, cluster string, out *cli.Output) error {
 	}
 	components := len(doc.find(func(b role.Binding) bool {
 		at, err := doc.registry.Resolve(b.Scope)
-		return err == nil && at.Kafka == scope.Kafka && at != scope
+		return err == nil && at.Kafka == policy.Cluster() && at != role.Scope{Kafka: at.Kafka}
 	}))
 	out.Summarize("bindings: %d, ACLs: %d, bindings of components: %d\n", policy.Len(), len(list), components)
 	return nil

@@ -2,9 +2,7 @@
 package lint
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +36,7 @@ func (f *Flags) Find(cmd *cobra.Command, n *snapshot.Snapshot) ([]inspect.Findin
 // command holds the flags of the command lint.
 type command struct {
 	Flags
-	failOn, baseline *cli.Once
+	gate *Gate
 }
 
 const asSARIF = "sarif"
@@ -77,38 +75,17 @@ Exit status: 0 no new findings of that level, 1 findings, 2 bad input or usage.`
   portcullis lint --acls acls.txt --baseline known.jsonl --fail-on warning -o sarif > lint.sarif`,
 	})
 	l.AddFlags(cmd)
-	l.failOn = cli.OnceFlag(cmd, "fail-on", levels[0], "least `level` of a finding for exit status 1: note, warning, error or none (never)", levels...)
-	l.baseline = cli.OnceFlag(cmd, "baseline", "", "`file` with known findings, from an earlier run with --output json")
-	cli.Must(cmd.MarkFlagFilename("baseline"))
-	cli.AddOutput(cmd, moreFormats...)
+	l.gate = AddGate(cmd)
 	return cmd
 }
 
-// levels are the values of --fail-on.
-var levels = []string{inspect.LevelNote.String(), inspect.LevelWarning.String(), inspect.LevelError.String(), never}
-
-const never = "none"
-
-// leastLevel returns the least level that fails.
-func (l *command) leastLevel() (inspect.Level, error) {
-	for i, name := range levels {
-		if name == l.failOn.Text {
-			return inspect.LevelNote + inspect.Level(i), nil
-		}
-	}
-	return 0, cli.BadFlag("fail-on", l.failOn.Text, "note, warning, error or none")
-}
-
 func (l *command) run(cmd *cobra.Command, out *cli.Output) error {
-	least, errLevel := l.leastLevel()
-	if l.baseline.Given && l.baseline.Text == "" {
-		errLevel = errors.Join(errLevel, cli.BadFlag("baseline", "", "a file, or - for standard input"))
-	}
-	config, err := l.ACLs.Check(out, errLevel, l.baseline.Text)
+	errUsage := l.gate.Check()
+	config, err := l.ACLs.Check(out, errUsage, l.gate.Baseline())
 	if err != nil {
 		return err
 	}
-	known, errBaseline := l.readBaseline(cmd)
+	known, errBaseline := l.gate.Known(cmd)
 	l.ACLs.KeepOrigins()
 	n, err := l.ACLs.LoadAll(out, config, errBaseline)
 	if err != nil {
@@ -118,91 +95,35 @@ func (l *command) run(cmd *cobra.Command, out *cli.Output) error {
 	if err != nil {
 		return err
 	}
-	r := newResult(findings, known)
-	switch {
-	case out.Format == asSARIF:
-		err = r.writeSARIF(out, l.ACLs.Source)
-	case out.JSON:
-		for _, f := range r.fresh {
-			out.Encode(newFinding(f))
-		}
-	default:
-		r.writeText(out)
+	items := make([]Item, len(findings))
+	for i, f := range findings {
+		items[i] = newItem(f, l.ACLs.Source)
 	}
-	if err != nil {
-		return err
-	}
-	out.Summarize("ACLs: %d, %s\n", n.Len(), r.summary(l.baseline.Given))
-	return cli.DeniedIf(r.most >= least)
+	return l.gate.Report(out, fmt.Sprintf("ACLs: %d", n.Len()), rules(), items, known)
 }
 
-// result is the findings, with those that the baseline knows.
-type result struct {
-	all, fresh []inspect.Finding
-	known      map[key]bool  // the baseline
-	most       inspect.Level // the greatest level of a new finding; 0 without one
+// rules are those of findings about ACLs.
+func rules() (list []Rule) {
+	for _, code := range inspect.Codes() {
+		list = append(list, Rule{string(code), code.Summary(), code.Level()})
+	}
+	return list
 }
 
-func newResult(findings []inspect.Finding, known map[key]bool) *result {
-	r := &result{all: findings, known: known}
-	for _, f := range findings {
-		if !known[keyOf(f)] {
-			r.fresh = append(r.fresh, f)
-			r.most = max(r.most, f.Level)
-		}
+// newItem returns a finding about an ACL or a super user.
+func newItem(f inspect.Finding, source *aclset.Source) Item {
+	j := newFinding(f)
+	item := Item{Code: j.Code, Level: f.Level, Removable: f.Removable, Reason: f.Reason, Fix: f.Fix, JSON: j}
+	item.Identity = &known{Code: j.Code, ACL: j.ACL, SuperUser: j.SuperUser}
+	if f.SuperUser != "" {
+		item.Kind, item.About = "super user", lines.Printable(f.SuperUser)
+		return item
 	}
-	return r
-}
-
-// summary counts the findings by level. With a baseline it also counts those that it knows,
-// and those of it that are no more.
-func (r *result) summary(hasBaseline bool) string {
-	var count [inspect.LevelError + 1]int
-	removable := make(map[acl.Binding]bool) // an ACL with several findings counts once
-	for _, f := range r.fresh {
-		count[f.Level]++
-		if f.Removable {
-			removable[f.Binding] = true
-		}
+	item.Kind, item.About, item.File = "acl", cli.ACLText(f.Binding), source.Origin(f.Binding)
+	for _, o := range f.Others {
+		item.Others = append(item.Others, cli.ACLText(o))
 	}
-	text := fmt.Sprintf("findings: %d (errors: %d, warnings: %d, notes: %d), removable: %d",
-		len(r.fresh), count[inspect.LevelError], count[inspect.LevelWarning], count[inspect.LevelNote], len(removable))
-	if !hasBaseline {
-		return text
-	}
-	still := make(map[key]bool)
-	for _, f := range r.all {
-		if k := keyOf(f); r.known[k] {
-			still[k] = true
-		}
-	}
-	return fmt.Sprintf("%s; of the baseline: still there: %d, gone: %d", text, len(still), len(r.known)-len(still))
-}
-
-// writeText prints the new findings. Neighbours with the same cause and the same fix are
-// one.
-func (r *result) writeText(out *cli.Output) {
-	for i, f := range r.fresh {
-		if i == 0 || !sameCause(f, r.fresh[i-1]) {
-			fmt.Fprintf(out, "%v: %s: %s\n  fix: %s\n", f.Level, f.Code, f.Reason, f.Fix)
-		}
-		if f.SuperUser != "" {
-			fmt.Fprintf(out, "  super user: %s\n", lines.Printable(f.SuperUser))
-			continue
-		}
-		note := ""
-		if f.Removable {
-			note = " (removable)"
-		}
-		fmt.Fprintf(out, "  acl: %s%s\n", cli.ACLText(f.Binding), note)
-		for _, o := range f.Others {
-			fmt.Fprintf(out, "    other: %s\n", cli.ACLText(o))
-		}
-	}
-}
-
-func sameCause(a, b inspect.Finding) bool {
-	return a.Level == b.Level && a.Code == b.Code && a.Reason == b.Reason && a.Fix == b.Fix
+	return item
 }
 
 // finding is a finding in JSON.
@@ -223,21 +144,4 @@ func newFinding(f inspect.Finding) finding {
 		j.ACL = &f.Binding
 	}
 	return j
-}
-
-// subject returns what a finding is about, as text.
-func subject(f inspect.Finding) string {
-	if f.SuperUser != "" {
-		return "super user " + lines.Printable(f.SuperUser)
-	}
-	return cli.ACLText(f.Binding)
-}
-
-// message returns the texts of a finding.
-func message(f inspect.Finding) string {
-	text := []string{subject(f), "Reason: " + f.Reason, "Fix: " + f.Fix}
-	for _, o := range f.Others {
-		text = append(text, "Other: "+cli.ACLText(o))
-	}
-	return strings.Join(text, "\n")
 }

@@ -3,7 +3,6 @@ package lint
 import (
 	"errors"
 
-	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/aclset"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 )
 
@@ -11,6 +10,6 @@ import (
 // nothing reads SARIF and its library would be a third of the page.
 var moreFormats []string
 
-func (r *result) writeSARIF(*cli.Output, *aclset.Source) error {
+func (r *result) writeSARIF(*cli.Output) error {
 	return errors.New("SARIF cannot be written in a browser")
 }

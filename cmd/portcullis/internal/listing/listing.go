@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/role"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -25,14 +27,22 @@ import (
 func New() *cobra.Command {
 	var source *aclset.Source
 	var selection *Selection
+	byRole := false
 	run := func(_ *cobra.Command, out *cli.Output) error {
 		filters, err := selection.Filters()
 		if err := errors.Join(out.UsageErr, err, source.CheckUsage()); err != nil {
 			return err
 		}
+		if byRole && !source.RolesGiven() {
+			return errors.New("--by-role needs --roles")
+		}
 		store, _, err := load(source, out)
 		if err != nil {
 			return err
+		}
+		if byRole {
+			printByRole(out, source, selected(store.All(), filters, selection.Principals))
+			return nil
 		}
 		return selection.Print(out, store.All(), filters)
 	}
@@ -46,15 +56,53 @@ sorted by resource type, name, pattern type, principal, host, operation and perm
 
   literal, prefixed  ACLs with exactly this name and pattern type
   any                ACLs with exactly this name and either pattern type
-  match              every ACL that applies to a resource with this name`,
+  match              every ACL that applies to a resource with this name
+
+With --roles, --by-role lists the ACLs under the role bindings that they come from. In JSON
+each line has the "acl" and its "roles".`,
 		Example: `  portcullis list --acls acls.txt --topic orders.eu --resource-pattern-type match
   portcullis list --acls acls.txt --principal User:alice -o json`,
 	})
 	source = aclset.AddRequired(cmd)
 	selection = AddSelection(cmd, "list the ACLs of ", "`type` of the names: literal, prefixed, any or match")
 	selection.AddPrincipals(cmd)
+	cmd.Flags().BoolVar(&byRole, "by-role", false, "list the ACLs by the role bindings of --roles that they come from")
 	cli.AddOutput(cmd)
 	return cmd
+}
+
+// printByRole prints ACLs under their role bindings. One of several bindings is under each.
+func printByRole(out *cli.Output, source *aclset.Source, list iter.Seq[acl.Binding]) {
+	under := make(map[role.Binding][]acl.Binding)
+	var others []acl.Binding
+	for b := range list {
+		from := source.Roles(b)
+		if out.JSON {
+			out.Encode(struct {
+				ACL   acl.Binding    `json:"acl"`
+				Roles []role.Binding `json:"roles"`
+			}{b, append([]role.Binding{}, from...)})
+			continue
+		}
+		for _, r := range from {
+			under[r] = append(under[r], b)
+		}
+		if len(from) == 0 {
+			others = append(others, b)
+		}
+	}
+	write := func(title string, acls []acl.Binding) {
+		if len(acls) > 0 {
+			fmt.Fprintln(out, title)
+		}
+		for _, b := range acls {
+			fmt.Fprintln(out, "  "+cli.ACLText(b))
+		}
+	}
+	for _, r := range slices.SortedFunc(maps.Keys(under), role.Binding.Compare) {
+		write(r.Origin(), under[r])
+	}
+	write("without a role", others)
 }
 
 // NewConvert returns the command convert.

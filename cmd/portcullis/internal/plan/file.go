@@ -36,6 +36,7 @@ type file struct {
 	ManagedBy     scope          `json:"managedBy"`
 	Before        string         `json:"before"` // of the ACLs in the scope
 	Access        []diff.Caused  `json:"access"`
+	Roles         []roleChange   `json:"roles,omitempty"`
 	Changes       []diff.Change  `json:"changes"`
 	Interruptions []interruption `json:"interruptions"`
 }
@@ -60,6 +61,7 @@ func newFile(s *situation) *file {
 	for _, p := range s.config.SuperUsers {
 		f.SuperUsers = append(f.SuperUsers, p.String())
 	}
+	f.Roles = s.roles
 	for line := range diff.CausedLines(s.plan, s.changes) {
 		f.Access = append(f.Access, line)
 	}

@@ -72,10 +72,15 @@ func New() *cobra.Command {
 and lose (-) which access, because of which ACLs, and the changes in their order. It
 changes nothing. With --output json it prints a plan for apply --plan.
 
+With --roles the desired ACLs are those of a file of role bindings, and the plan also says
+which roles are gained and lost. A cluster keeps no bindings: a role is lost if the cluster
+has all ACLs that it stands for, and would no longer have them.
+
 ` + order + `
 
 Exit status: 0 nothing to change, 2 changes, 1 an error.`,
 		Example: `  portcullis plan --acls acls.txt --bootstrap-server kafka-0:9092 --command-config admin.properties
+  portcullis plan --roles roles.json --kafka-cluster prod --bootstrap-server kafka-0:9092
   portcullis plan --acls payments.yaml --format strimzi --managed-by '{"principalPrefix":"User:payments-"}' --bootstrap-server kafka-0:9092 -o json > plan.json`,
 		Annotations: map[string]string{cli.FailureStatus: fmt.Sprint(exitFailed)},
 	})
@@ -164,6 +169,12 @@ func (p *command) read(out *cli.Output) (*situation, *cluster.Cluster, error) {
 		c.Close()
 		return nil, nil, err
 	}
+	if policy := p.acls.Policy(); policy != nil && planned == nil {
+		if found.roles, err = roleChanges(policy, found.managed); err != nil {
+			c.Close()
+			return nil, nil, err
+		}
+	}
 	found.state.Tell(out.Summarize, "the cluster")
 	return found, c, nil
 }
@@ -196,18 +207,22 @@ func (p *command) checkUsage(out *cli.Output) (planned *file, err error) {
 	switch {
 	case fromPlan:
 		inputs = append(inputs, p.planFile.Text)
-		for _, flag := range []string{"acls", "format", "managed-by", "super-users", "semantics", "allow-everyone-if-no-acl-found"} {
+		for _, flag := range []string{"acls", "format", "roles", "kafka-cluster", "managed-by", "super-users", "semantics", "allow-everyone-if-no-acl-found"} {
 			if cli.Given(p.cmd, flag) {
 				errs.Refuse("--%s cannot be given with --plan: the plan says it", flag)
 			}
 		}
-	case !cli.Given(p.cmd, "acls") && p.planFile != nil:
-		errs.Refuse("nothing to apply: expected --acls or --plan")
-	case !cli.Given(p.cmd, "acls"):
-		errs.Refuse("--acls is missing: see %s --help", p.cmd.CommandPath())
+	case cli.Given(p.cmd, "acls") || p.acls.RolesGiven():
+	case p.planFile != nil:
+		errs.Refuse("nothing to apply: expected --acls, --roles or --plan")
+	default:
+		errs.Refuse("--acls or --roles is missing: see %s --help", p.cmd.CommandPath())
 	}
 	if !p.acls.Cluster.Given() {
 		errs.Refuse("--bootstrap-server is missing: see %s --help", p.cmd.CommandPath())
+	}
+	if !fromPlan {
+		errs.Add(p.acls.CheckRoles())
 	}
 	errs.Add(p.acls.Cluster.Check())
 	errs.Add(cli.CheckStandardInput(inputs...))
@@ -302,6 +317,12 @@ func writePlan(w io.Writer, s *situation) {
 	fmt.Fprintf(w, "managed: %s: %d of %d ACLs\n", s.scope, len(s.managed), len(s.state.ACLs))
 	fmt.Fprintf(w, "access: %s\n", orNone(len(s.changes)))
 	diff.WriteCaused(w, s.plan, s.changes)
+	if len(s.roles) > 0 {
+		fmt.Fprintf(w, "roles: %d\n", len(s.roles))
+	}
+	for _, c := range s.roles {
+		fmt.Fprintln(w, c)
+	}
 	fmt.Fprintf(w, "changes: %s\n", orNone(len(s.plan.Steps)))
 	for i, step := range s.plan.Steps {
 		fmt.Fprintf(w, "%d. %v: %s\n", i+1, step.Phase, cli.ACLText(step.Binding))

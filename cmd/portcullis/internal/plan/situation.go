@@ -28,6 +28,7 @@ type situation struct {
 	managed []acl.Binding // the cluster's ACLs in the scope, sorted
 	plan    inspect.Plan
 	changes []inspect.Change
+	roles   []roleChange // if the desired ACLs come from a file of roles
 }
 
 // newSituation compares a cluster with the ACLs that it is to have in the scope.
@@ -65,7 +66,7 @@ func newSituation(state *cluster.State, config snapshot.Config, s scope, desired
 	}
 	changes, err := inspect.Diff(before.Load(), after.Load(), progress)
 	errs.Add(err)
-	return &situation{state, config, s, managed, plan, changes}, errs.Join()
+	return &situation{state: state, config: config, scope: s, managed: managed, plan: plan, changes: changes}, errs.Join()
 }
 
 // refusal returns why the cluster would refuse a step, or nil. Before 4.4 it takes any host.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/gateway/proxy/oauth"
 	"github.com/portcullis-authz/portcullis/internal/lines"
@@ -15,6 +16,10 @@ import (
 // The error is what is wrong.
 func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read *settings) error {
 	if err := p.loadACLs(config.Store); err != nil {
+		return err
+	}
+	groups, err := p.openGroups()
+	if err != nil {
 		return err
 	}
 	if p.mirrored {
@@ -45,8 +50,13 @@ func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read 
 	switch {
 	case p.mirrored:
 		fmt.Fprintln(w, "ACLs: those of the cluster")
+	case p.bound != nil:
+		fmt.Fprintf(w, "ACLs: %d of %s\nroles: %s\n", config.Store.Load().Len(), cli.JoinPrintable(p.bound.sources()), p.bound.describe())
 	default:
 		fmt.Fprintf(w, "ACLs: %d of %s\n", config.Store.Load().Len(), lines.Printable(p.acls.Text))
+	}
+	for _, text := range p.groups.describe(groups) {
+		fmt.Fprintln(w, text)
 	}
 	login := "no login"
 	if config.Upstream.SASL != nil {

@@ -92,11 +92,15 @@ var needs = []cli.Relation{
 	{Flag: "upstream-config", Others: []string{"upstream"}},
 	{Flag: "trace-ratio", Others: []string{"otlp-endpoint"}},
 	{Flag: "ready-acl-age", Others: []string{"metrics"}},
+	{Flag: "roles", Others: []string{"kafka-cluster"}},
+	{Flag: "kafka-cluster", Others: []string{"roles"}},
+	{Flag: "groups-claim-optional", Others: []string{"groups-claim"}},
 }
 
 // exclusions lists the flags that cannot be given with another one.
 var exclusions = []cli.Relation{
 	{Flag: "upstream-config", Others: []string{"upstream-tls", "upstream-ca", "upstream-user", "upstream-password-file", "upstream-mechanism"}, Why: "the file says how the proxy connects"},
+	{Flag: "groups", Others: []string{"groups-ldap"}, Why: "groups come from one of them"},
 }
 
 // checkUsage returns an error for each missing, conflicting or invalid flag.
@@ -104,8 +108,14 @@ func (p *command) checkUsage(cmd *cobra.Command) error {
 	var errs cli.Errors
 	_, err := cli.IsJSON(cmd)
 	errs.Add(err)
-	if p.acls.Given == p.mirrored {
-		errs.Refuse("expected either --acls or --mirror-acls")
+	switch {
+	case p.mirrored && p.roles.file.Given:
+		errs.Refuse("--roles cannot be given with --mirror-acls: portcullis plan and apply bring roles into the cluster")
+	case (p.acls.Given || p.roles.file.Given) == p.mirrored:
+		errs.Refuse("expected either --acls, --roles or both, or --mirror-acls")
+	}
+	if p.groups.keep <= 0 || p.groups.refresh < 0 {
+		errs.Refuse("--groups-keep and --groups-refresh: expected a positive duration")
 	}
 	if p.embedded == (len(p.upstream) > 0) {
 		errs.Refuse("expected either --upstream or --embedded")
@@ -147,6 +157,9 @@ func (p *command) build(cmd *cobra.Command) (proxy.Config, *settings, error) {
 	if p.semantics.Given {
 		semantics, err = snapshot.ParseSemantics(p.semantics.Text)
 		errs.Add(err)
+	}
+	if read != nil && p.groups.claim.Given && len(read.verifiers) == 0 {
+		errs.Refuse("--groups-claim: no listener takes tokens (OAUTHBEARER)")
 	}
 	if len(errs) > 0 {
 		return proxy.Config{}, nil, errs.Join()

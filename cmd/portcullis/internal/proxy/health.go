@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portcullis-authz/portcullis/role/groups"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -17,8 +18,9 @@ type health struct {
 	store   *snapshot.Store
 	told    bool // the source tells of changes, as a watched file does; otherwise it is asked
 	began   time.Time
-	oldest  time.Duration // the greatest age of ACLs with which the proxy is ready; 0 means any
-	serving atomic.Bool   // the ports are open, and the proxy is not stopping
+	oldest  time.Duration       // the greatest age of ACLs with which the proxy is ready; 0 means any
+	groups  func() groups.Stats // of the source of groups; or nil
+	serving atomic.Bool         // the ports are open, and the proxy is not stopping
 
 	mu     sync.Mutex
 	loaded bool
@@ -85,6 +87,8 @@ type readiness struct {
 	Generation uint64  `json:"generation"`
 	ACLAge     float64 `json:"aclAgeSeconds"`
 	Uptime     float64 `json:"uptimeSeconds"`
+	// Groups is for how long the groups of clients could not be read; absent without a source.
+	Groups *float64 `json:"groupsFailingSeconds,omitempty"`
 }
 
 // report answers 200 if clients are served, and 503 if not. ACLs that are old do not make the
@@ -95,6 +99,12 @@ func (h *health) report(w http.ResponseWriter, _ *http.Request) {
 	r := readiness{Ready: h.serving.Load() && now.Ready(), ACLs: now.Len(), Generation: now.Generation(), ACLAge: h.age(), Uptime: time.Since(h.began).Seconds()}
 	if h.oldest > 0 && r.ACLAge > h.oldest.Seconds() {
 		r.Ready = false
+	}
+	if h.groups != nil {
+		s := h.groups()
+		failing := s.Failing.Seconds()
+		r.Groups = &failing
+		r.Ready = r.Ready && !s.Outdated // nearly everybody is refused
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if !r.Ready {

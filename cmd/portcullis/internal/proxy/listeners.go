@@ -49,6 +49,10 @@ type brokerSettings struct {
 	keytab  *keytab.Keytab
 	service string // of --kerberos-principal
 	realm   string
+	// of --groups-claim and --groups-claim-optional
+	groupsClaim    string
+	groupsOptional bool
+
 	secrets []secretFile
 	files   fileReader
 
@@ -63,7 +67,7 @@ type secretFile struct{ what, file string }
 // readBroker reads --properties, and the flags that stand for settings of it, which come
 // before those of the file.
 func (p *command) readBroker(stdin io.Reader, log *slog.Logger, before verifiers) (*brokerSettings, error) {
-	b := &brokerSettings{service: p.service.Text, log: log, verifiers: verifiers{}, before: before}
+	b := &brokerSettings{service: p.service.Text, log: log, groupsClaim: p.groups.claim.Text, groupsOptional: p.groups.claimOptional, verifiers: verifiers{}, before: before}
 	values := map[string]string{}
 	if p.properties.Given {
 		var err error

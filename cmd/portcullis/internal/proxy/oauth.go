@@ -141,6 +141,7 @@ func (b *brokerSettings) addTokens(s *proxy.SASL, l *broker.Listener, module jaa
 	t := tokenSettings{listener: l}
 	config := t.config()
 	config.Logger = b.log
+	config.GroupsClaim, config.GroupsOptional = b.groupsClaim, b.groupsOptional
 	location := t.text(keyKeySet)
 	if location == "" {
 		t.errs.Refuse("OAUTHBEARER needs %s, the keys that tokens are verified with", keyKeySet)

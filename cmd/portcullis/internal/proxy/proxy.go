@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
@@ -31,6 +32,9 @@ type command struct {
 	properties, krb5Conf, superUsers, acls, semantics *cli.Once
 	ignored                                           []string // prefixes of settings that no broker of Kafka has
 	mirrored                                          bool
+	roles                                             roleFlags
+	bound                                             *bound // or nil without roles
+	groups                                            groupFlags
 	mirror                                            proxy.Mirror
 
 	// the cluster
@@ -93,6 +97,21 @@ proxy uses the ACLs of the cluster, and decides as the authorizer of the cluster
 release does, unless --semantics is given. It notices an upgrade of the cluster. The
 proxy is a client of the cluster and must be a super user there. Only the proxy should be
 able to reach the brokers.
+
+--roles is a file of role bindings, as portcullis iam keeps it. Those of --kafka-cluster count
+as the ACLs that they stand for, alone or together with --acls, and the proxy follows both
+files: a change takes effect within three seconds. Events of audit name the role and the
+binding. With --mirror-acls use portcullis plan and apply, which bring roles into the cluster.
+
+Bindings and ACLs may be for groups (Group:name). Who is in a group comes from --groups, a file
+with lines {"group":"Group:payments","members":["User:alice","Group:payments-eu"]}, from an LDAP
+directory (--groups-ldap), and from the claim --groups-claim of tokens. The file of --groups-ldap
+has lines "name = value": url (ldaps://host, several with commas), ca, start-tls, plaintext,
+bind-dn, password-file, user-base, user-filter (default (uid={user})), group-base, group-filter
+(default (member={dn})), nested-filter, group-name (default cn), depth of nesting (default 10)
+and page. A change of membership counts for open connections within --groups-refresh. While the
+groups of a client are not known, its requests are refused, because a DENY may be for one of
+them; only super users by their own name are served. The last answer counts for --groups-keep.
 
 The proxy opens its ports after it has loaded the ACLs. If the cluster does not answer or
 does not show its ACLs, the proxy retries and logs each attempt. If the cluster stops
@@ -195,6 +214,8 @@ Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or u
 	p.krb5Conf = cli.OnceFlag(cmd, "krb5-conf", "", "krb5.conf: a `file` with the default realm")
 	p.superUsers = cli.OnceFlag(cmd, "super-users", "", "`list` of principals that are allowed everything: 'User:a;User:b'; default that of --properties")
 	p.acls = cli.OnceFlag(cmd, "acls", "", "`file` of ACLs, in any format that check reads")
+	p.roles.add(cmd)
+	p.groups.add(cmd)
 	f.BoolVar(&p.mirrored, "mirror-acls", false, "use the ACLs of the cluster")
 	f.DurationVar(&p.mirror.Interval, "mirror-interval", proxy.DefaultMirrorInterval, "`duration`, such as 10s, between two reads of the cluster's ACLs")
 	f.DurationVar(&p.mirror.Timeout, "mirror-timeout", proxy.DefaultMirrorTimeout, "`duration`, such as 30s, that the cluster may be silent while it sends its ACLs")
@@ -247,6 +268,11 @@ func (p *command) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if p.roles.file.Given {
+		if p.bound, err = p.newBound(config.Store); err != nil {
+			return err
+		}
+	}
 	if p.check {
 		return p.printCheck(cmd.OutOrStdout(), cmd.ErrOrStderr(), config, read)
 	}
@@ -262,6 +288,9 @@ func (p *command) run(cmd *cobra.Command) error {
 	if len(p.demo) == 0 { // a demonstration has no audit log
 		if trail, err = p.audit.open(&config, cmd.OutOrStdout(), config.Logger); err != nil {
 			return err
+		}
+		if p.bound != nil {
+			config.Audit = audit.WithRoles(config.Audit, p.bound.origins)
 		}
 	}
 	defer trail.end(config.Logger)

@@ -49,14 +49,23 @@ func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {
 func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Config, read *settings, trail *auditTrail, traces *traces) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	seen := stampsOf(p.bound.files())
 	if err := p.loadACLs(config.Store); err != nil {
 		return err
 	}
 	health := health{store: config.Store, told: !p.mirrored, began: time.Now(), oldest: p.oldestACLs}
-	if p.acls.Given {
+	if !p.mirrored {
 		health.note(nil) // they are loaded
 	}
-	registry := p.newRegistry(&health, trail)
+	groups, err := p.openGroups()
+	if err != nil {
+		return err
+	}
+	if groups != nil {
+		defer groups.close()
+		config.Groups, health.groups = groups, groups.stats
+	}
+	registry := p.newRegistry(&health, trail, groups)
 	traces.register(registry)
 	config.Metrics = registry
 	log := p.reporter(config.Store, config.Logger)
@@ -84,7 +93,11 @@ func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Co
 	group.Go(func() error { return running.Serve(ctx) })
 	follower := newFollower(p, running, config.Logger, registry, read, trail)
 	group.Go(func() error { follower.run(ctx, settingsPoll); return nil })
-	if !p.embedded && !p.mirrored {
+	switch {
+	case p.embedded || p.mirrored:
+	case p.bound != nil:
+		group.Go(func() error { p.bound.run(ctx, seen, rolesPoll, report); return nil })
+	default:
 		group.Go(func() error {
 			err := watch.Run(ctx, config.Store, p.acls.Text, watch.Options{Report: report, Checksums: aclfile.ChecksumOptional})
 			if ctx.Err() != nil {
@@ -115,6 +128,8 @@ func listen(ctx context.Context, config proxy.Config, read *settings) (*proxy.Pr
 // cluster is embedded: then clients change the ACLs in the store, and the file is where they begin.
 func (p *command) loadACLs(store *snapshot.Store) error {
 	switch {
+	case p.bound != nil:
+		return p.bound.load()
 	case !p.acls.Given:
 		return nil
 	case !p.embedded:
@@ -129,11 +144,18 @@ func (p *command) loadACLs(store *snapshot.Store) error {
 
 // newRegistry returns a registry with the metrics of the process, of a file of ACLs and of the
 // audit log.
-func (p *command) newRegistry(health *health, trail *auditTrail) *prometheus.Registry {
+func (p *command) newRegistry(health *health, trail *auditTrail, groups *groupSource) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if !p.mirrored {
 		registry.MustRegister(health.collectors()...)
+	}
+	if p.bound != nil {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "portcullis_role_bindings", Help: "Role bindings in force."},
+			func() float64 { return float64(p.bound.bindings()) }))
+	}
+	if groups != nil {
+		registry.MustRegister(groups.collectors()...)
 	}
 	if trail != nil {
 		registry.MustRegister(trail.Collectors()...)

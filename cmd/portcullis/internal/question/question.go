@@ -20,6 +20,7 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
+	membership "github.com/portcullis-authz/portcullis/role/groups"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -135,6 +136,7 @@ type Flags struct {
 	cmd                  *cobra.Command
 	principal, operation *cli.Once
 	groups               []string
+	groupFile            *cli.Once
 	resources            cli.Resources
 }
 
@@ -144,6 +146,8 @@ func (f *Flags) AddSubject(cmd *cobra.Command, host, hostUsage string) {
 	f.cmd = cmd
 	f.principal = cli.OnceFlag(cmd, "principal", "", "the principal: `Type:name`, such as User:alice")
 	cmd.Flags().StringArrayVar(&f.groups, "group-principal", nil, "a further principal of the client, such as a group: `Type:name`; may be repeated")
+	f.groupFile = cli.OnceFlag(cmd, "groups", "", "`file` of groups and their members, JSON lines: the client has the groups that it is in")
+	cli.Must(cmd.MarkFlagFilename("groups"))
 	f.Host = cli.OnceFlag(cmd, "host", host, hostUsage)
 }
 
@@ -175,6 +179,33 @@ func (f *Flags) CheckUsage(or string) error {
 	return errs.Join()
 }
 
+// AddGroups adds to each question the groups that its principal, and the groups that it names,
+// are in by the file of --groups, if that is given.
+func (f *Flags) AddGroups(questions []Question) error {
+	if f.groupFile == nil || !f.groupFile.Given {
+		return nil
+	}
+	file := f.groupFile.Text
+	if file == "" || file == cli.StandardInput {
+		return cli.BadFlag("groups", file, "the name of a file")
+	}
+	table, err := membership.ReadTable(file)
+	if err != nil {
+		return err
+	}
+	for i := range questions {
+		s := &questions[i].Subject
+		for _, who := range append([]principal.Principal{s.Principal}, s.Groups...) {
+			in, err := table.Groups(f.cmd.Context(), who)
+			if err != nil {
+				return fmt.Errorf("%s: %w", cli.FileName(file), err)
+			}
+			s.Groups = membership.Union(s.Groups, in)
+		}
+	}
+	return nil
+}
+
 // Question returns the question from the flags.
 func (f *Flags) Question() (Question, error) {
 	var q Question
@@ -194,6 +225,11 @@ func (f *Flags) Question() (Question, error) {
 			q.Request.Type = r.Type
 			errs.Add(q.SetFlag(Name, r.Name, name))
 		}
+	}
+	if len(errs) == 0 {
+		one := []Question{q}
+		errs.Add(f.AddGroups(one))
+		q = one[0]
 	}
 	return q, errs.Join()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/role"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -64,6 +65,7 @@ type pageData struct {
 	// Raw are the texts that are not as they are shown, percent-encoded, to be copied.
 	Raw      map[int]string `json:"raw"`
 	ACLs     []pageACL      `json:"acls"`
+	Roles    map[int][]int  `json:"roles"` // of ACLs: the texts of the role bindings that they come from
 	Columns  []pagePattern  `json:"columns"`
 	Cells    []pageCell     `json:"cells"`
 	Rows     []pageRow      `json:"rows"` // the first is everyone else
@@ -122,12 +124,12 @@ type pageBuilder struct {
 }
 
 // newPageData returns the data of the page for n, made at a time. source says where the ACLs
-// are from.
-func newPageData(source string, made time.Time, n *snapshot.Snapshot, m inspect.Matrix, findings []inspect.Finding) pageData {
+// are from, and roles the role bindings of an ACL.
+func newPageData(source string, made time.Time, n *snapshot.Snapshot, m inspect.Matrix, findings []inspect.Finding, roles func(acl.Binding) []role.Binding) pageData {
 	b := &pageBuilder{texts: make(map[string]int), types: make(map[resource.Type]int)}
 	b.data = pageData{
 		Source: "ACLs of " + source, Made: made.UTC().Format("2006-01-02 15:04 UTC"), Config: describeConfig(n.Config()), Uncovered: "denied, except to super users",
-		ACLs: []pageACL{}, Columns: []pagePattern{}, Cells: []pageCell{}, Findings: []pageFinding{}, Raw: map[int]string{}, Dangers: dangers,
+		ACLs: []pageACL{}, Columns: []pagePattern{}, Cells: []pageCell{}, Findings: []pageFinding{}, Raw: map[int]string{}, Roles: map[int][]int{}, Dangers: dangers,
 	}
 	if n.Config().AllowIfNoACL {
 		b.data.Uncovered = "everyone is allowed"
@@ -137,6 +139,9 @@ func newPageData(source string, made time.Time, n *snapshot.Snapshot, m inspect.
 	for i, a := range m.ACLs {
 		index[a] = i
 		b.data.ACLs = append(b.data.ACLs, b.acl(a))
+		for _, from := range roles(a) {
+			b.data.Roles[i] = append(b.data.Roles[i], b.text(from.Origin()))
+		}
 	}
 	for _, p := range m.Columns {
 		b.data.Columns = append(b.data.Columns, b.pattern(p))

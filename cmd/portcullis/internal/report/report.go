@@ -39,7 +39,8 @@ findings of lint, and all ACLs, with search and filters.
 Every verdict on the page is the verdict of check. A cell shows the operations on the
 names that the pattern of its column covers: allowed on all names from every address,
 allowed on some names or from some addresses, denied by a DENY, or not allowed. For
-principals with groups, see what-can.
+principals with groups, see what-can. With --roles, each ACL of a role has the role and the
+binding that it comes from.
 
 --html - writes the page to standard output.`,
 		Example: `  portcullis report --acls acls.txt --super-users 'User:admin' --html acls.html`,
@@ -74,7 +75,7 @@ func (r *report) run(cmd *cobra.Command, out *cli.Output) error {
 		return err
 	}
 	var page bytes.Buffer
-	if err := writePage(lines.NewWriter(&page), newPageData(r.ACLs.Text, now(), n, matrix, findings)); err != nil {
+	if err := writePage(lines.NewWriter(&page), newPageData(r.ACLs.Text, now(), n, matrix, findings, r.ACLs.Roles)); err != nil {
 		return err
 	}
 	size := page.Len()

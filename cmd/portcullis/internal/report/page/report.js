@@ -41,9 +41,10 @@ function truth(i) {
 const pattern = p => data.types[p[0]].name + (p[1] ? ' prefix ' : ' ') + text(p[2]);
 const principalName = row => row.p < 0 ? 'everyone else' : text(row.p);
 const operationNames = mask => operations.filter(o => mask & o.bit).map(o => o.name).join(', ');
+const rolesText = i => (data.roles[i] || []).map(r => ', ' + text(r)).join('');
 const aclText = i => {
   const a = data.acls[i];
-  return (a[5] < 0 ? 'DENY ' : 'ALLOW ') + byCode.get(Math.abs(a[5])).name + ' to ' + text(a[3]) + ' from ' + text(a[4]) + ' on ' + pattern(a);
+  return (a[5] < 0 ? 'DENY ' : 'ALLOW ') + byCode.get(Math.abs(a[5])).name + ' to ' + text(a[3]) + ' from ' + text(a[4]) + ' on ' + pattern(a) + rolesText(i);
 };
 const number = n => n.toLocaleString('en');
 const counted = (n, one, many) => number(n) + ' ' + (n === 1 ? one : many);
@@ -377,7 +378,7 @@ function openExplanation(...parts) {
 function aclLine(i, tag, note) {
   const a = data.acls[i], deny = a[5] < 0;
   return element(tag, {class: (tag === 'li' ? 'item ' : 'acl ') + (deny ? 'deny' : 'allow')}, element('span', {class: 'verb'}, deny ? 'DENY' : 'ALLOW'),
-    ` ${byCode.get(Math.abs(a[5])).name} to ${text(a[3])} on ${pattern(a)} `, element('span', {class: 'note'}, 'from ' + (text(a[4]) === '*' ? 'every address' : text(a[4])) + (note || '')));
+    ` ${byCode.get(Math.abs(a[5])).name} to ${text(a[3])} on ${pattern(a)} `, element('span', {class: 'note'}, 'from ' + (text(a[4]) === '*' ? 'every address' : text(a[4])) + rolesText(i) + (note || '')));
 }
 
 // several returns a list of entries, of which the first MORE are shown at first.
