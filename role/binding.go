@@ -117,10 +117,7 @@ func (b Binding) Origin() string {
 
 // MarshalJSON returns the binding as it is in a file of roles: see [Document.Text].
 func (b Binding) MarshalJSON() ([]byte, error) {
-	to := jsonBinding{Principal: b.Principal.String(), Role: b.Role, Scope: jsonScope{Name: b.Scope.Name}}
-	if b.Scope.Name == "" {
-		to.Scope.Clusters = &b.Scope
-	}
+	to := jsonBinding{Principal: b.Principal.String(), Role: b.Role, Scope: b.Scope.json()}
 	if b.Pattern != (Pattern{}) {
 		to.Pattern = &b.Pattern
 	}

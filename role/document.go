@@ -9,12 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Document is what a file of roles holds: names of clusters, roles, and bindings. The zero
-// Document is empty: it has the predefined roles, and no binding.
+// Document is what a file of roles holds: names of clusters, roles, bindings, and ACLs of
+// Kafka clusters. The zero Document is empty: it has the predefined roles, and no binding.
 type Document struct {
 	// Clusters are the names of clusters.
 	Clusters []Cluster
@@ -22,6 +23,9 @@ type Document struct {
 	Roles []Role
 	// Bindings are sorted by [Binding.Compare], each once, if [Document.Check] has accepted them.
 	Bindings []Binding
+	// ACLs are those that no role stands for, sorted by [ClusterACL.Compare], each once, if
+	// Check has accepted them.
+	ACLs []ClusterACL
 }
 
 // Cluster is a name for a scope.
@@ -37,7 +41,7 @@ const documentFormat = "portcullis-roles-1"
 const MaxDocumentBytes = 512 << 20
 
 // Check returns the table and the registry of the document, and an error unless all of it is
-// valid. It sorts the bindings and leaves out those that are there twice.
+// valid. It sorts the bindings and the ACLs, and leaves out those that are there twice.
 func (d *Document) Check() (*Table, *Registry, error) {
 	predefined := slices.DeleteFunc(Predefined().Roles(), func(p Role) bool {
 		return slices.ContainsFunc(d.Roles, func(r Role) bool { return r.Name == p.Name })
@@ -62,12 +66,19 @@ func (d *Document) Check() (*Table, *Registry, error) {
 	}
 	slices.SortFunc(d.Bindings, Binding.Compare)
 	d.Bindings = slices.Compact(d.Bindings)
+	for _, a := range d.ACLs {
+		if _, err := a.Resolve(registry); err != nil {
+			return nil, nil, err
+		}
+	}
+	slices.SortFunc(d.ACLs, ClusterACL.Compare)
+	d.ACLs = slices.Compact(d.ACLs)
 	return table, registry, nil
 }
 
-// Policy returns the policy of a Kafka cluster with the bindings of the document. cluster is its
-// id, or its name in Clusters. The error says what is wrong with the document, or that the name is
-// that of another component. The cost is that of [Policy.Apply].
+// Policy returns the policy of a Kafka cluster with the bindings and the ACLs of the document.
+// cluster is its id, or its name in Clusters. The error says what is wrong with the document, or
+// that the name is that of another component. The cost is that of [Policy.Apply].
 func (d *Document) Policy(cluster string) (*Policy, error) {
 	table, registry, err := d.Check()
 	if err != nil {
@@ -84,7 +95,9 @@ func (d *Document) Policy(cluster string) (*Policy, error) {
 		return nil, fmt.Errorf("cluster %s: expected the id or the name of a Kafka cluster", enum.Quote(cluster))
 	}
 	policy := NewPolicy(scope.Kafka, table, registry)
-	_, err = policy.Apply(d.Bindings, nil)
+	if _, err = policy.Apply(d.Bindings, nil); err == nil {
+		_, err = policy.ApplyACLs(d.ACLs, nil)
+	}
 	return policy, err
 }
 
@@ -93,6 +106,12 @@ type jsonDocument struct {
 	Clusters []jsonCluster `json:"clusters"`
 	Roles    []jsonRole    `json:"roles"`
 	Bindings []jsonBinding `json:"bindings"`
+	ACLs     []jsonACL     `json:"acls"`
+}
+
+type jsonACL struct {
+	Scope jsonScope   `json:"scope"`
+	ACL   acl.Binding `json:"acl"`
 }
 
 type jsonCluster struct {
@@ -111,6 +130,21 @@ type jsonBinding struct {
 type jsonScope struct {
 	Name     string `json:"clusterName,omitempty"`
 	Clusters *Scope `json:"clusters,omitempty"`
+}
+
+func (s jsonScope) scope() (scope Scope) {
+	if s.Clusters != nil {
+		scope = *s.Clusters
+	}
+	scope.Name = s.Name
+	return scope
+}
+
+func (s *Scope) json() jsonScope {
+	if s.Name != "" {
+		return jsonScope{Name: s.Name}
+	}
+	return jsonScope{Clusters: s}
 }
 
 // ParseDocument reads a document. All of it is checked: see [Document.Check]. The error of one
@@ -145,11 +179,7 @@ func ParseDocument(text []byte) (*Document, error) {
 		if err != nil {
 			return nil, fmt.Errorf("binding %d: found the principal %s, expected Type:name, such as User:alice", i+1, enum.Quote(b.Principal))
 		}
-		to := Binding{Principal: who, Role: b.Role}
-		if b.Scope.Clusters != nil {
-			to.Scope = *b.Scope.Clusters
-		}
-		to.Scope.Name = b.Scope.Name
+		to := Binding{Principal: who, Role: b.Role, Scope: b.Scope.scope()}
 		if b.Pattern != nil {
 			to.Pattern = *b.Pattern
 			if to.Pattern == (Pattern{}) { // which would be the whole cluster
@@ -157,6 +187,9 @@ func ParseDocument(text []byte) (*Document, error) {
 			}
 		}
 		d.Bindings = append(d.Bindings, to)
+	}
+	for _, a := range from.ACLs {
+		d.ACLs = append(d.ACLs, ClusterACL{a.Scope.scope(), a.ACL})
 	}
 	if _, _, err := d.Check(); err != nil {
 		return nil, err
@@ -176,7 +209,7 @@ func position(text []byte, offset int64, err error) (line, column int) {
 	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
 }
 
-// Text returns the document as [ParseDocument] reads it, with a binding a line, so that a
+// Text returns the document as [ParseDocument] reads it, with a binding or an ACL a line, so that a
 // change is a change of its line. It returns an error unless all of the document is valid.
 func (d *Document) Text() ([]byte, error) {
 	if _, _, err := d.Check(); err != nil {
@@ -197,6 +230,7 @@ func (d *Document) Text() ([]byte, error) {
 	lines("clusters", len(d.Clusters), func(i int) any { return jsonCluster(d.Clusters[i]) })
 	lines("roles", len(d.Roles), func(i int) any { return d.Roles[i].json() })
 	lines("bindings", len(d.Bindings), func(i int) any { return d.Bindings[i] })
+	lines("acls", len(d.ACLs), func(i int) any { return jsonACL{d.ACLs[i].Scope.json(), d.ACLs[i].ACL} })
 	b.WriteString("\n}\n")
 	return b.Bytes(), failed
 }

@@ -30,6 +30,13 @@ func TestDocument(t *testing.T) {
 			}
 			d.Bindings = append(d.Bindings, b, b)
 		}
+		for _, a := range drawACLs(r, r.IntN(4)) {
+			scope := role.Scope{Kafka: cluster}
+			if r.IntN(2) == 0 {
+				scope = role.Scope{Name: "prod"}
+			}
+			d.ACLs = append(d.ACLs, role.ClusterACL{Scope: scope, ACL: a})
+		}
 		text, err := d.Text()
 		require.NoError(t, err)
 		assert.Equal(t, len(d.Bindings), bytes.Count(text, []byte(`{"principal"`)), "each once, a line each")
@@ -37,13 +44,14 @@ func TestDocument(t *testing.T) {
 		require.NoError(t, err, "%s", text)
 		assert.Equal(t, d, again)
 		slices.Reverse(d.Bindings)
+		slices.Reverse(d.ACLs)
 		second, err := d.Text()
 		require.NoError(t, err)
 		assert.Equal(t, string(text), string(second))
 	}
 	empty, err := new(role.Document).Text()
 	require.NoError(t, err)
-	assert.Equal(t, "{\n  \"format\": \"portcullis-roles-1\",\n  \"clusters\": [],\n  \"roles\": [],\n  \"bindings\": []\n}\n", string(empty))
+	assert.Equal(t, "{\n  \"format\": \"portcullis-roles-1\",\n  \"clusters\": [],\n  \"roles\": [],\n  \"bindings\": [],\n  \"acls\": []\n}\n", string(empty))
 	_, err = (&role.Document{Bindings: []role.Binding{{}}}).Text()
 	require.Error(t, err)
 	_, err = role.ParseDocument([]byte("{\n  \"format\": \"portcullis-roles-1\",\n  \"bindings\": x}"))
@@ -57,6 +65,7 @@ func FuzzDocument(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(text)
 	f.Add([]byte(`{"format":"portcullis-roles-1","bindings":[{"principal":"User:a","role":"SystemAdmin","scope":{"clusters":{"kafka-cluster":"c"}},"resourcePattern":null}]}`))
+	f.Add([]byte(`{"format":"portcullis-roles-1","acls":[{"scope":{"clusters":{"kafka-cluster":"c"}},"acl":{"resourceType":"TOPIC","name":"a","patternType":"LITERAL","principal":"User:a","host":"*","operation":"READ","permission":"DENY"}}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := role.ParseDocument(text)
 		if err != nil {

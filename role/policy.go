@@ -10,7 +10,8 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Policy is the role bindings of one Kafka cluster, and the ACLs that they stand for. It is
+// Policy is the role bindings of one Kafka cluster, the ACLs that they stand for, and those
+// that no role stands for. It is
 // not safe for concurrent use; the ACLs are, in the store that they are put into.
 type Policy struct {
 	cluster  Scope
@@ -87,7 +88,7 @@ func (p *Policy) Apply(add, remove []Binding) (Change, error) {
 			gone = append(gone, h)
 		}
 	}
-	if len(p.held) == 0 {
+	if len(p.held)+len(p.sources) == 0 {
 		p.held = make(map[held]*held, len(kept))
 		p.sources = make(map[acl.Binding]sources, 2*len(kept))
 	}
@@ -106,8 +107,9 @@ func (p *Policy) resolve(b Binding) (h held, ok bool, err error) {
 	return held{b.Principal, b.Role, b.Pattern}, scope == p.cluster, nil
 }
 
-func (p *Policy) change(add, remove []held) (c Change) {
-	var buffer, lost []acl.Binding
+func (p *Policy) change(add, remove []held) Change {
+	var e edit
+	var buffer []acl.Binding
 	for _, h := range remove {
 		at, ok := p.held[h]
 		if !ok {
@@ -116,18 +118,10 @@ func (p *Policy) change(add, remove []held) (c Change) {
 		delete(p.held, h)
 		buffer = p.table.appendACLs(buffer[:0], h)
 		for _, a := range buffer {
-			if left := p.sources[a].without(at); left.first != nil {
-				p.sources[a] = left
-			} else if _, ok := p.sources[a]; ok { // a role may list an operation twice
-				delete(p.sources, a)
-				lost = append(lost, a)
-			}
+			p.lose(&e, a, at)
 		}
 	}
-	removed := make(map[acl.Binding]bool, len(lost))
-	for _, a := range lost {
-		removed[a] = true
-	}
+	e.beginAdding()
 	for _, h := range add {
 		if _, ok := p.held[h]; ok {
 			continue
@@ -136,26 +130,61 @@ func (p *Policy) change(add, remove []held) (c Change) {
 		p.held[h] = at
 		buffer = p.table.appendACLs(buffer[:0], h)
 		for _, a := range buffer {
-			switch s, ok := p.sources[a]; {
-			case !ok:
-				p.sources[a] = sources{first: at}
-				if removed[a] {
-					delete(removed, a)
-				} else {
-					c.Add = append(c.Add, a)
-				}
-			case !s.has(at):
-				s.more = append(s.more, at)
-				p.sources[a] = s
-			}
+			p.gain(&e, a, at)
 		}
 	}
-	for _, a := range lost {
-		if removed[a] {
+	return e.finish()
+}
+
+// edit collects a Change: first what is lost, then what is gained. An ACL that is both does
+// not change.
+type edit struct {
+	added   []acl.Binding
+	lost    []acl.Binding        // in order
+	removed map[acl.Binding]bool // those of lost that are not gained again
+}
+
+func (e *edit) beginAdding() {
+	e.removed = make(map[acl.Binding]bool, len(e.lost))
+	for _, a := range e.lost {
+		e.removed[a] = true
+	}
+}
+
+func (e *edit) finish() (c Change) {
+	c.Add = e.added
+	for _, a := range e.lost {
+		if e.removed[a] {
 			c.Remove = append(c.Remove, a)
 		}
 	}
 	return c
+}
+
+// lose removes a source of an ACL.
+func (p *Policy) lose(e *edit, a acl.Binding, at *held) {
+	if left := p.sources[a].without(at); left.first != nil {
+		p.sources[a] = left
+	} else if _, ok := p.sources[a]; ok { // a role may list an operation twice
+		delete(p.sources, a)
+		e.lost = append(e.lost, a)
+	}
+}
+
+// gain adds a source of an ACL.
+func (p *Policy) gain(e *edit, a acl.Binding, at *held) {
+	switch s, ok := p.sources[a]; {
+	case !ok:
+		p.sources[a] = sources{first: at}
+		if e.removed[a] {
+			delete(e.removed, a)
+		} else {
+			e.added = append(e.added, a)
+		}
+	case !s.has(at):
+		s.more = append(s.more, at)
+		p.sources[a] = s
+	}
 }
 
 // Cluster returns the id of the Kafka cluster.
@@ -177,8 +206,12 @@ func (p *Policy) Bindings() iter.Seq[Binding] {
 
 func (p *Policy) binding(h *held) Binding { return Binding{h.principal, h.role, p.cluster, h.pattern} }
 
-// ACLs returns the ACLs that the bindings stand for, each once, in no order.
+// ACLs returns the ACLs that the bindings stand for and those of [Policy.ApplyACLs], each
+// once, in no order.
 func (p *Policy) ACLs() iter.Seq[acl.Binding] { return maps.Keys(p.sources) }
+
+// Centralized reports whether an ACL is there without any role: see [Policy.ApplyACLs].
+func (p *Policy) Centralized(a acl.Binding) bool { return p.sources[a].has(centralized) }
 
 // Sources returns the bindings that an ACL comes from, sorted by [Binding.Compare]; none if it
 // comes from no binding. The role that decided a check is found by the ACL of its
@@ -189,7 +222,9 @@ func (p *Policy) Sources(a acl.Binding) (list []Binding) {
 		return nil
 	}
 	for _, h := range append([]*held{s.first}, s.more...) {
-		list = append(list, p.binding(h))
+		if h != centralized {
+			list = append(list, p.binding(h))
+		}
 	}
 	slices.SortFunc(list, Binding.Compare)
 	return list

@@ -121,6 +121,11 @@ func TestDecisions(t *testing.T) {
 		session := storeOf(t, snapshot.Config{}, policyOf(t, role.Predefined(), bind(alice, "DeveloperWrite", prefixed("Topic", "a")))).Session(subject(alice))
 		assert.True(t, session.CheckAny(ops.Write, resource.Topic).Allowed())
 	})
+	t.Run("any topic, all of them denied", func(t *testing.T) {
+		deny := acltest.Deny(alice, ops.Write, resource.Pattern{Type: resource.Topic, PatternType: resource.Prefixed, Name: "a"})
+		session := storeOf(t, snapshot.Config{}, policyOf(t, role.Predefined(), bind(alice, "DeveloperWrite", prefixed("Topic", "a"))), deny).Session(subject(alice))
+		assert.False(t, session.CheckAny(ops.Write, resource.Topic).Allowed())
+	})
 	t.Run("a role is an ACL for the default", func(t *testing.T) {
 		session := storeOf(t, snapshot.Config{AllowIfNoACL: true}, policyOf(t, role.Predefined(), bind(alice, "DeveloperRead", literal("Topic", "orders")))).Session(subject(bob))
 		assert.False(t, session.Check(ops.Read, resource.Topic, "orders").Allowed())
@@ -401,12 +406,25 @@ func drawACLs(r *rand.Rand, n int) (list []acl.Binding) {
 	return list
 }
 
+// clusterACLs returns ACLs as those of the cluster, and one that is in the way in another.
+func clusterACLs(acls []acl.Binding) (list []role.ClusterACL) {
+	for _, a := range acls {
+		list = append(list, role.ClusterACL{Scope: role.Scope{Kafka: cluster}, ACL: a})
+		a.Entry.Permission = acl.Allow + acl.Deny - a.Entry.Permission
+		list = append(list, role.ClusterACL{Scope: role.Scope{Kafka: "other"}, ACL: a})
+	}
+	return list
+}
+
 // TestAgainstPlain compares the compiled roles, in a store, with reading all bindings for each
 // question.
 func TestAgainstPlain(t *testing.T) {
 	r := rand.New(rand.NewPCG(23, 0))
-	questions, allowed := 0, 0
-	for world := 0; questions < 1_000_000; world++ {
+	questions, allowed, enough := 0, 0, 1_000_000
+	if testing.Short() {
+		enough = 50_000
+	}
+	for world := 0; questions < enough; world++ {
 		table := drawTable(t, r)
 		judge := &plain{roles: map[string]role.Role{}, open: r.IntN(4) == 0, acls: drawACLs(r, r.IntN(4))}
 		for _, drawn := range table.Roles() {
@@ -422,7 +440,13 @@ func TestAgainstPlain(t *testing.T) {
 		}
 		_, err := policy.Apply(judge.bindings, nil)
 		require.NoError(t, err)
-		store := storeOf(t, config, policy, judge.acls...)
+		acls := judge.acls
+		if world%2 == 0 { // as centralized ACLs
+			_, err := policy.ApplyACLs(clusterACLs(judge.acls), nil)
+			require.NoError(t, err)
+			acls = nil
+		}
+		store := storeOf(t, config, policy, acls...)
 		for _, principals := range [][]string{{"User:alice"}, {"User:bob", "Group:devs"}, {"User:alice", "Group:devs", "Group:ops"}, {"User:carol"}} {
 			session := store.Session(subject(principals[0], principals[1:]...))
 			for kind := range typeNames {

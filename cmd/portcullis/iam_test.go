@@ -156,20 +156,20 @@ spec:
 		stdout, stderr   string
 		acls             int
 	}{
-		{"lookup", "- import --from lookup -", lookup, 0, "roles: 0, bindings: 4, of which new: 4, other resources: 0\n", "", 10},
-		{"one item of a lookup", "- import --from lookup -", `{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{"Group:admins":{"SystemAdmin":[]}}}`, 0, "roles: 0, bindings: 1, of which new: 1, other resources: 0\n", "", 6},
-		{"a list", "- import --from list --kafka-cluster abc123 -", `[{"principal":"User:a","role":"SystemAdmin","resource_type":"Cluster","name":"","pattern_type":""},{"principal":"User:a","role":"DeveloperWrite","resource_type":"Cluster","name":"kafka-cluster","pattern_type":"LITERAL"}]`, 0, "roles: 0, bindings: 2, of which new: 2, other resources: 0\n", "", 7},
+		{"lookup", "- import --from lookup -", lookup, 0, "roles: 0, bindings: 4, of which new: 4, ACLs: 0, of which new: 0, other resources: 0\n", "", 10},
+		{"one item of a lookup", "- import --from lookup -", `{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{"Group:admins":{"SystemAdmin":[]}}}`, 0, "roles: 0, bindings: 1, of which new: 1, ACLs: 0, of which new: 0, other resources: 0\n", "", 6},
+		{"a list", "- import --from list --kafka-cluster abc123 -", `[{"principal":"User:a","role":"SystemAdmin","resource_type":"Cluster","name":"","pattern_type":""},{"principal":"User:a","role":"DeveloperWrite","resource_type":"Cluster","name":"kafka-cluster","pattern_type":"LITERAL"}]`, 0, "roles: 0, bindings: 2, of which new: 2, ACLs: 0, of which new: 0, other resources: 0\n", "", 7},
 		{"a list without a scope", "- import --from list -", `[]`, 2, "", "portcullis: standard input: the list does not say where its bindings hold: expected --kafka-cluster, or --cluster-name\n", 0},
-		{"Kubernetes", "- import --from cfk --kafka-cluster abc123 -", cfk, 0, "roles: 0, bindings: 3, of which new: 3, other resources: 1\n", "", 22},
+		{"Kubernetes", "- import --from cfk --kafka-cluster abc123 -", cfk, 0, "roles: 0, bindings: 3, of which new: 3, ACLs: 0, of which new: 0, other resources: 1\n", "", 22},
 		{"Kubernetes without a scope", "- import --from cfk -", cfk, 2, "", "portcullis: standard input: document 3 (line 21), admins: it has no scope, which means the Kafka cluster of its REST class: expected --kafka-cluster with its id\n", 0},
-		{"a field that could limit", "- import --from cfk --kafka-cluster abc123 -", strings.Replace(cfk, "  role: SystemAdmin", "  role: SystemAdmin\n  condition: never", 1), 2, "", "portcullis: standard input: document 3 (line 21), admins: spec: yaml: unmarshal errors: line 3: field condition not found in type iam.cfkBinding\n", 0},
+		{"a field that could limit", "- import --from cfk --kafka-cluster abc123 -", strings.Replace(cfk, "  role: SystemAdmin", "  role: SystemAdmin\n  condition: never", 1), 2, "", "portcullis: standard input: document 3 (line 21), admins: spec: yaml: unmarshal errors: line 3: field condition not found in type roleformats.cfkBinding\n", 0},
 		{"a role that is not known", "- import --from lookup -", `[{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{"User:a":{"ClusterAdmin":[]}}}]`, 2, "", "portcullis: standard input: \"User:a\" has \"ClusterAdmin\": no role has this name: the table has DeveloperManage, DeveloperRead, DeveloperWrite, ResourceOwner, SecurityAdmin, SystemAdmin, UserAdmin\n", 0},
 		{"a principal without a type", "- import --from lookup -", `[{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{"a":{"SystemAdmin":[]}}}]`, 2, "", "portcullis: standard input: item 1, a, SystemAdmin: found the principal a, expected Type:name, such as User:alice\n", 0},
 		{"a resource without a name", "- import --from lookup -", `[{"scope":{"clusters":{"kafka-cluster":"abc123"}},"rolebindings":{"User:a":{"SystemAdmin":[{}]}}}]`, 2, "", "portcullis: standard input: item 1, User:a, SystemAdmin: found a resource without a type and a name\n", 0},
 		{"no JSON", "- import --from lookup -", `x`, 2, "", "portcullis: standard input: at byte 0: invalid character 'x' looking for beginning of value\n", 0},
 		{"no roles", "- import --from roles -", `{}`, 2, "", "", 0},
-		{"another format", "- import --from hcl -", ``, 2, "", "portcullis: --from \"hcl\": expected lookup, roles, list or cfk\n", 0},
-		{"a dry run", "- import --dry-run --from lookup -", lookup, 0, "roles: 0, bindings: 4, of which new: 4, other resources: 0\n", "", 0},
+		{"another format", "- import --from xml -", ``, 2, "", "portcullis: --from \"xml\": expected one of lookup, roles, list, script, cfk, terraform, hcl, rpk, redpanda, msk\n", 0},
+		{"a dry run", "- import --dry-run --from lookup -", lookup, 0, "roles: 0, bindings: 4, of which new: 4, ACLs: 0, of which new: 0, other resources: 0\n", "", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "roles.json")
@@ -185,13 +185,13 @@ spec:
 			}
 			assert.Len(t, readACLs(t, runIAM(path, "", "- export --kafka-cluster abc123 -o json").stdout), test.acls)
 			again := runIAM(path, test.text, test.line)
-			assert.Contains(t, again.stdout, "of which new: 0")
+			assert.Contains(t, again.stdout, "of which new: 0, ACLs: 0, of which new: 0")
 		})
 	}
 	t.Run("roles, then bindings of them", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "roles.json")
 		roles := `[{"name":"ClusterAdmin","accessPolicy":{"scopeType":"Cluster","allowedOperations":[{"resourceType":"Topic","operations":["Create"]}]}}]`
-		require.Equal(t, "roles: 1, bindings: 0, of which new: 0, other resources: 0\n", runIAM(path, roles, "- import --from roles -").stdout)
+		require.Equal(t, "roles: 1, bindings: 0, of which new: 0, ACLs: 0, of which new: 0, other resources: 0\n", runIAM(path, roles, "- import --from roles -").stdout)
 		require.Equal(t, exitDone, runIAM(path, "", "- rolebinding create --principal User:a --role ClusterAdmin --kafka-cluster-id abc123").status)
 		assert.Len(t, readACLs(t, runIAM(path, "", "- export --kafka-cluster abc123 -o json").stdout), 1)
 	})

@@ -259,6 +259,9 @@ func TestFlagsAreInert(t *testing.T) {
 		"iam rbac role-binding create": {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster": "b"},
 		"iam rbac role-binding list":   {"principal": "User:b", "kafka-cluster": "b"},
 		"iam rbac role-binding delete": {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster": "b"},
+		"iam acl create":               {"principal": "User:b", "operation": "read", "topic": "b", "kafka-cluster": "b"},
+		"iam acl list":                 {"kafka-cluster": "b"},
+		"iam acl delete":               {"principal": "User:b", "operation": "read", "host": "*", "kafka-cluster": "b"},
 		"iam rbac role list":           {},
 		"iam rbac role describe":       {},
 		"iam import":                   {"from": "lookup"},
@@ -284,7 +287,7 @@ func TestFlagsAreInert(t *testing.T) {
 		eachCommand(newRootCommand(), func(path string, cmd *cobra.Command) {
 			base, ok := needed[path]
 			if !ok {
-				assert.Contains(t, []string{"", "help", "completion", "iam", "iam rolebinding", "iam rbac", "iam rbac role-binding", "iam rbac role"}, path, "the test does not know the command")
+				assert.Contains(t, []string{"", "help", "completion", "iam", "iam rolebinding", "iam rbac", "iam rbac role-binding", "iam rbac role", "iam acl"}, path, "the test does not know the command")
 				return
 			}
 			commands[path] = true

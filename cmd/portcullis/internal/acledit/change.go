@@ -85,7 +85,7 @@ func (a *command) changes() ([]change, error) {
 		return a.templateChanges(filters[0].PatternType) // there is a topic
 	}
 	for _, f := range filters {
-		errs.Add(checkSupported(f.Type, entries))
+		errs.Add(CheckSupported(f.Type, entries))
 	}
 	if len(entries) == 0 {
 		entries = []acl.Entry{{}}
@@ -144,9 +144,9 @@ func (a *command) entries() (entries []acl.Entry, err error) {
 	return entries, errs.Join()
 }
 
-// checkSupported refuses operations that no request needs on the resource type, as
+// CheckSupported refuses operations that no request needs on the resource type, as
 // kafka-acls does.
-func checkSupported(t resource.Type, entries []acl.Entry) error {
+func CheckSupported(t resource.Type, entries []acl.Entry) error {
 	supported := ops.Supported(t)
 	for _, e := range entries {
 		if e.Operation != ops.All && !supported.Has(e.Operation) {

@@ -88,7 +88,12 @@ func ReadPolicy(path, cluster string, mayBeEmpty bool) (*role.Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", cli.FileName(path), err)
 	}
-	if policy.Len() == 0 && !mayBeEmpty {
+	isEmpty := policy.Len() == 0
+	for range policy.ACLs() {
+		isEmpty = false
+		break
+	}
+	if isEmpty && !mayBeEmpty {
 		return nil, fmt.Errorf("%s has no role binding of the Kafka cluster %s: expected at least one, or --%s", cli.FileName(path), policy.Cluster(), AllowEmpty)
 	}
 	return policy, nil
@@ -141,7 +146,7 @@ func (s *Source) ACLText(b acl.Binding) string {
 	for _, from := range bindings {
 		texts = append(texts, from.Origin())
 	}
-	if s.roles.plain[b] {
+	if s.roles.plain[b] || s.roles.policy.Centralized(b) {
 		texts = append(texts, "also without a role")
 	}
 	return strings.Join(texts, "; ") + ", ACL " + cli.ACLText(b)

@@ -146,10 +146,8 @@ func (f *bindingFlags) delete(cmd *cobra.Command, out *cli.Output, force bool) e
 		return &cli.Failure{Status: int(cli.ErrDenied), Err: errors.New(message)}
 	}
 	if !force {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Are you sure you want to delete: %s in the scope %s? (y/n)\n", b, scopeText(scope))
-		answer := bufio.NewScanner(cmd.InOrStdin())
-		if !answer.Scan() || !strings.EqualFold(strings.TrimSpace(answer.Text()), "y") {
-			return errors.New("nothing was deleted: expected y on standard input, or --force")
+		if err := confirm(cmd, fmt.Sprintf("%s in the scope %s", b, scopeText(scope))); err != nil {
+			return err
 		}
 	}
 	doc.Bindings = slices.DeleteFunc(doc.Bindings, same)
@@ -157,6 +155,16 @@ func (f *bindingFlags) delete(cmd *cobra.Command, out *cli.Output, force bool) e
 		return err
 	}
 	return printBindings(out, b)
+}
+
+// confirm asks whether to delete something.
+func confirm(cmd *cobra.Command, what string) error {
+	fmt.Fprintf(cmd.ErrOrStderr(), "Are you sure you want to delete: %s? (y/n)\n", what)
+	answer := bufio.NewScanner(cmd.InOrStdin())
+	if !answer.Scan() || !strings.EqualFold(strings.TrimSpace(answer.Text()), "y") {
+		return errors.New("nothing was deleted: expected y on standard input, or --force")
+	}
+	return nil
 }
 
 func newList(names spelling) *cobra.Command {

@@ -23,11 +23,11 @@ import (
 const defaultFile = "roles.json"
 
 const long = `The options are those of confluent iam. Instead of asking a metadata service, the command
-works on --file: names of clusters, roles of your own, and bindings. The file is saved
+works on --file: names of clusters, roles of your own, bindings and ACLs. The file is saved
 completely or not at all, with its checksum in FILE.sum, and every line of it is checked.
 
-Bindings only allow. A role is bound in one scope: a Kafka cluster, or a component that
-belongs to one. iam export prints the ACLs that the bindings of a Kafka cluster stand for;
+Bindings only allow; a DENY is an ACL: see iam acl. A role is bound in one scope: a Kafka cluster, or a component that
+belongs to one. iam export prints the ACLs of a Kafka cluster and those that its bindings stand for;
 portcullis plan and apply bring them into force.`
 
 // spelling is how a generation of Confluent's command line writes its commands.
@@ -48,7 +48,7 @@ func New() *cobra.Command {
 	iam.AddCommand(bindings("rolebinding", oldSpelling))
 	rbac := group("rbac", "Roles and role bindings", "Roles and role bindings.\n\n"+long)
 	rbac.AddCommand(bindings("role-binding", newSpelling), roles())
-	iam.AddCommand(rbac, newImport(), newExport())
+	iam.AddCommand(rbac, newACL(), newImport(), newExport())
 	return iam
 }
 

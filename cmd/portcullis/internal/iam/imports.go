@@ -1,314 +1,109 @@
 package iam
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
-	"github.com/portcullis-authz/portcullis/internal/lines"
-	"github.com/portcullis-authz/portcullis/principal"
-	"github.com/portcullis-authz/portcullis/resource"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/roleformats"
 	"github.com/portcullis-authz/portcullis/role"
 )
 
-type importFormat struct {
-	name, what string
-	read       func(text []byte, scope role.Scope, into *imported) error
-}
-
-// importFormats are the texts that iam import reads, by the name of --from.
-var importFormats = []importFormat{
-	{"lookup", "what a metadata service answers GET /security/1.0/lookup/rolebindings/principal/NAME", readLookup},
-	{"roles", "what it answers GET /security/1.0/roles: roles, not bindings", readRoles},
-	{"list", "the JSON of confluent iam rbac role-binding list; it has no scope, so that --kafka-cluster is needed", readList},
-	{"cfk", "ConfluentRolebinding resources of Confluent for Kubernetes, as YAML", readCFK},
-}
-
-// imported is what a text has. What is wrong with it is collected, up to a limit.
-type imported struct {
-	roles    []role.Role
-	bindings []role.Binding
-	skipped  int // documents of other kinds
-	problems []error
-}
-
-func (i *imported) refuse(place, format string, args ...any) {
-	if len(i.problems) < lines.MaxErrors {
-		i.problems = append(i.problems, fmt.Errorf("%s: %s", place, fmt.Sprintf(format, args...)))
-	}
-}
-
-// add adds a binding of a principal as it is written, at a place of the text.
-func (i *imported) add(place, who, name string, scope role.Scope, pattern role.Pattern) {
-	p, err := principal.Parse(who)
-	if err != nil {
-		i.refuse(place, "found the principal %s, expected Type:name, such as User:alice", lines.Printable(lines.Cut(who, 200)))
-		return
-	}
-	i.bindings = append(i.bindings, role.Binding{Principal: p, Role: name, Scope: scope, Pattern: pattern})
+// importFlags are those of iam import.
+type importFlags struct {
+	path, from, principal, clusterARN *cli.Once
+	scope                             *scopeFlags
+	dryRun                            bool
 }
 
 func newImport() *cobra.Command {
-	var path, from *cli.Once
-	var scope *scopeFlags
-	dryRun := false
-	var names, help []string
-	for _, f := range importFormats {
-		names = append(names, f.name)
-		help = append(help, fmt.Sprintf("  %-8s %s", f.name, f.what))
+	f := &importFlags{}
+	var help []string
+	for _, format := range roleformats.All {
+		help = append(help, fmt.Sprintf("  %-10s %s", format.Name, format.What))
 	}
-	cmd := cli.Command(func(cmd *cobra.Command, out *cli.Output) error {
-		return importFile(cmd, path.Text, from.Text, scope, dryRun, out)
-	}, &cobra.Command{
-		Use: "import --from FORMAT FILE", Short: "Add the roles and bindings of a metadata service or of Kubernetes to the file", Args: cobra.ExactArgs(1),
-		Long:    "Add roles or bindings from another place to the file. Where one cannot be taken, all are refused, each with its\nplace. FILE may be - for standard input.\n\n" + strings.Join(help, "\n"),
-		Example: "  curl -su admin https://mds:8090/security/1.0/roles | portcullis iam import --from roles -\n  portcullis iam import --from cfk rolebindings.yaml --kafka-cluster abc123",
+	cmd := cli.Command(f.run, &cobra.Command{
+		Use: "import --from FORMAT FILE", Short: "Add roles, bindings and ACLs from another place to the file", Args: cobra.ExactArgs(1),
+		Long: `Add roles, bindings and ACLs from another place to the file. If a part of the text cannot be
+taken nothing is, and each such part is listed with its place and the reason. FILE may be -
+for standard input.
+
+` + strings.Join(help, "\n"),
+		Example: `  curl -su admin https://mds:8090/security/1.0/roles | portcullis iam import --from roles -
+  portcullis iam import --from cfk rolebindings.yaml --kafka-cluster abc123
+  terraform show -json | portcullis iam import --from terraform -`,
 	})
-	path = addFile(cmd)
-	from = cli.OnceFlag(cmd, "from", "", "`format` of the text: "+strings.Join(names, ", "), names...)
-	scope = addScope(cmd, newSpelling)
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read and check everything, and do not change the file")
+	f.path = addFile(cmd)
+	names := roleformats.Names()
+	f.from = cli.OnceFlag(cmd, "from", "", "`format` of the text: "+strings.Join(names, ", "), names...)
+	f.scope = addScope(cmd, newSpelling)
+	f.principal = cli.OnceFlag(cmd, "principal", "", "with --from msk, whose policy it is: `Type:name`")
+	f.clusterARN = cli.OnceFlag(cmd, "cluster-arn", "", "with --from msk, the `ARN` of the cluster")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "read and check everything, and do not change the file")
 	cli.Require(cmd, "from")
 	return cmd
 }
 
-func importFile(cmd *cobra.Command, path, from string, flags *scopeFlags, dryRun bool, out *cli.Output) error {
+// read reads the text that the flags name.
+func (f *importFlags) read(cmd *cobra.Command, out *cli.Output) (*roleformats.Set, error) {
 	if out.UsageErr != nil {
-		return out.UsageErr
+		return nil, out.UsageErr
 	}
-	at := slices.IndexFunc(importFormats, func(f importFormat) bool { return f.name == from })
-	if at < 0 {
-		return cli.BadFlag("from", from, "lookup, roles, list or cfk")
+	format, err := roleformats.Find(f.from.Text)
+	if err != nil {
+		return nil, err
 	}
-	var scope role.Scope
-	if given, err := flags.scope(); err == nil {
-		scope = given
+	options := roleformats.Options{Principal: f.principal.Text, ClusterARN: f.clusterARN.Text}
+	if given, err := f.scope.scope(); err == nil {
+		options.Scope = given
 	} else if given != (role.Scope{}) {
-		return err
+		return nil, err
 	}
 	name := cmd.Flags().Arg(0)
 	text, err := cli.ReadFile(name, cmd.InOrStdin(), func(r io.Reader) ([]byte, error) {
-		return io.ReadAll(io.LimitReader(r, role.MaxTableBytes+1))
+		return io.ReadAll(io.LimitReader(r, roleformats.MaxBytes+1))
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(text) > role.MaxTableBytes {
-		return fmt.Errorf("%s: expected no more than %d bytes", cli.FileName(name), role.MaxTableBytes)
-	}
-	doc, err := load(path, true)
+	return format.Read(cli.FileName(name), text, options)
+}
+
+func (f *importFlags) run(cmd *cobra.Command, out *cli.Output) error {
+	read, err := f.read(cmd, out)
 	if err != nil {
 		return err
 	}
-	var read imported
-	if err := importFormats[at].read(text, scope, &read); err != nil {
-		return fmt.Errorf("%s: %w", cli.FileName(name), err)
+	doc, err := load(f.path.Text, true)
+	if err != nil {
+		return err
 	}
-	var errs cli.Errors
-	for _, problem := range read.problems {
-		errs.Add(fmt.Errorf("%s: %w", cli.FileName(name), problem))
-	}
-	if len(errs) > 0 {
-		return errs.Join()
-	}
-	for _, r := range read.roles {
+	name := cli.FileName(cmd.Flags().Arg(0))
+	predefined := role.Predefined()
+	for _, r := range read.Roles {
+		if _, taken := predefined.Role(r.Name); taken && f.from.Text != "roles" { // their bindings would mean something else
+			return fmt.Errorf("%s: the role %s is a predefined one: rename it", name, r.Name)
+		}
 		doc.Roles = append(slices.DeleteFunc(doc.Roles, func(old role.Role) bool { return old.Name == r.Name }), r)
 	}
-	before := len(doc.Bindings)
-	doc.Bindings = append(doc.Bindings, read.bindings...)
+	before, acls := len(doc.Bindings), len(doc.ACLs)
+	doc.Bindings, doc.ACLs = append(doc.Bindings, read.Bindings...), append(doc.ACLs, read.ACLs...)
 	if _, _, err := doc.Check(); err != nil {
-		return fmt.Errorf("%s: %w", cli.FileName(name), err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	if !dryRun {
+	if !f.dryRun {
 		if err := doc.save(); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "roles: %d, bindings: %d, of which new: %d, other resources: %d\n", len(read.roles), len(read.bindings), len(doc.Bindings)-before, read.skipped)
-	return nil
-}
-
-// decode reads one JSON value, and refuses fields that it does not know: one of them could
-// limit what is given.
-func decode(text []byte, value any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(value); err != nil {
-		return fmt.Errorf("at byte %d: %s", d.InputOffset(), lines.OnOneLine(lines.Cut(err.Error(), 200)))
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("at byte %d: expected nothing after the value", d.InputOffset())
+	fmt.Fprintf(out, "roles: %d, bindings: %d, of which new: %d, ACLs: %d, of which new: %d, other resources: %d\n",
+		len(read.Roles), len(read.Bindings), len(doc.Bindings)-before, len(read.ACLs), len(doc.ACLs)-acls, read.Skipped)
+	for _, note := range read.Notes {
+		out.Summarize("note: %s\n", note)
 	}
 	return nil
-}
-
-func readRoles(text []byte, _ role.Scope, into *imported) error {
-	table, err := role.ParseTable(bytes.NewReader(text))
-	if err == nil {
-		into.roles = table.Roles()
-	}
-	return err
-}
-
-// lookup is the bindings of one scope.
-type lookup struct {
-	Scope struct {
-		Name     string     `json:"clusterName"`
-		Clusters role.Scope `json:"clusters"`
-	} `json:"scope"`
-	Bindings map[string]map[string][]role.Pattern `json:"rolebindings"` // by principal and role
-}
-
-func readLookup(text []byte, _ role.Scope, into *imported) error {
-	var list []lookup
-	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
-		list = make([]lookup, 1)
-		if err := decode(text, &list[0]); err != nil {
-			return err
-		}
-	} else if err := decode(text, &list); err != nil {
-		return err
-	}
-	for i, item := range list {
-		scope := item.Scope.Clusters
-		scope.Name = item.Scope.Name
-		for _, who := range slices.Sorted(maps.Keys(item.Bindings)) {
-			for _, name := range slices.Sorted(maps.Keys(item.Bindings[who])) {
-				place := fmt.Sprintf("item %d, %s, %s", i+1, lines.Printable(lines.Cut(who, 200)), lines.Printable(lines.Cut(name, 200)))
-				patterns := item.Bindings[who][name]
-				if len(patterns) == 0 { // of a whole cluster
-					into.add(place, who, name, scope, role.Pattern{})
-				}
-				for _, p := range patterns {
-					if p == (role.Pattern{}) {
-						into.refuse(place, "found a resource without a type and a name")
-						continue
-					}
-					into.add(place, who, name, scope, p)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func readList(text []byte, scope role.Scope, into *imported) error {
-	if scope == (role.Scope{}) {
-		return errors.New("the list does not say where its bindings hold: expected --kafka-cluster, or --cluster-name")
-	}
-	var list []row
-	if err := decode(text, &list); err != nil {
-		return err
-	}
-	for i, r := range list {
-		place := fmt.Sprintf("item %d", i+1)
-		p := role.Pattern{}
-		if r.Name != "" || r.PatternType != "" || r.ResourceType != resource.Cluster.DisplayName() {
-			p = role.Pattern{ResourceType: r.ResourceType, Name: r.Name}
-			if err := p.PatternType.UnmarshalText([]byte(r.PatternType)); err != nil {
-				into.refuse(place, "found the pattern type %s, expected LITERAL or PREFIXED", lines.Printable(lines.Cut(r.PatternType, 200)))
-				continue
-			}
-		}
-		into.add(place, r.Principal, r.Role, scope, p)
-	}
-	return nil
-}
-
-// cfk is a resource of Kubernetes.
-type cfk struct {
-	APIVersion string `yaml:"apiVersion"`
-	Kind       string
-	Metadata   struct{ Name, Namespace string }
-	Spec       yaml.Node
-}
-
-// cfkBinding is the spec of a ConfluentRolebinding.
-type cfkBinding struct {
-	Principal struct{ Type, Name string }
-	Role      string
-	Patterns  []struct {
-		Name         string
-		ResourceType string `yaml:"resourceType"`
-		PatternType  string `yaml:"patternType"`
-	} `yaml:"resourcePatterns"`
-	ByIDs struct {
-		Kafka          string `yaml:"kafkaClusterId"`
-		SchemaRegistry string `yaml:"schemaRegistryClusterId"`
-		Connect        string `yaml:"connectClusterId"`
-		KSQL           string `yaml:"ksqlClusterId"`
-	} `yaml:"clustersScopeByIds"`
-	ByName  string    `yaml:"clustersScopeByRegistryName"`
-	RestRef yaml.Node `yaml:"kafkaRestClassRef"` // where the operator finds the metadata service
-}
-
-func readCFK(text []byte, fallback role.Scope, into *imported) error {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	for n := 1; ; n++ {
-		var item cfk
-		err := decoder.Decode(&item)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("document %d: %s", n, lines.OnOneLine(lines.Cut(err.Error(), 200)))
-		}
-		if item.Kind != "ConfluentRolebinding" {
-			into.skipped++
-			continue
-		}
-		place := fmt.Sprintf("document %d (line %d), %s", n, item.Spec.Line, lines.Printable(lines.Cut(item.Metadata.Name, 200)))
-		spec, err := yaml.Marshal(&item.Spec)
-		if err != nil {
-			return err
-		}
-		var b cfkBinding
-		strict := yaml.NewDecoder(bytes.NewReader(spec))
-		strict.KnownFields(true)
-		if err := strict.Decode(&b); err != nil {
-			into.refuse(place, "spec: %s", lines.OnOneLine(lines.Cut(strings.Join(strings.Fields(err.Error()), " "), 200)))
-			continue
-		}
-		into.addCFK(place, &b, fallback)
-	}
-}
-
-func (i *imported) addCFK(place string, b *cfkBinding, fallback role.Scope) {
-	types := map[string]string{"user": "User", "group": "Group"}
-	kind, ok := types[b.Principal.Type]
-	if !ok {
-		i.refuse(place, "found the type of principal %s, expected user or group", lines.Printable(lines.Cut(b.Principal.Type, 200)))
-		return
-	}
-	scope := role.Scope{Name: b.ByName, Kafka: b.ByIDs.Kafka, SchemaRegistry: b.ByIDs.SchemaRegistry, Connect: b.ByIDs.Connect, KSQL: b.ByIDs.KSQL}
-	if scope == (role.Scope{}) {
-		scope = fallback // the operator takes the cluster of the REST class
-	}
-	if scope == (role.Scope{}) {
-		i.refuse(place, "it has no scope, which means the Kafka cluster of its REST class: expected --kafka-cluster with its id")
-		return
-	}
-	who := kind + ":" + b.Principal.Name
-	if len(b.Patterns) == 0 {
-		i.add(place, who, b.Role, scope, role.Pattern{})
-	}
-	for _, p := range b.Patterns {
-		pattern := role.Pattern{ResourceType: p.ResourceType, Name: p.Name, PatternType: literal}
-		if p.PatternType != "" {
-			if err := pattern.PatternType.UnmarshalText([]byte(p.PatternType)); err != nil {
-				i.refuse(place, "found the pattern type %s, expected LITERAL or PREFIXED", lines.Printable(lines.Cut(p.PatternType, 200)))
-				continue
-			}
-		}
-		i.add(place, who, b.Role, scope, pattern)
-	}
 }

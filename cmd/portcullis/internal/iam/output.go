@@ -40,21 +40,31 @@ func printBindings(out *cli.Output, bindings ...role.Binding) error {
 	for _, b := range bindings {
 		rows = append(rows, rowOf(b))
 	}
+	return printRows(out, "Principal\t| Role\t| Resource Type\t| Name\t| Pattern Type", rows)
+}
+
+func (r row) cells() []string {
+	return []string{r.Principal, r.Role, r.ResourceType, r.Name, r.PatternType}
+}
+
+// printRows prints rows in the format of --output. The header is that of a table.
+func printRows[R interface{ cells() []string }](out *cli.Output, header string, rows []R) error {
 	switch out.Format {
 	case "json":
 		out.Encode(rows)
 		return nil
 	case "yaml":
-		return printYAML(out, rows)
+		text, err := yaml.Marshal(rows)
+		if err != nil {
+			return err
+		}
+		out.Write(text)
+		return nil
 	}
-	return printTable(out, rows)
-}
-
-func printTable(out *cli.Output, rows []row) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(w, "Principal\t| Role\t| Resource Type\t| Name\t| Pattern Type")
+	fmt.Fprintln(w, header)
 	for _, r := range rows {
-		cells := []string{r.Principal, r.Role, r.ResourceType, r.Name, r.PatternType}
+		cells := r.cells()
 		for i := range cells {
 			if cells[i] != "" {
 				cells[i] = lines.PrintableIn(cells[i], "|")
@@ -63,15 +73,6 @@ func printTable(out *cli.Output, rows []row) error {
 		fmt.Fprintln(w, strings.Join(cells, "\t| "))
 	}
 	return w.Flush()
-}
-
-func printYAML(out *cli.Output, rows []row) error {
-	text, err := yaml.Marshal(rows)
-	if err != nil {
-		return err
-	}
-	out.Write(text)
-	return nil
 }
 
 // scopeText returns a scope as a person reads it.

@@ -93,9 +93,9 @@ func grantText(g role.Grant) string {
 func newExport() *cobra.Command {
 	var path, cluster *cli.Once
 	cmd := cli.Command(func(_ *cobra.Command, out *cli.Output) error { return export(path.Text, cluster.Text, out) }, &cobra.Command{
-		Use: "export --kafka-cluster ID", Short: "Print the ACLs that the bindings of a Kafka cluster stand for",
-		Long: `Print the ACLs that the bindings of a Kafka cluster stand for, as kafka-acls prints ACLs or as
-JSON lines. portcullis plan and apply take them as the desired set. Bindings of components,
+		Use: "export --kafka-cluster ID", Short: "Print the ACLs of a Kafka cluster and those that its bindings stand for",
+		Long: `Print the ACLs of a Kafka cluster and those that its bindings stand for, as kafka-acls prints
+ACLs or as JSON lines. portcullis plan and apply take them as the desired set. Bindings of components,
 such as Connect clusters, stand for no ACL; their number is on standard error.`,
 		Example: "  portcullis iam export --kafka-cluster abc123 | portcullis plan --acls - --bootstrap-server broker:9092",
 	})
