@@ -124,6 +124,9 @@ func (s *Source) addRoles(set *formats.Set) error {
 	return nil
 }
 
+// CheckRoles returns an error for each missing or invalid flag of roles. CheckUsage has it too.
+func (s *Source) CheckRoles() error { return s.roles.check() }
+
 // RolesGiven reports whether there is a file of roles.
 func (s *Source) RolesGiven() bool { return s.roles.file.Given }
 

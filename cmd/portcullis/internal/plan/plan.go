@@ -196,16 +196,18 @@ func (p *command) checkUsage(out *cli.Output) (planned *file, err error) {
 	switch {
 	case fromPlan:
 		inputs = append(inputs, p.planFile.Text)
-		for _, flag := range []string{"acls", "format", "managed-by", "super-users", "semantics", "allow-everyone-if-no-acl-found"} {
+		for _, flag := range []string{"acls", "roles", "format", "managed-by", "super-users", "semantics", "allow-everyone-if-no-acl-found"} {
 			if cli.Given(p.cmd, flag) {
 				errs.Refuse("--%s cannot be given with --plan: the plan says it", flag)
 			}
 		}
-	case !cli.Given(p.cmd, "acls") && p.planFile != nil:
-		errs.Refuse("nothing to apply: expected --acls or --plan")
-	case !cli.Given(p.cmd, "acls"):
-		errs.Refuse("--acls is missing: see %s --help", p.cmd.CommandPath())
+	case cli.Given(p.cmd, "acls") || p.acls.RolesGiven():
+	case p.planFile != nil:
+		errs.Refuse("nothing to apply: expected --acls, --roles or --plan")
+	default:
+		errs.Refuse("--acls or --roles is missing: see %s --help", p.cmd.CommandPath())
 	}
+	errs.Add(p.acls.CheckRoles())
 	if !p.acls.Cluster.Given() {
 		errs.Refuse("--bootstrap-server is missing: see %s --help", p.cmd.CommandPath())
 	}
