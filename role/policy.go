@@ -209,6 +209,9 @@ func (p *Policy) binding(h *held) Binding { return Binding{h.principal, h.role, 
 // once, in no order.
 func (p *Policy) ACLs() iter.Seq[acl.Binding] { return maps.Keys(p.sources) }
 
+// Centralized reports whether an ACL is there without any role: see [Policy.ApplyACLs].
+func (p *Policy) Centralized(a acl.Binding) bool { return p.sources[a].has(centralized) }
+
 // Sources returns the bindings that an ACL comes from, sorted by [Binding.Compare]; none if it
 // comes from no binding. The role that decided a check is found by the ACL of its
 // snapshot.Decision.

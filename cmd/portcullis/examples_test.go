@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/portcullis-authz/portcullis/role"
 )
 
 var exampleACLs = []string{"acls.txt", "acls-3.txt", "acls.jsonl", "acls-zookeeper.txt"}
@@ -69,4 +71,21 @@ func TestBrokenExample(t *testing.T) {
 		t.Run(args[0], func(t *testing.T) { expect(t, exitError, "", want, "", append(args, "--acls", broken+"acls.txt")...) })
 	}
 	assert.Equal(t, 9, strings.Count(want, "\n"), "errors")
+}
+
+// The company's roles decide together with its ACLs, and the answers name them.
+func TestExampleRoles(t *testing.T) {
+	const questions = "questions: 15, allowed: 10, denied: 5\n"
+	args := []string{"check", "--acls", acme + "acls.txt", "--roles", acme + "roles.json", "--kafka-cluster", "prod", "--groups", acme + "groups.jsonl", "--questions", acme + "role-questions.csv"}
+	answers := readAll(t, acme+"role-answers.txt")
+	expect(t, exitDenied, answers, questions, "", args...)
+	assert.Equal(t, 9, strings.Count(answers, " by binding "), "answers by a role")
+	args[6] = "acme-prod" // its id
+	expect(t, exitDenied, answers, questions, "", args...)
+
+	doc, err := role.ParseDocument([]byte(readAll(t, acme+"roles.json")))
+	require.NoError(t, err)
+	text, err := doc.Text()
+	require.NoError(t, err)
+	assert.Equal(t, readAll(t, acme+"roles.json"), string(text), "as the program writes it")
 }

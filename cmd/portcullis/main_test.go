@@ -139,7 +139,7 @@ func TestMissingACLs(t *testing.T) {
 			assert.Equal(t, exitError, got.status)
 			assert.Empty(t, got.stdout)
 			name, _, _ := strings.Cut(line, " ")
-			assert.Contains(t, got.stderr, "portcullis: no ACLs are given: expected --acls or --bootstrap-server: see portcullis "+name+" --help\n")
+			assert.Contains(t, got.stderr, "portcullis: no ACLs are given: expected --acls, --roles or --bootstrap-server: see portcullis "+name+" --help\n")
 			assert.Equal(t, 1+others, strings.Count(got.stderr, "\n"), got.stderr)
 		})
 	}

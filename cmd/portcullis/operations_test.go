@@ -26,7 +26,8 @@ func scrape(t *testing.T) map[string]metric {
 	require.NoError(t, err)
 	address := free.Addr().String()
 	free.Close()
-	p := startAudited(t, "--metrics", address, "--otlp-endpoint", "http://127.0.0.1:1")
+	p := startAudited(t, "--metrics", address, "--otlp-endpoint", "http://127.0.0.1:1",
+		"--roles", acme+"roles.json", "--kafka-cluster", "prod", "--groups", acme+"groups.jsonl")
 	require.NoError(t, p.produce(t, "alice", "a"))
 	require.Error(t, p.produce(t, "bob", "b"))
 	response, err := http.Get("http://" + address + "/metrics")

@@ -38,7 +38,7 @@ func startAudited(t *testing.T, args ...string) *auditedProxy {
 	args = append([]string{"proxy", "--acls", file(t, "acls.txt", fmt.Sprintf(orders, "alice")), "--listen", "SASL_PLAINTEXT://127.0.0.1:0",
 		"--users", file(t, "users.txt", "alice:a\nbob:b\nroot:c\n"), "--super-users", "User:root", "--upstream", p.cluster.ListenAddrs()[0]}, args...)
 	go func() { p.status <- run(args, strings.NewReader(""), &p.stdout, &p.log) }()
-	p.address = p.log.wait(t, `msg=serving listeners=(\S+) acls=1`)
+	p.address = p.log.wait(t, `msg=serving listeners=(\S+) acls=\d+`)
 	return p
 }
 

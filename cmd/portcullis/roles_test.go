@@ -122,3 +122,25 @@ func TestRoleFlags(t *testing.T) {
 		assert.Empty(t, got.stdout, test.args)
 	}
 }
+
+// A DENY among the ACLs of the file wins over its roles. An ACL that is there both ways is said to
+// be.
+func TestRolesAndACLsOfOneFile(t *testing.T) {
+	roles := writeRoles(t, "User:alice DeveloperRead Topic:orders")
+	for _, line := range []string{
+		"- acl create --kafka-cluster abc123 --allow --principal User:alice --operation read --topic orders",
+		"- acl create --kafka-cluster abc123 --deny --principal User:alice --operation describe --topic orders",
+		"- acl create --kafka-cluster only --allow --principal User:bob --operation read --topic orders",
+	} {
+		got := runIAM(roles, "", line)
+		require.Equal(t, 0, got.status, got.stderr)
+	}
+	given := " --roles " + roles + " --kafka-cluster abc123 --principal User:alice --topic orders --operation "
+	got := runWith("", strings.Fields("check"+given+"Read")...)
+	assert.Contains(t, got.stdout, readerOrigin+"; also without a role, ACL")
+	got = runWith("", strings.Fields("check"+given+"Describe")...)
+	assert.Equal(t, exitDenied, got.status)
+	assert.Contains(t, got.stdout, "reason: matching deny: (principal=User:alice")
+	got = runWith("", strings.Fields("check --roles "+roles+" --kafka-cluster only --principal User:bob --topic orders --operation Read")...)
+	assert.Equal(t, exitDone, got.status, got.stderr)
+}

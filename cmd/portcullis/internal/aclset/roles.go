@@ -126,6 +126,9 @@ func (s *Source) addRoles(set *formats.Set) error {
 	return nil
 }
 
+// CheckRoles returns an error for each missing or invalid flag of roles. CheckUsage has it too.
+func (s *Source) CheckRoles() error { return s.roles.check() }
+
 // RolesGiven reports whether there is a file of roles.
 func (s *Source) RolesGiven() bool { return s.roles.file.Given }
 
@@ -154,7 +157,7 @@ func (s *Source) ACLText(b acl.Binding) string {
 	for _, from := range bindings {
 		texts = append(texts, from.Origin())
 	}
-	if s.roles.plain[b] {
+	if s.roles.plain[b] || s.roles.policy.Centralized(b) {
 		texts = append(texts, "also without a role")
 	}
 	return strings.Join(texts, "; ") + ", ACL " + cli.ACLText(b)

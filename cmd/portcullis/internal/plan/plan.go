@@ -218,6 +218,7 @@ func (p *command) checkUsage(out *cli.Output) (planned *file, err error) {
 	default:
 		errs.Refuse("--acls or --roles is missing: see %s --help", p.cmd.CommandPath())
 	}
+	errs.Add(p.acls.CheckRoles())
 	if !p.acls.Cluster.Given() {
 		errs.Refuse("--bootstrap-server is missing: see %s --help", p.cmd.CommandPath())
 	}
