@@ -132,9 +132,6 @@ func (s *Source) CheckRoles() error { return s.roles.check() }
 // RolesGiven reports whether there is a file of roles.
 func (s *Source) RolesGiven() bool { return s.roles.file.Given }
 
-// CheckRoles returns an error for each invalid flag of the file of roles. CheckUsage does so too.
-func (s *Source) CheckRoles() error { return s.roles.check() }
-
 // Policy returns the role bindings of the file of roles once it is read, or nil without one.
 func (s *Source) Policy() *role.Policy { return s.roles.policy }
 
