@@ -21,6 +21,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -98,7 +99,7 @@ func (c *connectCluster) start() (stop func()) {
 	c.t.Helper()
 	// The worker's own jars come first.
 	lib := filepath.Join(kafkatest.Jars(c.t, upgradeTo), "*") + string(os.PathListSeparator) + kafkatest.ClassPath(c.t, "connect-file", fileVersion)
-	log := &lockedBuffer{}
+	log := &logtest.Log{}
 	cmd := exec.Command("java", "-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", lib,
 		"org.apache.kafka.connect.cli.ConnectDistributed", file(c.t, "worker.properties", kafkatest.Properties(c.worker)))
 	cmd.Stdout, cmd.Stderr = log, log

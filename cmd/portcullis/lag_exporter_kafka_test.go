@@ -19,6 +19,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 )
 
 // The exporter asks with ListOffsets 0, which Kafka 4.0 removed (KIP-896).
@@ -40,7 +41,7 @@ func lagExporter(t *testing.T, program, bootstrap, user, password string) (lag f
 	properties := kafkatest.Properties(map[string]string{
 		"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.plain.username": user, "sasl.plain.password": password,
 	})
-	log := &lockedBuffer{}
+	log := &logtest.Log{}
 	cmd := exec.Command(program, "-b", bootstrap, "-p", port, "-s", "--high-water-interval", "1", "--low-water-interval", "1", "--topic-interval", "1",
 		"--consumer-config", file(t, "consumer.properties", properties))
 	cmd.Stdout, cmd.Stderr = log, log

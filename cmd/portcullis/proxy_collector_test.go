@@ -49,7 +49,7 @@ service:
 	return "http://" + address, func() string {
 		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 		require.NoError(t, cmd.Wait())
-		return out.text.String()
+		return out.String()
 	}
 }
 
@@ -66,7 +66,7 @@ func TestProxyTracesAtACollector(t *testing.T) {
 	p.stop(t)
 	text := printed()
 
-	assert.NotContains(t, p.log.text.String(), "spans are lost")
+	assert.NotContains(t, p.log.String(), "spans are lost")
 	assert.Contains(t, text, "deployment.environment.name: Str(test)")
 	assert.Contains(t, text, "service.name: Str(portcullis)")
 	assert.NotContains(t, text, "orders")

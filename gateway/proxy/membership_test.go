@@ -96,7 +96,7 @@ func TestGroupsOfASession(t *testing.T) {
 		assert.Zero(t, fetch(admin, "orders"), "step %d: a super user", i)
 	}
 	p.stop()
-	assert.Len(t, p.log.with("the groups of the client are not known", "is down", "alice"), 1)
+	assert.Len(t, p.log.With("the groups of the client are not known", "is down", "alice"), 1)
 	assert.EqualValues(t, 2, gaugeOf(t, registry, "requests_unknown_groups_total"))
 }
 

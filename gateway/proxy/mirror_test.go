@@ -20,6 +20,7 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -166,11 +167,11 @@ func TestMirrorOfALaterRelease(t *testing.T) {
 	noOperation := func(b *acl.Binding) { b.Entry.Operation = ops.Unknown }
 
 	var heard reports
-	var written logbook
+	var written logtest.Log
 	registry := prometheus.NewRegistry()
 	p := start(t, cluster, proxy.Config{
 		Store: snapshot.NewStore(snapshot.Config{}), ACLs: gateway.ForwardACLs, Metrics: registry,
-		Logger: written.logger(), Mirror: &proxy.Mirror{Interval: 5 * time.Millisecond, Report: heard.add},
+		Logger: written.Logger(), Mirror: &proxy.Mirror{Interval: 5 * time.Millisecond, Report: heard.add},
 	})
 	rightsOf := func(t *testing.T, user string) (topics string) {
 		c := client(t, p.Addresses()[0], user)
@@ -210,5 +211,5 @@ func TestMirrorOfALaterRelease(t *testing.T) {
 			assert.InDelta(t, test.counted, gaugeOf(t, registry, "acls_unknown"), 0)
 		})
 	}
-	assert.NotEmpty(t, written.with("level=WARN", "have codes that this version does not know: as far as they may deny, they deny all operations; they allow nothing", "acls=1", `first="of User:alice on Topic orders"`))
+	assert.NotEmpty(t, written.With("level=WARN", "have codes that this version does not know: as far as they may deny, they deny all operations; they allow nothing", "acls=1", `first="of User:alice on Topic orders"`))
 }
