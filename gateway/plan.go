@@ -58,6 +58,7 @@ type Plan struct {
 	resolved int           // bytes of the list of topics that the pattern was replaced by
 	toAnswer int64         // bytes that later takes for names from the cluster
 	local    kmsg.Response // the answer, if the cluster is not asked
+	late     kmsg.Response // the answer, if decideAgain last refused the request as a whole
 	failure  error         // why there is no answer, or nil
 	// later makes local, if that has an effect or takes much memory; otherwise nil.
 	later func() (kmsg.Response, error)
@@ -367,12 +368,12 @@ func (p *Plan) Repeats() int64 {
 // Frames returns how many frames Forward returns. It has no effect.
 func (p *Plan) Frames() int { return len(p.frames) }
 
-// Record passes the decisions of a request that is to be forwarded to the auditor, as Forward does,
+// Record passes the decisions of a plan to the auditor, as Forward and Response do,
 // and reports whether they are still current. The auditor may take long: if the ACLs have changed
 // meanwhile, drop the plan and decide the request again. The auditor then receives those decisions
-// as well.
+// as well. It does nothing for a plan whose answer Response decides itself.
 func (p *Plan) Record() (current bool) {
-	if len(p.frames) == 0 {
+	if p.later != nil {
 		return true
 	}
 	if err := p.report(); err != nil {
@@ -399,6 +400,9 @@ func (p *Plan) Forward() [][]byte {
 		p.next = nil
 	}
 	p.handedOut = true
+	if p.embedded != nil && len(p.frames) > 0 {
+		p.embedded.handedOut = true
+	}
 	p.commit()
 	return p.frames
 }
@@ -440,24 +444,37 @@ func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 }
 
 // respondRecorded makes the answer and tells the auditor, which may take long: if the ACLs have
-// changed meanwhile, it makes the answer again of what the cluster has answered.
+// changed meanwhile, it makes the answer again of what the cluster has answered. An answer without
+// the cluster that was decided with the request is not given then.
 func (p *Plan) respondRecorded(replies [][]byte) (answer []byte, err error) {
+	if p.local != nil && p.conn != nil {
+		before := p.conn.session.View().Generation()
+		if err := p.report(); err != nil {
+			return nil, err
+		}
+		if p.conn.session.View().Generation() != before {
+			return nil, errOutdated
+		}
+	}
 	for range maxDecisions {
 		answer, err = p.respond(replies)
 		if late := p.report(); err == nil {
 			err = late
 		}
-		if err != nil || !p.Outdated() || !p.canRepeat() {
+		if err != nil || !p.Outdated() || !p.dependsOnACLs() {
 			return answer, err
 		}
 	}
 	return nil, errRestless
 }
 
-// canRepeat reports whether the answer can be made again. That of a session, or of what the request
-// was rewritten to, has taken effect; one that reports a change does not depend on the ACLs of now.
-func (p *Plan) canRepeat() bool {
-	return len(p.frames) > 0 && len(p.changes) == 0 && p.instead == nil && len(p.query.apart) == 0 && !apiOf(p.query.Key).reportsChange
+// dependsOnACLs reports whether the answer is made of the cluster's, and shows something that only
+// some clients may see. One that reports a change does so only with a filter, or with the names of
+// topics that were to be deleted by their ids. It can be made again: what a change or a filter makes
+// the connection remember of an answer is the same when it sees the answer again.
+func (p *Plan) dependsOnACLs() bool {
+	do := apiOf(p.query.Key)
+	return len(p.frames) > 0 && (!do.reportsChange || do.filter != nil || p.instead != nil || p.query.Key == ops.DeleteTopicsKey)
 }
 
 func (p *Plan) respond(replies [][]byte) ([]byte, error) {
