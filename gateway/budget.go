@@ -60,6 +60,10 @@ const partitionCost = 16
 // sessionCost is for one partition of a share session, including the state of a fetch.
 const sessionCost = 380
 
+// repeatedCost is for an entry of a list in which those that name the same are united: its places,
+// and pointers to it. What is in the entry is listed twice, and costs as much again.
+const repeatedCost = 40
+
 const (
 	idCost       = 100 // the names of topics that are identified by id
 	creationCost = 100 // Metadata: creation is authorized again and sent separately
@@ -120,9 +124,12 @@ func (a *api) echoes(k kind) map[reflect.Type]echo {
 // layout of its response.
 func (l *layout) setCosts(k kind, response *layout) {
 	a := apiOf(k.key)
-	joined := a.joined
-	if entries := a.entriesIn(k.version); entries != nil && joined == nil {
-		joined = entries.joinedPartitions()
+	joined, repeats := a.joined, false
+	if entries := a.entriesIn(k.version); entries != nil {
+		repeats = entries.repeats()
+		if joined == nil {
+			joined = entries.joinedPartitions()
+		}
 	}
 	answers := make(map[reflect.Type]*layout) // arrays of the response, by the type of their entries
 	response.arrays(0, func(l *layout, _ int) { answers[l.entry] = l })
@@ -139,6 +146,12 @@ func (l *layout) setCosts(k kind, response *layout) {
 			if !a.reportsChange {
 				l.cost += lateCost
 			}
+		}
+		switch {
+		case repeats && depth == 0:
+			l.cost += repeatedCost
+		case repeats:
+			l.cost += 2 * int(l.entry.Size())
 		}
 		if l.entry == reflect.TypeFor[kmsg.ShareFetchRequestTopicPartition]() {
 			l.cost += sessionCost
