@@ -42,3 +42,33 @@ func TestZonesOfClientsAreNumbers(t *testing.T) {
 		})
 	}
 }
+
+// TestZonesThatAcceptGives: what a listener says of a client with a link-local address, on a machine
+// that has one.
+func TestZonesThatAcceptGives(t *testing.T) {
+	all, err := net.Interfaces()
+	require.NoError(t, err)
+	for _, on := range all {
+		addresses, err := on.Addrs()
+		require.NoError(t, err)
+		for _, a := range addresses {
+			ip, _, err := net.ParseCIDR(a.String())
+			if err != nil || ip.To4() != nil || !ip.IsLinkLocalUnicast() {
+				continue
+			}
+			ln, err := net.ListenTCP("tcp6", &net.TCPAddr{IP: ip, Zone: on.Name})
+			require.NoError(t, err)
+			client, err := net.Dial("tcp6", ln.Addr().String())
+			require.NoError(t, err)
+			accepted, err := ln.Accept()
+			require.NoError(t, err)
+			c := &conn{login: loginFlow{remote: accepted.RemoteAddr().String(), named: true}}
+			who, err := c.subject(identity{principal: principal.User("mallory")})
+			require.NoError(t, err)
+			assert.Equal(t, fmt.Sprint(on.Index), who.Host.Zone(), "%v", accepted.RemoteAddr())
+			for _, open := range []interface{ Close() error }{client, accepted, ln} {
+				require.NoError(t, open.Close())
+			}
+		}
+	}
+}
