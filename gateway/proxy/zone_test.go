@@ -58,7 +58,7 @@ func TestZonesThatAcceptGives(t *testing.T) {
 			}
 			ln, err := net.ListenTCP("tcp6", &net.TCPAddr{IP: ip, Zone: on.Name})
 			require.NoError(t, err)
-			client, err := net.Dial("tcp6", ln.Addr().String())
+			client, err := net.DialTCP("tcp6", nil, &net.TCPAddr{IP: ip, Port: ln.Addr().(*net.TCPAddr).Port, Zone: on.Name})
 			require.NoError(t, err)
 			accepted, err := ln.Accept()
 			require.NoError(t, err)
