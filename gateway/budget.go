@@ -150,7 +150,7 @@ func (l *layout) setCosts(k kind, response *layout) {
 		switch {
 		case repeats && depth == 0:
 			l.cost += repeatedCost
-		case repeats:
+		case repeats && l.entry.Kind() != reflect.String: // names of configurations are not listed
 			l.cost += 2 * int(l.entry.Size())
 		}
 		if l.entry == reflect.TypeFor[kmsg.ShareFetchRequestTopicPartition]() {

@@ -102,37 +102,42 @@ func partsNamed[P any](asked []int32, given []P, id func(*P) int32) []P {
 }
 
 // configsOnce is for the resources of DescribeConfigs. A broker returns all configurations of one
-// without names, and otherwise each that is named, once, in an order of its own.
+// without names, and otherwise each that is named, once, in an order of its own. For several entries
+// it is asked for all.
 func configsOnce() repeatable[kmsg.DescribeConfigsRequestResource, kmsg.DescribeConfigsResponseResource] {
 	type resource = kmsg.DescribeConfigsRequestResource
-	names := func(c *resource) []string { return c.ConfigNames }
 	return repeatable[resource, kmsg.DescribeConfigsResponseResource]{
-		class: func(c *resource) int8 {
-			if len(c.ConfigNames) == 0 {
-				return 1
-			}
-			return 2
-		},
-		most: func(all []*resource) int64 { return int64(len(all)) },
+		class: alwaysUnited[resource],
+		most:  func(all []*resource) int64 { return int64(len(all)) },
 		unite: func(into *resource, all []*resource) {
-			if len(into.ConfigNames) > 0 {
-				into.ConfigNames = slices.Compact(gather(all, names))
+			if len(all) > 1 {
+				into.ConfigNames = nil
 			}
 		},
-		narrow: func(c *resource, r *kmsg.DescribeConfigsResponseResource) {
-			if len(c.ConfigNames) == 0 {
-				return
-			}
-			wanted := slices.Sorted(slices.Values(c.ConfigNames))
-			shown := make([]kmsg.DescribeConfigsResponseResourceConfig, 0, min(len(wanted), len(r.Configs)))
-			for i := range r.Configs {
-				if _, found := slices.BinarySearch(wanted, r.Configs[i].Name); found {
-					shown = append(shown, r.Configs[i])
-				}
-			}
-			r.Configs = shown
-		},
+		narrow: narrowConfigs,
 	}
+}
+
+// narrowConfigs reduces the configurations of a resource to those that one entry names.
+func narrowConfigs(c *kmsg.DescribeConfigsRequestResource, r *kmsg.DescribeConfigsResponseResource) {
+	if len(c.ConfigNames) == 0 {
+		return
+	}
+	order := inOrder(len(r.Configs), func(i, j int32) int { return cmp.Compare(r.Configs[i].Name, r.Configs[j].Name) })
+	named := make([]bool, len(r.Configs))
+	for _, name := range c.ConfigNames {
+		at, found := slices.BinarySearchFunc(order, name, func(i int32, name string) int { return cmp.Compare(r.Configs[i].Name, name) })
+		if found {
+			named[order[at]] = true
+		}
+	}
+	shown := make([]kmsg.DescribeConfigsResponseResourceConfig, 0, len(named))
+	for i := range named {
+		if named[i] {
+			shown = append(shown, r.Configs[i])
+		}
+	}
+	r.Configs = shown
 }
 
 // offsetsOnce is for the groups of OffsetFetch. A group without topics is about all of them.

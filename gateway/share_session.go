@@ -273,13 +273,14 @@ func (s *shareSession) name(named, forgotten []sharePartition) bool {
 		return false
 	}
 	s.expire()
-	s.partitions = slices.DeleteFunc(s.partitions, func(p sharedPartition) bool {
-		_, gone := slices.BinarySearchFunc(forgotten, p.sharePartition, sharePartition.compare)
-		if gone {
-			s.acquired -= len(p.acquired) + len(p.withheld)
+	for i := range s.partitions {
+		p := &s.partitions[i]
+		if _, gone := slices.BinarySearchFunc(forgotten, p.sharePartition, sharePartition.compare); gone {
+			p.wanted, p.sent = false, false
 		}
-		return gone || !p.wanted && !p.holds() // of an earlier session, with nothing to release
-	})
+	}
+	// Records that a member has acquired of a partition that it forgets stay acquired.
+	s.partitions = slices.DeleteFunc(s.partitions, func(p sharedPartition) bool { return !p.wanted && !p.holds() })
 	return true
 }
 

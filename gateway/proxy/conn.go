@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -74,7 +73,7 @@ func (c *conn) begin(ctx context.Context, client net.Conn) (net.Conn, snapshot.S
 
 // subject returns who a client is that has logged in.
 func (c *conn) subject(who identity) (snapshot.Subject, error) {
-	remote, err := netip.ParseAddrPort(c.login.remote)
+	host, err := relay.HostOf(c.login.remote)
 	if err != nil {
 		return snapshot.Subject{}, err
 	}
@@ -82,7 +81,7 @@ func (c *conn) subject(who identity) (snapshot.Subject, error) {
 		c.login.named = true
 		c.log = c.log.With("principal", lines.Name(who.principal.String()))
 	}
-	return snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: remote.Addr()}, nil
+	return snapshot.Subject{Principal: who.principal, Groups: who.groups, Host: host}, nil
 }
 
 // LoggedIn reports whether no login is under way and the session has not ended, for [relay.Login].

@@ -258,6 +258,7 @@ func (c *Conn) forward(frames [][]byte, silent bool) error {
 		frames[i] = nil // so that the answer does not keep it in memory
 	}
 	c.sent()
+	c.ahead.sent.Store(true)
 	if silent {
 		return c.sendFence()
 	}
