@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -368,6 +369,11 @@ func (p *Plan) Repeats() int64 {
 // Frames returns how many frames Forward returns. It has no effect.
 func (p *Plan) Frames() int { return len(p.frames) }
 
+// Sends reports whether frame i of Forward is this one. It has no effect.
+func (p *Plan) Sends(i int, frame []byte) bool {
+	return i < len(p.frames) && bytes.Equal(p.frames[i], frame)
+}
+
 // Record passes the decisions of a plan to the auditor, as Forward and Response do,
 // and reports whether they are still current. The auditor may take long: if the ACLs have changed
 // meanwhile, drop the plan and decide the request again. The auditor then receives those decisions
@@ -380,6 +386,12 @@ func (p *Plan) Record() (current bool) {
 		p.unrecorded(err)
 		return true
 	}
+	return p.Current()
+}
+
+// Current reports whether the ACLs are those by which the request was decided. Ask it while frames of
+// Forward are sent that take long: a request that is not whole is not carried out.
+func (p *Plan) Current() bool {
 	return p.conn == nil || p.conn.session.View().Generation() == p.asker.view.Generation()
 }
 

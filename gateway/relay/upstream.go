@@ -377,9 +377,12 @@ func (c *upstreamConn) ask(request kmsg.Request, response kmsg.Response) error {
 	return response.ReadFrom(frame[4:])
 }
 
+// errWithdrawn says that a request was not sent whole.
+var errWithdrawn = errors.New("a request was withdrawn while the broker read it, since the client may no longer send it")
+
 // send sends a frame, with one system call if possible. The broker may take patience for
-// each progressBytes.
-func (c *upstreamConn) send(frame []byte, patience time.Duration) error {
+// each progressBytes. Before each but the first, it asks whether the frame is still to be sent.
+func (c *upstreamConn) send(frame []byte, patience time.Duration, isWanted func() bool) error {
 	binary.BigEndian.PutUint32(c.size[:], uint32(len(frame)))
 	c.parts = [2][]byte{c.size[:], frame[:min(len(frame), progressBytes)]}
 	c.left = c.parts[:]
@@ -391,6 +394,9 @@ func (c *upstreamConn) send(frame []byte, patience time.Duration) error {
 	for rest := frame[min(len(frame), progressBytes):]; err == nil && len(rest) > 0; {
 		part := rest[:min(len(rest), progressBytes)]
 		rest = rest[len(part):]
+		if !isWanted() {
+			return errWithdrawn
+		}
 		if err = c.SetWriteDeadline(time.Now().Add(patience)); err == nil {
 			_, err = c.Write(part)
 		}
