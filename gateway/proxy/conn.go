@@ -179,7 +179,7 @@ func (c *conn) report(err error) {
 	failedLogins := c.listener.proxy.metrics.failedLogins
 	if c.refused {
 		failedLogins.Inc()
-		c.log.Warn("connection refused", "reason", err.Error())
+		c.warn("connection refused", err)
 		return
 	}
 	var failed *errLogin
@@ -189,11 +189,22 @@ func (c *conn) report(err error) {
 	switch {
 	case errors.As(err, &failed):
 		failedLogins.Inc()
-		c.log.Warn("login failed", "reason", failed.cause.Error())
+		c.warn("login failed", failed.cause)
 	case relay.Ended(err):
 		c.log.Debug("connection closed", "reason", fmt.Sprint(err))
 	default:
-		c.log.Warn("connection closed", "reason", err.Error())
+		c.warn("connection closed", err)
+	}
+}
+
+// warn logs why a connection has ended, unless there were too many such lines.
+func (c *conn) warn(what string, why error) {
+	may, left := c.listener.endings.next(time.Now())
+	if left > 0 {
+		c.listener.log.Warn("lines about connections left out", "count", left, "limit a minute", maxEndings)
+	}
+	if may {
+		c.log.Warn(what, "reason", why.Error())
 	}
 }
 
