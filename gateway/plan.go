@@ -272,7 +272,7 @@ func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 	if p.askPartitions(v) {
 		return true, nil
 	}
-	if v.nothingLeft() && !apiOf(q.Key).sentOnEmpty {
+	if (refuses || !q.ofOneGroup()) && v.nothingLeft() && !apiOf(q.Key).sentOnEmpty { // one group without topics is about all of them
 		p.local = v.refuseEach(q)
 		p.nameRefused(p.local)
 		return true, nil
