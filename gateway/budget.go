@@ -61,7 +61,7 @@ const partitionCost = 16
 const sessionCost = 380
 
 // repeatedCost is for an entry of a list in which those that name the same are united: its places,
-// and pointers to it. What is in the entry is listed twice, and costs as much again.
+// and pointers to it. Entries within it are listed twice, and cost as much again.
 const repeatedCost = 40
 
 const (
@@ -150,7 +150,7 @@ func (l *layout) setCosts(k kind, response *layout) {
 		switch {
 		case repeats && depth == 0:
 			l.cost += repeatedCost
-		case repeats && l.entry.Kind() != reflect.String: // names of configurations are not listed
+		case repeats && l.entry.Kind() == reflect.Struct: // numbers and names cost little more
 			l.cost += 2 * int(l.entry.Size())
 		}
 		if l.entry == reflect.TypeFor[kmsg.ShareFetchRequestTopicPartition]() {
