@@ -34,7 +34,7 @@ const (
 
 // requestBudget returns the memory that a request with a frame of this size may use.
 func requestBudget(frame int) int64 {
-	const fixed = 20 << 10 // for a request without entries: the message, the plan, the answer
+	const fixed = 64 << 10 // for a request without entries: the message, the plan, the answer; and for entries within others that are united
 	return budgetFactor*int64(frame) + budgetBase - fixed
 }
 
@@ -61,7 +61,7 @@ const partitionCost = 16
 const sessionCost = 380
 
 // repeatedCost is for an entry of a list in which those that name the same are united: its places,
-// and pointers to it. Entries within it are listed twice, and cost as much again.
+// and pointers to it.
 const repeatedCost = 40
 
 const (
@@ -147,11 +147,8 @@ func (l *layout) setCosts(k kind, response *layout) {
 				l.cost += lateCost
 			}
 		}
-		switch {
-		case repeats && depth == 0:
+		if repeats && depth == 0 {
 			l.cost += repeatedCost
-		case repeats && l.entry.Kind() == reflect.Struct: // numbers and names cost little more
-			l.cost += 2 * int(l.entry.Size())
 		}
 		if l.entry == reflect.TypeFor[kmsg.ShareFetchRequestTopicPartition]() {
 			l.cost += sessionCost

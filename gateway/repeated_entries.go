@@ -164,9 +164,7 @@ func offsetsOnce() repeatable[kmsg.OffsetFetchRequestGroup, kmsg.OffsetFetchResp
 			if into.Topics == nil {
 				return
 			}
-			distinct := 0
-			eachTopic(all, func(*kmsg.OffsetFetchRequestGroupTopic, []int32) { distinct++ })
-			into.Topics = make([]kmsg.OffsetFetchRequestGroupTopic, 0, distinct)
+			into.Topics = []kmsg.OffsetFetchRequestGroupTopic{}
 			eachTopic(all, func(t *kmsg.OffsetFetchRequestGroupTopic, partitions []int32) {
 				united := *t
 				united.Partitions = slices.Compact(partitions)
