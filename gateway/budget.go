@@ -34,7 +34,7 @@ const (
 
 // requestBudget returns the memory that a request with a frame of this size may use.
 func requestBudget(frame int) int64 {
-	const fixed = 64 << 10 // for a request without entries: the message, the plan, the answer; and for entries within others that are united
+	const fixed = 20 << 10 // for a request without entries: the message, the plan, the answer; and for entries within others that are united
 	return budgetFactor*int64(frame) + budgetBase - fixed
 }
 
