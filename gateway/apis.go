@@ -289,7 +289,7 @@ func init() {
 						a.Partition, a.Offset, a.Metadata, a.ErrorCode = *p, -1, emptyText, f.code
 					})
 				},
-			).failing(failed(func(g *kmsg.OffsetFetchResponseGroup) bool { return g.ErrorCode != 0 }))).once(func(g *kmsg.OffsetFetchRequestGroup) bool { return g.Topics == nil }),
+			).failing(failed(func(g *kmsg.OffsetFetchResponseGroup) bool { return g.ErrorCode != 0 }))).sentOnce(offsetsOnce()),
 			before: entriesOf(
 				func(m *kmsg.OffsetFetchRequest) *[]kmsg.OffsetFetchRequestTopic { return &m.Topics },
 				readOneGroup,
@@ -301,7 +301,10 @@ func init() {
 						a.Partition, a.Offset, a.Metadata, a.ErrorCode = *p, -1, emptyText, f.code
 					})
 				},
-			),
+			).sentOnce(partitionsOnce(
+				func(t *kmsg.OffsetFetchRequestTopic) *[]int32 { return &t.Partitions },
+				func(t *kmsg.OffsetFetchResponseTopic) *[]kmsg.OffsetFetchResponseTopicPartition { return &t.Partitions },
+				func(p *kmsg.OffsetFetchResponseTopicPartition) int32 { return p.Partition })),
 			entriesFrom:  severalGroups,
 			asksAboutAll: true,
 			refuse:       code(func(r *kmsg.OffsetFetchResponse) *int16 { return &r.ErrorCode }),
@@ -593,7 +596,7 @@ func init() {
 				func(f *refusal, c *kmsg.DescribeConfigsRequestResource, a *kmsg.DescribeConfigsResponseResource) {
 					a.ResourceType, a.ResourceName, a.ErrorCode, a.ErrorMessage = c.ResourceType, c.ResourceName, f.code, f.message()
 				},
-			).once(func(c *kmsg.DescribeConfigsRequestResource) bool { return c.ConfigNames == nil }),
+			).sentOnce(configsOnce()),
 			eachBelow: allVersions,
 		},
 		ops.AlterConfigsKey: {
@@ -823,7 +826,12 @@ func init() {
 						a.Partition, a.ErrorCode, a.ErrorMessage = *p, f.code, f.say(producersText(f, t.Topic))
 					})
 				},
-			),
+			).sentOnce(partitionsOnce(
+				func(t *kmsg.DescribeProducersRequestTopic) *[]int32 { return &t.Partitions },
+				func(t *kmsg.DescribeProducersResponseTopic) *[]kmsg.DescribeProducersResponseTopicPartition {
+					return &t.Partitions
+				},
+				func(p *kmsg.DescribeProducersResponseTopicPartition) int32 { return p.Partition })),
 		},
 		ops.BrokerRegistrationKey: {read: readNothing, refuse: code(func(r *kmsg.BrokerRegistrationResponse) *int16 { return &r.ErrorCode })},
 		ops.BrokerHeartbeatKey:    {read: readNothing, refuse: code(func(r *kmsg.BrokerHeartbeatResponse) *int16 { return &r.ErrorCode })},
@@ -850,7 +858,7 @@ func init() {
 				func(f *refusal, id *string, a *kmsg.DescribeTransactionsResponseTransactionState) {
 					a.TransactionalID, a.ErrorCode = *id, f.code
 				},
-			).once(func(*string) bool { return true }),
+			).sentOnce(repeatable[string, kmsg.DescribeTransactionsResponseTransactionState]{class: alwaysUnited[string]}),
 			filter: always((*Plan).filterTransactionTopics),
 		},
 		ops.ListTransactionsKey: {
@@ -1137,7 +1145,9 @@ func init() {
 						a.Partition, a.StartOffset, a.ErrorCode, a.ErrorMessage = *p, -1, f.code, f.message()
 					})
 				},
-			).failing(failed(func(g *kmsg.DescribeShareGroupOffsetsResponseGroup) bool { return g.ErrorCode != 0 }))).once(func(g *kmsg.DescribeShareGroupOffsetsRequestGroup) bool { return g.Topics == nil }),
+			).failing(failed(func(g *kmsg.DescribeShareGroupOffsetsResponseGroup) bool { return g.ErrorCode != 0 }))).sentOnce(repeatable[kmsg.DescribeShareGroupOffsetsRequestGroup, kmsg.DescribeShareGroupOffsetsResponseGroup]{
+				class: onlyIf(func(g *kmsg.DescribeShareGroupOffsetsRequestGroup) bool { return g.Topics == nil }),
+			}),
 			asksAboutAll: true,
 			shows: shows(func(l *learner, r *kmsg.DescribeShareGroupOffsetsResponse) {
 				for i := range r.Groups {

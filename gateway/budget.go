@@ -34,7 +34,7 @@ const (
 
 // requestBudget returns the memory that a request with a frame of this size may use.
 func requestBudget(frame int) int64 {
-	const fixed = 20 << 10 // for a request without entries: the message, the plan, the answer
+	const fixed = 20 << 10 // for a request without entries: the message, the plan, the answer; and for entries within others that are united
 	return budgetFactor*int64(frame) + budgetBase - fixed
 }
 
@@ -59,6 +59,10 @@ const partitionCost = 16
 
 // sessionCost is for one partition of a share session, including the state of a fetch.
 const sessionCost = 380
+
+// repeatedCost is for an entry of a list in which those that name the same are united: its places,
+// and pointers to it.
+const repeatedCost = 40
 
 const (
 	idCost       = 100 // the names of topics that are identified by id
@@ -120,9 +124,12 @@ func (a *api) echoes(k kind) map[reflect.Type]echo {
 // layout of its response.
 func (l *layout) setCosts(k kind, response *layout) {
 	a := apiOf(k.key)
-	joined := a.joined
-	if entries := a.entriesIn(k.version); entries != nil && joined == nil {
-		joined = entries.joinedPartitions()
+	joined, repeats := a.joined, false
+	if entries := a.entriesIn(k.version); entries != nil {
+		repeats = entries.repeats()
+		if joined == nil {
+			joined = entries.joinedPartitions()
+		}
 	}
 	answers := make(map[reflect.Type]*layout) // arrays of the response, by the type of their entries
 	response.arrays(0, func(l *layout, _ int) { answers[l.entry] = l })
@@ -139,6 +146,9 @@ func (l *layout) setCosts(k kind, response *layout) {
 			if !a.reportsChange {
 				l.cost += lateCost
 			}
+		}
+		if repeats && depth == 0 {
+			l.cost += repeatedCost
 		}
 		if l.entry == reflect.TypeFor[kmsg.ShareFetchRequestTopicPartition]() {
 			l.cost += sessionCost

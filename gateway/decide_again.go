@@ -34,9 +34,14 @@ func (p *Plan) Outdated() bool {
 // decideAgain decides about the response by the current ACLs. It returns the answer if
 // the request is now refused as a whole.
 func (p *Plan) decideAgain() (refusal kmsg.Response, err error) {
-	if !p.Outdated() {
-		return nil, nil
+	if p.Outdated() {
+		p.late, err = p.decideNow()
 	}
+	return p.late, err
+}
+
+// decideNow decides about the response by the current ACLs, as decideAgain says.
+func (p *Plan) decideNow() (refusal kmsg.Response, err error) {
 	p.asker.view = p.conn.session.View()
 	if !p.reported {
 		p.Denied, p.others, p.toldDenied = nil, nil, 0 // the decisions before took no effect

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -68,7 +69,7 @@ type entries interface {
 	// of returns the list of a request as it is now.
 	of(request any) list
 	// repeats reports whether a broker answers an entry as often as the request names it, with much
-	// more than the entry takes, so that each is sent once: see [list].isSame.
+	// more than the entry takes, so that each is sent once: see [repeatable].
 	repeats() bool
 	// refuseAll makes the list of a response refuse all entries of a request.
 	refuseAll(f *refusal, request, response any)
@@ -80,12 +81,12 @@ type entries interface {
 // list is the list of one request, as it came.
 type list interface {
 	len() int
-	// isSame reports whether the cluster answers entry i as it answers any other entry with the
-	// same key of which this is true, and with more than the entry says.
-	isSame(i int) bool
-	// keep removes the entries with an error from the message. Afterwards the list is
-	// not null, even if it is empty.
-	keep(codes []ops.ErrorCode)
+	// class and most are those of [repeatable].
+	class(i int) int8
+	most(entries []int32) int64
+	// keep removes the entries with an error from the message, and those that another entry stands
+	// for. Afterwards the list is not null, even if it is empty.
+	keep(codes []ops.ErrorCode, of *repeated)
 	// restore puts all removed entries back into the message.
 	restore()
 	// inner returns the list in entry i, if the entries have inner lists.
@@ -94,11 +95,11 @@ type list interface {
 	// merge merges the cluster's answers in a response with the errors of refused
 	// entries, in the order of the request. codes are the errors by position; entries
 	// without an error were forwarded. Answers to entries that were not forwarded are
-	// dropped. same are the entries whose answers count for others, or nil: see [verdicts].
+	// dropped. of are the entries whose answers count for others.
 	// merge returns the index of each position's answer, or -1; nil if the
 	// response has an error that counts for all entries. parent is the position of the
 	// group that the list belongs to, or -1.
-	merge(q *query, parent int, response any, codes []ops.ErrorCode, same []int32) (answers []int32)
+	merge(q *query, parent int, response any, codes []ops.ErrorCode, of *repeated) (answers []int32)
 	// answer returns an answer in a response, which may have an inner list.
 	answer(response any, i int32) any
 	// finish puts the merged answers in Kafka's order, and joins those about the same
@@ -119,7 +120,7 @@ type accessors[Q, R any] struct {
 	join     joiner[R]                                                    // of answers about the same resource, or zero
 	joinsAll bool                                                         // also if the whole request is refused
 	inner    entries                                                      // those of the lists in the entries, or nil
-	same     func(*Q) bool                                                // see list.isSame; nil means never
+	once     repeatable[Q, R]                                             // entries that stand for each other
 }
 
 // entriesOf returns entries with the accessors that all have.
@@ -159,9 +160,9 @@ func (a *accessors[Q, R]) with(inner entries) *accessors[Q, R] {
 	return a
 }
 
-// once is for entries with large answers: those of which same is true are sent once for each key.
-func (a *accessors[Q, R]) once(same func(*Q) bool) *accessors[Q, R] {
-	a.same = same
+// sentOnce is for entries with large answers, of which those that name the same are sent once.
+func (a *accessors[Q, R]) sentOnce(once repeatable[Q, R]) *accessors[Q, R] {
+	a.once = once
 	return a
 }
 
@@ -188,7 +189,7 @@ func (a *accessors[Q, R]) refuseAll(f *refusal, request, response any) {
 	}
 }
 
-func (a *accessors[Q, R]) repeats() bool { return a.same != nil }
+func (a *accessors[Q, R]) repeats() bool { return a.once.class != nil }
 
 func (a *accessors[Q, R]) joinedPartitions() reflect.Type { return a.join.partitions }
 
@@ -201,13 +202,34 @@ type listOf[Q, R any] struct {
 
 func (l *listOf[Q, R]) len() int { return len(l.all) }
 
-func (l *listOf[Q, R]) isSame(i int) bool { return l.same != nil && l.same(&l.all[i]) }
+func (l *listOf[Q, R]) class(i int) int8 { return l.once.class(&l.all[i]) }
 
-func (l *listOf[Q, R]) keep(codes []ops.ErrorCode) {
-	kept := make([]Q, 0, len(l.all))
-	for i := range l.all {
+func (l *listOf[Q, R]) most(entries []int32) int64 {
+	if l.once.most == nil {
+		return int64(len(entries))
+	}
+	return l.once.most(l.at(entries))
+}
+
+// at returns the entries at these positions.
+func (l *listOf[Q, R]) at(positions []int32) []*Q {
+	found := make([]*Q, len(positions))
+	for i, at := range positions {
+		found[i] = &l.all[at]
+	}
+	return found
+}
+
+func (l *listOf[Q, R]) keep(codes []ops.ErrorCode, of *repeated) {
+	codes = of.withoutRepeats(codes)
+	all := slices.Clone(l.all)
+	if l.once.unite != nil {
+		of.runs(func(run []int32) { l.once.unite(&all[run[0]], l.at(run)) })
+	}
+	kept := all[:0]
+	for i := range all {
 		if codes[i] == ops.None {
-			kept = append(kept, l.all[i])
+			kept = append(kept, all[i])
 		}
 	}
 	*l.left = kept
@@ -221,7 +243,7 @@ func (l *listOf[Q, R]) inner(i int) list { return l.accessors.inner.of(&l.all[i]
 
 func (l *listOf[Q, R]) answer(response any, i int32) any { return &(*l.answered(response))[i] }
 
-func (l *listOf[Q, R]) merge(q *query, parent int, response any, codes []ops.ErrorCode, same []int32) []int32 {
+func (l *listOf[Q, R]) merge(q *query, parent int, response any, codes []ops.ErrorCode, of *repeated) []int32 {
 	if l.failed != nil && l.failed(response) {
 		return nil
 	}
@@ -232,11 +254,12 @@ func (l *listOf[Q, R]) merge(q *query, parent int, response any, codes []ops.Err
 	answers := make([]int32, len(l.all))
 	for i := range l.all {
 		answers[i] = int32(n)
+		first := of.first(i)
 		if codes[i] != ops.None {
 			blank(&merged[n])
 			f.code = int16(codes[i])
 			l.refuse(f, &l.all[i], &merged[n])
-		} else if first := repeats(same, i); first != i {
+		} else if first != i {
 			if answers[first] < 0 {
 				answers[i] = -1
 				continue
@@ -251,6 +274,13 @@ func (l *listOf[Q, R]) merge(q *query, parent int, response any, codes []ops.Err
 		n++
 	}
 	merged = merged[:n]
+	if of.same != nil && l.once.narrow != nil {
+		for i, at := range answers {
+			if at >= 0 && codes[i] == ops.None {
+				l.once.narrow(&l.all[i], &merged[at])
+			}
+		}
+	}
 	for i := range l.all { // the cluster may answer to one entry more than once
 		for codes[i] == ops.None {
 			answer := given.take(q.keyOf(parent, i))
@@ -290,6 +320,17 @@ func newAnswers[R any](list []R, key func(*R) entryKey) *answers[R] {
 		}
 	}
 	return a
+}
+
+// find returns the first answer to an entry of the request, or nil.
+func (a *answers[R]) find(entry entryKey) *R {
+	keys, n := entry.split()
+	for _, k := range keys[:n] {
+		if at := a.byKeys[k]; len(at) > 0 {
+			return &a.list[at[0]]
+		}
+	}
+	return nil
 }
 
 // take returns the next answer to an entry of the request, or nil.

@@ -84,7 +84,10 @@ func (p *Plan) answerInner(inner *Plan, replies ...[]byte) ([]byte, error) {
 	if p.toldDenied == 0 {
 		known = 0 // they were dropped with the first decision
 	}
-	answer, err := inner.Response(replies...)
+	answer, err := inner.respondRecorded(replies) // it stays as it is, for an answer that is made again
+	if err != nil {
+		err = &FrameError{Header: inner.Header, Err: err}
+	}
 	p.addInner(inner.Denied[min(known, len(inner.Denied)):])
 	return answer, err
 }

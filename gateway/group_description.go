@@ -43,7 +43,7 @@ func describedGroups[Request, Response, G any](
 		func(f *refusal, name *string, g *G) {
 			in := fields(g)
 			*in.name, *in.code = *name, f.code
-		}).once(func(*string) bool { return true })
+		}).sentOnce(repeatable[string, G]{class: alwaysUnited[string]})
 }
 
 // Kafka's texts for a group that has a topic which the client may not describe.

@@ -73,6 +73,7 @@ func rewriteMetadata(p *Plan, out *ops.Outcome) (changed bool, err error) {
 // not create, and records a denial for each.
 func (p *Plan) refuseCreation(r *kmsg.MetadataResponse, denied deniedNames) {
 	recorded := make([]bool, len(denied))
+	var felt []Denial
 	for i := range r.Topics {
 		t := &r.Topics[i]
 		at := denied.find(t.Topic)
@@ -80,11 +81,12 @@ func (p *Plan) refuseCreation(r *kmsg.MetadataResponse, denied deniedNames) {
 			continue
 		}
 		if !recorded[at] {
-			p.Denied = append(p.Denied, denied[at])
+			felt = append(felt, denied[at])
 		}
 		recorded[at] = true
 		*t = refusedMetadata(t.Topic, ops.TopicAuthorizationFailed)
 	}
+	p.deny(felt)
 }
 
 // isMissing reports whether the error of a topic says that it does not exist. A topic

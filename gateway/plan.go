@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -58,6 +59,7 @@ type Plan struct {
 	resolved int           // bytes of the list of topics that the pattern was replaced by
 	toAnswer int64         // bytes that later takes for names from the cluster
 	local    kmsg.Response // the answer, if the cluster is not asked
+	late     kmsg.Response // the answer, if decideAgain last refused the request as a whole
 	failure  error         // why there is no answer, or nil
 	// later makes local, if that has an effect or takes much memory; otherwise nil.
 	later func() (kmsg.Response, error)
@@ -270,7 +272,7 @@ func (p *Plan) takeOut(out *ops.Outcome) (changed bool, err error) {
 	if p.askPartitions(v) {
 		return true, nil
 	}
-	if v.nothingLeft() && !apiOf(q.Key).sentOnEmpty {
+	if (refuses || !q.ofOneGroup()) && v.nothingLeft() && !apiOf(q.Key).sentOnEmpty { // one group without topics is about all of them
 		p.local = v.refuseEach(q)
 		p.nameRefused(p.local)
 		return true, nil
@@ -367,18 +369,29 @@ func (p *Plan) Repeats() int64 {
 // Frames returns how many frames Forward returns. It has no effect.
 func (p *Plan) Frames() int { return len(p.frames) }
 
-// Record passes the decisions of a request that is to be forwarded to the auditor, as Forward does,
+// Sends reports whether frame i of Forward is this one. It has no effect.
+func (p *Plan) Sends(i int, frame []byte) bool {
+	return i < len(p.frames) && bytes.Equal(p.frames[i], frame)
+}
+
+// Record passes the decisions of a plan to the auditor, as Forward and Response do,
 // and reports whether they are still current. The auditor may take long: if the ACLs have changed
 // meanwhile, drop the plan and decide the request again. The auditor then receives those decisions
-// as well.
+// as well. It does nothing for a plan whose answer Response decides itself.
 func (p *Plan) Record() (current bool) {
-	if len(p.frames) == 0 {
+	if p.later != nil {
 		return true
 	}
 	if err := p.report(); err != nil {
 		p.unrecorded(err)
 		return true
 	}
+	return p.Current()
+}
+
+// Current reports whether the ACLs are those by which the request was decided. Ask it while frames of
+// Forward are sent that take long: a request that is not whole is not carried out.
+func (p *Plan) Current() bool {
 	return p.conn == nil || p.conn.session.View().Generation() == p.asker.view.Generation()
 }
 
@@ -399,6 +412,9 @@ func (p *Plan) Forward() [][]byte {
 		p.next = nil
 	}
 	p.handedOut = true
+	if p.embedded != nil && len(p.frames) > 0 {
+		p.embedded.handedOut = true
+	}
 	p.commit()
 	return p.frames
 }
@@ -440,24 +456,37 @@ func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 }
 
 // respondRecorded makes the answer and tells the auditor, which may take long: if the ACLs have
-// changed meanwhile, it makes the answer again of what the cluster has answered.
+// changed meanwhile, it makes the answer again of what the cluster has answered. An answer without
+// the cluster that was decided with the request is not given then.
 func (p *Plan) respondRecorded(replies [][]byte) (answer []byte, err error) {
+	if p.local != nil && p.conn != nil {
+		before := p.conn.session.View().Generation()
+		if err := p.report(); err != nil {
+			return nil, err
+		}
+		if p.conn.session.View().Generation() != before {
+			return nil, errOutdated
+		}
+	}
 	for range maxDecisions {
 		answer, err = p.respond(replies)
 		if late := p.report(); err == nil {
 			err = late
 		}
-		if err != nil || !p.Outdated() || !p.canRepeat() {
+		if err != nil || !p.Outdated() || !p.dependsOnACLs() {
 			return answer, err
 		}
 	}
 	return nil, errRestless
 }
 
-// canRepeat reports whether the answer can be made again. That of a session, or of what the request
-// was rewritten to, has taken effect; one that reports a change does not depend on the ACLs of now.
-func (p *Plan) canRepeat() bool {
-	return len(p.frames) > 0 && len(p.changes) == 0 && p.instead == nil && len(p.query.apart) == 0 && !apiOf(p.query.Key).reportsChange
+// dependsOnACLs reports whether the answer is made of the cluster's, and shows something that only
+// some clients may see. One that reports a change does so only with a filter, or with the names of
+// topics that were to be deleted by their ids. It can be made again: what a change or a filter makes
+// the connection remember of an answer is the same when it sees the answer again.
+func (p *Plan) dependsOnACLs() bool {
+	do := apiOf(p.query.Key)
+	return len(p.frames) > 0 && (!do.reportsChange || do.filter != nil || p.instead != nil || p.query.Key == ops.DeleteTopicsKey)
 }
 
 func (p *Plan) respond(replies [][]byte) ([]byte, error) {

@@ -273,13 +273,14 @@ func (s *shareSession) name(named, forgotten []sharePartition) bool {
 		return false
 	}
 	s.expire()
-	s.partitions = slices.DeleteFunc(s.partitions, func(p sharedPartition) bool {
-		_, gone := slices.BinarySearchFunc(forgotten, p.sharePartition, sharePartition.compare)
-		if gone {
-			s.acquired -= len(p.acquired) + len(p.withheld)
+	for i := range s.partitions {
+		p := &s.partitions[i]
+		if _, gone := slices.BinarySearchFunc(forgotten, p.sharePartition, sharePartition.compare); gone {
+			p.wanted, p.sent = false, false
 		}
-		return gone || !p.wanted && !p.holds() // of an earlier session, with nothing to release
-	})
+	}
+	// Records that a member has acquired of a partition that it forgets stay acquired.
+	s.partitions = slices.DeleteFunc(s.partitions, func(p sharedPartition) bool { return !p.wanted && !p.holds() })
 	return true
 }
 
@@ -511,7 +512,7 @@ func (f *sharedFetch) ask(ids [][16]byte, codes map[[16]byte]ops.ErrorCode) (who
 	late := query{Request: p.query.Request}
 	late.Topics = topicsOf(ids, func(id *[16]byte) ops.Topic { return p.shown(nil, *id) })
 	out, denials := p.evaluate(&late.Request, 0)
-	p.Denied = append(p.Denied, denials...)
+	p.deny(denials)
 	for i := range out.Items {
 		codes[ids[out.Items[i].Index]] = out.Items[i].Code
 	}
@@ -612,7 +613,9 @@ func (f *sharedFetch) answer(r *kmsg.ShareFetchResponse) (changed bool) {
 
 // settle stores what the cluster has acknowledged and forgotten.
 func (f *sharedFetch) settle(r *kmsg.ShareFetchResponse) {
-	f.until = untilLock(r.AcquisitionLockTimeoutMillis)
+	if f.until == 0 { // otherwise the answer is made again
+		f.until = untilLock(r.AcquisitionLockTimeoutMillis)
+	}
 	failed := make(map[sharePartition]bool)
 	for _, t := range r.Topics {
 		for i := range t.Partitions {

@@ -574,3 +574,25 @@ func TestShareSessionsKeepFewRefusals(t *testing.T) {
 	require.Len(t, fetch(0, 1).Topics, 1, "of the new session")
 	require.Len(t, fetch(0, 0).Topics, 1)
 }
+
+// TestRecordsOfForgottenPartitionsAreReleased: a member acquires records and forgets their partition.
+// They stay acquired, and are released when the member loses READ.
+func TestRecordsOfForgottenPartitionsAreReleased(t *testing.T) {
+	s := newShareMember(t)
+	m := s.fetch("mine", "lost")
+	plan := decide(t, s.conn, m)
+	assert.Equal(t, "+mine, +lost, 500 ms", s.upstream(plan))
+	assert.Equal(t, "lost 0/0 15B", s.told(plan, m, reply(m, "lost 10-12")))
+	m = s.fetch()
+	m.ForgottenTopicsData = []kmsg.ShareFetchRequestForgottenTopicsData{{TopicID: idOf("lost"), Partitions: []int32{7}}}
+	plan = decide(t, s.conn, m)
+	assert.Equal(t, "-lost, 500 ms", s.upstream(plan))
+	assert.Empty(t, s.told(plan, m, reply(m)))
+	s.may("Read Group:g", "Read Topic:mine")
+	m = s.fetch()
+	plan = decide(t, s.conn, m)
+	assert.Equal(t, "+lost 2:10-12, -lost, 500 ms", s.upstream(plan))
+	assert.Empty(t, s.told(plan, m, reply(m)), "the member does not ask about it")
+	m = s.fetch()
+	assert.Equal(t, "500 ms", s.upstream(decide(t, s.conn, m)), "nothing is left to be released")
+}

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -19,52 +18,7 @@ type verdicts struct {
 	lists []list // within the entries of list
 	inner [][]ops.ErrorCode
 
-	// same are, by position in list, the first entry that has the same answer: only that one is
-	// sent, and its answer is given to each. It is nil if no entry is repeated. times is how often
-	// one is named at the most.
-	//
-	// A broker describes a group as often as a request names it, so that 20 kB of one name
-	// make an answer of 100 MB.
-	same  []int32
-	times int64
-}
-
-// repeats returns the first entry with the same answer as entry i.
-func repeats(same []int32, i int) int {
-	if same == nil {
-		return i
-	}
-	return int(same[i])
-}
-
-// findRepeated finds the entries that need not be sent since an earlier one has the same answer,
-// and reports whether there are any.
-//
-// Source: Kafka's KafkaApis and GroupCoordinatorService, which go through the lists as they are.
-func (v *verdicts) findRepeated(q *query) bool {
-	if v.list == nil || v.list.len() < 2 {
-		return false
-	}
-	keys := func(i, j int32) int { return q.keyOf(-1, int(i)).compare(q.keyOf(-1, int(j))) }
-	same := make([]int32, v.list.len())
-	first, times := int32(-1), int64(0)
-	for _, i := range inOrder(len(same), func(i, j int32) int { return cmp.Or(keys(i, j), cmp.Compare(i, j)) }) {
-		same[i] = i
-		switch {
-		case !v.list.isSame(int(i)):
-		case first >= 0 && keys(first, i) == 0:
-			same[i] = first
-			times++
-			v.times = max(v.times, times)
-		default:
-			first, times = i, 1
-		}
-	}
-	if v.times < 2 {
-		return false
-	}
-	v.same = same
-	return true
+	repeated // the entries of list, or of the topics of the only group
 }
 
 // verdictsOf assigns the entries of an outcome to the lists of the message in its
@@ -163,23 +117,24 @@ func (v *verdicts) refuseEach(q *query) kmsg.Response {
 
 // keep removes the refused entries from the message.
 func (v *verdicts) keep() {
+	of := v.innerRepeated()
 	for i, l := range v.lists {
-		if anyRefused(v.inner[i]) {
-			l.keep(v.inner[i])
+		if of.same != nil || anyRefused(v.inner[i]) {
+			l.keep(v.inner[i], of)
 		}
 	}
-	codes := v.items
-	if v.same != nil {
-		codes = slices.Clone(codes)
-		for i, first := range v.same {
-			if int(first) != i {
-				codes[i] = ops.DuplicateResource // whatever it is, it is not sent
-			}
-		}
+	if v.list != nil && (v.same != nil || anyRefused(v.items)) {
+		v.list.keep(v.items, &v.repeated)
 	}
-	if anyRefused(codes) {
-		v.list.keep(codes)
+}
+
+// innerRepeated returns which entries of an inner list are repeated: none, unless the request has only
+// that list.
+func (v *verdicts) innerRepeated() *repeated {
+	if v.list == nil {
+		return &v.repeated
 	}
+	return new(repeated)
 }
 
 func anyRefused(codes []ops.ErrorCode) bool {
@@ -189,16 +144,16 @@ func anyRefused(codes []ops.ErrorCode) bool {
 // merge puts the refused entries into a response of the cluster.
 func (v *verdicts) merge(q *query, resp kmsg.Response) {
 	if v.list == nil {
-		v.lists[0].merge(q, 0, resp, v.inner[0], nil)
+		v.lists[0].merge(q, 0, resp, v.inner[0], &v.repeated)
 		return
 	}
-	places := v.list.merge(q, -1, resp, v.items, v.same)
+	places := v.list.merge(q, -1, resp, v.items, &v.repeated)
 	if places == nil {
 		return
 	}
 	for i, codes := range v.inner {
 		if places[i] >= 0 && anyRefused(codes) {
-			v.lists[i].merge(q, i, v.list.answer(resp, places[i]), codes, nil)
+			v.lists[i].merge(q, i, v.list.answer(resp, places[i]), codes, v.innerRepeated())
 		}
 	}
 	v.list.finish(resp, v.items, places)

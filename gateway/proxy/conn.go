@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -75,7 +74,7 @@ func (c *conn) begin(ctx context.Context, client net.Conn) (net.Conn, snapshot.S
 
 // subject returns who a client is that has logged in.
 func (c *conn) subject(ctx context.Context, who identity) (snapshot.Subject, error) {
-	remote, err := netip.ParseAddrPort(c.login.remote)
+	host, err := relay.HostOf(c.login.remote)
 	if err != nil {
 		return snapshot.Subject{}, err
 	}
@@ -83,7 +82,7 @@ func (c *conn) subject(ctx context.Context, who identity) (snapshot.Subject, err
 		c.login.named = true
 		c.log = c.log.With("principal", lines.Name(who.principal.String()))
 	}
-	return snapshot.Subject{Principal: who.principal, Groups: c.groupsAtLogin(ctx, who), Host: remote.Addr()}, nil
+	return snapshot.Subject{Principal: who.principal, Groups: c.groupsAtLogin(ctx, who), Host: host}, nil
 }
 
 // LoggedIn reports whether no login is under way and the session has not ended, for [relay.Login].
@@ -181,7 +180,7 @@ func (c *conn) report(err error) {
 	failedLogins := c.listener.proxy.metrics.failedLogins
 	if c.refused {
 		failedLogins.Inc()
-		c.log.Warn("connection refused", "reason", err.Error())
+		c.warn("connection refused", err)
 		return
 	}
 	var failed *errLogin
@@ -191,11 +190,22 @@ func (c *conn) report(err error) {
 	switch {
 	case errors.As(err, &failed):
 		failedLogins.Inc()
-		c.log.Warn("login failed", "reason", failed.cause.Error())
+		c.warn("login failed", failed.cause)
 	case relay.Ended(err):
 		c.log.Debug("connection closed", "reason", fmt.Sprint(err))
 	default:
-		c.log.Warn("connection closed", "reason", err.Error())
+		c.warn("connection closed", err)
+	}
+}
+
+// warn logs why a connection has ended, unless there were too many such lines.
+func (c *conn) warn(what string, why error) {
+	may, left := c.listener.endings.next(time.Now())
+	if left > 0 {
+		c.listener.log.Warn("lines about connections left out", "count", left, "limit a minute", maxEndings)
+	}
+	if may {
+		c.log.Warn(what, "reason", why.Error())
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 const maxReplays = 1 << 20
 
 var (
+	errEnded      = errors.New("the time of the Kerberos message is over")
 	errReplayed   = errors.New("the Kerberos message has been used before")
 	errManyLogins = fmt.Errorf("the client has begun too many logins in the last minutes: all clients have %d, of which one has half at the most", maxReplays)
 )
@@ -50,6 +51,9 @@ func newReplayCache(limit int) *replayCache {
 // remembered already or if there is no room for it. Of several that are the same, and come at the
 // same time, it adds one.
 func (c *replayCache) add(client string, message []byte, until, now time.Time) error {
+	if minuteOf(until) < minuteOf(now) { // it may have been remembered, and forgotten since
+		return errEnded
+	}
 	key, who := maphash.Bytes(c.seed, message), maphash.String(c.seed, client)
 	ends := minuteOf(until)
 	c.mu.Lock()

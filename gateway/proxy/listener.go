@@ -25,8 +25,9 @@ type listener struct {
 	decideBy func() func(client gateway.Client) relay.Decider // of a test; or nil
 	access   atomic.Pointer[access]
 
-	mu     sync.Mutex
-	warned time.Time // when it was logged last that connections are turned away
+	mu      sync.Mutex
+	warned  time.Time // when it was logged last that connections are turned away
+	endings endings   // of its connections, in the log
 }
 
 // newListener returns a listener without ports.

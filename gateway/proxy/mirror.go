@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/gateway"
@@ -80,8 +79,11 @@ type mirroring struct {
 	failures atomic.Int64
 	unknown  atomic.Int64 // ACLs of the last load with codes that this version does not know
 	failing  bool         // since the last success; used by one goroutine
-	client   *kgo.Client
-	update   func(func(*snapshot.Tx) error) error // of the store
+	// committed is how much of the log of metadata the ACLs in force may be of: see ask. It is 0 if
+	// that is not known, and used by one goroutine.
+	committed int64
+	client    *kgo.Client
+	update    func(func(*snapshot.Tx) error) error // of the store
 }
 
 // follow makes the upstream what the store follows.
@@ -166,20 +168,6 @@ func (c *silenceConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// ask asks the upstream for its ACLs.
-func (m *mirroring) ask(ctx context.Context) (*kmsg.DescribeACLsResponse, error) {
-	brokers := kmsg.NewPtrMetadataRequest() // so that the client knows them all, if some are down
-	brokers.Topics = []kmsg.MetadataRequestTopic{}
-	if _, err := brokers.RequestWith(ctx, m.client); err != nil {
-		return nil, err
-	}
-	request, err := kmsgacl.DescribeRequest(acl.AnyBinding)
-	if err != nil {
-		return nil, err
-	}
-	return request.RequestWith(ctx, m.client)
-}
-
 // age returns how old the ACLs in force are: the time since they were asked for.
 func (m *mirroring) age() time.Duration {
 	if m.loaded.Load() == 0 {
@@ -232,7 +220,11 @@ func (p *Proxy) keepMirroring(ctx context.Context) {
 }
 
 func (p *Proxy) mirrorOnce(ctx context.Context) error {
-	response, err := p.mirror.ask(ctx)
+	request, err := kmsgacl.DescribeRequest(acl.AnyBinding)
+	if err != nil {
+		return err
+	}
+	response, committed, err := p.mirror.ask(ctx, request, sayHowFar(p.cluster.Versions()))
 	if err != nil {
 		return fmt.Errorf("ACLs of the upstream: %w", err)
 	}
@@ -246,13 +238,17 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 	} else {
 		p.mirror.unknown.Store(0)
 	}
-	return p.mirror.update(func(tx *snapshot.Tx) error {
+	err = p.mirror.update(func(tx *snapshot.Tx) error {
 		if p.mirror.FollowRelease {
 			tx.SetSemantics(semanticsOf(p.cluster))
 		}
 		tx.Replace(slices.Values(bindings))
 		return nil
 	})
+	if err == nil {
+		p.mirror.committed = max(p.mirror.committed, committed)
+	}
+	return err
 }
 
 // addUnknown appends what ACLs with unknown codes count as. It logs that if their number has

@@ -87,7 +87,8 @@ func formOf(f scram.KeyFactors) saltForm {
 	return form
 }
 
-// userForm is the form of what a user has in each mechanism that a listener offers.
+// userForm is the form of what a user has in each mechanism, also in one that a listener does not
+// offer: another one may, and a name that is no user's would have other forms there.
 type userForm struct{ sha256, sha512 saltForm }
 
 // in returns the form in one mechanism.
@@ -110,11 +111,9 @@ func (s *SASL) formsOfUsers() *formsOfUsers {
 		var f userForm
 		for _, c := range list {
 			form := formOf(scram.KeyFactors{Salt: string(c.Salt), Iters: c.Iterations})
-			switch {
-			case !slices.Contains(s.Mechanisms, c.Mechanism): // nobody is shown it
-			case c.Mechanism == ScramSHA256:
+			if c.Mechanism == ScramSHA256 {
 				f.sha256 = form
-			default:
+			} else {
 				f.sha512 = form
 			}
 		}

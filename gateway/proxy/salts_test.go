@@ -222,7 +222,7 @@ func TestStandInsOfTwoMechanisms(t *testing.T) {
 	for _, answer := range shown(t, s, "drawn", ScramSHA256, strangers...) {
 		offered[iterations(answer)]++
 	}
-	assert.InDelta(t, len(strangers)/2, offered["i=8192"], 60, "what a mechanism has that is not offered is no form")
+	assert.InDelta(t, len(strangers)/3, offered["i=8192"], 60, "the forms are those of both mechanisms, as on a listener that offers both")
 }
 
 // TestStandInsTakeTheSameWork: the time until the answer does not tell who is a user.
@@ -254,4 +254,22 @@ func BenchmarkSaltOf(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestStandInsOfTwoListeners: two listeners have the same users, and one of them offers one mechanism
+// alone. A name that is no user's is shown the same on both, as users are.
+func TestStandInsOfTwoListeners(t *testing.T) {
+	both := &SASL{Mechanisms: []string{ScramSHA256, ScramSHA512}, Credentials: map[string][]ScramCredential{}}
+	for user, iterations := range map[string][2]int{"alice": {4096, 8192}, "bob": {8192, 4096}, "carol": {8192, 8192}} {
+		for i, mechanism := range both.Mechanisms {
+			c := ScramCredential{Mechanism: mechanism, Salt: []byte("0123456789abcdefghijklmnopqrs"), Iterations: iterations[i]}
+			size := scramHashes[mechanism]().Size()
+			c.StoredKey, c.ServerKey = random(size), random(size)
+			both.Credentials[user] = append(both.Credentials[user], c)
+		}
+	}
+	one := &SASL{Mechanisms: []string{ScramSHA256}, Credentials: both.Credentials}
+	names := append([]string{"alice", "bob", "carol"}, strangers...)
+	own := strings.Repeat("s", minSaltSecret)
+	assert.Empty(t, changes(shown(t, both, own, ScramSHA256, names...), shown(t, one, own, ScramSHA256, names...)))
 }

@@ -3,6 +3,8 @@ package proxy
 import (
 	"crypto/tls"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/portcullis-authz/portcullis/gateway/internal/hostport"
 )
@@ -42,4 +44,32 @@ func (l *listener) warn() {
 	for _, warning := range now.Warnings() {
 		l.proxy.log.Warn(warning, "listener", string(l.Protocol), "address", l.Address)
 	}
+}
+
+// maxEndings is how many lines a minute the log has about connections of a listener that have ended
+// for a reason. Anybody can cause them, without a login, and metrics count them all.
+const maxEndings = 300
+
+// endings counts lines of the log about connections that have ended. It is safe for concurrent use.
+type endings struct {
+	mu          sync.Mutex
+	began       time.Time // of the minute
+	lines, left int       // in it
+}
+
+// next reports whether there may be another line, and how many were left out in the minute before, if
+// that has just ended.
+func (e *endings) next(now time.Time) (may bool, left int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if now.Sub(e.began) >= time.Minute {
+		left = e.left
+		e.began, e.lines, e.left = now, 0, 0
+	}
+	if e.lines == maxEndings {
+		e.left++
+		return false, left
+	}
+	e.lines++
+	return true, left
 }

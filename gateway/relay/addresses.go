@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 )
 
 // LimitName is a limit of connections, as logs and metrics call it.
@@ -55,6 +56,30 @@ func NetworkOf(client net.Conn) netip.Prefix {
 		bits = ipv6NetworkBits
 	}
 	return netip.PrefixFrom(address, bits).Masked() // which has no zone
+}
+
+// HostOf returns the address of a client as ACLs have it, from that of its connection ("host:port").
+// Go writes the name of the interface behind a link-local address, and Java its number, as in the
+// log of a broker and in ACLs. It is an error if there is no interface with that name.
+//
+// Source: Java's Inet6Address.getHostAddress of an accepted connection.
+func HostOf(remote string) (netip.Addr, error) {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	host := at.Addr()
+	if host.Zone() == "" {
+		return host, nil
+	}
+	if _, err := strconv.ParseUint(host.Zone(), 10, 32); err == nil {
+		return host, nil
+	}
+	on, err := net.InterfaceByName(host.Zone())
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("relay: the number of the interface of a client: %w", err)
+	}
+	return host.WithZone(strconv.Itoa(on.Index)), nil
 }
 
 // enter counts a connection, unless it exceeds a limit. r.mu is held. If displaced is not nil, that

@@ -24,6 +24,8 @@ type readAhead struct {
 	requests chan request  // closed once no more are read
 	limit    int32         // of requests that are not answered
 	waiting  atomic.Int32  // requests that are not answered
+	answered atomic.Int64  // when the last one was answered, in nanoseconds of Unix time
+	sent     atomic.Bool   // the request that has its turn was sent to the broker
 	bytes    atomic.Int64  // of requests whose turn has not come
 	room     chan struct{} // holds something once there is less of either
 	ended    chan struct{} // closed when nobody takes requests any more
@@ -85,6 +87,8 @@ func (a *readAhead) release(frame []byte) {
 
 // done says that a request is answered.
 func (a *readAhead) done() {
+	a.sent.Store(false)
+	a.answered.Store(time.Now().UnixNano())
 	a.waiting.Add(-1)
 	a.hasRoom()
 }

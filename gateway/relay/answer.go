@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"time"
 
@@ -88,10 +89,69 @@ func (c *Conn) request() (request, error) {
 	if err := c.flush(); err != nil {
 		return request{}, err
 	}
-	if c.upstream != nil {
-		c.upstream.reader.release() // nothing is to be answered
+	if c.upstream == nil {
+		return <-c.ahead.requests, nil
 	}
-	return <-c.ahead.requests, nil
+	c.upstream.reader.release() // nothing is to be answered
+	c.idle.Reset(watchAfter)
+	select {
+	case r := <-c.ahead.requests:
+		c.idle.Stop()
+		return r, nil
+	case <-c.idle.C:
+		return c.requestWhileOpen()
+	}
+}
+
+// watchAfter is how long a connection waits for a request until it looks whether the broker has
+// closed its own. It is long enough that busy connections never do.
+const watchAfter = time.Second
+
+// requestWhileOpen waits for the next request as long as the broker keeps its connection open. A
+// broker closes one that is idle, or when it stops. The client is told by the end of its own:
+// otherwise what it sends next would be lost, and without an answer (acks=0) nobody would say so.
+func (c *Conn) requestWhileOpen() (request, error) {
+	if c.silence.fenced { // the answer comes first
+		if err := c.awaitFence(); err != nil {
+			return request{}, err
+		}
+		c.upstream.reader.release()
+	}
+	ended := make(chan error, 1)
+	go func() {
+		n, err := c.upstream.Conn.Read(make([]byte, 1))
+		if n > 0 {
+			err = errors.New("a response that belongs to no request")
+		}
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if errors.Is(err, os.ErrDeadlineExceeded) { // the client has left
+			return <-c.ahead.requests, nil
+		}
+		return request{}, fmt.Errorf("%w: %w", errUpstreamLeft, err)
+	case r := <-c.ahead.requests:
+		err := c.stopWatching(ended)
+		if err != nil {
+			r.room.release()
+			return request{}, err
+		}
+		return r, nil
+	}
+}
+
+// stopWatching ends the read of requestWhileOpen. It returns an error if that was not needed.
+func (c *Conn) stopWatching(ended <-chan error) error {
+	c.mu.Lock()
+	_ = c.upstream.SetReadDeadline(time.Unix(1, 0))
+	c.mu.Unlock()
+	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w: %w", errUpstreamLeft, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.upstream.SetReadDeadline(c.until)
 }
 
 // reply writes an answer, and does not wait for the client to read it if it fits in the

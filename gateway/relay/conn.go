@@ -41,7 +41,7 @@ type Conn struct {
 	ctx context.Context // until the connection ends
 	end context.CancelFunc
 
-	asking     context.Context // until nobody needs answers of the upstream: see finish
+	asking     context.Context // until nobody needs answers of the upstream, until c.until: see finish
 	stopAsking context.CancelFunc
 
 	decide      Decider // nil until the client is logged in
@@ -50,14 +50,16 @@ type Conn struct {
 	ahead   readAhead
 	silence silence
 
-	claimed   []*claim // by claimMemory, some of them released; only the goroutine of turns uses it
-	rightless bool     // it counts among those of its tenant; only the goroutine of turns uses it
-	trace     *Trace   // of the request that has its turn, or nil; only the goroutine of turns uses it
+	claimed   []*claim    // by claimMemory, some of them released; only the goroutine of turns uses it
+	rightless bool        // it counts among those of its tenant; only the goroutine of turns uses it
+	idle      *time.Timer // of request, which alone uses it
+	trace     *Trace      // of the request that has its turn, or nil; only the goroutine of turns uses it
 	draining  atomic.Bool
 
 	mu       sync.Mutex
 	upstream *upstreamConn // nil until the first request that reaches the upstream
 	until    time.Time     // end of the wait for responses of the upstream; zero means never
+	stops    *time.Timer   // calls stopAsking then; nil until the client has left
 	held     bool          // a fence is not answered, or a request waits until the broker reads again
 	killed   bool
 	cause    error // why no more requests are read; nil while they are
@@ -68,22 +70,25 @@ var (
 	errIdle     = errors.New("idle")
 	errDraining = errors.New("the proxy stops")
 	errAnswered = errors.New("closed after the answer, as a broker does")
+
+	errUpstreamLeft = errors.New("the broker has closed the connection")
 )
 
 // Ended reports whether err, which [Conn.Serve] returned, is only that a connection has ended as
-// they do: the client has left or was idle, the relay drains or is closed, or the answer is one
-// after which brokers disconnect. Everything else is worth a line in the log. It is true for nil.
+// they do: the client has left or was idle, or the broker has closed its connection while nothing
+// was asked, the relay drains or is closed, or the answer is one after which brokers disconnect. Everything else is worth a line in the log. It is true for nil.
 func Ended(err error) bool {
 	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, errIdle) ||
-		errors.Is(err, errDraining) || errors.Is(err, errAnswered)
+		errors.Is(err, errDraining) || errors.Is(err, errAnswered) || errors.Is(err, errUpstreamLeft)
 }
 
 func (r *Relay) newConn(client net.Conn) *Conn {
 	ctx, end := context.WithCancel(context.Background())
 	c := &Conn{
 		relay: r, client: client, began: time.Now(), network: NetworkOf(client), knows: new(Knowledge), ctx: ctx, end: end,
-		ahead: newReadAhead(r.limits.Pipelined),
+		ahead: newReadAhead(r.limits.Pipelined), idle: time.NewTimer(watchAfter),
 	}
+	c.idle.Stop()
 	c.asking, c.stopAsking = context.WithCancel(ctx)
 	return c
 }
@@ -127,7 +132,7 @@ func (c *Conn) serve(ctx context.Context) error {
 	if err == nil {
 		err = c.exchange(ctx)
 	}
-	if !Ended(err) && !c.failedLogin {
+	if !Ended(err) && !c.failedLogin || errors.Is(err, errUpstreamLeft) {
 		c.suspectUpstream()
 	}
 	return err
@@ -264,8 +269,8 @@ func (c *Conn) keep(bytes int) bool { return c.kept.room.resize(c.kept, int64(by
 // answer, it is not timed out.
 func (c *Conn) next(limit int, until func() time.Time) (request, error) {
 	loggedIn := c.ahead.reading
-	for {
-		if err := c.client.SetReadDeadline(until()); err != nil {
+	for deadline := until(); ; {
+		if err := c.client.SetReadDeadline(deadline); err != nil {
 			return request{}, err
 		}
 		if c.draining.Load() { // looked at after the deadline is set: see drain
@@ -286,8 +291,12 @@ func (c *Conn) next(limit int, until func() time.Time) (request, error) {
 			return request{}, errDraining
 		case !loggedIn:
 			return request{}, fmt.Errorf("not logged in within %v", c.relay.limits.Login)
-		case c.ahead.waiting.Load() == 0:
-			return request{}, errIdle
+		case c.ahead.waiting.Load() > 0:
+			deadline = until()
+		default: // it is idle from its last answer on
+			if deadline = time.Unix(0, c.ahead.answered.Load()).Add(c.relay.limits.Idle); !deadline.After(time.Now()) {
+				return request{}, errIdle
+			}
 		}
 	}
 }
@@ -373,16 +382,19 @@ func (c *Conn) finish(err error) {
 		return // the proxy ends the connection when it has stopped
 	}
 	until := time.Now()
-	if !left || c.held || len(c.ahead.requests) > 0 {
+	if !left || c.held || len(c.ahead.requests) > 0 || c.ahead.waiting.Load() > 0 && !c.ahead.sent.Load() {
 		until = until.Add(c.relay.limits.Drain)
 	}
-	time.AfterFunc(time.Until(until), c.stopAsking)
+	c.stops = time.AfterFunc(time.Until(until), c.stopAsking)
 	c.waitUntil(until)
 }
 
 // waitUntil sets the end of the wait for responses of the upstream. c.mu is held.
 func (c *Conn) waitUntil(until time.Time) {
 	c.until = until
+	if c.stops != nil {
+		c.stops.Reset(time.Until(until))
+	}
 	if c.upstream != nil {
 		_ = c.upstream.SetReadDeadline(until)
 	}

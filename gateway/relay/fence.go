@@ -56,7 +56,9 @@ func (s *silence) heard(wait time.Duration, known bool) {
 }
 
 // isReady reports whether a request can be sent now.
-func (c *Conn) isReady() bool { return c.upstream != nil && c.silence == silence{} }
+func (c *Conn) isReady() bool {
+	return c.upstream != nil && c.silence == silence{} && !c.upstream.isDue()
+}
 
 // getReady waits until the broker is connected, and done with what it was sent. That takes
 // time, and the ACLs may change. Call it only if no response of the upstream is left to be read.
@@ -77,7 +79,24 @@ func (c *Conn) getReady(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.awaitTime()
+	if err := c.awaitTime(); err != nil || !c.upstream.isDue() {
+		return err
+	}
+	return c.logInAgain()
+}
+
+// logInAgain logs the proxy in again at the broker, whose session would end otherwise: it closes the
+// connection with the first request after that.
+func (c *Conn) logInAgain() error {
+	c.hold()
+	defer c.unhold()
+	if err := c.relay.cluster.upstream.logInAgain(c.ctx, c.upstream); err != nil {
+		return fmt.Errorf("upstream: the proxy's session ends: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.upstream.SetWriteDeadline(time.Time{})
+	return c.upstream.SetReadDeadline(c.until)
 }
 
 // awaitTime waits until the broker reads again. It stops waiting when the connection ends, or

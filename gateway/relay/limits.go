@@ -47,6 +47,10 @@ type Limits struct {
 	// What connections keep between requests, for share sessions and for subscriptions to
 	// patterns, has an eighth as much in addition, but at least 4 MiB, in the same shares. A
 	// session or subscription without room is refused, and the client tries again.
+	//
+	// What the program has to ask the cluster about requests of clients has no part in it: an answer has
+	// at most 8 MiB, and there are at most eight at a time from each broker, about topics and about
+	// groups each.
 	FramesBytes int64
 	Pipelined   int // requests of one connection that wait for answers: DefaultPipelined
 

@@ -128,7 +128,7 @@ func (c *Conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	a := answer{made: room}
 	switch {
 	case len(frames) > 0:
-		err = c.forward(frames, plan.Silent)
+		err = c.forward(plan, frames, frame)
 	case room != nil:
 		a.frame, err = plan.Response()
 	default:
@@ -152,6 +152,10 @@ func (c *Conn) handOut(ctx context.Context, plan *gateway.Plan, frame []byte) (_
 	for range maxPrepared {
 		if plan, room, err = c.prepare(ctx, plan, frame); err != nil {
 			return nil, nil, nil, err
+		}
+		if !c.config.Login.LoggedIn() { // it may have ended while the request waited
+			room.release()
+			return nil, nil, nil, errNoLogin
 		}
 		wanted := plan.Frames() > 0
 		if frames = plan.Forward(); !wanted || len(frames) > 0 || !plan.Outdated() {
@@ -248,20 +252,34 @@ func (c *Conn) claimPlan(plan *gateway.Plan, frame []byte) (_ *gateway.Plan, roo
 	return plan, room, nil
 }
 
-// forward sends the allowed part of a request to the broker. silent says that it has no
-// answer.
-func (c *Conn) forward(frames [][]byte, silent bool) error {
+// forward sends the allowed part of a request, which came as request, to the broker.
+func (c *Conn) forward(plan *gateway.Plan, frames [][]byte, request []byte) error {
 	for i, frame := range frames {
-		if err := c.upstream.send(frame, c.relay.limits.Frame); err != nil {
+		isWanted := func() bool { return c.isWanted(plan, len(frames), i, frame, request) }
+		if err := c.upstream.send(frame, c.relay.limits.Frame, isWanted); err != nil {
 			return fmt.Errorf("upstream: %w", err)
 		}
 		frames[i] = nil // so that the answer does not keep it in memory
 	}
 	c.sent()
-	if silent {
+	c.ahead.sent.Store(true)
+	if plan.Silent {
 		return c.sendFence()
 	}
 	return nil
+}
+
+// isWanted reports whether a frame of a plan that is being sent is still to be sent. If the ACLs have
+// changed, the request is decided again: the same frames must come of it.
+func (c *Conn) isWanted(plan *gateway.Plan, frames, i int, frame, request []byte) bool {
+	if !c.config.Login.LoggedIn() {
+		return false
+	}
+	if plan.Current() {
+		return true
+	}
+	again, err := c.plan(request)
+	return err == nil && again.Frames() == frames && again.Sends(i, frame) && again.Current()
 }
 
 // audit passes on the events of a request that is answered or given up.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"reflect"
 	"sync"
@@ -37,7 +38,48 @@ type upstreamConn struct {
 	net.Conn
 	reader lentReader
 	heard  bool // the broker has answered something, and so has accepted the connection
+	// again is when the proxy has to log in again, before the broker ends its session; zero if it
+	// does not. address is that of the broker.
+	again   time.Time
+	address string
 	sending
+}
+
+// againAfter is how much of its session a client lets pass before it logs in again, in percent. Which
+// part it is differs, so that not all connections do so at the same time.
+//
+// Source: Kafka's SaslClientAuthenticator; KIP-368.
+const againAfter, againWithin = 85, 10
+
+// isDue reports whether the proxy has to log in again before it sends anything.
+func (c *upstreamConn) isDue() bool { return !c.again.IsZero() && time.Now().After(c.again) }
+
+// begins notes how long the session lasts that begins now; 0 means that it does not end.
+func (c *upstreamConn) begins(lifetimeMillis int64) {
+	c.again = time.Time{}
+	if lifetimeMillis > 0 {
+		part := time.Duration(againAfter*100 + rand.IntN(againWithin*100)) // of 10,000
+		c.again = time.Now().Add(time.Duration(min(lifetimeMillis, maxLifetimeMillis)) * time.Millisecond / 10_000 * part)
+	}
+}
+
+// maxLifetimeMillis bounds what a broker says of a session: a year.
+const maxLifetimeMillis = 365 * 24 * 60 * 60 * 1000
+
+// logInAgain continues the session of the proxy at a broker. No response may be left to be read.
+func (u *upstream) logInAgain(ctx context.Context, c *upstreamConn) error {
+	now, err := u.begin()
+	if err != nil {
+		return err
+	}
+	defer now.leave()
+	ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	if err = c.login(ctx, now.SASL, c.address); !stop() && err == nil {
+		err = ctx.Err()
+	}
+	return err
 }
 
 // sending holds the buffers for sending a frame, reused to avoid allocation.
@@ -258,7 +300,7 @@ func (u *upstream) dial(ctx context.Context, address string) (*upstreamConn, err
 }
 
 func (u *Upstream) secure(ctx context.Context, raw net.Conn, address string) (*upstreamConn, error) {
-	c := &upstreamConn{Conn: raw}
+	c := &upstreamConn{Conn: raw, address: address}
 	if u.TLS != nil {
 		secured := tls.Client(raw, serverName(u.TLS, address))
 		if err := secured.HandshakeContext(ctx); err != nil {
@@ -299,6 +341,7 @@ func (c *upstreamConn) login(ctx context.Context, mechanism sasl.Mechanism, addr
 		if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
 			return fmt.Errorf("the proxy's login: %w", err)
 		}
+		c.begins(answer.SessionLifetimeMillis)
 		var done bool
 		if done, message, err = session.Challenge(answer.SASLAuthBytes); err != nil {
 			return err
@@ -334,9 +377,12 @@ func (c *upstreamConn) ask(request kmsg.Request, response kmsg.Response) error {
 	return response.ReadFrom(frame[4:])
 }
 
+// errWithdrawn says that a request was not sent whole.
+var errWithdrawn = errors.New("a request was withdrawn while the broker read it, since the client may no longer send it")
+
 // send sends a frame, with one system call if possible. The broker may take patience for
-// each progressBytes.
-func (c *upstreamConn) send(frame []byte, patience time.Duration) error {
+// each progressBytes. Before each but the first, it asks whether the frame is still to be sent.
+func (c *upstreamConn) send(frame []byte, patience time.Duration, isWanted func() bool) error {
 	binary.BigEndian.PutUint32(c.size[:], uint32(len(frame)))
 	c.parts = [2][]byte{c.size[:], frame[:min(len(frame), progressBytes)]}
 	c.left = c.parts[:]
@@ -348,6 +394,9 @@ func (c *upstreamConn) send(frame []byte, patience time.Duration) error {
 	for rest := frame[min(len(frame), progressBytes):]; err == nil && len(rest) > 0; {
 		part := rest[:min(len(rest), progressBytes)]
 		rest = rest[len(part):]
+		if !isWanted() {
+			return errWithdrawn
+		}
 		if err = c.SetWriteDeadline(time.Now().Add(patience)); err == nil {
 			_, err = c.Write(part)
 		}

@@ -50,7 +50,8 @@ type endpoint struct {
 	mu       sync.Mutex
 	keys     keySet
 	loaded   time.Time     // when keys was loaded; zero means never
-	tried    time.Time     // when the last load ended
+	tried    time.Time     // when the last load began, or ended
+	failure  error         // of the last load
 	failures int           // since keys was loaded
 	told     time.Time     // when the log last said so
 	loading  chan struct{} // closed when the load that is under way ends; nil if there is none
@@ -132,7 +133,11 @@ func (v *Verifier) Load(ctx context.Context) error {
 	if !e.stale() {
 		return nil
 	}
-	return e.load(ctx)
+	e.load()
+	if err := e.await(ctx); err != nil {
+		return err
+	}
+	return e.failure
 }
 
 // keysFor returns the keys for a token with this header. See [Verifier.VerifyToken].
@@ -145,7 +150,10 @@ func (e *endpoint) keysFor(ctx context.Context, header jose.Header) (keySet, err
 		}
 	}
 	if e.loading == nil && e.due(e.keys.find(header) == nil) {
-		_ = e.load(ctx) // it is logged
+		e.load() // an error is logged
+		if err := e.await(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if e.loaded.IsZero() || e.now().Sub(e.loaded) > e.maxAge {
 		return nil, errors.New("the keys of the endpoint could not be loaded in time: no token is accepted")
@@ -186,31 +194,35 @@ func (e *endpoint) await(ctx context.Context) error {
 	}
 }
 
-// load loads the keys. e.mu is held, and not while the endpoint is asked; no other load is under
-// way.
-func (e *endpoint) load(ctx context.Context) error {
+// load begins to load the keys. e.mu is held; no other load is under way. It ends after loadTimeout
+// at the latest, whether a client still waits for it or not: one that has gone counts as well, so that
+// clients that come and go do not make it ask more often.
+func (e *endpoint) load() {
 	done := make(chan struct{})
-	e.loading = done
-	e.mu.Unlock()
-	keys, err := e.fetch(ctx)
-	e.mu.Lock()
-	e.loading = nil
-	close(done)
-	if ctx.Err() != nil { // the caller has gone; the next one tries
-		return ctx.Err()
+	e.loading, e.tried = done, e.now()
+	go func() {
+		keys, err := e.fetch(context.Background()) // the client of the endpoint has its own time
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.loading, e.tried = nil, e.now()
+		e.loadedNow(keys, err)
+		close(done)
+	}()
+}
+
+// loadedNow stores what a load has brought. e.mu is held.
+func (e *endpoint) loadedNow(keys keySet, err error) {
+	if err == nil {
+		e.keys, e.loaded, e.failures, e.failure = keys, e.tried, 0, nil
+		return
 	}
-	e.tried = e.now()
-	if err != nil {
-		e.failures++
-		if e.tried.Sub(e.told) < logPause {
-			return fmt.Errorf("%s: %w", e.name, err)
-		}
-		e.told = e.tried
-		e.log.Warn("the keys for tokens are not loaded", "endpoint", e.name, "reason", err.Error(), "attempts", e.failures, "last loaded", e.loaded)
-		return fmt.Errorf("%s: %w", e.name, err)
+	e.failures++
+	e.failure = fmt.Errorf("%s: %w", e.name, err)
+	if e.tried.Sub(e.told) < logPause {
+		return
 	}
-	e.keys, e.loaded, e.failures = keys, e.tried, 0
-	return nil
+	e.told = e.tried
+	e.log.Warn("the keys for tokens are not loaded", "endpoint", e.name, "reason", err.Error(), "attempts", e.failures, "last loaded", e.loaded)
 }
 
 // fetch asks the endpoint.

@@ -28,6 +28,7 @@ import (
 	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/aclfile/watch"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -194,7 +195,8 @@ const (
 	// metrics has one or two. Others wait in the queue of the operating system, and cost the
 	// proxy nothing.
 	metricsConnections = 32
-	// metricsOfAddress is how many of them one address may have. Others are closed.
+	// metricsOfAddress is how many of them one address may have, or the network of an IPv6 address,
+	// all of whose addresses a client may use. Others are closed.
 	metricsOfAddress = metricsConnections / 2
 	// metricsHeaderTimeout bounds the header of a request, which is one packet, so that
 	// connections that send nothing make room for others.
@@ -234,7 +236,7 @@ func listenForMetrics(address string) (net.Listener, error) {
 type fairListener struct {
 	net.Listener
 	mu sync.Mutex
-	of map[string]int // connections by address
+	of map[string]int // connections by address, or by the network of an IPv6 address
 }
 
 // Accept returns the next connection that is not beyond the limit of its address.
@@ -244,7 +246,7 @@ func (l *fairListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
+		host := relay.NetworkOf(c).String()
 		if l.count(host, 1) <= metricsOfAddress {
 			return &fairConn{Conn: c, end: sync.OnceFunc(func() { l.count(host, -1) })}, nil
 		}
