@@ -1,7 +1,6 @@
 package connect
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -72,5 +71,5 @@ func TestKafkaClients(t *testing.T) {
 		require.Equal(t, want, ours, "%v: worker %v, connector %v", client, worker, connector)
 	}
 	assert.Greater(t, compared, 3*runs)
-	t.Log(fmt.Sprintf("%d sets of client settings compared, %d settings", runs, compared))
+	t.Logf("%d sets of client settings compared, %d settings", runs, compared)
 }

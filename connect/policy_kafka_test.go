@@ -1,7 +1,6 @@
 package connect
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -104,5 +103,5 @@ func TestKafkaOverrides(t *testing.T) {
 	assert.Greater(t, runs-errors, 10_000)
 	assert.Greater(t, refused, 5_000)
 	assert.Greater(t, errors, 1_000)
-	t.Log(fmt.Sprintf("%d sets of overrides compared: %d refused keys, %d workers that do not start", runs, refused, errors))
+	t.Logf("%d sets of overrides compared: %d refused keys, %d workers that do not start", runs, refused, errors)
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -64,7 +65,7 @@ func partitionsOnce[Q, R, P any](asked func(*Q) *[]int32, answered func(*R) *[]P
 }
 
 // gather returns the elements of all lists, sorted.
-func gather[Q any, E cmp.Ordered](all []*Q, list func(*Q) []E) []E {
+func gather[Q any, E cmp.Ordered](all []Q, list func(Q) []E) []E {
 	n := 0
 	for _, q := range all {
 		n += len(list(q))
@@ -175,29 +176,29 @@ func offsetsOnce() repeatable[kmsg.OffsetFetchRequestGroup, kmsg.OffsetFetchResp
 	}
 }
 
-// eachTopic calls f with each topic that groups name, and all of its partitions, sorted.
+// eachTopic calls f with each topic that groups name, and all of its partitions, sorted. It keeps
+// four bytes for each topic that is named: honest requests name many.
 func eachTopic(all []*kmsg.OffsetFetchRequestGroup, f func(t *kmsg.OffsetFetchRequestGroupTopic, partitions []int32)) {
-	n := 0
-	for _, g := range all {
+	n, starts := 0, make([]int32, len(all)) // the topics of all groups, one list behind the other
+	for i, g := range all {
+		starts[i] = int32(n)
 		n += len(g.Topics)
 	}
-	topics := make([]*kmsg.OffsetFetchRequestGroupTopic, 0, n)
-	for _, g := range all {
-		for i := range g.Topics {
-			topics = append(topics, &g.Topics[i])
-		}
+	at := func(i int32) *kmsg.OffsetFetchRequestGroupTopic {
+		group := sort.Search(len(starts), func(g int) bool { return starts[g] > i }) - 1
+		return &all[group].Topics[i-starts[group]]
 	}
-	compare := func(a, b *kmsg.OffsetFetchRequestGroupTopic) int {
+	compare := func(i, j int32) int {
+		a, b := at(i), at(j)
 		return entryKey{name: a.Topic, id: a.TopicID}.compare(entryKey{name: b.Topic, id: b.TopicID})
 	}
-	slices.SortFunc(topics, compare)
-	for len(topics) > 0 {
+	for order := inOrder(n, compare); len(order) > 0; {
 		same := 1
-		for same < len(topics) && compare(topics[0], topics[same]) == 0 {
+		for same < len(order) && compare(order[0], order[same]) == 0 {
 			same++
 		}
-		f(topics[0], gather(topics[:same], func(t *kmsg.OffsetFetchRequestGroupTopic) []int32 { return t.Partitions }))
-		topics = topics[same:]
+		f(at(order[0]), gather(order[:same], func(i int32) []int32 { return at(i).Partitions }))
+		order = order[same:]
 	}
 }
 

@@ -29,7 +29,7 @@ func TestZonesOfClientsAreNumbers(t *testing.T) {
 		t.Run(semantics.String(), func(t *testing.T) {
 			remote := (&net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 50_000, Zone: on.Name}).String() // as accept gives it
 			c := &conn{login: loginFlow{remote: remote, named: true}}
-			who, err := c.subject(identity{principal: principal.User("mallory")})
+			who, err := c.subject(t.Context(), identity{principal: principal.User("mallory")})
 			require.NoError(t, err)
 			store := snapshot.NewStore(snapshot.Config{Semantics: semantics})
 			topic := resource.LiteralPattern(resource.Topic, "payroll")
@@ -63,7 +63,7 @@ func TestZonesThatAcceptGives(t *testing.T) {
 			accepted, err := ln.Accept()
 			require.NoError(t, err)
 			c := &conn{login: loginFlow{remote: accepted.RemoteAddr().String(), named: true}}
-			who, err := c.subject(identity{principal: principal.User("mallory")})
+			who, err := c.subject(t.Context(), identity{principal: principal.User("mallory")})
 			require.NoError(t, err)
 			assert.Equal(t, fmt.Sprint(on.Index), who.Host.Zone(), "%v", accepted.RemoteAddr())
 			for _, open := range []interface{ Close() error }{client, accepted, ln} {

@@ -38,7 +38,7 @@ func parseCRN(text string) (scope role.Scope, pattern role.Pattern, err error) {
 	rest, ok := strings.CutPrefix(text, "crn://")
 	authority, path, found := strings.Cut(rest, "/")
 	if !ok || !found || path == "" {
-		return role.Scope{}, role.Pattern{}, errors.New("expected crn://AUTHORITY/KEY=VALUE/...")
+		return role.Scope{}, role.Pattern{}, errors.New("expected crn://AUTHORITY/KEY=VALUE, with more of /KEY=VALUE if needed")
 	}
 	ids := map[string]string{}
 	segments := strings.Split(path, "/")

@@ -153,7 +153,7 @@ func TestTerraform(t *testing.T) {
 		{"a resource in the middle", "terraform", Options{}, state(binding("crn:///kafka=a/topic=a/group=b")), refused("crn:///kafka=a/topic=a/group=b", "found the part topic=a, expected one of organization, environment, cloud-cluster, kafka, schema-registry, ksql, connect, flink-region, each once, and then a resource")},
 		{"two clusters", "terraform", Options{}, state(binding("crn://confluent.cloud/cloud-cluster=a/kafka=b")), refused("crn://confluent.cloud/cloud-cluster=a/kafka=b", "found the clusters a and b, expected one")},
 		{"escapes", "terraform", Options{}, state(binding("crn:///kafka=a/topic=%2A")), refused("crn:///kafka=a/topic=%2A", "found the part topic=%2A, expected KEY=VALUE without % and a second =")},
-		{"no CRN", "terraform", Options{}, state(binding("arn:x")), refused("arn:x", "expected crn://AUTHORITY/KEY=VALUE/...")},
+		{"no CRN", "terraform", Options{}, state(binding("arn:x")), refused("arn:x", "expected crn://AUTHORITY/KEY=VALUE, with more of /KEY=VALUE if needed")},
 		{"an ACL, in a module of a plan", "terraform", Options{}, `{"format_version":"1.2","prior_state":{},"planned_values":{"root_module":{"resources":[{"mode":"data","type":"confluent_role_binding"}],"child_modules":[{"resources":[{"address":"module.m.confluent_kafka_acl.a","mode":"managed","type":"confluent_kafka_acl",` + aclValues + `}]}]}}}`,
 			"User:sa-1 DENY READ TOPIC:PREFIXED:a from * in lkc-1\nskipped 1\n"},
 		{"an ACL of a cluster that is not there", "terraform", abc, state(`{"address":"x","mode":"managed","type":"confluent_kafka_acl",` + strings.Replace(aclValues, `"kafka_cluster":[{"id":"lkc-1"}],`, "", 1) + `}`), "User:sa-1 DENY READ TOPIC:PREFIXED:a from * in abc123\n"},
