@@ -105,10 +105,11 @@ func importFile(cmd *cobra.Command, path, from string, flags *scopeFlags, dryRun
 	if len(text) > role.MaxTableBytes {
 		return fmt.Errorf("%s: expected no more than %d bytes", cli.FileName(name), role.MaxTableBytes)
 	}
-	doc, err := load(path, true)
+	doc, release, err := loadToChange(path, true)
 	if err != nil {
 		return err
 	}
+	defer release()
 	var read imported
 	if err := importFormats[at].read(text, scope, &read); err != nil {
 		return fmt.Errorf("%s: %w", cli.FileName(name), err)
