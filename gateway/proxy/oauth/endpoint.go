@@ -49,11 +49,17 @@ type endpoint struct {
 
 	mu       sync.Mutex
 	keys     keySet
-	loaded   time.Time     // when keys was loaded; zero means never
-	tried    time.Time     // when the last load ended
-	failures int           // since keys was loaded
-	told     time.Time     // when the log last said so
-	loading  chan struct{} // closed when the load that is under way ends; nil if there is none
+	loaded   time.Time // when keys was loaded; zero means never
+	tried    time.Time // when the last load ended
+	failures int       // since keys was loaded
+	told     time.Time // when the log last said so
+	loading  *loading  // the load that is under way; nil if there is none
+}
+
+// loading is a load that is under way.
+type loading struct {
+	done chan struct{} // closed when it ends
+	err  error         // set before
 }
 
 // newEndpoint returns the endpoint of a configuration whose defaults are not filled in.
@@ -116,7 +122,8 @@ func isLoopback(host string) bool {
 
 // Load loads the keys of the endpoint, unless they are loaded and not older than Config.Refresh.
 // Without an endpoint it does nothing. Call it before clients log in, so that a wrong endpoint
-// is noticed. It ends after ten seconds, and when ctx is done.
+// is noticed. It ends after ten seconds, and when ctx is done; the request to the endpoint then goes on
+// for the rest of them.
 func (v *Verifier) Load(ctx context.Context) error {
 	e := v.remote
 	if e == nil {
@@ -125,8 +132,9 @@ func (v *Verifier) Load(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for e.loading != nil {
-		if err := e.await(ctx); err != nil {
-			return err
+		_ = e.await(ctx) // why it failed matters to the one who began it
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
 	if !e.stale() {
@@ -140,8 +148,9 @@ func (e *endpoint) keysFor(ctx context.Context, header jose.Header) (keySet, err
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for e.loading != nil && e.keys.find(header) == nil {
-		if err := e.await(ctx); err != nil {
-			return nil, err
+		_ = e.await(ctx) // it is logged
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 	}
 	if e.loading == nil && e.due(e.keys.find(header) == nil) {
@@ -173,44 +182,53 @@ func (e *endpoint) due(unknown bool) bool {
 	return e.tried.IsZero() || e.now().Sub(e.tried) >= pause
 }
 
-// await waits for the load that is under way. e.mu is held, and not while it waits.
+// await waits for the load that is under way, and returns its error, or that of ctx. e.mu is held,
+// and not while it waits.
 func (e *endpoint) await(ctx context.Context) error {
 	loading := e.loading
 	e.mu.Unlock()
 	defer e.mu.Lock()
 	select {
-	case <-loading:
-		return nil
+	case <-loading.done:
+		return loading.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
 // load loads the keys. e.mu is held, and not while the endpoint is asked; no other load is under
-// way.
+// way. The load goes on if the caller goes, for up to loadTimeout: one that ended with its caller
+// would not count, and clients that come and go would ask the endpoint as often as they like.
 func (e *endpoint) load(ctx context.Context) error {
-	done := make(chan struct{})
-	e.loading = done
-	e.mu.Unlock()
-	keys, err := e.fetch(ctx)
-	e.mu.Lock()
-	e.loading = nil
-	close(done)
-	if ctx.Err() != nil { // the caller has gone; the next one tries
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	loading := &loading{done: make(chan struct{})}
+	e.loading = loading
+	go func() {
+		keys, err := e.fetch(context.WithoutCancel(ctx))
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		loading.err = e.loadedKeys(keys, err)
+		e.loading = nil
+		close(loading.done)
+	}()
+	return e.await(ctx)
+}
+
+// loadedKeys notes how a load ended. e.mu is held.
+func (e *endpoint) loadedKeys(keys keySet, err error) error {
 	e.tried = e.now()
-	if err != nil {
-		e.failures++
-		if e.tried.Sub(e.told) < logPause {
-			return fmt.Errorf("%s: %w", e.name, err)
-		}
+	if err == nil {
+		e.keys, e.loaded, e.failures = keys, e.tried, 0
+		return nil
+	}
+	e.failures++
+	if e.tried.Sub(e.told) >= logPause {
 		e.told = e.tried
 		e.log.Warn("the keys for tokens are not loaded", "endpoint", e.name, "reason", err.Error(), "attempts", e.failures, "last loaded", e.loaded)
-		return fmt.Errorf("%s: %w", e.name, err)
 	}
-	e.keys, e.loaded, e.failures = keys, e.tried, 0
-	return nil
+	return fmt.Errorf("%s: %w", e.name, err)
 }
 
 // fetch asks the endpoint.

@@ -181,12 +181,13 @@ func TestOneLoadAtATime(t *testing.T) {
 	assert.EqualValues(t, 2, s.asked.Load())
 }
 
-// A load that ends because its client has gone is no failure: the next one tries at once.
+// A load goes on when its client has gone, and others have the keys from it.
 func TestClientLeavesDuringLoad(t *testing.T) {
 	k := makeKeys()
 	s, v := serveKeys(t, nil, public(k.first, "first"))
 	release := make(chan struct{})
-	s.do(func(http.ResponseWriter) { <-release })
+	keys := jwks(t, public(k.first, "first"))
+	s.do(func(w http.ResponseWriter) { <-release; _, _ = w.Write(keys) })
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error, 1)
 	go func() { _, err := v.VerifyToken(ctx, byKey(t, k.first, "first")); gone <- err }()
@@ -194,8 +195,8 @@ func TestClientLeavesDuringLoad(t *testing.T) {
 	cancel()
 	require.Error(t, <-gone)
 	close(release)
-	s.serve(t, public(k.first, "first"))
 	require.True(t, verified(v, byKey(t, k.first, "first")))
+	assert.EqualValues(t, 1, s.asked.Load())
 	assert.Empty(t, s.log.String())
 }
 
