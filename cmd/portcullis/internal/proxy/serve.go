@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ import (
 	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/aclfile/watch"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
@@ -172,7 +174,8 @@ const (
 	// metrics has one or two. Others wait in the queue of the operating system, and cost the
 	// proxy nothing.
 	metricsConnections = 32
-	// metricsOfAddress is how many of them one address may have. Others are closed.
+	// metricsOfAddress is how many of them one address may have, or one IPv6 network of 64 bits.
+	// Others are closed.
 	metricsOfAddress = metricsConnections / 2
 	// metricsHeaderTimeout bounds the header of a request, which is one packet, so that
 	// connections that send nothing make room for others.
@@ -204,7 +207,7 @@ func listenForMetrics(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return netutil.LimitListener(&fairListener{Listener: ln, of: map[string]int{}}, metricsConnections), nil
+	return netutil.LimitListener(&fairListener{Listener: ln, of: map[netip.Prefix]int{}}, metricsConnections), nil
 }
 
 // fairListener closes the connections of an address beyond metricsOfAddress, so that one address
@@ -212,7 +215,7 @@ func listenForMetrics(address string) (net.Listener, error) {
 type fairListener struct {
 	net.Listener
 	mu sync.Mutex
-	of map[string]int // connections by address
+	of map[netip.Prefix]int // connections by address: see relay.NetworkOf
 }
 
 // Accept returns the next connection that is not beyond the limit of its address.
@@ -222,7 +225,7 @@ func (l *fairListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
+		host := relay.NetworkOf(c)
 		if l.count(host, 1) <= metricsOfAddress {
 			return &fairConn{Conn: c, end: sync.OnceFunc(func() { l.count(host, -1) })}, nil
 		}
@@ -232,7 +235,7 @@ func (l *fairListener) Accept() (net.Conn, error) {
 }
 
 // count adds to the connections of an address, and returns how many there are.
-func (l *fairListener) count(host string, more int) int {
+func (l *fairListener) count(host netip.Prefix, more int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.of[host] += more; l.of[host] == 0 {
