@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -107,6 +108,10 @@ func ParseDocument(text []byte) (*Document, error) {
 		line, column := position(text, decoder.InputOffset(), nil)
 		return nil, fmt.Errorf("%d:%d: expected nothing after the roles", line, column)
 	}
+	if wrong := lines.CheckKeys(text, &from); wrong != nil {
+		line, column := position(text, int64(wrong.Offset), nil)
+		return nil, fmt.Errorf("%d:%d: found %s, expected %s", line, column, wrong.Found, wrong.Expected)
+	}
 	if from.Format != documentFormat {
 		return nil, fmt.Errorf("found the format %s, expected %q", enum.Quote(from.Format), documentFormat)
 	}
@@ -161,7 +166,7 @@ func (d *Document) Text() ([]byte, error) {
 	}
 	var b bytes.Buffer
 	var failed error
-	lines := func(name string, n int, value func(int) any) {
+	list := func(name string, n int, value func(int) any) {
 		fmt.Fprintf(&b, ",\n  %q: [", name)
 		for i := range n {
 			text, err := json.Marshal(value(i))
@@ -171,9 +176,9 @@ func (d *Document) Text() ([]byte, error) {
 		b.WriteString(strings.Repeat("\n  ", min(n, 1)) + "]")
 	}
 	fmt.Fprintf(&b, "{\n  \"format\": %q", documentFormat)
-	lines("clusters", len(d.Clusters), func(i int) any { return jsonCluster(d.Clusters[i]) })
-	lines("roles", len(d.Roles), func(i int) any { return d.Roles[i].json() })
-	lines("bindings", len(d.Bindings), func(i int) any {
+	list("clusters", len(d.Clusters), func(i int) any { return jsonCluster(d.Clusters[i]) })
+	list("roles", len(d.Roles), func(i int) any { return d.Roles[i].json() })
+	list("bindings", len(d.Bindings), func(i int) any {
 		from := d.Bindings[i]
 		to := jsonBinding{Principal: from.Principal.String(), Role: from.Role, Scope: jsonScope{Name: from.Scope.Name}}
 		if from.Scope.Name == "" {

@@ -138,8 +138,8 @@ func importFile(cmd *cobra.Command, path, from string, flags *scopeFlags, dryRun
 	return nil
 }
 
-// decode reads one JSON value, and refuses fields that it does not know: one of them could
-// limit what is given.
+// decode reads one JSON value, and refuses fields that it does not know, also those in another case,
+// and repeated ones: one of them could limit what is given.
 func decode(text []byte, value any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -148,6 +148,9 @@ func decode(text []byte, value any) error {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("at byte %d: expected nothing after the value", d.InputOffset())
+	}
+	if wrong := lines.CheckKeys(text, value); wrong != nil {
+		return fmt.Errorf("at byte %d: found %s, expected %s", wrong.Offset, wrong.Found, wrong.Expected)
 	}
 	return nil
 }
