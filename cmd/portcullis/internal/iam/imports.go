@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/aclset"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
@@ -30,7 +31,7 @@ var importFormats = []importFormat{
 	{"lookup", "what a metadata service answers GET /security/1.0/lookup/rolebindings/principal/NAME", readLookup},
 	{"roles", "what it answers GET /security/1.0/roles: roles, not bindings", readRoles},
 	{"list", "the JSON of confluent iam rbac role-binding list; it has no scope, so that --kafka-cluster is needed", readList},
-	{"cfk", "ConfluentRolebinding resources of Confluent for Kubernetes, as YAML", readCFK},
+	{"cfk", "ConfluentRolebinding resources of Confluent for Kubernetes, as YAML, also in a List of kubectl get", readCFK},
 }
 
 // imported is what a text has. What is wrong with it is collected, up to a limit.
@@ -77,6 +78,7 @@ func newImport() *cobra.Command {
 	from = cli.OnceFlag(cmd, "from", "", "`format` of the text: "+strings.Join(names, ", "), names...)
 	scope = addScope(cmd, newSpelling)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "read and check everything, and do not change the file")
+	cli.PresenceFlag(cmd, aclset.AllowEmpty, "accept a text without roles and bindings, which is otherwise an error")
 	cli.Require(cmd, "from")
 	return cmd
 }
@@ -120,6 +122,9 @@ func importFile(cmd *cobra.Command, path, from string, flags *scopeFlags, dryRun
 	}
 	if len(errs) > 0 {
 		return errs.Join()
+	}
+	if len(read.roles)+len(read.bindings) == 0 && !cli.Given(cmd, aclset.AllowEmpty) {
+		return fmt.Errorf("%s has no role and no binding, and %d other resources: expected at least one, or --%s", cli.FileName(name), read.skipped, aclset.AllowEmpty)
 	}
 	for _, r := range read.roles {
 		doc.Roles = append(slices.DeleteFunc(doc.Roles, func(old role.Role) bool { return old.Name == r.Name }), r)
@@ -234,6 +239,7 @@ type cfk struct {
 	Kind       string
 	Metadata   struct{ Name, Namespace string }
 	Spec       yaml.Node
+	Items      yaml.Node // of a list
 }
 
 // cfkBinding is the spec of a ConfluentRolebinding.
@@ -266,24 +272,45 @@ func readCFK(text []byte, fallback role.Scope, into *imported) error {
 		if err != nil {
 			return fmt.Errorf("document %d: %s", n, lines.OnOneLine(lines.Cut(err.Error(), 200)))
 		}
-		if item.Kind != "ConfluentRolebinding" {
-			into.skipped++
+		document := fmt.Sprintf("document %d", n)
+		if item.Kind != "List" && item.Kind != "ConfluentRolebindingList" || item.Items.IsZero() {
+			if err := into.readResource(document, &item, fallback); err != nil {
+				return err
+			}
 			continue
 		}
-		place := fmt.Sprintf("document %d (line %d), %s", n, item.Spec.Line, lines.Printable(lines.Cut(item.Metadata.Name, 200)))
-		spec, err := yaml.Marshal(&item.Spec)
-		if err != nil {
-			return err
+		var items []cfk // what kubectl get -o yaml prints
+		if err := item.Items.Decode(&items); err != nil {
+			return fmt.Errorf("%s: items: %s", document, lines.OnOneLine(lines.Cut(err.Error(), 200)))
 		}
-		var b cfkBinding
-		strict := yaml.NewDecoder(bytes.NewReader(spec))
-		strict.KnownFields(true)
-		if err := strict.Decode(&b); err != nil {
-			into.refuse(place, "spec: %s", lines.OnOneLine(lines.Cut(strings.Join(strings.Fields(err.Error()), " "), 200)))
-			continue
+		for i := range items {
+			if err := into.readResource(fmt.Sprintf("%s, item %d", document, i+1), &items[i], fallback); err != nil {
+				return err
+			}
 		}
-		into.addCFK(place, &b, fallback)
 	}
+}
+
+// readResource reads a resource that is at a place. Those of other kinds are counted.
+func (i *imported) readResource(place string, item *cfk, fallback role.Scope) error {
+	if item.Kind != "ConfluentRolebinding" {
+		i.skipped++
+		return nil
+	}
+	place = fmt.Sprintf("%s (line %d), %s", place, item.Spec.Line, lines.Printable(lines.Cut(item.Metadata.Name, 200)))
+	spec, err := yaml.Marshal(&item.Spec)
+	if err != nil {
+		return err
+	}
+	var b cfkBinding
+	strict := yaml.NewDecoder(bytes.NewReader(spec))
+	strict.KnownFields(true)
+	if err := strict.Decode(&b); err != nil {
+		i.refuse(place, "spec: %s", lines.OnOneLine(lines.Cut(strings.Join(strings.Fields(err.Error()), " "), 200)))
+		return nil
+	}
+	i.addCFK(place, &b, fallback)
+	return nil
 }
 
 func (i *imported) addCFK(place string, b *cfkBinding, fallback role.Scope) {
