@@ -112,7 +112,7 @@ func TestRolesFile(t *testing.T) {
 		require.Equal(t, exitDone, runIAM(path, "", "- rolebinding create --principal Group:g --role NoSecrets --kafka-cluster-id abc123").status)
 		got := runIAM(path, "", "- rbac role-binding list --principal User:a --kafka-cluster abc123 -o json")
 		assert.Contains(t, got.stdout, `"name":"t"`)
-		acls := readACLs(t, runIAM(path, "", "- export --kafka-cluster prod -o json").stdout)
+		acls := readACLs(t, runIAM(path, "", "- export --cluster-name prod -o json").stdout)
 		assert.Len(t, acls, 4)
 		assert.Equal(t, "NoSecrets (Cluster)\n  DENY Topic: Read from 10.0.0.0/8 on PREFIXED Topic \"secret-\"\n", runIAM(path, "", "- rbac role describe NoSecrets").stdout)
 		assert.Contains(t, runIAM(path, "", "- rbac role list").stdout, "NoSecrets (Cluster)\n")

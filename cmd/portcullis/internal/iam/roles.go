@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,8 +92,8 @@ func grantText(g role.Grant) string {
 
 // newExport returns the command export.
 func newExport() *cobra.Command {
-	var path, cluster *cli.Once
-	cmd := cli.Command(func(_ *cobra.Command, out *cli.Output) error { return export(path.Text, cluster.Text, out) }, &cobra.Command{
+	var path, cluster, name *cli.Once
+	cmd := cli.Command(func(_ *cobra.Command, out *cli.Output) error { return export(path.Text, cluster.Text, name.Text, out) }, &cobra.Command{
 		Use: "export --kafka-cluster ID", Short: "Print the ACLs that the bindings of a Kafka cluster stand for",
 		Long: `Print the ACLs that the bindings of a Kafka cluster stand for, as kafka-acls prints ACLs or as
 JSON lines. portcullis plan and apply take them as the desired set. Bindings of components,
@@ -100,26 +101,36 @@ such as Connect clusters, stand for no ACL; their number is on standard error.`,
 		Example: "  portcullis iam export --kafka-cluster abc123 | portcullis plan --acls - --bootstrap-server broker:9092",
 	})
 	path = addFile(cmd)
-	cluster = cli.OnceFlag(cmd, "kafka-cluster", "", "`id` of the Kafka cluster, or its name in the file")
-	cli.Require(cmd, "kafka-cluster")
+	cluster = cli.OnceFlag(cmd, newSpelling.kafka, "", "`id` of the Kafka cluster")
+	name = cli.OnceFlag(cmd, "cluster-name", "", "`name` of the Kafka cluster in the file, instead of its id")
 	cli.AddOutput(cmd)
 	return cmd
 }
 
-func export(path, cluster string, out *cli.Output) error {
+func export(path, cluster, name string, out *cli.Output) error {
 	if out.UsageErr != nil {
 		return out.UsageErr
+	}
+	scope := role.Scope{Name: name, Kafka: cluster}
+	if scope == (role.Scope{}) {
+		return errors.New("expected --kafka-cluster, or --cluster-name")
 	}
 	doc, err := load(path, false)
 	if err != nil {
 		return err
 	}
-	scope, err := doc.registry.Resolve(role.Scope{Name: cluster})
-	if err != nil { // it is not the name of one
-		scope = role.Scope{Kafka: cluster}
+	if scope, err = doc.registry.Resolve(scope); err != nil {
+		return err
 	}
-	if err := scope.Validate(); err != nil || scope != (role.Scope{Kafka: scope.Kafka}) {
-		return cli.BadFlag("kafka-cluster", cluster, "the id or the name of a Kafka cluster")
+	if scope != (role.Scope{Kafka: scope.Kafka}) {
+		return cli.BadFlag("cluster-name", name, "the name of a Kafka cluster, not of a component")
+	}
+	bound := doc.find(func(b role.Binding) bool {
+		at, err := doc.registry.Resolve(b.Scope)
+		return err == nil && at.Kafka == scope.Kafka
+	})
+	if _, err := doc.registry.Resolve(role.Scope{Name: cluster}); err == nil && len(bound) == 0 { // no ACL at all would be put in force
+		return cli.BadFlag("kafka-cluster", cluster, "an id with bindings: this is the name of a cluster, for --cluster-name")
 	}
 	policy := role.NewPolicy(scope.Kafka, doc.table, doc.registry)
 	if _, err := policy.Apply(doc.Bindings, nil); err != nil {
@@ -133,10 +144,12 @@ func export(path, cluster string, out *cli.Output) error {
 	if err := acl.Write(out, format, slices.Values(list)); err != nil {
 		return err
 	}
-	components := len(doc.find(func(b role.Binding) bool {
-		at, err := doc.registry.Resolve(b.Scope)
-		return err == nil && at.Kafka == scope.Kafka && at != scope
-	}))
+	components := 0
+	for _, b := range bound {
+		if at, err := doc.registry.Resolve(b.Scope); err == nil && at != scope {
+			components++
+		}
+	}
 	out.Summarize("bindings: %d, ACLs: %d, bindings of components: %d\n", policy.Len(), len(list), components)
 	return nil
 }
