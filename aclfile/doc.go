@@ -46,7 +46,8 @@
 // file.
 //
 // Any number of programs may load a file while one saves it. The caller must ensure
-// that only one saves at a time. If two save the same file at once, either may fail, or
+// that only one saves at a time, and that no other saves between its load and its save: hold
+// [Lock] from before the load until after the save. If two save the same file at once, either may fail, or
 // the file may not match its checksum, but a mixture never loads.
 //
 // The package starts no goroutines and has no state. Windows, which cannot sync a

@@ -59,8 +59,18 @@ type lineReader struct {
 const mostSuperUsers = 10_000
 
 // superUserLine matches what AclAuthorizer and SimpleAclAuthorizer write before the decision
-// about a super user.
-var superUserLine = regexp.MustCompile(`(?:^|\s)principal = (.+) is a super user, allowing operation without checking acls\.`)
+// about a super user: a line that ends with it.
+var superUserLine = regexp.MustCompile(`(?:^|\s)principal = (.+) is a super user, allowing operation without checking acls\.$`)
+
+// superUserOf returns the principal that a line calls a super user, or "". A line with a word of a
+// decision is none: the name in a decision is one that a client chose, and may look like it.
+func superUserOf(text string) string {
+	found := superUserLine.FindStringSubmatch(text)
+	if found == nil || slices.ContainsFunc(lineWords, func(word string) bool { return strings.Contains(text, word) }) {
+		return ""
+	}
+	return found[1]
+}
 
 func (l *lineReader) read(text string) (Record, *lines.Problem) {
 	inner, wrapped, wrong := unwrap(text)
@@ -84,12 +94,12 @@ func (l *lineReader) readLine(text string) (Record, *lines.Problem) {
 	if wrong != nil {
 		return Record{}, wrong
 	}
-	if found := superUserLine.FindStringSubmatch(text); found != nil {
+	if name := superUserOf(text); name != "" && l.format != TraceEscaped { // our own log has no such lines
 		if l.superUsers == nil {
 			l.superUsers = map[string]struct{}{}
 		}
 		if len(l.superUsers) < mostSuperUsers {
-			l.superUsers[strings.Clone(found[1])] = struct{}{}
+			l.superUsers[strings.Clone(name)] = struct{}{}
 		}
 		return Record{}, noDecision
 	}
@@ -335,7 +345,7 @@ func unwrap(text string) (line string, wrapped bool, wrong *lines.Problem) {
 func decisionTexts(dst []string, value any) []string {
 	switch v := value.(type) {
 	case string:
-		if (strings.Contains(v, linePrincipal) || superUserLine.MatchString(v)) && !slices.Contains(dst, v) {
+		if (strings.Contains(v, linePrincipal) || superUserOf(trimLogger(strings.TrimRight(v, "\r\n"))) != "") && !slices.Contains(dst, v) {
 			dst = append(dst, v)
 		}
 	case []any:

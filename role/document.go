@@ -11,6 +11,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
@@ -84,21 +85,44 @@ func (d *Document) Policy(cluster string) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	scope, err := registry.Resolve(Scope{Name: cluster})
-	if err != nil { // it is not the name of one
-		scope = Scope{Kafka: cluster}
-	}
-	if err := scope.Validate(); err != nil {
-		return nil, fmt.Errorf("cluster %s: %w", enum.Quote(cluster), err)
-	}
-	if !scope.isKafka() {
-		return nil, fmt.Errorf("cluster %s: expected the id or the name of a Kafka cluster", enum.Quote(cluster))
+	scope, err := d.KafkaScope(registry, cluster)
+	if err != nil {
+		return nil, err
 	}
 	policy := NewPolicy(scope.Kafka, table, registry)
 	if _, err = policy.Apply(d.Bindings, nil); err == nil {
 		_, err = policy.ApplyACLs(d.ACLs, nil)
 	}
 	return policy, err
+}
+
+// KafkaScope returns the scope of the Kafka cluster with an id, or a name in the registry of the
+// document. A text that is the name of one cluster and the id of another of the document is an
+// error, and so is the name of another component.
+func (d *Document) KafkaScope(registry *Registry, cluster string) (Scope, error) {
+	byID := Scope{Kafka: cluster}
+	scope, err := registry.Resolve(Scope{Name: cluster})
+	if err != nil { // it is not the name of one
+		scope = byID
+	}
+	if err := scope.Validate(); err != nil {
+		return Scope{}, fmt.Errorf("cluster %s: %w", enum.Quote(cluster), err)
+	}
+	if !scope.isKafka() {
+		return Scope{}, fmt.Errorf("cluster %s: expected the id or the name of a Kafka cluster", enum.Quote(cluster))
+	}
+	if scope != byID && d.has(byID, registry) {
+		return Scope{}, fmt.Errorf("cluster %s: it is the name of the cluster %s, and the id of another one: rename the cluster", enum.Quote(cluster), enum.Quote(scope.Kafka))
+	}
+	return scope, nil
+}
+
+// has reports whether something in the document is for a cluster.
+func (d *Document) has(cluster Scope, registry *Registry) bool {
+	is := func(s Scope) bool { at, err := registry.Resolve(s); return err == nil && at.Kafka == cluster.Kafka }
+	return slices.ContainsFunc(d.Bindings, func(b Binding) bool { return is(b.Scope) }) ||
+		slices.ContainsFunc(d.ACLs, func(a ClusterACL) bool { return is(a.Scope) }) ||
+		slices.ContainsFunc(d.Clusters, func(c Cluster) bool { return is(c.Scope) })
 }
 
 type jsonDocument struct {
@@ -164,6 +188,10 @@ func ParseDocument(text []byte) (*Document, error) {
 		line, column := position(text, decoder.InputOffset(), nil)
 		return nil, fmt.Errorf("%d:%d: expected nothing after the roles", line, column)
 	}
+	if wrong := lines.CheckKeys(text, &from); wrong != nil {
+		line, column := position(text, int64(wrong.Offset), nil)
+		return nil, fmt.Errorf("%d:%d: found %s, expected %s", line, column, wrong.Found, wrong.Expected)
+	}
 	if from.Format != documentFormat {
 		return nil, fmt.Errorf("found the format %s, expected %q", enum.Quote(from.Format), documentFormat)
 	}
@@ -217,7 +245,7 @@ func (d *Document) Text() ([]byte, error) {
 	}
 	var b bytes.Buffer
 	var failed error
-	lines := func(name string, n int, value func(int) any) {
+	list := func(name string, n int, value func(int) any) {
 		fmt.Fprintf(&b, ",\n  %q: [", name)
 		for i := range n {
 			text, err := json.Marshal(value(i))
@@ -227,10 +255,10 @@ func (d *Document) Text() ([]byte, error) {
 		b.WriteString(strings.Repeat("\n  ", min(n, 1)) + "]")
 	}
 	fmt.Fprintf(&b, "{\n  \"format\": %q", documentFormat)
-	lines("clusters", len(d.Clusters), func(i int) any { return jsonCluster(d.Clusters[i]) })
-	lines("roles", len(d.Roles), func(i int) any { return d.Roles[i].json() })
-	lines("bindings", len(d.Bindings), func(i int) any { return d.Bindings[i] })
-	lines("acls", len(d.ACLs), func(i int) any { return jsonACL{d.ACLs[i].Scope.json(), d.ACLs[i].ACL} })
+	list("clusters", len(d.Clusters), func(i int) any { return jsonCluster(d.Clusters[i]) })
+	list("roles", len(d.Roles), func(i int) any { return d.Roles[i].json() })
+	list("bindings", len(d.Bindings), func(i int) any { return d.Bindings[i] })
+	list("acls", len(d.ACLs), func(i int) any { return jsonACL{d.ACLs[i].Scope.json(), d.ACLs[i].ACL} })
 	b.WriteString("\n}\n")
 	return b.Bytes(), failed
 }

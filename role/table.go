@@ -12,6 +12,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
+	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -200,7 +201,8 @@ type jsonGrant struct {
 //	 "allowedOperations": [{"resourceType": "Topic", "operations": ["Read", "Describe"]}]}}
 //
 // A grant may also have "permission" (ALLOW or DENY), "host" and "patterns". Unknown fields,
-// which newer services may have, are an error: one of them could limit the role.
+// which newer services may have, are an error: one of them could limit the role. So are keys that are
+// repeated or in another case, and text that is not UTF-8.
 func ParseTable(r io.Reader) (*Table, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxTableBytes+1))
 	if err != nil {
@@ -217,6 +219,10 @@ func ParseTable(r io.Reader) (*Table, error) {
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("expected nothing after the array of roles")
+	}
+	if wrong := lines.CheckKeys(text, &list); wrong != nil { // what is dropped may be what limits a role
+		line, column := position(text, int64(wrong.Offset), nil)
+		return nil, fmt.Errorf("%d:%d: found %s, expected %s", line, column, wrong.Found, wrong.Expected)
 	}
 	roles := make([]Role, len(list))
 	for i, from := range list {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/acl"
+	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/listing"
 	"github.com/portcullis-authz/portcullis/snapshot"
@@ -137,21 +138,31 @@ func (a *command) run(action action, out *cli.Output) error {
 	return action.run(a, out)
 }
 
-// open returns the changes that the flags ask for, and the file. See [loadFile].
-func (a *command) open(read func() ([]change, error), mayBeNew bool) ([]change, *aclFile, error) {
-	changes, err := read()
-	if err != nil {
-		return nil, nil, err
+// open returns the file to change. Nobody else changes it until release is called. A dry run does
+// not keep others out. See [loadFile].
+func (a *command) open(mayBeNew bool) (file *aclFile, release func(), err error) {
+	release = func() {}
+	if !a.dryRun {
+		if release, err = aclfile.Lock(a.file.Text); err != nil {
+			return nil, nil, err
+		}
 	}
-	file, err := loadFile(a.file.Text, mayBeNew)
-	return changes, file, err
+	if file, err = loadFile(a.file.Text, mayBeNew); err != nil {
+		release()
+	}
+	return file, release, err
 }
 
 func (a *command) add(out *cli.Output) error {
-	changes, file, err := a.open(a.additions, true)
+	changes, err := a.additions()
 	if err != nil {
 		return err
 	}
+	file, release, err := a.open(true)
+	if err != nil {
+		return err
+	}
+	defer release()
 	for _, c := range changes {
 		writeAddition(out, file.before, c)
 	}
@@ -166,15 +177,23 @@ func (a *command) add(out *cli.Output) error {
 }
 
 func (a *command) remove(out *cli.Output) error {
-	changes, file, err := a.open(a.changes, false)
+	changes, err := a.changes()
 	if err != nil {
 		return err
 	}
 	if !a.force && !a.dryRun {
+		if _, err := loadFile(a.file.Text, false); err != nil { // before anybody is asked
+			return err
+		}
 		if changes, err = confirm(a.cmd.InOrStdin(), a.cmd.ErrOrStderr(), changes); err != nil {
 			return err
 		}
 	}
+	file, release, err := a.open(false) // it may have changed during the question
+	if err != nil {
+		return err
+	}
+	defer release()
 	n := 0
 	err = a.finish(out, file, func(tx *snapshot.Tx) error {
 		for _, c := range changes {

@@ -48,14 +48,19 @@ var contentTypes = map[string]string{
 // leaves of names. A record with all of them fits in what a topic takes by default.
 const maxText = 4096
 
+// shortText is how much is left of such a text if the sink refuses the record as too large. Then a
+// record takes less than 8 KiB, and the ACL that decided, also with six bytes for each.
+const shortText = 256
+
 // clean returns e with text that every format can represent, and that is not too long. A
 // client chooses its principal, and an event about it must not be lost.
-func clean(e *audit.Event) *audit.Event {
+func clean(e *audit.Event) *audit.Event { return cut(e, maxText) }
+
+// cut is clean, with a limit of bytes for each text.
+func cut(e *audit.Event, most int) *audit.Event {
 	p := &e.Subject.Principal
-	p.Type, p.Name = cleanText(p.Type), cleanText(p.Name)
-	e.Request.Name, e.Call.ClientID = cleanText(e.Request.Name), cleanText(e.Call.ClientID)
+	for _, text := range []*string{&p.Type, &p.Name, &e.Request.Name, &e.Call.ClientID} {
+		*text = strings.ToValidUTF8(lines.Cut(*text, most), "\uFFFD")
+	}
 	return e
 }
-
-// cleanText returns text without invalid UTF-8, cut at maxText bytes.
-func cleanText(text string) string { return strings.ToValidUTF8(lines.Cut(text, maxText), "\uFFFD") }

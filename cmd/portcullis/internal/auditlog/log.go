@@ -66,10 +66,23 @@ type sink interface {
 	check(ctx context.Context) error
 	// write writes lines, which end with a line break, and returns how many it has written
 	// in full, and an error unless these are all. After an error it is called again with
-	// the others. It returns soon after ctx is done.
+	// the others, in the order in which write has left them. It returns soon after ctx is done.
+	// A [*tooLargeError] is about lines that it will never take.
 	write(ctx context.Context, lines [][]byte) (int, error)
 	close() error
 }
+
+// tooLargeError says that the sink takes no lines as large as the first ones of those that are left.
+type tooLargeError struct {
+	lines int
+	err   error
+}
+
+// Error returns the text of the sink's error.
+func (e *tooLargeError) Error() string { return e.err.Error() }
+
+// Unwrap returns the sink's error.
+func (e *tooLargeError) Unwrap() error { return e.err }
 
 // Log is a handler that writes events. It is safe for concurrent use. Make it with [New].
 type Log struct {
@@ -91,7 +104,7 @@ type Log struct {
 	attempt  uint64        // number of the attempt that goes on
 	progress chan struct{} // closed when there is room, or when failing changes
 
-	errors, unencodable, dropped prometheus.Counter
+	errors, unencodable, dropped, cut prometheus.Counter
 }
 
 // New returns a log that writes to where, as encode renders events. It starts a goroutine,
@@ -101,6 +114,7 @@ func New(where sink, encode Encoder, failure Failure, log *slog.Logger) (*Log, e
 		errors:      newCounter("audit_log_write_errors_total", "Attempts to write to the audit log that failed. They are repeated."),
 		unencodable: newCounter("audit_log_unencodable_total", "Events that the format of the audit log cannot represent. They are lost."),
 		dropped:     newCounter("audit_log_dropped_total", "Events that are not in the audit log because too many waited to be written (drop)."),
+		cut:         newCounter("audit_log_cut_total", "Events whose texts from the client were cut to 256 bytes, because the topic takes no larger record."),
 	}
 	overflow := audit.DenyWhenFull // and Handle waits, unless nothing can be written
 	if failure == Block {
@@ -176,6 +190,7 @@ func (w writer) Handle(e *audit.Event) error {
 // HandleBatch writes events. It tries until it has written all, or until the log ends.
 func (w writer) HandleBatch(events []audit.Event) (int, error) {
 	var lines [][]byte
+	origins := map[*byte]*audit.Event{} // by the first byte of the line
 	unencodable := 0
 	for i := range events {
 		line, err := w.encode(nil, clean(&events[i]))
@@ -185,10 +200,11 @@ func (w writer) HandleBatch(events []audit.Event) (int, error) {
 			w.log.Error("audit event lost: the format cannot represent it", "reason", err.Error())
 			continue
 		}
-		lines = append(lines, append(line, '\n'))
+		line = append(line, '\n')
+		lines, origins[&line[0]] = append(lines, line), &events[i]
 	}
 	for wait := minPause; len(lines) > 0; wait = min(2*wait, maxPause) {
-		n, err := w.try(func() (int, error) { return w.sink.write(w.ended, lines) })
+		n, err := w.try(func() (int, error) { return w.write(lines, origins) })
 		if lines = lines[n:]; err == nil {
 			continue
 		}
@@ -200,6 +216,34 @@ func (w writer) HandleBatch(events []audit.Event) (int, error) {
 		return len(events) - unencodable, errors.New("the format cannot represent an event")
 	}
 	return len(events), nil
+}
+
+// write writes lines, and cuts the texts of those that are too large for the sink: a client that
+// chooses long names must not keep the events of all others out. What is too large even so is the
+// sink's failure, since no client can make it larger.
+func (w writer) write(lines [][]byte, origins map[*byte]*audit.Event) (int, error) {
+	n, err := w.sink.write(w.ended, lines)
+	var large *tooLargeError
+	if !errors.As(err, &large) {
+		return n, err
+	}
+	shorter := 0
+	for i, line := range lines[n : n+large.lines] {
+		e, ok := origins[&line[0]]
+		if !ok { // it is cut already
+			continue
+		}
+		if short, err := w.encode(nil, cut(e, shortText)); err == nil && len(short) < len(line)-1 {
+			lines[n+i] = append(short, '\n')
+			shorter++
+			w.cut.Inc()
+		}
+	}
+	if shorter == 0 {
+		return n, err
+	}
+	more, err := w.sink.write(w.ended, lines[n:])
+	return n + more, err
 }
 
 // begin returns when the sink can be written to, or when the log ends.
@@ -284,7 +328,7 @@ func (l *Log) Collectors() []prometheus.Collector {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "portcullis", Name: name, Help: help}, value)
 	}
-	return []prometheus.Collector{l.errors, l.unencodable, l.dropped,
+	return []prometheus.Collector{l.errors, l.unencodable, l.dropped, l.cut,
 		of("audit_log_written_total", "Events written to the audit log.", func(c audit.QueueCounts) uint64 { return c.Delivered }),
 		gauge("audit_log_waiting", "Events that wait to be written.", func() float64 { return float64(l.queue.Counts().Waiting) }),
 		gauge("audit_log_failing", "1 while the audit log cannot be written.", func() float64 {

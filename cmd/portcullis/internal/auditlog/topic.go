@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -91,31 +92,63 @@ func (t *Topic) write(ctx context.Context, lines [][]byte) (int, error) {
 	client := t.client.Load()
 	stop := context.AfterFunc(ctx, client.Close) // which fails the records in progress
 	defer stop()
+	p := production{client: client, contentType: contentTypes[t.format]}
+	p.produce(ctx, slices.Clone(lines))
+	// Those that are stored come first: the others are written again, and these are not.
+	copy(lines, slices.Concat(p.stored, p.large, p.left))
+	err := t.wrap(p.err)
+	if len(p.large) > 0 {
+		err = &tooLargeError{len(p.large), err}
+	}
+	return len(p.stored), err
+}
+
+// production is what became of lines.
+type production struct {
+	client      *kgo.Client
+	contentType string
+
+	stored, large, left [][]byte
+	err                 error
+}
+
+// produce writes lines as records. Brokers look at the size of a whole batch: if one is too large,
+// its halves are tried, until it is clear which record is too large by itself.
+func (p *production) produce(ctx context.Context, lines [][]byte) {
 	records := make([]*kgo.Record, len(lines))
 	for i, line := range lines {
 		records[i] = &kgo.Record{
 			Value:   line[:len(line)-1],
-			Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte(contentTypes[t.format])}},
+			Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte(p.contentType)}},
 		}
 	}
-	failed := map[*kgo.Record]bool{}
-	var err error
-	for _, r := range client.ProduceSync(ctx, records...) {
+	failed := map[*kgo.Record]error{}
+	for _, r := range p.client.ProduceSync(ctx, records...) {
 		if r.Err != nil {
-			failed[r.Record], err = true, r.Err
+			failed[r.Record] = r.Err
 		}
 	}
-	// Those that are stored come first: the others are written again, and these are not.
-	var stored, left [][]byte
+	var large [][]byte
+	var tooLarge error
 	for i, r := range records {
-		if failed[r] {
-			left = append(left, lines[i])
-		} else {
-			stored = append(stored, lines[i])
+		switch err := failed[r]; {
+		case err == nil:
+			p.stored = append(p.stored, lines[i])
+		case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+			large, tooLarge = append(large, lines[i]), err
+		default:
+			p.left = append(p.left, lines[i])
+			p.err = err
 		}
 	}
-	copy(lines, append(stored, left...))
-	return len(stored), t.wrap(err)
+	switch n := len(large); n {
+	case 0:
+	case 1:
+		p.large, p.err = append(p.large, large[0]), tooLarge
+	default:
+		p.produce(ctx, large[:n/2])
+		p.produce(ctx, large[n/2:])
+	}
 }
 
 // wrap says which topic an error is about.

@@ -3,6 +3,7 @@ package auditlog
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -134,4 +135,28 @@ func TestNoBroker(t *testing.T) {
 	began := time.Now()
 	require.Error(t, l.Close(50*time.Millisecond))
 	assert.Less(t, time.Since(began), 5*time.Second)
+}
+
+// A topic that takes small records has all events, with the texts of large ones cut. What is behind
+// them is not kept out, and a batch of many events is divided.
+func TestTopicOfSmallRecords(t *testing.T) {
+	const events = 200
+	c := cluster(t, kfake.BrokerConfigs(map[string]string{"message.max.bytes": "2000"}))
+	l, _, log := openTopic(t, c, "audit", JSON, Deny)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range events {
+		e := numbered(i)
+		if i%50 == 7 {
+			name := make([]byte, maxText) // which cannot be compressed by much
+			for at := range name {
+				name[at] = byte(1 + random.IntN(0x1f))
+			}
+			e.Request.Name = string(name)
+		}
+		require.NoError(t, l.Handle(e))
+	}
+	require.NoError(t, l.Close(time.Minute), log)
+	names, _ := consume(t, c, events)
+	assert.Len(t, names, events)
+	assert.NotContains(t, log.String(), "cannot be written")
 }

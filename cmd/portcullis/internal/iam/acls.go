@@ -122,8 +122,14 @@ func (f *aclFlags) scope() (id string, name string, err error) {
 // name is kept, so that the file says it too.
 func (f *file) kafkaScope(id, name string) (role.Scope, error) {
 	scope := role.Scope{Name: name, Kafka: id}
-	if _, err := f.registry.Resolve(role.Scope{Name: id}); err == nil {
-		scope = role.Scope{Name: id}
+	if id != "" {
+		at, err := f.KafkaScope(f.registry, id)
+		if err != nil {
+			return scope, err
+		}
+		if at.Kafka != id {
+			scope = role.Scope{Name: id}
+		}
 	}
 	at, err := f.registry.Resolve(scope)
 	if err == nil && at != (role.Scope{Kafka: at.Kafka}) {
@@ -217,13 +223,18 @@ func (f *aclFlags) open(out *cli.Output, mayBeNew bool, check func(acl.Filter) e
 
 func (f *aclFlags) create(out *cli.Output) error {
 	var b acl.Binding
-	doc, scope, _, err := f.open(out, true, func(filter acl.Filter) (err error) {
+	_, scope, _, err := f.open(out, true, func(filter acl.Filter) (err error) {
 		b, err = f.one(filter)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	doc, release, err := loadToChange(f.file.Text, true) // it may have changed since
+	if err != nil {
+		return err
+	}
+	defer release()
 	created := role.ClusterACL{Scope: scope, ACL: b}
 	if len(doc.selected(scope, acl.FilterOf(b))) == 0 { // by the name of the cluster or by its id
 		doc.ACLs = append(doc.ACLs, created)
@@ -302,6 +313,11 @@ func (f *aclFlags) delete(out *cli.Output) error {
 			return err
 		}
 	}
+	doc, release, err := loadToChange(f.file.Text, false) // it may have changed since
+	if err != nil {
+		return err
+	}
+	defer release()
 	doc.ACLs = slices.DeleteFunc(doc.ACLs, func(a role.ClusterACL) bool { return slices.Contains(gone, a) })
 	if err := doc.save(); err != nil {
 		return err

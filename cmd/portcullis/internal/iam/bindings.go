@@ -95,10 +95,11 @@ func (f *bindingFlags) create(out *cli.Output) error {
 	if err != nil {
 		return err
 	}
-	doc, err := load(f.file.Text, true)
+	doc, release, err := loadToChange(f.file.Text, true)
 	if err != nil {
 		return err
 	}
+	defer release()
 	doc.Bindings = append(doc.Bindings, b)
 	if err := doc.save(); err != nil {
 		return err
@@ -125,30 +126,27 @@ func (f *bindingFlags) delete(cmd *cobra.Command, out *cli.Output, force bool) e
 	if err != nil {
 		return err
 	}
-	doc, err := load(f.file.Text, false)
-	if err != nil {
-		return err
-	}
-	scope, err := doc.registry.Resolve(b.Scope)
-	if err != nil {
-		return err
-	}
-	same := func(other role.Binding) bool {
-		resolved, err := doc.registry.Resolve(other.Scope)
-		return err == nil && resolved == scope && other.Principal.Equal(b.Principal) && other.Role == b.Role && other.Pattern == b.Pattern
-	}
-	found := doc.find(same)
-	if len(found) == 0 {
-		message := fmt.Sprintf("nothing was deleted: %s is not bound in this scope", b)
-		if near := doc.find(func(other role.Binding) bool { return other.Principal.Equal(b.Principal) && other.Role == b.Role }); len(near) > 0 {
-			message += fmt.Sprintf("; found %s in the scope %s", near[0], scopeText(near[0].Scope))
-		}
-		return &cli.Failure{Status: int(cli.ErrDenied), Err: errors.New(message)}
-	}
 	if !force {
+		doc, err := load(f.file.Text, false)
+		if err != nil {
+			return err
+		}
+		_, scope, err := doc.bound(b)
+		if err != nil {
+			return err
+		}
 		if err := confirm(cmd, fmt.Sprintf("%s in the scope %s", b, scopeText(scope))); err != nil {
 			return err
 		}
+	}
+	doc, release, err := loadToChange(f.file.Text, false) // it may have changed during the question
+	if err != nil {
+		return err
+	}
+	defer release()
+	same, _, err := doc.bound(b)
+	if err != nil {
+		return err
 	}
 	doc.Bindings = slices.DeleteFunc(doc.Bindings, same)
 	if err := doc.save(); err != nil {
@@ -165,6 +163,26 @@ func confirm(cmd *cobra.Command, what string) error {
 		return errors.New("nothing was deleted: expected y on standard input, or --force")
 	}
 	return nil
+}
+
+// bound returns what selects a binding in the file, and its scope. It fails if the binding is not
+// there.
+func (f *file) bound(b role.Binding) (same func(role.Binding) bool, scope role.Scope, err error) {
+	if scope, err = f.registry.Resolve(b.Scope); err != nil {
+		return nil, scope, err
+	}
+	same = func(other role.Binding) bool {
+		resolved, err := f.registry.Resolve(other.Scope)
+		return err == nil && resolved == scope && other.Principal.Equal(b.Principal) && other.Role == b.Role && other.Pattern == b.Pattern
+	}
+	if slices.ContainsFunc(f.Bindings, same) {
+		return same, scope, nil
+	}
+	message := fmt.Sprintf("nothing was deleted: %s is not bound in this scope", b)
+	if near := f.find(func(other role.Binding) bool { return other.Principal.Equal(b.Principal) && other.Role == b.Role }); len(near) > 0 {
+		message += fmt.Sprintf("; found %s in the scope %s", near[0], scopeText(near[0].Scope))
+	}
+	return nil, scope, &cli.Failure{Status: int(cli.ErrDenied), Err: errors.New(message)}
 }
 
 func newList(names spelling) *cobra.Command {

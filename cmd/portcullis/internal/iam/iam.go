@@ -104,6 +104,18 @@ func load(path string, mayBeNew bool) (*file, error) {
 	return f, err
 }
 
+// loadToChange is load for a command that changes the file. Nobody else changes it until release
+// is called.
+func loadToChange(path string, mayBeNew bool) (f *file, release func(), err error) {
+	if release, err = aclfile.Lock(path); err != nil {
+		return nil, nil, err
+	}
+	if f, err = load(path, mayBeNew); err != nil {
+		release()
+	}
+	return f, release, err
+}
+
 func (f *file) save() error {
 	text, err := f.Text()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/aclset"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/roleformats"
 	"github.com/portcullis-authz/portcullis/role"
@@ -44,6 +45,7 @@ for standard input.
 	f.principal = cli.OnceFlag(cmd, "principal", "", "with --from msk, whose policy it is: `Type:name`")
 	f.clusterARN = cli.OnceFlag(cmd, "cluster-arn", "", "with --from msk, the `ARN` of the cluster")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "read and check everything, and do not change the file")
+	cli.PresenceFlag(cmd, aclset.AllowEmpty, "accept a text without roles, bindings and ACLs, which is otherwise an error")
 	cli.Require(cmd, "from")
 	return cmd
 }
@@ -78,11 +80,15 @@ func (f *importFlags) run(cmd *cobra.Command, out *cli.Output) error {
 	if err != nil {
 		return err
 	}
-	doc, err := load(f.path.Text, true)
+	name := cli.FileName(cmd.Flags().Arg(0))
+	if len(read.Roles)+len(read.Bindings)+len(read.ACLs) == 0 && !cli.Given(cmd, aclset.AllowEmpty) {
+		return fmt.Errorf("%s has no role, no binding and no ACL, and %d other resources: expected at least one, or --%s", name, read.Skipped, aclset.AllowEmpty)
+	}
+	doc, release, err := loadToChange(f.path.Text, true)
 	if err != nil {
 		return err
 	}
-	name := cli.FileName(cmd.Flags().Arg(0))
+	defer release()
 	predefined := role.Predefined()
 	for _, r := range read.Roles {
 		if _, taken := predefined.Role(r.Name); taken && f.from.Text != "roles" { // their bindings would mean something else

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,7 +41,7 @@ func TestMetricsConnectionsOfANetwork(t *testing.T) {
 	for i := range metricsConnections {
 		from.from = append(from.from, fmt.Sprintf("2001:db8::%x", i+1))
 	}
-	l, accepted := &fairListener{Listener: from, of: map[string]int{}}, 0
+	l, accepted := &fairListener{Listener: from, of: map[netip.Prefix]int{}}, 0
 	for {
 		if _, err := l.Accept(); err != nil {
 			break

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -228,7 +229,7 @@ func listenForMetrics(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return netutil.LimitListener(&fairListener{Listener: ln, of: map[string]int{}}, metricsConnections), nil
+	return netutil.LimitListener(&fairListener{Listener: ln, of: map[netip.Prefix]int{}}, metricsConnections), nil
 }
 
 // fairListener closes the connections of an address beyond metricsOfAddress, so that one address
@@ -236,7 +237,7 @@ func listenForMetrics(address string) (net.Listener, error) {
 type fairListener struct {
 	net.Listener
 	mu sync.Mutex
-	of map[string]int // connections by address, or by the network of an IPv6 address
+	of map[netip.Prefix]int // connections by address: see relay.NetworkOf
 }
 
 // Accept returns the next connection that is not beyond the limit of its address.
@@ -246,7 +247,7 @@ func (l *fairListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		host := relay.NetworkOf(c).String()
+		host := relay.NetworkOf(c)
 		if l.count(host, 1) <= metricsOfAddress {
 			return &fairConn{Conn: c, end: sync.OnceFunc(func() { l.count(host, -1) })}, nil
 		}
@@ -256,7 +257,7 @@ func (l *fairListener) Accept() (net.Conn, error) {
 }
 
 // count adds to the connections of an address, and returns how many there are.
-func (l *fairListener) count(host string, more int) int {
+func (l *fairListener) count(host netip.Prefix, more int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.of[host] += more; l.of[host] == 0 {

@@ -154,12 +154,9 @@ func (s *Set) addACL(place string, scope role.Scope, b acl.Binding) {
 	s.ACLs = append(s.ACLs, role.ClusterACL{Scope: scope, ACL: b})
 }
 
-// decode reads one JSON value, and refuses fields that it does not know: one of them could
-// limit what is given.
+// decode reads one JSON value, and refuses fields that it does not know, also those in another case,
+// and repeated ones: one of them could limit what is given.
 func decode(text []byte, value any) error {
-	if err := checkKeys(text, false); err != nil {
-		return err
-	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(value); err != nil {
@@ -167,6 +164,9 @@ func decode(text []byte, value any) error {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("at byte %d: expected nothing after the value", d.InputOffset())
+	}
+	if wrong := lines.CheckKeys(text, value); wrong != nil {
+		return fmt.Errorf("at byte %d: found %s, expected %s", wrong.Offset, wrong.Found, wrong.Expected)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type cfk struct {
 	Kind       string
 	Metadata   struct{ Name, Namespace string }
 	Spec       yaml.Node
+	Items      yaml.Node // of a list
 }
 
 // cfkBinding is the spec of a ConfluentRolebinding.
@@ -52,18 +53,34 @@ func readCFK(text []byte, options Options, into *Set) error {
 		if err != nil {
 			return fmt.Errorf("document %d: %s", n, lines.OnOneLine(lines.Cut(err.Error(), maxShown)))
 		}
-		if item.Kind != "ConfluentRolebinding" {
-			into.Skipped++
+		document := fmt.Sprintf("document %d", n)
+		if item.Kind != "List" && item.Kind != "ConfluentRolebindingList" || item.Items.IsZero() {
+			into.addResource(document, &item, options.Scope)
 			continue
 		}
-		place := fmt.Sprintf("document %d (line %d), %s", n, item.Spec.Line, shown(item.Metadata.Name))
-		var b cfkBinding
-		if err := strictSpec(&item.Spec, &b); err != nil {
-			into.refuse(place, "spec: %v", err)
-			continue
+		var items []cfk // what kubectl get -o yaml prints
+		if err := item.Items.Decode(&items); err != nil {
+			return fmt.Errorf("%s: items: %s", document, lines.OnOneLine(lines.Cut(err.Error(), maxShown)))
 		}
-		into.addCFK(place, &b, options.Scope)
+		for i := range items {
+			into.addResource(fmt.Sprintf("%s, item %d", document, i+1), &items[i], options.Scope)
+		}
 	}
+}
+
+// addResource adds a resource that is at a place. Those of other kinds are counted.
+func (s *Set) addResource(place string, item *cfk, fallback role.Scope) {
+	if item.Kind != "ConfluentRolebinding" {
+		s.Skipped++
+		return
+	}
+	place = fmt.Sprintf("%s (line %d), %s", place, item.Spec.Line, shown(item.Metadata.Name))
+	var b cfkBinding
+	if err := strictSpec(&item.Spec, &b); err != nil {
+		s.refuse(place, "spec: %v", err)
+		return
+	}
+	s.addCFK(place, &b, fallback)
 }
 
 // strictSpec reads a spec, and refuses fields that it does not know: one of them could limit what
