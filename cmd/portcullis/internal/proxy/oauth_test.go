@@ -78,7 +78,7 @@ func TestTokenSettings(t *testing.T) {
 		"another module":               {map[string]string{prefix + "sasl.jaas.config": "com.example.Module required;"}, "of OAUTHBEARER cannot be run here"},
 		"no file":                      {map[string]string{keyKeySet: "file://@none.json"}, "none.json"},
 		"no set":                       {map[string]string{keyKeySet: "file://@users.txt"}, "not a JSON Web Key Set"},
-		"http":                         {map[string]string{keyKeySet: "http://issuer.example/keys"}, "http is for loopback addresses alone"},
+		"http":                         {map[string]string{keyKeySet: "http://issuer.example/keys"}, "http is for loopback addresses only"},
 		"a host":                       {map[string]string{keyKeySet: "file://host/keys.json"}, "expected file:///path"},
 		"no scheme":                    {map[string]string{keyKeySet: "@keys.json"}, "expected https://host/path"},
 		"no URL":                       {map[string]string{keyKeySet: "https://a b\\u0000"}, "expected an https:// or file:// URL"},
