@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"aclfile":             {"internal/enum", "acl", "snapshot"},
 	"audit":               {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
-	"inspect":             {"internal/enum", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
+	"inspect":             {"internal/enum", "internal/lines", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
 	"connect":             {"internal/lines", "resource", "ops", "inspect"},
 	"role":                {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl"},
 	"role/groups":         {"internal/enum", "internal/lines", "principal", "aclfile"},

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
-	"github.com/portcullis-authz/portcullis/internal/logtest"
 	"github.com/portcullis-authz/portcullis/ops"
 )
 
@@ -99,26 +97,8 @@ func (c *connectCluster) start() (stop func()) {
 	c.t.Helper()
 	// The worker's own jars come first.
 	lib := filepath.Join(kafkatest.Jars(c.t, upgradeTo), "*") + string(os.PathListSeparator) + kafkatest.ClassPath(c.t, "connect-file", fileVersion)
-	log := &logtest.Log{}
-	cmd := exec.Command("java", "-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", lib,
+	return startProgram(c.t, "java", "-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", lib,
 		"org.apache.kafka.connect.cli.ConnectDistributed", file(c.t, "worker.properties", kafkatest.Properties(c.worker)))
-	cmd.Stdout, cmd.Stderr = log, log
-	require.NoError(c.t, cmd.Start())
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if c.t.Failed() {
-			text := log.String()
-			c.t.Logf("the worker:\n%s", text[max(0, len(text)-20_000):])
-		}
-	}
-	c.t.Cleanup(stop)
-	return stop
 }
 
 // call makes a request to the REST interface. The status is 0 if nobody answers.

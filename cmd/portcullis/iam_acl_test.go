@@ -41,7 +41,7 @@ func TestCentralizedACLs(t *testing.T) {
 		{"- acl create --kafka-cluster a --principal User:Jane --operation read", "", 2, "", "portcullis: expected --allow or --deny\nportcullis: no resource is given: expected one of --topic, --consumer-group, --transactional-id and --cluster-scope\n"},
 		{"- acl create --kafka-cluster a --allow --principal User:Jane --operation write --consumer-group g", "", 2, "", "portcullis: Group has no operation Write: expected one of All, Read, Delete, Describe, DescribeConfigs, AlterConfigs\n"},
 		{"- acl create --kafka-cluster a --allow --principal User:Jane --operation alter --cluster-scope --prefix", "", 2, "", "portcullis: --prefix cannot be given with --cluster-scope\n"},
-		{"- acl create --kafka-cluster connect --allow --principal User:Jane --operation write --topic t", "", 2, "", "portcullis: found the cluster connect, expected a Kafka cluster: other components have no ACLs\n"},
+		{"- acl create --kafka-cluster connect --allow --principal User:Jane --operation write --topic t", "", 2, "", "portcullis: cluster \"connect\": expected the id or the name of a Kafka cluster\n"},
 		{"- acl create --cluster-name test --allow --principal User:Jane --operation write --topic t", "", 2, "", "portcullis: no cluster test is registered\n"},
 		{"- acl create --kafka-cluster a --allow --principal User:Jane --operation write --topic t --host 10.0.0.0/33", "", 2, "", "patternType=LITERAL): invalid host"},
 	} {

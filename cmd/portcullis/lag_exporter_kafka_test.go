@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/kafkatest"
-	"github.com/portcullis-authz/portcullis/internal/logtest"
 )
 
 // The exporter asks with ListOffsets 0, which Kafka 4.0 removed (KIP-896).
@@ -41,20 +39,8 @@ func lagExporter(t *testing.T, program, bootstrap, user, password string) (lag f
 	properties := kafkatest.Properties(map[string]string{
 		"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.plain.username": user, "sasl.plain.password": password,
 	})
-	log := &logtest.Log{}
-	cmd := exec.Command(program, "-b", bootstrap, "-p", port, "-s", "--high-water-interval", "1", "--low-water-interval", "1", "--topic-interval", "1",
+	stop = startProgram(t, program, "-b", bootstrap, "-p", port, "-s", "--high-water-interval", "1", "--low-water-interval", "1", "--topic-interval", "1",
 		"--consumer-config", file(t, "consumer.properties", properties))
-	cmd.Stdout, cmd.Stderr = log, log
-	require.NoError(t, cmd.Start())
-	stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			text := log.String()
-			t.Logf("exporter:\n%s", text[max(0, len(text)-5_000):])
-		}
-	})
-	t.Cleanup(stop)
 	shown := regexp.MustCompile(`(?m)^kafka_consumer_group_lag\{[^}]*group="billing"[^}]*\} (\S+)$`)
 	return func() string {
 		answer, err := http.Get("http://" + address + "/metrics")

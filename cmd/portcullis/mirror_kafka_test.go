@@ -71,9 +71,16 @@ func mirrorMaker(t *testing.T, cluster *kafkatest.Cluster, all string) (stop fun
 		settings[alias+".bootstrap.servers"] = cluster.Bootstrap("CLIENT")
 	}
 	maps.DeleteFunc(settings, func(_, value string) bool { return value == "" })
-	log := &logtest.Log{}
-	cmd := exec.Command("java", "-Xmx300m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", kafkatest.ClassPath(t, "connect-mirror", mirrorVersion),
+	return startProgram(t, "java", "-Xmx300m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", kafkatest.ClassPath(t, "connect-mirror", mirrorVersion),
 		"org.apache.kafka.connect.mirror.MirrorMaker", file(t, "mm2.properties", kafkatest.Properties(settings)))
+}
+
+// startProgram runs a program. The function that it returns ends it; so does the end of the test,
+// which logs what the program printed last if it has failed.
+func startProgram(t *testing.T, name string, args ...string) (stop func()) {
+	t.Helper()
+	log := &logtest.Log{}
+	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(t, cmd.Start())
 	stop = sync.OnceFunc(func() {
@@ -81,7 +88,7 @@ func mirrorMaker(t *testing.T, cluster *kafkatest.Cluster, all string) (stop fun
 		_ = cmd.Wait()
 		if t.Failed() {
 			text := log.String()
-			t.Logf("MirrorMaker:\n%s", text[max(0, len(text)-20_000):])
+			t.Logf("%s:\n%s", name, text[max(0, len(text)-20_000):])
 		}
 	})
 	t.Cleanup(stop)

@@ -239,6 +239,8 @@ func assertReadBack(t *testing.T, line string, args []string, stdout string) boo
 func TestFlagsAreInert(t *testing.T) {
 	acls := file(t, "acls.jsonl", `{"resourceType":"GROUP","name":"b","patternType":"LITERAL","principal":"User:b","host":"*","operation":"READ","permission":"ALLOW"}`+"\n")
 	trace := file(t, "trace.jsonl", `{"principal":"User:a","host":"10.0.0.1","operation":"Read","resourceType":"Topic","name":"a"}`+"\n")
+	worker := file(t, "worker.properties", "group.id=b\nconfig.storage.topic=b\noffset.storage.topic=b\nstatus.storage.topic=b\n")
+	sink := file(t, "sink.properties", "name=b\nconnector.class=BSink\ntopics=b\n")
 	// The flags that a command requires. Its result with only these does not matter.
 	needed := map[string]map[string]string{
 		"check":                        {"acls": acls, "principal": "User:b", "operation": "Read", "group": "b"},
@@ -253,6 +255,9 @@ func TestFlagsAreInert(t *testing.T) {
 		"what-can":                     {"acls": acls, "principal": "User:b"},
 		"lint":                         {"acls": acls},
 		"diff":                         {"acls": acls, "new-acls": acls},
+		"connect needs":                {"worker": worker, "connector": sink},
+		"connect check":                {"acls": acls, "worker": worker, "connector": sink},
+		"connect lint":                 {"worker": worker, "connector": sink},
 		"iam rolebinding create":       {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster-id": "b"},
 		"iam rolebinding list":         {"principal": "User:b", "kafka-cluster-id": "b"},
 		"iam rolebinding delete":       {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster-id": "b"},
@@ -288,7 +293,7 @@ func TestFlagsAreInert(t *testing.T) {
 		eachCommand(newRootCommand(), func(path string, cmd *cobra.Command) {
 			base, ok := needed[path]
 			if !ok {
-				assert.Contains(t, []string{"", "help", "completion", "iam", "iam rolebinding", "iam rbac", "iam rbac role-binding", "iam rbac role", "iam acl"}, path, "the test does not know the command")
+				assert.Contains(t, []string{"", "help", "completion", "iam", "iam rolebinding", "iam rbac", "iam rbac role-binding", "iam rbac role", "iam acl", "connect"}, path, "the test does not know the command")
 				return
 			}
 			commands[path] = true

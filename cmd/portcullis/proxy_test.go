@@ -29,12 +29,12 @@ func TestProxyUsage(t *testing.T) {
 		lines []string // nil for any
 	}{
 		{"", []string{
-			"portcullis: expected either --acls or --mirror-acls",
+			"portcullis: expected either --acls, --roles or both, or --mirror-acls",
 			"portcullis: expected either --upstream or --embedded",
 			"portcullis: --listen is missing" + more,
 		}},
 		{"--acls a --mirror-acls --embedded --upstream b:1", []string{
-			"portcullis: expected either --acls or --mirror-acls",
+			"portcullis: expected either --acls, --roles or both, or --mirror-acls",
 			"portcullis: expected either --upstream or --embedded",
 			"portcullis: --mirror-acls cannot be given with --embedded: the embedded cluster has no ACLs",
 		}},

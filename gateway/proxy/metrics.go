@@ -32,6 +32,7 @@ type metrics struct {
 	byKey [2]map[ops.APIKey]prometheus.Counter
 }
 
+// newMetrics registers the metrics of a proxy. It is long because each of them has a line.
 func newMetrics(p *Proxy) *metrics {
 	counter := func(name, help string) prometheus.CounterOpts {
 		return prometheus.CounterOpts{Namespace: "portcullis", Name: name, Help: help}

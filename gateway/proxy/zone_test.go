@@ -28,7 +28,7 @@ func TestZonesOfClientsAreNumbers(t *testing.T) {
 	for _, semantics := range []snapshot.Semantics{snapshot.Documented, snapshot.KafkaExact, snapshot.KafkaExact44} {
 		t.Run(semantics.String(), func(t *testing.T) {
 			remote := (&net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 50_000, Zone: on.Name}).String() // as accept gives it
-			c := &conn{login: loginFlow{remote: remote, named: true}}
+			c := &conn{listener: &listener{proxy: &Proxy{}}, login: loginFlow{remote: remote, named: true}}
 			who, err := c.subject(t.Context(), identity{principal: principal.User("mallory")})
 			require.NoError(t, err)
 			store := snapshot.NewStore(snapshot.Config{Semantics: semantics})
@@ -62,7 +62,7 @@ func TestZonesThatAcceptGives(t *testing.T) {
 			require.NoError(t, err)
 			accepted, err := ln.Accept()
 			require.NoError(t, err)
-			c := &conn{login: loginFlow{remote: accepted.RemoteAddr().String(), named: true}}
+			c := &conn{listener: &listener{proxy: &Proxy{}}, login: loginFlow{remote: accepted.RemoteAddr().String(), named: true}}
 			who, err := c.subject(t.Context(), identity{principal: principal.User("mallory")})
 			require.NoError(t, err)
 			assert.Equal(t, fmt.Sprint(on.Index), who.Host.Zone(), "%v", accepted.RemoteAddr())

@@ -47,14 +47,7 @@ func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read 
 			fmt.Fprintf(warn, "warning: listener %s %s: %s\n", l.Protocol, lines.Printable(l.Address), warning)
 		}
 	}
-	switch {
-	case p.mirrored:
-		fmt.Fprintln(w, "ACLs: those of the cluster")
-	case p.bound != nil:
-		fmt.Fprintf(w, "ACLs: %d of %s\nroles: %s\n", config.Store.Load().Len(), cli.JoinPrintable(p.bound.sources()), p.bound.describe())
-	default:
-		fmt.Fprintf(w, "ACLs: %d of %s\n", config.Store.Load().Len(), lines.Printable(p.acls.Text))
-	}
+	p.printACLs(w, config.Store.Load().Len())
 	for _, text := range p.groups.describe(groups) {
 		fmt.Fprintln(w, text)
 	}
@@ -77,6 +70,18 @@ func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read 
 		fmt.Fprintf(w, "settings that count: %s; others: %d\n", lines.Printable(strings.Join(read.used, ", ")), read.unused)
 	}
 	return nil
+}
+
+// printACLs prints where the ACLs are from, and how many there are.
+func (p *command) printACLs(w io.Writer, n int) {
+	switch {
+	case p.mirrored:
+		fmt.Fprintln(w, "ACLs: those of the cluster")
+	case p.bound != nil:
+		fmt.Fprintf(w, "ACLs: %d of %s\nroles: %s\n", n, cli.JoinPrintable(p.bound.sources()), p.bound.describe())
+	default:
+		fmt.Fprintf(w, "ACLs: %d of %s\n", n, lines.Printable(p.acls.Text))
+	}
 }
 
 // clientAuth says what a listener wants of its clients' certificates.

@@ -95,18 +95,8 @@ func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Co
 	group.Go(func() error { return running.Serve(ctx) })
 	follower := newFollower(p, running, config.Logger, registry, read, trail)
 	group.Go(func() error { follower.run(ctx, settingsPoll); return nil })
-	switch {
-	case p.embedded || p.mirrored:
-	case p.bound != nil:
-		group.Go(func() error { p.bound.run(ctx, seen, rolesPoll, report); return nil })
-	default:
-		group.Go(func() error {
-			err := watch.Run(ctx, config.Store, p.acls.Text, watch.Options{Report: report, Checksums: aclfile.ChecksumOptional})
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		})
+	if !p.embedded && !p.mirrored {
+		group.Go(func() error { return p.followFiles(ctx, config.Store, seen, report) })
 	}
 	config.Logger.Info("serving", "listeners", strings.Join(running.Addresses(), ","), "acls", config.Store.Load().Len())
 	if len(p.demo) > 0 {
@@ -116,6 +106,20 @@ func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Co
 		})
 	}
 	return group.Wait()
+}
+
+// followFiles puts changes of the files of ACLs and roles in force until ctx is done. seen is what
+// was loaded of the files of roles.
+func (p *command) followFiles(ctx context.Context, store *snapshot.Store, seen []stamp, report func(error)) error {
+	if p.bound != nil {
+		p.bound.run(ctx, seen, rolesPoll, report)
+		return nil
+	}
+	err := watch.Run(ctx, store, p.acls.Text, watch.Options{Report: report, Checksums: aclfile.ChecksumOptional})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // listen opens the ports, once the keys of tokens and all that the proxy needs are loaded.
