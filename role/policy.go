@@ -10,9 +10,9 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// Policy is the role bindings of one Kafka cluster, the ACLs that they stand for, and those
-// that no role stands for. It is
-// not safe for concurrent use; the ACLs are, in the store that they are put into.
+// Policy is the role bindings of one Kafka cluster, the ACLs that they stand for, and those that no
+// role stands for. It is not safe for concurrent use; the ACLs are, in the store that they are put
+// into.
 type Policy struct {
 	cluster  Scope
 	table    *Table
@@ -87,23 +87,34 @@ func (p *Policy) Apply(add, remove []Binding) (Change, error) {
 			gone = append(gone, h)
 		}
 	}
-	if len(p.held)+len(p.sources) == 0 {
-		p.held = make(map[held]*held, len(kept))
-		p.sources = make(map[acl.Binding]sources, 2*len(kept))
-	}
+	p.expect(len(kept))
 	return p.change(kept, gone), nil
+}
+
+// expect makes room for so many bindings in an empty policy.
+func (p *Policy) expect(bindings int) {
+	if len(p.held)+len(p.sources) == 0 {
+		p.held = make(map[held]*held, bindings)
+		p.sources = make(map[acl.Binding]sources, 2*bindings)
+	}
 }
 
 // resolve returns a valid binding, and whether it is in the scope of the policy.
 func (p *Policy) resolve(b Binding) (h held, ok bool, err error) {
-	if err := p.table.Validate(b); err != nil {
-		return held{}, false, err
+	h, scope, err := resolve(p.table, p.registry, b)
+	return h, err == nil && scope == p.cluster, err
+}
+
+// resolve returns a valid binding, and the scope of ids that it is in.
+func resolve(table *Table, registry *Registry, b Binding) (held, Scope, error) {
+	if err := table.Validate(b); err != nil {
+		return held{}, Scope{}, err
 	}
-	scope, err := p.registry.Resolve(b.Scope)
+	scope, err := registry.Resolve(b.Scope)
 	if err != nil {
-		return held{}, false, fmt.Errorf("%s: %w", b, err)
+		return held{}, Scope{}, fmt.Errorf("%s: %w", b, err)
 	}
-	return held{b.Principal, b.Role, b.Pattern}, scope == p.cluster, nil
+	return held{b.Principal, b.Role, b.Pattern}, scope, nil
 }
 
 func (p *Policy) change(add, remove []held) Change {

@@ -530,6 +530,33 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// TestPolicies compares the policies of all clusters with those of each.
+func TestPolicies(t *testing.T) {
+	var list []role.Binding
+	for i := range 200 {
+		list = append(list, bind(fmt.Sprintf("User:u%d", i%7), []string{"DeveloperRead", "ResourceOwner"}[i%2], prefixed("Topic", fmt.Sprintf("team-%d-", i/3)), fmt.Sprintf("cluster-%d", i%3)))
+	}
+	component := list[0]
+	component.Scope.Connect = "connect"
+	component.Pattern.ResourceType = "Connector"
+	list = append(list, component)
+	policies, err := role.Policies(role.Predefined(), nil, list)
+	require.NoError(t, err)
+	require.Len(t, policies, 3)
+	for cluster, got := range policies {
+		want := role.NewPolicy(cluster, role.Predefined(), nil)
+		_, err := want.Apply(list, nil)
+		require.NoError(t, err)
+		assert.Equal(t, slices.SortedFunc(want.ACLs(), acl.Binding.Compare), slices.SortedFunc(got.ACLs(), acl.Binding.Compare), cluster)
+		assert.Equal(t, want.Len(), got.Len(), cluster)
+		assert.Equal(t, cluster, got.Cluster())
+	}
+	list[5].Role = "NoSuchRole"
+	policies, err = role.Policies(role.Predefined(), nil, list)
+	require.ErrorContains(t, err, "NoSuchRole")
+	assert.Nil(t, policies)
+}
+
 // TestBudget compiles the bindings of twenty clusters, and publishes the change of one.
 func TestBudget(t *testing.T) {
 	const clusters, each = 20, 5000
