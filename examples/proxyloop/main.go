@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -16,13 +15,17 @@ import (
 
 	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/gateway"
+	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 // serve is the loop of one connection.
 func serve(g *gateway.Gateway, client, upstream net.Conn) error {
-	host := netip.MustParseAddrPort(client.RemoteAddr().String()).Addr()
+	host, err := relay.HostOf(client.RemoteAddr().String()) // as ACLs have it
+	if err != nil {
+		return err
+	}
 	conn := g.Conn(gateway.Client{Subject: snapshot.Subject{Principal: principal.Anonymous, Host: host}}) // new
 	for {
 		request, err := gateway.ReadFrame(client, gateway.DefaultMaxFrame)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log"
 	"net"
-	"net/netip"
 	"os"
 	"os/signal"
 	"syscall"
@@ -40,7 +39,7 @@ func main() {
 			log.Println(err, client.Close())
 			return
 		}
-		host := netip.MustParseAddrPort(client.RemoteAddr().String()).Addr()
+		host := must(relay.HostOf(client.RemoteAddr().String()))
 		who := relay.Known{Principal: principal.Anonymous, Host: host}
 		go func() {
 			if err := conn.Serve(context.Background(), relay.Client{Node: node, Gateway: g, Login: who}); !relay.Ended(err) {
