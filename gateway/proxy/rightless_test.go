@@ -40,7 +40,7 @@ func TestRightlessClientsHoldFewConnections(t *testing.T) {
 	third := open("alice")
 	third.send(metadata(), 12)
 	third.closed("the limit")
-	assert.Len(t, p.log.With("connections to the cluster are open for clients without any right", "User:alice"), 1)
+	assert.Len(t, p.log.WaitFor(t, 1, "connections to the cluster are open for clients without any right", "User:alice"), 1)
 	for range 3 {
 		asks(open("bob")) // who has a right
 	}

@@ -214,7 +214,7 @@ func supports(cluster *kfake.Cluster, level int16) {
 		cluster.KeepControl()
 		response := r.ResponseKind().(*kmsg.ApiVersionsResponse)
 		for key := range int16(kmsg.MaxKey) + 1 {
-			if request := kmsg.RequestForKey(key); request != nil {
+			if request := kmsg.RequestForKey(key); request != nil && key != int16(kmsg.DescribeQuorum) { // which the fake does not serve
 				response.ApiKeys = append(response.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: key, MaxVersion: request.MaxVersion()})
 			}
 		}
