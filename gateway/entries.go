@@ -83,6 +83,8 @@ type list interface {
 	len() int
 	// class and most are those of [repeatable].
 	class(i int) int8
+	// compare orders entries by what only equal ones can be united for, beyond name and class.
+	compare(i, j int) int
 	most(entries []int32) int64
 	// keep removes the entries with an error from the message, and those that another entry stands
 	// for. Afterwards the list is not null, even if it is empty.
@@ -203,6 +205,13 @@ type listOf[Q, R any] struct {
 func (l *listOf[Q, R]) len() int { return len(l.all) }
 
 func (l *listOf[Q, R]) class(i int) int8 { return l.once.class(&l.all[i]) }
+
+func (l *listOf[Q, R]) compare(i, j int) int {
+	if l.once.differ == nil {
+		return 0
+	}
+	return l.once.differ(&l.all[i], &l.all[j])
+}
 
 func (l *listOf[Q, R]) most(entries []int32) int64 {
 	if l.once.most == nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -28,6 +29,8 @@ type repeatable[Q, R any] struct {
 	// class is a number that only entries have in common that can be united. Entries of class 0
 	// cannot be.
 	class func(*Q) int8
+	// differ orders entries by what else must be equal for them to be united; nil if nothing.
+	differ func(a, b *Q) int
 	// most returns how often what takes most of the answer is named by entries; if it is nil, each
 	// entry names the same. unite makes into name all that they name, once, and narrow
 	// reduces the answer to that to what one of them names. Neither changes what is in the lists of
@@ -151,6 +154,10 @@ func offsetsOnce() repeatable[kmsg.OffsetFetchRequestGroup, kmsg.OffsetFetchResp
 			}
 			return 2
 		},
+		// A broker refuses a member that it does not know, or of another epoch.
+		differ: func(a, b *group) int {
+			return cmp.Or(compareTexts(a.MemberID, b.MemberID), cmp.Compare(a.MemberEpoch, b.MemberEpoch))
+		},
 		most: func(all []*group) int64 {
 			if all[0].Topics == nil {
 				return int64(len(all))
@@ -174,6 +181,19 @@ func offsetsOnce() repeatable[kmsg.OffsetFetchRequestGroup, kmsg.OffsetFetchResp
 		},
 		narrow: narrowOffsets,
 	}
+}
+
+// compareTexts orders texts, of which a missing one is the first.
+func compareTexts(a, b *string) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	}
+	return strings.Compare(*a, *b)
 }
 
 // eachTopic calls f with each topic that groups name, and all of its partitions, sorted. It keeps
@@ -273,7 +293,7 @@ func (v *verdicts) findRepeated(q *query) bool {
 		l, parent = v.lists[0], 0
 	}
 	compare := func(i, j int32) int {
-		return cmp.Or(q.keyOf(parent, int(i)).compare(q.keyOf(parent, int(j))), cmp.Compare(l.class(int(i)), l.class(int(j))))
+		return cmp.Or(q.keyOf(parent, int(i)).compare(q.keyOf(parent, int(j))), cmp.Compare(l.class(int(i)), l.class(int(j))), l.compare(int(i), int(j)))
 	}
 	found := repeated{same: make([]int32, l.len()), order: inOrder(l.len(), compare)}
 	first := int32(-1)

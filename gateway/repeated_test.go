@@ -208,6 +208,41 @@ func TestRepeatedPartitionsAreSentOnce(t *testing.T) {
 	})
 }
 
+// TestMembersOfAGroupAreNotUnited: a broker refuses offsets to a member that it does not know, or of
+// another epoch, so that the answer to one entry is none to another.
+func TestMembersOfAGroupAreNotUnited(t *testing.T) {
+	conn := newGateway(t, gateway.Config{Store: allowing(t, "Read Topic:mine", "Read Group:g")}).Conn(client("alice"))
+	m := kmsg.NewPtrOffsetFetchRequest()
+	m.Version = 9
+	for _, member := range []struct {
+		id    *string
+		epoch int32
+	}{{nil, -1}, {new("a"), 1}, {new("b"), 1}, {new("a"), 2}, {new("a"), 1}, {new(""), -1}} {
+		g := kmsg.NewOffsetFetchRequestGroup()
+		g.Group, g.MemberID, g.MemberEpoch = "g", member.id, member.epoch
+		g.Topics = []kmsg.OffsetFetchRequestGroupTopic{{Topic: "mine", Partitions: []int32{0}}}
+		m.Groups = append(m.Groups, g)
+	}
+	plan := decide(t, conn, m)
+	up := sent[*kmsg.OffsetFetchRequest](t, plan)[0]
+	r := m.ResponseKind().(*kmsg.OffsetFetchResponse)
+	var members []string
+	for i, g := range up.Groups {
+		member := "none"
+		if g.MemberID != nil {
+			member = *g.MemberID
+		}
+		members = append(members, fmt.Sprint(member, " ", g.MemberEpoch))
+		r.Groups = append(r.Groups, kmsg.OffsetFetchResponseGroup{Group: "g", ErrorCode: int16(100 + i)})
+	}
+	assert.Equal(t, []string{"none -1", "a 1", "b 1", "a 2", " -1"}, members)
+	var codes []int16
+	for _, g := range answer[*kmsg.OffsetFetchResponse](t, plan, m, r).Groups {
+		codes = append(codes, g.ErrorCode)
+	}
+	assert.Equal(t, []int16{100, 101, 102, 103, 101, 104}, codes)
+}
+
 // TestRepeatedConfigurationsAreSentOnce: a broker answers a resource as often as a request names it,
 // with all of its configurations if the entry names none. Each entry gets what it names.
 func TestRepeatedConfigurationsAreSentOnce(t *testing.T) {
