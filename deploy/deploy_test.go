@@ -320,7 +320,7 @@ func TestPrometheusReadsTheExpressions(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, text, 0o600))
 	for want, args := range map[string][]string{
 		fmt.Sprintf("%d rules found", len(rules)): {"check", "rules", file},
-		"16 rules found": {"check", "rules", "prometheus/alerts.yml"},
+		"18 rules found": {"check", "rules", "prometheus/alerts.yml"},
 		"SUCCESS":        {"test", "rules", "prometheus/alerts_test.yml"},
 	} {
 		out, err := exec.Command(promtool, args...).CombinedOutput()
