@@ -84,7 +84,7 @@ func (d drawnConfiguration) kafkas(jvm *kafkatest.JVM) (lines []string, ok bool)
 // TestKafkaOverrides compares what a worker of Kafka 4.4.0 refuses in drawn configurations of
 // connectors with what this package does.
 func TestKafkaOverrides(t *testing.T) {
-	const runs = 14_000
+	const runs = 15_000
 	jvm := kafkatest.StartJVM(t, "4.4.0", "testdata/ConnectOverrides.java")
 	r := rand.New(rand.NewPCG(1, 26))
 	refused, errors := 0, 0
