@@ -21,6 +21,11 @@ func simpleExpression(expression string) (patterns []resource.Pattern, ok bool) 
 	}
 	for alternative := range strings.SplitSeq(expression, "|") {
 		p := resource.Pattern{Type: resource.Topic, PatternType: resource.Literal}
+		if alternative == ".*" { // LITERAL "*" is all topics
+			p.Name = "*"
+			patterns, ok = append(patterns, p), true
+			continue
+		}
 		if begin, any := strings.CutSuffix(alternative, ".*"); any {
 			p.PatternType, alternative = resource.Prefixed, begin
 		}

@@ -114,6 +114,7 @@ func TestNeedsOfConnectors(t *testing.T) {
 		"sink, override refused": {Sink, []string{"topics", "a", "consumer.override.group.id", "x"}, []string{policyKey, "None", "consumer.group.id", "w"}, nil, "consumer: READ GROUP w\nconsumer: READ TOPIC a\n" + strings.ReplaceAll(offsets, "connect-n", "w")},
 		"sink, prefix":           {Sink, []string{"topics.regex", `(orders\..*|plain|a[.]b)`}, nil, nil, "consumer: READ GROUP connect-n\nconsumer: READ TOPIC orders.*\nconsumer: READ TOPIC plain\nconsumer: READ TOPIC a.b\n" + offsets},
 		"sink, expression":       {Sink, []string{"topics.regex", "orders.*"}, nil, nil, "consumer: READ GROUP connect-n\nconsumer: READ TOPIC orders*\n" + offsets},
+		"sink, all topics":       {Sink, []string{"topics.regex", ".*"}, nil, nil, "consumer: READ GROUP connect-n\nconsumer: READ TOPIC *\n" + offsets},
 		"sink, no pattern":       {Sink, []string{"topics.regex", "o.ders[0-9]+"}, nil, nil, "consumer: READ GROUP connect-n\n" + offsets + "consumer: [READ]? topics.regex \"o.ders[0-9]+\" matches topics that no ACL covers exactly: say which topics there are\n"},
 		"sink, matched":          {Sink, []string{"topics.regex", "o.ders[0-9]+"}, nil, []string{"orders1"}, "consumer: READ GROUP connect-n\nconsumer: READ TOPIC orders1\n" + offsets},
 		"sink without topics":    {Sink, nil, nil, nil, "consumer: READ GROUP connect-n\n" + offsets + "consumer: [READ]? neither topics nor topics.regex is given: a sink needs one of them\n"},

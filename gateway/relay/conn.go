@@ -75,8 +75,9 @@ var (
 )
 
 // Ended reports whether err, which [Conn.Serve] returned, is only that a connection has ended as
-// they do: the client has left or was idle, or the broker has closed its connection while nothing
-// was asked, the relay drains or is closed, or the answer is one after which brokers disconnect. Everything else is worth a line in the log. It is true for nil.
+// they do: the client has left or was idle, the broker has closed its connection while nothing was
+// asked, the relay drains or is closed, or the answer is one after which brokers disconnect.
+// Everything else is worth a line in the log. It is true for nil.
 func Ended(err error) bool {
 	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, errIdle) ||
 		errors.Is(err, errDraining) || errors.Is(err, errAnswered) || errors.Is(err, errUpstreamLeft)
