@@ -91,7 +91,10 @@ func TestRotationBySize(t *testing.T) {
 		}
 		if keep == 0 {
 			assert.GreaterOrEqual(t, len(files), 5)
-			assert.ElementsMatch(t, numbers(events), names)
+			want := numbers(events)
+			slices.Sort(want) // ElementsMatch takes minutes for so many
+			slices.Sort(names)
+			assert.Equal(t, want, names)
 			continue
 		}
 		assert.Len(t, files, 1+keep)
