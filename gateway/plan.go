@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -48,6 +49,7 @@ type Plan struct {
 	gateway  *Gateway
 	conn     *Conn
 	asked    bool          // after asker.view was taken; the cluster takes time to answer
+	exists   time.Time     // when the cluster was asked whether what the client may not create exists; zero if that does not matter
 	embedded *Plan         // of the request in an Envelope; else nil
 	asker    asker         // of the ACLs that decided last
 	query    *query        // nil once nothing depends on it any more
@@ -376,8 +378,9 @@ func (p *Plan) Sends(i int, frame []byte) bool {
 
 // Record passes the decisions of a plan to the auditor, as Forward and Response do,
 // and reports whether they are still current. The auditor may take long: if the ACLs have changed
-// meanwhile, drop the plan and decide the request again. The auditor then receives those decisions
-// as well. It does nothing for a plan whose answer Response decides itself.
+// meanwhile, or what the cluster said of topics may have, drop the plan and decide the request again.
+// The auditor then receives those decisions as well. It does nothing for a plan whose answer Response
+// decides itself.
 func (p *Plan) Record() (current bool) {
 	if p.later != nil {
 		return true
@@ -386,7 +389,15 @@ func (p *Plan) Record() (current bool) {
 		p.unrecorded(err)
 		return true
 	}
-	return p.Current()
+	return p.Current() && !p.existedLongAgo()
+}
+
+// maxExistence is how old the answer may be by which a request is sent that may create topics unless
+// they exist. Without a wait between, it is some milliseconds old.
+const maxExistence = time.Second
+
+func (p *Plan) existedLongAgo() bool {
+	return !p.exists.IsZero() && time.Since(p.exists) > maxExistence
 }
 
 // Current reports whether the ACLs are those by which the request was decided. Ask it while frames of

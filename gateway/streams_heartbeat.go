@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -125,12 +126,14 @@ func rewriteStreams(p *Plan, _ *ops.Outcome) (bool, error) {
 	if len(forbidden) == 0 {
 		return false, nil
 	}
+	began := time.Now()
 	gone, certain := p.ask().MissingTopics(slices.Concat(forbidden, sources))
 	if !certain {
 		return false, p.refuse(ops.CoordinatorNotAvailable)
 	}
 	missing, noSource := both(gone, forbidden), both(gone, sources)
 	if len(missing) == 0 {
+		p.exists = began
 		return false, nil
 	}
 	for _, d := range denials {
