@@ -27,7 +27,7 @@ func (p *Plan) isDecided() bool {
 
 // Outdated reports whether the ACLs have changed since the request was decided, so that
 // [Plan.Response] will decide about the response again. It is also true if [Plan.Forward] gave no
-// frames because the plan was not current any more.
+// frames, or Response no answer, because the plan was not current any more.
 func (p *Plan) Outdated() bool {
 	if p.failure == errOutdated {
 		return true

