@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"inspect":             {"internal/enum", "internal/lines", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
 	"connect":             {"internal/lines", "resource", "ops", "inspect"},
 	"role":                {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl"},
+	"quota":               {"internal/enum", "internal/lines", "acl"},
 	"role/groups":         {"internal/enum", "internal/lines", "principal", "aclfile"},
 	"fuzz":                {},
 
