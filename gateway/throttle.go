@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"sync"
 	"time"
 
@@ -37,38 +38,69 @@ func ThrottledVersions(version int16, response []byte) (wait time.Duration, know
 	return (*layouts)(nil).throttleOf(kind{ops.APIVersionsKey, version, true}, response, true)
 }
 
+// Throttle writes into an answer for how long the client is throttled, in whole milliseconds, unless it
+// says already that it is for longer. begins and whole are as for [Plan.Throttled], of the answer to the
+// client. It returns false, and changes nothing, if the place is not known or the version has none. The
+// client is throttled all the same if it is not read: it cannot tell why it waits. Throttle does not
+// allocate.
+//
+// Source: KIP-219.
+func (p *Plan) Throttle(begins []byte, whole bool, wait time.Duration) bool {
+	var l *layouts
+	if p.gateway != nil {
+		l = p.gateway.layouts
+	}
+	field, ok := l.throttleField(kind{p.Header.Key, p.Header.Version, true}, begins, whole)
+	if !ok {
+		return false
+	}
+	if ms := min(wait.Milliseconds(), math.MaxInt32); ms > int64(int32(binary.BigEndian.Uint32(field))) {
+		binary.BigEndian.PutUint32(field, uint32(ms))
+	}
+	return true
+}
+
 func (l *layouts) throttleOf(k kind, begins []byte, whole bool) (wait time.Duration, known bool) {
+	field, known := l.throttleField(k, begins, whole)
+	if !known {
+		return 0, false
+	}
+	return max(0, time.Duration(int32(binary.BigEndian.Uint32(field)))*time.Millisecond), true
+}
+
+// throttleField returns the four bytes of a response that have its time of throttling.
+func (l *layouts) throttleField(k kind, begins []byte, whole bool) (field []byte, known bool) {
 	place, ok := throttlePlaces()[k]
 	const correlation = 4
 	if !ok || len(begins) < correlation {
-		return 0, false
+		return nil, false
 	}
 	body := begins[correlation:]
 	if k.flexible() && k.key != ops.APIVersionsKey {
 		if len(body) == 0 || body[0] != 0 {
-			return 0, false // the header has tags, which Kafka does not write
+			return nil, false // the header has tags, which Kafka does not write
 		}
 		body = body[1:]
 	}
 	at := place.at
 	if place.fromEnd {
 		if !whole {
-			return 0, false
+			return nil, false
 		}
 		if place.tagged { // what is at the end may be in a tag
 			if l == nil {
-				return 0, false
+				return nil, false
 			}
 			if tagged, err := l.checkReply(k, body); tagged || err != nil {
-				return 0, false
+				return nil, false
 			}
 		}
 		at = len(body) - place.at
 	}
 	if at < 0 || at+4 > len(body) {
-		return 0, false
+		return nil, false
 	}
-	return max(0, time.Duration(int32(binary.BigEndian.Uint32(body[at:])))*time.Millisecond), true
+	return body[at : at+4], true
 }
 
 // ThrottleBytes is how much of a response [Plan.Throttled] needs: its correlation id, a tag

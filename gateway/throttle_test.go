@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,6 +73,11 @@ func TestThrottledResponses(t *testing.T) {
 							return
 						}
 						exact++
+						told, longer := slices.Clone(frame), max(want, time.Duration(r.Int32N(5000))*time.Millisecond)
+						assert.True(t, plan.Throttle(told, true, longer))
+						got, _ = plan.Throttled(0, told, true)
+						assert.Equal(t, longer, got, "%s version %d", kmsg.NameForKey(key), version)
+						assert.LessOrEqual(t, differences(frame, told), 4, "%s version %d: the field alone changes", kmsg.NameForKey(key), version)
 						if got, known := plan.Throttled(0, frame[:min(len(frame), ThrottleBytes)], len(frame) <= ThrottleBytes); known {
 							assert.Equal(t, want, got, "%s version %d: its beginning", kmsg.NameForKey(key), version)
 						}
@@ -85,6 +92,16 @@ func TestThrottledResponses(t *testing.T) {
 	assert.Greater(t, compared, 20_000)
 }
 
+// differences returns in how many bytes two frames differ.
+func differences(a, b []byte) (n int) {
+	for i := range a {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n
+}
+
 // What is no response at all tells nothing, and nothing panics.
 func TestThrottledRubbish(t *testing.T) {
 	g := &Gateway{layouts: newLayouts()}
@@ -94,6 +111,8 @@ func TestThrottledRubbish(t *testing.T) {
 				plan := &Plan{Header: Header{Key: key}, gateway: g}
 				_, known := plan.Throttled(0, frame, whole)
 				assert.False(t, known)
+				assert.False(t, plan.Throttle(frame, whole, time.Second))
+				assert.False(t, (&Plan{Header: Header{Key: key}}).Throttle(frame, whole, time.Second))
 			}
 		}
 	}
@@ -110,4 +129,8 @@ func TestThrottledDoesNotAllocate(t *testing.T) {
 	assert.True(t, known)
 	assert.Equal(t, 7*time.Millisecond, wait)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = plan.Throttled(0, frame, true) }))
+	assert.Zero(t, testing.AllocsPerRun(100, func() { plan.Throttle(frame, true, time.Second) }))
+	assert.True(t, plan.Throttle(frame, true, 100*24*time.Hour))
+	wait, _ = plan.Throttled(0, frame, true)
+	assert.Equal(t, math.MaxInt32*time.Millisecond, wait, "as long as can be told")
 }

@@ -61,6 +61,8 @@ type Config struct {
 	// While it returns an error, all requests of the client are refused as if no ACL allowed them,
 	// because a DENY may be for a group. Super users by their own name are served.
 	Groups groups.Source
+	// Quotas, if not nil, throttles clients as a broker does.
+	Quotas *Quotas
 	// Tracer, if not nil, receives what became of the requests of clients that are logged in, or
 	// of those that it samples.
 	Tracer relay.Tracer
@@ -118,6 +120,9 @@ func (c *Config) validate() error {
 	}
 	if c.AuditEvents < 0 {
 		errs = append(errs, fmt.Errorf("proxy: AuditEvents is %d: expected a positive number", c.AuditEvents))
+	}
+	if c.Quotas != nil && c.Quotas.Tracker == nil {
+		errs = append(errs, errors.New("proxy: Quotas.Tracker is nil: expected what counts"))
 	}
 	errs = append(errs, c.Limits.Validate(), c.Upstream.Validate())
 	if len(c.Listeners) == 0 {

@@ -35,7 +35,7 @@ func (c *conn) serve(ctx context.Context, node int32) {
 	l := c.listener
 	_ = c.Serve(ctx, relay.Client{
 		Node: node, LoginBytes: l.access.Load().sasl.maxReceive(), Gateway: l.gateway, Protocol: l.Protocol, Login: c, Decide: c.followGroups(ctx, l.newDecider()), Events: c.events, Ending: c.report,
-		Decided: func(took time.Duration) { l.proxy.metrics.decisions.Observe(took.Seconds()) }, Answered: l.proxy.metrics.answered, Tracer: l.proxy.tracer,
+		Decided: func(took time.Duration) { l.proxy.metrics.decisions.Observe(took.Seconds()) }, Answered: l.proxy.metrics.answered, Tracer: l.proxy.tracer, Quotas: l.proxy.quotas.tracker(),
 	})
 }
 

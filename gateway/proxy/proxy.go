@@ -33,6 +33,7 @@ type Proxy struct {
 	auditor   *auditor
 	refuse    func() bool   // or nil
 	groups    groups.Source // or nil
+	quotas    *following    // or nil
 	tracer    relay.Tracer  // or nil
 	cluster   *relay.Cluster
 	relay     *relay.Relay
@@ -64,7 +65,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{
-		store: config.Store, acls: config.ACLs, metadata: config.MetadataVersion, log: config.Logger, refuse: config.Refuse, groups: config.Groups, tracer: config.Tracer,
+		store: config.Store, acls: config.ACLs, metadata: config.MetadataVersion, log: config.Logger, refuse: config.Refuse, groups: config.Groups, tracer: config.Tracer, quotas: newFollowing(config.Quotas),
 		salts: random(minSaltSecret), mirror: newMirroring(config.Mirror),
 	}
 	if p.log == nil {
@@ -129,13 +130,16 @@ func (p *Proxy) prepare(ctx context.Context, registry prometheus.Registerer) err
 	return err
 }
 
-// awaitUpstream returns when the brokers are known and, with a Mirror, the ACLs are
-// loaded.
+// awaitUpstream returns when the brokers are known and, as far as they are the upstream's, the quotas and
+// the ACLs are loaded.
 func (p *Proxy) awaitUpstream(ctx context.Context) error {
 	if err := pause.Insist(ctx, p.cluster.Refresh, func(err error, wait time.Duration) {
 		p.log.Warn("upstream does not answer: waiting for it", "reason", err.Error(), "next attempt in", wait.String())
 	}); err != nil {
 		return fmt.Errorf("upstream: %w", err)
+	}
+	if err := p.awaitQuotas(ctx); err != nil {
+		return err
 	}
 	if p.mirror == nil {
 		return nil
@@ -217,6 +221,9 @@ func (p *Proxy) Serve(ctx context.Context) error {
 	if p.mirror != nil {
 		p.running.Go(func() { p.keepMirroring(serving) })
 	}
+	if p.quotas != nil && p.quotas.Upstream {
+		p.running.Go(func() { p.keepQuotas(serving) })
+	}
 	<-ctx.Done()
 	p.drain()
 	stop()
@@ -242,6 +249,9 @@ func (p *Proxy) Close() {
 	p.cluster.Close()
 	if p.mirror != nil {
 		p.mirror.client.Close()
+	}
+	if p.quotas != nil && p.quotas.client != nil {
+		p.quotas.client.Close()
 	}
 }
 

@@ -22,6 +22,7 @@ type request struct {
 // readAhead are the requests of a connection that were read and whose turn has not come.
 type readAhead struct {
 	requests chan request  // closed once no more are read
+	over     chan struct{} // closed then, too
 	limit    int32         // of requests that are not answered
 	waiting  atomic.Int32  // requests that are not answered
 	answered atomic.Int64  // when the last one was answered, in nanoseconds of Unix time
@@ -34,7 +35,7 @@ type readAhead struct {
 
 func newReadAhead(limit int) readAhead {
 	return readAhead{
-		requests: make(chan request, limit), limit: int32(limit),
+		requests: make(chan request, limit), over: make(chan struct{}), limit: int32(limit),
 		room: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }

@@ -56,6 +56,9 @@ func (c *Conn) turns(ctx context.Context) error {
 		if last != nil {
 			return errors.Join(c.flush(), last)
 		}
+		if err := c.mute(); err != nil {
+			return err
+		}
 	}
 }
 
@@ -249,6 +252,8 @@ func (c *Conn) await(plan *gateway.Plan) (came arrival, err error) {
 // responses fit in the upstream's buffer and are not copied.
 func (c *Conn) respond(plan *gateway.Plan, came arrival) error {
 	if plan.AsIs && !plan.Outdated() {
+		c.countAnswer(plan.Header, int64(binary.BigEndian.Uint32(came.begins)))
+		c.tellThrottle(plan, came.begins[4:], came.whole)
 		return c.copyAnswer(plan.Header, came)
 	}
 	c.knows.Begin()
@@ -267,6 +272,8 @@ func (c *Conn) respond(plan *gateway.Plan, came arrival) error {
 		defer room.release()
 	}
 	if err == nil {
+		c.countAnswer(plan.Header, int64(len(frame)))
+		c.tellThrottle(plan, frame, true)
 		err = c.send(frame)
 	}
 	if err == nil && inPlace {

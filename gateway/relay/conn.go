@@ -50,10 +50,11 @@ type Conn struct {
 	ahead   readAhead
 	silence silence
 
-	claimed   []*claim    // by claimMemory, some of them released; only the goroutine of turns uses it
-	rightless bool        // it counts among those of its tenant; only the goroutine of turns uses it
-	idle      *time.Timer // of request, which alone uses it
-	trace     *Trace      // of the request that has its turn, or nil; only the goroutine of turns uses it
+	claimed   []*claim      // by claimMemory, some of them released; only the goroutine of turns uses it
+	rightless bool          // it counts among those of its tenant; only the goroutine of turns uses it
+	throttle  time.Duration // after the request that has its turn; only the goroutine of turns uses it
+	idle      *time.Timer   // of request, which alone uses it
+	trace     *Trace        // of the request that has its turn, or nil; only the goroutine of turns uses it
 	draining  atomic.Bool
 
 	mu       sync.Mutex
@@ -179,6 +180,7 @@ func (c *Conn) exchange(ctx context.Context) error {
 		c.finish(err)
 		read <- err
 		close(c.ahead.requests)
+		close(c.ahead.over)
 	}()
 	err := c.turns(ctx)
 	c.settle()

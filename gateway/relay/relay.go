@@ -13,6 +13,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/ops"
+	"github.com/portcullis-authz/portcullis/quota"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -97,6 +98,9 @@ type Client struct {
 	// Answered, if not nil, is called once a request is answered or given up, after its events
 	// were passed on. The plan is valid until it returns.
 	Answered func(plan *gateway.Plan)
+	// Quotas, if not nil, says for how long the client is throttled: see package quota. Produce
+	// requests, and the answers to Fetch and ShareFetch, count for the name of its principal.
+	Quotas *quota.Tracker
 	// Tracer, if not nil, receives what became of the requests that it samples. If it is nil, no
 	// request costs anything for it.
 	Tracer Tracer

@@ -125,6 +125,7 @@ func (c *Conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	c.countRequest(plan.Header, len(frame))
 	a := answer{made: room}
 	switch {
 	case len(frames) > 0:
@@ -143,6 +144,7 @@ func (c *Conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	}
 	c.audit(plan)
 	a.made.shrink(int64(len(a.frame)))
+	c.tellThrottle(plan, a.frame, true)
 	return a, err
 }
 

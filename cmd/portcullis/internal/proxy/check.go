@@ -22,6 +22,10 @@ func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read 
 	if err != nil {
 		return err
 	}
+	quotas, err := p.quotas.describe()
+	if err != nil {
+		return err
+	}
 	if p.mirrored {
 		config.Mirror = &p.mirror
 	}
@@ -58,18 +62,26 @@ func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read 
 	if config.Upstream.TLS != nil {
 		login += " over TLS"
 	}
+	p.printWatching(w, login, quotas, traces)
+	if p.properties.Given {
+		fmt.Fprintf(w, "settings that count: %s; others: %d\n", lines.Printable(strings.Join(read.used, ", ")), read.unused)
+	}
+	return nil
+}
+
+// printWatching prints which cluster the proxy leads to, what throttles its clients, and how it is watched.
+func (p *command) printWatching(w io.Writer, login, quotas string, traces *traces) {
 	fmt.Fprintf(w, "cluster %s: %s\n", lines.Printable(strings.Join(p.upstream, ",")), login)
 	fmt.Fprintf(w, "audit log: %s\n", p.audit.describe())
+	if quotas != "" {
+		fmt.Fprintf(w, "quotas: %s\n", quotas)
+	}
 	if p.metrics.Given {
 		fmt.Fprintf(w, "metrics: %s\n", lines.Printable(p.metrics.Text))
 	}
 	if traces != nil {
 		fmt.Fprintf(w, "traces: %s\n", traces.Tracer)
 	}
-	if p.properties.Given {
-		fmt.Fprintf(w, "settings that count: %s; others: %d\n", lines.Printable(strings.Join(read.used, ", ")), read.unused)
-	}
-	return nil
 }
 
 // printACLs prints where the ACLs are from, and how many there are.

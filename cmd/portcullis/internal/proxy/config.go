@@ -100,6 +100,7 @@ var needs = []cli.Relation{
 // exclusions lists the flags that cannot be given with another one.
 var exclusions = []cli.Relation{
 	{Flag: "upstream-config", Others: []string{"upstream-tls", "upstream-ca", "upstream-user", "upstream-password-file", "upstream-mechanism"}, Why: "the file says how the proxy connects"},
+	{Flag: "quotas", Others: []string{"upstream-quotas"}, Why: "quotas come from one of them"},
 	{Flag: "groups", Others: []string{"groups-ldap"}, Why: "groups come from one of them"},
 }
 
@@ -117,6 +118,7 @@ func (p *command) checkUsage(cmd *cobra.Command) error {
 	if p.groups.keep <= 0 || p.groups.refresh < 0 {
 		errs.Refuse("--groups-keep and --groups-refresh: expected a positive duration")
 	}
+	p.quotas.check(&errs)
 	if p.embedded == (len(p.upstream) > 0) {
 		errs.Refuse("expected either --upstream or --embedded")
 	}

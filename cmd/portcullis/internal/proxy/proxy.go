@@ -33,6 +33,7 @@ type command struct {
 	ignored                                           []string // prefixes of settings that no broker of Kafka has
 	mirrored                                          bool
 	roles                                             roleFlags
+	quotas                                            quotaFlags
 	bound                                             *bound // or nil without roles
 	groups                                            groupFlags
 	mirror                                            proxy.Mirror
@@ -112,6 +113,12 @@ bind-dn, password-file, user-base, user-filter (default (uid={user})), group-bas
 and page. A change of membership counts for open connections within --groups-refresh. While the
 groups of a client are not known, its requests are refused, because a DENY may be for one of
 them; only super users by their own name are served. The last answer counts for --groups-keep.
+
+Brokers cannot count what each client uses: all of them are the proxy for them. With --quotas or
+--upstream-quotas the proxy throttles clients as a broker does, by producer_byte_rate and
+consumer_byte_rate of users and client ids. --quotas is a file as kafka-configs --describe prints
+it, and is followed; --upstream-quotas takes over those of the cluster every five seconds, for
+which the proxy needs DescribeConfigs on it. Each proxy counts by itself, as each broker does.
 
 The proxy opens its ports after it has loaded the ACLs. If the cluster does not answer or
 does not show its ACLs, the proxy retries and logs each attempt. If the cluster stops
@@ -216,6 +223,7 @@ Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or u
 	p.acls = cli.OnceFlag(cmd, "acls", "", "`file` of ACLs, in any format that check reads")
 	p.roles.add(cmd)
 	p.groups.add(cmd)
+	p.quotas.add(cmd)
 	f.BoolVar(&p.mirrored, "mirror-acls", false, "use the ACLs of the cluster")
 	f.DurationVar(&p.mirror.Interval, "mirror-interval", proxy.DefaultMirrorInterval, "`duration`, such as 10s, between two reads of the cluster's ACLs")
 	f.DurationVar(&p.mirror.Timeout, "mirror-timeout", proxy.DefaultMirrorTimeout, "`duration`, such as 30s, that the cluster may be silent while it sends its ACLs")

@@ -127,6 +127,12 @@ func (b *bound) sources() []string {
 
 // run puts changed files in force until ctx is done. seen is what they were when they were loaded.
 func (b *bound) run(ctx context.Context, seen []stamp, poll time.Duration, report func(error)) {
+	whenChanged(ctx, b.files(), seen, poll, func() { report(b.load()) })
+}
+
+// whenChanged calls load for each change of the files until ctx is done. seen is what they were when
+// they were loaded.
+func whenChanged(ctx context.Context, files []string, seen []stamp, poll time.Duration, load func()) {
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	var last []stamp // of a change that was seen and not read yet
@@ -139,10 +145,10 @@ func (b *bound) run(ctx context.Context, seen []stamp, poll time.Duration, repor
 		switch {
 		case last == nil && !changed(seen):
 		case last == nil || changed(last):
-			last = stampsOf(b.files())
+			last = stampsOf(files)
 		default:
 			seen, last = last, nil
-			report(b.load())
+			load()
 		}
 	}
 }

@@ -67,6 +67,9 @@ func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Co
 		defer groups.close()
 		config.Groups, health.groups = groups, groups.stats
 	}
+	if config.Quotas, err = p.quotas.open(); err != nil {
+		return err
+	}
 	registry := p.newRegistry(&health, trail, groups)
 	traces.register(registry)
 	config.Metrics = registry
@@ -95,9 +98,7 @@ func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Co
 	group.Go(func() error { return running.Serve(ctx) })
 	follower := newFollower(p, running, config.Logger, registry, read, trail)
 	group.Go(func() error { follower.run(ctx, settingsPoll); return nil })
-	if !p.embedded && !p.mirrored {
-		group.Go(func() error { return p.followFiles(ctx, config.Store, seen, report) })
-	}
+	p.follow(ctx, group, config, seen, report)
 	config.Logger.Info("serving", "listeners", strings.Join(running.Addresses(), ","), "acls", config.Store.Load().Len())
 	if len(p.demo) > 0 {
 		group.Go(func() error {
@@ -106,6 +107,17 @@ func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Co
 		})
 	}
 	return group.Wait()
+}
+
+// follow follows the files of ACLs, roles and quotas, in the group, until ctx is done. seen is what was
+// loaded of the files of roles.
+func (p *command) follow(ctx context.Context, group *errgroup.Group, config proxy.Config, seen []stamp, report func(error)) {
+	if !p.embedded && !p.mirrored {
+		group.Go(func() error { return p.followFiles(ctx, config.Store, seen, report) })
+	}
+	if p.quotas.file.Given {
+		group.Go(func() error { p.quotas.follow(ctx, config.Quotas.Tracker, config.Logger); return nil })
+	}
 }
 
 // followFiles puts changes of the files of ACLs and roles in force until ctx is done. seen is what
