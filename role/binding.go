@@ -33,6 +33,8 @@ func (p Pattern) validate() error {
 	switch {
 	case !isName(p.ResourceType) || p.ResourceType == All:
 		return fmt.Errorf("found the resource type %s, expected one such as Topic", enum.Quote(p.ResourceType))
+	case typeSpelling(p.ResourceType) != "":
+		return fmt.Errorf("found the resource type %s, expected %s: case matters", p.ResourceType, typeSpelling(p.ResourceType))
 	case p.Name == "":
 		return fmt.Errorf("expected the name of a %s", p.ResourceType)
 	case p.PatternType != resource.Literal && p.PatternType != resource.Prefixed:
