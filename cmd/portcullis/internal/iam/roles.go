@@ -23,7 +23,7 @@ func roles() *cobra.Command {
 		{"describe ROLE", "Show the operations of a role", cobra.ExactArgs(1)},
 	} {
 		var path *cli.Once
-		c := cli.Command(func(cmd *cobra.Command, out *cli.Output) error { return showRoles(path.Text, cmd.Flags().Args(), out) },
+		c := cli.Command(func(cmd *cobra.Command, out *cli.Output) error { return showRoles(path, cmd.Flags().Args(), out) },
 			&cobra.Command{Use: sub.use, Short: sub.short, Args: sub.args})
 		path = addFile(c)
 		cli.AddOutput(c)
@@ -32,11 +32,11 @@ func roles() *cobra.Command {
 	return cmd
 }
 
-func showRoles(path string, names []string, out *cli.Output) error {
+func showRoles(path *cli.Once, names []string, out *cli.Output) error {
 	if out.UsageErr != nil {
 		return out.UsageErr
 	}
-	doc, err := load(path, true)
+	doc, err := load(path.Text, !path.Given) // without a file the predefined roles are shown
 	if err != nil {
 		return err
 	}

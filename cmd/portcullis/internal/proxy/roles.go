@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +30,10 @@ func (r *roleFlags) add(cmd *cobra.Command) {
 // have not changed between two looks, so that none is read that is half written.
 const rolesPoll = time.Second
 
+// rolesRetries is after how many looks files are read again that could not be put in force, and have
+// not changed since: the reason may be gone, such as a lack of file descriptors.
+const rolesRetries = 10
+
 // bound is the ACLs of a file of role bindings, and those of a file of ACLs if there is one. Both
 // are put in force together.
 type bound struct {
@@ -51,9 +56,19 @@ func (p *command) newBound(store *snapshot.Store) (*bound, error) {
 	return b, err
 }
 
+// mayBeEmpty reports whether a file of roles without any binding of the cluster is put in force. At
+// the start the likely reason is another id of the cluster. Later it is that the last binding was
+// taken away, if the file has a checksum: then somebody has saved it like that.
+func (b *bound) mayBeEmpty() bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	_, err := os.Lstat(b.roles + ".sum")
+	return b.now != nil && err == nil
+}
+
 // load puts the ACLs of the files in force, or returns an error and changes nothing.
 func (b *bound) load() error {
-	policy, err := aclset.ReadPolicy(b.roles, b.cluster, false)
+	policy, err := aclset.ReadPolicy(b.roles, b.cluster, b.mayBeEmpty(), "once there was one, a file that iam has saved with its checksum")
 	if err != nil {
 		return err
 	}
@@ -130,6 +145,7 @@ func (b *bound) run(ctx context.Context, seen []stamp, poll time.Duration, repor
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	var last []stamp // of a change that was seen and not read yet
+	failed := 0      // looks since the files could not be put in force
 	for {
 		select {
 		case <-ctx.Done():
@@ -138,11 +154,22 @@ func (b *bound) run(ctx context.Context, seen []stamp, poll time.Duration, repor
 		}
 		switch {
 		case last == nil && !changed(seen):
+			if failed == 0 {
+				continue
+			}
+			if failed++; failed%rolesRetries == 0 && b.load() == nil { // the error is reported already
+				failed = 0
+				report(nil)
+			}
 		case last == nil || changed(last):
 			last = stampsOf(b.files())
 		default:
-			seen, last = last, nil
-			report(b.load())
+			seen, last, failed = last, nil, 0
+			err := b.load()
+			if err != nil {
+				failed = 1
+			}
+			report(err)
 		}
 	}
 }
