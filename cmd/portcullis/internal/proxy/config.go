@@ -117,6 +117,11 @@ func (p *command) checkUsage(cmd *cobra.Command) error {
 	if p.groups.keep <= 0 || p.groups.refresh < 0 {
 		errs.Refuse("--groups-keep and --groups-refresh: expected a positive duration")
 	}
+	for _, flag := range []string{"groups-keep", "groups-refresh"} {
+		if cmd.Flags().Changed(flag) && !p.groups.file.Given && !p.groups.directory.Given {
+			errs.Refuse("--%s needs --groups or --groups-ldap", flag)
+		}
+	}
 	if p.embedded == (len(p.upstream) > 0) {
 		errs.Refuse("expected either --upstream or --embedded")
 	}
