@@ -86,3 +86,16 @@ func TestFlagsThatWouldBeIgnored(t *testing.T) {
 		assert.Contains(t, got.stderr, words[0]+" cannot be given with --plan: the plan says it", flag)
 	}
 }
+
+// TestImpliedRights: what Kafka adds to a role is said where the role is shown, and where its ACLs are.
+func TestImpliedRights(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "roles.json")
+	const table = `[{"name":"Altering","accessPolicy":{"scopeType":"Resource","allowedOperations":[{"resourceType":"Topic","operations":["Alter"]}]}}]`
+	require.Equal(t, exitDone, runIAM(path, table, "- import --from roles -").status)
+	const note = "note: role Altering, in Kafka also Topic: Describe, which it allows with Alter\n"
+	assert.NotContains(t, runIAM(path, "", "- export --kafka-cluster abc123").stderr, note, "nobody has it")
+	require.Equal(t, exitDone, runIAM(path, "", "- rolebinding create --principal User:a --role Altering --resource Topic:t --kafka-cluster-id abc123").status)
+	assert.Contains(t, runIAM(path, "", "- export --kafka-cluster abc123").stderr, note)
+	assert.Equal(t, "Altering (Resource)\n  Topic: Alter\n  in Kafka also: Topic: Describe, which it allows with Alter\n", runIAM(path, "", "- rbac role describe Altering").stdout)
+	assert.NotContains(t, runIAM(path, "", "- rbac role describe DeveloperRead").stdout, "in Kafka also")
+}

@@ -151,13 +151,14 @@ func TestDirectorySettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { require.ErrorContains(t, read(test.text), test.want) })
 	}
-	require.NoError(t, os.WriteFile(path, []byte(good+"bind-dn = cn=x,dc=y\npassword-file = "+password+"\ndepth = 0\n# comment\nuser-filter = (&(uid={user})(a=b))\n"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(good+"bind-dn = cn=x,dc=y\npassword-file = "+password+"\ndepth = 0\nany-spelling = true\n# comment\nuser-filter = (&(uid={user})(a=b))\n"), 0o600))
 	c, err := p.readDirectory(path)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"ldaps://a", "ldaps://b"}, c.URLs)
 	assert.Equal(t, "cn=x,dc=y", c.BindDN)
 	assert.Equal(t, "secret", c.Password)
 	assert.Equal(t, -1, c.Depth)
+	assert.True(t, c.AnySpelling)
 	assert.Equal(t, "(&(uid={user})(a=b))", c.UserFilter)
 
 	p.allowReadable = false

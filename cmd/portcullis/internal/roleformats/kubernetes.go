@@ -133,6 +133,9 @@ func strictSpec(node *yaml.Node, into any) error {
 	strict := yaml.NewDecoder(bytes.NewReader(text))
 	strict.KnownFields(true)
 	if err := strict.Decode(into); err != nil {
+		if strings.Contains(err.Error(), "unknown anchor") {
+			return errors.New("found an alias of an anchor that is not in the spec: write out what it stands for")
+		}
 		return errors.New(lines.OnOneLine(lines.Cut(strings.Join(strings.Fields(err.Error()), " "), maxShown)))
 	}
 	return nil

@@ -66,6 +66,7 @@ func TestResourcesOfSeveralClusters(t *testing.T) {
 		{"REST classes of two namespaces", "cfk", abc, cfk("a", "n", ref("x")) + cfk("b", "m", ref("x")), "file: document 2 (line 8), b:" + service},
 		{"a REST class of another namespace", "cfk", abc, cfk("a", "n", ref("x, namespace: z")) + cfk("b", "m", ref("x, namespace: z")), fmt.Sprintf(bound+bound, "a", "b")},
 		{"two REST classes with ids", "cfk", abc, cfk("a", "n", ref("x")) + cfk("b", "n", ref("y")+", clustersScopeByIds: {kafkaClusterId: abc123}"), fmt.Sprintf(bound+bound, "a", "b")},
+		{"an alias of something else", "cfk", abc, "x: &x a\nkind: ConfluentRolebinding\nmetadata: {name: b}\nspec: {principal: {type: user, name: *x}, role: SystemAdmin}", "file: document 1 (line 4), b: spec: found an alias of an anchor that is not in the spec: write out what it stands for"},
 		{"rows of components", "list", abc, `[{"principal":"User:a","role":"SystemAdmin","resource_type":"Cluster","name":"","pattern_type":""},{"principal":"User:a","role":"DeveloperRead","resource_type":"Connector","name":"c","pattern_type":"LITERAL"}]`,
 			"file: item 2: a Kafka cluster has no Connector: the list is of another scope, or of several with --inclusive, and does not say which row is of which: list each scope alone"},
 	})
