@@ -53,6 +53,22 @@ func TestSpelling(t *testing.T) {
 	require.NoError(t, everything.Validate(bind("User:a", "Everything", literal("Subject", "t"))))
 }
 
+// TestBindingsToNobody: principals that look like everyone are nobody, and names that no broker takes
+// would stop all later changes.
+func TestBindingsToNobody(t *testing.T) {
+	for _, who := range []string{"User:*", "Group:*", `User:"*"`, "Group:'*'"} {
+		require.ErrorContains(t, role.Predefined().Validate(bind(who, "SystemAdmin", role.Pattern{})), "a role cannot be bound to everyone", who)
+	}
+	require.NoError(t, role.Predefined().Validate(bind("Group:*admins", "SystemAdmin", role.Pattern{})))
+	long := strings.Repeat("x", 32_001)
+	for _, b := range []role.Binding{bind("User:"+long, "DeveloperRead", literal("Topic", "t")), bind("User:a", "DeveloperRead", literal("Topic", long))} {
+		err := role.Predefined().Validate(b)
+		require.Error(t, err)
+		assert.Contains(t, err.Error()[len(err.Error())-100:], "more than 32000 bytes")
+	}
+	require.NoError(t, role.Predefined().Validate(bind("User:"+long[1:], "DeveloperRead", literal("Topic", long[1:]))))
+}
+
 // TestNamesAsIDs: a binding by an id that is the name of another cluster would hold nowhere, and a
 // DENY with it.
 func TestNamesAsIDs(t *testing.T) {

@@ -193,9 +193,16 @@ func (s *Set) addRole(place string, r role.Role) {
 	s.Roles = append(s.Roles, r)
 }
 
-// addACL adds an ACL, or refuses it.
+// addACL adds an ACL, or refuses it. One that does not do what it seems to say is noted, and refused
+// if it is a DENY: what it was written to deny would not be denied.
 func (s *Set) addACL(place string, scope role.Scope, b acl.Binding) {
-	if err := b.ValidateNew(0); err != nil {
+	err := b.ValidateNew(0)
+	if strict := b.ValidateStrict(0); err == nil && b.Entry.Permission == acl.Deny {
+		err = strict
+	} else if err == nil && strict != nil {
+		s.note(place, "%s: %v", cli.ACLText(b), strict)
+	}
+	if err != nil {
 		s.refuse(place, "%s: %v", cli.ACLText(b), err)
 		return
 	}

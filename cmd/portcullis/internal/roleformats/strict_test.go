@@ -32,6 +32,10 @@ func TestScriptsDropNothing(t *testing.T) {
 		{"a command in a variable", "script", Options{}, "run='" + deny + "'\n$run", "file:1:5: " + text},
 		{"commands of a loop", "script", Options{}, "for c in '" + deny + "'; do $c; done", "file:1:10: " + text},
 		{"words of a case", "script", Options{}, "case 'iam acl' in *) a;; esac", "file:1:6: " + text},
+		{"a DENY for nobody", "script", Options{}, strings.Replace(deny, "User:a", "'Group:*'", 1),
+			`file:1:1: (principal=Group:*, host=*, operation=ALL, permissionType=DENY) on ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL): invalid principal: "Group:*" is one principal, not everyone: expected "User:*", or a name`},
+		{"an ALLOW for nobody", "script", Options{}, strings.Replace(strings.Replace(deny, "User:a", "'Group:*'", 1), "deny", "allow", 1),
+			"Group:* ALLOW ALL TOPIC:LITERAL:t from * in c\n" + `note: 1:1: (principal=Group:*, host=*, operation=ALL, permissionType=ALLOW) on ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL): invalid principal: "Group:*" is one principal, not everyone: expected "User:*", or a name` + "\n"},
 		{"what is about something else", "script", Options{}, "confluent iam user list\nconfluent kafka topic create t --partitions $N\nsetfacl -m u:x:r f\ncat <<END\nhello\nEND\nx=$(date)\nconfluent login --url $URL", "skipped 7\n"},
 	})
 }
