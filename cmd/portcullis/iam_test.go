@@ -45,7 +45,7 @@ func TestConfluentCommandLines(t *testing.T) {
 		// What is wrong is said together, and nothing is changed.
 		{"- rolebinding create --principal alice --role X --resource Topic", "", 2, "", "portcullis: --principal \"alice\": expected Type:name, such as User:alice or Group:devs\nportcullis: expected --kafka-cluster-id, or --cluster-name\nportcullis: --resource \"Topic\": expected Type:name, such as Topic:orders\n"},
 		{"- rolebinding create --principal User:alice --role X --kafka-cluster-id abc123", "", 2, "", "portcullis: \"User:alice\" has \"X\": no role has this name: the table has DeveloperManage, DeveloperRead, DeveloperWrite, ResourceOwner, SecurityAdmin, SystemAdmin, UserAdmin\n"},
-		{"- rolebinding create --principal User:* --role SystemAdmin --kafka-cluster-id abc123", "", 2, "", "portcullis: \"User:*\" has \"SystemAdmin\": a role cannot be bound to everyone: bind it to a group, or add an ACL\n"},
+		{"- rolebinding create --principal User:* --role SystemAdmin --kafka-cluster-id abc123", "", 2, "", "portcullis: \"User:*\" has \"SystemAdmin\": a role cannot be bound to everyone: bind it to a group by its name, or add an ACL for User:*\n"},
 		{"- rolebinding create --principal User:a --role SystemAdmin --prefix --kafka-cluster-id abc123", "", 2, "", "portcullis: --prefix needs --resource\n"},
 		{"- rolebinding create --principal User:a --role SystemAdmin --cluster-name prod", "", 2, "", "portcullis: \"User:a\" has \"SystemAdmin\": no cluster prod is registered\n"},
 		{"- rolebinding list --kafka-cluster-id abc123", "", 2, "", "portcullis: expected --principal, --role or both\n"},
