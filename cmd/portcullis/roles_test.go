@@ -128,6 +128,7 @@ func TestRoleFlags(t *testing.T) {
 		{"check --roles " + broken + " --kafka-cluster abc123" + question, `portcullis: ` + broken + `: found the format "", expected "portcullis-roles-1"` + "\n"},
 		{"check --roles " + roles + " --kafka-cluster other" + question, "portcullis: " + roles + " has no role binding and no ACL of the Kafka cluster other: expected at least one, or --allow-empty\n"},
 		{"list --acls " + acme + "acls.txt --by-role", "portcullis: --by-role needs --roles\n"},
+		{"check --roles " + roles + " --kafka-cluster abc123 --format json" + question, "portcullis: --format needs --acls: it is the format of that file\n"},
 	} {
 		got := runWith("", strings.Fields(test.args)...)
 		assert.Equal(t, exitError, got.status, test.args)
