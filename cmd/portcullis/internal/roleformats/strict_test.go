@@ -71,6 +71,8 @@ func TestResourcesOfSeveralClusters(t *testing.T) {
 		{"a REST class of another namespace", "cfk", abc, cfk("a", "n", ref("x, namespace: z")) + cfk("b", "m", ref("x, namespace: z")), fmt.Sprintf(bound+bound, "a", "b")},
 		{"two REST classes with ids", "cfk", abc, cfk("a", "n", ref("x")) + cfk("b", "n", ref("y")+", clustersScopeByIds: {kafkaClusterId: abc123}"), fmt.Sprintf(bound+bound, "a", "b")},
 		{"an alias of something else", "cfk", abc, "x: &x a\nkind: ConfluentRolebinding\nmetadata: {name: b}\nspec: {principal: {type: user, name: *x}, role: SystemAdmin}", "file: document 1 (line 4), b: spec: found an alias of an anchor that is not in the spec: write out what it stands for"},
+		{"what is to be destroyed", "terraform", Options{}, `{"format_version":"1.0","values":{"root_module":{"resources":[{"address":"confluent_role_binding.a","mode":"managed","type":"confluent_role_binding","deposed_key":"4ff9f6d1","values":{"principal":"User:a","role_name":"DeveloperRead","crn_pattern":"crn:///kafka=a/topic=t"}}]}}}`,
+			"file: confluent_role_binding.a: found an object that Terraform is still to destroy: run terraform apply first"},
 		{"rows of components", "list", abc, `[{"principal":"User:a","role":"SystemAdmin","resource_type":"Cluster","name":"","pattern_type":""},{"principal":"User:a","role":"DeveloperRead","resource_type":"Connector","name":"c","pattern_type":"LITERAL"}]`,
 			"file: item 2: a Kafka cluster has no Connector: the list is of another scope, or of several with --inclusive, and does not say which row is of which: list each scope alone"},
 	})
