@@ -41,8 +41,8 @@ var mayImport = map[string][]string{
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
 	"inspect":             {"internal/enum", "internal/lines", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
 	"connect":             {"internal/lines", "resource", "ops", "inspect"},
-	"role":                {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl"},
 	"quota":               {"internal/enum", "internal/lines", "acl"},
+	"role":                {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "internal/wildcard"},
 	"role/groups":         {"internal/enum", "internal/lines", "principal", "aclfile"},
 	"fuzz":                {},
 

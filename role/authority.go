@@ -42,6 +42,9 @@ func (c Caller) is(who principal.Principal) bool {
 // resource needs each right of the role on all that the binding covers. What denies, or is
 // limited to some clients, only an administrator may bind or unbind, because to remove a DENY
 // is to give.
+//
+// With allow.everyone.if.no.acl.found, who removes the last ACL of a resource gives it to everyone.
+// Authority does not know the setting: a program that uses it lets only administrators unbind.
 type Authority struct {
 	Table    *Table
 	Registry *Registry

@@ -10,6 +10,7 @@ import (
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/internal/wildcard"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/resource"
@@ -20,6 +21,10 @@ const (
 	userType  = "User"
 	groupType = "Group"
 )
+
+// maxTextBytes limits names: an ACL with a principal or a name that is longer cannot be sent to a
+// broker. The type of a principal takes some of it.
+const maxTextBytes = 32_000
 
 // Pattern is resources of one type: one name, or all that begin with it. Patterns are
 // comparable with ==. The zero Pattern is that of a binding to a whole cluster.
@@ -33,6 +38,8 @@ func (p Pattern) validate() error {
 	switch {
 	case !isName(p.ResourceType) || p.ResourceType == All:
 		return fmt.Errorf("found the resource type %s, expected one such as Topic", enum.Quote(p.ResourceType))
+	case typeSpelling(p.ResourceType) != "":
+		return fmt.Errorf("found the resource type %s, expected %s: case matters", p.ResourceType, typeSpelling(p.ResourceType))
 	case p.Name == "":
 		return fmt.Errorf("expected the name of a %s", p.ResourceType)
 	case p.PatternType != resource.Literal && p.PatternType != resource.Prefixed:
@@ -132,9 +139,11 @@ func (t *Table) Validate(b Binding) error {
 		return fail(fmt.Errorf("expected a principal of the type %s or %s", userType, groupType))
 	case b.Principal.Name == "":
 		return fail(errors.New("expected the name of the principal after the colon"))
-	case b.Principal.String() == principal.Wildcard:
-		// In an ACL it is everyone; in a metadata service, a user of that name.
-		return fail(errors.New("a role cannot be bound to everyone: bind it to a group, or add an ACL"))
+	case b.Principal.String() == principal.Wildcard, wildcard.LooksLike(b.Principal.String()):
+		// In an ACL User:* is everyone; in a metadata service, a user of that name. Group:* is nobody.
+		return fail(errors.New("a role cannot be bound to everyone: bind it to a group by its name, or add an ACL for User:*"))
+	case len(b.Principal.Name) > maxTextBytes || len(b.Pattern.Name) > maxTextBytes:
+		return fail(fmt.Errorf("a name has more than %d bytes, which Kafka's protocol allows", maxTextBytes))
 	}
 	if err := b.Scope.Validate(); err != nil {
 		return fail(err)

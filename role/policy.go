@@ -36,6 +36,14 @@ type sources struct {
 
 func (s sources) has(h *held) bool { return s.first == h || slices.Contains(s.more, h) }
 
+// last returns the source that was added last.
+func (s sources) last() *held {
+	if n := len(s.more); n > 0 {
+		return s.more[n-1]
+	}
+	return s.first
+}
+
 func (s sources) without(h *held) sources {
 	if s.first != h {
 		s.more = slices.DeleteFunc(s.more, func(x *held) bool { return x == h })
@@ -191,7 +199,8 @@ func (p *Policy) gain(e *edit, a acl.Binding, at *held) {
 		} else {
 			e.added = append(e.added, a)
 		}
-	case !s.has(at):
+	case at == centralized && s.has(at), s.last() == at: // a role may list an operation twice
+	default:
 		s.more = append(s.more, at)
 		p.sources[a] = s
 	}

@@ -3,6 +3,7 @@ package role
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/portcullis-authz/portcullis/acl"
 	"github.com/portcullis-authz/portcullis/internal/enum"
@@ -87,6 +88,9 @@ func (g *Grant) validate(level Level) error {
 	if !isName(g.ResourceType) {
 		return fmt.Errorf("found the resource type %s, expected a name such as Topic", enum.Quote(g.ResourceType))
 	}
+	if right := typeSpelling(g.ResourceType); right != "" {
+		return fmt.Errorf("found the resource type %s, expected %s: case matters, and it would be another type", g.ResourceType, right)
+	}
 	if g.Permission != acl.Allow && g.Permission != acl.Deny {
 		return fmt.Errorf("found the permission %v, expected ALLOW or DENY", g.Permission)
 	}
@@ -94,8 +98,8 @@ func (g *Grant) validate(level Level) error {
 		return fmt.Errorf("found the host %s, expected an address, a network or %s", enum.Quote(g.Host), acl.WildcardHost)
 	}
 	for _, operation := range g.Operations {
-		if !isName(operation) {
-			return fmt.Errorf("found the operation %s, expected a name such as Read", enum.Quote(operation))
+		if err := g.validateOperation(operation); err != nil {
+			return err
 		}
 	}
 	if len(g.Patterns) > 0 && level != ClusterLevel {
@@ -110,6 +114,50 @@ func (g *Grant) validate(level Level) error {
 		}
 	}
 	return nil
+}
+
+// validateOperation returns an error for an operation that would be dropped without a word although
+// it is meant for Kafka. Those of other components have any name.
+func (g *Grant) validateOperation(operation string) error {
+	if !isName(operation) {
+		return fmt.Errorf("found the operation %s, expected a name such as Read", enum.Quote(operation))
+	}
+	if right := operationSpelling(operation); right != "" {
+		return fmt.Errorf("found the operation %s, expected %s: case matters, and it would be another operation", operation, right)
+	}
+	_, known := kafkaOperation(operation)
+	inKafka := g.ResourceType != All && len(kafkaTypes(g.ResourceType)) > 0
+	if isAccess := operation == alterAccess || operation == describeAccess; g.Permission == acl.Deny && inKafka && !known && !isAccess {
+		return fmt.Errorf("found a DENY of %s on a %s, which denies nothing: Kafka has no such operation", operation, g.ResourceType)
+	}
+	return nil
+}
+
+// typeSpelling returns how a role writes a type of Kafka's resources that is written in another way,
+// such as TOPIC or transactional_id; "" for what is written so, and for types of other components.
+func typeSpelling(name string) string {
+	t, err := resource.ParseType(name)
+	switch {
+	case name == All:
+	case strings.EqualFold(name, All), err == nil && t == resource.Any:
+		return All
+	case err == nil && t.IsConcrete() && t.DisplayName() != name:
+		return t.DisplayName()
+	}
+	return ""
+}
+
+// operationSpelling is [typeSpelling] for operations.
+func operationSpelling(name string) string {
+	op, err := ops.ParseOperation(name)
+	switch {
+	case err != nil || name == All:
+	case op == ops.All || op == ops.Any:
+		return All
+	case op.IsKnown() && op.DisplayName() != name:
+		return op.DisplayName()
+	}
+	return ""
 }
 
 // isName reports whether s is printable ASCII without spaces.

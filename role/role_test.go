@@ -176,7 +176,7 @@ func TestRefusedBindings(t *testing.T) {
 		{"a resource for a cluster role", "expected no resource", bind("User:alice", "SystemAdmin", literal("Topic", "orders"))},
 		{"no resource for a resource role", "the role is for resources", bind("User:alice", "DeveloperRead", role.Pattern{})},
 		{"a type that the role does not know", "the role is not for a KsqlCluster: expected Cluster, Connector, FlinkApplication", bind("User:alice", "DeveloperRead", literal("KsqlCluster", "ksql-cluster"))},
-		{"a type in lower case", "the role is not for a topic", bind("User:alice", "DeveloperRead", literal("topic", "orders"))},
+		{"a type in lower case", "found the resource type topic, expected Topic", bind("User:alice", "DeveloperRead", literal("topic", "orders"))},
 		{"the type All", `found the resource type "All"`, bind("User:alice", "DeveloperRead", literal("All", "orders"))},
 		{"an empty name", "expected the name of a Topic", bind("User:alice", "DeveloperRead", literal("Topic", ""))},
 		{"no pattern type", "expected LITERAL or PREFIXED", bind("User:alice", "DeveloperRead", role.Pattern{ResourceType: "Topic", Name: "orders"})},

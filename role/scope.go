@@ -68,10 +68,12 @@ func (s Scope) isKafka() bool { return s.Kafka != "" && s == Scope{Kafka: s.Kafk
 type Registry struct {
 	scopes map[string]Scope
 	names  map[Scope]string
+	owner  map[string]string // ids of Kafka clusters, and the name of a cluster that has it
 }
 
 // Add registers a cluster under a name. It returns an error if the scope is not one of ids,
-// or if the name or the scope is taken.
+// if the name or the scope is taken, or if a name is the id of another Kafka cluster: what is bound
+// by one would be read as bound by the other.
 func (r *Registry) Add(name string, scope Scope) error {
 	if err := (Scope{Name: name}).Validate(); err != nil {
 		return err
@@ -88,20 +90,41 @@ func (r *Registry) Add(name string, scope Scope) error {
 	if other, taken := r.names[scope]; taken {
 		return fmt.Errorf("cluster %s: its ids are registered already, as %s", name, other)
 	}
+	if other, taken := r.owner[name]; taken && scope.Kafka != name {
+		return fmt.Errorf("cluster %s: its name is the id of the cluster %s: rename it", name, other)
+	}
+	if err := r.checkID(scope.Kafka); err != nil {
+		return fmt.Errorf("cluster %s: %w", name, err)
+	}
 	if r.scopes == nil {
-		r.scopes, r.names = map[string]Scope{}, map[Scope]string{}
+		r.scopes, r.names, r.owner = map[string]Scope{}, map[Scope]string{}, map[string]string{}
 	}
 	r.scopes[name], r.names[scope] = scope, name
+	if _, taken := r.owner[scope.Kafka]; !taken && scope.Kafka != "" {
+		r.owner[scope.Kafka] = name
+	}
 	return nil
 }
 
-// Resolve returns the scope of ids that a valid scope stands for.
+// checkID returns an error for the id of a Kafka cluster that is the name of another one.
+func (r *Registry) checkID(id string) error {
+	if r == nil || id == "" {
+		return nil
+	}
+	if named, ok := r.scopes[id]; ok && named.Kafka != id {
+		return fmt.Errorf("found the id %s, which is the name of the cluster with the id %s: expected it as a name, or the other id", id, named.Kafka)
+	}
+	return nil
+}
+
+// Resolve returns the scope of ids that a valid scope stands for. An id that is the name of another
+// Kafka cluster is an error: a binding of it, or a DENY, would hold nowhere.
 func (r *Registry) Resolve(s Scope) (Scope, error) {
 	if err := s.Validate(); err != nil {
 		return Scope{}, err
 	}
 	if s.Name == "" {
-		return s, nil
+		return s, r.checkID(s.Kafka)
 	}
 	if r != nil {
 		if found, ok := r.scopes[s.Name]; ok {

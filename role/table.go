@@ -101,6 +101,17 @@ func (t *Table) names() string {
 	for i := range t.roles {
 		names[i] = t.roles[i].Name
 	}
+	return firstOf(names)
+}
+
+// mostListed is how many names a message lists: more than the predefined roles.
+const mostListed = 30
+
+// firstOf lists names for a message.
+func firstOf(names []string) string {
+	if more := len(names) - mostListed; more > 0 {
+		return fmt.Sprintf("%s, and %d more", strings.Join(names[:mostListed], ", "), more)
+	}
 	return strings.Join(names, ", ")
 }
 
@@ -114,7 +125,7 @@ func (r *Role) types() string {
 		return "no resource, since the role has no rights"
 	}
 	slices.Sort(list)
-	return strings.Join(slices.Compact(list), ", ")
+	return firstOf(slices.Compact(list))
 }
 
 // Implied is a right that Kafka adds to those that a role lists.

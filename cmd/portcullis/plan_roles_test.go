@@ -11,20 +11,29 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
+// rolesOfOps makes a file of roles of the cluster abc123 in which ops may change ACLs, and returns what
+// runs a command line of iam on it.
+func rolesOfOps(t *testing.T, path string) (iam func(line string)) {
+	t.Helper()
+	iam = func(line string) {
+		t.Helper()
+		got := runIAM(path, "", line)
+		require.Equal(t, exitDone, got.status, got.stderr)
+	}
+	for _, operation := range []string{"alter", "describe"} {
+		iam("- acl create --allow --principal User:ops --cluster-scope --kafka-cluster abc123 --operation " + operation)
+	}
+	return iam
+}
+
 // TestPlanRoles plans and applies the role bindings of a file, and says what changes in terms of
 // roles.
 func TestPlanRoles(t *testing.T) {
 	cluster := startLive(t, snapshot.Config{}, opsAlter, opsDescribe)
 	path := filepath.Join(t.TempDir(), "roles.json")
-	iam := func(line string) {
-		t.Helper()
-		got := runIAM(path, "", line)
-		require.Equal(t, exitDone, got.status, got.stderr)
-	}
 	const flags = " --kafka-cluster abc123"
 	const payments = " --principal Group:payments --role ResourceOwner --resource Topic:payments. --prefix" + flags
-	iam("- acl create --allow --principal User:ops --operation alter --cluster-scope" + flags)
-	iam("- acl create --allow --principal User:ops --operation describe --cluster-scope" + flags)
+	iam := rolesOfOps(t, path)
 	iam("- acl create --deny --principal User:eve --operation all --topic payments.secret" + flags)
 	iam("- rbac role-binding create" + payments)
 	args := func(command ...string) []string {

@@ -75,6 +75,8 @@ func TestProxyWithRolesAndGroups(t *testing.T) {
 			"": "expected either --acls, --roles or both, or --mirror-acls",
 			"--acls " + acme + "acls.txt --groups " + file + " --groups-ldap x": "groups come from one of them",
 			"--acls " + acme + "acls.txt --groups-claim groups":                 "--groups-claim: no listener takes tokens (OAUTHBEARER)",
+			"--acls " + acme + "acls.txt --groups-refresh 3s":                   "--groups-refresh needs --groups or --groups-ldap",
+			"--acls " + acme + "acls.txt --groups-claim g --groups-keep 3s":     "--groups-keep needs --groups or --groups-ldap",
 			"--acls " + acme + "acls.txt --groups-keep 0s":                      "--groups-keep and --groups-refresh: expected a positive duration",
 			"--acls " + acme + "acls.txt --groups /nowhere":                     "/nowhere: no such file",
 		} {

@@ -95,6 +95,19 @@ func TestAnswersNameRoles(t *testing.T) {
 			assert.Equal(t, ownerOrigin, doc.Bindings[0].Origin())
 		}
 	})
+	t.Run("lint", func(t *testing.T) {
+		wider := writeRoles(t, "User:alice DeveloperRead Topic:orders", "User:alice DeveloperRead Topic:ord*")
+		got := runWith("", strings.Fields("lint --roles "+wider+" --kafka-cluster abc123 --fail-on none")...)
+		require.Equal(t, exitDone, got.status, got.stderr)
+		assert.Contains(t, got.stdout, "  acl: "+readerOrigin+", ACL (principal=User:alice")
+		assert.Contains(t, got.stdout, "    other: role DeveloperRead by binding User:alice on PREFIXED Topic \"ord\" of cluster abc123, ACL (principal=User:alice")
+		assert.Contains(t, got.stdout, "it is there by a role: change the binding or the role, see iam lint\n")
+		got = runWith("", strings.Fields("lint --roles "+wider+" --kafka-cluster abc123 -o json")...)
+		assert.Contains(t, got.stdout, `"roles":[{"principal":"User:alice","role":"DeveloperRead"`)
+		known := file(t, "known.jsonl", got.stdout)
+		got = runWith("", strings.Fields("lint --roles "+wider+" --kafka-cluster abc123 --baseline "+known)...)
+		assert.Equal(t, exitDone, got.status, got.stderr)
+	})
 	t.Run("report", func(t *testing.T) {
 		got := runWith("", strings.Fields("report"+given+"--html -")...)
 		require.Equal(t, exitDone, got.status, got.stderr)
@@ -115,6 +128,7 @@ func TestRoleFlags(t *testing.T) {
 		{"check --roles " + broken + " --kafka-cluster abc123" + question, `portcullis: ` + broken + `: found the format "", expected "portcullis-roles-1"` + "\n"},
 		{"check --roles " + roles + " --kafka-cluster other" + question, "portcullis: " + roles + " has no role binding and no ACL of the Kafka cluster other: expected at least one, or --allow-empty\n"},
 		{"list --acls " + acme + "acls.txt --by-role", "portcullis: --by-role needs --roles\n"},
+		{"check --roles " + roles + " --kafka-cluster abc123 --format json" + question, "portcullis: --format needs --acls: it is the format of that file\n"},
 	} {
 		got := runWith("", strings.Fields(test.args)...)
 		assert.Equal(t, exitError, got.status, test.args)

@@ -52,7 +52,7 @@ type line struct {
 //	{"group":"Group:payments","members":["User:alice","Group:payments-eu"]}
 //
 // Members of a group that is a member are members too. Groups may be in each other. The error has
-// the line.
+// the line. Keys that are repeated or in another case are errors, and so is text that is not UTF-8.
 func ParseTable(text []byte) (*Table, error) {
 	if len(text) > MaxFileBytes {
 		return nil, fmt.Errorf("expected no more than %d bytes", MaxFileBytes)
@@ -82,6 +82,9 @@ func (t *Table) addLine(raw []byte, number int, seen map[string]int) error {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("expected nothing after the object")
+	}
+	if wrong := lines.CheckKeys(raw, &l); wrong != nil { // the members that it drops may be those of a DENY
+		return fmt.Errorf("at byte %d: found %s, expected %s", wrong.Offset, wrong.Found, wrong.Expected)
 	}
 	group, err := parseMember(*l.Group)
 	if err != nil || group.Type != GroupType {

@@ -16,7 +16,13 @@
 // # What is an error
 //
 // An answer that may lack a group is an error, because a DENY may be for it: a referral to another
-// server, a limit of the server, nesting that is too deep, a group without a name.
+// server, a limit of the server, nesting that is too deep, a group without a name, and an entry whose
+// name is spelled differently (Config.AnySpelling).
+//
+// # What a server can cause
+//
+// Messages, their parts and the answer to one request are bounded, so that a server that was taken
+// over, or somebody on the way without TLS, does not fill memory. Referrals are not followed.
 package ldap
 
 import (
@@ -91,6 +97,10 @@ type Config struct {
 	// Depth is how deep groups may be nested: 0 means DefaultDepth, NoNesting that only direct
 	// members count. Deeper nesting is an error.
 	Depth int
+	// AnySpelling accepts an entry that has the name of the user in another spelling: directories
+	// ignore case, repeated spaces and the width of characters, while Kafka compares principals byte
+	// by byte. Without it, User:ALICE does not get the groups of alice: its groups are not known.
+	AnySpelling bool
 	// Page is how many entries the directory sends at a time; 0 means DefaultPage.
 	Page int
 	// Connections is how many idle connections are kept; 0 means DefaultConnections.
@@ -101,7 +111,8 @@ type Config struct {
 type Directory struct {
 	config Config
 	urls   []*url.URL
-	idle   chan *client.Conn
+	names  []assertion // of Config.UserFilter
+	idle   chan *conn
 }
 
 var _ groups.Source = (*Directory)(nil)
@@ -145,13 +156,23 @@ func New(config Config) (*Directory, error) {
 			fail("%s %s: expected %s", f.name, lines.Name(f.filter), cmp.Or(f.needs, "{dn} or {user}"))
 		}
 	}
+	for _, f := range []struct {
+		name, filter string
+		keep         *[]assertion
+	}{{"user filter", config.UserFilter, &d.names}, {"group filter", config.GroupFilter, new([]assertion)}} {
+		list, err := assertions(f.filter)
+		if err != nil {
+			fail("%s %s: %w", f.name, lines.Name(f.filter), err)
+		}
+		*f.keep = list
+	}
 	if config.UserBase == "" && strings.Contains(config.GroupFilter, "{dn}") {
 		fail("expected the entry under which the users are, such as ou=people,dc=example,dc=com")
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	d.idle = make(chan *client.Conn, config.Connections)
+	d.idle = make(chan *conn, config.Connections)
 	return d, nil
 }
 
@@ -212,7 +233,7 @@ func (d *Directory) Groups(ctx context.Context, who principal.Principal) ([]prin
 }
 
 // keep keeps a connection for the next question, if there is room.
-func (d *Directory) keep(c *client.Conn) {
+func (d *Directory) keep(c *conn) {
 	select {
 	case d.idle <- c:
 	default:
@@ -233,7 +254,7 @@ func (d *Directory) Close() {
 }
 
 // connection returns a connection that is logged in, and whether it was used before.
-func (d *Directory) connection(ctx context.Context) (c *client.Conn, used bool, err error) {
+func (d *Directory) connection(ctx context.Context) (c *conn, used bool, err error) {
 	for {
 		select {
 		case c := <-d.idle:
@@ -258,7 +279,7 @@ func (d *Directory) connection(ctx context.Context) (c *client.Conn, used bool, 
 }
 
 // connect connects to a server, secures the connection, and logs in.
-func (d *Directory) connect(ctx context.Context, u *url.URL) (_ *client.Conn, err error) {
+func (d *Directory) connect(ctx context.Context, u *url.URL) (_ *conn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	port := map[string]string{"ldap": client.DefaultLdapPort, "ldaps": client.DefaultLdapsPort}[u.Scheme]
@@ -280,23 +301,28 @@ func (d *Directory) connect(ctx context.Context, u *url.URL) (_ *client.Conn, er
 		config = d.config.TLS.Clone()
 	}
 	config.ServerName = cmp.Or(config.ServerName, u.Hostname())
-	var c *client.Conn
-	if u.Scheme == "ldaps" {
+	plain := u.Scheme == "ldap"
+	if plain && d.config.StartTLS {
+		if err := startTLS(raw); err != nil {
+			return nil, err
+		}
+		plain = false
+	}
+	inner := raw
+	if !plain {
 		secured := tls.Client(raw, config)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, err
 		}
-		c = client.NewConn(secured, true)
-	} else {
-		c = client.NewConn(raw, false)
+		inner = secured
 	}
+	w := newWire(inner)
+	c := &conn{client.NewConn(w, !plain), w}
 	c.Start()
 	c.SetTimeout(time.Until(deadline))
-	if u.Scheme == "ldap" && d.config.StartTLS {
-		err = c.StartTLS(config)
-	}
-	if err == nil && d.config.BindDN != "" {
-		err = c.Bind(d.config.BindDN, d.config.Password)
+	if d.config.BindDN != "" {
+		w.expectAnswer()
+		err = c.explain(c.Bind(d.config.BindDN, d.config.Password))
 	}
 	if err == nil {
 		err = raw.SetDeadline(time.Time{})
@@ -308,19 +334,22 @@ func (d *Directory) connect(ctx context.Context, u *url.URL) (_ *client.Conn, er
 }
 
 // groupsOf returns the names of the groups of a user.
-func (d *Directory) groupsOf(ctx context.Context, c *client.Conn, user string) ([]string, error) {
+func (d *Directory) groupsOf(ctx context.Context, c *conn, user string) ([]string, error) {
 	dn := ""
 	if d.config.UserBase != "" {
-		users, err := d.search(ctx, c, d.config.UserBase, fill(d.config.UserFilter, user, ""), "1.1", 2)
+		users, err := d.search(ctx, c, d.config.UserBase, fill(d.config.UserFilter, user, ""), attributesOf(d.names), 2)
 		if err != nil || len(users) == 0 {
 			return nil, err
 		}
 		if len(users) > 1 {
 			return nil, groups.Unusable("several entries have the name %s: %s and %s", lines.Name(user), lines.Name(users[0].DN), lines.Name(users[1].DN))
 		}
+		if !d.config.AnySpelling && !hasName(users[0], d.names, user) {
+			return nil, groups.Unusable("the directory takes %s for the entry %s, whose name is spelled differently", lines.Name(user), lines.Name(users[0].DN))
+		}
 		dn = users[0].DN
 	}
-	found, err := d.search(ctx, c, d.config.GroupBase, fill(d.config.GroupFilter, user, dn), d.config.GroupName, groups.MaxGroups)
+	found, err := d.search(ctx, c, d.config.GroupBase, fill(d.config.GroupFilter, user, dn), []string{d.config.GroupName}, groups.MaxGroups)
 	if err != nil {
 		return nil, err
 	}
@@ -355,13 +384,13 @@ func (d *Directory) groupsOf(ctx context.Context, c *client.Conn, user string) (
 }
 
 // nestedIn returns the groups that some groups are in.
-func (d *Directory) nestedIn(ctx context.Context, c *client.Conn, children []string) (found []*client.Entry, err error) {
+func (d *Directory) nestedIn(ctx context.Context, c *conn, children []string) (found []*client.Entry, err error) {
 	for part := range slices.Chunk(children, mostParents) {
 		filter := "(|"
 		for _, dn := range part {
 			filter += fill(d.config.NestedFilter, "", dn)
 		}
-		list, err := d.search(ctx, c, d.config.GroupBase, filter+")", d.config.GroupName, groups.MaxGroups)
+		list, err := d.search(ctx, c, d.config.GroupBase, filter+")", []string{d.config.GroupName}, groups.MaxGroups)
 		if err != nil {
 			return nil, err
 		}
@@ -372,8 +401,8 @@ func (d *Directory) nestedIn(ctx context.Context, c *client.Conn, children []str
 	return found, nil
 }
 
-// search returns the entries that match, with one attribute. It returns an error for more than most.
-func (d *Directory) search(ctx context.Context, c *client.Conn, base, filter, attribute string, most int) (found []*client.Entry, err error) {
+// search returns the entries that match, with some attributes. It returns an error for more than most.
+func (d *Directory) search(ctx context.Context, c *conn, base, filter string, attributes []string, most int) (found []*client.Entry, err error) {
 	paging := client.NewControlPaging(uint32(min(d.config.Page, most)))
 	for {
 		deadline, ok := ctx.Deadline()
@@ -385,9 +414,10 @@ func (d *Directory) search(ctx context.Context, c *client.Conn, base, filter, at
 			return nil, errors.New("ldap: the directory is slow")
 		}
 		c.SetTimeout(left)
-		request := client.NewSearchRequest(base, client.ScopeWholeSubtree, client.NeverDerefAliases, 0, int(left.Seconds())+1, false, filter, []string{attribute}, []client.Control{paging})
+		request := client.NewSearchRequest(base, client.ScopeWholeSubtree, client.NeverDerefAliases, 0, int(left.Seconds())+1, false, filter, attributes, []client.Control{paging})
+		c.wire.expectAnswer()
 		result, err := c.Search(request)
-		if err != nil {
+		if err = c.explain(err); err != nil {
 			return nil, fmt.Errorf("ldap: search under %s: %w", lines.Name(base), readable(err))
 		}
 		if len(result.Referrals) > 0 {

@@ -83,6 +83,8 @@ func (s *Source) CheckUsage(other ...string) error {
 		errs.Refuse("--%s cannot be given with %s: the ACLs are from files or from a cluster", s.flag, s.Cluster.ServerFlag())
 	case s.required && !s.Given():
 		errs.Refuse("no ACLs are given: expected %s: see %s --help", s.Flags(), s.cmd.CommandPath())
+	case len(s.names) == 0 && s.format.Given:
+		errs.Refuse("--%s needs --%s: it is the format of that file", s.formatFlag, s.flag)
 	}
 	errs.Add(s.roles.check())
 	errs.Add(s.Cluster.Check())

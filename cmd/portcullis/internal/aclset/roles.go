@@ -78,8 +78,9 @@ func ReadRoles(path string) (*role.Document, error) {
 }
 
 // ReadPolicy returns the bindings of a cluster in a file of roles. It refuses a file without any,
-// unless mayBeEmpty is set: the likely reason is another id of the cluster.
-func ReadPolicy(path, cluster string, mayBeEmpty bool) (*role.Policy, error) {
+// unless mayBeEmpty is set: the likely reason is another id of the cluster. otherwise says in the
+// error what a caller does that means it.
+func ReadPolicy(path, cluster string, mayBeEmpty bool, otherwise string) (*role.Policy, error) {
 	doc, err := ReadRoles(path)
 	if err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func ReadPolicy(path, cluster string, mayBeEmpty bool) (*role.Policy, error) {
 		return nil, fmt.Errorf("%s: %w", cli.FileName(path), err)
 	}
 	if policy.Len() == 0 && !hasACL(policy) && !mayBeEmpty {
-		return nil, fmt.Errorf("%s has no role binding and no ACL of the Kafka cluster %s: expected at least one, or --%s", cli.FileName(path), policy.Cluster(), AllowEmpty)
+		return nil, fmt.Errorf("%s has no role binding and no ACL of the Kafka cluster %s: expected at least one, or %s", cli.FileName(path), policy.Cluster(), otherwise)
 	}
 	return policy, nil
 }
@@ -107,7 +108,7 @@ func (s *Source) addRoles(set *formats.Set) error {
 	if !r.file.Given {
 		return nil
 	}
-	policy, err := ReadPolicy(r.file.Text, r.clusterText(), cli.Given(s.cmd, AllowEmpty))
+	policy, err := ReadPolicy(r.file.Text, r.clusterText(), cli.Given(s.cmd, AllowEmpty), "--"+AllowEmpty)
 	if err != nil {
 		return err
 	}

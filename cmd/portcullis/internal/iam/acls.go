@@ -264,7 +264,7 @@ func (f *aclFlags) one(filter acl.Filter) (b acl.Binding, err error) {
 	if err := acledit.CheckSupported(b.Pattern.Type, []acl.Entry{b.Entry}); err != nil {
 		return b, err
 	}
-	if err := b.ValidateNew(0); err != nil {
+	if err := b.ValidateStrict(0); err != nil { // a DENY for Group:* denies nobody
 		return b, fmt.Errorf("%s: %w", cli.ACLText(b), err)
 	}
 	return b, nil

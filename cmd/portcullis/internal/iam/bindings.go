@@ -211,6 +211,9 @@ func (f *bindingFlags) list(out *cli.Output, inclusive bool) error {
 	}
 	scope, err := f.scope.scope()
 	errs.Add(err)
+	if inclusive && err == nil && scope.Name == "" && scope != (role.Scope{Kafka: scope.Kafka}) {
+		errs.Refuse("--inclusive is for a Kafka cluster: nothing belongs to a component")
+	}
 	pattern, err := f.resource.pattern()
 	errs.Add(err)
 	errs.Add(out.UsageErr)

@@ -2,6 +2,8 @@ package iam
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -55,11 +57,15 @@ type linter struct {
 
 	clusters map[string]bool             // ids of registered Kafka clusters
 	owned    map[ownerKey][]role.Binding // with patterns, by who has them and where they begin
-	denies   map[deniedKey][]acl.Binding
+	lengths  map[ownerKey][]int          // of the names of PREFIXED bindings, without the name in the key
+	denies   map[deniedKey]*overlaps
 }
 
-// deniedKey finds DENY ACLs by the id of their cluster and the principal.
-type deniedKey struct{ cluster, principal string }
+// deniedKey finds DENY ACLs by the id of their cluster, the principal and the type.
+type deniedKey struct {
+	cluster, principal string
+	kind               resource.Type
+}
 
 // ownerKey finds bindings that may cover another one.
 type ownerKey struct {
@@ -70,7 +76,7 @@ type ownerKey struct {
 }
 
 func newLinter(f *file) *linter {
-	l := &linter{file: f, clusters: map[string]bool{}, owned: map[ownerKey][]role.Binding{}, denies: map[deniedKey][]acl.Binding{}}
+	l := &linter{file: f, clusters: map[string]bool{}, owned: map[ownerKey][]role.Binding{}, lengths: map[ownerKey][]int{}, denies: map[deniedKey]*overlaps{}}
 	for _, c := range f.Clusters {
 		l.clusters[c.Scope.Kafka] = true
 	}
@@ -78,12 +84,24 @@ func newLinter(f *file) *linter {
 		scope := l.resolved(b)
 		k := ownerKey{b.Principal, scope, b.Pattern.ResourceType, b.Pattern.Name}
 		l.owned[k] = append(l.owned[k], b)
+		if k.name = ""; b.Pattern.PatternType == prefixed && !slices.Contains(l.lengths[k], len(b.Pattern.Name)) {
+			l.lengths[k] = append(l.lengths[k], len(b.Pattern.Name))
+		}
+	}
+	for k := range l.lengths {
+		slices.Sort(l.lengths[k])
 	}
 	for _, a := range f.ACLs {
 		if at, err := a.Resolve(f.registry); err == nil && a.ACL.Entry.Permission == acl.Deny {
-			k := deniedKey{at.Scope.Kafka, a.ACL.Entry.Principal}
-			l.denies[k] = append(l.denies[k], a.ACL)
+			k := deniedKey{at.Scope.Kafka, a.ACL.Entry.Principal, a.ACL.Pattern.Type}
+			if l.denies[k] == nil {
+				l.denies[k] = &overlaps{}
+			}
+			l.denies[k].acls = append(l.denies[k].acls, a.ACL)
 		}
+	}
+	for _, denies := range l.denies {
+		denies.sort()
 	}
 	return l
 }
@@ -213,28 +231,97 @@ func (l *linter) givesNothing(b role.Binding, r *role.Role, scope role.Scope) st
 	return ""
 }
 
+// mostDenies is how many DENY ACLs a finding lists: enough to see what they are about.
+const mostDenies = 10
+
 // checkDenied finds what a DENY for everyone or for the same principal takes from a binding.
 func (l *linter) checkDenied(b role.Binding, scope role.Scope) {
-	denies := slices.Concat(l.denies[deniedKey{scope.Kafka, principal.Wildcard}], l.denies[deniedKey{scope.Kafka, b.Principal.String()}])
-	if len(denies) == 0 || scope != (role.Scope{Kafka: scope.Kafka}) {
+	if len(l.denies) == 0 || scope != (role.Scope{Kafka: scope.Kafka}) {
 		return
 	}
 	policy := role.NewPolicy(scope.Kafka, l.table, l.registry)
 	if _, err := policy.Apply([]role.Binding{b}, nil); err != nil {
 		return
 	}
-	given := slices.SortedFunc(policy.ACLs(), acl.Binding.Compare)
-	var others []string
-	for _, d := range denies {
-		if slices.ContainsFunc(given, func(a acl.Binding) bool {
-			same := d.Entry.Operation == a.Entry.Operation || d.Entry.Operation == ops.All || a.Entry.Operation == ops.All
-			return a.Entry.Permission == acl.Allow && same && d.Pattern.Type == a.Pattern.Type && (covers(d.Pattern, a.Pattern) || covers(a.Pattern, d.Pattern))
-		}) {
-			others = append(others, cli.ACLText(d))
+	found := map[acl.Binding]bool{}
+	for _, a := range slices.SortedFunc(policy.ACLs(), acl.Binding.Compare) {
+		if a.Entry.Permission != acl.Allow {
+			continue
 		}
+		for _, who := range []string{principal.Wildcard, b.Principal.String()} {
+			for d := range l.denies[deniedKey{scope.Kafka, who, a.Pattern.Type}].with(a.Pattern) {
+				if len(found) <= mostDenies && (d.Entry.Operation == a.Entry.Operation || d.Entry.Operation == ops.All || a.Entry.Operation == ops.All) {
+					found[d] = true
+				}
+			}
+		}
+	}
+	var others []string
+	for _, d := range slices.SortedFunc(maps.Keys(found), acl.Binding.Compare) {
+		others = append(others, cli.ACLText(d))
+	}
+	if len(others) > mostDenies {
+		others = append(others[:mostDenies], "and more")
 	}
 	if len(others) > 0 {
 		l.found(b, codeDenied, false, "a DENY takes a part of what the role gives, or all of it, and the bindings do not show that", "remove the DENY, or tell those who have the role", others...)
+	}
+}
+
+// overlaps finds the ACLs of one type whose names overlap with a pattern.
+type overlaps struct {
+	acls    []acl.Binding // sorted by name
+	lengths []int         // of the names of PREFIXED ones
+}
+
+func (o *overlaps) sort() {
+	slices.SortFunc(o.acls, func(a, b acl.Binding) int { return strings.Compare(a.Pattern.Name, b.Pattern.Name) })
+	for _, a := range o.acls {
+		if a.Pattern.PatternType == prefixed {
+			o.lengths = append(o.lengths, len(a.Pattern.Name))
+		}
+	}
+	slices.Sort(o.lengths)
+	o.lengths = slices.Compact(o.lengths)
+}
+
+// with returns the ACLs that have a name in common with a pattern. A nil o has none.
+func (o *overlaps) with(p resource.Pattern) iter.Seq[acl.Binding] {
+	return func(yield func(acl.Binding) bool) {
+		if o == nil {
+			return
+		}
+		if p.PatternType == literal && p.Name == resource.Wildcard {
+			for _, a := range o.acls {
+				if !yield(a) {
+					return
+				}
+			}
+			return
+		}
+		// named yields those whose name is, or begins with, a text.
+		named := func(text string, begins bool, matches func(acl.Binding) bool) bool {
+			at, _ := slices.BinarySearchFunc(o.acls, text, func(a acl.Binding, text string) int { return strings.Compare(a.Pattern.Name, text) })
+			for ; at < len(o.acls) && (o.acls[at].Pattern.Name == text || begins && strings.HasPrefix(o.acls[at].Pattern.Name, text)); at++ {
+				if matches(o.acls[at]) && !yield(o.acls[at]) {
+					return false
+				}
+			}
+			return true
+		}
+		isAll := func(a acl.Binding) bool {
+			return a.Pattern.PatternType == literal && a.Pattern.Name == resource.Wildcard
+		}
+		shorter := func(a acl.Binding) bool { return a.Pattern.PatternType == prefixed && covers(a.Pattern, p) }
+		if !named(resource.Wildcard, false, isAll) {
+			return
+		}
+		for _, n := range o.lengths {
+			if n < len(p.Name) && !named(p.Name[:n], false, shorter) {
+				return
+			}
+		}
+		named(p.Name, p.PatternType == prefixed, func(a acl.Binding) bool { return !isAll(a) && (covers(a.Pattern, p) || covers(p, a.Pattern)) })
 	}
 }
 
@@ -254,10 +341,13 @@ func (l *linter) checkCovered(b role.Binding, r *role.Role, scope role.Scope) {
 	keys := []ownerKey{{b.Principal, scope, "", ""}}
 	if kind := b.Pattern.ResourceType; kind != "" {
 		keys = append(keys, ownerKey{b.Principal, scope, kind, resource.Wildcard})
-		for n := 1; n <= len(b.Pattern.Name); n++ {
-			if n < len(b.Pattern.Name) || b.Pattern.Name != resource.Wildcard {
+		for _, n := range l.lengths[ownerKey{b.Principal, scope, kind, ""}] {
+			if n < len(b.Pattern.Name) {
 				keys = append(keys, ownerKey{b.Principal, scope, kind, b.Pattern.Name[:n]})
 			}
+		}
+		if b.Pattern.Name != resource.Wildcard {
+			keys = append(keys, ownerKey{b.Principal, scope, kind, b.Pattern.Name})
 		}
 	}
 	for _, k := range keys {

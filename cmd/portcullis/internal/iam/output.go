@@ -1,7 +1,9 @@
 package iam
 
 import (
+	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -54,7 +56,7 @@ func printRows[R interface{ cells() []string }](out *cli.Output, header string, 
 		out.Encode(rows)
 		return nil
 	case "yaml":
-		text, err := yaml.Marshal(rows)
+		text, err := yamlOf(rows)
 		if err != nil {
 			return err
 		}
@@ -73,6 +75,33 @@ func printRows[R interface{ cells() []string }](out *cli.Output, header string, 
 		fmt.Fprintln(w, strings.Join(cells, "\t| "))
 	}
 	return w.Flush()
+}
+
+// yamlOf returns rows as YAML. A text that is not printable is quoted, with escapes that Go and YAML
+// have in common: the library leaves some such characters as they are, and once they are escaped in a
+// text without quotes it would be another name.
+func yamlOf(rows any) ([]byte, error) {
+	var list yaml.Node
+	if err := list.Encode(rows); err != nil {
+		return nil, err
+	}
+	if len(list.Content) == 0 {
+		return yaml.Marshal(rows)
+	}
+	var text bytes.Buffer
+	for _, row := range list.Content {
+		for i := 0; i < len(row.Content); i += 2 {
+			value, err := yaml.Marshal(row.Content[i+1])
+			if err != nil {
+				return nil, err
+			}
+			if name := row.Content[i+1].Value; !lines.IsPrintable(name) {
+				value = append(strconv.AppendQuote(nil, name), '\n')
+			}
+			fmt.Fprintf(&text, "%s%s: %s", []string{"- ", "  "}[min(i, 1)], row.Content[i].Value, value)
+		}
+	}
+	return text.Bytes(), nil
 }
 
 // scopeText returns a scope as a person reads it.

@@ -23,7 +23,7 @@ func roles() *cobra.Command {
 		{"describe ROLE", "Show the operations of a role", cobra.ExactArgs(1)},
 	} {
 		var path *cli.Once
-		c := cli.Command(func(cmd *cobra.Command, out *cli.Output) error { return showRoles(path.Text, cmd.Flags().Args(), out) },
+		c := cli.Command(func(cmd *cobra.Command, out *cli.Output) error { return showRoles(path, cmd.Flags().Args(), out) },
 			&cobra.Command{Use: sub.use, Short: sub.short, Args: sub.args})
 		path = addFile(c)
 		cli.AddOutput(c)
@@ -32,11 +32,11 @@ func roles() *cobra.Command {
 	return cmd
 }
 
-func showRoles(path string, names []string, out *cli.Output) error {
+func showRoles(path *cli.Once, names []string, out *cli.Output) error {
 	if out.UsageErr != nil {
 		return out.UsageErr
 	}
-	doc, err := load(path, true)
+	doc, err := load(path.Text, !path.Given) // without a file the predefined roles are shown
 	if err != nil {
 		return err
 	}
@@ -64,11 +64,21 @@ func showRoles(path string, names []string, out *cli.Output) error {
 		for _, g := range r.Grants {
 			fmt.Fprintln(out, "  "+grantText(g))
 		}
+		for _, i := range doc.table.Implied() {
+			if i.Role == r.Name {
+				fmt.Fprintf(out, "  in Kafka also: %s\n", impliedText(i))
+			}
+		}
 		if r.Source != "" {
 			fmt.Fprintf(out, "  source: %s\n", r.Source)
 		}
 	}
 	return nil
+}
+
+// impliedText returns what Kafka adds to a role, for people.
+func impliedText(i role.Implied) string {
+	return fmt.Sprintf("%s: %s, which it allows with %s", i.ResourceType, i.To.DisplayName(), i.From.DisplayName())
 }
 
 func grantText(g role.Grant) string {
@@ -96,7 +106,8 @@ func newExport() *cobra.Command {
 		Use: "export --kafka-cluster ID", Short: "Print the ACLs of a Kafka cluster and those that its bindings stand for",
 		Long: `Print the ACLs of a Kafka cluster and those that its bindings stand for, as kafka-acls prints
 ACLs or as JSON lines. portcullis plan and apply take them as the desired set. Bindings of components,
-such as Connect clusters, stand for no ACL; their number is on standard error.`,
+such as Connect clusters, stand for no ACL; their number is on standard error, and what Kafka adds
+to the roles that are bound.`,
 		Example: "  portcullis iam export --kafka-cluster abc123 | portcullis plan --acls - --bootstrap-server broker:9092",
 	})
 	path = addFile(cmd)
@@ -130,6 +141,15 @@ func export(path, cluster string, out *cli.Output) error {
 		at, err := doc.registry.Resolve(b.Scope)
 		return err == nil && at.Kafka == policy.Cluster() && at != role.Scope{Kafka: at.Kafka}
 	}))
+	bound := map[string]bool{}
+	for b := range policy.Bindings() {
+		bound[b.Role] = true
+	}
+	for _, i := range doc.table.Implied() {
+		if bound[i.Role] {
+			out.Summarize("note: role %s, in Kafka also %s\n", i.Role, impliedText(i))
+		}
+	}
 	out.Summarize("bindings: %d, ACLs: %d, bindings of components: %d\n", policy.Len(), len(list), components)
 	return nil
 }

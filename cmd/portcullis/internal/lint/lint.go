@@ -11,6 +11,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/lines"
+	"github.com/portcullis-authz/portcullis/role"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -62,7 +63,8 @@ An ACL is marked removable if and only if removing it changes no decision. This 
 for each ACL alone: run lint again after a removal.
 
 With --output json each line is an object: "code", "level", "acl" or "superUser" (what it
-is about), "removable", "reason", "mend" (the fix) and "others" (the other ACLs involved).
+is about), "removable", "reason", "mend" (the fix), "others" (the other ACLs involved) and
+"roles" (the role bindings that the ACL comes from).
 With --output sarif it is a log of SARIF 2.1.0, as code scanning reads it.
 
 As a gate: --baseline names a file with an earlier output of lint -o json. Its findings
@@ -113,15 +115,21 @@ func rules() (list []Rule) {
 // newItem returns a finding about an ACL or a super user.
 func newItem(f inspect.Finding, source *aclset.Source) Item {
 	j := newFinding(f)
+	if f.SuperUser == "" {
+		if j.Roles = source.Roles(f.Binding); len(j.Roles) > 0 {
+			f.Fix += "; it is there by a role: change the binding or the role, see iam lint"
+			j.Mend = f.Fix
+		}
+	}
 	item := Item{Code: j.Code, Level: f.Level, Removable: f.Removable, Reason: f.Reason, Fix: f.Fix, JSON: j}
 	item.Identity = &known{Code: j.Code, ACL: j.ACL, SuperUser: j.SuperUser}
 	if f.SuperUser != "" {
 		item.Kind, item.About = "super user", lines.Printable(f.SuperUser)
 		return item
 	}
-	item.Kind, item.About, item.File = "acl", cli.ACLText(f.Binding), source.Origin(f.Binding)
+	item.Kind, item.About, item.File = "acl", source.ACLText(f.Binding), source.Origin(f.Binding)
 	for _, o := range f.Others {
-		item.Others = append(item.Others, cli.ACLText(o))
+		item.Others = append(item.Others, source.ACLText(o))
 	}
 	return item
 }
@@ -136,6 +144,8 @@ type finding struct {
 	Reason    string        `json:"reason"`
 	Mend      string        `json:"mend"`
 	Others    []acl.Binding `json:"others,omitempty"`
+	// Roles are the role bindings that the ACL comes from.
+	Roles []role.Binding `json:"roles,omitempty"`
 }
 
 func newFinding(f inspect.Finding) finding {

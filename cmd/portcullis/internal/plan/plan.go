@@ -207,7 +207,7 @@ func (p *command) checkUsage(out *cli.Output) (planned *file, err error) {
 	switch {
 	case fromPlan:
 		inputs = append(inputs, p.planFile.Text)
-		for _, flag := range []string{"acls", "format", "roles", "kafka-cluster", "managed-by", "super-users", "semantics", "allow-everyone-if-no-acl-found"} {
+		for _, flag := range []string{"acls", "format", "roles", "kafka-cluster", "allow-empty", "managed-by", "super-users", "semantics", "allow-everyone-if-no-acl-found"} {
 			if cli.Given(p.cmd, flag) {
 				errs.Refuse("--%s cannot be given with --plan: the plan says it", flag)
 			}
@@ -218,7 +218,6 @@ func (p *command) checkUsage(out *cli.Output) (planned *file, err error) {
 	default:
 		errs.Refuse("--acls or --roles is missing: see %s --help", p.cmd.CommandPath())
 	}
-	errs.Add(p.acls.CheckRoles())
 	if !p.acls.Cluster.Given() {
 		errs.Refuse("--bootstrap-server is missing: see %s --help", p.cmd.CommandPath())
 	}

@@ -119,6 +119,11 @@ func (p *command) checkUsage(cmd *cobra.Command) error {
 		errs.Refuse("--groups-keep and --groups-refresh: expected a positive duration")
 	}
 	p.quotas.check(&errs)
+	for _, flag := range []string{"groups-keep", "groups-refresh"} {
+		if cmd.Flags().Changed(flag) && !p.groups.file.Given && !p.groups.directory.Given {
+			errs.Refuse("--%s needs --groups or --groups-ldap", flag)
+		}
+	}
 	if p.embedded == (len(p.upstream) > 0) {
 		errs.Refuse("expected either --upstream or --embedded")
 	}

@@ -80,6 +80,7 @@ var directorySettings = map[string]func(c *ldap.Config, value string) error{
 	},
 	"start-tls":     func(c *ldap.Config, v string) (err error) { c.StartTLS, err = parseBool(v); return err },
 	"plaintext":     func(c *ldap.Config, v string) (err error) { c.Plaintext, err = parseBool(v); return err },
+	"any-spelling":  func(c *ldap.Config, v string) (err error) { c.AnySpelling, err = parseBool(v); return err },
 	"bind-dn":       func(c *ldap.Config, v string) error { c.BindDN = v; return nil },
 	"user-base":     func(c *ldap.Config, v string) error { c.UserBase = v; return nil },
 	"user-filter":   func(c *ldap.Config, v string) error { c.UserFilter = v; return nil },
@@ -113,7 +114,7 @@ func parseCount(v string) (int, error) {
 
 // readDirectory reads the file of --groups-ldap: lines "name = value".
 func (p *command) readDirectory(file string) (c ldap.Config, err error) {
-	names := "url, start-tls, plaintext, ca, bind-dn, password-file, user-base, user-filter, group-base, group-filter, nested-filter, group-name, depth or page"
+	names := "url, start-tls, plaintext, ca, bind-dn, password-file, user-base, user-filter, any-spelling, group-base, group-filter, nested-filter, group-name, depth or page"
 	seen := map[string]string{}
 	err = readLines(file, func(line string) (found, expected string) {
 		name, value, ok := strings.Cut(line, "=")

@@ -77,14 +77,18 @@ func readQuotas(file string) (*quota.Table, error) {
 // follow puts changes of the file in force until ctx is done. While it has an error, the previous
 // quotas stay in force.
 func (q *quotaFlags) follow(ctx context.Context, to *quota.Tracker, log *slog.Logger) {
-	whenChanged(ctx, q.files(), q.seen, rolesPoll, func() {
+	whenChanged(ctx, q.files(), q.seen, rolesPoll, func() error {
 		table, err := readQuotas(q.file.Text)
+		if err == nil {
+			to.Set(table)
+		}
+		return err
+	}, func(err error) {
 		if err != nil {
 			log.Error("quotas not loaded: the previous ones stay in force", "reason", err.Error(), "in force", to.Table().Len())
 			return
 		}
-		to.Set(table)
-		log.Info("quotas loaded", "quotas", table.Len())
+		log.Info("quotas loaded", "quotas", to.Table().Len())
 	})
 }
 

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +30,10 @@ func (r *roleFlags) add(cmd *cobra.Command) {
 // have not changed between two looks, so that none is read that is half written.
 const rolesPoll = time.Second
 
+// rolesRetries is after how many looks files are read again that could not be put in force, and have
+// not changed since: the reason may be gone, such as a lack of file descriptors.
+const rolesRetries = 10
+
 // bound is the ACLs of a file of role bindings, and those of a file of ACLs if there is one. Both
 // are put in force together.
 type bound struct {
@@ -51,9 +56,19 @@ func (p *command) newBound(store *snapshot.Store) (*bound, error) {
 	return b, err
 }
 
+// mayBeEmpty reports whether a file of roles without any binding of the cluster is put in force. At
+// the start the likely reason is another id of the cluster. Later it is that the last binding was
+// taken away, if the file has a checksum: then somebody has saved it like that.
+func (b *bound) mayBeEmpty() bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	_, err := os.Lstat(b.roles + ".sum")
+	return b.now != nil && err == nil
+}
+
 // load puts the ACLs of the files in force, or returns an error and changes nothing.
 func (b *bound) load() error {
-	policy, err := aclset.ReadPolicy(b.roles, b.cluster, false)
+	policy, err := aclset.ReadPolicy(b.roles, b.cluster, b.mayBeEmpty(), "once there was one, a file that iam has saved with its checksum")
 	if err != nil {
 		return err
 	}
@@ -127,15 +142,17 @@ func (b *bound) sources() []string {
 
 // run puts changed files in force until ctx is done. seen is what they were when they were loaded.
 func (b *bound) run(ctx context.Context, seen []stamp, poll time.Duration, report func(error)) {
-	whenChanged(ctx, b.files(), seen, poll, func() { report(b.load()) })
+	whenChanged(ctx, b.files(), seen, poll, b.load, report)
 }
 
-// whenChanged calls load for each change of the files until ctx is done. seen is what they were when
-// they were loaded.
-func whenChanged(ctx context.Context, files []string, seen []stamp, poll time.Duration, load func()) {
+// whenChanged calls load for each change of the files, and report with what it returns, until ctx is
+// done. seen is what they were when they were loaded. What failed is tried again, since the file may be
+// right and something else was not.
+func whenChanged(ctx context.Context, files []string, seen []stamp, poll time.Duration, load func() error, report func(error)) {
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	var last []stamp // of a change that was seen and not read yet
+	failed := 0      // looks since the files could not be put in force
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,11 +161,22 @@ func whenChanged(ctx context.Context, files []string, seen []stamp, poll time.Du
 		}
 		switch {
 		case last == nil && !changed(seen):
+			if failed == 0 {
+				continue
+			}
+			if failed++; failed%rolesRetries == 0 && load() == nil { // the error is reported already
+				failed = 0
+				report(nil)
+			}
 		case last == nil || changed(last):
 			last = stampsOf(files)
 		default:
-			seen, last = last, nil
-			load()
+			seen, last, failed = last, nil, 0
+			err := load()
+			if err != nil {
+				failed = 1
+			}
+			report(err)
 		}
 	}
 }

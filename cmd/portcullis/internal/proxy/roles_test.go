@@ -3,18 +3,21 @@ package proxy
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/portcullis-authz/portcullis/aclfile"
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/ops"
@@ -148,17 +151,91 @@ func TestDirectorySettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { require.ErrorContains(t, read(test.text), test.want) })
 	}
-	require.NoError(t, os.WriteFile(path, []byte(good+"bind-dn = cn=x,dc=y\npassword-file = "+password+"\ndepth = 0\n# comment\nuser-filter = (&(uid={user})(a=b))\n"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(good+"bind-dn = cn=x,dc=y\npassword-file = "+password+"\ndepth = 0\nany-spelling = true\n# comment\nuser-filter = (&(uid={user})(a=b))\n"), 0o600))
 	c, err := p.readDirectory(path)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"ldaps://a", "ldaps://b"}, c.URLs)
 	assert.Equal(t, "cn=x,dc=y", c.BindDN)
 	assert.Equal(t, "secret", c.Password)
 	assert.Equal(t, -1, c.Depth)
+	assert.True(t, c.AnySpelling)
 	assert.Equal(t, "(&(uid={user})(a=b))", c.UserFilter)
 
 	p.allowReadable = false
 	require.NoError(t, os.Chmod(password, 0o644))
 	_, err = p.readDirectory(path)
 	require.ErrorContains(t, err, "--groups-ldap, password-file")
+}
+
+// newFollowed returns the bindings of a file, in force in a store.
+func newFollowed(t *testing.T, roles string) (*bound, *snapshot.Store) {
+	t.Helper()
+	store := snapshot.NewStore(snapshot.Config{})
+	p := &command{acls: &cli.Once{}, roles: roleFlags{&cli.Once{Text: roles, Given: true}, &cli.Once{Text: "abc123", Given: true}}}
+	b, err := p.newBound(store)
+	require.NoError(t, err)
+	return b, store
+}
+
+// TestLastBindingTakenAway: the last binding of a cluster that is taken away is no longer in force. A
+// file without any binding was refused, so that the right stayed.
+func TestLastBindingTakenAway(t *testing.T) {
+	roles := filepath.Join(t.TempDir(), "roles.json")
+	save := func(text string) {
+		require.NoError(t, aclfile.SaveText(roles, []byte(text), func([]byte) bool { return true }))
+	}
+	save(rolesFile())
+	b, store := newFollowed(t, roles)
+	require.ErrorContains(t, b.load(), "has no role binding and no ACL of the Kafka cluster abc123", "at the start it is likely another id")
+	save(rolesFile("User:alice orders"))
+	require.NoError(t, b.load())
+	require.Equal(t, 2, store.Load().Len())
+	save(rolesFile())
+	require.NoError(t, b.load())
+	assert.Equal(t, 0, store.Load().Len())
+	assert.Equal(t, 0, b.bindings())
+
+	save(rolesFile("User:alice orders"))
+	require.NoError(t, b.load())
+	require.NoError(t, os.Remove(roles+".sum"))
+	require.NoError(t, os.WriteFile(roles, []byte(rolesFile()), 0o600))
+	require.Error(t, b.load(), "without a checksum nobody has said that it is complete")
+	assert.Equal(t, 2, store.Load().Len())
+}
+
+// TestFilesAreReadAgain: a change that could not be put in force, for a reason that is gone later, is
+// put in force then, and is reported as an error once.
+func TestFilesAreReadAgain(t *testing.T) {
+	roles := filepath.Join(t.TempDir(), "roles.json")
+	require.NoError(t, os.WriteFile(roles, []byte(rolesFile("User:alice orders")), 0o600))
+	b, store := newFollowed(t, roles)
+	seen := stampsOf(b.files())
+	require.NoError(t, b.load())
+	update := b.update
+	var failures atomic.Int64
+	failures.Store(3)
+	b.update = func(change func(*snapshot.Tx) error) error {
+		if failures.Add(-1) >= 0 {
+			return errors.New("too many open files")
+		}
+		return update(change)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	reports := make(chan error, 10)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.run(ctx, seen, time.Millisecond, func(err error) { reports <- err })
+	}()
+	require.NoError(t, os.WriteFile(roles, []byte(rolesFile("User:alice bills", "User:bob bills")), 0o600))
+	require.ErrorContains(t, <-reports, "too many open files")
+	select {
+	case err := <-reports:
+		require.NoError(t, err)
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "it is not tried again")
+	}
+	stop()
+	<-ended
+	assert.Equal(t, 4, store.Load().Len())
 }

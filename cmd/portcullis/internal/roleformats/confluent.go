@@ -71,6 +71,12 @@ type listed struct {
 	PatternType  string `json:"pattern_type"`
 }
 
+// isKafkaType reports whether a Kafka cluster has resources of a type.
+func isKafkaType(name string) bool {
+	t, err := resource.ParseType(name)
+	return err == nil && t.IsConcrete()
+}
+
 func readList(text []byte, options Options, into *Set) error {
 	if options.Scope == (role.Scope{}) {
 		return errors.New("the list does not say where its bindings hold: expected --kafka-cluster, or --cluster-name")
@@ -88,6 +94,10 @@ func readList(text []byte, options Options, into *Set) error {
 				into.refuse(place, "found the pattern type %s, expected LITERAL or PREFIXED", shown(r.PatternType))
 				continue
 			}
+		}
+		if inKafka := options.Scope == (role.Scope{Kafka: options.Scope.Kafka}); inKafka && p != (role.Pattern{}) && !isKafkaType(p.ResourceType) {
+			into.refuse(place, "a Kafka cluster has no %s: the list is of another scope, or of several with --inclusive, and does not say which row is of which: list each scope alone", shown(p.ResourceType))
+			continue
 		}
 		into.add(place, r.Principal, r.Role, options.Scope, p)
 	}

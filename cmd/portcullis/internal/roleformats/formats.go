@@ -23,21 +23,35 @@ type Format struct {
 	Name string
 	// What describes the text, for help.
 	What string
-	read func(text []byte, options Options, into *Set) error
+	// Scope says what the options of a scope are for.
+	Scope ScopeUse
+	read  func(text []byte, options Options, into *Set) error
 }
+
+// ScopeUse says what the options of a scope are for.
+type ScopeUse int
+
+const (
+	// ScopeRefused formats say where each binding holds: the options would change nothing.
+	ScopeRefused ScopeUse = iota
+	// ScopeTaken is for what the text does not say.
+	ScopeTaken
+	// ScopeKafka is ScopeTaken, and only a Kafka cluster can have what is read.
+	ScopeKafka
+)
 
 // All are the formats.
 var All = []Format{
-	{"lookup", "what a metadata service answers GET /security/1.0/lookup/rolebindings/principal/NAME", readLookup},
-	{"roles", "what it answers GET /security/1.0/roles: roles, not bindings", readRoles},
-	{"list", "the JSON of confluent iam rbac role-binding list; it has no scope: give --kafka-cluster", readList},
-	{"script", "a shell script with confluent iam rolebinding, rbac role-binding and acl create", readScript},
-	{"cfk", "ConfluentRolebinding resources of Confluent for Kubernetes, as YAML", readCFK},
-	{"terraform", "the JSON of terraform show -json, of a state or of a plan", readTerraform},
-	{"hcl", "a file of Terraform; what refers to something else is refused", readHCL},
-	{"rpk", "rpk security role describe of one role, as text or JSON; give --kafka-cluster", readRPK},
-	{"redpanda", "RedpandaRole and RedpandaRoleBinding resources, as YAML; give --kafka-cluster", readRedpanda},
-	{"msk", "a policy of AWS IAM for MSK; give --principal, --cluster-arn and --kafka-cluster", readMSK},
+	{"lookup", "what a metadata service answers GET /security/1.0/lookup/rolebindings/principal/NAME", ScopeRefused, readLookup},
+	{"roles", "what it answers GET /security/1.0/roles: roles, not bindings", ScopeRefused, readRoles},
+	{"list", "the JSON of confluent iam rbac role-binding list; it has no scope: give --kafka-cluster, and list each scope alone, without --inclusive", ScopeTaken, readList},
+	{"script", "a shell script with confluent iam rolebinding, rbac role-binding and acl create", ScopeRefused, readScript},
+	{"cfk", "ConfluentRolebinding resources of Confluent for Kubernetes, as YAML", ScopeTaken, readCFK},
+	{"terraform", "the JSON of terraform show -json, of a state or of a plan", ScopeTaken, readTerraform},
+	{"hcl", "a file of Terraform; what refers to something else is refused", ScopeTaken, readHCL},
+	{"rpk", "rpk security role describe of one role, as text or JSON; give --kafka-cluster", ScopeKafka, readRPK},
+	{"redpanda", "RedpandaRole and RedpandaRoleBinding resources, as YAML; give --kafka-cluster", ScopeKafka, readRedpanda},
+	{"msk", "a policy of AWS IAM for MSK; give --principal, --cluster-arn and --kafka-cluster", ScopeKafka, readMSK},
 }
 
 // Names are the names of the formats.
@@ -68,6 +82,8 @@ type Set struct {
 	// Notes are about what was taken, and is not in all respects the same: up to lines.MaxErrors.
 	Notes []string
 
+	places   []string // of Bindings, in their order
+	aclPlace []string // of ACLs
 	problems []problem
 	ended    bool // what follows in a script may not run
 }
@@ -94,18 +110,39 @@ func (f Format) Read(file string, text []byte, options Options) (*Set, error) {
 	if err := f.read(text, options, set); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if len(set.problems) == 0 {
-		return set, nil
+	if err := set.refused(file); err != nil {
+		return nil, err
 	}
+	return set, nil
+}
+
+// Check returns an error with the place and the reason of each binding and each ACL that is not
+// valid, up to lines.MaxErrors.
+func (s *Set) Check(file string, binding func(role.Binding) error, centralized func(role.ClusterACL) error) error {
+	for i, b := range s.Bindings {
+		if err := binding(b); err != nil {
+			s.refuse(s.places[i], "%v", err)
+		}
+	}
+	for i, a := range s.ACLs {
+		if err := centralized(a); err != nil {
+			s.refuse(s.aclPlace[i], "%v", err)
+		}
+	}
+	return s.refused(file)
+}
+
+// refused returns the problems as an error, or nil.
+func (s *Set) refused(file string) error {
 	var errs cli.Errors
-	for _, p := range set.problems {
+	for _, p := range s.problems {
 		separator := ": "
 		if p.place != "" && '0' <= p.place[0] && p.place[0] <= '9' {
 			separator = ":" // as compilers write positions
 		}
 		errs.Refuse("%s%s%s: %s", file, separator, p.place, p.reason)
 	}
-	return nil, errs.Join()
+	return errs.Join()
 }
 
 // Find returns the format with a name.
@@ -143,15 +180,34 @@ func (s *Set) add(place, who, name string, scope role.Scope, pattern role.Patter
 		return
 	}
 	s.Bindings = append(s.Bindings, role.Binding{Principal: p, Role: name, Scope: scope, Pattern: pattern})
+	s.places = append(s.places, place)
 }
 
-// addACL adds an ACL, or refuses it.
+// addRole adds a role. One with the name of another is refused: one of them would be lost, with what
+// it denies.
+func (s *Set) addRole(place string, r role.Role) {
+	if slices.ContainsFunc(s.Roles, func(other role.Role) bool { return other.Name == r.Name }) {
+		s.refuse(place, "found the role %s again, expected each role once: roles of two clusters are imported one after the other, with different names", shown(r.Name))
+		return
+	}
+	s.Roles = append(s.Roles, r)
+}
+
+// addACL adds an ACL, or refuses it. One that does not do what it seems to say is noted, and refused
+// if it is a DENY: what it was written to deny would not be denied.
 func (s *Set) addACL(place string, scope role.Scope, b acl.Binding) {
-	if err := b.ValidateNew(0); err != nil {
+	err := b.ValidateNew(0)
+	if strict := b.ValidateStrict(0); err == nil && b.Entry.Permission == acl.Deny {
+		err = strict
+	} else if err == nil && strict != nil {
+		s.note(place, "%s: %v", cli.ACLText(b), strict)
+	}
+	if err != nil {
 		s.refuse(place, "%s: %v", cli.ACLText(b), err)
 		return
 	}
 	s.ACLs = append(s.ACLs, role.ClusterACL{Scope: scope, ACL: b})
+	s.aclPlace = append(s.aclPlace, place)
 }
 
 // decode reads one JSON value, and refuses fields that it does not know, also those in another case,

@@ -2,9 +2,11 @@ package roleformats
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -43,6 +45,30 @@ type cfkBinding struct {
 }
 
 func readCFK(text []byte, options Options, into *Set) error {
+	services := oneOf{what: "REST class (kafkaRestClassRef), whose cluster --kafka-cluster stands for"}
+	return readResources(text, []string{"ConfluentRolebinding"}, into, func(place string, item *cfk) {
+		var b cfkBinding
+		if err := strictSpec(&item.Spec, &b); err != nil {
+			into.refuse(place, "spec: %v", err)
+			return
+		}
+		if b.scope() == (role.Scope{}) && !into.isSame(&services, place, item.Metadata.Namespace, &b.RestRef) {
+			return
+		}
+		into.addCFK(place, &b, options.Scope)
+	})
+}
+
+// readResources reads the resources of some kinds, also those in a list, as kubectl get -o yaml
+// prints it. Those of other kinds are counted.
+func readResources(text []byte, kinds []string, into *Set, read func(place string, item *cfk)) error {
+	resource := func(place string, item *cfk) {
+		if !slices.Contains(kinds, item.Kind) {
+			into.Skipped++
+			return
+		}
+		read(fmt.Sprintf("%s (line %d), %s", place, item.Spec.Line, shown(item.Metadata.Name)), item)
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for n := 1; ; n++ {
 		var item cfk
@@ -54,33 +80,47 @@ func readCFK(text []byte, options Options, into *Set) error {
 			return fmt.Errorf("document %d: %s", n, lines.OnOneLine(lines.Cut(err.Error(), maxShown)))
 		}
 		document := fmt.Sprintf("document %d", n)
-		if item.Kind != "List" && item.Kind != "ConfluentRolebindingList" || item.Items.IsZero() {
-			into.addResource(document, &item, options.Scope)
+		isList := item.Kind == "List" || slices.ContainsFunc(kinds, func(kind string) bool { return item.Kind == kind+"List" })
+		if !isList || item.Items.IsZero() {
+			resource(document, &item)
 			continue
 		}
-		var items []cfk // what kubectl get -o yaml prints
+		var items []cfk
 		if err := item.Items.Decode(&items); err != nil {
 			return fmt.Errorf("%s: items: %s", document, lines.OnOneLine(lines.Cut(err.Error(), maxShown)))
 		}
 		for i := range items {
-			into.addResource(fmt.Sprintf("%s, item %d", document, i+1), &items[i], options.Scope)
+			resource(fmt.Sprintf("%s, item %d", document, i+1), &items[i])
 		}
 	}
 }
 
-// addResource adds a resource that is at a place. Those of other kinds are counted.
-func (s *Set) addResource(place string, item *cfk, fallback role.Scope) {
-	if item.Kind != "ConfluentRolebinding" {
-		s.Skipped++
-		return
+// oneOf is something that all resources of a text must have in common, because the options name one
+// cluster for all of them.
+type oneOf struct {
+	what, first, place string
+}
+
+// isSame reports whether a resource has what the ones before it have, and refuses it otherwise.
+func (s *Set) isSame(one *oneOf, place, namespace string, node *yaml.Node) bool {
+	var value any
+	err := node.Decode(&value)
+	text, errText := json.Marshal(value) // the same for each style of YAML
+	if err = errors.Join(err, errText); err != nil {
+		s.refuse(place, "%s", lines.OnOneLine(lines.Cut(err.Error(), maxShown)))
+		return false
 	}
-	place = fmt.Sprintf("%s (line %d), %s", place, item.Spec.Line, shown(item.Metadata.Name))
-	var b cfkBinding
-	if err := strictSpec(&item.Spec, &b); err != nil {
-		s.refuse(place, "spec: %v", err)
-		return
+	if fields, ok := value.(map[string]any); ok && fields["namespace"] != nil {
+		namespace = "" // it names its own
 	}
-	s.addCFK(place, &b, fallback)
+	this := namespace + "\x00" + string(text)
+	if one.place == "" {
+		one.first, one.place = this, place
+	}
+	if this != one.first {
+		s.refuse(place, "it has another %s than %s: import the resources of each cluster alone", one.what, one.place)
+	}
+	return this == one.first
 }
 
 // strictSpec reads a spec, and refuses fields that it does not know: one of them could limit what
@@ -93,9 +133,17 @@ func strictSpec(node *yaml.Node, into any) error {
 	strict := yaml.NewDecoder(bytes.NewReader(text))
 	strict.KnownFields(true)
 	if err := strict.Decode(into); err != nil {
+		if strings.Contains(err.Error(), "unknown anchor") {
+			return errors.New("found an alias of an anchor that is not in the spec: write out what it stands for")
+		}
 		return errors.New(lines.OnOneLine(lines.Cut(strings.Join(strings.Fields(err.Error()), " "), maxShown)))
 	}
 	return nil
+}
+
+// scope returns the scope that the binding names, which may be zero.
+func (b *cfkBinding) scope() role.Scope {
+	return role.Scope{Name: b.ByName, Kafka: b.ByIDs.Kafka, SchemaRegistry: b.ByIDs.SchemaRegistry, Connect: b.ByIDs.Connect, KSQL: b.ByIDs.KSQL}
 }
 
 func (s *Set) addCFK(place string, b *cfkBinding, fallback role.Scope) {
@@ -105,7 +153,7 @@ func (s *Set) addCFK(place string, b *cfkBinding, fallback role.Scope) {
 		s.refuse(place, "found the type of principal %s, expected user or group", shown(b.Principal.Type))
 		return
 	}
-	scope := role.Scope{Name: b.ByName, Kafka: b.ByIDs.Kafka, SchemaRegistry: b.ByIDs.SchemaRegistry, Connect: b.ByIDs.Connect, KSQL: b.ByIDs.KSQL}
+	scope := b.scope()
 	if scope == (role.Scope{}) {
 		scope = fallback // the operator takes the cluster of the REST class
 	}

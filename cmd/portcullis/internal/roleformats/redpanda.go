@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portcullis-authz/portcullis/acl"
-	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/role"
@@ -64,7 +62,7 @@ func readRPK(text []byte, options Options, into *Set) error {
 	if !ok {
 		return fmt.Errorf("found the principal %s, expected %sNAME", shown(described.Permissions[0].Principal), rolePrincipal)
 	}
-	b := roleBuilder{set: into, role: role.Role{Name: name, Level: role.ClusterLevel, Source: "rpk security role describe"}}
+	b := newRoleBuilder(into, name, "rpk security role describe")
 	for i, p := range described.Permissions {
 		place := fmt.Sprintf("permission %d", i+1)
 		if p.Principal != rolePrincipal+name {
@@ -73,7 +71,7 @@ func readRPK(text []byte, options Options, into *Set) error {
 		}
 		b.grant(place, p)
 	}
-	into.Roles = append(into.Roles, b.role)
+	into.addRole("the role", b.role)
 	for i, m := range described.Members {
 		kind := m.Type
 		if kind == "" {
@@ -87,8 +85,20 @@ func readRPK(text []byte, options Options, into *Set) error {
 // roleBuilder collects the ACLs of a role. Those of one resource, permission and host are one
 // grant.
 type roleBuilder struct {
-	set  *Set
-	role role.Role
+	set    *Set
+	role   role.Role
+	grants map[grantKey]int // where they are in role.Grants
+}
+
+// grantKey is what the ACLs of one grant have in common.
+type grantKey struct {
+	permission acl.PermissionType
+	host       string
+	pattern    role.Pattern
+}
+
+func newRoleBuilder(set *Set, name, source string) *roleBuilder {
+	return &roleBuilder{set: set, role: role.Role{Name: name, Level: role.ClusterLevel, Source: source}, grants: map[grantKey]int{}}
 }
 
 func (r *roleBuilder) grant(place string, p rpkACL) {
@@ -102,21 +112,33 @@ func (r *roleBuilder) grant(place string, p rpkACL) {
 		return
 	}
 	pattern := role.Pattern{ResourceType: b.Pattern.Type.DisplayName(), Name: b.Pattern.Name, PatternType: b.Pattern.PatternType}
-	operation := b.Entry.Operation.DisplayName()
-	if b.Entry.Operation == ops.All {
-		operation = role.All
+	at, found := r.grants[grantKey{b.Entry.Permission, b.Entry.Host, pattern}]
+	if !found {
+		at = len(r.role.Grants)
+		r.grants[grantKey{b.Entry.Permission, b.Entry.Host, pattern}] = at
+		r.role.Grants = append(r.role.Grants, role.Grant{ResourceType: pattern.ResourceType, Permission: b.Entry.Permission, Host: b.Entry.Host, Patterns: []role.Pattern{pattern}})
 	}
-	for i := range r.role.Grants {
-		g := &r.role.Grants[i]
-		if g.Permission == b.Entry.Permission && g.Host == b.Entry.Host && g.Patterns[0] == pattern {
-			if !slices.Contains(g.Operations, operation) {
-				g.Operations = append(g.Operations, operation)
-			}
-			return
+	g := &r.role.Grants[at]
+	for _, operation := range operationsOf(b) {
+		if !slices.Contains(g.Operations, operation) {
+			g.Operations = append(g.Operations, operation)
 		}
 	}
-	r.role.Grants = append(r.role.Grants, role.Grant{ResourceType: pattern.ResourceType, Operations: []string{operation},
-		Permission: b.Entry.Permission, Host: b.Entry.Host, Patterns: []role.Pattern{pattern}})
+}
+
+// operationsOf returns the operations of an ACL as a role names them. ALL of a role is also the right
+// to give others access, which an ACL that allows ALL does not give.
+func operationsOf(b acl.Binding) (list []string) {
+	switch {
+	case b.Entry.Operation != ops.All:
+		return []string{b.Entry.Operation.DisplayName()}
+	case b.Entry.Permission == acl.Deny:
+		return []string{role.All}
+	}
+	for op := range ops.Supported(b.Pattern.Type).All() {
+		list = append(list, op.DisplayName())
+	}
+	return list
 }
 
 // The headers of the two tables of rpk.
@@ -137,7 +159,7 @@ func parseRPK(text string) (r rpkRole, err error) {
 			return rpkRole{}, fmt.Errorf("line %d: %s", number+1, fmt.Sprintf(format, args...))
 		}
 		switch {
-		case line == "" || strings.Trim(line, "=") == "":
+		case len(fields) == 0 || strings.Trim(line, "=") == "":
 		case fields[0] == "PERMISSIONS" && len(fields) == 1 || fields[0] == "PRINCIPALS" && len(fields) == 2:
 			header = nil
 		case header == nil && (slices.Equal(fields, rpkPermissions) || slices.Equal(fields, rpkMembers)):
@@ -225,25 +247,15 @@ func readRedpanda(text []byte, options Options, into *Set) error {
 	if options.Scope == (role.Scope{}) {
 		return errNoCluster
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	for n := 1; ; n++ {
-		var item cfk
-		err := decoder.Decode(&item)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("document %d: %s", n, lines.OnOneLine(lines.Cut(err.Error(), maxShown)))
-		}
-		if item.Kind != "RedpandaRole" && item.Kind != "RedpandaRoleBinding" {
-			into.Skipped++
-			continue
-		}
-		place := fmt.Sprintf("document %d (line %d), %s", n, item.Spec.Line, shown(item.Metadata.Name))
+	clusters := oneOf{what: "Redpanda cluster (clusterRef, in its namespace)"}
+	return readResources(text, []string{"RedpandaRole", "RedpandaRoleBinding"}, into, func(place string, item *cfk) {
 		var spec redpandaSpec
 		if err := strictSpec(&item.Spec, &spec); err != nil {
 			into.refuse(place, "spec: %v", err)
-			continue
+			return
+		}
+		if !spec.Cluster.IsZero() && !into.isSame(&clusters, place, item.Metadata.Namespace, &spec.Cluster) {
+			return
 		}
 		name := item.Metadata.Name
 		if item.Kind == "RedpandaRoleBinding" {
@@ -260,11 +272,11 @@ func readRedpanda(text []byte, options Options, into *Set) error {
 			}
 			into.add(place, who, name, options.Scope, role.Pattern{})
 		}
-	}
+	})
 }
 
 func (s *Set) addRedpandaRole(place, name string, spec *redpandaSpec) {
-	b := roleBuilder{set: s, role: role.Role{Name: name, Level: role.ClusterLevel, Source: "RedpandaRole of Kubernetes"}}
+	b := newRoleBuilder(s, name, "RedpandaRole of Kubernetes")
 	for i, a := range spec.Authorization.ACLs {
 		place := fmt.Sprintf("%s, ACL %d", place, i+1)
 		p := rpkACL{Principal: rolePrincipal + name, Host: a.Host, Type: a.Resource.Type, Name: a.Resource.Name, PatternType: strings.ToUpper(a.Resource.PatternType), Permission: strings.ToUpper(a.Type)}
@@ -285,5 +297,5 @@ func (s *Set) addRedpandaRole(place, name string, spec *redpandaSpec) {
 			b.grant(place, p)
 		}
 	}
-	s.Roles = append(s.Roles, b.role)
+	s.addRole(place, b.role)
 }

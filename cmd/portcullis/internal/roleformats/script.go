@@ -76,6 +76,7 @@ func (s *Set) statement(statement *syntax.Stmt) {
 			s.inner(statement, command)
 			return
 		case *syntax.Block:
+			s.inner(&syntax.Stmt{Position: statement.Position, Redirs: statement.Redirs}, nil)
 			for _, inner := range command.Stmts {
 				s.statement(inner)
 			}
@@ -84,6 +85,7 @@ func (s *Set) statement(statement *syntax.Stmt) {
 			if command.Op == syntax.AndStmt { // both run, or the script has failed
 				s.statement(command.X)
 				s.statement(command.Y)
+				s.inner(&syntax.Stmt{Position: statement.Position, Redirs: statement.Redirs}, nil)
 				return
 			}
 		}
@@ -95,11 +97,23 @@ func (s *Set) statement(statement *syntax.Stmt) {
 var ending = []string{"exit", "exec", "return", "break", "continue"}
 
 // inner reads the commands in a statement, except one: those that may not run, and those whose
-// output is in a word.
+// output is in a word. A text that another command may run, such as the input of a shell or the value
+// of a variable, is refused if it may be about access.
 func (s *Set) inner(statement *syntax.Stmt, except *syntax.CallExpr) {
+	read := map[*syntax.Word]bool{}
 	syntax.Walk(statement, func(node syntax.Node) bool {
-		if call, ok := node.(*syntax.CallExpr); ok && call != except {
-			s.call(call, false)
+		switch node := node.(type) {
+		case *syntax.CallExpr:
+			for _, w := range node.Args {
+				read[w] = true
+			}
+			if node != except {
+				s.call(node, false)
+			}
+		case *syntax.Word:
+			if !read[node] && concerns(wordOf(node).text) {
+				s.refuse(positionIn(node.Pos()), "found a command about roles or ACLs in a text, expected it as a command: whether the text runs is not known")
+			}
 		}
 		return true
 	})
@@ -122,7 +136,7 @@ func (s *Set) call(call *syntax.CallExpr, runs bool) {
 	}
 	action, flags := actionOf(words)
 	switch {
-	case action == nil && !concerns(all):
+	case action == nil && !concerns(all) && !mayConcern(words):
 		s.Skipped++
 	case action == nil:
 		s.refuse(positionIn(call.Pos()), "found a command about roles or ACLs that is not read, expected confluent iam rolebinding create, confluent iam rbac role-binding create or confluent iam acl create, alone and not behind another command")
@@ -135,10 +149,35 @@ func (s *Set) call(call *syntax.CallExpr, runs bool) {
 	}
 }
 
-// concerns reports whether a command may be about role bindings or ACLs.
+// aboutAccess are in the commands about role bindings or ACLs: of this command line, of Kafka's, and
+// in requests to a metadata service.
+var aboutAccess = []string{"rolebinding", "role-binding", "iam acl", "kafka acl", "kafka-acls", "AclCommand", "security/1.0/principals", "security/1.0/acls"}
+
+// concerns reports whether a text may be about role bindings or ACLs.
 func concerns(text string) bool {
-	return strings.Contains(text, "rolebinding") || strings.Contains(text, "role-binding") || strings.Contains(text, "iam acl")
+	return slices.ContainsFunc(aboutAccess, func(about string) bool { return strings.Contains(text, about) })
 }
+
+// mayConcern reports whether the subcommand of a command of Confluent is about ACLs behind a flag, or
+// is not known because a variable is in it.
+func mayConcern(words []word) bool {
+	at := slices.IndexFunc(words, func(w word) bool { return w.static && isConfluent(w.text) })
+	if at < 0 {
+		return false
+	}
+	isACL := func(w word) bool { return w.static && w.text == "acl" }
+	for i, w := range words[at+1:] {
+		if strings.HasPrefix(w.text, "-") {
+			return slices.ContainsFunc(words[at+1+i:], isACL)
+		}
+		if !w.static || isACL(w) {
+			return true
+		}
+	}
+	return false
+}
+
+func isConfluent(name string) bool { return strings.TrimSuffix(path.Base(name), ".exe") == "confluent" }
 
 // action is a command that is known.
 type action struct {
@@ -158,7 +197,7 @@ var actions = []action{
 
 // actionOf returns the action of a command and the words after it, or nil.
 func actionOf(words []word) (*action, []word) {
-	if len(words) == 0 || !words[0].static || strings.TrimSuffix(path.Base(words[0].text), ".exe") != "confluent" {
+	if len(words) == 0 || !words[0].static || !isConfluent(words[0].text) {
 		return nil, nil
 	}
 	for i := range actions {

@@ -41,6 +41,7 @@ type tfResource struct {
 	Address string                     `json:"address"`
 	Mode    string                     `json:"mode"`
 	Type    string                     `json:"type"`
+	Deposed string                     `json:"deposed_key"` // of an object that was replaced, and is still to be destroyed
 	Values  map[string]json.RawMessage `json:"values"`
 }
 
@@ -76,6 +77,10 @@ func (s *Set) addModule(m *tfModule, options Options) {
 		r := &m.Resources[i]
 		if r.Mode != "managed" || r.Type != tfRoleBinding && r.Type != tfACL {
 			s.Skipped++
+			continue
+		}
+		if r.Deposed != "" {
+			s.refuse(shown(r.Address), "found an object that Terraform is still to destroy: run terraform apply first")
 			continue
 		}
 		a := attributes{set: s, place: shown(r.Address), texts: map[string]string{}, blocks: map[string]bool{}}
