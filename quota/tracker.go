@@ -3,7 +3,6 @@ package quota
 import (
 	"container/list"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -23,7 +22,9 @@ const (
 // most about 50 MB (see [MaxBuckets]). Use [NewTracker]. It is safe for concurrent use.
 type Tracker struct {
 	window Window
-	table  atomic.Pointer[Table]
+
+	setting sync.RWMutex
+	table   *Table
 
 	mu        sync.Mutex
 	usage     map[counted]*usage
@@ -38,10 +39,18 @@ func NewTracker(window Window) *Tracker {
 
 // Set replaces the quotas. What was used before counts against the new limits, as at Kafka, where the
 // bucket is the same.
-func (t *Tracker) Set(table *Table) { t.table.Store(table) }
+func (t *Tracker) Set(table *Table) {
+	t.setting.Lock()
+	defer t.setting.Unlock()
+	t.table = table
+}
 
 // Table returns the quotas, or nil if there are none.
-func (t *Tracker) Table() *Table { return t.table.Load() }
+func (t *Tracker) Table() *Table {
+	t.setting.RLock()
+	defer t.setting.RUnlock()
+	return t.table
+}
 
 // Request says what a client uses: the name of its principal, without the type, and its client id.
 type Request struct {
