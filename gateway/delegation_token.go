@@ -17,6 +17,7 @@ import (
 // super users. So the gateway creates a token with the client as its owner (KIP-373), and with
 // itself as the last renewer. It decides itself, by what the cluster says of the token, who may
 // renew and expire it.
+// Nobody gets a token of the gateway's own principal.
 //
 // If the client is not the owner, or if the list could be mistaken otherwise, a marker before the
 // last renewer says who the client is. Clients see tokens as they would have made them at the
@@ -139,6 +140,9 @@ func createToken(p *Plan, _ *ops.Outcome) (changed bool, err error) {
 	}
 	caller := q.Caller.Principal
 	owner := cmp.Or(q.Owner, caller)
+	if owner == self { // a token that is allowed everything at the cluster
+		return false, p.refuse(ops.DelegationTokenAuthorizationFailed)
+	}
 	kind, name, _ := strings.Cut(owner, ":")
 	m.Version, m.OwnerPrincipalType, m.OwnerPrincipalName = ownersFrom, &kind, &name
 	for _, renewer := range madeAs(q.Renewers, owner, caller, self)[len(m.Renewers):] {

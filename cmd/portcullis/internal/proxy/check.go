@@ -59,6 +59,9 @@ func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read 
 		login += " over TLS"
 	}
 	fmt.Fprintf(w, "cluster %s: %s\n", lines.Printable(strings.Join(p.upstream, ",")), login)
+	if p.delegationTokens {
+		fmt.Fprintln(w, "delegation tokens: those of the cluster")
+	}
 	fmt.Fprintf(w, "audit log: %s\n", p.audit.describe())
 	if p.metrics.Given {
 		fmt.Fprintf(w, "metrics: %s\n", lines.Printable(p.metrics.Text))
