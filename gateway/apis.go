@@ -635,7 +635,7 @@ func init() {
 			).joined(firstOnly[kmsg.CreatePartitionsResponseTopic]()),
 			reportsChange: true,
 		},
-		ops.CreateDelegationTokenKey: {read: reads(readTokens), refuse: refuses(refuseToken), rewrite: createToken, reportsChange: true},
+		ops.CreateDelegationTokenKey: {read: reads(readTokens), refuse: refuses(refuseToken), rewrite: createToken, reportsChange: true, extraCost: renewerCost},
 		ops.RenewDelegationTokenKey: {
 			read:    reads(func(q *query, _ *kmsg.RenewDelegationTokenRequest) { readOneToken(q) }),
 			rewrite: changeToken(func(m *kmsg.RenewDelegationTokenRequest) []byte { return m.HMAC }),
@@ -657,6 +657,8 @@ func init() {
 			refuse:   code(func(r *kmsg.DescribeDelegationTokenResponse) *int16 { return &r.ErrorCode }),
 			rewrite:  describeTokens,
 			listsAll: true,
+
+			extraCost: ownerCost,
 		},
 		ops.DeleteGroupsKey: {
 			entries: entriesOf(

@@ -214,7 +214,7 @@ func describeTokens(p *Plan, _ *ops.Outcome) (changed bool, err error) {
 	}
 	var owners []string // that the client asks for; nil means all
 	if m.Owners != nil {
-		owners = []string{}
+		owners = make([]string, 0, len(m.Owners))
 	}
 	for i := range m.Owners {
 		owners = append(owners, principalText(m.Owners[i].PrincipalType, m.Owners[i].PrincipalName))
@@ -225,6 +225,7 @@ func describeTokens(p *Plan, _ *ops.Outcome) (changed bool, err error) {
 		asked = []string{p.query.Caller.Principal}
 		m.Owners = []kmsg.DescribeDelegationTokenRequestOwner{tokenOwner(asked[0])}
 	}
+	m.Owners = slices.Grow(m.Owners, len(asked))
 	for _, owner := range asked { // and the tokens that they made for others
 		m.Owners = append(m.Owners, tokenOwner(userPrefix+requesterMark+owner))
 	}

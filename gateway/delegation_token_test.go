@@ -3,7 +3,9 @@ package gateway
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
+	"sort"
 	"testing"
 	"time"
 
@@ -477,6 +479,48 @@ func TestDescribeDelegationToken(t *testing.T) {
 			require.NoError(t, err)
 			assert.Zero(t, plan.Frames())
 			assert.Equal(t, int16(tt.want), answered(t, plan, kmsg.NewPtrDescribeDelegationTokenResponse(), 3).ErrorCode)
+		})
+	}
+}
+
+// TestTokenRequestsKeepTheirBudget: a request with very many short owners or renewers, to which the gateway
+// adds as many, takes no more memory than its size allows, or is refused.
+func TestTokenRequestsKeepTheirBudget(t *testing.T) {
+	for name, list := range map[string]func(n int) kmsg.Request{
+		"owners": func(n int) kmsg.Request {
+			m := kmsg.NewPtrDescribeDelegationTokenRequest()
+			m.Owners = make([]kmsg.DescribeDelegationTokenRequestOwner, n)
+			return m
+		},
+		"renewers": func(n int) kmsg.Request {
+			m := kmsg.NewPtrCreateDelegationTokenRequest()
+			m.Renewers = make([]kmsg.CreateDelegationTokenRequestRenewer, n)
+			for i := range m.Renewers {
+				m.Renewers[i].PrincipalType = "User"
+			}
+			return m
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, client := tokenConn(t, "alice", &knownTokens{})
+			accepts := func(n int) bool {
+				_, err := conn.gateway.Conn(client).Request(tokenFrame(list(n), 3))
+				return err == nil
+			}
+			require.True(t, accepts(100))
+			most := 100 + sort.Search(1<<20, func(more int) bool { return !accepts(100 + more + 1) })
+			require.Less(t, most, 100+1<<20, "no number is refused")
+			fresh, frame := conn.gateway.Conn(client), tokenFrame(list(most), 3)
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			plan, err := fresh.Request(frame)
+			require.NoError(t, err)
+			require.Len(t, plan.Forward(), 1)
+			runtime.ReadMemStats(&after)
+			used, budget := int64(after.TotalAlloc-before.TotalAlloc), int64(budgetFactor*len(frame)+budgetBase)
+			t.Logf("%d %s: %d of %d bytes", most, name, used, budget)
+			assert.LessOrEqual(t, used, budget)
 		})
 	}
 }
