@@ -635,7 +635,7 @@ func init() {
 			).joined(firstOnly[kmsg.CreatePartitionsResponseTopic]()),
 			reportsChange: true,
 		},
-		ops.CreateDelegationTokenKey: {read: reads(readTokens), refuse: refuses(refuseToken), rewrite: createToken, reportsChange: true, extraCost: renewerCost},
+		ops.CreateDelegationTokenKey: {read: reads(readTokens), refuse: refuses(refuseToken), rewrite: createToken, reportsChange: true},
 		ops.RenewDelegationTokenKey: {
 			read:    reads(func(q *query, _ *kmsg.RenewDelegationTokenRequest) { readOneToken(q) }),
 			rewrite: changeToken(func(m *kmsg.RenewDelegationTokenRequest) []byte { return m.HMAC }),

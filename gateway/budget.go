@@ -70,7 +70,6 @@ const (
 	withinCost   = 130 // the lists within the entry
 	comparedCost = 160 // the entry in a map of all entries
 	ownerCost    = 220 // an owner of tokens: its text, the same with a marker, and both in the request to the cluster
-	renewerCost  = 150 // a renewer of a token: its text in two lists, and its place in a longer list
 	missingCost  = 150 // the topic is looked up, and the request evaluated again
 )
 
