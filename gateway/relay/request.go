@@ -15,9 +15,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// unserved are requests that are refused and not advertised, regardless of the ACLs; those about
-// tokens unless the program has called [Cluster.OpenTokens]. The upstream would treat them as requests of the proxy's principal, which is a super
-// user there.
+// unserved are requests that are refused and not advertised, regardless of the ACLs: those about
+// tokens unless the program has called [Cluster.OpenTokens]. The upstream would treat them as requests
+// of the proxy's principal, which is a super user there.
 var unserved = map[ops.APIKey]string{
 	ops.CreateDelegationTokenKey:   "delegation tokens would belong to the proxy's principal",
 	ops.RenewDelegationTokenKey:    "delegation tokens would belong to the proxy's principal",

@@ -26,8 +26,8 @@ const (
 	// not in the list is looked for in the next one, so clients with tokens that do not exist cause one
 	// question a second, however many they are.
 	tokensInterval = time.Second
-	// tokensShare is the part of the time in which the list is read, if clients ask all the time: 1/tokensShare,
-	// as long as that lets the list be read every MaxTokenAge.
+	// tokensShare bounds the time in which the list is read to 1/tokensShare of all time, as far as the
+	// list is then read every MaxTokenAge.
 	tokensShare = 10
 	// maxTokensAnswer is the size of the largest list, of about 100,000 tokens, which take 35 MiB of
 	// memory, and 60 MiB while they are read. Everybody who may log in can make tokens.
