@@ -635,24 +635,30 @@ func init() {
 			).joined(firstOnly[kmsg.CreatePartitionsResponseTopic]()),
 			reportsChange: true,
 		},
-		ops.CreateDelegationTokenKey: {read: reads(readTokens), refuse: refuses(refuseToken), reportsChange: true},
+		ops.CreateDelegationTokenKey: {read: reads(readTokens), refuse: refuses(refuseToken), rewrite: createToken, reportsChange: true},
 		ops.RenewDelegationTokenKey: {
-			read: reads(func(q *query, _ *kmsg.RenewDelegationTokenRequest) { q.TokensDisabled = true }),
+			read:    reads(func(q *query, _ *kmsg.RenewDelegationTokenRequest) { readOneToken(q) }),
+			rewrite: changeToken(func(m *kmsg.RenewDelegationTokenRequest) []byte { return m.HMAC }),
 			refuse: refuses(func(f *refusal, _ *kmsg.RenewDelegationTokenRequest, r *kmsg.RenewDelegationTokenResponse) {
-				r.ErrorCode, r.ExpiryTimestamp = f.code, -1
+				r.ErrorCode, r.ExpiryTimestamp = f.code, f.tokenTime()
 			}),
 			reportsChange: true,
 		},
 		ops.ExpireDelegationTokenKey: {
-			read: reads(func(q *query, _ *kmsg.ExpireDelegationTokenRequest) { q.TokensDisabled = true }),
+			read:    reads(func(q *query, _ *kmsg.ExpireDelegationTokenRequest) { readOneToken(q) }),
+			rewrite: changeToken(func(m *kmsg.ExpireDelegationTokenRequest) []byte { return m.HMAC }),
 			refuse: refuses(func(f *refusal, _ *kmsg.ExpireDelegationTokenRequest, r *kmsg.ExpireDelegationTokenResponse) {
-				r.ErrorCode, r.ExpiryTimestamp = f.code, -1
+				r.ErrorCode, r.ExpiryTimestamp = f.code, f.tokenTime()
 			}),
 			reportsChange: true,
 		},
 		ops.DescribeDelegationTokenKey: {
-			read:   reads(func(q *query, _ *kmsg.DescribeDelegationTokenRequest) { q.TokensDisabled = true }),
-			refuse: code(func(r *kmsg.DescribeDelegationTokenResponse) *int16 { return &r.ErrorCode }),
+			read:     reads(func(q *query, _ *kmsg.DescribeDelegationTokenRequest) { q.TokensDisabled = q.reader.tokens == nil }),
+			refuse:   code(func(r *kmsg.DescribeDelegationTokenResponse) *int16 { return &r.ErrorCode }),
+			rewrite:  describeTokens,
+			listsAll: true,
+
+			extraCost: ownerCost,
 		},
 		ops.DeleteGroupsKey: {
 			entries: entriesOf(

@@ -69,6 +69,7 @@ const (
 	creationCost = 100 // Metadata: creation is authorized again and sent separately
 	withinCost   = 130 // the lists within the entry
 	comparedCost = 160 // the entry in a map of all entries
+	ownerCost    = 220 // an owner of tokens: its text, the same with a marker, and both in the request to the cluster
 	missingCost  = 150 // the topic is looked up, and the request evaluated again
 )
 

@@ -73,7 +73,7 @@ func (g *Gateway) conn(client Client, endpoint ops.Endpoint, forwarded bool) *Co
 		facts:   cluster.Provides(),
 		nobody:  nobody(client.Subject),
 		reader: reader{
-			cluster: cluster, layouts: g.layouts,
+			cluster: cluster, tokens: client.Tokens, layouts: g.layouts,
 			endpoint: endpoint, caller: caller, forwarded: forwarded,
 		},
 		memory: &memory{keep: client.Keep}, turn: client.Turn,

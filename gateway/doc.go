@@ -99,7 +99,8 @@
 //     the first heartbeat after the topics or the client's ACLs have changed. A connection
 //     resolves patterns at most once a second after the first ones: a new one may have to wait for a second,
 //     with COORDINATOR_LOAD_IN_PROGRESS.
-//   - Delegation tokens are disabled: they would belong to the gateway's principal.
+//   - Delegation tokens are disabled without a [Tokens]. With one, the gateway makes them for its
+//     clients, and is their last renewer.
 //   - DescribeAcls, CreateAcls and DeleteAcls use the gateway's store: see
 //     [ACLHandling]. Package kmsgacl converts their messages.
 //   - Versions of APIs that need facts about the cluster are not served without a [Cluster] that

@@ -240,6 +240,10 @@ type Client struct {
 	// Cluster, if not nil, replaces Config.Cluster for this connection. It can ask the
 	// broker that the connection leads to, and limit what one client may ask.
 	Cluster Cluster
+	// Tokens, if not nil, lets the client have delegation tokens of the cluster. The cluster must
+	// serve version 3 of CreateDelegationToken and DescribeDelegationToken (Kafka 3.3). With nil the
+	// requests about tokens are answered as by a cluster with tokens disabled.
+	Tokens Tokens
 	// Before, if not nil, is the connection's Conn before the peer authenticated again.
 	// If the principal is the same, the new Conn keeps its sessions, its group members
 	// and its Keep.

@@ -321,6 +321,9 @@ func (p *Plan) send(message kmsg.Request) {
 	frame := append(make([]byte, 0, size), came[:p.Header.size]...)
 	binary.BigEndian.PutUint16(frame, uint16(message.Key()))
 	binary.BigEndian.PutUint16(frame[2:], uint16(message.GetVersion()))
+	if message.IsFlexible() && p.Header.Version < requests[p.Header.Key].flexible {
+		frame = append(frame, 0) // no tags, which the header of the older version does not have
+	}
 	p.frames = append(p.frames, message.AppendTo(frame))
 	p.versions = append(p.versions, message.GetVersion())
 }

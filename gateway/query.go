@@ -148,6 +148,7 @@ func configType(t kmsg.ConfigResourceType) ops.ConfigType { return ops.ConfigTyp
 // reader turns requests into authorization questions.
 type reader struct {
 	cluster   Cluster
+	tokens    Tokens // nil if clients have no delegation tokens
 	layouts   *layouts
 	endpoint  ops.Endpoint
 	caller    ops.Caller

@@ -22,8 +22,9 @@ type access struct {
 }
 
 // newAccess validates what a listener says about its clients. salts is the secret of the salts
-// of SCRAM if the listener has none.
-func newAccess(config Listener, salts []byte) (*access, error) {
+// of SCRAM if the listener has none. tokens is for clients that log in with delegation tokens; nil means
+// that none does.
+func newAccess(config Listener, salts []byte, tokens tokenLookup) (*access, error) {
 	a := &access{tls: cloneTLS(config.TLS), sasl: config.SASL, principals: config.Principals, credentials: config.SASL.credentials()}
 	if a.principals == nil {
 		a.principals = &principal.Builder{}
@@ -32,7 +33,7 @@ func newAccess(config Listener, salts []byte) (*access, error) {
 		return a, nil
 	}
 	var err error
-	a.mechanisms, err = config.SASL.mechanisms(config.SASL.saltsOf(salts))
+	a.mechanisms, err = config.SASL.mechanisms(config.SASL.saltsOf(salts), tokens)
 	return a, err
 }
 
@@ -68,7 +69,7 @@ func (p *Proxy) Reconfigure(upstream relay.Upstream, listeners []Listener) error
 		}
 		err := l.validate()
 		if err == nil {
-			made[i], err = newAccess(l, p.salts)
+			made[i], err = newAccess(l, p.salts, p.lookup)
 		}
 		if err != nil {
 			fail(err)

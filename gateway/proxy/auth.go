@@ -65,6 +65,7 @@ type identity struct {
 type errLogin struct {
 	cause error
 	told  string // to the client; "" means a text that is the same for all causes
+	mute  bool   // there is no answer: clients take the error of a login as final, and the cause may pass
 }
 
 func (e *errLogin) Error() string { return "login failed: " + e.cause.Error() }
@@ -119,11 +120,14 @@ func (f *loginFlow) authenticate(ctx context.Context, r *kmsg.SASLAuthenticateRe
 	answer, err := f.token(ctx, r.SASLAuthBytes)
 	if err != nil {
 		time.Sleep(time.Until(began.Add(failedLoginDelay)))
+		var failed *errLogin
+		if errors.As(err, &failed) && failed.mute {
+			return nil, err
+		}
 		response.ErrorCode = kerr.SaslAuthenticationFailed.Code
 		// The reason is only for the log: a client that guesses must not learn it.
 		response.ErrorMessage = kmsg.StringPtr("Authentication failed: invalid credentials with SASL mechanism " + f.mechanism)
-		var failed *errLogin
-		if errors.As(err, &failed) && failed.told != "" {
+		if failed != nil && failed.told != "" {
 			response.ErrorMessage = &failed.told
 		}
 		return response, err
@@ -155,7 +159,7 @@ func (f *loginFlow) token(ctx context.Context, message []byte) ([]byte, error) {
 		f.refused = &errLogin{cause: refused.cause, told: string(answer)}
 		return answer, nil
 	case err != nil:
-		return nil, &errLogin{cause: err}
+		return nil, &errLogin{cause: err, mute: errors.Is(err, errNoTokens)}
 	}
 	if !done {
 		return answer, nil

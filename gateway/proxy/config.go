@@ -63,6 +63,13 @@ type Config struct {
 	Groups groups.Source
 	// Quotas, if not nil, throttles clients as a broker does.
 	Quotas *Quotas
+	// DelegationTokens lets clients create, renew, expire and describe delegation tokens of the
+	// upstream, and log in with their ids and HMACs, by SCRAM, as their owners. The upstream must be
+	// Kafka 3.3 or later with delegation.token.secret.key, and the proxy a super user that it lets
+	// have tokens: not on a PLAINTEXT listener. A token that was expired or removed there logs
+	// nobody in after relay.MaxTokenAge. Whoever can make tokens at the upstream for a principal can
+	// be this principal at the proxy.
+	DelegationTokens bool
 	// Tracer, if not nil, receives what became of the requests of clients that are logged in, or
 	// of those that it samples.
 	Tracer relay.Tracer
@@ -144,7 +151,7 @@ func (c *Config) Validate() error {
 		if l.validate() != nil {
 			continue // it is in errs
 		}
-		if _, err := newAccess(l, nil); err != nil {
+		if _, err := newAccess(l, nil, new(Proxy).tokens(c)); err != nil {
 			errs = append(errs, fmt.Errorf("listener %s: %w", lines.Name(l.Address), err))
 		}
 	}

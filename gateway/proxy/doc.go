@@ -70,10 +70,9 @@
 // # Limitations
 //
 // The upstream sees one client, the proxy. Quotas, and the hosts and principals in the
-// upstream's logs, are those of the proxy. Delegation tokens and SCRAM credentials of
-// the upstream do not work on the proxy's listeners. Requests about tokens are refused,
-// because the upstream would issue them to the proxy's principal. The proxy is not
-// meant for replication between brokers.
+// upstream's logs, are those of the proxy. SCRAM credentials of the upstream do not work on
+// the proxy's listeners, and delegation tokens only with Config.DelegationTokens. The proxy is
+// not meant for replication between brokers.
 //
 // If the upstream limits the duration of sessions (connections.max.reauth.ms),
 // connections through the proxy end with their upstream session, and clients reconnect.

@@ -35,7 +35,7 @@ func (p *Proxy) newListener(config Listener) (*listener, error) {
 	l := &listener{Listener: config, proxy: p, log: p.log.With("listener", string(config.Protocol))}
 	// What can be replaced stands in access alone.
 	l.TLS, l.SASL, l.Principals = nil, nil, nil
-	a, err := newAccess(config, p.salts)
+	a, err := newAccess(config, p.salts, p.lookup)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,8 @@ type Proxy struct {
 	relay     *relay.Relay
 	mirror    *mirroring // nil if the ACLs come from another source
 	listeners []*listener
-	salts     []byte // the secret of salts for listeners that have none; it stays the same
+	lookup    tokenLookup // nil if no client logs in with a delegation token
+	salts     []byte      // the secret of salts for listeners that have none; it stays the same
 
 	reconfiguring sync.Mutex // held by Reconfigure, of which one takes effect at a time
 
@@ -71,6 +72,7 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 	if p.log == nil {
 		p.log = slog.Default()
 	}
+	p.lookup = p.tokens(&config)
 	events := p.log // an event handler formats each event itself, so that it can be parsed again
 	p.log = slog.New(lines.NewLogHandler(p.log.Handler()))
 	if err := p.listenersOf(config); err != nil {
@@ -100,6 +102,12 @@ func Listen(ctx context.Context, config Config) (*Proxy, error) {
 func (p *Proxy) connect(config Config) (err error) {
 	if p.cluster, err = relay.NewCluster(config.Upstream, p.log); err != nil {
 		return err
+	}
+	if config.DelegationTokens {
+		if err = p.cluster.OpenTokens(); err != nil {
+			p.cluster.Close()
+			return err
+		}
 	}
 	p.warnOfUpstream()
 	p.relay, err = relay.New(p.cluster, config.Limits)

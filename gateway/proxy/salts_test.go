@@ -18,7 +18,7 @@ import (
 
 // shown returns what a client without a login is shown of each name: salts and iterations.
 func shown(t *testing.T, s *SASL, own string, mechanism string, names ...string) map[string]string {
-	a, err := newAccess(Listener{SASL: s}, []byte(own))
+	a, err := newAccess(Listener{SASL: s}, []byte(own), nil)
 	require.NoError(t, err)
 	found := map[string]string{}
 	for _, name := range names {
@@ -143,7 +143,7 @@ func TestSaltsAfterARestart(t *testing.T) {
 	}
 	assert.Empty(t, changes(shown(t, one, "drawn", ScramSHA256, names...), shown(t, other, "drawn again", ScramSHA256, names...)))
 	one.SaltSecret = one.SaltSecret[:31]
-	_, err := newAccess(Listener{SASL: one}, nil)
+	_, err := newAccess(Listener{SASL: one}, nil, nil)
 	require.ErrorContains(t, err, "a secret for salts of 31 bytes: expected at least 32")
 }
 
@@ -229,7 +229,7 @@ func TestStandInsOfTwoMechanisms(t *testing.T) {
 func TestStandInsTakeTheSameWork(t *testing.T) {
 	s := saltedUsers(t, map[string]int{saltA: 4096, saltB: 8192})
 	s.Users = map[string]string{"known": "secret"}
-	begin, err := newSCRAM(ScramSHA256, s, random(minSaltSecret))
+	begin, err := newSCRAM(ScramSHA256, s, random(minSaltSecret), nil)
 	require.NoError(t, err)
 	m := begin().(*scramLogin).mechanism
 	work := func(name string) float64 { return testing.AllocsPerRun(100, func() { m.factors(name) }) }
@@ -245,7 +245,7 @@ func TestStandInsTakeTheSameWork(t *testing.T) {
 func BenchmarkSaltOf(b *testing.B) {
 	for _, name := range []string{"known", "stranger"} {
 		b.Run(name, func(b *testing.B) {
-			begin, err := newSCRAM(ScramSHA256, &SASL{Users: map[string]string{"known": "secret"}}, random(minSaltSecret))
+			begin, err := newSCRAM(ScramSHA256, &SASL{Users: map[string]string{"known": "secret"}}, random(minSaltSecret), nil)
 			require.NoError(b, err)
 			m := begin().(*scramLogin).mechanism
 			b.ReportAllocs()

@@ -88,8 +88,8 @@ type login interface {
 type mechanism func() login
 
 // mechanisms validates s and returns its mechanisms by name. The salts of SCRAM are made with
-// secret.
-func (s *SASL) mechanisms(secret []byte) (map[string]mechanism, error) {
+// secret. If tokens is not nil, clients log in with SCRAM and delegation tokens too.
+func (s *SASL) mechanisms(secret []byte, tokens tokenLookup) (map[string]mechanism, error) {
 	if len(s.Mechanisms) == 0 {
 		return nil, errors.New("SASL has no mechanism: expected some of " + allMechanisms)
 	}
@@ -115,7 +115,7 @@ func (s *SASL) mechanisms(secret []byte) (map[string]mechanism, error) {
 		case Plain:
 			m = func() login { return &plainLogin{users: s.Users} }
 		case ScramSHA256, ScramSHA512:
-			m, err = newSCRAM(name, s, secret)
+			m, err = newSCRAM(name, s, secret, tokens)
 		case GSSAPI:
 			m, err = s.Kerberos.mechanism()
 		case OAuthBearer:
@@ -128,7 +128,9 @@ func (s *SASL) mechanisms(secret []byte) (map[string]mechanism, error) {
 		}
 		found[name] = m
 	}
-	needsUsers := func(mechanism string) bool { return mechanism != GSSAPI && mechanism != OAuthBearer }
+	needsUsers := func(mechanism string) bool {
+		return mechanism == Plain || tokens == nil && scramHashes[mechanism] != nil
+	}
 	if len(s.Users)+len(s.Credentials) == 0 && slices.ContainsFunc(s.Mechanisms, needsUsers) {
 		return nil, errors.New("SASL has no users: expected at least one")
 	}

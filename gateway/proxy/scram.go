@@ -153,7 +153,9 @@ type scramMechanism struct {
 	hash   scram.HashGeneratorFcn
 	users  map[string]*scramUser
 	forms  *formsOfUsers
-	secret []byte // for the salts
+	secret []byte      // for the salts
+	tokens tokenLookup // nil if no client logs in with a delegation token
+	keys   tokenKeys
 }
 
 // scramUser is a user. The keys were given, or are derived from the password at the
@@ -165,10 +167,10 @@ type scramUser struct {
 	keys    scram.StoredCredentials
 }
 
-// newSCRAM returns the mechanism with this name, for the users of s.
-func newSCRAM(name string, s *SASL, secret []byte) (mechanism, error) {
+// newSCRAM returns the mechanism with this name, for the users of s and for tokens, if it is not nil.
+func newSCRAM(name string, s *SASL, secret []byte, tokens tokenLookup) (mechanism, error) {
 	hash := scramHashes[name]
-	m := &scramMechanism{name: name, hash: hash, users: map[string]*scramUser{}, forms: s.formsOfUsers(), secret: secret}
+	m := &scramMechanism{name: name, hash: hash, users: map[string]*scramUser{}, forms: s.formsOfUsers(), secret: secret, tokens: tokens}
 	for user, list := range s.Credentials {
 		for _, c := range list {
 			if c.Mechanism == name {
@@ -226,16 +228,21 @@ func (m *scramMechanism) credentials(name string) (scram.StoredCredentials, erro
 type scramLogin struct {
 	mechanism *scramMechanism
 	user      string
-	nonce     string // the server's part; empty before the client's first message
-	first     string // the client's first message
+	nonce     string      // the server's part; empty before the client's first message
+	first     string      // the client's first message
+	byToken   bool        // user is the id of a delegation token
+	token     relay.Token // once the client has proved that it has the HMAC
 }
 
 func (l *scramLogin) peer(names *principal.Builder) (identity, error) {
+	if l.byToken {
+		return l.ownerOfToken(names)
+	}
 	who, err := names.SASL(l.mechanism.name, l.user)
 	return identity{principal: who}, err
 }
 
-func (l *scramLogin) step(_ context.Context, message []byte) (answer []byte, done bool, err error) {
+func (l *scramLogin) step(ctx context.Context, message []byte) (answer []byte, done bool, err error) {
 	// A message is kept, or split at its commas, which takes 17 times its size; nothing counts
 	// that.
 	if len(message) > relay.MaxSmallFrame {
@@ -245,7 +252,11 @@ func (l *scramLogin) step(_ context.Context, message []byte) (answer []byte, don
 		answer, err = l.begin(string(message))
 		return answer, false, err
 	}
-	answer, err = l.last(string(message))
+	if l.byToken {
+		answer, err = l.lastOfToken(ctx, string(message))
+	} else {
+		answer, err = l.last(string(message), l.mechanism.credentials)
+	}
 	return answer, err == nil, err
 }
 
@@ -254,12 +265,16 @@ func (l *scramLogin) step(_ context.Context, message []byte) (answer []byte, don
 func (l *scramLogin) begin(message string) ([]byte, error) {
 	// With this extension the name is the id of a delegation token (KIP-48). The
 	// library ignores extensions.
-	if strings.Contains(strings.ToLower(message), ",tokenauth=") {
+	if l.mechanism.tokens == nil && strings.Contains(strings.ToLower(message), ",tokenauth=") {
 		return nil, errors.New("delegation tokens of the upstream are not accepted here")
 	}
+	l.byToken = isOfToken(message)
 	l.nonce, l.first = base64.StdEncoding.EncodeToString(random(nonceBytes)), message
 	conversation, err := l.converse(func(user string) (scram.StoredCredentials, error) {
 		l.user = user
+		if l.byToken {
+			return scram.StoredCredentials{KeyFactors: l.mechanism.tokenFactors(user)}, nil
+		}
 		return scram.StoredCredentials{KeyFactors: l.mechanism.factors(user)}, nil
 	})
 	if err != nil {
@@ -276,7 +291,7 @@ func (l *scramLogin) begin(message string) ([]byte, error) {
 		return nil, errors.New("a first message without a user name or without a nonce")
 	}
 	if id := conversation.AuthzID(); id != "" && id != l.user {
-		return nil, fmt.Errorf("user %s: %w", lines.Name(l.user), errCredentials)
+		return nil, fmt.Errorf("%s: %w", l.name(), errCredentials)
 	}
 	return []byte(answer), nil
 }
@@ -293,9 +308,18 @@ func (l *scramLogin) converse(credentials scram.CredentialLookup) (*scram.Server
 	return server.WithNonceGenerator(func() string { return l.nonce }).NewConversation(), nil
 }
 
-// last verifies the client's proof and returns the server's.
-func (l *scramLogin) last(message string) ([]byte, error) {
-	conversation, err := l.converse(l.mechanism.credentials)
+// name says who wants to log in, for the log. The name of a client with a token is left out: a client
+// that mixes up id and HMAC would write the HMAC into the log.
+func (l *scramLogin) name() string {
+	if l.byToken {
+		return "a delegation token"
+	}
+	return "user " + lines.Name(l.user)
+}
+
+// last verifies the client's proof by credentials, and returns the server's.
+func (l *scramLogin) last(message string, credentials scram.CredentialLookup) ([]byte, error) {
+	conversation, err := l.converse(credentials)
 	if err != nil {
 		return nil, err
 	}
@@ -307,9 +331,9 @@ func (l *scramLogin) last(message string) ([]byte, error) {
 	}
 	// Without the error of the library, which repeats the client's text.
 	if l.repeatsNonce(message) {
-		return nil, fmt.Errorf("user %s: %w: the client sends its part of the nonce twice, as librdkafka before 2.6.1 does; Kafka 4.0 and later refuse it too", lines.Name(l.user), errCredentials)
+		return nil, fmt.Errorf("%s: %w: the client sends its part of the nonce twice, as librdkafka before 2.6.1 does; Kafka 4.0 and later refuse it too", l.name(), errCredentials)
 	}
-	return nil, fmt.Errorf("user %s: %w", lines.Name(l.user), errCredentials)
+	return nil, fmt.Errorf("%s: %w", l.name(), errCredentials)
 }
 
 // repeatsNonce reports whether the client's last message has its part of the nonce twice. It is

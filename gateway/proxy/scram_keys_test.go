@@ -27,7 +27,7 @@ func scramOf(t *testing.T) (*scramMechanism, mechanism) {
 	for i := range 100 {
 		users[fmt.Sprint("user", i)] = fmt.Sprint("secret", i)
 	}
-	begin, err := newSCRAM(ScramSHA256, &SASL{Users: users}, []byte("salts"))
+	begin, err := newSCRAM(ScramSHA256, &SASL{Users: users}, []byte("salts"), nil)
 	require.NoError(t, err)
 	return begin().(*scramLogin).mechanism, begin
 }
@@ -154,7 +154,7 @@ func TestGivenCredentials(t *testing.T) {
 	require.NoError(t, err)
 	sasl := &SASL{Mechanisms: []string{Plain, ScramSHA256, ScramSHA512}, Users: map[string]string{"known": "secret2"},
 		Credentials: map[string][]ScramCredential{"given": {given}}}
-	mechanisms, err := sasl.mechanisms([]byte("salts"))
+	mechanisms, err := sasl.mechanisms([]byte("salts"), nil)
 	require.NoError(t, err)
 	require.NoError(t, logIn(t, mechanisms[ScramSHA256], "given", "secret"))
 	require.NoError(t, logIn(t, mechanisms[ScramSHA256], "known", "secret2"))
@@ -171,7 +171,7 @@ func TestGivenCredentials(t *testing.T) {
 	}
 	assert.Equal(t, "s="+base64.StdEncoding.EncodeToString(salt)+",i=8192", first(mechanisms[ScramSHA256], "given"))
 	assert.Contains(t, first(mechanisms[ScramSHA512], "given"), ",i=8192", "it looks the same in the other mechanism")
-	again, err := sasl.mechanisms([]byte("salts"))
+	again, err := sasl.mechanisms([]byte("salts"), nil)
 	require.NoError(t, err)
 	forms := map[bool]int{}
 	for i := range 200 {
@@ -206,7 +206,7 @@ func TestGivenCredentials(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &SASL{Mechanisms: []string{Plain, ScramSHA256}, Users: map[string]string{}, Credentials: map[string][]ScramCredential{"given": {given}}}
 			spoil(s)
-			_, err := s.mechanisms(nil)
+			_, err := s.mechanisms(nil, nil)
 			require.ErrorContains(t, err, name)
 		})
 	}

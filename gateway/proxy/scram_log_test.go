@@ -12,7 +12,7 @@ import (
 // in the message, and not in the reason, which is logged.
 func TestNoPasswordInTheReason(t *testing.T) {
 	s := &SASL{Mechanisms: []string{ScramSHA256}, Users: map[string]string{"alice": "x"}}
-	made, err := s.mechanisms([]byte("salts"))
+	made, err := s.mechanisms([]byte("salts"), nil)
 	require.NoError(t, err)
 	login := made[ScramSHA256]()
 	_, _, err = login.step(t.Context(), []byte("\x00alice\x00s3cr3t,,,"))
@@ -30,7 +30,7 @@ func TestNoPasswordInTheReason(t *testing.T) {
 // says so of nothing else.
 func TestRepeatedNonceInTheReason(t *testing.T) {
 	s := &SASL{Mechanisms: []string{ScramSHA256}, Users: map[string]string{"alice": "x"}}
-	made, err := s.mechanisms([]byte("salts"))
+	made, err := s.mechanisms([]byte("salts"), nil)
 	require.NoError(t, err)
 	for name, test := range map[string]struct {
 		nonce   string // S is the server's part

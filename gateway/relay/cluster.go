@@ -70,6 +70,7 @@ type Cluster struct {
 	ctx      context.Context // until Close
 	cancel   context.CancelFunc
 	topics   topics
+	tokens   *Tokens // nil if clients have no delegation tokens
 	watch    watch
 
 	mu      sync.RWMutex
@@ -89,7 +90,6 @@ func NewCluster(config Upstream, log *slog.Logger) (*Cluster, error) {
 		log = slog.Default()
 	}
 	c := &Cluster{upstream: newUpstream(config), log: log, brokers: map[int32]broker{}, down: map[int32]bool{}}
-	asItIs := func(raw net.Conn) net.Conn { return raw }
 	var err error
 	if c.client, err = c.NewClient(asItIs); err != nil {
 		return nil, err
@@ -138,6 +138,9 @@ func (c *Cluster) Close() {
 	c.cancel()
 	c.client.Close()
 	c.asks.Close()
+	if c.tokens != nil {
+		c.tokens.client.Close()
+	}
 	c.upstream.close()
 }
 
@@ -151,7 +154,12 @@ func (c *Cluster) CanReplace(config Upstream) error { return c.upstream.accepts(
 // Replace replaces the certificates and the login of the program at the cluster, for connections that
 // begin later. config.Brokers does not count. Call CanReplace before; calls of both must not
 // overlap.
-func (c *Cluster) Replace(config Upstream) { c.upstream.replace(config) }
+func (c *Cluster) Replace(config Upstream) {
+	c.upstream.replace(config)
+	if c.tokens != nil {
+		c.tokens.forget()
+	}
+}
 
 // Refresh asks which brokers there are, and what each of them serves. It takes ten seconds at
 // the most, and fails if no broker answers; then what was known stays.
@@ -264,10 +272,10 @@ func (c *Cluster) versions(ctx context.Context, node int32) (*kmsg.ApiVersionsRe
 	if err != nil {
 		return nil, err
 	}
+	all := slices.Clone(response.ApiKeys)
 	response.ApiKeys = slices.DeleteFunc(response.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool {
 		key := ops.APIKey(k.ApiKey)
-		_, refused := unserved[key]
-		return refused || key == ops.SASLHandshakeKey || key == ops.SASLAuthenticateKey
+		return c.refuses(key, all) != "" || key == ops.SASLHandshakeKey || key == ops.SASLAuthenticateKey
 	})
 	// Clients log in at the proxy, regardless of the upstream.
 	for _, r := range []kmsg.Request{kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()} {

@@ -240,6 +240,11 @@ func (c *Conn) become(who snapshot.Subject) error {
 		Keep:     c.keep,
 		Turn:     c.takeTurn,
 		Events:   c.config.Events,
+
+		TokenAuthenticated: who.Principal.TokenAuthenticated,
+	}
+	if tokens := c.relay.cluster.Tokens(); tokens != nil {
+		client.Tokens = tokens.Of(c.asking, func() { _ = c.flush() })
 	}
 	if c.config.Decide != nil {
 		c.decide = c.config.Decide(client)

@@ -15,9 +15,9 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// unserved are requests that are refused and not advertised, regardless of the ACLs.
-// The upstream would treat them as requests of the proxy's principal, which is a super
-// user there.
+// unserved are requests that are refused and not advertised, regardless of the ACLs: those about
+// tokens unless the program has called [Cluster.OpenTokens]. The upstream would treat them as requests
+// of the proxy's principal, which is a super user there.
 var unserved = map[ops.APIKey]string{
 	ops.CreateDelegationTokenKey:   "delegation tokens would belong to the proxy's principal",
 	ops.RenewDelegationTokenKey:    "delegation tokens would belong to the proxy's principal",
@@ -47,8 +47,8 @@ func (c *Conn) take(ctx context.Context, frame []byte) (answer, error) {
 		return answer{}, err
 	}
 	c.trace.turn(h, c.subject)
-	switch reason, refused := unserved[h.Key]; {
-	case refused:
+	switch reason := c.unserved(h.Key); {
+	case reason != "":
 		return answer{}, fmt.Errorf("%v is not served: %s", h.Key, reason)
 	case h.Key == ops.APIVersionsKey:
 		return c.takeAPIVersions(h, frame)
@@ -56,6 +56,15 @@ func (c *Conn) take(ctx context.Context, frame []byte) (answer, error) {
 		return answer{}, fmt.Errorf("%v before login", h.Key)
 	}
 	return c.takeRequest(ctx, frame)
+}
+
+// unserved returns why requests are not served regardless of the ACLs, or "".
+func (c *Conn) unserved(key ops.APIKey) string {
+	if unserved[key] == "" {
+		return ""
+	}
+	served, _ := c.relay.cluster.served(c.config.Node)
+	return c.relay.cluster.refuses(key, served.ApiKeys)
 }
 
 // takeAPIVersions answers from the known versions of the broker, so that a client that

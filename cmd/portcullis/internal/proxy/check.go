@@ -72,6 +72,9 @@ func (p *command) printCheck(out, warnings io.Writer, config proxy.Config, read 
 // printWatching prints which cluster the proxy leads to, what throttles its clients, and how it is watched.
 func (p *command) printWatching(w io.Writer, login, quotas string, traces *traces) {
 	fmt.Fprintf(w, "cluster %s: %s\n", lines.Printable(strings.Join(p.upstream, ",")), login)
+	if p.delegationTokens {
+		fmt.Fprintln(w, "delegation tokens: those of the cluster")
+	}
 	fmt.Fprintf(w, "audit log: %s\n", p.audit.describe())
 	if quotas != "" {
 		fmt.Fprintf(w, "quotas: %s\n", quotas)

@@ -58,11 +58,17 @@ audit log: refusals to standard output as json, on failure drop
 	assert.Contains(t, got, "others: 1\n")
 	assert.NotContains(t, got, "s3cr3t")
 
+	got, err = p.checks("--delegation-tokens --listen SASL_PLAINTEXT://127.0.0.1:9092 --mirror-acls --upstream b:1")
+	require.NoError(t, err)
+	assert.Contains(t, got, "9092: SCRAM-SHA-256 SCRAM-SHA-512\n")
+	assert.Contains(t, got, "\ndelegation tokens: those of the cluster\n")
+
 	for name, test := range map[string]struct{ file, text, flags, want string }{
-		"ACLs":       {"acls.txt", "junk", flags, "acls.txt"},
-		"an address": {"", "", "--listen PLAINTEXT://0.0.0.0:9092 --mirror-acls --upstream b:1", "the advertised host is empty"},
-		"a broker":   {"", "", "--listen PLAINTEXT://127.0.0.1:9092 --mirror-acls --upstream b", "upstream broker: address b: expected host:port"},
-		"a limit":    {"", "", "--listen PLAINTEXT://127.0.0.1:9092 --mirror-acls --upstream b:1 --max-connections -1", "Limits.Connections is -1"},
+		"tokens of nobody": {"", "", "--embedded --delegation-tokens --acls @acls.txt --users @users.txt --listen SASL_PLAINTEXT://127.0.0.1:9092", "the embedded cluster has no delegation tokens"},
+		"ACLs":             {"acls.txt", "junk", flags, "acls.txt"},
+		"an address":       {"", "", "--listen PLAINTEXT://0.0.0.0:9092 --mirror-acls --upstream b:1", "the advertised host is empty"},
+		"a broker":         {"", "", "--listen PLAINTEXT://127.0.0.1:9092 --mirror-acls --upstream b", "upstream broker: address b: expected host:port"},
+		"a limit":          {"", "", "--listen PLAINTEXT://127.0.0.1:9092 --mirror-acls --upstream b:1 --max-connections -1", "Limits.Connections is -1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.file != "" {

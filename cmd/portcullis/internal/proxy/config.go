@@ -130,6 +130,9 @@ func (p *command) checkUsage(cmd *cobra.Command) error {
 	if p.embedded && p.mirrored {
 		errs.Refuse("--mirror-acls cannot be given with --embedded: the embedded cluster has no ACLs")
 	}
+	if p.embedded && p.delegationTokens {
+		errs.Refuse("--delegation-tokens cannot be given with --embedded: the embedded cluster has no delegation tokens")
+	}
 	if len(p.listen) == 0 && !p.embedded && !p.properties.Given {
 		errs.Refuse("--listen is missing: see %s --help", cmd.CommandPath())
 	}
@@ -177,7 +180,8 @@ func (p *command) build(cmd *cobra.Command) (proxy.Config, *settings, error) {
 	}
 	config := proxy.Config{
 		Upstream: read.upstream, Listeners: read.listeners, Limits: p.limits, AuditEvents: p.auditEvents, Logger: log,
-		ACLs: gateway.ShowACLs, // ACLs change only through the file
+		DelegationTokens: p.delegationTokens,
+		ACLs:             gateway.ShowACLs, // ACLs change only through the file
 		Store: snapshot.NewStore(snapshot.Config{
 			Semantics: semantics, SuperUsers: read.superUsers, AllowIfNoACL: read.allowEveryone,
 		}),

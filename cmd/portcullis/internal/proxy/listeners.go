@@ -46,6 +46,7 @@ const (
 type brokerSettings struct {
 	config  *broker.Config
 	users   *proxy.SASL // with the users of --users; nil without
+	tokens  bool        // --delegation-tokens: SCRAM needs no users
 	keytab  *keytab.Keytab
 	service string // of --kerberos-principal
 	realm   string
@@ -67,7 +68,7 @@ type secretFile struct{ what, file string }
 // readBroker reads --properties, and the flags that stand for settings of it, which come
 // before those of the file.
 func (p *command) readBroker(stdin io.Reader, log *slog.Logger, before verifiers) (*brokerSettings, error) {
-	b := &brokerSettings{service: p.service.Text, log: log, groupsClaim: p.groups.claim.Text, groupsOptional: p.groups.claimOptional, verifiers: verifiers{}, before: before}
+	b := &brokerSettings{service: p.service.Text, tokens: p.delegationTokens, log: log, groupsClaim: p.groups.claim.Text, groupsOptional: p.groups.claimOptional, verifiers: verifiers{}, before: before}
 	values := map[string]string{}
 	if p.properties.Given {
 		var err error
@@ -275,7 +276,7 @@ func (b *brokerSettings) defaultMechanisms() (names []string) {
 		names = append(names, proxy.Plain)
 	}
 	for _, m := range []string{proxy.ScramSHA256, proxy.ScramSHA512} {
-		if len(b.users.Users) > 0 || hasCredential(b.users, m) {
+		if len(b.users.Users) > 0 || hasCredential(b.users, m) || b.tokens {
 			names = append(names, m)
 		}
 	}
@@ -316,8 +317,8 @@ func (b *brokerSettings) addMechanism(s *proxy.SASL, l *broker.Listener, name st
 			return errors.New("PLAIN has no users: expected --users, or options user_NAME in sasl.jaas.config")
 		}
 	case proxy.ScramSHA256, proxy.ScramSHA512:
-		if len(s.Users) == 0 && !hasCredential(s, name) {
-			return errors.New(name + " has no users: expected --users; a broker has them in the metadata of its cluster, which the proxy cannot read")
+		if len(s.Users) == 0 && !hasCredential(s, name) && !b.tokens {
+			return errors.New(name + " has no users: expected --users, or --delegation-tokens; a broker has them in the metadata of its cluster, which the proxy cannot read")
 		}
 	case proxy.GSSAPI:
 		if err := b.addKerberos(s, module, given, settings); err != nil {

@@ -128,6 +128,11 @@ func TestListenersOfProperties(t *testing.T) {
 				assert.Equal(t, "kafka/localhost@R", l[0].SASL.Kerberos.Principal)
 				assert.Nil(t, l[0].SASL.Users)
 			}, ""},
+		"delegation tokens": {"sasl.enabled.mechanisms=SCRAM-SHA-256\n", "--delegation-tokens --listen SASL_PLAINTEXT://127.0.0.1:0",
+			func(t *testing.T, l []proxy.Listener) {
+				assert.Equal(t, []string{"SCRAM-SHA-256"}, l[0].SASL.Mechanisms)
+				assert.Empty(t, l[0].SASL.Users)
+			}, ""},
 		"what the users can do": {"", "--users @users.txt --listen SASL_PLAINTEXT://127.0.0.1:0",
 			func(t *testing.T, l []proxy.Listener) {
 				assert.Equal(t, []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, l[0].SASL.Mechanisms)
@@ -143,7 +148,7 @@ func TestListenersOfProperties(t *testing.T) {
 		"a mechanism":                          {"sasl.enabled.mechanisms=LOGIN\n", "--listen SASL_PLAINTEXT://127.0.0.1:0", nil, `mechanism "LOGIN": expected some of PLAIN`},
 		"no way to log in":                     {"", "--listen SASL_PLAINTEXT://127.0.0.1:0", nil, "no way to log in: expected --users or --keytab, or sasl.enabled.mechanisms"},
 		"PLAIN without users":                  {"sasl.enabled.mechanisms=PLAIN\n", "--listen SASL_PLAINTEXT://127.0.0.1:0", nil, "PLAIN has no users"},
-		"SCRAM without users":                  {"sasl.enabled.mechanisms=SCRAM-SHA-512\n", "--listen SASL_PLAINTEXT://127.0.0.1:0", nil, "SCRAM-SHA-512 has no users: expected --users; a broker has them in the metadata"},
+		"SCRAM without users":                  {"sasl.enabled.mechanisms=SCRAM-SHA-512\n", "--listen SASL_PLAINTEXT://127.0.0.1:0", nil, "SCRAM-SHA-512 has no users: expected --users, or --delegation-tokens; a broker has them in the metadata"},
 		"GSSAPI without a realm":               {"sasl.enabled.mechanisms=GSSAPI\n", "--listen SASL_PLAINTEXT://127.0.0.1:0", nil, "GSSAPI needs --krb5-conf"},
 		"GSSAPI without keys":                  {"sasl.enabled.mechanisms=GSSAPI\n", "--krb5-conf @krb5.conf --listen SASL_PLAINTEXT://127.0.0.1:0", nil, "GSSAPI has no keys"},
 		"GSSAPI without a keytab":              {"sasl.enabled.mechanisms=GSSAPI\nlistener.name.sasl_plaintext.gssapi.sasl.jaas.config=" + strings.Replace(kerberosModule, "@keytab", "@none", 1), "--krb5-conf @krb5.conf --listen SASL_PLAINTEXT://127.0.0.1:0", nil, "keyTab of sasl.jaas.config: open"},

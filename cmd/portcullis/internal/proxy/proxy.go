@@ -43,7 +43,7 @@ type command struct {
 	upstreamTLS                                              bool
 	upstreamCA, upstreamUser, upstreamPassword, upstreamSASL *cli.Once
 	upstreamConfigFile                                       *cli.Once
-	embedded                                                 bool
+	embedded, delegationTokens                               bool
 	embeddedTopics, demo                                     []string
 
 	// operation
@@ -156,6 +156,12 @@ such salts the same after a restart, as salted credentials are; otherwise client
 without a login that ask twice learn who has salted credentials. Use one file for all
 proxies of a cluster, and keep it. For example: openssl rand -base64 32.
 
+With --delegation-tokens clients can create, renew, expire and describe delegation tokens of
+the cluster, and log in with a token by SCRAM as its owner, also without --users. The cluster
+needs Kafka 3.3 and delegation.token.secret.key, and must not take the proxy's connections on
+a PLAINTEXT listener. Who can make tokens of a principal at the cluster can be that
+principal at the proxy.
+
 The files of --users, --salt-secret, --tls-key, --keytab and --upstream-password-file, a
 --properties or --upstream-config with passwords or keys, and the key stores in them
 must be protected from other users of the machine. The file, its folders and symbolic
@@ -235,6 +241,7 @@ Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or u
 	p.upstreamUser = cli.OnceFlag(cmd, "upstream-user", "", "`user` that the proxy logs in as")
 	p.upstreamPassword = cli.OnceFlag(cmd, "upstream-password-file", "", "`file` with the password of --upstream-user")
 	p.upstreamSASL = cli.OnceFlag(cmd, "upstream-mechanism", proxy.ScramSHA512, "`mechanism` of the login to the cluster", proxy.Plain, proxy.ScramSHA256, proxy.ScramSHA512)
+	f.BoolVar(&p.delegationTokens, "delegation-tokens", false, "let clients have delegation tokens of the cluster, and log in with them by SCRAM")
 	f.BoolVar(&p.check, "check", false, "print what is configured, or what is wrong with it, and exit: no port is opened, and nothing connects to the cluster")
 	f.BoolVar(&p.embedded, "embedded", false, "run a cluster in memory instead of --upstream")
 	f.StringSliceVar(&p.embeddedTopics, "embedded-topics", nil, "`list` of topics of the embedded cluster")
