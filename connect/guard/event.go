@@ -18,8 +18,8 @@ type Event struct {
 	// Method and Path are those that are sent to the worker. If the request has no form that the
 	// guard knows, they are those of the client, up to 249 bytes each, and may have any character.
 	Method, Path string
-	Operations   []Operation
-	Connector    string // "" if the request is not about one
+	Operations   []Operation // that it needs; none for a list, which has what the client may see
+	Connector    string      // "" if the request is not about one
 	Allowed      bool
 	Reason       string
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -40,8 +41,8 @@ type Config struct {
 	Authorizer Authorizer
 	// Worker is the URL of a worker, such as http://127.0.0.1:8083: a scheme, a host and a port.
 	Worker string
-	// Transport sends requests to the worker. Nil is one without a proxy, without redirects and
-	// with limits. See also [Behind].
+	// Transport sends requests to the worker. Nil is [NewTransport] without certificates of its
+	// own. See also [Behind].
 	Transport http.RoundTripper
 	// Recorder receives the events. Nil discards them.
 	Recorder Recorder
@@ -82,13 +83,19 @@ func New(c Config) (*Guard, error) {
 	c.Timeout, c.MaxBody = cmp.Or(c.Timeout, DefaultTimeout), cmp.Or(c.MaxBody, DefaultMaxBody)
 	c.MaxAnswer, c.InFlight = cmp.Or(c.MaxAnswer, DefaultMaxAnswer), cmp.Or(c.InFlight, DefaultInFlight)
 	if c.Transport == nil {
-		c.Transport = &http.Transport{DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext, MaxIdleConnsPerHost: c.InFlight,
-			IdleConnTimeout: time.Minute, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10}
+		c.Transport = NewTransport(nil)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return &Guard{c: c, worker: worker, room: make(chan struct{}, c.InFlight)}, nil
+}
+
+// NewTransport returns a transport to a worker. config is for https; nil trusts the authorities of
+// the system. It uses no proxy of the environment, and limits the head of an answer.
+func NewTransport(config *tls.Config) *http.Transport {
+	return &http.Transport{DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext, TLSClientConfig: config, TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: DefaultInFlight, IdleConnTimeout: time.Minute, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10}
 }
 
 // refusal is an answer of the guard itself.
@@ -272,7 +279,7 @@ func (q *question) event(refused *refusal) *Event {
 	}
 	if q.target.route != nil {
 		e.Path, e.Operations = q.target.path, q.target.needs
-		if len(e.Operations) == 0 {
+		if q.target.route.body == bodyValidate {
 			e.Operations = q.mayHold()
 		}
 	}
