@@ -22,11 +22,12 @@ func TestAccess(t *testing.T) {
 		{ResourceType: "Connector", Operations: []string{"ReadConfig"}, Permission: acl.Deny, Host: "10.0.0.1"},
 		{ResourceType: "Topic", Operations: []string{"Create"}, Permission: acl.Allow, Host: acl.WildcardHost},
 	}}
+	whole := role.Role{Name: "Whole", Level: role.ResourceLevel, Grants: []role.Grant{{ResourceType: role.All, Operations: []string{role.All}, Permission: acl.Allow, Host: acl.WildcardHost}}}
 	own := role.Role{Name: "Own", Level: role.ClusterLevel, Grants: []role.Grant{
 		{ResourceType: "Connector", Operations: []string{"Create"}, Permission: acl.Allow, Host: acl.WildcardHost,
 			Patterns: []role.Pattern{{ResourceType: "Connector", Name: "own-", PatternType: resource.Prefixed}}},
 	}}
-	table, err := role.NewTable(append(role.Predefined().Roles(), custom, own)...)
+	table, err := role.NewTable(append(role.Predefined().Roles(), custom, own, whole)...)
 	require.NoError(t, err)
 	registry := &role.Registry{}
 	require.NoError(t, registry.Add("prod", role.Scope{Kafka: "k", Connect: "c"}))
@@ -49,10 +50,11 @@ func TestAccess(t *testing.T) {
 		bind(principal.User("far"), "SystemAdmin", other, "", "", 0),
 		bind(principal.User("kafka"), "SystemAdmin", kafka, "", "", 0),
 		bind(principal.User("topics"), "ResourceOwner", ids, "Topic", "t", resource.Literal),
+		bind(principal.User("topics"), "Whole", ids, "Topic", "t", resource.Literal),
 	}
 	access, err := role.NewAccess(table, registry, named, slices.Values(bindings))
 	require.NoError(t, err)
-	assert.Equal(t, 7, access.Len())
+	assert.Equal(t, 8, access.Len())
 	near, farther := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("192.0.2.1")
 	for _, row := range []struct {
 		who       string

@@ -46,19 +46,23 @@ func (c *connectCluster) configuration(name string, more map[string]string) stri
 	return string(text)
 }
 
-// TestConnectGuardOfKafka has curl at a guard in front of a worker of Kafka 4.4.0. Alice owns the
-// connectors that begin with file-, bob may read one of them.
-func TestConnectGuardOfKafka(t *testing.T) {
-	c := startConnectCluster(t)
-	var everything []acl.Binding
+// allRights are ACLs that let everybody do everything.
+func allRights() (list []acl.Binding) {
 	for _, kind := range []resource.Type{resource.Topic, resource.Group, resource.TransactionalID, resource.Cluster} {
 		name := resource.Wildcard
 		if kind == resource.Cluster {
 			name = resource.ClusterName
 		}
-		everything = append(everything, acl.Binding{Pattern: resource.LiteralPattern(kind, name), Entry: acl.Entry{Principal: "User:*", Host: acl.WildcardHost, Operation: ops.All, Permission: acl.Allow}})
+		list = append(list, acl.Binding{Pattern: resource.LiteralPattern(kind, name), Entry: acl.Entry{Principal: "User:*", Host: acl.WildcardHost, Operation: ops.All, Permission: acl.Allow}})
 	}
-	c.SetACLs(t, everything...)
+	return list
+}
+
+// TestConnectGuardOfKafka has curl at a guard in front of a worker of Kafka 4.4.0. Alice owns the
+// connectors that begin with file-, bob may read one of them.
+func TestConnectGuardOfKafka(t *testing.T) {
+	c := startConnectCluster(t)
+	c.SetACLs(t, allRights()...)
 	c.worker["config.providers"], c.worker["config.providers.env.class"] = "env", "org.apache.kafka.common.config.provider.EnvVarConfigProvider"
 	c.start()
 	g := newGuarded(t)

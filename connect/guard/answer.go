@@ -112,7 +112,7 @@ func (q *question) filter(ctx context.Context, m *masker, value any) (any, error
 func (q *question) list(ctx context.Context, value any) (any, error) {
 	switch v := value.(type) {
 	case []any:
-		kept := []any{}
+		kept := []string{}
 		for _, each := range v {
 			name, ok := each.(string)
 			if !ok {
@@ -122,6 +122,7 @@ func (q *question) list(ctx context.Context, value any) (any, error) {
 				kept = append(kept, name)
 			}
 		}
+		slices.Sort(kept) // the worker's order is that of a hash table
 		return kept, nil
 	case map[string]any:
 		for _, name := range slices.Collect(maps.Keys(v)) {

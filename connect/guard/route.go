@@ -125,9 +125,8 @@ func find(method, escapedPath, rawQuery string) (t target, status int, err error
 	return target{}, status, err
 }
 
-// parsePath returns the segments of a path as they are written. Everything that a worker could read
-// otherwise than the guard is an error: parameters of segments, empty segments, dots, and names
-// that are encoded twice.
+// parsePath returns the segments of a path as they are written. Empty ones are an error: a worker
+// does not take them for what they are.
 func parsePath(path string) ([]string, error) {
 	rest, ok := strings.CutPrefix(path, "/")
 	if !ok || len(path) > maxPathBytes {
@@ -138,8 +137,8 @@ func parsePath(path string) ([]string, error) {
 	}
 	segments := strings.Split(rest, "/")
 	for _, s := range segments {
-		if s == "" || strings.ContainsAny(s, ";\\?#") {
-			return nil, errors.New("expected a path without empty segments, semicolons, backslashes")
+		if s == "" {
+			return nil, errors.New("expected a path without empty segments, and without a slash at its end")
 		}
 	}
 	return segments, nil
