@@ -4,6 +4,7 @@ package connectguard
 
 import (
 	"fmt"
+	"log/slog"
 	"os/signal"
 	"syscall"
 
@@ -26,13 +27,7 @@ type command struct {
 	logAllowed, check                 bool
 }
 
-// New returns the command.
-func New() *cobra.Command {
-	g := &command{}
-	cmd := &cobra.Command{
-		Use: "guard --listen HOST:PORT --worker URL --roles FILE --connect-cluster NAME", Args: cobra.NoArgs,
-		Short: "Serve the REST interface of a Connect worker to clients with roles",
-		Long: `guard is a reverse proxy in front of the REST interface of a Kafka Connect worker, which has
+const long = `guard is a reverse proxy in front of the REST interface of a Kafka Connect worker, which has
 no authorization of its own. Clients log in with a certificate (--tls-client-ca), a name
 and a password (--users) or a token (--token-keys), and may do what role bindings in the
 scope of the Connect cluster give them. Let nobody else reach the worker: bind its
@@ -69,12 +64,25 @@ ten seconds. If a file cannot be used, what was read before stays in force, and 
 says so. Each decision is an event in the log on standard error: denials, and with
 --log-allowed also what is allowed.
 
-Exit status: 0 ended by a signal, or --check is done; 2 bad input or usage.`,
+Exit status: 0 ended by a signal, or --check is done; 2 bad input or usage.`
+
+// New returns the command.
+func New() *cobra.Command {
+	g := &command{}
+	cmd := &cobra.Command{
+		Use: "guard --listen HOST:PORT --worker URL --roles FILE --connect-cluster NAME", Args: cobra.NoArgs,
+		Short: "Serve the REST interface of a Connect worker to clients with roles",
+		Long:  long,
 		Example: `  portcullis connect guard --listen 0.0.0.0:8443 --worker http://127.0.0.1:8083 --roles roles.json --connect-cluster connect-prod \
     --tls-cert cert.pem --tls-key key.pem --tls-client-ca ca.pem --ssl-rules 'RULE:^CN=([a-z-]+).*$/$1/,DEFAULT'
   portcullis connect guard --listen 127.0.0.1:8084 --without-tls --users users.txt --worker http://127.0.0.1:8083 --roles roles.json --connect-cluster connect-prod`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.run(cmd) },
 	}
+	g.addFlags(cmd)
+	return cmd
+}
+
+func (g *command) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&g.listen, "listen", "", "`host:port` to serve clients at")
 	g.worker = cli.OnceFlag(cmd, "worker", "", "`URL` of the worker, such as http://127.0.0.1:8083")
@@ -98,7 +106,6 @@ Exit status: 0 ended by a signal, or --check is done; 2 bad input or usage.`,
 	f.BoolVar(&g.check, "check", false, "read all files, say what is configured, and exit")
 	cli.AddOutput(cmd)
 	cli.Require(cmd, "listen", "worker", "roles", "connect-cluster")
-	return cmd
 }
 
 // needs lists the flags that need another flag.
@@ -154,7 +161,11 @@ func (g *command) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(cmd.ErrOrStderr(), asJSON, g.logAllowed)
+	level := slog.LevelInfo
+	if g.logAllowed {
+		level = slog.LevelDebug
+	}
+	log := cli.NewLogger(cmd.ErrOrStderr(), asJSON, level)
 	s, err := g.open(log)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -51,18 +50,6 @@ const (
 	// poll is how often the files are looked at.
 	poll = 5 * time.Second
 )
-
-func newLogger(w io.Writer, asJSON, allowed bool) *slog.Logger {
-	options := &slog.HandlerOptions{}
-	if allowed {
-		options.Level = slog.LevelDebug
-	}
-	var handler slog.Handler = slog.NewTextHandler(w, options)
-	if asJSON {
-		handler = slog.NewJSONHandler(w, options)
-	}
-	return slog.New(lines.NewLogHandler(handler))
-}
 
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
@@ -123,50 +110,13 @@ func (f *followed) look(log *slog.Logger) {
 func (g *command) open(log *slog.Logger) (*server, error) {
 	s := &server{}
 	var errs cli.Errors
-	follow := func(flag, path string, read func() error) {
-		f := &followed{flag: "--" + flag, path: path, read: read}
-		errs.Add(f.load())
-		s.followed = append(s.followed, f)
-	}
-	follow("roles", g.roles.Text, func() error { return s.readRoles(g.roles.Text, g.cluster.Text) })
+	errs.Add(s.follow("roles", g.roles.Text, func() error { return s.readRoles(g.roles.Text, g.cluster.Text) }))
 	config := httpauth.Config{Certificates: g.clientCA.Given, WithoutTLS: g.withoutTLS, Report: func(r *http.Request, err error) {
 		log.Info("denied", "host", r.RemoteAddr, "method", lines.Cut(r.Method, 20), "reason", lines.Cut(err.Error(), 400))
 	}}
-	rules, err := principal.ParseSSLRules(g.rules.Text, 0)
-	if err != nil {
-		errs.Refuse("--ssl-rules: %w", err)
-	} else {
-		config.Names, err = principal.NewBuilder(principal.BuilderConfig{SSLRules: rules})
-		errs.Add(err)
-	}
-	if g.users.Given {
-		users := &passwords{}
-		config.Passwords = users
-		follow("users", g.users.Text, func() error { return users.load(g.users.Text) })
-	}
-	if g.tokenKeys.Given {
-		s.tokens, err = g.verifier(log)
-		errs.AddOf("--token-keys", err)
-		config.Tokens = tokens{s.tokens}
-	}
-	if g.groups.Given {
-		file, err := groups.NewFile(g.groups.Text, poll, groups.DefaultKeep)
-		if err != nil {
-			errs.Refuse("--groups: %w", err)
-		} else {
-			config.Groups = file.Groups
-		}
-	}
-	if g.cert.Given {
-		certificate := &certificate{}
-		follow("tls-cert", g.cert.Text, func() error { return certificate.load(g.cert.Text, g.key.Text) })
-		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
-		if g.clientCA.Given {
-			s.tls.ClientCAs, err = secretfile.ReadPool("tls-client-ca", g.clientCA.Text)
-			errs.Add(err)
-			s.tls.ClientAuth = tls.VerifyClientCertIfGiven
-		}
-	}
+	errs.Add(g.addNames(&config))
+	errs.Add(g.addLogins(s, &config, log))
+	errs.Add(g.addTLS(s))
 	transport, err := g.transport()
 	errs.Add(err)
 	if errs.Join() != nil {
@@ -181,6 +131,66 @@ func (g *command) open(log *slog.Logger) (*server, error) {
 		return nil, fmt.Errorf("--worker: %w", err)
 	}
 	return s, nil
+}
+
+// follow reads a file, now and when it changes.
+func (s *server) follow(flag, path string, read func() error) error {
+	f := &followed{flag: "--" + flag, path: path, read: read}
+	s.followed = append(s.followed, f)
+	return f.load()
+}
+
+// addNames adds the mapping rules and the groups.
+func (g *command) addNames(config *httpauth.Config) error {
+	rules, err := principal.ParseSSLRules(g.rules.Text, 0)
+	if err != nil {
+		return fmt.Errorf("--ssl-rules: %w", err)
+	}
+	if config.Names, err = principal.NewBuilder(principal.BuilderConfig{SSLRules: rules}); err != nil {
+		return err
+	}
+	if g.groups.Given {
+		file, err := groups.NewFile(g.groups.Text, poll, groups.DefaultKeep)
+		if err != nil {
+			return fmt.Errorf("--groups: %w", err)
+		}
+		config.Groups = file.Groups
+	}
+	return nil
+}
+
+// addLogins adds passwords and tokens.
+func (g *command) addLogins(s *server, config *httpauth.Config, log *slog.Logger) error {
+	var errs cli.Errors
+	if g.users.Given {
+		users := &passwords{}
+		config.Passwords = users
+		errs.Add(s.follow("users", g.users.Text, func() error { return users.load(g.users.Text) }))
+	}
+	if g.tokenKeys.Given {
+		var err error
+		s.tokens, err = g.verifier(log)
+		errs.AddOf("--token-keys", err)
+		config.Tokens = tokens{s.tokens}
+	}
+	return errs.Join()
+}
+
+// addTLS adds the certificate of the guard, and the issuers of those of clients.
+func (g *command) addTLS(s *server) (err error) {
+	if !g.cert.Given {
+		return nil
+	}
+	var errs cli.Errors
+	certificate := &certificate{}
+	errs.Add(s.follow("tls-cert", g.cert.Text, func() error { return certificate.load(g.cert.Text, g.key.Text) }))
+	s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
+	if g.clientCA.Given {
+		s.tls.ClientCAs, err = secretfile.ReadPool("tls-client-ca", g.clientCA.Text)
+		errs.Add(err)
+		s.tls.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return errs.Join()
 }
 
 // readRoles puts the bindings of a file in force.
@@ -295,7 +305,7 @@ func (s *server) serve(ctx context.Context, g *command, log *slog.Logger) error 
 		return nil
 	})
 	group.Go(func() error {
-		s.follow(ctx, log)
+		s.followFiles(ctx, log)
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
 		return cmp.Or(web.Shutdown(ending), web.Close())
@@ -303,8 +313,8 @@ func (s *server) serve(ctx context.Context, g *command, log *slog.Logger) error 
 	return group.Wait()
 }
 
-// follow reads changed files until ctx is done.
-func (s *server) follow(ctx context.Context, log *slog.Logger) {
+// followFiles reads changed files until ctx is done.
+func (s *server) followFiles(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	for {

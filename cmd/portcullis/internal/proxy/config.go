@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -128,7 +129,11 @@ func (p *command) checkUsage(cmd *cobra.Command) error {
 func (p *command) build(cmd *cobra.Command) (proxy.Config, *settings, error) {
 	var errs cli.Errors
 	asJSON, _ := cli.IsJSON(cmd) // it is checked
-	log := newLogger(cmd.ErrOrStderr(), asJSON, len(p.demo) > 0)
+	level := slog.LevelInfo
+	if len(p.demo) > 0 { // a demonstration logs no more than errors
+		level = slog.LevelError
+	}
+	log := cli.NewLogger(cmd.ErrOrStderr(), asJSON, level)
 	read, err := p.readSettings(cmd.InOrStdin(), log, nil)
 	errs.Add(err)
 	semantics := snapshot.Documented
