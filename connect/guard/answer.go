@@ -125,23 +125,57 @@ func (q *question) list(ctx context.Context, value any) (any, error) {
 		slices.Sort(kept) // the worker's order is that of a hash table
 		return kept, nil
 	case map[string]any:
-		for _, name := range slices.Collect(maps.Keys(v)) {
-			parts, ok := v[name].(map[string]any)
-			if !ok {
-				return nil, errAnswer
-			}
-			q.expanded(ctx, name, parts)
-			if len(parts) == 0 {
-				delete(v, name)
-			}
-		}
-		return v, nil
+		return v, q.expandedList(ctx, v)
 	}
 	return nil, errAnswer
 }
 
+// expandedList keeps the entries that the client may see. The stored configurations, whose secrets
+// may be in stack traces, are read once for all of them.
+func (q *question) expandedList(ctx context.Context, list map[string]any) error {
+	var stored map[string]any
+	for _, name := range slices.Collect(maps.Keys(list)) {
+		parts, ok := list[name].(map[string]any)
+		if !ok {
+			return errAnswer
+		}
+		if stored == nil && hasTrace(parts["status"]) && q.holds(ReadStatus, name) {
+			stored = q.storedList(ctx)
+		}
+		q.expanded(name, parts, stored)
+		if len(parts) == 0 {
+			delete(list, name)
+		}
+	}
+	return nil
+}
+
+// storedList reads the list of connectors with their configurations; an empty one if that fails.
+func (q *question) storedList(ctx context.Context) map[string]any {
+	list := map[string]any{}
+	status, text, err := q.guard.ask(ctx, http.MethodGet, "/connectors", "expand=info", nil)
+	if err != nil || status != http.StatusOK || json.Unmarshal(text, &list) != nil {
+		return map[string]any{}
+	}
+	return list
+}
+
+// learnEntry learns the secrets of a connector in a list. If it is not there, texts are not shown.
+func (m *masker) learnEntry(list map[string]any, name string) {
+	entry, _ := list[name].(map[string]any)
+	info, _ := entry["info"].(map[string]any)
+	values, ok := info["config"].(map[string]any)
+	config := map[string]string{}
+	for key, value := range values {
+		text, isText := value.(string)
+		config[key], ok = text, ok && (isText || value == nil)
+	}
+	m.learn(config)
+	m.short = m.short || !ok
+}
+
 // expanded keeps the parts of an entry that the client may see.
-func (q *question) expanded(ctx context.Context, name string, parts map[string]any) {
+func (q *question) expanded(name string, parts, stored map[string]any) {
 	m := &masker{secret: q.guard.c.Secret}
 	for part := range parts {
 		switch {
@@ -150,7 +184,7 @@ func (q *question) expanded(ctx context.Context, name string, parts map[string]a
 			m.config(info["config"])
 		case part == "status" && q.holds(ReadStatus, name):
 			if hasTrace(parts[part]) {
-				q.learnStored(ctx, m, name)
+				m.learnEntry(stored, name)
 				parts[part] = m.anywhere(parts[part])
 			}
 		default: // also what later workers may add

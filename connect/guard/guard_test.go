@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -86,6 +87,7 @@ func (k *worker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	w.Header().Set("X-Worker", "one")
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	reply := func(v any) { _ = json.NewEncoder(w).Encode(v) }
 	if len(parts) == 1 && r.Method == http.MethodGet && parts[0] == "connectors" {
@@ -379,7 +381,7 @@ func TestHeaders(t *testing.T) {
 
 // TestLists has what each may see in lists.
 func TestLists(t *testing.T) {
-	g, _, _ := start(t, nil)
+	g, k, _ := start(t, nil)
 	assert.JSONEq(t, `["hr-sink","pay-sink"]`, send(g, "admin", "GET", "/connectors", "").Body.String())
 	assert.JSONEq(t, `["pay-sink"]`, send(g, "writer", "GET", "/connectors", "").Body.String())
 	const info = `"info":{"name":"pay-sink","config":{"name":"pay-sink","connector.class":"S","db.password":"<masked by portcullis>","db.url":"<masked by portcullis>","x":"${file:/a:b}"}}`
@@ -387,6 +389,16 @@ func TestLists(t *testing.T) {
 	assert.JSONEq(t, `{"pay-sink":{`+info+`,`+status+`}}`, send(g, "reader", "GET", "/connectors?expand=info&expand=status", "").Body.String())
 	assert.JSONEq(t, `{"pay-sink":{`+status+`}}`, send(g, "writer", "GET", "/connectors?expand=info&expand=status", "").Body.String())
 	assert.JSONEq(t, `{"pay-sink":{`+status+`}}`, send(g, "manager", "GET", "/connectors?expand=status", "").Body.String())
+	k.taken()
+	send(g, "admin", "GET", "/connectors?expand=status", "")
+	assert.Equal(t, []string{"GET /connectors?expand=status", "GET /connectors?expand=info"}, k.taken())
+	k.answer = func(r *http.Request) (int, string) { // the configurations cannot be read
+		if r.URL.RawQuery == "expand=info" {
+			return 500, "{}"
+		}
+		return 0, ""
+	}
+	assert.JSONEq(t, `{"pay-sink":{`+strings.Replace(status, "bad <masked by portcullis>!", "<masked by portcullis>", 1)+`}}`, send(g, "writer", "GET", "/connectors?expand=status", "").Body.String())
 	other, _, _ := start(t, func(c *guard.Config) {
 		c.Authorizer = policy(t, bind("blind", "ResourceOwner", "none", resource.Literal))
 	})
@@ -551,6 +563,40 @@ func TestBehind(t *testing.T) {
 	g, err := guard.New(guard.Config{Authorizer: policy(t), Worker: "http://worker", Transport: guard.Behind(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), 1)})
 	require.NoError(t, err)
 	assert.Equal(t, 200, send(g, "admin", "GET", "/connectors", "").Code)
+}
+
+// TestSmuggling has a request whose length two readers could see differently: what one takes for its
+// body and the other for another request is authorized on its own.
+func TestSmuggling(t *testing.T) {
+	for name, head := range map[string]string{
+		"both lengths": "Content-Length: 64\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"two lengths":  "Content-Length: 0\r\nContent-Length: 64\r\n\r\n",
+		"short":        "Content-Length: 0\r\n\r\n",
+		"space":        "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+		"other coding": "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, k, e := start(t, nil)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				g.ServeHTTP(w, r.WithContext(httpauth.NewContext(r.Context(), httpauth.Identity{Principal: principal.User("manager")})))
+			}))
+			defer server.Close()
+			conn, err := net.Dial("tcp", server.Listener.Addr().String())
+			require.NoError(t, err)
+			defer conn.Close()
+			require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+			_, err = io.WriteString(conn, "PUT /connectors/pay-sink/pause HTTP/1.1\r\nHost: a\r\n"+head+"DELETE /connectors/pay-sink HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+			require.NoError(t, err)
+			_, err = io.ReadAll(conn)
+			require.NoError(t, err)
+			for _, request := range k.taken() {
+				assert.Equal(t, "PUT /connectors/pay-sink/pause", request)
+			}
+			for _, event := range e.list {
+				assert.Equal(t, event.Method == http.MethodPut, event.Allowed)
+			}
+		})
+	}
 }
 
 // TestLog has events as the log has them.

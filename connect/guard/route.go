@@ -193,7 +193,7 @@ func CheckName(name string) error {
 	case name == "" || len(name) > maxNameBytes || !utf8.ValidString(name):
 		return errors.New("expected a name of 1 to " + strconv.Itoa(maxNameBytes) + " bytes of UTF-8")
 	case name == "." || name == ".." || strings.ContainsAny(name, `/\;%`):
-		return errors.New(`expected a name without the characters / \ ; % that is not . or ..`)
+		return errors.New(`expected a name that is neither . nor .., without the characters / \ ; and %`)
 	case strings.TrimSpace(name) != name || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return errors.New("expected a name of printable characters, without spaces at its ends")
 	}
