@@ -40,6 +40,9 @@ const (
 	CodeAnyVariable Code = "any-variable"
 	// CodeNoPath: a reference lacks the path that its provider needs, or has one that it refuses.
 	CodeNoPath Code = "reference-path"
+	// CodeUnresolved: a reference cannot be resolved on this machine. Lint, which opens no file,
+	// does not find it; portcullis connect lint --resolve does.
+	CodeUnresolved Code = "unresolved-reference"
 	// CodeOwnProvider: a connector brings providers of its own.
 	CodeOwnProvider Code = "own-provider"
 	// CodeValidateReveals: the worker's release answers with resolved secrets.
