@@ -80,7 +80,7 @@ func (a *Access) Len() int {
 
 // Check decides whether a caller may do an operation on one resource from an address. A right that
 // denies goes before those that allow. A limit to an address that cannot be read allows nothing
-// and denies everywhere. A super user may do everything. The cost grows with the bindings of the
+// and denies everywhere. Without a valid address everything is denied. A super user may do everything. The cost grows with the bindings of the
 // caller and of its groups.
 func (a *Access) Check(c Caller, host netip.Addr, operation, resourceType, name string) Verdict {
 	on := Pattern{ResourceType: resourceType, Name: name, PatternType: resource.Literal}
@@ -105,6 +105,8 @@ func (a *Access) decide(c Caller, host netip.Addr, what string, matches func(*he
 		return refuse("no role bindings are loaded")
 	case c.Principal.IsZero():
 		return refuse("the caller has no name")
+	case !host.IsValid():
+		return refuse("the address of the caller is not known") // a right that denies may be limited to it
 	case c.SuperUser:
 		return Verdict{true, "super user"}
 	}

@@ -98,6 +98,8 @@ func TestAccess(t *testing.T) {
 	assert.True(t, access.CheckAny(role.Caller{Principal: principal.User("owner")}, near, role.All, "Connector").Allowed())
 	assert.False(t, access.CheckAny(role.Caller{Principal: principal.User("topics")}, near, role.All, "Connector").Allowed())
 	assert.True(t, access.Check(role.Caller{Principal: principal.User("x"), SuperUser: true}, near, "Delete", "Connector", "x").Allowed())
+	assert.False(t, access.Check(role.Caller{Principal: principal.User("owner")}, netip.Addr{}, "Delete", "Connector", "pay-1").Allowed())
+	assert.False(t, access.Check(role.Caller{Principal: principal.User("owner"), Groups: []principal.Principal{devs}}, netip.MustParseAddr("::ffff:10.0.0.1"), "ReadConfig", "Connector", "pay-1").Allowed())
 	for _, empty := range []*role.Access{nil, {}} {
 		assert.False(t, empty.Check(role.Caller{Principal: principal.User("x"), SuperUser: true}, near, "Delete", "Connector", "x").Allowed())
 		assert.Zero(t, empty.Len())

@@ -541,7 +541,7 @@ func TestFailures(t *testing.T) {
 		r := httptest.NewRequest("PUT", "/connectors/a/config", io.MultiReader(strings.NewReader("{"), brokenReader{}))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
-		g.ServeHTTP(w, r.WithContext(httpauth.NewContext(context.Background(), httpauth.Identity{Principal: principal.User("admin")})))
+		g.ServeHTTP(w, r.WithContext(httpauth.NewContext(context.Background(), httpauth.Identity{Principal: principal.User("admin"), Host: netip.MustParseAddr("10.0.0.1")})))
 		assert.Equal(t, 400, w.Code)
 		assert.Empty(t, k.taken())
 	})
@@ -578,7 +578,7 @@ func TestSmuggling(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, k, e := start(t, nil)
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				g.ServeHTTP(w, r.WithContext(httpauth.NewContext(r.Context(), httpauth.Identity{Principal: principal.User("manager")})))
+				g.ServeHTTP(w, r.WithContext(httpauth.NewContext(r.Context(), httpauth.Identity{Principal: principal.User("manager"), Host: netip.MustParseAddr("10.0.0.1")})))
 			}))
 			defer server.Close()
 			conn, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -589,7 +589,9 @@ func TestSmuggling(t *testing.T) {
 			require.NoError(t, err)
 			_, err = io.ReadAll(conn)
 			require.NoError(t, err)
-			for _, request := range k.taken() {
+			sent := k.taken()
+			assert.Equal(t, name == "short" || name == "both lengths", len(sent) > 0) // the server refuses the others
+			for _, request := range sent {
 				assert.Equal(t, "PUT /connectors/pay-sink/pause", request)
 			}
 			for _, event := range e.list {

@@ -220,5 +220,6 @@ func (a *Authenticator) refuse(w http.ResponseWriter) {
 		w.Header().Add("WWW-Authenticate", `Bearer realm="Kafka"`)
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Connection", "close") // who has not logged in keeps no connection
 	http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
 }

@@ -165,6 +165,7 @@ func TestMiddleware(t *testing.T) {
 	assert.Equal(t, 401, refused.Code)
 	assert.Equal(t, []string{`Basic realm="Kafka", charset="UTF-8"`, `Bearer realm="Kafka"`}, refused.Header().Values("WWW-Authenticate"))
 	assert.Equal(t, "Unauthorized\n", refused.Body.String())
+	assert.Equal(t, "close", refused.Header().Get("Connection"))
 	require.Error(t, reported)
 	assert.NotContains(t, reported.Error(), "wrong:")
 
