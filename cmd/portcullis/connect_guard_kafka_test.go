@@ -209,6 +209,31 @@ func TestConnectGuardOfKafka(t *testing.T) {
 	assert.NotContains(t, g.log.String(), "hunter2-secret")
 }
 
+// TestConnectGuardBefore44OfKafka has a worker of a release whose validation answers with what
+// references stand for: through the guard it does not.
+func TestConnectGuardBefore44OfKafka(t *testing.T) {
+	c := startConnectCluster(t)
+	c.SetACLs(t, allRights()...)
+	t.Setenv("PORTCULLIS_TEST_SECRET", "resolved-by-the-worker")
+	c.worker["config.providers"], c.worker["config.providers.env.class"] = "env", "org.apache.kafka.common.config.provider.EnvVarConfigProvider"
+	c.startRelease("4.2.1")
+	g := newGuarded(t)
+	g.start(g.args(c.url))
+	const path = "/connector-plugins/FileStreamSink/config/validate"
+	const config = `{"name":"file-sink","connector.class":"FileStreamSink","topics":"lines","file":"${env:PORTCULLIS_TEST_SECRET}","tasks.max":"${env:PORTCULLIS_TEST_SECRET}"}`
+	var direct string
+	require.Eventually(t, func() bool {
+		var status int
+		status, direct = c.call(http.MethodPut, path, config)
+		return status == http.StatusOK
+	}, 2*time.Minute, 500*time.Millisecond, "the worker does not start")
+	assert.Contains(t, direct, "resolved-by-the-worker")
+	status, answer := g.put("alice:a-secret", "PUT", path, config)
+	assert.Equal(t, "200", status, answer)
+	assert.NotContains(t, answer, "resolved-by-the-worker")
+	assert.Contains(t, answer, `"value":"${env:PORTCULLIS_TEST_SECRET}"`)
+}
+
 // curl asks the worker without the guard.
 func (c *connectCluster) curl(path string) (status, answer string) {
 	out, err := exec.CommandContext(c.t.Context(), "curl", "--silent", "--path-as-is", "--max-time", "30", "--write-out", "\n%{http_code}", c.url+path).CombinedOutput()

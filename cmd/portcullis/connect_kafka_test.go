@@ -95,8 +95,14 @@ func (c *connectCluster) flags(command ...string) []string {
 // start runs a worker. The function that it returns ends it.
 func (c *connectCluster) start() (stop func()) {
 	c.t.Helper()
+	return c.startRelease(upgradeTo)
+}
+
+// startRelease runs a worker of a release.
+func (c *connectCluster) startRelease(version string) (stop func()) {
+	c.t.Helper()
 	// The worker's own jars come first.
-	lib := filepath.Join(kafkatest.Jars(c.t, upgradeTo), "*") + string(os.PathListSeparator) + kafkatest.ClassPath(c.t, "connect-file", fileVersion)
+	lib := filepath.Join(kafkatest.Jars(c.t, version), "*") + string(os.PathListSeparator) + kafkatest.ClassPath(c.t, "connect-file", fileVersion)
 	return startProgram(c.t, "java", "-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", lib,
 		"org.apache.kafka.connect.cli.ConnectDistributed", file(c.t, "worker.properties", kafkatest.Properties(c.worker)))
 }
