@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -38,6 +36,13 @@ const (
 	CodeForbiddenPath Code = "forbidden-path"
 	// CodeAnyPath: a provider reads every file that the worker may read.
 	CodeAnyPath Code = "any-path"
+	// CodeAnyVariable: a provider reads every environment variable of the worker.
+	CodeAnyVariable Code = "any-variable"
+	// CodeNoPath: a reference lacks the path that its provider needs, or has one that it refuses.
+	CodeNoPath Code = "reference-path"
+	// CodeUnresolved: a reference cannot be resolved on this machine. Lint, which opens no file,
+	// does not find it; portcullis connect lint --resolve does.
+	CodeUnresolved Code = "unresolved-reference"
 	// CodeOwnProvider: a connector brings providers of its own.
 	CodeOwnProvider Code = "own-provider"
 	// CodeValidateReveals: the worker's release answers with resolved secrets.
@@ -110,8 +115,12 @@ func (l *linter) lintWorker() {
 	l.lintSecrets("", l.w.settings, inspect.LevelWarning, "it is as safe as the file")
 	for name, p := range l.providers {
 		if p.readsFiles && len(p.allowed) == 0 {
-			l.add(inspect.LevelWarning, CodeAnyPath, "", "config.providers."+name+".param.allowed.paths", "set it to the folders with the secrets of connectors",
+			l.add(inspect.LevelWarning, CodeAnyPath, "", "config.providers."+name+allowedPaths, "set it to the folders with the secrets of connectors",
 				"whoever may create a connector reads every file that the worker may read")
+		}
+		if p.readsVariables && p.variables == nil {
+			l.add(inspect.LevelWarning, CodeAnyVariable, "", "config.providers."+name+allowedVariable, "set it to an expression that matches the variables with the secrets of connectors",
+				"whoever may create a connector reads every environment variable of the worker")
 		}
 	}
 	if l.o.BeforeKafka44 && len(l.providers) > 0 {
@@ -220,79 +229,16 @@ func (l *linter) lintOwnProviders(c *Connector) {
 	}
 }
 
-// secretKey matches keys whose values are probably secrets.
-var secretKey = regexp.MustCompile(`(?i)passw|secret|credential|token$|private[._-]?key|api[._-]?key|access[._-]?key$|ssl\.keystore\.key|jaas\.config$`)
-
-// notSecret matches keys that look like those of secrets and are not: where something is, and how.
-var notSecret = regexp.MustCompile(`(?i)\.(path|file|location|url|uri|type|class|provider|name|id|enabled?|ms)$`)
-
-// loginSecret matches a password in the text of a login module.
-var loginSecret = regexp.MustCompile(`(?i)(password|clientSecret|oauth\.client\.secret)\s*=\s*["']?[^"'\s;$]`)
-
-// reference matches a reference to a secret, as Kafka does.
-//
-// Source: ConfigTransformer.DEFAULT_PATTERN.
-var reference = regexp.MustCompile(`\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}`)
-
 // lintSecrets finds secrets that stand in a configuration, and references that lead nowhere.
 func (l *linter) lintSecrets(connector string, settings map[string]string, level inspect.Level, effect string) {
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		value := settings[key]
-		found := reference.FindAllStringSubmatch(value, -1)
-		for _, r := range found {
-			l.lintReference(connector, key, r[1], r[3])
+		for _, r := range reference.FindAllStringSubmatch(value, -1) {
+			l.lintReference(connector, key, ref{provider: r[1], path: r[3], name: r[4]})
 		}
-		clear := value != "" && len(found) == 0 && secretKey.MatchString(key) && !notSecret.MatchString(key)
-		if strings.HasSuffix(key, "jaas.config") {
-			clear = loginSecret.MatchString(value)
-		}
-		if clear {
+		if Secrets(key, value) != nil {
 			l.add(level, CodeClearSecret, connector, key, "put it into a file or a variable of the worker, and a reference such as ${file:/etc/kafka/secrets.properties:key} here (KIP-297)",
 				"the value is probably a secret, and stands there in clear text: %s", effect)
 		}
 	}
-}
-
-// provider is a provider of the worker.
-type provider struct {
-	readsFiles bool
-	allowed    []string
-}
-
-// providersOf returns the providers that a configuration declares.
-func providersOf(settings map[string]string) map[string]provider {
-	list := map[string]provider{}
-	for name := range strings.SplitSeq(settings["config.providers"], ",") {
-		if name = trimSpaces(name); name == "" {
-			continue
-		}
-		class := settings["config.providers."+name+".class"]
-		p := provider{readsFiles: strings.HasSuffix(class, ".FileConfigProvider") || strings.HasSuffix(class, ".DirectoryConfigProvider")}
-		for path := range strings.SplitSeq(settings["config.providers."+name+".param.allowed.paths"], ",") {
-			if path = trimSpaces(path); path != "" {
-				p.allowed = append(p.allowed, filepath.Clean(path))
-			}
-		}
-		list[name] = p
-	}
-	return list
-}
-
-// lintReference looks at one reference.
-func (l *linter) lintReference(connector, key, name, path string) {
-	p, known := l.providers[name]
-	switch {
-	case !known:
-		l.add(inspect.LevelError, CodeUnknownProvider, connector, key, "declare the provider in the worker's config.providers, or correct its name",
-			"the worker has no provider %s: the text of the reference itself becomes the value", name)
-	case p.readsFiles && len(p.allowed) > 0 && !slices.ContainsFunc(p.allowed, func(allowed string) bool { return within(path, allowed) }):
-		l.add(inspect.LevelError, CodeForbiddenPath, connector, key, "move the file into one of the allowed folders, or correct the path",
-			"%s is outside of the allowed paths of provider %s: the value stays empty", path, name)
-	}
-}
-
-// within reports whether a path is a folder or in it.
-func within(path, folder string) bool {
-	path = filepath.Clean(path)
-	return path == folder || folder == "/" || strings.HasPrefix(path, folder+"/")
 }

@@ -14,6 +14,8 @@ func TestLint(t *testing.T) {
 	safe := []string{policyKey, "None"}
 	files := append([]string{"config.providers", "file", "config.providers.file.class", "org.apache.kafka.common.config.provider.FileConfigProvider",
 		"config.providers.file.param.allowed.paths", "/etc/secrets"}, safe...)
+	const variables = "org.apache.kafka.common.config.provider.EnvVarConfigProvider"
+	env := append([]string{"config.providers", "env", "config.providers.env.class", variables, "config.providers.env.param.allowlist.pattern", "DB_.*"}, safe...)
 	for name, row := range map[string]struct {
 		worker     []string
 		connectors [][]string // sources if they have no topics
@@ -36,6 +38,12 @@ func TestLint(t *testing.T) {
 		"forbidden path":        {worker: files, connectors: [][]string{{"topics", "a", "p", "${file:/etc/secrets/../passwd:x}"}}, want: []string{"error forbidden-path n p"}},
 		"neighbouring path":     {worker: files, connectors: [][]string{{"topics", "a", "p", "${file:/etc/secrets2/a:x}"}}, want: []string{"error forbidden-path n p"}},
 		"any path":              {worker: append([]string{"config.providers", "file", "config.providers.file.class", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"}, safe...), want: []string{"warning any-path  config.providers.file.param.allowed.paths"}},
+		"no class":              {worker: append([]string{"config.providers", "file"}, safe...), connectors: [][]string{{"topics", "a", "p", "${file:/a:b}"}}, want: []string{"error unknown-provider n p"}},
+		"no path":               {worker: files, connectors: [][]string{{"topics", "a", "connection.password", "${file:x}"}}, want: []string{"error reference-path n connection.password"}},
+		"any variable":          {worker: append([]string{"config.providers", "env", "config.providers.env.class", variables}, safe...), connectors: [][]string{{"topics", "a", "p", "${env:X}"}}, want: []string{"warning any-variable  config.providers.env.param.allowlist.pattern"}},
+		"variables":             {worker: env, connectors: [][]string{{"topics", "a", "p", "${env:DB_PASSWORD}", "q", "${env:PATH}", "r", "${env:/x:DB_A}"}}, want: []string{"error forbidden-path n q", "error reference-path n r"}},
+		"secret and reference":  {worker: files, connectors: [][]string{{"topics", "a", "connection.password", "x${file:/etc/secrets/a:p}", "sasl.jaas.config", `m required password="$x";`}}, want: []string{"error clear-secret n connection.password", "error clear-secret n sasl.jaas.config"}},
+		"secret in a URL":       {worker: safe, connectors: [][]string{{"topics", "a", "connection.url", "jdbc:postgresql://u:p@db/x"}}, want: []string{"error clear-secret n connection.url"}},
 		"own provider":          {worker: safe, connectors: [][]string{{"topics", "a", "config.providers", "x"}}, want: []string{"warning own-provider n config.providers"}},
 		"before 4.4":            {worker: files, before44: true, want: []string{"error validate-reveals  "}},
 		"before 4.4, no secret": {worker: safe, before44: true},
@@ -79,4 +87,35 @@ func TestLintOfMany(t *testing.T) {
 	found := Lint(worker(t, distributed(policyKey, "None")), list, LintOptions{Principal: func(Client, string) string { return "User:c" }})
 	assert.Len(t, found, 2*5000-1)
 	assert.Equal(t, inspect.LevelError, found[0].Level)
+}
+
+// TestSecrets has values, with the parts that are secrets.
+func TestSecrets(t *testing.T) {
+	for _, row := range []struct {
+		key, value string
+		want       []string
+	}{
+		{"connection.password", "p", []string{"p"}},
+		{"connection.password", "", nil},
+		{"connection.password", " ${file:/a:b} ", nil},
+		{"connection.password", "${env:A}${env:B}", nil},
+		{"connection.password", "${nothing}", []string{"${nothing}"}},
+		{"password.path", "/a", nil},
+		{"topics", "passwords", nil},
+		{"x.jaas.config", `m required username="u" password="p\"q" other='x';`, []string{`p\"q`}},
+		{"x.jaas.config", `m required clientSecret='s' clientId=c;`, []string{"s"}},
+		{"x.jaas.config", `m required password=plain;`, []string{"plain"}},
+		{"x.jaas.config", `m required username="u" password="${file:/a:b}";`, nil},
+		{"x.jaas.config", `m required password="a${file:/a:b}";`, []string{"a"}},
+		{"connection.url", "jdbc:mysql://h/db?user=u&password=pw&ssl=true", []string{"pw"}},
+		{"connection.uri", "mongodb://u:p%40q@h/db", []string{"p%40q"}},
+		{"connection.uri", "mongodb://u:${env:X}@h/db", nil},
+		{"basic.auth.user.info", "u:p", []string{"u:p"}},
+		{"headers", "Authorization: Bearer abcdefghij", []string{"abcdefghij"}},
+		{"pem", "-----BEGIN RSA PRIVATE KEY-----abc-----END RSA PRIVATE KEY-----", []string{"abc"}},
+	} {
+		t.Run(row.key+" "+row.value, func(t *testing.T) {
+			assert.Equal(t, row.want, Secrets(row.key, row.value))
+		})
+	}
 }

@@ -136,7 +136,7 @@ func (l *list) addSink(matched []string) {
 	if dlq := c.deadLetters(); dlq != "" {
 		l.add(AdminClient, ops.Describe, topic(dlq), "", "an existing topic is taken for a missing one, and creating it is refused: its tasks fail")
 		l.add(AdminClient, ops.Create, topic(dlq), ifMissing, "its tasks fail")
-		l.add(ProducerClient, ops.Write, topic(dlq), "", "a record that fails is lost, and the task fails")
+		l.add(ProducerClient, ops.Write, topic(dlq), "", "a record that fails is lost: the worker's log alone says so, and the task goes on")
 	}
 }
 

@@ -65,8 +65,8 @@ func TestREST(t *testing.T) {
 	line := waitForLine(t, lines, "serving")
 	url := "https://" + regexp.MustCompile(`address=(\S+)`).FindStringSubmatch(line)[1] + "/topics/"
 
-	// post sends a record with a client's certificate, unless it has none, and returns the status.
-	post := func(t *testing.T, issuer *authority, name, topic, body string) (int, string, error) {
+	// send sends a request with a client's certificate, unless it has none, and returns the status.
+	send := func(t *testing.T, method string, issuer *authority, name, path, body string) (int, string, error) {
 		t.Helper()
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(ca.pem)
@@ -76,15 +76,21 @@ func TestREST(t *testing.T) {
 			require.NoError(t, err)
 			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 		}
+		request, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))
+		require.NoError(t, err)
 		transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
 		defer transport.CloseIdleConnections()
-		response, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Post(url+topic, "text/plain", strings.NewReader(body))
+		response, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Do(request)
 		if err != nil {
 			return 0, "", err
 		}
 		defer response.Body.Close()
 		answer, err := io.ReadAll(response.Body)
 		return response.StatusCode, string(answer), err
+	}
+	post := func(t *testing.T, issuer *authority, name, topic, body string) (int, string, error) {
+		t.Helper()
+		return send(t, http.MethodPost, issuer, name, topic, body)
 	}
 
 	for _, c := range []struct {
@@ -96,7 +102,7 @@ func TestREST(t *testing.T) {
 		{"another topic", "billing", "payroll", "x", http.StatusForbidden, "TOPIC_AUTHORIZATION_FAILED\n"},
 		{"no topic at all", "billing", "nothing", "x", http.StatusForbidden, "TOPIC_AUTHORIZATION_FAILED\n"},
 		{"another client", "mallory", "orders", "x", http.StatusForbidden, "TOPIC_AUTHORIZATION_FAILED\n"},
-		{"a name that no rule maps", "billing 2", "orders", "x", http.StatusForbidden, "unknown client\n"},
+		{"a name that no rule maps", "billing 2", "orders", "x", http.StatusUnauthorized, "Unauthorized\n"},
 		{"a large record", "billing", "orders", strings.Repeat("x", 1<<20+1), http.StatusRequestEntityTooLarge, "the record is too large\n"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -128,6 +134,27 @@ func TestREST(t *testing.T) {
 		status, _, err := post(t, ca, "mallory", "orders", "the last")
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusOK, status)
+	})
+	t.Run("consume", func(t *testing.T) {
+		for _, c := range []struct {
+			name, path string
+			status     int
+			answer     string
+		}{
+			{"reader", "orders/partitions/0", http.StatusOK, "an order"},
+			{"mallory", "orders/partitions/0", http.StatusForbidden, "TOPIC_AUTHORIZATION_FAILED\n"}, // who may write
+			{"reader", "payroll/partitions/0", http.StatusForbidden, "TOPIC_AUTHORIZATION_FAILED\n"},
+			{"reader", "nothing/partitions/0", http.StatusForbidden, "TOPIC_AUTHORIZATION_FAILED\n"},
+			{"reader", "orders/partitions/x", http.StatusBadRequest, "expected /topics/NAME/partitions/N?offset=M\n"},
+			{"reader", "orders/partitions/0?offset=1000", http.StatusBadGateway, "OFFSET_OUT_OF_RANGE"},
+		} {
+			t.Run(c.name+" "+c.path, func(t *testing.T) {
+				status, answer, err := send(t, http.MethodGet, ca, c.name, c.path, "")
+				require.NoError(t, err)
+				assert.Equal(t, c.status, status)
+				assert.Contains(t, answer, c.answer)
+			})
+		}
 	})
 	t.Run("the records", func(t *testing.T) {
 		client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics("orders", "payroll"))

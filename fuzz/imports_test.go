@@ -40,9 +40,11 @@ var mayImport = map[string][]string{
 	"audit":               {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "snapshot"},
 	"audit/suggest":       {"principal", "resource", "ops", "acl", "snapshot", "audit"},
 	"inspect":             {"internal/enum", "internal/lines", "internal/wildcard", "principal", "resource", "ops", "acl", "snapshot"},
-	"connect":             {"internal/lines", "resource", "ops", "inspect"},
 	"quota":               {"internal/enum", "internal/lines", "acl"},
 	"role":                {"internal/enum", "internal/lines", "principal", "resource", "ops", "acl", "internal/wildcard"},
+	"connect":             {"internal/lines", "internal/javaregex", "resource", "ops", "inspect"},
+	"principal/httpauth":  {"principal"},
+	"connect/guard":       {"internal/lines", "principal/httpauth", "role", "connect"},
 	"role/groups":         {"internal/enum", "internal/lines", "principal", "aclfile"},
 	"fuzz":                {},
 

@@ -25,7 +25,8 @@
 //   - It adds no operation that is not in its list. Kafka itself adds some: ALLOW READ also
 //     allows DESCRIBE (see package snapshot). [Table.Implied] lists what this adds.
 //   - A binding whose scope names a component, such as a Connect cluster, is never applied to
-//     topics. Operations that no Kafka request asks for, such as ReadStatus, become no ACL.
+//     topics. Operations that no Kafka request asks for, such as ReadStatus, become no ACL. An
+//     [Access] answers for them, and package connect/guard asks it.
 //   - It has no host and no DENY, unless the role says so. Roles of Redpanda do.
 //
 // # Where the tables are from

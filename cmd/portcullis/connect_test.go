@@ -146,3 +146,35 @@ func TestConnectInput(t *testing.T) {
 		assert.Equal(t, exitError, got.status)
 	})
 }
+
+// TestConnectResolve has references that lead somewhere, and others that do not.
+func TestConnectResolve(t *testing.T) {
+	secrets := file(t, "secrets.properties", "password=hunter2\n")
+	t.Setenv("DB_PASSWORD", "hunter3")
+	const providers = "config.providers=file,env\nconfig.providers.file.class=org.apache.kafka.common.config.provider.FileConfigProvider\n" +
+		"config.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigProvider\nconfig.providers.env.param.allowlist.pattern=DB_.*\n"
+	base := "bootstrap.servers=k:1\ngroup.id=g\nconfig.storage.topic=c\noffset.storage.topic=o\nstatus.storage.topic=s\nconnector.client.config.override.policy=None\n" + providers +
+		"config.providers.file.param.allowed.paths=" + filepath.Dir(secrets) + "\n"
+	for name, row := range map[string]struct {
+		worker, connector string
+		status            int
+		want              string
+	}{
+		"resolved":      {"ssl.key.password=${file:" + secrets + ":password}\n", `"a":"${env:DB_PASSWORD}"`, exitDone, ""},
+		"no key":        {"", `"a":"${file:` + secrets + `:other}"`, exitDenied, "error: unresolved-reference: connector \"s\", a: on this machine: "},
+		"no file":       {"", `"a":"${file:` + secrets + `.none:other}"`, exitDenied, "error: unresolved-reference: connector \"s\", a: on this machine: "},
+		"no variable":   {"", `"a":"${env:DB_NONE}"`, exitDenied, "error: unresolved-reference: connector \"s\", a: on this machine: "},
+		"of the worker": {"ssl.key.password=${file:" + secrets + ":other}\n", `"a":"b"`, exitDenied, "error: unresolved-reference: the worker, ssl.key.password: on this machine: "},
+		"own providers": {"", `"a":"${own:x}","config.providers":"own","config.providers.own.class":"x.Y"`, exitDenied, "unknown-provider: connector \"s\", a: "},
+		"wrong worker":  {"config.providers.file.param.allowed.paths=relative\n", `"a":"b"`, exitError, "is not absolute"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			worker := file(t, "worker.properties", base+row.worker)
+			connector := file(t, "connector.json", `{"name":"s","connector.class":"MySink","topics":"t",`+row.connector+`}`)
+			got := runWith("", "connect", "lint", "--worker", worker, "--connector", connector, "--resolve", "--principal", "worker=User:w", "--principal", "consumer=User:c")
+			assert.Equal(t, row.status, got.status, "%s%s", got.stdout, got.stderr)
+			assert.Contains(t, got.stdout+got.stderr, row.want)
+			assert.NotContains(t, got.stdout+got.stderr, "hunter")
+		})
+	}
+}

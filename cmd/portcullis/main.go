@@ -14,6 +14,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/acledit"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/check"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/connectguard"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/connectors"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/diff"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/iam"
@@ -37,7 +38,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 func newRootCommand() *cobra.Command {
-	return program.NewRoot(check.New(), listing.New(), listing.NewConvert(), acledit.New(), check.NewExplain(), check.NewWhoCan(), check.NewWhatCan(), connectors.New(),
+	return program.NewRoot(check.New(), listing.New(), listing.NewConvert(), acledit.New(), check.NewExplain(), check.NewWhoCan(), check.NewWhatCan(), connectors.New(connectguard.New()),
 		lint.New(), diff.New(), iam.New(), plan.New(), plan.NewApply(), watch.New(), suggest.New(), report.New(), principal.New(), protocol.New(), proxy.New(), newVersionCommand())
 }
 

@@ -1,18 +1,21 @@
 // Command rest is an HTTP service in front of Kafka: POST /topics/NAME writes the body as a record,
-// if the ACLs allow it to the principal of the client's certificate, named by the rules of a broker.
+// and GET /topics/NAME/partitions/N?offset=M reads records, a JSON array of values, if the ACLs allow
+// it to the principal of the client's certificate, named by the rules of a broker.
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"flag"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,27 +25,32 @@ import (
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
+	"github.com/portcullis-authz/portcullis/principal/httpauth"
 	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
 type service struct {
-	names   *principal.Builder
+	brokers []string
 	store   *snapshot.Store
 	auditor *audit.Auditor
 	kafka   *kgo.Client // logs in as the service, which may write to every topic
 }
 
-func (s *service) produce(w http.ResponseWriter, r *http.Request) {
-	who, err := s.names.TLS(r.TLS) // with an error if no rule maps the certificate
-	if err != nil {
-		http.Error(w, "unknown client", http.StatusForbidden)
-		return
+// allowed answers with a refusal unless the client may do the operation on the topic of the path.
+// First of all: a client without the right must not learn whether there is such a topic.
+func (s *service) allowed(w http.ResponseWriter, r *http.Request, api ops.APIKey, op ops.Operation) bool {
+	who, _ := httpauth.FromContext(r.Context()) // nobody, who may do nothing, without the middleware
+	subject := snapshot.Subject{Principal: who.Principal, Groups: who.Groups, Host: who.Host}
+	if s.auditor.Session(s.store, subject).Check(audit.Call{API: api}, op, resource.Topic, r.PathValue("topic")).Allowed() {
+		return true
 	}
-	subject := snapshot.Subject{Principal: who, Host: netip.MustParseAddrPort(r.RemoteAddr).Addr().Unmap()}
-	// First of all: a client without the right must not learn whether there is such a topic.
-	if !s.auditor.Session(s.store, subject).Check(audit.Call{API: ops.ProduceKey}, ops.Write, resource.Topic, r.PathValue("topic")).Allowed() {
-		http.Error(w, ops.TopicAuthorizationFailed.String(), http.StatusForbidden)
+	http.Error(w, ops.TopicAuthorizationFailed.String(), http.StatusForbidden)
+	return false
+}
+
+func (s *service) produce(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r, ops.ProduceKey, ops.Write) {
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20)) // as the brokers' message.max.bytes
@@ -53,19 +61,58 @@ func (s *service) produce(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Limits of one answer: as many records as a page shows, and as long as a client waits for the first.
+const (
+	maxRecords = 100
+	maxWait    = 2 * time.Second
+)
+
+func (s *service) consume(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r, ops.FetchKey, ops.Read) {
+		return
+	}
+	partition, err := strconv.ParseInt(r.PathValue("partition"), 10, 32)
+	offset, errOffset := strconv.ParseInt(cmp.Or(r.URL.Query().Get("offset"), "0"), 10, 64)
+	if err != nil || errOffset != nil || partition < 0 || offset < 0 {
+		http.Error(w, "expected /topics/NAME/partitions/N?offset=M", http.StatusBadRequest)
+		return
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...), kgo.FetchMaxBytes(1<<20), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+		r.PathValue("topic"): {int32(partition): kgo.NewOffset().At(offset)}}), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(r.Context(), maxWait)
+	defer cancel()
+	values := []string{}
+	fetched := client.PollRecords(ctx, maxRecords)
+	if err := fetched.Err(); err != nil && ctx.Err() == nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	fetched.EachRecord(func(r *kgo.Record) { values = append(values, string(r.Value)) })
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(values)
+}
+
 func main() {
 	listen, broker := flag.String("listen", "127.0.0.1:0", "address"), flag.String("broker", "127.0.0.1:9092", "address")
 	acls, rules := flag.String("acls", "acls.txt", "file"), flag.String("rules", "DEFAULT", "as ssl.principal.mapping.rules")
 	cert, key, ca := flag.String("cert", "", "PEM file"), flag.String("key", "", "PEM file"), flag.String("client-ca", "", "PEM file")
 	flag.Parse()
 	names := must(principal.NewBuilder(principal.BuilderConfig{SSLRules: must(principal.ParseSSLRules(*rules, 0))}))
-	s := &service{names, snapshot.NewStore(snapshot.Config{}), &audit.Auditor{Handler: audit.NewLogHandler(slog.Default())}, must(kgo.NewClient(kgo.SeedBrokers(*broker)))}
+	// The same middleware stands in front of the guard of Kafka Connect. It also takes passwords and tokens.
+	login := must(httpauth.New(httpauth.Config{Names: names, Certificates: true, Report: func(_ *http.Request, err error) { slog.Info("denied", "error", err.Error()) }}))
+	s := &service{[]string{*broker}, snapshot.NewStore(snapshot.Config{}), &audit.Auditor{Handler: audit.NewLogHandler(slog.Default())}, must(kgo.NewClient(kgo.SeedBrokers(*broker)))}
 	must(0, aclfile.Apply(s.store, *acls, aclfile.ChecksumOptional)) // without ACLs, do not start; later, keep the old ones
 	go watch.Run(context.Background(), s.store, *acls, watch.Options{Checksums: aclfile.ChecksumOptional, Report: func(err error) { slog.Info("ACLs", "error", err) }})
 	clients := x509.NewCertPool() // not the system's
 	clients.AppendCertsFromPEM(must(os.ReadFile(*ca)))
 	http.HandleFunc("POST /topics/{topic}", s.produce)
-	server := &http.Server{ReadTimeout: time.Minute, TLSConfig: &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}}
+	http.HandleFunc("GET /topics/{topic}/partitions/{partition}", s.consume)
+	server := &http.Server{Handler: login.Middleware(http.DefaultServeMux), ReadTimeout: time.Minute, TLSConfig: &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}}
 	listener := must(net.Listen("tcp", *listen))
 	slog.Info("serving", "address", listener.Addr())
 	must(0, server.ServeTLS(listener, *cert, *key))

@@ -55,6 +55,9 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
+// PEM returns the certificate of this authority.
+func (a *Authority) PEM() string { return pemOf("CERTIFICATE", a.certificate.Raw) }
+
 // Server returns the certificate of the listeners, for 127.0.0.1 and localhost.
 func (a *Authority) Server() tls.Certificate { return a.server }
 

@@ -18,18 +18,20 @@ import (
 	"github.com/portcullis-authz/portcullis/principal"
 )
 
-// New returns the command connect.
-func New() *cobra.Command {
+// New returns the command connect, with further commands.
+func New(more ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "connect", Short: "Show what Kafka Connect and its connectors need, and what they give away", Args: cobra.NoArgs,
 		Long: `connect reads the configuration of a worker and of its connectors. needs lists the rights
 that they need on the Kafka cluster, check says which of them are missing, and lint finds
-configurations that give away more than they seem to.`,
+configurations that give away more than they seem to. guard stands in front of the REST
+interface of a worker.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return fmt.Errorf("%s: expected a command: see %s --help", cmd.CommandPath(), cmd.CommandPath())
 		},
 	}
 	cmd.AddCommand(newNeeds(), newCheck(), newLint())
+	cmd.AddCommand(more...)
 	return cmd
 }
 

@@ -2,11 +2,16 @@ package connectors
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/properties"
 	"github.com/portcullis-authz/portcullis/connect"
+	"github.com/portcullis-authz/portcullis/inspect"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/ops"
 )
@@ -14,6 +19,7 @@ import (
 type lintCommand struct {
 	configs *configFlags
 	release *cli.Once
+	resolve bool
 }
 
 func newLint() *cobra.Command {
@@ -27,6 +33,10 @@ not have, or to files outside their allowed paths; overrides that the worker ref
 clients that connect without protection; connectors that can read or move each other's
 offsets.
 
+--resolve also resolves the references, in the configurations of the worker and of the
+connectors, with the providers of the worker, and finds those that lead nowhere. Run it
+where the worker runs, as its user. No resolved value is printed.
+
 --release is that of the workers. Before Kafka 4.4 the validation of a configuration
 answers with the secrets that its references stand for.
 
@@ -35,6 +45,7 @@ Exit status: 0 no findings, 1 findings, 2 bad input or usage.`,
 	})
 	l.configs = addConfigs(cmd)
 	l.release = cli.OnceFlag(cmd, "release", "", "the `release` of the workers, such as 4.3 or 4.4; the newest unless given")
+	cmd.Flags().BoolVar(&l.resolve, "resolve", false, "resolve the references with the files and variables of this machine")
 	cli.AddOutput(cmd)
 	return cmd
 }
@@ -63,6 +74,13 @@ func (l *lintCommand) run(cmd *cobra.Command, out *cli.Output) error {
 			return ""
 		},
 	})
+	if l.resolve {
+		unresolved, err := c.unresolved()
+		if err != nil {
+			return fmt.Errorf("%s: %w", cli.FileName(l.configs.worker.Text), err)
+		}
+		findings = slices.Concat(unresolved, findings) // errors, as those that come first
+	}
 	for _, f := range findings {
 		where := "the worker"
 		if f.Connector != "" {
@@ -83,4 +101,39 @@ func (l *lintCommand) run(cmd *cobra.Command, out *cli.Output) error {
 	}
 	out.Summarize("connectors: %d, findings: %d\n", len(c.connectors), len(findings))
 	return cli.DeniedIf(len(findings) > 0)
+}
+
+// unresolved returns a finding for each setting with a reference that leads nowhere. Connectors have
+// the providers of the worker: those of their own are for another finding.
+func (c *configs) unresolved() (findings []connect.Finding, err error) {
+	const providers = "config.providers"
+	isProvider := func(key, _ string) bool { return key == providers || strings.HasPrefix(key, providers+".") }
+	check := func(connector string, settings map[string]string) error {
+		resolved, err := properties.Resolve(settings)
+		if err != nil {
+			return err
+		}
+		for _, key := range slices.Sorted(maps.Keys(resolved.Broken)) {
+			if isProvider(key, "") || !connect.HasReference(settings[key]) {
+				continue
+			}
+			findings = append(findings, connect.Finding{Code: connect.CodeUnresolved, Level: inspect.LevelError, Connector: connector, Key: key,
+				Reason: "on this machine: " + resolved.Broken[key].Error(), Fix: "make the file, the key or the variable, or correct the reference"})
+		}
+		return nil
+	}
+	if err := check("", c.settings); err != nil {
+		return nil, err
+	}
+	own := maps.Clone(c.settings)
+	maps.DeleteFunc(own, func(key, value string) bool { return !isProvider(key, value) })
+	for i, connector := range c.connectors {
+		settings := maps.Clone(c.raw[i])
+		maps.DeleteFunc(settings, isProvider)
+		maps.Copy(settings, own)
+		if err := check(connector.Name, settings); err != nil {
+			return nil, err
+		}
+	}
+	return findings, nil
 }

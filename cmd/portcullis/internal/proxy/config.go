@@ -2,10 +2,10 @@ package proxy
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -19,6 +19,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/aclset"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/client"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/secretfile"
 	"github.com/portcullis-authz/portcullis/gateway"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
@@ -34,7 +35,7 @@ func readConfig(cmd *cobra.Command, file string) error {
 	}
 	given := map[string]bool{}
 	cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = true })
-	return readLines(file, func(line string) (found, expected string) {
+	return secretfile.ReadLines(file, func(line string) (found, expected string) {
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		switch flag := cmd.Flags().Lookup(name); {
@@ -53,28 +54,6 @@ func readConfig(cmd *cobra.Command, file string) error {
 		}
 		return "", ""
 	})
-}
-
-// readLines calls read for every line that is not blank and not a comment. read returns
-// an error as found and expected, or empty strings.
-func readLines(file string, read func(line string) (found, expected string)) error {
-	text, err := cli.ReadConfig(file, nil)
-	if err != nil {
-		return err
-	}
-	problems := cli.Problems{File: file}
-	number := 0
-	for line := range strings.Lines(string(text)) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		if found, expected := read(line); expected != "" {
-			problems.Add(number, 1, found, expected)
-		}
-	}
-	return problems.Err()
 }
 
 // needs lists the flags that need another flag.
@@ -160,7 +139,11 @@ func (p *command) checkUsage(cmd *cobra.Command) error {
 func (p *command) build(cmd *cobra.Command) (proxy.Config, *settings, error) {
 	var errs cli.Errors
 	asJSON, _ := cli.IsJSON(cmd) // it is checked
-	log := newLogger(cmd.ErrOrStderr(), asJSON, len(p.demo) > 0)
+	level := slog.LevelInfo
+	if len(p.demo) > 0 { // a demonstration logs no more than errors
+		level = slog.LevelError
+	}
+	log := cli.NewLogger(cmd.ErrOrStderr(), asJSON, level)
 	read, err := p.readSettings(cmd.InOrStdin(), log, nil)
 	errs.Add(err)
 	semantics := snapshot.Documented
@@ -195,19 +178,6 @@ func (p *command) build(cmd *cobra.Command) (proxy.Config, *settings, error) {
 	return config, read, nil
 }
 
-// readPool reads a file of certificates, which a flag names.
-func readPool(flag, file string) (*x509.CertPool, error) {
-	text, err := cli.ReadConfig(file, nil)
-	pool := x509.NewCertPool()
-	if err == nil && !pool.AppendCertsFromPEM(text) {
-		err = fmt.Errorf("%s has no certificate: expected at least one in PEM", file)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("--%s: %w", flag, err)
-	}
-	return pool, nil
-}
-
 // upstreamConfig returns how the proxy connects to the cluster.
 func (p *command) upstreamConfig(stdin io.Reader, files *fileReader) (u relay.Upstream, from *client.Config, err error) {
 	u.Brokers = p.upstream
@@ -223,7 +193,7 @@ func (p *command) upstreamConfig(stdin io.Reader, files *fileReader) (u relay.Up
 	if p.upstreamTLS {
 		u.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 		if p.upstreamCA.Given {
-			if u.TLS.RootCAs, err = readPool("upstream-ca", p.upstreamCA.Text); err != nil {
+			if u.TLS.RootCAs, err = secretfile.ReadPool("upstream-ca", p.upstreamCA.Text); err != nil {
 				return u, from, err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/secretfile"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 	"github.com/portcullis-authz/portcullis/internal/lines"
 	"github.com/portcullis-authz/portcullis/role/groups"
@@ -116,7 +117,7 @@ func parseCount(v string) (int, error) {
 func (p *command) readDirectory(file string) (c ldap.Config, err error) {
 	names := "url, start-tls, plaintext, ca, bind-dn, password-file, user-base, user-filter, any-spelling, group-base, group-filter, nested-filter, group-name, depth or page"
 	seen := map[string]string{}
-	err = readLines(file, func(line string) (found, expected string) {
+	err = secretfile.ReadLines(file, func(line string) (found, expected string) {
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		set, known := directorySettings[name]
@@ -140,7 +141,7 @@ func (p *command) readDirectory(file string) (c ldap.Config, err error) {
 		return c, fmt.Errorf("--groups-ldap: %w", err)
 	}
 	if ca := seen["ca"]; ca != "" {
-		pool, err := readPool("groups-ldap, ca", ca)
+		pool, err := secretfile.ReadPool("groups-ldap, ca", ca)
 		if err != nil {
 			return c, err
 		}
@@ -148,7 +149,7 @@ func (p *command) readDirectory(file string) (c ldap.Config, err error) {
 	}
 	if password := seen["password-file"]; password != "" {
 		if !p.allowReadable {
-			if err := refuseExposed("--groups-ldap, password-file", password); err != nil {
+			if err := secretfile.Refuse("--groups-ldap, password-file", password); err != nil {
 				return c, err
 			}
 		}

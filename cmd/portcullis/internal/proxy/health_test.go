@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -15,13 +16,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/portcullis-authz/portcullis/snapshot"
+
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 )
 
 // ask asks for a page of the metrics server.
 func ask(t *testing.T, h *health, path string) (int, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	metricsServer(prometheus.NewRegistry(), h, newLogger(io.Discard, true, false)).Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	metricsServer(prometheus.NewRegistry(), h, cli.NewLogger(io.Discard, true, slog.LevelInfo)).Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w.Code, w.Body.String()
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/javatls"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/krbfile"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/properties"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/secretfile"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/security"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/internal/enum"
@@ -414,18 +415,10 @@ func (b *brokerSettings) holdsSecrets() bool {
 func (b *brokerSettings) checkFiles(properties string) error {
 	var errs cli.Errors
 	if properties != "" && properties != "-" && b.holdsSecrets() {
-		errs.Add(refuseExposed("--properties", properties))
+		errs.Add(secretfile.Refuse("--properties", properties))
 	}
 	for _, s := range b.secrets {
-		errs.Add(refuseExposed(s.what, s.file))
+		errs.Add(secretfile.Refuse(s.what, s.file))
 	}
 	return errs.Join()
-}
-
-// refuseExposed returns an error if others can read or replace a file with a secret.
-func refuseExposed(what, file string) error {
-	if wrong := exposure(file, os.Geteuid()); wrong != "" {
-		return fmt.Errorf("%s: %s; expected a secret that only its owner and root can read and replace, or --%s", what, wrong, allowReadableFlag)
-	}
-	return nil
 }

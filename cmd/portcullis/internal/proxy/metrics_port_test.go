@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 )
 
 // TestMetricsKeepNobodyOut: a stranger asks over many connections to the port of the metrics, every
@@ -18,7 +21,7 @@ import (
 func TestMetricsKeepNobodyOut(t *testing.T) {
 	ln, err := listenForMetrics("127.0.0.1:0")
 	require.NoError(t, err)
-	server := metricsServer(prometheus.NewRegistry(), &health{}, newLogger(io.Discard, true, false))
+	server := metricsServer(prometheus.NewRegistry(), &health{}, cli.NewLogger(io.Discard, true, slog.LevelInfo))
 	go func() { _ = server.Serve(ln) }()
 	t.Cleanup(func() { _ = server.Close() })
 	address := ln.Addr().String()

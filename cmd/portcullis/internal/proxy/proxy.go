@@ -11,6 +11,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/audit"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/secretfile"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
 )
@@ -220,7 +221,7 @@ Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or u
 	p.saltSecret = cli.OnceFlag(cmd, "salt-secret", "", "`file` with at least 32 random bytes, of which SCRAM's salts are made for names that are no users")
 	p.keytab = cli.OnceFlag(cmd, "keytab", "", "`file` with the keys of the proxy's Kerberos service")
 	p.service = cli.OnceFlag(cmd, "kerberos-principal", "", "`service/host@REALM` that clients get Kerberos tickets for, also for the listeners of --properties; default that of sasl.jaas.config, or the only one in the keytab")
-	f.BoolVar(&p.allowReadable, allowReadableFlag, false, "accept files with passwords and keys that other users of the machine can read or replace")
+	f.BoolVar(&p.allowReadable, secretfile.AllowReadableFlag, false, secretfile.AllowReadableUsage)
 	f.DurationVar(&p.session, "session-time", 0, "`duration`, such as 1h, until a client must authenticate again, as connections.max.reauth.ms; 0 means never")
 	p.properties = cli.OnceFlag(cmd, "properties", "", "server.properties of a broker: a `file` with listeners, super.users and the mapping rules")
 	f.StringSliceVar(&p.ignored, "ignore-properties", nil, "`prefixes` of settings in --properties that Kafka does not have, such as confluent.")

@@ -34,19 +34,6 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// newLogger returns the logger. A demonstration logs nothing.
-func newLogger(w io.Writer, asJSON, quiet bool) *slog.Logger {
-	options := &slog.HandlerOptions{}
-	if quiet {
-		options.Level = slog.LevelError
-	}
-	var handler slog.Handler = slog.NewTextHandler(w, options)
-	if asJSON {
-		handler = slog.NewJSONHandler(w, options)
-	}
-	return slog.New(lines.NewLogHandler(handler))
-}
-
 // serve runs the proxy and its helpers until ctx is done or the demonstration ends.
 func (p *command) serve(ctx context.Context, cmd *cobra.Command, config proxy.Config, read *settings, trail *auditTrail, traces *traces) error {
 	ctx, stop := context.WithCancel(ctx)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -11,12 +12,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 )
 
 // Errors of the metrics server are in the log of the proxy, in its form and escaped.
 func TestMetricsServerLog(t *testing.T) {
 	var log bytes.Buffer
-	server := metricsServer(prometheus.NewRegistry(), &health{}, newLogger(&log, true, false))
+	server := metricsServer(prometheus.NewRegistry(), &health{}, cli.NewLogger(&log, true, slog.LevelInfo))
 	server.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a\u202e\x1b") })
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -38,7 +41,7 @@ func TestMetricsServerLog(t *testing.T) {
 func TestMetricsConnections(t *testing.T) {
 	ln, err := listenForMetrics("127.0.0.1:0")
 	require.NoError(t, err)
-	server := metricsServer(prometheus.NewRegistry(), &health{}, newLogger(io.Discard, true, false))
+	server := metricsServer(prometheus.NewRegistry(), &health{}, cli.NewLogger(io.Discard, true, slog.LevelInfo))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	t.Cleanup(func() {

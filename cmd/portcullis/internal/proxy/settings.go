@@ -16,6 +16,7 @@ import (
 
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/cli"
 	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/properties"
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/secretfile"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/gateway/relay"
 	"github.com/portcullis-authz/portcullis/internal/lines"
@@ -63,10 +64,10 @@ func (p *command) readSettings(stdin io.Reader, log *slog.Logger, before verifie
 	if !p.allowReadable {
 		errs.Add(b.checkFiles(p.properties.Text))
 		if from.HoldsSecrets {
-			errs.Add(refuseExposed("--upstream-config", p.upstreamConfigFile.Text))
+			errs.Add(secretfile.Refuse("--upstream-config", p.upstreamConfigFile.Text))
 		}
 		for _, key := range slices.Sorted(maps.Keys(from.Secrets)) {
-			errs.Add(refuseExposed(lines.Printable(key), from.Secrets[key]))
+			errs.Add(secretfile.Refuse(lines.Printable(key), from.Secrets[key]))
 		}
 	}
 	s.verifiers = b.verifiers

@@ -2,13 +2,10 @@ package proxy
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"errors"
-	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/portcullis-authz/portcullis/cmd/portcullis/internal/secretfile"
 	"github.com/portcullis-authz/portcullis/gateway/proxy"
 	"github.com/portcullis-authz/portcullis/internal/enum"
 )
@@ -24,7 +21,7 @@ import (
 // form is that of kafka-storage format --add-scram; the keys of the fourth are those that
 // brokers store. Errors have the file and the line, and no secret.
 func readUsers(file string, s *proxy.SASL) error {
-	return readLines(file, func(line string) (found, expected string) {
+	return secretfile.ReadLines(file, func(line string) (found, expected string) {
 		if mechanism, list, ok := strings.Cut(line, "=["); ok && strings.HasPrefix(mechanism, "SCRAM-") {
 			user, c, expected := readCredential(mechanism, list)
 			if expected != "" {
@@ -41,7 +38,7 @@ func readUsers(file string, s *proxy.SASL) error {
 			s.Credentials[user] = append(s.Credentials[user], c)
 			return "", ""
 		}
-		user, password, err := readPassword(line)
+		user, password, err := secretfile.ReadPassword(line)
 		_, twice := s.Users[user]
 		if err != nil || user == "" || password == "" || twice {
 			return "a line", `user:password, or "user":"password" with JSON strings; each user once` // do not quote the line: it may contain a password
@@ -52,40 +49,6 @@ func readUsers(file string, s *proxy.SASL) error {
 		s.Users[user] = password
 		return "", ""
 	})
-}
-
-// readPassword reads user:password, of which each may be a JSON string.
-func readPassword(line string) (user, password string, err error) {
-	rest := ""
-	if strings.Contains(line, `"`) && !utf8.ValidString(line) {
-		return "", "", errors.New("not UTF-8") // the decoder would replace bytes
-	}
-	if !strings.HasPrefix(line, `"`) {
-		ok := false
-		if user, rest, ok = strings.Cut(line, ":"); !ok {
-			return "", "", errors.New("no colon")
-		}
-	} else {
-		decoder := json.NewDecoder(strings.NewReader(line))
-		if err := decoder.Decode(&user); err != nil {
-			return "", "", err
-		}
-		ok := false
-		if rest, ok = strings.CutPrefix(line[decoder.InputOffset():], ":"); !ok {
-			return "", "", errors.New("no colon")
-		}
-	}
-	if !strings.HasPrefix(rest, `"`) {
-		return user, rest, nil
-	}
-	decoder := json.NewDecoder(strings.NewReader(rest))
-	if err := decoder.Decode(&password); err != nil {
-		return "", "", err
-	}
-	if decoder.InputOffset() != int64(len(rest)) {
-		return "", "", io.ErrUnexpectedEOF
-	}
-	return user, password, nil
 }
 
 // readCredential reads what follows "[" in the form of kafka-storage format --add-scram.
