@@ -56,6 +56,7 @@ func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
 	p.addInner(inner.Denied)
 	p.asked = true // the request inside may have asked
 	p.asker.checks += inner.Checks
+	p.asker.granted = p.asker.granted || inner.Granted()
 	if inner.Frames() == 0 {
 		p.later = func() (kmsg.Response, error) {
 			r := m.ResponseKind().(*kmsg.EnvelopeResponse)

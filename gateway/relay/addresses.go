@@ -92,11 +92,12 @@ func (r *Relay) enter(c *Conn) (displaced *Conn, beyond *LimitError) {
 	case count.strangers >= r.limits.AddressLogins:
 		return nil, &LimitError{LoginsOfAddress, r.limits.AddressLogins, c.network}
 	}
-	if len(r.conns) >= r.limits.Connections || len(r.strangers) >= r.limits.Logins {
-		if displaced = r.leastMissed(); displaced == nil {
+	if full := len(r.conns) >= r.limits.Connections; full || len(r.strangers) >= r.limits.Logins {
+		if displaced = r.leastMissed(full && len(r.strangers) < r.limits.Logins); displaced == nil {
 			return nil, &LimitError{AllConnections, r.limits.Connections, c.network}
 		}
 		r.forget(displaced)
+		displaced.displaced.Store(displaced.known)
 		r.displaced.Add(1)
 	}
 	count = r.addresses[c.network]
@@ -107,18 +108,34 @@ func (r *Relay) enter(c *Conn) (displaced *Conn, beyond *LimitError) {
 	return displaced, nil
 }
 
-// lookedAt is how many connections leastMissed looks at. So few cost a stranger's connection no more
-// than a handshake does. Somebody who holds half of the places has one among them, but for once in
+// lookedAt is how many connections of a kind leastMissed looks at. So few cost a stranger's connection no
+// more than a handshake does. Somebody who holds half of the places has one among them, but for once in
 // 10^19.
 const lookedAt = 64
 
-// leastMissed returns one of the connections that are not logged in, or nil if there is none: of
-// some that chance chooses, one of the network that has most, and of these the one that has waited
-// longest. r.mu is held.
-func (r *Relay) leastMissed() (found *Conn) {
-	left, most := lookedAt, 0
-	for c := range r.strangers { // which Go begins somewhere
-		n := r.addresses[c.network].strangers
+// leastMissed returns one of the connections that are not logged in; and if it looks at all, also of
+// those that are and were never allowed anything. It is nil if there is none. It is one of the network or
+// tenant that has most of its kind. r.mu is held.
+//
+// A client that logs in is not displaced by those of a principal without rights, nor the other way round:
+// each of the two kinds is displaced by its own, as long as somebody has more of it.
+func (r *Relay) leastMissed(all bool) *Conn {
+	found, most := leastMissedOf(r.strangers, func(c *Conn) int { return r.addresses[c.network].strangers })
+	if !all {
+		return found
+	}
+	if other, more := leastMissedOf(r.ungranted, func(c *Conn) int { return c.of.ungranted }); more > most {
+		return other
+	}
+	return found
+}
+
+// leastMissedOf returns one of a few connections that chance chooses: one whose party has most, of these
+// the one that began first; and how many that party has.
+func leastMissedOf(conns map[*Conn]struct{}, count func(*Conn) int) (found *Conn, most int) {
+	left := lookedAt
+	for c := range conns { // which Go begins somewhere
+		n := count(c)
 		if found == nil || n > most || n == most && c.began.Before(found.began) {
 			found, most = c, n
 		}
@@ -126,21 +143,40 @@ func (r *Relay) leastMissed() (found *Conn) {
 			break
 		}
 	}
-	return found
+	return found, most
 }
 
-// admitted notes that the client of a connection is logged in.
-func (r *Relay) admitted(c *Conn) {
+// admitted notes that the client of a connection is logged in, and belongs to a tenant.
+func (r *Relay) admitted(c *Conn, of *Tenant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, counted := r.conns[c]; !counted { // another one has its place
 		return
 	}
-	c.known = true
+	c.known, c.of = true, of
 	delete(r.strangers, c)
+	r.ungranted[c] = struct{}{}
+	of.ungranted++
 	count := r.addresses[c.network]
 	count.strangers--
 	r.addresses[c.network] = count
+}
+
+// granted notes that the client of a connection was allowed something: from now on no other one has its
+// place.
+func (r *Relay) granted(c *Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notUngranted(c)
+}
+
+// notUngranted takes a connection out of those that were never allowed anything, if it is one. r.mu is
+// held.
+func (r *Relay) notUngranted(c *Conn) {
+	if _, is := r.ungranted[c]; is {
+		delete(r.ungranted, c)
+		c.of.ungranted--
+	}
 }
 
 // leave takes the connection out of the count, if it is counted.
@@ -157,6 +193,7 @@ func (r *Relay) forget(c *Conn) {
 	}
 	delete(r.conns, c)
 	delete(r.strangers, c)
+	r.notUngranted(c)
 	count := r.addresses[c.network]
 	count.connections--
 	if !c.known {

@@ -8,7 +8,12 @@ import (
 // Limits bounds the resources that the clients of a Relay can use together. A zero field has
 // the default named next to it. Room is counted for a tenant: see [Tenants].
 type Limits struct {
-	Connections int // open at the same time, on all ports together: DefaultConnections
+	// Connections is the number of connections that are open at the same time, on all ports together.
+	// When there are as many, a new one has the place of one that is not logged in, or of one that is
+	// and was never allowed anything; of the network or the principal with most of these. So somebody
+	// without rights does not keep out those who have some, from however many addresses. A connection
+	// with a request of which something was allowed keeps its place until it ends.
+	Connections int // DefaultConnections
 	// Logins is the number of connections that are not logged in, of all addresses together. The
 	// others are for clients that are. When there are as many, or as many in all as Connections, a new
 	// connection has the place of one that is not logged in, of an address with many of them:

@@ -28,6 +28,7 @@ type Relay struct {
 	mu        sync.Mutex
 	conns     map[*Conn]struct{}
 	strangers map[*Conn]struct{} // of conns, those that are not logged in
+	ungranted map[*Conn]struct{} // of conns, those that are logged in and were never allowed anything
 	addresses map[netip.Prefix]addressCount
 	closed    bool // there are no new connections
 	displaced atomic.Int64
@@ -45,7 +46,7 @@ func New(cluster *Cluster, limits Limits) (*Relay, error) {
 	}
 	return &Relay{
 		cluster: cluster, limits: limits, frames: newFrameMemory(limits.FramesBytes),
-		conns: map[*Conn]struct{}{}, strangers: map[*Conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
+		conns: map[*Conn]struct{}{}, strangers: map[*Conn]struct{}{}, ungranted: map[*Conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
 	}, nil
 }
 
@@ -68,8 +69,8 @@ func (r *Relay) Connections() (all, strangers int) {
 	return all, strangers
 }
 
-// Displaced returns how many connections that were not logged in were closed for others since the
-// Relay was made: see Limits.Logins.
+// Displaced returns how many connections were closed for others since the Relay was made: see
+// Limits.Connections and Limits.Logins.
 func (r *Relay) Displaced() int64 { return r.displaced.Load() }
 
 // Client says how the connection of a client is served. Gateway and Login are required.
@@ -161,7 +162,7 @@ func (Known) LoggedIn() bool { return true }
 
 // Admit counts a connection, which is then to be served or closed. It returns a *LimitError if the
 // connection is beyond a limit, and net.ErrClosed after Drain or Close; then client is left as
-// it is. For it, a connection that is not logged in may be closed: see Limits.Logins.
+// it is. For it, another connection may be closed: see Limits.Connections and Limits.Logins.
 func (r *Relay) Admit(client net.Conn) (*Conn, error) {
 	c := r.newConn(client)
 	r.mu.Lock()
