@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"time"
 )
 
 // LimitName is a limit of connections, as logs and metrics call it.
@@ -115,35 +116,60 @@ const lookedAt = 64
 
 // leastMissed returns one of the connections that are not logged in; and if it looks at all, also of
 // those that are and were never allowed anything. It is nil if there is none. It is one of the network or
-// tenant that has most of its kind. r.mu is held.
+// tenant that has most of its kind; of those that are not logged in, first one that has had time to. r.mu
+// is held.
 //
 // A client that logs in is not displaced by those of a principal without rights, nor the other way round:
 // each of the two kinds is displaced by its own, as long as somebody has more of it.
 func (r *Relay) leastMissed(all bool) *Conn {
-	found, most := leastMissedOf(r.strangers, func(c *Conn) int { return r.addresses[c.network].strangers })
+	stalled := time.Now().Add(-r.stalledAfter)
+	found, most := leastMissedOf(r.strangers, func(c *Conn) missed {
+		return missed{stalled: c.began.Before(stalled), party: r.addresses[c.network].strangers, began: c.began}
+	})
 	if !all {
 		return found
 	}
-	if other, more := leastMissedOf(r.ungranted, func(c *Conn) int { return c.of.ungranted }); more > most {
+	if other, more := leastMissedOf(r.ungranted, func(c *Conn) missed { return missed{party: c.of.ungranted, began: c.began} }); more.party > most.party {
 		return other
 	}
 	return found
 }
 
-// leastMissedOf returns one of a few connections that chance chooses: one whose party has most, of these
-// the one that began first; and how many that party has.
-func leastMissedOf(conns map[*Conn]struct{}, count func(*Conn) int) (found *Conn, most int) {
+// stalledAfter is how long a client that logs in keeps its place if others do not. A login takes about a
+// second. Somebody with very many addresses who opens connections all the time would otherwise take the
+// places of those who log in just now: each of his addresses has one connection, and theirs have two.
+const stalledAfter = 3 * time.Second
+
+// missed says how much a connection is missed.
+type missed struct {
+	stalled bool      // it is less missed than one that is not
+	party   int       // how many its network or tenant has of its kind: the more, the less it is missed
+	began   time.Time // the earlier, the less it is missed
+}
+
+// less reports whether a connection is missed less than another one.
+func (m missed) less(other missed) bool {
+	switch {
+	case m.stalled != other.stalled:
+		return m.stalled
+	case m.party != other.party:
+		return m.party > other.party
+	}
+	return m.began.Before(other.began)
+}
+
+// leastMissedOf returns the least missed of a few connections that chance chooses, or nil if there is none.
+func leastMissedOf(conns map[*Conn]struct{}, of func(*Conn) missed) (found *Conn, least missed) {
 	left := lookedAt
 	for c := range conns { // which Go begins somewhere
-		n := count(c)
-		if found == nil || n > most || n == most && c.began.Before(found.began) {
-			found, most = c, n
+		if m := of(c); found == nil || m.less(least) {
+			found, least = c, m
 		}
 		if left--; left == 0 {
 			break
 		}
 	}
-	return found, most
+	return found, least
 }
 
 // admitted notes that the client of a connection is logged in, and belongs to a tenant.

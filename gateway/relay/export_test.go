@@ -87,6 +87,9 @@ func (r *Room) Release() { r.release(); r.leave() }
 // Sent says that the frame was sent on.
 func (r *Room) Sent() { r.sent() }
 
+// SetStalledAfter sets how long a client that logs in keeps its place if others do not.
+func (r *Relay) SetStalledAfter(d time.Duration) { r.stalledAfter = d }
+
 // Beyond returns how many frames are larger than the share of their tenant, by kind of frame.
 func (r *Relay) Beyond() (beyond [frameKinds]int) {
 	for kind := range r.frames.rooms {

@@ -16,8 +16,9 @@ type Limits struct {
 	Connections int // DefaultConnections
 	// Logins is the number of connections that are not logged in, of all addresses together. The
 	// others are for clients that are. When there are as many, or as many in all as Connections, a new
-	// connection has the place of one that is not logged in, of an address with many of them:
-	// somebody with many addresses does not keep others out.
+	// connection has the place of one that is not logged in: of those that are there for three seconds, or
+	// of all if there is none, one of an address with many of them. So somebody with many addresses does
+	// not keep others out, as long as they log in within that time.
 	Logins     int // half of Connections, but at least one
 	FrameBytes int // size of one request: DefaultFrameBytes
 	// AddressConnections is the number of connections that one client address may have,
@@ -100,7 +101,7 @@ const MaxLoginFrameBytes = 512 << 10
 const MaxLoginRounds = 8
 
 // maxLoginRequests limits the requests of a client that is not logged in: the messages
-// of a login, and the same number each of ApiVersions and handshakes.
+// of a login, a handshake, and ApiVersions.
 const maxLoginRequests = 3 * MaxLoginRounds
 
 // Validate returns what is wrong with l. The zero Limits is valid.

@@ -143,6 +143,37 @@ func TestOnePrincipalDoesNotTakeAllConnections(t *testing.T) {
 	})
 }
 
+// TestStalledLoginsMakePlace: somebody with many addresses begins logins and does not end them, one from
+// each address, again and again. Those who log in at the same time, several from one address, keep their
+// places for as long as a login takes.
+func TestStalledLoginsMakePlace(t *testing.T) {
+	const logins = 60
+	p := newPlaces(t, relay.Limits{Connections: 2 * logins, Logins: logins, AddressLogins: logins})
+	p.relay.SetStalledAfter(300 * time.Millisecond)
+	address := 0
+	attack := func() {
+		address++
+		p.enter("", fmt.Sprintf("127.1.%d.%d", address/250, 1+address%250))
+	}
+	for range logins {
+		attack()
+	}
+	time.Sleep(400 * time.Millisecond)
+	var honest []*served
+	for range 5 {
+		honest = append(honest, p.enter("", "127.0.0.4"))
+	}
+	for range logins / 2 {
+		attack()
+	}
+	for _, one := range honest {
+		one.ask(handshake("PLAIN"), 1)
+		assert.Len(t, one.ask(metadata(), 8).(*kmsg.MetadataResponse).Topics, 2)
+	}
+	n, strangers := p.relay.Connections()
+	assert.Equal(t, []int{logins, logins - len(honest)}, []int{n, strangers})
+}
+
 // end returns the server's end of a connection that nobody serves.
 func (p *places) end() net.Conn {
 	p.t.Helper()

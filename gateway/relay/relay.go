@@ -32,6 +32,8 @@ type Relay struct {
 	addresses map[netip.Prefix]addressCount
 	closed    bool // there are no new connections
 	displaced atomic.Int64
+
+	stalledAfter time.Duration // a test has less patience
 }
 
 // New returns a Relay. The error says what is wrong with limits, of which zero fields have their
@@ -47,6 +49,7 @@ func New(cluster *Cluster, limits Limits) (*Relay, error) {
 	return &Relay{
 		cluster: cluster, limits: limits, frames: newFrameMemory(limits.FramesBytes),
 		conns: map[*Conn]struct{}{}, strangers: map[*Conn]struct{}{}, ungranted: map[*Conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
+		stalledAfter: stalledAfter,
 	}, nil
 }
 
