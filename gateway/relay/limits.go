@@ -54,9 +54,10 @@ type Limits struct {
 	// patterns, has an eighth as much in addition, but at least 4 MiB, in the same shares. A
 	// session or subscription without room is refused, and the client tries again.
 	//
-	// What the program has to ask the cluster about requests of clients has no part in it: an answer has
-	// at most 8 MiB, and there are at most eight at a time from each broker, about topics and about
-	// groups each.
+	// The answers to what the program has to ask the cluster about requests of clients have half as much
+	// in addition, but at least 64 MiB and at most 256 MiB: each has 8 MiB at the most, and so many of
+	// these questions are under way at a time, eight of them to one broker. In addition, one is about all topics, at
+	// most every two seconds.
 	FramesBytes int64
 	Pipelined   int // requests of one connection that wait for answers: DefaultPipelined
 

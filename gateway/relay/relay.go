@@ -46,6 +46,7 @@ func New(cluster *Cluster, limits Limits) (*Relay, error) {
 	if cluster == nil {
 		return nil, errors.New("relay: the cluster is nil")
 	}
+	cluster.topics.all.resize(questionsFor(limits.FramesBytes))
 	return &Relay{
 		cluster: cluster, limits: limits, frames: newFrameMemory(limits.FramesBytes),
 		conns: map[*Conn]struct{}{}, strangers: map[*Conn]struct{}{}, ungranted: map[*Conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
