@@ -306,11 +306,13 @@ func TestRoomIsGivenBack(t *testing.T) {
 // many the proxy may have, and gets one for each that ends.
 func TestConnectionsOfAnAddress(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Metrics: registry, Limits: relay.Limits{AddressConnections: 2}})
+	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{Store: store(t), Metrics: registry, Limits: relay.Limits{AddressConnections: 2}})
 	address := p.Addresses()[0]
 	first, second := dial(t, address), dial(t, address)
 	first.login("admin", passwords["admin"])
 	second.login("admin", passwords["admin"])
+	first.works() // it is allowed something, and keeps its place
+	second.works()
 	dial(t, address).closed("two connections of the address")
 	second.works()
 	first.Close()

@@ -24,7 +24,9 @@ type Limits struct {
 	// AddressConnections is the number of connections that one client address may have,
 	// and AddressLogins the number of those that are not logged in. An IPv6 /64 network
 	// counts as one address, since a client that has one of its addresses can use all
-	// of them.
+	// of them. When there are as many, a new connection has the place of one of the same
+	// address that is not logged in for three seconds; or of one that was never allowed anything, if
+	// there are as many as AddressConnections. Otherwise it is turned away.
 	AddressConnections int // DefaultAddressConnections
 	AddressLogins      int // DefaultAddressLogins
 	// RightlessUpstreams is the number of connections to the cluster that are open at a time for

@@ -66,7 +66,9 @@ func (p *places) enter(user, from string) *served {
 		login = relay.Known{Principal: principal.User(user), Host: netip.MustParseAddr(from)}
 	}
 	s := &served{client, p.t, make(chan error, 1)}
-	go func() { s.ended <- p.relay.Serve(p.t.Context(), conn, relay.Client{Gateway: p.gateway, Login: login}) }()
+	admitted, err := p.relay.Admit(conn)
+	require.NoError(p.t, err)
+	go func() { s.ended <- admitted.Serve(p.t.Context(), relay.Client{Gateway: p.gateway, Login: login}) }()
 	if user != "" { // which makes sure that it is logged in
 		s.ask(kmsg.NewPtrApiVersionsRequest(), 0)
 	}
@@ -184,4 +186,74 @@ func (p *places) end() net.Conn {
 	require.NoError(p.t, err)
 	p.t.Cleanup(func() { _ = conn.Close() })
 	return conn
+}
+
+// TestBehindOneAddress: clients behind one address, of a load balancer for example, share its limits.
+// Logins that somebody begins there and does not end, and connections of a principal without rights, make
+// place for the others.
+func TestBehindOneAddress(t *testing.T) {
+	const most = 6
+	turnedAway := func(p *places, limit relay.LimitName) {
+		_, err := p.relay.Admit(p.end())
+		var beyond *relay.LimitError
+		require.ErrorAs(t, err, &beyond)
+		assert.Equal(t, limit, beyond.Limit)
+	}
+	t.Run("logins", func(t *testing.T) {
+		p := newPlaces(t, relay.Limits{AddressLogins: most})
+		p.relay.SetStalledAfter(300 * time.Millisecond)
+		for range most {
+			p.enter("", "127.0.0.1")
+		}
+		turnedAway(p, relay.LoginsOfAddress) // these may be those of honest clients
+		time.Sleep(400 * time.Millisecond)
+		var honest []*served
+		for range most {
+			honest = append(honest, p.enter("", "127.0.0.1"))
+		}
+		turnedAway(p, relay.LoginsOfAddress)
+		for _, one := range honest {
+			one.ask(handshake("PLAIN"), 1)
+		}
+		all, strangers := p.relay.Connections()
+		assert.Equal(t, []int{most, 0}, []int{all, strangers})
+	})
+	t.Run("connections", func(t *testing.T) {
+		p := newPlaces(t, relay.Limits{AddressConnections: most})
+		var taken []*served
+		for range most {
+			taken = append(taken, p.enter("mallory", "127.0.0.1"))
+		}
+		for i := range most {
+			p.enter("alice", "127.0.0.1").ask(metadata(), 8)
+			require.ErrorContains(t, taken[i].why(), "another client has its place")
+		}
+		turnedAway(p, relay.OfAddress)
+	})
+	t.Run("both", func(t *testing.T) {
+		p := newPlaces(t, relay.Limits{AddressConnections: most, AddressLogins: most / 2, Connections: most, Logins: most / 2})
+		p.relay.SetStalledAfter(300 * time.Millisecond)
+		for range most {
+			p.enter("mallory", "127.0.0.1")
+		}
+		for range most / 2 {
+			p.enter("", "127.0.0.1")
+		}
+		turnedAway(p, relay.OfAddress)
+		time.Sleep(400 * time.Millisecond)
+		for range most {
+			p.enter("alice", "127.0.0.1").ask(metadata(), 8)
+			all, _ := p.relay.Connections()
+			assert.Equal(t, most, all, "one makes place for one")
+		}
+		turnedAway(p, relay.OfAddress)
+	})
+	t.Run("one", func(t *testing.T) {
+		p := newPlaces(t, relay.Limits{AddressConnections: 1})
+		for range 3 {
+			p.enter("mallory", "127.0.0.1")
+		}
+		all, _ := p.relay.Connections()
+		assert.Equal(t, 1, all)
+	})
 }

@@ -27,9 +27,8 @@ type Relay struct {
 
 	mu        sync.Mutex
 	conns     map[*Conn]struct{}
-	strangers map[*Conn]struct{} // of conns, those that are not logged in
-	ungranted map[*Conn]struct{} // of conns, those that are logged in and were never allowed anything
-	addresses map[netip.Prefix]addressCount
+	places    // of conns
+	addresses map[netip.Prefix]*address
 	closed    bool // there are no new connections
 	displaced atomic.Int64
 
@@ -49,7 +48,7 @@ func New(cluster *Cluster, limits Limits) (*Relay, error) {
 	cluster.topics.all.resize(questionsFor(limits.FramesBytes))
 	return &Relay{
 		cluster: cluster, limits: limits, frames: newFrameMemory(limits.FramesBytes),
-		conns: map[*Conn]struct{}{}, strangers: map[*Conn]struct{}{}, ungranted: map[*Conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
+		conns: map[*Conn]struct{}{}, places: newPlaces(), addresses: map[netip.Prefix]*address{},
 		stalledAfter: stalledAfter,
 	}, nil
 }
@@ -67,10 +66,7 @@ func (r *Relay) FramesHeld() int64 { return r.frames.held.Load() }
 func (r *Relay) Connections() (all, strangers int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, count := range r.addresses {
-		all, strangers = all+count.connections, strangers+count.strangers
-	}
-	return all, strangers
+	return len(r.conns), len(r.strangers)
 }
 
 // Displaced returns how many connections were closed for others since the Relay was made: see
@@ -179,8 +175,8 @@ func (r *Relay) Admit(client net.Conn) (*Conn, error) {
 	if beyond != nil {
 		return nil, beyond
 	}
-	if displaced != nil {
-		displaced.kill()
+	for _, missed := range displaced {
+		missed.kill()
 	}
 	return c, nil
 }
