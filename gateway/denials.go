@@ -36,7 +36,8 @@ func (d Denial) String() string {
 type asker struct {
 	view    *snapshot.View
 	checks  int
-	entries int // of the request that can be denied, if known
+	granted bool // something was allowed
+	entries int  // of the request that can be denied, if known
 	denials []Denial
 	others  []Denial // allows, and denials that Kafka does not log: what hears says
 	hears   hearing
@@ -61,6 +62,7 @@ func (a *asker) Begin(action ops.Action) { a.probing, a.silent = !action.LogDeni
 func (a *asker) Allowed(op ops.Operation, t resource.Type, name string) bool {
 	a.checks++
 	d := a.view.Check(op, t, name)
+	a.granted = a.granted || d.Allowed()
 	if d.Allowed() && !a.hears.allows {
 		return true
 	}
@@ -70,10 +72,17 @@ func (a *asker) Allowed(op ops.Operation, t resource.Type, name string) bool {
 func (a *asker) AllowedAny(op ops.Operation, t resource.Type) bool {
 	a.checks++
 	d := a.view.CheckAny(op, t)
+	a.granted = a.granted || d.Allowed()
 	if d.Allowed() && !a.hears.allows {
 		return true
 	}
 	return a.note(Denial{Request: snapshot.Request{Operation: op, Type: t}, ByType: true, Decision: d})
+}
+
+// count adds the questions that another asker was asked.
+func (a *asker) count(other *asker) {
+	a.checks += other.checks
+	a.granted = a.granted || other.granted
 }
 
 // note records a decision, and returns whether it allows.
@@ -115,7 +124,7 @@ func (p *Plan) denials(out *ops.Outcome) []Denial {
 func (p *Plan) evaluate(r *ops.Request, entries int) (ops.Outcome, []Denial) {
 	a := asker{view: p.asker.view, entries: entries, hears: p.asker.hears}
 	out := ops.Evaluate(&a, r)
-	p.asker.checks += a.checks
+	p.asker.count(&a)
 	p.others = append(p.others, unknown(p.others, a.others)...)
 	return out, a.denials
 }
@@ -134,7 +143,7 @@ func (p *Plan) evaluateLate(r *ops.Request) ops.Outcome {
 func (p *Plan) evaluateAhead(r *ops.Request) ops.Outcome {
 	a := asker{view: p.asker.view, quiet: true}
 	out := ops.Evaluate(&a, r)
-	p.asker.checks += a.checks
+	p.asker.count(&a)
 	return out
 }
 

@@ -11,29 +11,15 @@ import (
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
-// readEnvelope reads the content of an Envelope. A nested Envelope is refused without
-// being read.
+// readEnvelope reads whose request an Envelope has, and its header. The request is decoded by
+// rewriteEnvelope, for a client that may send Envelopes and in one that may be in an Envelope.
 func readEnvelope(q *query, m *kmsg.EnvelopeRequest) {
 	q.Embedded = new(ops.Embedded)
 	if p, err := principal.ParseWire(m.RequestPrincipal); err == nil {
 		q.Embedded.Principal = p.String()
 	}
-	h, err := parseHeader(m.RequestData, "")
-	message := h.request()
-	if err != nil || message == nil {
-		return
-	}
-	if h.Key == ops.EnvelopeKey {
+	if h, err := parseHeader(m.RequestData, ""); err == nil && h.request() != nil {
 		q.Embedded.Request = &ops.Request{Key: h.Key, Version: h.Version}
-		return
-	}
-	h, data, err := q.reader.layouts.canonical(h, m.RequestData)
-	if err != nil || h.decode(data, message) != nil {
-		return
-	}
-	inner := new(query)
-	if q.reader.read(inner, message) == nil {
-		q.Embedded.Request = &inner.Request
 	}
 }
 
@@ -56,6 +42,7 @@ func rewriteEnvelope(p *Plan, _ *ops.Outcome) (bool, error) {
 	p.addInner(inner.Denied)
 	p.asked = true // the request inside may have asked
 	p.asker.checks += inner.Checks
+	p.asker.granted = p.asker.granted || inner.Granted()
 	if inner.Frames() == 0 {
 		p.later = func() (kmsg.Response, error) {
 			r := m.ResponseKind().(*kmsg.EnvelopeResponse)

@@ -371,6 +371,11 @@ func (p *Plan) Repeats() int64 {
 	return max(1, p.refused.times)
 }
 
+// Granted reports whether one of the questions counted in Checks was answered with an allow. It is false
+// for a request that needs no right, or whose client has none. Response may make it true, and never
+// makes it false: what it was once decided by is not forgotten.
+func (p *Plan) Granted() bool { return p.asker.granted }
+
 // Frames returns how many frames Forward returns. It has no effect.
 func (p *Plan) Frames() int { return len(p.frames) }
 

@@ -72,7 +72,8 @@ func (e *errLogin) Error() string { return "login failed: " + e.cause.Error() }
 func (e *errLogin) Unwrap() error { return e.cause }
 
 // handshake answers a SaslHandshake. If it returns an error, the connection ends after
-// the answer is sent.
+// the answer is sent. A login begins once: as in Kafka, the next request is SaslAuthenticate, and a login
+// that fails ends the connection. So a connection cannot begin many.
 func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, error) {
 	response := r.ResponseKind().(*kmsg.SASLHandshakeResponse)
 	now := f.listener.access.Load()
@@ -87,6 +88,9 @@ func (f *loginFlow) handshake(r *kmsg.SASLHandshakeRequest) (kmsg.Response, erro
 		// version 1.
 		response.ErrorCode = kerr.IllegalSaslState.Code
 		return response, nil
+	case f.state == expectsRequest:
+		response.ErrorCode = kerr.IllegalSaslState.Code
+		return response, &errLogin{cause: errors.New("SaslHandshake while a login is under way: expected SaslAuthenticate")}
 	case !ok:
 		response.ErrorCode = kerr.UnsupportedSaslMechanism.Code
 		return response, &errLogin{cause: fmt.Errorf("SASL mechanism %s is not offered", lines.Name(r.Mechanism))}

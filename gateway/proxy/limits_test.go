@@ -19,14 +19,16 @@ import (
 )
 
 func TestLimits(t *testing.T) {
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Limits: relay.Limits{
+	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{Store: store(t), Limits: relay.Limits{
 		Connections: 2, Login: 1 * time.Second, Idle: 2 * time.Second,
 	}})
 	address := p.Addresses()[0]
 	other := dial(t, address)
 	other.login("admin", passwords["admin"])
+	other.works() // it is allowed something, and keeps its place
 	talker := dial(t, address)
 	talker.login("admin", passwords["admin"])
+	talker.works()
 	third := dial(t, address)
 	third.closed("two connections")
 	other.Close()

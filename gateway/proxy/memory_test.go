@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -305,11 +306,13 @@ func TestRoomIsGivenBack(t *testing.T) {
 // many the proxy may have, and gets one for each that ends.
 func TestConnectionsOfAnAddress(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	p := start(t, upstream(t), proxy.Config{Store: store(t), Metrics: registry, Limits: relay.Limits{AddressConnections: 2}})
+	p := start(t, upstream(t, kfake.SeedTopics(1, "orders")), proxy.Config{Store: store(t), Metrics: registry, Limits: relay.Limits{AddressConnections: 2}})
 	address := p.Addresses()[0]
 	first, second := dial(t, address), dial(t, address)
 	first.login("admin", passwords["admin"])
 	second.login("admin", passwords["admin"])
+	first.works() // it is allowed something, and keeps its place
+	second.works()
 	dial(t, address).closed("two connections of the address")
 	second.works()
 	first.Close()
@@ -432,20 +435,27 @@ func TestLogBeforeLogin(t *testing.T) {
 // not a login.
 func TestRequestsBeforeLogin(t *testing.T) {
 	p := start(t, upstream(t), proxy.Config{Store: store(t)})
-	for name, ask := range map[string]func(w *wire){
-		"ApiVersions": func(w *wire) { w.ask(kmsg.NewPtrApiVersionsRequest(), 3) },
-		"handshakes":  func(w *wire) { w.handshake(proxy.ScramSHA256, 1) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := dial(t, p.Addresses()[0])
-			for range 24 {
-				ask(w)
-			}
-			_ = w.SetDeadline(time.Now().Add(10 * time.Second))
-			w.closed("24 requests")
-			p.log.WaitFor(t, 1, "not logged in within 24 requests")
-		})
-	}
+	t.Run("ApiVersions", func(t *testing.T) {
+		w := dial(t, p.Addresses()[0])
+		for range 24 {
+			w.ask(kmsg.NewPtrApiVersionsRequest(), 3)
+		}
+		_ = w.SetDeadline(time.Now().Add(10 * time.Second))
+		w.closed("24 requests")
+		p.log.WaitFor(t, 1, "not logged in within 24 requests")
+	})
+	t.Run("handshakes", func(t *testing.T) {
+		w := dial(t, p.Addresses()[0])
+		require.Zero(t, w.handshake(proxy.ScramSHA256, 1).ErrorCode)
+		assert.Equal(t, kerr.IllegalSaslState.Code, w.handshake(proxy.ScramSHA256, 1).ErrorCode)
+		w.closed("the second handshake")
+		w = dial(t, p.Addresses()[0])
+		require.Zero(t, w.handshake(proxy.ScramSHA256, 1).ErrorCode)
+		require.Zero(t, w.token("n,,n=alice,r=abc").ErrorCode)
+		assert.Equal(t, kerr.IllegalSaslState.Code, w.handshake(proxy.Plain, 1).ErrorCode, "behind the first message of a login")
+		w.closed("the second handshake")
+		p.log.WaitFor(t, 2, "login failed", "SaslHandshake while a login is under way")
+	})
 }
 
 // What a request that was sent on keeps until its answer comes counts: a request of a few

@@ -74,7 +74,7 @@ func newMetrics(p *Proxy) *metrics {
 				}),
 			gauge("brokers_down", "Brokers whose ports are closed because they do not accept connections.", func() float64 { return float64(p.cluster.Down()) }),
 			gauge("connections", "Connections of clients.", func() float64 { return float64(p.count()) }),
-			prometheus.NewCounterFunc(prometheus.CounterOpts(counter("connections_displaced_total", "Connections that were not logged in and were closed for new ones.")),
+			prometheus.NewCounterFunc(prometheus.CounterOpts(counter("connections_displaced_total", "Connections that were closed for new ones: not logged in, or logged in and never allowed anything.")),
 				func() float64 { return float64(p.relay.Displaced()) }),
 			gauge("frames_bytes", "Bytes of requests that are read and not yet sent on or answered, and of answers that are decided about.", func() float64 { return float64(p.relay.FramesHeld()) }),
 		},

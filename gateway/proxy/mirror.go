@@ -67,6 +67,11 @@ type Mirror struct {
 	// of Kafka 4.4, and by snapshot.KafkaExact if none does. It follows an upgrade within
 	// about a minute. Otherwise the store keeps the semantics that it has.
 	FollowRelease bool
+	// AnyBroker takes the ACLs of any broker. Otherwise, where brokers serve DescribeQuorum, they are
+	// those of a broker that is known not to be behind the ACLs in force, and there are none while that is
+	// not known: a right that was revoked could come back. It is for a cluster that serves
+	// DescribeQuorum and never answers it.
+	AnyBroker bool
 	// Report, if not nil, is called after each attempt, with nil or the reason why the
 	// previous set stays in force. The proxy logs failures itself.
 	Report func(error)
@@ -224,7 +229,7 @@ func (p *Proxy) mirrorOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	response, committed, err := p.mirror.ask(ctx, request, sayHowFar(p.cluster.Versions()))
+	response, committed, err := p.mirror.ask(ctx, request, !p.mirror.AnyBroker && sayHowFar(p.cluster.Versions()))
 	if err != nil {
 		return fmt.Errorf("ACLs of the upstream: %w", err)
 	}

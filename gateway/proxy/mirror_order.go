@@ -18,7 +18,8 @@ import (
 //
 // A broker applies what it has read within milliseconds; the mirror asks at intervals of seconds.
 // Brokers that do not know the request (before Kafka 3.3, or with ZooKeeper) cannot say how far they
-// are: there, the ACLs are those of any broker.
+// are: there, the ACLs are those of any broker. Those of a cluster that serves the request and does not
+// answer it are not taken: its controllers may be out of reach, and its brokers behind them.
 //
 // Source: KIP-595, KIP-836; Kafka's KafkaApis.handleDescribeQuorumRequest.
 
@@ -46,7 +47,7 @@ func (m *mirroring) quorum(ctx context.Context) (*kmsg.DescribeQuorumResponseTop
 	request.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: metadataTopic, Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{}}}}
 	r, err := request.RequestWith(ctx, m.client)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("DescribeQuorum is not answered, so that nobody knows which broker has the latest ACLs: %w (a cluster that never answers it is mirrored with Mirror.AnyBroker, --mirror-any-broker)", err)
 	}
 	if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
 		return nil, fmt.Errorf("DescribeQuorum: %w", err)

@@ -152,6 +152,9 @@ func (p *Proxy) awaitUpstream(ctx context.Context) error {
 	if p.mirror == nil {
 		return nil
 	}
+	if p.mirror.AnyBroker {
+		p.log.Warn("ACLs of any broker are taken, also of one that is behind: a right that was revoked may come back for as long as it is")
+	}
 	return pause.Insist(ctx, p.load, func(_ error, wait time.Duration) { // load has logged it
 		p.log.Warn("no port is open before the ACLs are loaded", "next attempt in", wait.String())
 	})

@@ -37,8 +37,8 @@ const (
 const maxUpstreamAnswer = 1 << 30
 
 // maxClientAnswer is the size of the largest answer to a question that a client makes the proxy
-// ask, about some topics or streams groups: of 200,000 partitions. Nothing else counts it, and a
-// lane asks eight to one broker at a time. Questions about topics name so few that their answers
+// ask, about some topics or streams groups: of 200,000 partitions. Nothing else counts it: a
+// lane bounds how many there are at a time. Questions about topics name so few that their answers
 // are much smaller; if one is not, it is asked again in halves.
 const maxClientAnswer = 8 << 20
 
@@ -99,6 +99,7 @@ func NewCluster(config Upstream, log *slog.Logger) (*Cluster, error) {
 		return nil, err
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.topics.all.width = mostQuestions
 	return c, nil
 }
 

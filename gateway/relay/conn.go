@@ -30,6 +30,7 @@ type Conn struct {
 	network netip.Prefix // of the client: see NetworkOf
 	began   time.Time    // when it was admitted
 	known   bool         // the client was logged in; guarded by the relay's mutex
+	of      *Tenant      // of a client that is known; so is this
 	client  net.Conn
 	reader  *bufio.Reader
 	writer  lentWriter
@@ -46,6 +47,7 @@ type Conn struct {
 
 	decide      Decider // nil until the client is logged in
 	failedLogin bool    // the Login has ended the connection
+	wasGranted  bool    // something that it asked for was allowed; only the goroutine of turns uses it
 
 	ahead   readAhead
 	silence silence
@@ -56,6 +58,7 @@ type Conn struct {
 	idle      *time.Timer   // of request, which alone uses it
 	trace     *Trace        // of the request that has its turn, or nil; only the goroutine of turns uses it
 	draining  atomic.Bool
+	displaced atomic.Bool // another one has its place, although it was logged in
 
 	mu       sync.Mutex
 	upstream *upstreamConn // nil until the first request that reaches the upstream
@@ -74,6 +77,9 @@ var (
 
 	errUpstreamLeft = errors.New("the broker has closed the connection")
 )
+
+// errDisplaced ends a connection. It is worth a line in the log: it names the principal.
+var errDisplaced = errors.New("another client has its place: as many are connected as may be, and nothing that this client asked for was allowed (Limits.Connections, --max-connections)")
 
 // Ended reports whether err, which [Conn.Serve] returned, is only that a connection has ended as
 // they do: the client has left or was idle, the broker has closed its connection while nothing was
@@ -120,6 +126,9 @@ func (c *Conn) Serve(ctx context.Context, config Client) error {
 		tenants.Leave(c.tenant)
 	}()
 	err := c.serve(ctx)
+	if c.displaced.Load() {
+		err = errDisplaced
+	}
 	if config.Ending != nil {
 		config.Ending(err)
 	}
@@ -230,7 +239,7 @@ func (c *Conn) become(who snapshot.Subject) error {
 		tenants.Leave(stranger)
 		c.kept = c.relay.frames.newClaim(keptState, 0, c.tenant)
 		c.knows = c.relay.cluster.Knowledge(c.asking, Asker{Node: c.config.Node, Tenant: c.tenant, Patience: connPatience, Before: func() { _ = c.flush() }})
-		c.relay.admitted(c)
+		c.relay.admitted(c, c.tenant)
 	}
 	c.subject = who
 	client := gateway.Client{

@@ -58,7 +58,7 @@ func (f *Frames) Check(empty bool) error {
 		r.mu.Lock()
 		half := r.size / 2
 		wrong := r.free < 0 || r.free > r.size || r.aheadFree < 0 || r.aheadFree > half || r.beyond < 0 || r.vestibule < 0 || r.vestibule > r.size/8
-		left := r.free != r.size || r.aheadFree != half || r.beyond != 0 || r.vestibule != 0 || r.turns.Len() != 0 || r.doors.Len() != 0
+		left := r.free != r.size || r.aheadFree != half || r.beyond != 0 || r.vestibule != 0 || r.turns.count != 0 || r.doors.Len() != 0
 		f.tenants.mu.Lock()
 		for _, t := range f.tenants.byKey {
 			h := &t.rooms[kind]
@@ -69,7 +69,7 @@ func (f *Frames) Check(empty bool) error {
 		r.mu.Unlock()
 		if wrong || empty && left {
 			return fmt.Errorf("room %d: %d of %d bytes are free, %d of %d ahead, %d beyond, %d inside, %d tenants wait, %d for the door",
-				kind, r.free, r.size, r.aheadFree, half, r.beyond, r.vestibule, r.turns.Len(), r.doors.Len())
+				kind, r.free, r.size, r.aheadFree, half, r.beyond, r.vestibule, r.turns.count, r.doors.Len())
 		}
 	}
 	if held := f.memory.held.Load(); held < 0 || empty && held != 0 {
@@ -86,6 +86,9 @@ func (r *Room) Release() { r.release(); r.leave() }
 
 // Sent says that the frame was sent on.
 func (r *Room) Sent() { r.sent() }
+
+// SetStalledAfter sets how long a client that logs in keeps its place if others do not.
+func (r *Relay) SetStalledAfter(d time.Duration) { r.stalledAfter = d }
 
 // Beyond returns how many frames are larger than the share of their tenant, by kind of frame.
 func (r *Relay) Beyond() (beyond [frameKinds]int) {

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"slices"
@@ -15,13 +16,24 @@ const (
 	// namesPerQuestion is how many topics one of them names at the most. The answer has all
 	// their partitions, of 40 bytes each.
 	namesPerQuestion = 32
+	// mostQuestions is how many of all these questions may be under way to all brokers together, if
+	// Limits.FramesBytes does not allow less: their answers may take 256 MiB. That is four brokers that do
+	// not answer, before it slows down questions to others.
+	mostQuestions = 4 * laneWidth
 )
+
+// questionsFor returns how many questions of clients to all brokers may be under way beside a room for
+// frames of a size: their answers may take half as much, but those of one broker have place.
+func questionsFor(framesBytes int64) int {
+	return int(max(laneWidth, min(mostQuestions, framesBytes/2/maxClientAnswer)))
+}
 
 // lane bounds the questions to a broker that clients make the proxy ask one by one. Tenants
 // that wait have turns, so that it does not depend on how many questions another has. It is
 // safe for concurrent use.
 type lane struct {
 	mu    sync.Mutex
+	width int                // how many may be in it; 0 means laneWidth
 	busy  int                // how many are in the lane
 	turns list.List          // of *queue; the one that waits longest is the first
 	of    map[*Tenant]*queue // those in turns
@@ -38,7 +50,7 @@ type queue struct {
 // before that.
 func (l *lane) enter(ctx context.Context, of *Tenant) bool {
 	l.mu.Lock()
-	if l.busy < laneWidth {
+	if l.busy < cmp.Or(l.width, laneWidth) {
 		l.busy++
 		l.mu.Unlock()
 		return true
@@ -81,7 +93,7 @@ func (l *lane) leave() {
 // next lets the next one enter in the place of one that leaves. l.mu is held.
 func (l *lane) next() {
 	first := l.turns.Front()
-	if first == nil {
+	if first == nil || l.busy > cmp.Or(l.width, laneWidth) {
 		l.busy--
 		return
 	}
@@ -101,13 +113,31 @@ func (l *lane) take(q *queue, at *list.Element) {
 	}
 }
 
-// askInTurn asks a broker in the turn of a tenant, and reports whether it had one.
+// resize changes how many may be in the lane. Those that are stay.
+func (l *lane) resize(width int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.width = width
+}
+
+// askInTurn asks a broker in the turn of a tenant, and reports whether it had one. It waits for its turn
+// at the broker first: so those that wait for one that does not answer keep no place of others.
 func (c *Cluster) askInTurn(ctx context.Context, node int32, of *Tenant, ask func()) bool {
 	l := c.lane(node)
 	if !l.enter(ctx, of) {
 		return false
 	}
 	defer l.leave()
+	return c.askAmongAll(ctx, of, ask)
+}
+
+// askAmongAll asks in the turn of a tenant among the questions to all brokers, and reports whether it had
+// one.
+func (c *Cluster) askAmongAll(ctx context.Context, of *Tenant, ask func()) bool {
+	if !c.topics.all.enter(ctx, of) {
+		return false
+	}
+	defer c.topics.all.leave()
 	ask()
 	return true
 }

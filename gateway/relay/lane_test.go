@@ -2,6 +2,8 @@ package relay
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,4 +52,43 @@ func TestLaneHasTurns(t *testing.T) {
 	assert.Zero(t, l.busy)
 	assert.Zero(t, l.turns.Len())
 	assert.Empty(t, l.of)
+}
+
+// TestQuestionsOfAllBrokers: the questions that clients make the program ask at a time are bounded over all
+// brokers, tenants and connections, and with them what their answers take. Each is asked in the end.
+func TestQuestionsOfAllBrokers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		framesBytes int64
+		most        int32
+	}{"512 MiB": {512 << 20, 32}, "200 MiB": {200 << 20, 12}, "the least": {1 << 20, 8}} {
+		t.Run(name, func(t *testing.T) {
+			c := new(Cluster)
+			_, err := New(c, Limits{FrameBytes: 100 << 10, FramesBytes: tt.framesBytes})
+			require.NoError(t, err)
+			var now, most, asked atomic.Int32
+			var all sync.WaitGroup
+			for node := range int32(20) {
+				for range 3 {
+					of := new(Tenant)
+					for range 5 {
+						all.Go(func() {
+							assert.True(t, c.askInTurn(t.Context(), node, of, func() {
+								n := now.Add(1)
+								for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+								}
+								time.Sleep(time.Millisecond)
+								now.Add(-1)
+								asked.Add(1)
+							}))
+						})
+					}
+				}
+			}
+			all.Wait()
+			assert.EqualValues(t, 20*3*5, asked.Load())
+			assert.Equal(t, tt.most, most.Load())
+			assert.LessOrEqual(t, int64(most.Load())*maxClientAnswer, max(tt.framesBytes/2, 64<<20))
+			assert.Zero(t, c.topics.all.busy)
+		})
+	}
 }

@@ -8,17 +8,25 @@ import (
 // Limits bounds the resources that the clients of a Relay can use together. A zero field has
 // the default named next to it. Room is counted for a tenant: see [Tenants].
 type Limits struct {
-	Connections int // open at the same time, on all ports together: DefaultConnections
+	// Connections is the number of connections that are open at the same time, on all ports together.
+	// When there are as many, a new one has the place of one that is not logged in, or of one that is
+	// and was never allowed anything; of the network or the principal with most of these. So somebody
+	// without rights does not keep out those who have some, from however many addresses. A connection
+	// with a request of which something was allowed keeps its place until it ends.
+	Connections int // DefaultConnections
 	// Logins is the number of connections that are not logged in, of all addresses together. The
 	// others are for clients that are. When there are as many, or as many in all as Connections, a new
-	// connection has the place of one that is not logged in, of an address with many of them:
-	// somebody with many addresses does not keep others out.
+	// connection has the place of one that is not logged in: of those that are there for three seconds, or
+	// of all if there is none, one of an address with many of them. So somebody with many addresses does
+	// not keep others out, as long as they log in within that time.
 	Logins     int // half of Connections, but at least one
 	FrameBytes int // size of one request: DefaultFrameBytes
 	// AddressConnections is the number of connections that one client address may have,
 	// and AddressLogins the number of those that are not logged in. An IPv6 /64 network
 	// counts as one address, since a client that has one of its addresses can use all
-	// of them.
+	// of them. When there are as many, a new connection has the place of one of the same
+	// address that is not logged in for three seconds; or of one that was never allowed anything, if
+	// there are as many as AddressConnections. Otherwise it is turned away.
 	AddressConnections int // DefaultAddressConnections
 	AddressLogins      int // DefaultAddressLogins
 	// RightlessUpstreams is the number of connections to the cluster that are open at a time for
@@ -48,9 +56,10 @@ type Limits struct {
 	// patterns, has an eighth as much in addition, but at least 4 MiB, in the same shares. A
 	// session or subscription without room is refused, and the client tries again.
 	//
-	// What the program has to ask the cluster about requests of clients has no part in it: an answer has
-	// at most 8 MiB, and there are at most eight at a time from each broker, about topics and about
-	// groups each.
+	// The answers to what the program has to ask the cluster about requests of clients have half as much
+	// in addition, but at least 64 MiB and at most 256 MiB: each has 8 MiB at the most, and so many of
+	// these questions are under way at a time, eight of them to one broker. In addition, one is about all topics, at
+	// most every two seconds.
 	FramesBytes int64
 	Pipelined   int // requests of one connection that wait for answers: DefaultPipelined
 
@@ -95,7 +104,7 @@ const MaxLoginFrameBytes = 512 << 10
 const MaxLoginRounds = 8
 
 // maxLoginRequests limits the requests of a client that is not logged in: the messages
-// of a login, and the same number each of ApiVersions and handshakes.
+// of a login, a handshake, and ApiVersions.
 const maxLoginRequests = 3 * MaxLoginRounds
 
 // Validate returns what is wrong with l. The zero Limits is valid.

@@ -141,7 +141,7 @@ type room struct {
 	free      int64
 	aheadFree int64     // of the half for requests that are read before their turn
 	beyond    int       // frames that are there and larger than the share of their tenant
-	turns     list.List // of *holding: tenants that wait, the one that waits longest first
+	turns     waiting   // tenants that wait, the one that waits longest first
 	doors     list.List // of *claim: those that have waited for a while; the first has the door
 	vestibule int64     // held by claims that were given room while another had the door
 }
@@ -153,14 +153,23 @@ const doorAfter = time.Second
 // holding is what one tenant has of a room, and waits for.
 type holding struct {
 	held    int64
-	ahead   int64         // of that, for requests that are read before their turn
-	waiting list.List     // of *claim, in their order
-	at      *list.Element // of the turns of the room; nil unless it waits
+	ahead   int64     // of that, for requests that are read before their turn
+	waiting list.List // of *claim, in their order
+	turn    int       // its leaf among the turns of the room, plus 1; 0 unless it waits
 }
 
 // share returns how much a tenant may hold when so much of size is left after it: as much as
 // is left if that is half of size, half of what is left if that is a quarter, and so on.
 func share(left, size int64) int64 { return int64(2 * float64(left) * float64(left) / float64(size)) }
+
+// door returns the claim that has the door, or nil. r.mu is held.
+func (r *room) door() *claim {
+	at := r.doors.Front()
+	if at == nil {
+		return nil
+	}
+	return at.Value.(*claim)
+}
 
 // fits reports whether there is room for a claim now, and takes it if there is. r.mu is held.
 func (r *room) fits(c *claim) bool {
@@ -170,11 +179,7 @@ func (r *room) fits(c *claim) bool {
 		return false
 	}
 	within := h.held+c.bytes <= share(left, r.size)
-	var door *claim
-	if at := r.doors.Front(); at != nil {
-		door = at.Value.(*claim)
-	}
-	switch {
+	switch door := r.door(); {
 	case door == c:
 		if !within {
 			if left+r.vestibule < eighth {
@@ -205,8 +210,16 @@ func (r *room) fits(c *claim) bool {
 		r.beyond++
 	}
 	r.free -= c.bytes
-	h.held += c.bytes
+	r.hold(h, c.bytes)
 	return true
+}
+
+// hold changes what a tenant holds. r.mu is held.
+func (r *room) hold(h *holding, more int64) {
+	h.held += more
+	if h.turn > 0 {
+		r.turns.update(h, r.needsOf(h))
+	}
 }
 
 // tryClaim takes the room of a claim if there is room now.
@@ -224,11 +237,7 @@ func (r *room) wait(ctx context.Context, c *claim, patience time.Duration) bool 
 		r.mu.Unlock()
 		return true
 	}
-	c.given = make(chan struct{})
-	c.at = h.waiting.PushBack(c)
-	if h.at == nil {
-		h.at = r.turns.PushBack(h)
-	}
+	r.line(c)
 	r.mu.Unlock()
 
 	timer, knock := time.NewTimer(patience), time.NewTicker(max(1, min(doorAfter, patience/4)))
@@ -256,14 +265,31 @@ func (r *room) wait(ctx context.Context, c *claim, patience time.Duration) bool 
 	return false
 }
 
+// line puts a claim behind those of its tenant that wait. r.mu is held.
+func (r *room) line(c *claim) {
+	h := c.holding
+	c.given = make(chan struct{})
+	if c.at = h.waiting.PushBack(c); h.turn == 0 {
+		r.turns.add(h, r.needsOf(h))
+	}
+}
+
 // queueForDoor gives the door to a claim that has waited for a while, or a place behind the
 // others that have. A tenant queues with one claim, and not while it holds something: so
 // whoever keeps the room that he has does not keep the door closed with it.
 func (r *room) queueForDoor(c *claim) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if c.at == nil || c.at != c.holding.waiting.Front() {
+		return
+	}
+	if r.fits(c) { // give may not have come to it: see maxSteps
+		r.leave(c)
+		close(c.given)
+		return
+	}
 	loggedIn := r.kind == smallFrame || r.kind == largeFrame // strangers close no door
-	if !loggedIn || c.at == nil || c.door != nil || c.holding.held > 0 || c.at != c.holding.waiting.Front() {
+	if !loggedIn || c.door != nil || c.holding.held > 0 {
 		return
 	}
 	c.door = r.doors.PushBack(c)
@@ -280,31 +306,50 @@ func (r *room) leave(c *claim) {
 		c.door = nil
 	}
 	if h.waiting.Len() == 0 {
-		r.turns.Remove(h.at)
-		h.at = nil
+		r.turns.remove(h)
+	} else {
+		r.turns.update(h, r.needsOf(h))
 	}
 }
 
-// give gives the free room to waiting tenants. They take turns, with one frame each.
-// r.mu is held.
+// give gives the free room to waiting tenants. They take turns, with one frame each; the one with the
+// door is first. Its cost is that of what is given, and hardly depends on how many wait. r.mu is held.
 func (r *room) give() {
-	for given := true; given; {
-		given = false
-		for at, left := r.turns.Front(), r.turns.Len(); left > 0; left-- {
-			h := at.Value.(*holding)
-			at = at.Next()
-			c := h.waiting.Front().Value.(*claim)
-			if !r.fits(c) {
-				continue
-			}
-			r.leave(c)
-			close(c.given)
-			given = true
-			if h.at != nil {
-				r.turns.MoveToBack(h.at)
+	for {
+		c := r.door()
+		if c == nil || !r.fits(c) {
+			if c = r.takeFirst(); c == nil {
+				return
 			}
 		}
+		h := c.holding
+		r.leave(c)
+		close(c.given)
+		if h.turn > 0 {
+			r.turns.toBack(h)
+		}
 	}
+}
+
+// takeFirst takes room for the first tenant whose first claim has place now, and returns the claim; or
+// nil. r.mu is held.
+func (r *room) takeFirst() *claim {
+	suffices := func(n needs) bool { return n.within <= r.free || n.alone <= r.free && r.beyond == 0 }
+	switch left := r.size/8 - r.vestibule; {
+	case r.door() != nil:
+		suffices = func(n needs) bool { return n.within <= r.free && n.inside <= left }
+	case r.free == r.size: // for one that is alone there
+		suffices = func(n needs) bool { return n.within <= r.free || n.alone <= 2*r.free }
+	}
+	h := r.turns.first(suffices)
+	if h == nil {
+		return nil
+	}
+	c := h.waiting.Front().Value.(*claim)
+	if !r.fits(c) {
+		return nil
+	}
+	return c
 }
 
 // resize changes the size of a claim without waiting, and reports whether it did. A smaller
@@ -318,7 +363,8 @@ func (r *room) resize(c *claim, bytes int64) bool {
 	if more > 0 && (left < 0 || c.holding.held+more > share(left, r.size)) {
 		return false
 	}
-	c.bytes, c.holding.held, r.free = bytes, c.holding.held+more, left
+	c.bytes, r.free = bytes, left
+	r.hold(c.holding, more)
 	if c.ahead {
 		r.aheadFree -= more
 		c.holding.ahead += more
@@ -341,7 +387,7 @@ func (r *room) release(c *claim) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.free += c.bytes
-	c.holding.held -= c.bytes
+	r.hold(c.holding, -c.bytes)
 	if c.ahead {
 		r.aheadFree += c.bytes
 		c.holding.ahead -= c.bytes

@@ -28,10 +28,12 @@ type Relay struct {
 
 	mu        sync.Mutex
 	conns     map[*Conn]struct{}
-	strangers map[*Conn]struct{} // of conns, those that are not logged in
-	addresses map[netip.Prefix]addressCount
+	places    // of conns
+	addresses map[netip.Prefix]*address
 	closed    bool // there are no new connections
 	displaced atomic.Int64
+
+	stalledAfter time.Duration // a test has less patience
 }
 
 // New returns a Relay. The error says what is wrong with limits, of which zero fields have their
@@ -44,9 +46,11 @@ func New(cluster *Cluster, limits Limits) (*Relay, error) {
 	if cluster == nil {
 		return nil, errors.New("relay: the cluster is nil")
 	}
+	cluster.topics.all.resize(questionsFor(limits.FramesBytes))
 	return &Relay{
 		cluster: cluster, limits: limits, frames: newFrameMemory(limits.FramesBytes),
-		conns: map[*Conn]struct{}{}, strangers: map[*Conn]struct{}{}, addresses: map[netip.Prefix]addressCount{},
+		conns: map[*Conn]struct{}{}, places: newPlaces(), addresses: map[netip.Prefix]*address{},
+		stalledAfter: stalledAfter,
 	}, nil
 }
 
@@ -63,14 +67,11 @@ func (r *Relay) FramesHeld() int64 { return r.frames.held.Load() }
 func (r *Relay) Connections() (all, strangers int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, count := range r.addresses {
-		all, strangers = all+count.connections, strangers+count.strangers
-	}
-	return all, strangers
+	return len(r.conns), len(r.strangers)
 }
 
-// Displaced returns how many connections that were not logged in were closed for others since the
-// Relay was made: see Limits.Logins.
+// Displaced returns how many connections were closed for others since the Relay was made: see
+// Limits.Connections and Limits.Logins.
 func (r *Relay) Displaced() int64 { return r.displaced.Load() }
 
 // Client says how the connection of a client is served. Gateway and Login are required.
@@ -165,7 +166,7 @@ func (Known) LoggedIn() bool { return true }
 
 // Admit counts a connection, which is then to be served or closed. It returns a *LimitError if the
 // connection is beyond a limit, and net.ErrClosed after Drain or Close; then client is left as
-// it is. For it, a connection that is not logged in may be closed: see Limits.Logins.
+// it is. For it, another connection may be closed: see Limits.Connections and Limits.Logins.
 func (r *Relay) Admit(client net.Conn) (*Conn, error) {
 	c := r.newConn(client)
 	r.mu.Lock()
@@ -178,8 +179,8 @@ func (r *Relay) Admit(client net.Conn) (*Conn, error) {
 	if beyond != nil {
 		return nil, beyond
 	}
-	if displaced != nil {
-		displaced.kill()
+	for _, missed := range displaced {
+		missed.kill()
 	}
 	return c, nil
 }

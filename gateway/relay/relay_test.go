@@ -309,7 +309,7 @@ func TestLoop(t *testing.T) {
 		few, err := relay.New(c, relay.Limits{Connections: 1})
 		require.NoError(t, err)
 		s := serve(t, few, known)
-		s.ask(kmsg.NewPtrApiVersionsRequest(), 0)
+		s.ask(metadata(), 8) // of which something is allowed
 		all, strangers := few.Connections()
 		assert.Equal(t, []int{1, 0}, []int{all, strangers})
 		var beyond *relay.LimitError

@@ -126,6 +126,7 @@ func (c *Conn) takeRequest(ctx context.Context, frame []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	c.noteGranted(plan)
 	c.trace.decided()
 	if c.config.Decided != nil {
 		c.config.Decided(time.Since(began))
@@ -293,8 +294,17 @@ func (c *Conn) isWanted(plan *gateway.Plan, frames, i int, frame, request []byte
 	return err == nil && again.Frames() == frames && again.Sends(i, frame) && again.Current()
 }
 
+// noteGranted notes once that a client was allowed something.
+func (c *Conn) noteGranted(plan *gateway.Plan) {
+	if !c.wasGranted && plan.Granted() {
+		c.wasGranted = true
+		c.relay.granted(c)
+	}
+}
+
 // audit passes on the events of a request that is answered or given up.
 func (c *Conn) audit(plan *gateway.Plan) {
+	c.noteGranted(plan) // of a list, the answer is what is allowed
 	plan.Audit()
 	if c.trace != nil {
 		c.trace.Refused = len(plan.Denied)

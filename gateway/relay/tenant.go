@@ -27,6 +27,8 @@ type Tenant struct {
 
 	rightless atomic.Int64 // connections to the cluster for clients without any right
 
+	ungranted int // connections that were never allowed anything; guarded by the mutex of the relay
+
 	connections int // guarded by the mutex of tenants
 	left        int // how often the last of them has ended; so is this
 }

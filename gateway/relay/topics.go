@@ -30,6 +30,8 @@ type topics struct {
 	mu    sync.Mutex
 	ask   map[int32]*questions // by node id
 	lanes map[int32]*lane      // by node id
+	all   lane                 // of the questions to all brokers
+	byID  Tenant               // in whose turn questions asks, for many tenants together
 }
 
 // names are the names of topics by id. An id is never reused for another topic, so a
@@ -171,7 +173,9 @@ func exists(t *kmsg.MetadataResponseTopic) bool {
 func (c *Cluster) questions(node int32) *questions {
 	return ofNode(&c.topics, &c.topics.ask, node, func() *questions {
 		return newQuestions(&c.topics.names, func(r *kmsg.MetadataRequest) {
-			c.askAbout(c.ctx, node, r, func(*kmsg.MetadataResponseTopic) {})
+			ctx, cancel := context.WithTimeout(c.ctx, upstreamTimeout)
+			defer cancel()
+			c.askAmongAll(ctx, &c.topics.byID, func() { c.askAbout(ctx, node, r, func(*kmsg.MetadataResponseTopic) {}) })
 		})
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 // TestUnknownKeysOfThoseWhoGo: clients whose connections are closed while the keys are loaded for
 // their tokens, because others take their places, do not make the proxy load them more often than
-// every ten seconds.
+// once a second.
 func TestUnknownKeysOfThoseWhoGo(t *testing.T) {
 	k := makeKeys()
 	s, v := serveKeys(t, nil, public(k.first, "first"))

@@ -22,5 +22,5 @@
 // A token has at most [MaxTokenBytes] bytes, its header 8 KiB and a key set 1 MiB. One
 // signature is checked for each token, and only if the key set has the key that the header
 // names. Clients cannot make the package ask the endpoint more often than Config says, and for
-// unknown keys not more often than every ten seconds.
+// unknown keys not more often than once a second, and for one of them every ten seconds.
 package oauth

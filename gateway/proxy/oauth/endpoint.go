@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	pauses "github.com/portcullis-authz/portcullis/internal/pause"
 )
 
 // MaxKeyAge is how old the keys of an endpoint may become while they cannot be loaded again,
@@ -26,8 +29,17 @@ const (
 	// log in.
 	loadTimeout = 10 * time.Second
 	// unknownKeyPause is the least time between two loads because of unknown keys. Clients that
-	// are not logged in cause them, with any token.
-	unknownKeyPause = 10 * time.Second
+	// are not logged in cause them, with any token. A client whose key is new waits for that long at
+	// the most, however many others send tokens of keys that nobody has.
+	unknownKeyPause = time.Second
+	// missingKeyPause is the least time between two loads for the same unknown key: clients that are
+	// configured wrongly try again and again.
+	//
+	// Source: Kafka's RefreshingHttpsJwks has a minute.
+	missingKeyPause = 10 * time.Second
+	// maxMissingKeys is how many unknown keys are remembered, of 56 bytes each. Beyond that some are
+	// looked for earlier, and unknownKeyPause counts.
+	maxMissingKeys = 1024
 	// logPause is the least time between two lines of the log about an endpoint that is down.
 	logPause = time.Minute
 	// maxRedirects is enough for an endpoint that has moved.
@@ -55,6 +67,30 @@ type endpoint struct {
 	failures int           // since keys was loaded
 	told     time.Time     // when the log last said so
 	loading  chan struct{} // closed when the load that is under way ends; nil if there is none
+	begun    int           // loads that have begun
+	missing  missingKeys
+}
+
+// missingKeys are keys that were not among those of the endpoint, with the time of the load. The names
+// are of clients that are not logged in, so they are kept as hashes. It is bounded by maxMissingKeys.
+type missingKeys map[[sha256.Size]byte]time.Time
+
+func missingKey(header jose.Header) [sha256.Size]byte {
+	return sha256.Sum256([]byte(kindOf(header.Algorithm) + " " + header.KeyID))
+}
+
+// add notes that a load has not brought the key of a token.
+func (m *missingKeys) add(header jose.Header, loaded time.Time) {
+	if *m == nil || len(*m) >= maxMissingKeys {
+		*m = make(missingKeys)
+	}
+	(*m)[missingKey(header)] = loaded
+}
+
+// recent reports whether a load was without the key of a token just now.
+func (m *missingKeys) recent(header jose.Header, now time.Time) bool {
+	loaded, found := (*m)[missingKey(header)]
+	return found && now.Sub(loaded) < missingKeyPause
 }
 
 // newEndpoint returns the endpoint of a configuration whose defaults are not filled in.
@@ -144,16 +180,8 @@ func (v *Verifier) Load(ctx context.Context) error {
 func (e *endpoint) keysFor(ctx context.Context, header jose.Header) (keySet, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for e.loading != nil && e.keys.find(header) == nil {
-		if err := e.await(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if e.loading == nil && e.due(e.keys.find(header) == nil) {
-		e.load() // an error is logged
-		if err := e.await(ctx); err != nil {
-			return nil, err
-		}
+	if err := e.seek(ctx, header); err != nil {
+		return nil, err
 	}
 	if e.loaded.IsZero() || e.now().Sub(e.loaded) > e.maxAge {
 		return nil, errors.New("the keys of the endpoint could not be loaded in time: no token is accepted")
@@ -164,21 +192,63 @@ func (e *endpoint) keysFor(ctx context.Context, header jose.Header) (keySet, err
 // stale reports whether the keys are to be loaded again because of their age. e.mu is held.
 func (e *endpoint) stale() bool { return e.loaded.IsZero() || e.now().Sub(e.loaded) >= e.refresh }
 
-// due reports whether the keys are to be loaded now for a token, whose key may be unknown. e.mu
-// is held.
-func (e *endpoint) due(unknown bool) bool {
-	var pause time.Duration
-	switch {
-	case e.stale():
-	case unknown:
+// seek loads the keys if they are old. If the key of a token is not among them, it waits for a load that
+// begins after the token came: the key may be newer than a load that is under way. It does not wait if the
+// pause after failures is longer than unknownKeyPause. e.mu is held, and not while it waits.
+func (e *endpoint) seek(ctx context.Context, header jose.Header) (err error) {
+	for came := e.begun; err == nil; {
+		unknown := e.keys.find(header) == nil
+		switch {
+		case unknown && e.loading != nil:
+			err = e.await(ctx)
+			continue
+		case e.loading != nil || !unknown && !e.stale():
+			return nil
+		case e.begun > came:
+			if unknown && e.failures == 0 {
+				e.missing.add(header, e.tried)
+			}
+			return nil
+		case unknown && !e.stale() && e.missing.recent(header, e.now()):
+			return nil
+		}
+		pause := e.pause(unknown && !e.stale())
+		switch {
+		case pause <= 0:
+			e.load() // an error is logged
+			err = e.await(ctx)
+		case !unknown || pause > unknownKeyPause:
+			return nil
+		default:
+			err = e.sleep(ctx, pause)
+		}
+	}
+	return err
+}
+
+// pause returns how long it is until the keys may be loaded, because of an unknown key or of their age.
+// e.mu is held.
+func (e *endpoint) pause(unknown bool) (pause time.Duration) {
+	if unknown {
 		pause = unknownKeyPause
-	default:
-		return false
 	}
 	if e.failures > 0 {
 		pause = max(pause, e.backoff(e.failures))
 	}
-	return e.tried.IsZero() || e.now().Sub(e.tried) >= pause
+	if e.tried.IsZero() {
+		return 0
+	}
+	return pause - e.now().Sub(e.tried)
+}
+
+// sleep waits for some time. e.mu is held, and not while it waits.
+func (e *endpoint) sleep(ctx context.Context, pause time.Duration) error {
+	e.mu.Unlock()
+	defer e.mu.Lock()
+	if !pauses.Sleep(ctx, pause) {
+		return ctx.Err()
+	}
+	return nil
 }
 
 // await waits for the load that is under way. e.mu is held, and not while it waits.
@@ -200,6 +270,7 @@ func (e *endpoint) await(ctx context.Context) error {
 func (e *endpoint) load() {
 	done := make(chan struct{})
 	e.loading, e.tried = done, e.now()
+	e.begun++
 	go func() {
 		keys, err := e.fetch(context.Background()) // the client of the endpoint has its own time
 		e.mu.Lock()

@@ -187,8 +187,9 @@ var algorithms = []jose.SignatureAlgorithm{
 // Keys of an endpoint that are older than Config.Refresh are loaded again first, by one caller at
 // a time; others go on with the old keys. While that fails, the old keys count until they are
 // MaxKeyAge old; then no token is accepted. A token of an unknown key loads the keys too, at
-// most every ten seconds, and waits for a load that is under way. A load ends after ten
-// seconds, and when ctx is done.
+// most once a second, or in ten seconds for one key, and waits for that: so tokens of unknown keys do
+// not delay one of a new key for longer than a second and a load. A load ends after ten
+// seconds, and the wait for it when ctx is done.
 func (v *Verifier) VerifyToken(ctx context.Context, token string) (proxy.TokenOwner, error) {
 	signed, err := parse(token)
 	if err != nil {

@@ -233,6 +233,7 @@ Exit status: 0 ended by a signal, or --demo or --check is done; 2 bad input or u
 	p.quotas.add(cmd)
 	f.BoolVar(&p.mirrored, "mirror-acls", false, "use the ACLs of the cluster")
 	f.DurationVar(&p.mirror.Interval, "mirror-interval", proxy.DefaultMirrorInterval, "`duration`, such as 10s, between two reads of the cluster's ACLs")
+	f.BoolVar(&p.mirror.AnyBroker, "mirror-any-broker", false, "take the ACLs of any broker, also of one that is behind: for a cluster that serves DescribeQuorum and never answers it")
 	f.DurationVar(&p.mirror.Timeout, "mirror-timeout", proxy.DefaultMirrorTimeout, "`duration`, such as 30s, that the cluster may be silent while it sends its ACLs")
 	p.semantics = cli.OnceFlag(cmd, "semantics", "", "`rules` for decisions: documented, kafka-exact=4.2 or kafka-exact=4.4; default documented, or with --mirror-acls those of the cluster's release", "documented", "kafka-exact=4.2", "kafka-exact=4.4")
 	f.StringArrayVar(&p.upstream, "upstream", nil, "`host:port` of a broker of the cluster; may be repeated")
