@@ -258,6 +258,7 @@ func TestFlagsAreInert(t *testing.T) {
 		"connect needs":                {"worker": worker, "connector": sink},
 		"connect check":                {"acls": acls, "worker": worker, "connector": sink},
 		"connect lint":                 {"worker": worker, "connector": sink},
+		"connect guard":                {"check": "true", "listen": "nonsense", "worker": "http://127.0.0.1:1", "roles": acls, "connect-cluster": "b"},
 		"iam rolebinding create":       {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster-id": "b"},
 		"iam rolebinding list":         {"principal": "User:b", "kafka-cluster-id": "b"},
 		"iam rolebinding delete":       {"principal": "User:b", "role": "SystemAdmin", "kafka-cluster-id": "b"},

@@ -27,7 +27,7 @@ func (q *quotaFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	q.file = cli.OnceFlag(cmd, "quotas", "", "`file` of quotas, as kafka-configs --describe prints them")
 	f.BoolVar(&q.upstream, "upstream-quotas", false, "throttle clients by the quotas of the cluster")
-	f.IntVar(&q.samples, "quota-window-num", 11, "`number` of windows that usage is measured over, as quota.window.num")
+	f.IntVar(&q.samples, "quota-window-num", 11, "`windows` that usage is measured over, as quota.window.num")
 	f.DurationVar(&q.size, "quota-window-size", time.Second, "`duration` of a window, as quota.window.size.seconds")
 }
 
