@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -116,7 +117,7 @@ func (a *Authenticator) Identify(r *http.Request) (Identity, error) {
 		if more, err = a.config.Groups(r.Context(), id.Principal); err != nil {
 			err = fmt.Errorf("the groups of %s are not known: %w", id.Principal, err)
 		}
-		id.Groups = append(id.Groups, more...)
+		id.Groups = slices.Concat(id.Groups, more)
 	}
 	if err != nil {
 		return Identity{}, err
