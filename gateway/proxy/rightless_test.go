@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,7 @@ func TestRightlessClientsHoldFewConnections(t *testing.T) {
 	for range 3 {
 		asks(open("bob")) // who has a right
 	}
+	ended := time.Now()
 	require.NoError(t, first.Close())
 	eventually(t, "one may connect again", func() bool {
 		w := dial(t, p.Addresses()[0])
@@ -52,6 +54,7 @@ func TestRightlessClientsHoldFewConnections(t *testing.T) {
 		_, err := gateway.ReadFrame(w, 1<<20)
 		return err == nil
 	})
+	assert.Greater(t, time.Since(ended), 4*time.Second, "who comes and goes does not connect more often")
 	replace(t, s, "alice ALLOW READ TOPIC open")
 	asks(open("alice"))
 	asks(open("alice"))

@@ -120,10 +120,15 @@ func (c *Conn) Serve(ctx context.Context, config Client) error {
 		if c.kept != nil {
 			c.keep(0)
 		}
-		if c.rightless {
-			c.tenant.rightless.Add(-1)
+		if !c.rightless {
+			tenants.Leave(c.tenant)
+			return
 		}
-		tenants.Leave(c.tenant)
+		tenant := c.tenant
+		time.AfterFunc(rightlessAfter, func() {
+			tenant.rightless.Add(-1)
+			tenants.Leave(tenant)
+		})
 	}()
 	err := c.serve(ctx)
 	if c.displaced.Load() {

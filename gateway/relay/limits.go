@@ -32,8 +32,9 @@ type Limits struct {
 	// RightlessUpstreams is the number of connections to the cluster that are open at a time for
 	// clients of one principal, or of one address if they are not authenticated, that had no
 	// right at all when they were opened. Such clients may ask which brokers there are, and a few
-	// more things that need no right, of which only the cluster knows the answer. A client
-	// beyond the limit is disconnected.
+	// more things that need no right, of which only the cluster knows the answer. A connection counts
+	// for five seconds after its end, so that the limit also bounds how often the cluster is connected
+	// to. A client beyond it is disconnected.
 	RightlessUpstreams int // DefaultRightlessUpstreams
 	// FramesBytes is the room for the requests of all connections that are read and not
 	// yet sent on or answered: DefaultFramesBytes. An eighth is for clients that are not

@@ -314,14 +314,20 @@ func (c *Conn) audit(plan *gateway.Plan) {
 	}
 }
 
+// rightlessAfter is for how long a connection of a client without any right counts after its end. The
+// proxy connects to the cluster for it, and logs in. Who comes and goes makes it do that no more often than
+// the limit in this time: 51 times a second with the default.
+const rightlessAfter = 5 * time.Second
+
 // countRightless counts the connection if the client has no right, and returns an error beyond
-// the limit. It counts until the client leaves.
+// the limit. It counts until the client has left, and rightlessAfter more.
 func (c *Conn) countRightless() error {
 	if c.rightless || mayAnything(c.config.Gateway.Store().Session(c.subject).View()) {
 		return nil
 	}
-	c.rightless = true
-	if limit := c.relay.limits.RightlessUpstreams; c.tenant.rightless.Add(1) > int64(limit) {
+	limit := c.relay.limits.RightlessUpstreams
+	if c.rightless = c.tenant.rightless.Add(1) <= int64(limit); !c.rightless {
+		c.tenant.rightless.Add(-1)
 		return fmt.Errorf("%d connections to the cluster are open for clients without any right of this principal or address: see Limits.RightlessUpstreams, --max-rightless-connections", limit)
 	}
 	return nil
