@@ -55,8 +55,8 @@ type Config struct {
 	Refuse func() bool
 	// Groups, if not nil, says which groups clients are in, in addition to those of their login
 	// (TokenOwner.Groups). It is asked before each request is decided, so it should remember
-	// answers, as groups.Cache does. A change counts for the next request; one that is at the
-	// cluster is answered by the groups that it was decided with.
+	// answers, as groups.Cache does. It is asked again when a request has waited. A change counts for the
+	// next request; one that is at the cluster is answered by the groups that it was decided with.
 	//
 	// While it returns an error, all requests of the client are refused as if no ACL allowed them,
 	// because a DENY may be for a group. Super users by their own name are served.

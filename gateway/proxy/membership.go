@@ -26,15 +26,30 @@ type membership struct {
 	make    func(gateway.Client) relay.Decider
 	refused relay.Decider
 
-	decide relay.Decider // nil before the first request
-	by     []principal.Principal
-	warned time.Time
+	decide  relay.Decider // nil before the first request
+	by      []principal.Principal
+	unknown bool // the last request was refused, because the groups were not known
+	warned  time.Time
+}
+
+// Changed reports whether the client is in other groups than when its last request was decided: while a
+// request waits, for the audit log or for a broker, it may have come into a group with a DENY.
+func (m *membership) Changed() bool {
+	if m.unknown {
+		return false // nothing was allowed
+	}
+	found, err := m.conn.listener.proxy.groups.Groups(m.ctx, m.client.Subject.Principal)
+	if err != nil {
+		return !m.conn.listener.proxy.isSuperUser(m.client.Subject.Principal)
+	}
+	return !slices.EqualFunc(found, m.by, principal.Principal.Equal)
 }
 
 // Request decides a request.
 func (m *membership) Request(frame []byte) (*gateway.Plan, error) {
 	l := m.conn.listener
 	found, err := l.proxy.groups.Groups(m.ctx, m.client.Subject.Principal)
+	m.unknown = false
 	if err != nil {
 		if !l.proxy.isSuperUser(m.client.Subject.Principal) {
 			l.proxy.metrics.unknownGroups.Inc()
@@ -42,6 +57,7 @@ func (m *membership) Request(frame []byte) (*gateway.Plan, error) {
 				m.warned = now
 				m.conn.log.Warn("the groups of the client are not known: its requests are refused", "reason", err.Error())
 			}
+			m.unknown = true
 			return m.refused.Request(frame)
 		}
 		found = nil

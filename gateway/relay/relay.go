@@ -115,6 +115,15 @@ type Decider interface {
 	Request(frame []byte) (*gateway.Plan, error)
 }
 
+// Changing is a Decider whose decisions depend on more than the ACLs, such as on the groups of the client.
+type Changing interface {
+	Decider
+	// Changed reports whether the last request would have to be decided again, because something other than
+	// the ACLs has changed since. It is asked when the request has waited, before it is sent to the cluster;
+	// Request is then called again with it.
+	Changed() bool
+}
+
 // Login says who a client is.
 type Login interface {
 	// Begin secures the connection, for example by TLS, and returns what is used instead. The

@@ -193,6 +193,12 @@ func (c *Conn) plan(frame []byte) (*gateway.Plan, error) {
 	return c.decide.Request(frame)
 }
 
+// changed reports whether the last request has to be decided again, whatever the ACLs are: see Changing.
+func (c *Conn) changed() bool {
+	decide, ok := c.decide.(Changing)
+	return ok && decide.Changed()
+}
+
 // prepare waits for all that a plan needs: the broker, if something is sent to it, room, and the
 // audit log.
 // After each wait the request is decided again, since the ACLs may have changed; then it may
@@ -214,7 +220,7 @@ func (c *Conn) prepare(ctx context.Context, plan *gateway.Plan, frame []byte) (_
 			return nil, nil, err
 		}
 		ready := plan.Frames() == 0 || c.isReady()
-		if ready && plan.Record() {
+		if ready && plan.Record() && !c.changed() {
 			return plan, room, nil
 		}
 		if room.release(); !ready {
@@ -287,7 +293,7 @@ func (c *Conn) isWanted(plan *gateway.Plan, frames, i int, frame, request []byte
 	if !c.config.Login.LoggedIn() {
 		return false
 	}
-	if plan.Current() {
+	if plan.Current() && !c.changed() {
 		return true
 	}
 	again, err := c.plan(request)
