@@ -486,6 +486,9 @@ func TestDescribeDelegationToken(t *testing.T) {
 // TestTokenRequestsKeepTheirBudget: a request with very many short owners or renewers, to which the gateway
 // adds as many, takes no more memory than its size allows, or is refused.
 func TestTokenRequestsKeepTheirBudget(t *testing.T) {
+	if raceDetector {
+		t.Skip("memory is measured without the race detector")
+	}
 	for name, list := range map[string]func(n int) kmsg.Request{
 		"owners": func(n int) kmsg.Request {
 			m := kmsg.NewPtrDescribeDelegationTokenRequest()
