@@ -380,12 +380,12 @@ func TestTokensOfAConnection(t *testing.T) {
 		here, there := net.Pipe()
 		t.Cleanup(func() { _ = here.Close() })
 		_ = here.SetDeadline(time.Now().Add(time.Minute))
+		ended := make(chan error, 1)
 		go func() {
-			err := r.Serve(t.Context(), there, Client{
+			ended <- r.Serve(t.Context(), there, Client{
 				Node: c.Any(), Gateway: g, Protocol: ops.SASLSSL,
 				Login: Known{Principal: who, Host: netip.MustParseAddr("10.0.0.7")},
 			})
-			assert.True(t, Ended(err), "%v", err)
 		}()
 		renew := kmsg.NewPtrRenewDelegationTokenRequest()
 		renew.HMAC, renew.Version = []byte("unknown"), 1
@@ -401,5 +401,8 @@ func TestTokensOfAConnection(t *testing.T) {
 			want = ops.DelegationTokenRequestNotAllowed
 		}
 		assert.Equal(t, int16(want), answer.ErrorCode, "with a token: %v", byToken)
+		require.NoError(t, here.Close())
+		err = <-ended
+		assert.True(t, Ended(err), "%v", err)
 	}
 }
