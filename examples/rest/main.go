@@ -4,18 +4,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"flag"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -26,7 +23,6 @@ import (
 	"github.com/portcullis-authz/portcullis/ops"
 	"github.com/portcullis-authz/portcullis/principal"
 	"github.com/portcullis-authz/portcullis/principal/httpauth"
-	"github.com/portcullis-authz/portcullis/resource"
 	"github.com/portcullis-authz/portcullis/snapshot"
 )
 
@@ -35,18 +31,6 @@ type service struct {
 	store   *snapshot.Store
 	auditor *audit.Auditor
 	kafka   *kgo.Client // logs in as the service, which may write to every topic
-}
-
-// allowed answers with a refusal unless the client may do the operation on the topic of the path.
-// First of all: a client without the right must not learn whether there is such a topic.
-func (s *service) allowed(w http.ResponseWriter, r *http.Request, api ops.APIKey, op ops.Operation) bool {
-	who, _ := httpauth.FromContext(r.Context()) // nobody, who may do nothing, without the middleware
-	subject := snapshot.Subject{Principal: who.Principal, Groups: who.Groups, Host: who.Host}
-	if s.auditor.Session(s.store, subject).Check(audit.Call{API: api}, op, resource.Topic, r.PathValue("topic")).Allowed() {
-		return true
-	}
-	http.Error(w, ops.TopicAuthorizationFailed.String(), http.StatusForbidden)
-	return false
 }
 
 func (s *service) produce(w http.ResponseWriter, r *http.Request) {
@@ -59,42 +43,6 @@ func (s *service) produce(w http.ResponseWriter, r *http.Request) {
 	} else if err := s.kafka.ProduceSync(r.Context(), &kgo.Record{Topic: r.PathValue("topic"), Value: body}).FirstErr(); err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 	}
-}
-
-// Limits of one answer: as many records as a page shows, and as long as a client waits for the first.
-const (
-	maxRecords = 100
-	maxWait    = 2 * time.Second
-)
-
-func (s *service) consume(w http.ResponseWriter, r *http.Request) {
-	if !s.allowed(w, r, ops.FetchKey, ops.Read) {
-		return
-	}
-	partition, err := strconv.ParseInt(r.PathValue("partition"), 10, 32)
-	offset, errOffset := strconv.ParseInt(cmp.Or(r.URL.Query().Get("offset"), "0"), 10, 64)
-	if err != nil || errOffset != nil || partition < 0 || offset < 0 {
-		http.Error(w, "expected /topics/NAME/partitions/N?offset=M", http.StatusBadRequest)
-		return
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...), kgo.FetchMaxBytes(1<<20), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
-		r.PathValue("topic"): {int32(partition): kgo.NewOffset().At(offset)}}), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(r.Context(), maxWait)
-	defer cancel()
-	values := []string{}
-	fetched := client.PollRecords(ctx, maxRecords)
-	if err := fetched.Err(); err != nil && ctx.Err() == nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	fetched.EachRecord(func(r *kgo.Record) { values = append(values, string(r.Value)) })
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(values)
 }
 
 func main() {
