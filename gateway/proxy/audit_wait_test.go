@@ -30,6 +30,25 @@ func (a *slowAudit) Handle(*audit.Event) error {
 	return nil
 }
 
+// newSlowAudit returns an audit log that can be written once letGo is called.
+func newSlowAudit(t *testing.T) (log *slowAudit, letGo func()) {
+	log = &slowAudit{make(chan struct{}, 1), make(chan struct{})}
+	letGo = sync.OnceFunc(func() { close(log.goOn) })
+	t.Cleanup(letGo)
+	return log, letGo
+}
+
+// produced counts the Produce requests that reach a broker.
+func produced(cluster *kfake.Cluster) *atomic.Int32 {
+	var reached atomic.Int32
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		reached.Add(1)
+		return nil, nil, false
+	})
+	return &reached
+}
+
 // TestRequestsWaitForTheAuditLog: a request that is decided waits until its event is in the audit
 // log (--audit-failure block while nothing can be written, or while the queue is full). It is
 // decided again afterwards, and not sent on if the right is gone since.
@@ -42,16 +61,9 @@ func TestRequestsWaitForTheAuditLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cluster := upstream(t, kfake.SeedTopics(1, "open"), kfake.NumBrokers(1))
 			s := store(t, "alice ALLOW ALL TOPIC open")
-			log := &slowAudit{make(chan struct{}, 1), make(chan struct{})}
-			letGo := sync.OnceFunc(func() { close(log.goOn) })
-			t.Cleanup(letGo)
+			log, letGo := newSlowAudit(t)
 			p := start(t, cluster, proxy.Config{Store: s, Audit: log, AuditAll: true, AuditAllows: allows})
-			var reached atomic.Int32
-			cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-				cluster.KeepControl()
-				reached.Add(1)
-				return nil, nil, false
-			})
+			reached := produced(cluster)
 			w := dial(t, p.Addresses()[0])
 			w.login("alice", passwords["alice"])
 			produce := changes()["Produce"].request.(*kmsg.ProduceRequest)
@@ -83,17 +95,10 @@ func TestGroupsChangeWhileARequestWaits(t *testing.T) {
 			denied := groupACL("blocked", acl.Deny, "open")
 			denied.Entry.Operation = ops.Write
 			require.NoError(t, s.Update(func(tx *snapshot.Tx) error { tx.Add(denied); return nil }))
-			log := &slowAudit{make(chan struct{}, 1), make(chan struct{})}
-			letGo := sync.OnceFunc(func() { close(log.goOn) })
-			t.Cleanup(letGo)
+			log, letGo := newSlowAudit(t)
 			members := &memberships{}
 			p := start(t, cluster, proxy.Config{Store: s, Audit: log, AuditAll: true, AuditAllows: true, Groups: members})
-			var reached atomic.Int32
-			cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-				cluster.KeepControl()
-				reached.Add(1)
-				return nil, nil, false
-			})
+			reached := produced(cluster)
 			w := dial(t, p.Addresses()[0])
 			w.login("alice", passwords["alice"])
 			produce := changes()["Produce"].request.(*kmsg.ProduceRequest)
