@@ -279,6 +279,26 @@ func TestMaxBuckets(t *testing.T) {
 	runtime.KeepAlive(tracker)
 }
 
+// TestLongClientIDs: what is kept of a client id does not grow with its length, and long ones are counted
+// one by one.
+func TestLongClientIDs(t *testing.T) {
+	tracker, now := quota.NewTracker(quota.Window{}), time.Unix(1_000_000, 0)
+	tracker.Set(table(t, quota.Entry{Entity: both(quota.Default, quota.Default), Kind: quota.ProducerByteRate, Limit: 1000}))
+	long := strings.Repeat("x", 32_000)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range quota.MaxClientIDs {
+		assert.Zero(t, tracker.Use(quota.ProducerByteRate, quota.Request{User: "mallory", ClientID: long + fmt.Sprint(i)}, 9000, now), i)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(2<<20))
+	assert.Equal(t, quota.MaxClientIDs, tracker.Len())
+	assert.Positive(t, tracker.Use(quota.ProducerByteRate, quota.Request{User: "mallory", ClientID: long + "0"}, 9000, now), "it has used its limit")
+	runtime.KeepAlive(tracker)
+}
+
 // TestDebtIsRemembered: a client that has taken too many tokens waits until they are back, while others
 // come and go.
 func TestDebtIsRemembered(t *testing.T) {

@@ -2,6 +2,7 @@ package quota
 
 import (
 	"container/list"
+	"crypto/sha256"
 	"sync"
 	"time"
 )
@@ -16,7 +17,19 @@ const (
 	// MaxBuckets is how many buckets there are. When there are as many, the one that was used longest
 	// ago is forgotten. It counts again from nothing when it comes back.
 	MaxBuckets = 100_000
+	// maxName is how long a name is kept as it is; of longer ones a hash is. A client id may have 32 KiB,
+	// and Kafka's names of topics have no more than 249 bytes.
+	maxName = 249
 )
+
+// short returns what is kept of a name.
+func short(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	hash := sha256.Sum256([]byte(name))
+	return "\x00" + string(hash[:])
+}
 
 // Tracker counts what many clients use, and says for how long each is to be throttled. It takes at
 // most about 50 MB (see [MaxBuckets]). Use [NewTracker]. It is safe for concurrent use.
@@ -114,7 +127,7 @@ func (t *Tracker) with(kind Kind, user string, bucket Bucket, limit float64, now
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ms := now.UnixMilli()
-	u := t.get(counted{kind: kind, bucket: bucket}, user, ms)
+	u := t.get(counted{kind: kind, bucket: Bucket{User: short(bucket.User), ClientID: short(bucket.ClientID)}}, short(user), ms)
 	t.recent.MoveToFront(u.place)
 	do(u)
 	u.until = ms + max(t.window.span(), u.tokens.missing(t.window, limit))
